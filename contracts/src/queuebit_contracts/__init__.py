@@ -1,0 +1,1 @@
+"""What crosses the bus: events, subjects, topology, schemas."""

@@ -1,0 +1,1 @@
+"""qb: the Queuebit command line."""

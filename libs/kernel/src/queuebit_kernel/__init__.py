@@ -1,0 +1,31 @@
+"""Faults, ids, clock, money and digests: what every other package may lean on."""
+
+from queuebit_kernel.clock import Clock, FixedClock, SystemClock, rfc3339
+from queuebit_kernel.digests import Json, canonical, digest, digest_of
+from queuebit_kernel.faults import Fault, Malformed, Settle, Stale, Superseded, Unavailable
+from queuebit_kernel.ids import InvalidId, event_id, job_id, new_key, require_token
+from queuebit_kernel.money import CurrencyMismatch, Money
+
+__all__ = [
+    "Clock",
+    "CurrencyMismatch",
+    "Fault",
+    "FixedClock",
+    "InvalidId",
+    "Json",
+    "Malformed",
+    "Money",
+    "Settle",
+    "Stale",
+    "Superseded",
+    "SystemClock",
+    "Unavailable",
+    "canonical",
+    "digest",
+    "digest_of",
+    "event_id",
+    "job_id",
+    "new_key",
+    "require_token",
+    "rfc3339",
+]

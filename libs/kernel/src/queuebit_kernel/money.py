@@ -1,0 +1,78 @@
+"""Amounts of money: exact decimals with a currency, never floats."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+
+__all__ = ["CurrencyMismatch", "Money"]
+
+_CURRENCY = re.compile(r"[A-Z]{3}")
+
+
+class CurrencyMismatch(ValueError):
+    """Two amounts in different currencies met; nothing here converts."""
+
+
+@dataclass(frozen=True, slots=True, order=False)
+class Money:
+    """An exact amount.
+
+    Raises:
+        TypeError: the amount is a float.
+        ValueError: the currency is not three capital letters, or the amount is not finite.
+    """
+
+    amount: Decimal
+    currency: str = "USD"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.amount, Decimal):
+            raise TypeError(f"amount {self.amount!r} is not a Decimal")
+        if not self.amount.is_finite():
+            raise ValueError(f"amount {self.amount} is not finite")
+        if not _CURRENCY.fullmatch(self.currency):
+            raise ValueError(f"currency {self.currency!r} is not three capital letters (ISO 4217)")
+
+    @classmethod
+    def of(cls, amount: str | int | Decimal, currency: str = "USD") -> Money:
+        """Build from text or an integer, never from a float."""
+        return cls(Decimal(amount), currency)
+
+    @classmethod
+    def zero(cls, currency: str = "USD") -> Money:
+        return cls(Decimal(0), currency)
+
+    def __add__(self, other: Money) -> Money:
+        return Money(self.amount + self._same(other), self.currency)
+
+    def __sub__(self, other: Money) -> Money:
+        return Money(self.amount - self._same(other), self.currency)
+
+    def __lt__(self, other: Money) -> bool:
+        return self.amount < self._same(other)
+
+    def __le__(self, other: Money) -> bool:
+        return self.amount <= self._same(other)
+
+    def __gt__(self, other: Money) -> bool:
+        return self.amount > self._same(other)
+
+    def __ge__(self, other: Money) -> bool:
+        return self.amount >= self._same(other)
+
+    def __str__(self) -> str:
+        return f"{self.text()} {self.currency}"
+
+    def text(self) -> str:
+        """The amount in plain digits, without exponent or trailing zeros beyond two places."""
+        digits = format(self.amount.normalize(), "f")
+        whole, _, fraction = digits.partition(".")
+        return f"{whole}.{fraction.ljust(2, '0')}"
+
+
+    def _same(self, other: Money) -> Decimal:
+        if other.currency != self.currency:
+            raise CurrencyMismatch(f"cannot combine {self.currency} and {other.currency}")
+        return other.amount

@@ -1,0 +1,1 @@
+"""Price book, quotes and charges in exact decimals."""

@@ -1,0 +1,1 @@
+"""Statements, signatures, the transparency log and receipts."""

@@ -1,0 +1,1 @@
+"""Circuits, calibrations, emulated devices: pure, no bus."""

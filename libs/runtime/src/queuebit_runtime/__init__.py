@@ -1,0 +1,1 @@
+"""What every service shares to live on the bus."""

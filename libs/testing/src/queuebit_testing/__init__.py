@@ -1,0 +1,1 @@
+"""Fixtures and port laws for tests; never shipped."""
