@@ -71,7 +71,6 @@ class Money:
         whole, _, fraction = digits.partition(".")
         return f"{whole}.{fraction.ljust(2, '0')}"
 
-
     def _same(self, other: Money) -> Decimal:
         if other.currency != self.currency:
             raise CurrencyMismatch(f"cannot combine {self.currency} and {other.currency}")
