@@ -1,1 +1,35 @@
 """Price book, quotes and charges in exact decimals."""
+
+from queuebit_pricing.book import PriceBook, load, parse
+from queuebit_pricing.errors import BadPriceBook, Problem, Unpriced
+from queuebit_pricing.exact import plain
+from queuebit_pricing.listing import Component, Duration, Listing, Outcome, Price, Weights
+from queuebit_pricing.quoting import Quote, quote
+from queuebit_pricing.rating import Charge, rate
+from queuebit_pricing.statement import UNITS, Line, Statement
+from queuebit_pricing.usage import Bounds, Usage
+
+__all__ = [
+    "UNITS",
+    "BadPriceBook",
+    "Bounds",
+    "Charge",
+    "Component",
+    "Duration",
+    "Line",
+    "Listing",
+    "Outcome",
+    "Price",
+    "PriceBook",
+    "Problem",
+    "Quote",
+    "Statement",
+    "Unpriced",
+    "Usage",
+    "Weights",
+    "load",
+    "parse",
+    "plain",
+    "quote",
+    "rate",
+]

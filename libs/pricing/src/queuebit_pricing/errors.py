@@ -1,0 +1,38 @@
+"""What can go wrong with prices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from queuebit_kernel import Fault
+
+__all__ = ["BadPriceBook", "Problem", "Unpriced"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a price book: where it is, and what to do about it."""
+
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}"
+
+
+class BadPriceBook(Fault):
+    """A price book cannot be used; carries everything wrong with it, so that one edit can repair it."""
+
+    code = "bad_price_book"
+
+    def __init__(self, name: str, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
+        super().__init__("\n".join([f"price book {name} has {count}:", *(f"  - {problem}" for problem in problems)]))
+
+
+class Unpriced(Fault):
+    """No price applies. Never a reason to charge nothing: a free backend has an explicit price of zero."""
+
+    code = "unpriced"

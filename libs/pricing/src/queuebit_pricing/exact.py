@@ -1,0 +1,103 @@
+"""Exact decimals: how they are read, multiplied and written.
+
+Nothing here rounds. A result that would need rounding raises `decimal.Inexact`, which the limits of `Digits` make
+unreachable for a valid price and a valid usage.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
+from typing import Annotated
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+__all__ = ["Amount", "Digits", "Exact", "Seconds", "from_micros", "plain", "product", "to_micros", "total"]
+
+_MICRO = 6
+
+
+def _context() -> Context:
+    return Context(prec=120, traps=[Inexact, InvalidOperation, Overflow, DivisionByZero])
+
+
+def product(left: Decimal, right: Decimal) -> Decimal:
+    """Multiply without rounding."""
+    return _context().multiply(left, right)
+
+
+def total(amounts: Iterable[Decimal]) -> Decimal:
+    """Add without rounding; the total of nothing is 0."""
+    context, result = _context(), Decimal(0)
+    for amount in amounts:
+        result = context.add(result, amount)
+    return result
+
+
+def from_micros(micros: int) -> Decimal:
+    """Return millionths as units: 1_500_000 becomes 1.5."""
+    return _context().scaleb(Decimal(micros), -_MICRO)
+
+
+def to_micros(units: Decimal) -> int:
+    """Return units of at most six places as millionths: 1.5 becomes 1_500_000."""
+    return int(_context().scaleb(units, _MICRO))
+
+
+def plain(value: Decimal) -> str:
+    """Write in plain digits, without exponent or trailing zeros: one value, one text."""
+    return format(_context().normalize(value), "f")
+
+
+@dataclass(frozen=True, slots=True)
+class Digits:
+    """Marks a `Decimal` that is written as text, zero or more, and bounded in length.
+
+    Reading accepts text and `Decimal`. Numbers are refused: a TOML or JSON number has usually been a binary float
+    before it gets here, and `0.1` is not one tenth then.
+    """
+
+    whole: int
+    """How many digits may stand before the point."""
+    places: int
+    """How many digits may stand behind the point."""
+
+    @property
+    def pattern(self) -> str:
+        return rf"^(0|[1-9][0-9]{{0,{self.whole - 1}}})(\.[0-9]{{1,{self.places}}})?$"
+
+    def read(self, value: object) -> Decimal:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            quoted = format(Decimal(str(value)), "f")
+            raise PydanticCustomError("unquoted", 'put the number in quotes: "{quoted}"', {"quoted": quoted})
+        text = format(value, "f") if isinstance(value, Decimal) else value
+        if not isinstance(text, str) or not re.fullmatch(self.pattern, text):
+            raise PydanticCustomError(
+                "digits",
+                "{value} is not an amount: write plain digits in quotes, zero or more, with at most {whole} digits "
+                'before the point and {places} behind it, such as "0.25"',
+                {"value": repr(value), "whole": self.whole, "places": self.places},
+            )
+        return Decimal(text)
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            self.read,
+            serialization=core_schema.plain_serializer_function_ser_schema(plain, when_used="json"),
+        )
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, object]:
+        return {"type": "string", "pattern": self.pattern}
+
+
+Amount = Annotated[Decimal, Digits(whole=9, places=12)]
+"""The price of one unit, or the weight of one unit in JBU."""
+
+Seconds = Annotated[Decimal, Digits(whole=9, places=6)]
+"""A duration, down to the microsecond."""
+
+Exact = Annotated[Decimal, Digits(whole=60, places=18)]
+"""A quantity, or an amount of money, after multiplication."""

@@ -1,0 +1,92 @@
+"""Turn the validator's findings into sentences for the person who edits the book."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ValidationError
+
+from queuebit_pricing.errors import Problem
+from queuebit_pricing.listing import Duration, Listing, Weights
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+__all__ = ["CLASH", "explain", "place"]
+
+CLASH = "clash"
+"""The kind of finding that is left out here: prices that contradict each other are told one by one."""
+
+_SPELLING = {
+    "id": 'use lower-case letters, digits, "-" and ".", such as "aer-2026-11"',
+    "backend": 'write a backend\'s id such as "aer", or the start of several and one "*" at the end, such as '
+    '"emulated-ibm-*"; "*" alone would price backends nobody has looked at',
+    "version": 'write the day of the edition, such as "2026-11-01"',
+    "currency": 'write three capital letters, such as "USD"',
+}
+
+_ADVICE = {
+    "timezone_aware": "has no time zone: write it in UTC, such as 2026-11-01T00:00:00Z",
+    "model_type": 'must be a table, such as { amount = "1.60", quantum = "1" }',
+    "tuple_type": "must be a list: write [[price]] above each price",
+    "too_short": "must not be empty",
+    "string_too_short": "must not be empty",
+}
+
+_KEYS: dict[str, type[BaseModel]] = {
+    "price": Listing,
+    "per_second": Duration,
+    "per_qubit_second": Duration,
+    "jbu": Weights,
+}
+
+
+def place(index: int, price_id: object) -> str:
+    """Name a price the way a reader finds it: by its position, and by its id where it has one."""
+    return f"price {index + 1} ({price_id})" if isinstance(price_id, str) else f"price {index + 1}"
+
+
+def explain(error: ValidationError, document: Mapping[str, object]) -> list[Problem]:
+    """Say of each finding where it lies in the document and what to do about it."""
+    faults = error.errors()
+    return [_explain(fault, document) for fault in faults if fault["type"] != CLASH and not _echoes(fault, faults)]
+
+
+def _echoes(fault: ErrorDetails, faults: list[ErrorDetails]) -> bool:
+    """Tell whether a list only counts as too short because its entries were refused, which is told already."""
+    path = fault["loc"]
+    return fault["type"] == "too_short" and any(
+        len(other["loc"]) > len(path) and other["loc"][: len(path)] == path for other in faults
+    )
+
+
+def _explain(fault: ErrorDetails, document: Mapping[str, object]) -> Problem:
+    *path, key = fault["loc"] or ("book",)
+    keys = [str(part) for part in (*path, key)]
+    what = _advice(fault["type"], fault["msg"], keys)
+    if len(keys) < 2 or keys[0] != "price" or not keys[1].isdigit():
+        return Problem(".".join(keys), what)
+    rows = document["price"]
+    row = rows[int(keys[1])] if isinstance(rows, list) else None
+    name = place(int(keys[1]), row.get("id") if isinstance(row, Mapping) else None)
+    inside = [] if fault["type"] == "no_component" else keys[2:]
+    return Problem(", ".join([name, ".".join(inside)]) if inside else name, what)
+
+
+def _advice(kind: str, message: str, keys: list[str]) -> str:
+    if kind == "missing":
+        return "is missing: add it (pricebook.schema.json says what it means)"
+    if kind == "extra_forbidden":
+        return f"is not a key of a price book: {_instead(keys)}"
+    if kind == "string_pattern_mismatch" and keys[-1] in _SPELLING:
+        return _SPELLING[keys[-1]]
+    return _ADVICE.get(kind, message)
+
+
+def _instead(keys: list[str]) -> str:
+    table = next((name for name in reversed(keys[:-1]) if name in _KEYS), None)
+    known = list(_KEYS[table].model_fields) if table else ["version", "currency", "price"]
+    close = get_close_matches(keys[-1], known, n=1)
+    return f"did you mean {close[0]}?" if close else f"remove it, or use one of {', '.join(known)}"

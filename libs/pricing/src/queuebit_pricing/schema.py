@@ -1,0 +1,44 @@
+"""Publish the JSON Schema of the price book: `python -m queuebit_pricing.schema [--check] [PATH]`, from the root."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from queuebit_pricing.book import PriceBook
+
+__all__ = ["document", "main"]
+
+_PUBLISHED = Path("contracts/pricebook/pricebook.schema.json")
+
+
+def document() -> str:
+    """Return the schema of a TOML price book, for editors and other languages.
+
+    It says what each key may hold; what keys say together (overlaps, repeated ids) only `load` can tell.
+    """
+    schema = PriceBook.model_json_schema(by_alias=True)
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the schema, or with `--check` tell whether the written one is fresh."""
+    parser = argparse.ArgumentParser(prog="python -m queuebit_pricing.schema", description=__doc__)
+    parser.add_argument("path", type=Path, nargs="?", default=_PUBLISHED)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if the file is stale")
+    options = parser.parse_args(arguments)
+    path: Path = options.path
+    if not options.check:
+        path.write_text(document(), encoding="utf-8")
+        return 0
+    if path.is_file() and path.read_text(encoding="utf-8") == document():
+        return 0
+    sys.stderr.write(f"{path} is stale: run `python -m queuebit_pricing.schema` and commit the result\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

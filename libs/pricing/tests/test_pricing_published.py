@@ -1,0 +1,83 @@
+"""What `contracts/pricebook` publishes: a usable default book, and a schema that is fresh and accepts it."""
+
+import json
+import tomllib
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from queuebit_kernel import digest_of
+from queuebit_pricing import PriceBook, Usage, load, rate
+from queuebit_pricing.schema import document, main
+
+PUBLISHED = Path(__file__).parents[3] / "contracts" / "pricebook"
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def book() -> PriceBook:
+    return load(PUBLISHED / "default.toml")
+
+
+@pytest.mark.parametrize(
+    ("backend", "qpu_us", "expected"),
+    [
+        ("aer", 1_100, "0.001023"),
+        ("cirq", 1_100, "0.002"),
+        ("emulated-ibm-torino", 1_250_000, "2"),
+        ("emulated-ibm-fez", 250_000, "0.4"),
+    ],
+)
+def test_a_first_job_of_2_qubits_and_1000_shots_costs_a_readable_amount(
+    book: PriceBook, backend: str, qpu_us: int, expected: str
+) -> None:
+    usage = Usage(shots_requested=1000, shots_completed=1000, qpu_us=qpu_us, qubits=2)
+    charge = rate(book.price_for(backend, NOW), usage)
+    assert charge.amount == Decimal(expected)
+    assert charge.jbu > 0
+
+
+def test_published_terms_never_change(book: PriceBook) -> None:
+    """Add a line for a new price; a line that fails means a price was edited instead of closed and replaced."""
+    terms = {
+        listing.id: digest_of(listing.model_dump(mode="json", exclude_defaults=True, exclude={"valid_until"}))[:19]
+        for listing in book.listings
+    }
+    assert terms == {
+        "aer-2026": "sha256:2f3c054f343f",
+        "cirq-2026": "sha256:807d4b08b46f",
+        "emulated-ibm-2026": "sha256:fae54c70b2bf",
+    }
+
+
+def test_the_published_schema_is_fresh() -> None:
+    assert main([str(PUBLISHED / "pricebook.schema.json"), "--check"]) == 0
+
+
+def test_a_stale_schema_is_noticed_and_rewritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "schema.json"
+    assert main([str(path), "--check"]) == 1
+    assert "is stale: run" in capsys.readouterr().err
+    assert main([str(path)]) == 0
+    assert main([str(path), "--check"]) == 0
+
+
+def test_the_schema_accepts_the_default_book_and_refuses_an_unquoted_amount() -> None:
+    validator = jsonschema.Draft202012Validator(json.loads(document()))
+    text = (PUBLISHED / "default.toml").read_text(encoding="utf-8")
+    validator.validate(_as_json(text))
+    with pytest.raises(jsonschema.ValidationError, match="not valid under any"):
+        validator.validate(_as_json(text.replace('per_task = "0.001"', "per_task = 0.001")))
+
+
+def _as_json(text: str) -> object:
+    """Return a TOML document as an editor's validator sees it: times as text."""
+
+    def written(value: object) -> str:
+        assert isinstance(value, date)
+        return value.isoformat()
+
+    return json.loads(json.dumps(tomllib.loads(text), default=written))

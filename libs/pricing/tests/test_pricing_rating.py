@@ -1,0 +1,268 @@
+"""Charges and quotes: exact, explained line by line, and never above what was quoted."""
+
+import json
+from decimal import ROUND_CEILING, Context, Decimal, localcontext
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from queuebit_kernel import Malformed, Money, canonical
+from queuebit_pricing import Bounds, Charge, Outcome, Price, Quote, Usage, quote, rate
+
+CONTEXT = {
+    "id": "p",
+    "backend": "b",
+    "valid_from": "2026-01-01T00:00:00Z",
+    "source": "test",
+    "as_of": "2026-01-01",
+    "confidence": "low",
+    "currency": "USD",
+    "book": "2026-11-01",
+    "book_digest": "sha256:0",
+}
+
+
+def price(**terms: Any) -> Price:  # whatever a row may hold
+    return Price.model_validate({**CONTEXT, **terms})
+
+
+def used(shots: int = 0, qpu_us: int = 0, qubits: int = 0, tasks: int = 1, requested: int | None = None) -> Usage:
+    return Usage(
+        tasks=tasks,
+        shots_requested=shots if requested is None else requested,
+        shots_completed=shots,
+        qpu_us=qpu_us,
+        qubits=qubits,
+    )
+
+
+def _text(places: int, most: int) -> st.SearchStrategy[str]:
+    return st.integers(0, most * 10**places).map(lambda units: format(Decimal(units).scaleb(-places), "f"))
+
+
+AMOUNTS = _text(12, 999)
+DURATIONS = st.fixed_dictionaries(
+    {"amount": AMOUNTS, "quantum": st.sampled_from(["0.000001", "0.001", "0.7", "1", "3600"]), "minimum": _text(6, 60)}
+)
+WEIGHTS = st.fixed_dictionaries(dict.fromkeys(("task", "shot", "second", "qubit_second"), AMOUNTS))
+PRICES = st.builds(
+    price,
+    per_task=AMOUNTS,
+    per_shot=AMOUNTS | st.none(),
+    per_second=DURATIONS | st.none(),
+    per_qubit_second=DURATIONS | st.none(),
+    jbu=WEIGHTS,
+)
+COUNTS = st.integers(0, 10**6)
+USAGES = st.builds(
+    Usage,
+    tasks=st.integers(0, 50),
+    shots_requested=COUNTS,
+    shots_completed=COUNTS,
+    qpu_us=st.integers(0, 10**12),
+    qubits=st.integers(0, 5000),
+)
+BOUNDS = st.builds(
+    Bounds,
+    tasks=st.integers(1, 50),
+    shots=st.integers(1, 10**6),
+    qpu_us=st.integers(0, 10**12),
+    qubits=st.integers(0, 5000),
+)
+OUTCOMES: st.SearchStrategy[Outcome] = st.sampled_from(["completed", "failed", "cancelled", "expired", "rejected"])
+
+
+@pytest.mark.parametrize(
+    ("device", "task", "shot", "shots", "expected"),
+    [
+        ("IonQ Forte-1", "0.30", "0.08", 100, "8.30"),
+        ("IonQ Aria", "0.30", "0.03", 1_000, "30.30"),
+        ("IQM Garnet", "0.30", "0.00145", 1_000, "1.75"),
+        ("IQM Emerald", "0.30", "0.00160", 1_000, "1.90"),
+        ("QuEra Aquila", "0.30", "0.01", 100, "1.30"),
+        ("Rigetti Ankaa-3", "0.30", "0.00090", 1_000, "1.20"),
+        ("Rigetti Cepheus-1-108Q", "0.30", "0.000425", 10_000, "4.55"),
+        ("Rigetti Cepheus-1-108Q, one shot", "0.30", "0.000425", 1, "0.300425"),
+        ("AQT IBEX-Q1", "0.30", "0.0235", 1_000, "23.80"),
+        ("AQT on Scaleway, EUR", "0.30", "0.021", 1_000, "21.30"),
+    ],
+)
+def test_task_and_shot_fees_as_vendors_publish_them(
+    device: str, task: str, shot: str, shots: int, expected: str
+) -> None:
+    assert rate(price(per_task=task, per_shot=shot), used(shots)).amount == Decimal(expected), device
+
+
+@pytest.mark.parametrize(
+    ("device", "terms", "qpu_us", "expected"),
+    [
+        ("SV1, below its 3 s", {"amount": "0.00125", "quantum": "0.001", "minimum": "3"}, 1_200_000, "0.00375"),
+        ("SV1, one minute", {"amount": "0.00125", "quantum": "0.001", "minimum": "3"}, 60_000_000, "0.075"),
+        ("IBM pay-as-you-go, one minute", {"amount": "1.60"}, 60_000_000, "96"),
+        ("Rigetti on Azure, 0.02 per 10 ms", {"amount": "2", "quantum": "0.01"}, 10_001, "0.04"),
+        ("whole hours", {"amount": "2", "quantum": "3600"}, 1, "7200"),
+    ],
+)
+def test_durations_as_vendors_publish_them(device: str, terms: dict[str, str], qpu_us: int, expected: str) -> None:
+    assert rate(price(per_second=terms), used(qpu_us=qpu_us)).amount == Decimal(expected), device
+
+
+def test_each_component_is_a_line_with_a_stable_id() -> None:
+    charge = rate(
+        price(
+            per_task="1",
+            per_shot="0.5",
+            per_second={"amount": "2", "quantum": "1"},
+            per_qubit_second={"amount": "0.1"},
+            jbu={"task": "1", "shot": "0.001", "second": "10", "qubit_second": "100"},
+        ),
+        used(shots=4, qpu_us=1_500_000, qubits=3),
+    )
+    assert [(line.id, line.unit, str(line.consumed), str(line.billed), line.amount) for line in charge.lines] == [
+        ("p.task", "Tasks", "1", "1", Decimal("1")),
+        ("p.shot", "Shots", "4", "4", Decimal("2")),
+        ("p.second", "Seconds", "1.500000", "2.000000", Decimal("4")),
+        ("p.qubit_second", "Qubit-Seconds", "4.500000", "4.500000", Decimal("0.45")),
+    ]
+    assert charge.money == Money.of("7.45")
+    assert charge.jbu == Decimal("1") + Decimal("0.004") + 20 + 450
+
+
+def test_shots_beyond_those_requested_are_seen_but_not_billed() -> None:
+    (line,) = rate(price(per_shot="1"), used(shots=1024, requested=1000)).lines
+    assert line.consumed == 1024
+    assert line.billed == 1000
+
+
+def test_a_partial_run_is_billed_for_what_it_completed() -> None:
+    assert rate(price(per_shot="1"), used(shots=10, requested=1000)).amount == 10
+
+
+def test_usage_beyond_the_bounds_is_seen_but_not_billed() -> None:
+    bounds = Bounds(shots=100, qpu_us=1_000_000, qubits=5)
+    (line,) = rate(price(per_second={"amount": "2"}), used(100, qpu_us=5_000_000), bounds=bounds).lines
+    assert line.consumed == 5
+    assert line.billed == 1
+    assert line.amount == 2
+
+
+def test_a_minimum_is_due_once_a_task_ran() -> None:
+    terms = price(per_second={"amount": "1", "minimum": "3"})
+    assert rate(terms, used()).amount == 3
+    assert rate(terms, used(tasks=0)).amount == 0
+
+
+@pytest.mark.parametrize("outcome", ["failed", "cancelled", "expired", "rejected"])
+def test_only_completed_jobs_are_charged_unless_the_price_says_otherwise(outcome: Outcome) -> None:
+    usage = used(shots=5)
+    free = rate(price(per_shot="1", jbu={"shot": "1"}), usage, outcome)
+    assert free.amount == free.jbu == free.lines[0].billed == 0
+    assert free.lines[0].consumed == 5
+    assert rate(price(per_shot="1", charge_on=["completed", outcome]), usage, outcome).amount == 5
+
+
+@given(PRICES, USAGES)
+def test_a_charge_equals_the_same_sum_in_fractions(terms: Price, usage: Usage) -> None:
+    def due(component: Any, micros: int) -> Fraction:  # a Duration or None
+        if component is None:
+            return Fraction(0)
+        floor = Fraction(component.minimum) if usage.tasks else Fraction(0)
+        steps = max(Fraction(micros, 10**6), floor) / Fraction(component.quantum)
+        return -(-steps.numerator // steps.denominator) * Fraction(component.quantum) * Fraction(component.amount)
+
+    expected = (
+        Fraction(terms.per_task or 0) * usage.tasks
+        + Fraction(terms.per_shot or 0) * min(usage.shots_completed, usage.shots_requested)
+        + due(terms.per_second, usage.qpu_us)
+        + due(terms.per_qubit_second, usage.qpu_us * usage.qubits)
+    )
+    assert Fraction(rate(terms, usage).amount) == expected
+
+
+@given(PRICES, USAGES, BOUNDS, OUTCOMES)
+def test_a_charge_never_exceeds_its_quote(terms: Price, usage: Usage, bounds: Bounds, outcome: Outcome) -> None:
+    offered, charged = quote(terms, bounds), rate(terms, usage, outcome, bounds)
+    assert charged.amount <= offered.amount
+    assert charged.jbu <= offered.jbu
+    for line, most in zip(charged.lines, offered.lines, strict=True):
+        assert line.billed <= most.billed
+
+
+@given(PRICES, BOUNDS)
+def test_a_job_that_reaches_its_bounds_costs_its_quote(terms: Price, bounds: Bounds) -> None:
+    assert rate(terms, bounds.exhausted(), bounds=bounds).lines == quote(terms, bounds).lines
+
+
+@given(PRICES, USAGES, st.sampled_from(["shots_completed", "shots_requested", "qpu_us", "qubits", "tasks"]), COUNTS)
+def test_using_more_never_costs_less(terms: Price, usage: Usage, what: str, more: int) -> None:
+    larger = usage.model_copy(update={what: getattr(usage, what) + more})
+    assert rate(terms, larger).amount >= rate(terms, usage).amount
+    assert rate(terms, larger).jbu >= rate(terms, usage).jbu
+
+
+@given(PRICES, USAGES, OUTCOMES)
+def test_lines_add_up_and_survive_the_wire_without_floats(terms: Price, usage: Usage, outcome: Outcome) -> None:
+    charge = rate(terms, usage, outcome)
+    assert sum(Fraction(line.amount) for line in charge.lines) == Fraction(charge.amount)
+    wire = json.loads(canonical(charge.to_json()))
+    assert Charge.from_json(wire) == charge
+    assert Charge.from_json(wire).to_json() == charge.to_json()
+    assert "E" not in json.dumps([[line["billed"], line["amount"]] for line in wire["lines"]])
+
+
+@given(PRICES, BOUNDS)
+def test_a_quote_survives_the_wire(terms: Price, bounds: Bounds) -> None:
+    offered = quote(terms, bounds)
+    assert Quote.from_json(json.loads(canonical(offered.to_json()))) == offered
+
+
+def test_the_largest_price_times_the_largest_usage_is_still_exact() -> None:
+    most = "999999999.999999999999"
+    terms = price(per_shot=most, per_qubit_second={"amount": most})
+    charge = rate(terms, used(shots=10**15, qpu_us=10**15, qubits=10**15))
+    assert Fraction(charge.amount) == Fraction(most) * 10**15 + Fraction(most) * 10**24
+
+
+def test_the_decimal_settings_of_the_caller_change_nothing() -> None:
+    terms, usage = price(per_second={"amount": "1.234567890123"}), used(qpu_us=9_876_543)
+    with localcontext(Context(prec=3)):
+        charge = rate(terms, usage)
+    assert charge == rate(terms, usage)
+    assert charge.to_json()["amount"] == "12.193262853219084789"
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [(("amount",), "0.31"), (("lines", 0, "amount"), "0.31"), (("lines", 0, "billed"), "2"), (("amount",), 0.30)],
+)
+def test_a_charge_that_does_not_add_up_cannot_be_read(path: tuple[str | int, ...], value: object) -> None:
+    document: Any = rate(price(per_task="0.30"), used()).to_json()  # walked by path
+    target = document
+    for step in path[:-1]:
+        target = target[step]
+    target[path[-1]] = value
+    with pytest.raises(Malformed):
+        Charge.from_json(document)
+
+
+def test_fields_of_later_versions_are_ignored() -> None:
+    charge = rate(price(per_task="0.30"), used())
+    assert Charge.from_json({**charge.to_json(), "later": 1}) == charge
+
+
+@pytest.mark.parametrize("wrong", [{"qpu_us": 1.5}, {"qpu_us": 1.0}, {"qubits": -1}, {"shots_completed": True}])
+def test_usage_is_counted_in_whole_numbers(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Usage.model_validate({**used().model_dump(), **wrong})
+
+
+@given(st.integers(0, 10**9), st.sampled_from([1, 1_000, 10_000, 1_000_000]))
+def test_durations_are_rounded_up_to_the_increment_and_by_less_than_one(qpu_us: int, step_us: int) -> None:
+    quantum = Decimal(step_us).scaleb(-6)
+    (line,) = rate(price(per_second={"amount": "1", "quantum": str(quantum)}), used(qpu_us=qpu_us)).lines
+    assert line.billed == (line.consumed / quantum).to_integral_value(ROUND_CEILING) * quantum
+    assert 0 <= line.billed - line.consumed < quantum
