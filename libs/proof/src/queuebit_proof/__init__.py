@@ -1,1 +1,75 @@
 """Statements, signatures, the transparency log and receipts."""
+
+from queuebit_proof.checkpoint import (
+    Checkpoint,
+    SignedCheckpoint,
+    read_checkpoint,
+    sign_checkpoint,
+    verify_checkpoint,
+)
+from queuebit_proof.envelope import Opened, entry_of, open_envelope, seal
+from queuebit_proof.errors import (
+    CheckpointInvalid,
+    EnvelopeInvalid,
+    KeysUnsafe,
+    LogCorrupt,
+    ProofFault,
+    ReceiptInvalid,
+    TrustInvalid,
+)
+from queuebit_proof.keys import KeyRing
+from queuebit_proof.merkle import Tree, leaf_hash, verify_consistency, verify_inclusion
+from queuebit_proof.receipt import Receipt, issue, to_tlog_proof
+from queuebit_proof.statement import (
+    PREDICATE_TYPE,
+    SALT_BYTES,
+    ChargeLine,
+    JobRecord,
+    Reason,
+    UsageLine,
+    build_statement,
+)
+from queuebit_proof.tiles import TileLog
+from queuebit_proof.trust import TrustKey, TrustRoot
+from queuebit_proof.verifier import CHECKS, Check, Verified, verify
+
+__all__ = [
+    "CHECKS",
+    "PREDICATE_TYPE",
+    "SALT_BYTES",
+    "ChargeLine",
+    "Check",
+    "Checkpoint",
+    "CheckpointInvalid",
+    "EnvelopeInvalid",
+    "JobRecord",
+    "KeyRing",
+    "KeysUnsafe",
+    "LogCorrupt",
+    "Opened",
+    "ProofFault",
+    "Reason",
+    "Receipt",
+    "ReceiptInvalid",
+    "SignedCheckpoint",
+    "TileLog",
+    "Tree",
+    "TrustInvalid",
+    "TrustKey",
+    "TrustRoot",
+    "UsageLine",
+    "Verified",
+    "build_statement",
+    "entry_of",
+    "issue",
+    "leaf_hash",
+    "open_envelope",
+    "read_checkpoint",
+    "seal",
+    "sign_checkpoint",
+    "to_tlog_proof",
+    "verify",
+    "verify_checkpoint",
+    "verify_consistency",
+    "verify_inclusion",
+]

@@ -1,0 +1,97 @@
+"""Signature algorithms, by the id that every record carries."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from functools import lru_cache
+from typing import Protocol
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import (
+    MLDSA44PrivateKey,
+    MLDSA44PublicKey,
+    MLDSA65PrivateKey,
+    MLDSA65PublicKey,
+)
+
+__all__ = ["SEED_BYTES", "Algorithm", "SigningKey", "is_signed", "require_public"]
+
+SEED_BYTES = 32
+"""Length of every private key here: an RFC 8032 secret, or a FIPS 204 seed."""
+
+
+class Algorithm(StrEnum):
+    """RFC 8032 and FIPS 204."""
+
+    ED25519 = "ed25519"
+    ML_DSA_44 = "ml-dsa-44"
+    ML_DSA_65 = "ml-dsa-65"
+
+
+class SigningKey:
+    """A private key; its text form never shows the secret."""
+
+    def __init__(self, algorithm: Algorithm, seed: bytes) -> None:
+        """Derive the key pair.
+
+        Raises:
+            ValueError: the seed is not `SEED_BYTES` long.
+        """
+        if len(seed) != SEED_BYTES:
+            raise ValueError(f"a private {algorithm} key is {SEED_BYTES} bytes, not {len(seed)}")
+        self.algorithm = algorithm
+        self.seed = seed
+        self._private, self.public = _pair(algorithm, seed)
+
+    def sign(self, message: bytes) -> bytes:
+        """Sign the message itself; callers apply their format's own framing first."""
+        return self._private.sign(message)
+
+    def __repr__(self) -> str:
+        return f"SigningKey({self.algorithm})"
+
+
+def is_signed(algorithm: Algorithm, public: bytes, signature: bytes, message: bytes) -> bool:
+    """Tell whether the signature over the message is this key's."""
+    try:
+        _public(algorithm, public).verify(signature, message)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def require_public(algorithm: Algorithm, public: bytes) -> None:
+    """Refuse bytes that are no public key of this algorithm, with `ValueError`."""
+    _public(algorithm, public)
+
+
+class _Private(Protocol):
+    def sign(self, data: bytes, /) -> bytes: ...
+
+
+class _Public(Protocol):
+    def verify(self, signature: bytes, data: bytes, /) -> None: ...
+
+
+def _pair(algorithm: Algorithm, seed: bytes) -> tuple[_Private, bytes]:
+    key: Ed25519PrivateKey | MLDSA44PrivateKey | MLDSA65PrivateKey
+    match algorithm:
+        case Algorithm.ED25519:
+            key = Ed25519PrivateKey.from_private_bytes(seed)
+        case Algorithm.ML_DSA_44:
+            key = MLDSA44PrivateKey.from_seed_bytes(seed)
+        case Algorithm.ML_DSA_65:
+            key = MLDSA65PrivateKey.from_seed_bytes(seed)
+    return key, key.public_key().public_bytes_raw()
+
+
+@lru_cache(maxsize=64)
+def _public(algorithm: Algorithm, public: bytes) -> _Public:
+    match algorithm:
+        case Algorithm.ED25519:
+            return Ed25519PublicKey.from_public_bytes(public)
+        case Algorithm.ML_DSA_44:
+            return MLDSA44PublicKey.from_public_bytes(public)
+        case Algorithm.ML_DSA_65:
+            return MLDSA65PublicKey.from_public_bytes(public)

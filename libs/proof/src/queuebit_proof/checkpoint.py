@@ -1,0 +1,152 @@
+"""Checkpoints: a log's signed tree heads (C2SP tlog-checkpoint, tlog-cosignature).
+
+Signed by Ed25519, as witnesses expect of a log, and by ML-DSA-44 as a timestamped cosignature of the whole tree. The
+latter does not cover extension lines, so a checkpoint here has none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from queuebit_proof.algorithms import Algorithm, is_signed
+from queuebit_proof.encoding import b64, unb64
+from queuebit_proof.errors import CheckpointInvalid
+from queuebit_proof.keys import KeyRing
+from queuebit_proof.merkle import HASH_BYTES
+from queuebit_proof.note import NOTE_TYPES, Note, NoteSignature, note_key_id, require_key_name
+from queuebit_proof.trust import REQUIRED, Purpose, TrustKey, TrustRoot
+
+__all__ = ["Checkpoint", "SignedCheckpoint", "read_checkpoint", "sign_checkpoint", "verify_checkpoint"]
+
+_LATEST = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A tree head: which log, how many leaves, and the root over them."""
+
+    origin: str
+    size: int
+    root: bytes
+
+    def __str__(self) -> str:
+        return f"{self.origin}\n{self.size}\n{b64(self.root)}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedCheckpoint:
+    """A tree head that both required signatures cover, when it was signed, and the keys that did."""
+
+    head: Checkpoint
+    signed_at: datetime
+    keys: tuple[TrustKey, ...]
+
+
+def sign_checkpoint(head: Checkpoint, ring: KeyRing, at: datetime) -> str:
+    """Sign a tree head.
+
+    The caller answers for the one rule of a log: never sign a head that does not continue every head signed before.
+
+    Raises:
+        ValueError: the head is another log's.
+    """
+    if head.origin != ring.origin:
+        raise ValueError(f"the keys of {ring.origin} do not sign for {head.origin}")
+    seconds = int(at.timestamp())
+    signatures = []
+    for public, private in ring.signers(Purpose.CHECKPOINT):
+        signature = private.sign(_message(public.algorithm, public.name, head, seconds))
+        if public.algorithm is Algorithm.ML_DSA_44:
+            signature = seconds.to_bytes(8) + signature
+        signatures.append(NoteSignature(public.name, _key_id(public), signature))
+    return str(Note(str(head), tuple(signatures)))
+
+
+def verify_checkpoint(text: str, trust: TrustRoot) -> SignedCheckpoint:
+    """Return the tree head once both signatures of trusted keys were verified; other signatures are ignored.
+
+    Raises:
+        CheckpointInvalid: it is malformed, altered, another log's, or lacks one of the required signatures.
+    """
+    note, head = _parse(text)
+    if head.origin != trust.origin:
+        raise CheckpointInvalid(
+            f"the checkpoint is of the log {head.origin!r}, and {trust.origin!r} is the one trusted"
+        )
+    found = tuple(_signed_by(algorithm, note, head, trust) for algorithm in REQUIRED[Purpose.CHECKPOINT])
+    signed_at = next(moment for _, moment in found if moment is not None)
+    return SignedCheckpoint(head, signed_at, tuple(key for key, _ in found))
+
+
+def read_checkpoint(text: str) -> Checkpoint:
+    """Return the tree head of a checkpoint of our own making, without verifying its signatures.
+
+    Raises:
+        CheckpointInvalid: it is not a checkpoint.
+    """
+    return _parse(text)[1]
+
+
+def _parse(text: str) -> tuple[Note, Checkpoint]:
+    try:
+        note = Note.parse(text)
+        origin, size, root, *extensions = note.text[:-1].split("\n")
+        if extensions:
+            raise ValueError("it has extension lines, which its signatures do not all cover")
+        head = Checkpoint(require_key_name(origin), int(size) if size.isascii() and size.isdigit() else -1, unb64(root))
+        if not 0 <= head.size < 2**63 or len(head.root) != HASH_BYTES or str(head) != note.text:
+            raise ValueError("its size or root is not written as it should be")
+    except ValueError as error:
+        raise CheckpointInvalid(f"this is not a checkpoint: {error}") from error
+    return note, head
+
+
+def _signed_by(
+    algorithm: Algorithm, note: Note, head: Checkpoint, trust: TrustRoot
+) -> tuple[TrustKey, datetime | None]:
+    signers: list[tuple[TrustKey, datetime | None]] = []
+    for key in trust.keys_for(Purpose.CHECKPOINT, algorithm):
+        for signature in note.by(key.name, _key_id(key)):
+            content, seconds = signature, 0
+            if algorithm is Algorithm.ML_DSA_44:
+                content, seconds = signature[8:], int.from_bytes(signature[:8])
+            if not is_signed(algorithm, key.public, content, _message(algorithm, key.name, head, seconds)):
+                raise CheckpointInvalid(f"the {algorithm} signature does not match: the checkpoint was altered")
+            signers.append((key, _moment(seconds) if algorithm is Algorithm.ML_DSA_44 else None))
+    if not signers:
+        raise CheckpointInvalid(
+            f"the checkpoint has no {algorithm} signature by a key of {trust.origin}; one signature alone is not enough"
+        )
+    return signers[0]
+
+
+def _message(algorithm: Algorithm, name: str, head: Checkpoint, seconds: int) -> bytes:
+    """What is signed: the note's text, or the `cosigned_message` of tlog-cosignature for leaves 0 to size."""
+    if algorithm is Algorithm.ED25519:
+        return str(head).encode()
+    return b"".join(
+        (
+            b"subtree/v1\n\x00",
+            _prefixed(name),
+            seconds.to_bytes(8),
+            _prefixed(head.origin),
+            (0).to_bytes(8),
+            head.size.to_bytes(8),
+            head.root,
+        )
+    )
+
+
+def _prefixed(name: str) -> bytes:
+    return len(name.encode()).to_bytes(1) + name.encode()
+
+
+def _key_id(key: TrustKey) -> bytes:
+    return note_key_id(key.name, NOTE_TYPES[key.algorithm], key.public)
+
+
+def _moment(seconds: int) -> datetime:
+    if seconds > _LATEST.timestamp():
+        raise CheckpointInvalid("the checkpoint claims to be signed after the year 9999")
+    return datetime.fromtimestamp(seconds, UTC)

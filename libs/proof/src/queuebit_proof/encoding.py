@@ -1,0 +1,77 @@
+"""Reading what strangers wrote: one spelling for every value, or a refusal.
+
+A lenient reader lets two different texts mean the same thing, so that a changed byte goes unnoticed. These readers
+accept base64 and JSON only in a form that leaves no such freedom, and refuse with a `ValueError`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+
+__all__ = ["b64", "exactly", "parse_json", "text", "unb64", "whole"]
+
+
+def b64(content: bytes) -> str:
+    """Standard base64 with padding (RFC 4648, section 4)."""
+    return base64.b64encode(content).decode()
+
+
+def unb64(encoded: str) -> bytes:
+    """Decode what `b64` writes and nothing else: no blanks, no stray trailing bits."""
+    try:
+        content = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ValueError(f"{encoded[:20]!r}… is not base64") from error
+    if b64(content) != encoded:
+        raise ValueError(f"{encoded[:20]!r}… is not base64 in its one proper spelling")
+    return content
+
+
+def parse_json(content: bytes) -> object:
+    """Parse UTF-8 JSON without floats and without repeated names."""
+    try:
+        return json.loads(
+            content.decode(),
+            object_pairs_hook=_without_repeats,
+            parse_float=_refuse_number,
+            parse_constant=_refuse_number,
+        )
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def exactly(document: object, names: frozenset[str], what: str) -> dict[str, object]:
+    """Return an object that has exactly these names: what is not expected cannot have been checked."""
+    if not isinstance(document, dict):
+        raise ValueError(f"{what} is not a JSON object")
+    found = {str(name): value for name, value in document.items()}
+    if wrong := sorted(names ^ found.keys()):
+        raise ValueError(f"{what} lacks, or should not have, {', '.join(wrong)[:200]}")
+    return found
+
+
+def text(value: object, what: str) -> str:
+    """Return a text."""
+    if not isinstance(value, str):
+        raise ValueError(f"{what} is not a text")
+    return value
+
+
+def whole(value: object, what: str) -> int:
+    """Return a whole number that is not negative and fits 63 bits."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
+        raise ValueError(f"{what} is not a whole number from 0 to 2^63-1")
+    return value
+
+
+def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a name appears twice in one object")
+    return members
+
+
+def _refuse_number(literal: str) -> object:
+    raise ValueError(f"{literal[:20]} is a float: proofs hold whole numbers and decimal texts only")

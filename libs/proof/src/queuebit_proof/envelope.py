@@ -1,0 +1,110 @@
+"""DSSE envelopes around statements, signed by Ed25519 and ML-DSA-65 together.
+
+ML-DSA signs `tuf`, a version byte 1 and the SHA-512 of the pre-authentication encoding (TUF TAP 21, scheme
+`ml-dsa-65/1`); Ed25519 signs the encoding itself. That is what securesystemslib does, which makes it an independent
+verifier of our envelopes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from queuebit_kernel import canonical
+from queuebit_proof.algorithms import Algorithm, is_signed
+from queuebit_proof.encoding import b64, exactly, parse_json, text, unb64
+from queuebit_proof.errors import EnvelopeInvalid
+from queuebit_proof.keys import KeyRing
+from queuebit_proof.trust import REQUIRED, Purpose, TrustKey, TrustRoot
+
+__all__ = ["PAYLOAD_TYPE", "Opened", "entry_of", "open_envelope", "payload_of", "seal"]
+
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+
+_ENVELOPE = frozenset({"payload", "payloadType", "signatures"})
+_SIGNATURE = frozenset({"keyid", "sig"})
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A payload that both required signatures cover, and the keys that made them."""
+
+    payload: bytes
+    keys: tuple[TrustKey, ...]
+
+
+def seal(payload: bytes, ring: KeyRing) -> bytes:
+    """Sign a statement; the bytes returned are the envelope for ever, never to be written anew."""
+    message = _pae(payload)
+    signatures = [
+        {"keyid": public.key_id, "sig": b64(private.sign(_framed(private.algorithm, message)))}
+        for public, private in ring.signers(Purpose.STATEMENT)
+    ]
+    return canonical({"payload": b64(payload), "payloadType": PAYLOAD_TYPE, "signatures": signatures})
+
+
+def open_envelope(envelope: bytes, trust: TrustRoot) -> Opened:
+    """Return the payload once both signatures of trusted keys were verified; read the payload only then.
+
+    Raises:
+        EnvelopeInvalid: it is malformed, altered, or lacks one of the required signatures.
+    """
+    payload, signatures = _split(envelope)
+    message = _pae(payload)
+    return Opened(
+        payload,
+        tuple(_signed_by(algorithm, signatures, message, trust) for algorithm in REQUIRED[Purpose.STATEMENT]),
+    )
+
+
+def payload_of(envelope: bytes) -> bytes:
+    """Return the payload of an envelope of our own making, without verifying anything."""
+    return _split(envelope)[0]
+
+
+def entry_of(envelope: bytes) -> bytes:
+    """The envelope's entry in the log: 32 bytes, the SHA-256 of its exact bytes."""
+    return hashlib.sha256(envelope).digest()
+
+
+def _signed_by(algorithm: Algorithm, signatures: dict[str, bytes], message: bytes, trust: TrustRoot) -> TrustKey:
+    keys = [key for key in trust.keys_for(Purpose.STATEMENT, algorithm) if key.key_id in signatures]
+    if not keys:
+        raise EnvelopeInvalid(
+            f"the statement has no {algorithm} signature by a key of {trust.origin}; one signature alone is not enough"
+        )
+    for key in keys:
+        if not is_signed(algorithm, key.public, signatures[key.key_id], _framed(algorithm, message)):
+            raise EnvelopeInvalid(f"the {algorithm} signature does not match: the statement was altered after signing")
+    return keys[0]
+
+
+def _split(envelope: bytes) -> tuple[bytes, dict[str, bytes]]:
+    try:
+        fields = exactly(parse_json(envelope), _ENVELOPE, "the envelope")
+        if fields["payloadType"] != PAYLOAD_TYPE:
+            raise ValueError(f"the payload type is not {PAYLOAD_TYPE}")
+        listed = fields["signatures"]
+        if not isinstance(listed, list):
+            raise ValueError("signatures is not a list")
+        signatures: dict[str, bytes] = {}
+        for item in listed:
+            signature = exactly(item, _SIGNATURE, "a signature")
+            key_id = text(signature["keyid"], "keyid")
+            if key_id in signatures:
+                raise ValueError(f"key {key_id[:80]} signed twice")
+            signatures[key_id] = unb64(text(signature["sig"], "sig"))
+        return unb64(text(fields["payload"], "payload")), signatures
+    except ValueError as error:
+        raise EnvelopeInvalid(f"this is not a signed statement: {error}") from error
+
+
+def _pae(payload: bytes) -> bytes:
+    """DSSE's pre-authentication encoding: type and content cannot be shifted into one another."""
+    return b"DSSEv1 %d %b %d %b" % (len(PAYLOAD_TYPE), PAYLOAD_TYPE.encode(), len(payload), payload)
+
+
+def _framed(algorithm: Algorithm, message: bytes) -> bytes:
+    if algorithm is Algorithm.ED25519:
+        return message
+    return b"tuf\x01" + hashlib.sha512(message).digest()

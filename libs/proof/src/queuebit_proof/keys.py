@@ -1,0 +1,141 @@
+"""The four private keys of one log, made once and kept in a folder only their owner can read."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import stat
+import tempfile
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from queuebit_kernel import rfc3339
+from queuebit_proof.algorithms import SEED_BYTES, Algorithm, SigningKey
+from queuebit_proof.encoding import b64, exactly, parse_json, text, unb64
+from queuebit_proof.errors import KeysUnsafe
+from queuebit_proof.note import require_key_name
+from queuebit_proof.trust import REQUIRED, Purpose, TrustKey, TrustRoot
+
+__all__ = ["KEYS_FILE", "TRUST_FILE", "KeyRing"]
+
+KEYS_FILE = "keys.json"
+"""All private keys in one file, so that there are either four keys or none."""
+TRUST_FILE = "trust.json"
+"""The public half, for verifiers; made anew from the private half when missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """What the log signs with. `trust` is what others verify with."""
+
+    trust: TrustRoot
+    _keys: dict[tuple[Purpose, Algorithm], SigningKey]
+
+    @property
+    def origin(self) -> str:
+        """The log's name, which is also the name of its keys."""
+        return self.trust.origin
+
+    def signers(self, purpose: Purpose) -> tuple[tuple[TrustKey, SigningKey], ...]:
+        """Both keys for a purpose, public half first, in the order of `REQUIRED`."""
+        return tuple(
+            (self.trust.keys_for(purpose, algorithm)[0], self._keys[purpose, algorithm])
+            for algorithm in REQUIRED[purpose]
+        )
+
+    @classmethod
+    def open(cls, folder: Path, origin: str, now: datetime) -> KeyRing:
+        """Load the keys of `folder`, or make them where there are none yet.
+
+        Two processes that start at once end up with the same keys.
+
+        Args:
+            folder: created with mode 0700 when missing.
+            origin: the log's name, such as `queuebit.example.org/log`.
+            now: becomes the new keys' `valid_from`, cut to the second, because checkpoints tell time in seconds.
+
+        Raises:
+            KeysUnsafe: others can reach the folder or the keys, or the keys are another log's.
+        """
+        require_key_name(origin)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _require_private(folder)
+        if not (folder / KEYS_FILE).exists():
+            _create_once(folder / KEYS_FILE, _new_keys(origin, now.replace(microsecond=0)))
+        ring = cls.load(folder)
+        if ring.origin != origin:
+            raise KeysUnsafe(f"the keys in {folder} are those of {ring.origin}, not of {origin}: use another folder")
+        return ring
+
+    @classmethod
+    def load(cls, folder: Path) -> KeyRing:
+        """Load the keys of `folder`.
+
+        Raises:
+            KeysUnsafe: there are none, they are damaged, or others can read them.
+        """
+        path = folder / KEYS_FILE
+        try:
+            _require_private(folder)
+            _require_private(path)
+            ring = _read(path.read_bytes())
+        except FileNotFoundError as error:
+            raise KeysUnsafe(f"there are no keys in {folder}: open it once with the log's name to make them") from error
+        except ValueError as error:
+            raise KeysUnsafe(
+                f"{path} is damaged ({error}): restore it from a backup; a new one cannot replace it"
+            ) from error
+        if not (folder / TRUST_FILE).exists():
+            _create_once(folder / TRUST_FILE, ring.trust.to_bytes())
+        return ring
+
+
+def _require_private(path: Path) -> None:
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        wanted = "700" if path.is_dir() else "600"
+        raise KeysUnsafe(f"{path} has mode {mode:o}, so others can reach the private keys: run chmod {wanted} {path}")
+
+
+def _new_keys(origin: str, valid_from: datetime) -> bytes:
+    seeds = {
+        f"{purpose}/{algorithm}": b64(secrets.token_bytes(SEED_BYTES))
+        for purpose, algorithms in REQUIRED.items()
+        for algorithm in algorithms
+    }
+    return json.dumps({"origin": origin, "valid_from": rfc3339(valid_from), "seeds": seeds}, indent=2).encode() + b"\n"
+
+
+def _read(content: bytes) -> KeyRing:
+    fields = exactly(parse_json(content), frozenset({"origin", "valid_from", "seeds"}), "the file")
+    wanted = {f"{purpose}/{algorithm}": (purpose, algorithm) for purpose in Purpose for algorithm in REQUIRED[purpose]}
+    seeds = exactly(fields["seeds"], frozenset(wanted), "seeds")
+    keys = {use: SigningKey(use[1], unb64(text(seeds[name], name))) for name, use in wanted.items()}
+    origin = require_key_name(text(fields["origin"], "origin"))
+    valid_from = datetime.fromisoformat(text(fields["valid_from"], "valid_from"))
+    public = tuple(
+        TrustKey(purpose, algorithm, origin, key.public, valid_from) for (purpose, algorithm), key in keys.items()
+    )
+    return KeyRing(TrustRoot(version=1, origin=origin, keys=public), keys)
+
+
+def _create_once(path: Path, content: bytes) -> None:
+    """Put a complete file in place with mode 0600, or leave the one that somebody else just put there."""
+    descriptor, draft = tempfile.mkstemp(dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(draft, path)
+    except FileExistsError:
+        return
+    finally:
+        Path(draft).unlink()
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

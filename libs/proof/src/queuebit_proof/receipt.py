@@ -1,0 +1,124 @@
+"""Receipts: everything that proves one job's outcome, in one JSON document that needs nobody to answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from queuebit_kernel import canonical
+from queuebit_proof.checkpoint import read_checkpoint
+from queuebit_proof.encoding import b64, exactly, parse_json, text, unb64, whole
+from queuebit_proof.envelope import entry_of, payload_of
+from queuebit_proof.errors import ReceiptInvalid
+from queuebit_proof.merkle import leaf_hash, verify_inclusion
+from queuebit_proof.statement import job_of, read_statement
+
+__all__ = ["MAX_RECEIPT_BYTES", "Receipt", "issue", "to_tlog_proof"]
+
+MAX_RECEIPT_BYTES = 256 * 1024
+"""Far above any real receipt; nothing larger is even parsed."""
+
+_VERSION = 1
+_FIELDS = frozenset(
+    {"version", "tenant", "job", "envelope", "leaf_index", "tree_size", "inclusion", "checkpoint"},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A receipt taken apart, not verified.
+
+    `envelope` travels as a text, not as base64: it is ASCII JSON, so its exact bytes survive, a quarter smaller.
+    """
+
+    tenant: str
+    job: str
+    envelope: bytes
+    leaf_index: int
+    tree_size: int
+    inclusion: tuple[bytes, ...]
+    checkpoint: str
+
+    def to_bytes(self) -> bytes:
+        """The document."""
+        return canonical(
+            {
+                "version": _VERSION,
+                "tenant": self.tenant,
+                "job": self.job,
+                "envelope": self.envelope.decode("ascii"),
+                "leaf_index": self.leaf_index,
+                "tree_size": self.tree_size,
+                "inclusion": [b64(item) for item in self.inclusion],
+                "checkpoint": self.checkpoint,
+            }
+        )
+
+    @classmethod
+    def parse(cls, content: bytes) -> Receipt:
+        """Take a document apart.
+
+        Raises:
+            ReceiptInvalid: it is not a receipt (check `form`).
+        """
+        try:
+            if len(content) > MAX_RECEIPT_BYTES:
+                raise ValueError(f"it has more than {MAX_RECEIPT_BYTES} bytes")
+            fields = exactly(parse_json(content), _FIELDS, "the document")
+            if fields["version"] != _VERSION:
+                raise ValueError(f"this program reads version {_VERSION} receipts, not {str(fields['version'])[:20]}")
+            path = fields["inclusion"]
+            if not isinstance(path, list):
+                raise ValueError("inclusion is not a list")
+            return cls(
+                tenant=text(fields["tenant"], "tenant"),
+                job=text(fields["job"], "job"),
+                envelope=text(fields["envelope"], "envelope").encode("ascii"),
+                leaf_index=whole(fields["leaf_index"], "leaf_index"),
+                tree_size=whole(fields["tree_size"], "tree_size"),
+                inclusion=tuple(unb64(text(item, "inclusion")) for item in path),
+                checkpoint=text(fields["checkpoint"], "checkpoint"),
+            )
+        except ValueError as error:
+            raise ReceiptInvalid("form", f"this is not a receipt: {error}") from error
+
+
+def issue(envelope: bytes, *, leaf_index: int, inclusion: Sequence[bytes], checkpoint: str) -> bytes:
+    """Write the receipt of a sealed statement.
+
+    Args:
+        envelope: the exact bytes whose digest is the entry.
+        leaf_index: where the entry stands in the log.
+        inclusion: its proof, for the size of `checkpoint`.
+        checkpoint: the signed text.
+
+    Raises:
+        ValueError: the proof does not lead from this envelope to this checkpoint; no false receipt leaves the house.
+    """
+    head = read_checkpoint(checkpoint)
+    if not verify_inclusion(leaf_hash(entry_of(envelope)), leaf_index, head.size, inclusion, head.root):
+        raise ValueError(f"the proof does not show the statement as entry {leaf_index} of {head.size}")
+    job = job_of(read_statement(payload_of(envelope)))
+    return Receipt(
+        tenant=text(job.get("tenant"), "tenant"),
+        job=text(job.get("id"), "job"),
+        envelope=envelope,
+        leaf_index=leaf_index,
+        tree_size=head.size,
+        inclusion=tuple(inclusion),
+        checkpoint=checkpoint,
+    ).to_bytes()
+
+
+def to_tlog_proof(content: bytes) -> str:
+    """Write the same proof in C2SP's text form, with the envelope as extra data, for other programs."""
+    receipt = Receipt.parse(content)
+    lines = (
+        "c2sp.org/tlog-proof@v1",
+        f"extra {b64(receipt.envelope)}",
+        f"index {receipt.leaf_index}",
+        *(b64(item) for item in receipt.inclusion),
+        "",
+        receipt.checkpoint,
+    )
+    return "\n".join(lines)

@@ -1,0 +1,226 @@
+"""What is claimed about a job: an in-toto Statement v1 with our own predicate (its fields: STATEMENT.md)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+
+from queuebit_kernel import Json, canonical, require_token, rfc3339
+from queuebit_proof.encoding import exactly, parse_json
+
+__all__ = [
+    "OUTCOMES",
+    "PREDICATE_TYPE",
+    "SALT_BYTES",
+    "STATEMENT_TYPE",
+    "ChargeLine",
+    "JobRecord",
+    "Reason",
+    "UsageLine",
+    "build_statement",
+    "job_of",
+    "read_statement",
+]
+
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE = "https://queuebit.dev/attestations/job/v1"
+OUTCOMES = frozenset({"completed", "failed", "cancelled", "expired", "rejected"})
+"""How a job can end; each ends exactly once."""
+SALT_BYTES = 16
+"""Enough that nobody can find a statement's content by trying likely contents against its digest."""
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a job ended as it did: `code` for machines, `text` for people."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsageLine:
+    """Something measured, such as 1000 `shots`; the quantity is a decimal text."""
+
+    metric: str
+    quantity: str
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeLine:
+    """One line of the bill; numbers are decimal texts, exactly as billed."""
+
+    component: str
+    quantity: str
+    unit_price: str
+    amount: str
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRecord:
+    """Everything a receipt states about one job. `None` means: did not happen, or is not known.
+
+    Digests read `sha256:<64 hex digits>`; times are aware.
+    """
+
+    tenant: str
+    project: str
+    job: str
+    outcome: str
+    request_digest: str
+    software: str
+    submitted_at: datetime
+    finished_at: datetime
+    actor: str | None = None
+    result_digest: str | None = None
+    reasons: tuple[Reason, ...] = ()
+    circuit_digest: str | None = None
+    compiled_digest: str | None = None
+    compiler: str | None = None
+    compiler_seed: int | None = None
+    backend: str | None = None
+    calibration_digest: str | None = None
+    mitigation_digest: str | None = None
+    shots: int | None = None
+    simulator_seed: int | None = None
+    accepted_at: datetime | None = None
+    placed_at: datetime | None = None
+    started_at: datetime | None = None
+    usage: tuple[UsageLine, ...] = ()
+    charges: tuple[ChargeLine, ...] = ()
+    price_book: str | None = None
+    trace_id: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("tenant", "project", "job"):
+            require_token(getattr(self, name), name)
+        if self.outcome not in OUTCOMES:
+            raise ValueError(f"outcome {self.outcome!r} is none of {', '.join(sorted(OUTCOMES))}")
+        if self.outcome == "completed" and self.result_digest is None:
+            raise ValueError("a completed job has a result: give its digest")
+        for name in ("request", "result", "circuit", "compiled", "calibration", "mitigation"):
+            value = getattr(self, f"{name}_digest")
+            if value is not None and not _DIGEST.fullmatch(value):
+                raise ValueError(f"{name}_digest {value!r} is not sha256:<64 hex digits>")
+        for name in ("submitted", "accepted", "placed", "started", "finished"):
+            moment = getattr(self, f"{name}_at")
+            if moment is not None and moment.tzinfo is None:
+                raise ValueError(f"{name}_at has no time zone: use aware times in UTC")
+        for line in self.usage:
+            _require_decimals(line.quantity)
+        for charge in self.charges:
+            _require_decimals(charge.quantity, charge.unit_price, charge.amount)
+
+
+def build_statement(record: JobRecord, *, salt: bytes) -> bytes:
+    """Write the statement once; from here on it is bytes, signed and kept as they are.
+
+    The subject is the result, or the request where there is no result: a receipt then proves what was asked for, and
+    that nothing came of it.
+
+    Args:
+        record: what happened.
+        salt: `SALT_BYTES` fresh random bytes.
+    """
+    if len(salt) != SALT_BYTES:
+        raise ValueError(f"the salt is {SALT_BYTES} random bytes, not {len(salt)}")
+    about, subject = ("result", record.result_digest) if record.result_digest else ("request", record.request_digest)
+    return canonical(
+        {
+            "_type": STATEMENT_TYPE,
+            "subject": [{"name": about, "digest": {"sha256": subject.removeprefix("sha256:")}}],
+            "predicateType": PREDICATE_TYPE,
+            "predicate": _predicate(record) | {"salt": salt.hex()},
+        }
+    )
+
+
+def read_statement(payload: bytes) -> dict[str, object]:
+    """Parse a statement whose bytes were verified before.
+
+    Raises:
+        ValueError: it is not a statement about a job.
+    """
+    fields = exactly(
+        parse_json(payload), frozenset({"_type", "subject", "predicateType", "predicate"}), "the statement"
+    )
+    if (fields["_type"], fields["predicateType"]) != (STATEMENT_TYPE, PREDICATE_TYPE):
+        raise ValueError(f"it is not an in-toto statement of type {PREDICATE_TYPE}")
+    return fields
+
+
+def job_of(statement: dict[str, object]) -> dict[str, object]:
+    """The statement's own names of its tenant, project and job (`id`)."""
+    predicate = statement["predicate"]
+    job = predicate.get("job") if isinstance(predicate, dict) else None
+    if not isinstance(job, dict):
+        raise ValueError("the statement names no job")
+    return job
+
+
+def _predicate(record: JobRecord) -> dict[str, Json]:
+    return _present(
+        job=_present(tenant=record.tenant, project=record.project, id=record.job, actor=record.actor),
+        outcome=_present(
+            state=record.outcome, reasons=[{"code": reason.code, "text": reason.text} for reason in record.reasons]
+        ),
+        request_digest=record.request_digest,
+        result_digest=record.result_digest,
+        circuit_digest=record.circuit_digest,
+        compiled=_present(digest=record.compiled_digest, compiler=record.compiler, seed=record.compiler_seed),
+        run=_present(
+            backend=record.backend,
+            calibration_digest=record.calibration_digest,
+            mitigation_digest=record.mitigation_digest,
+            shots=record.shots,
+            simulator_seed=record.simulator_seed,
+        ),
+        times=_present(
+            submitted_at=rfc3339(record.submitted_at),
+            accepted_at=_when(record.accepted_at),
+            placed_at=_when(record.placed_at),
+            started_at=_when(record.started_at),
+            finished_at=rfc3339(record.finished_at),
+        ),
+        usage=[{"metric": line.metric, "quantity": line.quantity, "unit": line.unit} for line in record.usage],
+        charges=[_charge(line) for line in record.charges],
+        price_book=record.price_book,
+        trace_id=record.trace_id,
+        software=record.software,
+    )
+
+
+def _charge(line: ChargeLine) -> Mapping[str, Json]:
+    return {
+        "component": line.component,
+        "quantity": line.quantity,
+        "unit_price": line.unit_price,
+        "amount": line.amount,
+        "currency": line.currency,
+    }
+
+
+def _present(**fields: Json) -> dict[str, Json]:
+    """Leave out what is absent, so that absent and empty are written in one way only."""
+    return {name: value for name, value in fields.items() if value not in (None, [], {})}
+
+
+def _when(moment: datetime | None) -> str | None:
+    return None if moment is None else rfc3339(moment)
+
+
+def _require_decimals(*numbers: str) -> None:
+    for number in numbers:
+        try:
+            finite = Decimal(number).is_finite()
+        except InvalidOperation:
+            finite = False
+        if not finite:
+            raise ValueError(f"{number!r} is not a decimal number")

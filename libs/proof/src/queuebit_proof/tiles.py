@@ -1,0 +1,235 @@
+"""The log as plain files that any web server can publish (C2SP tlog-tiles).
+
+    checkpoint                  the latest signed tree head
+    tile/<level>/<index>        256 hashes; never changes once a checkpoint covers it
+    tile/<level>/<index>.p/<n>  the first n hashes of a tile that is not full yet
+    tile/entries/<index>[.p/<n>]  the entries themselves, each behind its length in two bytes
+
+The files are a projection: entries come from the event stream, and a damaged folder is made anew from there. So writes
+are atomic but not synchronised to the disk; `open` finds out what a power cut took.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from queuebit_proof.checkpoint import Checkpoint, read_checkpoint
+from queuebit_proof.errors import CheckpointInvalid, LogCorrupt
+from queuebit_proof.merkle import Tree, leaf_hash
+
+__all__ = ["ENTRY_BYTES", "TileLog", "tile_path"]
+
+ENTRY_BYTES = 32
+"""An entry is a SHA-256 digest: contents stay with their owners, and no entry outgrows the format."""
+
+_WIDTH = 256
+_PREFIX = ENTRY_BYTES.to_bytes(2)
+_RECORD = len(_PREFIX) + ENTRY_BYTES
+_ENTRIES = "entries"
+_CHECKPOINT = "checkpoint"
+_AGAIN = "rebuild the log from the event stream"
+
+
+class TileLog:
+    """A log in memory, ahead of its folder by what was appended since the last `write`."""
+
+    def __init__(self, folder: Path) -> None:
+        """Start an empty log; `open` and `rebuild` are how to get one that knows its past."""
+        self._folder = folder
+        self._tree = Tree()
+        self._records = bytearray()
+        self._first_record = 0
+        self._published = 0
+
+    @classmethod
+    def open(cls, folder: Path) -> TileLog:
+        """Read the folder back and compare every file with the checkpoint; a missing folder is an empty log.
+
+        Files beyond the checkpoint, left by a crash in the middle of `write`, are ignored and later replaced. The
+        checkpoint's signatures are not looked at: `verify_checkpoint` does that.
+
+        Raises:
+            LogCorrupt: a file is missing, cut short or altered; its text names the file.
+        """
+        log = cls(folder)
+        text = log.checkpoint
+        if text is None:
+            return log
+        head = log._read_head(text)
+        for index, width in _spans(0, head.size):
+            log.append(_read_entries(folder / tile_path(_ENTRIES, index, width), width))
+        if log.root() != head.root:
+            raise LogCorrupt(f"the entries under {folder} do not have the root that its checkpoint signs: {_AGAIN}")
+        for path, content in log._hash_tiles(0, head.size):
+            if _read(folder / path) != content:
+                raise LogCorrupt(f"{folder / path} does not hold the hashes of its entries: {_AGAIN}")
+        log._covered(head.size)
+        return log
+
+    @classmethod
+    def rebuild(cls, folder: Path, entries: Iterable[bytes]) -> TileLog:
+        """Make the folder anew from the true entries, in order, up to the checkpoint it has already published.
+
+        Raises:
+            LogCorrupt: these are not the entries the published checkpoint covers, so going on would fork the log; or
+                that checkpoint cannot be read.
+        """
+        log = cls(folder)
+        log.append(entries)
+        text = log.checkpoint
+        if text is not None:
+            head = log._read_head(text)
+            if head.size > log.size or log.root(head.size) != head.root:
+                raise LogCorrupt(
+                    f"the {log.size} entries given are not those that the checkpoint in {folder} covers ({head.size}): "
+                    "find the events that are missing, or start a log with another name"
+                )
+            log.write(text)
+        return log
+
+    @property
+    def size(self) -> int:
+        """How many entries there are, published or not."""
+        return self._tree.size
+
+    @property
+    def published(self) -> int:
+        """How many entries the checkpoint in the folder covers."""
+        return self._published
+
+    @property
+    def checkpoint(self) -> str | None:
+        """The published checkpoint as it lies in the folder."""
+        try:
+            return (self._folder / _CHECKPOINT).read_bytes().decode(errors="replace")
+        except FileNotFoundError:
+            return None
+
+    def append(self, entries: Iterable[bytes]) -> int:
+        """Add entries in memory and return the index of the first of them."""
+        fresh: Sequence[bytes] = tuple(entries)
+        if any(len(entry) != ENTRY_BYTES for entry in fresh):
+            raise ValueError(f"an entry is a SHA-256 digest of {ENTRY_BYTES} raw bytes")
+        first = self.size
+        self._tree.extend(leaf_hash(entry) for entry in fresh)
+        for entry in fresh:
+            self._records += _PREFIX + entry
+        return first
+
+    def root(self, size: int | None = None) -> bytes:
+        """The root now, or at an earlier size."""
+        return self._tree.root(size)
+
+    def head(self, origin: str) -> Checkpoint:
+        """The tree head to sign next."""
+        return Checkpoint(origin, self.size, self.root())
+
+    def inclusion(self, index: int, size: int | None = None) -> list[bytes]:
+        """Prove that an entry is in the log of `size` entries."""
+        return self._tree.inclusion(index, size)
+
+    def consistency(self, old: int, new: int | None = None) -> list[bytes]:
+        """Prove that the log of `new` entries continues the log of `old` entries."""
+        return self._tree.consistency(old, new)
+
+    def write(self, checkpoint: str) -> None:
+        """Publish everything the signed checkpoint covers: tiles first, then the checkpoint.
+
+        Partial tiles go once their full tile is there and no checkpoint needs them.
+
+        Raises:
+            ValueError: the checkpoint is not of this tree, or older than the published one.
+        """
+        head = read_checkpoint(checkpoint)
+        if not self._published <= head.size <= self.size or self.root(head.size) != head.root:
+            raise ValueError(
+                f"the checkpoint covers {head.size} entries; this log has others, or more published than that"
+            )
+        changed = [*self._bundles(self._published, head.size), *self._hash_tiles(self._published, head.size)]
+        for path, content in changed:
+            self._put(path, content)
+        self._put(Path(_CHECKPOINT), checkpoint.encode())
+        for path, _ in changed:
+            if path.parent.suffix != ".p":
+                shutil.rmtree(self._folder / path.with_suffix(".p"), ignore_errors=True)
+        self._covered(head.size)
+
+    def _read_head(self, text: str) -> Checkpoint:
+        try:
+            return read_checkpoint(text)
+        except CheckpointInvalid as error:
+            raise LogCorrupt(
+                f"{self._folder / _CHECKPOINT} cannot be read: {error}; restore a copy, or remove it and {_AGAIN}"
+            ) from error
+
+    def _covered(self, size: int) -> None:
+        """Remember what is published, and keep only the records that a later write may need again."""
+        keep = size // _WIDTH * _WIDTH
+        del self._records[: _RECORD * (keep - self._first_record)]
+        self._first_record, self._published = keep, size
+
+    def _bundles(self, old: int, new: int) -> Iterator[tuple[Path, bytes]]:
+        for index, width in _spans(old, new):
+            start = _RECORD * (index * _WIDTH - self._first_record)
+            yield tile_path(_ENTRIES, index, width), bytes(self._records[start : start + _RECORD * width])
+
+    def _hash_tiles(self, old: int, new: int) -> Iterator[tuple[Path, bytes]]:
+        level = 0
+        while new >> (8 * level):
+            for index, width in _spans(old >> (8 * level), new >> (8 * level)):
+                first = index * _WIDTH
+                yield tile_path(str(level), index, width), self._tree.hashes(8 * level, first, first + width)
+            level += 1
+
+    def _put(self, path: Path, content: bytes) -> None:
+        target = self._folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".draft-")
+        draft = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                os.fchmod(file.fileno(), 0o644)
+            draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+def _spans(old: int, new: int) -> Iterator[tuple[int, int]]:
+    """Index and width of each tile that differs between two sizes of a level."""
+    if old == new:
+        return
+    for index in range(old // _WIDTH, -(-new // _WIDTH)):
+        yield index, min(_WIDTH, new - index * _WIDTH)
+
+
+def tile_path(kind: str, index: int, width: int = _WIDTH) -> Path:
+    """Where a tile of a level, or of `entries`, lies in the folder.
+
+    Three digits an element, all but the last marked `x`: no folder gets crowded, and no name is both file and folder.
+    """
+    digits = str(index).zfill(-(-len(str(index)) // 3) * 3)
+    *outer, last = (digits[at : at + 3] for at in range(0, len(digits), 3))
+    path = Path("tile", kind, *(f"x{part}" for part in outer))
+    return path / last if width == _WIDTH else path / f"{last}.p" / str(width)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise LogCorrupt(f"{path} is missing: {_AGAIN}") from error
+
+
+def _read_entries(path: Path, width: int) -> Iterator[bytes]:
+    content = _read(path)
+    if len(content) != _RECORD * width:
+        raise LogCorrupt(f"{path} has {len(content)} bytes instead of {_RECORD * width}: {_AGAIN}")
+    for at in range(0, len(content), _RECORD):
+        if content[at : at + len(_PREFIX)] != _PREFIX:
+            raise LogCorrupt(f"{path} is damaged at byte {at}: {_AGAIN}")
+        yield content[at + len(_PREFIX) : at + _RECORD]

@@ -1,0 +1,136 @@
+"""Verifying a receipt: six checks, each with a name for machines and a sentence for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from queuebit_kernel import rfc3339
+from queuebit_proof.checkpoint import SignedCheckpoint, verify_checkpoint
+from queuebit_proof.envelope import Opened, entry_of, open_envelope
+from queuebit_proof.errors import CheckpointInvalid, EnvelopeInvalid, ReceiptInvalid
+from queuebit_proof.merkle import leaf_hash, verify_inclusion
+from queuebit_proof.receipt import Receipt
+from queuebit_proof.statement import job_of, read_statement
+from queuebit_proof.trust import TrustRoot
+
+__all__ = ["CHECKS", "Check", "Verified", "verify"]
+
+CHECKS = ("form", "statement", "subject", "checkpoint", "inclusion", "keys")
+"""The checks, in the order they are made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was verified: its name in `CHECKS`, and a sentence for people."""
+
+    name: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A receipt that holds, and what it says: only here is `statement` to be believed."""
+
+    receipt: Receipt
+    statement: dict[str, object]
+    signed_at: datetime
+    checks: tuple[Check, ...]
+
+
+def verify(
+    content: bytes,
+    trust: TrustRoot,
+    *,
+    tenant: str | None = None,
+    job: str | None = None,
+    result_digest: str | None = None,
+) -> Verified:
+    """Verify a receipt with nothing but the trust document.
+
+    Args:
+        content: the receipt's bytes.
+        trust: whom to believe; never take it from the place the receipt came from.
+        tenant: whose job it has to be, if given.
+        job: which job it has to be about, if given.
+        result_digest: the digest of the result at hand; without it the receipt is verified, the result is not.
+
+    Raises:
+        ReceiptInvalid: a check failed; `check` names it, the text says what that means.
+    """
+    receipt = Receipt.parse(content)
+    with _as_check("statement"):
+        opened = open_envelope(receipt.envelope, trust)
+    with _as_check("subject", "the statement is not about this job"):
+        statement = read_statement(opened.payload)
+        about = _require_subject(receipt, statement, tenant=tenant, job=job, result_digest=result_digest)
+    with _as_check("checkpoint"):
+        signed = verify_checkpoint(receipt.checkpoint, trust)
+    with _as_check("inclusion", "the statement is not in the log where the receipt says"):
+        _require_inclusion(receipt, signed)
+    with _as_check("keys", "a key was used before its time"):
+        _require_keys_in_time(opened, signed)
+    sentences = (
+        "The receipt is complete and well formed.",
+        f"The statement is unaltered and signed by both keys ({_names(opened)}) of {trust.origin}.",
+        about,
+        f"The log's state at {receipt.tree_size} entries was signed with both keys ({_names(signed)}) "
+        f"at {rfc3339(signed.signed_at)}.",
+        f"The statement is entry {receipt.leaf_index} of that log: it can neither change nor vanish unnoticed.",
+        "All four keys were valid when the log was signed.",
+    )
+    checks = tuple(Check(name, sentence) for name, sentence in zip(CHECKS, sentences, strict=True))
+    return Verified(receipt, statement, signed.signed_at, checks)
+
+
+def _require_subject(
+    receipt: Receipt, statement: dict[str, object], *, tenant: str | None, job: str | None, result_digest: str | None
+) -> str:
+    named = job_of(statement)
+    for what, stated, shown, wanted in (
+        ("tenant", named.get("tenant"), receipt.tenant, tenant),
+        ("job", named.get("id"), receipt.job, job),
+    ):
+        if stated != shown:
+            raise ValueError(f"the receipt names {what} {shown!r}, the signed statement {stated!r}")
+        if wanted not in (None, stated):
+            raise ValueError(f"it is the receipt of {what} {stated!r}, not of {wanted!r}")
+    about = f"The statement is about job {receipt.job} of tenant {receipt.tenant}"
+    if result_digest is None:
+        return f"{about}; the result itself was not compared."
+    digest = {"sha256": result_digest.removeprefix("sha256:")}
+    if statement["subject"] != [{"name": "result", "digest": digest}]:
+        raise ValueError("the result at hand is not the result that was signed")
+    return f"{about}, and the result at hand is the one that was signed."
+
+
+def _require_inclusion(receipt: Receipt, signed: SignedCheckpoint) -> None:
+    if receipt.tree_size != signed.head.size:
+        raise ValueError(f"the proof is for {receipt.tree_size} entries, the checkpoint for {signed.head.size}")
+    leaf = leaf_hash(entry_of(receipt.envelope))
+    if not verify_inclusion(leaf, receipt.leaf_index, signed.head.size, receipt.inclusion, signed.head.root):
+        raise ValueError(f"the proof for entry {receipt.leaf_index} does not lead to the signed root")
+
+
+def _require_keys_in_time(opened: Opened, signed: SignedCheckpoint) -> None:
+    for key in (*opened.keys, *signed.keys):
+        if signed.signed_at < key.valid_from:
+            raise ValueError(
+                f"the log was signed at {rfc3339(signed.signed_at)}, but key {key.key_id} is valid from "
+                f"{rfc3339(key.valid_from)} only"
+            )
+
+
+def _names(signed: Opened | SignedCheckpoint) -> str:
+    return " and ".join(str(key.algorithm) for key in signed.keys)
+
+
+@contextmanager
+def _as_check(name: str, meaning: str | None = None) -> Iterator[None]:
+    """Turn what goes wrong inside into the failure of one named check."""
+    try:
+        yield
+    except (ValueError, EnvelopeInvalid, CheckpointInvalid) as error:
+        raise ReceiptInvalid(name, f"{meaning}: {error}" if meaning else str(error)) from error

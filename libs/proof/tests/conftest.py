@@ -1,0 +1,110 @@
+"""One log with keys, and one finished job, for every test of proofs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from queuebit_proof import (
+    ChargeLine,
+    JobRecord,
+    KeyRing,
+    TileLog,
+    TrustRoot,
+    UsageLine,
+    build_statement,
+    entry_of,
+    issue,
+    seal,
+    sign_checkpoint,
+)
+
+ORIGIN = "queuebit.example/log"
+BEGIN = datetime(2026, 11, 20, 8, 0, 0, 700_000, tzinfo=UTC)
+
+
+def sha256(text: str) -> str:
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def entries(count: int, salt: str = "") -> list[bytes]:
+    return [hashlib.sha256(f"{salt}{index}".encode()).digest() for index in range(count)]
+
+
+@pytest.fixture(scope="session")
+def ring(tmp_path_factory: pytest.TempPathFactory) -> KeyRing:
+    return KeyRing.open(tmp_path_factory.mktemp("proof") / "keys", ORIGIN, BEGIN)
+
+
+@pytest.fixture(scope="session")
+def other_ring(tmp_path_factory: pytest.TempPathFactory) -> KeyRing:
+    """The keys of somebody else who calls the log by the same name."""
+    return KeyRing.open(tmp_path_factory.mktemp("proof") / "keys", ORIGIN, BEGIN)
+
+
+@pytest.fixture(scope="session")
+def trust(ring: KeyRing) -> TrustRoot:
+    return ring.trust
+
+
+@pytest.fixture
+def record() -> JobRecord:
+    return JobRecord(
+        tenant="acme",
+        project="chemistry",
+        job="jabcdefghijklmnopqrst",
+        outcome="completed",
+        request_digest=sha256("request"),
+        software="queuebit 0.1.0",
+        submitted_at=BEGIN,
+        accepted_at=BEGIN + timedelta(milliseconds=2),
+        placed_at=BEGIN + timedelta(milliseconds=4),
+        started_at=BEGIN + timedelta(milliseconds=6),
+        finished_at=BEGIN + timedelta(milliseconds=20),
+        actor="alice",
+        result_digest=sha256("result"),
+        circuit_digest=sha256("circuit"),
+        compiled_digest=sha256("compiled"),
+        compiler="qiskit 2.1.0",
+        compiler_seed=7,
+        backend="emulated-ibm-torino",
+        calibration_digest=sha256("calibration"),
+        shots=1000,
+        simulator_seed=0,
+        usage=(UsageLine("shots", "1000", "shot"), UsageLine("qubit-time", "2.15", "qubit-second")),
+        charges=(
+            ChargeLine("task", "1", "0.30", "0.30", "USD"),
+            ChargeLine("shots", "1000", "0.00035", "0.35", "USD"),
+        ),
+        price_book=sha256("price book"),
+        trace_id="0af7651916cd43dd8448eb211c80319c",
+    )
+
+
+@pytest.fixture
+def envelope(record: JobRecord, ring: KeyRing) -> bytes:
+    return seal(build_statement(record, salt=bytes(16)), ring)
+
+
+@pytest.fixture
+def receipt_at(envelope: bytes, tmp_path: Path) -> Callable[..., bytes]:
+    """Log the job's envelope among others and write its receipt."""
+
+    def receipt_at(signer: KeyRing, *, before: int = 2, after: int = 4, sealed: bytes = envelope) -> bytes:
+        log = TileLog.open(tmp_path / "unwritten")
+        log.append(entries(before))
+        index = log.append([entry_of(sealed)])
+        log.append(entries(after, "after"))
+        checkpoint = sign_checkpoint(log.head(signer.origin), signer, BEGIN + timedelta(seconds=1))
+        return issue(sealed, leaf_index=index, inclusion=log.inclusion(index), checkpoint=checkpoint)
+
+    return receipt_at
+
+
+@pytest.fixture
+def receipt(receipt_at: Callable[..., bytes], ring: KeyRing) -> bytes:
+    return receipt_at(ring)

@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from queuebit_proof import (
+    CHECKS,
+    JobRecord,
+    KeyRing,
+    ReceiptInvalid,
+    TrustRoot,
+    build_statement,
+    issue,
+    leaf_hash,
+    seal,
+    to_tlog_proof,
+    verify,
+    verify_checkpoint,
+    verify_inclusion,
+)
+
+
+def edited(receipt: bytes, **fields: object) -> bytes:
+    return json.dumps(json.loads(receipt) | fields, ensure_ascii=False).encode()
+
+
+def refused(receipt: bytes, trust: TrustRoot, **expected: str) -> tuple[str, str]:
+    with pytest.raises(ReceiptInvalid) as caught:
+        verify(receipt, trust, **expected)
+    return caught.value.check, str(caught.value)
+
+
+def test_a_receipt_verifies_with_the_trust_document_alone(receipt: bytes, record: JobRecord, trust: TrustRoot) -> None:
+    published = TrustRoot.parse(trust.to_bytes())
+    verified = verify(receipt, published, tenant="acme", job=record.job, result_digest=record.result_digest)
+    assert [check.name for check in verified.checks] == list(CHECKS)
+    assert "the result at hand is the one that was signed" in verified.checks[2].sentence
+    assert verified.receipt.job == record.job
+    predicate = verified.statement["predicate"]
+    assert isinstance(predicate, dict)
+    assert predicate["charges"][1]["amount"] == "0.35"
+
+
+def test_a_verified_receipt_admits_that_no_result_was_compared(receipt: bytes, trust: TrustRoot) -> None:
+    assert "the result itself was not compared" in verify(receipt, trust).checks[2].sentence
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, 0), (0, 1), (1, 0), (255, 0), (256, 300), (700, 3)])
+def test_receipts_hold_wherever_the_job_stands_in_the_log(
+    receipt_at: Callable[..., bytes], ring: KeyRing, before: int, after: int
+) -> None:
+    verified = verify(receipt_at(ring, before=before, after=after), ring.trust)
+    assert (verified.receipt.leaf_index, verified.receipt.tree_size) == (before, before + 1 + after)
+
+
+def test_any_flipped_bit_is_noticed(receipt: bytes, trust: TrustRoot) -> None:
+    """Every 11th byte, each with another bit; the fields of a receipt are longer than that, its signatures by far."""
+    for spot in range(0, len(receipt), 11):
+        flipped = bytearray(receipt)
+        flipped[spot] ^= 1 << (spot % 8)
+        check, _ = refused(bytes(flipped), trust)
+        assert check in CHECKS
+
+
+def test_any_flipped_bit_outside_of_signatures_is_noticed(receipt: bytes, trust: TrustRoot) -> None:
+    names = receipt.index("— queuebit.example/log".encode()) + 40
+    for spot in [*range(names), *range(receipt.index(b'"inclusion"'), len(receipt))]:
+        for bit in range(8):
+            flipped = bytearray(receipt)
+            flipped[spot] ^= 1 << bit
+            refused(bytes(flipped), trust)
+
+
+def test_a_cut_receipt_is_not_a_receipt(receipt: bytes, trust: TrustRoot) -> None:
+    for length in range(0, len(receipt), 997):
+        assert refused(receipt[:length], trust)[0] == "form"
+
+
+def test_a_smaller_charge_breaks_the_signature(receipt: bytes, trust: TrustRoot) -> None:
+    envelope = json.loads(json.loads(receipt)["envelope"])
+    payload = base64.b64decode(envelope["payload"]).replace(b'"amount":"0.35"', b'"amount":"0.05"')
+    envelope["payload"] = base64.b64encode(payload).decode()
+    check, text = refused(edited(receipt, envelope=json.dumps(envelope)), trust)
+    assert (check, text) == (
+        "statement",
+        "the ed25519 signature does not match: the statement was altered after signing",
+    )
+
+
+@pytest.mark.parametrize(("removed", "missing"), [(0, "ed25519"), (1, "ml-dsa-65")])
+def test_a_statement_with_one_signature_is_refused(
+    receipt: bytes, trust: TrustRoot, removed: int, missing: str
+) -> None:
+    envelope = json.loads(json.loads(receipt)["envelope"])
+    del envelope["signatures"][removed]
+    check, text = refused(edited(receipt, envelope=json.dumps(envelope)), trust)
+    assert check == "statement"
+    assert f"no {missing} signature" in text
+
+
+@pytest.mark.parametrize(("removed", "missing"), [(4, "ed25519"), (5, "ml-dsa-44")])
+def test_a_checkpoint_with_one_signature_is_refused(
+    receipt: bytes, trust: TrustRoot, removed: int, missing: str
+) -> None:
+    lines = json.loads(receipt)["checkpoint"].splitlines(keepends=True)
+    del lines[removed]
+    check, text = refused(edited(receipt, checkpoint="".join(lines)), trust)
+    assert check == "checkpoint"
+    assert f"no {missing} signature" in text
+
+
+def test_the_receipt_of_another_job_is_not_this_jobs(receipt: bytes, trust: TrustRoot) -> None:
+    check, text = refused(receipt, trust, job="janother")
+    assert check == "subject"
+    assert "not of 'janother'" in text
+    assert refused(receipt, trust, tenant="globex")[0] == "subject"
+
+
+@pytest.mark.parametrize("field", ["tenant", "job"])
+def test_a_receipt_relabelled_for_another_job_is_refused(receipt: bytes, trust: TrustRoot, field: str) -> None:
+    check, text = refused(edited(receipt, **{field: "another"}), trust)
+    assert check == "subject"
+    assert f"the receipt names {field} 'another'" in text
+
+
+def test_a_statement_cannot_borrow_another_receipts_proof(
+    receipt: bytes, receipt_at: Callable[..., bytes], record: JobRecord, ring: KeyRing
+) -> None:
+    other = receipt_at(ring, before=3, sealed=seal(build_statement(record, salt=b"another job data"), ring))
+    mixed = edited(other, envelope=json.loads(receipt)["envelope"])
+    check, text = refused(mixed, ring.trust)
+    assert check == "inclusion"
+    assert "does not lead to the signed root" in text
+
+
+def test_a_proof_for_another_size_is_refused(receipt: bytes, trust: TrustRoot) -> None:
+    check, text = refused(edited(receipt, tree_size=8), trust)
+    assert check == "inclusion"
+    assert "for 8 entries, the checkpoint for 7" in text
+
+
+def test_another_result_is_not_the_one_that_was_signed(receipt: bytes, trust: TrustRoot) -> None:
+    check, text = refused(receipt, trust, result_digest="sha256:" + hashlib.sha256(b"forged").hexdigest())
+    assert check == "subject"
+    assert "not the result that was signed" in text
+
+
+def test_a_refused_job_has_a_receipt_but_no_result(
+    receipt_at: Callable[..., bytes], record: JobRecord, ring: KeyRing
+) -> None:
+    rejected = replace(record, outcome="rejected", result_digest=None)
+    receipt = receipt_at(ring, sealed=seal(build_statement(rejected, salt=bytes(16)), ring))
+    assert verify(receipt, ring.trust).checks
+    assert refused(receipt, ring.trust, result_digest=record.request_digest)[0] == "subject"
+
+
+def test_a_checkpoint_of_another_log_is_refused(receipt: bytes, trust: TrustRoot) -> None:
+    check, text = refused(receipt, replace(trust, origin="elsewhere.example/log"))
+    assert check == "checkpoint"
+    assert "'elsewhere.example/log' is the one trusted" in text
+
+
+def test_a_log_signed_by_others_under_the_same_name_is_refused(
+    receipt_at: Callable[..., bytes], other_ring: KeyRing, trust: TrustRoot
+) -> None:
+    check, text = refused(receipt_at(other_ring), trust)
+    assert check == "checkpoint"
+    assert "no ed25519 signature" in text
+
+
+def test_the_wrong_trust_document_verifies_nothing(receipt: bytes, other_ring: KeyRing) -> None:
+    assert refused(receipt, other_ring.trust)[0] == "statement"
+
+
+def test_a_key_does_not_count_before_its_time(receipt: bytes, trust: TrustRoot) -> None:
+    later = tuple(replace(key, valid_from=key.valid_from + timedelta(days=1)) for key in trust.keys)
+    check, text = refused(receipt, replace(trust, keys=later))
+    assert check == "keys"
+    assert "valid from 2026-11-21" in text
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\xff", b"null", b"[]", b"{}", b"[" * 100_000, b'{"version":1.0}', b'{"version":NaN}', b" " * 300_000],
+    ids=["empty", "not-utf8", "null", "list", "bare", "deep", "float", "nan", "huge"],
+)
+def test_what_is_not_a_receipt_is_refused_without_a_crash(content: bytes, trust: TrustRoot) -> None:
+    check, text = refused(content, trust)
+    assert check == "form"
+    assert text.startswith("this is not a receipt")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": 2},
+        {"version": True, "note": "unexpected"},
+        {"leaf_index": -1},
+        {"leaf_index": True},
+        {"leaf_index": "2"},
+        {"tree_size": 2**63},
+        {"inclusion": "AAAA"},
+        {"inclusion": ["AAA"]},
+        {"inclusion": [7]},
+        {"envelope": {}},
+        {"envelope": "é"},
+        {"checkpoint": None},
+        {"tenant": None},
+    ],
+    ids=repr,
+)
+def test_a_field_of_another_kind_is_refused(receipt: bytes, trust: TrustRoot, change: dict[str, object]) -> None:
+    assert refused(edited(receipt, **change), trust)[0] == "form"
+
+
+def test_a_name_given_twice_is_refused(receipt: bytes, trust: TrustRoot) -> None:
+    check, text = refused(receipt.replace(b'{"checkpoint"', b'{"tenant":"globex","checkpoint"', 1), trust)
+    assert check == "form"
+    assert "twice" in text
+
+
+def test_no_receipt_is_issued_for_a_proof_that_does_not_hold(receipt: bytes) -> None:
+    document = json.loads(receipt)
+    with pytest.raises(ValueError, match="does not show the statement as entry 3 of 7"):
+        issue(
+            document["envelope"].encode(),
+            leaf_index=3,
+            inclusion=[base64.b64decode(item) for item in document["inclusion"]],
+            checkpoint=document["checkpoint"],
+        )
+
+
+def test_the_text_form_proves_the_same_by_the_standards_own_steps(receipt: bytes, trust: TrustRoot) -> None:
+    text = to_tlog_proof(receipt)
+    proof, checkpoint = text.split("\n\n", 1)
+    header, extra, index, *path = proof.split("\n")
+    assert header == "c2sp.org/tlog-proof@v1"
+    envelope = base64.b64decode(extra.removeprefix("extra "))
+    assert envelope.decode() == json.loads(receipt)["envelope"]
+    head = verify_checkpoint(checkpoint, trust).head
+    leaf = leaf_hash(hashlib.sha256(envelope).digest())
+    siblings = [base64.b64decode(line) for line in path]
+    assert verify_inclusion(leaf, int(index.removeprefix("index ")), head.size, siblings, head.root)
+
+
+def test_a_receipt_from_a_large_log_stays_small(receipt_at: Callable[..., bytes], ring: KeyRing) -> None:
+    assert len(receipt_at(ring, before=40_000, after=60_000)) <= 15 * 1024

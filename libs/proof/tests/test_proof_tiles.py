@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from queuebit_proof import (
+    KeyRing,
+    LogCorrupt,
+    TileLog,
+    leaf_hash,
+    sign_checkpoint,
+    verify_consistency,
+    verify_inclusion,
+)
+from queuebit_proof.tiles import tile_path
+
+NOW = datetime(2026, 11, 20, 8, 1, tzinfo=UTC)
+
+
+def entries(start: int, end: int) -> list[bytes]:
+    return [hashlib.sha256(str(index).encode()).digest() for index in range(start, end)]
+
+
+@pytest.fixture
+def publish(ring: KeyRing) -> Callable[[TileLog], str]:
+    def publish(log: TileLog) -> str:
+        checkpoint = sign_checkpoint(log.head(ring.origin), ring, NOW)
+        log.write(checkpoint)
+        return checkpoint
+
+    return publish
+
+
+@pytest.fixture
+def folder(tmp_path: Path, publish: Callable[[TileLog], str]) -> Path:
+    """A published log of 700 entries."""
+    log = TileLog.open(tmp_path / "log")
+    log.append(entries(0, 700))
+    publish(log)
+    return tmp_path / "log"
+
+
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_missing_folder_is_an_empty_log(tmp_path: Path) -> None:
+    log = TileLog.open(tmp_path / "log")
+    assert (log.size, log.published, log.checkpoint) == (0, 0, None)
+    assert log.root() == hashlib.sha256(b"").digest()
+    assert not (tmp_path / "log").exists()
+
+
+def test_files_lie_where_the_standard_says(folder: Path) -> None:
+    assert files(folder) == {
+        "checkpoint",
+        "tile/0/000",
+        "tile/0/001",
+        "tile/0/002.p/188",
+        "tile/1/000.p/2",
+        "tile/entries/000",
+        "tile/entries/001",
+        "tile/entries/002.p/188",
+    }
+    assert (folder / "tile/0/000").stat().st_size == 8192
+    assert (folder / "tile/entries/000").read_bytes()[:34] == b"\x00\x20" + entries(0, 1)[0]
+    assert (folder / "tile/0/002.p/188").read_bytes()[:32] == leaf_hash(entries(512, 513)[0])
+
+
+def test_a_log_of_70000_entries_has_the_tiles_the_standard_counts(
+    tmp_path: Path, publish: Callable[[TileLog], str]
+) -> None:
+    log = TileLog.open(tmp_path)
+    log.append(entries(0, 70_000))
+    publish(log)
+    hashes = {name for name in files(tmp_path) if not name.startswith("tile/entries")} - {"checkpoint"}
+    full = {f"tile/0/{index:03}" for index in range(273)} | {"tile/1/000"}
+    assert hashes == full | {"tile/0/273.p/112", "tile/1/001.p/17", "tile/2/000.p/1"}
+    assert TileLog.open(tmp_path).root() == log.root()
+
+
+def test_large_indices_become_folders() -> None:
+    assert tile_path("0", 1234067) == Path("tile/0/x001/x234/067")
+    assert tile_path("entries", 1000, 5) == Path("tile/entries/x001/000.p/5")
+
+
+def test_a_log_reads_back_what_was_published(folder: Path) -> None:
+    log = TileLog.open(folder)
+    assert (log.size, log.published) == (700, 700)
+    assert verify_inclusion(leaf_hash(entries(300, 301)[0]), 300, 700, log.inclusion(300), log.root())
+
+
+def test_publishing_in_steps_ends_in_the_same_files(
+    tmp_path: Path, folder: Path, publish: Callable[[TileLog], str]
+) -> None:
+    stepwise = tmp_path / "stepwise"
+    for start, end in [(0, 1), (1, 255), (255, 256), (256, 300), (300, 700)]:
+        log = TileLog.open(stepwise)
+        assert log.append(entries(start, end)) == start
+        before = log.root(start)
+        publish(log)
+        assert verify_consistency(start, end, before, log.root(), log.consistency(start))
+    leftover = files(stepwise) - files(folder)
+    assert leftover == {"tile/1/000.p/1"}, "partial tiles go when their full tile is there"
+    for name in files(folder) - {"checkpoint"}:
+        assert (stepwise / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_full_tiles_are_never_written_again(folder: Path, publish: Callable[[TileLog], str]) -> None:
+    full = [folder / "tile/0/000", folder / "tile/entries/001"]
+    before = [path.stat().st_ino for path in full]
+    log = TileLog.open(folder)
+    log.append(entries(700, 1300))
+    publish(log)
+    assert [path.stat().st_ino for path in full] == before
+
+
+def test_a_checkpoint_may_be_older_than_the_newest_entry(folder: Path, ring: KeyRing) -> None:
+    log = TileLog.open(folder)
+    log.append(entries(700, 800))
+    checkpoint = sign_checkpoint(log.head(ring.origin), ring, NOW)
+    log.append(entries(800, 1100))
+    log.write(checkpoint)
+    assert (log.size, log.published, TileLog.open(folder).size) == (1100, 800, 800)
+
+
+@pytest.mark.parametrize(
+    "name", ["tile/entries/000", "tile/entries/002.p/188", "tile/0/001", "tile/0/002.p/188", "tile/1/000.p/2"]
+)
+@pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
+def test_a_damaged_file_is_found_and_rebuilt(folder: Path, name: str, damage: str) -> None:
+    path, good = folder / name, (folder / name).read_bytes()
+    match damage:
+        case "flip":
+            path.write_bytes(good[:20] + bytes([good[20] ^ 1]) + good[21:])
+        case "cut":
+            path.write_bytes(good[:-3])
+        case "remove":
+            path.unlink()
+    with pytest.raises(LogCorrupt, match="rebuild the log from the event stream"):
+        TileLog.open(folder)
+    assert TileLog.rebuild(folder, entries(0, 900)).published == 700
+    assert path.read_bytes() == good
+    assert TileLog.open(folder).size == 700
+
+
+def test_the_error_names_the_damaged_file(folder: Path) -> None:
+    (folder / "tile/entries/001").write_bytes(b"\x00\x20")
+    with pytest.raises(LogCorrupt, match=r"tile/entries/001 has 2 bytes instead of 8704"):
+        TileLog.open(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"nonsense\n\n"])
+def test_an_unreadable_checkpoint_is_not_overlooked(folder: Path, content: bytes) -> None:
+    (folder / "checkpoint").write_bytes(content)
+    with pytest.raises(LogCorrupt, match="checkpoint cannot be read"):
+        TileLog.open(folder)
+    with pytest.raises(LogCorrupt, match="checkpoint cannot be read"):
+        TileLog.rebuild(folder, entries(0, 700))
+
+
+def test_a_crash_between_tiles_and_checkpoint_loses_nothing(
+    folder: Path, publish: Callable[[TileLog], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Afterwards other entries may come first: no checkpoint covered the ones before."""
+    put = TileLog._put
+
+    def power_cut(log: TileLog, path: Path, content: bytes) -> None:
+        if path.name == "checkpoint":
+            raise OSError("power cut")
+        put(log, path, content)
+
+    log = TileLog.open(folder)
+    log.append(entries(5000, 5600))
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="power cut"):
+        patch.setattr(TileLog, "_put", power_cut)
+        publish(log)
+    log = TileLog.open(folder)
+    assert log.size == 700
+    log.append(entries(700, 1300))
+    publish(log)
+    assert TileLog.open(folder).root() == log.root()
+
+
+@pytest.mark.parametrize("truth", [entries(0, 699), [*entries(0, 300), *entries(301, 900)]], ids=["fewer", "others"])
+def test_a_rebuild_never_forks_what_was_published(folder: Path, truth: list[bytes]) -> None:
+    with pytest.raises(LogCorrupt, match="find the events that are missing"):
+        TileLog.rebuild(folder, truth)
+    assert TileLog.open(folder).size == 700
+
+
+def test_a_checkpoint_of_another_tree_is_not_published(folder: Path, tmp_path: Path, ring: KeyRing) -> None:
+    log, other = TileLog.open(folder), TileLog.open(tmp_path / "other")
+    other.append(entries(1, 701))
+    old = TileLog.open(tmp_path / "old")
+    old.append(entries(0, 650))
+    for tree in (other, old):
+        with pytest.raises(ValueError, match="this log has others"):
+            log.write(sign_checkpoint(tree.head(ring.origin), ring, NOW))
+
+
+def test_an_entry_is_a_digest(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="SHA-256 digest of 32 raw bytes"):
+        TileLog.open(tmp_path).append([b"something else"])
