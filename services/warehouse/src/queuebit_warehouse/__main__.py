@@ -1,0 +1,93 @@
+"""`python -m queuebit_warehouse`: serve until SIGTERM."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import signal
+import socket
+import sys
+
+import uvicorn
+from pydantic import ValidationError
+
+from queuebit_kernel import SystemClock
+from queuebit_warehouse.app import create_app
+from queuebit_warehouse.errors import CannotStart
+from queuebit_warehouse.settings import Settings, read_password
+from queuebit_warehouse.store import Store
+
+__all__ = ["main"]
+
+_log = logging.getLogger("queuebit_warehouse")
+
+
+def main() -> int:
+    """Serve; return 0 after SIGTERM or SIGINT, else the exit code that says why not."""
+    try:
+        settings = Settings()
+        logging.basicConfig(
+            level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
+        )
+        _serve(settings)
+    except CannotStart as refusal:
+        print(f"warehouse: {refusal}", file=sys.stderr)
+        return refusal.exit_code
+    except ValidationError as invalid:
+        for error in invalid.errors():
+            print(
+                f"warehouse: QUEUEBIT_WAREHOUSE_{'_'.join(map(str, error['loc'])).upper()}: {error['msg']}",
+                file=sys.stderr,
+            )
+        return 78
+    return 0
+
+
+def _serve(settings: Settings) -> None:
+    password = read_password(settings.password_file)
+    listening = _listen(settings)
+    clock = SystemClock()
+    store = Store(settings.data_dir.resolve(), settings.max_memory_mb, clock)
+    # uvicorn repeats the signal that stopped it; by then everything is closed and it must not end us with an error.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(settings, password, store, clock),
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            log_level=settings.log_level,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=2,
+        )
+    )
+    host, port = listening.getsockname()[:2]
+    _log.info("listening on http://%s:%d, store in %s, engine %s", host, port, settings.data_dir, store.version)
+    if not settings.is_loopback:
+        _log.warning("%s is not a loopback address: passwords and rows travel unencrypted", settings.host)
+    server.run(sockets=[listening])
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+        listening.listen(128)
+    except OSError as error:
+        why = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
+        raise CannotStart(
+            f"port {settings.port} on {settings.host} {why}: stop what listens there, "
+            "or set QUEUEBIT_WAREHOUSE_PORT to a free port",
+            69,
+        ) from error
+    return listening
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""Where the warehouse's objects meet."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from queuebit_kernel import Clock
+from queuebit_warehouse.http import Statements
+from queuebit_warehouse.sessions import Sessions
+from queuebit_warehouse.settings import Settings
+from queuebit_warehouse.store import Store
+
+__all__ = ["create_app"]
+
+
+def create_app(settings: Settings, password: str, store: Store, clock: Clock) -> Starlette:
+    """Wire the service around an open store; the store is closed with the application."""
+    sessions = Sessions(store.connect, clock)
+    statements = Statements(store, sessions, settings, password)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        statements.close()
+        sessions.close()
+        store.close()
+
+    async def ping(_: Request) -> Response:
+        return PlainTextResponse("Ok.\n")
+
+    async def health(_: Request) -> Response:
+        reason = store.trouble()
+        return JSONResponse(
+            {"service": "warehouse", "alive": reason is None, "reason": reason},
+            status_code=200 if reason is None else 503,
+        )
+
+    async def ready(_: Request) -> Response:
+        reason = store.trouble()
+        detail = {"rebuilt_from_nothing": str(store.set_aside) if store.set_aside else None, "version": store.version}
+        return JSONResponse(
+            {
+                "service": "warehouse",
+                "alive": reason is None,
+                "reason": reason,
+                "ready": reason is None,
+                "behind": 0,
+                "detail": detail,
+            },
+            status_code=200 if reason is None else 503,
+        )
+
+    async def nothing_here(request: Request) -> Response:
+        return PlainTextResponse(
+            f"There is no handle {request.url.path}\n\nUse / to send queries, /ping for a health check.\n",
+            status_code=404,
+        )
+
+    return Starlette(
+        routes=[
+            Route("/", statements),
+            Route("/ping", ping),
+            Route("/replicas_status", ping),
+            Route("/healthz", health),
+            Route("/readyz", ready),
+            Route("/{path:path}", nothing_here),
+        ],
+        lifespan=lifespan,
+    )

@@ -1,0 +1,78 @@
+"""A request's body as a file: filled by the event loop, read by a worker thread."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from typing import TYPE_CHECKING
+
+from starlette.requests import ClientDisconnect, Request
+
+from queuebit_warehouse.errors import DatabaseError, Disconnected
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+__all__ = ["Body"]
+
+_AHEAD = 1 << 20
+"""How much is fetched before a worker is asked: requests smaller than this never cross threads while they run."""
+
+
+class Body(io.RawIOBase):
+    """The bytes of a request, in memory only as far as they have been asked for.
+
+    Reading blocks the worker until the client has sent more.
+
+    Attributes:
+        complete: set when the last byte has arrived.
+    """
+
+    def __init__(self, request: Request, limit: int) -> None:
+        self._stream = request.stream()
+        self._limit = limit
+        self._taken = 0
+        self._ready = bytearray()
+        self._loop = asyncio.get_running_loop()
+        self.complete = asyncio.Event()
+
+    async def prefetch(self) -> None:
+        """Take what is small at once."""
+        while len(self._ready) < _AHEAD and not self.complete.is_set():
+            self._ready += await self._next()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        view = memoryview(buffer)
+        if not self._ready and not self.complete.is_set():
+            self._ready += asyncio.run_coroutine_threadsafe(self._next(), self._loop).result()
+        size = min(len(view), len(self._ready))
+        view[:size] = self._ready[:size]
+        del self._ready[:size]
+        return size
+
+    async def _next(self) -> bytes:
+        """The next bytes; empty only at the end.
+
+        Raises:
+            DatabaseError: the body is larger than allowed.
+            Disconnected: the client went away before its end.
+        """
+        try:
+            async for chunk in self._stream:
+                self._taken += len(chunk)
+                if self._taken > self._limit:
+                    raise DatabaseError(
+                        335,
+                        f"The request's body is larger than {self._limit >> 20} MB: send less at once, "
+                        "or raise QUEUEBIT_WAREHOUSE_MAX_BODY_MB",
+                        "QUERY_IS_TOO_LARGE",
+                    )
+                if chunk:
+                    return chunk
+        except ClientDisconnect:
+            raise Disconnected from None
+        self.complete.set()
+        return b""

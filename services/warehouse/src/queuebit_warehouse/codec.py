@@ -1,0 +1,97 @@
+"""Content encodings, both ways, in bounded memory."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
+
+import lz4.frame
+import zstandard
+
+from queuebit_warehouse.errors import DatabaseError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+__all__ = ["CORRUPT", "Encoder", "decoded", "encoder"]
+
+CORRUPT = (zlib.error, EOFError, gzip.BadGzipFile, zstandard.ZstdError, RuntimeError)
+"""What reading a damaged body raises, whatever its encoding."""
+
+
+class Encoder(Protocol):
+    def compress(self, data: bytes, /) -> bytes: ...
+
+    def flush(self) -> bytes: ...
+
+
+class _Lz4:
+    """An LZ4 frame that is opened with its first bytes."""
+
+    def __init__(self) -> None:
+        self._frame = lz4.frame.LZ4FrameCompressor()
+        self._open = False
+
+    def compress(self, data: bytes, /) -> bytes:
+        opening = b"" if self._open else self._frame.begin()
+        self._open = True
+        return opening + bytes(self._frame.compress(data))
+
+    def flush(self) -> bytes:
+        opening = b"" if self._open else self._frame.begin()
+        return opening + bytes(self._frame.flush())
+
+
+def encoder(encoding: str) -> Encoder:
+    """Start compressing an answer."""
+    if encoding == "lz4":
+        return _Lz4()
+    if encoding == "zstd":
+        return zstandard.ZstdCompressor(level=1).compressobj()
+    return zlib.compressobj(level=3, wbits=31 if encoding == "gzip" else 15)
+
+
+def decoded(body: BinaryIO, encoding: str) -> BinaryIO:
+    """Read through a request's Content-Encoding; frames may follow one another.
+
+    Raises:
+        DatabaseError: the encoding is not one of lz4, zstd, gzip, deflate.
+    """
+    match encoding.strip().lower():
+        case "" | "identity":
+            return body
+        case "lz4":
+            return cast("BinaryIO", lz4.frame.LZ4FrameFile(body))
+        case "zstd":
+            return cast("BinaryIO", zstandard.ZstdDecompressor().stream_reader(body, read_across_frames=True))
+        case "gzip" | "x-gzip":
+            return cast("BinaryIO", gzip.GzipFile(fileobj=body))
+        case "deflate":
+            return cast("BinaryIO", io.BufferedReader(_Inflated(body)))
+    raise DatabaseError(
+        89, f"Unknown compression method: {encoding}. Supported: lz4, zstd, gzip, deflate", "UNKNOWN_COMPRESSION_METHOD"
+    )
+
+
+class _Inflated(io.RawIOBase):
+    """A zlib stream as a file; the standard library has one for gzip only."""
+
+    def __init__(self, body: BinaryIO) -> None:
+        self._body = body
+        self._stream = zlib.decompressobj()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        view = memoryview(buffer)
+        while not self._stream.eof:
+            source = self._stream.unconsumed_tail or self._body.read(1 << 16)
+            if not source:
+                raise EOFError("the deflate stream ends early")
+            if data := self._stream.decompress(source, len(view)):
+                view[: len(data)] = data
+                return len(data)
+        return 0

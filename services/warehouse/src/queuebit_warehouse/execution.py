@@ -1,0 +1,124 @@
+"""One request on a worker thread: read the statement, run it, write its result into a pipe."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from queuebit_warehouse.codec import CORRUPT
+from queuebit_warehouse.dialect import Ask, ExternalTable, Stats
+from queuebit_warehouse.errors import DatabaseError
+from queuebit_warehouse.handle import Handle, Kind
+from queuebit_warehouse.sql import Insert, first_word, insert_with_data, refuse_files, select
+
+__all__ = ["Execution"]
+
+_HEAD = 1 << 18
+"""How far into a body the rows of an INSERT are looked for: a server's `max_query_size`."""
+_CHUNK = 1 << 20
+
+
+@dataclass(slots=True)
+class Execution:
+    """What one request does on its worker.
+
+    Attributes:
+        format: the result's format, known before its first byte is in the pipe; `None` where there is no result.
+    """
+
+    ask: Ask
+    body: BinaryIO
+    external: Sequence[tuple[ExternalTable, BinaryIO]]
+    out: int
+    format: str | None = None
+
+    @property
+    def path(self) -> str:
+        """The pipe's name, by which the engine opens it and by which its query can be found and cancelled."""
+        return f"/dev/fd/{self.out}"
+
+    def __call__(self, handle: Handle) -> Stats:
+        """Run to the end and close the pipe.
+
+        Raises:
+            DatabaseError: refused or failed; what is in the pipe by then is a part of a result.
+        """
+        try:
+            return self._run(handle)
+        finally:
+            os.close(self.out)
+
+    def _run(self, handle: Handle) -> Stats:
+        handle.dress(self.ask.database, self.ask.settings)
+        text = self._statement_head()
+        insert = insert_with_data(text)
+        if insert is not None:
+            refuse_files(insert.head)
+            if self.ask.read_only:
+                raise _read_only()
+            return handle.insert(insert, self.ask.params, self._rows(insert, text))
+        statement = text + b"".join(_chunks(self.body))
+        refuse_files(statement)
+        kind = handle.classify(statement)
+        if kind is Kind.CONTROLS:
+            select(statement)
+        if (
+            self.ask.read_only
+            and kind in {Kind.WRITES, Kind.ADMINISTERS, Kind.CONTROLS}
+            and first_word(statement) not in {"SET", "USE"}
+        ):
+            raise _read_only()
+        lent: list[ExternalTable] = []
+        try:
+            for table, rows in self.external:
+                lent.append(table)
+                handle.lend_table(table, _chunks(rows))
+            return self._answer(handle, kind, statement)
+        finally:
+            for table in lent:
+                handle.drop_table(table)
+
+    def _answer(self, handle: Handle, kind: Kind, statement: bytes) -> Stats:
+        if kind is Kind.READS:
+            cut = select(statement)
+            self.format = cut.format or self.ask.default_format
+            _, stats = handle.run(cut.into(self.path, self.ask.default_format), self.ask.params)
+            return stats
+        answer, stats = handle.run(statement, self.ask.params)
+        if answer:
+            self.format = "TabSeparated"
+            with open(self.out, "wb", closefd=False) as pipe:
+                pipe.write(answer)
+        return stats
+
+    def _statement_head(self) -> bytes:
+        query = self.ask.query.encode()
+        body = bytearray()
+        while len(body) < _HEAD and (chunk := _read(self.body, _HEAD - len(body))):
+            body += chunk
+        return query + b"\n" + body if query and body else query or bytes(body)
+
+    def _rows(self, insert: Insert, text: bytes) -> Iterator[bytes]:
+        if insert.data_at < len(text):
+            yield text[insert.data_at :]
+        yield from _chunks(self.body)
+
+
+def _chunks(body: BinaryIO) -> Iterator[bytes]:
+    while chunk := _read(body, _CHUNK):
+        yield chunk
+
+
+def _read(body: BinaryIO, size: int) -> bytes:
+    try:
+        return body.read(size)
+    except CORRUPT as error:
+        raise DatabaseError(354, f"Cannot decompress the request's body: {error}", "ZLIB_INFLATE_FAILED") from error
+
+
+def _read_only() -> DatabaseError:
+    return DatabaseError(
+        164, "Cannot execute query in readonly mode. For queries over HTTP, method GET implies readonly", "READONLY"
+    )

@@ -1,0 +1,145 @@
+"""One connection of the engine, which is one ClickHouse session: settings, database and temporary tables of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from enum import Enum
+
+from queuebit_warehouse.dialect import ExternalTable, Stats
+from queuebit_warehouse.engine import Connection
+from queuebit_warehouse.errors import DatabaseError
+from queuebit_warehouse.sql import Insert, assignments, first_word, literal, name
+
+__all__ = ["Handle", "Kind"]
+
+_SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
+
+
+class Kind(Enum):
+    """What a statement would do, as the engine's own parser judges it."""
+
+    READS = 0
+    WRITES = 1
+    ADMINISTERS = 2
+    CONTROLS = 3
+    UNREADABLE = 4
+
+
+class Handle:
+    """A session. Serves one query at a time, from any thread.
+
+    A request's settings and database are put on before its query and taken off before the next one;
+    what the session's own SET and USE said stays.
+    """
+
+    def __init__(self, connection: Connection, profile: Mapping[str, str]) -> None:
+        self._connection = connection
+        self._kept = {key: literal(value) for key, value in profile.items()}
+        self._worn: dict[str, str] = {}
+        self._home = self._here = "default"
+
+    def dress(self, database: str, settings: Mapping[str, str]) -> None:
+        """Put on one request's settings and database.
+
+        Raises:
+            DatabaseError: unknown setting, value or database.
+        """
+        changes = {key: literal(value) for key, value in settings.items() if self._worn.get(key) != value}
+        changes |= {key: self._kept.get(key, "DEFAULT") for key in self._worn if key not in settings}
+        if changes:
+            self._command("SET " + ", ".join(f"{key} = {value}" for key, value in changes.items()))
+            self._worn = dict(settings)
+        wanted = database or self._home
+        if wanted != self._here:
+            self._command(f"USE {name(wanted)}")
+            self._here = wanted
+
+    def classify(self, statement: bytes) -> Kind:
+        """Judge a statement without running it.
+
+        Raises:
+            DatabaseError: it is empty, or more than one.
+        """
+        verdict = self._connection.classify_query(statement)
+        if verdict["statement_count"] > 1:
+            raise DatabaseError(62, "Syntax error (Multi-statements are not allowed)", "SYNTAX_ERROR")
+        if not first_word(statement) and not statement.strip(b"; \r\n\t"):
+            raise DatabaseError(62, "Syntax error: Empty query", "SYNTAX_ERROR")
+        return Kind(int(verdict["query_class"]))
+
+    def run(self, statement: bytes, params: Mapping[str, str]) -> tuple[bytes, Stats]:
+        """Run a statement to its end; the answer is for small results only.
+
+        Raises:
+            DatabaseError: the engine refused or failed.
+        """
+        try:
+            result = self._connection.query(statement, "TabSeparated", params=dict(params))
+        except RuntimeError as error:
+            raise DatabaseError.from_engine(error) from error
+        self._remember(statement)
+        return result.bytes(), Stats(
+            read_rows=result.storage_rows_read(),
+            read_bytes=result.storage_bytes_read(),
+            written_rows=result.rows_written(),
+            written_bytes=result.bytes_written(),
+            result_rows=result.rows_read() or result.rows_written(),
+            result_bytes=result.bytes_read() or result.bytes_written(),
+            elapsed_ns=int(result.elapsed() * 1e9),
+        )
+
+    def insert(self, insert: Insert, params: Mapping[str, str], rows: Iterable[bytes]) -> Stats:
+        """Insert rows as they come; an exception on the way, from `rows` too, leaves the open block unwritten.
+
+        Raises:
+            DatabaseError: the engine refused or failed.
+        """
+        for key, value in params.items():
+            if not _SETTING.fullmatch(key):
+                raise DatabaseError(36, f"Query parameter '{key}' has no valid name", "BAD_ARGUMENTS")
+            self._command(f"SET param_{key} = {literal(value)}")
+        connection = self._connection
+        try:
+            writing = connection.send_insert(insert.head, insert.format)
+            try:
+                for chunk in rows:
+                    connection.insert_append(writing, chunk)
+                done = connection.insert_done(writing)
+            except BaseException:
+                with suppress(RuntimeError):
+                    connection.insert_cancel(writing)
+                raise
+        except RuntimeError as error:
+            raise DatabaseError.from_engine(error) from error
+        written, size = done.rows_written(), done.bytes_written()
+        return Stats(written, size, written, size, written, size, int(done.elapsed() * 1e9))
+
+    def lend_table(self, table: ExternalTable, rows: Iterable[bytes]) -> None:
+        """Make a temporary table of rows that came with a request."""
+        self._command(f"CREATE TEMPORARY TABLE {name(table.name)} ({table.structure}) ENGINE = Memory")
+        self.insert(Insert(f"INSERT INTO {name(table.name)}".encode(), table.format, 0), {}, rows)
+
+    def drop_table(self, table: ExternalTable) -> None:
+        self._command(f"DROP TEMPORARY TABLE IF EXISTS {name(table.name)}")
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _command(self, statement: str) -> None:
+        try:
+            self._connection.query(statement, "Null")
+        except RuntimeError as error:
+            raise DatabaseError.from_engine(error) from error
+
+    def _remember(self, statement: bytes) -> None:
+        """Note what the session's own SET or USE changed, so that a request's settings do not undo it."""
+        verb = first_word(statement)
+        if verb == "SET":
+            changed = assignments(statement)
+            self._kept.update(changed)
+            self._worn = {key: value for key, value in self._worn.items() if key not in changed}
+        elif verb == "USE":
+            current = self._connection.query("SELECT currentDatabase()", "RawBLOB").bytes().decode()
+            self._home = self._here = current

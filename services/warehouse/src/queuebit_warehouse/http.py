@@ -1,0 +1,192 @@
+"""The statement endpoint: from an ASGI request to an answer that streams."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import tempfile
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import IO, BinaryIO, cast
+
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
+
+from queuebit_warehouse.answer import Answer
+from queuebit_warehouse.body import Body
+from queuebit_warehouse.codec import decoded
+from queuebit_warehouse.dialect import Ask, ExternalTable, Stats, credentials, external_table, read_ask
+from queuebit_warehouse.errors import DatabaseError, Disconnected, Overloaded
+from queuebit_warehouse.execution import Execution
+from queuebit_warehouse.pipe import Pipe
+from queuebit_warehouse.sessions import Sessions
+from queuebit_warehouse.settings import Settings
+from queuebit_warehouse.store import Store
+
+__all__ = ["Statements"]
+
+_QUEUE_PER_WORKER = 16
+
+
+@dataclass(slots=True)
+class _Request:
+    ask: Ask
+    body: BinaryIO
+    external: list[tuple[ExternalTable, BinaryIO]]
+    arrived: asyncio.Event
+
+
+@dataclass(slots=True)
+class _Flow:
+    """A query under way, and everything to give back when it is over."""
+
+    ask: Ask
+    execution: Execution
+    running: asyncio.Future[Stats]
+    pipe: Pipe
+    lent: AsyncExitStack
+
+
+class Statements:
+    """`/`: runs what a request asks. An ASGI application.
+
+    A query whose client goes away is cancelled; an insert whose rows are all here is not.
+    """
+
+    def __init__(self, store: Store, sessions: Sessions, settings: Settings, password: str) -> None:
+        self._store = store
+        self._sessions = sessions
+        self._settings = settings
+        self._secret = password.encode()
+        self._pool = ThreadPoolExecutor(settings.workers, thread_name_prefix="query")
+        self._turn = asyncio.Semaphore(settings.workers)
+        self._waiting = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        answer = Answer(send, self._store)
+        if request.method == "GET" and not request.url.query:
+            await answer.plain("Ok.\n")
+            return
+        try:
+            self._authenticate(request)
+            asked = await self._read(request)
+            answer.prepare(asked.ask, request.headers.get("accept-encoding", ""))
+            await self._run(asked, answer, receive)
+        except DatabaseError as error:
+            await answer.fail(error)
+        except Disconnected:
+            return
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True)
+
+    def _authenticate(self, request: Request) -> None:
+        given = credentials(request.query_params, request.headers)
+        known = hmac.compare_digest(given.user.encode(), self._settings.user.encode())
+        if not (hmac.compare_digest(given.password.encode(), self._secret) and known):
+            raise DatabaseError(
+                516,
+                f"{given.user}: Authentication failed: password is incorrect, or there is no user with such name.",
+                "AUTHENTICATION_FAILED",
+            )
+
+    async def _read(self, request: Request) -> _Request:
+        keys = request.query_params.multi_items()
+        limit = self._settings.max_body_mb << 20
+        if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+            body = Body(request, limit)
+            await body.prefetch()
+            stream = decoded(cast("BinaryIO", body), request.headers.get("content-encoding", ""))
+            return _Request(read_ask(request.method, keys, request.headers), stream, [], body.complete)
+        form = await request.form(max_part_size=limit)
+        files = {part: value for part, value in form.multi_items() if isinstance(value, UploadFile)}
+        keys += [(part, value) for part, value in form.multi_items() if isinstance(value, str)]
+        ask = read_ask(request.method, keys, request.headers, external=bool(files))
+        tables = [(external_table(part, dict(keys)), file.file) for part, file in files.items()]
+        arrived = asyncio.Event()
+        arrived.set()
+        return _Request(ask, cast("BinaryIO", tempfile.SpooledTemporaryFile()), tables, arrived)
+
+    async def _run(self, asked: _Request, answer: Answer, receive: Receive) -> None:
+        async with AsyncExitStack() as lent:
+            handle = lent.enter_context(self._sessions.lease(asked.ask))
+            await lent.enter_async_context(self._worker())
+            pipe = Pipe()
+            execution = Execution(asked.ask, asked.body, asked.external, pipe.write_end)
+            running = asyncio.get_running_loop().run_in_executor(self._pool, execution, handle)
+            lent.push_async_callback(self._settle, running, execution, pipe)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    watch = group.create_task(_watch(receive, asked.arrived))
+                    await self._deliver(_Flow(asked.ask, execution, running, pipe, lent), answer)
+                    watch.cancel()
+            except* (Disconnected, DatabaseError) as failed:
+                raise failed.exceptions[0] from None
+
+    async def _deliver(self, flow: _Flow, answer: Answer) -> None:
+        """Hold the result back as long as its end may still change the status line, then let it flow.
+
+        What was lent is given back before the answer's last byte: the client may use its session again at once.
+        """
+        with _spool(flow.ask, self._store) as held:
+            async for chunk in flow.pipe:
+                held.write(chunk)
+                if not flow.ask.wait_end and held.tell() > flow.ask.buffer_bytes:
+                    break
+            else:
+                stats = await flow.running
+                await flow.lent.aclose()
+                await answer.whole(held, stats, flow.execution.format)
+                return
+            await answer.begin(held, flow.execution.format)
+        async for chunk in flow.pipe:
+            await answer.more(chunk)
+        failed: DatabaseError | None = None
+        try:
+            await flow.running
+        except DatabaseError as error:
+            failed = error
+        await flow.lent.aclose()
+        await (answer.break_off(failed) if failed else answer.end())
+
+    async def _settle(self, running: asyncio.Future[Stats], execution: Execution, pipe: Pipe) -> None:
+        """See the worker out: a query nobody waits for is cancelled, again until it has noticed."""
+        pipe.close()
+        loop = asyncio.get_running_loop()
+        while not running.done():
+            await loop.run_in_executor(None, self._store.kill, execution.path)
+            await asyncio.wait([running], timeout=0.1)
+        if not running.cancelled():
+            running.exception()
+
+    @asynccontextmanager
+    async def _worker(self) -> AsyncIterator[None]:
+        """Wait for a free worker, in a queue of bounded length."""
+        limit = self._settings.workers * _QUEUE_PER_WORKER
+        if self._waiting >= limit:
+            raise Overloaded(limit)
+        self._waiting += 1
+        try:
+            await self._turn.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+
+def _spool(ask: Ask, store: Store) -> IO[bytes]:
+    return tempfile.SpooledTemporaryFile(max_size=max(ask.buffer_bytes, 1) * 2, dir=str(store.spool))
+
+
+async def _watch(receive: Receive, arrived: asyncio.Event) -> None:
+    """Raise `Disconnected` once the client is gone; only after its body, which somebody else reads, is complete."""
+    await arrived.wait()
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    raise Disconnected

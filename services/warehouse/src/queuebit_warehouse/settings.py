@@ -1,0 +1,68 @@
+"""What the warehouse reads from its environment."""
+
+from __future__ import annotations
+
+import stat
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from queuebit_warehouse.errors import CannotStart
+
+__all__ = ["Settings", "read_password"]
+
+
+class Settings(BaseSettings):
+    """Everything the warehouse reads from its environment; the password is only ever in a file."""
+
+    model_config = SettingsConfigDict(env_prefix="QUEUEBIT_WAREHOUSE_", frozen=True, extra="forbid")
+
+    host: str = "127.0.0.1"
+    """Where to listen. Loopback unless it is set: the interface is not encrypted."""
+    port: int = Field(default=8123, ge=0, le=65535)
+    """0 takes a free port and logs which."""
+    data_dir: Path
+    """The folder this process owns; nobody else may open it."""
+    user: str = Field(default="queuebit", min_length=1)
+    password_file: Path
+    """One line; readable by its owner only."""
+    max_memory_mb: int = Field(default=1024, ge=64, le=1 << 20)
+    """How much memory one query may take; a query may ask for less or more by `max_memory_usage`."""
+    max_body_mb: int = Field(default=256, ge=1, le=1 << 16)
+    """The largest request body, as it travels."""
+    workers: int = Field(default=8, ge=1, le=64)
+    """How many queries run at once; sixteen times as many may wait."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def is_loopback(self) -> bool:
+        if self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def read_password(path: Path) -> str:
+    """Return the password.
+
+    Raises:
+        CannotStart: the file is missing, empty, or readable by others than its owner.
+    """
+    try:
+        mode = path.stat().st_mode
+        password = path.read_text().strip()
+    except OSError as error:
+        raise CannotStart(
+            f"cannot read the password file {path} ({error.strerror}): write the password into it and chmod 600 it",
+            78,
+        ) from error
+    if stat.S_IMODE(mode) & 0o077:
+        raise CannotStart(f"the password file {path} can be read by others: run chmod 600 {path}", 78)
+    if not password:
+        raise CannotStart(f"the password file {path} is empty: write the warehouse's password into it", 78)
+    return password

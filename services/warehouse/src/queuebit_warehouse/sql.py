@@ -1,0 +1,182 @@
+"""Just enough of ClickHouse's grammar to know where a statement ends and its data begin. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from queuebit_warehouse.errors import DatabaseError
+
+__all__ = [
+    "Insert",
+    "Select",
+    "assignments",
+    "first_word",
+    "insert_with_data",
+    "literal",
+    "name",
+    "refuse_files",
+    "select",
+]
+
+_TOKEN = re.compile(
+    rb"""(?P<blank>\s+|--[^\n]*|\#[!\ ][^\n]*|/\*.*?(?:\*/|\Z))
+    |(?P<quoted>'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*"|`(?:[^`\\]|\\.|``)*`|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)
+    |(?P<word>[A-Za-z0-9_]+)
+    |(?P<open>[(\[{])
+    |(?P<close>[)\]}])
+    |(?P<mark>.)""",
+    re.VERBOSE | re.DOTALL,
+)
+_DATA_GAP = re.compile(rb"[ \t\f]*\r?\n?")
+_FILE_FUNCTIONS = frozenset({"FILE", "FILECLUSTER", "EXECUTABLE", "PYTHON", "SQLITE"})
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    kind: str
+    text: bytes
+    start: int
+    end: int
+    depth: int
+
+    @property
+    def word(self) -> str:
+        """The keyword in capitals; empty for anything that is not a bare word."""
+        return self.text.decode().upper() if self.kind == "word" else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """An INSERT whose rows follow the statement: `head` stops before FORMAT or VALUES, the rows start at `data_at`."""
+
+    head: bytes
+    format: str
+    data_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """A statement with a result, cut open where INTO OUTFILE may stand."""
+
+    head: bytes
+    format: str | None
+    tail: bytes
+
+    def into(self, path: str, default_format: str) -> bytes:
+        """The same statement, its result written raw to `path`."""
+        outfile = f"\nINTO OUTFILE {literal(path)} TRUNCATE COMPRESSION 'none' FORMAT {self.format or default_format} "
+        return self.head + outfile.encode() + self.tail
+
+
+def literal(value: str) -> str:
+    """Quote a string literal."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def name(value: str) -> str:
+    """Quote an identifier."""
+    return "`" + value.replace("\\", "\\\\").replace("`", "\\`") + "`"
+
+
+def first_word(text: bytes) -> str:
+    """The keyword a statement starts with, brackets and comments skipped."""
+    return next((token.word for token in _tokens(text) if token.kind != "open"), "")
+
+
+def insert_with_data(text: bytes) -> Insert | None:
+    """Find the rows inside an INSERT; `None` where it is no INSERT or takes its rows from a query.
+
+    Reads no further than the first byte of the rows, which may be binary.
+    """
+    tokens = _tokens(text)
+    before = next(tokens, None)
+    if before is None or before.word != "INSERT":
+        return None
+    format_at: int | None = None
+    for token in tokens:
+        if format_at is not None:
+            return Insert(text[:format_at], token.text.decode(), _data_start(text, token.end))
+        word = "" if before.word in {"INTO", "TABLE"} or before.text == b"." else token.word
+        if word in {"SELECT", "WITH"} and (token.depth == 0 or before.text == b"("):
+            return None
+        if word == "INFILE" and before.word == "FROM":
+            raise DatabaseError(78, "Query has infile and was send directly to server", "UNKNOWN_TYPE_OF_QUERY")
+        if word == "VALUES" and token.depth == 0:
+            return Insert(text[: token.start], "Values", token.end)
+        if word == "FORMAT" and token.depth == 0:
+            format_at = token.start
+        before = token
+    return None
+
+
+def select(text: bytes) -> Select:
+    """Cut a statement that answers rows before its trailing FORMAT and SETTINGS.
+
+    Raises:
+        DatabaseError: it names an output file, which a server does not allow.
+    """
+    tokens = list(_tokens(text))
+    while tokens and tokens[-1].text == b";":
+        tokens.pop()
+    end = tokens[-1].end if tokens else 0
+    for index in range(len(tokens) - 1, 0, -1):
+        token, before = tokens[index], tokens[index - 1]
+        if token.depth:
+            continue
+        if token.word == "OUTFILE" and before.word == "INTO":
+            raise DatabaseError(358, "INTO OUTFILE is not allowed", "INTO_OUTFILE_NOT_ALLOWED")
+        last = index + 1 == len(tokens)
+        if before.word == "FORMAT" and token.word and (last or tokens[index + 1].word == "SETTINGS"):
+            return Select(text[: before.start], token.text.decode(), text[token.end : end])
+    return Select(text[:end], None, b"")
+
+
+def refuse_files(text: bytes) -> None:
+    """Refuse to read or write files of the machine: a server keeps them to a folder of their own, the library does not.
+
+    Raises:
+        DatabaseError: the statement calls a table function or engine on files.
+    """
+    previous: Token | None = None
+    for token in _tokens(text):
+        if token.text == b"(" and previous is not None:
+            called = previous.text.strip(b'`"').decode(errors="replace").upper()
+            if called in _FILE_FUNCTIONS and previous.kind in {"word", "quoted"}:
+                raise DatabaseError(
+                    291, f"{called.lower()}: files of this machine cannot be read here", "DATABASE_ACCESS_DENIED"
+                )
+        previous = token
+
+
+def assignments(text: bytes) -> dict[str, str]:
+    """The names and literals of `SET a = 1, b = 'x'`; a value of DEFAULT stands as `DEFAULT`."""
+    found: dict[str, str] = {}
+    parts: list[list[Token]] = [[]]
+    for token in list(_tokens(text))[1:]:
+        if token.text == b"," and token.depth == 0:
+            parts.append([])
+        elif token.text != b";":
+            parts[-1].append(token)
+    for part in parts:
+        if len(part) >= 3 and part[1].text == b"=":
+            found[part[0].text.decode().strip('`"')] = text[part[2].start : part[-1].end].decode()
+    return found
+
+
+def _data_start(text: bytes, after_format: int) -> int:
+    gap = _DATA_GAP.match(text, after_format)
+    return gap.end() if gap else after_format
+
+
+def _tokens(text: bytes) -> Iterator[Token]:
+    depth = 0
+    for found in _TOKEN.finditer(text):
+        kind = found.lastgroup or "mark"
+        if kind == "close":
+            depth = max(0, depth - 1)
+        if kind != "blank":
+            yield Token(kind, found[0], found.start(), found.end(), depth)
+        if kind == "open":
+            depth += 1

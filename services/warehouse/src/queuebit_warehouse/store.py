@@ -1,0 +1,217 @@
+"""The folder on disk: opened by one process, set aside when it no longer opens."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+from xml.sax.saxutils import escape
+
+from queuebit_kernel import Clock
+from queuebit_warehouse.engine import Connection, connect
+from queuebit_warehouse.errors import CannotStart
+from queuebit_warehouse.handle import Handle
+from queuebit_warehouse.sql import literal
+
+__all__ = ["PROFILE", "Store"]
+
+_log = logging.getLogger(__name__)
+
+PROFILE: Final[Mapping[str, str]] = {
+    "max_threads": "2",
+    "max_insert_threads": "1",
+    "async_insert": "0",
+    "wait_for_async_insert": "1",
+    "deduplicate_blocks_in_dependent_materialized_views": "1",
+    "optimize_move_to_prewhere_if_final": "0",
+    "use_skip_indexes_if_final": "1",
+    "use_skip_indexes_if_final_exact_mode": "1",
+}
+"""Settings a query starts from. Those that decide what is counted once are pinned: their defaults have moved."""
+
+_FREE_BYTES: Final = 4 << 20
+"""Below this much free space inserts are refused, so that the store can still merge and be opened again."""
+
+_MERGE_TREE: Final = {
+    "fsync_after_insert": "1",
+    "fsync_part_directory": "1",
+    "min_rows_to_fsync_after_merge": "1",
+    "min_compressed_bytes_to_fsync_after_merge": "1",
+    "max_suspicious_broken_parts": "0",
+    "min_free_disk_bytes_to_perform_insert": str(_FREE_BYTES),
+}
+"""All four syncs or none: without the ones after a merge a power cut leaves a store that does not open.
+No broken part is tolerated either: a projection is exact, or it is made anew."""
+
+_SERVER: Final = {
+    "async_load_databases": "0",
+    "background_schedule_pool_initial_size": "2",
+    "mark_cache_size": str(32 << 20),
+    "index_mark_cache_size": str(8 << 20),
+    "primary_index_cache_size": str(32 << 20),
+    "text_index_tokens_cache_size": str(8 << 20),
+    "text_index_header_cache_size": str(8 << 20),
+    "text_index_postings_cache_size": str(16 << 20),
+    "vector_similarity_index_cache_size": "0",
+    "parquet_metadata_cache_size": "0",
+    "iceberg_metadata_files_cache_size": "0",
+    "query_condition_cache_size": str(8 << 20),
+    "compiled_expression_cache_size": str(16 << 20),
+}
+
+_NOT_ITS_FAULT: Final = re.compile(
+    r"No space left|NOT_ENOUGH_SPACE|Cannot lock file|Permission denied|Read-only file|Too many open files|MEMORY_LIMIT"
+)
+"""Reasons for which a sound store may fail to open: it is never set aside for one of these."""
+
+
+class Store:
+    """An open store; `connect` gives handles to it until `close`.
+
+    Attributes:
+        set_aside: where the previous store went when it did not open; everything must be rebuilt from the log.
+    """
+
+    def __init__(self, folder: Path, max_memory_mb: int, clock: Clock) -> None:
+        self._folder = folder
+        self._lock = _lock(folder)
+        self._path = folder / "store"
+        self._config = _write_config(folder, max_memory_mb)
+        self.profile = {**PROFILE, "max_memory_usage": str(max_memory_mb << 20)}
+        self.spool = folder / "spool"
+        shutil.rmtree(self.spool, ignore_errors=True)
+        self.spool.mkdir(mode=0o700)
+        self.set_aside: Path | None = None
+        try:
+            self._overseer = self._open()
+        except _Unreadable as broken:
+            if _NOT_ITS_FAULT.search(broken.reason):
+                raise CannotStart(
+                    f"cannot open {self._path}: {broken.reason} Nothing was changed; mend this and start again", 75
+                ) from None
+            self.set_aside = self._path.with_name(f"store.broken-{clock.now():%Y%m%dT%H%M%SZ}")
+            self._path.rename(self.set_aside)
+            _log.critical(
+                "the store did not open and was set aside as %s; starting EMPTY, rebuild it from the log; reason: %s",
+                self.set_aside,
+                broken.reason,
+            )
+            self._overseer = self._open()
+        answer = self._overseer.query("SELECT version(), timezone()", "TSV").bytes().decode()
+        self.version, self.timezone = answer.strip().split("\t")
+
+    def connect(self) -> Handle:
+        """Open a session of its own; costs about 0.1 ms."""
+        return Handle(self._connect(), self.profile)
+
+    def kill(self, path: str) -> None:
+        """Cancel the query that writes its result to `path`, if it runs."""
+        pattern = literal(f"%INTO OUTFILE {literal(path)}%".replace("\\", "\\\\"))
+        self._overseer.query(f"KILL QUERY WHERE query LIKE {pattern} ASYNC", "Null")
+
+    def trouble(self) -> str | None:
+        """Why the store cannot take inserts now; `None` when all is well."""
+        if not self._path.is_dir():
+            return f"the store's folder {self._path} is gone: restart the warehouse and rebuild it from the log"
+        disk = os.statvfs(self._path)
+        free = disk.f_bavail * disk.f_frsize
+        if free < _FREE_BYTES:
+            return f"the disk under {self._folder} is full ({free} bytes free): make room, inserts go on by themselves"
+        return None
+
+    def close(self) -> None:
+        self._overseer.close()
+        self._lock.close()
+
+    def _open(self) -> Connection:
+        with _native_stderr() as said:
+            try:
+                connection = self._connect()
+                connection.query("SELECT sum(total_rows) FROM system.tables WHERE engine LIKE '%MergeTree'", "Null")
+            except RuntimeError as error:
+                raise _Unreadable(f"{error} {said()}".strip()) from error
+        return connection
+
+    def _connect(self) -> Connection:
+        return connect(f"{self._path}?config-file={self._config}")
+
+
+class _Unreadable(Exception):
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class _Lock:
+    """An advisory lock that dies with its process, and says which process that is."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("a+")
+        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._file.truncate(0)
+        self._file.write(str(os.getpid()))
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _lock(folder: Path) -> _Lock:
+    path = folder / "lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return _Lock(path)
+    except BlockingIOError:
+        raise CannotStart(
+            f"the data folder {folder} is in use by process {path.read_text() or '?'}: stop that warehouse, "
+            "or set QUEUEBIT_WAREHOUSE_DATA_DIR to another folder",
+            75,
+        ) from None
+    except OSError as error:
+        raise CannotStart(
+            f"cannot use the data folder {folder} ({error.strerror}): make it a folder this user may write", 75
+        ) from error
+
+
+def _write_config(folder: Path, max_memory_mb: int) -> Path:
+    """Write the engine's two configuration files; they are ours and rewritten at every start."""
+    users, config = folder / "users.xml", folder / "config.xml"
+    profile = _xml({**PROFILE, "max_memory_usage": str(max_memory_mb << 20)})
+    users.write_text(
+        f"<clickhouse><profiles><default>{profile}</default></profiles><users><default><password></password>"
+        "<profile>default</profile><networks><ip>::/0</ip></networks></default></users></clickhouse>\n"
+    )
+    config.write_text(
+        f"<clickhouse><users_config>{escape(str(users))}</users_config>"
+        f"<merge_tree>{_xml(_MERGE_TREE)}</merge_tree>{_xml(_SERVER)}</clickhouse>\n"
+    )
+    return config
+
+
+def _xml(values: Mapping[str, str]) -> str:
+    return "".join(f"<{key}>{escape(value)}</{key}>" for key, value in values.items())
+
+
+@contextmanager
+def _native_stderr() -> Iterator[Callable[[], str]]:
+    """Catch what the engine prints while it opens: its exception leaves out the reason."""
+    with tempfile.TemporaryFile() as caught:
+        kept = os.dup(2)
+        os.dup2(caught.fileno(), 2)
+
+        def said() -> str:
+            caught.seek(0)
+            return " ".join(caught.read(4000).decode(errors="replace").split())
+
+        try:
+            yield said
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
