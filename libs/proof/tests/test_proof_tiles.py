@@ -154,6 +154,16 @@ def test_the_error_names_the_damaged_file(folder: Path) -> None:
         TileLog.open(folder)
 
 
+def test_entries_and_tiles_altered_together_still_miss_the_root(folder: Path, ring: KeyRing) -> None:
+    """Whoever changes everything but the signed checkpoint is found by the checkpoint."""
+    forged = TileLog.open(folder.parent / "forged")
+    forged.append([*entries(0, 299), *entries(9, 10), *entries(300, 700)])
+    forged.write(sign_checkpoint(forged.head(ring.origin), ring, NOW))
+    (folder.parent / "forged" / "checkpoint").write_bytes((folder / "checkpoint").read_bytes())
+    with pytest.raises(LogCorrupt, match="do not have the root that its checkpoint signs"):
+        TileLog.open(folder.parent / "forged")
+
+
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"nonsense\n\n"])
 def test_an_unreadable_checkpoint_is_not_overlooked(folder: Path, content: bytes) -> None:
     (folder / "checkpoint").write_bytes(content)

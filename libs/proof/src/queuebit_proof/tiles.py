@@ -62,11 +62,11 @@ class TileLog:
         head = log._read_head(text)
         for index, width in _spans(0, head.size):
             log.append(_read_entries(folder / tile_path(_ENTRIES, index, width), width))
-        if log.root() != head.root:
-            raise LogCorrupt(f"the entries under {folder} do not have the root that its checkpoint signs: {_AGAIN}")
         for path, content in log._hash_tiles(0, head.size):
             if _read(folder / path) != content:
-                raise LogCorrupt(f"{folder / path} does not hold the hashes of its entries: {_AGAIN}")
+                raise LogCorrupt(f"{folder / path} and the entries below it disagree: {_AGAIN}")
+        if log.root() != head.root:
+            raise LogCorrupt(f"the entries under {folder} do not have the root that its checkpoint signs: {_AGAIN}")
         log._covered(head.size)
         return log
 
