@@ -1,0 +1,56 @@
+"""What runs circuits, and how well it is today."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from queuebit_contracts.wire import Digest, Event, Moment, Name, Payload, Wire
+
+__all__ = ["BackendCalibrated", "BackendRegistered", "Calibration", "Registration"]
+
+
+class Registration(Wire):
+    """A backend offers itself, with all that admission and scheduling need to know."""
+
+    backend: Name
+    stack: Name
+    """The executor that runs it."""
+    vendor: str
+    kind: Literal["simulator", "emulated", "qpu"]
+    qubits: int = Field(ge=1)
+    max_shots: int = Field(ge=1)
+    memory_bytes: int | None = None
+    """What a simulator may use; absent on devices."""
+    features: tuple[str, ...] = ()
+    """Dynamic circuit features it runs, such as `reset` or `conditional`."""
+    gates: tuple[str, ...] = ()
+    rep_delay_ns: int = Field(default=0, ge=0)
+    overhead_ns: int = Field(default=0, ge=0)
+    slots: int = Field(default=1, ge=1)
+    """Jobs it runs side by side."""
+
+
+class Calibration(Wire):
+    """A snapshot of a device's quality."""
+
+    backend: Name
+    calibrated_at: Moment
+    snapshot: Payload
+    """JSON: T1 and T2 in seconds, readout and gate errors as probabilities."""
+    digest: Digest
+    median_two_qubit_error_ppm: int | None = None
+    median_readout_error_ppm: int | None = None
+
+
+class BackendRegistered(Event[Registration]):
+    """The backend exists; said again whenever what it offers changes."""
+
+    type: Literal["qb.backend.registered.v1"] = "qb.backend.registered.v1"
+
+
+class BackendCalibrated(Event[Calibration]):
+    """The backend has a new calibration."""
+
+    type: Literal["qb.backend.calibrated.v1"] = "qb.backend.calibrated.v1"

@@ -1,0 +1,71 @@
+"""Questions and answers over plain request and reply. Nothing here is stored."""
+
+from __future__ import annotations
+
+from pydantic import Field, JsonValue
+
+from queuebit_contracts.job import Profile
+from queuebit_contracts.wire import Digest, Name, Payload, Reason, Wire
+
+__all__ = ["Answer", "BackendEstimate", "CircuitError", "ProfileAnswer", "ProfileRequest", "Question"]
+
+
+class ProfileRequest(Wire):
+    """Parse a circuit and say what it needs, on these backends of the stack.
+
+    Compilation is seeded by the circuit's digest, so that the same circuit is compiled once.
+    """
+
+    tenant: Name
+    circuit: Payload
+    shots: int = Field(ge=1)
+    backends: tuple[Name, ...] = ()
+
+
+class CircuitError(Wire):
+    """What is wrong with a circuit's source, where, and what was expected."""
+
+    code: str
+    message: str
+    line: int | None = None
+    column: int | None = None
+    expected: str | None = None
+
+
+class BackendEstimate(Wire):
+    """The circuit compiled for one backend."""
+
+    backend: Name
+    depth: int = 0
+    two_qubit_gates: int = 0
+    duration_ns: int = 0
+    qpu_us: int = 0
+    esp_ppm: int | None = None
+    calibration: Digest | None = None
+    unfit: Reason | None = None
+    """Why the circuit cannot run there; the figures mean nothing then."""
+
+
+class ProfileAnswer(Wire):
+    """Either a profile with its estimates, or an error."""
+
+    profile: Profile | None = None
+    estimates: tuple[BackendEstimate, ...] = ()
+    error: CircuitError | None = None
+
+
+class Question(Wire):
+    """A read of one's own tenant's views: the tenant is taken from the subject, never from here."""
+
+    job: Name | None = None
+    project: Name | None = None
+    limit: int = Field(default=50, ge=1, le=10_000)
+    circuit: Payload | None = None
+    shots: int | None = None
+
+
+class Answer(Wire):
+    """Rows of an answer, or why there are none."""
+
+    rows: tuple[dict[str, JsonValue], ...] = ()
+    error: Reason | None = None

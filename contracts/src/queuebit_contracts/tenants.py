@@ -1,0 +1,101 @@
+"""Who may use the platform: tenants, projects, users, their roles and the public halves of their tokens.
+
+A token is an NKey seed. Only its public half, a one-way image, is ever at rest here; it logs its owner in to NATS and
+checks the signature under each submission.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from queuebit_contracts.wire import DecimalText, Name
+from queuebit_kernel import Fault
+
+__all__ = ["BadTenants", "Project", "Role", "Tenant", "Tenants", "User", "parse_tenants"]
+
+Role = Literal["viewer", "member", "admin"]
+"""viewer follows and reads · member also submits and cancels its own jobs · admin also cancels anybody's."""
+
+Key = Annotated[str, Field(pattern="^U[A-Z2-7]{55}$")]
+
+
+class BadTenants(Fault):
+    """The tenants file cannot be used; the text lists everything that is wrong with it."""
+
+    code = "bad_tenants"
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Project(_Entry):
+    """Work that is paid from one account, which bears the project's name."""
+
+    budget: DecimalText = "0"
+    currency: str = Field(default="USD", pattern="^[A-Z]{3}$")
+    backends: tuple[Name, ...] = ()
+    """Backends it may use; empty means all."""
+
+
+class User(_Entry):
+    """A person or a program."""
+
+    role: Role = "member"
+    keys: tuple[Key, ...] = ()
+    """Public halves of the user's tokens; several while one is being replaced."""
+
+
+class Tenant(_Entry):
+    """A team with walls around it."""
+
+    share: int = Field(default=1, ge=1, le=1_000_000)
+    """Weight in fair share."""
+    max_shots: int = Field(default=100_000, ge=1, le=100_000_000)
+    max_active_jobs: int = Field(default=10_000, ge=1)
+    """Jobs accepted and not yet ended."""
+    project: dict[Name, Project] = Field(default_factory=dict)
+    user: dict[Name, User] = Field(default_factory=dict)
+
+
+class Tenants(_Entry):
+    """The whole file."""
+
+    tenant: dict[Name, Tenant] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_owner_a_key(self) -> Tenants:
+        owners: dict[str, str] = {}
+        for tenant, entry in self.tenant.items():
+            for user, person in entry.user.items():
+                for key in person.keys:
+                    owner = f"{tenant}/{user}"
+                    if owners.setdefault(key, owner) != owner:
+                        raise ValueError(f"key {key[:8]}… belongs to both {owners[key]} and {owner}")
+        return self
+
+    def owner_of(self, key: str) -> tuple[str, str, User] | None:
+        """The tenant, the name and the entry of the user whose token has this public half."""
+        for tenant, entry in self.tenant.items():
+            for name, user in entry.user.items():
+                if key in user.keys:
+                    return tenant, name, user
+        return None
+
+
+def parse_tenants(text: str) -> Tenants:
+    """Read a tenants file.
+
+    Raises:
+        BadTenants: it is not TOML, or breaks the rules; all faults at once.
+    """
+    try:
+        return Tenants.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise BadTenants(f"the tenants file is not TOML: {error}") from error
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, it['loc']))}: {it['msg']}" for it in error.errors())
+        raise BadTenants(f"the tenants file breaks its rules: {faults}") from error

@@ -1,0 +1,180 @@
+"""Streams, buckets and durables, and the permissions that follow from them.
+
+Everything is read from `topology.toml` beside this module. A permission is never written by hand: it is derived
+from what a service appends, follows, asks and answers, so that the file is the whole truth about who may do what.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["LOG", "Bucket", "Durable", "Party", "Permissions", "Stream", "Topology", "inbox_of", "topology"]
+
+LOG = "LOG"
+"""Name of the stream that holds the facts."""
+
+PAYLOADS = "PAYLOADS"
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Stream(_Entry):
+    """One JetStream stream, kept in files."""
+
+    description: str
+    subjects: tuple[str, ...]
+    max_bytes: int = Field(gt=0)
+    max_msg_size: int = Field(gt=0)
+    duplicate_window_s: int = 120
+    max_age_s: int = 0
+    atomic: bool = False
+    discard: Literal["new", "old"] = "new"
+
+
+class Bucket(_Entry):
+    """One key-value bucket."""
+
+    description: str
+    max_bytes: int
+    max_value_size: int
+
+
+class Durable(_Entry):
+    """One duty of one service: a pull consumer with explicit acknowledgement."""
+
+    service: str
+    filters: tuple[str, ...]
+    stream: str = LOG
+    ack_wait_s: int = 6
+    """A handler that works longer sends three beats in this time."""
+    max_ack_pending: int = Field(gt=0)
+
+
+class Party(_Entry):
+    """What someone on the bus does, from which follows what it may do."""
+
+    description: str = ""
+    appends: tuple[str, ...] = ()
+    follows: tuple[str, ...] = ()
+    """Subjects it watches live and whose last events it reads one by one."""
+    view: tuple[str, ...] = ()
+    """Subjects it folds from the beginning of `LOG`."""
+    asks: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
+    payloads: Literal["none", "read", "write"] = "none"
+
+
+class Permissions(_Entry):
+    """Allow-lists of one NATS user; whatever is not listed is refused."""
+
+    publish: tuple[str, ...]
+    subscribe: tuple[str, ...]
+
+
+class Topology(_Entry):
+    """The whole file."""
+
+    stream: dict[str, Stream]
+    bucket: dict[str, Bucket]
+    durable: dict[str, Durable]
+    service: dict[str, Party]
+    operator: Party
+    role: dict[str, Party]
+
+    def durables_of(self, service: str) -> dict[str, Durable]:
+        """The duties of one service."""
+        return {name: durable for name, durable in self.durable.items() if durable.service == service}
+
+    def service_permissions(self, name: str) -> Permissions:
+        """What the service `name` may publish and subscribe to."""
+        party = self.service[name]
+        publish = [*party.appends, *party.asks, f"qb.trace.{name}", "$JS.API.DIRECT.GET.LOG", "$JS.API.STREAM.INFO.*"]
+        subscribe = [*party.answers, f"{inbox_of(name)}.>"]
+        for duty, durable in self.durables_of(name).items():
+            publish += [
+                f"$JS.API.CONSUMER.INFO.{durable.stream}.{duty}",
+                f"$JS.API.CONSUMER.MSG.NEXT.{durable.stream}.{duty}",
+                f"$JS.ACK.{durable.stream}.{duty}.>",
+                f"qb.dead.{duty}",
+            ]
+            subscribe.append(f"qb.replay.{duty}")
+        if party.view:
+            publish += [*_view_calls(name), f"qb.dead.{name}-view"]
+        publish += _payload_calls(party, "*")
+        return Permissions(publish=tuple(publish), subscribe=tuple(subscribe))
+
+    def operator_permissions(self) -> Permissions:
+        """What the operator's own credential may do: read all, replay, and tidy dead letters."""
+        party = self.operator
+        publish = [
+            *party.asks,
+            *_view_calls("operator"),
+            *_payload_calls(party, "*"),
+            "$JS.API.INFO",
+            "$JS.API.STREAM.INFO.*",
+            "$JS.API.CONSUMER.INFO.*.*",
+            "$JS.API.DIRECT.GET.*",
+            "$JS.API.DIRECT.GET.LOG.>",
+            "$JS.API.STREAM.MSG.DELETE.DEAD",
+        ]
+        return Permissions(publish=tuple(publish), subscribe=(*party.view, f"{inbox_of('operator')}.>"))
+
+    def provisioner_permissions(self) -> Permissions:
+        """What creating streams, buckets and durables needs, and nothing else."""
+        names = [*self.stream, *(f"KV_{bucket}" for bucket in self.bucket)]
+        publish = ["$JS.API.INFO"]
+        publish += [f"$JS.API.STREAM.{verb}.{name}" for verb in ("CREATE", "UPDATE", "INFO") for name in names]
+        for duty, durable in self.durable.items():
+            publish += [
+                f"$JS.API.CONSUMER.CREATE.{durable.stream}.{duty}",
+                f"$JS.API.CONSUMER.CREATE.{durable.stream}.{duty}.>",
+                f"$JS.API.CONSUMER.INFO.{durable.stream}.{duty}",
+            ]
+        return Permissions(publish=tuple(publish), subscribe=(f"{inbox_of('provisioner')}.>",))
+
+    def client_permissions(self, role: str, tenant: str, user: str) -> Permissions:
+        """What a tenant's user may do: only under the tenant's own subjects."""
+        party = self.role[role]
+        own = [subject.replace("{tenant}", tenant) for subject in party.follows]
+        publish = [subject.replace("{tenant}", tenant) for subject in (*party.appends, *party.asks)]
+        publish += [f"$JS.API.DIRECT.GET.LOG.{subject}" for subject in own]
+        publish += _payload_calls(party, tenant)
+        return Permissions(publish=tuple(publish), subscribe=(*own, f"{inbox_of(user, tenant)}.>"))
+
+
+def inbox_of(name: str, tenant: str | None = None) -> str:
+    """The inbox prefix that belongs to one user alone."""
+    return f"_INBOX.{name}" if tenant is None else f"_INBOX.t.{tenant}.{name}"
+
+
+def _view_calls(name: str) -> Iterable[str]:
+    consumer = f"{name}-view"
+    for stream in (LOG,) if name != "operator" else (LOG, "DEAD"):
+        yield f"$JS.API.CONSUMER.CREATE.{stream}.{consumer}"
+        yield f"$JS.API.CONSUMER.DELETE.{stream}.{consumer}"
+        yield f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
+
+
+def _payload_calls(party: Party, tenant: str) -> Iterable[str]:
+    if party.payloads in ("read", "write"):
+        yield f"$JS.API.DIRECT.GET.KV_{PAYLOADS}.$KV.{PAYLOADS}.{tenant}.>"
+    if party.payloads == "write":
+        yield f"$KV.{PAYLOADS}.{tenant}.>"
+
+
+@cache
+def topology() -> Topology:
+    """The topology of this version.
+
+    Raises:
+        pydantic.ValidationError: the file holds a key that nobody reads.
+    """
+    return Topology.model_validate(tomllib.loads(files(__package__).joinpath("topology.toml").read_text()))

@@ -1,0 +1,82 @@
+"""The form of everything that crosses the bus."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Generic, Literal, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+
+from queuebit_kernel import event_id, rfc3339
+
+__all__ = ["DIGEST", "NAME", "Amount", "DecimalText", "Digest", "Event", "Moment", "Name", "Payload", "Reason", "Wire"]
+
+NAME = r"^[a-z0-9]([a-z0-9_-]{0,62}[a-z0-9])?$"
+DIGEST = r"^sha256:[0-9a-f]{64}$"
+
+Name = Annotated[str, Field(pattern=NAME)]
+"""One token of a subject: a tenant, project, user, job or backend."""
+
+Digest = Annotated[str, Field(pattern=DIGEST)]
+"""SHA-256 of content, as `sha256:<hex>`."""
+
+DecimalText = Annotated[str, Field(pattern=r"^-?[0-9]{1,18}(\.[0-9]{1,18})?$")]
+"""An exact decimal as text: JSON numbers would be read as floats."""
+
+Moment = Annotated[AwareDatetime, PlainSerializer(rfc3339, return_type=str, when_used="json")]
+"""An instant, in UTC with microseconds."""
+
+
+class Wire(BaseModel):
+    """Anything that crosses the bus: frozen, and deaf to fields it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Amount(Wire):
+    """Money, exact."""
+
+    amount: DecimalText
+    currency: str = Field(default="USD", pattern="^[A-Z]{3}$")
+
+
+class Reason(Wire):
+    """Why something was refused or failed: `code` for machines, `text` for people."""
+
+    code: str
+    text: str
+
+
+class Payload(Wire):
+    """Content by digest: inside the event up to 16 KiB, in the payload store beyond."""
+
+    digest: Digest
+    size: int = Field(ge=0)
+    """Bytes of the content, UTF-8 where it is text."""
+    media_type: str
+    inline: str | None = Field(default=None, max_length=16384)
+    """The content itself when it is small text; absent means: read it from the payload store."""
+
+
+D = TypeVar("D", bound=Wire)
+
+
+class Event(Wire, Generic[D]):
+    """A CloudEvents 1.0 document in structured JSON form."""
+
+    specversion: Literal["1.0"] = "1.0"
+    id: str = Field(default_factory=event_id, min_length=1, max_length=64)
+    source: str
+    """Who says so: `qb/<service>`, or `qb/client`."""
+    type: str
+    time: Moment = Field(default_factory=lambda: datetime.now(UTC))
+    datacontenttype: Literal["application/json"] = "application/json"
+    traceparent: str | None = None
+    """W3C trace context in which the event was created. Says nothing about who sent it."""
+    provenanceid: str | None = None
+    """Digest of the submission that led here; the receipt names the same digest."""
+    data: D
+
+    def to_bytes(self) -> bytes:
+        """The document as it goes on the wire; fields that are absent are not written."""
+        return self.model_dump_json(exclude_none=True).encode()

@@ -1,0 +1,76 @@
+"""One connection to NATS, for FastStream's subscribers and for everything beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from faststream import AckPolicy
+from faststream.nats import NatsBroker
+from faststream.nats.security import NatsNKey
+from nats.aio.client import Client
+
+from queuebit_contracts.topology import inbox_of
+from queuebit_runtime.settlement import Settlement
+from queuebit_runtime.tracing import Tracing
+
+__all__ = ["Bus", "read_seed"]
+
+
+class Bus:
+    """A service's place on the bus: connects as the service's own user and never gives up reconnecting."""
+
+    def __init__(self, service: str, url: str, seed: str) -> None:
+        self.service = service
+        self.tracing = Tracing(service)
+        self._settlement = Settlement(service, self.tracing)
+        self.broker = NatsBroker(
+            url,
+            name=f"queuebit-{service}",
+            security=NatsNKey.from_seed(seed),
+            inbox_prefix=inbox_of(service),
+            ack_policy=AckPolicy.NACK_ON_ERROR,
+            middlewares=[self._settlement],
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=0.2,  # type: ignore[arg-type]  # annotated int, used as seconds in asyncio.sleep
+            connect_timeout=5,
+            logger=None,
+        )
+        self._client: Client | None = None
+
+    @property
+    def client(self) -> Client:
+        """The connection.
+
+        Raises:
+            RuntimeError: `connect` has not been awaited.
+        """
+        if self._client is None:
+            raise RuntimeError("the bus is not connected yet: await Bus.connect() first")
+        return self._client
+
+    @property
+    def connected(self) -> bool:
+        """Whether the server can be reached now."""
+        return self._client is not None and self._client.is_connected
+
+    async def connect(self) -> None:
+        """Open the connection; subscribers start later, with `broker.start()`."""
+        self._client = await self.broker.connect()
+        self._settlement.client = self._client
+
+    async def close(self) -> None:
+        """Let running handlers finish, then close."""
+        if self._client is not None and self._client.is_connected:
+            await self.tracing.flush(self._client)
+        await self.broker.stop()
+
+
+def read_seed(path: Path) -> str:
+    """Return the NKey seed in a file.
+
+    Raises:
+        PermissionError: someone else can read it.
+    """
+    if path.stat().st_mode & 0o077:
+        raise PermissionError(f"{path} can be read by others: run `chmod 600 {path}`")
+    return path.read_text().strip()

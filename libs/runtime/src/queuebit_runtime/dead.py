@@ -1,0 +1,46 @@
+"""Dead letters: what could not be handled, kept whole with its reason."""
+
+from __future__ import annotations
+
+import logging
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js.errors import Error as JetStreamError
+
+__all__ = ["HEADERS", "bury"]
+
+_log = logging.getLogger(__name__)
+
+HEADERS = {
+    "code": "Qb-Fault",
+    "text": "Qb-Reason",
+    "subject": "Qb-Subject",
+    "sequence": "Qb-Sequence",
+    "deliveries": "Qb-Deliveries",
+}
+"""Headers of a dead letter, by what they say."""
+
+
+async def bury(client: Client, owner: str, message: Msg, code: str, text: str) -> bool:
+    """Keep a copy under `qb.dead.<owner>`; say whether it was stored.
+
+    The same message of the same owner is kept once, however often it is delivered.
+    """
+    meta = message.metadata
+    headers = {
+        **(message.headers or {}),
+        "Nats-Msg-Id": f"{owner}:{meta.stream}:{meta.sequence.stream}",
+        HEADERS["code"]: code,
+        HEADERS["text"]: " ".join(text.split())[:1000],
+        HEADERS["subject"]: message.subject,
+        HEADERS["sequence"]: str(meta.sequence.stream),
+        HEADERS["deliveries"]: str(meta.num_delivered),
+    }
+    try:
+        await client.jetstream(timeout=5).publish(f"qb.dead.{owner}", message.data, headers=headers, stream="DEAD")
+    except (NatsError, JetStreamError) as error:
+        _log.error("%s could not be buried: %r", message.subject, error)
+        return False
+    return True

@@ -1,0 +1,65 @@
+"""Subscribing a handler to a duty that the topology declares."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, ParamSpec
+
+from faststream import Depends
+from faststream.nats import JStream, NatsMessage, NatsRouter, PullSub
+
+from queuebit_contracts.topology import inbox_of, topology
+from queuebit_runtime.dead import HEADERS
+
+__all__ = ["Body", "Redelivered", "Sequence", "subscribes"]
+
+P = ParamSpec("P")
+
+
+def _sequence(message: NatsMessage) -> int:
+    replayed = message.headers.get(HEADERS["sequence"])
+    return int(replayed) if replayed else int(message.raw_message.metadata.sequence.stream)
+
+
+def _body(message: NatsMessage) -> bytes:
+    return bytes(message.body)
+
+
+def _redelivered(message: NatsMessage) -> bool:
+    return HEADERS["sequence"] in message.headers or message.raw_message.metadata.num_delivered > 1
+
+
+Sequence = Annotated[int, Depends(_sequence)]
+"""Where the event lies in the log; a replayed dead letter keeps its place."""
+
+Redelivered = Annotated[bool, Depends(_redelivered)]
+"""Whether an earlier delivery may have done part of the work."""
+
+Body = Annotated[bytes, Depends(_body)]
+"""The event's exact bytes, for whoever must check a signature."""
+
+
+def subscribes(
+    router: NatsRouter, durable: str, *, workers: int
+) -> Callable[[Callable[P, Awaitable[None]]], Callable[P, Awaitable[None]]]:
+    """Give a handler to a durable of the topology, and to the replay of its dead letters.
+
+    The durable exists already; one that is missing or differs makes the service refuse to start. Messages are fetched
+    one by one, which answers at once on an idle bus, and up to `workers` are handled side by side.
+    """
+    duty = topology().durable[durable]
+    from_log = router.subscriber(
+        duty.filters[0],
+        durable=durable,
+        stream=JStream(duty.stream, declare=False),
+        pull_sub=PullSub(batch_size=1, timeout=1.0),
+        max_workers=workers,
+        inbox_prefix=f"{inbox_of(duty.service)}.".encode(),
+        title=durable,
+    )
+    from_replay = router.subscriber(f"qb.replay.{durable}", title=f"{durable}-replay", include_in_schema=False)
+
+    def bind(handler: Callable[P, Awaitable[None]]) -> Callable[P, Awaitable[None]]:
+        return from_replay(from_log(handler))
+
+    return bind

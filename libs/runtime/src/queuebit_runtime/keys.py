@@ -1,0 +1,51 @@
+"""NKeys: one Ed25519 pair is both the NATS login and the signature under what its owner asks for."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+
+import nkeys
+from nacl.exceptions import BadSignatureError
+from nacl.signing import VerifyKey
+
+from queuebit_kernel import Json, canonical
+
+__all__ = ["is_seed", "new_seed", "public_key", "sign", "verify"]
+
+
+def new_seed() -> str:
+    """A fresh user seed (`SU…`), the secret half."""
+    return bytes(nkeys.encode_seed(os.urandom(32), nkeys.PREFIX_BYTE_USER)).decode()
+
+
+def is_seed(text: str) -> bool:
+    """Whether `text` is a well-formed user seed."""
+    try:
+        return text.startswith("SU") and len(text) == 58 and bool(nkeys.decode_seed(bytearray(text.encode())))
+    except (nkeys.NkeysError, ValueError):
+        return False
+
+
+def public_key(seed: str) -> str:
+    """The public half (`U…`) of a seed; all that a server ever stores."""
+    return bytes(nkeys.from_seed(bytearray(seed.encode())).public_key).decode()
+
+
+def sign(seed: str, document: Json) -> str:
+    """Sign the canonical form of a document: Ed25519, base64url without padding."""
+    signature = nkeys.from_seed(bytearray(seed.encode())).sign(canonical(document))
+    return base64.urlsafe_b64encode(signature).rstrip(b"=").decode()
+
+
+def verify(key: str, document: Json, signature: str) -> bool:
+    """Say whether `signature` is by `key` over the canonical form of `document`."""
+    try:
+        decoded = base64.b32decode(key)
+        if decoded[-2:] != nkeys.crc16_checksum(bytearray(decoded[:-2])):
+            return False
+        VerifyKey(decoded[1:-2]).verify(canonical(document), base64.urlsafe_b64decode(signature + "=="))
+    except (BadSignatureError, binascii.Error, ValueError, TypeError):
+        return False
+    return True

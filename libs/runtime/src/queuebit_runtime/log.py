@@ -1,0 +1,188 @@
+"""The event log: appending facts under a guard, and reading what has been."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.errors import TimeoutError as NatsTimeoutError
+from nats.js.errors import APIError
+
+from queuebit_contracts.catalog import AnyEvent, decode
+from queuebit_contracts.subjects import Aggregate, subject_of
+from queuebit_contracts.topology import LOG
+from queuebit_kernel import Malformed, Stale, Unavailable, event_id
+from queuebit_runtime.connection import Connection
+from queuebit_runtime.trace_context import current_traceparent
+
+__all__ = ["EventLog", "Guarded", "JetStreamLog", "Stored"]
+
+TIMEOUT_S = 5.0
+_WRONG_LAST_SEQUENCE = 10071
+_DUPLICATE_IN_BATCH = 10201
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An event as the log holds it."""
+
+    event: AnyEvent
+    subject: str
+    sequence: int
+    stored_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """A fact and the state of the world that it presumes."""
+
+    event: AnyEvent
+    after: int | None = None
+    """The last sequence seen under `guard`, 0 for none; nothing is presumed when absent."""
+    guard: str = field(default="")
+    """Subject or wildcard of one aggregate that `after` speaks of; the event's own subject when empty."""
+
+
+class EventLog(Protocol):
+    """The port through which handlers read and write history."""
+
+    async def append(self, event: AnyEvent, *, after: int | None = None, guard: str = "") -> int:
+        """Append one fact and return its sequence.
+
+        Raises:
+            Stale: the guarded subjects moved past `after`.
+            Unavailable: the log did not confirm in time; appending the same event again is safe.
+        """
+        ...
+
+    async def append_all(self, facts: Sequence[Guarded]) -> int:
+        """Append all or nothing and return the last sequence; raises as `append`."""
+        ...
+
+    async def last(self, subject: str) -> Stored | None:
+        """The newest event on a subject or wildcard."""
+        ...
+
+    async def history(self, aggregate: Aggregate) -> list[Stored]:
+        """The newest event of each subject of an aggregate, in order of sequence."""
+        ...
+
+
+class JetStreamLog:
+    """The log on NATS JetStream."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def append(self, event: AnyEvent, *, after: int | None = None, guard: str = "") -> int:
+        subject = subject_of(event)
+        try:
+            return int((await self._publish(subject, event.to_bytes(), _headers(Guarded(event, after, guard))))["seq"])
+        except Stale:
+            # An earlier try whose confirmation was lost looks like a conflict with ourselves.
+            newest = await self.last(subject)
+            if newest is None or newest.event.id != event.id:
+                raise
+            return newest.sequence
+
+    async def append_all(self, facts: Sequence[Guarded]) -> int:
+        if not facts:
+            raise ValueError("an atomic batch needs at least one fact")
+        batch, client = event_id(), self._connection.client
+        for number, fact in enumerate(facts[:-1], start=1):
+            headers = {**_headers(fact), "Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)}
+            if number == 1:  # the first is answered: it says whether a batch may begin at all
+                await self._publish(subject_of(fact.event), fact.event.to_bytes(), headers)
+            else:
+                await client.publish(subject_of(fact.event), fact.event.to_bytes(), headers=headers)
+        last = {
+            **_headers(facts[-1]),
+            "Nats-Batch-Id": batch,
+            "Nats-Batch-Sequence": str(len(facts)),
+            "Nats-Batch-Commit": "1",
+        }
+        return int((await self._publish(subject_of(facts[-1].event), facts[-1].event.to_bytes(), last))["seq"])
+
+    async def last(self, subject: str) -> Stored | None:
+        reply = await self._request(f"$JS.API.DIRECT.GET.{LOG}", json.dumps({"last_by_subj": subject}).encode())
+        status = (reply.headers or {}).get("Status")
+        if status == "404":
+            return None
+        if status is not None:
+            raise Unavailable(f"the log could not be read: {status} {(reply.headers or {}).get('Description', '')}")
+        return _stored(reply)
+
+    async def history(self, aggregate: Aggregate) -> list[Stored]:
+        client = self._connection.client
+        inbox = client.new_inbox()
+        subscription = await client.subscribe(inbox)
+        try:
+            request = json.dumps({"multi_last": [aggregate.everything], "batch": 64}).encode()
+            await client.publish(f"$JS.API.DIRECT.GET.{LOG}", request, reply=inbox)
+            found: list[Stored] = []
+            while True:
+                reply = await subscription.next_msg(timeout=TIMEOUT_S)
+                status = (reply.headers or {}).get("Status")
+                if status in ("204", "404"):
+                    return found
+                if status is not None:
+                    raise Unavailable(f"the log could not be read: {status}")
+                found.append(_stored(reply))
+        except NatsError as error:
+            raise Unavailable(f"the log did not answer: {error!r}") from error
+        finally:
+            await subscription.unsubscribe()
+
+    async def _publish(self, subject: str, body: bytes, headers: dict[str, str]) -> dict[str, Any]:  # a PubAck
+        reply = await self._request(subject, body, headers)
+        if not reply.data:
+            return {"seq": 0}
+        answer: dict[str, Any] = json.loads(reply.data)  # a PubAck or an error, as the server words it
+        if (error := answer.get("error")) is None:
+            return answer
+        if error.get("err_code") in (_WRONG_LAST_SEQUENCE, _DUPLICATE_IN_BATCH):
+            raise Stale(f"{subject}: {error.get('description')}")
+        raise Unavailable(f"{subject} was not stored: {error.get('description')} ({error.get('err_code')})")
+
+    async def _request(self, subject: str, body: bytes, headers: dict[str, str] | None = None) -> Msg:
+        try:
+            return await self._connection.client.request(subject, body, timeout=TIMEOUT_S, headers=headers)
+        except (TimeoutError, NatsTimeoutError) as error:
+            raise Unavailable(f"{subject}: the log did not confirm within {TIMEOUT_S} s") from error
+        except (NatsError, APIError) as error:
+            raise Unavailable(f"{subject}: {error!r}") from error
+
+
+def _headers(fact: Guarded) -> dict[str, str]:
+    headers = {
+        "Nats-Msg-Id": fact.event.id,
+        "Nats-Expected-Stream": LOG,
+        "content-type": "application/json",
+        "Qb-Type": fact.event.type,
+    }
+    if traceparent := current_traceparent() or fact.event.traceparent:
+        headers["traceparent"] = traceparent
+    if fact.after is not None:
+        headers["Nats-Expected-Last-Subject-Sequence"] = str(fact.after)
+        if fact.guard:
+            headers["Nats-Expected-Last-Subject-Sequence-Subject"] = fact.guard
+    return headers
+
+
+def _stored(reply: Msg) -> Stored:
+    headers = reply.headers or {}
+    try:
+        event = decode(reply.data)
+    except Malformed as error:
+        raise Malformed(f"sequence {headers['Nats-Sequence']} of {LOG}: {error}") from error
+    return Stored(
+        event,
+        headers["Nats-Subject"],
+        int(headers["Nats-Sequence"]),
+        datetime.fromisoformat(headers["Nats-Time-Stamp"]),
+    )

@@ -1,0 +1,137 @@
+"""One process: the bus, its background work, its health, and an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+
+import uvloop
+from faststream.nats import NatsRouter
+from pydantic import ValidationError
+
+from queuebit_contracts.topology import topology
+from queuebit_runtime.bus import Bus, read_seed
+from queuebit_runtime.health import Health, HealthServer
+from queuebit_runtime.log import JetStreamLog
+from queuebit_runtime.provision import assert_durables
+from queuebit_runtime.settings import BusSettings
+from queuebit_runtime.tasks import Tasks
+from queuebit_runtime.view import View
+
+__all__ = ["Service", "run"]
+
+_logger = logging.getLogger(__name__)
+
+
+class Service:
+    """What `create_app` fills and `run` runs.
+
+    Order at start: connect, check the durables, start views and wait until they caught up, then take work.
+    """
+
+    def __init__(self, name: str, settings: BusSettings) -> None:
+        self.name = name
+        self.settings = settings
+        self.bus = Bus(name, settings.url, read_seed(settings.seed_file))
+        self.log = JetStreamLog(self.bus)
+        self.tasks = Tasks()
+        self.views: list[View] = []
+        self.before: list[Callable[[], Awaitable[None]]] = []
+        """Awaited once the views have caught up, before the first message is taken."""
+        self.work: list[Callable[[], Awaitable[None]]] = []
+        """Loops that run beside the subscribers until the end."""
+        self.after: list[Callable[[], Awaitable[None]]] = []
+        """Awaited at the end, newest first."""
+        self.detail: Callable[[], dict[str, str | int]] = dict
+        self.trouble: Callable[[], str | None] = lambda: None
+        """Says what keeps the service from working, if anything does."""
+        self._ready = False
+
+    def include(self, router: NatsRouter) -> None:
+        """Add a router's subscribers."""
+        self.bus.broker.include_router(router)
+
+    def health(self) -> Health:
+        """How the process is now."""
+        connected = self.bus.connected
+        reason = None if connected else f"no connection to {self.settings.url}: is nats-server up?"
+        return Health(
+            service=self.name,
+            alive=connected and self.trouble() is None,
+            ready=self._ready,
+            behind=sum(view.pending for view in self.views),
+            reason=reason or self.trouble() or (None if self._ready else "views are catching up"),
+            detail=self.detail(),
+        )
+
+    async def serve(self) -> None:
+        """Run until SIGTERM or SIGINT, or until background work fails."""
+        loop = asyncio.get_running_loop()
+        stop = loop.create_future()
+        self.tasks.failed = stop
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, _finish, stop)
+        server = await HealthServer(self.settings.health_host, self.settings.health_port, self.health).start()
+        try:
+            await self._start()
+            await stop
+        finally:
+            self._ready = False
+            await self._end()
+            server.close()
+
+    async def _start(self) -> None:
+        await self.bus.connect()
+        await assert_durables(self.bus.client, topology().durables_of(self.name))
+        for view in self.views:
+            self.tasks.spawn(view.run(), f"{self.name} view")
+        for view in self.views:
+            await view.caught_up.wait()
+        for step in self.before:
+            await step()
+        self.tasks.spawn(self._watch(), f"{self.name} watch")
+        self.tasks.spawn(self.bus.tracing.run(self.bus.client), f"{self.name} tracing")
+        for loop in self.work:
+            self.tasks.spawn(_coroutine(loop), f"{self.name} {getattr(loop, '__name__', 'work')}")
+        await self.bus.broker.start()
+        self._ready = True
+
+    async def _watch(self) -> None:
+        """End the process when the connection was closed for good; the supervisor starts it afresh."""
+        while not self.bus.client.is_closed:
+            await asyncio.sleep(0.5)
+        raise ConnectionError("the connection to NATS was closed for good")
+
+    async def _end(self) -> None:
+        await self.bus.close()
+        await self.tasks.close()
+        for step in reversed(self.after):
+            await step()
+
+
+def run(create: Callable[[], Service]) -> int:
+    """Run a service to its end and return its exit code: 0 ended by a signal, 1 failed, 2 misconfigured."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        service = create()
+    except (ValidationError, OSError, ValueError) as error:
+        print(f"cannot start: {error}", file=sys.stderr)
+        return 2
+    try:
+        uvloop.run(service.serve())
+    except Exception:
+        _logger.exception("%s failed", service.name)
+        return 1
+    return 0
+
+
+def _finish(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+async def _coroutine(work: Callable[[], Awaitable[None]]) -> None:
+    await work()

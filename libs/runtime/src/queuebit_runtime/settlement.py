@@ -1,0 +1,141 @@
+"""The kind of a failure decides what becomes of the message.
+
+Services only raise. This middleware retries, delays, acknowledges or buries; keeps the lease of long work alive with
+beats; opens the span of each delivery; and answers the operator who replays a dead letter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Any
+
+from faststream import BaseMiddleware, ContextRepo
+from faststream.exceptions import AckMessage, HandlerException, NackMessage
+from faststream.message import StreamMessage
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from pydantic import ValidationError
+
+from queuebit_contracts.topology import topology
+from queuebit_kernel import Fault, Settle
+from queuebit_runtime.dead import bury
+from queuebit_runtime.tracing import Tracing
+
+__all__ = ["Settlement"]
+
+_log = logging.getLogger(__name__)
+
+DELAYS = (0.2, 1.0, 5.0, 15.0, 30.0)
+"""Seconds before the second, third, … delivery of a message whose handler could not finish."""
+
+ATTEMPTS_WHEN_UNKNOWN = 5
+"""Deliveries granted to a failure that nobody classified, before it is buried."""
+
+Next = Callable[[StreamMessage[Msg]], Awaitable[Any]]
+
+
+class Settlement:
+    """Middleware factory, one a process."""
+
+    def __init__(self, service: str, tracing: Tracing) -> None:
+        self.service = service
+        self.tracing = tracing
+        self.client: Client | None = None
+
+    def __call__(self, msg: Msg | None, /, *, context: ContextRepo) -> _Delivery:
+        return _Delivery(msg, context=context, owner=self)
+
+
+class _Delivery(BaseMiddleware[Any, Msg | None]):
+    """One delivery of one message."""
+
+    def __init__(self, msg: Msg | None, /, *, context: ContextRepo, owner: Settlement) -> None:
+        super().__init__(msg, context=context)
+        self._owner = owner
+
+    async def consume_scope(self, call_next: Next, msg: StreamMessage[Msg]) -> Any:
+        raw = msg.raw_message
+        duty = _duty_of(raw)
+        beats = asyncio.get_running_loop().create_task(_beat(raw, topology().durable[duty].ack_wait_s / 3))
+        try:
+            with self._owner.tracing.delivery(duty, raw.headers):
+                return await call_next(msg)
+        finally:
+            beats.cancel()
+
+    async def after_processed(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_val: BaseException | None = None,
+        exc_tb: TracebackType | None = None,
+    ) -> bool | None:
+        raw = self.msg
+        if raw is None or isinstance(exc_val, asyncio.CancelledError | HandlerException):
+            return False
+        if raw.subject.startswith("qb.replay."):
+            await raw.respond(json.dumps(_verdict(exc_val)).encode())
+            return True
+        if exc_val is not None:
+            await self._settle(raw, exc_val)
+        return False
+
+    async def _settle(self, raw: Msg, error: BaseException) -> None:
+        """Raise the control exception that settles the message."""
+        deliveries = raw.metadata.num_delivered
+        settle = _classify(error, deliveries)
+        code = error.code if isinstance(error, Fault) else type(error).__name__
+        match settle:
+            case Settle.ACKNOWLEDGE:
+                raise AckMessage
+            case Settle.RETRY:
+                raise NackMessage(delay=0.02 * deliveries)
+            case Settle.RETRY_LATER:
+                delay = DELAYS[min(deliveries - 1, len(DELAYS) - 1)]
+                _log.warning("%s will be tried again in %s s: %s: %s", raw.subject, delay, code, error)
+                raise NackMessage(delay=delay)
+            case Settle.BURY:
+                _log.error("%s is a dead letter: %s: %s", raw.subject, code, error, exc_info=_unless_fault(error))
+                client = self._owner.client
+                if client is None or not await bury(client, _duty_of(raw), raw, code, str(error)):
+                    raise NackMessage(delay=DELAYS[-1])
+                raise AckMessage
+
+
+def _classify(error: BaseException, deliveries: int) -> Settle:
+    if isinstance(error, Fault):
+        return error.settle
+    if isinstance(error, ValidationError):
+        return Settle.BURY
+    if isinstance(error, NatsError | TimeoutError | ConnectionError | OSError):
+        return Settle.RETRY_LATER
+    return Settle.RETRY_LATER if deliveries < ATTEMPTS_WHEN_UNKNOWN else Settle.BURY
+
+
+def _unless_fault(error: BaseException) -> BaseException | None:
+    return None if isinstance(error, Fault | ValidationError) else error
+
+
+def _verdict(error: BaseException | None) -> dict[str, str | bool]:
+    if error is None or (isinstance(error, Fault) and error.settle is Settle.ACKNOWLEDGE):
+        return {"settled": True}
+    return {"settled": False, "code": getattr(error, "code", type(error).__name__), "text": str(error)}
+
+
+def _duty_of(raw: Msg) -> str:
+    if raw.subject.startswith("qb.replay."):
+        return raw.subject.removeprefix("qb.replay.")
+    return str(raw.metadata.consumer)
+
+
+async def _beat(raw: Msg, seconds: float) -> None:
+    """Prolong the lease until cancelled; a beat that cannot be sent is made good by redelivery."""
+    while not raw.subject.startswith("qb.replay."):
+        await asyncio.sleep(seconds)
+        with contextlib.suppress(NatsError):
+            await raw.in_progress()

