@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact
 
 __all__ = ["CurrencyMismatch", "Money"]
+
+_EXACT = Context(prec=60, traps=[Inexact])
+"""Wide enough for any sum here; a result that would have to be rounded raises instead."""
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
@@ -45,10 +48,10 @@ class Money:
         return cls(Decimal(0), currency)
 
     def __add__(self, other: Money) -> Money:
-        return Money(self.amount + self._same(other), self.currency)
+        return Money(_EXACT.add(self.amount, self._same(other)), self.currency)
 
     def __sub__(self, other: Money) -> Money:
-        return Money(self.amount - self._same(other), self.currency)
+        return Money(_EXACT.subtract(self.amount, self._same(other)), self.currency)
 
     def __lt__(self, other: Money) -> bool:
         return self.amount < self._same(other)
@@ -67,7 +70,7 @@ class Money:
 
     def text(self) -> str:
         """The amount in plain digits, without exponent or trailing zeros beyond two places."""
-        digits = format(self.amount.normalize(), "f")
+        digits = format(_EXACT.normalize(self.amount), "f")
         whole, _, fraction = digits.partition(".")
         return f"{whole}.{fraction.ljust(2, '0')}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from faststream import AckPolicy
@@ -33,9 +34,12 @@ class Bus:
             max_reconnect_attempts=-1,
             reconnect_time_wait=0.2,  # type: ignore[arg-type]  # annotated int, used as seconds in asyncio.sleep
             connect_timeout=5,
+            closed_cb=self._on_closed,
             logger=None,
         )
         self._client: Client | None = None
+        self.closed = asyncio.Event()
+        """Set when the connection is gone for good."""
 
     @property
     def client(self) -> Client:
@@ -57,6 +61,9 @@ class Bus:
         """Open the connection; subscribers start later, with `broker.start()`."""
         self._client = await self.broker.connect()
         self._settlement.client = self._client
+
+    async def _on_closed(self) -> None:
+        self.closed.set()
 
     async def close(self) -> None:
         """Let running handlers finish, then close."""

@@ -101,11 +101,11 @@ class Service:
 
     async def _watch(self) -> None:
         """End the process when the connection was closed for good; the supervisor starts it afresh."""
-        while not self.bus.client.is_closed:
-            await asyncio.sleep(0.5)
+        await self.bus.closed.wait()
         raise ConnectionError("the connection to NATS was closed for good")
 
     async def _end(self) -> None:
+        self.tasks.ending = True
         await self.bus.close()
         await self.tasks.close()
         for step in reversed(self.after):

@@ -19,6 +19,9 @@ class Tasks:
     def __init__(self) -> None:
         self._running: set[asyncio.Task[Any]] = set()  # results are never read
         self.failed: asyncio.Future[None] | None = None
+        """Takes the first failure, so that whoever runs the process can end it."""
+        self.ending = False
+        """Set before the connection is closed: from then on a loop that trips over it has not failed."""
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
         """Run `work` until it ends or `close` is called."""
@@ -29,6 +32,7 @@ class Tasks:
 
     async def close(self) -> None:
         """Cancel everything and wait for it."""
+        self.ending = True
         running = [*self._running]
         for task in running:
             task.cancel()
@@ -37,7 +41,7 @@ class Tasks:
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
-        if task.cancelled() or (error := task.exception()) is None:
+        if self.ending or task.cancelled() or (error := task.exception()) is None:
             return
         _log.critical("%s stopped: %r", task.get_name(), error, exc_info=error)
         if self.failed is not None and not self.failed.done():
