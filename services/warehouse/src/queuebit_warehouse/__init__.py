@@ -1,1 +1,1 @@
-"""The warehouse service."""
+"""chDB behind ClickHouse's HTTP interface, so that every client uses the stock driver."""

@@ -29,6 +29,7 @@ def main() -> int:
         logging.basicConfig(
             level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
         )
+        logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, logging.getLogger().level))
         _serve(settings)
     except CannotStart as refusal:
         print(f"warehouse: {refusal}", file=sys.stderr)
@@ -57,7 +58,6 @@ def _serve(settings: Settings) -> None:
             loop="uvloop",
             http="httptools",
             ws="none",
-            log_level=settings.log_level,
             log_config=None,
             access_log=False,
             server_header=False,

@@ -27,7 +27,7 @@ def create_app(settings: Settings, password: str, store: Store, clock: Clock) ->
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
-        statements.close()
+        await statements.close()
         sessions.close()
         store.close()
 

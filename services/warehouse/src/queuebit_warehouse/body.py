@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING
 
 from starlette.requests import ClientDisconnect, Request
@@ -34,6 +35,8 @@ class Body(io.RawIOBase):
         self._taken = 0
         self._ready = bytearray()
         self._loop = asyncio.get_running_loop()
+        self._pending: Future[bytes] | None = None
+        self._abandoned = False
         self.complete = asyncio.Event()
 
     async def prefetch(self) -> None:
@@ -41,17 +44,32 @@ class Body(io.RawIOBase):
         while len(self._ready) < _AHEAD and not self.complete.is_set():
             self._ready += await self._next()
 
+    def abandon(self) -> None:
+        """Nobody waits for the answer any more: free the worker, which may be waiting for bytes."""
+        self._abandoned = True
+        if self._pending is not None:
+            self._pending.cancel()
+
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         view = memoryview(buffer)
         if not self._ready and not self.complete.is_set():
-            self._ready += asyncio.run_coroutine_threadsafe(self._next(), self._loop).result()
+            self._ready += self._fetch()
         size = min(len(view), len(self._ready))
         view[:size] = self._ready[:size]
         del self._ready[:size]
         return size
+
+    def _fetch(self) -> bytes:
+        self._pending = asyncio.run_coroutine_threadsafe(self._next(), self._loop)
+        if self._abandoned:
+            self._pending.cancel()
+        try:
+            return self._pending.result()
+        except CancelledError:
+            raise Disconnected from None
 
     async def _next(self) -> bytes:
         """The next bytes; empty only at the end.

@@ -1,14 +1,25 @@
 """The one place that touches the library: its low-level connection, with the types it lacks.
 
-The public wrapper hides statement classification and wraps errors; the connection underneath is what it is made of.
+The public wrapper hides statement classification; the connection underneath is what it is made of. Its streaming insert
+is not used: in 4.4.0 it reports success when the rows could not be stored (full disk, constraint, failing view).
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Protocol, cast
 
-from chdb import _chdb
+_ARROW = "pyarrow"
+_without_arrow = _ARROW not in sys.modules
+if _without_arrow:
+    # The library loads it for kinds of results nobody asks for here: half a second and 36 MB less without.
+    sys.modules[_ARROW] = None  # type: ignore[assignment]  # the import system's own mark for "not there"
+try:
+    from chdb import _chdb
+finally:
+    if _without_arrow:
+        del sys.modules[_ARROW]
 
 __all__ = ["Connection", "Result", "connect"]
 
@@ -36,24 +47,12 @@ class Result(Protocol):
         """Seconds."""
 
 
-class Writing(Protocol):
-    """An insert under way; only the connection that began it can use it."""
-
-
 class Connection(Protocol):
     """A session of the engine. Every method raises `RuntimeError` with the engine's text."""
 
     def query(self, statement: bytes | str, format_name: str, /, *, params: Mapping[str, str] = ...) -> Result: ...
 
     def classify_query(self, sql: bytes) -> Mapping[str, int]: ...
-
-    def send_insert(self, statement: bytes, format_name: str, /) -> Writing: ...
-
-    def insert_append(self, insert_result: Writing, data: bytes) -> None: ...
-
-    def insert_done(self, insert_result: Writing) -> Result: ...
-
-    def insert_cancel(self, insert_result: Writing) -> None: ...
 
     def close(self) -> None: ...
 

@@ -52,10 +52,11 @@ class DatabaseError(Exception):
     @classmethod
     def from_engine(cls, error: RuntimeError) -> DatabaseError:
         """Read the number out of the engine's text; a text without one is error 1001, as for any foreign exception."""
-        found = _ENGINE_TEXT.search(str(error))
+        found = _ENGINE_TEXT.match(str(error))
         if found is None:
             return cls(1001, f"std::exception. {error}", "STD_EXCEPTION")
-        return cls(int(found[1]), found[2])
+        inner = _ENGINE_TEXT.match(found[2].rpartition(". (")[0])
+        return cls.from_engine(RuntimeError(inner[0])) if inner else cls(int(found[1]), found[2])
 
     @property
     def status(self) -> int:

@@ -1,9 +1,8 @@
-"""One request on a worker thread: read the statement, run it, write its result into a pipe."""
+"""One request on a worker thread: read the statement, run it, let its result flow out."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -11,13 +10,15 @@ from queuebit_warehouse.codec import CORRUPT
 from queuebit_warehouse.dialect import Ask, ExternalTable, Stats
 from queuebit_warehouse.errors import DatabaseError
 from queuebit_warehouse.handle import Handle, Kind
-from queuebit_warehouse.sql import Insert, first_word, insert_with_data, refuse_files, select
+from queuebit_warehouse.pipe import Feed, Outlet
+from queuebit_warehouse.sql import Insert, first_word, insert_with_data, name, refuse_files, select
 
 __all__ = ["Execution"]
 
 _HEAD = 1 << 18
 """How far into a body the rows of an INSERT are looked for: a server's `max_query_size`."""
 _CHUNK = 1 << 20
+_HARMLESS = frozenset({"SET", "USE"})
 
 
 @dataclass(slots=True)
@@ -25,30 +26,30 @@ class Execution:
     """What one request does on its worker.
 
     Attributes:
-        format: the result's format, known before its first byte is in the pipe; `None` where there is no result.
+        cancel: cancels the query that uses a path; tells whether it found one.
+        abandon: stops waiting for a body that is still arriving.
+        format: the result's format, known before its first byte is in the outlet; `None` where there is no result.
     """
 
     ask: Ask
     body: BinaryIO
     external: Sequence[tuple[ExternalTable, BinaryIO]]
-    out: int
+    out: Outlet
+    cancel: Callable[[str], bool]
+    abandon: Callable[[], None]
     format: str | None = None
 
-    @property
-    def path(self) -> str:
-        """The pipe's name, by which the engine opens it and by which its query can be found and cancelled."""
-        return f"/dev/fd/{self.out}"
-
     def __call__(self, handle: Handle) -> Stats:
-        """Run to the end and close the pipe.
+        """Run to the end, then end the result.
 
         Raises:
-            DatabaseError: refused or failed; what is in the pipe by then is a part of a result.
+            DatabaseError: refused or failed; what is in the outlet by then is a part of a result.
+            Disconnected: the client went away before its body was complete.
         """
         try:
             return self._run(handle)
         finally:
-            os.close(self.out)
+            self.out.finish()
 
     def _run(self, handle: Handle) -> Stats:
         handle.dress(self.ask.database, self.ask.settings)
@@ -58,39 +59,42 @@ class Execution:
             refuse_files(insert.head)
             if self.ask.read_only:
                 raise _read_only()
-            return handle.insert(insert, self.ask.params, self._rows(insert, text))
+            return self._insert(handle, insert, self._rows(insert, text))
         statement = text + b"".join(_chunks(self.body))
         refuse_files(statement)
         kind = handle.classify(statement)
         if kind is Kind.CONTROLS:
             select(statement)
-        if (
-            self.ask.read_only
-            and kind in {Kind.WRITES, Kind.ADMINISTERS, Kind.CONTROLS}
-            and first_word(statement) not in {"SET", "USE"}
-        ):
+        if self.ask.read_only and kind.changes and first_word(statement) not in _HARMLESS:
             raise _read_only()
         lent: list[ExternalTable] = []
         try:
             for table, rows in self.external:
+                handle.make_table(table)
                 lent.append(table)
-                handle.lend_table(table, _chunks(rows))
+                self._insert(
+                    handle, Insert(f"INSERT INTO {name(table.name)}".encode(), b"", table.format, 0), _chunks(rows)
+                )
             return self._answer(handle, kind, statement)
         finally:
             for table in lent:
                 handle.drop_table(table)
 
+    def _insert(self, handle: Handle, insert: Insert, rows: Iterable[bytes]) -> Stats:
+        with Feed(rows, self.cancel, self.abandon) as feed:
+            _, stats = handle.run(insert.reading(feed.path), self.ask.params)
+        return stats
+
     def _answer(self, handle: Handle, kind: Kind, statement: bytes) -> Stats:
         if kind is Kind.READS:
             cut = select(statement)
             self.format = cut.format or self.ask.default_format
-            _, stats = handle.run(cut.into(self.path, self.ask.default_format), self.ask.params)
+            _, stats = handle.run(cut.into(self.out.path, self.ask.default_format), self.ask.params)
             return stats
         answer, stats = handle.run(statement, self.ask.params)
         if answer:
             self.format = "TabSeparated"
-            with open(self.out, "wb", closefd=False) as pipe:
-                pipe.write(answer)
+            self.out.write(answer)
         return stats
 
     def _statement_head(self) -> bytes:
@@ -101,8 +105,7 @@ class Execution:
         return query + b"\n" + body if query and body else query or bytes(body)
 
     def _rows(self, insert: Insert, text: bytes) -> Iterator[bytes]:
-        if insert.data_at < len(text):
-            yield text[insert.data_at :]
+        yield text[insert.data_at :]
         yield from _chunks(self.body)
 
 
@@ -120,5 +123,8 @@ def _read(body: BinaryIO, size: int) -> bytes:
 
 def _read_only() -> DatabaseError:
     return DatabaseError(
-        164, "Cannot execute query in readonly mode. For queries over HTTP, method GET implies readonly", "READONLY"
+        164,
+        "Cannot execute query in readonly mode. For queries over HTTP, method GET implies readonly. "
+        "You should use method POST for modifying queries",
+        "READONLY",
     )

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from enum import Enum
 
 from queuebit_warehouse.dialect import ExternalTable, Stats
 from queuebit_warehouse.engine import Connection
 from queuebit_warehouse.errors import DatabaseError
-from queuebit_warehouse.sql import Insert, assignments, first_word, literal, name
+from queuebit_warehouse.sql import assignments, first_word, literal, name
 
 __all__ = ["Handle", "Kind"]
-
-_SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 
 
 class Kind(Enum):
@@ -25,6 +21,10 @@ class Kind(Enum):
     ADMINISTERS = 2
     CONTROLS = 3
     UNREADABLE = 4
+
+    @property
+    def changes(self) -> bool:
+        return self in {Kind.WRITES, Kind.ADMINISTERS, Kind.CONTROLS}
 
 
 class Handle:
@@ -90,36 +90,9 @@ class Handle:
             elapsed_ns=int(result.elapsed() * 1e9),
         )
 
-    def insert(self, insert: Insert, params: Mapping[str, str], rows: Iterable[bytes]) -> Stats:
-        """Insert rows as they come; an exception on the way, from `rows` too, leaves the open block unwritten.
-
-        Raises:
-            DatabaseError: the engine refused or failed.
-        """
-        for key, value in params.items():
-            if not _SETTING.fullmatch(key):
-                raise DatabaseError(36, f"Query parameter '{key}' has no valid name", "BAD_ARGUMENTS")
-            self._command(f"SET param_{key} = {literal(value)}")
-        connection = self._connection
-        try:
-            writing = connection.send_insert(insert.head, insert.format)
-            try:
-                for chunk in rows:
-                    connection.insert_append(writing, chunk)
-                done = connection.insert_done(writing)
-            except BaseException:
-                with suppress(RuntimeError):
-                    connection.insert_cancel(writing)
-                raise
-        except RuntimeError as error:
-            raise DatabaseError.from_engine(error) from error
-        written, size = done.rows_written(), done.bytes_written()
-        return Stats(written, size, written, size, written, size, int(done.elapsed() * 1e9))
-
-    def lend_table(self, table: ExternalTable, rows: Iterable[bytes]) -> None:
-        """Make a temporary table of rows that came with a request."""
+    def make_table(self, table: ExternalTable) -> None:
+        """Make the temporary table that rows sent along with a request go into."""
         self._command(f"CREATE TEMPORARY TABLE {name(table.name)} ({table.structure}) ENGINE = Memory")
-        self.insert(Insert(f"INSERT INTO {name(table.name)}".encode(), table.format, 0), {}, rows)
 
     def drop_table(self, table: ExternalTable) -> None:
         self._command(f"DROP TEMPORARY TABLE IF EXISTS {name(table.name)}")

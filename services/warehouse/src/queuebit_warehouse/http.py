@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import io
 import tempfile
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +22,7 @@ from queuebit_warehouse.codec import decoded
 from queuebit_warehouse.dialect import Ask, ExternalTable, Stats, credentials, external_table, read_ask
 from queuebit_warehouse.errors import DatabaseError, Disconnected, Overloaded
 from queuebit_warehouse.execution import Execution
-from queuebit_warehouse.pipe import Pipe
+from queuebit_warehouse.pipe import Outlet
 from queuebit_warehouse.sessions import Sessions
 from queuebit_warehouse.settings import Settings
 from queuebit_warehouse.store import Store
@@ -29,6 +30,8 @@ from queuebit_warehouse.store import Store
 __all__ = ["Statements"]
 
 _QUEUE_PER_WORKER = 16
+_IN_MEMORY = 16 << 20
+"""A result that is held back beyond this lies on disk, whatever buffer its client asks for."""
 
 
 @dataclass(slots=True)
@@ -36,7 +39,12 @@ class _Request:
     ask: Ask
     body: BinaryIO
     external: list[tuple[ExternalTable, BinaryIO]]
-    arrived: asyncio.Event
+    source: Body | None
+    """Where `body` comes from while it is still arriving; a form is here as a whole."""
+
+    def abandon(self) -> None:
+        if self.source is not None:
+            self.source.abandon()
 
 
 @dataclass(slots=True)
@@ -46,7 +54,7 @@ class _Flow:
     ask: Ask
     execution: Execution
     running: asyncio.Future[Stats]
-    pipe: Pipe
+    out: Outlet
     lent: AsyncExitStack
 
 
@@ -81,8 +89,9 @@ class Statements:
         except Disconnected:
             return
 
-    def close(self) -> None:
-        self._pool.shutdown(wait=True)
+    async def close(self) -> None:
+        """Wait for the workers; the event loop goes on, they may need it to end."""
+        await asyncio.get_running_loop().run_in_executor(None, self._pool.shutdown)
 
     def _authenticate(self, request: Request) -> None:
         given = credentials(request.query_params, request.headers)
@@ -101,28 +110,26 @@ class Statements:
             body = Body(request, limit)
             await body.prefetch()
             stream = decoded(cast("BinaryIO", body), request.headers.get("content-encoding", ""))
-            return _Request(read_ask(request.method, keys, request.headers), stream, [], body.complete)
+            return _Request(read_ask(request.method, keys, request.headers), stream, [], body)
         form = await request.form(max_part_size=limit)
         files = {part: value for part, value in form.multi_items() if isinstance(value, UploadFile)}
         keys += [(part, value) for part, value in form.multi_items() if isinstance(value, str)]
         ask = read_ask(request.method, keys, request.headers, external=bool(files))
         tables = [(external_table(part, dict(keys)), file.file) for part, file in files.items()]
-        arrived = asyncio.Event()
-        arrived.set()
-        return _Request(ask, cast("BinaryIO", tempfile.SpooledTemporaryFile()), tables, arrived)
+        return _Request(ask, io.BytesIO(), tables, None)
 
     async def _run(self, asked: _Request, answer: Answer, receive: Receive) -> None:
         async with AsyncExitStack() as lent:
             handle = lent.enter_context(self._sessions.lease(asked.ask))
             await lent.enter_async_context(self._worker())
-            pipe = Pipe()
-            execution = Execution(asked.ask, asked.body, asked.external, pipe.write_end)
+            out = Outlet()
+            execution = Execution(asked.ask, asked.body, asked.external, out, self._store.kill, asked.abandon)
             running = asyncio.get_running_loop().run_in_executor(self._pool, execution, handle)
-            lent.push_async_callback(self._settle, running, execution, pipe)
+            lent.push_async_callback(self._settle, running, out, asked)
             try:
                 async with asyncio.TaskGroup() as group:
-                    watch = group.create_task(_watch(receive, asked.arrived))
-                    await self._deliver(_Flow(asked.ask, execution, running, pipe, lent), answer)
+                    watch = group.create_task(_watch(receive, asked.source))
+                    await self._deliver(_Flow(asked.ask, execution, running, out, lent), answer)
                     watch.cancel()
             except* (Disconnected, DatabaseError) as failed:
                 raise failed.exceptions[0] from None
@@ -133,8 +140,8 @@ class Statements:
         What was lent is given back before the answer's last byte: the client may use its session again at once.
         """
         with _spool(flow.ask, self._store) as held:
-            async for chunk in flow.pipe:
-                held.write(chunk)
+            async for chunk in flow.out:
+                _hold(held, chunk)
                 if not flow.ask.wait_end and held.tell() > flow.ask.buffer_bytes:
                     break
             else:
@@ -143,7 +150,7 @@ class Statements:
                 await answer.whole(held, stats, flow.execution.format)
                 return
             await answer.begin(held, flow.execution.format)
-        async for chunk in flow.pipe:
+        async for chunk in flow.out:
             await answer.more(chunk)
         failed: DatabaseError | None = None
         try:
@@ -153,15 +160,16 @@ class Statements:
         await flow.lent.aclose()
         await (answer.break_off(failed) if failed else answer.end())
 
-    async def _settle(self, running: asyncio.Future[Stats], execution: Execution, pipe: Pipe) -> None:
+    async def _settle(self, running: asyncio.Future[Stats], out: Outlet, asked: _Request) -> None:
         """See the worker out: a query nobody waits for is cancelled, again until it has noticed."""
-        pipe.close()
+        out.stop_reading()
+        asked.abandon()
         loop = asyncio.get_running_loop()
         while not running.done():
-            await loop.run_in_executor(None, self._store.kill, execution.path)
+            await loop.run_in_executor(None, self._store.kill, out.path)
             await asyncio.wait([running], timeout=0.1)
-        if not running.cancelled():
-            running.exception()
+        out.close()
+        running.exception()
 
     @asynccontextmanager
     async def _worker(self) -> AsyncIterator[None]:
@@ -181,12 +189,20 @@ class Statements:
 
 
 def _spool(ask: Ask, store: Store) -> IO[bytes]:
-    return tempfile.SpooledTemporaryFile(max_size=max(ask.buffer_bytes, 1) * 2, dir=str(store.spool))
+    return tempfile.SpooledTemporaryFile(max_size=min(2 * ask.buffer_bytes, _IN_MEMORY) or 1, dir=str(store.spool))
 
 
-async def _watch(receive: Receive, arrived: asyncio.Event) -> None:
+def _hold(held: IO[bytes], chunk: bytes) -> None:
+    try:
+        held.write(chunk)
+    except OSError as error:
+        raise DatabaseError(243, f"Cannot hold the result on disk: {error.strerror}", "NOT_ENOUGH_SPACE") from error
+
+
+async def _watch(receive: Receive, source: Body | None) -> None:
     """Raise `Disconnected` once the client is gone; only after its body, which somebody else reads, is complete."""
-    await arrived.wait()
+    if source is not None:
+        await source.complete.wait()
     while (await receive())["type"] != "http.disconnect":
         pass
     raise Disconnected

@@ -1,29 +1,47 @@
-"""A pipe whose reader is the event loop and whose writer is the engine."""
+"""Pipes between this process and the engine inside it, which opens them by name: `/dev/fd/<number>`.
+
+A name must mean one query, because it is also how that query is found and cancelled. So an end that has done its work
+is *retired*, closed with its number still taken, and the numbers are given back only when the query is over.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import fcntl
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
+from threading import Event, Thread
 
-__all__ = ["Pipe"]
+from queuebit_warehouse.errors import DatabaseError, Disconnected
+
+__all__ = ["Feed", "Outlet"]
 
 _SIZE = 1 << 20
+_AGAIN_S = 0.005
 
 
-class Pipe:
-    """Bytes from a worker to the event loop; a full pipe makes the writer wait, so a slow client bounds memory.
+class Outlet:
+    """A result on its way from the engine to the event loop.
 
-    The write end belongs to the worker, who closes it; iterating ends there.
+    A full pipe makes the engine wait, so a slow client costs no memory.
     """
 
     def __init__(self) -> None:
-        self._read_end, self.write_end = os.pipe()
+        self._read_end, self._write_end = _pipe()
         os.set_blocking(self._read_end, False)
-        if hasattr(fcntl, "F_SETPIPE_SZ"):
-            fcntl.fcntl(self._read_end, fcntl.F_SETPIPE_SZ, _SIZE)
         self._loop = asyncio.get_running_loop()
+
+    @property
+    def path(self) -> str:
+        return f"/dev/fd/{self._write_end}"
+
+    def write(self, answer: bytes) -> None:
+        """Answer in the engine's place. Belongs to the worker."""
+        _write(self._write_end, answer)
+
+    def finish(self) -> None:
+        """End the result. Belongs to the worker."""
+        _retire(self._write_end)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while True:
@@ -36,8 +54,14 @@ class Pipe:
                 return
             yield chunk
 
+    def stop_reading(self) -> None:
+        """Let a writer that waits for room fail instead."""
+        _retire(self._read_end)
+
     def close(self) -> None:
+        """Give the numbers back, once the worker is done."""
         os.close(self._read_end)
+        os.close(self._write_end)
 
     async def _readable(self) -> None:
         ready: asyncio.Future[None] = self._loop.create_future()
@@ -46,6 +70,76 @@ class Pipe:
             await ready
         finally:
             self._loop.remove_reader(self._read_end)
+
+
+class Feed:
+    """Rows on their way into an INSERT, written by a thread of their own while the engine reads `path`.
+
+    To the engine the end of the pipe is the end of the rows. Where rows stop because something failed, the insert is
+    therefore cancelled before the pipe ends, and leaving the context raises what failed.
+
+    Args:
+        rows: read to its end, or until the engine has had enough.
+        cancel: cancels the query that reads a path; tells whether it found one.
+        abandon: makes a blocked `rows` raise.
+    """
+
+    def __init__(self, rows: Iterable[bytes], cancel: Callable[[str], bool], abandon: Callable[[], None]) -> None:
+        self._rows, self._cancel, self._abandon = rows, cancel, abandon
+        self._read_end, self._write_end = _pipe()
+        self._over = Event()
+        self._failed: DatabaseError | Disconnected | None = None
+        self._thread = Thread(target=self._pour, name="feed", daemon=True)
+
+    @property
+    def path(self) -> str:
+        return f"/dev/fd/{self._read_end}"
+
+    def __enter__(self) -> Feed:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        failed = self._failed
+        self._over.set()
+        _retire(self._read_end)
+        self._abandon()
+        self._thread.join()
+        os.close(self._read_end)
+        os.close(self._write_end)
+        if failed is not None:
+            raise failed from None
+
+    def _pour(self) -> None:
+        try:
+            for chunk in self._rows:
+                _write(self._write_end, chunk)
+        except BrokenPipeError:
+            return  # the engine stopped reading, and says why
+        except (DatabaseError, Disconnected) as error:
+            self._failed = error
+            while not (self._over.wait(_AGAIN_S) or self._cancel(self.path)):
+                pass
+        finally:
+            _retire(self._write_end)
+
+
+def _pipe() -> tuple[int, int]:
+    ends = os.pipe()
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        fcntl.fcntl(ends[0], fcntl.F_SETPIPE_SZ, _SIZE)
+    return ends
+
+
+def _retire(end: int) -> None:
+    with open(os.devnull, "r+b", buffering=0) as nowhere:
+        os.dup2(nowhere.fileno(), end)
+
+
+def _write(end: int, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[os.write(end, left) :]
 
 
 def _wake(ready: asyncio.Future[None]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from queuebit_warehouse.errors import DatabaseError
 
@@ -49,11 +50,17 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Insert:
-    """An INSERT whose rows follow the statement: `head` stops before FORMAT or VALUES, the rows start at `data_at`."""
+    """An INSERT whose rows follow the statement, cut open where FROM INFILE may stand; the rows start at `data_at`."""
 
     head: bytes
+    settings: bytes
     format: str
     data_at: int
+
+    def reading(self, path: str) -> bytes:
+        """The same statement, its rows read raw from `path`."""
+        infile = f"\nFROM INFILE {literal(path)} COMPRESSION 'none' ".encode()
+        return self.head + infile + self.settings + f"\nFORMAT {self.format}".encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,19 +101,26 @@ def insert_with_data(text: bytes) -> Insert | None:
     before = next(tokens, None)
     if before is None or before.word != "INSERT":
         return None
-    format_at: int | None = None
+    settings_at = format_at = -1
+
+    def cut(end: int, format_name: str, data_at: int) -> Insert:
+        head_end = end if settings_at < 0 else settings_at
+        return Insert(text[:head_end], text[head_end:end], format_name, data_at)
+
     for token in tokens:
-        if format_at is not None:
-            return Insert(text[:format_at], token.text.decode(), _data_start(text, token.end))
+        if format_at >= 0:
+            return cut(format_at, token.text.decode(), _data_start(text, token.end))
         word = "" if before.word in {"INTO", "TABLE"} or before.text == b"." else token.word
         if word in {"SELECT", "WITH"} and (token.depth == 0 or before.text == b"("):
             return None
         if word == "INFILE" and before.word == "FROM":
             raise DatabaseError(78, "Query has infile and was send directly to server", "UNKNOWN_TYPE_OF_QUERY")
         if word == "VALUES" and token.depth == 0:
-            return Insert(text[: token.start], "Values", token.end)
+            return cut(token.start, "Values", token.end)
         if word == "FORMAT" and token.depth == 0:
             format_at = token.start
+        if word == "SETTINGS" and token.depth == 0:
+            settings_at = token.start
         before = token
     return None
 
@@ -121,14 +135,18 @@ def select(text: bytes) -> Select:
     while tokens and tokens[-1].text == b";":
         tokens.pop()
     end = tokens[-1].end if tokens else 0
-    for index in range(len(tokens) - 1, 0, -1):
-        token, before = tokens[index], tokens[index - 1]
-        if token.depth:
-            continue
-        if token.word == "OUTFILE" and before.word == "INTO":
+    for before, token in pairwise(tokens):
+        if token.depth == 0 and before.word == "INTO" and token.word == "OUTFILE":
             raise DatabaseError(358, "INTO OUTFILE is not allowed", "INTO_OUTFILE_NOT_ALLOWED")
+    for index in range(len(tokens) - 1, 0, -1):
+        before, token = tokens[index - 1], tokens[index]
         last = index + 1 == len(tokens)
-        if before.word == "FORMAT" and token.word and (last or tokens[index + 1].word == "SETTINGS"):
+        if (
+            before.word == "FORMAT"
+            and token.word
+            and token.depth == 0
+            and (last or tokens[index + 1].word == "SETTINGS")
+        ):
             return Select(text[: before.start], token.text.decode(), text[token.end : end])
     return Select(text[:end], None, b"")
 

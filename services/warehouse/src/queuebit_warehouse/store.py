@@ -66,6 +66,9 @@ _SERVER: Final = {
     "compiled_expression_cache_size": str(16 << 20),
 }
 
+_ENGINE_MB: Final = 512
+"""What the engine needs for itself; all queries together may take twice what one may."""
+
 _NOT_ITS_FAULT: Final = re.compile(
     r"No space left|NOT_ENOUGH_SPACE|Cannot lock file|Permission denied|Read-only file|Too many open files|MEMORY_LIMIT"
 )
@@ -73,11 +76,7 @@ _NOT_ITS_FAULT: Final = re.compile(
 
 
 class Store:
-    """An open store; `connect` gives handles to it until `close`.
-
-    Attributes:
-        set_aside: where the previous store went when it did not open; everything must be rebuilt from the log.
-    """
+    """An open store; `connect` gives handles to it until `close`."""
 
     def __init__(self, folder: Path, max_memory_mb: int, clock: Clock) -> None:
         self._folder = folder
@@ -88,7 +87,6 @@ class Store:
         self.spool = folder / "spool"
         shutil.rmtree(self.spool, ignore_errors=True)
         self.spool.mkdir(mode=0o700)
-        self.set_aside: Path | None = None
         try:
             self._overseer = self._open()
         except _Unreadable as broken:
@@ -96,11 +94,11 @@ class Store:
                 raise CannotStart(
                     f"cannot open {self._path}: {broken.reason} Nothing was changed; mend this and start again", 75
                 ) from None
-            self.set_aside = self._path.with_name(f"store.broken-{clock.now():%Y%m%dT%H%M%SZ}")
-            self._path.rename(self.set_aside)
+            broken_path = self._path.with_name(f"store.broken-{clock.now():%Y%m%dT%H%M%SZ}")
+            self._path.rename(broken_path)
             _log.critical(
                 "the store did not open and was set aside as %s; starting EMPTY, rebuild it from the log; reason: %s",
-                self.set_aside,
+                broken_path,
                 broken.reason,
             )
             self._overseer = self._open()
@@ -111,10 +109,17 @@ class Store:
         """Open a session of its own; costs about 0.1 ms."""
         return Handle(self._connect(), self.profile)
 
-    def kill(self, path: str) -> None:
-        """Cancel the query that writes its result to `path`, if it runs."""
-        pattern = literal(f"%INTO OUTFILE {literal(path)}%".replace("\\", "\\\\"))
-        self._overseer.query(f"KILL QUERY WHERE query LIKE {pattern} ASYNC", "Null")
+    def kill(self, path: str) -> bool:
+        """Cancel the query that reads from or writes to `path`; whether one was found."""
+        found = self._overseer.query(
+            f"KILL QUERY WHERE position(query, {literal(f'FILE {literal(path)} ')}) > 0 ASYNC", "TSV"
+        )
+        return bool(found.bytes())
+
+    @property
+    def set_aside(self) -> Path | None:
+        """The latest store that did not open: everything must be rebuilt from the log. Reported until it is deleted."""
+        return max(self._folder.glob("store.broken-*"), default=None)
 
     def trouble(self) -> str | None:
         """Why the store cannot take inserts now; `None` when all is well."""
@@ -183,6 +188,7 @@ def _lock(folder: Path) -> _Lock:
 def _write_config(folder: Path, max_memory_mb: int) -> Path:
     """Write the engine's two configuration files; they are ours and rewritten at every start."""
     users, config = folder / "users.xml", folder / "config.xml"
+    everything = str((2 * max_memory_mb + _ENGINE_MB) << 20)
     profile = _xml({**PROFILE, "max_memory_usage": str(max_memory_mb << 20)})
     users.write_text(
         f"<clickhouse><profiles><default>{profile}</default></profiles><users><default><password></password>"
@@ -190,7 +196,8 @@ def _write_config(folder: Path, max_memory_mb: int) -> Path:
     )
     config.write_text(
         f"<clickhouse><users_config>{escape(str(users))}</users_config>"
-        f"<merge_tree>{_xml(_MERGE_TREE)}</merge_tree>{_xml(_SERVER)}</clickhouse>\n"
+        f"<merge_tree>{_xml(_MERGE_TREE)}</merge_tree>{_xml(_SERVER | {'max_server_memory_usage': everything})}"
+        "</clickhouse>\n"
     )
     return config
 

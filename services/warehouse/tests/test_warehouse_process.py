@@ -1,0 +1,175 @@
+"""What survives: kills, restarts, a broken store, a full disk, a second process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from queuebit_warehouse.errors import CannotStart
+from queuebit_warehouse.settings import read_password
+
+Start = Callable[..., Any]
+
+TABLE = (
+    b"CREATE TABLE log (id UInt64) ENGINE = MergeTree ORDER BY id SETTINGS non_replicated_deduplication_window = 1000"
+)
+
+
+def insert(warehouse: Any, batch: int) -> bool:
+    """Insert a batch of 100 ids under its token; whether it was acknowledged."""
+    rows = "\n".join(str(batch * 100 + i) for i in range(100)).encode()
+    try:
+        reply = warehouse.request(
+            "INSERT INTO log FORMAT CSV", rows, keys={"insert_deduplication_token": f"batch {batch}"}
+        )
+    except OSError:
+        return False
+    return bool(reply.status == 200)
+
+
+@pytest.mark.server
+def test_no_acknowledged_row_is_lost_or_doubled_by_kill_9(start_warehouse: Start, tmp_path: Path) -> None:
+    warehouse = start_warehouse(tmp_path / "data")
+    warehouse.request(body=TABLE)
+    batch = 0
+    for after in (15, 40):
+        timer = threading.Thread(target=lambda: None)
+        acknowledged = 0
+        while insert(warehouse, batch):
+            batch, acknowledged = batch + 1, acknowledged + 1
+            if acknowledged == after:
+                timer = threading.Timer(0.003, warehouse.process.send_signal, [signal.SIGKILL])
+                timer.start()
+        timer.join()
+        warehouse.process.wait(10)
+        warehouse = start_warehouse(tmp_path / "data")
+        for repeated in range(max(0, batch - 5), batch + 1):
+            assert insert(warehouse, repeated)
+        batch += 1
+    expected = f"{batch * 100}\t{batch * 100}\n".encode()
+    assert warehouse.request("SELECT count(), uniqExact(id) FROM log").body == expected
+    assert json.loads(warehouse.request(path="/readyz").body)["detail"]["rebuilt_from_nothing"] is None
+
+
+@pytest.mark.server
+def test_a_second_process_is_refused_and_sigterm_ends_well(start_warehouse: Start, run: Any, tmp_path: Path) -> None:
+    warehouse = start_warehouse(tmp_path / "data")
+    second = run(tmp_path / "data", 0)
+    assert second.returncode == 75
+    assert str(tmp_path / "data") in second.stderr
+    assert f"process {warehouse.process.pid}" in second.stderr
+    taken = run(tmp_path / "other", warehouse.port)
+    assert taken.returncode == 69
+    assert f"port {warehouse.port}" in taken.stderr
+    assert len(taken.stderr.splitlines()) == 1
+    assert warehouse.stop() == 0
+
+
+@pytest.mark.server
+def test_a_store_that_does_not_open_is_set_aside(start_warehouse: Start, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    warehouse = start_warehouse(data)
+    warehouse.request(body=TABLE)
+    insert(warehouse, 0)
+    warehouse.stop()
+    for definition in (data / "store").rglob("*.sql"):
+        definition.write_text("not a table")
+    warehouse = start_warehouse(data)
+    ready = json.loads(warehouse.request(path="/readyz").body)
+    aside = Path(ready["detail"]["rebuilt_from_nothing"])
+    assert aside.name.startswith("store.broken-")
+    assert any(aside.rglob("data.bin"))
+    assert "starting EMPTY" in warehouse.log.read_text()
+    assert warehouse.request("EXISTS TABLE log").body == b"0\n"
+
+
+@pytest.mark.server
+def test_a_broken_part_means_a_new_beginning_rather_than_missing_rows(start_warehouse: Start, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    warehouse = start_warehouse(data)
+    warehouse.request(body=TABLE)
+    insert(warehouse, 0)
+    warehouse.stop()
+    for part in (data / "store").rglob("checksums.txt"):
+        part.write_bytes(b"")
+    warehouse = start_warehouse(data)
+    assert json.loads(warehouse.request(path="/readyz").body)["detail"]["rebuilt_from_nothing"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", folder], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("a small disk needs the right to mount one")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.mark.server
+def test_a_full_disk_is_told_and_passes(start_warehouse: Start, small_disk: Path) -> None:
+    warehouse = start_warehouse(small_disk / "data")
+    warehouse.request(body=TABLE)
+    assert insert(warehouse, 0)
+    ballast = small_disk / "ballast"
+    free = os.statvfs(small_disk)
+    with ballast.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_frsize)
+    refused = warehouse.request("INSERT INTO log FORMAT CSV", b"1\n")
+    assert refused.code == "243"
+    health = warehouse.request(path="/healthz")
+    assert health.status == 503
+    assert "full" in json.loads(health.body)["reason"]
+    assert warehouse.request("SELECT count() FROM log").body == b"100\n"
+    ballast.unlink()
+    assert insert(warehouse, 1)
+    assert warehouse.request(path="/healthz").status == 200
+    assert warehouse.request("SELECT count() FROM log").body == b"200\n"
+    assert warehouse.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("mode", "text", "says"), [(0o644, "secret", "chmod 600"), (0o600, " \n", "is empty"), (None, "", "cannot read")]
+)
+def test_a_password_file_must_be_private_and_full(tmp_path: Path, mode: int | None, text: str, says: str) -> None:
+    path = tmp_path / "password"
+    if mode is not None:
+        path.write_text(text)
+        path.chmod(mode)
+    with pytest.raises(CannotStart, match=says) as refused:
+        read_password(path)
+    assert refused.value.exit_code == 78
+
+
+@pytest.fixture
+def run() -> Callable[[Path, int], subprocess.CompletedProcess[str]]:
+    """Run a warehouse that is expected to refuse."""
+
+    def start(data_dir: Path, port: int) -> subprocess.CompletedProcess[str]:
+        password = data_dir.parent / "password"
+        password.touch(mode=0o600)
+        password.write_text("x")
+        chosen = {"PORT": port, "DATA_DIR": data_dir, "PASSWORD_FILE": password}
+        environment = {**os.environ, **{f"QUEUEBIT_WAREHOUSE_{key}": str(value) for key, value in chosen.items()}}
+        return subprocess.run(
+            [sys.executable, "-m", "queuebit_warehouse"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=15,
+            check=False,
+        )
+
+    return start

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import pytest
+
+from queuebit_warehouse.errors import DatabaseError
+from queuebit_warehouse.sql import (
+    assignments,
+    first_word,
+    insert_with_data,
+    literal,
+    name,
+    refuse_files,
+    select,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "reading", "rows"),
+    [
+        (b"INSERT INTO t (a, b) FORMAT Native\n\x01\x02'", b"INSERT INTO t (a, b) <file>\nFORMAT Native", b"\x01\x02'"),
+        (b"insert into t format CSV 1,2\n", b"insert into t <file>\nFORMAT CSV", b"1,2\n"),
+        (b"INSERT INTO t FORMAT TSV\r\n\n1", b"INSERT INTO t <file>\nFORMAT TSV", b"\n1"),
+        (b"INSERT INTO t VALUES (1)", b"INSERT INTO t <file>\nFORMAT Values", b" (1)"),
+        (b"-- x\nINSERT INTO `format` FORMAT CSV\n1", b"-- x\nINSERT INTO `format` <file>\nFORMAT CSV", b"1"),
+        (b"INSERT INTO format FORMAT CSV\n1", b"INSERT INTO format <file>\nFORMAT CSV", b"1"),
+        (b"INSERT INTO db.values (a) VALUES (1)", b"INSERT INTO db.values (a) <file>\nFORMAT Values", b" (1)"),
+        (b"INSERT INTO t SETTINGS a=0 FORMAT CSV\n", b"INSERT INTO t <file>SETTINGS a=0 \nFORMAT CSV", b""),
+        (b"INSERT INTO t (`values`) FORMAT CSV\n", b"INSERT INTO t (`values`) <file>\nFORMAT CSV", b""),
+    ],
+)
+def test_rows_are_found_behind_the_statement(text: bytes, reading: bytes, rows: bytes) -> None:
+    insert = insert_with_data(text)
+    assert insert is not None
+    assert insert.reading("p") == reading.replace(b"<file>", b"\nFROM INFILE 'p' COMPRESSION 'none' ")
+    assert text[insert.data_at :] == rows
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"SELECT 1 FORMAT CSV",
+        b"INSERT INTO t SELECT 1",
+        b"INSERT INTO t (a) (SELECT 1)",
+        b"INSERT INTO t WITH 1 AS x SELECT x",
+        b"WITH 1 AS x INSERT INTO t SELECT x",
+        b"INSERT INTO t",
+        b"",
+    ],
+)
+def test_a_statement_without_rows_of_its_own(text: bytes) -> None:
+    assert insert_with_data(text) is None
+
+
+def test_files_cannot_be_inserted_from_the_server() -> None:
+    with pytest.raises(DatabaseError) as refused:
+        insert_with_data(b"INSERT INTO t FROM INFILE '/etc/passwd' FORMAT CSV")
+    assert refused.value.number == 78
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        (b"SELECT 1", b"SELECT 1\nINTO OUTFILE 'p' TRUNCATE COMPRESSION 'none' FORMAT D "),
+        (b"SELECT 1 -- end", b"SELECT 1\nINTO OUTFILE 'p' TRUNCATE COMPRESSION 'none' FORMAT D "),
+        (b"SELECT 1 FORMAT JSON;\n", b"SELECT 1 \nINTO OUTFILE 'p' TRUNCATE COMPRESSION 'none' FORMAT JSON "),
+        (
+            b"SELECT 1 FORMAT JSON SETTINGS max_threads = 1",
+            b"SELECT 1 \nINTO OUTFILE 'p' TRUNCATE COMPRESSION 'none' FORMAT JSON  SETTINGS max_threads = 1",
+        ),
+        (b"SELECT a format FROM t", b"SELECT a format FROM t\nINTO OUTFILE 'p' TRUNCATE COMPRESSION 'none' FORMAT D "),
+        (b"SELECT ' FORMAT X'", b"SELECT ' FORMAT X'\nINTO OUTFILE 'p' TRUNCATE COMPRESSION 'none' FORMAT D "),
+    ],
+)
+def test_a_result_is_led_into_a_file_of_ours(text: bytes, result: bytes) -> None:
+    assert select(text).into("p", "D") == result
+
+
+def test_a_result_never_goes_into_a_file_of_the_clients_choice() -> None:
+    with pytest.raises(DatabaseError) as refused:
+        select(b"SELECT 1 INTO OUTFILE '/tmp/x' FORMAT CSV")
+    assert refused.value.number == 358
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"SELECT * FROM file('/etc/passwd')", b"SELECT `file` ('x')", b"CREATE TABLE t (a Int8) ENGINE = File(CSV)"],
+)
+def test_files_of_the_machine_are_out_of_reach(text: bytes) -> None:
+    with pytest.raises(DatabaseError) as refused:
+        refuse_files(text)
+    assert refused.value.number == 291
+
+
+def test_columns_called_file_are_harmless() -> None:
+    refuse_files(b"SELECT file, 'file(' FROM t WHERE file IN (1)")
+
+
+def test_assignments_keep_their_literals() -> None:
+    assert assignments(b"SET a = 1, b = 'x, y', c = DEFAULT;") == {"a": "1", "b": "'x, y'", "c": "DEFAULT"}
+
+
+def test_quoting_survives_quotes() -> None:
+    assert literal("it's \\") == "'it\\'s \\\\'"
+    assert name("a`b") == "`a\\`b`"
+
+
+def test_the_first_word_ignores_comments_and_brackets() -> None:
+    assert first_word(b"/* x */ ((select 1)) -- y") == "SELECT"
+    assert first_word(b"-- only a note") == ""
