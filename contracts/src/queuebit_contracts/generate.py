@@ -1,0 +1,148 @@
+"""Write the published form of the contracts: JSON Schemas and the AsyncAPI document.
+
+python -m queuebit_contracts.generate            write them
+python -m queuebit_contracts.generate --check    fail if a committed file is stale
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from queuebit_contracts import query
+from queuebit_contracts.catalog import EVENTS, AnyEvent, wire_name
+from queuebit_contracts.topology import Party, topology
+
+__all__ = ["documents", "schema_of"]
+
+Document = dict[str, Any]  # JSON
+
+_CHANNELS = {
+    "qb.job": "qb.job.{tenant}.{job}.",
+    "qb.account": "qb.account.{tenant}.{account}.",
+    "qb.backend": "qb.backend.{backend}.",
+    "qb.proof": "qb.proof.{log}.",
+}
+_QUALIFIED = {
+    "qb.job.placed.v1": "{backend}",
+    "qb.account.settled.v1": "{job}",
+    "qb.account.released.v1": "{job}",
+}
+
+
+def schema_of(event: type[AnyEvent]) -> Document:
+    """The JSON Schema of one event type, as a reader sees it: unknown fields are allowed."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:queuebit:{wire_name(event)}",
+        **event.model_json_schema(mode="validation"),
+    }
+
+
+def address_of(event: type[AnyEvent]) -> str:
+    """The subject of one event type, with its parameters in braces."""
+    name = wire_name(event)
+    _, noun, verb, _ = name.split(".")
+    if name == "qb.job.cancel.v1":
+        return "qb.command.{tenant}.{job}.cancel"
+    address = _CHANNELS[f"qb.{noun}"] + verb
+    return f"{address}.{_QUALIFIED[name]}" if name in _QUALIFIED else address
+
+
+def documents() -> dict[str, str]:
+    """Every generated file, by its path under `contracts/`."""
+    files = {f"schemas/{name}.json": schema_of(event) for name, event in EVENTS.items()}
+    files["schemas/queries.json"] = _query_schemas()
+    files["asyncapi/asyncapi.json"] = _asyncapi()
+    return {path: json.dumps(document, indent=2, sort_keys=True) + "\n" for path, document in files.items()}
+
+
+def _query_schemas() -> Document:
+    models: list[type[BaseModel]] = [getattr(query, name) for name in query.__all__]
+    _, document = models_json_schema([(model, "validation") for model in models])
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:queuebit:queries", **document}
+
+
+def _asyncapi() -> Document:
+    wanted = topology()
+    parties = {**wanted.service, **{f"client-{role}": party for role, party in wanted.role.items()}}
+    channels: Document = {}
+    operations: Document = {}
+    for name, event in EVENTS.items():
+        address = address_of(event)
+        parameters: Document = {word.strip("{}"): {} for word in address.split(".") if word.startswith("{")}
+        channels[name] = {
+            "address": address,
+            "description": (event.__doc__ or "").strip(),
+            "parameters": parameters,
+            "messages": {name: {"$ref": f"#/components/messages/{name}"}},
+        }
+        for party, does in parties.items():
+            for action, subjects in (("send", does.appends), ("receive", _received(party, does))):
+                if any(_covers(subject, address) for subject in subjects):
+                    operations[f"{party} {action} {name}"] = {
+                        "action": action,
+                        "channel": {"$ref": f"#/channels/{name}"},
+                    }
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Queuebit",
+            "version": "0.1.0",
+            "description": "Job events of a shared quantum cloud, over NATS JetStream.",
+        },
+        "defaultContentType": "application/json",
+        "channels": channels,
+        "operations": operations,
+        "components": {
+            "messages": {
+                name: {"name": name, "payload": {"$ref": f"../schemas/{name}.json"}, "title": event.__name__}
+                for name, event in EVENTS.items()
+            }
+        },
+        "x-streams": {name: stream.model_dump() for name, stream in wanted.stream.items()},
+        "x-durables": {name: durable.model_dump() for name, durable in wanted.durable.items()},
+    }
+
+
+def _received(party: str, does: Party) -> tuple[str, ...]:
+    duties = (subject for durable in topology().durables_of(party).values() for subject in durable.filters)
+    return (*does.view, *does.follows, *duties)
+
+
+def _covers(pattern: str, address: str) -> bool:
+    wanted, given = pattern.split("."), address.split(".")
+    for position, word in enumerate(wanted):
+        if word == ">":
+            return len(given) > position
+        if position >= len(given):
+            return False
+        if word != "*" and not given[position].startswith("{") and word != given[position]:
+            return False
+    return len(wanted) == len(given)
+
+
+def main(arguments: list[str], root: Path) -> int:
+    """Write or check; return the exit code."""
+    stale = [path for path, text in documents().items() if not _same(root / path, text)]
+    if "--check" in arguments:
+        for path in stale:
+            print(f"contracts/{path} is stale: run `make generate` and commit it", file=sys.stderr)
+        return 1 if stale else 0
+    for path, text in documents().items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    return 0
+
+
+def _same(path: Path, text: str) -> bool:
+    return path.exists() and path.read_text() == text
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], Path(__file__).resolve().parents[2]))

@@ -1,0 +1,121 @@
+"""The committed schemas, examples and AsyncAPI document say what the code says, and break nobody."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import jsoncompat
+import pytest
+from jsonschema import Draft202012Validator
+
+from queuebit_contracts.catalog import EVENTS, decode
+from queuebit_contracts.generate import documents, schema_of
+from queuebit_contracts.job import JobCompleted, JobMetered, JobSubmitted
+from queuebit_contracts.subjects import subject_of
+from queuebit_kernel import Malformed, digest, digest_of, job_id
+from queuebit_runtime.keys import verify
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = sorted((ROOT / "examples").glob("*/*.json"))
+RELEASED = sorted((ROOT / "released").glob("*/*.json"))
+
+Schema = dict[str, Any]
+
+
+def closed(schema: Schema) -> Schema:
+    """The same schema for a writer, which adds no field it does not declare."""
+    copy: Schema = json.loads(json.dumps(schema))
+    for node in [copy, *copy.get("$defs", {}).values()]:
+        if node.get("type") == "object":
+            node["additionalProperties"] = False
+    return copy
+
+
+def accepts(*, reader: Schema, writer: Schema) -> bool:
+    """Whether a reader understands everything a writer can write."""
+    return jsoncompat.check_compat(_anonymous(reader), _anonymous(writer), "serializer")
+
+
+def _anonymous(schema: Schema) -> str:
+    """Without its name, which the checker would try to follow."""
+    return json.dumps({key: value for key, value in schema.items() if not key.startswith("$") or key == "$defs"})
+
+
+@pytest.mark.parametrize("path", documents())
+def test_generated_file_is_fresh(path: str) -> None:
+    assert (ROOT / path).read_text() == documents()[path], "run `make generate`"
+
+
+@pytest.mark.parametrize("path", RELEASED, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_readers_and_writers_of_all_releases_agree(path: Path) -> None:
+    old, new = json.loads(path.read_text()), schema_of(EVENTS[path.stem])
+    assert accepts(reader=new, writer=closed(old)), "this version cannot read what the release writes"
+    assert accepts(reader=old, writer=closed(new)), "the release cannot read what this version writes"
+
+
+def test_every_type_was_released_once() -> None:
+    assert {path.stem for path in RELEASED} <= set(EVENTS)
+
+
+@pytest.mark.parametrize(
+    ("change", "old_reads_new", "new_reads_old"),
+    [
+        ({"extra": {"type": "string"}}, True, True),
+        ({"shots": {"type": "string"}}, False, False),
+        ({"shots": {"type": ["integer", "string"]}}, False, True),
+    ],
+    ids=["an optional field is harmless", "another type breaks both", "a wider type breaks old readers"],
+)
+def test_the_check_can_fail(change: Schema, old_reads_new: bool, new_reads_old: bool) -> None:
+    old: Schema = {"type": "object", "properties": {"shots": {"type": "integer"}}, "required": ["shots"]}
+    new: Schema = {**old, "properties": {**old["properties"], **change}}
+    assert accepts(reader=old, writer=closed(new)) is old_reads_new
+    assert accepts(reader=new, writer=closed(old)) is new_reads_old
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_golden_example_reads_the_same_forever(path: Path) -> None:
+    document = json.loads(path.read_text())
+    Draft202012Validator(schema_of(EVENTS[path.parent.name])).validate(document)
+    event = decode(path.read_bytes())
+    assert json.loads(event.to_bytes()) == document
+    assert subject_of(event).startswith("qb.")
+
+
+def test_every_type_has_an_example() -> None:
+    assert {path.parent.name for path in EXAMPLES} == set(EVENTS)
+
+
+def test_units_mean_what_their_names_say() -> None:
+    completed = decode((ROOT / "examples/qb.job.completed.v1/bell-on-torino.json").read_bytes())
+    metered = decode((ROOT / "examples/qb.job.metered.v1/bell-on-torino.json").read_bytes())
+    assert isinstance(completed, JobCompleted)
+    assert isinstance(metered, JobMetered)
+    shots, rep_delay_us, overhead_us = 1000, 250, 1_000_000
+    assert completed.data.usage.qpu_us == shots * rep_delay_us + overhead_us + 2000
+    assert Decimal(completed.data.usage.qpu_us) / 1_000_000 == Decimal(metered.data.charge.lines[0].consumed)
+    assert sum(Decimal(line.amount) for line in metered.data.charge.lines) == Decimal(metered.data.charge.amount)
+
+
+def test_a_submission_is_signed_over_its_canonical_data_and_named_by_it() -> None:
+    raw = json.loads((ROOT / "examples/qb.job.submitted.v1/bell-on-torino.json").read_text())
+    proof = raw["data"].pop("proof")
+    assert verify(proof["key"], raw["data"], proof["signature"])
+    assert raw["provenanceid"] == digest_of(raw["data"])
+    assert raw["data"]["job"] == job_id(raw["data"]["tenant"], raw["data"]["key"])
+    assert raw["data"]["circuit"]["digest"] == digest(raw["data"]["circuit"]["inline"].encode())
+
+
+def test_readers_ignore_fields_they_do_not_know() -> None:
+    document = json.loads((ROOT / "examples/qb.job.submitted.v1/bell-on-torino.json").read_text())
+    document["data"]["from_the_future"] = {"x": 1}
+    assert isinstance(decode(json.dumps(document).encode()), JobSubmitted)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"type":"qb.job.unheard.v1"}', b'{"type":"qb.job.started.v1"}'])
+def test_what_is_no_event_is_malformed(body: bytes) -> None:
+    with pytest.raises(Malformed):
+        decode(body)

@@ -1,0 +1,90 @@
+"""Subjects, permissions and the tenants file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from queuebit_contracts import subjects
+from queuebit_contracts.catalog import EVENTS
+from queuebit_contracts.generate import _covers, address_of
+from queuebit_contracts.tenants import BadTenants, parse_tenants
+from queuebit_contracts.topology import Party, topology
+from queuebit_kernel import InvalidId
+
+SERVICES = Path(__file__).parents[2] / "services"
+
+
+@pytest.mark.parametrize("bad", ["a.b", "*", ">", "a b", "", "A", "-a", "a" * 65, "a\nb", "é"])
+def test_an_id_that_could_widen_a_subject_is_refused(bad: str) -> None:
+    with pytest.raises(InvalidId):
+        subjects.job("acme", bad)
+    with pytest.raises(InvalidId):
+        subjects.job(bad, "j1")
+
+
+def test_the_guard_of_an_aggregate_covers_its_events_and_no_others() -> None:
+    aggregate = subjects.job("acme", "j1")
+    assert aggregate.everything == "qb.job.acme.j1.>"
+    assert aggregate.event("placed", "aer") == "qb.job.acme.j1.placed.aer"
+
+
+def _appends(party: Party, address: str) -> bool:
+    return any(_covers(subject, address) for subject in party.appends)
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_each_event_has_one_kind_of_appender(name: str) -> None:
+    address = address_of(EVENTS[name])
+    wanted = topology()
+    services = {
+        who.split("-")[0] for who, party in wanted.service.items() if any(_covers(s, address) for s in party.appends)
+    }
+    clients = [role for role, party in wanted.role.items() if any(_covers(s, address) for s in party.appends)]
+    assert bool(services) != bool(clients)
+    assert len(services) <= 1
+
+
+def test_durables_belong_to_services_and_streams_that_exist() -> None:
+    wanted = topology()
+    for durable in wanted.durable.values():
+        assert durable.service in wanted.service
+        assert durable.stream in wanted.stream
+
+
+def test_every_service_of_the_topology_has_a_folder() -> None:
+    folders = {path.name for path in SERVICES.iterdir() if (path / "pyproject.toml").exists()}
+    assert {name.split("-")[0] for name in topology().service} | {"warehouse"} == folders
+
+
+def test_a_client_is_given_nothing_outside_its_tenant() -> None:
+    for role in topology().role:
+        allowed = topology().client_permissions(role, "acme", "ann")
+        shared = {"qb.backend.>", "$JS.API.DIRECT.GET.LOG.qb.backend.>"}
+        for subject in {*allowed.publish, *allowed.subscribe} - shared:
+            assert ".acme." in subject, subject
+
+
+def test_nobody_is_given_the_whole_of_jetstream_or_the_system() -> None:
+    wanted = topology()
+    everyone = [wanted.service_permissions(name) for name in wanted.service]
+    everyone += [wanted.operator_permissions(), wanted.provisioner_permissions()]
+    for permissions in everyone:
+        for subject in (*permissions.publish, *permissions.subscribe):
+            assert not subject.startswith("$SYS")
+            assert subject not in (">", "$JS.>", "$JS.API.>", "_INBOX.>")
+
+
+def test_all_faults_of_a_tenants_file_are_named_at_once() -> None:
+    text = '[tenant.Acme]\nshare = 0\n[tenant.b.user.ann]\nrole = "root"\n[tenant.b.project.p]\nbudget = 1.5\n'
+    with pytest.raises(BadTenants) as caught:
+        parse_tenants(text)
+    for word in ("Acme", "role", "budget", "share"):
+        assert word in str(caught.value)
+
+
+def test_one_key_opens_one_door() -> None:
+    key = "U" + "A" * 55
+    with pytest.raises(BadTenants, match="belongs to both"):
+        parse_tenants(f'[tenant.a.user.x]\nkeys = ["{key}"]\n[tenant.b.user.y]\nkeys = ["{key}"]\n')
