@@ -1,0 +1,122 @@
+"""The ideal simulator: Qiskit Aer without noise."""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+
+import qiskit_aer
+from qiskit import QuantumCircuit
+from qiskit import __version__ as qiskit_version
+from qiskit.transpiler import PassManager
+from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
+from qiskit_aer import AerSimulator
+
+from queuebit_kernel import digest_of
+from queuebit_quantum.backends import Compiled, Description, Outcome, require_fit, result_keys
+from queuebit_quantum.circuits import Circuit
+from queuebit_quantum.compiling import CompileCache
+from queuebit_quantum.profile import is_clifford
+
+__all__ = ["COMPILER", "Aer", "compile_for_aer", "run_on_aer"]
+
+COMPILER = f"qiskit {qiskit_version}"
+"""Name and version of the compiler behind every Qiskit target."""
+_SMALL_QUBITS = 20
+"""Up to here a statevector beats a stabiliser tableau."""
+_STATEVECTOR_QUBITS = 27
+"""Largest statevector taken on: 2 GiB. Beyond it, matrix product states serve circuits of low entanglement."""
+
+
+class Aer:
+    """Samples a circuit's exact distribution.
+
+    Small circuits run on a statevector, large Clifford circuits on a stabiliser tableau, and large circuits of other
+    kinds as matrix product states, which are exact too but as large as the entanglement makes them.
+    """
+
+    id = "aer"
+
+    def __init__(self) -> None:
+        self.description = Description(
+            id=self.id,
+            vendor="Qiskit",
+            kind="simulator",
+            num_qubits=1_000,
+            basis_gates=tuple(sorted(_simulator("statevector").target.operation_names)),
+            couplings=0,
+            features=frozenset({"mid_circuit_measurement", "reset", "conditional", "loop"}),
+            max_shots=1_000_000,
+            target_digest=digest_of({"backend": self.id, "aer": qiskit_aer.__version__}),
+        )
+        self._cache = CompileCache(COMPILER)
+        _pass_manager("statevector")
+
+    def compile(self, circuit: Circuit, seed: int) -> Compiled:
+        require_fit(self.description, circuit)
+        return self._cache.get(circuit, self.description.target_digest, seed, lambda: self._compile(circuit, seed))
+
+    def _compile(self, circuit: Circuit, seed: int) -> Compiled:
+        method = _method(circuit)
+        program = compile_for_aer(circuit.quantum_circuit, method)
+        return Compiled(
+            circuit_digest=circuit.digest,
+            target_digest=self.description.target_digest,
+            compiler=COMPILER,
+            seed=seed,
+            two_qubit_gates=program.num_nonlocal_gates(),
+            depth=program.depth(),
+            duration_s=0.0,
+            esp=1.0,
+            physical_qubits=tuple(range(circuit.num_qubits)),
+            rep_delay_s=0.0,
+            overhead_s=0.0,
+            program=(method, program),
+            registers=circuit.registers,
+        )
+
+    def run(self, compiled: Compiled, shots: int, seed: int) -> Outcome:
+        require_fit(self.description, shots=shots)
+        started = time.perf_counter()
+        method, program = compiled.program
+        counts = run_on_aer(_simulator(method), program, compiled.registers, shots, seed)
+        return Outcome(counts, time.perf_counter() - started, compiled.qpu_seconds(shots))
+
+
+def compile_for_aer(circuit: QuantumCircuit, method: str) -> QuantumCircuit:
+    """Translate a circuit into the gates that one of Aer's methods knows."""
+    return _pass_manager(method).run(circuit)
+
+
+def run_on_aer(
+    simulator: AerSimulator, program: QuantumCircuit, registers: tuple[int, ...], shots: int, seed: int
+) -> dict[str, int]:
+    """Run one circuit and return its counts.
+
+    Shots are never split over threads, so that the same seed gives the same counts whatever the number of cores.
+
+    Raises:
+        RuntimeError: Aer gave up, usually for lack of memory.
+    """
+    result = simulator.run(program, shots=shots, seed_simulator=seed, max_parallel_shots=1).result()
+    if not result.success:
+        raise RuntimeError(f"Aer could not run the circuit: {result.status}")
+    outcomes = {int(key, 16): count for key, count in result.data(0)["counts"].items()}
+    return result_keys(outcomes, registers)
+
+
+def _method(circuit: Circuit) -> str:
+    if circuit.num_qubits > _SMALL_QUBITS and is_clifford(circuit):
+        return "stabilizer"
+    return "statevector" if circuit.num_qubits <= _STATEVECTOR_QUBITS else "matrix_product_state"
+
+
+@cache
+def _simulator(method: str) -> AerSimulator:
+    return AerSimulator(method=method)
+
+
+@cache
+def _pass_manager(method: str) -> PassManager:
+    """Building one costs hundreds of times what it costs to use it."""
+    return generate_preset_pass_manager(optimization_level=1, target=_simulator(method).target, seed_transpiler=0)

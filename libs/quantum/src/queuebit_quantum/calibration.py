@@ -1,0 +1,126 @@
+"""A device's figures on the day of its snapshot."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from queuebit_kernel import Json, digest_of, rfc3339
+
+if TYPE_CHECKING:
+    from qiskit.transpiler import InstructionProperties, Target
+
+__all__ = ["Calibration", "Coupler", "Qubit", "read_calibration"]
+
+
+@dataclass(frozen=True, slots=True)
+class Qubit:
+    """One qubit: relaxation and dephasing times in seconds, error probabilities from 0 to 1; None where unknown."""
+
+    t1_s: float | None
+    t2_s: float | None
+    readout_error: float | None
+    gate_error: float | None
+    """Of an `sx` gate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coupler:
+    """One pair of qubits that can interact, with the better of its directions."""
+
+    qubits: tuple[int, int]
+    gate: str
+    error: float | None
+    duration_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """All figures of one snapshot."""
+
+    calibrated_at: str
+    """RFC 3339, UTC."""
+    qubits: tuple[Qubit, ...]
+    couplers: tuple[Coupler, ...]
+    digest: str
+    """SHA-256 of the figures in canonical JSON, each number written as the shortest decimal that reads back."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the figures, their medians over the device and the digest as plain JSON values."""
+        return {
+            **_figures(self.calibrated_at, self.qubits, self.couplers),
+            "medians": {
+                "t1_s": _median(qubit.t1_s for qubit in self.qubits),
+                "t2_s": _median(qubit.t2_s for qubit in self.qubits),
+                "readout_error": _median(qubit.readout_error for qubit in self.qubits),
+                "gate_error": _median(qubit.gate_error for qubit in self.qubits),
+                "two_qubit_error": _median(coupler.error for coupler in self.couplers),
+            },
+            "digest": self.digest,
+        }
+
+
+def read_calibration(updated_at: datetime, target: Target) -> Calibration:
+    """Read the figures out of a Qiskit target."""
+    qubits = tuple(_qubit(target, index) for index in range(target.num_qubits))
+    couplers = tuple(_couplers(target))
+    moment = rfc3339(updated_at)
+    return Calibration(moment, qubits, couplers, digest_of(_texts(_figures(moment, qubits, couplers))))
+
+
+def _figures(calibrated_at: str, qubits: tuple[Qubit, ...], couplers: tuple[Coupler, ...]) -> dict[str, Any]:
+    return {
+        "calibrated_at": calibrated_at,
+        "qubits": [asdict(qubit) for qubit in qubits],
+        "couplers": [{**asdict(coupler), "qubits": list(coupler.qubits)} for coupler in couplers],
+    }
+
+
+def _qubit(target: Target, index: int) -> Qubit:
+    properties = target.qubit_properties[index]
+    return Qubit(
+        t1_s=_number(properties.t1),
+        t2_s=_number(properties.t2),
+        readout_error=_error(target["measure"].get((index,))),
+        gate_error=_error(target["sx"].get((index,))),
+    )
+
+
+def _couplers(target: Target) -> list[Coupler]:
+    found: dict[tuple[int, int], Coupler] = {}
+    for name in sorted(target.operation_names):
+        for qubits, properties in (target[name] or {}).items():
+            if qubits is None or len(qubits) != 2 or properties is None:
+                continue
+            pair = (min(qubits), max(qubits))
+            known = found.get(pair)
+            error = _error(properties)
+            if known is None or known.error is None or (error is not None and error < known.error):
+                found[pair] = Coupler(pair, name, error, _number(properties.duration))
+    return [found[pair] for pair in sorted(found)]
+
+
+def _error(properties: InstructionProperties | None) -> float | None:
+    return None if properties is None else _number(properties.error)
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _median(values: Any) -> float | None:
+    known = [value for value in values if value is not None]
+    return median(known) if known else None
+
+
+def _texts(value: Any) -> Json:
+    """Replace floats by text, so that the digest does not depend on how a language writes them."""
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, dict):
+        return {key: _texts(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_texts(item) for item in value]
+    return value  # type: ignore[no-any-return]  # a plain JSON value by now

@@ -1,0 +1,97 @@
+"""OpenQASM in, a checked circuit out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from queuebit_kernel import digest
+from queuebit_quantum.errors import CircuitError
+from queuebit_quantum.limits import Limits
+from queuebit_quantum.tokens import read
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+__all__ = ["Circuit", "parse"]
+
+
+@dataclass(frozen=True, slots=True)
+class Circuit:
+    """A program that parsed, measures something, and stays within the limits.
+
+    Counts are of the program written out: gates the source defined are replaced by their definitions, a loop's body
+    counts once per iteration, both branches of a condition count. `depth` takes a block as one step.
+    """
+
+    digest: str
+    """SHA-256 of the source's UTF-8 bytes."""
+    language: str
+    """`openqasm2` or `openqasm3`."""
+    num_qubits: int
+    num_clbits: int
+    registers: tuple[int, ...]
+    """Widths of the classical registers in declaration order; a result's bit string has them from right to left."""
+    gates: Mapping[str, int]
+    """Operations by name, measurements, resets and delays included, barriers not."""
+    depth: int
+    two_qubit_gates: int
+    features: frozenset[str]
+    """Any of `mid_circuit_measurement`, `reset`, `conditional`, `loop`, `while_loop`, `opaque`.
+
+    No backend here runs the last two: nothing bounds a `while` loop, and an opaque gate does nothing known.
+    """
+    quantum_circuit: QuantumCircuit = field(repr=False, compare=False)
+    """The same program as Qiskit holds it, written out. Treat as read-only."""
+
+
+def parse(source: str, limits: Limits | None = None) -> Circuit:
+    """Turn OpenQASM 2 or 3 text into a circuit; the header says which it is.
+
+    Nothing is ever read from disk: the standard includes are built in, all others are refused. What the program would
+    become written out is counted before it is. Parsing stays a job for a process bounded in memory and time all the
+    same: the grammars are large, and the parsers are not ours.
+
+    Raises:
+        CircuitError: with the place, what was expected there, and a code.
+    """
+    limits = limits or Limits()
+    tokens = read(source, limits)
+    if tokens.version == 2:
+        from queuebit_quantum.qasm2 import load
+    else:
+        from queuebit_quantum.qasm3 import load
+    return _circuit(load(tokens, limits), digest(source.encode()), f"openqasm{tokens.version}")
+
+
+def _circuit(parsed: QuantumCircuit, source_digest: str, language: str) -> Circuit:
+    from queuebit_quantum.structure import census, flatten, layout, unusable_parameter
+
+    if parsed.num_parameters:
+        names = ", ".join(sorted(parameter.name for parameter in parsed.parameters))
+        raise CircuitError(f"no value is given for {names}", expected="numbers instead of inputs", code="parameter")
+    flat = flatten(parsed)
+    unusable = unusable_parameter(flat)
+    if unusable:
+        raise CircuitError(f"{unusable} is not a rotation", expected="finite parameters", code="parameter")
+    found = census(flat)
+    if not found.measurements:
+        raise CircuitError(
+            "the program measures nothing, so it has no result: add `measure` statements",
+            expected="at least one `measure`",
+            code="no_measurement",
+        )
+    return Circuit(
+        digest=source_digest,
+        language=language,
+        num_qubits=flat.num_qubits,
+        num_clbits=flat.num_clbits,
+        registers=layout(flat),
+        gates=MappingProxyType(dict(found.gates)),
+        depth=flat.depth(),
+        two_qubit_gates=found.two_qubit_gates,
+        features=frozenset(found.features),
+        quantum_circuit=flat,
+    )

@@ -1,0 +1,145 @@
+"""Google's simulator: the circuit is rebuilt gate by gate as a Cirq circuit."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import cirq
+import numpy as np
+from qiskit import QuantumCircuit
+from qiskit import __version__ as qiskit_version
+from qiskit.transpiler import PassManager
+from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
+
+from queuebit_kernel import digest_of
+from queuebit_quantum.backends import Compiled, Description, Outcome, require_fit, result_keys
+from queuebit_quantum.circuits import Circuit
+from queuebit_quantum.compiling import CompileCache
+
+__all__ = ["CirqSimulator"]
+
+_COMPILER = f"qiskit {qiskit_version} to cirq {cirq.__version__}"
+_GATES: dict[str, Callable[..., cirq.Gate]] = {
+    "id": lambda: cirq.I,
+    "x": lambda: cirq.X,
+    "y": lambda: cirq.Y,
+    "z": lambda: cirq.Z,
+    "h": lambda: cirq.H,
+    "s": lambda: cirq.S,
+    "sdg": lambda: cirq.S**-1,
+    "t": lambda: cirq.T,
+    "tdg": lambda: cirq.T**-1,
+    "sx": lambda: cirq.X**0.5,
+    "sxdg": lambda: cirq.X**-0.5,
+    "rx": cirq.rx,
+    "ry": cirq.ry,
+    "rz": cirq.rz,
+    "p": lambda angle: cirq.ZPowGate(exponent=angle / math.pi),
+    "cx": lambda: cirq.CX,
+    "cz": lambda: cirq.CZ,
+    "cp": lambda angle: cirq.CZPowGate(exponent=angle / math.pi),
+    "swap": lambda: cirq.SWAP,
+    "iswap": lambda: cirq.ISWAP,
+    "rzz": lambda angle: cirq.ZZPowGate(exponent=angle / math.pi, global_shift=-0.5),
+    "ccx": lambda: cirq.CCX,
+    "ccz": lambda: cirq.CCZ,
+    "cswap": lambda: cirq.CSWAP,
+}
+"""Qiskit's gates and the Cirq gates with the same matrix up to a global phase; all others are translated into these."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Program:
+    circuit: cirq.Circuit
+    records: tuple[tuple[str, int], ...]
+    """Measurement key and the classical bit it writes, in program order: a later record overwrites an earlier one."""
+
+
+class CirqSimulator:
+    """Samples a circuit's exact distribution, in single precision."""
+
+    id = "cirq"
+
+    def __init__(self) -> None:
+        self.description = Description(
+            id=self.id,
+            vendor="Google",
+            kind="simulator",
+            num_qubits=24,
+            basis_gates=tuple(sorted(_GATES)),
+            couplings=0,
+            features=frozenset({"mid_circuit_measurement", "reset"}),
+            max_shots=1_000_000,
+            target_digest=digest_of({"backend": self.id, "gates": sorted(_GATES)}),
+        )
+        self._cache = CompileCache(_COMPILER)
+        _pass_manager()
+
+    def compile(self, circuit: Circuit, seed: int) -> Compiled:
+        require_fit(self.description, circuit)
+        return self._cache.get(circuit, self.description.target_digest, seed, lambda: self._compile(circuit, seed))
+
+    def run(self, compiled: Compiled, shots: int, seed: int) -> Outcome:
+        require_fit(self.description, shots=shots)
+        started = time.perf_counter()
+        program: _Program = compiled.program
+        result = cirq.Simulator(seed=seed).run(program.circuit, repetitions=shots)
+        bits = np.zeros((shots, sum(compiled.registers)), dtype=np.uint8)
+        for key, clbit in program.records:
+            bits[:, clbit] = result.measurements[key][:, 0]
+        counts = result_keys(_tallied(bits), compiled.registers)
+        return Outcome(counts, time.perf_counter() - started, compiled.qpu_seconds(shots))
+
+    def _compile(self, circuit: Circuit, seed: int) -> Compiled:
+        translated = _pass_manager().run(circuit.quantum_circuit)
+        return Compiled(
+            circuit_digest=circuit.digest,
+            target_digest=self.description.target_digest,
+            compiler=_COMPILER,
+            seed=seed,
+            two_qubit_gates=translated.num_nonlocal_gates(),
+            depth=translated.depth(),
+            duration_s=0.0,
+            esp=1.0,
+            physical_qubits=tuple(range(circuit.num_qubits)),
+            rep_delay_s=0.0,
+            overhead_s=0.0,
+            program=_converted(translated),
+            registers=circuit.registers,
+        )
+
+
+@cache
+def _pass_manager() -> PassManager:
+    return generate_preset_pass_manager(
+        optimization_level=0, basis_gates=[*_GATES, "measure", "reset", "delay"], seed_transpiler=0
+    )
+
+
+def _converted(circuit: QuantumCircuit) -> _Program:
+    """Rebuild a circuit of known gates; barriers and delays mean nothing to an ideal simulator."""
+    qubits = cirq.LineQubit.range(circuit.num_qubits)
+    operations: list[cirq.Operation] = []
+    records: list[tuple[str, int]] = []
+    for instruction in circuit.data:
+        operation = instruction.operation
+        on = [qubits[circuit.find_bit(bit).index] for bit in instruction.qubits]
+        if operation.name == "measure":
+            key = f"m{len(records)}"
+            records.append((key, circuit.find_bit(instruction.clbits[0]).index))
+            operations.append(cirq.measure(*on, key=key))
+        elif operation.name == "reset":
+            operations.append(cirq.reset(*on))
+        elif operation.name not in ("barrier", "delay"):
+            operations.append(_GATES[operation.name](*(float(value) for value in operation.params)).on(*on))
+    return _Program(cirq.Circuit(operations), tuple(records))
+
+
+def _tallied(bits: np.ndarray[tuple[int, int], np.dtype[np.uint8]]) -> dict[int, int]:
+    """Count equal rows; each row is read as an integer whose lowest bit is the first column."""
+    rows, counts = np.unique(np.packbits(bits, axis=1, bitorder="little"), axis=0, return_counts=True)
+    return {int.from_bytes(row.tobytes(), "little"): int(count) for row, count in zip(rows, counts, strict=True)}

@@ -1,0 +1,30 @@
+"""A compiler's memory: the same circuit, target, compiler and seed are compiled once."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from queuebit_quantum.backends import Compiled
+from queuebit_quantum.circuits import Circuit
+
+__all__ = ["CompileCache"]
+
+
+class CompileCache:
+    """Keeps the latest compiled circuits by (circuit digest, target digest, compiler, seed)."""
+
+    def __init__(self, compiler: str, capacity: int = 256) -> None:
+        self._compiler = compiler
+        self._capacity = capacity
+        self._kept: OrderedDict[tuple[str, str, str, int], Compiled] = OrderedDict()
+
+    def get(self, circuit: Circuit, target_digest: str, seed: int, compile_: Callable[[], Compiled]) -> Compiled:
+        """Return what is kept, or compile and keep it."""
+        key = (circuit.digest, target_digest, self._compiler, seed)
+        if key not in self._kept:
+            self._kept[key] = compile_()
+            if len(self._kept) > self._capacity:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return self._kept[key]

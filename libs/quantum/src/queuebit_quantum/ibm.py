@@ -1,0 +1,99 @@
+"""Emulated IBM devices, built from the calibration snapshots that ship with `qiskit-ibm-runtime`."""
+
+from __future__ import annotations
+
+import time
+from functools import lru_cache
+
+import qiskit_ibm_runtime.fake_provider as snapshots
+from qiskit.transpiler import PassManager, Target
+from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
+from qiskit_aer import AerSimulator
+
+from queuebit_quantum.aer import COMPILER, run_on_aer
+from queuebit_quantum.backends import Compiled, Description, Outcome, require_fit
+from queuebit_quantum.calibration import read_calibration
+from queuebit_quantum.circuits import Circuit
+from queuebit_quantum.compiling import CompileCache
+from queuebit_quantum.noise import noisy_simulator
+from queuebit_quantum.physical import Patch, UsedGate, duration_s, esp, patch
+
+__all__ = ["EmulatedIbm"]
+
+_OVERHEAD_S = 2.0
+"""IBM's guide "Estimate job run time" puts the overhead of a job at about two seconds."""
+_REP_DELAY_S = 250e-6
+"""IBM's usual pause between shots, for snapshots that name none."""
+_OPTIMIZATION_LEVEL = 2
+"""Level 2 places circuits by calibration. Level 1 takes the first qubits in line, dead couplers included: on the
+Torino snapshot a GHZ-5 then has an ESP of 0.70 instead of 0.92, and compiles only 0.8 ms faster."""
+
+
+class EmulatedIbm:
+    """One device as it was calibrated on the day of its snapshot.
+
+    Compiling sees the whole device; running simulates only the qubits the compiled circuit touches, with their gate
+    errors, relaxation and readout errors. Untouched qubits cannot change the distribution, only the time it takes.
+    """
+
+    def __init__(self, id_: str, snapshot: str) -> None:
+        device = getattr(snapshots, snapshot)()
+        configuration = device.configuration()
+        rep_delay = getattr(configuration, "default_rep_delay", None)
+        self._target: Target = device.target
+        self._cache = CompileCache(COMPILER)
+        self._pass_manager = lru_cache(maxsize=8)(self._build_pass_manager)
+        self._simulator = lru_cache(maxsize=64)(self._build_simulator)
+        self.id = id_
+        self.calibration = read_calibration(device.properties().last_update_date, self._target)
+        self.description = Description(
+            id=id_,
+            vendor="IBM",
+            kind="emulated",
+            num_qubits=self._target.num_qubits,
+            basis_gates=tuple(sorted(self._target.operation_names)),
+            couplings=len(self.calibration.couplers),
+            features=frozenset({"mid_circuit_measurement", "reset", "conditional", "loop"}),
+            max_shots=int(configuration.max_shots),
+            target_digest=self.calibration.digest,
+            calibrated_at=self.calibration.calibrated_at,
+            calibration_digest=self.calibration.digest,
+            rep_delay_s=_REP_DELAY_S if rep_delay is None else float(rep_delay),
+            overhead_s=_OVERHEAD_S,
+        )
+
+    def compile(self, circuit: Circuit, seed: int) -> Compiled:
+        require_fit(self.description, circuit)
+        return self._cache.get(circuit, self.description.target_digest, seed, lambda: self._compile(circuit, seed))
+
+    def run(self, compiled: Compiled, shots: int, seed: int) -> Outcome:
+        require_fit(self.description, shots=shots)
+        started = time.perf_counter()
+        used: Patch = compiled.program
+        counts = run_on_aer(self._simulator(used.qubits, used.gates), used.program, compiled.registers, shots, seed)
+        return Outcome(counts, time.perf_counter() - started, compiled.qpu_seconds(shots))
+
+    def _compile(self, circuit: Circuit, seed: int) -> Compiled:
+        on_device = self._pass_manager(seed).run(circuit.quantum_circuit)
+        used = patch(on_device)
+        return Compiled(
+            circuit_digest=circuit.digest,
+            target_digest=self.description.target_digest,
+            compiler=COMPILER,
+            seed=seed,
+            two_qubit_gates=on_device.num_nonlocal_gates(),
+            depth=on_device.depth(),
+            duration_s=duration_s(on_device, self._target),
+            esp=esp(on_device, self._target),
+            physical_qubits=used.qubits,
+            rep_delay_s=self.description.rep_delay_s,
+            overhead_s=self.description.overhead_s,
+            program=used,
+            registers=circuit.registers,
+        )
+
+    def _build_pass_manager(self, seed: int) -> PassManager:
+        return generate_preset_pass_manager(_OPTIMIZATION_LEVEL, target=self._target, seed_transpiler=seed)
+
+    def _build_simulator(self, qubits: tuple[int, ...], gates: frozenset[UsedGate]) -> AerSimulator:
+        return noisy_simulator(self._target, qubits, gates)

@@ -1,0 +1,139 @@
+"""What a Qiskit circuit consists of, with gate definitions written out and blocks looked into."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+    from qiskit.circuit import Operation, Qubit
+
+__all__ = ["Census", "census", "flatten", "layout", "unusable_parameter"]
+
+_NOT_GATES = frozenset({"barrier", "delay", "measure", "reset", "snapshot"})
+_BLOCKS = {"if_else": "conditional", "switch_case": "conditional", "for_loop": "loop", "while_loop": "while_loop"}
+"""Operations with blocks inside, and the feature each of them needs."""
+
+
+@dataclass(slots=True)
+class Census:
+    """Gate counts and features; loop bodies count once per iteration, both branches of a condition count."""
+
+    gates: Counter[str] = field(default_factory=Counter)
+    two_qubit_gates: int = 0
+    measurements: int = 0
+    features: set[str] = field(default_factory=set)
+
+
+def flatten(circuit: QuantumCircuit) -> QuantumCircuit:
+    """Replace gates the source defined by their definitions, and boxes by what they hold.
+
+    What remains are Qiskit's library gates, measurements, resets, barriers, delays, control flow, and opaque gates.
+    """
+    if not any(_opens(instruction.operation) for instruction in circuit.data):
+        return circuit
+    flat = circuit.copy_empty_like()
+    _write_out(flat, circuit, list(flat.qubits), list(flat.clbits))
+    return flat
+
+
+def _opens(operation: Operation) -> bool:
+    if operation.name == "box" or operation.name in _BLOCKS:
+        return True
+    return not _from_library(operation) and getattr(operation, "definition", None) is not None
+
+
+def _from_library(operation: Operation) -> bool:
+    kind = getattr(operation, "base_class", type(operation))
+    module = kind.__module__
+    return operation.name in _NOT_GATES or module.startswith("qiskit.circuit.library.")
+
+
+def _write_out(flat: QuantumCircuit, circuit: QuantumCircuit, qubits: list[Qubit], clbits: list[Any]) -> None:
+    flat.global_phase += circuit.global_phase if flat is not circuit else 0
+    for instruction in circuit.data:
+        operation = instruction.operation
+        outer_qubits = [qubits[circuit.find_bit(bit).index] for bit in instruction.qubits]
+        outer_clbits = [clbits[circuit.find_bit(bit).index] for bit in instruction.clbits]
+        if operation.name == "box":
+            _write_out(flat, operation.blocks[0], outer_qubits, outer_clbits)
+        elif operation.name in _BLOCKS:
+            blocks = [flatten(block) for block in operation.blocks]
+            flat.append(operation.replace_blocks(blocks), outer_qubits, outer_clbits)
+        elif _opens(operation):
+            _write_out(flat, operation.definition, outer_qubits, outer_clbits)
+        else:
+            flat.append(operation, outer_qubits, outer_clbits)
+
+
+def census(circuit: QuantumCircuit) -> Census:
+    """Count a flattened circuit."""
+    found = Census()
+    _survey(circuit, found, 1, inside=False)
+    return found
+
+
+def _survey(circuit: QuantumCircuit, found: Census, times: int, *, inside: bool) -> None:
+    measured: set[Qubit] = set()
+    for instruction in circuit.data:
+        operation, name = instruction.operation, instruction.operation.name
+        if name != "barrier" and not measured.isdisjoint(instruction.qubits):
+            found.features.add("mid_circuit_measurement")
+        if name in _BLOCKS:
+            found.features.add(_BLOCKS[name])
+            again = len(operation.params[0]) if name == "for_loop" else 1
+            for block in operation.blocks:
+                _survey(block, found, times * again, inside=True)
+        elif name == "measure":
+            found.measurements += times
+            measured.update(instruction.qubits)
+            if inside:
+                found.features.add("mid_circuit_measurement")
+        elif name == "reset":
+            found.features.add("reset")
+        if name not in _BLOCKS and name != "barrier":
+            found.gates[name] += times
+        if name not in _NOT_GATES and name not in _BLOCKS:
+            found.two_qubit_gates += times * (len(instruction.qubits) == 2)
+            if not _from_library(operation):
+                found.features.add("opaque")
+
+
+def layout(circuit: QuantumCircuit) -> tuple[int, ...]:
+    """Return the widths of the classical registers, in the order of their bits.
+
+    Bits outside a register count as registers of one bit; registers that only rename earlier bits are left out.
+    """
+    widths: list[int] = []
+    owner: object = None
+    for bit in circuit.clbits:
+        registers = circuit.find_bit(bit).registers
+        register = registers[0][0] if registers else bit
+        if register == owner:
+            widths[-1] += 1
+        else:
+            widths.append(1)
+            owner = register
+    return tuple(widths)
+
+
+def unusable_parameter(circuit: QuantumCircuit) -> str:
+    """Name the first gate whose parameter is not a finite number; empty when there is none."""
+    for name, parameter in _parameters(circuit):
+        if isinstance(parameter, int | float) and not math.isfinite(parameter):
+            return f"{name}({parameter})"
+    return ""
+
+
+def _parameters(circuit: QuantumCircuit) -> Iterator[tuple[str, object]]:
+    for instruction in circuit.data:
+        if instruction.operation.name in _BLOCKS:
+            for block in instruction.operation.blocks:
+                yield from _parameters(block)
+        else:
+            for parameter in instruction.operation.params:
+                yield instruction.operation.name, parameter

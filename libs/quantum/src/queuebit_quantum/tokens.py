@@ -1,0 +1,148 @@
+"""A first look at a source, before any parser sees it: cheap, linear, and safe on anything."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from functools import cached_property
+from itertools import pairwise
+from typing import NamedTuple
+
+from queuebit_quantum.errors import CircuitError
+from queuebit_quantum.limits import Limits
+
+__all__ = ["Source", "Token", "read"]
+
+_TOKEN = re.compile(
+    r"//[^\n]*|/\*.*?\*/"
+    r'|(?P<text>"[^"\n]*"|\'[^\'\n]*\')'
+    r"|(?P<number>(?:0[xXbBoO][0-9a-fA-F_]+|(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?))"
+    r"|(?P<word>\$?\w+)"
+    r"|(?P<symbol>->|==|!=|\*\*|\+\+|[^\s\w])",
+    re.DOTALL,
+)
+_OPERATORS = frozenset("+-*/^%!~&|") | {"**", "++", "==", "!="}
+_INCLUDES = {2: "qelib1.inc", 3: "stdgates.inc"}
+_MAX_DIGITS = 18
+"""Longest integer literal: everything shorter fits 64 bits, which the parsers take for granted."""
+_MAX_OPERATORS = 256
+"""Operators in one argument: expression trees are walked recursively further down."""
+
+
+class Token(NamedTuple):
+    """One word, number, string or symbol, and where it starts in the text."""
+
+    kind: str
+    text: str
+    offset: int
+
+
+class Source:
+    """A source text cut into tokens, comments left out, with its language."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tokens = [
+            Token(match.lastgroup, match.group(), match.start()) for match in _TOKEN.finditer(text) if match.lastgroup
+        ]
+        self.version = 0
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Return the 1-based line and column of a character."""
+        line = bisect_right(self._starts, offset)
+        return line, offset - self._starts[line - 1] + 1
+
+    def offset(self, line: int, column: int) -> int:
+        """Return the character at a 1-based line and column."""
+        return self._starts[line - 1] + column - 1
+
+    def error(self, at: Token | int, message: str, expected: str = "", code: str = "syntax") -> CircuitError:
+        """Build an error that points at a token or character."""
+        offset = at if isinstance(at, int) else at.offset
+        return CircuitError(message, *self.position(offset), expected, code)
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [0, *(match.end() for match in re.finditer("\n", self.text))]
+
+
+def read(text: str, limits: Limits) -> Source:
+    """Cut a source into tokens and refuse what no parser should be given.
+
+    Raises:
+        CircuitError: the source is too large or not UTF-8, does not say its language, includes anything but its
+            language's standard gates, or nests, chains or counts beyond what the limits allow.
+    """
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as failure:
+        raise CircuitError(f"character {failure.start + 1} is not valid Unicode: save the source as UTF-8") from failure
+    if size > limits.max_source_bytes:
+        raise CircuitError(
+            f"the source has {size:,} bytes, more than the {limits.max_source_bytes:,} allowed: use loops or gate "
+            "definitions, or split the work into several jobs",
+            code="too_large",
+        )
+    source = Source(text)
+    source.version = _version(source)
+    _refuse_foreign_includes(source)
+    _refuse_depth(source, limits)
+    _refuse_huge_numbers(source, limits)
+    return source
+
+
+def _version(source: Source) -> int:
+    expected = "'OPENQASM 2.0;' or 'OPENQASM 3.0;' as the first statement"
+    if not source.tokens or source.tokens[0].text != "OPENQASM":
+        at = source.tokens[0] if source.tokens else 0
+        raise source.error(at, "the source does not say which OpenQASM it is", expected, "header")
+    number = source.tokens[1] if len(source.tokens) > 1 else source.tokens[0]
+    match = re.fullmatch(r"([23])(?:\.\d{1,3})?", number.text)
+    if not match:
+        raise source.error(number, f"OpenQASM version {number.text[:20]!r} is not known", expected, "header")
+    return int(match[1])
+
+
+def _refuse_foreign_includes(source: Source) -> None:
+    standard = _INCLUDES[source.version]
+    for word, name in pairwise(source.tokens):
+        if word.text == "include" and name.kind == "text" and name.text[1:-1] != standard:
+            raise source.error(
+                name,
+                f"include of {name.text[:80]} is refused: files are never read, so paste the definitions you need",
+                f'"{standard}"',
+                "include",
+            )
+
+
+def _refuse_depth(source: Source, limits: Limits) -> None:
+    depth = operators = 0
+    for token in source.tokens:
+        if token.kind != "symbol":
+            continue
+        if token.text in "([{":
+            depth += 1
+        elif token.text in ")]}":
+            depth -= 1
+        if token.text in ",;{}":
+            operators = 0
+        elif token.text in _OPERATORS:
+            operators += 1
+        if depth > limits.max_nesting or operators > _MAX_OPERATORS:
+            raise source.error(
+                token,
+                "the expression or block is nested too deeply",
+                f"at most {limits.max_nesting} levels of brackets and {_MAX_OPERATORS} operators in one argument",
+                "too_deep",
+            )
+
+
+def _refuse_huge_numbers(source: Source, limits: Limits) -> None:
+    for token in source.tokens:
+        if token.kind == "number":
+            if (token.text.isdigit() and len(token.text) > _MAX_DIGITS) or len(token.text) > 4 * _MAX_DIGITS:
+                raise source.error(token, "the number is too long", f"at most {_MAX_DIGITS} digits", "too_large")
+            if re.search(r"[eE][+-]?\d{4}", token.text) and token.text[:2].lower() not in ("0x", "0b"):
+                raise source.error(token, "the exponent is too large", "an exponent below 1000", "too_large")
+        elif token.text.startswith("$") and token.text[1:].isdigit() and int(token.text[1:]) >= limits.max_qubits:
+            raise source.error(token, "there is no such physical qubit", f"below ${limits.max_qubits}", "too_large")
