@@ -137,6 +137,14 @@ def test_one_session_runs_one_query_at_a_time(warehouse: Any) -> None:
     assert warehouse.request("SELECT 1", keys=keys).body == b"1\n"
 
 
+def test_a_session_can_be_closed(warehouse: Any) -> None:
+    keys = {"session_id": "brief"}
+    assert warehouse.request("SET max_block_size = 9", keys=keys).status == 200
+    known = warehouse.request("SELECT getSetting('max_block_size')", keys={**keys, "close_session": "1"})
+    assert known.body == b"9\n"
+    assert warehouse.request("SELECT 1", keys={**keys, "session_check": "1"}).code == "372"
+
+
 def test_a_query_dies_with_its_client(warehouse: Any) -> None:
     with socket.create_connection(("127.0.0.1", warehouse.port)) as line:
         line.sendall(

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,21 @@ def test_a_second_process_is_refused_and_sigterm_ends_well(start_warehouse: Star
     assert f"port {warehouse.port}" in taken.stderr
     assert len(taken.stderr.splitlines()) == 1
     assert warehouse.stop() == 0
+
+
+@pytest.mark.server
+def test_what_is_too_much_is_refused(start_warehouse: Start, tmp_path: Path) -> None:
+    warehouse = start_warehouse(tmp_path / "data", workers=1, max_body_mb=1)
+    warehouse.request(body=TABLE)
+    large = warehouse.request("INSERT INTO log FORMAT CSV", b"1234567\n" * (2 << 17))
+    assert (large.status, large.code) == (413, "335")
+    assert warehouse.request("SELECT", b"1" * (1 << 19)).code == "62"
+    with ThreadPoolExecutor(40) as crowd:
+        slow = crowd.submit(warehouse.request, "SELECT sleep(1)")
+        replies = list(crowd.map(lambda _: warehouse.request("SELECT 1"), range(39)))
+    assert slow.result().status == 200
+    assert {reply.code for reply in replies} == {None, "202"}
+    assert warehouse.request("SELECT count() FROM log").body == b"0\n"
 
 
 @pytest.mark.server

@@ -86,6 +86,7 @@ class Ask:
     session_id: str
     session_timeout: int
     session_check: bool
+    close_session: bool
     read_only: bool
     wait_end: bool
     buffer_bytes: int
@@ -149,6 +150,7 @@ def read_ask(
         session_id=keys.get("session_id", ""),
         session_timeout=_session_timeout(keys.get("session_timeout", "60")),
         session_check=_flag(keys, "session_check"),
+        close_session=_flag(keys, "close_session"),
         read_only=method != "POST",
         wait_end=_flag(keys, "wait_end_of_query") or settings.get("http_wait_end_of_query", "0") in {"1", "true"},
         buffer_bytes=int(keys["buffer_size"]) if keys.get("buffer_size", "").isdecimal() else BUFFER_BYTES,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -60,11 +61,9 @@ class Execution:
             if self.ask.read_only:
                 raise _read_only()
             return self._insert(handle, insert, self._rows(insert, text))
-        statement = text + b"".join(_chunks(self.body))
+        statement = self._whole_statement(text)
         refuse_files(statement)
         kind = handle.classify(statement)
-        if kind is Kind.CONTROLS:
-            select(statement)
         if self.ask.read_only and kind.changes and first_word(statement) not in _HARMLESS:
             raise _read_only()
         lent: list[ExternalTable] = []
@@ -103,6 +102,18 @@ class Execution:
         while len(body) < _HEAD and (chunk := _read(self.body, _HEAD - len(body))):
             body += chunk
         return query + b"\n" + body if query and body else query or bytes(body)
+
+    def _whole_statement(self, head: bytes) -> bytes:
+        limit = int(self.ask.settings.get("max_query_size", _HEAD)) or sys.maxsize
+        statement = bytearray(head)
+        while len(statement) <= limit and (chunk := _read(self.body, _CHUNK)):
+            statement += chunk
+        if len(statement) > limit:
+            text = (
+                f"Syntax error: Max query size exceeded ({limit}, can be increased with the `max_query_size` setting)"
+            )
+            raise DatabaseError(62, text, "SYNTAX_ERROR")
+        return bytes(statement)
 
     def _rows(self, insert: Insert, text: bytes) -> Iterator[bytes]:
         yield text[insert.data_at :]

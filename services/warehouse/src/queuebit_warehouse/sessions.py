@@ -54,6 +54,8 @@ class Sessions:
         finally:
             session.busy = False
             session.expires = self._clock.monotonic() + ask.session_timeout
+            if ask.close_session:
+                self._by_id.pop(ask.session_id).handle.close()
 
     def close(self) -> None:
         for session in self._by_id.values():

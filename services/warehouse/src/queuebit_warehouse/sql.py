@@ -31,11 +31,11 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _DATA_GAP = re.compile(rb"[ \t\f]*\r?\n?")
-_FILE_FUNCTIONS = frozenset({"FILE", "FILECLUSTER", "EXECUTABLE", "PYTHON", "SQLITE"})
+_FILE_FUNCTIONS = frozenset({"file", "filecluster", "executable", "python", "sqlite"})
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class _Token:
     kind: str
     text: bytes
     start: int
@@ -113,8 +113,6 @@ def insert_with_data(text: bytes) -> Insert | None:
         word = "" if before.word in {"INTO", "TABLE"} or before.text == b"." else token.word
         if word in {"SELECT", "WITH"} and (token.depth == 0 or before.text == b"("):
             return None
-        if word == "INFILE" and before.word == "FROM":
-            raise DatabaseError(78, "Query has infile and was send directly to server", "UNKNOWN_TYPE_OF_QUERY")
         if word == "VALUES" and token.depth == 0:
             return cut(token.start, "Values", token.end)
         if word == "FORMAT" and token.depth == 0:
@@ -126,18 +124,11 @@ def insert_with_data(text: bytes) -> Insert | None:
 
 
 def select(text: bytes) -> Select:
-    """Cut a statement that answers rows before its trailing FORMAT and SETTINGS.
-
-    Raises:
-        DatabaseError: it names an output file, which a server does not allow.
-    """
+    """Cut a statement that answers rows before its trailing FORMAT and SETTINGS."""
     tokens = list(_tokens(text))
     while tokens and tokens[-1].text == b";":
         tokens.pop()
     end = tokens[-1].end if tokens else 0
-    for before, token in pairwise(tokens):
-        if token.depth == 0 and before.word == "INTO" and token.word == "OUTFILE":
-            raise DatabaseError(358, "INTO OUTFILE is not allowed", "INTO_OUTFILE_NOT_ALLOWED")
     for index in range(len(tokens) - 1, 0, -1):
         before, token = tokens[index - 1], tokens[index]
         last = index + 1 == len(tokens)
@@ -151,27 +142,26 @@ def select(text: bytes) -> Select:
     return Select(text[:end], None, b"")
 
 
-def refuse_files(text: bytes) -> None:
+def refuse_files(statement: bytes) -> None:
     """Refuse to read or write files of the machine: a server keeps them to a folder of their own, the library does not.
 
     Raises:
-        DatabaseError: the statement calls a table function or engine on files.
+        DatabaseError: the statement names an input or output file, or calls a table function or engine on files.
     """
-    previous: Token | None = None
-    for token in _tokens(text):
-        if token.text == b"(" and previous is not None:
-            called = previous.text.strip(b'`"').decode(errors="replace").upper()
-            if called in _FILE_FUNCTIONS and previous.kind in {"word", "quoted"}:
-                raise DatabaseError(
-                    291, f"{called.lower()}: files of this machine cannot be read here", "DATABASE_ACCESS_DENIED"
-                )
-        previous = token
+    for before, token in pairwise(_tokens(statement)):
+        if before.word == "INTO" and token.word == "OUTFILE":
+            raise DatabaseError(358, "INTO OUTFILE is not allowed", "INTO_OUTFILE_NOT_ALLOWED")
+        if before.word == "FROM" and token.word == "INFILE":
+            raise DatabaseError(78, "Query has infile and was send directly to server", "UNKNOWN_TYPE_OF_QUERY")
+        called = before.text.strip(b'`"').decode(errors="replace").lower()
+        if token.text == b"(" and called in _FILE_FUNCTIONS:
+            raise DatabaseError(291, f"{called}: files of this machine cannot be read here", "DATABASE_ACCESS_DENIED")
 
 
 def assignments(text: bytes) -> dict[str, str]:
     """The names and literals of `SET a = 1, b = 'x'`; a value of DEFAULT stands as `DEFAULT`."""
     found: dict[str, str] = {}
-    parts: list[list[Token]] = [[]]
+    parts: list[list[_Token]] = [[]]
     for token in list(_tokens(text))[1:]:
         if token.text == b"," and token.depth == 0:
             parts.append([])
@@ -188,13 +178,13 @@ def _data_start(text: bytes, after_format: int) -> int:
     return gap.end() if gap else after_format
 
 
-def _tokens(text: bytes) -> Iterator[Token]:
+def _tokens(text: bytes) -> Iterator[_Token]:
     depth = 0
     for found in _TOKEN.finditer(text):
         kind = found.lastgroup or "mark"
         if kind == "close":
             depth = max(0, depth - 1)
         if kind != "blank":
-            yield Token(kind, found[0], found.start(), found.end(), depth)
+            yield _Token(kind, found[0], found.start(), found.end(), depth)
         if kind == "open":
             depth += 1

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Final
 from xml.sax.saxutils import escape
 
@@ -87,21 +88,11 @@ class Store:
         self.spool = folder / "spool"
         shutil.rmtree(self.spool, ignore_errors=True)
         self.spool.mkdir(mode=0o700)
+        self._overseeing = Lock()
         try:
             self._overseer = self._open()
         except _Unreadable as broken:
-            if _NOT_ITS_FAULT.search(broken.reason):
-                raise CannotStart(
-                    f"cannot open {self._path}: {broken.reason} Nothing was changed; mend this and start again", 75
-                ) from None
-            broken_path = self._path.with_name(f"store.broken-{clock.now():%Y%m%dT%H%M%SZ}")
-            self._path.rename(broken_path)
-            _log.critical(
-                "the store did not open and was set aside as %s; starting EMPTY, rebuild it from the log; reason: %s",
-                broken_path,
-                broken.reason,
-            )
-            self._overseer = self._open()
+            self._overseer = self._start_anew(broken.reason, clock)
         answer = self._overseer.query("SELECT version(), timezone()", "TSV").bytes().decode()
         self.version, self.timezone = answer.strip().split("\t")
 
@@ -111,10 +102,10 @@ class Store:
 
     def kill(self, path: str) -> bool:
         """Cancel the query that reads from or writes to `path`; whether one was found."""
-        found = self._overseer.query(
-            f"KILL QUERY WHERE position(query, {literal(f'FILE {literal(path)} ')}) > 0 ASYNC", "TSV"
-        )
-        return bool(found.bytes())
+        mark = literal(f"FILE {literal(path)} ")
+        with self._overseeing:
+            found = self._overseer.query(f"KILL QUERY WHERE position(query, {mark}) > 0 ASYNC", "TSV")
+            return bool(found.bytes())
 
     @property
     def set_aside(self) -> Path | None:
@@ -144,6 +135,25 @@ class Store:
                 raise _Unreadable(f"{error} {said()}".strip()) from error
         return connection
 
+    def _start_anew(self, reason: str, clock: Clock) -> Connection:
+        """Set the store aside and open an empty one, unless the store is not to blame."""
+        blameless = CannotStart(
+            f"cannot open {self._path}: {reason} Nothing was changed; mend this and start again", 75
+        )
+        if _NOT_ITS_FAULT.search(reason):
+            raise blameless
+        aside = self._path.with_name(f"store.broken-{clock.now():%Y%m%dT%H%M%SZ}")
+        self._path.rename(aside)
+        try:
+            fresh = self._open()
+        except _Unreadable:
+            shutil.rmtree(self._path, ignore_errors=True)
+            aside.rename(self._path)
+            raise blameless from None
+        _log.critical("the store did not open and was set aside as %s; starting EMPTY, rebuild it from the log", aside)
+        _log.critical("the reason was: %s", reason)
+        return fresh
+
     def _connect(self) -> Connection:
         return connect(f"{self._path}?config-file={self._config}")
 
@@ -154,7 +164,7 @@ class _Unreadable(Exception):
         self.reason = reason
 
 
-class _Lock:
+class _FolderLock:
     """An advisory lock that dies with its process, and says which process that is."""
 
     def __init__(self, path: Path) -> None:
@@ -168,11 +178,11 @@ class _Lock:
         self._file.close()
 
 
-def _lock(folder: Path) -> _Lock:
+def _lock(folder: Path) -> _FolderLock:
     path = folder / "lock"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return _Lock(path)
+        return _FolderLock(path)
     except BlockingIOError:
         raise CannotStart(
             f"the data folder {folder} is in use by process {path.read_text() or '?'}: stop that warehouse, "
