@@ -57,7 +57,9 @@ def subscribes(
         inbox_prefix=f"{inbox_of(duty.service)}.".encode(),
         title=durable,
     )
-    from_replay = router.subscriber(f"qb.replay.{durable}", title=f"{durable}-replay", include_in_schema=False)
+    from_replay = router.subscriber(
+        f"qb.replay.{durable}", title=f"{durable}-replay", include_in_schema=False, no_reply=True
+    )
 
     def bind(handler: Callable[P, Awaitable[None]]) -> Callable[P, Awaitable[None]]:
         return from_replay(from_log(handler))

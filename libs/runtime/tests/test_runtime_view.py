@@ -1,0 +1,99 @@
+"""Following the log from the beginning, through outages and poison."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+
+from queuebit_runtime.bus import Bus
+from queuebit_runtime.log import JetStreamLog, Stored
+from queuebit_runtime.view import View, fold_events
+from queuebit_testing.build import funded
+from queuebit_testing.server import NatsServer
+
+pytestmark = pytest.mark.server
+
+
+class Reader:
+    """A view that remembers what it folded."""
+
+    def __init__(self, bus: Bus, after: int = 0) -> None:
+        self.seen: list[int] = []
+        self.view = View(bus, "broker", ["qb.account.>"], fold_events(self._fold), after=after)
+        self._task = asyncio.get_running_loop().create_task(self.view.run())
+
+    def _fold(self, stored: Stored) -> None:
+        self.seen.append(stored.sequence)
+
+    async def close(self) -> None:
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+
+
+@pytest.fixture
+async def bus(fresh_server: NatsServer):  # type: ignore[no-untyped-def]  # an async generator fixture
+    bus = Bus("broker", fresh_server.url, fresh_server.seeds["broker"])
+    await bus.connect()
+    yield bus
+    await bus.close()
+
+
+async def test_an_empty_log_is_caught_up_at_once(bus: Bus) -> None:
+    reader = Reader(bus)
+    await asyncio.wait_for(reader.view.caught_up.wait(), 5)
+    assert reader.seen == []
+    await reader.close()
+
+
+async def test_everything_is_folded_once_and_in_order(bus: Bus) -> None:
+    log = JetStreamLog(bus)
+    await asyncio.gather(*(log.append(funded(str(n))) for n in range(1, 1201)))
+    reader = Reader(bus)
+    await asyncio.wait_for(reader.view.caught_up.wait(), 10)
+    last = await log.append(funded("5"))
+    await asyncio.wait_for(reader.view.reached(last), 5)
+    assert reader.seen == list(range(1, 1202))
+    await reader.close()
+
+
+async def test_it_begins_where_it_is_told(bus: Bus) -> None:
+    log = JetStreamLog(bus)
+    for _ in range(5):
+        await log.append(funded())
+    reader = Reader(bus, after=3)
+    await asyncio.wait_for(reader.view.reached(5), 5)
+    assert reader.seen == [4, 5]
+    await reader.close()
+
+
+async def test_a_killed_server_loses_and_doubles_nothing(bus: Bus, fresh_server: NatsServer) -> None:
+    log = JetStreamLog(bus)
+    await log.append(funded())
+    reader = Reader(bus)
+    await asyncio.wait_for(reader.view.reached(1), 5)
+    fresh_server.kill()
+    await fresh_server.start()
+    async with asyncio.timeout(10):
+        while not bus.connected:
+            await asyncio.sleep(0.02)
+    last = await log.append(funded())
+    await asyncio.wait_for(reader.view.reached(last), 10)
+    assert reader.seen == [1, 2]
+    await reader.close()
+
+
+async def test_poison_becomes_a_dead_letter_and_does_not_stop_the_view(bus: Bus, fresh_server: NatsServer) -> None:
+    await bus.client.jetstream().publish("qb.account.acme.main.funded", b"poison", stream="LOG")
+    last = await JetStreamLog(bus).append(funded())
+    reader = Reader(bus)
+    await asyncio.wait_for(reader.view.reached(last), 5)
+    assert reader.seen == [2]
+    operator = await fresh_server.connect("operator")
+    letter = await operator.jetstream().get_msg("DEAD", 1, direct=True)
+    assert letter.subject == "qb.dead.broker-view"
+    assert (letter.headers or {})["Qb-Sequence"] == "1"
+    await operator.close()
+    await reader.close()

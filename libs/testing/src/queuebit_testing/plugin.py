@@ -1,0 +1,48 @@
+"""Fixtures for any test: `pytest_plugins = ["queuebit_testing.plugin"]`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from queuebit_runtime.bus import Bus
+from queuebit_runtime.log import JetStreamLog
+from queuebit_testing.server import NatsServer
+
+__all__ = ["broker_bus", "fresh_server", "nats_log", "nats_server"]
+
+CLIENTS = (("acme", "ann", "member"), ("acme", "vic", "viewer"), ("evil", "eve", "admin"))
+
+
+@pytest.fixture(scope="session")
+def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    """One provisioned server for the whole run; tests keep apart by their own ids."""
+    server = NatsServer(tmp_path_factory.mktemp("nats"), CLIENTS)
+    asyncio.run(server.start())
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+async def fresh_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[NatsServer]:
+    """A server of one's own, to kill or to count in."""
+    server = NatsServer(tmp_path_factory.mktemp("nats"), CLIENTS)
+    async with server.running():
+        yield server
+
+
+@pytest.fixture
+async def broker_bus(nats_server: NatsServer) -> AsyncIterator[Bus]:
+    """The bus as the service `broker`."""
+    bus = Bus("broker", nats_server.url, nats_server.seeds["broker"])
+    await bus.connect()
+    yield bus
+    await bus.close()
+
+
+@pytest.fixture
+def nats_log(broker_bus: Bus) -> JetStreamLog:
+    """The log as the service `broker`."""
+    return JetStreamLog(broker_bus)

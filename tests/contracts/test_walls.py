@@ -1,0 +1,167 @@
+"""Nothing is open: each side tries what it may not do, and is refused by the server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import suppress
+
+import nats
+import pytest
+from nats.aio.client import Client
+
+from queuebit_runtime.keys import new_seed
+from queuebit_testing.server import NatsServer
+
+pytestmark = pytest.mark.server
+
+VIEW = json.dumps(
+    {"stream_name": "LOG", "config": {"name": "x", "ack_policy": "none", "filter_subject": "qb.>"}}
+).encode()
+
+FORBIDDEN_TO_PUBLISH = [
+    ("acme/ann", "qb.job.evil.j1.submitted"),
+    ("acme/ann", "qb.job.acme.j1.accepted"),
+    ("acme/ann", "qb.job.acme.j1.completed"),
+    ("acme/ann", "qb.account.acme.main.funded"),
+    ("acme/ann", "qb.command.evil.j1.cancel"),
+    ("acme/ann", "qb.query.evil.jobs"),
+    ("acme/ann", "$KV.PAYLOADS.evil.abc.0"),
+    ("acme/ann", "$JS.API.DIRECT.GET.LOG"),
+    ("acme/ann", "$JS.API.DIRECT.GET.LOG.qb.job.evil.j1.submitted"),
+    ("acme/ann", "$JS.API.DIRECT.GET.KV_PAYLOADS.$KV.PAYLOADS.evil.abc.0"),
+    ("acme/ann", "$JS.API.STREAM.MSG.GET.LOG"),
+    ("acme/ann", "$JS.API.CONSUMER.CREATE.LOG"),
+    ("acme/ann", "$JS.API.CONSUMER.CREATE.LOG.x"),
+    ("acme/ann", "$JS.API.STREAM.DELETE.LOG"),
+    ("acme/ann", "$JS.API.STREAM.PURGE.LOG"),
+    ("acme/ann", "qb.replay.broker-submitted"),
+    ("acme/vic", "qb.job.acme.j1.submitted"),
+    ("acme/vic", "qb.command.acme.j1.cancel"),
+    ("acme/vic", "$KV.PAYLOADS.acme.abc.0"),
+    ("broker", "qb.job.acme.j1.submitted"),
+    ("broker", "qb.job.acme.j1.completed"),
+    ("broker", "qb.job.acme.j1.metered"),
+    ("broker", "qb.account.acme.main.settled.j1"),
+    ("broker", "$JS.ACK.LOG.metering-ended.1.1.1.1.1"),
+    ("broker", "$JS.API.CONSUMER.MSG.NEXT.LOG.metering-ended"),
+    ("broker", "$JS.API.CONSUMER.CREATE.LOG.other"),
+    ("broker", "$JS.API.STREAM.DELETE.LOG"),
+    ("scheduler", "qb.account.acme.main.held"),
+    ("executor-aer", "qb.job.acme.j1.accepted"),
+    ("executor-aer", "$JS.API.CONSUMER.MSG.NEXT.LOG.executor-ibm"),
+    ("metering", "qb.account.acme.main.funded"),
+    ("provenance", "qb.job.acme.j1.metered"),
+    ("telemetry", "qb.job.acme.j1.metered"),
+    ("operator", "qb.job.acme.j1.submitted"),
+    ("operator", "qb.account.acme.main.funded"),
+    ("operator", "$JS.API.STREAM.DELETE.LOG"),
+    ("operator", "$JS.API.STREAM.MSG.DELETE.LOG"),
+    ("provisioner", "qb.job.acme.j1.submitted"),
+    ("provisioner", "$JS.API.STREAM.DELETE.LOG"),
+]
+
+FORBIDDEN_TO_FOLLOW = [
+    ("acme/ann", "qb.job.evil.>"),
+    ("acme/ann", "qb.job.*.*.submitted"),
+    ("acme/ann", "qb.>"),
+    ("acme/ann", ">"),
+    ("acme/ann", "_INBOX.>"),
+    ("acme/ann", "_INBOX.t.evil.eve.>"),
+    ("acme/ann", "_INBOX.t.acme.vic.>"),
+    ("acme/ann", "_INBOX.broker.>"),
+    ("acme/ann", "qb.query.acme.jobs"),
+    ("acme/vic", "qb.job.evil.>"),
+    ("broker", "_INBOX.metering.>"),
+    ("broker", "qb.job.>"),
+    ("scheduler", "qb.profile.aer"),
+    ("executor-aer", "qb.query.acme.jobs"),
+]
+
+
+class Complaints:
+    """What the server said no to."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self._any = asyncio.Event()
+
+    async def hear(self, error: Exception) -> None:
+        self.heard.append(str(error).lower())
+        self._any.set()
+
+    async def wait(self) -> None:
+        await asyncio.wait_for(self._any.wait(), 5)
+
+
+async def connect(server: NatsServer, name: str) -> tuple[Client, Complaints]:
+    complaints = Complaints()
+    client = await nats.connect(server.url, nkeys_seed_str=server.seeds[name], error_cb=complaints.hear)
+    return client, complaints
+
+
+@pytest.mark.parametrize(("who", "subject"), FORBIDDEN_TO_PUBLISH)
+async def test_publishing_there_is_refused(nats_server: NatsServer, who: str, subject: str) -> None:
+    client, complaints = await connect(nats_server, who)
+    await client.publish(subject, b"{}")
+    await client.flush()
+    await complaints.wait()
+    assert f'permissions violation for publish to "{subject.lower()}"' in complaints.heard[0]
+    await client.close()
+
+
+@pytest.mark.parametrize(("who", "subject"), FORBIDDEN_TO_FOLLOW)
+async def test_following_that_is_refused(nats_server: NatsServer, who: str, subject: str) -> None:
+    client, complaints = await connect(nats_server, who)
+    await client.subscribe(subject)
+    await client.flush()
+    await complaints.wait()
+    assert "permissions violation for subscription" in complaints.heard[0]
+    await client.close()
+
+
+async def test_a_consumer_over_other_tenants_cannot_be_smuggled_in(nats_server: NatsServer) -> None:
+    client, complaints = await connect(nats_server, "acme/ann")
+    for subject in ("$JS.API.CONSUMER.CREATE.LOG.x.qb.>", "$JS.API.CONSUMER.DURABLE.CREATE.LOG.x"):
+        await client.publish(subject, VIEW)
+    await client.flush()
+    await complaints.wait()
+    assert "permissions violation" in complaints.heard[0]
+    await client.close()
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"user": "broker", "password": "broker"}, {"token": "x"}, {"nkeys_seed_str": ""}]
+)
+async def test_nobody_comes_in_without_a_known_key(nats_server: NatsServer, options: dict[str, str]) -> None:
+    if "nkeys_seed_str" in options:
+        options = {"nkeys_seed_str": new_seed()}
+
+    async def quiet(error: Exception) -> None:
+        del error
+
+    with pytest.raises((nats.errors.Error, ConnectionError)):
+        await nats.connect(nats_server.url, allow_reconnect=False, error_cb=quiet, connect_timeout=2, **options)
+
+
+async def test_one_tenant_hears_nothing_of_another(nats_server: NatsServer) -> None:
+    ann, eve = await nats_server.connect("acme/ann"), await nats_server.connect("evil/eve")
+    heard = await eve.subscribe("qb.job.evil.>")
+    await eve.flush()
+    await eve.flush()
+    await ann.jetstream().publish("qb.job.acme.jwall.submitted", b"{}", stream="LOG")
+    await eve.jetstream().publish("qb.job.evil.jwall.submitted", b"{}", stream="LOG")
+    assert (await heard.next_msg(timeout=5)).subject == "qb.job.evil.jwall.submitted"
+    with suppress(nats.errors.TimeoutError):
+        raise AssertionError((await heard.next_msg(timeout=0.2)).subject)
+    await ann.close()
+    await eve.close()
+
+
+async def test_what_a_tenant_stores_it_alone_can_read(nats_server: NatsServer) -> None:
+    ann, vic = await nats_server.connect("acme/ann"), await nats_server.connect("acme/vic")
+    await ann.jetstream().publish("$KV.PAYLOADS.acme.abc.0", b"circuit", stream="KV_PAYLOADS")
+    found = await vic.jetstream().get_msg("KV_PAYLOADS", subject="$KV.PAYLOADS.acme.abc.0", direct=True)
+    assert found.data == b"circuit"
+    await ann.close()
+    await vic.close()
