@@ -1,1 +1,90 @@
-"""The Queuebit client."""
+"""Queuebit from Python: submit circuits, wait for counts, keep the receipts.
+
+    with Client() as client:
+        print(client.submit(Path("bell.qasm"), shots=1000).result().counts)
+
+The words are those of `qb`. Every error is a `QueuebitError` that says what to do next.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from queuebit.client import AsyncClient
+    from queuebit.credentials import Credential
+    from queuebit.errors import (
+        Conflict,
+        InvalidInput,
+        JobFailed,
+        NotFound,
+        QueuebitError,
+        Reason,
+        Refused,
+        StillRunning,
+        Unreachable,
+    )
+    from queuebit.events import Happened
+    from queuebit.job import AsyncJob
+    from queuebit.records import Receipt, Result, Status, Step
+    from queuebit.sync import Client, Job
+    from queuebit.transport import Reply, Transport
+    from queuebit_kernel import Money
+
+_WHERE = {
+    "AsyncClient": "client",
+    "AsyncJob": "job",
+    "Client": "sync",
+    "Conflict": "errors",
+    "Credential": "credentials",
+    "Happened": "events",
+    "InvalidInput": "errors",
+    "Job": "sync",
+    "JobFailed": "errors",
+    "Money": "records",
+    "NotFound": "errors",
+    "QueuebitError": "errors",
+    "Reason": "errors",
+    "Receipt": "records",
+    "Refused": "errors",
+    "Reply": "transport",
+    "Result": "records",
+    "Status": "records",
+    "Step": "records",
+    "StillRunning": "errors",
+    "Transport": "transport",
+    "Unreachable": "errors",
+}
+
+__all__ = [
+    "AsyncClient",
+    "AsyncJob",
+    "Client",
+    "Conflict",
+    "Credential",
+    "Happened",
+    "InvalidInput",
+    "Job",
+    "JobFailed",
+    "Money",
+    "NotFound",
+    "QueuebitError",
+    "Reason",
+    "Receipt",
+    "Refused",
+    "Reply",
+    "Result",
+    "Status",
+    "Step",
+    "StillRunning",
+    "Transport",
+    "Unreachable",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load a name when it is first used: most programs need few of them, and the command line has to be quick."""
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)

@@ -1,0 +1,203 @@
+"""The client, for programs with an event loop."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from queuebit.credentials import Credential, find, home_folder
+from queuebit.errors import Conflict, NotFound, Reason, Refused
+from queuebit.records import Row
+from queuebit.transport import Transport
+from queuebit.watch import Watch
+from queuebit_kernel import Money, Stale
+
+if TYPE_CHECKING:  # events are only loaded by what reads or writes them: a question starts in half the time
+    from queuebit.events import Happened
+    from queuebit.job import AsyncJob
+    from queuebit.journal import Journal
+    from queuebit.payloads import Payloads
+
+__all__ = ["AsyncClient"]
+
+_ASK_S = 30.0
+_ID_LENGTH = 21
+
+
+class AsyncClient:
+    """A user's view of the platform. Use it as `async with AsyncClient() as client`."""
+
+    def __init__(
+        self,
+        credential: Credential | None = None,
+        *,
+        home: Path | str | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        """Prepare; the connection is made when first used.
+
+        Args:
+            credential: who asks; found in the home when absent.
+            home: the stack's folder, where `QUEUEBIT_HOME` and `~/.queuebit` are not meant.
+            transport: how to reach the bus; a test gives its own.
+        """
+        self.credential = credential or find(home_folder(home))
+        self._transport = transport or _over_nats(self.credential)
+        self._watch = Watch(self._transport, self.credential.tenant)
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Let go of the connection; jobs go on."""
+        await self._transport.close()
+
+    async def submit(
+        self,
+        circuit: str | Path,
+        *,
+        shots: int = 1000,
+        backend: str | None = None,
+        project: str | None = None,
+        purpose: str = "interactive",
+        key: str | None = None,
+        max_cost: Money | None = None,
+        seed: int | None = None,
+        label: str | None = None,
+    ) -> AsyncJob:
+        """Ask for a job and return at once; whether it is accepted, its `wait()` or `result()` tells.
+
+        Args:
+            circuit: OpenQASM 2 or 3: a `Path` to read, or the source itself.
+            shots: how often to run it.
+            backend: where; any that fits when absent.
+            project: who pays; the credential's own project when absent.
+            purpose: what for; some projects require it.
+            key: idempotency key: the same key and content is the same job, however often it is submitted.
+            max_cost: refuse the job if it could cost more.
+            seed: of compilation and simulation; derived from the job's id when absent.
+            label: a name for people; the file's name when absent.
+
+        Raises:
+            InvalidInput: it cannot be sent.
+            Conflict: the key names a job with other content.
+            Unreachable: the platform did not confirm; submit again with the same key.
+        """
+        from queuebit.submission import MEDIA_TYPE, content_digest, read_source, submission
+        from queuebit_contracts import subjects
+        from queuebit_contracts.job import JobSubmitted
+
+        name = label if label is not None else circuit.name if isinstance(circuit, Path) else ""
+        payload = await self._payloads().put(read_source(circuit), MEDIA_TYPE)
+        event = submission(
+            self.credential,
+            payload,
+            shots=shots,
+            project=project,
+            backend=backend,
+            purpose=purpose,
+            label=name[:200],
+            key=key,
+            max_cost=max_cost,
+            seed=seed,
+        )
+        history = subjects.job(self.credential.tenant, event.data.job)
+        job = self.job(event.data.job)
+        await self._watch.start()
+        try:
+            if await self._journal().append(event, guard=history.everything):
+                job.expect_nothing_yet()
+        except Stale:
+            first = await self._journal().last(history.event("submitted"))
+            if first is None or not isinstance(first.event, JobSubmitted):
+                raise
+            if content_digest(first.event.data) != content_digest(event.data):
+                raise Conflict(
+                    f"key {event.data.key!r} already names job {event.data.job} with other content: "
+                    "use a new key, or submit exactly what was submitted first"
+                ) from None
+        return job
+
+    def job(self, job: str) -> AsyncJob:
+        """A job by its whole id."""
+        from queuebit.job import AsyncJob
+
+        return AsyncJob(job, self.credential, self._journal(), self._watch, self._payloads())
+
+    async def find(self, prefix: str) -> AsyncJob:
+        """A recent job by the beginning of its id.
+
+        Raises:
+            NotFound: none of the last 1,000 jobs begins so, or several do.
+        """
+        if len(prefix) == _ID_LENGTH:
+            return self.job(prefix)
+        rows = await self.jobs(limit=1000)
+        fitting = sorted({str(row["job"]) for row in rows if str(row.get("job", "")).startswith(prefix)})
+        if len(fitting) == 1:
+            return self.job(fitting[0])
+        if fitting:
+            raise NotFound(f"{len(fitting)} jobs begin with {prefix!r}: give more of the id, such as {fitting[0][:10]}")
+        raise NotFound(f"no recent job begins with {prefix!r}: `qb jobs` lists what there is")
+
+    async def jobs(self, *, project: str | None = None, limit: int = 50) -> list[Row]:
+        """The newest jobs of the tenant."""
+        return await self._ask("jobs", project=project, limit=limit)
+
+    async def backends(self) -> list[Row]:
+        """What circuits can run on."""
+        return await self._ask("backends")
+
+    async def plan(self, circuit: str | Path, *, shots: int = 1000, project: str | None = None) -> list[Row]:
+        """What a job would cost and how good it would be on each backend, without running it."""
+        from queuebit.submission import MEDIA_TYPE, read_source
+
+        payload = await self._payloads().put(read_source(circuit), MEDIA_TYPE)
+        asked = payload.model_dump(mode="json", exclude_none=True)
+        return await self._ask("plan", circuit=asked, shots=shots, project=project or self.credential.project or None)
+
+    async def charges(self, *, project: str | None = None, limit: int = 50) -> list[Row]:
+        """What was charged."""
+        return await self._ask("charges", project=project, limit=limit)
+
+    async def slo(self) -> list[Row]:
+        """How well the platform keeps its service levels."""
+        return await self._ask("slo")
+
+    def events(self, job: str | None = None) -> AsyncGenerator[Happened, None]:
+        """Everything that happens to the tenant's jobs from now on, as the log has it."""
+        from queuebit.events import follow
+
+        return follow(self._transport, self._journal(), job)
+
+    async def _ask(self, question: str, **asked: object) -> list[Row]:
+        body = json.dumps({name: value for name, value in asked.items() if value is not None}).encode()
+        subject = f"qb.query.{self.credential.tenant}.{question}"
+        answer = json.loads((await self._transport.request(subject, body, timeout=_ASK_S)).body)
+        if error := answer.get("error"):
+            raise Refused([Reason(error["code"], error["text"])])
+        return [dict(row) for row in answer.get("rows", ())]
+
+    def _journal(self) -> Journal:
+        from queuebit.journal import Journal
+
+        return Journal(self._transport, self.credential.tenant)
+
+    def _payloads(self) -> Payloads:
+        from queuebit.payloads import Payloads
+
+        return Payloads(self._transport, self.credential.tenant)
+
+
+def _over_nats(credential: Credential) -> Transport:
+    from queuebit.nats_transport import NatsTransport
+
+    return NatsTransport(credential.url, credential.seed, credential.inbox)

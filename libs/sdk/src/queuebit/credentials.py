@@ -1,0 +1,92 @@
+"""Who one is: a file with the address of a stack and the secret half of a token."""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from queuebit.errors import InvalidInput, NotFound
+
+__all__ = ["Credential", "find", "home_folder", "load"]
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A user of a tenant, and where the platform is."""
+
+    url: str
+    tenant: str
+    user: str
+    seed: str = field(repr=False)
+    project: str = ""
+    """The project to submit to where none is named."""
+
+    @property
+    def inbox(self) -> str:
+        """The prefix under which this user alone receives replies."""
+        return f"_INBOX.t.{self.tenant}.{self.user}"
+
+
+def home_folder(given: str | Path | None = None) -> Path:
+    """The stack's folder: the one given, else `QUEUEBIT_HOME`, else `~/.queuebit`."""
+    return Path(given or os.environ.get("QUEUEBIT_HOME") or "~/.queuebit").expanduser().absolute()
+
+
+def find(home: Path, tenant: str | None = None, user: str | None = None) -> Credential:
+    """The credential that a home keeps for a tenant's user.
+
+    Without a tenant it is the file named by `QUEUEBIT_CREDENTIAL`, else the one of `demo`, else the only one there is.
+
+    Raises:
+        NotFound: there is none, or more than one could be meant.
+    """
+    named = os.environ.get("QUEUEBIT_CREDENTIAL")
+    if named and tenant is None and user is None:
+        return load(Path(named).expanduser())
+    found = [load(path) for path in sorted((home / "credentials").glob("*.toml"))]
+    fitting = [it for it in found if tenant in (None, it.tenant) and user in (None, it.user)]
+    if tenant is None and len(fitting) > 1:
+        fitting = [it for it in fitting if it.tenant == "demo"] or fitting
+    if len(fitting) == 1:
+        return _at_home(home, fitting[0])
+    if fitting:
+        names = ", ".join(f"{it.tenant}/{it.user}" for it in fitting)
+        raise NotFound(f"{home} holds several credentials ({names}): say --tenant, and --user where that is not enough")
+    who = f" for {tenant or 'any tenant'}{'/' + user if user else ''}"
+    if not found:
+        raise NotFound(f"{home} holds no credential: start a stack with `qb up`, or set QUEUEBIT_CREDENTIAL to a file")
+    raise NotFound(f"{home} holds no credential{who}: `qb tenant token new TENANT USER` makes one")
+
+
+def load(path: Path) -> Credential:
+    """Read one credential file.
+
+    Raises:
+        NotFound: there is no such file.
+        InvalidInput: others can read it, or it is not a credential.
+    """
+    try:
+        if path.stat().st_mode & 0o077:
+            raise InvalidInput(f"{path} can be read by others: run `chmod 600 {path}`")
+        fields = tomllib.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise NotFound(f"there is no credential {path}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path} is not a credential: {error}") from error
+    names = ("url", "tenant", "user", "seed")
+    if missing := [name for name in names if not isinstance(fields.get(name), str)]:
+        raise InvalidInput(f"{path} is not a credential: {', '.join(missing)} missing")
+    url, tenant, user, seed = (str(fields[name]) for name in names)
+    return Credential(url, tenant, user, seed, str(fields.get("project", "")))
+
+
+def _at_home(home: Path, credential: Credential) -> Credential:
+    """The same credential with the address at which the home's stack listens now."""
+    try:
+        url = json.loads((home / "stack.json").read_text())["listens"]["nats-server"]
+    except (FileNotFoundError, KeyError, ValueError):
+        return credential
+    return Credential(str(url), credential.tenant, credential.user, credential.seed, credential.project)

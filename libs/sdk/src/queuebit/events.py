@@ -1,0 +1,52 @@
+"""Following what happens, told only once the log has it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+from queuebit.journal import Entry, Journal
+from queuebit.transport import Transport
+from queuebit_contracts.catalog import AnyEvent
+
+__all__ = ["Happened", "follow"]
+
+_LOOKS = (0.0, 0.003, 0.02, 0.2, 1.0)
+"""When to look for what a live message announced; what is not there after the last was refused by the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event, where it lies, and what it says."""
+
+    sequence: int
+    subject: str
+    event: AnyEvent
+
+
+async def follow(transport: Transport, journal: Journal, job: str | None = None) -> AsyncGenerator[Happened, None]:
+    """Tell each event of a tenant's jobs, or of one job, once."""
+    announced: asyncio.Queue[str] = asyncio.Queue()
+    stop = await transport.follow(
+        f"qb.job.{journal.tenant}.{job or '*'}.>", lambda subject, _: announced.put_nowait(subject)
+    )
+    told: dict[str, int] = {}
+    try:
+        while True:
+            subject = await announced.get()
+            entry = await _stored(journal, subject, told.get(subject, 0))
+            if entry is not None:
+                told[subject] = entry.sequence
+                yield Happened(entry.sequence, subject, entry.event)
+    finally:
+        await stop()
+
+
+async def _stored(journal: Journal, subject: str, after: int) -> Entry | None:
+    for pause in _LOOKS:
+        await asyncio.sleep(pause)
+        entry = await journal.last(subject)
+        if entry is not None and entry.sequence > after:
+            return entry
+    return None

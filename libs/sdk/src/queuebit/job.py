@@ -1,0 +1,190 @@
+"""One job, in the hands of the person who asked for it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Collection
+
+from queuebit.credentials import Credential
+from queuebit.errors import JobFailed, NotFound, QueuebitError, Reason, Refused, StillRunning
+from queuebit.journal import Journal
+from queuebit.payloads import Payloads
+from queuebit.records import ENDS, Receipt, Result, Status, Step
+from queuebit.story import status_of
+from queuebit.watch import Watch
+from queuebit_contracts import subjects
+from queuebit_contracts.catalog import AnyEvent
+from queuebit_contracts.command import CancelJob, CancelRequest
+from queuebit_contracts.job import JobCompleted, JobSealed, JobSubmitted, Proof, Seal
+from queuebit_runtime.keys import public_key, sign
+
+__all__ = ["AsyncJob"]
+
+_FIRST_LOOK_S, _LAST_LOOK_S = 1.0, 5.0
+"""How long silence is trusted before the log is asked anyway; it grows from the first to the last."""
+
+_SETTLING_S = 0.003
+"""A hint can be faster than the storage of what it hints at."""
+
+
+class AsyncJob:
+    """A handle: cheap to make, good for as long as its client is open."""
+
+    def __init__(self, job: str, credential: Credential, journal: Journal, watch: Watch, payloads: Payloads) -> None:
+        self.id = job
+        self._credential = credential
+        self._journal = journal
+        self._watch = watch
+        self._payloads = payloads
+        self._subjects = subjects.job(credential.tenant, job)
+        self._ear = watch.ear(job)
+        self._unread = True
+        self._known: dict[str, AnyEvent] = {}
+
+    def __repr__(self) -> str:
+        return f"<AsyncJob {self.id}>"
+
+    def expect_nothing_yet(self) -> None:
+        """The job is new and was listened to from before: its first `until` need not ask the log what has been."""
+        self._unread = False
+
+    async def status(self) -> Status:
+        """How it stands now, with all that happened.
+
+        Raises:
+            NotFound: the tenant has no such job.
+        """
+        history = await self._journal.history(self.id)
+        for entry in history:
+            if isinstance(entry.event, JobSubmitted):
+                return status_of(entry.event.data, history)
+        raise NotFound(f"{self._credential.tenant} has no job {self.id}: `qb jobs` lists what there is")
+
+    async def until(self, events: Collection[str], timeout: float | None = None) -> AnyEvent:
+        """Wait for the first of some events, such as `("metered",)`, and return it.
+
+        Raises:
+            StillRunning: none of them happened in `timeout` seconds.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = None if timeout is None else loop.time() + timeout
+        await self._watch.start()
+        look, pause, self._unread = set(events) if self._unread else set(), _FIRST_LOOK_S, False
+        while True:
+            self._ear.moved.clear()
+            hinted = self._ear.names.intersection(events)
+            for name in look | hinted:
+                if (event := await self._read(name)) is not None:
+                    return event
+            if hinted and pause >= _FIRST_LOOK_S and not look:
+                pause = _SETTLING_S
+            left = pause if deadline is None else min(pause, deadline - loop.time())
+            if left <= 0:
+                raise StillRunning(f"job {self.id} has not {' or '.join(events)} after {timeout:g} s; it goes on")
+            try:
+                await asyncio.wait_for(self._ear.moved.wait(), left)
+                look = set()
+            except TimeoutError:
+                look, pause = set(events), min(pause * 2, _LAST_LOOK_S)
+
+    async def wait(self, timeout: float | None = None) -> Status:
+        """Wait until the job ended, however it did, and say how."""
+        await self.until(ENDS, timeout)
+        return await self.status()
+
+    async def result(self, timeout: float | None = None) -> Result:
+        """Wait for the result.
+
+        Raises:
+            Refused: the job was rejected; `reasons` holds all of them.
+            JobFailed: it failed or was cancelled.
+            StillRunning: it did not end in `timeout` seconds.
+        """
+        ended = await self.until(ENDS, timeout)
+        if not isinstance(ended, JobCompleted):
+            raise await self._no_result()
+        done = ended.data
+        counts = json.loads(await self._payloads.get(done.result))
+        return Result(self.id, done.backend, done.shots, counts, done.result.digest)
+
+    async def cancel(self, reason: str = "", timeout: float = 10.0) -> Status:
+        """Ask for an end, wait for it, and say how the job stands; a job that ended first stays as it is."""
+        status = await self.status()
+        if status.ended:
+            return status
+        key, seed = public_key(self._credential.seed), self._credential.seed
+        draft = CancelRequest(
+            tenant=self._credential.tenant, job=self.id, reason=reason, proof=Proof(key=key, signature="-" * 86)
+        )
+        signature = sign(seed, draft.model_dump(mode="json", exclude_none=True, exclude={"proof"}))
+        request = draft.model_copy(update={"proof": Proof(key=key, signature=signature)})
+        self._unread = True
+        await self._watch.start()
+        await self._journal.append(CancelJob(source="qb/client", data=request))
+        try:
+            return await self.wait(timeout)
+        except StillRunning as error:
+            raise StillRunning(
+                f"job {self.id} was not stopped in {timeout:g} s: you may cancel your own jobs, an admin any"
+            ) from error
+
+    async def receipt(self, timeout: float | None = 10.0) -> Receipt:
+        """Wait until the job is sealed, and return its receipt.
+
+        Raises:
+            NotFound: the tenant has no such job.
+            StillRunning: it is not sealed yet; a job is sealed shortly after it ended.
+        """
+        if not self._known:
+            await self.status()
+        sealed = await self.until(("sealed",), timeout)
+        if not isinstance(sealed, JobSealed):
+            raise TypeError(f"the log holds a {sealed.type} where a seal belongs")
+        seal = sealed.data
+        return Receipt(self.id, seal.statement, seal.leaf_index, seal.tree_size, _document(seal))
+
+    async def steps(self) -> AsyncIterator[Step]:
+        """What happened, then what happens, until the job is sealed."""
+        told: set[str] = set()
+        await self._watch.start()
+        while "sealed" not in told:
+            self._ear.moved.clear()
+            for step in (await self.status()).steps:
+                if step.event not in told:
+                    told.add(step.event)
+                    yield step
+            try:
+                await asyncio.wait_for(self._ear.moved.wait(), _FIRST_LOOK_S)
+                await asyncio.sleep(_SETTLING_S)
+            except TimeoutError:
+                continue
+
+    async def _read(self, name: str) -> AnyEvent | None:
+        if name not in self._known:
+            entry = await self._journal.last(self._subjects.event(name))
+            if entry is None:
+                return None
+            self._known[name] = entry.event
+        return self._known[name]
+
+    async def _no_result(self) -> QueuebitError:
+        status = await self.status()
+        if status.state == "rejected":
+            return Refused(status.reasons, job=self.id)
+        return JobFailed(self.id, next(iter(status.reasons), Reason(status.state, f"the job is {status.state}")))
+
+
+def _document(seal: Seal) -> bytes:
+    from queuebit_proof import Receipt as Document  # cryptography is only needed here
+
+    return Document(
+        tenant=seal.tenant,
+        job=seal.job,
+        envelope=base64.b64decode(seal.envelope),
+        leaf_index=seal.leaf_index,
+        tree_size=seal.tree_size,
+        inclusion=tuple(base64.b64decode(node) for node in seal.inclusion),
+        checkpoint=seal.checkpoint,
+    ).to_bytes()

@@ -1,0 +1,92 @@
+"""Reading and writing history as a tenant may: one subject at a time, and every append under a guard."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+
+from queuebit.errors import Unreachable
+from queuebit.transport import Transport
+from queuebit_contracts import subjects
+from queuebit_contracts.catalog import AnyEvent, decode
+from queuebit_contracts.job import JobAccepted
+from queuebit_contracts.topology import LOG
+from queuebit_kernel import Stale
+
+__all__ = ["Entry", "Journal"]
+
+_WRONG_LAST_SEQUENCE = 10071
+_TRIES = 4
+_AFTER_ACCEPTED = ("started", "completed", "failed", "cancelled", "metered", "sealed")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event and its place in the log."""
+
+    event: AnyEvent
+    sequence: int
+
+
+class Journal:
+    """The log, seen by one tenant."""
+
+    def __init__(self, transport: Transport, tenant: str) -> None:
+        self._transport = transport
+        self.tenant = tenant
+
+    async def append(self, event: AnyEvent, *, guard: str | None = None) -> bool:
+        """Append a fact; with `guard`, only if nothing lies under it yet. Repeated until the log confirms.
+
+        Returns whether it is new: False when the log holds this very event already.
+
+        Raises:
+            Stale: something lies under the guard already.
+            Unreachable: the log did not confirm.
+        """
+        headers = {"Nats-Msg-Id": event.id, "Nats-Expected-Stream": LOG, "Qb-Type": event.type}
+        headers["content-type"] = "application/json"
+        if guard is not None:
+            headers["Nats-Expected-Last-Subject-Sequence"] = "0"
+            headers["Nats-Expected-Last-Subject-Sequence-Subject"] = guard
+        subject, body = subjects.subject_of(event), event.to_bytes()
+        for left in reversed(range(_TRIES)):
+            try:
+                answer = json.loads((await self._transport.request(subject, body, headers)).body)
+                break
+            except Unreachable:
+                if not left:
+                    raise
+                await asyncio.sleep(0.2 * (_TRIES - left))
+        error = answer.get("error")
+        if error is None:
+            return not answer.get("duplicate")
+        if error.get("err_code") == _WRONG_LAST_SEQUENCE:
+            raise Stale(f"{subject}: {error.get('description')}")
+        raise Unreachable(f"the log did not store it: {error.get('description')}; `qb doctor` says what to do")
+
+    async def last(self, subject: str) -> Entry | None:
+        """The newest event on a subject."""
+        reply = await self._transport.request(f"$JS.API.DIRECT.GET.{LOG}.{subject}")
+        status = reply.headers.get("Status")
+        if status == "404":
+            return None
+        if status is not None:
+            raise Unreachable(f"the log could not be read ({status}): `qb doctor` says what to do")
+        return Entry(decode(reply.body), int(reply.headers["Nats-Sequence"]))
+
+    async def history(self, job: str) -> list[Entry]:
+        """Everything that happened to a job, oldest first."""
+        aggregate = subjects.job(self.tenant, job)
+        found = await self._read([aggregate.event(name) for name in ("submitted", "accepted", "rejected")])
+        later = [aggregate.event(name) for name in _AFTER_ACCEPTED]
+        for entry in found:
+            if isinstance(entry.event, JobAccepted):
+                later += [aggregate.event("placed", it.backend) for it in entry.event.data.candidates]
+        if found:
+            found += await self._read(later)
+        return sorted(found, key=lambda entry: entry.sequence)
+
+    async def _read(self, wanted: list[str]) -> list[Entry]:
+        return [entry for entry in await asyncio.gather(*map(self.last, wanted)) if entry is not None]

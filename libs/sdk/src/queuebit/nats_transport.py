@@ -1,0 +1,115 @@
+"""The transport over one NATS connection."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+
+import nats
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.errors import NoRespondersError
+
+from queuebit.errors import Reason, Refused, Unreachable
+from queuebit.transport import Heard, Reply, Stop
+
+__all__ = ["NatsTransport"]
+
+_VIOLATION = re.compile(r'permissions violation for \w+ to "([^"]+)"', re.IGNORECASE)
+
+
+class NatsTransport:
+    """Connects when first used, and again whenever the server was away."""
+
+    def __init__(self, url: str, seed: str, inbox: str, *, connect_timeout: float = 5.0) -> None:
+        self._url = url
+        self._seed = seed
+        self._inbox = inbox
+        self._timeout = connect_timeout
+        self._client: Client | None = None
+        self._connecting = asyncio.Lock()
+        self._asking: defaultdict[str, set[asyncio.Task[Msg]]] = defaultdict(set)
+        self._denied: set[asyncio.Task[Msg]] = set()
+
+    async def request(
+        self, subject: str, body: bytes = b"", headers: Mapping[str, str] | None = None, *, timeout: float = 5.0
+    ) -> Reply:
+        client = await self._connected()
+        # NATS reports a refusal beside the request, which alone would wait until its time is up.
+        asking = asyncio.get_running_loop().create_task(
+            client.request(subject, body, timeout=timeout, headers=dict(headers) if headers else None)
+        )
+        self._asking[subject].add(asking)
+        try:
+            reply = await asking
+        except asyncio.CancelledError:
+            if asking not in self._denied:
+                raise
+            raise _forbidden(f"you may not use {subject}: ask for another role, or check the tenant") from None
+        except NoRespondersError as error:
+            raise Unreachable(f"nobody answers {subject}: `qb status` shows which service is not up") from error
+        except (NatsError, TimeoutError) as error:
+            raise Unreachable(f"{self._url} did not answer in {timeout:g} s: see `qb status`") from error
+        finally:
+            self._denied.discard(asking)
+            self._asking[subject].discard(asking)
+            if not self._asking[subject]:
+                del self._asking[subject]
+        return Reply(reply.data, reply.headers or {})
+
+    async def follow(self, subject: str, heard: Heard) -> Stop:
+        client = await self._connected()
+
+        async def on_message(message: Msg) -> None:
+            heard(message.subject, message.data)
+
+        subscription = await client.subscribe(subject, cb=on_message)
+        # The client sends its PING ahead of what is buffered: only the second one stands behind the subscription.
+        await client.flush()
+        await client.flush()
+        return subscription.unsubscribe
+
+    async def close(self) -> None:
+        if self._client is not None:
+            await self._client.close()
+
+    async def _connected(self) -> Client:
+        if self._client is None:
+            async with self._connecting:
+                self._client = self._client or await self._connect()
+        return self._client
+
+    async def _connect(self) -> Client:
+        async def on_error(error: Exception) -> None:
+            if self._client is None:
+                raise error  # the first connection is made at once or not at all; later ones are awaited
+            self._deny(str(error))
+
+        try:
+            return await nats.connect(
+                self._url,
+                name="queuebit",
+                nkeys_seed_str=self._seed,
+                inbox_prefix=self._inbox.encode(),
+                connect_timeout=self._timeout,
+                max_reconnect_attempts=-1,
+                reconnect_time_wait=0.2,
+                error_cb=on_error,
+            )
+        except (OSError, NatsError, TimeoutError) as error:
+            if "authorization" in str(error).lower():
+                raise _forbidden(f"{self._url} does not know this token: see `qb tenant token`") from error
+            raise Unreachable(f"nothing answers at {self._url}: start the stack with `qb up`") from error
+
+    def _deny(self, text: str) -> None:
+        if found := _VIOLATION.search(text):
+            for asking in self._asking.get(found[1], ()):
+                self._denied.add(asking)
+                asking.cancel()
+
+
+def _forbidden(text: str) -> Refused:
+    return Refused([Reason("forbidden", text)])

@@ -1,0 +1,99 @@
+"""What the client hands back: plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from queuebit.errors import Reason
+from queuebit_kernel import Money
+
+__all__ = ["ENDS", "Receipt", "Result", "Row", "Status", "Step"]
+
+ENDS = ("completed", "failed", "rejected", "cancelled")
+"""The states that a job never leaves."""
+
+Row = dict[str, object]
+"""One line of an answer, by column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something that happened to a job."""
+
+    event: str
+    at: datetime
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How a job stands."""
+
+    job: str
+    state: str
+    """`submitted`, `accepted`, `placed`, `started`, or one of `ENDS`."""
+    tenant: str
+    project: str
+    shots: int
+    label: str
+    backend: str | None = None
+    reasons: tuple[Reason, ...] = ()
+    """Why it was rejected, failed or cancelled."""
+    charge: Money | None = None
+    """Absent until it was metered."""
+    sealed: bool = False
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDS
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a completed job measured."""
+
+    job: str
+    backend: str
+    shots: int
+    counts: Mapping[str, int]
+    """How often each bit string was measured; the leftmost bit is the last classical bit, as in Qiskit."""
+    digest: str
+    """SHA-256 of the result's bytes: what the receipt's statement names."""
+
+    def probabilities(self) -> dict[str, float]:
+        """The counts as shares of all shots."""
+        total = sum(self.counts.values())
+        return {bits: count / total for bits, count in self.counts.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The proof of one job's outcome; `content` is the document to keep."""
+
+    job: str
+    statement: str
+    """Digest of the signed envelope, the entry in the transparency log."""
+    leaf_index: int
+    tree_size: int
+    content: bytes = field(repr=False)
+
+    def verify(self, trust: Path | bytes, *, result: Result | None = None) -> tuple[str, ...]:
+        """Check everything, offline; return a sentence for each thing that was checked.
+
+        Args:
+            trust: the trust document, which must come from elsewhere than the receipt.
+            result: checked to be the very result that was signed, if given.
+
+        Raises:
+            queuebit_proof.ReceiptInvalid: a check failed; `check` names it.
+            queuebit_proof.TrustInvalid: the trust document cannot be used.
+        """
+        from queuebit_proof import TrustRoot, verify  # cryptography is only needed here
+
+        root = TrustRoot.parse(trust if isinstance(trust, bytes) else trust.read_bytes())
+        checked = verify(self.content, root, job=self.job, result_digest=result.digest if result else None)
+        return tuple(check.sentence for check in checked.checks)

@@ -1,0 +1,91 @@
+"""Reading a job's history as a status."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from queuebit.errors import Reason
+from queuebit.journal import Entry
+from queuebit.records import Status, Step
+from queuebit_contracts.catalog import AnyEvent
+from queuebit_contracts.job import (
+    JobAccepted,
+    JobCancelled,
+    JobCompleted,
+    JobFailed,
+    JobMetered,
+    JobPlaced,
+    JobRejected,
+    JobSealed,
+    JobStarted,
+    JobSubmitted,
+    Submission,
+)
+from queuebit_kernel import Money
+
+__all__ = ["status_of"]
+
+
+def status_of(asked: Submission, history: Sequence[Entry]) -> Status:
+    """How a job stands after all that happened, oldest first."""
+    status = Status(asked.job, "submitted", asked.tenant, asked.project, asked.shots, asked.label, asked.backend)
+    for entry in history:
+        status = _evolve(status, entry.event)
+    return replace(status, steps=tuple(_step(entry.event) for entry in history))
+
+
+def _evolve(status: Status, event: AnyEvent) -> Status:
+    match event:
+        case JobRejected():
+            reasons = tuple(Reason(it.code, it.text) for it in event.data.reasons)
+            return replace(status, state="rejected", reasons=reasons)
+        case JobAccepted():
+            return replace(status, state="accepted")
+        case JobPlaced() | JobStarted() | JobCompleted():
+            return replace(status, state=_name(event), backend=event.data.backend)
+        case JobFailed():
+            reason = Reason(event.data.reason.code, event.data.reason.text)
+            return replace(status, state="failed", backend=event.data.backend, reasons=(reason,))
+        case JobCancelled():
+            why = f": {event.data.reason}" if event.data.reason else ""
+            reason = Reason("cancelled", f"cancelled by {event.data.by}{why}")
+            return replace(status, state="cancelled", reasons=(reason,))
+        case JobMetered():
+            charge = event.data.charge
+            return replace(status, charge=Money(Decimal(charge.amount), charge.currency))
+        case JobSealed():
+            return replace(status, sealed=True)
+        case _:
+            return status
+
+
+def _step(event: AnyEvent) -> Step:
+    match event:
+        case JobSubmitted():
+            wanted = event.data.backend or "any backend that fits"
+            detail = f"{event.data.shots} shots on {wanted}, project {event.data.project}"
+        case JobAccepted():
+            detail = f"up to {event.data.hold.amount} {event.data.hold.currency} held"
+        case JobRejected():
+            detail = "; ".join(reason.text for reason in event.data.reasons)
+        case JobPlaced():
+            detail = f"on {event.data.backend}"
+        case JobStarted():
+            detail = f"on {event.data.backend}" + (f", attempt {event.data.attempt}" if event.data.attempt > 1 else "")
+        case JobFailed():
+            detail = event.data.reason.text
+        case JobCancelled():
+            detail = f"by {event.data.by}" + (f": {event.data.reason}" if event.data.reason else "")
+        case JobMetered():
+            detail = f"{event.data.charge.amount} {event.data.charge.currency}"
+        case JobSealed():
+            detail = f"entry {event.data.leaf_index} of the transparency log"
+        case _:
+            detail = ""
+    return Step(_name(event), event.time, detail)
+
+
+def _name(event: AnyEvent) -> str:
+    return event.type.split(".")[2]

@@ -1,0 +1,155 @@
+"""The same client for programs without an event loop: one thread runs a loop for all of its calls."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeVar
+
+from queuebit.client import AsyncClient
+from queuebit.credentials import Credential
+from queuebit.records import Receipt, Result, Row, Status
+from queuebit.transport import Transport
+from queuebit_kernel import Money
+
+if TYPE_CHECKING:
+    from queuebit.job import AsyncJob
+
+__all__ = ["Client", "Job"]
+
+T = TypeVar("T")
+
+
+class _Loop:
+    """An event loop in a thread that ends with the program."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="queuebit", daemon=True)
+        self._thread.start()
+
+    def run(self, work: Coroutine[object, object, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+class Job:
+    """A handle on one job; every call waits for its answer. See `AsyncJob` for what each promises."""
+
+    def __init__(self, job: AsyncJob, loop: _Loop) -> None:
+        self.id = job.id
+        self._job = job
+        self._loop = loop
+
+    def __repr__(self) -> str:
+        return f"<Job {self.id}>"
+
+    def status(self) -> Status:
+        """How it stands now."""
+        return self._loop.run(self._job.status())
+
+    def wait(self, timeout: float | None = None) -> Status:
+        """Wait until it ended."""
+        return self._loop.run(self._job.wait(timeout))
+
+    def result(self, timeout: float | None = None) -> Result:
+        """Wait for the result; raises `Refused`, `JobFailed` or `StillRunning` where there is none."""
+        return self._loop.run(self._job.result(timeout))
+
+    def cancel(self, reason: str = "") -> Status:
+        """Ask for an end, and wait for it."""
+        return self._loop.run(self._job.cancel(reason))
+
+    def receipt(self, timeout: float | None = 10.0) -> Receipt:
+        """Wait for the receipt."""
+        return self._loop.run(self._job.receipt(timeout))
+
+
+class Client:
+    """A user's view of the platform. Use it as `with Client() as client`; see `AsyncClient` for what each call does."""
+
+    def __init__(
+        self,
+        credential: Credential | None = None,
+        *,
+        home: Path | str | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        self._client = AsyncClient(credential, home=home, transport=transport)
+        self._loop = _Loop()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def credential(self) -> Credential:
+        """Who asks."""
+        return self._client.credential
+
+    def close(self) -> None:
+        """Let go of the connection; jobs go on."""
+        self._loop.run(self._client.close())
+        self._loop.close()
+
+    def submit(
+        self,
+        circuit: str | Path,
+        *,
+        shots: int = 1000,
+        backend: str | None = None,
+        project: str | None = None,
+        purpose: str = "interactive",
+        key: str | None = None,
+        max_cost: Money | None = None,
+        seed: int | None = None,
+        label: str | None = None,
+    ) -> Job:
+        """Ask for a job; its `result()` waits for the counts."""
+        work = self._client.submit(
+            circuit,
+            shots=shots,
+            backend=backend,
+            project=project,
+            purpose=purpose,
+            key=key,
+            max_cost=max_cost,
+            seed=seed,
+            label=label,
+        )
+        return Job(self._loop.run(work), self._loop)
+
+    def job(self, job: str) -> Job:
+        """A job by its id, or by the beginning of a recent one."""
+        return Job(self._loop.run(self._client.find(job)), self._loop)
+
+    def jobs(self, *, project: str | None = None, limit: int = 50) -> list[Row]:
+        """The newest jobs of the tenant."""
+        return self._loop.run(self._client.jobs(project=project, limit=limit))
+
+    def backends(self) -> list[Row]:
+        """What circuits can run on."""
+        return self._loop.run(self._client.backends())
+
+    def plan(self, circuit: str | Path, *, shots: int = 1000, project: str | None = None) -> list[Row]:
+        """What a job would cost and how good it would be on each backend."""
+        return self._loop.run(self._client.plan(circuit, shots=shots, project=project))
+
+    def charges(self, *, project: str | None = None, limit: int = 50) -> list[Row]:
+        """What was charged."""
+        return self._loop.run(self._client.charges(project=project, limit=limit))
+
+    def slo(self) -> list[Row]:
+        """How well the platform keeps its service levels."""
+        return self._loop.run(self._client.slo())

@@ -1,0 +1,305 @@
+"""The client over a transport that is a function: what it sends, and how it reads the answers."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import queuebit
+from queuebit import AsyncClient, Client, Conflict, Credential, InvalidInput, JobFailed, NotFound, Refused, Reply
+from queuebit.errors import StillRunning, Unreachable
+from queuebit.transport import Heard
+from queuebit_contracts.catalog import AnyEvent, decode
+from queuebit_contracts.job import (
+    Cancellation,
+    Compilation,
+    Completion,
+    JobCancelled,
+    JobCompleted,
+    JobRejected,
+    JobSubmitted,
+    Rejection,
+    Usage,
+)
+from queuebit_contracts.subjects import subject_of
+from queuebit_contracts.topology import inbox_of
+from queuebit_contracts.wire import Reason
+from queuebit_kernel import Money, digest_of, job_id
+from queuebit_runtime.keys import new_seed, public_key, verify
+from queuebit_runtime.payloads import describe
+
+BELL = 'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;'
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class FakeBus:
+    """A log in a dictionary. `react` says what the platform does about each event it stores."""
+
+    def __init__(self, react: Callable[[AnyEvent], list[AnyEvent]] = lambda _: []) -> None:
+        self.stored: dict[str, tuple[int, bytes]] = {}
+        self.chunks: dict[str, bytes] = {}
+        self.asked: list[tuple[str, bytes]] = []
+        self.answers: dict[str, dict[str, object]] = {}
+        self.lost = 0
+        self._react = react
+        self._ears: list[Heard] = []
+
+    async def request(
+        self, subject: str, body: bytes = b"", headers: Mapping[str, str] | None = None, *, timeout: float = 5.0
+    ) -> Reply:
+        self.asked.append((subject, body))
+        if subject.startswith("$KV."):
+            self.chunks[subject] = body
+            return Reply(b'{"seq":1}')
+        if subject.startswith("$JS.API.DIRECT.GET.KV_PAYLOADS."):
+            return Reply(self.chunks[subject.removeprefix("$JS.API.DIRECT.GET.KV_PAYLOADS.")])
+        if subject.startswith("$JS.API.DIRECT.GET.LOG."):
+            found = self.stored.get(subject.removeprefix("$JS.API.DIRECT.GET.LOG."))
+            return Reply(found[1], {"Nats-Sequence": str(found[0])}) if found else Reply(b"", {"Status": "404"})
+        if subject.startswith("qb.query."):
+            return Reply(json.dumps(self.answers[subject.split(".")[3]]).encode())
+        guard = (headers or {}).get("Nats-Expected-Last-Subject-Sequence-Subject", "-").removesuffix(">")
+        if any(known.startswith(guard) for known in self.stored):
+            return Reply(b'{"error":{"err_code":10071,"description":"wrong last sequence"}}')
+        self.keep(decode(body))
+        if self.lost:
+            self.lost -= 1
+            raise Unreachable("the confirmation was lost")
+        return Reply(json.dumps({"seq": len(self.stored)}).encode())
+
+    def keep(self, event: AnyEvent) -> None:
+        self.stored[subject_of(event)] = (len(self.stored) + 1, event.to_bytes())
+        self.say(subject_of(event), event.to_bytes())
+        for answer in self._react(event):
+            self.keep(answer)
+
+    def say(self, subject: str, body: bytes) -> None:
+        for ear in self._ears:
+            ear(subject, body)
+
+    async def follow(self, subject: str, heard: Heard) -> Callable[[], Awaitable[None]]:
+        self._ears.append(heard)
+
+        async def stop() -> None:
+            self._ears.remove(heard)
+
+        return stop
+
+    async def close(self) -> None:
+        self._ears.clear()
+
+
+def completed(asked: JobSubmitted, counts: dict[str, int]) -> JobCompleted:
+    return JobCompleted(
+        source="qb/executor-aer",
+        data=Completion(
+            tenant=asked.data.tenant,
+            job=asked.data.job,
+            backend="aer",
+            attempt=1,
+            shots=asked.data.shots,
+            result=describe(json.dumps(counts).encode(), "application/json"),
+            usage=Usage(shots=asked.data.shots),
+            compilation=Compilation(
+                compiler="x", digest="sha256:" + "0" * 64, seed=1, depth=1, two_qubit_gates=1, duration_ns=1
+            ),
+            submitted_at=NOW,
+            accepted_at=NOW,
+            placed_at=NOW,
+            started_at=NOW,
+        ),
+    )
+
+
+def rejected(asked: JobSubmitted, *reasons: Reason) -> JobRejected:
+    data = Rejection(tenant="acme", job=asked.data.job, project="p", reasons=reasons, submitted_at=NOW)
+    return JobRejected(source="qb/broker", data=data)
+
+
+def runs(event: AnyEvent) -> list[AnyEvent]:
+    return [completed(event, {"00": 480, "11": 520})] if isinstance(event, JobSubmitted) else []
+
+
+@pytest.fixture
+def ann() -> Credential:
+    return Credential("nats://nowhere", "acme", "ann", new_seed(), "p")
+
+
+async def test_a_job_runs_from_source_to_counts(ann: Credential) -> None:
+    async with AsyncClient(ann, transport=FakeBus(runs)) as client:
+        job = await client.submit(BELL, shots=1000, key="k1")
+        result = await job.result(timeout=2)
+    assert job.id == job_id("acme", "k1")
+    assert (result.backend, result.shots, dict(result.counts)) == ("aer", 1000, {"00": 480, "11": 520})
+    assert result.probabilities() == {"00": 0.48, "11": 0.52}
+
+
+async def test_what_is_sent_is_signed_over_everything_but_the_proof(ann: Credential) -> None:
+    bus = FakeBus()
+    async with AsyncClient(ann, transport=bus) as client:
+        job = await client.submit(BELL, shots=7, max_cost=Money.of("1.5"), label="bell.qasm")
+    sent = decode(bus.stored[f"qb.job.acme.{job.id}.submitted"][1])
+    content = sent.data.model_dump(mode="json", exclude_none=True, exclude={"proof"})
+    assert sent.data.proof.key == public_key(ann.seed)
+    assert verify(sent.data.proof.key, content, sent.data.proof.signature)
+    assert sent.provenanceid == digest_of(content)
+    assert content["max_cost"] == {"amount": "1.50", "currency": "USD"}
+
+
+async def test_the_same_key_and_content_is_the_same_job(ann: Credential) -> None:
+    bus = FakeBus(runs)
+    async with AsyncClient(ann, transport=bus) as client:
+        first = await client.submit(BELL, key="k")
+        again = await client.submit(BELL, key="k")
+        assert again.id == first.id
+        assert (await again.result(timeout=2)).counts == {"00": 480, "11": 520}
+        with pytest.raises(Conflict, match="already names job"):
+            await client.submit(BELL, key="k", shots=5)
+
+
+async def test_a_lost_confirmation_does_not_make_a_second_job(ann: Credential) -> None:
+    bus = FakeBus(runs)
+    bus.lost = 1
+    async with AsyncClient(ann, transport=bus) as client:
+        job = await client.submit(BELL)
+        assert (await job.wait(timeout=2)).state == "completed"
+    assert len(bus.stored) == 2
+
+
+async def test_a_rejection_carries_every_reason(ann: Credential) -> None:
+    why = (Reason(code="shots", text="0 shots"), Reason(code="budget", text="nothing left"))
+    bus = FakeBus(lambda event: [rejected(event, *why)] if isinstance(event, JobSubmitted) else [])
+    async with AsyncClient(ann, transport=bus) as client:
+        job = await client.submit(BELL, shots=0)
+        with pytest.raises(Refused) as caught:
+            await job.result(timeout=2)
+        assert [reason.code for reason in caught.value.reasons] == ["shots", "budget"]
+        status = await job.status()
+    assert (status.state, status.ended, [step.event for step in status.steps]) == (
+        "rejected",
+        True,
+        ["submitted", "rejected"],
+    )
+
+
+async def test_cancelling_is_signed_and_waits_for_the_end(ann: Credential) -> None:
+    def stop(event: AnyEvent) -> list[AnyEvent]:
+        if event.type != "qb.job.cancel.v1":
+            return []
+        data = Cancellation(tenant="acme", job=event.data.job, by="ann", reason=event.data.reason, submitted_at=NOW)
+        return [JobCancelled(source="qb/broker", data=data)]
+
+    bus = FakeBus(stop)
+    async with AsyncClient(ann, transport=bus) as client:
+        job = await client.submit(BELL)
+        status = await job.cancel("wrong circuit")
+        assert (status.state, status.reasons[0].text) == ("cancelled", "cancelled by ann: wrong circuit")
+        with pytest.raises(JobFailed, match="cancelled by ann"):
+            await job.result()
+    asked = decode(bus.stored[f"qb.command.acme.{job.id}.cancel"][1]).data
+    content = asked.model_dump(mode="json", exclude_none=True, exclude={"proof"})
+    assert verify(public_key(ann.seed), content, asked.proof.signature)
+
+
+async def test_a_live_message_that_the_log_refused_is_not_believed(ann: Credential) -> None:
+    bus = FakeBus()
+    async with AsyncClient(ann, transport=bus) as client:
+        job = await client.submit(BELL)
+        bus.say(f"qb.job.acme.{job.id}.completed", b"never stored")
+        with pytest.raises(StillRunning, match="it goes on"):
+            await job.wait(timeout=0.05)
+
+
+async def test_a_job_that_is_not_there_says_so(ann: Credential) -> None:
+    async with AsyncClient(ann, transport=FakeBus()) as client:
+        with pytest.raises(NotFound, match="acme has no job"):
+            await client.job("j" + "a" * 20).status()
+
+
+async def test_a_large_circuit_travels_in_chunks(ann: Credential) -> None:
+    bus = FakeBus()
+    source = BELL + "\n// " + "x" * 200_000
+    async with AsyncClient(ann, transport=bus) as client:
+        job = await client.submit(source)
+    sent = decode(bus.stored[f"qb.job.acme.{job.id}.submitted"][1]).data
+    assert sent.circuit.inline is None
+    assert b"".join(bus.chunks.values()) == source.encode()
+    assert all(subject.startswith("$KV.PAYLOADS.acme.") for subject in bus.chunks)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("absent.qasm", None, "no file"),
+        ("empty.qasm", b" \n", "is empty"),
+        ("binary.qasm", b"\x7fELF\x00\x01", "binary"),
+        ("latin.qasm", b"// caf\xe9", "not text"),
+        ("huge.qasm", b"//" + b"x" * (1 << 20), "1 MiB"),
+    ],
+)
+async def test_a_file_that_cannot_be_a_circuit_is_never_sent(
+    ann: Credential, tmp_path: Path, name: str, content: bytes | None, complaint: str
+) -> None:
+    bus = FakeBus()
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    async with AsyncClient(ann, transport=bus) as client:
+        with pytest.raises(InvalidInput, match=complaint):
+            await client.submit(tmp_path / name)
+    assert bus.asked == []
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"backend": "AER!"}, {"key": ""}, {"seed": -1}, {"shots": 2**60}, {"project": "a.b"}]
+)
+async def test_a_value_that_cannot_be_sent_is_named(ann: Credential, wrong: dict[str, object]) -> None:
+    async with AsyncClient(ann, transport=FakeBus()) as client:
+        with pytest.raises(InvalidInput, match=next(iter(wrong))):
+            await client.submit(BELL, **wrong)  # type: ignore[arg-type]
+
+
+async def test_questions_are_asked_under_the_own_tenant(ann: Credential) -> None:
+    bus = FakeBus()
+    bus.answers = {"jobs": {"rows": [{"job": "jabc" + "a" * 17}]}, "slo": {"error": {"code": "late", "text": "later"}}}
+    async with AsyncClient(ann, transport=bus) as client:
+        assert (await client.find("jab")).id == "jabc" + "a" * 17
+        with pytest.raises(NotFound, match="begins with"):
+            await client.find("jz")
+        with pytest.raises(Refused, match="later"):
+            await client.slo()
+    assert {subject for subject, _ in bus.asked} == {"qb.query.acme.jobs", "qb.query.acme.slo"}
+
+
+async def test_events_are_told_once_and_only_when_stored(ann: Credential) -> None:
+    bus = FakeBus(runs)
+    async with AsyncClient(ann, transport=bus) as client:
+        events = client.events()
+        asking = asyncio.ensure_future(anext(events))
+        await asyncio.sleep(0)
+        await client.submit(BELL)
+        happened = [await asking, await anext(events)]
+        await events.aclose()
+    assert [it.event.type for it in happened] == ["qb.job.submitted.v1", "qb.job.completed.v1"]
+
+
+def test_the_sync_client_says_the_same_words(ann: Credential) -> None:
+    with Client(ann, transport=FakeBus(runs)) as client:
+        job = client.submit(BELL, key="k")
+        assert job.result(timeout=2).counts == {"00": 480, "11": 520}
+        assert client.job(job.id).status().state == "completed"
+
+
+def test_every_exported_name_loads() -> None:
+    assert sorted(queuebit.__all__) == queuebit.__all__
+    for name in queuebit.__all__:
+        assert getattr(queuebit, name) is not None
+    with pytest.raises(AttributeError):
+        queuebit.nothing  # noqa: B018
+
+
+def test_a_credential_shows_no_seed_and_names_its_inbox(ann: Credential) -> None:
+    assert ann.seed not in repr(ann)
+    assert ann.inbox == inbox_of("ann", "acme")
