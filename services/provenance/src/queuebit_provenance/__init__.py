@@ -1,1 +1,1 @@
-"""The provenance service."""
+"""Signs what happened to every job and keeps the transparency log."""

@@ -1,0 +1,115 @@
+"""The ports on JetStream and on files."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+
+from queuebit_contracts.catalog import decode
+from queuebit_contracts.job import Seal
+from queuebit_contracts.topology import LOG
+from queuebit_kernel import Unavailable
+from queuebit_proof import TrustInvalid, TrustRoot
+from queuebit_runtime.connection import Connection
+
+__all__ = ["JetStreamSeals", "publish_trust"]
+
+_SUBJECT = "qb.job.*.*.sealed"
+_END_OF_BATCH = "204"
+_NOTHING = "404"
+
+
+class JetStreamSeals:
+    """Reads seals without a consumer, so that two processes cannot take each other's place."""
+
+    def __init__(self, connection: Connection, *, batch: int = 256, timeout_s: float = 5.0) -> None:
+        self._connection = connection
+        self._batch = batch
+        self._timeout_s = timeout_s
+
+    async def read(self, leaf: int, *, until: int) -> AsyncIterator[Seal]:
+        """Yield the seals from `leaf` on, up to sequence `until`."""
+        after = await self._before(leaf, until)
+        while found := await self._next(after + 1, self._batch):
+            for sequence, seal in found:
+                if sequence > until:
+                    return
+                if seal.leaf_index >= leaf:
+                    yield seal
+            after = found[-1][0]
+
+    async def _before(self, leaf: int, until: int) -> int:
+        """A sequence shortly before a leaf: indices rise with sequences, so bisection finds it in a large log."""
+        low, high = 0, until if leaf else 0
+        while high - low > self._batch:
+            middle = (low + high) // 2
+            found = await self._next(middle, 1)
+            if found and found[0][1].leaf_index < leaf:
+                low = found[0][0]
+            else:
+                high = middle
+        return low
+
+    async def _next(self, sequence: int, count: int) -> list[tuple[int, Seal]]:
+        """Up to `count` seals at or after a sequence; none means that there are none."""
+        client = self._connection.client
+        inbox = client.new_inbox()
+        subscription = await client.subscribe(inbox)
+        try:
+            request = {"seq": sequence, "next_by_subj": _SUBJECT, "batch": count}
+            await client.publish(f"$JS.API.DIRECT.GET.{LOG}", json.dumps(request).encode(), reply=inbox)
+            found: list[tuple[int, Seal]] = []
+            while True:
+                reply = await subscription.next_msg(timeout=self._timeout_s)
+                status = (reply.headers or {}).get("Status")
+                if status in (_END_OF_BATCH, _NOTHING):
+                    return found
+                if status is not None:
+                    raise Unavailable(f"the seals could not be read: {status}")
+                found.append(_seal(reply))
+        except NatsError as error:
+            raise Unavailable(f"the log did not answer: {error!r}") from error
+        finally:
+            if not client.is_closed:
+                await subscription.unsubscribe()
+
+
+def _seal(reply: Msg) -> tuple[int, Seal]:
+    return int((reply.headers or {})["Nats-Sequence"]), Seal.model_validate(decode(reply.data).data)
+
+
+def publish_trust(own: TrustRoot, path: Path | None) -> TrustRoot:
+    """Put the trust document where verifiers look for it, and return what this process itself believes.
+
+    A document that is there already is kept, because after a change of keys it lists old and new ones.
+
+    Raises:
+        TrustInvalid: what is there is no trust document, or does not list the keys in use.
+    """
+    if path is None:
+        return own
+    if not path.exists():
+        _create(path, own.to_bytes())
+        return own
+    published = TrustRoot.parse(path.read_bytes())
+    if published.origin != own.origin or not set(own.keys) <= set(published.keys):
+        raise TrustInvalid(
+            f"{path} does not list the keys in use for {own.origin}: restore the keys it lists, or publish one that "
+            "lists old and new under a higher version"
+        )
+    return published
+
+
+def _create(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, draft = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        os.fchmod(file.fileno(), 0o644)
+    Path(draft).replace(path)

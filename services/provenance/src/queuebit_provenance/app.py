@@ -1,0 +1,61 @@
+"""Where the objects meet."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import suppress
+from importlib.metadata import version
+
+from queuebit_kernel import SystemClock
+from queuebit_proof import SALT_BYTES, KeyRing, KeysUnsafe, TrustInvalid
+from queuebit_provenance.adapters import JetStreamSeals, publish_trust
+from queuebit_provenance.errors import LogRefused
+from queuebit_provenance.handlers import AttestJob
+from queuebit_provenance.ledger import Ledger
+from queuebit_provenance.routes import routes
+from queuebit_provenance.sealer import Sealer
+from queuebit_provenance.settings import Settings
+from queuebit_runtime.service import Service
+from queuebit_runtime.settings import BusSettings
+
+__all__ = ["create_app"]
+
+SOFTWARE = f"queuebit {version('queuebit-provenance')}"
+
+
+def create_app(settings: Settings | None = None, bus: BusSettings | None = None) -> Service:
+    """Build the service.
+
+    Raises:
+        ValueError: the settings, the keys or the published trust document cannot be used; the text says why.
+    """
+    settings = settings or Settings()
+    service = Service("provenance", bus or BusSettings())
+    clock = SystemClock()
+    try:
+        keys = KeyRing.open(settings.data_dir / "keys", settings.origin, clock.now())
+        trust = publish_trust(keys.trust, settings.trust_file)
+    except (KeysUnsafe, TrustInvalid) as error:
+        raise ValueError(str(error)) from error
+    ledger = Ledger(
+        service.log,
+        JetStreamSeals(service.bus),
+        keys=keys,
+        trust=trust,
+        folder=settings.data_dir / "log",
+        name=settings.log_name,
+        clock=clock,
+    )
+    sealer = Sealer(ledger, clock, max_batch=settings.max_batch, linger_s=settings.linger_ms / 1000)
+    attest = AttestJob(service.log, keys, sealer, salt=lambda: secrets.token_bytes(SALT_BYTES), software=SOFTWARE)
+
+    async def load() -> None:
+        with suppress(LogRefused):  # told by health; every delivery tries again
+            await ledger.load()
+
+    service.include(routes(attest, workers=settings.max_batch + settings.max_batch // 4))
+    service.before.append(load)
+    service.work.append(sealer.run)
+    service.trouble = lambda: ledger.trouble
+    service.detail = lambda: {"leaves": ledger.size, "sealed": sealer.sealed, "waiting": sealer.waiting}
+    return service

@@ -1,0 +1,66 @@
+"""Attest one job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from queuebit_contracts.catalog import AnyEvent
+from queuebit_contracts.job import JobMetered
+from queuebit_contracts.subjects import job
+from queuebit_kernel import Malformed, Superseded
+from queuebit_proof import KeyRing, build_statement, seal
+from queuebit_provenance.policy import is_sealed, record_of
+from queuebit_provenance.ports import Sealing
+from queuebit_provenance.state import Attestation
+from queuebit_runtime.log import EventLog
+from queuebit_runtime.trace_context import current_traceparent
+
+__all__ = ["AttestJob"]
+
+ENVELOPE_BYTES = 64 * 1024
+"""Far above any real statement; what is larger would not fit into one event of the log."""
+
+
+class AttestJob:
+    """Reads what happened to a job, signs it, and waits for its place in the log.
+
+    All that can be wrong with one job goes wrong here, before it shares a batch with others.
+    """
+
+    def __init__(
+        self, log: EventLog, keys: KeyRing, sealing: Sealing, *, salt: Callable[[], bytes], software: str
+    ) -> None:
+        self._log = log
+        self._keys = keys
+        self._sealing = sealing
+        self._salt = salt
+        self._software = software
+
+    async def __call__(self, event: JobMetered) -> None:
+        """Return once the job's receipt is stored.
+
+        Raises:
+            Superseded: it has been for longer.
+            Malformed: the job's history cannot be attested.
+        """
+        history = [it.event for it in await self._log.history(job(event.data.tenant, event.data.job))]
+        if is_sealed(history):
+            raise Superseded(f"job {event.data.job} has its receipt already")
+        await self._sealing.seal(
+            Attestation(
+                tenant=event.data.tenant,
+                job=event.data.job,
+                envelope=self._attest(history),
+                provenanceid=event.provenanceid,
+                traceparent=current_traceparent() or event.traceparent,
+            )
+        )
+
+    def _attest(self, history: Sequence[AnyEvent]) -> bytes:
+        try:
+            envelope = seal(build_statement(record_of(history, software=self._software), salt=self._salt()), self._keys)
+        except ValueError as error:
+            raise Malformed(f"the job's events contradict one another: {error}") from error
+        if len(envelope) > ENVELOPE_BYTES:
+            raise Malformed(f"the job's statement takes {len(envelope)} bytes, more than {ENVELOPE_BYTES}")
+        return envelope

@@ -1,0 +1,193 @@
+"""The tree of one transparency log, kept in step with the seals in the event log."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from queuebit_contracts.job import JobSealed, Seal
+from queuebit_contracts.proof import Checkpoint, LogCheckpointed
+from queuebit_contracts.subjects import job, proof
+from queuebit_kernel import Clock, digest, event_id
+from queuebit_proof import Checkpoint as Head
+from queuebit_proof import (
+    CheckpointInvalid,
+    KeyRing,
+    LogCorrupt,
+    ProofFault,
+    TileLog,
+    TrustRoot,
+    sign_checkpoint,
+    verify_checkpoint,
+)
+from queuebit_proof.encoding import b64
+from queuebit_provenance.errors import LogRefused
+from queuebit_provenance.ports import Seals
+from queuebit_provenance.state import Attestation
+from queuebit_runtime.log import EventLog, Guarded
+
+__all__ = ["Ledger"]
+
+_logger = logging.getLogger(__name__)
+_SOURCE = "qb/provenance"
+_EVERY_SEAL = "qb.job.*.*.sealed"
+
+
+class Ledger:
+    """Appends leaves and their checkpoint in one atomic batch, guarded by the checkpoint before.
+
+    The tree in memory is dropped before each batch and taken back once the batch is known to be stored. Whatever
+    happens in between, the next batch begins with what the event log says.
+    """
+
+    def __init__(
+        self, log: EventLog, seals: Seals, *, keys: KeyRing, trust: TrustRoot, folder: Path, name: str, clock: Clock
+    ) -> None:
+        self._log = log
+        self._seals = seals
+        self._keys = keys
+        self._trust = trust
+        self._folder = folder
+        self._name = name
+        self._clock = clock
+        self._subject = proof(name).event("checkpointed")
+        self._tiles: TileLog | None = None
+        self._last = 0
+        self.size = 0
+        """Leaves that are stored, as far as this process knows."""
+        self.trouble: str | None = None
+        """Why the log cannot be continued, and what to do."""
+
+    async def load(self) -> TileLog:
+        """Read what is new in the event log, and prove that it is what the last checkpoint signs.
+
+        Raises:
+            LogRefused: it is not; nothing was changed.
+            Unavailable: the event log did not answer in time.
+        """
+        try:
+            tiles, self._last = await self._load()
+        except ProofFault as error:
+            self.trouble = f"the log {self._name} cannot be continued: {error}"
+            _logger.critical("%s", self.trouble)
+            raise LogRefused(self.trouble) from error
+        self.trouble = None
+        self._tiles, self.size = tiles, tiles.size
+        return tiles
+
+    async def append(self, batch: Sequence[Attestation]) -> None:
+        """Give every attestation a leaf, all or none.
+
+        Raises:
+            Stale: one of the jobs has a leaf already, or another process moved the log.
+            Unavailable: it is not known whether the batch was stored; `unsealed` finds out.
+            LogRefused: the log cannot be continued.
+        """
+        tiles, self._tiles = self._tiles or await self.load(), None
+        first = tiles.append(it.entry for it in batch)
+        now = self._clock.now()
+        checkpoint = sign_checkpoint(tiles.head(self._keys.origin), self._keys, now)
+        seals = [
+            JobSealed(
+                id=event_id("qb.job.sealed.v1", it.tenant, it.job),
+                source=_SOURCE,
+                time=now,
+                traceparent=it.traceparent,
+                provenanceid=it.provenanceid,
+                data=_seal(it, index, tiles, checkpoint),
+            )
+            for index, it in enumerate(batch, start=first)
+        ]
+        head = LogCheckpointed(
+            source=_SOURCE, time=now, data=Checkpoint(log=self._name, tree_size=tiles.size, checkpoint=checkpoint)
+        )
+        self._last = await self._log.append_all(
+            [*(Guarded(event, after=0) for event in seals), Guarded(head, after=self._last)]
+        )
+        self._tiles, self.size = tiles, tiles.size
+        self._publish(tiles, checkpoint)
+
+    async def unsealed(self, batch: Sequence[Attestation]) -> list[Attestation]:
+        """Those of a batch whose jobs have no leaf yet."""
+        found = await asyncio.gather(*(self._log.last(job(it.tenant, it.job).event("sealed")) for it in batch))
+        return [it for it, sealed in zip(batch, found, strict=True) if sealed is None]
+
+    async def _load(self) -> tuple[TileLog, int]:
+        tiles = await self._open()  # before the checkpoint is looked up: the folder never is ahead of the event log
+        newest = await self._log.last(self._subject)
+        until = newest.sequence if newest else 0
+        head = self._head(newest.event.data.checkpoint) if newest else await self._begin()
+        if tiles is None:
+            tiles = TileLog.rebuild(self._folder, await self._entries(0, head.size, until))
+        elif tiles.size > head.size:
+            raise LogCorrupt(
+                f"{self._folder} has {tiles.size} published leaves, the event log {head.size}: the event log lost "
+                "events; recover them from its archive, or begin a log with another name and folder"
+            )
+        else:
+            tiles.append(await self._entries(tiles.size, head.size, until))
+        if tiles.root() != head.root:
+            raise LogCorrupt(
+                f"the {head.size} leaves do not have the root that the last checkpoint signs: events were altered or "
+                f"lost, or {self._folder} is another log's; compare both with a copy that was published"
+            )
+        if newest and tiles.published < head.size:
+            self._publish(tiles, newest.event.data.checkpoint)
+        return tiles, until
+
+    async def _open(self) -> TileLog | None:
+        try:
+            return await asyncio.to_thread(TileLog.open, self._folder)
+        except LogCorrupt as error:
+            _logger.warning("the tiles will be made anew: %s", error)
+            return None
+
+    def _head(self, checkpoint: str) -> Head:
+        try:
+            return verify_checkpoint(checkpoint, self._trust).head
+        except CheckpointInvalid as error:
+            raise CheckpointInvalid(
+                f"{error}; restore the keys this log was begun with, or name a trust document that lists old and new"
+            ) from error
+
+    async def _begin(self) -> Head:
+        if await self._log.last(_EVERY_SEAL) is not None:
+            raise LogCorrupt(
+                f"the event log holds receipts, but no checkpoint of {self._name}: was the log called otherwise before?"
+            )
+        return TileLog(self._folder).head(self._keys.origin)
+
+    async def _entries(self, first: int, size: int, until: int) -> list[bytes]:
+        entries: list[bytes] = []
+        if first < size:
+            async for seal in self._seals.read(first, until=until):
+                if seal.leaf_index != first + len(entries):
+                    break
+                entries.append(bytes.fromhex(seal.statement.removeprefix("sha256:")))
+        if first + len(entries) != size:
+            raise LogCorrupt(
+                f"leaf {first + len(entries)} of {size} is not in the event log: recover the event from its archive"
+            )
+        return entries
+
+    def _publish(self, tiles: TileLog, checkpoint: str) -> None:
+        """Write the files that anybody may read; they are a projection, so that a full disk costs no receipt."""
+        try:
+            tiles.write(checkpoint)
+        except OSError as error:
+            _logger.error("the tiles lag behind the log until they can be written: %s", error)  # noqa: TRY400  # no trace
+
+
+def _seal(it: Attestation, index: int, tiles: TileLog, checkpoint: str) -> Seal:
+    return Seal(
+        tenant=it.tenant,
+        job=it.job,
+        statement=digest(it.envelope),
+        envelope=b64(it.envelope),
+        leaf_index=index,
+        tree_size=tiles.size,
+        inclusion=tuple(b64(node) for node in tiles.inclusion(index)),
+        checkpoint=checkpoint,
+    )

@@ -1,0 +1,139 @@
+"""What a receipt states about a job, taken from the job's own events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from queuebit_contracts.catalog import AnyEvent
+from queuebit_contracts.job import (
+    Charge,
+    JobAccepted,
+    JobCancelled,
+    JobCompleted,
+    JobFailed,
+    JobMetered,
+    JobPlaced,
+    JobRejected,
+    JobSealed,
+    JobStarted,
+    JobSubmitted,
+    Usage,
+)
+from queuebit_kernel import Malformed, digest_of
+from queuebit_proof import ChargeLine, JobRecord, Reason, UsageLine
+
+__all__ = ["is_sealed", "record_of"]
+
+REASON_CHARS = 256
+"""What a receipt keeps of each reason's text, so that a chatty failure cannot outgrow an event."""
+
+Ending = JobRejected | JobCompleted | JobFailed | JobCancelled
+_ENDINGS: dict[str, type[Ending]] = {
+    "rejected": JobRejected,
+    "completed": JobCompleted,
+    "failed": JobFailed,
+    "cancelled": JobCancelled,
+}
+
+E = TypeVar("E", bound=AnyEvent)
+
+
+def is_sealed(history: Sequence[AnyEvent]) -> bool:
+    """Whether the job has its receipt already."""
+    return _newest(history, JobSealed) is not None
+
+
+def record_of(history: Sequence[AnyEvent], *, software: str) -> JobRecord:
+    """State what happened to a job, from its events in the order of the log.
+
+    The request is digested anew from what was stored, never copied from what a client claims its digest to be. Where a
+    job was placed or started more than once, the last time counts: it is the one that led to the end.
+
+    Args:
+        history: the newest event of each subject of the job.
+        software: name and version of what writes the statement.
+
+    Raises:
+        Malformed: an event is missing without which there is nothing to state.
+    """
+    metered = _required(history, JobMetered)
+    submitted = _required(history, JobSubmitted)
+    end = _required(history, _ENDINGS[metered.data.state])
+    accepted, placed, started = (
+        _newest(history, JobAccepted),
+        _newest(history, JobPlaced),
+        _newest(history, JobStarted),
+    )
+    completion = end.data if isinstance(end, JobCompleted) else None
+    compilation = completion.compilation if completion else None
+    request = submitted.data.model_dump(mode="json", exclude_none=True, exclude={"proof"})
+    return JobRecord(
+        tenant=submitted.data.tenant,
+        project=submitted.data.project,
+        job=submitted.data.job,
+        actor=accepted.data.user if accepted else None,
+        outcome=metered.data.state,
+        reasons=_reasons(end),
+        request_digest=digest_of(request),
+        result_digest=completion.result.digest if completion else None,
+        circuit_digest=accepted.data.circuit if accepted else None,
+        compiler=compilation.compiler if compilation else None,
+        compiler_seed=compilation.seed if compilation else None,
+        backend=placed.data.backend if placed else None,
+        calibration_digest=completion.calibration if completion else None,
+        shots=completion.shots if completion else None,
+        simulator_seed=placed.data.seed if placed and started else None,
+        submitted_at=metered.data.submitted_at,
+        accepted_at=accepted.time if accepted else None,
+        placed_at=placed.time if placed else None,
+        started_at=started.time if started else None,
+        finished_at=metered.data.ended_at,
+        usage=_usage(metered.data.usage),
+        charges=_charges(metered.data.charge),
+        price_book=metered.data.price_book,
+        trace_id=metered.traceparent.split("-")[1] if metered.traceparent else None,
+        software=software,
+    )
+
+
+def _newest(history: Sequence[AnyEvent], kind: type[E]) -> E | None:
+    return next((event for event in reversed(history) if isinstance(event, kind)), None)
+
+
+def _required(history: Sequence[AnyEvent], kind: type[E]) -> E:
+    found = _newest(history, kind)
+    if found is None:
+        raise Malformed(
+            f"the log holds no {kind.__name__} of this job, so nothing can be attested: find out which service "
+            "metered it too early, then replay this message"
+        )
+    return found
+
+
+def _reasons(end: Ending) -> tuple[Reason, ...]:
+    match end:
+        case JobRejected():
+            given = [(reason.code, reason.text) for reason in end.data.reasons]
+        case JobFailed():
+            given = [(end.data.reason.code, end.data.reason.text)]
+        case JobCancelled():
+            given = [("cancelled", f"{end.data.by}: {end.data.reason}" if end.data.reason else end.data.by)]
+        case JobCompleted():
+            given = []
+    return tuple(Reason(code, text[:REASON_CHARS]) for code, text in given)
+
+
+def _usage(usage: Usage) -> tuple[UsageLine, ...]:
+    measured = (
+        ("shots", usage.shots, "shot"),
+        ("qpu-time", usage.qpu_us, "microsecond"),
+        ("qubits", usage.qubits, "qubit"),
+    )
+    return tuple(UsageLine(metric, str(quantity), unit) for metric, quantity, unit in measured if quantity)
+
+
+def _charges(charge: Charge) -> tuple[ChargeLine, ...]:
+    return tuple(
+        ChargeLine(line.component, line.billed, line.unit_price, line.amount, charge.currency) for line in charge.lines
+    )

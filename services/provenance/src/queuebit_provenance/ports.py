@@ -1,0 +1,31 @@
+"""What the service needs of the world, beside the event log."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from queuebit_contracts.job import Seal
+from queuebit_provenance.state import Attestation
+
+__all__ = ["Sealing", "Seals"]
+
+
+class Seals(Protocol):
+    """The receipts in the log: the truth that the tree is made from."""
+
+    def read(self, leaf: int, *, until: int) -> AsyncIterator[Seal]:
+        """Yield the seals from `leaf` on, in the order of the log, up to sequence `until`.
+
+        Raises:
+            Unavailable: the log did not answer in time.
+        """
+        ...
+
+
+class Sealing(Protocol):
+    """Gives attestations their places in the transparency log."""
+
+    async def seal(self, attestation: Attestation) -> None:
+        """Return once the job's receipt is stored, now or before."""
+        ...

@@ -1,0 +1,21 @@
+"""The one duty of the service."""
+
+from faststream.nats import NatsRouter
+
+from queuebit_contracts.job import JobMetered
+from queuebit_provenance.handlers import AttestJob
+from queuebit_runtime.duties import subscribes
+
+__all__ = ["routes"]
+
+
+def routes(attest: AttestJob, *, workers: int) -> NatsRouter:
+    """Attest every metered job; `workers` deliveries may wait for the same batch."""
+    router = NatsRouter()
+
+    @subscribes(router, "provenance-metered", workers=workers)
+    async def on_metered(event: JobMetered) -> None:
+        """Give the job a receipt."""
+        await attest(event)
+
+    return router

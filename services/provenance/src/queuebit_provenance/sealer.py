@@ -1,0 +1,98 @@
+"""Group commit: many deliveries wait, one batch answers them all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+
+from queuebit_kernel import Clock, Fault, Stale, Unavailable
+from queuebit_provenance.ledger import Ledger
+from queuebit_provenance.state import Attestation
+
+__all__ = ["Sealer"]
+
+ATTEMPTS = 5
+"""Batches tried in one cycle; each one refused means that another process got further."""
+
+
+class Sealer:
+    """Collects attestations and commits them in cycles, one at a time.
+
+    Atomic batches that follow one another at once starve every other writer of the stream, so cycles begin at least
+    `linger_s` apart unless a full batch waits. After a rest the first one does not linger.
+    """
+
+    def __init__(self, ledger: Ledger, clock: Clock, *, max_batch: int, linger_s: float) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._max_batch = max_batch
+        self._linger_s = linger_s
+        self._queue: deque[Attestation] = deque()
+        self._waiting: dict[tuple[str, str], asyncio.Future[None]] = {}
+        self._some = asyncio.Event()
+        self._full = asyncio.Event()
+        self.sealed = 0
+        """Leaves this process added."""
+
+    @property
+    def waiting(self) -> int:
+        """Deliveries that hope for the next cycles."""
+        return len(self._waiting)
+
+    async def seal(self, attestation: Attestation) -> None:
+        """Return once the job's receipt is stored; the same job twice waits for the one that came first.
+
+        Raises:
+            Fault: what kept its cycle from being stored.
+        """
+        future = self._waiting.get(attestation.key)
+        if future is None:
+            future = self._waiting[attestation.key] = asyncio.get_running_loop().create_future()
+            self._queue.append(attestation)
+            self._signal()
+        await asyncio.shield(future)
+
+    async def run(self) -> None:
+        """Commit cycle after cycle until cancelled."""
+        ready_at = self._clock.monotonic()
+        while True:
+            await self._some.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, ready_at - self._clock.monotonic())):
+                    await self._full.wait()
+            ready_at = self._clock.monotonic() + self._linger_s
+            await self._cycle([self._queue.popleft() for _ in range(min(len(self._queue), self._max_batch))])
+            self._signal()
+
+    async def _cycle(self, batch: Sequence[Attestation]) -> None:
+        try:
+            await self._commit(batch)
+        except Fault as error:
+            for it in batch:
+                self._waiting.pop(it.key).set_exception(error)
+        else:
+            for it in batch:
+                self._waiting.pop(it.key).set_result(None)
+
+    async def _commit(self, batch: Sequence[Attestation]) -> None:
+        """Store a batch; where somebody was faster or an answer was lost, try again with what is still missing."""
+        for _ in range(ATTEMPTS):
+            try:
+                await self._ledger.append(batch)
+            except (Stale, Unavailable):
+                batch = await self._ledger.unsealed(batch)
+                if not batch:
+                    return
+            else:
+                self.sealed += len(batch)
+                return
+        raise Stale(f"other processes moved the log {ATTEMPTS} times while {len(batch)} jobs waited")
+
+    def _signal(self) -> None:
+        for event, due in ((self._some, bool(self._queue)), (self._full, len(self._queue) >= self._max_batch)):
+            if due:
+                event.set()
+            else:
+                event.clear()

@@ -1,0 +1,251 @@
+"""The life of a job as events, and a log with keys."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from queuebit_contracts.catalog import AnyEvent
+from queuebit_contracts.job import (
+    Acceptance,
+    Cancellation,
+    Candidate,
+    Charge,
+    ChargeLine,
+    Compilation,
+    Completion,
+    Failure,
+    JobAccepted,
+    JobCancelled,
+    JobCompleted,
+    JobFailed,
+    JobMetered,
+    JobPlaced,
+    JobRejected,
+    JobSealed,
+    JobStarted,
+    JobSubmitted,
+    Metering,
+    Placement,
+    Profile,
+    Proof,
+    Rejection,
+    Seal,
+    Start,
+    Submission,
+    Usage,
+)
+from queuebit_contracts.wire import Amount, Payload, Reason
+from queuebit_kernel import FixedClock, digest
+from queuebit_proof import KeyRing
+from queuebit_provenance.ledger import Ledger
+from queuebit_testing.memory import MemoryLog
+
+BEGIN = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+QASM = "OPENQASM 3.0;"
+COUNTS = '{"00":496,"11":504}'
+
+
+def _at(milliseconds: int) -> datetime:
+    return BEGIN + timedelta(milliseconds=milliseconds)
+
+
+def _payload(text: str, media_type: str) -> Payload:
+    return Payload(digest=digest(text.encode()), size=len(text), media_type=media_type, inline=text)
+
+
+def life(job: str = "j1", end: str = "completed", *, accepted: bool = True, tenant: str = "acme") -> list[AnyEvent]:
+    """Every event of one job up to its bill, in order."""
+    about = {"tenant": tenant, "job": job}
+    times = {"submitted_at": _at(0), "accepted_at": _at(2), "placed_at": _at(4), "started_at": _at(6)}
+    used = Usage(shots=1000, qpu_us=2150, qubits=2) if end == "completed" else Usage()
+    events: list[AnyEvent] = [
+        JobSubmitted(
+            source="qb/client",
+            time=_at(0),
+            data=Submission(
+                **about,
+                project="chemistry",
+                key=job,
+                circuit=_payload(QASM, "text/x-openqasm"),
+                shots=1000,
+                proof=Proof(key="U" + "A" * 55, signature="a" * 86),
+            ),
+        )
+    ]
+    if accepted and end != "rejected":
+        events.append(
+            JobAccepted(
+                source="qb/broker",
+                time=_at(2),
+                data=Acceptance(
+                    **about,
+                    project="chemistry",
+                    user="ann",
+                    share=1,
+                    shots=1000,
+                    circuit=digest(QASM.encode()),
+                    profile=Profile(qubits=2, clbits=2, depth=3, two_qubit_gates=1, simulation_bytes=64),
+                    candidates=(Candidate(backend="aer", price="p1", hold="0.31", qpu_us=5000),),
+                    hold=Amount(amount="0.31"),
+                    price_book=digest(b"book"),
+                    seed=7,
+                    submitted_at=_at(0),
+                ),
+            )
+        )
+    if end in ("completed", "failed"):
+        events += [
+            JobPlaced(
+                source="qb/scheduler",
+                time=_at(4),
+                data=Placement(
+                    **about,
+                    project="chemistry",
+                    backend="aer",
+                    shots=1000,
+                    circuit=digest(QASM.encode()),
+                    seed=7,
+                    qpu_us=5000,
+                    policy="share",
+                    snapshot=digest(b"snapshot"),
+                    scores=(),
+                    submitted_at=_at(0),
+                    accepted_at=_at(2),
+                ),
+            ),
+            JobStarted(
+                source="qb/executor-aer",
+                time=_at(6),
+                data=Start(**about, backend="aer", attempt=1, executor="aer-1"),
+            ),
+        ]
+    events.append(_end(end, about, times, used))
+    lines = (
+        ChargeLine(
+            price="p1",
+            component="qubit-time",
+            unit="qubit-second",
+            consumed="0.0043",
+            billed="0.0043",
+            unit_price="0.02",
+            amount="0.000086",
+        ),
+    )
+    events.append(
+        JobMetered(
+            source="qb/metering",
+            time=_at(22),
+            traceparent=TRACEPARENT,
+            provenanceid=digest(job.encode()),
+            data=Metering(
+                **about,
+                project="chemistry",
+                state=end,
+                usage=used,
+                charge=Charge(
+                    amount="0.000086" if used.shots else "0",
+                    currency="USD",
+                    jbu="0",
+                    lines=lines if used.shots else (),
+                ),
+                price_book=digest(b"book"),
+                submitted_at=_at(0),
+                ended_at=_at(20),
+            ),
+        )
+    )
+    return events
+
+
+def _end(end: str, about: dict[str, str], times: dict[str, datetime], used: Usage) -> AnyEvent:
+    match end:
+        case "rejected":
+            reasons = (
+                Reason(code="qubits", text="It needs 200 qubits."),
+                Reason(code="budget", text="It costs 3 USD."),
+            )
+            return JobRejected(
+                source="qb/broker",
+                time=_at(20),
+                data=Rejection(**about, project="chemistry", reasons=reasons, submitted_at=_at(0)),
+            )
+        case "completed":
+            return JobCompleted(
+                source="qb/executor-aer",
+                time=_at(20),
+                data=Completion(
+                    **about,
+                    **times,
+                    backend="aer",
+                    attempt=1,
+                    shots=1000,
+                    result=_payload(COUNTS, "application/json"),
+                    usage=used,
+                    compilation=Compilation(
+                        compiler="qiskit 2.6.1",
+                        digest=digest(b"target"),
+                        seed=11,
+                        depth=3,
+                        two_qubit_gates=1,
+                        duration_ns=900,
+                    ),
+                    calibration=digest(b"calibration"),
+                ),
+            )
+        case "failed":
+            reason = Reason(code="executor_lost", text="x" * 4000)
+            data = Failure(**about, **times, backend="aer", attempt=3, reason=reason, usage=used)
+            return JobFailed(source="qb/executor-aer", time=_at(20), data=data)
+        case _:
+            data = Cancellation(**about, by="ann", reason="wrong circuit", submitted_at=_at(0))
+            return JobCancelled(source="qb/broker", time=_at(20), data=data)
+
+
+class MemorySeals:
+    """Seals of a log in memory."""
+
+    def __init__(self, log: MemoryLog) -> None:
+        self._log = log
+
+    async def read(self, leaf: int, *, until: int) -> AsyncIterator[Seal]:
+        for it in self._log.stored:
+            if isinstance(it.event, JobSealed) and it.event.data.leaf_index >= leaf and it.sequence <= until:
+                yield it.event.data
+
+
+@pytest.fixture(name="life")
+def _life() -> Callable[..., list[AnyEvent]]:
+    return life
+
+
+@pytest.fixture
+def log() -> MemoryLog:
+    return MemoryLog()
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> KeyRing:
+    return KeyRing.open(tmp_path_factory.mktemp("provenance") / "keys", "queuebit.local/main", BEGIN)
+
+
+@pytest.fixture
+def ledger_of(log: MemoryLog, keys: KeyRing, tmp_path: Path) -> Callable[..., Ledger]:
+    """Makes one process's ledger of the log; each has tiles of its own unless told otherwise."""
+
+    def make(folder: str = "log", keys: KeyRing = keys, name: str = "main") -> Ledger:
+        return Ledger(
+            log,
+            MemorySeals(log),
+            keys=keys,
+            trust=keys.trust,
+            folder=tmp_path / folder,
+            name=name,
+            clock=FixedClock(BEGIN + timedelta(seconds=1)),
+        )
+
+    return make

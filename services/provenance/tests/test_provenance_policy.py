@@ -1,0 +1,86 @@
+"""What a receipt states, for every kind of end."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from queuebit_contracts.job import JobCompleted, JobSubmitted
+from queuebit_kernel import Malformed, digest, digest_of
+from queuebit_proof import ChargeLine, Reason, UsageLine, build_statement
+from queuebit_provenance.policy import REASON_CHARS, record_of
+
+SOFTWARE = "queuebit 0.1.0"
+
+
+def test_a_completed_job_states_its_request_result_run_and_bill(life) -> None:
+    events = life("j1", "completed")
+
+    record = record_of(events, software=SOFTWARE)
+
+    assert (record.tenant, record.project, record.job, record.actor) == ("acme", "chemistry", "j1", "ann")
+    assert record.outcome == "completed"
+    assert record.result_digest == digest(b'{"00":496,"11":504}')
+    assert record.circuit_digest == digest(b"OPENQASM 3.0;")
+    assert (record.compiler, record.compiler_seed) == ("qiskit 2.6.1", 11)
+    assert (record.backend, record.shots, record.simulator_seed) == ("aer", 1000, 7)
+    assert record.calibration_digest == digest(b"calibration")
+    assert record.usage == (
+        UsageLine("shots", "1000", "shot"),
+        UsageLine("qpu-time", "2150", "microsecond"),
+        UsageLine("qubits", "2", "qubit"),
+    )
+    assert record.charges == (ChargeLine("qubit-time", "0.0043", "0.02", "0.000086", "USD"),)
+    assert record.price_book == digest(b"book")
+    assert record.trace_id == "0af7651916cd43dd8448eb211c80319c"
+    moments = [record.submitted_at, record.accepted_at, record.placed_at, record.started_at, record.finished_at]
+    assert moments == sorted(moments)
+
+
+def test_the_request_digest_is_that_of_the_signed_content(life) -> None:
+    submitted = next(it for it in life() if isinstance(it, JobSubmitted))
+    content = json.loads(submitted.data.model_dump_json(exclude_none=True, exclude={"proof"}))
+
+    assert record_of(life(), software=SOFTWARE).request_digest == digest_of(content)
+
+
+def test_a_rejected_job_states_every_reason_and_no_run(life) -> None:
+    record = record_of(life("j1", "rejected"), software=SOFTWARE)
+
+    assert [reason.code for reason in record.reasons] == ["qubits", "budget"]
+    assert (record.actor, record.accepted_at, record.backend, record.shots, record.usage) == (
+        None,
+        None,
+        None,
+        None,
+        (),
+    )
+
+
+def test_a_failed_job_keeps_the_beginning_of_a_long_reason(life) -> None:
+    record = record_of(life("j1", "failed"), software=SOFTWARE)
+
+    assert record.reasons == (Reason("executor_lost", "x" * REASON_CHARS),)
+    assert (record.backend, record.result_digest, record.shots) == ("aer", None, None)
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+def test_a_cancelled_job_names_who_stopped_it(life, accepted: bool) -> None:
+    record = record_of(life("j1", "cancelled", accepted=accepted), software=SOFTWARE)
+
+    assert record.reasons == (Reason("cancelled", "ann: wrong circuit"),)
+    assert (record.accepted_at is not None) is accepted
+    assert record.simulator_seed is None
+
+
+@pytest.mark.parametrize("end", ["rejected", "completed", "failed", "cancelled"])
+def test_every_end_makes_a_statement(life, end: str) -> None:
+    assert build_statement(record_of(life("j1", end), software=SOFTWARE), salt=bytes(16))
+
+
+def test_a_bill_without_the_end_it_speaks_of_is_malformed(life) -> None:
+    events = [it for it in life() if not isinstance(it, JobCompleted)]
+
+    with pytest.raises(Malformed, match="no JobCompleted"):
+        record_of(events, software=SOFTWARE)

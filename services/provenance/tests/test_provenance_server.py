@@ -1,0 +1,160 @@
+"""Real processes on a real server: killed, doubled, started again."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from nats.aio.client import Client
+
+from queuebit_contracts.catalog import AnyEvent, decode
+from queuebit_contracts.job import JobCompleted, Seal
+from queuebit_contracts.subjects import subject_of
+from queuebit_proof import (
+    Receipt,
+    TileLog,
+    TrustRoot,
+    entry_of,
+    verify,
+    verify_checkpoint,
+    verify_consistency,
+)
+from queuebit_provenance.adapters import JetStreamSeals
+from queuebit_runtime.log import JetStreamLog
+from queuebit_testing.server import NatsServer
+
+pytestmark = pytest.mark.server
+
+JOBS = 500
+HEADS = "qb.proof.main.checkpointed"
+
+
+@dataclass
+class Connected:
+    client: Client
+
+
+@pytest.fixture
+async def server(tmp_path: Path):
+    async with NatsServer(tmp_path, clients=(("acme", "ann", "member"),)).running() as running:
+        yield running
+
+
+@contextmanager
+def process(server: NatsServer, home: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The service as it is run for real; killed at the end as a crash would."""
+    environment = {
+        **os.environ,
+        "QUEUEBIT_BUS_URL": server.url,
+        "QUEUEBIT_BUS_SEED_FILE": str(server.seed_file("provenance")),
+        "QUEUEBIT_PROVENANCE_DATA_DIR": str(home),
+        "QUEUEBIT_PROVENANCE_TRUST_FILE": str(home / "trust.json"),
+        "QUEUEBIT_PROVENANCE_LINGER_MS": "20",
+        "QUEUEBIT_PROVENANCE_MAX_BATCH": "40",
+    }
+    with (home.parent / "provenance.log").open("ab") as output:
+        running = subprocess.Popen([sys.executable, "-m", "queuebit_provenance"], env=environment, stderr=output)
+    try:
+        yield running
+    finally:
+        running.kill()
+        running.wait()
+
+
+async def write(server: NatsServer, events: list[AnyEvent]) -> None:
+    """Append as the services whose events these are."""
+    writers = {source: await server.connect(_user(source)) for source in {event.source for event in events}}
+    async with asyncio.TaskGroup() as tasks:
+        for event in events:
+            stream = writers[event.source].jetstream(timeout=20)
+            tasks.create_task(stream.publish(subject_of(event), event.to_bytes(), stream="LOG"))
+    for writer in writers.values():
+        await writer.close()
+
+
+def _user(source: str) -> str:
+    return "acme/ann" if source == "qb/client" else source.removeprefix("qb/")
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    while not await condition():
+        await asyncio.sleep(0.02)
+
+
+async def heads_of(client: Client) -> list[AnyEvent]:
+    """Every checkpoint in the log, in order."""
+    found: list[AnyEvent] = []
+    sequence = 1
+    while True:
+        request = json.dumps({"seq": sequence, "next_by_subj": HEADS}).encode()
+        reply = await client.request("$JS.API.DIRECT.GET.LOG", request)
+        if (reply.headers or {}).get("Status"):
+            return found
+        found.append(decode(reply.data))
+        sequence = int(reply.headers["Nats-Sequence"]) + 1
+
+
+async def test_killed_and_doubled_each_job_gets_one_leaf_of_one_tree(server: NatsServer, tmp_path: Path, life) -> None:
+    home = tmp_path / "home"
+    lives = [life(f"j{number}") for number in range(JOBS)]
+    bad = [event for event in life("bad") if not isinstance(event, JobCompleted)]
+    for step in zip(*lives, strict=True):
+        await write(server, list(step))
+    await write(server, bad)
+    operator = await server.connect("operator")
+    log, seals = JetStreamLog(Connected(operator)), JetStreamSeals(Connected(operator), batch=100)
+
+    async def size() -> int:
+        newest = await log.last(HEADS)
+        return newest.event.data.tree_size if newest else 0
+
+    async def some_sealed() -> bool:
+        return await size() > JOBS // 5
+
+    async def all_sealed() -> bool:
+        return await size() >= JOBS
+
+    with process(server, home):
+        await until(some_sealed)
+    with process(server, home), process(server, home):
+        await until(all_sealed)
+
+    trust = TrustRoot.parse((home / "trust.json").read_bytes())
+    newest = await log.last(HEADS)
+    found = [seal async for seal in seals.read(0, until=newest.sequence)]
+    assert [seal.leaf_index for seal in found] == list(range(JOBS))
+    assert {seal.job for seal in found} == {f"j{number}" for number in range(JOBS)}
+    assert [seal.leaf_index async for seal in seals.read(437, until=newest.sequence)] == list(range(437, JOBS))
+    tree = TileLog(tmp_path / "unused")
+    for seal in found:
+        tree.append([entry_of(base64.b64decode(seal.envelope))])
+        verify(_receipt(seal), trust, tenant="acme", job=seal.job)
+    heads = [verify_checkpoint(event.data.checkpoint, trust).head for event in await heads_of(operator)]
+    assert heads[-1].root == tree.root()
+    for old, new in pairwise(heads):
+        assert old.size < new.size
+        assert verify_consistency(old.size, new.size, old.root, new.root, tree.consistency(old.size, new.size))
+    assert (await operator.jetstream().stream_info("DEAD")).state.messages == 1
+    await operator.close()
+
+
+def _receipt(seal: Seal) -> bytes:
+    return Receipt(
+        tenant=seal.tenant,
+        job=seal.job,
+        envelope=base64.b64decode(seal.envelope),
+        leaf_index=seal.leaf_index,
+        tree_size=seal.tree_size,
+        inclusion=tuple(base64.b64decode(node) for node in seal.inclusion),
+        checkpoint=seal.checkpoint,
+    ).to_bytes()
