@@ -1,0 +1,61 @@
+# make help lists what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+MEMBERS := contracts $(sort $(wildcard libs/*)) $(sort $(wildcard services/*))
+SOURCES := $(foreach m,$(MEMBERS),$(m)/src)
+EXTERNAL := $(foreach m,$(MEMBERS),--no-emit-package $(shell sed -n 's/^name = "\(.*\)"/\1/p' $(m)/pyproject.toml))
+
+.PHONY: help setup demo test check format generate lock provision bench drill images
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup: .venv/.ready ## make .venv and install the pinned dependencies
+
+.venv/.ready: requirements.lock pyproject.toml $(wildcard */pyproject.toml */*/pyproject.toml)
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: install it, then run make again"; exit 1; }
+	@test -x $(PY) || python3 -m venv .venv || { rm -rf .venv; echo "python3 cannot make virtual environments: apt-get install python3-venv, then run make again"; exit 1; }
+	@$(PY) -m pip install --quiet --disable-pip-version-check "uv>=0.9"
+	@echo "installing the pinned dependencies into .venv"
+	@$(PY) -m uv pip install --quiet --python $(PY) --require-hashes -r requirements.lock
+	@$(PY) -m uv pip install --quiet --python $(PY) --no-deps --no-build-isolation $(foreach m,$(MEMBERS),-e $(m))
+	@touch $@
+
+demo: setup ## three tenants, sixty real circuits, five kinds of backends: watch it
+	@$(PY) -m examples.demo
+
+test: setup ## the whole suite: real nats-server, real warehouse, real processes, no Docker
+	$(PY) -m pytest -q
+
+check: setup ## format, lint, types, layers, fresh generated files, fast tests
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy $(SOURCES)
+	.venv/bin/lint-imports
+	$(PY) -m queuebit_contracts.generate --check
+	$(PY) -m queuebit_pricing.schema --check
+	$(PY) -m pytest -q -m "not server and not stack and not docker"
+
+format: setup ## rewrite the code in the one format
+	$(PY) -m ruff check --fix --quiet . ; $(PY) -m ruff format .
+
+generate: setup ## write the schemas, the AsyncAPI document and the price-book schema anew
+	$(PY) -m queuebit_contracts.generate
+	$(PY) -m queuebit_pricing.schema
+
+lock: ## compile requirements.lock from what the members import
+	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-header --no-annotate $(EXTERNAL) $(foreach m,$(MEMBERS),$(m)/pyproject.toml) --group pyproject.toml:dev -o requirements.lock
+
+provision: setup ## create streams, buckets and durables on URL with the provisioner's SEED file
+	$(PY) -m queuebit_runtime.provision $(URL) $(SEED)
+
+bench: setup ## measure everything the project promises, beside the bare limits
+	$(PY) -m tests.bench
+
+drill: setup ## the long fault drill: JOBS=10000 EVERY=2
+	$(PY) tests/faults/drill.py --jobs $(or $(JOBS),10000) --every $(or $(EVERY),2)
+
+images: ## build every container image (needs a container engine)
+	docker compose build

