@@ -1,0 +1,71 @@
+"""Load on a running stack, through the client that everybody uses."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from queuebit import AsyncClient
+from queuebit_testing.build import BELL
+
+__all__ = ["GHZ5", "Sustained", "device_runs", "first_accepted", "round_trips", "sustained"]
+
+GHZ5 = (Path(__file__).parents[2] / "examples/circuits/ghz5.qasm").read_text()
+
+
+async def first_accepted(client: AsyncClient, deadline_s: float = 60.0) -> None:
+    """Submit one job and return once it was accepted."""
+    job = await client.submit(BELL, shots=1000, backend="aer", purpose="bench")
+    await job.until(("accepted",), deadline_s)
+
+
+async def round_trips(client: AsyncClient, jobs: int) -> list[float]:
+    """Seconds from `submit` to the counts in hand, one job at a time on an idle stack."""
+    took = []
+    for _ in range(jobs):
+        began = time.perf_counter()
+        job = await client.submit(BELL, shots=1000, backend="aer", purpose="bench")
+        await job.result(60)
+        took.append(time.perf_counter() - began)
+    return took
+
+
+@dataclass(frozen=True)
+class Sustained:
+    """How a burst went."""
+
+    jobs: int
+    completed_s: float
+    sealed_s: float
+
+
+async def sustained(client: AsyncClient, jobs: int, in_flight: int = 64) -> Sustained:
+    """Run `jobs` Bell jobs with `in_flight` of them open at once; then wait until all are sealed."""
+    gate = asyncio.Semaphore(in_flight)
+
+    async def one() -> str:
+        async with gate:
+            job = await client.submit(BELL, shots=1000, backend="aer", purpose="bench")
+            await job.result(300)
+            return job.id
+
+    began = time.perf_counter()
+    done = await asyncio.gather(*(one() for _ in range(jobs)))
+    completed = time.perf_counter() - began
+    for job in done[-in_flight:]:
+        await client.job(job).until(("sealed",), 60)
+    return Sustained(jobs, completed, time.perf_counter() - began)
+
+
+async def device_runs(client: AsyncClient, backend: str, runs: int, shots: int) -> list[float]:
+    """Seconds an executor works on a 5-qubit GHZ circuit, from its `started` to its `completed`."""
+    took = []
+    for number in range(runs + 1):
+        job = await client.submit(GHZ5, shots=shots, backend=backend, purpose="bench")
+        status = await job.wait(120)
+        at = {step.event: step.at for step in status.steps}
+        if number:  # the first compiles and builds the noise model
+            took.append((at["completed"] - at["started"]).total_seconds())
+    return took
