@@ -17,6 +17,7 @@ from queuebit_quantum.backends import Compiled, Description, Outcome, require_fi
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.compiling import CompileCache
 from queuebit_quantum.profile import is_clifford
+from queuebit_quantum.workload import ideal_method, quickest
 
 __all__ = ["COMPILER", "Aer", "compile_for_aer", "run_on_aer"]
 
@@ -71,15 +72,15 @@ class Aer:
             physical_qubits=tuple(range(circuit.num_qubits)),
             rep_delay_s=0.0,
             overhead_s=0.0,
-            program=(method, program),
+            program=program,
             registers=circuit.registers,
+            methods=(ideal_method(method, program, dynamic=bool(circuit.features)),),
         )
 
     def run(self, compiled: Compiled, shots: int, seed: int) -> Outcome:
         require_fit(self.description, shots=shots)
         started = time.perf_counter()
-        method, program = compiled.program
-        counts = run_on_aer(_simulator(method), program, compiled.registers, shots, seed)
+        counts = run_on_aer(_simulator(compiled.methods[0].name), compiled, shots, seed)
         return Outcome(counts, time.perf_counter() - started, compiled.qpu_seconds(shots))
 
 
@@ -88,21 +89,25 @@ def compile_for_aer(circuit: QuantumCircuit, method: str) -> QuantumCircuit:
     return _pass_manager(method).run(circuit)
 
 
-def run_on_aer(
-    simulator: AerSimulator, program: QuantumCircuit, registers: tuple[int, ...], shots: int, seed: int
-) -> dict[str, int]:
-    """Run one circuit and return its counts.
+def run_on_aer(simulator: AerSimulator, compiled: Compiled, shots: int, seed: int) -> dict[str, int]:
+    """Run a compiled circuit with the quickest of its methods and return its counts.
 
     Shots are never split over threads, so that the same seed gives the same counts whatever the number of cores.
 
     Raises:
         RuntimeError: Aer gave up, usually for lack of memory.
     """
-    result = simulator.run(program, shots=shots, seed_simulator=seed, max_parallel_shots=1).result()
+    result = simulator.run(
+        compiled.program,
+        shots=shots,
+        seed_simulator=seed,
+        max_parallel_shots=1,
+        method=quickest(compiled.methods, shots).name,
+    ).result()
     if not result.success:
         raise RuntimeError(f"Aer could not run the circuit: {result.status}")
     outcomes = {int(key, 16): count for key, count in result.data(0)["counts"].items()}
-    return result_keys(outcomes, registers)
+    return result_keys(outcomes, compiled.registers)
 
 
 def _method(circuit: Circuit) -> str:

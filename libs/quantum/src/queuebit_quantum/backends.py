@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.errors import DoesNotFit
+from queuebit_quantum.workload import Method, quickest
 
 __all__ = ["Backend", "Compiled", "Description", "Outcome", "require_fit", "result_keys"]
 
@@ -61,7 +62,13 @@ class Compiled:
     rep_delay_s: float
     overhead_s: float
     program: Any = field(repr=False, compare=False)  # belongs to the stack that compiled it
-    registers: tuple[int, ...] = ()
+    registers: tuple[int, ...]
+    methods: tuple[Method, ...]
+    """Ways to simulate it; a run takes the quickest for its shots."""
+
+    def simulation_seconds(self, shots: int) -> float:
+        """Return a rough forecast of the wall time of a run, good to a factor of about four."""
+        return quickest(self.methods, shots).seconds(shots)
 
     def qpu_seconds(self, shots: int) -> float:
         """Return the time a device is occupied: shots * (duration + repetition delay) + overhead; 0.0 on simulators.

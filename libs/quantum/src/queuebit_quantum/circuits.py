@@ -22,8 +22,8 @@ __all__ = ["Circuit", "parse"]
 class Circuit:
     """A program that parsed, measures something, and stays within the limits.
 
-    Counts are of the program written out: gates the source defined are replaced by their definitions, a loop's body
-    counts once per iteration, both branches of a condition count. `depth` takes a block as one step.
+    Counts are of the program written out: gates the source defined are replaced by their definitions and loops by all
+    their turns; both branches of a condition count. `depth` takes a condition as one step.
     """
 
     digest: str
@@ -41,7 +41,8 @@ class Circuit:
     features: frozenset[str]
     """Any of `mid_circuit_measurement`, `reset`, `conditional`, `loop`, `while_loop`, `opaque`.
 
-    No backend here runs the last two: nothing bounds a `while` loop, and an opaque gate does nothing known.
+    `loop` is one that may be left early. No backend here runs the last two: nothing bounds a `while` loop, and an
+    opaque gate does nothing known.
     """
     quantum_circuit: QuantumCircuit = field(repr=False, compare=False)
     """The same program as Qiskit holds it, written out. Treat as read-only."""

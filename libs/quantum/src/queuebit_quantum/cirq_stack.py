@@ -19,6 +19,7 @@ from queuebit_kernel import digest_of
 from queuebit_quantum.backends import Compiled, Description, Outcome, require_fit, result_keys
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.compiling import CompileCache
+from queuebit_quantum.workload import ideal_method
 
 __all__ = ["CirqSimulator"]
 
@@ -110,6 +111,7 @@ class CirqSimulator:
             overhead_s=0.0,
             program=_converted(translated),
             registers=circuit.registers,
+            methods=(ideal_method("statevector", translated, dynamic=bool(circuit.features)),),
         )
 
 

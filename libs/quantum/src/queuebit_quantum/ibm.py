@@ -6,7 +6,9 @@ import time
 from functools import lru_cache
 
 import qiskit_ibm_runtime.fake_provider as snapshots
+from qiskit import QuantumCircuit
 from qiskit.transpiler import PassManager, Target
+from qiskit.transpiler.exceptions import TranspilerError
 from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
 from qiskit_aer import AerSimulator
 
@@ -15,8 +17,10 @@ from queuebit_quantum.backends import Compiled, Description, Outcome, require_fi
 from queuebit_quantum.calibration import read_calibration
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.compiling import CompileCache
+from queuebit_quantum.errors import DoesNotFit
 from queuebit_quantum.noise import noisy_simulator
-from queuebit_quantum.physical import Patch, UsedGate, duration_s, esp, patch
+from queuebit_quantum.physical import UsedGate, cut_down, duration_s, esp, used_gates
+from queuebit_quantum.workload import noisy_methods
 
 __all__ = ["EmulatedIbm"]
 
@@ -41,6 +45,7 @@ class EmulatedIbm:
         configuration = device.configuration()
         rep_delay = getattr(configuration, "default_rep_delay", None)
         self._target: Target = device.target
+        self._target.acquire_alignment = self._target.pulse_alignment = 1  # an emulation has no clock to keep to
         self._cache = CompileCache(COMPILER)
         self._pass_manager = lru_cache(maxsize=8)(self._build_pass_manager)
         self._simulator = lru_cache(maxsize=64)(self._build_simulator)
@@ -53,7 +58,7 @@ class EmulatedIbm:
             num_qubits=self._target.num_qubits,
             basis_gates=tuple(sorted(self._target.operation_names)),
             couplings=len(self.calibration.couplers),
-            features=frozenset({"mid_circuit_measurement", "reset", "conditional", "loop"}),
+            features=frozenset({"mid_circuit_measurement", "reset", "conditional"}),
             max_shots=int(configuration.max_shots),
             target_digest=self.calibration.digest,
             calibrated_at=self.calibration.calibrated_at,
@@ -69,13 +74,13 @@ class EmulatedIbm:
     def run(self, compiled: Compiled, shots: int, seed: int) -> Outcome:
         require_fit(self.description, shots=shots)
         started = time.perf_counter()
-        used: Patch = compiled.program
-        counts = run_on_aer(self._simulator(used.qubits, used.gates), used.program, compiled.registers, shots, seed)
+        simulator = self._simulator(compiled.physical_qubits, used_gates(compiled.program, compiled.physical_qubits))
+        counts = run_on_aer(simulator, compiled, shots, seed)
         return Outcome(counts, time.perf_counter() - started, compiled.qpu_seconds(shots))
 
     def _compile(self, circuit: Circuit, seed: int) -> Compiled:
-        on_device = self._pass_manager(seed).run(circuit.quantum_circuit)
-        used = patch(on_device)
+        on_device = self._transpiled(circuit, seed)
+        program, qubits = cut_down(on_device)
         return Compiled(
             circuit_digest=circuit.digest,
             target_digest=self.description.target_digest,
@@ -85,12 +90,19 @@ class EmulatedIbm:
             depth=on_device.depth(),
             duration_s=duration_s(on_device, self._target),
             esp=esp(on_device, self._target),
-            physical_qubits=used.qubits,
+            physical_qubits=qubits,
             rep_delay_s=self.description.rep_delay_s,
             overhead_s=self.description.overhead_s,
-            program=used,
+            program=program,
             registers=circuit.registers,
+            methods=noisy_methods(program, dynamic=bool(circuit.features)),
         )
+
+    def _transpiled(self, circuit: Circuit, seed: int) -> QuantumCircuit:
+        try:
+            return self._pass_manager(seed).run(circuit.quantum_circuit)
+        except TranspilerError as failure:
+            raise DoesNotFit(f"{self.id}: the circuit cannot be compiled: {failure.message}") from failure
 
     def _build_pass_manager(self, seed: int) -> PassManager:
         return generate_preset_pass_manager(_OPTIMIZATION_LEVEL, target=self._target, seed_transpiler=seed)

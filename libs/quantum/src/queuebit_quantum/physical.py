@@ -3,63 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
     from qiskit.circuit import CircuitInstruction, Operation
     from qiskit.transpiler import Target
 
-__all__ = ["Patch", "UsedGate", "duration_s", "esp", "patch"]
+__all__ = ["UsedGate", "cut_down", "duration_s", "esp", "used_gates"]
 
 UsedGate: TypeAlias = tuple[str, tuple[int, ...]]
 """A gate's name and the device qubits it acts on."""
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12}
 
 
-class Step(NamedTuple):
-    """One operation that is not a block, on device qubits, and how often it is repeated."""
+def cut_down(circuit: QuantumCircuit) -> tuple[QuantumCircuit, tuple[int, ...]]:
+    """Leave out the qubits that nothing but barriers and delays act on.
 
-    operation: Operation
-    qubits: tuple[int, ...]
-    times: int
-
-
-@dataclass(frozen=True, slots=True)
-class Patch:
-    """A circuit cut down to the device qubits it touches.
-
-    Attributes:
-        program: The circuit on as many qubits as are touched, numbered by their place in `qubits`.
-        qubits: The device qubits, ascending.
-        gates: Every (name, device qubits) the program uses.
+    Returns:
+        The circuit on the remaining qubits, and which device qubits those are, ascending.
     """
-
-    program: QuantumCircuit
-    qubits: tuple[int, ...]
-    gates: frozenset[UsedGate]
+    qubits = tuple(sorted({qubit for _, on in used_gates(circuit, range(circuit.num_qubits)) for qubit in on}))
+    return _shrunk(circuit, range(circuit.num_qubits), frozenset(qubits)), qubits
 
 
-def patch(circuit: QuantumCircuit) -> Patch:
-    """Cut a compiled circuit down to the qubits that anything but a barrier or a delay acts on."""
-    gates = {(step.operation.name, step.qubits) for step in _steps(circuit)}
-    acted_on = {gate for gate in gates if gate[0] not in ("barrier", "delay")}
-    qubits = tuple(sorted({qubit for _, pair in acted_on for qubit in pair}))
-    return Patch(_shrunk(circuit, range(circuit.num_qubits), frozenset(qubits)), qubits, frozenset(acted_on))
+def used_gates(circuit: QuantumCircuit, places: Sequence[int]) -> frozenset[UsedGate]:
+    """Return every gate, measurement and reset with the device qubits it acts on; `places` are the circuit's qubits."""
+    return frozenset(
+        (operation.name, qubits)
+        for operation, qubits in _steps(circuit, places)
+        if operation.name not in ("barrier", "delay")
+    )
 
 
-def _steps(circuit: QuantumCircuit, places: Sequence[int] | None = None, times: int = 1) -> Iterator[Step]:
-    """Yield every operation, those inside blocks included; `places` are the device qubits of the circuit's qubits."""
-    places = places or range(circuit.num_qubits)
+def _steps(circuit: QuantumCircuit, places: Sequence[int]) -> Iterator[tuple[Operation, tuple[int, ...]]]:
+    """Yield every operation with its device qubits, those inside blocks included."""
     for instruction in circuit.data:
         qubits = _device_qubits(circuit, instruction, places)
         blocks = getattr(instruction.operation, "blocks", None)
         if blocks is None:
-            yield Step(instruction.operation, qubits, times)
+            yield instruction.operation, qubits
             continue
         for block in blocks:
-            yield from _steps(block, qubits, times * _iterations(instruction.operation))
+            yield from _steps(block, qubits)
 
 
 def esp(circuit: QuantumCircuit, target: Target) -> float:
@@ -68,19 +54,19 @@ def esp(circuit: QuantumCircuit, target: Target) -> float:
     Both branches of a condition count, so for dynamic circuits this is a lower bound.
     """
     product = 1.0
-    for operation, qubits, times in _steps(circuit):
+    for operation, qubits in _steps(circuit, range(circuit.num_qubits)):
         if operation.name in ("barrier", "delay"):
             continue
         properties = target[operation.name].get(qubits)
         error = properties.error if properties is not None else None
-        product *= (1.0 - min(error or 0.0, 1.0)) ** times
+        product *= 1.0 - min(error or 0.0, 1.0)
     return product
 
 
 def duration_s(circuit: QuantumCircuit, target: Target) -> float:
     """Return the longest path through one shot in seconds, each operation starting as soon as its bits are free.
 
-    A condition takes as long as its longer branch, a loop as long as all of its iterations.
+    A condition takes as long as its longer branch.
     """
     return _length(circuit, range(circuit.num_qubits), target)
 
@@ -96,7 +82,7 @@ def _length(circuit: QuantumCircuit, places: Sequence[int], target: Target) -> f
         if blocks is None:
             lasts = _operation_s(operation, qubits, target)
         else:
-            lasts = _iterations(operation) * max(_length(block, qubits, target) for block in blocks)
+            lasts = max(_length(block, qubits, target) for block in blocks)
         free.update(dict.fromkeys(bits, begin + lasts))
     return max(free.values(), default=0.0)
 
@@ -109,10 +95,6 @@ def _operation_s(operation: Operation, qubits: tuple[int, ...], target: Target) 
         return float(operation.duration) * unit
     properties = target[operation.name].get(qubits)
     return float(properties.duration or 0.0) if properties is not None else 0.0
-
-
-def _iterations(operation: Operation) -> int:
-    return len(operation.params[0]) if operation.name == "for_loop" else 1
 
 
 def _device_qubits(circuit: QuantumCircuit, instruction: CircuitInstruction, places: Sequence[int]) -> tuple[int, ...]:

@@ -20,7 +20,7 @@ __all__ = ["load"]
 
 _KINDS = (
     (re.compile(r"gate '.*' is not defined|Undefined symbol"), "undefined", "a name defined before its use"),
-    (re.compile(r"already defined|already exists|already inserted"), "redefined", "a name that is not taken"),
+    (re.compile(r"is already defined"), "redefined", "a name that is not taken"),
     (re.compile(r"index out of range|out of range"), "index", "an index inside the register"),
     (re.compile(r"duplicate bit"), "arguments", "different qubits"),
     (re.compile(r"mismatched lengths|register size error"), "arguments", "registers of one size, or single bits"),
@@ -131,6 +131,9 @@ def _explained(source: Source, node: Any, failure: Exception) -> CircuitError:
     located = re.match(r"(\d+),(\d+): (.*)", text, re.DOTALL)
     line, column = node.span.start_line, node.span.start_column + 1
     message = located[3] if located else text
+    taken = re.search(r"""['"](\w+)['"] already""", message)
+    if taken:
+        message = f"{taken[1]!r} is already defined"
     undefined = re.search(r"Undefined symbol '(\w+)'", message)
     if undefined:
         start = source.offset(line, column)

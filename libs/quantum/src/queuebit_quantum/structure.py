@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Census", "census", "flatten", "layout", "unusable_parameter"]
 
-_NOT_GATES = frozenset({"barrier", "delay", "measure", "reset", "snapshot"})
+_JUMPS = frozenset({"break_loop", "continue_loop"})
+_NOT_GATES = frozenset({"barrier", "delay", "measure", "reset"}) | _JUMPS
 _BLOCKS = {"if_else": "conditional", "switch_case": "conditional", "for_loop": "loop", "while_loop": "while_loop"}
 """Operations with blocks inside, and the feature each of them needs."""
 
@@ -30,7 +31,9 @@ class Census:
 
 
 def flatten(circuit: QuantumCircuit) -> QuantumCircuit:
-    """Replace gates the source defined by their definitions, and boxes by what they hold.
+    """Replace gates the source defined by their definitions, boxes by what they hold, loops by all their turns.
+
+    A loop that may be left early stays one.
 
     What remains are Qiskit's library gates, measurements, resets, barriers, delays, control flow, and opaque gates.
     """
@@ -61,6 +64,11 @@ def _write_out(flat: QuantumCircuit, circuit: QuantumCircuit, qubits: list[Qubit
         outer_clbits = [clbits[circuit.find_bit(bit).index] for bit in instruction.clbits]
         if operation.name == "box":
             _write_out(flat, operation.blocks[0], outer_qubits, outer_clbits)
+        elif operation.name == "for_loop" and not _leaves_early(operation.blocks[0]):
+            indices, parameter, body = operation.params
+            for index in indices:
+                turn = body if parameter is None else body.assign_parameters({parameter: index}, strict=False)
+                _write_out(flat, turn, outer_qubits, outer_clbits)
         elif operation.name in _BLOCKS:
             blocks = [flatten(block) for block in operation.blocks]
             flat.append(operation.replace_blocks(blocks), outer_qubits, outer_clbits)
@@ -68,6 +76,14 @@ def _write_out(flat: QuantumCircuit, circuit: QuantumCircuit, qubits: list[Qubit
             _write_out(flat, operation.definition, outer_qubits, outer_clbits)
         else:
             flat.append(operation, outer_qubits, outer_clbits)
+
+
+def _leaves_early(body: QuantumCircuit) -> bool:
+    return any(
+        instruction.operation.name in _JUMPS
+        or any(_leaves_early(block) for block in getattr(instruction.operation, "blocks", ()))
+        for instruction in body.data
+    )
 
 
 def census(circuit: QuantumCircuit) -> Census:
@@ -95,7 +111,7 @@ def _survey(circuit: QuantumCircuit, found: Census, times: int, *, inside: bool)
                 found.features.add("mid_circuit_measurement")
         elif name == "reset":
             found.features.add("reset")
-        if name not in _BLOCKS and name != "barrier":
+        if name not in _BLOCKS and name not in _JUMPS and name != "barrier":
             found.gates[name] += times
         if name not in _NOT_GATES and name not in _BLOCKS:
             found.two_qubit_gates += times * (len(instruction.qubits) == 2)

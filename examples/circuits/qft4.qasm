@@ -1,0 +1,21 @@
+OPENQASM 3.0;
+include "stdgates.inc";
+// Fourier transform of a period-4 comb: 0000, 0100, 1000 and 1100, a quarter each.
+qubit[4] q;
+bit[4] c;
+h q[2];
+h q[3];
+barrier q;
+h q[3];
+cp(pi / 2) q[2], q[3];
+cp(pi / 4) q[1], q[3];
+cp(pi / 8) q[0], q[3];
+h q[2];
+cp(pi / 2) q[1], q[2];
+cp(pi / 4) q[0], q[2];
+h q[1];
+cp(pi / 2) q[0], q[1];
+h q[0];
+swap q[0], q[3];
+swap q[1], q[2];
+c = measure q;

@@ -1,0 +1,75 @@
+"""Ids, stacks and what importing costs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from queuebit_quantum import (
+    STACKS,
+    DoesNotFit,
+    UnknownBackend,
+    hellinger_fidelity,
+    ideal_distribution,
+    known_backends,
+    open_backend,
+    parse,
+    stack_of,
+)
+
+EXAMPLES = Path(__file__).parents[3] / "examples" / "circuits"
+CERTAIN = {"bernstein_vazirani": "1011", "grover2": "11"}
+
+
+def test_importing_the_package_loads_no_sdk() -> None:
+    program = (
+        "import sys, queuebit_quantum as q; q.known_backends('ibm');"
+        "print([m for m in ('qiskit', 'cirq', 'numpy', 'qiskit_aer') if m in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=20)
+    assert run.stdout.strip() == "[]"
+
+
+def test_every_backend_belongs_to_one_stack() -> None:
+    assert sum(len(ids) for ids in STACKS.values()) == len(set(known_backends())) >= 8
+    assert all(id_ in known_backends(stack_of(id_)) for id_ in known_backends())
+
+
+@pytest.mark.parametrize("id_", ["", "ibm_torino", "Aer", "aer "])
+def test_an_unknown_backend_is_answered_with_the_known(id_: str) -> None:
+    with pytest.raises(UnknownBackend, match="emulated-ibm-torino"):
+        open_backend(id_)
+
+
+@pytest.mark.parametrize("id_", ["aer", "cirq", "emulated-ibm-torino", "emulated-ibm-manila"])
+def test_a_description_matches_its_id(id_: str) -> None:
+    backend = open_backend(id_)
+    assert backend.id == backend.description.id == id_
+    assert open_backend(id_) is backend
+    emulated = id_.startswith("emulated-")
+    assert (backend.description.kind == "emulated") == emulated
+    assert (backend.description.calibrated_at is not None) == emulated
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.qasm")), ids=lambda path: path.stem)
+def test_examples_run_and_give_what_they_say(path: Path) -> None:
+    circuit = parse(path.read_text())
+    aer, device = open_backend("aer"), open_backend("emulated-ibm-manila")
+    ideal = aer.run(aer.compile(circuit, 1), 4_000, 1).counts
+    if path.stem in CERTAIN:
+        assert ideal == {CERTAIN[path.stem]: 4_000}
+    if not circuit.features:
+        assert hellinger_fidelity(ideal, ideal_distribution(circuit)) > 0.99
+    noisy = device.run(device.compile(circuit, 1), 2_000, 1).counts
+    assert hellinger_fidelity(ideal, noisy) > 0.7
+
+
+def test_teleportation_arrives() -> None:
+    circuit = parse((EXAMPLES / "teleport.qasm").read_text())
+    aer = open_backend("aer")
+    counts = aer.run(aer.compile(circuit, 1), 8_000, 1).counts
+    ones = sum(count for bits, count in counts.items() if bits[0] == "1") / 8_000
+    assert ones == pytest.approx(0.25, abs=0.025), "five standard deviations of 8,000 shots"
+    with pytest.raises(DoesNotFit, match="conditional"):
+        open_backend("cirq").compile(circuit, 1)

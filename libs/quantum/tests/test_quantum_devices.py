@@ -1,0 +1,118 @@
+"""Emulated devices: only touched qubits are simulated, with the whole device's noise on them."""
+
+import math
+
+import pytest
+from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
+from qiskit_aer import AerSimulator
+from qiskit_ibm_runtime.fake_provider import FakeManilaV2, FakePerth
+
+from queuebit_kernel import digest_of
+from queuebit_quantum import hellinger_fidelity, known_backends, open_backend, parse
+from queuebit_quantum.ibm import EmulatedIbm
+from queuebit_quantum.physical import cut_down
+
+HEADER = 'OPENQASM 2.0;\ninclude "qelib1.inc";\n'
+GHZ4 = HEADER + "qreg q[4]; creg c[4]; h q[0]; cx q[0],q[1]; cx q[1],q[2]; cx q[2],q[3]; measure q -> c;"
+ROTATIONS = (
+    HEADER + "qreg q[3]; creg a[1]; creg b[2]; rx(0.7) q[0]; ry(1.1) q[1]; cx q[0],q[1]; rz(0.4) q[1]; cx q[1],q[2];"
+    "ry(0.9) q[2]; cx q[0],q[2]; measure q[0] -> a[0]; measure q[1] -> b[0]; measure q[2] -> b[1];"
+)
+TELEPORT = (
+    'OPENQASM 3.0; include "stdgates.inc"; qubit[3] q; bit[1] z_fix; bit[1] x_fix; bit[1] out;'
+    "ry(1.0) q[0]; h q[1]; cx q[1], q[2]; cx q[0], q[1]; h q[0]; z_fix[0] = measure q[0]; x_fix[0] = measure q[1];"
+    "barrier q; delay[2us] q[2]; if (x_fix[0]) { x q[2]; } if (z_fix[0]) { z q[2]; } out[0] = measure q[2];"
+)
+DEVICES = {"emulated-ibm-manila": FakeManilaV2, "emulated-ibm-perth": FakePerth}
+
+
+def _device(id_: str) -> EmulatedIbm:
+    device = open_backend(id_)
+    assert isinstance(device, EmulatedIbm)
+    return device
+
+
+@pytest.mark.parametrize("source", [GHZ4, ROTATIONS, TELEPORT], ids=["ghz", "rotations", "teleport"])
+@pytest.mark.parametrize("id_", DEVICES)
+def test_touched_qubits_alone_give_the_whole_devices_distribution(id_: str, source: str) -> None:
+    """Hellinger fidelity of two samples of one distribution over 16 outcomes, 20,000 shots each, is about
+    1 - 16 / (2 * 20,000) = 0.9996; noise left out would show as less than 0.99 on these devices."""
+    circuit, device, snapshot = parse(source), _device(id_), DEVICES[id_]()
+    whole = AerSimulator.from_backend(snapshot)
+    snapshot.target.acquire_alignment = 1
+    program = generate_preset_pass_manager(2, target=snapshot.target, seed_transpiler=5).run(circuit.quantum_circuit)
+    theirs = whole.run(program, shots=20_000, seed_simulator=3).result().get_counts()
+    compiled = device.compile(circuit, 5)
+    ours = device.run(compiled, 20_000, 4).counts
+    assert len(compiled.physical_qubits) < snapshot.num_qubits
+    assert hellinger_fidelity(ours, theirs) >= 0.998
+
+
+def test_noise_shows() -> None:
+    device = _device("emulated-ibm-manila")
+    counts = device.run(device.compile(parse(GHZ4), 1), 4_000, 1).counts
+    agreeing = (counts["0000"] + counts["1111"]) / 4_000
+    assert 0.6 < agreeing < 0.98
+
+
+@pytest.mark.parametrize("id_", [id_ for id_ in known_backends("ibm") if id_ not in ("emulated-ibm-brisbane",)])
+def test_a_compiled_circuit_is_forecast_from_the_calibration(id_: str) -> None:
+    device = _device(id_)
+    compiled = device.compile(parse(GHZ4), 1)
+    assert compiled.target_digest == device.description.calibration_digest == device.calibration.digest
+    assert compiled.two_qubit_gates >= 3
+    assert len(compiled.physical_qubits) == 4
+    assert 0.5 < compiled.esp < 1.0
+    readouts = (device.calibration.qubits[qubit].readout_error or 0.0 for qubit in compiled.physical_qubits)
+    assert compiled.esp < math.prod(1 - error for error in readouts)
+    assert 1e-7 < compiled.duration_s < 1e-4
+    assert compiled.qpu_seconds(1_000) == pytest.approx(1_000 * (compiled.duration_s + 250e-6) + 2.0)
+
+
+def test_durations_follow_the_longest_path() -> None:
+    device, readout = _device("emulated-ibm-perth"), 7.2e-7
+    both = device.compile(parse(HEADER + "qreg q[2]; creg c[2]; measure q -> c;"), 1)
+    assert both.duration_s == pytest.approx(readout, rel=0.1), "side by side"
+    assert device.compile(parse(TELEPORT), 1).duration_s > 2 * readout + 2e-6, "one after the other"
+
+
+def test_delays_need_not_match_the_devices_clock() -> None:
+    device = _device("emulated-ibm-manila")
+    source = 'OPENQASM 3.0; include "stdgates.inc"; qubit q; bit c; x q; delay[2us] q; c = measure q;'
+    assert device.compile(parse(source), 1).duration_s > 2e-6
+
+
+def test_compiling_is_remembered_per_seed() -> None:
+    device = _device("emulated-ibm-perth")
+    assert device.compile(parse(GHZ4), 1) is device.compile(parse(GHZ4), 1)
+    assert device.compile(parse(GHZ4), 2) is not device.compile(parse(GHZ4), 1)
+
+
+def test_cutting_down_keeps_order_and_drops_idle_qubits() -> None:
+    circuit = parse(
+        HEADER + "qreg q[6]; creg c[2]; x q[4]; barrier q; cx q[4], q[1]; measure q[1] -> c[0]; measure q[4] -> c[1];"
+    )
+    program, qubits = cut_down(circuit.quantum_circuit)
+    assert qubits == (1, 4)
+    steps = [(gate.operation.name, [program.find_bit(bit).index for bit in gate.qubits]) for gate in program.data]
+    assert steps == [("x", [1]), ("barrier", [0, 1]), ("cx", [1, 0]), ("measure", [0]), ("measure", [1])]
+
+
+def test_a_calibration_is_plain_json_with_a_digest_of_its_own() -> None:
+    calibration = _device("emulated-ibm-manila").calibration
+    figures = calibration.as_json()
+    assert figures["calibrated_at"] == "2024-05-27T18:27:23.000000Z"
+    assert len(figures["qubits"]) == 5
+    assert [coupler["qubits"] for coupler in figures["couplers"]] == [[0, 1], [1, 2], [2, 3], [3, 4]]
+    assert 0 < figures["medians"]["two_qubit_error"] < 0.05
+    assert 1e-5 < figures["medians"]["t1_s"] < 1e-3
+    texts = {key: _texts(value) for key, value in figures.items() if key not in ("digest", "medians")}
+    assert figures["digest"] == digest_of(texts)
+
+
+def _texts(value: object) -> object:
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, dict):
+        return {key: _texts(item) for key, item in value.items()}
+    return [_texts(item) for item in value] if isinstance(value, list) else value

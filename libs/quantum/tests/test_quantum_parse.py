@@ -1,0 +1,270 @@
+"""What becomes a circuit, what is refused, and where the fault is said to be."""
+
+import builtins
+import io
+import os
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from queuebit_kernel import digest
+from queuebit_quantum import CircuitError, Limits, parse
+
+QASM2 = 'OPENQASM 2.0;\ninclude "qelib1.inc";\n'
+QASM3 = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'
+END2 = "creg c[1]; measure q[0] -> c[0];"
+
+BROKEN = {
+    "truncated file": ("qreg q[2]; h q[0", "syntax", 3, 15, "closing bracket"),
+    "truncated file, 3": ("qubit[2] q; h q[0", "syntax", 3, 18, "closing bracket"),
+    "truncated gate body": ("gate g a { h a;", "syntax", 3, 10, "closing brace"),
+    "truncated gate body, 3": ("qubit q; gate g a { h a;", "syntax", 3, 25, "'}'"),
+    "unknown gate": ("qreg q[2];\nfoo q[0];", "undefined", 4, 1, "defined before"),
+    "unknown gate, 3": ("qubit[2] q;\nfoo q[0];", "undefined", 4, 1, "defined before"),
+    "undeclared register": ("h r[0];", "undefined", 3, 3, "defined before"),
+    "undeclared register, 3": ("qubit q;\nqubit w; h r[0];", "undefined", 4, 12, "defined before"),
+    "missing semicolon": ("qreg q[2]\nh q[0];", "syntax", 4, 1, "';'"),
+    "missing semicolon, 3": ("qubit[2] q\nh q[0];", "syntax", 4, 1, "';'"),
+    "index out of range": ("qreg q[2];\nh q[5];", "index", 4, 5, "below 2"),
+    "index out of range, 3": ("qubit[2] q;\n  h q[5];", "index", 4, 3, "inside the register"),
+    "missing parameter": ("qreg q[1];\nrx q[0];", "arguments", 4, 1, "1 parameter"),
+    "missing parameter, 3": ("qubit q;\nrx q;", "arguments", 4, 1, "1 parameter"),
+    "too many parameters": ("qreg q[1];\nrx(1, 2) q[0];", "arguments", 4, 1, "1 parameter"),
+    "too many parameters, 3": ("qubit q;\nrx(1, 2) q;", "arguments", 4, 1, "1 parameter"),
+    "too few qubits": ("qreg q[2];\ncx q[0];", "arguments", 4, 1, "2 quantum arguments"),
+    "too few qubits, 3": ("qubit[2] q;\ncx q[0];", "arguments", 4, 1, "2 qubits"),
+    "one qubit twice": ("qreg q[2]; cx q[0], q[0];", "arguments", 3, 12, "different qubits"),
+    "one qubit twice, 3": ("qubit[2] q; cx q[0], q[0];", "arguments", 3, 13, "different qubits"),
+    "name taken": ("qreg q[2]; qreg q[3];", "redefined", 3, 17, "not taken"),
+    "name taken, 3": ("qubit[2] q; qubit[3] q;", "redefined", 3, 13, "not taken"),
+    "division by zero": ("qreg q[1]; rx(1/0) q[0];", "parameter", 3, 16, "number"),
+    "division by zero, 3": ("qubit q; rx(1/0) q;", "parameter", 3, 10, "zero"),
+    "registers of two sizes": ("qreg q[2]; creg c[1]; measure q -> c;", "arguments", 3, 23, "one size"),
+    "registers of two sizes, 3": ("qubit[2] q; bit[1] c; c = measure q;", "arguments", 3, 23, "one size"),
+    "stray character": ("qreg q[2]; ?", "syntax", 3, 12, "statement"),
+    "stray character, 3": ("qubit[2] q; ?", "syntax", 3, 13, "token"),
+    "empty register": ("qreg q[0];", "index", 3, 1, "at least 1"),
+    "foreign include": ('include "other.inc";', "include", 3, 9, "qelib1.inc"),
+    "foreign include, 3": ('include "other.inc";', "include", 3, 9, "stdgates.inc"),
+    "absolute include": ('include "/etc/passwd";', "include", 3, 9, "qelib1.inc"),
+    "climbing include, 3": ('include "../../stdgates.inc";', "include", 3, 9, "stdgates.inc"),
+    "the other language's include, 3": ('include "qelib1.inc";', "include", 3, 9, "stdgates.inc"),
+    "unfinished string": ('include "qelib1.inc', "syntax", 3, 9, "quotation mark"),
+    "unfinished string, 3": ('include "stdgates.inc', "syntax", 3, 9, "quotation mark"),
+    "subroutine, 3": ("def f() { }", "unsupported", 3, 1, "supported"),
+    "classical variable, 3": ("int x = 1;", "unsupported", 3, 1, "supported"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_source_is_told_where_and_what_was_expected(name: str) -> None:
+    body, code, line, column, expected = BROKEN[name]
+    with pytest.raises(CircuitError) as refusal:
+        parse((QASM3 if name.endswith(", 3") else QASM2) + body)
+    fault = refusal.value
+    assert (fault.code, fault.line, fault.column) == (code, line, column), str(fault)
+    assert expected in fault.expected
+    assert fault.message in str(fault)
+
+
+@pytest.mark.parametrize(
+    "source", ["", "// only a comment", "qreg q[1];", "OPENQASM", "OPENQASM 4.0;", "OPENQASM 2.99999999999;"]
+)
+def test_the_header_decides_the_language(source: str) -> None:
+    with pytest.raises(CircuitError) as refusal:
+        parse(source)
+    assert refusal.value.code == "header"
+    assert "OPENQASM 3.0" in refusal.value.expected
+
+
+@pytest.mark.parametrize("path", ["{dir}/canary.inc", "canary.inc", "../{name}/canary.inc", "./canary.inc"])
+@pytest.mark.parametrize("header", ["OPENQASM 2.0;", "OPENQASM 3.0;"])
+def test_included_files_are_never_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, header: str, path: str
+) -> None:
+    canary = tmp_path / "canary.inc"
+    canary.write_text("gate canary a { }\n")
+    os.utime(canary, ns=(1, 1))
+    monkeypatch.chdir(tmp_path)
+    parse(QASM2 + "qreg q[1];" + END2)
+    opened: list[str] = []
+    real = builtins.open
+    monkeypatch.setattr(
+        builtins, "open", lambda file, *rest, **named: (opened.append(str(file)), real(file, *rest, **named))[1]
+    )
+    monkeypatch.setattr(io, "open", builtins.open)
+    for quote in ('"', "'"):
+        with pytest.raises(CircuitError) as refusal:
+            parse(f"{header}\n/* // */ include // x\n {quote}{path.format(dir=tmp_path, name=tmp_path.name)}{quote};")
+        assert refusal.value.code == "include"
+    assert not any("canary" in name for name in opened)
+    assert canary.stat().st_atime_ns == 1
+
+
+def _doubling(levels: int, parameter: str) -> str:
+    used, given_ = (f"({parameter})", f"({parameter})") if parameter else ("", "")
+    first = f"gate g0{used} a {{ rx(1) a; rx(1) a; }}\n"
+    return first + "".join(
+        f"gate g{i}{used} a {{ g{i - 1}{given_} a; g{i - 1}{given_} a; }}\n" for i in range(1, levels)
+    )
+
+
+@pytest.mark.parametrize("parameter", ["", "t"])
+@pytest.mark.parametrize("version", [2, 3])
+def test_nested_definitions_are_counted_not_written_out(version: int, parameter: str) -> None:
+    head, register = (QASM2, "qreg q[1];" + END2) if version == 2 else (QASM3, "qubit[1] q; bit c; c = measure q[0];")
+    started = time.monotonic()
+    with pytest.raises(CircuitError) as refusal:
+        parse(head + _doubling(60, parameter) + register)
+    assert refusal.value.code == "too_many_operations"
+    assert "1,048,576 operations" in refusal.value.message
+    assert time.monotonic() - started < 10, "counting is linear in the source"
+
+
+TOO_MUCH = {
+    "loop": ("qubit q; for int i in [0:999999999] { h q; }", "too_many_operations"),
+    "loops in loops": ("qubit q; " + "for int i in [1:1000] { " * 9 + "h q; " + "}" * 9, "too_many_operations"),
+    "empty loop": ("qubit q; for int i in [1:100000000] { }", "too_many_operations"),
+    "broadcast": ("qubit[4000] q; for int i in [1:1000] { h q; }", "too_many_operations"),
+    "qubits": ("qubit[1000000000] q;", "too_large"),
+    "computed qubits": ("qubit[10000 * 100000] q;", "too_large"),
+    "bits": ("bit[1000000000] c;", "too_large"),
+    "sum of registers": ("qubit[4000] q; qubit[4000] r;", "too_large"),
+    "physical qubit": ("h $999999999;", "too_large"),
+    "integer": ("qubit[99999999999999999999999] q;", "too_large"),
+    "exponent": ("qubit q; rx(1e99999999) q;", "too_large"),
+    "controls": ("qubit[2] q; ctrl(1000000) @ x q[0], q[1];", "too_large"),
+    "brackets": ("qubit q; rx(" + "(" * 5000 + "1" + ")" * 5000 + ") q;", "too_deep"),
+    "signs": ("qubit q; rx(" + "-" * 5000 + "1) q;", "too_deep"),
+    "sum": ("qubit q; rx(" + "1+" * 5000 + "1) q;", "too_deep"),
+    "blocks": ("qubit q; bit c; " + "if (c) { " * 500 + "}" * 500, "too_deep"),
+    "infinite angle": ("qubit q; bit c; rx(1e300 * 1e300) q; c = measure q;", "parameter"),
+}
+
+
+@pytest.mark.parametrize("name", TOO_MUCH)
+def test_too_much_is_refused_before_it_is_built(name: str) -> None:
+    body, code = TOO_MUCH[name]
+    with pytest.raises(CircuitError) as refusal:
+        parse(QASM3 + body)
+    assert refusal.value.code == code, str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ("qreg q[1000000000];", "too_large"),
+        ("qreg q[99999999999999999999999];", "too_large"),
+        ("qreg q[1]; rx(" + "(" * 100_000 + "1" + ")" * 100_000 + ") q[0];", "too_deep"),
+        ("qreg q[1]; u0(1000000000) q[0];", "undefined"),
+        ("qreg q[1]; rx(1e400) q[0];" + END2, "parameter"),
+        ("gate g0 a { x a; }" + "".join(f"gate g{i} a {{ g{i - 1} a; }}" for i in range(1, 100)), "too_deep"),
+    ],
+)
+def test_too_much_in_version_2(body: str, code: str) -> None:
+    with pytest.raises(CircuitError) as refusal:
+        parse(QASM2 + body)
+    assert refusal.value.code == code
+
+
+def test_a_broadcast_past_the_limit_is_refused() -> None:
+    with pytest.raises(CircuitError, match="1,100 operations"):
+        parse(QASM2 + "qreg q[100];" + "h q;" * 11, Limits(max_operations=1_000))
+
+
+def test_the_size_limit_counts_bytes() -> None:
+    with pytest.raises(CircuitError) as refusal:
+        parse(QASM2 + "//" + "é" * 600_000)
+    assert refusal.value.code == "too_large"
+
+
+@pytest.mark.parametrize("body", ["h q[0];", "barrier q;"])
+def test_a_program_without_measurement_is_told_to_measure(body: str) -> None:
+    with pytest.raises(CircuitError, match="`measure`") as refusal:
+        parse(f"{QASM2}qreg q[1]; {body}")
+    assert refusal.value.code == "no_measurement"
+
+
+def test_inputs_need_values() -> None:
+    with pytest.raises(CircuitError) as refusal:
+        parse(QASM3 + "input float theta; qubit q; bit c; rx(theta) q; c = measure q;")
+    assert refusal.value.code == "parameter"
+    assert "theta" in refusal.value.message
+
+
+FEATURES = {
+    "static": ("h q[0]; c[0] = measure q[0];", set()),
+    "counted loop": ("for int i in [0:2] { rx(i) q[0]; } c[0] = measure q[0];", set()),
+    "used after measuring": ("c[0] = measure q[0]; x q[0];", {"mid_circuit_measurement"}),
+    "reset": ("reset q[0]; c[0] = measure q[0];", {"reset"}),
+    "condition": ("c[0] = measure q[0]; if (c[0]) { x q[1]; }", {"conditional"}),
+    "while": ("c[0] = measure q[0]; while (c[0]) { x q[1]; }", {"while_loop"}),
+    "break": (
+        "for int i in [0:2] { c[0] = measure q[0]; if (c[0]) { break; } }",
+        {"mid_circuit_measurement", "conditional", "loop"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_features_are_found(name: str) -> None:
+    body, features = FEATURES[name]
+    assert parse(f"{QASM3}qubit[2] q; bit[1] c; {body}").features == features
+
+
+def test_an_opaque_gate_is_a_feature() -> None:
+    assert parse(QASM2 + "opaque magic a; qreg q[1]; magic q[0];" + END2).features == {"opaque"}
+
+
+def test_counts_are_of_the_program_written_out() -> None:
+    source = (
+        QASM3 + "gate pair a, b { h a; cx a, b; } qubit[2] q; bit[2] c; box { h q[0]; }"
+        "for int i in [1:3] { for int j in [1:2] { pair q[0], q[1]; rx(i * j) q[0]; } } c = measure q;"
+    )
+    circuit = parse(source)
+    assert circuit.digest == digest(source.encode())
+    assert circuit.language == "openqasm3"
+    assert circuit.gates == {"h": 7, "cx": 6, "rx": 6, "measure": 2}
+    assert circuit.two_qubit_gates == 6
+    assert circuit.depth == 1 + 6 * 3 + 1
+    angles = [gate.operation.params[0] for gate in circuit.quantum_circuit.data if gate.operation.name == "rx"]
+    assert angles == [1, 2, 2, 4, 3, 6]
+
+
+def test_loose_and_renamed_bits_keep_their_place() -> None:
+    circuit = parse(QASM3 + "qubit[2] q; bit a; bit[2] c; bit b; let both = c[0:1]; c = measure q; a = measure q[0];")
+    assert circuit.registers == (1, 2, 1)
+    assert circuit.num_clbits == 4
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.data())
+def test_no_damage_to_a_source_escapes_as_another_error(data: st.DataObject) -> None:
+    good = data.draw(
+        st.sampled_from(
+            [
+                QASM2 + "gate g(t) a { rx(t/2) a; } qreg q[2]; g(pi) q[1]; if (c == 1) x q[0];" + END2,
+                QASM3 + "qubit[2] q; bit c; for int i in [0:2] { ctrl @ x q[0], q[1]; } c = measure q[0];",
+            ]
+        )
+    )
+    start = data.draw(st.integers(0, len(good)))
+    end = data.draw(st.integers(start, min(len(good), start + 12)))
+    patch = data.draw(st.text(alphabet="q[]{}();,-+*/@>=0195eE.\"' \n$π\x00h", max_size=6))
+    refusal = _refusal(good[:start] + patch + good[end:])
+    if refusal is not None:
+        assert refusal.message
+        assert (refusal.line is None) == (refusal.column is None)
+        assert refusal.line is None or refusal.line >= 1
+        assert refusal.column is None or refusal.column >= 1
+
+
+def _refusal(source: str) -> CircuitError | None:
+    try:
+        parse(source)
+    except CircuitError as refusal:
+        return refusal
+    return None

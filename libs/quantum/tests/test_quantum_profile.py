@@ -1,0 +1,84 @@
+"""What a profile says, and how quality is measured."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from qiskit.quantum_info import hellinger_fidelity as qiskit_fidelity
+
+from queuebit_quantum import (
+    DoesNotFit,
+    hellinger_fidelity,
+    ideal_distribution,
+    parse,
+    profile,
+    simulation_bytes,
+    total_variation,
+)
+from queuebit_quantum.workload import Method, quickest
+
+HEADER = 'OPENQASM 2.0;\ninclude "qelib1.inc";\n'
+DISTRIBUTIONS = st.dictionaries(st.sampled_from(["00", "01", "10", "11"]), st.integers(1, 1_000), min_size=1)
+
+
+def test_a_profile_repeats_the_circuit() -> None:
+    circuit = parse(HEADER + "qreg q[3]; creg c[2]; h q; cx q[0], q[1]; measure q[0] -> c[0];")
+    summary = profile(circuit)
+    assert (summary.digest, summary.language) == (circuit.digest, "openqasm2")
+    assert (summary.qubits, summary.clbits, summary.depth, summary.two_qubit_gates) == (3, 2, 3, 1)
+    assert summary.gates == {"h": 3, "cx": 1, "measure": 1}
+    assert summary.features == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("qubits", "gate", "size"),
+    [(2, "t", 64), (30, "t", 16 * 2**30), (2, "h", 3), (30, "h", 458), (1000, "h", 500_250)],
+)
+def test_memory_is_that_of_the_statevector_or_of_the_tableau(qubits: int, gate: str, size: int) -> None:
+    circuit = parse(HEADER + f"qreg q[{qubits}]; creg c[1]; {gate} q[0]; measure q[0] -> c[0];")
+    assert simulation_bytes(circuit) == size
+
+
+@given(DISTRIBUTIONS, DISTRIBUTIONS)
+def test_fidelity_is_that_of_qiskit(first: dict[str, int], second: dict[str, int]) -> None:
+    fidelity = hellinger_fidelity(first, second)
+    assert fidelity == pytest.approx(qiskit_fidelity(first, second))
+    assert 0 <= fidelity <= 1
+    assert fidelity == pytest.approx(hellinger_fidelity(second, first))
+
+
+@given(DISTRIBUTIONS, DISTRIBUTIONS)
+def test_total_variation_bounds(first: dict[str, int], second: dict[str, int]) -> None:
+    distance = total_variation(first, second)
+    assert 0 <= distance <= 1
+    overlap = hellinger_fidelity(first, second) ** 0.5
+    assert 1 - overlap <= distance + 1e-9, "H^2 <= TV"
+    assert distance <= (max(0.0, 1 - overlap**2)) ** 0.5 + 1e-9, "TV <= sqrt(1 - BC^2)"
+
+
+def test_equal_and_foreign_distributions() -> None:
+    assert hellinger_fidelity({"0": 5, "1": 5}, {"0": 0.5, "1": 0.5}) == pytest.approx(1)
+    assert hellinger_fidelity({"0": 1}, {"1": 1}) == 0
+    assert total_variation({"0": 1}, {"1": 1}) == 1
+    with pytest.raises(ValueError, match="at least one outcome"):
+        hellinger_fidelity({}, {"0": 1})
+
+
+def test_the_ideal_distribution_follows_the_measurements() -> None:
+    circuit = parse(
+        HEADER + "qreg q[3]; creg a[1]; creg b[2]; x q[2]; h q[0]; cx q[0], q[1];"
+        "measure q[2] -> b[0]; measure q[0] -> b[1]; measure q[1] -> a[0];"
+    )
+    assert ideal_distribution(circuit) == pytest.approx({"01 0": 0.5, "11 1": 0.5})
+
+
+@pytest.mark.parametrize("body", ["qreg q[21]; measure q[0] -> c[0];", "qreg q[1]; reset q; measure q[0] -> c[0];"])
+def test_no_ideal_distribution_of_the_large_or_dynamic(body: str) -> None:
+    with pytest.raises(DoesNotFit):
+        ideal_distribution(parse(HEADER + "creg c[1];" + body))
+
+
+def test_the_quickest_method_depends_on_the_shots() -> None:
+    methods = (Method("statevector", 0.0, 0.01), Method("density_matrix", 1.0, 0.0))
+    assert quickest(methods, 10).name == "statevector"
+    assert quickest(methods, 1_000).name == "density_matrix"
+    assert quickest(methods, 100).name == "density_matrix", "equals are broken by name"

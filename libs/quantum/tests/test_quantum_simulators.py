@@ -1,0 +1,145 @@
+"""The ideal simulators: the same distribution, the same bit order, the same counts for the same seed."""
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from qiskit import QuantumCircuit, qasm2
+from qiskit_aer import AerSimulator
+
+from queuebit_quantum import Backend, DoesNotFit, hellinger_fidelity, ideal_distribution, open_backend, parse
+
+HEADER = 'OPENQASM 2.0;\ninclude "qelib1.inc";\n'
+SHOTS = 20_000
+CLOSE = 0.99
+"""Sampling alone keeps 20,000 shots over at most 32 outcomes above 1 - 32 / (4 * 20,000) = 0.9996 on average; a wrong
+bit order or gate drops far below 0.99."""
+GATES = (
+    *((name, 1, 0) for name in ("x", "y", "z", "h", "s", "sdg", "t", "tdg", "sx", "sxdg", "id")),
+    *((name, 1, 1) for name in ("rx", "ry", "rz", "p", "u1")),
+    ("u2", 1, 2),
+    ("u3", 1, 3),
+    *((name, 2, 0) for name in ("cx", "cy", "cz", "ch", "swap", "csx")),
+    *((name, 2, 1) for name in ("cp", "crx", "cry", "crz", "rxx", "rzz")),
+    ("cu3", 2, 3),
+    ("ccx", 3, 0),
+    ("cswap", 3, 0),
+    ("c3x", 4, 0),
+)
+
+
+def _random_source(seed: int) -> str:
+    """A random circuit on two quantum registers, measured into registers of other sizes in random order."""
+    rng = random.Random(seed)
+    qubits = ["a[0]", "a[1]", "b[0]", "b[1]", "b[2]"]
+    clbits = ["m[0]", "n[0]", "n[1]", "n[2]", "o[0]"]
+    lines = ["qreg a[2]; qreg b[3]; creg m[1]; creg n[3]; creg o[2];"]
+    for _ in range(rng.randint(5, 25)):
+        name, width, parameters = rng.choice(GATES)
+        angles = ",".join(f"{rng.uniform(-4, 4):.6f}" for _ in range(parameters))
+        lines.append(f"{name}{f'({angles})' if parameters else ''} {','.join(rng.sample(qubits, width))};")
+    pairs = zip(rng.sample(qubits, 4), rng.sample(clbits, 4), strict=True)
+    return HEADER + "\n".join([*lines, *(f"measure {qubit} -> {clbit};" for qubit, clbit in pairs)])
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 2**32))
+@pytest.mark.parametrize("id_", ["aer", "cirq"])
+def test_random_circuits_follow_the_exact_distribution(id_: str, seed: int) -> None:
+    backend = open_backend(id_)
+    circuit = parse(_random_source(seed))
+    counts = backend.run(backend.compile(circuit, 1), SHOTS, seed % 1000).counts
+    assert hellinger_fidelity(counts, ideal_distribution(circuit)) > CLOSE
+
+
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 2**32))
+def test_keys_are_those_of_qiskit(seed: int) -> None:
+    source = _random_source(seed)
+    program = QuantumCircuit.from_qasm_str(source).decompose(reps=2)
+    theirs = AerSimulator().run(program, shots=SHOTS, seed_simulator=1).result().get_counts()
+    assert hellinger_fidelity(ideal_distribution(parse(source)), theirs) > CLOSE
+
+
+@pytest.mark.parametrize("id_", ["aer", "cirq", "emulated-ibm-manila"])
+def test_registers_are_written_last_first_with_spaces(id_: str) -> None:
+    circuit = parse(
+        HEADER + "qreg q[3]; creg low[1]; creg mid[2]; creg high[2]; x q[0]; x q[2];"
+        "measure q[0] -> low[0]; measure q[1] -> mid[0]; measure q[2] -> mid[1];"
+    )
+    backend = open_backend(id_)
+    counts = backend.run(backend.compile(circuit, 1), 200, 1).counts
+    assert next(iter(counts)) == "00 10 1"
+    assert sum(counts.values()) == 200
+
+
+@pytest.mark.parametrize("id_", ["aer", "cirq", "emulated-ibm-perth"])
+def test_the_same_seed_gives_the_same_counts(id_: str) -> None:
+    backend = open_backend(id_)
+    compiled = backend.compile(parse(HEADER + "qreg q[4]; creg c[4]; h q; measure q -> c;"), 7)
+    first, again, other = (backend.run(compiled, 500, seed).counts for seed in (11, 11, 12))
+    assert first == again
+    assert list(first) == list(again)
+    assert first != other
+
+
+@pytest.mark.parametrize("id_", ["aer", "cirq"])
+def test_a_later_measurement_overwrites_the_bit(id_: str) -> None:
+    backend = open_backend(id_)
+    circuit = parse(HEADER + "qreg q[1]; creg c[1]; x q; measure q -> c; reset q; measure q -> c;")
+    assert backend.run(backend.compile(circuit, 1), 50, 1).counts == {"0": 50}
+
+
+def test_aer_runs_what_is_decided_on_the_way() -> None:
+    circuit = parse(
+        'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[1] a; bit[1] b;'
+        "h q[0]; a[0] = measure q[0]; if (a[0]) { x q[1]; } b[0] = measure q[1];"
+    )
+    backend = open_backend("aer")
+    assert backend.run(backend.compile(circuit, 1), 500, 1).counts.keys() == {"0 0", "1 1"}
+
+
+@pytest.mark.parametrize(
+    ("qubits", "gate", "method"),
+    [(5, "x", "statevector"), (40, "x", "stabilizer"), (40, "t", "matrix_product_state")],
+)
+def test_aer_takes_a_method_that_fits(qubits: int, gate: str, method: str) -> None:
+    chain = "".join(f"cx q[{i}], q[{i + 1}];" for i in range(qubits - 1))
+    circuit = parse(HEADER + f"qreg q[{qubits}]; creg c[{qubits}]; {gate} q[0]; h q[0]; {chain} measure q -> c;")
+    backend = open_backend("aer")
+    compiled = backend.compile(circuit, 1)
+    assert [candidate.name for candidate in compiled.methods] == [method]
+    assert backend.run(compiled, 100, 1).counts.keys() == {"0" * qubits, "1" * qubits}
+
+
+def test_simulators_are_free_of_device_time() -> None:
+    backend = open_backend("aer")
+    compiled = backend.compile(parse(HEADER + "qreg q[1]; creg c[1]; h q; measure q -> c;"), 1)
+    assert (compiled.esp, compiled.duration_s, compiled.qpu_seconds(1_000)) == (1.0, 0.0, 0.0)
+    assert backend.run(compiled, 10, 1).qpu_s == 0.0
+
+
+def test_every_reason_is_named_when_a_circuit_does_not_fit() -> None:
+    circuit = parse(HEADER + "qreg q[30]; creg c[1]; measure q[0] -> c[0]; if (c == 1) x q[1];")
+    with pytest.raises(DoesNotFit, match=r"cirq: it has 24 qubits and the circuit needs 30; .* conditional"):
+        open_backend("cirq").compile(circuit, 1)
+
+
+@pytest.mark.parametrize("shots", [0, -1, 10**12])
+@pytest.mark.parametrize("id_", ["aer", "cirq", "emulated-ibm-manila"])
+def test_absurd_shots_are_refused(id_: str, shots: int) -> None:
+    backend: Backend = open_backend(id_)
+    compiled = backend.compile(parse(HEADER + "qreg q[1]; creg c[1]; measure q -> c;"), 1)
+    with pytest.raises(DoesNotFit, match="shots must be from 1 to"):
+        backend.run(compiled, shots, 1)
+
+
+def test_what_qiskit_writes_can_be_read() -> None:
+    program = QuantumCircuit(5, 5)
+    program.h(0)
+    program.mcx([0, 1, 2, 3], 4)
+    program.ecr(0, 1)
+    program.rzx(0.3, 1, 2)
+    program.measure(range(5), range(5))
+    assert parse(qasm2.dumps(program)).num_qubits == 5
