@@ -1,0 +1,37 @@
+"""Where the scheduler's objects meet."""
+
+from __future__ import annotations
+
+from queuebit_contracts.topology import topology
+from queuebit_kernel import SystemClock
+from queuebit_runtime.log import Stored
+from queuebit_runtime.service import Service
+from queuebit_runtime.settings import BusSettings
+from queuebit_runtime.view import View, fold_events
+from queuebit_scheduler.handlers import AnswerWaiting, PlaceJobs
+from queuebit_scheduler.routes import answer_questions
+from queuebit_scheduler.settings import Settings
+from queuebit_scheduler.state import State
+
+__all__ = ["create_app"]
+
+
+def create_app() -> Service:
+    """Build the service from the environment."""
+    settings, clock = Settings(), SystemClock()
+    service = Service("scheduler", BusSettings())
+    state = State(settings.places_per_slot)
+    place = PlaceJobs(state, service.log, clock, service.bus.tracing)
+
+    def fold(stored: Stored) -> None:
+        state.evolve(stored.event, stored.sequence, stored.stored_at)
+        place.wake()
+
+    async def answer() -> None:
+        await answer_questions(service.bus.client, AnswerWaiting(state, clock))
+
+    service.views.append(View(service.bus, "scheduler", topology().service["scheduler"].view, fold_events(fold)))
+    service.before.append(answer)
+    service.work.append(place.run)
+    service.detail = lambda: {"waiting": state.waiting, "outstanding": state.outstanding}
+    return service

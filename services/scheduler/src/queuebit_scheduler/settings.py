@@ -1,0 +1,20 @@
+"""What the scheduler reads from its environment."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+__all__ = ["Settings"]
+
+
+class Settings(BaseSettings):
+    """Everything but the bus."""
+
+    model_config = SettingsConfigDict(env_prefix="QUEUEBIT_SCHEDULER_", frozen=True, extra="forbid")
+
+    places_per_slot: int = Field(default=8, ge=1, le=1024)
+    """Jobs given to a backend, for each that it runs at once, before one of them has ended.
+
+    Few bind late: whoever arrives next is served soon. Too few leave a backend idle while the bus carries the next.
+    """

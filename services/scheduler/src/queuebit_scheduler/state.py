@@ -1,0 +1,214 @@
+"""The scheduler's view of the world, folded from the log and kept current in constant time per event.
+
+It holds active jobs only. Of those that ended two aggregates remain: what each tenant received, and how long jobs of
+a size take on a backend. A decision reserves its place here before the log confirms it; the fold of the same
+placement then changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+
+from queuebit_contracts.backend import BackendRegistered
+from queuebit_contracts.catalog import AnyEvent
+from queuebit_contracts.job import JobAccepted, JobCancelled, JobCompleted, JobFailed, JobPlaced, JobStarted
+from queuebit_scheduler.jobs import Job, Outstanding, Size
+from queuebit_scheduler.snapshot import Backend, Key, Option, Snapshot, Tenant, Waiting
+from queuebit_scheduler.usage import Served, micros, period_of
+
+__all__ = ["State"]
+
+
+@dataclass(slots=True)
+class _Seats:
+    """A backend; one without slots has not registered."""
+
+    slots: int = 0
+    taken: int = 0
+    backlog_us: int = 0
+
+
+@dataclass(slots=True)
+class _Account:
+    share: int = 1
+    served: Served = field(default_factory=Served)
+    outstanding_us: int = 0
+
+
+_Line = tuple[str, frozenset[str]]
+"""Jobs of one tenant with the same candidates: if the oldest cannot be placed, none can."""
+
+
+class State:
+    """Who waits, what is outstanding, and what everybody received."""
+
+    def __init__(self, places_per_slot: int) -> None:
+        self._places_per_slot = places_per_slot
+        self._waiting: dict[Key, Job] = {}
+        self._lines: dict[_Line, OrderedDict[Key, Job]] = {}
+        self._outstanding: dict[Key, Outstanding] = {}
+        self._backends: dict[str, _Seats] = {}
+        self._accounts: dict[str, _Account] = {}
+        self._typical_us: dict[tuple[str, Size], int] = {}
+
+    @property
+    def waiting(self) -> int:
+        """Jobs without a place."""
+        return len(self._waiting)
+
+    @property
+    def outstanding(self) -> int:
+        """Jobs with a place that have not ended."""
+        return len(self._outstanding)
+
+    def evolve(self, event: AnyEvent, sequence: int, at: datetime) -> None:
+        """Fold one event of the log, stored there `at`. An event about a job that is not active says nothing."""
+        match event:
+            case JobAccepted():
+                self._accounts.setdefault(event.data.tenant, _Account()).share = event.data.share
+                self._line_up(Job.of(event, sequence))
+            case JobPlaced():
+                self._placed((event.data.tenant, event.data.job), event.data.backend)
+            case JobStarted():
+                if outstanding := self._outstanding.get((event.data.tenant, event.data.job)):
+                    outstanding.started_at = at
+            case JobCompleted() | JobFailed() | JobCancelled():
+                self._ended((event.data.tenant, event.data.job), at, completed=isinstance(event, JobCompleted))
+            case BackendRegistered():
+                self._seats(event.data.backend).slots = event.data.slots
+
+    def job(self, key: Key) -> Job:
+        """An active job."""
+        return self._waiting[key] if key in self._waiting else self._outstanding[key].job
+
+    def waiting_of(self, tenant: str) -> list[Job]:
+        """A tenant's jobs without a place, oldest first."""
+        lines = [line for (owner, _), line in self._lines.items() if owner == tenant]
+        return sorted((job for line in lines for job in line.values()), key=lambda job: job.sequence)
+
+    def backends(self) -> dict[str, Backend]:
+        """Every registered backend by name."""
+        return {
+            name: Backend(name, it.slots, it.slots * self._places_per_slot, it.taken, it.backlog_us)
+            for name, it in sorted(self._backends.items())
+            if it.slots
+        }
+
+    def snapshot(self, at: datetime, limit: int, size: int = 256) -> Snapshot | None:
+        """What a cycle decides from, or nothing while no job can be placed.
+
+        Args:
+            at: the moment of the decision.
+            limit: the most placements of the cycle.
+            size: about how many jobs it may hold; one for each line at least.
+        """
+        backends = {name: it for name, it in self.backends().items() if it.free} if self._waiting else {}
+        waiting = sorted(self._placeable(backends, limit, size), key=lambda it: it.order)
+        if not waiting:
+            return None
+        wanted = {option.backend for it in waiting for option in it.options}
+        return Snapshot(
+            at_us=micros(at),
+            limit=limit,
+            backends=tuple(it for name, it in backends.items() if name in wanted),
+            tenants=tuple(self._tenant(name) for name in sorted({it.tenant for it in waiting})),
+            waiting=tuple(waiting),
+        )
+
+    def reserve(self, key: Key, backend: str) -> None:
+        """Take a place for a waiting job."""
+        job = self._leave_line(key)
+        expected_us = self._expected_us(job, backend)
+        self._outstanding[key] = Outstanding(job, backend, expected_us)
+        self._take(job.tenant, backend, 1, expected_us)
+
+    def release(self, key: Key) -> None:
+        """Give back a place that the log has not shown; the job goes to the front of its line.
+
+        Several are released youngest first, which restores their order.
+        """
+        outstanding = self._outstanding.get(key)
+        if outstanding is not None and not outstanding.confirmed:
+            self._line_up(self._free(key).job, front=True)
+
+    def _placed(self, key: Key, backend: str) -> None:
+        outstanding = self._outstanding.get(key)
+        if outstanding is not None and outstanding.backend != backend:
+            self._line_up(self._free(key).job, front=True)
+        if key in self._waiting:
+            self.reserve(key, backend)
+        if key in self._outstanding:
+            self._outstanding[key].confirmed = True
+
+    def _ended(self, key: Key, at: datetime, *, completed: bool) -> None:
+        if key in self._waiting:
+            self._leave_line(key)
+        elif key in self._outstanding:
+            ended = self._free(key)
+            if ended.started_at is not None:
+                ran_us = max(1, micros(at) - micros(ended.started_at))
+                account = self._accounts[ended.job.tenant]
+                account.served = account.served.plus(ran_us, period_of(micros(at)))
+                if completed:
+                    self._learn(ended, ran_us)
+
+    def _learn(self, ended: Outstanding, ran_us: int) -> None:
+        kind = (ended.backend, ended.job.size)
+        self._typical_us[kind] = (7 * self._typical_us.get(kind, ran_us) + ran_us) // 8
+
+    def _expected_us(self, job: Job, backend: str) -> int:
+        bid = job.bids.get(backend)
+        return self._typical_us.get((backend, job.size)) or max(1, bid.qpu_us if bid else 1)
+
+    def _placeable(self, free: Mapping[str, Backend], limit: int, size: int) -> Iterator[Waiting]:
+        lines = [(candidates & free.keys(), line) for (_, candidates), line in self._lines.items()]
+        lines = [(names, line) for names, line in lines if names]
+        for names, line in lines:
+            useful = min(len(line), limit, sum(free[name].free for name in names))
+            shown = min(useful, max(1, size // len(lines)))
+            for number, job in enumerate(islice(line.values(), shown), start=1):
+                yield Waiting(
+                    job.tenant,
+                    job.job,
+                    job.sequence,
+                    micros(job.accepted_at),
+                    tuple(Option(it, self._expected_us(job, it), job.bids[it].esp_ppm) for it in sorted(names)),
+                    more=number == shown < useful,
+                )
+
+    def _tenant(self, name: str) -> Tenant:
+        account = self._accounts[name]
+        return Tenant(name, account.share, account.served, account.outstanding_us)
+
+    def _line_up(self, job: Job, *, front: bool = False) -> None:
+        self._waiting[job.key] = job
+        line = self._lines.setdefault((job.tenant, frozenset(job.bids)), OrderedDict())
+        line[job.key] = job
+        if front:
+            line.move_to_end(job.key, last=False)
+
+    def _leave_line(self, key: Key) -> Job:
+        job = self._waiting.pop(key)
+        name = (job.tenant, frozenset(job.bids))
+        del self._lines[name][key]
+        if not self._lines[name]:
+            del self._lines[name]
+        return job
+
+    def _free(self, key: Key) -> Outstanding:
+        outstanding = self._outstanding.pop(key)
+        self._take(outstanding.job.tenant, outstanding.backend, -1, -outstanding.expected_us)
+        return outstanding
+
+    def _take(self, tenant: str, backend: str, places: int, expected_us: int) -> None:
+        seats = self._seats(backend)
+        seats.taken += places
+        seats.backlog_us += expected_us
+        self._accounts[tenant].outstanding_us += expected_us
+
+    def _seats(self, backend: str) -> _Seats:
+        return self._backends.setdefault(backend, _Seats())

@@ -1,0 +1,162 @@
+"""A small world around the scheduler: a log in memory, the state folded from it, a clock, and events in few words."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from queuebit_contracts.backend import BackendRegistered, Registration
+from queuebit_contracts.catalog import AnyEvent
+from queuebit_contracts.job import (
+    Acceptance,
+    Cancellation,
+    Candidate,
+    Compilation,
+    Completion,
+    JobAccepted,
+    JobCancelled,
+    JobCompleted,
+    JobPlaced,
+    JobStarted,
+    Profile,
+    Start,
+    Usage,
+)
+from queuebit_contracts.subjects import job as job_aggregate
+from queuebit_contracts.wire import Amount, Payload
+from queuebit_kernel import FixedClock
+from queuebit_runtime.tracing import Tracing
+from queuebit_scheduler.handlers import PlaceJobs
+from queuebit_scheduler.state import State
+from queuebit_testing.memory import MemoryLog
+
+DIGEST = "sha256:" + "0" * 64
+THEN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def registered(backend: str, slots: int = 1) -> BackendRegistered:
+    return BackendRegistered(
+        source="qb/test",
+        data=Registration(
+            backend=backend, stack="s", vendor="v", kind="simulator", qubits=30, max_shots=10**6, slots=slots
+        ),
+    )
+
+
+def accepted(
+    job: str,
+    tenant: str = "acme",
+    *,
+    share: int = 1,
+    backends: tuple[str, ...] = ("aer",),
+    qpu_us: int = 1000,
+    shots: int = 100,
+) -> JobAccepted:
+    return JobAccepted(
+        source="qb/test",
+        time=THEN,
+        provenanceid=DIGEST,
+        data=Acceptance(
+            tenant=tenant,
+            project="main",
+            job=job,
+            user="ann",
+            share=share,
+            shots=shots,
+            circuit=DIGEST,
+            profile=Profile(qubits=2, clbits=2, depth=3, two_qubit_gates=1, simulation_bytes=64),
+            candidates=tuple(Candidate(backend=it, price="p", hold="1", qpu_us=qpu_us) for it in backends),
+            hold=Amount(amount="1"),
+            price_book=DIGEST,
+            seed=7,
+            submitted_at=THEN,
+        ),
+    )
+
+
+def started(job: str, tenant: str = "acme", backend: str = "aer") -> JobStarted:
+    data = Start(tenant=tenant, job=job, backend=backend, attempt=1, executor="e")
+    return JobStarted(source="qb/test", data=data)
+
+
+def completed(job: str, tenant: str = "acme", backend: str = "aer") -> JobCompleted:
+    times = dict.fromkeys(("submitted_at", "accepted_at", "placed_at", "started_at"), THEN)
+    return JobCompleted(
+        source="qb/test",
+        data=Completion(
+            tenant=tenant,
+            job=job,
+            backend=backend,
+            attempt=1,
+            shots=100,
+            result=Payload(digest=DIGEST, size=2, media_type="application/json", inline="{}"),
+            usage=Usage(shots=100, qpu_us=1000, qubits=2),
+            compilation=Compilation(compiler="c", digest=DIGEST, seed=7, depth=3, two_qubit_gates=1, duration_ns=1),
+            **times,
+        ),
+    )
+
+
+def cancelled(job: str, tenant: str = "acme") -> JobCancelled:
+    return JobCancelled(source="qb/test", data=Cancellation(tenant=tenant, job=job, by="ann", submitted_at=THEN))
+
+
+class World:
+    """Every fact appended here is folded at once, stamped with the world's clock."""
+
+    registered = staticmethod(registered)
+    accepted = staticmethod(accepted)
+    started = staticmethod(started)
+    completed = staticmethod(completed)
+    cancelled = staticmethod(cancelled)
+
+    def __init__(self, places_per_slot: int = 8) -> None:
+        self.clock = FixedClock(THEN)
+        self.log = MemoryLog()
+        self.state = State(places_per_slot)
+        self.place = PlaceJobs(self.state, self.log, self.clock, Tracing("scheduler"))
+        self._moments: list[datetime] = []
+        self._folded = 0
+
+    def happens(self, *events: AnyEvent) -> None:
+        for event in events:
+            asyncio.run(self.log.append(event))
+        self.fold()
+
+    def fold(self, state: State | None = None) -> None:
+        """Fold what is new, or everything into another state."""
+        self._moments += [self.clock.now()] * (len(self.log.stored) - len(self._moments))
+        for stored in self.log.stored[self._folded if state is None else 0 :]:
+            (state or self.state).evolve(stored.event, stored.sequence, self._moments[stored.sequence - 1])
+        self._folded = len(self.log.stored)
+
+    def cycle(self) -> list[JobPlaced]:
+        """Run one cycle; the view has not shown its placements yet."""
+        before = len(self.log.stored)
+        asyncio.run(self.place.cycle())
+        return [it.event for it in self.log.stored[before:] if isinstance(it.event, JobPlaced)]
+
+    def run(self, placed: JobPlaced, seconds: float) -> None:
+        """Let a placed job run alone."""
+        tenant, job, backend = placed.data.tenant, placed.data.job, placed.data.backend
+        self.happens(started(job, tenant, backend))
+        self.clock.advance(seconds)
+        self.happens(completed(job, tenant, backend))
+
+    def guard(self, job: str, tenant: str = "acme") -> str:
+        return job_aggregate(tenant, job).everything
+
+    def later(self, seconds: float) -> datetime:
+        return self.clock.now() + timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture(scope="session")
+def world_of() -> type[World]:
+    return World

@@ -1,0 +1,98 @@
+"""The scheduler as a process, on a real server with its real permissions."""
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from queuebit_contracts.catalog import AnyEvent
+from queuebit_contracts.job import JobPlaced
+from queuebit_contracts.query import Answer
+from queuebit_contracts.subjects import job, subject_of
+from queuebit_runtime.bus import Bus
+from queuebit_runtime.log import JetStreamLog
+from queuebit_testing.server import NatsServer, free_port
+
+pytestmark = pytest.mark.server
+
+
+async def start(server: NatsServer) -> tuple[asyncio.subprocess.Process, int]:
+    port = free_port()
+    environment = {
+        **os.environ,
+        "QUEUEBIT_BUS_URL": server.url,
+        "QUEUEBIT_BUS_SEED_FILE": str(server.seed_file("scheduler")),
+        "QUEUEBIT_BUS_HEALTH_PORT": str(port),
+        "QUEUEBIT_SCHEDULER_PLACES_PER_SLOT": "2",
+    }
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "queuebit_scheduler", env=environment, stderr=PIPE
+    ), port
+
+
+async def health(port: int) -> str:
+    while True:
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        except ConnectionError:
+            await asyncio.sleep(0.02)
+            continue
+        writer.write(b"GET /readyz HTTP/1.1\r\n\r\n")
+        text = (await reader.read()).decode()
+        writer.close()
+        if " 200 " in text:
+            return text
+        await asyncio.sleep(0.02)
+
+
+async def placed(log: JetStreamLog, name: str) -> JobPlaced:
+    while True:
+        stored = await log.last(job("acme", name).event("placed", "aer"))
+        if stored is not None and isinstance(stored.event, JobPlaced):
+            return stored.event
+        await asyncio.sleep(0.005)
+
+
+async def say(server: NatsServer, service: str, *events: AnyEvent) -> None:
+    bus = Bus(service, server.url, server.seeds[service])
+    await bus.connect()
+    for event in events:
+        await JetStreamLog(bus).append(event)
+    await bus.close()
+
+
+async def test_it_places_answers_and_goes_on_after_a_crash(tmp_path: Path, world_of: Any) -> None:
+    server = NatsServer(tmp_path, clients=(("acme", "ann", "member"),))
+    async with server.running(), asyncio.timeout(20):
+        await say(server, "executor-aer", world_of.registered("aer"))
+        await say(server, "broker", *(world_of.accepted(f"j{n}") for n in range(3)))
+        process, port = await start(server)
+        operator = Bus("operator", server.url, server.seeds["operator"])
+        await operator.connect()
+        log = JetStreamLog(operator)
+        assert (await placed(log, "j0")).data.policy == "fair-share/1"
+        await placed(log, "j1")
+        assert '"waiting": 1, "outstanding": 2' in await health(port)
+
+        ann = await server.connect("acme/ann")
+        reply = await ann.request("qb.query.acme.waiting", b"{}", timeout=2)
+        [row] = Answer.model_validate_json(reply.data).rows
+        assert (row["job"], row["reason"]) == ("j2", "all 2 places on aer are taken")
+        refused = Answer.model_validate_json((await ann.request("qb.query.acme.waiting", b"[", timeout=2)).data)
+        assert refused.error is not None
+        assert refused.error.code == "malformed"
+        await ann.close()
+
+        process.kill()
+        await process.wait()
+        await say(server, "executor-aer", world_of.started("j0"), world_of.completed("j0"))
+        process, port = await start(server)
+        assert subject_of(await placed(log, "j2")) == "qb.job.acme.j2.placed.aer"
+        assert '"waiting": 0, "outstanding": 2' in await health(port)
+        process.terminate()
+        assert await process.wait() == 0
+        await operator.close()

@@ -1,0 +1,140 @@
+"""The view: current after every event, the same after a restart, and small."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from queuebit_scheduler.policy import plan
+from queuebit_scheduler.state import State
+
+LIMIT = 32
+
+
+def test_an_accepted_job_waits_until_it_is_placed_and_is_forgotten_when_it_ended(world: Any) -> None:
+    world.happens(world.registered("aer"), world.accepted("j1"))
+    assert (world.state.waiting, world.state.outstanding) == (1, 0)
+    [placed] = world.cycle()
+    world.fold()
+    assert (world.state.waiting, world.state.outstanding) == (0, 1)
+    world.run(placed, seconds=1)
+    assert (world.state.waiting, world.state.outstanding) == (0, 0)
+    assert world.state.backends()["aer"].backlog_us == 0
+
+
+def test_a_cancelled_job_leaves_the_line_or_gives_its_place_back(world: Any) -> None:
+    world.happens(world.registered("aer"), world.accepted("j1"), world.accepted("j2", backends=("cirq",)))
+    world.cycle()
+    world.happens(world.cancelled("j1"), world.cancelled("j2"))
+    assert (world.state.waiting, world.state.outstanding) == (0, 0)
+    assert world.state.backends()["aer"].taken == 0
+
+
+def test_a_place_is_taken_once_though_the_view_shows_it_again(world: Any) -> None:
+    world.happens(world.registered("aer"), world.accepted("j1"))
+    world.cycle()
+    before = world.state.backends()
+    world.fold()
+    assert world.state.backends() == before
+
+
+def test_a_place_that_the_view_has_shown_is_not_released(world: Any) -> None:
+    world.happens(world.registered("aer"), world.accepted("j1"))
+    world.cycle()
+    world.fold()
+    world.state.release(("acme", "j1"))
+    assert world.state.outstanding == 1
+
+
+def test_the_view_corrects_a_place_taken_elsewhere(world: Any) -> None:
+    world.happens(world.registered("aer"), world.registered("cirq"), world.accepted("j1", backends=("aer", "cirq")))
+    [placed] = world.cycle()
+    assert placed.data.backend == "aer"
+    elsewhere = placed.model_copy(update={"data": placed.data.model_copy(update={"backend": "cirq"})})
+    world.state.evolve(elsewhere, 4, world.clock.now())
+    assert {name: it.taken for name, it in world.state.backends().items()} == {"aer": 0, "cirq": 1}
+
+
+def test_released_jobs_return_to_the_front_in_their_order(world: Any) -> None:
+    world.happens(world.registered("aer"), *(world.accepted(f"j{n}") for n in range(4)))
+    for name in ("j0", "j1"):
+        world.state.reserve(("acme", name), "aer")
+    for name in ("j1", "j0"):
+        world.state.release(("acme", name))
+    assert [job.job for job in world.state.snapshot(world.clock.now(), LIMIT).waiting] == ["j0", "j1", "j2", "j3"]
+
+
+def test_run_times_are_learned_per_backend_and_size(world: Any) -> None:
+    world.happens(world.registered("aer"), world.accepted("j1", qpu_us=5_000_000))
+    [placed] = world.cycle()
+    world.fold()
+    world.run(placed, seconds=0.25)
+    world.happens(world.accepted("j2", qpu_us=5_000_000))
+    [waiting] = world.state.snapshot(world.clock.now(), LIMIT).waiting
+    assert [option.expected_us for option in waiting.options] == [250_000]
+    [tenant] = world.state.snapshot(world.clock.now(), LIMIT).tenants
+    assert tenant.served.us == 250_000
+
+
+def test_a_snapshot_holds_no_more_than_could_be_placed(world: Any) -> None:
+    world.happens(world.registered("aer"), *(world.accepted(f"j{n}") for n in range(20)))
+    world.happens(*(world.accepted(f"k{n}", backends=("absent",)) for n in range(20)))
+    snapshot = world.state.snapshot(world.clock.now(), LIMIT)
+    assert [it.job for it in snapshot.waiting] == [f"j{n}" for n in range(8)]
+    assert [it.name for it in snapshot.backends] == ["aer"]
+
+
+def test_what_a_snapshot_leaves_out_does_not_change_the_order_of_placement(world_of: Any) -> None:
+    orders = []
+    for size in (1, 1000):
+        world = world_of(places_per_slot=30)
+        world.happens(world.registered("aer"), world.registered("cirq"))
+        for n in range(10):
+            world.happens(world.accepted(f"a{n}", "a", share=3), world.accepted(f"b{n}", "b"))
+            world.happens(world.accepted(f"c{n}", "b", backends=("aer", "cirq")))
+        order = []
+        while (snapshot := world.state.snapshot(world.clock.now(), LIMIT, size)) is not None:
+            for place in plan(snapshot).places:
+                world.state.reserve(place.job, place.backend)
+                order.append((place.job, place.backend))
+        orders.append(order)
+    assert orders[0] == orders[1]
+    assert len(orders[0]) == 30
+
+
+def test_nothing_to_decide_is_said_so(world: Any) -> None:
+    assert world.state.snapshot(world.clock.now(), LIMIT) is None
+    world.happens(world.accepted("j1"))
+    assert world.state.snapshot(world.clock.now(), LIMIT) is None
+
+
+STEPS = st.lists(st.tuples(st.sampled_from("aecnx"), st.integers(0, 5)), max_size=25)
+
+
+@given(STEPS)
+def test_a_restart_sees_what_it_saw_before(world_of: Any, steps: list[tuple[str, int]]) -> None:
+    world = world_of(places_per_slot=2)
+    world.happens(world.registered("aer"), world.registered("cirq"))
+    running: list[Any] = []
+    for number, (step, choice) in enumerate(steps):
+        world.clock.advance(1)
+        if step == "a":
+            world.happens(
+                world.accepted(f"j{number}", tenant=f"t{choice % 2}", backends=(("aer",), ("aer", "cirq"))[choice % 2])
+            )
+        elif step == "e" and running:
+            placed = running.pop(choice % len(running))
+            world.run(placed, seconds=choice)
+        elif step == "c" and running:
+            placed = running.pop(choice % len(running))
+            world.happens(world.cancelled(placed.data.job, placed.data.tenant))
+        else:
+            running += world.cycle()
+            world.fold()
+    again = State(2)
+    world.fold(again)
+    now, limit = world.clock.now(), LIMIT
+    assert (again.waiting, again.outstanding) == (world.state.waiting, world.state.outstanding)
+    assert again.snapshot(now, limit) == world.state.snapshot(now, limit)
+    if (snapshot := again.snapshot(now, limit)) is not None:
+        assert plan(snapshot) == plan(world.state.snapshot(now, limit))
