@@ -1,0 +1,146 @@
+"""Answers to tenants: the backends with their prices, and the plan of a circuit."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TypeAlias
+
+from pydantic import JsonValue
+
+from queuebit_broker.fitting import Offer, Silent, Tariff, Verdict, assess, explain
+from queuebit_broker.profiles import Profiles
+from queuebit_broker.rules import about_shots, about_source, circuit_reason, runs
+from queuebit_broker.state import World
+from queuebit_contracts.query import Answer, Question
+from queuebit_contracts.wire import Reason
+from queuebit_kernel import Clock, rfc3339
+from queuebit_pricing import UNITS, Price, Unpriced
+
+__all__ = ["Answers"]
+
+Row: TypeAlias = dict[str, JsonValue]
+
+
+class Answers:
+    """Reads only: nothing here is stored or held."""
+
+    def __init__(self, world: World, profiles: Profiles, tariff: Tariff, clock: Clock, max_source_bytes: int) -> None:
+        self._world = world
+        self._profiles = profiles
+        self._tariff = tariff
+        self._clock = clock
+        self._max_source_bytes = max_source_bytes
+
+    async def backends(self, tenant: str, question: Question) -> Answer:
+        """Every registered backend, or those the project in the question may use."""
+        now = self._clock.now()
+        project = self._project(tenant, question)
+        if isinstance(project, Reason):
+            return Answer(error=project)
+        return Answer(rows=tuple(self._backend(name, now) for name in project))
+
+    async def plan(self, tenant: str, question: Question) -> Answer:
+        """What the circuit would cost and reach on every backend; those that fit first, the cheapest first."""
+        names = self._project(tenant, question)
+        if isinstance(names, Reason):
+            return Answer(error=names)
+        if question.circuit is None or question.shots is None:
+            return _no([Reason(code="bad_question", text="a plan needs a circuit and a number of shots: give both")])
+        entry = self._world.directory.tenant.get(tenant)
+        if wrong := [
+            *about_shots(question.shots, tenant, entry),
+            *about_source(question.circuit, self._max_source_bytes),
+        ]:
+            return _no(wrong)
+        known, stacks = self._world.registered(), dict[str, list[str]]()
+        for name in names:
+            stacks.setdefault(known[name].stack, []).append(name)
+        profiled = await self._profiles.of(tenant, question.circuit, question.shots, stacks)
+        if profiled.error is not None:
+            return _no([circuit_reason(profiled.error)])
+        now = self._clock.now()
+        rows = [
+            self._planned(name, assess(known[name], question.shots, profiled, self._tariff, now), now) for name in names
+        ]
+        rows.sort(key=lambda it: it[0])
+        return Answer(rows=tuple(row for _, row in rows))
+
+    def _project(self, tenant: str, question: Question) -> list[str] | Reason:
+        """The names of the backends in question."""
+        entry = self._world.directory.tenant.get(tenant)
+        if question.project is None:
+            return runs(self._world.registered(), None)
+        if entry is None or question.project not in entry.project:
+            known = ", ".join(sorted(entry.project)) if entry else "none"
+            return Reason(
+                code="unknown_project",
+                text=f"tenant {tenant} has no project {question.project}: its projects are {known}",
+            )
+        return runs(self._world.registered(), entry.project[question.project])
+
+    def _backend(self, name: str, now: datetime) -> Row:
+        it = self._world.registered()[name]
+        calibration = self._world.backends[name].calibration
+        try:
+            price = self._tariff.price(name, now)
+            tariff: Row = {"price_id": price.id, "price": _in_words(price), "currency": price.currency}
+        except Unpriced:
+            tariff = {"price_id": None, "price": "no price: jobs are refused", "currency": None}
+        return {
+            "backend": name,
+            "vendor": it.vendor,
+            "kind": it.kind,
+            "stack": it.stack,
+            "qubits": it.qubits,
+            "max_shots": it.max_shots,
+            "memory_bytes": it.memory_bytes,
+            "features": [*it.features],
+            "slots": it.slots,
+            **tariff,
+            **self._calibrated(name, now),
+            "median_two_qubit_error_ppm": calibration.median_two_qubit_error_ppm if calibration else None,
+            "median_readout_error_ppm": calibration.median_readout_error_ppm if calibration else None,
+        }
+
+    def _planned(self, name: str, verdict: Verdict, now: datetime) -> tuple[tuple[bool, object, str], Row]:
+        """A row, after what it is sorted by."""
+        row: Row = {"backend": name, "fits": isinstance(verdict, Offer), "reason": None}
+        if isinstance(verdict, Offer):
+            estimate = verdict.estimate
+            row |= {
+                "cost": verdict.cost.text(),
+                "currency": verdict.cost.currency,
+                "price_id": verdict.price,
+                "qpu_us": estimate.qpu_us,
+                "esp_ppm": estimate.esp_ppm,
+                "depth": estimate.depth,
+                "two_qubit_gates": estimate.two_qubit_gates,
+                **self._calibrated(name, now),
+            }
+            return (False, verdict.cost.amount, name), row
+        if isinstance(verdict, Silent):
+            row["reason"] = f"{name} does not answer now: see in `qb status` whether its executor is up"
+        else:
+            row["reason"] = " ".join(it.text for it in explain(verdict))
+        return (True, 0, name), row
+
+    def _calibrated(self, name: str, now: datetime) -> Row:
+        calibration = self._world.backends[name].calibration
+        if calibration is None:
+            return {"calibrated_at": None, "calibration_age_s": None}
+        age = int((now - calibration.calibrated_at).total_seconds())
+        return {"calibrated_at": rfc3339(calibration.calibrated_at), "calibration_age_s": age}
+
+
+def _no(reasons: list[Reason]) -> Answer:
+    return Answer(error=Reason(code=reasons[0].code, text="; ".join(it.text for it in reasons)))
+
+
+def _in_words(price: Price) -> str:
+    """The components as people say them: `0.30 USD a task + 0.01 USD a shot`."""
+    parts = [
+        f"{terms[0]} {price.currency} a {component.replace('_', '-')}"
+        for component in UNITS
+        if (terms := price.terms(component)) is not None and terms[0]
+    ]
+    return " + ".join(parts) or "free"

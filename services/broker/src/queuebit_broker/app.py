@@ -1,0 +1,64 @@
+"""Where the broker's objects meet."""
+
+from __future__ import annotations
+
+import asyncio
+
+from queuebit_broker.adapters import NatsExecutors, TenantsFile, folding
+from queuebit_broker.answers import Answers
+from queuebit_broker.cancelling import CancelJobs
+from queuebit_broker.fitting import Tariff
+from queuebit_broker.funding import FollowTenants
+from queuebit_broker.handlers import AdmitJob
+from queuebit_broker.profiles import Profiles
+from queuebit_broker.routes import answer_queries, routes
+from queuebit_broker.settings import Settings
+from queuebit_broker.state import World
+from queuebit_contracts.topology import topology
+from queuebit_kernel import SystemClock
+from queuebit_pricing import load
+from queuebit_runtime.service import Service
+from queuebit_runtime.settings import BusSettings
+from queuebit_runtime.view import View
+
+__all__ = ["create_app"]
+
+LOOK_S = 1.0
+"""Seconds between looks at the tenants file."""
+
+
+def create_app() -> Service:
+    """Build the process from its environment."""
+    settings = Settings()
+    tariff = Tariff(load(settings.price_book))
+    source = TenantsFile(settings.tenants_file)
+    service = Service("broker", BusSettings())
+    clock, world = SystemClock(), World()
+    view = View(service.bus, "broker", topology().service["broker"].view, folding(world))
+    profiles = Profiles(NatsExecutors(service.bus, settings.profile_timeout_s), world)
+    follow_tenants = FollowTenants(service.log, source, world, source.read())
+    admit = AdmitJob(
+        log=service.log,
+        follower=view,
+        world=world,
+        profiles=profiles,
+        tariff=tariff,
+        clock=clock,
+        max_source_bytes=settings.max_source_bytes,
+    )
+    answers = Answers(world, profiles, tariff, clock, settings.max_source_bytes)
+
+    async def answering() -> None:
+        await answer_queries(service.bus.client, answers)
+
+    async def following_tenants() -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            await follow_tenants()
+
+    service.views.append(view)
+    service.before += [follow_tenants, answering]
+    service.work.append(following_tenants)
+    service.detail = lambda: {"backends": len(world.registered()), "tenants_file": follow_tenants.trouble or "good"}
+    service.include(routes(admit, CancelJobs(service.log, world), workers=settings.workers))
+    return service

@@ -1,0 +1,134 @@
+"""The events that the broker appends. Ids are derived, so that a repeat is recognised."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from queuebit_broker.policy import Admit
+from queuebit_broker.rules import Request
+from queuebit_broker.state import Profiled
+from queuebit_contracts.account import AccountFunded, AccountHeld, AccountReleased, Funding, Hold, Release
+from queuebit_contracts.job import (
+    Acceptance,
+    Cancellation,
+    Candidate,
+    JobAccepted,
+    JobCancelled,
+    JobRejected,
+    JobSubmitted,
+    Rejection,
+)
+from queuebit_contracts.wire import Amount, Reason
+from queuebit_kernel import Money, digest, event_id
+from queuebit_runtime.trace_context import current_traceparent
+
+__all__ = ["accepted", "cancelled", "funded", "held", "rejected", "released", "seed_of"]
+
+_SOURCE = "qb/broker"
+
+
+def accepted(request: Request, event: JobSubmitted, admitted: Admit, profiled: Profiled, book: str) -> JobAccepted:
+    """The job will run on one of what it was admitted for."""
+    asked = request.submission
+    if profiled.profile is None:
+        raise ValueError("a job without a profile is never admitted")
+    return JobAccepted(
+        id=event_id("accepted", request.tenant, request.job),
+        source=_SOURCE,
+        traceparent=current_traceparent(),
+        provenanceid=request.provenance,
+        data=Acceptance(
+            tenant=request.tenant,
+            project=asked.project,
+            job=request.job,
+            user=admitted.user,
+            share=admitted.share,
+            shots=asked.shots,
+            circuit=asked.circuit.digest,
+            profile=profiled.profile,
+            candidates=tuple(
+                Candidate(
+                    backend=it.backend,
+                    price=it.price,
+                    hold=it.cost.text(),
+                    qpu_us=it.estimate.qpu_us,
+                    esp_ppm=it.estimate.esp_ppm,
+                )
+                for it in admitted.offers
+            ),
+            hold=_amount(admitted.hold),
+            price_book=book,
+            seed=seed_of(request.job) if asked.seed is None else asked.seed,
+            submitted_at=event.time,
+        ),
+    )
+
+
+def rejected(request: Request, event: JobSubmitted, reasons: Sequence[Reason]) -> JobRejected:
+    """The job will not run."""
+    return JobRejected(
+        id=event_id("rejected", request.tenant, request.job),
+        source=_SOURCE,
+        traceparent=current_traceparent(),
+        provenanceid=request.provenance or event.provenanceid,
+        data=Rejection(
+            tenant=request.tenant,
+            job=request.job,
+            project=request.submission.project,
+            reasons=tuple(reasons),
+            submitted_at=event.time,
+        ),
+    )
+
+
+def cancelled(submitted: JobSubmitted, tenant: str, job: str, *, by: str, reason: str) -> JobCancelled:
+    """The job was stopped at someone's wish."""
+    return JobCancelled(
+        id=event_id("cancelled", tenant, job),
+        source=_SOURCE,
+        traceparent=current_traceparent(),
+        provenanceid=submitted.provenanceid,
+        data=Cancellation(tenant=tenant, job=job, by=by, reason=reason, submitted_at=submitted.time),
+    )
+
+
+def held(request: Request, hold: Money) -> AccountHeld:
+    """Money is set aside for the job."""
+    return AccountHeld(
+        id=event_id("held", request.tenant, request.submission.project, request.job),
+        source=_SOURCE,
+        traceparent=current_traceparent(),
+        provenanceid=request.provenance,
+        data=Hold(tenant=request.tenant, account=request.submission.project, job=request.job, amount=_amount(hold)),
+    )
+
+
+def released(request: Request, hold: Money) -> AccountReleased:
+    """The hold goes back whole."""
+    return AccountReleased(
+        id=event_id("released", request.tenant, request.submission.project, request.job),
+        source=_SOURCE,
+        traceparent=current_traceparent(),
+        provenanceid=request.provenance,
+        data=Release(tenant=request.tenant, account=request.submission.project, job=request.job, amount=_amount(hold)),
+    )
+
+
+def funded(tenant: str, project: str, difference: Money, after: int) -> AccountFunded:
+    """The budget becomes what was declared; brokers that see the same difference say it once."""
+    return AccountFunded(
+        id=event_id("funded", tenant, project, str(after), str(difference)),
+        source=_SOURCE,
+        data=Funding(
+            tenant=tenant, account=project, amount=_amount(difference), note="budget as the tenants file declares it"
+        ),
+    )
+
+
+def seed_of(job: str) -> int:
+    """A seed that follows from the job's id: 52 bits, which every JSON reader takes exactly."""
+    return int(digest(job.encode()).removeprefix("sha256:")[:13], 16)
+
+
+def _amount(money: Money) -> Amount:
+    return Amount(amount=money.text(), currency=money.currency)

@@ -1,0 +1,136 @@
+"""Who may run what, where, and on whose money: the decision on one submission, over a snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from queuebit_broker.fitting import Offer, Silent, Verdict, assess, explain
+from queuebit_broker.rules import (
+    Request,
+    Snapshot,
+    about_choice,
+    about_currency,
+    about_money,
+    about_proof,
+    about_shots,
+    about_source,
+    about_standing,
+    circuit_reason,
+    runs,
+)
+from queuebit_broker.state import money
+from queuebit_contracts.tenants import Project, Tenant
+from queuebit_contracts.wire import Reason
+from queuebit_kernel import Money
+
+__all__ = ["Admit", "Decision", "Refuse", "Wait", "admit", "to_profile"]
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """The job may run on any of the offers, and this is held for it."""
+
+    user: str
+    share: int
+    offers: tuple[Offer, ...]
+    hold: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """The job may not run, for all of these reasons."""
+
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing speaks against the job, but nobody who could run it answers."""
+
+    text: str
+
+
+Decision = Admit | Refuse | Wait
+
+
+def admit(request: Request, snapshot: Snapshot) -> Decision:
+    """Decide on one submission, with every reason for a refusal at once.
+
+    The candidates are all backends that fit and that both the job's limit and its account can pay; the hold is the
+    largest of their costs, so that whichever is chosen later is paid for. Where a hold stands already, it is all there
+    is to spend. A silent executor turns no job away: without another candidate, the job waits for it.
+    """
+    asked = request.submission
+    tenant = snapshot.directory.tenant.get(request.tenant)
+    owner = snapshot.directory.user(request.tenant, asked.proof.key)
+    project = tenant.project.get(asked.project) if tenant else None
+    verdicts = _verdicts(request, snapshot, tenant, project)
+    offers = [it for it in verdicts if isinstance(it, Offer)]
+    silent = [it.backend for it in verdicts if isinstance(it, Silent)]
+    absurd = [*about_shots(asked.shots, request.tenant, tenant)]
+    reasons = [
+        *about_proof(request, owner),
+        *about_standing(request, snapshot, tenant, project),
+        *absurd,
+        *about_source(asked.circuit, snapshot.max_source_bytes),
+        *about_choice(request, snapshot, project),
+        *(about_currency(asked, project, snapshot.tariff.currency) if project else ()),
+    ]
+    if snapshot.profiled.error is not None:
+        reasons.append(circuit_reason(snapshot.profiled.error))
+    if not offers and not silent:
+        reasons += explain(it for verdict in verdicts if isinstance(verdict, tuple) for it in verdict)
+    paid = [it for it in offers if _payable(it, request, snapshot)]
+    if not paid and not reasons and (silent or not verdicts):
+        return Wait(_waiting(request, silent))
+    if not absurd and not any(it.code == "currency_mismatch" for it in reasons):
+        reasons += about_money(asked, snapshot.left, offers)
+    if reasons or owner is None or tenant is None:
+        return Refuse(tuple(reasons))
+    return Admit(owner[0], tenant.share, tuple(paid), snapshot.standing or max(it.cost for it in paid))
+
+
+def to_profile(request: Request, snapshot: Snapshot) -> tuple[int, dict[str, list[str]]]:
+    """Say what to ask the executors before deciding: for how many shots, and which backends by stack.
+
+    A submission that will be refused is profiled all the same where that can tell its author more.
+    """
+    asked, stacks = request.submission, dict[str, list[str]]()
+    tenant = snapshot.directory.tenant.get(request.tenant)
+    if not [*about_source(asked.circuit, snapshot.max_source_bytes)]:
+        project = tenant.project.get(asked.project) if tenant else None
+        one = asked.backend if asked.backend in snapshot.backends else None
+        for name in [one] if one else runs(snapshot.backends, project):
+            stacks.setdefault(snapshot.backends[name].stack, []).append(name)
+    return _plausible(asked.shots, tenant), stacks
+
+
+def _verdicts(
+    request: Request, snapshot: Snapshot, tenant: Tenant | None, project: Project | None
+) -> Sequence[Verdict]:
+    asked = request.submission
+    names = [asked.backend] if asked.backend else runs(snapshot.backends, project)
+    return [
+        assess(
+            snapshot.backends[name], _plausible(asked.shots, tenant), snapshot.profiled, snapshot.tariff, snapshot.now
+        )
+        for name in names
+        if name in snapshot.backends
+    ]
+
+
+def _payable(offer: Offer, request: Request, snapshot: Snapshot) -> bool:
+    limit = request.submission.max_cost
+    currencies = {offer.cost.currency, snapshot.left.currency, limit.currency if limit else offer.cost.currency}
+    return len(currencies) == 1 and offer.cost <= snapshot.left and (limit is None or offer.cost <= money(limit))
+
+
+def _waiting(request: Request, silent: Sequence[str]) -> str:
+    missing = ", ".join(silent) or request.submission.backend or "any backend"
+    return f"job {request.job} waits for {missing}: see in `qb status` whether the executor is up"
+
+
+def _plausible(shots: int, tenant: Tenant | None) -> int:
+    """The shots asked for, or where they are absurd, the nearest number that makes the other checks meaningful."""
+    return min(max(shots, 1), (tenant or Tenant()).max_shots)

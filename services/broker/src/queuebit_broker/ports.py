@@ -1,0 +1,43 @@
+"""What the handlers need of the world outside."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from queuebit_contracts.query import ProfileAnswer, ProfileRequest
+from queuebit_contracts.tenants import Tenants
+from queuebit_runtime.log import EventLog, Stored
+
+__all__ = ["EventLog", "Executors", "Follower", "Stored", "TenantsSource"]
+
+
+class Executors(Protocol):
+    """Those who can read a circuit."""
+
+    async def profile(self, stack: str, request: ProfileRequest) -> ProfileAnswer:
+        """Ask the executors of a stack.
+
+        Raises:
+            Unavailable: none answered in time.
+        """
+        ...
+
+
+class Follower(Protocol):
+    """The fold of the log into the broker's view."""
+
+    async def reached(self, sequence: int) -> None:
+        """Wait until everything up to `sequence` has been folded."""
+        ...
+
+
+class TenantsSource(Protocol):
+    """Where tenants are declared."""
+
+    def news(self) -> Tenants | None:
+        """The tenants as declared now, or nothing when they were read already.
+
+        Raises:
+            BadTenants: they cannot be used.
+        """
+        ...

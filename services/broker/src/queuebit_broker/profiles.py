@@ -1,0 +1,60 @@
+"""What executors say of circuits, remembered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+
+from queuebit_broker.ports import Executors
+from queuebit_broker.state import Profiled, World
+from queuebit_contracts.query import ProfileAnswer, ProfileRequest
+from queuebit_contracts.wire import Payload
+from queuebit_kernel import Unavailable
+
+__all__ = ["Profiles"]
+
+_Key = tuple[str, str, int, tuple[tuple[str, int], ...]]
+
+
+class Profiles:
+    """Asks all stacks side by side. An answer is kept until a backend it speaks of changes, or others crowd it out."""
+
+    def __init__(self, executors: Executors, world: World, *, kept: int = 4096) -> None:
+        self._executors = executors
+        self._world = world
+        self._kept = kept
+        self._answers: OrderedDict[_Key, ProfileAnswer] = OrderedDict()
+
+    async def of(self, tenant: str, circuit: Payload, shots: int, stacks: Mapping[str, Sequence[str]]) -> Profiled:
+        """Profile a circuit for these backends, by stack.
+
+        A stack that does not answer leaves its backends without estimates. An error counts only when no stack could
+        read the circuit: otherwise it says more about the stack.
+        """
+        answers = await asyncio.gather(
+            *(self._of_stack(tenant, circuit, shots, stack, backends) for stack, backends in stacks.items())
+        )
+        read = [it for it in answers if it is not None and it.profile is not None]
+        if read:
+            return Profiled(read[0].profile, {it.backend: it for answer in read for it in answer.estimates})
+        return Profiled(error=next((it.error for it in answers if it is not None and it.error is not None), None))
+
+    async def _of_stack(
+        self, tenant: str, circuit: Payload, shots: int, stack: str, backends: Sequence[str]
+    ) -> ProfileAnswer | None:
+        # The tenant is part of the key: a digest alone must not open another tenant's circuit.
+        key = (tenant, circuit.digest, shots, tuple((it, self._world.backends[it].version) for it in backends))
+        if (kept := self._answers.get(key)) is not None:
+            self._answers.move_to_end(key)
+            return kept
+        request = ProfileRequest(tenant=tenant, circuit=circuit, shots=shots, backends=tuple(backends))
+        try:
+            answer = await self._executors.profile(stack, request)
+        except Unavailable:
+            return None
+        if answer.profile is not None:
+            self._answers[key] = answer
+            while len(self._answers) > self._kept:
+                self._answers.popitem(last=False)
+        return answer

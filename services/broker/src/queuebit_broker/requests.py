@@ -1,0 +1,43 @@
+"""From bytes of the log to a request whose claims can be checked."""
+
+from __future__ import annotations
+
+import json
+
+from queuebit_broker.rules import Request
+from queuebit_contracts.job import Proof, Submission
+from queuebit_kernel import InvalidId, Json, Malformed, digest_of, require_token
+from queuebit_runtime.keys import verify
+
+__all__ = ["address", "read_request", "signed_content", "vouched"]
+
+
+def address(subject: str) -> tuple[str, str]:
+    """The tenant and the job that a subject speaks of; the server made sure that its sender may use it.
+
+    Raises:
+        Malformed: they are not plain names.
+    """
+    try:
+        _, _, tenant, job, _ = subject.split(".")
+        return require_token(tenant, "tenant"), require_token(job, "job")
+    except (InvalidId, ValueError) as error:
+        raise Malformed(f"subject {subject} names no job: {error}") from error
+
+
+def signed_content(body: bytes) -> dict[str, Json]:
+    """The raw data without the proof: what was signed, with fields that this version does not know."""
+    return {name: value for name, value in json.loads(body)["data"].items() if name != "proof"}
+
+
+def vouched(content: Json, proof: Proof) -> bool:
+    """Whether the proof is a signature over exactly this content."""
+    return verify(proof.key, content, proof.signature)
+
+
+def read_request(submission: Submission, body: bytes, subject: str) -> Request:
+    """Check what can be checked without knowing anybody; what does not hold becomes a reason, not an exception."""
+    tenant, job = address(subject)
+    content = signed_content(body)
+    signed = vouched(content, submission.proof)
+    return Request(tenant, job, submission, signed, digest_of(content) if signed else None)

@@ -1,0 +1,72 @@
+"""Which messages reach which handler."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from faststream import Depends
+from faststream.nats import NatsMessage, NatsRouter
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from pydantic import ValidationError
+
+from queuebit_broker.answers import Answers
+from queuebit_broker.cancelling import CancelJobs
+from queuebit_broker.handlers import AdmitJob
+from queuebit_contracts.command import CancelJob
+from queuebit_contracts.job import JobSubmitted
+from queuebit_contracts.query import Answer, Question
+from queuebit_contracts.wire import Reason
+from queuebit_runtime.dead import HEADERS
+from queuebit_runtime.duties import Body, Redelivered, Sequence, subscribes
+
+__all__ = ["Subject", "answer_queries", "routes"]
+
+QUERIES_AT_ONCE = 4
+
+
+def _subject(message: NatsMessage) -> str:
+    return message.headers.get(HEADERS["subject"]) or message.raw_message.subject
+
+
+Subject = Annotated[str, Depends(_subject)]
+"""Where the event was published; a replayed dead letter keeps its address."""
+
+
+def routes(admit: AdmitJob, cancel: CancelJobs, *, workers: int) -> NatsRouter:
+    """The broker's duties."""
+    router = NatsRouter()
+
+    @subscribes(router, "broker-submitted", workers=workers)
+    async def on_submitted(
+        event: JobSubmitted, body: Body, subject: Subject, sequence: Sequence, redelivered: Redelivered
+    ) -> None:
+        """Admit or refuse a job."""
+        await admit(event, body=body, subject=subject, sequence=sequence, redelivered=redelivered)
+
+    @subscribes(router, "broker-commands", workers=4)
+    async def on_cancel(event: CancelJob, body: Body, subject: Subject) -> None:
+        """End a job at its owner's wish."""
+        await cancel(event, body=body, subject=subject)
+
+    return router
+
+
+async def answer_queries(client: Client, answers: Answers) -> None:
+    """Answer tenants, some at a time; brokers share the questions."""
+    for question, ask in (("backends", answers.backends), ("plan", answers.plan)):
+        for _ in range(QUERIES_AT_ONCE):
+            await client.subscribe(f"qb.query.*.{question}", queue="broker", cb=_answering(ask))
+
+
+def _answering(ask: Callable[[str, Question], Awaitable[Answer]]) -> Callable[[Msg], Awaitable[None]]:
+    async def on_question(message: Msg) -> None:
+        tenant = message.subject.split(".")[2]
+        try:
+            answer = await ask(tenant, Question.model_validate_json(message.data))
+        except ValidationError as error:
+            answer = Answer(error=Reason(code="bad_question", text=f"the question breaks its contract: {error}"))
+        await message.respond(answer.model_dump_json().encode())
+
+    return on_question

@@ -1,0 +1,221 @@
+"""What can be said against a submission, in words its author can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+
+from queuebit_broker.fitting import Offer, Tariff
+from queuebit_broker.state import Directory, Profiled, money
+from queuebit_contracts.backend import Registration
+from queuebit_contracts.job import Submission
+from queuebit_contracts.query import CircuitError
+from queuebit_contracts.tenants import Project, Role, Tenant
+from queuebit_contracts.wire import Payload, Reason
+from queuebit_kernel import Money, digest, job_id
+
+__all__ = [
+    "Request",
+    "Snapshot",
+    "about_choice",
+    "about_currency",
+    "about_money",
+    "about_proof",
+    "about_shots",
+    "about_source",
+    "about_standing",
+    "circuit_reason",
+    "runs",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A submission as it lies in the log. The server vouches for the subject; the data are a claim until proven."""
+
+    tenant: str
+    job: str
+    submission: Submission
+    signed: bool
+    """The signature is by the key it names, over exactly these data."""
+    provenance: str | None
+    """Digest of the data without the proof; the receipt will name it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The world at the moment of a decision."""
+
+    now: datetime
+    directory: Directory
+    tariff: Tariff
+    backends: Mapping[str, Registration]
+    profiled: Profiled
+    others_active: int
+    """Jobs of the tenant, this one aside, that are accepted and have not ended."""
+    available: Money
+    """What the account may still hold, in the currency of the price book."""
+    standing: Money | None
+    """What is held for this job already: an earlier try ended between hold and acceptance."""
+    max_source_bytes: int
+
+    @property
+    def left(self) -> Money:
+        """All there is to spend on this job."""
+        return self.standing or self.available
+
+
+def runs(backends: Mapping[str, Registration], project: Project | None) -> list[str]:
+    """The backends a project may use; all where it names none."""
+    return [name for name in backends if project is None or not project.backends or name in project.backends]
+
+
+def circuit_reason(error: CircuitError) -> Reason:
+    """What is wrong with a circuit, where, and what was expected there."""
+    where = "" if error.line is None else f"line {error.line}, column {error.column}: "
+    hint = f" (expected {error.expected})" if error.expected else ""
+    return Reason(code=error.code, text=f"{where}{error.message}{hint}")
+
+
+def about_proof(request: Request, owner: tuple[str, Role] | None) -> Iterator[Reason]:
+    asked = request.submission
+    if (asked.tenant, asked.job) != (request.tenant, request.job):
+        yield Reason(
+            code="bad_proof",
+            text=f"the data speak of job {asked.job} of tenant {asked.tenant}, the subject of job {request.job} of "
+            f"tenant {request.tenant}: publish each submission under its own subject",
+        )
+    if asked.job != job_id(asked.tenant, asked.key):
+        yield Reason(
+            code="bad_proof",
+            text=f"job {asked.job} does not follow from the tenant and key {asked.key!r}: derive it as the contract of "
+            "JobSubmitted says",
+        )
+    if owner is None:
+        yield Reason(
+            code="bad_proof",
+            text=f"no user of tenant {request.tenant} has the key {asked.proof.key[:8]}…: use a token that `qb tenant` "
+            "made and that was not withdrawn",
+        )
+    elif owner[1] == "viewer":
+        yield Reason(
+            code="role_forbids",
+            text=f"user {owner[0]} is a viewer and may not submit: ask an admin of tenant {request.tenant} for the "
+            "role member",
+        )
+    if not request.signed:
+        yield Reason(
+            code="bad_proof",
+            text="the signature does not match the data: sign the canonical JSON of `data` without `proof`, and change "
+            "nothing afterwards",
+        )
+
+
+def about_standing(
+    request: Request, snapshot: Snapshot, tenant: Tenant | None, project: Project | None
+) -> Iterator[Reason]:
+    asked = request.submission
+    if tenant is None:
+        yield Reason(
+            code="unknown_tenant", text=f"there is no tenant {request.tenant}: create it with `qb tenant`, then submit"
+        )
+    elif project is None:
+        hint = _near(asked.project, tenant.project)
+        yield Reason(
+            code="unknown_project",
+            text=f"tenant {request.tenant} has no project {asked.project}: {hint or 'create it with `qb tenant`'}",
+        )
+    if not asked.purpose.strip():
+        yield Reason(code="missing_metadata", text="purpose is empty: say in a few words what the job is for")
+    if tenant is not None and snapshot.others_active >= tenant.max_active_jobs:
+        yield Reason(
+            code="too_many_active_jobs",
+            text=f"tenant {request.tenant} has {snapshot.others_active:,} active jobs and may have "
+            f"{tenant.max_active_jobs:,}: submit again when some have ended",
+        )
+
+
+def about_shots(shots: int, tenant: str, entry: Tenant | None) -> Iterator[Reason]:
+    """Absurd numbers, whatever the backend takes."""
+    if shots < 1:
+        yield Reason(code="bad_shots", text=f"{shots:,} shots measure nothing: ask for at least 1")
+    elif entry is not None and shots > entry.max_shots:
+        yield Reason(
+            code="bad_shots",
+            text=f"tenant {tenant} may ask for at most {entry.max_shots:,} shots a job, not {shots:,}: split the job",
+        )
+
+
+def about_source(circuit: Payload, max_bytes: int) -> Iterator[Reason]:
+    """What is wrong with a source before anybody reads it."""
+    if circuit.size > max_bytes:
+        yield Reason(
+            code="circuit_too_large",
+            text=f"the source has {circuit.size:,} bytes and may have {max_bytes:,}: use loops or gate definitions "
+            "instead of writing everything out",
+        )
+    if circuit.inline is not None:
+        source = circuit.inline.encode()
+        if (digest(source), len(source)) != (circuit.digest, circuit.size):
+            yield Reason(
+                code="circuit_mismatch",
+                text="the circuit is not what its digest and size say: compute both from its UTF-8 bytes",
+            )
+
+
+def about_choice(request: Request, snapshot: Snapshot, project: Project | None) -> Iterator[Reason]:
+    asked = request.submission.backend
+    if asked is None or not snapshot.backends:
+        return
+    if asked not in snapshot.backends:
+        known = runs(snapshot.backends, project)
+        hint = _near(asked, known) or f"choose one of {', '.join(known)}, or none to let the scheduler choose"
+        yield Reason(code="unknown_backend", text=f"there is no backend {asked}: {hint}")
+    elif asked not in runs(snapshot.backends, project):
+        yield Reason(
+            code="backend_not_allowed",
+            text=f"project {request.submission.project} may not use {asked}: choose one of "
+            f"{', '.join(runs(snapshot.backends, project)) or 'other backends when they are up'}",
+        )
+
+
+def about_currency(asked: Submission, project: Project, currency: str) -> Iterator[Reason]:
+    """Nothing here converts."""
+    if project.currency != currency:
+        yield Reason(
+            code="currency_mismatch",
+            text=f"project {asked.project} has its budget in {project.currency} and prices are in {currency}: "
+            "state the budget in that currency",
+        )
+    if asked.max_cost is not None and asked.max_cost.currency != currency:
+        yield Reason(
+            code="currency_mismatch",
+            text=f"max_cost is in {asked.max_cost.currency} and prices are in {currency}: state it in that currency",
+        )
+
+
+def about_money(asked: Submission, left: Money, offers: Sequence[Offer]) -> Iterator[Reason]:
+    """Whether not even the cheapest offer can be paid."""
+    if not offers:
+        return
+    cheapest = min(offers, key=lambda it: (it.cost.amount, it.backend))
+    may_cost = f"the job may cost up to {cheapest.cost} on {cheapest.backend}"
+    if asked.max_cost is not None and cheapest.cost > money(asked.max_cost):
+        yield Reason(
+            code="max_cost_exceeded",
+            text=f"{may_cost}, more than the {money(asked.max_cost)} it is allowed: raise max_cost, or ask for fewer "
+            "shots",
+        )
+    if cheapest.cost > left:
+        yield Reason(
+            code="budget_exceeded",
+            text=f"{may_cost}, and project {asked.project} has {left} left: wait until running jobs give back what "
+            "they do not need, or raise the budget with `qb tenant`",
+        )
+
+
+def _near(word: str, known: Iterable[str]) -> str:
+    near = get_close_matches(word, [*known], n=3)
+    return f"did you mean {' or '.join(near)}?" if near else ""

@@ -1,0 +1,27 @@
+"""What the broker reads from its environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+__all__ = ["Settings"]
+
+
+class Settings(BaseSettings):
+    """Everything but the bus."""
+
+    model_config = SettingsConfigDict(env_prefix="QUEUEBIT_BROKER_", frozen=True, extra="forbid")
+
+    tenants_file: Path
+    """Tenants, projects, users and budgets; edits take effect within a second."""
+    price_book: Path
+    """Prices; read once, so that a new book takes a restart."""
+    profile_timeout_s: float = Field(default=10, gt=0, le=120)
+    """How long a stack may take to read and compile a circuit before it counts as silent."""
+    max_source_bytes: int = Field(default=1 << 20, ge=1, le=1 << 24)
+    """The largest circuit source."""
+    workers: int = Field(default=16, ge=1, le=64)
+    """Submissions decided side by side."""
