@@ -125,6 +125,27 @@ async def test_a_lost_confirmation_costs_no_second_leaf(log, ledger_of, attestin
     assert [it.data.tree_size for it in log.events(LogCheckpointed)] == [2]
 
 
+async def test_whoever_is_overtaken_while_signing_continues_the_others_tree(
+    log, keys, ledger_of, attesting, metered, monkeypatch
+) -> None:
+    bills = await metered("j1", "j2", "j3")
+    stored = log.append_all
+
+    async with attesting(ledger_of("one")) as one, attesting(ledger_of("two")) as two:
+
+        async def be_overtaken(facts):
+            monkeypatch.setattr(log, "append_all", stored)
+            await asyncio.gather(two(bills[0]), two(bills[1]))
+            return await stored(facts)
+
+        monkeypatch.setattr(log, "append_all", be_overtaken)
+        await asyncio.gather(one(bills[0]), one(bills[2]))
+
+    assert [(it.data.job, it.data.leaf_index) for it in log.events(JobSealed)] == [("j1", 0), ("j2", 1), ("j3", 2)]
+    assert [it.data.tree_size for it in log.events(LogCheckpointed)] == [2, 3]
+    assert all(verify(receipt_of(it.data), keys.trust) for it in log.events(JobSealed))
+
+
 async def test_two_processes_take_turns_and_never_fork(log, keys, ledger_of, attesting, metered) -> None:
     bills = await metered(*(f"j{number}" for number in range(40)))
 

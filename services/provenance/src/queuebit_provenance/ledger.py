@@ -85,7 +85,7 @@ class Ledger:
             Unavailable: it is not known whether the batch was stored; `unsealed` finds out.
             LogRefused: the log cannot be continued.
         """
-        tiles, self._tiles = self._tiles or await self.load(), None
+        tiles, self._tiles = await self._newest(), None
         first = tiles.append(it.entry for it in batch)
         now = self._clock.now()
         checkpoint = sign_checkpoint(tiles.head(self._keys.origin), self._keys, now)
@@ -113,6 +113,13 @@ class Ledger:
         """Those of a batch whose jobs have no leaf yet."""
         found = await asyncio.gather(*(self._log.last(job(it.tenant, it.job).event("sealed")) for it in batch))
         return [it for it, sealed in zip(batch, found, strict=True) if sealed is None]
+
+    async def _newest(self) -> TileLog:
+        """The tree as it is now: no head is signed that another process is known to have overtaken."""
+        newest = await self._log.last(self._subject)
+        if self._tiles is None or (newest.sequence if newest else 0) != self._last:
+            return await self.load()
+        return self._tiles
 
     async def _load(self) -> tuple[TileLog, int]:
         tiles = await self._open()  # before the checkpoint is looked up: the folder never is ahead of the event log

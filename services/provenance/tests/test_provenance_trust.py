@@ -1,0 +1,47 @@
+"""Where verifiers find the trust document."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from queuebit_proof import KeyRing, TrustInvalid, TrustRoot
+from queuebit_provenance.adapters import publish_trust
+from queuebit_provenance.settings import Settings
+
+
+@pytest.fixture
+def others(tmp_path, keys: KeyRing) -> KeyRing:
+    """Later keys of the same log."""
+    return KeyRing.open(tmp_path / "others", keys.origin, keys.trust.keys[0].valid_from)
+
+
+def test_it_is_put_there_once_for_all_to_read(tmp_path, keys: KeyRing) -> None:
+    path = tmp_path / "public" / "trust.json"
+
+    assert publish_trust(keys.trust, path) == keys.trust
+    assert TrustRoot.parse(path.read_bytes()) == keys.trust
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert publish_trust(keys.trust, path) == keys.trust
+
+
+def test_one_that_lists_old_and_new_keys_is_kept_and_believed(tmp_path, keys: KeyRing, others: KeyRing) -> None:
+    path = tmp_path / "trust.json"
+    both = TrustRoot(version=2, origin=keys.origin, keys=keys.trust.keys + others.trust.keys)
+    path.write_bytes(both.to_bytes())
+
+    assert publish_trust(others.trust, path) == both
+    assert path.read_bytes() == both.to_bytes()
+
+
+def test_one_of_other_keys_is_refused(tmp_path, keys: KeyRing, others: KeyRing) -> None:
+    path = tmp_path / "trust.json"
+    path.write_bytes(keys.trust.to_bytes())
+
+    with pytest.raises(TrustInvalid, match="restore the keys"):
+        publish_trust(others.trust, path)
+
+
+def test_a_batch_has_to_fit_the_servers_limit(tmp_path) -> None:
+    with pytest.raises(ValidationError):
+        Settings(data_dir=tmp_path, max_batch=1000)
