@@ -13,6 +13,7 @@ from faststream.nats import NatsRouter
 from pydantic import ValidationError
 
 from queuebit_contracts.topology import topology
+from queuebit_kernel import Fault
 from queuebit_runtime.bus import Bus, read_seed
 from queuebit_runtime.health import Health, HealthServer
 from queuebit_runtime.log import JetStreamLog
@@ -117,7 +118,7 @@ def run(create: Callable[[], Service]) -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         service = create()
-    except (ValidationError, OSError, ValueError) as error:
+    except (Fault, ValidationError, OSError, ValueError) as error:
         print(f"cannot start: {error}", file=sys.stderr)
         return 2
     try:
