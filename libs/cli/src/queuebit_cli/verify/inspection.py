@@ -1,0 +1,130 @@
+"""One verification: read everything, wait until nothing is in flight, then judge."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Coroutine
+from contextlib import asynccontextmanager
+
+import nats
+from nats.errors import Error as NatsError
+
+from queuebit_cli.verify.findings import Verdict
+from queuebit_cli.verify.lives import Outstanding, nothing_lost
+from queuebit_cli.verify.money import money_adds_up
+from queuebit_cli.verify.proofs import proven, receipt_checker, walls_hold
+from queuebit_cli.verify.rows import Rows, one_truth
+from queuebit_cli.verify.sources import Bus, follow
+from queuebit_cli.verify.stand import Stand
+from queuebit_cli.verify.state import History
+from queuebit_cli.verify.walls import intruders, trespasses
+from queuebit_contracts.topology import inbox_of
+from queuebit_kernel import Unavailable
+from queuebit_pricing import PriceBook
+from queuebit_proof import TrustRoot
+from queuebit_runtime.view import View
+
+__all__ = ["inspect", "judge"]
+
+_PAUSE_S = 0.2
+_READ_S = 600.0
+"""No log that is kept online takes longer to read."""
+
+
+async def inspect(stand: Stand, wait_s: float) -> list[Verdict]:
+    """Verify a stack.
+
+    Raises:
+        Unavailable: a part of it does not answer.
+    """
+    history = History()
+    async with _operator(stand) as bus:
+        view = follow(bus, history, receipt_checker(stand.trust))
+        outstanding = await _following(view, _quiet(bus, view, history, stand, time.monotonic() + wait_s))
+        rows = await stand.warehouse.rows()
+    verdicts = judge(history, rows, outstanding, stand.book, stand.trust)
+    walls = next(verdict for verdict in verdicts if verdict.invariant == "I3")
+    for intruder in intruders(stand.credentials):
+        for trespass in await trespasses(stand.bus_url, intruder):
+            walls.add(f"{intruder.tenant}/{intruder.user}", f"the server let it {trespass}")
+    return verdicts
+
+
+def judge(history: History, rows: Rows, outstanding: Outstanding, book: PriceBook, trust: TrustRoot) -> list[Verdict]:
+    """What the records say, invariant by invariant."""
+    return [
+        nothing_lost(history, outstanding),
+        money_adds_up(history, book, outstanding),
+        walls_hold(history),
+        proven(history, trust, outstanding),
+        one_truth(history, rows),
+    ]
+
+
+async def _quiet(bus: Bus, view: View, history: History, stand: Stand, deadline: float) -> Outstanding:
+    """Wait until nobody owes anything, or until the deadline; then read up to where `LOG` ends."""
+    await _within(view.caught_up.wait())
+    while True:
+        overdue = time.monotonic() > deadline
+        try:
+            outstanding = await bus.outstanding(history.unplaced())
+            last = await bus.last_sequence()
+            await _within(view.reached(last))
+            idle = not history.unfinished() and not any(outstanding.duties.values())
+            if overdue or (idle and await stand.warehouse.last_sequence() >= last):
+                return outstanding
+        except Unavailable:
+            if overdue:
+                raise
+        await asyncio.sleep(_PAUSE_S)
+
+
+async def _within(work: Awaitable[object]) -> None:
+    try:
+        async with asyncio.timeout(_READ_S):
+            await work
+    except TimeoutError:
+        raise Unavailable(f"LOG could not be read to its end in {_READ_S:.0f} s") from None
+
+
+async def _following(view: View, work: Coroutine[None, None, Outstanding]) -> Outstanding:
+    """Do `work` while the view follows the log; a view that fails ends it."""
+    loop = asyncio.get_running_loop()
+    following, working = loop.create_task(view.run()), loop.create_task(work)
+    try:
+        await asyncio.wait({following, working}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            await following
+        return await working
+    finally:
+        following.cancel()
+        working.cancel()
+        await asyncio.gather(following, working, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _operator(stand: Stand) -> AsyncIterator[Bus]:
+    """A connection as the operator, which outlives a restart of the server."""
+    try:
+        client = await nats.connect(
+            stand.bus_url,
+            nkeys_seed_str=stand.operator_seed,
+            inbox_prefix=inbox_of("operator").encode(),
+            connect_timeout=5,
+            allow_reconnect=True,
+            max_reconnect_attempts=50,
+            reconnect_time_wait=0.2,
+            error_cb=_quietly,
+        )
+    except (NatsError, OSError, TimeoutError) as error:
+        raise Unavailable(f"nats-server at {stand.bus_url} does not answer: {error!r}") from error
+    try:
+        yield Bus(client)
+    finally:
+        await client.close()
+
+
+async def _quietly(error: Exception) -> None:
+    """What matters is raised where it was asked for."""
+    del error

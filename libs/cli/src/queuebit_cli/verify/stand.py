@@ -1,0 +1,52 @@
+"""Where one stack's parts are, as its home tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from queuebit_cli.errors import Exit, Stop
+from queuebit_cli.home import Home
+from queuebit_cli.stack import Stack
+from queuebit_cli.verify.sources import Warehouse
+from queuebit_pricing import PriceBook, load
+from queuebit_proof import ProofFault, TrustRoot
+from queuebit_runtime.bus import read_seed
+
+__all__ = ["Stand", "stand_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """What a verification needs of a stack, embedded or not."""
+
+    bus_url: str
+    operator_seed: str
+    warehouse: Warehouse
+    book: PriceBook
+    trust: TrustRoot
+    credentials: Path
+
+
+def stand_of(root: Path) -> Stand:
+    """Read a home.
+
+    Raises:
+        Stop: no stack was ever started there, or a file that it needs is missing.
+        BadPriceBook: the price book cannot be read.
+    """
+    home = Home(root)
+    home.require()
+    stack = Stack.load(home)
+    if stack is None or stack.state == "down":
+        raise Stop(Exit.UNREACHABLE, f"the stack in {root} is down: start it with `qb up`, then verify again")
+    try:
+        trust = TrustRoot.parse(home.trust_file.read_bytes())
+        password = home.warehouse_password.read_text().strip()
+        seed = read_seed(home.seed_file("operator"))
+    except OSError as error:
+        raise Stop(Exit.UNREACHABLE, f"{error.filename}: {error.strerror or error}; is the stack up?") from error
+    except ProofFault as error:
+        raise Stop(Exit.UNREACHABLE, f"{home.trust_file}: {error}") from error
+    warehouse = Warehouse(stack.listens["warehouse"], "queuebit", password)
+    return Stand(stack.listens["nats-server"], seed, warehouse, load(home.price_book), trust, home.credentials)

@@ -1,0 +1,235 @@
+"""What `LOG` says about jobs, accounts and receipts, folded into as little as the invariants need."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from queuebit_contracts.account import AccountFunded, AccountHeld, AccountReleased, AccountSettled
+from queuebit_contracts.job import (
+    TERMINAL,
+    Acceptance,
+    Charge,
+    JobAccepted,
+    JobCompleted,
+    JobFailed,
+    JobMetered,
+    JobPlaced,
+    JobSealed,
+    Metering,
+    Seal,
+    Usage,
+)
+from queuebit_contracts.proof import LogCheckpointed
+from queuebit_contracts.subjects import subject_of
+from queuebit_contracts.wire import Amount
+from queuebit_runtime.log import Stored
+
+__all__ = ["UNKNOWN", "Authorised", "Bill", "CheckSeal", "Entry", "Head", "History", "Job", "Leaf", "Stray", "mark"]
+
+CheckSeal = Callable[[str, str, Seal], "str | None"]
+"""Verifies the receipt of a tenant's job; says what is wrong with it, if anything is."""
+
+UNKNOWN = 0
+"""The mark of an event whose id could not be read."""
+
+_BY_CLIENTS = ("submitted", "cancel")
+"""Written by clients: what they say is a claim until the broker has looked at it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authorised:
+    """What the broker promised: how much may run where, and what was set aside for it."""
+
+    shots: int
+    qubits: int
+    bounds: dict[str, tuple[str, int]]
+    """By backend: the price, and the most QPU time in microseconds."""
+    hold: Amount
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What metering made of a job."""
+
+    state: str
+    usage: Usage
+    charge: Charge
+    hold: Amount | None
+
+
+@dataclass(slots=True)
+class Job:
+    """One job's history: sequences and names of its events, and the figures its bill rests on."""
+
+    tenant: str
+    job: str
+    events: list[tuple[int, str]] = field(default_factory=list)
+    backend: str | None = None
+    """Where it was placed last."""
+    authorised: Authorised | None = None
+    usage: Usage = field(default_factory=Usage)
+    bills: list[Bill] = field(default_factory=list)
+
+    @property
+    def names(self) -> list[str]:
+        return [name for _, name in self.events]
+
+    @property
+    def ends(self) -> list[str]:
+        """The names of its terminal events; more than one is the gravest of faults."""
+        return [name for _, name in self.events if name in TERMINAL]
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more is due: ended, metered and sealed."""
+        names = set(self.names)
+        return {"metered", "sealed"} <= names and not names.isdisjoint(TERMINAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of an account: what moved between budget, hold and charge."""
+
+    sequence: int
+    name: str
+    job: str
+    """Empty when the budget itself changed."""
+    currencies: tuple[str, ...]
+    amount: Decimal
+    """What was funded or held, or the hold that ended."""
+    settled: Decimal = Decimal(0)
+    released: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A job's place in the transparency log."""
+
+    tenant: str
+    job: str
+    index: int
+    entry: bytes
+    trouble: str | None
+    """Why its receipt does not verify."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A signed head of the transparency log, and how many leaves `LOG` held before it."""
+
+    tree_size: int
+    leaves: int
+    checkpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """An event that lies where it does not belong, or cannot be read."""
+
+    subject: str
+    text: str
+    by_client: bool
+    """A client wrote it, under its own subjects: no harm, unless somebody believed it."""
+
+
+@dataclass(slots=True)
+class History:
+    """Everything that was folded so far, in order of sequence."""
+
+    jobs: dict[tuple[str, str], Job] = field(default_factory=dict)
+    accounts: dict[tuple[str, str], list[Entry]] = field(default_factory=dict)
+    leaves: list[Leaf] = field(default_factory=list)
+    heads: list[Head] = field(default_factory=list)
+    strays: list[Stray] = field(default_factory=list)
+    sequences: array[int] = field(default_factory=lambda: array("Q"))
+    marks: array[int] = field(default_factory=lambda: array("Q"))
+    """Of the event ids at the same places in `sequences`."""
+
+    def evolve(self, stored: Stored, check_seal: CheckSeal) -> None:
+        """Take in the next event. It belongs to whom its subject names: that is what permissions guard."""
+        event, tokens = stored.event, stored.subject.split(".")
+        self._count(stored.sequence, mark(event.id))
+        if (proper := subject_of(event)) != stored.subject:
+            self._stray(stored.subject, f"sequence {stored.sequence} holds an event of {proper}")
+        match tokens:
+            case ["qb", "job", tenant, job, name, *_] if event.type == f"qb.job.{name}.v1":
+                self._job(stored, tenant, job, name, check_seal)
+            case ["qb", "account", tenant, account, *_]:
+                self.accounts.setdefault((tenant, account), []).extend(_entries(stored))
+            case ["qb", "proof", *_] if isinstance(event, LogCheckpointed):
+                self.heads.append(Head(event.data.tree_size, len(self.leaves), event.data.checkpoint))
+
+    def unreadable(self, subject: str, sequence: int, why: str) -> None:
+        """Take in an event that breaks its contract."""
+        self._count(sequence, UNKNOWN)
+        self._stray(subject, f"sequence {sequence} cannot be read: {why}")
+
+    def unfinished(self) -> int:
+        """Jobs that still owe an event."""
+        return sum(not job.finished for job in self.jobs.values())
+
+    def unplaced(self) -> set[str]:
+        """Tenants with a job that has no backend yet."""
+        return {it.tenant for it in self.jobs.values() if it.authorised and not it.backend and not it.ends}
+
+    def _count(self, sequence: int, fingerprint: int) -> None:
+        self.sequences.append(sequence)
+        self.marks.append(fingerprint)
+
+    def _stray(self, subject: str, text: str) -> None:
+        self.strays.append(Stray(subject, text, subject.rsplit(".", maxsplit=1)[-1] in _BY_CLIENTS))
+
+    def _job(self, stored: Stored, tenant: str, name: str, kind: str, check_seal: CheckSeal) -> None:
+        job = self.jobs.get((tenant, name)) or self.jobs.setdefault((tenant, name), Job(tenant, name))
+        job.events.append((stored.sequence, kind))
+        match stored.event:
+            case JobAccepted(data=data):
+                job.authorised = _authorised(data)
+            case JobPlaced(data=data):
+                job.backend = data.backend
+            case JobCompleted(data=data) | JobFailed(data=data):
+                job.usage, job.backend = data.usage, data.backend
+            case JobMetered(data=data):
+                job.bills.append(_bill(data))
+            case JobSealed(data=data):
+                entry = bytes.fromhex(data.statement.removeprefix("sha256:"))
+                self.leaves.append(Leaf(tenant, name, data.leaf_index, entry, check_seal(tenant, name, data)))
+
+
+def mark(event_id: str) -> int:
+    """64 bits of an event's id: enough to tell a row that is another event's, and never `UNKNOWN`."""
+    return int.from_bytes(hashlib.blake2b(event_id.encode(), digest_size=8).digest()) or 1
+
+
+def _authorised(data: Acceptance) -> Authorised:
+    bounds = {it.backend: (it.price, it.qpu_us) for it in data.candidates}
+    return Authorised(data.shots, data.profile.qubits, bounds, data.hold)
+
+
+def _bill(data: Metering) -> Bill:
+    return Bill(data.state, data.usage, data.charge, data.hold)
+
+
+def _entries(stored: Stored) -> list[Entry]:
+    match stored.event:
+        case AccountFunded(data=funding):
+            return [Entry(stored.sequence, "funded", "", (funding.amount.currency,), _exact(funding.amount))]
+        case AccountHeld(data=hold):
+            return [Entry(stored.sequence, "held", hold.job, (hold.amount.currency,), _exact(hold.amount))]
+        case AccountReleased(data=back):
+            amount = _exact(back.amount)
+            return [Entry(stored.sequence, "released", back.job, (back.amount.currency,), amount, released=amount)]
+        case AccountSettled(data=data):
+            currencies = (data.held.currency, data.settled.currency, data.released.currency)
+            held, settled, released = _exact(data.held), _exact(data.settled), _exact(data.released)
+            return [Entry(stored.sequence, "settled", data.job, currencies, held, settled, released)]
+        case _:
+            return []
+
+
+def _exact(amount: Amount) -> Decimal:
+    return Decimal(amount.amount)

@@ -1,0 +1,85 @@
+"""I3, tried live: one tenant's credential must open nothing of another's."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import nats
+from nats.errors import Error as NatsError
+
+from queuebit_contracts.topology import LOG, inbox_of
+
+__all__ = ["Intruder", "intruders", "trespasses"]
+
+PATIENCE_S = 0.5
+_NEVER = str(2**62)
+"""A sequence no log ever reaches: should the wall be open, the stream itself refuses what is written here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intruder:
+    """A tenant's user, and the tenant whose walls are tried."""
+
+    tenant: str
+    user: str
+    seed: str
+    victim: str
+
+
+def intruders(credentials: Path) -> list[Intruder]:
+    """One for each tenant with a credential here; none where there is only one tenant."""
+    users = {}
+    for path in sorted(credentials.glob("*.toml")):
+        fields = tomllib.loads(path.read_text())
+        users[fields["tenant"]] = fields
+    tenants = sorted(users)
+    if len(tenants) < 2:
+        return []
+    victims = [*tenants[1:], tenants[0]]
+    return [
+        Intruder(it, users[it]["user"], users[it]["seed"], victim) for it, victim in zip(tenants, victims, strict=True)
+    ]
+
+
+async def trespasses(url: str, intruder: Intruder) -> list[str]:
+    """Try to follow, to read and to write what is another tenant's; say what was not refused."""
+    refused: list[str] = []
+
+    async def note(error: Exception) -> None:
+        refused.append(str(error).lower())
+
+    client = await nats.connect(
+        url,
+        nkeys_seed_str=intruder.seed,
+        inbox_prefix=inbox_of(intruder.user, intruder.tenant).encode(),
+        error_cb=note,
+        connect_timeout=5,
+        max_reconnect_attempts=1,
+    )
+    foreign = f"qb.job.{intruder.victim}"
+    tries = {
+        f"follow {foreign}.>": f'subscription to "{foreign}.>"',
+        f"read {foreign}.>": f'publish to "$js.api.direct.get.{LOG}.{foreign}.>"'.lower(),
+        f"write {foreign}.wall-probe.submitted": f'publish to "{foreign}.wall-probe.submitted"',
+        f"ask about {intruder.victim}": f'publish to "qb.query.{intruder.victim}.jobs"',
+    }
+    try:
+        await client.subscribe(f"{foreign}.>")
+        await client.publish(f"$JS.API.DIRECT.GET.{LOG}.{foreign}.>", json.dumps({"seq": 1}).encode())
+        guard = {"Nats-Expected-Last-Subject-Sequence": _NEVER}
+        await client.publish(f"{foreign}.wall-probe.submitted", b"{}", headers=guard)
+        await client.publish(f"qb.query.{intruder.victim}.jobs", b"{}")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                while not all(any(sign in text for text in refused) for sign in tries.values()):
+                    await client.flush()
+                    await asyncio.sleep(0.01)
+    finally:
+        with contextlib.suppress(NatsError):
+            await client.close()
+    return [attempt for attempt, sign in tries.items() if not any(sign in text for text in refused)]
