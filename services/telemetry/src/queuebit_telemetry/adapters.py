@@ -1,0 +1,205 @@
+"""The warehouse behind ClickHouse's HTTP interface, and the head of the log."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import aiohttp
+from clickhouse_connect import get_async_client
+from clickhouse_connect.driver.asyncclient import AsyncClient
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from nats.errors import Error as NatsError
+from nats.js.errors import Error as JetStreamError
+from pydantic import JsonValue
+
+from queuebit_contracts.query import Question
+from queuebit_contracts.topology import LOG
+from queuebit_kernel import Money, Unavailable, rfc3339
+from queuebit_runtime.connection import Connection
+from queuebit_telemetry.errors import NoTables, OtherGeneration, WrongSchema
+from queuebit_telemetry.policy import Counts, Ratio
+from queuebit_telemetry.queries import CHARGES, COUNTS, EVENTS_BETWEEN, JOBS, PLACE
+from queuebit_telemetry.schema import VERSION, generation_of, statements
+from queuebit_telemetry.spans import Span
+from queuebit_telemetry.state import Head, Place, Row
+
+__all__ = ["ClickHouse", "LogHead"]
+
+_UNKNOWN_TABLE, _VIOLATED_CONSTRAINT = 60, 469
+
+_ONE_PART = {"async_insert": 0, "max_insert_threads": 1}
+"""An insert is acknowledged when it is stored, and stored as a whole."""
+
+_EVENT_COLUMNS = {
+    **dict.fromkeys(Row._fields, "String"),
+    "seq": "UInt64",
+    "stored_at": "DateTime64(6, 'UTC')",
+    "event_time": "DateTime64(6, 'UTC')",
+    **dict.fromkeys(("type", "source", "tenant", "project", "account", "backend"), "LowCardinality(String)"),
+    "generation": "LowCardinality(String)",
+}
+
+_SPAN_COLUMNS = {
+    **dict.fromkeys(Span.model_fields, "String"),
+    "Timestamp": "DateTime64(9, 'UTC')",
+    **dict.fromkeys(("SpanName", "SpanKind", "ServiceName", "StatusCode"), "LowCardinality(String)"),
+    "SpanAttributes": "Map(LowCardinality(String), String)",
+    "Duration": "UInt64",
+}
+
+
+class ClickHouse:
+    """A ClickHouse server, or the embedded warehouse. Connects when first needed."""
+
+    def __init__(self, url: str, user: str, password: str) -> None:
+        self._address = urlsplit(url)
+        self._login = (user, password)
+        self._opened: AsyncClient | None = None
+        self._opening = asyncio.Lock()
+
+    async def place(self) -> Place:
+        rows = await self._query(PLACE)
+        version, generation = generation_of(str(rows[0]["comment"])) if rows else (0, "")
+        if not rows:
+            raise NoTables("the warehouse has no table `events`")
+        if version != VERSION:
+            raise WrongSchema(
+                f"the warehouse holds tables of version {version} and this is {VERSION}: run `qb warehouse rebuild`"
+            )
+        return Place(generation, int(rows[0]["seq"]))
+
+    async def create(self) -> None:
+        for statement in statements(uuid.uuid4().hex):
+            await self._command(statement)
+
+    async def drop_events(self) -> None:
+        """Forget every event; spans, which the log does not hold, stay."""
+        await self._command("DROP TABLE IF EXISTS events SYNC")
+
+    async def append(self, rows: Sequence[Row], generation: str, token: str) -> None:
+        columns = [*zip(*rows, strict=True), (generation,) * len(rows)]
+        await self._insert("events", _EVENT_COLUMNS, columns, token)
+
+    async def add_spans(self, spans: Sequence[Span], token: str) -> None:
+        columns = [tuple(getattr(span, name) for span in spans) for name in _SPAN_COLUMNS]
+        await self._insert("otel_traces", _SPAN_COLUMNS, columns, token)
+
+    async def jobs(self, tenant: str, question: Question) -> list[dict[str, JsonValue]]:
+        rows = await self._query(
+            JOBS, tenant=tenant, project=question.project or "", job=question.job or "", limit=question.limit
+        )
+        return [_json(row) for row in rows]
+
+    async def charges(self, tenant: str, question: Question) -> list[dict[str, JsonValue]]:
+        return [_json(row) for row in await self._query(CHARGES, tenant=tenant, project=question.project or "")]
+
+    async def counts(self, tenant: str, since: datetime, ended_before: datetime) -> Counts:
+        row = (await self._query(COUNTS, tenant=tenant, since=_seconds(since), recent=_seconds(ended_before)))[0]
+        ran = row["completed"] + row["failed"]
+        recently_ended, recently_ended_and_sealed = row["recent"]
+        ended = max(0, row["ended"] - recently_ended)
+        return Counts(
+            success=Ratio(row["completed"], ran),
+            queue_wait=tuple(row["queue_wait"]),
+            end_to_end=tuple(row["end_to_end"]),
+            receipts=Ratio(max(0, min(ended, row["sealed"] - recently_ended_and_sealed)), ended),
+        )
+
+    async def count_events(self, first: int, last: int) -> int:
+        return int((await self._query(EVENTS_BETWEEN, first=first, last=last))[0]["events"])
+
+    async def close(self) -> None:
+        if self._opened is not None:
+            await self._opened.close()
+
+    async def _client(self) -> AsyncClient:
+        async with self._opening:
+            if self._opened is None:
+                self._opened = await get_async_client(
+                    host=self._address.hostname,
+                    port=self._address.port,
+                    interface=self._address.scheme,
+                    username=self._login[0],
+                    password=self._login[1],
+                    compress=False,
+                    connect_timeout=3,
+                    send_receive_timeout=30,
+                    tz_mode="aware",
+                )
+            return self._opened
+
+    async def _query(self, query: str, **parameters: str | int) -> list[dict[str, Any]]:  # columns of any type
+        with _faults():
+            result = await (await self._client()).query(query, parameters=parameters)
+            return [dict(row) for row in result.named_results()]
+
+    async def _command(self, statement: str) -> None:
+        with _faults():
+            await (await self._client()).command(statement)
+
+    async def _insert(self, table: str, types: dict[str, str], columns: Sequence[Sequence[Any]], token: str) -> None:
+        with _faults():
+            await (await self._client()).insert(
+                table,
+                columns,
+                column_names=list(types),
+                column_type_names=list(types.values()),
+                column_oriented=True,
+                settings={**_ONE_PART, "insert_deduplication_token": token},
+            )
+
+
+class LogHead:
+    """What the stream `LOG` holds."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def head(self) -> Head:
+        try:
+            state = (await self._connection.client.jetstream(timeout=2).stream_info(LOG)).state
+        except (NatsError, JetStreamError, TimeoutError) as error:
+            raise Unavailable(f"the log did not answer: {error!r}") from error
+        return Head(state.first_seq, state.last_seq, state.messages)
+
+
+@contextmanager
+def _faults() -> Iterator[None]:
+    """Turn the driver's errors into the platform's."""
+    try:
+        yield
+    except ClickHouseError as error:
+        match getattr(error, "code", None):
+            case int(code) if code == _UNKNOWN_TABLE:
+                raise NoTables(f"the warehouse lacks a table: {error!s:.200}") from error
+            case int(code) if code == _VIOLATED_CONSTRAINT:
+                raise OtherGeneration("the warehouse was made anew") from error
+        raise Unavailable(f"the warehouse refused or did not answer: {error!s:.300}") from error
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        raise Unavailable(f"the warehouse did not answer: {error!r:.300}") from error
+
+
+def _seconds(moment: datetime) -> int:
+    return int(moment.timestamp())
+
+
+def _json(row: dict[str, Any]) -> dict[str, JsonValue]:  # values as the driver reads them
+    return {name: _value(value) for name, value in row.items()}
+
+
+def _value(value: object) -> JsonValue:
+    match value:
+        case datetime():
+            return rfc3339(value.replace(tzinfo=value.tzinfo or UTC))
+        case Decimal():
+            return Money(value).text()
+        case list() | tuple():
+            return [_value(item) for item in value]
+    return cast("JsonValue", value)

@@ -1,0 +1,61 @@
+"""Where telemetry's objects meet."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from queuebit_kernel import SystemClock
+from queuebit_runtime.health import Health
+from queuebit_runtime.service import Service
+from queuebit_runtime.settings import BusSettings
+from queuebit_runtime.view import View
+from queuebit_telemetry.adapters import ClickHouse, LogHead
+from queuebit_telemetry.backlog import Backlog
+from queuebit_telemetry.handlers import AnswerLevels, KeepSpans
+from queuebit_telemetry.objectives import objectives
+from queuebit_telemetry.ports import Fold
+from queuebit_telemetry.routes import Answering, Handler, spans
+from queuebit_telemetry.settings import Settings, read_password
+from queuebit_telemetry.sink import Sink
+
+__all__ = ["Telemetry", "create_app"]
+
+SPANS_WAIT_S = 0.5
+
+
+class Telemetry(Service):
+    """The service; it is behind by what the log holds and the warehouse does not."""
+
+    def __init__(self, bus: BusSettings, settings: Settings) -> None:
+        super().__init__("telemetry", bus)
+        clock = SystemClock()
+        self._warehouse = ClickHouse(
+            settings.warehouse_url, settings.warehouse_user, read_password(settings.warehouse_password_file)
+        )
+        self._backlog = Backlog(LogHead(self.bus), clock)
+        self._sink = Sink(self._warehouse, self._follow, settings, clock)
+        levels = AnswerLevels(self._warehouse, objectives(), self._backlog, clock)
+        handlers: dict[str, Handler] = {"jobs": self._warehouse.jobs, "charges": self._warehouse.charges, "slo": levels}
+        self._answering = Answering(handlers, self.tasks)
+        self.include(spans(KeepSpans(self._warehouse, SPANS_WAIT_S)))
+        self.before.append(self._catch_up)
+        self.after.append(self._warehouse.close)
+        self.trouble = lambda: self._sink.trouble
+        self.detail = lambda: {"position": self._sink.place.seq, "lag_ms": self._sink.lag_ms}
+
+    def health(self) -> Health:
+        return replace(super().health(), behind=self._backlog.behind(self._sink.place.seq))
+
+    def _follow(self, fold: Fold, after: int) -> View:
+        return View(self.bus, self.name, ["qb.>"], fold, after=after)
+
+    async def _catch_up(self) -> None:
+        self.tasks.spawn(self._backlog.run(), "telemetry backlog")
+        self.tasks.spawn(self._sink.run(), "telemetry sink")
+        await self._answering.listen(self.bus.client)
+        await self._sink.caught_up.wait()
+
+
+def create_app() -> Telemetry:
+    """Build the service from its environment."""
+    return Telemetry(BusSettings(), Settings())

@@ -1,0 +1,97 @@
+"""Questions of a tenant answered, and spans kept."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+from pydantic import JsonValue
+
+from queuebit_contracts.query import Question
+from queuebit_kernel import Clock, digest
+from queuebit_telemetry.backlog import Backlog
+from queuebit_telemetry.objectives import Objectives
+from queuebit_telemetry.policy import Level, Ratio, levels
+from queuebit_telemetry.ports import Analytics, Traces
+from queuebit_telemetry.spans import Span, read_spans
+
+__all__ = ["AnswerLevels", "KeepSpans"]
+
+
+class AnswerLevels:
+    """Evaluates the service levels for one tenant."""
+
+    def __init__(self, analytics: Analytics, promised: Objectives, backlog: Backlog, clock: Clock) -> None:
+        self._analytics = analytics
+        self._promised = promised
+        self._backlog = backlog
+        self._clock = clock
+
+    async def __call__(self, tenant: str, question: Question) -> list[dict[str, JsonValue]]:
+        """One row an objective; raises `Unavailable` when the warehouse does not answer."""
+        del question
+        now = self._clock.now()
+        since = now - timedelta(days=self._promised.window_days)
+        ended_before = now - timedelta(seconds=self._patience("receipts"))
+        counts, events = await asyncio.gather(self._analytics.counts(tenant, since, ended_before), self._completeness())
+        return [_row(level) for level in levels(self._promised, counts, events)]
+
+    async def _completeness(self) -> Ratio:
+        head = self._backlog.older_than(self._patience("events"))
+        if head is None or not head.messages:
+            return Ratio(0, 0)
+        return Ratio(await self._analytics.count_events(head.first, head.last), head.messages)
+
+    def _patience(self, indicator: str) -> int:
+        return max((it.within_s for it in self._promised.slo.values() if it.indicator == indicator), default=0)
+
+
+def _row(level: Level) -> dict[str, JsonValue]:
+    return {
+        "name": level.name,
+        "promise": level.promise,
+        "target": _text(level.target),
+        "actual": None if level.actual is None else _text(level.actual),
+        "good": level.good,
+        "total": level.total,
+        "budget_remaining": _text(level.budget_remaining),
+        "value": level.value_ms,
+        "unit": "share of cases" if level.value_ms is None else "share of cases; value in ms",
+    }
+
+
+def _text(share: Fraction) -> str:
+    """A share as a decimal of at most six places, rounded down: nothing looks better than it is."""
+    scaled = Decimal(share.numerator * 1_000_000 // share.denominator)
+    return format((scaled / 1_000_000).normalize(), "f")
+
+
+class KeepSpans:
+    """Collects the spans of many messages into few inserts; each call returns once its own are stored."""
+
+    def __init__(self, traces: Traces, wait_s: float) -> None:
+        """Prepare to wait `wait_s` before an insert, so that others come along."""
+        self._traces = traces
+        self._wait_s = wait_s
+        self._pending: dict[int, list[Span]] = {}
+        self._turn = asyncio.Lock()
+
+    async def __call__(self, body: bytes, sequence: int) -> None:
+        """Keep one message.
+
+        Raises:
+            Malformed: it is not a list of spans.
+            Unavailable: the warehouse did not take them.
+        """
+        self._pending[sequence] = read_spans(body)
+        async with self._turn:
+            if sequence not in self._pending:
+                return
+            await asyncio.sleep(self._wait_s)
+            taken = dict(sorted(self._pending.items()))
+            token = "TRACES:" + digest(",".join(map(str, taken)).encode())
+            await self._traces.add_spans([span for spans in taken.values() for span in spans], token)
+            for stored in taken:
+                del self._pending[stored]

@@ -1,0 +1,88 @@
+"""What telemetry needs of the log and of the warehouse."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from pydantic import JsonValue
+
+from queuebit_contracts.query import Question
+from queuebit_runtime.view import Raw
+from queuebit_telemetry.policy import Counts
+from queuebit_telemetry.spans import Span
+from queuebit_telemetry.state import Head, Place, Row
+
+__all__ = ["Analytics", "Events", "Fold", "Follow", "Follower", "Log", "Traces"]
+
+Fold = Callable[[Raw], Awaitable[None]]
+
+
+class Follower(Protocol):
+    """Reads the log in order for as long as `run` runs."""
+
+    caught_up: asyncio.Event
+
+    async def run(self) -> None: ...
+
+
+Follow = Callable[[Fold, int], Follower]
+"""Begins to follow the log after a sequence."""
+
+
+class Log(Protocol):
+    """What the log holds now."""
+
+    async def head(self) -> Head:
+        """Raises `Unavailable` when the log does not answer."""
+        ...
+
+
+class Events(Protocol):
+    """The table `events` as its only writer sees it. Every method raises `Unavailable` when there is no answer."""
+
+    async def place(self) -> Place:
+        """Say where the warehouse is.
+
+        Raises:
+            NoTables: it is empty.
+            WrongSchema: it holds another version's tables.
+        """
+        ...
+
+    async def create(self) -> None:
+        """Make what is missing; safe to repeat."""
+        ...
+
+    async def append(self, rows: Sequence[Row], generation: str, token: str) -> None:
+        """Store all rows or none; nothing happens when an insert with this token was stored before.
+
+        Raises:
+            OtherGeneration: the table is of another generation.
+            NoTables: it is gone.
+        """
+        ...
+
+
+class Traces(Protocol):
+    """The spans' table."""
+
+    async def add_spans(self, spans: Sequence[Span], token: str) -> None:
+        """Store all spans; raises `Unavailable`, after which the same token may be tried again."""
+        ...
+
+
+class Analytics(Protocol):
+    """Reads for one tenant; each raises `Unavailable` when there is no answer."""
+
+    async def jobs(self, tenant: str, question: Question) -> list[dict[str, JsonValue]]: ...
+
+    async def charges(self, tenant: str, question: Question) -> list[dict[str, JsonValue]]: ...
+
+    async def counts(self, tenant: str, since: datetime, ended_before: datetime) -> Counts: ...
+
+    async def count_events(self, first: int, last: int) -> int:
+        """How many events of a range of sequences are here, of whichever tenant."""
+        ...

@@ -1,0 +1,65 @@
+"""Every question that is put to the warehouse. Values travel as parameters; a tenant is one of them, always."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["CHARGES", "COUNTS", "EVENTS_BETWEEN", "JOBS", "PLACE"]
+
+PLACE: Final = """
+SELECT comment, (SELECT max(seq) FROM events) AS seq
+FROM system.tables
+WHERE database = currentDatabase() AND name = 'events'
+"""
+
+EVENTS_BETWEEN: Final = "SELECT count() AS events FROM events WHERE seq >= {first:UInt64} AND seq <= {last:UInt64}"
+
+JOBS: Final = """
+SELECT * EXCEPT (tenant)
+FROM jobs
+WHERE tenant = {tenant:String} AND job IN (
+    SELECT job
+    FROM events
+    WHERE tenant = {tenant:String} AND type = 'qb.job.submitted.v1'
+        AND ({project:String} = '' OR project = {project:String})
+        AND ({job:String} = '' OR job = {job:String})
+    ORDER BY seq DESC
+    LIMIT {limit:UInt32})
+ORDER BY submitted_at DESC, job
+"""
+"""The newest jobs, newest first."""
+
+CHARGES: Final = """
+SELECT project, currency, count() AS jobs, sum(charge) AS amount, sum(jbu) AS jbu
+FROM events FINAL
+WHERE tenant = {tenant:String} AND type = 'qb.job.metered.v1'
+    AND ({project:String} = '' OR project = {project:String})
+GROUP BY project, currency
+ORDER BY project, currency
+"""
+"""Sums of exact decimals over the events themselves: money comes from no derived table."""
+
+COUNTS: Final = """
+WITH (
+    SELECT (countIf(ended), countIf(ended AND sealed))
+    FROM (
+        SELECT
+            max(type IN (
+                'qb.job.rejected.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1')) AS ended,
+            max(type = 'qb.job.sealed.v1') AS sealed
+        FROM events
+        WHERE tenant = {tenant:String} AND job != '' AND stored_at >= toDateTime({recent:UInt32}, 'UTC')
+        GROUP BY job)
+) AS tail
+SELECT
+    countIf(type = 'qb.job.completed.v1') AS completed,
+    countIf(type = 'qb.job.failed.v1') AS failed,
+    countIf(type IN ('qb.job.rejected.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1')) AS ended,
+    countIf(type = 'qb.job.sealed.v1') AS sealed,
+    countResample(1, 25, 1)(queue_wait_bucket) AS queue_wait,
+    countResample(1, 25, 1)(end_to_end_bucket) AS end_to_end,
+    tail AS recent
+FROM events
+WHERE tenant = {tenant:String} AND toStartOfFiveMinutes(stored_at) >= toDateTime({since:UInt32}, 'UTC')
+"""
+"""Counters of a window, from the projection `levels`; jobs that ended a moment ago are told apart by their own rows."""

@@ -1,0 +1,45 @@
+"""`python -m queuebit_telemetry.rebuild`: forget every event, so that the running sink reads the log from its start.
+
+Reads the same settings as the service. It may run at any time: what the sink has under way is refused by the new
+table, and within a second the sink notices and begins again. Spans stay: the log does not hold them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from pydantic import ValidationError
+
+from queuebit_kernel import Fault
+from queuebit_telemetry.adapters import ClickHouse
+from queuebit_telemetry.settings import Settings, read_password
+
+__all__ = ["rebuild"]
+
+
+async def rebuild(warehouse: ClickHouse) -> None:
+    """Make the tables anew.
+
+    Raises:
+        Unavailable: the warehouse did not answer; repeating is safe.
+    """
+    await warehouse.drop_events()
+    await warehouse.create()
+
+
+async def _main(settings: Settings) -> None:
+    password = read_password(settings.warehouse_password_file)
+    warehouse = ClickHouse(settings.warehouse_url, settings.warehouse_user, password)
+    try:
+        await rebuild(warehouse)
+    finally:
+        await warehouse.close()
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(_main(Settings()))
+    except (Fault, ValidationError, OSError) as error:
+        sys.exit(f"the warehouse was not rebuilt: {error}")
+    print("the tables are new; telemetry fills them from the log")

@@ -1,0 +1,37 @@
+"""What telemetry reads from its environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+__all__ = ["Settings", "read_password"]
+
+
+class Settings(BaseSettings):
+    """Everything telemetry reads from its environment; the password is only ever in a file."""
+
+    model_config = SettingsConfigDict(env_prefix="QUEUEBIT_TELEMETRY_", frozen=True, extra="forbid")
+
+    warehouse_url: str = "http://127.0.0.1:8123"
+    """ClickHouse's HTTP interface: the embedded warehouse, or a server."""
+    warehouse_user: str = Field(default="queuebit", min_length=1)
+    warehouse_password_file: Path
+    """One line; readable by its owner only."""
+    flush_ms: int = Field(default=250, ge=10, le=10_000)
+    """How long an event may wait for company before it is inserted."""
+    max_batch: int = Field(default=10_000, ge=1, le=100_000)
+    """Most rows of one insert."""
+
+
+def read_password(path: Path) -> str:
+    """Return the password in a file.
+
+    Raises:
+        PermissionError: someone else can read it.
+    """
+    if path.stat().st_mode & 0o077:
+        raise PermissionError(f"{path} can be read by others: run `chmod 600 {path}`")
+    return path.read_text().strip()

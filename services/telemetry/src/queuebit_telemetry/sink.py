@@ -1,0 +1,172 @@
+"""The whole log into the warehouse: every event once, in order, whatever is killed.
+
+The warehouse alone knows how far it is. A batch is inserted under a token that names the sequence it follows, so an
+insert is a compare-and-set: of several writers, or of several tries, at one place exactly one takes effect. Afterwards
+the warehouse is asked where it is, and that answer decides what comes next: the same batch again, what follows it, or
+all from the beginning because the tables were made anew. Nothing is remembered between processes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from queuebit_kernel import Clock, Unavailable
+from queuebit_runtime.view import Raw
+from queuebit_telemetry.errors import NoTables, OtherGeneration, WrongSchema
+from queuebit_telemetry.ports import Events, Follow, Follower
+from queuebit_telemetry.settings import Settings
+from queuebit_telemetry.state import Buffer, Place, row_of
+
+__all__ = ["Sink"]
+
+_log = logging.getLogger(__name__)
+
+MAX_BYTES = 16 << 20
+"""Most bytes of `data` in one insert."""
+
+LOOK_S = 1.0
+"""How often an idle sink looks whether the warehouse was made anew."""
+
+_EVERYTHING = 2**64
+
+PAUSES_S = (0.1, 0.2, 0.5, 1.0, 2.0)
+
+
+class Sink:
+    """The only writer of `events` that a process runs. `run` it for as long as the process lives."""
+
+    def __init__(self, events: Events, follow: Follow, settings: Settings, clock: Clock) -> None:
+        self._events = events
+        self._follow = follow
+        self._flush_s = settings.flush_ms / 1000
+        self._clock = clock
+        self._buffer = Buffer(settings.max_batch, MAX_BYTES)
+        self._room = asyncio.Event()
+        self._filled = asyncio.Event()
+        self._complete = asyncio.Event()
+        self._failures = 0
+        self._refusals = 0
+        self.place = Place("", 0)
+        """Where the warehouse was last seen."""
+        self.caught_up = asyncio.Event()
+        """Set once the warehouse has everything that was in the log at the start."""
+        self.trouble: str | None = None
+        """What keeps events out of the warehouse; they stay in the log meanwhile."""
+
+    @property
+    def lag_ms(self) -> int:
+        """Age of the oldest event that was read and is not in the warehouse."""
+        oldest = self._buffer.oldest
+        return 0 if oldest is None else max(0, int(self._clock.now().timestamp() * 1000) - oldest // 1000)
+
+    async def run(self) -> None:
+        """Follow the log until cancelled, through any outage of either side."""
+        while True:
+            self.place = await self._find_place()
+            self._refusals = 0
+            self._drop_through(_EVERYTHING)
+            follower = self._follow(self._take, self.place.seq)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(follower.run())
+                    group.create_task(self._drain(follower))
+            except* OtherGeneration as found:
+                _log.warning("%s: reading the log again from there", found.exceptions[0])
+
+    async def _take(self, raw: Raw) -> None:
+        if raw.sequence <= self.place.seq:
+            return
+        self._buffer.add(row_of(raw.subject, raw.body, raw.sequence, raw.stored_at))
+        self._filled.set()
+        if self._buffer.has_batch:
+            self._complete.set()
+        if self._buffer.full:
+            self._room.clear()
+            await self._room.wait()
+
+    async def _drain(self, follower: Follower) -> None:
+        while True:
+            if await _within(LOOK_S, self._filled):
+                await _within(self._flush_s, self._complete)
+                await self._deliver()
+            else:
+                self._moved_to(await self._find_place())
+                self._all_is_well()
+            if follower.caught_up.is_set() and not self._buffer:
+                self.caught_up.set()
+
+    async def _deliver(self) -> None:
+        """Insert the next batch, then go on from wherever the warehouse says it is."""
+        before = self.place
+        token = f"LOG>{before.seq}" + (f"#{self._refusals}" if self._refusals else "")
+        try:
+            await self._events.append(self._buffer.batch(), before.generation, token)
+        except (Unavailable, NoTables) as error:
+            await self._pause(error)
+            self._moved_to(await self._find_place())
+            return
+        self._moved_to(await self._find_place())
+        if self.place == before:
+            # A crash can leave a token behind without its rows. Another writer's insert would show after a pause.
+            await asyncio.sleep(PAUSES_S[-1])
+            self._moved_to(await self._find_place())
+            self._refusals += self.place == before
+            return
+        self._refusals = 0
+        self._all_is_well()
+
+    async def _find_place(self) -> Place:
+        """Ask until the warehouse answers."""
+        while True:
+            try:
+                return await self._events.place()
+            except NoTables:
+                _log.info("the warehouse is empty: making its tables")
+                try:
+                    await self._events.create()
+                except Unavailable as error:
+                    await self._pause(error)
+            except (Unavailable, WrongSchema) as error:
+                await self._pause(error)
+
+    def _moved_to(self, found: Place) -> None:
+        """Go on after what the warehouse holds.
+
+        Raises:
+            OtherGeneration: it holds less than it did.
+        """
+        if found.generation != self.place.generation or found.seq < self.place.seq:
+            raise OtherGeneration(f"the warehouse was made anew and holds the log up to {found.seq}")
+        self.place = found
+        self._drop_through(found.seq)
+
+    def _drop_through(self, seq: int) -> None:
+        self._buffer.drop_through(seq)
+        if not self._buffer:
+            self._filled.clear()
+        if not self._buffer.has_batch:
+            self._complete.clear()
+        if not self._buffer.full:
+            self._room.set()
+
+    def _all_is_well(self) -> None:
+        self._failures = 0
+        self.trouble = None
+
+    async def _pause(self, error: Exception) -> None:
+        self.trouble = f"events stay in the log: {error}"
+        if not self._failures:
+            _log.warning("%s", self.trouble)
+        await asyncio.sleep(PAUSES_S[min(self._failures, len(PAUSES_S) - 1)])
+        self._failures += 1
+
+
+async def _within(seconds: float, event: asyncio.Event) -> bool:
+    """Wait for an event, but not longer; say whether it happened."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
