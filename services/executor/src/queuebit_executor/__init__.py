@@ -1,1 +1,1 @@
-"""The executor service."""
+"""Runs circuits of one vendor stack: profiles them on request, runs what the scheduler placed."""

@@ -1,0 +1,80 @@
+"""What children answer, validated: their memory may have been corrupted by what they ran."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from queuebit_contracts.job import Compilation, Profile
+from queuebit_contracts.query import CircuitError
+from queuebit_contracts.wire import Digest, Name, Reason
+
+__all__ = ["Estimate", "Offer", "Offers", "Profiled", "Ran", "Refused"]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Offer(_Answer):
+    """What a backend is and takes."""
+
+    backend: Name
+    vendor: str
+    kind: Literal["simulator", "emulated"]
+    qubits: int
+    max_shots: int
+    features: tuple[str, ...]
+    gates: tuple[str, ...]
+    rep_delay_ns: int
+    overhead_ns: int
+    target: Digest
+    """Changes whenever the same circuit might compile differently."""
+    calibration: Digest | None = None
+
+
+class Offers(_Answer):
+    """Of all backends of a stack."""
+
+    offers: tuple[Offer, ...]
+
+
+class Estimate(_Answer):
+    """A circuit compiled for one backend; says nothing yet of shots."""
+
+    backend: Name
+    depth: int = 0
+    two_qubit_gates: int = 0
+    duration_ns: int = 0
+    rep_delay_ns: int = 0
+    overhead_ns: int = 0
+    esp_ppm: int = 1_000_000
+    unfit: Reason | None = None
+
+
+class Profiled(_Answer):
+    """A circuit parsed, and compiled for the backends that were asked for."""
+
+    profile: Profile
+    operations: int = Field(ge=0)
+    """Gates, measurements and resets, loops written out."""
+    estimates: tuple[Estimate, ...]
+
+
+class Ran(_Answer):
+    """A finished run; the counts are its frame's body."""
+
+    compilation: Compilation
+    qubits: int
+    qpu_us: int = Field(ge=0)
+    calibration: Digest | None = None
+    counts: bytes = b""
+
+
+class Refused(_Answer):
+    """The circuit cannot be profiled or run: its own fault, or more than a job may use."""
+
+    error: CircuitError
+    lasting: bool = True
+    """Whether the same circuit would be refused again; limits of time may hit by chance."""

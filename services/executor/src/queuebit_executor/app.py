@@ -1,0 +1,55 @@
+"""Where an executor's objects meet."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from queuebit_executor.adapters import ChildCircuits
+from queuebit_executor.handlers import RunPlacement
+from queuebit_executor.instance import Instance
+from queuebit_executor.nursery import Nursery, Plan
+from queuebit_executor.offering import OfferBackends
+from queuebit_executor.profiling import AnswerProfile
+from queuebit_executor.routes import answer_profiles, placements
+from queuebit_executor.settings import Settings
+from queuebit_kernel import SystemClock
+from queuebit_runtime.payloads import KeyValuePayloads
+from queuebit_runtime.service import Service
+from queuebit_runtime.settings import BusSettings
+
+__all__ = ["create_app"]
+
+
+def create_app() -> Service:
+    """Wire one executor; the SDK is loaded by its children only."""
+    settings, clock = Settings(), SystemClock()
+    service = Service(settings.service, BusSettings())
+    payloads = KeyValuePayloads(service.bus)
+    plan = Plan(settings.offered, settings.memory_mb, settings.threads, settings.start_seconds)
+    circuits = ChildCircuits(
+        Nursery(plan),
+        service.tasks,
+        slots=settings.slots,
+        profile_seconds=settings.profile_seconds,
+        run_seconds=settings.run_seconds,
+    )
+    name = f"{settings.service}@{socket.gethostname()}:{os.getpid()}"
+    me = Instance(settings.stack, name, settings.slots, settings.memory_mb)
+    offer = OfferBackends(service.log, payloads, circuits, clock, me=me)
+
+    async def take_up() -> None:
+        """Questions can be answered before anybody learns whom to ask."""
+        await circuits.open()
+        offers = await circuits.offers()
+        answer = AnswerProfile(payloads, circuits, offers, settings.memory_mb)
+        await answer_profiles(service.bus, service.tasks, settings.stack, answer)
+        await offer(offers)
+
+    service.before.append(take_up)
+    service.after.append(circuits.close)
+    service.trouble = circuits.trouble
+    service.detail = circuits.detail
+    run = RunPlacement(service.log, payloads, circuits, clock, me=me, side_by_side=settings.workers)
+    service.include(placements(run, settings.service))
+    return service

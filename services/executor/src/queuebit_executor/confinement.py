@@ -1,0 +1,87 @@
+"""What a process that touches foreign circuits gives up.
+
+It is bounded, not sandboxed: it may neither take the machine's memory nor outlive its parent, and it was started
+without secrets; but it runs as the same user. Where circuits may be hostile, run executors in containers of their own.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+__all__ = ["bound", "clean_environment", "die_with_parent", "enter_nowhere", "private_bytes"]
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_NO_NEW_PRIVS = 38
+_INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
+_OPEN_FILES = 64
+
+
+def clean_environment(environment: Mapping[str, str], threads: int) -> dict[str, str]:
+    """What the children see: nothing that could be a secret, and no more threads than allowed.
+
+    Libraries whose threads would start before the fork, and be missing after it, get one.
+    """
+    return {name: environment[name] for name in _INHERITED if name in environment} | {
+        "OMP_NUM_THREADS": str(threads),
+        "OPENBLAS_NUM_THREADS": "1",
+        "QISKIT_PARALLEL": "FALSE",
+    }
+
+
+def die_with_parent(parent: int) -> None:
+    """Be killed when the process `parent`, which started this one, ends however it ends. Linux only; elsewhere a
+    process notices at its next read."""
+    if sys.platform != "linux":
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    for option, value in ((_PR_SET_PDEATHSIG, signal.SIGKILL), (_PR_SET_NO_NEW_PRIVS, 1)):
+        if libc.prctl(option, value, 0, 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), f"prctl({option}) was refused")
+    if os.getppid() != parent:  # it ended before the request was made
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def enter_nowhere() -> None:
+    """Move to a folder that no longer exists: relative paths lead nowhere, and nothing can be created there."""
+    folder = tempfile.mkdtemp(prefix="queuebit-")
+    os.chdir(folder)
+    os.rmdir(folder)
+
+
+def bound(memory_bytes: int) -> None:
+    """Allow this much memory beyond what is in use now, few open files, and no core dump.
+
+    The limit is on private data; the one on addresses is wider, because threads and libraries reserve what they never
+    use. Only Linux keeps such limits.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
+    if sys.platform == "linux":
+        addresses, data = _in_use()
+        _lower(resource.RLIMIT_AS, addresses + 2 * memory_bytes)
+        _lower(resource.RLIMIT_DATA, data + memory_bytes)
+
+
+def private_bytes() -> int:
+    """Bytes of private data in use now; 0 where the system does not say."""
+    return _in_use()[1] if sys.platform == "linux" else 0
+
+
+def _in_use() -> tuple[int, int]:
+    """Bytes of address space, and of private data, of this process."""
+    fields = Path("/proc/self/statm").read_text().split()
+    page = resource.getpagesize()
+    return int(fields[0]) * page, int(fields[5]) * page
+
+
+def _lower(kind: int, limit: int) -> None:
+    _, hard = resource.getrlimit(kind)
+    limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+    resource.setrlimit(kind, (limit, limit))

@@ -1,0 +1,121 @@
+"""The facts an executor states, built from what it saw."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+from queuebit_contracts.backend import BackendCalibrated, BackendRegistered, Calibration, Registration
+from queuebit_contracts.job import Completion, Failure, JobCompleted, JobFailed, JobPlaced, JobStarted, Start, Usage
+from queuebit_contracts.wire import Payload, Reason
+from queuebit_executor.answers import Offer, Ran
+from queuebit_executor.instance import Instance
+from queuebit_executor.policy import memory_for_state
+from queuebit_executor.state import Mark
+from queuebit_runtime.trace_context import current_traceparent
+
+__all__ = ["calibrated", "completed", "failed", "registered", "started"]
+
+
+def started(me: Instance, placed: JobPlaced, attempt: int, now: datetime) -> JobStarted:
+    """An attempt begins; each has an id of its own, so that two executors never take one for the other's."""
+    job = placed.data
+    return JobStarted(
+        source=me.source,
+        time=now,
+        traceparent=current_traceparent(),
+        provenanceid=placed.provenanceid,
+        data=Start(tenant=job.tenant, job=job.job, backend=job.backend, attempt=attempt, executor=me.name),
+    )
+
+
+def completed(me: Instance, placed: JobPlaced, mark: Mark, *, ran: Ran, result: Payload, now: datetime) -> JobCompleted:
+    """The result and the usage, in one fact."""
+    job = placed.data
+    return JobCompleted(
+        source=me.source,
+        time=now,
+        traceparent=current_traceparent(),
+        provenanceid=placed.provenanceid,
+        data=Completion(
+            tenant=job.tenant,
+            job=job.job,
+            backend=job.backend,
+            attempt=mark.number,
+            shots=job.shots,
+            result=result,
+            usage=Usage(shots=job.shots, qpu_us=ran.qpu_us, qubits=ran.qubits, final=True),
+            compilation=ran.compilation,
+            calibration=ran.calibration,
+            submitted_at=job.submitted_at,
+            accepted_at=job.accepted_at,
+            placed_at=placed.time,
+            started_at=mark.started_at,
+        ),
+    )
+
+
+def failed(me: Instance, placed: JobPlaced, mark: Mark, reason: Reason, now: datetime) -> JobFailed:
+    """No result, and no usage that could be billed."""
+    job = placed.data
+    return JobFailed(
+        source=me.source,
+        time=now,
+        traceparent=current_traceparent(),
+        provenanceid=placed.provenanceid,
+        data=Failure(
+            tenant=job.tenant,
+            job=job.job,
+            backend=job.backend,
+            attempt=mark.number,
+            reason=reason,
+            usage=Usage(),
+            submitted_at=job.submitted_at,
+            accepted_at=job.accepted_at,
+            placed_at=placed.time,
+            started_at=mark.started_at,
+        ),
+    )
+
+
+def registered(me: Instance, offer: Offer, now: datetime) -> BackendRegistered:
+    """A backend and what it takes."""
+    return BackendRegistered(
+        source=me.source,
+        time=now,
+        data=Registration(
+            backend=offer.backend,
+            stack=me.stack,
+            vendor=offer.vendor,
+            kind=offer.kind,
+            qubits=offer.qubits,
+            max_shots=offer.max_shots,
+            memory_bytes=memory_for_state(offer, me.memory_mb),
+            features=offer.features,
+            gates=offer.gates,
+            rep_delay_ns=offer.rep_delay_ns,
+            overhead_ns=offer.overhead_ns,
+            slots=me.slots,
+        ),
+    )
+
+
+def calibrated(me: Instance, backend: str, content: bytes, snapshot: Payload, now: datetime) -> BackendCalibrated:
+    """A device's snapshot by reference, and its medians for those who only glance."""
+    figures = json.loads(content)
+    return BackendCalibrated(
+        source=me.source,
+        time=now,
+        data=Calibration(
+            backend=backend,
+            calibrated_at=figures["calibrated_at"],
+            snapshot=snapshot,
+            digest=figures["digest"],
+            median_two_qubit_error_ppm=_ppm(figures["medians"]["two_qubit_error"]),
+            median_readout_error_ppm=_ppm(figures["medians"]["readout_error"]),
+        ),
+    )
+
+
+def _ppm(probability: float | None) -> int | None:
+    return None if probability is None else round(probability * 1_000_000)

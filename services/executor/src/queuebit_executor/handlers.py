@@ -1,0 +1,146 @@
+"""The work item: run what was placed."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from queuebit_contracts import subjects
+from queuebit_contracts.job import JobCompleted, JobFailed, JobPlaced, JobStarted, JobSubmitted, Submission
+from queuebit_contracts.wire import Reason
+from queuebit_executor import events
+from queuebit_executor.answers import Ran, Refused
+from queuebit_executor.instance import Instance
+from queuebit_executor.policy import Begin, GiveUp, Leave, next_step
+from queuebit_executor.ports import Circuits
+from queuebit_executor.state import Mark, recall
+from queuebit_kernel import Clock, Fault, Malformed, Stale, Superseded, Unavailable
+from queuebit_runtime.log import EventLog
+from queuebit_runtime.payloads import Missing, PayloadStore
+
+__all__ = ["RunPlacement"]
+
+TRIES = 5
+"""How often a decision is made anew when somebody else wrote first, or the log did not confirm."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    mark: Mark
+    sequence: int
+    """Of its `started`."""
+    submission: Submission
+
+
+class RunPlacement:
+    """Start, run, and state the end of a job, exactly once however often the placement is delivered.
+
+    `side_by_side` placements are begun at a time. The rest wait here, where their leases are kept alive.
+    """
+
+    def __init__(
+        self,
+        log: EventLog,
+        payloads: PayloadStore,
+        circuits: Circuits,
+        clock: Clock,
+        *,
+        me: Instance,
+        side_by_side: int,
+    ) -> None:
+        self._log = log
+        self._payloads = payloads
+        self._circuits = circuits
+        self._clock = clock
+        self._me = me
+        self._turn = asyncio.Semaphore(side_by_side)
+
+    async def __call__(self, placed: JobPlaced, sequence: int, *, redelivered: bool) -> None:
+        async with self._turn:
+            attempt = None if redelivered else await self._begin_first(placed, sequence)
+            attempt = attempt or await self._begin_again(placed, sequence)
+            await self._conclude(await self._run(placed, attempt), attempt.sequence)
+
+    async def _begin_first(self, placed: JobPlaced, sequence: int) -> _Attempt | None:
+        """Begin at once, presuming that nothing happened since the placement; None when something did."""
+        job = subjects.job(placed.data.tenant, placed.data.job)
+        start = self._started(placed, 1)
+        try:
+            after, submitted = await asyncio.gather(
+                self._log.append(start, after=sequence, guard=job.everything), self._log.last(job.event("submitted"))
+            )
+        except Stale:
+            return None
+        if submitted is None or not isinstance(submitted.event, JobSubmitted):
+            raise _never_submitted(placed)
+        return _Attempt(Mark(1, start.time), after, submitted.event.data)
+
+    async def _begin_again(self, placed: JobPlaced, sequence: int) -> _Attempt:
+        job = subjects.job(placed.data.tenant, placed.data.job)
+        for _ in range(TRIES):
+            past = recall(await self._log.history(job))
+            if past.submission is None:
+                raise _never_submitted(placed)
+            match next_step(past, sequence):
+                case Leave(why):
+                    raise Superseded(why)
+                case GiveUp(last, after):
+                    reason = Reason(code="executor_lost", text=f"{last.number} attempts were lost: the job is given up")
+                    await self._conclude(self._failed(placed, last, reason), after)
+                    raise Superseded("the job was given up")
+                case Begin(attempt, after):
+                    start = self._started(placed, attempt)
+                    try:
+                        began = await self._log.append(start, after=after, guard=job.everything)
+                    except Stale:
+                        continue
+                    return _Attempt(Mark(attempt, start.time), began, past.submission)
+        raise Stale(f"{job.prefix} keeps changing")
+
+    async def _run(self, placed: JobPlaced, attempt: _Attempt) -> JobCompleted | JobFailed:
+        job, mark = placed.data, attempt.mark
+        if attempt.submission.circuit.digest != job.circuit:
+            raise Malformed(f"{job.job} was placed with another circuit than it was submitted with")
+        try:
+            source = await self._payloads.get(job.tenant, attempt.submission.circuit)
+        except Missing as missing:
+            return self._failed(placed, mark, Reason(code=missing.code, text=str(missing)))
+        match await self._circuits.run(source, job.backend, job.shots, job.seed, job.qpu_us):
+            case Refused(error=error):
+                return self._failed(placed, mark, Reason(code=error.code, text=error.message))
+            case Ran() as ran:
+                result = await self._payloads.put(job.tenant, ran.counts, "application/json")
+                now = self._clock.now()
+                return events.completed(self._me, placed, mark, ran=ran, result=result, now=now)
+
+    async def _conclude(self, end: JobCompleted | JobFailed, after: int) -> None:
+        """Append the end of a job, unless it has one.
+
+        An attempt that was overtaken by a later one still ends the job when it is done first: the same seeds give the
+        same result, and the guard lets only one of them in.
+        """
+        job = subjects.job(end.data.tenant, end.data.job)
+        for _ in range(TRIES):
+            try:
+                await self._log.append(end, after=after, guard=job.everything)
+            except Stale as stale:
+                failure: Fault = stale
+                past = recall(await self._log.history(job))
+                if past.ended:
+                    raise Superseded("the job ended while it ran") from None
+                after = past.tail
+            except Unavailable as unconfirmed:
+                failure = unconfirmed  # the same event may be appended again: it is stored once
+            else:
+                return
+        raise Unavailable(f"the end of {job.prefix} could not be stored") from failure
+
+    def _started(self, placed: JobPlaced, attempt: int) -> JobStarted:
+        return events.started(self._me, placed, attempt, self._clock.now())
+
+    def _failed(self, placed: JobPlaced, mark: Mark, reason: Reason) -> JobFailed:
+        return events.failed(self._me, placed, mark, reason, self._clock.now())
+
+
+def _never_submitted(placed: JobPlaced) -> Malformed:
+    return Malformed(f"{placed.data.job} was placed but never submitted")

@@ -1,0 +1,23 @@
+"""Which executor this is, and what it may use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Instance"]
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One process."""
+
+    stack: str
+    name: str
+    """Tells replicas of one stack apart, for people."""
+    slots: int
+    memory_mb: int
+
+    @property
+    def source(self) -> str:
+        """Who speaks, as events say it."""
+        return f"qb/executor-{self.stack}"

@@ -1,0 +1,170 @@
+"""The parent's side of the template: forking children, killing them, and knowing how they ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from queuebit_executor.confinement import clean_environment
+from queuebit_executor.errors import Orphaned
+from queuebit_executor.frames import Frame, pack, read_frame
+from queuebit_executor.template import END, ORDER
+
+__all__ = ["Child", "Nursery", "Plan"]
+
+_REAP_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What children are made of."""
+
+    backends: tuple[str, ...]
+    memory_mb: int
+    threads: int
+    start_seconds: float
+
+
+class Child:
+    """One confined process; it takes one request at a time."""
+
+    def __init__(self, pid: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.pid = pid
+        self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        """Its wait status, once it has one."""
+        self._reader = reader
+        self._writer = writer
+
+    async def ask(self, head: dict[str, Any], body: bytes = b"") -> Frame:  # plain JSON
+        """Send a request and wait for its answer.
+
+        Raises:
+            asyncio.IncompleteReadError, ConnectionError: the child has ended.
+            Broken: it answered nonsense.
+        """
+        self._writer.write(pack(head, body))
+        await self._writer.drain()
+        return await read_frame(self._reader)
+
+    def hang_up(self) -> None:
+        """Close the connection; an idle child then ends."""
+        self._writer.close()
+
+
+class Nursery:
+    """Owns the template process. When that ends, so do all children, and this process had better end too."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._children: dict[int, Child] = {}
+        self.lost = False
+        """The template has ended."""
+        self.backends = plan.backends
+
+    async def open(self) -> None:
+        """Start the template; it loads the SDK while the caller does other things."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = _start(self._plan, theirs.fileno())
+        self._orders = ours.dup()
+        self._reader, self._writer = await asyncio.open_unix_connection(sock=ours)
+
+    async def watch(self) -> None:
+        """Note how children end, until cancelled.
+
+        Raises:
+            Orphaned: the template ended.
+        """
+        try:
+            while True:
+                pid, status = END.unpack(await self._reader.readexactly(END.size))
+                if child := self._children.pop(pid, None):
+                    child.ended.set_result(status)
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            self.lost = True
+            raise _orphaned() from error
+        finally:
+            for child in self._children.values():
+                child.ended.cancel()
+
+    async def fork(self) -> Child:
+        """Start one more child.
+
+        Raises:
+            Orphaned: the template is gone.
+            TimeoutError: the SDK did not load in time.
+        """
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._order(0, [theirs.fileno()])
+        reader, writer = await asyncio.open_unix_connection(sock=ours)
+        try:
+            async with asyncio.timeout(self._plan.start_seconds):
+                head, _ = await read_frame(reader)
+        except asyncio.IncompleteReadError as error:
+            writer.close()
+            raise Orphaned("a child ended before it could say its name: its own messages say why") from error
+        child = self._children[int(head["pid"])] = Child(int(head["pid"]), reader, writer)
+        return child
+
+    async def end(self, child: Child) -> str:
+        """End a child, whatever it is doing, and say what ended it.
+
+        Raises:
+            Orphaned: it was the end of the template.
+        """
+        self._order(child.pid, [])
+        child.hang_up()
+        await asyncio.wait([child.ended], timeout=_REAP_SECONDS)
+        if child.ended.cancelled():
+            raise _orphaned()
+        return _cause(child.ended.result()) if child.ended.done() else "without a trace"
+
+    async def close(self) -> None:
+        """End the template and all children."""
+        self._writer.close()
+        with contextlib.suppress(ConnectionError):
+            await self._writer.wait_closed()
+        self._orders.close()
+        self._process.kill()
+        self._process.wait()
+
+    def _order(self, number: int, descriptors: list[int]) -> None:
+        try:
+            socket.send_fds(self._orders, [ORDER.pack(number)], descriptors)
+        except OSError as error:
+            raise _orphaned() from error
+
+
+def _start(plan: Plan, descriptor: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-P", "-m", "queuebit_executor.template"),
+            *(str(descriptor), str(plan.memory_mb), *plan.backends),
+        ],
+        pass_fds=[descriptor],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        env=clean_environment(os.environ, plan.threads),
+    )
+
+
+def _orphaned() -> Orphaned:
+    return Orphaned("the process that holds the SDK has ended: its own messages say why")
+
+
+def _cause(status: int) -> str:
+    code = os.waitstatus_to_exitcode(status)
+    if code >= 0:
+        return f"with exit code {code}"
+    try:
+        return f"by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"by signal {-code}"

@@ -1,0 +1,63 @@
+"""Making the log say what this executor offers: once, and again whenever it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from queuebit_contracts import subjects
+from queuebit_contracts.backend import BackendCalibrated, BackendRegistered
+from queuebit_executor import events
+from queuebit_executor.answers import Offer
+from queuebit_executor.instance import Instance
+from queuebit_executor.ports import Circuits
+from queuebit_kernel import Clock, Stale
+from queuebit_runtime.log import EventLog
+from queuebit_runtime.payloads import PayloadStore
+
+__all__ = ["PLATFORM", "OfferBackends"]
+
+PLATFORM = "queuebit"
+"""The tenant under which the platform's own payloads lie."""
+
+_TRIES = 5
+
+
+class OfferBackends:
+    """Append what the log does not say yet. Several executors of one stack may do so at once."""
+
+    def __init__(
+        self, log: EventLog, payloads: PayloadStore, circuits: Circuits, clock: Clock, *, me: Instance
+    ) -> None:
+        self._log = log
+        self._payloads = payloads
+        self._circuits = circuits
+        self._clock = clock
+        self._me = me
+
+    async def __call__(self, offers: Sequence[Offer]) -> None:
+        for offer in offers:
+            await self._say(events.registered(self._me, offer, self._clock.now()))
+        for offer in offers:
+            if offer.calibration is not None:
+                await self._calibrate(offer.backend, offer.calibration)
+
+    async def _calibrate(self, backend: str, digest: str) -> None:
+        newest = await self._log.last(subjects.backend(backend).event("calibrated"))
+        if newest is not None and newest.event.data.digest == digest:
+            return
+        content = await self._circuits.calibration(backend)
+        snapshot = await self._payloads.put(PLATFORM, content, "application/json")
+        await self._say(events.calibrated(self._me, backend, content, snapshot, self._clock.now()))
+
+    async def _say(self, event: BackendRegistered | BackendCalibrated) -> None:
+        subject = subjects.subject_of(event)
+        for _ in range(_TRIES):
+            newest = await self._log.last(subject)
+            if newest is not None and newest.event.data == event.data:
+                return
+            try:
+                await self._log.append(event, after=newest.sequence if newest else 0)
+            except Stale:
+                continue
+            return
+        raise Stale(f"{subject} keeps changing: do two executors disagree about what they offer?")

@@ -1,0 +1,95 @@
+"""What an executor does next, and what it says of a circuit. No input or output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from queuebit_contracts.query import BackendEstimate
+from queuebit_contracts.wire import Reason
+from queuebit_executor.answers import Estimate, Offer, Profiled
+from queuebit_executor.figures import device_us, simulation_us
+from queuebit_executor.state import Mark, Past
+
+__all__ = ["ATTEMPTS", "Begin", "GiveUp", "Leave", "memory_for_state", "next_step", "quoted"]
+
+ATTEMPTS: Final = 3
+"""Attempts that may be lost before a job is given up."""
+
+RESERVED_MB: Final = 256
+"""Of a child's memory: parsing, compiling and the counts. A state vector may take the rest."""
+
+_DYNAMIC = {"mid_circuit_measurement", "reset", "conditional", "loop"}
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Run the job."""
+
+    attempt: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Every attempt was lost: the job probably kills whoever runs it."""
+
+    last: Mark
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Nothing is left to do."""
+
+    why: str
+
+
+def next_step(past: Past, placement: int) -> Begin | GiveUp | Leave:
+    """Decide about the placement at sequence `placement`.
+
+    A start without an end means that its executor was lost, or is so late that its lease ran out; the guard on the
+    job's end lets only one of them finish.
+    """
+    if past.ended:
+        return Leave("the job has ended")
+    if past.placed > placement:
+        return Leave("the job was placed anew")
+    if past.attempt is None:
+        return Begin(1, past.tail)
+    if past.attempt.number >= ATTEMPTS:
+        return GiveUp(past.attempt, past.tail)
+    return Begin(past.attempt.number + 1, past.tail)
+
+
+def memory_for_state(offer: Offer, memory_mb: int) -> int | None:
+    """Bytes that the state of a simulation may take; nothing is promised for devices."""
+    return (memory_mb - RESERVED_MB) << 20 if offer.kind == "simulator" else None
+
+
+def quoted(estimate: Estimate, offer: Offer, found: Profiled, shots: int, memory_mb: int) -> BackendEstimate:
+    """Say what these shots would take on a backend, or why it cannot run them; every reason at once."""
+    profile = found.profile
+    reasons = [estimate.unfit.text] if estimate.unfit else []
+    if shots > offer.max_shots:
+        reasons.append(f"{offer.backend} takes at most {offer.max_shots:,} shots, not {shots:,}")
+    memory = memory_for_state(offer, memory_mb)
+    if memory is not None and profile.simulation_bytes > memory:
+        need = profile.simulation_bytes >> 20
+        reasons.append(f"{offer.backend} has {memory >> 20:,} MiB for a state and this one takes {need:,} MiB")
+    if reasons:
+        return BackendEstimate(backend=offer.backend, unfit=Reason(code="does_not_fit", text="; ".join(reasons)))
+    if offer.kind == "simulator":
+        dynamic = not _DYNAMIC.isdisjoint(profile.features)
+        qpu_us = simulation_us(shots, found.operations, profile.clbits, profile.simulation_bytes, dynamic=dynamic)
+    else:
+        qpu_us = device_us(shots, estimate.duration_ns, estimate.rep_delay_ns, estimate.overhead_ns)
+    return BackendEstimate(
+        backend=offer.backend,
+        depth=estimate.depth,
+        two_qubit_gates=estimate.two_qubit_gates,
+        duration_ns=estimate.duration_ns,
+        qpu_us=qpu_us,
+        esp_ppm=None if offer.kind == "simulator" else estimate.esp_ppm,
+        calibration=offer.calibration,
+    )

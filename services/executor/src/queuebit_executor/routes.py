@@ -1,0 +1,69 @@
+"""What an executor listens to."""
+
+from __future__ import annotations
+
+import logging
+
+from faststream.nats import NatsRouter
+from nats.aio.msg import Msg
+from pydantic import ValidationError
+
+from queuebit_contracts.job import JobPlaced
+from queuebit_contracts.query import CircuitError, ProfileAnswer, ProfileRequest
+from queuebit_contracts.topology import topology
+from queuebit_executor.handlers import RunPlacement
+from queuebit_executor.profiling import AnswerProfile
+from queuebit_kernel import Unavailable
+from queuebit_runtime.bus import Bus
+from queuebit_runtime.duties import Redelivered, Sequence, subscribes
+from queuebit_runtime.tasks import Tasks
+
+__all__ = ["answer_profiles", "placements"]
+
+_log = logging.getLogger(__name__)
+
+
+def placements(run: RunPlacement, durable: str) -> NatsRouter:
+    """The work items.
+
+    There are as many handlers as the server hands out messages, so that none waits where no beat keeps its lease.
+    """
+    router = NatsRouter()
+
+    @subscribes(router, durable, workers=topology().durable[durable].max_ack_pending)
+    async def on_placed(event: JobPlaced, sequence: Sequence, redelivered: Redelivered) -> None:
+        """Run the job and state its end."""
+        await run(event, sequence, redelivered=redelivered)
+
+    return router
+
+
+async def answer_profiles(bus: Bus, tasks: Tasks, stack: str, answer: AnswerProfile) -> None:
+    """Answer requests for profiles; what is remembered at once, the rest side by side.
+
+    A request that cannot be answered now is left to its asker's timeout: it will ask again.
+    """
+
+    async def look_up(message: Msg, request: ProfileRequest) -> None:
+        with bus.tracing.span("executor profile", (message.headers or {}).get("traceparent")):
+            try:
+                await _reply(message, await answer(request))
+            except Unavailable as fault:
+                _log.warning("a profile was not answered: %s: %s", fault.code, fault)
+
+    async def on_request(message: Msg) -> None:
+        try:
+            request = ProfileRequest.model_validate_json(message.data)
+        except ValidationError as error:
+            await _reply(message, ProfileAnswer(error=CircuitError(code="malformed", message=f"{error!s:.500}")))
+            return
+        if (known := answer.remembered(request)) is not None:
+            await _reply(message, known)
+        else:
+            tasks.spawn(look_up(message, request), "profile")
+
+    await bus.client.subscribe(f"qb.profile.{stack}", queue=stack, cb=on_request)
+
+
+async def _reply(message: Msg, answer: ProfileAnswer) -> None:
+    await message.respond(answer.model_dump_json(exclude_none=True).encode())

@@ -1,0 +1,61 @@
+"""What an executor reads from its environment."""
+
+from __future__ import annotations
+
+import os
+from typing import Literal
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from queuebit_contracts.topology import topology
+
+__all__ = ["Settings"]
+
+_WORK_ITEM = "qb.job.*.*.placed."
+
+
+class Settings(BaseSettings):
+    """One executor serves one stack; on the bus it is `executor-<stack>`."""
+
+    model_config = SettingsConfigDict(env_prefix="QUEUEBIT_EXECUTOR_", frozen=True, extra="forbid")
+
+    stack: Literal["aer", "cirq", "ibm"]
+    """Whose SDK this process runs."""
+    backends: tuple[str, ...] = ()
+    """Ids of the backends to offer, as a JSON array; empty means all that the stack's durable delivers."""
+    slots: int = Field(default=1, ge=1, le=64)
+    """Circuits that run side by side, each in its own child."""
+    workers: int = Field(default=4, ge=1, le=128)
+    """Placements begun side by side; more than slots, so that the bus never makes a runner wait."""
+    memory_mb: int = Field(default=1536, ge=512, le=1 << 20)
+    """Memory a child may take on top of the SDK it shares with the others."""
+    threads: int = Field(default_factory=lambda: max(1, (os.cpu_count() or 1) // 2), ge=1, le=256)
+    """Processor cores that one simulation of 15 qubits or more may use; smaller ones use one."""
+    profile_seconds: float = Field(default=10.0, gt=0, le=600)
+    """Wall time for parsing and compiling one circuit."""
+    run_seconds: float = Field(default=60.0, gt=0, le=86_400)
+    """Wall time for one run."""
+    start_seconds: float = Field(default=60.0, gt=0, le=600)
+    """How long the SDK may take to load."""
+
+    @property
+    def service(self) -> str:
+        """The name on the bus."""
+        return f"executor-{self.stack}"
+
+    @property
+    def offered(self) -> tuple[str, ...]:
+        """The backends this process serves."""
+        return self.backends or _delivered(self.service)
+
+    @model_validator(mode="after")
+    def _only_what_is_delivered(self) -> Settings:
+        strangers = set(self.backends) - set(_delivered(self.service))
+        if strangers:
+            raise ValueError(f"{self.service} gets no work for {', '.join(sorted(strangers))}: see the topology")
+        return self
+
+
+def _delivered(service: str) -> tuple[str, ...]:
+    return tuple(subject.removeprefix(_WORK_ITEM) for subject in topology().durable[service].filters)

@@ -1,0 +1,67 @@
+"""What an executor knows of one job, folded from the job's history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from queuebit_contracts.job import (
+    JobCancelled,
+    JobCompleted,
+    JobFailed,
+    JobPlaced,
+    JobRejected,
+    JobStarted,
+    JobSubmitted,
+    Submission,
+)
+from queuebit_runtime.log import Stored
+
+__all__ = ["Mark", "Past", "evolve", "recall"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Which attempt, and when it began."""
+
+    number: int
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """All that matters for what comes next."""
+
+    tail: int = 0
+    """Sequence of the job's newest event."""
+    submission: Submission | None = None
+    placed: int = 0
+    """Sequence of the newest placement: the only one that is work."""
+    attempt: Mark | None = None
+    """The newest."""
+    ended: bool = False
+
+
+def evolve(past: Past, stored: Stored) -> Past:
+    """Take one event into account; in order of sequence."""
+    past = replace(past, tail=max(past.tail, stored.sequence))
+    match stored.event:
+        case JobSubmitted(data=submission):
+            return replace(past, submission=submission)
+        case JobPlaced():
+            return replace(past, placed=max(past.placed, stored.sequence))
+        case JobStarted(data=start, time=moment):
+            return replace(past, attempt=Mark(start.attempt, moment))
+        case JobRejected() | JobCompleted() | JobFailed() | JobCancelled():
+            return replace(past, ended=True)
+        case _:
+            return past
+
+
+def recall(history: Iterable[Stored]) -> Past:
+    """Fold a whole history."""
+    past = Past()
+    for stored in history:
+        past = evolve(past, stored)
+    return past

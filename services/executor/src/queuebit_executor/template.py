@@ -1,0 +1,121 @@
+"""The process that children are forked from: `python -m queuebit_executor.template <fd> <memory MiB> <backend>…`.
+
+It loads the SDK once, which takes seconds, so that a child starts in milliseconds. It never compiles and never runs a
+circuit: the threads of OpenMP and Rayon would be missing in its forks.
+
+Over the socket: an integer 0 with a file descriptor forks a child that serves it; another integer kills the child of
+that id. Each child that ends is told as its id and its wait status.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import traceback
+
+from queuebit_executor.confinement import bound, die_with_parent, enter_nowhere
+
+__all__ = ["END", "ORDER", "main"]
+
+ORDER = struct.Struct("!i")
+"""0 to fork, or the id of the child to kill."""
+
+END = struct.Struct("!ii")
+"""Id and wait status of a child that ended."""
+
+_SERVED = 3
+"""The one descriptor a child has besides the standard three."""
+
+_DIALECTS = (
+    'OPENQASM 2.0; include "qelib1.inc"; qreg q[1]; creg c[1]; x q[0]; measure q -> c;',
+    'OPENQASM 3.0; include "stdgates.inc"; qubit[1] q; bit[1] c; x q[0]; c = measure q;',
+)
+
+
+def main(control: socket.socket, memory_bytes: int, backends: list[str]) -> None:
+    """Serve orders until the parent hangs up."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's interrupt is for the parent to handle
+    die_with_parent(os.getppid())
+    enter_nowhere()
+    _load(backends)
+    ended = _notice_ends()
+    alive: set[int] = set()
+    while True:
+        ready, _, _ = select.select([control, ended], [], [])
+        if ended in ready:
+            ended.recv(4096)
+            while alive and (end := os.waitpid(-1, os.WNOHANG))[0]:
+                alive.discard(end[0])
+                control.sendall(END.pack(*end))
+        if control in ready:
+            order, descriptors, _, _ = socket.recv_fds(control, ORDER.size, 1)
+            if not order:
+                return
+            (pid,) = ORDER.unpack(order)
+            if descriptors:
+                alive.add(_fork(descriptors[0], memory_bytes))
+            elif pid in alive:  # not reaped yet, so the id cannot belong to anybody else
+                os.kill(pid, signal.SIGKILL)
+
+
+def _notice_ends() -> socket.socket:
+    """A socket that becomes readable whenever a child has ended."""
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    signal.set_wakeup_fd(theirs.detach())
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    return ours
+
+
+def _load(backends: list[str]) -> None:
+    gc.disable()
+    from queuebit_quantum import open_backend, parse
+
+    for id_ in backends:
+        open_backend(id_)
+    for source in _DIALECTS:
+        parse(source)
+    from queuebit_executor import work
+
+    del work  # imported for the forks
+    gc.collect()
+    gc.freeze()
+
+
+def _fork(descriptor: int, memory_bytes: int) -> int:
+    template = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        _child(template, descriptor, memory_bytes)
+    os.close(descriptor)
+    return pid
+
+
+def _child(template: int, descriptor: int, memory_bytes: int) -> None:
+    from queuebit_executor.work import serve
+
+    status = 1
+    try:
+        die_with_parent(template)
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.dup2(descriptor, _SERVED)
+        os.closerange(_SERVED + 1, os.sysconf("SC_OPEN_MAX"))
+        bound(memory_bytes)
+        gc.enable()
+        serve(socket.socket(fileno=_SERVED))
+        status = 0
+    finally:
+        if status:
+            traceback.print_exc()
+            sys.stderr.flush()
+        os._exit(status)  # never back into the template's loop
+
+
+if __name__ == "__main__":
+    main(socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]) << 20, sys.argv[3:])

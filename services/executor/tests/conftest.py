@@ -1,0 +1,184 @@
+"""Builders of a job's events, and fakes of what surrounds the handlers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+from queuebit_contracts import subjects
+from queuebit_contracts.job import (
+    Cancellation,
+    Compilation,
+    JobCancelled,
+    JobPlaced,
+    JobSubmitted,
+    Placement,
+    Profile,
+    Proof,
+    Score,
+    Submission,
+)
+from queuebit_contracts.query import CircuitError
+from queuebit_contracts.wire import Payload
+from queuebit_executor.answers import Estimate, Offer, Profiled, Ran, Refused
+from queuebit_kernel import digest
+from queuebit_runtime.payloads import Missing, describe
+from queuebit_testing.memory import MemoryLog
+
+BELL = 'OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2]; h q[0]; cx q[0], q[1]; measure q -> c;'
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+TARGET = digest(b"target")
+
+
+class Payloads:
+    """A payload store in memory."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], bytes] = {}
+        self.reads = 0
+
+    async def put(self, tenant: str, content: bytes, media_type: str) -> Payload:
+        self.kept[tenant, digest(content)] = content
+        return describe(content, media_type)
+
+    async def get(self, tenant: str, payload: Payload) -> bytes:
+        self.reads += 1
+        content = payload.inline.encode() if payload.inline is not None else self.kept.get((tenant, payload.digest))
+        if content is None or digest(content) != payload.digest:
+            raise Missing("no content: submit it again")
+        return content
+
+
+class FakeCircuits:
+    """Answers as it is told; `on_run` happens while a job runs."""
+
+    def __init__(self) -> None:
+        self.runs: list[tuple[str, int, int]] = []
+        self.profiled: list[tuple[str, ...]] = []
+        self.refusal: Refused | None = None
+        self.counts = b'{"00":1}'
+        self.offered: tuple[Offer, ...] = (offer("aer"),)
+        self.on_run = self._nothing
+
+    async def _nothing(self) -> None: ...
+
+    async def offers(self) -> tuple[Offer, ...]:
+        return self.offered
+
+    async def calibration(self, backend: str) -> bytes:
+        return (
+            b'{"calibrated_at":"2026-01-01T00:00:00Z","digest":"%s",'
+            b'"medians":{"two_qubit_error":0.0051,"readout_error":null}}' % TARGET.encode()
+        )
+
+    async def profile(self, source: bytes, backends: Sequence[str]) -> Profiled | Refused:
+        self.profiled.append(tuple(backends))
+        return self.refusal or Profiled(
+            profile=Profile(qubits=2, clbits=2, depth=3, two_qubit_gates=1, simulation_bytes=64),
+            operations=4,
+            estimates=tuple(Estimate(backend=it, depth=3, duration_ns=1_000) for it in backends),
+        )
+
+    async def run(self, source: bytes, backend: str, shots: int, seed: int, budget_us: int) -> Ran | Refused:
+        self.runs.append((backend, shots, seed))
+        await self.on_run()
+        return self.refusal or Ran(
+            compilation=Compilation(
+                compiler="fake 1", digest=TARGET, seed=1, depth=3, two_qubit_gates=1, duration_ns=0
+            ),
+            qubits=2,
+            qpu_us=1_234,
+            counts=self.counts,
+        )
+
+
+def offer(backend: str, kind: str = "simulator", calibration: str | None = None) -> Offer:
+    return Offer(
+        backend=backend,
+        vendor="Test",
+        kind=kind,
+        qubits=32,
+        max_shots=10_000,
+        features=(),
+        gates=("cx",),
+        rep_delay_ns=0,
+        overhead_ns=0,
+        target=TARGET,
+        calibration=calibration,
+    )
+
+
+def refusal(code: str, *, lasting: bool = True) -> Refused:
+    return Refused(error=CircuitError(code=code, message=f"it is {code}"), lasting=lasting)
+
+
+def submitted(job: str = "j1", source: str = BELL, inline: bool = True) -> JobSubmitted:
+    circuit = describe(source.encode(), "text/x-openqasm")
+    return JobSubmitted(
+        source="qb/client",
+        data=Submission(
+            tenant="acme",
+            project="main",
+            job=job,
+            key=job,
+            circuit=circuit if inline else circuit.model_copy(update={"inline": None}),
+            shots=1_000,
+            proof=Proof(key="U" + "A" * 55, signature="a" * 86),
+        ),
+    )
+
+
+def placed(job: str = "j1", backend: str = "aer", source: str = BELL, qpu_us: int = 10_000_000) -> JobPlaced:
+    return JobPlaced(
+        source="qb/scheduler",
+        time=NOW,
+        provenanceid=digest(b"submission"),
+        data=Placement(
+            tenant="acme",
+            project="main",
+            job=job,
+            backend=backend,
+            shots=1_000,
+            circuit=digest(source.encode()),
+            seed=7,
+            qpu_us=qpu_us,
+            policy="test",
+            snapshot=digest(b"snapshot"),
+            scores=(Score(backend=backend, expected_ms=1),),
+            submitted_at=NOW,
+            accepted_at=NOW,
+        ),
+    )
+
+
+def cancelled(job: str = "j1") -> JobCancelled:
+    return JobCancelled(source="qb/broker", data=Cancellation(tenant="acme", job=job, by="ann", submitted_at=NOW))
+
+
+class World:
+    """A log with one placed job, and everything a handler needs."""
+
+    def __init__(self) -> None:
+        self.log = MemoryLog()
+        self.payloads = Payloads()
+        self.circuits = FakeCircuits()
+        self.job = subjects.job("acme", "j1")
+
+    submitted = staticmethod(submitted)
+    placed = staticmethod(placed)
+    cancelled = staticmethod(cancelled)
+    offer = staticmethod(offer)
+    refusal = staticmethod(refusal)
+    bell = BELL
+
+    async def place(self) -> tuple[JobPlaced, int]:
+        await self.log.append(submitted())
+        event = placed()
+        return event, await self.log.append(event)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()

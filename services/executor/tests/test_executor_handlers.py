@@ -1,0 +1,161 @@
+"""Running placements: once, whatever is delivered twice, lost or overtaken."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from queuebit_contracts.backend import BackendCalibrated, BackendRegistered
+from queuebit_contracts.job import JobCompleted, JobFailed, JobStarted
+from queuebit_executor.events import started
+from queuebit_executor.handlers import RunPlacement
+from queuebit_executor.instance import Instance
+from queuebit_executor.offering import OfferBackends
+from queuebit_kernel import FixedClock, Malformed, Superseded, Unavailable
+
+ME = Instance("aer", "executor-aer@here:1", slots=2, memory_mb=1536)
+
+
+@pytest.fixture
+def run(world) -> RunPlacement:
+    return RunPlacement(world.log, world.payloads, world.circuits, FixedClock(), me=ME, side_by_side=2)
+
+
+async def test_a_placement_becomes_a_result_with_its_usage(world, run) -> None:
+    event, sequence = await world.place()
+    await run(event, sequence, redelivered=False)
+    (start,) = world.log.events(JobStarted)
+    (end,) = world.log.events(JobCompleted)
+    assert (start.data.attempt, start.data.executor) == (1, ME.name)
+    assert end.data.result.inline == '{"00":1}'
+    assert (end.data.usage.shots, end.data.usage.qpu_us, end.data.usage.final) == (1_000, 1_234, True)
+    assert end.data.started_at == start.time
+    assert end.data.placed_at == event.time
+    assert end.provenanceid == event.provenanceid
+    assert world.circuits.runs == [("aer", 1_000, 7)]
+
+
+async def test_a_second_delivery_finds_the_job_ended(world, run) -> None:
+    event, sequence = await world.place()
+    await run(event, sequence, redelivered=False)
+    for redelivered in (False, True):
+        with pytest.raises(Superseded):
+            await run(event, sequence, redelivered=redelivered)
+    assert len(world.circuits.runs) == 1
+
+
+async def test_a_lost_attempt_is_followed_by_the_next(world, run) -> None:
+    event, sequence = await world.place()
+    await world.log.append(started(ME, event, 1, event.time))
+    await run(event, sequence, redelivered=True)
+    assert [it.data.attempt for it in world.log.events(JobStarted)] == [1, 2]
+    assert world.log.events(JobCompleted)[0].data.attempt == 2
+
+
+async def test_a_job_that_loses_three_executors_is_given_up(world, run) -> None:
+    event, sequence = await world.place()
+    for attempt in (1, 2, 3):
+        await world.log.append(started(ME, event, attempt, event.time))
+    with pytest.raises(Superseded):
+        await run(event, sequence, redelivered=True)
+    (end,) = world.log.events(JobFailed)
+    assert (end.data.reason.code, end.data.attempt) == ("executor_lost", 3)
+    assert world.circuits.runs == []
+
+
+async def test_a_job_cancelled_before_it_starts_is_not_run(world, run) -> None:
+    event, sequence = await world.place()
+    await world.log.append(world.cancelled())
+    with pytest.raises(Superseded):
+        await run(event, sequence, redelivered=False)
+    assert world.circuits.runs == []
+
+
+async def test_a_job_cancelled_while_it_runs_keeps_that_end(world, run) -> None:
+    event, sequence = await world.place()
+
+    async def cancel() -> None:
+        await world.log.append(world.cancelled())
+
+    world.circuits.on_run = cancel
+    with pytest.raises(Superseded):
+        await run(event, sequence, redelivered=False)
+    assert world.log.events(JobCompleted) == []
+
+
+async def test_an_attempt_that_was_overtaken_still_ends_the_job_when_it_is_done_first(world, run) -> None:
+    event, sequence = await world.place()
+
+    async def overtake() -> None:
+        await world.log.append(started(ME, event, 2, event.time))
+
+    world.circuits.on_run = overtake
+    await run(event, sequence, redelivered=False)
+    assert [it.data.attempt for it in world.log.events(JobCompleted)] == [1]
+
+
+async def test_an_end_that_was_not_confirmed_is_appended_again(world, run) -> None:
+    event, sequence = await world.place()
+    append, silent = world.log.append, [True]
+
+    async def unconfirmed(fact, **guard):
+        stored = await append(fact, **guard)
+        if isinstance(fact, JobCompleted) and silent.pop():
+            silent.append(False)
+            raise Unavailable("no confirmation")
+        return stored
+
+    world.log.append = unconfirmed
+    await run(event, sequence, redelivered=False)
+    assert len(world.log.events(JobCompleted)) == 1
+
+
+@pytest.mark.parametrize("code", ["syntax", "limit_exceeded", "crashed", "run_timeout", "out_of_memory"])
+async def test_what_cannot_run_fails_with_its_reason_and_no_usage(world, run, code: str) -> None:
+    event, sequence = await world.place()
+    world.circuits.refusal = world.refusal(code)
+    await run(event, sequence, redelivered=False)
+    (end,) = world.log.events(JobFailed)
+    assert end.data.reason.code == code
+    assert (end.data.usage.shots, end.data.usage.qpu_us) == (0, 0)
+
+
+async def test_a_source_that_is_not_in_the_store_fails_the_job(world, run) -> None:
+    await world.log.append(world.submitted(inline=False))
+    event = world.placed()
+    await run(event, await world.log.append(event), redelivered=False)
+    assert world.log.events(JobFailed)[0].data.reason.code == "payload_missing"
+
+
+async def test_a_placement_of_another_circuit_is_a_dead_letter(world, run) -> None:
+    await world.log.append(world.submitted())
+    event = world.placed(source="another")
+    sequence = await world.log.append(event)
+    with pytest.raises(Malformed):
+        await run(event, sequence, redelivered=False)
+
+
+async def test_a_large_result_lies_in_the_tenants_payloads(world, run) -> None:
+    event, sequence = await world.place()
+    world.circuits.counts = json.dumps({format(it, "020b"): 1 for it in range(2_000)}).encode()
+    await run(event, sequence, redelivered=False)
+    result = world.log.events(JobCompleted)[0].data.result
+    assert result.inline is None
+    assert await world.payloads.get("acme", result) == world.circuits.counts
+
+
+async def test_backends_are_offered_once_and_again_when_they_change(world) -> None:
+    def offering(me: Instance) -> OfferBackends:
+        return OfferBackends(world.log, world.payloads, world.circuits, FixedClock(), me=me)
+
+    device = world.offer("emulated", "emulated", calibration=world.offer("aer").target)
+    offers = (world.offer("aer"), device)
+    await offering(ME)(offers)
+    await offering(ME)(offers)
+    simulator, emulated = (it.data for it in world.log.events(BackendRegistered))
+    assert (simulator.memory_bytes, emulated.memory_bytes, simulator.slots) == (1280 << 20, None, 2)
+    (calibration,) = (it.data for it in world.log.events(BackendCalibrated))
+    assert (calibration.median_two_qubit_error_ppm, calibration.median_readout_error_ppm) == (5_100, None)
+    await offering(Instance("aer", "x", slots=3, memory_mb=1536))(offers)
+    assert [it.data.slots for it in world.log.events(BackendRegistered)] == [2, 2, 3, 3]
