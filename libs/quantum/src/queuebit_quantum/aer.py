@@ -23,6 +23,8 @@ __all__ = ["COMPILER", "Aer", "compile_for_aer", "run_on_aer"]
 
 COMPILER = f"qiskit {qiskit_version}"
 """Name and version of the compiler behind every Qiskit target."""
+_SERIAL_QUBITS = 16
+"""Up to here one thread is quicker than several that wait for one another."""
 _SMALL_QUBITS = 20
 """Up to here a statevector beats a stabiliser tableau."""
 _STATEVECTOR_QUBITS = 27
@@ -102,6 +104,7 @@ def run_on_aer(simulator: AerSimulator, compiled: Compiled, shots: int, seed: in
         shots=shots,
         seed_simulator=seed,
         max_parallel_shots=1,
+        max_parallel_threads=1 if compiled.program.num_qubits <= _SERIAL_QUBITS else 0,
         method=quickest(compiled.methods, shots).name,
     ).result()
     if not result.success:

@@ -21,7 +21,19 @@ def noisy_simulator(target: Target, qubits: tuple[int, ...], gates: frozenset[Us
     gate to its calibrated error together with the relaxation (T1, T2) over its duration, relaxation during delays,
     and readout errors. Cutting down keeps each remaining gate's model as it is in the whole device's.
     """
-    return AerSimulator(noise_model=NoiseModel.from_backend(_Device(_cut_down(target, qubits, gates))))
+    model = NoiseModel.from_backend(_Device(_cut_down(target, qubits, gates)))
+    if not any(name == "delay" for name, _ in gates):
+        _write_out_once(model)
+    return AerSimulator(noise_model=model)
+
+
+def _write_out_once(model: NoiseModel) -> None:
+    """Keep the form Aer writes a model out in, which takes it longer than simulating five qubits.
+
+    Not for circuits with delays: to those Aer adds errors of their own for each run.
+    """
+    written = model.to_dict(serializable=True)
+    model.to_dict = lambda serializable=False: written
 
 
 def _cut_down(target: Target, qubits: tuple[int, ...], gates: frozenset[UsedGate]) -> Target:

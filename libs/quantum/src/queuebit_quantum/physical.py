@@ -23,16 +23,15 @@ def cut_down(circuit: QuantumCircuit) -> tuple[QuantumCircuit, tuple[int, ...]]:
     Returns:
         The circuit on the remaining qubits, and which device qubits those are, ascending.
     """
-    qubits = tuple(sorted({qubit for _, on in used_gates(circuit, range(circuit.num_qubits)) for qubit in on}))
+    gates = used_gates(circuit, range(circuit.num_qubits))
+    qubits = tuple(sorted({qubit for name, on in gates if name != "delay" for qubit in on}))
     return _shrunk(circuit, range(circuit.num_qubits), frozenset(qubits)), qubits
 
 
 def used_gates(circuit: QuantumCircuit, places: Sequence[int]) -> frozenset[UsedGate]:
-    """Return every gate, measurement and reset with the device qubits it acts on; `places` are the circuit's qubits."""
+    """Return every operation but barriers with the device qubits it acts on; `places` are the circuit's qubits."""
     return frozenset(
-        (operation.name, qubits)
-        for operation, qubits in _steps(circuit, places)
-        if operation.name not in ("barrier", "delay")
+        (operation.name, qubits) for operation, qubits in _steps(circuit, places) if operation.name != "barrier"
     )
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["load"]
 
+_STUMBLES = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+"""How the parser and the converter, which assume a valid program, fail on others."""
 _KINDS = (
     (re.compile(r"gate '.*' is not defined|Undefined symbol"), "undefined", "a name defined before its use"),
     (re.compile(r"is already defined"), "redefined", "a name that is not taken"),
@@ -41,6 +43,10 @@ def load(source: Source, limits: Limits) -> QuantumCircuit:
         program = _tree(source)
         count(program, source, limits)
         return _converter()(source).convert(program).circuit
+    except CircuitError:
+        raise
+    except _STUMBLES as failure:
+        raise CircuitError(f"the program makes no sense to the parser: {failure}") from failure
     except RecursionError as failure:
         raise CircuitError("the program is nested too deeply", code="too_deep") from failure
 
@@ -99,7 +105,7 @@ def _converter() -> Any:  # a class whose base is only importable with the SDK
         def visit(self, node: Any, context: Any = None) -> Any:
             try:
                 return super().visit(node, context)
-            except (ConversionError, QiskitError, TypeError, ValueError, LookupError, ArithmeticError) as failure:
+            except (ConversionError, QiskitError, *_STUMBLES) as failure:
                 if isinstance(failure, CircuitError):
                     raise
                 raise _explained(self._source, node, failure) from failure
