@@ -1,0 +1,26 @@
+"""Where metering's objects meet."""
+
+from __future__ import annotations
+
+from queuebit_metering.handlers import MeterJob
+from queuebit_metering.routes import routes
+from queuebit_metering.settings import Settings
+from queuebit_pricing import load
+from queuebit_runtime.service import Service
+from queuebit_runtime.settings import BusSettings
+
+__all__ = ["create_app"]
+
+
+def create_app() -> Service:
+    """Build the service from the environment.
+
+    Raises:
+        BadPriceBook: the book cannot be used; everything wrong with it at once.
+    """
+    settings = Settings()
+    book = load(settings.price_book)
+    service = Service("metering", BusSettings())
+    service.include(routes(MeterJob(service.log, book), workers=settings.workers))
+    service.detail = lambda: {"price_book": book.version}
+    return service

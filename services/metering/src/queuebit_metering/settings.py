@@ -1,0 +1,21 @@
+"""What metering reads from its environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+__all__ = ["Settings"]
+
+
+class Settings(BaseSettings):
+    """Everything but the bus."""
+
+    model_config = SettingsConfigDict(env_prefix="QUEUEBIT_METERING_", frozen=True, extra="forbid")
+
+    price_book: Path
+    """Prices; read once, so that a new book takes a restart. It must still list every price that was ever quoted."""
+    workers: int = Field(default=16, ge=1, le=64)
+    """Jobs billed side by side."""

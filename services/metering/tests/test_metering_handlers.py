@@ -1,0 +1,115 @@
+"""One bill and one settlement a job, whatever is delivered how often."""
+
+from typing import Any
+
+import pytest
+
+from queuebit_contracts.account import AccountSettled
+from queuebit_contracts.job import JobMetered
+from queuebit_kernel import Unavailable
+from queuebit_metering.handlers import MeterJob
+from queuebit_metering.policy import bill
+from queuebit_metering.state import job_of
+from queuebit_testing.memory import MemoryLog
+
+
+@pytest.fixture
+async def log(life: Any) -> MemoryLog:
+    log = MemoryLog()
+    for event in (life.submitted(), life.accepted(), life.placed()):
+        await log.append(event)
+    return log
+
+
+async def test_a_job_is_metered_then_settled(life: Any, log: MemoryLog) -> None:
+    ended = life.completed()
+    await log.append(ended)
+    await MeterJob(log, life.book)(ended)
+    metered, settled = (stored.event for stored in log.stored[-2:])
+    assert isinstance(metered, JobMetered)
+    assert isinstance(settled, AccountSettled)
+    assert metered.provenanceid == settled.provenanceid == ended.provenanceid
+    assert settled.data.settled.amount == metered.data.charge.amount
+
+
+async def test_hearing_it_again_changes_nothing(life: Any, log: MemoryLog) -> None:
+    ended = life.completed()
+    await log.append(ended)
+    meter = MeterJob(log, life.book)
+    await meter(ended)
+    before = len(log.stored)
+    await meter(ended)
+    assert len(log.stored) == before
+
+
+async def test_a_crash_after_metering_is_made_good_by_the_first_bill(life: Any, life_of: Any, log: MemoryLog) -> None:
+    ended = life.completed()
+    await log.append(ended)
+    other = MemoryLog()
+    for stored in log.stored:
+        await other.append(stored.event)
+    await MeterJob(other, life.book)(ended)
+    await log.append(other.stored[-2].event)  # the crash: metered, not settled
+    await MeterJob(log, life.book)(ended)
+    assert len(log.events(JobMetered)) == 1
+    assert [it.data for it in log.events(AccountSettled)] == [other.stored[-1].event.data]
+
+
+async def test_whoever_metered_first_wrote_the_bill(life: Any, log: MemoryLog) -> None:
+    ended = life.completed()
+    await log.append(ended)
+    rival = JobMetered(source="qb/metering", data=_cheaper(life, ended))
+
+    class _Late(MemoryLog):
+        """The rival writes between the reading of the history and the append."""
+
+        async def append(self, event: Any, **guard: Any) -> int:
+            if isinstance(event, JobMetered) and not self.events(JobMetered):
+                await super().append(rival)
+            return await super().append(event, **guard)
+
+    late = _Late()
+    for stored in log.stored:
+        await late.append(stored.event)
+    await MeterJob(late, life.book)(ended)
+    assert late.events(JobMetered) == [rival]
+    [settled] = late.events(AccountSettled)
+    assert settled.data.settled.amount == "0.00"
+
+
+def _cheaper(life: Any, ended: Any) -> Any:
+    full = bill(job_of([life.accepted()]), ended, life.book)
+    return full.model_copy(update={"charge": full.charge.model_copy(update={"amount": "0.00", "lines": ()})})
+
+
+async def test_a_job_that_was_never_accepted_is_metered_and_touches_no_account(life: Any) -> None:
+    log, ended = MemoryLog(), life.rejected()
+    await log.append(life.submitted())
+    await log.append(ended)
+    await MeterJob(log, life.book)(ended)
+    [metered] = log.events(JobMetered)
+    assert (metered.data.charge.amount, metered.data.hold) == ("0.00", None)
+    assert log.events(AccountSettled) == []
+
+
+async def test_a_history_without_the_end_is_not_believed(life: Any, log: MemoryLog) -> None:
+    with pytest.raises(Unavailable, match="lags behind"):
+        await MeterJob(log, life.book)(life.completed())
+
+
+async def test_an_outage_is_left_to_the_next_delivery(life: Any, log: MemoryLog) -> None:
+    ended = life.completed()
+    await log.append(ended)
+
+    class _Down(MemoryLog):
+        async def append(self, event: Any, **guard: Any) -> int:
+            if guard:
+                raise Unavailable("no answer")
+            return await super().append(event)
+
+    down = _Down()
+    for stored in log.stored:
+        await down.append(stored.event)
+    with pytest.raises(Unavailable):
+        await MeterJob(down, life.book)(ended)
+    assert down.events(JobMetered) == []

@@ -1,0 +1,125 @@
+"""Bills and settlements: exact, bounded by the hold, and zero where nothing ran."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from queuebit_contracts.wire import Amount
+from queuebit_kernel import Settle
+from queuebit_metering.errors import Overcharged, PriceLost, Unbillable
+from queuebit_metering.policy import bill, settle
+from queuebit_metering.state import job_of
+from queuebit_pricing import parse
+
+
+def test_a_completed_job_pays_each_component_of_its_price(life: Any) -> None:
+    job = job_of([life.submitted(), life.accepted(), life.placed()])
+    metered = bill(job, life.completed(shots=1000, qpu_us=1500, qubits=2), life.book)
+    assert metered.charge.model_dump(mode="json") == {
+        "amount": "0.002023",
+        "currency": "USD",
+        "jbu": "1.0023",
+        "lines": [
+            _line("task", "Tasks", "1", "1", "0.001", "0.001"),
+            _line("shot", "Shots", "1000", "1000", "0.000001", "0.001"),
+            _line("second", "Seconds", "0.0015", "0.002", "0.01", "0.00002"),
+            _line("qubit_second", "Qubit-Seconds", "0.003", "0.003", "0.001", "0.000003"),
+        ],
+    }
+    assert (metered.state, metered.backend, metered.project) == ("completed", "aer", "main")
+    assert metered.price_book == life.book.digest
+
+
+def _line(component: str, unit: str, consumed: str, billed: str, unit_price: str, amount: str) -> dict[str, str]:
+    return {
+        "price": "aer-1",
+        "component": component,
+        "unit": unit,
+        "consumed": consumed,
+        "billed": billed,
+        "unit_price": unit_price,
+        "amount": amount,
+    }
+
+
+@pytest.mark.parametrize(
+    ("history", "end", "amount", "backend", "hold"),
+    [
+        pytest.param("submitted", "rejected", "0.00", None, False, id="rejected"),
+        pytest.param("submitted", "cancelled", "0.00", None, False, id="cancelled before it was accepted"),
+        pytest.param("submitted accepted", "cancelled", "0.00", None, True, id="cancelled before it was placed"),
+        pytest.param("submitted accepted placed", "cancelled", "0.00", "aer", True, id="cancelled before it ran"),
+        pytest.param("submitted accepted placed", "failed", "0.00", "aer", True, id="failed"),
+        pytest.param("submitted accepted placed", "completed", "0.002023", "aer", True, id="completed"),
+    ],
+)
+def test_every_end_has_a_bill(life: Any, history: str, end: str, amount: str, backend: str | None, hold: bool) -> None:
+    job = job_of(getattr(life, name)() for name in history.split())
+    metered = bill(job, getattr(life, end)(), life.book)
+    assert (metered.charge.amount, metered.backend, metered.hold is not None) == (amount, backend, hold)
+    assert metered.charge.currency == "USD"
+    assert (settle(metered) is not None) == hold
+
+
+@pytest.mark.parametrize(("qpu_us", "amount"), [(0, "0.00"), (1, "1.60"), (1_500_000, "2.40")])
+def test_a_price_may_charge_what_a_failed_job_consumed(life: Any, qpu_us: int, amount: str) -> None:
+    job = job_of([life.submitted(), life.accepted(), life.placed("device-1")])
+    assert bill(job, life.failed("device-1", qpu_us=qpu_us), life.book).charge.amount == amount
+
+
+def test_usage_that_is_not_final_is_reported_and_not_billed(life: Any) -> None:
+    metered = bill(job_of([life.accepted()]), life.completed(final=False), life.book)
+    assert metered.charge.amount == "0.00"
+    assert metered.usage.qpu_us == 1500
+
+
+def test_a_price_that_left_the_book_is_asked_back(life: Any, book_text: str) -> None:
+    book = parse(book_text.replace('"aer-1"', '"aer-2"'))
+    with pytest.raises(PriceLost, match=r"price 'aer-1', quoted to job j1.*put the old row back") as lost:
+        bill(job_of([life.accepted()]), life.completed(), book)
+    assert lost.value.settle is Settle.BURY
+
+
+def test_a_charge_above_the_hold_is_refused(life: Any, book_text: str) -> None:
+    book = parse(book_text.replace('per_task = "0.001"', 'per_task = "100"'))
+    with pytest.raises(Overcharged, match="the price was altered"):
+        bill(job_of([life.accepted()]), life.completed(), book)
+
+
+def test_a_hold_in_another_currency_is_refused(life: Any) -> None:
+    hold = Amount(amount="100", currency="EUR")
+    with pytest.raises(Overcharged):
+        bill(job_of([life.accepted(hold=hold)]), life.completed(), life.book)
+
+
+def test_a_job_that_ran_where_it_might_not_is_not_billed(life: Any) -> None:
+    with pytest.raises(Unbillable, match="ran on cirq, which was not among its candidates"):
+        bill(job_of([life.accepted()]), life.completed("cirq"), life.book)
+
+
+COUNTS = st.integers(0, 10**9)
+
+
+@given(
+    bounds=st.fixed_dictionaries({"shots": st.integers(1, 10**6), "qpu_us": COUNTS, "qubits": st.integers(0, 200)}),
+    used=st.fixed_dictionaries({"shots": COUNTS, "qpu_us": COUNTS, "qubits": st.integers(0, 200)}),
+    backend=st.sampled_from(["aer", "device-1"]),
+    end=st.sampled_from(["completed", "failed", "cancelled"]),
+)
+def test_a_hold_is_settled_and_released_to_the_last_place(
+    life_of: Any, bounds: dict[str, int], used: dict[str, int], backend: str, end: str
+) -> None:
+    life = life_of(**bounds)
+    job = job_of([life.submitted(), life.accepted(), life.placed(backend)])
+    ended = life.cancelled() if end == "cancelled" else getattr(life, end)(backend, **used)
+    metered = bill(job, ended, life.book)
+    settlement = settle(metered)
+    assert settlement is not None
+    held, settled, released = (Decimal(it.amount) for it in (settlement.held, settlement.settled, settlement.released))
+    assert held == settled + released == life.hold.amount
+    assert 0 <= settled <= life.holds[backend].amount
+    assert settled == Decimal(metered.charge.amount) == sum(Decimal(line.amount) for line in metered.charge.lines)
+    assert settlement.account == "main"

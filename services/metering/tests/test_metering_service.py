@@ -1,0 +1,115 @@
+"""Metering as a process, on a real server: crashes, poison and prices that are gone."""
+
+import asyncio
+import json
+import os
+import sys
+from asyncio.subprocess import Process
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nats.aio.client import Client
+from nats.errors import NoRespondersError
+
+from queuebit_contracts.account import AccountSettled
+from queuebit_contracts.catalog import AnyEvent
+from queuebit_contracts.job import JobMetered
+from queuebit_contracts.subjects import account, job
+from queuebit_kernel import event_id
+from queuebit_metering.policy import bill
+from queuebit_metering.state import job_of
+from queuebit_runtime.bus import Bus
+from queuebit_runtime.log import JetStreamLog
+from queuebit_testing.server import NatsServer
+
+pytestmark = pytest.mark.server
+
+
+async def start(server: NatsServer, book: Path) -> Process:
+    environment = {
+        **os.environ,
+        "QUEUEBIT_BUS_URL": server.url,
+        "QUEUEBIT_BUS_SEED_FILE": str(server.seed_file("metering")),
+        "QUEUEBIT_METERING_PRICE_BOOK": str(book),
+    }
+    return await asyncio.create_subprocess_exec(sys.executable, "-m", "queuebit_metering", env=environment)
+
+
+async def say(server: NatsServer, service: str, *events: AnyEvent) -> None:
+    bus = Bus(service, server.url, server.seeds[service])
+    await bus.connect()
+    for event in events:
+        await JetStreamLog(bus).append(event)
+    await bus.close()
+
+
+async def there(log: JetStreamLog, subject: str) -> Any:
+    while (stored := await log.last(subject)) is None:
+        await asyncio.sleep(0.005)
+    return stored.event
+
+
+async def buried(server: NatsServer) -> Any:
+    operator = await server.connect("operator")
+    while (await operator.jetstream().stream_info("DEAD")).state.messages == 0:
+        await asyncio.sleep(0.005)
+    letter = await operator.jetstream().get_msg("DEAD", 1, direct=True)
+    await operator.close()
+    return letter
+
+
+async def replayed(client: Client, letter: Any) -> bool:
+    """Whether the handler took the dead letter; it may not listen yet."""
+    try:
+        answer = await client.request("qb.replay.metering-ended", letter.data, headers=letter.headers, timeout=2)
+    except NoRespondersError:
+        return False
+    return bool(json.loads(answer.data)["settled"])
+
+
+async def test_every_job_is_settled_once_through_crashes_and_poison(
+    tmp_path: Path, life_of: Any, book_text: str
+) -> None:
+    book = tmp_path / "book.toml"
+    book.write_text(book_text)
+    server = NatsServer(tmp_path)
+    crashed, plain, lost = (life_of(job=name) for name in ("j1", "j2", "j3"))
+    ended = crashed.completed()
+    half = JobMetered(
+        id=event_id("metered", "acme", "j1"),
+        source="qb/metering",
+        data=bill(job_of([crashed.accepted()]), ended, crashed.book),
+    )
+    gone = lost.accepted()
+    gone = lost.accepted(candidates=tuple(it.model_copy(update={"price": "gone"}) for it in gone.data.candidates))
+    async with server.running(), asyncio.timeout(20):
+        await say(server, "broker", crashed.accepted(), gone, plain.accepted())
+        await say(server, "executor-aer", ended, lost.completed(), plain.completed())
+        await say(server, "metering", half)  # an earlier process died here
+        process = await start(server, book)
+        operator = Bus("operator", server.url, server.seeds["operator"])
+        await operator.connect()
+        log = JetStreamLog(operator)
+        settled = account("acme", "main")
+        for name in ("j1", "j2"):
+            event = await there(log, settled.event("settled", name))
+            assert isinstance(event, AccountSettled)
+            assert event.data.settled.amount == "0.002023"
+        letter = await buried(server)
+        assert letter.headers["Qb-Fault"] == "price_lost"
+        assert "put the old row back" in letter.headers["Qb-Reason"]
+        assert await log.last(job("acme", "j3").event("metered")) is None
+
+        process.kill()
+        await process.wait()
+        book.write_text(book_text.replace('"aer-1"', '"gone"'))  # as far as j3 knows, the old row
+        process = await start(server, book)
+        client = await server.connect("operator")
+        while not await replayed(client, letter):
+            await asyncio.sleep(0.02)
+        assert isinstance(await there(log, settled.event("settled", "j3")), AccountSettled)
+        process.terminate()
+        assert await process.wait() == 0
+        await client.close()
+        await operator.close()
