@@ -1,0 +1,108 @@
+"""`qb backends`, `qb charges`, `qb slo`, `qb events follow`, `qb sql`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from argparse import Namespace
+from http.client import HTTPConnection, HTTPException
+
+from queuebit_cli.connecting import client_of
+from queuebit_cli.errors import Exit, Stop
+from queuebit_cli.home import Home
+from queuebit_cli.output import Output
+from queuebit_cli.stack import Stack
+
+__all__ = ["backends", "charges", "follow", "slo", "sql"]
+
+Rows = list[dict[str, object]]
+
+
+def backends(args: Namespace, out: Output) -> Exit:
+    """What circuits can run on."""
+
+    async def ask() -> Rows:
+        async with client_of(args) as client:
+            return await client.backends()
+
+    out.rows(asyncio.run(ask()), none="no backend is registered yet: see `qb status`")
+    return Exit.DONE
+
+
+def charges(args: Namespace, out: Output) -> Exit:
+    """What was charged."""
+
+    async def ask() -> Rows:
+        async with client_of(args) as client:
+            return await client.charges(project=args.project, limit=args.limit)
+
+    out.rows(asyncio.run(ask()), none="no charges yet")
+    return Exit.DONE
+
+
+def slo(args: Namespace, out: Output) -> Exit:
+    """How well service levels are kept."""
+
+    async def ask() -> Rows:
+        async with client_of(args) as client:
+            return await client.slo()
+
+    out.rows(asyncio.run(ask()), none="nothing was measured yet")
+    return Exit.DONE
+
+
+def follow(args: Namespace, out: Output) -> Exit:
+    """Tell what happens to the tenant's jobs, until Ctrl-C."""
+
+    async def listen() -> None:
+        async with client_of(args) as client:
+            async for happened in client.events():
+                event = happened.event
+                out.document(
+                    {
+                        "sequence": happened.sequence,
+                        "subject": happened.subject,
+                        "event": event.model_dump(mode="json", exclude_none=True),
+                    }
+                )
+                job, name = happened.subject.split(".")[3:5]
+                moment = event.time.astimezone().strftime("%H:%M:%S.%f")[:-3]
+                out.say(f"{out.paint(moment, 'dim')}  {job}  {name:<10} {out.paint(event.source, 'dim')}")
+
+    asyncio.run(listen())
+    return Exit.DONE
+
+
+def sql(args: Namespace, out: Output) -> Exit:
+    """Ask the warehouse, as the operator of the stack."""
+    home = Home(args.home)
+    home.require()
+    stack = Stack.load(home)
+    if stack is None or not stack.listens:
+        raise Stop(Exit.UNREACHABLE, f"the stack in {home.root} is down: start it with `qb up`")
+    status, body = _query(home, stack.ports["warehouse"], args.query)
+    if status != 200:
+        raise Stop(Exit.REFUSED, body.decode(errors="replace").strip())
+    try:
+        answer = json.loads(body)
+        names = [column["name"] for column in answer["meta"]]
+        rows = [dict(zip(names, line, strict=True)) for line in answer["data"]]
+    except (ValueError, KeyError, TypeError):  # the query chose a format of its own, or returns nothing
+        print(body.decode(errors="replace"), end="")
+        return Exit.DONE
+    out.rows(rows, names, none="no rows")
+    return Exit.DONE
+
+
+def _query(home: Home, port: int, query: str) -> tuple[int, bytes]:
+    password = home.warehouse_password.read_text().strip()
+    headers = {"X-ClickHouse-User": "queuebit", "X-ClickHouse-Key": password, "X-ClickHouse-Format": "JSONCompact"}
+    connection = HTTPConnection("127.0.0.1", port, timeout=300)
+    try:
+        connection.request("POST", "/", query.encode(), headers)
+        response = connection.getresponse()
+        return response.status, response.read()
+    except (OSError, HTTPException) as error:
+        raise Stop(Exit.UNREACHABLE, f"the warehouse does not answer ({error}): see `qb status`") from error
+    finally:
+        connection.close()

@@ -1,0 +1,216 @@
+"""`qb tenant …`: who may use the stack. Edits the tenants file, keeping its comments, and lets everyone know."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+import tomlkit
+
+from queuebit_cli.errors import Exit, Stop
+from queuebit_cli.founding import read_tenants, write_credential
+from queuebit_cli.home import Home
+from queuebit_cli.output import Output
+from queuebit_cli.stack import Stack
+from queuebit_cli.tenants_file import Toml, open_tenants, project_in, save_tenants, tenant_in, unknown, user_in
+from queuebit_kernel import InvalidId, require_token
+from queuebit_runtime.keys import new_seed, public_key
+
+__all__ = [
+    "add",
+    "add_project",
+    "add_user",
+    "fund",
+    "list_tenants",
+    "new_token",
+    "remove",
+    "remove_user",
+    "revoke_token",
+    "show",
+]
+
+
+def list_tenants(args: Namespace, out: Output) -> Exit:
+    """Every tenant."""
+    home = Home(args.home)
+    home.require()
+    rows = [
+        {"tenant": name, "share": it.share, "projects": list(it.project), "users": list(it.user)}
+        for name, it in read_tenants(home).tenant.items()
+    ]
+    out.rows(rows, none="no tenant: qb tenant add NAME")
+    return Exit.DONE
+
+
+def show(args: Namespace, out: Output) -> Exit:
+    """One tenant."""
+    home = Home(args.home)
+    home.require()
+    tenant = read_tenants(home).tenant.get(args.name)
+    if tenant is None:
+        raise unknown("tenant", args.name)
+    out.document({"tenant": args.name, **tenant.model_dump(mode="json")})
+    out.say(f"{args.name}: share {tenant.share}, up to {tenant.max_shots} shots and {tenant.max_active_jobs} jobs")
+    projects = [
+        {"project": name, "budget": {"amount": it.budget, "currency": it.currency}, "backends": list(it.backends)}
+        for name, it in tenant.project.items()
+    ]
+    users = [
+        {"user": name, "role": it.role, "tokens": ", ".join(key[:9] for key in it.keys)}
+        for name, it in tenant.user.items()
+    ]
+    for rows in (projects, users):
+        for line in out.lines(rows) if rows else ():
+            out.say(line)
+    return Exit.DONE
+
+
+def add(args: Namespace, out: Output) -> Exit:
+    """A new tenant with a first project and a first user, who gets a credential."""
+    home = Home(args.home)
+    document = open_tenants(home)
+    tenants = document.setdefault("tenant", tomlkit.table(is_super_table=True))
+    if _name(args.name, "tenant") in tenants:
+        raise Stop(Exit.REFUSED, f"there is a tenant {args.name} already: see `qb tenant show {args.name}`")
+    tenant = tomlkit.table()
+    tenant["share"] = args.share
+    tenant["project"] = {_name(args.project, "project"): {"budget": _amount(args.budget), "currency": args.currency}}
+    tenants[args.name] = tenant
+    seed = _give_token(tenant.setdefault("user", tomlkit.table()), _name(args.user, "user"), role="admin")
+    save_tenants(home, document)
+    return _hand_over(home, seed, args.project, args, out)
+
+
+def remove(args: Namespace, out: Output) -> Exit:
+    """A tenant goes: nobody logs in as its users any more; its history stays."""
+    home = Home(args.home)
+    document = open_tenants(home)
+    tenant_in(document, args.name)
+    del document["tenant"][args.name]
+    save_tenants(home, document)
+    for path in home.credentials.glob(f"{args.name}-*.toml"):
+        path.unlink()
+    return _done(out, f"tenant {args.name} removed; its jobs, bills and receipts stay", tenant=args.name)
+
+
+def fund(args: Namespace, out: Output) -> Exit:
+    """Set a project's budget, or change it by `+N` or `-N`."""
+    home = Home(args.home)
+    document = open_tenants(home)
+    project = project_in(document, args.name, args.project)
+    text = args.amount.strip()
+    amount = Decimal(_amount(text.lstrip("+-")))
+    if text.startswith(("+", "-")):
+        amount = Decimal(str(project.get("budget", "0"))) + (-amount if text.startswith("-") else amount)
+    if amount < 0:
+        raise Stop(Exit.REFUSED, "a budget cannot be negative")
+    project["budget"] = f"{amount:f}"
+    save_tenants(home, document)
+    currency = project.get("currency", "USD")
+    words = f"{args.project} of {args.name} has a budget of {amount:f} {currency}"
+    return _done(out, words, tenant=args.name, project=args.project, budget=f"{amount:f}", currency=currency)
+
+
+def add_project(args: Namespace, out: Output) -> Exit:
+    """A new project."""
+    home = Home(args.home)
+    document = open_tenants(home)
+    projects = tenant_in(document, args.name).setdefault("project", tomlkit.table(is_super_table=True))
+    if _name(args.project, "project") in projects:
+        raise Stop(Exit.REFUSED, f"there is a project {args.project} already")
+    projects[args.project] = {"budget": _amount(args.budget), "currency": args.currency}
+    save_tenants(home, document)
+    return _done(out, f"project {args.project} of {args.name} added", tenant=args.name, project=args.project)
+
+
+def add_user(args: Namespace, out: Output) -> Exit:
+    """A new user with a credential."""
+    home = Home(args.home)
+    document = open_tenants(home)
+    tenant = tenant_in(document, args.name)
+    users = tenant.setdefault("user", tomlkit.table(is_super_table=True))
+    if _name(args.user, "user") in users:
+        raise Stop(Exit.REFUSED, f"there is a user {args.user} already: `qb tenant token new` gives another token")
+    seed = _give_token(users, args.user, role=args.role)
+    save_tenants(home, document)
+    return _hand_over(home, seed, _first_project(tenant), args, out)
+
+
+def remove_user(args: Namespace, out: Output) -> Exit:
+    """A user goes, with every token."""
+    home = Home(args.home)
+    document = open_tenants(home)
+    user_in(document, args.name, args.user)
+    del document["tenant"][args.name]["user"][args.user]
+    save_tenants(home, document)
+    home.credential_file(args.name, args.user).unlink(missing_ok=True)
+    return _done(out, f"{args.user} of {args.name} removed", tenant=args.name, user=args.user)
+
+
+def new_token(args: Namespace, out: Output) -> Exit:
+    """Another token for a user; the older ones stay good until they are revoked."""
+    home = Home(args.home)
+    document = open_tenants(home)
+    user = user_in(document, args.name, args.user)
+    seed = new_seed()
+    user["keys"] = [*user.get("keys", ()), public_key(seed)]
+    save_tenants(home, document)
+    return _hand_over(home, seed, _first_project(tenant_in(document, args.name)), args, out)
+
+
+def revoke_token(args: Namespace, out: Output) -> Exit:
+    """A token is no longer good."""
+    home = Home(args.home)
+    document = open_tenants(home)
+    user = user_in(document, args.name, args.user)
+    fitting = [key for key in user.get("keys", ()) if key.startswith(args.key)]
+    if len(fitting) != 1:
+        raise Stop(Exit.REFUSED, f"{len(fitting)} tokens of {args.user} begin with {args.key}: see `qb tenant show`")
+    user["keys"] = [key for key in user["keys"] if key != fitting[0]]
+    save_tenants(home, document)
+    return _done(out, f"token {fitting[0][:9]}… of {args.user} revoked", tenant=args.name, user=args.user)
+
+
+def _hand_over(home: Home, seed: str, project: str, args: Namespace, out: Output) -> Exit:
+    """Keep a credential in the home, or put it where it was asked for, ready to be given away."""
+    tenant, user = args.name, args.user
+    stack = Stack.load(home)
+    url = f"nats://127.0.0.1:{stack.ports['nats-server']}" if stack else None
+    path = Path(args.output).absolute() if args.output else None
+    kept = write_credential(home, tenant, user, seed, project=project, path=path, url=url)
+    words = f"credential of {user} of {tenant}: {kept} (secret; give it to {user} alone)"
+    return _done(out, words, tenant=tenant, user=user, credential=str(kept), key=public_key(seed))
+
+
+def _done(out: Output, words: str, **fields: object) -> Exit:
+    out.document(fields)
+    out.say(words)
+    return Exit.DONE
+
+
+def _give_token(users: Toml, user: str, *, role: str) -> str:
+    seed = new_seed()
+    users[user] = {"role": role, "keys": [public_key(seed)]}
+    return seed
+
+
+def _first_project(tenant: Toml) -> str:
+    return next(iter(tenant.get("project", {})), "")
+
+
+def _amount(text: str) -> str:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal("nan")
+    if not amount.is_finite() or amount < 0:
+        raise Stop(Exit.USAGE, f"{text!r} is not an amount: write it like 250 or 12.50")
+    return f"{amount:f}"
+
+
+def _name(text: str, what: str) -> str:
+    try:
+        return require_token(text, what)
+    except InvalidId as error:
+        raise Stop(Exit.USAGE, str(error)) from error

@@ -1,0 +1,83 @@
+"""Reading, replaying and dropping what no handler could settle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+
+from queuebit.errors import Unreachable
+from queuebit.transport import Transport
+from queuebit_contracts.topology import topology
+from queuebit_runtime.dead import HEADERS
+
+__all__ = ["DeadLetter", "dead_letters", "drop", "replay"]
+
+_REPLAY_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message with the reason why it was buried."""
+
+    sequence: int
+    owner: str
+    """The duty or the view that could not handle it."""
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def subject(self) -> str:
+        """Where the message came from."""
+        return self.headers.get(HEADERS["subject"], "")
+
+    def document(self) -> dict[str, object]:
+        """For people and programs; the body is not shown, it may be anything."""
+        return {
+            "id": self.sequence,
+            "owner": self.owner,
+            "fault": self.headers.get(HEADERS["code"], ""),
+            "reason": self.headers.get(HEADERS["text"], ""),
+            "subject": self.subject,
+            "sequence": int(self.headers.get(HEADERS["sequence"], "0")),
+            "bytes": len(self.body),
+        }
+
+
+async def dead_letters(transport: Transport) -> AsyncIterator[DeadLetter]:
+    """All of them, oldest first."""
+    after = 1
+    while True:
+        question = json.dumps({"seq": after, "next_by_subj": "qb.dead.>"}).encode()
+        reply = await transport.request("$JS.API.DIRECT.GET.DEAD", question)
+        status = reply.headers.get("Status")
+        if status == "404":
+            return
+        if status is not None:
+            raise Unreachable(f"dead letters cannot be read ({status}): see `qb status`")
+        sequence = int(reply.headers["Nats-Sequence"])
+        owner = reply.headers["Nats-Subject"].removeprefix("qb.dead.")
+        yield DeadLetter(sequence, owner, reply.headers, reply.body)
+        after = sequence + 1
+
+
+async def replay(transport: Transport, letter: DeadLetter) -> tuple[bool, str]:
+    """Hand the message to its duty once more, and forget the dead letter when it was settled; say how it went."""
+    if letter.owner not in topology().durable:
+        return False, f"{letter.owner} reads the log in order and cannot take one message again: qb doctor --drop"
+    headers = {name: value for name, value in letter.headers.items() if name.startswith(("Qb-", "traceparent"))}
+    reply = await transport.request(f"qb.replay.{letter.owner}", letter.body, headers, timeout=_REPLAY_S)
+    verdict = json.loads(reply.body)
+    if not verdict["settled"]:
+        return False, f"{verdict['code']}: {verdict['text']}"
+    await drop(transport, letter)
+    return True, "settled"
+
+
+async def drop(transport: Transport, letter: DeadLetter) -> tuple[bool, str]:
+    """Forget a dead letter for good."""
+    reply = await transport.request("$JS.API.STREAM.MSG.DELETE.DEAD", json.dumps({"seq": letter.sequence}).encode())
+    answer = json.loads(reply.body)
+    if answer.get("success"):
+        return True, "dropped"
+    return False, str(answer.get("error", {}).get("description", "not dropped"))

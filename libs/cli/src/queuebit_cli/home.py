@@ -1,0 +1,103 @@
+"""The folder in which one stack keeps everything: data, secrets, logs, and where it listens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from queuebit_cli.errors import Exit, Stop
+
+__all__ = ["Home"]
+
+_FOLDERS = ("nats", "warehouse", "provenance", "secrets", "credentials", "logs")
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Names of what lies in the folder."""
+
+    root: Path
+
+    @property
+    def stack_file(self) -> Path:
+        """What runs, and where it listens."""
+        return self.root / "stack.json"
+
+    @property
+    def lock_file(self) -> Path:
+        """Locked by the supervisor for as long as it lives."""
+        return self.root / "lock"
+
+    @property
+    def tenants_file(self) -> Path:
+        return self.root / "tenants.toml"
+
+    @property
+    def price_book(self) -> Path:
+        return self.root / "pricebook.toml"
+
+    @property
+    def trust_file(self) -> Path:
+        """The trust document against which receipts are verified."""
+        return self.root / "trust.json"
+
+    @property
+    def nats(self) -> Path:
+        return self.root / "nats"
+
+    @property
+    def nats_config(self) -> Path:
+        return self.nats / "nats.conf"
+
+    @property
+    def jetstream(self) -> Path:
+        return self.nats / "jetstream"
+
+    @property
+    def warehouse(self) -> Path:
+        return self.root / "warehouse"
+
+    @property
+    def provenance(self) -> Path:
+        return self.root / "provenance"
+
+    @property
+    def warehouse_password(self) -> Path:
+        return self.root / "secrets" / "warehouse.password"
+
+    @property
+    def credentials(self) -> Path:
+        return self.root / "credentials"
+
+    def seed_file(self, name: str) -> Path:
+        """The secret half of a service's NATS user."""
+        return self.root / "secrets" / f"{name}.seed"
+
+    def credential_file(self, tenant: str, user: str) -> Path:
+        """What a tenant's user logs in with."""
+        return self.credentials / f"{tenant}-{user}.toml"
+
+    def log_file(self, name: str) -> Path:
+        """What a process wrote to its standard output and error."""
+        return self.root / "logs" / f"{name}.log"
+
+    def prepare(self) -> None:
+        """Make the folders.
+
+        Raises:
+            Stop: the folder belongs to something else, or cannot be made.
+        """
+        try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if any(self.root.iterdir()) and not (self.root / "secrets").is_dir():
+                raise Stop(Exit.USAGE, f"{self.root} is not empty and no Queuebit home: choose another with --home DIR")
+            self.root.chmod(0o700)
+            for name in _FOLDERS:
+                (self.root / name).mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise Stop(Exit.USAGE, f"{self.root} cannot be used: {error.strerror}; choose --home DIR") from error
+
+    def require(self) -> None:
+        """Raise unless a stack was ever started here."""
+        if not self.tenants_file.exists():
+            raise Stop(Exit.UNREACHABLE, f"there is no stack in {self.root}: start one with `qb up`, or give --home")

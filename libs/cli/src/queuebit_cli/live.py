@@ -1,0 +1,60 @@
+"""What `qb up` shows while it runs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+
+from queuebit_cli.output import Output
+from queuebit_cli.supervisor import Supervisor
+
+__all__ = ["Live", "announce"]
+
+_REDRAW_S = 0.5
+
+
+class Live:
+    """A table that is drawn over itself."""
+
+    def __init__(self, out: Output) -> None:
+        self._out = out
+        self._height = 0
+        self._drawn = 0.0
+
+    def __call__(self, supervisor: Supervisor) -> None:
+        now = time.monotonic()
+        if now - self._drawn < _REDRAW_S:
+            return
+        self._drawn = now
+        rows = [
+            {
+                "service": child.spec.name,
+                "pid": child.identity.pid if child.identity else None,
+                "listens": child.spec.listens,
+                "ready": child.seen.ready,
+                "behind": child.seen.behind,
+                "restarts": child.restarts,
+                "reason": child.reason or child.seen.reason,
+            }
+            for child in supervisor.children
+        ]
+        lines = self._out.lines(rows)
+        up = f"\033[{self._height}A" if self._height else ""
+        sys.stdout.write(up + "".join(f"\033[2K{line}\n" for line in lines))
+        sys.stdout.flush()
+        self._height = len(lines)
+
+
+def announce(out: Output) -> Callable[[Supervisor], None]:
+    """Lines for a log: what became ready, and what died."""
+    told: dict[str, str] = {}
+
+    def show(supervisor: Supervisor) -> None:
+        for child in supervisor.children:
+            news = "ready" if child.seen.ready else child.reason
+            if news and told.get(child.spec.name) != news:
+                told[child.spec.name] = news
+                out.say(f"{child.spec.name}: {news}" + (f", {child.spec.listens}" if child.seen.ready else ""))
+
+    return show

@@ -1,0 +1,55 @@
+"""The entry point: find the command, run it, turn what went wrong into a line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+
+from queuebit.credentials import home_folder
+from queuebit_cli.errors import Exit, Stop
+from queuebit_cli.output import Output
+from queuebit_cli.parser import build
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `qb` and return its exit code."""
+    args = build().parse_args(argv)
+    args.home = home_folder(args.home)
+    module, _, name = args.run.partition(":")
+    try:
+        command: Callable[..., Exit] = getattr(import_module(f"queuebit_cli.commands.{module}"), name)
+        return int(command(args, Output(as_json=args.json)))
+    except Stop as stop:
+        return _end(stop.code, str(stop))
+    except KeyboardInterrupt:
+        return _end(Exit.JOB_FAILED, "interrupted; jobs go on: `qb jobs` lists them")
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(Exit.DONE)
+    except Exception as error:
+        if (code := _code_of(error)) is None:
+            raise
+        return _end(code, str(error))
+
+
+def _code_of(error: Exception) -> Exit | None:
+    from queuebit import errors
+
+    codes: tuple[tuple[type[Exception], Exit], ...] = (
+        (errors.InvalidInput, Exit.USAGE),
+        (errors.Unreachable, Exit.UNREACHABLE),
+        (errors.Refused, Exit.REFUSED),
+        (errors.Conflict, Exit.REFUSED),
+        (errors.NotFound, Exit.USAGE),
+        (errors.QueuebitError, Exit.JOB_FAILED),
+    )
+    return next((code for kind, code in codes if isinstance(error, kind)), None)
+
+
+def _end(code: Exit, text: str) -> int:
+    print(f"qb: {text}", file=sys.stderr)
+    return int(code)

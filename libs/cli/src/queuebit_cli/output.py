@@ -1,0 +1,125 @@
+"""What people and programs read: tables, colours only on a terminal, JSON on demand."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+
+__all__ = ["Output", "Progress", "table"]
+
+_STYLES = {"good": "32", "bad": "31", "warn": "33", "dim": "2", "bold": "1"}
+_MOODS = {
+    "completed": "good", "ready": "good", "yes": "good", "up": "good", "ok": "good", "verified": "good",
+    "failed": "bad", "rejected": "bad", "no": "bad", "down": "bad", "wrong": "bad",
+    "cancelled": "warn", "starting": "warn", "stopping": "warn", "attention": "warn",
+}  # fmt: skip
+"""Cells that mean something good or bad, whatever their column."""
+
+
+def table(rows: Sequence[Mapping[str, object]], columns: Sequence[str] = ()) -> list[list[str]]:
+    """Cells of a table with its head, in order of `columns` or of appearance; empty columns are left out."""
+    names = list(columns) or list(dict.fromkeys(name for row in rows for name in row))
+    shown = [name for name in names if any(row.get(name) not in (None, "", []) for row in rows)]
+    head = [name.replace("_", " ") for name in shown]
+    return [head, *([_text(row.get(name)) for name in shown] for row in rows)]
+
+
+class Output:
+    """Where a command writes."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self.colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+    def say(self, text: str = "") -> None:
+        """Print a line for people."""
+        if not self.as_json:
+            print(text, flush=True)
+
+    def document(self, value: object) -> None:
+        """Print one JSON document on a line."""
+        if self.as_json:
+            print(json.dumps(value, default=str, ensure_ascii=False), flush=True)
+
+    def rows(self, rows: Sequence[Mapping[str, object]], columns: Sequence[str] = (), *, none: str = "nothing") -> None:
+        """Print a table, or one JSON array of the whole rows."""
+        self.document(list(rows))
+        if not rows:
+            self.say(none)
+        else:
+            for line in self.lines(rows, columns):
+                self.say(line)
+
+    def lines(self, rows: Sequence[Mapping[str, object]], columns: Sequence[str] = ()) -> list[str]:
+        """The lines of a table, aligned and coloured."""
+        cells = table(rows, columns)
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        numeric = [all(_is_number(cell) for cell in column[1:]) for column in zip(*cells, strict=True)]
+        lines = []
+        for number, line in enumerate(cells):
+            padded = [
+                (cell.rjust(width) if right else cell.ljust(width))
+                for cell, width, right in zip(line, widths, numeric, strict=True)
+            ]
+            styles = ["bold"] * len(line) if number == 0 else [_MOODS.get(cell, "") for cell in line]
+            lines.append(
+                "  ".join(self.paint(cell, style) for cell, style in zip(padded, styles, strict=True)).rstrip()
+            )
+        return lines
+
+    def paint(self, text: str, style: str) -> str:
+        """The text in a style, on a terminal."""
+        return f"\033[{_STYLES[style]}m{text}\033[0m" if self.colour and style else text
+
+
+class Progress:
+    """One line on the terminal's error side, for what takes longer than a second; silent elsewhere."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._shown = not quiet and sys.stderr.isatty()
+        self._begin = time.monotonic()
+        self._drawn = 0.0
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def tell(self, text: str) -> None:
+        """Show how far it is."""
+        now = time.monotonic()
+        if self._shown and now - self._begin > 1 and now - self._drawn > 0.1:
+            self._drawn = now
+            sys.stderr.write(f"\r\033[2K{text}  {now - self._begin:.0f} s")
+            sys.stderr.flush()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._drawn:
+            sys.stderr.write("\r\033[2K")
+            sys.stderr.flush()
+
+
+def _text(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:.4g}"
+        case {"amount": amount, "currency": currency}:
+            return f"{amount} {currency}"
+        case dict():
+            return " ".join(f"{name}:{_text(item)}" for name, item in value.items())
+        case list() | tuple():
+            return "; ".join(_text(item) for item in value)
+        case _:
+            return " ".join(str(value).split())
+
+
+def _is_number(cell: str) -> bool:
+    return not cell or cell.replace(".", "", 1).replace(",", "").replace("%", "").lstrip("-").isdigit()

@@ -1,0 +1,179 @@
+"""The words of `qb`. Commands are named, not imported: help has to be there at once."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+
+__all__ = ["build"]
+
+_EPILOG = """\
+exit codes: 0 done, 1 a job failed or a check did not hold, 2 bad usage, 3 refused, 4 stack unreachable
+first steps: qb up --detach, then qb submit FILE.qasm --wait
+"""
+
+
+class _Group:
+    """Commands side by side under one word."""
+
+    def __init__(self, parser: ArgumentParser) -> None:
+        self._commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
+
+    def command(self, word: str, run: str, text: str, *, client: bool = False) -> ArgumentParser:
+        """Add a command: `run` is `module:function` under `queuebit_cli.commands`."""
+        parser = self._commands.add_parser(word, help=text, description=text, allow_abbrev=False)
+        parser.set_defaults(run=run)
+        parser.add_argument("--home", metavar="DIR", help="the stack's folder (QUEUEBIT_HOME, else ~/.queuebit)")
+        parser.add_argument("--json", action="store_true", help="JSON for programs instead of text for people")
+        if client:
+            parser.add_argument("--tenant", metavar="T", help="ask as a user of this tenant (demo)")
+            parser.add_argument("--user", metavar="U", help="which of the tenant's users, where several are at home")
+        return parser
+
+    def group(self, word: str, text: str) -> _Group:
+        """Add a word with commands of its own."""
+        return _Group(self._commands.add_parser(word, help=text, description=text, allow_abbrev=False))
+
+
+def build() -> ArgumentParser:
+    """The whole grammar."""
+    parser = ArgumentParser(
+        "qb",
+        description="Queuebit: a shared quantum cloud.",
+        epilog=_EPILOG,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    words = _Group(parser)
+    _stack(words)
+    _jobs(words)
+    _reading(words)
+    _tenants(words.group("tenant", "who may use the stack"))
+    _operating(words)
+    return parser
+
+
+def _stack(words: _Group) -> None:
+    up = words.command("up", "stack:up", "start the stack and keep it running")
+    up.add_argument("--detach", action="store_true", help="in the background; returns when all is ready")
+    up.add_argument("--ports", choices=("default", "auto"), default="default", help="fixed ports, or free ones")
+    words.command("down", "stack:down", "end exactly what `qb up` started; data stays")
+    words.command("status", "stack:status", "what is healthy, ready, and how far behind")
+
+
+def _jobs(words: _Group) -> None:
+    submit = words.command("submit", "submit:submit", "ask for a job for each file", client=True)
+    submit.add_argument("files", nargs="+", metavar="FILE", help="OpenQASM 2 or 3")
+    submit.add_argument("--project", metavar="P", help="who pays (the credential's own project)")
+    submit.add_argument("--shots", type=int, default=1000, metavar="N", help="how often to run it (1000)")
+    submit.add_argument("--backend", metavar="B", help="where (any backend that fits)")
+    submit.add_argument("--max-cost", metavar="1.50", help="refuse the job if it could cost more")
+    submit.add_argument("--key", metavar="K", help="same key and content: the same job, however often it is asked for")
+    submit.add_argument("--purpose", default="interactive", metavar="TEXT", help="what for; some projects require it")
+    submit.add_argument("--seed", type=int, metavar="N", help="of compilation and simulation (from the job's id)")
+    submit.add_argument("--wait", action="store_true", help="wait for results, charges and receipts")
+    submit.add_argument("--timeout", type=float, metavar="S", help="wait no longer; the job goes on")
+
+    plan = words.command("plan", "jobs:plan", "what a job would cost and be worth, before it runs", client=True)
+    plan.add_argument("file", metavar="FILE")
+    plan.add_argument("--shots", type=int, default=1000, metavar="N")
+    plan.add_argument("--project", metavar="P")
+
+    jobs = words.command("jobs", "jobs:jobs", "the newest jobs", client=True)
+    jobs.add_argument("--project", metavar="P")
+    jobs.add_argument("--limit", type=int, default=50, metavar="N")
+
+    job = words.group("job", "one job, by its id or the beginning of it")
+    for word, text in (
+        ("show", "all that happened to it"),
+        ("watch", "follow it until it is sealed"),
+        ("cancel", "stop it if it has not ended"),
+        ("result", "its counts"),
+    ):
+        command = job.command(word, f"jobs:{word}", text, client=True)
+        command.add_argument("job", metavar="ID")
+        if word == "cancel":
+            command.add_argument("--reason", default="", metavar="TEXT")
+        if word == "result":
+            command.add_argument("--timeout", type=float, default=0.0, metavar="S", help="wait so long for it (0)")
+            command.add_argument("--output", metavar="FILE", help="also write the counts there, as JSON")
+
+
+def _reading(words: _Group) -> None:
+    words.command("backends", "asking:backends", "what circuits can run on", client=True)
+    charges = words.command("charges", "asking:charges", "what was charged", client=True)
+    charges.add_argument("--project", metavar="P")
+    charges.add_argument("--limit", type=int, default=50, metavar="N")
+    words.command("slo", "asking:slo", "how well service levels are kept", client=True)
+
+    receipt = words.group("receipt", "proofs that verify offline")
+    get = receipt.command("get", "receipts:get", "keep a job's receipt in a file", client=True)
+    get.add_argument("receipt", metavar="ID")
+    get.add_argument("--output", metavar="FILE")
+    verify = receipt.command("verify", "receipts:verify", "check a receipt", client=True)
+    verify.add_argument("receipt", metavar="FILE|ID")
+    verify.add_argument("--trust", metavar="FILE", help="the trust document (trust.json of the home)")
+
+    events = words.group("events", "what happens")
+    events.command("follow", "asking:follow", "tell the tenant's events as they are stored", client=True)
+
+
+def _tenants(tenant: _Group) -> None:
+    tenant.command("list", "tenancy:list_tenants", "every tenant")
+    tenant.command("show", "tenancy:show", "one tenant").add_argument("name", metavar="TENANT")
+    add = tenant.command("add", "tenancy:add", "a new tenant with a first project and a first user")
+    add.add_argument("name", metavar="TENANT")
+    add.add_argument("--share", type=int, default=1, metavar="N", help="weight in fair share (1)")
+    add.add_argument("--user", default="me", metavar="U", help="its first user, an admin (me)")
+    add.add_argument("--project", default="main", metavar="P", help="its first project (main)")
+    _budget(add)
+    _output(add)
+    tenant.command("remove", "tenancy:remove", "nobody logs in as its users any more").add_argument(
+        "name", metavar="TENANT"
+    )
+    fund = tenant.command("fund", "tenancy:fund", "set a project's budget, or change it by +N or -N")
+    for name in ("name", "project", "amount"):
+        fund.add_argument(name, metavar="TENANT" if name == "name" else name.upper())
+
+    project = tenant.group("project", "what is paid from one account")
+    new = project.command("add", "tenancy:add_project", "a new project")
+    new.add_argument("name", metavar="TENANT")
+    new.add_argument("project", metavar="PROJECT")
+    _budget(new)
+
+    user = tenant.group("user", "persons and programs")
+    _user(adding := user.command("add", "tenancy:add_user", "a new user with a credential"))
+    adding.add_argument("--role", choices=("viewer", "member", "admin"), default="member")
+    _output(adding)
+    _user(user.command("remove", "tenancy:remove_user", "a user goes, with every token"))
+
+    token = tenant.group("token", "what users log in with")
+    _user(another := token.command("new", "tenancy:new_token", "another token; older ones stay good"))
+    _output(another)
+    _user(revoke := token.command("revoke", "tenancy:revoke_token", "a token is no longer good"))
+    revoke.add_argument("key", metavar="KEY", help="the beginning of its public half, as `qb tenant show` tells it")
+
+
+def _operating(words: _Group) -> None:
+    sql = words.command("sql", "asking:sql", "ask the warehouse, as the operator")
+    sql.add_argument("query", metavar="QUERY")
+    doctor = words.command("doctor", "doctor:doctor", "check everything; list, replay or drop dead letters")
+    either = doctor.add_mutually_exclusive_group()
+    either.add_argument("--replay", metavar="ID|all", help="hand a dead letter to its service once more")
+    either.add_argument("--drop", metavar="ID|all", help="give a dead letter up")
+    verify = words.command("verify", "verify:verify", "check the invariants of the whole stack")
+    verify.add_argument("--wait", type=float, default=30.0, metavar="S", help="wait so long for unfinished work (30)")
+    warehouse = words.group("warehouse", "the analytical store")
+    warehouse.command("rebuild", "warehouse:rebuild", "make it anew from the log")
+
+
+def _user(parser: ArgumentParser) -> None:
+    parser.add_argument("name", metavar="TENANT")
+    parser.add_argument("user", metavar="USER")
+
+
+def _budget(parser: ArgumentParser) -> None:
+    parser.add_argument("--budget", default="0", metavar="N")
+    parser.add_argument("--currency", default="USD", metavar="USD")
+
+
+def _output(parser: ArgumentParser) -> None:
+    parser.add_argument("--output", metavar="FILE", help="put the credential there instead of into the home")

