@@ -52,6 +52,7 @@ class TenantsFile:
         try:
             status = self._path.stat()
         except OSError as error:
+            self._seen = None
             raise BadTenants(f"{self._path} cannot be read: {error}") from error
         now = (status.st_mtime_ns, status.st_size, status.st_ino)
         if now == self._seen:

@@ -1,0 +1,230 @@
+"""Use cases with the log in memory: conflicts, crashes, repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from queuebit_broker.cancelling import CancelJobs
+from queuebit_broker.state import World
+from queuebit_contracts.account import AccountHeld, AccountReleased, AccountSettled, Settlement
+from queuebit_contracts.job import JobAccepted, JobCancelled, JobRejected
+from queuebit_contracts.query import CircuitError
+from queuebit_contracts.wire import Amount
+from queuebit_kernel import Malformed, Money, Superseded, Unavailable
+
+Cancel = Callable[..., dict[str, Any]]
+
+
+async def test_a_good_job_is_held_for_and_accepted(office: Any) -> None:
+    await office.open()
+    delivery = await office.submit(label="bell.qasm")
+    await office.deliver(delivery)
+    assert office.names() == ["submitted", "held", "accepted"]
+    accepted = office.log.events(JobAccepted)[0]
+    assert accepted.data.hold == office.log.events(AccountHeld)[0].data.amount == Amount(amount="3.20")
+    assert [it.hold for it in accepted.data.candidates] == ["0.01", "0.01", "3.20"]
+    assert accepted.data.candidates[2].qpu_us == 2_000_000
+    assert (accepted.data.user, accepted.data.share, accepted.data.shots) == ("ann", 3, 1000)
+    assert accepted.provenanceid == office.log.events(AccountHeld)[0].provenanceid
+    assert accepted.provenanceid.startswith("sha256:")
+    assert 0 <= accepted.data.seed < 2**53
+
+
+async def test_a_wish_for_a_seed_is_kept(office: Any) -> None:
+    await office.open()
+    await office.deliver(await office.submit(seed=7))
+    assert office.log.events(JobAccepted)[0].data.seed == 7
+
+
+async def test_a_refusal_holds_nothing_and_tells_everything(office: Any) -> None:
+    await office.open(budget="0")
+    office.executors.error = CircuitError(code="syntax", message="what is this", line=1, column=1)
+    await office.deliver(await office.submit(purpose="", shots=0))
+    assert office.names() == ["submitted", "rejected"]
+    assert office.reasons() == ["missing_metadata", "bad_shots", "syntax"]
+
+
+async def test_the_next_decision_sees_a_hold_before_the_view_does(office: Any) -> None:
+    await office.open(budget="5")
+    for key in ("k1", "k2"):
+        await office.deliver(await office.submit(key=key, backend="torino"))
+    assert office.names() == ["submitted", "held", "accepted", "submitted", "rejected"]
+    assert office.reasons() == ["budget_exceeded"]
+
+
+async def test_active_jobs_count_before_the_view_knows_them(office: Any) -> None:
+    await office.open()
+    for key in ("k1", "k2", "k3"):
+        await office.deliver(await office.submit(key=key, backend="aer"))
+    assert office.reasons() == ["too_many_active_jobs"]
+    await office.catch_up()
+    assert office.world.others_active("acme", "another") == 2
+    await office.log.append(cancelled_by_someone(office))
+    await office.catch_up()
+    assert office.world.others_active("acme", "another") == 1
+
+
+def cancelled_by_someone(office: Any) -> JobCancelled:
+    accepted = office.log.events(JobAccepted)[0].data
+    return JobCancelled(
+        source="t",
+        data={"tenant": "acme", "job": accepted.job, "by": "ann", "submitted_at": accepted.submitted_at},  # type: ignore[arg-type]
+    )
+
+
+async def test_a_crash_between_hold_and_acceptance_is_completed_by_redelivery(office: Any) -> None:
+    await office.open()
+    delivery = await office.submit(backend="torino")
+    await office.crash(delivery, before=JobAccepted)
+    office.restart()
+    await office.catch_up()
+    await office.deliver(delivery, redelivered=True)
+    assert office.names() == ["submitted", "held", "accepted"]
+    await office.catch_up()
+    assert office.world.account("acme", "main").available("USD") == Money.of("6.80")
+
+
+async def test_a_view_that_has_not_seen_the_hold_of_a_crashed_broker_waits_for_it(office: Any) -> None:
+    await office.open()
+    delivery = await office.submit(backend="torino")
+    await office.crash(delivery, before=JobAccepted)
+    office.restart()  # and nothing read yet but the opening
+    await office.follower.reached(6)
+    await office.deliver(delivery, redelivered=True)
+    assert office.names() == ["submitted", "held", "accepted"]
+
+
+async def test_a_price_that_rose_meanwhile_is_paid_from_the_standing_hold_or_not_at_all(office: Any) -> None:
+    await office.open()
+    delivery = await office.submit(backend="torino")
+    await office.crash(delivery, before=JobAccepted)
+    office.restart()
+    await office.catch_up()
+    office.executors.qpu_us["torino"] = 3_000_000
+    await office.deliver(delivery, redelivered=True)
+    assert office.names() == ["submitted", "held", "rejected", "released"]
+    assert office.reasons() == ["budget_exceeded"]
+    await office.catch_up()
+    assert office.world.account("acme", "main").available("USD") == Money.of(10)
+
+
+async def test_a_crash_between_refusal_and_release_gives_the_money_back_later(office: Any) -> None:
+    await office.open()
+    delivery = await office.submit(backend="torino")
+    await office.crash(delivery, before=JobAccepted)
+    office.restart()
+    await office.catch_up()
+    office.executors.qpu_us["torino"] = 3_000_000
+    await office.crash(delivery, before=AccountReleased, redelivered=True)
+    with pytest.raises(Superseded):
+        await office.deliver(delivery, redelivered=True)
+    assert office.names() == ["submitted", "held", "rejected", "released"]
+
+
+async def test_a_job_cancelled_while_it_was_decided_gives_its_hold_back(office: Any, cancel: Cancel) -> None:
+    await office.open()
+    delivery = await office.submit()
+    ask = office.executors.profile
+
+    async def slow(stack: str, request: Any) -> Any:
+        with_job = cancel(delivery["event"].data.job)
+        if "cancelled" not in office.names():
+            await CancelJobs(office.log, office.world)(**with_job)
+        return await ask(stack, request)
+
+    office.executors.profile = slow
+    with pytest.raises(Superseded):
+        await office.deliver(delivery)
+    assert office.names() == ["submitted", "cancelled", "held", "released"]
+    await office.catch_up()
+    assert office.world.account("acme", "main").available("USD") == Money.of(10)
+    assert office.world.others_active("acme", "another") == 0
+    with pytest.raises(Superseded):
+        await office.deliver(delivery, redelivered=True)
+    assert office.names() == ["submitted", "cancelled", "held", "released"]
+
+
+async def test_redelivery_of_a_decided_job_changes_nothing(office: Any) -> None:
+    await office.open()
+    good, bad = await office.submit(), await office.submit(key="k2", purpose="")
+    for delivery in (good, bad):
+        await office.deliver(delivery)
+        with pytest.raises(Superseded):
+            await office.deliver(delivery, redelivered=True)
+    assert office.names() == ["submitted", "submitted", "held", "accepted", "rejected"]
+
+
+async def test_a_second_delivery_that_nobody_announced_changes_nothing(office: Any) -> None:
+    await office.open()
+    delivery = await office.submit()
+    await office.deliver(delivery)
+    await office.deliver(delivery)
+    assert office.names() == ["submitted", "held", "accepted"]
+
+
+async def test_a_job_submitted_again_after_it_was_settled_keeps_no_hold(office: Any) -> None:
+    await office.open()
+    delivery = await office.submit(backend="aer")
+    await office.deliver(delivery)
+    hold, nothing = Amount(amount="0.01"), Amount(amount="0")
+    settlement = Settlement(
+        tenant="acme", account="main", job=delivery["event"].data.job, held=hold, settled=hold, released=nothing
+    )
+    await office.log.append(AccountSettled(source="t", data=settlement))
+    await office.catch_up()
+    await office.deliver(await office.submit(backend="aer", event_id="again"))
+    await office.catch_up()
+    assert office.world.account("acme", "main").available("USD") == Money.of("9.99")
+    assert office.world.account("acme", "main").holds == {}
+
+
+async def test_two_brokers_racing_for_the_last_money_hold_it_once(office: Any) -> None:
+    await office.open(budget="3.20")
+    other = World()
+    other.directory = office.world.directory
+    lagging = type(office.follower)(office.log, other)
+    await lagging.reached(len(office.log.stored))
+    second = office.another_broker(other, lagging)
+    await office.deliver(await office.submit(backend="torino"))
+    await second(**await office.submit(key="k2", backend="torino"), redelivered=False)
+    assert office.names() == ["submitted", "held", "accepted", "submitted", "rejected"]
+
+
+async def test_a_job_waits_visibly_while_nobody_answers(office: Any) -> None:
+    await office.open()
+    office.executors.silent = {"aer", "cirq", "ibm"}
+    delivery = await office.submit()
+    with pytest.raises(Unavailable, match="waits for aer, cirq, torino"):
+        await office.deliver(delivery)
+    office.executors.silent.clear()
+    await office.deliver(delivery, redelivered=True)
+    assert office.names() == ["submitted", "held", "accepted"]
+
+
+async def test_profiles_are_asked_once_a_circuit_tenant_and_calibration(office: Any) -> None:
+    await office.open()
+    await office.deliver(await office.submit(backend="aer"))
+    await office.deliver(await office.submit(key="k2", backend="aer"))
+    assert len(office.executors.asked) == 1
+    await office.log.append(type(office.log.stored[0].event)(source="t", data=office.log.stored[0].event.data))
+    await office.catch_up()
+    await office.deliver(await office.submit(key="k3", backend="aer"))
+    assert len(office.executors.asked) == 2
+
+
+async def test_a_subject_that_names_no_job_is_malformed(office: Any) -> None:
+    await office.open()
+    delivery = await office.submit()
+    with pytest.raises(Malformed):
+        await office.deliver({**delivery, "subject": "qb.job.acme.NOT A NAME.submitted"})
+
+
+async def test_a_submission_under_another_tenants_subject_is_refused_there(office: Any) -> None:
+    await office.open()
+    delivery = await office.submit()
+    await office.deliver({**delivery, "subject": "qb.job.evil.jx.submitted", "sequence": 0})
+    rejected = office.log.events(JobRejected)[0]
+    assert (rejected.data.tenant, rejected.data.job) == ("evil", "jx")

@@ -1,0 +1,240 @@
+"""Every rule of admission, as a table in English."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from queuebit_broker.policy import Admit, Decision, Refuse, Wait, admit, to_profile
+from queuebit_broker.rules import Request, Snapshot
+from queuebit_broker.state import Profiled
+from queuebit_contracts.query import CircuitError
+from queuebit_contracts.wire import Reason
+from queuebit_kernel import Money, job_id
+
+Ask = Callable[..., Request]
+
+ELSEWHERE = "qb.job.evil.jx.submitted"
+
+
+def codes(decision: Decision) -> list[str]:
+    assert isinstance(decision, Refuse), decision
+    return [it.code for it in decision.reasons]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "changes", "expected"),
+    [
+        ("a viewer may not submit", {"by": "vic"}, ["role_forbids"]),
+        ("another tenant's key proves nothing", {"by": "eve"}, ["bad_proof"]),
+        ("what was changed after signing is not proven", {"after_signing": {"shots": 1}}, ["bad_proof"]),
+        ("an unknown field is signed like any other", {"after_signing": {"novelty": "x"}}, ["bad_proof"]),
+        ("a job id of one's own choice is refused", {"job": "jmine"}, ["bad_proof"]),
+        ("a purpose is required", {"purpose": "  "}, ["missing_metadata"]),
+        ("a project must exist", {"project": "mian"}, ["unknown_project"]),
+        ("no shots measure nothing", {"shots": 0}, ["bad_shots"]),
+        ("nor do negative ones", {"shots": -5}, ["bad_shots"]),
+        ("a tenant's limit on shots holds", {"shots": 10_001, "backend": "aer"}, ["bad_shots"]),
+        ("so does a backend's", {"shots": 9_000, "backend": "torino"}, ["bad_shots"]),
+        ("a backend must exist", {"backend": "torin"}, ["unknown_backend"]),
+        ("a project may be kept from a backend", {"project": "sim", "backend": "torino"}, ["backend_not_allowed"]),
+        ("a large source is refused unread", {"source": "x" * 1001}, ["circuit_too_large"]),
+        ("a job may not cost more than its owner wants", {"max_cost": {"amount": "0.001"}}, ["max_cost_exceeded"]),
+        ("nobody converts money", {"max_cost": {"amount": "9", "currency": "EUR"}}, ["currency_mismatch"]),
+        ("a budget in another currency buys nothing", {"project": "euro"}, ["currency_mismatch"]),
+        (
+            "all reasons are told at once",
+            {"by": "vic", "purpose": "", "shots": 0, "backend": "nowhere"},
+            ["role_forbids", "missing_metadata", "bad_shots", "unknown_backend"],
+        ),
+    ],
+)
+def test_refusals(ask: Ask, snapshot: Snapshot, sentence: str, changes: dict[str, Any], expected: list[str]) -> None:
+    assert codes(admit(ask(**changes), snapshot)) == expected, sentence
+
+
+def test_a_subject_of_another_tenant_is_never_believed(ask: Ask, snapshot: Snapshot) -> None:
+    assert codes(admit(ask(subject=ELSEWHERE), snapshot))[:2] == ["bad_proof", "bad_proof"]
+
+
+def test_a_tenant_that_was_removed_is_unknown(ask: Ask, snapshot: Snapshot) -> None:
+    request = ask(tenant="gone", subject=f"qb.job.gone.{job_id('gone', 'k1')}.submitted")
+    assert codes(admit(request, snapshot)) == ["bad_proof", "unknown_tenant"]
+
+
+def test_a_forged_inline_source_is_noticed(ask: Ask, snapshot: Snapshot) -> None:
+    request = ask(circuit={"digest": "sha256:" + "0" * 64, "size": 1, "media_type": "text/x-openqasm", "inline": "x"})
+    assert codes(admit(request, snapshot)) == ["circuit_mismatch"]
+    assert to_profile(request, snapshot)[1] == {}
+
+
+def test_active_jobs_are_limited(ask: Ask, snapshot: Snapshot) -> None:
+    assert isinstance(admit(ask(), replace(snapshot, others_active=1)), Admit)
+    assert codes(admit(ask(), replace(snapshot, others_active=2))) == ["too_many_active_jobs"]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "backends", "profile", "expected"),
+    [
+        ("more qubits than it has", ["torino"], {"qubits": 134}, ["too_many_qubits"]),
+        ("more memory than it has", ["aer", "cirq"], {"simulation_bytes": 1 << 34}, ["too_much_memory"]),
+        ("a feature nobody runs", ["aer", "cirq", "torino"], {"features": ("while_loop",)}, ["unsupported_feature"]),
+        (
+            "several, of one backend",
+            ["aer"],
+            {"qubits": 30, "simulation_bytes": 1 << 34, "features": ("reset", "loop")},
+            ["too_many_qubits", "too_much_memory", "unsupported_feature"],
+        ),
+        (
+            "to each backend its own",
+            ["aer", "torino"],
+            {"simulation_bytes": 1 << 34, "features": ("reset",)},
+            ["too_much_memory", "unsupported_feature"],
+        ),
+    ],
+)
+def test_circuits_that_fit_nowhere(
+    ask: Ask, snapshot: Snapshot, sentence: str, backends: list[str], profile: dict[str, Any], expected: list[str]
+) -> None:
+    known = snapshot.profiled.profile
+    assert known is not None
+    world = replace(
+        snapshot,
+        backends={name: snapshot.backends[name] for name in backends},
+        profiled=replace(snapshot.profiled, profile=known.model_copy(update=profile)),
+    )
+    assert codes(admit(ask(), world)) == expected, sentence
+
+
+def test_memory_is_told_in_gibibytes_needed_and_there(ask: Ask, snapshot: Snapshot) -> None:
+    known = snapshot.profiled.profile
+    assert known is not None
+    profile = known.model_copy(update={"qubits": 29, "simulation_bytes": 1 << 44})
+    decision = admit(ask(backend="aer"), replace(snapshot, profiled=replace(snapshot.profiled, profile=profile)))
+    assert isinstance(decision, Refuse)
+    assert "aer has 8.00 GiB of memory, the simulation needs 16,384.00 GiB" in decision.reasons[0].text
+
+
+def test_absurdly_large_circuits_are_still_explained(ask: Ask, snapshot: Snapshot) -> None:
+    known = snapshot.profiled.profile
+    assert known is not None
+    profile = known.model_copy(update={"qubits": 4000, "simulation_bytes": 16 << 4000})
+    decision = admit(ask(), replace(snapshot, profiled=replace(snapshot.profiled, profile=profile)))
+    assert codes(decision) == ["too_many_qubits", "too_much_memory"]
+
+
+def test_an_executor_may_know_better(ask: Ask, snapshot: Snapshot) -> None:
+    no = snapshot.profiled.estimates["aer"].model_copy(update={"unfit": Reason(code="too_deep", text="its depth")})
+    profiled = replace(snapshot.profiled, estimates={**snapshot.profiled.estimates, "aer": no})
+    assert codes(admit(ask(backend="aer"), replace(snapshot, profiled=profiled))) == ["too_deep"]
+
+
+def test_a_broken_circuit_does_not_hide_other_reasons(ask: Ask, snapshot: Snapshot) -> None:
+    error = CircuitError(code="syntax", message="unexpected end", line=3, column=7, expected="';'")
+    decision = admit(ask(purpose="", shots=0), replace(snapshot, profiled=Profiled(error=error)))
+    assert codes(decision) == ["missing_metadata", "bad_shots", "syntax"]
+    assert isinstance(decision, Refuse)
+    assert decision.reasons[-1].text == "line 3, column 7: unexpected end (expected ';')"
+
+
+def test_a_backend_without_a_price_is_never_free(ask: Ask, snapshot: Snapshot) -> None:
+    unpriced = snapshot.backends["aer"].model_copy(update={"backend": "gift"})
+    world = replace(snapshot, backends={**snapshot.backends, "gift": unpriced})
+    assert codes(admit(ask(backend="gift"), world)) == ["unpriced"]
+    decision = admit(ask(), world)
+    assert isinstance(decision, Admit)
+    assert "gift" not in [it.backend for it in decision.offers]
+
+
+def test_the_hold_covers_the_dearest_candidate(ask: Ask, snapshot: Snapshot) -> None:
+    decision = admit(ask(), snapshot)
+    assert isinstance(decision, Admit)
+    assert [(it.backend, it.cost.text()) for it in decision.offers] == [
+        ("aer", "0.01"), ("cirq", "0.01"), ("torino", "3.20"),
+    ]  # fmt: skip
+    assert (decision.hold, decision.user, decision.share) == (Money.of("3.2"), "ann", 3)
+
+
+def test_candidates_are_those_that_limit_and_budget_can_pay(ask: Ask, snapshot: Snapshot) -> None:
+    for decision in (
+        admit(ask(max_cost={"amount": "1"}), snapshot),
+        admit(ask(), replace(snapshot, available=Money.of("3.19"))),
+    ):
+        assert isinstance(decision, Admit)
+        assert [it.backend for it in decision.offers] == ["aer", "cirq"]
+        assert decision.hold == Money.of("0.01")
+
+
+def test_a_budget_is_enough_to_the_last_digit(ask: Ask, snapshot: Snapshot) -> None:
+    assert isinstance(admit(ask(backend="aer"), replace(snapshot, available=Money.of("0.01"))), Admit)
+    short = replace(snapshot, available=Money.of("0.009999999999999999"))
+    decision = admit(ask(backend="aer"), short)
+    assert codes(decision) == ["budget_exceeded"]
+    assert isinstance(decision, Refuse)
+    assert re.search(r"up to 0\.01 USD on aer.* has 0\.009999999999999999 USD left", decision.reasons[0].text)
+
+
+def test_limit_and_budget_are_told_together(ask: Ask, snapshot: Snapshot) -> None:
+    poor = replace(snapshot, available=Money.zero())
+    assert codes(admit(ask(max_cost={"amount": "0"}), poor)) == ["max_cost_exceeded", "budget_exceeded"]
+
+
+def test_a_standing_hold_is_all_there_is_to_spend(ask: Ask, snapshot: Snapshot) -> None:
+    decision = admit(ask(), replace(snapshot, standing=Money.of("0.5")))
+    assert isinstance(decision, Admit)
+    assert decision.hold == Money.of("0.5")
+    assert [it.backend for it in decision.offers] == ["aer", "cirq"]
+
+
+def test_near_names_are_suggested(ask: Ask, snapshot: Snapshot) -> None:
+    decision = admit(ask(backend="torin", project="mian"), snapshot)
+    assert isinstance(decision, Refuse)
+    assert "did you mean main?" in decision.reasons[0].text
+    assert "did you mean torino?" in decision.reasons[1].text
+
+
+def silence(snapshot: Snapshot, *silent: str) -> Snapshot:
+    spoken = {name: it for name, it in snapshot.profiled.estimates.items() if name not in silent}
+    return replace(snapshot, profiled=Profiled(snapshot.profiled.profile if spoken else None, spoken))
+
+
+def test_a_job_waits_for_the_backend_it_asked_for(ask: Ask, snapshot: Snapshot) -> None:
+    decision = admit(ask(backend="torino"), silence(snapshot, "aer", "cirq", "torino"))
+    assert isinstance(decision, Wait)
+    assert "torino" in decision.text
+
+
+def test_a_job_that_asked_for_none_uses_who_answers(ask: Ask, snapshot: Snapshot) -> None:
+    decision = admit(ask(), silence(snapshot, "aer", "torino"))
+    assert isinstance(decision, Admit)
+    assert [it.backend for it in decision.offers] == ["cirq"]
+
+
+def test_a_silent_backend_that_might_fit_turns_no_job_away(ask: Ask, snapshot: Snapshot) -> None:
+    quiet = silence(snapshot, "torino")
+    assert quiet.profiled.profile is not None
+    large = quiet.profiled.profile.model_copy(update={"qubits": 100})
+    assert isinstance(admit(ask(), replace(quiet, profiled=replace(quiet.profiled, profile=large))), Wait)
+    assert isinstance(admit(ask(), replace(silence(snapshot, "cirq"), available=Money.zero())), Wait)
+
+
+def test_what_is_wrong_anyway_is_told_at_once_and_does_not_wait(ask: Ask, snapshot: Snapshot) -> None:
+    assert codes(admit(ask(purpose=""), silence(snapshot, "aer", "cirq", "torino"))) == ["missing_metadata"]
+
+
+def test_a_job_that_comes_before_any_backend_waits(ask: Ask, snapshot: Snapshot) -> None:
+    empty = replace(snapshot, backends={}, profiled=Profiled())
+    assert isinstance(admit(ask(), empty), Wait)
+    assert isinstance(admit(ask(backend="torino"), empty), Wait)
+
+
+def test_executors_are_asked_about_what_the_project_may_use(ask: Ask, snapshot: Snapshot) -> None:
+    assert to_profile(ask(), snapshot) == (1000, {"aer": ["aer"], "cirq": ["cirq"], "ibm": ["torino"]})
+    assert to_profile(ask(project="sim"), snapshot)[1] == {"aer": ["aer"], "cirq": ["cirq"]}
+    assert to_profile(ask(backend="torino"), snapshot)[1] == {"ibm": ["torino"]}
+    assert to_profile(ask(shots=0), snapshot)[0] == 1
+    assert to_profile(ask(shots=10**30), snapshot)[0] == 10_000
