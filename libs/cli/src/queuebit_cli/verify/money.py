@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import get_args
 
 from queuebit_cli.verify.findings import Verdict
 from queuebit_cli.verify.lives import Outstanding
 from queuebit_cli.verify.state import Authorised, Bill, Entry, History, Job
 from queuebit_contracts.job import Charge
-from queuebit_kernel import Malformed
 from queuebit_pricing import Bounds, PriceBook, Unpriced, Usage, rate
-from queuebit_pricing.listing import Outcome
 
 __all__ = ["money_adds_up"]
 
@@ -96,28 +93,28 @@ def _billed(job: Job, book: PriceBook) -> Iterator[str]:
 
 
 def _rated(job: Job, authorised: Authorised, bill: Bill, book: PriceBook) -> Iterator[str]:
-    """The charge is what price and usage give: nothing for a job that never reached a backend."""
-    if job.backend is None or not bill.usage.shots + bill.usage.qpu_us:
+    """The charge is what price and usage give, under the bounds that the hold pays for."""
+    if job.backend is None:
         if Decimal(bill.charge.amount) != 0:
-            yield f"it used nothing, but was charged {bill.charge.amount}"
+            yield f"it was never placed, but charged {bill.charge.amount}"
         return
     if job.backend not in authorised.bounds:
         yield f"it ran on {job.backend}, for which nothing was authorised"
         return
     price_id, qpu_us = authorised.bounds[job.backend]
+    usage = bill.usage
+    ran = usage.final and (bill.state == "completed" or usage.shots > 0 or usage.qpu_us > 0)
+    consumed = Usage(
+        tasks=int(ran),
+        shots_requested=authorised.shots,
+        shots_completed=usage.shots if ran else 0,
+        qpu_us=usage.qpu_us if ran else 0,
+        qubits=usage.qubits if ran else 0,
+    )
+    bounds = Bounds(shots=authorised.shots, qpu_us=qpu_us, qubits=authorised.qubits)
     try:
-        due = rate(
-            book.price(price_id),
-            Usage(
-                shots_requested=authorised.shots,
-                shots_completed=bill.usage.shots,
-                qpu_us=bill.usage.qpu_us,
-                qubits=bill.usage.qubits,
-            ),
-            _outcome(bill.state),
-            Bounds(shots=authorised.shots, qpu_us=qpu_us, qubits=authorised.qubits),
-        )
-    except (Unpriced, Malformed) as error:
+        due = rate(book.price(price_id), consumed, bill.state, bounds)
+    except Unpriced as error:
         yield f"its charge cannot be rated anew: {error}"
         return
     wanted = {line.component: (line.billed, line.unit_price, line.amount) for line in due.lines}
@@ -133,11 +130,3 @@ def _figures(charge: Charge) -> tuple[Decimal, str, Decimal, dict[str, tuple[Dec
 def _worded(charge: Charge) -> str:
     lines = ", ".join(f"{it.component} {it.billed} x {it.unit_price} = {it.amount}" for it in charge.lines)
     return f"{charge.amount} {charge.currency} ({lines or 'no lines'})"
-
-
-def _outcome(state: str) -> Outcome:
-    known: tuple[Outcome, ...] = get_args(Outcome)
-    for outcome in known:
-        if outcome == state:
-            return outcome
-    raise Malformed(f"no price knows how to charge a job that was {state}")

@@ -64,8 +64,8 @@ def proven(history: History, trust: TrustRoot, outstanding: Outstanding) -> Verd
     verdict = Verdict("I4", len(history.leaves), "receipts")
     sealed = Counter((leaf.tenant, leaf.job) for leaf in history.leaves)
     for key, job in history.jobs.items():
-        if job.ends and not sealed[key] and not outstanding.owes("provenance-metered", job.events[-1][0]):
-            verdict.add("/".join(key), f"it was {job.ends[0]}, but has no receipt")
+        if job.bills and not sealed[key] and not outstanding.owes("provenance-metered", job.events[-1][0]):
+            verdict.add("/".join(key), "it was metered, but has no receipt")
         elif sealed[key] > 1:
             verdict.add("/".join(key), f"it has {sealed[key]} receipts")
     tree = Tree()

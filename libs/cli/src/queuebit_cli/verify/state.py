@@ -26,6 +26,7 @@ from queuebit_contracts.job import (
 from queuebit_contracts.proof import LogCheckpointed
 from queuebit_contracts.subjects import subject_of
 from queuebit_contracts.wire import Amount
+from queuebit_pricing import Outcome
 from queuebit_runtime.log import Stored
 
 __all__ = ["UNKNOWN", "Authorised", "Bill", "CheckSeal", "Entry", "Head", "History", "Job", "Leaf", "Stray", "mark"]
@@ -55,7 +56,7 @@ class Authorised:
 class Bill:
     """What metering made of a job."""
 
-    state: str
+    state: Outcome
     usage: Usage
     charge: Charge
     hold: Amount | None
