@@ -137,6 +137,7 @@ TOO_MUCH = {
     "integer": ("qubit[99999999999999999999999] q;", "too_large"),
     "exponent": ("qubit q; rx(1e99999999) q;", "too_large"),
     "controls": ("qubit[2] q; ctrl(1000000) @ x q[0], q[1];", "too_large"),
+    "controlled phase": ("qubit[2] q; ctrl(1000000) @ gphase(1) q[0], q[1];", "too_large"),
     "brackets": ("qubit q; rx(" + "(" * 5000 + "1" + ")" * 5000 + ") q;", "too_deep"),
     "signs": ("qubit q; rx(" + "-" * 5000 + "1) q;", "too_deep"),
     "sum": ("qubit q; rx(" + "1+" * 5000 + "1) q;", "too_deep"),

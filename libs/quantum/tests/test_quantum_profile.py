@@ -1,11 +1,14 @@
 """What a profile says, and how quality is measured."""
 
+import pickle
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from qiskit.quantum_info import hellinger_fidelity as qiskit_fidelity
 
 from queuebit_quantum import (
+    CircuitError,
     DoesNotFit,
     hellinger_fidelity,
     ideal_distribution,
@@ -27,6 +30,15 @@ def test_a_profile_repeats_the_circuit() -> None:
     assert (summary.qubits, summary.clbits, summary.depth, summary.two_qubit_gates) == (3, 2, 3, 1)
     assert summary.gates == {"h": 3, "cx": 1, "measure": 1}
     assert summary.features == frozenset()
+
+
+def test_answers_and_refusals_cross_a_process_boundary() -> None:
+    circuit = parse(HEADER + "qreg q[2]; creg c[1]; h q; measure q[0] -> c[0];")
+    assert pickle.loads(pickle.dumps(circuit)) == circuit
+    assert pickle.loads(pickle.dumps(profile(circuit))) == profile(circuit)
+    fault = CircuitError("wrong", 3, 4, "right", "syntax")
+    again = pickle.loads(pickle.dumps(fault))
+    assert (str(again), again.code, again.line) == (str(fault), "syntax", 3)
 
 
 @pytest.mark.parametrize(

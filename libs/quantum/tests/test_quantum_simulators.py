@@ -43,7 +43,7 @@ def _random_source(seed: int) -> str:
     return HEADER + "\n".join([*lines, *(f"measure {qubit} -> {clbit};" for qubit, clbit in pairs)])
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=12, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 2**32))
 @pytest.mark.parametrize("id_", ["aer", "cirq"])
 def test_random_circuits_follow_the_exact_distribution(id_: str, seed: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from queuebit_kernel import digest
@@ -90,7 +89,7 @@ def _circuit(parsed: QuantumCircuit, source_digest: str, language: str) -> Circu
         num_qubits=flat.num_qubits,
         num_clbits=flat.num_clbits,
         registers=layout(flat),
-        gates=MappingProxyType(dict(found.gates)),
+        gates=dict(found.gates),
         depth=flat.depth(),
         two_qubit_gates=found.two_qubit_gates,
         features=frozenset(found.features),

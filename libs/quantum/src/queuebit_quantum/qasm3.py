@@ -41,7 +41,7 @@ def load(source: Source, limits: Limits) -> QuantumCircuit:
     """
     try:
         program = _tree(source)
-        count(program, source, limits)
+        count(program, limits)
         return _converter()(source).convert(program).circuit
     except CircuitError:
         raise

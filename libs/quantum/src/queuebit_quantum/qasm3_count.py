@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from queuebit_quantum.errors import CircuitError
 from queuebit_quantum.limits import Limits
 from queuebit_quantum.tally import GateCost, Tally
-from queuebit_quantum.tokens import Source
 
 __all__ = ["count"]
 
@@ -20,39 +20,30 @@ _Node = Any
 """A node of the openqasm3 tree, which ships no usable types."""
 
 
-def count(program: _Node, source: Source, limits: Limits) -> None:
+def count(program: _Node, limits: Limits) -> None:
     """Refuse a program that is too large once written out.
 
     Raises:
         CircuitError: a register, loop, gate definition, modifier or the whole program is past a limit.
     """
-    counter = _Counter(source, limits)
+    counter = _Counter(limits)
     total = 0
     for statement in program.statements:
         total += counter.cost(statement).operations
-        counter.tally.check(total, counter.at(statement))
+        counter.tally.check(total, _at(statement))
 
 
-class _At:
-    """Builds errors at one node."""
-
-    def __init__(self, source: Source, node: _Node) -> None:
-        self._source = source
-        self._node = node
-
-    def __call__(self, message: str, expected: str, code: str) -> CircuitError:
-        span = self._node.span
-        return CircuitError(message, span.start_line, span.start_column + 1, expected, code)
+def _at(node: _Node) -> Callable[[str, str, str], CircuitError]:
+    """Return a function that builds errors at one node from message, expected and code."""
+    return lambda message, expected, code: CircuitError(
+        message, node.span.start_line, node.span.start_column + 1, expected, code
+    )
 
 
 class _Counter:
-    def __init__(self, source: Source, limits: Limits) -> None:
-        self._source = source
+    def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self.tally = Tally(limits)
-
-    def at(self, node: _Node) -> _At:
-        return _At(self._source, node)
 
     def cost(self, node: _Node, *, in_gate: bool = False) -> GateCost:
         """Count one statement; what the converter will refuse anyway counts as nothing."""
@@ -66,9 +57,11 @@ class _Counter:
                 self.tally.registers[node.target.name] = max(self.tally.qubits, self.tally.clbits)
             case "QuantumGateDefinition":
                 body = [self.cost(inner, in_gate=True) for inner in node.body]
-                self.tally.define(node.name.name, body, self.at(node))
+                self.tally.define(node.name.name, body, _at(node))
             case "QuantumGate":
-                return self._gate(node, in_gate)
+                return self._gate(node, self.tally.cost(node.name.name), in_gate)
+            case "QuantumPhase":
+                return self._gate(node, GateCost(), in_gate)
             case "QuantumMeasurementStatement":
                 return GateCost(self._width(node.measure.qubit))
             case "QuantumReset":
@@ -87,28 +80,25 @@ class _Counter:
     def _declare(self, name: str, size: _Node | None, node: _Node, *, quantum: bool) -> None:
         number = 1 if size is None else _integer(size)
         if number is None:
-            raise self.at(node)(f"the size of {name!r} is not a plain number", "an integer such as 5", "unsupported")
-        self.tally.declare(name, number, quantum=quantum, error=self.at(node))
+            raise _at(node)(f"the size of {name!r} is not a plain number", "an integer such as 5", "unsupported")
+        self.tally.declare(name, number, quantum=quantum, error=_at(node))
 
-    def _gate(self, node: _Node, in_gate: bool) -> GateCost:
-        cost = self.tally.cost(node.name.name)
+    def _gate(self, node: _Node, cost: GateCost, in_gate: bool) -> GateCost:
         operations, controls = cost.operations, 0
         for modifier in node.modifiers:
             if modifier.modifier.name in ("ctrl", "negctrl"):
                 controls += 1 if modifier.argument is None else (_integer(modifier.argument) or 0)
             elif modifier.modifier.name == "pow" and len(node.qubits) > _MAX_POWER_QUBITS:
-                raise self.at(node)("'pow' on so many qubits", f"at most {_MAX_POWER_QUBITS} qubits", "too_large")
+                raise _at(node)("'pow' on so many qubits", f"at most {_MAX_POWER_QUBITS} qubits", "too_large")
         if controls > self._limits.max_controls:
-            raise self.at(node)(
-                f"modifiers add {controls:,} controls", f"at most {self._limits.max_controls}", "too_large"
-            )
+            raise _at(node)(f"modifiers add {controls:,} controls", f"at most {self._limits.max_controls}", "too_large")
         width = 1 if in_gate else max((self._width(qubit) for qubit in node.qubits), default=1)
         return GateCost(operations * _CONTROL_COST ** min(controls, 3) * width, cost.level)
 
     def _block(self, statements: list[_Node], times: int, node: _Node) -> GateCost:
         inside = [self.cost(statement) for statement in statements]
         operations = times * max(1, sum(used.operations for used in inside))
-        self.tally.check(operations, self.at(node), "the block")
+        self.tally.check(operations, _at(node), "the block")
         return GateCost(operations, max((used.level for used in inside), default=0))
 
     def _width(self, operand: _Node) -> int:
