@@ -66,7 +66,8 @@ CREATE TABLE IF NOT EXISTS events
             backend,
             countIf(type = 'qb.job.completed.v1'),
             countIf(type = 'qb.job.failed.v1'),
-            countIf(type IN ('qb.job.rejected.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1')),
+            countIf(type = 'qb.job.rejected.v1'),
+            countIf(type = 'qb.job.cancelled.v1'),
             countIf(type = 'qb.job.sealed.v1'),
             countResample(1, 25, 1)(queue_wait_bucket),
             countResample(1, 25, 1)(end_to_end_bucket)
