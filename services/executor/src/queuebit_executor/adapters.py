@@ -26,32 +26,32 @@ class ChildCircuits:
     def __init__(
         self, nursery: Nursery, tasks: Tasks, *, slots: int, profile_seconds: float, run_seconds: float
     ) -> None:
-        self._nursery = nursery
+        self.nursery = nursery
         self._tasks = tasks
         self._profilers = Bench("profile", 1, profile_seconds, nursery, tasks)
-        self._runners = Bench("run", slots, run_seconds, nursery, tasks)
+        self.runners = Bench("run", slots, run_seconds, nursery, tasks)
 
     async def open(self) -> None:
         """Start everything and wait until the SDK is loaded."""
-        await self._nursery.open()
-        self._tasks.spawn(self._nursery.watch(), "watch over the children")
+        await self.nursery.open()
+        self._tasks.spawn(self.nursery.watch(), "watch over the children")
         await self._profilers.open()
-        await self._runners.open()
+        await self.runners.open()
 
     async def close(self) -> None:
         """End all children."""
-        await self._nursery.close()
+        await self.nursery.close()
 
     def trouble(self) -> str | None:
         """What keeps circuits from being run, if anything does."""
-        return "the process that holds the SDK has ended" if self._nursery.lost else None
+        return "the process that holds the SDK has ended" if self.nursery.lost else None
 
     def detail(self) -> dict[str, str | int]:
         """For the health page."""
-        return {"idle_runners": self._runners.idle, "idle_profilers": self._profilers.idle}
+        return {"idle_runners": self.runners.idle, "idle_profilers": self._profilers.idle}
 
     async def offers(self) -> tuple[Offer, ...]:
-        head, _ = await self._profilers.ask({"op": "describe", "backends": list(self._nursery.backends)})
+        head, _ = await self._profilers.ask({"op": "describe", "backends": list(self.nursery.backends)})
         return _read(Offers, head).offers
 
     async def calibration(self, backend: str) -> bytes:
@@ -66,7 +66,7 @@ class ChildCircuits:
 
     async def run(self, source: bytes, backend: str, shots: int, seed: int, budget_us: int) -> Ran | Refused:
         ask = {"op": "run", "backend": backend, "shots": shots, "seed": seed, "budget_us": budget_us}
-        head, counts = await self._runners.ask(ask, source)
+        head, counts = await self.runners.ask(ask, source)
         return _refusal(head) or _read(Ran, {**head, "counts": counts})
 
 

@@ -28,12 +28,14 @@ class Bench:
         self._nursery = nursery
         self._tasks = tasks
         self._idle: asyncio.Queue[Child] = asyncio.Queue()
+        self.children: set[Child] = set()
+        """Idle and busy ones."""
         self._waiting = 0
 
     async def open(self) -> None:
         """Fork the children; the first says so once the SDK is loaded."""
         for _ in range(self._size):
-            self._idle.put_nowait(await self._nursery.fork())
+            await self._add()
 
     @property
     def idle(self) -> int:
@@ -74,8 +76,14 @@ class Bench:
                 self._tasks.spawn(self._replace(child), f"new {self._role} child")
 
     async def _replace(self, child: Child) -> None:
-        self._idle.put_nowait(await self._nursery.fork())
+        self.children.discard(child)
+        await self._add()
         await self._nursery.end(child)
+
+    async def _add(self) -> None:
+        child = await self._nursery.fork()
+        self.children.add(child)
+        self._idle.put_nowait(child)
 
 
 def _error(code: str, message: str) -> Frame:

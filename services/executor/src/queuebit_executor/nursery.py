@@ -72,7 +72,7 @@ class Nursery:
         """Start the template; it loads the SDK while the caller does other things."""
         ours, theirs = socket.socketpair()
         with theirs:
-            self._process = _start(self._plan, theirs.fileno())
+            self.process = _start(self._plan, theirs.fileno())
         self._orders = ours.dup()
         self._reader, self._writer = await asyncio.open_unix_connection(sock=ours)
 
@@ -133,8 +133,8 @@ class Nursery:
         with contextlib.suppress(ConnectionError):
             await self._writer.wait_closed()
         self._orders.close()
-        self._process.kill()
-        self._process.wait()
+        self.process.kill()
+        self.process.wait()
 
     def _order(self, number: int, descriptors: list[int]) -> None:
         try:

@@ -1,0 +1,132 @@
+"""The whole executor on a real nats-server: a process that can be killed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from nats.aio.client import Client
+from nats.aio.subscription import Subscription
+
+from queuebit_contracts.catalog import AnyEvent, decode
+from queuebit_contracts.job import JobCompleted, JobStarted
+from queuebit_contracts.query import ProfileAnswer, ProfileRequest
+from queuebit_contracts.subjects import job as job_of
+from queuebit_runtime.log import JetStreamLog
+from queuebit_testing.server import NatsServer
+
+pytestmark = pytest.mark.server
+
+HALF_A_SECOND = 'OPENQASM 2.0; include "qelib1.inc"; qreg q[20]; creg c[20]; '
+HALF_A_SECOND += "".join(f"ry(0.{layer}) q; " for layer in range(1, 20)) + "measure q -> c;"
+
+
+@dataclass
+class Link:
+    client: Client
+
+
+@contextmanager
+def executor(server: NatsServer) -> Iterator[subprocess.Popen[bytes]]:
+    environment = os.environ | {
+        "QUEUEBIT_EXECUTOR_STACK": "aer",
+        "QUEUEBIT_BUS_URL": server.url,
+        "QUEUEBIT_BUS_SEED_FILE": str(server.seed_file("executor-aer")),
+    }
+    process = subprocess.Popen([sys.executable, "-m", "queuebit_executor"], env=environment)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+async def until(feed: Subscription, kind: type[AnyEvent], job: str) -> AnyEvent:
+    async with asyncio.timeout(20):
+        while True:
+            event = decode((await feed.next_msg(timeout=20)).data)
+            if isinstance(event, kind) and event.data.job == job:
+                return event
+
+
+async def test_a_job_survives_its_executor(tmp_path: Path, world) -> None:
+    server = NatsServer(tmp_path, clients=(("acme", "ann", "member"),))
+    async with server.running():
+        ann, scheduler, broker, operator = [
+            await server.connect(name) for name in ("acme/ann", "scheduler", "broker", "operator")
+        ]
+        feed = await ann.subscribe("qb.job.acme.>")
+        backends = await ann.subscribe("qb.backend.>")
+        await ann.flush()
+        asked, plans = JetStreamLog(Link(ann)), JetStreamLog(Link(scheduler))
+
+        async def place(job: str, source: str) -> tuple[bytes, int]:
+            await asked.append(world.submitted(job, source))
+            event = world.placed(job, source=source)
+            return event.to_bytes(), await plans.append(event)
+
+        with executor(server) as first:
+            registered = decode((await backends.next_msg(timeout=20)).data)
+            assert registered.data.memory_bytes == 1280 << 20
+            bell = world.submitted().data.circuit
+            request = ProfileRequest(tenant="acme", circuit=bell, shots=1_000)
+            for _ in range(2):
+                reply = await broker.request("qb.profile.aer", request.model_dump_json().encode(), timeout=10)
+                assert ProfileAnswer.model_validate_json(reply.data).profile.qubits == 2
+
+            body, sequence = await place("bell", world.bell)
+            done = await until(feed, JobCompleted, "bell")
+            assert sum(json.loads(done.data.result.inline).values()) == 1_000
+
+            replay = await operator.request(
+                "qb.replay.executor-aer", body, headers={"Qb-Sequence": str(sequence)}, timeout=5
+            )
+            assert json.loads(replay.data)["settled"]
+            history = await plans.history(job_of("acme", "bell"))
+            assert [type(it.event).__name__ for it in history] == [
+                "JobSubmitted",
+                "JobPlaced",
+                "JobStarted",
+                "JobCompleted",
+            ]
+
+            await place("survivor", HALF_A_SECOND)
+            assert (await until(feed, JobStarted, "survivor")).data.attempt == 1
+            family = descendants(first.pid)
+            first.send_signal(signal.SIGKILL)
+
+        assert len(family) == 3
+        await gone(family)
+        with executor(server):
+            done = await until(feed, JobCompleted, "survivor")
+            assert (done.data.attempt, done.data.shots) == (2, 1_000)
+        for client in (ann, scheduler, broker, operator):
+            await client.close()
+
+
+def descendants(pid: int) -> list[int]:
+    children = [int(it) for it in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return children + [it for child in children for it in descendants(child)]
+
+
+async def gone(pids: list[int]) -> None:
+    """Wait until none of them runs; what nobody has reaped counts as gone."""
+
+    def runs(pid: int) -> bool:
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+
+    async with asyncio.timeout(5):
+        while any(map(runs, pids)):
+            await asyncio.sleep(0.01)
