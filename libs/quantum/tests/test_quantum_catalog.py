@@ -50,6 +50,7 @@ def test_a_description_matches_its_id(id_: str) -> None:
     emulated = id_.startswith("emulated-")
     assert (backend.description.kind == "emulated") == emulated
     assert (backend.description.calibrated_at is not None) == emulated
+    assert (backend.calibration is not None) == emulated
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.qasm")), ids=lambda path: path.stem)

@@ -4,6 +4,7 @@ Importing this package loads no quantum SDK; `parse` loads Qiskit, and opening a
 """
 
 from queuebit_quantum.backends import Backend, Compiled, Description, Outcome
+from queuebit_quantum.calibration import Calibration
 from queuebit_quantum.catalog import STACKS, Stack, known_backends, open_backend, stack_of
 from queuebit_quantum.circuits import Circuit, parse
 from queuebit_quantum.errors import CircuitError, DoesNotFit, UnknownBackend
@@ -14,6 +15,7 @@ from queuebit_quantum.profile import Profile, profile, simulation_bytes
 __all__ = [
     "STACKS",
     "Backend",
+    "Calibration",
     "Circuit",
     "CircuitError",
     "Compiled",

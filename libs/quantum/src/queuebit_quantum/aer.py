@@ -39,6 +39,7 @@ class Aer:
     """
 
     id = "aer"
+    calibration = None
 
     def __init__(self) -> None:
         self.description = Description(

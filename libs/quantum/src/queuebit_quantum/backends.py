@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeVar
 
+from queuebit_quantum.calibration import Calibration
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.errors import DoesNotFit
 from queuebit_quantum.workload import Method, quickest
@@ -98,6 +99,11 @@ class Backend(Protocol):
 
     @property
     def description(self) -> Description: ...
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The figures behind the description; None for ideal simulators."""
+        ...
 
     def compile(self, circuit: Circuit, seed: int) -> Compiled:
         """Make a circuit ready; raises `DoesNotFit`."""

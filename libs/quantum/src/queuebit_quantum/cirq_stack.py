@@ -64,6 +64,7 @@ class CirqSimulator:
     """Samples a circuit's exact distribution, in single precision."""
 
     id = "cirq"
+    calibration = None
 
     def __init__(self) -> None:
         self.description = Description(
