@@ -5,25 +5,44 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from nats.aio.client import Client
+from nats.js.errors import BadRequestError
 
+from queuebit_broker.adapters import folding
 from queuebit_broker.app import create_app
+from queuebit_broker.handlers import AdmitJob
+from queuebit_broker.profiles import Profiles
+from queuebit_broker.state import Directory, World
 from queuebit_contracts import subjects
-from queuebit_contracts.account import AccountHeld
-from queuebit_contracts.job import JobAccepted
+from queuebit_contracts.account import AccountFunded, Funding
+from queuebit_contracts.job import JobAccepted, JobSubmitted
 from queuebit_contracts.query import Answer, Question
+from queuebit_contracts.tenants import parse_tenants
+from queuebit_contracts.topology import topology
 from queuebit_contracts.wire import Amount
-from queuebit_runtime.bus import Bus
+from queuebit_kernel import Money, Stale, Superseded, Unavailable
 from queuebit_runtime.log import JetStreamLog
 from queuebit_runtime.service import Service
+from queuebit_runtime.view import View
 from queuebit_testing.server import NatsServer
 
 pytestmark = pytest.mark.server
+
+TEN_JOBS = Amount(amount="0.10")
+
+
+@dataclass
+class Connected:
+    """A connection for views and logs, without a whole bus."""
+
+    client: Client
 
 
 class Stack:
@@ -32,6 +51,7 @@ class Stack:
     def __init__(self, server: NatsServer, folder: Path, executors: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         self.server = server
         self.executors = executors
+        self.folder = folder
         self._clients: list[Client] = []
         for name, value in {
             "BUS_URL": server.url,
@@ -65,25 +85,29 @@ class Stack:
         """A broker process's worth of objects, ended in good order."""
         service = create_app()
         serving = asyncio.create_task(service.serve())
-        await until(lambda: _true(service.health().ready))
+        await until(lambda: serving.done() or service.health().ready)
         try:
             yield service
         finally:
             serving.cancel()
-            await asyncio.gather(serving, return_exceptions=True)
+            with suppress(asyncio.CancelledError):
+                await serving
+
+    async def log(self, name: str) -> JetStreamLog:
+        """The log as a user sees it."""
+        return JetStreamLog(Connected(await self.client(name)))
 
     async def close(self) -> None:
         for client in self._clients:
             await client.close()
 
 
-async def _true(value: bool) -> bool:
-    return value
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:
     async with asyncio.timeout(15):
-        while not await condition():
+        while True:
+            held = condition()
+            if held if isinstance(held, bool) else await held:
+                return
             await asyncio.sleep(0.01)
 
 
@@ -105,3 +129,170 @@ async def stack(
         await stack.open(backends)
         yield stack
         await stack.close()
+
+
+Submission = Callable[..., tuple[JobSubmitted, bytes]]
+
+
+async def publish(client: Client, event: JobSubmitted, body: bytes) -> int:
+    """Submit as any program would, with nothing but a NATS client."""
+    headers = {"Nats-Expected-Last-Subject-Sequence": "0"}
+    subject = subjects.subject_of(event)
+    return (await client.jetstream().publish(subject, body, headers=headers, stream="LOG")).seq
+
+
+async def test_two_brokers_racing_for_a_tiny_budget_never_overdraw(
+    stack: Stack, office: Any, submit_document: Submission
+) -> None:
+    directory = Directory(parse_tenants((stack.folder / "tenants.toml").read_text()))
+    ann = await stack.client("acme/ann")
+    truth = await stack.log("operator")
+    wishes = []
+    for number in range(40):
+        event, body = submit_document(key=f"k{number}", backend="aer")
+        sequence = await publish(ann, event, body)
+        wishes.append({"event": event, "body": body, "subject": subjects.subject_of(event), "sequence": sequence})
+    brokers, views, worlds = [], [], []
+    funding = await stack.log("broker")
+    await funding.append(AccountFunded(source="t", data=Funding(tenant="acme", account="main", amount=TEN_JOBS)))
+    for reader in ("broker", "operator"):
+        world = World()
+        world.directory = directory
+        worlds.append(world)
+        view = View(Connected(await stack.client(reader)), reader, topology().service["broker"].view, folding(world))
+        views.append(asyncio.create_task(view.run()))
+        await view.caught_up.wait()
+        admit = AdmitJob(
+            log=await stack.log("broker"),
+            follower=view,
+            world=world,
+            profiles=Profiles(office.executors, world),
+            tariff=office.tariff,
+            clock=office.clock,
+            max_source_bytes=1000,
+        )
+        brokers.append(admit)
+    await asyncio.gather(*(decide(admit, wish) for wish in wishes for admit in brokers))
+    decided = [await truth.history(subjects.job("acme", wish["event"].data.job)) for wish in wishes]
+    kinds = [sorted(it.event.type.split(".")[2] for it in history) for history in decided]
+    assert kinds.count(["accepted", "submitted"]) == 10
+    assert kinds.count(["rejected", "submitted"]) == 30
+    for world in worlds:
+        await until(partial(holds_ten, world))
+        assert world.account("acme", "main").available("USD") == Money.zero()
+    for view in views:
+        view.cancel()
+    await asyncio.gather(*views, return_exceptions=True)
+
+
+def holds_ten(world: World) -> bool:
+    return len(world.account("acme", "main").holds) == 10
+
+
+async def decide(admit: AdmitJob, wish: dict[str, Any]) -> None:
+    """Deliver until it is settled, as the bus would."""
+    redelivered = False
+    while True:
+        try:
+            await admit(**wish, redelivered=redelivered)
+        except Stale:
+            redelivered = True
+        except Superseded:
+            return
+        else:
+            return
+
+
+async def test_a_broker_from_submission_to_acceptance(
+    stack: Stack, submit_document: Submission, cancel: Callable[..., dict[str, Any]]
+) -> None:
+    ann = await stack.client("acme/ann")
+    truth = await stack.log("operator")
+
+    async def ended(job: str, name: str) -> bool:
+        return await truth.last(f"qb.job.acme.{job}.{name}") is not None
+
+    async with stack.broker():
+        # poison first: nothing behind it may wait
+        await ann.jetstream().publish("qb.job.acme.jpoison.submitted", b"garbage", stream="LOG")
+        event, body = submit_document(backend="aer")
+        await publish(ann, event, body)
+        await until(lambda: ended(event.data.job, "accepted"))
+        dead = await (await stack.client("operator")).jetstream().get_msg("DEAD", 1, direct=True)
+        assert (dead.headers or {})["Qb-Subject"] == "qb.job.acme.jpoison.submitted"
+
+        # the same submission once more is refused by the log itself
+        with pytest.raises(BadRequestError):
+            await publish(ann, event, body)
+
+        # a refusal, with its reasons
+        bad, bad_body = submit_document(key="k2", purpose="", shots=0, backend="aeer")
+        await publish(ann, bad, bad_body)
+        await until(lambda: ended(bad.data.job, "rejected"))
+        refusal = await truth.last(f"qb.job.acme.{bad.data.job}.rejected")
+        assert refusal is not None
+        assert [it.code for it in refusal.event.data.reasons] == ["missing_metadata", "bad_shots", "unknown_backend"]
+
+        # cancelling
+        request = cancel(event.data.job)
+        await ann.jetstream().publish(request["subject"], request["body"], stream="LOG")
+        await until(lambda: ended(event.data.job, "cancelled"))
+
+        # questions, asked and answered under the tenant's own permissions
+        rows = await answer(ann, "plan", Question(circuit=event.data.circuit, shots=1000))
+        assert [row["cost"] for row in rows.rows] == ["0.01", "0.01", "3.20"]
+        assert len((await answer(ann, "backends", Question())).rows) == 3
+        nonsense = await ann.request("qb.query.acme.plan", b"nonsense", timeout=5)
+        assert b"bad_question" in nonsense.data
+
+        # a raised budget takes effect without a restart
+        dear, dear_body = submit_document(key="k3", backend="torino", shots=8000)
+        stack.executors.qpu_us["torino"] = 20_000_000
+        path = stack.folder / "tenants.toml"
+        path.write_text(path.read_text().replace('budget = "10"\n[', 'budget = "100"\n[', 1))
+        await until(lambda: budget_is(truth, "90.00"))
+        await publish(ann, dear, dear_body)
+        await until(lambda: ended(dear.data.job, "accepted"))
+
+
+async def budget_is(truth: JetStreamLog, added: str) -> bool:
+    newest = await truth.last("qb.account.acme.main.funded")
+    return newest is not None and newest.event.data.amount.amount == added
+
+
+async def answer(client: Client, name: str, question: Question) -> Answer:
+    reply = await client.request(f"qb.query.acme.{name}", question.model_dump_json().encode(), timeout=5)
+    return Answer.model_validate_json(reply.data)
+
+
+async def test_a_broker_that_dies_between_hold_and_acceptance_is_followed_by_one_that_finishes(
+    stack: Stack, submit_document: Submission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = await stack.client("acme/ann")
+    truth = await stack.log("operator")
+    event, body = submit_document(backend="torino")
+    died = asyncio.Event()
+    append = JetStreamLog.append
+
+    async def dying(self: JetStreamLog, fact: Any, **guard: Any) -> int:
+        if isinstance(fact, JobAccepted):
+            died.set()
+            raise Unavailable("the process ends here")
+        return await append(self, fact, **guard)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(JetStreamLog, "append", dying)
+        async with stack.broker():
+            await publish(ann, event, body)
+            await died.wait()
+    held = await truth.last("qb.account.acme.main.held")
+    assert held is not None
+    async with stack.broker():
+        await until(lambda: accepted(truth, event.data.job))
+    again = await truth.last("qb.account.acme.main.held")
+    assert again is not None
+    assert again.sequence == held.sequence
+
+
+async def accepted(truth: JetStreamLog, job: str) -> bool:
+    return await truth.last(f"qb.job.acme.{job}.accepted") is not None
