@@ -16,16 +16,16 @@ __all__ = ["Body", "Redelivered", "Sequence", "subscribes"]
 P = ParamSpec("P")
 
 
-def _sequence(message: NatsMessage) -> int:
+async def _sequence(message: NatsMessage) -> int:
     replayed = message.headers.get(HEADERS["sequence"])
     return int(replayed) if replayed else int(message.raw_message.metadata.sequence.stream)
 
 
-def _body(message: NatsMessage) -> bytes:
+async def _body(message: NatsMessage) -> bytes:
     return bytes(message.body)
 
 
-def _redelivered(message: NatsMessage) -> bool:
+async def _redelivered(message: NatsMessage) -> bool:
     return HEADERS["sequence"] in message.headers or message.raw_message.metadata.num_delivered > 1
 
 
