@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from queuebit_contracts.wire import Amount
@@ -100,9 +100,13 @@ def test_a_job_that_ran_where_it_might_not_is_not_billed(life: Any) -> None:
         bill(job_of([life.accepted()]), life.completed("cirq"), life.book)
 
 
+QUICK = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+"""The same cases in every run; a busy machine may be slow."""
+
 COUNTS = st.integers(0, 10**9)
 
 
+@QUICK
 @given(
     bounds=st.fixed_dictionaries({"shots": st.integers(1, 10**6), "qpu_us": COUNTS, "qubits": st.integers(0, 200)}),
     used=st.fixed_dictionaries({"shots": COUNTS, "qpu_us": COUNTS, "qubits": st.integers(0, 200)}),

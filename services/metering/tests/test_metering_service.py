@@ -62,7 +62,7 @@ async def buried(server: NatsServer) -> Any:
 async def replayed(client: Client, letter: Any) -> bool:
     """Whether the handler took the dead letter; it may not listen yet."""
     try:
-        answer = await client.request("qb.replay.metering-ended", letter.data, headers=letter.headers, timeout=2)
+        answer = await client.request("qb.replay.metering-ended", letter.data, headers=letter.headers, timeout=10)
     except NoRespondersError:
         return False
     return bool(json.loads(answer.data)["settled"])
@@ -83,7 +83,7 @@ async def test_every_job_is_settled_once_through_crashes_and_poison(
     )
     gone = lost.accepted()
     gone = lost.accepted(candidates=tuple(it.model_copy(update={"price": "gone"}) for it in gone.data.candidates))
-    async with server.running(), asyncio.timeout(20):
+    async with server.running(), asyncio.timeout(28):
         await say(server, "broker", crashed.accepted(), gone, plain.accepted())
         await say(server, "executor-aer", ended, lost.completed(), plain.completed())
         await say(server, "metering", half)  # an earlier process died here

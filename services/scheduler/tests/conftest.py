@@ -121,8 +121,11 @@ class World:
         self._folded = 0
 
     def happens(self, *events: AnyEvent) -> None:
-        for event in events:
-            asyncio.run(self.log.append(event))
+        async def append() -> None:
+            for event in events:
+                await self.log.append(event)
+
+        asyncio.run(append())
         self.fold()
 
     def fold(self, state: State | None = None) -> None:

@@ -4,8 +4,11 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+QUICK = settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+"""The same cases in every run; a busy machine may be slow."""
 
 
 def serve(world: Any, rounds: int, queue: list[Any], seconds: float = 0.1) -> list[str]:
@@ -41,7 +44,7 @@ def test_saturated_tenants_are_served_by_weight(world: Any, shares: tuple[int, i
     assert abs(counts["a"] - expected) <= 3, "off by what is outstanding at most"
 
 
-@settings(max_examples=15)
+@QUICK
 @given(
     shares=st.lists(st.integers(1, 5), min_size=2, max_size=4),
     lengths=st.lists(st.sampled_from([0.5, 5.0, 60.0]), min_size=4, max_size=4),

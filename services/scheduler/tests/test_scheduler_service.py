@@ -67,7 +67,7 @@ async def say(server: NatsServer, service: str, *events: AnyEvent) -> None:
 
 async def test_it_places_answers_and_goes_on_after_a_crash(tmp_path: Path, world_of: Any) -> None:
     server = NatsServer(tmp_path, clients=(("acme", "ann", "member"),))
-    async with server.running(), asyncio.timeout(20):
+    async with server.running(), asyncio.timeout(28):
         await say(server, "executor-aer", world_of.registered("aer"))
         await say(server, "broker", *(world_of.accepted(f"j{n}") for n in range(3)))
         process, port = await start(server)
@@ -79,10 +79,10 @@ async def test_it_places_answers_and_goes_on_after_a_crash(tmp_path: Path, world
         assert '"waiting": 1, "outstanding": 2' in await health(port)
 
         ann = await server.connect("acme/ann")
-        reply = await ann.request("qb.query.acme.waiting", b"{}", timeout=2)
+        reply = await ann.request("qb.query.acme.waiting", b"{}", timeout=10)
         [row] = Answer.model_validate_json(reply.data).rows
         assert (row["job"], row["reason"]) == ("j2", "all 2 places on aer are taken")
-        refused = Answer.model_validate_json((await ann.request("qb.query.acme.waiting", b"[", timeout=2)).data)
+        refused = Answer.model_validate_json((await ann.request("qb.query.acme.waiting", b"[", timeout=10)).data)
         assert refused.error is not None
         assert refused.error.code == "malformed"
         await ann.close()

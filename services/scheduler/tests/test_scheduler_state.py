@@ -2,11 +2,14 @@
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from queuebit_scheduler.policy import plan
 from queuebit_scheduler.state import State
+
+QUICK = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+"""The same cases in every run; a busy machine may be slow."""
 
 LIMIT = 32
 
@@ -111,6 +114,7 @@ def test_nothing_to_decide_is_said_so(world: Any) -> None:
 STEPS = st.lists(st.tuples(st.sampled_from("aecnx"), st.integers(0, 5)), max_size=25)
 
 
+@QUICK
 @given(STEPS)
 def test_a_restart_sees_what_it_saw_before(world_of: Any, steps: list[tuple[str, int]]) -> None:
     world = world_of(places_per_slot=2)
