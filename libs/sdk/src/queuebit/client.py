@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # events are only loaded by what reads or writes them: a ques
 
 __all__ = ["AsyncClient"]
 
-_ASK_S = 30.0
+_ASK_S = 15.0
 _ID_LENGTH = 21
 
 

@@ -42,7 +42,8 @@ class NatsTransport:
         asking = asyncio.get_running_loop().create_task(
             client.request(subject, body, timeout=timeout, headers=dict(headers) if headers else None)
         )
-        self._asking[subject].add(asking)
+        named = subject.lower()  # as the client tells the server's refusals
+        self._asking[named].add(asking)
         try:
             reply = await asking
         except asyncio.CancelledError:
@@ -55,9 +56,9 @@ class NatsTransport:
             raise Unreachable(f"{self._url} did not answer in {timeout:g} s: see `qb status`") from error
         finally:
             self._denied.discard(asking)
-            self._asking[subject].discard(asking)
-            if not self._asking[subject]:
-                del self._asking[subject]
+            self._asking[named].discard(asking)
+            if not self._asking[named]:
+                del self._asking[named]
         return Reply(reply.data, reply.headers or {})
 
     async def follow(self, subject: str, heard: Heard) -> Stop:
@@ -106,7 +107,7 @@ class NatsTransport:
 
     def _deny(self, text: str) -> None:
         if found := _VIOLATION.search(text):
-            for asking in self._asking.get(found[1], ()):
+            for asking in self._asking.get(found[1].lower(), ()):
                 self._denied.add(asking)
                 asking.cancel()
 

@@ -69,13 +69,13 @@ def _step(event: AnyEvent) -> Step:
         case JobAccepted():
             detail = f"up to {event.data.hold.amount} {event.data.hold.currency} held"
         case JobRejected():
-            detail = "; ".join(reason.text for reason in event.data.reasons)
+            detail = ", ".join(reason.code for reason in event.data.reasons)
         case JobPlaced():
             detail = f"on {event.data.backend}"
         case JobStarted():
             detail = f"on {event.data.backend}" + (f", attempt {event.data.attempt}" if event.data.attempt > 1 else "")
         case JobFailed():
-            detail = event.data.reason.text
+            detail = event.data.reason.code
         case JobCancelled():
             detail = f"by {event.data.by}" + (f": {event.data.reason}" if event.data.reason else "")
         case JobMetered():

@@ -1,0 +1,82 @@
+"""Finding out who one is."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from queuebit.credentials import find, home_folder, load
+from queuebit.errors import InvalidInput, NotFound
+
+FILE = 'url = "nats://127.0.0.1:1"\ntenant = "{tenant}"\nuser = "{user}"\nseed = "SUX"\nproject = "p"\n'
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("QUEUEBIT_HOME", "QUEUEBIT_CREDENTIAL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def keep(home: Path, tenant: str, user: str, mode: int = 0o600) -> Path:
+    folder = home / "credentials"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{tenant}-{user}.toml"
+    path.write_text(FILE.format(tenant=tenant, user=user))
+    path.chmod(mode)
+    return path
+
+
+def test_the_home_is_what_is_given_then_the_environment_then_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert home_folder() == Path("~/.queuebit").expanduser()
+    monkeypatch.setenv("QUEUEBIT_HOME", "/srv/qb")
+    assert home_folder() == Path("/srv/qb")
+    assert home_folder("/tmp/other") == Path("/tmp/other")
+
+
+def test_demo_is_meant_where_no_tenant_is_named(tmp_path: Path) -> None:
+    keep(tmp_path, "acme", "ann")
+    keep(tmp_path, "demo", "me")
+    assert find(tmp_path).tenant == "demo"
+    assert find(tmp_path, "acme").user == "ann"
+
+
+def test_the_address_is_where_the_stack_listens_now(tmp_path: Path) -> None:
+    keep(tmp_path, "demo", "me")
+    (tmp_path / "stack.json").write_text(json.dumps({"listens": {"nats-server": "nats://127.0.0.1:99"}}))
+    assert find(tmp_path).url == "nats://127.0.0.1:99"
+
+
+def test_more_than_one_user_has_to_be_told_apart(tmp_path: Path) -> None:
+    keep(tmp_path, "acme", "ann")
+    keep(tmp_path, "acme", "bob")
+    with pytest.raises(NotFound, match="acme/ann, acme/bob"):
+        find(tmp_path, "acme")
+    assert find(tmp_path, "acme", "bob").user == "bob"
+
+
+def test_an_unknown_tenant_or_an_empty_home_say_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="qb up"):
+        find(tmp_path)
+    keep(tmp_path, "demo", "me")
+    with pytest.raises(NotFound, match="qb tenant token new"):
+        find(tmp_path, "nobody")
+
+
+def test_a_credential_may_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = keep(tmp_path, "far", "away")
+    monkeypatch.setenv("QUEUEBIT_CREDENTIAL", str(path))
+    assert find(Path("/nowhere")).tenant == "far"
+
+
+def test_a_credential_that_others_can_read_is_not_used(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="chmod 600"):
+        load(keep(tmp_path, "demo", "me", 0o644))
+
+
+@pytest.mark.parametrize("content", ["url = ", 'url = "x"\n', "\udcff"])
+def test_a_file_that_is_no_credential_says_so(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "x.toml"
+    path.write_bytes(content.encode(errors="surrogateescape"))
+    path.chmod(0o600)
+    with pytest.raises(InvalidInput, match="not a credential"):
+        load(path)
