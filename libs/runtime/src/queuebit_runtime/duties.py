@@ -16,16 +16,16 @@ __all__ = ["Body", "Redelivered", "Sequence", "subscribes"]
 P = ParamSpec("P")
 
 
-async def _sequence(message: NatsMessage) -> int:
+def _sequence(message: NatsMessage) -> int:
     replayed = message.headers.get(HEADERS["sequence"])
     return int(replayed) if replayed else int(message.raw_message.metadata.sequence.stream)
 
 
-async def _body(message: NatsMessage) -> bytes:
+def _body(message: NatsMessage) -> bytes:
     return bytes(message.body)
 
 
-async def _redelivered(message: NatsMessage) -> bool:
+def _redelivered(message: NatsMessage) -> bool:
     return HEADERS["sequence"] in message.headers or message.raw_message.metadata.num_delivered > 1
 
 
