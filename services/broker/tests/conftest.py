@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,53 +33,11 @@ BELL = 'OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2]; h q[0]; cx q[0
 
 SEEDS = {name: new_seed() for name in ("ann", "bob", "boss", "vic", "eve")}
 
-TENANTS = """
-[tenant.acme]
-share = 3
-max_shots = 10_000
-max_active_jobs = 2
-[tenant.acme.project.main]
-budget = "10"
-[tenant.acme.project.sim]
-budget = "1"
-backends = ["aer", "cirq"]
-[tenant.acme.project.euro]
-budget = "10"
-currency = "EUR"
-[tenant.acme.user.ann]
-keys = ["{ann}"]
-[tenant.acme.user.bob]
-keys = ["{bob}"]
-[tenant.acme.user.boss]
-role = "admin"
-keys = ["{boss}"]
-[tenant.acme.user.vic]
-role = "viewer"
-keys = ["{vic}"]
-[tenant.evil.user.eve]
-keys = ["{eve}"]
-""".format(**{name: public_key(seed) for name, seed in SEEDS.items()})
+OFFICE = Path(__file__).parent / "office"
 
-BOOK = """
-version = "2026-01-01"
-currency = "USD"
-""" + "".join(
-    f"""
-[[price]]
-id = "{backend}-1"
-backend = "{backend}"
-valid_from = 2026-01-01T00:00:00Z
-source = "a test"
-as_of = 2026-01-01
-confidence = "high"
-{terms}
-"""
-    for backend, terms in {
-        "aer": 'per_task = "0.01"',
-        "cirq": 'per_shot = "0.00001"',
-        "torino": 'per_second = { amount = "1.60" }',
-    }.items()
-)
+BOOK = (OFFICE / "prices.toml").read_text()
+
+TENANTS = (OFFICE / "tenants.toml").read_text().format(**{name: public_key(seed) for name, seed in SEEDS.items()})
 
 GIB = 1 << 30
 
@@ -299,11 +258,6 @@ def submit_document() -> Callable[..., tuple[JobSubmitted, bytes]]:
 @pytest.fixture
 def cancel() -> Callable[..., dict[str, Any]]:
     return cancellation
-
-
-@pytest.fixture
-def seeds() -> dict[str, str]:
-    return SEEDS
 
 
 @pytest.fixture

@@ -116,7 +116,6 @@ async def stack(
     tmp_path: Path,
     office: Any,
     backends: list[Any],
-    seeds: dict[str, str],
     tenants_text: str,
     book_text: str,
     monkeypatch: pytest.MonkeyPatch,

@@ -32,11 +32,12 @@ def create_app() -> Service:
     settings = Settings()
     tariff = Tariff(load(settings.price_book))
     source = TenantsFile(settings.tenants_file)
+    tenants = source.read()
     service = Service("broker", BusSettings())
     clock, world = SystemClock(), World()
     view = View(service.bus, "broker", topology().service["broker"].view, folding(world))
     profiles = Profiles(NatsExecutors(service.bus, settings.profile_timeout_s), world)
-    follow_tenants = FollowTenants(service.log, source, world, source.read())
+    follow_tenants = FollowTenants(service.log, source, world, tenants)
     admit = AdmitJob(
         log=service.log,
         follower=view,

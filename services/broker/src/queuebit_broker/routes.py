@@ -26,7 +26,7 @@ __all__ = ["Subject", "answer_queries", "routes"]
 QUERIES_AT_ONCE = 4
 
 
-def _subject(message: NatsMessage) -> str:
+async def _subject(message: NatsMessage) -> str:
     return message.headers.get(HEADERS["subject"]) or message.raw_message.subject
 
 
