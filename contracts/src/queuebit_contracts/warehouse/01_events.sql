@@ -62,7 +62,7 @@ CREATE TABLE IF NOT EXISTS events
     (
         SELECT
             tenant,
-            toStartOfFiveMinutes(stored_at) AS slot,
+            toStartOfHour(stored_at) AS hour,
             backend,
             countIf(type = 'qb.job.completed.v1'),
             countIf(type = 'qb.job.failed.v1'),
@@ -71,8 +71,8 @@ CREATE TABLE IF NOT EXISTS events
             countIf(type = 'qb.job.sealed.v1'),
             countResample(1, 25, 1)(queue_wait_bucket),
             countResample(1, 25, 1)(end_to_end_bucket)
-        GROUP BY tenant, slot, backend
-    )
+        GROUP BY tenant, hour, backend
+    ) WITH SETTINGS (index_granularity = 256)
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY intDiv(seq, 10000000)

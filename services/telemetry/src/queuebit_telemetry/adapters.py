@@ -25,7 +25,7 @@ from queuebit_kernel import Money, Unavailable, rfc3339
 from queuebit_runtime.connection import Connection
 from queuebit_telemetry.errors import NoTables, OtherGeneration, WrongSchema
 from queuebit_telemetry.policy import Counts, Ratio
-from queuebit_telemetry.queries import CHARGES, COUNTS, EVENTS_BETWEEN, JOBS, PLACE
+from queuebit_telemetry.queries import CHARGES, COUNTS, EVENTS_BETWEEN, JOBS, PLACE, RECENT
 from queuebit_telemetry.schema import VERSION, generation_of, statements
 from queuebit_telemetry.spans import Span
 from queuebit_telemetry.state import Head, Place, Row
@@ -101,15 +101,15 @@ class ClickHouse:
         return [_json(row) for row in await self._query(CHARGES, tenant=tenant, project=question.project or "")]
 
     async def counts(self, tenant: str, since: datetime, ended_before: datetime) -> Counts:
-        row = (await self._query(COUNTS, tenant=tenant, since=_seconds(since), recent=_seconds(ended_before)))[0]
+        (row,) = await self._query(COUNTS, tenant=tenant, since=_seconds(since))
+        (recent,) = await self._query(RECENT, tenant=tenant, since=_seconds(ended_before))
         ran = row["completed"] + row["failed"]
-        recently_ended, recently_ended_and_sealed = row["recent"]
-        ended = max(0, row["ended"] - recently_ended)
+        ended = max(0, ran + row["rejected"] + row["cancelled"] - recent["ended"])
         return Counts(
             success=Ratio(row["completed"], ran),
             queue_wait=tuple(row["queue_wait"]),
             end_to_end=tuple(row["end_to_end"]),
-            receipts=Ratio(max(0, min(ended, row["sealed"] - recently_ended_and_sealed)), ended),
+            receipts=Ratio(max(0, min(ended, row["sealed"] - recent["sealed"])), ended),
         )
 
     async def count_events(self, first: int, last: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["CHARGES", "COUNTS", "EVENTS_BETWEEN", "JOBS", "PLACE"]
+__all__ = ["CHARGES", "COUNTS", "EVENTS_BETWEEN", "JOBS", "PLACE", "RECENT"]
 
 PLACE: Final = """
 SELECT comment, (SELECT max(seq) FROM events) AS seq
@@ -40,26 +40,28 @@ ORDER BY project, currency
 """Sums of exact decimals over the events themselves: money comes from no derived table."""
 
 COUNTS: Final = """
-WITH (
-    SELECT (countIf(ended), countIf(ended AND sealed))
-    FROM (
-        SELECT
-            max(type IN (
-                'qb.job.rejected.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1')) AS ended,
-            max(type = 'qb.job.sealed.v1') AS sealed
-        FROM events
-        WHERE tenant = {tenant:String} AND job != '' AND stored_at >= toDateTime({recent:UInt32}, 'UTC')
-        GROUP BY job)
-) AS tail
 SELECT
     countIf(type = 'qb.job.completed.v1') AS completed,
     countIf(type = 'qb.job.failed.v1') AS failed,
-    countIf(type IN ('qb.job.rejected.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1')) AS ended,
+    countIf(type = 'qb.job.rejected.v1') AS rejected,
+    countIf(type = 'qb.job.cancelled.v1') AS cancelled,
     countIf(type = 'qb.job.sealed.v1') AS sealed,
     countResample(1, 25, 1)(queue_wait_bucket) AS queue_wait,
-    countResample(1, 25, 1)(end_to_end_bucket) AS end_to_end,
-    tail AS recent
+    countResample(1, 25, 1)(end_to_end_bucket) AS end_to_end
 FROM events
-WHERE tenant = {tenant:String} AND toStartOfFiveMinutes(stored_at) >= toDateTime({since:UInt32}, 'UTC')
+WHERE tenant = {tenant:String} AND toStartOfHour(stored_at) >= toStartOfHour(toDateTime({since:UInt32}, 'UTC'))
 """
-"""Counters of a window, from the projection `levels`; jobs that ended a moment ago are told apart by their own rows."""
+"""Counters of a window, all from the projection `levels`: a term that it lacks would read every row."""
+
+RECENT: Final = """
+SELECT countIf(has_ended) AS ended, countIf(has_ended AND has_receipt) AS sealed
+FROM (
+    SELECT
+        max(type IN (
+            'qb.job.rejected.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1')) AS has_ended,
+        max(type = 'qb.job.sealed.v1') AS has_receipt
+    FROM events
+    WHERE tenant = {tenant:String} AND job != '' AND stored_at >= toDateTime({since:UInt32}, 'UTC')
+    GROUP BY job)
+"""
+"""Jobs that ended a moment ago, and how many of them have their receipt already."""

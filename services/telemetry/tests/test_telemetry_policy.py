@@ -1,0 +1,79 @@
+"""Promises and how well they are kept, without any machinery."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from importlib.resources import files
+
+import pytest
+from pydantic import ValidationError
+
+from queuebit_telemetry.objectives import Objectives, objectives
+from queuebit_telemetry.policy import Counts, Level, Ratio, levels, quantile
+
+BOUNDS = (10, 100, 1000)
+
+
+def _level(good: int, total: int, target: str = "0.99") -> Level:
+    return Level("any", "a promise", Fraction(target), good, total)
+
+
+@pytest.mark.parametrize(
+    ("good", "total", "remaining"),
+    [
+        pytest.param(0, 0, Fraction(1), id="nothing happened"),
+        pytest.param(1000, 1000, Fraction(1), id="all good"),
+        pytest.param(990, 1000, Fraction(0), id="exactly spent"),
+        pytest.param(995, 1000, Fraction(1, 2), id="half spent"),
+        pytest.param(970, 1000, Fraction(-2), id="overdrawn"),
+    ],
+)
+def test_budget(good: int, total: int, remaining: Fraction) -> None:
+    assert _level(good, total).budget_remaining == remaining
+
+
+def test_share_is_unknown_before_the_first_case() -> None:
+    assert _level(0, 0).actual is None
+    assert _level(1, 3).actual == Fraction(1, 3)
+
+
+@pytest.mark.parametrize(
+    ("histogram", "q", "expected"),
+    [
+        ((0, 0, 0, 0), "0.5", None),
+        ((4, 0, 0, 0), "0.5", 5),
+        ((2, 2, 0, 0), "0.5", 10),
+        ((2, 2, 0, 0), "0.75", 55),
+        ((0, 0, 0, 3), "0.5", 1000),
+        ((1, 0, 1, 0), "0.95", 910),
+    ],
+)
+def test_quantile_is_linear_within_its_bucket(histogram: tuple[int, ...], q: str, expected: int | None) -> None:
+    assert quantile(histogram, BOUNDS, Fraction(q)) == expected
+
+
+def test_durations_count_as_good_up_to_their_threshold() -> None:
+    promised = Objectives.model_validate(
+        {
+            "window_days": 30,
+            "buckets_ms": BOUNDS,
+            "slo": {"wait": {"promise": "", "indicator": "queue_wait", "target": "0.5", "threshold_ms": 100}},
+        }
+    )
+    counts = Counts(Ratio(0, 0), queue_wait=(3, 2, 1, 4), end_to_end=(0, 0, 0, 0), receipts=Ratio(0, 0))
+    (level,) = levels(promised, counts, Ratio(0, 0))
+    assert (level.good, level.total, level.value_ms) == (5, 10, 100)
+
+
+def test_threshold_between_buckets_is_refused() -> None:
+    slo = {"promise": "", "indicator": "queue_wait", "target": "0.5", "threshold_ms": 99}
+    with pytest.raises(ValidationError, match="one of buckets_ms"):
+        Objectives.model_validate({"window_days": 30, "buckets_ms": BOUNDS, "slo": {"wait": slo}})
+
+
+def test_table_counts_in_the_buckets_of_the_objectives() -> None:
+    ddl = files("queuebit_contracts").joinpath("warehouse/01_events.sql").read_text()
+    lists = re.findall(r"arrayCount\(bound -> \w+ > bound,\s*\[([\d,\s]+)\]", ddl)
+    assert [tuple(map(int, it.split(","))) for it in lists] == [objectives().buckets_ms] * 2
+    assert f"countResample(1, {len(objectives().buckets_ms) + 2}, 1)" in ddl

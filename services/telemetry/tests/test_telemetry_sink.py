@@ -1,0 +1,188 @@
+"""The sink against a warehouse in memory that loses answers, tokens and tables."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from queuebit_kernel import FixedClock, Unavailable
+from queuebit_runtime.view import Raw
+from queuebit_telemetry import sink as sink_module
+from queuebit_telemetry.errors import NoTables, OtherGeneration
+from queuebit_telemetry.ports import Fold
+from queuebit_telemetry.settings import Settings
+from queuebit_telemetry.sink import Sink
+from queuebit_telemetry.state import Place, Row
+
+
+class MemoryEvents:
+    """Tokens decide, as in the real table."""
+
+    def __init__(self) -> None:
+        self.generation = 0
+        self.rows: list[Row] = []
+        self.tokens: list[str] = []
+        self.before_append: Callable[[str], None] = lambda token: None
+        self.after_append: Callable[[str], None] = lambda token: None
+
+    async def place(self) -> Place:
+        if not self.generation:
+            raise NoTables("none")
+        return Place(str(self.generation), max((row.seq for row in self.rows), default=0))
+
+    async def create(self) -> None:
+        self.generation += 1
+        self.rows, self.tokens = [], []
+
+    async def append(self, rows: Sequence[Row], generation: str, token: str) -> None:
+        self.before_append(token)
+        if generation != str(self.generation):
+            raise OtherGeneration("made anew")
+        if token not in self.tokens:
+            self.tokens.append(token)
+            self.rows += rows
+        self.after_append(token)
+
+    @property
+    def sequences(self) -> list[int]:
+        return [row.seq for row in self.rows]
+
+
+class Follower:
+    """Folds the sequences after its start, once."""
+
+    def __init__(self, fold: Fold, after: int, last: int) -> None:
+        self.caught_up = asyncio.Event()
+        self._fold = fold
+        self._sequences = range(after + 1, last + 1)
+
+    async def run(self) -> None:
+        for sequence in self._sequences:
+            message = cast("Any", SimpleNamespace())
+            await self._fold(
+                Raw("qb.job.acme.j1.submitted", b"{}", sequence, datetime(2026, 1, 1, tzinfo=UTC), message)
+            )
+        self.caught_up.set()
+        await asyncio.Event().wait()
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sink_module, "PAUSES_S", (0.001,))
+    monkeypatch.setattr(sink_module, "LOOK_S", 0.02)
+
+
+@pytest.fixture
+def settings(tmp_path: Any) -> Settings:
+    return Settings(warehouse_password_file=tmp_path / "none", flush_ms=10, max_batch=4)
+
+
+@asynccontextmanager
+async def running(events: MemoryEvents, settings: Settings, last: int) -> AsyncIterator[Sink]:
+    sink = Sink(events, lambda fold, after: Follower(fold, after, last), settings, FixedClock())
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        task = group.create_task(sink.run())
+        await sink.caught_up.wait()
+        yield sink
+        task.cancel()
+
+
+def once(failure: Callable[[], None]) -> Callable[[str], None]:
+    """Do something at the second insert, and only then."""
+    calls = iter([lambda: None, failure])
+
+    def act(token: str) -> None:
+        del token
+        next(calls, lambda: None)()
+
+    return act
+
+
+def unavailable() -> None:
+    raise Unavailable("no answer")
+
+
+async def test_log_longer_than_the_buffer_arrives_whole_and_in_order(settings: Settings) -> None:
+    events = MemoryEvents()
+    async with running(events, settings, last=50) as sink:
+        assert events.sequences == [*range(1, 51)]
+        assert sink.trouble is None
+
+
+async def test_lost_answer_repeats_nothing(settings: Settings) -> None:
+    events = MemoryEvents()
+    events.after_append = once(unavailable)
+    async with running(events, settings, last=20):
+        assert events.sequences == [*range(1, 21)]
+
+
+async def test_lost_request_is_repeated_under_its_token(settings: Settings) -> None:
+    events = MemoryEvents()
+    events.before_append = once(unavailable)
+    async with running(events, settings, last=20):
+        assert events.sequences == [*range(1, 21)]
+        assert not any("#" in token for token in events.tokens)
+
+
+async def test_token_left_without_its_rows_is_replaced(settings: Settings) -> None:
+    events = MemoryEvents()
+    events.before_append = once(lambda: events.tokens.append("LOG>4"))
+    async with running(events, settings, last=20):
+        assert events.sequences == [*range(1, 21)]
+        assert "LOG>4#1" in events.tokens
+
+
+async def test_sink_goes_on_after_what_another_writer_stored(settings: Settings) -> None:
+    events = MemoryEvents()
+
+    def other_writer() -> None:
+        events.tokens.append("LOG>4")
+        events.rows += [row._replace(seq=row.seq + 4) for row in events.rows[:3]]
+
+    events.before_append = once(other_writer)
+    async with running(events, settings, last=20):
+        assert events.sequences == [*range(1, 21)]
+
+
+async def test_tables_made_anew_are_filled_from_the_beginning(settings: Settings) -> None:
+    events = MemoryEvents()
+    async with running(events, settings, last=10) as sink:
+        await events.create()
+        while len(events.rows) < 10 or sink.place.generation != "2":
+            await asyncio.sleep(0.001)
+        assert events.sequences == [*range(1, 11)]
+
+
+async def test_insert_meant_for_the_earlier_tables_is_not_stored(settings: Settings) -> None:
+    events = MemoryEvents()
+
+    def rebuilt() -> None:
+        events.generation += 1
+        events.rows, events.tokens = [], []
+
+    events.before_append = once(rebuilt)
+    async with running(events, settings, last=20):
+        assert events.sequences == [*range(1, 21)]
+
+
+async def test_trouble_is_told_while_it_lasts(settings: Settings) -> None:
+    events = MemoryEvents()
+    down = asyncio.Event()
+    events.before_append = lambda token: None if down.is_set() else unavailable()
+    sink = Sink(events, lambda fold, after: Follower(fold, after, 3), settings, FixedClock())
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        task = group.create_task(sink.run())
+        while sink.trouble is None:
+            await asyncio.sleep(0.001)
+        assert "no answer" in sink.trouble
+        down.set()
+        while sink.trouble is not None:
+            await asyncio.sleep(0.001)
+        assert events.sequences == [1, 2, 3]
+        task.cancel()

@@ -1,0 +1,155 @@
+"""The tables and the questions, on a real warehouse."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from queuebit_contracts.catalog import AnyEvent
+from queuebit_contracts.query import Question
+from queuebit_contracts.subjects import subject_of
+from queuebit_telemetry.adapters import ClickHouse
+from queuebit_telemetry.errors import OtherGeneration
+from queuebit_telemetry.handlers import KeepSpans
+from queuebit_telemetry.policy import Ratio
+from queuebit_telemetry.queries import COUNTS
+from queuebit_telemetry.rebuild import rebuild
+from queuebit_telemetry.state import Row, row_of
+
+pytestmark = pytest.mark.server
+
+Life = Callable[..., list[AnyEvent]]
+
+
+def rows_of(events: list[AnyEvent], first: int = 1) -> list[Row]:
+    now = datetime.now(UTC)
+    return [row_of(subject_of(it), it.to_bytes(), seq, now) for seq, it in enumerate(events, first)]
+
+
+async def test_tables_are_made_once_and_anew_only_by_rebuild(clickhouse: ClickHouse, life_of: Life) -> None:
+    place = await clickhouse.place()
+    await clickhouse.create()
+    assert await clickhouse.place() == place
+
+    await clickhouse.append(rows_of(life_of("acme", "j1")), place.generation, "LOG>0")
+    assert (await clickhouse.place()).seq == 6
+    await rebuild(clickhouse)
+    with pytest.raises(OtherGeneration):
+        await clickhouse.append(rows_of(life_of("acme", "j2"), 7), place.generation, "LOG>6")
+    anew = await clickhouse.place()
+    assert anew.generation != place.generation
+    assert anew.seq == 0
+
+
+async def test_second_insert_at_one_place_is_dropped_whole(clickhouse: ClickHouse, life_of: Life) -> None:
+    place = await clickhouse.place()
+    events = life_of("acme", "j1")
+    await clickhouse.append(rows_of(events[:4]), place.generation, "LOG>0")
+    await clickhouse.append(rows_of(events), place.generation, "LOG>0")
+    assert (await clickhouse.place()).seq == 4
+    assert await clickhouse.count_events(1, 100) == 4
+
+
+async def test_large_batch_is_one_part(clickhouse: ClickHouse) -> None:
+    place = await clickhouse.place()
+    now = datetime.now(UTC)
+    rows = [row_of("qb.job.acme.j1.submitted", bytes([65 + seq % 26]) * 1600, seq, now) for seq in range(1, 10_001)]
+    await clickhouse.append(rows, place.generation, "LOG>0")
+    parts = await clickhouse._query(
+        "SELECT rows, max_block_number - min_block_number AS merged FROM system.parts WHERE table = 'events' AND active"
+    )
+    assert parts == [{"rows": 10_000, "merged": 0}]
+
+
+async def test_job_is_told_from_its_events(clickhouse: ClickHouse, life_of: Life) -> None:
+    place = await clickhouse.place()
+    events = life_of("acme", "j1") + life_of("acme", "j2")[:2] + life_of("evil", "j3")
+    await clickhouse.append(rows_of(events), place.generation, "LOG>0")
+    newest, oldest = sorted(await clickhouse.jobs("acme", Question()), key=lambda it: it["state"] != "accepted")
+    assert (newest["job"], newest["state"], newest["charge"], newest["sealed"]) == ("j2", "accepted", None, 0)
+    assert oldest | {"submitted_at": "", "accepted_at": "", "ended_at": ""} == {
+        "job": "j1",
+        "project": "main",
+        "state": "completed",
+        "backend": "aer",
+        "shots": 1000,
+        "qubits": 2,
+        "label": "j1.qasm",
+        "user": "ann",
+        "submitted_at": "",
+        "accepted_at": "",
+        "placed_at": None,
+        "started_at": None,
+        "ended_at": "",
+        "queue_wait_ms": 120,
+        "end_to_end_ms": 700,
+        "charge": "0.100000000000000001",
+        "currency": "USD",
+        "jbu": "2.50",
+        "sealed": 1,
+        "reasons": [],
+    }
+    assert json.dumps(oldest)
+    assert [it["job"] for it in await clickhouse.jobs("acme", Question(job="j1"))] == ["j1"]
+    assert await clickhouse.jobs("acme", Question(project="other")) == []
+    assert len(await clickhouse.jobs("acme", Question(limit=1))) == 1
+
+
+async def test_charges_add_up_exactly_by_project(clickhouse: ClickHouse, life_of: Life) -> None:
+    place = await clickhouse.place()
+    events = [event for number in range(10) for event in life_of("acme", f"j{number}")] + life_of("evil", "j99")
+    await clickhouse.append(rows_of(events), place.generation, "LOG>0")
+    assert await clickhouse.charges("acme", Question()) == [
+        {"project": "main", "currency": "USD", "jobs": 10, "amount": "1.00000000000000001", "jbu": "25.00"}
+    ]
+    assert await clickhouse.charges("nobody", Question()) == []
+
+
+async def test_counters_are_those_of_the_rows(clickhouse: ClickHouse, life_of: Life) -> None:
+    place = await clickhouse.place()
+    events = [event for number in range(20) for event in life_of("acme", f"j{number}", number * 20)]
+    events += life_of("acme", "unsealed")[:3] + life_of("evil", "j99")
+    await clickhouse.append(rows_of(events), place.generation, "LOG>0")
+    now = datetime.now(UTC)
+    since = now - timedelta(days=1)
+    later = await clickhouse.counts("acme", since, now + timedelta(minutes=1))
+    assert later.success == Ratio(21, 21)
+    assert later.receipts == Ratio(20, 21)
+    assert sum(later.queue_wait) == sum(later.end_to_end) == 21
+    assert (await clickhouse.counts("acme", since, now - timedelta(minutes=1))).receipts == Ratio(0, 0)
+
+    values = {"tenant": "acme", "since": int(since.timestamp())}
+    client = await clickhouse._client()
+    by_projection = await client.query(COUNTS, parameters=values, settings={"force_optimize_projection_name": "levels"})
+    by_rows = await client.query(COUNTS, parameters=values, settings={"optimize_use_projections": 0})
+    assert by_projection.result_rows == by_rows.result_rows
+
+
+async def test_span_delivered_twice_is_one_row(clickhouse: ClickHouse) -> None:
+    span = {
+        "Timestamp": time.time_ns(),
+        "TraceId": "a" * 32,
+        "SpanId": "b" * 16,
+        "SpanName": "broker-submitted process",
+        "SpanKind": "Consumer",
+        "ServiceName": "broker",
+        "SpanAttributes": {"messaging.system": "nats"},
+        "Duration": 1500,
+        "StatusCode": "Unset",
+        "FutureColumn": 1,
+    }
+    body = json.dumps([span, span | {"SpanId": "c" * 16}]).encode()
+    await KeepSpans(clickhouse, 0)(body, 1)
+    await KeepSpans(clickhouse, 0)(body, 1)
+    await KeepSpans(clickhouse, 0)(body, 2)
+    rows = await clickhouse._query(
+        "SELECT SpanId, toUnixTimestamp64Nano(Timestamp) AS at, SpanAttributes FROM otel_traces FINAL ORDER BY SpanId"
+    )
+    assert [row["SpanId"][0] for row in rows] == ["b", "c"]
+    assert rows[0]["at"] == span["Timestamp"]
+    assert rows[0]["SpanAttributes"] == span["SpanAttributes"]
+    assert await clickhouse._query("SELECT DISTINCT TraceId FROM otel_traces_trace_id_ts") == [{"TraceId": "a" * 32}]
