@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from queuebit_broker.state import Account
@@ -81,6 +81,7 @@ STEPS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(budget=st.integers(0, 200), steps=STEPS)
 def test_brokers_never_overdraw(budget: int, steps: list[tuple[str, int, int]]) -> None:
     truth = Ledger(budget)
