@@ -17,6 +17,7 @@ from queuebit_executor.adapters import ChildCircuits
 from queuebit_executor.answers import Profiled, Ran, Refused
 from queuebit_executor.errors import Orphaned
 from queuebit_executor.nursery import Nursery, Plan
+from queuebit_executor.policy import quoted
 from queuebit_runtime.tasks import Tasks
 
 pytestmark = [pytest.mark.server, pytest.mark.asyncio(loop_scope="module")]
@@ -30,9 +31,9 @@ PLENTY = 10**12
 
 
 @asynccontextmanager
-async def family() -> AsyncIterator[ChildCircuits]:
+async def family(backend: str = "aer") -> AsyncIterator[ChildCircuits]:
     tasks = Tasks()
-    nursery = Nursery(Plan(("aer",), memory_mb=1024, threads=1, start_seconds=20))
+    nursery = Nursery(Plan((backend,), memory_mb=1024, threads=1, start_seconds=20))
     children = ChildCircuits(nursery, tasks, slots=1, profile_seconds=5, run_seconds=1)
     await children.open()
     yield children
@@ -79,9 +80,9 @@ async def test_whatever_a_circuit_does_the_next_one_runs(circuits, world) -> Non
 async def test_a_segfault_is_an_answer_and_the_profiler_does_not_notice(circuits, world) -> None:
     (child,) = circuits.runners.children
     slow = asyncio.ensure_future(circuits.run(SLOW.encode(), "aer", 10, 1, PLENTY))
-    profiled = await circuits.profile(world.bell.encode(), ["aer"])
+    await asyncio.sleep(0)
     os.kill(child.pid, signal.SIGSEGV)
-    refused = await slow
+    profiled, refused = await asyncio.gather(circuits.profile(world.bell.encode(), ["aer"]), slow)
     assert isinstance(profiled, Profiled)
     assert (refused.error.code, refused.lasting) == ("crashed", False)
     assert "by SIGSEGV" in refused.error.message
@@ -107,3 +108,20 @@ async def test_without_its_template_the_executor_says_so() -> None:
         with pytest.raises(Orphaned):
             await slow
         assert circuits.trouble() is not None
+
+
+async def test_a_device_is_not_started_when_the_hold_does_not_pay_for_it(world) -> None:
+    async with family("emulated-ibm-manila") as circuits:
+        (offer,) = await circuits.offers()
+        profiled = await circuits.profile(world.bell.encode(), [offer.backend])
+        assert isinstance(profiled, Profiled)
+        quote = quoted(profiled.estimates[0], offer, profiled, 1_000, 1024)
+        assert quote.esp_ppm is not None
+        assert 900_000 < quote.esp_ppm < 1_000_000
+        ran = await circuits.run(world.bell.encode(), offer.backend, 1_000, 1, quote.qpu_us)
+        assert isinstance(ran, Ran)
+        assert (ran.qpu_us, ran.calibration) == (quote.qpu_us, offer.calibration)
+        refused = await circuits.run(world.bell.encode(), offer.backend, 1_000, 1, quote.qpu_us - 1)
+        assert isinstance(refused, Refused)
+        assert refused.error.code == "limit_exceeded"
+        assert json.loads(await circuits.calibration(offer.backend))["digest"] == offer.calibration

@@ -41,13 +41,13 @@ def create_app() -> Service:
     async def take_up() -> None:
         """Questions can be answered before anybody learns whom to ask."""
         await circuits.open()
+        service.after.append(circuits.close)
         offers = await circuits.offers()
         answer = AnswerProfile(payloads, circuits, offers, settings.memory_mb)
         await answer_profiles(service.bus, service.tasks, settings.stack, answer)
         await offer(offers)
 
     service.before.append(take_up)
-    service.after.append(circuits.close)
     service.trouble = circuits.trouble
     service.detail = circuits.detail
     run = RunPlacement(service.log, payloads, circuits, clock, me=me, side_by_side=settings.workers)

@@ -53,7 +53,10 @@ def main(control: socket.socket, memory_bytes: int, backends: list[str]) -> None
                 alive.discard(end[0])
                 control.sendall(END.pack(*end))
         if control in ready:
-            order, descriptors, _, _ = socket.recv_fds(control, ORDER.size, 1)
+            try:
+                order, descriptors, _, _ = socket.recv_fds(control, ORDER.size, 1)
+            except ConnectionError:
+                return
             if not order:
                 return
             (pid,) = ORDER.unpack(order)

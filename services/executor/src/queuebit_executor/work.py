@@ -5,6 +5,7 @@ A circuit's faults are answers. Anything else ends the process; the parent says 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -33,19 +34,15 @@ _parsed = lru_cache(maxsize=128)(parse)
 
 def serve(connection: socket.socket) -> None:
     """Answer requests; return when the parent hangs up, or when caches have eaten into what runs need."""
-    connection.sendall(pack({"pid": os.getpid()}))
     begin = private_bytes()
-    while True:
-        try:
-            head, body = receive(connection)
-        except EOFError:
-            return
-        answer, content = _answer(head, body)
-        full = private_bytes() - begin > CACHED_BYTES
-        answer["retiring"] = full or answer.get("error", {}).get("code") == "out_of_memory"
-        connection.sendall(pack(answer, content))
-        if answer["retiring"]:
-            return
+    with contextlib.suppress(EOFError, ConnectionError):
+        connection.sendall(pack({"pid": os.getpid()}))
+        retiring = False
+        while not retiring:
+            answer, content = _answer(*receive(connection))
+            full = private_bytes() - begin > CACHED_BYTES
+            retiring = full or answer.get("error", {}).get("code") == "out_of_memory"
+            connection.sendall(pack({**answer, "retiring": retiring}, content))
 
 
 def _answer(head: Mapping[str, Any], body: bytes) -> Frame:
