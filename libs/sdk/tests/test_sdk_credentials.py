@@ -7,8 +7,9 @@ import pytest
 
 from queuebit.credentials import find, home_folder, load
 from queuebit.errors import InvalidInput, NotFound
+from queuebit_runtime.keys import new_seed
 
-FILE = 'url = "nats://127.0.0.1:1"\ntenant = "{tenant}"\nuser = "{user}"\nseed = "SUX"\nproject = "p"\n'
+FILE = 'url = "nats://127.0.0.1:1"\ntenant = "{tenant}"\nuser = "{user}"\nseed = "{seed}"\nproject = "p"\n'
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +22,7 @@ def keep(home: Path, tenant: str, user: str, mode: int = 0o600) -> Path:
     folder = home / "credentials"
     folder.mkdir(exist_ok=True)
     path = folder / f"{tenant}-{user}.toml"
-    path.write_text(FILE.format(tenant=tenant, user=user))
+    path.write_text(FILE.format(tenant=tenant, user=user, seed=new_seed()))
     path.chmod(mode)
     return path
 
@@ -73,7 +74,7 @@ def test_a_credential_that_others_can_read_is_not_used(tmp_path: Path) -> None:
         load(keep(tmp_path, "demo", "me", 0o644))
 
 
-@pytest.mark.parametrize("content", ["url = ", 'url = "x"\n', "\udcff"])
+@pytest.mark.parametrize("content", ["url = ", 'url = "x"\n', "\udcff", FILE.format(tenant="t", user="u", seed="SUX")])
 def test_a_file_that_is_no_credential_says_so(tmp_path: Path, content: str) -> None:
     path = tmp_path / "x.toml"
     path.write_bytes(content.encode(errors="surrogateescape"))

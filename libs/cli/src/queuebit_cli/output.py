@@ -6,10 +6,12 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 
 __all__ = ["Output", "Progress", "table"]
+
+Row = Mapping[str, object]
 
 _STYLES = {"good": "32", "bad": "31", "warn": "33", "dim": "2", "bold": "1"}
 _MOODS = {
@@ -20,7 +22,7 @@ _MOODS = {
 """Cells that mean something good or bad, whatever their column."""
 
 
-def table(rows: Sequence[Mapping[str, object]], columns: Sequence[str] = ()) -> list[list[str]]:
+def table(rows: Sequence[Row], columns: Sequence[str] = ()) -> list[list[str]]:
     """Cells of a table with its head, in order of `columns` or of appearance; empty columns are left out."""
     names = list(columns) or list(dict.fromkeys(name for row in rows for name in row))
     shown = [name for name in names if any(row.get(name) not in (None, "", []) for row in rows)]
@@ -45,16 +47,18 @@ class Output:
         if self.as_json:
             print(json.dumps(value, default=str, ensure_ascii=False), flush=True)
 
-    def rows(self, rows: Sequence[Mapping[str, object]], columns: Sequence[str] = (), *, none: str = "nothing") -> None:
-        """Print a table, or one JSON array of the whole rows."""
+    def rows(
+        self, rows: Sequence[Row], *, none: str = "nothing", shown: Callable[[Sequence[Row]], Sequence[Row]] = list
+    ) -> None:
+        """Print a table of the rows as `shown` makes them for people, or one JSON array of the rows as they are."""
         self.document(list(rows))
         if not rows:
             self.say(none)
-        else:
-            for line in self.lines(rows, columns):
+        elif not self.as_json:
+            for line in self.lines(shown(rows)):
                 self.say(line)
 
-    def lines(self, rows: Sequence[Mapping[str, object]], columns: Sequence[str] = ()) -> list[str]:
+    def lines(self, rows: Sequence[Row], columns: Sequence[str] = ()) -> list[str]:
         """The lines of a table, aligned and coloured."""
         cells = table(rows, columns)
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]

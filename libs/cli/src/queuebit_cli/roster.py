@@ -15,18 +15,9 @@ from queuebit_cli.home import Home
 __all__ = ["NATS", "WAREHOUSE", "Spec", "nats_binary", "roster"]
 
 NATS, WAREHOUSE = "nats-server", "warehouse"
-_STACKS = ("aer", "cirq", "ibm")
-_SERVICES = (
-    "broker",
-    "executor-aer",
-    "scheduler",
-    "metering",
-    "executor-cirq",
-    "executor-ibm",
-    "provenance",
-    "telemetry",
-)
-"""In the order in which a first job needs them."""
+_FIRST = ("executor-aer", "broker", "scheduler")
+"""What it takes to accept a job and to run it."""
+_LATER = ("metering", "provenance", "telemetry", "executor-ibm", "executor-cirq")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +30,8 @@ class Spec:
     listens: str
     health_port: int
     health_path: str = "/readyz"
-    needs_bus: bool = False
+    wave: int = 0
+    """Started once the wave before is ready: what a first job needs does not share the processor with the rest."""
 
 
 def roster(home: Home, ports: Mapping[str, int]) -> list[Spec]:
@@ -59,8 +51,9 @@ def roster(home: Home, ports: Mapping[str, int]) -> list[Spec]:
         inherited | _warehouse(home, ports),
         f"http://127.0.0.1:{ports[WAREHOUSE]}",
         ports[WAREHOUSE],
+        wave=2,
     )
-    return [nats, warehouse, *(_service(home, ports, name, inherited) for name in _SERVICES)]
+    return [nats, warehouse, *(_service(home, ports, name, inherited) for name in (*_FIRST, *_LATER))]
 
 
 def _service(home: Home, ports: Mapping[str, int], name: str, inherited: Mapping[str, str]) -> Spec:
@@ -76,7 +69,7 @@ def _service(home: Home, ports: Mapping[str, int], name: str, inherited: Mapping
         {**inherited, **bus, **_own(home, ports, name)},
         f"http://127.0.0.1:{ports[name]}",
         ports[name],
-        needs_bus=True,
+        wave=1 if name in _FIRST else 2,
     )
 
 

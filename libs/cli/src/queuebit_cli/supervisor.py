@@ -24,6 +24,8 @@ __all__ = ["Backoff", "Child", "Supervisor"]
 _TICK_S = 0.05
 _LOOK_S = 1.0
 _LOOK_WHILE_STARTING_S = 0.1
+_WAVE_S = 5.0
+"""How long a wave of processes has the processor for itself, if it does not get ready."""
 _ROOM_BYTES = 16 << 20
 """Free space with which a server that stopped storing is worth a restart."""
 _SICK_S = 3.0
@@ -138,6 +140,8 @@ class Supervisor:
         self._stop = threading.Event()
         self._was_up = False
         self._unsaved = False
+        self._wave = 0
+        self._wave_began = 0.0
 
     def stop(self) -> None:
         """Let `run` end everything and return."""
@@ -152,7 +156,7 @@ class Supervisor:
         """Start everything and keep it running until `stop`, SIGTERM or SIGINT.
 
         Args:
-            prepare: called when the processes without a bus are started and before the others are.
+            prepare: called once the first wave was started, and before the next one is.
             show: called at every tick.
         """
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -172,19 +176,26 @@ class Supervisor:
             self._save(Stack("down", self._ports, {}))
 
     def _start(self, prepare: Callable[[], None]) -> None:
-        alone = [child for child in self.children if not child.spec.needs_bus]
-        for child in alone:
-            child.start(time.monotonic())
+        self._start_wave(0)
         self._record("starting")
         prepare()
-        for child in self.children:
-            if child.spec.needs_bus and not self._stop.is_set():
-                child.start(time.monotonic())
+        self._start_wave(1)
         self._record("starting")
+
+    def _start_wave(self, wave: int) -> None:
+        self._wave, self._wave_began = wave, time.monotonic()
+        for child in self.children:
+            if child.spec.wave == wave:
+                child.start(self._wave_began)
 
     def _tick(self, pool: ThreadPoolExecutor) -> None:
         now = time.monotonic()
         changed = [child.tend(now) or child.ask(pool, now) for child in self.children]
+        started = [child for child in self.children if child.spec.wave <= self._wave]
+        settled = all(child.seen.ready for child in started) or now - self._wave_began > _WAVE_S
+        if settled and len(started) < len(self.children):
+            self._start_wave(self._wave + 1)
+            changed.append(True)
         for child in self.children:
             if child.spec.name == NATS and self._can_recover(child, now):
                 child.restart()

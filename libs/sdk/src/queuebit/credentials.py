@@ -68,6 +68,8 @@ def load(path: Path) -> Credential:
         NotFound: there is no such file.
         InvalidInput: others can read it, or it is not a credential.
     """
+    from queuebit_runtime.keys import is_seed  # cryptography is only needed here
+
     try:
         if path.stat().st_mode & 0o077:
             raise InvalidInput(f"{path} can be read by others: run `chmod 600 {path}`")
@@ -79,6 +81,8 @@ def load(path: Path) -> Credential:
     names = ("url", "tenant", "user", "seed")
     if missing := [name for name in names if not isinstance(fields.get(name), str)]:
         raise InvalidInput(f"{path} is not a credential: {', '.join(missing)} missing")
+    if not is_seed(fields["seed"]):
+        raise InvalidInput(f"{path} is not a credential: its seed is damaged; `qb tenant token new` makes another")
     url, tenant, user, seed = (str(fields[name]) for name in names)
     return Credential(url, tenant, user, seed, str(fields.get("project", "")))
 

@@ -11,6 +11,7 @@ from queuebit_cli.connecting import client_of
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
 from queuebit_cli.output import Output
+from queuebit_cli.presenting import backend_rows, charge_rows, slo_rows
 from queuebit_cli.stack import Stack
 
 __all__ = ["backends", "charges", "follow", "slo", "sql"]
@@ -25,7 +26,7 @@ def backends(args: Namespace, out: Output) -> Exit:
         async with client_of(args) as client:
             return await client.backends()
 
-    out.rows(asyncio.run(ask()), none="no backend is registered yet: see `qb status`")
+    out.rows(asyncio.run(ask()), none="no backend is registered yet: see `qb status`", shown=backend_rows)
     return Exit.DONE
 
 
@@ -36,7 +37,7 @@ def charges(args: Namespace, out: Output) -> Exit:
         async with client_of(args) as client:
             return await client.charges(project=args.project, limit=args.limit)
 
-    out.rows(asyncio.run(ask()), none="no charges yet")
+    out.rows(asyncio.run(ask()), none="no charges yet", shown=charge_rows)
     return Exit.DONE
 
 
@@ -47,7 +48,7 @@ def slo(args: Namespace, out: Output) -> Exit:
         async with client_of(args) as client:
             return await client.slo()
 
-    out.rows(asyncio.run(ask()), none="nothing was measured yet")
+    out.rows(asyncio.run(ask()), none="nothing was measured yet", shown=slo_rows)
     return Exit.DONE
 
 
@@ -90,7 +91,7 @@ def sql(args: Namespace, out: Output) -> Exit:
     except (ValueError, KeyError, TypeError):  # the query chose a format of its own, or returns nothing
         print(body.decode(errors="replace"), end="")
         return Exit.DONE
-    out.rows(rows, names, none="no rows")
+    out.rows(rows, none="no rows")
     return Exit.DONE
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from queuebit_cli.connecting import client_of
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.output import Output
+from queuebit_cli.presenting import job_rows, plan_rows
 
 if TYPE_CHECKING:
     from queuebit.records import Result
@@ -25,7 +26,7 @@ def plan(args: Namespace, out: Output) -> Exit:
         async with client_of(args) as client:
             return await client.plan(Path(args.file), shots=args.shots, project=args.project)
 
-    out.rows(asyncio.run(ask()), none="no backend is registered yet: see `qb status`")
+    out.rows(asyncio.run(ask()), none="no backend is registered yet: see `qb status`", shown=plan_rows)
     return Exit.DONE
 
 
@@ -36,7 +37,7 @@ def jobs(args: Namespace, out: Output) -> Exit:
         async with client_of(args) as client:
             return await client.jobs(project=args.project, limit=args.limit)
 
-    out.rows(asyncio.run(ask()), none="no jobs yet: qb submit FILE.qasm --wait")
+    out.rows(asyncio.run(ask()), none="no jobs yet: qb submit FILE.qasm --wait", shown=job_rows)
     return Exit.DONE
 
 

@@ -23,6 +23,7 @@ _START_S = 90.0
 
 def up(args: Namespace, out: Output) -> Exit:
     """Start the stack, and keep it running here or in the background."""
+    os.umask(0o077)
     home = Home(args.home)
     home.prepare()
     lock = _lock(home)

@@ -1,0 +1,141 @@
+"""Answers as people like to read them: fewer columns, local times, percentages. Programs get the rows as they came."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+__all__ = ["Row", "backend_rows", "charge_rows", "job_rows", "plan_rows", "slo_rows"]
+
+Row = Mapping[str, object]
+
+_DAY_S = 86_400
+
+
+def job_rows(rows: Sequence[Row]) -> list[Row]:
+    """Jobs, newest first."""
+    return [
+        {
+            "job": row.get("job"),
+            "state": row.get("state"),
+            "backend": row.get("backend"),
+            "shots": row.get("shots"),
+            "label": row.get("label"),
+            "project": row.get("project"),
+            "user": row.get("user"),
+            "submitted": _moment(row.get("submitted_at")),
+            "took": _took(row.get("end_to_end_ms")),
+            "charge": _money(row, "charge"),
+            "receipt": "sealed" if row.get("sealed") else "",
+        }
+        for row in rows
+    ]
+
+
+def backend_rows(rows: Sequence[Row]) -> list[Row]:
+    """Backends, with what they offer and how good they are."""
+    return [
+        {
+            "backend": row.get("backend"),
+            "kind": row.get("kind"),
+            "qubits": row.get("qubits"),
+            "max_shots": row.get("max_shots"),
+            "price": row.get("price"),
+            "2q_error": _share(row.get("median_two_qubit_error_ppm")),
+            "readout_error": _share(row.get("median_readout_error_ppm")),
+            "calibrated": _age(row.get("calibration_age_s")),
+            "features": row.get("features"),
+        }
+        for row in rows
+    ]
+
+
+def plan_rows(rows: Sequence[Row]) -> list[Row]:
+    """What a job would be on each backend."""
+    return [
+        {
+            "backend": row.get("backend"),
+            "fits": row.get("fits"),
+            "costs_up_to": _money(row, "cost"),
+            "wait": _took(row.get("wait_ms")),
+            "runs": _took(_number(row.get("qpu_us"), 1e-3)),
+            "success": _share(row.get("esp_ppm")),
+            "depth": row.get("depth"),
+            "2q_gates": row.get("two_qubit_gates"),
+            "calibrated": _age(row.get("calibration_age_s")),
+            "reason": row.get("reason"),
+        }
+        for row in rows
+    ]
+
+
+def charge_rows(rows: Sequence[Row]) -> list[Row]:
+    """Sums by project."""
+    return [
+        {
+            "project": row.get("project"),
+            "jobs": row.get("jobs"),
+            "charged": _money(row, "amount"),
+            "jbu": row.get("jbu"),
+        }
+        for row in rows
+    ]
+
+
+def slo_rows(rows: Sequence[Row]) -> list[Row]:
+    """Service levels: what is promised, what was kept."""
+    return [
+        {
+            "level": row.get("name"),
+            "promise": row.get("promise"),
+            "target": _share(row.get("target"), 1),
+            "actual": _share(row.get("actual"), 1),
+            "kept": _kept(row),
+            "of": row.get("total"),
+            "budget_left": _share(row.get("budget_remaining"), 1),
+            "value": None if row.get("value") is None else _took(row.get("value")),
+        }
+        for row in rows
+    ]
+
+
+def _kept(row: Row) -> bool | None:
+    actual, target = _number(row.get("actual")), _number(row.get("target"))
+    return None if actual is None or target is None else actual >= target
+
+
+def _money(row: Row, name: str) -> object:
+    amount = row.get(name)
+    currency = row.get("currency")
+    return f"{amount} {currency}" if amount is not None and currency else amount
+
+
+def _number(value: object, factor: float = 1) -> float | None:
+    try:
+        return None if value is None or isinstance(value, bool) else float(str(value)) * factor
+    except ValueError:
+        return None
+
+
+def _when(show: Callable[[float], str], value: object) -> str | None:
+    number = _number(value)
+    return None if number is None else show(number)
+
+
+def _share(value: object, whole: float = 1_000_000) -> str | None:
+    return _when(lambda number: f"{100 * number / whole:.4g}%", value)
+
+
+def _took(value: object) -> str | None:
+    return _when(lambda ms: f"{ms:.0f} ms" if ms < 1000 else f"{ms / 1000:.1f} s", value)
+
+
+def _age(value: object) -> str | None:
+    return _when(lambda s: f"{s / 3600:.0f} h ago" if s < 2 * _DAY_S else f"{s / _DAY_S:.0f} days ago", value)
+
+
+def _moment(value: object) -> str | None:
+    try:
+        return None if value is None else datetime.fromisoformat(str(value)).astimezone().strftime("%m-%d %H:%M:%S")
+    except ValueError:
+        return str(value)

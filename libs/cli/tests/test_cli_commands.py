@@ -1,0 +1,107 @@
+"""The grammar of `qb`, and what each kind of trouble ends with."""
+
+import json
+import os
+import subprocess
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from queuebit_cli.main import main
+from queuebit_cli.parser import build
+from queuebit_runtime.keys import new_seed
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("QUEUEBIT_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("QUEUEBIT_CREDENTIAL", raising=False)
+
+
+def commands(parser: ArgumentParser) -> Iterator[ArgumentParser]:
+    for action in parser._actions:
+        if isinstance(action.choices, dict):
+            for choice in action.choices.values():
+                yield from commands(choice)
+    if parser.get_default("run"):
+        yield parser
+
+
+def test_every_command_exists_and_takes_home_and_json() -> None:
+    found = list(commands(build()))
+    assert len(found) > 25
+    for parser in found:
+        module, _, name = parser.get_default("run").partition(":")
+        assert callable(getattr(import_module(f"queuebit_cli.commands.{module}"), name))
+        assert {"--home", "--json"} <= set(parser._option_string_actions)
+
+
+def test_help_needs_nothing_heavy() -> None:
+    code = "import sys, queuebit_cli.main as m; m.build(); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"asyncio", "nats", "pydantic", "queuebit_runtime", "cryptography"} & set(loaded)
+
+
+def test_asking_needs_neither_contracts_nor_aiohttp() -> None:
+    code = "from queuebit_cli.connecting import quick_start as q; q(); import queuebit.client, queuebit.nats_transport, sys; print(*sys.modules)"  # noqa: E501
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"aiohttp.client", "pydantic", "faststream", "opentelemetry.sdk"} & set(loaded)
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["nonsense"], ["submit"], ["up", "--ports", "7"], ["doctor", "--replay", "1", "--drop", "1"]]
+)
+def test_bad_usage_ends_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == 2
+    assert "usage: qb" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["status"], ["sql", "select 1"], ["doctor"], ["verify"], ["tenant", "list"]])
+def test_without_a_stack_every_command_says_how_to_start_one(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 4
+    assert "qb up" in capsys.readouterr().err
+
+
+def test_a_stack_that_is_down_is_unreachable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "home" / "credentials"
+    folder.mkdir(parents=True)
+    path = folder / "demo-me.toml"
+    path.write_text(f'url = "nats://127.0.0.1:1"\ntenant = "demo"\nuser = "me"\nseed = "{new_seed()}"\n')
+    path.chmod(0o600)
+    assert main(["jobs"]) == 4
+    assert "start the stack with `qb up`" in capsys.readouterr().err
+
+
+def test_a_file_that_is_not_there_is_bad_usage_and_nothing_is_sent(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["submit", "absent.qasm"]) == 2
+    assert "there is no file absent.qasm" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("amount", ["ten", "-1", "nan", "1e99"])
+def test_a_price_that_is_none_is_bad_usage(amount: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.qasm").write_text("OPENQASM 3.0;")
+    assert main(["submit", str(tmp_path / "a.qasm"), f"--max-cost={amount}"]) == 2
+    assert "is not an amount" in capsys.readouterr().err
+
+
+def test_down_where_nothing_runs_is_done(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["down", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"stopped": []}
+
+
+def test_output_that_nobody_reads_is_no_error(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "queuebit_cli", "down"], stdout=writing, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -1,0 +1,81 @@
+"""What a first start makes, and that its secrets stay secret."""
+
+from pathlib import Path
+
+import pytest
+
+from queuebit.credentials import find
+from queuebit_cli.errors import Exit, Stop
+from queuebit_cli.founding import found, read_tenants, write_nats_config
+from queuebit_cli.home import Home
+from queuebit_cli.ports import DEFAULTS
+from queuebit_cli.roster import roster
+from queuebit_contracts.topology import topology
+from queuebit_runtime.keys import public_key
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    it = Home(tmp_path / "home")
+    found(it)
+    return it
+
+
+def test_the_first_start_makes_everything_private(home: Home) -> None:
+    for path in (home.root, *home.root.rglob("*")):
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_demo_can_submit_at_once(home: Home) -> None:
+    credential = find(home.root)
+    tenant = read_tenants(home).tenant["demo"]
+    assert (credential.tenant, credential.user, credential.project) == ("demo", "me", "playground")
+    assert tenant.user["me"].keys == (public_key(credential.seed),)
+    assert tenant.user["me"].role == "admin"
+    assert tenant.project["playground"].budget == "1000"
+
+
+def test_a_second_start_changes_nothing(home: Home) -> None:
+    before = {path: path.read_bytes() for path in home.root.rglob("*") if path.is_file()}
+    found(home)
+    assert {path: path.read_bytes() for path in home.root.rglob("*") if path.is_file()} == before
+
+
+def test_no_secret_leaves_its_file(home: Home) -> None:
+    write_nats_config(home, DEFAULTS)
+    secrets = [path.read_text().strip() for path in (home.root / "secrets").iterdir()]
+    secrets.append(find(home.root).seed)
+    config = home.nats_config.read_text()
+    for spec in roster(home, DEFAULTS):
+        told = " ".join([*spec.argv, *spec.env.values(), config, home.tenants_file.read_text()])
+        assert not [secret for secret in secrets if secret in told]
+
+
+def test_every_service_of_the_topology_runs(home: Home) -> None:
+    names = {spec.name for spec in roster(home, DEFAULTS)}
+    assert names == {*topology().service, "nats-server", "warehouse"}
+    assert all(home.seed_file(name).exists() for name in (*topology().service, "operator", "provisioner"))
+
+
+def test_a_stack_inherits_nothing_of_another(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUEUEBIT_EXECUTOR_SLOTS", "64")
+    assert all("QUEUEBIT_EXECUTOR_SLOTS" not in spec.env for spec in roster(home, DEFAULTS))
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(Stop, match="no Queuebit home") as caught:
+        Home(tmp_path).prepare()
+    assert caught.value.code is Exit.USAGE
+
+
+def test_a_home_without_a_stack_says_how_to_start_one(tmp_path: Path) -> None:
+    with pytest.raises(Stop, match="qb up") as caught:
+        Home(tmp_path).require()
+    assert caught.value.code is Exit.UNREACHABLE
+
+
+def test_a_broken_tenants_file_says_what_is_wrong(home: Home) -> None:
+    home.tenants_file.write_text("[tenant.demo]\nshare = 0\n")
+    with pytest.raises(Stop, match="share"):
+        read_tenants(home)

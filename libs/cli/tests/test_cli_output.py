@@ -1,0 +1,65 @@
+"""Tables, documents and colours."""
+
+import json
+
+import pytest
+
+from queuebit_cli.output import Output, table
+from queuebit_cli.presenting import job_rows, plan_rows, slo_rows
+from queuebit_cli.telling import count_rows, exit_of
+
+
+def test_a_table_leaves_out_what_is_empty_and_aligns_numbers() -> None:
+    rows: list[dict[str, object]] = [
+        {"name": "a", "n": 5, "gone": None, "ok": True},
+        {"name": "long", "n": 1000, "gone": "", "ok": False},
+    ]
+    assert table(rows) == [["name", "n", "ok"], ["a", "5", "yes"], ["long", "1000", "no"]]
+    assert Output(as_json=False).lines(rows) == ["name     n  ok", "a        5  yes", "long  1000  no"]
+
+
+def test_json_is_the_rows_as_they_came(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(as_json=True).rows([{"a": 1, "b": None}], shown=lambda rows: [{"changed": 1}])
+    assert json.loads(capsys.readouterr().out) == [{"a": 1, "b": None}]
+
+
+def test_nothing_is_said_in_words_and_in_json(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(as_json=False).rows([], none="no jobs yet")
+    Output(as_json=True).rows([])
+    assert capsys.readouterr().out == "no jobs yet\n[]\n"
+
+
+def test_colours_are_for_terminals_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Output(as_json=False).paint("x", "good") == "x"
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    assert Output(as_json=False).paint("x", "good") == "\033[32mx\033[0m"
+    monkeypatch.setenv("NO_COLOR", "")
+    assert Output(as_json=False).paint("x", "good") == "x"
+
+
+def test_exit_codes_tell_the_worst() -> None:
+    assert exit_of(["completed", "submitted"]) == 0
+    assert exit_of(["completed", "failed"]) == 1
+    assert exit_of(["cancelled"]) == 1
+    assert exit_of(["failed", "rejected"]) == 3
+    assert exit_of(["refused"]) == 3
+
+
+def test_counts_are_told_most_frequent_first_and_cut_with_a_sum() -> None:
+    rows = count_rows({"00": 5, "11": 90, "01": 3, "10": 2}, most=2)
+    assert [(row["bits"], row["count"], row["share"]) for row in rows] == [
+        ("11", 90, "90.0%"),
+        ("00", 5, "5.0%"),
+        ("2 more", 5, "5.0%"),
+    ]
+
+
+def test_people_read_durations_shares_and_amounts() -> None:
+    (job,) = job_rows([{"job": "j", "end_to_end_ms": 1500, "charge": "0.10", "currency": "USD", "sealed": 1}])
+    assert (job["took"], job["charge"], job["receipt"]) == ("1.5 s", "0.10 USD", "sealed")
+    (plan,) = plan_rows([{"backend": "x", "qpu_us": 6100, "esp_ppm": 983657, "calibration_age_s": 864000}])
+    assert (plan["runs"], plan["success"], plan["calibrated"]) == ("6 ms", "98.37%", "10 days ago")
+    (level,) = slo_rows([{"name": "x", "target": 0.99, "actual": 0.5}])
+    assert (level["target"], level["actual"], level["kept"]) == ("99%", "50%", False)

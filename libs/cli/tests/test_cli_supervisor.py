@@ -1,0 +1,186 @@
+"""Starting, restarting and ending real processes: small ones, that only tell their health."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from queuebit_cli.home import Home
+from queuebit_cli.ports import is_free
+from queuebit_cli.process import Identity
+from queuebit_cli.roster import NATS, Spec
+from queuebit_cli.stack import Running, Stack, in_order, take_down
+from queuebit_cli.supervisor import Backoff, Supervisor
+from queuebit_testing.server import free_port
+
+pytestmark = pytest.mark.server
+
+FAKE = """
+import http.server, os, signal, sys
+signal.signal(signal.SIGTERM, lambda *_: (open(sys.argv[2], "a").write(sys.argv[3] + "\\n"), os._exit(0)))
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        sick = os.path.exists(sys.argv[4])
+        body = b'{"ready": true, "alive": true, "behind": 7}' if not sick else b'{"error": "no room"}'
+        self.send_response(503 if sick else 200); self.end_headers(); self.wfile.write(body)
+    def log_message(self, *_): pass
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    it = Home(tmp_path / "home")
+    it.prepare()
+    it.jetstream.mkdir()
+    return it
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+
+
+def fake(home: Home, name: str, wave: int = 0, code: str = FAKE) -> Spec:
+    port = free_port()
+    ended, sick = home.root / "ended", home.root / f"{name}.sick"
+    argv = (sys.executable, "-S", "-c", code, str(port), str(ended), name, str(sick))
+    return Spec(name, argv, dict(os.environ), f"http://127.0.0.1:{port}", port, wave=wave)
+
+
+def steps(*conditions: Callable[[Supervisor], bool]) -> Callable[[Supervisor], None]:
+    """Go through conditions, tick by tick, and stop the supervisor after the last."""
+    left = list(conditions)
+    deadline = time.monotonic() + 20
+
+    def show(supervisor: Supervisor) -> None:
+        assert time.monotonic() < deadline, [child.seen for child in supervisor.children]
+        if left and left[0](supervisor):
+            left.pop(0)
+        if not left:
+            supervisor.stop()
+
+    return show
+
+
+def is_up(supervisor: Supervisor) -> bool:
+    return supervisor.up
+
+
+def test_what_dies_is_started_again_and_all_end_in_order(home: Home) -> None:
+    prepared: list[str] = []
+    specs = [fake(home, NATS), fake(home, "warehouse", 2), fake(home, "broker", 1)]
+    supervisor = Supervisor(home, {}, specs)
+
+    def kill_broker(it: Supervisor) -> bool:
+        os.kill(it.children[2].identity.pid, signal.SIGKILL)  # type: ignore[union-attr]
+        return True
+
+    def restarted(it: Supervisor) -> bool:
+        return it.up and it.children[2].restarts == 1
+
+    supervisor.run(
+        lambda: prepared.append("yes"), steps(is_up, lambda _: written(home).state == "up", kill_broker, restarted)
+    )
+    assert prepared == ["yes"]
+    assert (home.root / "ended").read_text().split() == ["broker", "warehouse", NATS]
+    assert all(is_free(spec.health_port) for spec in specs)
+    assert written(home).state == "down"
+
+
+def test_a_process_that_cannot_start_is_tried_ever_more_slowly_and_says_why(home: Home) -> None:
+    spec = fake(home, "broker", code="raise SystemExit(3)")
+    supervisor = Supervisor(home, {}, [spec])
+    supervisor.run(
+        lambda: None,
+        steps(lambda it: "ended with 3: see" in it.children[0].reason, lambda it: it.children[0].restarts == 2),
+    )
+    assert supervisor.children[0].restarts == 2
+
+
+def test_a_server_that_lost_its_disk_is_started_anew(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("queuebit_cli.supervisor._SICK_S", 0.1)
+    sick = home.root / f"{NATS}.sick"
+    supervisor = Supervisor(home, {}, [fake(home, NATS)])
+
+    def fall_ill(_: Supervisor) -> bool:
+        sick.touch()
+        return True
+
+    def told(it: Supervisor) -> bool:
+        return it.children[0].sick_since is not None and it.children[0].seen.reason == "no room"
+
+    def heal(it: Supervisor) -> bool:
+        if it.children[0].restarts:
+            sick.unlink(missing_ok=True)
+        return it.up and it.children[0].restarts >= 1
+
+    supervisor.run(lambda: None, steps(is_up, fall_ill, told, heal))
+
+
+def test_the_pause_grows_to_ten_seconds_and_starts_over_after_health() -> None:
+    backoff = Backoff()
+    assert [round(backoff.after(1), 1) for _ in range(8)] == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0]
+    assert backoff.after(31) == 0.2
+    assert backoff.after(1) == 0.4
+
+
+def test_down_ends_what_a_killed_supervisor_left_and_nothing_else(home: Home) -> None:
+    ours = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(60)"], start_new_session=True)
+    theirs = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(60)"], start_new_session=True)
+    mine, other = Identity.of(ours.pid), Identity.of(theirs.pid)
+    assert mine is not None
+    assert other is not None
+    reused = Running(other.pid, other.start - 1)  # the pid is somebody else's by now
+    stack = Stack("up", {}, {}, Running(), {"broker": Running.of(mine), "scheduler": reused})
+    assert take_down(home, stack) == ["broker"]
+    assert not mine.alive
+    assert other.alive
+    theirs.kill()
+    theirs.wait()
+    ours.wait()
+
+
+def test_children_end_with_a_supervisor_that_is_killed(home: Home) -> None:
+    code = (
+        "import sys; from pathlib import Path; from queuebit_cli.process import launch; import time\n"
+        "child = launch([sys.executable, '-S', '-c', 'import time; time.sleep(60)'], {}, Path(sys.argv[1]))\n"
+        "print(child.pid, flush=True); time.sleep(60)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code, str(home.log_file("x"))], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    child = Identity.of(int(parent.stdout.readline()))
+    parent.stdout.close()
+    parent.kill()
+    parent.wait()
+    deadline = time.monotonic() + 10
+    while child is not None and child.alive:
+        assert time.monotonic() < deadline
+        os.sched_yield()
+
+
+def test_services_end_before_what_they_need() -> None:
+    one = Identity(1, 1)
+    order = in_order({NATS: one, "warehouse": Identity(2, 1), "broker": Identity(3, 1), "telemetry": Identity(4, 1)})
+    assert [[it.pid for it in group] for group in order] == [[3, 4], [2], [1]]
+
+
+def test_a_stack_is_read_as_it_was_written(home: Home) -> None:
+    stack = Stack("up", {"broker": 1}, {"broker": "http://x"}, Running(1, 2), {"broker": Running(3, 4, 5, "why")})
+    stack.save(home)
+    assert written(home) == stack
+    assert home.stack_file.stat().st_mode & 0o077 == 0
+
+
+def written(home: Home) -> Stack:
+    stack = Stack.load(home)
+    assert stack is not None
+    return stack

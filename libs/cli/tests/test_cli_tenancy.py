@@ -1,0 +1,94 @@
+"""`qb tenant …` on a home whose stack is down: the file changes, comments stay, keys come and go."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from queuebit.credentials import find, load
+from queuebit_cli.founding import found, read_tenants
+from queuebit_cli.home import Home
+from queuebit_cli.main import main
+from queuebit_runtime.keys import public_key
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    monkeypatch.delenv("QUEUEBIT_CREDENTIAL", raising=False)
+    monkeypatch.setenv("QUEUEBIT_HOME", str(tmp_path / "home"))
+    it = Home(tmp_path / "home")
+    found(it)
+    return it
+
+
+def test_a_new_tenant_can_log_in_and_pay(home: Home) -> None:
+    assert main(["tenant", "add", "acme", "--budget", "50", "--share", "3", "--user", "ann", "--project", "qml"]) == 0
+    acme = read_tenants(home).tenant["acme"]
+    credential = find(home.root, "acme")
+    assert (acme.share, acme.project["qml"].budget, acme.user["ann"].role) == (3, "50", "admin")
+    assert acme.user["ann"].keys == (public_key(credential.seed),)
+    assert credential.project == "qml"
+
+
+def test_comments_and_other_tenants_stay(home: Home) -> None:
+    before = home.tenants_file.read_text()
+    main(["tenant", "add", "acme"])
+    main(["tenant", "remove", "acme"])
+    after = read_tenants(home)
+    assert home.tenants_file.read_text().startswith(before.splitlines()[0])
+    assert set(after.tenant) == {"demo"}
+    assert not home.credential_file("acme", "me").exists()
+
+
+def test_users_and_their_tokens_come_and_go(home: Home, tmp_path: Path) -> None:
+    away = tmp_path / "bob.toml"
+    assert main(["tenant", "user", "add", "demo", "bob", "--role", "viewer", "--output", str(away)]) == 0
+    first = load(away)
+    assert main(["tenant", "token", "new", "demo", "bob"]) == 0
+    second = find(home.root, "demo", "bob")
+    keys = read_tenants(home).tenant["demo"].user["bob"].keys
+    assert keys == (public_key(first.seed), public_key(second.seed))
+    assert main(["tenant", "token", "revoke", "demo", "bob", keys[0][:12]]) == 0
+    assert read_tenants(home).tenant["demo"].user["bob"].keys == keys[1:]
+    assert main(["tenant", "user", "remove", "demo", "bob"]) == 0
+    assert "bob" not in read_tenants(home).tenant["demo"].user
+
+
+@pytest.mark.parametrize(("amount", "budget"), [("250.50", "250.50"), ("+1.25", "1001.25"), ("=-1", None)])
+def test_a_budget_is_set_or_changed_exactly(home: Home, amount: str, budget: str | None) -> None:
+    code = main(["tenant", "fund", "demo", "playground", amount])
+    assert code == (0 if budget else 2)
+    assert read_tenants(home).tenant["demo"].project["playground"].budget == (budget or "1000")
+
+
+def test_a_budget_does_not_become_negative(home: Home) -> None:
+    assert main(["tenant", "fund", "demo", "playground", "--", "-1000.01"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["tenant", "add", "demo"], 3),
+        (["tenant", "add", "A.B"], 2),
+        (["tenant", "show", "nobody"], 3),
+        (["tenant", "fund", "demo", "nothing", "1"], 3),
+        (["tenant", "add", "x", "--budget", "much"], 2),
+        (["tenant", "add", "x", "--share", "0"], 2),
+        (["tenant", "user", "add", "demo", "me"], 3),
+        (["tenant", "token", "revoke", "demo", "me", "UX"], 3),
+    ],
+)
+def test_what_cannot_be_done_changes_nothing(home: Home, words: list[str], code: int) -> None:
+    before = home.tenants_file.read_bytes()
+    assert main(words) == code
+    assert home.tenants_file.read_bytes() == before
+
+
+def test_projects_are_added_and_shown(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tenant", "project", "add", "demo", "thesis", "--budget", "7", "--currency", "EUR"]) == 0
+    capsys.readouterr()
+    assert main(["tenant", "show", "demo", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["project"]["thesis"] == {"budget": "7", "currency": "EUR", "backends": []}
+    assert main(["tenant", "list"]) == 0
+    assert "playground; thesis" in capsys.readouterr().out
