@@ -26,8 +26,9 @@ from queuebit_testing.server import NatsServer
 
 pytestmark = pytest.mark.server
 
-HALF_A_SECOND = 'OPENQASM 2.0; include "qelib1.inc"; qreg q[20]; creg c[20]; '
-HALF_A_SECOND += "".join(f"ry(0.{layer}) q; " for layer in range(1, 20)) + "measure q -> c;"
+LADDER = "ry(0.3) q; " + "".join(f"cx q[{it}], q[{it + 1}]; " for it in range(19))
+A_SECOND = f'OPENQASM 2.0; include "qelib1.inc"; qreg q[20]; creg c[20]; {LADDER * 6} measure q -> c;'
+"""Long enough to be killed in, even where the machine is fast."""
 
 
 @dataclass
@@ -99,7 +100,7 @@ async def test_a_job_survives_its_executor(tmp_path: Path, world) -> None:
                 "JobCompleted",
             ]
 
-            await place("survivor", HALF_A_SECOND)
+            await place("survivor", A_SECOND)
             assert (await until(feed, JobStarted, "survivor")).data.attempt == 1
             family = descendants(first.pid)
             first.send_signal(signal.SIGKILL)
