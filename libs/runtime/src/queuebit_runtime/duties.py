@@ -6,27 +6,29 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, ParamSpec
 
 from faststream import Depends
-from faststream.nats import JStream, NatsMessage, NatsRouter, PullSub
+from faststream.nats import JStream, NatsRouter, PullSub
 
 from queuebit_contracts.topology import inbox_of, topology
-from queuebit_runtime.dead import HEADERS
+from queuebit_runtime.delivery import delivered
 
 __all__ = ["Body", "Redelivered", "Sequence", "subscribes"]
 
 P = ParamSpec("P")
 
 
-def _sequence(message: NatsMessage) -> int:
-    replayed = message.headers.get(HEADERS["sequence"])
-    return int(replayed) if replayed else int(message.raw_message.metadata.sequence.stream)
+# Asynchronous, though they wait for nothing: a plain function would be sent to a thread for each message.
 
 
-def _body(message: NatsMessage) -> bytes:
-    return bytes(message.body)
+async def _sequence() -> int:
+    return delivered().sequence
 
 
-def _redelivered(message: NatsMessage) -> bool:
-    return HEADERS["sequence"] in message.headers or message.raw_message.metadata.num_delivered > 1
+async def _redelivered() -> bool:
+    return delivered().again
+
+
+async def _body() -> bytes:
+    return delivered().body
 
 
 Sequence = Annotated[int, Depends(_sequence)]

@@ -25,6 +25,7 @@ from pydantic import ValidationError
 from queuebit_contracts.topology import topology
 from queuebit_kernel import Fault, Settle
 from queuebit_runtime.dead import bury
+from queuebit_runtime.delivery import REPLAY, current, read
 from queuebit_runtime.tracing import Tracing
 
 __all__ = ["Settlement"]
@@ -61,13 +62,15 @@ class _Delivery(BaseMiddleware[Any, Msg | None]):
 
     async def consume_scope(self, call_next: Next, msg: StreamMessage[Msg]) -> Any:
         raw = msg.raw_message
-        duty = _duty_of(raw)
-        beats = asyncio.get_running_loop().create_task(_beat(raw, topology().durable[duty].ack_wait_s / 3))
+        here = read(raw)
+        current.set(here)
+        beats = None if here.replayed else _Beats(raw, topology().durable[here.duty].ack_wait_s / 3)
         try:
-            with self._owner.tracing.delivery(duty, raw.headers):
+            with self._owner.tracing.delivery(here.duty, raw.headers):
                 return await call_next(msg)
         finally:
-            beats.cancel()
+            if beats is not None:
+                beats.stop()
 
     async def after_processed(
         self,
@@ -78,7 +81,7 @@ class _Delivery(BaseMiddleware[Any, Msg | None]):
         raw = self.msg
         if raw is None or isinstance(exc_val, asyncio.CancelledError | HandlerException):
             return False
-        if raw.subject.startswith("qb.replay."):
+        if raw.subject.startswith(REPLAY):
             await raw.respond(json.dumps(_verdict(exc_val)).encode())
             return True
         if exc_val is not None:
@@ -102,7 +105,7 @@ class _Delivery(BaseMiddleware[Any, Msg | None]):
             case Settle.BURY:
                 _log.error("%s is a dead letter: %s: %s", raw.subject, code, error, exc_info=_unless_fault(error))
                 client = self._owner.client
-                if client is None or not await bury(client, _duty_of(raw), raw, code, str(error)):
+                if client is None or not await bury(client, str(raw.metadata.consumer), raw, code, str(error)):
                     raise NackMessage(delay=DELAYS[-1])
                 raise AckMessage
 
@@ -127,15 +130,23 @@ def _verdict(error: BaseException | None) -> dict[str, str | bool]:
     return {"settled": False, "code": getattr(error, "code", type(error).__name__), "text": str(error)}
 
 
-def _duty_of(raw: Msg) -> str:
-    if raw.subject.startswith("qb.replay."):
-        return raw.subject.removeprefix("qb.replay.")
-    return str(raw.metadata.consumer)
+class _Beats:
+    """Prolongs the lease of a message until stopped; a timer, since most work ends before the first beat."""
 
+    def __init__(self, message: Msg, every_s: float) -> None:
+        self._message = message
+        self._every_s = every_s
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(every_s, self._beat)
+        self._sending: asyncio.Task[None] | None = None
 
-async def _beat(raw: Msg, seconds: float) -> None:
-    """Prolong the lease until cancelled; a beat that cannot be sent is made good by redelivery."""
-    while not raw.subject.startswith("qb.replay."):
-        await asyncio.sleep(seconds)
-        with contextlib.suppress(NatsError):
-            await raw.in_progress()
+    def stop(self) -> None:
+        self._timer.cancel()
+
+    def _beat(self) -> None:
+        self._sending = self._loop.create_task(self._send())
+        self._timer = self._loop.call_later(self._every_s, self._beat)
+
+    async def _send(self) -> None:
+        with contextlib.suppress(NatsError):  # a beat that is lost is made good by redelivery
+            await self._message.in_progress()

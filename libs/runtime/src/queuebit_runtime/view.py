@@ -64,6 +64,8 @@ class View:
         self._fold = fold
         self._stream = stream
         self._moved = asyncio.Condition()
+        self._request: dict[str, Any] = {}  # as the server words it
+        self._delivered = 0
         self.position = after
         """The last sequence folded."""
         self.pending = 0
@@ -123,7 +125,9 @@ class View:
             "mem_storage": True,
             "inactive_threshold": 30_000_000_000,
         }
-        info = await self._call("CREATE", {"stream_name": self._stream, "config": config})
+        self._request = {"stream_name": self._stream, "config": config}
+        self._delivered = 0
+        info = await self._call("CREATE", self._request)
         self.pending = int(info["num_pending"])
         if self.pending == 0:
             self.caught_up.set()
@@ -135,6 +139,7 @@ class View:
 
     async def _take(self, message: Msg) -> None:
         meta = message.metadata
+        await self._assert_ours(meta.sequence.consumer)
         raw = Raw(message.subject, message.data, meta.sequence.stream, meta.timestamp.astimezone(UTC), message)
         try:
             await self._fold(raw)
@@ -146,6 +151,18 @@ class View:
             self._moved.notify_all()
         if meta.num_pending == 0:
             self.caught_up.set()
+
+    async def _assert_ours(self, delivered: int) -> None:
+        """Refuse what another process's consumer of the same name delivers, or what is left after it took some.
+
+        Raises:
+            Unavailable: begin again after the last message folded.
+        """
+        if delivered != self._delivered + 1:
+            raise Unavailable(f"{delivered} came after {self._delivered}: another process follows under this name")
+        if delivered == 1:  # creating it again is harmless, and refused where the consumer begins somewhere else
+            await self._call("CREATE", self._request)
+        self._delivered = delivered
 
     async def _call(self, verb: str, body: dict[str, Any], *, tolerate: bool = False) -> dict[str, Any]:  # server JSON
         subject = f"$JS.API.CONSUMER.{verb}.{self._stream}.{self._consumer}"
