@@ -1,0 +1,171 @@
+"""The fault drill: jobs from several clients while every process is killed in turn, again and again; then the proof.
+
+    python tests/faults/drill.py --jobs 10000 --every 2
+
+It starts a stack of its own, prints one JSON report, and ends with 0 if every job has its result and every invariant
+holds. One process after another is killed with SIGKILL, nats-server included: each at least once, and on until the last
+job is on its way. What was submitted in between has to come to its end all the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from queuebit import AsyncClient, AsyncJob, QueuebitError, Refused, StillRunning, Unreachable
+from queuebit.credentials import find
+from queuebit_testing.build import BELL
+from queuebit_testing.embedded import EmbeddedStack
+
+T = TypeVar("T")
+
+SHOTS = 200
+BACKENDS = ("aer", "cirq", "emulated-ibm-manila", None)
+TENANTS = ("demo", "lab")
+CLIENTS_EACH = 2
+REPEAT_EVERY = 7
+"""Every seventh job is asked for a second time with its key, by another client of the tenant."""
+IN_FLIGHT = 256
+PATIENCE_S = 120.0
+
+
+@dataclass
+class Report:
+    """What a drill saw."""
+
+    jobs: int
+    results: int = 0
+    refused: list[str] = field(default_factory=list)
+    """Jobs that ended without a result, and why."""
+    seconds: float = 0.0
+    kills: dict[str, int] = field(default_factory=dict)
+    retries: int = 0
+    """Submissions that had to be repeated because nobody confirmed."""
+    slowest_submit_s: float = 0.0
+    verify_s: float = 0.0
+    invariants: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        return self.results == self.jobs and all(it == "holds" for it in self.invariants.values())
+
+
+class Drill:
+    """One drill on one running stack."""
+
+    def __init__(self, stack: EmbeddedStack, jobs: int, every_s: float) -> None:
+        self._stack = stack
+        self._every_s = every_s
+        self._names = stack.names()
+        # slow enough that the first round of kills meets work in flight from its first to its last
+        self._gap_s = every_s * (len(self._names) + 1) / jobs
+        self._room = asyncio.Semaphore(IN_FLIGHT)
+        self._all_sent = asyncio.Event()
+        self.report = Report(jobs)
+
+    async def run(self) -> None:
+        """Submit, kill, and wait for every result."""
+        clients = {tenant: [self._client(tenant) for _ in range(CLIENTS_EACH)] for tenant in TENANTS}
+        try:
+            for client, *_ in clients.values():
+                await self._patiently(partial(client.plan, BELL), Refused)  # until the broker has heard of the tenant
+            begin = time.monotonic()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._kill_in_turn())
+                await self._submit_all(group, clients)
+            self.report.seconds = round(time.monotonic() - begin, 1)
+        finally:
+            await asyncio.gather(*(client.close() for them in clients.values() for client in them))
+
+    async def _submit_all(self, group: asyncio.TaskGroup, clients: dict[str, list[AsyncClient]]) -> None:
+        begin = time.monotonic()
+        for number in range(self.report.jobs):
+            await self._room.acquire()
+            await asyncio.sleep(max(0.0, begin + number * self._gap_s - time.monotonic()))
+            group.create_task(self._job(number, clients[TENANTS[number % len(TENANTS)]]))
+        self._all_sent.set()
+
+    async def _job(self, number: int, clients: list[AsyncClient]) -> None:
+        try:
+            for client in clients if number % REPEAT_EVERY == 0 else clients[number % CLIENTS_EACH :][:1]:
+                job = await self._submit(client, number)
+            result = await self._patiently(lambda: job.result(timeout=10))
+            self.report.results += sum(result.counts.values()) == SHOTS
+        except QueuebitError as error:
+            self.report.refused.append(f"drill-{number}: {error!r}")
+        finally:
+            self._room.release()
+
+    async def _submit(self, client: AsyncClient, number: int) -> AsyncJob:
+        begin = time.monotonic()
+        backend = BACKENDS[number // len(TENANTS) % len(BACKENDS)]
+        job = await self._patiently(
+            lambda: client.submit(BELL, shots=SHOTS, backend=backend, purpose="drill", key=f"drill-{number}")
+        )
+        self.report.slowest_submit_s = max(self.report.slowest_submit_s, round(time.monotonic() - begin, 3))
+        return job
+
+    async def _patiently(self, ask: Callable[[], Awaitable[T]], *also: type[QueuebitError]) -> T:
+        """Ask until there is an answer: what the platform promises, it promises to those who ask again."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return await ask()
+            except (Unreachable, StillRunning, *also) as error:
+                self.report.retries += isinstance(error, Unreachable)
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.2)
+
+    async def _kill_in_turn(self) -> None:
+        for turn, name in enumerate(itertools.cycle(self._names)):
+            if turn >= len(self._names) and self._all_sent.is_set():
+                return
+            await asyncio.sleep(self._every_s)
+            self.report.kills[name] = self.report.kills.get(name, 0) + self._stack.kill(name)
+
+    def _client(self, tenant: str) -> AsyncClient:
+        return AsyncClient(find(self._stack.home, tenant))
+
+
+def drill(home: Path, jobs: int, every_s: float) -> Report:
+    """Start a stack, run the drill, verify."""
+    with EmbeddedStack(home) as stack:
+        stack.qb("tenant", "add", "lab", "--budget", "1000000")
+        stack.qb("tenant", "fund", "demo", "playground", "1000000")
+        it = Drill(stack, jobs, every_s)
+        asyncio.run(it.run())
+        stack.until(ready=True)
+        begin = time.monotonic()
+        for verdict in stack.ask("verify", "--wait", "60", accept=(0, 1), timeout=600):
+            findings = [f"{found['subject']}: {found['text']}" for found in verdict["findings"]]
+            it.report.invariants[verdict["invariant"]] = "; ".join(findings[:20]) or "holds"
+        it.report.verify_s = round(time.monotonic() - begin, 1)
+        return it.report
+
+
+def main() -> int:
+    """Run it as a program."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--jobs", type=int, default=500, metavar="N")
+    parser.add_argument("--every", type=float, default=2.0, metavar="S", help="seconds between two kills")
+    parser.add_argument("--home", type=Path, metavar="DIR", help="where the stack lies; a temporary folder when absent")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="queuebit-drill-") as folder:
+        report = drill(asked.home or Path(folder), asked.jobs, asked.every)
+    print(json.dumps(asdict(report) | {"passed": report.passed}, indent=1))
+    return 0 if report.passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

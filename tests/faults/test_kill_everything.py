@@ -1,0 +1,25 @@
+"""I8: whatever process is killed, whenever, nothing is lost, run twice or billed twice."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DRILL = Path(__file__).with_name("drill.py")
+
+
+@pytest.mark.stack
+@pytest.mark.timeout(300)
+def test_five_hundred_jobs_survive_the_death_of_every_process(tmp_path: Path) -> None:
+    argv = [sys.executable, str(DRILL), "--jobs", "500", "--every", "2", "--home", str(tmp_path / "home")]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=280, check=False)
+    assert done.stdout, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["results"], report["refused"]) == (500, [])
+    assert set(report["invariants"].items()) == {(name, "holds") for name in ("I1", "I2", "I3", "I4", "I5")}
+    assert all(report["kills"].values()), "each process was there to be killed"
+    assert len(report["kills"]) == 10
