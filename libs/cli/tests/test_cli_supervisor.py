@@ -12,7 +12,7 @@ import pytest
 
 from queuebit_cli.home import Home
 from queuebit_cli.ports import is_free
-from queuebit_cli.process import Identity
+from queuebit_cli.process import Identity, end
 from queuebit_cli.roster import NATS, Spec
 from queuebit_cli.stack import Running, Stack, in_order, take_down
 from queuebit_cli.supervisor import Backoff, Supervisor
@@ -147,6 +147,21 @@ def test_down_ends_what_a_killed_supervisor_left_and_nothing_else(home: Home) ->
     theirs.kill()
     theirs.wait()
     ours.wait()
+
+
+def test_who_does_not_end_when_asked_is_killed() -> None:
+    stubborn = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('x', flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-S", "-c", stubborn], stdout=subprocess.PIPE, start_new_session=True)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    identity = Identity.of(process.pid)
+    assert identity is not None
+    end([identity], patience_s=0.05)
+    assert not identity.alive
+    process.wait()
 
 
 def test_children_end_with_a_supervisor_that_is_killed(home: Home) -> None:

@@ -16,6 +16,7 @@ __all__ = ["Identity", "end", "kill_session", "launch", "rotate"]
 
 _LOG_BYTES = 8 << 20
 _PR_SET_PDEATHSIG = 1
+_DEATH_S = 5.0
 _LIBC = ctypes.CDLL(None)
 
 
@@ -66,18 +67,13 @@ def rotate(log: Path) -> None:
 def end(processes: Iterable[Identity], patience_s: float = 10.0) -> None:
     """Ask all of them to end, wait, and kill with its whole session what does not."""
     ours = [it for it in processes if it.alive]
-    left = ours
-    for process in left:
+    for process in ours:
         with contextlib.suppress(ProcessLookupError):
             os.kill(process.pid, signal.SIGTERM)
-    deadline = time.monotonic() + patience_s
-    while left and time.monotonic() < deadline:
-        _reap(left)
-        left = [it for it in left if it.alive]
-        time.sleep(0.02)
+    _wait(ours, patience_s)
     for process in ours:
         kill_session(process.pid)
-        _reap([process])
+    _wait(ours, _DEATH_S)
 
 
 def kill_session(leader: int) -> None:
@@ -86,10 +82,16 @@ def kill_session(leader: int) -> None:
         os.killpg(leader, signal.SIGKILL)
 
 
-def _reap(processes: Iterable[Identity]) -> None:
-    for process in processes:
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(process.pid, os.WNOHANG)
+def _wait(processes: Iterable[Identity], seconds: float) -> None:
+    """Wait until they are gone, and reap those that are our children."""
+    left = list(processes)
+    deadline = time.monotonic() + seconds
+    while left and time.monotonic() < deadline:
+        for process in left:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(process.pid, os.WNOHANG)
+        left = [it for it in left if it.alive]
+        time.sleep(0.01 if left else 0)
 
 
 def _die_with_parent() -> None:

@@ -29,7 +29,9 @@ _WAVE_S = 5.0
 _ROOM_BYTES = 16 << 20
 """Free space with which a server that stopped storing is worth a restart."""
 _SICK_S = 3.0
-"""How long nats-server may say 503, as it does while it starts, before it is believed."""
+"""How long nats-server may say 503 before it is believed."""
+_RECOVERY_S = 120.0
+"""The same after a start: it says 503 for as long as it reads its store."""
 
 
 class Backoff:
@@ -58,6 +60,8 @@ class Child:
         self.reason = ""
         self.seen = Look(reason="not started")
         self.sick_since: float | None = None
+        self.was_ready = False
+        """Since it was started the last time."""
         self._process: Popen[bytes] | None = None
         self._backoff = Backoff()
         self._started = 0.0
@@ -72,7 +76,7 @@ class Child:
     def start(self, now: float) -> None:
         """Start it."""
         self._started, self._due, self._ask_at, self.reason = now, None, now, ""
-        self.seen, self.sick_since = Look(reason="starting"), None
+        self.seen, self.sick_since, self.was_ready = Look(reason="starting"), None, False
         try:
             self._process = launch(self.spec.argv, self.spec.env, self.log)
         except OSError as error:
@@ -107,6 +111,7 @@ class Child:
             return False
         before, self.seen, self._asking = self.seen, self._asking.result(), None
         self._ask_at = now + (_LOOK_S if self.seen.ready else _LOOK_WHILE_STARTING_S)
+        self.was_ready = self.was_ready or self.seen.ready
         if self.seen.healthy or not self.seen.answered:
             self.sick_since = None
         elif self.sick_since is None:
@@ -205,7 +210,7 @@ class Supervisor:
 
     def _can_recover(self, nats: Child, now: float) -> bool:
         """A server whose disk was full stays ill when there is room again; only a new start heals it."""
-        if nats.sick_since is None or now - nats.sick_since < _SICK_S:
+        if nats.sick_since is None or now - nats.sick_since < (_SICK_S if nats.was_ready else _RECOVERY_S):
             return False
         return shutil.disk_usage(self._home.jetstream).free >= _ROOM_BYTES
 
