@@ -18,8 +18,9 @@ setup: .venv/.ready ## make .venv and install the pinned dependencies
 	@test -x $(PY) || python3 -m venv .venv || { rm -rf .venv; echo "python3 cannot make virtual environments: apt-get install python3-venv, then run make again"; exit 1; }
 	@$(PY) -m pip install --quiet --disable-pip-version-check "uv>=0.9"
 	@echo "installing the pinned dependencies into .venv"
-	@$(PY) -m uv pip install --quiet --python $(PY) --require-hashes -r requirements.lock
+	@$(PY) -m uv pip install --quiet --python $(PY) --compile-bytecode --require-hashes -r requirements.lock
 	@$(PY) -m uv pip install --quiet --python $(PY) --no-deps --no-build-isolation $(foreach m,$(MEMBERS),-e $(m))
+	@$(PY) -m compileall -q $(SOURCES)
 	@touch $@
 
 demo: setup ## three tenants, sixty real circuits, five kinds of backends: watch it

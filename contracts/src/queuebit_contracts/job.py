@@ -74,7 +74,7 @@ class Submission(Wire):
     max_cost: Amount | None = None
     """The most this job may cost; it is refused when its quote is higher."""
     seed: int | None = Field(default=None, ge=0, lt=2**53)
-    """Seed for compilation and simulation; derived from the job's id when absent."""
+    """Seed of the simulation; derived from the job's id when absent."""
     proof: Proof
 
 
