@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -82,7 +83,7 @@ class View:
                 if self._connection.client.is_closed:
                     raise
                 _log.info("%s begins again after sequence %d: %s", self._consumer, self.position, error)
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(random.uniform(0.1, 0.3))  # two of one name must not stay in step
 
     async def reached(self, sequence: int) -> None:
         """Wait until `sequence`, or something later, has been folded."""
