@@ -78,8 +78,8 @@ def holder_of(port: int) -> str:
     for folder in Path("/proc").glob("[0-9]*/fd"):
         try:
             if any(str(link.readlink()) in inodes for link in folder.iterdir()):
-                command = (folder.parent / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                return f"process {folder.parent.name} ({command.strip()[:60]})"
+                words = (folder.parent / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").split()
+                return f"process {folder.parent.name} ({' '.join(words)[:60]})"
         except OSError:  # it ended, or is somebody else's
             continue
     return f"a process of another account (`ss -ltnp sport = :{port}` as root tells)"
