@@ -117,11 +117,12 @@ class Drill:
 
     async def _patiently(self, ask: Callable[[], Awaitable[T]], *also: type[QueuebitError]) -> T:
         """Ask until there is an answer: what the platform promises, it promises to those who ask again."""
+        again: tuple[type[QueuebitError], ...] = (Unreachable, StillRunning, *also)
         deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
                 return await ask()
-            except (Unreachable, StillRunning, *also) as error:
+            except again as error:
                 self.report.retries += isinstance(error, Unreachable)
                 if time.monotonic() > deadline:
                     raise

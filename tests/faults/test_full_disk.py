@@ -1,0 +1,116 @@
+"""A full disk costs time and nothing else: it is told, and what was confirmed before is there afterwards."""
+
+from __future__ import annotations
+
+import errno
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from queuebit import Client, Job, Unreachable
+from queuebit.credentials import find
+from queuebit_testing.build import BELL
+from queuebit_testing.embedded import EmbeddedStack
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
+
+
+@contextmanager
+def _small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
+    """Mount a file system in memory over a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=700", "queuebit", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"a small file system cannot be mounted here: {mounted.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def _fill(folder: Path) -> Path:
+    """Leave not one byte free."""
+    filler = folder / "filler"
+    with filler.open("ab", buffering=0) as file:
+        for size in (1 << 20, 1 << 12, 1):
+            while _written(file, size):
+                pass
+    return filler
+
+
+def _written(file: BinaryIO, size: int) -> bool:
+    try:
+        file.write(bytes(size))
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        return False
+    return True
+
+
+def _submit(client: Client, number: int) -> Job:
+    return client.submit(BELL, shots=100, backend="aer", purpose="full disk", key=f"k{number}")
+
+
+def _until_refused(client: Client, first: int) -> list[Job]:
+    """Submit until nobody confirms any more; return what was confirmed."""
+    jobs = []
+    for number in range(first, 5000):
+        try:
+            jobs.append(_submit(client, number))
+        except Unreachable:
+            return jobs
+    raise AssertionError("the disk never became full")
+
+
+def _troubles(stack: EmbeddedStack) -> dict[str, str]:
+    return {it["service"]: it["reason"] for it in stack.until(ready=False) if not it["ready"]}
+
+
+def _findings(stack: EmbeddedStack) -> list[str]:
+    verdicts = stack.ask("verify", "--wait", "60", accept=(0, 1))
+    return [f"{it['invariant']} {found}" for it in verdicts for found in it["findings"]]
+
+
+def test_a_full_disk_under_the_log_loses_nothing_that_was_confirmed(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    (home / "secrets").mkdir(mode=0o700)
+    with _small_disk(home / "nats" / "jetstream", 64) as disk, EmbeddedStack(home) as stack:
+        with Client(find(home)) as client:
+            confirmed = [_submit(client, number) for number in range(20)]
+            filler = _fill(disk)
+            confirmed += _until_refused(client, len(confirmed))
+            assert "nats-server" in _troubles(stack)
+            assert stack.ask("doctor", accept=(1, 4))["healthy"] is False
+            filler.unlink()
+            stack.until(ready=True)
+            unsure = _submit(client, len(confirmed))  # with the key that nobody confirmed
+            for job in (*confirmed, unsure):
+                assert sum(job.result(timeout=60).counts.values()) == 100
+        assert _findings(stack) == []
+
+
+def test_a_full_disk_under_the_warehouse_delays_analytics_only(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    (home / "secrets").mkdir(mode=0o700)
+    with _small_disk(home / "warehouse", 192) as disk, EmbeddedStack(home) as stack:
+        with Client(find(home)) as client:
+            _submit(client, 0).result(timeout=30)
+            filler = _fill(disk)
+            for number in range(1, 40):
+                assert sum(_submit(client, number).result(timeout=30).counts.values()) == 100
+            assert "telemetry" in _troubles(stack)
+            filler.unlink()
+        stack.until(ready=True)
+        assert _findings(stack) == []
