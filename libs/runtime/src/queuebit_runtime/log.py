@@ -161,9 +161,6 @@ class JetStreamLog:
 def _headers(fact: Guarded) -> dict[str, str]:
     headers = {
         "Nats-Msg-Id": fact.event.id,
-        "Nats-Expected-Stream": LOG,
-        "content-type": "application/json",
-        "Qb-Type": fact.event.type,
     }
     if traceparent := current_traceparent() or fact.event.traceparent:
         headers["traceparent"] = traceparent

@@ -7,6 +7,7 @@ import logging
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import uvloop
 from faststream.nats import NatsRouter
@@ -23,6 +24,9 @@ from queuebit_runtime.tasks import Tasks
 from queuebit_runtime.view import View
 
 __all__ = ["Service", "run"]
+
+GRACE_S = 8.0
+"""How long running handlers may take to finish at the end."""
 
 _logger = logging.getLogger(__name__)
 
@@ -76,8 +80,9 @@ class Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _finish, stop)
         server = await HealthServer(self.settings.health_host, self.settings.health_port, self.health).start()
+        starting = self.tasks.spawn(self._start(), f"{self.name} start")
         try:
-            await self._start()
+            await asyncio.wait({starting, stop}, return_when=asyncio.FIRST_COMPLETED)
             await stop
         finally:
             self._ready = False
@@ -107,7 +112,8 @@ class Service:
 
     async def _end(self) -> None:
         self.tasks.ending = True
-        await self.bus.close()
+        with suppress(TimeoutError):  # a bus that is gone cannot be waited for
+            await asyncio.wait_for(self.bus.close(), GRACE_S)
         await self.tasks.close()
         for step in reversed(self.after):
             await step()
