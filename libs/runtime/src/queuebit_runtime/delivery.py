@@ -20,6 +20,8 @@ class Delivered:
     """One delivery of one message."""
 
     duty: str
+    subject: str
+    """Where it was published."""
     sequence: int
     """In the log; a replayed dead letter keeps its place."""
     number: int
@@ -48,7 +50,8 @@ def delivered() -> Delivered:
 def read(message: Msg) -> Delivered:
     """Read it from a message of a durable, or from a replayed dead letter."""
     if message.subject.startswith(REPLAY):
-        sequence = int((message.headers or {}).get(HEADERS["sequence"], 0))
-        return Delivered(message.subject.removeprefix(REPLAY), sequence, 1, True, message.data)
+        told = message.headers or {}
+        subject, sequence = told.get(HEADERS["subject"], ""), int(told.get(HEADERS["sequence"], 0))
+        return Delivered(message.subject.removeprefix(REPLAY), subject, sequence, 1, True, message.data)
     meta = message.metadata
-    return Delivered(str(meta.consumer), meta.sequence.stream, meta.num_delivered, False, message.data)
+    return Delivered(str(meta.consumer), message.subject, meta.sequence.stream, meta.num_delivered, False, message.data)

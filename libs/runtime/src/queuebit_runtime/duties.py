@@ -11,7 +11,7 @@ from faststream.nats import JStream, NatsRouter, PullSub
 from queuebit_contracts.topology import inbox_of, topology
 from queuebit_runtime.delivery import delivered
 
-__all__ = ["Body", "Redelivered", "Sequence", "subscribes"]
+__all__ = ["Body", "Redelivered", "Sequence", "Subject", "subscribes"]
 
 P = ParamSpec("P")
 
@@ -31,11 +31,18 @@ async def _body() -> bytes:
     return delivered().body
 
 
+async def _subject() -> str:
+    return delivered().subject
+
+
 Sequence = Annotated[int, Depends(_sequence)]
 """Where the event lies in the log; a replayed dead letter keeps its place."""
 
 Redelivered = Annotated[bool, Depends(_redelivered)]
 """Whether an earlier delivery may have done part of the work."""
+
+Subject = Annotated[str, Depends(_subject)]
+"""Where the event was published; a replayed dead letter keeps its address."""
 
 Body = Annotated[bytes, Depends(_body)]
 """The event's exact bytes, for whoever must check a signature."""

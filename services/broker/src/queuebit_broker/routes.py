@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated
 
-from faststream import Depends
-from faststream.nats import NatsMessage, NatsRouter
+from faststream.nats import NatsRouter
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from pydantic import ValidationError
@@ -18,20 +16,11 @@ from queuebit_contracts.command import CancelJob
 from queuebit_contracts.job import JobSubmitted
 from queuebit_contracts.query import Answer, Question
 from queuebit_contracts.wire import Reason
-from queuebit_runtime.dead import HEADERS
-from queuebit_runtime.duties import Body, Redelivered, Sequence, subscribes
+from queuebit_runtime.duties import Body, Redelivered, Sequence, Subject, subscribes
 
-__all__ = ["Subject", "answer_queries", "routes"]
+__all__ = ["answer_queries", "routes"]
 
 QUERIES_AT_ONCE = 4
-
-
-async def _subject(message: NatsMessage) -> str:
-    return message.headers.get(HEADERS["subject"]) or message.raw_message.subject
-
-
-Subject = Annotated[str, Depends(_subject)]
-"""Where the event was published; a replayed dead letter keeps its address."""
 
 
 def routes(admit: AdmitJob, cancel: CancelJobs, *, workers: int) -> NatsRouter:
