@@ -15,9 +15,9 @@ from queuebit_contracts.tenants import Tenants, parse_tenants
 from queuebit_contracts.topology import topology
 from queuebit_kernel import Fault
 from queuebit_runtime.keys import new_seed, public_key
-from queuebit_runtime.server_config import ClientUser, render, users_of
+from queuebit_runtime.server_config import ClientUser, User, render, users_of
 
-__all__ = ["found", "read_tenants", "write_credential", "write_nats_config"]
+__all__ = ["bus_users", "found", "read_tenants", "write_credential", "write_nats_config"]
 
 _FIRST = """\
 # Who may use this stack. `qb tenant …` edits this file and keeps your comments; keys are public halves of tokens.
@@ -71,8 +71,8 @@ def read_tenants(home: Home) -> Tenants:
         raise Stop(Exit.USAGE, f"{home.tenants_file}: {error}") from error
 
 
-def write_nats_config(home: Home, ports: dict[str, int]) -> None:
-    """Write the server's configuration from the topology and the tenants file."""
+def bus_users(home: Home) -> list[User]:
+    """Who may log in to the bus: services with the home's keys, tenants' users with theirs."""
     names = [*topology().service, "operator", "provisioner"]
     keys = {name: public_key(home.seed_file(name).read_text().strip()) for name in names}
     clients = [
@@ -81,8 +81,13 @@ def write_nats_config(home: Home, ports: dict[str, int]) -> None:
         for name, user in entry.user.items()
         for key in user.keys
     ]
+    return users_of(topology(), keys, clients)
+
+
+def write_nats_config(home: Home, ports: dict[str, int]) -> None:
+    """Write the server's configuration from the topology and the tenants file."""
     text = render(
-        users_of(topology(), keys, clients),
+        bus_users(home),
         host="127.0.0.1",
         port=ports["nats-server"],
         monitor_port=ports["nats-monitor"],

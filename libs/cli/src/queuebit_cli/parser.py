@@ -163,6 +163,8 @@ def _operating(words: _Group) -> None:
     verify.add_argument("--wait", type=float, default=30.0, metavar="S", help="wait so long for unfinished work (30)")
     warehouse = words.group("warehouse", "the analytical store")
     warehouse.command("rebuild", "warehouse:rebuild", "make it anew from the log")
+    containers = words.group("containers", "the same stack on a container engine")
+    containers.command("prepare", "containers:prepare", "keys and configuration for compose.yaml, in a home of its own")
 
 
 def _user(parser: ArgumentParser) -> None:

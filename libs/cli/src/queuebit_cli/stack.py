@@ -11,8 +11,10 @@ from queuebit_cli.files import read_json, write_private
 from queuebit_cli.home import Home
 from queuebit_cli.process import Identity, end
 
-__all__ = ["Running", "Stack", "in_order", "take_down", "wait_until"]
+__all__ = ["CONTAINERS", "Running", "Stack", "in_order", "take_down", "wait_until"]
 
+CONTAINERS = "containers"
+"""The state of a stack that a container engine runs."""
 _ORDERLY_S = 40.0
 
 
@@ -42,7 +44,7 @@ class Stack:
     """The file `stack.json`."""
 
     state: str
-    """`starting`, `up`, `stopping` or `down`."""
+    """`starting`, `up`, `stopping` or `down`; or `containers`."""
     ports: dict[str, int]
     listens: dict[str, str]
     supervisor: Running = Running()

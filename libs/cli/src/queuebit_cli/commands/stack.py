@@ -14,7 +14,7 @@ from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
 from queuebit_cli.output import Output, Progress
 from queuebit_cli.overview import COLUMNS, overview
-from queuebit_cli.stack import Stack, take_down, wait_until
+from queuebit_cli.stack import CONTAINERS, Stack, take_down, wait_until
 
 __all__ = ["down", "status", "up"]
 
@@ -32,7 +32,7 @@ def up(args: Namespace, out: Output) -> Exit:
     from queuebit_cli import ports
     from queuebit_cli.process import rotate
 
-    previous = Stack.load(home)
+    previous = _own(home)
     if previous is not None:
         take_down(home, previous)  # what a supervisor that was killed left behind
     chosen = ports.auto(previous.ports if previous else {}) if args.ports == "auto" else ports.fixed()
@@ -50,7 +50,7 @@ def up(args: Namespace, out: Output) -> Exit:
 def down(args: Namespace, out: Output) -> Exit:
     """End exactly what `qb up` started."""
     home = Home(args.home)
-    stack = Stack.load(home)
+    stack = _own(home)
     if stack is None or not (stack.supervised or stack.left):
         out.document({"stopped": []})
         out.say(f"nothing is running in {home.root}")
@@ -67,7 +67,7 @@ def status(args: Namespace, out: Output) -> Exit:
     """Say what is healthy, ready, and how far behind."""
     home = Home(args.home)
     home.require()
-    stack = Stack.load(home)
+    stack = _own(home)
     rows = overview(stack) if stack else []
     ready = bool(rows) and all(row["ready"] for row in rows)
     state = "down" if stack is None or not (stack.supervised or stack.left) else "up" if ready else stack.state
@@ -80,6 +80,14 @@ def status(args: Namespace, out: Output) -> Exit:
     if stack is not None and not stack.supervised:
         out.say("nobody supervises these processes: `qb up` starts the stack afresh on the same data")
     return Exit.DONE if ready else Exit.UNREACHABLE
+
+
+def _own(home: Home) -> Stack | None:
+    """The stack that `qb up` started here, if ever."""
+    stack = Stack.load(home)
+    if stack is not None and stack.state == CONTAINERS:
+        raise Stop(Exit.REFUSED, f"a container engine runs the stack of {home.root}: ask `docker compose ps`")
+    return stack
 
 
 def _lock(home: Home) -> IO[str] | None:

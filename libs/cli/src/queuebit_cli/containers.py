@@ -1,0 +1,79 @@
+"""What `compose.yaml` needs of a home: identities, configuration, and folders for data."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from queuebit_cli.errors import Exit, Stop
+from queuebit_cli.files import write_private
+from queuebit_cli.founding import bus_users, found
+from queuebit_cli.home import Home
+from queuebit_cli.stack import CONTAINERS, Stack
+from queuebit_runtime.server_config import render
+
+__all__ = ["folder", "prepare"]
+
+_NATS, _MONITOR, _WAREHOUSE = 4222, 8222, 8123
+"""Where containers listen; what the engine publishes, it publishes under the same number on loopback."""
+
+_USERS = """\
+<!-- Written by `qb containers prepare`. One user, with a password; nobody else. -->
+<clickhouse>
+  <users>
+    <default remove="remove"/>
+    <queuebit>
+      <password_sha256_hex>{digest}</password_sha256_hex>
+      <networks><ip>::/0</ip></networks>
+      <profile>default</profile>
+      <quota>default</quota>
+    </queuebit>
+  </users>
+</clickhouse>
+"""
+
+
+def folder(home: Home) -> Path:
+    """Everything in the home that only containers use."""
+    return home.root / "containers"
+
+
+def prepare(home: Home) -> Path:
+    """Make what is missing, write configuration anew, and return the file for `docker compose --env-file`.
+
+    Raises:
+        Stop: the home belongs to `qb up`, or its path cannot be written into that file.
+    """
+    stack = Stack.load(home)
+    if stack is not None and stack.state != CONTAINERS:
+        raise Stop(Exit.REFUSED, f"{home.root} belongs to `qb up`: choose another folder with --home DIR")
+    if "'" in str(home.root):
+        raise Stop(Exit.USAGE, f"{home.root} has a quote in its name: choose another folder with --home DIR")
+    found(home)
+    for name in ("nats", "clickhouse", "provenance"):
+        (folder(home) / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    _configure(home)
+    env_file = folder(home) / "compose.env"
+    write_private(
+        env_file,
+        f"QUEUEBIT_CONTAINERS_HOME='{home.root}'\nQUEUEBIT_CONTAINERS_USER={os.getuid()}:{os.getgid()}\n",
+    )
+    listens = {"nats-server": f"nats://127.0.0.1:{_NATS}", "warehouse": f"http://127.0.0.1:{_WAREHOUSE}"}
+    Stack(CONTAINERS, {"nats-server": _NATS, "nats-monitor": _MONITOR, "warehouse": _WAREHOUSE}, listens).save(home)
+    return env_file
+
+
+def _configure(home: Home) -> None:
+    data = Path("/data")
+    nats = render(
+        bus_users(home),
+        host="0.0.0.0",  # noqa: S104  # inside a container; the engine publishes on loopback
+        port=_NATS,
+        monitor_port=_MONITOR,
+        store=data,
+        pid_file=data / "nats.pid",
+    )
+    write_private(folder(home) / "nats.conf", nats)
+    digest = hashlib.sha256(home.warehouse_password.read_text().strip().encode()).hexdigest()
+    write_private(folder(home) / "clickhouse-users.xml", _USERS.format(digest=digest))

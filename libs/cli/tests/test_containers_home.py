@@ -1,0 +1,85 @@
+"""`qb containers prepare`: a home that an engine's containers can use, and that `qb up` leaves alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from queuebit.credentials import find
+from queuebit_cli.containers import folder
+from queuebit_cli.errors import Exit
+from queuebit_cli.home import Home
+from queuebit_cli.main import main
+from queuebit_cli.roster import nats_binary
+from queuebit_cli.stack import Stack
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home = Home(tmp_path / "home")
+    assert main(["containers", "prepare", "--home", str(home.root)]) == Exit.DONE
+    return home
+
+
+def test_nobody_else_can_read_anything(home: Home) -> None:
+    assert {oct(path.stat().st_mode & 0o077) for path in (home.root, *home.root.rglob("*"))} == {"0o0"}
+
+
+def test_it_says_how_to_go_on(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["containers", "prepare", "--home", str(home.root), "--json"]) == Exit.DONE
+    assert Path(json.loads(capsys.readouterr().out)["env_file"]).is_file()
+
+
+def test_a_second_time_keeps_every_secret(home: Home) -> None:
+    before = {path.name: path.read_text() for path in (home.root / "secrets").iterdir()}
+    assert main(["containers", "prepare", "--home", str(home.root)]) == Exit.DONE
+    assert {path.name: path.read_text() for path in (home.root / "secrets").iterdir()} == before
+
+
+def test_a_new_tenant_reaches_the_bus_with_the_next_preparation(home: Home) -> None:
+    assert main(["tenant", "add", "acme", "--home", str(home.root)]) == Exit.DONE
+    assert main(["containers", "prepare", "--home", str(home.root)]) == Exit.DONE
+    assert "acme/me" in (folder(home) / "nats.conf").read_text()
+
+
+def test_nats_server_takes_its_configuration(home: Home) -> None:
+    checked = subprocess.run(
+        [nats_binary(), "-t", "-c", str(folder(home) / "nats.conf")], capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_the_warehouse_knows_one_user_and_only_the_hash_of_the_password(home: Home) -> None:
+    text = (folder(home) / "clickhouse-users.xml").read_text()
+    password = home.warehouse_password.read_text().strip()
+    users = ElementTree.fromstring(text).find("users")
+    assert users is not None
+    assert [user.tag for user in users if user.get("remove") is None] == ["queuebit"]
+    assert users.findtext("queuebit/password_sha256_hex") == hashlib.sha256(password.encode()).hexdigest()
+    assert password not in text
+
+
+def test_clients_find_the_published_port(home: Home) -> None:
+    assert find(home.root).url == "nats://127.0.0.1:4222"
+
+
+@pytest.mark.parametrize("command", ["up", "down", "status"])
+def test_qb_does_not_supervise_what_an_engine_runs(
+    command: str, home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, "--home", str(home.root)]) == Exit.REFUSED
+    assert "docker compose ps" in capsys.readouterr().err
+
+
+def test_a_home_of_qb_up_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = Home(tmp_path / "home")
+    home.prepare()
+    Stack("down", {}, {}).save(home)
+    assert main(["containers", "prepare", "--home", str(home.root)]) == Exit.REFUSED
+    assert "belongs to `qb up`" in capsys.readouterr().err
+    assert not folder(home).exists()
