@@ -1,21 +1,23 @@
-# One file, one image per service: each installs its own dependencies and nothing else.
+# One file, an image for each member: its own dependencies at their locked versions, and nothing else.
 #   docker build --build-arg MEMBER=services/broker --build-arg MODULE=queuebit_broker -t queuebit/broker .
-FROM python:3.13-slim AS build
-ARG MEMBER
-RUN pip install --no-cache-dir "uv>=0.9"
+FROM python:3.11-slim AS build
+RUN pip install --no-cache-dir uv==0.13.8
 WORKDIR /src
 COPY pyproject.toml requirements.lock ./
 COPY contracts contracts
 COPY libs libs
 COPY services services
-RUN uv venv /venv \
- && uv pip install --python /venv/bin/python --constraint requirements.lock "./${MEMBER}"
+ARG MEMBER
+# Members are copied into the environment, not linked to /src, which the image does not have. Where the lock has a
+# hash, also of what builds the members, a package without that hash is refused.
+RUN --mount=type=cache,target=/root/.cache/uv uv venv /venv \
+ && uv pip install --python /venv/bin/python --no-editable --compile-bytecode --link-mode copy \
+      --constraint requirements.lock --build-constraint requirements.lock "./${MEMBER}"
 
-FROM python:3.13-slim
-ARG MODULE
-ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 MODULE=${MODULE}
+FROM python:3.11-slim
 COPY --from=build /venv /venv
-COPY contracts/pricebook/default.toml /etc/queuebit/pricebook.toml
-RUN useradd --system --uid 10001 queuebit && install -d -o queuebit /var/lib/queuebit
-USER queuebit
-CMD ["sh", "-c", "exec python -m ${MODULE}"]
+ARG MODULE
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MODULE=${MODULE}
+USER 10001:10001
+# The shell replaces itself: the service is the process that gets SIGTERM.
+CMD ["sh", "-c", "exec python -m \"$MODULE\""]

