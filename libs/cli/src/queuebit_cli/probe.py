@@ -53,4 +53,7 @@ def _get(port: int, path: str, timeout: float) -> tuple[int, bytes]:
         while chunk := connection.recv(65536):
             received += chunk
     head, _, body = received.partition(b"\r\n\r\n")
-    return int(head.split(b" ", 2)[1]), body
+    status = head.split(b" ", 2)
+    if len(status) < 2:
+        raise ValueError("the answer was cut short")
+    return int(status[1]), body
