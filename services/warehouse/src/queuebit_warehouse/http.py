@@ -126,13 +126,16 @@ class Statements:
             execution = Execution(asked.ask, asked.body, asked.external, out, self._store.kill, asked.abandon)
             running = asyncio.get_running_loop().run_in_executor(self._pool, execution, handle)
             lent.push_async_callback(self._settle, running, out, asked)
+            failure: Exception | None = None
             try:
                 async with asyncio.TaskGroup() as group:
                     watch = group.create_task(_watch(receive, asked.source))
                     await self._deliver(_Flow(asked.ask, execution, running, out, lent), answer)
                     watch.cancel()
             except* (Disconnected, DatabaseError) as failed:
-                raise failed.exceptions[0] from None
+                failure = failed.exceptions[0]  # raised here it would become a group again, before Python 3.11.4
+            if failure is not None:
+                raise failure
 
     async def _deliver(self, flow: _Flow, answer: Answer) -> None:
         """Hold the result back as long as its end may still change the status line, then let it flow.
