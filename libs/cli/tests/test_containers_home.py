@@ -27,7 +27,13 @@ def home(tmp_path: Path) -> Home:
 
 
 def test_nobody_else_can_read_anything(home: Home) -> None:
-    assert {oct(path.stat().st_mode & 0o077) for path in (home.root, *home.root.rglob("*"))} == {"0o0"}
+    made = [path for path in (home.root, *home.root.rglob("*")) if not path.is_symlink()]
+    assert {oct(path.stat().st_mode & 0o077) for path in made} == {"0o0"}
+
+
+def test_the_trust_document_is_found_where_provenance_will_put_it(home: Home) -> None:
+    (folder(home) / "provenance" / "trust.json").write_text("{}")
+    assert home.trust_file.read_text() == "{}"
 
 
 def test_it_says_how_to_go_on(home: Home, capsys: pytest.CaptureFixture[str]) -> None:

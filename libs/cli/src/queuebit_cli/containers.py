@@ -53,6 +53,8 @@ def prepare(home: Home) -> Path:
     found(home)
     for name in ("nats", "clickhouse", "provenance"):
         (folder(home) / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not home.trust_file.is_symlink():  # provenance writes it into the folder that it is given
+        home.trust_file.symlink_to(folder(home) / "provenance" / home.trust_file.name)
     _configure(home)
     env_file = folder(home) / "compose.env"
     write_private(
