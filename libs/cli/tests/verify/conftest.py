@@ -16,10 +16,9 @@ from queuebit_cli.verify.lives import Outstanding
 from queuebit_cli.verify.proofs import receipt_checker
 from queuebit_cli.verify.rows import Rows
 from queuebit_cli.verify.state import History, mark
-from queuebit_contracts.account import AccountFunded, AccountHeld, AccountSettled, Funding, Hold, Settlement
+from queuebit_contracts.account import AccountSettled, Settlement
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.job import (
-    Acceptance,
     Cancellation,
     Candidate,
     Charge,
@@ -38,7 +37,6 @@ from queuebit_contracts.job import (
     JobStarted,
     Metering,
     Placement,
-    Profile,
     Rejection,
     Seal,
     Start,
@@ -63,7 +61,7 @@ from queuebit_proof import (
 from queuebit_proof.encoding import b64
 from queuebit_runtime.log import Stored
 from queuebit_runtime.payloads import describe
-from queuebit_testing.build import NOON, submitted
+from queuebit_testing.build import NOON, accepted, funded, held, submitted
 
 BOOK = Path(__file__).parents[4] / "contracts/pricebook/default.toml"
 SHOTS, QPU_US = 1000, 2_000
@@ -122,10 +120,7 @@ class Recording:
 def good(tmp_path_factory: pytest.TempPathFactory) -> Recording:
     folder = tmp_path_factory.mktemp("proof")
     recording = Recording(KeyRing.open(folder / "keys", "queuebit.example/log", NOON), load(BOOK))
-    for tenant in ("acme", "beta"):
-        recording.events.append(
-            AccountFunded(source="qb/broker", data=Funding(tenant=tenant, account="main", amount=Amount(amount="1.00")))
-        )
+    recording.events += [funded("1.00", tenant="acme"), funded("1.00", tenant="beta")]
     for tenant, key, end, backend in (
         ("acme", "k1", "completed", "aer"),
         ("acme", "k2", "completed", "cirq"),
@@ -154,8 +149,7 @@ def _life(book: PriceBook, tenant: str, key: str, end: str, backend: str | None)
     where = backend or "aer"
     price = book.price_for(where, NOON)
     hold = Amount(amount=plain(quote(price, _bounds()).amount))
-    held = AccountHeld(source="qb/broker", data=Hold(tenant=tenant, account="main", job=job, amount=hold))
-    events: list[AnyEvent] = [first, held, _accepted(tenant, job, where, price, hold)]
+    events: list[AnyEvent] = [first, held(job, hold.amount, tenant=tenant), _accepted(tenant, job, where, price, hold)]
     usage = Usage(shots=SHOTS if end == "completed" else 0, qpu_us=QPU_US, qubits=2) if backend else Usage()
     if backend:
         events += _ran(tenant, job, backend, end, usage)
@@ -182,25 +176,9 @@ def _bounds() -> Bounds:
 
 
 def _accepted(tenant: str, job: str, backend: str, price: Price, hold: Amount) -> JobAccepted:
+    event = accepted(job, tenant=tenant, backend=backend)
     candidate = Candidate(backend=backend, price=price.id, hold=hold.amount, qpu_us=QPU_US)
-    return JobAccepted(
-        source="qb/broker",
-        data=Acceptance(
-            tenant=tenant,
-            project="main",
-            job=job,
-            user="ann",
-            share=1,
-            shots=SHOTS,
-            circuit=digest(b"circuit"),
-            profile=Profile(qubits=2, clbits=2, depth=3, two_qubit_gates=1, simulation_bytes=64),
-            candidates=(candidate,),
-            hold=hold,
-            price_book=digest(b"book"),
-            seed=7,
-            submitted_at=NOON,
-        ),
-    )
+    return event.model_copy(update={"data": event.data.model_copy(update={"candidates": (candidate,), "hold": hold})})
 
 
 def _ran(tenant: str, job: str, backend: str, end: str, usage: Usage) -> list[AnyEvent]:
