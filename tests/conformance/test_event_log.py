@@ -4,83 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from queuebit_contracts import subjects
-from queuebit_contracts.account import AccountFunded
-from queuebit_kernel import Stale, event_id
-from queuebit_runtime.log import EventLog, Guarded, JetStreamLog
-from queuebit_testing.build import funded, held
+from queuebit_runtime.log import EventLog, JetStreamLog
+from queuebit_testing.laws import EventLogLaws
 from queuebit_testing.memory import MemoryLog
-
-
-class EventLogLaws:
-    """What handlers rely on."""
-
-    async def test_the_first_writer_wins(self, log: EventLog, account: str) -> None:
-        first = await log.append(funded(account=account), after=0)
-        with pytest.raises(Stale):
-            await log.append(funded(account=account), after=0)
-        second = await log.append(funded(account=account), after=first)
-        assert second > first
-
-    async def test_a_repeat_of_the_same_event_is_the_same_event(self, log: EventLog, account: str) -> None:
-        event = held("j1", account=account, tenant=f"t-{account}")
-        first = await log.append(event, after=0)
-        assert await log.append(event, after=0) == first
-
-    async def test_a_guard_over_the_aggregate_sees_its_other_subjects(self, log: EventLog, account: str) -> None:
-        everything = subjects.account("acme", account).everything
-        first = await log.append(funded(account=account), after=0, guard=everything)
-        with pytest.raises(Stale):
-            await log.append(held(event_id(), account=account), after=0, guard=everything)
-        assert await log.append(held("j2", account=account, tenant="acme"), after=first, guard=everything) > first
-
-    async def test_a_guard_on_the_own_subject_does_not(self, log: EventLog, account: str) -> None:
-        await log.append(funded(account=account), after=0)
-        assert await log.append(held(f"j{account}", account=account), after=0)
-
-    async def test_a_batch_is_stored_whole(self, log: EventLog, account: str) -> None:
-        facts = [Guarded(funded(str(n), account=account)) for n in range(1, 6)]
-        last = await log.append_all(facts)
-        newest = await log.last(subjects.account("acme", account).event("funded"))
-        assert newest is not None
-        assert newest.sequence == last
-        assert isinstance(newest.event, AccountFunded)
-        assert newest.event.data.amount.amount == "5"
-
-    async def test_a_batch_with_one_stale_fact_stores_nothing(self, log: EventLog, account: str) -> None:
-        first = await log.append(funded(account=account))
-        with pytest.raises(Stale):
-            await log.append_all(
-                [Guarded(held(f"k{account}", account=account)), Guarded(funded(account=account), after=0)]
-            )
-        history = await log.history(subjects.account("acme", account))
-        assert [it.sequence for it in history] == [first]
-
-    async def test_a_batch_with_a_known_event_stores_nothing(self, log: EventLog, account: str) -> None:
-        event = funded(account=account)
-        await log.append(event)
-        with pytest.raises(Stale):
-            await log.append_all([Guarded(funded(account=account)), Guarded(event)])
-
-    async def test_an_empty_batch_is_a_mistake(self, log: EventLog) -> None:
-        with pytest.raises(ValueError, match="at least one"):
-            await log.append_all([])
-
-    async def test_history_is_the_newest_of_each_subject_in_order(self, log: EventLog, account: str) -> None:
-        await log.append(funded("1", account=account))
-        second = await log.append(held(f"h{account}", account=account))
-        third = await log.append(funded("2", account=account))
-        assert [it.sequence for it in await log.history(subjects.account("acme", account))] == [second, third]
-
-    async def test_nothing_there_is_nothing(self, log: EventLog) -> None:
-        assert await log.history(subjects.account("acme", "nobody")) == []
-        assert await log.last(subjects.account("acme", "nobody").everything) is None
-
-
-@pytest.fixture
-def account(request: pytest.FixtureRequest) -> str:
-    """An account of the test's own."""
-    return "a" + event_id(request.node.nodeid)[:8]
 
 
 class TestMemory(EventLogLaws):
