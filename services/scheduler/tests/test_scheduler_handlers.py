@@ -8,10 +8,12 @@ import pytest
 
 from queuebit_contracts.job import JobPlaced
 from queuebit_contracts.query import Question
-from queuebit_kernel import Unavailable
-from queuebit_runtime.log import Guarded
+from queuebit_contracts.subjects import Aggregate
+from queuebit_kernel import Malformed, Unavailable
+from queuebit_runtime.log import Guarded, Stored
 from queuebit_scheduler import handlers
 from queuebit_scheduler.handlers import CYCLE_LIMIT, AnswerWaiting
+from queuebit_testing.build import submitted
 from queuebit_testing.memory import MemoryLog
 
 
@@ -28,6 +30,17 @@ class _Outage(MemoryLog):
         if self.down:
             raise Unavailable("no answer")
         return sequence
+
+
+class _Unreadable(MemoryLog):
+    """A log into which somebody wrote what is no event."""
+
+    garbled = False
+
+    async def history(self, aggregate: Aggregate) -> list[Stored]:
+        if self.garbled:
+            raise Malformed("not an event of the catalog")
+        return await super().history(aggregate)
 
 
 def test_a_placement_says_all_that_an_executor_needs(world: Any) -> None:
@@ -60,6 +73,26 @@ def test_a_job_that_somebody_moved_is_left_to_the_view(world: Any) -> None:
     assert world.cycle() == [], "it is not tried again and again"
     world.fold()
     assert (world.state.waiting, world.state.outstanding) == (0, 0)
+
+
+def test_submitting_an_accepted_job_once_more_neither_stops_it_nor_keeps_its_place(world: Any) -> None:
+    again = submitted("k1")
+    world.happens(world.registered("aer"), world.accepted(again.data.job))
+    world.happens(again)
+    assert [it.data.job for it in world.cycle()] == [again.data.job]
+    world.fold()
+    assert (world.state.waiting, world.state.outstanding) == (0, 1)
+
+
+def test_a_job_whose_history_cannot_be_read_holds_up_nobody(world: Any) -> None:
+    log = world.log = world.place._log = _Unreadable()
+    again = submitted("k1")
+    world.happens(world.registered("aer"), world.accepted(again.data.job))
+    world.happens(again)
+    log.garbled = True
+    assert world.cycle() == []
+    assert (world.state.waiting, world.state.outstanding) == (0, 0)
+    assert world.state.backends()["aer"].taken == 0
 
 
 def test_what_the_log_did_not_confirm_is_placed_later_in_its_order(world: Any) -> None:

@@ -142,3 +142,13 @@ def test_a_restart_sees_what_it_saw_before(world_of: Any, steps: list[tuple[str,
     assert again.snapshot(now, limit) == world.state.snapshot(now, limit)
     if (snapshot := again.snapshot(now, limit)) is not None:
         assert plan(snapshot) == plan(world.state.snapshot(now, limit))
+
+
+def test_accepting_an_active_job_again_changes_nothing(world: Any) -> None:
+    world.happens(world.registered("aer"), world.registered("cirq"), world.accepted("j1"))
+    world.happens(world.accepted("j1", backends=("cirq",)))
+    (placed,) = world.cycle()
+    assert placed.data.backend == "aer"
+    world.fold()
+    world.happens(world.accepted("j1"))
+    assert (world.state.waiting, world.state.outstanding) == (0, 1)

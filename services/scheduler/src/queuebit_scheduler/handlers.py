@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from queuebit_contracts.job import JobPlaced, Placement, Score
+from queuebit_contracts.job import JobAccepted, JobPlaced, JobSubmitted, Placement, Score
 from queuebit_contracts.query import Answer, Question
 from queuebit_contracts.subjects import job as job_aggregate
-from queuebit_kernel import Clock, Stale, Unavailable, event_id
+from queuebit_kernel import Clock, Malformed, Stale, Superseded, Unavailable, event_id
 from queuebit_runtime.log import EventLog
 from queuebit_runtime.trace_context import current_traceparent
 from queuebit_runtime.tracing import Tracing
@@ -27,6 +27,8 @@ CYCLE_LIMIT = 32
 TICK_S = 1.0
 """The longest time between two cycles: what the log refused is tried again."""
 
+TRIES = 5
+"""How often one placement is tried behind what somebody else wrote first."""
 
 MAX_ROWS = 1000
 """The most rows of one answer, which must stay far below the largest message the bus carries."""
@@ -84,17 +86,36 @@ class PlaceJobs:
         with self._tracing.span("scheduler place", job.traceparent) as span:
             span.set_attribute("quantum.job.id", job.job)
             try:
-                await self._log.append(
-                    _placed(job, place, digest),
-                    after=job.sequence,
-                    guard=job_aggregate(job.tenant, job.job).everything,
-                )
-            except Stale:
-                _log.info("%s of %s was moved by somebody else", job.job, job.tenant)
-            except Unavailable as error:
+                await self._place(job, _placed(job, place, digest))
+            except Superseded as moved:
+                _log.info("%s", moved)
+            except Malformed as error:
+                _log.error("%s of %s waits for a person: its history cannot be read: %s", job.job, job.tenant, error)
+                self._state.forget(place.job)
+            except (Stale, Unavailable) as error:
                 _log.warning("%s of %s waits on: %s", job.job, job.tenant, error)
                 return False
         return True
+
+    async def _place(self, job: Job, placed: JobPlaced) -> None:
+        """Append a placement, behind whatever does not decide about the job: any member may submit it once more.
+
+        Raises:
+            Superseded: the job has a place, or ended.
+            Malformed: somebody wrote into its history what is no event.
+        """
+        history, after = job_aggregate(job.tenant, job.job), job.sequence
+        for _ in range(TRIES):
+            try:
+                await self._log.append(placed, after=after, guard=history.everything)
+            except Stale:
+                past = await self._log.history(history)
+                if any(not isinstance(it.event, JobSubmitted | JobAccepted) for it in past):
+                    raise Superseded(f"{job.job} of {job.tenant} was moved by somebody else") from None
+                after = past[-1].sequence
+            else:
+                return
+        raise Stale(f"{history.prefix} moved {TRIES} times")
 
 
 class AnswerWaiting:

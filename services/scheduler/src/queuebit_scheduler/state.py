@@ -66,9 +66,12 @@ class State:
         return len(self._outstanding)
 
     def evolve(self, event: AnyEvent, sequence: int, at: datetime) -> None:
-        """Fold one event of the log, stored there `at`. An event about a job that is not active says nothing."""
+        """Fold one event of the log, stored there `at`.
+
+        An event about a job that is not active says nothing, and neither does one that accepts an active job again.
+        """
         match event:
-            case JobAccepted():
+            case JobAccepted() if not self._active((event.data.tenant, event.data.job)):
                 self._accounts.setdefault(event.data.tenant, _Account()).share = event.data.share
                 self._line_up(Job.of(event, sequence))
             case JobPlaced():
@@ -134,6 +137,14 @@ class State:
         outstanding = self._outstanding.get(key)
         if outstanding is not None and not outstanding.confirmed:
             self._line_up(self._free(key).job, front=True)
+
+    def forget(self, key: Key) -> None:
+        """Drop a job that took a place and cannot be placed: neither it nor its place are held up any longer."""
+        if key in self._outstanding:
+            self._free(key)
+
+    def _active(self, key: Key) -> bool:
+        return key in self._waiting or key in self._outstanding
 
     def _placed(self, key: Key, backend: str) -> None:
         outstanding = self._outstanding.get(key)
