@@ -13,6 +13,7 @@ from queuebit_metering.errors import Overcharged, PriceLost, Unbillable
 from queuebit_metering.policy import bill, settle
 from queuebit_metering.state import job_of
 from queuebit_pricing import parse
+from queuebit_testing.build import submitted
 
 
 def test_a_completed_job_pays_each_component_of_its_price(life: Any) -> None:
@@ -98,6 +99,13 @@ def test_a_hold_in_another_currency_is_refused(life: Any) -> None:
 def test_a_job_that_ran_where_it_might_not_is_not_billed(life: Any) -> None:
     with pytest.raises(Unbillable, match="ran on cirq, which was not among its candidates"):
         bill(job_of([life.accepted()]), life.completed("cirq"), life.book)
+
+
+def test_submitting_an_accepted_job_again_does_not_move_its_bill_to_another_account(life: Any) -> None:
+    again = submitted(job="j1", project="rich")
+    settlement = settle(bill(job_of([life.accepted(), life.placed(), again]), life.completed(), life.book))
+    assert settlement is not None
+    assert settlement.account == "main"
 
 
 QUICK = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])

@@ -27,7 +27,7 @@ class Job:
 def evolve(job: Job, event: AnyEvent) -> Job:
     """Fold one event of the job's own history."""
     match event:
-        case JobSubmitted():
+        case JobSubmitted() if job.accepted is None:  # who submits again cannot move the bill to another account
             return replace(job, project=event.data.project)
         case JobAccepted():
             return replace(job, project=event.data.project, accepted=event.data)
