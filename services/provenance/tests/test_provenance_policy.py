@@ -45,6 +45,26 @@ def test_the_request_digest_is_that_of_the_signed_content(life) -> None:
     assert record_of(life(), software=SOFTWARE).request_digest == digest_of(content)
 
 
+def test_a_receipt_never_names_a_tenant_on_the_word_of_a_client(life) -> None:
+    submitted, *rest = life("j1", "rejected")
+    claim = submitted.model_copy(update={"data": submitted.data.model_copy(update={"tenant": "evil", "job": "j9"})})
+
+    record = record_of([claim, *rest], software=SOFTWARE)
+
+    assert (record.tenant, record.job) == ("acme", "j1")
+
+
+def test_the_request_is_what_was_accepted_whatever_is_submitted_later(life) -> None:
+    submitted, accepted, *rest = life()
+    accepted = accepted.model_copy(update={"provenanceid": digest(b"what the broker accepted")})
+    again = submitted.model_copy(update={"data": submitted.data.model_copy(update={"project": "rich", "shots": 9})})
+
+    record = record_of([accepted, *rest, again], software=SOFTWARE)
+
+    assert (record.project, record.shots) == ("chemistry", 1000)
+    assert record.request_digest == digest(b"what the broker accepted")
+
+
 def test_a_rejected_job_states_every_reason_and_no_run(life) -> None:
     record = record_of(life("j1", "rejected"), software=SOFTWARE)
 

@@ -47,7 +47,8 @@ def is_sealed(history: Sequence[AnyEvent]) -> bool:
 def record_of(history: Sequence[AnyEvent], *, software: str) -> JobRecord:
     """State what happened to a job, from its events in the order of the log.
 
-    The request is digested anew from what was stored, never copied from what a client claims its digest to be. Where a
+    Whose job it was is taken from the bill, which speaks of the subject, never from what a client says of itself. The
+    request is what the broker accepted; where nothing was accepted, it is digested anew from what was stored. Where a
     job was placed or started more than once, the last time counts: it is the one that led to the end.
 
     Args:
@@ -67,15 +68,14 @@ def record_of(history: Sequence[AnyEvent], *, software: str) -> JobRecord:
     )
     completion = end.data if isinstance(end, JobCompleted) else None
     compilation = completion.compilation if completion else None
-    request = submitted.data.model_dump(mode="json", exclude_none=True, exclude={"proof"})
     return JobRecord(
-        tenant=submitted.data.tenant,
-        project=submitted.data.project,
-        job=submitted.data.job,
+        tenant=metered.data.tenant,
+        project=metered.data.project,
+        job=metered.data.job,
         actor=accepted.data.user if accepted else None,
         outcome=metered.data.state,
         reasons=_reasons(end),
-        request_digest=digest_of(request),
+        request_digest=_request(submitted, accepted),
         result_digest=completion.result.digest if completion else None,
         circuit_digest=accepted.data.circuit if accepted else None,
         compiler=compilation.compiler if compilation else None,
@@ -109,6 +109,12 @@ def _required(history: Sequence[AnyEvent], kind: type[E]) -> E:
             "metered it too early, then replay this message"
         )
     return found
+
+
+def _request(submitted: JobSubmitted, accepted: JobAccepted | None) -> str:
+    if accepted is not None and accepted.provenanceid is not None:  # the broker's own digest of what it accepted
+        return accepted.provenanceid
+    return digest_of(submitted.data.model_dump(mode="json", exclude_none=True, exclude={"proof"}))
 
 
 def _reasons(end: Ending) -> tuple[Reason, ...]:
