@@ -12,7 +12,7 @@ from queuebit_executor.events import started
 from queuebit_executor.handlers import RunPlacement
 from queuebit_executor.instance import Instance
 from queuebit_executor.offering import OfferBackends
-from queuebit_kernel import FixedClock, Malformed, Superseded, Unavailable
+from queuebit_kernel import FixedClock, Superseded, Unavailable
 
 ME = Instance("aer", "executor-aer@here:1", slots=2, memory_mb=1536)
 
@@ -128,12 +128,24 @@ async def test_a_source_that_is_not_in_the_store_fails_the_job(world, run) -> No
     assert world.log.events(JobFailed)[0].data.reason.code == "payload_missing"
 
 
-async def test_a_placement_of_another_circuit_is_a_dead_letter(world, run) -> None:
+@pytest.mark.parametrize("redelivered", [False, True])
+async def test_a_circuit_replaced_after_acceptance_ends_the_job_and_never_runs(world, run, redelivered: bool) -> None:
     await world.log.append(world.submitted())
     event = world.placed(source="another")
     sequence = await world.log.append(event)
-    with pytest.raises(Malformed):
-        await run(event, sequence, redelivered=False)
+    await run(event, sequence, redelivered=redelivered)
+    (end,) = world.log.events(JobFailed)
+    assert end.data.reason.code == "circuit_replaced"
+    assert world.circuits.runs == []
+
+
+async def test_submitting_a_placed_job_again_with_another_circuit_ends_it(world, run) -> None:
+    event, sequence = await world.place()
+    await world.log.append(world.submitted(source="another"))
+    await run(event, sequence, redelivered=False)
+    (end,) = world.log.events(JobFailed)
+    assert end.data.reason.code == "circuit_replaced"
+    assert world.circuits.runs == []
 
 
 async def test_a_large_result_lies_in_the_tenants_payloads(world, run) -> None:

@@ -99,8 +99,9 @@ class RunPlacement:
 
     async def _run(self, placed: JobPlaced, attempt: _Attempt) -> JobCompleted | JobFailed:
         job, mark = placed.data, attempt.mark
-        if attempt.submission.circuit.digest != job.circuit:
-            raise Malformed(f"{job.job} was placed with another circuit than it was submitted with")
+        if attempt.submission.circuit.digest != job.circuit:  # somebody submitted the job again after it was accepted
+            text = "the circuit was replaced after the job was accepted: submit it again under another key"
+            return self._failed(placed, mark, Reason(code="circuit_replaced", text=text))
         try:
             source = await self._payloads.get(job.tenant, attempt.submission.circuit)
         except Missing as missing:
