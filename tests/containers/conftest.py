@@ -1,0 +1,79 @@
+"""Real servers on a container engine: the images of `compose.yaml`, under the configuration that it mounts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+import yaml
+from docker.errors import DockerException
+from testcontainers.core.container import DockerContainer
+from testcontainers.core.wait_strategies import HttpWaitStrategy
+
+from queuebit_cli.containers import folder, prepare
+from queuebit_cli.home import Home
+
+ROOT = Path(__file__).parents[2]
+HOW = "start Docker or Podman, or set DOCKER_HOST, then: .venv/bin/python -m pytest -m docker tests/containers"
+HEALTHY_S = 120
+
+
+@pytest.fixture(scope="session")
+def engine() -> None:
+    """Skips, and says how to run the test, where no container engine answers."""
+    try:
+        client = docker.from_env(timeout=5)
+        client.ping()
+        client.close()
+    except (DockerException, OSError) as error:
+        pytest.skip(f"no container engine answers ({str(error)[:120]}): {HOW}")
+
+
+@pytest.fixture(scope="session")
+def compose() -> dict[str, Any]:
+    """The servers of `compose.yaml`; what it says of paths is not read here."""
+    services: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    return services
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home as `qb containers prepare` makes it."""
+    home = Home(tmp_path_factory.mktemp("containers") / "home")
+    prepare(home)
+    return home
+
+
+@pytest.fixture(scope="session")
+def nats_url(engine: None, compose: dict[str, Any], prepared: Home) -> Iterator[str]:
+    """A NATS server in a container, with the stack's own users and nothing in it."""
+    container = (
+        DockerContainer(compose["nats"]["image"])
+        .with_command(compose["nats"]["command"])
+        .with_exposed_ports(4222, 8222)
+        .with_copy_into_container(folder(prepared) / "nats.conf", compose["nats"]["configs"][0]["target"])
+        .waiting_for(HttpWaitStrategy(8222, "/healthz").with_startup_timeout(HEALTHY_S))
+    )
+    with container:
+        yield f"nats://{container.get_container_host_ip()}:{container.get_exposed_port(4222)}"
+
+
+@pytest.fixture(scope="session")
+def clickhouse_url(engine: None, compose: dict[str, Any], prepared: Home) -> Iterator[str]:
+    """A ClickHouse server in a container, with the stack's one user and the pinned settings."""
+    server = compose["clickhouse"]
+    settings, users = server["configs"][0]["target"], server["secrets"][0]["target"]
+    container = (
+        DockerContainer(server["image"], env=server["environment"])
+        .with_command(server["entrypoint"][1:])
+        .with_kwargs(entrypoint=server["entrypoint"][:1], user="clickhouse")
+        .with_exposed_ports(8123)
+        .with_copy_into_container(ROOT / "deploy" / "clickhouse" / "settings.xml", settings)
+        .with_copy_into_container(folder(prepared) / "clickhouse-users.xml", users)
+        .waiting_for(HttpWaitStrategy(8123, "/ping").with_startup_timeout(HEALTHY_S))
+    )
+    with container:
+        yield f"http://{container.get_container_host_ip()}:{container.get_exposed_port(8123)}"

@@ -1,0 +1,48 @@
+"""The laws of the event log, on the NATS image of production."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import nats
+import pytest
+from nats.errors import Error as NatsError
+
+from queuebit_cli.home import Home
+from queuebit_contracts.topology import inbox_of, topology
+from queuebit_runtime.bus import Bus
+from queuebit_runtime.log import EventLog, JetStreamLog
+from queuebit_runtime.provision import provision
+from queuebit_testing.laws import EventLogLaws
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]  # the first run fetches an image
+
+
+@pytest.fixture(scope="module")
+def provisioned(nats_url: str, prepared: Home) -> str:
+    async def lay_out() -> None:
+        seed, inbox = str(prepared.seed_file("provisioner")), inbox_of("provisioner").encode()
+        client = await nats.connect(nats_url, nkeys_seed=seed, inbox_prefix=inbox)
+        await provision(client, topology())
+        await client.close()
+
+    asyncio.run(lay_out())
+    return nats_url
+
+
+class TestNatsImage(EventLogLaws):
+    @pytest.fixture
+    async def log(self, provisioned: str, prepared: Home) -> AsyncIterator[EventLog]:
+        bus = Bus("broker", provisioned, prepared.seed_file("broker").read_text().strip())
+        await bus.connect()
+        yield JetStreamLog(bus)
+        await bus.close()
+
+
+async def test_nobody_comes_in_without_a_key(nats_url: str) -> None:
+    async def quiet(error: Exception) -> None:
+        del error
+
+    with pytest.raises(NatsError):
+        await nats.connect(nats_url, allow_reconnect=False, error_cb=quiet)
