@@ -18,6 +18,16 @@ def test_a_table_leaves_out_what_is_empty_and_aligns_numbers() -> None:
     assert Output(as_json=False).lines(rows) == ["name     n  ok", "a        5  yes", "long  1000  no"]
 
 
+def test_what_others_wrote_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    out = Output(as_json=False)
+    out.rows([{"label": "bell\033]0;owned\a\033[2J", "purpose": "\x9b2J"}])
+    out.say("\033[32mours\033[0m")
+    told = capsys.readouterr().out
+    assert set(told) & {"\a", "\x9b"} == set()
+    assert told.count("\033") == 2
+    assert "\033[32mours\033[0m" in told
+
+
 def test_json_is_the_rows_as_they_came(capsys: pytest.CaptureFixture[str]) -> None:
     Output(as_json=True).rows([{"a": 1, "b": None}], shown=lambda rows: [{"changed": 1}])
     assert json.loads(capsys.readouterr().out) == [{"a": 1, "b": None}]

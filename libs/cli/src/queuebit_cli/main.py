@@ -9,7 +9,7 @@ from importlib import import_module
 
 from queuebit.credentials import home_folder
 from queuebit_cli.errors import Exit, Stop
-from queuebit_cli.output import Output
+from queuebit_cli.output import Output, harmless
 from queuebit_cli.parser import build
 
 __all__ = ["main"]
@@ -51,5 +51,5 @@ def _code_of(error: Exception) -> Exit | None:
 
 
 def _end(code: Exit, text: str) -> int:
-    print(f"qb: {text}", file=sys.stderr)
+    print(f"qb: {harmless(text)}", file=sys.stderr)
     return int(code)

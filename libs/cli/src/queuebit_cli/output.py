@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 
-__all__ = ["Output", "Progress", "table"]
+__all__ = ["Output", "Progress", "harmless", "table"]
 
 Row = Mapping[str, object]
 
@@ -20,6 +21,15 @@ _MOODS = {
     "cancelled": "warn", "starting": "warn", "stopping": "warn", "attention": "warn",
 }  # fmt: skip
 """Cells that mean something good or bad, whatever their column."""
+
+
+_CONTROL = re.compile(r"(?![\t\n]|\x1b\[[0-9]{1,2}m)[\x00-\x1f\x7f-\x9f]")
+"""Control characters, but tabs, line feeds and what begins a style."""
+
+
+def harmless(text: str) -> str:
+    """The text without what could steer a terminal: labels, reasons and sources are written by whoever submits."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def table(rows: Sequence[Row], columns: Sequence[str] = ()) -> list[list[str]]:
@@ -40,7 +50,7 @@ class Output:
     def say(self, text: str = "") -> None:
         """Print a line for people."""
         if not self.as_json:
-            print(text, flush=True)
+            print(harmless(text), flush=True)
 
     def document(self, value: object) -> None:
         """Print one JSON document on a line."""

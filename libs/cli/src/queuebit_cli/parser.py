@@ -67,8 +67,10 @@ def _jobs(words: _Group) -> None:
     submit.add_argument("--backend", metavar="B", help="where (any backend that fits)")
     submit.add_argument("--max-cost", metavar="1.50", help="refuse the job if it could cost more")
     submit.add_argument("--key", metavar="K", help="same key and content: the same job, however often it is asked for")
-    submit.add_argument("--purpose", default="interactive", metavar="TEXT", help="what for; some projects require it")
-    submit.add_argument("--seed", type=int, metavar="N", help="of compilation and simulation (from the job's id)")
+    submit.add_argument(
+        "--purpose", default="interactive", metavar="TEXT", help="what for; it may not be empty (interactive)"
+    )
+    submit.add_argument("--seed", type=int, metavar="N", help="of the simulation (from the job's id)")
     submit.add_argument("--wait", action="store_true", help="wait for results, charges and receipts")
     submit.add_argument("--timeout", type=float, metavar="S", help="wait no longer; the job goes on")
 

@@ -80,10 +80,10 @@ class AsyncClient:
             shots: how often to run it.
             backend: where; any that fits when absent.
             project: who pays; the credential's own project when absent.
-            purpose: what for; some projects require it.
+            purpose: what for; a job without one is refused.
             key: idempotency key: the same key and content is the same job, however often it is submitted.
             max_cost: refuse the job if it could cost more.
-            seed: of compilation and simulation; derived from the job's id when absent.
+            seed: of the simulation; derived from the job's id when absent.
             label: a name for people; the file's name when absent.
 
         Raises:
