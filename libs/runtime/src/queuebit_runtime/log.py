@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -25,6 +25,8 @@ __all__ = ["EventLog", "Guarded", "JetStreamLog", "Stored"]
 TIMEOUT_S = 5.0
 _WRONG_LAST_SEQUENCE = 10071
 _DUPLICATE_IN_BATCH = 10201
+_STEPS_BACK = 8
+"""Messages that break their contract, one above the other, before the first of their subject is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +67,15 @@ class EventLog(Protocol):
         ...
 
     async def last(self, subject: str) -> Stored | None:
-        """The newest event on a subject or wildcard."""
+        """The newest event on a subject or wildcard.
+
+        Where the newest message breaks its contract, it is the newest event before it on its subject, under the
+        sequence of that message: a guard on it holds, and nobody takes back a fact by writing nonsense over it.
+        """
         ...
 
     async def history(self, aggregate: Aggregate) -> list[Stored]:
-        """The newest event of each subject of an aggregate, in order of sequence."""
+        """The newest event of each subject of an aggregate, in order of sequence; each is found as `last` finds it."""
         ...
 
 
@@ -115,16 +121,44 @@ class JetStreamLog:
             return None
         if status is not None:
             raise Unavailable(f"the log could not be read: {status} {(reply.headers or {}).get('Description', '')}")
-        return _stored(reply)
+        return await self._readable(reply)
 
     async def history(self, aggregate: Aggregate) -> list[Stored]:
+        return [await self._readable(it) for it in await self._newest(aggregate.everything)]
+
+    async def _readable(self, newest: Msg) -> Stored:
+        """The event of a message, or the newest before it on its subject, at the place of the message.
+
+        However many broken messages somebody writes, the first event of a subject cannot be hidden by them.
+
+        Raises:
+            Malformed: the subject holds nothing that can be read.
+        """
+        place, subject = _place(newest)
+        message = newest
+        for _ in range(_STEPS_BACK):
+            try:
+                return replace(_stored(message), sequence=place)
+            except Malformed as error:
+                broken = error
+            earlier = await self._newest(subject, _place(message)[0] - 1)
+            if not earlier:
+                raise broken
+            message = earlier[0]
+        first = json.dumps({"seq": 1, "next_by_subj": subject}).encode()
+        return replace(_stored(await self._request(f"$JS.API.DIRECT.GET.{LOG}", first)), sequence=place)
+
+    async def _newest(self, subjects: str, upto: int | None = None) -> list[Msg]:
+        """The newest message of each subject, up to a sequence."""
         client = self._connection.client
         inbox = client.new_inbox()
         subscription = await client.subscribe(inbox)
         try:
-            request = json.dumps({"multi_last": [aggregate.everything], "batch": 64}).encode()
-            await client.publish(f"$JS.API.DIRECT.GET.{LOG}", request, reply=inbox)
-            found: list[Stored] = []
+            request: dict[str, object] = {"multi_last": [subjects], "batch": 64}
+            if upto is not None:
+                request["up_to_seq"] = upto
+            await client.publish(f"$JS.API.DIRECT.GET.{LOG}", json.dumps(request).encode(), reply=inbox)
+            found: list[Msg] = []
             while True:
                 reply = await subscription.next_msg(timeout=TIMEOUT_S)
                 status = (reply.headers or {}).get("Status")
@@ -132,7 +166,7 @@ class JetStreamLog:
                     return found
                 if status is not None:
                     raise Unavailable(f"the log could not be read: {status}")
-                found.append(_stored(reply))
+                found.append(reply)
         except NatsError as error:
             raise Unavailable(f"the log did not answer: {error!r}") from error
         finally:
@@ -171,15 +205,15 @@ def _headers(fact: Guarded) -> dict[str, str]:
     return headers
 
 
-def _stored(reply: Msg) -> Stored:
-    headers = reply.headers or {}
+def _stored(message: Msg) -> Stored:
+    sequence, subject = _place(message)
     try:
-        event = decode(reply.data)
+        event = decode(message.data)
     except Malformed as error:
-        raise Malformed(f"sequence {headers['Nats-Sequence']} of {LOG}: {error}") from error
-    return Stored(
-        event,
-        headers["Nats-Subject"],
-        int(headers["Nats-Sequence"]),
-        datetime.fromisoformat(headers["Nats-Time-Stamp"]),
-    )
+        raise Malformed(f"sequence {sequence} of {LOG}: {error}") from error
+    return Stored(event, subject, sequence, datetime.fromisoformat((message.headers or {})["Nats-Time-Stamp"]))
+
+
+def _place(message: Msg) -> tuple[int, str]:
+    headers = message.headers or {}
+    return int(headers["Nats-Sequence"]), headers["Nats-Subject"]
