@@ -72,7 +72,7 @@ class AdmitJob:
         """
         request = read_request(event.data, body, subject)
         if redelivered:
-            await self._unless_decided(request, sequence)
+            sequence = await self._unless_decided(request, sequence)
         shots, stacks = to_profile(request, self._snapshot(request, Profiled()))
         profiled = await self._profiles.of(request.tenant, event.data.circuit, shots, stacks)
         try:
@@ -117,22 +117,30 @@ class AdmitJob:
         try:
             concluded = await self._log.append(event, after=sequence, guard=_history(request).everything)
         except Stale:
-            await self._unless_decided(request, sequence)
-            raise
+            tail = await self._unless_decided(request, sequence)
+            concluded = await self._log.append(event, after=tail, guard=_history(request).everything)
         if isinstance(event, JobRejected) or concluded < held:  # the latter: accepted long ago, and submitted again
             await self._give_back(request)
 
-    async def _unless_decided(self, request: Request, sequence: int) -> None:
-        """Raise `Superseded` if the job needs no decision any more; its hold goes back if it was never accepted."""
+    async def _unless_decided(self, request: Request, sequence: int) -> int:
+        """Say where the job's history ends, if it still needs this decision.
+
+        What was written over the submission without being another one changes nothing.
+
+        Raises:
+            Superseded: it needs none any more; its hold goes back if it was never accepted.
+        """
         await self._follow(request)
-        past = {it.subject.split(".")[4]: it.sequence for it in await self._log.history(_history(request))}
+        past = {it.subject.split(".")[4]: it for it in await self._log.history(_history(request))}
         if "accepted" in past:
             raise Superseded(f"job {request.job} is accepted")
         if not past.keys().isdisjoint(TERMINAL):
             await self._give_back(request)
             raise Superseded(f"job {request.job} has ended")
-        if past.get("submitted", sequence) > sequence:
+        newest = past.get("submitted")
+        if newest is not None and newest.sequence > sequence and newest.event.data != request.submission:
             raise Superseded(f"job {request.job} was submitted again: its newest submission counts")
+        return max((it.sequence for it in past.values()), default=sequence)
 
     async def _give_back(self, request: Request) -> None:
         account = self._world.account(request.tenant, request.submission.project)
