@@ -6,13 +6,13 @@ import asyncio
 import json
 from dataclasses import dataclass
 
-from queuebit.errors import Unreachable
+from queuebit.errors import NotFound, Unreachable
 from queuebit.transport import Transport
 from queuebit_contracts import subjects
 from queuebit_contracts.catalog import AnyEvent, decode
 from queuebit_contracts.job import JobAccepted
 from queuebit_contracts.topology import LOG
-from queuebit_kernel import Stale
+from queuebit_kernel import Malformed, Stale
 
 __all__ = ["Entry", "Journal"]
 
@@ -74,7 +74,10 @@ class Journal:
             return None
         if status is not None:
             raise Unreachable(f"the log could not be read ({status}): `qb doctor` says what to do")
-        return Entry(decode(reply.body), int(reply.headers["Nats-Sequence"]))
+        try:
+            return Entry(decode(reply.body), int(reply.headers["Nats-Sequence"]))
+        except Malformed as error:
+            raise NotFound(f"what lies on {subject} is no event of Queuebit: somebody wrote over it") from error
 
     async def history(self, job: str) -> list[Entry]:
         """Everything that happened to a job, oldest first."""
