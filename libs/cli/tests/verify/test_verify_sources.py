@@ -14,6 +14,7 @@ from queuebit_cli.verify.sources import Bus, Warehouse, follow
 from queuebit_cli.verify.state import History
 from queuebit_cli.verify.walls import Intruder, intruders, trespasses
 from queuebit_kernel import Unavailable
+from queuebit_runtime.keys import new_seed
 from queuebit_runtime.log import JetStreamLog
 from queuebit_testing.server import NatsServer
 
@@ -75,6 +76,10 @@ async def test_what_cannot_be_read_is_told_by_place(server: NatsServer, recordin
 
 async def test_no_wall_is_open(server: NatsServer) -> None:
     assert await trespasses(server.url, Intruder("acme", "ann", server.seeds["acme/ann"], "beta")) == []
+
+
+async def test_a_withdrawn_token_opens_nothing(server: NatsServer) -> None:
+    assert await trespasses(server.url, Intruder("acme", "ann", new_seed(), "beta")) == []
 
 
 async def test_an_open_wall_would_be_noticed_and_left_untouched(server: NatsServer) -> None:
