@@ -77,14 +77,6 @@ class Tenants(_Entry):
                         raise ValueError(f"key {key[:8]}… belongs to both {owners[key]} and {owner}")
         return self
 
-    def owner_of(self, key: str) -> tuple[str, str, User] | None:
-        """The tenant, the name and the entry of the user whose token has this public half."""
-        for tenant, entry in self.tenant.items():
-            for name, user in entry.user.items():
-                if key in user.keys:
-                    return tenant, name, user
-        return None
-
 
 def parse_tenants(text: str) -> Tenants:
     """Read a tenants file.
