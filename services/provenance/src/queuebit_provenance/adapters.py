@@ -12,9 +12,9 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from queuebit_contracts.catalog import decode
-from queuebit_contracts.job import Seal
+from queuebit_contracts.job import JobSealed, Seal
 from queuebit_contracts.topology import LOG
-from queuebit_kernel import Unavailable
+from queuebit_kernel import Malformed, Unavailable
 from queuebit_proof import TrustInvalid, TrustRoot
 from queuebit_runtime.connection import Connection
 
@@ -40,7 +40,7 @@ class JetStreamSeals:
             for sequence, seal in found:
                 if sequence > until:
                     return
-                if seal.leaf_index >= leaf:
+                if seal is not None and seal.leaf_index >= leaf:
                     yield seal
             after = found[-1][0]
 
@@ -50,21 +50,21 @@ class JetStreamSeals:
         while high - low > self._batch:
             middle = (low + high) // 2
             found = await self._next(middle, 1)
-            if found and found[0][1].leaf_index < leaf:
+            if found and found[0][1] is not None and found[0][1].leaf_index < leaf:
                 low = found[0][0]
             else:
                 high = middle
         return low
 
-    async def _next(self, sequence: int, count: int) -> list[tuple[int, Seal]]:
-        """Up to `count` seals at or after a sequence; none means that there are none."""
+    async def _next(self, sequence: int, count: int) -> list[tuple[int, Seal | None]]:
+        """Up to `count` messages at or after a sequence, with their seals; none means that there are none."""
         client = self._connection.client
         inbox = client.new_inbox()
         subscription = await client.subscribe(inbox)
         try:
             request = {"seq": sequence, "next_by_subj": _SUBJECT, "batch": count}
             await client.publish(f"$JS.API.DIRECT.GET.{LOG}", json.dumps(request).encode(), reply=inbox)
-            found: list[tuple[int, Seal]] = []
+            found: list[tuple[int, Seal | None]] = []
             while True:
                 reply = await subscription.next_msg(timeout=self._timeout_s)
                 status = (reply.headers or {}).get("Status")
@@ -80,8 +80,13 @@ class JetStreamSeals:
                 await subscription.unsubscribe()
 
 
-def _seal(reply: Msg) -> tuple[int, Seal]:
-    return int((reply.headers or {})["Nats-Sequence"]), Seal.model_validate(decode(reply.data).data)
+def _seal(reply: Msg) -> tuple[int, Seal | None]:
+    """A message's sequence and seal. What is no event is no leaf: were it one, the root would miss it."""
+    try:
+        event = decode(reply.data)
+    except Malformed:
+        event = None
+    return int((reply.headers or {})["Nats-Sequence"]), event.data if isinstance(event, JobSealed) else None
 
 
 def publish_trust(own: TrustRoot, path: Path | None) -> TrustRoot:
