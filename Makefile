@@ -59,4 +59,4 @@ drill: setup ## the long fault drill: JOBS=10000 EVERY=2
 	$(PY) tests/faults/drill.py --jobs $(or $(JOBS),10000) --every $(or $(EVERY),2)
 
 images: ## build every container image (needs a container engine)
-	docker compose build
+	QUEUEBIT_CONTAINERS_USER=0:0 QUEUEBIT_CONTAINERS_HOME=/nowhere docker compose build

@@ -18,6 +18,7 @@ from queuebit_contracts.subjects import Aggregate, subject_of
 from queuebit_contracts.topology import LOG
 from queuebit_kernel import Malformed, Stale, Unavailable, event_id
 from queuebit_runtime.connection import Connection
+from queuebit_runtime.gathering import Gatherings
 from queuebit_runtime.trace_context import current_traceparent
 
 __all__ = ["EventLog", "Guarded", "JetStreamLog", "Stored"]
@@ -84,6 +85,7 @@ class JetStreamLog:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._gatherings = Gatherings(connection, TIMEOUT_S)
 
     async def append(self, event: AnyEvent, *, after: int | None = None, guard: str = "") -> int:
         subject = subject_of(event)
@@ -150,27 +152,10 @@ class JetStreamLog:
 
     async def _newest(self, subjects: str, upto: int | None = None) -> list[Msg]:
         """The newest message of each subject, up to a sequence."""
-        client = self._connection.client
-        inbox = client.new_inbox()
-        subscription = await client.subscribe(inbox)
-        try:
-            request: dict[str, object] = {"multi_last": [subjects], "batch": 64}
-            if upto is not None:
-                request["up_to_seq"] = upto
-            await client.publish(f"$JS.API.DIRECT.GET.{LOG}", json.dumps(request).encode(), reply=inbox)
-            found: list[Msg] = []
-            while True:
-                reply = await subscription.next_msg(timeout=TIMEOUT_S)
-                status = (reply.headers or {}).get("Status")
-                if status in ("204", "404"):
-                    return found
-                if status is not None:
-                    raise Unavailable(f"the log could not be read: {status}")
-                found.append(reply)
-        except NatsError as error:
-            raise Unavailable(f"the log did not answer: {error!r}") from error
-        finally:
-            await subscription.unsubscribe()
+        request: dict[str, object] = {"multi_last": [subjects], "batch": 64}
+        if upto is not None:
+            request["up_to_seq"] = upto
+        return await self._gatherings.ask(f"$JS.API.DIRECT.GET.{LOG}", json.dumps(request).encode())
 
     async def _publish(self, subject: str, body: bytes, headers: dict[str, str]) -> dict[str, Any]:  # a PubAck
         reply = await self._request(subject, body, headers)

@@ -110,7 +110,8 @@ class Service:
     async def _watch(self) -> None:
         """End the process when the connection was closed for good; the supervisor starts it afresh."""
         await self.bus.closed.wait()
-        raise ConnectionError("the connection to NATS was closed for good")
+        if not self.tasks.ending:
+            raise ConnectionError("the connection to NATS was closed for good")
 
     async def _end(self) -> None:
         self.tasks.ending = True

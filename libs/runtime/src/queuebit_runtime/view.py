@@ -64,7 +64,7 @@ class View:
         self._filters = list(filters)
         self._fold = fold
         self._stream = stream
-        self._moved = asyncio.Condition()
+        self._awaited: set[tuple[int, asyncio.Future[None]]] = set()
         self._request: dict[str, Any] = {}  # as the server words it
         self._delivered = 0
         self.position = after
@@ -87,13 +87,19 @@ class View:
 
     async def reached(self, sequence: int) -> None:
         """Wait until `sequence`, or something later, has been folded."""
-        async with self._moved:
-            await self._moved.wait_for(lambda: self.position >= sequence)
+        if self.position < sequence:
+            waiter = (sequence, asyncio.get_running_loop().create_future())
+            self._awaited.add(waiter)
+            try:
+                await waiter[1]
+            finally:
+                self._awaited.discard(waiter)
 
     async def _follow(self) -> None:
         client = self._connection.client
         inbox = client.new_inbox()
-        subscription = await client.subscribe(inbox)
+        ear = _Ear(SILENCE_S)
+        subscription = await client.subscribe(inbox, cb=ear.hear)
         try:
             await self._create()
             left = 0
@@ -101,7 +107,7 @@ class View:
                 if left < BATCH // 2:
                     await self._ask(inbox, BATCH - left)
                     left = BATCH
-                message = await subscription.next_msg(timeout=SILENCE_S)
+                message = await ear.next()
                 status = (message.headers or {}).get("Status")
                 if status is None:
                     left -= 1
@@ -111,6 +117,7 @@ class View:
                 elif status != "100":
                     raise Unavailable(f"{status} {(message.headers or {}).get('Description', '')}")
         finally:
+            ear.close()
             if not client.is_closed:
                 await subscription.unsubscribe()
 
@@ -147,11 +154,17 @@ class View:
         except Malformed as error:
             await bury(self._connection.client, self._consumer, message, error.code, str(error))
         self.pending = meta.num_pending
-        async with self._moved:
-            self.position = raw.sequence
-            self._moved.notify_all()
+        self.position = raw.sequence
+        if self._awaited:
+            self._wake()
         if meta.num_pending == 0:
             self.caught_up.set()
+
+    def _wake(self) -> None:
+        for waiter in [it for it in self._awaited if it[0] <= self.position]:
+            self._awaited.discard(waiter)
+            if not waiter[1].done():
+                waiter[1].set_result(None)
 
     async def _assert_ours(self, delivered: int) -> None:
         """Refuse what another process's consumer of the same name delivers, or what is left after it took some.
@@ -172,6 +185,37 @@ class View:
         if "error" in answer and not tolerate:
             raise Unavailable(f"{subject}: {answer['error'].get('description')}")
         return answer
+
+
+class _Ear:
+    """What a subscription hears, one by one, until it falls silent. One timer serves all messages."""
+
+    def __init__(self, patience_s: float) -> None:
+        self._patience_s = patience_s
+        self._loop = asyncio.get_running_loop()
+        self._heard: asyncio.Queue[Msg | None] = asyncio.Queue()
+        self._newest_at = self._loop.time()
+        self._timer = self._loop.call_later(patience_s, self._look)
+
+    async def hear(self, message: Msg) -> None:
+        self._newest_at = self._loop.time()
+        self._heard.put_nowait(message)
+
+    async def next(self) -> Msg:
+        message = await self._heard.get()
+        if message is None:
+            raise Unavailable(f"nothing was heard for {self._patience_s:g} s")
+        return message
+
+    def close(self) -> None:
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        left = self._newest_at + self._patience_s - self._loop.time()
+        if left <= 0:
+            self._heard.put_nowait(None)
+        else:
+            self._timer = self._loop.call_later(left, self._look)
 
 
 def fold_events(evolve: Callable[[Stored], None]) -> Callable[[Raw], Awaitable[None]]:
