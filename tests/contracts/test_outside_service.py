@@ -73,7 +73,7 @@ async def test_submit_and_follow_knowing_only_the_contracts(nats_server: NatsSer
     subject = address("qb.job.submitted.v1", tenant="acme", job=job)
     followed = await client.subscribe(f"qb.job.acme.{job}.>")
     await client.flush()
-    headers = {"Nats-Msg-Id": str(event["id"]), "Nats-Expected-Last-Subject-Sequence": "0"}
+    headers = {"Nats-Expected-Last-Subject-Sequence": "0"}
     acknowledged = await client.jetstream().publish(subject, json.dumps(event).encode(), headers=headers, stream="LOG")
     assert acknowledged.seq > 0
     seen = await followed.next_msg(timeout=5)

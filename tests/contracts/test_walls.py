@@ -11,6 +11,8 @@ import pytest
 from nats.aio.client import Client
 
 from queuebit_runtime.keys import new_seed
+from queuebit_runtime.log import JetStreamLog
+from queuebit_testing.build import held
 from queuebit_testing.server import NatsServer
 
 pytestmark = pytest.mark.server
@@ -155,6 +157,31 @@ async def test_one_tenant_hears_nothing_of_another(nats_server: NatsServer) -> N
     with suppress(nats.errors.TimeoutError):
         raise AssertionError((await heard.next_msg(timeout=0.2)).subject)
     await ann.close()
+    await eve.close()
+
+
+async def test_no_header_wipes_what_others_stored(nats_server: NatsServer) -> None:
+    ann, eve = await nats_server.connect("acme/ann"), await nats_server.connect("evil/eve")
+    await ann.jetstream().publish("$KV.PAYLOADS.acme.keep.0", b"circuit", stream="KV_PAYLOADS")
+    for rollup in ("all", "sub"):
+        with pytest.raises(nats.js.errors.APIError):
+            await eve.jetstream().publish("$KV.PAYLOADS.evil.x.0", b"", headers={"Nats-Rollup": rollup})
+        with pytest.raises(nats.js.errors.APIError):
+            await eve.jetstream().publish("qb.job.evil.jr.submitted", b"", headers={"Nats-Rollup": rollup})
+    found = await ann.jetstream().get_msg("KV_PAYLOADS", subject="$KV.PAYLOADS.acme.keep.0", direct=True)
+    assert found.data == b"circuit"
+    await ann.close()
+    await eve.close()
+
+
+async def test_nobody_keeps_a_fact_out_by_guessing_its_id(nats_server: NatsServer, nats_log: JetStreamLog) -> None:
+    eve = await nats_server.connect("evil/eve")
+    fact = held("jguess")
+    await eve.jetstream().publish("qb.job.evil.jg.submitted", b"{}", headers={"Nats-Msg-Id": fact.id}, stream="LOG")
+    sequence = await nats_log.append(fact, after=0, guard="qb.account.acme.main.none")
+    stored = await nats_log.last("qb.account.acme.main.held")
+    assert stored is not None
+    assert (stored.sequence, stored.event.id) == (sequence, fact.id)
     await eve.close()
 
 

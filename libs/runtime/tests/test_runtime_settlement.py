@@ -125,6 +125,22 @@ async def test_a_dead_letter_can_be_replayed_and_keeps_its_place(desk: Desk, fre
     await operator.close()
 
 
+async def test_a_guarded_event_can_be_buried_too(desk: Desk, fresh_server: NatsServer) -> None:
+    client = await ann(fresh_server)
+    desk.answer["k"] = Malformed("no")
+    event = submitted("k")
+    headers = {"Nats-Expected-Last-Subject-Sequence": "0", "Other": "kept"}
+    subject = f"qb.job.acme.{event.data.job}.submitted"
+    await client.jetstream().publish(subject, event.to_bytes(), headers=headers, stream="LOG")
+    await desk.open()
+    await desk.seen("k")
+    async with asyncio.timeout(5):
+        while not (letters := await dead(fresh_server)):
+            await asyncio.sleep(0.02)
+    assert letters[0]["Other"] == "kept"
+    await client.close()
+
+
 async def test_an_outage_is_tried_again_and_a_superseded_message_is_not(desk: Desk, fresh_server: NatsServer) -> None:
     client = await ann(fresh_server)
     desk.answer |= {"later": Unavailable("the store sleeps"), "done": Superseded("already there")}

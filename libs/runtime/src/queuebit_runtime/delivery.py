@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from nats.aio.msg import Msg
 
@@ -28,6 +29,10 @@ class Delivered:
     """1 for the first delivery."""
     replayed: bool
     body: bytes
+    stored_at: datetime | None = None
+    """When the log stored it; unknown for a replayed dead letter."""
+    first: bool = False
+    """Whether the log, when it stored the message, saw to it that its subject or aggregate was empty."""
 
     @property
     def again(self) -> bool:
@@ -54,4 +59,23 @@ def read(message: Msg) -> Delivered:
         subject, sequence = told.get(HEADERS["subject"], ""), int(told.get(HEADERS["sequence"], 0))
         return Delivered(message.subject.removeprefix(REPLAY), subject, sequence, 1, True, message.data)
     meta = message.metadata
-    return Delivered(str(meta.consumer), message.subject, meta.sequence.stream, meta.num_delivered, False, message.data)
+    return Delivered(
+        str(meta.consumer),
+        message.subject,
+        meta.sequence.stream,
+        meta.num_delivered,
+        False,
+        message.data,
+        meta.timestamp.astimezone(UTC),
+        _guarded_by_nothing_before(message),
+    )
+
+
+def _guarded_by_nothing_before(message: Msg) -> bool:
+    """The server keeps the headers it enforced; a filter over other subjects proves nothing about this one."""
+    headers = message.headers or {}
+    covering = (message.subject, ".".join(message.subject.split(".")[:4]) + ".>")
+    return (
+        headers.get("Nats-Expected-Last-Subject-Sequence") == "0"
+        and headers.get("Nats-Expected-Last-Subject-Sequence-Subject", message.subject) in covering
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Annotated, ParamSpec
 
 from faststream import Depends
@@ -11,7 +12,7 @@ from faststream.nats import JStream, NatsRouter, PullSub
 from queuebit_contracts.topology import inbox_of, topology
 from queuebit_runtime.delivery import delivered
 
-__all__ = ["Body", "Redelivered", "Sequence", "Subject", "subscribes"]
+__all__ = ["Body", "First", "Redelivered", "Sequence", "StoredAt", "Subject", "subscribes"]
 
 P = ParamSpec("P")
 
@@ -35,11 +36,25 @@ async def _subject() -> str:
     return delivered().subject
 
 
+async def _first() -> bool:
+    return delivered().first
+
+
+async def _stored_at() -> datetime | None:
+    return delivered().stored_at
+
+
 Sequence = Annotated[int, Depends(_sequence)]
 """Where the event lies in the log; a replayed dead letter keeps its place."""
 
 Redelivered = Annotated[bool, Depends(_redelivered)]
 """Whether an earlier delivery may have done part of the work."""
+
+First = Annotated[bool, Depends(_first)]
+"""Whether the log saw to it that nothing lay on the subject, or under its aggregate, before this message."""
+
+StoredAt = Annotated[datetime | None, Depends(_stored_at)]
+"""When the log stored the event: unlike its own time, nobody's claim."""
 
 Subject = Annotated[str, Depends(_subject)]
 """Where the event was published; a replayed dead letter keeps its address."""

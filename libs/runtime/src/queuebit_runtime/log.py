@@ -24,8 +24,8 @@ from queuebit_runtime.trace_context import current_traceparent
 __all__ = ["EventLog", "Guarded", "JetStreamLog", "Stored"]
 
 TIMEOUT_S = 5.0
-_WRONG_LAST_SEQUENCE = 10071
-_DUPLICATE_IN_BATCH = 10201
+_CONFLICTS = (10071, 10164, 10201)
+"""The server's codes for a guard that does not hold, alone and in a batch, and for an event that a batch repeats."""
 _STEPS_BACK = 8
 """Messages that break their contract, one above the other, before the first of their subject is looked at."""
 
@@ -164,7 +164,7 @@ class JetStreamLog:
         answer: dict[str, Any] = json.loads(reply.data)  # a PubAck or an error, as the server words it
         if (error := answer.get("error")) is None:
             return answer
-        if error.get("err_code") in (_WRONG_LAST_SEQUENCE, _DUPLICATE_IN_BATCH):
+        if error.get("err_code") in _CONFLICTS:
             raise Stale(f"{subject}: {error.get('description')}")
         raise Unavailable(f"{subject} was not stored: {error.get('description')} ({error.get('err_code')})")
 
@@ -178,12 +178,12 @@ class JetStreamLog:
 
 
 def _headers(fact: Guarded) -> dict[str, str]:
-    headers = {
-        "Nats-Msg-Id": fact.event.id,
-    }
+    headers: dict[str, str] = {}
     if traceparent := current_traceparent() or fact.event.traceparent:
         headers["traceparent"] = traceparent
-    if fact.after is not None:
+    if fact.after is None:
+        headers["Nats-Msg-Id"] = fact.event.id
+    else:  # the guard knows a repeat; an id that somebody could guess would let them keep the event out
         headers["Nats-Expected-Last-Subject-Sequence"] = str(fact.after)
         if fact.guard:
             headers["Nats-Expected-Last-Subject-Sequence-Subject"] = fact.guard

@@ -62,7 +62,8 @@ def _bucket(name: str, bucket: Bucket) -> StreamConfig:
         max_msgs_per_subject=1,
         discard=DiscardPolicy.NEW,
         deny_delete=True,
-        allow_rollup_hdrs=True,
+        deny_purge=True,
+        allow_rollup_hdrs=False,  # one message with that header would wipe every tenant's payloads
         allow_direct=True,
         num_replicas=1,
     )

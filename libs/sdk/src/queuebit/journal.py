@@ -45,9 +45,10 @@ class Journal:
             Stale: something lies under the guard already.
             Unreachable: the log did not confirm.
         """
-        headers = {"Nats-Msg-Id": event.id, "Nats-Expected-Stream": LOG, "Qb-Type": event.type}
-        headers["content-type"] = "application/json"
-        if guard is not None:
+        headers = {"Nats-Expected-Stream": LOG}
+        if guard is None:
+            headers["Nats-Msg-Id"] = event.id
+        else:
             headers["Nats-Expected-Last-Subject-Sequence"] = "0"
             headers["Nats-Expected-Last-Subject-Sequence-Subject"] = guard
         subject, body = subjects.subject_of(event), event.to_bytes()

@@ -66,7 +66,7 @@ class EventLogLaws:
         event = funded(account=account)
         await log.append(event)
         with pytest.raises(Stale):
-            await log.append_all([Guarded(funded(account=account)), Guarded(event)])
+            await log.append_all([Guarded(funded(account=account)), Guarded(event, after=0)])
 
     async def test_an_empty_batch_is_a_mistake(self, log: EventLog) -> None:
         with pytest.raises(ValueError, match="at least one"):

@@ -18,7 +18,6 @@ class MemoryLog:
 
     def __init__(self) -> None:
         self.stored: list[Stored] = []
-        self._ids: dict[str, int] = {}
 
     async def append(self, event: AnyEvent, *, after: int | None = None, guard: str = "") -> int:
         return await self.append_all([Guarded(event, after, guard)])
@@ -26,19 +25,17 @@ class MemoryLog:
     async def append_all(self, facts: Sequence[Guarded]) -> int:
         if not facts:
             raise ValueError("an atomic batch needs at least one fact")
-        if len(facts) == 1 and facts[0].event.id in self._ids:
-            return self._ids[facts[0].event.id]
         for fact in facts:
             subject = subject_of(fact.event)
-            if fact.event.id in self._ids:
-                raise Stale(f"{subject}: already stored")
+            newest = await self.last(subject)
+            if len(facts) == 1 and newest is not None and newest.event.id == fact.event.id:
+                return newest.sequence
             if fact.after is not None and self._tail(fact.guard or subject) != fact.after:
                 raise Stale(f"{subject}: moved past {fact.after}")
         for fact in facts:
             sequence = len(self.stored) + 1
             moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(milliseconds=sequence)
             self.stored.append(Stored(fact.event, subject_of(fact.event), sequence, moment))
-            self._ids[fact.event.id] = sequence
         return len(self.stored)
 
     async def last(self, subject: str) -> Stored | None:

@@ -23,7 +23,7 @@ from queuebit_runtime.view import View
 
 __all__ = ["create_app"]
 
-LOOK_S = 1.0
+LOOK_S = 0.2
 """Seconds between looks at the tenants file."""
 
 
@@ -60,6 +60,10 @@ def create_app() -> Service:
     service.views.append(view)
     service.before += [follow_tenants, answering]
     service.work.append(following_tenants)
-    service.detail = lambda: {"backends": len(world.registered()), "tenants_file": follow_tenants.trouble or "good"}
+    service.detail = lambda: {
+        "backends": len(world.registered()),
+        "tenants": follow_tenants.in_force,
+        "tenants_file": follow_tenants.trouble or "good",
+    }
     service.include(routes(admit, CancelJobs(service.log, world), workers=settings.workers))
     return service

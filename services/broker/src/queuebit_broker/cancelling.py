@@ -18,6 +18,11 @@ __all__ = ["CancelJobs"]
 ATTEMPTS = 8
 
 
+def _as_of(submitted: JobSubmitted, stored: Stored) -> JobSubmitted:
+    """The submission, at the time at which the log stored it."""
+    return submitted.model_copy(update={"time": stored.stored_at})
+
+
 class CancelJobs:
     """Ends a job that has not ended: members their own, admins anybody's of their tenant."""
 
@@ -36,7 +41,7 @@ class CancelJobs:
         user, role = self._author(event.data, tenant, job, body)
         for _ in range(ATTEMPTS):
             history = await self._log.history(subjects.job(tenant, job))
-            submitted = next((it.event for it in history if isinstance(it.event, JobSubmitted)), None)
+            submitted = next((_as_of(it.event, it) for it in history if isinstance(it.event, JobSubmitted)), None)
             if submitted is None or any(it.subject.split(".")[4] in TERMINAL for it in history):
                 raise Superseded(f"job {job} of tenant {tenant} does not exist, or has ended")
             if role != "admin" and user != self._owner(history, tenant, submitted):

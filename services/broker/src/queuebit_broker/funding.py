@@ -8,7 +8,7 @@ from queuebit_broker import facts
 from queuebit_broker.ports import EventLog, TenantsSource
 from queuebit_broker.state import Directory, World
 from queuebit_contracts.tenants import BadTenants, Tenants
-from queuebit_kernel import Money, Stale, Unavailable
+from queuebit_kernel import Money, Stale, Unavailable, digest_of
 
 __all__ = ["FollowTenants"]
 
@@ -27,6 +27,8 @@ class FollowTenants:
         self._source = source
         self._world = world
         self._unfunded: Tenants | None = None
+        self.in_force = ""
+        """Digest of the declaration that decides from now on, budgets included."""
         self.trouble: str | None = None
         """What is wrong with the file as it is now; the one before stays in force."""
         self._adopt(first)
@@ -43,6 +45,7 @@ class FollowTenants:
         if self._unfunded is not None:
             try:
                 await self._fund(self._unfunded)
+                self.in_force = digest_of(self._unfunded.model_dump(mode="json"))
                 self._unfunded = None
             except (Stale, Unavailable) as error:
                 _log.warning("budgets are not yet as declared: %s", error)

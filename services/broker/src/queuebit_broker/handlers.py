@@ -64,7 +64,7 @@ class AdmitJob:
             body: its exact bytes, over which the signature is checked.
             subject: where it lies.
             sequence: its place in the log; nothing may have happened to the job since.
-            redelivered: an earlier delivery may have done part of the work.
+            redelivered: an earlier delivery, or an earlier submission of the same job, may have done part of the work.
 
         Raises:
             Superseded: the job was decided already, or ended.

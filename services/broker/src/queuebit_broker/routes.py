@@ -16,7 +16,7 @@ from queuebit_contracts.command import CancelJob
 from queuebit_contracts.job import JobSubmitted
 from queuebit_contracts.query import Answer, Question
 from queuebit_contracts.wire import Reason
-from queuebit_runtime.duties import Body, Redelivered, Sequence, Subject, subscribes
+from queuebit_runtime.duties import Body, First, Redelivered, Sequence, StoredAt, Subject, subscribes
 
 __all__ = ["answer_queries", "routes"]
 
@@ -29,10 +29,17 @@ def routes(admit: AdmitJob, cancel: CancelJobs, *, workers: int) -> NatsRouter:
 
     @subscribes(router, "broker-submitted", workers=workers)
     async def on_submitted(
-        event: JobSubmitted, body: Body, subject: Subject, sequence: Sequence, redelivered: Redelivered
+        event: JobSubmitted,
+        body: Body,
+        subject: Subject,
+        sequence: Sequence,
+        redelivered: Redelivered,
+        first: First,
+        stored_at: StoredAt,
     ) -> None:
-        """Admit or refuse a job."""
-        await admit(event, body=body, subject=subject, sequence=sequence, redelivered=redelivered)
+        """Admit or refuse a job; its clock starts when the log has it, whatever its sender says."""
+        asked = event.model_copy(update={"time": stored_at or event.time})
+        await admit(asked, body=body, subject=subject, sequence=sequence, redelivered=redelivered or not first)
 
     @subscribes(router, "broker-commands", workers=4)
     async def on_cancel(event: CancelJob, body: Body, subject: Subject) -> None:

@@ -54,12 +54,12 @@ class Account:
                 self.free[amount.currency] = self.available(amount.currency) - amount
                 self.last_held = sequence
             case AccountSettled():
-                self.holds.pop(event.data.job, None)
-                self._grow(money(event.data.released))
+                if self.holds.pop(event.data.job, None) is not None:
+                    self._grow(money(event.data.released))
             case AccountReleased():
-                self.holds.pop(event.data.job, None)
                 self.released.add(event.data.job)
-                self._grow(money(event.data.amount))
+                if self.holds.pop(event.data.job, None) is not None:
+                    self._grow(money(event.data.amount))
 
     def _grow(self, amount: Money) -> None:
         self.free[amount.currency] = self.available(amount.currency) + amount

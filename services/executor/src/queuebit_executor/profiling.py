@@ -55,7 +55,7 @@ class AnswerProfile:
         self._circuits = circuits
         self._offers = {offer.backend: offer for offer in offers}
         self._memory_mb = memory_mb
-        self._seen: _Recent[str, Profiled | CircuitError] = _Recent(REMEMBERED)
+        self._seen: _Recent[tuple[str, str], Profiled | CircuitError] = _Recent(REMEMBERED)
         self._estimates: _Recent[_Compilation, Estimate] = _Recent(REMEMBERED)
 
     def remembered(self, request: ProfileRequest) -> ProfileAnswer | None:
@@ -63,7 +63,7 @@ class AnswerProfile:
         circuit = request.circuit
         if circuit.inline is not None and digest(circuit.inline.encode()) != circuit.digest:
             return _refusal("digest", f"the source does not have the digest {circuit.digest}: send it again")
-        match self._seen.get(circuit.digest):
+        match self._seen.get((request.tenant, circuit.digest)):
             case CircuitError() as error:
                 return ProfileAnswer(error=error)
             case Profiled() as found if not self._missing(request):
@@ -85,10 +85,10 @@ class AnswerProfile:
         match await self._circuits.profile(source, self._missing(request)):
             case Refused(error=error, lasting=lasting):
                 if lasting:
-                    self._seen.put(request.circuit.digest, error)
+                    self._seen.put((request.tenant, request.circuit.digest), error)
                 return ProfileAnswer(error=error)
             case Profiled() as found:
-                self._seen.put(request.circuit.digest, found)
+                self._seen.put((request.tenant, request.circuit.digest), found)
                 for estimate in found.estimates:
                     self._estimates.put(self._key(request, estimate.backend), estimate)
                 return self._answer(request, found)
