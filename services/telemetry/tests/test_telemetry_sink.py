@@ -186,3 +186,15 @@ async def test_trouble_is_told_while_it_lasts(settings: Settings) -> None:
             await asyncio.sleep(0.001)
         assert events.sequences == [1, 2, 3]
         task.cancel()
+
+
+async def test_who_asks_need_not_wait_for_company(tmp_path: Any) -> None:
+    events = MemoryEvents()
+    patient = Settings(warehouse_password_file=tmp_path / "none", flush_ms=10_000, max_batch=4)
+    sink = Sink(events, lambda fold, after: Follower(fold, after, 6), patient, FixedClock())
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        task = group.create_task(sink.run())
+        await sink.reached(6, 60)
+        assert events.sequences == [*range(1, 7)]
+        await sink.reached(7, 0.01)  # what never comes is waited for only so long
+        task.cancel()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from pydantic import JsonValue
+
+from queuebit_contracts.query import Question
 from queuebit_kernel import SystemClock
 from queuebit_runtime.health import Health
 from queuebit_runtime.service import Service
@@ -21,6 +24,7 @@ from queuebit_telemetry.sink import Sink
 __all__ = ["Telemetry", "create_app"]
 
 SPANS_WAIT_S = 0.5
+FRESH_S = 2.0
 
 
 class Telemetry(Service):
@@ -32,11 +36,12 @@ class Telemetry(Service):
         self._warehouse = ClickHouse(
             settings.warehouse_url, settings.warehouse_user, read_password(settings.warehouse_password_file)
         )
-        self._backlog = Backlog(LogHead(self.bus), clock)
+        self._head = LogHead(self.bus)
+        self._backlog = Backlog(self._head, clock)
         self._sink = Sink(self._warehouse, self._follow, settings, clock)
         levels = AnswerLevels(self._warehouse, objectives(), self._backlog, clock)
         handlers: dict[str, Handler] = {"jobs": self._warehouse.jobs, "charges": self._warehouse.charges, "slo": levels}
-        self._answering = Answering(handlers, self.tasks)
+        self._answering = Answering({name: self._fresh(it) for name, it in handlers.items()}, self.tasks)
         self.include(spans(KeepSpans(self._warehouse, SPANS_WAIT_S)))
         self.before.append(self._catch_up)
         self.after.append(self._warehouse.close)
@@ -45,6 +50,15 @@ class Telemetry(Service):
 
     def health(self) -> Health:
         return replace(super().health(), behind=self._backlog.behind(self._sink.place.seq))
+
+    def _fresh(self, handler: Handler) -> Handler:
+        """Answer once the warehouse has what was in the log when the question came, or after a moment."""
+
+        async def answer(tenant: str, question: Question) -> list[dict[str, JsonValue]]:
+            await self._sink.reached((await self._head.head()).last, FRESH_S)
+            return await handler(tenant, question)
+
+        return answer
 
     def _follow(self, fold: Fold, after: int) -> View:
         return View(self.bus, self.name, ["qb.>"], fold, after=after)

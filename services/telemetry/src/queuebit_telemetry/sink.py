@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 
 from queuebit_kernel import Clock, Unavailable
 from queuebit_runtime.view import Raw
@@ -45,6 +46,8 @@ class Sink:
         self._room = asyncio.Event()
         self._filled = asyncio.Event()
         self._complete = asyncio.Event()
+        self._moved = asyncio.Event()
+        self._awaited = 0
         self._failures = 0
         self._refusals = 0
         self.place = Place("", 0)
@@ -59,6 +62,20 @@ class Sink:
         """Age of the oldest event that was read and is not in the warehouse."""
         oldest = self._buffer.oldest
         return 0 if oldest is None else max(0, int(self._clock.now().timestamp() * 1000) - oldest // 1000)
+
+    async def reached(self, sequence: int, within_s: float) -> None:
+        """Return once the warehouse holds the log up to `sequence`, or when the time is up.
+
+        Meanwhile inserts do not wait for company.
+        """
+        self._awaited = max(self._awaited, sequence)
+        if self._buffer:
+            self._complete.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while self.place.seq < sequence:
+                    self._moved.clear()
+                    await self._moved.wait()
 
     async def run(self) -> None:
         """Follow the log until cancelled, through any outage of either side."""
@@ -79,7 +96,7 @@ class Sink:
             return
         self._buffer.add(row_of(raw.subject, raw.body, raw.sequence, raw.stored_at))
         self._filled.set()
-        if self._buffer.has_batch:
+        if self._buffer.has_batch or raw.sequence == self._awaited:
             self._complete.set()
         if self._buffer.full:
             self._room.clear()
@@ -140,12 +157,13 @@ class Sink:
             raise OtherGeneration(f"the warehouse was made anew and holds the log up to {found.seq}")
         self.place = found
         self._drop_through(found.seq)
+        self._moved.set()
 
     def _drop_through(self, seq: int) -> None:
         self._buffer.drop_through(seq)
         if not self._buffer:
             self._filled.clear()
-        if not self._buffer.has_batch:
+        if not self._buffer.has_batch and self.place.seq >= self._awaited:
             self._complete.clear()
         if not self._buffer.full:
             self._room.set()
