@@ -12,7 +12,7 @@ from queuebit_broker.adapters import TenantsFile
 from queuebit_broker.funding import FollowTenants
 from queuebit_contracts import subjects
 from queuebit_contracts.tenants import BadTenants, Tenants, parse_tenants
-from queuebit_kernel import Money, Unavailable
+from queuebit_kernel import Money, Unavailable, digest_of
 
 
 class Source:
@@ -64,8 +64,10 @@ async def test_budgets_that_the_log_does_not_take_now_are_tried_again(office: An
     append, office.log.append = office.log.append, _refuse
     await follow()
     assert office.log.stored == []
+    assert follow.in_force == ""
     office.log.append = append
     await follow()
+    assert follow.in_force == digest_of(tenants("5").model_dump(mode="json"))
     assert (await office.log.last(subjects.account("acme", "main").everything)).sequence == 1
 
 
