@@ -1,12 +1,30 @@
-"""The life of a job, as facts."""
+"""The life of a job, as facts. What each of them says lies in `job_data`."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
-
-from queuebit_contracts.wire import Amount, DecimalText, Digest, Event, Moment, Name, Payload, Reason, Wire
+from queuebit_contracts.job_data import (
+    Acceptance,
+    Cancellation,
+    Candidate,
+    Charge,
+    ChargeLine,
+    Compilation,
+    Completion,
+    Failure,
+    Metering,
+    Placement,
+    Profile,
+    Proof,
+    Rejection,
+    Score,
+    Seal,
+    Start,
+    Submission,
+    Usage,
+)
+from queuebit_contracts.wire import Event
 
 __all__ = [
     "TERMINAL",
@@ -42,252 +60,6 @@ __all__ = [
 
 TERMINAL = ("rejected", "completed", "failed", "cancelled")
 """Names of the events after which nothing more happens to a job but its bill and its receipt."""
-
-
-class Proof(Wire):
-    """Who asks: the public half of a token, and its signature over the canonical `data` without `proof`.
-
-    The signature is Ed25519, base64url without padding; the canonical form is RFC 8785.
-    """
-
-    key: str = Field(pattern="^U[A-Z2-7]{55}$")
-    signature: str = Field(min_length=86, max_length=86)
-
-
-class Submission(Wire):
-    """What a person asks for."""
-
-    tenant: Name
-    project: Name
-    job: Name
-    """Derived from tenant and key: `j` and 20 characters of base 32 over SHA-256 of `tenant`, newline, `key`."""
-    key: str = Field(min_length=1, max_length=128)
-    """Idempotency key: the same key with the same content is the same job."""
-    purpose: str = Field(default="", max_length=200)
-    label: str = Field(default="", max_length=200)
-    """A name for people, such as the file the circuit came from."""
-    circuit: Payload
-    """OpenQASM 2 or 3 source, media type `text/x-openqasm`."""
-    shots: int
-    backend: Name | None = None
-    """The backend to run on; absent means any that fits."""
-    max_cost: Amount | None = None
-    """The most this job may cost; it is refused when its quote is higher."""
-    seed: int | None = Field(default=None, ge=0, lt=2**53)
-    """Seed of the simulation; derived from the job's id when absent."""
-    proof: Proof
-
-
-class Profile(Wire):
-    """What admission and scheduling know of a circuit."""
-
-    qubits: int
-    clbits: int
-    depth: int
-    two_qubit_gates: int
-    simulation_bytes: int
-    features: tuple[str, ...] = ()
-
-
-class Candidate(Wire):
-    """A backend that fits, with what the job would cost and take there."""
-
-    backend: Name
-    price: str
-    """Immutable id of the price that applied."""
-    hold: DecimalText
-    qpu_us: int = Field(ge=0)
-    """The most QPU time, in microseconds, that the hold pays for."""
-    esp_ppm: int | None = Field(default=None, ge=0, le=1_000_000)
-    """Estimated success probability in parts per million; absent on ideal simulators."""
-
-
-class Acceptance(Wire):
-    """The broker admitted a job and holds its budget."""
-
-    tenant: Name
-    project: Name
-    job: Name
-    user: Name
-    share: int = Field(ge=1)
-    """The tenant's weight in fair share."""
-    shots: int
-    circuit: Digest
-    profile: Profile
-    candidates: tuple[Candidate, ...] = Field(min_length=1)
-    hold: Amount
-    """Held on the project's account: the largest of the candidates' holds."""
-    price_book: Digest
-    seed: int
-    submitted_at: Moment
-
-
-class Rejection(Wire):
-    """The broker refused a job; every reason at once."""
-
-    tenant: Name
-    job: Name
-    project: str
-    reasons: tuple[Reason, ...] = Field(min_length=1)
-    submitted_at: Moment
-
-
-class Score(Wire):
-    """How one candidate looked when the choice was made."""
-
-    backend: Name
-    expected_ms: int
-    """Expected time to completion."""
-
-
-class Placement(Wire):
-    """The scheduler gave a job to a backend. It is the work item of that backend's executors."""
-
-    tenant: Name
-    project: Name
-    job: Name
-    backend: Name
-    shots: int
-    circuit: Digest
-    seed: int
-    qpu_us: int
-    """The most QPU time the hold pays for."""
-    policy: str
-    snapshot: Digest
-    """Digest of the inputs of the decision."""
-    scores: tuple[Score, ...]
-    submitted_at: Moment
-    accepted_at: Moment
-
-
-class Start(Wire):
-    """An executor began an attempt."""
-
-    tenant: Name
-    job: Name
-    backend: Name
-    attempt: int = Field(ge=1)
-    executor: str
-
-
-class Usage(Wire):
-    """What a job used. A value that is not final must not be billed."""
-
-    shots: int = 0
-    qpu_us: int = 0
-    """QPU time in microseconds; on simulators, the time of the simulation."""
-    qubits: int = 0
-    final: bool = True
-
-
-class Compilation(Wire):
-    """How the circuit was made to fit its backend."""
-
-    compiler: str
-    digest: Digest
-    """Of the target that the circuit was compiled for."""
-    seed: int
-    depth: int
-    two_qubit_gates: int
-    duration_ns: int
-    esp_ppm: int | None = None
-
-
-class Completion(Wire):
-    """A job ran: its result and its usage, in one fact."""
-
-    tenant: Name
-    job: Name
-    backend: Name
-    attempt: int
-    shots: int
-    result: Payload
-    """JSON object of counts: bit strings as Qiskit orders them, media type `application/json`."""
-    usage: Usage
-    compilation: Compilation
-    calibration: Digest | None = None
-    submitted_at: Moment
-    accepted_at: Moment
-    placed_at: Moment
-    started_at: Moment
-
-
-class Failure(Wire):
-    """A job could not be run."""
-
-    tenant: Name
-    job: Name
-    backend: Name
-    attempt: int
-    reason: Reason
-    usage: Usage
-    submitted_at: Moment
-    accepted_at: Moment
-    placed_at: Moment
-    started_at: Moment
-
-
-class Cancellation(Wire):
-    """A job was stopped at its owner's wish before it ended by itself."""
-
-    tenant: Name
-    job: Name
-    by: Name
-    reason: str = ""
-    submitted_at: Moment
-
-
-class ChargeLine(Wire):
-    """One price component."""
-
-    price: str
-    component: str
-    unit: str
-    consumed: DecimalText
-    billed: DecimalText
-    unit_price: DecimalText
-    amount: DecimalText
-
-
-class Charge(Wire):
-    """What a job costs; the amount is the sum of its lines."""
-
-    amount: DecimalText
-    currency: str
-    jbu: DecimalText
-    lines: tuple[ChargeLine, ...] = ()
-
-
-class Metering(Wire):
-    """The bill of one job, whatever its end."""
-
-    tenant: Name
-    project: str
-    job: Name
-    state: Literal["rejected", "completed", "failed", "cancelled"]
-    backend: Name | None = None
-    usage: Usage
-    charge: Charge
-    price_book: Digest
-    hold: Amount | None = None
-    """What was held; absent when the job was never accepted."""
-    submitted_at: Moment
-    ended_at: Moment
-
-
-class Seal(Wire):
-    """The receipt of one job: a signed statement, its place in the transparency log, and the log's checkpoint."""
-
-    tenant: Name
-    job: Name
-    statement: Digest
-    """Of the envelope's bytes; the leaf of the log."""
-    envelope: str
-    """The signed DSSE envelope, base64 of its exact bytes."""
-    leaf_index: int = Field(ge=0)
-    tree_size: int = Field(ge=1)
-    inclusion: tuple[str, ...]
-    checkpoint: str
 
 
 class JobSubmitted(Event[Submission]):
