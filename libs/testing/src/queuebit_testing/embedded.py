@@ -8,9 +8,16 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+import nats
+from nats.aio.client import Client
+
+from queuebit_contracts.topology import inbox_of
 
 __all__ = ["EmbeddedStack"]
 
@@ -36,15 +43,43 @@ class EmbeddedStack:
         Raises:
             RuntimeError: its exit code is none of `accept`.
         """
-        argv = [sys.executable, "-m", "queuebit_cli", *words, "--home", str(self.home)]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout, check=False)
+        done = self.run(*words, timeout=timeout)
         if done.returncode not in accept:
             raise RuntimeError(f"qb {' '.join(words)} ended with {done.returncode}: {done.stdout}{done.stderr}")
         return done.stdout
 
+    def run(self, *words: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, however it ends."""
+        return subprocess.run(self.argv(*words), capture_output=True, text=True, timeout=timeout, check=False)
+
+    def argv(self, *words: str) -> list[str]:
+        """A command on this stack, for whoever starts processes of their own."""
+        return [sys.executable, "-m", "queuebit_cli", *words, "--home", str(self.home)]
+
     def ask(self, *words: str, accept: tuple[int, ...] = (0,), timeout: float = 120) -> Any:  # any JSON
         """Run a command with `--json` and return the document."""
         return json.loads(self.qb(*words, "--json", accept=accept, timeout=timeout))
+
+    def submit(self, *words: str, accept: tuple[int, ...] = (0,), timeout: float = 120) -> list[dict[str, Any]]:
+        """Run `qb submit --wait` and return its document for each file."""
+        told = self.qb("submit", *words, "--wait", "--json", accept=accept, timeout=timeout)
+        return [json.loads(line) for line in told.splitlines()]
+
+    async def connect(self, name: str, error_cb: Callable[[Exception], Awaitable[None]] | None = None) -> Client:
+        """A plain connection as one of the bus's users: a service's name, `operator`, or `<tenant>/<user>`."""
+        tenant, _, user = name.rpartition("/")
+        if tenant:
+            seed = tomllib.loads((self.home / "credentials" / f"{tenant}-{user}.toml").read_text())["seed"]
+        else:
+            seed = (self.home / "secrets" / f"{user}.seed").read_text().strip()
+        prefix = inbox_of(user, tenant or None).encode()
+        return await nats.connect(
+            self.listens("nats-server"), nkeys_seed_str=seed, inbox_prefix=prefix, error_cb=error_cb
+        )
+
+    def listens(self, name: str) -> str:
+        """Where a process listens."""
+        return str(json.loads((self.home / "stack.json").read_text())["listens"][name])
 
     def pid(self, name: str) -> int | None:
         """The process of a service now; none while it waits to be started again."""
