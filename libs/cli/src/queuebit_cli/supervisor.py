@@ -37,7 +37,7 @@ _RECOVERY_S = 120.0
 class Backoff:
     """How long to wait before starting again what died."""
 
-    FIRST_S, LAST_S, HEALTHY_S = 0.2, 10.0, 30.0
+    FIRST_S, LAST_S, HEALTHY_S = 0.2, 10.0, 8.0
 
     def __init__(self) -> None:
         self._next = self.FIRST_S
