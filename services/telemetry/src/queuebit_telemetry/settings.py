@@ -20,7 +20,7 @@ class Settings(BaseSettings):
     warehouse_user: str = Field(default="queuebit", min_length=1)
     warehouse_password_file: Path
     """One line; readable by its owner only."""
-    flush_ms: int = Field(default=500, ge=10, le=10_000)
+    flush_ms: int = Field(default=750, ge=10, le=10_000)
     """How long an event may wait for company before it is inserted; one row costs as much as hundreds."""
     max_batch: int = Field(default=10_000, ge=1, le=100_000)
     """Most rows of one insert."""
