@@ -1,0 +1,111 @@
+"""Measure what the project promises, on the embedded stack with everything on: `make bench`.
+
+Figures are printed, never asserted: the machine decides. `--quick` runs a tenth of the load.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from tests.bench.bare import measure_aer, measure_jetstream
+from tests.bench.decisions import measure_decisions
+from tests.bench.load import device_runs, first_accepted, round_trips, sustained
+from tests.bench.report import Report, percentile
+from tests.bench.stack import Lag, memory
+
+from queuebit import AsyncClient, Unreachable
+from queuebit.credentials import find
+from queuebit_testing.embedded import EmbeddedStack
+
+
+async def _until_accepted(home: Path) -> float:
+    """Seconds from `qb up` to the first accepted job."""
+    began = time.monotonic()
+    command = [sys.executable, "-m", "queuebit_cli", "up", "--detach", "--ports", "auto", "--home", str(home)]
+    starting = await asyncio.create_subprocess_exec(*command, stdout=subprocess.DEVNULL)
+    while True:
+        await asyncio.sleep(0.05)
+        with suppress(Unreachable, OSError, KeyError, ValueError, StopIteration, RuntimeError):
+            async with AsyncClient(find(home)) as client:
+                await first_accepted(client)
+                break
+    took = time.monotonic() - began
+    if await starting.wait():
+        raise SystemExit("the stack did not start: see the logs in its home")
+    return took
+
+
+async def _on_the_stack(report: Report, stack: EmbeddedStack, scale: float) -> None:
+    async with AsyncClient(find(stack.home)) as client:
+        await round_trips(client, 30)
+        took = [it * 1000 for it in await round_trips(client, max(50, round(500 * scale)))]
+        report.add(
+            "idle round trip, Bell, 1,000 shots",
+            f"p50 {percentile(took, 0.5):.1f} ms, p99 {percentile(took, 0.99):.1f} ms",
+            "floor: p50 30 ms, p99 120 ms",
+        )
+        runs = [it * 1000 for it in await device_runs(client, "emulated-ibm-torino", 15, 4000)]
+        report.add(
+            "emulated 133-qubit device, GHZ-5, 4,000 shots",
+            f"p50 {percentile(runs, 0.5):.1f} ms, worst {max(runs):.1f} ms",
+            "floor: 150 ms",
+        )
+        lag = Lag(stack)
+        sampling = asyncio.ensure_future(lag.sample())
+        burst = await sustained(client, round(2000 * scale))
+        sampling.cancel()
+        await asyncio.gather(sampling, return_exceptions=True)
+    report.add(
+        f"sustained, {burst.jobs:,} Bell jobs, 64 open at once",
+        f"{burst.jobs / burst.completed_s:.1f} jobs/s to the result",
+        "floor: 120 jobs/s",
+    )
+    report.add("… to the receipt", f"{burst.jobs / burst.sealed_s:.1f} jobs/s")
+    report.add(
+        "sink lag at that load",
+        f"p50 {percentile(lag.seconds, 0.5):.2f} s, p99 {percentile(lag.seconds, 0.99):.2f} s",
+        "floor: p99 2 s",
+    )
+    report.heading("Memory after the load, proportional set size with children")
+    held = memory(stack)
+    for name, size in held.items():
+        report.add(name, f"{size / 2**20:,.0f} MiB")
+    report.add("all", f"{sum(held.values()) / 2**20:,.0f} MiB")
+
+
+def main() -> int:
+    """Run everything; 0 when it ran."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a tenth of the load")
+    scale = 0.1 if parser.parse_args().quick else 1.0
+    report = Report()
+    print(report.conditions())
+    report.heading("Bare limits")
+    measure_aer(report)
+    measure_jetstream(report)
+    report.heading("Decisions")
+    measure_decisions(report)
+    report.heading("The stack")
+    home = Path(tempfile.mkdtemp(prefix="queuebit-bench-"))
+    stack = EmbeddedStack(home)
+    try:
+        report.add("qb up to the first accepted job", f"{asyncio.run(_until_accepted(home)):.1f} s", "floor: 8 s")
+        asyncio.run(_on_the_stack(report, stack, scale))
+        report.heading("Afterwards")
+        print(stack.qb("verify"))
+    finally:
+        stack.qb("down", accept=(0, 4))
+    shutil.rmtree(home)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""A decision of the scheduler for 10,000 waiting jobs and 50 backends, in memory."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timedelta
+
+from tests.bench.report import Report, percentile
+
+from queuebit_contracts.backend import BackendRegistered, Registration
+from queuebit_contracts.job import Candidate
+from queuebit_scheduler.policy import plan
+from queuebit_scheduler.state import State
+from queuebit_testing.build import NOON, accepted
+
+__all__ = ["measure_decisions"]
+
+BACKENDS = tuple(f"backend-{number:02}" for number in range(50))
+
+
+def measure_decisions(report: Report, jobs: int = 10_000, tenants: int = 10) -> None:
+    """Snapshot, digest and plan of one cycle."""
+    state, now = State(8), NOON + timedelta(seconds=5)
+    for number, name in enumerate(BACKENDS, start=1):
+        data = Registration(backend=name, stack="aer", vendor="bench", kind="simulator", qubits=30, max_shots=10**6)
+        state.evolve(BackendRegistered(source="qb/bench", data=data), number, now)
+    candidates = tuple(Candidate(backend=name, price="p", hold="0.01", qpu_us=1000) for name in BACKENDS)
+    for number in range(jobs):
+        event = accepted(f"j{number}", tenant=f"t{number % tenants}")
+        event = event.model_copy(update={"data": event.data.model_copy(update={"candidates": candidates})})
+        state.evolve(event, 100 + number, now)
+    took = [_cycle_ms(state, now) for _ in range(7)]
+    what = f"scheduler decision, {jobs:,} waiting x {len(BACKENDS)} backends"
+    report.add(what, f"{percentile(took, 0.5):.1f} ms", "floor: 250 ms")
+
+
+def _cycle_ms(state: State, now: datetime) -> float:
+    began = time.perf_counter()
+    snapshot = state.snapshot(now, 32)
+    if snapshot is None or not plan(snapshot).decisions or not snapshot.digest:
+        raise RuntimeError("there is work and room, and nothing was decided")
+    return (time.perf_counter() - began) * 1000

@@ -1,0 +1,68 @@
+"""What is looked at from outside while a stack works: memory, and how far the sink is behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from queuebit_testing.embedded import EmbeddedStack
+
+__all__ = ["Lag", "memory"]
+
+
+def memory(stack: EmbeddedStack) -> dict[str, int]:
+    """Proportional set size in bytes of each process with all its children, by service."""
+    return {name: sum(_pss(pid) for pid in _family(pid)) for name in stack.names() if (pid := stack.pid(name))}
+
+
+def _family(pid: int) -> Iterator[int]:
+    yield pid
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            yield from _family(int(child))
+
+
+def _pss(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+class Lag:
+    """Samples the sink: for how long the log had been at the place that the warehouse has reached."""
+
+    def __init__(self, stack: EmbeddedStack) -> None:
+        ports = json.loads((stack.home / "stack.json").read_text())["ports"]
+        self._monitor = f"http://127.0.0.1:{ports['nats-monitor']}/jsz?streams=1"
+        self._warehouse = f"http://127.0.0.1:{ports['warehouse']}/?query=SELECT%20max(seq)%20FROM%20events"
+        self._password = (stack.home / "secrets" / "warehouse.password").read_text().strip()
+        self.seconds: list[float] = []
+
+    async def sample(self, every_s: float = 0.1) -> None:
+        """Sample until cancelled."""
+        seen: list[tuple[float, int]] = []
+        while True:
+            seen.append((time.monotonic(), await asyncio.to_thread(self._logged)))
+            stored = await asyncio.to_thread(self._stored)
+            behind = next((at for at, sequence in seen if sequence > stored), None)
+            now = time.monotonic()
+            self.seconds.append(0.0 if behind is None else now - behind)
+            seen = [it for it in seen if it[1] > stored][:10_000]
+            await asyncio.sleep(every_s)
+
+    def _logged(self) -> int:
+        with urllib.request.urlopen(self._monitor, timeout=10) as answer:
+            accounts = json.load(answer)["account_details"]
+        streams = {it["name"]: it for account in accounts for it in account["stream_detail"]}
+        return int(streams["LOG"]["state"]["last_seq"])
+
+    def _stored(self) -> int:
+        headers = {"X-ClickHouse-User": "queuebit", "X-ClickHouse-Key": self._password}
+        request = urllib.request.Request(self._warehouse, headers=headers)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return int(answer.read() or 0)
