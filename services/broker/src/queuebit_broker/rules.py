@@ -196,8 +196,8 @@ def about_currency(asked: Submission, project: Project, currency: str) -> Iterat
         )
 
 
-def about_money(asked: Submission, left: Money, offers: Sequence[Offer]) -> Iterator[Reason]:
-    """Whether not even the cheapest offer can be paid."""
+def about_money(asked: Submission, left: Money | None, offers: Sequence[Offer]) -> Iterator[Reason]:
+    """Whether not even the cheapest offer can be paid; of an account that does not exist nothing is said."""
     if not offers:
         return
     cheapest = min(offers, key=lambda it: (it.cost.amount, it.backend))
@@ -208,7 +208,7 @@ def about_money(asked: Submission, left: Money, offers: Sequence[Offer]) -> Iter
             text=f"{may_cost}, more than the {money(asked.max_cost)} it is allowed: raise max_cost, or ask for fewer "
             "shots",
         )
-    if cheapest.cost > left:
+    if left is not None and cheapest.cost > left:
         yield Reason(
             code="budget_exceeded",
             text=f"{may_cost}, and project {asked.project} has {left} left: wait until running jobs give back what "
