@@ -133,13 +133,15 @@ class AsyncClient:
         return AsyncJob(job, self.credential, self._journal(), self._watch, self._payloads())
 
     async def find(self, prefix: str) -> AsyncJob:
-        """A recent job by the beginning of its id.
+        """A job by its whole id, or a recent one by the beginning of its id.
 
         Raises:
-            NotFound: none of the last 1,000 jobs begins so, or several do.
+            NotFound: there is no such job, or none or several of the last 1,000 begin so.
         """
         if len(prefix) == _ID_LENGTH:
-            return self.job(prefix)
+            job = self.job(prefix)
+            await job.status()  # who waits for a job that is not there waits for ever
+            return job
         rows = await self.jobs(limit=1000)
         fitting = sorted({str(row["job"]) for row in rows if str(row.get("job", "")).startswith(prefix)})
         if len(fitting) == 1:
