@@ -1,0 +1,74 @@
+"""Clients that race for the last cent cannot overdraw."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from decimal import Decimal
+
+import pytest
+
+from queuebit import AsyncClient, Refused
+from queuebit.credentials import find
+from queuebit_testing.build import BELL
+from queuebit_testing.embedded import EmbeddedStack
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
+
+PRICE = Decimal("0.002")
+"""Of a Bell job with 1,000 shots on cirq, whose price has no measured part: the hold is the charge."""
+AFFORDABLE = 5
+CLIENTS, JOBS_EACH = 4, 6
+
+
+async def _race(stack: EmbeddedStack, tenant: str) -> list[str]:
+    """How each job of each client ended."""
+
+    async def one(client: AsyncClient) -> str:
+        job = await client.submit(BELL, shots=1000, backend="cirq", purpose="race")
+        try:
+            await job.result(timeout=60)
+        except Refused as refused:
+            return refused.reasons[0].code
+        return "completed"
+
+    clients = [AsyncClient(find(stack.home, tenant)) for _ in range(CLIENTS)]
+    try:
+        return await asyncio.gather(*(one(client) for client in clients for _ in range(JOBS_EACH)))
+    finally:
+        await asyncio.gather(*(client.close() for client in clients))
+
+
+def test_many_clients_on_a_small_budget_never_overdraw(stack: EmbeddedStack, tenant: str) -> None:
+    stack.qb("tenant", "fund", tenant, "main", str(PRICE * AFFORDABLE + PRICE / 2))
+    ends = asyncio.run(_race(stack, tenant))
+    assert ends.count("completed") == AFFORDABLE
+    assert ends.count("budget_exceeded") == CLIENTS * JOBS_EACH - AFFORDABLE
+    (charged,) = stack.ask("charges", "--tenant", tenant)
+    assert Decimal(charged["amount"]) == PRICE * AFFORDABLE
+    assert all(left >= 0 for left in _balances(stack, tenant))
+    verdicts = {it["invariant"]: it for it in stack.ask("verify", accept=(0, 1))}
+    assert verdicts["I2"]["findings"] == []
+    assert verdicts["I1"]["findings"] == []
+
+
+def _balances(stack: EmbeddedStack, tenant: str) -> list[Decimal]:
+    """What was left to hold after each event of the account."""
+    rows = stack.ask(
+        "sql", f"SELECT type, data FROM events WHERE tenant = '{tenant}' AND account = 'main' ORDER BY seq"
+    )
+    left, balances = Decimal(0), []
+    for row in rows:
+        data = json.loads(row["data"])
+        match row["type"].split("."):
+            case [_, _, "funded", _]:
+                left += Decimal(data["amount"]["amount"])
+            case [_, _, "held", _]:
+                left -= Decimal(data["amount"]["amount"])
+            case [_, _, "settled", _]:
+                left += Decimal(data["released"]["amount"])
+            case [_, _, "released", _]:
+                left += Decimal(data["amount"]["amount"])
+        balances.append(left)
+    assert len(balances) >= 2 * AFFORDABLE + 1
+    return balances

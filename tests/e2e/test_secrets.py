@@ -1,0 +1,122 @@
+"""Nothing is open, not even on a laptop: secrets lie in their files and nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tomllib
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from nats.aio.client import Client
+
+from queuebit_contracts.topology import topology
+from queuebit_runtime.keys import public_key
+from queuebit_runtime.view import Raw, View
+from queuebit_testing.embedded import EmbeddedStack
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
+
+SECRET = ("secrets", "credentials", "keys")
+"""Folders of the home whose files are secrets."""
+
+
+@dataclass
+class Connected:
+    """A connection, as a view wants it."""
+
+    client: Client
+
+
+@pytest.fixture
+def secrets(stack: EmbeddedStack, tenant: str, circuits: Path) -> set[bytes]:
+    """Every secret of the stack, after a tenant has used one."""
+    stack.submit(str(circuits / "bell.qasm"), "--tenant", tenant)
+    texts = [path.read_text().strip() for path in (stack.home / "secrets").iterdir()]
+    texts += [tomllib.loads(path.read_text())["seed"] for path in (stack.home / "credentials").glob("*.toml")]
+    assert len(texts) >= len(topology().service) + 4
+    assert min(map(len, texts)) > 30
+    return {text.encode() for text in texts}
+
+
+def _processes(stack: EmbeddedStack) -> set[Path]:
+    """The supervisor's, the services' and their children's folders under /proc."""
+    ours = {stack.pid(name) for name in stack.names()}
+    parents = {}
+    for status in Path("/proc").glob("[0-9]*/status"):
+        try:
+            fields = dict(line.split(":\t", 1) for line in status.read_text().splitlines() if ":\t" in line)
+        except OSError:  # it ended
+            continue
+        parents[int(status.parent.name)] = int(fields["PPid"])
+    ours |= {parents[pid] for pid in ours if pid in parents} - {1}
+    while more := {pid for pid, parent in parents.items() if parent in ours} - ours:
+        ours |= more
+    return {Path("/proc") / str(pid) for pid in ours if pid}
+
+
+def test_no_secret_is_an_argument_or_in_an_environment(stack: EmbeddedStack, secrets: set[bytes]) -> None:
+    folders = _processes(stack)
+    assert len(folders) > len(stack.names())
+    for folder in folders:
+        try:
+            seen = (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()
+        except (FileNotFoundError, ProcessLookupError):  # it ended
+            continue
+        assert not any(secret in seen for secret in secrets), folder
+
+
+async def test_no_secret_is_in_an_event(stack: EmbeddedStack, secrets: set[bytes]) -> None:
+    operator = await stack.connect("operator")
+    seen = []
+
+    async def look(raw: Raw) -> None:
+        seen.append(raw.subject)
+        headers = json.dumps(raw.message.headers).encode()
+        assert not any(secret in raw.body + headers for secret in secrets), raw.subject
+
+    view = View(Connected(operator), "operator", topology().operator.view, look)
+    reading = asyncio.ensure_future(view.run())
+    await view.caught_up.wait()
+    reading.cancel()
+    await operator.close()
+    assert any(subject.endswith(".sealed") for subject in seen)
+
+
+def test_no_file_but_its_own_holds_a_secret_and_no_file_is_for_others(
+    stack: EmbeddedStack, secrets: set[bytes]
+) -> None:
+    public = {stack.home / "trust.json", *(stack.home / "provenance" / "log").rglob("*")}
+    for path in stack.home.rglob("*"):
+        try:
+            mode = path.stat().st_mode & 0o777
+            content = b"" if path.is_dir() or set(SECRET) & set(path.parts) else path.read_bytes()
+        except FileNotFoundError:  # merged away or rotated meanwhile
+            continue
+        assert not mode & 0o077 or path in public, f"{path} has mode {mode:o}"
+        assert not any(secret in content for secret in secrets), path
+    assert stack.home.stat().st_mode & 0o777 == 0o700
+
+
+def test_every_service_is_a_user_of_its_own(stack: EmbeddedStack) -> None:
+    monitor = json.loads((stack.home / "stack.json").read_text())["ports"]["nats-monitor"]
+    with urllib.request.urlopen(f"http://127.0.0.1:{monitor}/connz?auth=1", timeout=5) as answer:
+        connections = json.load(answer)["connections"]
+    users = {it["authorized_user"] for it in connections}
+    own = {
+        name: public_key((stack.home / "secrets" / f"{name}.seed").read_text().strip()) for name in topology().service
+    }
+    assert len(set(own.values())) == len(own)
+    assert users >= set(own.values())
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-ClickHouse-User": "queuebit", "X-ClickHouse-Key": "guess"}])
+def test_the_warehouse_wants_its_password(stack: EmbeddedStack, headers: dict[str, str]) -> None:
+    asked = urllib.request.Request(stack.listens("warehouse"), data=b"SELECT 1", headers=headers)
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(asked, timeout=5)
+    assert caught.value.code in (401, 403)
+    assert caught.value.headers["X-ClickHouse-Exception-Code"] in ("516", "194", "192")
