@@ -165,7 +165,7 @@ async def test_a_second_delivery_that_nobody_announced_changes_nothing(office: A
     assert office.names() == ["submitted", "held", "accepted"]
 
 
-async def test_a_job_submitted_again_after_it_was_settled_keeps_no_hold(office: Any) -> None:
+async def test_a_job_submitted_again_after_it_was_settled_never_holds_again(office: Any) -> None:
     await office.open()
     delivery = await office.submit(backend="aer")
     await office.deliver(delivery)
@@ -175,8 +175,11 @@ async def test_a_job_submitted_again_after_it_was_settled_keeps_no_hold(office: 
     )
     await office.log.append(AccountSettled(source="t", data=settlement))
     await office.catch_up()
-    await office.deliver(await office.submit(backend="aer", event_id="again"))
+    again = await office.submit(backend="aer", event_id="again")
+    with pytest.raises(Superseded):
+        await office.deliver(again)
     await office.catch_up()
+    assert office.names().count("held") == 1
     assert office.world.account("acme", "main").available("USD") == Money.of("9.99")
     assert office.world.account("acme", "main").holds == {}
 

@@ -98,8 +98,8 @@ class AdmitJob:
                 account = self._world.account(*purse)
                 if not isinstance(decision, Admit) or request.job in account.holds:
                     return decision, 0
-                if request.job in account.released:
-                    raise Superseded(f"job {request.job} ended before it was accepted")
+                if request.job in account.closed:
+                    raise Superseded(f"job {request.job} was decided, and its hold has ended")
                 self._world.reserve(request.tenant, request.job)
                 held = facts.held(request, decision.hold)
                 try:

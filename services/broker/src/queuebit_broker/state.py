@@ -30,8 +30,8 @@ class Account:
     """Funded, less what is held and what was charged."""
     holds: dict[str, Money] = field(default_factory=dict)
     """By job."""
-    released: set[str] = field(default_factory=set)
-    """Jobs whose hold went back whole: they ended before they were accepted, and never hold again."""
+    closed: set[str] = field(default_factory=set)
+    """Jobs whose hold was settled or went back whole: they never hold again, however late a delivery wakes up."""
     last_funded: int = 0
     last_held: int = 0
     """Sequence of the newest hold. Whoever appends the next one expects it, and so has seen every hold before."""
@@ -54,10 +54,11 @@ class Account:
                 self.free[amount.currency] = self.available(amount.currency) - amount
                 self.last_held = sequence
             case AccountSettled():
+                self.closed.add(event.data.job)
                 if self.holds.pop(event.data.job, None) is not None:
                     self._grow(money(event.data.released))
             case AccountReleased():
-                self.released.add(event.data.job)
+                self.closed.add(event.data.job)
                 if self.holds.pop(event.data.job, None) is not None:
                     self._grow(money(event.data.amount))
 
