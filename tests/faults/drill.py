@@ -36,7 +36,7 @@ CLIENTS_EACH = 2
 REPEAT_EVERY = 7
 """Every seventh job is asked for a second time with its key, by another client of the tenant."""
 IN_FLIGHT = 256
-PATIENCE_S = 120.0
+PATIENCE_S = 600.0
 
 
 @dataclass
