@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from queuebit_contracts.topology import topology
 from queuebit_testing.embedded import EmbeddedStack
+
+NONSENSE = b'{"type": "qb.job.nonsense.v1", \xff'
+PLACES = ("aer", "cirq", "emulated-ibm-manila")
+WORDS = {
+    "job": ("poison", "jpoison", ""),
+    "account": ("poison", "main", "jpoison"),
+    "backend": ("aer",),
+    "proof": ("main",),
+}
+"""What stands for the wildcards of a subject, by its noun; a placement is at each of the places."""
 
 _number = itertools.count(1)
 
@@ -18,6 +30,20 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
     """The embedded stack, up, in an empty folder."""
     with EmbeddedStack(tmp_path_factory.mktemp("stack") / "home") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def second(tmp_path_factory: pytest.TempPathFactory, stack: EmbeddedStack) -> Iterator[EmbeddedStack]:
+    """Another stack beside the first, for what leaves traces: nonsense in the log, killed services, a restart."""
+    del stack  # it is up already
+    with EmbeddedStack(tmp_path_factory.mktemp("second") / "home") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def poisoned(second: EmbeddedStack) -> set[str]:
+    """The subjects of the second stack where each party wrote nonsense: everywhere it may write."""
+    return asyncio.run(_poison(second))
 
 
 @pytest.fixture
@@ -32,3 +58,27 @@ def tenant(stack: EmbeddedStack) -> str:
 def circuits() -> Path:
     """The circuits that a reader of the repository finds first."""
     return Path(__file__).parents[2] / "examples" / "circuits"
+
+
+async def _poison(stack: EmbeddedStack) -> set[str]:
+    writers = {
+        name: [it for pattern in party.appends for it in _subjects(pattern)]
+        for name, party in topology().service.items()
+    }
+    writers["demo/me"] = ["qb.job.demo.jpoison.submitted", "qb.command.demo.jpoison.cancel"]
+    for name, subjects in writers.items():
+        client = await stack.connect(name)
+        stream = client.jetstream(timeout=5)
+        for subject in subjects:
+            await stream.publish(subject, NONSENSE, stream="LOG")
+        if name in topology().service:
+            await stream.publish(f"qb.trace.{name}", NONSENSE, stream="TRACES")
+        await client.close()
+    return {subject for subjects in writers.values() for subject in subjects}
+
+
+def _subjects(pattern: str) -> list[str]:
+    """The subjects that a pattern of the topology stands for here."""
+    words = iter(WORDS[pattern.split(".")[1]])
+    tokens = [next(words) if token == "*" else token for token in pattern.split(".")]
+    return [".".join([*tokens[:-1], it]) for it in PLACES] if tokens[-1] == "" else [".".join(tokens)]

@@ -1,0 +1,78 @@
+"""The warehouse tells what the log holds: every event once, every job as it was, every hop of a trace."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from queuebit_testing.embedded import EmbeddedStack
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
+
+HOPS = ["broker", "scheduler", "executor-aer", "metering", "provenance"]
+"""Services with a span in the trace of a job, in their order. The client opens none: a trace begins at admission."""
+
+
+async def test_every_event_of_the_log_is_there_once(stack: EmbeddedStack, tenant: str, circuits: Path) -> None:
+    stack.submit(str(circuits / "bell.qasm"), "--tenant", tenant)
+    operator = await stack.connect("operator")
+    state = json.loads((await operator.request("$JS.API.STREAM.INFO.LOG")).data)["state"]
+    await operator.close()
+    stack.ask("charges", "--tenant", tenant)  # answered once the warehouse has the log up to now
+    query = f"SELECT count() AS n, uniqExact(seq) AS u FROM events WHERE seq <= {state['last_seq']}"
+    (found,) = stack.ask("sql", query)
+    assert int(found["n"]) == int(found["u"]) == state["messages"]
+
+
+def test_the_row_of_a_job_is_the_job(stack: EmbeddedStack, tenant: str, circuits: Path) -> None:
+    good, bad = str(circuits / "w3.qasm"), "--shots=0"
+    for (told,) in (
+        stack.submit(good, "--tenant", tenant),
+        stack.submit(good, bad, "--tenant", tenant, accept=(3,)),
+    ):
+        shown = stack.ask("job", "show", told["job"], "--tenant", tenant)
+        row = next(it for it in stack.ask("jobs", "--tenant", tenant) if it["job"] == told["job"])
+        for field in ("state", "project", "shots", "label"):
+            assert row[field] == shown[field], field
+        assert (row["backend"] or None) == shown["backend"]
+        assert Decimal(row["charge"]) == Decimal(shown["charge"]["amount"])
+        assert bool(row["sealed"]) is shown["sealed"] is True
+        assert sorted(row["reasons"]) == sorted(it["code"] for it in shown["reasons"])
+        happened = {it["event"]: it["at"] for it in shown["steps"]}
+        for event in ("submitted", "accepted", "placed", "started"):
+            assert (row[f"{event}_at"] or None) == happened.get(event)
+        assert row["ended_at"] == happened[shown["state"]]
+
+
+def test_one_trace_connects_every_hop(stack: EmbeddedStack, tenant: str, circuits: Path) -> None:
+    (told,) = stack.submit(str(circuits / "bell.qasm"), "--tenant", tenant, "--backend", "aer")
+    stack.ask("charges", "--tenant", tenant)
+    events = f"SELECT traceparent FROM events WHERE job = '{told['job']}' AND traceparent != ''"
+    (trace,) = {it["traceparent"].split("-")[1] for it in stack.ask("sql", events)}
+    query = f"SELECT ServiceName, SpanId, ParentSpanId FROM otel_traces WHERE TraceId = '{trace}' ORDER BY Timestamp"
+    by_service: dict[str, dict[str, str]] = {}
+    while by_service.keys() != set(HOPS):  # spans travel once a second; the test's own time limit ends this
+        by_service = {it["ServiceName"]: it for it in stack.ask("sql", query)}
+    assert by_service["broker"]["ParentSpanId"] == ""
+    for parent, child in pairwise(HOPS):
+        assert by_service[child]["ParentSpanId"] == by_service[parent]["SpanId"]
+
+
+def test_service_levels_are_shares_of_what_happened(stack: EmbeddedStack, tenant: str, circuits: Path) -> None:
+    stack.submit(str(circuits / "bell.qasm"), "--tenant", tenant)
+    stack.submit(str(circuits / "bell.qasm"), "--shots", "0", "--tenant", tenant, accept=(3,))
+    levels = {row["name"]: row for row in stack.ask("slo", "--tenant", tenant)}
+    assert levels.keys() == {
+        *("job-success", "queue-wait-p50", "queue-wait-p95", "end-to-end-p95"),
+        *("provenance-completeness", "telemetry-completeness"),
+    }
+    assert (levels["job-success"]["good"], levels["job-success"]["total"]) == (1, 1), "a refusal is no failure"
+    for level in levels.values():
+        assert 0 < Decimal(level["target"]) < 1
+        assert level["actual"] is None or 0 <= Decimal(level["actual"]) <= 1
+        assert level["good"] <= level["total"]
+    assert levels["queue-wait-p50"]["value"] <= levels["queue-wait-p95"]["value"]

@@ -1,0 +1,113 @@
+"""A poisoned message stops nobody: it is kept with its reason, listed, tried again, or given up."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from queuebit import AsyncClient, StillRunning
+from queuebit.credentials import find
+from queuebit_contracts.topology import topology
+from queuebit_testing.build import BELL
+from queuebit_testing.embedded import EmbeddedStack
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
+
+WITHOUT_READERS = ("qb.job.poison.jpoison.sealed", "qb.proof.")
+"""Nobody has a duty or a view there."""
+
+
+def _letters(second: EmbeddedStack) -> list[dict[str, Any]]:
+    return list(second.ask("doctor", accept=(0, 1))["dead_letters"])
+
+
+def _letters_about(second: EmbeddedStack, subject: str) -> list[dict[str, Any]]:
+    return [it for it in _letters(second) if it["subject"] == subject]
+
+
+@contextmanager
+def _halted(second: EmbeddedStack, name: str) -> Iterator[None]:
+    """A process that does nothing meanwhile."""
+    pid = second.pid(name)
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_nonsense_on_every_subject_stops_nobody(second: EmbeddedStack, poisoned: set[str], circuits: Path) -> None:
+    for backend in ("aer", "cirq", "emulated-ibm-manila"):
+        (told,) = second.submit(str(circuits / "bell.qasm"), "--backend", backend)
+        assert (told["state"], told["receipt"]["verified"]) == ("completed", True)
+    letters = _letters(second)
+    views = {f"{name}-view" for name in ("broker", "scheduler")}
+    assert {it["owner"] for it in letters} == views | topology().durable.keys()
+    assert all(it["reason"] and it["fault"] and it["sequence"] for it in letters)
+    assert {it["subject"] for it in letters} >= {it for it in poisoned if not it.startswith(WITHOUT_READERS)}
+    second.until(ready=True)
+
+    spans = next(it for it in letters if it["owner"] == "telemetry-spans")
+    (verdict,) = second.ask("doctor", "--replay", str(spans["id"]), accept=(1,))
+    assert (verdict["settled"], verdict["result"].split(":")[0]) == (False, spans["fault"]), "it is still nonsense"
+    viewed = next(it for it in letters if it["owner"] in views)
+    (verdict,) = second.ask("doctor", "--replay", str(viewed["id"]), accept=(1,))
+    assert "--drop" in verdict["result"]
+    assert len(_letters(second)) == len(letters)
+    assert all(it["settled"] for it in second.ask("doctor", "--drop", "all"))
+    assert _letters(second) == []
+    assert second.run("doctor", "--replay", "1").returncode == 3
+
+
+def test_a_letter_is_settled_once_its_cause_is_gone(second: EmbeddedStack) -> None:
+    """A member may not stop another's job; made an admin, the very same request is replayed and counts."""
+    second.qb("tenant", "add", "team", "--budget", "100")
+    second.qb("tenant", "user", "add", "team", "bob", "--role", "member")
+    with _halted(second, "executor-cirq"):
+        job = asyncio.run(_ask_to_stop_what_is_anothers(second))
+        (letter,) = _letters_about(second, f"qb.command.team.{job}.cancel")
+        assert (letter["owner"], letter["fault"]) == ("broker-commands", "forbidden")
+        tenants = second.home / "tenants.toml"
+        tenants.write_text(tenants.read_text().replace('role = "member"', 'role = "admin"'))
+        while not second.ask("doctor", "--replay", str(letter["id"]), accept=(0, 1))[0]["settled"]:
+            assert second.ask("job", "show", job, "--tenant", "team", "--user", "me")["state"] != "cancelled"
+        assert second.ask("job", "show", job, "--tenant", "team", "--user", "me")["state"] == "cancelled"
+    assert _letters_about(second, letter["subject"]) == []
+
+
+async def _ask_to_stop_what_is_anothers(second: EmbeddedStack) -> str:
+    async with AsyncClient(find(second.home, "team", "me")) as me, AsyncClient(find(second.home, "team", "bob")) as bob:
+        job = await me.submit(BELL, backend="cirq")
+        with pytest.raises(StillRunning, match="an admin any"):
+            await bob.job(job.id).cancel("not mine", timeout=1)
+        return job.id
+
+
+@pytest.mark.parametrize("moment", ["submitted", "started", "completed"])
+def test_nonsense_over_ones_own_job_spares_neither_run_nor_bill(second: EmbeddedStack, moment: str) -> None:
+    async def overwrite() -> str:
+        writer = await second.connect("demo/me")
+        async with AsyncClient(find(second.home, "demo")) as client:
+            job = await client.submit(BELL, shots=100, backend="aer")
+            await job.until((moment,), 30)
+            await writer.publish(f"qb.job.demo.{job.id}.submitted", b"nonsense")
+            await writer.close()
+            await job.until(("sealed",), 30)
+            return job.id
+
+    job = asyncio.run(overwrite())
+    row = next(it for it in second.ask("jobs") if it["job"] == job)
+    assert (row["state"], bool(row["sealed"]), Decimal(row["charge"]) > 0) == ("completed", True, True)
+    shown = second.run("job", "show", job)
+    assert (shown.returncode, "somebody wrote over it" in shown.stderr) == (2, True)
+    broken = {it["invariant"] for it in second.ask("verify", accept=(0, 1)) if not it["holds"]}
+    assert broken <= {"I3"}, "only the nonsense itself is found"

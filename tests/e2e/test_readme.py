@@ -1,0 +1,77 @@
+"""What the README says works as it stands there."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from queuebit import AsyncClient, Client
+from queuebit.credentials import find
+from queuebit_testing.build import BELL
+from queuebit_testing.embedded import EmbeddedStack
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
+
+ROOT = Path(__file__).parents[2]
+
+
+def _block(language: str) -> str:
+    """The first job in a language, as the README has it."""
+    chapter = (ROOT / "README.md").read_text().partition("## Your first job")[2].partition("\n## ")[0]
+    (block,) = re.findall(rf"```{language}\n(.*?)```", chapter, re.DOTALL)
+    return str(block)
+
+
+@pytest.fixture
+def shell(stack: EmbeddedStack) -> dict[str, str]:
+    """The environment of somebody who has activated `.venv`, on the stack of these tests."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return os.environ | {"QUEUEBIT_HOME": str(stack.home), "PATH": path}
+
+
+def _run(argv: list[str], environment: dict[str, str]) -> str:
+    done = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, f"{argv[-1]}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def test_the_lines_of_shell(shell: dict[str, str]) -> None:
+    lines = [line for line in _block("sh").splitlines() if line and not line.startswith("make setup")]
+    assert len(lines) >= 4
+    shown = [_run(["bash", "-euo", "pipefail", "-c", line], shell) for line in lines]
+    assert "emulated-ibm-torino" in shown[1]
+    assert "completed" in shown[2]
+    assert "inclusion" in shown[3]
+
+
+def test_the_lines_of_python(shell: dict[str, str]) -> None:
+    shown = _run([sys.executable, "-W", "error", "-c", _block("python")], shell)
+    assert re.fullmatch(r"\{.*'(00|11)': \d+.*\} .*\n", shown), shown
+
+
+def test_the_program_and_both_clients_speak_of_the_same_job(stack: EmbeddedStack, tenant: str) -> None:
+    credential = find(stack.home, tenant)
+    with Client(credential) as client:
+        job = client.submit(BELL, shots=200, key="one")
+        result, status, receipt = job.result(timeout=30), job.wait(30), job.receipt()
+        assert result.probabilities().keys() <= {"00", "11"}
+        assert receipt.verify(stack.home / "trust.json", result=result)
+        assert client.job(job.id[:8]).status().charge == job.status().charge
+        assert client.plan(BELL)
+        assert client.slo()
+
+    async def again() -> None:
+        async with AsyncClient(credential) as asynchronous:
+            same = await asynchronous.submit(BELL, shots=200, key="one")
+            assert (same.id, await same.result(), (await same.status()).state) == (job.id, result, status.state)
+            assert [step.event async for step in same.steps()][-1] == "sealed"
+            assert [row["job"] for row in await asynchronous.jobs()] == [job.id]
+
+    asyncio.run(again())
+    assert stack.ask("job", "result", job.id, "--tenant", tenant)["counts"] == dict(result.counts)
