@@ -94,7 +94,12 @@ async def test_a_job_that_was_never_accepted_is_metered_and_touches_no_account(l
 
 async def test_a_history_without_the_end_is_not_believed(life: Any, log: MemoryLog) -> None:
     with pytest.raises(Unavailable, match="lags behind"):
-        await MeterJob(log, life.book)(life.completed())
+        await MeterJob(log, life.book)(life.cancelled())
+
+
+async def test_a_job_that_ran_is_not_billed_without_the_terms_of_its_admission(life: Any) -> None:
+    with pytest.raises(Unavailable, match="lags behind"):
+        await MeterJob(MemoryLog(), life.book)(life.completed())
 
 
 async def test_an_outage_is_left_to_the_next_delivery(life: Any, log: MemoryLog) -> None:

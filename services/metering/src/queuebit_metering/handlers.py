@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from queuebit_contracts.account import AccountSettled
-from queuebit_contracts.job import JobMetered, Metering
+from queuebit_contracts.catalog import AnyEvent
+from queuebit_contracts.job import JobCompleted, JobFailed, JobMetered, Metering
 from queuebit_contracts.subjects import job as job_aggregate
 from queuebit_contracts.subjects import subject_of
 from queuebit_kernel import Stale, Unavailable, event_id
@@ -28,13 +29,21 @@ class MeterJob:
         self._book = book
 
     async def __call__(self, ended: Ended) -> None:
+        job = job_of(await self._past(ended))
+        bill_ = job.metered or await self._meter(bill(job, ended, self._book), ended.provenanceid)
+        await self._settle(bill_, ended.provenanceid)
+
+    async def _past(self, ended: Ended) -> list[AnyEvent]:
+        """What the bill rests on: the terms of admission for a job that ran, the whole history for any other."""
         aggregate = job_aggregate(ended.data.tenant, ended.data.job)
+        if isinstance(ended, JobCompleted | JobFailed):
+            accepted = await self._log.last(aggregate.event("accepted"))
+            if accepted is not None:
+                return [accepted.event]
         history = [stored.event for stored in await self._log.history(aggregate)]
         if all(event.id != ended.id for event in history):
             raise Unavailable(f"{aggregate.everything} is read from a replica that lags behind {ended.type}")
-        job = job_of(history)
-        bill_ = job.metered or await self._meter(bill(job, ended, self._book), ended.provenanceid)
-        await self._settle(bill_, ended.provenanceid)
+        return history
 
     async def _meter(self, data: Metering, provenanceid: str | None) -> Metering:
         event = JobMetered(
