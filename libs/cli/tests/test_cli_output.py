@@ -1,12 +1,15 @@
 """Tables, documents and colours."""
 
 import json
+import re
+from datetime import UTC, datetime
 
 import pytest
 
 from queuebit_cli.output import Output, table
-from queuebit_cli.presenting import job_rows, plan_rows, slo_rows
+from queuebit_cli.presenting import backend_rows, job_rows, plan_rows, slo_rows
 from queuebit_cli.telling import count_rows, exit_of
+from queuebit_kernel import rfc3339
 
 
 def test_a_table_leaves_out_what_is_empty_and_aligns_numbers() -> None:
@@ -67,9 +70,29 @@ def test_counts_are_told_most_frequent_first_and_cut_with_a_sum() -> None:
 
 
 def test_people_read_durations_shares_and_amounts() -> None:
-    (job,) = job_rows([{"job": "j", "end_to_end_ms": 1500, "charge": "0.10", "currency": "USD", "sealed": 1}])
-    assert (job["took"], job["charge"], job["receipt"]) == ("1.5 s", "0.10 USD", "sealed")
+    (job,) = job_rows([{"job": "j", "end_to_end_ms": 1500, "charge": "0.10", "currency": "USD"}])
+    assert (job["took"], job["charge"]) == ("1.5 s", "0.10 USD")
     (plan,) = plan_rows([{"backend": "x", "qpu_us": 6100, "esp_ppm": 983657, "calibration_age_s": 864000}])
     assert (plan["runs"], plan["success"], plan["calibrated"]) == ("6 ms", "98.37%", "10 days ago")
     (level,) = slo_rows([{"name": "x", "target": 0.99, "actual": 0.5}])
     assert (level["target"], level["actual"], level["kept"]) == ("99%", "50%", False)
+
+
+def test_tables_fit_a_terminal_of_120_columns() -> None:
+    job = {
+        "job": "j" * 21, "state": "completed", "label": "a label of many words.qasm",
+        "backend": "emulated-ibm-sherbrooke", "shots": 100000, "charge": "36.073771", "currency": "USD",
+        "end_to_end_ms": 59999, "submitted_at": "2026-01-01T00:00:00Z",
+    }  # fmt: skip
+    backend = {
+        "backend": "emulated-ibm-sherbrooke", "kind": "simulator", "qubits": 1000, "calibration_age_s": 10**8,
+        "price": "0.001 USD a task + 0.01 USD a second + 0.001 USD a qubit-second", "currency": "USD",
+    }  # fmt: skip
+    for rows in (job_rows([job]), backend_rows([backend])):
+        assert max(map(len, Output(as_json=False).lines(rows))) <= 120
+
+
+def test_moments_of_today_are_told_without_the_day() -> None:
+    today, older = job_rows([{"submitted_at": rfc3339(datetime.now(UTC))}, {"submitted_at": "2020-01-02T03:04:05Z"}])
+    assert re.fullmatch(r"\d\d:\d\d:\d\d", str(today["at"]))
+    assert re.fullmatch(r"\d\d \w+", str(older["at"]))

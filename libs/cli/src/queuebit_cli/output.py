@@ -36,8 +36,7 @@ def table(rows: Sequence[Row], columns: Sequence[str] = ()) -> list[list[str]]:
     """Cells of a table with its head, in order of `columns` or of appearance; empty columns are left out."""
     names = list(columns) or list(dict.fromkeys(name for row in rows for name in row))
     shown = [name for name in names if any(row.get(name) not in (None, "", []) for row in rows)]
-    head = [name.replace("_", " ") for name in shown]
-    return [head, *([_text(row.get(name)) for name in shown] for row in rows)]
+    return [shown, *([_text(row.get(name)) for name in shown] for row in rows)]
 
 
 class Output:

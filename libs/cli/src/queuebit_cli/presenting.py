@@ -1,4 +1,4 @@
-"""Answers as people like to read them: fewer columns, local times, percentages. Programs get the rows as they came."""
+"""Answers as people like to read them: what fits in 120 columns, local times, percentages. Programs get every field."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ __all__ = ["Row", "backend_rows", "charge_rows", "job_rows", "plan_rows", "slo_r
 Row = Mapping[str, object]
 
 _DAY_S = 86_400
+_LABEL = 20
 
 
 def job_rows(rows: Sequence[Row]) -> list[Row]:
@@ -18,33 +19,28 @@ def job_rows(rows: Sequence[Row]) -> list[Row]:
         {
             "job": row.get("job"),
             "state": row.get("state"),
+            "label": _short(row.get("label")),
             "backend": row.get("backend"),
             "shots": row.get("shots"),
-            "label": row.get("label"),
-            "project": row.get("project"),
-            "user": row.get("user"),
-            "submitted": _moment(row.get("submitted_at")),
-            "took": _took(row.get("end_to_end_ms")),
             "charge": _money(row, "charge"),
-            "receipt": "sealed" if row.get("sealed") else "",
+            "took": _took(row.get("end_to_end_ms")),
+            "at": _moment(row.get("submitted_at")),
         }
         for row in rows
     ]
 
 
 def backend_rows(rows: Sequence[Row]) -> list[Row]:
-    """Backends, with what they offer and how good they are."""
+    """Backends: how large, how good, and what they cost."""
     return [
         {
             "backend": row.get("backend"),
             "kind": row.get("kind"),
             "qubits": row.get("qubits"),
-            "max_shots": row.get("max_shots"),
-            "price": row.get("price"),
-            "2q_error": _share(row.get("median_two_qubit_error_ppm")),
-            "readout_error": _share(row.get("median_readout_error_ppm")),
+            "2q error": _error(row.get("median_two_qubit_error_ppm")),
+            "readout": _error(row.get("median_readout_error_ppm")),
             "calibrated": _age(row.get("calibration_age_s")),
-            "features": row.get("features"),
+            "price": _price(row),
         }
         for row in rows
     ]
@@ -56,12 +52,12 @@ def plan_rows(rows: Sequence[Row]) -> list[Row]:
         {
             "backend": row.get("backend"),
             "fits": row.get("fits"),
-            "costs_up_to": _money(row, "cost"),
+            "costs up to": _money(row, "cost"),
             "wait": _took(row.get("wait_ms")),
             "runs": _took(_number(row.get("qpu_us"), 1e-3)),
             "success": _share(row.get("esp_ppm")),
             "depth": row.get("depth"),
-            "2q_gates": row.get("two_qubit_gates"),
+            "2q gates": row.get("two_qubit_gates"),
             "calibrated": _age(row.get("calibration_age_s")),
             "reason": row.get("reason"),
         }
@@ -86,14 +82,12 @@ def slo_rows(rows: Sequence[Row]) -> list[Row]:
     """Service levels: what is promised, what was kept."""
     return [
         {
-            "level": row.get("name"),
             "promise": row.get("promise"),
             "target": _share(row.get("target"), 1),
             "actual": _share(row.get("actual"), 1),
             "kept": _kept(row),
-            "of": row.get("total"),
-            "budget_left": _share(row.get("budget_remaining"), 1),
-            "value": None if row.get("value") is None else _took(row.get("value")),
+            "cases": row.get("total"),
+            "measured": _took(row.get("value")),
         }
         for row in rows
     ]
@@ -108,6 +102,19 @@ def _money(row: Row, name: str) -> object:
     amount = row.get(name)
     currency = row.get("currency")
     return f"{amount} {currency}" if amount is not None and currency else amount
+
+
+def _price(row: Row) -> object:
+    """The currency once: `0.001 a task + 0.01 a second, in USD`."""
+    price, currency = row.get("price"), row.get("currency")
+    if not isinstance(price, str) or not currency or "+" not in price:
+        return price
+    return f"{price.replace(f' {currency} ', ' ')}, in {currency}"
+
+
+def _short(value: object) -> str:
+    text = " ".join(str(value or "").split())
+    return text if len(text) <= _LABEL else f"{text[: _LABEL - 1]}…"
 
 
 def _number(value: object, factor: float = 1) -> float | None:
@@ -126,6 +133,10 @@ def _share(value: object, whole: float = 1_000_000) -> str | None:
     return _when(lambda number: f"{100 * number / whole:.4g}%", value)
 
 
+def _error(value: object) -> str | None:
+    return _when(lambda ppm: f"{ppm / 10_000:.2f}%", value)
+
+
 def _took(value: object) -> str | None:
     return _when(lambda ms: f"{ms:.0f} ms" if ms < 1000 else f"{ms / 1000:.1f} s", value)
 
@@ -135,7 +146,11 @@ def _age(value: object) -> str | None:
 
 
 def _moment(value: object) -> str | None:
+    """The local time; of another day, the day."""
     try:
-        return None if value is None else datetime.fromisoformat(str(value)).astimezone().strftime("%m-%d %H:%M:%S")
+        moment = None if value is None else datetime.fromisoformat(str(value)).astimezone()
     except ValueError:
         return str(value)
+    if moment is None:
+        return None
+    return moment.strftime("%H:%M:%S" if moment.date() == datetime.now().astimezone().date() else "%d %b")

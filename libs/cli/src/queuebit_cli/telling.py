@@ -72,7 +72,9 @@ def step_line(step: Step, out: Output) -> str:
 def describe(status: Status, out: Output) -> list[str]:
     """A job for people."""
     moods = {"completed": "good", "failed": "bad", "rejected": "bad", "cancelled": "warn"}
-    lines = [f"{status.job}  {out.paint(status.state, moods.get(status.state, ''))}  {status.label}".rstrip()]
+    day = f"{status.steps[0].at.astimezone():%Y-%m-%d}" if status.steps else ""
+    words = (status.job, out.paint(status.state, moods.get(status.state, "")), status.label, out.paint(day, "dim"))
+    lines = ["  ".join(word for word in words if word)]
     lines += [f"  {step_line(step, out)}" for step in status.steps]
     lines += [f"  {reason.code}: {reason.text}" for reason in status.reasons]
     return lines

