@@ -53,13 +53,31 @@ def test_asking_needs_neither_contracts_nor_aiohttp() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["nonsense"], ["submit"], ["up", "--ports", "7"], ["doctor", "--replay", "1", "--drop", "1"]]
+    "words",
+    [
+        *([], ["nonsense"], ["submit"], ["up", "--ports", "7"], ["doctor", "--replay", "1", "--drop", "1"]),
+        *(["jobs", "--limit", "0"], ["jobs", "--limit", "x"], ["slo", "--nonsense"]),
+    ],
 )
 def test_bad_usage_ends_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(words)
     assert caught.value.code == 2
     assert "usage: qb" in capsys.readouterr().err
+
+
+def test_a_wrong_flag_is_told_with_the_usage_of_its_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["submit", "a.qasm", "--shot", "3"])
+    told = capsys.readouterr().err
+    assert "usage: qb submit" in told
+    assert "there is no --shot 3 here" in told
+
+
+def test_who_has_yet_to_choose_a_command_is_shown_all(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["job"])
+    assert "follow it until it is sealed" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [["status"], ["sql", "select 1"], ["doctor"], ["verify"], ["tenant", "list"]])

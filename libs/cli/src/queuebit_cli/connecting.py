@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from queuebit.client import AsyncClient
+    from queuebit.job import AsyncJob
     from queuebit.nats_transport import NatsTransport
     from queuebit_cli.home import Home
 
-__all__ = ["client_of", "operator_of", "quick_start"]
+__all__ = ["client_of", "job_of", "operator_of", "quick_start"]
 
 
 def quick_start() -> None:
@@ -26,6 +27,22 @@ def client_of(args: Namespace) -> AsyncClient:
     from queuebit.credentials import find
 
     return AsyncClient(find(args.home, args.tenant, args.user))
+
+
+async def job_of(client: AsyncClient, word: str) -> AsyncJob:
+    """The job that a person means: by its id, by the beginning of it, or the newest as `latest`.
+
+    Raises:
+        NotFound: there is no such job.
+    """
+    from queuebit.errors import NotFound
+
+    if word != "latest":  # no id begins so
+        return await client.find(word)
+    rows = await client.jobs(limit=1)
+    if not rows:
+        raise NotFound("there is no job yet: `qb submit FILE.qasm --wait` makes one")
+    return client.job(str(rows[0]["job"]))
 
 
 def operator_of(home: Home) -> NatsTransport:

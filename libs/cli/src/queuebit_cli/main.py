@@ -17,7 +17,9 @@ __all__ = ["main"]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `qb` and return its exit code."""
-    args = build().parse_args(argv)
+    args, unknown = build().parse_known_args(argv)
+    if unknown:
+        args.misused(f"there is no {' '.join(unknown)} here")
     args.home = home_folder(args.home)
     module, _, name = args.run.partition(":")
     try:

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from typing import NoReturn
 
 __all__ = ["build"]
 
 _EPILOG = """\
-exit codes: 0 done, 1 a job failed or a check did not hold, 2 bad usage, 3 refused, 4 stack unreachable
-first steps: qb up --detach, then qb submit FILE.qasm --wait
+first steps: qb up --detach, then qb submit FILE.qasm --wait; `qb COMMAND --help` tells more of each
+exit codes:  0 done, 1 a job failed or a check did not hold, 2 bad usage, 3 refused, 4 stack unreachable
 """
+
+
+class _Help(RawDescriptionHelpFormatter):
+    """With room for the longest command beside its help."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=16)
+        self._action_max_length = 14
+
+
+class _Parser(ArgumentParser):
+    """Who has yet to choose a command is shown which there are."""
+
+    def error(self, message: str) -> NoReturn:
+        if message.endswith("required: COMMAND"):
+            self.exit(2, self.format_help())
+        super().error(message)
+
+
+_JOB = "its id, the beginning of it, or `latest`"
 
 
 class _Group:
@@ -21,7 +42,7 @@ class _Group:
     def command(self, word: str, run: str, text: str, *, client: bool = False) -> ArgumentParser:
         """Add a command: `run` is `module:function` under `queuebit_cli.commands`."""
         parser = self._commands.add_parser(word, help=text, description=text, allow_abbrev=False)
-        parser.set_defaults(run=run)
+        parser.set_defaults(run=run, misused=parser.error)
         parser.add_argument("--home", metavar="DIR", help="the stack's folder (QUEUEBIT_HOME, else ~/.queuebit)")
         parser.add_argument("--json", action="store_true", help="JSON for programs instead of text for people")
         if client:
@@ -36,11 +57,11 @@ class _Group:
 
 def build() -> ArgumentParser:
     """The whole grammar."""
-    parser = ArgumentParser(
+    parser = _Parser(
         "qb",
         description="Queuebit: a shared quantum cloud.",
         epilog=_EPILOG,
-        formatter_class=RawDescriptionHelpFormatter,
+        formatter_class=_Help,
     )
     words = _Group(parser)
     _stack(words)
@@ -81,9 +102,9 @@ def _jobs(words: _Group) -> None:
 
     jobs = words.command("jobs", "jobs:jobs", "the newest jobs", client=True)
     jobs.add_argument("--project", metavar="P")
-    jobs.add_argument("--limit", type=int, default=50, metavar="N")
+    jobs.add_argument("--limit", type=_positive, default=50, metavar="N", help="how many (50)")
 
-    job = words.group("job", "one job, by its id or the beginning of it")
+    job = words.group("job", "one job, by its id, the beginning of it, or `latest`")
     for word, text in (
         ("show", "all that happened to it"),
         ("watch", "follow it until it is sealed"),
@@ -91,7 +112,7 @@ def _jobs(words: _Group) -> None:
         ("result", "its counts"),
     ):
         command = job.command(word, f"jobs:{word}", text, client=True)
-        command.add_argument("job", metavar="ID")
+        command.add_argument("job", metavar="ID", help=_JOB)
         if word == "cancel":
             command.add_argument("--reason", default="", metavar="TEXT")
         if word == "result":
@@ -103,15 +124,15 @@ def _reading(words: _Group) -> None:
     words.command("backends", "asking:backends", "what circuits can run on", client=True)
     charges = words.command("charges", "asking:charges", "what was charged", client=True)
     charges.add_argument("--project", metavar="P")
-    charges.add_argument("--limit", type=int, default=50, metavar="N")
+    charges.add_argument("--limit", type=_positive, default=50, metavar="N", help="how many (50)")
     words.command("slo", "asking:slo", "how well service levels are kept", client=True)
 
     receipt = words.group("receipt", "proofs that verify offline")
     get = receipt.command("get", "receipts:get", "keep a job's receipt in a file", client=True)
-    get.add_argument("receipt", metavar="ID")
-    get.add_argument("--output", metavar="FILE")
+    get.add_argument("receipt", metavar="ID", help=_JOB)
+    get.add_argument("--output", metavar="FILE", help="where (ID.receipt.json)")
     verify = receipt.command("verify", "receipts:verify", "check a receipt", client=True)
-    verify.add_argument("receipt", metavar="FILE|ID")
+    verify.add_argument("receipt", metavar="FILE|ID", help=f"a file, or of a job {_JOB}")
     verify.add_argument("--trust", metavar="FILE", help="the trust document (trust.json of the home)")
 
     events = words.group("events", "what happens")
@@ -167,6 +188,12 @@ def _operating(words: _Group) -> None:
     warehouse.command("rebuild", "warehouse:rebuild", "make it anew from the log")
     containers = words.group("containers", "the same stack on a container engine")
     containers.command("prepare", "containers:prepare", "keys and configuration for compose.yaml, in a home of its own")
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or not int(text):
+        raise ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return int(text)
 
 
 def _user(parser: ArgumentParser) -> None:

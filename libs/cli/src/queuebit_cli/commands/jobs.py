@@ -8,7 +8,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from queuebit_cli.connecting import client_of
+from queuebit_cli.connecting import client_of, job_of
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.output import Output
 from queuebit_cli.presenting import job_rows, plan_rows
@@ -47,7 +47,7 @@ def show(args: Namespace, out: Output) -> Exit:
 
     async def ask() -> Exit:
         async with client_of(args) as client:
-            status = await (await client.find(args.job)).status()
+            status = await (await job_of(client, args.job)).status()
             out.document(status_document(status))
             for line in describe(status, out):
                 out.say(line)
@@ -62,7 +62,7 @@ def watch(args: Namespace, out: Output) -> Exit:
 
     async def follow() -> Exit:
         async with client_of(args) as client:
-            job = await client.find(args.job)
+            job = await job_of(client, args.job)
             async for step in job.steps():
                 out.document(step_document(job.id, step))
                 out.say(step_line(step, out))
@@ -77,7 +77,7 @@ def cancel(args: Namespace, out: Output) -> Exit:
 
     async def ask() -> Exit:
         async with client_of(args) as client:
-            status = await (await client.find(args.job)).cancel(args.reason)
+            status = await (await job_of(client, args.job)).cancel(args.reason)
             out.document(status_document(status))
             out.say(f"{status.job} {status.state}")
             if status.state == "cancelled":
@@ -93,7 +93,7 @@ def result(args: Namespace, out: Output) -> Exit:
 
     async def ask() -> Result:
         async with client_of(args) as client:
-            return await (await client.find(args.job)).result(timeout=args.timeout)
+            return await (await job_of(client, args.job)).result(timeout=args.timeout)
 
     measured = asyncio.run(ask())
     fields = {"job": measured.job, "backend": measured.backend, "shots": measured.shots}

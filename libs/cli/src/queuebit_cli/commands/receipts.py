@@ -6,7 +6,8 @@ import asyncio
 from argparse import Namespace
 from pathlib import Path
 
-from queuebit_cli.connecting import client_of
+from queuebit.errors import NotFound
+from queuebit_cli.connecting import client_of, job_of
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.files import write_private
 from queuebit_cli.home import Home
@@ -26,7 +27,8 @@ def get(args: Namespace, out: Output) -> Exit:
     except OSError as error:
         raise Stop(Exit.USAGE, f"{target} cannot be written: {error.strerror}") from error
     out.document({"job": receipt[0], "file": str(target), "bytes": len(receipt[1])})
-    out.say(f"{target}: verify it anywhere with `qb receipt verify {target} --trust trust.json`")
+    out.say(f"{target} is written; together with {Home(args.home).trust_file} anybody can verify it, offline:")
+    out.say(f"  qb receipt verify {target} --trust trust.json")
     return Exit.DONE
 
 
@@ -40,7 +42,10 @@ def verify(args: Namespace, out: Output) -> Exit:
     if path.is_file():
         content, job = path.read_bytes().rstrip(b"\n"), None
     else:
-        job, content = asyncio.run(_fetch(args))
+        try:
+            job, content = asyncio.run(_fetch(args))
+        except NotFound as error:
+            raise Stop(Exit.USAGE, f"there is no file {path}, and {error}") from error
     try:
         verified = check(content, TrustRoot.parse(trust_file.read_bytes()), job=job)
     except FileNotFoundError as error:
@@ -64,5 +69,5 @@ def verify(args: Namespace, out: Output) -> Exit:
 
 async def _fetch(args: Namespace) -> tuple[str, bytes]:
     async with client_of(args) as client:
-        receipt = await (await client.find(args.receipt)).receipt(_WAIT_S)
+        receipt = await (await job_of(client, args.receipt)).receipt(_WAIT_S)
         return receipt.job, receipt.content

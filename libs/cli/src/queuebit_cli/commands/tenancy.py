@@ -166,7 +166,10 @@ def revoke_token(args: Namespace, out: Output) -> Exit:
     user = user_in(document, args.name, args.user)
     fitting = [key for key in user.get("keys", ()) if key.startswith(args.key)]
     if len(fitting) != 1:
-        raise Stop(Exit.REFUSED, f"{len(fitting)} tokens of {args.user} begin with {args.key}: see `qb tenant show`")
+        raise Stop(
+            Exit.REFUSED,
+            f"{len(fitting)} tokens of {args.user} begin with {args.key}: see `qb tenant show {args.name}`",
+        )
     user["keys"] = [key for key in user["keys"] if key != fitting[0]]
     save_tenants(home, document)
     return _done(out, f"token {fitting[0][:9]}… of {args.user} revoked", tenant=args.name, user=args.user)
