@@ -11,6 +11,7 @@ from pathlib import Path
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.files import write_private
 from queuebit_cli.home import Home
+from queuebit_cli.ports import DEFAULTS
 from queuebit_contracts.tenants import Tenants, parse_tenants
 from queuebit_contracts.topology import topology
 from queuebit_kernel import Fault
@@ -53,7 +54,8 @@ def write_credential(
 ) -> Path:
     """Keep what a user logs in with, and return where. For a file inside the home the address is looked up anew."""
     path = path or home.credential_file(tenant, user)
-    fields = {"url": url or "nats://127.0.0.1:4222", "tenant": tenant, "user": user, "seed": seed, "project": project}
+    url = url or f"nats://127.0.0.1:{DEFAULTS['nats-server']}"
+    fields = {"url": url, "tenant": tenant, "user": user, "seed": seed, "project": project}
     lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in fields.items())
     write_private(path, f"# Secret: whoever holds this file is {user} of {tenant}.\n{lines}")
     return path

@@ -12,6 +12,8 @@ from queuebit_cli.supervisor import Supervisor
 __all__ = ["Live", "announce"]
 
 _REDRAW_S = 0.5
+_REASON = 50
+_UP = "up; next, in another terminal: qb submit FILE.qasm --wait"
 
 
 class Live:
@@ -35,11 +37,13 @@ class Live:
                 "ready": child.seen.ready,
                 "behind": child.seen.behind,
                 "restarts": child.restarts,
-                "reason": child.reason or child.seen.reason,
+                "reason": (child.reason or child.seen.reason)[:_REASON],
             }
             for child in supervisor.children
         ]
-        lines = self._out.lines(rows)
+        ready = sum(child.seen.ready for child in supervisor.children)
+        starting = f"starting: {ready} of {len(rows)} ready"
+        lines = [*self._out.lines(rows), "", _UP if ready == len(rows) else starting]
         up = f"\033[{self._height}A" if self._height else ""
         sys.stdout.write(up + "".join(f"\033[2K{line}\n" for line in lines))
         sys.stdout.flush()

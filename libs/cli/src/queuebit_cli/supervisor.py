@@ -58,7 +58,7 @@ class Child:
         self.identity: Identity | None = None
         self.restarts = 0
         self.reason = ""
-        self.seen = Look(reason="not started")
+        self.seen = Look(reason="waits for its turn")
         self.sick_since: float | None = None
         self.was_ready = False
         """Since it was started the last time."""

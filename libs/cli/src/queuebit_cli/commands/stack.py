@@ -59,7 +59,7 @@ def down(args: Namespace, out: Output) -> Exit:
         progress.tell("stopping")
         stopped = take_down(home, stack)
     out.document({"stopped": stopped})
-    out.say(f"stopped: {', '.join(stopped)}; data stays in {home.root}")
+    out.say(f"stopped {len(stopped)} processes; data stays in {home.root}")
     return Exit.DONE
 
 
@@ -124,6 +124,7 @@ def _supervise(home: Home, chosen: dict[str, int], out: Output, *, live: bool) -
     from queuebit_cli.live import Live, announce
 
     supervisor.run(lambda: lay_out(home, chosen), Live(out) if live else announce(out))
+    out.say(f"\nstopped; data stays in {home.root}")
     return Exit.DONE
 
 
