@@ -1,15 +1,25 @@
-"""The nats-server configuration of a stack: its users and what each may do."""
+"""The nats-server configuration of a stack: its users and what each may do.
+
+Streams and services live in one account; each tenant has its own, which imports exactly what its users may use. A
+permission covers what a user publishes, but nobody checks the reply subject beside it: whoever answers, JetStream
+included, publishes there with its own rights. Between accounts an answer comes back to the asker's account only, and so
+cannot become anybody's fact.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from queuebit_contracts.topology import Permissions, Topology
 
 __all__ = ["ClientUser", "User", "render", "users_of"]
+
+_PLATFORM = "QUEUEBIT"
+"""The account of streams and services; no tenant can bear its name, since theirs are in small letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +29,8 @@ class User:
     name: str
     key: str
     permissions: Permissions
+    tenant: str | None = None
+    """Whose account it is in; absent for those who run the platform."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +55,14 @@ def users_of(wanted: Topology, service_keys: dict[str, str], clients: Sequence[C
     users.append(User("operator", service_keys["operator"], wanted.operator_permissions()))
     users.append(User("provisioner", service_keys["provisioner"], wanted.provisioner_permissions()))
     users += [
-        User(f"{it.tenant}/{it.user}", it.key, wanted.client_permissions(it.role, it.tenant, it.user)) for it in clients
+        User(f"{it.tenant}/{it.user}", it.key, wanted.client_permissions(it.role, it.tenant, it.user), it.tenant)
+        for it in clients
     ]
     return users
 
 
 def render(users: Sequence[User], *, host: str, port: int, monitor_port: int, store: Path, pid_file: Path) -> str:
     """Write the configuration file: JetStream on disk, every write synced, nobody without a key."""
-    blocks = "\n".join(_user(user) for user in users)
     return f"""\
 # Written by Queuebit; the next start or change of a tenant writes it anew.
 server_name: queuebit
@@ -67,22 +79,72 @@ jetstream {{
   max_mem: 256MB
   max_file: 64GB
 }}
-authorization {{
-  timeout: 5
-  users: [
-{blocks}
-  ]
+authorization {{ timeout: 5 }}
+accounts {{
+{_accounts(users)}
 }}
 """
 
 
-def _user(user: User) -> str:
+def _accounts(users: Sequence[User]) -> str:
+    tenants: defaultdict[str, list[User]] = defaultdict(list)
+    for user in users:
+        if user.tenant is not None:
+            tenants[user.tenant].append(user)
+    services = {tenant: _union(it.permissions.publish for it in own) for tenant, own in tenants.items()}
+    streams = {
+        tenant: [it for it in _union(user.permissions.subscribe for user in own) if not it.startswith("_INBOX.")]
+        for tenant, own in tenants.items()
+    }
+    exports = [*_exports("service", services), *_exports("stream", streams)]
+    blocks = [_account(_PLATFORM, ["jetstream: enabled", _list("exports", exports)], users, None)]
+    for tenant, own in tenants.items():
+        imports = [
+            f"{{ {kind}: {{ account: {_PLATFORM}, subject: {json.dumps(subject)} }} }}"
+            for kind, subjects in (("service", services[tenant]), ("stream", streams[tenant]))
+            for subject in subjects
+        ]
+        blocks.append(_account(json.dumps(tenant), [_list("imports", imports)], own, tenant))
+    return "\n".join(blocks)
+
+
+def _union(several: Iterable[Sequence[str]]) -> list[str]:
+    """Each subject once, in the order in which it is first seen."""
+    return list(dict.fromkeys(subject for one in several for subject in one))
+
+
+def _exports(kind: str, subjects: Mapping[str, Sequence[str]]) -> list[str]:
+    """What the tenants import, each subject open to those accounts alone."""
+    takers: defaultdict[str, list[str]] = defaultdict(list)
+    for tenant, own in subjects.items():
+        for subject in own:
+            takers[subject].append(tenant)
+    return [f"{{ {kind}: {json.dumps(subject)}, accounts: {json.dumps(it)} }}" for subject, it in takers.items()]
+
+
+def _account(name: str, settings: Sequence[str], users: Sequence[User], tenant: str | None) -> str:
+    own = "\n".join(_user(user) for user in users if user.tenant == tenant)
+    inside = "\n".join(f"    {setting}" for setting in settings)
     return f"""\
-    # {user.name}
-    {{ nkey: {user.key}
-      permissions: {{
-        publish: {{ allow: {json.dumps(list(user.permissions.publish))} }}
-        subscribe: {{ allow: {json.dumps(list(user.permissions.subscribe))} }}
-        allow_responses: {{ max: 1, expires: "1m" }}
-      }}
-    }}"""
+  {name}: {{
+{inside}
+    users: [
+{own}
+    ]
+  }}"""
+
+
+def _list(name: str, entries: Sequence[str]) -> str:
+    return f"{name}: [\n" + "".join(f"      {entry}\n" for entry in entries) + "    ]"
+
+
+def _user(user: User) -> str:
+    answers = "" if user.tenant else '\n          allow_responses: { max: 1, expires: "1m" }'
+    return f"""\
+      # {user.name}
+      {{ nkey: {user.key}
+        permissions: {{
+          publish: {{ allow: {json.dumps(list(user.permissions.publish))} }}
+          subscribe: {{ allow: {json.dumps(list(user.permissions.subscribe))} }}{answers}
+        }}
+      }}"""

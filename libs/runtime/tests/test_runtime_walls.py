@@ -1,0 +1,97 @@
+"""Replies: whoever answers publishes with its own rights, wherever the asker wants."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from queuebit_testing.server import NatsServer
+
+pytestmark = pytest.mark.server
+
+FACT = "qb.account.globex.money.funded"
+READ_BACK = "$JS.API.DIRECT.GET.KV_PAYLOADS.$KV.PAYLOADS.acme.forged"
+
+
+async def stored(operator: Client, subject: str) -> bool:
+    """Whether the log holds anything there."""
+    wanted = json.dumps({"last_by_subj": subject}).encode()
+    answer = await operator.request("$JS.API.DIRECT.GET.LOG", wanted, timeout=5)
+    return (answer.headers or {}).get("Status") != "404"
+
+
+async def answering(server: NatsServer) -> Client:
+    """A broker that says to every question what its asker wants to hear."""
+    broker = await server.connect("broker")
+
+    async def answer(question: Msg) -> None:
+        await question.respond(question.data)
+
+    await broker.subscribe("qb.query.*.backends", cb=answer)
+    await broker.flush()
+    return broker
+
+
+@pytest.mark.parametrize("asked", [READ_BACK, "$KV.PAYLOADS.acme.other", "qb.query.acme.backends"])
+@pytest.mark.parametrize("fact", [FACT, "qb.job.globex.j1.accepted", "qb.backend.aer.registered"])
+async def test_no_answer_becomes_a_fact(tmp_path: Path, asked: str, fact: str) -> None:
+    async with NatsServer(tmp_path, (("acme", "ann", "member"),)).running() as server:
+        ann, operator, broker = (
+            await server.connect("acme/ann"),
+            await server.connect("operator"),
+            await answering(server),
+        )
+        await ann.request("$KV.PAYLOADS.acme.forged", b"forged", timeout=5)
+
+        await ann.publish(asked, b"forged", reply=fact)
+        await ann.flush()
+        await ann.request("qb.query.acme.backends", b"and then", timeout=5)
+        await broker.flush()
+
+        assert not await stored(operator, fact)
+        for client in (ann, operator, broker):
+            await client.close()
+
+
+async def test_a_tenant_asks_reads_writes_and_follows_across_accounts(tmp_path: Path) -> None:
+    async with NatsServer(tmp_path, (("acme", "ann", "member"), ("acme", "vic", "viewer"))).running() as server:
+        ann, vic, broker = await server.connect("acme/ann"), await server.connect("acme/vic"), await answering(server)
+        followed = await vic.subscribe("qb.job.acme.>")
+        await vic.flush()
+
+        guard = {"Nats-Expected-Last-Subject-Sequence": "0"}
+        confirmed = await ann.request("qb.job.acme.j1.submitted", b"asked", timeout=5, headers=guard)
+        again = await ann.request("qb.job.acme.j1.submitted", b"asked", timeout=5, headers=guard)
+        read = await vic.request("$JS.API.DIRECT.GET.LOG.qb.job.acme.j1.submitted", timeout=5)
+        said = await vic.request("qb.query.acme.backends", b"what is there?", timeout=5)
+
+        assert json.loads(confirmed.data)["seq"] == 1
+        assert "error" in json.loads(again.data)
+        assert (read.data, said.data) == (b"asked", b"what is there?")
+        assert (await followed.next_msg(timeout=5)).data == b"asked"
+        for client in (ann, vic, broker):
+            await client.close()
+
+
+async def test_a_follower_cannot_confirm_for_the_log(tmp_path: Path) -> None:
+    async with NatsServer(tmp_path, (("acme", "ann", "member"), ("acme", "eve", "viewer"))).running() as server:
+        ann, eve = await server.connect("acme/ann"), await server.connect("acme/eve")
+        heard = await eve.subscribe("qb.job.acme.>")
+        inbox = ann.new_inbox()
+        replies = await ann.subscribe(inbox)
+        await eve.flush()
+
+        await ann.publish("qb.job.acme.j1.submitted", b"asked", reply=inbox)
+        assert json.loads((await replies.next_msg(timeout=5)).data)["seq"] == 1
+        await heard.next_msg(timeout=5)
+        await eve.publish(inbox, b"forged")
+        await eve.flush()
+        await ann.flush()
+
+        assert replies.pending_msgs == 0
+        await ann.close()
+        await eve.close()
