@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from queuebit.credentials import find, home_folder, load
-from queuebit.errors import InvalidInput, NotFound
+from queuebit.errors import InvalidInput, NotFound, Unreachable
 from queuebit_runtime.keys import new_seed
 
 FILE = 'url = "nats://127.0.0.1:1"\ntenant = "{tenant}"\nuser = "{user}"\nseed = "{seed}"\nproject = "p"\n'
@@ -45,6 +45,13 @@ def test_the_address_is_where_the_stack_listens_now(tmp_path: Path) -> None:
     keep(tmp_path, "demo", "me")
     (tmp_path / "stack.json").write_text(json.dumps({"listens": {"nats-server": "nats://127.0.0.1:99"}}))
     assert find(tmp_path).url == "nats://127.0.0.1:99"
+
+
+def test_a_stopped_stack_is_told_so_and_no_stranger_is_asked(tmp_path: Path) -> None:
+    keep(tmp_path, "demo", "me")
+    (tmp_path / "stack.json").write_text(json.dumps({"state": "down", "listens": {}}))
+    with pytest.raises(Unreachable, match="start it with `qb up`"):
+        find(tmp_path)
 
 
 def test_more_than_one_user_has_to_be_told_apart(tmp_path: Path) -> None:

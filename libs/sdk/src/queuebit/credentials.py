@@ -8,7 +8,7 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from queuebit.errors import InvalidInput, NotFound
+from queuebit.errors import InvalidInput, NotFound, Unreachable
 
 __all__ = ["Credential", "find", "home_folder", "load"]
 
@@ -42,6 +42,7 @@ def find(home: Path, tenant: str | None = None, user: str | None = None) -> Cred
 
     Raises:
         NotFound: there is none, or more than one could be meant.
+        Unreachable: the home's stack is down.
     """
     named = os.environ.get("QUEUEBIT_CREDENTIAL")
     if named and tenant is None and user is None:
@@ -88,9 +89,15 @@ def load(path: Path) -> Credential:
 
 
 def _at_home(home: Path, credential: Credential) -> Credential:
-    """The same credential with the address at which the home's stack listens now."""
+    """The same credential with the address at which the home's stack listens now.
+
+    Raises:
+        Unreachable: it does not listen; whoever has the credential's old address now is a stranger.
+    """
     try:
         url = json.loads((home / "stack.json").read_text())["listens"]["nats-server"]
-    except (FileNotFoundError, KeyError, ValueError):
+    except (FileNotFoundError, ValueError):
         return credential
+    except KeyError as error:
+        raise Unreachable(f"the stack in {home} is down: start it with `qb up`") from error
     return Credential(str(url), credential.tenant, credential.user, credential.seed, credential.project)
