@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -42,8 +43,9 @@ def test_a_taken_port_is_named_and_nothing_is_started(tmp_path: Path) -> None:
     with socket.socket() as other:
         port = DEFAULTS["telemetry"]
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        other.bind(("127.0.0.1", port))
-        other.listen()
+        with suppress(OSError):  # somebody else may have it already, which is as good
+            other.bind(("127.0.0.1", port))
+            other.listen()
         new = EmbeddedStack(tmp_path / "home")
         refused = new.run("up", "--detach")
     assert refused.returncode == 4
@@ -53,16 +55,17 @@ def test_a_taken_port_is_named_and_nothing_is_started(tmp_path: Path) -> None:
     assert not (new.home / "stack.json").exists()
 
 
-@pytest.mark.parametrize("service", ["broker", "scheduler", "executor-aer", "metering", "provenance"])
-def test_a_job_is_finished_whichever_service_was_gone_when_it_came(second: EmbeddedStack, service: str) -> None:
-    before = second.pid(service)
+def test_jobs_that_came_while_services_were_gone_are_finished(second: EmbeddedStack) -> None:
+    gone = ("broker", "scheduler", "executor-aer", "metering", "provenance")
+    before = [second.pid(service) for service in gone]
     with Client(find(second.home)) as client:
-        assert second.kill(service)
-        job = client.submit(BELL, shots=100, backend="aer")
-        assert sum(job.result(timeout=60).counts.values()) == 100
-        assert job.receipt(timeout=60).verify(second.home / "trust.json")
+        assert all(second.kill(service) for service in gone)
+        jobs = [client.submit(BELL, shots=100, backend="aer") for _ in gone]
+        for job in jobs:
+            assert sum(job.result(timeout=60).counts.values()) == 100
+            assert job.receipt(timeout=60).verify(second.home / "trust.json")
     second.until(ready=True)
-    assert second.pid(service) != before
+    assert not set(before) & {second.pid(service) for service in gone}
 
 
 def test_down_and_up_keep_everything(second: EmbeddedStack, poisoned: set[str], circuits: Path) -> None:
@@ -71,14 +74,16 @@ def test_down_and_up_keep_everything(second: EmbeddedStack, poisoned: set[str], 
     before = {question: second.ask(question) for question in ("jobs", "charges", "backends")}
     pids = _pids(second)
     stopped = second.ask("down")["stopped"]
-    assert set(stopped) == pids.keys()
-    assert not [pid for pid in pids.values() if Path(f"/proc/{pid}").exists()]
-    for command in (["submit", words[0]], ["jobs"], ["sql", "SELECT 1"], ["status"], ["verify"]):
-        done = second.run(*command)
-        assert (done.returncode, "qb up" in done.stdout + done.stderr) == (4, True), command
-    assert second.ask("down") == {"stopped": []}
+    try:
+        assert set(stopped) == pids.keys()
+        assert not [pid for pid in pids.values() if Path(f"/proc/{pid}").exists()]
+        for command in (["submit", words[0]], ["jobs"], ["sql", "SELECT 1"], ["status"], ["verify"]):
+            done = second.run(*command)
+            assert (done.returncode, "qb up" in done.stdout + done.stderr) == (4, True), command
+        assert second.ask("down") == {"stopped": []}
+    finally:
+        second.qb("up", "--detach", "--ports", "auto")
 
-    second.qb("up", "--detach", "--ports", "auto")
     after = {question: second.ask(question) for question in before}
     assert [row["backend"] for row in after["backends"]] == [row["backend"] for row in before["backends"]]
     assert (after["jobs"], after["charges"]) == (before["jobs"], before["charges"])
