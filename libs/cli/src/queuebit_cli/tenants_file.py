@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import tomlkit
@@ -57,21 +57,36 @@ def save_tenants(home: Home, document: Toml) -> None:
         return
     write_nats_config(home, stack.ports)
     if (server := stack.left.get("nats-server")) is not None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(server.pid, signal.SIGHUP)
+        for _ in range(2):  # what a new account imports works from the reload after the one that made it
+            _reload(stack, server.pid)
         _await_broker(stack, declared)
 
 
+def _reload(stack: Stack, server: int) -> None:
+    before = _told(stack, "nats-monitor", "/varz").get("config_load_time")
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(server, signal.SIGHUP)
+        _wait(lambda: _told(stack, "nats-monitor", "/varz").get("config_load_time") != before)
+
+
 def _await_broker(stack: Stack, declared: str) -> None:
+    _wait(lambda: _told(stack, "broker", "/healthz").get("detail", {"tenants": declared}).get("tenants") == declared)
+
+
+def _told(
+    stack: Stack, name: str, path: str
+) -> dict[str, Any]:  # a process's own document, empty from one that is down
+    try:
+        told: Any = get_json(stack.ports[name], path)
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _wait(until: Callable[[], bool]) -> None:
     deadline = time.monotonic() + _TAKEN_OVER_S
-    while time.monotonic() < deadline:
-        try:
-            told: Any = get_json(stack.ports["broker"], "/healthz")  # the broker's own document
-            if told["detail"].get("tenants") == declared:
-                return
-        except (OSError, ValueError, KeyError):
-            return
-        time.sleep(0.05)
+    while not until() and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def tenant_in(document: Toml, tenant: str) -> Toml:
