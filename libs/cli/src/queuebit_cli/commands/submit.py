@@ -65,7 +65,7 @@ class _Submitting:
                 while not all(it.done() for it in work):
                     await asyncio.wait(work, timeout=0.2)
                     progress.tell(f"{sum(it.done() for it in work)} of {len(work)} jobs done")
-            told = [await it for it in work]
+            told = await asyncio.gather(*work)
         for document in told:
             self._out.document(document)
         if len(told) > 1:
