@@ -73,9 +73,7 @@ def _await_broker(stack: Stack, declared: str) -> None:
     _wait(lambda: _told(stack, "broker", "/healthz").get("detail", {"tenants": declared}).get("tenants") == declared)
 
 
-def _told(
-    stack: Stack, name: str, path: str
-) -> dict[str, Any]:  # a process's own document, empty from one that is down
+def _told(stack: Stack, name: str, path: str) -> dict[str, Any]:  # as the process words it; empty while it is down
     try:
         told: Any = get_json(stack.ports[name], path)
     except (OSError, ValueError):
