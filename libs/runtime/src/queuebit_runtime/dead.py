@@ -30,7 +30,7 @@ async def bury(client: Client, owner: str, message: Msg, code: str, text: str) -
     """
     meta = message.metadata
     headers = {
-        **{name: value for name, value in (message.headers or {}).items() if not name.startswith("Nats-")},
+        **{name: value for name, value in (message.headers or {}).items() if not name.startswith(("Nats-", "Status"))},
         "Nats-Msg-Id": f"{owner}:{meta.stream}:{meta.sequence.stream}",
         HEADERS["code"]: code,
         HEADERS["text"]: " ".join(text.split())[:1000],

@@ -1,0 +1,41 @@
+"""Making the NATS client read headers as what they are: anything that a sender likes to write.
+
+Left alone, it stops reading for good at a header that is not UTF-8, and takes a stored message with a header `Status`
+for the server's own word, so that one message of one tenant would stop every service that ever reads it.
+"""
+
+from __future__ import annotations
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+__all__ = ["mistrust_headers"]
+
+Headers = dict[str, str]
+
+_read = Client._process_headers
+_build = Client._build_message
+
+
+async def _readable(client: Client, raw: bytes) -> Headers | None:
+    """The headers, with what is not text replaced; none where they have no form at all."""
+    try:
+        return await _read(client, bytes(raw).decode(errors="replace").encode() if raw else raw)
+    except (IndexError, ValueError):
+        return None
+
+
+def _without_forged_status(
+    client: Client, sid: int, subject: bytes, reply: bytes, data: bytes, headers: Headers | None
+) -> Msg:
+    """Only what the server itself says has a status, never a message that comes out of a stream."""
+    if headers and (reply.startswith(b"$JS.ACK.") or {"Nats-Stream", "Nats-Sequence"} <= headers.keys()):
+        headers.pop("Status", None)
+    message: Msg = _build(client, sid, subject, reply, data, headers)
+    return message
+
+
+def mistrust_headers() -> None:
+    """Teach every client of this process; it offers no other hook."""
+    setattr(Client, _read.__name__, _readable)
+    setattr(Client, _build.__name__, _without_forged_status)

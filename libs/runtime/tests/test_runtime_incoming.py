@@ -1,0 +1,77 @@
+"""A stored message may bear a header that looks like the server's word; it holds nobody up."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+
+from queuebit_contracts.subjects import account, subject_of
+from queuebit_runtime.bus import Bus
+from queuebit_runtime.log import JetStreamLog, Stored
+from queuebit_runtime.view import View, fold_events
+from queuebit_testing.build import funded
+from queuebit_testing.server import NatsServer
+
+pytestmark = pytest.mark.server
+
+STATUSES = ("100", "204", "404", "408", "409", "503")
+
+
+@pytest.mark.parametrize("status", STATUSES)
+async def test_views_reads_and_duties_take_it_like_any_other(fresh_server: NatsServer, status: str) -> None:
+    bus = Bus("broker", fresh_server.url, fresh_server.seeds["broker"])
+    await bus.connect()
+    poison, log, seen = funded("7"), JetStreamLog(bus), list[int]()
+
+    def fold(stored: Stored) -> None:
+        seen.append(stored.sequence)
+
+    view = View(bus, "broker", ["qb.account.>"], fold_events(fold))
+    following = asyncio.get_running_loop().create_task(view.run())
+    await bus.client.request(subject_of(poison), poison.to_bytes(), timeout=5, headers={"Status": status})
+    newest = await log.last(subject_of(poison))
+    history = await log.history(account(poison.data.tenant, poison.data.account))
+    await asyncio.wait_for(view.reached(await log.append(funded("8"))), 5)
+
+    assert newest is not None
+    assert (newest.event.id, [it.event.id for it in history], seen) == (poison.id, [poison.id], [1, 2])
+    following.cancel()
+    with suppress(asyncio.CancelledError):
+        await following
+    await bus.close()
+
+
+@pytest.mark.parametrize("status", STATUSES)
+async def test_a_duty_is_given_it(acme_server: NatsServer, status: str) -> None:
+    ann, bus = await acme_server.connect("acme/ann"), Bus("broker", acme_server.url, acme_server.seeds["broker"])
+    await bus.connect()
+    await ann.request("qb.job.acme.j1.submitted", b"asked", timeout=5, headers={"Status": status})
+    duty = await bus.client.jetstream().pull_subscribe_bind("broker-submitted", stream="LOG")
+    given = await duty.fetch(1, timeout=5)
+    assert [it.data for it in given] == [b"asked"]
+    await ann.close()
+    await bus.close()
+
+
+@pytest.fixture
+async def acme_server(tmp_path):  # type: ignore[no-untyped-def]  # an async generator fixture
+    async with NatsServer(tmp_path, (("acme", "ann", "member"),)).running() as server:
+        yield server
+
+
+async def test_headers_without_any_form_stop_nobody(acme_server: NatsServer) -> None:
+    ann, bus = await acme_server.connect("acme/ann"), Bus("broker", acme_server.url, acme_server.seeds["broker"])
+    await bus.connect()
+    forms = [b"NATS/1.0\r\nX: \xff\r\n\r\n", b"NATS/1.0 503 no\r\n\r\n", b"NATS/1.0 a\xff\r\n\r\n", b"NATS/1.0", b"?"]
+    for number, form in enumerate(forms):
+        await ann._send_command(
+            b"HPUB qb.job.acme.j%d.submitted %d %d\r\n%b\r\n" % (number, len(form), len(form), form)
+        )
+    await ann.flush()
+    duty = await bus.client.jetstream().pull_subscribe_bind("broker-submitted", stream="LOG")
+    given = [(await duty.fetch(1, timeout=5))[0].subject for _ in forms]
+    assert given == [f"qb.job.acme.j{number}.submitted" for number in range(len(forms))]
+    await ann.close()
+    await bus.close()
