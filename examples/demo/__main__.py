@@ -19,12 +19,28 @@ from decimal import Decimal
 from pathlib import Path
 
 from examples.demo.circuits import TEAMS, Task, tasks
-from examples.demo.show import Board, console, table
+from examples.demo.show import Board, Sight, console, step, table
 
-from queuebit import AsyncClient, JobFailed, Refused, Result
+from queuebit import AsyncClient, JobFailed, Refused, Result, StillRunning
 from queuebit.credentials import find
 
 Done = tuple[Task, Result]
+Row = dict[str, str]
+
+_BUDGET = "100"
+_BILL = ("tenant", "share>", "jobs>", "charged>", "budget")
+_QUALITY = ("backend", "circuits>", "mean>", "worst>", "of")
+_INTERRUPTED = 130
+_PATIENCE_S = 60
+_NEXT = """
+[bold]Your turn[/]
+
+  . .venv/bin/activate
+  qb up --detach                                    a stack of your own; `qb down` ends it
+  qb plan examples/circuits/bell.qasm               cost and fidelity on every backend
+  qb submit examples/circuits/bell.qasm --wait      counts, charge, receipt
+  qb receipt verify latest                          anybody can, offline
+"""
 
 
 def qb(home: Path, *words: str) -> str:
@@ -32,8 +48,14 @@ def qb(home: Path, *words: str) -> str:
     command = [sys.executable, "-m", "queuebit_cli", *words, "--home", str(home)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     if ended.returncode:
-        raise SystemExit(f"`qb {' '.join(words)}` failed:\n{ended.stdout}{ended.stderr}")
+        raise SystemExit(f"`qb {' '.join(words)}` failed, logs are in {home}/logs:\n{ended.stdout}{ended.stderr}")
     return ended.stdout
+
+
+def ask(home: Path, *words: str) -> list[Row]:
+    """The rows that a question of `qb` is answered with; every value as text."""
+    rows = json.loads(qb(home, *words, "--json"))
+    return [{name: "" if value is None else str(value) for name, value in row.items()} for row in rows]
 
 
 async def run(home: Path, plan: Sequence[Task]) -> tuple[list[Done], int]:
@@ -45,27 +67,26 @@ async def run(home: Path, plan: Sequence[Task]) -> tuple[list[Done], int]:
         async def watch(team: str) -> None:
             async for happened in clients[team].events():
                 where = getattr(happened.event.data, "backend", None)
-                state = happened.event.type.split(".")[2]
-                board.saw(team, happened.job, state, f"{team}: {state}" + (f" on {where}" if where else ""))
+                job, state = happened.subject.split(".")[3:5]
+                board.saw(job, Sight(team, state, where or ""))
 
         async def one(task: Task) -> tuple[Result | None, bool]:
             job = await clients[task.team].submit(
                 task.source, shots=task.shots, backend=task.backend, purpose="demo", label=task.label
             )
             try:
-                result = await job.result(120)
-            except (Refused, JobFailed) as error:
+                result = await job.result(_PATIENCE_S)
+                receipt = await job.receipt(_PATIENCE_S)
+            except (Refused, JobFailed, StillRunning) as error:
                 console.print(f"[red]{task.label} on {task.backend or 'any backend'}: {error}[/]")
                 return None, False
-            receipt = await job.receipt(60)
             return result, bool(receipt.verify(trust, result=result))
 
-        watching = [asyncio.ensure_future(watch(team)) for team in TEAMS]
-        await asyncio.sleep(0)
-        outcomes = await asyncio.gather(*(one(task) for task in plan))
-        for task in watching:
-            task.cancel()
-        await asyncio.gather(*watching, return_exceptions=True)
+        async with asyncio.TaskGroup() as group:
+            watching = [group.create_task(watch(team)) for team in TEAMS]
+            outcomes = await asyncio.gather(*(one(task) for task in plan))
+            for watcher in watching:
+                watcher.cancel()
     for client in clients.values():
         await client.close()
     done = [(task, result) for task, (result, _) in zip(plan, outcomes, strict=True) if result is not None]
@@ -93,50 +114,94 @@ def fidelities(done: Sequence[Done]) -> dict[str, list[tuple[float, str]]]:
 
 def tell(home: Path, done: Sequence[Done]) -> None:
     """Print the bills, the quality and the service levels."""
-    rows = []
+    console.print()
+    bills = []
     for team, share in TEAMS.items():
-        for line in json.loads(qb(home, "charges", "--tenant", team, "--json")):
-            amount = Decimal(str(line["amount"]))
-            rows.append((team, str(share), str(line["jobs"]), f"{amount:f}", str(line["currency"]), str(line["jbu"])))
-    table("What it cost", ("tenant", "share>", "jobs>", "charged>", "", "JBU>"), rows)
+        (bill,) = ask(home, "charges", "--tenant", team)
+        charged = f"{Decimal(bill['amount']):.6f} {bill['currency']}"
+        bills.append((team, str(share), bill["jobs"], charged, f"of {_BUDGET}"))
+    table("What each team paid", _BILL, bills)
     quality = []
     for backend, values in sorted(fidelities(done).items()):
         worst, label = min(values)
         mean = sum(value for value, _ in values) / len(values)
         quality.append((backend, str(len(values)), f"{mean:.4f}", f"{worst:.4f}", label))
+    table("How close to the exact distribution (Hellinger fidelity)", _QUALITY, quality)
+    levels = [ask(home, "slo", "--tenant", team) for team in TEAMS]
+    kept = [
+        (of_teams[0]["promise"], _percent(of_teams[0]["target"]), *(_percent(row["actual"]) for row in of_teams))
+        for of_teams in zip(*levels, strict=True)
+    ]
     table(
-        "How close to the ideal distribution (Hellinger fidelity)",
-        ("backend", "circuits>", "mean>", "worst>", "of"),
-        quality,
+        "Service levels of each team (·: nothing to count yet)",
+        ("promise", "target>", *(f"{team}>" for team in TEAMS)),
+        kept,
     )
-    console.print(qb(home, "slo"))
+
+
+def prove(home: Path, verified: int, total: int) -> None:
+    """Print what holds: receipts and invariants."""
+    with step("looking everything over: every job, cent, subject, receipt and row …"):
+        verdicts = json.loads(qb(home, "verify", "--json"))
+    rows = [
+        (
+            it["invariant"],
+            it["promise"],
+            f"{it['checked']} {it['of']}",
+            "[green]holds[/]" if it["holds"] else "[red]NO[/]",
+        )
+        for it in verdicts
+    ]
+    console.print()
+    table("Invariants", ("", "promise", "checked", ""), rows)
+    console.print(
+        f"  [bold]receipts verified {verified} of {total}[/]: signatures, result and place in the log, offline\n"
+    )
+
+
+def _percent(share: str) -> str:
+    return f"{100 * float(share):.4g}%" if share else "·"
+
+
+def show(home: Path) -> bool:
+    """The whole play on a stack in this home; whether every job completed and every receipt verified."""
+    with step("starting nats-server, the warehouse and eight services …"):
+        qb(home, "up", "--detach", "--ports", "auto")
+    with step(f"three tenants: {', '.join(TEAMS)}, with shares of 3 : 2 : 1 and {_BUDGET} USD each …"):
+        for team, share in TEAMS.items():
+            qb(home, "tenant", "add", team, "--share", str(share), "--budget", _BUDGET)
+    with step("drawing circuits from MQT Bench and from files …"):
+        plan = tasks()
+    began = time.monotonic()
+    console.print(f"  {len(plan)} jobs, all at once, with a receipt each …")
+    done, verified = asyncio.run(run(home, plan))
+    console.print(f"  {len(done)} of {len(plan)} jobs have a result [dim]{time.monotonic() - began:.1f} s[/]")
+    tell(home, done)
+    prove(home, verified, len(plan))
+    return len(done) == verified == len(plan)
 
 
 def main() -> int:
     """Run the demo; 0 when every job completed, every receipt verified and every invariant held."""
     began = time.monotonic()
     home = Path(tempfile.mkdtemp(prefix="queuebit-demo-"))
-    console.print("[bold]Queuebit[/]: three teams, one shared quantum cloud")
+    console.print("\n[bold]Queuebit[/]: three teams, one shared quantum cloud\n")
     try:
-        console.print("  starting nats-server, the warehouse and eight services …")
-        qb(home, "up", "--detach", "--ports", "auto")
-        for team, share in TEAMS.items():
-            qb(home, "tenant", "add", team, "--share", str(share), "--budget", "100")
-        plan = tasks()
-        console.print(
-            f"  {len(plan)} circuits from MQT Bench and from files, for {', '.join(TEAMS)} (shares 3 : 2 : 1)"
-        )
-        done, verified = asyncio.run(run(home, plan))
-        tell(home, done)
-        console.print(f"receipts verified {verified} of {len(plan)}")
-        console.print(qb(home, "verify"))
+        held: bool | None = show(home)
+    except KeyboardInterrupt:
+        console.print("\n  interrupted")
+        held = None
     finally:
-        qb(home, "down")
-    if len(done) != len(plan) or verified != len(plan):
-        console.print(f"[red]something did not hold; logs are in {home}/logs[/]")
+        with step("stopping …"):
+            qb(home, "down")
+    if held is False:
+        console.print(f"  [red]not everything held[/]; logs are in {home}/logs")
         return 1
     shutil.rmtree(home)
-    console.print(f"everything stopped; {time.monotonic() - began:.0f} s in all")
+    if held is None:
+        return _INTERRUPTED
+    console.print(f"  all of it took {time.monotonic() - began:.0f} s; nothing is left behind")
+    console.print(_NEXT)
     return 0
 
 

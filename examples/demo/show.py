@@ -1,22 +1,48 @@
-"""What the demo shows: progress while it runs, tables when it is done."""
+"""What the demo shows: steps with their times, jobs as they move, tables when all is done."""
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
-__all__ = ["Board", "console", "table"]
+__all__ = ["Board", "Sight", "console", "step", "table"]
 
-console = Console()
+console = Console(highlight=False, width=None if Console().is_terminal else 100)
 
 _STATES = ("submitted", "accepted", "placed", "started", "completed", "sealed")
+_BAR = 24
+
+
+@contextmanager
+def step(text: str) -> Iterator[None]:
+    """Say what is being done while it is done, and then how long it took."""
+    began = time.monotonic()
+    console.print(f"  {text}", end=" ")
+    console.file.flush()
+    ended = ""
+    try:
+        yield
+        ended = f"[dim]{time.monotonic() - began:.1f} s[/]"
+    finally:
+        console.print(ended)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """The newest that was seen of a job."""
+
+    team: str
+    state: str
+    backend: str = ""
 
 
 @dataclass
@@ -25,9 +51,9 @@ class Board:
 
     teams: Sequence[str]
     total: int
-    state: dict[str, tuple[str, str]] = field(default_factory=dict)
-    """Team and newest state, by job."""
-    last: str = ""
+    jobs: dict[str, Sight] = field(default_factory=dict)
+    """The newest sight, by job."""
+    _began: float = field(default_factory=time.monotonic)
     _live: Live | None = None
 
     def __enter__(self) -> Board:
@@ -40,44 +66,66 @@ class Board:
         if self._live is not None:
             self._live.__exit__(None, None, None)
 
-    def saw(self, team: str, job: str, state: str, text: str) -> None:
+    def saw(self, job: str, sight: Sight) -> None:
         """Note that a job moved on; without a terminal, say so in a line now and then."""
-        known = self.state.get(job, ("", ""))[1]
-        if state not in _STATES or (known in _STATES and _STATES.index(known) >= _STATES.index(state)):
+        known = self.jobs.get(job, Sight(sight.team, ""))
+        if sight.state not in _STATES or _rank(sight.state) <= _rank(known.state):
             return
-        self.state[job] = (team, state)
-        self.last = text
+        self.jobs[job] = replace(sight, backend=sight.backend or known.backend)
         done = self.done
-        if self._live is None and state == "completed" and (done % 10 == 0 or done == self.total):
-            console.print(f"  {done} of {self.total} done")
+        if self._live is None and sight.state == "completed" and (done % 10 == 0 or done == self.total):
+            console.print(f"    {done} of {self.total} done after {time.monotonic() - self._began:.1f} s")
 
     @property
     def done(self) -> int:
         """Jobs that have a result."""
-        return sum(1 for _, state in self.state.values() if state in ("completed", "sealed"))
+        return sum(1 for sight in self.jobs.values() if _rank(sight.state) >= _rank("completed"))
 
-    def _draw(self) -> Table:
-        counts = Counter(self.state.values())
-        grid = Table(box=box.SIMPLE_HEAD, title=f"{self.done} of {self.total} jobs done", title_justify="left")
-        grid.add_column("team")
-        for state in _STATES:
-            grid.add_column(state, justify="right", width=9)
-        grid.add_column("")
+    def _draw(self) -> RenderableType:
+        seconds = time.monotonic() - self._began
+        head = Text(f"\n  {self.done} of {self.total} jobs done, {seconds:.0f} s", style="bold")
+        states = Counter((sight.team, sight.state) for sight in self.jobs.values())
+        teams = _grid(("team", *(f"{state}>" for state in _STATES), "done"))
         for team in self.teams:
-            mine = [counts[team, state] for state in _STATES]
-            share = sum(mine[-2:]) / max(1, sum(mine))
-            bar = f"[green]{'━' * round(24 * share)}[/][dim]{'─' * (24 - round(24 * share))}[/]"
-            grid.add_row(team, *(str(it) if it else "[dim]·[/]" for it in mine), bar)
-        grid.caption = self.last
-        grid.caption_justify = "left"
-        return grid
+            counts = [states[team, state] for state in _STATES]
+            teams.add_row(team, *map(_number, counts), _bar(sum(counts[-2:]), sum(counts)))
+        backends = _grid(("backend", "waiting>", "running>", "done>", ""))
+        phases = Counter((sight.backend, _phase(sight.state)) for sight in self.jobs.values() if sight.backend)
+        for backend in sorted({backend for backend, _ in phases}):
+            counts = [phases[backend, phase] for phase in range(3)]
+            backends.add_row(backend, *map(_number, counts), _bar(counts[-1], sum(counts)))
+        return Group(head, teams, backends)
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print one table; a column whose name ends in `>` is right-aligned."""
-    grid = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
-    for column in columns:
-        grid.add_column(column.rstrip(">"), justify="right" if column.endswith(">") else "left")
+    grid = _grid(columns)
     for row in rows:
         grid.add_row(*row)
+    console.print(f"[bold]  {title}[/]")
     console.print(grid)
+
+
+def _grid(columns: Sequence[str]) -> Table:
+    grid = Table(box=box.SIMPLE_HEAD)
+    for column in columns:
+        grid.add_column(column.rstrip(">"), justify="right" if column.endswith(">") else "left", no_wrap=True)
+    return grid
+
+
+def _rank(state: str) -> int:
+    return _STATES.index(state) if state in _STATES else -1
+
+
+def _phase(state: str) -> int:
+    """Whether a job waits for its backend, runs on it, or is done."""
+    return (_rank(state) >= _rank("started")) + (_rank(state) >= _rank("completed"))
+
+
+def _number(count: int) -> str:
+    return str(count) if count else "[dim]·[/]"
+
+
+def _bar(part: int, whole: int) -> str:
+    full = round(_BAR * part / max(1, whole))
+    return f"[green]{'━' * full}[/][dim]{'─' * (_BAR - full)}[/]"
