@@ -15,15 +15,17 @@ setup: .venv/.ready ## make .venv and install the pinned dependencies
 
 .venv/.ready: requirements.lock pyproject.toml $(wildcard */pyproject.toml */*/pyproject.toml)
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: install it, then run make again"; exit 1; }
+	@echo "making .venv: one to three minutes, 2 GB on disk"
 	@test -x $(PY) || python3 -m venv .venv || { rm -rf .venv; echo "python3 cannot make virtual environments: apt-get install python3-venv, then run make again"; exit 1; }
 	@$(PY) -m pip install --quiet --disable-pip-version-check "uv>=0.9"
-	@echo "installing the pinned dependencies into .venv"
+	@echo "  installing the pinned dependencies, with hashes checked"
 	@$(PY) -m uv pip install --quiet --python $(PY) --compile-bytecode --require-hashes -r requirements.lock
 	@$(PY) -m uv pip install --quiet --python $(PY) --no-deps --no-build-isolation $(foreach m,$(MEMBERS),-e $(m))
 	@$(PY) -m compileall -q $(SOURCES)
 	@touch $@
+	@echo "  ready: . .venv/bin/activate puts qb on the path"
 
-demo: setup ## three tenants, sixty real circuits, five kinds of backends: watch it
+demo: setup ## three teams, seventy real circuits, five backends, half a minute: watch it
 	@$(PY) -m examples.demo
 
 test: setup ## the whole suite: real nats-server, real warehouse, real processes, no Docker
