@@ -80,6 +80,7 @@ def subscribes(
         max_workers=workers,
         inbox_prefix=f"{inbox_of(duty.service)}.".encode(),
         title=durable,
+        no_reply=True,  # a header of the sender's could otherwise name any subject that this service may publish to
     )
     from_replay = router.subscriber(
         f"qb.replay.{durable}", title=f"{durable}-replay", include_in_schema=False, no_reply=True

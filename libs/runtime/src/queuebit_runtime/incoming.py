@@ -13,6 +13,9 @@ __all__ = ["mistrust_headers"]
 
 Headers = dict[str, str]
 
+_NOT_ITS_SENDERS = ("Status", "content-type", "reply_to")
+"""Headers by which a stored message would steer its readers: how to read it, whom to answer, what the server says."""
+
 _read = Client._process_headers
 _build = Client._build_message
 
@@ -30,7 +33,8 @@ def _without_forged_status(
 ) -> Msg:
     """Only what the server itself says has a status, never a message that comes out of a stream."""
     if headers and (reply.startswith(b"$JS.ACK.") or {"Nats-Stream", "Nats-Sequence"} <= headers.keys()):
-        headers.pop("Status", None)
+        for name in _NOT_ITS_SENDERS:
+            headers.pop(name, None)
     message: Msg = _build(client, sid, subject, reply, data, headers)
     return message
 

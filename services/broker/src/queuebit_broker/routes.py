@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from queuebit_broker.answers import Answers
 from queuebit_broker.cancelling import CancelJobs
 from queuebit_broker.handlers import AdmitJob
+from queuebit_contracts.catalog import decode
 from queuebit_contracts.command import CancelJob
 from queuebit_contracts.job import JobSubmitted
 from queuebit_contracts.query import Answer, Question
@@ -38,6 +39,7 @@ def routes(admit: AdmitJob, cancel: CancelJobs, *, workers: int) -> NatsRouter:
         stored_at: StoredAt,
     ) -> None:
         """Admit or refuse a job; its clock starts when the log has it, whatever its sender says."""
+        decode(body)  # what the other services could not read must not be admitted
         asked = event.model_copy(update={"time": stored_at or event.time})
         await admit(asked, body=body, subject=subject, sequence=sequence, redelivered=redelivered or not first)
 
