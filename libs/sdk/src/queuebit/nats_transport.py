@@ -15,6 +15,7 @@ from nats.errors import NoRespondersError
 
 from queuebit.errors import Reason, Refused, Unreachable
 from queuebit.transport import Heard, Reply, Stop
+from queuebit_runtime.incoming import mistrust_headers
 
 __all__ = ["NatsTransport"]
 
@@ -90,6 +91,7 @@ class NatsTransport:
             self._deny(str(error))
 
         try:
+            mistrust_headers()
             return await nats.connect(
                 self._url,
                 name="queuebit",
