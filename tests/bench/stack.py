@@ -43,7 +43,7 @@ class Lag:
         self._password = (stack.home / "secrets" / "warehouse.password").read_text().strip()
         self.seconds: list[float] = []
 
-    async def sample(self, every_s: float = 0.1) -> None:
+    async def sample(self, every_s: float = 0.25) -> None:
         """Sample until cancelled."""
         seen: list[tuple[float, int]] = []
         while True:

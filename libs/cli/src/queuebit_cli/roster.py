@@ -40,7 +40,7 @@ def roster(home: Home, ports: Mapping[str, int]) -> list[Spec]:
     nats = Spec(
         NATS,
         (nats_binary(), "-c", str(home.nats_config)),
-        inherited | _go_runtime(),
+        inherited,
         f"nats://127.0.0.1:{ports[NATS]}",
         ports["nats-monitor"],
         "/healthz",
@@ -54,14 +54,6 @@ def roster(home: Home, ports: Mapping[str, int]) -> list[Spec]:
         wave=2,
     )
     return [nats, warehouse, *(_service(home, ports, name, inherited) for name in (*_FIRST, *_LATER))]
-
-
-def _go_runtime() -> dict[str, str]:
-    """Half the cores for nats-server: with all of them, Go's scheduler takes a third more processor time from the rest.
-
-    Measured on two cores under full load: 6.9 ms a job with two, 4.6 ms with one, and half as many jobs a second more.
-    """
-    return {"GOMAXPROCS": str(max(1, (os.cpu_count() or 1) // 2)), "GOGC": "300"}
 
 
 def _service(home: Home, ports: Mapping[str, int], name: str, inherited: Mapping[str, str]) -> Spec:

@@ -16,6 +16,9 @@ __all__ = ["Body", "First", "Redelivered", "Sequence", "StoredAt", "Subject", "s
 
 P = ParamSpec("P")
 
+FETCHES = 4
+"""Loops that fetch for one duty: with one, a saturated machine handled 90 messages a second, each a round trip."""
+
 
 # Asynchronous, though they wait for nothing: a plain function would be sent to a thread for each message.
 
@@ -69,24 +72,32 @@ def subscribes(
     """Give a handler to a durable of the topology, and to the replay of its dead letters.
 
     The durable exists already; one that is missing or differs makes the service refuse to start. Messages are fetched
-    one by one, which answers at once on an idle bus, and up to `workers` are handled side by side.
+    one by one, which answers at once on an idle bus, by a few loops, so that on a busy machine the next is asked for
+    while another is on its way; about `workers` are handled side by side.
     """
     duty = topology().durable[durable]
-    from_log = router.subscriber(
-        duty.filters[0],
-        durable=durable,
-        stream=JStream(duty.stream, declare=False),
-        pull_sub=PullSub(batch_size=1, timeout=1.0),
-        max_workers=workers,
-        inbox_prefix=f"{inbox_of(duty.service)}.".encode(),
-        title=durable,
-        no_reply=True,  # a header of the sender's could otherwise name any subject that this service may publish to
-    )
+    loops = min(FETCHES, workers)
+    from_log = [
+        router.subscriber(
+            duty.filters[0],
+            durable=durable,
+            stream=JStream(duty.stream, declare=False),
+            pull_sub=PullSub(batch_size=1, timeout=1.0),
+            max_workers=-(-workers // loops),
+            inbox_prefix=f"{inbox_of(duty.service)}.".encode(),
+            title=durable,
+            include_in_schema=number == 0,
+            no_reply=True,  # a header of the sender's could otherwise name any subject that this service may publish to
+        )
+        for number in range(loops)
+    ]
     from_replay = router.subscriber(
         f"qb.replay.{durable}", title=f"{durable}-replay", include_in_schema=False, no_reply=True
     )
 
     def bind(handler: Callable[P, Awaitable[None]]) -> Callable[P, Awaitable[None]]:
-        return from_replay(from_log(handler))
+        for subscriber in (*from_log, from_replay):
+            handler = subscriber(handler)
+        return handler
 
     return bind

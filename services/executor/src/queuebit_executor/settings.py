@@ -26,7 +26,7 @@ class Settings(BaseSettings):
     """Ids of the backends to offer, as a JSON array; empty means all that the stack's durable delivers."""
     slots: int = Field(default=1, ge=1, le=64)
     """Circuits that run side by side, each in its own child."""
-    workers: int = Field(default=4, ge=1, le=128)
+    workers: int = Field(default=12, ge=1, le=128)
     """Placements begun side by side; more than slots, so that the bus never makes a runner wait."""
     memory_mb: int = Field(default=1536, ge=512, le=1 << 20)
     """Memory a child may take on top of the SDK it shares with the others."""
