@@ -21,13 +21,21 @@ from queuebit_runtime.connection import Connection
 from queuebit_runtime.gathering import Gatherings
 from queuebit_runtime.trace_context import current_traceparent
 
-__all__ = ["EventLog", "Guarded", "JetStreamLog", "Stored"]
+__all__ = ["EventLog", "Guarded", "JetStreamLog", "Stored", "Unreadable"]
 
 TIMEOUT_S = 5.0
 _CONFLICTS = (10071, 10164, 10201)
 """The server's codes for a guard that does not hold, alone and in a batch, and for an event that a batch repeats."""
 _STEPS_BACK = 8
 """Messages that break their contract, one above the other, before the first of their subject is looked at."""
+
+
+class Unreadable(Malformed):
+    """A subject holds messages, and no event; `sequence` is that of the newest, for whoever writes the first event."""
+
+    def __init__(self, text: str, sequence: int) -> None:
+        super().__init__(text)
+        self.sequence = sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +142,7 @@ class JetStreamLog:
         However many broken messages somebody writes, the first event of a subject cannot be hidden by them.
 
         Raises:
-            Malformed: the subject holds nothing that can be read.
+            Unreadable: the subject holds nothing that can be read.
         """
         place, subject = _place(newest)
         message = newest
@@ -145,10 +153,13 @@ class JetStreamLog:
                 broken = error
             earlier = await self._newest(subject, _place(message)[0] - 1)
             if not earlier:
-                raise broken
+                raise Unreadable(str(broken), place)
             message = earlier[0]
         first = json.dumps({"seq": 1, "next_by_subj": subject}).encode()
-        return replace(_stored(await self._request(f"$JS.API.DIRECT.GET.{LOG}", first)), sequence=place)
+        try:
+            return replace(_stored(await self._request(f"$JS.API.DIRECT.GET.{LOG}", first)), sequence=place)
+        except Malformed as error:
+            raise Unreadable(str(error), place) from error
 
     async def _newest(self, subjects: str, upto: int | None = None) -> list[Msg]:
         """The newest message of each subject, up to a sequence."""

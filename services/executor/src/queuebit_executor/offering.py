@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from queuebit_contracts import subjects
 from queuebit_contracts.backend import BackendCalibrated, BackendRegistered
+from queuebit_contracts.catalog import AnyEvent
 from queuebit_executor import events
 from queuebit_executor.answers import Offer
 from queuebit_executor.instance import Instance
 from queuebit_executor.ports import Circuits
 from queuebit_kernel import Clock, Stale
-from queuebit_runtime.log import EventLog
+from queuebit_runtime.log import EventLog, Unreadable
 from queuebit_runtime.payloads import PayloadStore
 
 __all__ = ["PLATFORM", "OfferBackends"]
@@ -42,8 +43,8 @@ class OfferBackends:
                 await self._calibrate(offer.backend, offer.calibration)
 
     async def _calibrate(self, backend: str, digest: str) -> None:
-        newest = await self._log.last(subjects.backend(backend).event("calibrated"))
-        if newest is not None and newest.event.data.digest == digest:
+        newest, _ = await self._said(subjects.backend(backend).event("calibrated"))
+        if newest is not None and newest.data.digest == digest:
             return
         content = await self._circuits.calibration(backend)
         snapshot = await self._payloads.put(PLATFORM, content, "application/json")
@@ -52,12 +53,20 @@ class OfferBackends:
     async def _say(self, event: BackendRegistered | BackendCalibrated) -> None:
         subject = subjects.subject_of(event)
         for _ in range(_TRIES):
-            newest = await self._log.last(subject)
-            if newest is not None and newest.event.data == event.data:
+            newest, sequence = await self._said(subject)
+            if newest is not None and newest.data == event.data:
                 return
             try:
-                await self._log.append(event, after=newest.sequence if newest else 0)
+                await self._log.append(event, after=sequence)
             except Stale:
                 continue
             return
         raise Stale(f"{subject} keeps changing: do two executors disagree about what they offer?")
+
+    async def _said(self, subject: str) -> tuple[AnyEvent | None, int]:
+        """The newest event on a subject and the sequence to guard the next with; nonsense before the first is none."""
+        try:
+            newest = await self._log.last(subject)
+        except Unreadable as nonsense:
+            return None, nonsense.sequence
+        return (newest.event, newest.sequence) if newest else (None, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from queuebit_contracts.job import JobSealed, Seal
@@ -26,7 +27,7 @@ from queuebit_proof.encoding import b64
 from queuebit_provenance.errors import LogRefused
 from queuebit_provenance.ports import Seals
 from queuebit_provenance.state import Attestation
-from queuebit_runtime.log import EventLog, Guarded
+from queuebit_runtime.log import EventLog, Guarded, Unreadable
 
 __all__ = ["Ledger"]
 
@@ -116,16 +117,23 @@ class Ledger:
 
     async def _newest(self) -> TileLog:
         """The tree as it is now: no head is signed that another process is known to have overtaken."""
-        newest = await self._log.last(self._subject)
-        if self._tiles is None or (newest.sequence if newest else 0) != self._last:
+        _, sequence = await self._head_of_log()
+        if self._tiles is None or sequence != self._last:
             return await self.load()
         return self._tiles
 
+    async def _head_of_log(self) -> tuple[str | None, int]:
+        """The newest checkpoint and the sequence to guard the next one with; nonsense before the first is no head."""
+        try:
+            newest = await self._log.last(self._subject)
+        except Unreadable as nonsense:
+            return None, nonsense.sequence
+        return (newest.event.data.checkpoint, newest.sequence) if newest else (None, 0)
+
     async def _load(self) -> tuple[TileLog, int]:
         tiles = await self._open()  # before the checkpoint is looked up: the folder never is ahead of the event log
-        newest = await self._log.last(self._subject)
-        until = newest.sequence if newest else 0
-        head = self._head(newest.event.data.checkpoint) if newest else await self._begin()
+        checkpoint, until = await self._head_of_log()
+        head = self._head(checkpoint) if checkpoint else await self._begin()
         if tiles is None:
             tiles = TileLog.rebuild(self._folder, await self._entries(0, head.size, until))
         elif tiles.size > head.size:
@@ -140,8 +148,8 @@ class Ledger:
                 f"the {head.size} leaves do not have the root that the last checkpoint signs: events were altered or "
                 f"lost, or {self._folder} is another log's; compare both with a copy that was published"
             )
-        if newest and tiles.published < head.size:
-            self._publish(tiles, newest.event.data.checkpoint)
+        if checkpoint and tiles.published < head.size:
+            self._publish(tiles, checkpoint)
         return tiles, until
 
     async def _open(self) -> TileLog | None:
@@ -160,10 +168,11 @@ class Ledger:
             ) from error
 
     async def _begin(self) -> Head:
-        if await self._log.last(_EVERY_SEAL) is not None:
-            raise LogCorrupt(
-                f"the event log holds receipts, but no checkpoint of {self._name}: was the log called otherwise before?"
-            )
+        with suppress(Unreadable):
+            if await self._log.last(_EVERY_SEAL) is not None:
+                raise LogCorrupt(
+                    f"the event log holds receipts, but no checkpoint of {self._name}: was the log called otherwise?"
+                )
         return TileLog(self._folder).head(self._keys.origin)
 
     async def _entries(self, first: int, size: int, until: int) -> list[bytes]:
