@@ -113,7 +113,7 @@ def test_the_tenants_events_are_told_as_they_happen(stack: EmbeddedStack, tenant
             number += 1
             jobs |= {it["job"] for it in stack.submit(str(circuits / "bell.qasm"), "--tenant", tenant)}
             assert number < 20
-        following.send_signal(signal.SIGINT)
+        following.terminate()
         following.communicate(timeout=20)
     happened = json.loads(line)
     assert happened["subject"].split(".")[2] == tenant
