@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,18 +42,19 @@ class Sustained:
     sealed_s: float
 
 
-async def sustained(client: AsyncClient, jobs: int, in_flight: int = 64) -> Sustained:
-    """Run `jobs` Bell jobs with `in_flight` of them open at once; then wait until all are sealed."""
+async def sustained(client: AsyncClient, jobs: int, projects: Sequence[str], in_flight: int = 64) -> Sustained:
+    """Run `jobs` Bell jobs in turn for each project, `in_flight` open at once; then wait until all are sealed."""
     gate = asyncio.Semaphore(in_flight)
 
-    async def one() -> str:
+    async def one(number: int) -> str:
+        project = projects[number % len(projects)]
         async with gate:
-            job = await client.submit(BELL, shots=1000, backend="aer", purpose="bench")
+            job = await client.submit(BELL, shots=1000, backend="aer", purpose="bench", project=project)
             await job.result(300)
             return job.id
 
     began = time.perf_counter()
-    done = await asyncio.gather(*(one() for _ in range(jobs)))
+    done = await asyncio.gather(*(one(number) for number in range(jobs)))
     completed = time.perf_counter() - began
     for job in done[-in_flight:]:
         await client.job(job).until(("sealed",), 60)
