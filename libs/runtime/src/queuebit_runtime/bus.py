@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 from faststream import AckPolicy
 from faststream.nats import NatsBroker
@@ -15,7 +14,7 @@ from queuebit_runtime.incoming import mistrust_headers
 from queuebit_runtime.settlement import Settlement
 from queuebit_runtime.tracing import Tracing
 
-__all__ = ["Bus", "read_seed"]
+__all__ = ["Bus"]
 
 
 class Bus:
@@ -72,14 +71,3 @@ class Bus:
         if self._client is not None and self._client.is_connected:
             await self.tracing.flush(self._client)
         await self.broker.stop()
-
-
-def read_seed(path: Path) -> str:
-    """Return the NKey seed in a file.
-
-    Raises:
-        PermissionError: someone else can read it.
-    """
-    if path.stat().st_mode & 0o077:
-        raise PermissionError(f"{path} can be read by others: run `chmod 600 {path}`")
-    return path.read_text().strip()

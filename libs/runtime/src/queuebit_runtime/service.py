@@ -16,10 +16,11 @@ from pydantic import ValidationError
 
 from queuebit_contracts.topology import topology
 from queuebit_kernel import Fault
-from queuebit_runtime.bus import Bus, read_seed
+from queuebit_runtime.bus import Bus
 from queuebit_runtime.health import Health, HealthServer
 from queuebit_runtime.log import JetStreamLog
 from queuebit_runtime.provision import assert_durables
+from queuebit_runtime.secrets import read_secret
 from queuebit_runtime.settings import BusSettings
 from queuebit_runtime.tasks import Tasks
 from queuebit_runtime.view import View
@@ -41,7 +42,7 @@ class Service:
     def __init__(self, name: str, settings: BusSettings) -> None:
         self.name = name
         self.settings = settings
-        self.bus = Bus(name, settings.url, read_seed(settings.seed_file))
+        self.bus = Bus(name, settings.url, read_secret(settings.seed_file))
         self.log = JetStreamLog(self.bus)
         self.tasks = Tasks()
         self.views: list[View] = []

@@ -9,29 +9,26 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
 
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.job import JobSealed, Seal
 from queuebit_contracts.topology import LOG
-from queuebit_kernel import Malformed, Unavailable
+from queuebit_kernel import Malformed
 from queuebit_proof import TrustInvalid, TrustRoot
 from queuebit_runtime.connection import Connection
+from queuebit_runtime.gathering import Gatherings
 
 __all__ = ["JetStreamSeals", "publish_trust"]
 
 _SUBJECT = "qb.job.*.*.sealed"
-_END_OF_BATCH = "204"
-_NOTHING = "404"
 
 
 class JetStreamSeals:
     """Reads seals without a consumer, so that two processes cannot take each other's place."""
 
-    def __init__(self, connection: Connection, *, batch: int = 256, timeout_s: float = 5.0) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, *, batch: int = 256, timeout_s: float = 30.0) -> None:
+        self._gatherings = Gatherings(connection, timeout_s)
         self._batch = batch
-        self._timeout_s = timeout_s
 
     async def read(self, leaf: int, *, until: int) -> AsyncIterator[Seal]:
         """Yield the seals from `leaf` on, up to sequence `until`."""
@@ -58,26 +55,9 @@ class JetStreamSeals:
 
     async def _next(self, sequence: int, count: int) -> list[tuple[int, Seal | None]]:
         """Up to `count` messages at or after a sequence, with their seals; none means that there are none."""
-        client = self._connection.client
-        inbox = client.new_inbox()
-        subscription = await client.subscribe(inbox)
-        try:
-            request = {"seq": sequence, "next_by_subj": _SUBJECT, "batch": count}
-            await client.publish(f"$JS.API.DIRECT.GET.{LOG}", json.dumps(request).encode(), reply=inbox)
-            found: list[tuple[int, Seal | None]] = []
-            while True:
-                reply = await subscription.next_msg(timeout=self._timeout_s)
-                status = (reply.headers or {}).get("Status")
-                if status in (_END_OF_BATCH, _NOTHING):
-                    return found
-                if status is not None:
-                    raise Unavailable(f"the seals could not be read: {status}")
-                found.append(_seal(reply))
-        except NatsError as error:
-            raise Unavailable(f"the log did not answer: {error!r}") from error
-        finally:
-            if not client.is_closed:
-                await subscription.unsubscribe()
+        request = {"seq": sequence, "next_by_subj": _SUBJECT, "batch": count}
+        replies = await self._gatherings.ask(f"$JS.API.DIRECT.GET.{LOG}", json.dumps(request).encode())
+        return [_seal(reply) for reply in replies]
 
 
 def _seal(reply: Msg) -> tuple[int, Seal | None]:

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from queuebit_contracts.query import Question
 from queuebit_kernel import SystemClock
 from queuebit_runtime.health import Health
+from queuebit_runtime.secrets import read_secret
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
 from queuebit_runtime.view import View
@@ -18,7 +19,7 @@ from queuebit_telemetry.handlers import AnswerLevels, KeepSpans
 from queuebit_telemetry.objectives import objectives
 from queuebit_telemetry.ports import Fold
 from queuebit_telemetry.routes import Answering, Handler, spans
-from queuebit_telemetry.settings import Settings, read_password
+from queuebit_telemetry.settings import Settings
 from queuebit_telemetry.sink import Sink
 
 __all__ = ["Telemetry", "create_app"]
@@ -34,7 +35,7 @@ class Telemetry(Service):
         super().__init__("telemetry", bus)
         clock = SystemClock()
         self._warehouse = ClickHouse(
-            settings.warehouse_url, settings.warehouse_user, read_password(settings.warehouse_password_file)
+            settings.warehouse_url, settings.warehouse_user, read_secret(settings.warehouse_password_file)
         )
         self._head = LogHead(self.bus)
         self._backlog = Backlog(self._head, clock)

@@ -12,8 +12,9 @@ import sys
 from pydantic import ValidationError
 
 from queuebit_kernel import Fault
+from queuebit_runtime.secrets import read_secret
 from queuebit_telemetry.adapters import ClickHouse
-from queuebit_telemetry.settings import Settings, read_password
+from queuebit_telemetry.settings import Settings
 
 __all__ = ["rebuild"]
 
@@ -29,7 +30,7 @@ async def rebuild(warehouse: ClickHouse) -> None:
 
 
 async def _main(settings: Settings) -> None:
-    password = read_password(settings.warehouse_password_file)
+    password = read_secret(settings.warehouse_password_file)
     warehouse = ClickHouse(settings.warehouse_url, settings.warehouse_user, password)
     try:
         await rebuild(warehouse)

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-__all__ = ["Settings", "read_password"]
+__all__ = ["Settings"]
 
 
 class Settings(BaseSettings):
@@ -24,14 +24,3 @@ class Settings(BaseSettings):
     """How long an event may wait for company before it is inserted; one row costs as much as hundreds."""
     max_batch: int = Field(default=10_000, ge=1, le=100_000)
     """Most rows of one insert."""
-
-
-def read_password(path: Path) -> str:
-    """Return the password in a file.
-
-    Raises:
-        PermissionError: someone else can read it.
-    """
-    if path.stat().st_mode & 0o077:
-        raise PermissionError(f"{path} can be read by others: run `chmod 600 {path}`")
-    return path.read_text().strip()

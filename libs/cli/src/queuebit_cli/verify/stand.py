@@ -11,7 +11,7 @@ from queuebit_cli.stack import Stack
 from queuebit_cli.verify.sources import Warehouse
 from queuebit_pricing import PriceBook, load
 from queuebit_proof import ProofFault, TrustRoot
-from queuebit_runtime.bus import read_seed
+from queuebit_runtime.secrets import read_secret
 
 __all__ = ["Stand", "stand_of"]
 
@@ -43,7 +43,7 @@ def stand_of(root: Path) -> Stand:
     try:
         trust = TrustRoot.parse(home.trust_file.read_bytes())
         password = home.warehouse_password.read_text().strip()
-        seed = read_seed(home.seed_file("operator"))
+        seed = read_secret(home.seed_file("operator"))
     except OSError as error:
         raise Stop(Exit.UNREACHABLE, f"{error.filename}: {error.strerror or error}; is the stack up?") from error
     except ProofFault as error:
