@@ -296,5 +296,6 @@ def snapshot() -> Snapshot:
         others_active=0,
         available=Money.of(10),
         standing=None,
+        over=False,
         max_source_bytes=1000,
     )

@@ -72,7 +72,11 @@ class EventLog(Protocol):
         ...
 
     async def append_all(self, facts: Sequence[Guarded]) -> int:
-        """Append all or nothing and return the last sequence; raises as `append`."""
+        """Append all or nothing, in a row, and return the last sequence; raises as `append`.
+
+        The guards speak of the log before the batch. At least one fact needs one, or a repeat is stored again; of facts
+        on one subject that are guarded by that subject, the first alone.
+        """
         ...
 
     async def last(self, subject: str) -> Stored | None:
@@ -96,9 +100,11 @@ class JetStreamLog:
         self._gatherings = Gatherings(connection, TIMEOUT_S)
 
     async def append(self, event: AnyEvent, *, after: int | None = None, guard: str = "") -> int:
-        subject = subject_of(event)
+        subject, headers = subject_of(event), _headers(Guarded(event, after, guard))
+        if after is None:  # a guard knows a repeat; an id that somebody could guess would let them keep the event out
+            headers["Nats-Msg-Id"] = event.id
         try:
-            return int((await self._publish(subject, event.to_bytes(), _headers(Guarded(event, after, guard))))["seq"])
+            return int((await self._publish(subject, event.to_bytes(), headers))["seq"])
         except Stale:
             # An earlier try whose confirmation was lost looks like a conflict with ourselves.
             newest = await self.last(subject)
@@ -190,11 +196,9 @@ class JetStreamLog:
 
 def _headers(fact: Guarded) -> dict[str, str]:
     headers: dict[str, str] = {}
-    if traceparent := current_traceparent() or fact.event.traceparent:
+    if traceparent := fact.event.traceparent or current_traceparent():
         headers["traceparent"] = traceparent
-    if fact.after is None:
-        headers["Nats-Msg-Id"] = fact.event.id
-    else:  # the guard knows a repeat; an id that somebody could guess would let them keep the event out
+    if fact.after is not None:
         headers["Nats-Expected-Last-Subject-Sequence"] = str(fact.after)
         if fact.guard:
             headers["Nats-Expected-Last-Subject-Sequence-Subject"] = fact.guard

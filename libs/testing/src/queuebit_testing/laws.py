@@ -62,6 +62,15 @@ class EventLogLaws:
         history = await log.history(subjects.account("acme", account))
         assert [it.sequence for it in history] == [first]
 
+    async def test_a_batch_on_one_subject_is_guarded_by_its_first_fact(self, log: EventLog, account: str) -> None:
+        facts = [held(f"{n}-{account}", account=account) for n in range(4)]
+        last = await log.append_all([Guarded(facts[0], after=0), Guarded(facts[1])])
+        with pytest.raises(Stale):
+            await log.append_all([Guarded(facts[0], after=0), Guarded(facts[1])])
+        with pytest.raises(Stale):
+            await log.append_all([Guarded(facts[2], after=last), Guarded(facts[3], after=last)])
+        assert await log.append_all([Guarded(facts[2], after=last), Guarded(facts[3])]) == last + 2
+
     async def test_a_batch_with_a_known_event_stores_nothing(self, log: EventLog, account: str) -> None:
         event = funded(account=account)
         await log.append(event)

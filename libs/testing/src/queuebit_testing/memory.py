@@ -25,13 +25,16 @@ class MemoryLog:
     async def append_all(self, facts: Sequence[Guarded]) -> int:
         if not facts:
             raise ValueError("an atomic batch needs at least one fact")
+        written = set[str]()
         for fact in facts:
             subject = subject_of(fact.event)
             newest = await self.last(subject)
             if len(facts) == 1 and newest is not None and newest.event.id == fact.event.id:
                 return newest.sequence
-            if fact.after is not None and self._tail(fact.guard or subject) != fact.after:
+            guard = fact.guard or subject
+            if fact.after is not None and (guard in written or self._tail(guard) != fact.after):
                 raise Stale(f"{subject}: moved past {fact.after}")
+            written.add(subject)
         for fact in facts:
             sequence = len(self.stored) + 1
             moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(milliseconds=sequence)

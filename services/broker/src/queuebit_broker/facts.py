@@ -92,12 +92,12 @@ def cancelled(submitted: JobSubmitted, tenant: str, job: str, *, by: str, reason
     )
 
 
-def held(request: Request, hold: Money) -> AccountHeld:
+def held(request: Request, hold: Money, traceparent: str | None) -> AccountHeld:
     """Money is set aside for the job."""
     return AccountHeld(
         id=event_id("held", request.tenant, request.submission.project, request.job),
         source=_SOURCE,
-        traceparent=current_traceparent(),
+        traceparent=traceparent,
         provenanceid=request.provenance,
         data=Hold(tenant=request.tenant, account=request.submission.project, job=request.job, amount=_amount(hold)),
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from weakref import WeakValueDictionary
+from collections.abc import Sequence
 
 from queuebit_broker import facts
 from queuebit_broker.fitting import Tariff
-from queuebit_broker.policy import Admit, Decision, Refuse, Wait, admit, to_profile
+from queuebit_broker.holding import Holding
+from queuebit_broker.policy import Admit, Decision, Over, Refuse, Wait, admit, to_profile
 from queuebit_broker.ports import EventLog, Follower
 from queuebit_broker.profiles import Profiles
 from queuebit_broker.requests import read_request
@@ -15,23 +15,16 @@ from queuebit_broker.rules import Request, Snapshot
 from queuebit_broker.state import Profiled, World
 from queuebit_contracts import subjects
 from queuebit_contracts.job import TERMINAL, JobAccepted, JobRejected, JobSubmitted
-from queuebit_kernel import Clock, Stale, Superseded, Unavailable
+from queuebit_kernel import Clock, Money, Stale, Superseded, Unavailable
 
 __all__ = ["AdmitJob"]
-
-ATTEMPTS = 8
-"""Tries to hold money against other brokers, before the submission is delivered again."""
-
-FOLLOW_S = 5.0
-"""How long the view may lag behind a hold that is known to exist."""
 
 
 class AdmitJob:
     """Answers every submission with exactly one `accepted` or `rejected`.
 
     Money is held before the job is accepted. Whoever finds a hold without its acceptance, after a crash between the
-    two, goes on from there; a hold whose job ended instead goes back whole. Holds of one account are appended one at a
-    time here, and guarded against other brokers by the sequence of the account's newest hold.
+    two, goes on from there; a hold whose job ended instead goes back whole.
     """
 
     def __init__(
@@ -46,13 +39,12 @@ class AdmitJob:
         max_source_bytes: int,
     ) -> None:
         self._log = log
-        self._follower = follower
         self._world = world
         self._profiles = profiles
         self._tariff = tariff
         self._clock = clock
         self._max_source_bytes = max_source_bytes
-        self._purses: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+        self._holding = Holding(log, follower, world)
 
     async def __call__(
         self, event: JobSubmitted, *, body: bytes, subject: str, sequence: int, redelivered: bool
@@ -75,42 +67,25 @@ class AdmitJob:
             sequence = await self._unless_decided(request, sequence)
         shots, stacks = to_profile(request, self._snapshot(request, Profiled()))
         profiled = await self._profiles.of(request.tenant, event.data.circuit, shots, stacks)
+
+        def decide(others: Sequence[Money]) -> Decision:
+            return admit(request, self._snapshot(request, profiled, others))
+
         try:
-            decision, held = await self._decide_and_hold(request, profiled)
-            match decision:
+            outcome = await self._holding.hold(request, decide)
+            match outcome.decision:
+                case Over():
+                    raise Superseded(f"job {request.job} was decided, and its hold has ended")
                 case Wait(text):
                     raise Unavailable(text)
                 case Refuse(reasons):
-                    await self._conclude(request, sequence, facts.rejected(request, event, reasons), held)
-                case Admit():
-                    accepted = facts.accepted(request, event, decision, profiled, self._tariff.digest)
-                    await self._conclude(request, sequence, accepted, held)
+                    await self._conclude(request, sequence, facts.rejected(request, event, reasons), outcome.held)
+                case Admit() as admitted:
+                    accepted = facts.accepted(request, event, admitted, profiled, self._tariff.digest)
+                    await self._conclude(request, sequence, accepted, outcome.held)
         except BaseException:
             self._world.give_up(request.tenant, request.job)
             raise
-
-    async def _decide_and_hold(self, request: Request, profiled: Profiled) -> tuple[Decision, int]:
-        """Return the decision and the sequence of the hold made for it, 0 where none was."""
-        purse = (request.tenant, request.submission.project)
-        async with self._purses.setdefault(purse, asyncio.Lock()):
-            for _ in range(ATTEMPTS):
-                decision = admit(request, self._snapshot(request, profiled))
-                account = self._world.account(*purse)
-                if not isinstance(decision, Admit) or request.job in account.holds:
-                    return decision, 0
-                if request.job in account.closed:
-                    raise Superseded(f"job {request.job} was decided, and its hold has ended")
-                self._world.reserve(request.tenant, request.job)
-                held = facts.held(request, decision.hold)
-                try:
-                    sequence = await self._log.append(held, after=account.last_held)
-                except Stale:
-                    self._world.give_up(request.tenant, request.job)
-                    await self._follow(request)
-                else:
-                    self._world.take(held, sequence)
-                    return decision, sequence
-        raise Stale(f"account {'/'.join(purse)} moved {ATTEMPTS} times while job {request.job} was being decided")
 
     async def _conclude(self, request: Request, sequence: int, event: JobAccepted | JobRejected, held: int) -> None:
         """Append the decision, provided that nothing happened to the job since it was submitted."""
@@ -130,7 +105,7 @@ class AdmitJob:
         Raises:
             Superseded: it needs none any more; its hold goes back if it was never accepted.
         """
-        await self._follow(request)
+        await self._holding.follow(request)
         past = {it.subject.split(".")[4]: it for it in await self._log.history(_history(request))}
         if "accepted" in past:
             raise Superseded(f"job {request.job} is accepted")
@@ -147,14 +122,8 @@ class AdmitJob:
         if (hold := account.holds.get(request.job)) is not None:
             await self._log.append(facts.released(request, hold), after=0)
 
-    async def _follow(self, request: Request) -> None:
-        """See every hold that the account has at this moment, whichever broker made it."""
-        account = subjects.account(request.tenant, request.submission.project)
-        if (newest := await self._log.last(account.event("held"))) is not None:
-            async with asyncio.timeout(FOLLOW_S):
-                await self._follower.reached(newest.sequence)
-
-    def _snapshot(self, request: Request, profiled: Profiled) -> Snapshot:
+    def _snapshot(self, request: Request, profiled: Profiled, others: Sequence[Money] = ()) -> Snapshot:
+        """The world as it is now, but for what is being held for others."""
         account = self._world.account(request.tenant, request.submission.project)
         return Snapshot(
             now=self._clock.now(),
@@ -163,8 +132,9 @@ class AdmitJob:
             backends=self._world.registered(),
             profiled=profiled,
             others_active=self._world.others_active(request.tenant, request.job),
-            available=account.available(self._tariff.currency),
+            available=account.available(self._tariff.currency) - sum(others, Money.zero(self._tariff.currency)),
             standing=account.holds.get(request.job),
+            over=request.job in account.closed,
             max_source_bytes=self._max_source_bytes,
         )
 

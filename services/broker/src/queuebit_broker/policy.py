@@ -24,7 +24,7 @@ from queuebit_contracts.tenants import Project, Tenant
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import Money
 
-__all__ = ["Admit", "Decision", "Refuse", "Wait", "admit", "to_profile"]
+__all__ = ["Admit", "Decision", "Over", "Refuse", "Wait", "admit", "to_profile"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,12 @@ class Wait:
     text: str
 
 
-Decision = Admit | Refuse | Wait
+@dataclass(frozen=True, slots=True)
+class Over:
+    """The job was admitted before, and what was held for it is settled or went back: nothing is left to decide."""
+
+
+Decision = Admit | Refuse | Wait | Over
 
 
 def admit(request: Request, snapshot: Snapshot) -> Decision:
@@ -61,6 +66,8 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
     largest of their costs, so that whichever is chosen later is paid for. Where a hold stands already, it is all there
     is to spend. A silent executor turns no job away: without another candidate, the job waits for it.
     """
+    if snapshot.over:
+        return Over()
     asked = request.submission
     tenant = snapshot.directory.tenant.get(request.tenant)
     owner = snapshot.directory.user(request.tenant, asked.proof.key)

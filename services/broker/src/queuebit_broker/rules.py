@@ -59,6 +59,8 @@ class Snapshot:
     """What the account may still hold, in the currency of the price book."""
     standing: Money | None
     """What is held for this job already: an earlier try ended between hold and acceptance."""
+    over: bool
+    """What was held for this job is settled or went back."""
     max_source_bytes: int
 
     @property

@@ -1,0 +1,153 @@
+"""Holding money: jobs of one account that come together hold their money together.
+
+A hold is guarded by the newest hold of its account, so an account takes one append at a time. Whoever comes while one
+is under way joins the next round, and a round is one append, however many jobs it serves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
+
+from queuebit_broker import facts
+from queuebit_broker.policy import Admit, Decision
+from queuebit_broker.ports import EventLog, Follower
+from queuebit_broker.rules import Request
+from queuebit_broker.state import World
+from queuebit_contracts import subjects
+from queuebit_contracts.account import AccountHeld
+from queuebit_kernel import Money, Stale, Unavailable
+from queuebit_runtime.log import Guarded
+from queuebit_runtime.trace_context import current_traceparent
+
+__all__ = ["Decide", "Holding", "Outcome"]
+
+ATTEMPTS = 8
+"""Tries of a round against other brokers, before its submissions are delivered again."""
+
+FOLLOW_S = 5.0
+"""How long the view may lag behind a hold that is known to exist."""
+
+Decide = Callable[[Sequence[Money]], Decision]
+"""Decides on a job as the world is now, but for the holds that its round makes for others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was decided on a job."""
+
+    decision: Decision
+    held: int = 0
+    """Sequence of the hold that was made for it; 0 where none was, since it was refused or has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    request: Request
+    decide: Decide
+    traceparent: str | None
+
+
+@dataclass(eq=False, slots=True)
+class _Round:
+    wishes: dict[str, _Wish] = field(default_factory=dict)
+    """By job."""
+    served: asyncio.Task[dict[str, Outcome]] | None = None
+
+
+class _Purse:
+    """One account: the round under way has the lock, the next one is open to whoever comes."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.next = _Round()
+
+
+class Holding:
+    """Decides and holds, never more than an account has, whoever else holds on it."""
+
+    def __init__(self, log: EventLog, follower: Follower, world: World) -> None:
+        self._log = log
+        self._follower = follower
+        self._world = world
+        self._purses: WeakValueDictionary[tuple[str, str], _Purse] = WeakValueDictionary()
+
+    async def hold(self, request: Request, decide: Decide) -> Outcome:
+        """Decide on one job, and if it is admitted and holds no money yet, hold it.
+
+        Raises:
+            Stale: other brokers were faster, time after time.
+            Unavailable: the log or the view of it does not answer.
+        """
+        purse = self._purses.setdefault(_account(request), _Purse())
+        while (served := purse.next.served) and request.job in purse.next.wishes:
+            await asyncio.wait([served])  # one job decided twice at once: the second sees what became of the first
+        purse.next.wishes[request.job] = _Wish(request, decide, current_traceparent())
+        if purse.next.served is None:  # awaited by all whom it serves
+            purse.next.served = asyncio.ensure_future(self._serve(purse, _account(request)))
+        outcomes = await asyncio.shield(purse.next.served)
+        return outcomes[request.job]
+
+    async def follow(self, request: Request) -> None:
+        """See every hold that the account has at this moment, whichever broker made it.
+
+        Raises:
+            Unavailable: the view does not get there.
+        """
+        await self._follow(_account(request))
+
+    async def _serve(self, purse: _Purse, account: tuple[str, str]) -> dict[str, Outcome]:
+        async with purse.lock:
+            wishes, purse.next = purse.next.wishes, _Round()
+            for _ in range(ATTEMPTS):
+                outcomes, holds = self._decide(wishes, account)
+                try:
+                    newest = await self._append(holds, self._world.account(*account).last_held)
+                except Stale:
+                    for job in holds:
+                        self._world.give_up(account[0], job)
+                    await self._follow(account)
+                else:
+                    for sequence, (job, held) in enumerate(holds.items(), start=newest - len(holds) + 1):
+                        self._world.take(held, sequence)
+                        outcomes[job] = Outcome(outcomes[job].decision, sequence)
+                    return outcomes
+        raise Stale(f"account {'/'.join(account)} moved {ATTEMPTS} times while {len(wishes)} jobs were being decided")
+
+    def _decide(
+        self, wishes: dict[str, _Wish], account: tuple[str, str]
+    ) -> tuple[dict[str, Outcome], dict[str, AccountHeld]]:
+        """Decide in the order of arrival; say what was decided, and which holds that takes."""
+        outcomes, holds, amounts = dict[str, Outcome](), dict[str, AccountHeld](), list[Money]()
+        standing = self._world.account(*account).holds
+        for job, wish in wishes.items():
+            decision = wish.decide(amounts)
+            outcomes[job] = Outcome(decision)
+            if isinstance(decision, Admit) and job not in standing:
+                holds[job] = facts.held(wish.request, decision.hold, wish.traceparent)
+                amounts.append(decision.hold)
+                self._world.reserve(account[0], job)
+        return outcomes, holds
+
+    async def _append(self, holds: dict[str, AccountHeld], after: int) -> int:
+        """Append all or nothing, in a row; return the last sequence."""
+        match list(holds.values()):
+            case [held]:
+                return await self._log.append(held, after=after)
+            case [first, *others]:
+                return await self._log.append_all([Guarded(first, after), *map(Guarded, others)])
+        return 0
+
+    async def _follow(self, account: tuple[str, str]) -> None:
+        if (newest := await self._log.last(subjects.account(*account).event("held"))) is not None:
+            try:
+                async with asyncio.timeout(FOLLOW_S):
+                    await self._follower.reached(newest.sequence)
+            except TimeoutError as error:
+                raise Unavailable(f"the view of {'/'.join(account)} lags behind its newest hold") from error
+
+
+def _account(request: Request) -> tuple[str, str]:
+    return request.tenant, request.submission.project

@@ -1,0 +1,145 @@
+"""Jobs of one account that come together: one append for all, and each decided as if alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from queuebit_broker import holding
+from queuebit_broker.state import Directory
+from queuebit_contracts.account import AccountHeld, Hold
+from queuebit_contracts.job import JobAccepted, JobRejected
+from queuebit_contracts.tenants import parse_tenants
+from queuebit_contracts.wire import Amount
+from queuebit_kernel import Money, Stale, Superseded, Unavailable
+from queuebit_runtime.log import Guarded
+
+Batches = list[int]
+
+
+@pytest.fixture
+async def crowd(office: Any, tenants_text: str) -> list[dict[str, Any]]:
+    """Ten jobs of one account, a cent each."""
+    await office.open(budget="0.07")
+    office.world.directory = Directory(parse_tenants(tenants_text.replace("max_active_jobs = 2\n", "")))
+    return [await office.submit(key=f"k{number}", backend="aer") for number in range(10)]
+
+
+@pytest.fixture
+def batches(office: Any, monkeypatch: pytest.MonkeyPatch) -> Batches:
+    """How many holds each append brings."""
+    seen, append_all = Batches(), office.log.append_all
+
+    async def counting(facts: Sequence[Guarded]) -> int:
+        if isinstance(facts[0].event, AccountHeld):
+            seen.append(len(facts))
+        return int(await append_all(facts))
+
+    monkeypatch.setattr(office.log, "append_all", counting)
+    return seen
+
+
+async def together(office: Any, crowd: Sequence[dict[str, Any]]) -> Counter[str]:
+    """Deliver all at once; say what became of them."""
+    ended = await asyncio.gather(*map(office.deliver, crowd), return_exceptions=True)
+    return Counter("done" if it is None else type(it).__name__ for it in ended)
+
+
+async def test_one_append_serves_all_who_wait_and_no_more_than_there_is(
+    office: Any, crowd: list[dict[str, Any]], batches: Batches
+) -> None:
+    assert await together(office, crowd) == {"done": 10}
+    assert batches == [7]
+    assert len(office.log.events(JobAccepted)) == 7
+    assert len(office.log.events(JobRejected)) == 3
+    held = [it.sequence for it in office.log.stored if isinstance(it.event, AccountHeld)]
+    assert office.world.account("acme", "main").last_held == held[-1]
+    assert office.world.account("acme", "main").available("USD") == Money.zero()
+    await office.catch_up()
+    assert office.world.account("acme", "main").available("USD") == Money.zero()
+
+
+async def test_quotas_count_those_of_the_same_round(
+    office: Any, crowd: list[dict[str, Any]], tenants_text: str, batches: Batches
+) -> None:
+    office.world.directory = Directory(parse_tenants(tenants_text))
+    assert await together(office, crowd) == {"done": 10}
+    assert batches == [2]
+    assert set(office.reasons()) == {"too_many_active_jobs"}
+
+
+async def test_one_job_delivered_twice_at_once_holds_once(
+    office: Any, crowd: list[dict[str, Any]], batches: Batches
+) -> None:
+    assert await together(office, [crowd[0], crowd[0], crowd[1]]) == {"done": 3}
+    assert sum(batches) == 2
+    assert len(office.log.events(JobAccepted)) == 2
+
+
+async def test_who_leaves_takes_nobody_along(office: Any, crowd: list[dict[str, Any]], batches: Batches) -> None:
+    waiting = [asyncio.ensure_future(office.deliver(it)) for it in crowd[:3]]
+    while not batches:
+        await asyncio.sleep(0)
+    waiting[0].cancel()
+    assert [type(it) for it in await asyncio.gather(*waiting, return_exceptions=True)] == [
+        asyncio.CancelledError,
+        type(None),
+        type(None),
+    ]
+    assert batches == [3]
+    await office.deliver(crowd[0], redelivered=True)
+    assert len(office.log.events(JobAccepted)) == 3
+    assert sum(batches) == 3
+
+
+async def test_another_brokers_hold_makes_the_round_decide_again(
+    office: Any, crowd: list[dict[str, Any]], batches: Batches
+) -> None:
+    await office.log.append(
+        AccountHeld(source="t", data=Hold(tenant="acme", account="main", job="other", amount=Amount(amount="0.05")))
+    )
+    batches.clear()
+    assert await together(office, crowd) == {"done": 10}
+    assert batches == [7, 2]
+    assert len(office.log.events(JobRejected)) == 8
+    assert office.world.account("acme", "main").available("USD") == Money.zero()
+
+
+async def test_a_log_that_does_not_answer_is_told_to_all_and_holds_nothing(
+    office: Any, crowd: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def silent(facts: Sequence[Guarded]) -> int:
+        raise Unavailable("no answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(office.log, "append_all", silent)
+        assert await together(office, crowd) == {"Unavailable": 10}
+    assert office.world.others_active("acme", "") == 0
+    assert await together(office, crowd) == {"done": 10}
+
+
+async def test_a_round_that_is_always_late_gives_up(
+    office: Any, crowd: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = 0
+
+    async def taken(facts: Sequence[Guarded]) -> int:
+        nonlocal tries
+        tries += 1
+        raise Stale("somebody was faster")
+
+    monkeypatch.setattr(office.log, "append_all", taken)
+    assert await together(office, crowd) == {"Stale": 10}
+    assert tries == holding.ATTEMPTS
+
+
+async def test_a_job_whose_hold_has_ended_is_never_held_for_again(office: Any, crowd: list[dict[str, Any]]) -> None:
+    account = office.world.accounts["acme", "main"]
+    account.closed.add(crowd[0]["event"].data.job)
+    with pytest.raises(Superseded):
+        await office.deliver(crowd[0])
+    assert not office.log.events(AccountHeld)
