@@ -3,7 +3,8 @@
 qb.job.<tenant>.<job>.<event>[.<backend>]     qb.account.<tenant>.<account>.<event>
 qb.backend.<backend>.<event>                  qb.proof.<log>.<event>
 qb.command.<tenant>.<job>.<verb>              qb.query.<tenant>.<question>
-qb.profile.<stack>                            qb.dead.<durable>     qb.replay.<durable>     qb.trace.<service>
+qb.profile.<stack>                            qb.dead.<durable>.<sequence>
+qb.replay.<durable>                           qb.trace.<service>
 """
 
 from __future__ import annotations

@@ -7,19 +7,34 @@ from what a service appends, follows, asks and answers, so that the file is the 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["LOG", "Bucket", "Durable", "Party", "Permissions", "Stream", "Topology", "inbox_of", "topology"]
+__all__ = [
+    "LOG",
+    "VIEWS",
+    "Bucket",
+    "Durable",
+    "Party",
+    "Permissions",
+    "Stream",
+    "Topology",
+    "inbox_of",
+    "topology",
+    "view_consumers",
+]
 
 LOG = "LOG"
 """Name of the stream that holds the facts."""
 
 PAYLOADS = "PAYLOADS"
+
+VIEWS = 8
+"""Processes of one service that may follow the log at once, those included that were killed half a minute ago."""
 
 
 class _Entry(BaseModel):
@@ -103,11 +118,11 @@ class Topology(_Entry):
                 f"$JS.API.CONSUMER.INFO.{durable.stream}.{duty}",
                 f"$JS.API.CONSUMER.MSG.NEXT.{durable.stream}.{duty}",
                 f"$JS.ACK.{durable.stream}.{duty}.>",
-                f"qb.dead.{duty}",
+                f"qb.dead.{duty}.*",
             ]
             subscribe.append(f"qb.replay.{duty}")
         if party.view:
-            publish += [*_view_calls(name), f"qb.dead.{name}-view"]
+            publish += [*_view_calls(name), f"qb.dead.{name}-view.*"]
         publish += _payload_calls(party, "*")
         return Permissions(publish=tuple(publish), subscribe=tuple(subscribe))
 
@@ -155,12 +170,16 @@ def inbox_of(name: str, tenant: str | None = None) -> str:
     return f"_INBOX.{name}" if tenant is None else f"_INBOX.t.{tenant}.{name}"
 
 
+def view_consumers(name: str) -> Sequence[str]:
+    """The names under which processes of one service follow the log, each under another."""
+    return [f"{name}-view-{number}" for number in range(1, VIEWS + 1)]
+
+
 def _view_calls(name: str) -> Iterable[str]:
-    consumer = f"{name}-view"
     for stream in (LOG,) if name != "operator" else (LOG, "DEAD"):
-        yield f"$JS.API.CONSUMER.CREATE.{stream}.{consumer}"
-        yield f"$JS.API.CONSUMER.DELETE.{stream}.{consumer}"
-        yield f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
+        for consumer in view_consumers(name):
+            for verb in ("CREATE", "DELETE", "MSG.NEXT"):
+                yield f"$JS.API.CONSUMER.{verb}.{stream}.{consumer}"
 
 
 def _payload_calls(party: Party, tenant: str) -> Iterable[str]:

@@ -37,13 +37,12 @@ async def broker(server: NatsServer) -> AsyncIterator[Client]:
 
 async def bury(broker: Client, owner: str, body: bytes, sequence: int) -> None:
     headers = {
-        "Nats-Msg-Id": f"{owner}:{sequence}",
         "Qb-Fault": "malformed",
         "Qb-Reason": "not an event",
         "Qb-Subject": "qb.job.acme.j1.submitted",
         "Qb-Sequence": str(sequence),
     }
-    await broker.jetstream(timeout=5).publish(f"qb.dead.{owner}", body, headers=headers, stream="DEAD")
+    await broker.jetstream(timeout=5).publish(f"qb.dead.{owner}.{sequence}", body, headers=headers, stream="DEAD")
 
 
 async def test_letters_are_listed_with_their_reason(broker: Client, operator: NatsTransport) -> None:

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import pytest
 
+from queuebit_contracts.topology import VIEWS
 from queuebit_runtime.bus import Bus
 from queuebit_runtime.log import JetStreamLog, Stored
 from queuebit_runtime.view import View, fold_events
@@ -93,7 +94,57 @@ async def test_poison_becomes_a_dead_letter_and_does_not_stop_the_view(bus: Bus,
     assert reader.seen == [2]
     operator = await fresh_server.connect("operator")
     letter = await operator.jetstream().get_msg("DEAD", 1, direct=True)
-    assert letter.subject == "qb.dead.broker-view"
+    assert letter.subject == "qb.dead.broker-view.1"
     assert (letter.headers or {})["Qb-Sequence"] == "1"
     await operator.close()
     await reader.close()
+
+
+async def test_poison_is_buried_once_however_often_it_is_read(bus: Bus, fresh_server: NatsServer) -> None:
+    await bus.client.jetstream().publish("qb.account.acme.main.funded", b"poison", stream="LOG")
+    for _ in range(2):
+        reader = Reader(bus)
+        await asyncio.wait_for(reader.view.caught_up.wait(), 5)
+        await reader.close()
+    operator = await fresh_server.connect("operator")
+    assert (await operator.jetstream().stream_info("DEAD")).state.messages == 1
+    await operator.close()
+
+
+async def test_processes_of_one_service_follow_side_by_side(bus: Bus, fresh_server: NatsServer) -> None:
+    log = JetStreamLog(bus)
+    await log.append(funded())
+    second = Bus("broker", fresh_server.url, fresh_server.seeds["broker"])
+    await second.connect()
+    readers = [Reader(it) for it in (bus, second) for _ in range(2)]
+    for _ in range(20):
+        last = await log.append(funded())
+    for reader in readers:
+        await asyncio.wait_for(reader.view.reached(last), 5)
+        assert reader.seen == list(range(1, last + 1))
+        await reader.close()
+    await second.close()
+
+
+async def test_who_ends_frees_its_name(bus: Bus) -> None:
+    last = await JetStreamLog(bus).append(funded())
+    for _ in range(VIEWS + 1):
+        reader = Reader(bus)
+        await asyncio.wait_for(reader.view.reached(last), 5)
+        await reader.close()
+
+
+async def test_too_many_at_once_are_told_and_wait(bus: Bus, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "queuebit_runtime")
+    last = await JetStreamLog(bus).append(funded())
+    readers = [Reader(bus) for _ in range(VIEWS)]
+    for reader in readers:
+        await asyncio.wait_for(reader.view.reached(last), 5)
+    late = Reader(bus)
+    async with asyncio.timeout(5):
+        while "too many processes follow LOG as broker" not in caplog.text:
+            await asyncio.sleep(0.01)
+    await readers.pop().close()
+    await asyncio.wait_for(late.view.reached(last), 5)
+    for reader in (*readers, late):
+        await reader.close()

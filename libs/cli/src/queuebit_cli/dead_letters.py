@@ -56,7 +56,7 @@ async def dead_letters(transport: Transport) -> AsyncIterator[DeadLetter]:
         if status is not None:
             raise Unreachable(f"dead letters cannot be read ({status}): see `qb status`")
         sequence = int(reply.headers["Nats-Sequence"])
-        owner = reply.headers["Nats-Subject"].removeprefix("qb.dead.")
+        owner = reply.headers["Nats-Subject"].split(".")[2]
         yield DeadLetter(sequence, owner, reply.headers, reply.body)
         after = sequence + 1
 

@@ -7,6 +7,7 @@ import logging
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
+from nats.js.errors import BadRequestError
 from nats.js.errors import Error as JetStreamError
 
 __all__ = ["HEADERS", "bury"]
@@ -22,16 +23,19 @@ HEADERS = {
 }
 """Headers of a dead letter, by what they say."""
 
+_KEPT_ALREADY = 10071
+"""The server's code for a guard that does not hold."""
+
 
 async def bury(client: Client, owner: str, message: Msg, code: str, text: str) -> bool:
-    """Keep a copy under `qb.dead.<owner>`; say whether it was stored.
+    """Keep a copy under `qb.dead.<owner>.<sequence>`; say whether it is kept.
 
-    The same message of the same owner is kept once, however often it is delivered.
+    The same message of the same owner is kept once, however often it is delivered: a view meets it at every start.
     """
     meta = message.metadata
     headers = {
         **{name: value for name, value in (message.headers or {}).items() if not name.startswith(("Nats-", "Status"))},
-        "Nats-Msg-Id": f"{owner}:{meta.stream}:{meta.sequence.stream}",
+        "Nats-Expected-Last-Subject-Sequence": "0",
         HEADERS["code"]: code,
         HEADERS["text"]: " ".join(text.split())[:1000],
         HEADERS["subject"]: message.subject,
@@ -39,7 +43,12 @@ async def bury(client: Client, owner: str, message: Msg, code: str, text: str) -
         HEADERS["deliveries"]: str(meta.num_delivered),
     }
     try:
-        await client.jetstream(timeout=5).publish(f"qb.dead.{owner}", message.data, headers=headers, stream="DEAD")
+        subject = f"qb.dead.{owner}.{meta.sequence.stream}"
+        await client.jetstream(timeout=5).publish(subject, message.data, headers=headers, stream="DEAD")
+    except BadRequestError as error:
+        if error.err_code != _KEPT_ALREADY:
+            _log.error("%s could not be buried: %r", message.subject, error)
+            return False
     except (NatsError, JetStreamError) as error:
         _log.error("%s could not be buried: %r", message.subject, error)
         return False

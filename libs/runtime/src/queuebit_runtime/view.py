@@ -1,8 +1,8 @@
 """Following the log from the beginning: how a service keeps its view of the world.
 
 A view is a cache. It is folded in order of sequence, publishes nothing, and is rebuilt by reading again. The consumer
-behind it is named, so that its permission can be exact, ephemeral, so that nothing is left behind, and made anew at
-the next sequence whenever the server forgot it.
+behind it has one of a few names, so that its permission can be exact and processes of one service can follow side by
+side; it is ephemeral, so that nothing is left behind, and made anew at the next sequence whenever the server forgot it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,8 +19,8 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from queuebit_contracts.catalog import decode
-from queuebit_contracts.topology import LOG
-from queuebit_kernel import Malformed, Unavailable
+from queuebit_contracts.topology import LOG, view_consumers
+from queuebit_kernel import Malformed, Unavailable, event_id
 from queuebit_runtime.connection import Connection
 from queuebit_runtime.dead import bury
 from queuebit_runtime.log import Stored
@@ -31,6 +30,12 @@ __all__ = ["Raw", "View", "fold_events"]
 _log = logging.getLogger(__name__)
 
 BATCH = 500
+TAKEN = 10148
+"""The server's code for a consumer that somebody else made."""
+
+AGAIN_S = 0.2
+"""Pause before a view that was interrupted begins again."""
+
 SILENCE_S = 2.5
 """Without a message or heartbeat for this long the consumer is presumed lost."""
 
@@ -60,12 +65,12 @@ class View:
         stream: str = LOG,
     ) -> None:
         self._connection = connection
-        self._consumer = f"{name}-view"
+        self._name = name
+        self._consumer = ""
         self._filters = list(filters)
         self._fold = fold
         self._stream = stream
         self._awaited: set[tuple[int, asyncio.Future[None]]] = set()
-        self._request: dict[str, Any] = {}  # as the server words it
         self._delivered = 0
         self.position = after
         """The last sequence folded."""
@@ -82,8 +87,8 @@ class View:
             except (NatsError, Unavailable, TimeoutError) as error:
                 if self._connection.client.is_closed:
                     raise
-                _log.info("%s begins again after sequence %d: %s", self._consumer, self.position, error)
-                await asyncio.sleep(random.uniform(0.1, 0.3))  # two of one name must not stay in step
+                _log.info("the view of %s begins again after sequence %d: %s", self._name, self.position, error)
+                await asyncio.sleep(AGAIN_S)
 
     async def reached(self, sequence: int) -> None:
         """Wait until `sequence`, or something later, has been folded."""
@@ -120,11 +125,11 @@ class View:
             ear.close()
             if not client.is_closed:
                 await subscription.unsubscribe()
+                await self._leave()
 
     async def _create(self) -> None:
-        await self._call("DELETE", {}, tolerate=True)
+        """Make a consumer under the first name that nobody has, and that nobody else can have meanwhile."""
         config = {
-            "name": self._consumer,
             "deliver_policy": "by_start_sequence",
             "opt_start_seq": self.position + 1,
             "ack_policy": "none",
@@ -132,13 +137,31 @@ class View:
             "filter_subjects": self._filters,
             "mem_storage": True,
             "inactive_threshold": 30_000_000_000,
+            "metadata": {"made_by": event_id()},  # no two processes ask for the same consumer
         }
-        self._request = {"stream_name": self._stream, "config": config}
-        self._delivered = 0
-        info = await self._call("CREATE", self._request)
-        self.pending = int(info["num_pending"])
-        if self.pending == 0:
-            self.caught_up.set()
+        for name in view_consumers(self._name):
+            request = {"stream_name": self._stream, "config": {**config, "name": name}, "action": "create"}
+            subject = f"$JS.API.CONSUMER.CREATE.{self._stream}.{name}"
+            reply = await self._connection.client.request(subject, json.dumps(request).encode(), timeout=5)
+            answer: dict[str, Any] = json.loads(reply.data)  # as the server words it
+            error = answer.get("error", {})
+            if error.get("err_code") == TAKEN:
+                continue
+            if error:
+                raise Unavailable(f"{subject}: {error.get('description')}")
+            self._consumer, self._delivered = name, 0
+            self.pending = int(answer["num_pending"])
+            if self.pending == 0:
+                self.caught_up.set()
+            return
+        raise Unavailable(f"too many processes follow {self._stream} as {self._name}: end some, or wait half a minute")
+
+    async def _leave(self) -> None:
+        """Free the name at once; without this the server does it in a while."""
+        if self._consumer:
+            subject = f"$JS.API.CONSUMER.DELETE.{self._stream}.{self._consumer}"
+            await self._connection.client.publish(subject, b"", reply=self._connection.client.new_inbox())
+            self._consumer = ""
 
     async def _ask(self, inbox: str, batch: int) -> None:
         request = {"batch": batch, "expires": 30_000_000_000, "idle_heartbeat": 1_000_000_000}
@@ -147,12 +170,14 @@ class View:
 
     async def _take(self, message: Msg) -> None:
         meta = message.metadata
-        await self._assert_ours(meta.sequence.consumer)
+        if meta.sequence.consumer != self._delivered + 1:
+            raise Unavailable(f"message {meta.sequence.consumer} of {self._consumer} came after {self._delivered}")
+        self._delivered = meta.sequence.consumer
         raw = Raw(message.subject, message.data, meta.sequence.stream, meta.timestamp.astimezone(UTC), message)
         try:
             await self._fold(raw)
         except Malformed as error:
-            await bury(self._connection.client, self._consumer, message, error.code, str(error))
+            await bury(self._connection.client, f"{self._name}-view", message, error.code, str(error))
         self.pending = meta.num_pending
         self.position = raw.sequence
         if self._awaited:
@@ -165,26 +190,6 @@ class View:
             self._awaited.discard(waiter)
             if not waiter[1].done():
                 waiter[1].set_result(None)
-
-    async def _assert_ours(self, delivered: int) -> None:
-        """Refuse what another process's consumer of the same name delivers, or what is left after it took some.
-
-        Raises:
-            Unavailable: begin again after the last message folded.
-        """
-        if delivered != self._delivered + 1:
-            raise Unavailable(f"{delivered} came after {self._delivered}: another process follows under this name")
-        if delivered == 1:  # creating it again is harmless, and refused where the consumer begins somewhere else
-            await self._call("CREATE", self._request)
-        self._delivered = delivered
-
-    async def _call(self, verb: str, body: dict[str, Any], *, tolerate: bool = False) -> dict[str, Any]:  # server JSON
-        subject = f"$JS.API.CONSUMER.{verb}.{self._stream}.{self._consumer}"
-        reply = await self._connection.client.request(subject, json.dumps(body).encode(), timeout=5)
-        answer: dict[str, Any] = json.loads(reply.data)
-        if "error" in answer and not tolerate:
-            raise Unavailable(f"{subject}: {answer['error'].get('description')}")
-        return answer
 
 
 class _Ear:
