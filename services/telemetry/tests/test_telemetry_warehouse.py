@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import time
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -63,6 +65,27 @@ async def test_large_batch_is_one_part(clickhouse: ClickHouse) -> None:
         "SELECT rows, max_block_number - min_block_number AS merged FROM system.parts WHERE table = 'events' AND active"
     )
     assert parts == [{"rows": 10_000, "merged": 0}]
+
+
+class Told(str):
+    """A text that can be watched."""
+
+
+@pytest.fixture
+def _no_collector() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("_no_collector")
+async def test_what_was_inserted_does_not_wait_for_the_collector(clickhouse: ClickHouse) -> None:
+    place, told = await clickhouse.place(), Told("a")
+    alive = weakref.ref(told)
+    row = row_of("qb.job.acme.j1.submitted", b"x", 1, datetime.now(UTC))._replace(subject=told)
+    await clickhouse.append([row], place.generation, "LOG>0")
+    del row, told
+    assert alive() is None
 
 
 async def test_job_is_told_from_its_events(clickhouse: ClickHouse, life_of: Life) -> None:
