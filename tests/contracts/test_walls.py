@@ -150,7 +150,6 @@ async def test_one_tenant_hears_nothing_of_another(nats_server: NatsServer) -> N
     ann, eve = await nats_server.connect("acme/ann"), await nats_server.connect("evil/eve")
     heard = await eve.subscribe("qb.job.evil.>")
     await eve.flush()
-    await eve.flush()
     await ann.jetstream().publish("qb.job.acme.jwall.submitted", b"{}", stream="LOG")
     await eve.jetstream().publish("qb.job.evil.jwall.submitted", b"{}", stream="LOG")
     assert (await heard.next_msg(timeout=5)).subject == "qb.job.evil.jwall.submitted"

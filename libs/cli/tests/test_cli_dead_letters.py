@@ -74,7 +74,6 @@ async def test_a_letter_goes_once_its_service_settled_it(
 
     await broker.subscribe("qb.replay.broker-submitted", cb=handle)
     await broker.flush()
-    await broker.flush()
     await bury(broker, "broker-submitted", b"body", 7)
     (letter,) = [it async for it in dead_letters(operator)]
     assert await replay(operator, letter) == ((True, "settled") if settled else (False, "malformed: still no event"))
