@@ -75,3 +75,18 @@ async def test_headers_without_any_form_stop_nobody(acme_server: NatsServer) -> 
     assert given == [f"qb.job.acme.j{number}.submitted" for number in range(len(forms))]
     await ann.close()
     await bus.close()
+
+
+async def test_subjects_that_are_no_text_stop_nobody(acme_server: NatsServer) -> None:
+    ann, bus = await acme_server.connect("acme/ann"), Bus("broker", acme_server.url, acme_server.seeds["broker"])
+    await bus.connect()
+    names = [b"\xff", b"a\x0cb", b"a\x0bb", b"a\x00b", b"\xc2\x85", b"b" * 4000, b"last"]
+    for name in names:
+        await ann._send_command(b"PUB qb.job.acme.%b.submitted 1\r\n?\r\n" % name)
+        await ann._send_command(b"HPUB qb.job.acme.%b.submitted 19 20\r\nNATS/1.0\r\nX: \x0c\x0b\r\n\r\n?\r\n" % name)
+    await ann.flush()
+    duty = await bus.client.jetstream().pull_subscribe_bind("broker-submitted", stream="LOG")
+    given = [(await duty.fetch(1, timeout=5))[0].subject.split(".")[3] for _ in 2 * names]
+    assert given == [name.decode(errors="backslashreplace") for name in names for _ in range(2)]
+    await ann.close()
+    await bus.close()
