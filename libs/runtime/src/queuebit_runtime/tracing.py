@@ -20,8 +20,11 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
 from opentelemetry.trace import SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from queuebit_contracts.topology import topology
 
 __all__ = ["Tracing"]
 
@@ -30,6 +33,12 @@ _propagator = TraceContextTextMapPropagator()
 
 BATCH = 200
 """Spans in one message: about 100 KB, far below the largest payload."""
+
+TRACES = "TRACES"
+"""The stream that carries spans."""
+
+_NOT_SAMPLED = f"00-{1:032x}-{1:016x}-00"
+"""A parent under which nothing is recorded."""
 
 KEPT = 20_000
 """Spans kept while the bus is away; the oldest go first."""
@@ -41,14 +50,21 @@ class Tracing(SpanProcessor):
     def __init__(self, service: str) -> None:
         self._service = service
         self._ended: deque[dict[str, Any]] = deque(maxlen=KEPT)  # rows of `otel_traces`
-        provider = TracerProvider(resource=Resource({"service.name": service}), shutdown_on_exit=False)
+        provider = TracerProvider(
+            sampler=ParentBased(ALWAYS_ON), resource=Resource({"service.name": service}), shutdown_on_exit=False
+        )
         provider.add_span_processor(self)
         self._tracer = provider.get_tracer("queuebit")
 
     @contextmanager
     def delivery(self, duty: str, headers: Mapping[str, str] | None) -> Iterator[trace.Span]:
-        """Open the span of one delivery, as a child of the hop that sent it."""
-        with self.span(f"{duty} process", (headers or {}).get("traceparent"), kind=SpanKind.CONSUMER) as span:
+        """Open the span of one delivery, as a child of the hop that sent it.
+
+        Spans that arrive leave no span: that would be sent in its turn, and so on for ever.
+        """
+        carries_spans = topology().durable[duty].stream == TRACES
+        parent = _NOT_SAMPLED if carries_spans else (headers or {}).get("traceparent")
+        with self.span(f"{duty} process", parent, kind=SpanKind.CONSUMER) as span:
             span.set_attribute("messaging.system", "nats")
             span.set_attribute("messaging.destination.name", duty)
             yield span
