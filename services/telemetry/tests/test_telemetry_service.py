@@ -213,6 +213,40 @@ async def test_spans_of_the_services_arrive(nats_server: NatsServer, warehouse: 
     assert rows == [{"SpanName": "broker admit", "ServiceName": "broker", "SpanAttributes": {"quantum.job.id": "j1"}}]
 
 
+STRANGE = (
+    *(b"", b"\xff\xfe", b"NaN", b"[" * 100_000, b'{"a":' * 20_000, b"9" * 130_000, b'"\\ud800"', b"\x00", b"null"),
+    *(b'{"type":%b}' % (b"9" * 5000), b'{"limit":1e400}', b'{"job":"\\u0000"}', b'{"project":"a\\u0000\'b"}'),
+)
+
+
+async def test_nothing_that_can_be_sent_stops_it(
+    nats_server: NatsServer,
+    warehouse: Any,
+    clickhouse: ClickHouse,
+    writers: Writers,
+    life_of: Callable[..., list[AnyEvent]],
+) -> None:
+    ann, broker = writers.clients["acme/ann"], writers.clients["broker"]
+    async with serving(nats_server, warehouse) as service, asyncio.timeout(20):
+        service.tasks.failed = failed = asyncio.get_running_loop().create_future()
+        for body in STRANGE:
+            size = len(body)
+            for name in (b"j1", b"\xff", b"a\x0cb", b"a\x00b", b"b" * 3000):
+                await ann._send_command(b"PUB qb.job.acme.%b.submitted %d\r\n%b\r\n" % (name, size, body))
+            await broker._send_command(b"PUB qb.trace.broker %d\r\n%b\r\n" % (size, body))
+            for reply in (b"", b"\xff", b"a\x0cb", b"LOG", b"qb.job.acme.j1.submitted"):
+                await ann._send_command(b"PUB qb.query.acme.jobs %b %d\r\n%b\r\n" % (reply, size, body))
+        await asyncio.gather(ann.flush(), broker.flush())
+        await writers.append(life_of("acme", "j2"))
+        assert "j2" in [row["job"] for row in (await ask(ann, "acme", "jobs")).rows]
+        await assert_exactly_once(clickhouse, len(STRANGE) * 5 + 6)
+        unsettled = True
+        while unsettled:
+            duty = await service.bus.client.jetstream().consumer_info("TRACES", "telemetry-spans")
+            unsettled = bool(duty.num_pending or duty.num_ack_pending)
+        assert not failed.done()
+
+
 async def test_service_waits_for_its_warehouse_and_says_so(
     nats_server: NatsServer, warehouse: Any, writers: Writers, life_of: Callable[..., list[AnyEvent]]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import time
@@ -15,7 +16,7 @@ from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.query import Question
 from queuebit_contracts.subjects import subject_of
 from queuebit_telemetry.adapters import ClickHouse
-from queuebit_telemetry.errors import OtherGeneration
+from queuebit_telemetry.errors import OtherGeneration, Refused
 from queuebit_telemetry.handlers import KeepSpans
 from queuebit_telemetry.policy import Ratio
 from queuebit_telemetry.queries import COUNTS
@@ -152,20 +153,66 @@ async def test_counters_are_those_of_the_rows(clickhouse: ClickHouse, life_of: L
     assert by_projection.result_rows == by_rows.result_rows
 
 
+HOSTILE: list[bytes] = [
+    *(
+        json.dumps(value).encode()
+        for value in (None, True, -1, 2**64, 1e308, "x" * 5000, "a\0b", [], [[]], [None, 1, {"code": [1]}], {})
+    ),
+    *(b'"9999-12-31T23:59:59Z"', b'"0001-01-01T00:00:00+14:00"', b'"2026-01-01T00:00:00"', b'"NaN"', b'"-1e999"'),
+    *(b'{"amount":"%b","jbu":"-0.%b1","currency":[]}' % (b"9" * 60, b"0" * 60), b'{"qubits":-1,"code":{}}'),
+    *(b"NaN", b"1e999", b"9" * 5000, b'"\\ud800"', b'"\xff"', b"[" * 900 + b"]" * 900, b'"' + b"\\u0000" * 99 + b'"'),
+]
+"""What a sender may put where something else is expected."""
+
+
+@pytest.mark.parametrize("event", ["submitted", "accepted", "rejected", "completed", "failed", "metered"])
+async def test_no_event_is_too_strange_to_be_stored_and_asked_about(clickhouse: ClickHouse, event: str) -> None:
+    place, now = await clickhouse.place(), datetime.now(UTC)
+    inside = ("label", "shots", "user", "profile", "reasons", "reason", "charge", "project", "backend")
+    times = ("accepted_at", "started_at", "submitted_at")
+    whole = b'{"id":"i","type":"qb.job.%b.v1","time":"2026-01-01T00:00:00Z","data":{"%b":%b}}'
+    bodies = [whole % (event.encode(), key.encode(), value) for key in inside + times for value in HOSTILE]
+    outside = b'{"type":"qb.job.%b.v1","time":"2026-01-01T00:00:00Z","data":{},"%b":%b}'
+    bodies += [
+        outside % (event.encode(), key, value) for key in (b"id", b"time", b"type", b"data") for value in HOSTILE
+    ]
+    rows = [row_of(f"qb.job.acme.j{seq % 9}.{event}", it, seq, now) for seq, it in enumerate(bodies, 1)]
+    await clickhouse.append(rows, place.generation, "LOG>0")
+    assert await clickhouse.count_events(1, len(rows)) == len(rows)
+    assert json.dumps([await clickhouse.jobs("acme", Question()), await clickhouse.charges("acme", Question())])
+    await clickhouse.counts("acme", now - timedelta(days=1), now)
+
+
+SPAN = {
+    "Timestamp": time.time_ns(),
+    "TraceId": "a" * 32,
+    "SpanId": "b" * 16,
+    "SpanName": "broker-submitted process",
+    "SpanKind": "Consumer",
+    "ServiceName": "broker",
+    "SpanAttributes": {"messaging.system": "nats"},
+    "Duration": 1500,
+    "StatusCode": "Unset",
+    "FutureColumn": 1,
+}
+
+
+async def test_spans_that_the_warehouse_refuses_hold_up_no_others(clickhouse: ClickHouse) -> None:
+    days = [
+        SPAN | {"Timestamp": day * 86_400 * 10**9} for day in range(200)
+    ]  # more partitions than an insert may touch
+    keep = KeepSpans(clickhouse, 0.01)
+    bodies = [[SPAN], days, [SPAN | {"SpanId": "c" * 16}]]
+    ends = await asyncio.gather(
+        *(keep(json.dumps(spans).encode(), number) for number, spans in enumerate(bodies)), return_exceptions=True
+    )
+    assert [type(end) for end in ends] == [type(None), Refused, type(None)]
+    rows = await clickhouse._query("SELECT SpanId FROM otel_traces FINAL ORDER BY SpanId")
+    assert [row["SpanId"][0] for row in rows] == ["b", "c"]
+
+
 async def test_span_delivered_twice_is_one_row(clickhouse: ClickHouse) -> None:
-    span = {
-        "Timestamp": time.time_ns(),
-        "TraceId": "a" * 32,
-        "SpanId": "b" * 16,
-        "SpanName": "broker-submitted process",
-        "SpanKind": "Consumer",
-        "ServiceName": "broker",
-        "SpanAttributes": {"messaging.system": "nats"},
-        "Duration": 1500,
-        "StatusCode": "Unset",
-        "FutureColumn": 1,
-    }
-    body = json.dumps([span, span | {"SpanId": "c" * 16}]).encode()
+    body = json.dumps([SPAN, SPAN | {"SpanId": "c" * 16}]).encode()
     await KeepSpans(clickhouse, 0)(body, 1)
     await KeepSpans(clickhouse, 0)(body, 1)
     await KeepSpans(clickhouse, 0)(body, 2)
@@ -173,6 +220,6 @@ async def test_span_delivered_twice_is_one_row(clickhouse: ClickHouse) -> None:
         "SELECT SpanId, toUnixTimestamp64Nano(Timestamp) AS at, SpanAttributes FROM otel_traces FINAL ORDER BY SpanId"
     )
     assert [row["SpanId"][0] for row in rows] == ["b", "c"]
-    assert rows[0]["at"] == span["Timestamp"]
-    assert rows[0]["SpanAttributes"] == span["SpanAttributes"]
+    assert rows[0]["at"] == SPAN["Timestamp"]
+    assert rows[0]["SpanAttributes"] == SPAN["SpanAttributes"]
     assert await clickhouse._query("SELECT DISTINCT TraceId FROM otel_traces_trace_id_ts") == [{"TraceId": "a" * 32}]

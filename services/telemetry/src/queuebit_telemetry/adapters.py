@@ -23,7 +23,7 @@ from queuebit_contracts.query import Question
 from queuebit_contracts.topology import LOG
 from queuebit_kernel import Money, Unavailable, rfc3339
 from queuebit_runtime.connection import Connection
-from queuebit_telemetry.errors import NoTables, OtherGeneration, WrongSchema
+from queuebit_telemetry.errors import NoTables, OtherGeneration, Refused, WrongSchema
 from queuebit_telemetry.policy import Counts, Ratio
 from queuebit_telemetry.queries import CHARGES, COUNTS, EVENTS_BETWEEN, JOBS, PLACE, RECENT
 from queuebit_telemetry.schema import VERSION, generation_of, statements
@@ -186,9 +186,13 @@ def _faults() -> Iterator[None]:
                 raise NoTables(f"the warehouse lacks a table: {error!s:.200}") from error
             case int(code) if code == _VIOLATED_CONSTRAINT:
                 raise OtherGeneration("the warehouse was made anew") from error
-        raise Unavailable(f"the warehouse refused or did not answer: {error!s:.300}") from error
+            case int():
+                raise Refused(f"the warehouse refused: {error!s:.300}") from error
+        raise Unavailable(f"the warehouse did not answer: {error!s:.300}") from error
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         raise Unavailable(f"the warehouse did not answer: {error!r:.300}") from error
+    except (ValueError, LookupError) as error:  # how the driver meets an answer that is none of ClickHouse's
+        raise Unavailable(f"the warehouse's answer cannot be read: is it one? {error!r:.200}") from error
 
 
 def _seconds(moment: datetime) -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from queuebit_kernel import Fault, Settle, Stale
+from queuebit_kernel import Fault, Settle, Stale, Unavailable
 
-__all__ = ["NoTables", "OtherGeneration", "WrongSchema"]
+__all__ = ["NoTables", "OtherGeneration", "Refused", "WrongSchema"]
 
 
 class NoTables(Fault):
@@ -13,6 +13,8 @@ class NoTables(Fault):
     Fault
     ├── Stale
     │   └── OtherGeneration   the table was made anew since we last looked   → look again
+    ├── Unavailable
+    │   └── Refused           it answered, and would not do it               → try again, later or in parts
     ├── NoTables              there are no tables                            → make them
     └── WrongSchema           they are another version's                     → a person rebuilds
     """
@@ -25,6 +27,12 @@ class OtherGeneration(Stale):
     """The table was made anew since its generation was read; what was sent is not stored."""
 
     code = "telemetry.other_generation"
+
+
+class Refused(Unavailable):
+    """The warehouse answered with an error: it lacks something, or what it was sent is more than it takes."""
+
+    code = "telemetry.refused"
 
 
 class WrongSchema(Fault):

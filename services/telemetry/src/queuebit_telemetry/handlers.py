@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -12,6 +13,7 @@ from pydantic import JsonValue
 from queuebit_contracts.query import Question
 from queuebit_kernel import Clock, digest
 from queuebit_telemetry.backlog import Backlog
+from queuebit_telemetry.errors import Refused
 from queuebit_telemetry.objectives import Objectives
 from queuebit_telemetry.policy import Level, Ratio, levels
 from queuebit_telemetry.ports import Analytics, Traces
@@ -89,9 +91,16 @@ class KeepSpans:
         async with self._turn:
             if sequence not in self._pending:
                 return
-            await asyncio.sleep(self._wait_s)
-            taken = dict(sorted(self._pending.items()))
-            token = "TRACES:" + digest(",".join(map(str, taken)).encode())
-            await self._traces.add_spans([span for spans in taken.values() for span in spans], token)
-            for stored in taken:
-                del self._pending[stored]
+            try:
+                await asyncio.sleep(self._wait_s)
+                await self._store(sorted(self._pending))
+            except Refused:  # for what may be in another message: that one must not hold up this one
+                await self._store([sequence])
+            finally:
+                self._pending.pop(sequence, None)
+
+    async def _store(self, sequences: Sequence[int]) -> None:
+        token = "TRACES:" + digest(",".join(map(str, sequences)).encode())
+        await self._traces.add_spans([span for it in sequences for span in self._pending[it]], token)
+        for stored in sequences:
+            del self._pending[stored]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 
 from faststream.nats import NatsRouter
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
 from pydantic import JsonValue, ValidationError
 
 from queuebit_contracts.query import Answer, Question
@@ -55,15 +57,20 @@ class Answering:
             await client.subscribe(f"qb.query.*.{question}", queue="telemetry", cb=self._on_question)
 
     async def _on_question(self, message: Msg) -> None:
+        """Begin to answer when it is its turn; what waits is the client's queue, which is bounded."""
+        await self._turn.acquire()
         self._tasks.spawn(self._respond(message), f"answer {message.subject}")
 
     async def _respond(self, message: Msg) -> None:
-        async with self._turn:
+        try:
             answer = (await self._answer(message)).model_dump_json().encode()
+        finally:
+            self._turn.release()
         if len(answer) > LARGEST:
             answer = _refusal("too_large", "the answer is too large for the bus: ask with a smaller limit")
         if message.reply:
-            await message.respond(answer)
+            with suppress(NatsError):  # whoever asked will ask again
+                await message.respond(answer)
 
     async def _answer(self, message: Msg) -> Answer:
         _, _, tenant, question = message.subject.split(".")

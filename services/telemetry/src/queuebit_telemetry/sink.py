@@ -142,7 +142,7 @@ class Sink:
                 _log.info("the warehouse is empty: making its tables")
                 try:
                     await self._events.create()
-                except Unavailable as error:
+                except (Unavailable, NoTables) as error:  # dropped again while they were made
                     await self._pause(error)
             except (Unavailable, WrongSchema) as error:
                 await self._pause(error)
