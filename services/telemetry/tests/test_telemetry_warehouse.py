@@ -15,6 +15,7 @@ import pytest
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.query import Question
 from queuebit_contracts.subjects import subject_of
+from queuebit_kernel import Fault
 from queuebit_telemetry.adapters import ClickHouse
 from queuebit_telemetry.errors import OtherGeneration, Refused
 from queuebit_telemetry.handlers import KeepSpans
@@ -209,6 +210,33 @@ async def test_spans_that_the_warehouse_refuses_hold_up_no_others(clickhouse: Cl
     assert [type(end) for end in ends] == [type(None), Refused, type(None)]
     rows = await clickhouse._query("SELECT SpanId FROM otel_traces FINAL ORDER BY SpanId")
     assert [row["SpanId"][0] for row in rows] == ["b", "c"]
+
+
+ANSWERS = {
+    "nothing": b"",
+    "another column": b"\x01\x01\x01a\x06String\x02hi",
+    "a page of a proxy": b"<html>back soon</html>",
+    "no text": b"\x01\x01\xad\xff",
+}
+
+
+@pytest.mark.parametrize("body", ANSWERS.values(), ids=ANSWERS)
+async def test_an_answer_that_is_none_is_a_fault_like_any_other(body: bytes) -> None:
+    later = b""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        said = b"26.9.2.1\tUTC\n" if b"version()" in await reader.read(65536) else later
+        writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%b" % (len(said), said))
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        client = ClickHouse(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", "queuebit", "none")
+        await client._client()
+        later, now = body, datetime.now(UTC)
+        for question in (client.place(), client.counts("acme", now, now), client.count_events(1, 2)):
+            with pytest.raises(Fault):
+                await question
+        await client.close()
 
 
 async def test_span_delivered_twice_is_one_row(clickhouse: ClickHouse) -> None:

@@ -66,14 +66,15 @@ class ClickHouse:
 
     async def place(self) -> Place:
         rows = await self._query(PLACE)
-        version, generation = generation_of(str(rows[0]["comment"])) if rows else (0, "")
         if not rows:
             raise NoTables("the warehouse has no table `events`")
+        with _faults():
+            (version, generation), seq = generation_of(str(rows[0]["comment"])), int(rows[0]["seq"])
         if version != VERSION:
             raise WrongSchema(
                 f"the warehouse holds tables of version {version} and this is {VERSION}: run `qb warehouse rebuild`"
             )
-        return Place(generation, int(rows[0]["seq"]))
+        return Place(generation, seq)
 
     async def create(self) -> None:
         for statement in statements(uuid.uuid4().hex):
@@ -101,19 +102,21 @@ class ClickHouse:
         return [_json(row) for row in await self._query(CHARGES, tenant=tenant, project=question.project or "")]
 
     async def counts(self, tenant: str, since: datetime, ended_before: datetime) -> Counts:
-        (row,) = await self._query(COUNTS, tenant=tenant, since=_seconds(since))
-        (recent,) = await self._query(RECENT, tenant=tenant, since=_seconds(ended_before))
-        ran = row["completed"] + row["failed"]
-        ended = max(0, ran + row["rejected"] + row["cancelled"] - recent["ended"])
-        return Counts(
-            success=Ratio(row["completed"], ran),
-            queue_wait=tuple(row["queue_wait"]),
-            end_to_end=tuple(row["end_to_end"]),
-            receipts=Ratio(max(0, min(ended, row["sealed"] - recent["sealed"])), ended),
-        )
+        with _faults():
+            (row,) = await self._query(COUNTS, tenant=tenant, since=_seconds(since))
+            (recent,) = await self._query(RECENT, tenant=tenant, since=_seconds(ended_before))
+            ran = row["completed"] + row["failed"]
+            ended = max(0, ran + row["rejected"] + row["cancelled"] - recent["ended"])
+            return Counts(
+                success=Ratio(row["completed"], ran),
+                queue_wait=tuple(row["queue_wait"]),
+                end_to_end=tuple(row["end_to_end"]),
+                receipts=Ratio(max(0, min(ended, row["sealed"] - recent["sealed"])), ended),
+            )
 
     async def count_events(self, first: int, last: int) -> int:
-        return int((await self._query(EVENTS_BETWEEN, first=first, last=last))[0]["events"])
+        with _faults():
+            return int((await self._query(EVENTS_BETWEEN, first=first, last=last))[0]["events"])
 
     async def close(self) -> None:
         if self._opened is not None:
