@@ -62,7 +62,7 @@ def test_the_program_and_both_clients_speak_of_the_same_job(stack: EmbeddedStack
         result, status, receipt = job.result(timeout=30), job.wait(30), job.receipt()
         assert result.probabilities().keys() <= {"00", "11"}
         assert receipt.verify(stack.home / "trust.json", result=result)
-        assert client.job(job.id[:8]).status().charge == job.status().charge
+        assert client.find(job.id[:8]).status().charge == job.status().charge
         assert client.plan(BELL)
         assert client.slo()
 

@@ -1,6 +1,7 @@
 """The client over a transport that is a function: what it sends, and how it reads the answers."""
 
 import asyncio
+import inspect
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
@@ -9,7 +10,19 @@ from pathlib import Path
 import pytest
 
 import queuebit
-from queuebit import AsyncClient, Client, Conflict, Credential, InvalidInput, JobFailed, NotFound, Refused, Reply
+from queuebit import (
+    AsyncClient,
+    AsyncJob,
+    Client,
+    Conflict,
+    Credential,
+    InvalidInput,
+    Job,
+    JobFailed,
+    NotFound,
+    Refused,
+    Reply,
+)
 from queuebit.errors import StillRunning, Unreachable
 from queuebit.transport import Heard
 from queuebit_contracts.catalog import AnyEvent, decode
@@ -290,6 +303,40 @@ def test_the_sync_client_says_the_same_words(ann: Credential) -> None:
         job = client.submit(BELL, key="k")
         assert job.result(timeout=2).counts == {"00": 480, "11": 520}
         assert client.job(job.id).status().state == "completed"
+
+
+@pytest.mark.parametrize(("sync", "awaited"), [(Client, AsyncClient), (Job, AsyncJob)])
+def test_both_clients_take_the_same_words(sync: type, awaited: type) -> None:
+    def words(kind: type) -> dict[str, list[tuple[str, object]]]:
+        calls = {name: it for name, it in vars(kind).items() if inspect.isfunction(it) and not name.startswith("_")}
+        return {
+            name: [(it.name, it.default) for it in inspect.signature(call).parameters.values()]
+            for name, call in calls.items()
+            if name != "expect_nothing_yet"  # the client's word to its job, not a person's
+        }
+
+    assert words(sync) == words(awaited)
+
+
+def test_what_follows_is_iterated(ann: Credential) -> None:
+    bus = FakeBus(runs)
+    with Client(ann, transport=bus) as client:
+        job = client.submit(BELL, key="k")
+        seen = []
+        for step in job.steps():
+            seen.append(step.event)
+            if step.event == "completed":
+                break
+        assert (seen[0], seen[-1]) == ("submitted", "completed")
+        assert job.until(("completed",), 2).type == "qb.job.completed.v1"
+
+
+async def test_another_name_is_the_same_content(ann: Credential, tmp_path: Path) -> None:
+    async with AsyncClient(ann, transport=FakeBus(runs)) as client:
+        first = await client.submit(BELL, key="k", label="a.qasm")
+        assert (await client.submit(BELL, key="k", label="b.qasm")).id == first.id
+        with pytest.raises(Conflict):
+            await client.submit(BELL, key="k", shots=7)
 
 
 def test_every_exported_name_loads() -> None:

@@ -88,3 +88,12 @@ def test_a_file_that_is_no_credential_says_so(tmp_path: Path, content: str) -> N
     path.chmod(0o600)
     with pytest.raises(InvalidInput, match="not a credential"):
         load(path)
+
+
+def test_a_damaged_credential_stops_only_whoever_may_mean_it(tmp_path: Path) -> None:
+    keep(tmp_path, "acme", "ann")
+    keep(tmp_path, "globex", "gil", 0o644)
+    assert find(tmp_path, "acme").user == "ann"
+    for meant in (None, "globex"):
+        with pytest.raises(InvalidInput, match="chmod 600"):
+            find(tmp_path, meant)

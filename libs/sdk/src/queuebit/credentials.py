@@ -42,13 +42,21 @@ def find(home: Path, tenant: str | None = None, user: str | None = None) -> Cred
 
     Raises:
         NotFound: there is none, or more than one could be meant.
+        InvalidInput: the one that is meant, or may be, cannot be used.
         Unreachable: the home's stack is down.
     """
     named = os.environ.get("QUEUEBIT_CREDENTIAL")
     if named and tenant is None and user is None:
         return load(Path(named).expanduser())
-    found = [load(path) for path in sorted((home / "credentials").glob("*.toml"))]
+    found, damaged = list[Credential](), list[InvalidInput]()
+    for path in sorted((home / "credentials").glob("*.toml")):
+        try:
+            found.append(load(path))
+        except InvalidInput as error:
+            damaged.append(error)
     fitting = [it for it in found if tenant in (None, it.tenant) and user in (None, it.user)]
+    if damaged and (tenant is None or not fitting):  # whoever names another user is not stopped by it
+        raise damaged[0]
     if tenant is None and len(fitting) > 1:
         fitting = [it for it in fitting if it.tenant == "demo"] or fitting
     if len(fitting) == 1:

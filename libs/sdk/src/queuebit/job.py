@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, Collection
 
 from queuebit.credentials import Credential
 from queuebit.errors import JobFailed, NotFound, QueuebitError, Reason, Refused, StillRunning
@@ -145,7 +145,7 @@ class AsyncJob:
         seal = sealed.data
         return Receipt(self.id, seal.statement, seal.leaf_index, seal.tree_size, _document(seal))
 
-    async def steps(self) -> AsyncIterator[Step]:
+    async def steps(self) -> AsyncGenerator[Step, None]:
         """What happened, then what happens, until the job is sealed."""
         told: set[str] = set()
         await self._watch.start()

@@ -108,8 +108,8 @@ def submission(
 
 
 def content_digest(asked: Submission) -> str:
-    """What makes two submissions the same: everything asked for, whoever signed it."""
-    return digest_of(asked.model_dump(mode="json", exclude_none=True, exclude={"proof"}))
+    """What makes two submissions the same: everything asked for, whoever signed it and whatever it is called."""
+    return digest_of(asked.model_dump(mode="json", exclude_none=True, exclude={"proof", "label"}))
 
 
 def _name(path: tuple[int | str, ...]) -> str:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import AsyncGenerator, Collection, Coroutine, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 from queuebit.client import AsyncClient
 from queuebit.credentials import Credential
-from queuebit.records import Receipt, Result, Row, Status
+from queuebit.records import Receipt, Result, Row, Status, Step
 from queuebit.transport import Transport
 from queuebit_kernel import Money
 
 if TYPE_CHECKING:
+    from queuebit.events import Happened
     from queuebit.job import AsyncJob
+    from queuebit_contracts.catalog import AnyEvent
 
 __all__ = ["Client", "Job"]
 
@@ -32,12 +34,27 @@ class _Loop:
         self._thread.start()
 
     def run(self, work: Coroutine[object, object, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        running = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return running.result()
+        finally:
+            running.cancel()  # whoever stops waiting, stops the work
+
+    def each(self, stream: AsyncGenerator[T, None]) -> Iterator[T]:
+        try:
+            while (item := self.run(_next(stream))) is not None:
+                yield item
+        finally:
+            self.run(stream.aclose())
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+async def _next(stream: AsyncGenerator[T, None]) -> T | None:
+    return await anext(stream, None)
 
 
 class Job:
@@ -63,13 +80,21 @@ class Job:
         """Wait for the result; raises `Refused`, `JobFailed` or `StillRunning` where there is none."""
         return self._loop.run(self._job.result(timeout))
 
-    def cancel(self, reason: str = "") -> Status:
+    def cancel(self, reason: str = "", timeout: float = 10.0) -> Status:
         """Ask for an end, and wait for it."""
-        return self._loop.run(self._job.cancel(reason))
+        return self._loop.run(self._job.cancel(reason, timeout))
 
     def receipt(self, timeout: float | None = 10.0) -> Receipt:
         """Wait for the receipt."""
         return self._loop.run(self._job.receipt(timeout))
+
+    def until(self, events: Collection[str], timeout: float | None = None) -> AnyEvent:
+        """Wait for the first of some events."""
+        return self._loop.run(self._job.until(events, timeout))
+
+    def steps(self) -> Iterator[Step]:
+        """What happens to it, from its submission to its end."""
+        return self._loop.each(self._job.steps())
 
 
 class Client:
@@ -131,8 +156,12 @@ class Client:
         return Job(self._loop.run(work), self._loop)
 
     def job(self, job: str) -> Job:
-        """A job by its id, or by the beginning of a recent one."""
-        return Job(self._loop.run(self._client.find(job)), self._loop)
+        """A job by its whole id."""
+        return Job(self._client.job(job), self._loop)
+
+    def find(self, prefix: str) -> Job:
+        """A job by its whole id, or a recent one by the beginning of its id."""
+        return Job(self._loop.run(self._client.find(prefix)), self._loop)
 
     def jobs(self, *, project: str | None = None, limit: int = 50) -> list[Row]:
         """The newest jobs of the tenant."""
@@ -153,3 +182,7 @@ class Client:
     def slo(self) -> list[Row]:
         """How well the platform keeps its service levels."""
         return self._loop.run(self._client.slo())
+
+    def events(self, job: str | None = None) -> Iterator[Happened]:
+        """Everything that happens to the tenant's jobs from now on."""
+        return self._loop.each(self._client.events(job))
