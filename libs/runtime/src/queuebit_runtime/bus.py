@@ -10,7 +10,7 @@ from faststream.nats.security import NatsNKey
 from nats.aio.client import Client
 
 from queuebit_contracts.topology import inbox_of
-from queuebit_runtime.incoming import mistrust_headers
+from queuebit_runtime.incoming import mistrust_senders
 from queuebit_runtime.settlement import Settlement
 from queuebit_runtime.tracing import Tracing
 
@@ -59,7 +59,7 @@ class Bus:
 
     async def connect(self) -> None:
         """Open the connection; subscribers start later, with `broker.start()`."""
-        mistrust_headers()
+        mistrust_senders()
         self._client = await self.broker.connect()
         self._settlement.client = self._client
 

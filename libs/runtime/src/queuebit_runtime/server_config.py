@@ -69,12 +69,12 @@ server_name: queuebit
 host: {json.dumps(host)}
 port: {port}
 http: {json.dumps(f"{host}:{monitor_port}")}
-pid_file: {json.dumps(str(pid_file))}
+pid_file: {_quoted(pid_file)}
 max_payload: 1MB
 max_control_line: 4KB
 write_deadline: "10s"
 jetstream {{
-  store_dir: {json.dumps(str(store))}
+  store_dir: {_quoted(store)}
   sync_interval: always
   max_mem: 256MB
   max_file: 64GB
@@ -84,6 +84,11 @@ accounts {{
 {_accounts(users)}
 }}
 """
+
+
+def _quoted(path: Path) -> str:
+    """The server does not know the escapes that JSON has for letters beyond ASCII."""
+    return json.dumps(str(path), ensure_ascii=False)
 
 
 def _accounts(users: Sequence[User]) -> str:

@@ -15,7 +15,7 @@ from nats.errors import NoRespondersError
 
 from queuebit.errors import Reason, Refused, Unreachable
 from queuebit.transport import Heard, Reply, Stop
-from queuebit_runtime.incoming import mistrust_headers
+from queuebit_runtime.incoming import mistrust_senders
 
 __all__ = ["NatsTransport"]
 
@@ -91,7 +91,7 @@ class NatsTransport:
             self._deny(str(error))
 
         try:
-            mistrust_headers()
+            mistrust_senders()
             return await nats.connect(
                 self._url,
                 name="queuebit",

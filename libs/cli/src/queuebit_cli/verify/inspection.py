@@ -23,7 +23,7 @@ from queuebit_contracts.topology import inbox_of
 from queuebit_kernel import Unavailable
 from queuebit_pricing import PriceBook
 from queuebit_proof import TrustRoot
-from queuebit_runtime.incoming import mistrust_headers
+from queuebit_runtime.incoming import mistrust_senders
 from queuebit_runtime.view import View
 
 __all__ = ["inspect", "judge"]
@@ -108,7 +108,7 @@ async def _following(view: View, work: Coroutine[None, None, Outstanding]) -> Ou
 async def _operator(stand: Stand) -> AsyncIterator[Bus]:
     """A connection as the operator, which outlives a restart of the server."""
     try:
-        mistrust_headers()
+        mistrust_senders()
         client = await nats.connect(
             stand.bus_url,
             nkeys_seed_str=stand.operator_seed,
