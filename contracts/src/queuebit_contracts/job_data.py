@@ -106,6 +106,8 @@ class Acceptance(Wire):
     price_book: Digest
     seed: int
     submitted_at: Moment
+    submission: int | None = Field(default=None, ge=1)
+    """Sequence of the submission that was accepted; later ones of the same job change nothing."""
 
 
 class Rejection(Wire):

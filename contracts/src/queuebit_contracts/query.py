@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, JsonValue
 
 from queuebit_contracts.job import Profile
-from queuebit_contracts.wire import Digest, Name, Payload, Reason, Wire
+from queuebit_contracts.wire import Digest, Name, Payload, Reason, Sentence, Wire
 
 __all__ = ["Answer", "BackendEstimate", "CircuitError", "ProfileAnswer", "ProfileRequest", "Question"]
 
@@ -26,10 +26,10 @@ class CircuitError(Wire):
     """What is wrong with a circuit's source, where, and what was expected."""
 
     code: str
-    message: str
+    message: Sentence
     line: int | None = None
     column: int | None = None
-    expected: str | None = None
+    expected: Sentence | None = None
 
 
 class BackendEstimate(Wire):

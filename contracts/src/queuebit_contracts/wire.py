@@ -5,11 +5,24 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Generic, Literal, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 
 from queuebit_kernel import event_id, rfc3339
 
-__all__ = ["DIGEST", "NAME", "Amount", "DecimalText", "Digest", "Event", "Moment", "Name", "Payload", "Reason", "Wire"]
+__all__ = [
+    "DIGEST",
+    "NAME",
+    "Amount",
+    "DecimalText",
+    "Digest",
+    "Event",
+    "Moment",
+    "Name",
+    "Payload",
+    "Reason",
+    "Sentence",
+    "Wire",
+]
 
 NAME = r"^[a-z0-9]([a-z0-9_-]{0,62}[a-z0-9])?$"
 DIGEST = r"^sha256:[0-9a-f]{64}$"
@@ -25,6 +38,17 @@ DecimalText = Annotated[str, Field(pattern=r"^-?[0-9]{1,18}(\.[0-9]{1,18})?$")]
 
 Moment = Annotated[AwareDatetime, PlainSerializer(rfc3339, return_type=str, when_used="json")]
 """An instant, in UTC with microseconds."""
+
+
+MAX_SENTENCE = 500
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_SENTENCE else text[: MAX_SENTENCE - 1] + "…"
+
+
+Sentence = Annotated[str, AfterValidator(_cut)]
+"""Text for people. It may quote what somebody else wrote, so it is cut to 500 characters, whoever writes or reads."""
 
 
 class Wire(BaseModel):
@@ -44,7 +68,7 @@ class Reason(Wire):
     """Why something was refused or failed: `code` for machines, `text` for people."""
 
     code: str
-    text: str
+    text: Sentence
 
 
 class Payload(Wire):

@@ -31,6 +31,7 @@ async def test_a_good_job_is_held_for_and_accepted(office: Any) -> None:
     assert accepted.provenanceid == office.log.events(AccountHeld)[0].provenanceid
     assert accepted.provenanceid.startswith("sha256:")
     assert 0 <= accepted.data.seed < 2**53
+    assert accepted.data.submission == delivery["sequence"]
 
 
 async def test_a_wish_for_a_seed_is_kept(office: Any) -> None:

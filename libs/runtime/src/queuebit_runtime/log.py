@@ -87,6 +87,14 @@ class EventLog(Protocol):
         """
         ...
 
+    async def at(self, sequence: int) -> Stored | None:
+        """The event at a place of the log, if the log still has it.
+
+        Raises:
+            Malformed: what lies there breaks its contract.
+        """
+        ...
+
     async def history(self, aggregate: Aggregate) -> list[Stored]:
         """The newest event of each subject of an aggregate, in order of sequence; each is found as `last` finds it."""
         ...
@@ -131,13 +139,12 @@ class JetStreamLog:
         return int((await self._publish(subject_of(facts[-1].event), facts[-1].event.to_bytes(), last))["seq"])
 
     async def last(self, subject: str) -> Stored | None:
-        reply = await self._request(f"$JS.API.DIRECT.GET.{LOG}", json.dumps({"last_by_subj": subject}).encode())
-        status = (reply.headers or {}).get("Status")
-        if status == "404":
-            return None
-        if status is not None:
-            raise Unavailable(f"the log could not be read: {status} {(reply.headers or {}).get('Description', '')}")
-        return await self._readable(reply)
+        newest = await self._one({"last_by_subj": subject})
+        return None if newest is None else await self._readable(newest)
+
+    async def at(self, sequence: int) -> Stored | None:
+        message = await self._one({"seq": sequence})
+        return None if message is None else _stored(message)
 
     async def history(self, aggregate: Aggregate) -> list[Stored]:
         return [await self._readable(it) for it in await self._newest(aggregate.everything)]
@@ -161,11 +168,22 @@ class JetStreamLog:
             if not earlier:
                 raise Unreadable(str(broken), place)
             message = earlier[0]
-        first = json.dumps({"seq": 1, "next_by_subj": subject}).encode()
+        first = await self._one({"seq": 1, "next_by_subj": subject})
+        if first is None:
+            raise Unreadable(str(broken), place)
         try:
-            return replace(_stored(await self._request(f"$JS.API.DIRECT.GET.{LOG}", first)), sequence=place)
+            return replace(_stored(first), sequence=place)
         except Malformed as error:
             raise Unreadable(str(error), place) from error
+
+    async def _one(self, wanted: dict[str, object]) -> Msg | None:
+        reply = await self._request(f"$JS.API.DIRECT.GET.{LOG}", json.dumps(wanted).encode())
+        status = (reply.headers or {}).get("Status")
+        if status == "404":
+            return None
+        if status is not None:
+            raise Unavailable(f"the log could not be read: {status} {(reply.headers or {}).get('Description', '')}")
+        return reply
 
     async def _newest(self, subjects: str, upto: int | None = None) -> list[Msg]:
         """The newest message of each subject, up to a sequence."""

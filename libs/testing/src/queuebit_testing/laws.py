@@ -81,6 +81,15 @@ class EventLogLaws:
         with pytest.raises(ValueError, match="at least one"):
             await log.append_all([])
 
+    async def test_an_event_is_found_at_its_place(self, log: EventLog, account: str) -> None:
+        event = funded(account=account)
+        sequence = await log.append(event)
+        await log.append(funded(account=account))
+        found = await log.at(sequence)
+        assert found is not None
+        assert (found.event.id, found.sequence) == (event.id, sequence)
+        assert await log.at(sequence + 1_000_000) is None
+
     async def test_history_is_the_newest_of_each_subject_in_order(self, log: EventLog, account: str) -> None:
         await log.append(funded("1", account=account))
         second = await log.append(held(f"h{account}", account=account))

@@ -44,6 +44,9 @@ class MemoryLog:
     async def last(self, subject: str) -> Stored | None:
         return next((it for it in reversed(self.stored) if _matches(subject, it.subject)), None)
 
+    async def at(self, sequence: int) -> Stored | None:
+        return next((it for it in self.stored if it.sequence == sequence), None)
+
     async def history(self, aggregate: Aggregate) -> list[Stored]:
         newest = {it.subject: it for it in self.stored if _matches(aggregate.everything, it.subject)}
         return sorted(newest.values(), key=lambda it: it.sequence)

@@ -27,8 +27,10 @@ __all__ = ["accepted", "cancelled", "funded", "held", "rejected", "released", "s
 _SOURCE = "qb/broker"
 
 
-def accepted(request: Request, event: JobSubmitted, admitted: Admit, profiled: Profiled, book: str) -> JobAccepted:
-    """The job will run on one of what it was admitted for."""
+def accepted(
+    request: Request, event: JobSubmitted, sequence: int, admitted: Admit, profiled: Profiled, book: str
+) -> JobAccepted:
+    """The job, as it was submitted at a place of the log, will run on one of what it was admitted for."""
     asked = request.submission
     if profiled.profile is None:
         raise ValueError("a job without a profile is never admitted")
@@ -60,6 +62,7 @@ def accepted(request: Request, event: JobSubmitted, admitted: Admit, profiled: P
             price_book=book,
             seed=seed_of(request.job) if asked.seed is None else asked.seed,
             submitted_at=event.time,
+            submission=sequence,
         ),
     )
 

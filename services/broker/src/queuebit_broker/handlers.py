@@ -63,8 +63,7 @@ class AdmitJob:
             Unavailable: nobody who could run it answers.
         """
         request = read_request(event.data, body, subject)
-        if redelivered:
-            sequence = await self._unless_decided(request, sequence)
+        tail = await self._unless_decided(request, sequence) if redelivered else sequence
         shots, stacks = to_profile(request, self._snapshot(request, Profiled()))
         profiled = await self._profiles.of(request.tenant, event.data.circuit, shots, stacks)
 
@@ -79,20 +78,20 @@ class AdmitJob:
                 case Wait(text):
                     raise Unavailable(text)
                 case Refuse(reasons):
-                    await self._conclude(request, sequence, facts.rejected(request, event, reasons), outcome.held)
+                    await self._conclude(request, tail, facts.rejected(request, event, reasons), outcome.held)
                 case Admit() as admitted:
-                    accepted = facts.accepted(request, event, admitted, profiled, self._tariff.digest)
-                    await self._conclude(request, sequence, accepted, outcome.held)
+                    accepted = facts.accepted(request, event, sequence, admitted, profiled, self._tariff.digest)
+                    await self._conclude(request, tail, accepted, outcome.held)
         except BaseException:
             self._world.give_up(request.tenant, request.job)
             raise
 
-    async def _conclude(self, request: Request, sequence: int, event: JobAccepted | JobRejected, held: int) -> None:
-        """Append the decision, provided that nothing happened to the job since it was submitted."""
+    async def _conclude(self, request: Request, tail: int, event: JobAccepted | JobRejected, held: int) -> None:
+        """Append the decision, provided that the job's history still ends where it did."""
         try:
-            concluded = await self._log.append(event, after=sequence, guard=_history(request).everything)
+            concluded = await self._log.append(event, after=tail, guard=_history(request).everything)
         except Stale:
-            tail = await self._unless_decided(request, sequence)
+            tail = await self._unless_decided(request, tail)
             concluded = await self._log.append(event, after=tail, guard=_history(request).everything)
         if isinstance(event, JobRejected) or concluded < held:  # the latter: accepted long ago, and submitted again
             await self._give_back(request)
