@@ -9,7 +9,7 @@ from __future__ import annotations
 import tomllib
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from queuebit_contracts.wire import DecimalText, Name
 from queuebit_kernel import Fault
@@ -39,6 +39,13 @@ class Project(_Entry):
     currency: str = Field(default="USD", pattern="^[A-Z]{3}$")
     backends: tuple[Name, ...] = ()
     """Backends it may use; empty means all."""
+
+    @field_validator("budget")
+    @classmethod
+    def _not_negative(cls, budget: str) -> str:
+        if budget.startswith("-"):
+            raise ValueError("a budget cannot be negative")
+        return budget
 
 
 class User(_Entry):
@@ -82,8 +89,10 @@ def parse_tenants(text: str) -> Tenants:
     """Read a tenants file.
 
     Raises:
-        BadTenants: it is not TOML, or breaks the rules; all faults at once.
+        BadTenants: it is empty, is not TOML, or breaks the rules; all faults at once.
     """
+    if not text.strip():  # what an editor or a full disk cut off; nobody at all is declared by a comment
+        raise BadTenants("the tenants file is empty")
     try:
         return Tenants.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from queuebit_cli.errors import Exit
 from queuebit_cli.main import main
 from queuebit_cli.parser import build
 from queuebit_runtime.keys import new_seed
@@ -108,6 +109,39 @@ def test_a_price_that_is_none_is_bad_usage(amount: str, tmp_path: Path, capsys: 
     (tmp_path / "a.qasm").write_text("OPENQASM 3.0;")
     assert main(["submit", str(tmp_path / "a.qasm"), f"--max-cost={amount}"]) == 2
     assert "is not an amount" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["status"], ["down"], ["jobs"], ["tenant", "list"], ["up", "--detach"]])
+@pytest.mark.parametrize("home", ["x" * 300, "file", "file/sub"])
+def test_a_home_that_cannot_be_is_told_and_no_traceback_shown(
+    words: list[str], home: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert main([*words, "--home", str(tmp_path / home)]) in (0, 2, 4)
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_an_empty_home_is_not_the_usual_one(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["down", "--home", ""])
+    assert caught.value.code == 2
+    assert "which folder?" in capsys.readouterr().err
+
+
+def test_a_defect_is_kept_in_a_file_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    def broken(*_: object) -> Exit:
+        raise KeyError("colour")
+
+    monkeypatch.setattr("queuebit_cli.commands.stack.down", broken)
+    assert main(["down"]) == 1
+    told = capsys.readouterr().err
+    kept = next(tmp_path.glob("qb-defect-*"))
+    assert f"qb: {kept} has what" in told
+    assert "Traceback" in kept.read_text()
 
 
 def test_down_where_nothing_runs_is_done(capsys: pytest.CaptureFixture[str]) -> None:

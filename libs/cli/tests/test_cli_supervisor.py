@@ -1,5 +1,6 @@
 """Starting, restarting and ending real processes: small ones, that only tell their health."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from queuebit_cli.errors import Stop
 from queuebit_cli.home import Home
+from queuebit_cli.overview import overview
 from queuebit_cli.ports import is_free
 from queuebit_cli.process import Identity, end
 from queuebit_cli.roster import NATS, Spec
@@ -97,11 +100,14 @@ def test_what_dies_is_started_again_and_all_end_in_order(home: Home) -> None:
 
 
 def test_a_process_that_cannot_start_is_tried_ever_more_slowly_and_says_why(home: Home) -> None:
-    spec = fake(home, "broker", code="raise SystemExit(3)")
+    spec = fake(home, "broker", code="raise SystemExit('no seed: make one')")
     supervisor = Supervisor(home, {}, [spec])
     supervisor.run(
         lambda: None,
-        steps(lambda it: "ended with 3: see" in it.children[0].reason, lambda it: it.children[0].restarts == 2),
+        steps(
+            lambda it: it.children[0].reason == "ended with 1: no seed: make one",
+            lambda it: it.children[0].restarts == 2,
+        ),
     )
     assert supervisor.children[0].restarts == 2
 
@@ -124,6 +130,65 @@ def test_a_server_that_lost_its_disk_is_started_anew(home: Home, monkeypatch: py
         return it.up and it.children[0].restarts >= 1
 
     supervisor.run(lambda: None, steps(is_up, fall_ill, told, heal))
+
+
+@pytest.mark.parametrize("damage", ["", '{"state": "up", "po', "[]", '{"version": 9, "state": "up"}', None])
+def test_what_is_written_down_about_a_stack_heals(home: Home, damage: str | None) -> None:
+    def hurt(_: Supervisor) -> bool:
+        home.stack_file.unlink()
+        if damage is not None:
+            home.stack_file.write_text(damage)
+        assert Stack.load(home) is None
+        return True
+
+    Supervisor(home, {}, [fake(home, NATS)]).run(
+        lambda: None, steps(is_up, hurt, lambda _: (it := Stack.load(home)) is not None and it.state == "up")
+    )
+
+
+def test_a_stack_whose_home_is_moved_away_ends_and_leaves_the_new_one_alone(home: Home, tmp_path: Path) -> None:
+    spec = fake(home, NATS)
+    supervisor = Supervisor(home, {}, [spec])
+
+    def move(_: Supervisor) -> bool:
+        home.root.rename(tmp_path / "elsewhere")
+        home.root.mkdir()
+        return True
+
+    with pytest.raises(Stop, match="deleted or moved"):
+        supervisor.run(lambda: None, steps(is_up, move, lambda _: False))
+    assert is_free(spec.health_port)
+    assert not home.stack_file.exists()
+
+
+def test_a_full_disk_is_told_once_and_does_not_end_the_stack(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tries = []
+
+    def full(*_: object) -> None:
+        tries.append(1)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("queuebit_cli.stack.write_private", full)
+    Supervisor(home, {}, [fake(home, NATS)]).run(lambda: None, steps(is_up, lambda _: len(tries) > 3))
+    assert capsys.readouterr().err.count("No space left") == 1
+
+
+def test_who_is_halted_is_told_so_and_ends_all_the_same(home: Home) -> None:
+    sleeper = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(60)"], start_new_session=True)
+    identity = Identity.of(sleeper.pid)
+    assert identity is not None
+    sleeper.send_signal(signal.SIGSTOP)
+    deadline = time.monotonic() + 10
+    while not identity.halted:
+        assert time.monotonic() < deadline
+        os.sched_yield()
+    stack = Stack("up", {"broker": free_port()}, {}, Running(), {"broker": Running.of(identity)})
+    assert overview(stack)[0]["reason"] == f"halted: kill -CONT {sleeper.pid} lets it go on"
+    end([identity], patience_s=60)  # past the test's own limit, unless it hears what it is asked
+    assert not identity.alive
+    sleeper.wait()
 
 
 def test_the_pause_grows_to_ten_seconds_and_starts_over_after_health() -> None:

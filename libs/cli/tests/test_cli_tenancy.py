@@ -1,14 +1,21 @@
 """`qb tenant …` on a home whose stack is down: the file changes, comments stay, keys come and go."""
 
 import json
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from queuebit.credentials import find, load
-from queuebit_cli.founding import found, read_tenants
+from queuebit_cli.founding import found, read_tenants, write_nats_config
 from queuebit_cli.home import Home
 from queuebit_cli.main import main
+from queuebit_cli.ports import DEFAULTS
+from queuebit_cli.process import Identity
+from queuebit_cli.stack import Running, Stack
+from queuebit_cli.standing import troubles
 from queuebit_runtime.keys import public_key
 
 
@@ -92,3 +99,83 @@ def test_projects_are_added_and_shown(home: Home, capsys: pytest.CaptureFixture[
     assert shown["project"]["thesis"] == {"budget": "7", "currency": "EUR", "backends": []}
     assert main(["tenant", "list"]) == 0
     assert "playground; thesis" in capsys.readouterr().out
+
+
+def test_edits_at_the_same_instant_all_count(home: Home) -> None:
+    names = [f"team{number}" for number in range(12)]
+    with ThreadPoolExecutor(len(names)) as pool:
+        assert set(pool.map(lambda name: main(["tenant", "add", name]), names)) == {0}
+    assert set(read_tenants(home).tenant) == {"demo", *names}
+    assert {find(home.root, name).tenant for name in names} == set(names)
+
+
+def test_names_with_dashes_share_no_file(home: Home) -> None:
+    main(["tenant", "add", "a-b", "--user", "c"])
+    main(["tenant", "add", "a", "--user", "b-c"])
+    assert find(home.root, "a-b").user == "c"
+    main(["tenant", "remove", "a"])
+    assert find(home.root, "a-b").user == "c"
+    assert read_tenants(home).tenant["a-b"].user["c"].keys == (public_key(find(home.root, "a-b").seed),)
+
+
+def test_a_credential_that_has_no_place_can_be_made_again(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tenant", "user", "add", "demo", "bob", "--output", str(home.root / "no" / "bob.toml")]) == 3
+    assert "`qb tenant token new demo bob`" in capsys.readouterr().err
+
+
+def _delete(path: Path) -> None:
+    path.unlink()
+
+
+def _replace_by_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+BROKEN: list[Callable[[Path], object]] = [
+    lambda it: it.write_text("[tenant.demo"),
+    lambda it: it.write_text("share = 1\nshare = 2\n"),
+    lambda it: it.write_text("tenant = 5\n"),
+    lambda it: it.write_text(it.read_text().replace('"admin"', '"king"')),
+    lambda it: it.write_text(it.read_text().replace('"1000"', '"-5"')),
+    lambda it: it.write_text(""),
+    lambda it: it.write_bytes(b"\xff\xfe"),
+    _delete,
+    _replace_by_folder,
+]
+
+
+@pytest.mark.parametrize("hurt", BROKEN)
+def test_a_broken_file_stops_every_edit_and_every_start_and_shows_the_way_back(
+    home: Home, hurt: Callable[[Path], object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_nats_config(home, DEFAULTS)  # as `qb up` does: the file is in force
+    hurt(home.tenants_file)
+    for words in (["list"], ["add", "acme"], ["fund", "demo", "playground", "1"], ["apply"]):
+        assert main(["tenant", *words]) == 2
+    assert main(["up", "--detach", "--ports", "auto"]) == 2
+    told = capsys.readouterr().err
+    assert told.count(f"cp {home.good_tenants_file} {home.tenants_file}") == 5
+    assert not home.stack_file.exists()
+
+
+def test_an_edit_by_hand_is_told_until_it_is_applied(home: Home) -> None:
+    write_nats_config(home, DEFAULTS)
+    me = Identity.of(os.getpid())
+    Stack("up", DEFAULTS | {"nats-server": 1}, {}, Running(), {"broker": Running.of(me)}).save(home)
+    with home.tenants_file.open("a") as file:
+        file.write("# by hand\n")
+    assert ["qb tenant apply" in it for it in troubles(home, Stack.load(home))] == [True]
+    assert main(["tenant", "apply"]) == 0
+    assert troubles(home, Stack.load(home)) == []
+
+
+@pytest.mark.parametrize("hurt", [_delete, lambda it: it.write_text("[[["), lambda it: it.write_bytes(b"\xff")])
+def test_prices_are_not_guessed_once_there_were_some(
+    home: Home, hurt: Callable[[Path], object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Stack("down", {}, {}).save(home)
+    hurt(home.price_book)
+    assert main(["up", "--detach", "--ports", "auto"]) == 2
+    assert str(home.price_book) in capsys.readouterr().err
+    assert len(troubles(home, Stack.load(home))) == 1

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import secrets
+import tomllib
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
+from shlex import quote
 
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.files import write_private
@@ -18,7 +20,15 @@ from queuebit_kernel import Fault
 from queuebit_runtime.keys import new_seed, public_key
 from queuebit_runtime.server_config import ClientUser, User, render, users_of
 
-__all__ = ["bus_users", "found", "read_tenants", "write_credential", "write_nats_config"]
+__all__ = [
+    "bus_users",
+    "default_price_book",
+    "found",
+    "kept_credentials",
+    "read_tenants",
+    "write_credential",
+    "write_nats_config",
+]
 
 _FIRST = """\
 # Who may use this stack. `qb tenant …` edits this file and keeps your comments; keys are public halves of tokens.
@@ -42,23 +52,37 @@ def found(home: Home) -> None:
     for name in (*topology().service, "operator", "provisioner"):
         _once(home.seed_file(name), new_seed)
     _once(home.warehouse_password, lambda: secrets.token_urlsafe(32))
-    _once(home.price_book, _default_price_book)
-    if not home.tenants_file.exists():
+    if not home.stack_file.exists():  # later, other prices than those of the first day are nothing to guess
+        _once(home.price_book, lambda: default_price_book().read_text())
+    if not (home.tenants_file.exists() or home.good_tenants_file.exists()):
         seed = new_seed()
         write_credential(home, "demo", "me", seed, project="playground")
         write_private(home.tenants_file, _FIRST.format(key=json.dumps(public_key(seed))))
+
+
+def default_price_book() -> Path:
+    """The prices that a new stack begins with."""
+    package = Path(str(files("queuebit_contracts")))
+    beside = (package / "pricebook", package.parents[1] / "pricebook")  # installed, or in a checkout
+    return next(folder for folder in beside if folder.is_dir()) / "default.toml"
 
 
 def write_credential(
     home: Home, tenant: str, user: str, seed: str, *, project: str, path: Path | None = None, url: str | None = None
 ) -> Path:
     """Keep what a user logs in with, and return where. For a file inside the home the address is looked up anew."""
-    path = path or home.credential_file(tenant, user)
+    path = path or _own_file(home, tenant, user)
     url = url or f"nats://127.0.0.1:{DEFAULTS['nats-server']}"
     fields = {"url": url, "tenant": tenant, "user": user, "seed": seed, "project": project}
     lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in fields.items())
     write_private(path, f"# Secret: whoever holds this file is {user} of {tenant}.\n{lines}")
     return path
+
+
+def kept_credentials(home: Home, tenant: str, user: str | None = None) -> list[Path]:
+    """Where the home keeps what a user logs in with, or what all users of a tenant do."""
+    owners = {path: _owner(path) for path in sorted(home.credentials.glob("*.toml"))}
+    return [path for path, (whose, who) in owners.items() if whose == tenant and user in (None, who)]
 
 
 def read_tenants(home: Home) -> Tenants:
@@ -68,9 +92,12 @@ def read_tenants(home: Home) -> Tenants:
         Stop: the file breaks its rules; the text lists how.
     """
     try:
-        return parse_tenants(home.tenants_file.read_text())
-    except Fault as error:
-        raise Stop(Exit.USAGE, f"{home.tenants_file}: {error}") from error
+        return parse_tenants(home.tenants_file.read_text(encoding="utf-8"))
+    except (Fault, OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        good = home.good_tenants_file
+        back = f", or go back to what last was in force: cp {quote(str(good))} {quote(str(home.tenants_file))}"
+        raise Stop(Exit.USAGE, f"{home.tenants_file}: {why}\nmend it{back if good.exists() else ''}") from error
 
 
 def bus_users(home: Home) -> list[User]:
@@ -87,7 +114,7 @@ def bus_users(home: Home) -> list[User]:
 
 
 def write_nats_config(home: Home, ports: dict[str, int]) -> None:
-    """Write the server's configuration from the topology and the tenants file."""
+    """Write the server's configuration from the topology and the tenants file, and keep a copy of a file so good."""
     text = render(
         bus_users(home),
         host="127.0.0.1",
@@ -97,14 +124,24 @@ def write_nats_config(home: Home, ports: dict[str, int]) -> None:
         pid_file=home.nats / "nats.pid",
     )
     write_private(home.nats_config, text)
+    write_private(home.good_tenants_file, home.tenants_file.read_text(encoding="utf-8"))
+
+
+def _own_file(home: Home, tenant: str, user: str) -> Path:
+    """A file of this user alone: names may hold dashes, so that a-b of c and b-c of a would share one."""
+    named = home.credential_file(tenant, user)
+    taken = named.exists() and _owner(named) != (tenant, user)
+    return named.with_name(f"{tenant}.{user}.toml") if taken else named
+
+
+def _owner(path: Path) -> tuple[str, str]:
+    try:
+        fields = tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return "", ""
+    return str(fields.get("tenant", "")), str(fields.get("user", ""))
 
 
 def _once(path: Path, make: Callable[[], str]) -> None:
     if not path.exists():
         write_private(path, make().rstrip("\n") + "\n")
-
-
-def _default_price_book() -> str:
-    package = Path(str(files("queuebit_contracts")))
-    beside = (package / "pricebook", package.parents[1] / "pricebook")  # installed, or in a checkout
-    return next(folder for folder in beside if folder.is_dir()).joinpath("default.toml").read_text()

@@ -29,8 +29,18 @@ class Home:
         return self.root / "lock"
 
     @property
+    def tenants_lock(self) -> Path:
+        """Locked by whoever edits the tenants file."""
+        return self.root / "tenants.lock"
+
+    @property
     def tenants_file(self) -> Path:
         return self.root / "tenants.toml"
+
+    @property
+    def good_tenants_file(self) -> Path:
+        """A copy of the tenants file as it last came into force."""
+        return self.root / "tenants.good.toml"
 
     @property
     def price_book(self) -> Path:
@@ -89,7 +99,7 @@ class Home:
         """
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if any(self.root.iterdir()) and not (self.root / "secrets").is_dir():
+            if any(self.root.iterdir()) and not self.founded:
                 raise Stop(Exit.USAGE, f"{self.root} is not empty and no Queuebit home: choose another with --home DIR")
             self.root.chmod(0o700)
             for name in _FOLDERS:
@@ -97,7 +107,12 @@ class Home:
         except OSError as error:
             raise Stop(Exit.USAGE, f"{self.root} cannot be used: {error.strerror}; choose --home DIR") from error
 
+    @property
+    def founded(self) -> bool:
+        """Whether a stack was ever started here."""
+        return (self.root / "secrets").is_dir()
+
     def require(self) -> None:
         """Raise unless a stack was ever started here."""
-        if not self.tenants_file.exists():
+        if not self.founded:
             raise Stop(Exit.UNREACHABLE, f"there is no stack in {self.root}: start one with `qb up`, or give --home")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from queuebit_cli.output import Output
 from queuebit_cli.supervisor import Supervisor
@@ -59,6 +60,7 @@ def announce(out: Output) -> Callable[[Supervisor], None]:
             news = "ready" if child.seen.ready else child.reason
             if news and told.get(child.spec.name) != news:
                 told[child.spec.name] = news
-                out.say(f"{child.spec.name}: {news}" + (f", {child.spec.listens}" if child.seen.ready else ""))
+                with suppress(OSError):  # a log on a full disk must not end the stack
+                    out.say(f"{child.spec.name}: {news}" + (f", {child.spec.listens}" if child.seen.ready else ""))
 
     return show

@@ -20,6 +20,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args, unknown = build().parse_known_args(argv)
     if unknown:
         args.misused(f"there is no {' '.join(unknown)} here")
+    if args.home == "":
+        args.misused("--home is empty: which folder?")
     args.home = home_folder(args.home)
     module, _, name = args.run.partition(":")
     try:
@@ -28,14 +30,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Stop as stop:
         return _end(stop.code, str(stop))
     except KeyboardInterrupt:
-        return _end(Exit.JOB_FAILED, "interrupted; jobs go on: `qb jobs` lists them")
+        return _end(Exit.INTERRUPTED, "interrupted; jobs go on: `qb jobs` lists them")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(Exit.DONE)
-    except Exception as error:
-        if (code := _code_of(error)) is None:
-            raise
-        return _end(code, str(error))
+    except Exception as error:  # noqa: BLE001  # whatever it is, a person is told what to do, not shown a traceback
+        if (code := _code_of(error)) is not None:
+            return _end(code, str(error))
+        if isinstance(error, OSError):
+            return _end(Exit.UNREACHABLE, f"{error.filename or args.home}: {error.strerror or error}")
+        return _end(Exit.JOB_FAILED, f"{_kept(error)} has what a report of this defect of qb needs: {error!r}")
 
 
 def _code_of(error: Exception) -> Exit | None:
@@ -50,6 +54,16 @@ def _code_of(error: Exception) -> Exit | None:
         (errors.QueuebitError, Exit.JOB_FAILED),
     )
     return next((code for kind, code in codes if isinstance(error, kind)), None)
+
+
+def _kept(error: Exception) -> str:
+    """The file where a traceback was put."""
+    from tempfile import NamedTemporaryFile
+    from traceback import print_exception
+
+    with NamedTemporaryFile("w", prefix="qb-defect-", suffix=".txt", delete=False) as file:
+        print_exception(error, file=file)
+    return file.name
 
 
 def _end(code: Exit, text: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -105,7 +106,8 @@ class Progress:
         now = time.monotonic()
         if self._shown and now - self._begin > 1 and now - self._drawn > 0.1:
             self._drawn = now
-            sys.stderr.write(f"\r\033[2K{text}  {now - self._begin:.0f} s")
+            line = f"{text[: shutil.get_terminal_size().columns - 10]}  {now - self._begin:.0f} s"
+            sys.stderr.write(f"\r\033[2K{harmless(line)}")
             sys.stderr.flush()
 
     def __exit__(

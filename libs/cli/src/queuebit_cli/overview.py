@@ -43,7 +43,7 @@ def backlog(stack: Stack) -> dict[str, int]:
     from queuebit_contracts.topology import topology
 
     try:
-        state: Any = get_json(stack.ports["nats-monitor"], "/jsz?consumers=1")  # the server's own document
+        state: Any = get_json(stack.ports.get("nats-monitor", 0), "/jsz?consumers=1")  # the server's own document
         streams = [it for account in state.get("account_details", ()) for it in account.get("stream_detail", ())]
     except (OSError, ValueError):
         return {}
@@ -57,7 +57,11 @@ def backlog(stack: Stack) -> dict[str, int]:
 
 
 def _look(stack: Stack, name: str) -> Look:
-    if stack.processes[name].pid is None:
+    identity = stack.processes[name].identity
+    if identity is None:
         return Look(reason="not running")
-    port = stack.ports["nats-monitor"] if name == NATS else stack.ports[name]
-    return look(port, "/healthz" if name == NATS else "/readyz")
+    port = stack.ports.get("nats-monitor" if name == NATS else name, 0)
+    seen = look(port, "/healthz" if name == NATS else "/readyz")
+    if not seen.answered and identity.halted:
+        return Look(reason=f"halted: kill -CONT {identity.pid} lets it go on")
+    return seen

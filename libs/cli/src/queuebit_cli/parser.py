@@ -9,7 +9,8 @@ __all__ = ["build"]
 
 _EPILOG = """\
 first steps: qb up --detach, then qb submit FILE.qasm --wait; `qb COMMAND --help` tells more of each
-exit codes:  0 done, 1 a job failed or a check did not hold, 2 bad usage, 3 refused, 4 stack unreachable
+exit codes:  0 done, 1 a job failed or a check did not hold, 2 bad usage, 3 refused, 4 stack unreachable,
+             130 interrupted
 """
 
 
@@ -142,6 +143,7 @@ def _reading(words: _Group) -> None:
 def _tenants(tenant: _Group) -> None:
     tenant.command("list", "tenancy:list_tenants", "every tenant")
     tenant.command("show", "tenancy:show", "one tenant").add_argument("name", metavar="TENANT")
+    tenant.command("apply", "tenancy:apply", "let the stack go by a tenants.toml that was edited by hand")
     add = tenant.command("add", "tenancy:add", "a new tenant with a first project and a first user")
     add.add_argument("name", metavar="TENANT")
     add.add_argument("--share", type=int, default=1, metavar="N", help="weight in fair share (1)")

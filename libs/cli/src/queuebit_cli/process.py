@@ -12,9 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Identity", "end", "kill_session", "launch", "rotate"]
+__all__ = ["Identity", "end", "kill_session", "last_words", "launch", "rotate"]
 
 _LOG_BYTES = 8 << 20
+_TAIL_BYTES = 4096
+_WORDS = 200
 _PR_SET_PDEATHSIG = 1
 _DEATH_S = 5.0
 _LIBC = ctypes.CDLL(None)
@@ -40,10 +42,17 @@ class Identity:
     def alive(self) -> bool:
         return Identity.of(self.pid) == self
 
+    @property
+    def halted(self) -> bool:
+        """Whether a signal or a debugger holds it still."""
+        try:
+            return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] in "Tt"
+        except OSError:
+            return False
+
 
 def launch(argv: Sequence[str], env: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
     """Start a process that ends when we do, with its output in a file."""
-    rotate(log)
     with log.open("ab") as output:
         log.chmod(0o600)
         return subprocess.Popen(
@@ -55,6 +64,14 @@ def launch(argv: Sequence[str], env: Mapping[str, str], log: Path) -> subprocess
             start_new_session=True,
             preexec_fn=_die_with_parent,  # noqa: PLW1509  # the supervisor's main thread is the only one that forks
         )
+
+
+def last_words(log: Path, begin: int) -> str:
+    """The last line after a place in a log, as far as a table has room for it: who cannot start ends by saying why."""
+    with log.open("rb") as written:
+        written.seek(max(begin, log.stat().st_size - _TAIL_BYTES))
+        lines = written.read().decode(errors="replace").splitlines()
+    return next((line.strip()[:_WORDS] for line in reversed(lines) if line.strip()), f"see {log}")
 
 
 def rotate(log: Path) -> None:
@@ -70,6 +87,7 @@ def end(processes: Iterable[Identity], patience_s: float = 10.0) -> None:
     for process in ours:
         with contextlib.suppress(ProcessLookupError):
             os.kill(process.pid, signal.SIGTERM)
+            os.kill(process.pid, signal.SIGCONT)  # who was halted could not hear the first
     _wait(ours, patience_s)
     for process in ours:
         kill_session(process.pid)

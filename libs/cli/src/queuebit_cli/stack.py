@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.files import read_json, write_private
 from queuebit_cli.home import Home
+from queuebit_cli.locks import holder
 from queuebit_cli.process import Identity, end
 
-__all__ = ["CONTAINERS", "Running", "Stack", "in_order", "take_down", "wait_until"]
+__all__ = ["CONTAINERS", "Running", "Stack", "in_order", "take_down"]
 
 CONTAINERS = "containers"
 """The state of a stack that a container engine runs."""
 _ORDERLY_S = 40.0
+_REWRITTEN_S = 5.0
+"""How long a supervisor may take to write a damaged file anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,11 @@ class Running:
         if identity is None:
             return cls(restarts=restarts, reason=reason)
         return cls(identity.pid, identity.start, restarts, reason)
+
+    @classmethod
+    def read(cls, told: dict[str, Any]) -> Running:  # JSON of any version: what is not known is not looked at
+        pid, start = (None if told[name] is None else int(told[name]) for name in ("pid", "start"))
+        return cls(pid, start, int(told["restarts"]), str(told["reason"]))
 
     @property
     def identity(self) -> Identity | None:
@@ -56,12 +66,21 @@ class Stack:
 
     @classmethod
     def load(cls, home: Home) -> Stack | None:
-        """The last one that was saved."""
-        found = read_json(home.stack_file)
-        if found is None:
-            return None
-        processes = {name: Running(**it) for name, it in found["processes"].items()}
-        return cls(found["state"], found["ports"], found["listens"], Running(**found["supervisor"]), processes)
+        """The last one that was saved; a damaged file is nothing, unless somebody lives who writes it anew.
+
+        Raises:
+            Stop: somebody lives, and does not.
+        """
+        deadline = time.monotonic() + _REWRITTEN_S
+        while (stack := _read(home)) is None and (who := holder(home.lock_file)) not in (None, os.getpid()):
+            if time.monotonic() > deadline:
+                raise Stop(
+                    Exit.UNREACHABLE,
+                    f"{home.stack_file} cannot be read, and process {who}, which runs the stack, does not write it "
+                    "anew: end that process, then `qb up`",
+                )
+            time.sleep(0.05)
+        return stack
 
     @property
     def supervised(self) -> bool:
@@ -103,11 +122,16 @@ def in_order(processes: dict[str, Identity]) -> list[list[Identity]]:
     return [services, *([processes[name]] for name in last if name in processes)]
 
 
-def wait_until(home: Home, seconds: float) -> Stack:
-    """The stack once it is up, or the last that was seen of it."""
-    deadline = time.monotonic() + seconds
-    while True:
-        stack = Stack.load(home)
-        if stack is not None and (stack.state != "starting" or time.monotonic() > deadline):
-            return stack
-        time.sleep(0.05)
+def _read(home: Home) -> Stack | None:
+    if (found := read_json(home.stack_file)) is None:
+        return None
+    try:
+        return Stack(
+            str(found["state"]),
+            {name: int(port) for name, port in found["ports"].items()},
+            {name: str(address) for name, address in found["listens"].items()},
+            Running.read(found["supervisor"]),
+            {name: Running.read(it) for name, it in found["processes"].items()},
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import stat
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from subprocess import Popen
 
+from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
 from queuebit_cli.probe import Look, look
-from queuebit_cli.process import Identity, end, kill_session, launch
+from queuebit_cli.process import Identity, end, kill_session, last_words, launch, rotate
 from queuebit_cli.roster import NATS, Spec
 from queuebit_cli.stack import Running, Stack, in_order
 
@@ -65,6 +68,7 @@ class Child:
         self._process: Popen[bytes] | None = None
         self._backoff = Backoff()
         self._started = 0.0
+        self._log_begin = 0
         self._due: float | None = None
         self._asking: Future[Look] | None = None
         self._ask_at = 0.0
@@ -78,6 +82,8 @@ class Child:
         self._started, self._due, self._ask_at, self.reason = now, None, now, ""
         self.seen, self.sick_since, self.was_ready = Look(reason="starting"), None, False
         try:
+            rotate(self.log)
+            self._log_begin = self.log.stat().st_size if self.log.exists() else 0
             self._process = launch(self.spec.argv, self.spec.env, self.log)
         except OSError as error:
             self._failed(f"cannot be started: {error}", now)
@@ -91,7 +97,7 @@ class Child:
             if code is None:
                 return False
             kill_session(self._process.pid)
-            self._failed(f"ended by signal {-code}" if code < 0 else f"ended with {code}: see {self.log}", now)
+            self._failed(f"ended by signal {-code}" if code < 0 else f"ended with {code}: {self._last_words()}", now)
             return True
         if self._due is not None and now >= self._due:
             self.restarts += 1
@@ -129,6 +135,12 @@ class Child:
             self._process.poll()
             self._process = self.identity = None
 
+    def _last_words(self) -> str:
+        try:
+            return last_words(self.log, self._log_begin)
+        except OSError:
+            return f"see {self.log}"
+
     def _failed(self, reason: str, now: float) -> None:
         self.reason = reason
         self._process, self.identity, self.seen = None, None, Look(reason=reason)
@@ -143,8 +155,10 @@ class Supervisor:
         self._ports = dict(ports)
         self.children = [Child(spec, home.log_file(spec.name)) for spec in specs]
         self._stop = threading.Event()
+        self._folder = _identity(home.root)
+        self._written: tuple[int, ...] | None = None
+        self._trouble = ""
         self._was_up = False
-        self._unsaved = False
         self._wave = 0
         self._wave_began = 0.0
 
@@ -158,18 +172,21 @@ class Supervisor:
         return all(child.seen.ready for child in self.children)
 
     def run(self, prepare: Callable[[], None], show: Callable[[Supervisor], None] = lambda _: None) -> None:
-        """Start everything and keep it running until `stop`, SIGTERM or SIGINT.
+        """Start everything and keep it running until `stop`, SIGTERM, SIGINT, or until the home is deleted or moved.
 
         Args:
             prepare: called once the first wave was started, and before the next one is.
             show: called at every tick.
+
+        Raises:
+            Stop: the home is no longer where it was; nothing runs any more.
         """
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *_: self._stop.set())
         try:
             with ThreadPoolExecutor(4, thread_name_prefix="health") as pool:
                 self._start(prepare)
-                while not self._stop.wait(_TICK_S):
+                while not self._stop.wait(_TICK_S) and self._at_home():
                     self._tick(pool)
                     show(self)
         finally:
@@ -179,6 +196,11 @@ class Supervisor:
             for child in self.children:
                 child.finish()
             self._save(Stack("down", self._ports, {}))
+        if not self._at_home():
+            raise Stop(Exit.UNREACHABLE, f"{self._home.root} was deleted or moved while its stack ran: all of it ended")
+
+    def _at_home(self) -> bool:
+        return _identity(self._home.root) == self._folder
 
     def _start(self, prepare: Callable[[], None]) -> None:
         self._start_wave(0)
@@ -205,7 +227,7 @@ class Supervisor:
             if child.spec.name == NATS and self._can_recover(child, now):
                 child.restart()
         self._was_up = self._was_up or self.up
-        if any(changed) or self._unsaved:
+        if any(changed) or self._written is None or self._written != _identity(self._home.stack_file):
             self._record("up" if self._was_up else "starting")
 
     def _can_recover(self, nats: Child, now: float) -> bool:
@@ -220,9 +242,28 @@ class Supervisor:
         self._save(Stack(state, self._ports, listens, Running.of(Identity.of(os.getpid())), processes))
 
     def _save(self, stack: Stack) -> None:
+        if not self._at_home():  # whatever lies there now is somebody else's
+            return
         try:
             stack.save(self._home)
-            self._unsaved = False
+            self._written, self._trouble = _identity(self._home.stack_file), ""
         except OSError as error:  # a full disk must not end the one who waits for room
-            self._unsaved = True
-            print(f"{self._home.stack_file} cannot be written: {error}", file=sys.stderr)
+            self._written = None
+            self._complain(f"{self._home.stack_file} cannot be written: {error.strerror}")
+
+    def _complain(self, trouble: str) -> None:
+        """Say it once, where there is room to say it."""
+        if trouble != self._trouble:
+            self._trouble = trouble
+            with suppress(OSError):
+                print(trouble, file=sys.stderr, flush=True)
+
+
+def _identity(path: Path) -> tuple[int, ...] | None:
+    """What changes when somebody else puts another file or folder there, or writes into the file."""
+    try:
+        seen = path.stat()
+    except OSError:
+        return None
+    written = () if stat.S_ISDIR(seen.st_mode) else (seen.st_mtime_ns, seen.st_size)
+    return (seen.st_dev, seen.st_ino, *written)

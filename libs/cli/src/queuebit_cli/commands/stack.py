@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
+import signal
 import sys
 import time
 from argparse import Namespace
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
+from queuebit_cli.locks import holder, sign, take
 from queuebit_cli.output import Output, Progress
 from queuebit_cli.overview import COLUMNS, overview
-from queuebit_cli.stack import CONTAINERS, Stack, take_down, wait_until
+from queuebit_cli.process import Identity
+from queuebit_cli.stack import CONTAINERS, Running, Stack, take_down
 
 __all__ = ["down", "status", "up"]
 
 _START_S = 90.0
+_BIRTH_S = 10.0
+"""How long it takes at most from a lock to a supervisor."""
 
 
 def up(args: Namespace, out: Output) -> Exit:
@@ -26,37 +31,46 @@ def up(args: Namespace, out: Output) -> Exit:
     os.umask(0o077)
     home = Home(args.home)
     home.prepare()
-    lock = _lock(home)
+    lock = _turn(home, out)
     if lock is None:
         return _already(home, out)
     from queuebit_cli import ports
+    from queuebit_cli.founding import found, write_nats_config
     from queuebit_cli.process import rotate
+    from queuebit_cli.standing import require_good
 
     previous = _own(home)
     if previous is not None:
         take_down(home, previous)  # what a supervisor that was killed left behind
     chosen = ports.auto(previous.ports if previous else {}) if args.ports == "auto" else ports.fixed()
+    found(home)
+    require_good(home)
+    write_nats_config(home, chosen)
     if not args.detach:
         out.say(f"starting in {home.root}; Ctrl-C ends it")
-        return _supervise(home, chosen, out, live=sys.stdout.isatty() and not out.as_json)
+        return _in_foreground(home, chosen, out)
+    log = home.log_file("supervisor")
+    rotate(log)
+    words = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    begin = os.fstat(words).st_size
     Stack("starting", chosen, {}).save(home)
-    rotate(home.log_file("supervisor"))
-    if os.fork() == 0:
-        os._exit(_in_background(home, chosen))
+    if (child := os.fork()) == 0:
+        sign(lock)
+        os._exit(_in_background(home, chosen, words))
     lock.close()
-    return _await(home, out)
+    return _await(home, child, out, begin)
 
 
 def down(args: Namespace, out: Output) -> Exit:
     """End exactly what `qb up` started."""
     home = Home(args.home)
-    stack = _own(home)
-    if stack is None or not (stack.supervised or stack.left):
-        out.document({"stopped": []})
-        out.say(f"nothing is running in {home.root}")
-        return Exit.DONE
     with Progress(out.as_json) as progress:
         progress.tell("stopping")
+        stack = _grown(home)
+        if stack is None or not (stack.supervised or stack.left):
+            out.document({"stopped": []})
+            out.say(f"nothing is running in {home.root}")
+            return Exit.DONE
         stopped = take_down(home, stack)
     out.document({"stopped": stopped})
     out.say(f"stopped {len(stopped)} processes; data stays in {home.root}")
@@ -65,20 +79,27 @@ def down(args: Namespace, out: Output) -> Exit:
 
 def status(args: Namespace, out: Output) -> Exit:
     """Say what is healthy, ready, and how far behind."""
+    from queuebit_cli.standing import troubles
+
     home = Home(args.home)
     home.require()
     stack = _own(home)
     rows = overview(stack) if stack else []
     ready = bool(rows) and all(row["ready"] for row in rows)
     state = "down" if stack is None or not (stack.supervised or stack.left) else "up" if ready else stack.state
-    out.document({"home": str(home.root), "state": state, "ready": ready, "services": rows})
+    wrong = troubles(home, stack)
+    out.document({"home": str(home.root), "state": state, "ready": ready, "services": rows, "troubles": wrong})
+    for line in out.lines(rows, COLUMNS) if state != "down" else ():
+        out.say(line)
+    for trouble in wrong:
+        out.say(f"\n{trouble}")
     if state == "down":
         out.say(f"the stack in {home.root} is down: start it with `qb up`")
         return Exit.UNREACHABLE
-    for line in out.lines(rows, COLUMNS):
-        out.say(line)
     if stack is not None and not stack.supervised:
         out.say("nobody supervises these processes: `qb up` starts the stack afresh on the same data")
+    elif stack is not None and (identity := stack.supervisor.identity) is not None and identity.halted:
+        out.say(f"the supervisor is halted: kill -CONT {identity.pid} lets it go on")
     return Exit.DONE if ready else Exit.UNREACHABLE
 
 
@@ -90,72 +111,110 @@ def _own(home: Home) -> Stack | None:
     return stack
 
 
-def _lock(home: Home) -> IO[str] | None:
-    """The right to run this home's stack, which ends with the process that holds it."""
-    lock = home.lock_file.open("w")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
-        return None
+def _turn(home: Home, out: Output) -> IO[str] | None:
+    """The right to run this home's stack, which ends with the process that holds it; nothing where one is up.
+
+    Who comes while another starts or ends it waits for what comes of that.
+
+    Raises:
+        Stop: the other gets nowhere.
+    """
+    deadline = time.monotonic() + _START_S
+    with Progress(out.as_json) as progress:
+        while (lock := take(home.lock_file)) is None:
+            stack = Stack.load(home)
+            if stack is not None and stack.supervised and stack.state == "up":
+                return None
+            if time.monotonic() > deadline:
+                raise Stop(
+                    Exit.UNREACHABLE,
+                    f"process {holder(home.lock_file)} is starting or ending the stack in {home.root} and does not get "
+                    "there: see `qb status`; `qb down` ends it",
+                )
+            progress.tell("another `qb` is starting or ending the stack")
+            time.sleep(0.1)
     return lock
 
 
+def _grown(home: Home) -> Stack | None:
+    """The stack; of one that is only just being started, as soon as there is somebody to end."""
+    deadline = time.monotonic() + _BIRTH_S
+    while (stack := _own(home)) is None or not stack.supervised:
+        if (who := holder(home.lock_file)) is None:
+            break
+        if time.monotonic() > deadline:
+            raise Stop(Exit.UNREACHABLE, f"process {who} holds {home.lock_file}: see what it does")
+        time.sleep(0.05)
+    return stack
+
+
 def _already(home: Home, out: Output) -> Exit:
-    stack = wait_until(home, _START_S)
-    rows = overview(stack)
-    out.document({"home": str(home.root), "state": stack.state, "already": True, "services": rows})
-    out.say(f"the stack in {home.root} is already {stack.state}")
+    stack = Stack.load(home)
+    rows = overview(stack) if stack else []
+    out.document({"home": str(home.root), "state": "up", "already": True, "services": rows})
+    out.say(f"the stack in {home.root} is already up")
     for line in out.lines(rows, ("service", "listens", "ready", "reason")):
         out.say(line)
     return Exit.DONE
 
 
-def _supervise(home: Home, chosen: dict[str, int], out: Output, *, live: bool) -> Exit:
-    from queuebit_cli.founding import found, write_nats_config
-    from queuebit_cli.roster import roster
-    from queuebit_cli.supervisor import Supervisor
-    from queuebit_cli.topology_setup import lay_out
-
-    found(home)
-    write_nats_config(home, chosen)
-    home.jetstream.mkdir(mode=0o700, exist_ok=True)
-    supervisor = Supervisor(home, chosen, roster(home, chosen))
-    from queuebit_cli.live import Live, announce
-
-    supervisor.run(lambda: lay_out(home, chosen), Live(out) if live else announce(out))
+def _in_foreground(home: Home, chosen: dict[str, int], out: Output) -> Exit:
+    _supervise(home, chosen, out, live=sys.stdout.isatty() and not out.as_json)
     out.say(f"\nstopped; data stays in {home.root}")
     return Exit.DONE
 
 
-def _in_background(home: Home, chosen: dict[str, int]) -> int:
+def _in_background(home: Home, chosen: dict[str, int], log: int) -> int:
     os.setsid()
-    log = os.open(home.log_file("supervisor"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     null = os.open(os.devnull, os.O_RDONLY)
     for number, target in ((0, null), (1, log), (2, log)):
         os.dup2(target, number)
     try:
-        return int(_supervise(home, chosen, Output(as_json=False), live=False))
-    except Stop as error:
-        print(error, file=sys.stderr, flush=True)
-        Stack("down", chosen, {}).save(home)
-        return int(error.code)
+        _supervise(home, chosen, Output(as_json=False), live=False)
+    except (Stop, OSError) as error:
+        with suppress(OSError):
+            print(error, file=sys.stderr, flush=True)
+            Stack("down", chosen, {}).save(home)
+        return int(error.code if isinstance(error, Stop) else Exit.UNREACHABLE)
+    return int(Exit.DONE)
 
 
-def _await(home: Home, out: Output) -> Exit:
+def _supervise(home: Home, chosen: dict[str, int], out: Output, *, live: bool) -> None:
+    Stack("starting", chosen, {}, Running.of(Identity.of(os.getpid()))).save(home)
+    from queuebit_cli.live import Live, announce
+    from queuebit_cli.roster import roster
+    from queuebit_cli.supervisor import Supervisor
+    from queuebit_cli.topology_setup import lay_out
+
+    home.jetstream.mkdir(mode=0o700, exist_ok=True)
+    supervisor = Supervisor(home, chosen, roster(home, chosen))
+    supervisor.run(lambda: lay_out(home, chosen), Live(out) if live else announce(out))
+
+
+def _await(home: Home, supervisor: int, out: Output, begin: int) -> Exit:
+    """Wait until the stack is up, or its supervisor ended; `begin` is where its own words begin in the log."""
     deadline = time.monotonic() + _START_S
     rows: list[dict[str, object]] = []
+    ended, code = 0, 0
     with Progress(out.as_json) as progress:
-        while (stack := wait_until(home, 0)).state == "starting" and time.monotonic() < deadline:
-            rows = overview(stack) if stack.processes else []
-            progress.tell(f"starting: {sum(bool(row['ready']) for row in rows)} of {len(rows)} ready")
+        while (stack := Stack.load(home)) is None or (stack.state == "starting" and time.monotonic() < deadline):
+            if ended:
+                break
+            rows = overview(stack) if stack is not None and stack.processes else []
+            late = [f"{row['service']}: {row['reason']}" for row in rows if row["restarts"]]
+            progress.tell(
+                "; ".join([f"starting: {sum(bool(row['ready']) for row in rows)} of {len(rows)} ready", *late])
+            )
             time.sleep(0.1)
-    if stack.state != "up":
-        late = ", ".join(f"{row['service']} ({row['reason']})" for row in rows if not row["ready"])
+            ended, code = os.waitpid(supervisor, os.WNOHANG)
+    if stack is None or stack.state != "up":
+        if ended and code in (0, signal.SIGTERM):
+            raise Stop(Exit.UNREACHABLE, "the stack was stopped while it was starting: `qb up` starts it again")
+        why = [f"  {row['service']}: {row['reason']}\n" for row in rows if not (row["ready"] or ended)]
+        why.append(_said(home.log_file("supervisor"), begin))
         raise Stop(
             Exit.UNREACHABLE,
-            f"the stack did not come up{': ' + late if late else ''}\n{_tail(home.log_file('supervisor'))}"
-            f"logs are in {home.root / 'logs'}; `qb down` clears up",
+            f"the stack did not come up\n{''.join(why)}logs are in {home.root / 'logs'}; `qb down` clears up",
         )
     rows = overview(stack)
     out.document({"home": str(home.root), "state": "up", "already": False, "services": rows})
@@ -165,8 +224,10 @@ def _await(home: Home, out: Output) -> Exit:
     return Exit.DONE
 
 
-def _tail(log: Path, lines: int = 5) -> str:
-    try:
-        return "".join(f"  {line}\n" for line in log.read_text(errors="replace").splitlines()[-lines:])
-    except FileNotFoundError:
-        return ""
+def _said(log: Path, begin: int, lines: int = 5) -> str:
+    """The last of what the supervisor said."""
+    with suppress(FileNotFoundError), log.open("rb") as written:
+        written.seek(begin)
+        said = written.read().decode(errors="replace").splitlines()
+        return "".join(f"  {line}\n" for line in said[-lines:] if line)
+    return ""

@@ -9,11 +9,11 @@ from pathlib import Path
 import tomlkit
 
 from queuebit_cli.errors import Exit, Stop
-from queuebit_cli.founding import read_tenants, write_credential
+from queuebit_cli.founding import kept_credentials, read_tenants, write_credential
 from queuebit_cli.home import Home
 from queuebit_cli.output import Output
 from queuebit_cli.stack import Stack
-from queuebit_cli.tenants_file import Toml, open_tenants, project_in, save_tenants, tenant_in, unknown, user_in
+from queuebit_cli.tenants_file import Toml, editing, project_in, tenant_in, unknown, user_in
 from queuebit_kernel import InvalidId, require_token
 from queuebit_runtime.keys import new_seed, public_key
 
@@ -21,6 +21,7 @@ __all__ = [
     "add",
     "add_project",
     "add_user",
+    "apply",
     "fund",
     "list_tenants",
     "new_token",
@@ -69,27 +70,35 @@ def show(args: Namespace, out: Output) -> Exit:
 def add(args: Namespace, out: Output) -> Exit:
     """A new tenant with a first project and a first user, who gets a credential."""
     home = Home(args.home)
-    document = open_tenants(home)
-    tenants = document.setdefault("tenant", tomlkit.table(is_super_table=True))
-    if _name(args.name, "tenant") in tenants:
-        raise Stop(Exit.REFUSED, f"there is a tenant {args.name} already: see `qb tenant show {args.name}`")
-    tenant = tomlkit.table()
-    tenant["share"] = args.share
-    tenant["project"] = {_name(args.project, "project"): {"budget": _amount(args.budget), "currency": args.currency}}
-    tenants[args.name] = tenant
-    seed = _give_token(tenant.setdefault("user", tomlkit.table()), _name(args.user, "user"), role="admin")
-    save_tenants(home, document)
+    with editing(home) as document:
+        tenants = document.setdefault("tenant", tomlkit.table(is_super_table=True))
+        if _name(args.name, "tenant") in tenants:
+            raise Stop(Exit.REFUSED, f"there is a tenant {args.name} already: see `qb tenant show {args.name}`")
+        tenant = tomlkit.table()
+        tenant["share"] = args.share
+        tenant["project"] = {
+            _name(args.project, "project"): {"budget": _amount(args.budget), "currency": args.currency}
+        }
+        tenants[args.name] = tenant
+        seed = _give_token(tenant.setdefault("user", tomlkit.table()), _name(args.user, "user"), role="admin")
     return _hand_over(home, seed, args.project, args, out)
+
+
+def apply(args: Namespace, out: Output) -> Exit:
+    """Let the bus and the broker go by a file that was edited by hand."""
+    home = Home(args.home)
+    with editing(home):
+        pass
+    return _done(out, f"{home.tenants_file} is in force", tenants=list(read_tenants(home).tenant))
 
 
 def remove(args: Namespace, out: Output) -> Exit:
     """A tenant goes: nobody logs in as its users any more; its history stays."""
     home = Home(args.home)
-    document = open_tenants(home)
-    tenant_in(document, args.name)
-    del document["tenant"][args.name]
-    save_tenants(home, document)
-    for path in home.credentials.glob(f"{args.name}-*.toml"):
+    with editing(home) as document:
+        tenant_in(document, args.name)
+        del document["tenant"][args.name]
+    for path in kept_credentials(home, args.name):
         path.unlink()
     return _done(out, f"tenant {args.name} removed; its jobs, bills and receipts stay", tenant=args.name)
 
@@ -97,16 +106,16 @@ def remove(args: Namespace, out: Output) -> Exit:
 def fund(args: Namespace, out: Output) -> Exit:
     """Set a project's budget, or change it by `+N` or `-N`."""
     home = Home(args.home)
-    document = open_tenants(home)
-    project = project_in(document, args.name, args.project)
-    text = args.amount.strip()
-    amount = Decimal(_amount(text.lstrip("+-")))
-    if text.startswith(("+", "-")):
-        amount = Decimal(str(project.get("budget", "0"))) + (-amount if text.startswith("-") else amount)
-    if amount < 0:
-        raise Stop(Exit.REFUSED, "a budget cannot be negative")
-    project["budget"] = f"{amount:f}"
-    save_tenants(home, document)
+    with editing(home) as document:
+        project = project_in(document, args.name, args.project)
+        text = args.amount.strip()
+        relative = text.startswith(("+", "-"))
+        amount = Decimal(_amount(text[relative:]))
+        if relative:
+            amount = Decimal(str(project.get("budget", "0"))) + (-amount if text.startswith("-") else amount)
+        if amount < 0:
+            raise Stop(Exit.REFUSED, "a budget cannot be negative")
+        project["budget"] = f"{amount:f}"
     currency = project.get("currency", "USD")
     words = f"{args.project} of {args.name} has a budget of {amount:f} {currency}"
     return _done(out, words, tenant=args.name, project=args.project, budget=f"{amount:f}", currency=currency)
@@ -115,63 +124,59 @@ def fund(args: Namespace, out: Output) -> Exit:
 def add_project(args: Namespace, out: Output) -> Exit:
     """A new project."""
     home = Home(args.home)
-    document = open_tenants(home)
-    projects = tenant_in(document, args.name).setdefault("project", tomlkit.table(is_super_table=True))
-    if _name(args.project, "project") in projects:
-        raise Stop(Exit.REFUSED, f"there is a project {args.project} already")
-    projects[args.project] = {"budget": _amount(args.budget), "currency": args.currency}
-    save_tenants(home, document)
+    with editing(home) as document:
+        projects = tenant_in(document, args.name).setdefault("project", tomlkit.table(is_super_table=True))
+        if _name(args.project, "project") in projects:
+            raise Stop(Exit.REFUSED, f"there is a project {args.project} already")
+        projects[args.project] = {"budget": _amount(args.budget), "currency": args.currency}
     return _done(out, f"project {args.project} of {args.name} added", tenant=args.name, project=args.project)
 
 
 def add_user(args: Namespace, out: Output) -> Exit:
     """A new user with a credential."""
     home = Home(args.home)
-    document = open_tenants(home)
-    tenant = tenant_in(document, args.name)
-    users = tenant.setdefault("user", tomlkit.table(is_super_table=True))
-    if _name(args.user, "user") in users:
-        raise Stop(Exit.REFUSED, f"there is a user {args.user} already: `qb tenant token new` gives another token")
-    seed = _give_token(users, args.user, role=args.role)
-    save_tenants(home, document)
+    with editing(home) as document:
+        tenant = tenant_in(document, args.name)
+        users = tenant.setdefault("user", tomlkit.table(is_super_table=True))
+        if _name(args.user, "user") in users:
+            raise Stop(Exit.REFUSED, f"there is a user {args.user} already: `qb tenant token new` gives another token")
+        seed = _give_token(users, args.user, role=args.role)
     return _hand_over(home, seed, _first_project(tenant), args, out)
 
 
 def remove_user(args: Namespace, out: Output) -> Exit:
     """A user goes, with every token."""
     home = Home(args.home)
-    document = open_tenants(home)
-    user_in(document, args.name, args.user)
-    del document["tenant"][args.name]["user"][args.user]
-    save_tenants(home, document)
-    home.credential_file(args.name, args.user).unlink(missing_ok=True)
+    with editing(home) as document:
+        user_in(document, args.name, args.user)
+        del document["tenant"][args.name]["user"][args.user]
+    for path in kept_credentials(home, args.name, args.user):
+        path.unlink()
     return _done(out, f"{args.user} of {args.name} removed", tenant=args.name, user=args.user)
 
 
 def new_token(args: Namespace, out: Output) -> Exit:
     """Another token for a user; the older ones stay good until they are revoked."""
     home = Home(args.home)
-    document = open_tenants(home)
-    user = user_in(document, args.name, args.user)
-    seed = new_seed()
-    user["keys"] = [*user.get("keys", ()), public_key(seed)]
-    save_tenants(home, document)
+    with editing(home) as document:
+        user = user_in(document, args.name, args.user)
+        seed = new_seed()
+        user["keys"] = [*user.get("keys", ()), public_key(seed)]
     return _hand_over(home, seed, _first_project(tenant_in(document, args.name)), args, out)
 
 
 def revoke_token(args: Namespace, out: Output) -> Exit:
     """A token is no longer good."""
     home = Home(args.home)
-    document = open_tenants(home)
-    user = user_in(document, args.name, args.user)
-    fitting = [key for key in user.get("keys", ()) if key.startswith(args.key)]
-    if len(fitting) != 1:
-        raise Stop(
-            Exit.REFUSED,
-            f"{len(fitting)} tokens of {args.user} begin with {args.key}: see `qb tenant show {args.name}`",
-        )
-    user["keys"] = [key for key in user["keys"] if key != fitting[0]]
-    save_tenants(home, document)
+    with editing(home) as document:
+        user = user_in(document, args.name, args.user)
+        fitting = [key for key in user.get("keys", ()) if key.startswith(args.key)]
+        if len(fitting) != 1:
+            raise Stop(
+                Exit.REFUSED,
+                f"{len(fitting)} tokens of {args.user} begin with {args.key}: see `qb tenant show {args.name}`",
+            )
+        user["keys"] = [key for key in user["keys"] if key != fitting[0]]
     return _done(out, f"token {fitting[0][:9]}… of {args.user} revoked", tenant=args.name, user=args.user)
 
 
@@ -181,7 +186,15 @@ def _hand_over(home: Home, seed: str, project: str, args: Namespace, out: Output
     stack = Stack.load(home)
     url = f"nats://127.0.0.1:{stack.ports['nats-server']}" if stack else None
     path = Path(args.output).absolute() if args.output else None
-    kept = write_credential(home, tenant, user, seed, project=project, path=path, url=url)
+    try:
+        kept = write_credential(home, tenant, user, seed, project=project, path=path, url=url)
+    except OSError as error:
+        again = f"qb tenant token new {tenant} {user}"
+        raise Stop(
+            Exit.REFUSED,
+            f"{user} of {tenant} has a new token, and its credential cannot be written: {error.strerror}; "
+            f"`{again}` makes another, the lost one is no use to anybody",
+        ) from error
     words = f"credential of {user} of {tenant}: {kept} (secret; give it to {user} alone)"
     return _done(out, words, tenant=tenant, user=user, credential=str(kept), key=public_key(seed))
 
