@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from decimal import Decimal, Inexact
 
 import pytest
@@ -13,6 +14,7 @@ from queuebit_kernel import (
     CurrencyMismatch,
     Fault,
     InvalidId,
+    Json,
     Money,
     Settle,
     canonical,
@@ -23,7 +25,7 @@ from queuebit_kernel import (
 )
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
+    st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=12,
 )
@@ -51,9 +53,58 @@ def test_the_canonical_form_is_one_form(document: object) -> None:
     assert canonical(json.loads(once)) == once
 
 
-@pytest.mark.parametrize("document", [1.5, {"a": [1, {"b": 0.1}]}, [float("nan")]])
-def test_a_float_cannot_be_signed(document: object) -> None:
-    with pytest.raises(TypeError, match="decimal string"):
+def test_names_are_sorted_as_the_standard_sorts_them() -> None:
+    """The sample of RFC 8785, section 3.2.3: UTF-16 puts the smiley before U+FB33, code points would not."""
+    names = ["\u20ac", "\r", "\ufb33", "1", "\U0001f600", "\u0080", "\u00f6"]
+    inner = json.loads(canonical({"list": [dict.fromkeys(names, 0)]}))["list"][0]
+    assert list(inner) == ["\r", "1", "\u0080", "\u00f6", "\u20ac", "\U0001f600", "\ufb33"]
+
+
+def test_texts_and_literals_are_written_as_the_standard_writes_them() -> None:
+    """The sample of RFC 8785, section 3.2.2, without its numbers, which are refused."""
+    document = {"string": '\u20ac$\u000f\nA\'B"\\\\"/', "literals": [None, True, False]}
+    written = '{"literals":[null,true,false],"string":"€$\\u000f\\nA\'B\\"\\\\\\\\\\"/"}'
+    assert canonical(document) == written.encode()
+    assert canonical("\b\t\f\r\x1f\x7f\u2028") == '"\\b\\t\\f\\r\\u001f\x7f\u2028"'.encode()
+
+
+@pytest.mark.parametrize("number", [0, -1, 9007199254740991, -9007199254740991])
+def test_whole_numbers_that_a_double_holds_exactly_are_written_plainly(number: int) -> None:
+    assert canonical(number) == str(number).encode()
+
+
+FLOATS = """
+    0000000000000000 8000000000000000 0000000000000001 8000000000000001 7fefffffffffffff ffefffffffffffff
+    4340000000000000 c340000000000000 4430000000000000 7fffffffffffffff 7ff0000000000000 44b52d02c7e14af5
+    44b52d02c7e14af6 44b52d02c7e14af7 444b1ae4d6e2ef4e 444b1ae4d6e2ef4f 444b1ae4d6e2ef50 3eb0c6f7a0b5ed8c
+    3eb0c6f7a0b5ed8d 41b3de4355555553 41b3de4355555554 41b3de4355555555 41b3de4355555556 41b3de4355555557
+    becbf647612f3696 43143ff3c1cb0959
+"""
+"""The doubles of RFC 8785, appendix B, among them what is whole, what is not finite, and minus zero."""
+
+
+@pytest.mark.parametrize("bits", FLOATS.split())
+def test_a_float_cannot_be_signed(bits: str) -> None:
+    (number,) = struct.unpack(">d", bytes.fromhex(bits))
+    with pytest.raises(ValueError, match="decimal string"):
+        canonical({"a": [1, {"b": number}]})
+
+
+@pytest.mark.parametrize("number", [2**53, -(2**53), 295147905179352825856, 10**400])
+def test_a_number_that_other_languages_round_cannot_be_signed(number: int) -> None:
+    with pytest.raises(ValueError, match="bits is read differently elsewhere"):
+        canonical({"a": [number]})
+
+
+@pytest.mark.parametrize("document", ["\ud800", {"\udc00": 1}])
+def test_half_a_character_cannot_be_signed(document: Json) -> None:
+    with pytest.raises(ValueError, match="surrogates"):
+        canonical(document)
+
+
+@pytest.mark.parametrize("document", [{1: "a"}, {None: "a"}, {"a": b"bytes"}, {"a": {1, 2}}])
+def test_what_json_does_not_know_cannot_be_signed(document: object) -> None:
+    with pytest.raises(TypeError):
         canonical(document)  # type: ignore[arg-type]  # the point of the test
 
 

@@ -10,7 +10,10 @@ from typing import TypeAlias
 __all__ = ["Json", "canonical", "digest", "digest_of"]
 
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | bool | None"
-"""What may be signed: no floats, because two languages may write the same float differently."""
+"""What may be signed. No floats: amounts are decimal texts, and whoever writes or reads those never rounds."""
+
+_MOST = 2**53 - 1
+"""Beyond it, a reader that keeps numbers as IEEE 754 doubles (RFC 7493, section 2.2) sees another number."""
 
 
 def digest(content: bytes) -> str:
@@ -19,13 +22,15 @@ def digest(content: bytes) -> str:
 
 
 def canonical(document: Json) -> bytes:
-    """Return the RFC 8785 form of a document without floats: sorted keys, no blanks, UTF-8.
+    """Return the RFC 8785 form of a document: UTF-8, no blanks, names sorted by their UTF-16 code units.
+
+    A document whose RFC 8785 form others may write differently is refused, never guessed at.
 
     Raises:
-        TypeError: the document holds a float or a type JSON does not know.
+        ValueError: it holds a float, a whole number beyond 2^53 - 1, or a text that is not Unicode.
+        TypeError: it holds what JSON does not know.
     """
-    _refuse_floats(document)
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return json.dumps(_ordered(document), separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def digest_of(document: Json) -> str:
@@ -33,12 +38,23 @@ def digest_of(document: Json) -> str:
     return digest(canonical(document))
 
 
-def _refuse_floats(value: object) -> None:
+def _ordered(value: Json) -> Json:
+    """The same document with its names in order; what has no agreed form is refused on the way."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        return {name: _ordered(value[name]) for name in sorted(value, key=_code_units)}
+    if isinstance(value, list | tuple):
+        return [_ordered(item) for item in value]
     if isinstance(value, float):
-        raise TypeError(f"{value!r} is a float: write it as a decimal string")
-    if isinstance(value, Mapping):
-        for item in value.values():
-            _refuse_floats(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            _refuse_floats(item)
+        raise ValueError(f"{value!r} is a float: write it as a decimal string")
+    if isinstance(value, int) and not -_MOST <= value <= _MOST:
+        raise ValueError(f"a number of {value.bit_length()} bits is read differently elsewhere: write it as a string")
+    return value
+
+
+def _code_units(name: str) -> bytes:
+    """What RFC 8785, section 3.2.3, sorts by: it differs from code points where U+10000 and above meet U+E000."""
+    if not isinstance(name, str):
+        raise TypeError(f"{name!r} names a member: JSON knows only texts there")
+    return name.encode("utf-16-be")
