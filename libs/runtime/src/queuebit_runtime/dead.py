@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -23,6 +24,11 @@ HEADERS = {
 }
 """Headers of a dead letter, by what they say."""
 
+MAX_BODY = 131_072
+"""Bytes of a message that are kept with it; `LOG` takes no larger one."""
+
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
 _KEPT_ALREADY = 10071
 """The server's code for a guard that does not hold."""
 
@@ -33,18 +39,20 @@ async def bury(client: Client, owner: str, message: Msg, code: str, text: str) -
     The same message of the same owner is kept once, however often it is delivered: a view meets it at every start.
     """
     meta = message.metadata
+    body = message.data if len(message.data) <= MAX_BODY else b""
     headers = {
-        **{name: value for name, value in (message.headers or {}).items() if not name.startswith(("Nats-", "Status"))},
+        **_trace(message),
         "Nats-Expected-Last-Subject-Sequence": "0",
         HEADERS["code"]: code,
-        HEADERS["text"]: " ".join(text.split())[:1000],
+        HEADERS["text"]: " ".join(text.split())[:1000] + ("" if body else f" ({len(message.data):,} bytes, not kept)"),
         HEADERS["subject"]: message.subject,
         HEADERS["sequence"]: str(meta.sequence.stream),
         HEADERS["deliveries"]: str(meta.num_delivered),
     }
+    headers = {name: value.encode(errors="backslashreplace").decode() for name, value in headers.items()}
     try:
         subject = f"qb.dead.{owner}.{meta.sequence.stream}"
-        await client.jetstream(timeout=5).publish(subject, message.data, headers=headers, stream="DEAD")
+        await client.jetstream(timeout=5).publish(subject, body, headers=headers, stream="DEAD")
     except BadRequestError as error:
         if error.err_code != _KEPT_ALREADY:
             _log.error("%s could not be buried: %r", message.subject, error)
@@ -53,3 +61,9 @@ async def bury(client: Client, owner: str, message: Msg, code: str, text: str) -
         _log.error("%s could not be buried: %r", message.subject, error)
         return False
     return True
+
+
+def _trace(message: Msg) -> dict[str, str]:
+    """The one header of the sender's that is kept: any other could be one that no client publishes again."""
+    traceparent = (message.headers or {}).get("traceparent", "")
+    return {"traceparent": traceparent} if _TRACEPARENT.fullmatch(traceparent) else {}

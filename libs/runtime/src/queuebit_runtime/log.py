@@ -26,6 +26,7 @@ __all__ = ["EventLog", "Guarded", "JetStreamLog", "Stored", "Unreadable"]
 TIMEOUT_S = 5.0
 _CONFLICTS = (10071, 10164, 10201)
 """The server's codes for a guard that does not hold, alone and in a batch, and for an event that a batch repeats."""
+_TOO_LARGE = 10054
 _STEPS_BACK = 8
 """Messages that break their contract, one above the other, before the first of their subject is looked at."""
 
@@ -123,13 +124,13 @@ class JetStreamLog:
     async def append_all(self, facts: Sequence[Guarded]) -> int:
         if not facts:
             raise ValueError("an atomic batch needs at least one fact")
-        batch, client = event_id(), self._connection.client
+        batch = event_id()
         for number, fact in enumerate(facts[:-1], start=1):
             headers = {**_headers(fact), "Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)}
             if number == 1:  # the first is answered: it says whether a batch may begin at all
                 await self._publish(subject_of(fact.event), fact.event.to_bytes(), headers)
             else:
-                await client.publish(subject_of(fact.event), fact.event.to_bytes(), headers=headers)
+                await self._send(subject_of(fact.event), fact.event.to_bytes(), headers)
         last = {
             **_headers(facts[-1]),
             "Nats-Batch-Id": batch,
@@ -201,7 +202,15 @@ class JetStreamLog:
             return answer
         if error.get("err_code") in _CONFLICTS:
             raise Stale(f"{subject}: {error.get('description')}")
+        if error.get("err_code") == _TOO_LARGE:
+            raise Malformed(f"{subject}: an event of {len(body):,} bytes is more than the log takes")
         raise Unavailable(f"{subject} was not stored: {error.get('description')} ({error.get('err_code')})")
+
+    async def _send(self, subject: str, body: bytes, headers: dict[str, str]) -> None:
+        try:
+            await self._connection.client.publish(subject, body, headers=headers)
+        except NatsError as error:
+            raise Unavailable(f"{subject}: {error!r}") from error
 
     async def _request(self, subject: str, body: bytes, headers: dict[str, str] | None = None) -> Msg:
         try:

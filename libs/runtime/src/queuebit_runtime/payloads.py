@@ -11,10 +11,13 @@ from queuebit_contracts.wire import Payload
 from queuebit_kernel import Fault, Unavailable, digest, require_token
 from queuebit_runtime.connection import Connection
 
-__all__ = ["INLINE_LIMIT", "KeyValuePayloads", "Missing", "PayloadStore", "describe"]
+__all__ = ["CHUNK", "INLINE_LIMIT", "SOURCE_LIMIT", "KeyValuePayloads", "Missing", "PayloadStore", "describe"]
 
 INLINE_LIMIT = 16_384
 """Bytes up to which content rides inside the event."""
+
+SOURCE_LIMIT = 1 << 20
+"""Bytes of the largest circuit that is taken."""
 
 CHUNK = 98_304
 
@@ -34,11 +37,11 @@ class PayloadStore(Protocol):
         """Keep content and return its reference; keeping the same content again changes nothing."""
         ...
 
-    async def get(self, tenant: str, payload: Payload) -> bytes:
-        """Return the content.
+    async def get(self, tenant: str, payload: Payload, *, limit: int = SOURCE_LIMIT) -> bytes:
+        """Return the content, of at most `limit` bytes.
 
         Raises:
-            Missing: it is not there, or its digest does not match.
+            Missing: it is not there, it is larger, or it is not what its size and digest say.
             Unavailable: the store did not answer.
         """
         ...
@@ -63,14 +66,16 @@ class KeyValuePayloads:
                 await self._write(_key(tenant, payload, number), content[start : start + CHUNK])
         return payload
 
-    async def get(self, tenant: str, payload: Payload) -> bytes:
+    async def get(self, tenant: str, payload: Payload, *, limit: int = SOURCE_LIMIT) -> bytes:
+        if payload.size > limit:  # anybody may write any size into an event: nothing of it is read
+            raise Missing(f"{payload.digest} has {payload.size:,} bytes, and at most {limit:,} are read")
         if payload.inline is not None:
             content = payload.inline.encode()
         else:
             chunks = (payload.size + CHUNK - 1) // CHUNK
             content = b"".join([await self._read(_key(tenant, payload, number)) for number in range(chunks)])
-        if digest(content) != payload.digest:
-            raise Missing(f"the content of {payload.digest} has another digest: submit it again")
+        if len(content) != payload.size or digest(content) != payload.digest:
+            raise Missing(f"the content of {payload.digest} is not what it says: submit it again")
         return content
 
     async def _write(self, key: str, chunk: bytes) -> None:

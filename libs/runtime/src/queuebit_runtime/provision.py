@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable
+from dataclasses import fields
 from pathlib import Path
 
 import nats
@@ -13,18 +14,24 @@ from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
     ConsumerConfig,
+    ConsumerInfo,
     DeliverPolicy,
     DiscardPolicy,
     RetentionPolicy,
     StorageType,
     StreamConfig,
+    StreamInfo,
 )
 from nats.js.errors import NotFoundError
 
 from queuebit_contracts.topology import Bucket, Durable, Stream, Topology, inbox_of, topology
 from queuebit_kernel import Fault
 
-__all__ = ["Drift", "assert_durables", "provision"]
+__all__ = ["Drift", "assert_topology", "provision"]
+
+
+_FREE = ("description", "num_replicas")
+"""What an installation may choose for itself."""
 
 
 class Drift(Fault):
@@ -82,12 +89,15 @@ def _durable(name: str, durable: Durable) -> ConsumerConfig:
     )
 
 
+def _streams(wanted: Topology) -> list[StreamConfig]:
+    streams = [_stream(name, stream) for name, stream in wanted.stream.items()]
+    return streams + [_bucket(name, bucket) for name, bucket in wanted.bucket.items()]
+
+
 async def provision(client: Client, wanted: Topology) -> list[str]:
     """Create or update every stream, bucket and durable; return what was changed, for people. Safe to repeat."""
     js = client.jetstream(timeout=10)
-    streams = [_stream(name, stream) for name, stream in wanted.stream.items()]
-    streams += [_bucket(name, bucket) for name, bucket in wanted.bucket.items()]
-    done = [await _ensure_stream(js, config) for config in streams]
+    done = [await _ensure_stream(js, config) for config in _streams(wanted)]
     for name, durable in wanted.durable.items():
         await js.add_consumer(durable.stream, _durable(name, durable))
     return [line for line in done if line] + [f"durable {name}" for name in wanted.durable]
@@ -103,22 +113,36 @@ async def _ensure_stream(js: JetStreamContext, config: StreamConfig) -> str:
     return ""
 
 
-async def assert_durables(client: Client, durables: Mapping[str, Durable]) -> None:
-    """Check what a service depends on.
+async def assert_topology(client: Client, wanted: Topology, service: str) -> None:
+    """Check what a service depends on: every stream and bucket, and the durables of its own duties.
 
     Raises:
-        Drift: a durable is missing or differs; the text says what to run.
+        Drift: something is missing or differs; the text says what, and what to run.
     """
     js = client.jetstream(timeout=10)
-    for name, durable in durables.items():
-        try:
-            found = (await js.consumer_info(durable.stream, name)).config
-        except NotFoundError as error:
-            raise Drift(f"durable {name} does not exist: run `make provision` (or `qb up`) first") from error
-        filters = sorted(found.filter_subjects or [str(found.filter_subject)])
-        wanted = (sorted(durable.filters), durable.ack_wait_s, durable.max_ack_pending)
-        if (filters, found.ack_wait, found.max_ack_pending) != wanted:
-            raise Drift(f"durable {name} differs from this version's topology: run `make provision` and start again")
+    for stream in _streams(wanted):
+        await _assert(js.stream_info(str(stream.name)), stream, f"stream {stream.name}")
+    for name, durable in wanted.durables_of(service).items():
+        await _assert(js.consumer_info(durable.stream, name), _durable(name, durable), f"durable {name}")
+
+
+async def _assert(
+    asking: Awaitable[StreamInfo | ConsumerInfo], declared: StreamConfig | ConsumerConfig, what: str
+) -> None:
+    try:
+        found = (await asking).config
+    except NotFoundError as error:
+        raise Drift(f"{what} does not exist: run `make provision` (or `qb up`) first") from error
+    for field in fields(declared):
+        wanted, there = getattr(declared, field.name), getattr(found, field.name)
+        if field.name == "filter_subjects":  # the server keeps a single one under another name
+            wanted, there = sorted(wanted), sorted(there or [getattr(found, "filter_subject", None) or ""])
+        chosen = wanted is False or bool(wanted)  # nought and nothing leave it to the server
+        if chosen and field.name not in _FREE and (wanted or None) != (there or None):
+            raise Drift(
+                f"{what} has {field.name} {there!r}, this version declares {wanted!r}: "
+                "run `make provision` and start again"
+            )
 
 
 async def _main(url: str, seed_file: str) -> None:

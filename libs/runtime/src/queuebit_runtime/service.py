@@ -19,7 +19,7 @@ from queuebit_kernel import Fault
 from queuebit_runtime.bus import Bus
 from queuebit_runtime.health import Health, HealthServer
 from queuebit_runtime.log import JetStreamLog
-from queuebit_runtime.provision import assert_durables
+from queuebit_runtime.provision import assert_topology
 from queuebit_runtime.secrets import read_secret
 from queuebit_runtime.settings import BusSettings
 from queuebit_runtime.tasks import Tasks
@@ -93,7 +93,7 @@ class Service:
 
     async def _start(self) -> None:
         await self.bus.connect()
-        await assert_durables(self.bus.client, topology().durables_of(self.name))
+        await assert_topology(self.bus.client, topology(), self.name)
         for view in self.views:
             self.tasks.spawn(view.run(), f"{self.name} view")
         for view in self.views:
