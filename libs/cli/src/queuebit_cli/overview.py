@@ -11,7 +11,7 @@ from queuebit_cli.stack import Stack
 
 __all__ = ["COLUMNS", "backlog", "overview", "row"]
 
-COLUMNS = ("service", "pid", "listens", "healthy", "ready", "behind", "restarts", "reason")
+COLUMNS = ("service", "pid", "listens", "healthy", "ready", "behind", "restarts")
 
 
 def overview(stack: Stack) -> list[dict[str, object]]:

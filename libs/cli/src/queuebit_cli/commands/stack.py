@@ -89,8 +89,10 @@ def status(args: Namespace, out: Output) -> Exit:
     state = "down" if stack is None or not (stack.supervised or stack.left) else "up" if ready else stack.state
     wrong = troubles(home, stack)
     out.document({"home": str(home.root), "state": state, "ready": ready, "services": rows, "troubles": wrong})
-    for line in out.lines(rows, COLUMNS) if state != "down" else ():
-        out.say(line)
+    if state != "down":
+        for line in out.lines(rows, COLUMNS):
+            out.say(line)
+        wrong = [*(f"{row['service']}: {row['reason']}" for row in rows if row["reason"]), *wrong]
     for trouble in wrong:
         out.say(f"\n{trouble}")
     if state == "down":
@@ -197,31 +199,36 @@ def _await(home: Home, supervisor: int, out: Output, begin: int) -> Exit:
     rows: list[dict[str, object]] = []
     ended, code = 0, 0
     with Progress(out.as_json) as progress:
-        while (stack := Stack.load(home)) is None or (stack.state == "starting" and time.monotonic() < deadline):
-            if ended:
-                break
+        while not ended and time.monotonic() < deadline:
+            stack = Stack.load(home)
             rows = overview(stack) if stack is not None and stack.processes else []
-            late = [f"{row['service']}: {row['reason']}" for row in rows if row["restarts"]]
-            progress.tell(
-                "; ".join([f"starting: {sum(bool(row['ready']) for row in rows)} of {len(rows)} ready", *late])
-            )
+            if stack is not None and stack.state == "up":
+                break
+            failing = [f"{row['service']}: {row['reason']}" for row in rows if row["restarts"]]
+            ready = sum(bool(row["ready"]) for row in rows)
+            progress.tell("; ".join([f"starting: {ready} of {len(rows)} ready", *failing]))
             time.sleep(0.1)
             ended, code = os.waitpid(supervisor, os.WNOHANG)
-    if stack is None or stack.state != "up":
-        if ended and code in (0, signal.SIGTERM):
-            raise Stop(Exit.UNREACHABLE, "the stack was stopped while it was starting: `qb up` starts it again")
-        why = [f"  {row['service']}: {row['reason']}\n" for row in rows if not (row["ready"] or ended)]
-        why.append(_said(home.log_file("supervisor"), begin))
-        raise Stop(
-            Exit.UNREACHABLE,
-            f"the stack did not come up\n{''.join(why)}logs are in {home.root / 'logs'}; `qb down` clears up",
-        )
-    rows = overview(stack)
+        else:
+            raise _did_not_come_up(home, rows, begin, code if ended else None)
     out.document({"home": str(home.root), "state": "up", "already": False, "services": rows})
     for line in out.lines(rows, ("service", "listens", "ready")):
         out.say(line)
     out.say(f"\nup in {home.root}; next: qb submit FILE.qasm --wait")
     return Exit.DONE
+
+
+def _did_not_come_up(home: Home, rows: list[dict[str, object]], begin: int, code: int | None) -> Stop:
+    """Why: the processes that are late while the supervisor lives, its own words when it ended with a code."""
+    if code in (0, signal.SIGTERM):
+        return Stop(Exit.UNREACHABLE, "the stack was stopped while it was starting: `qb up` starts it again")
+    logs = f"logs are in {home.root / 'logs'}"
+    if code is not None:
+        said = _said(home.log_file("supervisor"), begin)
+        return Stop(Exit.UNREACHABLE, f"the stack could not be started:\n{said}{logs}")
+    late = "".join(f"  {row['service']}: {row['reason']}\n" for row in rows if not row["ready"])
+    trying = "what is late is started again and again: see `qb status`; `qb down` ends it"
+    return Stop(Exit.UNREACHABLE, f"the stack is not up after {_START_S:g} s:\n{late}{trying}; {logs}")
 
 
 def _said(log: Path, begin: int, lines: int = 5) -> str:
