@@ -58,6 +58,11 @@ def _payload(text: str, media_type: str) -> Payload:
     return Payload(digest=digest(text.encode()), size=len(text), media_type=media_type, inline=text)
 
 
+def request_of(job: str) -> str:
+    """The broker's digest of what was asked, with fields that no event model knows."""
+    return digest(f"the signed bytes of {job}".encode())
+
+
 def life(job: str = "j1", end: str = "completed", *, accepted: bool = True, tenant: str = "acme") -> list[AnyEvent]:
     """Every event of one job up to its bill, in order."""
     about = {"tenant": tenant, "job": job}
@@ -82,6 +87,7 @@ def life(job: str = "j1", end: str = "completed", *, accepted: bool = True, tena
             JobAccepted(
                 source="qb/broker",
                 time=_at(2),
+                provenanceid=request_of(job),
                 data=Acceptance(
                     **about,
                     project="chemistry",
@@ -141,7 +147,7 @@ def life(job: str = "j1", end: str = "completed", *, accepted: bool = True, tena
             source="qb/metering",
             time=_at(22),
             traceparent=TRACEPARENT,
-            provenanceid=digest(job.encode()),
+            provenanceid=request_of(job),
             data=Metering(
                 **about,
                 project="chemistry",
@@ -172,6 +178,7 @@ def _end(end: str, about: dict[str, str], times: dict[str, datetime], used: Usag
             return JobRejected(
                 source="qb/broker",
                 time=_at(20),
+                provenanceid=request_of(about["job"]),
                 data=Rejection(**about, project="chemistry", reasons=reasons, submitted_at=_at(0)),
             )
         case "completed":
@@ -203,7 +210,7 @@ def _end(end: str, about: dict[str, str], times: dict[str, datetime], used: Usag
             return JobFailed(source="qb/executor-aer", time=_at(20), data=data)
         case _:
             data = Cancellation(**about, by="ann", reason="wrong circuit", submitted_at=_at(0))
-            return JobCancelled(source="qb/broker", time=_at(20), data=data)
+            return JobCancelled(source="qb/broker", time=_at(20), provenanceid=request_of(about["job"]), data=data)
 
 
 class MemorySeals:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from queuebit_contracts.job import JobCompleted, JobSubmitted
+from queuebit_contracts.job import JobAccepted, JobCompleted
 from queuebit_kernel import Malformed, digest, digest_of
 from queuebit_proof import ChargeLine, Reason, UsageLine, build_statement
 from queuebit_provenance.policy import REASON_CHARS, record_of
@@ -38,11 +38,39 @@ def test_a_completed_job_states_its_request_result_run_and_bill(life) -> None:
     assert moments == sorted(moments)
 
 
-def test_the_request_digest_is_that_of_the_signed_content(life) -> None:
-    submitted = next(it for it in life() if isinstance(it, JobSubmitted))
-    content = json.loads(submitted.data.model_dump_json(exclude_none=True, exclude={"proof"}))
+@pytest.mark.parametrize(("end", "accepted"), [("completed", True), ("rejected", False), ("cancelled", False)])
+def test_the_request_is_the_one_that_was_judged_whatever_is_submitted_later(life, end: str, accepted: bool) -> None:
+    submitted, *rest = life("j1", end, accepted=accepted)
+    again = submitted.model_copy(update={"data": submitted.data.model_copy(update={"project": "rich", "shots": 9})})
 
-    assert record_of(life(), software=SOFTWARE).request_digest == digest_of(content)
+    record = record_of([*rest, again], software=SOFTWARE)
+
+    assert record.project == "chemistry"
+    assert record.request_digest == digest(b"the signed bytes of j1")
+
+
+@pytest.mark.parametrize("claim", [None, "", "sha256:", "x" * 900_000])
+def test_a_request_that_nobody_named_is_digested_as_it_is_stored(life, claim: str | None) -> None:
+    submitted, rejected, metered = life("j1", "rejected")
+    content = json.loads(submitted.data.model_dump_json(exclude_none=True, exclude={"proof"}))
+    unnamed = rejected.model_copy(update={"provenanceid": claim})
+
+    assert record_of([submitted, unnamed, metered], software=SOFTWARE).request_digest == digest_of(content)
+
+
+def test_a_request_that_cannot_be_signed_has_its_receipt_too(life) -> None:
+    submitted, rejected, metered = life("j1", "rejected")
+    absurd = submitted.model_copy(update={"data": submitted.data.model_copy(update={"shots": 10**30})})
+    unnamed = rejected.model_copy(update={"provenanceid": None})
+
+    assert record_of([absurd, unnamed, metered], software=SOFTWARE).request_digest == digest(absurd.to_bytes())
+
+
+def test_an_acceptance_that_names_no_request_is_malformed(life) -> None:
+    events = [it.model_copy(update={"provenanceid": None}) if isinstance(it, JobAccepted) else it for it in life()]
+
+    with pytest.raises(Malformed, match="names no request"):
+        record_of(events, software=SOFTWARE)
 
 
 def test_a_receipt_never_names_a_tenant_on_the_word_of_a_client(life) -> None:
@@ -52,17 +80,6 @@ def test_a_receipt_never_names_a_tenant_on_the_word_of_a_client(life) -> None:
     record = record_of([claim, *rest], software=SOFTWARE)
 
     assert (record.tenant, record.job) == ("acme", "j1")
-
-
-def test_the_request_is_what_was_accepted_whatever_is_submitted_later(life) -> None:
-    submitted, accepted, *rest = life()
-    accepted = accepted.model_copy(update={"provenanceid": digest(b"what the broker accepted")})
-    again = submitted.model_copy(update={"data": submitted.data.model_copy(update={"project": "rich", "shots": 9})})
-
-    record = record_of([accepted, *rest, again], software=SOFTWARE)
-
-    assert (record.project, record.shots) == ("chemistry", 1000)
-    assert record.request_digest == digest(b"what the broker accepted")
 
 
 def test_a_rejected_job_states_every_reason_and_no_run(life) -> None:

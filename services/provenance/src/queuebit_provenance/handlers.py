@@ -46,21 +46,20 @@ class AttestJob:
         history = [it.event for it in await self._log.history(job(event.data.tenant, event.data.job))]
         if is_sealed(history):
             raise Superseded(f"job {event.data.job} has its receipt already")
-        await self._sealing.seal(
-            Attestation(
-                tenant=event.data.tenant,
-                job=event.data.job,
-                envelope=self._attest(history),
-                provenanceid=event.provenanceid,
-                traceparent=current_traceparent() or event.traceparent,
-            )
-        )
+        await self._sealing.seal(self._attest(event, history))
 
-    def _attest(self, history: Sequence[AnyEvent]) -> bytes:
+    def _attest(self, event: JobMetered, history: Sequence[AnyEvent]) -> Attestation:
         try:
-            envelope = seal(build_statement(record_of(history, software=self._software), salt=self._salt()), self._keys)
+            record = record_of(history, software=self._software)
+            envelope = seal(build_statement(record, salt=self._salt()), self._keys)
         except ValueError as error:
             raise Malformed(f"the job's events contradict one another: {error}") from error
         if len(envelope) > ENVELOPE_BYTES:
             raise Malformed(f"the job's statement takes {len(envelope)} bytes, more than {ENVELOPE_BYTES}")
-        return envelope
+        return Attestation(
+            tenant=event.data.tenant,
+            job=event.data.job,
+            envelope=envelope,
+            provenanceid=record.request_digest,
+            traceparent=current_traceparent() or event.traceparent,
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -20,7 +21,8 @@ from queuebit_contracts.job import (
     JobSubmitted,
     Usage,
 )
-from queuebit_kernel import Malformed, digest_of
+from queuebit_contracts.wire import DIGEST
+from queuebit_kernel import Malformed, digest, digest_of
 from queuebit_proof import ChargeLine, JobRecord, Reason, UsageLine
 
 __all__ = ["is_sealed", "record_of"]
@@ -47,9 +49,8 @@ def is_sealed(history: Sequence[AnyEvent]) -> bool:
 def record_of(history: Sequence[AnyEvent], *, software: str) -> JobRecord:
     """State what happened to a job, from its events in the order of the log.
 
-    Whose job it was is taken from the bill, which speaks of the subject, never from what a client says of itself. The
-    request is what the broker accepted; where nothing was accepted, it is digested anew from what was stored. Where a
-    job was placed or started more than once, the last time counts: it is the one that led to the end.
+    Whose job it was is taken from the bill, which speaks of the subject, never from what a client says of itself. Where
+    a job was placed or started more than once, the last time counts: it is the one that led to the end.
 
     Args:
         history: the newest event of each subject of the job.
@@ -59,13 +60,10 @@ def record_of(history: Sequence[AnyEvent], *, software: str) -> JobRecord:
         Malformed: an event is missing without which there is nothing to state.
     """
     metered = _required(history, JobMetered)
-    submitted = _required(history, JobSubmitted)
     end = _required(history, _ENDINGS[metered.data.state])
-    accepted, placed, started = (
-        _newest(history, JobAccepted),
-        _newest(history, JobPlaced),
-        _newest(history, JobStarted),
-    )
+    accepted = _newest(history, JobAccepted)
+    placed = _newest(history, JobPlaced)
+    started = _newest(history, JobStarted)
     completion = end.data if isinstance(end, JobCompleted) else None
     compilation = completion.compilation if completion else None
     return JobRecord(
@@ -75,7 +73,7 @@ def record_of(history: Sequence[AnyEvent], *, software: str) -> JobRecord:
         actor=accepted.data.user if accepted else None,
         outcome=metered.data.state,
         reasons=_reasons(end),
-        request_digest=_request(submitted, accepted),
+        request_digest=_request(history, end, accepted),
         result_digest=completion.result.digest if completion else None,
         circuit_digest=accepted.data.circuit if accepted else None,
         compiler=compilation.compiler if compilation else None,
@@ -111,10 +109,25 @@ def _required(history: Sequence[AnyEvent], kind: type[E]) -> E:
     return found
 
 
-def _request(submitted: JobSubmitted, accepted: JobAccepted | None) -> str:
-    if accepted is not None and accepted.provenanceid is not None:  # the broker's own digest of what it accepted
+def _request(history: Sequence[AnyEvent], end: Ending, accepted: JobAccepted | None) -> str:
+    """The digest of the request that was judged, as the broker took it from the signed bytes.
+
+    Whoever submits again can replace neither of these two. What is stored is digested only where nothing else names the
+    request: it may be another one by now, and lacks fields that this version does not know.
+    """
+    if accepted is not None:
+        if accepted.provenanceid is None:
+            raise Malformed(
+                "the acceptance names no request, so nothing can be attested: find out which broker wrote it"
+            )
         return accepted.provenanceid
-    return digest_of(submitted.data.model_dump(mode="json", exclude_none=True, exclude={"proof"}))
+    if end.provenanceid is not None and re.fullmatch(DIGEST, end.provenanceid):
+        return end.provenanceid
+    submitted = _required(history, JobSubmitted)
+    try:
+        return digest_of(submitted.data.model_dump(mode="json", exclude_none=True, exclude={"proof"}))
+    except ValueError:  # it has no canonical form, so that nobody can have signed it
+        return digest(submitted.to_bytes())
 
 
 def _reasons(end: Ending) -> tuple[Reason, ...]:

@@ -16,7 +16,8 @@ class Attestation:
     tenant: str
     job: str
     envelope: bytes
-    provenanceid: str | None = None
+    provenanceid: str
+    """The request that the statement names; an event that led here may hold any text of any length instead."""
     traceparent: str | None = None
 
     @property
