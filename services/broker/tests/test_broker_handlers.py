@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from queuebit_broker.answers import Answers
 from queuebit_broker.cancelling import CancelJobs
+from queuebit_broker.profiles import Profiles
 from queuebit_broker.state import World
 from queuebit_contracts.account import AccountHeld, AccountReleased, AccountSettled, Settlement
 from queuebit_contracts.job import JobAccepted, JobCancelled, JobRejected
-from queuebit_contracts.query import CircuitError
+from queuebit_contracts.query import CircuitError, Question
 from queuebit_contracts.wire import Amount
 from queuebit_kernel import Malformed, Money, Superseded, Unavailable
 
@@ -232,3 +235,37 @@ async def test_a_submission_under_another_tenants_subject_is_refused_there(offic
     await office.deliver({**delivery, "subject": "qb.job.evil.jx.submitted", "sequence": 0})
     rejected = office.log.events(JobRejected)[0]
     assert (rejected.data.tenant, rejected.data.job) == ("evil", "jx")
+
+
+async def test_who_waits_is_told_why_and_counts_as_active(office: Any) -> None:
+    await office.open()
+    office.executors.silent = {"aer", "cirq", "ibm"}
+    answers = Answers(office.world, Profiles(office.executors, office.world), office.tariff, office.clock, 1000)
+    waiting = [await office.submit(key=f"w{number}", backend="aer") for number in range(2)]
+    for delivery in waiting:
+        with pytest.raises(Unavailable):
+            await office.deliver(delivery)
+    first = waiting[0]["event"].data.job
+    rows = (await answers.admission("acme", Question(job=first))).rows
+    assert [(row["job"], "waits for aer" in str(row["reason"])) for row in rows] == [(first, True)]
+    assert (await answers.admission("evil", Question())).rows == ()
+    office.executors.silent = set()
+    await office.deliver(await office.submit(key="k3", backend="aer"))
+    assert office.reasons() == ["too_many_active_jobs"]
+    await office.deliver(waiting[0], redelivered=True)
+    assert len((await answers.admission("acme", Question())).rows) == 1
+
+
+async def test_equal_circuits_at_once_are_profiled_once(office: Any) -> None:
+    await office.open()
+    deliveries = [await office.submit(key=f"k{number}", backend="aer") for number in range(2)]
+    await asyncio.gather(*map(office.deliver, deliveries))
+    assert len(office.executors.asked) == 1
+    assert len(office.log.events(JobAccepted)) == 2
+
+
+async def test_a_job_that_would_never_end_is_refused(office: Any) -> None:
+    await office.open()
+    office.executors.qpu_us["torino"] = 3 * 10**15
+    await office.deliver(await office.submit(backend="torino"))
+    assert office.reasons() == ["too_long"]

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from queuebit_broker import holding
+from queuebit_broker import handlers, holding
+from queuebit_broker.policy import Decision, admit
+from queuebit_broker.rules import Request, Snapshot
 from queuebit_broker.state import Directory
 from queuebit_contracts.account import AccountHeld, Hold
 from queuebit_contracts.job import JobAccepted, JobRejected
@@ -139,7 +141,20 @@ async def test_a_round_that_is_always_late_gives_up(
 
 async def test_a_job_whose_hold_has_ended_is_never_held_for_again(office: Any, crowd: list[dict[str, Any]]) -> None:
     account = office.world.accounts["acme", "main"]
-    account.closed.add(crowd[0]["event"].data.job)
+    account.closed[crowd[0]["event"].data.job] = None
     with pytest.raises(Superseded):
         await office.deliver(crowd[0])
     assert not office.log.events(AccountHeld)
+
+
+async def test_a_job_that_cannot_be_decided_fails_alone(
+    office: Any, crowd: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def picky(request: Request, snapshot: Snapshot) -> Decision:
+        if request.job == crowd[3]["event"].data.job:
+            raise ValueError("a number beyond all bounds")
+        return admit(request, snapshot)
+
+    monkeypatch.setattr(handlers, "admit", picky)
+    assert await together(office, crowd[:5]) == {"done": 4, "ValueError": 1}
+    assert len(office.log.events(JobAccepted)) == 4

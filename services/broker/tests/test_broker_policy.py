@@ -237,4 +237,4 @@ def test_executors_are_asked_about_what_the_project_may_use(ask: Ask, snapshot: 
     assert to_profile(ask(project="sim"), snapshot)[1] == {"aer": ["aer"], "cirq": ["cirq"]}
     assert to_profile(ask(backend="torino"), snapshot)[1] == {"ibm": ["torino"]}
     assert to_profile(ask(shots=0), snapshot)[0] == 1
-    assert to_profile(ask(shots=10**30), snapshot)[0] == 10_000
+    assert to_profile(ask(shots=2**53 - 1), snapshot)[0] == 10_000

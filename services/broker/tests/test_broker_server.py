@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from nats.aio.client import Client
+from nats.aio.subscription import Subscription
 from nats.js.errors import BadRequestError
 
 from queuebit_broker.adapters import folding
@@ -52,6 +53,7 @@ class Stack:
         self.server = server
         self.executors = executors
         self.folder = folder
+        self.profiling: dict[str, Subscription] = {}
         self._clients: list[Client] = []
         for name, value in {
             "BUS_URL": server.url,
@@ -71,7 +73,8 @@ class Stack:
         """Register the backends and let each stack answer profile requests."""
         for stack, name in (("aer", "executor-aer"), ("cirq", "executor-cirq"), ("ibm", "executor-ibm")):
             client = await self.client(name)
-            await client.subscribe(f"qb.profile.{stack}", queue=stack, cb=self._profile)
+            self.profiling[stack] = await client.subscribe(f"qb.profile.{stack}", queue=stack, cb=self._profile)
+            await client.flush()
             if stack == "aer":
                 for event in backends:
                     await client.jetstream().publish(subjects.subject_of(event), event.to_bytes(), stream="LOG")
@@ -254,6 +257,25 @@ async def test_a_broker_from_submission_to_acceptance(
         await until(lambda: budget_is(truth, "90.00"))
         await publish(ann, dear, dear_body)
         await until(lambda: ended(dear.data.job, "accepted"))
+
+
+async def test_jobs_that_wait_for_a_backend_keep_nobody_out(stack: Stack, submit_document: Submission) -> None:
+    ann, truth = await stack.client("acme/ann"), await stack.log("operator")
+    await stack.profiling["ibm"].unsubscribe()
+    async with stack.broker():
+        for number in range(70):
+            await publish(ann, *submit_document(key=f"waits{number}", backend="torino"))
+        event, body = submit_document(key="runs", backend="aer")
+        await publish(ann, event, body)
+
+        async def accepted() -> bool:
+            return await truth.last(f"qb.job.acme.{event.data.job}.accepted") is not None
+
+        async def all_wait() -> bool:
+            return len((await answer(ann, "admission", Question(limit=1000))).rows) == 70
+
+        await until(accepted)
+        await until(all_wait)
 
 
 async def budget_is(truth: JetStreamLog, added: str) -> bool:

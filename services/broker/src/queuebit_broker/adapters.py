@@ -57,8 +57,9 @@ class TenantsFile:
         now = (status.st_mtime_ns, status.st_size, status.st_ino)
         if now == self._seen:
             return None
-        self._seen = now
-        return self.read()
+        text = self._text()
+        self._seen = now  # what is wrong in the text stays wrong until it changes; not being able to read it may pass
+        return parse_tenants(text)
 
     def read(self) -> Tenants:
         """The file as it is now.
@@ -66,8 +67,11 @@ class TenantsFile:
         Raises:
             BadTenants: it cannot be used.
         """
+        return parse_tenants(self._text())
+
+    def _text(self) -> str:
         try:
-            return parse_tenants(self._path.read_text(encoding="utf-8"))
+            return self._path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise BadTenants(f"{self._path} cannot be read: {error}") from error
 

@@ -1,8 +1,9 @@
-"""Answers to tenants: the backends with their prices, and the plan of a circuit."""
+"""Answers to tenants: the backends with their prices, the plan of a circuit, and what waits to be admitted."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import islice
 from typing import TypeAlias
 
 from pydantic import JsonValue
@@ -64,6 +65,12 @@ class Answers:
         ]
         rows.sort(key=lambda it: it[0])
         return Answer(rows=tuple(row for _, row in rows))
+
+    async def admission(self, tenant: str, question: Question) -> Answer:
+        """Which jobs are submitted and cannot be decided now, and why."""
+        waiting = self._world.waiting(tenant)
+        chosen = waiting if question.job is None else {question.job} & waiting.keys()
+        return Answer(rows=tuple({"job": job, "reason": waiting[job]} for job in islice(chosen, question.limit)))
 
     def _project(self, tenant: str, question: Question) -> list[str] | Reason:
         """The names of the backends in question."""

@@ -22,9 +22,14 @@ _REMEDY = {
     "bad_shots": "ask for fewer shots",
     "too_many_qubits": "use fewer qubits or a larger backend",
     "too_much_memory": "use fewer qubits, or a device instead of a simulator",
+    "too_long": "ask for fewer shots, or run fewer operations",
     "unsupported_feature": "write the circuit without it, or choose a backend that lists it in `qb backends`",
     "unpriced": "add a price to the price book, or choose another backend",
 }
+
+
+MAX_QPU_US = 24 * 3600 * 1_000_000
+"""The longest that one job may keep a backend busy, estimated from above: a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,9 @@ def assess(backend: Registration, shots: int, profiled: Profiled, tariff: Tariff
     estimate = profiled.estimates.get(name)
     if estimate is not None and estimate.unfit is not None and not objections:
         objections.append(Objection(estimate.unfit.code, name, f"cannot run it: {estimate.unfit.text}"))
+    if estimate is not None and estimate.qpu_us > MAX_QPU_US:
+        hours = estimate.qpu_us // (3600 * 1_000_000)
+        objections.append(Objection("too_long", name, f"may need {hours:,} hours for it, and a job may take 24"))
     if objections:
         return tuple(objections)
     if profile is None or estimate is None:

@@ -76,6 +76,7 @@ class AdmitJob:
                 case Over():
                     raise Superseded(f"job {request.job} was decided, and its hold has ended")
                 case Wait(text):
+                    self._world.wait(request.tenant, request.job, text)
                     raise Unavailable(text)
                 case Refuse(reasons):
                     await self._conclude(request, tail, facts.rejected(request, event, reasons), outcome.held)

@@ -50,11 +50,20 @@ class _Wish:
     traceparent: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Grant:
+    decision: Admit
+    held: AccountHeld
+
+
+_Outcomes = dict[str, Outcome | ValueError]
+
+
 @dataclass(eq=False, slots=True)
 class _Round:
     wishes: dict[str, _Wish] = field(default_factory=dict)
     """By job."""
-    served: asyncio.Task[dict[str, Outcome]] | None = None
+    served: asyncio.Task[_Outcomes] | None = None
 
 
 class _Purse:
@@ -87,8 +96,10 @@ class Holding:
         purse.next.wishes[request.job] = _Wish(request, decide, current_traceparent())
         if purse.next.served is None:  # awaited by all whom it serves
             purse.next.served = asyncio.ensure_future(self._serve(purse, _account(request)))
-        outcomes = await asyncio.shield(purse.next.served)
-        return outcomes[request.job]
+        outcome = (await asyncio.shield(purse.next.served))[request.job]
+        if isinstance(outcome, ValueError):
+            raise outcome
+        return outcome
 
     async def follow(self, request: Request) -> None:
         """See every hold that the account has at this moment, whichever broker made it.
@@ -98,42 +109,44 @@ class Holding:
         """
         await self._follow(_account(request))
 
-    async def _serve(self, purse: _Purse, account: tuple[str, str]) -> dict[str, Outcome]:
+    async def _serve(self, purse: _Purse, account: tuple[str, str]) -> _Outcomes:
         async with purse.lock:
             wishes, purse.next = purse.next.wishes, _Round()
             for _ in range(ATTEMPTS):
-                outcomes, holds = self._decide(wishes, account)
+                outcomes, grants = self._decide(wishes, account)
+                holds = [it.held for it in grants]
                 try:
                     newest = await self._append(holds, self._world.account(*account).last_held)
                 except Stale:
-                    for job in holds:
-                        self._world.give_up(account[0], job)
+                    for held in holds:
+                        self._world.give_up(account[0], held.data.job)
                     await self._follow(account)
                 else:
-                    for sequence, (job, held) in enumerate(holds.items(), start=newest - len(holds) + 1):
-                        self._world.take(held, sequence)
-                        outcomes[job] = Outcome(outcomes[job].decision, sequence)
+                    for sequence, grant in enumerate(grants, start=newest - len(grants) + 1):
+                        self._world.take(grant.held, sequence)
+                        outcomes[grant.held.data.job] = Outcome(grant.decision, sequence)
                     return outcomes
         raise Stale(f"account {'/'.join(account)} moved {ATTEMPTS} times while {len(wishes)} jobs were being decided")
 
-    def _decide(
-        self, wishes: dict[str, _Wish], account: tuple[str, str]
-    ) -> tuple[dict[str, Outcome], dict[str, AccountHeld]]:
+    def _decide(self, wishes: dict[str, _Wish], account: tuple[str, str]) -> tuple[_Outcomes, list[_Grant]]:
         """Decide in the order of arrival; say what was decided, and which holds that takes."""
-        outcomes, holds, amounts = dict[str, Outcome](), dict[str, AccountHeld](), list[Money]()
+        outcomes, grants = _Outcomes(), list[_Grant]()
         standing = self._world.account(*account).holds
         for job, wish in wishes.items():
-            decision = wish.decide(amounts)
+            try:
+                decision = wish.decide([it.decision.hold for it in grants])
+            except ValueError as error:  # a job that cannot be decided fails alone
+                outcomes[job] = error
+                continue
             outcomes[job] = Outcome(decision)
             if isinstance(decision, Admit) and job not in standing:
-                holds[job] = facts.held(wish.request, decision.hold, wish.traceparent)
-                amounts.append(decision.hold)
+                grants.append(_Grant(decision, facts.held(wish.request, decision.hold, wish.traceparent)))
                 self._world.reserve(account[0], job)
-        return outcomes, holds
+        return outcomes, grants
 
-    async def _append(self, holds: dict[str, AccountHeld], after: int) -> int:
+    async def _append(self, holds: Sequence[AccountHeld], after: int) -> int:
         """Append all or nothing, in a row; return the last sequence."""
-        match list(holds.values()):
+        match holds:
             case [held]:
                 return await self._log.append(held, after=after)
             case [first, *others]:

@@ -25,6 +25,7 @@ class Profiles:
         self._world = world
         self._kept = kept
         self._answers: OrderedDict[_Key, ProfileAnswer] = OrderedDict()
+        self._asking: dict[_Key, asyncio.Future[ProfileAnswer | None]] = {}
 
     async def of(self, tenant: str, circuit: Payload, shots: int, stacks: Mapping[str, Sequence[str]]) -> Profiled:
         """Profile a circuit for these backends, by stack.
@@ -48,11 +49,18 @@ class Profiles:
         if (kept := self._answers.get(key)) is not None:
             self._answers.move_to_end(key)
             return kept
-        request = ProfileRequest(tenant=tenant, circuit=circuit, shots=shots, backends=tuple(backends))
+        if key not in self._asking:  # the same circuit submitted many times at once is profiled once
+            request = ProfileRequest(tenant=tenant, circuit=circuit, shots=shots, backends=tuple(backends))
+            self._asking[key] = asyncio.ensure_future(self._ask(key, stack, request))
+        return await asyncio.shield(self._asking[key])
+
+    async def _ask(self, key: _Key, stack: str, request: ProfileRequest) -> ProfileAnswer | None:
         try:
             answer = await self._executors.profile(stack, request)
         except Unavailable:
             return None
+        finally:
+            del self._asking[key]
         if answer.profile is not None:
             self._answers[key] = answer
             while len(self._answers) > self._kept:

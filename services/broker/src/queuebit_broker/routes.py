@@ -23,6 +23,8 @@ __all__ = ["answer_queries", "routes"]
 
 QUERIES_AT_ONCE = 4
 
+_Ask = Callable[[str, Question], Awaitable[Answer]]
+
 
 def routes(admit: AdmitJob, cancel: CancelJobs, *, workers: int) -> NatsRouter:
     """The broker's duties."""
@@ -53,12 +55,16 @@ def routes(admit: AdmitJob, cancel: CancelJobs, *, workers: int) -> NatsRouter:
 
 async def answer_queries(client: Client, answers: Answers) -> None:
     """Answer tenants, some at a time; brokers share the questions."""
-    for question, ask in (("backends", answers.backends), ("plan", answers.plan)):
+    for question, ask in _questions(answers).items():
         for _ in range(QUERIES_AT_ONCE):
             await client.subscribe(f"qb.query.*.{question}", queue="broker", cb=_answering(ask))
 
 
-def _answering(ask: Callable[[str, Question], Awaitable[Answer]]) -> Callable[[Msg], Awaitable[None]]:
+def _questions(answers: Answers) -> dict[str, _Ask]:
+    return {"backends": answers.backends, "plan": answers.plan, "admission": answers.admission}
+
+
+def _answering(ask: _Ask) -> Callable[[Msg], Awaitable[None]]:
     async def on_question(message: Msg) -> None:
         tenant = message.subject.split(".")[2]
         try:

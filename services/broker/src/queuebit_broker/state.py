@@ -21,6 +21,9 @@ from queuebit_kernel import Money
 __all__ = ["Account", "Backend", "Directory", "Profiled", "World", "money"]
 
 
+MAX_CLOSED = 100_000
+
+
 @dataclass(slots=True)
 class Account:
     """One project's money, by currency: nothing here converts."""
@@ -30,8 +33,9 @@ class Account:
     """Funded, less what is held and what was charged."""
     holds: dict[str, Money] = field(default_factory=dict)
     """By job."""
-    closed: set[str] = field(default_factory=set)
-    """Jobs whose hold was settled or went back whole: they never hold again, however late a delivery wakes up."""
+    closed: dict[str, None] = field(default_factory=dict)
+    """Jobs whose hold was settled or went back whole, the newest 100,000: they never hold again, however late a
+    delivery wakes up."""
     last_funded: int = 0
     last_held: int = 0
     """Sequence of the newest hold. Whoever appends the next one expects it, and so has seen every hold before."""
@@ -54,13 +58,18 @@ class Account:
                 self.free[amount.currency] = self.available(amount.currency) - amount
                 self.last_held = sequence
             case AccountSettled():
-                self.closed.add(event.data.job)
+                self._close(event.data.job)
                 if self.holds.pop(event.data.job, None) is not None:
                     self._grow(money(event.data.released))
             case AccountReleased():
-                self.closed.add(event.data.job)
+                self._close(event.data.job)
                 if self.holds.pop(event.data.job, None) is not None:
                     self._grow(money(event.data.amount))
+
+    def _close(self, job: str) -> None:
+        self.closed[job] = None
+        if len(self.closed) > MAX_CLOSED:
+            del self.closed[next(iter(self.closed))]
 
     def _grow(self, amount: Money) -> None:
         self.free[amount.currency] = self.available(amount.currency) + amount
@@ -113,6 +122,7 @@ class World:
         self.backends: dict[str, Backend] = {}
         self._active: dict[str, set[str]] = {}
         self._admitting: dict[str, set[str]] = {}
+        self._waiting: dict[str, dict[str, str]] = {}
 
     def account(self, tenant: str, project: str) -> Account:
         """The account as it is now; an empty one where nothing was ever funded."""
@@ -140,19 +150,31 @@ class World:
         elif event in TERMINAL:
             self._active.get(tenant, set()).discard(job)
         self.give_up(tenant, job)
+        self._waiting.get(tenant, {}).pop(job, None)
 
     def reserve(self, tenant: str, job: str) -> None:
         """Count a job from the moment it is decided, before the log says that it was accepted."""
         self._admitting.setdefault(tenant, set()).add(job)
+        self._waiting.get(tenant, {}).pop(job, None)
 
     def give_up(self, tenant: str, job: str) -> None:
         """Forget a reservation."""
         self._admitting.get(tenant, set()).discard(job)
 
+    def wait(self, tenant: str, job: str, why: str) -> None:
+        """Remember that a job cannot be decided now; it counts as active all the same."""
+        self._waiting.setdefault(tenant, {})[job] = why
+
+    def waiting(self, tenant: str) -> Mapping[str, str]:
+        """Why a tenant's jobs are not yet decided, by job."""
+        return self._waiting.get(tenant, {})
+
     def others_active(self, tenant: str, job: str) -> int:
-        """How many jobs of a tenant, this one aside, are accepted or about to be, and have not ended."""
+        """How many jobs of a tenant, this one aside, have not ended: accepted, about to be, or waiting for it."""
         active, admitting = self._active.get(tenant, set()), self._admitting.get(tenant, set())
-        return len(active) + len(admitting - active) - (job in active or job in admitting)
+        waiting = self.waiting(tenant)
+        itself = job in active or job in admitting or job in waiting
+        return len(active) + len(admitting - active) + len(waiting) - itself
 
     def _learn(self, name: str, news: Backend) -> None:
         known = self.backends.get(name, news)
