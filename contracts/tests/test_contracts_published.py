@@ -22,6 +22,9 @@ ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*/*.json"))
 RELEASED = sorted((ROOT / "released").glob("*/*.json"))
 
+UNRELEASED = frozenset[str]()
+"""Types that came after the newest release."""
+
 Schema = dict[str, Any]
 
 
@@ -56,8 +59,11 @@ def test_readers_and_writers_of_all_releases_agree(path: Path) -> None:
     assert accepts(reader=old, writer=closed(new)), "the release cannot read what this version writes"
 
 
-def test_every_type_was_released_once() -> None:
-    assert {path.stem for path in RELEASED} <= set(EVENTS)
+@pytest.mark.parametrize("version", sorted({path.parent.name for path in RELEASED}))
+def test_a_release_has_every_type_and_none_is_ever_dropped(version: str) -> None:
+    released = {path.stem for path in RELEASED if path.parent.name == version}
+    assert released <= set(EVENTS), "a type that was released is gone"
+    assert released == set(EVENTS) - UNRELEASED, "a new type belongs into UNRELEASED until the next release"
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def test_the_guard_of_an_aggregate_covers_its_events_and_no_others() -> None:
     assert aggregate.event("placed", "aer") == "qb.job.acme.j1.placed.aer"
 
 
-def _appends(party: Party, address: str) -> bool:
+def appends(party: Party, address: str) -> bool:
     return any(_covers(subject, address) for subject in party.appends)
 
 
@@ -38,10 +38,8 @@ def _appends(party: Party, address: str) -> bool:
 def test_each_event_has_one_kind_of_appender(name: str) -> None:
     address = address_of(EVENTS[name])
     wanted = topology()
-    services = {
-        who.split("-")[0] for who, party in wanted.service.items() if any(_covers(s, address) for s in party.appends)
-    }
-    clients = [role for role, party in wanted.role.items() if any(_covers(s, address) for s in party.appends)]
+    services = {who.split("-")[0] for who, party in wanted.service.items() if appends(party, address)}
+    clients = [role for role, party in wanted.role.items() if appends(party, address)]
     assert bool(services) != bool(clients)
     assert len(services) <= 1
 

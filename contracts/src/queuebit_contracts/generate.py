@@ -16,7 +16,7 @@ from pydantic.json_schema import models_json_schema
 
 from queuebit_contracts import query
 from queuebit_contracts.catalog import EVENTS, AnyEvent, wire_name
-from queuebit_contracts.topology import Party, topology
+from queuebit_contracts.topology import LOG, Party, inbox_of, topology
 
 __all__ = ["documents", "schema_of"]
 
@@ -104,6 +104,11 @@ def _asyncapi() -> Document:
                 name: {"name": name, "payload": {"$ref": f"../schemas/{name}.json"}, "title": event.__name__}
                 for name, event in EVENTS.items()
             }
+        },
+        "x-clients": {
+            "login": "the NKey seed of a token",
+            "inbox_prefix": inbox_of("{user}", "{tenant}"),
+            "read_newest": f"$JS.API.DIRECT.GET.{LOG}.{{subject}}",
         },
         "x-streams": {name: stream.model_dump() for name, stream in wanted.stream.items()},
         "x-durables": {name: durable.model_dump() for name, durable in wanted.durable.items()},
