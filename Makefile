@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
+UV := 0.13.8
 MEMBERS := contracts $(sort $(wildcard libs/*)) $(sort $(wildcard services/*))
 SOURCES := $(foreach m,$(MEMBERS),$(m)/src)
 EXTERNAL := $(foreach m,$(MEMBERS),--no-emit-package $(shell sed -n 's/^name = "\(.*\)"/\1/p' $(m)/pyproject.toml))
@@ -13,12 +14,14 @@ help: ## list the targets
 
 setup: .venv/.ready ## make .venv and install the pinned dependencies
 
-.venv/.ready: requirements.lock pyproject.toml $(wildcard */pyproject.toml */*/pyproject.toml)
+.venv/.uv: Makefile
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: install it, then run make again"; exit 1; }
-	@echo "making .venv: one to three minutes, 2 GB on disk"
 	@test -x $(PY) || python3 -m venv .venv || { rm -rf .venv; echo "python3 cannot make virtual environments: apt-get install python3-venv, then run make again"; exit 1; }
-	@$(PY) -m pip install --quiet --disable-pip-version-check "uv>=0.9"
-	@echo "  installing the pinned dependencies, with hashes checked"
+	@$(PY) -m pip install --quiet --disable-pip-version-check uv==$(UV)
+	@touch $@
+
+.venv/.ready: .venv/.uv requirements.lock pyproject.toml $(wildcard */pyproject.toml */*/pyproject.toml)
+	@echo "filling .venv with the pinned dependencies, hashes checked: one to three minutes, 2 GB on disk"
 	@$(PY) -m uv pip install --quiet --python $(PY) --compile-bytecode --require-hashes -r requirements.lock
 	@$(PY) -m uv pip install --quiet --python $(PY) --no-deps --no-build-isolation $(foreach m,$(MEMBERS),-e $(m))
 	@$(PY) -m compileall -q $(SOURCES)
@@ -47,7 +50,7 @@ generate: setup ## write the schemas, the AsyncAPI document and the price-book s
 	$(PY) -m queuebit_contracts.generate
 	$(PY) -m queuebit_pricing.schema
 
-lock: ## compile requirements.lock from what the members import
+lock: .venv/.uv ## compile requirements.lock from what the members import
 	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --no-header --no-annotate $(EXTERNAL) $(foreach m,$(MEMBERS),$(m)/pyproject.toml) --group pyproject.toml:dev -o requirements.lock
 

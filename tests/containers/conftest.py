@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,17 @@ def compose() -> dict[str, Any]:
     return services
 
 
+def confined(service: dict[str, Any]) -> dict[str, Any]:
+    """The walls that `compose.yaml` builds around a server, as the engine's own arguments."""
+    return {
+        "user": f"{os.getuid()}:{os.getgid()}",
+        "read_only": service["read_only"],
+        "cap_drop": service["cap_drop"],
+        "security_opt": service["security_opt"],
+        "mem_limit": service["mem_limit"],
+    }
+
+
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home as `qb containers prepare` makes it."""
@@ -54,7 +66,10 @@ def nats_url(engine: None, compose: dict[str, Any], prepared: Home) -> Iterator[
         DockerContainer(compose["nats"]["image"])
         .with_command(compose["nats"]["command"])
         .with_exposed_ports(4222, 8222)
-        .with_copy_into_container(folder(prepared) / "nats.conf", compose["nats"]["configs"][0]["target"])
+        .with_volume_mapping(folder(prepared) / "nats.conf", compose["nats"]["configs"][0]["target"])
+        .with_volume_mapping(folder(prepared) / "nats", compose["nats"]["volumes"][0]["target"], "rw")
+        .with_tmpfs_mount(*compose["nats"]["tmpfs"])
+        .with_kwargs(**confined(compose["nats"]))
         .waiting_for(HttpWaitStrategy(8222, "/healthz").with_startup_timeout(HEALTHY_S))
     )
     with container:
@@ -69,10 +84,12 @@ def clickhouse_url(engine: None, compose: dict[str, Any], prepared: Home) -> Ite
     container = (
         DockerContainer(server["image"], env=server["environment"])
         .with_command(server["entrypoint"][1:])
-        .with_kwargs(entrypoint=server["entrypoint"][:1], user="clickhouse")
+        .with_kwargs(entrypoint=server["entrypoint"][:1], **confined(server))
+        .with_tmpfs_mount(*server["tmpfs"])
         .with_exposed_ports(8123)
-        .with_copy_into_container(ROOT / "deploy" / "clickhouse" / "settings.xml", settings)
-        .with_copy_into_container(folder(prepared) / "clickhouse-users.xml", users)
+        .with_volume_mapping(ROOT / "deploy" / "clickhouse" / "settings.xml", settings)
+        .with_volume_mapping(folder(prepared) / "clickhouse-users.xml", users)
+        .with_volume_mapping(folder(prepared) / "clickhouse", server["volumes"][0]["target"], "rw")
         .waiting_for(HttpWaitStrategy(8123, "/ping").with_startup_timeout(HEALTHY_S))
     )
     with container:

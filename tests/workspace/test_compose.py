@@ -250,3 +250,11 @@ def test_clickhouse_knows_every_setting_and_is_the_release_that_is_tested(compos
     assert engine.returncode == 0, engine.stderr
     release = engine.stdout.strip('"\n').split(".")[:2]
     assert compose["services"]["clickhouse"]["image"].rpartition(":")[2].split(".")[:2] == release
+
+
+def test_images_and_environment_are_filled_by_the_same_uv() -> None:
+    made = re.search(r"^UV := (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    built = re.search(r"uv==(\S+)", (ROOT / "Dockerfile").read_text())
+    assert made is not None
+    assert built is not None
+    assert made[1] == built[1]
