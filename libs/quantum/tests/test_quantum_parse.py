@@ -241,6 +241,31 @@ def test_loose_and_renamed_bits_keep_their_place() -> None:
     assert circuit.num_clbits == 4
 
 
+LONG = "g" * 100_000
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        QASM2 + f"qreg q[1]; {LONG} q[0];",
+        QASM2 + f"qreg q[1]; h {LONG}[0];",
+        QASM2 + f"qreg {LONG}[9999999];",
+        QASM2 + f"gate {LONG} a {{ {LONG}h a; }} qreg q[1]; {LONG} q[0], q[0];",
+        QASM3 + f"qubit q; {LONG} q;",
+        QASM3 + f"qubit {LONG}; h {LONG}[7];",
+        QASM3 + f"qubit[{LONG}] q;",
+        QASM3 + f"input float {LONG}; qubit q; rx({LONG}) q;",
+        QASM3 + f"extern {LONG}(int) -> int;",
+    ],
+)
+def test_a_fault_quotes_no_more_of_the_source_than_a_person_reads(source: str) -> None:
+    refusal = _refusal(source)
+    assert refusal is not None
+    assert len(refusal.message) <= 500
+    assert len(refusal.expected) <= 500
+    assert len(str(refusal)) <= 1_100
+
+
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.data())
 def test_no_damage_to_a_source_escapes_as_another_error(data: st.DataObject) -> None:

@@ -113,6 +113,12 @@ def test_aer_takes_a_method_that_fits(qubits: int, gate: str, method: str) -> No
     assert backend.run(compiled, 100, 1).counts.keys() == {"0" * qubits, "1" * qubits}
 
 
+def test_a_circuit_wider_than_aers_method_does_not_fit() -> None:
+    circuit = parse(HEADER + "qreg q[64]; creg c[64]; t q; measure q -> c;")
+    with pytest.raises(DoesNotFit, match="aer: it takes at most 63 qubits, not 64, as a matrix product state"):
+        open_backend("aer").compile(circuit, 1)
+
+
 def test_simulators_are_free_of_device_time() -> None:
     backend = open_backend("aer")
     compiled = backend.compile(parse(HEADER + "qreg q[1]; creg c[1]; h q; measure q -> c;"), 1)

@@ -15,7 +15,8 @@ from qiskit_aer import AerSimulator
 from queuebit_kernel import digest_of
 from queuebit_quantum.backends import Compiled, Description, Outcome, require_fit, result_keys
 from queuebit_quantum.circuits import Circuit
-from queuebit_quantum.compiling import CompileCache
+from queuebit_quantum.compiling import CompileCache, translate
+from queuebit_quantum.errors import DoesNotFit
 from queuebit_quantum.profile import is_clifford
 from queuebit_quantum.workload import ideal_method, quickest
 
@@ -29,6 +30,11 @@ _SMALL_QUBITS = 20
 """Up to here a statevector beats a stabiliser tableau."""
 _STATEVECTOR_QUBITS = 27
 """Largest statevector taken on: 2 GiB. Beyond it, matrix product states serve circuits of low entanglement."""
+_IN_WORDS = {
+    "statevector": "state vector",
+    "stabilizer": "stabiliser tableau",
+    "matrix_product_state": "matrix product state, because it has gates other than Clifford ones",
+}
 
 
 class Aer:
@@ -62,6 +68,9 @@ class Aer:
 
     def _compile(self, circuit: Circuit, seed: int) -> Compiled:
         method = _method(circuit)
+        most: int = _simulator(method).target.num_qubits
+        if circuit.num_qubits > most:
+            raise DoesNotFit(f"aer: it takes at most {most} qubits, not {circuit.num_qubits}, as a {_IN_WORDS[method]}")
         program = compile_for_aer(circuit.quantum_circuit, method)
         return Compiled(
             circuit_digest=circuit.digest,
@@ -89,7 +98,7 @@ class Aer:
 
 def compile_for_aer(circuit: QuantumCircuit, method: str) -> QuantumCircuit:
     """Translate a circuit into the gates that one of Aer's methods knows."""
-    return _pass_manager(method).run(circuit)
+    return translate(_pass_manager(method), circuit, Aer.id)
 
 
 def run_on_aer(simulator: AerSimulator, compiled: Compiled, shots: int, seed: int) -> dict[str, int]:

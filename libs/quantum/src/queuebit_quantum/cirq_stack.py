@@ -18,7 +18,7 @@ from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
 from queuebit_kernel import digest_of
 from queuebit_quantum.backends import Compiled, Description, Outcome, require_fit, result_keys
 from queuebit_quantum.circuits import Circuit
-from queuebit_quantum.compiling import CompileCache
+from queuebit_quantum.compiling import CompileCache, translate
 from queuebit_quantum.workload import ideal_method
 
 __all__ = ["CirqSimulator"]
@@ -97,7 +97,7 @@ class CirqSimulator:
         return Outcome(counts, time.perf_counter() - started, compiled.qpu_seconds(shots))
 
     def _compile(self, circuit: Circuit, seed: int) -> Compiled:
-        translated = _pass_manager().run(circuit.quantum_circuit)
+        translated = translate(_pass_manager(), circuit.quantum_circuit, self.id)
         return Compiled(
             circuit_digest=circuit.digest,
             target_digest=self.description.target_digest,

@@ -1,14 +1,19 @@
-"""A compiler's memory: the same circuit, target, compiler and seed are compiled once."""
+"""What compilers share: one way to fail, and a memory, so that the same circuit, target and seed are compiled once."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
 
+from qiskit import QuantumCircuit
+from qiskit.transpiler import PassManager
+from qiskit.transpiler.exceptions import TranspilerError
+
 from queuebit_quantum.backends import Compiled
 from queuebit_quantum.circuits import Circuit
+from queuebit_quantum.errors import DoesNotFit
 
-__all__ = ["CompileCache"]
+__all__ = ["CompileCache", "translate"]
 
 
 class CompileCache:
@@ -28,3 +33,11 @@ class CompileCache:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
         return self._kept[key]
+
+
+def translate(passes: PassManager, program: QuantumCircuit, backend: str) -> QuantumCircuit:
+    """Compile a program; raises `DoesNotFit` for one that the compiler cannot take."""
+    try:
+        return passes.run(program)
+    except TranspilerError as failure:
+        raise DoesNotFit(f"{backend}: the circuit cannot be compiled: {failure.message}") from failure

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 __all__ = ["CircuitError", "DoesNotFit", "UnknownBackend"]
 
+_MOST = 500
+"""Characters of a text. Parsers quote the source, where one name may be as long as the source itself."""
+
 
 class CircuitError(ValueError):
     """A source that cannot become a circuit.
 
     Attributes:
-        message: What is wrong, and where the fix is not obvious, what to do.
+        message: What is wrong, and where the fix is not obvious, what to do; at most 500 characters.
         line: 1-based line of the fault; None when the source as a whole is at fault.
         column: 1-based column of the fault; None when the source as a whole is at fault.
-        expected: What would have been accepted there; empty when there is no short answer.
+        expected: What would have been accepted there, as short; empty when there is no short answer.
         code: For machines; never changes. One of `syntax`, `header`, `include`, `undefined`, `redefined`, `arguments`,
             `index`, `unsupported`, `parameter`, `no_measurement`, `too_large`, `too_many_operations`, `too_deep`.
     """
@@ -25,12 +28,12 @@ class CircuitError(ValueError):
         expected: str = "",
         code: str = "syntax",
     ) -> None:
-        super().__init__(message, line, column, expected, code)
-        self.message = message
+        self.message = _cut(message)
         self.line = line
         self.column = column
-        self.expected = expected
+        self.expected = _cut(expected)
         self.code = code
+        super().__init__(self.message, line, column, self.expected, code)
 
     def __str__(self) -> str:
         where = "" if self.line is None else f"line {self.line}, column {self.column}: "
@@ -47,3 +50,10 @@ class UnknownBackend(LookupError):
 
 class DoesNotFit(ValueError):
     """A circuit or a number of shots that this backend cannot take; the text lists every reason."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(_cut(text))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST else f"{text[: _MOST - 1]}…"

@@ -6,9 +6,7 @@ import time
 from functools import lru_cache
 
 import qiskit_ibm_runtime.fake_provider as snapshots
-from qiskit import QuantumCircuit
 from qiskit.transpiler import PassManager, Target
-from qiskit.transpiler.exceptions import TranspilerError
 from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
 from qiskit_aer import AerSimulator
 
@@ -16,8 +14,7 @@ from queuebit_quantum.aer import COMPILER, run_on_aer
 from queuebit_quantum.backends import Compiled, Description, Outcome, require_fit
 from queuebit_quantum.calibration import read_calibration
 from queuebit_quantum.circuits import Circuit
-from queuebit_quantum.compiling import CompileCache
-from queuebit_quantum.errors import DoesNotFit
+from queuebit_quantum.compiling import CompileCache, translate
 from queuebit_quantum.noise import noisy_simulator
 from queuebit_quantum.physical import UsedGate, cut_down, duration_s, esp, used_gates
 from queuebit_quantum.workload import noisy_methods
@@ -79,7 +76,7 @@ class EmulatedIbm:
         return Outcome(counts, time.perf_counter() - started, compiled.qpu_seconds(shots))
 
     def _compile(self, circuit: Circuit, seed: int) -> Compiled:
-        on_device = self._transpiled(circuit, seed)
+        on_device = translate(self._pass_manager(seed), circuit.quantum_circuit, self.id)
         program, qubits = cut_down(on_device)
         return Compiled(
             circuit_digest=circuit.digest,
@@ -97,12 +94,6 @@ class EmulatedIbm:
             registers=circuit.registers,
             methods=noisy_methods(program, dynamic=bool(circuit.features)),
         )
-
-    def _transpiled(self, circuit: Circuit, seed: int) -> QuantumCircuit:
-        try:
-            return self._pass_manager(seed).run(circuit.quantum_circuit)
-        except TranspilerError as failure:
-            raise DoesNotFit(f"{self.id}: the circuit cannot be compiled: {failure.message}") from failure
 
     def _build_pass_manager(self, seed: int) -> PassManager:
         return generate_preset_pass_manager(_OPTIMIZATION_LEVEL, target=self._target, seed_transpiler=seed)
