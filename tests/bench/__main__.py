@@ -18,6 +18,7 @@ from pathlib import Path
 import uvloop
 from tests.bench.bare import measure_aer, measure_jetstream
 from tests.bench.decisions import measure_decisions
+from tests.bench.levels import measure_levels
 from tests.bench.load import device_runs, first_accepted, round_trips, sustained
 from tests.bench.report import Report, percentile
 from tests.bench.stack import Lag, memory
@@ -27,7 +28,7 @@ from queuebit.credentials import find
 from queuebit_testing.embedded import EmbeddedStack
 
 PROJECTS = ("playground", "north", "south", "west")
-"""Accounts of the load: holds of one account are stored one after the other."""
+"""Accounts of the load, which is measured over all and over one: an account takes one append of holds at a time."""
 
 
 async def _until_accepted(home: Path) -> float:
@@ -98,6 +99,8 @@ def main() -> int:
     measure_jetstream(report)
     report.heading("Decisions")
     measure_decisions(report)
+    report.heading("Service levels")
+    measure_levels(report, round(10 * scale) * 1_000_000)
     report.heading("The stack")
     home = Path(tempfile.mkdtemp(prefix="queuebit-bench-"))
     stack = EmbeddedStack(home)
