@@ -95,7 +95,7 @@ def receipt_at(envelope: bytes, tmp_path: Path) -> Callable[..., bytes]:
     """Log the job's envelope among others and write its receipt."""
 
     def receipt_at(signer: KeyRing, *, before: int = 2, after: int = 4, sealed: bytes = envelope) -> bytes:
-        log = TileLog.open(tmp_path / "unwritten")
+        log = TileLog(tmp_path / "unwritten")
         log.append(entries(before))
         index = log.append([entry_of(sealed)])
         log.append(entries(after, "after"))

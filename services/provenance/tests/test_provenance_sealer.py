@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import errno
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -13,7 +14,7 @@ import pytest
 
 from queuebit_contracts.job import JobCompleted, JobMetered, JobSealed, Seal
 from queuebit_contracts.proof import LogCheckpointed
-from queuebit_kernel import Malformed, Superseded, SystemClock, Unavailable
+from queuebit_kernel import Fault, Malformed, Stale, Superseded, SystemClock, Unavailable
 from queuebit_proof import KeyRing, Receipt, TileLog, verify, verify_checkpoint, verify_consistency
 from queuebit_provenance.errors import LogRefused
 from queuebit_provenance.handlers import AttestJob
@@ -125,6 +126,46 @@ async def test_a_lost_confirmation_costs_no_second_leaf(log, ledger_of, attestin
     assert [it.data.tree_size for it in log.events(LogCheckpointed)] == [2]
 
 
+async def test_a_batch_that_broke_off_and_one_that_came_late_are_tried_again(
+    log, keys, ledger_of, attesting, metered, monkeypatch
+) -> None:
+    bills = await metered("j1", "j2")
+    failures = [Unavailable("the connection broke off half-way"), Stale("another process was faster")]
+    stored = log.append_all
+
+    async def fail_first(facts):
+        if failures:
+            raise failures.pop(0)
+        return await stored(facts)
+
+    monkeypatch.setattr(log, "append_all", fail_first)
+    async with attesting(ledger_of()) as attest:
+        await asyncio.gather(*(attest(bill) for bill in bills))
+
+    seals = [it.data for it in log.events(JobSealed)]
+    assert [it.leaf_index for it in seals] == [0, 1]
+    assert all(verify(receipt_of(it), keys.trust) for it in seals)
+
+
+@pytest.mark.parametrize("fault", [Stale, Unavailable, Malformed])
+async def test_sealing_goes_on_when_the_log_is_back(
+    log, ledger_of, attesting, metered, monkeypatch, fault: type[Fault]
+) -> None:
+    bills = await metered("j1", "j2")
+
+    async def fail(facts):
+        raise fault("no batch is stored")
+
+    async with attesting(ledger_of()) as attest:
+        with monkeypatch.context() as broken:
+            broken.setattr(log, "append_all", fail)
+            verdicts = await asyncio.gather(*(attest(bill) for bill in bills), return_exceptions=True)
+        assert all(isinstance(it, Fault) and "no batch is stored" in str(it) for it in verdicts)
+        await asyncio.gather(*(attest(bill) for bill in bills))
+
+    assert [it.data.leaf_index for it in log.events(JobSealed)] == [0, 1]
+
+
 async def test_whoever_is_overtaken_while_signing_continues_the_others_tree(
     log, keys, ledger_of, attesting, metered, monkeypatch
 ) -> None:
@@ -174,17 +215,61 @@ async def test_a_job_that_cannot_be_attested_fails_alone(log, ledger_of, attesti
     assert [it.data.job for it in log.events(JobSealed)] == ["good"]
 
 
-async def test_tiles_that_lag_or_are_damaged_are_made_anew(tmp_path, log, ledger_of, attesting, metered) -> None:
+async def test_tiles_that_lag_are_caught_up(tmp_path, keys, log, ledger_of, attesting, metered) -> None:
     async with attesting(ledger_of()) as attest:
         await attest((await metered("j1"))[0])
     async with attesting(ledger_of("elsewhere")) as attest:
         await attest((await metered("j2"))[0])
     await ledger_of().load()
-    assert TileLog.open(tmp_path / "log").published == 2
+    assert TileLog.open(tmp_path / "log", keys.trust).published == 2
 
-    next((tmp_path / "log" / "tile" / "entries").rglob("2")).write_bytes(b"damaged")
-    await ledger_of().load()
-    assert TileLog.open(tmp_path / "log").published == 2
+
+@pytest.mark.parametrize("name", ["checkpoint", "tile/entries/000.p/2", "tile/0/000.p/2"])
+@pytest.mark.parametrize("content", [b"", b"torn", bytes(4096), None])
+async def test_a_damaged_folder_is_made_anew_without_a_person(
+    tmp_path, keys, log, ledger_of, attesting, metered, name: str, content: bytes | None
+) -> None:
+    """A power cut could empty the checkpoint: sealing stopped until somebody removed it."""
+    bills = await metered("j1", "j2", "j3")
+    async with attesting(ledger_of()) as attest:
+        await asyncio.gather(attest(bills[0]), attest(bills[1]))
+    path = tmp_path / "log" / name
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+
+    ledger = ledger_of()
+    await ledger.load()
+
+    assert ledger.trouble is None
+    assert TileLog.open(tmp_path / "log", keys.trust).published == 2
+    async with attesting(ledger) as attest:
+        await attest(bills[2])
+    assert TileLog.open(tmp_path / "log", keys.trust).published == 3
+
+
+async def test_a_damaged_folder_on_a_full_disk_keeps_no_job_from_its_receipt(
+    tmp_path, keys, log, ledger_of, attesting, metered, monkeypatch
+) -> None:
+    bills = await metered("j1", "j2", "j3")
+    async with attesting(ledger_of()) as attest:
+        await attest(bills[0])
+    (tmp_path / "log" / "checkpoint").write_bytes(b"")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    ledger = ledger_of()
+    with monkeypatch.context() as disk:
+        disk.setattr("tempfile.mkstemp", full)
+        await ledger.load()
+        async with attesting(ledger) as attest:
+            await attest(bills[1])
+    async with attesting(ledger) as attest:
+        await attest(bills[2])
+
+    assert [it.data.leaf_index for it in log.events(JobSealed)] == [0, 1, 2]
+    assert TileLog.open(tmp_path / "log", keys.trust).published == 3
 
 
 async def test_a_log_of_other_keys_is_refused(tmp_path, log, keys, ledger_of, attesting, metered) -> None:

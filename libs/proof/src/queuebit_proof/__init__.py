@@ -7,6 +7,7 @@ from queuebit_proof.checkpoint import (
     sign_checkpoint,
     verify_checkpoint,
 )
+from queuebit_proof.encoding import b64, unb64
 from queuebit_proof.envelope import Opened, entry_of, open_envelope, seal
 from queuebit_proof.errors import (
     CheckpointInvalid,
@@ -59,6 +60,7 @@ __all__ = [
     "TrustRoot",
     "UsageLine",
     "Verified",
+    "b64",
     "build_statement",
     "entry_of",
     "issue",
@@ -68,6 +70,7 @@ __all__ = [
     "seal",
     "sign_checkpoint",
     "to_tlog_proof",
+    "unb64",
     "verify",
     "verify_checkpoint",
     "verify_consistency",

@@ -5,8 +5,9 @@
     tile/<level>/<index>.p/<n>  the first n hashes of a tile that is not full yet
     tile/entries/<index>[.p/<n>]  the entries themselves, each behind its length in two bytes
 
-The files are a projection: entries come from the event stream, and a damaged folder is made anew from there. So writes
-are atomic but not synchronised to the disk; `open` finds out what a power cut took.
+The files are a projection: entries come from the event stream, and a damaged folder is made anew from there. What is in
+a file is on the disk before it takes its name, and tiles come before the checkpoint that covers them, so that a power
+cut leaves no half of anything to those who read the folder; `open` finds out what got lost all the same.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from queuebit_proof.checkpoint import Checkpoint, read_checkpoint
+from queuebit_proof.checkpoint import Checkpoint, read_checkpoint, verify_checkpoint
 from queuebit_proof.errors import CheckpointInvalid, LogCorrupt
 from queuebit_proof.merkle import Tree, leaf_hash
+from queuebit_proof.trust import TrustRoot
 
 __all__ = ["ENTRY_BYTES", "TileLog", "tile_path"]
 
@@ -46,20 +48,18 @@ class TileLog:
         self._published = 0
 
     @classmethod
-    def open(cls, folder: Path) -> TileLog:
+    def open(cls, folder: Path, trust: TrustRoot) -> TileLog:
         """Read the folder back and compare every file with the checkpoint; a missing folder is an empty log.
 
-        Files beyond the checkpoint, left by a crash in the middle of `write`, are ignored and later replaced. The
-        checkpoint's signatures are not looked at: `verify_checkpoint` does that.
+        Files beyond the checkpoint, left by a crash in the middle of `write`, are ignored and later replaced.
 
         Raises:
             LogCorrupt: a file is missing, cut short or altered; its text names the file.
         """
         log = cls(folder)
-        text = log.checkpoint
-        if text is None:
+        head = log._published_head(trust)
+        if head is None:
             return log
-        head = log._read_head(text)
         for index, width in _spans(0, head.size):
             log.append(_read_entries(folder / tile_path(_ENTRIES, index, width), width))
         for path, content in log._hash_tiles(0, head.size):
@@ -71,24 +71,24 @@ class TileLog:
         return log
 
     @classmethod
-    def rebuild(cls, folder: Path, entries: Iterable[bytes]) -> TileLog:
-        """Make the folder anew from the true entries, in order, up to the checkpoint it has already published.
+    def rebuild(cls, folder: Path, entries: Iterable[bytes], trust: TrustRoot) -> TileLog:
+        """Start from the true entries, in order, whatever the folder holds; the next `write` makes every file anew.
 
         Raises:
-            LogCorrupt: these are not the entries the published checkpoint covers, so going on would fork the log; or
-                that checkpoint cannot be read.
+            LogCorrupt: the folder's checkpoint is signed, and these are not the entries it covers: going on would fork
+                the log. A checkpoint that is damaged says nothing.
         """
         log = cls(folder)
         log.append(entries)
-        text = log.checkpoint
-        if text is not None:
-            head = log._read_head(text)
-            if head.size > log.size or log.root(head.size) != head.root:
-                raise LogCorrupt(
-                    f"the {log.size} entries given are not those that the checkpoint in {folder} covers ({head.size}): "
-                    "find the events that are missing, or start a log with another name"
-                )
-            log.write(text)
+        try:
+            head = log._published_head(trust)
+        except LogCorrupt:
+            head = None
+        if head and (head.size > log.size or log.root(head.size) != head.root):
+            raise LogCorrupt(
+                f"the {log.size} entries given are not those that the checkpoint in {folder} covers ({head.size}): "
+                "find the events that are missing, or start a log with another name"
+            )
         return log
 
     @property
@@ -100,14 +100,6 @@ class TileLog:
     def published(self) -> int:
         """How many entries the checkpoint in the folder covers."""
         return self._published
-
-    @property
-    def checkpoint(self) -> str | None:
-        """The published checkpoint as it lies in the folder."""
-        try:
-            return (self._folder / _CHECKPOINT).read_bytes().decode(errors="replace")
-        except FileNotFoundError:
-            return None
 
     def append(self, entries: Iterable[bytes]) -> int:
         """Add entries in memory and return the index of the first of them."""
@@ -153,18 +145,20 @@ class TileLog:
         for path, content in changed:
             self._put(path, content)
         self._put(Path(_CHECKPOINT), checkpoint.encode())
+        _sync(self._folder)
         for path, _ in changed:
             if path.parent.suffix != ".p":
                 shutil.rmtree(self._folder / path.with_suffix(".p"), ignore_errors=True)
         self._covered(head.size)
 
-    def _read_head(self, text: str) -> Checkpoint:
+    def _published_head(self, trust: TrustRoot) -> Checkpoint | None:
+        path = self._folder / _CHECKPOINT
         try:
-            return read_checkpoint(text)
-        except CheckpointInvalid as error:
-            raise LogCorrupt(
-                f"{self._folder / _CHECKPOINT} cannot be read: {error}; restore a copy, or remove it and {_AGAIN}"
-            ) from error
+            return verify_checkpoint(path.read_bytes().decode(), trust).head
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError, CheckpointInvalid) as error:
+            raise LogCorrupt(f"{path} is damaged ({error}): {_AGAIN}") from error
 
     def _covered(self, size: int) -> None:
         """Remember what is published, and keep only the records that a later write may need again."""
@@ -193,7 +187,9 @@ class TileLog:
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
+                file.flush()
                 os.fchmod(file.fileno(), 0o644)
+                os.fsync(file.fileno())
             draft.replace(target)
         finally:
             draft.unlink(missing_ok=True)
@@ -218,11 +214,20 @@ def tile_path(kind: str, index: int, width: int = _WIDTH) -> Path:
     return path / last if width == _WIDTH else path / f"{last}.p" / str(width)
 
 
+def _sync(folder: Path) -> None:
+    """Have the names in a folder on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
-    except FileNotFoundError as error:
-        raise LogCorrupt(f"{path} is missing: {_AGAIN}") from error
+    except OSError as error:
+        raise LogCorrupt(f"{path} cannot be read ({error.strerror}): {_AGAIN}") from error
 
 
 def _read_entries(path: Path, width: int) -> Iterator[bytes]:

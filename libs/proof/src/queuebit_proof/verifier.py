@@ -72,12 +72,12 @@ def verify(
         _require_inclusion(receipt, signed)
     with _as_check("keys", "a key was used before its time"):
         _require_keys_in_time(opened, signed)
+    size = "1 entry" if receipt.tree_size == 1 else f"{receipt.tree_size} entries"
     sentences = (
         "The receipt is complete and well formed.",
         f"The statement is unaltered and signed by both keys ({_names(opened)}) of {trust.origin}.",
         about,
-        f"The log's state at {receipt.tree_size} entries was signed with both keys ({_names(signed)}) "
-        f"at {rfc3339(signed.signed_at)}.",
+        f"The log's state at {size} was signed with both keys ({_names(signed)}) at {rfc3339(signed.signed_at)}.",
         f"The statement is entry {receipt.leaf_index} of that log: it can neither change nor vanish unnoticed.",
         "All four keys were valid when the log was signed.",
     )

@@ -92,9 +92,12 @@ def publish_trust(own: TrustRoot, path: Path | None) -> TrustRoot:
 
 
 def _create(path: Path, content: bytes) -> None:
+    """Put a whole file in place: half a trust document would keep the service from starting."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, draft = tempfile.mkstemp(dir=path.parent)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
+        file.flush()
         os.fchmod(file.fileno(), 0o644)
+        os.fsync(file.fileno())
     Path(draft).replace(path)

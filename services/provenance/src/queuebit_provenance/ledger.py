@@ -20,10 +20,10 @@ from queuebit_proof import (
     ProofFault,
     TileLog,
     TrustRoot,
+    b64,
     sign_checkpoint,
     verify_checkpoint,
 )
-from queuebit_proof.encoding import b64
 from queuebit_provenance.errors import LogRefused
 from queuebit_provenance.ports import Seals
 from queuebit_provenance.state import Attestation
@@ -61,22 +61,16 @@ class Ledger:
         self.trouble: str | None = None
         """Why the log cannot be continued, and what to do."""
 
-    async def load(self) -> TileLog:
-        """Read what is new in the event log, and prove that it is what the last checkpoint signs.
+    async def load(self) -> None:
+        """Read the log, prove that it is what the last checkpoint signs, and publish what the folder lacks.
 
         Raises:
             LogRefused: it is not; nothing was changed.
             Unavailable: the event log did not answer in time.
         """
-        try:
-            tiles, self._last = await self._load()
-        except ProofFault as error:
-            self.trouble = f"the log {self._name} cannot be continued: {error}"
-            _logger.critical("%s", self.trouble)
-            raise LogRefused(self.trouble) from error
-        self.trouble = None
-        self._tiles, self.size = tiles, tiles.size
-        return tiles
+        tiles, checkpoint = await self._read()
+        if checkpoint and tiles.published < tiles.size:
+            await self._publish(tiles, checkpoint)
 
     async def append(self, batch: Sequence[Attestation]) -> None:
         """Give every attestation a leaf, all or none.
@@ -108,7 +102,7 @@ class Ledger:
             [*(Guarded(event, after=0) for event in seals), Guarded(head, after=self._last)]
         )
         self._tiles, self.size = tiles, tiles.size
-        self._publish(tiles, checkpoint)
+        await self._publish(tiles, checkpoint)
 
     async def unsealed(self, batch: Sequence[Attestation]) -> list[Attestation]:
         """Those of a batch whose jobs have no leaf yet."""
@@ -119,8 +113,20 @@ class Ledger:
         """The tree as it is now: no head is signed that another process is known to have overtaken."""
         _, sequence = await self._head_of_log()
         if self._tiles is None or sequence != self._last:
-            return await self.load()
+            return (await self._read())[0]  # files come after the batch: while they are written, others would go on
         return self._tiles
+
+    async def _read(self) -> tuple[TileLog, str | None]:
+        """The tree as the event log has it, with its newest checkpoint; raises as `load`."""
+        try:
+            tiles, checkpoint, self._last = await self._proven()
+        except ProofFault as error:
+            self.trouble = f"the log {self._name} cannot be continued: {error}"
+            _logger.critical("%s", self.trouble)
+            raise LogRefused(self.trouble) from error
+        self.trouble = None
+        self._tiles, self.size = tiles, tiles.size
+        return tiles, checkpoint
 
     async def _head_of_log(self) -> tuple[str | None, int]:
         """The newest checkpoint and the sequence to guard the next one with; nonsense before the first is no head."""
@@ -130,12 +136,12 @@ class Ledger:
             return None, nonsense.sequence
         return (newest.event.data.checkpoint, newest.sequence) if newest else (None, 0)
 
-    async def _load(self) -> tuple[TileLog, int]:
+    async def _proven(self) -> tuple[TileLog, str | None, int]:
         tiles = await self._open()  # before the checkpoint is looked up: the folder never is ahead of the event log
         checkpoint, until = await self._head_of_log()
         head = self._head(checkpoint) if checkpoint else await self._begin()
         if tiles is None:
-            tiles = TileLog.rebuild(self._folder, await self._entries(0, head.size, until))
+            tiles = TileLog.rebuild(self._folder, await self._entries(0, head.size, until), self._trust)
         elif tiles.size > head.size:
             raise LogCorrupt(
                 f"{self._folder} has {tiles.size} published leaves, the event log {head.size}: the event log lost "
@@ -148,13 +154,11 @@ class Ledger:
                 f"the {head.size} leaves do not have the root that the last checkpoint signs: events were altered or "
                 f"lost, or {self._folder} is another log's; compare both with a copy that was published"
             )
-        if checkpoint and tiles.published < head.size:
-            self._publish(tiles, checkpoint)
-        return tiles, until
+        return tiles, checkpoint, until
 
     async def _open(self) -> TileLog | None:
         try:
-            return await asyncio.to_thread(TileLog.open, self._folder)
+            return await asyncio.to_thread(TileLog.open, self._folder, self._trust)
         except LogCorrupt as error:
             _logger.warning("the tiles will be made anew: %s", error)
             return None
@@ -188,10 +192,10 @@ class Ledger:
             )
         return entries
 
-    def _publish(self, tiles: TileLog, checkpoint: str) -> None:
+    async def _publish(self, tiles: TileLog, checkpoint: str) -> None:
         """Write the files that anybody may read; they are a projection, so that a full disk costs no receipt."""
         try:
-            tiles.write(checkpoint)
+            await asyncio.to_thread(tiles.write, checkpoint)
         except OSError as error:
             _logger.error("the tiles lag behind the log until they can be written: %s", error)  # noqa: TRY400  # no trace
 

@@ -78,17 +78,19 @@ class Sealer:
 
     async def _commit(self, batch: Sequence[Attestation]) -> None:
         """Store a batch; where somebody was faster or an answer was lost, try again with what is still missing."""
+        refused: Fault | None = None
         for _ in range(ATTEMPTS):
             try:
                 await self._ledger.append(batch)
-            except (Stale, Unavailable):
+            except (Stale, Unavailable) as error:
+                refused = error
                 batch = await self._ledger.unsealed(batch)
                 if not batch:
                     return
             else:
                 self.sealed += len(batch)
                 return
-        raise Stale(f"other processes moved the log {ATTEMPTS} times while {len(batch)} jobs waited")
+        raise Unavailable(f"{len(batch)} jobs have no place in the log after {ATTEMPTS} attempts: {refused}")
 
     def _signal(self) -> None:
         for event, due in ((self._some, bool(self._queue)), (self._full, len(self._queue) >= self._max_batch)):
