@@ -134,6 +134,7 @@ def test_a_trust_document_of_another_shape_is_refused(trust: TrustRoot, change: 
         ("algorithm", "rsa", "rsa"),
         ("purpose", "anything", "anything"),
         ("valid_from", "2026-11-20T08:00:00", "no time zone"),
+        ("valid_from", "0001-01-01T00:00:00+23:59", "out of range"),
     ],
 )
 def test_a_key_that_is_not_what_it_says_is_refused(trust: TrustRoot, field: str, value: str, why: str) -> None:

@@ -142,7 +142,7 @@ def test_a_statement_cannot_borrow_another_receipts_proof(
 def test_a_proof_for_another_size_is_refused(receipt: bytes, trust: TrustRoot) -> None:
     check, text = refused(edited(receipt, tree_size=8), trust)
     assert check == "inclusion"
-    assert "for 8 entries, the checkpoint for 7" in text
+    assert "for size 8, the checkpoint for size 7" in text
 
 
 def test_another_result_is_not_the_one_that_was_signed(receipt: bytes, trust: TrustRoot) -> None:
@@ -200,6 +200,8 @@ def test_what_is_not_a_receipt_is_refused_without_a_crash(content: bytes, trust:
     "change",
     [
         {"version": 2},
+        {"version": True},
+        {"version": "\x1b[2J"},
         {"version": True, "note": "unexpected"},
         {"leaf_index": -1},
         {"leaf_index": True},
@@ -217,6 +219,45 @@ def test_what_is_not_a_receipt_is_refused_without_a_crash(content: bytes, trust:
 )
 def test_a_field_of_another_kind_is_refused(receipt: bytes, trust: TrustRoot, change: dict[str, object]) -> None:
     assert refused(edited(receipt, **change), trust)[0] == "form"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"\x1b[2J": 1},
+        {"\ud800": 1},
+        {"version": "\ud800"},
+        {"job": "\x1b[2J"},
+        {"tenant": "\ud800"},
+        {"envelope": '{"\x1b[2J":1}'},
+        {"envelope": '{"\\ud800":1}'},
+        {"envelope": "[" * 100_000},
+        {
+            "envelope": json.dumps(
+                {
+                    "payload": "",
+                    "payloadType": "application/vnd.in-toto+json",
+                    "signatures": [{"keyid": "\x1b[2J", "sig": ""}] * 2,
+                }
+            )
+        },
+        {"checkpoint": "\ud800\n1\nAAAA\n\n— a AAAAAAAA\n"},
+        {"checkpoint": "a\n1\nAAAA\n\n— \x9b2J AAAA\n"},
+        {"checkpoint": "\x9b2J\n1\nAAAA\n\n— a AAAAAAAA\n"},
+    ],
+    ids=ascii,
+)
+def test_no_text_of_a_strangers_reaches_a_screen_as_it_is(
+    receipt: bytes, trust: TrustRoot, change: dict[str, object]
+) -> None:
+    _, text = refused(json.dumps(json.loads(receipt) | change).encode(), trust)
+    assert text.isprintable()
+    assert text.encode()
+
+
+@pytest.mark.parametrize("tail", [b"{}", b"\0", b",", b"receipt"])
+def test_what_follows_the_document_is_refused(receipt: bytes, trust: TrustRoot, tail: bytes) -> None:
+    assert refused(receipt + tail, trust)[0] == "form"
 
 
 def test_a_name_given_twice_is_refused(receipt: bytes, trust: TrustRoot) -> None:

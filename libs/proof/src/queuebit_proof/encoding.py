@@ -1,7 +1,8 @@
 """Reading what strangers wrote: one spelling for every value, or a refusal.
 
 A lenient reader lets two different texts mean the same thing, so that a changed byte goes unnoticed. These readers
-accept base64 and JSON only in a form that leaves no such freedom, and refuse with a `ValueError`.
+accept base64 and JSON only in a form that leaves no such freedom, and refuse with a `ValueError`. What it quotes of the
+text is escaped, for it may be shown on somebody's screen.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def exactly(document: object, names: frozenset[str], what: str) -> dict[str, obj
         raise ValueError(f"{what} is not a JSON object")
     found = {str(name): value for name, value in document.items()}
     if wrong := sorted(names ^ found.keys()):
-        raise ValueError(f"{what} lacks, or should not have, {', '.join(wrong)[:200]}")
+        raise ValueError(f"{what} lacks, or should not have, {', '.join(map(repr, wrong))[:200]}")
     return found
 
 

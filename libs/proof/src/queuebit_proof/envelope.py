@@ -92,7 +92,7 @@ def _split(envelope: bytes) -> tuple[bytes, dict[str, bytes]]:
             signature = exactly(item, _SIGNATURE, "a signature")
             key_id = text(signature["keyid"], "keyid")
             if key_id in signatures:
-                raise ValueError(f"key {key_id[:80]} signed twice")
+                raise ValueError(f"key {key_id[:80]!r} signed twice")
             signatures[key_id] = unb64(text(signature["sig"], "sig"))
         return unb64(text(fields["payload"], "payload")), signatures
     except ValueError as error:

@@ -85,7 +85,7 @@ def parse_vkey(line: str) -> tuple[str, int, bytes]:
         raise ValueError("a verifier key is a name, a key id and a key, joined by +") from error
     key = unb64(encoded)
     if not key or note_key_id(require_key_name(name), key[0], key[1:]).hex() != key_id:
-        raise ValueError(f"key id {key_id[:20]} does not belong to the key of {name[:80]}")
+        raise ValueError(f"key id {key_id[:20]!r} does not belong to the key of {name[:80]!r}")
     return name, key[0], key[1:]
 
 
@@ -106,5 +106,5 @@ def _read_line(line: str) -> NoteSignature:
         raise ValueError(f"{line[:40]!r} is not a signature line")
     content = unb64(match[2])
     if len(content) < 5:
-        raise ValueError(f"the signature of {match[1][:80]} is too short")
+        raise ValueError(f"the signature of {match[1][:80]!r} is too short")
     return NoteSignature(match[1], content[:4], content[4:])

@@ -65,8 +65,8 @@ class Receipt:
             if len(content) > MAX_RECEIPT_BYTES:
                 raise ValueError(f"it has more than {MAX_RECEIPT_BYTES} bytes")
             fields = exactly(parse_json(content), _FIELDS, "the document")
-            if fields["version"] != _VERSION:
-                raise ValueError(f"this program reads version {_VERSION} receipts, not {str(fields['version'])[:20]}")
+            if (version := whole(fields["version"], "version")) != _VERSION:
+                raise ValueError(f"this program reads version {_VERSION} receipts, not {version}")
             path = fields["inclusion"]
             if not isinstance(path, list):
                 raise ValueError("inclusion is not a list")

@@ -86,7 +86,7 @@ class TileLog:
             head = None
         if head and (head.size > log.size or log.root(head.size) != head.root):
             raise LogCorrupt(
-                f"the {log.size} entries given are not those that the checkpoint in {folder} covers ({head.size}): "
+                f"the entries given ({log.size}) are not those that the checkpoint in {folder} covers ({head.size}): "
                 "find the events that are missing, or start a log with another name"
             )
         return log
@@ -139,7 +139,7 @@ class TileLog:
         head = read_checkpoint(checkpoint)
         if not self._published <= head.size <= self.size or self.root(head.size) != head.root:
             raise ValueError(
-                f"the checkpoint covers {head.size} entries; this log has others, or more published than that"
+                f"what the checkpoint covers (size {head.size}) is not in this log, or less than was published before"
             )
         changed = [*self._bundles(self._published, head.size), *self._hash_tiles(self._published, head.size)]
         for path, content in changed:

@@ -165,12 +165,15 @@ def _read_key(item: object) -> TrustKey:
         raise ValueError(f"a {key.purpose} is not signed with {key.algorithm}")
     require_public(key.algorithm, key.public)
     if key.key_id != fields["key_id"]:
-        raise ValueError(f"key id {fields['key_id']} does not belong to its key")
+        raise ValueError(f"key id {fields['key_id']!r} does not belong to its key")
     return key
 
 
 def _moment(value: str) -> datetime:
     moment = datetime.fromisoformat(value)
     if moment.tzinfo is None:
-        raise ValueError(f"{value} has no time zone")
-    return moment.astimezone(UTC)
+        raise ValueError(f"{value!r} has no time zone")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{value!r} is out of range") from error

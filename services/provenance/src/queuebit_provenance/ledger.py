@@ -144,14 +144,14 @@ class Ledger:
             tiles = TileLog.rebuild(self._folder, await self._entries(0, head.size, until), self._trust)
         elif tiles.size > head.size:
             raise LogCorrupt(
-                f"{self._folder} has {tiles.size} published leaves, the event log {head.size}: the event log lost "
+                f"{self._folder} is published up to size {tiles.size}, the event log has {head.size}: it lost "
                 "events; recover them from its archive, or begin a log with another name and folder"
             )
         else:
             tiles.append(await self._entries(tiles.size, head.size, until))
         if tiles.root() != head.root:
             raise LogCorrupt(
-                f"the {head.size} leaves do not have the root that the last checkpoint signs: events were altered or "
+                f"the leaves ({head.size}) do not have the root that the last checkpoint signs: events were altered or "
                 f"lost, or {self._folder} is another log's; compare both with a copy that was published"
             )
         return tiles, checkpoint, until
