@@ -226,6 +226,61 @@ async def test_a_live_message_that_the_log_refused_is_not_believed(ann: Credenti
             await job.wait(timeout=0.05)
 
 
+class Shaky(FakeBus):
+    """Does not answer some questions."""
+
+    silent = 0
+
+    async def request(
+        self, subject: str, body: bytes = b"", headers: Mapping[str, str] | None = None, *, timeout: float = 5.0
+    ) -> Reply:
+        if self.silent and subject.startswith("$JS.API.DIRECT.GET.LOG."):
+            self.silent -= 1
+            raise Unreachable("nobody is there")
+        return await super().request(subject, body, headers, timeout=timeout)
+
+
+async def test_a_wait_outlives_a_server_that_comes_back(ann: Credential, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("queuebit.job._FIRST_LOOK_S", 0.001)
+    bus = Shaky()
+    async with AsyncClient(ann, transport=bus) as client:
+        job = await client.submit(BELL)
+        bus.silent = 3
+        bus.stored[f"qb.job.acme.{job.id}.completed"] = (9, completed(submitted_in(bus), {"00": 1}).to_bytes())
+        assert (await job.wait()).state == "completed"
+
+
+async def test_a_wait_ends_when_the_server_is_gone_for_good(ann: Credential, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("queuebit.job._FIRST_LOOK_S", 0.001)
+    monkeypatch.setattr("queuebit.patience._AWAY_S", 0.01)
+    bus = Shaky()
+    async with AsyncClient(ann, transport=bus) as client:
+        job = await client.submit(BELL)
+        bus.silent = 1_000_000
+        with pytest.raises(Unreachable, match=f"job {job.id} goes on as soon as the stack is back: nobody is there"):
+            await job.wait()
+
+
+async def test_a_wait_that_lasts_says_what_for(
+    ann: Credential, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("queuebit.job._FIRST_LOOK_S", 0.001)
+    monkeypatch.setattr("queuebit.patience._FIRST_WORDS_S", 0.0001)
+    async with AsyncClient(ann, transport=FakeBus()) as client:
+        job = await client.submit(BELL)
+        with pytest.raises(StillRunning, match=r"not ended after 0\.1 s: the broker has not decided on it yet"):
+            await job.wait(0.1)
+        assert "the broker has not decided on it yet" in caplog.text
+        with pytest.raises(NotFound, match="has no job"):  # instead of waiting for ever
+            await client.job("j" + "a" * 20).wait()
+
+
+def submitted_in(bus: FakeBus) -> JobSubmitted:
+    found = next(decode(body) for subject, (_, body) in bus.stored.items() if subject.endswith(".submitted"))
+    assert isinstance(found, JobSubmitted)
+    return found
+
+
 async def test_a_job_that_is_not_there_says_so(ann: Credential) -> None:
     async with AsyncClient(ann, transport=FakeBus()) as client:
         with pytest.raises(NotFound, match="acme has no job"):

@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Stop as stop:
         return _end(stop.code, str(stop))
     except KeyboardInterrupt:
-        return _end(Exit.INTERRUPTED, "interrupted; jobs go on: `qb jobs` lists them")
+        return _end(Exit.INTERRUPTED, "interrupted; what runs goes on: `qb jobs` lists it")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(Exit.DONE)

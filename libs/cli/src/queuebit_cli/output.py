@@ -110,12 +110,21 @@ class Progress:
             sys.stderr.write(f"\r\033[2K{harmless(line)}")
             sys.stderr.flush()
 
+    def note(self, text: str) -> None:
+        """Say something that stays, above the line."""
+        self._clear()
+        print(harmless(text), file=sys.stderr, flush=True)
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._clear()
+
+    def _clear(self) -> None:
         if self._drawn:
             sys.stderr.write("\r\033[2K")
             sys.stderr.flush()
+            self._drawn = 0.0
 
 
 def _text(value: object) -> str:

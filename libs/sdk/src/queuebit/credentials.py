@@ -104,8 +104,12 @@ def _at_home(home: Path, credential: Credential) -> Credential:
     """
     try:
         url = json.loads((home / "stack.json").read_text())["listens"]["nats-server"]
-    except (FileNotFoundError, ValueError):
+    except FileNotFoundError:
         return credential
-    except KeyError as error:
+    except ValueError as error:
+        raise Unreachable(
+            f"{home / 'stack.json'} is damaged: a stack that runs writes it anew, else `qb up`"
+        ) from error
+    except (KeyError, TypeError) as error:
         raise Unreachable(f"the stack in {home} is down: start it with `qb up`") from error
     return Credential(str(url), credential.tenant, credential.user, credential.seed, credential.project)

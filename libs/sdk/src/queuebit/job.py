@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import logging
 from collections.abc import AsyncGenerator, Collection
 
 from queuebit.credentials import Credential
-from queuebit.errors import JobFailed, NotFound, QueuebitError, Reason, Refused, StillRunning
+from queuebit.errors import JobFailed, NotFound, QueuebitError, Reason, Refused, StillRunning, Unreachable
 from queuebit.journal import Journal
+from queuebit.patience import Patience
 from queuebit.payloads import Payloads
 from queuebit.records import ENDS, Receipt, Result, Status, Step
-from queuebit.story import status_of
+from queuebit.story import status_of, waiting_for
 from queuebit.watch import Watch
 from queuebit_contracts import subjects
 from queuebit_contracts.catalog import AnyEvent
@@ -21,6 +23,8 @@ from queuebit_contracts.job import JobCompleted, JobSealed, JobSubmitted, Proof,
 from queuebit_runtime.keys import public_key, sign
 
 __all__ = ["AsyncJob"]
+
+_logger = logging.getLogger("queuebit")
 
 _FIRST_LOOK_S, _LAST_LOOK_S = 1.0, 5.0
 """How long silence is trusted before the log is asked anyway; it grows from the first to the last."""
@@ -65,24 +69,35 @@ class AsyncJob:
     async def until(self, events: Collection[str], timeout: float | None = None) -> AnyEvent:
         """Wait for the first of some events, such as `("metered",)`, and return it.
 
+        A wait that lasts says what for, in warnings of the logger `queuebit`; it outlives a restart of the server.
+
         Raises:
             StillRunning: none of them happened in `timeout` seconds.
+            NotFound: the tenant has no such job.
+            Unreachable: the stack was away for half a minute, or when the time was up.
         """
-        loop = asyncio.get_running_loop()
-        deadline = None if timeout is None else loop.time() + timeout
+        patience = Patience(asyncio.get_running_loop().time, timeout)
         await self._watch.start()
         look, pause, self._unread = set(events) if self._unread else set(), _FIRST_LOOK_S, False
         while True:
             self._ear.moved.clear()
             hinted = self._ear.names.intersection(events)
-            for name in look | hinted:
-                if (event := await self._read(name)) is not None:
-                    return event
+            try:
+                for name in look | hinted:
+                    if (event := await self._read(name)) is not None:
+                        return event
+                patience.answered()
+            except Unreachable as error:
+                if patience.lost():
+                    raise Unreachable(f"job {self.id} goes on as soon as the stack is back: {error}") from error
+            if patience.wants_words():
+                _logger.warning("job %s: still waiting after %.0f s: %s", self.id, patience.waited, await self._now())
             if hinted and pause >= _FIRST_LOOK_S and not look:
                 pause = _SETTLING_S
-            left = pause if deadline is None else min(pause, deadline - loop.time())
-            if left <= 0:
-                raise StillRunning(f"job {self.id} has not {' or '.join(events)} after {timeout:g} s; it goes on")
+            if (left := patience.next(pause)) <= 0:
+                missing = "ended" if set(events) == set(ENDS) else f"been {' or '.join(events)}"
+                after = f" after {timeout:g} s" if timeout else ""
+                raise StillRunning(f"job {self.id} has not {missing}{after}: {await self._now()}; it goes on")
             try:
                 await asyncio.wait_for(self._ear.moved.wait(), left)
                 look = set()
@@ -160,6 +175,13 @@ class AsyncJob:
                 await asyncio.sleep(_SETTLING_S)
             except TimeoutError:
                 continue
+
+    async def _now(self) -> str:
+        """What it waits for; a job that is not there is nothing to wait for."""
+        try:
+            return waiting_for(await self.status())
+        except Unreachable as error:
+            return str(error)
 
     async def _read(self, name: str) -> AnyEvent | None:
         if name not in self._known:

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 
 import nats
 from nats.aio.client import Client
@@ -54,7 +55,7 @@ class NatsTransport:
         except NoRespondersError as error:
             raise Unreachable(f"nobody answers {subject}: `qb status` shows which service is not up") from error
         except (NatsError, TimeoutError) as error:
-            raise Unreachable(f"{self._url} did not answer in {timeout:g} s: see `qb status`") from error
+            raise self._silent(client, subject, timeout) from error
         finally:
             self._denied.discard(asking)
             self._asking[named].discard(asking)
@@ -70,13 +71,17 @@ class NatsTransport:
 
         subscription = await client.subscribe(subject, cb=on_message)
         # The client sends its PING ahead of what is buffered: only the second one stands behind the subscription.
-        await client.flush()
-        await client.flush()
+        try:
+            await client.flush()
+            await client.flush()
+        except (NatsError, TimeoutError) as error:
+            raise self._silent(client, subject, self._timeout) from error
         return subscription.unsubscribe
 
     async def close(self) -> None:
         if self._client is not None:
-            await self._client.close()
+            with suppress(OSError, NatsError):  # what is lost already needs no goodbye
+                await self._client.close()
 
     async def _connected(self) -> Client:
         if self._client is None:
@@ -106,6 +111,11 @@ class NatsTransport:
             if "authorization" in str(error).lower():
                 raise _forbidden(f"{self._url} does not know this token: see `qb tenant token`") from error
             raise Unreachable(f"nothing answers at {self._url}: start the stack with `qb up`") from error
+
+    def _silent(self, client: Client, subject: str, timeout: float) -> Unreachable:
+        if client.is_connected:
+            return Unreachable(f"{subject} had no answer in {timeout:g} s: `qb status` shows what is not up")
+        return Unreachable(f"the connection to {self._url} is lost: see `qb status`; `qb up` starts what is down")
 
     def _deny(self, text: str) -> None:
         if found := _VIOLATION.search(text):

@@ -25,7 +25,7 @@ from queuebit_contracts.job import (
 )
 from queuebit_kernel import Money
 
-__all__ = ["status_of"]
+__all__ = ["status_of", "waiting_for"]
 
 
 def status_of(asked: Submission, history: Sequence[Entry]) -> Status:
@@ -34,6 +34,23 @@ def status_of(asked: Submission, history: Sequence[Entry]) -> Status:
     for entry in history:
         status = _evolve(status, entry.event)
     return replace(status, steps=tuple(_step(entry.event) for entry in history))
+
+
+def waiting_for(status: Status) -> str:
+    """What comes next for a job, and so what whoever waits is waiting for."""
+    match status.state:
+        case "submitted":
+            return "the broker has not decided on it yet"
+        case "accepted":
+            return "it is accepted and waits for its turn on a backend"
+        case "placed":
+            return f"it is placed on {status.backend}, whose executor has not started it yet"
+        case "started":
+            return f"it runs on {status.backend}"
+        case _ if status.sealed:
+            return f"it is {status.state}, billed and sealed"
+        case _:
+            return f"it is {status.state}, its bill or its receipt is still to come"
 
 
 def _evolve(status: Status, event: AnyEvent) -> Status:

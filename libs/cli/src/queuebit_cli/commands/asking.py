@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from argparse import Namespace
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 
 from queuebit_cli.connecting import client_of
@@ -70,7 +71,8 @@ def follow(args: Namespace, out: Output) -> Exit:
                 moment = event.time.astimezone().strftime("%H:%M:%S.%f")[:-3]
                 out.say(f"{out.paint(moment, 'dim')}  {job}  {name:<10} {out.paint(event.source, 'dim')}")
 
-    asyncio.run(listen())
+    with suppress(KeyboardInterrupt):  # the only way to end it
+        asyncio.run(listen())
     return Exit.DONE
 
 

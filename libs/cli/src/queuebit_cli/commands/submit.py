@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from argparse import Namespace
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from queuebit.errors import Conflict, JobFailed, Refused, StillRunning
+from queuebit.errors import Conflict, JobFailed, Refused, StillRunning, Unreachable
 from queuebit.records import ENDS
 from queuebit_cli.connecting import client_of
 from queuebit_cli.errors import Exit, Stop
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["submit"]
 
 _AT_ONCE = 64
+_NAMED = 10
 _PROOF_S = 10.0
 """How long to wait, once a job ended, for its charge and its receipt."""
 
@@ -40,8 +43,11 @@ def submit(args: Namespace, out: Output) -> Exit:
     for path in paths:
         read_source(path)  # all of them are fit to be sent, or none is sent
     keys = _keys(paths, args.key)
-    max_cost = _money(args.max_cost)
-    return asyncio.run(_Submitting(args, out, max_cost).all(list(zip(paths, keys, strict=True))))
+    submitting = _Submitting(args, out, _money(args.max_cost))
+    try:
+        return asyncio.run(submitting.all(list(zip(paths, keys, strict=True))))
+    except KeyboardInterrupt:
+        raise Stop(Exit.INTERRUPTED, submitting.gone_on()) from None
 
 
 class _Submitting:
@@ -50,6 +56,17 @@ class _Submitting:
         self._out = out
         self._max_cost = max_cost
         self._home = Home(args.home)
+        self._asked: list[str] = []
+        self._away = ""
+        """Why the stack cannot be asked, once it cannot."""
+
+    def gone_on(self) -> str:
+        """What a person who stops waiting has to know."""
+        if not self._asked:
+            return "interrupted before any job was confirmed: `qb jobs` lists what there is"
+        follow = "".join(f"\n  qb job watch {job}" for job in self._asked[:_NAMED])
+        more = f"\n  and {len(self._asked) - _NAMED} more: `qb jobs` lists them" if len(self._asked) > _NAMED else ""
+        return f"interrupted; what was submitted goes on:{follow}{more}"
 
     async def all(self, wanted: list[tuple[Path, str | None]]) -> Exit:
         turn = asyncio.Semaphore(_AT_ONCE)
@@ -61,18 +78,24 @@ class _Submitting:
                     return await self._one(client, path, key)
 
             work = [asyncio.ensure_future(one(path, key)) for path, key in wanted]
-            with Progress(self._out.as_json) as progress:
+            with Progress(self._out.as_json) as progress, _noting(progress):
                 while not all(it.done() for it in work):
                     await asyncio.wait(work, timeout=0.2)
                     progress.tell(f"{sum(it.done() for it in work)} of {len(work)} jobs done")
             told = await asyncio.gather(*work)
+        if self._away and not self._asked:
+            raise Stop(Exit.UNREACHABLE, self._away)
         for document in told:
             self._out.document(document)
         if len(told) > 1:
             columns = ("file", "job", "state", "backend", "shots", "charge", "receipt", "reason")
             for line in self._out.lines([_summary(it) for it in told], columns):
                 self._out.say(line)
-        return exit_of(str(document["state"]) for document in told)
+        if self._away:
+            raise Stop(Exit.UNREACHABLE, self._away)
+        code = exit_of(str(document["state"]) for document in told)
+        ended = all(document["state"] in ENDS for document in told)
+        return Exit.JOB_FAILED if code is Exit.DONE and self._args.wait and not ended else code
 
     async def _one(self, client: AsyncClient, path: Path, key: str | None) -> Document:
         args, single = self._args, len(self._args.files) == 1
@@ -92,26 +115,40 @@ class _Submitting:
             if single:
                 self._out.say(str(error))
             return self._document(path, None, "refused", reasons=reasons)
+        except Unreachable as error:
+            return self._lost(path, None, "unconfirmed", error)
+        self._asked.append(job.id)
         if not args.wait:
             if single:
-                self._out.say(f"{job.id} submitted; follow it: qb job watch {job.id}")
+                self._out.say(f"{job.id} submitted; whether it is accepted and how it ends: qb job watch {job.id}")
             return self._document(path, job.id, "submitted")
-        return await self._ended(job, path, single)
+        try:
+            return await self._ended(job, path, single)
+        except Unreachable as error:
+            return self._lost(path, job.id, "submitted", error)
+
+    def _lost(self, path: Path, job: str | None, state: str, error: Unreachable) -> Document:
+        self._away = str(error)
+        return self._document(path, job, state, reasons=[{"code": "unreachable", "text": str(error)}])
 
     async def _ended(self, job: AsyncJob, path: Path, single: bool) -> Document:
         result: Result | None = None
         receipt: Receipt | None = None
-        ended = False
-        with suppress(Refused, JobFailed, StillRunning):  # how it ended is read from its status
+        late = ""
+        try:
             await job.until(ENDS, self._args.timeout)
-            ended = True
-            result = await job.result()
+            with suppress(Refused, JobFailed):  # how it ended is read from its status
+                result = await job.result()
+        except StillRunning as error:
+            late = str(error)
         with suppress(StillRunning):  # charge and receipt come later; what is there is told
-            receipt = await job.receipt(_PROOF_S if ended else 0)
+            receipt = await job.receipt(0 if late else _PROOF_S)
         status = await job.status()
         if single:
             for line in describe(status, self._out):
                 self._out.say(line)
+            if late:
+                self._out.say(f"  {late}: qb job watch {job.id}")
             if result is not None:
                 for line in ("", *self._out.lines(count_rows(result.counts))):
                     self._out.say(line)
@@ -123,7 +160,7 @@ class _Submitting:
             counts=dict(result.counts) if result else None,
             charge=charge_document(status.charge),
             receipt=self._receipt(receipt, result),
-            reasons=reasons_document(status),
+            reasons=[{"code": "still_running", "text": late}] if late else reasons_document(status),
         )
 
     def _receipt(self, receipt: Receipt | None, result: Result | None) -> Document | None:
@@ -150,6 +187,27 @@ class _Submitting:
         }
         fields = {"file": str(path), "job": job, "state": state, "shots": self._args.shots}
         return {**fields, **empty, **more}
+
+
+@contextmanager
+def _noting(progress: Progress) -> Iterator[None]:
+    """Show what the client says about waits that last."""
+    handler = _Noting(progress)
+    logger = logging.getLogger("queuebit")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+class _Noting(logging.Handler):
+    def __init__(self, progress: Progress) -> None:
+        super().__init__(logging.WARNING)
+        self._progress = progress
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._progress.note(record.getMessage())
 
 
 def _summary(document: Document) -> Document:
