@@ -241,6 +241,32 @@ def test_loose_and_renamed_bits_keep_their_place() -> None:
     assert circuit.num_clbits == 4
 
 
+HOSTILE = {
+    "empty gates that double": (
+        "gate g0 a { } " + "".join(f"gate g{n + 1} a {{ g{n} a; g{n} a; }} " for n in range(40)),
+        "too_many_operations",
+    ),
+    "barriers that double": (
+        "gate g0 a { barrier a; } " + "".join(f"gate g{n + 1} a {{ g{n} a; g{n} a; }} " for n in range(40)),
+        "too_many_operations",
+    ),
+    "a loop over nothing, 3": ("for int i in [0:1000000000] { }", "too_many_operations"),
+    "a loop of floats, 3": ("qubit q; for int i in [0:1e9] { x q; }", "unsupported"),
+    "a digit that is none": ("qreg q[\u00b2];", "syntax"),
+    "a physical qubit that is none, 3": ("x $\u00b2;", "syntax"),
+    "a delay of eons, 3": ("qubit q; bit c; delay[999999999999999999s] q; c = measure q;", "parameter"),
+    "a delay of many cycles, 3": ("qubit q; bit c; delay[999999999999999999dt] q; c = measure q;", "parameter"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_would_never_end_is_refused_at_once(name: str) -> None:
+    body, code = HOSTILE[name]
+    refusal = _refusal((QASM3 if name.endswith(", 3") else QASM2) + body)
+    assert refusal is not None
+    assert refusal.code == code
+
+
 LONG = "g" * 100_000
 
 

@@ -75,7 +75,7 @@ def _circuit(parsed: QuantumCircuit, source_digest: str, language: str) -> Circu
     flat = flatten(parsed)
     unusable = unusable_parameter(flat)
     if unusable:
-        raise CircuitError(f"{unusable} is not a rotation", expected="finite parameters", code="parameter")
+        raise CircuitError(unusable, expected="finite angles, and delays of at most 1 s", code="parameter")
     found = census(flat)
     if not found.measurements:
         raise CircuitError(

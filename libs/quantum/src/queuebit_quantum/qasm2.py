@@ -93,7 +93,7 @@ def _count(source: Source, limits: Limits) -> None:
             return source.error(at, message, expected, code)
 
         match [token.text for token in head]:
-            case ["qreg" | "creg" as kind, name, "[", size, "]"] if size.isdigit():
+            case ["qreg" | "creg" as kind, name, "[", size, "]"] if size.isascii() and size.isdigit():
                 tally.declare(name, int(size), quantum=kind == "qreg", error=error)
             case ["gate" | "opaque", name, *rest]:
                 parameters[name] = _parameter_count(rest)
@@ -138,8 +138,10 @@ def _cost(statement: list[Token], tally: Tally, parameters: dict[str, int], sour
     if words[0] == "if" and ")" in words:
         after = words.index(")") + 1
         statement, words = statement[after:], words[after:]
-    if not words or words[0] in ("OPENQASM", "include", "barrier"):
+    if not words or words[0] in ("OPENQASM", "include"):
         return GateCost(0)
+    if words[0] == "barrier":
+        return GateCost()
     gate = words[0]
     wanted = parameters.get(gate, 0)
     if wanted and len(words) > 1 and words[1] != "(":

@@ -133,7 +133,10 @@ def _converter() -> Any:  # a class whose base is only importable with the SDK
 
 
 def _explained(source: Source, node: Any, failure: Exception) -> CircuitError:
-    text = str(getattr(failure, "message", failure)).strip("'\"")
+    if isinstance(failure, AssertionError | AttributeError):  # about itself, not the program
+        text = "the parser cannot make sense of this statement"
+    else:
+        text = str(getattr(failure, "message", failure)).strip("'\"")
     located = re.match(r"(\d+),(\d+): (.*)", text, re.DOTALL)
     line, column = node.span.start_line, node.span.start_column + 1
     message = located[3] if located else text

@@ -46,7 +46,7 @@ class _Counter:
         self.tally = Tally(limits)
 
     def cost(self, node: _Node, *, in_gate: bool = False) -> GateCost:
-        """Count one statement; what the converter will refuse anyway counts as nothing."""
+        """Count one statement; any of them is at least one operation, because a loop may repeat it."""
         match type(node).__name__:
             case "QubitDeclaration":
                 self._declare(node.qubit.name, node.size, node, quantum=True)
@@ -75,7 +75,7 @@ class _Counter:
                 return self._block(node.block, 1, node)
             case "Box":
                 return self._block(node.body, 1, node)
-        return GateCost(0)
+        return GateCost()
 
     def _declare(self, name: str, size: _Node | None, node: _Node, *, quantum: bool) -> None:
         number = 1 if size is None else _integer(size)

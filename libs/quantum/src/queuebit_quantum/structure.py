@@ -18,6 +18,10 @@ _JUMPS = frozenset({"break_loop", "continue_loop"})
 _NOT_GATES = frozenset({"barrier", "delay", "measure", "reset"}) | _JUMPS
 _BLOCKS = {"if_else": "conditional", "switch_case": "conditional", "for_loop": "loop", "while_loop": "while_loop"}
 """Operations with blocks inside, and the feature each of them needs."""
+_MAX_DELAY_S = 1.0
+"""A thousand times what a qubit remembers; a million of them still fit the 64 bits that compilers count in."""
+_UNIT_S = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12, "dt": 1e-9}
+"""Seconds; a device's own `dt` is shorter than a nanosecond."""
 
 
 @dataclass(slots=True)
@@ -138,18 +142,22 @@ def layout(circuit: QuantumCircuit) -> tuple[int, ...]:
 
 
 def unusable_parameter(circuit: QuantumCircuit) -> str:
-    """Name the first gate whose parameter is not a finite number; empty when there is none."""
-    for name, parameter in _parameters(circuit):
-        if isinstance(parameter, int | float) and not math.isfinite(parameter):
-            return f"{name}({parameter})"
+    """Say what is wrong with the first parameter that is not finite, or a delay of eons; empty when there is none."""
+    for operation in _operations(circuit):
+        for parameter in operation.params:
+            if not isinstance(parameter, int | float):
+                continue
+            if not math.isfinite(parameter):
+                return f"{operation.name}({parameter}) is not a rotation"
+            if operation.name == "delay" and parameter * _UNIT_S.get(operation.unit, 1.0) > _MAX_DELAY_S:
+                return f"a delay of {parameter:g} {operation.unit} is longer than {_MAX_DELAY_S:g} s"
     return ""
 
 
-def _parameters(circuit: QuantumCircuit) -> Iterator[tuple[str, object]]:
+def _operations(circuit: QuantumCircuit) -> Iterator[Operation]:
     for instruction in circuit.data:
         if instruction.operation.name in _BLOCKS:
             for block in instruction.operation.blocks:
-                yield from _parameters(block)
+                yield from _operations(block)
         else:
-            for parameter in instruction.operation.params:
-                yield instruction.operation.name, parameter
+            yield instruction.operation

@@ -60,7 +60,7 @@ class Tally:
             raise error(
                 f"gate {name!r} is {level} definitions deep", f"at most {self.limits.max_nesting} levels", "too_deep"
             )
-        cost = GateCost(sum(used.operations for used in body), level)
+        cost = GateCost(max(1, sum(used.operations for used in body)), level)  # an empty one is opened all the same
         self.check(cost.operations, error, f"gate {name!r}")
         self.gates[name] = cost
 

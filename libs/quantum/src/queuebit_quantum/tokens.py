@@ -144,5 +144,5 @@ def _refuse_huge_numbers(source: Source, limits: Limits) -> None:
                 raise source.error(token, "the number is too long", f"at most {_MAX_DIGITS} digits", "too_large")
             if re.search(r"[eE][+-]?\d{4}", token.text) and token.text[:2].lower() not in ("0x", "0b"):
                 raise source.error(token, "the exponent is too large", "an exponent below 1000", "too_large")
-        elif token.text.startswith("$") and token.text[1:].isdigit() and int(token.text[1:]) >= limits.max_qubits:
+        elif re.fullmatch(r"\$[0-9]+", token.text) and int(token.text[1:]) >= limits.max_qubits:
             raise source.error(token, "there is no such physical qubit", f"below ${limits.max_qubits}", "too_large")
