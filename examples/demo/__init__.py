@@ -1,1 +1,1 @@
-"""The demo: a whole quantum cloud on a laptop, in about a minute."""
+"""The demo: a whole quantum cloud on a laptop, in half a minute."""

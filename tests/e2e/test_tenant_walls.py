@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from queuebit import AsyncClient, Client, NotFound, Refused
+from queuebit import AsyncClient, Client, NotFound, QueuebitError, Refused
 from queuebit.credentials import find, load
 from queuebit.nats_transport import NatsTransport
 from queuebit_contracts import subjects
@@ -108,6 +108,8 @@ def test_a_removed_user_is_out_at_once(stack: EmbeddedStack, neighbours: tuple[s
         assert (done.returncode, "does not know this token" in done.stderr) == (3, True)
         with Client(load(guest)) as anew, pytest.raises(Refused):
             anew.backends()
+        with pytest.raises(QueuebitError):
+            open_before.backends()
 
 
 def test_a_revoked_token_is_out_and_its_successor_is_in(

@@ -1,0 +1,35 @@
+"""The demo, beside another stack, as `make demo` runs it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from queuebit_testing.embedded import EmbeddedStack
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
+
+
+def test_the_demo_runs_to_its_end_and_leaves_nothing_behind(stack: EmbeddedStack, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "examples.demo"],
+        cwd=Path(__file__).parents[2],
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=220,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = re.search(r"receipts verified (\d+) of (\d+)", done.stdout)
+    assert told is not None, done.stdout
+    assert int(told[1]) == int(told[2]) >= 60
+    assert {f"emulated-ibm-{it}" for it in ("torino", "hanoi", "perth")} <= {*re.findall(r"[\w-]+", done.stdout)}
+    assert re.findall(r"(I\d) .*holds", done.stdout) == ["I1", "I2", "I3", "I4", "I5"]
+    assert [*tmp_path.iterdir()] == []
+    assert stack.ask("status")["ready"]
