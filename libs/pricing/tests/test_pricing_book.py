@@ -90,7 +90,7 @@ def test_a_price_cites_its_book() -> None:
 
 def test_the_digest_follows_the_meaning_not_the_spelling() -> None:
     plain = book(row("aer", "aer", 'per_task = "1"'))
-    assert plain.digest == book("# words\n", row("aer", "aer", 'per_task = "1.00"\ncharge_on = ["completed"]')).digest
+    assert plain.digest == book("# words\n", row("aer", "aer", 'per_task = "1.00"\njbu = { task = "0" }')).digest
     assert plain.digest != book(row("aer", "aer", 'per_task = "1.01"')).digest
 
 
@@ -117,7 +117,7 @@ def test_times_of_other_zones_become_utc() -> None:
         ),
         ('per_shots = "1"\nper_task = "1"', "price 1 (p), per_shots: is not a key of a price book: did you mean per_"),
         ("", "price 1 (p): the price has no component: add per_task, per_shot"),
-        ('per_task = "1"\ncharge_on = []', "price 1 (p), charge_on: must not be empty"),
+        ('per_task = "1"\ncharge_on = ["failed"]', "price 1 (p), charge_on: is not a key of a price book: remove it"),
         ('per_task = "1"\njbu = { shot = 2.5 }', 'price 1 (p), jbu.shot: put the number in quotes: "2.5"'),
     ],
 )

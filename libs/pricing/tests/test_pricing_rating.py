@@ -73,7 +73,7 @@ BOUNDS = st.builds(
     qpu_us=st.integers(0, 10**12),
     qubits=st.integers(0, 5000),
 )
-OUTCOMES: st.SearchStrategy[Outcome] = st.sampled_from(["completed", "failed", "cancelled", "expired", "rejected"])
+OUTCOMES: st.SearchStrategy[Outcome] = st.sampled_from(["completed", "failed", "cancelled", "rejected"])
 
 
 @pytest.mark.parametrize(
@@ -156,13 +156,11 @@ def test_a_minimum_is_due_once_a_task_ran() -> None:
     assert rate(terms, used(tasks=0)).amount == 0
 
 
-@pytest.mark.parametrize("outcome", ["failed", "cancelled", "expired", "rejected"])
-def test_only_completed_jobs_are_charged_unless_the_price_says_otherwise(outcome: Outcome) -> None:
-    usage = used(shots=5)
-    free = rate(price(per_shot="1", jbu={"shot": "1"}), usage, outcome)
+@pytest.mark.parametrize("outcome", ["failed", "cancelled", "rejected"])
+def test_only_completed_jobs_are_charged(outcome: Outcome) -> None:
+    free = rate(price(per_shot="1", jbu={"shot": "1"}), used(shots=5), outcome)
     assert free.amount == free.jbu == free.lines[0].billed == 0
     assert free.lines[0].consumed == 5
-    assert rate(price(per_shot="1", charge_on=["completed", outcome]), usage, outcome).amount == 5
 
 
 @given(PRICES, USAGES)

@@ -58,7 +58,6 @@ valid_from = 2026-01-01T00:00:00Z
 source = "test"
 as_of = 2026-01-01
 confidence = "high"
-charge_on = ["completed", "failed", "cancelled"]
 per_second = { amount = "1.60", quantum = "0.001", minimum = "1" }
 """
 

@@ -16,8 +16,8 @@ __all__ = ["Component", "Currency", "Duration", "Listing", "Outcome", "Price", "
 Component = Literal["task", "shot", "second", "qubit_second"]
 """What a job is charged for; a price names its components `per_<component>`."""
 
-Outcome = Literal["completed", "failed", "cancelled", "expired", "rejected"]
-"""How a job ended."""
+Outcome = Literal["completed", "failed", "cancelled", "rejected"]
+"""How a job ended. Only what completed is charged."""
 
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$", examples=["USD"])]
 
@@ -72,8 +72,6 @@ class Listing(_Term):
     """The day the source was read."""
     confidence: Literal["low", "medium", "high"]
     """How far to trust the figures; `high` only when checked at the vendor."""
-    charge_on: Annotated[tuple[Outcome, ...], Field(min_length=1)] = ("completed",)
-    """Outcomes that are charged, for what was consumed. Any other outcome is free."""
     jbu: Weights = Weights()
     """Conversion into job billing units."""
     per_task: Amount | None = None

@@ -17,7 +17,7 @@ class Quote(Statement):
 
 
 def quote(price: Price, bounds: Bounds) -> Quote:
-    """Price a job as if it reached every bound and ended with an outcome that is charged.
+    """Price a job as if it reached every bound and completed.
 
     Any `rate` of the same price under the same bounds is at most this: each component's amount grows with its
     quantities, and quantities beyond the bounds are not billed.

@@ -34,11 +34,10 @@ def rate(price: Price, usage: Usage, outcome: Outcome = "completed", bounds: Bou
     Args:
         price: the price the job was quoted.
         usage: what it consumed; final, because a partial figure would be charged as if it were all.
-        outcome: how it ended. An outcome that is not in the price's `charge_on` is free: its lines keep the consumed
-            quantities and bill none.
+        outcome: how it ended. What did not complete is free: its lines keep the consumed quantities and bill none.
         bounds: what was authorised. With them the charge never exceeds `quote(price, bounds)`.
     """
-    if outcome in price.charge_on:
+    if outcome == "completed":
         payable = usage if bounds is None else usage.within(bounds)
     else:
         payable = Usage(tasks=0, shots_requested=0, shots_completed=0, qpu_us=0, qubits=0)

@@ -37,7 +37,7 @@ def bill(job: Job, ended: Ended, book: PriceBook) -> Metering:
 
     1. A job that was never accepted, or never placed, costs nothing.
     2. Any other is rated by the price its candidate was quoted, valid today or not, under the bounds that the hold
-       pays for. The price says which ends are charged.
+       pays for. It is charged if it completed.
     3. Usage that is not final is reported, and not billed.
 
     Raises:
