@@ -37,7 +37,7 @@ test: setup ## the whole suite: real nats-server, real warehouse, real processes
 check: setup ## format, lint, types, layers, fresh generated files, fast tests
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
-	$(PY) -m mypy $(SOURCES)
+	$(PY) -m mypy $(SOURCES) examples tests
 	.venv/bin/lint-imports
 	$(PY) -m queuebit_contracts.generate --check
 	$(PY) -m queuebit_pricing.schema --check

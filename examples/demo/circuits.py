@@ -105,4 +105,4 @@ def _source(name: str, size: int) -> str:
         circuit = get_benchmark(name, BenchmarkLevel.INDEP, size, random_parameters=True)
     if not circuit.clbits:
         circuit.measure_all()
-    return qasm2.dumps(circuit)
+    return str(qasm2.dumps(circuit))

@@ -37,7 +37,7 @@ def declared(member: Path) -> set[str]:
 @cache
 def distributions() -> dict[str, set[str]]:
     """Which distributions bring a top-level module: the installed ones, and the members, which are editable."""
-    known = {name: {canonicalize_name(it) for it in found} for name, found in packages_distributions().items()}
+    known = {name: {str(canonicalize_name(it)) for it in found} for name, found in packages_distributions().items()}
     own = {path.name: {str(project(member)["name"])} for member in MEMBERS for path in (member / "src").iterdir()}
     return known | own
 
