@@ -109,6 +109,17 @@ def test_a_store_that_does_not_open_is_set_aside(start_warehouse: Start, tmp_pat
 
 
 @pytest.mark.server
+def test_a_store_from_when_default_was_an_overlay_opens(start_warehouse: Start, tmp_path: Path) -> None:
+    store = str(tmp_path / "data" / "store")
+    making = f"from queuebit_warehouse.engine import connect; c = connect({store!r}); c.query({TABLE!r}, 'Null')"
+    subprocess.run([sys.executable, "-c", making + "; c.query('INSERT INTO log VALUES (7)', 'Null')"], check=True)
+    for _ in range(2):
+        warehouse = start_warehouse(tmp_path / "data")
+        assert warehouse.request("SELECT id FROM log").body == b"7\n"
+        warehouse.stop()
+
+
+@pytest.mark.server
 def test_a_broken_part_means_a_new_beginning_rather_than_missing_rows(start_warehouse: Start, tmp_path: Path) -> None:
     data = tmp_path / "data"
     warehouse = start_warehouse(data)

@@ -42,6 +42,7 @@ BUFFER_BYTES = 1 << 20
 """How much of a result is held back before the status line is sent, as a server does."""
 
 _SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
+_FORMAT = re.compile(r"[A-Za-z0-9_]*")
 _EXTERNAL = ("_format", "_types", "_structure")
 _ENCODINGS = ("lz4", "zstd", "gzip", "deflate")
 _CONTENT_TYPES = {
@@ -145,7 +146,7 @@ def read_ask(
         settings=settings,
         params={key.removeprefix("param_"): value for key, value in keys.items() if key.startswith("param_")},
         database=keys.get("database") or headers.get("x-clickhouse-database", ""),
-        default_format=keys.get("default_format") or headers.get("x-clickhouse-format", "") or "TabSeparated",
+        default_format=_format(keys.get("default_format") or headers.get("x-clickhouse-format", "")),
         query_id=keys.get("query_id") or str(uuid.uuid4()),
         session_id=keys.get("session_id", ""),
         session_timeout=_session_timeout(keys.get("session_timeout", "60")),
@@ -197,7 +198,7 @@ def external_table(part: str, keys: Mapping[str, str]) -> ExternalTable:
     """Describe the table a multipart file fills, from `<part>_structure` or `<part>_types`, and `<part>_format`.
 
     Raises:
-        DatabaseError: neither structure nor types were sent.
+        DatabaseError: neither structure nor types were sent, or the format is none.
     """
     structure = keys.get(f"{part}_structure", "")
     if not structure and (types := keys.get(f"{part}_types", "")):
@@ -208,7 +209,7 @@ def external_table(part: str, keys: Mapping[str, str]) -> ExternalTable:
             f"External table {part} has no structure: send {part}_structure or {part}_types in the query string",
             "BAD_ARGUMENTS",
         )
-    return ExternalTable(part, structure, keys.get(f"{part}_format") or "TabSeparated")
+    return ExternalTable(part, structure, _format(keys.get(f"{part}_format", "")))
 
 
 def choose_encoding(accepted: str) -> str | None:
@@ -241,6 +242,13 @@ def _is_setting(key: str, *, external: bool) -> bool:
     if not _SETTING.fullmatch(key):
         raise DatabaseError(115, f"Unknown setting '{key}'", "UNKNOWN_SETTING")
     return True
+
+
+def _format(name: str) -> str:
+    """A format's name, which becomes part of a statement, so that it must be no more than a name."""
+    if not _FORMAT.fullmatch(name):
+        raise DatabaseError(73, f"Unknown format {name}", "UNKNOWN_FORMAT")
+    return name or "TabSeparated"
 
 
 def _flag(keys: Mapping[str, str], key: str) -> bool:

@@ -10,6 +10,10 @@ from queuebit_kernel import Unavailable
 __all__ = ["CannotStart", "DatabaseError", "Disconnected", "Overloaded"]
 
 _ENGINE_TEXT = re.compile(r"Code: (\d+)\. (?:DB::Exception: )?(.*?)\s*(?:\(version [^)]*\)\.?)?\s*$", re.DOTALL)
+_OUR_PIPES = re.compile(
+    r": ?\(in file/uri /dev/fd/\d+\)|: While executing File\b|: data for INSERT was parsed from file"
+)
+"""How the engine tells of the pipes that rows come in by, which are no business of who sent them."""
 _NAMED = re.compile(r"\([A-Z][A-Z0-9_]+\)$")
 
 _BAD_REQUEST = frozenset(
@@ -50,11 +54,15 @@ class DatabaseError(Exception):
         super().__init__(self.text)
 
     @classmethod
-    def from_engine(cls, error: RuntimeError) -> DatabaseError:
-        """Read the number out of the engine's text; a text without one is error 1001, as for any foreign exception."""
-        found = _ENGINE_TEXT.match(str(error))
+    def from_engine(cls, error: RuntimeError | UnicodeDecodeError) -> DatabaseError:
+        """Read the number out of the engine's text; a text without one is error 1001, as for any foreign exception.
+
+        A text that quotes bytes of the statement may be no UTF-8, which the library raises in its own way.
+        """
+        told = error.object.decode(errors="replace") if isinstance(error, UnicodeDecodeError) else str(error)
+        found = _ENGINE_TEXT.match(_OUR_PIPES.sub("", told))
         if found is None:
-            return cls(1001, f"std::exception. {error}", "STD_EXCEPTION")
+            return cls(1001, f"std::exception. {told}", "STD_EXCEPTION")
         inner = _ENGINE_TEXT.match(found[2].rpartition(". (")[0])
         return cls.from_engine(RuntimeError(inner[0])) if inner else cls(int(found[1]), found[2])
 

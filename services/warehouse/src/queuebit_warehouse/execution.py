@@ -10,9 +10,10 @@ from typing import BinaryIO
 from queuebit_warehouse.codec import CORRUPT
 from queuebit_warehouse.dialect import Ask, ExternalTable, Stats
 from queuebit_warehouse.errors import DatabaseError
+from queuebit_warehouse.guard import Guard
 from queuebit_warehouse.handle import Handle, Kind
 from queuebit_warehouse.pipe import Feed, Outlet
-from queuebit_warehouse.sql import Insert, first_word, insert_with_data, name, refuse_files, select
+from queuebit_warehouse.sql import Insert, first_word, insert_with_data, name, select
 
 __all__ = ["Execution"]
 
@@ -27,6 +28,7 @@ class Execution:
     """What one request does on its worker.
 
     Attributes:
+        guard: refuses statements that reach outside the store.
         cancel: cancels the query that uses a path; tells whether it found one.
         abandon: stops waiting for a body that is still arriving.
         format: the result's format, known before its first byte is in the outlet; `None` where there is no result.
@@ -36,6 +38,7 @@ class Execution:
     body: BinaryIO
     external: Sequence[tuple[ExternalTable, BinaryIO]]
     out: Outlet
+    guard: Guard
     cancel: Callable[[str], bool]
     abandon: Callable[[], None]
     format: str | None = None
@@ -56,28 +59,34 @@ class Execution:
         handle.dress(self.ask.database, self.ask.settings)
         text = self._statement_head()
         insert = insert_with_data(text)
-        if insert is not None:
-            refuse_files(insert.head)
-            if self.ask.read_only:
-                raise _read_only()
-            return self._insert(handle, insert, self._rows(insert, text))
-        statement = self._whole_statement(text)
-        refuse_files(statement)
+        statement = self._whole_statement(text) if insert is None else text[: insert.data_at]
+        self.guard.check(statement)
         kind = handle.classify(statement)
         if self.ask.read_only and kind.changes and first_word(statement) not in _HARMLESS:
             raise _read_only()
+        if kind is Kind.UNREADABLE or insert is None:
+            return self._with_tables(handle, kind, statement)
+        return self._insert(handle, insert, self._rows(insert, text))
+
+    def _with_tables(self, handle: Handle, kind: Kind, statement: bytes) -> Stats:
+        """Answer a statement while the tables that were sent along with it exist."""
         lent: list[ExternalTable] = []
         try:
             for table, rows in self.external:
-                handle.make_table(table)
+                self._make(handle, table)
                 lent.append(table)
-                self._insert(
-                    handle, Insert(f"INSERT INTO {name(table.name)}".encode(), b"", table.format, 0), _chunks(rows)
-                )
+                into = Insert(f"INSERT INTO {name(table.name)}".encode(), b"", table.format, 0)
+                self._insert(handle, into, _chunks(rows))
             return self._answer(handle, kind, statement)
         finally:
             for table in lent:
-                handle.drop_table(table)
+                handle.run(f"DROP TEMPORARY TABLE IF EXISTS {name(table.name)}".encode(), {})
+
+    def _make(self, handle: Handle, table: ExternalTable) -> None:
+        making = f"CREATE TEMPORARY TABLE {name(table.name)} ({table.structure}) ENGINE = Memory".encode()
+        self.guard.check(making)
+        handle.classify(making)
+        handle.run(making, {})
 
     def _insert(self, handle: Handle, insert: Insert, rows: Iterable[bytes]) -> Stats:
         with Feed(rows, self.cancel, self.abandon) as feed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 
-from queuebit_warehouse.dialect import ExternalTable, Stats
+from queuebit_warehouse.dialect import Stats
 from queuebit_warehouse.engine import Connection
 from queuebit_warehouse.errors import DatabaseError
 from queuebit_warehouse.sql import assignments, first_word, literal, name
@@ -77,7 +77,7 @@ class Handle:
         """
         try:
             result = self._connection.query(statement, "TabSeparated", params=dict(params))
-        except RuntimeError as error:
+        except (RuntimeError, UnicodeDecodeError) as error:
             raise DatabaseError.from_engine(error) from error
         self._remember(statement)
         return result.bytes(), Stats(
@@ -89,13 +89,6 @@ class Handle:
             result_bytes=result.bytes_read() or result.bytes_written(),
             elapsed_ns=int(result.elapsed() * 1e9),
         )
-
-    def make_table(self, table: ExternalTable) -> None:
-        """Make the temporary table that rows sent along with a request go into."""
-        self._command(f"CREATE TEMPORARY TABLE {name(table.name)} ({table.structure}) ENGINE = Memory")
-
-    def drop_table(self, table: ExternalTable) -> None:
-        self._command(f"DROP TEMPORARY TABLE IF EXISTS {name(table.name)}")
 
     def close(self) -> None:
         self._connection.close()

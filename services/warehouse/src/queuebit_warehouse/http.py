@@ -123,7 +123,8 @@ class Statements:
             handle = lent.enter_context(self._sessions.lease(asked.ask))
             await lent.enter_async_context(self._worker())
             out = Outlet()
-            execution = Execution(asked.ask, asked.body, asked.external, out, self._store.kill, asked.abandon)
+            store = self._store
+            execution = Execution(asked.ask, asked.body, asked.external, out, store.guard, store.kill, asked.abandon)
             running = asyncio.get_running_loop().run_in_executor(self._pool, execution, handle)
             lent.push_async_callback(self._settle, running, out, asked)
             failure: Exception | None = None

@@ -1,29 +1,33 @@
-"""Just enough of ClickHouse's grammar to know where a statement ends and its data begin. Pure."""
+"""Just enough of ClickHouse's grammar to know where a statement ends and its data begin. Pure.
+
+Nothing is taken for quoted or commented out that the engine would run. What its lexer reads in ways of its own, dollar
+signs and typographic quotes, is therefore refused outside plain quotes.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 from queuebit_warehouse.errors import DatabaseError
 
 __all__ = [
     "Insert",
     "Select",
+    "Token",
     "assignments",
     "first_word",
     "insert_with_data",
     "literal",
     "name",
-    "refuse_files",
     "select",
+    "tokens",
 ]
 
 _TOKEN = re.compile(
     rb"""(?P<blank>\s+|--[^\n]*|\#[!\ ][^\n]*|/\*.*?(?:\*/|\Z))
-    |(?P<quoted>'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*"|`(?:[^`\\]|\\.|``)*`|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)
+    |(?P<quoted>'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*"|`(?:[^`\\]|\\.|``)*`)
     |(?P<word>[A-Za-z0-9_]+)
     |(?P<open>[(\[{])
     |(?P<close>[)\]}])
@@ -31,11 +35,11 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _DATA_GAP = re.compile(rb"[ \t\f]*\r?\n?")
-_FILE_FUNCTIONS = frozenset({"file", "filecluster", "executable", "python", "sqlite"})
+_AMBIGUOUS = re.compile(rb"[$\x00\x80-\xff]")
 
 
 @dataclass(frozen=True, slots=True)
-class _Token:
+class Token:
     kind: str
     text: bytes
     start: int
@@ -46,6 +50,17 @@ class _Token:
     def word(self) -> str:
         """The keyword in capitals; empty for anything that is not a bare word."""
         return self.text.decode().upper() if self.kind == "word" else ""
+
+    @property
+    def is_quoted_name(self) -> bool:
+        return self.text.startswith((b"`", b'"')) and self.kind == "quoted"
+
+    @property
+    def name(self) -> str:
+        """The name that a word or quotes spell, its escapes as they are; empty for anything else."""
+        if self.is_quoted_name:
+            return self.text[1:-1].decode(errors="replace")
+        return self.text.decode() if self.kind == "word" else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +104,7 @@ def name(value: str) -> str:
 
 def first_word(text: bytes) -> str:
     """The keyword a statement starts with, brackets and comments skipped."""
-    return next((token.word for token in _tokens(text) if token.kind != "open"), "")
+    return next((token.word for token in tokens(text) if token.kind != "open"), "")
 
 
 def insert_with_data(text: bytes) -> Insert | None:
@@ -97,8 +112,8 @@ def insert_with_data(text: bytes) -> Insert | None:
 
     Reads no further than the first byte of the rows, which may be binary.
     """
-    tokens = _tokens(text)
-    before = next(tokens, None)
+    left = tokens(text)
+    before = next(left, None)
     if before is None or before.word != "INSERT":
         return None
     settings_at = format_at = -1
@@ -107,11 +122,13 @@ def insert_with_data(text: bytes) -> Insert | None:
         head_end = end if settings_at < 0 else settings_at
         return Insert(text[:head_end], text[head_end:end], format_name, data_at)
 
-    for token in tokens:
+    for token in left:
         if format_at >= 0:
             return cut(format_at, token.text.decode(), _data_start(text, token.end))
         word = "" if before.word in {"INTO", "TABLE"} or before.text == b"." else token.word
         if word in {"SELECT", "WITH"} and (token.depth == 0 or before.text == b"("):
+            return None
+        if token.text == b";":
             return None
         if word == "VALUES" and token.depth == 0:
             return cut(token.start, "Values", token.end)
@@ -125,44 +142,28 @@ def insert_with_data(text: bytes) -> Insert | None:
 
 def select(text: bytes) -> Select:
     """Cut a statement that answers rows before its trailing FORMAT and SETTINGS."""
-    tokens = list(_tokens(text))
-    while tokens and tokens[-1].text == b";":
-        tokens.pop()
-    end = tokens[-1].end if tokens else 0
-    for index in range(len(tokens) - 1, 0, -1):
-        before, token = tokens[index - 1], tokens[index]
-        last = index + 1 == len(tokens)
+    found = list(tokens(text))
+    while found and found[-1].text == b";":
+        found.pop()
+    end = found[-1].end if found else 0
+    for index in range(len(found) - 1, 0, -1):
+        before, token = found[index - 1], found[index]
+        last = index + 1 == len(found)
         if (
             before.word == "FORMAT"
             and token.word
             and token.depth == 0
-            and (last or tokens[index + 1].word == "SETTINGS")
+            and (last or found[index + 1].word == "SETTINGS")
         ):
             return Select(text[: before.start], token.text.decode(), text[token.end : end])
     return Select(text[:end], None, b"")
 
 
-def refuse_files(statement: bytes) -> None:
-    """Refuse to read or write files of the machine: a server keeps them to a folder of their own, the library does not.
-
-    Raises:
-        DatabaseError: the statement names an input or output file, or calls a table function or engine on files.
-    """
-    for before, token in pairwise(_tokens(statement)):
-        if before.word == "INTO" and token.word == "OUTFILE":
-            raise DatabaseError(358, "INTO OUTFILE is not allowed", "INTO_OUTFILE_NOT_ALLOWED")
-        if before.word == "FROM" and token.word == "INFILE":
-            raise DatabaseError(78, "Query has infile and was send directly to server", "UNKNOWN_TYPE_OF_QUERY")
-        called = before.text.strip(b'`"').decode(errors="replace").lower()
-        if token.text == b"(" and called in _FILE_FUNCTIONS:
-            raise DatabaseError(291, f"{called}: files of this machine cannot be read here", "DATABASE_ACCESS_DENIED")
-
-
 def assignments(text: bytes) -> dict[str, str]:
     """The names and literals of `SET a = 1, b = 'x'`; a value of DEFAULT stands as `DEFAULT`."""
     found: dict[str, str] = {}
-    parts: list[list[_Token]] = [[]]
-    for token in list(_tokens(text))[1:]:
+    parts: list[list[Token]] = [[]]
+    for token in list(tokens(text))[1:]:
         if token.text == b"," and token.depth == 0:
             parts.append([])
         elif token.text != b";":
@@ -178,13 +179,22 @@ def _data_start(text: bytes, after_format: int) -> int:
     return gap.end() if gap else after_format
 
 
-def _tokens(text: bytes) -> Iterator[_Token]:
+def tokens(text: bytes) -> Iterator[Token]:
+    """Cut a statement into words, quotes and marks.
+
+    Raises:
+        DatabaseError: a character outside quotes that the engine may take for a quote.
+    """
     depth = 0
     for found in _TOKEN.finditer(text):
         kind = found.lastgroup or "mark"
         if kind == "close":
             depth = max(0, depth - 1)
+        if kind == "mark" and _AMBIGUOUS.match(found[0]):
+            raise DatabaseError(
+                62, "Syntax error: `$` and characters beyond ASCII may stand in plain quotes only", "SYNTAX_ERROR"
+            )
         if kind != "blank":
-            yield _Token(kind, found[0], found.start(), found.end(), depth)
+            yield Token(kind, found[0], found.start(), found.end(), depth)
         if kind == "open":
             depth += 1

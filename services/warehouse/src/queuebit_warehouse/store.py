@@ -8,67 +8,24 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+import uuid
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Final
-from xml.sax.saxutils import escape
 
 from queuebit_kernel import Clock
+from queuebit_warehouse.config import FREE_BYTES, OVERLAY, profile, write_config
 from queuebit_warehouse.engine import Connection, connect
 from queuebit_warehouse.errors import CannotStart
+from queuebit_warehouse.guard import Guard
 from queuebit_warehouse.handle import Handle
 from queuebit_warehouse.sql import literal
 
-__all__ = ["PROFILE", "Store"]
+__all__ = ["Store"]
 
 _log = logging.getLogger(__name__)
-
-PROFILE: Final[Mapping[str, str]] = {
-    "max_threads": "2",
-    "max_insert_threads": "1",
-    "async_insert": "0",
-    "wait_for_async_insert": "1",
-    "deduplicate_blocks_in_dependent_materialized_views": "1",
-    "optimize_move_to_prewhere_if_final": "0",
-    "use_skip_indexes_if_final": "1",
-    "use_skip_indexes_if_final_exact_mode": "1",
-}
-"""Settings a query starts from. Those that decide what is counted once are pinned: their defaults have moved."""
-
-_FREE_BYTES: Final = 4 << 20
-"""Below this much free space inserts are refused, so that the store can still merge and be opened again."""
-
-_MERGE_TREE: Final = {
-    "fsync_after_insert": "1",
-    "fsync_part_directory": "1",
-    "min_rows_to_fsync_after_merge": "1",
-    "min_compressed_bytes_to_fsync_after_merge": "1",
-    "max_suspicious_broken_parts": "0",
-    "min_free_disk_bytes_to_perform_insert": str(_FREE_BYTES),
-}
-"""All four syncs or none: without the ones after a merge a power cut leaves a store that does not open.
-No broken part is tolerated either: a projection is exact, or it is made anew."""
-
-_SERVER: Final = {
-    "async_load_databases": "0",
-    "background_schedule_pool_initial_size": "2",
-    "mark_cache_size": str(32 << 20),
-    "index_mark_cache_size": str(8 << 20),
-    "primary_index_cache_size": str(32 << 20),
-    "text_index_tokens_cache_size": str(8 << 20),
-    "text_index_header_cache_size": str(8 << 20),
-    "text_index_postings_cache_size": str(16 << 20),
-    "vector_similarity_index_cache_size": "0",
-    "parquet_metadata_cache_size": "0",
-    "iceberg_metadata_files_cache_size": "0",
-    "query_condition_cache_size": str(8 << 20),
-    "compiled_expression_cache_size": str(16 << 20),
-}
-
-_ENGINE_MB: Final = 512
-"""What the engine needs for itself; all queries together may take twice what one may."""
 
 _NOT_ITS_FAULT: Final = re.compile(
     r"No space left|NOT_ENOUGH_SPACE|Cannot lock file|Permission denied|Read-only file|Too many open files|MEMORY_LIMIT"
@@ -83,8 +40,8 @@ class Store:
         self._folder = folder
         self._lock = _lock(folder)
         self._path = folder / "store"
-        self._config = _write_config(folder, max_memory_mb)
-        self.profile = {**PROFILE, "max_memory_usage": str(max_memory_mb << 20)}
+        self._config = write_config(folder, max_memory_mb)
+        self.profile = profile(max_memory_mb)
         self.spool = folder / "spool"
         shutil.rmtree(self.spool, ignore_errors=True)
         self.spool.mkdir(mode=0o700)
@@ -95,6 +52,8 @@ class Store:
             self._overseer = self._start_anew(broken.reason, clock)
         answer = self._overseer.query("SELECT version(), timezone()", "TSV").bytes().decode()
         self.version, self.timezone = answer.strip().split("\t")
+        functions = self._overseer.query("SELECT name FROM system.table_functions", "TSV").bytes().decode()
+        self.guard = Guard(functions.split())
 
     def connect(self) -> Handle:
         """Open a session of its own; costs about 0.1 ms."""
@@ -118,7 +77,7 @@ class Store:
             return f"the store's folder {self._path} is gone: restart the warehouse and rebuild it from the log"
         disk = os.statvfs(self._path)
         free = disk.f_bavail * disk.f_frsize
-        if free < _FREE_BYTES:
+        if free < FREE_BYTES:
             return f"the disk under {self._folder} is full ({free} bytes free): make room, inserts go on by themselves"
         return None
 
@@ -127,9 +86,11 @@ class Store:
         self._lock.close()
 
     def _open(self) -> Connection:
+        _define_default(self._path / "metadata")
         with _native_stderr() as said:
             try:
                 connection = self._connect()
+                connection.query(f"DROP DATABASE {OVERLAY}", "Null")
                 connection.query("SELECT sum(total_rows) FROM system.tables WHERE engine LIKE '%MergeTree'", "Null")
             except RuntimeError as error:
                 raise _Unreadable(f"{error} {said()}".strip()) from error
@@ -156,6 +117,25 @@ class Store:
 
     def _connect(self) -> Connection:
         return connect(f"{self._path}?config-file={self._config}")
+
+
+def _define_default(metadata: Path) -> None:
+    """Make `default` a database of tables.
+
+    Where the library finds no definition it lays files under `default`: a name that is no table is a path then. A store
+    from before has a link that says which tables it holds; it must not find the link either, and lays it anew.
+    """
+    link, definition = metadata / "default", metadata / "default.sql"
+    if not definition.exists():
+        number = link.readlink().name if link.is_symlink() else str(uuid.uuid4())
+        metadata.mkdir(parents=True, exist_ok=True)
+        draft = metadata / "default.draft"
+        with draft.open("w") as file:
+            file.write(f"ATTACH DATABASE _ UUID '{number}' ENGINE = Atomic\n")
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(definition)
+    link.unlink(missing_ok=True)
 
 
 class _Unreadable(Exception):
@@ -193,27 +173,6 @@ def _lock(folder: Path) -> _FolderLock:
         raise CannotStart(
             f"cannot use the data folder {folder} ({error.strerror}): make it a folder this user may write", 75
         ) from error
-
-
-def _write_config(folder: Path, max_memory_mb: int) -> Path:
-    """Write the engine's two configuration files; they are ours and rewritten at every start."""
-    users, config = folder / "users.xml", folder / "config.xml"
-    everything = str((2 * max_memory_mb + _ENGINE_MB) << 20)
-    profile = _xml({**PROFILE, "max_memory_usage": str(max_memory_mb << 20)})
-    users.write_text(
-        f"<clickhouse><profiles><default>{profile}</default></profiles><users><default><password></password>"
-        "<profile>default</profile><networks><ip>::/0</ip></networks></default></users></clickhouse>\n"
-    )
-    config.write_text(
-        f"<clickhouse><users_config>{escape(str(users))}</users_config>"
-        f"<merge_tree>{_xml(_MERGE_TREE)}</merge_tree>{_xml(_SERVER | {'max_server_memory_usage': everything})}"
-        "</clickhouse>\n"
-    )
-    return config
-
-
-def _xml(values: Mapping[str, str]) -> str:
-    return "".join(f"<{key}>{escape(value)}</{key}>" for key, value in values.items())
 
 
 @contextmanager

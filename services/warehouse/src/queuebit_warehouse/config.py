@@ -1,0 +1,112 @@
+"""What the engine is told before it opens: resources, durability, and what a statement may ask of it.
+
+Every statement runs as one user whose grants are an allow-list: sources outside the store (files, URLs, other servers),
+dictionaries, functions, backups and all of SYSTEM are never granted. What no grant covers is `guard`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+from xml.sax.saxutils import escape
+
+__all__ = ["FREE_BYTES", "OVERLAY", "PROFILE", "profile", "write_config"]
+
+PROFILE: Final[Mapping[str, str]] = {
+    "max_threads": "2",
+    "max_insert_threads": "1",
+    "async_insert": "0",
+    "wait_for_async_insert": "1",
+    "deduplicate_blocks_in_dependent_materialized_views": "1",
+    "optimize_move_to_prewhere_if_final": "0",
+    "use_skip_indexes_if_final": "1",
+    "use_skip_indexes_if_final_exact_mode": "1",
+}
+"""Settings a query starts from. Those that decide what is counted once are pinned: their defaults have moved."""
+
+_FIXED: Final[Mapping[str, str]] = {
+    "input_format_values_interpret_expressions": "0",
+    "input_format_values_deduce_templates_of_expressions": "0",
+    **dict.fromkeys(("additional_result_filter", "additional_table_filters", "implicit_table_at_top_level"), ""),
+    **dict.fromkeys(("select", "filter", "order", "sort", "schema_inference_hints", "function_implementation"), ""),
+    **dict.fromkeys(("format_schema", "format_schema_message_name", "output_format_schema"), ""),
+    **dict.fromkeys(("format_template_resultset", "format_template_row", "format_avro_schema_registry_url"), ""),
+    **dict.fromkeys(("input_format_record_errors_file_path", "rename_files_after_processing"), ""),
+    **dict.fromkeys(("ai_function_text_default_credentials", "ai_function_embedding_default_credentials"), ""),
+    **dict.fromkeys(("url_base", "s3_base", "polyglot_dialect", "promql_database", "promql_table"), ""),
+    "dialect": "clickhouse",
+    "implicit_select": "0",
+    "allow_experimental_eval_table_function": "0",
+}
+"""Settings no statement may change: they hold SQL, paths or addresses, or make something else into SQL."""
+
+_GRANTED: Final = (
+    "SELECT, INSERT, ALTER, DROP, TRUNCATE, OPTIMIZE, SHOW, CHECK, KILL QUERY, "
+    "CREATE DATABASE, CREATE TABLE, CREATE VIEW, CREATE TEMPORARY TABLE"
+)
+
+OVERLAY: Final = "files"
+"""Where the library puts its database of files, which it otherwise lays under `default`."""
+
+FREE_BYTES: Final = 4 << 20
+"""Below this much free space inserts are refused, so that the store can still merge and be opened again."""
+
+_MERGE_TREE: Final = {
+    "fsync_after_insert": "1",
+    "fsync_part_directory": "1",
+    "min_rows_to_fsync_after_merge": "1",
+    "min_compressed_bytes_to_fsync_after_merge": "1",
+    "max_suspicious_broken_parts": "0",
+    "min_free_disk_bytes_to_perform_insert": str(FREE_BYTES),
+}
+"""All four syncs or none: without the ones after a merge a power cut leaves a store that does not open.
+No broken part is tolerated either: a projection is exact, or it is made anew."""
+
+_SERVER: Final = {
+    "default_database": OVERLAY,
+    "async_load_databases": "0",
+    "background_schedule_pool_initial_size": "2",
+    "mark_cache_size": str(32 << 20),
+    "index_mark_cache_size": str(8 << 20),
+    "primary_index_cache_size": str(32 << 20),
+    "text_index_tokens_cache_size": str(8 << 20),
+    "text_index_header_cache_size": str(8 << 20),
+    "text_index_postings_cache_size": str(16 << 20),
+    "vector_similarity_index_cache_size": "0",
+    "parquet_metadata_cache_size": "0",
+    "iceberg_metadata_files_cache_size": "0",
+    "query_condition_cache_size": str(8 << 20),
+    "compiled_expression_cache_size": str(16 << 20),
+}
+
+_ENGINE_MB: Final = 512
+"""What the engine needs for itself; all queries together may take twice what one may."""
+
+
+def profile(max_memory_mb: int) -> dict[str, str]:
+    """Return the settings a session starts from."""
+    return {**PROFILE, "max_memory_usage": str(max_memory_mb << 20)}
+
+
+def write_config(folder: Path, max_memory_mb: int) -> Path:
+    """Write the engine's two configuration files; they are ours and rewritten at every start."""
+    users, config = folder / "users.xml", folder / "config.xml"
+    everything = str((2 * max_memory_mb + _ENGINE_MB) << 20)
+    fixed = "".join(f"<{name}><const/></{name}>" for name in _FIXED)
+    settings = _xml(profile(max_memory_mb) | {name: value for name, value in _FIXED.items() if value})
+    users.write_text(
+        f"<clickhouse><profiles><default>{settings}<constraints>{fixed}</constraints></default></profiles>"
+        "<users><default><password></password><profile>default</profile><networks><ip>::/0</ip></networks>"
+        f"<grants><query>GRANT {_GRANTED} ON *.*</query></grants></default></users></clickhouse>\n"
+    )
+    config.write_text(
+        f"<clickhouse><users_config>{escape(str(users))}</users_config>"
+        f"<merge_tree>{_xml(_MERGE_TREE)}</merge_tree>{_xml(_SERVER | {'max_server_memory_usage': everything})}"
+        "</clickhouse>\n"
+    )
+    return config
+
+
+def _xml(values: Mapping[str, str]) -> str:
+    return "".join(f"<{key}>{escape(value)}</{key}>" for key, value in values.items())
