@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CORRUPT", "Encoder", "decoded", "encoder"]
 
+_PIECE = 1 << 10
+"""Bytes that are unpacked at once: even those made for it grow to no more than 32 MB."""
+
 CORRUPT = (zlib.error, EOFError, gzip.BadGzipFile, zstandard.ZstdError, RuntimeError)
 """What reading a damaged body raises, whatever its encoding."""
 
@@ -65,7 +68,7 @@ def decoded(body: BinaryIO, encoding: str) -> BinaryIO:
         case "lz4":
             return cast("BinaryIO", lz4.frame.LZ4FrameFile(body))
         case "zstd":
-            return cast("BinaryIO", zstandard.ZstdDecompressor().stream_reader(body, read_across_frames=True))
+            return cast("BinaryIO", io.BufferedReader(_Frames(body)))
         case "gzip" | "x-gzip":
             return cast("BinaryIO", gzip.GzipFile(fileobj=body))
         case "deflate":
@@ -95,3 +98,39 @@ class _Inflated(io.RawIOBase):
                 view[: len(data)] = data
                 return len(data)
         return 0
+
+
+class _Frames(io.RawIOBase):
+    """Zstandard frames as a file; the library's own takes a frame that is cut short for one that has ended."""
+
+    def __init__(self, body: BinaryIO) -> None:
+        self._body = body
+        self._frame = zstandard.ZstdDecompressor().decompressobj()
+        self._begun = False
+        self._ready = bytearray()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        view = memoryview(buffer)
+        while not self._ready and self._unpack():
+            pass
+        size = min(len(view), len(self._ready))
+        view[:size] = self._ready[:size]
+        del self._ready[:size]
+        return size
+
+    def _unpack(self) -> bool:
+        """Take the next piece; whether there was one."""
+        source = b""
+        if self._frame.eof:
+            source = self._frame.unused_data
+            self._frame, self._begun = zstandard.ZstdDecompressor().decompressobj(), False
+        source = source or self._body.read(_PIECE)
+        if source:
+            self._begun = True
+            self._ready += self._frame.decompress(source)
+        elif self._begun:
+            raise EOFError("the zstd stream ends early")
+        return bool(source)
