@@ -72,8 +72,17 @@ def verify(
         _require_inclusion(receipt, signed)
     with _as_check("keys", "a key was used before its time"):
         _require_keys_in_time(opened, signed)
+    sentences = _sentences(receipt, opened, about, signed, trust)
+    checks = tuple(Check(name, sentence) for name, sentence in zip(CHECKS, sentences, strict=True))
+    return Verified(receipt, statement, signed.signed_at, checks)
+
+
+def _sentences(
+    receipt: Receipt, opened: Opened, about: str, signed: SignedCheckpoint, trust: TrustRoot
+) -> tuple[str, ...]:
+    """What each of `CHECKS` established."""
     size = "1 entry" if receipt.tree_size == 1 else f"{receipt.tree_size} entries"
-    sentences = (
+    return (
         "The receipt is complete and well formed.",
         f"The statement is unaltered and signed by both keys ({_names(opened)}) of {trust.origin}.",
         about,
@@ -81,8 +90,6 @@ def verify(
         f"The statement is entry {receipt.leaf_index} of that log: it can neither change nor vanish unnoticed.",
         "All four keys were valid when the log was signed.",
     )
-    checks = tuple(Check(name, sentence) for name, sentence in zip(CHECKS, sentences, strict=True))
-    return Verified(receipt, statement, signed.signed_at, checks)
 
 
 def _require_subject(

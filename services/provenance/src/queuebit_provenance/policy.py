@@ -47,14 +47,10 @@ def is_sealed(history: Sequence[AnyEvent]) -> bool:
 
 
 def record_of(history: Sequence[AnyEvent], *, software: str) -> JobRecord:
-    """State what happened to a job, from its events in the order of the log.
+    """State what happened to a job, from the newest event of each of its subjects in the order of the log.
 
     Whose job it was is taken from the bill, which speaks of the subject, never from what a client says of itself. Where
     a job was placed or started more than once, the last time counts: it is the one that led to the end.
-
-    Args:
-        history: the newest event of each subject of the job.
-        software: name and version of what writes the statement.
 
     Raises:
         Malformed: an event is missing without which there is nothing to state.
