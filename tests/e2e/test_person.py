@@ -132,6 +132,7 @@ def test_the_tenants_events_are_told_as_they_happen(stack: EmbeddedStack, tenant
         (2, ["submit", "x.qasm", "--shots", "many"]),
         (2, ["job", "show", "j0000000"]),
         (2, ["jobs", "--tenant", "nobody"]),
+        (2, ["submit", __file__, "--tenant", "nobody"]),
         (3, ["tenant", "show", "nobody"]),
         (3, ["sql", "SELECT nonsense"]),
     ],

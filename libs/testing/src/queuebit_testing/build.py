@@ -14,7 +14,7 @@ from queuebit_contracts.job import (
     Proof,
     Submission,
 )
-from queuebit_contracts.wire import Amount, Payload
+from queuebit_contracts.wire import Amount
 from queuebit_kernel import digest, event_id, job_id
 from queuebit_runtime.keys import new_seed, public_key, sign
 from queuebit_runtime.payloads import describe
@@ -106,8 +106,3 @@ def held(job: str = "j1", amount: str = "0.01", *, tenant: str = "acme", account
     """Budget set aside."""
     data = Hold(tenant=tenant, account=account, job=job, amount=Amount(amount=amount))
     return AccountHeld(id=event_id("held", tenant, job), source="qb/broker", data=data)
-
-
-def payload(text: str, media_type: str = "text/plain") -> Payload:
-    """A small payload."""
-    return describe(text.encode(), media_type)
