@@ -188,6 +188,26 @@ async def test_trouble_is_told_while_it_lasts(settings: Settings) -> None:
         task.cancel()
 
 
+async def test_a_server_that_says_yes_to_everything_is_asked_with_pauses(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sink_module, "PAUSES_S", (60.0,))
+    created = 0
+
+    class YesMan(MemoryEvents):
+        async def create(self) -> None:
+            nonlocal created
+            created += 1
+
+    sink = Sink(YesMan(), lambda fold, after: Follower(fold, after, 3), settings, FixedClock())
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        task = group.create_task(sink.run())
+        while sink.trouble is None:
+            await asyncio.sleep(0.001)
+        task.cancel()
+    assert created == 1
+
+
 async def test_who_asks_need_not_wait_for_company(tmp_path: Any) -> None:
     events = MemoryEvents()
     patient = Settings(warehouse_password_file=tmp_path / "none", flush_ms=10_000, max_batch=4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import gzip
 import json
 import time
 import weakref
@@ -212,27 +213,36 @@ async def test_spans_that_the_warehouse_refuses_hold_up_no_others(clickhouse: Cl
     assert [row["SpanId"][0] for row in rows] == ["b", "c"]
 
 
-ANSWERS = {
-    "nothing": b"",
-    "another column": b"\x01\x01\x01a\x06String\x02hi",
-    "a page of a proxy": b"<html>back soon</html>",
-    "no text": b"\x01\x01\xad\xff",
+ANSWERS: dict[str, tuple[str, bytes]] = {
+    "nothing": ("", b""),
+    "another column": ("", b"\x01\x01\x01a\x06String\x02hi"),
+    "a page of a proxy": ("", b"<html>back soon</html>"),
+    "no text": ("", b"\x01\x01\xad\xff"),
+    "no such type": ("", b"\x01\x01\x01a\x10Decimal(\x138, 18)\x00\x00"),
+    "more rows than there is memory": ("", b"\x01\xff\xff\xff\xff\xff\xff\xff\x7f\x01a\x06UInt64"),
+    **{encoding: (encoding, b"junk") for encoding in ("gzip", "deflate", "zstd", "lz4", "br", "nonsense")},
+    "gzip cut short": ("gzip", gzip.compress(b"\x01\x01\x01a\x06String\x02hi")[:-9]),
 }
 
 
-@pytest.mark.parametrize("body", ANSWERS.values(), ids=ANSWERS)
-async def test_an_answer_that_is_none_is_a_fault_like_any_other(body: bytes) -> None:
-    later = b""
+@pytest.mark.parametrize(("encoding", "body"), ANSWERS.values(), ids=ANSWERS)
+async def test_an_answer_that_is_none_is_a_fault_like_any_other(encoding: str, body: bytes) -> None:
+    bad = False
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        said = b"26.9.2.1\tUTC\n" if b"version()" in await reader.read(65536) else later
-        writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%b" % (len(said), said))
+        said = b"26.9.2.1\tUTC\n" if b"version()" in await reader.read(65536) else b""
+        if bad:
+            said = body
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-encoding: %b\r\n" % encoding.encode())
+        else:
+            writer.write(b"HTTP/1.1 200 OK\r\n")
+        writer.write(b"connection: close\r\ncontent-length: %d\r\n\r\n%b" % (len(said), said))
         writer.close()
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         client = ClickHouse(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", "queuebit", "none")
         await client._client()
-        later, now = body, datetime.now(UTC)
+        bad, now = True, datetime.now(UTC)
         for question in (client.place(), client.counts("acme", now, now), client.count_events(1, 2)):
             with pytest.raises(Fault):
                 await question

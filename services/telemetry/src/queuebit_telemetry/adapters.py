@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from clickhouse_connect import get_async_client
 from clickhouse_connect.driver.asyncclient import AsyncClient
+from clickhouse_connect.driver.compression import _ZstdError as ZstdError
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from nats.errors import Error as NatsError
 from nats.js.errors import Error as JetStreamError
@@ -33,6 +35,12 @@ from queuebit_telemetry.state import Head, Place, Row
 __all__ = ["ClickHouse", "LogHead"]
 
 _UNKNOWN_TABLE, _VIOLATED_CONSTRAINT = 60, 469
+
+_UNREADABLE = (
+    *(ValueError, LookupError, TypeError, EOFError, ImportError, MemoryError, RuntimeError, SystemError),
+    *(zlib.error, ZstdError),
+)
+"""How the driver meets an answer that is none of ClickHouse's, or was damaged: it believes whatever bytes come."""
 
 _ONE_PART = {"async_insert": 0, "max_insert_threads": 1}
 """An insert is acknowledged when it is stored, and stored as a whole."""
@@ -194,7 +202,7 @@ def _faults() -> Iterator[None]:
         raise Unavailable(f"the warehouse did not answer: {error!s:.300}") from error
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         raise Unavailable(f"the warehouse did not answer: {error!r:.300}") from error
-    except (ValueError, LookupError) as error:  # how the driver meets an answer that is none of ClickHouse's
+    except _UNREADABLE as error:
         raise Unavailable(f"the warehouse's answer cannot be read: is it one? {error!r:.200}") from error
 
 

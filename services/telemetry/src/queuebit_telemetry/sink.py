@@ -135,11 +135,15 @@ class Sink:
 
     async def _find_place(self) -> Place:
         """Ask until the warehouse answers."""
+        made = False
         while True:
             try:
                 return await self._events.place()
-            except NoTables:
+            except NoTables as missing:
+                if made:  # they were dropped again, or this is no warehouse and says yes to everything
+                    await self._pause(missing)
                 _log.info("the warehouse is empty: making its tables")
+                made = True
                 try:
                     await self._events.create()
                 except (Unavailable, NoTables) as error:  # dropped again while they were made
