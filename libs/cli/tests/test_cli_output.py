@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from queuebit_cli.output import Output, table
+from queuebit_cli.output import Output, fitting, table
 from queuebit_cli.presenting import backend_rows, job_rows, plan_rows, slo_rows
 from queuebit_cli.telling import count_rows, exit_of
 from queuebit_kernel import rfc3339
@@ -19,6 +19,14 @@ def test_a_table_leaves_out_what_is_empty_and_aligns_numbers() -> None:
     ]
     assert table(rows) == [["name", "n", "ok"], ["a", "5", "yes"], ["long", "1000", "no"]]
     assert Output(as_json=False).lines(rows) == ["name     n  ok", "a        5  yes", "long  1000  no"]
+
+
+def test_a_narrow_terminal_does_without_what_is_least_missed_and_keeps_ids_whole() -> None:
+    job = "j54eol6bxgyr645oisq3l"
+    cells = [["file", "job", "shots"], ["bernstein_vazirani.qasm", job, "1000"], ["bell.qasm", job, "1000"]]
+    assert fitting(cells, 80) == cells
+    assert fitting(cells, 47) == [line[:2] for line in cells]
+    assert fitting(cells, 40) == [["file", "job"], ["bernstein_vazira…", job], ["bell.qasm", job]]
 
 
 def test_what_others_wrote_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:

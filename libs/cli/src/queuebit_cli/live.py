@@ -8,12 +8,13 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from queuebit_cli.output import Output
-from queuebit_cli.supervisor import Supervisor
+from queuebit_cli.supervisor import Child, Supervisor
 
 __all__ = ["Live", "announce"]
 
 _REDRAW_S = 0.5
-_REASON = 50
+_NO_WRAP, _WRAP = "\033[?7l", "\033[?7h"
+"""A line that is wider than the terminal ends at its edge, so that as many are drawn over as were drawn."""
 _UP = "up; next, in another terminal: qb submit FILE.qasm --wait"
 
 
@@ -36,19 +37,23 @@ class Live:
                 "pid": child.identity.pid if child.identity else None,
                 "listens": child.spec.listens,
                 "ready": child.seen.ready,
-                "behind": child.seen.behind,
-                "restarts": child.restarts,
-                "reason": (child.reason or child.seen.reason)[:_REASON],
+                "restarts": child.restarts or None,
+                "state": self._state(child),
             }
             for child in supervisor.children
         ]
         ready = sum(child.seen.ready for child in supervisor.children)
         starting = f"starting: {ready} of {len(rows)} ready"
-        lines = [*self._out.lines(rows), "", _UP if ready == len(rows) else starting]
+        lines = [*self._out.lines(rows, fit=True), "", _UP if ready == len(rows) else starting]
         up = f"\033[{self._height}A" if self._height else ""
-        sys.stdout.write(up + "".join(f"\033[2K{line}\n" for line in lines))
+        sys.stdout.write(_NO_WRAP + up + "".join(f"\033[2K{line}\n" for line in lines) + _WRAP)
         sys.stdout.flush()
         self._height = len(lines)
+
+    @staticmethod
+    def _state(child: Child) -> str:
+        behind = f"{child.seen.behind} behind" if child.seen.behind else ""
+        return child.reason or child.seen.reason or behind
 
 
 def announce(out: Output) -> Callable[[Supervisor], None]:

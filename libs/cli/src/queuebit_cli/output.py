@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 
-__all__ = ["Output", "Progress", "harmless", "table"]
+__all__ = ["Output", "Progress", "fitting", "harmless", "table"]
 
 Row = Mapping[str, object]
 
@@ -23,6 +23,11 @@ _MOODS = {
 }  # fmt: skip
 """Cells that mean something good or bad, whatever their column."""
 
+
+_SPARE = ("shots", "depth", "2q gates", "readout", "2q error", "took", "label")
+"""Columns that a narrow terminal does without, in this order."""
+_LEAST = 10
+"""Columns that a cell keeps, however narrow the terminal."""
 
 _CONTROL = re.compile(r"(?![\t\n]|\x1b\[[0-9]{1,2}m)[\x00-\x1f\x7f-\x9f]")
 """Control characters, but tabs, line feeds and what begins a style."""
@@ -38,6 +43,32 @@ def table(rows: Sequence[Row], columns: Sequence[str] = ()) -> list[list[str]]:
     names = list(columns) or list(dict.fromkeys(name for row in rows for name in row))
     shown = [name for name in names if any(row.get(name) not in (None, "", []) for row in rows)]
     return [shown, *([_text(row.get(name)) for name in shown] for row in rows)]
+
+
+def fitting(cells: list[list[str]], room: int) -> list[list[str]]:
+    """The table for a terminal of so many columns: without what is least missed, then with its widest column cut."""
+    for name in _SPARE:
+        if _excess(cells, room) > 0 and name in cells[0]:
+            spare = cells[0].index(name)
+            cells = [[*line[:spare], *line[spare + 1 :]] for line in cells]
+    if (excess := _excess(cells, room)) <= 0:
+        return cells
+    widths = _widths(cells)
+    widest = widths.index(max(widths))
+    left = max(widths[widest] - excess, _LEAST)
+    return [
+        [cell if at != widest or len(cell) <= left else f"{cell[: left - 1]}…" for at, cell in enumerate(line)]
+        for line in cells
+    ]
+
+
+def _excess(cells: list[list[str]], room: int) -> int:
+    widths = _widths(cells)
+    return sum(widths) + 2 * (len(widths) - 1) - room
+
+
+def _widths(cells: list[list[str]]) -> list[int]:
+    return [max(map(len, column)) for column in zip(*cells, strict=True)]
 
 
 class Output:
@@ -65,13 +96,15 @@ class Output:
         if not rows:
             self.say(none)
         elif not self.as_json:
-            for line in self.lines(shown(rows)):
+            for line in self.lines(shown(rows), fit=shown is not list):
                 self.say(line)
 
-    def lines(self, rows: Sequence[Row], columns: Sequence[str] = ()) -> list[str]:
-        """The lines of a table, aligned and coloured."""
+    def lines(self, rows: Sequence[Row], columns: Sequence[str] = (), *, fit: bool = False) -> list[str]:
+        """The lines of a table, aligned and coloured; with `fit`, no wider than the terminal."""
         cells = table(rows, columns)
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        if fit and sys.stdout.isatty():
+            cells = fitting(cells, shutil.get_terminal_size().columns)
+        widths = _widths(cells)
         numeric = [all(_is_number(cell) for cell in column[1:]) for column in zip(*cells, strict=True)]
         lines = []
         for number, line in enumerate(cells):

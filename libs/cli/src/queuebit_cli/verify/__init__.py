@@ -49,7 +49,8 @@ def _print(out: Output, verdicts: list[Verdict]) -> None:
         }
         for verdict in verdicts
     ]
-    out.rows(rows)
+    for line in out.lines(rows, fit=True):
+        out.say(line)
     for verdict in verdicts:
         for note in verdict.notes:
             out.say(f"  {verdict.invariant} note: {note}")
