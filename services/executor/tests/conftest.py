@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
 
 from queuebit_contracts import subjects
 from queuebit_contracts.job import (
+    Acceptance,
     Cancellation,
+    Candidate,
     Compilation,
+    JobAccepted,
     JobCancelled,
     JobPlaced,
     JobSubmitted,
@@ -21,8 +23,9 @@ from queuebit_contracts.job import (
     Submission,
 )
 from queuebit_contracts.query import CircuitError
-from queuebit_contracts.wire import Payload
+from queuebit_contracts.wire import Amount, Payload
 from queuebit_executor.answers import Estimate, Offer, Profiled, Ran, Refused
+from queuebit_executor.ports import Asker
 from queuebit_kernel import digest
 from queuebit_runtime.payloads import Missing, describe
 from queuebit_testing.memory import MemoryLog
@@ -56,16 +59,15 @@ class FakeCircuits:
 
     def __init__(self) -> None:
         self.runs: list[tuple[str, int, int]] = []
-        self.profiled: list[tuple[str, ...]] = []
+        self.sources: list[bytes] = []
+        self.profiled = 0
+        self.compiled: list[str] = []
         self.refusal: Refused | None = None
         self.counts = b'{"00":1}'
-        self.offered: tuple[Offer, ...] = (offer("aer"),)
+        self.unfit: dict[str, Refused] = {}
         self.on_run = self._nothing
 
     async def _nothing(self) -> None: ...
-
-    async def offers(self) -> tuple[Offer, ...]:
-        return self.offered
 
     async def calibration(self, backend: str) -> bytes:
         return (
@@ -73,16 +75,19 @@ class FakeCircuits:
             b'"medians":{"two_qubit_error":0.0051,"readout_error":null}}' % TARGET.encode()
         )
 
-    async def profile(self, source: bytes, backends: Sequence[str]) -> Profiled | Refused:
-        self.profiled.append(tuple(backends))
+    async def profile(self, source: bytes, asker: Asker) -> Profiled | Refused:
+        self.profiled += 1
         return self.refusal or Profiled(
-            profile=Profile(qubits=2, clbits=2, depth=3, two_qubit_gates=1, simulation_bytes=64),
-            operations=4,
-            estimates=tuple(Estimate(backend=it, depth=3, duration_ns=1_000) for it in backends),
+            profile=Profile(qubits=2, clbits=2, depth=3, two_qubit_gates=1, simulation_bytes=64), operations=4
         )
+
+    async def estimate(self, source: bytes, backend: str, asker: Asker) -> Estimate | Refused:
+        self.compiled.append(backend)
+        return self.unfit.get(backend) or Estimate(backend=backend, depth=3, duration_ns=1_000)
 
     async def run(self, source: bytes, backend: str, shots: int, seed: int, budget_us: int) -> Ran | Refused:
         self.runs.append((backend, shots, seed))
+        self.sources.append(source)
         await self.on_run()
         return self.refusal or Ran(
             compilation=Compilation(
@@ -130,6 +135,29 @@ def submitted(job: str = "j1", source: str = BELL, inline: bool = True) -> JobSu
     )
 
 
+def accepted(submission: int | None, job: str = "j1", source: str = BELL) -> JobAccepted:
+    nothing = Amount(amount="0")
+    return JobAccepted(
+        source="qb/broker",
+        data=Acceptance(
+            tenant="acme",
+            project="main",
+            job=job,
+            user="ann",
+            share=1,
+            shots=1_000,
+            circuit=digest(source.encode()),
+            profile=Profile(qubits=2, clbits=2, depth=3, two_qubit_gates=1, simulation_bytes=64),
+            candidates=(Candidate(backend="aer", price="free", hold="0", qpu_us=10_000_000),),
+            hold=nothing,
+            price_book=digest(b"book"),
+            seed=7,
+            submitted_at=NOW,
+            submission=submission,
+        ),
+    )
+
+
 def placed(job: str = "j1", backend: str = "aer", source: str = BELL, qpu_us: int = 10_000_000) -> JobPlaced:
     return JobPlaced(
         source="qb/scheduler",
@@ -167,6 +195,7 @@ class World:
         self.job = subjects.job("acme", "j1")
 
     submitted = staticmethod(submitted)
+    accepted = staticmethod(accepted)
     placed = staticmethod(placed)
     cancelled = staticmethod(cancelled)
     offer = staticmethod(offer)
@@ -174,7 +203,7 @@ class World:
     bell = BELL
 
     async def place(self) -> tuple[JobPlaced, int]:
-        await self.log.append(submitted())
+        await self.log.append(accepted(await self.log.append(submitted())))
         event = placed()
         return event, await self.log.append(event)
 

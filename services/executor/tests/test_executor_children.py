@@ -14,10 +14,11 @@ import pytest
 import pytest_asyncio
 
 from queuebit_executor.adapters import ChildCircuits
-from queuebit_executor.answers import Profiled, Ran, Refused
+from queuebit_executor.answers import Estimate, Offer, Profiled, Ran, Refused
 from queuebit_executor.errors import Orphaned
 from queuebit_executor.nursery import Nursery, Plan
 from queuebit_executor.policy import quoted
+from queuebit_executor.ports import Asker
 from queuebit_runtime.tasks import Tasks
 
 pytestmark = [pytest.mark.server, pytest.mark.asyncio(loop_scope="module")]
@@ -27,24 +28,64 @@ BOMB = HEADER + "".join(f"gate g{n + 1} a {{ g{n} a; g{n} a; }} " if n else "gat
 BOMB += "qreg q[1]; creg c[1]; g40 q[0]; measure q -> c;"
 HUGE = HEADER + "qreg q[27]; creg c[27]; h q; t q; h q; measure q -> c;"
 SLOW = HEADER + "qreg q[24]; creg c[24]; " + "h q; t q; " * 200 + "measure q -> c;"
+DOUBLING = HEADER + "gate g0 a { x a; } " + "".join(f"gate g{n + 1} a {{ g{n} a; g{n} a; }} " for n in range(19))
+DOUBLING += "qreg q[1]; creg c[1]; g19 q[0]; measure q -> c;"
+THREE = 'OPENQASM 3.0; include "stdgates.inc"; qubit[4] q; bit[4] c; '
+MEASURED = "qreg q[2]; creg c[2]; measure q -> c;"
+MIB = 1 << 20
+HOSTILE = {
+    "half a million gates out of twenty": DOUBLING,
+    "a hundred thousand barriers over all qubits": HEADER + "qreg q[4096]; creg c[1]; " + "barrier q;" * 100_000,
+    "a megabyte of semicolons": HEADER + ";" * (MIB - 200) + MEASURED,
+    "a megabyte of brackets": HEADER + "qreg q[1]; rx(" + "(" * (MIB - 200),
+    "a megabyte of minus signs": HEADER + "qreg q[1]; rx(" + "-" * (MIB - 200) + "1) q[0];",
+    "a name of a megabyte": HEADER + "g" * (MIB - 200) + " q[0];",
+    "a gate that uses itself": HEADER + "gate g a { g a; } g q[0];",
+    "a register for every atom": HEADER + "qreg q[999999999999999999]; creg c[1];",
+    "a gate of twenty thousand parameters": HEADER + f"gate g({','.join(f'p{n}' for n in range(20_000))}) a {{ }}",
+    "a file of the system": HEADER + 'include "/etc/passwd"; ' + MEASURED,
+    "a file by another way": THREE + 'include "../../proc/self/environ"; c = measure q;',
+    "a letter that turns the line around": HEADER + "qreg \u202eq[1]; " + MEASURED,
+    "a digit that is none": HEADER + "qreg q[\u00b2]; " + MEASURED,
+    "a loop of a billion turns": THREE + "for int i in [0:1000000000] { x q[0]; } c = measure q;",
+    "a loop up to a fraction": THREE + "for int i in [0:1e9] { x q[0]; } c = measure q;",
+    "six loops in one another": THREE + "for int i in [0:9] { " * 6 + "x q[0];" + " }" * 6 + " c = measure q;",
+    "a loop without end": THREE + "while (true) { x q[0]; } c = measure q;",
+    "a thousand conditions in one another": THREE + "if (c[0]) " * 1_000 + "x q[0]; c = measure q;",
+    "a choice": THREE + "switch (c) { case 0 { x q[0]; } } c = measure q;",
+    "somebody else's function": THREE + "extern f(int[32]) -> int[32]; c = measure q;",
+    "an order to the compiler": THREE + 'pragma system("rm -rf /")\nc = measure q;',
+    "a pulse": THREE + "defcal x $0 { play(drive($0), gaussian(1, 2, 3)); } c = measure q;",
+    "a delay of eons": THREE + "delay[999999999999999999s] q; c = measure q;",
+    "a duration of something": THREE + "delay[durationof({x q[0];})] q; c = measure q;",
+    "a tower of powers": THREE + "rx(9**9**9**9) q[0]; c = measure q;",
+    "thousands of modifiers": THREE + "inv @ pow(2) @ " * 2_000 + "x q[0]; c = measure q;",
+    "controls that double": THREE + "ctrl(3) @ rx(0.1) q; " * 200 + "c = measure q;",
+}
 PLENTY = 10**12
+ANN = Asker("acme")
 
 
 @asynccontextmanager
-async def family(backend: str = "aer") -> AsyncIterator[ChildCircuits]:
+async def family(*backends: str, profile_s: float = 5) -> AsyncIterator[tuple[ChildCircuits, tuple[Offer, ...]]]:
     tasks = Tasks()
-    nursery = Nursery(Plan((backend,), memory_mb=1024, threads=1, start_seconds=20))
-    children = ChildCircuits(nursery, tasks, slots=1, profile_seconds=5, run_seconds=1)
-    await children.open()
-    yield children
+    nursery = Nursery(Plan(backends, memory_mb=1024, threads=1, start_seconds=20))
+    children = ChildCircuits(nursery, tasks, slots=1, profile_seconds=profile_s, run_seconds=1)
+    offers = await children.open()
+    yield children, offers
     await children.close()
     await tasks.close()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def circuits() -> AsyncIterator[ChildCircuits]:
-    async with family() as children:
-        yield children
+async def aer() -> AsyncIterator[tuple[ChildCircuits, Offer]]:
+    async with family("aer", profile_s=2) as (children, (offer,)):
+        yield children, offer
+
+
+@pytest.fixture
+def circuits(aer) -> ChildCircuits:
+    return aer[0]
 
 
 async def code_of(circuits: ChildCircuits, source: str) -> str:
@@ -55,17 +96,17 @@ async def code_of(circuits: ChildCircuits, source: str) -> str:
             return "ran"
 
 
-async def test_a_circuit_is_profiled_and_run_alike_each_time(circuits, world) -> None:
-    (offer,) = await circuits.offers()
-    profiled = await circuits.profile(world.bell.encode(), ["aer"])
-    assert isinstance(profiled, Profiled)
+async def test_a_circuit_is_profiled_and_run_alike_each_time(aer, world) -> None:
+    circuits, offer = aer
+    estimate = await circuits.estimate(world.bell.encode(), "aer", ANN)
+    assert isinstance(estimate, Estimate)
     first, second = [await circuits.run(world.bell.encode(), "aer", 1_000, 2**52 + 1, PLENTY) for _ in range(2)]
     assert isinstance(first, Ran)
     assert first.counts == second.counts
     assert sum(json.loads(first.counts).values()) == 1_000
     assert list(json.loads(first.counts)) == ["00", "11"]
     assert first.compilation.digest == offer.target
-    assert first.compilation.depth == profiled.estimates[0].depth
+    assert first.compilation.depth == estimate.depth
 
 
 async def test_whatever_a_circuit_does_the_next_one_runs(circuits, world) -> None:
@@ -77,12 +118,25 @@ async def test_whatever_a_circuit_does_the_next_one_runs(circuits, world) -> Non
     assert await code_of(circuits, world.bell) == "ran"
 
 
+@pytest.mark.parametrize("what", HOSTILE)
+async def test_a_hostile_circuit_is_told_what_is_wrong_within_its_limits(circuits, world, what: str) -> None:
+    """None of them ends its process by surprise, and the next circuit is served."""
+    source = HOSTILE[what].encode()
+    found = await circuits.profile(source, ANN)
+    if isinstance(found, Profiled):
+        found = await circuits.estimate(source, "aer", ANN)
+    if isinstance(found, Refused):
+        assert found.error.code != "crashed"
+        assert len(found.error.message) <= 500
+    assert isinstance(await circuits.profile(world.bell.encode(), ANN), Profiled)
+
+
 async def test_a_segfault_is_an_answer_and_the_profiler_does_not_notice(circuits, world) -> None:
-    (child,) = circuits.runners.children
+    (child,) = circuits.runners["aer"].children
     slow = asyncio.ensure_future(circuits.run(SLOW.encode(), "aer", 10, 1, PLENTY))
     await asyncio.sleep(0)
     os.kill(child.pid, signal.SIGSEGV)
-    profiled, refused = await asyncio.gather(circuits.profile(world.bell.encode(), ["aer"]), slow)
+    profiled, refused = await asyncio.gather(circuits.profile(world.bell.encode(), ANN), slow)
     assert isinstance(profiled, Profiled)
     assert (refused.error.code, refused.lasting) == ("crashed", False)
     assert "by SIGSEGV" in refused.error.message
@@ -90,7 +144,7 @@ async def test_a_segfault_is_an_answer_and_the_profiler_does_not_notice(circuits
 
 
 async def test_children_hold_nothing_that_could_leak(circuits) -> None:
-    (child,) = circuits.runners.children
+    (child,) = circuits.runners["aer"].children
     process = Path(f"/proc/{child.pid}")
     environment = (process / "environ").read_text()
     assert "QUEUEBIT" not in environment
@@ -101,7 +155,7 @@ async def test_children_hold_nothing_that_could_leak(circuits) -> None:
 
 
 async def test_without_its_template_the_executor_says_so() -> None:
-    async with family() as circuits:
+    async with family("aer") as (circuits, _):
         slow = asyncio.ensure_future(circuits.run(SLOW.encode(), "aer", 10, 1, PLENTY))
         await asyncio.sleep(0)
         circuits.nursery.process.kill()
@@ -111,11 +165,12 @@ async def test_without_its_template_the_executor_says_so() -> None:
 
 
 async def test_a_device_is_not_started_when_the_hold_does_not_pay_for_it(world) -> None:
-    async with family("emulated-ibm-manila") as circuits:
-        (offer,) = await circuits.offers()
-        profiled = await circuits.profile(world.bell.encode(), [offer.backend])
+    async with family("emulated-ibm-manila") as (circuits, (offer,)):
+        profiled = await circuits.profile(world.bell.encode(), ANN)
+        estimate = await circuits.estimate(world.bell.encode(), offer.backend, ANN)
         assert isinstance(profiled, Profiled)
-        quote = quoted(profiled.estimates[0], offer, profiled, 1_000, 1024)
+        assert isinstance(estimate, Estimate)
+        quote = quoted(estimate, offer, profiled, 1_000, 1024)
         assert quote.esp_ppm is not None
         assert 900_000 < quote.esp_ppm < 1_000_000
         ran = await circuits.run(world.bell.encode(), offer.backend, 1_000, 1, quote.qpu_us)
@@ -125,3 +180,21 @@ async def test_a_device_is_not_started_when_the_hold_does_not_pay_for_it(world) 
         assert isinstance(refused, Refused)
         assert refused.error.code == "limit_exceeded"
         assert json.loads(await circuits.calibration(offer.backend))["digest"] == offer.calibration
+
+
+async def test_a_slow_device_holds_up_no_other_and_a_slow_circuit_is_told(world) -> None:
+    """A device has a process of its own; profiles take turns, each within its time."""
+    manila, perth = "emulated-ibm-manila", "emulated-ibm-perth"
+    async with family(manila, perth, profile_s=0.5) as (circuits, _):
+        slow = asyncio.ensure_future(circuits.run(DOUBLING.encode(), manila, 1, 1, PLENTY))
+        ran = await circuits.run(world.bell.encode(), perth, 100, 1, PLENTY)
+        assert isinstance(ran, Ran)
+        assert not slow.done()
+        late, quick = await asyncio.gather(
+            circuits.profile(DOUBLING.encode(), ANN), circuits.profile(world.bell.encode(), Asker("evil"))
+        )
+        assert isinstance(quick, Profiled)
+        assert (late.error.code, late.lasting) == ("profile_timeout", False)
+        assert "bytes with the digest sha256:" in late.error.message
+        assert "took longer than the 0.5 s" in late.error.message
+        assert (await slow).error.code == "run_timeout"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from dataclasses import dataclass
 
 import pytest
 
@@ -15,11 +17,14 @@ from queuebit_executor.offering import OfferBackends
 from queuebit_kernel import FixedClock, Superseded, Unavailable
 
 ME = Instance("aer", "executor-aer@here:1", slots=2, memory_mb=1536)
+LOST = Instance("aer", "executor-aer@there:1", slots=2, memory_mb=1536)
 
 
 @pytest.fixture
 def run(world) -> RunPlacement:
-    return RunPlacement(world.log, world.payloads, world.circuits, FixedClock(), me=ME, side_by_side=2)
+    return RunPlacement(
+        world.log, world.payloads, world.circuits, FixedClock(), me=ME, side_by_side=2, pauses=(0, 0, 0)
+    )
 
 
 async def test_a_placement_becomes_a_result_with_its_usage(world, run) -> None:
@@ -47,7 +52,7 @@ async def test_a_second_delivery_finds_the_job_ended(world, run) -> None:
 
 async def test_a_lost_attempt_is_followed_by_the_next(world, run) -> None:
     event, sequence = await world.place()
-    await world.log.append(started(ME, event, 1, event.time))
+    await world.log.append(started(LOST, event, 1, event.time))
     await run(event, sequence, redelivered=True)
     assert [it.data.attempt for it in world.log.events(JobStarted)] == [1, 2]
     assert world.log.events(JobCompleted)[0].data.attempt == 2
@@ -56,7 +61,7 @@ async def test_a_lost_attempt_is_followed_by_the_next(world, run) -> None:
 async def test_a_job_that_loses_three_executors_is_given_up(world, run) -> None:
     event, sequence = await world.place()
     for attempt in (1, 2, 3):
-        await world.log.append(started(ME, event, attempt, event.time))
+        await world.log.append(started(LOST, event, attempt, event.time))
     with pytest.raises(Superseded):
         await run(event, sequence, redelivered=True)
     (end,) = world.log.events(JobFailed)
@@ -88,7 +93,7 @@ async def test_an_attempt_that_was_overtaken_still_ends_the_job_when_it_is_done_
     event, sequence = await world.place()
 
     async def overtake() -> None:
-        await world.log.append(started(ME, event, 2, event.time))
+        await world.log.append(started(LOST, event, 2, event.time))
 
     world.circuits.on_run = overtake
     await run(event, sequence, redelivered=False)
@@ -111,6 +116,63 @@ async def test_an_end_that_was_not_confirmed_is_appended_again(world, run) -> No
     assert len(world.log.events(JobCompleted)) == 1
 
 
+@dataclass
+class Away:
+    """A dependency that fails some times, in `method` and about facts of one kind, and then is there again."""
+
+    part: str
+    method: str
+    times: int
+    kind: type = object
+    done_all_the_same: bool = False
+
+    def befall(self, world) -> None:
+        part = getattr(world, self.part)
+        method = getattr(part, self.method)
+
+        async def failing(what, *more, **how):
+            if not self.times or not isinstance(what, self.kind):
+                return await method(what, *more, **how)
+            self.times -= 1
+            if self.done_all_the_same:
+                await method(what, *more, **how)
+            raise Unavailable("away")
+
+        setattr(part, self.method, failing)
+
+
+@pytest.mark.parametrize(
+    ("what", "attempts"),
+    [
+        pytest.param(Away("payloads", "get", 3), 1, id="the store, while the source is read"),
+        pytest.param(Away("payloads", "put", 3), 1, id="the store is full when the result comes"),
+        pytest.param(Away("payloads", "put", 9), 1, id="the store, for longer than one delivery waits"),
+        pytest.param(Away("log", "append", 3, JobCompleted), 1, id="the log, when the end is told"),
+        pytest.param(Away("log", "append", 9, JobCompleted), 1, id="the log, for longer than one delivery waits"),
+        pytest.param(Away("log", "append", 1, JobStarted), 1, id="the log, when the start is told"),
+        pytest.param(Away("log", "append", 1, JobStarted, True), 1, id="the log's confirmation of the start"),
+        pytest.param(Away("log", "history", 2), 1, id="the history"),
+        pytest.param([LOST], 2, id="an executor"),
+        pytest.param([LOST, LOST], 3, id="two executors"),
+    ],
+)
+async def test_only_a_lost_executor_costs_an_attempt(world, run, what: Away | list[Instance], attempts: int) -> None:
+    event, sequence = await world.place()
+    if isinstance(what, Away):
+        what.befall(world)
+    else:
+        for number, executor in enumerate(what, start=1):
+            await world.log.append(started(executor, event, number, event.time))
+    redelivered = not isinstance(what, Away)
+    while not world.log.events(JobCompleted):
+        with contextlib.suppress(Unavailable):  # the bus delivers it again
+            await run(event, sequence, redelivered=redelivered)
+        redelivered = True
+    (end,) = world.log.events(JobCompleted)
+    assert end.data.attempt == attempts
+    assert [it.data.attempt for it in world.log.events(JobStarted)] == [*range(1, attempts + 1)]
+
+
 @pytest.mark.parametrize("code", ["syntax", "limit_exceeded", "crashed", "run_timeout", "out_of_memory"])
 async def test_what_cannot_run_fails_with_its_reason_and_no_usage(world, run, code: str) -> None:
     event, sequence = await world.place()
@@ -129,20 +191,34 @@ async def test_a_source_that_is_not_in_the_store_fails_the_job(world, run) -> No
 
 
 @pytest.mark.parametrize("redelivered", [False, True])
-async def test_a_circuit_replaced_after_acceptance_ends_the_job_and_never_runs(world, run, redelivered: bool) -> None:
-    await world.log.append(world.submitted())
-    event = world.placed(source="another")
-    sequence = await world.log.append(event)
-    await run(event, sequence, redelivered=redelivered)
-    (end,) = world.log.events(JobFailed)
-    assert end.data.reason.code == "circuit_replaced"
-    assert world.circuits.runs == []
-
-
-async def test_submitting_a_placed_job_again_with_another_circuit_ends_it(world, run) -> None:
+async def test_a_later_submission_changes_nothing(world, run, redelivered: bool) -> None:
     event, sequence = await world.place()
+    for source in ("another", world.bell + " "):
+        await world.log.append(world.submitted(source=source))
+    await run(event, sequence, redelivered=redelivered)
+    (end,) = world.log.events(JobCompleted)
+    assert end.data.result.inline == '{"00":1}'
+    assert world.circuits.sources == [world.bell.encode()]
+
+
+@pytest.mark.parametrize("redelivered", [False, True])
+async def test_the_accepted_of_several_submissions_runs(world, run, redelivered: bool) -> None:
+    await world.log.append(world.submitted(source="first"))
+    accepted = await world.log.append(world.submitted())
+    await world.log.append(world.accepted(accepted))
+    await world.log.append(world.submitted(inline=False))
+    event = world.placed()
+    await run(event, await world.log.append(event), redelivered=redelivered)
+    assert world.circuits.sources == [world.bell.encode()]
+
+
+@pytest.mark.parametrize("redelivered", [False, True])
+async def test_where_the_acceptance_names_none_another_circuit_never_runs(world, run, redelivered: bool) -> None:
+    await world.log.append(world.submitted())
+    await world.log.append(world.accepted(None))
     await world.log.append(world.submitted(source="another"))
-    await run(event, sequence, redelivered=False)
+    event = world.placed()
+    await run(event, await world.log.append(event), redelivered=redelivered)
     (end,) = world.log.events(JobFailed)
     assert end.data.reason.code == "circuit_replaced"
     assert world.circuits.runs == []
@@ -166,8 +242,9 @@ async def test_backends_are_offered_once_and_again_when_they_change(world) -> No
     await offering(ME)(offers)
     await offering(ME)(offers)
     simulator, emulated = (it.data for it in world.log.events(BackendRegistered))
-    assert (simulator.memory_bytes, emulated.memory_bytes, simulator.slots) == (1280 << 20, None, 2)
+    assert (simulator.memory_bytes, emulated.memory_bytes) == (1280 << 20, None)
+    assert (simulator.slots, emulated.slots) == (2, 1)
     (calibration,) = (it.data for it in world.log.events(BackendCalibrated))
     assert (calibration.median_two_qubit_error_ppm, calibration.median_readout_error_ppm) == (5_100, None)
     await offering(Instance("aer", "x", slots=3, memory_mb=1536))(offers)
-    assert [it.data.slots for it in world.log.events(BackendRegistered)] == [2, 2, 3, 3]
+    assert [it.data.slots for it in world.log.events(BackendRegistered)] == [2, 1, 3]

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
+
 import pytest
 
 from queuebit_contracts.query import ProfileRequest
 from queuebit_contracts.wire import Payload
-from queuebit_executor.profiling import AnswerProfile
-from queuebit_kernel import digest
+from queuebit_executor.errors import Overloaded
+from queuebit_executor.profiling import A_WHILE_S, AnswerProfile
+from queuebit_kernel import FixedClock, digest
 
 
 @pytest.fixture
-def answer(world) -> AnswerProfile:
+def clock() -> FixedClock:
+    return FixedClock()
+
+
+@pytest.fixture
+def answer(world, clock) -> AnswerProfile:
     offers = (world.offer("aer"), world.offer("device", "emulated"))
-    return AnswerProfile(world.payloads, world.circuits, offers, 1536)
+    return AnswerProfile(world.payloads, world.circuits, offers, clock, memory_mb=1536)
 
 
 def request(source: str, *backends: str, inline: bool = True, shots: int = 1_000) -> ProfileRequest:
@@ -28,19 +37,50 @@ async def test_a_circuit_is_compiled_once_for_each_backend(world, answer) -> Non
     await answer(request(world.bell, "aer"))
     both = await answer(request(world.bell))
     again = await answer(request(world.bell, "device", "aer", shots=10))
-    assert world.circuits.profiled == [("aer",), ("device",)]
+    assert (world.circuits.profiled, world.circuits.compiled) == (1, ["aer", "device"])
     assert [it.backend for it in both.estimates] == ["aer", "device"]
     assert [it.qpu_us for it in again.estimates] == [10, 5_011]
 
 
-async def test_what_is_wrong_with_a_circuit_is_remembered_but_not_bad_luck(world, answer) -> None:
-    world.circuits.refusal = world.refusal("syntax")
+async def test_what_is_wrong_with_a_circuit_is_remembered_and_bad_luck_for_a_while(world, answer, clock) -> None:
+    for code, lasting, after in (("syntax", True, 1), ("profile_timeout", False, 2), ("crashed", False, 2)):
+        world.circuits.profiled, world.circuits.refusal = 0, world.refusal(code, lasting=lasting)
+        for _ in range(3):
+            assert (await answer(request(code))).error.code == code
+        assert world.circuits.profiled == 1
+        clock.advance(A_WHILE_S)
+        await answer(request(code))
+        assert world.circuits.profiled == after
+
+
+async def test_a_backend_that_takes_too_long_to_compile_for_is_unfit_and_holds_up_no_other(world, answer) -> None:
+    world.circuits.unfit["aer"] = world.refusal("profile_timeout", lasting=False)
     for _ in range(2):
-        assert (await answer(request("bad"))).error.code == "syntax"
-    world.circuits.refusal = world.refusal("crashed", lasting=False)
-    for _ in range(2):
-        assert (await answer(request("worse"))).error.code == "crashed"
-    assert len(world.circuits.profiled) == 3
+        slow, quick = (await answer(request(world.bell))).estimates
+    assert (slow.unfit.code, slow.unfit.text) == ("profile_timeout", "aer: it is profile_timeout")
+    assert quick.unfit is None
+    assert world.circuits.compiled == ["aer", "device"]
+
+
+async def test_what_was_found_out_before_time_was_up_is_there_for_the_next(world, answer) -> None:
+    estimate, world.circuits.estimate = world.circuits.estimate, raises(Overloaded("too late"))
+    with pytest.raises(Overloaded):
+        await answer(request(world.bell))
+    world.circuits.estimate = estimate
+    assert (await answer(request(world.bell))).profile is not None
+    assert world.circuits.profiled == 1
+
+
+async def test_one_circuit_asked_for_by_many_at_once_is_read_once(world, answer) -> None:
+    await asyncio.gather(*(answer(request(world.bell)) for _ in range(5)))
+    assert (world.circuits.profiled, world.circuits.compiled) == (1, ["aer", "device"])
+
+
+def raises(fault: Exception) -> Callable[..., Awaitable[None]]:
+    async def fail(*_: object) -> None:
+        raise fault
+
+    return fail
 
 
 async def test_a_backend_of_another_stack_is_unfit(world, answer) -> None:

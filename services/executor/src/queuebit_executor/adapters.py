@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from queuebit_contracts.query import CircuitError
-from queuebit_executor.answers import Offer, Offers, Profiled, Ran, Refused
+from queuebit_executor.answers import Estimate, Offer, Offers, Profiled, Ran, Refused
 from queuebit_executor.crew import Bench
 from queuebit_executor.errors import Garbled
+from queuebit_executor.frames import Broken, Frame
 from queuebit_executor.nursery import Nursery
+from queuebit_executor.policy import slots_of
+from queuebit_executor.ports import Asker
 from queuebit_runtime.tasks import Tasks
 
 __all__ = ["ChildCircuits"]
@@ -21,22 +24,31 @@ _BY_CHANCE = frozenset({"profile_timeout", "run_timeout", "out_of_memory", "cras
 
 
 class ChildCircuits:
-    """One child to profile and some to run."""
+    """One child to profile, and for each backend as many to run as it has slots."""
 
     def __init__(
         self, nursery: Nursery, tasks: Tasks, *, slots: int, profile_seconds: float, run_seconds: float
     ) -> None:
         self.nursery = nursery
         self._tasks = tasks
+        self._slots = slots
+        self._run_seconds = run_seconds
         self._profilers = Bench("profile", 1, profile_seconds, nursery, tasks)
-        self.runners = Bench("run", slots, run_seconds, nursery, tasks)
+        self.runners: dict[str, Bench] = {}
 
-    async def open(self) -> None:
-        """Start everything and wait until the SDK is loaded."""
+    async def open(self) -> tuple[Offer, ...]:
+        """Start everything, wait until the SDK is loaded, and describe the backends."""
         await self.nursery.open()
         self._tasks.spawn(self.nursery.watch(), "watch over the children")
         await self._profilers.open()
-        await self.runners.open()
+        described = await self._profilers.ask({"op": "describe", "backends": [*self.nursery.backends]}, _as(Offers))
+        if isinstance(described, Refused):
+            raise Garbled(f"the backends could not be described: {described.error.message}")
+        for offer in described.offers:
+            bench = Bench("run", slots_of(offer, self._slots), self._run_seconds, self.nursery, self._tasks)
+            self.runners[offer.backend] = bench
+            await bench.open()
+        return described.offers
 
     async def close(self) -> None:
         """End all children."""
@@ -48,37 +60,53 @@ class ChildCircuits:
 
     def detail(self) -> dict[str, str | int]:
         """For the health page."""
-        return {"idle_runners": self.runners.idle, "idle_profilers": self._profilers.idle}
-
-    async def offers(self) -> tuple[Offer, ...]:
-        head, _ = await self._profilers.ask({"op": "describe", "backends": list(self.nursery.backends)})
-        return _read(Offers, head).offers
+        idle = sum(bench.idle for bench in self.runners.values())
+        return {"idle_runners": idle, "idle_profilers": self._profilers.idle}
 
     async def calibration(self, backend: str) -> bytes:
-        head, body = await self._profilers.ask({"op": "calibration", "backend": backend})
-        if "error" in head:
-            raise Garbled(f"the calibration of {backend} could not be read: {head['error']}")
-        return body
+        found = await self._profilers.ask({"op": "calibration", "backend": backend}, _body)
+        if isinstance(found, Refused):
+            raise Garbled(f"the calibration of {backend} could not be read: {found.error.message}")
+        return found
 
-    async def profile(self, source: bytes, backends: Sequence[str]) -> Profiled | Refused:
-        head, _ = await self._profilers.ask({"op": "profile", "backends": list(backends)}, source)
-        return _refusal(head) or _read(Profiled, head)
+    async def profile(self, source: bytes, asker: Asker) -> Profiled | Refused:
+        ask = {"op": "profile"}
+        return await self._profilers.ask(ask, _as(Profiled), source, line=asker.tenant, begin_by=asker.begin_by)
+
+    async def estimate(self, source: bytes, backend: str, asker: Asker) -> Estimate | Refused:
+        ask = {"op": "estimate", "backend": backend}
+        return await self._profilers.ask(ask, _as(Estimate), source, line=asker.tenant, begin_by=asker.begin_by)
 
     async def run(self, source: bytes, backend: str, shots: int, seed: int, budget_us: int) -> Ran | Refused:
         ask = {"op": "run", "backend": backend, "shots": shots, "seed": seed, "budget_us": budget_us}
-        head, counts = await self.runners.ask(ask, source)
-        return _refusal(head) or _read(Ran, {**head, "counts": counts})
+        return await self.runners[backend].ask(ask, _ran, source)
 
 
-def _refusal(head: Mapping[str, Any]) -> Refused | None:  # plain JSON
-    if "error" not in head:
-        return None
-    error = _read(CircuitError, head["error"])
+def _ran(frame: Frame) -> Ran | Refused:
+    head, counts = frame
+    return _as(Ran)(({**head, "counts": counts}, b""))
+
+
+def _body(frame: Frame) -> bytes | Refused:
+    head, body = frame
+    return _refusal(head["error"]) if "error" in head else body
+
+
+def _as(model: type[_A]) -> Callable[[Frame], _A | Refused]:
+    def read(frame: Frame) -> _A | Refused:
+        head, _ = frame
+        return _refusal(head["error"]) if "error" in head else _valid(model, head)
+
+    return read
+
+
+def _refusal(told: Any) -> Refused:  # plain JSON
+    error = _valid(CircuitError, told)
     return Refused(error=error, lasting=error.code not in _BY_CHANCE)
 
 
-def _read(model: type[_A], head: Any) -> _A:  # plain JSON
+def _valid(model: type[_A], told: Any) -> _A:  # plain JSON
     try:
-        return model.model_validate(head)
+        return model.model_validate(told)
     except ValidationError as error:
-        raise Garbled(f"a child's answer makes no sense: {error!s:.300}") from error
+        raise Broken(f"a child's answer makes no sense: {error!s:.300}") from error

@@ -54,12 +54,11 @@ class Estimate(_Answer):
 
 
 class Profiled(_Answer):
-    """A circuit parsed, and compiled for the backends that were asked for."""
+    """A circuit parsed."""
 
     profile: Profile
     operations: int = Field(ge=0)
     """Gates, measurements and resets, loops written out."""
-    estimates: tuple[Estimate, ...]
 
 
 class Ran(_Answer):
@@ -77,4 +76,4 @@ class Refused(_Answer):
 
     error: CircuitError
     lasting: bool = True
-    """Whether the same circuit would be refused again; limits of time may hit by chance."""
+    """Whether the same circuit would be refused again; limits of time and memory may hit by chance."""

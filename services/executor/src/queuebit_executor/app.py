@@ -13,7 +13,7 @@ from queuebit_executor.offering import OfferBackends
 from queuebit_executor.profiling import AnswerProfile
 from queuebit_executor.routes import answer_profiles, placements
 from queuebit_executor.settings import Settings
-from queuebit_kernel import SystemClock
+from queuebit_kernel import SystemClock, event_id
 from queuebit_runtime.payloads import KeyValuePayloads
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
@@ -26,7 +26,7 @@ def create_app() -> Service:
     settings, clock = Settings(), SystemClock()
     service = Service(settings.service, BusSettings())
     payloads = KeyValuePayloads(service.bus)
-    plan = Plan(settings.offered, settings.memory_mb, settings.threads, settings.start_seconds)
+    plan = Plan((*settings.offered,), settings.memory_mb, settings.threads, settings.start_seconds)
     circuits = ChildCircuits(
         Nursery(plan),
         service.tasks,
@@ -34,22 +34,23 @@ def create_app() -> Service:
         profile_seconds=settings.profile_seconds,
         run_seconds=settings.run_seconds,
     )
-    name = f"{settings.service}@{socket.gethostname()}:{os.getpid()}"
+    name = f"{settings.service}@{socket.gethostname()}:{os.getpid()}-{event_id()[:8]}"
     me = Instance(settings.stack, name, settings.slots, settings.memory_mb)
     offer = OfferBackends(service.log, payloads, circuits, clock, me=me)
 
     async def take_up() -> None:
         """Questions can be answered before anybody learns whom to ask."""
-        await circuits.open()
+        offers = await circuits.open()
         service.after.append(circuits.close)
-        offers = await circuits.offers()
-        answer = AnswerProfile(payloads, circuits, offers, settings.memory_mb)
-        await answer_profiles(service.bus, service.tasks, settings.stack, answer)
+        answer = AnswerProfile(payloads, circuits, offers, clock, memory_mb=settings.memory_mb)
+        begin_s = settings.patience_seconds - settings.profile_seconds
+        await answer_profiles(service.bus, service.tasks, settings.stack, answer, begin_s)
         await offer(offers)
 
     service.before.append(take_up)
     service.trouble = circuits.trouble
     service.detail = circuits.detail
-    run = RunPlacement(service.log, payloads, circuits, clock, me=me, side_by_side=settings.workers)
-    service.include(placements(run, settings.service))
+    for durable in settings.offered.values():
+        run = RunPlacement(service.log, payloads, circuits, clock, me=me, side_by_side=settings.workers)
+        service.include(placements(run, durable))
     return service

@@ -1,23 +1,30 @@
-"""Children at work: a bench of idle ones for each role, and one request a child."""
+"""Children at work: some for each role, and one request a child."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
 
-from queuebit_executor.errors import Overloaded
+from queuebit_contracts.query import CircuitError
+from queuebit_executor.answers import Refused
 from queuebit_executor.frames import Broken, Frame
 from queuebit_executor.nursery import Child, Nursery
+from queuebit_executor.turns import Turns
+from queuebit_kernel import digest
 from queuebit_runtime.tasks import Tasks
 
 __all__ = ["Bench"]
 
-MAX_WAITING = 256
-"""Requests that may wait for a child; far more than the durables let through."""
+_A = TypeVar("_A")
+_LATE = {
+    "profile": "reading it, or compiling it for one backend, may take: use fewer gates, or split it into several jobs",
+    "run": "a run may take: use fewer qubits, gates or shots",
+}
 
 
 class Bench:
-    """Children of one role. Requests are served in order of arrival; a child that fails one is replaced."""
+    """Children of one role. A child that fails a request is replaced."""
 
     def __init__(
         self, role: Literal["profile", "run"], size: int, seconds: float, nursery: Nursery, tasks: Tasks
@@ -27,10 +34,9 @@ class Bench:
         self._seconds = seconds
         self._nursery = nursery
         self._tasks = tasks
-        self._idle: asyncio.Queue[Child] = asyncio.Queue()
+        self._turns: Turns[Child] = Turns()
         self.children: set[Child] = set()
         """Idle and busy ones."""
-        self._waiting = 0
 
     async def open(self) -> None:
         """Fork the children; the first says so once the SDK is loaded."""
@@ -40,40 +46,49 @@ class Bench:
     @property
     def idle(self) -> int:
         """Children with nothing to do."""
-        return self._idle.qsize()
+        return self._turns.idle
 
-    async def ask(self, head: dict[str, Any], body: bytes = b"") -> Frame:  # plain JSON
-        """Have one child do one thing.
+    async def ask(
+        self,
+        head: dict[str, Any],  # plain JSON
+        read: Callable[[Frame], _A | Refused],
+        body: bytes = b"",
+        *,
+        line: str = "",
+        begin_by: float | None = None,
+    ) -> _A | Refused:
+        """Have one child do one thing, and read its answer; lines take turns.
 
-        A circuit that runs out of time or kills its child is answered with an error: `<role>_timeout` or `crashed`.
+        What runs out of time or kills its child is refused: `<role>_timeout` or `crashed`. So is what makes a child
+        answer nonsense, for which `read` raises `Broken`.
 
         Raises:
-            Overloaded: too many requests wait already.
+            Overloaded: too many wait in this line, or its turn did not come until `begin_by`, on the loop's clock.
             Orphaned: the template is gone.
         """
-        if self._waiting >= MAX_WAITING:
-            raise Overloaded(f"{MAX_WAITING} circuits wait already: try again")
-        self._waiting += 1
-        try:
-            child = await self._idle.get()
-        finally:
-            self._waiting -= 1
+        child = await self._turns.take(line, begin_by)
         usable = False
         try:
             async with asyncio.timeout(self._seconds):
                 answer, content = await child.ask(head, body)
-            usable = not answer.pop("retiring", False)
+            retiring = answer.pop("retiring", False)
+            found = read((answer, content))
+            usable = not retiring
         except TimeoutError:
-            return _error(f"{self._role}_timeout", f"it took longer than the {self._seconds:g} s it may take here")
+            return _refused(f"{self._role}_timeout", f"{_named(body)} took longer than the {self._late}")
         except (asyncio.IncompleteReadError, ConnectionError, Broken):
-            return _error("crashed", f"the process that handled it ended {await self._nursery.end(child)}")
+            return _refused("crashed", f"the process that handled it ended {await self._nursery.end(child)}")
         else:
-            return answer, content
+            return found
         finally:
             if usable:
-                self._idle.put_nowait(child)
+                self._turns.give(child)
             else:
                 self._tasks.spawn(self._replace(child), f"new {self._role} child")
+
+    @property
+    def _late(self) -> str:
+        return f"{self._seconds:g} s that {_LATE[self._role]}"
 
     async def _replace(self, child: Child) -> None:
         self.children.discard(child)
@@ -83,8 +98,12 @@ class Bench:
     async def _add(self) -> None:
         child = await self._nursery.fork()
         self.children.add(child)
-        self._idle.put_nowait(child)
+        self._turns.give(child)
 
 
-def _error(code: str, message: str) -> Frame:
-    return {"error": {"code": code, "message": message}}, b""
+def _named(source: bytes) -> str:
+    return f"the circuit of {len(source):,} bytes with the digest {digest(source)[:19]}…"
+
+
+def _refused(code: str, message: str) -> Refused:
+    return Refused(error=CircuitError(code=code, message=message), lasting=False)

@@ -3,7 +3,7 @@
 Fault
 └── Unavailable
     ├── Overloaded   too many circuits wait for a child   → the asker tries again
-    ├── Garbled      a child answered nonsense            → tried again, by whichever child is next
+    ├── Garbled      the SDK does not know its backends   → this process ends and is started afresh
     └── Orphaned     the template is gone                 → this process ends and is started afresh
 """
 
@@ -21,7 +21,7 @@ class Overloaded(Unavailable):
 
 
 class Garbled(Unavailable):
-    """A child's answer is not what was asked for: what it ran may have damaged it."""
+    """Children cannot say what a backend is, before any circuit came near them."""
 
     code = "garbled"
 

@@ -10,7 +10,7 @@ from queuebit_contracts.job import Completion, Failure, JobCompleted, JobFailed,
 from queuebit_contracts.wire import Payload, Reason
 from queuebit_executor.answers import Offer, Ran
 from queuebit_executor.instance import Instance
-from queuebit_executor.policy import memory_for_state
+from queuebit_executor.policy import memory_for_state, slots_of
 from queuebit_executor.state import Mark
 from queuebit_runtime.trace_context import current_traceparent
 
@@ -95,7 +95,7 @@ def registered(me: Instance, offer: Offer, now: datetime) -> BackendRegistered:
             gates=offer.gates,
             rep_delay_ns=offer.rep_delay_ns,
             overhead_ns=offer.overhead_ns,
-            slots=me.slots,
+            slots=slots_of(offer, me.slots),
         ),
     )
 

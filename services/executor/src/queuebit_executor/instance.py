@@ -13,7 +13,7 @@ class Instance:
 
     stack: str
     name: str
-    """Tells replicas of one stack apart, for people."""
+    """Tells processes apart, also those that ran under the same number on the same host before."""
     slots: int
     memory_mb: int
 

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from queuebit_executor.answers import Offer, Profiled, Ran, Refused
+from queuebit_executor.answers import Estimate, Profiled, Ran, Refused
 
-__all__ = ["Circuits"]
+__all__ = ["Asker", "Circuits"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who wants to know; tenants take turns."""
+
+    tenant: str
+    begin_by: float | None = None
+    """When it is too late to begin, on the event loop's clock: the answer would find nobody."""
 
 
 class Circuits(Protocol):
     """Whoever can read and run circuits. Raises `Unavailable` when that is not the circuit's fault."""
 
-    async def offers(self) -> tuple[Offer, ...]:
-        """Describe the backends."""
-        ...
-
     async def calibration(self, backend: str) -> bytes:
         """A device's snapshot, as JSON."""
         ...
 
-    async def profile(self, source: bytes, backends: Sequence[str]) -> Profiled | Refused:
-        """Parse, and compile for each backend."""
+    async def profile(self, source: bytes, asker: Asker) -> Profiled | Refused:
+        """Parse."""
+        ...
+
+    async def estimate(self, source: bytes, backend: str, asker: Asker) -> Estimate | Refused:
+        """Compile for one backend."""
         ...
 
     async def run(self, source: bytes, backend: str, shots: int, seed: int, budget_us: int) -> Ran | Refused:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import asyncio
 from collections.abc import Sequence
-from typing import Generic, NamedTuple, TypeVar
+from math import inf
+from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 from queuebit_contracts.query import BackendEstimate, CircuitError, ProfileAnswer, ProfileRequest
 from queuebit_contracts.wire import Reason
 from queuebit_executor.answers import Estimate, Offer, Profiled, Refused
 from queuebit_executor.policy import quoted
-from queuebit_executor.ports import Circuits
-from queuebit_kernel import digest
+from queuebit_executor.ports import Asker, Circuits
+from queuebit_executor.recent import Recent
+from queuebit_kernel import Clock, digest
 from queuebit_runtime.payloads import Missing, PayloadStore
 
 __all__ = ["AnswerProfile"]
@@ -19,26 +22,8 @@ __all__ = ["AnswerProfile"]
 REMEMBERED = 10_000
 """Circuits, and estimates, that are kept; about a kilobyte each."""
 
-_K = TypeVar("_K")
-_V = TypeVar("_V")
-
-
-class _Recent(Generic[_K, _V]):
-    """The latest of what was asked for."""
-
-    def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
-        self._kept: OrderedDict[_K, _V] = OrderedDict()
-
-    def get(self, key: _K) -> _V | None:
-        if key in self._kept:
-            self._kept.move_to_end(key)
-        return self._kept.get(key)
-
-    def put(self, key: _K, value: _V) -> None:
-        self._kept[key] = value
-        if len(self._kept) > self._capacity:
-            self._kept.popitem(last=False)
+A_WHILE_S = 300.0
+"""How long a circuit that took too long, or killed its child, is not tried again."""
 
 
 class _Compilation(NamedTuple):
@@ -48,15 +33,22 @@ class _Compilation(NamedTuple):
 
 
 class AnswerProfile:
-    """Say what a circuit needs and what it would take on each backend, or what is wrong with it."""
+    """Say what a circuit needs and what it would take on each backend, or what is wrong with it.
 
-    def __init__(self, payloads: PayloadStore, circuits: Circuits, offers: Sequence[Offer], memory_mb: int) -> None:
+    Reading it and compiling it for each backend are steps of their own: one that takes too long costs only itself, and
+    what a question found out before its asker gave up is there for the next.
+    """
+
+    def __init__(
+        self, payloads: PayloadStore, circuits: Circuits, offers: Sequence[Offer], clock: Clock, *, memory_mb: int
+    ) -> None:
         self._payloads = payloads
         self._circuits = circuits
         self._offers = {offer.backend: offer for offer in offers}
         self._memory_mb = memory_mb
-        self._seen: _Recent[tuple[str, str], Profiled | CircuitError] = _Recent(REMEMBERED)
-        self._estimates: _Recent[_Compilation, Estimate] = _Recent(REMEMBERED)
+        self._seen: Recent[tuple[str, str], Profiled | CircuitError] = Recent(REMEMBERED, clock)
+        self._estimates: Recent[_Compilation, Estimate] = Recent(REMEMBERED, clock)
+        self._busy: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     def remembered(self, request: ProfileRequest) -> ProfileAnswer | None:
         """The answer, if it needs no child."""
@@ -70,28 +62,45 @@ class AnswerProfile:
                 return self._answer(request, found)
         return None
 
-    async def __call__(self, request: ProfileRequest) -> ProfileAnswer:
-        """Answer.
+    async def __call__(self, request: ProfileRequest, begin_by: float | None = None) -> ProfileAnswer:
+        """Answer; `begin_by` is when it is too late to begin a further step, on the event loop's clock.
 
         Raises:
             Unavailable: the payload store or the children cannot say now; asking again may help.
         """
-        if (known := self.remembered(request)) is not None:
+        async with self._busy.setdefault((request.tenant, request.circuit.digest), asyncio.Lock()):
+            if (known := self.remembered(request)) is not None:
+                return known
+            try:
+                source = await self._payloads.get(request.tenant, request.circuit)
+            except Missing as missing:
+                return _refusal(missing.code, str(missing))
+            asker = Asker(request.tenant, begin_by)
+            found = await self._read(request, source, asker)
+            if isinstance(found, CircuitError):
+                return ProfileAnswer(error=found)
+            for backend in self._missing(request):
+                await self._compile(request, source, backend, asker)
+            return self._answer(request, found)
+
+    async def _read(self, request: ProfileRequest, source: bytes, asker: Asker) -> Profiled | CircuitError:
+        circuit = (request.tenant, request.circuit.digest)
+        if (known := self._seen.get(circuit)) is not None:
             return known
-        try:
-            source = await self._payloads.get(request.tenant, request.circuit)
-        except Missing as missing:
-            return _refusal(missing.code, str(missing))
-        match await self._circuits.profile(source, self._missing(request)):
-            case Refused(error=error, lasting=lasting):
-                if lasting:
-                    self._seen.put((request.tenant, request.circuit.digest), error)
-                return ProfileAnswer(error=error)
-            case Profiled() as found:
-                self._seen.put((request.tenant, request.circuit.digest), found)
-                for estimate in found.estimates:
-                    self._estimates.put(self._key(request, estimate.backend), estimate)
-                return self._answer(request, found)
+        found = await self._circuits.profile(source, asker)
+        if isinstance(found, Refused):
+            self._seen.put(circuit, found.error, _seconds(found))
+            return found.error
+        self._seen.put(circuit, found)
+        return found
+
+    async def _compile(self, request: ProfileRequest, source: bytes, backend: str, asker: Asker) -> None:
+        found = await self._circuits.estimate(source, backend, asker)
+        if isinstance(found, Refused):
+            unfit = Reason(code=found.error.code, text=f"{backend}: {found.error.message}")
+            self._estimates.put(self._key(request, backend), Estimate(backend=backend, unfit=unfit), _seconds(found))
+        else:
+            self._estimates.put(self._key(request, backend), found)
 
     def _missing(self, request: ProfileRequest) -> list[str]:
         asked = request.backends or self._offers
@@ -112,6 +121,10 @@ class AnswerProfile:
                 backend=backend, unfit=Reason(code="unknown_backend", text=f"{backend} is not run here")
             )
         return quoted(estimate, offer, found, request.shots, self._memory_mb)
+
+
+def _seconds(refused: Refused) -> float:
+    return inf if refused.lasting else A_WHILE_S
 
 
 def _refusal(code: str, message: str) -> ProfileAnswer:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 from faststream.nats import NatsRouter
 from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
 from queuebit_contracts.job import JobPlaced
@@ -38,16 +40,17 @@ def placements(run: RunPlacement, durable: str) -> NatsRouter:
     return router
 
 
-async def answer_profiles(bus: Bus, tasks: Tasks, stack: str, answer: AnswerProfile) -> None:
+async def answer_profiles(bus: Bus, tasks: Tasks, stack: str, answer: AnswerProfile, begin_s: float) -> None:
     """Answer requests for profiles; what is remembered at once, the rest side by side.
 
-    A request that cannot be answered now is left to its asker's timeout: it will ask again.
+    Nothing is begun for a request that is older than `begin_s`. One that cannot be answered now is left to its asker's
+    timeout: it will ask again.
     """
 
-    async def look_up(message: Msg, request: ProfileRequest) -> None:
+    async def look_up(message: Msg, request: ProfileRequest, begin_by: float) -> None:
         with bus.tracing.span("executor profile", (message.headers or {}).get("traceparent")):
             try:
-                await _reply(message, await answer(request))
+                await _reply(message, await answer(request, begin_by))
             except Unavailable as fault:
                 _log.warning("a profile was not answered: %s: %s", fault.code, fault)
 
@@ -60,10 +63,14 @@ async def answer_profiles(bus: Bus, tasks: Tasks, stack: str, answer: AnswerProf
         if (known := answer.remembered(request)) is not None:
             await _reply(message, known)
         else:
-            tasks.spawn(look_up(message, request), "profile")
+            begin_by = asyncio.get_running_loop().time() + begin_s
+            tasks.spawn(look_up(message, request, begin_by), "profile")
 
     await bus.client.subscribe(f"qb.profile.{stack}", queue=stack, cb=on_request)
 
 
 async def _reply(message: Msg, answer: ProfileAnswer) -> None:
-    await message.respond(answer.model_dump_json(exclude_none=True).encode())
+    try:
+        await message.respond(answer.model_dump_json(exclude_none=True).encode())
+    except NatsError as error:  # one answer that cannot be sent is no reason to end
+        _log.error("a profile could not be sent: %r", error)

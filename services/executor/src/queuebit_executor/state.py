@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from queuebit_contracts.job import (
+    JobAccepted,
     JobCancelled,
     JobCompleted,
     JobFailed,
@@ -14,7 +15,6 @@ from queuebit_contracts.job import (
     JobRejected,
     JobStarted,
     JobSubmitted,
-    Submission,
 )
 from queuebit_runtime.log import Stored
 
@@ -27,6 +27,8 @@ class Mark:
 
     number: int
     started_at: datetime
+    executor: str
+    """Whose it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,10 @@ class Past:
 
     tail: int = 0
     """Sequence of the job's newest event."""
-    submission: Submission | None = None
+    submitted: Stored | None = None
+    """The newest submission, whatever came of it."""
+    accepted: int | None = None
+    """Sequence of the submission that was accepted; brokers of old did not say."""
     placed: int = 0
     """Sequence of the newest placement: the only one that is work."""
     attempt: Mark | None = None
@@ -47,12 +52,14 @@ def evolve(past: Past, stored: Stored) -> Past:
     """Take one event into account; in order of sequence."""
     past = replace(past, tail=max(past.tail, stored.sequence))
     match stored.event:
-        case JobSubmitted(data=submission):
-            return replace(past, submission=submission)
+        case JobSubmitted():
+            return replace(past, submitted=stored)
+        case JobAccepted(data=acceptance):
+            return replace(past, accepted=acceptance.submission)
         case JobPlaced():
             return replace(past, placed=max(past.placed, stored.sequence))
         case JobStarted(data=start, time=moment):
-            return replace(past, attempt=Mark(start.attempt, moment))
+            return replace(past, attempt=Mark(start.attempt, moment, start.executor))
         case JobRejected() | JobCompleted() | JobFailed() | JobCancelled():
             return replace(past, ended=True)
         case _:

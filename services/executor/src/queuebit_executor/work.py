@@ -16,13 +16,16 @@ from typing import Any, Protocol, cast
 from queuebit_executor.confinement import private_bytes
 from queuebit_executor.figures import compilation_seed, device_us, simulation_seed
 from queuebit_executor.frames import MAX_BYTES, Frame, pack, receive
-from queuebit_quantum import Circuit, CircuitError, Compiled, DoesNotFit, open_backend, parse, profile
-from queuebit_quantum.calibration import Calibration
+from queuebit_quantum import Calibration, Circuit, CircuitError, Compiled, DoesNotFit, open_backend, parse, profile
 
 __all__ = ["serve"]
 
 CACHED_BYTES = 128 << 20
 """What caches may grow to before a child makes room for a fresh one; half of what no state may take."""
+
+
+_UNTHINKABLE = 2**53 - 1
+"""Bytes no machine has; every reader of JSON takes such a number for what it is."""
 
 
 class _Device(Protocol):
@@ -53,7 +56,9 @@ def _answer(head: Mapping[str, Any], body: bytes) -> Frame:
             case "calibration":
                 return {}, json.dumps(_calibration(head["backend"]), separators=(",", ":")).encode()
             case "profile":
-                return _profile(body.decode(), head["backends"]), b""
+                return _profile(_parsed(body.decode())), b""
+            case "estimate":
+                return _estimate(_parsed(body.decode()), head["backend"]), b""
             case _:
                 return _run(head, body.decode())
     except CircuitError as error:
@@ -100,8 +105,7 @@ def _calibration(id_: str) -> dict[str, Any]:  # plain JSON
     return cast("_Device", open_backend(id_)).calibration.as_json()
 
 
-def _profile(source: str, backends: list[str]) -> dict[str, Any]:  # plain JSON
-    circuit = _parsed(source)
+def _profile(circuit: Circuit) -> dict[str, Any]:  # plain JSON
     found = profile(circuit)
     return {
         "profile": {
@@ -109,11 +113,10 @@ def _profile(source: str, backends: list[str]) -> dict[str, Any]:  # plain JSON
             "clbits": found.clbits,
             "depth": found.depth,
             "two_qubit_gates": found.two_qubit_gates,
-            "simulation_bytes": found.simulation_bytes,
+            "simulation_bytes": min(found.simulation_bytes, _UNTHINKABLE),
             "features": sorted(found.features),
         },
         "operations": sum(circuit.gates.values()),
-        "estimates": [_estimate(circuit, id_) for id_ in backends],
     }
 
 
