@@ -58,7 +58,11 @@ def up(args: Namespace, out: Output) -> Exit:
         sign(lock)
         os._exit(_in_background(home, chosen, words))
     lock.close()
-    return _await(home, child, out, begin)
+    try:
+        return _await(home, child, out, begin)
+    except KeyboardInterrupt:
+        text = "interrupted; the stack goes on starting: see `qb status`; `qb down` ends it"
+        raise Stop(Exit.INTERRUPTED, text) from None
 
 
 def down(args: Namespace, out: Output) -> Exit:
