@@ -33,7 +33,8 @@ __all__ = [
 class Proof(Wire):
     """Who asks: the public half of a token, and its signature over the canonical `data` without `proof`.
 
-    The signature is Ed25519, base64url without padding; the canonical form is RFC 8785.
+    The signature is Ed25519, base64url without padding; the canonical form is RFC 8785, with whole numbers only, within
+    2^53 - 1 of nought.
     """
 
     key: str = Field(pattern="^U[A-Z2-7]{55}$")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from queuebit_contracts.account import AccountHeld, AccountReleased, AccountSett
 from queuebit_contracts.job import JobAccepted, JobCancelled, JobRejected
 from queuebit_contracts.query import CircuitError, Question
 from queuebit_contracts.wire import Amount
-from queuebit_kernel import Malformed, Money, Superseded, Unavailable
+from queuebit_kernel import Malformed, Money, Superseded, Unavailable, digest_of
 
 Cancel = Callable[..., dict[str, Any]]
 
@@ -35,6 +36,16 @@ async def test_a_good_job_is_held_for_and_accepted(office: Any) -> None:
     assert accepted.provenanceid.startswith("sha256:")
     assert 0 <= accepted.data.seed < 2**53
     assert accepted.data.submission == delivery["sequence"]
+
+
+async def test_a_refusal_names_the_request_whatever_its_sender_claims(office: Any) -> None:
+    await office.open()
+    delivery = await office.submit(after_signing={"shots": 7})
+    claimed = delivery["event"].model_copy(update={"provenanceid": "sha256:" + "0" * 64})
+    await office.deliver({**delivery, "event": claimed})
+    content = {key: value for key, value in json.loads(delivery["body"])["data"].items() if key != "proof"}
+    assert office.reasons() == ["bad_proof"]
+    assert office.log.events(JobRejected)[0].provenanceid == digest_of(content)
 
 
 async def test_a_wish_for_a_seed_is_kept(office: Any) -> None:

@@ -19,7 +19,7 @@ from queuebit_contracts.job import (
     Rejection,
 )
 from queuebit_contracts.wire import Amount, Reason
-from queuebit_kernel import Money, digest, event_id
+from queuebit_kernel import Money, digest, digest_of, event_id
 from queuebit_runtime.trace_context import current_traceparent
 
 __all__ = ["accepted", "cancelled", "funded", "held", "rejected", "released", "seed_of"]
@@ -73,7 +73,7 @@ def rejected(request: Request, event: JobSubmitted, reasons: Sequence[Reason]) -
         id=event_id("rejected", request.tenant, request.job),
         source=_SOURCE,
         traceparent=current_traceparent(),
-        provenanceid=request.provenance or event.provenanceid,
+        provenanceid=request.provenance,
         data=Rejection(
             tenant=request.tenant,
             job=request.job,
@@ -90,7 +90,7 @@ def cancelled(submitted: JobSubmitted, tenant: str, job: str, *, by: str, reason
         id=event_id("cancelled", tenant, job),
         source=_SOURCE,
         traceparent=current_traceparent(),
-        provenanceid=submitted.provenanceid,
+        provenanceid=digest_of(submitted.data.model_dump(mode="json", exclude_none=True, exclude={"proof"})),
         data=Cancellation(tenant=tenant, job=job, by=by, reason=reason, submitted_at=submitted.time),
     )
 

@@ -39,5 +39,11 @@ def read_request(submission: Submission, body: bytes, subject: str) -> Request:
     """Check what can be checked without knowing anybody; what does not hold becomes a reason, not an exception."""
     tenant, job = address(subject)
     content = signed_content(body)
-    signed = vouched(content, submission.proof)
-    return Request(tenant, job, submission, signed, digest_of(content) if signed else None)
+    return Request(tenant, job, submission, vouched(content, submission.proof), _named(content))
+
+
+def _named(content: Json) -> str | None:
+    try:
+        return digest_of(content)
+    except ValueError:  # a number or a text that has no canonical form
+        return None

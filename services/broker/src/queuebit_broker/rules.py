@@ -41,7 +41,8 @@ class Request:
     signed: bool
     """The signature is by the key it names, over exactly these data."""
     provenance: str | None
-    """Digest of the data without the proof; the receipt will name it."""
+    """Digest of the data without the proof, whoever signed them; the receipt will name it. None where they have no
+    canonical form, and so no signature either."""
 
 
 @dataclass(frozen=True, slots=True)
