@@ -37,6 +37,10 @@ class MemoryEvents:
         return Place(str(self.generation), max((row.seq for row in self.rows), default=0))
 
     async def create(self) -> None:
+        if not self.generation:
+            self.rebuild()
+
+    def rebuild(self) -> None:
         self.generation += 1
         self.rows, self.tokens = [], []
 
@@ -153,7 +157,7 @@ async def test_sink_goes_on_after_what_another_writer_stored(settings: Settings)
 async def test_tables_made_anew_are_filled_from_the_beginning(settings: Settings) -> None:
     events = MemoryEvents()
     async with running(events, settings, last=10) as sink:
-        await events.create()
+        events.rebuild()
         while len(events.rows) < 10 or sink.place.generation != "2":
             await asyncio.sleep(0.001)
         assert events.sequences == [*range(1, 11)]
@@ -162,11 +166,7 @@ async def test_tables_made_anew_are_filled_from_the_beginning(settings: Settings
 async def test_insert_meant_for_the_earlier_tables_is_not_stored(settings: Settings) -> None:
     events = MemoryEvents()
 
-    def rebuilt() -> None:
-        events.generation += 1
-        events.rows, events.tokens = [], []
-
-    events.before_append = once(rebuilt)
+    events.before_append = once(events.rebuild)
     async with running(events, settings, last=20):
         assert events.sequences == [*range(1, 21)]
 

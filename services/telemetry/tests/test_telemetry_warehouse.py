@@ -10,19 +10,23 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.query import Question
 from queuebit_contracts.subjects import subject_of
-from queuebit_kernel import Fault
+from queuebit_kernel import Fault, SystemClock
 from queuebit_telemetry.adapters import ClickHouse
 from queuebit_telemetry.errors import OtherGeneration, Refused
 from queuebit_telemetry.handlers import KeepSpans
 from queuebit_telemetry.policy import Ratio
 from queuebit_telemetry.queries import COUNTS
 from queuebit_telemetry.rebuild import rebuild
+from queuebit_telemetry.settings import Settings
+from queuebit_telemetry.sink import Sink
 from queuebit_telemetry.state import Row, row_of
 
 pytestmark = pytest.mark.server
@@ -123,6 +127,51 @@ async def test_job_is_told_from_its_events(clickhouse: ClickHouse, life_of: Life
     assert [it["job"] for it in await clickhouse.jobs("acme", Question(job="j1"))] == ["j1"]
     assert await clickhouse.jobs("acme", Question(project="other")) == []
     assert len(await clickhouse.jobs("acme", Question(limit=1))) == 1
+
+
+def altered(event: AnyEvent, **data: Any) -> AnyEvent:
+    return event.model_copy(update={"id": f"{event.id}+", "data": event.data.model_copy(update=data)})
+
+
+async def test_no_later_submission_changes_what_was_decided(clickhouse: ClickHouse, life_of: Life) -> None:
+    """State and content of a job, for each place where another submission may come in between."""
+    place = await clickhouse.place()
+    events: list[AnyEvent] = []
+    for at, length in ((1, 1), (2, 2), (3, 3), (6, 6), (1, 6)):
+        life = life_of("acme", f"at{at}of{length}")[:length]
+        again = altered(life[0], label="zzz", shots=9999, project="zzz", backend="zzz")
+        events += [*life[:at], again.model_copy(update={"time": again.time - timedelta(days=1)}), *life[at:]]
+    await clickhouse.append(rows_of(events), place.generation, "LOG>0")
+    told = {it["job"]: (it["state"], it["label"], it["shots"]) for it in await clickhouse.jobs("acme", Question())}
+    assert told == {
+        "at1of1": ("submitted", "at1of1.qasm", 1000),
+        "at2of2": ("accepted", "at2of2.qasm", 1000),
+        "at3of3": ("completed", "at3of3.qasm", 1000),
+        "at6of6": ("completed", "at6of6.qasm", 1000),
+        "at1of6": ("completed", "zzz", 9999),
+    }
+    ended = next(it for it in await clickhouse.jobs("acme", Question()) if it["job"] == "at6of6")
+    assert (ended["project"], ended["backend"]) == ("main", "aer")
+    assert str(ended["submitted_at"])[:10] == str(events[-1].time.date())
+
+
+async def test_a_view_of_another_version_is_replaced(clickhouse: ClickHouse, tmp_path: Path) -> None:
+    place = await clickhouse.place()
+    await clickhouse._command("CREATE OR REPLACE VIEW jobs AS SELECT 1 AS old")
+
+    class Idle:
+        caught_up = asyncio.Event()
+
+        async def run(self) -> None:
+            await asyncio.Event().wait()
+
+    sink = Sink(clickhouse, lambda fold, after: Idle(), Settings(warehouse_password_file=tmp_path), SystemClock())
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        task = group.create_task(sink.run())
+        while sink.place != place:
+            await asyncio.sleep(0.01)
+        assert await clickhouse.jobs("acme", Question()) == []
+        task.cancel()
 
 
 async def test_charges_add_up_exactly_by_project(clickhouse: ClickHouse, life_of: Life) -> None:

@@ -1,16 +1,29 @@
 -- One row a job, computed from its events when asked; every aggregate ignores repeated rows.
+--
+-- A client may send `submitted` again at any time, with other content. What counts is the submission that was accepted,
+-- which is the last one before that, or else the first; and none of them takes back what was decided since.
 CREATE OR REPLACE VIEW jobs AS
+WITH
+    (seq, events.project, events.label, events.shots, event_time) AS content,
+    arraySort(groupUniqArrayIf(content, type = 'qb.job.submitted.v1')) AS submissions,
+    minOrNullIf(seq, type = 'qb.job.accepted.v1') AS accepted,
+    if(accepted IS NULL, submissions[1], arrayLast(it -> it.1 < accepted, submissions)) AS submission,
+    multiIf(
+        type IN ('qb.job.rejected.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1'), 3,
+        type IN ('qb.job.accepted.v1', 'qb.job.placed.v1', 'qb.job.started.v1'), 2,
+        type = 'qb.job.submitted.v1', 1,
+        0) AS weight
 SELECT
     tenant,
     job,
-    max(project) AS project,
-    splitByChar('.', argMaxIf(type, seq, type NOT IN ('qb.job.metered.v1', 'qb.job.sealed.v1')))[3] AS state,
-    argMaxIf(backend, seq, backend != '') AS backend,
-    max(shots) AS shots,
+    submission.2 AS project,
+    splitByChar('.', argMaxIf(type, (weight, seq), weight > 0))[3] AS state,
+    argMaxIf(backend, (weight > 1, seq), backend != '') AS backend,
+    submission.4 AS shots,
     max(qubits) AS qubits,
-    max(label) AS label,
+    submission.3 AS label,
     max(user) AS user,
-    minOrNullIf(event_time, type = 'qb.job.submitted.v1') AS submitted_at,
+    if(submission.1 = 0, NULL, submission.5) AS submitted_at,
     minOrNullIf(event_time, type = 'qb.job.accepted.v1') AS accepted_at,
     maxOrNullIf(event_time, type = 'qb.job.placed.v1') AS placed_at,
     maxOrNullIf(event_time, type = 'qb.job.started.v1') AS started_at,

@@ -53,7 +53,7 @@ class Events(Protocol):
         ...
 
     async def create(self) -> None:
-        """Make what is missing; safe to repeat."""
+        """Make the tables that are missing, and the views as this version writes them; safe to repeat."""
         ...
 
     async def append(self, rows: Sequence[Row], generation: str, token: str) -> None:

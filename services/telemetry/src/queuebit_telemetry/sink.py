@@ -79,6 +79,8 @@ class Sink:
 
     async def run(self) -> None:
         """Follow the log until cancelled, through any outage of either side."""
+        await self._find_place()
+        await self._create()  # views too, which another version may have left
         while True:
             self.place = await self._find_place()
             self._refusals = 0
@@ -143,12 +145,17 @@ class Sink:
                 if made:  # they were dropped again, or this is no warehouse and says yes to everything
                     await self._pause(missing)
                 _log.info("the warehouse is empty: making its tables")
+                await self._create()
                 made = True
-                try:
-                    await self._events.create()
-                except (Unavailable, NoTables) as error:  # dropped again while they were made
-                    await self._pause(error)
             except (Unavailable, WrongSchema) as error:
+                await self._pause(error)
+
+    async def _create(self) -> None:
+        """Make tables and views, until it is done."""
+        while True:
+            try:
+                return await self._events.create()
+            except (Unavailable, NoTables) as error:  # dropped again while they were made
                 await self._pause(error)
 
     def _moved_to(self, found: Place) -> None:
