@@ -72,6 +72,13 @@ def test_threshold_between_buckets_is_refused() -> None:
         Objectives.model_validate({"window_days": 30, "buckets_ms": BOUNDS, "slo": {"wait": slo}})
 
 
+@pytest.mark.parametrize("target", ["0", "1", "1.0", "-0.5", "2", "99"])
+def test_target_that_is_no_share_is_refused(target: str) -> None:
+    slo = {"promise": "", "indicator": "success", "target": target}
+    with pytest.raises(ValidationError, match="a share between 0 and 1"):
+        Objectives.model_validate({"window_days": 30, "buckets_ms": BOUNDS, "slo": {"any": slo}})
+
+
 def test_table_counts_in_the_buckets_of_the_objectives() -> None:
     ddl = files("queuebit_contracts").joinpath("warehouse/01_events.sql").read_text()
     lists = re.findall(r"arrayCount\(bound -> \w+ > bound,\s*\[([\d,\s]+)\]", ddl)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 from typing import Literal
@@ -38,8 +39,10 @@ class Objectives(_Entry):
     slo: dict[str, Objective]
 
     @model_validator(mode="after")
-    def _thresholds_are_bounds(self) -> Objectives:
+    def _can_be_evaluated(self) -> Objectives:
         for name, objective in self.slo.items():
+            if not 0 < Decimal(objective.target) < 1:
+                raise ValueError(f"{name}: target is a share between 0 and 1, and neither: at 1 nothing may ever fail")
             timed = objective.indicator in ("queue_wait", "end_to_end")
             if timed != (objective.threshold_ms is not None):
                 raise ValueError(f"{name}: durations have a threshold_ms, and nothing else does")
