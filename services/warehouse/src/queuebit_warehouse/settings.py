@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
@@ -10,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from queuebit_runtime.secrets import read_secret
 from queuebit_warehouse.errors import CannotStart
 
 __all__ = ["Settings", "read_password"]
@@ -54,15 +54,9 @@ def read_password(path: Path) -> str:
         CannotStart: the file is missing, empty, or readable by others than its owner.
     """
     try:
-        mode = path.stat().st_mode
-        password = path.read_text().strip()
-    except OSError as error:
-        raise CannotStart(
-            f"cannot read the password file {path} ({error.strerror}): write the password into it and chmod 600 it",
-            78,
-        ) from error
-    if stat.S_IMODE(mode) & 0o077:
-        raise CannotStart(f"the password file {path} can be read by others: run chmod 600 {path}", 78)
+        password = read_secret(path)
+    except (OSError, ValueError) as error:
+        raise CannotStart(f"cannot read the password file: {error}", 78) from error
     if not password:
         raise CannotStart(f"the password file {path} is empty: write the warehouse's password into it", 78)
     return password
