@@ -19,12 +19,13 @@ __all__ = ["bound", "clean_environment", "die_with_parent", "enter_nowhere", "pr
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
-_INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONPYCACHEPREFIX")
+_INHERITED = ("LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONPYCACHEPREFIX")
+"""Where Python and its libraries lie; nothing else of the environment is needed."""
 _OPEN_FILES = 64
 
 
 def clean_environment(environment: Mapping[str, str], threads: int) -> dict[str, str]:
-    """What the children see: nothing that could be a secret, and no more threads than allowed.
+    """What the children see: where libraries lie, and how many threads they may start.
 
     Libraries whose threads would start before the fork, and be missing after it, get one.
     """
