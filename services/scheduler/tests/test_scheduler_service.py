@@ -1,6 +1,7 @@
 """The scheduler as a process, on a real server with its real permissions."""
 
 import asyncio
+import json
 import os
 import sys
 from asyncio.subprocess import PIPE
@@ -20,14 +21,14 @@ from queuebit_testing.server import NatsServer, free_port
 pytestmark = pytest.mark.server
 
 
-async def start(server: NatsServer) -> tuple[asyncio.subprocess.Process, int]:
+async def start(server: NatsServer, places: int = 2) -> tuple[asyncio.subprocess.Process, int]:
     port = free_port()
     environment = {
         **os.environ,
         "QUEUEBIT_BUS_URL": server.url,
         "QUEUEBIT_BUS_SEED_FILE": str(server.seed_file("scheduler")),
         "QUEUEBIT_BUS_HEALTH_PORT": str(port),
-        "QUEUEBIT_SCHEDULER_PLACES_PER_SLOT": "2",
+        "QUEUEBIT_SCHEDULER_PLACES_PER_SLOT": str(places),
     }
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "queuebit_scheduler", env=environment, stderr=PIPE
@@ -95,4 +96,28 @@ async def test_it_places_answers_and_goes_on_after_a_crash(tmp_path: Path, world
         assert '"waiting": 0, "outstanding": 2' in await health(port)
         process.terminate()
         assert await process.wait() == 0
+        await operator.close()
+
+
+async def test_two_side_by_side_place_every_job_once(tmp_path: Path, world_of: Any) -> None:
+    """They decide alike and at once; the guard on the job's history lets one of them in, and the other sees whom."""
+    server, jobs = NatsServer(tmp_path), 60
+    async with server.running(), asyncio.timeout(28):
+        await say(server, "executor-aer", world_of.registered("aer"))
+        await say(server, "executor-cirq", world_of.registered("cirq"))
+        both = [await start(server, places=jobs) for _ in range(2)]
+        for _, port in both:
+            await health(port)
+        operator = await server.connect("operator")
+        await say(server, "broker", *(world_of.accepted(f"j{n}", backends=("aer", "cirq")) for n in range(jobs)))
+        for _, port in both:
+            while f'"waiting": 0, "outstanding": {jobs}' not in await health(port):
+                await asyncio.sleep(0.02)
+        wanted = json.dumps({"subjects_filter": "qb.job.acme.*.placed.*"}).encode()
+        stored = json.loads((await operator.request("$JS.API.STREAM.INFO.LOG", wanted)).data)["state"]["subjects"]
+        assert {*stored.values()} == {1}
+        assert sorted(it.split(".")[3] for it in stored) == sorted(f"j{n}" for n in range(jobs))
+        for process, _ in both:
+            process.terminate()
+            assert await process.wait() == 0
         await operator.close()

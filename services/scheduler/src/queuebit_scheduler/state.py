@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
 from queuebit_contracts.backend import BackendRegistered
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.job import JobAccepted, JobCancelled, JobCompleted, JobFailed, JobPlaced, JobStarted
-from queuebit_scheduler.jobs import Job, Outstanding, Size
-from queuebit_scheduler.snapshot import Backend, Key, Option, Snapshot, Tenant, Waiting
-from queuebit_scheduler.usage import Served, micros, period_of
+from queuebit_scheduler.accounts import Accounts
+from queuebit_scheduler.jobs import Job, Outstanding
+from queuebit_scheduler.snapshot import Backend, Key, Option, Snapshot, Waiting
+from queuebit_scheduler.usage import micros
 
 __all__ = ["State"]
 
@@ -30,13 +31,6 @@ class _Seats:
     slots: int = 0
     taken: int = 0
     backlog_us: int = 0
-
-
-@dataclass(slots=True)
-class _Account:
-    share: int = 1
-    served: Served = field(default_factory=Served)
-    outstanding_us: int = 0
 
 
 _Line = tuple[str, frozenset[str]]
@@ -52,8 +46,7 @@ class State:
         self._lines: dict[_Line, OrderedDict[Key, Job]] = {}
         self._outstanding: dict[Key, Outstanding] = {}
         self._backends: dict[str, _Seats] = {}
-        self._accounts: dict[str, _Account] = {}
-        self._typical_us: dict[tuple[str, Size], int] = {}
+        self._accounts = Accounts()
 
     @property
     def waiting(self) -> int:
@@ -72,7 +65,7 @@ class State:
         """
         match event:
             case JobAccepted() if not self._active((event.data.tenant, event.data.job)):
-                self._accounts.setdefault(event.data.tenant, _Account()).share = event.data.share
+                self._accounts.weigh(event.data.tenant, event.data.share)
                 self._line_up(Job.of(event, sequence))
             case JobPlaced():
                 self._placed((event.data.tenant, event.data.job), event.data.backend)
@@ -118,14 +111,14 @@ class State:
             at_us=micros(at),
             limit=limit,
             backends=tuple(it for name, it in backends.items() if name in wanted),
-            tenants=tuple(self._tenant(name) for name in sorted({it.tenant for it in waiting})),
+            tenants=tuple(self._accounts.tenant(name) for name in sorted({it.tenant for it in waiting})),
             waiting=tuple(waiting),
         )
 
     def reserve(self, key: Key, backend: str) -> None:
         """Take a place for a waiting job."""
         job = self._leave_line(key)
-        expected_us = self._expected_us(job, backend)
+        expected_us = self._accounts.expected_us(job, backend)
         self._outstanding[key] = Outstanding(job, backend, expected_us)
         self._take(job.tenant, backend, 1, expected_us)
 
@@ -159,23 +152,10 @@ class State:
         if key in self._waiting:
             self._leave_line(key)
         elif key in self._outstanding:
-            ended = self._free(key)
-            if ended.started_at is not None:
-                ran_us = max(1, micros(at) - micros(ended.started_at))
-                account = self._accounts[ended.job.tenant]
-                account.served = account.served.plus(ran_us, period_of(micros(at)))
-                if completed:
-                    self._learn(ended, ran_us)
-
-    def _learn(self, ended: Outstanding, ran_us: int) -> None:
-        kind = (ended.backend, ended.job.size)
-        self._typical_us[kind] = (7 * self._typical_us.get(kind, ran_us) + ran_us) // 8
-
-    def _expected_us(self, job: Job, backend: str) -> int:
-        bid = job.bids.get(backend)
-        return self._typical_us.get((backend, job.size)) or max(1, bid.qpu_us if bid else 1)
+            self._accounts.receive(self._free(key), at, completed=completed)
 
     def _placeable(self, free: Mapping[str, Backend], limit: int, size: int) -> Iterator[Waiting]:
+        expected_us = self._accounts.expected_us
         lines = [(candidates & free.keys(), line) for (_, candidates), line in self._lines.items()]
         lines = [(names, line) for names, line in lines if names]
         for names, line in lines:
@@ -187,13 +167,9 @@ class State:
                     job.job,
                     job.sequence,
                     micros(job.accepted_at),
-                    tuple(Option(it, self._expected_us(job, it), job.bids[it].esp_ppm) for it in sorted(names)),
+                    tuple(Option(it, expected_us(job, it), job.bids[it].esp_ppm) for it in sorted(names)),
                     more=number == shown < useful,
                 )
-
-    def _tenant(self, name: str) -> Tenant:
-        account = self._accounts[name]
-        return Tenant(name, account.share, account.served, account.outstanding_us)
 
     def _line_up(self, job: Job, *, front: bool = False) -> None:
         self._waiting[job.key] = job
@@ -219,7 +195,7 @@ class State:
         seats = self._seats(backend)
         seats.taken += places
         seats.backlog_us += expected_us
-        self._accounts[tenant].outstanding_us += expected_us
+        self._accounts.expect(tenant, expected_us)
 
     def _seats(self, backend: str) -> _Seats:
         return self._backends.setdefault(backend, _Seats())
