@@ -41,6 +41,6 @@ async def _main(settings: Settings) -> None:
 if __name__ == "__main__":
     try:
         asyncio.run(_main(Settings()))
-    except (Fault, ValidationError, OSError) as error:
+    except (Fault, ValidationError, OSError, ValueError) as error:
         sys.exit(f"the warehouse was not rebuilt: {error}")
     print("the tables are new; telemetry fills them from the log")

@@ -54,9 +54,6 @@ def read_password(path: Path) -> str:
         CannotStart: the file is missing, empty, or readable by others than its owner.
     """
     try:
-        password = read_secret(path)
+        return read_secret(path)
     except (OSError, ValueError) as error:
         raise CannotStart(f"cannot read the password file: {error}", 78) from error
-    if not password:
-        raise CannotStart(f"the password file {path} is empty: write the warehouse's password into it", 78)
-    return password

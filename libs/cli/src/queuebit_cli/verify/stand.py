@@ -48,5 +48,7 @@ def stand_of(root: Path) -> Stand:
         raise Stop(Exit.UNREACHABLE, f"{error.filename}: {error.strerror or error}; is the stack up?") from error
     except ProofFault as error:
         raise Stop(Exit.UNREACHABLE, f"{home.trust_file}: {error}") from error
+    except ValueError as error:
+        raise Stop(Exit.UNREACHABLE, str(error)) from error
     warehouse = Warehouse(stack.listens["warehouse"], "queuebit", password)
     return Stand(stack.listens["nats-server"], seed, warehouse, load(home.price_book), trust, home.credentials)
