@@ -55,7 +55,7 @@ FORBIDDEN_TO_PUBLISH = [
     ("broker", "$JS.API.STREAM.DELETE.LOG"),
     ("scheduler", "qb.account.acme.main.held"),
     ("executor-aer", "qb.job.acme.j1.accepted"),
-    ("executor-aer", "$JS.API.CONSUMER.MSG.NEXT.LOG.executor-ibm"),
+    ("executor-aer", "$JS.API.CONSUMER.MSG.NEXT.LOG.executor-ibm-torino"),
     ("executor-cirq", "qb.job.acme.j1.cancelled"),
     ("executor-cirq", "qb.account.acme.main.settled.j1"),
     ("executor-ibm", "qb.job.acme.j1.metered"),

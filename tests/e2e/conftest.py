@@ -13,7 +13,7 @@ from queuebit_contracts.topology import topology
 from queuebit_testing.embedded import EmbeddedStack
 
 NONSENSE = b'{"type": "qb.job.nonsense.v1", \xff'
-PLACES = ("aer", "cirq", "emulated-ibm-manila")
+PLACES = tuple(it.rpartition(".")[2] for duty in topology().durable.values() for it in duty.filters if ".placed." in it)
 WORDS = {
     "job": ("poison", "jpoison", ""),
     "account": ("poison", "main", "jpoison"),
