@@ -9,6 +9,8 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from nats.aio.client import Client
+
 from queuebit_testing.embedded import EmbeddedStack
 
 __all__ = ["Lag", "memory"]
@@ -38,28 +40,30 @@ class Lag:
 
     def __init__(self, stack: EmbeddedStack) -> None:
         ports = json.loads((stack.home / "stack.json").read_text())["ports"]
-        self._monitor = f"http://127.0.0.1:{ports['nats-monitor']}/jsz?streams=1"
+        self._stack = stack
         self._warehouse = f"http://127.0.0.1:{ports['warehouse']}/?query=SELECT%20max(seq)%20FROM%20events"
         self._password = (stack.home / "secrets" / "warehouse.password").read_text().strip()
         self.seconds: list[float] = []
 
     async def sample(self, every_s: float = 0.25) -> None:
         """Sample until cancelled."""
+        operator = await self._stack.connect("operator")
+        try:
+            await self._sample(operator, every_s)
+        finally:
+            await operator.close()
+
+    async def _sample(self, operator: Client, every_s: float) -> None:
         seen: list[tuple[float, int]] = []
         while True:
-            seen.append((time.monotonic(), await asyncio.to_thread(self._logged)))
+            log = await operator.jetstream().stream_info("LOG")
+            seen.append((time.monotonic(), log.state.last_seq))
             stored = await asyncio.to_thread(self._stored)
             behind = next((at for at, sequence in seen if sequence > stored), None)
             now = time.monotonic()
             self.seconds.append(0.0 if behind is None else now - behind)
             seen = [it for it in seen if it[1] > stored][:10_000]
             await asyncio.sleep(every_s)
-
-    def _logged(self) -> int:
-        with urllib.request.urlopen(self._monitor, timeout=10) as answer:
-            accounts = json.load(answer)["account_details"]
-        streams = {it["name"]: it for account in accounts for it in account["stream_detail"]}
-        return int(streams["LOG"]["state"]["last_seq"])
 
     def _stored(self) -> int:
         headers = {"X-ClickHouse-User": "queuebit", "X-ClickHouse-Key": self._password}

@@ -101,16 +101,48 @@ def test_no_file_but_its_own_holds_a_secret_and_no_file_is_for_others(
     assert stack.home.stat().st_mode & 0o777 == 0o700
 
 
-def test_every_service_is_a_user_of_its_own(stack: EmbeddedStack) -> None:
-    monitor = json.loads((stack.home / "stack.json").read_text())["ports"]["nats-monitor"]
-    with urllib.request.urlopen(f"http://127.0.0.1:{monitor}/connz?auth=1", timeout=5) as answer:
-        connections = json.load(answer)["connections"]
-    users = {it["authorized_user"] for it in connections}
+async def test_every_service_is_a_user_of_its_own(stack: EmbeddedStack) -> None:
+    keeper = await stack.connect("system")
+    told = await keeper.request("$SYS.REQ.SERVER.PING.CONNZ", b'{"auth": true}', timeout=5)
+    await keeper.close()
+    users = {it["authorized_user"] for it in json.loads(told.data)["data"]["connections"]}
     own = {
         name: public_key((stack.home / "secrets" / f"{name}.seed").read_text().strip()) for name in topology().service
     }
     assert len(set(own.values())) == len(own)
     assert users >= set(own.values())
+
+
+def test_the_bus_listens_for_clients_with_a_key_and_for_nobody_else(stack: EmbeddedStack) -> None:
+    server = stack.pid("nats-server")
+    ours = {f"socket:[{inode}]" for inode in _listening()} & {
+        str(link.readlink()) for link in Path(f"/proc/{server}/fd").iterdir()
+    }
+    assert len(ours) == 1
+    assert _listening()[next(iter(ours)).strip("socket:[]")] == int(stack.listens("nats-server").rpartition(":")[2])
+
+
+@pytest.mark.parametrize("name", ["operator", "demo/me"])
+async def test_nobody_but_its_keeper_asks_the_server_about_itself(stack: EmbeddedStack, name: str) -> None:
+    refused: list[str] = []
+
+    async def note(error: Exception) -> None:
+        refused.append(str(error))
+
+    client = await stack.connect(name, note)
+    asked = ("PING.HEALTHZ", "PING.CONNZ", "PING.JSZ", "x.RELOAD")
+    for what in asked:
+        await client.publish(f"$SYS.REQ.SERVER.{what}")
+    await client.flush()
+    await client.flush()
+    await client.close()
+    assert len(refused) == len(asked)
+
+
+def _listening() -> dict[str, int]:
+    """Ports on loopback that are listened on, by the socket's inode."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return {it[9]: int(it[1].rpartition(":")[2], 16) for it in lines if it[3] == "0A"}
 
 
 @pytest.mark.parametrize("headers", [{}, {"X-ClickHouse-User": "queuebit", "X-ClickHouse-Key": "guess"}])

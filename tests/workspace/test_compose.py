@@ -228,7 +228,7 @@ def test_servers_are_asked_where_they_answer(compose: dict[str, Any], home: Home
     asked = {name: urlsplit(compose["services"][name]["healthcheck"]["test"][-1]) for name in SERVERS}
     nats = (home.root / "containers" / "nats.conf").read_text()
     assert (asked["nats"].path, asked["clickhouse"].path) == ("/healthz", "/ping")
-    assert f'http: "0.0.0.0:{asked["nats"].port}"' in nats
+    assert f'http: "127.0.0.1:{asked["nats"].port}"' in nats
     assert f"port: {compose['services']['nats']['ports'][0].rpartition(':')[2]}\n" in nats
     assert f'store_dir: "{compose["services"]["nats"]["volumes"][0]["target"]}"' in nats
     assert (

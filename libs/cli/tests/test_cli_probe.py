@@ -22,6 +22,6 @@ def test_a_process_that_dies_while_it_answers_is_unhealthy_and_no_error(answer: 
 
         dying = threading.Thread(target=die_answering)
         dying.start()
-        seen = look(server.getsockname()[1], "/readyz")
+        seen = look(server.getsockname()[1])
         dying.join()
     assert seen.answered == answer.startswith(b"HTTP/1.1 200")

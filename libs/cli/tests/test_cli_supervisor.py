@@ -7,14 +7,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from queuebit_cli.errors import Stop
+from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
 from queuebit_cli.overview import overview
 from queuebit_cli.ports import is_free
+from queuebit_cli.probe import look
 from queuebit_cli.process import Identity, end
 from queuebit_cli.roster import NATS, Spec
 from queuebit_cli.stack import Running, Stack, in_order, take_down
@@ -56,7 +58,11 @@ def fake(home: Home, name: str, wave: int = 0, code: str = FAKE) -> Spec:
     port = free_port()
     ended, sick = home.root / "ended", home.root / f"{name}.sick"
     argv = (sys.executable, "-S", "-c", code, str(port), str(ended), name, str(sick))
-    return Spec(name, argv, dict(os.environ), f"http://127.0.0.1:{port}", port, wave=wave)
+    return Spec(name, argv, dict(os.environ), f"http://127.0.0.1:{port}", partial(look, port), wave)
+
+
+def port_of(spec: Spec) -> int:
+    return int(spec.listens.rpartition(":")[2])
 
 
 def steps(*conditions: Callable[[Supervisor], bool]) -> Callable[[Supervisor], None]:
@@ -95,8 +101,25 @@ def test_what_dies_is_started_again_and_all_end_in_order(home: Home) -> None:
     )
     assert prepared == ["yes"]
     assert (home.root / "ended").read_text().split() == ["broker", "warehouse", NATS]
-    assert all(is_free(spec.health_port) for spec in specs)
+    assert all(is_free(port_of(spec)) for spec in specs)
     assert written(home).state == "down"
+
+
+def test_a_bus_that_was_started_again_is_laid_out_again_until_that_succeeds(home: Home) -> None:
+    told: list[str] = []
+
+    def prepare() -> None:
+        told.append("laid out")
+        if len(told) == 2:
+            raise Stop(Exit.UNREACHABLE, "not yet")
+
+    def kill_bus(it: Supervisor) -> bool:
+        os.kill(it.children[0].identity.pid, signal.SIGKILL)  # type: ignore[union-attr]
+        return True
+
+    supervisor = Supervisor(home, {}, [fake(home, NATS), fake(home, "broker", 1)])
+    supervisor.run(prepare, steps(is_up, kill_bus, lambda _: len(told) == 3))
+    assert len(told) == 3
 
 
 def test_a_process_that_cannot_start_is_tried_ever_more_slowly_and_says_why(home: Home) -> None:
@@ -157,7 +180,7 @@ def test_a_stack_whose_home_is_moved_away_ends_and_leaves_the_new_one_alone(home
 
     with pytest.raises(Stop, match="deleted or moved"):
         supervisor.run(lambda: None, steps(is_up, move, lambda _: False))
-    assert is_free(spec.health_port)
+    assert is_free(port_of(spec))
     assert not home.stack_file.exists()
 
 
@@ -185,7 +208,7 @@ def test_who_is_halted_is_told_so_and_ends_all_the_same(home: Home) -> None:
         assert time.monotonic() < deadline
         os.sched_yield()
     stack = Stack("up", {"broker": free_port()}, {}, Running(), {"broker": Running.of(identity)})
-    assert overview(stack)[0]["reason"] == f"halted: kill -CONT {sleeper.pid} lets it go on"
+    assert overview(home, stack)[0]["reason"] == f"halted: kill -CONT {sleeper.pid} lets it go on"
     end([identity], patience_s=60)  # past the test's own limit, unless it hears what it is asked
     assert not identity.alive
     sleeper.wait()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.files import write_private
-from queuebit_cli.founding import bus_users, found
+from queuebit_cli.founding import bus_users, found, key_of
 from queuebit_cli.home import Home
 from queuebit_cli.stack import CONTAINERS, Stack
 from queuebit_runtime.server_config import render
@@ -62,7 +62,7 @@ def prepare(home: Home) -> Path:
         f"QUEUEBIT_CONTAINERS_HOME='{home.root}'\nQUEUEBIT_CONTAINERS_USER={os.getuid()}:{os.getgid()}\n",
     )
     listens = {"nats-server": f"nats://127.0.0.1:{_NATS}", "warehouse": f"http://127.0.0.1:{_WAREHOUSE}"}
-    Stack(CONTAINERS, {"nats-server": _NATS, "nats-monitor": _MONITOR, "warehouse": _WAREHOUSE}, listens).save(home)
+    Stack(CONTAINERS, {"nats-server": _NATS, "warehouse": _WAREHOUSE}, listens).save(home)
     return env_file
 
 
@@ -72,9 +72,10 @@ def _configure(home: Home) -> None:
         bus_users(home),
         host="0.0.0.0",  # noqa: S104  # inside a container; the engine publishes on loopback
         port=_NATS,
-        monitor_port=_MONITOR,
+        monitor_port=_MONITOR,  # for the check inside; nobody else is in there
         store=data,
         pid_file=data / "nats.pid",
+        system_key=key_of(home, "system"),
     )
     write_private(folder(home) / "nats.conf", nats)
     digest = hashlib.sha256(home.warehouse_password.read_text().strip().encode()).hexdigest()

@@ -25,6 +25,7 @@ __all__ = [
     "default_price_book",
     "found",
     "kept_credentials",
+    "key_of",
     "read_tenants",
     "write_credential",
     "write_nats_config",
@@ -49,7 +50,7 @@ keys = [{key}]
 def found(home: Home) -> None:
     """Make what is missing; what is there stays as it is."""
     home.prepare()
-    for name in (*topology().service, "operator", "provisioner"):
+    for name in (*topology().service, "operator", "provisioner", "system"):
         _once(home.seed_file(name), new_seed)
     _once(home.warehouse_password, lambda: secrets.token_urlsafe(32))
     if not home.stack_file.exists():  # later, other prices than those of the first day are nothing to guess
@@ -103,7 +104,7 @@ def read_tenants(home: Home) -> Tenants:
 def bus_users(home: Home) -> list[User]:
     """Who may log in to the bus: services with the home's keys, tenants' users with theirs."""
     names = [*topology().service, "operator", "provisioner"]
-    keys = {name: public_key(home.seed_file(name).read_text().strip()) for name in names}
+    keys = {name: key_of(home, name) for name in names}
     clients = [
         ClientUser(tenant, name, user.role, key)
         for tenant, entry in read_tenants(home).tenant.items()
@@ -113,15 +114,20 @@ def bus_users(home: Home) -> list[User]:
     return users_of(topology(), keys, clients)
 
 
+def key_of(home: Home, name: str) -> str:
+    """The public half of a service's NATS user."""
+    return public_key(home.seed_file(name).read_text().strip())
+
+
 def write_nats_config(home: Home, ports: dict[str, int]) -> None:
     """Write the server's configuration from the topology and the tenants file, and keep a copy of a file so good."""
     text = render(
         bus_users(home),
         host="127.0.0.1",
         port=ports["nats-server"],
-        monitor_port=ports["nats-monitor"],
         store=home.jetstream,
         pid_file=home.nats / "nats.pid",
+        system_key=key_of(home, "system"),
     )
     write_private(home.nats_config, text)
     write_private(home.good_tenants_file, home.tenants_file.read_text(encoding="utf-8"))

@@ -19,7 +19,7 @@ _PATIENCE_S = 60.0
 
 def take(path: Path) -> IO[str] | None:
     """The lock, for as long as it is open here or in a child; nothing while somebody else has it."""
-    lock = path.open("a+")
+    lock = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "a+")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -12,7 +12,6 @@ __all__ = ["DEFAULTS", "auto", "fixed", "holder_of", "is_free"]
 
 DEFAULTS = {
     "nats-server": 7420,
-    "nats-monitor": 7421,
     "warehouse": 7422,
     "broker": 7431,
     "scheduler": 7432,

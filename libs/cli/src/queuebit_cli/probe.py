@@ -20,10 +20,10 @@ class Look:
     reason: str = "does not answer"
 
 
-def look(port: int, path: str, timeout: float = 1.0) -> Look:
-    """Ask `path` on a loopback port; whatever goes wrong is part of the answer."""
+def look(port: int, timeout: float = 1.0) -> Look:
+    """Ask whoever listens on a loopback port whether it is ready; whatever goes wrong is part of the answer."""
     try:
-        status, body = _get(port, path, timeout)
+        status, body = _get(port, "/readyz", timeout)
     except (OSError, ValueError) as error:
         return Look(reason="does not answer" if isinstance(error, ConnectionRefusedError) else f"no answer: {error}")
     try:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
+from queuebit_cli.nats_server import health
+from queuebit_cli.probe import Look, look
 from queuebit_runtime.server_config import server_binary
 
 __all__ = ["NATS", "WAREHOUSE", "Spec", "roster"]
@@ -27,8 +30,8 @@ class Spec:
     argv: tuple[str, ...]
     env: Mapping[str, str]
     listens: str
-    health_port: int
-    health_path: str = "/readyz"
+    look: Callable[[], Look]
+    """Ask it how it is."""
     wave: int = 0
     """Started once the wave before is ready: what a first job needs does not share the processor with the rest."""
 
@@ -41,15 +44,14 @@ def roster(home: Home, ports: Mapping[str, int]) -> list[Spec]:
         (_nats_binary(), "-c", str(home.nats_config)),
         inherited,
         f"nats://127.0.0.1:{ports[NATS]}",
-        ports["nats-monitor"],
-        "/healthz",
+        partial(health, home.seed_file("system"), ports[NATS]),
     )
     warehouse = Spec(
         WAREHOUSE,
         (sys.executable, "-m", "queuebit_warehouse"),
         inherited | _warehouse(home, ports),
         f"http://127.0.0.1:{ports[WAREHOUSE]}",
-        ports[WAREHOUSE],
+        partial(look, ports[WAREHOUSE]),
         wave=2,
     )
     return [nats, warehouse, *(_service(home, ports, name, inherited) for name in (*_FIRST, *_LATER))]
@@ -67,7 +69,7 @@ def _service(home: Home, ports: Mapping[str, int], name: str, inherited: Mapping
         (sys.executable, "-m", f"queuebit_{package}"),
         {**inherited, **bus, **_own(home, ports, name)},
         f"http://127.0.0.1:{ports[name]}",
-        ports[name],
+        partial(look, ports[name]),
         wave=1 if name in _FIRST else 2,
     )
 

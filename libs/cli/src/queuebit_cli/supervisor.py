@@ -17,7 +17,7 @@ from subprocess import Popen
 
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
-from queuebit_cli.probe import Look, look
+from queuebit_cli.probe import Look
 from queuebit_cli.process import Identity, end, kill_session, last_words, launch, rotate
 from queuebit_cli.roster import NATS, Spec
 from queuebit_cli.stack import Running, Stack, in_order
@@ -111,7 +111,7 @@ class Child:
             return False
         if self._asking is None:
             if now >= self._ask_at:
-                self._asking = pool.submit(look, self.spec.health_port, self.spec.health_path)
+                self._asking = pool.submit(self.spec.look)
             return False
         if not self._asking.done():
             return False
@@ -161,10 +161,18 @@ class Supervisor:
         self._was_up = False
         self._wave = 0
         self._wave_began = 0.0
+        self._prepared: Identity | None = None
+        """The bus that everything was laid out on."""
+        self._preparing: tuple[Identity, Future[None]] | None = None
 
     def stop(self) -> None:
         """Let `run` end everything and return."""
         self._stop.set()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether `run` is about to end everything."""
+        return self._stop.is_set()
 
     @property
     def up(self) -> bool:
@@ -175,7 +183,8 @@ class Supervisor:
         """Start everything and keep it running until `stop`, SIGTERM, SIGINT, or until the home is deleted or moved.
 
         Args:
-            prepare: called once the first wave was started, and before the next one is.
+            prepare: called whenever the bus was started, the first time before anything else is: a server that was
+                killed, or whose disk was full, may have lost what was laid out on it.
             show: called at every tick.
 
         Raises:
@@ -188,6 +197,7 @@ class Supervisor:
                 self._start(prepare)
                 while not self._stop.wait(_TICK_S) and self._at_home():
                     self._tick(pool)
+                    self._prepare_again(pool, prepare)
                     show(self)
         finally:
             self._record("stopping")
@@ -206,8 +216,28 @@ class Supervisor:
         self._start_wave(0)
         self._record("starting")
         prepare()
+        self._prepared = self._bus
         self._start_wave(1)
         self._record("starting")
+
+    @property
+    def _bus(self) -> Identity | None:
+        return next((child.identity for child in self.children if child.spec.name == NATS), None)
+
+    def _prepare_again(self, pool: ThreadPoolExecutor, prepare: Callable[[], None]) -> None:
+        """Prepare a bus that was started again, until that succeeds."""
+        if self._preparing is None:
+            if (bus := self._bus) is not None and bus != self._prepared:
+                self._preparing = bus, pool.submit(prepare)
+        elif self._preparing[1].done():
+            bus, done = self._preparing
+            self._preparing = None
+            if (error := done.exception()) is None:
+                self._prepared = bus
+            elif isinstance(error, Stop):
+                self._complain(str(error))
+            else:
+                raise error
 
     def _start_wave(self, wave: int) -> None:
         self._wave, self._wave_began = wave, time.monotonic()

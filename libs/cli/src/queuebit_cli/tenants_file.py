@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import time
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 import tomlkit
 
+from queuebit_cli import nats_server
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.files import write_private
 from queuebit_cli.founding import read_tenants, write_nats_config
@@ -57,35 +56,31 @@ def _save(home: Home, document: Toml) -> None:
     if stack is None:
         return
     write_nats_config(home, stack.ports)
-    if (server := stack.left.get("nats-server")) is not None:
+    if "nats-server" in stack.left:
         for _ in range(2):  # what a new account imports works from the reload after the one that made it
-            _reload(stack, server.pid)
+            _reload(home, stack)
         _await_broker(stack, declared)
 
 
-def _reload(stack: Stack, server: int) -> None:
-    before = _told(stack, "nats-monitor", "/varz").get("config_load_time")
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(server, signal.SIGHUP)
-        _wait(lambda: _told(stack, "nats-monitor", "/varz").get("config_load_time") != before)
+def _reload(home: Home, stack: Stack) -> None:
+    with contextlib.suppress(OSError):  # who does not answer will read the file when it starts
+        if refused := nats_server.reload(home.seed_file("system"), stack.ports["nats-server"]):
+            raise Stop(Exit.REFUSED, f"nats-server goes on as before, it refuses {home.nats_config}: {refused}")
 
 
 def _await_broker(stack: Stack, declared: str) -> None:
-    _wait(lambda: _told(stack, "broker", "/healthz").get("detail", {"tenants": declared}).get("tenants") == declared)
-
-
-def _told(stack: Stack, name: str, path: str) -> dict[str, Any]:  # as the process words it; empty while it is down
-    try:
-        told: Any = get_json(stack.ports.get(name, 0), path)
-    except (OSError, ValueError):
-        return {}
-    return told if isinstance(told, dict) else {}
-
-
-def _wait(until: Callable[[], bool]) -> None:
     deadline = time.monotonic() + _TAKEN_OVER_S
-    while not until() and time.monotonic() < deadline:
+    while _in_force(stack) not in (None, declared) and time.monotonic() < deadline:
         time.sleep(0.02)
+
+
+def _in_force(stack: Stack) -> str | None:
+    """The digest of what the broker goes by; nothing while it is down."""
+    try:
+        told: Any = get_json(stack.ports.get("broker", 0), "/healthz")  # as the process words it
+        return str(told["detail"]["tenants"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
 
 
 def tenant_in(document: Toml, tenant: str) -> Toml:

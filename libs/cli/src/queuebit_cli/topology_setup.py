@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 import nats
 from nats.aio.client import Client
@@ -19,16 +20,16 @@ __all__ = ["lay_out"]
 _PATIENCE_S = 30.0
 
 
-def lay_out(home: Home, ports: dict[str, int]) -> None:
+def lay_out(home: Home, port: int, stopping: Callable[[], bool]) -> None:
     """Wait for the bus, and create or update what the topology declares.
 
     Raises:
-        Stop: the bus does not answer; its log says why.
+        Stop: the bus does not answer, its log says why; or there is no need any more.
     """
-    asyncio.run(_lay_out(home, ports["nats-server"]))
+    asyncio.run(_lay_out(home, port, stopping))
 
 
-async def _lay_out(home: Home, port: int) -> None:
+async def _lay_out(home: Home, port: int, stopping: Callable[[], bool]) -> None:
     deadline = time.monotonic() + _PATIENCE_S
     while True:
         try:
@@ -38,7 +39,7 @@ async def _lay_out(home: Home, port: int) -> None:
             finally:
                 await client.close()
         except (OSError, NatsError, TimeoutError) as error:
-            if time.monotonic() > deadline:
+            if stopping() or time.monotonic() > deadline:
                 log = home.log_file("nats-server")
                 raise Stop(Exit.UNREACHABLE, f"nats-server does not answer ({error}): see {log}") from error
             await asyncio.sleep(0.02)

@@ -16,12 +16,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from queuebit_contracts.topology import Permissions, Topology
+from queuebit_contracts.topology import Permissions, Topology, inbox_of
 
 __all__ = ["ClientUser", "User", "render", "server_binary", "users_of"]
 
-_PLATFORM = "QUEUEBIT"
-"""The account of streams and services; no tenant can bear its name, since theirs are in small letters."""
+_PLATFORM, _SYSTEM = "QUEUEBIT", "SYSTEM"
+"""The account of streams and services, and that of the server itself; tenants' names are in small letters."""
+_SYSTEM_ASKS = ("PING.HEALTHZ", "PING.JSZ", "PING.CONNZ", "*.RELOAD")
+"""What its keeper may ask of the server: how it is, what it holds, who is there, and to read its file again."""
 
 
 def server_binary() -> str:
@@ -76,15 +78,34 @@ def users_of(wanted: Topology, service_keys: dict[str, str], clients: Sequence[C
     return users
 
 
-def render(users: Sequence[User], *, host: str, port: int, monitor_port: int, store: Path, pid_file: Path) -> str:
-    """Write the configuration file: JetStream on disk, every write synced, nobody without a key."""
+def render(
+    users: Sequence[User],
+    *,
+    host: str,
+    port: int,
+    store: Path,
+    pid_file: Path,
+    system_key: str | None = None,
+    monitor_port: int | None = None,
+) -> str:
+    """Write the configuration file: JetStream on disk, every write synced, nobody without a key.
+
+    Args:
+        users: who may log in.
+        host: the address for clients.
+        port: the port for clients.
+        store: where streams lie.
+        pid_file: where the server writes its own number.
+        system_key: the public key of the server's keeper, who looks after it over the bus.
+        monitor_port: where the server tells all about itself to everybody on loopback; only where nobody else is there.
+    """
+    monitor = "" if monitor_port is None else f'http: "127.0.0.1:{monitor_port}"\n'
     return f"""\
 # Written by Queuebit; the next start or change of a tenant writes it anew.
 server_name: queuebit
 host: {json.dumps(host)}
 port: {port}
-http: {json.dumps(f"{host}:{monitor_port}")}
-pid_file: {_quoted(pid_file)}
+{monitor}pid_file: {_quoted(pid_file)}
 max_payload: 1MB
 max_control_line: 4KB
 write_deadline: "10s"
@@ -95,8 +116,10 @@ jetstream {{
   max_file: 64GB
 }}
 authorization {{ timeout: 5 }}
+{"" if system_key is None else f"system_account: {_SYSTEM}"}
 accounts {{
 {_accounts(users)}
+{"" if system_key is None else _system_account(system_key)}
 }}
 """
 
@@ -126,6 +149,14 @@ def _accounts(users: Sequence[User]) -> str:
         ]
         blocks.append(_account(json.dumps(tenant), [_list("imports", imports)], own, tenant))
     return "\n".join(blocks)
+
+
+def _system_account(key: str) -> str:
+    permissions = Permissions(
+        publish=tuple(f"$SYS.REQ.SERVER.{it}" for it in _SYSTEM_ASKS), subscribe=(f"{inbox_of('system')}.>",)
+    )
+    keeper = User("system", key, permissions, _SYSTEM)
+    return _account(_SYSTEM, [], [keeper], _SYSTEM)
 
 
 def _union(several: Iterable[Sequence[str]]) -> list[str]:

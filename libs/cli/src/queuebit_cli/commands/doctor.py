@@ -98,7 +98,7 @@ def _stack(home: Home) -> Iterator[Check]:
         yield {"check": "stack", "state": "wrong", "found": "down", "do": "qb up"}
         return
     yield _verdict("supervisor", stack.supervised, "runs" if stack.supervised else "gone", "qb up starts afresh")
-    for row in overview(stack):
+    for row in overview(home, stack):
         found = str(row["reason"] or _standing(row))
         log = home.log_file(str(row["service"]))
         yield _verdict(str(row["service"]), bool(row["ready"]), found, f"read {log}")

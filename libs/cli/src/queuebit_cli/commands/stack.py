@@ -88,7 +88,7 @@ def status(args: Namespace, out: Output) -> Exit:
     home = Home(args.home)
     home.require()
     stack = _own(home)
-    rows = overview(stack) if stack else []
+    rows = overview(home, stack) if stack else []
     ready = bool(rows) and all(row["ready"] for row in rows)
     state = "down" if stack is None or not (stack.supervised or stack.left) else "up" if ready else stack.state
     wrong = troubles(home, stack)
@@ -156,7 +156,7 @@ def _grown(home: Home) -> Stack | None:
 
 def _already(home: Home, out: Output) -> Exit:
     stack = Stack.load(home)
-    rows = overview(stack) if stack else []
+    rows = overview(home, stack) if stack else []
     out.document({"home": str(home.root), "state": "up", "already": True, "services": rows})
     out.say(f"the stack in {home.root} is already up")
     for line in out.lines(rows, ("service", "listens", "ready", "reason")):
@@ -188,13 +188,15 @@ def _in_background(home: Home, chosen: dict[str, int], log: int) -> int:
 def _supervise(home: Home, chosen: dict[str, int], out: Output, *, live: bool) -> None:
     Stack("starting", chosen, {}, Running.of(Identity.of(os.getpid()))).save(home)
     from queuebit_cli.live import Live, announce
-    from queuebit_cli.roster import roster
+    from queuebit_cli.roster import NATS, roster
     from queuebit_cli.supervisor import Supervisor
     from queuebit_cli.topology_setup import lay_out
 
     home.jetstream.mkdir(mode=0o700, exist_ok=True)
     supervisor = Supervisor(home, chosen, roster(home, chosen))
-    supervisor.run(lambda: lay_out(home, chosen), Live(out) if live else announce(out))
+    supervisor.run(
+        lambda: lay_out(home, chosen[NATS], lambda: supervisor.stopping), Live(out) if live else announce(out)
+    )
 
 
 def _await(home: Home, supervisor: int, out: Output, begin: int) -> Exit:
@@ -205,7 +207,7 @@ def _await(home: Home, supervisor: int, out: Output, begin: int) -> Exit:
     with Progress(out.as_json) as progress:
         while not ended and time.monotonic() < deadline:
             stack = Stack.load(home)
-            rows = overview(stack) if stack is not None and stack.processes else []
+            rows = overview(home, stack) if stack is not None and stack.processes else []
             if stack is not None and stack.state == "up":
                 break
             failing = [f"{row['service']}: {row['reason']}" for row in rows if row["restarts"]]

@@ -39,7 +39,7 @@ def rebuild(args: Namespace, out: Output) -> Exit:
         raise Stop(Exit.UNREACHABLE, (done.stderr or done.stdout).strip())
     begin = time.monotonic()
     with Progress(out.as_json) as progress:
-        while (behind := _behind(stack)) is None or behind > 0 or time.monotonic() - begin < _SETTLE_S:
+        while (behind := _behind(home, stack)) is None or behind > 0 or time.monotonic() - begin < _SETTLE_S:
             progress.tell(f"{behind if behind is not None else '?'} events to go")
             time.sleep(0.2)
     seconds = round(time.monotonic() - begin, 1)
@@ -48,7 +48,7 @@ def rebuild(args: Namespace, out: Output) -> Exit:
     return Exit.DONE
 
 
-def _behind(stack: Stack) -> int | None:
+def _behind(home: Home, stack: Stack) -> int | None:
     """Events that telemetry has yet to store; unknown while it does not answer."""
-    row = next((row for row in overview(stack) if row["service"] == "telemetry"), None)
+    row = next((row for row in overview(home, stack) if row["service"] == "telemetry"), None)
     return int(str(row["behind"])) if row is not None and row["ready"] else None

@@ -1,0 +1,84 @@
+"""What nats-server says of itself: over the bus, to the keeper's own credential, and to nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from queuebit_cli.connecting import quick_start
+from queuebit_cli.probe import Look
+from queuebit_contracts.topology import inbox_of
+
+__all__ = ["backlog", "health", "reload"]
+
+_PATIENCE_S = 2
+
+Told = dict[str, Any]  # as the server words it
+
+
+def health(seed_file: Path, port: int) -> Look:
+    """How it is; whatever goes wrong is part of the answer."""
+    try:
+        told = _ask(seed_file, port, "PING.HEALTHZ").get("data", {})
+    except OSError as error:
+        return Look(reason="does not answer" if isinstance(error, ConnectionRefusedError) else f"no answer: {error}")
+    good = told.get("status_code") == 200
+    return Look(True, good, good, 0, "" if good else str(told.get("error") or told.get("status") or "is not well"))
+
+
+def backlog(seed_file: Path, port: int) -> dict[str, int]:
+    """Messages that wait in each durable until they are settled, delivered or not; nothing while it does not answer."""
+    try:
+        told = _ask(seed_file, port, "PING.JSZ", accounts=True, streams=True, consumer=True).get("data", {})
+    except OSError:
+        return {}
+    streams = [it for account in told.get("account_details", ()) for it in account.get("stream_detail") or ()]
+    return {
+        consumer["name"]: int(consumer.get("num_pending", 0)) + int(consumer.get("num_ack_pending", 0))
+        for stream in streams
+        for consumer in stream.get("consumer_detail") or ()
+    }
+
+
+def reload(seed_file: Path, port: int) -> str | None:
+    """Have it go by its configuration file as that is now; say why it does not, if it does not.
+
+    Raises:
+        OSError: it does not answer; it will read the file when it starts.
+    """
+    server = _ask(seed_file, port, "PING.HEALTHZ")["server"]["id"]
+    refused = _ask(seed_file, port, f"{server}.RELOAD").get("error")
+    return None if refused is None else str(refused.get("description", refused))
+
+
+def _ask(seed_file: Path, port: int, what: str, **options: bool) -> Told:
+    return asyncio.run(_asked(seed_file, port, what, json.dumps(options).encode()))
+
+
+async def _asked(seed_file: Path, port: int, what: str, question: bytes) -> Told:
+    quick_start()
+    import nats
+    from nats.errors import Error as NatsError
+
+    async def give_up(error: Exception) -> None:
+        raise error
+
+    try:
+        client = await nats.connect(
+            f"nats://127.0.0.1:{port}",
+            nkeys_seed=str(seed_file),
+            inbox_prefix=inbox_of("system").encode(),
+            allow_reconnect=False,
+            connect_timeout=_PATIENCE_S,
+            error_cb=give_up,
+        )
+        try:
+            reply = await client.request(f"$SYS.REQ.SERVER.{what}", question, timeout=_PATIENCE_S)
+        finally:
+            await client.close()
+        told: Told = json.loads(reply.data)
+    except (NatsError, ValueError) as error:
+        raise OSError(str(error) or type(error).__name__) from error
+    return told
