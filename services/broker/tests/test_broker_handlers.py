@@ -16,7 +16,7 @@ from queuebit_broker.state import World
 from queuebit_contracts.account import AccountHeld, AccountReleased, AccountSettled, Settlement
 from queuebit_contracts.job import JobAccepted, JobCancelled, JobRejected
 from queuebit_contracts.query import CircuitError, Question
-from queuebit_contracts.wire import Amount
+from queuebit_contracts.wire import Amount, Reason
 from queuebit_kernel import Malformed, Money, Superseded, Unavailable, digest_of
 
 Cancel = Callable[..., dict[str, Any]]
@@ -273,6 +273,16 @@ async def test_equal_circuits_at_once_are_profiled_once(office: Any) -> None:
     await asyncio.gather(*map(office.deliver, deliveries))
     assert len(office.executors.asked) == 1
     assert len(office.log.events(JobAccepted)) == 2
+
+
+async def test_what_failed_by_chance_is_asked_again(office: Any) -> None:
+    await office.open()
+    office.executors.unfit["aer"] = Reason(code="profile_timeout", text="too slow today")
+    for key in ("k1", "k2"):
+        await office.deliver(await office.submit(key=key, backend="aer"))
+        office.executors.unfit = {}
+    assert len(office.executors.asked) == 2
+    assert len(office.log.events(JobRejected)) == len(office.log.events(JobAccepted)) == 1
 
 
 async def test_a_job_that_would_never_end_is_refused(office: Any) -> None:

@@ -14,6 +14,9 @@ from queuebit_kernel import Unavailable
 
 __all__ = ["Profiles"]
 
+_BY_CHANCE = frozenset({"profile_timeout", "out_of_memory", "crashed"})
+"""What a backend may say once and not again: such an answer is not remembered."""
+
 _Key = tuple[str, str, int, tuple[tuple[str, int], ...]]
 
 
@@ -61,7 +64,7 @@ class Profiles:
             return None
         finally:
             del self._asking[key]
-        if answer.profile is not None:
+        if answer.profile is not None and not any(it.unfit and it.unfit.code in _BY_CHANCE for it in answer.estimates):
             self._answers[key] = answer
             while len(self._answers) > self._kept:
                 self._answers.popitem(last=False)

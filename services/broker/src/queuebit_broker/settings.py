@@ -20,7 +20,7 @@ class Settings(BaseSettings):
     price_book: Path
     """Prices; read once, so that a new book takes a restart."""
     profile_timeout_s: float = Field(default=10, gt=0, le=120)
-    """How long a stack may take to read and compile a circuit before it counts as silent."""
+    """How long a stack may be silent about a circuit: longer than its executors try to read and compile one."""
     max_source_bytes: int = Field(default=1 << 20, ge=1, le=1 << 24)
     """The largest circuit source."""
     workers: int = Field(default=16, ge=1, le=64)
