@@ -1,6 +1,12 @@
 """What an operator does to a stack that runs, by mistake or in a hurry."""
 
 import json
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -44,6 +50,46 @@ def test_a_damaged_stack_file_is_written_anew(stack: EmbeddedStack, damage: byte
         file.write_bytes(damage)
     assert stack.ask("status")["ready"]
     assert json.loads(file.read_text())["state"] == "up"
+
+
+def test_status_tells_how_far_behind_a_halted_service_is(second: EmbeddedStack, circuits: Path) -> None:
+    telemetry = second.pid("telemetry")
+    assert telemetry is not None
+    os.kill(telemetry, signal.SIGSTOP)
+    try:
+        told = [_behind(second)]
+        for _ in range(2):
+            second.qb("submit", str(circuits / "bell.qasm"))
+            told.append(_until(lambda: _behind(second), more_than=told[-1]))
+        assert "kill -CONT" in second.run("status").stdout
+    finally:
+        os.kill(telemetry, signal.SIGCONT)
+    second.until(ready=True)
+    _until(lambda: -_behind(second), more_than=-1)
+
+
+def _behind(stack: EmbeddedStack) -> int:
+    rows = stack.ask("status", accept=(0, 4))["services"]
+    return int(next(row["behind"] for row in rows if row["service"] == "telemetry"))
+
+
+def _until(ask: Callable[[], int], more_than: int) -> int:
+    deadline = time.monotonic() + 20
+    while (told := ask()) <= more_than:
+        assert time.monotonic() < deadline, told
+    return told
+
+
+def test_ctrl_c_is_how_following_ends(stack: EmbeddedStack, circuits: Path) -> None:
+    following = subprocess.Popen(
+        stack.argv("events", "follow", "--json"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert following.stdout is not None
+    while not select.select([following.stdout], [], [], 0.5)[0]:  # until it listens
+        stack.qb("submit", str(circuits / "bell.qasm"))
+    following.send_signal(signal.SIGINT)
+    _, complaints = following.communicate(timeout=10)
+    assert (following.returncode, complaints) == (0, "")
 
 
 def test_a_second_start_at_the_same_instant_finds_the_first(second: EmbeddedStack) -> None:

@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 
 from queuebit_cli.errors import Exit
+from queuebit_cli.founding import found
+from queuebit_cli.home import Home
 from queuebit_cli.main import main
 from queuebit_cli.parser import build
+from queuebit_cli.stack import Stack
 from queuebit_runtime.keys import new_seed
 
 
@@ -81,12 +84,52 @@ def test_who_has_yet_to_choose_a_command_is_shown_all(capsys: pytest.CaptureFixt
     assert "follow it until it is sealed" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", [["status"], ["sql", "select 1"], ["doctor"], ["verify"], ["tenant", "list"]])
+@pytest.mark.parametrize(
+    "words", [["status"], ["sql", "select 1"], ["doctor"], ["verify"], ["tenant", "list"], ["warehouse", "rebuild"]]
+)
 def test_without_a_stack_every_command_says_how_to_start_one(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(words) == 4
     assert "qb up" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["sql", "select 1"], ["doctor"], ["verify"], ["warehouse", "rebuild"]])
+def test_a_stack_that_was_ended_is_unreachable(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = Home(tmp_path / "home")
+    found(home)
+    Stack("down", {}, {"nats-server": "nats://127.0.0.1:1"}).save(home)
+    assert main(words) == 4
+    told = capsys.readouterr()
+    assert "qb up" in told.out + told.err
+
+
+@pytest.mark.parametrize("words", [["--trust", "{folder}"], ["--trust", "{folder}/none"]])
+def test_a_trust_document_that_is_none_is_bad_usage(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "receipt").write_text("{}")
+    there = [word.format(folder=tmp_path) for word in words]
+    assert main(["receipt", "verify", str(tmp_path / "receipt"), *there]) == 2
+    assert "trust document" in capsys.readouterr().err
+
+
+def test_no_more_of_a_receipt_is_read_than_one_can_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with (tmp_path / "endless").open("wb") as file:
+        file.truncate(1 << 36)
+    (tmp_path / "trust.json").write_text("{}")
+    assert main(["receipt", "verify", str(tmp_path / "endless"), "--trust", str(tmp_path / "trust.json")]) == 1
+
+
+@pytest.mark.parametrize("words", [["job", "result", "x"], ["receipt", "get", "x"]])
+def test_where_nothing_can_be_written_nobody_is_asked(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found(Home(tmp_path / "home"))
+    assert main([*words, "--output", str(tmp_path / "none" / "x")]) == 2
+    assert "choose another --output" in capsys.readouterr().err
 
 
 def test_a_stack_that_is_down_is_unreachable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

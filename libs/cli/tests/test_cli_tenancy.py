@@ -118,9 +118,17 @@ def test_names_with_dashes_share_no_file(home: Home) -> None:
     assert read_tenants(home).tenant["a-b"].user["c"].keys == (public_key(find(home.root, "a-b").seed),)
 
 
-def test_a_credential_that_has_no_place_can_be_made_again(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["tenant", "user", "add", "demo", "bob", "--output", str(home.root / "no" / "bob.toml")]) == 3
-    assert "`qb tenant token new demo bob`" in capsys.readouterr().err
+@pytest.mark.parametrize("place", ["no/bob.toml", "file/bob.toml", "folder", "x" * 300, "/dev/null"])
+@pytest.mark.parametrize("words", [("add", "acme"), ("user", "add", "demo", "bob"), ("token", "new", "demo", "me")])
+def test_a_credential_that_has_no_place_is_told_before_anything_is_done(
+    home: Home, place: str, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home.root / "file").touch()
+    (home.root / "folder").mkdir()
+    before = home.tenants_file.read_bytes()
+    assert main(["tenant", *words, "--output", str(home.root / place)]) == 2
+    assert "choose another --output" in capsys.readouterr().err
+    assert home.tenants_file.read_bytes() == before
 
 
 def _delete(path: Path) -> None:

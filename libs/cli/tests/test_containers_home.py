@@ -47,10 +47,28 @@ def test_a_second_time_keeps_every_secret(home: Home) -> None:
     assert {path.name: path.read_text() for path in (home.root / "secrets").iterdir()} == before
 
 
-def test_a_new_tenant_reaches_the_bus_with_the_next_preparation(home: Home) -> None:
+def test_a_new_tenant_reaches_the_bus_when_it_starts_again(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tenant", "add", "acme", "--home", str(home.root)]) == Exit.DONE
-    assert main(["containers", "prepare", "--home", str(home.root)]) == Exit.DONE
     assert "acme/me" in (folder(home) / "nats.conf").read_text()
+    assert "compose.env restart nats broker" in capsys.readouterr().out
+    assert not home.nats_config.exists()
+
+
+def test_doctor_looks_at_what_the_engine_publishes(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--home", str(home.root), "--json"]) == Exit.UNREACHABLE
+    checks = {it["check"]: it for it in json.loads(capsys.readouterr().out)["checks"]}
+    assert [checks[name]["state"] for name in ("nats-server", "warehouse", "secrets")] == [
+        "attention",
+        "attention",
+        "ok",
+    ]
+    assert "docker compose ps" in checks["warehouse"]["do"]
+    assert "qb up" not in json.dumps([checks["nats-server"], checks["warehouse"]])
+
+
+def test_a_rebuild_says_who_does_not_answer(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["warehouse", "rebuild", "--home", str(home.root)]) == Exit.UNREACHABLE
+    assert "4222" in capsys.readouterr().err
 
 
 def test_nats_server_takes_its_configuration(home: Home) -> None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from queuebit.job import AsyncJob
     from queuebit.nats_transport import NatsTransport
     from queuebit_cli.home import Home
+    from queuebit_cli.waiting import Client
 
 __all__ = ["client_of", "job_of", "operator_of", "quick_start"]
 
@@ -20,13 +21,13 @@ def quick_start() -> None:
     sys.modules.setdefault("aiohttp", None)  # type: ignore[arg-type]  # None is how Python marks "not to be imported"
 
 
-def client_of(args: Namespace) -> AsyncClient:
+def client_of(args: Namespace) -> Client:
     """A client with the credential that `--tenant` and `--user` choose."""
     quick_start()
-    from queuebit.client import AsyncClient
     from queuebit.credentials import find
+    from queuebit_cli.waiting import Client
 
-    return AsyncClient(find(args.home, args.tenant, args.user))
+    return Client(find(args.home, args.tenant, args.user))
 
 
 async def job_of(client: AsyncClient, word: str) -> AsyncJob:
@@ -46,15 +47,15 @@ async def job_of(client: AsyncClient, word: str) -> AsyncJob:
 
 
 def operator_of(home: Home) -> NatsTransport:
-    """The bus, as the person who runs the stack sees it."""
+    """The bus, as the person who runs the stack sees it.
+
+    Raises:
+        Stop: the stack is down.
+    """
     quick_start()
     from queuebit.nats_transport import NatsTransport
-    from queuebit_cli.errors import Exit, Stop
-    from queuebit_cli.stack import Stack
+    from queuebit_cli.stack import running_stack
 
-    home.require()
-    stack = Stack.load(home)
-    if stack is None or "nats-server" not in stack.listens:
-        raise Stop(Exit.UNREACHABLE, f"the stack in {home.root} is down: start it with `qb up`")
+    stack = running_stack(home)
     seed = home.seed_file("operator").read_text().strip()
     return NatsTransport(stack.listens["nats-server"], seed, "_INBOX.operator")

@@ -8,12 +8,15 @@ from pathlib import Path
 
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.files import write_private
-from queuebit_cli.founding import bus_users, found, key_of
+from queuebit_cli.founding import bus_users, found, keep_tenants, key_of
 from queuebit_cli.home import Home
 from queuebit_cli.stack import CONTAINERS, Stack
 from queuebit_runtime.server_config import render
 
-__all__ = ["folder", "prepare"]
+__all__ = ["RESTARTED", "configure", "env_file", "folder", "prepare"]
+
+RESTARTED = ("nats", "broker")
+"""What goes by the tenants file."""
 
 _NATS, _MONITOR, _WAREHOUSE = 4222, 8222, 8123
 """Where containers listen; what the engine publishes, it publishes under the same number on loopback."""
@@ -39,6 +42,11 @@ def folder(home: Home) -> Path:
     return home.root / "containers"
 
 
+def env_file(home: Home) -> Path:
+    """What `docker compose --env-file` wants."""
+    return folder(home) / "compose.env"
+
+
 def prepare(home: Home) -> Path:
     """Make what is missing, write configuration anew, and return the file for `docker compose --env-file`.
 
@@ -55,18 +63,18 @@ def prepare(home: Home) -> Path:
         (folder(home) / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     if not home.trust_file.is_symlink():  # provenance writes it into the folder that it is given
         home.trust_file.symlink_to(folder(home) / "provenance" / home.trust_file.name)
-    _configure(home)
-    env_file = folder(home) / "compose.env"
+    configure(home)
     write_private(
-        env_file,
+        env_file(home),
         f"QUEUEBIT_CONTAINERS_HOME='{home.root}'\nQUEUEBIT_CONTAINERS_USER={os.getuid()}:{os.getgid()}\n",
     )
     listens = {"nats-server": f"nats://127.0.0.1:{_NATS}", "warehouse": f"http://127.0.0.1:{_WAREHOUSE}"}
     Stack(CONTAINERS, {"nats-server": _NATS, "warehouse": _WAREHOUSE}, listens).save(home)
-    return env_file
+    return env_file(home)
 
 
-def _configure(home: Home) -> None:
+def configure(home: Home) -> None:
+    """Write the configuration of both servers; they read it when they start."""
     data = Path("/data")
     nats = render(
         bus_users(home),
@@ -78,5 +86,6 @@ def _configure(home: Home) -> None:
         system_key=key_of(home, "system"),
     )
     write_private(folder(home) / "nats.conf", nats)
+    keep_tenants(home)
     digest = hashlib.sha256(home.warehouse_password.read_text().strip().encode()).hexdigest()
     write_private(folder(home) / "clickhouse-users.xml", _USERS.format(digest=digest))

@@ -8,7 +8,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-__all__ = ["read_json", "write_private"]
+from queuebit_cli.errors import Exit, Stop
+
+__all__ = ["read_json", "require_place", "write_private"]
 
 
 def write_private(path: Path, text: str) -> None:
@@ -23,6 +25,21 @@ def write_private(path: Path, text: str) -> None:
     except BaseException:
         Path(draft).unlink(missing_ok=True)
         raise
+
+
+def require_place(path: Path) -> None:
+    """Check that a file can be written there, before anything else is done.
+
+    Raises:
+        Stop: it cannot.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=path.absolute().parent):
+            odd = path.exists() and not path.is_file()
+    except OSError as error:
+        raise Stop(Exit.USAGE, f"{path} cannot be written: {error.strerror}; choose another --output") from error
+    if odd:
+        raise Stop(Exit.USAGE, f"{path} is no file: choose another --output")
 
 
 def read_json(path: Path) -> dict[str, Any] | None:  # whatever JSON holds; readers check what they take

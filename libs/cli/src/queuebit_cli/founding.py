@@ -24,6 +24,7 @@ __all__ = [
     "bus_users",
     "default_price_book",
     "found",
+    "keep_tenants",
     "kept_credentials",
     "key_of",
     "read_tenants",
@@ -130,6 +131,11 @@ def write_nats_config(home: Home, ports: dict[str, int]) -> None:
         system_key=key_of(home, "system"),
     )
     write_private(home.nats_config, text)
+    keep_tenants(home)
+
+
+def keep_tenants(home: Home) -> None:
+    """Keep a copy of a tenants file that came into force."""
     write_private(home.good_tenants_file, home.tenants_file.read_text(encoding="utf-8"))
 
 

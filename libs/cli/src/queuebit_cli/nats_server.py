@@ -29,7 +29,7 @@ def health(seed_file: Path, port: int) -> Look:
 
 
 def backlog(seed_file: Path, port: int) -> dict[str, int]:
-    """Messages that wait in each durable until they are settled, delivered or not; nothing while it does not answer."""
+    """By consumer: messages that are not settled, delivered or not; nothing while the server does not answer."""
     try:
         told = _ask(seed_file, port, "PING.JSZ", accounts=True, streams=True, consumer=True).get("data", {})
     except OSError:

@@ -7,11 +7,9 @@ import os
 import re
 import shutil
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
 
-__all__ = ["Output", "Progress", "fitting", "harmless", "table"]
+__all__ = ["Output", "fitting", "harmless", "shortened", "table"]
 
 Row = Mapping[str, object]
 
@@ -46,20 +44,22 @@ def table(rows: Sequence[Row], columns: Sequence[str] = ()) -> list[list[str]]:
 
 
 def fitting(cells: list[list[str]], room: int) -> list[list[str]]:
-    """The table for a terminal of so many columns: without what is least missed, then with its widest column cut."""
+    """The table for a terminal of so many columns: without what is least missed, then with its widest columns cut."""
     for name in _SPARE:
         if _excess(cells, room) > 0 and name in cells[0]:
             spare = cells[0].index(name)
             cells = [[*line[:spare], *line[spare + 1 :]] for line in cells]
-    if (excess := _excess(cells, room)) <= 0:
-        return cells
-    widths = _widths(cells)
-    widest = widths.index(max(widths))
-    left = max(widths[widest] - excess, _LEAST)
-    return [
-        [cell if at != widest or len(cell) <= left else f"{cell[: left - 1]}…" for at, cell in enumerate(line)]
-        for line in cells
-    ]
+    while (excess := _excess(cells, room)) > 0 and max(widths := _widths(cells)) > _LEAST:
+        widest = widths.index(max(widths))
+        left = max(widths[widest] - excess, _LEAST)
+        cells = [[shortened(cell, left) if at == widest else cell for at, cell in enumerate(line)] for line in cells]
+    return cells
+
+
+def shortened(text: str, most: int) -> str:
+    """The text on one line of so many characters at most."""
+    text = " ".join(text.split())
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _excess(cells: list[list[str]], room: int) -> int:
@@ -121,43 +121,6 @@ class Output:
     def paint(self, text: str, style: str) -> str:
         """The text in a style, on a terminal."""
         return f"\033[{_STYLES[style]}m{text}\033[0m" if self.colour and style else text
-
-
-class Progress:
-    """One line on the terminal's error side, for what takes longer than a second; silent elsewhere."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._shown = not quiet and sys.stderr.isatty()
-        self._begin = time.monotonic()
-        self._drawn = 0.0
-
-    def __enter__(self) -> Progress:
-        return self
-
-    def tell(self, text: str) -> None:
-        """Show how far it is."""
-        now = time.monotonic()
-        if self._shown and now - self._begin > 1 and now - self._drawn > 0.1:
-            self._drawn = now
-            line = f"{text[: shutil.get_terminal_size().columns - 10]}  {now - self._begin:.0f} s"
-            sys.stderr.write(f"\r\033[2K{harmless(line)}")
-            sys.stderr.flush()
-
-    def note(self, text: str) -> None:
-        """Say something that stays, above the line."""
-        self._clear()
-        print(harmless(text), file=sys.stderr, flush=True)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._clear()
-
-    def _clear(self) -> None:
-        if self._drawn:
-            sys.stderr.write("\r\033[2K")
-            sys.stderr.flush()
-            self._drawn = 0.0
 
 
 def _text(value: object) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from queuebit_cli import nats_server
@@ -21,11 +21,11 @@ def overview(home: Home, stack: Stack) -> list[dict[str, object]]:
     names = list(stack.processes)
     with ThreadPoolExecutor(len(names) or 1) as pool:
         looks = list(pool.map(lambda name: _look(home, stack, name), names))
-    waiting = _waiting(home, stack)
-    return [_row(stack, name, seen, waiting[name]) for name, seen in zip(names, looks, strict=True)]
+    backlog = nats_server.backlog(home.seed_file("system"), stack.ports.get(NATS, 0))
+    return [_row(stack, name, seen, backlog) for name, seen in zip(names, looks, strict=True)]
 
 
-def _row(stack: Stack, name: str, seen: Look, waiting: int) -> dict[str, object]:
+def _row(stack: Stack, name: str, seen: Look, backlog: Mapping[str, int]) -> dict[str, object]:
     process = stack.processes[name]
     return {
         "service": name,
@@ -33,21 +33,20 @@ def _row(stack: Stack, name: str, seen: Look, waiting: int) -> dict[str, object]
         "listens": stack.listens.get(name, ""),
         "healthy": seen.healthy,
         "ready": seen.ready,
-        "behind": seen.behind + waiting,
+        "behind": _behind(name, seen, backlog),
         "restarts": process.restarts,
         "reason": process.reason or seen.reason,
     }
 
 
-def _waiting(home: Home, stack: Stack) -> Counter[str]:
-    """Messages that wait for each service in its durables."""
-    from queuebit_contracts.topology import topology
+def _behind(service: str, seen: Look, backlog: Mapping[str, int]) -> int:
+    """Messages that wait for it: in its durables, and for its view, of which the server tells while it is silent."""
+    from queuebit_contracts.topology import topology, view_consumers
 
-    waiting = Counter[str]()
-    for name, count in nats_server.backlog(home.seed_file("system"), stack.ports.get(NATS, 0)).items():
-        if (duty := topology().durable.get(name)) is not None:
-            waiting[duty.service] += count
-    return waiting
+    duties = sum(backlog.get(name, 0) for name in topology().durables_of(service))
+    if seen.answered:
+        return duties + seen.behind
+    return duties + max(backlog.get(name, 0) for name in view_consumers(service))
 
 
 def _look(home: Home, stack: Stack, name: str) -> Look:

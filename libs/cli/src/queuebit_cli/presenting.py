@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
+from queuebit_cli.output import shortened
+
 __all__ = ["Row", "backend_rows", "charge_rows", "job_rows", "plan_rows", "slo_rows"]
 
 Row = Mapping[str, object]
@@ -19,12 +21,13 @@ def job_rows(rows: Sequence[Row]) -> list[Row]:
         {
             "job": row.get("job"),
             "state": row.get("state"),
-            "label": _short(row.get("label")),
+            "label": shortened(str(row.get("label") or ""), _LABEL),
             "backend": row.get("backend"),
             "shots": row.get("shots"),
             "charge": _money(row, "charge"),
             "took": _took(row.get("end_to_end_ms")),
             "at": _moment(row.get("submitted_at")),
+            "waits": row.get("waiting"),
         }
         for row in rows
     ]
@@ -110,11 +113,6 @@ def _price(row: Row) -> object:
     if not isinstance(price, str) or not currency or "+" not in price:
         return price
     return f"{price.replace(f' {currency} ', ' ')}, in {currency}"
-
-
-def _short(value: object) -> str:
-    text = " ".join(str(value or "").split())
-    return text if len(text) <= _LABEL else f"{text[: _LABEL - 1]}…"
 
 
 def _number(value: object, factor: float = 1) -> float | None:

@@ -14,7 +14,7 @@ from queuebit_cli.home import Home
 from queuebit_cli.locks import holder
 from queuebit_cli.process import Identity, end
 
-__all__ = ["CONTAINERS", "Running", "Stack", "in_order", "take_down"]
+__all__ = ["CONTAINERS", "Running", "Stack", "in_order", "running_stack", "take_down"]
 
 CONTAINERS = "containers"
 """The state of a stack that a container engine runs."""
@@ -92,6 +92,29 @@ class Stack:
         """Processes of this stack that live."""
         found = {name: it.identity for name, it in self.processes.items()}
         return {name: identity for name, identity in found.items() if identity is not None and identity.alive}
+
+    @property
+    def in_containers(self) -> bool:
+        """Whether a container engine runs it."""
+        return self.state == CONTAINERS
+
+    @property
+    def overview_command(self) -> str:
+        """What tells more of its processes."""
+        return "`docker compose ps`" if self.in_containers else "`qb status`"
+
+
+def running_stack(home: Home) -> Stack:
+    """The stack of a home, which runs as far as can be told from its files.
+
+    Raises:
+        Stop: it is down, or was never started.
+    """
+    home.require()
+    stack = Stack.load(home)
+    if stack is None or not (stack.in_containers or stack.supervised or stack.left):
+        raise Stop(Exit.UNREACHABLE, f"the stack in {home.root} is down: start it with `qb up`")
+    return stack
 
 
 def take_down(home: Home, stack: Stack) -> list[str]:

@@ -28,7 +28,7 @@ def require_good(home: Home) -> None:
 
 def troubles(home: Home, stack: Stack | None) -> list[str]:
     """What is wrong with the files of a stack, and what that means for it."""
-    runs = stack is not None and bool(stack.left)
+    runs = stack is not None and (stack.in_containers or bool(stack.left))
     found = []
     try:
         read_tenants(home)

@@ -18,6 +18,7 @@ __all__ = [
     "status_document",
     "step_document",
     "step_line",
+    "waiting_line",
 ]
 
 _MOST_COUNTS = 20
@@ -69,13 +70,19 @@ def step_line(step: Step, out: Output) -> str:
     return f"{out.paint(moment, 'dim')}  {step.event:<10} {step.detail}".rstrip()
 
 
-def describe(status: Status, out: Output) -> list[str]:
-    """A job for people."""
+def waiting_line(reason: str, out: Output) -> str:
+    """Why nothing happens, for people; under the steps."""
+    return f"{' ' * 12}  {out.paint('waiting', 'warn')}    {reason}"
+
+
+def describe(status: Status, out: Output, waiting: str | None = None) -> list[str]:
+    """A job for people, and why it waits, if it does."""
     moods = {"completed": "good", "failed": "bad", "rejected": "bad", "cancelled": "warn"}
     day = f"{status.steps[0].at.astimezone():%Y-%m-%d}" if status.steps else ""
     words = (status.job, out.paint(status.state, moods.get(status.state, "")), status.label, out.paint(day, "dim"))
     lines = ["  ".join(word for word in words if word)]
     lines += [f"  {step_line(step, out)}" for step in status.steps]
+    lines += [f"  {waiting_line(waiting, out)}"] if waiting else []
     lines += [f"  {reason.code}: {reason.text}" for reason in status.reasons]
     return lines
 

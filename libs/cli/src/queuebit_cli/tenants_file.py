@@ -10,6 +10,7 @@ from typing import Any
 import tomlkit
 
 from queuebit_cli import nats_server
+from queuebit_cli.containers import configure
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.files import write_private
 from queuebit_cli.founding import read_tenants, write_nats_config
@@ -54,6 +55,9 @@ def _save(home: Home, document: Toml) -> None:
     write_private(home.tenants_file, text)
     stack = Stack.load(home)
     if stack is None:
+        return
+    if stack.in_containers:  # whose servers read it when they start again
+        configure(home)
         return
     write_nats_config(home, stack.ports)
     if "nats-server" in stack.left:

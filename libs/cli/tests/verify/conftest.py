@@ -53,12 +53,12 @@ from queuebit_proof import (
     JobRecord,
     KeyRing,
     TileLog,
+    b64,
     build_statement,
     entry_of,
     seal,
     sign_checkpoint,
 )
-from queuebit_proof.encoding import b64
 from queuebit_runtime.log import Stored
 from queuebit_runtime.payloads import describe
 from queuebit_testing.build import NOON, accepted, funded, held, submitted

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from queuebit_cli.verify.lives import Outstanding, nothing_lost
+from queuebit_cli.verify.proofs import walls_hold
 from queuebit_cli.verify.rows import Rows, one_truth
 from queuebit_contracts.account import AccountFunded, AccountHeld, AccountReleased, AccountSettled, Release
 from queuebit_contracts.job import (
@@ -103,7 +104,9 @@ def _in_another_tenant(it) -> None:
 
 
 def _forged_and_believed(it) -> None:
-    it.subjects[it.find(JobSubmitted, "k4")] = f"qb.job.acme.{K1}.submitted"
+    forged = it.find(JobSubmitted, "k4")
+    it.subjects[forged] = f"qb.job.acme.{K1}.submitted"
+    it.alter(JobAccepted, "k1", submission=forged + 1)
 
 
 @pytest.mark.parametrize(
@@ -234,6 +237,26 @@ class TestUnfinishedJobs:
         assert recording.judged()["I1"].notes == ["1 jobs wait: aer is full"]
 
 
+def test_nonsense_over_ones_own_accepted_job_is_no_breach(recording) -> None:
+    history = recording.history()
+    history.unreadable(f"qb.job.acme.{K1}.submitted", len(recording.events) + 1, "it is nonsense")
+    walls = walls_hold(history)
+    assert walls.holds
+    assert walls.notes == ["1 messages of tenants break their contract, and nobody believed them: qb doctor"]
+
+
+def test_nonsense_where_only_a_service_may_write_is_a_breach(recording) -> None:
+    history = recording.history()
+    history.unreadable(f"qb.job.acme.{K1}.completed", len(recording.events) + 1, "it is nonsense")
+    assert [it.subject for it in walls_hold(history).findings] == [f"qb.job.acme.{K1}.completed"]
+
+
+def test_the_broker_says_why_an_undecided_job_waits(recording) -> None:
+    del recording.events[recording.find(JobSubmitted, "k1") + 1 :]
+    recording.outstanding = Outstanding(10**9, {"broker-submitted": 1}, {("acme", K1): "waits for aer"})
+    assert recording.judged()["I1"].notes == ["1 jobs wait: waits for aer"]
+
+
 def test_a_claim_that_nobody_believed_is_no_breach(recording) -> None:
     recording.alter(JobSubmitted, "k3", tenant="beta")
     recording.subjects[recording.events.index(recording.events[recording.find(JobRejected)]) - 1] = (
@@ -241,4 +264,4 @@ def test_a_claim_that_nobody_believed_is_no_breach(recording) -> None:
     )
     walls = recording.judged()["I3"]
     assert walls.holds
-    assert walls.notes == ["1 requests of clients broke their contract, and none was accepted"]
+    assert walls.notes == ["1 messages of tenants break their contract, and nobody believed them: qb doctor"]

@@ -47,7 +47,7 @@ async def test_the_log_is_folded_as_it_was_written(server: NatsServer, recording
     view = follow(bus, history, receipt_checker(recording.ring.trust))
     reading = asyncio.get_running_loop().create_task(view.run())
     await view.reached(await bus.last_sequence())
-    outstanding = await bus.outstanding(history.unplaced())
+    outstanding = await bus.outstanding(history.undecided(), history.unplaced())
     reading.cancel()
     await client.close()
     assert history == recording.history()
@@ -71,7 +71,7 @@ async def test_what_cannot_be_read_is_told_by_place(server: NatsServer, recordin
     await client.close()
     verdict = walls_hold(history)
     assert [it.subject for it in verdict.findings] == ["qb.job.acme.j1.accepted"]
-    assert verdict.notes == ["1 requests of clients broke their contract, and none was accepted"]
+    assert verdict.notes == ["1 messages of tenants break their contract, and nobody believed them: qb doctor"]
 
 
 async def test_no_wall_is_open(server: NatsServer) -> None:

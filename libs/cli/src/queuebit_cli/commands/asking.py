@@ -6,14 +6,15 @@ import asyncio
 import json
 from argparse import Namespace
 from contextlib import suppress
-from http.client import HTTPConnection, HTTPException
 
 from queuebit_cli.connecting import client_of
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
 from queuebit_cli.output import Output
 from queuebit_cli.presenting import backend_rows, charge_rows, slo_rows
-from queuebit_cli.stack import Stack
+from queuebit_cli.progress import Progress, run
+from queuebit_cli.stack import running_stack
+from queuebit_cli.warehouse import query
 
 __all__ = ["backends", "charges", "follow", "slo", "sql"]
 
@@ -27,7 +28,9 @@ def backends(args: Namespace, out: Output) -> Exit:
         async with client_of(args) as client:
             return await client.backends()
 
-    out.rows(asyncio.run(ask()), none="no backend is registered yet: see `qb status`", shown=backend_rows)
+    out.rows(
+        run(ask(), out, "asking the broker"), none="no backend is registered yet: see `qb status`", shown=backend_rows
+    )
     return Exit.DONE
 
 
@@ -38,7 +41,7 @@ def charges(args: Namespace, out: Output) -> Exit:
         async with client_of(args) as client:
             return await client.charges(project=args.project, limit=args.limit)
 
-    out.rows(asyncio.run(ask()), none="no charges yet", shown=charge_rows)
+    out.rows(run(ask(), out, "asking the warehouse"), none="no charges yet", shown=charge_rows)
     return Exit.DONE
 
 
@@ -49,7 +52,7 @@ def slo(args: Namespace, out: Output) -> Exit:
         async with client_of(args) as client:
             return await client.slo()
 
-    out.rows(asyncio.run(ask()), none="nothing was measured yet", shown=slo_rows)
+    out.rows(run(ask(), out, "asking the warehouse"), none="nothing was measured yet", shown=slo_rows)
     return Exit.DONE
 
 
@@ -79,11 +82,8 @@ def follow(args: Namespace, out: Output) -> Exit:
 def sql(args: Namespace, out: Output) -> Exit:
     """Ask the warehouse, as the operator of the stack."""
     home = Home(args.home)
-    home.require()
-    stack = Stack.load(home)
-    if stack is None or not stack.listens:
-        raise Stop(Exit.UNREACHABLE, f"the stack in {home.root} is down: start it with `qb up`")
-    status, body = _query(home, stack.ports.get("warehouse", 0), args.query)
+    with Progress(out.as_json, "asking the warehouse"):
+        status, body = query(home, running_stack(home), args.query)
     if status != 200:
         raise Stop(Exit.REFUSED, body.decode(errors="replace").strip())
     try:
@@ -95,17 +95,3 @@ def sql(args: Namespace, out: Output) -> Exit:
         return Exit.DONE
     out.rows(rows, none="no rows")
     return Exit.DONE
-
-
-def _query(home: Home, port: int, query: str) -> tuple[int, bytes]:
-    password = home.warehouse_password.read_text().strip()
-    headers = {"X-ClickHouse-User": "queuebit", "X-ClickHouse-Key": password, "X-ClickHouse-Format": "JSONCompact"}
-    connection = HTTPConnection("127.0.0.1", port, timeout=300)
-    try:
-        connection.request("POST", "/", query.encode(), headers)
-        response = connection.getresponse()
-        return response.status, response.read()
-    except (OSError, HTTPException) as error:
-        raise Stop(Exit.UNREACHABLE, f"the warehouse does not answer ({error}): see `qb status`") from error
-    finally:
-        connection.close()

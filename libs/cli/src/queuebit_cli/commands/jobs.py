@@ -1,22 +1,31 @@
-"""`qb submit`, `qb plan`, `qb jobs` and `qb job …`."""
+"""`qb plan`, `qb jobs` and `qb job …`."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from argparse import Namespace
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from queuebit.errors import QueuebitError
 from queuebit_cli.connecting import client_of, job_of
 from queuebit_cli.errors import Exit, Stop
+from queuebit_cli.files import require_place
 from queuebit_cli.output import Output
 from queuebit_cli.presenting import job_rows, plan_rows
+from queuebit_cli.progress import run
 
 if TYPE_CHECKING:
-    from queuebit.records import Result
+    from queuebit.job import AsyncJob
+    from queuebit.records import Result, Status
+    from queuebit_cli.waiting import Client
 
 __all__ = ["cancel", "jobs", "plan", "result", "show", "watch"]
+
+_LASTING_S = 1.5
+"""A wait that is worth a word."""
 
 
 def plan(args: Namespace, out: Output) -> Exit:
@@ -26,7 +35,9 @@ def plan(args: Namespace, out: Output) -> Exit:
         async with client_of(args) as client:
             return await client.plan(Path(args.file), shots=args.shots, project=args.project)
 
-    out.rows(asyncio.run(ask()), none="no backend is registered yet: see `qb status`", shown=plan_rows)
+    out.rows(
+        run(ask(), out, "asking the executors"), none="no backend is registered yet: see `qb status`", shown=plan_rows
+    )
     return Exit.DONE
 
 
@@ -35,38 +46,57 @@ def jobs(args: Namespace, out: Output) -> Exit:
 
     async def ask() -> list[dict[str, object]]:
         async with client_of(args) as client:
-            return await client.jobs(project=args.project, limit=args.limit)
+            rows = await client.jobs(project=args.project, limit=args.limit)
+            reasons = await client.reasons(str(row["state"]) for row in rows)
+            return [{**row, "waiting": reasons.get(str(row["job"]))} for row in rows]
 
-    out.rows(asyncio.run(ask()), none="no jobs yet: qb submit FILE.qasm --wait", shown=job_rows)
+    rows = run(ask(), out, "asking the warehouse")
+    out.rows(rows, none="no jobs yet: qb submit FILE.qasm --wait", shown=job_rows)
     return Exit.DONE
 
 
 def show(args: Namespace, out: Output) -> Exit:
-    """All that happened to a job."""
+    """All that happened to a job, and why it waits."""
     from queuebit_cli.telling import describe, status_document
 
-    async def ask() -> Exit:
+    async def ask() -> tuple[Status, str | None]:
         async with client_of(args) as client:
             status = await (await job_of(client, args.job)).status()
-            out.document(status_document(status))
-            for line in describe(status, out):
-                out.say(line)
-            return Exit.DONE
+            return status, (await client.reasons([status.state], status.job)).get(status.job)
 
-    return asyncio.run(ask())
+    status, reason = run(ask(), out, "asking the log")
+    out.document({**status_document(status), "waiting": reason})
+    for line in describe(status, out, reason):
+        out.say(line)
+    return Exit.DONE
 
 
 def watch(args: Namespace, out: Output) -> Exit:
-    """Follow a job until it is sealed."""
-    from queuebit_cli.telling import exit_of, step_document, step_line
+    """Follow a job until it is sealed; while it waits, tell why."""
+    from queuebit_cli.telling import exit_of, step_document, step_line, waiting_line
 
     async def follow() -> Exit:
         async with client_of(args) as client:
             job = await job_of(client, args.job)
-            async for step in job.steps():
-                out.document(step_document(job.id, step))
-                out.say(step_line(step, out))
+            telling = asyncio.ensure_future(tell(client, job))
+            try:
+                async for step in job.steps():
+                    out.document(step_document(job.id, step))
+                    out.say(step_line(step, out))
+            finally:
+                telling.cancel()
             return exit_of([(await job.status()).state])
+
+    async def tell(client: Client, job: AsyncJob) -> None:
+        told = ""
+        with suppress(QueuebitError):  # whatever is wrong, who follows the job hears of it
+            while True:
+                await asyncio.sleep(_LASTING_S)
+                state = (await job.status()).state
+                reason = (await client.reasons([state], job.id)).get(job.id, "")
+                if reason not in ("", told):
+                    out.say(waiting_line(reason, out))
+                told = reason
 
     return asyncio.run(follow())
 
@@ -75,16 +105,16 @@ def cancel(args: Namespace, out: Output) -> Exit:
     """Stop a job that has not ended."""
     from queuebit_cli.telling import status_document
 
-    async def ask() -> Exit:
+    async def ask() -> Status:
         async with client_of(args) as client:
-            status = await (await job_of(client, args.job)).cancel(args.reason)
-            out.document(status_document(status))
-            out.say(f"{status.job} {status.state}")
-            if status.state == "cancelled":
-                return Exit.DONE
-            raise Stop(Exit.REFUSED, f"job {status.job} had {status.state} before it could be cancelled")
+            return await (await job_of(client, args.job)).cancel(args.reason)
 
-    return asyncio.run(ask())
+    status = run(ask(), out, "asking the broker to stop it")
+    out.document(status_document(status))
+    out.say(f"{status.job} {status.state}")
+    if status.state == "cancelled":
+        return Exit.DONE
+    raise Stop(Exit.REFUSED, f"job {status.job} had {status.state} before it could be cancelled")
 
 
 def result(args: Namespace, out: Output) -> Exit:
@@ -95,7 +125,9 @@ def result(args: Namespace, out: Output) -> Exit:
         async with client_of(args) as client:
             return await (await job_of(client, args.job)).result(timeout=args.timeout)
 
-    measured = asyncio.run(ask())
+    if args.output:
+        require_place(Path(args.output))
+    measured = run(ask(), out, "waiting for its result")
     fields = {"job": measured.job, "backend": measured.backend, "shots": measured.shots}
     out.document({**fields, "counts": dict(measured.counts), "digest": measured.digest})
     for line in out.lines(count_rows(measured.counts)):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from argparse import Namespace
 from pathlib import Path
 
 from queuebit.errors import NotFound
 from queuebit_cli.connecting import client_of, job_of
 from queuebit_cli.errors import Exit, Stop
-from queuebit_cli.files import write_private
+from queuebit_cli.files import require_place, write_private
 from queuebit_cli.home import Home
 from queuebit_cli.output import Output
+from queuebit_cli.progress import run
 
 __all__ = ["get", "verify"]
 
@@ -20,7 +20,9 @@ _WAIT_S = 10.0
 
 def get(args: Namespace, out: Output) -> Exit:
     """Keep a job's receipt in a file."""
-    receipt = asyncio.run(_fetch(args))
+    if args.output:
+        require_place(Path(args.output))
+    receipt = run(_fetch(args), out, "waiting for its receipt")
     target = Path(args.output or f"{receipt[0]}.receipt.json")
     try:
         write_private(target.absolute(), receipt[1].decode() + "\n")
@@ -36,20 +38,19 @@ def verify(args: Namespace, out: Output) -> Exit:
     """Check a receipt: a file offline, or a job's as the stack holds it."""
     from queuebit_proof import ReceiptInvalid, TrustInvalid, TrustRoot
     from queuebit_proof import verify as check
+    from queuebit_proof.receipt import MAX_RECEIPT_BYTES
 
-    trust_file = Path(args.trust) if args.trust else Home(args.home).trust_file
     path = Path(args.receipt)
+    trust = _trust(Path(args.trust) if args.trust else Home(args.home).trust_file)
     if path.is_file():
-        content, job = path.read_bytes().rstrip(b"\n"), None
+        content, job = _read(path, MAX_RECEIPT_BYTES + 2).removesuffix(b"\n"), None
     else:
         try:
-            job, content = asyncio.run(_fetch(args))
+            job, content = run(_fetch(args), out, "waiting for its receipt")
         except NotFound as error:
             raise Stop(Exit.USAGE, f"there is no file {path}, and {error}") from error
     try:
-        verified = check(content, TrustRoot.parse(trust_file.read_bytes()), job=job)
-    except FileNotFoundError as error:
-        raise Stop(Exit.USAGE, f"there is no trust document {trust_file}: name one with --trust") from error
+        verified = check(content, TrustRoot.parse(trust), job=job)
     except (ReceiptInvalid, TrustInvalid) as error:
         out.document({"verified": False, "check": getattr(error, "check", "trust"), "text": str(error)})
         raise Stop(Exit.JOB_FAILED, f"not verified: {error}") from error
@@ -65,6 +66,24 @@ def verify(args: Namespace, out: Output) -> Exit:
     for it in verified.checks:
         out.say(f"{out.paint('ok', 'good')}  {it.name:<10} {it.sentence}")
     return Exit.DONE
+
+
+def _trust(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise Stop(Exit.USAGE, f"there is no trust document {path}: name one with --trust") from error
+    except OSError as error:
+        raise Stop(Exit.USAGE, f"{path} is no trust document: {error.strerror}") from error
+
+
+def _read(path: Path, most: int) -> bytes:
+    """The beginning of a file, which may be anybody's: the verifier refuses what is longer than a receipt."""
+    try:
+        with path.open("rb") as file:
+            return file.read(most)
+    except OSError as error:
+        raise Stop(Exit.USAGE, f"{path} cannot be read: {error.strerror}") from error
 
 
 async def _fetch(args: Namespace) -> tuple[str, bytes]:

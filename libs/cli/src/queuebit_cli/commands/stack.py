@@ -14,10 +14,11 @@ from typing import IO
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
 from queuebit_cli.locks import holder, sign, take
-from queuebit_cli.output import Output, Progress
+from queuebit_cli.output import Output
 from queuebit_cli.overview import COLUMNS, overview
 from queuebit_cli.process import Identity
-from queuebit_cli.stack import CONTAINERS, Running, Stack, take_down
+from queuebit_cli.progress import Progress
+from queuebit_cli.stack import Running, Stack, take_down
 
 __all__ = ["down", "status", "up"]
 
@@ -68,8 +69,7 @@ def up(args: Namespace, out: Output) -> Exit:
 def down(args: Namespace, out: Output) -> Exit:
     """End exactly what `qb up` started."""
     home = Home(args.home)
-    with Progress(out.as_json) as progress:
-        progress.tell("stopping")
+    with Progress(out.as_json, "stopping"):
         stack = _grown(home)
         if stack is None or not (stack.supervised or stack.left):
             out.document({"stopped": []})
@@ -88,7 +88,8 @@ def status(args: Namespace, out: Output) -> Exit:
     home = Home(args.home)
     home.require()
     stack = _own(home)
-    rows = overview(home, stack) if stack else []
+    with Progress(out.as_json, "asking the processes"):
+        rows = overview(home, stack) if stack else []
     ready = bool(rows) and all(row["ready"] for row in rows)
     state = "down" if stack is None or not (stack.supervised or stack.left) else "up" if ready else stack.state
     wrong = troubles(home, stack)
@@ -112,7 +113,7 @@ def status(args: Namespace, out: Output) -> Exit:
 def _own(home: Home) -> Stack | None:
     """The stack that `qb up` started here, if ever."""
     stack = Stack.load(home)
-    if stack is not None and stack.state == CONTAINERS:
+    if stack is not None and stack.in_containers:
         raise Stop(Exit.REFUSED, f"a container engine runs the stack of {home.root}: ask `docker compose ps`")
     return stack
 
@@ -126,7 +127,7 @@ def _turn(home: Home, out: Output) -> IO[str] | None:
         Stop: the other gets nowhere.
     """
     deadline = time.monotonic() + _START_S
-    with Progress(out.as_json) as progress:
+    with Progress(out.as_json, "another `qb` is starting or ending the stack"):
         while (lock := take(home.lock_file)) is None:
             stack = Stack.load(home)
             if stack is not None and stack.supervised and stack.state == "up":
@@ -137,7 +138,6 @@ def _turn(home: Home, out: Output) -> IO[str] | None:
                     f"process {holder(home.lock_file)} is starting or ending the stack in {home.root} and does not get "
                     "there: see `qb status`; `qb down` ends it",
                 )
-            progress.tell("another `qb` is starting or ending the stack")
             time.sleep(0.1)
     return lock
 
@@ -204,7 +204,7 @@ def _await(home: Home, supervisor: int, out: Output, begin: int) -> Exit:
     deadline = time.monotonic() + _START_S
     rows: list[dict[str, object]] = []
     ended, code = 0, 0
-    with Progress(out.as_json) as progress:
+    with Progress(out.as_json, "starting") as progress:
         while not ended and time.monotonic() < deadline:
             stack = Stack.load(home)
             rows = overview(home, stack) if stack is not None and stack.processes else []

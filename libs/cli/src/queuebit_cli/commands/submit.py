@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -16,18 +16,20 @@ from queuebit.records import ENDS
 from queuebit_cli.connecting import client_of
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
-from queuebit_cli.output import Output, Progress
+from queuebit_cli.output import Output
+from queuebit_cli.progress import Progress
 from queuebit_cli.telling import charge_document, count_rows, describe, exit_of, reasons_document
 from queuebit_kernel import Money
 
 if TYPE_CHECKING:
-    from queuebit.client import AsyncClient
     from queuebit.job import AsyncJob
     from queuebit.records import Receipt, Result
+    from queuebit_cli.waiting import Client
 
 __all__ = ["submit"]
 
 _AT_ONCE = 64
+_LOOK_S = 1.0
 _NAMED = 10
 _PROOF_S = 10.0
 """How long to wait, once a job ended, for its charge and its receipt."""
@@ -57,6 +59,10 @@ class _Submitting:
         self._max_cost = max_cost
         self._home = Home(args.home)
         self._asked: list[str] = []
+        self._said: list[str] = []
+        """Lines for people, told when all is done: a line that is drawn over itself is in between."""
+        self._waiting: dict[str, str] = {}
+        """By job: why it waits, as far as anybody said."""
         self._away = ""
         """Why the stack cannot be asked, once it cannot."""
 
@@ -78,11 +84,15 @@ class _Submitting:
                     return await self._one(client, path, key)
 
             work = [asyncio.ensure_future(one(path, key)) for path, key in wanted]
-            with Progress(self._out.as_json) as progress, _noting(progress):
-                while not all(it.done() for it in work):
-                    await asyncio.wait(work, timeout=0.2)
-                    progress.tell(f"{sum(it.done() for it in work)} of {len(work)} jobs done")
+            with Progress(self._out.as_json, "submitting") as progress, _noting(progress, self._why):
+                while (await asyncio.wait(work, timeout=_LOOK_S))[1]:
+                    if self._args.wait:
+                        self._waiting = await client.reasons()
+                    why = next((f"; {self._waiting[job]}" for job in self._asked if job in self._waiting), "")
+                    progress.tell(f"{sum(it.done() for it in work)} of {len(work)} jobs done{why}")
             told = await asyncio.gather(*work)
+        for line in self._said:
+            self._out.say(line)
         if self._away and not self._asked:
             raise Stop(Exit.UNREACHABLE, self._away)
         for document in told:
@@ -97,7 +107,7 @@ class _Submitting:
         ended = all(document["state"] in ENDS for document in told)
         return Exit.JOB_FAILED if code is Exit.DONE and self._args.wait and not ended else code
 
-    async def _one(self, client: AsyncClient, path: Path, key: str | None) -> Document:
+    async def _one(self, client: Client, path: Path, key: str | None) -> Document:
         args, single = self._args, len(self._args.files) == 1
         try:
             job = await client.submit(
@@ -113,17 +123,17 @@ class _Submitting:
         except Conflict as error:
             reasons = [{"code": "conflict", "text": str(error)}]
             if single:
-                self._out.say(str(error))
+                self._said.append(str(error))
             return self._document(path, None, "refused", reasons=reasons)
         except Unreachable as error:
             return self._lost(path, None, "unconfirmed", error)
         self._asked.append(job.id)
         if not args.wait:
             if single:
-                self._out.say(f"{job.id} submitted; whether it is accepted and how it ends: qb job watch {job.id}")
+                self._said.append(f"{job.id} submitted; whether it is accepted and how it ends: qb job watch {job.id}")
             return self._document(path, job.id, "submitted")
         try:
-            return await self._ended(job, path, single)
+            return await self._ended(client, job, path, single)
         except Unreachable as error:
             return self._lost(path, job.id, "submitted", error)
 
@@ -131,7 +141,10 @@ class _Submitting:
         self._away = str(error)
         return self._document(path, job, state, reasons=[{"code": "unreachable", "text": str(error)}])
 
-    async def _ended(self, job: AsyncJob, path: Path, single: bool) -> Document:
+    def _why(self, job: str) -> str:
+        return self._waiting.get(job, "")
+
+    async def _ended(self, client: Client, job: AsyncJob, path: Path, single: bool) -> Document:
         result: Result | None = None
         receipt: Receipt | None = None
         late = ""
@@ -140,18 +153,17 @@ class _Submitting:
             with suppress(Refused, JobFailed):  # how it ended is read from its status
                 result = await job.result()
         except StillRunning as error:
-            late = str(error)
+            why = (await client.reasons(job=job.id)).get(job.id)
+            late = f"{error} ({why})" if why else str(error)
         with suppress(StillRunning):  # charge and receipt come later; what is there is told
             receipt = await job.receipt(0 if late else _PROOF_S)
         status = await job.status()
         if single:
-            for line in describe(status, self._out):
-                self._out.say(line)
+            self._said += describe(status, self._out)
             if late:
-                self._out.say(f"  {late}: qb job watch {job.id}")
+                self._said.append(f"  {late}: qb job watch {job.id}")
             if result is not None:
-                for line in ("", *self._out.lines(count_rows(result.counts))):
-                    self._out.say(line)
+                self._said += ["", *self._out.lines(count_rows(result.counts))]
         return self._document(
             path,
             job.id,
@@ -190,9 +202,9 @@ class _Submitting:
 
 
 @contextmanager
-def _noting(progress: Progress) -> Iterator[None]:
-    """Show what the client says about waits that last."""
-    handler = _Noting(progress)
+def _noting(progress: Progress, why: Callable[[str], str]) -> Iterator[None]:
+    """Show what the client says about waits that last, and why a job waits."""
+    handler = _Noting(progress, why)
     logger = logging.getLogger("queuebit")
     logger.addHandler(handler)
     try:
@@ -202,12 +214,15 @@ def _noting(progress: Progress) -> Iterator[None]:
 
 
 class _Noting(logging.Handler):
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, why: Callable[[str], str]) -> None:
         super().__init__(logging.WARNING)
         self._progress = progress
+        self._why = why
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._progress.note(record.getMessage())
+        about = record.args[0] if isinstance(record.args, tuple) and record.args else ""
+        why = self._why(str(about))
+        self._progress.note(f"{record.getMessage()} ({why})" if why else record.getMessage())
 
 
 def _summary(document: Document) -> Document:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import tomlkit
 
+from queuebit_cli.containers import RESTARTED, env_file
 from queuebit_cli.errors import Exit, Stop
+from queuebit_cli.files import require_place
 from queuebit_cli.founding import kept_credentials, read_tenants, write_credential
 from queuebit_cli.home import Home
 from queuebit_cli.output import Output
@@ -70,6 +72,7 @@ def show(args: Namespace, out: Output) -> Exit:
 def add(args: Namespace, out: Output) -> Exit:
     """A new tenant with a first project and a first user, who gets a credential."""
     home = Home(args.home)
+    _require_output(args)
     with editing(home) as document:
         tenants = document.setdefault("tenant", tomlkit.table(is_super_table=True))
         if _name(args.name, "tenant") in tenants:
@@ -89,7 +92,7 @@ def apply(args: Namespace, out: Output) -> Exit:
     home = Home(args.home)
     with editing(home):
         pass
-    return _done(out, f"{home.tenants_file} is in force", tenants=list(read_tenants(home).tenant))
+    return _done(home, out, f"{home.tenants_file} is in force", tenants=list(read_tenants(home).tenant))
 
 
 def remove(args: Namespace, out: Output) -> Exit:
@@ -100,7 +103,7 @@ def remove(args: Namespace, out: Output) -> Exit:
         del document["tenant"][args.name]
     for path in kept_credentials(home, args.name):
         path.unlink()
-    return _done(out, f"tenant {args.name} removed; its jobs, bills and receipts stay", tenant=args.name)
+    return _done(home, out, f"tenant {args.name} removed; its jobs, bills and receipts stay", tenant=args.name)
 
 
 def fund(args: Namespace, out: Output) -> Exit:
@@ -118,7 +121,7 @@ def fund(args: Namespace, out: Output) -> Exit:
         project["budget"] = f"{amount:f}"
     currency = project.get("currency", "USD")
     words = f"{args.project} of {args.name} has a budget of {amount:f} {currency}"
-    return _done(out, words, tenant=args.name, project=args.project, budget=f"{amount:f}", currency=currency)
+    return _done(home, out, words, tenant=args.name, project=args.project, budget=f"{amount:f}", currency=currency)
 
 
 def add_project(args: Namespace, out: Output) -> Exit:
@@ -129,12 +132,13 @@ def add_project(args: Namespace, out: Output) -> Exit:
         if _name(args.project, "project") in projects:
             raise Stop(Exit.REFUSED, f"there is a project {args.project} already")
         projects[args.project] = {"budget": _amount(args.budget), "currency": args.currency}
-    return _done(out, f"project {args.project} of {args.name} added", tenant=args.name, project=args.project)
+    return _done(home, out, f"project {args.project} of {args.name} added", tenant=args.name, project=args.project)
 
 
 def add_user(args: Namespace, out: Output) -> Exit:
     """A new user with a credential."""
     home = Home(args.home)
+    _require_output(args)
     with editing(home) as document:
         tenant = tenant_in(document, args.name)
         users = tenant.setdefault("user", tomlkit.table(is_super_table=True))
@@ -152,12 +156,13 @@ def remove_user(args: Namespace, out: Output) -> Exit:
         del document["tenant"][args.name]["user"][args.user]
     for path in kept_credentials(home, args.name, args.user):
         path.unlink()
-    return _done(out, f"{args.user} of {args.name} removed", tenant=args.name, user=args.user)
+    return _done(home, out, f"{args.user} of {args.name} removed", tenant=args.name, user=args.user)
 
 
 def new_token(args: Namespace, out: Output) -> Exit:
     """Another token for a user; the older ones stay good until they are revoked."""
     home = Home(args.home)
+    _require_output(args)
     with editing(home) as document:
         user = user_in(document, args.name, args.user)
         seed = new_seed()
@@ -177,7 +182,7 @@ def revoke_token(args: Namespace, out: Output) -> Exit:
                 f"{len(fitting)} tokens of {args.user} begin with {args.key}: see `qb tenant show {args.name}`",
             )
         user["keys"] = [key for key in user["keys"] if key != fitting[0]]
-    return _done(out, f"token {fitting[0][:9]}… of {args.user} revoked", tenant=args.name, user=args.user)
+    return _done(home, out, f"token {fitting[0][:9]}… of {args.user} revoked", tenant=args.name, user=args.user)
 
 
 def _hand_over(home: Home, seed: str, project: str, args: Namespace, out: Output) -> Exit:
@@ -196,12 +201,22 @@ def _hand_over(home: Home, seed: str, project: str, args: Namespace, out: Output
             f"`{again}` makes another, the lost one is no use to anybody",
         ) from error
     words = f"credential of {user} of {tenant}: {kept} (secret; give it to {user} alone)"
-    return _done(out, words, tenant=tenant, user=user, credential=str(kept), key=public_key(seed))
+    return _done(home, out, words, tenant=tenant, user=user, credential=str(kept), key=public_key(seed))
 
 
-def _done(out: Output, words: str, **fields: object) -> Exit:
-    out.document(fields)
+def _require_output(args: Namespace) -> None:
+    if args.output:
+        require_place(Path(args.output))
+
+
+def _done(home: Home, out: Output, words: str, **fields: object) -> Exit:
+    stack = Stack.load(home)
+    told = {"restart": list(RESTARTED)} if stack is not None and stack.in_containers else {}
+    out.document({**fields, **told})
     out.say(words)
+    if told:
+        out.say("next, since containers keep the files that they were started with, in the repository:")
+        out.say(f"  docker compose --env-file {env_file(home)} restart {' '.join(RESTARTED)}")
     return Exit.DONE
 
 

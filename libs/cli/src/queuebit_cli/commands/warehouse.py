@@ -2,53 +2,89 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import os
 import subprocess
 import sys
 import time
 from argparse import Namespace
 
+from queuebit_cli.connecting import operator_of
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
-from queuebit_cli.output import Output, Progress
-from queuebit_cli.overview import overview
-from queuebit_cli.roster import roster
-from queuebit_cli.stack import Stack
+from queuebit_cli.output import Output
+from queuebit_cli.progress import Progress
+from queuebit_cli.stack import Stack, running_stack
+from queuebit_cli.warehouse import query
 
 __all__ = ["rebuild"]
 
-_SETTLE_S = 2.0
-"""The sink looks for new tables every second."""
+_LOOK_S = 0.2
+_PATIENCE_S = 60.0
+"""How long telemetry may store nothing before it is not waited for."""
 
 
 def rebuild(args: Namespace, out: Output) -> Exit:
-    """Forget every row, and wait until telemetry has read the log again from its start."""
+    """Forget every row, and wait until telemetry has read the log again to where it ends now."""
     home = Home(args.home)
-    home.require()
-    stack = Stack.load(home)
-    if stack is None or not stack.left:
-        raise Stop(Exit.UNREACHABLE, f"the stack in {home.root} is down: start it with `qb up`")
-    telemetry = next(spec for spec in roster(home, stack.ports) if spec.name == "telemetry")
+    stack = running_stack(home)
+    begin = time.monotonic()
+    with Progress(out.as_json, "emptying the warehouse") as progress:
+        last = asyncio.run(_last_sequence(home))
+        _forget(home, stack)
+        _refilled(home, stack, last, progress)
+    seconds = round(time.monotonic() - begin, 1)
+    out.document({"rebuilt": True, "seconds": seconds, "sequence": last})
+    out.say(f"the warehouse holds the whole log again, {last} events, after {seconds} s")
+    return Exit.DONE
+
+
+def _forget(home: Home, stack: Stack) -> None:
+    settings = {
+        "QUEUEBIT_TELEMETRY_WAREHOUSE_URL": stack.listens["warehouse"],
+        "QUEUEBIT_TELEMETRY_WAREHOUSE_PASSWORD_FILE": str(home.warehouse_password),
+    }
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("QUEUEBIT_")}
     done = subprocess.run(
         [sys.executable, "-m", "queuebit_telemetry.rebuild"],
-        env=dict(telemetry.env),
+        env=inherited | settings,
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode != 0:
         raise Stop(Exit.UNREACHABLE, (done.stderr or done.stdout).strip())
-    begin = time.monotonic()
-    with Progress(out.as_json) as progress:
-        while (behind := _behind(home, stack)) is None or behind > 0 or time.monotonic() - begin < _SETTLE_S:
-            progress.tell(f"{behind if behind is not None else '?'} events to go")
-            time.sleep(0.2)
-    seconds = round(time.monotonic() - begin, 1)
-    out.document({"rebuilt": True, "seconds": seconds})
-    out.say(f"the warehouse holds the whole log again, after {seconds} s")
-    return Exit.DONE
 
 
-def _behind(home: Home, stack: Stack) -> int | None:
-    """Events that telemetry has yet to store; unknown while it does not answer."""
-    row = next((row for row in overview(home, stack) if row["service"] == "telemetry"), None)
-    return int(str(row["behind"])) if row is not None and row["ready"] else None
+def _refilled(home: Home, stack: Stack, last: int, progress: Progress) -> None:
+    stored, moved = 0, time.monotonic()
+    while stored < last:
+        before, stored = stored, _stored(home, stack)
+        if stored != before:
+            moved = time.monotonic()
+        elif time.monotonic() - moved > _PATIENCE_S:
+            raise Stop(
+                Exit.UNREACHABLE,
+                f"the warehouse holds {stored} of {last} events, and no more for {_PATIENCE_S:g} s: see telemetry in "
+                f"{stack.overview_command}; it goes on by itself once telemetry is well",
+            )
+        progress.tell(f"filling the warehouse: {stored} of {last} events")
+        time.sleep(_LOOK_S)
+
+
+def _stored(home: Home, stack: Stack) -> int:
+    """Up to where the log is in the warehouse; telemetry stores it in order."""
+    status, body = query(home, stack, "SELECT max(seq) FROM events")
+    if status != 200:
+        raise Stop(Exit.UNREACHABLE, f"the warehouse refuses: {body.decode(errors='replace').strip()[:300]}")
+    return int(json.loads(body)["data"][0][0] or 0)
+
+
+async def _last_sequence(home: Home) -> int:
+    transport = operator_of(home)
+    try:
+        told = json.loads((await transport.request("$JS.API.STREAM.INFO.LOG")).body)
+    finally:
+        await transport.close()
+    return int(told["state"]["last_seq"])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.output import Output
+from queuebit_cli.progress import run
 from queuebit_cli.verify.findings import SAYS, Finding, Verdict
 from queuebit_cli.verify.inspection import inspect
 from queuebit_cli.verify.stand import stand_of
@@ -28,11 +28,12 @@ def main(home: Path, as_json: bool, wait_s: float = WAIT_S) -> int:
     Raises:
         Stop: a part of the stack does not answer, so that nothing can be said.
     """
+    out = Output(as_json=as_json)
     try:
-        verdicts = asyncio.run(inspect(stand_of(home), wait_s))
+        verdicts = run(inspect(stand_of(home), wait_s), out, "reading the log, the warehouse and every receipt")
     except (Unavailable, BadPriceBook) as error:
         raise Stop(Exit.UNREACHABLE, f"cannot verify: {error}") from error
-    _print(Output(as_json=as_json), verdicts)
+    _print(out, verdicts)
     return 0 if all(verdict.holds for verdict in verdicts) else 1
 
 

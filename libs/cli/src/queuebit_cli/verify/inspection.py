@@ -69,7 +69,7 @@ async def _quiet(bus: Bus, view: View, history: History, stand: Stand, deadline:
     while True:
         overdue = time.monotonic() > deadline
         try:
-            outstanding = await bus.outstanding(history.unplaced())
+            outstanding = await bus.outstanding(history.undecided(), history.unplaced())
             last = await bus.last_sequence()
             await _within(view.reached(last))
             idle = not history.unfinished() and not any(outstanding.duties.values())

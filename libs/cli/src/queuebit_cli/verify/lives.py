@@ -26,6 +26,8 @@ class Outstanding:
     """Where `LOG` ended before anybody was asked: whatever came later may still be on its way."""
     duties: Mapping[str, int] = field(default_factory=dict)
     """By durable: messages not delivered, or delivered and not settled."""
+    undecided: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """By tenant and job: why the broker cannot decide on it yet; not of all that it owes an answer."""
     queue: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """By tenant and job: why the scheduler has not placed it yet."""
 
@@ -86,7 +88,8 @@ def _due(job: Job, outstanding: Outstanding) -> tuple[str, str]:
             return "", reason or "to be placed"
         return "it was accepted, but the scheduler does not know it", ""
     lost = "it was submitted, but neither accepted nor rejected"
-    return _owed(job, outstanding, "broker-submitted", lost, "to be admitted")
+    reason = outstanding.undecided.get((job.tenant, job.job), "to be admitted")
+    return _owed(job, outstanding, "broker-submitted", lost, reason)
 
 
 def _owed(job: Job, outstanding: Outstanding, duty: str, lost: str, reason: str) -> tuple[str, str]:

@@ -27,8 +27,8 @@ from queuebit_runtime.view import Raw, View
 __all__ = ["Bus", "Warehouse", "follow"]
 
 TIMEOUT_S = 5.0
-_CROWD = 1000
-"""The scheduler tells of no more jobs than this in one answer."""
+_ALL = Question(limit=1000)
+"""No service tells of more jobs in one answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +41,28 @@ class Bus:
         """Where `LOG` ends now."""
         return int((await self._ask(f"$JS.API.STREAM.INFO.{LOG}"))["state"]["last_seq"])
 
-    async def outstanding(self, tenants: set[str]) -> Outstanding:
-        """Ask the server what its durables hold, and the scheduler why jobs wait."""
+    async def outstanding(self, undecided: set[str], unplaced: set[str]) -> Outstanding:
+        """Ask the server what its durables hold, and why jobs wait: the broker, and the scheduler for its own."""
         since = await self.last_sequence()
         duties = {}
         for name in (name for name, durable in topology().durable.items() if durable.stream == LOG):
             info = await self._ask(f"$JS.API.CONSUMER.INFO.{LOG}.{name}")
             duties[name] = int(info["num_pending"]) + int(info["num_ack_pending"])
+        reasons: dict[tuple[str, str], str] = {}
+        for tenant in sorted(undecided):
+            with suppress(Unavailable):  # its durable tells that it owes an answer; this is only about the words
+                reasons |= await self._reasons(tenant, "admission")
         queue: dict[tuple[str, str], str] = {}
-        for tenant in sorted(tenants):
-            queue |= await self._queue(tenant)
-        return Outstanding(since, duties, queue)
+        for tenant in sorted(unplaced):
+            queue |= await self._reasons(tenant, "waiting")
+        return Outstanding(since, duties, reasons, queue)
 
-    async def _queue(self, tenant: str) -> dict[tuple[str, str], str]:
-        question = Question(limit=_CROWD).model_dump_json().encode()
+    async def _reasons(self, tenant: str, question: str) -> dict[tuple[str, str], str]:
+        subject = f"qb.query.{tenant}.{question}"
         try:
-            reply = await self.client.request(f"qb.query.{tenant}.waiting", question, timeout=TIMEOUT_S)
+            reply = await self.client.request(subject, _ALL.model_dump_json().encode(), timeout=TIMEOUT_S)
         except (NatsError, TimeoutError) as error:
-            raise Unavailable(f"the scheduler does not say what waits: {error!r}") from error
+            raise Unavailable(f"nobody says what waits ({subject}): {error!r}") from error
         rows = Answer.model_validate_json(reply.data).rows
         return {(tenant, str(row["job"])): str(row["reason"]) for row in rows}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
-from queuebit_cli.stack import Stack
+from queuebit_cli.stack import running_stack
 from queuebit_cli.verify.sources import Warehouse
 from queuebit_pricing import PriceBook, load
 from queuebit_proof import ProofFault, TrustRoot
@@ -36,10 +36,7 @@ def stand_of(root: Path) -> Stand:
         BadPriceBook: the price book cannot be read.
     """
     home = Home(root)
-    home.require()
-    stack = Stack.load(home)
-    if stack is None or stack.state == "down":
-        raise Stop(Exit.UNREACHABLE, f"the stack in {root} is down: start it with `qb up`, then verify again")
+    stack = running_stack(home)
     try:
         trust = TrustRoot.parse(home.trust_file.read_bytes())
         password = home.warehouse_password.read_text().strip()

@@ -50,6 +50,7 @@ class Authorised:
     bounds: dict[str, tuple[str, int]]
     """By backend: the price, and the most QPU time in microseconds."""
     hold: Amount
+    submission: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,13 @@ class Job:
     @property
     def names(self) -> list[str]:
         return [name for _, name in self.events]
+
+    @property
+    def believed(self) -> int | None:
+        """The sequence of the submission that the broker accepted; older versions accepted the first."""
+        if self.authorised is None:
+            return None
+        return self.authorised.submission or next((at for at, name in self.events if name == "submitted"), None)
 
     @property
     def ends(self) -> list[str]:
@@ -131,6 +139,7 @@ class Head:
 class Stray:
     """An event that lies where it does not belong, or cannot be read."""
 
+    sequence: int
     subject: str
     text: str
     by_client: bool
@@ -155,7 +164,7 @@ class History:
         event, tokens = stored.event, stored.subject.split(".")
         self._count(stored.sequence, mark(event.id))
         if (proper := subject_of(event)) != stored.subject:
-            self._stray(stored.subject, f"sequence {stored.sequence} holds an event of {proper}")
+            self._stray(stored.sequence, stored.subject, f"sequence {stored.sequence} holds an event of {proper}")
         match tokens:
             case ["qb", "job", tenant, job, name, *_] if event.type == f"qb.job.{name}.v1":
                 self._job(stored, tenant, job, name, check_seal)
@@ -167,11 +176,15 @@ class History:
     def unreadable(self, subject: str, sequence: int, why: str) -> None:
         """Take in an event that breaks its contract."""
         self._count(sequence, UNKNOWN)
-        self._stray(subject, f"sequence {sequence} cannot be read: {why}")
+        self._stray(sequence, subject, f"sequence {sequence} cannot be read: {why}")
 
     def unfinished(self) -> int:
         """Jobs that still owe an event."""
         return sum(not job.finished for job in self.jobs.values())
+
+    def undecided(self) -> set[str]:
+        """Tenants with a job that was neither accepted nor ended."""
+        return {it.tenant for it in self.jobs.values() if not it.authorised and not it.ends}
 
     def unplaced(self) -> set[str]:
         """Tenants with a job that has no backend yet."""
@@ -181,8 +194,8 @@ class History:
         self.sequences.append(sequence)
         self.marks.append(fingerprint)
 
-    def _stray(self, subject: str, text: str) -> None:
-        self.strays.append(Stray(subject, text, subject.rsplit(".", maxsplit=1)[-1] in _BY_CLIENTS))
+    def _stray(self, sequence: int, subject: str, text: str) -> None:
+        self.strays.append(Stray(sequence, subject, text, subject.rsplit(".", maxsplit=1)[-1] in _BY_CLIENTS))
 
     def _job(self, stored: Stored, tenant: str, name: str, kind: str, check_seal: CheckSeal) -> None:
         job = self.jobs.get((tenant, name)) or self.jobs.setdefault((tenant, name), Job(tenant, name))
@@ -208,7 +221,7 @@ def mark(event_id: str) -> int:
 
 def _authorised(data: Acceptance) -> Authorised:
     bounds = {it.backend: (it.price, it.qpu_us) for it in data.candidates}
-    return Authorised(data.shots, data.profile.qubits, bounds, data.hold)
+    return Authorised(data.shots, data.profile.qubits, bounds, data.hold, data.submission)
 
 
 def _bill(data: Metering) -> Bill:

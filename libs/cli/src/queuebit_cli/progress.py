@@ -1,0 +1,84 @@
+"""One line on the terminal's error side for whatever takes longer than a second; nothing in pipes or with `--json`."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import TypeVar
+
+from queuebit_cli.output import Output, harmless
+
+__all__ = ["Progress", "run"]
+
+T = TypeVar("T")
+
+_SILENT_S = 1.0
+_REDRAW_S = 0.15
+_SIGNS = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+
+
+class Progress:
+    """Shows that something goes on, and how far it is; gone when it ends."""
+
+    def __init__(self, quiet: bool, text: str) -> None:
+        self._shown = not quiet and sys.stderr.isatty()
+        self._text = text
+        self._drawn = False
+        self._writing = threading.Lock()
+        self._ended = threading.Event()
+        self._drawing = threading.Thread(target=self._draw, name="progress", daemon=True)
+
+    def __enter__(self) -> Progress:
+        if self._shown:
+            self._drawing.start()
+        return self
+
+    def tell(self, text: str) -> None:
+        """Say how far it is."""
+        self._text = text
+
+    def note(self, text: str) -> None:
+        """Say something that stays, above the line."""
+        with self._writing:
+            self._clear()
+            print(harmless(text), file=sys.stderr, flush=True)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        if self._shown:
+            self._drawing.join()
+        self._clear()
+
+    def _draw(self) -> None:
+        begin = time.monotonic()
+        if self._ended.wait(_SILENT_S):
+            return
+        for sign in itertools.cycle(_SIGNS):
+            seconds = f"{time.monotonic() - begin:.0f} s"
+            room = shutil.get_terminal_size().columns - len(seconds) - 5
+            with self._writing:
+                sys.stderr.write(f"\r\033[2K{sign} {harmless(' '.join(self._text.split()))[:room]}  {seconds}")
+                sys.stderr.flush()
+                self._drawn = True
+            if self._ended.wait(_REDRAW_S):
+                return
+
+    def _clear(self) -> None:
+        if self._drawn:
+            sys.stderr.write("\r\033[2K")
+            sys.stderr.flush()
+            self._drawn = False
+
+
+def run(work: Coroutine[None, None, T], out: Output, text: str) -> T:
+    """Do work to its end, and show meanwhile that it goes on."""
+    with Progress(out.as_json, text):
+        return asyncio.run(work)

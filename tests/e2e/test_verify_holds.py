@@ -1,0 +1,81 @@
+"""What `qb verify` says after the worst: a bus that forgot its durables, a member who writes whatever the bus takes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from queuebit_testing.embedded import EmbeddedStack
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
+
+STATUSES = ("100", "204", "404", "408", "409", "503")
+SHAPELESS = (b"NATS/1.0\r\nX: \xff\r\n\r\n", b"NATS/1.0 503 no\r\n\r\n", b"NATS/1.0 a\xff\r\n\r\n", b"NATS/1.0", b"?")
+LONG = b"NATS/1.0\r\nX: " + b"x" * 60_000 + b"\r\n\r\n"
+NO_NAMES = (b"\xff", b"a\x0cb", b"a\x00b", b"\xc2\x85", b"b" * 3000)
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
+    """A stack of this module alone."""
+    with EmbeddedStack(tmp_path_factory.mktemp("own") / "home") as running:
+        yield running
+
+
+def test_durables_that_the_bus_lost_are_laid_out_again(own: EmbeddedStack, circuits: Path) -> None:
+    before = _restart_without_durables(own)
+    own.until(ready=True)
+    after = own.submit(str(circuits / "bell.qasm"), timeout=90)
+    assert {it["state"] for it in after} == {"completed"}
+    assert all(it["holds"] for it in _verdicts(own).values())
+    assert {it.name for it in _durables(own)} >= before
+
+
+async def test_whatever_a_member_writes_is_its_own_business(own: EmbeddedStack, circuits: Path) -> None:
+    bell = str(circuits / "bell.qasm")
+    ended, other = (own.submit(bell)[0]["job"] for _ in range(2))
+    operator, me = await own.connect("operator"), await own.connect("demo/me")
+    claim = (await operator.request(f"$JS.API.DIRECT.GET.LOG.qb.job.demo.{other}.submitted", timeout=5)).data
+    for status in STATUSES:
+        await me.request(f"qb.job.demo.h{status}.submitted", b"?", timeout=5, headers={"Status": status})
+    for number, head in enumerate((*SHAPELESS, LONG)):
+        raw = b"HPUB qb.job.demo.f%d.submitted %d %d\r\n%b\r\n"
+        await me._send_command(raw % (number, len(head), len(head), head))
+    for name in NO_NAMES:
+        await me._send_command(b"PUB qb.job.demo.%b.submitted 1\r\n?\r\n" % name)
+    for job, body in ((ended, b"nonsense"), (ended, claim), ("fresh", claim)):
+        await me.jetstream().publish(f"qb.job.demo.{job}.submitted", body, stream="LOG")
+    await operator.close()
+    await me.close()
+    assert own.submit(bell)[0]["state"] == "completed"
+    verdicts = _verdicts(own)
+    assert all(it["holds"] for it in verdicts.values()), verdicts
+    assert "messages of tenants break their contract" in verdicts["I3"]["notes"][0]
+
+
+def _verdicts(stack: EmbeddedStack) -> dict[str, dict[str, Any]]:
+    return {it["invariant"]: it for it in stack.ask("verify", "--wait", "60", accept=(0, 1))}
+
+
+def _durables(stack: EmbeddedStack) -> list[Path]:
+    return [it for it in (stack.home / "nats").rglob("LOG/obs/*") if "-view-" not in it.name]
+
+
+def _restart_without_durables(stack: EmbeddedStack) -> set[str]:
+    """Kill the bus, and make it forget its durables before it is started again; return their names."""
+    supervisor = json.loads((stack.home / "stack.json").read_text())["supervisor"]["pid"]
+    os.kill(supervisor, signal.SIGSTOP)  # until the folders are gone
+    assert stack.kill("nats-server")
+    durables = _durables(stack)
+    assert len(durables) > 5
+    for folder in durables:
+        shutil.rmtree(folder)
+    os.kill(supervisor, signal.SIGCONT)
+    return {it.name for it in durables}
