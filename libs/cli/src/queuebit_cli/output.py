@@ -24,6 +24,7 @@ _MOODS = {
 
 _SPARE = ("shots", "depth", "2q gates", "readout", "2q error", "took", "label")
 """Columns that a narrow terminal does without, in this order."""
+_LONG = 500
 _LEAST = 10
 """Columns that a cell keeps, however narrow the terminal."""
 
@@ -78,6 +79,11 @@ class Output:
         self.as_json = as_json
         self.colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
 
+    @property
+    def columns(self) -> int:
+        """How long a line may be: as the terminal is wide; elsewhere, as long as anybody reads."""
+        return shutil.get_terminal_size().columns if sys.stdout.isatty() else _LONG
+
     def say(self, text: str = "") -> None:
         """Print a line for people."""
         if not self.as_json:
@@ -103,7 +109,7 @@ class Output:
         """The lines of a table, aligned and coloured; with `fit`, no wider than the terminal."""
         cells = table(rows, columns)
         if fit and sys.stdout.isatty():
-            cells = fitting(cells, shutil.get_terminal_size().columns)
+            cells = fitting(cells, self.columns)
         widths = _widths(cells)
         numeric = [all(_is_number(cell) for cell in column[1:]) for column in zip(*cells, strict=True)]
         lines = []

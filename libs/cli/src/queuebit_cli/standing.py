@@ -12,6 +12,7 @@ from queuebit_pricing import BadPriceBook, load
 
 __all__ = ["require_good", "troubles"]
 
+_NOT_APPLIED = "\nbudgets and limits are in force; who may log in is, once you run `qb tenant apply`"
 _MEANWHILE = "\nuntil then the stack goes on by what was in force before"
 _AS_STARTED = "\nuntil then services go on with the prices that they started with, and could not start again"
 
@@ -34,7 +35,7 @@ def troubles(home: Home, stack: Stack | None) -> list[str]:
         read_tenants(home)
         good = home.good_tenants_file
         if runs and good.exists() and good.read_bytes() != home.tenants_file.read_bytes():
-            found.append(f"{home.tenants_file} was edited by hand: `qb tenant apply` brings it into force")
+            found.append(f"{home.tenants_file} was edited by hand{_NOT_APPLIED}")
     except Stop as stop:
         found.append(f"{stop}{_MEANWHILE if runs else ''}")
     try:

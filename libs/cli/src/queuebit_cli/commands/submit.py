@@ -229,7 +229,8 @@ def _summary(document: Document) -> Document:
     """A line of the table: files without their folders."""
     receipt, reasons = document["receipt"], document["reasons"]
     verified = isinstance(receipt, dict) and {True: "verified", False: "wrong", None: "sealed"}[receipt["verified"]]
-    texts = [it["text"] for it in reasons if isinstance(it, dict)] if isinstance(reasons, list) else []
+    named = f"job {document['job']} "  # which job it is, the line says already
+    texts = [it["text"].removeprefix(named) for it in reasons] if isinstance(reasons, list) else []
     return {**document, "file": Path(str(document["file"])).name, "receipt": verified or "", "reason": "; ".join(texts)}
 
 

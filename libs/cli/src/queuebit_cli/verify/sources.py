@@ -64,7 +64,7 @@ class Bus:
         except (NatsError, TimeoutError) as error:
             raise Unavailable(f"nobody says what waits ({subject}): {error!r}") from error
         rows = Answer.model_validate_json(reply.data).rows
-        return {(tenant, str(row["job"])): str(row["reason"]) for row in rows}
+        return {(tenant, (job := str(row["job"]))): str(row["reason"]).removeprefix(f"job {job} ") for row in rows}
 
     async def _ask(self, subject: str) -> dict[str, Any]:  # as the server words it
         try:
