@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from queuebit_cli.child import Backoff
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
 from queuebit_cli.overview import overview
@@ -20,7 +21,7 @@ from queuebit_cli.probe import look
 from queuebit_cli.process import Identity, end
 from queuebit_cli.roster import NATS, Spec
 from queuebit_cli.stack import Running, Stack, in_order, take_down
-from queuebit_cli.supervisor import Backoff, Supervisor
+from queuebit_cli.supervisor import Supervisor
 from queuebit_testing.server import free_port
 
 pytestmark = pytest.mark.server

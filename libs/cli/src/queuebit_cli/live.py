@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from queuebit_cli.child import Child
 from queuebit_cli.output import Output
-from queuebit_cli.supervisor import Child, Supervisor
+from queuebit_cli.supervisor import Supervisor
 
 __all__ = ["Live", "announce"]
 
