@@ -50,7 +50,9 @@ def doctor(args: Namespace, out: Output) -> Exit:
         out.rows(rows, none="no dead letters", shown=_settled_rows)
         return Exit.DONE if all(row["settled"] for row in rows) else Exit.JOB_FAILED
     with Progress(out.as_json, "looking everything over"):
-        reached, checks, letters = _looked_over(home)
+        stack = Stack.load(home)
+        there = stack is not None and _answers(home, stack)
+        checks, letters = _looked_over(home, stack)
     ill = sum(check["state"] != "ok" for check in checks)
     healthy = not ill
     out.document({"healthy": healthy, "checks": checks, "dead_letters": [letter.document() for letter in letters]})
@@ -70,25 +72,30 @@ def doctor(args: Namespace, out: Output) -> Exit:
             out.say(f"and {more} more: `qb doctor --json` has all")
         out.say("\nonce the cause is gone: qb doctor --replay ID (or all); to give one up: qb doctor --drop ID")
     out.say("\nall is well" if healthy else f"\n{ill} of {len(checks)} need attention")
-    if not reached:
+    if not there:
         return Exit.UNREACHABLE
     return Exit.DONE if healthy else Exit.JOB_FAILED
 
 
-def _looked_over(home: Home) -> tuple[bool, list[Check], list[DeadLetter]]:
-    """Whether the stack could be reached at all, every check, and the dead letters."""
-    stack = Stack.load(home)
+def _answers(home: Home, stack: Stack) -> bool:
+    """Whether there is a stack at all, however ill."""
+    if stack.in_containers:
+        return health(home.seed_file("system"), stack.ports["nats-server"]).answered
+    return stack.supervised or bool(stack.left)
+
+
+def _looked_over(home: Home, stack: Stack | None) -> tuple[list[Check], list[DeadLetter]]:
+    """Every check, and the dead letters."""
     checks = [*_processes(home, stack), *_files(home, stack), _disk(home), _secrets(home)]
-    reached, letters = True, list[DeadLetter]()
+    letters: list[DeadLetter] = []
     try:
         letters = asyncio.run(_letters(home))
         checks.append(_verdict("dead letters", not letters, f"{len(letters)}", "see below; replay or drop them"))
     except (QueuebitError, Stop) as error:
-        reached = False
         checks.append({"check": "dead letters", "state": "wrong", "found": str(error)})
     for part, packages in _PARTS.items():
         checks.append({"check": part, "state": "ok", "found": _versions(packages)})
-    return reached, checks, letters
+    return checks, letters
 
 
 async def _settle(home: Home, args: Namespace) -> list[Check]:

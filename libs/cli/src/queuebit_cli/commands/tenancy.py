@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from queuebit_cli.files import require_place
 from queuebit_cli.founding import kept_credentials, read_tenants, write_credential
 from queuebit_cli.home import Home
 from queuebit_cli.output import Output
+from queuebit_cli.progress import Progress
 from queuebit_cli.stack import Stack
 from queuebit_cli.tenants_file import Toml, editing, project_in, tenant_in, unknown, user_in
 from queuebit_kernel import InvalidId, require_token
@@ -73,7 +76,7 @@ def add(args: Namespace, out: Output) -> Exit:
     """A new tenant with a first project and a first user, who gets a credential."""
     home = Home(args.home)
     _require_output(args)
-    with editing(home) as document:
+    with _editing(home, out) as document:
         tenants = document.setdefault("tenant", tomlkit.table(is_super_table=True))
         if _name(args.name, "tenant") in tenants:
             raise Stop(Exit.REFUSED, f"there is a tenant {args.name} already: see `qb tenant show {args.name}`")
@@ -90,7 +93,7 @@ def add(args: Namespace, out: Output) -> Exit:
 def apply(args: Namespace, out: Output) -> Exit:
     """Let the bus and the broker go by a file that was edited by hand."""
     home = Home(args.home)
-    with editing(home):
+    with _editing(home, out):
         pass
     return _done(home, out, f"{home.tenants_file} is in force", tenants=list(read_tenants(home).tenant))
 
@@ -98,7 +101,7 @@ def apply(args: Namespace, out: Output) -> Exit:
 def remove(args: Namespace, out: Output) -> Exit:
     """A tenant goes: nobody logs in as its users any more; its history stays."""
     home = Home(args.home)
-    with editing(home) as document:
+    with _editing(home, out) as document:
         tenant_in(document, args.name)
         del document["tenant"][args.name]
     for path in kept_credentials(home, args.name):
@@ -109,7 +112,7 @@ def remove(args: Namespace, out: Output) -> Exit:
 def fund(args: Namespace, out: Output) -> Exit:
     """Set a project's budget, or change it by `+N` or `-N`."""
     home = Home(args.home)
-    with editing(home) as document:
+    with _editing(home, out) as document:
         project = project_in(document, args.name, args.project)
         text = args.amount.strip()
         relative = text.startswith(("+", "-"))
@@ -127,7 +130,7 @@ def fund(args: Namespace, out: Output) -> Exit:
 def add_project(args: Namespace, out: Output) -> Exit:
     """A new project."""
     home = Home(args.home)
-    with editing(home) as document:
+    with _editing(home, out) as document:
         projects = tenant_in(document, args.name).setdefault("project", tomlkit.table(is_super_table=True))
         if _name(args.project, "project") in projects:
             raise Stop(Exit.REFUSED, f"there is a project {args.project} already")
@@ -139,7 +142,7 @@ def add_user(args: Namespace, out: Output) -> Exit:
     """A new user with a credential."""
     home = Home(args.home)
     _require_output(args)
-    with editing(home) as document:
+    with _editing(home, out) as document:
         tenant = tenant_in(document, args.name)
         users = tenant.setdefault("user", tomlkit.table(is_super_table=True))
         if _name(args.user, "user") in users:
@@ -151,7 +154,7 @@ def add_user(args: Namespace, out: Output) -> Exit:
 def remove_user(args: Namespace, out: Output) -> Exit:
     """A user goes, with every token."""
     home = Home(args.home)
-    with editing(home) as document:
+    with _editing(home, out) as document:
         user_in(document, args.name, args.user)
         del document["tenant"][args.name]["user"][args.user]
     for path in kept_credentials(home, args.name, args.user):
@@ -163,7 +166,7 @@ def new_token(args: Namespace, out: Output) -> Exit:
     """Another token for a user; the older ones stay good until they are revoked."""
     home = Home(args.home)
     _require_output(args)
-    with editing(home) as document:
+    with _editing(home, out) as document:
         user = user_in(document, args.name, args.user)
         seed = new_seed()
         user["keys"] = [*user.get("keys", ()), public_key(seed)]
@@ -173,7 +176,7 @@ def new_token(args: Namespace, out: Output) -> Exit:
 def revoke_token(args: Namespace, out: Output) -> Exit:
     """A token is no longer good."""
     home = Home(args.home)
-    with editing(home) as document:
+    with _editing(home, out) as document:
         user = user_in(document, args.name, args.user)
         fitting = [key for key in user.get("keys", ()) if key.startswith(args.key)]
         if len(fitting) != 1:
@@ -183,6 +186,12 @@ def revoke_token(args: Namespace, out: Output) -> Exit:
             )
         user["keys"] = [key for key in user["keys"] if key != fitting[0]]
     return _done(home, out, f"token {fitting[0][:9]}… of {args.user} revoked", tenant=args.name, user=args.user)
+
+
+@contextmanager
+def _editing(home: Home, out: Output) -> Iterator[Toml]:
+    with Progress(out.as_json, "telling the bus and the broker"), editing(home) as document:
+        yield document
 
 
 def _hand_over(home: Home, seed: str, project: str, args: Namespace, out: Output) -> Exit:
