@@ -11,6 +11,7 @@ from nats.aio.client import Client
 
 from queuebit_contracts.topology import inbox_of
 from queuebit_runtime.incoming import mistrust_senders
+from queuebit_runtime.lines import Lines
 from queuebit_runtime.settlement import Settlement
 from queuebit_runtime.tracing import Tracing
 
@@ -56,6 +57,13 @@ class Bus:
     def connected(self) -> bool:
         """Whether the server can be reached now."""
         return self._client is not None and self._client.is_connected
+
+    def separate_tenants(self, duty: str, side_by_side: int) -> None:
+        """Handle a duty's messages so many side by side for each tenant, instead of all in order of arrival.
+
+        Subscribe with `workers=PLACES`, since those who wait for their turn are workers, too.
+        """
+        self._settlement.lines[duty] = Lines(side_by_side)
 
     async def connect(self) -> None:
         """Open the connection; subscribers start later, with `broker.start()`."""

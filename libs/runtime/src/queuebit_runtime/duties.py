@@ -67,16 +67,16 @@ Body = Annotated[bytes, Depends(_body)]
 
 
 def subscribes(
-    router: NatsRouter, durable: str, *, workers: int
+    router: NatsRouter, durable: str, *, workers: int, fetches: int = FETCHES
 ) -> Callable[[Callable[P, Awaitable[None]]], Callable[P, Awaitable[None]]]:
     """Give a handler to a durable of the topology, and to the replay of its dead letters.
 
     The durable exists already; one that is missing or differs makes the service refuse to start. Messages are fetched
-    one by one, which answers at once on an idle bus, by a few loops, so that on a busy machine the next is asked for
-    while another is on its way; about `workers` are handled side by side.
+    one by one, which answers at once on an idle bus, by `fetches` loops, so that on a busy machine the next is asked
+    for while another is on its way; about `workers` are handled side by side.
     """
     duty = topology().durable[durable]
-    loops = min(FETCHES, workers)
+    loops = min(fetches, workers)
     from_log = [
         router.subscriber(
             duty.filters[0],

@@ -11,6 +11,7 @@ import contextlib
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any
 
@@ -25,7 +26,8 @@ from pydantic import ValidationError
 from queuebit_contracts.topology import topology
 from queuebit_kernel import Fault, Settle
 from queuebit_runtime.dead import bury
-from queuebit_runtime.delivery import REPLAY, current, read
+from queuebit_runtime.delivery import REPLAY, Delivered, current, read
+from queuebit_runtime.lines import Crowded, Lines
 from queuebit_runtime.tracing import Tracing
 
 __all__ = ["Settlement"]
@@ -48,6 +50,13 @@ class Settlement:
         self.service = service
         self.tracing = tracing
         self.client: Client | None = None
+        self.lines: dict[str, Lines] = {}
+        """By duty, where tenants do not wait for each other."""
+
+    def turn(self, here: Delivered) -> AbstractAsyncContextManager[None]:
+        """Wait until a delivery may be handled; the subject's third token is its tenant."""
+        lines = None if here.replayed else self.lines.get(here.duty)
+        return contextlib.nullcontext() if lines is None else lines.turn(here.subject.split(".")[2], len(here.body))
 
     def __call__(self, msg: Msg | None, /, *, context: ContextRepo) -> _Delivery:
         return _Delivery(msg, context=context, owner=self)
@@ -66,8 +75,9 @@ class _Delivery(BaseMiddleware[Any, Msg | None]):
         current.set(here)
         beats = None if here.replayed else _Beats(raw, topology().durable[here.duty].ack_wait_s / 3)
         try:
-            with self._owner.tracing.delivery(here.duty, raw.headers):
-                return await call_next(msg)
+            async with self._owner.turn(here):
+                with self._owner.tracing.delivery(here.duty, raw.headers):
+                    return await call_next(msg)
         finally:
             if beats is not None:
                 beats.stop()
@@ -93,6 +103,8 @@ class _Delivery(BaseMiddleware[Any, Msg | None]):
         deliveries = raw.metadata.num_delivered
         settle = _classify(error, deliveries)
         code = error.code if isinstance(error, Fault) else type(error).__name__
+        if isinstance(error, Crowded):
+            raise NackMessage(delay=error.after_s)
         match settle:
             case Settle.ACKNOWLEDGE:
                 raise AckMessage

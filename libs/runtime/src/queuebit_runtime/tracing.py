@@ -75,7 +75,13 @@ class Tracing(SpanProcessor):
     ) -> Iterator[trace.Span]:
         """Open a span under `traceparent`, or under the current one where that is absent."""
         parent: Context | None = _propagator.extract({"traceparent": traceparent}) if traceparent else None
-        with self._tracer.start_as_current_span(name, context=parent, kind=kind, attributes=attributes) as span:
+        with self._tracer.start_as_current_span(
+            name,
+            context=parent,
+            kind=kind,
+            attributes=attributes,
+            record_exception=False,  # its status tells it
+        ) as span:
             yield span
 
     def on_end(self, span: ReadableSpan) -> None:

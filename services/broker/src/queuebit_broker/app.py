@@ -65,5 +65,6 @@ def create_app() -> Service:
         "tenants": follow_tenants.in_force,
         "tenants_file": follow_tenants.trouble or "good",
     }
-    service.include(routes(admit, CancelJobs(service.log, world), workers=settings.workers))
+    service.bus.separate_tenants("broker-submitted", settings.workers)
+    service.include(routes(admit, CancelJobs(service.log, world)))
     return service

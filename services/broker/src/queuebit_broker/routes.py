@@ -18,6 +18,7 @@ from queuebit_contracts.job import JobSubmitted
 from queuebit_contracts.query import Answer, Question
 from queuebit_contracts.wire import Reason
 from queuebit_runtime.duties import Body, First, Redelivered, Sequence, StoredAt, Subject, subscribes
+from queuebit_runtime.lines import PLACES
 
 __all__ = ["answer_queries", "routes"]
 
@@ -26,11 +27,11 @@ QUERIES_AT_ONCE = 4
 _Ask = Callable[[str, Question], Awaitable[Answer]]
 
 
-def routes(admit: AdmitJob, cancel: CancelJobs, *, workers: int) -> NatsRouter:
+def routes(admit: AdmitJob, cancel: CancelJobs) -> NatsRouter:
     """The broker's duties."""
     router = NatsRouter()
 
-    @subscribes(router, "broker-submitted", workers=workers)
+    @subscribes(router, "broker-submitted", workers=PLACES, fetches=16)
     async def on_submitted(
         event: JobSubmitted,
         body: Body,

@@ -24,4 +24,4 @@ class Settings(BaseSettings):
     max_source_bytes: int = Field(default=1 << 20, ge=1, le=1 << 24)
     """The largest circuit source."""
     workers: int = Field(default=16, ge=1, le=64)
-    """Submissions decided side by side."""
+    """Submissions of one tenant decided side by side."""
