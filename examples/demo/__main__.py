@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import shutil
 import subprocess
 import sys
@@ -183,6 +184,7 @@ def show(home: Path) -> bool:
 
 def main() -> int:
     """Run the demo; 0 when every job completed, every receipt verified and every invariant held."""
+    logging.getLogger("queuebit").setLevel(logging.ERROR)  # who waits for what, the board shows
     began = time.monotonic()
     home = Path(tempfile.mkdtemp(prefix="queuebit-demo-"))
     console.print("\n[bold]Queuebit[/]: three teams, one shared quantum cloud\n")

@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -19,7 +19,8 @@ __all__ = ["Board", "Sight", "console", "step", "table"]
 console = Console(highlight=False, width=None if Console().is_terminal else 100)
 
 _STATES = ("submitted", "accepted", "placed", "started", "completed", "sealed")
-_BAR = 24
+_BAR = min(24, console.width - 78) if console.width > 84 else 0
+"""Characters of a bar: what a narrow terminal leaves beside the numbers."""
 
 
 @contextmanager
@@ -85,7 +86,7 @@ class Board:
         seconds = time.monotonic() - self._began
         head = Text(f"\n  {self.done} of {self.total} jobs done, {seconds:.0f} s", style="bold")
         states = Counter((sight.team, sight.state) for sight in self.jobs.values())
-        teams = _grid(("team", *(f"{state}>" for state in _STATES), "done"))
+        teams = _grid(("team", *(f"{state}>" for state in _STATES), ""))
         for team in self.teams:
             counts = [states[team, state] for state in _STATES]
             teams.add_row(team, *map(_number, counts), _bar(sum(counts[-2:]), sum(counts)))
@@ -98,7 +99,7 @@ class Board:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print one table; a column whose name ends in `>` is right-aligned."""
+    """Print one table; a column whose name ends in `>` is right-aligned, and a promise wraps where there is no room."""
     grid = _grid(columns)
     for row in rows:
         grid.add_row(*row)
@@ -109,7 +110,8 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> 
 def _grid(columns: Sequence[str]) -> Table:
     grid = Table(box=box.SIMPLE_HEAD)
     for column in columns:
-        grid.add_column(column.rstrip(">"), justify="right" if column.endswith(">") else "left", no_wrap=True)
+        justify: JustifyMethod = "right" if column.endswith(">") else "left"
+        grid.add_column(column.rstrip(">"), justify=justify, no_wrap=column != "promise")
     return grid
 
 
