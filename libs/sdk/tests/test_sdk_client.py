@@ -394,6 +394,25 @@ async def test_another_name_is_the_same_content(ann: Credential, tmp_path: Path)
             await client.submit(BELL, key="k", shots=7)
 
 
+async def test_an_amount_may_be_a_text_and_nonsense_is_told(ann: Credential) -> None:
+    bus = FakeBus(runs)
+    async with AsyncClient(ann, transport=bus) as client:
+        job = await client.submit(BELL, max_cost="1.50")
+        sent = decode(bus.stored[f"qb.job.acme.{job.id}.submitted"][1])
+        assert isinstance(sent, JobSubmitted)
+        assert sent.data.max_cost is not None
+        assert (sent.data.max_cost.amount, sent.data.max_cost.currency) == ("1.50", "USD")
+        for nonsense in ("lots", "", "1e400"):
+            with pytest.raises(InvalidInput, match="max_cost"):
+                await client.submit(BELL, max_cost=nonsense)
+
+
+async def test_the_name_of_a_file_is_no_source(ann: Credential) -> None:
+    async with AsyncClient(ann, transport=FakeBus()) as client:
+        with pytest.raises(InvalidInput, match=r"give Path\('bell.qasm'\)"):
+            await client.submit("bell.qasm")
+
+
 def test_every_exported_name_loads() -> None:
     assert sorted(queuebit.__all__) == queuebit.__all__
     for name in queuebit.__all__:

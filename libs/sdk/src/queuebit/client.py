@@ -69,7 +69,7 @@ class AsyncClient:
         project: str | None = None,
         purpose: str = "interactive",
         key: str | None = None,
-        max_cost: Money | None = None,
+        max_cost: Money | str | None = None,
         seed: int | None = None,
         label: str | None = None,
     ) -> AsyncJob:
@@ -82,7 +82,7 @@ class AsyncClient:
             project: who pays; the credential's own project when absent.
             purpose: what for; a job without one is refused.
             key: idempotency key: the same key and content is the same job, however often it is submitted.
-            max_cost: refuse the job if it could cost more.
+            max_cost: refuse the job if it could cost more; a text such as "1.50" is in USD.
             seed: of the simulation; derived from the job's id when absent.
             label: a name for people; the file's name when absent.
 

@@ -76,7 +76,12 @@ class NatsTransport:
             await client.flush()
         except (NatsError, TimeoutError) as error:
             raise self._silent(client, subject, self._timeout) from error
-        return subscription.unsubscribe
+
+        async def stop() -> None:
+            with suppress(NatsError):  # it ended with its connection
+                await subscription.unsubscribe()
+
+        return stop
 
     async def close(self) -> None:
         if self._client is not None:

@@ -81,19 +81,20 @@ class Receipt:
     tree_size: int
     content: bytes = field(repr=False)
 
-    def verify(self, trust: Path | bytes, *, result: Result | None = None) -> tuple[str, ...]:
+    def verify(self, trust: Path | str | bytes, *, result: Result | None = None) -> tuple[str, ...]:
         """Check everything, offline; return a sentence for each thing that was checked.
 
         Args:
-            trust: the trust document, which must come from elsewhere than the receipt.
+            trust: the trust document, or where it lies; it must come from elsewhere than the receipt.
             result: checked to be the very result that was signed, if given.
 
         Raises:
             queuebit_proof.ReceiptInvalid: a check failed; `check` names it.
+            OSError: the trust document cannot be read.
             queuebit_proof.TrustInvalid: the trust document cannot be used.
         """
         from queuebit_proof import TrustRoot, verify  # cryptography is only needed here
 
-        root = TrustRoot.parse(trust if isinstance(trust, bytes) else trust.read_bytes())
+        root = TrustRoot.parse(trust if isinstance(trust, bytes) else Path(trust).read_bytes())
         checked = verify(self.content, root, job=self.job, result_digest=result.digest if result else None)
         return tuple(check.sentence for check in checked.checks)

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from queuebit.credentials import Credential
 from queuebit.errors import InvalidInput
 from queuebit_contracts.job import JobSubmitted, Proof, Submission
-from queuebit_contracts.wire import Amount, Payload
+from queuebit_contracts.wire import Payload
 from queuebit_kernel import Money, digest_of, event_id, job_id, new_key
 from queuebit_runtime.keys import public_key, sign
 from queuebit_runtime.trace_context import current_traceparent
@@ -39,6 +39,8 @@ def read_source(circuit: str | Path) -> bytes:
             raise InvalidInput(f"there is no file {name}") from error
         except OSError as error:
             raise InvalidInput(f"{name} cannot be read: {error.strerror}") from error
+    elif circuit.endswith(".qasm") and not {*"\n;"} & {*circuit}:
+        raise InvalidInput(f"{circuit} is the name of a file, not a source: give Path({circuit!r})")
     else:
         content = circuit.encode()
     if len(content) > MAX_SOURCE_BYTES:
@@ -64,7 +66,7 @@ def submission(
     purpose: str,
     label: str,
     key: str | None,
-    max_cost: Money | None,
+    max_cost: Money | str | None,
     seed: int | None,
 ) -> JobSubmitted:
     """Build the event, signed with the credential.
@@ -84,7 +86,7 @@ def submission(
         "circuit": circuit,
         "shots": shots,
         "backend": backend,
-        "max_cost": None if max_cost is None else Amount(amount=max_cost.text(), currency=max_cost.currency),
+        "max_cost": None if max_cost is None else _amount(max_cost),
         "seed": seed,
     }
     if not asked["project"]:
@@ -105,6 +107,14 @@ def submission(
         provenanceid=digest_of(content),
         data=draft.model_copy(update={"proof": proof}),
     )
+
+
+def _amount(limit: Money | str) -> dict[str, str]:
+    try:
+        money = Money.of(limit) if isinstance(limit, str) else limit
+    except (ArithmeticError, ValueError) as error:
+        raise InvalidInput(f"max_cost {limit!r} is no amount of money: write it as '1.50'") from error
+    return {"amount": money.text(), "currency": money.currency}
 
 
 def content_digest(asked: Submission) -> str:

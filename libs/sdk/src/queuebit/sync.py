@@ -137,7 +137,7 @@ class Client:
         project: str | None = None,
         purpose: str = "interactive",
         key: str | None = None,
-        max_cost: Money | None = None,
+        max_cost: Money | str | None = None,
         seed: int | None = None,
         label: str | None = None,
     ) -> Job:
