@@ -29,7 +29,7 @@ def test_the_demo_runs_to_its_end_and_leaves_nothing_behind(stack: EmbeddedStack
     told = re.search(r"receipts verified (\d+) of (\d+)", done.stdout)
     assert told is not None, done.stdout
     assert int(told[1]) == int(told[2]) >= 60
-    assert {f"emulated-ibm-{it}" for it in ("torino", "hanoi", "perth")} <= {*re.findall(r"[\w-]+", done.stdout)}
+    assert {f"emulated-ibm-{it}" for it in ("torino", "sherbrooke", "perth")} <= {*re.findall(r"[\w-]+", done.stdout)}
     assert re.findall(r"(I\d) .*holds", done.stdout) == ["I1", "I2", "I3", "I4", "I5"]
     assert [*tmp_path.iterdir()] == []
     assert stack.ask("status")["ready"]
