@@ -53,7 +53,6 @@ class NatsServer:
             users,
             host="127.0.0.1",
             port=self.port,
-            monitor_port=free_port(),
             store=folder / "jetstream",
             pid_file=folder / "nats.pid",
         )
