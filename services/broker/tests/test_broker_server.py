@@ -247,7 +247,7 @@ async def test_a_broker_from_submission_to_acceptance(
         assert [row["cost"] for row in rows.rows] == ["0.01", "0.01", "3.20"]
         assert len((await answer(ann, "backends", Question())).rows) == 3
         nonsense = await ann.request("qb.query.acme.plan", b"nonsense", timeout=5)
-        assert b"bad_question" in nonsense.data
+        assert b"malformed" in nonsense.data
 
         # a raised budget takes effect without a restart
         dear, dear_body = submit_document(key="k3", backend="torino", shots=8000)

@@ -17,11 +17,15 @@ from queuebit_broker.state import World
 from queuebit_contracts.topology import topology
 from queuebit_kernel import SystemClock
 from queuebit_pricing import load
+from queuebit_runtime.questions import Questions
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
 from queuebit_runtime.view import View
 
 __all__ = ["create_app"]
+
+QUESTIONS_AT_ONCE = 4
+"""Questions of one tenant answered side by side; a plan may wait for an executor."""
 
 LOOK_S = 0.2
 """Seconds between looks at the tenants file."""
@@ -50,7 +54,8 @@ def create_app() -> Service:
     answers = Answers(world, profiles, tariff, clock, settings.max_source_bytes)
 
     async def answering() -> None:
-        await answer_queries(service.bus.client, answers)
+        questions = Questions(service.name, service.tasks, side_by_side=QUESTIONS_AT_ONCE)
+        await answer_queries(service.bus.client, questions, answers)
 
     async def following_tenants() -> None:
         while True:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 from pydantic import JsonValue
@@ -9,6 +10,7 @@ from pydantic import JsonValue
 from queuebit_contracts.query import Question
 from queuebit_kernel import SystemClock
 from queuebit_runtime.health import Health
+from queuebit_runtime.questions import Questions
 from queuebit_runtime.secrets import read_secret
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
@@ -18,7 +20,7 @@ from queuebit_telemetry.backlog import Backlog
 from queuebit_telemetry.handlers import AnswerLevels, KeepSpans
 from queuebit_telemetry.objectives import objectives
 from queuebit_telemetry.ports import Fold
-from queuebit_telemetry.routes import Answering, Handler, spans
+from queuebit_telemetry.routes import Handler, few_at_once, spans
 from queuebit_telemetry.settings import Settings
 from queuebit_telemetry.sink import Sink
 
@@ -26,6 +28,9 @@ __all__ = ["Telemetry", "create_app"]
 
 SPANS_WAIT_S = 0.5
 FRESH_S = 2.0
+
+AT_ONCE = 8
+"""Questions to the warehouse at once; of one tenant a quarter of them."""
 
 
 class Telemetry(Service):
@@ -42,7 +47,9 @@ class Telemetry(Service):
         self._sink = Sink(self._warehouse, self._follow, settings, clock)
         levels = AnswerLevels(self._warehouse, objectives(), self._backlog, clock)
         handlers: dict[str, Handler] = {"jobs": self._warehouse.jobs, "charges": self._warehouse.charges, "slo": levels}
-        self._answering = Answering({name: self._fresh(it) for name, it in handlers.items()}, self.tasks)
+        turn = asyncio.Semaphore(AT_ONCE)
+        self._answerers = {name: few_at_once(self._fresh(it), turn) for name, it in handlers.items()}
+        self._questions = Questions(self.name, self.tasks, side_by_side=AT_ONCE // 4)
         self.include(spans(KeepSpans(self._warehouse, SPANS_WAIT_S)))
         self.before.append(self._catch_up)
         self.after.append(self._warehouse.close)
@@ -67,7 +74,8 @@ class Telemetry(Service):
     async def _catch_up(self) -> None:
         self.tasks.spawn(self._backlog.run(), "telemetry backlog")
         self.tasks.spawn(self._sink.run(), "telemetry sink")
-        await self._answering.listen(self.bus.client)
+        for question, answerer in self._answerers.items():
+            await self._questions.listen(self.bus.client, question, answerer)
         await self._sink.caught_up.wait()
 
 

@@ -1,0 +1,74 @@
+"""Questions of tenants, `qb.query.<tenant>.<question>`, answered side by side: nobody waits for another tenant's."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from pydantic import ValidationError
+
+from queuebit_contracts.query import Answer, Question
+from queuebit_contracts.wire import Reason
+from queuebit_kernel import Fault, Malformed
+from queuebit_runtime.lines import Crowded, Lines
+from queuebit_runtime.tasks import Tasks
+
+__all__ = ["Answerer", "Questions"]
+
+Answerer = Callable[[str, Question], Awaitable[Answer]]
+"""Answers a question of one tenant. The tenant is the subject's, which permissions guard, and no other."""
+
+LARGEST = 1_000_000
+"""Bytes of an answer that the bus carries."""
+
+ROOM = 4 << 20
+"""Bytes of the questions that wait: of one tenant that is alone about a hundred, so that each is answered in time."""
+
+
+class Questions:
+    """Answers what is asked; processes of one service share the questions."""
+
+    def __init__(self, service: str, tasks: Tasks, *, side_by_side: int) -> None:
+        """Prepare to answer `side_by_side` questions of each tenant at once."""
+        self._service = service
+        self._tasks = tasks
+        self._lines = Lines(side_by_side, ROOM)
+
+    async def listen(self, client: Client, question: str, answerer: Answerer) -> None:
+        """Answer one kind of question from now on."""
+
+        async def on_question(message: Msg) -> None:
+            self._tasks.spawn(self._respond(message, answerer), f"answer {message.subject}")
+
+        await client.subscribe(f"qb.query.*.{question}", queue=self._service, cb=on_question)
+
+    async def _respond(self, message: Msg, answerer: Answerer) -> None:
+        tenant = message.subject.split(".")[2]
+        try:
+            async with self._lines.turn(tenant, len(message.data)):
+                answer = await _answer(tenant, message.data, answerer)
+        except Crowded:
+            answer = _no("busy", "you ask faster than there can be answers: ask again in a second, and less often")
+        body = answer.model_dump_json().encode()
+        if len(body) > LARGEST:
+            too_large = _no("too_large", "the answer is too large for the bus: ask with a smaller limit")
+            body = too_large.model_dump_json().encode()
+        if message.reply:
+            with suppress(NatsError):  # whoever asked will ask again
+                await message.respond(body)
+
+
+async def _answer(tenant: str, body: bytes, answerer: Answerer) -> Answer:
+    try:
+        return await answerer(tenant, Question.model_validate_json(body or b"{}"))
+    except ValidationError as error:
+        return _no(Malformed.code, f"not a question: {error!s:.300}")
+    except Fault as error:
+        return _no(error.code, str(error))
+
+
+def _no(code: str, text: str) -> Answer:
+    return Answer(error=Reason(code=code, text=text))

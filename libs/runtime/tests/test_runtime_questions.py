@@ -1,0 +1,75 @@
+"""Whoever asks without end makes only itself wait, and is told so."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from queuebit_contracts.query import Answer, Question
+from queuebit_kernel import Unavailable
+from queuebit_runtime.bus import Bus
+from queuebit_runtime.questions import Questions
+from queuebit_runtime.tasks import Tasks
+from queuebit_testing.server import NatsServer
+
+pytestmark = pytest.mark.server
+
+
+class Office:
+    """Answers acme when it is told to, and others at once."""
+
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+        self.asked = 0
+
+    async def __call__(self, tenant: str, question: Question) -> Answer:
+        self.asked += 1
+        if tenant == "acme":
+            await self.open.wait()
+        if question.job is not None:
+            raise Unavailable("the warehouse is closed")
+        return Answer(rows=({"tenant": tenant, "text": "x" * (1_100_000 if question.limit == 1 else 1)},))
+
+
+@pytest.fixture
+async def office(fresh_server: NatsServer) -> AsyncIterator[Office]:
+    bus, tasks, office = Bus("telemetry", fresh_server.url, fresh_server.seeds["telemetry"]), Tasks(), Office()
+    await bus.connect()
+    await Questions("telemetry", tasks, side_by_side=2).listen(bus.client, "jobs", office)
+    await bus.client.flush()
+    yield office
+    await tasks.close()
+    await bus.close()
+
+
+async def _ask(client: Client, tenant: str, **question: object) -> Answer:
+    reply: Msg = await client.request(f"qb.query.{tenant}.jobs", json.dumps(question).encode(), timeout=10)
+    return Answer.model_validate_json(reply.data)
+
+
+async def test_a_flood_of_questions_holds_up_nobody_else(office: Office, fresh_server: NatsServer) -> None:
+    ann, eve = await fresh_server.connect("acme/ann"), await fresh_server.connect("evil/eve")
+    flood = [asyncio.ensure_future(_ask(ann, "acme")) for _ in range(500)]
+    assert (await _ask(eve, "evil")).rows[0]["tenant"] == "evil"
+    assert office.asked <= 3  # of acme's no more than two side by side
+    office.open.set()
+    answers = await asyncio.gather(*flood)
+    refused = [it.error.code for it in answers if it.error is not None]
+    assert set(refused) == {"busy"}
+    assert 50 < len(answers) - len(refused) < 200
+    await ann.close()
+    await eve.close()
+
+
+async def test_what_cannot_be_answered_is_said(office: Office, fresh_server: NatsServer) -> None:
+    eve = await fresh_server.connect("evil/eve")
+    for question, code in (({"limit": 0}, "malformed"), ({"job": "j1"}, "unavailable"), ({"limit": 1}, "too_large")):
+        error = (await _ask(eve, "evil", **question)).error
+        assert error is not None
+        assert error.code == code
+    await eve.close()
