@@ -111,6 +111,25 @@ async def test_another_brokers_hold_makes_the_round_decide_again(
     assert office.world.account("acme", "main").available("USD") == Money.zero()
 
 
+async def test_where_no_batch_may_begin_holds_go_one_by_one(
+    office: Any, crowd: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append_all = office.log.append_all
+
+    async def full(facts: Sequence[Guarded]) -> int:
+        if len(facts) > 1:
+            raise Unavailable("atomic publish too many inflight")
+        return int(await append_all(facts))
+
+    monkeypatch.setattr(office.log, "append_all", full)
+    assert await together(office, crowd) == {"done": 10}
+    assert (len(office.log.events(JobAccepted)), len(office.log.events(JobRejected))) == (7, 3)
+    held = [it.sequence for it in office.log.stored if isinstance(it.event, AccountHeld)]
+    assert office.world.account("acme", "main").last_held == held[-1]
+    await office.catch_up()
+    assert office.world.account("acme", "main").available("USD") == Money.zero()
+
+
 async def test_a_log_that_does_not_answer_is_told_to_all_and_holds_nothing(
     office: Any, crowd: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

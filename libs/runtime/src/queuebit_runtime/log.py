@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,9 @@ TIMEOUT_S = 5.0
 _CONFLICTS = (10071, 10164, 10201)
 """The server's codes for a guard that does not hold, alone and in a batch, and for an event that a batch repeats."""
 _TOO_LARGE = 10054
+_NO_FURTHER_BATCH = 10210
+BEGIN_S = 1.0
+"""How long a batch waits until it may begin: the server opens fifty a stream, and members can hold them open."""
 _STEPS_BACK = 8
 """Messages that break their contract, one above the other, before the first of their subject is looked at."""
 
@@ -101,6 +105,10 @@ class EventLog(Protocol):
         ...
 
 
+class _NoFurtherBatch(Unavailable):
+    """As many batches are open as the server allows."""
+
+
 class JetStreamLog:
     """The log on NATS JetStream."""
 
@@ -128,7 +136,7 @@ class JetStreamLog:
         for number, fact in enumerate(facts[:-1], start=1):
             headers = {**_headers(fact), "Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)}
             if number == 1:  # the first is answered: it says whether a batch may begin at all
-                await self._publish(subject_of(fact.event), fact.event.to_bytes(), headers)
+                await self._begin(subject_of(fact.event), fact.event.to_bytes(), headers)
             else:
                 await self._send(subject_of(fact.event), fact.event.to_bytes(), headers)
         last = {
@@ -193,6 +201,20 @@ class JetStreamLog:
             request["up_to_seq"] = upto
         return await self._gatherings.ask(f"$JS.API.DIRECT.GET.{LOG}", json.dumps(request).encode())
 
+    async def _begin(self, subject: str, body: bytes, headers: dict[str, str]) -> None:
+        """Open a batch; whoever asks often gets the place of one that ends, however many others want it."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + BEGIN_S
+        while True:
+            try:
+                await self._publish(subject, body, headers)
+            except _NoFurtherBatch:
+                if loop.time() > until:
+                    raise
+                await asyncio.sleep(0.01)
+            else:
+                return
+
     async def _publish(self, subject: str, body: bytes, headers: dict[str, str]) -> dict[str, Any]:  # a PubAck
         reply = await self._request(subject, body, headers)
         if not reply.data:
@@ -204,7 +226,8 @@ class JetStreamLog:
             raise Stale(f"{subject}: {error.get('description')}")
         if error.get("err_code") == _TOO_LARGE:
             raise Malformed(f"{subject}: an event of {len(body):,} bytes is more than the log takes")
-        raise Unavailable(f"{subject} was not stored: {error.get('description')} ({error.get('err_code')})")
+        fault = _NoFurtherBatch if error.get("err_code") == _NO_FURTHER_BATCH else Unavailable
+        raise fault(f"{subject} was not stored: {error.get('description')} ({error.get('err_code')})")
 
     async def _send(self, subject: str, body: bytes, headers: dict[str, str]) -> None:
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
@@ -116,13 +117,13 @@ class Holding:
                 outcomes, grants = self._decide(wishes, account)
                 holds = [it.held for it in grants]
                 try:
-                    newest = await self._append(holds, self._world.account(*account).last_held)
+                    sequences = await self._append(holds, self._world.account(*account).last_held)
                 except Stale:
                     for held in holds:
                         self._world.give_up(account[0], held.data.job)
                     await self._follow(account)
                 else:
-                    for sequence, grant in enumerate(grants, start=newest - len(grants) + 1):
+                    for sequence, grant in zip(sequences, grants, strict=True):
                         self._world.take(grant.held, sequence)
                         outcomes[grant.held.data.job] = Outcome(grant.decision, sequence)
                     return outcomes
@@ -144,14 +145,21 @@ class Holding:
                 self._world.reserve(account[0], job)
         return outcomes, grants
 
-    async def _append(self, holds: Sequence[AccountHeld], after: int) -> int:
-        """Append all or nothing, in a row; return the last sequence."""
-        match holds:
-            case [held]:
-                return await self._log.append(held, after=after)
-            case [first, *others]:
-                return await self._log.append_all([Guarded(first, after), *map(Guarded, others)])
-        return 0
+    async def _append(self, holds: Sequence[AccountHeld], after: int) -> Sequence[int]:
+        """Append all in a row, the first behind `after`; return their sequences.
+
+        They go in one batch. The server opens no further one while strangers hold many open: then they go one by one.
+        """
+        if len(holds) > 1:
+            first, *others = holds
+            with suppress(Unavailable):
+                last = await self._log.append_all([Guarded(first, after), *map(Guarded, others)])
+                return range(last - len(others), last + 1)
+        sequences = list[int]()
+        for held in holds:
+            after = await self._log.append(held, after=after)
+            sequences.append(after)
+        return sequences
 
     async def _follow(self, account: tuple[str, str]) -> None:
         if (newest := await self._log.last(subjects.account(*account).event("held"))) is not None:
