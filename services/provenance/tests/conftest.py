@@ -45,6 +45,7 @@ from queuebit_provenance.ledger import Ledger
 from queuebit_testing.memory import MemoryLog
 
 BEGIN = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+JUST_BEGUN = FixedClock(BEGIN + timedelta(seconds=1))
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 QASM = "OPENQASM 3.0;"
 COUNTS = '{"00":496,"11":504}'
@@ -222,7 +223,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> KeyRing:
 def ledger_of(log: MemoryLog, keys: KeyRing, tmp_path: Path) -> Callable[..., Ledger]:
     """Makes one process's ledger of the log; each has tiles of its own unless told otherwise."""
 
-    def make(folder: str = "log", keys: KeyRing = keys, name: str = "main") -> Ledger:
+    def make(folder: str = "log", keys: KeyRing = keys, name: str = "main", clock: FixedClock = JUST_BEGUN) -> Ledger:
         return Ledger(
             log,
             MemorySeals(log),
@@ -230,7 +231,7 @@ def ledger_of(log: MemoryLog, keys: KeyRing, tmp_path: Path) -> Callable[..., Le
             trust=keys.trust,
             folder=tmp_path / folder,
             name=name,
-            clock=FixedClock(BEGIN + timedelta(seconds=1)),
+            clock=clock,
         )
 
     return make

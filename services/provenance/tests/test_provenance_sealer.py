@@ -7,6 +7,7 @@ import base64
 import errno
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 
 from queuebit_contracts.job import JobCompleted, JobMetered, JobSealed, Seal
 from queuebit_contracts.proof import LogCheckpointed
-from queuebit_kernel import Fault, Malformed, Stale, Superseded, SystemClock, Unavailable
+from queuebit_kernel import Fault, FixedClock, Malformed, Stale, Superseded, SystemClock, Unavailable
 from queuebit_proof import KeyRing, Receipt, TileLog, verify, verify_checkpoint, verify_consistency
 from queuebit_provenance.errors import LogRefused
 from queuebit_provenance.handlers import AttestJob
@@ -285,6 +286,21 @@ async def test_a_log_of_other_keys_is_refused(tmp_path, log, keys, ledger_of, at
 
     assert ledger.trouble is not None
     assert len(log.events(JobSealed)) == 1
+
+
+async def test_nothing_is_signed_while_the_clock_is_before_the_keys(log, keys, ledger_of, attesting, metered) -> None:
+    (bill,) = await metered("j1")
+    clock = FixedClock(keys.trust.keys[0].valid_from - timedelta(seconds=5))
+    ledger = ledger_of(clock=clock)
+    async with attesting(ledger) as attest:
+        with pytest.raises(LogRefused, match="set the clock right"):
+            await attest(bill)
+        assert ledger.trouble is not None
+        clock.advance(5)
+        await attest(bill)
+    assert ledger.trouble is None
+    (seal,) = log.events(JobSealed)
+    verify(receipt_of(seal.data), keys.trust)
 
 
 async def test_a_log_that_lost_a_seal_is_refused_until_it_is_back(log, ledger_of, attesting, metered) -> None:

@@ -6,12 +6,13 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 from queuebit_contracts.job import JobSealed, Seal
 from queuebit_contracts.proof import Checkpoint, LogCheckpointed
 from queuebit_contracts.subjects import job, proof
-from queuebit_kernel import Clock, digest, event_id
+from queuebit_kernel import Clock, digest, event_id, rfc3339
 from queuebit_proof import Checkpoint as Head
 from queuebit_proof import (
     CheckpointInvalid,
@@ -78,11 +79,11 @@ class Ledger:
         Raises:
             Stale: one of the jobs has a leaf already, or another process moved the log.
             Unavailable: it is not known whether the batch was stored; `unsealed` finds out.
-            LogRefused: the log cannot be continued.
+            LogRefused: the log cannot be continued, or the clock is wrong.
         """
+        now = self._time()
         tiles, self._tiles = await self._newest(), None
         first = tiles.append(it.entry for it in batch)
-        now = self._clock.now()
         checkpoint = sign_checkpoint(tiles.head(self._keys.origin), self._keys, now)
         seals = [
             JobSealed(
@@ -101,8 +102,23 @@ class Ledger:
         self._last = await self._log.append_all(
             [*(Guarded(event, after=0) for event in seals), Guarded(head, after=self._last)]
         )
-        self._tiles, self.size = tiles, tiles.size
+        self._tiles, self.size, self.trouble = tiles, tiles.size, None
         await self._publish(tiles, checkpoint)
+
+    def _time(self) -> datetime:
+        """Now, unless the clock says a time before the keys: what is signed then would never verify.
+
+        Raises:
+            LogRefused: it does; receipts wait until the clock is right.
+        """
+        now, begin = self._clock.now(), max(key.valid_from for key in self._keys.trust.keys)
+        if now < begin:
+            self.trouble = (
+                f"nothing can be signed: the clock says {rfc3339(now)}, and the keys are valid from {rfc3339(begin)}: "
+                "set the clock right; if it was wrong when the keys were made, receipts wait until then"
+            )
+            raise LogRefused(self.trouble)
+        return now
 
     async def unsealed(self, batch: Sequence[Attestation]) -> list[Attestation]:
         """Those of a batch whose jobs have no leaf yet."""
