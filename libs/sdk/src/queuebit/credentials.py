@@ -63,7 +63,9 @@ def find(home: Path, tenant: str | None = None, user: str | None = None) -> Cred
         return _at_home(home, fitting[0])
     if fitting:
         names = ", ".join(f"{it.tenant}/{it.user}" for it in fitting)
-        raise NotFound(f"{home} holds several credentials ({names}): say --tenant, and --user where that is not enough")
+        tenants = dict.fromkeys(it.tenant for it in fitting)
+        flags = [f"--tenant {it}" for it in tenants] if len(tenants) > 1 else [f"--user {it.user}" for it in fitting]
+        raise NotFound(f"{home} holds several credentials ({names}): say {' or '.join(flags)}")
     who = f" for {tenant or 'any tenant'}{'/' + user if user else ''}"
     if not found:
         raise NotFound(f"{home} holds no credential: start a stack with `qb up`, or set QUEUEBIT_CREDENTIAL to a file")
