@@ -3,11 +3,13 @@
 import json
 import re
 from datetime import UTC, datetime
+from itertools import zip_longest
 
 import pytest
 
-from queuebit_cli.output import Output, fitting, table
+from queuebit_cli.output import Output
 from queuebit_cli.presenting import backend_rows, job_rows, plan_rows, slo_rows
+from queuebit_cli.tables import fitted, table
 from queuebit_cli.telling import count_rows, exit_of
 from queuebit_kernel import rfc3339
 
@@ -21,12 +23,70 @@ def test_a_table_leaves_out_what_is_empty_and_aligns_numbers() -> None:
     assert Output(as_json=False).lines(rows) == ["name     n  ok", "a        5  yes", "long  1000  no"]
 
 
+def drawn(cells: list[list[str]], room: int) -> list[str]:
+    """The lines of a table in so many columns, without blanks at their ends."""
+    it = fitted(cells, room)
+    lines = []
+    for row, under in zip(it.rows, it.under, strict=True):
+        for line in zip_longest(*row, fillvalue=""):
+            padded = map(str.ljust, line, it.widths)
+            lines += ["  ".join(padded).rstrip()]
+        lines += under
+    return lines
+
+
+JOB = "j54eol6bxgyr645oisq3l"
+
+
 def test_a_narrow_terminal_does_without_what_is_least_missed_and_keeps_ids_whole() -> None:
-    job = "j54eol6bxgyr645oisq3l"
-    cells = [["file", "job", "shots"], ["bernstein_vazirani.qasm", job, "1000"], ["bell.qasm", job, "1000"]]
-    assert fitting(cells, 80) == cells
-    assert fitting(cells, 47) == [line[:2] for line in cells]
-    assert fitting(cells, 40) == [["file", "job"], ["bernstein_vazira…", job], ["bell.qasm", job]]
+    cells = [["file", "job", "shots"], ["bernstein_vazirani.qasm", JOB, "1000"], ["bell.qasm", JOB, "1000"]]
+    assert drawn(cells, 80)[1].split() == ["bernstein_vazirani.qasm", JOB, "1000"]
+    assert drawn(cells, 47)[1].split() == ["bernstein_vazirani.qasm", JOB]
+    assert drawn(cells, 40) == ["file", "bernstein_vazirani.qasm", f"   job: {JOB}", "bell.qasm", f"   job: {JOB}"]
+
+
+def test_sentences_are_wrapped_between_words_and_prices_are_whole() -> None:
+    promise = "jobs that ran had waited at most 2 s from accepted to started"
+    cells = [["promise", "target", "cases"], [promise, "50%", "2"]]
+    assert drawn(cells, 50) == [
+        "promise                              target  cases",
+        "jobs that ran had waited at most 2   50%     2",
+        "s from accepted to started",
+    ]
+    price = "0.001 a task + 0.01 a second + 0.001 a qubit-second, in USD"
+    told = " ".join(drawn([["backend", "price"], ["aer", price]], 45))
+    assert "qubit-second, in USD" in told
+    assert set(price.split()) <= set(told.split())
+
+
+def test_what_has_no_room_is_told_below_its_row() -> None:
+    reason = "job asks for emulated-ibm-sherbrooke, which needs a hold of 36.09 USD, and 12 USD are free"
+    cells = [
+        ["file", "job", "state", "backend", "charge", "receipt", "reason"],
+        ["ghz.qasm", JOB, "rejected", "emulated-ibm-sherbrooke", "0.00 USD", "verified", reason],
+        ["bell.qasm", JOB, "completed", "aer", "36.073771 USD", "verified", ""],
+    ]
+    lines = drawn(cells, 80)
+    assert max(map(len, lines)) <= 80
+    assert [line.split() for line in lines if JOB in line] == [
+        ["ghz.qasm", JOB, "rejected", "emulated-ibm-sherbrooke"],
+        ["bell.qasm", JOB, "completed", "aer"],
+    ]
+    assert lines[2].startswith("   charge: 0.00 USD; receipt: verified; reason: job asks for")
+    assert set(reason.split()) <= set(" ".join(lines).split())
+    assert lines[-1] == "   charge: 36.073771 USD; receipt: verified"
+
+
+@pytest.mark.parametrize("room", [20, 40, 60, 80, 120])
+def test_no_table_is_wider_than_a_terminal_if_its_words_are_not(room: int) -> None:
+    rows = plan_rows([{"backend": "aer", "fits": False, "cost": "0.1", "currency": "USD", "reason": "too large " * 9}])
+    assert max(map(len, drawn(table(rows), room))) <= room
+
+
+def test_many_bits_are_shortened_in_the_middle() -> None:
+    (row,) = count_rows({"0" * 400 + "1" * 100: 7})
+    assert row["bits"] == "0000000000…1111111111 (500 bits)"
+    assert count_rows({"0" * 32: 7})[0]["bits"] == "0" * 32
 
 
 def test_what_others_wrote_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:

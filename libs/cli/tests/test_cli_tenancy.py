@@ -37,6 +37,24 @@ def test_a_new_tenant_can_log_in_and_pay(home: Home) -> None:
     assert credential.project == "qml"
 
 
+def test_a_project_without_a_budget_is_told_with_what_funds_it(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["tenant", "add", "acme", "--currency", "EUR"])
+    main(["tenant", "project", "add", "demo", "thesis"])
+    told = capsys.readouterr().out
+    assert "qb tenant fund acme main 100" in told
+    assert "100 EUR" in told
+    assert "qb tenant fund demo thesis 100" in told
+    main(["tenant", "add", "rich", "--budget", "5"])
+    assert "tenant fund" not in capsys.readouterr().out
+
+
+def test_what_is_left_is_not_guessed_while_the_stack_is_down(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["tenant", "show", "demo"])
+    assert "told while the stack is up" in capsys.readouterr().out
+    main(["tenant", "show", "demo", "--json"])
+    assert json.loads(capsys.readouterr().out)["accounts"] is None
+
+
 def test_comments_and_other_tenants_stay(home: Home) -> None:
     before = home.tenants_file.read_text()
     main(["tenant", "add", "acme"])

@@ -7,11 +7,12 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import zip_longest
 
-__all__ = ["Output", "fitting", "harmless", "shortened", "table"]
+from queuebit_cli.tables import Row, fitted, table, wrapped
 
-Row = Mapping[str, object]
+__all__ = ["Output", "harmless", "shortened"]
 
 _STYLES = {"good": "32", "bad": "31", "warn": "33", "dim": "2", "bold": "1"}
 _MOODS = {
@@ -22,12 +23,6 @@ _MOODS = {
 """Cells that mean something good or bad, whatever their column."""
 
 
-_SPARE = ("shots", "depth", "2q gates", "readout", "2q error", "took", "label")
-"""Columns that a narrow terminal does without, in this order."""
-_LONG = 500
-_LEAST = 10
-"""Columns that a cell keeps, however narrow the terminal."""
-
 _CONTROL = re.compile(r"(?![\t\n]|\x1b\[[0-9]{1,2}m)[\x00-\x1f\x7f-\x9f]")
 """Control characters, but tabs, line feeds and what begins a style."""
 
@@ -37,39 +32,10 @@ def harmless(text: str) -> str:
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def table(rows: Sequence[Row], columns: Sequence[str] = ()) -> list[list[str]]:
-    """Cells of a table with its head, in order of `columns` or of appearance; empty columns are left out."""
-    names = list(columns) or list(dict.fromkeys(name for row in rows for name in row))
-    shown = [name for name in names if any(row.get(name) not in (None, "", []) for row in rows)]
-    return [shown, *([_text(row.get(name)) for name in shown] for row in rows)]
-
-
-def fitting(cells: list[list[str]], room: int) -> list[list[str]]:
-    """The table for a terminal of so many columns: without what is least missed, then with its widest columns cut."""
-    for name in _SPARE:
-        if _excess(cells, room) > 0 and name in cells[0]:
-            spare = cells[0].index(name)
-            cells = [[*line[:spare], *line[spare + 1 :]] for line in cells]
-    while (excess := _excess(cells, room)) > 0 and max(widths := _widths(cells)) > _LEAST:
-        widest = widths.index(max(widths))
-        left = max(widths[widest] - excess, _LEAST)
-        cells = [[shortened(cell, left) if at == widest else cell for at, cell in enumerate(line)] for line in cells]
-    return cells
-
-
 def shortened(text: str, most: int) -> str:
     """The text on one line of so many characters at most."""
     text = " ".join(text.split())
     return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
-def _excess(cells: list[list[str]], room: int) -> int:
-    widths = _widths(cells)
-    return sum(widths) + 2 * (len(widths) - 1) - room
-
-
-def _widths(cells: list[list[str]]) -> list[int]:
-    return [max(map(len, column)) for column in zip(*cells, strict=True)]
 
 
 class Output:
@@ -80,14 +46,32 @@ class Output:
         self.colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
 
     @property
-    def columns(self) -> int:
-        """How long a line may be: as the terminal is wide; elsewhere, as long as anybody reads."""
-        return shutil.get_terminal_size().columns if sys.stdout.isatty() else _LONG
+    def room(self) -> int | None:
+        """How long a line may be: as the terminal is wide; elsewhere, as long as it is."""
+        return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
     def say(self, text: str = "") -> None:
         """Print a line for people."""
         if not self.as_json:
             print(harmless(text), flush=True)
+
+    def paragraph(self, text: str, indent: str = "") -> None:
+        """Print a sentence for people, broken between words where the terminal ends."""
+        for line in wrapped(text, self.room, indent):
+            self.say(line)
+
+    def aside(self, text: str) -> None:
+        """Tell the person at a terminal what is no part of the answer."""
+        if not self.as_json and sys.stderr.isatty():
+            print(harmless(text), file=sys.stderr, flush=True)
+
+    def stream(self, lines: Iterable[str]) -> None:
+        """Print lines of which there may be very many, as they come."""
+        try:
+            for line in lines:
+                print(harmless(line))
+        finally:  # here, where a reader that is gone can still be told
+            sys.stdout.flush()
 
     def document(self, value: object) -> None:
         """Print one JSON document on a line."""
@@ -107,45 +91,20 @@ class Output:
 
     def lines(self, rows: Sequence[Row], columns: Sequence[str] = (), *, fit: bool = False) -> list[str]:
         """The lines of a table, aligned and coloured; with `fit`, no wider than the terminal."""
-        cells = table(rows, columns)
-        if fit and sys.stdout.isatty():
-            cells = fitting(cells, self.columns)
-        widths = _widths(cells)
-        numeric = [all(_is_number(cell) for cell in column[1:]) for column in zip(*cells, strict=True)]
+        drawn = fitted(table(rows, columns), self.room if fit else None)
         lines = []
-        for number, line in enumerate(cells):
-            padded = [
-                (cell.rjust(width) if right else cell.ljust(width))
-                for cell, width, right in zip(line, widths, numeric, strict=True)
-            ]
-            styles = ["bold"] * len(line) if number == 0 else [_MOODS.get(cell, "") for cell in line]
-            lines.append(
-                "  ".join(self.paint(cell, style) for cell, style in zip(padded, styles, strict=True)).rstrip()
-            )
+        for number, (row, under) in enumerate(zip(drawn.rows, drawn.under, strict=True)):
+            styles = ["bold" if number == 0 else _MOODS.get(cell[0], "") for cell in row]
+            for line in zip_longest(*row, fillvalue=""):
+                padded = [
+                    cell.rjust(width) if right else cell.ljust(width)
+                    for cell, width, right in zip(line, drawn.widths, drawn.right, strict=True)
+                ]
+                told = (self.paint(cell, style) for cell, style in zip(padded, styles, strict=True))
+                lines.append("  ".join(told).rstrip())
+            lines += under
         return lines
 
     def paint(self, text: str, style: str) -> str:
         """The text in a style, on a terminal."""
         return f"\033[{_STYLES[style]}m{text}\033[0m" if self.colour and style else text
-
-
-def _text(value: object) -> str:
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "yes" if value else "no"
-        case float():
-            return f"{value:.4g}"
-        case {"amount": amount, "currency": currency}:
-            return f"{amount} {currency}"
-        case dict():
-            return " ".join(f"{name}:{_text(item)}" for name, item in value.items())
-        case list() | tuple():
-            return "; ".join(_text(item) for item in value)
-        case _:
-            return " ".join(str(value).split())
-
-
-def _is_number(cell: str) -> bool:
-    return not cell or cell.replace(".", "", 1).replace(",", "").replace("%", "").lstrip("-").isdigit()

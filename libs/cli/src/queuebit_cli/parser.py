@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from difflib import get_close_matches
 from typing import NoReturn
 
 __all__ = ["build"]
@@ -14,6 +16,9 @@ exit codes:  0 done, 1 a job failed or a check did not hold, 2 bad usage, 3 refu
 """
 
 
+_CHOICE = re.compile(r"argument COMMAND: invalid choice: '(.*)' \(choose from (.*)\)")
+
+
 class _Help(RawDescriptionHelpFormatter):
     """With room for the longest command beside its help."""
 
@@ -23,14 +28,20 @@ class _Help(RawDescriptionHelpFormatter):
 
 
 class _Parser(ArgumentParser):
-    """Who has yet to choose a command is shown which there are."""
+    """Who has yet to choose a command is shown which there are; who mistyped one, which it may have been."""
 
     def error(self, message: str) -> NoReturn:
         if message.endswith("required: COMMAND"):
             self.exit(2, self.format_help())
+        if wrong := _CHOICE.match(message):
+            near = get_close_matches(wrong[1], re.findall(r"'([^']+)'", wrong[2]), 1)
+            message = f"invalid choice: {wrong[1]!r}; did you mean `{self.prog} {near[0]}`?" if near else message
         super().error(message)
 
 
+_ANYWHERE = "where; without it, where the job is expected to end first, at up to that backend's price"
+_DOCUMENT = "JSON for programs instead of text for people"
+_LINES = "JSON for programs: one object a line"
 _JOB = "its id, the beginning of it, or `latest`"
 
 
@@ -40,12 +51,12 @@ class _Group:
     def __init__(self, parser: ArgumentParser) -> None:
         self._commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
 
-    def command(self, word: str, run: str, text: str, *, client: bool = False) -> ArgumentParser:
-        """Add a command: `run` is `module:function` under `queuebit_cli.commands`."""
+    def command(self, word: str, run: str, text: str, *, client: bool = False, json: str = _DOCUMENT) -> ArgumentParser:
+        """Add a command: `run` is `module:function` under `queuebit_cli.commands`, `json` its output for programs."""
         parser = self._commands.add_parser(word, help=text, description=text, allow_abbrev=False)
         parser.set_defaults(run=run, misused=parser.error)
         parser.add_argument("--home", metavar="DIR", help="the stack's folder (QUEUEBIT_HOME, else ~/.queuebit)")
-        parser.add_argument("--json", action="store_true", help="JSON for programs instead of text for people")
+        parser.add_argument("--json", action="store_true", help=json)
         if client:
             parser.add_argument("--tenant", metavar="T", help="ask as a user of this tenant (demo)")
             parser.add_argument("--user", metavar="U", help="which of the tenant's users, where several are at home")
@@ -82,11 +93,11 @@ def _stack(words: _Group) -> None:
 
 
 def _jobs(words: _Group) -> None:
-    submit = words.command("submit", "submit:submit", "ask for a job for each file", client=True)
+    submit = words.command("submit", "submit:submit", "ask for a job for each file", client=True, json=_LINES)
     submit.add_argument("files", nargs="+", metavar="FILE", help="OpenQASM 2 or 3")
     submit.add_argument("--project", metavar="P", help="who pays (the credential's own project)")
     submit.add_argument("--shots", type=int, default=1000, metavar="N", help="how often to run it (1000)")
-    submit.add_argument("--backend", metavar="B", help="where (any backend that fits)")
+    submit.add_argument("--backend", metavar="B", help=_ANYWHERE)
     submit.add_argument("--max-cost", metavar="1.50", help="refuse the job if it could cost more")
     submit.add_argument("--key", metavar="K", help="same key and content: the same job, however often it is asked for")
     submit.add_argument(
@@ -112,7 +123,8 @@ def _jobs(words: _Group) -> None:
         ("cancel", "stop it if it has not ended"),
         ("result", "its counts"),
     ):
-        command = job.command(word, f"jobs:{word}", text, client=True)
+        lines = _LINES if word == "watch" else _DOCUMENT
+        command = job.command(word, f"jobs:{word}", text, client=True, json=lines)
         command.add_argument("job", metavar="ID", help=_JOB)
         if word == "cancel":
             command.add_argument("--reason", default="", metavar="TEXT")
@@ -135,9 +147,10 @@ def _reading(words: _Group) -> None:
     verify = receipt.command("verify", "receipts:verify", "check a receipt", client=True)
     verify.add_argument("receipt", metavar="FILE|ID", help=f"a file, or of a job {_JOB}")
     verify.add_argument("--trust", metavar="FILE", help="the trust document (trust.json of the home)")
+    verify.add_argument("--result", metavar="FILE", help="compare it too: from `qb job result --output FILE`")
 
     events = words.group("events", "what happens")
-    events.command("follow", "asking:follow", "tell the tenant's events as they are stored", client=True)
+    events.command("follow", "asking:follow", "tell the tenant's events as they are stored", client=True, json=_LINES)
 
 
 def _tenants(tenant: _Group) -> None:
@@ -178,7 +191,7 @@ def _tenants(tenant: _Group) -> None:
 
 
 def _operating(words: _Group) -> None:
-    sql = words.command("sql", "asking:sql", "ask the warehouse, as the operator")
+    sql = words.command("sql", "sql:sql", "ask the warehouse, as the operator")
     sql.add_argument("query", metavar="QUERY")
     doctor = words.command("doctor", "doctor:doctor", "check everything; list, replay or drop dead letters")
     either = doctor.add_mutually_exclusive_group()

@@ -74,7 +74,10 @@ def charge_rows(rows: Sequence[Row]) -> list[Row]:
         {
             "project": row.get("project"),
             "jobs": row.get("jobs"),
-            "charged": _money(row, "amount"),
+            "charged": _money(row, "charged" if "charged" in row else "amount"),
+            "held": _money(row, "held"),
+            "left": _money(row, "left"),
+            "budget": _money(row, "budget"),
             "jbu": row.get("jbu"),
         }
         for row in rows

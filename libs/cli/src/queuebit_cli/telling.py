@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from queuebit.records import Status, Step
 from queuebit_cli.errors import Exit
 from queuebit_cli.output import Output
+from queuebit_cli.tables import wrapped
 from queuebit_kernel import Money, rfc3339
 
 __all__ = [
@@ -22,6 +23,9 @@ __all__ = [
 ]
 
 _MOST_COUNTS = 20
+_LONGEST_BITS = 32
+_ENDS = 10
+"""Bits at either end of a string that is longer."""
 
 
 def exit_of(states: Iterable[str]) -> Exit:
@@ -83,7 +87,8 @@ def describe(status: Status, out: Output, waiting: str | None = None) -> list[st
     lines = ["  ".join(word for word in words if word)]
     lines += [f"  {step_line(step, out)}" for step in status.steps]
     lines += [f"  {waiting_line(waiting, out)}"] if waiting else []
-    lines += [f"  {reason.code}: {reason.text}" for reason in status.reasons]
+    for reason in status.reasons:
+        lines += wrapped(f"{reason.code}: {reason.text}", out.room, "  ")
     return lines
 
 
@@ -92,10 +97,17 @@ def count_rows(counts: Mapping[str, int], most: int = _MOST_COUNTS) -> list[dict
     total = sum(counts.values()) or 1
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     rows: list[dict[str, object]] = [
-        {"bits": bits, "count": count, "share": f"{count / total:.1%}", "": "█" * round(30 * count / total)}
+        {"bits": _bits(bits), "count": count, "share": f"{count / total:.1%}", "": "█" * round(30 * count / total)}
         for bits, count in ranked[:most]
     ]
     if rest := ranked[most:]:
         share = sum(count for _, count in rest)
         rows.append({"bits": f"{len(rest)} more", "count": share, "share": f"{share / total:.1%}", "": ""})
     return rows
+
+
+def _bits(bits: str) -> str:
+    """Bits that leave room for their count beside them."""
+    if len(bits) <= _LONGEST_BITS:
+        return bits
+    return f"{bits[:_ENDS]}…{bits[-_ENDS:]} ({len(bits.replace(' ', ''))} bits)"

@@ -2,35 +2,110 @@
 
 from __future__ import annotations
 
-from http.client import HTTPConnection, HTTPException
-from urllib.parse import urlsplit
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from urllib.parse import urlencode, urlsplit
 
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
 from queuebit_cli.stack import Stack
 
-__all__ = ["query"]
+__all__ = ["Answer", "asking", "in_short", "query"]
 
 _PATIENCE_S = 300
+_CHUNK = 1 << 16
+_ALTERNATIVES = re.compile(r"\s*Expected one of: .*?(?=\s\([A-Z_]+\)(?:\s\(version|\s*$))", re.DOTALL)
+_UNKNOWN_TABLE = "Code: 60."
+_TABLES = "the tables are events, jobs and otel_traces; `qb sql 'DESCRIBE TABLE events'` tells its columns"
 
 
-def query(home: Home, stack: Stack, sql: str) -> tuple[int, bytes]:
-    """Its status and what it answers; rows as JSON, unless the statement wants another format.
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the warehouse answers, as it comes."""
+
+    status: int
+    format: str | None
+    """Of the rows; none where a statement has no rows."""
+    chunks: Iterator[bytes]
+    """The body. A query that fails on the way ends it with a `Stop`."""
+
+
+def query(home: Home, stack: Stack, sql: str, **parameters: str) -> tuple[int, bytes]:
+    """Its status and what it answers; rows as JSON, with decimals as text.
 
     Raises:
         Stop: it does not answer.
     """
+    settings = {"output_format_json_quote_decimals": "1"}
+    settings |= {f"param_{name}": value for name, value in parameters.items()}
+    with asking(home, stack, sql, "JSONCompact", settings) as answer:
+        return answer.status, b"".join(answer.chunks)
+
+
+@contextmanager
+def asking(home: Home, stack: Stack, sql: str, default_format: str, settings: Mapping[str, str]) -> Iterator[Answer]:
+    """Ask, and read the answer while it is made; whoever leaves early ends the query.
+
+    Raises:
+        Stop: the warehouse does not answer.
+    """
     password = home.warehouse_password.read_text().strip()
-    headers = {"X-ClickHouse-User": "queuebit", "X-ClickHouse-Key": password, "X-ClickHouse-Format": "JSONCompact"}
+    headers = {"X-ClickHouse-User": "queuebit", "X-ClickHouse-Key": password, "X-ClickHouse-Format": default_format}
     address = urlsplit(stack.listens["warehouse"])
     connection = HTTPConnection(str(address.hostname), address.port, timeout=_PATIENCE_S)
     try:
-        connection.request("POST", "/", sql.encode(), headers)
-        response = connection.getresponse()
-        return response.status, response.read()
+        with _reaching(stack):
+            connection.request("POST", f"/?{urlencode(settings)}", sql.encode(), headers)
+            response = connection.getresponse()
+        tag = response.headers.get("X-ClickHouse-Exception-Tag")
+        chunks = _chunks(response, stack)
+        yield Answer(
+            response.status, response.headers.get("X-ClickHouse-Format"), _unbroken(chunks, tag) if tag else chunks
+        )
+    finally:
+        connection.close()
+
+
+def in_short(text: str) -> str:
+    """ClickHouse's refusal without the long list of what else could have stood there."""
+    told = _ALTERNATIVES.sub("", text.strip())
+    return f"{told}\n{_TABLES}" if told.startswith(_UNKNOWN_TABLE) else told
+
+
+def _chunks(response: HTTPResponse, stack: Stack) -> Iterator[bytes]:
+    while True:
+        with _reaching(stack):
+            chunk = response.read(_CHUNK)
+        if not chunk:
+            return
+        yield chunk
+
+
+def _unbroken(chunks: Iterator[bytes], tag: str) -> Iterator[bytes]:
+    """The rows alone: where a query fails after its first rows, its message follows them behind a mark."""
+    mark = f"\r\n__exception__\r\n{tag}\r\n".encode()
+    held = b""
+    for chunk in chunks:
+        held += chunk
+        if mark in held:
+            rows, _, begun = held.partition(mark)
+            yield rows
+            message, _, _ = (begun + b"".join(chunks)).partition(f" {tag}".encode())
+            raise Stop(Exit.REFUSED, in_short(message.decode(errors="replace").rstrip("0123456789")))
+        if len(held) > len(mark):  # its beginning may be the end of this chunk
+            yield held[: -len(mark)]
+            held = held[-len(mark) :]
+    yield held
+
+
+@contextmanager
+def _reaching(stack: Stack) -> Iterator[None]:
+    try:
+        yield
     except (OSError, HTTPException) as error:
         raise Stop(
             Exit.UNREACHABLE, f"the warehouse does not answer ({error}): see {stack.overview_command}"
         ) from error
-    finally:
-        connection.close()

@@ -1,22 +1,22 @@
-"""`qb backends`, `qb charges`, `qb slo`, `qb events follow`, `qb sql`."""
+"""`qb backends`, `qb charges`, `qb slo`, `qb events follow`."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 from argparse import Namespace
 from contextlib import suppress
 
+from queuebit.credentials import Credential
+from queuebit_cli.accounts import accounts
 from queuebit_cli.connecting import client_of
-from queuebit_cli.errors import Exit, Stop
+from queuebit_cli.errors import Exit
 from queuebit_cli.home import Home
 from queuebit_cli.output import Output
 from queuebit_cli.presenting import backend_rows, charge_rows, slo_rows
-from queuebit_cli.progress import Progress, run
-from queuebit_cli.stack import running_stack
-from queuebit_cli.warehouse import query
+from queuebit_cli.progress import run
+from queuebit_cli.stack import Stack
 
-__all__ = ["backends", "charges", "follow", "slo", "sql"]
+__all__ = ["backends", "charges", "follow", "slo"]
 
 Rows = list[dict[str, object]]
 
@@ -35,14 +35,24 @@ def backends(args: Namespace, out: Output) -> Exit:
 
 
 def charges(args: Namespace, out: Output) -> Exit:
-    """What was charged."""
+    """What was charged; at the home of a stack also what is left."""
 
-    async def ask() -> Rows:
+    async def ask() -> tuple[Credential, Rows]:
         async with client_of(args) as client:
-            return await client.charges(project=args.project, limit=args.limit)
+            return client.credential, await client.charges(project=args.project, limit=args.limit)
 
-    out.rows(run(ask(), out, "asking the warehouse"), none="no charges yet", shown=charge_rows)
+    credential, rows = run(ask(), out, "asking the warehouse")
+    out.rows(_with_left(Home(args.home), credential, rows), none="no charges yet", shown=charge_rows)
     return Exit.DONE
+
+
+def _with_left(home: Home, credential: Credential, rows: Rows) -> Rows:
+    """The rows with budget, held and left, where the person who asks also runs the stack that was asked."""
+    stack = Stack.load(home)
+    if not rows or stack is None or stack.listens.get("nats-server") != credential.url:
+        return rows
+    known = accounts(home, credential.tenant) or {}
+    return [{**row, **known.get((str(row["project"]), str(row["currency"])), {})} for row in rows]
 
 
 def slo(args: Namespace, out: Output) -> Exit:
@@ -61,6 +71,7 @@ def follow(args: Namespace, out: Output) -> Exit:
 
     async def listen() -> None:
         async with client_of(args) as client:
+            out.aside(f"following events of {client.credential.tenant}; Ctrl-C ends it")
             async for happened in client.events():
                 event = happened.event
                 out.document(
@@ -76,22 +87,4 @@ def follow(args: Namespace, out: Output) -> Exit:
 
     with suppress(KeyboardInterrupt):  # the only way to end it
         asyncio.run(listen())
-    return Exit.DONE
-
-
-def sql(args: Namespace, out: Output) -> Exit:
-    """Ask the warehouse, as the operator of the stack."""
-    home = Home(args.home)
-    with Progress(out.as_json, "asking the warehouse"):
-        status, body = query(home, running_stack(home), args.query)
-    if status != 200:
-        raise Stop(Exit.REFUSED, body.decode(errors="replace").strip())
-    try:
-        answer = json.loads(body)
-        names = [column["name"] for column in answer["meta"]]
-        rows = [dict(zip(names, line, strict=True)) for line in answer["data"]]
-    except (ValueError, KeyError, TypeError):  # the query chose a format of its own, or returns nothing
-        print(body.decode(errors="replace"), end="")
-        return Exit.DONE
-    out.rows(rows, none="no rows")
     return Exit.DONE

@@ -52,11 +52,12 @@ def doctor(args: Namespace, out: Output) -> Exit:
     with Progress(out.as_json, "looking everything over"):
         stack = Stack.load(home)
         there = stack is not None and _answers(home, stack)
-        checks, letters = _looked_over(home, stack)
+        checks, letters = _looked_over(home, stack, there=there)
     ill = sum(check["state"] != "ok" for check in checks)
     healthy = not ill
     out.document({"healthy": healthy, "checks": checks, "dead_letters": [letter.document() for letter in letters]})
-    for line in out.lines(checks, ("check", "state", "found"), fit=True):  # what is wrong is told in full below
+    shown = [{**check, "found": check["found"] if check["state"] == "ok" else "see below"} for check in checks]
+    for line in out.lines(shown, ("check", "state", "found"), fit=True):
         out.say(line)
     for check in checks:
         if check["state"] != "ok":
@@ -65,9 +66,8 @@ def doctor(args: Namespace, out: Output) -> Exit:
         out.say()
         for letter in letters[:_SHOWN]:
             told = letter.document()
-            line = f"{told['id']}  {told['owner']}  {told['fault']}  {letter.subject}"
-            out.say(shortened(line, out.columns))
-            out.say(f"   {shortened(str(told['reason']), out.columns - 3)}")
+            out.say(f"{told['id']}  {told['owner']}  {told['fault']}  {letter.subject}")
+            out.paragraph(str(told["reason"]), "   ")
         if (more := len(letters) - _SHOWN) > 0:
             out.say(f"and {more} more: `qb doctor --json` has all")
         out.say("\nonce the cause is gone: qb doctor --replay ID (or all); to give one up: qb doctor --drop ID")
@@ -84,16 +84,15 @@ def _answers(home: Home, stack: Stack) -> bool:
     return stack.supervised or bool(stack.left)
 
 
-def _looked_over(home: Home, stack: Stack | None) -> tuple[list[Check], list[DeadLetter]]:
-    """Every check, and the dead letters."""
+def _looked_over(home: Home, stack: Stack | None, *, there: bool) -> tuple[list[Check], list[DeadLetter]]:
+    """Every check, and the dead letters; of a stack that is not there, only that."""
     checks = [*_processes(home, stack), *_files(home, stack), _disk(home), _secrets(home)]
     letters: list[DeadLetter] = []
     try:
-        letters = asyncio.run(_letters(home))
-        checks.append(_verdict("dead letters", not letters, f"{len(letters)}", "see below; replay or drop them"))
-    except Stop as stop:
-        checks.append({"check": "dead letters", "state": "wrong", "found": str(stop)})
-    except QueuebitError:
+        if there:
+            letters = asyncio.run(_letters(home))
+            checks.append(_verdict("dead letters", not letters, f"{len(letters)}", "see below; replay or drop them"))
+    except (Stop, QueuebitError):
         checks.append({"check": "dead letters", "state": "wrong", "found": "nats-server does not hand them out now"})
     for part, packages in _PARTS.items():
         checks.append({"check": part, "state": "ok", "found": _versions(packages)})

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 import tomlkit
 
+from queuebit_cli.accounts import NOTHING, Accounts, accounts
 from queuebit_cli.containers import RESTARTED, env_file
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.files import require_place
@@ -56,10 +57,16 @@ def show(args: Namespace, out: Output) -> Exit:
     tenant = read_tenants(home).tenant.get(args.name)
     if tenant is None:
         raise unknown("tenant", args.name)
-    out.document({"tenant": args.name, **tenant.model_dump(mode="json")})
+    standing = accounts(home, args.name)
+    out.document({"tenant": args.name, **tenant.model_dump(mode="json"), "accounts": _documents(standing)})
     out.say(f"{args.name}: share {tenant.share}, up to {tenant.max_shots} shots and {tenant.max_active_jobs} jobs")
     projects = [
-        {"project": name, "budget": {"amount": it.budget, "currency": it.currency}, "backends": list(it.backends)}
+        {
+            "project": name,
+            "budget": {"amount": it.budget, "currency": it.currency},
+            **({} if standing is None else _money_of(standing.get((name, it.currency), NOTHING), it.currency)),
+            "backends": list(it.backends),
+        }
         for name, it in tenant.project.items()
     ]
     users = [
@@ -67,9 +74,21 @@ def show(args: Namespace, out: Output) -> Exit:
         for name, it in tenant.user.items()
     ]
     for rows in (projects, users):
-        for line in out.lines(rows) if rows else ():
+        for line in out.lines(rows, fit=True) if rows else ():
             out.say(line)
+    if standing is None:
+        out.say("what is held, charged and left is told while the stack is up")
     return Exit.DONE
+
+
+def _documents(standing: Accounts | None) -> list[dict[str, str]] | None:
+    if standing is None:
+        return None
+    return [{"project": name, "currency": currency, **sums} for (name, currency), sums in standing.items()]
+
+
+def _money_of(account: Mapping[str, str], currency: str) -> dict[str, object]:
+    return {name: {"amount": account[name], "currency": currency} for name in ("held", "charged", "left")}
 
 
 def add(args: Namespace, out: Output) -> Exit:
@@ -87,7 +106,9 @@ def add(args: Namespace, out: Output) -> Exit:
         }
         tenants[args.name] = tenant
         seed = _give_token(tenant.setdefault("user", tomlkit.table()), _name(args.user, "user"), role="admin")
-    return _hand_over(home, seed, args.project, args, out)
+    code = _hand_over(home, seed, args.project, args, out)
+    _tell_unfunded(args, out)
+    return code
 
 
 def apply(args: Namespace, out: Output) -> Exit:
@@ -135,7 +156,9 @@ def add_project(args: Namespace, out: Output) -> Exit:
         if _name(args.project, "project") in projects:
             raise Stop(Exit.REFUSED, f"there is a project {args.project} already")
         projects[args.project] = {"budget": _amount(args.budget), "currency": args.currency}
-    return _done(home, out, f"project {args.project} of {args.name} added", tenant=args.name, project=args.project)
+    code = _done(home, out, f"project {args.project} of {args.name} added", tenant=args.name, project=args.project)
+    _tell_unfunded(args, out)
+    return code
 
 
 def add_user(args: Namespace, out: Output) -> Exit:
@@ -211,6 +234,12 @@ def _hand_over(home: Home, seed: str, project: str, args: Namespace, out: Output
         ) from error
     words = f"credential of {user} of {tenant}: {kept} (secret; give it to {user} alone)"
     return _done(home, out, words, tenant=tenant, user=user, credential=str(kept), key=public_key(seed))
+
+
+def _tell_unfunded(args: Namespace, out: Output) -> None:
+    if not Decimal(args.budget):
+        out.say(f"project {args.project} has no budget yet: its jobs are refused. To give it 100 {args.currency}:")
+        out.say(f"  qb tenant fund {args.name} {args.project} 100")
 
 
 def _require_output(args: Namespace) -> None:

@@ -1,0 +1,100 @@
+"""`qb sql`: what ClickHouse answers, as it says it; nothing is rounded, left out, or kept whole in memory."""
+
+from __future__ import annotations
+
+import re
+import sys
+from argparse import Namespace
+from codecs import iterdecode
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from itertools import chain, islice
+
+from queuebit_cli.errors import Exit, Stop
+from queuebit_cli.home import Home
+from queuebit_cli.output import Output, harmless
+from queuebit_cli.progress import Progress
+from queuebit_cli.stack import running_stack
+from queuebit_cli.warehouse import asking, in_short
+
+__all__ = ["aligned", "sql"]
+
+_TEXT, _JSON = "TabSeparatedWithNamesAndTypes", "JSONEachRow"
+_SETTINGS = {
+    "output_format_json_array_of_rows": "1",
+    "output_format_json_quote_decimals": "1",
+    "output_format_json_quote_64bit_integers": "0",
+    "output_format_json_quote_denormals": "1",
+}
+_SAMPLE = 500
+"""Rows that decide how wide columns are; a wider cell further down moves the rest of its line."""
+_NUMBER = re.compile(r"(?:Nullable\(|LowCardinality\()*(?:U?Int\d|B?Float|Decimal)")
+_PLAIN = re.compile(r"(?:Nullable\(|LowCardinality\()*(?:String|FixedString|Enum)")
+"""Types whose values are escaped once more than people write them."""
+
+
+def sql(args: Namespace, out: Output) -> Exit:
+    """Ask the warehouse, as the operator of the stack."""
+    home = Home(args.home)
+    stack = running_stack(home)
+    wanted = _JSON if out.as_json else _TEXT
+    try:
+        with ExitStack() as opened:
+            with Progress(out.as_json, "asking the warehouse"):
+                answer = opened.enter_context(asking(home, stack, args.query, wanted, _SETTINGS))
+            if answer.status != 200:
+                raise Stop(Exit.REFUSED, in_short(b"".join(answer.chunks).decode(errors="replace")))
+            if answer.format == _TEXT:
+                out.stream(aligned(_lines(answer.chunks), out))
+            else:  # JSON, or a format of the query's own
+                _pass_on(answer.chunks)
+    except KeyboardInterrupt:
+        raise Stop(Exit.INTERRUPTED, "interrupted; the warehouse gives the query up") from None
+    return Exit.DONE
+
+
+def aligned(lines: Iterator[str], out: Output) -> Iterator[str]:
+    """Lines of ClickHouse's TabSeparatedWithNamesAndTypes as a table."""
+    names, types = ([*line.split("\t")] for line in islice(lines, 2))
+    right = [_NUMBER.match(it) is not None for it in types]
+    plain = [_PLAIN.match(it) is not None for it in types]
+    rows = (list(map(_cell, line.split("\t"), plain)) for line in lines)
+    sample = list(islice(rows, _SAMPLE))
+    widths = [max(map(len, column)) for column in zip(names, *sample, strict=True)]
+    yield out.paint(_line(names, widths, right), "bold")
+    for row in chain(sample, rows):
+        yield _line(row, widths, right)
+
+
+def _line(cells: list[str], widths: list[int], right: list[bool]) -> str:
+    padded = map(lambda cell, width, number: cell.rjust(width) if number else cell.ljust(width), cells, widths, right)
+    return "  ".join(padded).rstrip()
+
+
+def _cell(text: str, plain: bool) -> str:
+    """A value as ClickHouse writes it; line feeds and tabs stay escaped, since they would tear the table."""
+    if text == r"\N":
+        return "NULL"
+    return text.replace(r"\'", "'").replace(r"\\", "\\") if plain and "\\" in text else text
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
+    rest = b""
+    for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from (line.decode(errors="replace") for line in whole)
+    if rest:
+        yield rest.decode(errors="replace")
+
+
+def _pass_on(chunks: Iterable[bytes]) -> None:
+    """Byte for byte; on a terminal without what could steer it."""
+    try:
+        if sys.stdout.isatty():
+            for text in iterdecode(chunks, "utf-8", "replace"):
+                print(harmless(text), end="")
+        else:
+            for chunk in chunks:
+                sys.stdout.buffer.write(chunk)
+    finally:
+        sys.stdout.flush()

@@ -1,0 +1,128 @@
+"""Tables: cells of rows, and how they fit a terminal without losing an id, a price or a word."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from textwrap import wrap
+
+__all__ = ["Fitted", "Row", "fitted", "table", "wrapped"]
+
+Row = Mapping[str, object]
+
+_SPARE = ("shots", "depth", "2q gates", "readout", "2q error", "took", "label", "at")
+"""Columns that a narrow terminal does without, in this order."""
+_SENTENCES = ("promise", "price", "reason", "waits", "found")
+"""Columns whose cells may go on in the line below."""
+_READABLE = 20
+"""How narrow a sentence may become before it gets lines of its own."""
+_GAP = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A table as it is drawn."""
+
+    rows: list[list[list[str]]]
+    """The lines of each cell; the first row is the head."""
+    widths: list[int]
+    right: list[bool]
+    """Which columns are numbers."""
+    under: list[list[str]]
+    """Lines under each row, with what had no room beside the rest."""
+
+
+def table(rows: Sequence[Row], columns: Sequence[str] = ()) -> list[list[str]]:
+    """Cells of a table with its head, in order of `columns` or of appearance; empty columns are left out."""
+    names = list(columns) or list(dict.fromkeys(name for row in rows for name in row))
+    shown = [name for name in names if any(row.get(name) not in (None, "", []) for row in rows)]
+    return [shown, *([_text(row.get(name)) for name in shown] for row in rows)]
+
+
+def fitted(cells: list[list[str]], room: int | None = None) -> Fitted:
+    """Lay a table out; in so many columns, if they are limited.
+
+    It does without what is least missed, then wraps sentences at words, then moves what has no room under its row:
+    sentences first, then the rightmost. Nothing is cut.
+    """
+    columns = [list(column) for column in zip(*cells, strict=True)]
+    moved: list[list[str]] = []
+    if room is not None:
+        for name in _SPARE:
+            if _least(columns) > room and len(columns) > 1:
+                columns = [column for column in columns if column[0] != name]
+        while _least(columns) > room and len(columns) > 1:
+            last = max(range(1, len(columns)), key=lambda at: (columns[at][0] in _SENTENCES, at))
+            moved.insert(0, columns.pop(last))
+    widths = _widths(columns, room)
+    rows = [
+        [_cell(column, at, width) for column, width in zip(columns, widths, strict=True)] for at in range(len(cells))
+    ]
+    told = ["; ".join(f"{column[0]}: {column[at]}" for column in moved if column[at]) for at in range(1, len(cells))]
+    right = [all(map(_is_number, column[1:])) for column in columns]
+    return Fitted(rows, widths, right, [[], *(wrapped(text, room, "   ") for text in told)])
+
+
+def wrapped(text: str, room: int | None, indent: str = "") -> list[str]:
+    """The text on lines of so many columns, broken between words alone; no lines where there is no text."""
+    if room is None:
+        return [indent + text] if text else []
+    return wrap(
+        text, room, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _widths(columns: list[list[str]], room: int | None) -> list[int]:
+    """As wide as they want to be; where that is too much, sentences share what the others leave."""
+    if room is None:
+        return [_natural(column) for column in columns]
+    spare = room - _least(columns)
+    widths = []
+    for column in columns:
+        width = min(_natural(column), _narrow(column) + max(spare, 0))
+        spare -= width - _narrow(column)
+        widths.append(width)
+    return widths
+
+
+def _least(columns: list[list[str]]) -> int:
+    return sum(map(_narrow, columns)) + _GAP * (len(columns) - 1)
+
+
+def _natural(column: list[str]) -> int:
+    return max(map(len, column))
+
+
+def _narrow(column: list[str]) -> int:
+    """How narrow a column may become."""
+    if column[0] not in _SENTENCES:
+        return _natural(column)
+    longest = max(len(word) for cell in column for word in cell.split() or [""])
+    return max(min(_natural(column), _READABLE), longest)
+
+
+def _cell(column: list[str], at: int, width: int) -> list[str]:
+    """The lines of one cell."""
+    return wrapped(column[at], width) or [""] if column[0] in _SENTENCES else [column[at]]
+
+
+def _text(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:.4g}"
+        case {"amount": amount, "currency": currency}:
+            return f"{amount} {currency}"
+        case dict():
+            return " ".join(f"{name}:{_text(item)}" for name, item in value.items())
+        case list() | tuple():
+            return "; ".join(_text(item) for item in value)
+        case _:
+            return " ".join(str(value).split())
+
+
+def _is_number(cell: str) -> bool:
+    return not cell or cell.replace(".", "", 1).replace(",", "").replace("%", "").lstrip("-").isdigit()
