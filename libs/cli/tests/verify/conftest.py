@@ -65,6 +65,7 @@ from queuebit_testing.build import NOON, accepted, funded, held, submitted
 
 BOOK = Path(__file__).parents[4] / "contracts/pricebook/default.toml"
 SHOTS, QPU_US = 1000, 2_000
+RESULT = b'{"00":500,"11":500}'
 
 
 @dataclass
@@ -208,7 +209,7 @@ def _ran(tenant: str, job: str, backend: str, end: str, usage: Usage) -> list[An
         compiled = Compilation(
             compiler="qiskit", digest=digest(b"t"), seed=1, depth=3, two_qubit_gates=1, duration_ns=9
         )
-        result = describe(b'{"00":500,"11":500}', "application/json")
+        result = describe(RESULT, "application/json")
         fields = {**common, "shots": SHOTS, "result": result, "compilation": compiled}
         ended = JobCompleted(source="qb/executor-aer", data=Completion.model_validate(fields))
     return [JobPlaced(source="qb/scheduler", data=placed), JobStarted(source="qb/executor-aer", data=started), ended]
@@ -284,7 +285,7 @@ def _statement(bill: Metering) -> bytes:
         job=bill.job,
         outcome=bill.state,
         request_digest=digest(b"request"),
-        result_digest=digest(b"result") if bill.state == "completed" else None,
+        result_digest=digest(RESULT) if bill.state == "completed" else None,
         software="queuebit",
         submitted_at=NOON,
         finished_at=NOON,

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from argparse import Namespace
 from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING
 
-from queuebit.errors import NotFound
+from queuebit.errors import JobFailed, NotFound, Refused, StillRunning
 from queuebit_cli.connecting import client_of, job_of
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.files import require_place, write_private
 from queuebit_cli.home import Home
 from queuebit_cli.output import Output
 from queuebit_cli.progress import run
+from queuebit_kernel import digest_of
+
+if TYPE_CHECKING:
+    from queuebit.job import AsyncJob
 
 __all__ = ["get", "verify"]
 
@@ -22,35 +29,37 @@ def get(args: Namespace, out: Output) -> Exit:
     """Keep a job's receipt in a file."""
     if args.output:
         require_place(Path(args.output))
-    receipt = run(_fetch(args), out, "waiting for its receipt")
-    target = Path(args.output or f"{receipt[0]}.receipt.json")
+    job, content, _ = run(_fetch(args, with_result=False), out, "waiting for its receipt")
+    target, trust = Path(args.output or f"{job}.receipt.json"), Home(args.home).trust_file
     try:
-        write_private(target.absolute(), receipt[1].decode() + "\n")
+        write_private(target.absolute(), content.decode() + "\n")
     except OSError as error:
         raise Stop(Exit.USAGE, f"{target} cannot be written: {error.strerror}") from error
-    out.document({"job": receipt[0], "file": str(target), "bytes": len(receipt[1])})
-    out.say(f"{target} is written; together with {Home(args.home).trust_file} anybody can verify it, offline:")
-    out.say(f"  qb receipt verify {target} --trust trust.json")
+    out.document({"job": job, "file": str(target), "bytes": len(content)})
+    out.say(f"{target} is written; together with {trust} anybody can verify it, offline:")
+    out.say(f"  qb receipt verify {quote(str(target))} --trust {quote(str(trust))}")
     return Exit.DONE
 
 
 def verify(args: Namespace, out: Output) -> Exit:
-    """Check a receipt: a file offline, or a job's as the stack holds it."""
+    """Check a receipt: a file offline, or a job's as the stack holds it, and that it is the receipt of a result."""
     from queuebit_proof import ReceiptInvalid, TrustInvalid, TrustRoot
     from queuebit_proof import verify as check
     from queuebit_proof.receipt import MAX_RECEIPT_BYTES
 
     path = Path(args.receipt)
+    result = _digest(Path(args.result)) if args.result else None
     trust = _trust(Path(args.trust) if args.trust else Home(args.home).trust_file)
     if path.is_file():
         content, job = _read(path, MAX_RECEIPT_BYTES + 2).removesuffix(b"\n"), None
     else:
         try:
-            job, content = run(_fetch(args), out, "waiting for its receipt")
+            job, content, stored = run(_fetch(args, with_result=result is None), out, "waiting for its receipt")
+            result = result or stored
         except NotFound as error:
             raise Stop(Exit.USAGE, f"there is no file {path}, and {error}") from error
     try:
-        verified = check(content, TrustRoot.parse(trust), job=job)
+        verified = check(content, TrustRoot.parse(trust), job=job, result_digest=result)
     except (ReceiptInvalid, TrustInvalid) as error:
         out.document({"verified": False, "check": getattr(error, "check", "trust"), "text": str(error)})
         raise Stop(Exit.JOB_FAILED, f"not verified: {error}") from error
@@ -60,11 +69,14 @@ def verify(args: Namespace, out: Output) -> Exit:
             "job": verified.receipt.job,
             "tenant": verified.receipt.tenant,
             "leaf_index": verified.receipt.leaf_index,
+            "result_compared": result is not None,
             "checks": [{"name": it.name, "text": it.sentence} for it in verified.checks],
         }
     )
     for it in verified.checks:
         out.say(f"{out.paint('ok', 'good')}  {it.name:<10} {it.sentence}")
+    if path.is_file() and not result:
+        out.say(f"to compare the result too: --result FILE, from qb job result {verified.receipt.job} --output FILE")
     return Exit.DONE
 
 
@@ -86,7 +98,29 @@ def _read(path: Path, most: int) -> bytes:
         raise Stop(Exit.USAGE, f"{path} cannot be read: {error.strerror}") from error
 
 
-async def _fetch(args: Namespace) -> tuple[str, bytes]:
+def _digest(path: Path) -> str:
+    """The digest of a result, from its counts as `qb job result --output` writes them."""
+    try:
+        counts = json.loads(path.read_bytes())
+        if not isinstance(counts, dict):
+            raise ValueError("it is no JSON object")
+        return digest_of(counts)
+    except OSError as error:
+        raise Stop(Exit.USAGE, f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise Stop(Exit.USAGE, f"{path} is no result as `qb job result --output FILE` writes it: {error}") from error
+
+
+async def _fetch(args: Namespace, *, with_result: bool) -> tuple[str, bytes, str | None]:
+    """The job, its receipt, and if wanted the digest of its result; none where it ended without one."""
     async with client_of(args) as client:
-        receipt = await (await job_of(client, args.receipt)).receipt(_WAIT_S)
-        return receipt.job, receipt.content
+        job = await job_of(client, args.receipt)
+        receipt = await job.receipt(_WAIT_S)
+        return receipt.job, receipt.content, await _result(client.job(job.id)) if with_result else None
+
+
+async def _result(job: AsyncJob) -> str | None:
+    try:
+        return (await job.result(0)).digest
+    except (JobFailed, Refused, StillRunning):
+        return None
