@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from argparse import ArgumentParser
@@ -76,6 +77,44 @@ def test_a_wrong_flag_is_told_with_the_usage_of_its_command(capsys: pytest.Captu
     told = capsys.readouterr().err
     assert "usage: qb submit" in told
     assert "there is no --shot 3 here" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"), [(["sumbit", "a.qasm"], "qb submit"), (["job", "wacth", "latest"], "qb job watch")]
+)
+def test_a_mistyped_command_is_told_with_the_nearest(
+    words: list[str], meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(words)
+    assert f"did you mean `{meant}`?" in capsys.readouterr().err
+
+
+def test_a_start_that_cannot_be_leaves_no_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        monkeypatch.setattr("queuebit_cli.ports.DEFAULTS", {"broker": taken.getsockname()[1]})
+        assert main(["up", "--detach"]) == 4
+    assert not (tmp_path / "home").exists()
+
+
+def test_what_is_left_of_a_start_that_failed_is_no_stack(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Home(tmp_path / "home").prepare()
+    assert main(["status"]) == 4
+    assert "there is no stack" in capsys.readouterr().err
+    Home(tmp_path / "home").prepare()
+
+
+def test_a_stack_that_is_down_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = Home(tmp_path / "home")
+    found(home)
+    Stack("down", {}, {}).save(home)
+    assert main(["doctor"]) == 4
+    told = capsys.readouterr().out
+    assert (told.count("down"), told.count("qb up"), "1 of" in told) == (1, 1, True)
 
 
 def test_who_has_yet_to_choose_a_command_is_shown_all(capsys: pytest.CaptureFixture[str]) -> None:

@@ -99,7 +99,7 @@ class Home:
         """
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if any(self.root.iterdir()) and not self.founded:
+            if any(self.root.iterdir()) and not (self.root / "secrets").is_dir():
                 raise Stop(Exit.USAGE, f"{self.root} is not empty and no Queuebit home: choose another with --home DIR")
             self.root.chmod(0o700)
             for name in _FOLDERS:
@@ -109,8 +109,8 @@ class Home:
 
     @property
     def founded(self) -> bool:
-        """Whether a stack was ever started here."""
-        return (self.root / "secrets").is_dir()
+        """Whether a stack was ever started here; folders alone are what is left of a start that failed."""
+        return any(it.exists() for it in (self.stack_file, self.tenants_file, self.good_tenants_file))
 
     def require(self) -> None:
         """Raise unless a stack was ever started here."""

@@ -26,9 +26,10 @@ _SIGNS = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 class Progress:
     """Shows that something goes on, and how far it is; gone when it ends."""
 
-    def __init__(self, quiet: bool, text: str) -> None:
+    def __init__(self, quiet: bool, text: str, *, after_s: float | None = None) -> None:
         self._shown = not quiet and sys.stderr.isatty()
         self._text = text
+        self._after_s = _SILENT_S if after_s is None else after_s
         self._drawn = False
         self._writing = threading.Lock()
         self._ended = threading.Event()
@@ -59,7 +60,7 @@ class Progress:
 
     def _draw(self) -> None:
         begin = time.monotonic()
-        if self._ended.wait(_SILENT_S):
+        if self._ended.wait(self._after_s):
             return
         for sign in itertools.cycle(_SIGNS):
             seconds = f"{time.monotonic() - begin:.0f} s"

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = ["cancel", "jobs", "plan", "result", "show", "watch"]
 
+_WITHOUT_BACKEND = (
+    "without --backend a job goes where it is expected to end first, at up to that backend's price; "
+    "--max-cost keeps it off dear ones"
+)
 _LASTING_S = 1.5
 """A wait that is worth a word."""
 
@@ -38,6 +42,7 @@ def plan(args: Namespace, out: Output) -> Exit:
     out.rows(
         run(ask(), out, "asking the executors"), none="no backend is registered yet: see `qb status`", shown=plan_rows
     )
+    out.paragraph(_WITHOUT_BACKEND)
     return Exit.DONE
 
 

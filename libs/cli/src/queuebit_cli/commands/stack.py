@@ -30,12 +30,15 @@ _BIRTH_S = 10.0
 def up(args: Namespace, out: Output) -> Exit:
     """Start the stack, and keep it running here or in the background."""
     os.umask(0o077)
+    from queuebit_cli import ports
+
     home = Home(args.home)
+    if not home.founded and args.ports == "default":
+        ports.fixed()  # before anything is made that a start which cannot be would leave behind
     home.prepare()
     lock = _turn(home, out)
     if lock is None:
         return _already(home, out)
-    from queuebit_cli import ports
     from queuebit_cli.founding import found, write_nats_config
     from queuebit_cli.process import rotate
     from queuebit_cli.standing import require_good
@@ -203,16 +206,18 @@ def _await(home: Home, supervisor: int, out: Output, begin: int) -> Exit:
     """Wait until the stack is up, or its supervisor ended; `begin` is where its own words begin in the log."""
     deadline = time.monotonic() + _START_S
     rows: list[dict[str, object]] = []
+    ready: list[str] = []  # the newest first: the others may have no room
     ended, code = 0, 0
-    with Progress(out.as_json, "starting") as progress:
+    with Progress(out.as_json, "starting", after_s=0) as progress:
         while not ended and time.monotonic() < deadline:
             stack = Stack.load(home)
             rows = overview(home, stack) if stack is not None and stack.processes else []
             if stack is not None and stack.state == "up":
                 break
             failing = [f"{row['service']}: {row['reason']}" for row in rows if row["restarts"]]
-            ready = sum(bool(row["ready"]) for row in rows)
-            progress.tell("; ".join([f"starting: {ready} of {len(rows)} ready", *failing]))
+            names = [str(row["service"]) for row in rows if row["ready"]]
+            ready = [*(name for name in names if name not in ready), *(name for name in ready if name in names)]
+            progress.tell("; ".join([*failing, f"{len(ready)} of {len(rows)} ready: {', '.join(ready)}"]))
             time.sleep(0.1)
             ended, code = os.waitpid(supervisor, os.WNOHANG)
         else:
