@@ -18,9 +18,9 @@ from queuebit_contracts import query
 from queuebit_contracts.catalog import EVENTS, AnyEvent, wire_name
 from queuebit_contracts.topology import LOG, Party, inbox_of, topology
 
-__all__ = ["documents", "schema_of"]
+__all__ = ["address_of", "documents", "main", "schema_of"]
 
-Document = dict[str, Any]  # JSON
+_Document = dict[str, Any]  # JSON
 
 _CHANNELS = {
     "qb.job": "qb.job.{tenant}.{job}.",
@@ -35,7 +35,7 @@ _QUALIFIED = {
 }
 
 
-def schema_of(event: type[AnyEvent]) -> Document:
+def schema_of(event: type[AnyEvent]) -> _Document:
     """The JSON Schema of one event type, as a reader sees it: unknown fields are allowed."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -62,20 +62,20 @@ def documents() -> dict[str, str]:
     return {path: json.dumps(document, indent=2, sort_keys=True) + "\n" for path, document in files.items()}
 
 
-def _query_schemas() -> Document:
+def _query_schemas() -> _Document:
     models: list[type[BaseModel]] = [getattr(query, name) for name in query.__all__]
     _, document = models_json_schema([(model, "validation") for model in models])
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:queuebit:queries", **document}
 
 
-def _asyncapi() -> Document:
+def _asyncapi() -> _Document:
     wanted = topology()
     parties = {**wanted.service, **{f"client-{role}": party for role, party in wanted.role.items()}}
-    channels: Document = {}
-    operations: Document = {}
+    channels: _Document = {}
+    operations: _Document = {}
     for name, event in EVENTS.items():
         address = address_of(event)
-        parameters: Document = {word.strip("{}"): {} for word in address.split(".") if word.startswith("{")}
+        parameters: _Document = {word.strip("{}"): {} for word in address.split(".") if word.startswith("{")}
         channels[name] = {
             "address": address,
             "description": (event.__doc__ or "").strip(),

@@ -19,7 +19,7 @@ __all__ = ["BadTenants", "Project", "Role", "Tenant", "Tenants", "User", "parse_
 Role = Literal["viewer", "member", "admin"]
 """viewer follows and reads · member also submits and cancels its own jobs · admin also cancels anybody's."""
 
-Key = Annotated[str, Field(pattern="^U[A-Z2-7]{55}$")]
+_Key = Annotated[str, Field(pattern="^U[A-Z2-7]{55}$")]
 
 
 class BadTenants(Fault):
@@ -52,7 +52,7 @@ class User(_Entry):
     """A person or a program."""
 
     role: Role = "member"
-    keys: tuple[Key, ...] = ()
+    keys: tuple[_Key, ...] = ()
     """Public halves of the user's tokens; several while one is being replaced."""
 
 

@@ -31,7 +31,7 @@ __all__ = [
 LOG = "LOG"
 """Name of the stream that holds the facts."""
 
-PAYLOADS = "PAYLOADS"
+_PAYLOADS = "PAYLOADS"
 
 VIEWS = 8
 """Processes of one service that may follow the log at once, those included that were killed half a minute ago."""
@@ -184,9 +184,9 @@ def _view_calls(name: str) -> Iterable[str]:
 
 def _payload_calls(party: Party, tenant: str) -> Iterable[str]:
     if party.payloads in ("read", "write"):
-        yield f"$JS.API.DIRECT.GET.KV_{PAYLOADS}.$KV.{PAYLOADS}.{tenant}.>"
+        yield f"$JS.API.DIRECT.GET.KV_{_PAYLOADS}.$KV.{_PAYLOADS}.{tenant}.>"
     if party.payloads == "write":
-        yield f"$KV.{PAYLOADS}.{tenant}.>"
+        yield f"$KV.{_PAYLOADS}.{tenant}.>"
 
 
 @cache

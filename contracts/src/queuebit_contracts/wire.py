@@ -40,11 +40,11 @@ Moment = Annotated[AwareDatetime, PlainSerializer(rfc3339, return_type=str, when
 """An instant, in UTC with microseconds."""
 
 
-MAX_SENTENCE = 500
+_MAX_SENTENCE = 500
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= MAX_SENTENCE else text[: MAX_SENTENCE - 1] + "…"
+    return text if len(text) <= _MAX_SENTENCE else text[: _MAX_SENTENCE - 1] + "…"
 
 
 Sentence = Annotated[str, AfterValidator(_cut)]
@@ -82,10 +82,10 @@ class Payload(Wire):
     """The content itself when it is small text; absent means: read it from the payload store."""
 
 
-D = TypeVar("D", bound=Wire)
+_D = TypeVar("_D", bound=Wire)
 
 
-class Event(Wire, Generic[D]):
+class Event(Wire, Generic[_D]):
     """A CloudEvents 1.0 document in structured JSON form."""
 
     specversion: Literal["1.0"] = "1.0"
@@ -99,7 +99,7 @@ class Event(Wire, Generic[D]):
     """W3C trace context in which the event was created. Says nothing about who sent it."""
     provenanceid: str | None = None
     """Digest of the submission that led here; the receipt names the same digest."""
-    data: D
+    data: _D
 
     def to_bytes(self) -> bytes:
         """The document as it goes on the wire; fields that are absent are not written."""

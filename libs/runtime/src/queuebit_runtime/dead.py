@@ -24,7 +24,7 @@ HEADERS = {
 }
 """Headers of a dead letter, by what they say."""
 
-MAX_BODY = 131_072
+_MAX_BODY = 131_072
 """Bytes of a message that are kept with it; `LOG` takes no larger one."""
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -39,7 +39,7 @@ async def bury(client: Client, owner: str, message: Msg, code: str, text: str) -
     The same message of the same owner is kept once, however often it is delivered: a view meets it at every start.
     """
     meta = message.metadata
-    body = message.data if len(message.data) <= MAX_BODY else b""
+    body = message.data if len(message.data) <= _MAX_BODY else b""
     headers = {
         **_trace(message),
         "Nats-Expected-Last-Subject-Sequence": "0",

@@ -14,9 +14,9 @@ from queuebit_runtime.delivery import delivered
 
 __all__ = ["Body", "First", "Redelivered", "Sequence", "StoredAt", "Subject", "subscribes"]
 
-P = ParamSpec("P")
+_P = ParamSpec("_P")
 
-FETCHES = 4
+_FETCHES = 4
 """Loops that fetch for one duty: with one, a saturated machine handled 90 messages a second, each a round trip."""
 
 
@@ -67,8 +67,8 @@ Body = Annotated[bytes, Depends(_body)]
 
 
 def subscribes(
-    router: NatsRouter, durable: str, *, workers: int, fetches: int = FETCHES
-) -> Callable[[Callable[P, Awaitable[None]]], Callable[P, Awaitable[None]]]:
+    router: NatsRouter, durable: str, *, workers: int, fetches: int = _FETCHES
+) -> Callable[[Callable[_P, Awaitable[None]]], Callable[_P, Awaitable[None]]]:
     """Give a handler to a durable of the topology, and to the replay of its dead letters.
 
     The durable exists already; one that is missing or differs makes the service refuse to start. Messages are fetched
@@ -95,7 +95,7 @@ def subscribes(
         f"qb.replay.{durable}", title=f"{durable}-replay", include_in_schema=False, no_reply=True
     )
 
-    def bind(handler: Callable[P, Awaitable[None]]) -> Callable[P, Awaitable[None]]:
+    def bind(handler: Callable[_P, Awaitable[None]]) -> Callable[_P, Awaitable[None]]:
         for subscriber in (*from_log, from_replay):
             handler = subscriber(handler)
         return handler

@@ -15,7 +15,7 @@ from nats.protocol import parser
 
 __all__ = ["mistrust_senders"]
 
-Headers = dict[str, str]
+_Headers = dict[str, str]
 
 _NOT_ITS_SENDERS = ("Status", "content-type", "reply_to")
 """Headers by which a stored message would steer its readers: how to read it, whom to answer, what the server says."""
@@ -32,7 +32,7 @@ _read = Client._process_headers
 _build = Client._build_message
 
 
-async def _readable(client: Client, raw: bytes) -> Headers | None:
+async def _readable(client: Client, raw: bytes) -> _Headers | None:
     """The headers, with what is not text replaced; none where they have no form at all."""
     try:
         return await _read(client, bytes(raw).decode(errors="replace").encode() if raw else raw)
@@ -41,7 +41,7 @@ async def _readable(client: Client, raw: bytes) -> Headers | None:
 
 
 def _without_forged_status(
-    client: Client, sid: int, subject: bytes, reply: bytes, data: bytes, headers: Headers | None
+    client: Client, sid: int, subject: bytes, reply: bytes, data: bytes, headers: _Headers | None
 ) -> Msg:
     """Only what the server itself says has a status, never a message that comes out of a stream."""
     if headers and (reply.startswith(b"$JS.ACK.") or {"Nats-Stream", "Nats-Sequence"} <= headers.keys()):

@@ -14,18 +14,18 @@ from weakref import WeakValueDictionary
 
 from queuebit_kernel import Unavailable
 
-__all__ = ["PLACES", "Crowded", "Lines"]
+__all__ = ["PLACES", "WEIGHT", "Crowded", "Lines"]
 
 WEIGHT = 16_384
 """Bytes that a message which waits takes beside its body, about."""
 
-ROOM = 128 << 20
+_ROOM = 128 << 20
 """Bytes that one process gives to those who wait, all lines together."""
 
-PLACES = ROOM // WEIGHT
+PLACES = _ROOM // WEIGHT
 """More messages than ever wait at once."""
 
-AWAY_S = 20.0
+_AWAY_S = 20.0
 """How long what found no room stays in the log: less than a line that is alone takes to be served."""
 
 
@@ -33,7 +33,7 @@ class Crowded(Unavailable):
     """The line is full; the message is delivered again after `after_s`."""
 
     code = "crowded"
-    after_s = AWAY_S
+    after_s = _AWAY_S
 
 
 class _Line:
@@ -47,7 +47,7 @@ class _Line:
 class Lines:
     """Lets every tenant have so many messages handled side by side, whatever others do."""
 
-    def __init__(self, side_by_side: int, room: int = ROOM) -> None:
+    def __init__(self, side_by_side: int, room: int = _ROOM) -> None:
         self._side_by_side = side_by_side
         self._room = room
         self._lines: WeakValueDictionary[str, _Line] = WeakValueDictionary()

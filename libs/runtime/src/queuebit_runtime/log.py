@@ -24,12 +24,12 @@ from queuebit_runtime.trace_context import current_traceparent
 
 __all__ = ["EventLog", "Guarded", "JetStreamLog", "Stored", "Unreadable"]
 
-TIMEOUT_S = 5.0
+_TIMEOUT_S = 5.0
 _CONFLICTS = (10071, 10164, 10201)
 """The server's codes for a guard that does not hold, alone and in a batch, and for an event that a batch repeats."""
 _TOO_LARGE = 10054
 _NO_FURTHER_BATCH = 10210
-BEGIN_S = 1.0
+_BEGIN_S = 1.0
 """How long a batch waits until it may begin: the server opens fifty a stream, and members can hold them open."""
 _STEPS_BACK = 8
 """Messages that break their contract, one above the other, before the first of their subject is looked at."""
@@ -114,7 +114,7 @@ class JetStreamLog:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._gatherings = Gatherings(connection, TIMEOUT_S)
+        self._gatherings = Gatherings(connection, _TIMEOUT_S)
 
     async def append(self, event: AnyEvent, *, after: int | None = None, guard: str = "") -> int:
         subject, headers = subject_of(event), _headers(Guarded(event, after, guard))
@@ -204,7 +204,7 @@ class JetStreamLog:
     async def _begin(self, subject: str, body: bytes, headers: dict[str, str]) -> None:
         """Open a batch; whoever asks often gets the place of one that ends, however many others want it."""
         loop = asyncio.get_running_loop()
-        until = loop.time() + BEGIN_S
+        until = loop.time() + _BEGIN_S
         while True:
             try:
                 await self._publish(subject, body, headers)
@@ -237,9 +237,9 @@ class JetStreamLog:
 
     async def _request(self, subject: str, body: bytes, headers: dict[str, str] | None = None) -> Msg:
         try:
-            return await self._connection.client.request(subject, body, timeout=TIMEOUT_S, headers=headers)
+            return await self._connection.client.request(subject, body, timeout=_TIMEOUT_S, headers=headers)
         except (TimeoutError, NatsTimeoutError) as error:
-            raise Unavailable(f"{subject}: the log did not confirm within {TIMEOUT_S} s") from error
+            raise Unavailable(f"{subject}: the log did not confirm within {_TIMEOUT_S} s") from error
         except (NatsError, APIError) as error:
             raise Unavailable(f"{subject}: {error!r}") from error
 

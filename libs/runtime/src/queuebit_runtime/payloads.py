@@ -21,7 +21,7 @@ SOURCE_LIMIT = 1 << 20
 
 CHUNK = 98_304
 
-TIMEOUT_S = 5.0
+_TIMEOUT_S = 5.0
 
 
 class Missing(Fault):
@@ -79,14 +79,14 @@ class KeyValuePayloads:
         return content
 
     async def _write(self, key: str, chunk: bytes) -> None:
-        js = self._connection.client.jetstream(timeout=TIMEOUT_S)
+        js = self._connection.client.jetstream(timeout=_TIMEOUT_S)
         try:
             await js.publish(f"$KV.PAYLOADS.{key}", chunk, stream="KV_PAYLOADS")
         except (NatsError, APIError) as error:
             raise Unavailable(f"the payload store did not confirm: {error!r}") from error
 
     async def _read(self, key: str) -> bytes:
-        js = self._connection.client.jetstream(timeout=TIMEOUT_S)
+        js = self._connection.client.jetstream(timeout=_TIMEOUT_S)
         try:
             found = await js.get_msg("KV_PAYLOADS", subject=f"$KV.PAYLOADS.{key}", direct=True)
         except NotFoundError as error:

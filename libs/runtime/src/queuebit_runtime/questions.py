@@ -21,10 +21,10 @@ __all__ = ["Answerer", "Questions"]
 Answerer = Callable[[str, Question], Awaitable[Answer]]
 """Answers a question of one tenant. The tenant is the subject's, which permissions guard, and no other."""
 
-LARGEST = 1_000_000
+_LARGEST = 1_000_000
 """Bytes of an answer that the bus carries."""
 
-ROOM = 4 << 20
+_ROOM = 4 << 20
 """Bytes of the questions that wait: of one tenant that is alone about a hundred, so that each is answered in time."""
 
 
@@ -35,7 +35,7 @@ class Questions:
         """Prepare to answer `side_by_side` questions of each tenant at once."""
         self._service = service
         self._tasks = tasks
-        self._lines = Lines(side_by_side, ROOM)
+        self._lines = Lines(side_by_side, _ROOM)
 
     async def listen(self, client: Client, question: str, answerer: Answerer) -> None:
         """Answer one kind of question from now on."""
@@ -53,7 +53,7 @@ class Questions:
         except Crowded:
             answer = _no("busy", "you ask faster than there can be answers: ask again in a second, and less often")
         body = answer.model_dump_json().encode()
-        if len(body) > LARGEST:
+        if len(body) > _LARGEST:
             too_large = _no("too_large", "the answer is too large for the bus: ask with a smaller limit")
             body = too_large.model_dump_json().encode()
         if message.reply:

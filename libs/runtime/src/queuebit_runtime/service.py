@@ -27,7 +27,7 @@ from queuebit_runtime.view import View
 
 __all__ = ["Service", "run"]
 
-GRACE_S = 8.0
+_GRACE_S = 8.0
 """How long running handlers may take to finish at the end."""
 
 _logger = logging.getLogger(__name__)
@@ -117,7 +117,7 @@ class Service:
     async def _end(self) -> None:
         self.tasks.ending = True
         with suppress(TimeoutError):  # a bus that is gone cannot be waited for
-            await asyncio.wait_for(self.bus.close(), GRACE_S)
+            await asyncio.wait_for(self.bus.close(), _GRACE_S)
         await self.tasks.close()
         for step in reversed(self.after):
             await step()

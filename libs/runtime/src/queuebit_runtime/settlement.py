@@ -30,17 +30,17 @@ from queuebit_runtime.delivery import REPLAY, Delivered, current, read
 from queuebit_runtime.lines import Crowded, Lines
 from queuebit_runtime.tracing import Tracing
 
-__all__ = ["Settlement"]
+__all__ = ["DELAYS", "Settlement"]
 
 _log = logging.getLogger(__name__)
 
 DELAYS = (0.2, 1.0, 5.0, 15.0, 30.0)
 """Seconds before the second, third, … delivery of a message whose handler could not finish."""
 
-ATTEMPTS_WHEN_UNKNOWN = 5
+_ATTEMPTS_WHEN_UNKNOWN = 5
 """Deliveries granted to a failure that nobody classified, before it is buried."""
 
-Next = Callable[[StreamMessage[Msg]], Awaitable[Any]]
+_Next = Callable[[StreamMessage[Msg]], Awaitable[Any]]
 
 
 class Settlement:
@@ -69,7 +69,7 @@ class _Delivery(BaseMiddleware[Any, Msg | None]):
         super().__init__(msg, context=context)
         self._owner = owner
 
-    async def consume_scope(self, call_next: Next, msg: StreamMessage[Msg]) -> Any:
+    async def consume_scope(self, call_next: _Next, msg: StreamMessage[Msg]) -> Any:
         raw = msg.raw_message
         here = read(raw)
         current.set(here)
@@ -129,7 +129,7 @@ def _classify(error: BaseException, deliveries: int) -> Settle:
         return Settle.BURY
     if isinstance(error, NatsError | TimeoutError | ConnectionError | OSError):
         return Settle.RETRY_LATER
-    return Settle.RETRY_LATER if deliveries < ATTEMPTS_WHEN_UNKNOWN else Settle.BURY
+    return Settle.RETRY_LATER if deliveries < _ATTEMPTS_WHEN_UNKNOWN else Settle.BURY
 
 
 def _unless_fault(error: BaseException) -> BaseException | None:

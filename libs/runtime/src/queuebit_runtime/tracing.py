@@ -26,12 +26,12 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from queuebit_contracts.topology import topology
 
-__all__ = ["Tracing"]
+__all__ = ["TRACES", "Tracing"]
 
 _log = logging.getLogger(__name__)
 _propagator = TraceContextTextMapPropagator()
 
-BATCH = 200
+_BATCH = 200
 """Spans in one message: about 100 KB, far below the largest payload."""
 
 TRACES = "TRACES"
@@ -40,7 +40,7 @@ TRACES = "TRACES"
 _NOT_SAMPLED = f"00-{1:032x}-{1:016x}-00"
 """A parent under which nothing is recorded."""
 
-KEPT = 20_000
+_KEPT = 20_000
 """Spans kept while the bus is away; the oldest go first."""
 
 
@@ -49,7 +49,7 @@ class Tracing(SpanProcessor):
 
     def __init__(self, service: str) -> None:
         self._service = service
-        self._ended: deque[dict[str, Any]] = deque(maxlen=KEPT)  # rows of `otel_traces`
+        self._ended: deque[dict[str, Any]] = deque(maxlen=_KEPT)  # rows of `otel_traces`
         provider = TracerProvider(
             sampler=ParentBased(ALWAYS_ON), resource=Resource({"service.name": service}), shutdown_on_exit=False
         )
@@ -90,7 +90,7 @@ class Tracing(SpanProcessor):
     async def flush(self, client: Client) -> None:
         """Send what has ended so far."""
         while self._ended:
-            rows = [self._ended.popleft() for _ in range(min(BATCH, len(self._ended)))]
+            rows = [self._ended.popleft() for _ in range(min(_BATCH, len(self._ended)))]
             try:
                 await client.jetstream(timeout=2).publish(
                     f"qb.trace.{self._service}", json.dumps(rows).encode(), stream="TRACES"

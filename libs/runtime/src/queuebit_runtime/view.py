@@ -29,14 +29,14 @@ __all__ = ["Raw", "View", "fold_events"]
 
 _log = logging.getLogger(__name__)
 
-BATCH = 500
-TAKEN = 10148
+_BATCH = 500
+_TAKEN = 10148
 """The server's code for a consumer that somebody else made."""
 
-AGAIN_S = 0.2
+_AGAIN_S = 0.2
 """Pause before a view that was interrupted begins again."""
 
-SILENCE_S = 2.5
+_SILENCE_S = 2.5
 """Without a message or heartbeat for this long the consumer is presumed lost."""
 
 
@@ -88,7 +88,7 @@ class View:
                 if self._connection.client.is_closed:
                     raise
                 _log.info("the view of %s begins again after sequence %d: %s", self._name, self.position, error)
-                await asyncio.sleep(AGAIN_S)
+                await asyncio.sleep(_AGAIN_S)
 
     async def reached(self, sequence: int) -> None:
         """Wait until `sequence`, or something later, has been folded."""
@@ -103,15 +103,15 @@ class View:
     async def _follow(self) -> None:
         client = self._connection.client
         inbox = client.new_inbox()
-        ear = _Ear(SILENCE_S)
+        ear = _Ear(_SILENCE_S)
         subscription = await client.subscribe(inbox, cb=ear.hear)
         try:
             await self._create()
             left = 0
             while True:
-                if left < BATCH // 2:
-                    await self._ask(inbox, BATCH - left)
-                    left = BATCH
+                if left < _BATCH // 2:
+                    await self._ask(inbox, _BATCH - left)
+                    left = _BATCH
                 message = await ear.next()
                 status = (message.headers or {}).get("Status")
                 if status is None:
@@ -145,7 +145,7 @@ class View:
             reply = await self._connection.client.request(subject, json.dumps(request).encode(), timeout=5)
             answer: dict[str, Any] = json.loads(reply.data)  # as the server words it
             error = answer.get("error", {})
-            if error.get("err_code") == TAKEN:
+            if error.get("err_code") == _TAKEN:
                 continue
             if error:
                 raise Unavailable(f"{subject}: {error.get('description')}")

@@ -13,13 +13,13 @@ from queuebit_testing.server import NatsServer
 
 __all__ = ["broker_bus", "fresh_server", "nats_log", "nats_server"]
 
-CLIENTS = (("acme", "ann", "member"), ("acme", "vic", "viewer"), ("evil", "eve", "admin"))
+_CLIENTS = (("acme", "ann", "member"), ("acme", "vic", "viewer"), ("evil", "eve", "admin"))
 
 
 @pytest.fixture(scope="session")
 def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
     """One provisioned server for the whole run; tests keep apart by their own ids."""
-    server = NatsServer(tmp_path_factory.mktemp("nats"), CLIENTS)
+    server = NatsServer(tmp_path_factory.mktemp("nats"), _CLIENTS)
     asyncio.run(server.start())
     yield server
     server.kill()
@@ -28,7 +28,7 @@ def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer
 @pytest.fixture
 async def fresh_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[NatsServer]:
     """A server of one's own, to kill or to count in."""
-    server = NatsServer(tmp_path_factory.mktemp("nats"), CLIENTS)
+    server = NatsServer(tmp_path_factory.mktemp("nats"), _CLIENTS)
     async with server.running():
         yield server
 

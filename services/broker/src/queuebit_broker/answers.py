@@ -19,7 +19,7 @@ from queuebit_pricing import UNITS, Price, Unpriced
 
 __all__ = ["Answers"]
 
-Row: TypeAlias = dict[str, JsonValue]
+_Row: TypeAlias = dict[str, JsonValue]
 
 
 class Answers:
@@ -85,12 +85,12 @@ class Answers:
             )
         return runs(self._world.registered(), entry.project[question.project])
 
-    def _backend(self, name: str, now: datetime) -> Row:
+    def _backend(self, name: str, now: datetime) -> _Row:
         it = self._world.registered()[name]
         calibration = self._world.backends[name].calibration
         try:
             price = self._tariff.price(name, now)
-            tariff: Row = {"price_id": price.id, "price": _in_words(price), "currency": price.currency}
+            tariff: _Row = {"price_id": price.id, "price": _in_words(price), "currency": price.currency}
         except Unpriced:
             tariff = {"price_id": None, "price": "no price: jobs are refused", "currency": None}
         return {
@@ -109,9 +109,9 @@ class Answers:
             "median_readout_error_ppm": calibration.median_readout_error_ppm if calibration else None,
         }
 
-    def _planned(self, name: str, verdict: Verdict, now: datetime) -> tuple[tuple[bool, object, str], Row]:
+    def _planned(self, name: str, verdict: Verdict, now: datetime) -> tuple[tuple[bool, object, str], _Row]:
         """A row, after what it is sorted by."""
-        row: Row = {"backend": name, "fits": isinstance(verdict, Offer), "reason": None}
+        row: _Row = {"backend": name, "fits": isinstance(verdict, Offer), "reason": None}
         if isinstance(verdict, Offer):
             estimate = verdict.estimate
             row |= {
@@ -131,7 +131,7 @@ class Answers:
             row["reason"] = " ".join(it.text for it in explain(verdict))
         return (True, 0, name), row
 
-    def _calibrated(self, name: str, now: datetime) -> Row:
+    def _calibrated(self, name: str, now: datetime) -> _Row:
         calibration = self._world.backends[name].calibration
         if calibration is None:
             return {"calibrated_at": None, "calibration_age_s": None}

@@ -24,10 +24,10 @@ from queuebit_runtime.view import View
 
 __all__ = ["create_app"]
 
-QUESTIONS_AT_ONCE = 4
+_QUESTIONS_AT_ONCE = 4
 """Questions of one tenant answered side by side; a plan may wait for an executor."""
 
-LOOK_S = 0.2
+_LOOK_S = 0.2
 """Seconds between looks at the tenants file."""
 
 
@@ -54,12 +54,12 @@ def create_app() -> Service:
     answers = Answers(world, profiles, tariff, clock, settings.max_source_bytes)
 
     async def answering() -> None:
-        questions = Questions(service.name, service.tasks, side_by_side=QUESTIONS_AT_ONCE)
+        questions = Questions(service.name, service.tasks, side_by_side=_QUESTIONS_AT_ONCE)
         await answer_queries(service.bus.client, questions, answers)
 
     async def following_tenants() -> None:
         while True:
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(_LOOK_S)
             await follow_tenants()
 
     service.views.append(view)

@@ -15,7 +15,7 @@ from queuebit_kernel import Stale, Superseded
 
 __all__ = ["CancelJobs"]
 
-ATTEMPTS = 8
+_ATTEMPTS = 8
 
 
 def _as_of(submitted: JobSubmitted, stored: Stored) -> JobSubmitted:
@@ -39,7 +39,7 @@ class CancelJobs:
         """
         tenant, job = address(subject)
         user, role = self._author(event.data, tenant, job, body)
-        for _ in range(ATTEMPTS):
+        for _ in range(_ATTEMPTS):
             history = await self._log.history(subjects.job(tenant, job))
             submitted = next((_as_of(it.event, it) for it in history if isinstance(it.event, JobSubmitted)), None)
             if submitted is None or any(it.subject.split(".")[4] in TERMINAL for it in history):
@@ -54,7 +54,7 @@ class CancelJobs:
             except Stale:
                 continue
             return
-        raise Stale(f"job {job} moved {ATTEMPTS} times while it was being cancelled")
+        raise Stale(f"job {job} moved {_ATTEMPTS} times while it was being cancelled")
 
     def _author(self, request: CancelRequest, tenant: str, job: str, body: bytes) -> tuple[str, Role]:
         known = self._world.directory.user(tenant, request.proof.key)

@@ -28,7 +28,7 @@ _REMEDY = {
 }
 
 
-MAX_QPU_US = 24 * 3600 * 1_000_000
+_MAX_QPU_US = 24 * 3600 * 1_000_000
 """The longest that one job may keep a backend busy, estimated from above: a day."""
 
 
@@ -95,7 +95,7 @@ def assess(backend: Registration, shots: int, profiled: Profiled, tariff: Tariff
     estimate = profiled.estimates.get(name)
     if estimate is not None and estimate.unfit is not None and not objections:
         objections.append(Objection(estimate.unfit.code, name, f"cannot run it: {estimate.unfit.text}"))
-    if estimate is not None and estimate.qpu_us > MAX_QPU_US:
+    if estimate is not None and estimate.qpu_us > _MAX_QPU_US:
         hours = estimate.qpu_us // (3600 * 1_000_000)
         objections.append(Objection("too_long", name, f"may need {hours:,} hours for it, and a job may take 24"))
     if objections:

@@ -23,12 +23,12 @@ from queuebit_kernel import Money, Stale, Unavailable
 from queuebit_runtime.log import Guarded
 from queuebit_runtime.trace_context import current_traceparent
 
-__all__ = ["Decide", "Holding", "Outcome"]
+__all__ = ["ATTEMPTS", "Decide", "Holding", "Outcome"]
 
 ATTEMPTS = 8
 """Tries of a round against other brokers, before its submissions are delivered again."""
 
-FOLLOW_S = 5.0
+_FOLLOW_S = 5.0
 """How long the view may lag behind a hold that is known to exist."""
 
 Decide = Callable[[Sequence[Money]], Decision]
@@ -164,7 +164,7 @@ class Holding:
     async def _follow(self, account: tuple[str, str]) -> None:
         if (newest := await self._log.last(subjects.account(*account).event("held"))) is not None:
             try:
-                async with asyncio.timeout(FOLLOW_S):
+                async with asyncio.timeout(_FOLLOW_S):
                     await self._follower.reached(newest.sequence)
             except TimeoutError as error:
                 raise Unavailable(f"the view of {'/'.join(account)} lags behind its newest hold") from error

@@ -21,7 +21,7 @@ from queuebit_kernel import Money
 __all__ = ["Account", "Backend", "Directory", "Profiled", "World", "money"]
 
 
-MAX_CLOSED = 100_000
+_MAX_CLOSED = 100_000
 
 
 @dataclass(slots=True)
@@ -68,7 +68,7 @@ class Account:
 
     def _close(self, job: str) -> None:
         self.closed[job] = None
-        if len(self.closed) > MAX_CLOSED:
+        if len(self.closed) > _MAX_CLOSED:
             del self.closed[next(iter(self.closed))]
 
     def _grow(self, amount: Money) -> None:

@@ -24,10 +24,10 @@ from queuebit_runtime.payloads import Missing, PayloadStore
 
 __all__ = ["RunPlacement"]
 
-TRIES = 5
+_TRIES = 5
 """How often a decision is made anew when somebody else wrote first."""
 
-PAUSES = (0.1, 0.3, 1.0, 3.0, 10.0, *[15.0] * 38)
+_PAUSES = (0.1, 0.3, 1.0, 3.0, 10.0, *[15.0] * 38)
 """Seconds between the tries of what needs the log or the payload store: ten minutes, while the lease is held."""
 
 _T = TypeVar("_T")
@@ -57,7 +57,7 @@ class RunPlacement:
         *,
         me: Instance,
         side_by_side: int,
-        pauses: Sequence[float] = PAUSES,
+        pauses: Sequence[float] = _PAUSES,
     ) -> None:
         self._log = log
         self._payloads = payloads
@@ -87,7 +87,7 @@ class RunPlacement:
 
     async def _begin_again(self, placed: JobPlaced, sequence: int) -> _Attempt:
         job = subjects.job(placed.data.tenant, placed.data.job)
-        for _ in range(TRIES):
+        for _ in range(_TRIES):
             past = recall(await self._log.history(job))
             match next_step(past, sequence, self._me.name):
                 case Leave(why):
@@ -142,7 +142,7 @@ class RunPlacement:
         same result, and the guard lets only one of them in.
         """
         job = subjects.job(end.data.tenant, end.data.job)
-        for _ in range(TRIES):
+        for _ in range(_TRIES):
             try:  # the same event may be appended again: it is stored once
                 await self._insist(partial(self._log.append, end, after=after, guard=job.everything))
             except Stale:

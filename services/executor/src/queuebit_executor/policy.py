@@ -16,10 +16,10 @@ __all__ = ["ATTEMPTS", "Begin", "GiveUp", "Leave", "Resume", "memory_for_state",
 ATTEMPTS: Final = 3
 """Attempts that may be lost before a job is given up."""
 
-RESERVED_MB: Final = 256
+_RESERVED_MB: Final = 256
 """Of a child's memory: parsing, compiling and the counts. A state vector may take the rest."""
 
-MOST_HOURS: Final = 24
+_MOST_HOURS: Final = 24
 """A job that is expected to occupy its backend for longer is refused; no number downstream need be larger."""
 
 _HOUR_US = 3_600_000_000
@@ -84,7 +84,7 @@ def slots_of(offer: Offer, slots: int) -> int:
 
 def memory_for_state(offer: Offer, memory_mb: int) -> int | None:
     """Bytes that the state of a simulation may take; nothing is promised for devices."""
-    return (memory_mb - RESERVED_MB) << 20 if offer.kind == "simulator" else None
+    return (memory_mb - _RESERVED_MB) << 20 if offer.kind == "simulator" else None
 
 
 def quoted(estimate: Estimate, offer: Offer, found: Profiled, shots: int, memory_mb: int) -> BackendEstimate:
@@ -102,9 +102,9 @@ def quoted(estimate: Estimate, offer: Offer, found: Profiled, shots: int, memory
         qpu_us = simulation_us(shots, found.operations, profile.clbits, profile.simulation_bytes, dynamic=dynamic)
     else:
         qpu_us = device_us(shots, estimate.duration_ns, estimate.rep_delay_ns, estimate.overhead_ns)
-    if not reasons and qpu_us > MOST_HOURS * _HOUR_US:
+    if not reasons and qpu_us > _MOST_HOURS * _HOUR_US:
         hours = -(-qpu_us // _HOUR_US)
-        reasons.append(f"{offer.backend} would be busy for {hours:,} hours, and a job may take {MOST_HOURS}")
+        reasons.append(f"{offer.backend} would be busy for {hours:,} hours, and a job may take {_MOST_HOURS}")
     if reasons:
         code = estimate.unfit.code if estimate.unfit else "does_not_fit"
         return BackendEstimate(backend=offer.backend, unfit=Reason(code=code, text="; ".join(reasons)))

@@ -17,9 +17,9 @@ from queuebit_executor.recent import Recent
 from queuebit_kernel import Clock, digest
 from queuebit_runtime.payloads import Missing, PayloadStore
 
-__all__ = ["AnswerProfile"]
+__all__ = ["A_WHILE_S", "AnswerProfile"]
 
-REMEMBERED = 10_000
+_REMEMBERED = 10_000
 """Circuits, and estimates, that are kept; about a kilobyte each."""
 
 A_WHILE_S = 300.0
@@ -46,8 +46,8 @@ class AnswerProfile:
         self._circuits = circuits
         self._offers = {offer.backend: offer for offer in offers}
         self._memory_mb = memory_mb
-        self._seen: Recent[tuple[str, str], Profiled | CircuitError] = Recent(REMEMBERED, clock)
-        self._estimates: Recent[_Compilation, Estimate] = Recent(REMEMBERED, clock)
+        self._seen: Recent[tuple[str, str], Profiled | CircuitError] = Recent(_REMEMBERED, clock)
+        self._estimates: Recent[_Compilation, Estimate] = Recent(_REMEMBERED, clock)
         self._busy: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     def remembered(self, request: ProfileRequest) -> ProfileAnswer | None:

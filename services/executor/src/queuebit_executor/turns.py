@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from queuebit_executor.errors import Overloaded
 
-__all__ = ["Turns"]
+__all__ = ["MAX_WAITING", "Turns"]
 
 MAX_WAITING = 64
 """Requests of one line that may wait; a line is a tenant, or all that was placed on one backend."""

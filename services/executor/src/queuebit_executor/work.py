@@ -20,7 +20,7 @@ from queuebit_quantum import Calibration, Circuit, CircuitError, Compiled, DoesN
 
 __all__ = ["serve"]
 
-CACHED_BYTES = 128 << 20
+_CACHED_BYTES = 128 << 20
 """What caches may grow to before a child makes room for a fresh one; half of what no state may take."""
 
 
@@ -43,7 +43,7 @@ def serve(connection: socket.socket) -> None:
         retiring = False
         while not retiring:
             answer, content = _answer(*receive(connection))
-            full = private_bytes() - begin > CACHED_BYTES
+            full = private_bytes() - begin > _CACHED_BYTES
             retiring = full or answer.get("error", {}).get("code") == "out_of_memory"
             connection.sendall(pack({**answer, "retiring": retiring}, content))
 

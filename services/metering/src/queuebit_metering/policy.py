@@ -29,7 +29,7 @@ __all__ = ["Ended", "bill", "settle"]
 Ended = JobRejected | JobCompleted | JobFailed | JobCancelled
 """The events after which a job is billed."""
 
-State = Literal["rejected", "completed", "failed", "cancelled"]
+_State = Literal["rejected", "completed", "failed", "cancelled"]
 
 
 def bill(job: Job, ended: Ended, book: PriceBook) -> Metering:
@@ -131,7 +131,7 @@ def _charge(rated: Rated) -> Charge:
     return Charge(amount=rated.money.text(), currency=rated.currency, jbu=plain(rated.jbu), lines=lines)
 
 
-def _state(ended: Ended) -> State:
+def _state(ended: Ended) -> _State:
     match ended:
         case JobRejected():
             return "rejected"

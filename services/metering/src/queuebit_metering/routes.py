@@ -13,7 +13,7 @@ from queuebit_runtime.duties import subscribes
 
 __all__ = ["routes"]
 
-AnyEnd = Annotated[Ended, Field(discriminator="type")]
+_AnyEnd = Annotated[Ended, Field(discriminator="type")]
 
 
 def routes(meter: MeterJob, *, workers: int) -> NatsRouter:
@@ -21,7 +21,7 @@ def routes(meter: MeterJob, *, workers: int) -> NatsRouter:
     router = NatsRouter()
 
     @subscribes(router, "metering-ended", workers=workers)
-    async def on_ended(event: AnyEnd) -> None:
+    async def on_ended(event: _AnyEnd) -> None:
         """Bill a job that ended."""
         await meter(event)
 

@@ -20,7 +20,7 @@ from queuebit_runtime.settings import BusSettings
 
 __all__ = ["create_app"]
 
-SOFTWARE = f"queuebit {version('queuebit-provenance')}"
+_SOFTWARE = f"queuebit {version('queuebit-provenance')}"
 
 
 def create_app(settings: Settings | None = None, bus: BusSettings | None = None) -> Service:
@@ -47,7 +47,7 @@ def create_app(settings: Settings | None = None, bus: BusSettings | None = None)
         clock=clock,
     )
     sealer = Sealer(ledger, clock, max_batch=settings.max_batch, linger_s=settings.linger_ms / 1000)
-    attest = AttestJob(service.log, keys, sealer, salt=lambda: secrets.token_bytes(SALT_BYTES), software=SOFTWARE)
+    attest = AttestJob(service.log, keys, sealer, salt=lambda: secrets.token_bytes(SALT_BYTES), software=_SOFTWARE)
 
     async def load() -> None:
         with suppress(LogRefused):  # told by health; every delivery tries again

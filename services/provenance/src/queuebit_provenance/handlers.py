@@ -17,7 +17,7 @@ from queuebit_runtime.trace_context import current_traceparent
 
 __all__ = ["AttestJob"]
 
-ENVELOPE_BYTES = 64 * 1024
+_ENVELOPE_BYTES = 64 * 1024
 """Far above any real statement; what is larger would not fit into one event of the log."""
 
 
@@ -54,8 +54,8 @@ class AttestJob:
             envelope = seal(build_statement(record, salt=self._salt()), self._keys)
         except ValueError as error:
             raise Malformed(f"the job's events contradict one another: {error}") from error
-        if len(envelope) > ENVELOPE_BYTES:
-            raise Malformed(f"the job's statement takes {len(envelope)} bytes, more than {ENVELOPE_BYTES}")
+        if len(envelope) > _ENVELOPE_BYTES:
+            raise Malformed(f"the job's statement takes {len(envelope)} bytes, more than {_ENVELOPE_BYTES}")
         return Attestation(
             tenant=event.data.tenant,
             job=event.data.job,

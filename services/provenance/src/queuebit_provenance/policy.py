@@ -25,20 +25,20 @@ from queuebit_contracts.wire import DIGEST
 from queuebit_kernel import Malformed, digest, digest_of
 from queuebit_proof import ChargeLine, JobRecord, Reason, UsageLine
 
-__all__ = ["is_sealed", "record_of"]
+__all__ = ["REASON_CHARS", "is_sealed", "record_of"]
 
 REASON_CHARS = 256
 """What a receipt keeps of each reason's text, so that a chatty failure cannot outgrow an event."""
 
-Ending = JobRejected | JobCompleted | JobFailed | JobCancelled
-_ENDINGS: dict[str, type[Ending]] = {
+_Ending = JobRejected | JobCompleted | JobFailed | JobCancelled
+_ENDINGS: dict[str, type[_Ending]] = {
     "rejected": JobRejected,
     "completed": JobCompleted,
     "failed": JobFailed,
     "cancelled": JobCancelled,
 }
 
-E = TypeVar("E", bound=AnyEvent)
+_E = TypeVar("_E", bound=AnyEvent)
 
 
 def is_sealed(history: Sequence[AnyEvent]) -> bool:
@@ -91,11 +91,11 @@ def record_of(history: Sequence[AnyEvent], *, software: str) -> JobRecord:
     )
 
 
-def _newest(history: Sequence[AnyEvent], kind: type[E]) -> E | None:
+def _newest(history: Sequence[AnyEvent], kind: type[_E]) -> _E | None:
     return next((event for event in reversed(history) if isinstance(event, kind)), None)
 
 
-def _required(history: Sequence[AnyEvent], kind: type[E]) -> E:
+def _required(history: Sequence[AnyEvent], kind: type[_E]) -> _E:
     found = _newest(history, kind)
     if found is None:
         raise Malformed(
@@ -105,7 +105,7 @@ def _required(history: Sequence[AnyEvent], kind: type[E]) -> E:
     return found
 
 
-def _request(history: Sequence[AnyEvent], end: Ending, accepted: JobAccepted | None) -> str:
+def _request(history: Sequence[AnyEvent], end: _Ending, accepted: JobAccepted | None) -> str:
     """The digest of the request that was judged, as the broker took it from the signed bytes.
 
     Whoever submits again can replace neither of these two. What is stored is digested only where nothing else names the
@@ -126,7 +126,7 @@ def _request(history: Sequence[AnyEvent], end: Ending, accepted: JobAccepted | N
         return digest(submitted.to_bytes())
 
 
-def _reasons(end: Ending) -> tuple[Reason, ...]:
+def _reasons(end: _Ending) -> tuple[Reason, ...]:
     match end:
         case JobRejected():
             given = [(reason.code, reason.text) for reason in end.data.reasons]

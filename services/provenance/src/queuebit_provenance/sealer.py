@@ -13,7 +13,7 @@ from queuebit_provenance.state import Attestation
 
 __all__ = ["Sealer"]
 
-ATTEMPTS = 5
+_ATTEMPTS = 5
 """Batches tried in one cycle; each one refused means that another process got further."""
 
 
@@ -79,7 +79,7 @@ class Sealer:
     async def _commit(self, batch: Sequence[Attestation]) -> None:
         """Store a batch; where somebody was faster or an answer was lost, try again with what is still missing."""
         refused: Fault | None = None
-        for _ in range(ATTEMPTS):
+        for _ in range(_ATTEMPTS):
             try:
                 await self._ledger.append(batch)
             except (Stale, Unavailable) as error:
@@ -90,7 +90,7 @@ class Sealer:
             else:
                 self.sealed += len(batch)
                 return
-        raise Unavailable(f"{len(batch)} jobs have no place in the log after {ATTEMPTS} attempts: {refused}")
+        raise Unavailable(f"{len(batch)} jobs have no place in the log after {_ATTEMPTS} attempts: {refused}")
 
     def _signal(self) -> None:
         for event, due in ((self._some, bool(self._queue)), (self._full, len(self._queue) >= self._max_batch)):

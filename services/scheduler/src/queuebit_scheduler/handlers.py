@@ -24,13 +24,13 @@ _log = logging.getLogger(__name__)
 CYCLE_LIMIT = 32
 """The most placements of one cycle, appended side by side; it bounds the snapshot and the time a cycle takes."""
 
-TICK_S = 1.0
+_TICK_S = 1.0
 """The longest time between two cycles: what the log refused is tried again."""
 
-TRIES = 5
+_TRIES = 5
 """How often one placement is tried behind what somebody else wrote first."""
 
-MAX_ROWS = 1000
+_MAX_ROWS = 1000
 """The most rows of one answer, which must stay far below the largest message the bus carries."""
 
 
@@ -52,7 +52,7 @@ class PlaceJobs:
         """Work until cancelled."""
         while True:
             try:
-                async with asyncio.timeout(TICK_S):
+                async with asyncio.timeout(_TICK_S):
                     await self._wake.wait()
             except TimeoutError:
                 pass
@@ -105,7 +105,7 @@ class PlaceJobs:
             Malformed: somebody wrote into its history what is no event.
         """
         history, after = job_aggregate(job.tenant, job.job), job.sequence
-        for _ in range(TRIES):
+        for _ in range(_TRIES):
             try:
                 await self._log.append(placed, after=after, guard=history.everything)
             except Stale:
@@ -115,7 +115,7 @@ class PlaceJobs:
                 after = past[-1].sequence
             else:
                 return
-        raise Stale(f"{history.prefix} moved {TRIES} times")
+        raise Stale(f"{history.prefix} moved {_TRIES} times")
 
 
 class AnswerWaiting:
@@ -140,7 +140,7 @@ class AnswerWaiting:
                         "reason": f"{reason}; {_ahead(ahead)}" if ahead else reason,
                     }
                 )
-            if len(rows) == min(question.limit, MAX_ROWS):
+            if len(rows) == min(question.limit, _MAX_ROWS):
                 break
         return Answer(rows=tuple(rows))
 

@@ -26,10 +26,10 @@ from queuebit_telemetry.sink import Sink
 
 __all__ = ["Telemetry", "create_app"]
 
-SPANS_WAIT_S = 0.5
-FRESH_S = 2.0
+_SPANS_WAIT_S = 0.5
+_FRESH_S = 2.0
 
-AT_ONCE = 8
+_AT_ONCE = 8
 """Questions to the warehouse at once; of one tenant a quarter of them."""
 
 
@@ -47,10 +47,10 @@ class Telemetry(Service):
         self._sink = Sink(self._warehouse, self._follow, settings, clock)
         levels = AnswerLevels(self._warehouse, objectives(), self._backlog, clock)
         handlers: dict[str, Handler] = {"jobs": self._warehouse.jobs, "charges": self._warehouse.charges, "slo": levels}
-        turn = asyncio.Semaphore(AT_ONCE)
+        turn = asyncio.Semaphore(_AT_ONCE)
         self._answerers = {name: few_at_once(self._fresh(it), turn) for name, it in handlers.items()}
-        self._questions = Questions(self.name, self.tasks, side_by_side=AT_ONCE // 4)
-        self.include(spans(KeepSpans(self._warehouse, SPANS_WAIT_S)))
+        self._questions = Questions(self.name, self.tasks, side_by_side=_AT_ONCE // 4)
+        self.include(spans(KeepSpans(self._warehouse, _SPANS_WAIT_S)))
         self.before.append(self._catch_up)
         self.after.append(self._warehouse.close)
         self.trouble = lambda: self._sink.trouble
@@ -63,7 +63,7 @@ class Telemetry(Service):
         """Answer once the warehouse has what was in the log when the question came, or after a moment."""
 
         async def answer(tenant: str, question: Question) -> list[dict[str, JsonValue]]:
-            await self._sink.reached((await self._head.head()).last, FRESH_S)
+            await self._sink.reached((await self._head.head()).last, _FRESH_S)
             return await handler(tenant, question)
 
         return answer

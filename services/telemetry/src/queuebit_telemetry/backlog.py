@@ -14,8 +14,8 @@ __all__ = ["Backlog"]
 
 _log = logging.getLogger(__name__)
 
-EVERY_S = 1.0
-KEPT = 300
+_EVERY_S = 1.0
+_KEPT = 300
 
 
 class Backlog:
@@ -24,7 +24,7 @@ class Backlog:
     def __init__(self, log: Log, clock: Clock) -> None:
         self._source = log
         self._clock = clock
-        self._heads: deque[tuple[float, Head]] = deque(maxlen=KEPT)
+        self._heads: deque[tuple[float, Head]] = deque(maxlen=_KEPT)
 
     async def run(self) -> None:
         """Sample until cancelled."""
@@ -33,7 +33,7 @@ class Backlog:
                 await self.sample()
             except Unavailable as error:
                 _log.debug("the head of the log is unknown: %s", error)
-            await asyncio.sleep(EVERY_S)
+            await asyncio.sleep(_EVERY_S)
 
     async def sample(self) -> None:
         """Read the head once; raises `Unavailable` when the log does not answer."""

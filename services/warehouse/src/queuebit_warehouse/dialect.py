@@ -12,9 +12,19 @@ from dataclasses import dataclass, field
 
 from queuebit_warehouse.errors import DatabaseError
 
-__all__ = ["Ask", "Credentials", "ExternalTable", "Stats", "choose_encoding", "content_type", "credentials", "read_ask"]
+__all__ = [
+    "Ask",
+    "Credentials",
+    "ExternalTable",
+    "Stats",
+    "choose_encoding",
+    "content_type",
+    "credentials",
+    "external_table",
+    "read_ask",
+]
 
-RESERVED = frozenset(
+_RESERVED = frozenset(
     {
         "query",
         "user",
@@ -38,7 +48,7 @@ RESERVED = frozenset(
 )
 """Keys of the query string that are not settings."""
 
-BUFFER_BYTES = 1 << 20
+_BUFFER_BYTES = 1 << 20
 """How much of a result is held back before the status line is sent, as a server does."""
 
 _SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
@@ -154,7 +164,7 @@ def read_ask(
         close_session=_flag(keys, "close_session"),
         read_only=method != "POST",
         wait_end=_flag(keys, "wait_end_of_query") or settings.get("http_wait_end_of_query", "0") in {"1", "true"},
-        buffer_bytes=int(keys["buffer_size"]) if keys.get("buffer_size", "").isdecimal() else BUFFER_BYTES,
+        buffer_bytes=int(keys["buffer_size"]) if keys.get("buffer_size", "").isdecimal() else _BUFFER_BYTES,
         compress=settings.get("enable_http_compression", "0") in {"1", "true"},
     )
 
@@ -237,7 +247,7 @@ def content_type(format_name: str) -> str:
 
 
 def _is_setting(key: str, *, external: bool) -> bool:
-    if key in RESERVED or key.startswith("param_") or (external and key.endswith(_EXTERNAL)):
+    if key in _RESERVED or key.startswith("param_") or (external and key.endswith(_EXTERNAL)):
         return False
     if not _SETTING.fullmatch(key):
         raise DatabaseError(115, f"Unknown setting '{key}'", "UNKNOWN_SETTING")
