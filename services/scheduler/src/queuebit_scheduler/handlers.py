@@ -17,14 +17,14 @@ from queuebit_scheduler.policy import POLICY, Place, plan, why_waiting
 from queuebit_scheduler.state import State
 from queuebit_scheduler.usage import micros
 
-__all__ = ["CYCLE_LIMIT", "AnswerWaiting", "PlaceJobs"]
+__all__ = ["CYCLE_LIMIT", "TICK_S", "AnswerWaiting", "PlaceJobs"]
 
 _log = logging.getLogger(__name__)
 
 CYCLE_LIMIT = 32
 """The most placements of one cycle, appended side by side; it bounds the snapshot and the time a cycle takes."""
 
-_TICK_S = 1.0
+TICK_S = 1.0
 """The longest time between two cycles: what the log refused is tried again."""
 
 _TRIES = 5
@@ -52,7 +52,7 @@ class PlaceJobs:
         """Work until cancelled."""
         while True:
             try:
-                async with asyncio.timeout(_TICK_S):
+                async with asyncio.timeout(TICK_S):
                     await self._wake.wait()
             except TimeoutError:
                 pass

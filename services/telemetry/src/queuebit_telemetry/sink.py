@@ -19,19 +19,19 @@ from queuebit_telemetry.ports import Events, Follow, Follower
 from queuebit_telemetry.settings import Settings
 from queuebit_telemetry.state import Buffer, Place, row_of
 
-__all__ = ["Sink"]
+__all__ = ["LOOK_S", "PAUSES_S", "Sink"]
 
 _log = logging.getLogger(__name__)
 
 _MAX_BYTES = 16 << 20
 """Most bytes of `data` in one insert."""
 
-_LOOK_S = 1.0
+LOOK_S = 1.0
 """How often an idle sink looks whether the warehouse was made anew."""
 
 _EVERYTHING = 2**64
 
-_PAUSES_S = (0.1, 0.2, 0.5, 1.0, 2.0)
+PAUSES_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 
 class Sink:
@@ -106,7 +106,7 @@ class Sink:
 
     async def _drain(self, follower: Follower) -> None:
         while True:
-            if await _within(_LOOK_S, self._filled):
+            if await _within(LOOK_S, self._filled):
                 await _within(self._flush_s, self._complete)
                 await self._deliver()
             else:
@@ -128,7 +128,7 @@ class Sink:
         self._moved_to(await self._find_place())
         if self.place == before:
             # A crash can leave a token behind without its rows. Another writer's insert would show after a pause.
-            await asyncio.sleep(_PAUSES_S[-1])
+            await asyncio.sleep(PAUSES_S[-1])
             self._moved_to(await self._find_place())
             self._refusals += self.place == before
             return
@@ -187,7 +187,7 @@ class Sink:
         self.trouble = f"events stay in the log: {error}"
         if not self._failures:
             _log.warning("%s", self.trouble)
-        await asyncio.sleep(_PAUSES_S[min(self._failures, len(_PAUSES_S) - 1)])
+        await asyncio.sleep(PAUSES_S[min(self._failures, len(PAUSES_S) - 1)])
         self._failures += 1
 
 
