@@ -49,6 +49,14 @@ def test_what_is_done_at_once_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> 
     assert terminal.getvalue() == ""
 
 
+def test_what_is_known_to_last_is_shown_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setattr("queuebit_cli.progress._SILENT_S", 3600)
+    with Progress(quiet=False, text="starting", after_s=0):
+        _until_drawn(terminal, "starting")
+
+
 @pytest.mark.parametrize(("quiet", "stream"), [(True, Terminal), (False, io.StringIO)])
 def test_programs_and_pipes_see_nothing(
     quiet: bool, stream: type[io.StringIO], monkeypatch: pytest.MonkeyPatch

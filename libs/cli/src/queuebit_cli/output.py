@@ -23,7 +23,7 @@ _MOODS = {
 """Cells that mean something good or bad, whatever their column."""
 
 
-_CONTROL = re.compile(r"(?![\t\n]|\x1b\[[0-9]{1,2}m)[\x00-\x1f\x7f-\x9f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]|\x1b(?!\[[0-9]{1,2}m)")
 """Control characters, but tabs, line feeds and what begins a style."""
 
 

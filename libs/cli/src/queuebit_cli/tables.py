@@ -12,7 +12,9 @@ Row = Mapping[str, object]
 
 _SPARE = ("shots", "depth", "2q gates", "readout", "2q error", "took", "label", "at")
 """Columns that a narrow terminal does without, in this order."""
-_SENTENCES = ("promise", "price", "reason", "waits", "found")
+_REMARKS = ("reason", "waits")
+"""Columns of few and long cells: they are told below their rows, unless there is room for all of them."""
+_SENTENCES = ("promise", "price", "found")
 """Columns whose cells may go on in the line below."""
 _READABLE = 20
 """How narrow a sentence may become before it gets lines of its own."""
@@ -42,18 +44,20 @@ def table(rows: Sequence[Row], columns: Sequence[str] = ()) -> list[list[str]]:
 def fitted(cells: list[list[str]], room: int | None = None) -> Fitted:
     """Lay a table out; in so many columns, if they are limited.
 
-    It does without what is least missed, then wraps sentences at words, then moves what has no room under its row:
-    sentences first, then the rightmost. Nothing is cut.
+    It tells remarks below their rows, does without what is least missed, wraps sentences between words, and then moves
+    whatever has no room below, from the right. Nothing is cut.
     """
     columns = [list(column) for column in zip(*cells, strict=True)]
     moved: list[list[str]] = []
     if room is not None:
+        if _least(columns) > room:
+            moved = [column for column in columns[1:] if column[0] in _REMARKS]
+            columns = [column for column in columns if column not in moved]
         for name in _SPARE:
             if _least(columns) > room and len(columns) > 1:
                 columns = [column for column in columns if column[0] != name]
         while _least(columns) > room and len(columns) > 1:
-            last = max(range(1, len(columns)), key=lambda at: (columns[at][0] in _SENTENCES, at))
-            moved.insert(0, columns.pop(last))
+            moved.insert(0, columns.pop())
     widths = _widths(columns, room)
     rows = [
         [_cell(column, at, width) for column, width in zip(columns, widths, strict=True)] for at in range(len(cells))

@@ -73,10 +73,12 @@ def verify(args: Namespace, out: Output) -> Exit:
             "checks": [{"name": it.name, "text": it.sentence} for it in verified.checks],
         }
     )
-    for it in verified.checks:
-        out.say(f"{out.paint('ok', 'good')}  {it.name:<10} {it.sentence}")
+    rows = [{"": "ok", "check": it.name, "found": it.sentence} for it in verified.checks]
+    for line in out.lines(rows, fit=True)[1:]:
+        out.say(line)
     if path.is_file() and not result:
-        out.say(f"to compare the result too: --result FILE, from qb job result {verified.receipt.job} --output FILE")
+        out.say("to compare the result too, say --result FILE, as this writes it:")
+        out.say(f"  qb job result {verified.receipt.job} --output FILE")
     return Exit.DONE
 
 

@@ -217,7 +217,10 @@ def _await(home: Home, supervisor: int, out: Output, begin: int) -> Exit:
             failing = [f"{row['service']}: {row['reason']}" for row in rows if row["restarts"]]
             names = [str(row["service"]) for row in rows if row["ready"]]
             ready = [*(name for name in names if name not in ready), *(name for name in ready if name in names)]
-            progress.tell("; ".join([*failing, f"{len(ready)} of {len(rows)} ready: {', '.join(ready)}"]))
+            if rows:
+                progress.tell(
+                    "; ".join([*failing, f"{len(ready)} of {len(rows)} ready: {', '.join(ready) or 'none yet'}"])
+                )
             time.sleep(0.1)
             ended, code = os.waitpid(supervisor, os.WNOHANG)
         else:
