@@ -21,7 +21,7 @@ from queuebit_cli.home import Home
 from queuebit_cli.main import main
 from queuebit_cli.output import Output
 from queuebit_cli.stack import CONTAINERS, Stack
-from queuebit_cli.warehouse import _unbroken, in_short
+from queuebit_cli.warehouse import in_short, unbroken
 
 HEAD = ["d\te\tn\tx\ts", "Decimal(38, 18)\tString\tNullable(UInt8)\tArray(String)\tLowCardinality(Nullable(String))"]
 
@@ -74,7 +74,7 @@ def test_a_query_that_fails_after_its_first_rows_says_so(size: int) -> None:
     rows = bytearray()
 
     def read() -> None:
-        for chunk in _unbroken(chunks, "cafe"):
+        for chunk in unbroken(chunks, "cafe"):
             rows.extend(chunk)
 
     with pytest.raises(Stop, match=r"^Code: 395\. DB::Exception: it threw\. \(THROWN\)$"):

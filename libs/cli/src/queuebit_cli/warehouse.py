@@ -13,7 +13,7 @@ from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
 from queuebit_cli.stack import Stack
 
-__all__ = ["Answer", "asking", "in_short", "query"]
+__all__ = ["Answer", "asking", "in_short", "query", "unbroken"]
 
 _PATIENCE_S = 300
 _CHUNK = 1 << 16
@@ -63,7 +63,7 @@ def asking(home: Home, stack: Stack, sql: str, default_format: str, settings: Ma
         tag = response.headers.get("X-ClickHouse-Exception-Tag")
         chunks = _chunks(response, stack)
         yield Answer(
-            response.status, response.headers.get("X-ClickHouse-Format"), _unbroken(chunks, tag) if tag else chunks
+            response.status, response.headers.get("X-ClickHouse-Format"), unbroken(chunks, tag) if tag else chunks
         )
     finally:
         connection.close()
@@ -84,8 +84,12 @@ def _chunks(response: HTTPResponse, stack: Stack) -> Iterator[bytes]:
         yield chunk
 
 
-def _unbroken(chunks: Iterator[bytes], tag: str) -> Iterator[bytes]:
-    """The rows alone: where a query fails after its first rows, its message follows them behind a mark."""
+def unbroken(chunks: Iterator[bytes], tag: str) -> Iterator[bytes]:
+    """The rows alone.
+
+    Raises:
+        Stop: the query failed after its first rows; its message followed them, behind a mark that has this tag.
+    """
     mark = f"\r\n__exception__\r\n{tag}\r\n".encode()
     held = b""
     for chunk in chunks:

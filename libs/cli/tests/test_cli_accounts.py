@@ -1,0 +1,106 @@
+"""What is left of a budget, summed by a real warehouse; and what it sends, told exactly."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.resources import files
+
+import pytest
+
+from queuebit_cli.accounts import accounts
+from queuebit_cli.founding import found
+from queuebit_cli.home import Home
+from queuebit_cli.main import main
+from queuebit_cli.stack import CONTAINERS, Stack
+from queuebit_cli.warehouse import query
+from queuebit_testing.server import free_port
+
+pytest.importorskip("queuebit_warehouse", reason="the warehouse is not installed beside the command line")
+pytestmark = pytest.mark.server
+
+FACTS = [
+    ("acme", "account.funded", "", "amount", "1000"),
+    ("acme", "account.held", "j1", "amount", "3.6096"),
+    ("acme", "account.held", "j2", "amount", "2.5"),
+    ("acme", "account.held", "j3", "amount", "1"),
+    ("acme", "job.metered", "j1", "charge", "0.001036"),
+    ("acme", "account.settled", "j1", "held", "3.6096"),
+    ("acme", "account.released", "j3", "amount", "1"),
+    ("acme", "account.funded", "", "amount", "-0.000000000000000001"),
+    ("beta", "account.funded", "", "amount", "7"),
+]
+"""In order: what happened, to which job, and the amount of which field."""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    it = Home(tmp_path_factory.mktemp("warehouse") / "home")
+    found(it)
+    port = free_port()
+    settings = {"PORT": port, "DATA_DIR": it.warehouse / "data", "PASSWORD_FILE": it.warehouse_password}
+    environment = os.environ | {f"QUEUEBIT_WAREHOUSE_{name}": str(value) for name, value in settings.items()}
+    argv = [sys.executable, "-m", "queuebit_warehouse"]
+    with subprocess.Popen(argv, env=environment, stderr=subprocess.PIPE, text=True) as warehouse:
+        assert warehouse.stderr is not None
+        assert any(re.search("listening on", line) for line in warehouse.stderr)
+        stack = Stack(CONTAINERS, {}, {"warehouse": f"http://127.0.0.1:{port}"})
+        stack.save(it)
+        _fill(it, stack)
+        yield it
+        warehouse.kill()
+
+
+def _fill(home: Home, stack: Stack) -> None:
+    table = files("queuebit_contracts").joinpath("warehouse", "01_events.sql").read_text()
+    rows = [
+        {
+            "seq": sequence,
+            "event_id": str(sequence),
+            "type": f"qb.{kind}.v1",
+            "tenant": tenant,
+            "job": job,
+            "account" if kind.startswith("account") else "project": "main",
+            "data": json.dumps({field: {"amount": amount, "currency": "USD"}}),
+            "generation": "g",
+        }
+        for sequence, (tenant, kind, job, field, amount) in enumerate(FACTS, start=1)
+    ]
+    lines = "\n".join(map(json.dumps, rows))
+    for statement in (table.replace("{generation}", "g"), f"INSERT INTO events FORMAT JSONEachRow\n{lines}"):
+        status, said = query(home, stack, statement)
+        assert status == 200, said
+
+
+def test_what_is_left_adds_up_to_the_last_digit(home: Home) -> None:
+    assert accounts(home, "acme") == {
+        ("main", "USD"): {
+            "budget": "999.999999999999999999",
+            "held": "2.5",
+            "charged": "0.001036",
+            "left": "997.498963999999999999",
+        }
+    }
+    assert accounts(home, "nobody") == {}
+
+
+def test_money_is_told_as_it_is_stored(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    question = "SELECT sum(charge) AS due, 123456789.125 AS f, '' AS none, NULL AS n, ['it''s'] AS x FROM events"
+    assert main(["sql", question, "--home", str(home.root)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "     due              f  none  n     x",
+        r"0.001036  123456789.125        NULL  ['it\'s']",
+    ]
+    assert main(["sql", question, "--home", str(home.root), "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row == {"due": "0.001036", "f": 123456789.125, "none": "", "n": None, "x": ["it's"]}
+
+
+def test_a_refusal_keeps_its_number_and_says_what_there_is(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sql", "SELEC 1", "--home", str(home.root)]) == 3
+    told = capsys.readouterr().err
+    assert ("Code: 62." in told, "Expected one of" in told) == (True, False)
+    assert main(["sql", "SELECT * FROM jbos", "--home", str(home.root)]) == 3
+    assert "events, jobs and otel_traces" in capsys.readouterr().err
