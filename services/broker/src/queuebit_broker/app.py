@@ -71,5 +71,6 @@ def create_app() -> Service:
         "tenants_file": follow_tenants.trouble or "good",
     }
     service.bus.separate_tenants("broker-submitted", settings.workers)
+    service.bus.separate_tenants("broker-commands", 4)
     service.include(routes(admit, CancelJobs(service.log, world)))
     return service

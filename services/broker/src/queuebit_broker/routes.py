@@ -37,7 +37,7 @@ def routes(admit: AdmitJob, cancel: CancelJobs) -> NatsRouter:
         asked = event.model_copy(update={"time": stored_at or event.time})
         await admit(asked, body=body, subject=subject, sequence=sequence, redelivered=redelivered or not first)
 
-    @subscribes(router, "broker-commands", workers=4)
+    @subscribes(router, "broker-commands", workers=PLACES)
     async def on_cancel(event: CancelJob, body: Body, subject: Subject) -> None:
         """End a job at its owner's wish."""
         await cancel(event, body=body, subject=subject)
