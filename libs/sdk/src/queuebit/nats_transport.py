@@ -35,6 +35,8 @@ class NatsTransport:
         self._connecting = asyncio.Lock()
         self._asking: defaultdict[str, set[asyncio.Task[Msg]]] = defaultdict(set)
         self._denied: set[asyncio.Task[Msg]] = set()
+        self._unknown = False
+        """Whether the server did not know the token when it was last shown."""
 
     async def request(
         self, subject: str, body: bytes = b"", headers: Mapping[str, str] | None = None, *, timeout: float = 5.0
@@ -98,7 +100,11 @@ class NatsTransport:
         async def on_error(error: Exception) -> None:
             if self._client is None:
                 raise error  # the first connection is made at once or not at all; later ones are awaited
+            self._unknown = self._unknown or "authorization" in str(error).lower()
             self._deny(str(error))
+
+        async def on_reconnected() -> None:
+            self._unknown = False
 
         try:
             mistrust_senders()
@@ -111,13 +117,19 @@ class NatsTransport:
                 max_reconnect_attempts=-1,
                 reconnect_time_wait=0.2,
                 error_cb=on_error,
+                reconnected_cb=on_reconnected,
             )
         except (OSError, NatsError, TimeoutError) as error:
             if "authorization" in str(error).lower():
-                raise _forbidden(f"{self._url} does not know this token: see `qb tenant token`") from error
+                raise self._stranger() from error
             raise Unreachable(f"nothing answers at {self._url}: start the stack with `qb up`") from error
 
-    def _silent(self, client: Client, subject: str, timeout: float) -> Unreachable:
+    def _stranger(self) -> Refused:
+        return _forbidden(f"{self._url} does not know this token: see `qb tenant token`")
+
+    def _silent(self, client: Client, subject: str, timeout: float) -> Refused | Unreachable:
+        if self._unknown:
+            return self._stranger()
         if client.is_connected:
             return Unreachable(f"{subject} had no answer in {timeout:g} s: `qb status` shows what is not up")
         return Unreachable(f"the connection to {self._url} is lost: see `qb status`; `qb up` starts what is down")
