@@ -214,8 +214,8 @@ def about_money(asked: Submission, left: Money | None, offers: Sequence[Offer]) 
     if left is not None and cheapest.cost > left:
         yield Reason(
             code="budget_exceeded",
-            text=f"{may_cost}, and project {asked.project} has {left} left: raise its budget with `qb tenant fund`, ask "
-            "for fewer shots, or wait for running jobs, which give back what they do not need",
+            text=f"{may_cost}, and project {asked.project} has {left} left: raise its budget with `qb tenant fund`, "
+            "ask for fewer shots, or wait for running jobs, which give back what they do not need",
         )
 
 
