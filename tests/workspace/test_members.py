@@ -89,3 +89,25 @@ def test_no_service_is_missing_its_page() -> None:
     assert [
         member.name for member in MEMBERS if member.parent.name == "services" and not (member / "README.md").exists()
     ] == []
+
+
+def assigned(path: Path) -> dict[str, ast.expr | None]:
+    """What a module assigns at its top."""
+    found: dict[str, ast.expr | None] = {}
+    for statement in ast.parse(path.read_text()).body:
+        match statement:
+            case ast.Assign(targets=targets, value=value):
+                found |= {it.id: value for it in targets if isinstance(it, ast.Name)}
+            case ast.AnnAssign(target=ast.Name(id=name), value=value):
+                found[name] = value
+    return found
+
+
+@pytest.mark.parametrize("member", MEMBERS, ids=lambda it: it.name)
+def test_what_a_module_does_not_publish_is_private(member: Path) -> None:
+    for path in sorted((member / "src").rglob("*.py")):
+        names = assigned(path)
+        published = names.pop("__all__", None)
+        if published is not None:
+            public = {name for name in names if not name.startswith("_")}
+            assert public <= set(ast.literal_eval(published)), f"{path}: name it in __all__, or begin it with _"

@@ -15,7 +15,7 @@ __all__ = ["backlog", "health", "reload"]
 
 _PATIENCE_S = 2
 
-Told = dict[str, Any]  # as the server words it
+_Told = dict[str, Any]  # as the server words it
 
 
 def health(seed_file: Path, port: int) -> Look:
@@ -53,11 +53,11 @@ def reload(seed_file: Path, port: int) -> str | None:
     return None if refused is None else str(refused.get("description", refused))
 
 
-def _ask(seed_file: Path, port: int, what: str, **options: bool) -> Told:
+def _ask(seed_file: Path, port: int, what: str, **options: bool) -> _Told:
     return asyncio.run(_asked(seed_file, port, what, json.dumps(options).encode()))
 
 
-async def _asked(seed_file: Path, port: int, what: str, question: bytes) -> Told:
+async def _asked(seed_file: Path, port: int, what: str, question: bytes) -> _Told:
     quick_start()
     import nats
     from nats.errors import Error as NatsError
@@ -78,7 +78,7 @@ async def _asked(seed_file: Path, port: int, what: str, question: bytes) -> Told
             reply = await client.request(f"$SYS.REQ.SERVER.{what}", question, timeout=_PATIENCE_S)
         finally:
             await client.close()
-        told: Told = json.loads(reply.data)
+        told: _Told = json.loads(reply.data)
     except (NatsError, ValueError) as error:
         raise OSError(str(error) or type(error).__name__) from error
     return told

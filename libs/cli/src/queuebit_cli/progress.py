@@ -16,7 +16,7 @@ from queuebit_cli.output import Output, harmless
 
 __all__ = ["Progress", "run"]
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 _SILENT_S = 1.0
 _REDRAW_S = 0.15
@@ -79,7 +79,7 @@ class Progress:
             self._drawn = False
 
 
-def run(work: Coroutine[None, None, T], out: Output, text: str) -> T:
+def run(work: Coroutine[None, None, _T], out: Output, text: str) -> _T:
     """Do work to its end, and show meanwhile that it goes on."""
     with Progress(out.as_json, text):
         return asyncio.run(work)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Client", "Job"]
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 class _Loop:
@@ -33,14 +33,14 @@ class _Loop:
         self._thread = threading.Thread(target=self._loop.run_forever, name="queuebit", daemon=True)
         self._thread.start()
 
-    def run(self, work: Coroutine[object, object, T]) -> T:
+    def run(self, work: Coroutine[object, object, _T]) -> _T:
         running = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return running.result()
         finally:
             running.cancel()  # whoever stops waiting, stops the work
 
-    def each(self, stream: AsyncGenerator[T, None]) -> Iterator[T]:
+    def each(self, stream: AsyncGenerator[_T, None]) -> Iterator[_T]:
         try:
             while (item := self.run(_next(stream))) is not None:
                 yield item
@@ -53,7 +53,7 @@ class _Loop:
         self._loop.close()
 
 
-async def _next(stream: AsyncGenerator[T, None]) -> T | None:
+async def _next(stream: AsyncGenerator[_T, None]) -> _T | None:
     return await anext(stream, None)
 
 

@@ -18,13 +18,13 @@ from queuebit_cli.stack import Stack
 
 __all__ = ["backends", "charges", "follow", "slo"]
 
-Rows = list[dict[str, object]]
+_Rows = list[dict[str, object]]
 
 
 def backends(args: Namespace, out: Output) -> Exit:
     """What circuits can run on."""
 
-    async def ask() -> Rows:
+    async def ask() -> _Rows:
         async with client_of(args) as client:
             return await client.backends()
 
@@ -37,7 +37,7 @@ def backends(args: Namespace, out: Output) -> Exit:
 def charges(args: Namespace, out: Output) -> Exit:
     """What was charged; at the home of a stack also what is left."""
 
-    async def ask() -> tuple[Credential, Rows]:
+    async def ask() -> tuple[Credential, _Rows]:
         async with client_of(args) as client:
             return client.credential, await client.charges(project=args.project, limit=args.limit)
 
@@ -46,7 +46,7 @@ def charges(args: Namespace, out: Output) -> Exit:
     return Exit.DONE
 
 
-def _with_left(home: Home, credential: Credential, rows: Rows) -> Rows:
+def _with_left(home: Home, credential: Credential, rows: _Rows) -> _Rows:
     """The rows with budget, held and left, where the person who asks also runs the stack that was asked."""
     stack = Stack.load(home)
     if not rows or stack is None or stack.listens.get("nats-server") != credential.url:
@@ -58,7 +58,7 @@ def _with_left(home: Home, credential: Credential, rows: Rows) -> Rows:
 def slo(args: Namespace, out: Output) -> Exit:
     """How well service levels are kept."""
 
-    async def ask() -> Rows:
+    async def ask() -> _Rows:
         async with client_of(args) as client:
             return await client.slo()
 

@@ -27,7 +27,7 @@ from queuebit_cli.warehouse import query
 
 __all__ = ["doctor"]
 
-Check = dict[str, object]
+_Check = dict[str, object]
 
 _LOW_DISK = 1 << 30
 _SUBJECT = 60
@@ -84,7 +84,7 @@ def _answers(home: Home, stack: Stack) -> bool:
     return stack.supervised or bool(stack.left)
 
 
-def _looked_over(home: Home, stack: Stack | None, *, there: bool) -> tuple[list[Check], list[DeadLetter]]:
+def _looked_over(home: Home, stack: Stack | None, *, there: bool) -> tuple[list[_Check], list[DeadLetter]]:
     """Every check, and the dead letters; of a stack that is not there, only that."""
     checks = [*_processes(home, stack), *_files(home, stack), _disk(home), _secrets(home)]
     letters: list[DeadLetter] = []
@@ -99,10 +99,10 @@ def _looked_over(home: Home, stack: Stack | None, *, there: bool) -> tuple[list[
     return checks, letters
 
 
-async def _settle(home: Home, args: Namespace) -> list[Check]:
+async def _settle(home: Home, args: Namespace) -> list[_Check]:
     wanted = args.replay or args.drop
     transport = operator_of(home)
-    rows: list[Check] = []
+    rows: list[_Check] = []
     try:
         async for letter in dead_letters(transport):
             if wanted in ("all", str(letter.sequence)):
@@ -127,7 +127,7 @@ async def _letters(home: Home) -> list[DeadLetter]:
         await transport.close()
 
 
-def _processes(home: Home, stack: Stack | None) -> Iterator[Check]:
+def _processes(home: Home, stack: Stack | None) -> Iterator[_Check]:
     if stack is not None and stack.in_containers:
         yield from _servers(home, stack)
         return
@@ -141,7 +141,7 @@ def _processes(home: Home, stack: Stack | None) -> Iterator[Check]:
         yield _verdict(str(row["service"]), bool(row["ready"]), found, f"read {log}")
 
 
-def _servers(home: Home, stack: Stack) -> Iterator[Check]:
+def _servers(home: Home, stack: Stack) -> Iterator[_Check]:
     """What can be seen of containers from outside: the two servers that they publish."""
     advice = "docker compose ps tells more of it, and how the services are"
     seen = health(home.seed_file("system"), stack.ports["nats-server"])
@@ -154,7 +154,7 @@ def _servers(home: Home, stack: Stack) -> Iterator[Check]:
     yield _verdict("warehouse", status == 200, found, advice)
 
 
-def _files(home: Home, stack: Stack | None) -> Iterator[Check]:
+def _files(home: Home, stack: Stack | None) -> Iterator[_Check]:
     wrong = troubles(home, stack)
     if not wrong:
         yield {"check": "tenants, prices", "state": "ok", "found": "good, and in force"}
@@ -170,13 +170,13 @@ def _standing(row: dict[str, object]) -> str:
     return ", ".join(told) or "ready"
 
 
-def _disk(home: Home) -> Check:
+def _disk(home: Home) -> _Check:
     free = shutil.disk_usage(home.root).free
     found = f"{free / (1 << 30):.1f} GiB free"
     return _verdict("disk", free > _LOW_DISK, found, "make room: below 1 GiB the stack may stop storing")
 
 
-def _secrets(home: Home) -> Check:
+def _secrets(home: Home) -> _Check:
     secret = (home.root, home.credentials, *home.credentials.glob("*"), *home.seed_file("x").parent.glob("*"))
     loose = ", ".join(str(path) for path in (*secret, home.seed_file("x").parent) if _is_open(path))
     return _verdict("secrets", not loose, loose or "private", "chmod go= these")
@@ -190,7 +190,7 @@ def _is_open(path: Path) -> bool:
         return False
 
 
-def _verdict(check: str, good: bool, found: str, advice: str) -> Check:
+def _verdict(check: str, good: bool, found: str, advice: str) -> _Check:
     return {"check": check, "state": "ok" if good else "attention", "found": found, "do": "" if good else advice}
 
 

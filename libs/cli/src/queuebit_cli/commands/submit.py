@@ -34,7 +34,7 @@ _NAMED = 10
 _PROOF_S = 10.0
 """How long to wait, once a job ended, for its charge and its receipt."""
 
-Document = dict[str, object]
+_Document = dict[str, object]
 
 
 def submit(args: Namespace, out: Output) -> Exit:
@@ -76,10 +76,10 @@ class _Submitting:
 
     async def all(self, wanted: list[tuple[Path, str | None]]) -> Exit:
         turn = asyncio.Semaphore(_AT_ONCE)
-        told: list[Document] = []
+        told: list[_Document] = []
         async with client_of(self._args) as client:
 
-            async def one(path: Path, key: str | None) -> Document:
+            async def one(path: Path, key: str | None) -> _Document:
                 async with turn:
                     return await self._one(client, path, key)
 
@@ -107,7 +107,7 @@ class _Submitting:
         ended = all(document["state"] in ENDS for document in told)
         return Exit.JOB_FAILED if code is Exit.DONE and self._args.wait and not ended else code
 
-    async def _one(self, client: Client, path: Path, key: str | None) -> Document:
+    async def _one(self, client: Client, path: Path, key: str | None) -> _Document:
         args, single = self._args, len(self._args.files) == 1
         try:
             job = await client.submit(
@@ -137,14 +137,14 @@ class _Submitting:
         except Unreachable as error:
             return self._lost(path, job.id, "submitted", error)
 
-    def _lost(self, path: Path, job: str | None, state: str, error: Unreachable) -> Document:
+    def _lost(self, path: Path, job: str | None, state: str, error: Unreachable) -> _Document:
         self._away = str(error)
         return self._document(path, job, state, reasons=[{"code": "unreachable", "text": str(error)}])
 
     def _why(self, job: str) -> str:
         return self._waiting.get(job, "")
 
-    async def _ended(self, client: Client, job: AsyncJob, path: Path, single: bool) -> Document:
+    async def _ended(self, client: Client, job: AsyncJob, path: Path, single: bool) -> _Document:
         result: Result | None = None
         receipt: Receipt | None = None
         late = ""
@@ -175,7 +175,7 @@ class _Submitting:
             reasons=[{"code": "still_running", "text": late}] if late else reasons_document(status),
         )
 
-    def _receipt(self, receipt: Receipt | None, result: Result | None) -> Document | None:
+    def _receipt(self, receipt: Receipt | None, result: Result | None) -> _Document | None:
         if receipt is None:
             return None
         verified: bool | None = None
@@ -189,8 +189,8 @@ class _Submitting:
                 verified = False
         return {"leaf_index": receipt.leaf_index, "statement": receipt.statement, "verified": verified}
 
-    def _document(self, path: Path, job: str | None, state: str, **more: object) -> Document:
-        empty: Document = {
+    def _document(self, path: Path, job: str | None, state: str, **more: object) -> _Document:
+        empty: _Document = {
             "backend": self._args.backend,
             "counts": None,
             "charge": None,
@@ -225,7 +225,7 @@ class _Noting(logging.Handler):
         self._progress.note(f"{record.getMessage()} ({why})" if why else record.getMessage())
 
 
-def _summary(document: Document) -> Document:
+def _summary(document: _Document) -> _Document:
     """A line of the table: files without their folders."""
     receipt, reasons = document["receipt"], document["reasons"]
     verified = isinstance(receipt, dict) and {True: "verified", False: "wrong", None: "sealed"}[receipt["verified"]]

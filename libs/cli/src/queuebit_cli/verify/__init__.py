@@ -15,14 +15,14 @@ from queuebit_pricing import BadPriceBook
 
 __all__ = ["Finding", "Verdict", "main"]
 
-WAIT_S = 30.0
+_WAIT_S = 30.0
 """How long unfinished work is waited for, unless the caller says otherwise."""
 
 _SHOWN = 10
 """Findings of one invariant that people are shown; `--json` has all."""
 
 
-def main(home: Path, as_json: bool, wait_s: float = WAIT_S) -> int:
+def main(home: Path, as_json: bool, wait_s: float = _WAIT_S) -> int:
     """Verify the stack of a home and print the verdicts; return 0 when all hold, 1 when one does not.
 
     Raises:

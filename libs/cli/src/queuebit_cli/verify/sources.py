@@ -26,7 +26,7 @@ from queuebit_runtime.view import Raw, View
 
 __all__ = ["Bus", "Warehouse", "follow"]
 
-TIMEOUT_S = 5.0
+_TIMEOUT_S = 5.0
 _ALL = Question(limit=1000)
 """No service tells of more jobs in one answer."""
 
@@ -60,7 +60,7 @@ class Bus:
     async def _reasons(self, tenant: str, question: str) -> dict[tuple[str, str], str]:
         subject = f"qb.query.{tenant}.{question}"
         try:
-            reply = await self.client.request(subject, _ALL.model_dump_json().encode(), timeout=TIMEOUT_S)
+            reply = await self.client.request(subject, _ALL.model_dump_json().encode(), timeout=_TIMEOUT_S)
         except (NatsError, TimeoutError) as error:
             raise Unavailable(f"nobody says what waits ({subject}): {error!r}") from error
         rows = Answer.model_validate_json(reply.data).rows
@@ -68,7 +68,7 @@ class Bus:
 
     async def _ask(self, subject: str) -> dict[str, Any]:  # as the server words it
         try:
-            reply = await self.client.request(subject, timeout=TIMEOUT_S)
+            reply = await self.client.request(subject, timeout=_TIMEOUT_S)
         except (NatsError, TimeoutError) as error:
             raise Unavailable(f"nats-server does not answer {subject}: {error!r}") from error
         answer: dict[str, Any] = json.loads(reply.data)

@@ -15,7 +15,7 @@ from queuebit_kernel import Unavailable
 
 __all__ = ["Intruder", "intruders", "trespasses"]
 
-TIMEOUT_S = 10
+_TIMEOUT_S = 10
 _NEVER = str(2**62)
 """A sequence no log ever reaches: should the wall be open, the stream itself refuses what is written here."""
 
@@ -62,7 +62,7 @@ async def trespasses(url: str, intruder: Intruder) -> list[str]:
             nkeys_seed_str=intruder.seed,
             inbox_prefix=inbox_of(intruder.user, intruder.tenant).encode(),
             error_cb=note,
-            connect_timeout=TIMEOUT_S,
+            connect_timeout=_TIMEOUT_S,
             allow_reconnect=False,
         )
     except (NatsError, OSError, TimeoutError) as error:
@@ -82,8 +82,10 @@ async def trespasses(url: str, intruder: Intruder) -> list[str]:
         guard = {"Nats-Expected-Last-Subject-Sequence": _NEVER}
         await client.publish(f"{foreign}.wall-probe.submitted", b"{}", headers=guard)
         await client.publish(f"qb.query.{intruder.victim}.jobs", b"{}")
-        await client.flush(TIMEOUT_S)
-        await client.flush(TIMEOUT_S)  # the first may overtake what is buffered; refusals come before the second answer
+        await client.flush(_TIMEOUT_S)
+        await client.flush(
+            _TIMEOUT_S
+        )  # the first overtakes what is buffered; refusals come before this answer
     except (NatsError, TimeoutError) as error:
         raise Unavailable(f"nats-server at {url} does not answer: {error!r}") from error
     finally:
