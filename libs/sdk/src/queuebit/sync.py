@@ -48,9 +48,18 @@ class _Loop:
             self.run(stream.aclose())
 
     def close(self) -> None:
+        self.run(_end_others())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+async def _end_others() -> None:
+    """End what the connection left running: one that the server closed leaves its subscriptions."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 async def _next(stream: AsyncGenerator[_T, None]) -> _T | None:
