@@ -83,9 +83,7 @@ async def trespasses(url: str, intruder: Intruder) -> list[str]:
         await client.publish(f"{foreign}.wall-probe.submitted", b"{}", headers=guard)
         await client.publish(f"qb.query.{intruder.victim}.jobs", b"{}")
         await client.flush(_TIMEOUT_S)
-        await client.flush(
-            _TIMEOUT_S
-        )  # the first overtakes what is buffered; refusals come before this answer
+        await client.flush(_TIMEOUT_S)  # the first overtakes what is buffered; refusals come before this answer
     except (NatsError, TimeoutError) as error:
         raise Unavailable(f"nats-server at {url} does not answer: {error!r}") from error
     finally:
