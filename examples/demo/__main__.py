@@ -37,8 +37,8 @@ _NEXT = """
 [bold]Your turn[/]
 
   . .venv/bin/activate
-  qb up --detach                                    a stack of your own; `qb down` ends it
-  qb plan examples/circuits/bell.qasm               cost and fidelity on every backend
+  qb up --detach                                    a stack of your own
+  qb plan examples/circuits/bell.qasm               cost and fidelity before
   qb submit examples/circuits/bell.qasm --wait      counts, charge, receipt
   qb receipt verify latest                          anybody can, offline
 """
@@ -169,7 +169,7 @@ def show(home: Path) -> bool:
     """The whole play on a stack in this home; whether all that it promises held."""
     with step("starting nats-server, the warehouse and eight services …"):
         qb(home, "up", "--detach", "--ports", "auto")
-    with step(f"three tenants: {', '.join(TEAMS)}, with shares of 3 : 2 : 1 and {_BUDGET} USD each …"):
+    with step(f"three tenants: {', '.join(TEAMS)}, shares 3 : 2 : 1, {_BUDGET} USD each …"):
         for team, share in TEAMS.items():
             qb(home, "tenant", "add", team, "--share", str(share), "--budget", _BUDGET)
     with step("drawing circuits from MQT Bench and from files …"):
