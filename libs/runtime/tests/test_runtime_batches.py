@@ -30,14 +30,6 @@ async def ann(fresh_server: NatsServer) -> AsyncIterator[Client]:
     await ann.close()
 
 
-@pytest.fixture
-async def bus(fresh_server: NatsServer) -> AsyncIterator[Bus]:
-    bus = Bus("broker", fresh_server.url, fresh_server.seeds["broker"])
-    await bus.connect()
-    yield bus
-    await bus.close()
-
-
 def _headers(number: int, place: int, **more: str) -> dict[str, str]:
     return {"Nats-Batch-Id": f"b{number}", "Nats-Batch-Sequence": str(place)} | more
 

@@ -34,14 +34,6 @@ class Reader:
             await self._task
 
 
-@pytest.fixture
-async def bus(fresh_server: NatsServer):  # type: ignore[no-untyped-def]  # an async generator fixture
-    bus = Bus("broker", fresh_server.url, fresh_server.seeds["broker"])
-    await bus.connect()
-    yield bus
-    await bus.close()
-
-
 async def test_an_empty_log_is_caught_up_at_once(bus: Bus) -> None:
     reader = Reader(bus)
     await asyncio.wait_for(reader.view.caught_up.wait(), 5)

@@ -8,7 +8,7 @@ import re
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.js.errors import BadRequestError
+from nats.js.errors import APIError
 from nats.js.errors import Error as JetStreamError
 
 __all__ = ["HEADERS", "bury"]
@@ -53,11 +53,9 @@ async def bury(client: Client, owner: str, message: Msg, code: str, text: str) -
     try:
         subject = f"qb.dead.{owner}.{meta.sequence.stream}"
         await client.jetstream(timeout=5).publish(subject, body, headers=headers, stream="DEAD")
-    except BadRequestError as error:
-        if error.err_code != _KEPT_ALREADY:
-            _log.error("%s could not be buried: %r", message.subject, error)
-            return False
     except (NatsError, JetStreamError) as error:
+        if isinstance(error, APIError) and error.err_code == _KEPT_ALREADY:
+            return True
         _log.error("%s could not be buried: %r", message.subject, error)
         return False
     return True

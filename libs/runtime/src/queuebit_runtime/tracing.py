@@ -93,7 +93,7 @@ class Tracing(SpanProcessor):
             rows = [self._ended.popleft() for _ in range(min(_BATCH, len(self._ended)))]
             try:
                 await client.jetstream(timeout=2).publish(
-                    f"qb.trace.{self._service}", json.dumps(rows).encode(), stream="TRACES"
+                    f"qb.trace.{self._service}", json.dumps(rows).encode(), stream=TRACES
                 )
             except (NatsError, JetStreamError) as error:
                 _log.debug("%d spans dropped: %r", len(rows), error)
