@@ -241,6 +241,29 @@ def test_loose_and_renamed_bits_keep_their_place() -> None:
     assert circuit.num_clbits == 4
 
 
+def test_device_qubits_are_kept_in_ascending_order() -> None:
+    circuit = parse(QASM3 + "bit[2] c; h $86; cx $86, $3; c[0] = measure $86; c[1] = measure $3;")
+    assert circuit.physical == (3, 86)
+    assert circuit.num_qubits == 2
+    gates = [
+        (gate.operation.name, [circuit.quantum_circuit.find_bit(bit).index for bit in gate.qubits])
+        for gate in circuit.quantum_circuit.data
+    ]
+    assert gates == [("h", [1]), ("cx", [1, 0]), ("measure", [1]), ("measure", [0])]
+
+
+def test_declared_qubits_name_no_device_qubits() -> None:
+    assert parse(QASM3 + "qubit[2] q; bit c; c = measure q[0];").physical == ()
+
+
+@pytest.mark.parametrize("body", ["x $7; qubit q;", "qubit q; x $7;"])
+def test_device_qubits_and_declared_qubits_are_not_mixed(body: str) -> None:
+    with pytest.raises(CircuitError, match=r"names device qubits such as \$7") as refusal:
+        parse(QASM3 + "bit c;" + body)
+    assert (refusal.value.code, refusal.value.line) == ("unsupported", 3)
+    assert refusal.value.column == 7 + body.index("qubit")
+
+
 HOSTILE = {
     "empty gates that double": (
         "gate g0 a { } " + "".join(f"gate g{n + 1} a {{ g{n} a; g{n} a; }} " for n in range(40)),

@@ -43,7 +43,10 @@ class Circuit:
     `loop` is one that may be left early. No backend here runs the last two: nothing bounds a `while` loop, and an
     opaque gate does nothing known.
     """
-    quantum_circuit: QuantumCircuit = field(repr=False, compare=False)
+    physical: tuple[int, ...] = ()
+    """Device qubits the source names as `$n`, one for each qubit of the circuit, ascending; empty if it declares its
+    qubits."""
+    quantum_circuit: QuantumCircuit = field(repr=False, compare=False, kw_only=True)
     """The same program as Qiskit holds it, written out. Treat as read-only."""
 
 
@@ -63,10 +66,10 @@ def parse(source: str, limits: Limits | None = None) -> Circuit:
         from queuebit_quantum.qasm2 import load
     else:
         from queuebit_quantum.qasm3 import load
-    return _circuit(load(tokens, limits), digest(source.encode()), f"openqasm{tokens.version}")
+    return _circuit(load(tokens, limits), digest(source.encode()), f"openqasm{tokens.version}", tokens.physical)
 
 
-def _circuit(parsed: QuantumCircuit, source_digest: str, language: str) -> Circuit:
+def _circuit(parsed: QuantumCircuit, source_digest: str, language: str, physical: tuple[int, ...]) -> Circuit:
     from queuebit_quantum.structure import census, flatten, layout, unusable_parameter
 
     if parsed.num_parameters:
@@ -93,5 +96,6 @@ def _circuit(parsed: QuantumCircuit, source_digest: str, language: str) -> Circu
         depth=flat.depth(),
         two_qubit_gates=found.two_qubit_gates,
         features=frozenset(found.features),
+        physical=physical,
         quantum_circuit=flat,
     )

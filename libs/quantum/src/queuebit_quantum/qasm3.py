@@ -41,6 +41,7 @@ def load(source: Source, limits: Limits) -> QuantumCircuit:
     """
     try:
         program = _tree(source)
+        _refuse_mixed_qubits(program, source)
         count(program, limits)
         return _converter()(source).convert(program).circuit
     except CircuitError:
@@ -56,9 +57,32 @@ def _tree(source: Source) -> Any:  # an openqasm3 AST; the package ships no usab
 
     try:
         with redirect_stderr(StringIO()):
-            return parse(source.text)
+            return parse(_numbered_from_zero(source))
     except QASM3ParsingError as failure:
         raise _syntax_error(source, failure) from failure
+
+
+def _numbered_from_zero(source: Source) -> str:
+    """Name the source's `$n` by their rank, so that the converter adds no qubits in between; nothing else moves."""
+    rank = {f"${number}": f"${index}" for index, number in enumerate(source.physical)}
+    text = list(source.text)
+    for token in source.tokens:
+        if token.text[:1] == "$":
+            name = f"${int(token.text[1:])}" if token.text[1:].isdecimal() else token.text
+            text[token.offset : token.offset + len(token.text)] = rank.get(name, name).ljust(len(token.text))
+    return "".join(text)
+
+
+def _refuse_mixed_qubits(program: Any, source: Source) -> None:
+    declared = next((node for node in program.statements if type(node).__name__ == "QubitDeclaration"), None)
+    if declared is not None and source.physical:
+        raise CircuitError(
+            f"{declared.qubit.name!r} is declared in a program that names device qubits such as ${source.physical[0]}",
+            declared.span.start_line,
+            declared.span.start_column + 1,
+            "either declared qubits or device qubits",
+            "unsupported",
+        )
 
 
 def _syntax_error(source: Source, failure: Exception) -> CircuitError:

@@ -21,6 +21,7 @@ _TOKEN = re.compile(
     r"|(?P<symbol>->|==|!=|\*\*|\+\+|[^\s\w])",
     re.DOTALL,
 )
+_PHYSICAL = re.compile(r"\$[0-9]+")
 _OPERATORS = frozenset("+-*/^%!~&|") | {"**", "++", "==", "!="}
 _INCLUDES = {2: "qelib1.inc", 3: "stdgates.inc"}
 _MAX_DIGITS = 18
@@ -60,6 +61,11 @@ class Source:
         """Build an error that points at a token or character."""
         offset = at if isinstance(at, int) else at.offset
         return CircuitError(message, *self.position(offset), expected, code)
+
+    @cached_property
+    def physical(self) -> tuple[int, ...]:
+        """The numbers of the device qubits `$n` that the source names, ascending."""
+        return tuple(sorted({int(token.text[1:]) for token in self.tokens if _PHYSICAL.fullmatch(token.text)}))
 
     @cached_property
     def _starts(self) -> list[int]:
@@ -144,5 +150,5 @@ def _refuse_huge_numbers(source: Source, limits: Limits) -> None:
                 raise source.error(token, "the number is too long", f"at most {_MAX_DIGITS} digits", "too_large")
             if re.search(r"[eE][+-]?\d{4}", token.text) and token.text[:2].lower() not in ("0x", "0b"):
                 raise source.error(token, "the exponent is too large", "an exponent below 1000", "too_large")
-        elif re.fullmatch(r"\$[0-9]+", token.text) and int(token.text[1:]) >= limits.max_qubits:
+        elif _PHYSICAL.fullmatch(token.text) and int(token.text[1:]) >= limits.max_qubits:
             raise source.error(token, "there is no such physical qubit", f"below ${limits.max_qubits}", "too_large")
