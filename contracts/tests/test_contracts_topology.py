@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from queuebit_contracts import subjects
-from queuebit_contracts.catalog import EVENTS
+from queuebit_contracts.catalog import EVENTS, wire_name
 from queuebit_contracts.generate import _covers, address_of
+from queuebit_contracts.job import TERMINAL, Ended
 from queuebit_contracts.tenants import BadTenants, parse_tenants
 from queuebit_contracts.topology import Party, topology
 from queuebit_kernel import InvalidId
@@ -42,6 +44,19 @@ def test_each_event_has_one_kind_of_appender(name: str) -> None:
     clients = [role for role, party in wanted.role.items() if appends(party, address)]
     assert bool(services) != bool(clients)
     assert len(services) <= 1
+
+
+def test_who_follows_one_end_of_a_job_follows_every_end() -> None:
+    ends = {f"qb.job.*.*.{name}" for name in TERMINAL}
+    wanted = topology()
+    followed = [durable.filters for durable in wanted.durable.values()]
+    followed += [party.view for party in wanted.service.values()]
+    for subjects_ in followed:
+        assert ends.isdisjoint(subjects_) or ends <= {*subjects_}
+
+
+def test_each_end_of_a_job_is_an_event_of_the_catalog() -> None:
+    assert {wire_name(event) for event in get_args(Ended)} == {f"qb.job.{name}.v1" for name in TERMINAL}
 
 
 def test_durables_belong_to_services_and_streams_that_exist() -> None:

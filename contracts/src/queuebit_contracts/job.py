@@ -24,6 +24,7 @@ from queuebit_contracts.job_data import (
     Submission,
     Usage,
 )
+from queuebit_contracts.lifecycle import TERMINAL, End
 from queuebit_contracts.wire import Event
 
 __all__ = [
@@ -35,6 +36,8 @@ __all__ = [
     "ChargeLine",
     "Compilation",
     "Completion",
+    "End",
+    "Ended",
     "Failure",
     "JobAccepted",
     "JobCancelled",
@@ -57,9 +60,6 @@ __all__ = [
     "Submission",
     "Usage",
 ]
-
-TERMINAL = ("rejected", "completed", "failed", "cancelled")
-"""Names of the events after which nothing more happens to a job but its bill and its receipt."""
 
 
 class JobSubmitted(Event[Submission]):
@@ -120,3 +120,7 @@ class JobSealed(Event[Seal]):
     """The job's receipt exists and can be verified offline."""
 
     type: Literal["qb.job.sealed.v1"] = "qb.job.sealed.v1"
+
+
+Ended = JobRejected | JobCompleted | JobFailed | JobCancelled
+"""The events named in `TERMINAL`."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
+from queuebit_contracts.lifecycle import End
 from queuebit_contracts.wire import Amount, DecimalText, Digest, Moment, Name, Payload, Reason, Wire
 
 __all__ = [
@@ -253,7 +252,7 @@ class Metering(Wire):
     tenant: Name
     project: str
     job: Name
-    state: Literal["rejected", "completed", "failed", "cancelled"]
+    state: End
     backend: Name | None = None
     usage: Usage
     charge: Charge

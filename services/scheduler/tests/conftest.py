@@ -15,17 +15,21 @@ from queuebit_contracts.job import (
     Candidate,
     Compilation,
     Completion,
+    Failure,
     JobAccepted,
     JobCancelled,
     JobCompleted,
+    JobFailed,
     JobPlaced,
+    JobRejected,
     JobStarted,
     Profile,
+    Rejection,
     Start,
     Usage,
 )
 from queuebit_contracts.subjects import job as job_aggregate
-from queuebit_contracts.wire import Amount, Payload
+from queuebit_contracts.wire import Amount, Payload, Reason
 from queuebit_kernel import FixedClock
 from queuebit_runtime.tracing import Tracing
 from queuebit_scheduler.handlers import PlaceJobs
@@ -103,6 +107,24 @@ def cancelled(job: str, tenant: str = "acme") -> JobCancelled:
     return JobCancelled(source="qb/test", data=Cancellation(tenant=tenant, job=job, by="ann", submitted_at=THEN))
 
 
+def ended(how: str, job: str, tenant: str = "acme", backend: str = "aer") -> AnyEvent:
+    """The job's end, by the name of its event."""
+    reason = Reason(code="c", text="t")
+    match how:
+        case "completed":
+            return completed(job, tenant, backend)
+        case "cancelled":
+            return cancelled(job, tenant)
+        case "rejected":
+            data = Rejection(tenant=tenant, job=job, project="main", reasons=(reason,), submitted_at=THEN)
+            return JobRejected(source="qb/test", data=data)
+        case "failed":
+            times = dict.fromkeys(("submitted_at", "accepted_at", "placed_at", "started_at"), THEN)
+            where = {"tenant": tenant, "job": job, "backend": backend}
+            return JobFailed(source="qb/test", data=Failure(**where, attempt=1, reason=reason, usage=Usage(), **times))
+    raise ValueError(f"the tests know no way to end {how}: add it here")
+
+
 class World:
     """Every fact appended here is folded at once, stamped with the world's clock."""
 
@@ -111,6 +133,7 @@ class World:
     started = staticmethod(started)
     completed = staticmethod(completed)
     cancelled = staticmethod(cancelled)
+    ended = staticmethod(ended)
 
     def __init__(self, places_per_slot: int = 8) -> None:
         self.clock = FixedClock(THEN)

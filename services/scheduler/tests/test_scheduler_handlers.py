@@ -75,6 +75,16 @@ def test_a_job_that_somebody_moved_is_left_to_the_view(world: Any) -> None:
     assert (world.state.waiting, world.state.outstanding) == (0, 0)
 
 
+def test_a_job_that_is_accepted_after_its_end_takes_no_place(world: Any) -> None:
+    again = submitted("k1")
+    name = again.data.job
+    world.happens(world.registered("aer"), world.accepted(name), world.ended("rejected", name), world.accepted(name))
+    world.happens(again)
+    assert world.cycle() == []
+    assert (world.state.waiting, world.state.outstanding) == (0, 0)
+    assert world.state.backends()["aer"].taken == 0
+
+
 def test_submitting_an_accepted_job_once_more_neither_stops_it_nor_keeps_its_place(world: Any) -> None:
     again = submitted("k1")
     world.happens(world.registered("aer"), world.accepted(again.data.job))

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from queuebit_contracts.job import TERMINAL
 from queuebit_scheduler.policy import plan
 from queuebit_scheduler.state import State
 
@@ -23,6 +25,19 @@ def test_an_accepted_job_waits_until_it_is_placed_and_is_forgotten_when_it_ended
     world.run(placed, seconds=1)
     assert (world.state.waiting, world.state.outstanding) == (0, 0)
     assert world.state.backends()["aer"].backlog_us == 0
+
+
+@pytest.mark.parametrize("how", TERMINAL)
+def test_any_end_of_a_job_frees_its_place_also_after_a_restart(world: Any, how: str) -> None:
+    world.happens(world.registered("aer"), *(world.accepted(f"j{n}") for n in range(8)), world.accepted("waits"))
+    assert len(world.cycle()) == 8
+    world.fold()
+    world.happens(*(world.ended(how, f"j{n}") for n in range(8)), world.ended(how, "waits"))
+    again = State(8)
+    world.fold(again)
+    for state in (world.state, again):
+        assert (state.waiting, state.outstanding) == (0, 0)
+        assert state.backends()["aer"].taken == 0
 
 
 def test_a_cancelled_job_leaves_the_line_or_gives_its_place_back(world: Any) -> None:

@@ -8,11 +8,12 @@ from datetime import datetime
 from pathlib import Path
 
 from queuebit.errors import Reason
+from queuebit_contracts.lifecycle import TERMINAL
 from queuebit_kernel import Money
 
 __all__ = ["ENDS", "Receipt", "Result", "Row", "Status", "Step"]
 
-ENDS = ("completed", "failed", "rejected", "cancelled")
+ENDS = TERMINAL
 """The states that a job never leaves."""
 
 Row = dict[str, object]

@@ -7,12 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from queuebit_contracts.job import (
+    Ended,
     JobAccepted,
-    JobCancelled,
-    JobCompleted,
-    JobFailed,
     JobPlaced,
-    JobRejected,
     JobStarted,
     JobSubmitted,
 )
@@ -60,7 +57,7 @@ def evolve(past: Past, stored: Stored) -> Past:
             return replace(past, placed=max(past.placed, stored.sequence))
         case JobStarted(data=start, time=moment):
             return replace(past, attempt=Mark(start.attempt, moment, start.executor))
-        case JobRejected() | JobCompleted() | JobFailed() | JobCancelled():
+        case it if isinstance(it, Ended):
             return replace(past, ended=True)
         case _:
             return past

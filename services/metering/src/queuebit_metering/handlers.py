@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from queuebit_contracts.account import AccountSettled
 from queuebit_contracts.catalog import AnyEvent
-from queuebit_contracts.job import JobCompleted, JobFailed, JobMetered, Metering
+from queuebit_contracts.job import Ended, JobCompleted, JobFailed, JobMetered, Metering
 from queuebit_contracts.subjects import job as job_aggregate
 from queuebit_contracts.subjects import subject_of
 from queuebit_kernel import Stale, Unavailable, event_id
-from queuebit_metering.policy import Ended, bill, settle
+from queuebit_metering.policy import bill, settle
 from queuebit_metering.state import job_of
 from queuebit_pricing import PriceBook
 from queuebit_runtime.log import EventLog

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from queuebit_contracts.account import Settlement
 from queuebit_contracts.job import (
     Acceptance,
     Charge,
     ChargeLine,
+    End,
+    Ended,
     JobCancelled,
     JobCompleted,
     JobFailed,
@@ -24,12 +24,7 @@ from queuebit_pricing import Bounds, PriceBook, Unpriced, plain, rate
 from queuebit_pricing import Charge as Rated
 from queuebit_pricing import Usage as Consumed
 
-__all__ = ["Ended", "bill", "settle"]
-
-Ended = JobRejected | JobCompleted | JobFailed | JobCancelled
-"""The events after which a job is billed."""
-
-_State = Literal["rejected", "completed", "failed", "cancelled"]
+__all__ = ["bill", "settle"]
 
 
 def bill(job: Job, ended: Ended, book: PriceBook) -> Metering:
@@ -131,7 +126,7 @@ def _charge(rated: Rated) -> Charge:
     return Charge(amount=rated.money.text(), currency=rated.currency, jbu=plain(rated.jbu), lines=lines)
 
 
-def _state(ended: Ended) -> _State:
+def _state(ended: Ended) -> End:
     match ended:
         case JobRejected():
             return "rejected"

@@ -7,8 +7,8 @@ from typing import Annotated
 from faststream.nats import NatsRouter
 from pydantic import Field
 
+from queuebit_contracts.job import Ended
 from queuebit_metering.handlers import MeterJob
-from queuebit_metering.policy import Ended
 from queuebit_runtime.duties import subscribes
 
 __all__ = ["routes"]

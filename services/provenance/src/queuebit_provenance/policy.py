@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import TypeVar, get_args
 
-from queuebit_contracts.catalog import AnyEvent
+from queuebit_contracts.catalog import AnyEvent, wire_name
 from queuebit_contracts.job import (
     Charge,
+    Ended,
     JobAccepted,
     JobCancelled,
     JobCompleted,
@@ -30,13 +31,7 @@ __all__ = ["REASON_CHARS", "is_sealed", "record_of"]
 REASON_CHARS = 256
 """What a receipt keeps of each reason's text, so that a chatty failure cannot outgrow an event."""
 
-_Ending = JobRejected | JobCompleted | JobFailed | JobCancelled
-_ENDINGS: dict[str, type[_Ending]] = {
-    "rejected": JobRejected,
-    "completed": JobCompleted,
-    "failed": JobFailed,
-    "cancelled": JobCancelled,
-}
+_ENDINGS: dict[str, type[Ended]] = {wire_name(it).split(".")[2]: it for it in get_args(Ended)}
 
 _E = TypeVar("_E", bound=AnyEvent)
 
@@ -105,7 +100,7 @@ def _required(history: Sequence[AnyEvent], kind: type[_E]) -> _E:
     return found
 
 
-def _request(history: Sequence[AnyEvent], end: _Ending, accepted: JobAccepted | None) -> str:
+def _request(history: Sequence[AnyEvent], end: Ended, accepted: JobAccepted | None) -> str:
     """The digest of the request that was judged, as the broker took it from the signed bytes.
 
     Whoever submits again can replace neither of these two. What is stored is digested only where nothing else names the
@@ -126,7 +121,7 @@ def _request(history: Sequence[AnyEvent], end: _Ending, accepted: JobAccepted | 
         return digest(submitted.to_bytes())
 
 
-def _reasons(end: _Ending) -> tuple[Reason, ...]:
+def _reasons(end: Ended) -> tuple[Reason, ...]:
     match end:
         case JobRejected():
             given = [(reason.code, reason.text) for reason in end.data.reasons]

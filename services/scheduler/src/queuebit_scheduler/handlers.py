@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from queuebit_contracts.job import JobAccepted, JobPlaced, JobSubmitted, Placement, Score
+from queuebit_contracts.job import Ended, JobAccepted, JobPlaced, JobSubmitted, Placement, Score
 from queuebit_contracts.query import Answer, Question
 from queuebit_contracts.subjects import job as job_aggregate
 from queuebit_kernel import Clock, Malformed, Stale, Superseded, Unavailable, event_id
@@ -90,7 +90,9 @@ class PlaceJobs:
             except Superseded as moved:
                 _log.info("%s", moved)
             except Malformed as error:
-                _log.error("%s of %s waits for a person: its history cannot be read: %s", job.job, job.tenant, error)
+                _log.error(
+                    "%s of %s waits for a person: its history cannot be followed: %s", job.job, job.tenant, error
+                )
                 self._state.forget(place.job)
             except (Stale, Unavailable) as error:
                 _log.warning("%s of %s waits on: %s", job.job, job.tenant, error)
@@ -102,7 +104,8 @@ class PlaceJobs:
 
         Raises:
             Superseded: the job has a place, or ended.
-            Malformed: somebody wrote into its history what is no event.
+            Malformed: its history holds what is no event, or an end before its acceptance: no later event will free
+                its place.
         """
         history, after = job_aggregate(job.tenant, job.job), job.sequence
         for _ in range(_TRIES):
@@ -110,6 +113,8 @@ class PlaceJobs:
                 await self._log.append(placed, after=after, guard=history.everything)
             except Stale:
                 past = await self._log.history(history)
+                if any(isinstance(it.event, Ended) and it.sequence < job.sequence for it in past):
+                    raise Malformed("it was accepted after it had ended") from None
                 if any(not isinstance(it.event, JobSubmitted | JobAccepted) for it in past):
                     raise Superseded(f"{job.job} of {job.tenant} was moved by somebody else") from None
                 after = past[-1].sequence

@@ -15,7 +15,7 @@ from itertools import islice
 
 from queuebit_contracts.backend import BackendRegistered
 from queuebit_contracts.catalog import AnyEvent
-from queuebit_contracts.job import JobAccepted, JobCancelled, JobCompleted, JobFailed, JobPlaced, JobStarted
+from queuebit_contracts.job import Ended, JobAccepted, JobCompleted, JobPlaced, JobStarted
 from queuebit_scheduler.accounts import Accounts
 from queuebit_scheduler.jobs import Job, Outstanding
 from queuebit_scheduler.snapshot import Backend, Key, Option, Snapshot, Waiting
@@ -72,10 +72,10 @@ class State:
             case JobStarted():
                 if outstanding := self._outstanding.get((event.data.tenant, event.data.job)):
                     outstanding.started_at = at
-            case JobCompleted() | JobFailed() | JobCancelled():
-                self._ended((event.data.tenant, event.data.job), at, completed=isinstance(event, JobCompleted))
             case BackendRegistered():
                 self._seats(event.data.backend).slots = event.data.slots
+            case _ if isinstance(event, Ended):
+                self._ended((event.data.tenant, event.data.job), at, completed=isinstance(event, JobCompleted))
 
     def job(self, key: Key) -> Job:
         """An active job."""
