@@ -259,6 +259,56 @@ async def test_a_broker_from_submission_to_acceptance(
         await until(lambda: ended(dear.data.job, "accepted"))
 
 
+GUARD = b"Nats-Expected-Last-Subject-Sequence"
+
+FORGED_GUARDS = {
+    "blank-before": GUARD + b" : 0",
+    "tab-before": GUARD + b"\t: 0",
+    "leading-blank": b" " + GUARD + b": 0",
+    "leading-tab": b"\t" + GUARD + b": 0",
+    "doubled": b"X" + GUARD + b": 0\r\n" + GUARD + b" : 0",
+    "other-history": GUARD + b": 0\r\n" + GUARD + b"-Subject: qb.job.acme.other.>",
+    "none": b"X: y",
+}
+
+
+async def publish_raw(client: Client, event: JobSubmitted, body: bytes, header: bytes) -> None:
+    """Submit with headers as nobody's client writes them."""
+    lines, subject = b"NATS/1.0\r\n" + header + b"\r\n\r\n", subjects.subject_of(event).encode()
+    head = b"HPUB %b %d %d\r\n" % (subject, len(lines), len(lines) + len(body))
+    await client._send_command(head + lines + body + b"\r\n")
+    await client.flush()
+
+
+async def test_a_forged_guard_neither_reopens_a_rejected_job_nor_ends_a_running_one(
+    stack: Stack, submit_document: Submission
+) -> None:
+    ann, operator, truth = await stack.client("acme/ann"), await stack.client("operator"), await stack.log("operator")
+
+    async def events(key: str) -> list[str]:
+        history = await truth.history(subjects.job("acme", submit_document(key=key)[0].data.job))
+        return sorted(it.event.type.split(".")[2] for it in history)
+
+    async def all_decided() -> bool:
+        queue = await operator.jetstream().consumer_info("LOG", "broker-submitted")
+        return queue.num_pending == queue.num_ack_pending == 0
+
+    async with stack.broker():
+        for name in FORGED_GUARDS:
+            await publish(ann, *submit_document(key=f"bad-{name}", purpose=""))
+            await publish(ann, *submit_document(key=f"good-{name}", backend="aer"))
+        await until(all_decided)
+        for name, header in FORGED_GUARDS.items():
+            await publish_raw(ann, *submit_document(key=f"bad-{name}", backend="aer"), header)
+            dear = {"amount": "0.000001", "currency": "USD"}
+            await publish_raw(ann, *submit_document(key=f"good-{name}", backend="torino", max_cost=dear), header)
+        await until(all_decided)
+        for name in FORGED_GUARDS:
+            assert await events(f"bad-{name}") == ["rejected", "submitted"], name
+            assert await events(f"good-{name}") == ["accepted", "submitted"], name
+    assert await truth.last("qb.account.acme.main.released.*") is None
+
+
 async def test_jobs_that_wait_for_a_backend_keep_nobody_out(stack: Stack, submit_document: Submission) -> None:
     ann, truth = await stack.client("acme/ann"), await stack.log("operator")
     await stack.profiling["ibm"].unsubscribe()

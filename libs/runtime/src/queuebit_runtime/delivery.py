@@ -31,8 +31,6 @@ class Delivered:
     body: bytes
     stored_at: datetime | None = None
     """When the log stored it; unknown for a replayed dead letter."""
-    first: bool = False
-    """Whether the log, when it stored the message, saw to it that its subject or aggregate was empty."""
 
     @property
     def again(self) -> bool:
@@ -67,15 +65,4 @@ def read(message: Msg) -> Delivered:
         False,
         message.data,
         meta.timestamp.astimezone(UTC),
-        _guarded_by_nothing_before(message),
-    )
-
-
-def _guarded_by_nothing_before(message: Msg) -> bool:
-    """The server keeps the headers it enforced; a filter over other subjects proves nothing about this one."""
-    headers = message.headers or {}
-    covering = (message.subject, ".".join(message.subject.split(".")[:4]) + ".>")
-    return (
-        headers.get("Nats-Expected-Last-Subject-Sequence") == "0"
-        and headers.get("Nats-Expected-Last-Subject-Sequence-Subject", message.subject) in covering
     )

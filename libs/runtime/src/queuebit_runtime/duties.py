@@ -12,7 +12,7 @@ from faststream.nats import JStream, NatsRouter, PullSub
 from queuebit_contracts.topology import inbox_of, topology
 from queuebit_runtime.delivery import delivered
 
-__all__ = ["Body", "First", "Redelivered", "Sequence", "StoredAt", "Subject", "subscribes"]
+__all__ = ["Body", "Redelivered", "Sequence", "StoredAt", "Subject", "subscribes"]
 
 _P = ParamSpec("_P")
 
@@ -39,10 +39,6 @@ async def _subject() -> str:
     return delivered().subject
 
 
-async def _first() -> bool:
-    return delivered().first
-
-
 async def _stored_at() -> datetime | None:
     return delivered().stored_at
 
@@ -52,9 +48,6 @@ Sequence = Annotated[int, Depends(_sequence)]
 
 Redelivered = Annotated[bool, Depends(_redelivered)]
 """Whether an earlier delivery may have done part of the work."""
-
-First = Annotated[bool, Depends(_first)]
-"""Whether the log saw to it that nothing lay on the subject, or under its aggregate, before this message."""
 
 StoredAt = Annotated[datetime | None, Depends(_stored_at)]
 """When the log stored the event: unlike its own time, nobody's claim."""

@@ -104,6 +104,10 @@ class EventLog(Protocol):
         """The newest event of each subject of an aggregate, in order of sequence; each is found as `last` finds it."""
         ...
 
+    async def first(self, aggregate: Aggregate) -> int:
+        """The sequence of the first message of an aggregate, readable or not; 0 where there is none."""
+        ...
+
 
 class _NoFurtherBatch(Unavailable):
     """As many batches are open as the server allows."""
@@ -157,6 +161,10 @@ class JetStreamLog:
 
     async def history(self, aggregate: Aggregate) -> list[Stored]:
         return [await self._readable(it) for it in await self._newest(aggregate.everything)]
+
+    async def first(self, aggregate: Aggregate) -> int:
+        message = await self._one({"seq": 1, "next_by_subj": aggregate.everything})
+        return 0 if message is None else _place(message)[0]
 
     async def _readable(self, newest: Msg) -> Stored:
         """The event of a message, or the newest before it on its subject, at the place of the message.

@@ -96,6 +96,14 @@ class EventLogLaws:
         third = await log.append(funded("2", account=account))
         assert [it.sequence for it in await log.history(subjects.account("acme", account))] == [second, third]
 
+    async def test_the_first_of_a_history_stays_the_first(self, log: EventLog, account: str) -> None:
+        ledger = subjects.account("acme", account)
+        assert await log.first(ledger) == 0
+        first = await log.append(funded("1", account=account))
+        await log.append(held(f"h{account}", account=account))
+        await log.append(funded("2", account=account))
+        assert await log.first(ledger) == first
+
     async def test_nothing_there_is_nothing(self, log: EventLog) -> None:
         assert await log.history(subjects.account("acme", "nobody")) == []
         assert await log.last(subjects.account("acme", "nobody").everything) is None

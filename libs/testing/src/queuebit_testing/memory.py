@@ -51,6 +51,9 @@ class MemoryLog:
         newest = {it.subject: it for it in self.stored if _matches(aggregate.everything, it.subject)}
         return sorted(newest.values(), key=lambda it: it.sequence)
 
+    async def first(self, aggregate: Aggregate) -> int:
+        return next((it.sequence for it in self.stored if _matches(aggregate.everything, it.subject)), 0)
+
     def events(self, kind: type[AnyEvent]) -> list[AnyEvent]:
         """Everything stored of one class, in order."""
         return [it.event for it in self.stored if isinstance(it.event, kind)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from queuebit_broker import facts
@@ -56,16 +57,18 @@ class AdmitJob:
             body: its exact bytes, over which the signature is checked.
             subject: where it lies.
             sequence: its place in the log; nothing may have happened to the job since.
-            redelivered: an earlier delivery, or an earlier submission of the same job, may have done part of the work.
+            redelivered: an earlier delivery may have done part of the work.
 
         Raises:
             Superseded: the job was decided already, or ended.
             Unavailable: nobody who could run it answers.
         """
         request = read_request(event.data, body, subject)
-        tail = await self._unless_decided(request, sequence) if redelivered else sequence
         shots, stacks = to_profile(request, self._snapshot(request, Profiled()))
-        profiled = await self._profiles.of(request.tenant, event.data.circuit, shots, stacks)
+        tail, profiled = await asyncio.gather(
+            self._tail(request, sequence, redelivered),
+            self._profiles.of(request.tenant, event.data.circuit, shots, stacks),
+        )
 
         def decide(others: Sequence[Money]) -> Decision:
             return admit(request, self._snapshot(request, profiled, others))
@@ -97,6 +100,16 @@ class AdmitJob:
         if isinstance(event, JobRejected) or concluded < held:  # the latter: accepted long ago, and submitted again
             await self._give_back(request)
 
+    async def _tail(self, request: Request, sequence: int, redelivered: bool) -> int:
+        """Say where the job's history ends, if it still needs a decision; raises as `_unless_decided`.
+
+        Nothing was decided before the first message of a job. Which one that is the log says, and no header of its
+        sender.
+        """
+        if not redelivered and await self._log.first(_history(request)) == sequence:
+            return sequence
+        return await self._unless_decided(request, sequence)
+
     async def _unless_decided(self, request: Request, sequence: int) -> int:
         """Say where the job's history ends, if it still needs this decision.
 
@@ -104,6 +117,7 @@ class AdmitJob:
 
         Raises:
             Superseded: it needs none any more; its hold goes back if it was never accepted.
+            Unavailable: the history that was read ends before this submission: a replica of the log lags.
         """
         await self._holding.follow(request)
         past = {it.subject.split(".")[4]: it for it in await self._log.history(_history(request))}
@@ -115,7 +129,10 @@ class AdmitJob:
         newest = past.get("submitted")
         if newest is not None and newest.sequence > sequence and newest.event.data != request.submission:
             raise Superseded(f"job {request.job} was submitted again: its newest submission counts")
-        return max((it.sequence for it in past.values()), default=sequence)
+        tail = max((it.sequence for it in past.values()), default=0)
+        if tail < sequence:
+            raise Unavailable(f"the history of job {request.job} cannot be read as far as its submission")
+        return tail
 
     async def _give_back(self, request: Request) -> None:
         account = self._world.account(request.tenant, request.submission.project)

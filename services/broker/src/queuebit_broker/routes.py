@@ -11,7 +11,7 @@ from queuebit_broker.handlers import AdmitJob
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.command import CancelJob
 from queuebit_contracts.job import JobSubmitted
-from queuebit_runtime.duties import Body, First, Redelivered, Sequence, StoredAt, Subject, subscribes
+from queuebit_runtime.duties import Body, Redelivered, Sequence, StoredAt, Subject, subscribes
 from queuebit_runtime.lines import PLACES
 from queuebit_runtime.questions import Questions
 
@@ -29,13 +29,12 @@ def routes(admit: AdmitJob, cancel: CancelJobs) -> NatsRouter:
         subject: Subject,
         sequence: Sequence,
         redelivered: Redelivered,
-        first: First,
         stored_at: StoredAt,
     ) -> None:
         """Admit or refuse a job; its clock starts when the log has it, whatever its sender says."""
         decode(body)  # what the other services could not read must not be admitted
         asked = event.model_copy(update={"time": stored_at or event.time})
-        await admit(asked, body=body, subject=subject, sequence=sequence, redelivered=redelivered or not first)
+        await admit(asked, body=body, subject=subject, sequence=sequence, redelivered=redelivered)
 
     @subscribes(router, "broker-commands", workers=PLACES)
     async def on_cancel(event: CancelJob, body: Body, subject: Subject) -> None:
