@@ -11,7 +11,8 @@ from queuebit_contracts.topology import VIEWS
 from queuebit_runtime.bus import Bus
 from queuebit_runtime.log import JetStreamLog, Stored
 from queuebit_runtime.view import View, fold_events
-from queuebit_testing.build import funded
+from queuebit_testing.build import accepted, funded
+from queuebit_testing.damage import flip_a_bit
 from queuebit_testing.server import NatsServer
 
 pytestmark = pytest.mark.server
@@ -75,6 +76,28 @@ async def test_a_killed_server_loses_and_doubles_nothing(bus: Bus, fresh_server:
     last = await log.append(funded())
     await asyncio.wait_for(reader.view.reached(last), 10)
     assert reader.seen == [1, 2]
+    await reader.close()
+
+
+async def test_damaged_messages_are_counted_and_never_waited_for(bus: Bus, fresh_server: NatsServer) -> None:
+    log = JetStreamLog(bus)
+    for _ in range(5):
+        await log.append(funded())
+    await log.append(accepted())  # beyond what the view looks at
+    fresh_server.stop()
+    for sequence in (3, 5):
+        flip_a_bit(fresh_server.folder, sequence)
+    await fresh_server.start()
+    async with asyncio.timeout(10):
+        while not bus.connected:
+            await asyncio.sleep(0.02)
+    reader = Reader(bus)
+    await asyncio.wait_for(reader.view.caught_up.wait(), 5)
+    await asyncio.wait_for(reader.view.reached(5), 5)
+    assert reader.seen == [1, 2, 4]
+    assert (reader.view.unreadable, reader.view.pending) == (2, 0)
+    await asyncio.wait_for(reader.view.reached(await log.append(funded())), 5)
+    assert reader.view.unreadable == 2
     await reader.close()
 
 

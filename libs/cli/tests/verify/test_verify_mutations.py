@@ -193,8 +193,16 @@ def test_a_hole_in_the_log_is_found(recording) -> None:
     history = recording.history()
     history.sequences = array("Q", (it + 2 * (it > 7) for it in history.sequences))
     assert [it.text for it in nothing_lost(history, recording.outstanding).findings] == [
-        "sequences 8 to 9 are gone: events were lost or deleted"
+        "sequences 8 to 9 cannot be read: events were lost; `qb recover` mends the log"
     ]
+
+
+def test_messages_that_cannot_be_read_at_either_end_of_the_log_are_found(recording) -> None:
+    history = recording.history()
+    history.sequences = array("Q", (it + 1 for it in history.sequences))
+    history.end = (last := history.sequences[-1]) + 1
+    runs = [it.text.partition(" cannot")[0] for it in nothing_lost(history, recording.outstanding).findings]
+    assert runs == ["sequences 1 to 1", f"sequences {last + 1} to {last + 1}"]
 
 
 class TestUnfinishedJobs:

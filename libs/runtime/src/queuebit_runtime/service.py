@@ -70,8 +70,17 @@ class Service:
             alive=connected and self.trouble() is None,
             ready=self._ready,
             behind=sum(view.pending for view in self.views),
-            reason=reason or self.trouble() or (None if self._ready else "views are catching up"),
+            reason=reason or self.trouble() or self._damage() or (None if self._ready else "views are catching up"),
             detail=self.detail(),
+        )
+
+    def _damage(self) -> str | None:
+        """What the views could not read; the service goes on without it."""
+        lost = sum(view.unreadable for view in self.views)
+        if not lost:
+            return None
+        return (
+            f"{lost} stored messages cannot be read, the log is damaged: `qb doctor` names them, `qb recover` mends it"
         )
 
     async def serve(self) -> None:

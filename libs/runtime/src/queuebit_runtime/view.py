@@ -3,6 +3,9 @@
 A view is a cache. It is folded in order of sequence, publishes nothing, and is rebuilt by reading again. The consumer
 behind it has one of a few names, so that its permission can be exact and processes of one service can follow side by
 side; it is ephemeral, so that nothing is left behind, and made anew at the next sequence whenever the server forgot it.
+
+The server skips a stored message whose checksum is wrong, and goes on counting it as pending. So a view never waits for
+that count: an idle heartbeat says up to where the server has looked, and what it still counts then is damaged.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -76,6 +79,11 @@ class View:
         """The last sequence folded."""
         self.pending = 0
         """Messages known to lie ahead."""
+        self.unreadable = 0
+        """Messages, at least, that the server counts and cannot read: the log is damaged there."""
+        self.trouble = ""
+        """Why it had to begin again the last time; empty while it follows."""
+        self._end = after
         self.caught_up = asyncio.Event()
         """Set once everything that was there at the start has been folded."""
 
@@ -87,6 +95,7 @@ class View:
             except (NatsError, Unavailable, TimeoutError) as error:
                 if self._connection.client.is_closed:
                     raise
+                self.trouble = str(error) or repr(error)
                 _log.info("the view of %s begins again after sequence %d: %s", self._name, self.position, error)
                 await asyncio.sleep(_AGAIN_S)
 
@@ -117,9 +126,11 @@ class View:
                 if status is None:
                     left -= 1
                     await self._take(message)
+                elif status == "100":
+                    self._rest(message)
                 elif status == "408":  # one request ran out: what it had left is gone
                     left = 0
-                elif status != "100":
+                else:
                     raise Unavailable(f"{status} {(message.headers or {}).get('Description', '')}")
         finally:
             ear.close()
@@ -139,22 +150,29 @@ class View:
             "inactive_threshold": 30_000_000_000,
             "metadata": {"made_by": event_id()},  # no two processes ask for the same consumer
         }
+        self._end = int((await self._call(f"$JS.API.STREAM.INFO.{self._stream}", {}))["state"]["last_seq"])
         for name in view_consumers(self._name):
             request = {"stream_name": self._stream, "config": {**config, "name": name}, "action": "create"}
-            subject = f"$JS.API.CONSUMER.CREATE.{self._stream}.{name}"
-            reply = await self._connection.client.request(subject, json.dumps(request).encode(), timeout=5)
-            answer: dict[str, Any] = json.loads(reply.data)  # as the server words it
-            error = answer.get("error", {})
-            if error.get("err_code") == _TAKEN:
+            answer = await self._call(f"$JS.API.CONSUMER.CREATE.{self._stream}.{name}", request)
+            if not answer:
                 continue
-            if error:
-                raise Unavailable(f"{subject}: {error.get('description')}")
-            self._consumer, self._delivered = name, 0
+            self._consumer, self._delivered, self.trouble = name, 0, ""
             self.pending = int(answer["num_pending"])
             if self.pending == 0:
                 self.caught_up.set()
             return
         raise Unavailable(f"too many processes follow {self._stream} as {self._name}: end some, or wait half a minute")
+
+    async def _call(self, subject: str, request: Mapping[str, object]) -> dict[str, Any]:  # as the server words it
+        """Ask JetStream; the answer is empty where the name of a consumer is taken."""
+        reply = await self._connection.client.request(subject, json.dumps(request).encode(), timeout=5)
+        answer: dict[str, Any] = json.loads(reply.data)
+        error = answer.get("error", {})
+        if error.get("err_code") == _TAKEN:
+            return {}
+        if error:
+            raise Unavailable(f"{subject}: {error.get('description')}")
+        return answer
 
     async def _leave(self) -> None:
         """Free the name at once; without this the server does it in a while."""
@@ -179,11 +197,26 @@ class View:
         except Malformed as error:
             await bury(self._connection.client, f"{self._name}-view", message, error.code, str(error))
         self.pending = meta.num_pending
-        self.position = raw.sequence
+        self._advance(raw.sequence)
+        if meta.num_pending == 0 or raw.sequence >= self._end:
+            self.caught_up.set()
+
+    def _rest(self, heartbeat: Msg) -> None:
+        """The server has nothing more to give: whatever it still counts as pending cannot be read."""
+        headers = heartbeat.headers or {}
+        if int(headers.get("Nats-Last-Consumer", -1)) != self._delivered:
+            return
+        if self.pending > self.unreadable:
+            self.unreadable = self.pending
+            _log.error("the view of %s found %d messages that cannot be read", self._name, self.unreadable)
+        self.pending = 0
+        self._advance(max(self.position, int(headers.get("Nats-Last-Stream", 0))))
+        self.caught_up.set()
+
+    def _advance(self, position: int) -> None:
+        self.position = position
         if self._awaited:
             self._wake()
-        if meta.num_pending == 0:
-            self.caught_up.set()
 
     def _wake(self) -> None:
         for waiter in [it for it in self._awaited if it[0] <= self.position]:

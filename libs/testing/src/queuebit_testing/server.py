@@ -100,6 +100,13 @@ class NatsServer:
         path.write_text(self.seeds[name])
         return path
 
+    def stop(self) -> None:
+        """End it in order, with its index written."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait()
+            self._process = None
+
     def kill(self) -> None:
         """End it as a crash would."""
         if self._process is not None:

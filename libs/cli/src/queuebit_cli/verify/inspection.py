@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 
 import nats
@@ -29,8 +29,8 @@ from queuebit_runtime.view import View
 __all__ = ["inspect", "judge"]
 
 _PAUSE_S = 0.2
-_READ_S = 600.0
-"""No log that is kept online takes longer to read."""
+_STANDSTILL_S = 20.0
+"""How long reading may get no further before it is given up: a log can be long, a standstill cannot."""
 
 
 async def inspect(stand: Stand, wait_s: float) -> list[Verdict]:
@@ -65,13 +65,13 @@ def judge(history: History, rows: Rows, outstanding: Outstanding, book: PriceBoo
 
 async def _quiet(bus: Bus, view: View, history: History, stand: Stand, deadline: float) -> Outstanding:
     """Wait until nobody owes anything, or until the deadline; then read up to where `LOG` ends."""
-    await _within(view.caught_up.wait())
+    await _moving(view, view.caught_up.wait())
     while True:
         overdue = time.monotonic() > deadline
         try:
             outstanding = await bus.outstanding(history.undecided(), history.unplaced())
-            last = await bus.last_sequence()
-            await _within(view.reached(last))
+            history.end = last = await bus.last_sequence()
+            await _moving(view, view.reached(last))
             idle = not history.unfinished() and not any(outstanding.duties.values())
             if overdue or (idle and await stand.warehouse.last_sequence() >= last):
                 return outstanding
@@ -81,12 +81,19 @@ async def _quiet(bus: Bus, view: View, history: History, stand: Stand, deadline:
         await asyncio.sleep(_PAUSE_S)
 
 
-async def _within(work: Awaitable[object]) -> None:
+async def _moving(view: View, work: Coroutine[None, None, object]) -> None:
+    """Wait for `work` for as long as the view gets on."""
+    waiting = asyncio.get_running_loop().create_task(work)
     try:
-        async with asyncio.timeout(_READ_S):
-            await work
-    except TimeoutError:
-        raise Unavailable(f"LOG could not be read to its end in {_READ_S:.0f} s") from None
+        while not waiting.done():
+            before = view.position
+            await asyncio.wait({waiting}, timeout=_STANDSTILL_S)
+            if not waiting.done() and view.position == before:
+                why = f": {view.trouble}" if view.trouble else ""
+                raise Unavailable(f"LOG cannot be read beyond sequence {before}{why}; see `qb doctor`")
+    finally:
+        waiting.cancel()
+    await waiting
 
 
 async def _following(view: View, work: Coroutine[None, None, Outstanding]) -> Outstanding:

@@ -51,7 +51,7 @@ def nothing_lost(history: History, outstanding: Outstanding) -> Verdict:
             else:
                 waiting[reason] += 1
     for first, last in _holes(history):
-        verdict.add("LOG", f"sequences {first} to {last} are gone: events were lost or deleted")
+        verdict.add("LOG", f"sequences {first} to {last} cannot be read: events were lost; `qb recover` mends the log")
     verdict.notes += [f"{count} jobs wait: {reason}" for reason, count in waiting.most_common()]
     return verdict
 
@@ -106,9 +106,11 @@ def _executor_of(backend: str) -> str:
 
 
 def _holes(history: History) -> Iterator[tuple[int, int]]:
-    sequences = history.sequences
-    if not sequences or sequences[-1] - sequences[0] + 1 == len(sequences):
+    """Runs of sequences that should be there and were not read; the log begins at 1 and deletes nothing."""
+    if len(history.sequences) == history.end:
         return
-    for at in range(1, len(sequences)):
-        if sequences[at] - sequences[at - 1] > 1:
-            yield sequences[at - 1] + 1, sequences[at] - 1
+    before = 0
+    for sequence in (*history.sequences, history.end + 1):
+        if sequence - before > 1:
+            yield before + 1, sequence - 1
+        before = max(before, sequence)

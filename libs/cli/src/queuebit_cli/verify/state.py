@@ -158,6 +158,8 @@ class History:
     sequences: array[int] = field(default_factory=lambda: array("Q"))
     marks: array[int] = field(default_factory=lambda: array("Q"))
     """Of the event ids at the same places in `sequences`."""
+    end: int = 0
+    """The last sequence that `LOG` gave away before it was read."""
 
     def evolve(self, stored: Stored, check_seal: CheckSeal) -> None:
         """Take in the next event. It belongs to whom its subject names: that is what permissions guard."""

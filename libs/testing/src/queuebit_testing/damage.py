@@ -1,0 +1,44 @@
+"""Damage to a stopped server's store, as a failing disk does it."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["flip_a_bit", "tear"]
+
+_CHECKSUM = 8
+
+
+def flip_a_bit(store: Path, sequence: int) -> None:
+    """Change one bit in the body of a message of `LOG`."""
+    block, start, length = _find(store, sequence)
+    content = bytearray(block.read_bytes())
+    content[start + length - _CHECKSUM - 40] ^= 1
+    block.write_bytes(content)
+
+
+def tear(store: Path, sequence: int) -> None:
+    """Cut the block off in the middle of a message of `LOG`, and the index with it, as a crash leaves them."""
+    block, start, _ = _find(store, sequence)
+    block.write_bytes(block.read_bytes()[: start + 60])
+    (block.parent / "index.db").unlink(missing_ok=True)
+
+
+def _find(store: Path, sequence: int) -> tuple[Path, int, int]:
+    for block in sorted(store.glob("**/streams/LOG/msgs/*.blk")):
+        for start, length, found in _records(block.read_bytes()):
+            if found == sequence:
+                return block, start, length
+    raise LookupError(f"no block under {store} holds message {sequence}")
+
+
+def _records(content: bytes) -> Iterator[tuple[int, int, int]]:
+    """Start, length and sequence of each record: a length, a sequence, a time, a subject, headers, body, checksum."""
+    start = 0
+    while start < len(content):
+        length, sequence = struct.unpack_from("<IQ", content, start)
+        length &= 0x7FFFFFFF  # the highest bit says that there are headers
+        yield start, length, sequence
+        start += length
