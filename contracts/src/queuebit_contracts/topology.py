@@ -111,7 +111,8 @@ class Topology(_Entry):
     def service_permissions(self, name: str) -> Permissions:
         """What the service `name` may publish and subscribe to."""
         party = self.service[name]
-        publish = [*party.appends, *party.asks, f"qb.trace.{name}", "$JS.API.DIRECT.GET.LOG", "$JS.API.STREAM.INFO.*"]
+        publish = [*party.appends, *party.asks, f"qb.trace.{name}"]
+        publish += ["$JS.API.DIRECT.GET.LOG", "$JS.API.STREAM.MSG.GET.LOG", "$JS.API.STREAM.INFO.*"]
         subscribe = [*party.answers, f"{inbox_of(name)}.>"]
         for duty, durable in self.durables_of(name).items():
             publish += [
@@ -124,6 +125,8 @@ class Topology(_Entry):
         if party.view:
             publish += [*_view_calls(name), f"qb.dead.{name}-view.*"]
         publish += _payload_calls(party, "*")
+        if party.payloads != "none":
+            publish.append(f"$JS.API.STREAM.MSG.GET.KV_{_PAYLOADS}")
         return Permissions(publish=tuple(publish), subscribe=tuple(subscribe))
 
     def operator_permissions(self) -> Permissions:

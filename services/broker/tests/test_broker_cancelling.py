@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -61,6 +62,8 @@ async def test_cancelling_gives_up_after_a_bounded_number_of_conflicts(office: A
     delivery = await office.submit()
 
     async def busy(*_: Any, **__: Any) -> int:
+        newest = office.log.stored[-1]
+        office.log.stored.append(replace(newest, sequence=newest.sequence + 1))
         raise Stale("again")
 
     office.log.append = busy

@@ -31,11 +31,16 @@ def attesting(log: MemoryLog, keys: KeyRing):
     """Runs one process on a ledger."""
 
     @asynccontextmanager
-    async def run(ledger: Ledger, *, max_batch: int = 200) -> AsyncIterator[AttestJob]:
+    async def run(ledger: Ledger, *, max_batch: int = 200) -> AsyncIterator[Attest]:
         sealer = Sealer(ledger, SystemClock(), max_batch=max_batch, linger_s=0)
         async with asyncio.TaskGroup() as tasks:
             loop = tasks.create_task(sealer.run())
-            yield AttestJob(log, keys, sealer, salt=lambda: bytes(16), software="queuebit 0.1.0")
+            attest = AttestJob(log, keys, sealer, salt=lambda: bytes(16), software="queuebit 0.1.0")
+
+            async def deliver(bill: JobMetered) -> None:
+                await attest(bill, next((it.sequence for it in log.stored if it.event == bill), 0))
+
+            yield deliver
             loop.cancel()
 
     return run
@@ -99,6 +104,17 @@ async def test_a_repeated_delivery_is_superseded(log, ledger_of, attesting, mete
             await attest(bill)
 
     assert len(log.events(JobSealed)) == 1
+
+
+async def test_a_bill_that_a_lagging_replica_does_not_show_yet_is_no_dead_letter(log, keys, life) -> None:
+    *earlier, bill = life("j1", "completed")
+    for event in earlier:
+        await log.append(event)
+    sealer = Sealer(None, SystemClock(), max_batch=1, linger_s=0)
+    attest = AttestJob(log, keys, sealer, salt=lambda: bytes(16), software="queuebit 0.1.0")
+
+    with pytest.raises(Unavailable):
+        await attest(bill, len(earlier) + 1)
 
 
 async def test_the_same_job_twice_in_one_cycle_gets_one_leaf(log, ledger_of, attesting, metered) -> None:

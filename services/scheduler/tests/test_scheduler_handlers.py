@@ -37,10 +37,10 @@ class _Unreadable(MemoryLog):
 
     garbled = False
 
-    async def history(self, aggregate: Aggregate) -> list[Stored]:
+    async def history(self, aggregate: Aggregate, *, reaching: int = 0) -> list[Stored]:
         if self.garbled:
             raise Malformed("not an event of the catalog")
-        return await super().history(aggregate)
+        return await super().history(aggregate, reaching=reaching)
 
 
 def test_a_placement_says_all_that_an_executor_needs(world: Any) -> None:

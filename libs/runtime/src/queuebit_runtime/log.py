@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -33,6 +34,9 @@ _BEGIN_S = 1.0
 """How long a batch waits until it may begin: the server opens fifty a stream, and members can hold them open."""
 _STEPS_BACK = 8
 """Messages that break their contract, one above the other, before the first of their subject is looked at."""
+_NO_MESSAGE = 10037
+_LAG_S = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
+"""Pauses before a history is read again that does not reach far enough: together longer than replicas usually lag."""
 
 
 class Unreadable(Malformed):
@@ -85,7 +89,7 @@ class EventLog(Protocol):
         ...
 
     async def last(self, subject: str) -> Stored | None:
-        """The newest event on a subject or wildcard.
+        """The newest event on a subject or wildcard; None only if there is none.
 
         Where the newest message breaks its contract, it is the newest event before it on its subject, under the
         sequence of that message: a guard on it holds, and nobody takes back a fact by writing nonsense over it.
@@ -100,8 +104,17 @@ class EventLog(Protocol):
         """
         ...
 
-    async def history(self, aggregate: Aggregate) -> list[Stored]:
-        """The newest event of each subject of an aggregate, in order of sequence; each is found as `last` finds it."""
+    async def history(self, aggregate: Aggregate, *, reaching: int = 0) -> list[Stored]:
+        """The newest event of each subject of an aggregate, in order of sequence; each is found as `last` finds it.
+
+        Args:
+            aggregate: whose history.
+            reaching: a sequence of the aggregate that the caller knows of. Replicas may lag: a history that ends
+                before it is not the whole one.
+
+        Raises:
+            Unavailable: no replica showed a history that reaches so far.
+        """
         ...
 
     async def first(self, aggregate: Aggregate) -> int:
@@ -113,8 +126,22 @@ class _NoFurtherBatch(Unavailable):
     """As many batches are open as the server allows."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """A stored message, undecoded."""
+
+    subject: str
+    sequence: int
+    stored_at: datetime
+    body: bytes
+
+
 class JetStreamLog:
-    """The log on NATS JetStream."""
+    """The log on NATS JetStream.
+
+    Single events are read from the stream's leader, which alone knows what is not there. Histories are read from any
+    replica, in one request.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -159,14 +186,20 @@ class JetStreamLog:
         message = await self._one({"seq": sequence})
         return None if message is None else _stored(message)
 
-    async def history(self, aggregate: Aggregate) -> list[Stored]:
-        return [await self._readable(it) for it in await self._newest(aggregate.everything)]
+    async def history(self, aggregate: Aggregate, *, reaching: int = 0) -> list[Stored]:
+        for pause in (*_LAG_S, None):
+            found = await self._newest(aggregate.everything)
+            if max((it.sequence for it in found), default=0) >= reaching:
+                return [await self._readable(it) for it in found]
+            if pause is not None:
+                await asyncio.sleep(pause)
+        raise Unavailable(f"{aggregate.prefix}: the log cannot be read up to sequence {reaching} yet")
 
     async def first(self, aggregate: Aggregate) -> int:
         message = await self._one({"seq": 1, "next_by_subj": aggregate.everything})
-        return 0 if message is None else _place(message)[0]
+        return 0 if message is None else message.sequence
 
-    async def _readable(self, newest: Msg) -> Stored:
+    async def _readable(self, newest: _Message) -> Stored:
         """The event of a message, or the newest before it on its subject, at the place of the message.
 
         However many broken messages somebody writes, the first event of a subject cannot be hidden by them.
@@ -174,18 +207,17 @@ class JetStreamLog:
         Raises:
             Unreadable: the subject holds nothing that can be read.
         """
-        place, subject = _place(newest)
-        message = newest
+        place, message = newest.sequence, newest
         for _ in range(_STEPS_BACK):
             try:
                 return replace(_stored(message), sequence=place)
             except Malformed as error:
                 broken = error
-            earlier = await self._newest(subject, _place(message)[0] - 1)
+            earlier = await self._newest(newest.subject, message.sequence - 1)
             if not earlier:
                 raise Unreadable(str(broken), place)
             message = earlier[0]
-        first = await self._one({"seq": 1, "next_by_subj": subject})
+        first = await self._one({"seq": 1, "next_by_subj": newest.subject})
         if first is None:
             raise Unreadable(str(broken), place)
         try:
@@ -193,21 +225,25 @@ class JetStreamLog:
         except Malformed as error:
             raise Unreadable(str(error), place) from error
 
-    async def _one(self, wanted: dict[str, object]) -> Msg | None:
-        reply = await self._request(f"$JS.API.DIRECT.GET.{LOG}", json.dumps(wanted).encode())
-        status = (reply.headers or {}).get("Status")
-        if status == "404":
+    async def _one(self, wanted: dict[str, object]) -> _Message | None:
+        """One message, as the leader has it."""
+        reply = await self._request(f"$JS.API.STREAM.MSG.GET.{LOG}", json.dumps(wanted).encode())
+        answer: dict[str, Any] = json.loads(reply.data)  # a message or an error, as the server words it
+        if (error := answer.get("error")) is None:
+            found = answer["message"]
+            moment = datetime.fromisoformat(found["time"])
+            return _Message(found["subject"], found["seq"], moment, base64.b64decode(found.get("data", "")))
+        if error.get("err_code") == _NO_MESSAGE:
             return None
-        if status is not None:
-            raise Unavailable(f"the log could not be read: {status} {(reply.headers or {}).get('Description', '')}")
-        return reply
+        raise Unavailable(f"the log could not be read: {error.get('description')} ({error.get('err_code')})")
 
-    async def _newest(self, subjects: str, upto: int | None = None) -> list[Msg]:
-        """The newest message of each subject, up to a sequence."""
+    async def _newest(self, subjects: str, upto: int | None = None) -> list[_Message]:
+        """The newest message of each subject, up to a sequence, as some replica has them."""
         request: dict[str, object] = {"multi_last": [subjects], "batch": 64}
         if upto is not None:
             request["up_to_seq"] = upto
-        return await self._gatherings.ask(f"$JS.API.DIRECT.GET.{LOG}", json.dumps(request).encode())
+        replies = await self._gatherings.ask(f"$JS.API.DIRECT.GET.{LOG}", json.dumps(request).encode())
+        return [_message(it) for it in replies]
 
     async def _begin(self, subject: str, body: bytes, headers: dict[str, str]) -> None:
         """Open a batch; whoever asks often gets the place of one that ends, however many others want it."""
@@ -263,15 +299,15 @@ def _headers(fact: Guarded) -> dict[str, str]:
     return headers
 
 
-def _stored(message: Msg) -> Stored:
-    sequence, subject = _place(message)
+def _stored(message: _Message) -> Stored:
     try:
-        event = decode(message.data)
+        event = decode(message.body)
     except Malformed as error:
-        raise Malformed(f"sequence {sequence} of {LOG}: {error}") from error
-    return Stored(event, subject, sequence, datetime.fromisoformat((message.headers or {})["Nats-Time-Stamp"]))
+        raise Malformed(f"sequence {message.sequence} of {LOG}: {error}") from error
+    return Stored(event, message.subject, message.sequence, message.stored_at)
 
 
-def _place(message: Msg) -> tuple[int, str]:
-    headers = message.headers or {}
-    return int(headers["Nats-Sequence"]), headers["Nats-Subject"]
+def _message(reply: Msg) -> _Message:
+    headers = reply.headers or {}
+    moment = datetime.fromisoformat(headers["Nats-Time-Stamp"])
+    return _Message(headers["Nats-Subject"], int(headers["Nats-Sequence"]), moment, reply.data)

@@ -86,9 +86,14 @@ class KeyValuePayloads:
             raise Unavailable(f"the payload store did not confirm: {error!r}") from error
 
     async def _read(self, key: str) -> bytes:
+        """One chunk, from any replica; that it is not there only the leader knows."""
         js = self._connection.client.jetstream(timeout=_TIMEOUT_S)
+        subject = f"$KV.PAYLOADS.{key}"
         try:
-            found = await js.get_msg("KV_PAYLOADS", subject=f"$KV.PAYLOADS.{key}", direct=True)
+            try:
+                found = await js.get_msg("KV_PAYLOADS", subject=subject, direct=True)
+            except NotFoundError:
+                found = await js.get_msg("KV_PAYLOADS", subject=subject)
         except NotFoundError as error:
             raise Missing(f"no content under {key}: submit it again") from error
         except (NatsError, APIError) as error:

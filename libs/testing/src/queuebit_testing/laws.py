@@ -6,7 +6,7 @@ import pytest
 
 from queuebit_contracts import subjects
 from queuebit_contracts.account import AccountFunded
-from queuebit_kernel import Stale, event_id
+from queuebit_kernel import Stale, Unavailable, event_id
 from queuebit_runtime.log import EventLog, Guarded
 from queuebit_testing.build import funded, held
 
@@ -103,6 +103,12 @@ class EventLogLaws:
         await log.append(held(f"h{account}", account=account))
         await log.append(funded("2", account=account))
         assert await log.first(ledger) == first
+
+    async def test_a_history_that_ends_too_early_is_not_taken_for_the_whole(self, log: EventLog, account: str) -> None:
+        known = await log.append(funded(account=account))
+        assert await log.history(subjects.account("acme", account), reaching=known)
+        with pytest.raises(Unavailable):
+            await log.history(subjects.account("acme", account), reaching=known + 1)
 
     async def test_nothing_there_is_nothing(self, log: EventLog) -> None:
         assert await log.history(subjects.account("acme", "nobody")) == []

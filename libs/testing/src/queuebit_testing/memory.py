@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.subjects import Aggregate, subject_of
-from queuebit_kernel import Stale
+from queuebit_kernel import Stale, Unavailable
 from queuebit_runtime.log import Guarded, Stored
 
 __all__ = ["MemoryLog"]
@@ -47,7 +47,9 @@ class MemoryLog:
     async def at(self, sequence: int) -> Stored | None:
         return next((it for it in self.stored if it.sequence == sequence), None)
 
-    async def history(self, aggregate: Aggregate) -> list[Stored]:
+    async def history(self, aggregate: Aggregate, *, reaching: int = 0) -> list[Stored]:
+        if self._tail(aggregate.everything) < reaching:
+            raise Unavailable(f"{aggregate.prefix}: the log cannot be read up to sequence {reaching} yet")
         newest = {it.subject: it for it in self.stored if _matches(aggregate.everything, it.subject)}
         return sorted(newest.values(), key=lambda it: it.sequence)
 

@@ -11,7 +11,7 @@ from queuebit_contracts import subjects
 from queuebit_contracts.command import CancelJob, CancelRequest
 from queuebit_contracts.job import TERMINAL, JobAccepted, JobSubmitted
 from queuebit_contracts.tenants import Role
-from queuebit_kernel import Stale, Superseded
+from queuebit_kernel import Stale, Superseded, Unavailable
 
 __all__ = ["CancelJobs"]
 
@@ -39,19 +39,21 @@ class CancelJobs:
         """
         tenant, job = address(subject)
         user, role = self._author(event.data, tenant, job, body)
+        aggregate, after = subjects.job(tenant, job), 0
         for _ in range(_ATTEMPTS):
-            history = await self._log.history(subjects.job(tenant, job))
+            history = await self._log.history(aggregate, reaching=after)
             submitted = next((_as_of(it.event, it) for it in history if isinstance(it.event, JobSubmitted)), None)
+            if submitted is None and await self._log.last(aggregate.event("submitted")) is not None:
+                raise Unavailable(f"{aggregate.prefix} is read from a replica that lags behind its submission")
             if submitted is None or any(it.subject.split(".")[4] in TERMINAL for it in history):
                 raise Superseded(f"job {job} of tenant {tenant} does not exist, or has ended")
             if role != "admin" and user != self._owner(history, tenant, submitted):
                 raise Forbidden(f"job {job} is not {user}'s: ask its owner, or an admin of tenant {tenant}")
             cancelled = facts.cancelled(submitted, tenant, job, by=user, reason=event.data.reason)
             try:
-                await self._log.append(
-                    cancelled, after=history[-1].sequence, guard=subjects.job(tenant, job).everything
-                )
+                await self._log.append(cancelled, after=history[-1].sequence, guard=aggregate.everything)
             except Stale:
+                after = history[-1].sequence + 1
                 continue
             return
         raise Stale(f"job {job} moved {_ATTEMPTS} times while it was being cancelled")

@@ -95,7 +95,7 @@ class AdmitJob:
         try:
             concluded = await self._log.append(event, after=tail, guard=_history(request).everything)
         except Stale:
-            tail = await self._unless_decided(request, tail)
+            tail = await self._unless_decided(request, tail, reaching=tail + 1)
             concluded = await self._log.append(event, after=tail, guard=_history(request).everything)
         if isinstance(event, JobRejected) or concluded < held:  # the latter: accepted long ago, and submitted again
             await self._give_back(request)
@@ -110,7 +110,7 @@ class AdmitJob:
             return sequence
         return await self._unless_decided(request, sequence)
 
-    async def _unless_decided(self, request: Request, sequence: int) -> int:
+    async def _unless_decided(self, request: Request, sequence: int, *, reaching: int = 0) -> int:
         """Say where the job's history ends, if it still needs this decision.
 
         What was written over the submission without being another one changes nothing.
@@ -120,7 +120,8 @@ class AdmitJob:
             Unavailable: the history that was read ends before this submission: a replica of the log lags.
         """
         await self._holding.follow(request)
-        past = {it.subject.split(".")[4]: it for it in await self._log.history(_history(request))}
+        history = await self._log.history(_history(request), reaching=max(sequence, reaching))
+        past = {it.subject.split(".")[4]: it for it in history}
         if "accepted" in past:
             raise Superseded(f"job {request.job} is accepted")
         if not past.keys().isdisjoint(TERMINAL):

@@ -79,7 +79,8 @@ class RunPlacement:
         start = self._started(placed, 1)
         try:
             after, history = await asyncio.gather(
-                self._log.append(start, after=sequence, guard=job.everything), self._log.history(job)
+                self._log.append(start, after=sequence, guard=job.everything),
+                self._log.history(job, reaching=sequence),
             )
         except Stale:
             return None
@@ -88,7 +89,7 @@ class RunPlacement:
     async def _begin_again(self, placed: JobPlaced, sequence: int) -> _Attempt:
         job = subjects.job(placed.data.tenant, placed.data.job)
         for _ in range(_TRIES):
-            past = recall(await self._log.history(job))
+            past = recall(await self._log.history(job, reaching=sequence))
             match next_step(past, sequence, self._me.name):
                 case Leave(why):
                     raise Superseded(why)
@@ -146,7 +147,7 @@ class RunPlacement:
             try:  # the same event may be appended again: it is stored once
                 await self._insist(partial(self._log.append, end, after=after, guard=job.everything))
             except Stale:
-                past = recall(await self._insist(lambda: self._log.history(job)))
+                past = recall(await self._insist(partial(self._log.history, job, reaching=after + 1)))
                 if past.ended:
                     raise Superseded("the job ended while it ran") from None
                 after = past.tail

@@ -36,14 +36,20 @@ class AttestJob:
         self._salt = salt
         self._software = software
 
-    async def __call__(self, event: JobMetered) -> None:
+    async def __call__(self, event: JobMetered, sequence: int) -> None:
         """Return once the job's receipt is stored.
+
+        Args:
+            event: the job's bill, the last that there is to state.
+            sequence: its place in the log; the history that is attested reaches to it.
 
         Raises:
             Superseded: it has been for longer.
+            Unavailable: the log cannot be read so far yet.
             Malformed: the job's history cannot be attested.
         """
-        history = [it.event for it in await self._log.history(job(event.data.tenant, event.data.job))]
+        aggregate = job(event.data.tenant, event.data.job)
+        history = [it.event for it in await self._log.history(aggregate, reaching=sequence)]
         if is_sealed(history):
             raise Superseded(f"job {event.data.job} has its receipt already")
         await self._sealing.seal(self._attest(event, history))

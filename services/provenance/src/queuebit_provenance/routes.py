@@ -4,7 +4,7 @@ from faststream.nats import NatsRouter
 
 from queuebit_contracts.job import JobMetered
 from queuebit_provenance.handlers import AttestJob
-from queuebit_runtime.duties import subscribes
+from queuebit_runtime.duties import Sequence, subscribes
 
 __all__ = ["routes"]
 
@@ -14,8 +14,8 @@ def routes(attest: AttestJob, *, workers: int) -> NatsRouter:
     router = NatsRouter()
 
     @subscribes(router, "provenance-metered", workers=workers)
-    async def on_metered(event: JobMetered) -> None:
+    async def on_metered(event: JobMetered, sequence: Sequence) -> None:
         """Give the job a receipt."""
-        await attest(event)
+        await attest(event, sequence)
 
     return router

@@ -112,7 +112,7 @@ class PlaceJobs:
             try:
                 await self._log.append(placed, after=after, guard=history.everything)
             except Stale:
-                past = await self._log.history(history)
+                past = await self._log.history(history, reaching=after + 1)
                 if any(isinstance(it.event, Ended) and it.sequence < job.sequence for it in past):
                     raise Malformed("it was accepted after it had ended") from None
                 if any(not isinstance(it.event, JobSubmitted | JobAccepted) for it in past):
