@@ -367,7 +367,7 @@ def test_both_clients_take_the_same_words(sync: type, awaited: type) -> None:
         return {
             name: [(it.name, it.default) for it in inspect.signature(call).parameters.values()]
             for name, call in calls.items()
-            if name != "expect_nothing_yet"  # the client's word to its job, not a person's
+            if name != "was_submitted"  # the client's word to its job, not a person's
         }
 
     assert words(sync) == words(awaited)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from ssl import SSLContext
 
 from faststream import AckPolicy
 from faststream.nats import NatsBroker
@@ -12,6 +13,7 @@ from nats.aio.client import Client
 from queuebit_contracts.topology import inbox_of
 from queuebit_runtime.incoming import mistrust_senders
 from queuebit_runtime.lines import Lines
+from queuebit_runtime.servers import servers_of
 from queuebit_runtime.settlement import Settlement
 from queuebit_runtime.tracing import Tracing
 
@@ -21,14 +23,22 @@ __all__ = ["Bus"]
 class Bus:
     """A service's place on the bus: connects as the service's own user and never gives up reconnecting."""
 
-    def __init__(self, service: str, url: str, seed: str) -> None:
+    def __init__(self, service: str, url: str, seed: str, tls: SSLContext | None = None) -> None:
+        """Prepare; `connect` connects.
+
+        Args:
+            service: whose place.
+            url: one server, or several with commas between them.
+            seed: of the service's NKey.
+            tls: how to know the servers, where they speak TLS.
+        """
         self.service = service
         self.tracing = Tracing(service)
         self._settlement = Settlement(service, self.tracing)
         self.broker = NatsBroker(
-            url,
+            servers_of(url),
             name=f"queuebit-{service}",
-            security=NatsNKey.from_seed(seed),
+            security=NatsNKey.from_seed(seed, ssl_context=tls),
             inbox_prefix=inbox_of(service),
             ack_policy=AckPolicy.NACK_ON_ERROR,
             middlewares=[self._settlement],

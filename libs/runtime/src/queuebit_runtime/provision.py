@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
-import sys
 from collections.abc import Awaitable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import nats
@@ -26,6 +26,7 @@ from nats.js.errors import NotFoundError
 
 from queuebit_contracts.topology import Bucket, Durable, Stream, Topology, inbox_of, topology
 from queuebit_kernel import Fault
+from queuebit_runtime.servers import servers_of, tls_of
 
 __all__ = ["Drift", "assert_topology", "provision"]
 
@@ -54,7 +55,6 @@ def _stream(name: str, stream: Stream) -> StreamConfig:
         discard=DiscardPolicy(stream.discard),
         allow_direct=True,
         allow_atomic=stream.atomic,
-        num_replicas=1,
     )
 
 
@@ -72,7 +72,6 @@ def _bucket(name: str, bucket: Bucket) -> StreamConfig:
         deny_purge=True,
         allow_rollup_hdrs=False,  # one message with that header would wipe every tenant's payloads
         allow_direct=True,
-        num_replicas=1,
     )
 
 
@@ -94,23 +93,32 @@ def _streams(wanted: Topology) -> list[StreamConfig]:
     return streams + [_bucket(name, bucket) for name, bucket in wanted.bucket.items()]
 
 
-async def provision(client: Client, wanted: Topology) -> list[str]:
-    """Create or update every stream, bucket and durable; return what was changed, for people. Safe to repeat."""
+async def provision(client: Client, wanted: Topology, replicas: int | None = None) -> list[str]:
+    """Create or update every stream, bucket and durable. Safe to repeat.
+
+    Args:
+        client: a connection as the user `provisioner`.
+        wanted: what to lay out.
+        replicas: on how many servers each stream lies; as many as today when absent, one when it is new.
+
+    Returns:
+        What was changed, for people.
+    """
     js = client.jetstream(timeout=10)
-    done = [await _ensure_stream(js, config) for config in _streams(wanted)]
+    done = [await _ensure_stream(js, config, replicas) for config in _streams(wanted)]
     for name, durable in wanted.durable.items():
         await js.add_consumer(durable.stream, _durable(name, durable))
     return [line for line in done if line] + [f"durable {name}" for name in wanted.durable]
 
 
-async def _ensure_stream(js: JetStreamContext, config: StreamConfig) -> str:
+async def _ensure_stream(js: JetStreamContext, config: StreamConfig, replicas: int | None) -> str:
     try:
-        await js.stream_info(str(config.name))
+        found = (await js.stream_info(str(config.name))).config.num_replicas
     except NotFoundError:
-        await js.add_stream(config)
+        await js.add_stream(replace(config, num_replicas=replicas or 1))
         return f"stream {config.name} created"
-    await js.update_stream(config)
-    return ""
+    await js.update_stream(replace(config, num_replicas=replicas or found))
+    return "" if replicas in (None, found) else f"stream {config.name} on {replicas} servers, {found} before"
 
 
 async def assert_topology(client: Client, wanted: Topology, service: str) -> None:
@@ -145,18 +153,36 @@ async def _assert(
             )
 
 
-async def _main(url: str, seed_file: str) -> None:
-    client = await nats.connect(url, nkeys_seed=seed_file, inbox_prefix=inbox_of("provisioner").encode())
+async def _main(args: argparse.Namespace) -> None:
+    client = await nats.connect(
+        args.servers,
+        nkeys_seed=str(args.seed_file),
+        inbox_prefix=inbox_of("provisioner").encode(),
+        tls=tls_of(args.ca_file),
+    )
     try:
-        for line in await provision(client, topology()):
+        for line in await provision(client, topology(), args.replicas):
             print(line)
     finally:
         await client.close()
 
 
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m queuebit_runtime.provision", description="Create or update streams, buckets and durables."
+    )
+    parser.add_argument("servers", type=servers_of, metavar="URL", help="one server, or several with commas between")
+    parser.add_argument("seed_file", type=_file, metavar="SEED_FILE", help="the provisioner's seed")
+    parser.add_argument("--replicas", type=int, choices=(1, 3, 5), help="servers that keep each stream")
+    parser.add_argument("--ca-file", type=_file, help="authority that signed the servers' certificates")
+    return parser.parse_args()
+
+
+def _file(name: str) -> Path:
+    if not Path(name).is_file():
+        raise argparse.ArgumentTypeError(f"{name} is not a file")
+    return Path(name)
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit(f"usage: python -m queuebit_runtime.provision URL SEED_FILE (got {sys.argv[1:]})")
-    if not Path(sys.argv[2]).is_file():
-        sys.exit(f"{sys.argv[2]} is not a file: name the provisioner's seed file")
-    asyncio.run(_main(sys.argv[1], sys.argv[2]))
+    asyncio.run(_main(_arguments()))

@@ -13,12 +13,13 @@ import shutil
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 from queuebit_contracts.topology import Permissions, Topology, inbox_of
 
-__all__ = ["ClientUser", "User", "render", "server_binary", "users_of"]
+__all__ = ["ClientUser", "Cluster", "Tls", "User", "render", "server_binary", "users_of"]
 
 _PLATFORM, _SYSTEM = "QUEUEBIT", "SYSTEM"
 """The account of streams and services, and that of the server itself; tenants' names are in small letters."""
@@ -60,6 +61,30 @@ class ClientUser:
     key: str
 
 
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Certificates of a server, as files that it reads itself."""
+
+    certificate: Path
+    key: Path
+    authority: Path
+    """Who signed the certificates of all servers: each of a cluster shows the others its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A server's place among others that keep the same streams."""
+
+    server: str
+    """The server's own name."""
+    listen: str
+    """Host and port at which the others reach it."""
+    routes: Sequence[str]
+    """Host and port of the others."""
+    password: str = field(repr=False)
+    """What the servers show one another; alike for all."""
+
+
 def users_of(wanted: Topology, service_keys: dict[str, str], clients: Sequence[ClientUser]) -> list[User]:
     """Every user of a stack.
 
@@ -87,6 +112,8 @@ def render(
     pid_file: Path,
     system_key: str | None = None,
     monitor_port: int | None = None,
+    cluster: Cluster | None = None,
+    tls: Tls | None = None,
 ) -> str:
     """Write the configuration file: JetStream on disk, every write synced, nobody without a key.
 
@@ -98,11 +125,13 @@ def render(
         pid_file: where the server writes its own number.
         system_key: the public key of the server's keeper, who looks after it over the bus.
         monitor_port: where the server tells all about itself to everybody on loopback; only where nobody else is there.
+        cluster: the server's place among others; absent for one that is alone.
+        tls: how the server proves who it is; without, it talks in clear.
     """
     monitor = "" if monitor_port is None else f'http: "127.0.0.1:{monitor_port}"\n'
     return f"""\
 # Written by Queuebit; the next start or change of a tenant writes it anew.
-server_name: queuebit
+server_name: {json.dumps("queuebit" if cluster is None else cluster.server)}
 host: {json.dumps(host)}
 port: {port}
 {monitor}pid_file: {_quoted(pid_file)}
@@ -116,11 +145,33 @@ jetstream {{
   max_file: 64GB
 }}
 authorization {{ timeout: 5 }}
-{"" if system_key is None else f"system_account: {_SYSTEM}"}
+{_tls(tls)}{_cluster(cluster, tls)}{"" if system_key is None else f"system_account: {_SYSTEM}"}
 accounts {{
 {_accounts(users)}
 {"" if system_key is None else _system_account(system_key)}
 }}
+"""
+
+
+def _tls(tls: Tls | None, settings: str = "") -> str:
+    if tls is None:
+        return ""
+    files = (("cert_file", tls.certificate), ("key_file", tls.key), ("ca_file", tls.authority))
+    return "tls {\n" + "".join(f"  {name}: {_quoted(path)}\n" for name, path in files) + f"{settings}}}\n"
+
+
+def _cluster(cluster: Cluster | None, tls: Tls | None) -> str:
+    """The block by which servers find one another; with certificates, each checks those of the others."""
+    if cluster is None:
+        return ""
+    routes = [f"nats://route:{quote(cluster.password, safe='')}@{it}" for it in cluster.routes]
+    return f"""\
+cluster {{
+name: queuebit
+listen: {json.dumps(cluster.listen)}
+authorization {{ user: route, password: {json.dumps(cluster.password)}, timeout: 5 }}
+routes: {json.dumps(routes)}
+{_tls(tls, "  verify: true" + chr(10))}}}
 """
 
 

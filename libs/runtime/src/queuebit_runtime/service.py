@@ -21,6 +21,7 @@ from queuebit_runtime.health import Health, HealthServer
 from queuebit_runtime.log import JetStreamLog
 from queuebit_runtime.provision import assert_topology
 from queuebit_runtime.secrets import read_secret
+from queuebit_runtime.servers import tls_of
 from queuebit_runtime.settings import BusSettings
 from queuebit_runtime.tasks import Tasks
 from queuebit_runtime.view import View
@@ -42,7 +43,7 @@ class Service:
     def __init__(self, name: str, settings: BusSettings) -> None:
         self.name = name
         self.settings = settings
-        self.bus = Bus(name, settings.url, read_secret(settings.seed_file))
+        self.bus = Bus(name, settings.url, read_secret(settings.seed_file), tls_of(settings.ca_file))
         self.log = JetStreamLog(self.bus)
         self.tasks = Tasks()
         self.views: list[View] = []

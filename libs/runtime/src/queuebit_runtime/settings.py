@@ -16,7 +16,9 @@ class BusSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="QUEUEBIT_BUS_", frozen=True, extra="forbid")
 
     url: str = "nats://127.0.0.1:4222"
-    """Where nats-server listens."""
+    """Where nats-server listens; the servers of a cluster with commas between them."""
+    ca_file: Path | None = None
+    """Certificate of the authority that signed the servers' own, for a bus that speaks TLS."""
     seed_file: Path
     """File with the NKey seed of this service's own NATS user; readable by its owner alone."""
     health_host: str = "127.0.0.1"

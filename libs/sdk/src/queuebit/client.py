@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from queuebit.credentials import Credential, find, home_folder
-from queuebit.errors import Conflict, NotFound, Reason, Refused
+from queuebit.errors import Conflict, NotFound, Reason, Refused, Unreachable
 from queuebit.records import Row
 from queuebit.transport import Transport
 from queuebit.watch import Watch
@@ -18,8 +18,9 @@ from queuebit_kernel import Money, Stale
 if TYPE_CHECKING:  # events are only loaded by what reads or writes them: a question starts in half the time
     from queuebit.events import Happened
     from queuebit.job import AsyncJob
-    from queuebit.journal import Journal
+    from queuebit.journal import Entry, Journal
     from queuebit.payloads import Payloads
+    from queuebit_contracts.job import JobSubmitted
 
 __all__ = ["AsyncClient"]
 
@@ -91,9 +92,9 @@ class AsyncClient:
             Conflict: the key names a job with other content.
             Unreachable: the platform did not confirm; submit again with the same key.
         """
-        from queuebit.submission import MEDIA_TYPE, content_digest, read_source, submission
+        from queuebit.journal import Entry
+        from queuebit.submission import MEDIA_TYPE, read_source, submission
         from queuebit_contracts import subjects
-        from queuebit_contracts.job import JobSubmitted
 
         name = label if label is not None else circuit.name if isinstance(circuit, Path) else ""
         payload = await self._payloads().put(read_source(circuit), MEDIA_TYPE)
@@ -110,20 +111,13 @@ class AsyncClient:
             seed=seed,
         )
         history = subjects.job(self.credential.tenant, event.data.job)
-        job = self.job(event.data.job)
+        job, known = self.job(event.data.job), Entry(event, 0)
         await self._watch.start()
         try:
-            if await self._journal().append(event, guard=history.everything):
-                job.expect_nothing_yet()
+            new = await self._journal().append(event, guard=history.everything)
         except Stale:
-            first = await self._journal().last(history.event("submitted"))
-            if first is None or not isinstance(first.event, JobSubmitted):
-                raise
-            if content_digest(first.event.data) != content_digest(event.data):
-                raise Conflict(
-                    f"key {event.data.key!r} already names job {event.data.job} with other content: "
-                    "use a new key, or submit exactly what was submitted first"
-                ) from None
+            new, known = False, await self._same(event)
+        job.was_submitted(known, new=new)
         return job
 
     def job(self, job: str) -> AsyncJob:
@@ -180,6 +174,22 @@ class AsyncClient:
 
         return follow(self._transport, self._journal(), job)
 
+    async def _same(self, event: JobSubmitted) -> Entry:
+        """The submission that the log holds under the job's id; raises `Conflict` if it is another one."""
+        from queuebit.submission import content_digest
+        from queuebit_contracts.job import JobSubmitted
+        from queuebit_contracts.subjects import subject_of
+
+        first = await self._journal().last(subject_of(event))
+        if first is None or not isinstance(first.event, JobSubmitted):
+            raise Unreachable(f"the log does not show what job {event.data.job} is yet: submit again with the same key")
+        if content_digest(first.event.data) != content_digest(event.data):
+            raise Conflict(
+                f"key {event.data.key!r} already names job {event.data.job} with other content: "
+                "use a new key, or submit exactly what was submitted first"
+            )
+        return first
+
     async def _ask(self, question: str, **asked: object) -> list[Row]:
         body = json.dumps({name: value for name, value in asked.items() if value is not None}).encode()
         subject = f"qb.query.{self.credential.tenant}.{question}"
@@ -202,4 +212,4 @@ class AsyncClient:
 def _over_nats(credential: Credential) -> Transport:
     from queuebit.nats_transport import NatsTransport
 
-    return NatsTransport(credential.url, credential.seed, credential.inbox)
+    return NatsTransport(credential.url, credential.seed, credential.inbox, ca_file=credential.ca_file)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from queuebit.errors import InvalidInput, NotFound, Unreachable
@@ -23,6 +23,8 @@ class Credential:
     seed: str = field(repr=False)
     project: str = ""
     """The project to submit to where none is named."""
+    ca_file: Path | None = None
+    """Certificate of the authority that signed the servers' own, where the bus speaks TLS."""
 
     @property
     def inbox(self) -> str:
@@ -95,7 +97,8 @@ def load(path: Path) -> Credential:
     if not is_seed(fields["seed"]):
         raise InvalidInput(f"{path} is not a credential: its seed is damaged; `qb tenant token new` makes another")
     url, tenant, user, seed = (str(fields[name]) for name in names)
-    return Credential(url, tenant, user, seed, str(fields.get("project", "")))
+    ca_file = path.parent / str(fields["ca_file"]) if "ca_file" in fields else None
+    return Credential(url, tenant, user, seed, str(fields.get("project", "")), ca_file)
 
 
 def _at_home(home: Path, credential: Credential) -> Credential:
@@ -114,4 +117,4 @@ def _at_home(home: Path, credential: Credential) -> Credential:
         ) from error
     except (KeyError, TypeError) as error:
         raise Unreachable(f"the stack in {home} is down: start it with `qb up`") from error
-    return Credential(str(url), credential.tenant, credential.user, credential.seed, credential.project)
+    return replace(credential, url=str(url))

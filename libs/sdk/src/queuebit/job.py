@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Collection
 
 from queuebit.credentials import Credential
 from queuebit.errors import JobFailed, NotFound, QueuebitError, Reason, Refused, StillRunning, Unreachable
-from queuebit.journal import Journal
+from queuebit.journal import Entry, Journal
 from queuebit.patience import Patience
 from queuebit.payloads import Payloads
 from queuebit.records import ENDS, Receipt, Result, Status, Step
@@ -29,6 +29,9 @@ _logger = logging.getLogger("queuebit")
 _FIRST_LOOK_S, _LAST_LOOK_S = 1.0, 5.0
 """How long silence is trusted before the log is asked anyway; it grows from the first to the last."""
 
+_LAG_S = (0.05, 0.1, 0.2)
+"""Pauses before a job is looked for again: a replica may not have it yet."""
+
 _SETTLING_S = 0.003
 """A hint can be faster than the storage of what it hints at."""
 
@@ -45,14 +48,18 @@ class AsyncJob:
         self._subjects = subjects.job(credential.tenant, job)
         self._ear = watch.ear(job)
         self._unread = True
-        self._known: dict[str, AnyEvent] = {}
+        self._known: dict[str, Entry] = {}
 
     def __repr__(self) -> str:
         return f"<AsyncJob {self.id}>"
 
-    def expect_nothing_yet(self) -> None:
-        """The job is new and was listened to from before: its first `until` need not ask the log what has been."""
-        self._unread = False
+    def was_submitted(self, submission: Entry, *, new: bool) -> None:
+        """Know the submission, whatever a replica that lags may show.
+
+        A job that is `new` was listened to from before: its first `until` need not ask the log what has been.
+        """
+        self._known["submitted"] = submission
+        self._unread = not new
 
     async def status(self) -> Status:
         """How it stands now, with all that happened.
@@ -60,10 +67,14 @@ class AsyncJob:
         Raises:
             NotFound: the tenant has no such job.
         """
-        history = await self._journal.history(self.id)
-        for entry in history:
-            if isinstance(entry.event, JobSubmitted):
-                return status_of(entry.event.data, history)
+        for pause in (*_LAG_S, None):
+            found = {entry.event.id: entry for entry in (*self._known.values(), *await self._journal.history(self.id))}
+            history = sorted(found.values(), key=lambda entry: entry.sequence)
+            for entry in history:
+                if isinstance(entry.event, JobSubmitted):
+                    return status_of(entry.event.data, history)
+            if pause is not None:
+                await asyncio.sleep(pause)
         raise NotFound(f"{self._credential.tenant} has no job {self.id}: `qb jobs` lists what there is")
 
     async def until(self, events: Collection[str], timeout: float | None = None) -> AnyEvent:
@@ -188,8 +199,8 @@ class AsyncJob:
             entry = await self._journal.last(self._subjects.event(name))
             if entry is None:
                 return None
-            self._known[name] = entry.event
-        return self._known[name]
+            self._known[name] = entry
+        return self._known[name].event
 
     async def _no_result(self) -> QueuebitError:
         status = await self.status()

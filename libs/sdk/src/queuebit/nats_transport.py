@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 
 import nats
 from nats.aio.client import Client
@@ -17,6 +18,7 @@ from nats.errors import NoRespondersError
 from queuebit.errors import Reason, Refused, Unreachable
 from queuebit.transport import Heard, Reply, Stop
 from queuebit_runtime.incoming import mistrust_senders
+from queuebit_runtime.servers import servers_of, tls_of
 
 __all__ = ["NatsTransport"]
 
@@ -26,8 +28,21 @@ _VIOLATION = re.compile(r'permissions violation for \w+ to "([^"]+)"', re.IGNORE
 class NatsTransport:
     """Connects when first used, and again whenever the server was away."""
 
-    def __init__(self, url: str, seed: str, inbox: str, *, connect_timeout: float = 5.0) -> None:
+    def __init__(
+        self, url: str, seed: str, inbox: str, *, ca_file: Path | None = None, connect_timeout: float = 5.0
+    ) -> None:
+        """Prepare.
+
+        Args:
+            url: one server, or several with commas between them.
+            seed: the secret half of the user's token.
+            inbox: the prefix under which this user alone receives replies.
+            ca_file: certificate of the authority that signed the servers' own, for a bus that speaks TLS.
+            connect_timeout: seconds that one server may take to answer.
+        """
         self._url = url
+        self._servers = servers_of(url)
+        self._ca_file = ca_file
         self._seed = seed
         self._inbox = inbox
         self._timeout = connect_timeout
@@ -97,9 +112,12 @@ class NatsTransport:
         return self._client
 
     async def _connect(self) -> Client:
+        failures = list[Exception]()
+
         async def on_error(error: Exception) -> None:
-            if self._client is None:
-                raise error  # the first connection is made at once or not at all; later ones are awaited
+            failures.append(error)
+            if self._client is None and len(failures) >= len(self._servers):
+                raise error  # each server was tried: the first connection is made now or not at all
             self._unknown = self._unknown or "authorization" in str(error).lower()
             self._deny(str(error))
 
@@ -109,8 +127,9 @@ class NatsTransport:
         try:
             mistrust_senders()
             return await nats.connect(
-                self._url,
+                self._servers,
                 name="queuebit",
+                tls=tls_of(self._ca_file),
                 nkeys_seed_str=self._seed,
                 inbox_prefix=self._inbox.encode(),
                 connect_timeout=self._timeout,

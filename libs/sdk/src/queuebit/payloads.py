@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 from queuebit.errors import NotFound, Unreachable
@@ -11,6 +12,9 @@ from queuebit_kernel import digest
 from queuebit_runtime.payloads import CHUNK, describe
 
 __all__ = ["Payloads"]
+
+_LAG_S = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+"""Pauses before a chunk is looked for again."""
 
 
 class Payloads:
@@ -40,10 +44,15 @@ class Payloads:
         return content
 
     async def _chunk(self, payload: Payload, number: int) -> bytes:
-        reply = await self._transport.request(f"$JS.API.DIRECT.GET.KV_PAYLOADS.{self._key(payload, number)}")
-        if status := reply.headers.get("Status"):
-            raise NotFound(f"chunk {number} of {payload.digest} cannot be read ({status})")
-        return reply.body
+        """One chunk. An event names it, so it was stored: where a replica does not have it yet, it is asked again."""
+        for pause in (*_LAG_S, None):
+            reply = await self._transport.request(f"$JS.API.DIRECT.GET.KV_PAYLOADS.{self._key(payload, number)}")
+            if (status := reply.headers.get("Status")) is None:
+                return reply.body
+            if status != "404" or pause is None:
+                break
+            await asyncio.sleep(pause)
+        raise NotFound(f"chunk {number} of {payload.digest} cannot be read ({status})")
 
     def _key(self, payload: Payload, number: int) -> str:
         return f"$KV.PAYLOADS.{self._tenant}.{payload.digest.removeprefix('sha256:')}.{number}"
