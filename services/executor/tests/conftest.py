@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import pytest
@@ -66,6 +69,7 @@ class FakeCircuits:
         self.counts = b'{"00":1}'
         self.unfit: dict[str, Refused] = {}
         self.on_run = self._nothing
+        self.free = asyncio.Semaphore(1)
 
     async def _nothing(self) -> None: ...
 
@@ -85,17 +89,30 @@ class FakeCircuits:
         self.compiled.append(backend)
         return self.unfit.get(backend) or Estimate(backend=backend, depth=3, duration_ns=1_000)
 
-    async def run(self, source: bytes, backend: str, shots: int, seed: int, budget_us: int) -> Ran | Refused:
-        self.runs.append((backend, shots, seed))
-        self.sources.append(source)
-        await self.on_run()
-        return self.refusal or Ran(
+    @asynccontextmanager
+    async def worker(self, backend: str) -> AsyncIterator[FakeWorker]:
+        async with self.free:
+            yield FakeWorker(self, backend)
+
+
+class FakeWorker:
+    """Runs what its circuits were told."""
+
+    def __init__(self, circuits: FakeCircuits, backend: str) -> None:
+        self.circuits = circuits
+        self.backend = backend
+
+    async def run(self, source: bytes, shots: int, seed: int, budget_us: int) -> Ran | Refused:
+        self.circuits.runs.append((self.backend, shots, seed))
+        self.circuits.sources.append(source)
+        await self.circuits.on_run()
+        return self.circuits.refusal or Ran(
             compilation=Compilation(
                 compiler="fake 1", digest=TARGET, seed=1, depth=3, two_qubit_gates=1, duration_ns=0
             ),
             qubits=2,
             qpu_us=1_234,
-            counts=self.counts,
+            counts=self.circuits.counts,
         )
 
 

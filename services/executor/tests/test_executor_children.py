@@ -77,6 +77,11 @@ async def family(*backends: str, profile_s: float = 5) -> AsyncIterator[tuple[Ch
     await tasks.close()
 
 
+async def run(circuits: ChildCircuits, backend: str, source: bytes, shots: int, seed: int, budget_us: int):
+    async with circuits.worker(backend) as worker:
+        return await worker.run(source, shots, seed, budget_us)
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def aer() -> AsyncIterator[tuple[ChildCircuits, Offer]]:
     async with family("aer", profile_s=2) as (children, (offer,)):
@@ -89,7 +94,7 @@ def circuits(aer) -> ChildCircuits:
 
 
 async def code_of(circuits: ChildCircuits, source: str) -> str:
-    match await circuits.run(source.encode(), "aer", 10, 1, PLENTY):
+    match await run(circuits, "aer", source.encode(), 10, 1, PLENTY):
         case Refused(error=error):
             return error.code
         case Ran():
@@ -100,7 +105,7 @@ async def test_a_circuit_is_profiled_and_run_alike_each_time(aer, world) -> None
     circuits, offer = aer
     estimate = await circuits.estimate(world.bell.encode(), "aer", ANN)
     assert isinstance(estimate, Estimate)
-    first, second = [await circuits.run(world.bell.encode(), "aer", 1_000, 2**52 + 1, PLENTY) for _ in range(2)]
+    first, second = [await run(circuits, "aer", world.bell.encode(), 1_000, 2**52 + 1, PLENTY) for _ in range(2)]
     assert isinstance(first, Ran)
     assert first.counts == second.counts
     assert sum(json.loads(first.counts).values()) == 1_000
@@ -114,7 +119,7 @@ async def test_whatever_a_circuit_does_the_next_one_runs(circuits, world) -> Non
     assert await code_of(circuits, HUGE) == "out_of_memory"
     assert await code_of(circuits, SLOW) == "run_timeout"
     assert await code_of(circuits, "nonsense") == "header"
-    assert (await circuits.run(b"\xff", "aer", 10, 1, PLENTY)).error.code == "encoding"
+    assert (await run(circuits, "aer", b"\xff", 10, 1, PLENTY)).error.code == "encoding"
     assert await code_of(circuits, world.bell) == "ran"
 
 
@@ -133,7 +138,7 @@ async def test_a_hostile_circuit_is_told_what_is_wrong_within_its_limits(circuit
 
 async def test_a_segfault_is_an_answer_and_the_profiler_does_not_notice(circuits, world) -> None:
     (child,) = circuits.runners["aer"].children
-    slow = asyncio.ensure_future(circuits.run(SLOW.encode(), "aer", 10, 1, PLENTY))
+    slow = asyncio.ensure_future(run(circuits, "aer", SLOW.encode(), 10, 1, PLENTY))
     await asyncio.sleep(0)
     os.kill(child.pid, signal.SIGSEGV)
     profiled, refused = await asyncio.gather(circuits.profile(world.bell.encode(), ANN), slow)
@@ -156,7 +161,7 @@ async def test_children_hold_nothing_that_could_leak(circuits) -> None:
 
 async def test_without_its_template_the_executor_says_so() -> None:
     async with family("aer") as (circuits, _):
-        slow = asyncio.ensure_future(circuits.run(SLOW.encode(), "aer", 10, 1, PLENTY))
+        slow = asyncio.ensure_future(run(circuits, "aer", SLOW.encode(), 10, 1, PLENTY))
         await asyncio.sleep(0)
         circuits.nursery.process.kill()
         with pytest.raises(Orphaned):
@@ -173,10 +178,10 @@ async def test_a_device_is_not_started_when_the_hold_does_not_pay_for_it(world) 
         quote = quoted(estimate, offer, profiled, 1_000, 1024)
         assert quote.esp_ppm is not None
         assert 900_000 < quote.esp_ppm < 1_000_000
-        ran = await circuits.run(world.bell.encode(), offer.backend, 1_000, 1, quote.qpu_us)
+        ran = await run(circuits, offer.backend, world.bell.encode(), 1_000, 1, quote.qpu_us)
         assert isinstance(ran, Ran)
         assert (ran.qpu_us, ran.calibration) == (quote.qpu_us, offer.calibration)
-        refused = await circuits.run(world.bell.encode(), offer.backend, 1_000, 1, quote.qpu_us - 1)
+        refused = await run(circuits, offer.backend, world.bell.encode(), 1_000, 1, quote.qpu_us - 1)
         assert isinstance(refused, Refused)
         assert refused.error.code == "limit_exceeded"
         assert json.loads(await circuits.calibration(offer.backend))["digest"] == offer.calibration
@@ -186,8 +191,8 @@ async def test_a_slow_device_holds_up_no_other_and_a_slow_circuit_is_told(world)
     """A device has a process of its own; profiles take turns, each within its time."""
     manila, perth = "emulated-ibm-manila", "emulated-ibm-perth"
     async with family(manila, perth, profile_s=0.5) as (circuits, _):
-        slow = asyncio.ensure_future(circuits.run(DOUBLING.encode(), manila, 1, 1, PLENTY))
-        ran = await circuits.run(world.bell.encode(), perth, 100, 1, PLENTY)
+        slow = asyncio.ensure_future(run(circuits, manila, DOUBLING.encode(), 1, 1, PLENTY))
+        ran = await run(circuits, perth, world.bell.encode(), 100, 1, PLENTY)
         assert isinstance(ran, Ran)
         assert not slow.done()
         late, quick = await asyncio.gather(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pytest
 
 from queuebit_contracts.backend import BackendCalibrated, BackendRegistered
-from queuebit_contracts.job import JobCompleted, JobFailed, JobStarted
+from queuebit_contracts.job import JobCompleted, JobFailed, JobPlaced, JobStarted
 from queuebit_executor.events import started
 from queuebit_executor.handlers import RunPlacement
 from queuebit_executor.instance import Instance
 from queuebit_executor.offering import OfferBackends
+from queuebit_executor.watch import JobWatch
 from queuebit_kernel import FixedClock, Superseded, Unavailable
 
 ME = Instance("aer", "executor-aer@here:1", slots=2, memory_mb=1536)
@@ -22,14 +25,13 @@ LOST = Instance("aer", "executor-aer@there:1", slots=2, memory_mb=1536)
 
 @pytest.fixture
 def run(world) -> RunPlacement:
-    return RunPlacement(
-        world.log, world.payloads, world.circuits, FixedClock(), me=ME, side_by_side=2, pauses=(0, 0, 0)
-    )
+    watch = JobWatch(world.log)
+    return RunPlacement(world.log, world.payloads, world.circuits, FixedClock(), watch, me=ME, pauses=(0, 0, 0))
 
 
 async def test_a_placement_becomes_a_result_with_its_usage(world, run) -> None:
     event, sequence = await world.place()
-    await run(event, sequence, redelivered=False)
+    await run(event, sequence)
     (start,) = world.log.events(JobStarted)
     (end,) = world.log.events(JobCompleted)
     assert (start.data.attempt, start.data.executor) == (1, ME.name)
@@ -43,17 +45,17 @@ async def test_a_placement_becomes_a_result_with_its_usage(world, run) -> None:
 
 async def test_a_second_delivery_finds_the_job_ended(world, run) -> None:
     event, sequence = await world.place()
-    await run(event, sequence, redelivered=False)
-    for redelivered in (False, True):
+    await run(event, sequence)
+    for _ in range(2):
         with pytest.raises(Superseded):
-            await run(event, sequence, redelivered=redelivered)
+            await run(event, sequence)
     assert len(world.circuits.runs) == 1
 
 
 async def test_a_lost_attempt_is_followed_by_the_next(world, run) -> None:
     event, sequence = await world.place()
     await world.log.append(started(LOST, event, 1, event.time))
-    await run(event, sequence, redelivered=True)
+    await run(event, sequence)
     assert [it.data.attempt for it in world.log.events(JobStarted)] == [1, 2]
     assert world.log.events(JobCompleted)[0].data.attempt == 2
 
@@ -63,7 +65,7 @@ async def test_a_job_that_loses_three_executors_is_given_up(world, run) -> None:
     for attempt in (1, 2, 3):
         await world.log.append(started(LOST, event, attempt, event.time))
     with pytest.raises(Superseded):
-        await run(event, sequence, redelivered=True)
+        await run(event, sequence)
     (end,) = world.log.events(JobFailed)
     assert (end.data.reason.code, end.data.attempt) == ("executor_lost", 3)
     assert world.circuits.runs == []
@@ -73,7 +75,7 @@ async def test_a_job_cancelled_before_it_starts_is_not_run(world, run) -> None:
     event, sequence = await world.place()
     await world.log.append(world.cancelled())
     with pytest.raises(Superseded):
-        await run(event, sequence, redelivered=False)
+        await run(event, sequence)
     assert world.circuits.runs == []
 
 
@@ -85,8 +87,100 @@ async def test_a_job_cancelled_while_it_runs_keeps_that_end(world, run) -> None:
 
     world.circuits.on_run = cancel
     with pytest.raises(Superseded):
-        await run(event, sequence, redelivered=False)
+        await run(event, sequence)
     assert world.log.events(JobCompleted) == []
+
+
+async def place_several(world, names: Sequence[str]) -> list[tuple[JobPlaced, int]]:
+    placed = []
+    for name in names:
+        await world.log.append(world.accepted(await world.log.append(world.submitted(name)), name))
+        event = world.placed(name)
+        placed.append((event, await world.log.append(event)))
+    return placed
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+async def test_jobs_start_one_after_another_as_the_only_worker_takes_them(world, run) -> None:
+    names = ("first", "second", "third")
+    go_on = asyncio.Semaphore(0)
+    world.circuits.on_run = go_on.acquire
+    running = [asyncio.ensure_future(run(*it)) for it in await place_several(world, names)]
+    for number in range(len(names)):
+        await until(lambda: len(world.circuits.runs) > number)  # noqa: B023  # used at once
+        await until(lambda: len(world.log.events(JobStarted)) > number)  # noqa: B023  # used at once
+        assert [it.data.job for it in world.log.events(JobStarted)] == [*names[: number + 1]]
+        assert len(world.circuits.runs) == number + 1
+        go_on.release()
+    await asyncio.gather(*running)
+    assert len(world.log.events(JobCompleted)) == len(names)
+
+
+@pytest.mark.parametrize("hinted", [True, False])
+async def test_cancelling_a_job_frees_its_worker_for_the_next(world, hinted: bool) -> None:
+    watch = JobWatch(world.log, look_s=3600 if hinted else 0.01)
+    run = RunPlacement(world.log, world.payloads, world.circuits, FixedClock(), watch, me=ME, pauses=())
+    world.circuits.on_run = asyncio.Event().wait
+    first, second = [asyncio.ensure_future(run(*it)) for it in await place_several(world, ("first", "second"))]
+    await until(lambda: world.log.events(JobStarted))
+    await world.log.append(world.cancelled("first"))
+    if hinted:
+        watch.hint("qb.job.acme.first.cancelled")
+    with pytest.raises(Superseded):
+        await first
+    await until(lambda: len(world.circuits.runs) == 2)
+    await world.log.append(world.cancelled("second"))
+    if hinted:
+        watch.hint("qb.job.acme.second.cancelled")
+    with pytest.raises(Superseded):
+        await second
+    assert not world.circuits.free.locked()
+
+
+async def test_a_job_cancelled_while_it_waits_for_a_worker_never_starts(world, run) -> None:
+    async with world.circuits.free:
+        event, sequence = await world.place()
+        waiting = asyncio.ensure_future(run(event, sequence))
+        await asyncio.sleep(0)
+        await world.log.append(world.cancelled())
+    with pytest.raises(Superseded):
+        await waiting
+    assert world.log.events(JobStarted) == []
+
+
+async def test_a_hint_without_an_end_in_the_log_stops_nothing(world) -> None:
+    watch = JobWatch(world.log)
+    run = RunPlacement(world.log, world.payloads, world.circuits, FixedClock(), watch, me=ME, pauses=())
+    history, looks = world.log.history, 0
+
+    async def counted(job, **how):
+        nonlocal looks
+        looks += 1
+        return await history(job, **how)
+
+    async def several_looks() -> None:
+        world.log.history = counted
+        watch.hint("qb.job.acme.j1.cancelled")
+        await until(lambda: looks > 1)
+
+    world.circuits.on_run = several_looks
+    await run(*await world.place())
+    assert len(world.log.events(JobCompleted)) == 1
+
+
+async def test_a_job_that_kills_its_executors_is_not_run_again_while_it_is_given_up(world, run) -> None:
+    event, sequence = await world.place()
+    for attempt in (1, 2, 3):
+        await world.log.append(started(LOST, event, attempt, event.time))
+    async with world.circuits.free:
+        with pytest.raises(Superseded):
+            await run(event, sequence)
+    assert world.circuits.runs == []
 
 
 async def test_an_attempt_that_was_overtaken_still_ends_the_job_when_it_is_done_first(world, run) -> None:
@@ -96,7 +190,7 @@ async def test_an_attempt_that_was_overtaken_still_ends_the_job_when_it_is_done_
         await world.log.append(started(LOST, event, 2, event.time))
 
     world.circuits.on_run = overtake
-    await run(event, sequence, redelivered=False)
+    await run(event, sequence)
     assert [it.data.attempt for it in world.log.events(JobCompleted)] == [1]
 
 
@@ -112,7 +206,7 @@ async def test_an_end_that_was_not_confirmed_is_appended_again(world, run) -> No
         return stored
 
     world.log.append = unconfirmed
-    await run(event, sequence, redelivered=False)
+    await run(event, sequence)
     assert len(world.log.events(JobCompleted)) == 1
 
 
@@ -163,11 +257,9 @@ async def test_only_a_lost_executor_costs_an_attempt(world, run, what: Away | li
     else:
         for number, executor in enumerate(what, start=1):
             await world.log.append(started(executor, event, number, event.time))
-    redelivered = not isinstance(what, Away)
     while not world.log.events(JobCompleted):
         with contextlib.suppress(Unavailable):  # the bus delivers it again
-            await run(event, sequence, redelivered=redelivered)
-        redelivered = True
+            await run(event, sequence)
     (end,) = world.log.events(JobCompleted)
     assert end.data.attempt == attempts
     assert [it.data.attempt for it in world.log.events(JobStarted)] == [*range(1, attempts + 1)]
@@ -177,7 +269,7 @@ async def test_only_a_lost_executor_costs_an_attempt(world, run, what: Away | li
 async def test_what_cannot_run_fails_with_its_reason_and_no_usage(world, run, code: str) -> None:
     event, sequence = await world.place()
     world.circuits.refusal = world.refusal(code)
-    await run(event, sequence, redelivered=False)
+    await run(event, sequence)
     (end,) = world.log.events(JobFailed)
     assert end.data.reason.code == code
     assert (end.data.usage.shots, end.data.usage.qpu_us) == (0, 0)
@@ -186,39 +278,36 @@ async def test_what_cannot_run_fails_with_its_reason_and_no_usage(world, run, co
 async def test_a_source_that_is_not_in_the_store_fails_the_job(world, run) -> None:
     await world.log.append(world.submitted(inline=False))
     event = world.placed()
-    await run(event, await world.log.append(event), redelivered=False)
+    await run(event, await world.log.append(event))
     assert world.log.events(JobFailed)[0].data.reason.code == "payload_missing"
 
 
-@pytest.mark.parametrize("redelivered", [False, True])
-async def test_a_later_submission_changes_nothing(world, run, redelivered: bool) -> None:
+async def test_a_later_submission_changes_nothing(world, run) -> None:
     event, sequence = await world.place()
     for source in ("another", world.bell + " "):
         await world.log.append(world.submitted(source=source))
-    await run(event, sequence, redelivered=redelivered)
+    await run(event, sequence)
     (end,) = world.log.events(JobCompleted)
     assert end.data.result.inline == '{"00":1}'
     assert world.circuits.sources == [world.bell.encode()]
 
 
-@pytest.mark.parametrize("redelivered", [False, True])
-async def test_the_accepted_of_several_submissions_runs(world, run, redelivered: bool) -> None:
+async def test_the_accepted_of_several_submissions_runs(world, run) -> None:
     await world.log.append(world.submitted(source="first"))
     accepted = await world.log.append(world.submitted())
     await world.log.append(world.accepted(accepted))
     await world.log.append(world.submitted(inline=False))
     event = world.placed()
-    await run(event, await world.log.append(event), redelivered=redelivered)
+    await run(event, await world.log.append(event))
     assert world.circuits.sources == [world.bell.encode()]
 
 
-@pytest.mark.parametrize("redelivered", [False, True])
-async def test_where_the_acceptance_names_none_another_circuit_never_runs(world, run, redelivered: bool) -> None:
+async def test_where_the_acceptance_names_none_another_circuit_never_runs(world, run) -> None:
     await world.log.append(world.submitted())
     await world.log.append(world.accepted(None))
     await world.log.append(world.submitted(source="another"))
     event = world.placed()
-    await run(event, await world.log.append(event), redelivered=redelivered)
+    await run(event, await world.log.append(event))
     (end,) = world.log.events(JobFailed)
     assert end.data.reason.code == "circuit_replaced"
     assert world.circuits.runs == []
@@ -227,7 +316,7 @@ async def test_where_the_acceptance_names_none_another_circuit_never_runs(world,
 async def test_a_large_result_lies_in_the_tenants_payloads(world, run) -> None:
     event, sequence = await world.place()
     world.circuits.counts = json.dumps({format(it, "020b"): 1 for it in range(2_000)}).encode()
-    await run(event, sequence, redelivered=False)
+    await run(event, sequence)
     result = world.log.events(JobCompleted)[0].data.result
     assert result.inline is None
     assert await world.payloads.get("acme", result) == world.circuits.counts

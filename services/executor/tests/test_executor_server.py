@@ -18,7 +18,7 @@ from nats.aio.client import Client
 from nats.aio.subscription import Subscription
 
 from queuebit_contracts.catalog import AnyEvent, decode
-from queuebit_contracts.job import JobCompleted, JobStarted
+from queuebit_contracts.job import JobCancelled, JobCompleted, JobStarted
 from queuebit_contracts.query import ProfileAnswer, ProfileRequest
 from queuebit_contracts.subjects import job as job_of
 from queuebit_runtime.log import JetStreamLog
@@ -111,6 +111,38 @@ async def test_a_job_survives_its_executor(tmp_path: Path, world) -> None:
             done = await until(feed, JobCompleted, "survivor")
             assert (done.data.attempt, done.data.shots) == (2, 1_000)
         for client in (ann, scheduler, broker, operator):
+            await client.close()
+
+
+HALF_A_MINUTE = f'OPENQASM 2.0; include "qelib1.inc"; qreg q[20]; creg c[20]; {LADDER * 200} measure q -> c;'
+"""Longer than the test may take."""
+
+
+async def test_cancelling_a_running_job_frees_the_only_slot_for_the_next(tmp_path: Path, world) -> None:
+    server = NatsServer(tmp_path, clients=(("acme", "ann", "member"),))
+    async with server.running(), asyncio.timeout(28):
+        ann, scheduler, broker = [await server.connect(name) for name in ("acme/ann", "scheduler", "broker")]
+        feed = await ann.subscribe("qb.job.acme.>")
+        await ann.flush()
+        asked, plans, ends = [JetStreamLog(Link(client)) for client in (ann, scheduler, broker)]
+
+        async def place(job: str, source: str) -> None:
+            await asked.append(world.submitted(job, source))
+            await plans.append(world.placed(job, source=source))
+
+        with executor(server):
+            await place("endless", HALF_A_MINUTE)
+            await until(feed, JobStarted, "endless")
+            await place("skipped", world.bell)
+            await place("next", world.bell)
+            for job in ("skipped", "endless"):
+                await ends.append(world.cancelled(job))
+            cancelled = (await until(feed, JobCancelled, "endless")).time
+            began = await until(feed, JobStarted, "next")
+            assert (began.time - cancelled).total_seconds() < 5, "the machine may be busy; a run takes half a minute"
+            await until(feed, JobCompleted, "next")
+            assert await plans.last("qb.job.acme.skipped.started") is None
+        for client in (ann, scheduler, broker):
             await client.close()
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from queuebit_contracts.query import CircuitError
 from queuebit_executor.answers import Estimate, Offer, Offers, Profiled, Ran, Refused
-from queuebit_executor.crew import Bench
+from queuebit_executor.crew import Bench, Borrowed
 from queuebit_executor.errors import Garbled
 from queuebit_executor.frames import Broken, Frame
 from queuebit_executor.nursery import Nursery
@@ -17,7 +18,7 @@ from queuebit_executor.policy import slots_of
 from queuebit_executor.ports import Asker
 from queuebit_runtime.tasks import Tasks
 
-__all__ = ["ChildCircuits"]
+__all__ = ["ChildCircuits", "ChildWorker"]
 
 _A = TypeVar("_A", bound=BaseModel)
 _BY_CHANCE = frozenset({"profile_timeout", "run_timeout", "out_of_memory", "crashed"})
@@ -77,9 +78,22 @@ class ChildCircuits:
         ask = {"op": "estimate", "backend": backend}
         return await self._profilers.ask(ask, _as(Estimate), source, line=asker.tenant, begin_by=asker.begin_by)
 
-    async def run(self, source: bytes, backend: str, shots: int, seed: int, budget_us: int) -> Ran | Refused:
-        ask = {"op": "run", "backend": backend, "shots": shots, "seed": seed, "budget_us": budget_us}
-        return await self.runners[backend].ask(ask, _ran, source)
+    @asynccontextmanager
+    async def worker(self, backend: str) -> AsyncIterator[ChildWorker]:
+        async with self.runners[backend].borrow() as child:
+            yield ChildWorker(backend, child)
+
+
+class ChildWorker:
+    """A child that runs one circuit."""
+
+    def __init__(self, backend: str, child: Borrowed) -> None:
+        self._backend = backend
+        self._child = child
+
+    async def run(self, source: bytes, shots: int, seed: int, budget_us: int) -> Ran | Refused:
+        ask = {"op": "run", "backend": self._backend, "shots": shots, "seed": seed, "budget_us": budget_us}
+        return await self._child.ask(ask, _ran, source)
 
 
 def _ran(frame: Frame) -> Ran | Refused:

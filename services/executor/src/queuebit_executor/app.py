@@ -11,8 +11,9 @@ from queuebit_executor.instance import Instance
 from queuebit_executor.nursery import Nursery, Plan
 from queuebit_executor.offering import OfferBackends
 from queuebit_executor.profiling import AnswerProfile
-from queuebit_executor.routes import answer_profiles, placements
+from queuebit_executor.routes import answer_profiles, hear_cancellations, placements
 from queuebit_executor.settings import Settings
+from queuebit_executor.watch import JobWatch
 from queuebit_kernel import SystemClock, event_id
 from queuebit_runtime.payloads import KeyValuePayloads
 from queuebit_runtime.service import Service
@@ -36,6 +37,7 @@ def create_app() -> Service:
     )
     name = f"{settings.service}@{socket.gethostname()}:{os.getpid()}-{event_id()[:8]}"
     me = Instance(settings.stack, name, settings.slots, settings.memory_mb)
+    watch = JobWatch(service.log)
     offer = OfferBackends(service.log, payloads, circuits, clock, me=me)
 
     async def take_up() -> None:
@@ -44,6 +46,7 @@ def create_app() -> Service:
         service.after.append(circuits.close)
         answer = AnswerProfile(payloads, circuits, offers, clock, memory_mb=settings.memory_mb)
         begin_s = settings.patience_seconds - settings.profile_seconds
+        await hear_cancellations(service.bus.client, watch)
         await answer_profiles(service.bus, service.tasks, settings.stack, answer, begin_s)
         await offer(offers)
 
@@ -51,6 +54,6 @@ def create_app() -> Service:
     service.trouble = circuits.trouble
     service.detail = circuits.detail
     for durable in settings.offered.values():
-        run = RunPlacement(service.log, payloads, circuits, clock, me=me, side_by_side=settings.workers)
+        run = RunPlacement(service.log, payloads, circuits, clock, watch, me=me)
         service.include(placements(run, durable))
     return service

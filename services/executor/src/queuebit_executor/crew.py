@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any, Literal, TypeVar
 
 from queuebit_contracts.query import CircuitError
@@ -14,9 +15,10 @@ from queuebit_executor.turns import Turns
 from queuebit_kernel import digest
 from queuebit_runtime.tasks import Tasks
 
-__all__ = ["Bench"]
+__all__ = ["Bench", "Borrowed"]
 
 _A = TypeVar("_A")
+_Role = Literal["profile", "run"]
 _LATE = {
     "profile": "reading it, or compiling it for one backend, may take: use fewer gates, or split it into several jobs",
     "run": "a run may take: use fewer qubits, gates or shots",
@@ -26,9 +28,7 @@ _LATE = {
 class Bench:
     """Children of one role. A child that fails a request is replaced."""
 
-    def __init__(
-        self, role: Literal["profile", "run"], size: int, seconds: float, nursery: Nursery, tasks: Tasks
-    ) -> None:
+    def __init__(self, role: _Role, size: int, seconds: float, nursery: Nursery, tasks: Tasks) -> None:
         self._role = role
         self._size = size
         self._seconds = seconds
@@ -57,38 +57,28 @@ class Bench:
         line: str = "",
         begin_by: float | None = None,
     ) -> _A | Refused:
-        """Have one child do one thing, and read its answer; lines take turns.
+        """Have one child do one thing; raises as `borrow`, refuses as `Borrowed.ask`."""
+        async with self.borrow(line, begin_by) as child:
+            return await child.ask(head, read, body)
 
-        What runs out of time or kills its child is refused: `<role>_timeout` or `crashed`. So is what makes a child
-        answer nonsense, for which `read` raises `Broken`.
+    @asynccontextmanager
+    async def borrow(self, line: str = "", begin_by: float | None = None) -> AsyncIterator[Borrowed]:
+        """Take one child for one request; lines take turns.
+
+        A child that is idle afterwards goes to the next. One that still works, or whose work ended badly, is killed and
+        replaced.
 
         Raises:
             Overloaded: too many wait in this line, or its turn did not come until `begin_by`, on the loop's clock.
-            Orphaned: the template is gone.
         """
-        child = await self._turns.take(line, begin_by)
-        usable = False
+        borrowed = Borrowed(await self._turns.take(line, begin_by), self._role, self._seconds, self._nursery)
         try:
-            async with asyncio.timeout(self._seconds):
-                answer, content = await child.ask(head, body)
-            retiring = answer.pop("retiring", False)
-            found = read((answer, content))
-            usable = not retiring
-        except TimeoutError:
-            return _refused(f"{self._role}_timeout", f"{_named(body)} took longer than the {self._late}")
-        except (asyncio.IncompleteReadError, ConnectionError, Broken):
-            return _refused("crashed", f"the process that handled it ended {await self._nursery.end(child)}")
-        else:
-            return found
+            yield borrowed
         finally:
-            if usable:
-                self._turns.give(child)
+            if borrowed.idle:
+                self._turns.give(borrowed.child)
             else:
-                self._tasks.spawn(self._replace(child), f"new {self._role} child")
-
-    @property
-    def _late(self) -> str:
-        return f"{self._seconds:g} s that {_LATE[self._role]}"
+                self._tasks.spawn(self._replace(borrowed.child), f"new {self._role} child")
 
     async def _replace(self, child: Child) -> None:
         self.children.discard(child)
@@ -99,6 +89,41 @@ class Bench:
         child = await self._nursery.fork()
         self.children.add(child)
         self._turns.give(child)
+
+
+class Borrowed:
+    """A child in the hands of one request."""
+
+    def __init__(self, child: Child, role: _Role, seconds: float, nursery: Nursery) -> None:
+        self.child = child
+        self.idle = True
+        """Whether it can take another request."""
+        self._role = role
+        self._seconds = seconds
+        self._nursery = nursery
+
+    async def ask(self, head: dict[str, Any], read: Callable[[Frame], _A | Refused], body: bytes) -> _A | Refused:
+        """Have the child do one thing, and read its answer.
+
+        What runs out of time or kills its child is refused: `<role>_timeout` or `crashed`. So is what makes a child
+        answer nonsense, for which `read` raises `Broken`.
+
+        Raises:
+            Orphaned: the template is gone.
+        """
+        self.idle = False
+        try:
+            async with asyncio.timeout(self._seconds):
+                answer, content = await self.child.ask(head, body)
+            retiring = answer.pop("retiring", False)
+            found = read((answer, content))
+        except TimeoutError:
+            late = f"{self._seconds:g} s that {_LATE[self._role]}"
+            return _refused(f"{self._role}_timeout", f"{_named(body)} took longer than the {late}")
+        except (asyncio.IncompleteReadError, ConnectionError, Broken):
+            return _refused("crashed", f"the process that handled it ended {await self._nursery.end(self.child)}")
+        self.idle = not retiring
+        return found
 
 
 def _named(source: bytes) -> str:

@@ -10,14 +10,15 @@ from functools import partial
 from typing import TypeVar
 
 from queuebit_contracts import subjects
-from queuebit_contracts.job import JobCompleted, JobFailed, JobPlaced, JobStarted, JobSubmitted
-from queuebit_contracts.wire import Payload, Reason
+from queuebit_contracts.job import JobCompleted, JobFailed, JobPlaced, JobSubmitted
+from queuebit_contracts.wire import Reason
 from queuebit_executor import events
 from queuebit_executor.answers import Ran, Refused
 from queuebit_executor.instance import Instance
 from queuebit_executor.policy import Begin, GiveUp, Leave, Resume, next_step
 from queuebit_executor.ports import Circuits
 from queuebit_executor.state import Mark, Past, recall
+from queuebit_executor.watch import JobWatch
 from queuebit_kernel import Clock, Malformed, Stale, Superseded, Unavailable
 from queuebit_runtime.log import EventLog
 from queuebit_runtime.payloads import Missing, PayloadStore
@@ -34,18 +35,21 @@ _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 
+_End = JobCompleted | JobFailed
+
+
 @dataclass(frozen=True, slots=True)
 class _Attempt:
     mark: Mark
     after: int
     """Sequence of the job's newest event."""
-    circuit: Payload
 
 
 class RunPlacement:
-    """Start, run, and state the end of a job, exactly once however often the placement is delivered.
+    """Run a job when a worker is free for it, and state its end, exactly once however often the placement is delivered.
 
-    `side_by_side` placements are begun at a time. The rest wait here, where their leases are kept alive.
+    Placements wait here for a worker, where their leases are kept alive. `started` is appended for the one that a
+    worker took. It is stored while the run is under way; nothing leaves the worker before it is stored.
     """
 
     def __init__(
@@ -54,89 +58,106 @@ class RunPlacement:
         payloads: PayloadStore,
         circuits: Circuits,
         clock: Clock,
+        watch: JobWatch,
         *,
         me: Instance,
-        side_by_side: int,
         pauses: Sequence[float] = _PAUSES,
     ) -> None:
         self._log = log
         self._payloads = payloads
         self._circuits = circuits
         self._clock = clock
+        self._watch = watch
         self._me = me
-        self._turn = asyncio.Semaphore(side_by_side)
         self._pauses = pauses
 
-    async def __call__(self, placed: JobPlaced, sequence: int, *, redelivered: bool) -> None:
-        async with self._turn:
-            attempt = None if redelivered else await self._begin_first(placed, sequence)
-            attempt = attempt or await self._begin_again(placed, sequence)
-            await self._conclude(await self._run(placed, attempt), attempt.after)
-
-    async def _begin_first(self, placed: JobPlaced, sequence: int) -> _Attempt | None:
-        """Begin at once, presuming that nothing happened since the placement; None when something did."""
+    async def __call__(self, placed: JobPlaced, sequence: int) -> None:
         job = subjects.job(placed.data.tenant, placed.data.job)
-        start = self._started(placed, 1)
-        try:
-            after, history = await asyncio.gather(
-                self._log.append(start, after=sequence, guard=job.everything),
-                self._log.history(job, reaching=sequence),
-            )
-        except Stale:
-            return None
-        return _Attempt(Mark(1, start.time, self._me.name), after, await self._circuit(placed, recall(history)))
+        end, after = await self._watch.while_needed(job, sequence, self._attempt(placed, sequence))
+        await self._conclude(end, after)
 
-    async def _begin_again(self, placed: JobPlaced, sequence: int) -> _Attempt:
+    async def _attempt(self, placed: JobPlaced, sequence: int) -> tuple[_End, int]:
+        """Make one attempt; return the end it came to, and the sequence of the job's newest event.
+
+        What is needed is read first, so that a worker is never kept waiting.
+        """
+        job = placed.data
+        past = recall(await self._log.history(subjects.job(job.tenant, job.job), reaching=sequence))
+        await self._next(placed, sequence, past)
+        source = await self._source(placed, past)
+        async with self._circuits.worker(job.backend) as worker:
+            if isinstance(source, Reason):
+                attempt = await self._begin(placed, sequence, past)
+                return self._failed(placed, attempt.mark, source), attempt.after
+            run = asyncio.ensure_future(worker.run(source, job.shots, job.seed, job.qpu_us))
+            try:
+                attempt = await self._begin(placed, sequence, past)
+                answer = await run
+            finally:
+                run.cancel()
+                await asyncio.wait((run,))
+        return await self._end(placed, attempt.mark, answer), attempt.after
+
+    async def _begin(self, placed: JobPlaced, sequence: int, past: Past) -> _Attempt:
+        """Append `started`, unless the attempt is one of this executor's own; raises as `_next`."""
         job = subjects.job(placed.data.tenant, placed.data.job)
         for _ in range(_TRIES):
-            past = recall(await self._log.history(job, reaching=sequence))
-            match next_step(past, sequence, self._me.name):
-                case Leave(why):
-                    raise Superseded(why)
-                case GiveUp(last, after):
-                    reason = Reason(code="executor_lost", text=f"{last.number} attempts were lost: the job is given up")
-                    await self._conclude(self._failed(placed, last, reason), after)
-                    raise Superseded("the job was given up")
+            match await self._next(placed, sequence, past):
                 case Resume(mark, after):
-                    return _Attempt(mark, after, await self._circuit(placed, past))
-                case Begin(attempt, after):
-                    circuit = await self._circuit(placed, past)
-                    start = self._started(placed, attempt)
+                    return _Attempt(mark, after)
+                case Begin(number, after):
+                    start = events.started(self._me, placed, number, self._clock.now())
                     try:
                         began = await self._log.append(start, after=after, guard=job.everything)
                     except Stale:
-                        continue
-                    return _Attempt(Mark(attempt, start.time, self._me.name), began, circuit)
+                        past = recall(await self._log.history(job, reaching=after + 1))
+                    else:
+                        return _Attempt(Mark(number, start.time, self._me.name), began)
         raise Stale(f"{job.prefix} keeps changing")
 
-    async def _circuit(self, placed: JobPlaced, past: Past) -> Payload:
+    async def _next(self, placed: JobPlaced, sequence: int, past: Past) -> Begin | Resume:
+        """The next step towards a run.
+
+        Raises:
+            Superseded: there is none; a job that lost all its attempts has its end now.
+        """
+        match next_step(past, sequence, self._me.name):
+            case Leave(why):
+                raise Superseded(why)
+            case GiveUp(last, after):
+                reason = Reason(code="executor_lost", text=f"{last.number} attempts were lost: the job is given up")
+                await self._conclude(self._failed(placed, last, reason), after)
+                raise Superseded("the job was given up")
+            case step:
+                return step
+
+    async def _source(self, placed: JobPlaced, past: Past) -> bytes | Reason:
         """The circuit that was accepted: whatever is submitted under the job's name later changes nothing."""
         stored = past.submitted
         if past.accepted is not None and (stored is None or stored.sequence != past.accepted):
             stored = await self._log.at(past.accepted)
         if stored is None or not isinstance(stored.event, JobSubmitted):
             raise Malformed(f"{placed.data.job} was placed but never submitted")
-        return stored.event.data.circuit
-
-    async def _run(self, placed: JobPlaced, attempt: _Attempt) -> JobCompleted | JobFailed:
-        job, mark = placed.data, attempt.mark
-        if attempt.circuit.digest != job.circuit:  # only where the acceptance does not say which submission it was
+        circuit = stored.event.data.circuit
+        if circuit.digest != placed.data.circuit:  # only where the acceptance does not say which submission it was
             text = "the circuit was replaced after the job was accepted: submit it again under another key"
-            return self._failed(placed, mark, Reason(code="circuit_replaced", text=text))
+            return Reason(code="circuit_replaced", text=text)
         try:
-            source = await self._insist(lambda: self._payloads.get(job.tenant, attempt.circuit))
+            return await self._insist(lambda: self._payloads.get(placed.data.tenant, circuit))
         except Missing as missing:
-            return self._failed(placed, mark, Reason(code=missing.code, text=str(missing)))
-        match await self._circuits.run(source, job.backend, job.shots, job.seed, job.qpu_us):
+            return Reason(code=missing.code, text=str(missing))
+
+    async def _end(self, placed: JobPlaced, mark: Mark, answer: Ran | Refused) -> _End:
+        match answer:
             case Refused(error=error):
                 return self._failed(placed, mark, Reason(code=error.code, text=error.message))
             case Ran() as ran:
-                keep = partial(self._payloads.put, job.tenant, ran.counts, "application/json")
+                keep = partial(self._payloads.put, placed.data.tenant, ran.counts, "application/json")
                 result = await self._insist(keep)
                 now = self._clock.now()
                 return events.completed(self._me, placed, mark, ran=ran, result=result, now=now)
 
-    async def _conclude(self, end: JobCompleted | JobFailed, after: int) -> None:
+    async def _conclude(self, end: _End, after: int) -> None:
         """Append the end of a job, unless it has one.
 
         An attempt that was overtaken by a later one still ends the job when it is done first: the same seeds give the
@@ -164,9 +185,6 @@ class RunPlacement:
                 _log.warning("tried again in %s s: %s: %s", pause, fault.code, fault)
                 await asyncio.sleep(pause)
         return await step()
-
-    def _started(self, placed: JobPlaced, attempt: int) -> JobStarted:
-        return events.started(self._me, placed, attempt, self._clock.now())
 
     def _failed(self, placed: JobPlaced, mark: Mark, reason: Reason) -> JobFailed:
         return events.failed(self._me, placed, mark, reason, self._clock.now())

@@ -11,7 +11,18 @@ from queuebit_executor.answers import Estimate, Offer, Profiled
 from queuebit_executor.figures import device_us, simulation_us
 from queuebit_executor.state import Mark, Past
 
-__all__ = ["ATTEMPTS", "Begin", "GiveUp", "Leave", "Resume", "memory_for_state", "next_step", "quoted", "slots_of"]
+__all__ = [
+    "ATTEMPTS",
+    "Begin",
+    "GiveUp",
+    "Leave",
+    "Resume",
+    "memory_for_state",
+    "needless",
+    "next_step",
+    "quoted",
+    "slots_of",
+]
 
 ATTEMPTS: Final = 3
 """Attempts that may be lost before a job is given up."""
@@ -64,10 +75,8 @@ def next_step(past: Past, placement: int, me: str) -> Begin | Resume | GiveUp | 
     on the job's end lets only one of them finish. A start of one's own means that something it needs was away: whoever
     can read this is not lost, and no attempt is counted.
     """
-    if past.ended:
-        return Leave("the job has ended")
-    if past.placed > placement:
-        return Leave("the job was placed anew")
+    if why := needless(past, placement):
+        return Leave(why)
     if past.attempt is None:
         return Begin(1, past.tail)
     if past.attempt.executor == me:
@@ -75,6 +84,15 @@ def next_step(past: Past, placement: int, me: str) -> Begin | Resume | GiveUp | 
     if past.attempt.number >= ATTEMPTS:
         return GiveUp(past.attempt, past.tail)
     return Begin(past.attempt.number + 1, past.tail)
+
+
+def needless(past: Past, placement: int) -> str | None:
+    """Why the placement at sequence `placement` needs no run any more, if that is so."""
+    if past.ended:
+        return "the job has ended"
+    if past.placed > placement:
+        return "the job was placed anew"
+    return None
 
 
 def slots_of(offer: Offer, slots: int) -> int:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from queuebit_executor.answers import Estimate, Profiled, Ran, Refused
 
-__all__ = ["Asker", "Circuits"]
+__all__ = ["Asker", "Circuits", "Worker"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,17 @@ class Circuits(Protocol):
         """Compile for one backend."""
         ...
 
-    async def run(self, source: bytes, backend: str, shots: int, seed: int, budget_us: int) -> Ran | Refused:
+    def worker(self, backend: str) -> AbstractAsyncContextManager[Worker]:
+        """Wait until a worker of the backend is free, in the order of asking, and have it for one run.
+
+        It is free for the next as soon as the context is left: a run that is still under way then is killed.
+        """
+        ...
+
+
+class Worker(Protocol):
+    """One slot of a backend."""
+
+    async def run(self, source: bytes, shots: int, seed: int, budget_us: int) -> Ran | Refused:
         """Compile and run; a device is not started when it would take longer than `budget_us`."""
         ...

@@ -6,6 +6,7 @@ import asyncio
 import logging
 
 from faststream.nats import NatsRouter
+from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from pydantic import ValidationError
@@ -15,12 +16,13 @@ from queuebit_contracts.query import CircuitError, ProfileAnswer, ProfileRequest
 from queuebit_contracts.topology import topology
 from queuebit_executor.handlers import RunPlacement
 from queuebit_executor.profiling import AnswerProfile
+from queuebit_executor.watch import JobWatch
 from queuebit_kernel import Unavailable
 from queuebit_runtime.bus import Bus
-from queuebit_runtime.duties import Redelivered, Sequence, subscribes
+from queuebit_runtime.duties import Sequence, subscribes
 from queuebit_runtime.tasks import Tasks
 
-__all__ = ["answer_profiles", "placements"]
+__all__ = ["answer_profiles", "hear_cancellations", "placements"]
 
 _log = logging.getLogger(__name__)
 
@@ -33,11 +35,20 @@ def placements(run: RunPlacement, durable: str) -> NatsRouter:
     router = NatsRouter()
 
     @subscribes(router, durable, workers=topology().durable[durable].max_ack_pending)
-    async def on_placed(event: JobPlaced, sequence: Sequence, redelivered: Redelivered) -> None:
+    async def on_placed(event: JobPlaced, sequence: Sequence) -> None:
         """Run the job and state its end."""
-        await run(event, sequence, redelivered=redelivered)
+        await run(event, sequence)
 
     return router
+
+
+async def hear_cancellations(client: Client, watch: JobWatch) -> None:
+    """Tell the watch about every job that is cancelled from now on."""
+
+    async def on_cancelled(message: Msg) -> None:
+        watch.hint(message.subject)
+
+    await client.subscribe("qb.job.*.*.cancelled", cb=on_cancelled)
 
 
 async def answer_profiles(bus: Bus, tasks: Tasks, stack: str, answer: AnswerProfile, begin_s: float) -> None:

@@ -26,8 +26,6 @@ class Settings(BaseSettings):
     """Ids of the backends to offer, as a JSON array; empty means all that the stack's durables deliver."""
     slots: int = Field(default=1, ge=1, le=64)
     """Circuits that a simulator runs side by side, each in its own child. A device always runs one at a time."""
-    workers: int = Field(default=12, ge=1, le=128)
-    """Placements of one backend begun side by side; more than slots, so that the bus never makes a runner wait."""
     memory_mb: int = Field(default=1536, ge=512, le=1 << 20)
     """Memory a child may take on top of the SDK it shares with the others."""
     threads: int = Field(default_factory=lambda: max(1, (os.cpu_count() or 1) // 2), ge=1, le=256)
