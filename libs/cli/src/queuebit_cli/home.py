@@ -29,6 +29,11 @@ class Home:
         return self.root / "lock"
 
     @property
+    def log_mark(self) -> Path:
+        """Which stream `LOG` is this home's, and how far it is known to go."""
+        return self.root / "log.json"
+
+    @property
     def tenants_lock(self) -> Path:
         """Locked by whoever edits the tenants file."""
         return self.root / "tenants.lock"

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from queuebit_cli.connecting import quick_start
+from queuebit_cli.home import Home
+from queuebit_cli.log_mark import Mark, known
 from queuebit_cli.probe import Look
-from queuebit_contracts.topology import inbox_of
+from queuebit_contracts.topology import LOG, inbox_of
 
-__all__ = ["backlog", "health", "reload"]
+__all__ = ["backlog", "health", "keep_log_mark", "log_mark", "reload"]
 
 _PATIENCE_S = 2
 
@@ -28,13 +31,32 @@ def health(seed_file: Path, port: int) -> Look:
     return Look(True, good, good, 0, "" if good else str(told.get("error") or told.get("status") or "is not well"))
 
 
+def log_mark(seed_file: Path, port: int) -> Mark | None:
+    """The stream `LOG` as it is now; nothing where there is none.
+
+    Raises:
+        OSError: the server does not answer.
+    """
+    for stream in _streams(_ask(seed_file, port, "PING.JSZ", accounts=True, streams=True)):
+        if stream["name"] == LOG:
+            return Mark(str(stream["created"]), int(stream["state"]["last_seq"]))
+    return None
+
+
+def keep_log_mark(home: Home, port: int) -> None:
+    """Write down how far the log goes, if it went on; what cannot be asked or written now will be the next time."""
+    with suppress(OSError):
+        mark, before = log_mark(home.seed_file("system"), port), known(home)
+        if mark is not None and before is not None and mark.created == before.created and mark.last > before.last:
+            mark.save(home)
+
+
 def backlog(seed_file: Path, port: int) -> dict[str, int]:
     """By consumer: messages that are not settled, delivered or not; nothing while the server does not answer."""
     try:
-        told = _ask(seed_file, port, "PING.JSZ", accounts=True, streams=True, consumer=True).get("data", {})
+        streams = _streams(_ask(seed_file, port, "PING.JSZ", accounts=True, streams=True, consumer=True))
     except OSError:
         return {}
-    streams = [it for account in told.get("account_details", ()) for it in account.get("stream_detail") or ()]
     return {
         consumer["name"]: int(consumer.get("num_pending", 0)) + int(consumer.get("num_ack_pending", 0))
         for stream in streams
@@ -51,6 +73,11 @@ def reload(seed_file: Path, port: int) -> str | None:
     server = _ask(seed_file, port, "PING.HEALTHZ")["server"]["id"]
     refused = _ask(seed_file, port, f"{server}.RELOAD").get("error")
     return None if refused is None else str(refused.get("description", refused))
+
+
+def _streams(told: _Told) -> list[_Told]:
+    accounts = told.get("data", {}).get("account_details", ())
+    return [stream for account in accounts for stream in account.get("stream_detail") or ()]
 
 
 def _ask(seed_file: Path, port: int, what: str, **options: bool) -> _Told:

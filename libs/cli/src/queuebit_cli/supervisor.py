@@ -17,6 +17,7 @@ from pathlib import Path
 from queuebit_cli.child import Child
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
+from queuebit_cli.log_mark import LogLost
 from queuebit_cli.process import Identity, end
 from queuebit_cli.roster import NATS, Spec
 from queuebit_cli.stack import Running, Stack, in_order
@@ -24,6 +25,7 @@ from queuebit_cli.stack import Running, Stack, in_order
 __all__ = ["Supervisor"]
 
 _TICK_S = 0.05
+_KEEP_S = 2.0
 _WAVE_S = 5.0
 """How long a wave of processes has the processor for itself, if it does not get ready."""
 _ROOM_BYTES = 16 << 20
@@ -51,6 +53,8 @@ class Supervisor:
         self._prepared: Identity | None = None
         """The bus that everything was laid out on."""
         self._preparing: tuple[Identity, Future[None]] | None = None
+        self._keeping: Future[None] | None = None
+        self._keep_at = 0.0
 
     def stop(self) -> None:
         """Let `run` end everything and return."""
@@ -66,16 +70,22 @@ class Supervisor:
         """Whether every process is ready."""
         return all(child.seen.ready for child in self.children)
 
-    def run(self, prepare: Callable[[], None], show: Callable[[Supervisor], None] = lambda _: None) -> None:
+    def run(
+        self,
+        prepare: Callable[[], None],
+        show: Callable[[Supervisor], None] = lambda _: None,
+        keep: Callable[[], None] = lambda: None,
+    ) -> None:
         """Start everything and keep it running until `stop`, SIGTERM, SIGINT, or until the home is deleted or moved.
 
         Args:
             prepare: called whenever the bus was started, the first time before anything else is: a server that was
                 killed, or whose disk was full, may have lost what was laid out on it.
             show: called at every tick.
+            keep: called every few seconds, and before the bus is ended: writes down how far the log goes.
 
         Raises:
-            Stop: the home is no longer where it was; nothing runs any more.
+            Stop: the home is no longer where it was, or the log lost events; nothing runs any more.
         """
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *_: self._stop.set())
@@ -85,10 +95,13 @@ class Supervisor:
                 while not self._stop.wait(_TICK_S) and self._at_home():
                     self._tick(pool)
                     self._prepare_again(pool, prepare)
+                    self._keep(pool, keep)
                     show(self)
         finally:
             self._record("stopping")
             for group in in_order({it.spec.name: it.identity for it in self.children if it.identity}):
+                if self._bus in group and self._prepared is not None:
+                    keep()
                 end(group)
             for child in self.children:
                 child.finish()
@@ -121,10 +134,18 @@ class Supervisor:
             self._preparing = None
             if (error := done.exception()) is None:
                 self._prepared = bus
-            elif isinstance(error, Stop):
+            elif isinstance(error, Stop) and not isinstance(error, LogLost):
                 self._complain(str(error))
             else:
                 raise error
+
+    def _keep(self, pool: ThreadPoolExecutor, keep: Callable[[], None]) -> None:
+        """Write down how far the log goes, unless its bus has yet to be prepared."""
+        if self._keeping is not None and self._keeping.done():
+            self._keeping.result()
+            self._keeping, self._keep_at = None, time.monotonic() + _KEEP_S
+        if self._keeping is None and time.monotonic() >= self._keep_at and self._bus == self._prepared:
+            self._keeping = pool.submit(keep)
 
     def _start_wave(self, wave: int) -> None:
         self._wave, self._wave_began = wave, time.monotonic()

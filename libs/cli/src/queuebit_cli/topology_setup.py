@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable
 
@@ -12,18 +13,21 @@ from nats.errors import Error as NatsError
 
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
-from queuebit_contracts.topology import inbox_of, topology
+from queuebit_cli.log_mark import Mark, require_whole
+from queuebit_contracts.topology import LOG, inbox_of, topology
 from queuebit_runtime.provision import provision
 
 __all__ = ["lay_out"]
 
 _PATIENCE_S = 30.0
+_NO_STREAM = 10059
 
 
 def lay_out(home: Home, port: int, stopping: Callable[[], bool]) -> None:
-    """Wait for the bus, and create or update what the topology declares.
+    """Wait for the bus, see that the log is all there, and create or update what the topology declares.
 
     Raises:
+        LogLost: the log of this home is gone, or shorter than it was.
         Stop: the bus does not answer, its log says why; or there is no need any more.
     """
     asyncio.run(_lay_out(home, port, stopping))
@@ -35,7 +39,10 @@ async def _lay_out(home: Home, port: int, stopping: Callable[[], bool]) -> None:
         try:
             client = await _connect(home, port)
             try:
+                require_whole(home, await _log(client))
                 await provision(client, topology())
+                if (mark := await _log(client)) is not None:
+                    mark.save(home)
             finally:
                 await client.close()
         except (OSError, NatsError, TimeoutError) as error:
@@ -45,6 +52,16 @@ async def _lay_out(home: Home, port: int, stopping: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
         else:
             return
+
+
+async def _log(client: Client) -> Mark | None:
+    request = await client.request(f"$JS.API.STREAM.INFO.{LOG}", timeout=5)
+    told = json.loads(request.data)
+    if (error := told.get("error")) is None:
+        return Mark(told["created"], int(told["state"]["last_seq"]))
+    if error.get("err_code") != _NO_STREAM:
+        raise OSError(error.get("description"))
+    return None
 
 
 async def _connect(home: Home, port: int) -> Client:

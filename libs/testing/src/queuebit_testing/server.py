@@ -60,8 +60,8 @@ class NatsServer:
         self.config.write_text(config)
         self._process: subprocess.Popen[bytes] | None = None
 
-    async def start(self) -> None:
-        """Start and wait until JetStream answers."""
+    async def start(self, *, provisioned: bool = True) -> None:
+        """Start and wait until JetStream answers; without `provisioned`, leave its streams as they are."""
         log = (self.folder / "nats.log").open("ab")
         self._process = subprocess.Popen([server_binary(), "-c", str(self.config)], stdout=log, stderr=log)
         log.close()
@@ -73,7 +73,8 @@ class NatsServer:
                     raise RuntimeError((self.folder / "nats.log").read_text()[-2000:]) from None
                 await asyncio.sleep(0.02)
                 continue
-            await provision(client, topology())
+            if provisioned:
+                await provision(client, topology())
             await client.close()
             return
         raise TimeoutError(f"nats-server did not come up: see {self.folder}/nats.log")

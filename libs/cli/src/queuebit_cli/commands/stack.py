@@ -191,6 +191,7 @@ def _in_background(home: Home, chosen: dict[str, int], log: int) -> int:
 def _supervise(home: Home, chosen: dict[str, int], out: Output, *, live: bool) -> None:
     Stack("starting", chosen, {}, Running.of(Identity.of(os.getpid()))).save(home)
     from queuebit_cli.live import Live, announce
+    from queuebit_cli.nats_server import keep_log_mark
     from queuebit_cli.roster import NATS, roster
     from queuebit_cli.supervisor import Supervisor
     from queuebit_cli.topology_setup import lay_out
@@ -198,7 +199,9 @@ def _supervise(home: Home, chosen: dict[str, int], out: Output, *, live: bool) -
     home.jetstream.mkdir(mode=0o700, exist_ok=True)
     supervisor = Supervisor(home, chosen, roster(home, chosen))
     supervisor.run(
-        lambda: lay_out(home, chosen[NATS], lambda: supervisor.stopping), Live(out) if live else announce(out)
+        lambda: lay_out(home, chosen[NATS], lambda: supervisor.stopping),
+        Live(out) if live else announce(out),
+        lambda: keep_log_mark(home, chosen[NATS]),
     )
 
 
