@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from queuebit_cli.child import Backoff
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
 from queuebit_cli.overview import overview
+from queuebit_cli.place import Place
 from queuebit_cli.ports import is_free
 from queuebit_cli.probe import look
 from queuebit_cli.process import Identity, end
@@ -280,7 +282,7 @@ def test_services_end_before_what_they_need() -> None:
 def test_a_stack_is_read_as_it_was_written(home: Home) -> None:
     stack = Stack("up", {"broker": 1}, {"broker": "http://x"}, Running(1, 2), {"broker": Running(3, 4, 5, "why")})
     stack.save(home)
-    assert written(home) == stack
+    assert written(home) == replace(stack, place=Place.of(home.root))
     assert home.stack_file.stat().st_mode & 0o077 == 0
 
 

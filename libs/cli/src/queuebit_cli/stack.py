@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.files import read_json, write_private
 from queuebit_cli.home import Home
 from queuebit_cli.locks import holder
+from queuebit_cli.place import Place
 from queuebit_cli.process import Identity, end
 
 __all__ = ["CONTAINERS", "Running", "Stack", "in_order", "running_stack", "take_down"]
@@ -59,10 +60,13 @@ class Stack:
     listens: dict[str, str]
     supervisor: Running = Running()
     processes: dict[str, Running] = field(default_factory=dict)
+    place: Place | None = None
+    """The home it was written in; older versions did not say."""
 
     def save(self, home: Home) -> None:
         """Put it in place, whole."""
-        write_private(home.stack_file, json.dumps(asdict(self), indent=1) + "\n")
+        here = replace(self, place=Place.of(home.root))
+        write_private(home.stack_file, json.dumps(asdict(here), indent=1) + "\n")
 
     @classmethod
     def load(cls, home: Home) -> Stack | None:
@@ -80,7 +84,19 @@ class Stack:
                     "anew: end that process, then `qb up`",
                 )
             time.sleep(0.05)
-        return stack
+        if stack is None or stack.place is None:
+            return stack
+        here = Place.of(home.root)
+        if stack.place.same_folder(here) and stack.place.boot == here.boot:
+            return stack
+        return replace(stack, supervisor=Running(), processes={})  # they are another home's, or of before a reboot
+
+    def original(self, home: Home) -> Place | None:
+        """The home that this one was copied from, if that is still there."""
+        place = self.place
+        if place is None or place.same_folder(Place.of(home.root)) or not place.still_there:
+            return None
+        return place
 
     @property
     def supervised(self) -> bool:
@@ -155,6 +171,7 @@ def _read(home: Home) -> Stack | None:
             {name: str(address) for name, address in found["listens"].items()},
             Running.read(found["supervisor"]),
             {name: Running.read(it) for name, it in found["processes"].items()},
+            None if found.get("place") is None else Place.read(found["place"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         return None

@@ -39,12 +39,14 @@ def up(args: Namespace, out: Output) -> Exit:
     lock = _turn(home, out)
     if lock is None:
         return _already(home, out)
+    from queuebit_cli.copies import require_alone
     from queuebit_cli.founding import found, write_nats_config
     from queuebit_cli.process import rotate
     from queuebit_cli.standing import require_good
 
     previous = _own(home)
     if previous is not None:
+        require_alone(home, previous, out)
         take_down(home, previous)  # what a supervisor that was killed left behind
     chosen = ports.auto(previous.ports if previous else {}) if args.ports == "auto" else ports.fixed()
     found(home)
