@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from tests.bench.report import Report, percentile
 
+from queuebit_contracts.tables import statements
 from queuebit_telemetry.queries import COUNTS
-from queuebit_telemetry.schema import statements
 from queuebit_warehouse.engine import connect
 
 __all__ = ["measure_levels"]

@@ -12,10 +12,10 @@ import pytest
 from queuebit_cli.home import Home
 from queuebit_contracts.query import Question
 from queuebit_contracts.subjects import subject_of
+from queuebit_runtime.rows import Row, row_of
 from queuebit_telemetry.adapters import ClickHouse
 from queuebit_telemetry.errors import OtherGeneration
 from queuebit_telemetry.rebuild import rebuild
-from queuebit_telemetry.state import Row, row_of
 from queuebit_testing.build import submitted
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]  # the first run fetches an image

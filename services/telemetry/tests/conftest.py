@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from queuebit_cli.verify.sources import Warehouse as Verified
 from queuebit_contracts.account import AccountSettled, Settlement
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.job import (
@@ -78,6 +79,10 @@ class Warehouse:
 
     def client(self) -> ClickHouse:
         return ClickHouse(self.url, "queuebit", PASSWORD)
+
+    def verified(self) -> Verified:
+        """The warehouse as `qb verify` reads it."""
+        return Verified(self.url, "queuebit", PASSWORD)
 
 
 @pytest.fixture(scope="session")

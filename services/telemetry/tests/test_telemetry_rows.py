@@ -10,7 +10,8 @@ import pytest
 
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.subjects import subject_of
-from queuebit_telemetry.state import PARTITION, Buffer, Row, row_of
+from queuebit_runtime.rows import Row, row_of
+from queuebit_telemetry.state import PARTITION, Buffer
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 

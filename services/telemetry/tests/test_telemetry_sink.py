@@ -12,13 +12,14 @@ from typing import Any, cast
 import pytest
 
 from queuebit_kernel import FixedClock, Unavailable
+from queuebit_runtime.rows import Row
 from queuebit_runtime.view import Raw
 from queuebit_telemetry import sink as sink_module
 from queuebit_telemetry.errors import NoTables, OtherGeneration
 from queuebit_telemetry.ports import Fold
 from queuebit_telemetry.settings import Settings
 from queuebit_telemetry.sink import Sink
-from queuebit_telemetry.state import Place, Row
+from queuebit_telemetry.state import Place
 
 
 class MemoryEvents:

@@ -19,6 +19,7 @@ from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.query import Question
 from queuebit_contracts.subjects import subject_of
 from queuebit_kernel import Fault, SystemClock
+from queuebit_runtime.rows import Row, mark_of, row_of
 from queuebit_telemetry.adapters import ClickHouse
 from queuebit_telemetry.errors import OtherGeneration, Refused
 from queuebit_telemetry.handlers import KeepSpans
@@ -27,7 +28,6 @@ from queuebit_telemetry.queries import COUNTS
 from queuebit_telemetry.rebuild import rebuild
 from queuebit_telemetry.settings import Settings
 from queuebit_telemetry.sink import Sink
-from queuebit_telemetry.state import Row, row_of
 
 pytestmark = pytest.mark.server
 
@@ -204,6 +204,45 @@ async def test_counters_are_those_of_the_rows(clickhouse: ClickHouse, life_of: L
     assert by_projection.result_rows == by_rows.result_rows
 
 
+async def test_rows_are_verified_by_all_they_hold(warehouse: Any, clickhouse: ClickHouse, life_of: Life) -> None:
+    place, rows = await clickhouse.place(), rows_of(life_of("acme", "j1"))
+    await clickhouse.append(rows, place.generation, "LOG>0")
+    stored = await warehouse.verified().rows()
+    assert (list(stored.sequences), list(stored.marks)) == ([1, 2, 3, 4, 5, 6], [mark_of(row) for row in rows])
+    assert (list(stored.altered), stored.views) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("statements", "found"),
+    [
+        (
+            "ALTER TABLE events MODIFY COLUMN charge Nullable(Decimal(38, 18)) MATERIALIZED 3650.2;"
+            "ALTER TABLE events MATERIALIZE COLUMN charge",
+            ([], [1, 2, 3, 4, 5, 6], []),
+        ),
+        (
+            "ALTER TABLE events MODIFY COLUMN queue_wait_bucket REMOVE MATERIALIZED;"
+            "ALTER TABLE events UPDATE queue_wait_bucket = 1 WHERE type = 'qb.job.completed.v1'",
+            ([], [3], []),
+        ),
+        ("ALTER TABLE events UPDATE tenant = 'evil' WHERE type = 'qb.job.metered.v1'", ([4], [], [])),
+        ("ALTER TABLE events UPDATE data = replaceAll(data, '0.1', '9.1') WHERE account = 'main'", ([5], [], [])),
+        ("CREATE OR REPLACE VIEW jobs AS SELECT tenant, job, 0 AS charge FROM events", ([], [], ["jobs"])),
+    ],
+)
+async def test_a_warehouse_that_was_rewritten_is_not_taken_for_the_log(
+    warehouse: Any, clickhouse: ClickHouse, life_of: Life, statements: str, found: object
+) -> None:
+    place, rows = await clickhouse.place(), rows_of(life_of("acme", "j1"))
+    await clickhouse.append(rows, place.generation, "LOG>0")
+    for statement in statements.split(";"):
+        alters = statement.startswith("ALTER")
+        await clickhouse._command(f"{statement} SETTINGS mutations_sync = 2" if alters else statement)
+    stored = await warehouse.verified().rows()
+    changed = [row.seq for row, mark in zip(rows, stored.marks, strict=True) if mark_of(row) != mark]
+    assert (changed, list(stored.altered), stored.views) == found
+
+
 HOSTILE: list[bytes] = [
     *(
         json.dumps(value).encode()
@@ -217,7 +256,9 @@ HOSTILE: list[bytes] = [
 
 
 @pytest.mark.parametrize("event", ["submitted", "accepted", "rejected", "completed", "failed", "metered"])
-async def test_no_event_is_too_strange_to_be_stored_and_asked_about(clickhouse: ClickHouse, event: str) -> None:
+async def test_no_event_is_too_strange_to_be_stored_asked_about_and_verified(
+    warehouse: Any, clickhouse: ClickHouse, event: str
+) -> None:
     place, now = await clickhouse.place(), datetime.now(UTC)
     inside = ("label", "shots", "user", "profile", "reasons", "reason", "charge", "project", "backend")
     times = ("accepted_at", "started_at", "submitted_at")
@@ -232,6 +273,9 @@ async def test_no_event_is_too_strange_to_be_stored_and_asked_about(clickhouse: 
     assert await clickhouse.count_events(1, len(rows)) == len(rows)
     assert json.dumps([await clickhouse.jobs("acme", Question()), await clickhouse.charges("acme", Question())])
     await clickhouse.counts("acme", now - timedelta(days=1), now)
+    stored = await warehouse.verified().rows()
+    assert list(stored.marks) == [mark_of(row) for row in rows]
+    assert not stored.altered
 
 
 SPAN = {

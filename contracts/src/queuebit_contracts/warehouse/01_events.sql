@@ -39,15 +39,16 @@ CREATE TABLE IF NOT EXISTS events
         if(type = 'qb.job.metered.v1', toDecimal128OrNull(JSONExtractString(data, 'charge', 'jbu'), 18), NULL),
     queue_wait_ms Nullable(UInt64) MATERIALIZED if(
         type IN ('qb.job.completed.v1', 'qb.job.failed.v1'),
-        greatest(0, dateDiff('millisecond',
+        if((dateDiff('millisecond',
             parseDateTime64BestEffortOrNull(JSONExtractString(data, 'accepted_at'), 6, 'UTC'),
-            parseDateTime64BestEffortOrNull(JSONExtractString(data, 'started_at'), 6, 'UTC'))),
-        NULL) COMMENT 'from accepted to started',
+            parseDateTime64BestEffortOrNull(JSONExtractString(data, 'started_at'), 6, 'UTC')) AS waited) < 0, 0, waited),
+        NULL) COMMENT 'from accepted to started; NULL where either is unknown',
     end_to_end_ms Nullable(UInt64) MATERIALIZED if(
         type IN ('qb.job.completed.v1', 'qb.job.failed.v1'),
-        greatest(0, dateDiff('millisecond',
-            parseDateTime64BestEffortOrNull(JSONExtractString(data, 'submitted_at'), 6, 'UTC'), event_time)),
-        NULL) COMMENT 'from submitted to the end',
+        if((dateDiff('millisecond',
+            parseDateTime64BestEffortOrNull(JSONExtractString(data, 'submitted_at'), 6, 'UTC'),
+            event_time) AS took) < 0, 0, took),
+        NULL) COMMENT 'from submitted to the end; NULL where either is unknown',
     queue_wait_bucket UInt8 MATERIALIZED if(queue_wait_ms IS NULL, 0, 1 + arrayCount(bound -> queue_wait_ms > bound,
         [10, 20, 50, 100, 200, 300, 500, 750, 1000, 1500, 2000, 3000, 5000, 7500, 10000, 15000, 30000, 60000, 120000,
          300000, 600000, 1800000, 3600000])) COMMENT '0 where there was no wait; the bounds are those of slos.toml',
@@ -70,7 +71,9 @@ CREATE TABLE IF NOT EXISTS events
             countIf(type = 'qb.job.cancelled.v1'),
             countIf(type = 'qb.job.sealed.v1'),
             countResample(1, 25, 1)(queue_wait_bucket),
-            countResample(1, 25, 1)(end_to_end_bucket)
+            countResample(1, 25, 1)(end_to_end_bucket),
+            max(queue_wait_ms),
+            max(end_to_end_ms)
         GROUP BY tenant, hour, backend
     ) WITH SETTINGS (index_granularity = 256)
 )
@@ -78,4 +81,4 @@ ENGINE = ReplacingMergeTree
 PARTITION BY intDiv(seq, 10000000)
 ORDER BY seq
 SETTINGS non_replicated_deduplication_window = 10000, deduplicate_merge_projection_mode = 'rebuild'
-COMMENT 'queuebit schema 1, generation {generation}'
+COMMENT 'queuebit schema {version}, generation {generation}'

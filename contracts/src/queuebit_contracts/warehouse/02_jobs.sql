@@ -29,8 +29,9 @@ SELECT
     maxOrNullIf(event_time, type = 'qb.job.started.v1') AS started_at,
     maxOrNullIf(event_time, type IN (
         'qb.job.rejected.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1')) AS ended_at,
-    coalesce(max(queue_wait_ms), toUInt64(greatest(0, dateDiff('millisecond', accepted_at, started_at))))
-        AS queue_wait_ms,
+    coalesce(
+        max(queue_wait_ms),
+        toUInt64(if((dateDiff('millisecond', accepted_at, started_at) AS waited) < 0, 0, waited))) AS queue_wait_ms,
     max(end_to_end_ms) AS end_to_end_ms,
     max(charge) AS charge,
     max(currency) AS currency,

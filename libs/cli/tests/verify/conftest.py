@@ -15,7 +15,7 @@ from queuebit_cli.verify.inspection import judge
 from queuebit_cli.verify.lives import Outstanding
 from queuebit_cli.verify.proofs import receipt_checker
 from queuebit_cli.verify.rows import Rows
-from queuebit_cli.verify.state import History, mark
+from queuebit_cli.verify.state import History
 from queuebit_contracts.account import AccountSettled, Settlement
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.job import (
@@ -61,6 +61,7 @@ from queuebit_proof import (
 )
 from queuebit_runtime.log import Stored
 from queuebit_runtime.payloads import describe
+from queuebit_runtime.rows import Row, mark_of, row_of
 from queuebit_testing.build import NOON, accepted, funded, held, submitted
 
 BOOK = Path(__file__).parents[4] / "contracts/pricebook/default.toml"
@@ -101,6 +102,7 @@ class Recording:
     def history(self) -> History:
         history, check = History(), receipt_checker(self.ring.trust)
         for stored in self.stored():
+            history.count(_row(stored))
             history.evolve(stored, check)
         return history
 
@@ -109,12 +111,16 @@ class Recording:
         rows = Rows()
         for stored in self.stored():
             rows.sequences.append(stored.sequence)
-            rows.marks.append(mark(stored.event.id))
+            rows.marks.append(mark_of(_row(stored)))
         return rows
 
     def judged(self) -> dict[str, Verdict]:
         verdicts = judge(self.history(), self.rows or self.table(), self.outstanding, self.book, self.ring.trust)
         return {verdict.invariant: verdict for verdict in verdicts}
+
+
+def _row(stored: Stored) -> Row:
+    return row_of(stored.subject, stored.event.to_bytes(), stored.sequence, stored.stored_at)
 
 
 @pytest.fixture(scope="session")

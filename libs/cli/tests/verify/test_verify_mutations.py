@@ -173,7 +173,7 @@ def _changed(rows: Rows, at: int) -> None:
         (lambda rows: _without(rows, 4), "row 5 is missing"),
         (lambda rows: [_without(rows, 4) for _ in range(3)], "each of rows 5 to 7 is missing"),
         (lambda rows: _twice(rows, 4), "row 5 is there more than once"),
-        (lambda rows: _changed(rows, 4), "row 5 is another event than in LOG"),
+        (lambda rows: _changed(rows, 4), "row 5 does not hold what LOG holds"),
     ],
 )
 def test_each_unfaithful_row_is_found_and_named(recording, breaks: Callable, words: str) -> None:

@@ -50,7 +50,10 @@ async def test_the_log_is_folded_as_it_was_written(server: NatsServer, recording
     outstanding = await bus.outstanding(history.undecided(), history.unplaced())
     reading.cancel()
     await client.close()
-    assert history == recording.history()
+    recorded = recording.history()
+    assert (history.sequences, history.jobs, history.accounts) == (recorded.sequences, recorded.jobs, recorded.accounts)
+    assert (history.leaves, history.heads, history.strays) == (recorded.leaves, recorded.heads, recorded.strays)
+    assert len(history.marks) == len(recorded.marks)  # of other moments
     assert outstanding.since == len(recording.events)
     assert outstanding.duties["broker-submitted"] == 5
     assert outstanding.duties["metering-ended"] == 5

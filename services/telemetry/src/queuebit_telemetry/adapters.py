@@ -22,15 +22,16 @@ from nats.js.errors import Error as JetStreamError
 from pydantic import JsonValue
 
 from queuebit_contracts.query import Question
+from queuebit_contracts.tables import VERSION, generation_of, statements
 from queuebit_contracts.topology import LOG
 from queuebit_kernel import Money, Unavailable, rfc3339
 from queuebit_runtime.connection import Connection
+from queuebit_runtime.rows import Row
 from queuebit_telemetry.errors import NoTables, OtherGeneration, Refused, WrongSchema
 from queuebit_telemetry.policy import Counts, Ratio
 from queuebit_telemetry.queries import CHARGES, COUNTS, EVENTS_BETWEEN, JOBS, PLACE, RECENT
-from queuebit_telemetry.schema import VERSION, generation_of, statements
 from queuebit_telemetry.spans import Span
-from queuebit_telemetry.state import Head, Place, Row
+from queuebit_telemetry.state import Head, Place
 
 __all__ = ["ClickHouse", "LogHead"]
 

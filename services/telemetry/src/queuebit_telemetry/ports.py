@@ -10,10 +10,11 @@ from typing import Protocol
 from pydantic import JsonValue
 
 from queuebit_contracts.query import Question
+from queuebit_runtime.rows import Row
 from queuebit_runtime.view import Raw
 from queuebit_telemetry.policy import Counts
 from queuebit_telemetry.spans import Span
-from queuebit_telemetry.state import Head, Place, Row
+from queuebit_telemetry.state import Head, Place
 
 __all__ = ["Analytics", "Events", "Fold", "Follow", "Follower", "Log", "Traces"]
 

@@ -13,11 +13,12 @@ import logging
 from contextlib import suppress
 
 from queuebit_kernel import Clock, Unavailable
+from queuebit_runtime.rows import row_of
 from queuebit_runtime.view import Raw
 from queuebit_telemetry.errors import NoTables, OtherGeneration, WrongSchema
 from queuebit_telemetry.ports import Events, Follow, Follower
 from queuebit_telemetry.settings import Settings
-from queuebit_telemetry.state import Buffer, Place, row_of
+from queuebit_telemetry.state import Buffer, Place
 
 __all__ = ["LOOK_S", "PAUSES_S", "Sink"]
 

@@ -11,7 +11,7 @@ SAYS = {
     "I2": "money adds up: holds, charges and prices agree to the last digit",
     "I3": "walls: nothing lies outside its tenant's own subjects",
     "I4": "proof: every ended job has one receipt, and it verifies offline",
-    "I5": "one truth: the warehouse holds every event exactly once",
+    "I5": "one truth: the warehouse holds every event exactly once, as LOG has it",
 }
 """The invariants that can be checked from outside, in the words of the design."""
 

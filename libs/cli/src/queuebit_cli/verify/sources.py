@@ -7,8 +7,10 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from http.client import HTTPException, HTTPResponse
 from typing import Any
 
 from nats.aio.client import Client
@@ -16,12 +18,14 @@ from nats.errors import Error as NatsError
 
 from queuebit_cli.verify.lives import Outstanding
 from queuebit_cli.verify.rows import Rows
-from queuebit_cli.verify.state import UNKNOWN, CheckSeal, History, mark
+from queuebit_cli.verify.state import CheckSeal, History
 from queuebit_contracts.catalog import EVENTS, AnyEvent, decode
 from queuebit_contracts.query import Answer, Question
+from queuebit_contracts.tables import derived_columns, view_query
 from queuebit_contracts.topology import LOG, topology
 from queuebit_kernel import Malformed, Unavailable
 from queuebit_runtime.log import Stored
+from queuebit_runtime.rows import MARK, row_of
 from queuebit_runtime.view import Raw, View
 
 __all__ = ["Bus", "Warehouse", "follow"]
@@ -29,6 +33,25 @@ __all__ = ["Bus", "Warehouse", "follow"]
 _TIMEOUT_S = 5.0
 _ALL = Question(limit=1000)
 """No service tells of more jobs in one answer."""
+
+_VIEWS = ("jobs",)
+_DERIVED = derived_columns()
+_ROWS = f"""
+SELECT
+    seq,
+    {MARK},
+    toString(({", ".join(_DERIVED)}))
+        = toString(({", ".join(f"CAST({it.expression}, '{it.type}')" for it in _DERIVED.values())}))
+FROM events
+ORDER BY seq
+FORMAT TSV"""  # noqa: S608  # of the contracts' own expressions
+"""Of every row: a mark of what was sent, and whether what the engine derived from it is what it gives."""
+_SAME_VIEW = """
+WITH concat(database, '.') AS qualified
+SELECT replaceAll(as_select, qualified, '') = replaceAll(formatQuerySingleLine({query:String}), qualified, '')
+FROM system.tables
+WHERE database = currentDatabase() AND name = {name:String}
+FORMAT TSV"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +104,7 @@ def follow(bus: Bus, history: History, check_seal: CheckSeal) -> View:
     """A view of everything that feeds `history`."""
 
     async def fold(raw: Raw) -> None:
+        history.count(row_of(raw.subject, raw.body, raw.sequence, raw.stored_at))
         try:
             event = _decode(raw)
         except Malformed as error:
@@ -113,29 +137,64 @@ class Warehouse:
         return int((await self._query("SELECT max(seq) FROM events"))[0])
 
     async def rows(self) -> Rows:
-        """Every row's sequence and event id, in order."""
+        """What is compared of every row, in order of sequence, and of the views."""
+        return await asyncio.to_thread(self._rows)
+
+    def _rows(self) -> Rows:
         rows = Rows()
-        for line in await self._query("SELECT seq, event_id FROM events ORDER BY seq FORMAT TSV"):
-            sequence, event_id = line.split("\t")
-            rows.sequences.append(int(sequence))
-            rows.marks.append(mark(event_id) if event_id else UNKNOWN)
+        with self._asking(_ROWS) as answer:
+            for line in answer:
+                sequence, mark, intact = _figures(line)
+                rows.sequences.append(sequence)
+                rows.marks.append(mark)
+                if not intact:
+                    rows.altered.append(sequence)
+        for view in _VIEWS:
+            with self._asking(_SAME_VIEW, name=view, query=view_query(view)) as answer:
+                if answer.read().strip() != b"1":
+                    rows.views.append(view)
         return rows
 
     async def _query(self, sql: str) -> list[str]:
         return await asyncio.to_thread(self._ask, sql)
 
     def _ask(self, sql: str) -> list[str]:
+        with self._asking(sql) as answer:
+            return str(answer.read().decode()).splitlines()
+
+    @contextmanager
+    def _asking(self, sql: str, **parameters: str) -> Iterator[HTTPResponse]:
+        """The answer, which may be read while it is made."""
         if not self.url.startswith(("http://", "https://")):
             raise Unavailable(f"the warehouse's address {self.url!r} is not one of HTTP")
         request = urllib.request.Request(  # noqa: S310  # the scheme was checked
-            self.url,
+            f"{self.url}/?"
+            + urllib.parse.urlencode({f"param_{name}": _escaped(value) for name, value in parameters.items()}),
             data=sql.encode(),
             headers={"X-ClickHouse-User": self.user, "X-ClickHouse-Key": self.password},
         )
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310  # the scheme was checked
-                return str(answer.read().decode()).splitlines()
+                yield answer
         except urllib.error.HTTPError as error:
             raise Unavailable(f"the warehouse refused: {error.read().decode(errors='replace')[:300]}") from error
-        except OSError as error:
+        except (OSError, HTTPException) as error:
             raise Unavailable(f"the warehouse at {self.url} does not answer: {error}") from error
+
+
+def _escaped(value: str) -> str:
+    """A parameter as ClickHouse reads it: one field of TSV."""
+    return value.translate({ord("\\"): r"\\", ord("\t"): r"\t", ord("\n"): r"\n"})
+
+
+def _figures(line: bytes) -> tuple[int, int, int]:
+    """One line of the answer.
+
+    Raises:
+        Unavailable: it is the message of a query that failed on its way.
+    """
+    try:
+        sequence, mark, intact = map(int, line.split())
+    except ValueError:
+        raise Unavailable(f"the warehouse's answer broke off: {line.decode(errors='replace').strip()[:300]}") from None
+    return sequence, mark, intact

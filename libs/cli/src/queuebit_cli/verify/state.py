@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,14 +27,12 @@ from queuebit_contracts.subjects import subject_of
 from queuebit_contracts.wire import Amount
 from queuebit_pricing import Outcome
 from queuebit_runtime.log import Stored
+from queuebit_runtime.rows import Row, mark_of
 
-__all__ = ["UNKNOWN", "Authorised", "Bill", "CheckSeal", "Entry", "Head", "History", "Job", "Leaf", "Stray", "mark"]
+__all__ = ["Authorised", "Bill", "CheckSeal", "Entry", "Head", "History", "Job", "Leaf", "Stray"]
 
 CheckSeal = Callable[[str, str, Seal], "str | None"]
 """Verifies the receipt of a tenant's job; says what is wrong with it, if anything is."""
-
-UNKNOWN = 0
-"""The mark of an event whose id could not be read."""
 
 _BY_CLIENTS = ("submitted", "cancel")
 """Written by clients: what they say is a claim until the broker has looked at it."""
@@ -157,14 +154,18 @@ class History:
     strays: list[Stray] = field(default_factory=list)
     sequences: array[int] = field(default_factory=lambda: array("Q"))
     marks: array[int] = field(default_factory=lambda: array("Q"))
-    """Of the event ids at the same places in `sequences`."""
+    """Of the rows that the messages at the same places in `sequences` make."""
     end: int = 0
     """The last sequence that `LOG` gave away before it was read."""
+
+    def count(self, row: Row) -> None:
+        """Take note of the next message, whatever it holds, as the row that the warehouse must have of it."""
+        self.sequences.append(row.seq)
+        self.marks.append(mark_of(row))
 
     def evolve(self, stored: Stored, check_seal: CheckSeal) -> None:
         """Take in the next event. It belongs to whom its subject names: that is what permissions guard."""
         event, tokens = stored.event, stored.subject.split(".")
-        self._count(stored.sequence, mark(event.id))
         if (proper := subject_of(event)) != stored.subject:
             self._stray(stored.sequence, stored.subject, f"sequence {stored.sequence} holds an event of {proper}")
         match tokens:
@@ -177,7 +178,6 @@ class History:
 
     def unreadable(self, subject: str, sequence: int, why: str) -> None:
         """Take in an event that breaks its contract."""
-        self._count(sequence, UNKNOWN)
         self._stray(sequence, subject, f"sequence {sequence} cannot be read: {why}")
 
     def unfinished(self) -> int:
@@ -191,10 +191,6 @@ class History:
     def unplaced(self) -> set[str]:
         """Tenants with a job that has no backend yet."""
         return {it.tenant for it in self.jobs.values() if it.authorised and not it.backend and not it.ends}
-
-    def _count(self, sequence: int, fingerprint: int) -> None:
-        self.sequences.append(sequence)
-        self.marks.append(fingerprint)
 
     def _stray(self, sequence: int, subject: str, text: str) -> None:
         self.strays.append(Stray(sequence, subject, text, subject.rsplit(".", maxsplit=1)[-1] in _BY_CLIENTS))
@@ -214,11 +210,6 @@ class History:
             case JobSealed(data=data):
                 entry = bytes.fromhex(data.statement.removeprefix("sha256:"))
                 self.leaves.append(Leaf(tenant, name, data.leaf_index, entry, check_seal(tenant, name, data)))
-
-
-def mark(event_id: str) -> int:
-    """64 bits of an event's id: enough to tell a row that is another event's, and never `UNKNOWN`."""
-    return int.from_bytes(hashlib.blake2b(event_id.encode(), digest_size=8).digest()) or 1
 
 
 def _authorised(data: Acceptance) -> Authorised:
