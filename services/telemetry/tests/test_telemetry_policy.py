@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from queuebit_telemetry.objectives import Objectives, objectives
-from queuebit_telemetry.policy import Counts, Level, Ratio, levels, quantile
+from queuebit_telemetry.policy import Counts, Durations, Level, Ratio, levels, quantile
 
 BOUNDS = (10, 100, 1000)
 
@@ -50,7 +50,12 @@ def test_share_is_unknown_before_the_first_case() -> None:
     ],
 )
 def test_quantile_is_linear_within_its_bucket(histogram: tuple[int, ...], q: str, expected: int | None) -> None:
-    assert quantile(histogram, BOUNDS, Fraction(q)) == expected
+    assert quantile(Durations(histogram, 1000), BOUNDS, Fraction(q)) == expected
+
+
+@pytest.mark.parametrize("histogram", [(0, 0, 9, 0), (0, 0, 0, 9)])
+def test_no_quantile_is_above_the_longest(histogram: tuple[int, ...]) -> None:
+    assert quantile(Durations(histogram, 120), BOUNDS, Fraction("0.95")) == 120
 
 
 def test_durations_count_as_good_up_to_their_threshold() -> None:
@@ -61,7 +66,9 @@ def test_durations_count_as_good_up_to_their_threshold() -> None:
             "slo": {"wait": {"promise": "", "indicator": "queue_wait", "target": "0.5", "threshold_ms": 100}},
         }
     )
-    counts = Counts(Ratio(0, 0), queue_wait=(3, 2, 1, 4), end_to_end=(0, 0, 0, 0), receipts=Ratio(0, 0))
+    counts = Counts(
+        Ratio(0, 0), queue_wait=Durations((3, 2, 1, 4), 2000), end_to_end=Durations((0, 0, 0, 0)), receipts=Ratio(0, 0)
+    )
     (level,) = levels(promised, counts, Ratio(0, 0))
     assert (level.good, level.total, level.value_ms) == (5, 10, 100)
 

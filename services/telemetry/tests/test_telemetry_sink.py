@@ -15,7 +15,7 @@ from queuebit_kernel import FixedClock, Unavailable
 from queuebit_runtime.rows import Row
 from queuebit_runtime.view import Raw
 from queuebit_telemetry import sink as sink_module
-from queuebit_telemetry.errors import NoTables, OtherGeneration
+from queuebit_telemetry.errors import NoTables, OtherGeneration, Unsound
 from queuebit_telemetry.ports import Fold
 from queuebit_telemetry.settings import Settings
 from queuebit_telemetry.sink import Sink
@@ -29,21 +29,32 @@ class MemoryEvents:
         self.generation = 0
         self.rows: list[Row] = []
         self.tokens: list[str] = []
+        self.aside: list[Row] = []
+        self.damaged = self.missing = False
         self.before_append: Callable[[str], None] = lambda token: None
         self.after_append: Callable[[str], None] = lambda token: None
 
     async def place(self) -> Place:
-        if not self.generation:
+        if not self.generation or self.missing:
             raise NoTables("none")
+        if self.damaged:
+            raise Unsound("parts were set aside")
         return Place(str(self.generation), max((row.seq for row in self.rows), default=0))
 
     async def create(self) -> None:
-        if not self.generation:
+        if not self.generation or self.missing:
             self.rebuild()
+
+    async def set_aside(self) -> None:
+        self.aside, self.missing, self.damaged = self.rows, True, False
+
+    async def forget_set_aside(self) -> None:
+        if self.aside and self.sequences[-1] >= self.aside[-1].seq:
+            self.aside = []
 
     def rebuild(self) -> None:
         self.generation += 1
-        self.rows, self.tokens = [], []
+        self.rows, self.tokens, self.missing = [], [], False
 
     async def append(self, rows: Sequence[Row], generation: str, token: str) -> None:
         self.before_append(token)
@@ -219,3 +230,25 @@ async def test_who_asks_need_not_wait_for_company(tmp_path: Any) -> None:
         assert events.sequences == [*range(1, 7)]
         await sink.reached(7, 0.01)  # what never comes is waited for only so long
         task.cancel()
+
+
+async def test_a_table_that_lost_rows_is_filled_again_from_the_log(settings: Settings) -> None:
+    events = MemoryEvents()
+    async with running(events, settings, last=10) as sink:
+        before = events.generation
+        del events.rows[3:5]
+        events.damaged = True
+        while events.generation == before or events.sequences != [*range(1, 11)] or events.aside:
+            await asyncio.sleep(0.01)
+        assert sink.place == Place(str(events.generation), 10)
+
+
+async def test_what_was_set_aside_is_kept_until_the_log_has_filled_its_successor(settings: Settings) -> None:
+    events = MemoryEvents()
+    async with running(events, settings, last=10):
+        pass
+    events.damaged = True
+    async with running(events, settings, last=7) as sink:  # a log that lost its end
+        while sink.place.seq < 7:
+            await asyncio.sleep(0.01)
+        assert len(events.aside) == 10

@@ -16,12 +16,14 @@ from typing import Any
 import pytest
 
 from queuebit_contracts.catalog import AnyEvent
+from queuebit_contracts.job import JobRejected, Rejection
 from queuebit_contracts.query import Question
 from queuebit_contracts.subjects import subject_of
+from queuebit_contracts.wire import Reason
 from queuebit_kernel import Fault, SystemClock
 from queuebit_runtime.rows import Row, mark_of, row_of
 from queuebit_telemetry.adapters import ClickHouse
-from queuebit_telemetry.errors import OtherGeneration, Refused
+from queuebit_telemetry.errors import OtherGeneration, Refused, Unsound
 from queuebit_telemetry.handlers import KeepSpans
 from queuebit_telemetry.policy import Ratio
 from queuebit_telemetry.queries import COUNTS
@@ -174,6 +176,49 @@ async def test_a_view_of_another_version_is_replaced(clickhouse: ClickHouse, tmp
         task.cancel()
 
 
+async def test_a_job_that_never_started_has_no_queue_wait(clickhouse: ClickHouse, life_of: Life) -> None:
+    place, events = await clickhouse.place(), life_of("acme", "ran") + life_of("acme", "refused")[:1]
+    whose = {"tenant": "acme", "project": "main", "job": "refused", "submitted_at": events[0].time}
+    refusal = Rejection.model_validate({**whose, "reasons": [Reason(code="over_budget", text="too dear")]})
+    events.append(JobRejected(source="qb/broker", data=refusal))
+    await clickhouse.append(rows_of(events), place.generation, "LOG>0")
+    (row,) = await clickhouse._query(
+        "SELECT count(), avg(queue_wait_ms) AS mean, countIf(queue_wait_ms = 0) AS zero FROM jobs"
+    )
+    assert (row["count()"], row["mean"], row["zero"]) == (2, 120, 0)
+
+
+async def test_tables_of_an_earlier_version_are_set_aside_and_dropped_when_refilled(
+    clickhouse: ClickHouse, life_of: Life
+) -> None:
+    place = await clickhouse.place()
+    await clickhouse.append(rows_of(life_of("acme", "j1")), place.generation, "LOG>0")
+    await clickhouse._command("ALTER TABLE events MODIFY COMMENT 'queuebit schema 1, generation abc'")
+    with pytest.raises(Unsound):
+        await clickhouse.place()
+    await clickhouse.set_aside()
+    await clickhouse.create()
+    await clickhouse.forget_set_aside()
+    assert [row["name"] for row in await clickhouse._query("SHOW TABLES LIKE 'events%'")] == [
+        "events",
+        "events_set_aside",
+    ]
+    place = await clickhouse.place()
+    await clickhouse.append(rows_of(life_of("acme", "j1")), place.generation, "LOG>0")
+    await clickhouse.forget_set_aside()
+    await clickhouse.forget_set_aside()
+    assert [row["name"] for row in await clickhouse._query("SHOW TABLES LIKE 'events%'")] == ["events"]
+
+
+async def test_a_table_with_a_detached_part_is_unsound(clickhouse: ClickHouse, life_of: Life) -> None:
+    place = await clickhouse.place()
+    await clickhouse.append(rows_of(life_of("acme", "j1")), place.generation, "LOG>0")
+    (part,) = await clickhouse._query("SELECT name FROM system.parts WHERE table = 'events' AND active")
+    await clickhouse._command(f"ALTER TABLE events DETACH PART '{part['name']}'")
+    with pytest.raises(Unsound, match="1 damaged part"):
+        await clickhouse.place()
+
+
 async def test_charges_add_up_exactly_by_project(clickhouse: ClickHouse, life_of: Life) -> None:
     place = await clickhouse.place()
     events = [event for number in range(10) for event in life_of("acme", f"j{number}")] + life_of("evil", "j99")
@@ -194,7 +239,8 @@ async def test_counters_are_those_of_the_rows(clickhouse: ClickHouse, life_of: L
     later = await clickhouse.counts("acme", since, now + timedelta(minutes=1))
     assert later.success == Ratio(21, 21)
     assert later.receipts == Ratio(20, 21)
-    assert sum(later.queue_wait) == sum(later.end_to_end) == 21
+    assert sum(later.queue_wait.histogram) == sum(later.end_to_end.histogram) == 21
+    assert (later.queue_wait.longest_ms, later.end_to_end.longest_ms) == (500, 700)
     assert (await clickhouse.counts("acme", since, now - timedelta(minutes=1))).receipts == Ratio(0, 0)
 
     values = {"tenant": "acme", "since": int(since.timestamp())}

@@ -27,9 +27,9 @@ from queuebit_contracts.topology import LOG
 from queuebit_kernel import Money, Unavailable, rfc3339
 from queuebit_runtime.connection import Connection
 from queuebit_runtime.rows import Row
-from queuebit_telemetry.errors import NoTables, OtherGeneration, Refused, WrongSchema
-from queuebit_telemetry.policy import Counts, Ratio
-from queuebit_telemetry.queries import CHARGES, COUNTS, EVENTS_BETWEEN, JOBS, PLACE, RECENT
+from queuebit_telemetry.errors import NoTables, OtherGeneration, Refused, Unsound, WrongSchema
+from queuebit_telemetry.policy import Counts, Durations, Ratio
+from queuebit_telemetry.queries import CHARGES, COUNTS, EVENTS_BETWEEN, FORGET, JOBS, PLACE, RECENT, REFILLED, SET_ASIDE
 from queuebit_telemetry.spans import Span
 from queuebit_telemetry.state import Head, Place
 
@@ -79,19 +79,36 @@ class ClickHouse:
             raise NoTables("the warehouse has no table `events`")
         with _faults():
             (version, generation), seq = generation_of(str(rows[0]["comment"])), int(rows[0]["seq"])
-        if version != VERSION:
+        if version > VERSION:
             raise WrongSchema(
                 f"the warehouse holds tables of version {version} and this is {VERSION}: run `qb warehouse rebuild`"
             )
+        if version < VERSION:
+            raise Unsound(f"the warehouse holds tables of version {version} and this is {VERSION}")
+        if lost := int(rows[0]["lost"]):
+            raise Unsound(f"{lost} damaged parts of the table `events` were set aside")
         return Place(generation, seq)
 
     async def create(self) -> None:
         for statement in statements(uuid.uuid4().hex):
             await self._command(statement)
 
+    async def set_aside(self) -> None:
+        for statement in SET_ASIDE:
+            await self._command(statement)
+
+    async def forget_set_aside(self) -> None:
+        try:
+            refilled = (await self._query(REFILLED))[0]["refilled"]
+        except NoTables:
+            return
+        if refilled:
+            await self._command(SET_ASIDE[0])
+
     async def drop_events(self) -> None:
         """Forget every event; spans, which the log does not hold, stay."""
-        await self._command("DROP TABLE IF EXISTS events SYNC")
+        for statement in FORGET:
+            await self._command(statement)
 
     async def append(self, rows: Sequence[Row], generation: str, token: str) -> None:
         columns: list[Sequence[Any]] = [*zip(*rows, strict=True), (generation,) * len(rows)]
@@ -118,8 +135,8 @@ class ClickHouse:
             ended = max(0, ran + row["rejected"] + row["cancelled"] - recent["ended"])
             return Counts(
                 success=Ratio(row["completed"], ran),
-                queue_wait=tuple(row["queue_wait"]),
-                end_to_end=tuple(row["end_to_end"]),
+                queue_wait=Durations(tuple(row["queue_wait"]), row["longest_wait"] or 0),
+                end_to_end=Durations(tuple(row["end_to_end"]), row["longest_run"] or 0),
                 receipts=Ratio(max(0, min(ended, row["sealed"] - recent["sealed"])), ended),
             )
 

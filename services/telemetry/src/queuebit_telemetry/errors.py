@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from queuebit_kernel import Fault, Settle, Stale, Unavailable
 
-__all__ = ["NoTables", "OtherGeneration", "Refused", "WrongSchema"]
+__all__ = ["NoTables", "OtherGeneration", "Refused", "Unsound", "WrongSchema"]
 
 
 class NoTables(Fault):
@@ -16,7 +16,8 @@ class NoTables(Fault):
     ├── Unavailable
     │   └── Refused           it answered, and would not do it               → try again, later or in parts
     ├── NoTables              there are no tables                            → make them
-    └── WrongSchema           they are another version's                     → a person rebuilds
+    ├── Unsound               they lost rows, or an earlier version made them → set them aside, make new ones
+    └── WrongSchema           a later version made them                      → a person rebuilds
     """
 
     code = "telemetry.no_tables"
@@ -35,8 +36,15 @@ class Refused(Unavailable):
     code = "telemetry.refused"
 
 
+class Unsound(Fault):
+    """The table of events cannot be gone on with, and the log can fill another."""
+
+    code = "telemetry.unsound"
+    settle = Settle.RETRY_LATER
+
+
 class WrongSchema(Fault):
-    """The warehouse holds the tables of another version."""
+    """The warehouse holds the tables of a later version."""
 
     code = "telemetry.wrong_schema"
     settle = Settle.RETRY_LATER

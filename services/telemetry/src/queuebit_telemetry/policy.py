@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from queuebit_telemetry.objectives import Objective, Objectives
 
-__all__ = ["Counts", "Level", "Ratio", "levels", "quantile"]
+__all__ = ["Counts", "Durations", "Level", "Ratio", "levels", "quantile"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +20,21 @@ class Ratio:
 
 
 @dataclass(frozen=True, slots=True)
+class Durations:
+    """How long something took, over many cases."""
+
+    histogram: tuple[int, ...]
+    """Cases by bucket: one more entry than there are bounds, the last for what exceeds them all."""
+    longest_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """What happened to one tenant's jobs in a window."""
 
     success: Ratio
-    queue_wait: tuple[int, ...]
-    """Jobs by bucket: one more entry than there are bounds, the last for what exceeds them all."""
-    end_to_end: tuple[int, ...]
+    queue_wait: Durations
+    end_to_end: Durations
     receipts: Ratio
 
 
@@ -73,12 +81,11 @@ def _level(name: str, objective: Objective, counts: Counts, events: Ratio, bound
         case "events":
             ratio = events
         case "queue_wait" | "end_to_end" as which:
-            histogram = counts.queue_wait if which == "queue_wait" else counts.end_to_end
-            good = sum(
-                number for number, bound in zip(histogram, bounds, strict=False) if bound <= _threshold(objective)
-            )
-            ratio = Ratio(good, sum(histogram))
-            value = quantile(histogram, bounds, target)
+            durations = counts.queue_wait if which == "queue_wait" else counts.end_to_end
+            within = zip(durations.histogram, bounds, strict=False)
+            good = sum(number for number, bound in within if bound <= _threshold(objective))
+            ratio = Ratio(good, sum(durations.histogram))
+            value = quantile(durations, bounds, target)
     return Level(name, objective.promise, target, ratio.good, ratio.total, value)
 
 
@@ -86,20 +93,20 @@ def _threshold(objective: Objective) -> int:
     return objective.threshold_ms or 0
 
 
-def quantile(histogram: Sequence[int], bounds: Sequence[int], q: Fraction) -> int | None:
-    """Estimate a quantile in milliseconds, linear within its bucket; what exceeds all bounds counts as the last one.
+def quantile(durations: Durations, bounds: Sequence[int], q: Fraction) -> int | None:
+    """Estimate a quantile in milliseconds, linear within its bucket, and never above the longest of all.
 
     Args:
-        histogram: cases by bucket, one entry more than `bounds`.
+        durations: their histogram has one entry more than `bounds`.
         bounds: upper bounds of the buckets, ascending, in milliseconds.
         q: the share of cases at or below the answer.
     """
-    rank = q * sum(histogram)
+    rank = q * sum(durations.histogram)
     if not rank:
         return None
     below, lower = 0, 0
-    for number, upper in zip(histogram, bounds, strict=False):
+    for number, upper in zip(durations.histogram, bounds, strict=False):
         if number and below + number >= rank:
-            return round(lower + (upper - lower) * (rank - below) / number)
+            return min(round(lower + (upper - lower) * (rank - below) / number), durations.longest_ms)
         below, lower = below + number, upper
-    return bounds[-1]
+    return durations.longest_ms

@@ -49,12 +49,21 @@ class Events(Protocol):
 
         Raises:
             NoTables: it is empty.
-            WrongSchema: it holds another version's tables.
+            Unsound: its table lost rows, or is an earlier version's.
+            WrongSchema: it holds a later version's tables.
         """
         ...
 
     async def create(self) -> None:
         """Make the tables that are missing, and the views as this version writes them; safe to repeat."""
+        ...
+
+    async def set_aside(self) -> None:
+        """Keep the table under another name, so that a new one can be made; only the latest is kept."""
+        ...
+
+    async def forget_set_aside(self) -> None:
+        """Drop what was set aside, if there is any and the new table holds the log as far as that did."""
         ...
 
     async def append(self, rows: Sequence[Row], generation: str, token: str) -> None:

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["CHARGES", "COUNTS", "EVENTS_BETWEEN", "JOBS", "PLACE", "RECENT"]
+__all__ = ["CHARGES", "COUNTS", "EVENTS_BETWEEN", "FORGET", "JOBS", "PLACE", "RECENT", "REFILLED", "SET_ASIDE"]
 
 PLACE: Final = """
-SELECT comment, (SELECT max(seq) FROM events) AS seq
+SELECT
+    comment,
+    (SELECT max(seq) FROM events) AS seq,
+    (
+        SELECT count()
+        FROM system.detached_parts
+        WHERE database = currentDatabase() AND table = 'events' AND (reason = '' OR startsWith(reason, 'broken'))
+    ) AS lost
 FROM system.tables
 WHERE database = currentDatabase() AND name = 'events'
 """
+"""Parts that are detached were damaged: the warehouse set them aside, and their rows are missing."""
+
+SET_ASIDE: Final = ("DROP TABLE IF EXISTS events_set_aside SYNC", "RENAME TABLE events TO events_set_aside")
+
+REFILLED: Final = "SELECT (SELECT max(seq) FROM events) >= (SELECT max(seq) FROM events_set_aside) AS refilled"
+
+FORGET: Final = ("DROP TABLE IF EXISTS events SYNC", "DROP TABLE IF EXISTS events_set_aside SYNC")
 
 EVENTS_BETWEEN: Final = "SELECT count() AS events FROM events WHERE seq >= {first:UInt64} AND seq <= {last:UInt64}"
 
@@ -47,7 +61,9 @@ SELECT
     countIf(type = 'qb.job.cancelled.v1') AS cancelled,
     countIf(type = 'qb.job.sealed.v1') AS sealed,
     countResample(1, 25, 1)(queue_wait_bucket) AS queue_wait,
-    countResample(1, 25, 1)(end_to_end_bucket) AS end_to_end
+    countResample(1, 25, 1)(end_to_end_bucket) AS end_to_end,
+    max(queue_wait_ms) AS longest_wait,
+    max(end_to_end_ms) AS longest_run
 FROM events
 WHERE tenant = {tenant:String} AND toStartOfHour(stored_at) >= toStartOfHour(toDateTime({since:UInt32}, 'UTC'))
 """

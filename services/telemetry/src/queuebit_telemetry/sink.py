@@ -15,7 +15,7 @@ from contextlib import suppress
 from queuebit_kernel import Clock, Unavailable
 from queuebit_runtime.rows import row_of
 from queuebit_runtime.view import Raw
-from queuebit_telemetry.errors import NoTables, OtherGeneration, WrongSchema
+from queuebit_telemetry.errors import NoTables, OtherGeneration, Unsound, WrongSchema
 from queuebit_telemetry.ports import Events, Follow, Follower
 from queuebit_telemetry.settings import Settings
 from queuebit_telemetry.state import Buffer, Place
@@ -51,6 +51,8 @@ class Sink:
         self._awaited = 0
         self._failures = 0
         self._refusals = 0
+        self._has_set_aside = True
+        """Whether there may be a table that is no longer needed; a process before this one may have left it."""
         self.place = Place("", 0)
         """Where the warehouse was last seen."""
         self.caught_up = asyncio.Event()
@@ -114,7 +116,17 @@ class Sink:
                 self._moved_to(await self._find_place())
                 self._all_is_well()
             if follower.caught_up.is_set() and not self._buffer:
-                self.caught_up.set()
+                await self._has_caught_up()
+
+    async def _has_caught_up(self) -> None:
+        self.caught_up.set()
+        if self._has_set_aside:
+            try:
+                await self._events.forget_set_aside()
+            except Unavailable as error:
+                _log.info("what was set aside stays for now: %s", error)
+            else:
+                self._has_set_aside = False
 
     async def _deliver(self) -> None:
         """Insert the next batch, then go on from wherever the warehouse says it is."""
@@ -148,8 +160,19 @@ class Sink:
                 _log.info("the warehouse is empty: making its tables")
                 await self._create()
                 made = True
+            except Unsound as found:
+                _log.warning("%s: the table is set aside, and a new one is filled from the log", found)
+                await self._set_aside(found)
             except (Unavailable, WrongSchema) as error:
                 await self._pause(error)
+
+    async def _set_aside(self, found: Unsound) -> None:
+        self._has_set_aside = True
+        self.trouble = f"{found}: the warehouse is filled again from the log"
+        try:
+            await self._events.set_aside()
+        except (Unavailable, NoTables) as error:  # another process was faster
+            await self._pause(error)
 
     async def _create(self) -> None:
         """Make tables and views, until it is done."""
