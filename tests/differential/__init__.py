@@ -1,0 +1,1 @@
+"""Random programs through Queuebit's parser and through independent interpreters, compared exactly."""
