@@ -7,9 +7,10 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from ssl import SSLContext
 
 import nats
 from nats.aio.client import Client
@@ -17,9 +18,10 @@ from nats.aio.client import Client
 from queuebit_contracts.topology import inbox_of, topology
 from queuebit_runtime.keys import new_seed, public_key
 from queuebit_runtime.provision import provision
-from queuebit_runtime.server_config import ClientUser, render, server_binary, users_of
+from queuebit_runtime.server_config import ClientUser, Tls, User, render, server_binary, users_of
+from queuebit_runtime.servers import tls_of
 
-__all__ = ["NatsServer", "free_port"]
+__all__ = ["NatsServer", "connect_as", "free_port", "seed_file_of", "seeds_and_users"]
 
 
 def free_port() -> int:
@@ -29,32 +31,72 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def seeds_and_users(clients: Sequence[tuple[str, str, str]]) -> tuple[dict[str, str], list[User]]:
+    """New seeds by name for all who may log in, and the users that a server's configuration lists.
+
+    Args:
+        clients: tenants' users as (tenant, user, role).
+    """
+    names = [*topology().service, "operator", "provisioner"]
+    seeds = {name: new_seed() for name in names} | {f"{t}/{u}": new_seed() for t, u, _ in clients}
+    users = users_of(
+        topology(),
+        {name: public_key(seeds[name]) for name in names},
+        [ClientUser(t, u, role, public_key(seeds[f"{t}/{u}"])) for t, u, role in clients],
+    )
+    return seeds, users
+
+
+async def connect_as(
+    servers: list[str], name: str, seed: str, tls: SSLContext | None = None, *, allow_reconnect: bool = True
+) -> Client:
+    """A plain connection as one of the users: a service's name, `operator`, or `<tenant>/<user>`."""
+    tenant, _, user = name.rpartition("/")
+    client = _Client()
+    await client.connect(
+        servers,
+        tls=tls,
+        nkeys_seed_str=seed,
+        inbox_prefix=inbox_of(user, tenant or None).encode(),
+        allow_reconnect=allow_reconnect,
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=0.1,  # type: ignore[arg-type]  # seconds: any number will do
+        error_cb=_quiet,
+    )
+    return client
+
+
+def seed_file_of(folder: Path, name: str, seed: str) -> Path:
+    """A seed in a file that only its owner reads."""
+    path = folder / f"{name.replace('/', '-')}.seed"
+    path.touch(mode=0o600)
+    path.write_text(seed)
+    return path
+
+
 class NatsServer:
     """One server in a folder. It can be killed and started again on the same data and port."""
 
-    def __init__(self, folder: Path, clients: tuple[tuple[str, str, str], ...] = ()) -> None:
+    def __init__(self, folder: Path, clients: tuple[tuple[str, str, str], ...] = (), *, tls: Tls | None = None) -> None:
         """Prepare the folder.
 
         Args:
             folder: where configuration and data lie.
             clients: tenants' users as (tenant, user, role).
+            tls: the server's certificates, where it is to have some.
         """
+        self._tls = tls
         self.folder = folder
         self.port = free_port()
         self.url = f"nats://127.0.0.1:{self.port}"
-        names = [*topology().service, "operator", "provisioner"]
-        self.seeds = {name: new_seed() for name in names} | {f"{t}/{u}": new_seed() for t, u, _ in clients}
-        users = users_of(
-            topology(),
-            {name: public_key(self.seeds[name]) for name in names},
-            [ClientUser(t, u, role, public_key(self.seeds[f"{t}/{u}"])) for t, u, role in clients],
-        )
+        self.seeds, users = seeds_and_users(clients)
         config = render(
             users,
             host="127.0.0.1",
             port=self.port,
             store=folder / "jetstream",
             pid_file=folder / "nats.pid",
+            tls=tls,
         )
         self.config = folder / "nats.conf"
         self.config.write_text(config)
@@ -81,25 +123,12 @@ class NatsServer:
 
     async def connect(self, name: str, *, allow_reconnect: bool = True) -> Client:
         """A plain connection as one of the users: a service's name, `operator`, or `<tenant>/<user>`."""
-        tenant, _, user = name.rpartition("/")
-        client = _Client()
-        await client.connect(
-            self.url,
-            nkeys_seed_str=self.seeds[name],
-            inbox_prefix=inbox_of(user, tenant or None).encode(),
-            allow_reconnect=allow_reconnect,
-            max_reconnect_attempts=-1,
-            reconnect_time_wait=0.1,  # type: ignore[arg-type]  # seconds: any number will do
-            error_cb=_quiet,
-        )
-        return client
+        tls = tls_of(self._tls.authority) if self._tls else None
+        return await connect_as([self.url], name, self.seeds[name], tls, allow_reconnect=allow_reconnect)
 
     def seed_file(self, name: str) -> Path:
         """The seed of a user in a file that only its owner reads."""
-        path = self.folder / f"{name.replace('/', '-')}.seed"
-        path.touch(mode=0o600)
-        path.write_text(self.seeds[name])
-        return path
+        return seed_file_of(self.folder, name, self.seeds[name])
 
     def stop(self) -> None:
         """End it in order, with its index written."""
