@@ -8,7 +8,10 @@ from pydantic import Field
 
 from queuebit_contracts.wire import Digest, Event, Moment, Name, Payload, Wire
 
-__all__ = ["BackendCalibrated", "BackendRegistered", "Calibration", "Registration"]
+__all__ = ["BackendCalibrated", "BackendRegistered", "Calibration", "Kind", "Registration"]
+
+Kind = Literal["simulator", "emulated", "qpu"]
+"""A simulator is ideal; a device, emulated or real, is noisy and costs what a device costs."""
 
 
 class Registration(Wire):
@@ -18,7 +21,7 @@ class Registration(Wire):
     stack: Name
     """The executor that runs it."""
     vendor: str
-    kind: Literal["simulator", "emulated", "qpu"]
+    kind: Kind
     qubits: int = Field(ge=1)
     max_shots: int = Field(ge=1)
     memory_bytes: int | None = None

@@ -56,7 +56,7 @@ class Submission(Wire):
     """OpenQASM 2 or 3 source, media type `text/x-openqasm`."""
     shots: int
     backend: Name | None = None
-    """The backend to run on; absent means any that fits."""
+    """The backend to run on; absent means the cheapest that fits, of the project's default kind."""
     max_cost: Amount | None = None
     """The most this job may cost; it is refused when its quote is higher."""
     seed: int | None = Field(default=None, ge=0, lt=2**53)

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from queuebit_contracts.backend import Kind
 from queuebit_contracts.wire import DecimalText, Name
 from queuebit_kernel import Fault
 
@@ -39,6 +40,8 @@ class Project(_Entry):
     currency: str = Field(default="USD", pattern="^[A-Z]{3}$")
     backends: tuple[Name, ...] = ()
     """Backends it may use; empty means all."""
+    default_kind: Kind = "simulator"
+    """Where a job runs that names no backend: on the cheapest backend of this kind that fits it."""
 
     @field_validator("budget")
     @classmethod

@@ -90,10 +90,10 @@ def test_active_jobs_are_limited(ask: Ask, snapshot: Snapshot) -> None:
             ["too_many_qubits", "too_much_memory", "unsupported_feature"],
         ),
         (
-            "to each backend its own",
+            "which a device does not have either",
             ["aer", "torino"],
             {"simulation_bytes": 1 << 34, "features": ("reset",)},
-            ["too_much_memory", "unsupported_feature"],
+            ["too_much_memory"],
         ),
     ],
 )
@@ -107,7 +107,8 @@ def test_circuits_that_fit_nowhere(
         backends={name: snapshot.backends[name] for name in backends},
         profiled=replace(snapshot.profiled, profile=known.model_copy(update=profile)),
     )
-    assert codes(admit(ask(), world)) == expected, sentence
+    request = ask(backend="torino") if backends == ["torino"] else ask()
+    assert codes(admit(request, world)) == expected, sentence
 
 
 def test_memory_is_told_in_gibibytes_needed_and_there(ask: Ask, snapshot: Snapshot) -> None:
@@ -150,22 +151,56 @@ def test_a_backend_without_a_price_is_never_free(ask: Ask, snapshot: Snapshot) -
     assert "gift" not in [it.backend for it in decision.offers]
 
 
-def test_the_hold_covers_the_dearest_candidate(ask: Ask, snapshot: Snapshot) -> None:
-    decision = admit(ask(), snapshot)
+def test_the_hold_covers_the_most_expensive_candidate(ask: Ask, snapshot: Snapshot) -> None:
+    decision = admit(ask(shots=2000), snapshot)
     assert isinstance(decision, Admit)
-    assert [(it.backend, it.cost.text()) for it in decision.offers] == [
-        ("aer", "0.01"), ("cirq", "0.01"), ("torino", "3.20"),
-    ]  # fmt: skip
-    assert (decision.hold, decision.user, decision.share) == (Money.of("3.2"), "ann", 3)
+    assert [(it.backend, it.cost.text()) for it in decision.offers] == [("aer", "0.01"), ("cirq", "0.02")]
+    assert (decision.hold, decision.user, decision.share) == (Money.of("0.02"), "ann", 3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "candidates"),
+    [({}, ["aer", "cirq"]), ({"backend": "torino"}, ["torino"]), ({"project": "noisy"}, ["torino"])],
+)
+def test_a_noisy_device_runs_only_what_names_it_or_what_its_project_sends_there(
+    ask: Ask, snapshot: Snapshot, changes: dict[str, str], candidates: list[str]
+) -> None:
+    decision = admit(ask(**changes), snapshot)
+    assert isinstance(decision, Admit)
+    assert [it.backend for it in decision.offers] == candidates
+    profiled = [name for names in to_profile(ask(**changes), snapshot)[1].values() for name in names]
+    assert profiled == candidates
+
+
+def test_a_job_that_no_simulator_can_run_is_refused_and_told_which_devices_may(ask: Ask, snapshot: Snapshot) -> None:
+    known = snapshot.profiled.profile
+    assert known is not None
+    large = known.model_copy(update={"qubits": 60, "simulation_bytes": 1 << 64})
+    decision = admit(ask(), replace(snapshot, profiled=replace(snapshot.profiled, profile=large)))
+    assert codes(decision) == ["too_many_qubits", "too_much_memory", "backend_required"]
+    assert isinstance(decision, Refuse)
+    assert "name one of torino with `--backend`" in decision.reasons[-1].text
+
+
+def test_a_project_of_devices_alone_is_told_to_name_one(ask: Ask, snapshot: Snapshot) -> None:
+    assert codes(admit(ask(project="devices"), snapshot)) == ["backend_required"]
+    not_up_yet = replace(snapshot, backends={name: snapshot.backends[name] for name in ("aer", "cirq")})
+    assert isinstance(admit(ask(project="devices"), not_up_yet), Wait)
+
+
+def test_before_any_simulator_is_up_a_job_waits_for_one_and_goes_to_no_device(ask: Ask, snapshot: Snapshot) -> None:
+    decision = admit(ask(), replace(snapshot, backends={"torino": snapshot.backends["torino"]}))
+    assert isinstance(decision, Wait)
+    assert "waits for a backend of kind simulator" in decision.text
 
 
 def test_candidates_are_those_that_limit_and_budget_can_pay(ask: Ask, snapshot: Snapshot) -> None:
     for decision in (
-        admit(ask(max_cost={"amount": "1"}), snapshot),
-        admit(ask(), replace(snapshot, available=Money.of("3.19"))),
+        admit(ask(shots=2000, max_cost={"amount": "0.019"}), snapshot),
+        admit(ask(shots=2000), replace(snapshot, available=Money.of("0.019"))),
     ):
         assert isinstance(decision, Admit)
-        assert [it.backend for it in decision.offers] == ["aer", "cirq"]
+        assert [it.backend for it in decision.offers] == ["aer"]
         assert decision.hold == Money.of("0.01")
 
 
@@ -218,7 +253,8 @@ def test_a_silent_backend_that_might_fit_turns_no_job_away(ask: Ask, snapshot: S
     quiet = silence(snapshot, "torino")
     assert quiet.profiled.profile is not None
     large = quiet.profiled.profile.model_copy(update={"qubits": 100})
-    assert isinstance(admit(ask(), replace(quiet, profiled=replace(quiet.profiled, profile=large))), Wait)
+    many = ask(backend="torino")
+    assert isinstance(admit(many, replace(quiet, profiled=replace(quiet.profiled, profile=large))), Wait)
     assert isinstance(admit(ask(), replace(silence(snapshot, "cirq"), available=Money.zero())), Wait)
 
 
@@ -233,7 +269,7 @@ def test_a_job_that_comes_before_any_backend_waits(ask: Ask, snapshot: Snapshot)
 
 
 def test_executors_are_asked_about_what_the_project_may_use(ask: Ask, snapshot: Snapshot) -> None:
-    assert to_profile(ask(), snapshot) == (1000, {"aer": ["aer"], "cirq": ["cirq"], "ibm": ["torino"]})
+    assert to_profile(ask(), snapshot) == (1000, {"aer": ["aer"], "cirq": ["cirq"]})
     assert to_profile(ask(project="sim"), snapshot)[1] == {"aer": ["aer"], "cirq": ["cirq"]}
     assert to_profile(ask(backend="torino"), snapshot)[1] == {"ibm": ["torino"]}
     assert to_profile(ask(shots=0), snapshot)[0] == 1

@@ -56,7 +56,7 @@ def test_a_placement_says_all_that_an_executor_needs(world: Any) -> None:
         "circuit": "sha256:" + "0" * 64,
         "seed": 7,
         "qpu_us": 1500,
-        "policy": "fair-share/1",
+        "policy": "fair-share/2",
         "snapshot": snapshot.digest,
         "scores": [{"backend": "aer", "expected_ms": 1}],
         "submitted_at": "2026-01-01T00:00:00.000000Z",

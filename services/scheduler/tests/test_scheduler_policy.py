@@ -30,8 +30,8 @@ def job(owner: str, name: str, order: int, *options: Option, waited_us: int = 10
     return Waiting(owner, name, order, NOW_US - waited_us, options)
 
 
-def on(name: str, expected_us: int = 100, esp_ppm: int = 1_000_000) -> Option:
-    return Option(name, expected_us, esp_ppm)
+def on(name: str, expected_us: int = 100, esp_ppm: int = 1_000_000, cost_rank: int = 0) -> Option:
+    return Option(name, expected_us, esp_ppm, cost_rank)
 
 
 def snapshot(backends: list[Backend], tenants: list[Tenant], waiting: list[Waiting], *, limit: int = 32) -> Snapshot:
@@ -92,6 +92,18 @@ def test_the_backend_is_the_one_expected_to_be_done_first(
     backends: list[Backend], options: list[Option], chosen: str
 ) -> None:
     assert placed(snapshot(backends, [tenant("acme")], [job("acme", "j", 1, *options)])) == [("j", chosen)]
+
+
+@pytest.mark.parametrize(
+    ("cheap", "chosen"),
+    [
+        pytest.param(backend("cheap", backlog_us=10**9), "cheap", id="however long its queue"),
+        pytest.param(backend("cheap", taken=8), "fast", id="unless it is full"),
+    ],
+)
+def test_a_job_goes_to_the_cheapest_backend_that_has_a_free_place(cheap: Backend, chosen: str) -> None:
+    waiting = [job("acme", "j", 1, on("cheap", 500), on("fast", 1, cost_rank=1))]
+    assert placed(snapshot([cheap, backend("fast")], [tenant("acme")], waiting)) == [("j", chosen)]
 
 
 def test_scores_tell_the_expected_completion_everywhere_soonest_first() -> None:
@@ -158,7 +170,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
     waiting = []
     for order in range(draw(st.integers(0, 12))):
         options = [
-            Option(name, draw(st.integers(1, 10**6)), draw(figures))
+            Option(name, draw(st.integers(1, 10**6)), draw(figures), draw(st.integers(0, 2)))
             for name in sorted(draw(st.sets(NAMES, min_size=1)))
         ]
         owner = draw(st.sampled_from(tenants)).name

@@ -94,6 +94,16 @@ def test_run_times_are_learned_per_backend_and_size(world: Any) -> None:
     assert tenant.served.us == 250_000
 
 
+def test_candidates_are_ranked_by_what_they_may_cost(world: Any) -> None:
+    event = world.accepted("j1", backends=("a", "b", "c"))
+    prices = {"a": "0.10", "b": "0.09", "c": "0.1"}
+    candidates = tuple(it.model_copy(update={"hold": prices[it.backend]}) for it in event.data.candidates)
+    world.happens(*(world.registered(name) for name in "abc"))
+    world.happens(event.model_copy(update={"data": event.data.model_copy(update={"candidates": candidates})}))
+    [waiting] = world.state.snapshot(world.clock.now(), LIMIT).waiting
+    assert {option.backend: option.cost_rank for option in waiting.options} == {"a": 1, "b": 0, "c": 1}
+
+
 def test_a_snapshot_holds_no_more_than_could_be_placed(world: Any) -> None:
     world.happens(world.registered("aer"), *(world.accepted(f"j{n}") for n in range(20)))
     world.happens(*(world.accepted(f"k{n}", backends=("absent",)) for n in range(20)))

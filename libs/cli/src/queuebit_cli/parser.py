@@ -39,7 +39,7 @@ class _Parser(ArgumentParser):
         super().error(message)
 
 
-_ANYWHERE = "where; without it, where the job is expected to end first, at up to that backend's price"
+_ANYWHERE = "where; without it, on the cheapest ideal simulator that fits (or of the project's default kind)"
 _DOCUMENT = "JSON for programs instead of text for people"
 _LINES = "JSON for programs: one object a line"
 _JOB = "its id, the beginning of it, or `latest`"

@@ -79,7 +79,7 @@ class AsyncClient:
         Args:
             circuit: OpenQASM 2 or 3: a `Path` to read, or the source itself.
             shots: how often to run it.
-            backend: where; any that fits when absent.
+            backend: where; the cheapest that fits of the project's default kind, ideal simulators, when absent.
             project: who pays; the credential's own project when absent.
             purpose: what for; a job without one is refused.
             key: idempotency key: the same key and content is the same job, however often it is submitted.

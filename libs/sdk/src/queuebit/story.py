@@ -81,7 +81,7 @@ def _evolve(status: Status, event: AnyEvent) -> Status:
 def _step(event: AnyEvent) -> Step:
     match event:
         case JobSubmitted():
-            wanted = event.data.backend or "any backend that fits"
+            wanted = event.data.backend or "the default kind of backend"
             detail = f"{event.data.shots} shots on {wanted}, project {event.data.project}"
         case JobAccepted():
             detail = f"up to {event.data.hold.amount} {event.data.hold.currency} held"

@@ -11,12 +11,15 @@ from queuebit_broker.rules import (
     Snapshot,
     about_choice,
     about_currency,
+    about_default,
     about_money,
     about_proof,
     about_shots,
     about_source,
     about_standing,
     circuit_reason,
+    default_kind,
+    meant,
     runs,
 )
 from queuebit_broker.state import money
@@ -62,7 +65,8 @@ Decision = Admit | Refuse | Wait | Over
 def admit(request: Request, snapshot: Snapshot) -> Decision:
     """Decide on one submission, with every reason for a refusal at once.
 
-    The candidates are all backends that fit and that both the job's limit and its account can pay; the hold is the
+    The candidates are all backends that fit and that both the job's limit and its account can pay: of the one that the
+    job names, or else of its project's default kind, so that no job is noisy or expensive by surprise. The hold is the
     largest of their costs, so that whichever is chosen later is paid for. Where a hold stands already, it is all there
     is to spend. A silent executor turns no job away: without another candidate, the job waits for it.
     """
@@ -72,7 +76,8 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
     tenant = snapshot.directory.tenant.get(request.tenant)
     owner = snapshot.directory.user(request.tenant, asked.proof.key)
     project = tenant.project.get(asked.project) if tenant else None
-    verdicts = _verdicts(request, snapshot, tenant, project)
+    names = meant(asked, snapshot.backends, project)
+    verdicts = _verdicts(names, request, snapshot, tenant)
     offers = [it for it in verdicts if isinstance(it, Offer)]
     silent = [it.backend for it in verdicts if isinstance(it, Silent)]
     absurd = [*about_shots(asked.shots, request.tenant, tenant)]
@@ -88,9 +93,11 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
         reasons.append(circuit_reason(snapshot.profiled.error))
     if not offers and not silent:
         reasons += explain(it for verdict in verdicts if isinstance(verdict, tuple) for it in verdict)
+        if project and (verdicts or _complete(project, snapshot)):
+            reasons += about_default(asked, project, _others(names, request, snapshot, tenant, project))
     paid = [it for it in offers if _payable(it, request, snapshot)]
     if not paid and not reasons and (silent or not verdicts):
-        return Wait(_waiting(request, silent))
+        return Wait(_waiting(request, silent, project))
     if not absurd and not any(it.code == "currency_mismatch" for it in reasons):
         reasons += about_money(asked, snapshot.left if project else None, offers)
     if reasons or owner is None or tenant is None:
@@ -107,24 +114,28 @@ def to_profile(request: Request, snapshot: Snapshot) -> tuple[int, dict[str, lis
     tenant = snapshot.directory.tenant.get(request.tenant)
     if not [*about_source(asked.circuit, snapshot.max_source_bytes)]:
         project = tenant.project.get(asked.project) if tenant else None
-        one = asked.backend if asked.backend in snapshot.backends else None
-        for name in [one] if one else runs(snapshot.backends, project):
+        for name in meant(asked, snapshot.backends, project) or runs(snapshot.backends, project):
             stacks.setdefault(snapshot.backends[name].stack, []).append(name)
     return _plausible(asked.shots, tenant), stacks
 
 
-def _verdicts(
-    request: Request, snapshot: Snapshot, tenant: Tenant | None, project: Project | None
-) -> Sequence[Verdict]:
-    asked = request.submission
-    names = [asked.backend] if asked.backend else runs(snapshot.backends, project)
-    return [
-        assess(
-            snapshot.backends[name], _plausible(asked.shots, tenant), snapshot.profiled, snapshot.tariff, snapshot.now
-        )
-        for name in names
-        if name in snapshot.backends
-    ]
+def _verdicts(names: Sequence[str], request: Request, snapshot: Snapshot, tenant: Tenant | None) -> Sequence[Verdict]:
+    shots = _plausible(request.submission.shots, tenant)
+    return [assess(snapshot.backends[it], shots, snapshot.profiled, snapshot.tariff, snapshot.now) for it in names]
+
+
+def _complete(project: Project, snapshot: Snapshot) -> bool:
+    """Whether all backends that the project may use are known: no other that comes up later can be meant."""
+    return bool(project.backends) and {*project.backends} <= snapshot.backends.keys()
+
+
+def _others(
+    names: Sequence[str], request: Request, snapshot: Snapshot, tenant: Tenant | None, project: Project
+) -> Sequence[str]:
+    """The other backends of the project, against which nothing speaks that is known without asking their executors."""
+    others = [it for it in runs(snapshot.backends, project) if it not in names]
+    verdicts = _verdicts(others, request, snapshot, tenant)
+    return [name for name, verdict in zip(others, verdicts, strict=True) if isinstance(verdict, Offer | Silent)]
 
 
 def _payable(offer: Offer, request: Request, snapshot: Snapshot) -> bool:
@@ -133,8 +144,8 @@ def _payable(offer: Offer, request: Request, snapshot: Snapshot) -> bool:
     return len(currencies) == 1 and offer.cost <= snapshot.left and (limit is None or offer.cost <= money(limit))
 
 
-def _waiting(request: Request, silent: Sequence[str]) -> str:
-    missing = ", ".join(silent) or request.submission.backend or "any backend"
+def _waiting(request: Request, silent: Sequence[str], project: Project | None) -> str:
+    missing = ", ".join(silent) or request.submission.backend or f"a backend of kind {default_kind(project)}"
     return f"job {request.job} waits for {missing}: see in `qb status` whether the executor is up"
 
 

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 from queuebit_broker.fitting import Offer, Tariff
 from queuebit_broker.state import Directory, Profiled, money
-from queuebit_contracts.backend import Registration
+from queuebit_contracts.backend import Kind, Registration
 from queuebit_contracts.job import Submission
 from queuebit_contracts.query import CircuitError
 from queuebit_contracts.tenants import Project, Role, Tenant
@@ -21,12 +21,15 @@ __all__ = [
     "Snapshot",
     "about_choice",
     "about_currency",
+    "about_default",
     "about_money",
     "about_proof",
     "about_shots",
     "about_source",
     "about_standing",
     "circuit_reason",
+    "default_kind",
+    "meant",
     "runs",
 ]
 
@@ -73,6 +76,18 @@ class Snapshot:
 def runs(backends: Mapping[str, Registration], project: Project | None) -> list[str]:
     """The backends a project may use; all where it names none."""
     return [name for name in backends if project is None or not project.backends or name in project.backends]
+
+
+def meant(asked: Submission, backends: Mapping[str, Registration], project: Project | None) -> list[str]:
+    """The backends that a job may be given to: the one it names, or else those of its project's default kind."""
+    if asked.backend is not None:
+        return [asked.backend] if asked.backend in backends else []
+    return [name for name in runs(backends, project) if backends[name].kind == default_kind(project)]
+
+
+def default_kind(project: Project | None) -> Kind:
+    """The kind of backend that runs what names none."""
+    return (project or Project()).default_kind
 
 
 def circuit_reason(error: CircuitError) -> Reason:
@@ -174,13 +189,32 @@ def about_choice(request: Request, snapshot: Snapshot, project: Project | None) 
         return
     if asked not in snapshot.backends:
         known = runs(snapshot.backends, project)
-        hint = _near(asked, known) or f"choose one of {', '.join(known)}, or none to let the scheduler choose"
+        hint = (
+            _near(asked, known)
+            or f"choose one of {', '.join(known)}, or name none for the cheapest {default_kind(project)}"
+        )
         yield Reason(code="unknown_backend", text=f"there is no backend {asked}: {hint}")
     elif asked not in runs(snapshot.backends, project):
         yield Reason(
             code="backend_not_allowed",
             text=f"project {request.submission.project} may not use {asked}: choose one of "
             f"{', '.join(runs(snapshot.backends, project)) or 'other backends when they are up'}",
+        )
+
+
+def about_default(asked: Submission, project: Project, others: Sequence[str]) -> Iterator[Reason]:
+    """What a job can do that names no backend, and that no backend of the default kind can run.
+
+    Args:
+        asked: the submission.
+        project: whose default kind applies.
+        others: backends of other kinds against which nothing speaks so far.
+    """
+    if asked.backend is None and others:
+        yield Reason(
+            code="backend_required",
+            text=f"a job of project {asked.project} that names no backend runs on a backend of kind "
+            f"{project.default_kind} only: name one of {', '.join(others)} with `--backend`; `qb plan` shows the cost",
         )
 
 

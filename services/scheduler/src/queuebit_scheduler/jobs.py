@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from sys import intern
 
 from queuebit_contracts.job import JobAccepted, Profile
@@ -24,6 +25,8 @@ class Bid:
 
     qpu_us: int
     esp_ppm: int
+    cost_rank: int
+    """0 for the cheapest candidates of the job, 1 for the next price, and so on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class Job:
     def of(cls, event: JobAccepted, sequence: int) -> Job:
         """Keep what matters of an acceptance; an ideal simulator has no success probability and counts as certain."""
         data = event.data
+        prices = sorted({Decimal(it.hold) for it in data.candidates})
         return cls(
             tenant=intern(data.tenant),
             project=intern(data.project),
@@ -65,7 +69,9 @@ class Job:
             seed=data.seed,
             size=_size(data.profile, data.shots),
             bids={
-                intern(it.backend): Bid(it.qpu_us, _IDEAL_PPM if it.esp_ppm is None else it.esp_ppm)
+                intern(it.backend): Bid(
+                    it.qpu_us, _IDEAL_PPM if it.esp_ppm is None else it.esp_ppm, prices.index(Decimal(it.hold))
+                )
                 for it in sorted(data.candidates, key=lambda candidate: candidate.backend)
             },
             provenanceid=event.provenanceid,

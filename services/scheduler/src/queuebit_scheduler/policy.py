@@ -1,4 +1,4 @@
-"""Who is next, and where: weighted fair share over tenants, least expected completion over backends.
+"""Who is next, and where: weighted fair share over tenants, the cheapest backend and then the soonest.
 
 Everything is decided from a frozen snapshot in integers and fractions, and every tie has a named rule.
 """
@@ -15,7 +15,7 @@ from queuebit_scheduler.usage import period_of
 
 __all__ = ["POLICY", "Hold", "Place", "Plan", "plan", "why_waiting"]
 
-POLICY = "fair-share/1"
+POLICY = "fair-share/2"
 """Name and version of these rules; it changes whenever a snapshot could be decided otherwise."""
 
 
@@ -58,7 +58,7 @@ def plan(snapshot: Snapshot) -> Plan:
     2. Of the tenants with such a job, the lowest (usage + cost) / share is next; ties: tenant name. It offers its
        oldest such job. Usage is service received, partly forgotten, plus the expected run time of what is outstanding.
        Cost is the job's least expected run time less the time it has waited, so that no job is too large for ever.
-    3. The job goes to the free candidate with the least expected completion; ties: higher estimated success
+    3. The job goes to the cheapest free candidate; ties: least expected completion, then higher estimated success
        probability, then backend name.
     4. It takes its place at once: the next decision sees it. Back to 2, up to the limit of the cycle, or until a job
        was placed behind which more were left out of the snapshot.
@@ -143,7 +143,7 @@ def _free(option: Option, rooms: Mapping[str, _Room]) -> bool:
 def _choose(job: Waiting, rooms: Mapping[str, _Room]) -> Place:
     known = [(rooms[option.backend].completion_us(option), option) for option in job.options if option.backend in rooms]
     known.sort(key=lambda it: (it[0], -it[1].esp_ppm, it[1].backend))
-    chosen = next(option for _, option in known if _free(option, rooms))
+    chosen = min((option for _, option in known if _free(option, rooms)), key=lambda it: it.cost_rank)
     rooms[chosen.backend].free -= 1
     rooms[chosen.backend].backlog_us += chosen.expected_us
     return Place(job.key, chosen.backend, chosen.expected_us, tuple((option.backend, due) for due, option in known))

@@ -51,6 +51,8 @@ class Option:
     backend: str
     expected_us: int
     esp_ppm: int
+    cost_rank: int = 0
+    """0 for the cheapest of the job's candidates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ class Snapshot:
                     "job": it.job,
                     "order": it.order,
                     "accepted_us": it.accepted_us,
-                    "options": {option.backend: [option.expected_us, option.esp_ppm] for option in it.options},
+                    "options": {o.backend: [o.expected_us, o.esp_ppm, o.cost_rank] for o in it.options},
                     "more": it.more,
                 }
                 for it in self.waiting

@@ -167,7 +167,10 @@ class State:
                     job.job,
                     job.sequence,
                     micros(job.accepted_at),
-                    tuple(Option(it, expected_us(job, it), job.bids[it].esp_ppm) for it in sorted(names)),
+                    tuple(
+                        Option(it, expected_us(job, it), job.bids[it].esp_ppm, job.bids[it].cost_rank)
+                        for it in sorted(names)
+                    ),
                     more=number == shown < useful,
                 )
 

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["cancel", "jobs", "plan", "result", "show", "watch"]
 
 _WITHOUT_BACKEND = (
-    "without --backend a job goes where it is expected to end first, at up to that backend's price; "
-    "--max-cost keeps it off dear ones"
+    "without --backend a job goes to the cheapest simulator that fits; name a device to run on it "
+    "(a project's default_kind changes this)"
 )
 _LASTING_S = 1.5
 """A wait that is worth a word."""
