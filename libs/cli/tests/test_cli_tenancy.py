@@ -114,7 +114,12 @@ def test_projects_are_added_and_shown(home: Home, capsys: pytest.CaptureFixture[
     capsys.readouterr()
     assert main(["tenant", "show", "demo", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
-    assert shown["project"]["thesis"] == {"budget": "7", "currency": "EUR", "backends": []}
+    assert shown["project"]["thesis"] == {
+        "budget": "7",
+        "currency": "EUR",
+        "backends": [],
+        "default_kind": "simulator",
+    }
     assert main(["tenant", "list"]) == 0
     assert "playground; thesis" in capsys.readouterr().out
 
