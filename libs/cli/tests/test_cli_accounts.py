@@ -6,16 +6,17 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.resources import files
 
 import pytest
 
 from queuebit_cli.accounts import accounts
-from queuebit_cli.founding import found
+from queuebit_cli.founding import found, write_credential
 from queuebit_cli.home import Home
 from queuebit_cli.main import main
 from queuebit_cli.stack import CONTAINERS, Stack
-from queuebit_cli.warehouse import query
+from queuebit_cli.warehouse import Login, asking
+from queuebit_contracts.tables import statements
+from queuebit_runtime.keys import new_seed, public_key
 from queuebit_testing.server import free_port
 
 pytest.importorskip("queuebit_warehouse", reason="the warehouse is not installed beside the command line")
@@ -40,13 +41,19 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     it = Home(tmp_path_factory.mktemp("warehouse") / "home")
     found(it)
     port = free_port()
-    settings = {"PORT": port, "DATA_DIR": it.warehouse / "data", "PASSWORD_FILE": it.warehouse_password}
+    settings = {
+        "PORT": port,
+        "DATA_DIR": it.warehouse / "data",
+        "PASSWORD_FILE": it.warehouse_password,
+        "ANALYST_PASSWORD_FILE": it.analyst_password,
+        "TENANTS_FILE": it.tenants_file,
+    }
     environment = os.environ | {f"QUEUEBIT_WAREHOUSE_{name}": str(value) for name, value in settings.items()}
     argv = [sys.executable, "-m", "queuebit_warehouse"]
     with subprocess.Popen(argv, env=environment, stderr=subprocess.PIPE, text=True) as warehouse:
         assert warehouse.stderr is not None
         assert any(re.search("listening on", line) for line in warehouse.stderr)
-        stack = Stack(CONTAINERS, {}, {"warehouse": f"http://127.0.0.1:{port}"})
+        stack = Stack(CONTAINERS, {}, {"warehouse": f"http://127.0.0.1:{port}", "nats-server": "nats://127.0.0.1:1"})
         stack.save(it)
         _fill(it, stack)
         yield it
@@ -54,7 +61,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 
 
 def _fill(home: Home, stack: Stack) -> None:
-    table = files("queuebit_contracts").joinpath("warehouse", "01_events.sql").read_text()
     rows = [
         {
             "seq": sequence,
@@ -69,9 +75,10 @@ def _fill(home: Home, stack: Stack) -> None:
         for sequence, (tenant, kind, job, field, amount) in enumerate(FACTS, start=1)
     ]
     lines = "\n".join(map(json.dumps, rows))
-    for statement in (table.replace("{generation}", "g"), f"INSERT INTO events FORMAT JSONEachRow\n{lines}"):
-        status, said = query(home, stack, statement)
-        assert status == 200, said
+    writer = Login("queuebit", home.warehouse_password.read_text().strip())
+    for statement in (statements("g")[0], f"INSERT INTO events FORMAT JSONEachRow\n{lines}"):
+        with asking(stack, writer, statement, "TSV", {}) as answer:
+            assert answer.status == 200, b"".join(answer.chunks)
 
 
 def test_what_is_left_adds_up_to_the_last_digit(home: Home) -> None:
@@ -104,3 +111,29 @@ def test_a_refusal_keeps_its_number_and_says_what_there_is(home: Home, capsys: p
     assert ("Code: 62." in told, "Expected one of" in told) == (True, False)
     assert main(["sql", "SELECT * FROM jbos", "--home", str(home.root)]) == 3
     assert "events, jobs and otel_traces" in capsys.readouterr().err
+
+
+REWRITES = ["ALTER TABLE events UPDATE data = '{}' WHERE 1", "DROP TABLE events", "INSERT INTO events (seq) VALUES (9)"]
+
+
+@pytest.mark.parametrize("statement", REWRITES)
+@pytest.mark.parametrize("who", [[], ["--tenant", "demo"]], ids=["analyst", "tenant"])
+def test_nobody_rewrites_charges_with_qb_sql(
+    home: Home, statement: str, who: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sql", statement, "--home", str(home.root), *who]) == 3
+    assert "READONLY" in capsys.readouterr().err
+
+
+def test_a_tenants_user_sees_the_tenants_rows_with_qb_sql(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    question = ["sql", "SELECT DISTINCT tenant FROM events ORDER BY tenant", "--home", str(home.root), "--json"]
+    assert main(question) == 0
+    assert [row["tenant"] for row in json.loads(capsys.readouterr().out)] == ["acme", "beta"]
+    assert main([*question, "--tenant", "demo"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+    seed = new_seed()
+    write_credential(home, "acme", "ann", seed, project="main")
+    with home.tenants_file.open("a") as file:
+        file.write(f'[tenant.acme]\n[tenant.acme.user.ann]\nkeys = ["{public_key(seed)}"]\n')
+    assert main([*question, "--tenant", "acme"]) == 0
+    assert [row["tenant"] for row in json.loads(capsys.readouterr().out)] == ["acme"]

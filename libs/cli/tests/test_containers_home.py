@@ -78,14 +78,19 @@ def test_nats_server_takes_its_configuration(home: Home) -> None:
     assert checked.returncode == 0, checked.stderr
 
 
-def test_the_warehouse_knows_one_user_and_only_the_hash_of_the_password(home: Home) -> None:
+def test_the_warehouse_knows_a_writer_and_a_reader_by_the_hashes_of_their_passwords(home: Home) -> None:
     text = (folder(home) / "clickhouse-users.xml").read_text()
-    password = home.warehouse_password.read_text().strip()
+    passwords = {"queuebit": home.warehouse_password, "analyst": home.analyst_password}
     users = ElementTree.fromstring(text).find("users")
     assert users is not None
-    assert [user.tag for user in users if user.get("remove") is None] == ["queuebit"]
-    assert users.findtext("queuebit/password_sha256_hex") == hashlib.sha256(password.encode()).hexdigest()
-    assert password not in text
+    assert [user.tag for user in users if user.get("remove") is None] == [*passwords]
+    for user, file in passwords.items():
+        password = file.read_text().strip()
+        assert users.findtext(f"{user}/password_sha256_hex") == hashlib.sha256(password.encode()).hexdigest()
+        assert password not in text
+    assert users.findtext("analyst/profile") == "reads"
+    assert users.findtext("analyst/grants/query") == "GRANT SELECT, SHOW, CHECK ON *.*"
+    assert ElementTree.fromstring(text).findtext("profiles/reads/readonly") == "1"
 
 
 def test_clients_find_the_published_port(home: Home) -> None:

@@ -11,6 +11,7 @@ from queuebit_cli.files import write_private
 from queuebit_cli.founding import bus_users, found, keep_tenants, key_of
 from queuebit_cli.home import Home
 from queuebit_cli.stack import CONTAINERS, Stack
+from queuebit_runtime.secrets import read_secret
 from queuebit_runtime.server_config import render
 
 __all__ = ["RESTARTED", "configure", "env_file", "folder", "prepare"]
@@ -22,16 +23,34 @@ _NATS, _MONITOR, _WAREHOUSE = 4222, 8222, 8123
 """Where containers listen; what the engine publishes, it publishes under the same number on loopback."""
 
 _USERS = """\
-<!-- Written by `qb containers prepare`. One user, with a password; nobody else. -->
+<!-- Written by `qb containers prepare`. One user who writes, and one who only reads; nobody else. -->
 <clickhouse>
+  <profiles>
+    <reads>
+      <readonly>1</readonly>
+      <constraints>
+        <output_format_json_array_of_rows><changeable_in_readonly/></output_format_json_array_of_rows>
+        <output_format_json_quote_decimals><changeable_in_readonly/></output_format_json_quote_decimals>
+        <output_format_json_quote_64bit_integers><changeable_in_readonly/></output_format_json_quote_64bit_integers>
+        <output_format_json_quote_denormals><changeable_in_readonly/></output_format_json_quote_denormals>
+      </constraints>
+    </reads>
+  </profiles>
   <users>
     <default remove="remove"/>
     <queuebit>
-      <password_sha256_hex>{digest}</password_sha256_hex>
+      <password_sha256_hex>{writer}</password_sha256_hex>
       <networks><ip>::/0</ip></networks>
       <profile>default</profile>
       <quota>default</quota>
     </queuebit>
+    <analyst>
+      <password_sha256_hex>{analyst}</password_sha256_hex>
+      <networks><ip>::/0</ip></networks>
+      <profile>reads</profile>
+      <quota>default</quota>
+      <grants><query>GRANT SELECT, SHOW, CHECK ON *.*</query></grants>
+    </analyst>
   </users>
 </clickhouse>
 """
@@ -87,5 +106,8 @@ def configure(home: Home) -> None:
     )
     write_private(folder(home) / "nats.conf", nats)
     keep_tenants(home)
-    digest = hashlib.sha256(home.warehouse_password.read_text().strip().encode()).hexdigest()
-    write_private(folder(home) / "clickhouse-users.xml", _USERS.format(digest=digest))
+    digests = [
+        hashlib.sha256(read_secret(it).encode()).hexdigest() for it in (home.warehouse_password, home.analyst_password)
+    ]
+    users = _USERS.format(writer=digests[0], analyst=digests[1])
+    write_private(folder(home) / "clickhouse-users.xml", users)

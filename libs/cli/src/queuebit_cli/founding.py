@@ -53,7 +53,8 @@ def found(home: Home) -> None:
     home.prepare()
     for name in (*topology().service, "operator", "provisioner", "system"):
         _once(home.seed_file(name), new_seed)
-    _once(home.warehouse_password, lambda: secrets.token_urlsafe(32))
+    for password in (home.warehouse_password, home.analyst_password):
+        _once(password, lambda: secrets.token_urlsafe(32))
     if not home.stack_file.exists():  # later, other prices than those of the first day are nothing to guess
         _once(home.price_book, lambda: default_price_book().read_text())
     if not (home.tenants_file.exists() or home.good_tenants_file.exists()):

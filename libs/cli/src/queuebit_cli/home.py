@@ -81,6 +81,11 @@ class Home:
         return self.root / "secrets" / "warehouse.password"
 
     @property
+    def analyst_password(self) -> Path:
+        """Of the warehouse's user who reads everything and writes nothing."""
+        return self.root / "secrets" / "analyst.password"
+
+    @property
     def credentials(self) -> Path:
         return self.root / "credentials"
 

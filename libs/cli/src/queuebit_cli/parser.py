@@ -191,8 +191,10 @@ def _tenants(tenant: _Group) -> None:
 
 
 def _operating(words: _Group) -> None:
-    sql = words.command("sql", "sql:sql", "ask the warehouse, as the operator")
+    sql = words.command("sql", "sql:sql", "ask the warehouse, which changes nothing there")
     sql.add_argument("query", metavar="QUERY")
+    sql.add_argument("--tenant", metavar="T", help="ask as a user of this tenant, who sees the tenant's rows alone")
+    sql.add_argument("--user", metavar="U", help="which of the tenant's users, where several are at home")
     doctor = words.command("doctor", "doctor:doctor", "check everything; list, replay or drop dead letters")
     either = doctor.add_mutually_exclusive_group()
     either.add_argument("--replay", metavar="ID|all", help="hand a dead letter to its service once more")

@@ -104,6 +104,8 @@ def _warehouse(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
         "QUEUEBIT_WAREHOUSE_PORT": str(ports[WAREHOUSE]),
         "QUEUEBIT_WAREHOUSE_DATA_DIR": str(home.warehouse),
         "QUEUEBIT_WAREHOUSE_PASSWORD_FILE": str(home.warehouse_password),
+        "QUEUEBIT_WAREHOUSE_ANALYST_PASSWORD_FILE": str(home.analyst_password),
+        "QUEUEBIT_WAREHOUSE_TENANTS_FILE": str(home.tenants_file),
     }
 
 

@@ -1,25 +1,38 @@
-"""Asking the warehouse of a home, as its operator."""
+"""Asking the warehouse of a home, as an analyst or as a tenant's user. Neither can change anything there."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from urllib.parse import urlencode, urlsplit
 
+from queuebit.credentials import Credential
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
 from queuebit_cli.stack import Stack
+from queuebit_kernel import SystemClock
+from queuebit_runtime.secrets import read_secret
+from queuebit_runtime.tickets import ticket
 
-__all__ = ["Answer", "asking", "in_short", "query", "unbroken"]
+__all__ = ["Answer", "Login", "analyst_of", "asking", "in_short", "member", "query", "unbroken"]
 
 _PATIENCE_S = 300
+_TICKET_S = 60
 _CHUNK = 1 << 16
 _ALTERNATIVES = re.compile(r"\s*Expected one of: .*?(?=\s\([A-Z_]+\)(?:\s\(version|\s*$))", re.DOTALL)
 _UNKNOWN_TABLE = "Code: 60."
 _TABLES = "the tables are events, jobs and otel_traces; `qb sql 'DESCRIBE TABLE events'` tells its columns"
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """What the warehouse is shown."""
+
+    user: str
+    password: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +46,28 @@ class Answer:
     """The body. A query that fails on the way ends it with a `Stop`."""
 
 
+def analyst_of(home: Home) -> Login:
+    """The login that reads everything.
+
+    Raises:
+        Stop: the home has none yet.
+    """
+    try:
+        return Login("analyst", read_secret(home.analyst_password))
+    except FileNotFoundError:
+        text = f"{home.analyst_password} is not there: `qb down`, then `qb up`, which makes it"
+        raise Stop(Exit.UNREACHABLE, text) from None
+    except (OSError, ValueError) as error:
+        raise Stop(Exit.UNREACHABLE, str(error)) from error
+
+
+def member(credential: Credential) -> Login:
+    """The login that reads the rows of one tenant, made of a user's token and good for a minute."""
+    expires = int(SystemClock().now().timestamp()) + _TICKET_S
+    password = ticket(credential.seed, credential.tenant, credential.user, expires)
+    return Login(f"{credential.tenant}/{credential.user}", password)
+
+
 def query(home: Home, stack: Stack, sql: str, **parameters: str) -> tuple[int, bytes]:
     """Its status and what it answers; rows as JSON, with decimals as text.
 
@@ -41,19 +76,22 @@ def query(home: Home, stack: Stack, sql: str, **parameters: str) -> tuple[int, b
     """
     settings = {"output_format_json_quote_decimals": "1"}
     settings |= {f"param_{name}": value for name, value in parameters.items()}
-    with asking(home, stack, sql, "JSONCompact", settings) as answer:
+    with asking(stack, analyst_of(home), sql, "JSONCompact", settings) as answer:
         return answer.status, b"".join(answer.chunks)
 
 
 @contextmanager
-def asking(home: Home, stack: Stack, sql: str, default_format: str, settings: Mapping[str, str]) -> Iterator[Answer]:
+def asking(stack: Stack, login: Login, sql: str, default_format: str, settings: Mapping[str, str]) -> Iterator[Answer]:
     """Ask, and read the answer while it is made; whoever leaves early ends the query.
 
     Raises:
         Stop: the warehouse does not answer.
     """
-    password = home.warehouse_password.read_text().strip()
-    headers = {"X-ClickHouse-User": "queuebit", "X-ClickHouse-Key": password, "X-ClickHouse-Format": default_format}
+    headers = {
+        "X-ClickHouse-User": login.user,
+        "X-ClickHouse-Key": login.password,
+        "X-ClickHouse-Format": default_format,
+    }
     address = urlsplit(stack.listens["warehouse"])
     connection = HTTPConnection(str(address.hostname), address.port, timeout=_PATIENCE_S)
     try:

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import errno
 import logging
+import resource
 import signal
 import socket
 import sys
+from functools import partial
 
 import uvicorn
 from pydantic import ValidationError
 
-from queuebit_kernel import SystemClock
+from queuebit_kernel import Clock, SystemClock
 from queuebit_warehouse.app import create_app
 from queuebit_warehouse.errors import CannotStart
+from queuebit_warehouse.logins import Login, Logins
+from queuebit_warehouse.protocol import LimitedProtocol, Strangers
 from queuebit_warehouse.settings import Settings, read_password
 from queuebit_warehouse.store import Store
 
 __all__ = ["main"]
 
 _log = logging.getLogger("queuebit_warehouse")
+
+_FILES = 65_536
 
 
 def main() -> int:
@@ -45,18 +51,21 @@ def main() -> int:
 
 
 def _serve(settings: Settings) -> None:
-    password = read_password(settings.password_file)
-    listening = _listen(settings)
     clock = SystemClock()
+    logins = _logins(settings, clock)
+    listening = _listen(settings)
     store = Store(settings.data_dir.resolve(), settings.max_memory_mb, clock)
+    _allow_files()
     # uvicorn repeats the signal that stopped it; by then everything is closed and it must not end us with an error.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(settings, password, store, clock),
+            create_app(settings, logins, store, clock),
             loop="uvloop",
-            http="httptools",
+            http=partial(  # type: ignore[arg-type]  # called like the class itself
+                LimitedProtocol, strangers=Strangers(settings.max_strangers), head_s=settings.head_s
+            ),
             ws="none",
             log_config=None,
             access_log=False,
@@ -70,6 +79,20 @@ def _serve(settings: Settings) -> None:
     if not settings.is_loopback:
         _log.warning("%s is not a loopback address: passwords and rows travel unencrypted", settings.host)
     server.run(sockets=[listening])
+
+
+def _logins(settings: Settings, clock: Clock) -> Logins:
+    passwords = {Login(settings.user, writes=True): read_password(settings.password_file)}
+    if settings.analyst_password_file is not None:
+        passwords[Login(settings.analyst)] = read_password(settings.analyst_password_file)
+    return Logins(passwords, settings.tenants_file, clock)
+
+
+def _allow_files() -> None:
+    """Every connection, pipe and part is a file: take as many as the machine allows, within reason."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if most == resource.RLIM_INFINITY else min(_FILES, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _listen(settings: Settings) -> socket.socket:

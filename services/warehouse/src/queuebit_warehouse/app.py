@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from queuebit_kernel import Clock
 from queuebit_warehouse.http import Statements
+from queuebit_warehouse.logins import Logins
 from queuebit_warehouse.sessions import Sessions
 from queuebit_warehouse.settings import Settings
 from queuebit_warehouse.store import Store
@@ -19,10 +20,10 @@ from queuebit_warehouse.store import Store
 __all__ = ["create_app"]
 
 
-def create_app(settings: Settings, password: str, store: Store, clock: Clock) -> Starlette:
+def create_app(settings: Settings, logins: Logins, store: Store, clock: Clock) -> Starlette:
     """Wire the service around an open store; the store is closed with the application."""
     sessions = Sessions(store.connect, clock)
-    statements = Statements(store, sessions, settings, password)
+    statements = Statements(store, sessions, settings, logins)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

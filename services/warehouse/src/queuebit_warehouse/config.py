@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 from xml.sax.saxutils import escape
 
-__all__ = ["FREE_BYTES", "OVERLAY", "PROFILE", "profile", "write_config"]
+__all__ = ["FREE_BYTES", "OVERLAY", "PROFILE", "TENANT_MARK", "profile", "write_config"]
 
 PROFILE: Final[Mapping[str, str]] = {
     "max_threads": "2",
@@ -43,8 +43,30 @@ _FIXED: Final[Mapping[str, str]] = {
 
 _GRANTED: Final = (
     "SELECT, INSERT, ALTER, DROP, TRUNCATE, OPTIMIZE, SHOW, CHECK, KILL QUERY, "
-    "CREATE DATABASE, CREATE TABLE, CREATE VIEW, CREATE TEMPORARY TABLE"
+    "CREATE TABLE, CREATE VIEW, CREATE TEMPORARY TABLE"
 )
+"""No databases: the rows that tenants see are decided by database and table."""
+
+TENANT_MARK: Final = "tenant:"
+"""What the setting `log_comment` begins with in the session of a tenant's user; its tenant follows."""
+
+_NO_TENANT: Final = f"NOT startsWith(getSetting('log_comment'), '{TENANT_MARK}')"
+_ITS_TENANT: Final = f"substring(getSetting('log_comment'), {len(TENANT_MARK) + 1})"
+_OWN_TABLES: Final = "('events', 'jobs', 'otel_traces')"
+
+_SEEN_BY_TENANTS: Final[Mapping[str, Mapping[str, str]]] = {
+    "default": {
+        "events": f"tenant = {_ITS_TENANT}",
+        "jobs": f"tenant = {_ITS_TENANT}",
+        "otel_traces": f"SpanAttributes['queuebit.tenant'] = {_ITS_TENANT}",
+    },
+    "system": {
+        "tables": f"database = 'system' OR name IN {_OWN_TABLES}",
+        "columns": f"database = 'system' OR table IN {_OWN_TABLES}",
+        **dict.fromkeys(("databases", "settings", "functions", "formats", "data_type_families", "one"), "1"),
+    },
+}
+"""Which rows a tenant's user is given, by database and table; of all other tables none."""
 
 OVERLAY: Final = "files"
 """Where the library puts its database of files, which it otherwise lays under `default`."""
@@ -98,7 +120,8 @@ def write_config(folder: Path, max_memory_mb: int) -> Path:
     users.write_text(
         f"<clickhouse><profiles><default>{settings}<constraints>{fixed}</constraints></default></profiles>"
         "<users><default><password></password><profile>default</profile><networks><ip>::/0</ip></networks>"
-        f"<grants><query>GRANT {_GRANTED} ON *.*</query></grants></default></users></clickhouse>\n"
+        f"<grants><query>GRANT {_GRANTED} ON *.*</query></grants>"
+        f"<databases>{_row_policies()}</databases></default></users></clickhouse>\n"
     )
     config.write_text(
         f"<clickhouse><users_config>{escape(str(users))}</users_config>"
@@ -106,6 +129,17 @@ def write_config(folder: Path, max_memory_mb: int) -> Path:
         "</clickhouse>\n"
     )
     return config
+
+
+def _row_policies() -> str:
+    """A row is given if one policy of its table gives it; the one without a name stands for every table."""
+    everything = f"<table name=''><filter>{escape(_NO_TENANT)}</filter></table>"
+    return "".join(
+        f"<{database}>{everything}"
+        + "".join(f"<{table}><filter>{escape(rule)}</filter></{table}>" for table, rule in tables.items())
+        + f"</{database}>"
+        for database, tables in _SEEN_BY_TENANTS.items()
+    )
 
 
 def _xml(values: Mapping[str, str]) -> str:

@@ -62,6 +62,8 @@ class Execution:
         statement = self._whole_statement(text) if insert is None else text[: insert.data_at]
         self.guard.check(statement)
         kind = handle.classify(statement)
+        if not handle.writes and kind.changes:
+            raise _for_writers()
         if self.ask.read_only and kind.changes and first_word(statement) not in _HARMLESS:
             raise _read_only()
         if kind is Kind.UNREADABLE or insert is None:
@@ -148,3 +150,7 @@ def _read_only() -> DatabaseError:
         "You should use method POST for modifying queries",
         "READONLY",
     )
+
+
+def _for_writers() -> DatabaseError:
+    return DatabaseError(164, "Cannot execute query in readonly mode: this user may read and nothing else", "READONLY")

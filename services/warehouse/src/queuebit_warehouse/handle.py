@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import Enum
 
+from queuebit_warehouse.config import TENANT_MARK
 from queuebit_warehouse.dialect import Stats
 from queuebit_warehouse.engine import Connection
 from queuebit_warehouse.errors import DatabaseError
+from queuebit_warehouse.logins import Login
 from queuebit_warehouse.sql import assignments, first_word, literal, name
 
 __all__ = ["Handle", "Kind"]
+
+
+_READERS_MAY_SET = re.compile(r"output_format_\w+|http_\w+|enable_http_compression|session_timezone|max_execution_time")
+_LEFT_OUT = frozenset({"readonly"})
+"""Sent by clients that know they only read; it is set in any case."""
 
 
 class Kind(Enum):
@@ -31,21 +39,29 @@ class Handle:
     """A session. Serves one query at a time, from any thread.
 
     A request's settings and database are put on before its query and taken off before the next one;
-    what the session's own SET and USE said stays.
+    what the session's own SET and USE said stays. A reader's handle serves one request: once dressed, it is locked.
     """
 
-    def __init__(self, connection: Connection, profile: Mapping[str, str]) -> None:
+    def __init__(self, connection: Connection, profile: Mapping[str, str], login: Login) -> None:
         self._connection = connection
+        self._login = login
         self._kept = {key: literal(value) for key, value in profile.items()}
         self._worn: dict[str, str] = {}
         self._home = self._here = "default"
+
+    @property
+    def writes(self) -> bool:
+        """Whether its user may change anything."""
+        return self._login.writes
 
     def dress(self, database: str, settings: Mapping[str, str]) -> None:
         """Put on one request's settings and database.
 
         Raises:
-            DatabaseError: unknown setting, value or database.
+            DatabaseError: unknown setting, value or database, or a setting that is not a reader's to choose.
         """
+        if not self._login.writes:
+            settings = _for_readers(settings)
         changes = {key: literal(value) for key, value in settings.items() if self._worn.get(key) != value}
         changes |= {key: self._kept.get(key, "DEFAULT") for key in self._worn if key not in settings}
         if changes:
@@ -55,6 +71,8 @@ class Handle:
         if wanted != self._here:
             self._command(f"USE {name(wanted)}")
             self._here = wanted
+        if not self._login.writes:
+            self._lock()
 
     def classify(self, statement: bytes) -> Kind:
         """Judge a statement without running it.
@@ -93,6 +111,11 @@ class Handle:
     def close(self) -> None:
         self._connection.close()
 
+    def _lock(self) -> None:
+        """Have the engine refuse every change, of settings too, and give a tenant's user its own rows alone."""
+        whose = "" if self._login.tenant is None else f"log_comment = {literal(TENANT_MARK + self._login.tenant)}, "
+        self._command(f"SET {whose}readonly = 1")
+
     def _command(self, statement: str) -> None:
         try:
             self._connection.query(statement, "Null")
@@ -109,3 +132,15 @@ class Handle:
         elif verb == "USE":
             current = self._connection.query("SELECT currentDatabase()", "RawBLOB").bytes().decode()
             self._home = self._here = current
+
+
+def _for_readers(settings: Mapping[str, str]) -> dict[str, str]:
+    """The settings of a request that only reads.
+
+    Raises:
+        DatabaseError: one of them is more than how an answer looks.
+    """
+    for key in settings:
+        if not (_READERS_MAY_SET.fullmatch(key) or key in _LEFT_OUT):
+            raise DatabaseError(164, f"Cannot modify '{key}' setting in readonly mode", "READONLY")
+    return {key: value for key, value in settings.items() if key not in _LEFT_OUT}

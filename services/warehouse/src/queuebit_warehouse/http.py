@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import io
 import tempfile
 from collections.abc import AsyncIterator
@@ -22,7 +21,9 @@ from queuebit_warehouse.codec import decoded
 from queuebit_warehouse.dialect import Ask, ExternalTable, Stats, credentials, external_table, read_ask
 from queuebit_warehouse.errors import DatabaseError, Disconnected, Overloaded
 from queuebit_warehouse.execution import Execution
+from queuebit_warehouse.logins import Login, Logins
 from queuebit_warehouse.pipe import Outlet
+from queuebit_warehouse.protocol import ADMITTED
 from queuebit_warehouse.sessions import Sessions
 from queuebit_warehouse.settings import Settings
 from queuebit_warehouse.store import Store
@@ -64,11 +65,11 @@ class Statements:
     A query whose client goes away is cancelled; an insert whose rows are all here is not.
     """
 
-    def __init__(self, store: Store, sessions: Sessions, settings: Settings, password: str) -> None:
+    def __init__(self, store: Store, sessions: Sessions, settings: Settings, logins: Logins) -> None:
         self._store = store
         self._sessions = sessions
         self._settings = settings
-        self._secret = password.encode()
+        self._logins = logins
         self._pool = ThreadPoolExecutor(settings.workers, thread_name_prefix="query")
         self._turn = asyncio.Semaphore(settings.workers)
         self._waiting = 0
@@ -80,10 +81,11 @@ class Statements:
             await answer.plain("Ok.\n")
             return
         try:
-            self._authenticate(request)
+            login = self._logins.admit(credentials(request.query_params, request.headers))
+            scope["state"].get(ADMITTED, _no_matter)()
             asked = await self._read(request)
             answer.prepare(asked.ask, request.headers.get("accept-encoding", ""))
-            await self._run(asked, answer, receive)
+            await self._run(asked, login, answer, receive)
         except DatabaseError as error:
             await answer.fail(error)
         except Disconnected:
@@ -92,16 +94,6 @@ class Statements:
     async def close(self) -> None:
         """Wait for the workers; the event loop goes on, they may need it to end."""
         await asyncio.get_running_loop().run_in_executor(None, self._pool.shutdown)
-
-    def _authenticate(self, request: Request) -> None:
-        given = credentials(request.query_params, request.headers)
-        known = hmac.compare_digest(given.user.encode(), self._settings.user.encode())
-        if not (hmac.compare_digest(given.password.encode(), self._secret) and known):
-            raise DatabaseError(
-                516,
-                f"{given.user}: Authentication failed: password is incorrect, or there is no user with such name.",
-                "AUTHENTICATION_FAILED",
-            )
 
     async def _read(self, request: Request) -> _Request:
         keys = request.query_params.multi_items()
@@ -118,9 +110,9 @@ class Statements:
         tables = [(external_table(part, dict(keys)), file.file) for part, file in files.items()]
         return _Request(ask, io.BytesIO(), tables, None)
 
-    async def _run(self, asked: _Request, answer: Answer, receive: Receive) -> None:
+    async def _run(self, asked: _Request, login: Login, answer: Answer, receive: Receive) -> None:
         async with AsyncExitStack() as lent:
-            handle = lent.enter_context(self._sessions.lease(asked.ask))
+            handle = lent.enter_context(self._sessions.lease(asked.ask, login))
             await lent.enter_async_context(self._worker())
             out = Outlet()
             store = self._store
@@ -190,6 +182,10 @@ class Statements:
             yield
         finally:
             self._turn.release()
+
+
+def _no_matter() -> None:
+    """A connection that has no limit for strangers."""
 
 
 def _spool(ask: Ask, store: Store) -> IO[bytes]:

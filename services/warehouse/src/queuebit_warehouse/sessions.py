@@ -11,6 +11,7 @@ from queuebit_kernel import Clock
 from queuebit_warehouse.dialect import Ask
 from queuebit_warehouse.errors import DatabaseError
 from queuebit_warehouse.handle import Handle
+from queuebit_warehouse.logins import Login
 
 __all__ = ["Sessions"]
 
@@ -28,26 +29,28 @@ class _Session:
 class Sessions:
     """Every session of the process. Belongs to the event loop's thread."""
 
-    def __init__(self, connect: Callable[[], Handle], clock: Clock) -> None:
+    def __init__(self, connect: Callable[[Login], Handle], clock: Clock) -> None:
         self._connect = connect
         self._clock = clock
         self._by_id: OrderedDict[str, _Session] = OrderedDict()
 
     @contextmanager
-    def lease(self, ask: Ask) -> Iterator[Handle]:
+    def lease(self, ask: Ask, login: Login) -> Iterator[Handle]:
         """Lend the handle a request runs on: its session's, or a fresh one that ends with it.
+
+        Who only reads has nothing that a session could keep, and gets a fresh one each time.
 
         Raises:
             DatabaseError: the session is busy, unknown though `session_check` asked for it, or one too many.
         """
-        if not ask.session_id:
-            handle = self._connect()
+        if not (ask.session_id and login.writes):
+            handle = self._connect(login)
             try:
                 yield handle
             finally:
                 handle.close()
             return
-        session = self._find(ask)
+        session = self._find(ask, login)
         session.busy = True
         try:
             yield session.handle
@@ -62,7 +65,7 @@ class Sessions:
             session.handle.close()
         self._by_id.clear()
 
-    def _find(self, ask: Ask) -> _Session:
+    def _find(self, ask: Ask, login: Login) -> _Session:
         self._forget_expired()
         session = self._by_id.get(ask.session_id)
         if session is None:
@@ -70,7 +73,7 @@ class Sessions:
                 raise DatabaseError(372, "Session not found", "SESSION_NOT_FOUND")
             if len(self._by_id) >= _MOST:
                 raise DatabaseError(202, f"Too many sessions. Maximum: {_MOST}", "TOO_MANY_SIMULTANEOUS_QUERIES")
-            session = self._by_id[ask.session_id] = _Session(self._connect(), 0.0)
+            session = self._by_id[ask.session_id] = _Session(self._connect(login), 0.0)
         elif session.busy:
             raise DatabaseError(373, f"Session {ask.session_id} is locked by a concurrent client", "SESSION_IS_LOCKED")
         self._by_id.move_to_end(ask.session_id)

@@ -29,12 +29,21 @@ class Settings(BaseSettings):
     user: str = Field(default="queuebit", min_length=1)
     password_file: Path
     """One line; readable by its owner only."""
+    analyst: str = Field(default="analyst", min_length=1)
+    analyst_password_file: Path | None = None
+    """The password of a user who reads everything and writes nothing; without it there is no such user."""
+    tenants_file: Path | None = None
+    """Whose users may read their tenant's rows; without it no tenant's user may."""
     max_memory_mb: int = Field(default=1024, ge=64, le=1 << 20)
     """How much memory one query may take; a query may ask for less or more by `max_memory_usage`."""
     max_body_mb: int = Field(default=256, ge=1, le=1 << 16)
     """The largest request body, as it travels."""
     workers: int = Field(default=8, ge=1, le=64)
     """How many queries run at once; sixteen times as many may wait."""
+    max_strangers: int = Field(default=64, ge=4, le=10_000)
+    """Connections that have not logged in; one more ends the one of them that has waited longest."""
+    head_s: float = Field(default=10, gt=0, le=600)
+    """How long the head of a request may take to arrive."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property

@@ -21,6 +21,7 @@ from queuebit_warehouse.engine import Connection, connect
 from queuebit_warehouse.errors import CannotStart
 from queuebit_warehouse.guard import Guard
 from queuebit_warehouse.handle import Handle
+from queuebit_warehouse.logins import Login
 from queuebit_warehouse.sql import literal
 
 __all__ = ["Store"]
@@ -55,9 +56,9 @@ class Store:
         functions = self._overseer.query("SELECT name FROM system.table_functions", "TSV").bytes().decode()
         self.guard = Guard(functions.split())
 
-    def connect(self) -> Handle:
+    def connect(self, login: Login) -> Handle:
         """Open a session of its own; costs about 0.1 ms."""
-        return Handle(self._connect(), self.profile)
+        return Handle(self._connect(), self.profile, login)
 
     def kill(self, path: str) -> bool:
         """Cancel the query that reads from or writes to `path`; whether one was found."""

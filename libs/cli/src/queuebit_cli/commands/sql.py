@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import chain, islice
 
+from queuebit.credentials import find
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
 from queuebit_cli.output import Output, harmless
 from queuebit_cli.progress import Progress
 from queuebit_cli.stack import running_stack
-from queuebit_cli.warehouse import asking, in_short
+from queuebit_cli.warehouse import analyst_of, asking, in_short, member
 
 __all__ = ["aligned", "sql"]
 
@@ -34,14 +35,16 @@ _PLAIN = re.compile(r"(?:Nullable\(|LowCardinality\()*(?:String|FixedString|Enum
 
 
 def sql(args: Namespace, out: Output) -> Exit:
-    """Ask the warehouse, as the operator of the stack."""
+    """Ask the warehouse: about everything, or as a tenant's user about the rows of that tenant."""
     home = Home(args.home)
     stack = running_stack(home)
+    as_member = args.tenant is not None or args.user is not None
+    login = member(find(home.root, args.tenant, args.user)) if as_member else analyst_of(home)
     wanted = _JSON if out.as_json else _TEXT
     try:
         with ExitStack() as opened:
             with Progress(out.as_json, "asking the warehouse"):
-                answer = opened.enter_context(asking(home, stack, args.query, wanted, _SETTINGS))
+                answer = opened.enter_context(asking(stack, login, args.query, wanted, _SETTINGS))
             if answer.status != 200:
                 raise Stop(Exit.REFUSED, in_short(b"".join(answer.chunks).decode(errors="replace")))
             if answer.format == _TEXT:

@@ -9,6 +9,7 @@ from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
 from queuebit_cli.stack import running_stack
 from queuebit_cli.verify.sources import Warehouse
+from queuebit_cli.warehouse import analyst_of
 from queuebit_pricing import PriceBook, load
 from queuebit_proof import ProofFault, TrustRoot
 from queuebit_runtime.secrets import read_secret
@@ -39,7 +40,7 @@ def stand_of(root: Path) -> Stand:
     stack = running_stack(home)
     try:
         trust = TrustRoot.parse(home.trust_file.read_bytes())
-        password = home.warehouse_password.read_text().strip()
+        analyst = analyst_of(home)
         seed = read_secret(home.seed_file("operator"))
     except OSError as error:
         raise Stop(Exit.UNREACHABLE, f"{error.filename}: {error.strerror or error}; is the stack up?") from error
@@ -47,5 +48,5 @@ def stand_of(root: Path) -> Stand:
         raise Stop(Exit.UNREACHABLE, f"{home.trust_file}: {error}") from error
     except ValueError as error:
         raise Stop(Exit.UNREACHABLE, str(error)) from error
-    warehouse = Warehouse(stack.listens["warehouse"], "queuebit", password)
+    warehouse = Warehouse(stack.listens["warehouse"], analyst.user, analyst.password)
     return Stand(stack.listens["nats-server"], seed, warehouse, load(home.price_book), trust, home.credentials)

@@ -1,0 +1,158 @@
+"""Who may do what: analysts read, tenants' users read their tenant's rows, and only the writer changes anything."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import clickhouse_connect
+import pytest
+
+from queuebit_runtime.keys import new_seed, public_key
+from queuebit_runtime.tickets import ticket
+
+pytestmark = pytest.mark.server
+
+SEED = new_seed()
+ANALYST = ("analyst", "only reads")
+TENANTS = f"""
+[tenant.acme]
+[tenant.acme.user.ann]
+keys = ["{public_key(SEED)}"]
+[tenant.beta]
+"""
+MAKE = """
+CREATE TABLE events (tenant String, job String, charge UInt64) ENGINE = MergeTree ORDER BY job;
+CREATE VIEW jobs AS SELECT tenant, job, sum(charge) AS charge FROM events GROUP BY tenant, job;
+CREATE TABLE otel_traces (SpanName String, SpanAttributes Map(String, String)) ENGINE = MergeTree ORDER BY SpanName;
+CREATE TABLE notes (tenant String) ENGINE = MergeTree ORDER BY tenant;
+INSERT INTO events SELECT 'acme', 'a1', 5 UNION ALL SELECT 'beta', 'b1', 70;
+INSERT INTO otel_traces SELECT 'a', map('queuebit.tenant', 'acme') UNION ALL SELECT 'b', map('queuebit.tenant', 'beta');
+INSERT INTO notes SELECT 'acme';
+"""
+
+
+@pytest.fixture(scope="module")
+def guarded(start_warehouse: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A warehouse with rows of two tenants, an analyst, and a user of one tenant."""
+    folder = tmp_path_factory.mktemp("guarded")
+    password = folder / "analyst.password"
+    password.touch(mode=0o600)
+    password.write_text(ANALYST[1])
+    (folder / "tenants.toml").write_text(TENANTS)
+    one = start_warehouse(folder / "data", analyst_password_file=password, tenants_file=folder / "tenants.toml")
+    for statement in filter(None, map(str.strip, MAKE.split(";"))):
+        assert one.request(body=statement.encode()).status == 200
+    return one
+
+
+def ann() -> tuple[str, str]:
+    return "acme/ann", ticket(SEED, "acme", "ann", int(time.time()) + 60)
+
+
+def rows(warehouse: Any, query: str, who: tuple[str, str], **keys: str) -> Any:
+    reply = warehouse.request(body=query.encode(), credentials=who, keys=keys)
+    return reply.body.decode().splitlines() if reply.status == 200 else f"{reply.code} {reply.body.decode()[:200]}"
+
+
+WRITES = [
+    "ALTER TABLE events UPDATE charge = 3650 WHERE 1",
+    "ALTER TABLE events DELETE WHERE 1",
+    "DELETE FROM events WHERE 1",
+    "INSERT INTO events VALUES ('acme', 'a2', 1)",
+    "TRUNCATE TABLE events",
+    "DROP TABLE events",
+    "CREATE TABLE other (a UInt8) ENGINE = Memory",
+    "CREATE TEMPORARY TABLE other (a UInt8)",
+    "CREATE OR REPLACE VIEW jobs AS SELECT 1",
+    "OPTIMIZE TABLE events FINAL",
+    "KILL QUERY WHERE 1",
+    "SET readonly = 0",
+    "SET log_comment = 'tenant:beta'",
+    "USE system",
+    "SELECT * FROM events SETTINGS readonly = 0",
+    "SELECT * FROM events SETTINGS log_comment = 'tenant:beta'",
+    "EXPLAIN SELECT * FROM events SETTINGS max_memory_usage = 0",
+]
+
+
+@pytest.mark.parametrize("statement", WRITES)
+@pytest.mark.parametrize("who", [ANALYST, None], ids=["analyst", "tenant"])
+def test_who_reads_changes_nothing(guarded: Any, who: tuple[str, str] | None, statement: str) -> None:
+    answer = rows(guarded, statement, who or ann())
+    assert isinstance(answer, str)
+    assert answer.startswith("164 ")
+    assert rows(guarded, "SELECT sum(charge) FROM events", ANALYST) == ["75"]
+
+
+@pytest.mark.parametrize("key", ["log_comment", "max_memory_usage", "additional_table_filters"])
+def test_who_reads_chooses_no_settings_but_of_the_answers_form(guarded: Any, key: str) -> None:
+    assert rows(guarded, "SELECT 1", ann(), **{key: "1"})[:4] == "164 "
+    assert rows(guarded, "SELECT tenant FROM events", ann(), readonly="0") == ["acme"]
+    form = {"default_format": "JSONEachRow", "output_format_json_quote_decimals": "1"}
+    assert rows(guarded, "SELECT toDecimal32(1.5, 1) AS a", ann(), **form) == ['{"a":"1.5"}']
+
+
+def test_an_analyst_reads_everything(guarded: Any) -> None:
+    assert rows(guarded, "SELECT tenant FROM events ORDER BY tenant", ANALYST) == ["acme", "beta"]
+    assert rows(guarded, "SELECT count() FROM notes", ANALYST) == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("query", "seen"),
+    [
+        ("SELECT DISTINCT tenant FROM events", ["acme"]),
+        ("SELECT tenant, charge FROM jobs", ["acme\t5"]),
+        ("SELECT DISTINCT tenant FROM default.events AS e FINAL", "181"),
+        ("SELECT SpanName FROM otel_traces", ["a"]),
+        ("SELECT sum(charge) FROM merge('default', 'events')", ["5"]),
+        ("SELECT 70 IN (SELECT charge FROM events), 'b1' IN (SELECT job FROM jobs)", ["0\t0"]),
+        ("SELECT count() FROM events PREWHERE throwIf(charge = 70) = 0", ["1"]),
+        ("SELECT count() FROM events AS a JOIN events AS b ON a.charge < b.charge", ["0"]),
+        ("SELECT count() FROM (SELECT tenant FROM events UNION ALL SELECT tenant FROM jobs)", ["2"]),
+        ("SELECT count() FROM view(SELECT * FROM events)", ["1"]),
+        ("SELECT count(), max(charge) FROM events", ["1\t5"]),
+        ("SELECT count() FROM notes", ["0"]),
+        ("SELECT count() FROM system.processes", ["0"]),
+        ("SELECT count() FROM system.parts", ["0"]),
+        ("SHOW TABLES", ["events", "jobs", "otel_traces"]),
+        ("SELECT count() FROM system.columns WHERE table = 'notes'", ["0"]),
+        ("SELECT 1", ["1"]),
+    ],
+)
+def test_a_tenants_user_sees_the_rows_of_its_tenant(guarded: Any, query: str, seen: list[str] | str) -> None:
+    answer = rows(guarded, query, ann())
+    assert answer[: len(seen)] == seen if isinstance(seen, str) else answer == seen
+
+
+def test_the_stock_client_works_for_who_only_reads(guarded: Any) -> None:
+    for user, password in (ANALYST, ann()):
+        client = clickhouse_connect.get_client(
+            host="127.0.0.1", port=guarded.port, username=user, password=password, session_id="shared"
+        )
+        assert client.query("SELECT tenant FROM events ORDER BY tenant LIMIT 1").result_rows == [("acme",)]
+        assert client.query("SELECT {a:UInt8}", parameters={"a": 7}).result_rows == [(7,)]
+        client.close()
+
+
+def test_a_writers_session_is_not_a_readers(guarded: Any) -> None:
+    session = {"session_id": "one"}
+    assert guarded.request(body=b"CREATE TEMPORARY TABLE secret (a UInt8)", keys=session).status == 200
+    assert "UNKNOWN_TABLE" in rows(guarded, "SELECT * FROM secret", ANALYST, **session)
+    assert guarded.request("SELECT count() FROM secret", keys=session).body == b"0\n"
+
+
+def test_the_tenants_file_is_followed(guarded: Any) -> None:
+    file: Path = guarded.log.parent / "tenants.toml"
+    other = new_seed()
+    bea = ("beta/bea", ticket(other, "beta", "bea", int(time.time()) + 60))
+    assert rows(guarded, "SELECT 1", bea)[:4] == "516 "
+    file.write_text(f'{TENANTS}[tenant.beta.user.bea]\nkeys = ["{public_key(other)}"]\n')
+    assert rows(guarded, "SELECT DISTINCT tenant FROM events", bea) == ["beta"]
+    file.write_text("this is no tenants file")
+    assert rows(guarded, "SELECT 1", bea) == ["1"]
+    file.write_text(TENANTS)
+    assert rows(guarded, "SELECT 1", bea)[:4] == "516 "
+    assert rows(guarded, "SELECT 1", ("acme/ann", "wrong"))[:4] == "516 "

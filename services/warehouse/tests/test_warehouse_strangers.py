@@ -1,0 +1,96 @@
+"""What a sender without a password can take: little memory, little time, few connections."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture(scope="module")
+def narrow(start_warehouse: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return start_warehouse(tmp_path_factory.mktemp("narrow") / "data", max_strangers=8, head_s=0.5)
+
+
+@pytest.fixture
+def line(narrow: Any) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", narrow.port), timeout=10) as one:
+        yield one
+
+
+def ended(connection: socket.socket) -> bool:
+    """Whether the other side ends the connection without a word."""
+    try:
+        return connection.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def test_half_open_requests_without_a_password_leave_room_for_others(narrow: Any) -> None:
+    with ExitStack() as opened:
+        crowd = [
+            opened.enter_context(socket.create_connection(("127.0.0.1", narrow.port), timeout=10)) for _ in range(300)
+        ]
+        for one in crowd:
+            one.sendall(b"POST / HTTP/1.1\r\nHost: x\r\n")
+        begin = time.monotonic()
+        assert [narrow.request("SELECT 1").status for _ in range(20)] == [200] * 20
+        assert json.loads(narrow.request(path="/readyz").body)["ready"]
+        assert time.monotonic() - begin < 5
+        assert all(ended(one) for one in crowd[:200])
+
+
+def test_who_has_logged_in_is_not_sent_away_for_strangers(narrow: Any, line: socket.socket) -> None:
+    asking = (
+        f"POST / HTTP/1.1\r\nHost: x\r\nX-ClickHouse-User: {narrow.user}\r\nX-ClickHouse-Key: {narrow.password}\r\n"
+        "Content-Length: 8\r\n\r\nSELECT 1"
+    ).encode()
+    line.sendall(asking)
+    assert line.recv(4096).startswith(b"HTTP/1.1 200")
+    with ExitStack() as opened:
+        for _ in range(30):
+            opened.enter_context(socket.create_connection(("127.0.0.1", narrow.port), timeout=10))
+        assert narrow.request("SELECT 1").status == 200
+        line.sendall(asking)
+        assert line.recv(4096).startswith(b"HTTP/1.1 200")
+
+
+def test_a_head_that_does_not_come_is_not_waited_for(line: socket.socket) -> None:
+    line.sendall(b"GET /ping HTTP/1.1\r\nHost:")
+    assert ended(line)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"POST / HTTP/1.1\r\nX-Long: ", b"GET /?query=", b"POST / HTTP/1.1\r\n"],
+    ids=["one header", "the first line", "many headers"],
+)
+def test_a_long_head_is_refused_at_once(line: socket.socket, narrow: Any, head: bytes) -> None:
+    line.sendall(head + (b"a: b\r\n" * 3000 if head.endswith(b"\n") else b"a" * 17_000))
+    assert line.recv(4096).startswith(b"HTTP/1.1 431 ")
+    assert narrow.request("SELECT 1").status == 200
+
+
+def test_64_mib_in_one_header_stall_nobody(line: socket.socket, narrow: Any) -> None:
+    line.sendall(b"POST / HTTP/1.1\r\nX-Long: ")
+    sent, piece = 0, b"a" * (1 << 20)
+    begin = time.monotonic()
+    try:
+        while sent < 64 << 20:
+            sent += line.send(piece)
+    except OSError:
+        pass
+    assert sent < 32 << 20
+    assert narrow.request("SELECT 1").status == 200
+    assert time.monotonic() - begin < 5
+
+
+def test_a_large_body_behind_a_small_head_is_none(narrow: Any) -> None:
+    assert narrow.request("SELECT length(a) FROM (SELECT", b"'" + b"x" * 100_000 + b"' AS a)").body == b"100000\n"
