@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import suppress
 
 import nats
 import pytest
 from nats.aio.client import Client
 
+from queuebit_kernel import digest
 from queuebit_runtime.keys import new_seed
 from queuebit_runtime.log import JetStreamLog
-from queuebit_testing.build import held
+from queuebit_testing.build import held, submitted
 from queuebit_testing.server import NatsServer
 
 pytestmark = pytest.mark.server
@@ -45,7 +45,9 @@ FORBIDDEN_TO_PUBLISH = [
     ("evil/eve", "qb.command.acme.j1.cancel"),
     ("evil/eve", "qb.account.evil.main.funded"),
     ("evil/eve", "qb.job.evil.j1.cancelled"),
-    ("broker", "qb.job.acme.j1.submitted"),
+    ("executor-aer", "qb.job.acme.j1.submitted"),
+    ("acme/ann", "qb.intake.job.evil.j1.submitted"),
+    ("acme/ann", "qb.intake.job.acme.j1.submitted"),
     ("broker", "qb.job.acme.j1.completed"),
     ("broker", "qb.job.acme.j1.metered"),
     ("broker", "qb.account.acme.main.settled.j1"),
@@ -162,33 +164,36 @@ async def test_one_tenant_hears_nothing_of_another(nats_server: NatsServer) -> N
     ann, eve = await nats_server.connect("acme/ann"), await nats_server.connect("evil/eve")
     heard = await eve.subscribe("qb.job.evil.>")
     await eve.flush()
-    await ann.jetstream().publish("qb.job.acme.jwall.submitted", b"{}", stream="LOG")
-    await eve.jetstream().publish("qb.job.evil.jwall.submitted", b"{}", stream="LOG")
-    assert (await heard.next_msg(timeout=5)).subject == "qb.job.evil.jwall.submitted"
-    with suppress(nats.errors.TimeoutError):
+    async with nats_server.intake():
+        for client, tenant in ((ann, "acme"), (eve, "evil")):
+            asked = submitted(tenant=tenant, job="jwall")
+            await client.jetstream().publish(f"qb.job.{tenant}.jwall.submitted", asked.to_bytes(), stream="LOG")
+    for _ in ("as it was sent", "as it was stored"):
+        assert (await heard.next_msg(timeout=5)).subject == "qb.job.evil.jwall.submitted"
+    with pytest.raises(nats.errors.TimeoutError):
         raise AssertionError((await heard.next_msg(timeout=0.2)).subject)
     await ann.close()
     await eve.close()
 
 
 async def test_no_header_wipes_what_others_stored(nats_server: NatsServer) -> None:
-    ann, eve = await nats_server.connect("acme/ann"), await nats_server.connect("evil/eve")
-    await ann.jetstream().publish("$KV.PAYLOADS.acme.keep.0", b"circuit", stream="KV_PAYLOADS")
+    ann, executor = await nats_server.connect("acme/ann"), await nats_server.connect("executor-aer")
+    await executor.jetstream().publish("$KV.PAYLOADS.acme.keep.0", b"circuit", stream="KV_PAYLOADS")
     for rollup in ("all", "sub"):
-        with pytest.raises(nats.js.errors.APIError):
-            await eve.jetstream().publish("$KV.PAYLOADS.evil.x.0", b"", headers={"Nats-Rollup": rollup})
-        with pytest.raises(nats.js.errors.APIError):
-            await eve.jetstream().publish("qb.job.evil.jr.submitted", b"", headers={"Nats-Rollup": rollup})
+        for subject in ("$KV.PAYLOADS.evil.x.0", "qb.job.evil.jr.started"):
+            with pytest.raises(nats.js.errors.APIError):
+                await executor.jetstream().publish(subject, b"", headers={"Nats-Rollup": rollup})
     found = await ann.jetstream().get_msg("KV_PAYLOADS", subject="$KV.PAYLOADS.acme.keep.0", direct=True)
     assert found.data == b"circuit"
     await ann.close()
-    await eve.close()
+    await executor.close()
 
 
 async def test_nobody_keeps_a_fact_out_by_guessing_its_id(nats_server: NatsServer, nats_log: JetStreamLog) -> None:
     eve = await nats_server.connect("evil/eve")
-    fact = held("jguess")
-    await eve.jetstream().publish("qb.job.evil.jg.submitted", b"{}", headers={"Nats-Msg-Id": fact.id}, stream="LOG")
+    fact, asked = held("jguess"), submitted(tenant="evil", job="jg").to_bytes()
+    async with nats_server.intake():
+        await eve.jetstream().publish("qb.job.evil.jg.submitted", asked, headers={"Nats-Msg-Id": fact.id}, stream="LOG")
     sequence = await nats_log.append(fact, after=0, guard="qb.account.acme.main.none")
     stored = await nats_log.last("qb.account.acme.main.held")
     assert stored is not None
@@ -198,8 +203,10 @@ async def test_nobody_keeps_a_fact_out_by_guessing_its_id(nats_server: NatsServe
 
 async def test_what_a_tenant_stores_it_alone_can_read(nats_server: NatsServer) -> None:
     ann, vic = await nats_server.connect("acme/ann"), await nats_server.connect("acme/vic")
-    await ann.jetstream().publish("$KV.PAYLOADS.acme.abc.0", b"circuit", stream="KV_PAYLOADS")
-    found = await vic.jetstream().get_msg("KV_PAYLOADS", subject="$KV.PAYLOADS.acme.abc.0", direct=True)
+    subject = f"$KV.PAYLOADS.acme.{digest(b'circuit').removeprefix('sha256:')}.0"
+    async with nats_server.intake():
+        await ann.jetstream().publish(subject, b"circuit", stream="KV_PAYLOADS")
+    found = await vic.jetstream().get_msg("KV_PAYLOADS", subject=subject, direct=True)
     assert found.data == b"circuit"
     await ann.close()
     await vic.close()

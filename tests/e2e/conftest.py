@@ -16,6 +16,7 @@ NONSENSE = b'{"type": "qb.job.nonsense.v1", \xff'
 PLACES = tuple(it.rpartition(".")[2] for duty in topology().durable.values() for it in duty.filters if ".placed." in it)
 WORDS = {
     "job": ("poison", "jpoison", ""),
+    "command": ("poison", "jpoison"),
     "account": ("poison", "main", "jpoison"),
     "backend": ("aer",),
     "proof": ("main",),
@@ -65,7 +66,6 @@ async def _poison(stack: EmbeddedStack) -> set[str]:
         name: [it for pattern in party.appends for it in _subjects(pattern)]
         for name, party in topology().service.items()
     }
-    writers["demo/me"] = ["qb.job.demo.jpoison.submitted", "qb.command.demo.jpoison.cancel"]
     for name, subjects in writers.items():
         client = await stack.connect(name)
         stream = client.jetstream(timeout=5)

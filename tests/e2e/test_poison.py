@@ -95,7 +95,7 @@ async def _ask_to_stop_what_is_anothers(second: EmbeddedStack) -> str:
 @pytest.mark.parametrize("moment", ["submitted", "started", "completed"])
 def test_nonsense_over_ones_own_job_spares_neither_run_nor_bill(second: EmbeddedStack, moment: str) -> None:
     async def overwrite() -> str:
-        writer = await second.connect("demo/me")
+        writer = await second.connect("broker")
         async with AsyncClient(find(second.home, "demo")) as client:
             job = await client.submit(BELL, shots=100, backend="aer")
             await job.until((moment,), 30)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import accumulate
 from typing import Annotated, Any, Final, Union
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -65,13 +67,33 @@ _union: Any = Union[tuple(EVENTS.values())]  # noqa: UP007
 _ANY: Final[TypeAdapter[AnyEvent]] = TypeAdapter(Annotated[_union, Field(discriminator="type")])
 
 
+_MAX_DEPTH = 32
+"""Levels of brackets in an event; a reader that follows more than it has a stack for would end."""
+
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+
+
+def _depth(body: bytes) -> int:
+    """The deepest level of brackets outside texts."""
+    steps = (1 if it in b"[{" else -1 for it in _STRINGS.sub(b"", body) if it in b"[]{}")
+    return max(accumulate(steps), default=0)
+
+
 def decode(body: bytes) -> AnyEvent:
     """Read an event of any known type.
 
     Raises:
-        Malformed: not JSON, an unknown type, or data that breaks its schema.
+        Malformed: not JSON, nested too deep, an unknown type, or data that breaks its schema.
     """
+    if body.count(b"[") + body.count(b"{") > _MAX_DEPTH and _depth(body) > _MAX_DEPTH:
+        raise Malformed(f"not an event of the catalog: it nests more than {_MAX_DEPTH} levels deep")
     try:
         return _ANY.validate_json(body)
     except ValidationError as error:
-        raise Malformed(f"not an event of the catalog: {error!s:.300}") from error
+        raise Malformed(f"not an event of the catalog: {_faults(error):.300}") from error
+
+
+def _faults(error: ValidationError) -> str:
+    """Each field with what is wrong, without the catalog of types that came into question."""
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    return "; ".join(f"{'.'.join(map(str, it['loc'][1:]))} {it['msg']}".strip() for it in found[:5])

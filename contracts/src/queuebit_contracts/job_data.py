@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, StrictInt
 
 from queuebit_contracts.lifecycle import End
 from queuebit_contracts.wire import Amount, DecimalText, Digest, Moment, Name, Payload, Reason, Wire
@@ -54,12 +54,12 @@ class Submission(Wire):
     """A name for people, such as the file the circuit came from."""
     circuit: Payload
     """OpenQASM 2 or 3 source, media type `text/x-openqasm`."""
-    shots: int
+    shots: StrictInt
     backend: Name | None = None
     """The backend to run on; absent means the cheapest that fits, of the project's default kind."""
     max_cost: Amount | None = None
     """The most this job may cost; it is refused when its quote is higher."""
-    seed: int | None = Field(default=None, ge=0, lt=2**53)
+    seed: StrictInt | None = Field(default=None, ge=0, lt=2**53)
     """Seed of the simulation; derived from the job's id when absent."""
     proof: Proof
 

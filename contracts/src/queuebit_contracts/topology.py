@@ -141,6 +141,7 @@ class Topology(_Entry):
             "$JS.API.CONSUMER.INFO.*.*",
             "$JS.API.DIRECT.GET.*",
             "$JS.API.DIRECT.GET.LOG.>",
+            "$JS.API.STREAM.MSG.GET.LOG",
             "$JS.API.STREAM.MSG.DELETE.DEAD",
         ]
         return Permissions(publish=tuple(publish), subscribe=(*party.view, f"{inbox_of('operator')}.>"))
@@ -189,7 +190,7 @@ def _payload_calls(party: Party, tenant: str) -> Iterable[str]:
     if party.payloads in ("read", "write"):
         yield f"$JS.API.DIRECT.GET.KV_{_PAYLOADS}.$KV.{_PAYLOADS}.{tenant}.>"
     if party.payloads == "write":
-        yield f"$KV.{_PAYLOADS}.{tenant}.>"
+        yield f"$KV.{_PAYLOADS}.{tenant}.*.*"
 
 
 @cache

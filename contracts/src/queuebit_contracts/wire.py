@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Generic, Literal, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StrictInt
 
 from queuebit_kernel import event_id, rfc3339
 
@@ -75,7 +75,7 @@ class Payload(Wire):
     """Content by digest: inside the event up to 16 KiB, in the payload store beyond."""
 
     digest: Digest
-    size: int = Field(ge=0)
+    size: StrictInt = Field(ge=0)
     """Bytes of the content, UTF-8 where it is text."""
     media_type: str
     inline: str | None = Field(default=None, max_length=16384)

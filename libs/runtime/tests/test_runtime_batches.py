@@ -23,7 +23,7 @@ OPEN = 50
 @pytest.fixture
 async def ann(fresh_server: NatsServer) -> AsyncIterator[Client]:
     """Holds as many batches open as there may be."""
-    ann = await fresh_server.connect("acme/ann")
+    ann = await fresh_server.connect("broker")
     for number in range(OPEN):
         await ann.request("qb.job.acme.j1.submitted", b"", headers=_headers(number, 1))
     yield ann

@@ -45,7 +45,7 @@ async def test_views_reads_and_duties_take_it_like_any_other(fresh_server: NatsS
 
 @pytest.mark.parametrize("status", STATUSES)
 async def test_a_duty_is_given_it(acme_server: NatsServer, status: str) -> None:
-    ann, bus = await acme_server.connect("acme/ann"), Bus("broker", acme_server.url, acme_server.seeds["broker"])
+    ann, bus = await acme_server.connect("broker"), Bus("broker", acme_server.url, acme_server.seeds["broker"])
     await bus.connect()
     await ann.request("qb.job.acme.j1.submitted", b"asked", timeout=5, headers={"Status": status})
     duty = await bus.client.jetstream().pull_subscribe_bind("broker-submitted", stream="LOG")
@@ -62,7 +62,7 @@ async def acme_server(tmp_path):  # type: ignore[no-untyped-def]  # an async gen
 
 
 async def test_headers_without_any_form_stop_nobody(acme_server: NatsServer) -> None:
-    ann, bus = await acme_server.connect("acme/ann"), Bus("broker", acme_server.url, acme_server.seeds["broker"])
+    ann, bus = await acme_server.connect("broker"), Bus("broker", acme_server.url, acme_server.seeds["broker"])
     await bus.connect()
     forms = [b"NATS/1.0\r\nX: \xff\r\n\r\n", b"NATS/1.0 503 no\r\n\r\n", b"NATS/1.0 a\xff\r\n\r\n", b"NATS/1.0", b"?"]
     for number, form in enumerate(forms):
@@ -78,7 +78,7 @@ async def test_headers_without_any_form_stop_nobody(acme_server: NatsServer) -> 
 
 
 async def test_subjects_that_are_no_text_stop_nobody(acme_server: NatsServer) -> None:
-    ann, bus = await acme_server.connect("acme/ann"), Bus("broker", acme_server.url, acme_server.seeds["broker"])
+    ann, bus = await acme_server.connect("broker"), Bus("broker", acme_server.url, acme_server.seeds["broker"])
     await bus.connect()
     names = [b"\xff", b"a\x0cb", b"a\x0bb", b"a\x00b", b"\xc2\x85", b"b" * 4000, b"last"]
     for name in names:

@@ -9,12 +9,13 @@ import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from queuebit_testing.build import submitted
 from queuebit_testing.server import NatsServer
 
 pytestmark = pytest.mark.server
 
 FACT = "qb.account.globex.money.funded"
-READ_BACK = "$JS.API.DIRECT.GET.KV_PAYLOADS.$KV.PAYLOADS.acme.forged"
+READ_BACK = "$JS.API.DIRECT.GET.KV_PAYLOADS.$KV.PAYLOADS.acme.forged.0"
 
 
 async def stored(operator: Client, subject: str) -> bool:
@@ -36,16 +37,17 @@ async def answering(server: NatsServer) -> Client:
     return broker
 
 
-@pytest.mark.parametrize("asked", [READ_BACK, "$KV.PAYLOADS.acme.other", "qb.query.acme.backends"])
+@pytest.mark.parametrize("asked", [READ_BACK, "$KV.PAYLOADS.acme.other.0", "qb.query.acme.backends"])
 @pytest.mark.parametrize("fact", [FACT, "qb.job.globex.j1.accepted", "qb.backend.aer.registered"])
 async def test_no_answer_becomes_a_fact(tmp_path: Path, asked: str, fact: str) -> None:
     async with NatsServer(tmp_path, (("acme", "ann", "member"),)).running() as server:
-        ann, operator, broker = (
+        ann, operator, executor, broker = (
             await server.connect("acme/ann"),
             await server.connect("operator"),
+            await server.connect("executor-aer"),
             await answering(server),
         )
-        await ann.request("$KV.PAYLOADS.acme.forged", b"forged", timeout=5)
+        await executor.request("$KV.PAYLOADS.acme.forged.0", b"forged", timeout=5)
 
         await ann.publish(asked, b"forged", reply=fact)
         await ann.flush()
@@ -53,7 +55,7 @@ async def test_no_answer_becomes_a_fact(tmp_path: Path, asked: str, fact: str) -
         await broker.flush()
 
         assert not await stored(operator, fact)
-        for client in (ann, operator, broker):
+        for client in (ann, operator, executor, broker):
             await client.close()
 
 
@@ -63,16 +65,16 @@ async def test_a_tenant_asks_reads_writes_and_follows_across_accounts(tmp_path: 
         followed = await vic.subscribe("qb.job.acme.>")
         await vic.flush()
 
-        guard = {"Nats-Expected-Last-Subject-Sequence": "0"}
-        confirmed = await ann.request("qb.job.acme.j1.submitted", b"asked", timeout=5, headers=guard)
-        again = await ann.request("qb.job.acme.j1.submitted", b"asked", timeout=5, headers=guard)
+        asked = submitted(job="j1").to_bytes()
+        confirmed = await ann.request("qb.job.acme.j1.submitted", asked, timeout=5)
+        again = await ann.request("qb.job.acme.j1.submitted", asked, timeout=5)
         read = await vic.request("$JS.API.DIRECT.GET.LOG.qb.job.acme.j1.submitted", timeout=5)
         said = await vic.request("qb.query.acme.backends", b"what is there?", timeout=5)
 
         assert json.loads(confirmed.data)["seq"] == 1
         assert "error" in json.loads(again.data)
-        assert (read.data, said.data) == (b"asked", b"what is there?")
-        assert (await followed.next_msg(timeout=5)).data == b"asked"
+        assert (read.data, said.data) == (asked, b"what is there?")
+        assert (await followed.next_msg(timeout=5)).data == asked
         for client in (ann, vic, broker):
             await client.close()
 
@@ -85,7 +87,7 @@ async def test_a_follower_cannot_confirm_for_the_log(tmp_path: Path) -> None:
         replies = await ann.subscribe(inbox)
         await eve.flush()
 
-        await ann.publish("qb.job.acme.j1.submitted", b"asked", reply=inbox)
+        await ann.publish("qb.job.acme.j1.submitted", submitted(job="j1").to_bytes(), reply=inbox)
         assert json.loads((await replies.next_msg(timeout=5)).data)["seq"] == 1
         await heard.next_msg(timeout=5)
         await eve.publish(inbox, b"forged")

@@ -210,7 +210,7 @@ async def decide(admit: AdmitJob, wish: dict[str, Any]) -> None:
 async def test_a_broker_from_submission_to_acceptance(
     stack: Stack, submit_document: Submission, cancel: Callable[..., dict[str, Any]]
 ) -> None:
-    ann = await stack.client("acme/ann")
+    ann, writer = await stack.client("acme/ann"), await stack.client("broker")
     truth = await stack.log("operator")
 
     async def ended(job: str, name: str) -> bool:
@@ -218,7 +218,7 @@ async def test_a_broker_from_submission_to_acceptance(
 
     async with stack.broker():
         # poison first: nothing behind it may wait
-        await ann.jetstream().publish("qb.job.acme.jpoison.submitted", b"garbage", stream="LOG")
+        await writer.jetstream().publish("qb.job.acme.jpoison.submitted", b"garbage", stream="LOG")
         event, body = submit_document(backend="aer")
         await publish(ann, event, body)
         await until(lambda: ended(event.data.job, "accepted"))

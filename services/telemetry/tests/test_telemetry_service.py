@@ -32,7 +32,7 @@ from queuebit_testing.server import NatsServer, free_port
 pytestmark = pytest.mark.server
 
 WRITERS = {
-    "submitted": "acme/ann",
+    "submitted": "broker",
     "accepted": "broker",
     "completed": "executor-aer",
     "metered": "metering",
@@ -55,9 +55,7 @@ class Writers:
         await self.clients[writer].jetstream(timeout=5).publish(subject, body, stream="LOG")
 
     async def _append(self, event: AnyEvent) -> None:
-        subject = subject_of(event)
-        writer = "evil/eve" if subject.startswith("qb.job.evil.") and subject.endswith(".submitted") else _writer(event)
-        await self.raw(writer, subject, event.to_bytes())
+        await self.raw(_writer(event), subject_of(event), event.to_bytes())
 
 
 def _writer(event: AnyEvent) -> str:
@@ -66,7 +64,7 @@ def _writer(event: AnyEvent) -> str:
 
 @pytest.fixture
 async def writers(nats_server: NatsServer) -> AsyncIterator[Writers]:
-    clients = {name: await nats_server.connect(name) for name in {*WRITERS.values(), "evil/eve"}}
+    clients = {name: await nats_server.connect(name) for name in {*WRITERS.values(), "acme/ann", "evil/eve"}}
     yield Writers(clients)
     for client in clients.values():
         await client.close()
@@ -118,7 +116,7 @@ async def test_warehouse_killed_during_inserts_holds_every_event_once(
             if number in (30, 70):
                 warehouse.kill()
                 await asyncio.to_thread(warehouse.start)
-        await writers.raw("acme/ann", "qb.job.acme.jx.submitted", b"\xff not an event")
+        await writers.raw("broker", "qb.job.acme.jx.submitted", b"\xff not an event")
         last = jobs * 6 + 1
         await holds(clickhouse, last)
     await assert_exactly_once(clickhouse, last)
@@ -232,7 +230,7 @@ async def test_nothing_that_can_be_sent_stops_it(
         for body in STRANGE:
             size = len(body)
             for name in (b"j1", b"\xff", b"a\x0cb", b"a\x00b", b"b" * 3000):
-                await ann._send_command(b"PUB qb.job.acme.%b.submitted %d\r\n%b\r\n" % (name, size, body))
+                await broker._send_command(b"PUB qb.job.acme.%b.submitted %d\r\n%b\r\n" % (name, size, body))
             await broker._send_command(b"PUB qb.trace.broker %d\r\n%b\r\n" % (size, body))
             for reply in (b"", b"\xff", b"a\x0cb", b"LOG", b"qb.job.acme.j1.submitted"):
                 await ann._send_command(b"PUB qb.query.acme.jobs %b %d\r\n%b\r\n" % (reply, size, body))

@@ -60,10 +60,8 @@ async def test_the_log_is_folded_as_it_was_written(server: NatsServer, recording
 
 
 async def test_what_cannot_be_read_is_told_by_place(server: NatsServer, recording) -> None:
-    author = await server.connect("acme/ann")
-    await author.jetstream().publish("qb.job.acme.j1.submitted", b"{}", stream="LOG")
-    await author.close()
     broker = await server.connect("broker")
+    await broker.jetstream().publish("qb.job.acme.j1.submitted", b"{}", stream="LOG")
     await broker.jetstream().publish("qb.job.acme.j1.accepted", b"{}", stream="LOG")
     await broker.close()
     client, history = await server.connect("operator"), History()

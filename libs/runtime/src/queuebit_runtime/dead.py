@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-import re
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js.errors import APIError
 from nats.js.errors import Error as JetStreamError
+
+from queuebit_runtime.trace_context import traceparent_in
 
 __all__ = ["HEADERS", "bury"]
 
@@ -26,8 +27,6 @@ HEADERS = {
 
 _MAX_BODY = 131_072
 """Bytes of a message that are kept with it; `LOG` takes no larger one."""
-
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 _KEPT_ALREADY = 10071
 """The server's code for a guard that does not hold."""
@@ -63,5 +62,5 @@ async def bury(client: Client, owner: str, message: Msg, code: str, text: str) -
 
 def _trace(message: Msg) -> dict[str, str]:
     """The one header of the sender's that is kept: any other could be one that no client publishes again."""
-    traceparent = (message.headers or {}).get("traceparent", "")
-    return {"traceparent": traceparent} if _TRACEPARENT.fullmatch(traceparent) else {}
+    traceparent = traceparent_in(message.headers)
+    return {} if traceparent is None else {"traceparent": traceparent}

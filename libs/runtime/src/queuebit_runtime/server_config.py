@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+from queuebit_contracts.intake import arrival_of
 from queuebit_contracts.topology import Permissions, Topology, inbox_of
 
 __all__ = ["ClientUser", "Cluster", "Tls", "User", "render", "server_binary", "users_of"]
@@ -185,7 +186,8 @@ def _accounts(users: Sequence[User]) -> str:
     for user in users:
         if user.tenant is not None:
             tenants[user.tenant].append(user)
-    services = {tenant: _union(it.permissions.publish for it in own) for tenant, own in tenants.items()}
+    asked = {tenant: _union(it.permissions.publish for it in own) for tenant, own in tenants.items()}
+    services = {tenant: [arrival_of(it) or it for it in own] for tenant, own in asked.items()}
     streams = {
         tenant: [it for it in _union(user.permissions.subscribe for user in own) if not it.startswith("_INBOX.")]
         for tenant, own in tenants.items()
@@ -193,11 +195,8 @@ def _accounts(users: Sequence[User]) -> str:
     exports = [*_exports("service", services), *_exports("stream", streams)]
     blocks = [_account(_PLATFORM, ["jetstream: enabled", _list("exports", exports)], users, None)]
     for tenant, own in tenants.items():
-        imports = [
-            f"{{ {kind}: {{ account: {_PLATFORM}, subject: {json.dumps(subject)} }} }}"
-            for kind, subjects in (("service", services[tenant]), ("stream", streams[tenant]))
-            for subject in subjects
-        ]
+        imports = [_import("service", there, here) for here, there in zip(asked[tenant], services[tenant], strict=True)]
+        imports += [_import("stream", it, it) for it in streams[tenant]]
         blocks.append(_account(json.dumps(tenant), [_list("imports", imports)], own, tenant))
     return "\n".join(blocks)
 
@@ -222,6 +221,12 @@ def _exports(kind: str, subjects: Mapping[str, Sequence[str]]) -> list[str]:
         for subject in own:
             takers[subject].append(tenant)
     return [f"{{ {kind}: {json.dumps(subject)}, accounts: {json.dumps(it)} }}" for subject, it in takers.items()]
+
+
+def _import(kind: str, there: str, here: str) -> str:
+    """Take a subject of the platform's account, under another name where the tenant knows it by one."""
+    to = "" if there == here else f", to: {json.dumps(here)}"
+    return f"{{ {kind}: {{ account: {_PLATFORM}, subject: {json.dumps(there)} }}{to} }}"
 
 
 def _account(name: str, settings: Sequence[str], users: Sequence[User], tenant: str | None) -> str:

@@ -47,6 +47,8 @@ class Service:
         self.log = JetStreamLog(self.bus)
         self.tasks = Tasks()
         self.views: list[View] = []
+        self.connected: list[Callable[[], Awaitable[None]]] = []
+        """Awaited once the bus is connected, before views begin: what needs nothing but the bus."""
         self.before: list[Callable[[], Awaitable[None]]] = []
         """Awaited once the views have caught up, before the first message is taken."""
         self.work: list[Callable[[], Awaitable[None]]] = []
@@ -104,6 +106,8 @@ class Service:
     async def _start(self) -> None:
         await self.bus.connect()
         await assert_topology(self.bus.client, topology(), self.name)
+        for step in self.connected:
+            await step()
         for view in self.views:
             self.tasks.spawn(view.run(), f"{self.name} view")
         for view in self.views:

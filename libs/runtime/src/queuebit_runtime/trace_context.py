@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
 from opentelemetry import trace
 
-__all__ = ["current_traceparent"]
+__all__ = ["current_traceparent", "traceparent_in"]
+
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def current_traceparent() -> str | None:
@@ -13,3 +18,9 @@ def current_traceparent() -> str | None:
     if not context.is_valid:
         return None
     return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+
+
+def traceparent_in(headers: Mapping[str, str] | None) -> str | None:
+    """The trace context that a sender's headers name, if it has the W3C's form."""
+    traceparent = (headers or {}).get("traceparent", "")
+    return traceparent if _TRACEPARENT.fullmatch(traceparent) else None

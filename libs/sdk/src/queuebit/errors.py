@@ -14,6 +14,7 @@ __all__ = [
     "Reason",
     "Refused",
     "StillRunning",
+    "Unanswered",
     "Unreachable",
 ]
 
@@ -46,6 +47,10 @@ class InvalidInput(QueuebitError, ValueError):
 
 class Unreachable(QueuebitError, ConnectionError):
     """The platform did not answer; the same call is safe to repeat."""
+
+
+class Unanswered(Unreachable):
+    """The server is there, and no service that answers this: it may be starting."""
 
 
 class NotFound(QueuebitError, LookupError):

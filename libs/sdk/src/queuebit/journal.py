@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import dataclass
 
 from queuebit.errors import NotFound, Unreachable
 from queuebit.transport import Transport
+from queuebit.writing import write
 from queuebit_contracts import subjects
 from queuebit_contracts.catalog import AnyEvent, decode
 from queuebit_contracts.job import JobAccepted
@@ -17,7 +17,6 @@ from queuebit_kernel import Malformed, Stale
 __all__ = ["Entry", "Journal"]
 
 _WRONG_LAST_SEQUENCE = 10071
-_TRIES = 4
 _AFTER_ACCEPTED = ("started", "completed", "failed", "cancelled", "metered", "sealed")
 
 
@@ -43,6 +42,7 @@ class Journal:
 
         Raises:
             Stale: something lies under the guard already.
+            Refused: the fact breaks its contract.
             Unreachable: the log did not confirm.
         """
         headers = {"Nats-Expected-Stream": LOG}
@@ -52,14 +52,7 @@ class Journal:
             headers["Nats-Expected-Last-Subject-Sequence"] = "0"
             headers["Nats-Expected-Last-Subject-Sequence-Subject"] = guard
         subject, body = subjects.subject_of(event), event.to_bytes()
-        for left in reversed(range(_TRIES)):
-            try:
-                answer = json.loads((await self._transport.request(subject, body, headers)).body)
-                break
-            except Unreachable:
-                if not left:
-                    raise
-                await asyncio.sleep(0.2 * (_TRIES - left))
+        answer = await write(self._transport, subject, body, headers)
         error = answer.get("error")
         if error is None:
             return not answer.get("duplicate")

@@ -15,7 +15,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
-from queuebit.errors import Reason, Refused, Unreachable
+from queuebit.errors import Reason, Refused, Unanswered, Unreachable
 from queuebit.transport import Heard, Reply, Stop
 from queuebit_runtime.incoming import mistrust_senders
 from queuebit_runtime.servers import servers_of, tls_of
@@ -70,7 +70,7 @@ class NatsTransport:
                 raise
             raise _forbidden(f"you may not use {subject}: ask for another role, or check the tenant") from None
         except NoRespondersError as error:
-            raise Unreachable(f"nobody answers {subject}: `qb status` shows which service is not up") from error
+            raise Unanswered(f"nobody answers {subject}: `qb status` shows which service is not up") from error
         except (NatsError, TimeoutError) as error:
             raise self._silent(client, subject, timeout) from error
         finally:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 
 from queuebit.errors import NotFound, Unreachable
 from queuebit.transport import Transport
+from queuebit.writing import write
 from queuebit_contracts.wire import Payload
 from queuebit_kernel import digest
 from queuebit_runtime.payloads import CHUNK, describe
@@ -29,8 +29,8 @@ class Payloads:
         payload = describe(content, media_type)
         if payload.inline is None:
             for number, start in enumerate(range(0, len(content), CHUNK)):
-                reply = await self._transport.request(self._key(payload, number), content[start : start + CHUNK])
-                if error := json.loads(reply.body).get("error"):
+                answer = await write(self._transport, self._key(payload, number), content[start : start + CHUNK])
+                if error := answer.get("error"):
                     raise Unreachable(f"the circuit was not stored: {error.get('description')}; `qb doctor` helps")
         return payload
 

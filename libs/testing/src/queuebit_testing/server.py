@@ -16,10 +16,12 @@ import nats
 from nats.aio.client import Client
 
 from queuebit_contracts.topology import inbox_of, topology
+from queuebit_runtime.intake import Intake, Pace
 from queuebit_runtime.keys import new_seed, public_key
 from queuebit_runtime.provision import provision
 from queuebit_runtime.server_config import ClientUser, Tls, User, render, server_binary, users_of
 from queuebit_runtime.servers import tls_of
+from queuebit_runtime.tasks import Tasks
 
 __all__ = ["NatsServer", "connect_as", "free_port", "seed_file_of", "seeds_and_users"]
 
@@ -146,12 +148,25 @@ class NatsServer:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[NatsServer]:
-        """Start, and kill at the end."""
+        """Start, with an intake for what tenants write; kill at the end."""
         await self.start()
         try:
-            yield self
+            async with self.intake():
+                yield self
         finally:
             self.kill()
+
+    @asynccontextmanager
+    async def intake(self) -> AsyncIterator[None]:
+        """What takes in the writes of tenants, in the place of the broker."""
+        client, tasks = await self.connect("broker"), Tasks()
+        await Intake("broker", tasks, Pace(10_000)).listen(client)
+        await client.flush()
+        try:
+            yield
+        finally:
+            await tasks.close()
+            await client.close()
 
 
 class _Client(Client):

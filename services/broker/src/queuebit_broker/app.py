@@ -17,6 +17,7 @@ from queuebit_broker.state import World
 from queuebit_contracts.topology import topology
 from queuebit_kernel import SystemClock
 from queuebit_pricing import load
+from queuebit_runtime.intake import Intake, Pace
 from queuebit_runtime.questions import Questions
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
@@ -53,6 +54,9 @@ def create_app() -> Service:
     )
     answers = Answers(world, profiles, tariff, clock, settings.max_source_bytes)
 
+    async def taking_in() -> None:
+        await Intake(service.name, service.tasks, Pace(settings.writes_per_s)).listen(service.bus.client)
+
     async def answering() -> None:
         questions = Questions(service.name, service.tasks, side_by_side=_QUESTIONS_AT_ONCE)
         await answer_queries(service.bus.client, questions, answers)
@@ -63,6 +67,7 @@ def create_app() -> Service:
             await follow_tenants()
 
     service.views.append(view)
+    service.connected.append(taking_in)
     service.before += [follow_tenants, answering]
     service.work.append(following_tenants)
     service.detail = lambda: {

@@ -23,5 +23,7 @@ class Settings(BaseSettings):
     """How long a stack may be silent about a circuit: longer than its executors try to read and compile one."""
     max_source_bytes: int = Field(default=1 << 20, ge=1, le=1 << 24)
     """The largest circuit source."""
+    writes_per_s: int = Field(default=500, ge=1, le=100_000)
+    """Messages a second that each tenant may write: submissions, cancel requests, and payloads by pieces of 4 KiB."""
     workers: int = Field(default=16, ge=1, le=64)
     """Submissions of one tenant decided side by side."""

@@ -25,6 +25,7 @@ from queuebit_contracts.job import (
 from queuebit_contracts.proof import LogCheckpointed
 from queuebit_contracts.subjects import subject_of
 from queuebit_contracts.wire import Amount
+from queuebit_kernel import InvalidId, require_token
 from queuebit_pricing import Outcome
 from queuebit_runtime.log import Stored
 from queuebit_runtime.rows import Row, mark_of
@@ -169,7 +170,7 @@ class History:
         if (proper := subject_of(event)) != stored.subject:
             self._stray(stored.sequence, stored.subject, f"sequence {stored.sequence} holds an event of {proper}")
         match tokens:
-            case ["qb", "job", tenant, job, name, *_] if event.type == f"qb.job.{name}.v1":
+            case ["qb", "job", tenant, job, name, *_] if event.type == f"qb.job.{name}.v1" and _plain(job):
                 self._job(stored, tenant, job, name, check_seal)
             case ["qb", "account", tenant, account, *_]:
                 self.accounts.setdefault((tenant, account), []).extend(_entries(stored))
@@ -240,3 +241,12 @@ def _entries(stored: Stored) -> list[Entry]:
 
 def _exact(amount: Amount) -> Decimal:
     return Decimal(amount.amount)
+
+
+def _plain(name: str) -> bool:
+    """Whether a job may bear this name: a message under any other is nobody's job."""
+    try:
+        require_token(name)
+    except InvalidId:
+        return False
+    return True

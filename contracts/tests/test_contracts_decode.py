@@ -1,0 +1,41 @@
+"""What no reader takes for an event, whoever wrote it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from queuebit_contracts.catalog import decode
+from queuebit_contracts.job import JobSubmitted
+from queuebit_kernel import Malformed
+from queuebit_testing.build import submission, submitted
+
+
+def document(**data: Any) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads(submitted().to_bytes())
+    return {**event, "data": {**event["data"], **data}}
+
+
+@pytest.mark.parametrize("depth", [40, 900, 60_000])
+@pytest.mark.parametrize("brackets", ["[]", '{"a":}'])
+def test_brackets_outside_the_data_are_no_deeper_than_a_reader_follows(depth: int, brackets: str) -> None:
+    body = submitted().to_bytes()
+    deep = brackets[:-1] * depth + "1" + brackets[-1] * depth
+    with pytest.raises(Malformed):
+        decode(body[:-1] + f',"extra":{deep}}}'.encode())
+
+
+def test_brackets_inside_a_circuit_are_text() -> None:
+    source = "OPENQASM 3.0; qubit q; " + "if (true) { " * 80 + r'x q; // "\" {{{' + "}" * 80
+    event = JobSubmitted(source="qb/client", data=submission(source=source))
+    assert decode(event.to_bytes()).data.circuit.inline == source
+
+
+@pytest.mark.parametrize("field", ["shots", "seed"])
+@pytest.mark.parametrize("value", [True, "100", 100.0])
+def test_a_number_is_neither_a_text_nor_a_truth(field: str, value: Any) -> None:
+    with pytest.raises(Malformed, match=field):
+        decode(json.dumps(document(**{field: value})).encode())
+    assert decode(json.dumps(document(**{field: 100})).encode()).data.shots > 0

@@ -1,0 +1,190 @@
+"""The intake: what tenants write goes to the streams from here, at each tenant's pace and under our own headers.
+
+nats-server limits neither how fast an account publishes nor which headers it sends. So no tenant publishes to a stream:
+the intake does, after it has read the message, and hands the stream's answer back. It keeps nothing: what it cannot
+confirm, its author sends again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+
+from queuebit_contracts import subjects
+from queuebit_contracts.catalog import decode
+from queuebit_contracts.command import CancelJob
+from queuebit_contracts.intake import ARRIVALS, ERR_MALFORMED, ERR_OTHER_CONTENT, ERR_TOO_FAST, destination_of
+from queuebit_contracts.job import JobSubmitted
+from queuebit_contracts.topology import LOG
+from queuebit_kernel import InvalidId, Malformed, digest, event_id
+from queuebit_runtime.payloads import CHUNK, SOURCE_LIMIT
+from queuebit_runtime.tasks import Tasks
+from queuebit_runtime.trace_context import traceparent_in
+
+__all__ = ["Intake", "Pace", "Write", "read_write"]
+
+_log = logging.getLogger(__name__)
+
+_STREAM_S = 5.0
+"""How long a stream may take to confirm."""
+
+_MAX_WAIT_S = 2.0
+"""The longest that a message waits for its tenant's pace: less than its author waits for the answer."""
+
+_PIECE = 4096
+"""Bytes that cost as much as a message."""
+
+_WRONG_LAST_SEQUENCE = 10071
+_EXPECTED = "Nats-Expected-Last-Subject-Sequence"
+_CHUNK_NAME = re.compile(r"\$KV\.PAYLOADS\.[^.]+\.([0-9a-f]{64})\.(0|[1-9][0-9]?)")
+_CHUNKS = -(-SOURCE_LIMIT // CHUNK)
+
+
+class Pace:
+    """How fast each tenant may write: so many messages a second, and twice as many at once after a pause."""
+
+    def __init__(self, per_s: int) -> None:
+        self._cost_s = 1 / per_s
+        self._until: dict[str, float] = {}
+        """Until when a tenant's messages so far would keep it busy at its pace."""
+
+    def wait(self, tenant: str, size: int, now: float) -> float | None:
+        """Say how many seconds a message of `size` bytes waits; None where that is too long, and it is refused."""
+        until = max(self._until.get(tenant, now), now)
+        wait = max(until - now - 2.0, 0.0)
+        if wait > _MAX_WAIT_S:
+            return None
+        self._until[tenant] = until + (1 + size // _PIECE) * self._cost_s
+        return wait
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A message as it goes to its stream."""
+
+    subject: str
+    body: bytes
+    headers: dict[str, str]
+
+
+def read_write(arrived: str, body: bytes, traceparent: str | None = None) -> Write:
+    """Decide what is written for a message that arrived.
+
+    A submission is written only where its job has no history, a chunk of a payload only where there is none: nobody
+    submits a job again that has begun, or overwrites a payload. Of its author's headers the trace alone is kept.
+
+    Raises:
+        Malformed: it breaks its contract.
+    """
+    subject = destination_of(arrived)
+    headers = {} if traceparent is None else {"traceparent": traceparent}
+    match subject.split("."):
+        case ["qb", "job", tenant, job, "submitted"]:
+            _require(body, JobSubmitted)
+            headers |= {_EXPECTED: "0", f"{_EXPECTED}-Subject": _plain(tenant, job).everything}
+        case ["qb", "command", tenant, job, "cancel"]:
+            _plain(tenant, job)
+            headers["Nats-Msg-Id"] = event_id(tenant, _require(body, CancelJob).id)
+        case ["$KV", "PAYLOADS", *_]:
+            _require_chunk(subject, body)
+            return Write(subject, body, {**headers, _EXPECTED: "0", "Nats-Expected-Stream": "KV_PAYLOADS"})
+        case _:
+            raise Malformed(f"nothing is written to {subject}")
+    return Write(subject, body, {**headers, "Nats-Expected-Stream": LOG})
+
+
+def _require(body: bytes, kind: type[JobSubmitted] | type[CancelJob]) -> JobSubmitted | CancelJob:
+    event = decode(body)
+    if not isinstance(event, kind):
+        raise Malformed(f"an event {event.type} was sent where {kind.__name__} belongs")
+    return event
+
+
+def _plain(tenant: str, job: str) -> subjects.Aggregate:
+    try:
+        return subjects.job(tenant, job)
+    except InvalidId as error:
+        raise Malformed(str(error)) from error
+
+
+def _require_chunk(subject: str, chunk: bytes) -> None:
+    named = _CHUNK_NAME.fullmatch(subject)
+    if named is None or int(named[2]) >= _CHUNKS or len(chunk) > CHUNK:
+        raise Malformed(
+            f"a payload lies in chunks of {CHUNK:,} bytes under its SHA-256 and a number from 0 to {_CHUNKS - 1}"
+        )
+    if named[2] == "0" and len(chunk) < CHUNK and digest(chunk) != f"sha256:{named[1]}":
+        raise Malformed("the content is not what its name, the SHA-256, says")
+
+
+class Intake:
+    """Forwards what tenants write. Processes of one service share the messages; each keeps its own pace."""
+
+    def __init__(self, service: str, tasks: Tasks, pace: Pace) -> None:
+        self._service = service
+        self._tasks = tasks
+        self._pace = pace
+
+    async def listen(self, client: Client) -> None:
+        """Forward from now on."""
+
+        async def on_message(message: Msg) -> None:
+            tenant = message.subject.split(".")[3]
+            wait = self._pace.wait(tenant, len(message.data), asyncio.get_running_loop().time())
+            if wait is None:
+                await _answer(message, _refusal(429, ERR_TOO_FAST, f"tenant {tenant} writes too fast: wait a second"))
+            else:
+                self._tasks.spawn(_forward(client, message, wait), "intake")
+
+        await client.subscribe(ARRIVALS, queue=self._service, cb=on_message)
+
+
+async def _forward(client: Client, message: Msg, wait_s: float) -> None:
+    try:
+        write = read_write(message.subject, message.data, traceparent_in(message.headers))
+    except Malformed as error:
+        await _answer(message, _refusal(400, ERR_MALFORMED, str(error)))
+        return
+    if wait_s:
+        await asyncio.sleep(wait_s)
+    try:
+        answer = (await client.request(write.subject, write.body, timeout=_STREAM_S, headers=write.headers)).data
+        if write.subject.startswith("$KV.") and str(_WRONG_LAST_SEQUENCE).encode() in answer:
+            answer = await _compared(client, write)
+    except (NatsError, OSError, TimeoutError) as error:
+        _log.warning("%s was not confirmed: %r", write.subject, error)
+        return  # its author hears nothing, and sends it again
+    await _answer(message, answer)
+
+
+async def _compared(client: Client, write: Write) -> bytes:
+    """The answer where a chunk is stored already: the same content is as good as written."""
+    stored = await client.request(f"$JS.API.DIRECT.GET.KV_PAYLOADS.{write.subject}", timeout=_STREAM_S)
+    headers = stored.headers or {}
+    if "Status" in headers:
+        raise NatsError("a replica of the payload store lags")
+    if stored.data == write.body:
+        sequence = int(headers["Nats-Sequence"])
+        return json.dumps({"stream": "KV_PAYLOADS", "seq": sequence, "duplicate": True}).encode()
+    return _refusal(400, ERR_OTHER_CONTENT, "other content is stored under this name, and is kept")
+
+
+async def _answer(message: Msg, body: bytes) -> None:
+    if message.reply:
+        with suppress(NatsError):  # its author sends it again
+            await message.respond(body)
+
+
+def _refusal(code: int, err_code: int, text: str) -> bytes:
+    """As a stream words it."""
+    return json.dumps(
+        {"error": {"code": code, "err_code": err_code, "description": " ".join(text.split())[:500]}}
+    ).encode()

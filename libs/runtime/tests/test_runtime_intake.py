@@ -1,0 +1,129 @@
+"""The intake: what it takes, and what a tenant cannot do past it, on a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from queuebit_contracts.intake import ERR_MALFORMED, ERR_OTHER_CONTENT, ERR_TOO_FAST, arrival_of, destination_of
+from queuebit_kernel import Malformed, digest
+from queuebit_runtime.intake import Intake, Pace, read_write
+from queuebit_runtime.payloads import CHUNK
+from queuebit_runtime.tasks import Tasks
+from queuebit_testing.build import submitted
+from queuebit_testing.server import NatsServer
+
+GOOD = submitted("k").to_bytes()
+CONTENT = b"a circuit"
+NAMED = digest(CONTENT).removeprefix("sha256:")
+
+
+@pytest.mark.parametrize(
+    ("subject", "body"),
+    [
+        ("qb.job.acme.JOBX.submitted", GOOD),
+        ("qb.job.acme.a b.submitted", GOOD),
+        ("qb.job.acme.j1.submitted", b""),
+        ("qb.job.acme.j1.submitted", b"?"),
+        ("qb.job.acme.j1.submitted", GOOD[:-1] + b',"extra":' + b"[" * 900 + b"]" * 900 + b"}"),
+        ("qb.job.acme.j1.submitted", GOOD.replace(b"job.submitted.v1", b"job.sealed.v1")),
+        ("qb.command.acme.j1.cancel", GOOD),
+        ("qb.command.acme.J1.cancel", GOOD),
+        (f"$KV.PAYLOADS.acme.{NAMED}.0", b"other content"),
+        (f"$KV.PAYLOADS.acme.{NAMED}.11", CONTENT),
+        (f"$KV.PAYLOADS.acme.{NAMED}.-1", CONTENT),
+        (f"$KV.PAYLOADS.acme.{NAMED}.0", b"x" * (CHUNK + 1)),
+        ("$KV.PAYLOADS.acme.keep.0", CONTENT),
+    ],
+)
+def test_what_breaks_its_contract_reaches_no_stream(subject: str, body: bytes) -> None:
+    arrived = arrival_of(subject)
+    assert arrived is not None
+    assert destination_of(arrived) == subject
+    with pytest.raises(Malformed):
+        read_write(arrived, body)
+
+
+def test_each_tenant_has_a_pace_and_large_messages_count_for_more() -> None:
+    pace = Pace(per_s=10)
+    waits = [pace.wait("acme", 1, now=100.0) for _ in range(50)]
+    assert waits[:20] == [0.0] * 20
+    assert waits[21:40] == pytest.approx([0.1 * number for number in range(1, 20)])
+    assert waits[-1] is None
+    assert pace.wait("evil", 1, now=100.0) == 0.0
+    assert pace.wait("acme", 1, now=101.0) is not None
+    large = Pace(per_s=10)
+    assert [large.wait("acme", 40_960, now=0.0) for _ in range(5)][-2:] == pytest.approx([1.3, None])
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
+    one = NatsServer(tmp_path, (("acme", "ann", "member"), ("acme", "bob", "member"), ("evil", "eve", "member")))
+    async with one.running():
+        yield one
+
+
+async def ask(client: Any, subject: str, body: bytes, **headers: str) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads((await client.request(subject, body, timeout=5, headers=headers or None)).data)
+    return answer
+
+
+@pytest.mark.server
+async def test_a_job_that_has_begun_takes_no_further_submission(server: NatsServer) -> None:
+    ann, broker = await server.connect("acme/ann"), await server.connect("broker")
+    subject = f"qb.job.acme.{submitted('k').data.job}.submitted"
+    assert (await ask(ann, subject, GOOD, Forged="1", traceparent="no trace"))["seq"] == 1
+    forged = {"Nats-Expected-Last-Subject-Sequence": "1", "Nats-Msg-Id": "x"}
+    for headers in ({}, forged, {"Nats-Batch-Id": "b", "Nats-Batch-Sequence": "1"}):
+        assert (await ask(ann, subject, submitted("k", shots=7).to_bytes(), **headers))["error"]["err_code"] == 10071
+    refused = await ask(ann, subject, b"?")
+    assert refused["error"]["err_code"] == ERR_MALFORMED
+    stored = await broker.jetstream().stream_info("LOG")
+    assert stored.state.messages == 1
+    message = await broker.jetstream().get_msg("LOG", 1, direct=True)
+    assert "Forged" not in (message.headers or {})
+    assert "traceparent" not in (message.headers or {})
+    await ann.close()
+    await broker.close()
+
+
+@pytest.mark.server
+async def test_a_payload_is_written_once_and_by_its_digest(server: NatsServer) -> None:
+    ann, bob, executor = [await server.connect(name) for name in ("acme/ann", "acme/bob", "executor-aer")]
+    large = f"$KV.PAYLOADS.acme.{'a' * 64}.1"
+    assert (await ask(executor, large, b"the result"))["seq"] == 1
+    assert (await ask(bob, large, b"another"))["error"]["err_code"] == ERR_OTHER_CONTENT
+    assert (await ask(bob, large, b"the result"))["duplicate"] is True
+    small = f"$KV.PAYLOADS.acme.{NAMED}.0"
+    assert (await ask(ann, small, CONTENT))["seq"] == 2
+    assert (await ask(bob, small, CONTENT))["seq"] == 2
+    kept = await ann.jetstream().get_msg("KV_PAYLOADS", subject=large, direct=True)
+    assert kept.data == b"the result"
+    for client in (ann, bob, executor):
+        await client.close()
+
+
+@pytest.mark.server
+async def test_a_flood_of_one_member_leaves_the_log_to_the_others(tmp_path: Path) -> None:
+    server, tasks = NatsServer(tmp_path, (("acme", "ann", "member"), ("evil", "eve", "member"))), Tasks()
+    await server.start()
+    broker, ann, eve = [await server.connect(name) for name in ("broker", "acme/ann", "evil/eve")]
+    await Intake("broker", tasks, Pace(50)).listen(broker)
+    await broker.flush()
+    for _ in range(5000):
+        await eve.publish("qb.job.evil.j1.submitted", b"?")
+    await eve.flush()
+    codes = [(await ask(eve, "qb.job.evil.j1.submitted", b"?"))["error"]["err_code"] for _ in range(2)]
+    async with asyncio.timeout(2):
+        confirmed = await ask(ann, f"qb.job.acme.{submitted('k').data.job}.submitted", GOOD)
+    state = (await broker.jetstream().stream_info("LOG")).state
+    assert (codes, confirmed["seq"], state.messages) == ([ERR_TOO_FAST] * 2, 1, 1)
+    await tasks.close()
+    for client in (broker, ann, eve):
+        await client.close()
+    server.kill()

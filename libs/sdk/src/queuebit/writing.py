@@ -1,0 +1,50 @@
+"""Writing as a tenant may: what is sent is taken at the tenant's pace, by whoever of the platform is up."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from queuebit.errors import Reason, Refused, Unanswered, Unreachable
+from queuebit.transport import Transport
+from queuebit_contracts.intake import ERR_MALFORMED, ERR_TOO_FAST
+
+__all__ = ["write"]
+
+_PAUSES_S = (0.2, 0.4, 0.6)
+"""Before the same message is sent again: where nothing is confirmed."""
+
+_PATIENCE_S = 15.0
+"""How long the same message is sent again while the service that takes it starts, or asks for a slower pace."""
+
+
+async def write(
+    transport: Transport, subject: str, body: bytes, headers: Mapping[str, str] | None = None
+) -> dict[str, Any]:  # as the server words it
+    """Send until a stream has answered; return its answer, which may be that a guard does not hold.
+
+    Raises:
+        Refused: the message breaks its contract.
+        Unreachable: nothing was confirmed in time.
+    """
+    loop = asyncio.get_running_loop()
+    deadline, pauses = loop.time() + _PATIENCE_S, iter(_PAUSES_S)
+    while True:
+        try:
+            answer: dict[str, Any] = json.loads((await transport.request(subject, body, headers)).body)
+            if (code := answer.get("error", {}).get("err_code")) != ERR_TOO_FAST:
+                break
+            fault: Unreachable = Unreachable(answer["error"]["description"])
+            pause: float | None = 0.5
+        except Unanswered as error:
+            fault, pause = error, 0.2
+        except Unreachable as error:
+            fault, pause = error, next(pauses, None)
+        if pause is None or loop.time() > deadline:
+            raise fault
+        await asyncio.sleep(pause)
+    if code == ERR_MALFORMED:
+        raise Refused([Reason("malformed", f"the platform does not take it: {answer['error']['description']}")])
+    return answer
