@@ -7,7 +7,7 @@ MEMBERS := contracts $(sort $(wildcard libs/*)) $(sort $(wildcard services/*))
 SOURCES := $(foreach m,$(MEMBERS),$(m)/src)
 EXTERNAL := $(foreach m,$(MEMBERS),--no-emit-package $(shell sed -n 's/^name = "\(.*\)"/\1/p' $(m)/pyproject.toml))
 
-.PHONY: help setup demo test check format generate lock provision bench fuzz drill images
+.PHONY: help setup demo test check format generate lock provision bench fuzz collections drill images
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -62,6 +62,9 @@ bench: setup ## measure everything the project promises, beside the bare limits
 
 fuzz: setup ## random programs against independent interpreters: SEED=1 PROGRAMS=2000
 	$(PY) -m tests.differential --seed $(or $(SEED),1) --programs $(or $(PROGRAMS),2000)
+
+collections: setup ## a FOLDER of circuits by Queuebit and by plain Qiskit Aer; without one, MQT Bench's
+	$(PY) -m tests.collections $(FOLDER)
 
 drill: setup ## the long fault drill: JOBS=10000 EVERY=2
 	$(PY) tests/faults/drill.py --jobs $(or $(JOBS),10000) --every $(or $(EVERY),2)

@@ -5,8 +5,9 @@ so that the result is exact where Braket itself would sample. Braket has its own
 declared as aliases of them, and its `U` is OpenQASM 2's, so the specification's stands in.
 
 Version 1.41 gets some constructs wrong or refuses them, and programs with them are not for it: a power is spread over
-the statements of a gate that has several, a phase inside a gate escapes the gate's control, a negatively controlled
-phase is refused, registers cannot be compared with numbers, `let` knows no slices, and `switch` is unknown.
+the statements of a gate that has several, two powers are multiplied into one, a phase inside a gate escapes the gate's
+control, a negatively controlled phase is refused, gates cannot call functions, registers cannot be compared with
+numbers, `let` knows no slices, and `switch` is unknown. A gate named as one of Braket's own hides it from the library.
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ from tests.differential.openqasm3_gates import rotation
 __all__ = ["outcomes"]
 
 _ALIASES = """
-gate p(lambda) a { phaseshift(lambda) a; }
-gate phase(lambda) a { phaseshift(lambda) a; }
-gate u1(lambda) a { phaseshift(lambda) a; }
+gate p(angle_) a { phaseshift(angle_) a; }
+gate phase(angle_) a { phaseshift(angle_) a; }
+gate u1(angle_) a { phaseshift(angle_) a; }
 gate id a { i a; }
 gate sdg a { si a; }
 gate tdg a { ti a; }
@@ -45,11 +46,11 @@ gate sx a { v a; }
 gate cx a, b { cnot a, b; }
 gate CX a, b { cnot a, b; }
 gate ccx a, b, c { ccnot a, b, c; }
-gate cp(lambda) a, b { cphaseshift(lambda) a, b; }
-gate cphase(lambda) a, b { cphaseshift(lambda) a, b; }
-gate crx(theta) a, b { ctrl @ rx(theta) a, b; }
-gate cry(theta) a, b { ctrl @ ry(theta) a, b; }
-gate crz(theta) a, b { ctrl @ rz(theta) a, b; }
+gate cp(angle_) a, b { cphaseshift(angle_) a, b; }
+gate cphase(angle_) a, b { cphaseshift(angle_) a, b; }
+gate crx(angle_) a, b { ctrl @ rx(angle_) a, b; }
+gate cry(angle_) a, b { ctrl @ ry(angle_) a, b; }
+gate crz(angle_) a, b { ctrl @ rz(angle_) a, b; }
 gate ch a, b { ctrl @ h a, b; }
 """
 

@@ -14,7 +14,8 @@ _NOT_FOR_BRAKET = frozenset({"cu", "u2", "u3"})
 _MAX_LOOKS = 5
 """Measurements and resets of one program: each may double the paths to follow."""
 _MAX_DEPTH = 2
-_POWERS = ("2", "-1", "0.5", "3", "-2", "0", "1.5", "1/4.0")
+_WHOLE_POWERS = ("2", "-1", "3", "-2", "0")
+_POWERS = (*_WHOLE_POWERS, "0.5", "1.5", "1/4.0")
 
 
 @st.composite
@@ -27,7 +28,9 @@ def programs(draw: st.DrawFn) -> Program:
     writer = _Writer(draw, for_braket=kind == "braket", includes=kind != "bare")
     writer.definitions()
     writer.registers()
-    writer.lines += writer.block(writer.integer(1, 8), 0, [])
+    writer.numbers()
+    for _ in range(writer.integer(1, 8)):
+        writer.step()
     writer.lines.append(writer.measure())
     return Program("\n".join(writer.lines) + "\n", writer.for_braket)
 
@@ -44,12 +47,17 @@ class _Writer(Writer):
         """Every way to write each qubit."""
         self._bits: dict[str, int] = {}
         """Classical registers by width; a width of 0 is a single bit."""
+        self._numbers: list[str] = []
+        self._integers: list[str] = []
+        """Those that are no constants."""
         self._looks = 0
         self.lines.append(self.pick(("OPENQASM 3.0;", "OPENQASM 3;")))
         if includes:
             self.lines.append('include "stdgates.inc";')
             self.gates += [gate for gate in LIBRARY if not for_braket or gate.name not in _NOT_FOR_BRAKET]
             self._taken |= {gate.name for gate in LIBRARY}
+        if for_braket:
+            self._taken.add("i")
 
     def definitions(self) -> None:
         for _ in range(self.integer(0, 3)):
@@ -73,6 +81,47 @@ class _Writer(Writer):
         for _ in range(self.integer(0, 2) if self._registers else 0):
             self._alias()
 
+    def numbers(self) -> None:
+        """Declare constants and variables that angles may use."""
+        for _ in range(self.integer(0, 2)):
+            kind, value = self.pick((("float", self.number()), ("int", str(self.integer(-2, 3))), ("uint", "2")))
+            name = self.name()
+            self.lines.append(f"{self.pick(('const ', ''))}{kind} {name} = {value};")
+            self._numbers.append(name)
+            if kind == "int" and not self.lines[-1].startswith("const"):
+                self._integers.append(name)
+
+    def step(self) -> None:
+        """Write a statement of the outermost block, where declarations and calls may stand as well."""
+        kinds = ["statement"] * 8 + ["count"] * bool(self._integers)
+        if self._looks < _MAX_LOOKS:
+            kinds += ["declaration"] + ["subroutine", "discard"] * (not self.for_braket)
+        match self.pick(kinds):
+            case "count":
+                name = self.pick(self._integers)
+                self.lines.append(f"{name} {self.pick(('+=', '-=', '='))} {self.integer(0, 3)};")
+            case "declaration":
+                self._looks += 1
+                name, qubit = self.name(), self._qubits(1)[0]
+                self.lines.append(f"bit {name} = measure {qubit};")
+                self._bits[name] = 0
+            case "discard":
+                self._looks += 1
+                self.lines.append(f"measure {self._qubits(1)[0]};")
+            case "subroutine":
+                self._subroutine()
+            case _:
+                self.lines.append(self._statement(0, self._numbers))
+
+    def _subroutine(self) -> None:
+        """Define a subroutine of one qubit and an angle that may measure, and call it."""
+        self._looks += 1
+        name, angle, qubit = self.name(), *self.names(2)
+        body = f"{self.call(self._one_qubit_gate(), [angle])} {qubit}; return measure {qubit};"
+        call = f"{name}({self.number(self._numbers)}, {self._qubits(1)[0]})"
+        self.lines.append(f"def {name}(float {angle}, qubit {qubit}) -> bit {{ {body} }}")
+        self.lines.append(f"{self.pick(self._bit_elements())} = {call};")
+
     def block(self, count: int, depth: int, names: list[str]) -> list[str]:
         """Return some statements that may use numbers by name."""
         return [self._statement(depth, names) for _ in range(count)]
@@ -95,7 +144,7 @@ class _Writer(Writer):
 
     def _statement(self, depth: int, names: list[str]) -> str:
         kinds = ["gate"] * 4 + ["broadcast", "barrier"]
-        if self._looks < _MAX_LOOKS and not names:
+        if self._looks < _MAX_LOOKS and names == self._numbers:  # in no loop, which would repeat it
             kinds += ["measure", "reset", "while"]
         if depth < _MAX_DEPTH:
             kinds += ["if", "if", "for", "box"]
@@ -131,6 +180,8 @@ class _Writer(Writer):
 
     def _if(self, depth: int, names: list[str]) -> str:
         body = " ".join(self.block(self.integer(1, 2), depth + 1, names))
+        if self.chance(4):
+            return f"if ({self._condition()}) {self._gate(names)}"
         other = f" else {{ {' '.join(self.block(1, depth + 1, names))} }}" if self.chance(2) else ""
         return f"if ({self._condition()}) {{ {body} }}{other}"
 
@@ -140,10 +191,16 @@ class _Writer(Writer):
         body = self.block(self.integer(1, 2), depth + 1, [*names, name])
         wide = [register for register, members in self._registers.items() if len(members) == 2]
         if turns == "[0:1]" and wide:
-            body.append(f"{self.call(self._one_qubit_gate(), [name])} {self.pick(wide)}[{name}];")
+            place = self.pick((name, f"1-{name}"))
+            body.append(f"{self.call(self._one_qubit_gate(), [name])} {self.pick(wide)}[{place}];")
+        if not self.for_braket and self.chance(4):
+            body.append(f"if ({self._condition()}) {{ {self.pick(('break', 'continue'))}; }}")
+            body.append(self._gate(names))
         return f"for {self.pick(('int', 'uint'))} {name} in {turns} {{ {' '.join(body)} }}"
 
     def _condition(self) -> str:
+        if self._integers and self.chance(4):
+            return f"{self.pick(self._integers)} {self.pick(('==', '!=', '<', '>='))} {self.integer(0, 3)}"
         bit = self.pick(self._bit_elements())
         shapes = [bit, f"{bit} == 1", f"{bit} == 0", f"{bit} != 1"]
         if not self.for_braket:
@@ -191,12 +248,13 @@ class _Writer(Writer):
         written, controls = "", 0
         for _ in range(self.pick((0, 0, 1, 1, 2))):
             room = available - gate.qubits - controls
-            kinds = ["inv"] + ["pow"] * (not (self.for_braket and gate.phased)) + ["ctrl", "negctrl"] * (room > 0)
+            powerless = self.for_braket and (gate.phased or "pow" in written)
+            kinds = ["inv"] + ["pow"] * (not powerless) + ["ctrl", "negctrl"] * (room > 0)
             match self.pick(kinds):
                 case "inv":
                     written += "inv @ "
                 case "pow":
-                    written += f"pow({self.pick(_POWERS)}) @ "
+                    written += f"pow({self.pick(_WHOLE_POWERS if self.for_braket else _POWERS)}) @ "
                 case kind:
                     count = self.integer(1, min(room, 2))
                     controls += count

@@ -1,0 +1,1 @@
+"""Folders of OpenQASM files, run by Queuebit and by plain Qiskit Aer, and compared."""

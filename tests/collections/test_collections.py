@@ -1,0 +1,67 @@
+"""The check of collections tells chance from difference, and survives what it runs."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from tests.collections import runners
+from tests.collections.runners import Run, bounded
+from tests.collections.verdicts import distance, judge
+
+HERE = Path("a.qasm")
+
+
+def _sample(seed: int, weights: list[float], shots: int = 4_096) -> dict[str, int]:
+    outcomes = [format(outcome, "020b") for outcome in range(len(weights))]
+    return dict(Counter(random.Random(seed).choices(outcomes, weights, k=shots)))
+
+
+@pytest.mark.parametrize("width", [1, 2, 7, 64, 5_000])
+def test_two_samples_of_one_distribution_are_the_same(width: int) -> None:
+    weights = [1.0 / (rank + 1) for rank in range(width)]
+    for seed in range(20):
+        apart, allowed = distance(_sample(2 * seed, weights), _sample(2 * seed + 1, weights))
+        assert apart <= allowed
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [([1.0], [0.0, 1.0]), ([0.5, 0.5], [0.7, 0.3]), ([1.0] * 64, [1.0] * 32), ([1.0] * 4_000, [1.0] * 16)],
+)
+def test_samples_of_different_distributions_are_wrong(first: list[float], second: list[float]) -> None:
+    ours, theirs = (Run("done", _sample(seed, weights)) for seed, weights in enumerate((first, second)))
+    assert judge(HERE, ours, theirs, 0).kind == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "kind"),
+    [
+        ("refused", "done", "refused"),
+        ("refused", "crash", "refused"),
+        ("crash", "done", "crash"),
+        ("time-out", "time-out", "neither"),
+        ("done", "crash", "alone"),
+    ],
+)
+def test_what_cannot_be_compared_says_who_failed(ours: str, theirs: str, kind: str) -> None:
+    assert judge(HERE, Run(ours, {"0": 1}), Run(theirs, {"0": 1}), 0).kind == kind
+
+
+def _slow(_: Path) -> Run:
+    time.sleep(30)
+    raise AssertionError("it was not ended")
+
+
+def test_a_child_that_raises_dies_hangs_or_eats_memory_is_told_from_one_that_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert bounded(lambda _: Run("done", {"0": 1}), HERE) == Run("done", {"0": 1})
+    assert "MemoryError" in bounded(lambda _: Run("done", {"0": len(bytes(64 << 30))}), HERE).detail
+    assert "ended with 3" in bounded(lambda _: os._exit(3), HERE).detail
+    monkeypatch.setattr(runners, "SECONDS", 0.2)
+    assert bounded(_slow, HERE).state == "time-out"

@@ -1,0 +1,83 @@
+"""Whether two samples can come from one distribution."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from zlib import crc32
+
+from tests.collections.runners import Run
+
+__all__ = ["VERDICTS", "Verdict", "distance", "judge", "tolerance"]
+
+VERDICTS = {
+    "same": "both ran, and their counts differ no more than two samples of one distribution do",
+    "refused": "Queuebit says no, and names the place or the feature",
+    "wrong": "both ran, and their counts differ by more than chance",
+    "crash": "Queuebit failed in another way",
+    "time-out": "Queuebit took too long",
+    "alone": "Queuebit ran what plain Qiskit could not, so there is nothing to compare with",
+    "neither": "both took too long, or ran out of memory",
+}
+_FALSE_ALARM = 1e-6
+"""How often equal distributions may be called different, for one file."""
+_RARE = 16
+"""Outcomes seen less often than this, in both samples together, share cells."""
+_SHARED_CELLS = 32
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of one file."""
+
+    path: Path
+    kind: str
+    """One of `VERDICTS`."""
+    detail: str = ""
+    seconds: float = 0.0
+
+
+def judge(path: Path, ours: Run, theirs: Run, seconds: float) -> Verdict:
+    """Weigh two runs of one file against each other."""
+    if ours.state != "done":
+        hopeless = ours.state != "refused" and theirs.state in ("crash", "time-out")
+        also = f" (plain Qiskit: {theirs.state} {theirs.detail})" if theirs.state != "done" else ""
+        return Verdict(path, "neither" if hopeless else ours.state, ours.detail + also, seconds)
+    if theirs.state != "done":
+        return Verdict(path, "alone", f"plain Qiskit: {theirs.state} {theirs.detail}", seconds)
+    apart, allowed = distance(ours.counts, theirs.counts)
+    kind = "same" if apart <= allowed else "wrong"
+    return Verdict(path, kind, f"total variation {apart:.3f}, up to {allowed:.3f} is chance", seconds)
+
+
+def distance(first: Mapping[str, int], second: Mapping[str, int]) -> tuple[float, float]:
+    """Return the total variation between two samples over at most a bounded number of cells, and what chance allows.
+
+    Frequent outcomes have a cell each; rare ones are spread over shared cells by a fixed hash, so that two samples of a
+    wide distribution, which hardly share an outcome, still compare.
+    """
+    a, b = ({key.replace(" ", ""): count for key, count in sample.items()} for sample in (first, second))
+    together = Counter(a) + Counter(b)
+    cells: dict[str, list[int]] = {}
+    for outcome, count in together.items():
+        cell = outcome if count >= _RARE else f"rare {crc32(outcome.encode()) % _SHARED_CELLS}"
+        sums = cells.setdefault(cell, [0, 0])
+        sums[0] += a.get(outcome, 0)
+        sums[1] += b.get(outcome, 0)
+    m, n = sum(a.values()), sum(b.values())
+    apart = math.fsum(abs(x / m - y / n) for x, y in cells.values()) / 2
+    return apart, tolerance(len(cells), min(m, n))
+
+
+def tolerance(cells: int, shots: int) -> float:
+    """Return what the total variation of two samples of one distribution stays below, but for one case in a million.
+
+    Its mean is at most sqrt(cells / (2 * shots)) by Cauchy and Schwarz, and one shot moves it by at most 1 / shots, so
+    by McDiarmid's inequality it exceeds its mean by t with probability at most exp(-shots * t**2).
+    """
+    if cells == 1:
+        return 0.0
+    return math.sqrt(cells / (2 * shots)) + math.sqrt(-math.log(_FALSE_ALARM) / shots)
