@@ -6,6 +6,7 @@ Without a folder: the circuits of MQT Bench at a few sizes, and this repository'
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import sys
 import tempfile
 import time
@@ -22,12 +23,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make collections", description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, help="where to look for .qasm files, below it too")
     asked = parser.parse_args()
-    preload()
     if asked.folder:
         verdicts = _compare(asked.folder)
     else:
         with tempfile.TemporaryDirectory(prefix="queuebit-collections-") as scratch:
-            write_sources(Path(scratch))
+            generation = multiprocessing.get_context("fork").Process(target=write_sources, args=(Path(scratch),))
+            generation.start()  # a process of its own: this one must not have run a circuit before it forks
+            generation.join()
             verdicts = _compare(Path(scratch))
     if not verdicts:
         print(f"{asked.folder} holds no .qasm file")
@@ -37,6 +39,7 @@ def main() -> int:
 
 
 def _compare(folder: Path) -> list[Verdict]:
+    preload()
     verdicts = []
     for path in sorted(folder.rglob("*.qasm")):
         started = time.monotonic()

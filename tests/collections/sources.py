@@ -5,10 +5,15 @@ from __future__ import annotations
 import shutil
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
 
 __all__ = ["SIZES", "write_sources"]
 
-SIZES = (3, 5, 9, 16)
+SIZES = (range(3, 6), range(6, 10), range(10, 14), range(14, 19))
+"""Of each range, the smallest number of qubits that an algorithm has."""
 _EXAMPLES = Path(__file__).parents[2] / "examples/circuits"
 
 
@@ -18,25 +23,32 @@ def write_sources(folder: Path) -> None:
 
     shutil.copytree(_EXAMPLES, folder / "examples", ignore=shutil.ignore_patterns("*.md"))
     for name in get_available_benchmark_names():
-        for size in SIZES:
-            _write(folder, name, size)
+        for sizes in SIZES:
+            _write(folder, name, sizes)
 
 
-def _write(folder: Path, name: str, size: int) -> None:
-    from mqt.bench import BenchmarkLevel, get_benchmark
+def _write(folder: Path, name: str, sizes: range) -> None:
     from qiskit import qasm2, qasm3
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            circuit = get_benchmark(name, BenchmarkLevel.INDEP, size)
-    except Exception as failure:  # noqa: BLE001  (a size that an algorithm does not have, said in many ways)
-        print(f"MQT Bench has no {name} of {size} qubits: {str(failure)[:100]}")
+    circuit = next((found for size in sizes if (found := _circuit(name, size))), None)
+    if circuit is None:
+        print(f"MQT Bench has no {name} of {sizes[0]} to {sizes[-1]} qubits")
         return
     for language, dumps in (("openqasm2", qasm2.dumps), ("openqasm3", qasm3.dumps)):
-        path = folder / f"mqt_bench_{language}" / f"{name}_{size}.qasm"
+        path = folder / f"mqt_bench_{language}" / f"{name}_{circuit.num_qubits}.qasm"
         path.parent.mkdir(exist_ok=True)
         try:
             path.write_text(dumps(circuit))
         except Exception as failure:  # noqa: BLE001  (control flow has no OpenQASM 2)
-            print(f"Qiskit cannot write {name} of {size} qubits as {language}: {str(failure)[:100]}")
+            print(f"Qiskit cannot write {path.stem} as {language}: {str(failure)[:100]}")
+
+
+def _circuit(name: str, size: int) -> QuantumCircuit | None:
+    from mqt.bench import BenchmarkLevel, get_benchmark
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return get_benchmark(name, BenchmarkLevel.INDEP, size)
+    except Exception:  # noqa: BLE001  (a size that an algorithm does not have, said in many ways)
+        return None
