@@ -42,12 +42,22 @@ def test_answers_and_refusals_cross_a_process_boundary() -> None:
 
 
 @pytest.mark.parametrize(
-    ("qubits", "gate", "size"),
-    [(2, "t", 64), (30, "t", 16 * 2**30), (2, "h", 3), (30, "h", 458), (1000, "h", 500_250)],
+    ("body", "measured", "size"),
+    [
+        pytest.param("qreg q[2]; h q; t q[0];", 1, 64, id="state vector"),
+        pytest.param("qreg q[1000]; h q;", 1, 1_000 * 32, id="product state"),
+        pytest.param("qreg q[40]; h q; t q; cx q[0], q[39];", 1, 40 * 128, id="one pair, apart"),
+        pytest.param("qreg q[28]; x q[3]; t q[3]; barrier q;", 3, 16 << 1, id="untouched qubits take none"),
+    ],
 )
-def test_memory_is_that_of_the_statevector_or_of_the_tableau(qubits: int, gate: str, size: int) -> None:
-    circuit = parse(HEADER + f"qreg q[{qubits}]; creg c[1]; {gate} q[0]; measure q[0] -> c[0];")
-    assert simulation_bytes(circuit) == size
+def test_memory_is_that_of_the_smallest_exact_method(body: str, measured: int, size: int) -> None:
+    assert simulation_bytes(parse(HEADER + body + f"creg c[1]; measure q[{measured}] -> c[0];")) == size
+
+
+def test_a_clifford_circuit_of_much_entanglement_takes_a_tableau() -> None:
+    pairs = "".join(f"cx q[{i}], q[{(7 * i + 1) % 100}];" for _ in range(30) for i in range(100) if 6 * i % 100 != 99)
+    circuit = parse(HEADER + f"qreg q[100]; creg c[100]; h q; {pairs} measure q -> c;")
+    assert simulation_bytes(circuit) == -(-200 * 201 // 8)
 
 
 @given(DISTRIBUTIONS, DISTRIBUTIONS)
@@ -83,14 +93,14 @@ def test_the_ideal_distribution_follows_the_measurements() -> None:
     assert ideal_distribution(circuit) == pytest.approx({"01 0": 0.5, "11 1": 0.5})
 
 
-@pytest.mark.parametrize("body", ["qreg q[21]; measure q[0] -> c[0];", "qreg q[1]; reset q; measure q[0] -> c[0];"])
+@pytest.mark.parametrize("body", ["qreg q[21]; h q; measure q[0] -> c[0];", "qreg q[1]; reset q; measure q[0] -> c[0];"])
 def test_no_ideal_distribution_of_the_large_or_dynamic(body: str) -> None:
     with pytest.raises(DoesNotFit):
         ideal_distribution(parse(HEADER + "creg c[1];" + body))
 
 
 def test_the_quickest_method_depends_on_the_shots() -> None:
-    methods = (Method("statevector", 0.0, 0.01), Method("density_matrix", 1.0, 0.0))
+    methods = (Method("statevector", 0, 1_000, 32), Method("density_matrix", 100_000, 0, 256))
     assert quickest(methods, 10).name == "statevector"
     assert quickest(methods, 1_000).name == "density_matrix"
     assert quickest(methods, 100).name == "density_matrix", "equals are broken by name"

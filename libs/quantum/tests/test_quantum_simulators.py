@@ -102,7 +102,12 @@ def test_aer_runs_what_is_decided_on_the_way() -> None:
 
 @pytest.mark.parametrize(
     ("qubits", "gate", "method"),
-    [(5, "x", "statevector"), (40, "x", "stabilizer"), (40, "t", "matrix_product_state")],
+    [
+        (5, "x", "statevector"),
+        (40, "x", "stabilizer"),
+        (40, "t", "matrix_product_state"),
+        (200, "t", "matrix_product_state"),
+    ],
 )
 def test_aer_takes_a_method_that_fits(qubits: int, gate: str, method: str) -> None:
     chain = "".join(f"cx q[{i}], q[{i + 1}];" for i in range(qubits - 1))
@@ -113,10 +118,52 @@ def test_aer_takes_a_method_that_fits(qubits: int, gate: str, method: str) -> No
     assert backend.run(compiled, 100, 1).counts.keys() == {"0" * qubits, "1" * qubits}
 
 
-def test_a_circuit_wider_than_aers_method_does_not_fit() -> None:
-    circuit = parse(HEADER + "qreg q[64]; creg c[64]; t q; measure q -> c;")
-    with pytest.raises(DoesNotFit, match="aer: it takes at most 63 qubits, not 64, as a matrix product state"):
-        open_backend("aer").compile(circuit, 1)
+def test_a_large_clifford_circuit_runs_on_a_tableau() -> None:
+    rng = random.Random(1)
+    steps = "".join("s q[{}]; h q[{}]; cx q[{}], q[{}];".format(*rng.sample(range(1_000), 4)) for _ in range(1_000))
+    circuit = parse(HEADER + f"qreg q[1000]; creg c[2]; h q; {steps} measure q[0] -> c[0]; measure q[9] -> c[1];")
+    backend = open_backend("aer")
+    compiled = backend.compile(circuit, 1)
+    assert compiled.method(20).name == "stabilizer"
+    assert compiled.method(20).memory_bytes < 1 << 20
+    assert sum(backend.run(compiled, 20, 1).counts.values()) == 20
+
+
+@pytest.mark.parametrize("id_", ["aer", "cirq", "emulated-ibm-manila"])
+def test_untouched_qubits_cost_nothing(id_: str) -> None:
+    circuit = parse(HEADER + "qreg q[28]; creg c[1]; x q[3]; t q[3]; barrier q; measure q[3] -> c[0];")
+    backend = open_backend(id_)
+    compiled = backend.compile(circuit, 1)
+    assert compiled.method(100).memory_bytes < 1_000
+    assert backend.run(compiled, 100, 1).counts["1"] > 85
+
+
+def test_untouched_qubits_are_left_out_of_blocks_too() -> None:
+    circuit = parse(
+        'OPENQASM 3.0; include "stdgates.inc"; qubit[40] q; bit[2] c; x q[7]; c[0] = measure q[7];'
+        "if (c[0]) { barrier q; x q[30]; } c[1] = measure q[30];"
+    )
+    assert circuit.touched == (7, 30)
+    backend = open_backend("aer")
+    assert backend.run(backend.compile(circuit, 1), 50, 1).counts == {"11": 50}
+
+
+@pytest.mark.parametrize("id_", ["aer", "cirq"])
+def test_a_delay_fits_an_ideal_simulator_which_has_no_time(id_: str) -> None:
+    circuit = parse(
+        'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; x q[0]; delay[100ns] q[0]; delay[16dt] q[1];'
+        "c = measure q;"
+    )
+    backend = open_backend(id_)
+    assert backend.run(backend.compile(circuit, 1), 50, 1).counts == {"01": 50}
+
+
+def test_what_no_method_can_hold_is_estimated_as_hopeless() -> None:
+    pairs = "".join(
+        f"cx q[{i}], q[{(7 * i + 1) % 40}]; t q[{i}];" for _ in range(5) for i in range(40) if (6 * i + 1) % 40
+    )
+    circuit = parse(HEADER + f"qreg q[40]; creg c[40]; h q; {pairs} measure q -> c;")
+    assert open_backend("aer").compile(circuit, 1).method(1).microseconds(1) > 24 * 3_600 * 1_000_000
 
 
 def test_simulators_are_free_of_device_time() -> None:
@@ -127,7 +174,7 @@ def test_simulators_are_free_of_device_time() -> None:
 
 
 def test_every_reason_is_named_when_a_circuit_does_not_fit() -> None:
-    circuit = parse(HEADER + "qreg q[30]; creg c[1]; measure q[0] -> c[0]; if (c == 1) x q[1];")
+    circuit = parse(HEADER + "qreg q[30]; creg c[1]; h q; measure q[0] -> c[0]; if (c == 1) x q[1];")
     with pytest.raises(DoesNotFit, match=r"cirq: it has 24 qubits and the circuit needs 30; .* conditional"):
         open_backend("cirq").compile(circuit, 1)
 

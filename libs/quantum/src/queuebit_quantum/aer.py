@@ -8,7 +8,7 @@ from functools import cache
 import qiskit_aer
 from qiskit import QuantumCircuit
 from qiskit import __version__ as qiskit_version
-from qiskit.transpiler import PassManager
+from qiskit.transpiler import PassManager, Target
 from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
 from qiskit_aer import AerSimulator
 
@@ -16,9 +16,9 @@ from queuebit_kernel import digest_of
 from queuebit_quantum.backends import Compiled, Description, Outcome, require_fit, result_keys
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.compiling import CompileCache, translate
-from queuebit_quantum.errors import DoesNotFit
+from queuebit_quantum.physical import without_time
 from queuebit_quantum.profile import is_clifford
-from queuebit_quantum.workload import ideal_method, quickest
+from queuebit_quantum.workload import ideal_methods, quickest
 
 __all__ = ["COMPILER", "Aer", "compile_for_aer", "run_on_aer"]
 
@@ -26,22 +26,17 @@ COMPILER = f"qiskit {qiskit_version}"
 """Name and version of the compiler behind every Qiskit target."""
 _SERIAL_QUBITS = 16
 """Up to here one thread is quicker than several that wait for one another."""
-_SMALL_QUBITS = 20
-"""Up to here a statevector beats a stabiliser tableau."""
-_STATEVECTOR_QUBITS = 27
-"""Largest statevector taken on: 2 GiB. Beyond it, matrix product states serve circuits of low entanglement."""
-_IN_WORDS = {
-    "statevector": "state vector",
-    "stabilizer": "stabiliser tableau",
-    "matrix_product_state": "matrix product state, because it has gates other than Clifford ones",
-}
+_MOST_QUBITS = 1_000
+_USUAL_SHOTS = 1_000
+"""The method that is quickest for so many is taken for any number: the circuit alone decides, and is compiled once."""
 
 
 class Aer:
     """Samples a circuit's exact distribution.
 
-    Small circuits run on a statevector, large Clifford circuits on a stabiliser tableau, and large circuits of other
-    kinds as matrix product states, which are exact too but as large as the entanglement makes them.
+    Small circuits run on a state vector, large Clifford circuits on a stabiliser tableau, and large circuits with few
+    two-qubit gates across any cut as matrix product states, which are exact too. Only the qubits that something acts on
+    are simulated, and delays are left out: there is no time.
     """
 
     id = "aer"
@@ -52,7 +47,7 @@ class Aer:
             id=self.id,
             vendor="Qiskit",
             kind="simulator",
-            num_qubits=1_000,
+            num_qubits=_MOST_QUBITS,
             basis_gates=tuple(sorted(_simulator("statevector").target.operation_names)),
             couplings=0,
             features=frozenset({"mid_circuit_measurement", "reset", "conditional", "loop"}),
@@ -67,11 +62,10 @@ class Aer:
         return self._cache.get(circuit, self.description.target_digest, seed, lambda: self._compile(circuit, seed))
 
     def _compile(self, circuit: Circuit, seed: int) -> Compiled:
-        method = _method(circuit)
-        most: int = _simulator(method).target.num_qubits
-        if circuit.num_qubits > most:
-            raise DoesNotFit(f"aer: it takes at most {most} qubits, not {circuit.num_qubits}, as a {_IN_WORDS[method]}")
-        program = compile_for_aer(circuit.quantum_circuit, method)
+        bare, clifford, dynamic = without_time(circuit.quantum_circuit), is_clifford(circuit), bool(circuit.features)
+        name = quickest(ideal_methods(bare, clifford=clifford, dynamic=dynamic), _USUAL_SHOTS).name
+        program = compile_for_aer(bare, name)
+        methods = ideal_methods(program, clifford=clifford, dynamic=dynamic)
         return Compiled(
             circuit_digest=circuit.digest,
             target_digest=self.description.target_digest,
@@ -81,12 +75,12 @@ class Aer:
             depth=program.depth(),
             duration_s=0.0,
             esp=1.0,
-            physical_qubits=tuple(range(circuit.num_qubits)),
+            physical_qubits=circuit.touched,
             rep_delay_s=0.0,
             overhead_s=0.0,
             program=program,
             registers=circuit.registers,
-            methods=(ideal_method(method, program, dynamic=bool(circuit.features)),),
+            methods=tuple(method for method in methods if method.name == name),
         )
 
     def run(self, compiled: Compiled, shots: int, seed: int) -> Outcome:
@@ -115,18 +109,13 @@ def run_on_aer(simulator: AerSimulator, compiled: Compiled, shots: int, seed: in
         seed_simulator=seed,
         max_parallel_shots=1,
         max_parallel_threads=1 if compiled.program.num_qubits <= _SERIAL_QUBITS else 0,
-        method=quickest(compiled.methods, shots).name,
+        method=compiled.method(shots).name,
+        mps_sample_measure_algorithm="mps_apply_measure",  # the other one computes all 2^n probabilities, for each shot
     ).result()
     if not result.success:
         raise RuntimeError(f"Aer could not run the circuit: {result.status}")
     outcomes = {int(key, 16): count for key, count in result.data(0)["counts"].items()}
     return result_keys(outcomes, compiled.registers)
-
-
-def _method(circuit: Circuit) -> str:
-    if circuit.num_qubits > _SMALL_QUBITS and is_clifford(circuit):
-        return "stabilizer"
-    return "statevector" if circuit.num_qubits <= _STATEVECTOR_QUBITS else "matrix_product_state"
 
 
 @cache
@@ -137,4 +126,12 @@ def _simulator(method: str) -> AerSimulator:
 @cache
 def _pass_manager(method: str) -> PassManager:
     """Building one costs hundreds of times what it costs to use it."""
-    return generate_preset_pass_manager(optimization_level=1, target=_simulator(method).target, seed_transpiler=0)
+    return generate_preset_pass_manager(optimization_level=1, target=_gates_of(method), seed_transpiler=0)
+
+
+def _gates_of(method: str) -> Target:
+    """Aer's target with our number of qubits; its own follows from the machine's memory, or is 63."""
+    known, free = _simulator(method).target, Target(num_qubits=_MOST_QUBITS)
+    for name in known.operation_names:
+        free.add_instruction(known.operation_from_name(name), name=name)
+    return free

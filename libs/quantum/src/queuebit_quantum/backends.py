@@ -67,9 +67,9 @@ class Compiled:
     methods: tuple[Method, ...]
     """Ways to simulate it; a run takes the quickest for its shots."""
 
-    def simulation_seconds(self, shots: int) -> float:
-        """Return a rough forecast of the wall time of a run, good to a factor of about four."""
-        return quickest(self.methods, shots).seconds(shots)
+    def method(self, shots: int) -> Method:
+        """Return how a run of these shots is simulated, with its time and memory."""
+        return quickest(self.methods, shots)
 
     def qpu_seconds(self, shots: int) -> float:
         """Return the time a device is occupied: shots * (duration + repetition delay) + overhead; 0.0 on simulators.
@@ -120,8 +120,8 @@ def require_fit(description: Description, circuit: Circuit | None = None, shots:
     if not 1 <= shots <= description.max_shots:
         reasons.append(f"shots must be from 1 to {description.max_shots:,}, not {shots:,}")
     if circuit is not None:
-        if circuit.num_qubits > description.num_qubits:
-            reasons.append(f"it has {description.num_qubits} qubits and the circuit needs {circuit.num_qubits}")
+        if len(circuit.touched) > description.num_qubits:
+            reasons.append(f"it has {description.num_qubits} qubits and the circuit needs {len(circuit.touched)}")
         missing = sorted(circuit.features - description.features)
         if missing:
             reasons.append(f"it cannot run circuits with {', '.join(missing)}")

@@ -46,6 +46,8 @@ class Circuit:
     physical: tuple[int, ...] = ()
     """Device qubits the source names as `$n`, one for each qubit of the circuit, ascending; empty if it declares its
     qubits."""
+    touched: tuple[int, ...] = ()
+    """Indices of the qubits that a gate, a measurement or a reset acts on: only these are run."""
     quantum_circuit: QuantumCircuit = field(repr=False, compare=False, kw_only=True)
     """The same program as Qiskit holds it, written out. Treat as read-only."""
 
@@ -70,6 +72,7 @@ def parse(source: str, limits: Limits | None = None) -> Circuit:
 
 
 def _circuit(parsed: QuantumCircuit, source_digest: str, language: str, physical: tuple[int, ...]) -> Circuit:
+    from queuebit_quantum.physical import touched
     from queuebit_quantum.structure import census, flatten, layout, unusable_parameter
 
     if parsed.num_parameters:
@@ -97,5 +100,6 @@ def _circuit(parsed: QuantumCircuit, source_digest: str, language: str, physical
         two_qubit_gates=found.two_qubit_gates,
         features=frozenset(found.features),
         physical=physical,
+        touched=touched(flat),
         quantum_circuit=flat,
     )

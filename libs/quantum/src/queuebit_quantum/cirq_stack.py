@@ -19,7 +19,8 @@ from queuebit_kernel import digest_of
 from queuebit_quantum.backends import Compiled, Description, Outcome, require_fit, result_keys
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.compiling import CompileCache, translate
-from queuebit_quantum.workload import ideal_method
+from queuebit_quantum.physical import without_time
+from queuebit_quantum.workload import cirq_method
 
 __all__ = ["CirqSimulator"]
 
@@ -90,14 +91,13 @@ class CirqSimulator:
         started = time.perf_counter()
         program: _Program = compiled.program
         result = cirq.Simulator(seed=seed).run(program.circuit, repetitions=shots)
-        bits = np.zeros((shots, sum(compiled.registers)), dtype=np.uint8)
-        for key, clbit in program.records:
-            bits[:, clbit] = result.measurements[key][:, 0]
-        counts = result_keys(_tallied(bits), compiled.registers)
+        latest = {clbit: key for key, clbit in program.records}
+        bits = np.column_stack([result.measurements[key][:, 0] for key in latest.values()])
+        counts = result_keys(_tallied(bits, list(latest)), compiled.registers)
         return Outcome(counts, time.perf_counter() - started, compiled.qpu_seconds(shots))
 
     def _compile(self, circuit: Circuit, seed: int) -> Compiled:
-        translated = translate(_pass_manager(), circuit.quantum_circuit, self.id)
+        translated = translate(_pass_manager(), without_time(circuit.quantum_circuit), self.id)
         return Compiled(
             circuit_digest=circuit.digest,
             target_digest=self.description.target_digest,
@@ -107,24 +107,24 @@ class CirqSimulator:
             depth=translated.depth(),
             duration_s=0.0,
             esp=1.0,
-            physical_qubits=tuple(range(circuit.num_qubits)),
+            physical_qubits=circuit.touched,
             rep_delay_s=0.0,
             overhead_s=0.0,
             program=_converted(translated),
             registers=circuit.registers,
-            methods=(ideal_method("statevector", translated, dynamic=bool(circuit.features)),),
+            methods=(cirq_method(translated, dynamic=bool(circuit.features)),),
         )
 
 
 @cache
 def _pass_manager() -> PassManager:
     return generate_preset_pass_manager(
-        optimization_level=0, basis_gates=[*_GATES, "measure", "reset", "delay"], seed_transpiler=0
+        optimization_level=0, basis_gates=[*_GATES, "measure", "reset"], seed_transpiler=0
     )
 
 
 def _converted(circuit: QuantumCircuit) -> _Program:
-    """Rebuild a circuit of known gates; barriers and delays mean nothing to an ideal simulator."""
+    """Rebuild a circuit of known gates; barriers mean nothing to an ideal simulator."""
     qubits = cirq.LineQubit.range(circuit.num_qubits)
     operations: list[cirq.Operation] = []
     records: list[tuple[str, int]] = []
@@ -137,12 +137,15 @@ def _converted(circuit: QuantumCircuit) -> _Program:
             operations.append(cirq.measure(*on, key=key))
         elif operation.name == "reset":
             operations.append(cirq.reset(*on))
-        elif operation.name not in ("barrier", "delay"):
+        elif operation.name != "barrier":
             operations.append(_GATES[operation.name](*(float(value) for value in operation.params)).on(*on))
     return _Program(cirq.Circuit(operations), tuple(records))
 
 
-def _tallied(bits: np.ndarray[tuple[int, int], np.dtype[np.uint8]]) -> dict[int, int]:
-    """Count equal rows; each row is read as an integer whose lowest bit is the first column."""
-    rows, counts = np.unique(np.packbits(bits, axis=1, bitorder="little"), axis=0, return_counts=True)
-    return {int.from_bytes(row.tobytes(), "little"): int(count) for row, count in zip(rows, counts, strict=True)}
+def _tallied(bits: np.ndarray[tuple[int, int], np.dtype[np.uint8]], clbits: list[int]) -> dict[int, int]:
+    """Count equal rows; each is read as an integer, in which `clbits` says which bit a column is."""
+    rows, counts = np.unique(bits, axis=0, return_counts=True)
+    return {
+        sum(1 << clbit for clbit, bit in zip(clbits, row, strict=True) if bit): int(count)
+        for row, count in zip(rows, counts, strict=True)
+    }

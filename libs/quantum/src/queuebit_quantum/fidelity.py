@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from queuebit_quantum.backends import result_keys
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.errors import DoesNotFit
+from queuebit_quantum.physical import without_time
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,13 +49,13 @@ def total_variation(first: Mapping[str, float], second: Mapping[str, float]) -> 
 def ideal_distribution(circuit: Circuit) -> dict[str, float]:
     """Return the exact probability of each outcome, written as in a result's counts.
 
-    From the statevector, so for circuits of at most 20 qubits that measure only at their end.
+    From the statevector, so for circuits that act on at most 20 qubits and measure only at their end.
 
     Raises:
         DoesNotFit: the circuit is larger, or dynamic.
     """
-    if circuit.num_qubits > _MAX_QUBITS:
-        raise DoesNotFit(f"an exact distribution needs at most {_MAX_QUBITS} qubits, not {circuit.num_qubits}")
+    if len(circuit.touched) > _MAX_QUBITS:
+        raise DoesNotFit(f"an exact distribution needs at most {_MAX_QUBITS} qubits, not {len(circuit.touched)}")
     if circuit.features:
         raise DoesNotFit(f"a circuit with {', '.join(sorted(circuit.features))} has no single final state to read")
     probabilities, clbits = _measured_probabilities(circuit)
@@ -73,7 +74,7 @@ def _measured_probabilities(circuit: Circuit) -> tuple[NDArray[np.float64], list
 
     from queuebit_quantum.aer import compile_for_aer
 
-    source = circuit.quantum_circuit
+    source = without_time(circuit.quantum_circuit)
     unitary = source.copy_empty_like()
     reads: dict[int, int] = {}
     for instruction in source.data:

@@ -6,6 +6,7 @@ import time
 from functools import lru_cache
 
 import qiskit_ibm_runtime.fake_provider as snapshots
+from qiskit import QuantumCircuit
 from qiskit.transpiler import PassManager, Target
 from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
 from qiskit_aer import AerSimulator
@@ -16,7 +17,8 @@ from queuebit_quantum.calibration import read_calibration
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.compiling import CompileCache, translate
 from queuebit_quantum.noise import noisy_simulator
-from queuebit_quantum.physical import UsedGate, cut_down, duration_s, esp, used_gates
+from queuebit_quantum.physical import UsedGate, cut_down, duration_s, esp, used_gates, without_untouched
+from queuebit_quantum.placing import interactions, pinned, require_working, working
 from queuebit_quantum.workload import noisy_methods
 
 __all__ = ["EmulatedIbm"]
@@ -33,8 +35,10 @@ Torino snapshot a GHZ-5 then has an ESP of 0.70 instead of 0.92, and compiles on
 class EmulatedIbm:
     """One device as it was calibrated on the day of its snapshot.
 
-    Compiling sees the whole device; running simulates only the qubits the compiled circuit touches, with their gate
-    errors, relaxation and readout errors. Untouched qubits cannot change the distribution, only the time it takes.
+    Compiling sees the whole device but for gates that failed their calibration: no circuit is laid on these. Qubits
+    that a program names as `$n` stay where they are. Running simulates only the qubits that the compiled circuit
+    touches, with their gate errors, relaxation and readout errors: untouched ones cannot change the distribution, only
+    the time it takes.
     """
 
     def __init__(self, id_: str, snapshot: str) -> None:
@@ -44,6 +48,7 @@ class EmulatedIbm:
         self._target: Target = device.target
         self._target.acquire_alignment = self._target.pulse_alignment = 1  # an emulation has no clock to keep to
         self._cache = CompileCache(COMPILER)
+        self._working = working(self._target)
         self._pass_manager = lru_cache(maxsize=8)(self._build_pass_manager)
         self._simulator = lru_cache(maxsize=64)(self._build_simulator)
         self.id = id_
@@ -76,7 +81,7 @@ class EmulatedIbm:
         return Outcome(counts, time.perf_counter() - started, compiled.qpu_seconds(shots))
 
     def _compile(self, circuit: Circuit, seed: int) -> Compiled:
-        on_device = translate(self._pass_manager(seed), circuit.quantum_circuit, self.id)
+        on_device = self._laid_out(circuit, seed)
         program, qubits = cut_down(on_device)
         return Compiled(
             circuit_digest=circuit.digest,
@@ -95,8 +100,26 @@ class EmulatedIbm:
             methods=noisy_methods(program, dynamic=bool(circuit.features)),
         )
 
+    def _laid_out(self, circuit: Circuit, seed: int) -> QuantumCircuit:
+        if circuit.physical:
+            return pinned(circuit, self._working, seed, self.id)
+        program = without_untouched(circuit.quantum_circuit)
+        found = [translate(self._pass_manager(seed), program, self.id)]
+        if "conditional" in circuit.features:
+            shadow = translate(self._pass_manager(seed), interactions(program), self.id)
+            where = shadow.layout.initial_index_layout(filter_ancillas=True)
+            found.append(translate(self._pass_manager_for(where, seed), program, self.id))
+        best = max(found, key=lambda on_device: esp(on_device, self._target))
+        require_working(best, self._working, self.id)
+        return best
+
+    def _pass_manager_for(self, layout: list[int], seed: int) -> PassManager:
+        return generate_preset_pass_manager(
+            _OPTIMIZATION_LEVEL, target=self._working, initial_layout=layout, seed_transpiler=seed
+        )
+
     def _build_pass_manager(self, seed: int) -> PassManager:
-        return generate_preset_pass_manager(_OPTIMIZATION_LEVEL, target=self._target, seed_transpiler=seed)
+        return generate_preset_pass_manager(_OPTIMIZATION_LEVEL, target=self._working, seed_transpiler=seed)
 
     def _build_simulator(self, qubits: tuple[int, ...], gates: frozenset[UsedGate]) -> AerSimulator:
         return noisy_simulator(self._target, qubits, gates)

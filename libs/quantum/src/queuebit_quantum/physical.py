@@ -7,44 +7,80 @@ from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
-    from qiskit.circuit import CircuitInstruction, Operation
+    from qiskit.circuit import CircuitInstruction, Operation, Qubit
     from qiskit.transpiler import Target
 
-__all__ = ["UsedGate", "cut_down", "duration_s", "esp", "used_gates"]
+__all__ = [
+    "UsedGate",
+    "cut_down",
+    "duration_s",
+    "esp",
+    "gate_steps",
+    "touched",
+    "used_gates",
+    "without_time",
+    "without_untouched",
+]
 
 UsedGate: TypeAlias = tuple[str, tuple[int, ...]]
 """A gate's name and the device qubits it acts on."""
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12}
+_JUMPS = frozenset({"break_loop", "continue_loop"})
+_CHANGE_NOTHING = frozenset({"barrier", "delay"}) | _JUMPS
+"""Operations that leave every qubit as it is, though they may span many."""
+
+
+def touched(circuit: QuantumCircuit) -> tuple[int, ...]:
+    """Return the qubits, ascending, that a gate, a measurement or a reset acts on, in a block or outside."""
+    steps = gate_steps(circuit, range(circuit.num_qubits))
+    return tuple(sorted({qubit for operation, on in steps if operation.name not in _CHANGE_NOTHING for qubit in on}))
 
 
 def cut_down(circuit: QuantumCircuit) -> tuple[QuantumCircuit, tuple[int, ...]]:
     """Leave out the qubits that nothing but barriers and delays act on.
 
     Returns:
-        The circuit on the remaining qubits, and which device qubits those are, ascending.
+        The circuit on the remaining qubits, and which of the circuit's qubits those are, ascending.
     """
-    gates = used_gates(circuit, range(circuit.num_qubits))
-    qubits = tuple(sorted({qubit for name, on in gates if name != "delay" for qubit in on}))
+    qubits = touched(circuit)
     return _shrunk(circuit, range(circuit.num_qubits), frozenset(qubits)), qubits
+
+
+def without_time(circuit: QuantumCircuit) -> QuantumCircuit:
+    """Leave out delays, and the qubits that nothing but barriers act on then: an ideal simulator knows neither."""
+    every = range(circuit.num_qubits)
+    return _shrunk(circuit, every, frozenset(touched(circuit)), leave_out=frozenset({"delay"}))
+
+
+def without_untouched(circuit: QuantumCircuit) -> QuantumCircuit:
+    """Leave out the qubits that nothing but barriers act on; a delay takes its time on any."""
+    every = range(circuit.num_qubits)
+    delayed = {on[0] for operation, on in gate_steps(circuit, every) if operation.name == "delay"}
+    keep = delayed | {*touched(circuit)}
+    return circuit if len(keep) == circuit.num_qubits else _shrunk(circuit, every, frozenset(keep))
 
 
 def used_gates(circuit: QuantumCircuit, places: Sequence[int]) -> frozenset[UsedGate]:
     """Return every operation but barriers with the device qubits it acts on; `places` are the circuit's qubits."""
     return frozenset(
-        (operation.name, qubits) for operation, qubits in _steps(circuit, places) if operation.name != "barrier"
+        (operation.name, qubits) for operation, qubits in gate_steps(circuit, places) if operation.name != "barrier"
     )
 
 
-def _steps(circuit: QuantumCircuit, places: Sequence[int]) -> Iterator[tuple[Operation, tuple[int, ...]]]:
-    """Yield every operation with its device qubits, those inside blocks included."""
+def gate_steps(circuit: QuantumCircuit, places: Sequence[int]) -> Iterator[tuple[Operation, tuple[int, ...]]]:
+    """Yield every operation with its device qubits; `places` are the circuit's qubits.
+
+    Operations inside blocks are included: those of both branches of a condition, and of all turns of a loop.
+    """
     for instruction in circuit.data:
         qubits = _device_qubits(circuit, instruction, places)
         blocks = getattr(instruction.operation, "blocks", None)
         if blocks is None:
             yield instruction.operation, qubits
             continue
-        for block in blocks:
-            yield from _steps(block, qubits)
+        for _ in range(len(instruction.operation.params[0]) if instruction.operation.name == "for_loop" else 1):
+            for block in blocks:
+                yield from gate_steps(block, qubits)
 
 
 def esp(circuit: QuantumCircuit, target: Target) -> float:
@@ -53,7 +89,7 @@ def esp(circuit: QuantumCircuit, target: Target) -> float:
     Both branches of a condition count, so for dynamic circuits this is a lower bound.
     """
     product = 1.0
-    for operation, qubits in _steps(circuit, range(circuit.num_qubits)):
+    for operation, qubits in gate_steps(circuit, range(circuit.num_qubits)):
         if operation.name in ("barrier", "delay"):
             continue
         properties = target[operation.name].get(qubits)
@@ -100,26 +136,54 @@ def _device_qubits(circuit: QuantumCircuit, instruction: CircuitInstruction, pla
     return tuple(places[circuit.find_bit(bit).index] for bit in instruction.qubits)
 
 
-def _shrunk(circuit: QuantumCircuit, places: Sequence[int], keep: frozenset[int]) -> QuantumCircuit:
+def _shrunk(
+    circuit: QuantumCircuit, places: Sequence[int], keep: frozenset[int], leave_out: frozenset[str] = frozenset()
+) -> QuantumCircuit:
     """Copy a circuit or block without the qubits that are not kept, whose barriers and delays go with them."""
-    from qiskit import QuantumCircuit
     from qiskit.circuit import Qubit
-    from qiskit.circuit.library import Barrier
 
-    kept = [index for index, place in enumerate(places) if place in keep]
-    kept.sort(key=lambda index: places[index])
+    kept = sorted((index for index, place in enumerate(places) if place in keep), key=places.__getitem__)
     fresh = {circuit.qubits[index]: Qubit() for index in kept}
-    small = QuantumCircuit(list(fresh.values()), circuit.clbits, *circuit.cregs, global_phase=circuit.global_phase)
+    order = {qubit: index for index, qubit in enumerate(fresh.values())}
+    small = _empty(circuit, list(fresh.values()))
     for instruction in circuit.data:
         operation = instruction.operation
         qubits = [fresh[bit] for bit in instruction.qubits if bit in fresh]
         blocks = getattr(operation, "blocks", None)
         if blocks is not None:
             inner = _device_qubits(circuit, instruction, places)
-            qubits.sort(key=list(fresh.values()).index)
-            operation = operation.replace_blocks([_shrunk(block, inner, keep) for block in blocks])
-        elif operation.name == "barrier":
-            operation = Barrier(len(qubits))
-        if qubits:
-            small.append(operation, qubits, instruction.clbits, copy=False)
+            blocks = [_shrunk(block, inner, keep, leave_out) for block in blocks]
+        does_nothing = instruction.qubits and not qubits and not (blocks and any(block.data for block in blocks))
+        if does_nothing or operation.name in leave_out:
+            continue
+        if blocks is not None:
+            qubits.sort(key=order.__getitem__)
+            operation = operation.replace_blocks(blocks)
+        elif len(qubits) != len(instruction.qubits):
+            operation = _narrowed(operation, len(qubits))
+        small.append(operation, qubits, instruction.clbits, copy=False)
     return small
+
+
+def _empty(circuit: QuantumCircuit, qubits: list[Qubit]) -> QuantumCircuit:
+    """A circuit with other qubits, and with the bits, registers and variables of this one."""
+    from qiskit import QuantumCircuit
+
+    small = QuantumCircuit(
+        qubits,
+        circuit.clbits,
+        *circuit.cregs,
+        global_phase=circuit.global_phase,
+        inputs=circuit.iter_input_vars(),
+        captures=circuit.iter_captures(),
+    )
+    for variable in circuit.iter_declared_vars():
+        small.add_uninitialized_var(variable)
+    return small
+
+
+def _narrowed(operation: Operation, qubits: int) -> Operation:
+    """The same barrier or jump out of a loop on fewer qubits: nothing else spans qubits that are left out."""
+    from qiskit.circuit.library import Barrier
+
+    return type(operation)(qubits, operation.num_clbits) if operation.name in _JUMPS else Barrier(qubits)

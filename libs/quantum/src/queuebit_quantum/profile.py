@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from queuebit_quantum.circuits import Circuit
+from queuebit_quantum.physical import without_time
+from queuebit_quantum.workload import ideal_methods
 
 __all__ = ["CLIFFORD_GATES", "Profile", "is_clifford", "profile", "simulation_bytes"]
 
@@ -13,7 +15,7 @@ CLIFFORD_GATES = frozenset(
     {"cx", "cy", "cz", "dcx", "ecr", "h", "id", "iswap", "s", "sdg", "swap", "sx", "sxdg", "x", "y", "z"}
 )
 """Gates recognised as Clifford by name; rotations are not, whatever their angle."""
-_FREE = frozenset({"barrier", "measure", "reset"})
+_FREE = frozenset({"barrier", "delay", "measure", "reset"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +25,14 @@ class Profile:
     digest: str
     language: str
     qubits: int
+    """That a gate, a measurement or a reset acts on; the others cost nothing."""
     clbits: int
     gates: Mapping[str, int]
     depth: int
     two_qubit_gates: int
     features: frozenset[str]
     simulation_bytes: int
+    """The least memory that an exact method takes for the state."""
 
 
 def profile(circuit: Circuit) -> Profile:
@@ -36,7 +40,7 @@ def profile(circuit: Circuit) -> Profile:
     return Profile(
         digest=circuit.digest,
         language=circuit.language,
-        qubits=circuit.num_qubits,
+        qubits=len(circuit.touched),
         clbits=circuit.num_clbits,
         gates=dict(circuit.gates),
         depth=circuit.depth,
@@ -47,20 +51,16 @@ def profile(circuit: Circuit) -> Profile:
 
 
 def is_clifford(circuit: Circuit) -> bool:
-    """Say whether every operation is a Clifford gate, a measurement, a reset or a barrier, by name."""
+    """Say whether all gates are Clifford gates by name; measurements, resets, barriers and delays are free."""
     return circuit.gates.keys() <= CLIFFORD_GATES | _FREE
 
 
 def simulation_bytes(circuit: Circuit) -> int:
-    """Return the memory an exact simulation of the state takes, in bytes.
+    """Return the least memory that one of Aer's exact methods takes for the circuit's state, in bytes.
 
-    A state of n qubits has 2^n complex amplitudes of two 64-bit floats: 16 * 2^n bytes. A circuit of Clifford gates
-    only is simulated on a stabiliser tableau of 2n rows with 2n + 1 bits each instead: ceil(2n * (2n + 1) / 8) bytes
-    (Aaronson and Gottesman 2004, "Improved simulation of stabilizer circuits", quant-ph/0406196, section III). The
-    smaller applies: below seven qubits that can be the statevector even for a Clifford circuit.
+    See `queuebit_quantum.workload`. A backend may take another method, which is quicker, or know none but a state
+    vector; its own figure stands in `Compiled.methods`.
     """
-    n = circuit.num_qubits
-    statevector = 16 << n
-    if not is_clifford(circuit):
-        return statevector
-    return min(statevector, (2 * n * (2 * n + 1) + 7) // 8)
+    program = without_time(circuit.quantum_circuit)
+    found = ideal_methods(program, clifford=is_clifford(circuit), dynamic=bool(circuit.features))
+    return min(method.memory_bytes for method in found)

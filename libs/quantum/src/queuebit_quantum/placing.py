@@ -1,0 +1,112 @@
+"""Which of a device's qubits and couplers a circuit may use."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+from qiskit import QuantumCircuit
+from qiskit.transpiler import Target
+from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
+
+from queuebit_quantum.circuits import Circuit
+from queuebit_quantum.compiling import translate
+from queuebit_quantum.errors import DoesNotFit
+from queuebit_quantum.physical import gate_steps
+
+__all__ = ["interactions", "pinned", "require_working", "working"]
+
+_FAILED = 1.0
+"""The error that a calibration states for a gate that does not work."""
+_OPTIMIZATION_LEVEL = 2
+
+
+def working(target: Target) -> Target:
+    """Return the device without the gates that failed their calibration, each on its own qubits and in its direction.
+
+    Qiskit weighs errors but excludes none, so that it would still lay a circuit on a dead coupler.
+    """
+    alive = Target(num_qubits=target.num_qubits, dt=target.dt, qubit_properties=target.qubit_properties)
+    for name in target.operation_names:
+        gate, properties = target.operation_from_name(name), target[name]
+        if None in properties:
+            alive.add_instruction(gate, name=name)
+            continue
+        alive.add_instruction(gate, {on: it for on, it in properties.items() if not _failed(it)}, name=name)
+    return alive
+
+
+def pinned(circuit: Circuit, target: Target, seed: int, backend: str) -> QuantumCircuit:
+    """Compile a circuit onto the device qubits that it names; gates may be merged, but nothing is moved.
+
+    Raises:
+        DoesNotFit: the device has no such qubit, or no working coupler for a pair of them.
+    """
+    _require_qubits(circuit, target, backend)
+    _require_couplers(circuit, target, backend)
+    passes = generate_preset_pass_manager(
+        _OPTIMIZATION_LEVEL,
+        target=target,
+        initial_layout=list(circuit.physical),
+        routing_method="none",  # also turns off the passes that leave a swap out and rename the qubits instead
+        seed_transpiler=seed,
+    )
+    on_device = translate(passes, circuit.quantum_circuit, backend)
+    require_working(on_device, target, backend)
+    return on_device
+
+
+def interactions(circuit: QuantumCircuit) -> QuantumCircuit:
+    """Return a circuit without blocks that couples the same qubits in the same order: a shadow to find a layout with.
+
+    Qiskit's search for a layout that needs swaps weighs what stands inside blocks too little.
+    """
+    shadow = QuantumCircuit(circuit.num_qubits, circuit.num_qubits)
+    for operation, qubits in gate_steps(circuit, range(circuit.num_qubits)):
+        if operation.name == "measure":
+            shadow.measure(qubits[0], qubits[0])
+        elif operation.name != "barrier":
+            for pair in combinations(qubits, 2):
+                shadow.rzz(1.0, *pair)
+    return shadow
+
+
+def require_working(on_device: QuantumCircuit, target: Target, backend: str) -> None:
+    """Check every gate of a compiled circuit, in a block or outside.
+
+    Raises:
+        DoesNotFit: the device has no such gate there, or it failed its calibration.
+    """
+    for operation, qubits in gate_steps(on_device, range(on_device.num_qubits)):
+        if operation.name != "barrier" and not target.instruction_supported(operation.name, qubits):
+            where = " and ".join(str(qubit) for qubit in qubits)
+            raise DoesNotFit(
+                f"{backend}: the circuit needs a `{operation.name}` on qubit {where}, which failed its calibration: "
+                "choose another backend"
+            )
+
+
+def _failed(properties: object) -> bool:
+    error = getattr(properties, "error", None)
+    return error is not None and error >= _FAILED
+
+
+def _require_qubits(circuit: Circuit, target: Target, backend: str) -> None:
+    unknown = [qubit for qubit in circuit.physical if qubit >= target.num_qubits]
+    if unknown:
+        names = ", ".join(f"${qubit}" for qubit in unknown)
+        raise DoesNotFit(
+            f"{backend}: it has no qubit {names}: name qubits from $0 to ${target.num_qubits - 1}, or declare qubits"
+        )
+
+
+def _require_couplers(circuit: Circuit, target: Target, backend: str) -> None:
+    pairs = {frozenset(pair) for pair in target.build_coupling_map().get_edges()}
+    for operation, qubits in gate_steps(circuit.quantum_circuit, circuit.physical):
+        if len(qubits) == 2 and operation.name != "barrier" and frozenset(qubits) not in pairs:
+            first, second = qubits
+            near = sorted(next(iter(pair - {first})) for pair in pairs if first in pair)
+            known = f"${first} reaches {', '.join(f'${qubit}' for qubit in near)}" if near else f"${first} reaches none"
+            raise DoesNotFit(
+                f"{backend}: `{operation.name} ${first}, ${second}` needs a working coupler between the two, and there "
+                f"is none: {known}; or declare qubits, which are placed for you"
+            )
