@@ -166,6 +166,8 @@ class Usage(Wire):
     """QPU time in microseconds; on simulators, the time of the simulation."""
     qubits: int = 0
     final: bool = True
+    at_limit: bool | None = None
+    """Whether the run failed at a limit that its own size reached, such as its time: what it used is then billed."""
 
 
 class Compilation(Wire):

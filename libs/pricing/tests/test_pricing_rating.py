@@ -73,7 +73,7 @@ BOUNDS = st.builds(
     qpu_us=st.integers(0, 10**12),
     qubits=st.integers(0, 5000),
 )
-OUTCOMES: st.SearchStrategy[Outcome] = st.sampled_from(["completed", "failed", "cancelled", "rejected"])
+OUTCOMES: st.SearchStrategy[Outcome] = st.sampled_from(["completed", "stopped", "failed", "cancelled", "rejected"])
 
 
 @pytest.mark.parametrize(
@@ -157,10 +157,15 @@ def test_a_minimum_is_due_once_a_task_ran() -> None:
 
 
 @pytest.mark.parametrize("outcome", ["failed", "cancelled", "rejected"])
-def test_only_completed_jobs_are_charged(outcome: Outcome) -> None:
+def test_jobs_that_failed_or_were_not_run_are_free(outcome: Outcome) -> None:
     free = rate(price(per_shot="1", jbu={"shot": "1"}), used(shots=5), outcome)
     assert free.amount == free.jbu == free.lines[0].billed == 0
     assert free.lines[0].consumed == 5
+
+
+def test_a_run_that_was_stopped_at_its_limit_is_charged_for_its_time() -> None:
+    terms = price(per_second={"amount": "2"}, per_shot="1")
+    assert rate(terms, used(shots=0, qpu_us=20_000_000), "stopped").amount == 40
 
 
 @given(PRICES, USAGES)

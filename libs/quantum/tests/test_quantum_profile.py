@@ -93,7 +93,7 @@ def test_the_ideal_distribution_follows_the_measurements() -> None:
     assert ideal_distribution(circuit) == pytest.approx({"01 0": 0.5, "11 1": 0.5})
 
 
-@pytest.mark.parametrize("body", ["qreg q[21]; h q; measure q[0] -> c[0];", "qreg q[1]; reset q; measure q[0] -> c[0];"])
+@pytest.mark.parametrize("body", ["qreg q[21]; h q; measure q[0] -> c[0];", "qreg q[1]; reset q; measure q -> c;"])
 def test_no_ideal_distribution_of_the_large_or_dynamic(body: str) -> None:
     with pytest.raises(DoesNotFit):
         ideal_distribution(parse(HEADER + "creg c[1];" + body))

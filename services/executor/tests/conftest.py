@@ -30,6 +30,7 @@ from queuebit_contracts.wire import Amount, Payload
 from queuebit_executor.answers import Estimate, Offer, Profiled, Ran, Refused
 from queuebit_executor.ports import Asker
 from queuebit_kernel import digest
+from queuebit_quantum import Method
 from queuebit_runtime.payloads import Missing, describe
 from queuebit_testing.memory import MemoryLog
 
@@ -82,12 +83,14 @@ class FakeCircuits:
     async def profile(self, source: bytes, asker: Asker) -> Profiled | Refused:
         self.profiled += 1
         return self.refusal or Profiled(
-            profile=Profile(qubits=2, clbits=2, depth=3, two_qubit_gates=1, simulation_bytes=64), operations=4
+            profile=Profile(qubits=2, clbits=2, depth=3, two_qubit_gates=1, simulation_bytes=64)
         )
 
     async def estimate(self, source: bytes, backend: str, asker: Asker) -> Estimate | Refused:
         self.compiled.append(backend)
-        return self.unfit.get(backend) or Estimate(backend=backend, depth=3, duration_ns=1_000)
+        return self.unfit.get(backend) or Estimate(
+            backend=backend, depth=3, duration_ns=1_000, methods=(Method("statevector", 5_000_000, 1_100, 64),)
+        )
 
     @asynccontextmanager
     async def worker(self, backend: str) -> AsyncIterator[FakeWorker]:

@@ -17,7 +17,7 @@ from queuebit_executor.adapters import ChildCircuits
 from queuebit_executor.answers import Estimate, Offer, Profiled, Ran, Refused
 from queuebit_executor.errors import Orphaned
 from queuebit_executor.nursery import Nursery, Plan
-from queuebit_executor.policy import quoted
+from queuebit_executor.policy import Allowance, quoted
 from queuebit_executor.ports import Asker
 from queuebit_runtime.tasks import Tasks
 
@@ -26,8 +26,9 @@ pytestmark = [pytest.mark.server, pytest.mark.asyncio(loop_scope="module")]
 HEADER = 'OPENQASM 2.0; include "qelib1.inc"; '
 BOMB = HEADER + "".join(f"gate g{n + 1} a {{ g{n} a; g{n} a; }} " if n else "gate g1 a { x a; } " for n in range(40))
 BOMB += "qreg q[1]; creg c[1]; g40 q[0]; measure q -> c;"
-HUGE = HEADER + "qreg q[27]; creg c[27]; h q; t q; h q; measure q -> c;"
-SLOW = HEADER + "qreg q[24]; creg c[24]; " + "h q; t q; " * 200 + "measure q -> c;"
+MIXED = "".join(f"t q[{i}]; h q[{i}]; cx q[{i}], q[{23 - i}]; " for i in range(12))
+HUGE = HEADER + "qreg q[27]; creg c[27]; h q; " + MIXED * 2 + "measure q -> c;"
+SLOW = HEADER + "qreg q[24]; creg c[24]; h q; " + MIXED * 20 + "measure q -> c;"
 DOUBLING = HEADER + "gate g0 a { x a; } " + "".join(f"gate g{n + 1} a {{ g{n} a; g{n} a; }} " for n in range(19))
 DOUBLING += "qreg q[1]; creg c[1]; g19 q[0]; measure q -> c;"
 THREE = 'OPENQASM 3.0; include "stdgates.inc"; qubit[4] q; bit[4] c; '
@@ -171,11 +172,9 @@ async def test_without_its_template_the_executor_says_so() -> None:
 
 async def test_a_device_is_not_started_when_the_hold_does_not_pay_for_it(world) -> None:
     async with family("emulated-ibm-manila") as (circuits, (offer,)):
-        profiled = await circuits.profile(world.bell.encode(), ANN)
         estimate = await circuits.estimate(world.bell.encode(), offer.backend, ANN)
-        assert isinstance(profiled, Profiled)
         assert isinstance(estimate, Estimate)
-        quote = quoted(estimate, offer, profiled, 1_000, 1024)
+        quote = quoted(estimate, offer, 1_000, Allowance(1024, 60))
         assert quote.esp_ppm is not None
         assert 900_000 < quote.esp_ppm < 1_000_000
         ran = await run(circuits, offer.backend, world.bell.encode(), 1_000, 1, quote.qpu_us)
@@ -202,4 +201,4 @@ async def test_a_slow_device_holds_up_no_other_and_a_slow_circuit_is_told(world)
         assert (late.error.code, late.lasting) == ("profile_timeout", False)
         assert "bytes with the digest sha256:" in late.error.message
         assert "took longer than the 0.5 s" in late.error.message
-        assert (await slow).error.code == "run_timeout"
+        assert ((await slow).error.code, (await slow).used_us) == ("run_timeout", 1_000_000)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pytest
 
 from queuebit_contracts.backend import BackendCalibrated, BackendRegistered
-from queuebit_contracts.job import JobCompleted, JobFailed, JobPlaced, JobStarted
+from queuebit_contracts.job import JobCompleted, JobFailed, JobPlaced, JobStarted, Usage
 from queuebit_executor.events import started
 from queuebit_executor.handlers import RunPlacement
 from queuebit_executor.instance import Instance
@@ -273,6 +273,14 @@ async def test_what_cannot_run_fails_with_its_reason_and_no_usage(world, run, co
     (end,) = world.log.events(JobFailed)
     assert end.data.reason.code == code
     assert (end.data.usage.shots, end.data.usage.qpu_us) == (0, 0)
+
+
+async def test_a_run_that_reached_its_limit_states_the_time_it_used(world, run) -> None:
+    event, sequence = await world.place()
+    world.circuits.refusal = world.refusal("run_timeout").model_copy(update={"used_us": 20_000_000})
+    await run(event, sequence)
+    (end,) = world.log.events(JobFailed)
+    assert end.data.usage == Usage(shots=0, qpu_us=20_000_000, qubits=2, final=True, at_limit=True)
 
 
 async def test_a_source_that_is_not_in_the_store_fails_the_job(world, run) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from queuebit_contracts.job import Profile
 from queuebit_contracts.wire import Reason
-from queuebit_executor.answers import Estimate, Profiled
-from queuebit_executor.figures import compilation_seed, device_us, simulation_seed, simulation_us
-from queuebit_executor.policy import Begin, GiveUp, Leave, Resume, next_step, quoted
+from queuebit_executor.answers import Estimate
+from queuebit_executor.figures import compilation_seed, device_us, simulation_seed
+from queuebit_executor.policy import Allowance, Begin, GiveUp, Leave, Resume, next_step, quoted, run_limit_s
 from queuebit_executor.state import Mark, Past
+from queuebit_quantum import Method
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -39,62 +40,83 @@ def test_next_step(past: Past, step: object) -> None:
     assert next_step(past, 4, "me") == step
 
 
-def profiled(simulation_bytes: int = 64, **estimate: object) -> tuple[Estimate, Profiled]:
-    found = Estimate(backend="aer", **estimate)
-    profile = Profile(qubits=2, clbits=2, depth=3, two_qubit_gates=1, simulation_bytes=simulation_bytes)
-    return found, Profiled(profile=profile, operations=4)
+HERE = Allowance(memory_mb=1536, run_s=60)
+STATE = Method("statevector", 5_000_000, 1_100, 64)
+
+
+def estimate(*methods: Method, **figures: object) -> Estimate:
+    return Estimate(backend="aer", methods=methods or (STATE,), **figures)
 
 
 def test_a_state_that_does_not_fit_into_a_child_is_refused_before_it_is_paid_for(world) -> None:
-    answer = quoted(*reorder(profiled(16 << 30), world.offer("aer")), 1_000, 1536)
+    for kind in ("simulator", "emulated"):
+        answer = quoted(estimate(replace(STATE, memory_bytes=16 << 30)), world.offer("aer", kind), 1_000, HERE)
+        assert answer.unfit is not None
+        assert answer.unfit.code == "too_much_memory"
+        assert "aer has 1,280 MiB for a state and this one takes 16,384 MiB" in answer.unfit.text
+
+
+def test_memory_is_that_of_the_method_that_would_run(world) -> None:
+    vector = Method("statevector", 10**12, 0, 16 << 30)
+    tableau = Method("stabilizer", 5_000_000, 1_000, 500_000)
+    assert quoted(estimate(vector, tableau), world.offer("aer"), 1_000, HERE).unfit is None
+
+
+@pytest.mark.parametrize("kind", ["simulator", "emulated"])
+def test_a_run_that_would_reach_its_limit_is_refused_before_it_is_paid_for(world, kind: str) -> None:
+    slow = estimate(Method("statevector", 5_000_000, 208_795_000, 1 << 30))
+    answer = quoted(slow, world.offer("aer", kind), 1_000, HERE)
     assert answer.unfit is not None
-    assert "aer has 1,280 MiB for a state and this one takes 16,384 MiB" in answer.unfit.text
+    assert answer.unfit.code == "too_long"
+    assert answer.unfit.text == "aer would compute for up to 209 s, and a run may take 60 s"
+    assert quoted(slow, world.offer("aer", kind), 1_000, Allowance(1536, 300)).unfit is None
 
 
 def test_every_reason_is_told_at_once(world) -> None:
-    found = profiled(16 << 30, unfit=Reason(code="does_not_fit", text="it cannot loop"))
-    answer = quoted(*reorder(found, world.offer("aer")), 20_000, 1536)
+    found = estimate(replace(STATE, memory_bytes=16 << 30), unfit=Reason(code="does_not_fit", text="it cannot loop"))
+    answer = quoted(found, world.offer("aer"), 20_000, HERE)
     assert answer.unfit is not None
     assert answer.unfit.text.count(";") == 2
 
 
 def test_a_device_is_quoted_by_its_model_and_a_simulator_by_its_work(world) -> None:
-    found = profiled(duration_ns=1_000, rep_delay_ns=250_000, overhead_ns=2_000_000_000, esp_ppm=970_000)
-    device = quoted(*reorder(found, world.offer("aer", "emulated")), 4_000, 1536)
-    simulator = quoted(*reorder(found, world.offer("aer")), 4_000, 1536)
+    found = estimate(duration_ns=1_000, rep_delay_ns=250_000, overhead_ns=2_000_000_000, esp_ppm=970_000)
+    device = quoted(found, world.offer("aer", "emulated"), 4_000, HERE)
+    simulator = quoted(found, world.offer("aer"), 4_000, HERE)
     assert (device.qpu_us, device.esp_ppm) == (2_000_000 + 4_000 * 251, 970_000)
     assert (simulator.qpu_us, simulator.esp_ppm) == (5_000 + 4_400, None)
 
 
 def test_what_would_keep_a_backend_busy_for_days_is_refused(world) -> None:
     """No number of a quote is then too large for whoever reads it as a double."""
-    slow = profiled(duration_ns=10**12)
-    device = quoted(*reorder(slow, world.offer("emulated", "emulated")), 10_000, 1536)
+    device = quoted(estimate(duration_ns=10**12), world.offer("emulated", "emulated"), 10_000, HERE)
     assert device.unfit is not None
     assert "emulated would be busy for 2,778 hours, and a job may take 24" in device.unfit.text
     assert device.qpu_us == 0
 
 
 def test_why_a_circuit_was_not_compiled_keeps_its_code(world) -> None:
-    found = profiled(unfit=Reason(code="profile_timeout", text="aer: it took longer"))
-    answer = quoted(*reorder(found, world.offer("aer")), 1_000, 1536)
+    found = Estimate(backend="aer", unfit=Reason(code="profile_timeout", text="aer: it took longer"))
+    answer = quoted(found, world.offer("aer"), 1_000, HERE)
     assert answer.unfit == Reason(code="profile_timeout", text="aer: it took longer")
 
 
-def reorder(found, offered):
-    return found[0], offered, found[1]
+@pytest.mark.parametrize(
+    ("kind", "budget_us", "limit_s"),
+    [
+        pytest.param("simulator", 5_000, 10, id="starting takes its time, whatever was held"),
+        pytest.param("simulator", 5_000_000, 20, id="what the hold pays for, with leeway"),
+        pytest.param("simulator", 50_000_000, 60, id="never more than any run may take"),
+        pytest.param("emulated", 2_000_000, 60, id="a device's hold says nothing of its emulation"),
+    ],
+)
+def test_a_run_is_bounded_by_what_its_hold_pays_for(world, kind: str, budget_us: int, limit_s: float) -> None:
+    assert run_limit_s(world.offer("aer", kind), budget_us, 60) == limit_s
 
 
 def test_times_are_rounded_up_in_integers() -> None:
     assert device_us(1, 1, 0, 0) == 1
     assert device_us(1_000, 1_692, 250_000, 2_000_000_000) == 2_251_692
-
-
-def test_a_dynamic_circuit_is_simulated_anew_for_each_shot() -> None:
-    once = simulation_us(1_000, 100, 2, 16 << 20, dynamic=False)
-    each = simulation_us(1_000, 100, 2, 16 << 20, dynamic=True)
-    assert 150_000 < once < 300_000
-    assert each > 900 * once
 
 
 def test_seeds_fit_every_simulator() -> None:

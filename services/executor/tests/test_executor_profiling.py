@@ -10,6 +10,7 @@ import pytest
 from queuebit_contracts.query import ProfileRequest
 from queuebit_contracts.wire import Payload
 from queuebit_executor.errors import Overloaded
+from queuebit_executor.policy import Allowance
 from queuebit_executor.profiling import A_WHILE_S, AnswerProfile
 from queuebit_kernel import FixedClock, digest
 
@@ -22,7 +23,7 @@ def clock() -> FixedClock:
 @pytest.fixture
 def answer(world, clock) -> AnswerProfile:
     offers = (world.offer("aer"), world.offer("device", "emulated"))
-    return AnswerProfile(world.payloads, world.circuits, offers, clock, memory_mb=1536)
+    return AnswerProfile(world.payloads, world.circuits, offers, clock, Allowance(1536, 60))
 
 
 def request(source: str, *backends: str, inline: bool = True, shots: int = 1_000) -> ProfileRequest:

@@ -10,6 +10,7 @@ import pytest
 from nats.errors import MaxPayloadError
 
 from queuebit_contracts.query import ProfileAnswer, ProfileRequest
+from queuebit_executor.policy import Allowance
 from queuebit_executor.profiling import AnswerProfile
 from queuebit_executor.routes import answer_profiles
 from queuebit_kernel import FixedClock
@@ -44,7 +45,7 @@ class Client:
 async def service(world):
     client, tasks = Client(), Tasks()
     tasks.failed = asyncio.get_running_loop().create_future()
-    answer = AnswerProfile(world.payloads, world.circuits, (world.offer("aer"),), FixedClock(), memory_mb=1536)
+    answer = AnswerProfile(world.payloads, world.circuits, (world.offer("aer"),), FixedClock(), Allowance(1536, 60))
     bus = SimpleNamespace(client=client, tracing=Tracing("executor-aer"))
 
     async def ask(message: Message) -> Message:

@@ -73,6 +73,17 @@ def test_what_a_failed_job_consumed_is_reported_and_not_billed(life: Any) -> Non
     assert metered.usage.qpu_us == 1_500_000
 
 
+def test_a_run_that_timed_out_is_billed_for_its_time_up_to_its_hold(life: Any) -> None:
+    job = job_of([life.submitted(), life.accepted(), life.placed("device-1")])
+    metered = bill(job, life.failed("device-1", qpu_us=60_000_000, qubits=2, at_limit=True), life.book)
+    assert metered.state == "failed"
+    assert metered.hold is not None
+    assert 0 < Decimal(metered.charge.amount) <= Decimal(metered.hold.amount)
+    briefly = bill(job, life.failed("device-1", qpu_us=1_500_000, qubits=2, at_limit=True), life.book)
+    (line,) = briefly.charge.lines
+    assert (line.consumed, line.billed) == ("1.5", "1.5")
+
+
 def test_usage_that_is_not_final_is_reported_and_not_billed(life: Any) -> None:
     metered = bill(job_of([life.accepted()]), life.completed(final=False), life.book)
     assert metered.charge.amount == "0.00"

@@ -16,7 +16,7 @@ __all__ = ["Component", "Currency", "Duration", "Listing", "Outcome", "Price", "
 Component = Literal["task", "shot", "second", "qubit_second"]
 """What a job is charged for; a price names its components `per_<component>`."""
 
-Outcome = Literal["completed", "failed", "cancelled", "rejected"]
+Outcome = Literal["completed", "stopped", "failed", "cancelled", "rejected"]
 """How a job ended. Only what completed is charged."""
 
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$", examples=["USD"])]

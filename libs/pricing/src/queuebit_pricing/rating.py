@@ -34,10 +34,11 @@ def rate(price: Price, usage: Usage, outcome: Outcome = "completed", bounds: Bou
     Args:
         price: the price the job was quoted.
         usage: what it consumed; final, because a partial figure would be charged as if it were all.
-        outcome: how it ended. What did not complete is free: its lines keep the consumed quantities and bill none.
+        outcome: how it ended. `stopped` is a run that reached a limit of its own size: it is charged for what it used,
+            as what completed is. All else is free: its lines keep the consumed quantities and bill none.
         bounds: what was authorised. With them the charge never exceeds `quote(price, bounds)`.
     """
-    if outcome == "completed":
+    if outcome in ("completed", "stopped"):
         payable = usage if bounds is None else usage.within(bounds)
     else:
         payable = Usage(tasks=0, shots_requested=0, shots_completed=0, qpu_us=0, qubits=0)

@@ -11,6 +11,7 @@ from queuebit_quantum.errors import CircuitError, DoesNotFit, UnknownBackend
 from queuebit_quantum.fidelity import hellinger_fidelity, ideal_distribution, total_variation
 from queuebit_quantum.limits import Limits
 from queuebit_quantum.profile import Profile, profile, simulation_bytes
+from queuebit_quantum.workload import Method, quickest
 
 __all__ = [
     "STACKS",
@@ -22,6 +23,7 @@ __all__ = [
     "Description",
     "DoesNotFit",
     "Limits",
+    "Method",
     "Outcome",
     "Profile",
     "Stack",
@@ -32,6 +34,7 @@ __all__ = [
     "open_backend",
     "parse",
     "profile",
+    "quickest",
     "simulation_bytes",
     "stack_of",
     "total_variation",

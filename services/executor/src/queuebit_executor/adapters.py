@@ -14,7 +14,7 @@ from queuebit_executor.crew import Bench, Borrowed
 from queuebit_executor.errors import Garbled
 from queuebit_executor.frames import Broken, Frame
 from queuebit_executor.nursery import Nursery
-from queuebit_executor.policy import slots_of
+from queuebit_executor.policy import run_limit_s, slots_of
 from queuebit_executor.ports import Asker
 from queuebit_runtime.tasks import Tasks
 
@@ -36,6 +36,7 @@ class ChildCircuits:
         self._run_seconds = run_seconds
         self._profilers = Bench("profile", 1, profile_seconds, nursery, tasks)
         self.runners: dict[str, Bench] = {}
+        self._offers: dict[str, Offer] = {}
 
     async def open(self) -> tuple[Offer, ...]:
         """Start everything, wait until the SDK is loaded, and describe the backends."""
@@ -47,7 +48,7 @@ class ChildCircuits:
             raise Garbled(f"the backends could not be described: {described.error.message}")
         for offer in described.offers:
             bench = Bench("run", slots_of(offer, self._slots), self._run_seconds, self.nursery, self._tasks)
-            self.runners[offer.backend] = bench
+            self.runners[offer.backend], self._offers[offer.backend] = bench, offer
             await bench.open()
         return described.offers
 
@@ -81,19 +82,20 @@ class ChildCircuits:
     @asynccontextmanager
     async def worker(self, backend: str) -> AsyncIterator[ChildWorker]:
         async with self.runners[backend].borrow() as child:
-            yield ChildWorker(backend, child)
+            yield ChildWorker(self._offers[backend], child, self._run_seconds)
 
 
 class ChildWorker:
     """A child that runs one circuit."""
 
-    def __init__(self, backend: str, child: Borrowed) -> None:
-        self._backend = backend
+    def __init__(self, offer: Offer, child: Borrowed, most_s: float) -> None:
+        self._offer = offer
         self._child = child
+        self._most_s = most_s
 
     async def run(self, source: bytes, shots: int, seed: int, budget_us: int) -> Ran | Refused:
-        ask = {"op": "run", "backend": self._backend, "shots": shots, "seed": seed, "budget_us": budget_us}
-        return await self._child.ask(ask, _ran, source)
+        ask = {"op": "run", "backend": self._offer.backend, "shots": shots, "seed": seed, "budget_us": budget_us}
+        return await self._child.ask(ask, _ran, source, run_limit_s(self._offer, budget_us, self._most_s))
 
 
 def _ran(frame: Frame) -> Ran | Refused:
@@ -116,7 +118,7 @@ def _as(model: type[_A]) -> Callable[[Frame], _A | Refused]:
 
 def _refusal(told: Any) -> Refused:  # plain JSON
     error = _valid(CircuitError, told)
-    return Refused(error=error, lasting=error.code not in _BY_CHANCE)
+    return _valid(Refused, {"error": error, "lasting": error.code not in _BY_CHANCE, "used_us": told.get("used_us", 0)})
 
 
 def _valid(model: type[_A], told: Any) -> _A:  # plain JSON

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from queuebit_contracts.job import Compilation, Profile
 from queuebit_contracts.query import CircuitError
 from queuebit_contracts.wire import Digest, Name, Reason
+from queuebit_quantum import Method
 
 __all__ = ["Estimate", "Offer", "Offers", "Profiled", "Ran", "Refused"]
 
@@ -50,6 +51,8 @@ class Estimate(_Answer):
     rep_delay_ns: int = 0
     overhead_ns: int = 0
     esp_ppm: int = 1_000_000
+    methods: tuple[Method, ...] = ()
+    """Ways to simulate it; none where it is unfit."""
     unfit: Reason | None = None
 
 
@@ -57,8 +60,6 @@ class Profiled(_Answer):
     """A circuit parsed."""
 
     profile: Profile
-    operations: int = Field(ge=0)
-    """Gates, measurements and resets, loops written out."""
 
 
 class Ran(_Answer):
@@ -77,3 +78,5 @@ class Refused(_Answer):
     error: CircuitError
     lasting: bool = True
     """Whether the same circuit would be refused again; limits of time and memory may hit by chance."""
+    used_us: int = Field(default=0, ge=0)
+    """How long a run kept its backend until it reached one of its limits; 0 where the fault is another."""

@@ -10,6 +10,7 @@ from queuebit_executor.handlers import RunPlacement
 from queuebit_executor.instance import Instance
 from queuebit_executor.nursery import Nursery, Plan
 from queuebit_executor.offering import OfferBackends
+from queuebit_executor.policy import Allowance
 from queuebit_executor.profiling import AnswerProfile
 from queuebit_executor.routes import answer_profiles, hear_cancellations, placements
 from queuebit_executor.settings import Settings
@@ -37,6 +38,7 @@ def create_app() -> Service:
     )
     name = f"{settings.service}@{socket.gethostname()}:{os.getpid()}-{event_id()[:8]}"
     me = Instance(settings.stack, name, settings.slots, settings.memory_mb)
+    allowance = Allowance(settings.memory_mb, settings.run_seconds)
     watch = JobWatch(service.log)
     offer = OfferBackends(service.log, payloads, circuits, clock, me=me)
 
@@ -44,7 +46,7 @@ def create_app() -> Service:
         """Questions can be answered before anybody learns whom to ask."""
         offers = await circuits.open()
         service.after.append(circuits.close)
-        answer = AnswerProfile(payloads, circuits, offers, clock, memory_mb=settings.memory_mb)
+        answer = AnswerProfile(payloads, circuits, offers, clock, allowance)
         begin_s = settings.patience_seconds - settings.profile_seconds
         await hear_cancellations(service.bus.client, watch)
         await answer_profiles(service.bus, service.tasks, settings.stack, answer, begin_s)

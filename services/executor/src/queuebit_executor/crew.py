@@ -102,8 +102,14 @@ class Borrowed:
         self._seconds = seconds
         self._nursery = nursery
 
-    async def ask(self, head: dict[str, Any], read: Callable[[Frame], _A | Refused], body: bytes) -> _A | Refused:
-        """Have the child do one thing, and read its answer.
+    async def ask(
+        self,
+        head: dict[str, Any],  # plain JSON
+        read: Callable[[Frame], _A | Refused],
+        body: bytes,
+        seconds: float | None = None,
+    ) -> _A | Refused:
+        """Have the child do one thing, and read its answer; `seconds` is a limit below the one of its role.
 
         What runs out of time or kills its child is refused: `<role>_timeout` or `crashed`. So is what makes a child
         answer nonsense, for which `read` raises `Broken`.
@@ -112,14 +118,15 @@ class Borrowed:
             Orphaned: the template is gone.
         """
         self.idle = False
+        limit_s = self._seconds if seconds is None else min(seconds, self._seconds)
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(limit_s):
                 answer, content = await self.child.ask(head, body)
             retiring = answer.pop("retiring", False)
             found = read((answer, content))
         except TimeoutError:
-            late = f"{self._seconds:g} s that {_LATE[self._role]}"
-            return _refused(f"{self._role}_timeout", f"{_named(body)} took longer than the {late}")
+            late = f"{_named(body)} took longer than the {limit_s:g} s that {_LATE[self._role]}"
+            return _refused(f"{self._role}_timeout", late, round(limit_s * 1_000_000))
         except (asyncio.IncompleteReadError, ConnectionError, Broken):
             return _refused("crashed", f"the process that handled it ended {await self._nursery.end(self.child)}")
         self.idle = not retiring
@@ -130,5 +137,5 @@ def _named(source: bytes) -> str:
     return f"the circuit of {len(source):,} bytes with the digest {digest(source)[:19]}…"
 
 
-def _refused(code: str, message: str) -> Refused:
-    return Refused(error=CircuitError(code=code, message=message), lasting=False)
+def _refused(code: str, message: str, used_us: int = 0) -> Refused:
+    return Refused(error=CircuitError(code=code, message=message), lasting=False, used_us=used_us)

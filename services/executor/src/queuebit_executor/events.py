@@ -55,8 +55,10 @@ def completed(me: Instance, placed: JobPlaced, mark: Mark, *, ran: Ran, result: 
     )
 
 
-def failed(me: Instance, placed: JobPlaced, mark: Mark, reason: Reason, now: datetime) -> JobFailed:
-    """No result, and no usage that could be billed."""
+def failed(
+    me: Instance, placed: JobPlaced, mark: Mark, reason: Reason, now: datetime, usage: Usage | None = None
+) -> JobFailed:
+    """No result; usage is stated, and then billed, where the run reached a limit of its own."""
     job = placed.data
     return JobFailed(
         source=me.source,
@@ -69,7 +71,7 @@ def failed(me: Instance, placed: JobPlaced, mark: Mark, reason: Reason, now: dat
             backend=job.backend,
             attempt=mark.number,
             reason=reason,
-            usage=Usage(),
+            usage=usage or Usage(),
             submitted_at=job.submitted_at,
             accepted_at=job.accepted_at,
             placed_at=placed.time,

@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["compilation_seed", "device_us", "simulation_seed", "simulation_us"]
-
-_GATE_PS = 2_000
-"""Picoseconds a simulator spends on one amplitude of one operation; 500 to 1,000 were measured."""
-_SHOT_NS = 1_000
-"""Nanoseconds to draw one shot, on top of those for its bits."""
-_BIT_NS = 50
-_RUN_US = 5_000
-"""Microseconds of every simulation, however small; 1,000 were measured."""
+__all__ = ["compilation_seed", "device_us", "simulation_seed"]
 
 
 def compilation_seed(circuit_digest: str) -> int:
@@ -29,14 +21,3 @@ def device_us(shots: int, duration_ns: int, rep_delay_ns: int, overhead_ns: int)
     shots * (duration + repetition delay) + overhead, the form of IBM's guide "Estimate job run time".
     """
     return -(-(shots * (duration_ns + rep_delay_ns) + overhead_ns) // 1_000)
-
-
-def simulation_us(shots: int, operations: int, clbits: int, state_bytes: int, *, dynamic: bool) -> int:
-    """A generous guess at the time of a simulation, in microseconds: what a hold must cover.
-
-    Every operation touches the whole state, of 16 bytes an amplitude; each shot is then drawn from it. A dynamic
-    circuit is simulated anew for each shot.
-    """
-    passes = shots if dynamic else 1
-    state_us = passes * operations * max(1, state_bytes // 16) * _GATE_PS // 1_000_000
-    return _RUN_US + state_us + shots * (_SHOT_NS + _BIT_NS * clbits) // 1_000

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from queuebit_contracts import subjects
-from queuebit_contracts.job import JobCompleted, JobFailed, JobPlaced, JobSubmitted
+from queuebit_contracts.job import JobCompleted, JobFailed, JobPlaced, JobSubmitted, Usage
 from queuebit_contracts.wire import Reason
 from queuebit_executor import events
 from queuebit_executor.answers import Ran, Refused
@@ -96,7 +96,7 @@ class RunPlacement:
             finally:
                 run.cancel()
                 await asyncio.wait((run,))
-        return await self._end(placed, attempt.mark, answer), attempt.after
+        return await self._end(placed, attempt.mark, answer, past), attempt.after
 
     async def _begin(self, placed: JobPlaced, sequence: int, past: Past) -> _Attempt:
         """Append `started`, unless the attempt is one of this executor's own; raises as `_next`."""
@@ -147,10 +147,11 @@ class RunPlacement:
         except Missing as missing:
             return Reason(code=missing.code, text=str(missing))
 
-    async def _end(self, placed: JobPlaced, mark: Mark, answer: Ran | Refused) -> _End:
+    async def _end(self, placed: JobPlaced, mark: Mark, answer: Ran | Refused, past: Past) -> _End:
         match answer:
-            case Refused(error=error):
-                return self._failed(placed, mark, Reason(code=error.code, text=error.message))
+            case Refused(error=error, used_us=used_us):
+                usage = Usage(qpu_us=used_us, qubits=past.qubits, at_limit=True) if used_us else None
+                return self._failed(placed, mark, Reason(code=error.code, text=error.message), usage)
             case Ran() as ran:
                 keep = partial(self._payloads.put, placed.data.tenant, ran.counts, "application/json")
                 result = await self._insist(keep)
@@ -186,5 +187,5 @@ class RunPlacement:
                 await asyncio.sleep(pause)
         return await step()
 
-    def _failed(self, placed: JobPlaced, mark: Mark, reason: Reason) -> JobFailed:
-        return events.failed(self._me, placed, mark, reason, self._clock.now())
+    def _failed(self, placed: JobPlaced, mark: Mark, reason: Reason, usage: Usage | None = None) -> JobFailed:
+        return events.failed(self._me, placed, mark, reason, self._clock.now(), usage)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from queuebit_contracts.query import BackendEstimate
 from queuebit_contracts.wire import Reason
-from queuebit_executor.answers import Estimate, Offer, Profiled
-from queuebit_executor.figures import device_us, simulation_us
+from queuebit_executor.answers import Estimate, Offer
+from queuebit_executor.figures import device_us
 from queuebit_executor.state import Mark, Past
+from queuebit_quantum import quickest
 
 __all__ = [
     "ATTEMPTS",
+    "Allowance",
     "Begin",
     "GiveUp",
     "Leave",
@@ -21,6 +24,7 @@ __all__ = [
     "needless",
     "next_step",
     "quoted",
+    "run_limit_s",
     "slots_of",
 ]
 
@@ -34,7 +38,20 @@ _MOST_HOURS: Final = 24
 """A job that is expected to occupy its backend for longer is refused; no number downstream need be larger."""
 
 _HOUR_US = 3_600_000_000
-_DYNAMIC = {"mid_circuit_measurement", "reset", "conditional", "loop"}
+
+_LEEWAY: Final = 4
+"""A run may take so many times what its hold pays for: the estimate is generous, but the machine may be busy."""
+
+_LEAST_RUN_S: Final = 10.0
+"""No run is stopped before: starting one may take longer than a small circuit does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What one run may use here. What an estimate says does not fit it is refused before it is paid for."""
+
+    memory_mb: int
+    run_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,36 +119,66 @@ def slots_of(offer: Offer, slots: int) -> int:
 
 def memory_for_state(offer: Offer, memory_mb: int) -> int | None:
     """Bytes that the state of a simulation may take; nothing is promised for devices."""
-    return (memory_mb - _RESERVED_MB) << 20 if offer.kind == "simulator" else None
+    return _state_bytes(memory_mb) if offer.kind == "simulator" else None
 
 
-def quoted(estimate: Estimate, offer: Offer, found: Profiled, shots: int, memory_mb: int) -> BackendEstimate:
+def run_limit_s(offer: Offer, budget_us: int, most_s: float) -> float:
+    """Seconds after which a run is stopped.
+
+    On a simulator they follow from the time that the job's hold pays for, so that little money cannot keep it busy for
+    long. A hold on an emulated device pays for the device's time, not for its emulation's: there the limit of all runs
+    applies.
+    """
+    if offer.kind != "simulator":
+        return most_s
+    return min(most_s, max(_LEAST_RUN_S, _LEEWAY * budget_us / 1_000_000))
+
+
+def quoted(estimate: Estimate, offer: Offer, shots: int, allowance: Allowance) -> BackendEstimate:
     """Say what these shots would take on a backend, or why it cannot run them; every reason at once."""
-    profile = found.profile
-    reasons = [estimate.unfit.text] if estimate.unfit else []
-    if shots > offer.max_shots:
-        reasons.append(f"{offer.backend} takes at most {offer.max_shots:,} shots, not {shots:,}")
-    memory = memory_for_state(offer, memory_mb)
-    if memory is not None and profile.simulation_bytes > memory:
-        need = profile.simulation_bytes >> 20
-        reasons.append(f"{offer.backend} has {memory >> 20:,} MiB for a state and this one takes {need:,} MiB")
-    if offer.kind == "simulator":
-        dynamic = not _DYNAMIC.isdisjoint(profile.features)
-        qpu_us = simulation_us(shots, found.operations, profile.clbits, profile.simulation_bytes, dynamic=dynamic)
-    else:
-        qpu_us = device_us(shots, estimate.duration_ns, estimate.rep_delay_ns, estimate.overhead_ns)
-    if not reasons and qpu_us > _MOST_HOURS * _HOUR_US:
-        hours = -(-qpu_us // _HOUR_US)
-        reasons.append(f"{offer.backend} would be busy for {hours:,} hours, and a job may take {_MOST_HOURS}")
+    reasons = list(_reasons(estimate, offer, shots, allowance))
     if reasons:
-        code = estimate.unfit.code if estimate.unfit else "does_not_fit"
-        return BackendEstimate(backend=offer.backend, unfit=Reason(code=code, text="; ".join(reasons)))
+        text = "; ".join(reason.text for reason in reasons)
+        return BackendEstimate(backend=offer.backend, unfit=Reason(code=reasons[0].code, text=text))
     return BackendEstimate(
         backend=offer.backend,
         depth=estimate.depth,
         two_qubit_gates=estimate.two_qubit_gates,
         duration_ns=estimate.duration_ns,
-        qpu_us=qpu_us,
+        qpu_us=_qpu_us(estimate, offer, shots),
         esp_ppm=None if offer.kind == "simulator" else estimate.esp_ppm,
         calibration=offer.calibration,
     )
+
+
+def _reasons(estimate: Estimate, offer: Offer, shots: int, allowance: Allowance) -> Iterator[Reason]:
+    name = offer.backend
+    if estimate.unfit:
+        yield estimate.unfit
+    if shots > offer.max_shots:
+        yield Reason(code="bad_shots", text=f"{name} takes at most {offer.max_shots:,} shots, not {shots:,}")
+    if not estimate.methods:
+        return
+    simulation = quickest(estimate.methods, shots)
+    memory = _state_bytes(allowance.memory_mb)
+    if simulation.memory_bytes > memory:
+        text = f"{name} has {memory >> 20:,} MiB for a state and this one takes {simulation.memory_bytes >> 20:,} MiB"
+        yield Reason(code="too_much_memory", text=text)
+    seconds = -(-simulation.microseconds(shots) // 1_000_000)
+    if seconds > allowance.run_s:
+        text = f"{name} would compute for up to {seconds:,} s, and a run may take {allowance.run_s:g} s"
+        yield Reason(code="too_long", text=text)
+    hours = -(-_qpu_us(estimate, offer, shots) // _HOUR_US)
+    if offer.kind != "simulator" and hours > _MOST_HOURS:
+        text = f"{name} would be busy for {hours:,} hours, and a job may take {_MOST_HOURS}"
+        yield Reason(code="too_long", text=text)
+
+
+def _qpu_us(estimate: Estimate, offer: Offer, shots: int) -> int:
+    if offer.kind == "simulator":
+        return quickest(estimate.methods, shots).microseconds(shots)
+    return device_us(shots, estimate.duration_ns, estimate.rep_delay_ns, estimate.overhead_ns)
+
+
+def _state_bytes(memory_mb: int) -> int:
+    return (memory_mb - _RESERVED_MB) << 20

@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 from queuebit_contracts.query import BackendEstimate, CircuitError, ProfileAnswer, ProfileRequest
 from queuebit_contracts.wire import Reason
 from queuebit_executor.answers import Estimate, Offer, Profiled, Refused
-from queuebit_executor.policy import quoted
+from queuebit_executor.policy import Allowance, quoted
 from queuebit_executor.ports import Asker, Circuits
 from queuebit_executor.recent import Recent
 from queuebit_kernel import Clock, digest
@@ -40,12 +40,12 @@ class AnswerProfile:
     """
 
     def __init__(
-        self, payloads: PayloadStore, circuits: Circuits, offers: Sequence[Offer], clock: Clock, *, memory_mb: int
+        self, payloads: PayloadStore, circuits: Circuits, offers: Sequence[Offer], clock: Clock, allowance: Allowance
     ) -> None:
         self._payloads = payloads
         self._circuits = circuits
         self._offers = {offer.backend: offer for offer in offers}
-        self._memory_mb = memory_mb
+        self._allowance = allowance
         self._seen: Recent[tuple[str, str], Profiled | CircuitError] = Recent(_REMEMBERED, clock)
         self._estimates: Recent[_Compilation, Estimate] = Recent(_REMEMBERED, clock)
         self._busy: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
@@ -120,7 +120,7 @@ class AnswerProfile:
             return BackendEstimate(
                 backend=backend, unfit=Reason(code="unknown_backend", text=f"{backend} is not run here")
             )
-        return quoted(estimate, offer, found, request.shots, self._memory_mb)
+        return quoted(estimate, offer, request.shots, self._allowance)
 
 
 def _seconds(refused: Refused) -> float:

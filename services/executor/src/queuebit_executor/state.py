@@ -38,6 +38,8 @@ class Past:
     """The newest submission, whatever came of it."""
     accepted: int | None = None
     """Sequence of the submission that was accepted; brokers of old did not say."""
+    qubits: int = 0
+    """Of the circuit that was accepted."""
     placed: int = 0
     """Sequence of the newest placement: the only one that is work."""
     attempt: Mark | None = None
@@ -52,7 +54,7 @@ def evolve(past: Past, stored: Stored) -> Past:
         case JobSubmitted():
             return replace(past, submitted=stored)
         case JobAccepted(data=acceptance):
-            return replace(past, accepted=acceptance.submission)
+            return replace(past, accepted=acceptance.submission, qubits=acceptance.profile.qubits)
         case JobPlaced():
             return replace(past, placed=max(past.placed, stored.sequence))
         case JobStarted(data=start, time=moment):

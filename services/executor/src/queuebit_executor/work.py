@@ -10,6 +10,7 @@ import json
 import os
 import socket
 from collections.abc import Mapping
+from dataclasses import asdict
 from functools import lru_cache
 from typing import Any, Protocol, cast
 
@@ -115,8 +116,7 @@ def _profile(circuit: Circuit) -> dict[str, Any]:  # plain JSON
             "two_qubit_gates": found.two_qubit_gates,
             "simulation_bytes": min(found.simulation_bytes, _UNTHINKABLE),
             "features": sorted(found.features),
-        },
-        "operations": sum(circuit.gates.values()),
+        }
     }
 
 
@@ -137,6 +137,7 @@ def _figures(compiled: Compiled) -> dict[str, Any]:  # plain JSON
         "rep_delay_ns": _ns(compiled.rep_delay_s),
         "overhead_ns": _ns(compiled.overhead_s),
         "esp_ppm": round(compiled.esp * 1_000_000),
+        "methods": [asdict(method) for method in compiled.methods],
     }
 
 
@@ -156,7 +157,9 @@ def _run(head: Mapping[str, Any], source: str) -> Frame:
     counts = json.dumps(dict(outcome.counts), sort_keys=True, separators=(",", ":")).encode()
     if len(counts) > MAX_BYTES // 2:
         return _refusal(
-            "result_too_large", f"the counts fill {len(counts):,} bytes: ask for fewer shots or measure fewer bits"
+            "result_too_large",
+            f"the counts fill {len(counts):,} bytes: ask for fewer shots or measure fewer bits",
+            used_us=_us(outcome.duration_s),
         )
     return {
         "compilation": {
@@ -168,11 +171,15 @@ def _run(head: Mapping[str, Any], source: str) -> Frame:
             "duration_ns": figures["duration_ns"],
             "esp_ppm": None if simulator else figures["esp_ppm"],
         },
-        "qubits": circuit.num_qubits,
-        "qpu_us": round(outcome.duration_s * 1_000_000) if simulator else qpu_us,
+        "qubits": len(circuit.touched),
+        "qpu_us": _us(outcome.duration_s) if simulator else qpu_us,
         "calibration": backend.description.calibration_digest,
     }, counts
 
 
 def _ns(seconds: float) -> int:
     return round(seconds * 1_000_000_000)
+
+
+def _us(seconds: float) -> int:
+    return round(seconds * 1_000_000)

@@ -20,7 +20,7 @@ from queuebit_contracts.wire import Amount
 from queuebit_kernel import Money
 from queuebit_metering.errors import Overcharged, PriceLost, Unbillable
 from queuebit_metering.state import Job
-from queuebit_pricing import Bounds, PriceBook, Unpriced, plain, rate
+from queuebit_pricing import Bounds, Outcome, PriceBook, Unpriced, plain, rate
 from queuebit_pricing import Charge as Rated
 from queuebit_pricing import Usage as Consumed
 
@@ -32,7 +32,7 @@ def bill(job: Job, ended: Ended, book: PriceBook) -> Metering:
 
     1. A job that was never accepted, or never placed, costs nothing.
     2. Any other is rated by the price its candidate was quoted, valid today or not, under the bounds that the hold
-       pays for. It is charged if it completed.
+       pays for. It is charged if it completed, or failed at a limit that its own size reached.
     3. Usage that is not final is reported, and not billed.
 
     Raises:
@@ -90,7 +90,7 @@ def _rate(accepted: Acceptance, backend: str, usage: Usage, ended: Ended, book: 
             "old row back unchanged (prices are closed with valid_until, never removed), restart metering, replay this"
         ) from error
     bounds = Bounds(shots=accepted.shots, qpu_us=candidate.qpu_us, qubits=accepted.profile.qubits)
-    rated = rate(price, _consumed(accepted, usage, ended), _state(ended), bounds)
+    rated = rate(price, _consumed(accepted, usage, ended), _outcome(ended), bounds)
     if rated.currency != accepted.hold.currency or rated.money > _money(accepted.hold):
         raise Overcharged(
             f"job {accepted.job} costs {rated.money} by price {price.id!r}, and only {_money(accepted.hold)} was held: "
@@ -136,6 +136,11 @@ def _state(ended: Ended) -> End:
             return "failed"
         case JobCancelled():
             return "cancelled"
+
+
+def _outcome(ended: Ended) -> Outcome:
+    stopped = isinstance(ended, JobFailed) and ended.data.usage.at_limit
+    return "stopped" if stopped else _state(ended)
 
 
 def _project(job: Job, ended: Ended) -> str:

@@ -10,7 +10,7 @@ from queuebit_cli.verify.findings import Verdict
 from queuebit_cli.verify.lives import Outstanding
 from queuebit_cli.verify.state import Authorised, Bill, Entry, History, Job
 from queuebit_contracts.job import Charge
-from queuebit_pricing import Bounds, PriceBook, Unpriced, Usage, rate
+from queuebit_pricing import Bounds, Outcome, PriceBook, Unpriced, Usage, rate
 
 __all__ = ["money_adds_up"]
 
@@ -113,13 +113,17 @@ def _rated(job: Job, authorised: Authorised, bill: Bill, book: PriceBook) -> Ite
     )
     bounds = Bounds(shots=authorised.shots, qpu_us=qpu_us, qubits=authorised.qubits)
     try:
-        due = rate(book.price(price_id), consumed, bill.state, bounds)
+        due = rate(book.price(price_id), consumed, _outcome(bill), bounds)
     except Unpriced as error:
         yield f"its charge cannot be rated anew: {error}"
         return
     wanted = {line.component: (line.billed, line.unit_price, line.amount) for line in due.lines}
     if _figures(bill.charge) != (due.amount, due.currency, due.jbu, wanted):
         yield f"its usage costs {due.amount} {due.currency} by {price_id}, but the bill says {_worded(bill.charge)}"
+
+
+def _outcome(bill: Bill) -> Outcome:
+    return "stopped" if bill.state == "failed" and bill.usage.at_limit else bill.state
 
 
 def _figures(charge: Charge) -> tuple[Decimal, str, Decimal, dict[str, tuple[Decimal, Decimal, Decimal]]]:
