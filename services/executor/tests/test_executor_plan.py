@@ -22,7 +22,7 @@ CIRCUITS = {
     "one of 28 qubits": TWO + "qreg q[28]; creg c[1]; x q[3]; t q[3]; measure q[3] -> c[0];",
     "more qubits than some have": TWO + "qreg q[40]; creg c[40]; h q; measure q -> c;",
     "a chain of 40": TWO + f"qreg q[40]; creg c[40]; h q[0]; t q[0]; {CHAIN} measure q -> c;",
-    "much entanglement": TWO + f"qreg q[28]; creg c[28]; h q; {MIXED * 3} measure q -> c;",
+    "much entanglement": TWO + f"qreg q[28]; creg c[28]; h q; {MIXED * 8} measure q -> c;",
     "a condition": THREE + "qubit[2] q; bit a; bit[2] c; h q; a = measure q[0]; if (a) { x q[1]; } c = measure q;",
     "a reset": TWO + "qreg q[2]; creg c[2]; h q; reset q[0]; cx q[1], q[0]; measure q -> c;",
     "delays": THREE + "qubit[2] q; bit[2] c; x q[0]; delay[100ns] q[0]; delay[16dt] q[1]; c = measure q;",
