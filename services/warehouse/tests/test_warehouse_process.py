@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -130,6 +131,41 @@ def test_a_broken_part_means_a_new_beginning_rather_than_missing_rows(start_ware
         part.write_bytes(b"")
     warehouse = start_warehouse(data)
     assert json.loads(warehouse.request(path="/readyz").body)["detail"]["rebuilt_from_nothing"]
+
+
+def flip(path: Path) -> None:
+    """Change every byte of a file, as a failing disk may."""
+    path.write_bytes(bytes(byte ^ 0xFF for byte in path.read_bytes()))
+
+
+def lost_parts(warehouse: Any) -> int:
+    return int(warehouse.request("SELECT count() FROM system.detached_parts WHERE table = 'log'").body)
+
+
+@pytest.mark.server
+def test_a_damaged_part_is_set_aside_when_a_query_meets_it_and_at_the_next_start(
+    start_warehouse: Start, tmp_path: Path
+) -> None:
+    warehouse = start_warehouse(tmp_path / "data")
+    warehouse.request(body=TABLE)
+    assert insert(warehouse, 0)
+    assert insert(warehouse, 1)
+    store = tmp_path / "data" / "store"
+    first, second = sorted(part.parent for part in store.rglob("all_*/data.bin"))
+    for file in first.iterdir():
+        if file.name.startswith("data."):
+            file.write_bytes(b"")
+    while lost_parts(warehouse) < 1:
+        warehouse.request("SELECT sum(id) FROM log")
+        time.sleep(0.05)
+    assert warehouse.request("SELECT count() FROM log").body == b"100\n"
+    assert warehouse.stop() == 0
+    flip(second / "data.bin")
+    warehouse = start_warehouse(tmp_path / "data")
+    while lost_parts(warehouse) < 2:
+        time.sleep(0.05)
+    assert warehouse.request("SELECT count(), sum(id) FROM log").body == b"0\t0\n"
+    assert json.loads(warehouse.request(path="/readyz").body)["ready"]
 
 
 @pytest.fixture

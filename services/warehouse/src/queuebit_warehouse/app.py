@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -12,7 +13,8 @@ from starlette.routing import Route
 
 from queuebit_kernel import Clock
 from queuebit_warehouse.http import Statements
-from queuebit_warehouse.logins import Logins
+from queuebit_warehouse.integrity import Integrity
+from queuebit_warehouse.logins import Login, Logins
 from queuebit_warehouse.sessions import Sessions
 from queuebit_warehouse.settings import Settings
 from queuebit_warehouse.store import Store
@@ -23,12 +25,18 @@ __all__ = ["create_app"]
 def create_app(settings: Settings, logins: Logins, store: Store, clock: Clock) -> Starlette:
     """Wire the service around an open store; the store is closed with the application."""
     sessions = Sessions(store.connect, clock)
-    statements = Statements(store, sessions, settings, logins)
+    integrity = Integrity(lambda: store.connect(Login(settings.user, writes=True)))
+    statements = Statements(store, sessions, settings, logins, integrity)
+
+    def trouble() -> str | None:
+        return store.trouble() or integrity.trouble
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        integrity.start()
         yield
         await statements.close()
+        await asyncio.to_thread(integrity.stop)
         sessions.close()
         store.close()
 
@@ -36,14 +44,14 @@ def create_app(settings: Settings, logins: Logins, store: Store, clock: Clock) -
         return PlainTextResponse("Ok.\n")
 
     async def health(_: Request) -> Response:
-        reason = store.trouble()
+        reason = trouble()
         return JSONResponse(
             {"service": "warehouse", "alive": reason is None, "reason": reason},
             status_code=200 if reason is None else 503,
         )
 
     async def ready(_: Request) -> Response:
-        reason = store.trouble()
+        reason = trouble()
         detail = {"rebuilt_from_nothing": str(store.set_aside) if store.set_aside else None, "version": store.version}
         return JSONResponse(
             {

@@ -21,6 +21,7 @@ from queuebit_warehouse.codec import decoded
 from queuebit_warehouse.dialect import Ask, ExternalTable, Stats, credentials, external_table, read_ask
 from queuebit_warehouse.errors import DatabaseError, Disconnected, Overloaded
 from queuebit_warehouse.execution import Execution
+from queuebit_warehouse.integrity import Integrity
 from queuebit_warehouse.logins import Login, Logins
 from queuebit_warehouse.pipe import Outlet
 from queuebit_warehouse.protocol import ADMITTED
@@ -65,11 +66,14 @@ class Statements:
     A query whose client goes away is cancelled; an insert whose rows are all here is not.
     """
 
-    def __init__(self, store: Store, sessions: Sessions, settings: Settings, logins: Logins) -> None:
+    def __init__(
+        self, store: Store, sessions: Sessions, settings: Settings, logins: Logins, integrity: Integrity
+    ) -> None:
         self._store = store
         self._sessions = sessions
         self._settings = settings
         self._logins = logins
+        self._integrity = integrity
         self._pool = ThreadPoolExecutor(settings.workers, thread_name_prefix="query")
         self._turn = asyncio.Semaphore(settings.workers)
         self._waiting = 0
@@ -87,6 +91,7 @@ class Statements:
             answer.prepare(asked.ask, request.headers.get("accept-encoding", ""))
             await self._run(asked, login, answer, receive)
         except DatabaseError as error:
+            self._integrity.suspect(error)
             await answer.fail(error)
         except Disconnected:
             return
@@ -153,6 +158,7 @@ class Statements:
             await flow.running
         except DatabaseError as error:
             failed = error
+            self._integrity.suspect(error)
         await flow.lent.aclose()
         await (answer.break_off(failed) if failed else answer.end())
 
