@@ -74,7 +74,8 @@ def test_every_service_of_the_topology_has_a_folder() -> None:
 def test_a_client_is_given_nothing_outside_its_tenant() -> None:
     for role in topology().role:
         allowed = topology().client_permissions(role, "acme", "ann")
-        shared = {"qb.backend.>", "$JS.API.DIRECT.GET.LOG.qb.backend.>"}
+        calibrations = "$JS.API.DIRECT.GET.KV_PAYLOADS.$KV.PAYLOADS.queuebit.>"
+        shared = {"qb.backend.>", "$JS.API.DIRECT.GET.LOG.qb.backend.>", calibrations}
         for subject in {*allowed.publish, *allowed.subscribe} - shared:
             assert ".acme." in subject, subject
 

@@ -53,10 +53,14 @@ def test_one_trace_connects_every_hop(stack: EmbeddedStack, tenant: str, circuit
     stack.ask("charges", "--tenant", tenant)
     events = f"SELECT traceparent FROM events WHERE job = '{told['job']}' AND traceparent != ''"
     (trace,) = {it["traceparent"].split("-")[1] for it in stack.ask("sql", events)}
-    query = f"SELECT ServiceName, SpanId, ParentSpanId FROM otel_traces WHERE TraceId = '{trace}' ORDER BY Timestamp"
+    query = (
+        "SELECT ServiceName, SpanId, ParentSpanId, SpanAttributes['queuebit.tenant'] AS tenant, "
+        f"SpanAttributes['queuebit.job'] AS job FROM otel_traces WHERE TraceId = '{trace}' ORDER BY Timestamp"
+    )
     by_service: dict[str, dict[str, str]] = {}
     while by_service.keys() != set(HOPS):  # spans travel once a second; the test's own time limit ends this
         by_service = {it["ServiceName"]: it for it in stack.ask("sql", query)}
+    assert {(it["tenant"], it["job"]) for it in by_service.values()} == {(tenant, told["job"])}
     assert by_service["broker"]["ParentSpanId"] == ""
     for parent, child in pairwise(HOPS):
         assert by_service[child]["ParentSpanId"] == by_service[parent]["SpanId"]
@@ -75,4 +79,6 @@ def test_service_levels_are_shares_of_what_happened(stack: EmbeddedStack, tenant
         assert 0 < Decimal(level["target"]) < 1
         assert level["actual"] is None or 0 <= Decimal(level["actual"]) <= 1
         assert level["good"] <= level["total"]
+    own = f"SELECT count() AS n FROM events WHERE tenant = '{tenant}'"
+    assert levels["telemetry-completeness"]["total"] in (0, int(stack.ask("sql", own)[0]["n"])), "its own events alone"
     assert levels["queue-wait-p50"]["value"] <= levels["queue-wait-p95"]["value"]

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
     "LOG",
+    "PLATFORM",
     "VIEWS",
     "Bucket",
     "Durable",
@@ -30,6 +31,9 @@ __all__ = [
 
 LOG = "LOG"
 """Name of the stream that holds the facts."""
+
+PLATFORM = "queuebit"
+"""Where in the payload store the platform's own content lies, such as calibrations, for everybody to read."""
 
 _PAYLOADS = "PAYLOADS"
 
@@ -142,6 +146,7 @@ class Topology(_Entry):
             "$JS.API.DIRECT.GET.*",
             "$JS.API.DIRECT.GET.LOG.>",
             "$JS.API.STREAM.MSG.GET.LOG",
+            f"$JS.API.STREAM.MSG.GET.KV_{_PAYLOADS}",
             "$JS.API.STREAM.MSG.DELETE.DEAD",
         ]
         return Permissions(publish=tuple(publish), subscribe=(*party.view, f"{inbox_of('operator')}.>"))
@@ -166,6 +171,7 @@ class Topology(_Entry):
         publish = [subject.replace("{tenant}", tenant) for subject in (*party.appends, *party.asks)]
         publish += [f"$JS.API.DIRECT.GET.LOG.{subject}" for subject in own]
         publish += _payload_calls(party, tenant)
+        publish += _payload_calls(Party(payloads="read"), PLATFORM)
         return Permissions(publish=tuple(publish), subscribe=(*own, f"{inbox_of(user, tenant)}.>"))
 
 

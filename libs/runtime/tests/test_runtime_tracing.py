@@ -15,7 +15,7 @@ BY_STREAM = {name: durable.stream for name, durable in topology().durable.items(
 @pytest.mark.parametrize("duty", [name for name, stream in BY_STREAM.items() if stream == TRACES])
 def test_spans_that_arrive_leave_none(duty: str, headers: dict[str, str] | None) -> None:
     tracing = Tracing("telemetry")
-    with tracing.delivery(duty, headers), tracing.span("insert"):
+    with tracing.delivery(duty, "qb.trace.broker", headers), tracing.span("insert"):
         pass
     assert not tracing._ended
 
@@ -23,7 +23,25 @@ def test_spans_that_arrive_leave_none(duty: str, headers: dict[str, str] | None)
 @pytest.mark.parametrize("duty", [name for name, stream in BY_STREAM.items() if stream != TRACES])
 def test_any_other_delivery_leaves_one_under_its_sender(duty: str) -> None:
     tracing = Tracing("broker")
-    with tracing.delivery(duty, SAMPLED):
+    with tracing.delivery(duty, "qb.proof.main.checkpointed", SAMPLED):
         pass
     (row,) = tracing._ended
     assert (row["SpanName"], row["TraceId"], row["ParentSpanId"]) == (f"{duty} process", f"{7:032x}", f"{8:016x}")
+    assert not {key for key in row["SpanAttributes"] if key.startswith("queuebit.")}
+
+
+@pytest.mark.parametrize(
+    ("subject", "whose"),
+    [
+        ("qb.job.acme.j1.submitted", {"queuebit.tenant": "acme", "queuebit.job": "j1"}),
+        ("qb.job.acme.j1.placed.aer", {"queuebit.tenant": "acme", "queuebit.job": "j1"}),
+        ("qb.command.acme.j1.cancel", {"queuebit.tenant": "acme", "queuebit.job": "j1"}),
+        ("qb.account.acme.main.held", {"queuebit.tenant": "acme"}),
+    ],
+)
+def test_a_delivery_tells_whose_it_is(subject: str, whose: dict[str, str]) -> None:
+    tracing = Tracing("broker")
+    with tracing.delivery("broker-submitted", subject, None):
+        pass
+    (row,) = tracing._ended
+    assert {key: value for key, value in row["SpanAttributes"].items() if key.startswith("queuebit.")} == whose

@@ -189,6 +189,7 @@ async def test_tenant_learns_its_own_and_nothing_of_others(
         with pytest.raises((TimeoutError, APIError)):
             await eve.request("qb.query.acme.jobs", b"{}", timeout=0.3)
 
+        assert [await service._head.messages_of(it) for it in ("acme", "evil", "nobody")] == [6, 6, 0]
         by_name = {row["name"]: row for row in (await ask(ann, "acme", "slo")).rows}
         assert (by_name["job-success"]["good"], by_name["job-success"]["actual"]) == (1, "1")
         assert by_name["queue-wait-p95"]["budget_remaining"] == "1"
@@ -200,7 +201,7 @@ async def test_tenant_learns_its_own_and_nothing_of_others(
 async def test_spans_of_the_services_arrive(nats_server: NatsServer, warehouse: Any, clickhouse: ClickHouse) -> None:
     bus = Bus("broker", nats_server.url, nats_server.seeds["broker"])
     await bus.connect()
-    with bus.tracing.span("broker admit", **{"quantum.job.id": "j1"}):
+    with bus.tracing.span("broker admit", attributes={"queuebit.job": "j1"}):
         pass
     await bus.tracing.flush(bus.client)
     await bus.close()
@@ -208,7 +209,7 @@ async def test_spans_of_the_services_arrive(nats_server: NatsServer, warehouse: 
         query = "SELECT SpanName, ServiceName, SpanAttributes FROM otel_traces WHERE ServiceName = 'broker'"
         while not (rows := await clickhouse._query(query)):
             await asyncio.sleep(0.05)
-    assert rows == [{"SpanName": "broker admit", "ServiceName": "broker", "SpanAttributes": {"quantum.job.id": "j1"}}]
+    assert rows == [{"SpanName": "broker admit", "ServiceName": "broker", "SpanAttributes": {"queuebit.job": "j1"}}]
 
 
 STRANGE = (

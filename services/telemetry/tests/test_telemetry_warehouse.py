@@ -62,7 +62,7 @@ async def test_second_insert_at_one_place_is_dropped_whole(clickhouse: ClickHous
     await clickhouse.append(rows_of(events[:4]), place.generation, "LOG>0")
     await clickhouse.append(rows_of(events), place.generation, "LOG>0")
     assert (await clickhouse.place()).seq == 4
-    assert await clickhouse.count_events(1, 100) == 4
+    assert await clickhouse.count_events("acme") == 4
 
 
 async def test_large_batch_is_one_part(clickhouse: ClickHouse) -> None:
@@ -316,7 +316,7 @@ async def test_no_event_is_too_strange_to_be_stored_asked_about_and_verified(
     ]
     rows = [row_of(f"qb.job.acme.j{seq % 9}.{event}", it, seq, now) for seq, it in enumerate(bodies, 1)]
     await clickhouse.append(rows, place.generation, "LOG>0")
-    assert await clickhouse.count_events(1, len(rows)) == len(rows)
+    assert await clickhouse.count_events("acme") == len(rows)
     assert json.dumps([await clickhouse.jobs("acme", Question()), await clickhouse.charges("acme", Question())])
     await clickhouse.counts("acme", now - timedelta(days=1), now)
     stored = await warehouse.verified().rows()
@@ -382,7 +382,7 @@ async def test_an_answer_that_is_none_is_a_fault_like_any_other(encoding: str, b
         client = ClickHouse(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", "queuebit", "none")
         await client._client()
         bad, now = True, datetime.now(UTC)
-        for question in (client.place(), client.counts("acme", now, now), client.count_events(1, 2)):
+        for question in (client.place(), client.counts("acme", now, now), client.count_events("acme")):
             with pytest.raises(Fault):
                 await question
         await client.close()

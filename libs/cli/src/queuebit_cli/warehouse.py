@@ -13,12 +13,14 @@ from queuebit.credentials import Credential
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
 from queuebit_cli.stack import Stack
+from queuebit_contracts.tables import derived_columns
 from queuebit_kernel import SystemClock
 from queuebit_runtime.secrets import read_secret
 from queuebit_runtime.tickets import ticket
 
-__all__ = ["Answer", "Login", "analyst_of", "asking", "in_short", "member", "query", "unbroken"]
+__all__ = ["Answer", "Login", "analyst_of", "asking", "in_short", "member", "query", "unbroken", "unreadable"]
 
+_EVERYTHING = f"SELECT count() FROM events WHERE NOT ignore(*, {', '.join(derived_columns())})"  # noqa: S608
 _PATIENCE_S = 300
 _TICKET_S = 60
 _CHUNK = 1 << 16
@@ -78,6 +80,15 @@ def query(home: Home, stack: Stack, sql: str, **parameters: str) -> tuple[int, b
     settings |= {f"param_{name}": value for name, value in parameters.items()}
     with asking(stack, analyst_of(home), sql, "JSONCompact", settings) as answer:
         return answer.status, b"".join(answer.chunks)
+
+
+def unreadable(home: Home, stack: Stack) -> str | None:
+    """Read every value of every event; say what the warehouse says if it cannot."""
+    try:
+        status, body = query(home, stack, _EVERYTHING)
+    except Stop as stop:
+        return str(stop)
+    return None if status == 200 else in_short(body.decode(errors="replace"))
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Spans of every hop, written with OpenTelemetry and carried by the bus to the warehouse.
 
-Span names are of low cardinality: the duty, never the concrete subject. Tenant and job are attributes.
+Span names are of low cardinality: the duty, never the concrete subject. Tenant and job are attributes of each span that
+serves one, under the names `queuebit.tenant` and `queuebit.job`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from queuebit_contracts.topology import topology
 
-__all__ = ["TRACES", "Tracing"]
+__all__ = ["TRACES", "Tracing", "whose"]
 
 _log = logging.getLogger(__name__)
 _propagator = TraceContextTextMapPropagator()
@@ -57,21 +58,26 @@ class Tracing(SpanProcessor):
         self._tracer = provider.get_tracer("queuebit")
 
     @contextmanager
-    def delivery(self, duty: str, headers: Mapping[str, str] | None) -> Iterator[trace.Span]:
+    def delivery(self, duty: str, subject: str, headers: Mapping[str, str] | None) -> Iterator[trace.Span]:
         """Open the span of one delivery, as a child of the hop that sent it.
 
         Spans that arrive leave no span: that would be sent in its turn, and so on for ever.
         """
         carries_spans = topology().durable[duty].stream == TRACES
         parent = _NOT_SAMPLED if carries_spans else (headers or {}).get("traceparent")
-        with self.span(f"{duty} process", parent, kind=SpanKind.CONSUMER) as span:
+        with self.span(f"{duty} process", parent, _of_subject(subject), kind=SpanKind.CONSUMER) as span:
             span.set_attribute("messaging.system", "nats")
             span.set_attribute("messaging.destination.name", duty)
             yield span
 
     @contextmanager
     def span(
-        self, name: str, traceparent: str | None = None, *, kind: SpanKind = SpanKind.INTERNAL, **attributes: str
+        self,
+        name: str,
+        traceparent: str | None = None,
+        attributes: Mapping[str, str] | None = None,
+        *,
+        kind: SpanKind = SpanKind.INTERNAL,
     ) -> Iterator[trace.Span]:
         """Open a span under `traceparent`, or under the current one where that is absent."""
         parent: Context | None = _propagator.extract({"traceparent": traceparent}) if traceparent else None
@@ -105,6 +111,20 @@ class Tracing(SpanProcessor):
             await asyncio.sleep(every_s)
             with suppress(NatsError):
                 await self.flush(client)
+
+
+def whose(tenant: str, job: str = "") -> dict[str, str]:
+    """The attributes of a span that serves a tenant, and one of its jobs."""
+    return {"queuebit.tenant": tenant, **({"queuebit.job": job} if job else {})}
+
+
+def _of_subject(subject: str) -> dict[str, str]:
+    match subject.split("."):
+        case ["qb", "job" | "command", tenant, job, *_]:
+            return whose(tenant, job)
+        case ["qb", "account" | "reservation", tenant, *_]:
+            return whose(tenant)
+    return {}
 
 
 def _row(span: ReadableSpan, service: str) -> dict[str, Any]:  # a row of JSON for the warehouse

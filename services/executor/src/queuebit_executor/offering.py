@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from queuebit_contracts import subjects
 from queuebit_contracts.backend import BackendCalibrated, BackendRegistered
 from queuebit_contracts.catalog import AnyEvent
+from queuebit_contracts.topology import PLATFORM
 from queuebit_executor import events
 from queuebit_executor.answers import Offer
 from queuebit_executor.instance import Instance
@@ -15,10 +16,7 @@ from queuebit_kernel import Clock, Stale
 from queuebit_runtime.log import EventLog, Unreadable
 from queuebit_runtime.payloads import PayloadStore
 
-__all__ = ["PLATFORM", "OfferBackends"]
-
-PLATFORM = "queuebit"
-"""The tenant under which the platform's own payloads lie."""
+__all__ = ["OfferBackends"]
 
 _TRIES = 5
 

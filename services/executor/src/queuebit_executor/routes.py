@@ -21,6 +21,7 @@ from queuebit_kernel import Unavailable
 from queuebit_runtime.bus import Bus
 from queuebit_runtime.duties import Sequence, subscribes
 from queuebit_runtime.tasks import Tasks
+from queuebit_runtime.tracing import whose
 
 __all__ = ["answer_profiles", "hear_cancellations", "placements"]
 
@@ -59,7 +60,8 @@ async def answer_profiles(bus: Bus, tasks: Tasks, stack: str, answer: AnswerProf
     """
 
     async def look_up(message: Msg, request: ProfileRequest, begin_by: float) -> None:
-        with bus.tracing.span("executor profile", (message.headers or {}).get("traceparent")):
+        parent = (message.headers or {}).get("traceparent")
+        with bus.tracing.span("executor profile", parent, whose(request.tenant)):
             try:
                 await _reply(message, await answer(request, begin_by))
             except Unavailable as fault:

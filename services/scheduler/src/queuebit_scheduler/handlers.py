@@ -11,7 +11,7 @@ from queuebit_contracts.subjects import job as job_aggregate
 from queuebit_kernel import Clock, Malformed, Stale, Superseded, Unavailable, event_id
 from queuebit_runtime.log import EventLog
 from queuebit_runtime.trace_context import current_traceparent
-from queuebit_runtime.tracing import Tracing
+from queuebit_runtime.tracing import Tracing, whose
 from queuebit_scheduler.jobs import Job
 from queuebit_scheduler.policy import POLICY, Place, plan, why_waiting
 from queuebit_scheduler.state import State
@@ -83,8 +83,7 @@ class PlaceJobs:
 
     async def _append(self, job: Job, place: Place, digest: str) -> bool:
         """Append one placement; say whether the view will show what became of the job."""
-        with self._tracing.span("scheduler place", job.traceparent) as span:
-            span.set_attribute("quantum.job.id", job.job)
+        with self._tracing.span("scheduler place", job.traceparent, whose(job.tenant, job.job)):
             try:
                 await self._place(job, _placed(job, place, digest))
             except Superseded as moved:

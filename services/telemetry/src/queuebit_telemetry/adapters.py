@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 import zlib
 from collections.abc import Iterator, Sequence
@@ -29,7 +30,7 @@ from queuebit_runtime.connection import Connection
 from queuebit_runtime.rows import Row
 from queuebit_telemetry.errors import NoTables, OtherGeneration, Refused, Unsound, WrongSchema
 from queuebit_telemetry.policy import Counts, Durations, Ratio
-from queuebit_telemetry.queries import CHARGES, COUNTS, EVENTS_BETWEEN, FORGET, JOBS, PLACE, RECENT, REFILLED, SET_ASIDE
+from queuebit_telemetry.queries import CHARGES, COUNTS, EVENTS_OF, FORGET, JOBS, PLACE, RECENT, REFILLED, SET_ASIDE
 from queuebit_telemetry.spans import Span
 from queuebit_telemetry.state import Head, Place
 
@@ -140,9 +141,9 @@ class ClickHouse:
                 receipts=Ratio(max(0, min(ended, row["sealed"] - recent["sealed"])), ended),
             )
 
-    async def count_events(self, first: int, last: int) -> int:
+    async def count_events(self, tenant: str) -> int:
         with _faults():
-            return int((await self._query(EVENTS_BETWEEN, first=first, last=last))[0]["events"])
+            return int((await self._query(EVENTS_OF, tenant=tenant))[0]["events"])
 
     async def close(self) -> None:
         if self._opened is not None:
@@ -202,6 +203,26 @@ class LogHead:
         except (NatsError, JetStreamError, TimeoutError) as error:
             raise Unavailable(f"the log did not answer: {error!r}") from error
         return Head(state.first_seq, state.last_seq, state.messages)
+
+    async def messages_of(self, tenant: str) -> int:
+        kinds = ("job", "account", "command", "reservation")
+        return sum(await asyncio.gather(*(self._messages(f"qb.{kind}.{tenant}.>") for kind in kinds)))
+
+    async def _messages(self, subjects: str) -> int:
+        """Messages of some subjects; the server tells them subject by subject, so many in one answer."""
+        messages, seen, total = 0, 0, 1
+        while seen < total:
+            request = json.dumps({"subjects_filter": subjects, "offset": seen}).encode()
+            try:
+                reply = await self._connection.client.request(f"$JS.API.STREAM.INFO.{LOG}", request, timeout=5)
+                told = json.loads(reply.data)
+                page = told["state"].get("subjects") or {}
+            except (NatsError, TimeoutError, ValueError, KeyError) as error:
+                raise Unavailable(f"the log did not answer: {error!r}") from error
+            messages, seen, total = messages + sum(page.values()), seen + len(page), told.get("total", 0)
+            if not page:
+                break
+        return messages
 
 
 @contextmanager

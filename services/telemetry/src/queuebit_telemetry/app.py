@@ -45,7 +45,7 @@ class Telemetry(Service):
         self._head = LogHead(self.bus)
         self._backlog = Backlog(self._head, clock)
         self._sink = Sink(self._warehouse, self._follow, settings, clock)
-        levels = AnswerLevels(self._warehouse, objectives(), self._backlog, clock)
+        levels = AnswerLevels(self._warehouse, self._head, objectives(), self._backlog, clock)
         handlers: dict[str, Handler] = {"jobs": self._warehouse.jobs, "charges": self._warehouse.charges, "slo": levels}
         turn = asyncio.Semaphore(_AT_ONCE)
         self._answerers = {name: few_at_once(self._fresh(it), turn) for name, it in handlers.items()}

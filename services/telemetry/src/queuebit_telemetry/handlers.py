@@ -16,7 +16,7 @@ from queuebit_telemetry.backlog import Backlog
 from queuebit_telemetry.errors import Refused
 from queuebit_telemetry.objectives import Objectives
 from queuebit_telemetry.policy import Level, Ratio, levels
-from queuebit_telemetry.ports import Analytics, Traces
+from queuebit_telemetry.ports import Analytics, Log, Traces
 from queuebit_telemetry.spans import Span, read_spans
 
 __all__ = ["AnswerLevels", "KeepSpans"]
@@ -25,8 +25,9 @@ __all__ = ["AnswerLevels", "KeepSpans"]
 class AnswerLevels:
     """Evaluates the service levels for one tenant."""
 
-    def __init__(self, analytics: Analytics, promised: Objectives, backlog: Backlog, clock: Clock) -> None:
+    def __init__(self, analytics: Analytics, log: Log, promised: Objectives, backlog: Backlog, clock: Clock) -> None:
         self._analytics = analytics
+        self._log = log
         self._promised = promised
         self._backlog = backlog
         self._clock = clock
@@ -37,14 +38,20 @@ class AnswerLevels:
         now = self._clock.now()
         since = now - timedelta(days=self._promised.window_days)
         ended_before = now - timedelta(seconds=self._patience("receipts"))
-        counts, events = await asyncio.gather(self._analytics.counts(tenant, since, ended_before), self._completeness())
+        counts, events = await asyncio.gather(
+            self._analytics.counts(tenant, since, ended_before), self._completeness(tenant)
+        )
         return [_row(level) for level in levels(self._promised, counts, events)]
 
-    async def _completeness(self) -> Ratio:
-        head = self._backlog.older_than(self._patience("events"))
-        if head is None or not head.messages:
+    async def _completeness(self, tenant: str) -> Ratio:
+        """A tenant's events that are in the warehouse, or are in the log for so short a time that they need not be."""
+        then = self._backlog.older_than(self._patience("events"))
+        if then is None:
             return Ratio(0, 0)
-        return Ratio(await self._analytics.count_events(head.first, head.last), head.messages)
+        total = await self._log.messages_of(tenant)
+        now, place = await asyncio.gather(self._log.head(), self._analytics.place())
+        young = max(0, now.last - max(place.seq, then.last))
+        return Ratio(min(total, await self._analytics.count_events(tenant) + young), total)
 
     def _patience(self, indicator: str) -> int:
         return max((it.within_s for it in self._promised.slo.values() if it.indicator == indicator), default=0)

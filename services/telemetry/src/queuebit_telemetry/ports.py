@@ -40,6 +40,10 @@ class Log(Protocol):
         """Raises `Unavailable` when the log does not answer."""
         ...
 
+    async def messages_of(self, tenant: str) -> int:
+        """How many messages are one tenant's; raises `Unavailable` when the log does not answer."""
+        ...
+
 
 class Events(Protocol):
     """The table `events` as its only writer sees it. Every method raises `Unavailable` when there is no answer."""
@@ -93,6 +97,6 @@ class Analytics(Protocol):
 
     async def counts(self, tenant: str, since: datetime, ended_before: datetime) -> Counts: ...
 
-    async def count_events(self, first: int, last: int) -> int:
-        """How many events of a range of sequences are here, of whichever tenant."""
-        ...
+    async def place(self) -> Place: ...
+
+    async def count_events(self, tenant: str) -> int: ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["CHARGES", "COUNTS", "EVENTS_BETWEEN", "FORGET", "JOBS", "PLACE", "RECENT", "REFILLED", "SET_ASIDE"]
+__all__ = ["CHARGES", "COUNTS", "EVENTS_OF", "FORGET", "JOBS", "PLACE", "RECENT", "REFILLED", "SET_ASIDE"]
 
 PLACE: Final = """
 SELECT
@@ -26,7 +26,7 @@ REFILLED: Final = "SELECT (SELECT max(seq) FROM events) >= (SELECT max(seq) FROM
 
 FORGET: Final = ("DROP TABLE IF EXISTS events SYNC", "DROP TABLE IF EXISTS events_set_aside SYNC")
 
-EVENTS_BETWEEN: Final = "SELECT count() AS events FROM events WHERE seq >= {first:UInt64} AND seq <= {last:UInt64}"
+EVENTS_OF: Final = "SELECT count() AS events FROM events WHERE tenant = {tenant:String}"
 
 JOBS: Final = """
 SELECT * EXCEPT (tenant)

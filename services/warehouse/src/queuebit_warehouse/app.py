@@ -25,7 +25,7 @@ __all__ = ["create_app"]
 def create_app(settings: Settings, logins: Logins, store: Store, clock: Clock) -> Starlette:
     """Wire the service around an open store; the store is closed with the application."""
     sessions = Sessions(store.connect, clock)
-    integrity = Integrity(lambda: store.connect(Login(settings.user, writes=True)))
+    integrity = Integrity(lambda: store.connect(Login(settings.user, writes=True)), clock)
     statements = Statements(store, sessions, settings, logins, integrity)
 
     def trouble() -> str | None:

@@ -23,7 +23,7 @@ from queuebit_cli.presenting import Row
 from queuebit_cli.progress import Progress
 from queuebit_cli.stack import Stack
 from queuebit_cli.standing import troubles
-from queuebit_cli.warehouse import query
+from queuebit_cli.warehouse import query, unreadable
 
 __all__ = ["doctor"]
 
@@ -89,7 +89,8 @@ def _looked_over(home: Home, stack: Stack | None, *, there: bool) -> tuple[list[
     checks = [*_processes(home, stack), *_files(home, stack), _disk(home), _secrets(home)]
     letters: list[DeadLetter] = []
     try:
-        if there:
+        if stack is not None and there:
+            checks.append(_rows(home, stack))
             letters = asyncio.run(_letters(home))
             checks.append(_verdict("dead letters", not letters, f"{len(letters)}", "see below; replay or drop them"))
     except (Stop, QueuebitError):
@@ -152,6 +153,12 @@ def _servers(home: Home, stack: Stack) -> Iterator[_Check]:
     except Stop as stop:
         status, found = 0, str(stop)
     yield _verdict("warehouse", status == 200, found, advice)
+
+
+def _rows(home: Home, stack: Stack) -> _Check:
+    advice = "what is damaged is set aside and filled again from the log: look again in a minute; qb warehouse rebuild"
+    wrong = unreadable(home, stack)
+    return _verdict("warehouse rows", wrong is None, wrong or "all readable", advice)
 
 
 def _files(home: Home, stack: Stack | None) -> Iterator[_Check]:

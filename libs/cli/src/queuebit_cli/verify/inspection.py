@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import nats
 from nats.errors import Error as NatsError
 
+from queuebit_cli.verify.contents import contents_are_kept, references, unreadable
 from queuebit_cli.verify.findings import Verdict
 from queuebit_cli.verify.lives import Outstanding, nothing_lost
 from queuebit_cli.verify.money import money_adds_up
@@ -24,11 +25,13 @@ from queuebit_kernel import Unavailable
 from queuebit_pricing import PriceBook
 from queuebit_proof import TrustRoot
 from queuebit_runtime.incoming import mistrust_senders
+from queuebit_runtime.payloads import KeyValuePayloads
 from queuebit_runtime.view import View
 
 __all__ = ["inspect", "judge"]
 
 _PAUSE_S = 0.2
+_LOOK_S = 1.0
 _STANDSTILL_S = 20.0
 """How long reading may get no further before it is given up: a log can be long, a standstill cannot."""
 
@@ -42,10 +45,15 @@ async def inspect(stand: Stand, wait_s: float) -> list[Verdict]:
     history = History()
     async with _operator(stand) as bus:
         view = follow(bus, history, receipt_checker(stand.trust))
-        outstanding = await _following(view, _quiet(bus, view, history, stand, time.monotonic() + wait_s))
-        rows = await stand.warehouse.rows()
+        deadline = time.monotonic() + wait_s
+        outstanding = await _following(view, _quiet(bus, view, history, stand, deadline))
+        wanted = references(history)
+        failures = await unreadable(KeyValuePayloads(bus), wanted)
+        rows = await _rows(stand, history, deadline)
     verdicts = judge(history, rows, outstanding, stand.book, stand.trust)
-    walls = next(verdict for verdict in verdicts if verdict.invariant == "I3")
+    by_name = {verdict.invariant: verdict for verdict in verdicts}
+    contents_are_kept(by_name["I1"], wanted, failures)
+    walls = by_name["I3"]
     for intruder in intruders(stand.credentials):
         for trespass in await trespasses(stand.bus_url, intruder):
             walls.add(f"{intruder.tenant}/{intruder.user}", f"the server let it {trespass}")
@@ -79,6 +87,23 @@ async def _quiet(bus: Bus, view: View, history: History, stand: Stand, deadline:
             if overdue:
                 raise
         await asyncio.sleep(_PAUSE_S)
+
+
+async def _rows(stand: Stand, history: History, deadline: float) -> Rows:
+    """Read the warehouse; until the deadline wait for rows that are damaged or missing: telemetry fills them again."""
+    while True:
+        overdue = time.monotonic() > deadline
+        try:
+            rows = await stand.warehouse.rows()
+            if overdue or len(rows.sequences) >= len(history.sequences):
+                return rows
+        except Unavailable as error:
+            if overdue:
+                raise Unavailable(
+                    f"{error}; what is damaged is set aside and filled again from LOG: try again in a minute, or "
+                    "`qb warehouse rebuild`"
+                ) from error
+        await asyncio.sleep(_LOOK_S)
 
 
 async def _moving(view: View, work: Coroutine[None, None, object]) -> None:

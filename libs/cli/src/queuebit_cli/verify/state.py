@@ -12,19 +12,21 @@ from queuebit_contracts.job import (
     TERMINAL,
     Acceptance,
     Charge,
+    Completion,
     JobAccepted,
     JobCompleted,
     JobFailed,
     JobMetered,
     JobPlaced,
     JobSealed,
+    JobSubmitted,
     Metering,
     Seal,
     Usage,
 )
 from queuebit_contracts.proof import LogCheckpointed
 from queuebit_contracts.subjects import subject_of
-from queuebit_contracts.wire import Amount
+from queuebit_contracts.wire import Amount, Payload
 from queuebit_kernel import InvalidId, require_token
 from queuebit_pricing import Outcome
 from queuebit_runtime.log import Stored
@@ -72,6 +74,10 @@ class Job:
     """Where it was placed last."""
     authorised: Authorised | None = None
     usage: Usage = field(default_factory=Usage)
+    circuits: dict[int, Payload] = field(default_factory=dict)
+    """By sequence of the submission: circuits that lie in the payload store."""
+    result: Payload | None = None
+    """Where that lies in the payload store."""
     bills: list[Bill] = field(default_factory=list)
 
     @property
@@ -200,12 +206,16 @@ class History:
         job = self.jobs.get((tenant, name)) or self.jobs.setdefault((tenant, name), Job(tenant, name))
         job.events.append((stored.sequence, kind))
         match stored.event:
+            case JobSubmitted(data=data) if data.circuit.inline is None:
+                job.circuits[stored.sequence] = data.circuit
             case JobAccepted(data=data):
                 job.authorised = _authorised(data)
             case JobPlaced(data=data):
                 job.backend = data.backend
             case JobCompleted(data=data) | JobFailed(data=data):
                 job.usage, job.backend = data.usage, data.backend
+                if isinstance(data, Completion) and data.result.inline is None:
+                    job.result = data.result
             case JobMetered(data=data):
                 job.bills.append(_bill(data))
             case JobSealed(data=data):
