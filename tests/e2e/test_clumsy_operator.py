@@ -93,8 +93,11 @@ def test_ctrl_c_is_how_following_ends(stack: EmbeddedStack, circuits: Path) -> N
 
 
 def test_a_second_start_at_the_same_instant_finds_the_first(second: EmbeddedStack) -> None:
+    address = second.listens("nats-server")
     second.qb("down")
     with ThreadPoolExecutor(2) as pool:
-        told = list(pool.map(lambda _: second.ask("up", "--detach", "--ports", "auto"), range(2)))
+        told = list(pool.map(lambda _: second.ask("up", "--detach"), range(2)))
     assert sorted(it["already"] for it in told) == [False, True]
     assert all(row["ready"] for it in told for row in it["services"])
+    assert second.listens("nats-server") == address, "a home keeps its ports"
+    assert f'url = "{address}"' in (second.home / "credentials" / "demo-me.toml").read_text()

@@ -44,6 +44,23 @@ def test_the_charge_of_a_job_is_what_the_project_is_charged(stack: EmbeddedStack
     assert plan.keys() == {row["backend"] for row in stack.ask("backends")}
 
 
+def test_a_wait_that_ends_early_tells_counts_or_that_there_are_none(stack: EmbeddedStack, circuits: Path) -> None:
+    for seconds in ("0", "0.014", "0.05", "0.2"):
+        words = ("submit", str(circuits / "bell.qasm"), "--backend", "aer", "--wait", "--json", "--timeout", seconds)
+        done = stack.run(*words)
+        told = json.loads(done.stdout)
+        assert (told["state"] == "completed") is (told["counts"] is not None) is (done.returncode == 0), told
+        assert bool(told["reasons"]) is (told["state"] != "completed"), told
+
+
+def test_a_service_tells_in_its_log_that_it_is_ready(stack: EmbeddedStack) -> None:
+    written = stack.qb("logs", "executor-aer", "-n", "500")
+    assert "executor-aer is ready" in written
+    lines = [json.loads(line) for line in stack.qb("logs", "--json", "-n", "500").splitlines()]
+    assert {"supervisor", "nats-server", "broker"} <= {line["service"] for line in lines}
+    assert [line["at"] for line in lines] == sorted(line["at"] for line in lines)
+
+
 def test_a_receipt_verifies_offline_and_an_altered_one_does_not(
     stack: EmbeddedStack, circuits: Path, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 import tomllib
 from functools import cache
@@ -111,3 +112,15 @@ def test_what_a_module_does_not_publish_is_private(member: Path) -> None:
         if published is not None:
             public = {name for name in names if not name.startswith("_")}
             assert public <= set(ast.literal_eval(published)), f"{path}: name it in __all__, or begin it with _"
+
+
+def test_the_line_that_installs_the_client_names_all_that_it_needs() -> None:
+    line = re.search(r"^pip install (\./.+)$", (ROOT / "libs" / "sdk" / "README.md").read_text(), re.MULTILINE)
+    assert line is not None
+    named = [ROOT / path for path in line[1].split()]
+    by_name = {str(project(member)["name"]): member for member in MEMBERS}
+    needed, open_ = set[str](), {"queuebit"}
+    while open_:
+        needed |= open_
+        open_ = {it for name in open_ for it in declared(by_name[name]) if it in by_name} - needed
+    assert {str(project(path)["name"]) for path in named} == needed

@@ -7,13 +7,17 @@ checks the signature under each submission.
 from __future__ import annotations
 
 import tomllib
-from typing import Annotated, Literal
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from queuebit_contracts.backend import Kind
 from queuebit_contracts.wire import DecimalText, Name
 from queuebit_kernel import Fault
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 __all__ = ["BadTenants", "Project", "Role", "Tenant", "Tenants", "User", "parse_tenants"]
 
@@ -101,5 +105,47 @@ def parse_tenants(text: str) -> Tenants:
     except tomllib.TOMLDecodeError as error:
         raise BadTenants(f"the tenants file is not TOML: {error}") from error
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, it['loc']))}: {it['msg']}" for it in error.errors())
+        faults = "; ".join(map(_sentence, error.errors()))
         raise BadTenants(f"the tenants file breaks its rules: {faults}") from error
+
+
+_SPELLING = {
+    "budget": 'is not an amount: write it like "250" or "12.50"',
+    "currency": 'is not a currency: write three capital letters, such as "USD"',
+    "keys": "is not the public half of a token: `qb tenant token new` makes one",
+}
+_ADVICE = {
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "model_type": "must be a table",
+    "dict_type": "must be a table",
+    "string_type": "must be a text in quotes",
+    "tuple_type": "must be a list",
+}
+_PLAIN_NAME = (
+    "is not a plain name: use 1 to 64 lower-case letters, digits, '-' or '_', from a letter or digit to another"
+)
+
+
+def _sentence(fault: ErrorDetails) -> str:
+    """What is wrong, where, and what to write instead."""
+    path = [str(part) for part in fault["loc"] if part != "[key]"]
+    return f"{'.'.join(path) or 'the file'} {_advice(fault, path)}"
+
+
+def _advice(fault: ErrorDetails, path: list[str]) -> str:
+    match fault["type"]:
+        case "string_pattern_mismatch":
+            return next((_SPELLING[part] for part in reversed(path) if part in _SPELLING), _PLAIN_NAME)
+        case "extra_forbidden":
+            known = [name for kind in _KINDS[len(path)] for name in kind.model_fields]
+            near = get_close_matches(path[-1], known, 1)
+            return f"is not a key here: {f'did you mean {near[0]}?' if near else 'there is ' + ', '.join(known)}"
+        case "value_error":
+            return f"is wrong: {fault['msg'].removeprefix('Value error, ')}"
+        case kind:
+            return _ADVICE.get(kind) or fault["msg"].replace("Input should be", "must be")
+
+
+_KINDS: dict[int, tuple[type[BaseModel], ...]] = {1: (Tenants,), 3: (Tenant,), 5: (Project, User)}
+"""By the length of a key's path: tables in which it may stand."""

@@ -193,6 +193,23 @@ def test_a_price_that_is_none_is_bad_usage(amount: str, tmp_path: Path, capsys: 
     assert "is not an amount" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["submit", "a.qasm", "--shots", "many"], "'many' is not a whole number"),
+        (["submit", "a.qasm", "--timeout", "nan"], "'nan' is not a number of seconds from 0 on"),
+        (["verify", "--wait", "-1"], "'-1' is not a number of seconds from 0 on"),
+        (["jobs", "--limit", "0"], "'0' is not a number from 1 on"),
+    ],
+)
+def test_a_number_that_is_none_is_told_in_plain_words(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(words)
+    assert told in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("words", [["status"], ["down"], ["jobs"], ["tenant", "list"], ["up", "--detach"]])
 @pytest.mark.parametrize("home", ["x" * 300, "file", "file/sub"])
 def test_a_home_that_cannot_be_is_told_and_no_traceback_shown(

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from queuebit.credentials import find
+from queuebit.credentials import find, load
 from queuebit_cli.errors import Exit, Stop
-from queuebit_cli.founding import found, read_tenants, write_nats_config
+from queuebit_cli.founding import found, key_of, read_tenants, readdress, write_nats_config
 from queuebit_cli.home import Home
+from queuebit_cli.main import main
 from queuebit_cli.ports import DEFAULTS
 from queuebit_cli.roster import roster
+from queuebit_cli.stack import Stack
 from queuebit_contracts.topology import topology
 from queuebit_runtime.keys import public_key
 
@@ -79,3 +81,43 @@ def test_a_broken_tenants_file_says_what_is_wrong(home: Home) -> None:
     home.tenants_file.write_text("[tenant.demo]\nshare = 0\n")
     with pytest.raises(Stop, match="share"):
         read_tenants(home)
+
+
+def test_credentials_of_a_home_name_the_address_where_it_listens(home: Home) -> None:
+    path = home.credential_file("demo", "me")
+    path.write_text("# mine\n" + path.read_text())
+    elsewhere = home.credentials / "acme-ann.toml"
+    elsewhere.write_text('url = "nats://quantum.example:4222"\n')
+    (home.credentials / "damaged.toml").write_bytes(b"\xff")
+    readdress(home, "nats://127.0.0.1:4711")
+    path.chmod(0o600)
+    assert load(path).url == "nats://127.0.0.1:4711"
+    assert path.read_text().startswith("# mine\n")
+    assert elsewhere.read_text() == 'url = "nats://quantum.example:4222"\n'
+
+
+def test_commands_name_the_home_that_they_mean(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert home.command("up") == f"`qb up --home {home.root}`"
+    monkeypatch.setenv("QUEUEBIT_HOME", str(home.root))
+    assert home.command("up") == "`qb up`"
+
+
+def test_a_stopped_home_is_told_with_the_command_that_starts_it(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    Stack("down", {}, {}).save(home)
+    for words in (["status"], ["jobs"], ["verify"]):
+        assert main([*words, "--home", str(home.root)]) == 4
+        told = capsys.readouterr()
+        assert f"`qb up --home {home.root}`" in told.out + told.err
+
+
+@pytest.mark.parametrize("damage", [b"", b"SUAB", b"\xff\xfe"])
+def test_a_damaged_seed_ends_the_start_with_a_remedy(
+    home: Home, damage: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = home.seed_file("broker")
+    path.write_bytes(damage)
+    assert main(["up", "--detach", "--ports", "auto", "--home", str(home.root)]) == 2
+    assert f"{path} is damaged: delete it, `qb up --home {home.root}` makes another" in capsys.readouterr().err
+    path.unlink()
+    found(home)
+    assert key_of(home, "broker").startswith("U")

@@ -7,10 +7,14 @@ from itertools import zip_longest
 
 import pytest
 
+from queuebit.errors import Reason
+from queuebit.records import Status, Step
+from queuebit_cli.commands import jobs
+from queuebit_cli.main import main
 from queuebit_cli.output import Output
 from queuebit_cli.presenting import backend_rows, job_rows, plan_rows, slo_rows
 from queuebit_cli.tables import fitted, table
-from queuebit_cli.telling import count_rows, exit_of
+from queuebit_cli.telling import count_rows, describe, exit_of
 from queuebit_kernel import rfc3339
 
 
@@ -89,14 +93,48 @@ def test_many_bits_are_shortened_in_the_middle() -> None:
     assert count_rows({"0" * 32: 7})[0]["bits"] == "0" * 32
 
 
-def test_what_others_wrote_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+STEERING = "be\033[8ml\u202el\033]0;owned\a\x9b2J\033[31m"
+
+
+@pytest.mark.parametrize("coloured", [True, False])
+def test_what_others_wrote_cannot_steer_the_terminal(
+    coloured: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = Output(as_json=False)
-    out.rows([{"label": "bell\033]0;owned\a\033[2J", "purpose": "\x9b2J"}])
-    out.say("\033[32mours\033[0m")
+    out.colour = coloured
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    status = Status(
+        "j1",
+        "failed",
+        "t",
+        "p",
+        1,
+        STEERING,
+        reasons=(Reason("x", STEERING),),
+        steps=(Step("failed", moment, STEERING),),
+    )
+    out.rows([{"label": STEERING, "reason": {"text": [STEERING]}}], shown=job_rows)
+    out.rows([{"label": STEERING, "reason": {"text": [STEERING]}}])
+    for line in describe(status, out, STEERING):
+        out.say(line)
+    out.paragraph(STEERING)
+    told = re.sub(r"\033\[(0|1|2|31|33)m", "", capsys.readouterr().out) if coloured else capsys.readouterr().out
+    assert not set(told) & {"\a", "\x9b", "\u202e", "\033"}
+    assert r"be\x1b[8ml\u202el\x1b]0;owned\x07\x9b2J" in told
+
+
+def test_hidden_text_is_not_hidden_even_where_colours_are() -> None:
+    out = Output(as_json=False)
+    out.colour = True
+    (_, line) = out.lines([{"label": STEERING}])
+    assert "\033" not in line
+
+
+def test_json_escapes_what_could_steer_a_terminal_and_means_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(as_json=True).document({"label": STEERING})
     told = capsys.readouterr().out
-    assert set(told) & {"\a", "\x9b"} == set()
-    assert told.count("\033") == 2
-    assert "\033[32mours\033[0m" in told
+    assert told.rstrip("\n").isascii()
+    assert json.loads(told) == {"label": STEERING}
 
 
 def test_json_is_the_rows_as_they_came(capsys: pytest.CaptureFixture[str]) -> None:
@@ -164,3 +202,38 @@ def test_moments_of_today_are_told_without_the_day() -> None:
     today, older = job_rows([{"submitted_at": rfc3339(datetime.now(UTC))}, {"submitted_at": "2020-01-02T03:04:05Z"}])
     assert re.fullmatch(r"\d\d:\d\d:\d\d", str(today["at"]))
     assert re.fullmatch(r"\d\d \w+", str(older["at"]))
+
+
+def test_at_eighty_columns_a_label_is_told_below_its_job() -> None:
+    job = {
+        "job": JOB, "state": "completed", "label": "bell.qasm", "backend": "emulated-ibm-sherbrooke", "shots": 1000,
+        "charge": "36.073771", "currency": "USD", "end_to_end_ms": 1234.5, "submitted_at": "2026-01-01T00:00:00Z",
+    }  # fmt: skip
+    lines = drawn(table(job_rows([job, {**job, "label": ""}])), 80)
+    assert max(map(len, lines)) <= 80
+    assert [line for line in lines if "bell" in line] == ["   label: bell.qasm"]
+    assert len(lines) == 4, "a job without a label has one line"
+    assert "bell.qasm" in drawn(table(job_rows([{**job, "backend": "aer"}])), 80)[1]
+
+
+def test_at_eighty_columns_the_story_of_a_job_is_broken_between_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Output, "room", 80)
+    words = "asks for a backend that is away and so waits for its turn until somebody starts it again, at last"
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    steps = (Step("submitted", moment, words), Step("accepted", moment))
+    lines = describe(Status(JOB, "accepted", "t", "p", 1, words, steps=steps), Output(as_json=False), words)
+    assert max(map(len, lines)) <= 80
+    assert " ".join(" ".join(lines).split()).count(words) == 3
+    assert [len(line) - len(line.lstrip()) for line in lines[3:5]] == [2, 27]
+
+
+@pytest.mark.parametrize(("state", "told"), [("rejected", "had been rejected"), ("completed", "had completed")])
+def test_a_job_that_ended_first_is_told_in_plain_words(
+    state: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def ended(_: object) -> Status:
+        return Status(JOB, state, "t", "p", 1, "")
+
+    monkeypatch.setattr(jobs, "_cancelled", ended)
+    assert main(["job", "cancel", JOB]) == 3
+    assert f"job {JOB} {told} before it could be cancelled" in capsys.readouterr().err

@@ -37,5 +37,20 @@ def test_free_ports_are_all_different_and_kept_for_the_next_time(taken: int) -> 
     assert ports.auto({**first, "broker": taken})["broker"] != taken
 
 
+def test_a_home_keeps_its_ports_unless_others_are_wished_for(taken: int) -> None:
+    had = ports.auto({})
+    assert ports.choose(None, had) == had
+    assert ports.choose("auto", had) == had
+    with pytest.raises(Stop, match=f"port {taken} "):  # a home does not move silently
+        ports.choose(None, {**had, "broker": taken})
+
+
+def test_a_wish_for_the_usual_ports_is_kept_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = ports.auto({})
+    monkeypatch.setattr(ports, "DEFAULTS", usual)
+    assert ports.choose("default", dict.fromkeys(usual, 1)) == usual
+    assert ports.choose(None, {}) == usual
+
+
 def test_no_two_processes_have_the_same_fixed_port() -> None:
     assert len(set(ports.DEFAULTS.values())) == len(ports.DEFAULTS)

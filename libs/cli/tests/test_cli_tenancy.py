@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from queuebit.credentials import find, load
+from queuebit_cli.commands.limits import OF_A_PROJECT, OF_A_TENANT
 from queuebit_cli.founding import found, read_tenants, write_nats_config
 from queuebit_cli.home import Home
 from queuebit_cli.main import main
@@ -16,6 +17,8 @@ from queuebit_cli.ports import DEFAULTS
 from queuebit_cli.process import Identity
 from queuebit_cli.stack import Running, Stack
 from queuebit_cli.standing import troubles
+from queuebit_contracts.tenants import Project, Tenant
+from queuebit_pricing import load as load_prices
 from queuebit_runtime.keys import public_key
 
 
@@ -210,3 +213,75 @@ def test_prices_are_not_guessed_once_there_were_some(
     assert main(["up", "--detach", "--ports", "auto"]) == 2
     assert str(home.price_book) in capsys.readouterr().err
     assert len(troubles(home, Stack.load(home))) == 1
+
+
+def test_limits_are_set_by_a_command_and_shown(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tenant", "limit", "demo", "--max-shots", "5000", "--max-active-jobs", "7", "--share", "2"]) == 0
+    assert main(["tenant", "limit", "demo", "playground", "--backends", "aer, cirq"]) == 0
+    demo = read_tenants(home).tenant["demo"]
+    assert (demo.max_shots, demo.max_active_jobs, demo.share) == (5000, 7, 2)
+    assert demo.project["playground"].backends == ("aer", "cirq")
+    main(["tenant", "show", "demo"])
+    shown = capsys.readouterr().out
+    for told in ("max_shots 5000", "max_active_jobs 7", "share 2", "aer; cirq"):
+        assert told in shown
+    assert main(["tenant", "limit", "demo", "playground", "--backends", "all"]) == 0
+    assert read_tenants(home).tenant["demo"].project["playground"].backends == ()
+
+
+def test_every_limit_of_the_tenants_file_has_a_flag() -> None:
+    money = {"budget", "currency"}  # which `qb tenant fund` and `qb tenant project add` set
+    assert set(OF_A_TENANT) == Tenant.model_fields.keys() - {"project", "user"}
+    assert set(OF_A_PROJECT) == Project.model_fields.keys() - money
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "which limit? --share --max-shots --max-active-jobs"),
+        (["playground"], "which limit? --backends --default-kind"),
+        (["playground", "--max-shots", "5"], "--max-shots is a limit of a tenant: leave the project out"),
+        (["--backends", "aer"], "--backends is a limit of a project: name it after the tenant"),
+        (["--max-shots", "0"], "is not a number from 1 on"),
+    ],
+)
+def test_a_limit_in_the_wrong_place_is_told(
+    home: Home, words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["tenant", "limit", "demo", *words])
+    assert caught.value.code == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["a\033[8mb", "a\u202eb", "A", "a b"])
+def test_a_name_that_could_steer_a_terminal_is_refused(
+    home: Home, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in (
+        ["tenant", "add", name],
+        ["tenant", "user", "add", "demo", name],
+        ["tenant", "project", "add", "demo", name],
+    ):
+        assert main(words) == 2
+        told = capsys.readouterr().err
+        assert "is not a plain name" in told
+        assert not {"\033", "\u202e"} & set(told)
+
+
+def test_a_price_book_that_was_edited_waits_for_a_restart_and_says_so(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    me = Identity.of(os.getpid())
+    running = {name: Running.of(me) for name in ("broker", "metering")}
+    Stack("up", dict(DEFAULTS), {}, Running(), running).save(home)
+    loaded = load_prices(home.price_book).digest
+    monkeypatch.setattr("queuebit_cli.standing.get_json", lambda *_: {"detail": {"prices": loaded}})
+    assert troubles(home, Stack.load(home)) == []
+    book = home.price_book.read_text()
+    home.price_book.write_text(book + "\n# a comment\n")
+    assert troubles(home, Stack.load(home)) == []
+    home.price_book.write_text(book.replace('per_task = "', 'per_task = "1', 1))
+    (trouble,) = troubles(home, Stack.load(home))
+    assert "was edited, and broker and metering go on with the prices before" in trouble
+    assert "restart both together: `qb down`, then `qb up`" in trouble

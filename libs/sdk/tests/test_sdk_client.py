@@ -321,12 +321,83 @@ async def test_a_file_that_cannot_be_a_circuit_is_never_sent(
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"backend": "AER!"}, {"key": ""}, {"seed": -1}, {"shots": 2**60}, {"project": "a.b"}]
+    "wrong",
+    [
+        {"backend": "AER!"},
+        {"key": ""},
+        {"label": "a\033[8m"},
+        {"purpose": "p" * 201},
+        {"seed": -1},
+        {"shots": 2**60},
+        {"project": "a.b"},
+    ],
 )
 async def test_a_value_that_cannot_be_sent_is_named(ann: Credential, wrong: dict[str, object]) -> None:
     async with AsyncClient(ann, transport=FakeBus()) as client:
         with pytest.raises(InvalidInput, match=next(iter(wrong))):
             await client.submit(BELL, **wrong)  # type: ignore[arg-type]
+
+
+async def test_a_backend_in_capital_letters_is_the_same_backend(ann: Credential) -> None:
+    bus = FakeBus()
+    async with AsyncClient(ann, transport=bus) as client:
+        await client.submit(BELL, backend="AER")
+    assert submitted_in(bus).data.backend == "aer"
+
+
+async def test_a_number_is_taken_as_the_most_a_job_may_cost(ann: Credential) -> None:
+    bus = FakeBus()
+    async with AsyncClient(ann, transport=bus) as client:
+        await client.submit(BELL, max_cost=0.1)
+    limit = submitted_in(bus).data.max_cost
+    assert limit is not None
+    assert (limit.amount, limit.currency) == ("0.10", "USD")
+
+
+@pytest.mark.parametrize("circuit", [None, [BELL], 7])
+async def test_what_is_no_circuit_is_refused_before_anything_is_sent(ann: Credential, circuit: object) -> None:
+    bus = FakeBus()
+    async with AsyncClient(ann, transport=bus) as client:
+        for ask in (client.submit, client.plan):
+            with pytest.raises(InvalidInput, match=r"give OpenQASM|one by one"):
+                await ask(circuit)
+    assert bus.asked == []
+
+
+@pytest.mark.parametrize("limit", [0, 100_000_000, "many"])
+async def test_a_limit_that_is_too_large_is_told_before_it_is_asked(ann: Credential, limit: int) -> None:
+    async with AsyncClient(ann, transport=FakeBus()) as client:
+        with pytest.raises(InvalidInput, match="limit must be a whole number from 1 to 10,000"):
+            await client.jobs(limit=limit)
+
+
+async def test_an_id_that_no_job_has_is_told_in_plain_words(ann: Credential) -> None:
+    async with AsyncClient(ann, transport=FakeBus()) as client:
+        for wrong in ("a b", "J" * 21, "a>b"):
+            with pytest.raises(InvalidInput, match="is not a plain name"):
+                client.job(wrong)
+
+
+class EndsLate(FakeBus):
+    """Stores the end of each job while the client asks why it has not ended."""
+
+    async def request(
+        self, subject: str, body: bytes = b"", headers: Mapping[str, str] | None = None, *, timeout: float = 5.0
+    ) -> Reply:
+        reply = await super().request(subject, body, headers, timeout=timeout)
+        if subject.startswith("$JS.API.DIRECT.GET.LOG.") and subject.endswith(".submitted"):
+            asked = submitted_in(self)
+            self.stored.setdefault(
+                f"qb.job.acme.{asked.data.job}.completed", (9, completed(asked, {"00": 1000}).to_bytes())
+            )
+        return reply
+
+
+async def test_a_job_that_ends_as_the_time_is_up_has_its_counts(ann: Credential) -> None:
+    async with AsyncClient(ann, transport=EndsLate()) as client:
+        job = await client.submit(BELL)
+        assert (await job.result(timeout=0.014)).counts == {"00": 1000}
+        assert (await job.wait(timeout=0)).state == "completed"
 
 
 async def test_questions_are_asked_under_the_own_tenant(ann: Credential) -> None:

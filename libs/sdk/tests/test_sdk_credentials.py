@@ -50,7 +50,7 @@ def test_the_address_is_where_the_stack_listens_now(tmp_path: Path) -> None:
 def test_a_stopped_stack_is_told_so_and_no_stranger_is_asked(tmp_path: Path) -> None:
     keep(tmp_path, "demo", "me")
     (tmp_path / "stack.json").write_text(json.dumps({"state": "down", "listens": {}}))
-    with pytest.raises(Unreachable, match="start it with `qb up`"):
+    with pytest.raises(Unreachable, match="start it with `qb up --home "):
         find(tmp_path)
 
 

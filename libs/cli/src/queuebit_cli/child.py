@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from subprocess import Popen
 
 from queuebit_cli.probe import Look
-from queuebit_cli.process import Identity, end, kill_session, last_words, launch, rotate
+from queuebit_cli.process import Identity, end, kill_session, last_words, launch, rotate, shorten
 from queuebit_cli.roster import Spec
 
 __all__ = ["Backoff", "Child"]
@@ -40,6 +42,8 @@ class Child:
         self.identity: Identity | None = None
         self.restarts = 0
         self.reason = ""
+        self.last_end = ""
+        """How it ended the last time, also once it runs again."""
         self.seen = Look(reason="waits for its turn")
         self.sick_since: float | None = None
         self.was_ready = False
@@ -76,7 +80,8 @@ class Child:
             if code is None:
                 return False
             kill_session(self._process.pid)
-            self._failed(f"ended by signal {-code}" if code < 0 else f"ended with {code}: {self._last_words()}", now)
+            self.last_end = _signalled(-code) if code < 0 else f"ended with {code}: {self._last_words()}"
+            self._failed(self.last_end, now)
             return True
         if self._due is not None and now >= self._due:
             self.restarts += 1
@@ -91,6 +96,7 @@ class Child:
         if self._asking is None:
             if now >= self._ask_at:
                 self._asking = pool.submit(self.spec.look)
+                self._keep_log_short()
             return False
         if not self._asking.done():
             return False
@@ -114,6 +120,11 @@ class Child:
             self._process.poll()
             self._process = self.identity = None
 
+    def _keep_log_short(self) -> None:
+        with suppress(OSError):  # a full disk is told elsewhere
+            if shorten(self.log):
+                self._log_begin = 0
+
     def _last_words(self) -> str:
         try:
             return last_words(self.log, self._log_begin)
@@ -124,3 +135,10 @@ class Child:
         self.reason = reason
         self._process, self.identity, self.seen = None, None, Look(reason=reason)
         self._due = now + self._backoff.after(now - self._started)
+
+
+def _signalled(number: int) -> str:
+    try:
+        return f"ended by signal {number} ({signal.Signals(number).name})"
+    except ValueError:  # one without a name
+        return f"ended by signal {number}"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import tomllib
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from shlex import quote
@@ -17,7 +19,7 @@ from queuebit_cli.ports import DEFAULTS
 from queuebit_contracts.tenants import Tenants, parse_tenants
 from queuebit_contracts.topology import topology
 from queuebit_kernel import Fault
-from queuebit_runtime.keys import new_seed, public_key
+from queuebit_runtime.keys import is_seed, new_seed, public_key
 from queuebit_runtime.server_config import ClientUser, User, render, users_of
 
 __all__ = [
@@ -28,9 +30,13 @@ __all__ = [
     "kept_credentials",
     "key_of",
     "read_tenants",
+    "readdress",
     "write_credential",
     "write_nats_config",
 ]
+
+_ADDRESS = re.compile(r'^url = "nats://127\.0\.0\.1:\d+"$', re.MULTILINE)
+"""Where a stack of this machine listened when the credential was written."""
 
 _FIRST = """\
 # Who may use this stack. `qb tenant …` edits this file and keeps your comments; keys are public halves of tokens.
@@ -82,6 +88,15 @@ def write_credential(
     return path
 
 
+def readdress(home: Home, url: str) -> None:
+    """Let the home's credentials name the address where its stack listens; a file that is damaged stays as it is."""
+    for path in home.credentials.glob("*.toml"):
+        with suppress(OSError, UnicodeDecodeError):
+            text = path.read_text(encoding="utf-8")
+            if (named := _ADDRESS.sub(f"url = {json.dumps(url)}", text, count=1)) != text:
+                write_private(path, named)
+
+
 def kept_credentials(home: Home, tenant: str, user: str | None = None) -> list[Path]:
     """Where the home keeps what a user logs in with, or what all users of a tenant do."""
     owners = {path: _owner(path) for path in sorted(home.credentials.glob("*.toml"))}
@@ -117,8 +132,16 @@ def bus_users(home: Home) -> list[User]:
 
 
 def key_of(home: Home, name: str) -> str:
-    """The public half of a service's NATS user."""
-    return public_key(home.seed_file(name).read_text().strip())
+    """The public half of a service's NATS user.
+
+    Raises:
+        Stop: its secret half is damaged.
+    """
+    path = home.seed_file(name)
+    seed = path.read_text(errors="replace").strip()
+    if not is_seed(seed):
+        raise Stop(Exit.USAGE, f"{path} is damaged: delete it, {home.command('up')} makes another")
+    return public_key(seed)
 
 
 def write_nats_config(home: Home, ports: dict[str, int]) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
+from queuebit.credentials import home_folder
 from queuebit_cli.errors import Exit, Stop
 
 __all__ = ["Home"]
@@ -117,6 +119,10 @@ class Home:
         except OSError as error:
             raise Stop(Exit.USAGE, f"{self.root} cannot be used: {error.strerror}; choose --home DIR") from error
 
+    def command(self, words: str) -> str:
+        """A command that means this home, as a person types it."""
+        return f"`qb {words}`" if home_folder() == self.root else f"`qb {words} --home {quote(str(self.root))}`"
+
     @property
     def founded(self) -> bool:
         """Whether a stack was ever started here; folders alone are what is left of a start that failed."""
@@ -125,4 +131,7 @@ class Home:
     def require(self) -> None:
         """Raise unless a stack was ever started here."""
         if not self.founded:
-            raise Stop(Exit.UNREACHABLE, f"there is no stack in {self.root}: start one with `qb up`, or give --home")
+            raise Stop(
+                Exit.UNREACHABLE,
+                f"there is no stack in {self.root}: start one with {self.command('up')}, or give --home",
+            )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from queuebit_cli.child import Child
+from queuebit_cli.log_files import stamped
 from queuebit_cli.output import Output
 from queuebit_cli.supervisor import Supervisor
 
@@ -57,16 +58,17 @@ class Live:
         return child.reason or child.seen.reason or behind
 
 
-def announce(out: Output) -> Callable[[Supervisor], None]:
-    """Lines for a log: what became ready, and what died."""
-    told: dict[str, str] = {}
+def announce(tell: Callable[[str], None]) -> Callable[[Supervisor], None]:
+    """Lines for a log: what became ready, and what ended."""
+    told: dict[str, tuple[int, str]] = {}
 
     def show(supervisor: Supervisor) -> None:
         for child in supervisor.children:
             news = "ready" if child.seen.ready else child.reason
-            if news and told.get(child.spec.name) != news:
-                told[child.spec.name] = news
+            if news and told.get(child.spec.name) != (child.restarts, news):
+                told[child.spec.name] = child.restarts, news
+                more = f", {child.spec.listens}" if child.seen.ready else "; it is started again"
                 with suppress(OSError):  # a log on a full disk must not end the stack
-                    out.say(f"{child.spec.name}: {news}" + (f", {child.spec.listens}" if child.seen.ready else ""))
+                    tell(stamped(f"{child.spec.name}: {news}{more}"))
 
     return show

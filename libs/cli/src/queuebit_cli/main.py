@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from queuebit.credentials import home_folder
+from queuebit.text import visible
 from queuebit_cli.errors import Exit, Stop
-from queuebit_cli.output import Output, harmless
+from queuebit_cli.output import Output
 from queuebit_cli.parser import build
 
 __all__ = ["main"]
@@ -67,5 +68,5 @@ def _kept(error: Exception) -> str:
 
 
 def _end(code: Exit, text: str) -> int:
-    print(f"qb: {harmless(text)}", file=sys.stderr)
+    print(f"qb: {visible(text)}", file=sys.stderr)
     return int(code)

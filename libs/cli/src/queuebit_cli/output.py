@@ -10,9 +10,10 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from itertools import zip_longest
 
+from queuebit.text import visible, visible_json
 from queuebit_cli.tables import Row, fitted, table, wrapped
 
-__all__ = ["Output", "harmless", "shortened"]
+__all__ = ["Output", "shortened"]
 
 _STYLES = {"good": "32", "bad": "31", "warn": "33", "dim": "2", "bold": "1"}
 _MOODS = {
@@ -23,13 +24,8 @@ _MOODS = {
 """Cells that mean something good or bad, whatever their column."""
 
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]|\x1b(?!\[[0-9]{1,2}m)")
-"""Control characters, but tabs, line feeds and what begins a style."""
-
-
-def harmless(text: str) -> str:
-    """The text without what could steer a terminal: labels, reasons and sources are written by whoever submits."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+_STYLED = re.compile(rf"(\033\[(?:0|{'|'.join(_STYLES.values())})m)")
+"""The styles of `paint`, which alone may reach a terminal."""
 
 
 def shortened(text: str, most: int) -> str:
@@ -53,30 +49,30 @@ class Output:
     def say(self, text: str = "") -> None:
         """Print a line for people."""
         if not self.as_json:
-            print(harmless(text), flush=True)
+            print(self._harmless(text), flush=True)
 
     def paragraph(self, text: str, indent: str = "") -> None:
         """Print a sentence for people, broken between words where the terminal ends."""
-        for line in wrapped(text, self.room, indent):
+        for line in wrapped(visible(text), self.room, indent):
             self.say(line)
 
     def aside(self, text: str) -> None:
         """Tell the person at a terminal what is no part of the answer."""
         if not self.as_json and sys.stderr.isatty():
-            print(harmless(text), file=sys.stderr, flush=True)
+            print(visible(text), file=sys.stderr, flush=True)
 
     def stream(self, lines: Iterable[str]) -> None:
         """Print lines of which there may be very many, as they come."""
         try:
             for line in lines:
-                print(harmless(line))
+                print(self._harmless(line))
         finally:  # here, where a reader that is gone can still be told
             sys.stdout.flush()
 
     def document(self, value: object) -> None:
         """Print one JSON document on a line."""
         if self.as_json:
-            print(json.dumps(value, default=str, ensure_ascii=False), flush=True)
+            print(visible_json(json.dumps(value, default=str, ensure_ascii=False)), flush=True)
 
     def rows(
         self, rows: Sequence[Row], *, none: str = "nothing", shown: Callable[[Sequence[Row]], Sequence[Row]] = list
@@ -108,3 +104,12 @@ class Output:
     def paint(self, text: str, style: str) -> str:
         """The text in a style, on a terminal."""
         return f"\033[{_STYLES[style]}m{text}\033[0m" if self.colour and style else text
+
+    def _harmless(self, text: str) -> str:
+        """The text without what could steer a terminal, but with our own styles.
+
+        All output passes here: labels, reasons and names of files are written by other people.
+        """
+        if not self.colour:
+            return visible(text)
+        return "".join(part if number % 2 else visible(part) for number, part in enumerate(_STYLED.split(text)))

@@ -36,6 +36,7 @@ def _row(stack: Stack, name: str, seen: Look, backlog: Mapping[str, int]) -> dic
         "behind": _behind(name, seen, backlog),
         "restarts": process.restarts,
         "reason": process.reason or seen.reason,
+        "last_end": process.last_end,
     }
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from contextlib import suppress
 from difflib import get_close_matches
+from math import inf
 from typing import NoReturn
 
 __all__ = ["build"]
@@ -87,29 +89,34 @@ def build() -> ArgumentParser:
 def _stack(words: _Group) -> None:
     up = words.command("up", "stack:up", "start the stack and keep it running")
     up.add_argument("--detach", action="store_true", help="in the background; returns when all is ready")
-    up.add_argument("--ports", choices=("default", "auto"), default="default", help="fixed ports, or free ones")
+    up.add_argument("--ports", choices=("default", "auto"), help="7420 to 7438, or free ones (as in the last start)")
     words.command("down", "stack:down", "end exactly what `qb up` started; data stays")
     words.command("status", "stack:status", "what is healthy, ready, and how far behind")
+    logs = words.command("logs", "logs:logs", "what services write: one of them, or all by time", json=_LINES)
+    logs.add_argument("service", nargs="?", metavar="SERVICE", help="as `qb status` names it; or `supervisor`")
+    logs.add_argument("--follow", "-f", action="store_true", help="go on as more is written; Ctrl-C ends it")
+    logs.add_argument("--lines", "-n", type=_count, default=50, metavar="N", help="how many of the last (50)")
 
 
 def _jobs(words: _Group) -> None:
     submit = words.command("submit", "submit:submit", "ask for a job for each file", client=True, json=_LINES)
-    submit.add_argument("files", nargs="+", metavar="FILE", help="OpenQASM 2 or 3")
+    submit.add_argument("files", nargs="+", metavar="FILE", help="OpenQASM 2 or 3; `-` is standard input")
     submit.add_argument("--project", metavar="P", help="who pays (the credential's own project)")
-    submit.add_argument("--shots", type=int, default=1000, metavar="N", help="how often to run it (1000)")
+    submit.add_argument("--shots", type=_whole, default=1000, metavar="N", help="how often to run it (1000)")
     submit.add_argument("--backend", metavar="B", help=_ANYWHERE)
     submit.add_argument("--max-cost", metavar="1.50", help="refuse the job if it could cost more")
     submit.add_argument("--key", metavar="K", help="same key and content: the same job, however often it is asked for")
     submit.add_argument(
         "--purpose", default="interactive", metavar="TEXT", help="what for; it may not be empty (interactive)"
     )
-    submit.add_argument("--seed", type=int, metavar="N", help="of the simulation (from the job's id)")
+    submit.add_argument("--seed", type=_whole, metavar="N", help="of the simulation (from the job's id)")
+    submit.add_argument("--label", metavar="TEXT", help="a name for people (the file's name)")
     submit.add_argument("--wait", action="store_true", help="wait for results, charges and receipts")
-    submit.add_argument("--timeout", type=float, metavar="S", help="wait no longer; the job goes on")
+    submit.add_argument("--timeout", type=_seconds, metavar="S", help="wait no longer; the job goes on")
 
     plan = words.command("plan", "jobs:plan", "what a job would cost and be worth, before it runs", client=True)
     plan.add_argument("file", metavar="FILE")
-    plan.add_argument("--shots", type=int, default=1000, metavar="N")
+    plan.add_argument("--shots", type=_whole, default=1000, metavar="N")
     plan.add_argument("--project", metavar="P")
 
     jobs = words.command("jobs", "jobs:jobs", "the newest jobs", client=True)
@@ -129,7 +136,7 @@ def _jobs(words: _Group) -> None:
         if word == "cancel":
             command.add_argument("--reason", default="", metavar="TEXT")
         if word == "result":
-            command.add_argument("--timeout", type=float, default=0.0, metavar="S", help="wait so long for it (0)")
+            command.add_argument("--timeout", type=_seconds, default=0.0, metavar="S", help="wait so long for it (0)")
             command.add_argument("--output", metavar="FILE", help="also write the counts there, as JSON")
 
 
@@ -159,7 +166,7 @@ def _tenants(tenant: _Group) -> None:
     tenant.command("apply", "tenancy:apply", "let the stack go by a tenants.toml that was edited by hand")
     add = tenant.command("add", "tenancy:add", "a new tenant with a first project and a first user")
     add.add_argument("name", metavar="TENANT")
-    add.add_argument("--share", type=int, default=1, metavar="N", help="weight in fair share (1)")
+    add.add_argument("--share", type=_whole, default=1, metavar="N", help="weight in fair share (1)")
     add.add_argument("--user", default="me", metavar="U", help="its first user, an admin (me)")
     add.add_argument("--project", default="main", metavar="P", help="its first project (main)")
     _budget(add)
@@ -170,6 +177,15 @@ def _tenants(tenant: _Group) -> None:
     fund = tenant.command("fund", "tenancy:fund", "set a project's budget, or change it by +N or -N")
     for name in ("name", "project", "amount"):
         fund.add_argument(name, metavar="TENANT" if name == "name" else name.upper())
+
+    limit = tenant.command("limit", "limits:limit", "how much a tenant may ask for, and where a project may run")
+    limit.add_argument("name", metavar="TENANT")
+    limit.add_argument("project", nargs="?", metavar="PROJECT")
+    limit.add_argument("--share", type=_positive, metavar="N", help="of the tenant: weight in fair share")
+    limit.add_argument("--max-shots", type=_positive, metavar="N", help="of the tenant: shots of one job")
+    limit.add_argument("--max-active-jobs", type=_positive, metavar="N", help="of the tenant: jobs that have not ended")
+    limit.add_argument("--backends", metavar="A,B", help="of the project: where it may run; `all` for everywhere")
+    limit.add_argument("--default-kind", metavar="KIND", help="of the project: simulator, emulated or qpu")
 
     project = tenant.group("project", "what is paid from one account")
     new = project.command("add", "tenancy:add_project", "a new project")
@@ -200,11 +216,31 @@ def _operating(words: _Group) -> None:
     either.add_argument("--replay", metavar="ID|all", help="hand a dead letter to its service once more")
     either.add_argument("--drop", metavar="ID|all", help="give a dead letter up")
     verify = words.command("verify", "verify:verify", "check the invariants of the whole stack")
-    verify.add_argument("--wait", type=float, default=30.0, metavar="S", help="wait so long for unfinished work (30)")
+    verify.add_argument(
+        "--wait", type=_seconds, default=30.0, metavar="S", help="wait so long for unfinished work (30)"
+    )
     warehouse = words.group("warehouse", "the analytical store")
     warehouse.command("rebuild", "warehouse:rebuild", "make it anew from the log")
     containers = words.group("containers", "the same stack on a container engine")
     containers.command("prepare", "containers:prepare", "keys and configuration for compose.yaml, in a home of its own")
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not a whole number") from None
+
+
+def _seconds(text: str) -> float:
+    with suppress(ValueError):
+        if 0 <= (seconds := float(text)) < inf:
+            return seconds
+    raise ArgumentTypeError(f"{text!r} is not a number of seconds from 0 on")
+
+
+def _count(text: str) -> int:
+    return 0 if text == "0" else _positive(text)
 
 
 def _positive(text: str) -> int:

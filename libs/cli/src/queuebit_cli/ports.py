@@ -8,7 +8,7 @@ from pathlib import Path
 
 from queuebit_cli.errors import Exit, Stop
 
-__all__ = ["DEFAULTS", "auto", "fixed", "holder_of", "is_free"]
+__all__ = ["DEFAULTS", "auto", "choose", "fixed", "holder_of", "is_free"]
 
 DEFAULTS = {
     "nats-server": 7420,
@@ -27,20 +27,32 @@ DEFAULTS = {
 _HOST = "127.0.0.1"
 
 
-def fixed() -> dict[str, int]:
-    """The fixed ports.
+def choose(wish: str | None, previous: Mapping[str, int]) -> dict[str, int]:
+    """The ports of a start: by wish `default` or `auto` ones, else those of the home's last start.
+
+    Raises:
+        Stop: some are taken that must not be others.
+    """
+    if wish == "auto":
+        return auto(previous)
+    return fixed({} if wish == "default" else previous)
+
+
+def fixed(previous: Mapping[str, int] | None = None) -> dict[str, int]:
+    """The fixed ports: those that a home had, else the usual ones.
 
     Raises:
         Stop: some are taken; the text names all of them, by whom, and the way out.
     """
-    taken = [(name, port) for name, port in DEFAULTS.items() if not is_free(port)]
+    wanted = {name: (previous or {}).get(name, port) for name, port in DEFAULTS.items()}
+    taken = [(name, port) for name, port in wanted.items() if not is_free(port)]
     if taken:
         lines = "".join(f"\n  port {port} ({name}) is taken by {holder_of(port)}" for name, port in taken)
         raise Stop(
             Exit.UNREACHABLE,
             f"the stack cannot start:{lines}\nend what listens there, or let qb choose free ports: qb up --ports auto",
         )
-    return dict(DEFAULTS)
+    return wanted
 
 
 def auto(previous: Mapping[str, int]) -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
+from queuebit.text import visible
 from queuebit_cli.output import shortened
 
 __all__ = ["Row", "backend_rows", "charge_rows", "job_rows", "plan_rows", "slo_rows"]
@@ -21,7 +22,7 @@ def job_rows(rows: Sequence[Row]) -> list[Row]:
         {
             "job": row.get("job"),
             "state": row.get("state"),
-            "label": shortened(str(row.get("label") or ""), _LABEL),
+            "label": shortened(visible(str(row.get("label") or "")), _LABEL),
             "backend": row.get("backend"),
             "shots": row.get("shots"),
             "charge": _money(row, "charge"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Identity", "end", "kill_session", "last_words", "launch", "rotate"]
+__all__ = ["Identity", "end", "kill_session", "last_words", "launch", "rotate", "shorten"]
 
 _LOG_BYTES = 8 << 20
 _TAIL_BYTES = 4096
@@ -79,6 +80,18 @@ def rotate(log: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         if log.stat().st_size > _LOG_BYTES:
             log.replace(log.with_suffix(".log.1"))
+
+
+def shorten(log: Path) -> bool:
+    """The same for a log that a process goes on writing to; say whether it was large.
+
+    It is copied and emptied: what is written in between is lost, a few lines at most.
+    """
+    if log.stat().st_size <= _LOG_BYTES:
+        return False
+    shutil.copyfile(log, log.with_suffix(".log.1"))
+    os.truncate(log, 0)
+    return True
 
 
 def end(processes: Iterable[Identity], patience_s: float = 10.0) -> None:

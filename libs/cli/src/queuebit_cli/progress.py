@@ -12,7 +12,8 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import TypeVar
 
-from queuebit_cli.output import Output, harmless
+from queuebit.text import visible
+from queuebit_cli.output import Output
 
 __all__ = ["Progress", "run"]
 
@@ -48,7 +49,7 @@ class Progress:
         """Say something that stays, above the line."""
         with self._writing:
             self._clear()
-            print(harmless(text), file=sys.stderr, flush=True)
+            print(visible(text), file=sys.stderr, flush=True)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -66,7 +67,7 @@ class Progress:
             seconds = f"{time.monotonic() - begin:.0f} s"
             room = shutil.get_terminal_size().columns - len(seconds) - 5
             with self._writing:
-                sys.stderr.write(f"\r\033[2K{sign} {harmless(' '.join(self._text.split()))[:room]}  {seconds}")
+                sys.stderr.write(f"\r\033[2K{sign} {visible(' '.join(self._text.split()))[:room]}  {seconds}")
                 sys.stderr.flush()
                 self._drawn = True
             if self._ended.wait(_REDRAW_S):

@@ -33,17 +33,18 @@ class Running:
     restarts: int = 0
     reason: str = ""
     """Why it ended the last time, while it is waiting to be started again."""
+    last_end: str = ""
+    """How it ended the last time, also once it runs again."""
 
     @classmethod
-    def of(cls, identity: Identity | None, restarts: int = 0, reason: str = "") -> Running:
-        if identity is None:
-            return cls(restarts=restarts, reason=reason)
-        return cls(identity.pid, identity.start, restarts, reason)
+    def of(cls, identity: Identity | None, restarts: int = 0, reason: str = "", last_end: str = "") -> Running:
+        pid, start = (None, None) if identity is None else (identity.pid, identity.start)
+        return cls(pid, start, restarts, reason, last_end)
 
     @classmethod
     def read(cls, told: dict[str, Any]) -> Running:  # JSON of any version: what is not known is not looked at
         pid, start = (None if told[name] is None else int(told[name]) for name in ("pid", "start"))
-        return cls(pid, start, int(told["restarts"]), str(told["reason"]))
+        return cls(pid, start, int(told["restarts"]), str(told["reason"]), str(told.get("last_end", "")))
 
     @property
     def identity(self) -> Identity | None:
@@ -81,7 +82,7 @@ class Stack:
                 raise Stop(
                     Exit.UNREACHABLE,
                     f"{home.stack_file} cannot be read, and process {who}, which runs the stack, does not write it "
-                    "anew: end that process, then `qb up`",
+                    f"anew: end that process, then {home.command('up')}",
                 )
             time.sleep(0.05)
         if stack is None or stack.place is None:
@@ -129,7 +130,7 @@ def running_stack(home: Home) -> Stack:
     home.require()
     stack = Stack.load(home)
     if stack is None or not (stack.in_containers or stack.supervised or stack.left):
-        raise Stop(Exit.UNREACHABLE, f"the stack in {home.root} is down: start it with `qb up`")
+        raise Stop(Exit.UNREACHABLE, f"the stack in {home.root} is down: start it with {home.command('up')}")
     return stack
 
 

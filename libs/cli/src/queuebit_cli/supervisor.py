@@ -17,6 +17,7 @@ from pathlib import Path
 from queuebit_cli.child import Child
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
+from queuebit_cli.log_files import stamped
 from queuebit_cli.log_mark import LogLost
 from queuebit_cli.process import Identity, end
 from queuebit_cli.roster import NATS, Spec
@@ -176,7 +177,7 @@ class Supervisor:
 
     def _record(self, state: str) -> None:
         listens = {child.spec.name: child.spec.listens for child in self.children}
-        processes = {it.spec.name: Running.of(it.identity, it.restarts, it.reason) for it in self.children}
+        processes = {it.spec.name: Running.of(it.identity, it.restarts, it.reason, it.last_end) for it in self.children}
         self._save(Stack(state, self._ports, listens, Running.of(Identity.of(os.getpid())), processes))
 
     def _save(self, stack: Stack) -> None:
@@ -194,7 +195,7 @@ class Supervisor:
         if trouble != self._trouble:
             self._trouble = trouble
             with suppress(OSError):
-                print(trouble, file=sys.stderr, flush=True)
+                print(stamped(trouble), file=sys.stderr, flush=True)
 
 
 def _identity(path: Path) -> tuple[int, ...] | None:

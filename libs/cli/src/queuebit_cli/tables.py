@@ -6,14 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 
+from queuebit.text import visible
+
 __all__ = ["Fitted", "Row", "fitted", "table", "wrapped"]
 
 Row = Mapping[str, object]
 
-_SPARE = ("shots", "depth", "2q gates", "readout", "2q error", "took", "label", "at")
+_SPARE = ("shots", "depth", "2q gates", "readout", "2q error", "took", "at")
 """Columns that a narrow terminal does without, in this order."""
 _REMARKS = ("reason", "waits")
 """Columns of few and long cells: they are told below their rows, unless there is room for all of them."""
+_NAMES = ("label",)
+"""Columns that go below their rows once there is room for nothing more."""
 _SENTENCES = ("promise", "price", "found")
 """Columns whose cells may go on in the line below."""
 _READABLE = 20
@@ -45,7 +49,7 @@ def fitted(cells: list[list[str]], room: int | None = None) -> Fitted:
     """Lay a table out; in so many columns, if they are limited.
 
     It tells remarks below their rows, does without what is least missed, wraps sentences between words, and then moves
-    whatever has no room below, from the right. Nothing is cut.
+    what has no room below: labels first, then from the right. Nothing is cut.
     """
     columns = [list(column) for column in zip(*cells, strict=True)]
     moved: list[list[str]] = []
@@ -56,6 +60,9 @@ def fitted(cells: list[list[str]], room: int | None = None) -> Fitted:
         for name in _SPARE:
             if _least(columns) > room and len(columns) > 1:
                 columns = [column for column in columns if column[0] != name]
+        if _least(columns) > room:
+            moved = [*(column for column in columns[1:] if column[0] in _NAMES), *moved]
+            columns = [columns[0], *(column for column in columns[1:] if column[0] not in _NAMES)]
         while _least(columns) > room and len(columns) > 1:
             moved.insert(0, columns.pop())
     widths = _widths(columns, room)
@@ -125,7 +132,7 @@ def _text(value: object) -> str:
         case list() | tuple():
             return "; ".join(_text(item) for item in value)
         case _:
-            return " ".join(str(value).split())
+            return visible(" ".join(str(value).split()))
 
 
 def _is_number(cell: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from queuebit.records import Status, Step
+from queuebit.text import visible
 from queuebit_cli.errors import Exit
 from queuebit_cli.output import Output
 from queuebit_cli.tables import wrapped
@@ -18,10 +19,12 @@ __all__ = [
     "reasons_document",
     "status_document",
     "step_document",
-    "step_line",
-    "waiting_line",
+    "step_lines",
+    "waiting_lines",
 ]
 
+_HEAD = 25
+"""Columns of a step's time and name."""
 _MOST_COUNTS = 20
 _LONGEST_BITS = 32
 _ENDS = 10
@@ -68,27 +71,34 @@ def step_document(job: str, step: Step) -> dict[str, object]:
     return {"job": job, "event": step.event, "at": rfc3339(step.at), "detail": step.detail}
 
 
-def step_line(step: Step, out: Output) -> str:
+def step_lines(step: Step, out: Output, indent: str = "") -> list[str]:
     """Something that happened, for people."""
     moment = step.at.astimezone().strftime("%H:%M:%S.%f")[:-3]
-    return f"{out.paint(moment, 'dim')}  {step.event:<10} {step.detail}".rstrip()
+    return _beside(f"{indent}{out.paint(moment, 'dim')}  {step.event:<10} ", step.detail, out, len(indent))
 
 
-def waiting_line(reason: str, out: Output) -> str:
+def waiting_lines(reason: str, out: Output, indent: str = "") -> list[str]:
     """Why nothing happens, for people; under the steps."""
-    return f"{' ' * 12}  {out.paint('waiting', 'warn')}    {reason}"
+    return _beside(f"{indent}{' ' * 12}  {out.paint('waiting', 'warn')}    ", reason, out, len(indent))
+
+
+def _beside(head: str, text: str, out: Output, indent: int) -> list[str]:
+    """The text beside its head, broken between words where the terminal ends."""
+    left = " " * (indent + _HEAD)
+    first, *more = wrapped(visible(text), out.room, left) or [left]
+    return [(head + first[len(left) :]).rstrip(), *more]
 
 
 def describe(status: Status, out: Output, waiting: str | None = None) -> list[str]:
     """A job for people, and why it waits, if it does."""
     moods = {"completed": "good", "failed": "bad", "rejected": "bad", "cancelled": "warn"}
     day = f"{status.steps[0].at.astimezone():%Y-%m-%d}" if status.steps else ""
-    words = (status.job, out.paint(status.state, moods.get(status.state, "")), status.label, out.paint(day, "dim"))
-    lines = ["  ".join(word for word in words if word)]
-    lines += [f"  {step_line(step, out)}" for step in status.steps]
-    lines += [f"  {waiting_line(waiting, out)}"] if waiting else []
+    words = (status.job, out.paint(status.state, moods.get(status.state, "")), out.paint(day, "dim"))
+    lines = ["  ".join(word for word in words if word), *wrapped(visible(status.label), out.room, "  ")]
+    lines += [line for step in status.steps for line in step_lines(step, out, "  ")]
+    lines += waiting_lines(waiting, out, "  ") if waiting else []
     for reason in status.reasons:
-        lines += wrapped(f"{reason.code}: {reason.text}", out.room, "  ")
+        lines += wrapped(visible(f"{reason.code}: {reason.text}"), out.room, "  ")
     return lines
 
 

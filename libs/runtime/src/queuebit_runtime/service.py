@@ -121,6 +121,7 @@ class Service:
         _settle_memory()
         await self.bus.broker.start()
         self._ready = True
+        _logger.info(", ".join([f"{self.name} is ready", *(f"{name} {it}" for name, it in self.detail().items())]))
 
     async def _watch(self) -> None:
         """End the process when the connection was closed for good; the supervisor starts it afresh."""
@@ -145,11 +146,13 @@ def run(create: Callable[[], Service]) -> int:
     except (Fault, ValidationError, OSError, ValueError) as error:
         print(f"cannot start: {error}", file=sys.stderr)
         return 2
+    _logger.info("%s is starting", service.name)
     try:
         uvloop.run(service.serve())
     except Exception:
         _logger.exception("%s failed", service.name)
         return 1
+    _logger.info("%s has ended", service.name)
     return 0
 
 

@@ -27,10 +27,12 @@ if TYPE_CHECKING:
     )
     from queuebit.events import Happened
     from queuebit.job import AsyncJob
-    from queuebit.records import Receipt, Result, Status, Step
+    from queuebit.records import Receipt, Result, Status, Step, Table
     from queuebit.sync import Client, Job
     from queuebit.transport import Reply, Transport
     from queuebit_kernel import Money
+
+    __version__: str
 
 _WHERE = {
     "AsyncClient": "client",
@@ -53,6 +55,7 @@ _WHERE = {
     "Status": "records",
     "Step": "records",
     "StillRunning": "errors",
+    "Table": "records",
     "Transport": "transport",
     "Unreachable": "errors",
 }
@@ -78,6 +81,7 @@ __all__ = [
     "Status",
     "Step",
     "StillRunning",
+    "Table",
     "Transport",
     "Unreachable",
 ]
@@ -85,6 +89,15 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     """Load a name when it is first used: most programs need few of them, and the command line has to be quick."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("queuebit")
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """Also the names that are loaded when first used."""
+    return [*__all__, "__version__"]

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 
 from queuebit.credentials import Credential, find, home_folder
 from queuebit.errors import Conflict, NotFound, Reason, Refused, Unreachable
-from queuebit.records import Row
+from queuebit.inputs import plain_name, whole_number
+from queuebit.permissions import permitted
+from queuebit.records import Table
 from queuebit.transport import Transport
 from queuebit.watch import Watch
-from queuebit_kernel import Money, Stale
+from queuebit_kernel import Stale
 
 if TYPE_CHECKING:  # events are only loaded by what reads or writes them: a question starts in half the time
+    from queuebit.amounts import Amount
     from queuebit.events import Happened
     from queuebit.job import AsyncJob
     from queuebit.journal import Entry, Journal
@@ -26,6 +29,7 @@ __all__ = ["AsyncClient"]
 
 _ASK_S = 15.0
 _ID_LENGTH = 21
+_MOST_ROWS = 10_000
 
 
 class AsyncClient:
@@ -63,49 +67,52 @@ class AsyncClient:
 
     async def submit(
         self,
-        circuit: str | Path,
+        circuit: object,
         *,
         shots: int = 1000,
         backend: str | None = None,
         project: str | None = None,
         purpose: str = "interactive",
         key: str | None = None,
-        max_cost: Money | str | None = None,
+        max_cost: Amount | None = None,
         seed: int | None = None,
         label: str | None = None,
     ) -> AsyncJob:
         """Ask for a job and return at once; whether it is accepted, its `wait()` or `result()` tells.
 
         Args:
-            circuit: OpenQASM 2 or 3: a `Path` to read, or the source itself.
+            circuit: a `Path` to a file of OpenQASM 2 or 3, the source itself, or a circuit of Qiskit or Cirq, which
+                the library's own exporter writes as OpenQASM.
             shots: how often to run it.
             backend: where; the cheapest that fits of the project's default kind, ideal simulators, when absent.
             project: who pays; the credential's own project when absent.
             purpose: what for; a job without one is refused.
             key: idempotency key: the same key and content is the same job, however often it is submitted.
-            max_cost: refuse the job if it could cost more; a text such as "1.50" is in USD.
+            max_cost: refuse the job if it could cost more: `Money`, a number or a text in USD, or "1.50 EUR".
             seed: of the simulation; derived from the job's id when absent.
-            label: a name for people; the file's name when absent.
+            label: a name for people; the name of the file or of Qiskit's circuit when absent.
 
         Raises:
             InvalidInput: it cannot be sent.
+            Refused: the user is a viewer.
             Conflict: the key names a job with other content.
             Unreachable: the platform did not confirm; submit again with the same key.
         """
         from queuebit.journal import Entry
-        from queuebit.submission import MEDIA_TYPE, read_source, submission
+        from queuebit.sources import read_source
+        from queuebit.submission import MEDIA_TYPE, label_of, submission
         from queuebit_contracts import subjects
+        from queuebit_runtime.payloads import describe
 
-        name = label if label is not None else circuit.name if isinstance(circuit, Path) else ""
-        payload = await self._payloads().put(read_source(circuit), MEDIA_TYPE)
+        content = read_source(circuit)
         event = submission(
             self.credential,
-            payload,
+            describe(content, MEDIA_TYPE),
             shots=shots,
             project=project,
             backend=backend,
             purpose=purpose,
-            label=name[:200],
+            label=label_of(circuit) if label is None else label,
             key=key,
             max_cost=max_cost,
             seed=seed,
@@ -114,17 +121,23 @@ class AsyncClient:
         job, known = self.job(event.data.job), Entry(event, 0)
         await self._watch.start()
         try:
-            new = await self._journal().append(event, guard=history.everything)
+            with permitted(self.credential, "submit jobs"):
+                await self._payloads().put(content, MEDIA_TYPE)
+                new = await self._journal().append(event, guard=history.everything)
         except Stale:
             new, known = False, await self._same(event)
         job.was_submitted(known, new=new)
         return job
 
     def job(self, job: str) -> AsyncJob:
-        """A job by its whole id."""
+        """A job by its whole id; nothing is asked yet.
+
+        Raises:
+            InvalidInput: no job has such an id.
+        """
         from queuebit.job import AsyncJob
 
-        return AsyncJob(job, self.credential, self._journal(), self._watch, self._payloads())
+        return AsyncJob(plain_name("job", job), self.credential, self._journal(), self._watch, self._payloads())
 
     async def find(self, prefix: str) -> AsyncJob:
         """A job by its whole id, or a recent one by the beginning of its id.
@@ -144,35 +157,63 @@ class AsyncClient:
             raise NotFound(f"{len(fitting)} jobs begin with {prefix!r}: give more of the id, such as {fitting[0][:10]}")
         raise NotFound(f"no recent job begins with {prefix!r}: `qb jobs` lists what there is")
 
-    async def jobs(self, *, project: str | None = None, limit: int = 50) -> list[Row]:
-        """The newest jobs of the tenant."""
-        return await self._ask("jobs", project=project, limit=limit)
+    async def jobs(self, *, project: str | None = None, limit: int = 50) -> Table:
+        """The newest jobs of the tenant.
 
-    async def backends(self) -> list[Row]:
+        Args:
+            project: of this project alone.
+            limit: how many, up to 10,000.
+        """
+        return await self._ask("jobs", project=project, limit=whole_number("limit", limit, 1, _MOST_ROWS))
+
+    async def backends(self) -> Table:
         """What circuits can run on."""
         return await self._ask("backends")
 
-    async def plan(self, circuit: str | Path, *, shots: int = 1000, project: str | None = None) -> list[Row]:
-        """What a job would cost and how good it would be on each backend, without running it."""
-        from queuebit.submission import MEDIA_TYPE, read_source
+    async def plan(self, circuit: object, *, shots: int = 1000, project: str | None = None) -> Table:
+        """What a job would cost and how good it would be on each backend, without running it.
 
-        payload = await self._payloads().put(read_source(circuit), MEDIA_TYPE)
+        Args:
+            circuit: as for `submit`.
+            shots: how often it would run.
+            project: who would pay; the credential's own project when absent.
+
+        Raises:
+            InvalidInput: it cannot be sent.
+            Refused: it is no circuit that the platform understands, or the user is a viewer and it is large.
+        """
+        from queuebit.sources import read_source
+        from queuebit.submission import MEDIA_TYPE
+
+        content = read_source(circuit)
+        with permitted(self.credential, "store circuits"):
+            payload = await self._payloads().put(content, MEDIA_TYPE)
         asked = payload.model_dump(mode="json", exclude_none=True)
-        return await self._ask("plan", circuit=asked, shots=shots, project=project or self.credential.project or None)
+        paying = project or self.credential.project or None
+        return await self._ask("plan", circuit=asked, shots=whole_number("shots", shots), project=paying)
 
-    async def charges(self, *, project: str | None = None, limit: int = 50) -> list[Row]:
-        """What was charged."""
-        return await self._ask("charges", project=project, limit=limit)
+    async def charges(self, *, project: str | None = None, limit: int = 50) -> Table:
+        """What was charged.
 
-    async def slo(self) -> list[Row]:
+        Args:
+            project: to this project alone.
+            limit: how many rows, up to 10,000.
+        """
+        return await self._ask("charges", project=project, limit=whole_number("limit", limit, 1, _MOST_ROWS))
+
+    async def slo(self) -> Table:
         """How well the platform keeps its service levels."""
         return await self._ask("slo")
 
     def events(self, job: str | None = None) -> AsyncGenerator[Happened, None]:
-        """Everything that happens to the tenant's jobs from now on, as the log has it."""
+        """Everything that happens to the tenant's jobs from now on, as the log has it.
+
+        Args:
+            job: the id of the only one to follow.
+        """
         from queuebit.events import follow
 
-        return follow(self._transport, self._journal(), job)
+        return follow(self._transport, self._journal(), None if job is None else plain_name("job", job))
 
     async def _same(self, event: JobSubmitted) -> Entry:
         """The submission that the log holds under the job's id; raises `Conflict` if it is another one."""
@@ -190,13 +231,15 @@ class AsyncClient:
             )
         return first
 
-    async def _ask(self, question: str, **asked: object) -> list[Row]:
+    async def _ask(self, question: str, **asked: object) -> Table:
+        if asked.get("project") is not None:
+            plain_name("project", asked["project"])
         body = json.dumps({name: value for name, value in asked.items() if value is not None}).encode()
         subject = f"qb.query.{self.credential.tenant}.{question}"
         answer = json.loads((await self._transport.request(subject, body, timeout=_ASK_S)).body)
         if error := answer.get("error"):
             raise Refused([Reason(error["code"], error["text"])])
-        return [dict(row) for row in answer.get("rows", ())]
+        return Table(dict(row) for row in answer.get("rows", ()))
 
     def _journal(self) -> Journal:
         from queuebit.journal import Journal

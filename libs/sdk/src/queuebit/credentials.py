@@ -7,6 +7,7 @@ import os
 import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from shlex import quote
 
 from queuebit.errors import InvalidInput, NotFound, Unreachable
 
@@ -101,6 +102,10 @@ def load(path: Path) -> Credential:
     return Credential(url, tenant, user, seed, str(fields.get("project", "")), ca_file)
 
 
+def _up(home: Path) -> str:
+    return "`qb up`" if home == home_folder() else f"`qb up --home {quote(str(home))}`"
+
+
 def _at_home(home: Path, credential: Credential) -> Credential:
     """The same credential with the address at which the home's stack listens now.
 
@@ -113,8 +118,8 @@ def _at_home(home: Path, credential: Credential) -> Credential:
         return credential
     except ValueError as error:
         raise Unreachable(
-            f"{home / 'stack.json'} is damaged: a stack that runs writes it anew, else `qb up`"
+            f"{home / 'stack.json'} is damaged: a stack that runs writes it anew, else {_up(home)} does"
         ) from error
     except (KeyError, TypeError) as error:
-        raise Unreachable(f"the stack in {home} is down: start it with `qb up`") from error
+        raise Unreachable(f"the stack in {home} is down: start it with {_up(home)}") from error
     return replace(credential, url=str(url))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "Conflict",
+    "Forbidden",
     "InvalidInput",
     "JobFailed",
     "NotFound",
@@ -68,6 +69,10 @@ class Refused(QueuebitError):
         self.reasons = tuple(reasons)
         self.job = job
         super().__init__("; ".join(reason.text for reason in self.reasons))
+
+
+class Forbidden(Refused):
+    """The server does not let this user send to a subject."""
 
 
 class JobFailed(QueuebitError):

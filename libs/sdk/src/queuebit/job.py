@@ -10,9 +10,12 @@ from collections.abc import AsyncGenerator, Collection
 
 from queuebit.credentials import Credential
 from queuebit.errors import JobFailed, NotFound, QueuebitError, Reason, Refused, StillRunning, Unreachable
+from queuebit.inputs import one_line
 from queuebit.journal import Entry, Journal
+from queuebit.notebook import described_html
 from queuebit.patience import Patience
 from queuebit.payloads import Payloads
+from queuebit.permissions import permitted
 from queuebit.records import ENDS, Receipt, Result, Status, Step
 from queuebit.story import status_of, waiting_for
 from queuebit.watch import Watch
@@ -52,6 +55,9 @@ class AsyncJob:
 
     def __repr__(self) -> str:
         return f"<AsyncJob {self.id}>"
+
+    def _repr_html_(self) -> str:
+        return described_html(self.id, {"tenant": self._credential.tenant, "seen": ", ".join(self._known)})
 
     def was_submitted(self, submission: Entry, *, new: bool) -> None:
         """Know the submission, whatever a replica that lags may show.
@@ -106,9 +112,12 @@ class AsyncJob:
             if hinted and pause >= _FIRST_LOOK_S and not look:
                 pause = _SETTLING_S
             if (left := patience.next(pause)) <= 0:
+                why = await self._now()
+                if (event := await self._first(events)) is not None:  # what `why` tells of would contradict the error
+                    return event
                 missing = "ended" if set(events) == set(ENDS) else f"been {' or '.join(events)}"
                 after = f" after {timeout:g} s" if timeout else ""
-                raise StillRunning(f"job {self.id} has not {missing}{after}: {await self._now()}; it goes on")
+                raise StillRunning(f"job {self.id} has not {missing}{after}: {why}; it goes on")
             try:
                 await asyncio.wait_for(self._ear.moved.wait(), left)
                 look = set()
@@ -136,19 +145,33 @@ class AsyncJob:
         return Result(self.id, done.backend, done.shots, counts, done.result.digest)
 
     async def cancel(self, reason: str = "", timeout: float = 10.0) -> Status:
-        """Ask for an end, wait for it, and say how the job stands; a job that ended first stays as it is."""
+        """Ask for an end, wait for it, and say how the job stands; a job that ended first stays as it is.
+
+        Args:
+            reason: told to everyone who asks why, up to 200 characters.
+            timeout: seconds to wait for the end.
+
+        Raises:
+            NotFound: the tenant has no such job.
+            Refused: the user is a viewer.
+            StillRunning: the job is another user's, or goes on for longer.
+        """
         status = await self.status()
         if status.ended:
             return status
         key, seed = public_key(self._credential.seed), self._credential.seed
         draft = CancelRequest(
-            tenant=self._credential.tenant, job=self.id, reason=reason, proof=Proof(key=key, signature="-" * 86)
+            tenant=self._credential.tenant,
+            job=self.id,
+            reason=one_line("reason", reason, 200),
+            proof=Proof(key=key, signature="-" * 86),
         )
         signature = sign(seed, draft.model_dump(mode="json", exclude_none=True, exclude={"proof"}))
         request = draft.model_copy(update={"proof": Proof(key=key, signature=signature)})
         self._unread = True
         await self._watch.start()
-        await self._journal.append(CancelJob(source="qb/client", data=request))
+        with permitted(self._credential, "cancel jobs"):
+            await self._journal.append(CancelJob(source="qb/client", data=request))
         try:
             return await self.wait(timeout)
         except StillRunning as error:
@@ -193,6 +216,14 @@ class AsyncJob:
             return waiting_for(await self.status())
         except Unreachable as error:
             return str(error)
+
+    async def _first(self, events: Collection[str]) -> AnyEvent | None:
+        """One of the events, if the log holds any; none where it cannot be asked."""
+        try:
+            found = [await self._read(name) for name in events]
+        except Unreachable:
+            return None
+        return next((event for event in found if event is not None), None)
 
     async def _read(self, name: str) -> AnyEvent | None:
         if name not in self._known:

@@ -15,7 +15,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
-from queuebit.errors import Reason, Refused, Unanswered, Unreachable
+from queuebit.errors import Forbidden, Reason, Refused, Unanswered, Unreachable
 from queuebit.transport import Heard, Reply, Stop
 from queuebit_runtime.incoming import mistrust_senders
 from queuebit_runtime.servers import servers_of, tls_of
@@ -68,7 +68,8 @@ class NatsTransport:
         except asyncio.CancelledError:
             if asking not in self._denied:
                 raise
-            raise _forbidden(f"you may not use {subject}: ask for another role, or check the tenant") from None
+            text = f"you may not use {subject}: ask for another role, or check the tenant"
+            raise Forbidden([Reason("forbidden", text)]) from None
         except NoRespondersError as error:
             raise Unanswered(f"nobody answers {subject}: `qb status` shows which service is not up") from error
         except (NatsError, TimeoutError) as error:
@@ -144,7 +145,8 @@ class NatsTransport:
             raise Unreachable(f"nothing answers at {self._url}: start the stack with `qb up`") from error
 
     def _stranger(self) -> Refused:
-        return _forbidden(f"{self._url} does not know this token: see `qb tenant token`")
+        text = f"{self._url} does not know this token: ask for another, which `qb tenant token new` makes"
+        return Refused([Reason("forbidden", text)])
 
     def _silent(self, client: Client, subject: str, timeout: float) -> Refused | Unreachable:
         if self._unknown:
@@ -158,7 +160,3 @@ class NatsTransport:
             for asking in self._asking.get(found[1].lower(), ()):
                 self._denied.add(asking)
                 asking.cancel()
-
-
-def _forbidden(text: str) -> Refused:
-    return Refused([Reason("forbidden", text)])

@@ -8,16 +8,24 @@ from datetime import datetime
 from pathlib import Path
 
 from queuebit.errors import Reason
+from queuebit.notebook import counts_html, described_html, table_html
 from queuebit_contracts.lifecycle import TERMINAL
 from queuebit_kernel import Money
 
-__all__ = ["ENDS", "Receipt", "Result", "Row", "Status", "Step"]
+__all__ = ["ENDS", "Receipt", "Result", "Row", "Status", "Step", "Table"]
 
 ENDS = TERMINAL
 """The states that a job never leaves."""
 
 Row = dict[str, object]
 """One line of an answer, by column."""
+
+
+class Table(list[Row]):
+    """The rows of an answer; notebooks show them as a table."""
+
+    def _repr_html_(self) -> str:
+        return table_html(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,18 @@ class Status:
     def ended(self) -> bool:
         return self.state in ENDS
 
+    def _repr_html_(self) -> str:
+        told: Row = {
+            "label": self.label,
+            "project": self.project,
+            "backend": self.backend,
+            "shots": self.shots,
+            "charge": self.charge,
+            "reasons": "; ".join(reason.text for reason in self.reasons),
+            "steps": ", ".join(step.event for step in self.steps),
+        }
+        return described_html(f"{self.job} {self.state}", told)
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -69,6 +89,10 @@ class Result:
         """The counts as shares of all shots."""
         total = sum(self.counts.values())
         return {bits: count / total for bits, count in self.counts.items()}
+
+    def _repr_html_(self) -> str:
+        told = described_html(self.job, {"backend": self.backend, "shots": self.shots})
+        return told + counts_html(self.counts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,56 +4,30 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import ValidationError
-
+from queuebit.amounts import Amount, money_of
 from queuebit.credentials import Credential
 from queuebit.errors import InvalidInput
+from queuebit.exporting import name_of
+from queuebit.inputs import one_line, plain_name, whole_number
+from queuebit.text import visible
 from queuebit_contracts.job import JobSubmitted, Proof, Submission
+from queuebit_contracts.wire import Amount as WireAmount
 from queuebit_contracts.wire import Payload
-from queuebit_kernel import Money, digest_of, event_id, job_id, new_key
+from queuebit_kernel import digest_of, event_id, job_id, new_key
 from queuebit_runtime.keys import public_key, sign
 from queuebit_runtime.trace_context import current_traceparent
 
-__all__ = ["MAX_SOURCE_BYTES", "MEDIA_TYPE", "content_digest", "read_source", "submission"]
+__all__ = ["MEDIA_TYPE", "content_digest", "label_of", "submission"]
 
 MEDIA_TYPE = "text/x-openqasm"
 
-MAX_SOURCE_BYTES = 1 << 20
-"""The largest source the platform takes."""
+_LONGEST_KEY, _LONGEST_TEXT = 128, 200
 
 
-def read_source(circuit: str | Path) -> bytes:
-    """The bytes of an OpenQASM source: a `Path` is read, a `str` is the source itself.
-
-    Raises:
-        InvalidInput: there is no such file, or it cannot be a source.
-    """
-    name = str(circuit) if isinstance(circuit, Path) else "the circuit"
-    if isinstance(circuit, Path):
-        try:
-            size = circuit.stat().st_size
-            if size > MAX_SOURCE_BYTES:
-                raise InvalidInput(f"{name} has {size:,} bytes: the largest source taken is 1 MiB")
-            content = circuit.read_bytes()
-        except FileNotFoundError as error:
-            raise InvalidInput(f"there is no file {name}") from error
-        except OSError as error:
-            raise InvalidInput(f"{name} cannot be read: {error.strerror}") from error
-    elif circuit.endswith(".qasm") and not {*"\n;"} & {*circuit}:
-        raise InvalidInput(f"{circuit} is the name of a file, not a source: give Path({circuit!r})")
-    else:
-        content = circuit.encode()
-    if len(content) > MAX_SOURCE_BYTES:
-        raise InvalidInput(f"{name} has {len(content):,} bytes: the largest source taken is 1 MiB")
-    try:
-        text = content.decode()
-    except UnicodeDecodeError as error:
-        raise InvalidInput(f"{name} is not text (byte {error.start}): give OpenQASM 2 or 3 source") from error
-    if "\0" in text:
-        raise InvalidInput(f"{name} is a binary file: give OpenQASM 2 or 3 source")
-    if not text.strip():
-        raise InvalidInput(f"{name} is empty: give OpenQASM 2 or 3 source")
-    return content
+def label_of(circuit: object) -> str:
+    """The label of a job that was given none: the name of its file or circuit."""
+    name = circuit.name if isinstance(circuit, Path) else name_of(circuit)
+    return visible(" ".join(name.split()))[:_LONGEST_TEXT]
 
 
 def submission(
@@ -66,40 +40,37 @@ def submission(
     purpose: str,
     label: str,
     key: str | None,
-    max_cost: Money | str | None,
+    max_cost: Amount | None,
     seed: int | None,
 ) -> JobSubmitted:
-    """Build the event, signed with the credential.
+    """Build the event, signed with the credential. Names of backends are the same in capital letters.
 
     Raises:
         InvalidInput: a value cannot be sent.
     """
-    key = new_key() if key is None else key
-    job = job_id(credential.tenant, key)
-    asked = {
-        "tenant": credential.tenant,
-        "project": project or credential.project,
-        "job": job,
-        "key": key,
-        "purpose": purpose,
-        "label": label,
-        "circuit": circuit,
-        "shots": shots,
-        "backend": backend,
-        "max_cost": None if max_cost is None else _amount(max_cost),
-        "seed": seed,
-    }
-    if not asked["project"]:
+    key = new_key() if key is None else one_line("key", key, _LONGEST_KEY)
+    if not key:
+        raise InvalidInput("the key is empty: leave it out, or give 1 to 128 characters")
+    project = project or credential.project
+    if not project:
         raise InvalidInput("no project is named, and the credential has no default: say which project pays")
-    if isinstance(shots, bool) or not isinstance(shots, int) or abs(shots) >= 2**53:
-        raise InvalidInput(f"shots must be a whole number below 2^53, not {shots!r:.40}")
-    unsigned = Proof(key=public_key(credential.seed), signature="-" * 86)
-    try:
-        draft = Submission.model_validate({**asked, "proof": unsigned})
-    except ValidationError as error:
-        raise InvalidInput("; ".join(f"{_name(it['loc'])}: {it['msg']}" for it in error.errors())) from error
+    job = job_id(credential.tenant, key)
+    draft = Submission(
+        tenant=credential.tenant,
+        project=plain_name("project", project),
+        job=job,
+        key=key,
+        purpose=one_line("purpose", purpose, _LONGEST_TEXT),
+        label=one_line("label", label, _LONGEST_TEXT),
+        circuit=circuit,
+        shots=whole_number("shots", shots),
+        backend=None if backend is None else plain_name("backend", str(backend).lower()),
+        max_cost=None if max_cost is None else _wire(max_cost),
+        seed=None if seed is None else whole_number("seed", seed, 0),
+        proof=Proof(key=public_key(credential.seed), signature="-" * 86),
+    )
     content = draft.model_dump(mode="json", exclude_none=True, exclude={"proof"})
-    proof = Proof(key=unsigned.key, signature=sign(credential.seed, content))
+    proof = draft.proof.model_copy(update={"signature": sign(credential.seed, content)})
     return JobSubmitted(
         id=event_id("qb.job.submitted.v1", credential.tenant, job, digest_of(content)),
         source="qb/client",
@@ -109,18 +80,11 @@ def submission(
     )
 
 
-def _amount(limit: Money | str) -> dict[str, str]:
-    try:
-        money = Money.of(limit) if isinstance(limit, str) else limit
-    except (ArithmeticError, ValueError) as error:
-        raise InvalidInput(f"max_cost {limit!r} is no amount of money: write it as '1.50'") from error
-    return {"amount": money.text(), "currency": money.currency}
-
-
 def content_digest(asked: Submission) -> str:
     """What makes two submissions the same: everything asked for, whoever signed it and whatever it is called."""
     return digest_of(asked.model_dump(mode="json", exclude_none=True, exclude={"proof", "label"}))
 
 
-def _name(path: tuple[int | str, ...]) -> str:
-    return ".".join(map(str, path)) or "submission"
+def _wire(limit: Amount) -> WireAmount:
+    money = money_of(limit)
+    return WireAmount(amount=money.text(), currency=money.currency)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from queuebit.client import AsyncClient
 from queuebit.credentials import Credential
-from queuebit.records import Receipt, Result, Row, Status, Step
+from queuebit.records import Receipt, Result, Status, Step, Table
 from queuebit.transport import Transport
-from queuebit_kernel import Money
 
 if TYPE_CHECKING:
+    from queuebit.amounts import Amount
     from queuebit.events import Happened
     from queuebit.job import AsyncJob
     from queuebit_contracts.catalog import AnyEvent
@@ -67,7 +67,7 @@ async def _next(stream: AsyncGenerator[_T, None]) -> _T | None:
 
 
 class Job:
-    """A handle on one job; every call waits for its answer. See `AsyncJob` for what each promises."""
+    """A handle on one job; every call waits for its answer."""
 
     def __init__(self, job: AsyncJob, loop: _Loop) -> None:
         self.id = job.id
@@ -77,28 +77,49 @@ class Job:
     def __repr__(self) -> str:
         return f"<Job {self.id}>"
 
+    def _repr_html_(self) -> str:
+        return self._job._repr_html_()
+
     def status(self) -> Status:
         """How it stands now."""
         return self._loop.run(self._job.status())
 
     def wait(self, timeout: float | None = None) -> Status:
-        """Wait until it ended."""
+        """Wait until it ended; raises `StillRunning` if that takes longer than `timeout` seconds."""
         return self._loop.run(self._job.wait(timeout))
 
     def result(self, timeout: float | None = None) -> Result:
-        """Wait for the result; raises `Refused`, `JobFailed` or `StillRunning` where there is none."""
+        """Wait for the result.
+
+        Args:
+            timeout: seconds to wait at most; as long as it takes when absent.
+
+        Raises:
+            Refused: the job was rejected; `reasons` holds all of them.
+            JobFailed: it failed or was cancelled.
+            StillRunning: it did not end in `timeout` seconds.
+        """
         return self._loop.run(self._job.result(timeout))
 
     def cancel(self, reason: str = "", timeout: float = 10.0) -> Status:
-        """Ask for an end, and wait for it."""
+        """Ask for an end, wait for it, and say how the job stands; a job that ended first stays as it is.
+
+        Args:
+            reason: told to everyone who asks why, up to 200 characters.
+            timeout: seconds to wait for the end.
+
+        Raises:
+            Refused: the user is a viewer.
+            StillRunning: the job is another user's, or goes on for longer.
+        """
         return self._loop.run(self._job.cancel(reason, timeout))
 
     def receipt(self, timeout: float | None = 10.0) -> Receipt:
-        """Wait for the receipt."""
+        """Wait until the job is sealed, and return its receipt; raises `StillRunning` after `timeout` seconds."""
         return self._loop.run(self._job.receipt(timeout))
 
     def until(self, events: Collection[str], timeout: float | None = None) -> AnyEvent:
-        """Wait for the first of some events."""
+        """Wait for the first of some events, such as `("metered",)`, and return it."""
         return self._loop.run(self._job.until(events, timeout))
 
     def steps(self) -> Iterator[Step]:
@@ -107,7 +128,7 @@ class Job:
 
 
 class Client:
-    """A user's view of the platform. Use it as `with Client() as client`; see `AsyncClient` for what each call does."""
+    """A user's view of the platform. Use it as `with Client() as client`."""
 
     def __init__(
         self,
@@ -139,14 +160,14 @@ class Client:
 
     def submit(
         self,
-        circuit: str | Path,
+        circuit: object,
         *,
         shots: int = 1000,
         backend: str | None = None,
         project: str | None = None,
         purpose: str = "interactive",
         key: str | None = None,
-        max_cost: Money | str | None = None,
+        max_cost: Amount | None = None,
         seed: int | None = None,
         label: str | None = None,
     ) -> Job:
@@ -172,26 +193,37 @@ class Client:
         """A job by its whole id, or a recent one by the beginning of its id."""
         return Job(self._loop.run(self._client.find(prefix)), self._loop)
 
-    def jobs(self, *, project: str | None = None, limit: int = 50) -> list[Row]:
+    def jobs(self, *, project: str | None = None, limit: int = 50) -> Table:
         """The newest jobs of the tenant."""
         return self._loop.run(self._client.jobs(project=project, limit=limit))
 
-    def backends(self) -> list[Row]:
+    def backends(self) -> Table:
         """What circuits can run on."""
         return self._loop.run(self._client.backends())
 
-    def plan(self, circuit: str | Path, *, shots: int = 1000, project: str | None = None) -> list[Row]:
+    def plan(self, circuit: object, *, shots: int = 1000, project: str | None = None) -> Table:
         """What a job would cost and how good it would be on each backend."""
         return self._loop.run(self._client.plan(circuit, shots=shots, project=project))
 
-    def charges(self, *, project: str | None = None, limit: int = 50) -> list[Row]:
+    def charges(self, *, project: str | None = None, limit: int = 50) -> Table:
         """What was charged."""
         return self._loop.run(self._client.charges(project=project, limit=limit))
 
-    def slo(self) -> list[Row]:
+    def slo(self) -> Table:
         """How well the platform keeps its service levels."""
         return self._loop.run(self._client.slo())
 
     def events(self, job: str | None = None) -> Iterator[Happened]:
         """Everything that happens to the tenant's jobs from now on."""
         return self._loop.each(self._client.events(job))
+
+
+def _say_the_same(ours: type, theirs: type) -> None:
+    """Give each call the docstring of its awaited twin, with arguments and errors."""
+    for name, call in vars(ours).items():
+        twin = getattr(theirs, name, None)
+        if not name.startswith("_") and twin is not None and twin.__doc__:
+            call.__doc__ = twin.__doc__
+
+
+_say_the_same(Client, AsyncClient)

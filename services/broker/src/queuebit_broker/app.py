@@ -74,6 +74,7 @@ def create_app() -> Service:
         "backends": len(world.registered()),
         "tenants": follow_tenants.in_force,
         "tenants_file": follow_tenants.trouble or "good",
+        "prices": tariff.digest,
     }
     service.bus.separate_tenants("broker-submitted", settings.workers)
     service.bus.separate_tenants("broker-commands", 4)

@@ -54,7 +54,7 @@ def create_app() -> Service:
 
     service.before.append(take_up)
     service.trouble = circuits.trouble
-    service.detail = circuits.detail
+    service.detail = lambda: {**circuits.detail(), "backends": ", ".join(settings.offered)}
     for durable in settings.offered.values():
         run = RunPlacement(service.log, payloads, circuits, clock, watch, me=me)
         service.include(placements(run, durable))

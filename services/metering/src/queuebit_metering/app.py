@@ -22,5 +22,5 @@ def create_app() -> Service:
     book = load(settings.price_book)
     service = Service("metering", BusSettings())
     service.include(routes(MeterJob(service.log, book), workers=settings.workers))
-    service.detail = lambda: {"price_book": book.version}
+    service.detail = lambda: {"price_book": book.version, "prices": book.digest}
     return service

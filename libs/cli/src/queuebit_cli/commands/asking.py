@@ -7,6 +7,7 @@ from argparse import Namespace
 from contextlib import suppress
 
 from queuebit.credentials import Credential
+from queuebit.text import visible
 from queuebit_cli.accounts import accounts
 from queuebit_cli.connecting import client_of
 from queuebit_cli.errors import Exit
@@ -83,7 +84,7 @@ def follow(args: Namespace, out: Output) -> Exit:
                 )
                 job, name = happened.subject.split(".")[3:5]
                 moment = event.time.astimezone().strftime("%H:%M:%S.%f")[:-3]
-                out.say(f"{out.paint(moment, 'dim')}  {job}  {name:<10} {out.paint(event.source, 'dim')}")
+                out.say(f"{out.paint(moment, 'dim')}  {job}  {name:<10} {out.paint(visible(event.source), 'dim')}")
 
     with suppress(KeyboardInterrupt):  # the only way to end it
         asyncio.run(listen())

@@ -173,7 +173,9 @@ def _files(home: Home, stack: Stack | None) -> Iterator[_Check]:
 def _standing(row: dict[str, object]) -> str:
     """How a process that is ready does; nothing unusual needs no numbers."""
     told = [f"{row['behind']} behind"] if row["behind"] else []
-    told += [f"restarted {row['restarts']} times"] if row["restarts"] else []
+    ended = f", the last time after it {row['last_end']}" if row["last_end"] else ""
+    times = "once" if row["restarts"] == 1 else f"{row['restarts']} times"
+    told += [f"restarted {times}{ended}"] if row["restarts"] else []
     return ", ".join(told) or "ready"
 
 

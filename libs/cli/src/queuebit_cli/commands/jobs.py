@@ -28,6 +28,7 @@ _WITHOUT_BACKEND = (
     "without --backend a job goes to the cheapest simulator that fits; name a device to run on it "
     "(a project's default_kind changes this)"
 )
+_ENDED = {"completed": "had completed", "failed": "had failed", "rejected": "had been rejected"}
 _LASTING_S = 1.5
 """A wait that is worth a word."""
 
@@ -78,7 +79,7 @@ def show(args: Namespace, out: Output) -> Exit:
 
 def watch(args: Namespace, out: Output) -> Exit:
     """Follow a job until it is sealed; while it waits, tell why."""
-    from queuebit_cli.telling import exit_of, step_document, step_line, waiting_line
+    from queuebit_cli.telling import exit_of, step_document, step_lines, waiting_lines
 
     async def follow() -> Exit:
         async with client_of(args) as client:
@@ -87,7 +88,8 @@ def watch(args: Namespace, out: Output) -> Exit:
             try:
                 async for step in job.steps():
                     out.document(step_document(job.id, step))
-                    out.say(step_line(step, out))
+                    for line in step_lines(step, out):
+                        out.say(line)
             finally:
                 telling.cancel()
             return exit_of([(await job.status()).state])
@@ -99,8 +101,8 @@ def watch(args: Namespace, out: Output) -> Exit:
                 await asyncio.sleep(_LASTING_S)
                 state = (await job.status()).state
                 reason = (await client.reasons([state], job.id)).get(job.id, "")
-                if reason not in ("", told):
-                    out.say(waiting_line(reason, out))
+                for line in waiting_lines(reason, out) if reason not in ("", told) else ():
+                    out.say(line)
                 told = reason
 
     return asyncio.run(follow())
@@ -110,16 +112,17 @@ def cancel(args: Namespace, out: Output) -> Exit:
     """Stop a job that has not ended."""
     from queuebit_cli.telling import status_document
 
-    async def ask() -> Status:
-        async with client_of(args) as client:
-            return await (await job_of(client, args.job)).cancel(args.reason)
-
-    status = run(ask(), out, "asking the broker to stop it")
+    status = run(_cancelled(args), out, "asking the broker to stop it")
     out.document(status_document(status))
     out.say(f"{status.job} {status.state}")
     if status.state == "cancelled":
         return Exit.DONE
-    raise Stop(Exit.REFUSED, f"job {status.job} had {status.state} before it could be cancelled")
+    raise Stop(Exit.REFUSED, f"job {status.job} {_ENDED[status.state]} before it could be cancelled")
+
+
+async def _cancelled(args: Namespace) -> Status:
+    async with client_of(args) as client:
+        return await (await job_of(client, args.job)).cancel(args.reason)
 
 
 def result(args: Namespace, out: Output) -> Exit:

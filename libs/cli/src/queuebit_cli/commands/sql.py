@@ -11,9 +11,10 @@ from contextlib import ExitStack
 from itertools import chain, islice
 
 from queuebit.credentials import find
+from queuebit.text import visible
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
-from queuebit_cli.output import Output, harmless
+from queuebit_cli.output import Output
 from queuebit_cli.progress import Progress
 from queuebit_cli.stack import running_stack
 from queuebit_cli.warehouse import analyst_of, asking, in_short, member
@@ -78,7 +79,7 @@ def _cell(text: str, plain: bool) -> str:
     """A value as ClickHouse writes it; line feeds and tabs stay escaped, since they would tear the table."""
     if text == r"\N":
         return "NULL"
-    return text.replace(r"\'", "'").replace(r"\\", "\\") if plain and "\\" in text else text
+    return visible(text.replace(r"\'", "'").replace(r"\\", "\\") if plain and "\\" in text else text)
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
@@ -95,7 +96,7 @@ def _pass_on(chunks: Iterable[bytes]) -> None:
     try:
         if sys.stdout.isatty():
             for text in iterdecode(chunks, "utf-8", "replace"):
-                print(harmless(text), end="")
+                print(visible(text), end="")
         else:
             for chunk in chunks:
                 sys.stdout.buffer.write(chunk)

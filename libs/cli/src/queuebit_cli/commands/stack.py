@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from argparse import Namespace
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -33,14 +34,14 @@ def up(args: Namespace, out: Output) -> Exit:
     from queuebit_cli import ports
 
     home = Home(args.home)
-    if not home.founded and args.ports == "default":
+    if not home.founded and args.ports != "auto":
         ports.fixed()  # before anything is made that a start which cannot be would leave behind
     home.prepare()
     lock = _turn(home, out)
     if lock is None:
         return _already(home, out)
     from queuebit_cli.copies import require_alone
-    from queuebit_cli.founding import found, write_nats_config
+    from queuebit_cli.founding import found, readdress, write_nats_config
     from queuebit_cli.process import rotate
     from queuebit_cli.standing import require_good
 
@@ -48,10 +49,11 @@ def up(args: Namespace, out: Output) -> Exit:
     if previous is not None:
         require_alone(home, previous, out)
         take_down(home, previous)  # what a supervisor that was killed left behind
-    chosen = ports.auto(previous.ports if previous else {}) if args.ports == "auto" else ports.fixed()
+    chosen = ports.choose(args.ports, previous.ports if previous else {})
     found(home)
     require_good(home)
     write_nats_config(home, chosen)
+    readdress(home, f"nats://127.0.0.1:{chosen['nats-server']}")
     if not args.detach:
         out.say(f"starting in {home.root}; Ctrl-C ends it")
         return _in_foreground(home, chosen, out)
@@ -67,7 +69,7 @@ def up(args: Namespace, out: Output) -> Exit:
     try:
         return _await(home, child, out, begin)
     except KeyboardInterrupt:
-        text = "interrupted; the stack goes on starting: see `qb status`; `qb down` ends it"
+        text = f"interrupted; the stack goes on starting: see {home.command('status')}; {home.command('down')} ends it"
         raise Stop(Exit.INTERRUPTED, text) from None
 
 
@@ -102,17 +104,29 @@ def status(args: Namespace, out: Output) -> Exit:
     if state != "down":
         for line in out.lines(rows, COLUMNS):
             out.say(line)
-        wrong = [*(f"{row['service']}: {row['reason']}" for row in rows if row["reason"]), *wrong]
+        wrong = [*_words_on(rows), *wrong]
     for trouble in wrong:
-        out.say(f"\n{trouble}")
+        out.say()
+        for line in trouble.splitlines():
+            out.paragraph(line)
     if state == "down":
-        out.say(f"the stack in {home.root} is down: start it with `qb up`")
+        out.say(f"the stack in {home.root} is down: start it with {home.command('up')}")
         return Exit.UNREACHABLE
     if stack is not None and not stack.supervised:
-        out.say("nobody supervises these processes: `qb up` starts the stack afresh on the same data")
+        out.say(f"these processes have no supervisor: {home.command('up')} starts the stack afresh on the same data")
     elif stack is not None and (identity := stack.supervisor.identity) is not None and identity.halted:
         out.say(f"the supervisor is halted: kill -CONT {identity.pid} lets it go on")
     return Exit.DONE if ready else Exit.UNREACHABLE
+
+
+def _words_on(rows: list[dict[str, object]]) -> list[str]:
+    """Why processes are not ready, and why they were started again."""
+    told = []
+    for row in rows:
+        again = f"started again after it {row['last_end']}" if row["restarts"] and row["last_end"] else ""
+        if why := row["reason"] or again:
+            told.append(f"{row['service']}: {why}")
+    return told
 
 
 def _own(home: Home) -> Stack | None:
@@ -141,7 +155,7 @@ def _turn(home: Home, out: Output) -> IO[str] | None:
                 raise Stop(
                     Exit.UNREACHABLE,
                     f"process {holder(home.lock_file)} is starting or ending the stack in {home.root} and does not get "
-                    "there: see `qb status`; `qb down` ends it",
+                    f"there: see {home.command('status')}; {home.command('down')} ends it",
                 )
             time.sleep(0.1)
     return lock
@@ -200,11 +214,28 @@ def _supervise(home: Home, chosen: dict[str, int], out: Output, *, live: bool) -
 
     home.jetstream.mkdir(mode=0o700, exist_ok=True)
     supervisor = Supervisor(home, chosen, roster(home, chosen))
+    drawn, told = Live(out), announce(_appending(home.log_file("supervisor")) if live else out.say)
+
+    def show(supervisor: Supervisor) -> None:
+        told(supervisor)
+        if live:
+            drawn(supervisor)
+
     supervisor.run(
         lambda: lay_out(home, chosen[NATS], lambda: supervisor.stopping),
-        Live(out) if live else announce(out),
+        show,
         lambda: keep_log_mark(home, chosen[NATS]),
     )
+
+
+def _appending(log: Path) -> Callable[[str], None]:
+    """Write lines to a log, of which the terminal shows only the newest."""
+
+    def tell(text: str) -> None:
+        with log.open("a", encoding="utf-8") as file:
+            print(text, file=file)
+
+    return tell
 
 
 def _await(home: Home, supervisor: int, out: Output, begin: int) -> Exit:
@@ -233,20 +264,22 @@ def _await(home: Home, supervisor: int, out: Output, begin: int) -> Exit:
     out.document({"home": str(home.root), "state": "up", "already": False, "services": rows})
     for line in out.lines(rows, ("service", "listens", "ready")):
         out.say(line)
-    out.say(f"\nup in {home.root}; next: qb submit FILE.qasm --wait")
+    out.say(f"\nup in {home.root}; next: {home.command('submit FILE.qasm --wait').strip('`')}")
     return Exit.DONE
 
 
 def _did_not_come_up(home: Home, rows: list[dict[str, object]], begin: int, code: int | None) -> Stop:
     """Why: the processes that are late while the supervisor lives, its own words when it ended with a code."""
     if code in (0, signal.SIGTERM):
-        return Stop(Exit.UNREACHABLE, "the stack was stopped while it was starting: `qb up` starts it again")
+        return Stop(
+            Exit.UNREACHABLE, f"the stack was stopped while it was starting: {home.command('up')} starts it again"
+        )
     logs = f"logs are in {home.root / 'logs'}"
     if code is not None:
         said = _said(home.log_file("supervisor"), begin)
         return Stop(Exit.UNREACHABLE, f"the stack could not be started:\n{said}{logs}")
     late = "".join(f"  {row['service']}: {row['reason']}\n" for row in rows if not row["ready"])
-    trying = "what is late is started again and again: see `qb status`; `qb down` ends it"
+    trying = f"what is late is started again and again: see {home.command('status')}; {home.command('down')} ends it"
     return Stop(Exit.UNREACHABLE, f"the stack is not up after {_START_S:g} s:\n{late}{trying}; {logs}")
 
 

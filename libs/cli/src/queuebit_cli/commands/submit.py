@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from decimal import Decimal, InvalidOperation
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from queuebit.errors import Conflict, JobFailed, Refused, StillRunning, Unreachable
+from queuebit.errors import Conflict, StillRunning, Unreachable
 from queuebit.records import ENDS
 from queuebit_cli.connecting import client_of
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
 from queuebit_cli.output import Output
 from queuebit_cli.progress import Progress
+from queuebit_cli.tables import wrapped
 from queuebit_cli.telling import charge_document, count_rows, describe, exit_of, reasons_document
-from queuebit_kernel import Money
 
 if TYPE_CHECKING:
     from queuebit.job import AsyncJob
     from queuebit.records import Receipt, Result
     from queuebit_cli.waiting import Client
+    from queuebit_kernel import Money
 
 __all__ = ["submit"]
 
@@ -34,20 +36,30 @@ _NAMED = 10
 _PROOF_S = 10.0
 """How long to wait, once a job ended, for its charge and its receipt."""
 
+_STANDARD_INPUT = "-"
+
 _Document = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """One job to ask for."""
+
+    file: str
+    circuit: Path | str
+    key: str | None
 
 
 def submit(args: Namespace, out: Output) -> Exit:
     """Ask for a job for each file, and with `--wait` tell how each ended."""
-    from queuebit.submission import read_source
+    from queuebit.amounts import money_of
 
-    paths = [Path(name) for name in args.files]
-    for path in paths:
-        read_source(path)  # all of them are fit to be sent, or none is sent
-    keys = _keys(paths, args.key)
-    submitting = _Submitting(args, out, _money(args.max_cost))
+    limit = None if args.max_cost is None else money_of(args.max_cost, "--max-cost")
+    keys = _keys(args.files, args.key)
+    wanted = [_Wanted(file, _circuit(file), key) for file, key in zip(args.files, keys, strict=True)]
+    submitting = _Submitting(args, out, limit)
     try:
-        return asyncio.run(submitting.all(list(zip(paths, keys, strict=True))))
+        return asyncio.run(submitting.all(wanted))
     except KeyboardInterrupt:
         raise Stop(Exit.INTERRUPTED, submitting.gone_on()) from None
 
@@ -74,16 +86,16 @@ class _Submitting:
         more = f"\n  and {len(self._asked) - _NAMED} more: `qb jobs` lists them" if len(self._asked) > _NAMED else ""
         return f"interrupted; what was submitted goes on:{follow}{more}"
 
-    async def all(self, wanted: list[tuple[Path, str | None]]) -> Exit:
+    async def all(self, wanted: list[_Wanted]) -> Exit:
         turn = asyncio.Semaphore(_AT_ONCE)
         told: list[_Document] = []
         async with client_of(self._args) as client:
 
-            async def one(path: Path, key: str | None) -> _Document:
+            async def one(it: _Wanted) -> _Document:
                 async with turn:
-                    return await self._one(client, path, key)
+                    return await self._one(client, it)
 
-            work = [asyncio.ensure_future(one(path, key)) for path, key in wanted]
+            work = [asyncio.ensure_future(one(it)) for it in wanted]
             with Progress(self._out.as_json, "submitting") as progress, _noting(progress, self._why):
                 while (await asyncio.wait(work, timeout=_LOOK_S))[1]:
                     if self._args.wait:
@@ -107,65 +119,62 @@ class _Submitting:
         ended = all(document["state"] in ENDS for document in told)
         return Exit.JOB_FAILED if code is Exit.DONE and self._args.wait and not ended else code
 
-    async def _one(self, client: Client, path: Path, key: str | None) -> _Document:
-        args, single = self._args, len(self._args.files) == 1
+    async def _one(self, client: Client, wanted: _Wanted) -> _Document:
+        args, single, file = self._args, len(self._args.files) == 1, wanted.file
         try:
             job = await client.submit(
-                path,
+                wanted.circuit,
                 shots=args.shots,
                 backend=args.backend,
                 project=args.project,
                 purpose=args.purpose,
-                key=key,
+                key=wanted.key,
                 max_cost=self._max_cost,
                 seed=args.seed,
+                label=args.label,
             )
         except Conflict as error:
             reasons = [{"code": "conflict", "text": str(error)}]
             if single:
                 self._said.append(str(error))
-            return self._document(path, None, "refused", reasons=reasons)
+            return self._document(file, None, "refused", reasons=reasons)
         except Unreachable as error:
-            return self._lost(path, None, "unconfirmed", error)
+            return self._lost(file, None, "unconfirmed", error)
         self._asked.append(job.id)
         if not args.wait:
             if single:
-                self._said.append(f"{job.id} submitted; whether it is accepted and how it ends: qb job watch {job.id}")
-            return self._document(path, job.id, "submitted")
+                self._said.append(f"{job.id} submitted; to follow it: qb job watch {job.id}")
+            return self._document(file, job.id, "submitted")
         try:
-            return await self._ended(client, job, path, single)
+            return await self._ended(client, job, file, single)
         except Unreachable as error:
-            return self._lost(path, job.id, "submitted", error)
+            return self._lost(file, job.id, "submitted", error)
 
-    def _lost(self, path: Path, job: str | None, state: str, error: Unreachable) -> _Document:
+    def _lost(self, file: str, job: str | None, state: str, error: Unreachable) -> _Document:
         self._away = str(error)
-        return self._document(path, job, state, reasons=[{"code": "unreachable", "text": str(error)}])
+        return self._document(file, job, state, reasons=[{"code": "unreachable", "text": str(error)}])
 
     def _why(self, job: str) -> str:
         return self._waiting.get(job, "")
 
-    async def _ended(self, client: Client, job: AsyncJob, path: Path, single: bool) -> _Document:
-        result: Result | None = None
+    async def _ended(self, client: Client, job: AsyncJob, file: str, single: bool) -> _Document:
+        """How the job stands after the wait; one reading of the log decides whether there is a result to tell."""
         receipt: Receipt | None = None
-        late = ""
-        try:
-            await job.until(ENDS, self._args.timeout)
-            with suppress(Refused, JobFailed):  # how it ended is read from its status
-                result = await job.result()
-        except StillRunning as error:
-            why = (await client.reasons(job=job.id)).get(job.id)
-            late = f"{error} ({why})" if why else str(error)
+        late = await self._late(client, job)
         with suppress(StillRunning):  # charge and receipt come later; what is there is told
             receipt = await job.receipt(0 if late else _PROOF_S)
         status = await job.status()
+        if status.ended:  # also while the last questions were asked
+            late = ""
+        result = await job.result() if status.state == "completed" else None
         if single:
             self._said += describe(status, self._out)
             if late:
-                self._said.append(f"  {late}: qb job watch {job.id}")
+                self._said += [*wrapped(late, self._out.room, "  "), f"  qb job watch {job.id}"]
             if result is not None:
                 self._said += ["", *self._out.lines(count_rows(result.counts))]
         return self._document(
-            path,
+            file,
             job.id,
             status.state,
             backend=status.backend,
@@ -174,6 +183,15 @@ class _Submitting:
             receipt=self._receipt(receipt, result),
             reasons=[{"code": "still_running", "text": late}] if late else reasons_document(status),
         )
+
+    async def _late(self, client: Client, job: AsyncJob) -> str:
+        """Wait for the end; why it did not come in time, or nothing."""
+        try:
+            await job.until(ENDS, self._args.timeout)
+        except StillRunning as error:
+            why = (await client.reasons(job=job.id)).get(job.id)
+            return f"{error} ({why})" if why else str(error)
+        return ""
 
     def _receipt(self, receipt: Receipt | None, result: Result | None) -> _Document | None:
         if receipt is None:
@@ -189,7 +207,7 @@ class _Submitting:
                 verified = False
         return {"leaf_index": receipt.leaf_index, "statement": receipt.statement, "verified": verified}
 
-    def _document(self, path: Path, job: str | None, state: str, **more: object) -> _Document:
+    def _document(self, file: str, job: str | None, state: str, **more: object) -> _Document:
         empty: _Document = {
             "backend": self._args.backend,
             "counts": None,
@@ -197,7 +215,7 @@ class _Submitting:
             "receipt": None,
             "reasons": [],
         }
-        fields = {"file": str(path), "job": job, "state": state, "shots": self._args.shots}
+        fields = {"file": file, "job": job, "state": state, "shots": self._args.shots}
         return {**fields, **empty, **more}
 
 
@@ -234,24 +252,23 @@ def _summary(document: _Document) -> _Document:
     return {**document, "file": Path(str(document["file"])).name, "receipt": verified or "", "reason": "; ".join(texts)}
 
 
-def _keys(paths: list[Path], key: str | None) -> list[str | None]:
+def _circuit(file: str) -> Path | str:
+    """What is sent: a file, or what standard input holds. All of them are fit to be sent, or none is sent."""
+    from queuebit.sources import MAX_SOURCE_BYTES, read_source, source_of
+
+    if file != _STANDARD_INPUT:
+        read_source(Path(file))
+        return Path(file)
+    return source_of(sys.stdin.buffer.read(MAX_SOURCE_BYTES + 1), "standard input").decode()
+
+
+def _keys(files: list[str], key: str | None) -> list[str | None]:
     """A key for each file: the one that was given, or with several files one of each file's own."""
-    if key is None or len(paths) == 1:
-        return [key] * len(paths)
-    keys: list[str | None] = [f"{key}/{path.name}" for path in paths]
+    if files.count(_STANDARD_INPUT) > 1:
+        raise Stop(Exit.USAGE, "standard input can be read once: give `-` once")
+    if key is None or len(files) == 1:
+        return [key] * len(files)
+    keys: list[str | None] = [f"{key}/{Path(file).name}" for file in files]
     if len(set(keys)) < len(keys):
         raise Stop(Exit.USAGE, "--key with several files needs files of different names")
     return keys
-
-
-def _money(text: str | None) -> Money | None:
-    if text is None:
-        return None
-    amount, _, currency = text.partition(" ")
-    try:
-        money = Money(Decimal(amount), currency or "USD")
-        if money.amount < 0 or len(money.text()) > 36:
-            raise ValueError
-    except (InvalidOperation, ValueError) as error:
-        raise Stop(Exit.USAGE, f"--max-cost {text!r} is not an amount: write it like 1.50, or '1.50 EUR'") from error
-    return money

@@ -28,6 +28,8 @@ __all__ = [
     "add_project",
     "add_user",
     "apply",
+    "done",
+    "editing_tenants",
     "fund",
     "list_tenants",
     "new_token",
@@ -59,13 +61,15 @@ def show(args: Namespace, out: Output) -> Exit:
         raise unknown("tenant", args.name)
     standing = accounts(home, args.name)
     out.document({"tenant": args.name, **tenant.model_dump(mode="json"), "accounts": _documents(standing)})
-    out.say(f"{args.name}: share {tenant.share}, up to {tenant.max_shots} shots and {tenant.max_active_jobs} jobs")
+    limits = tenant.model_dump(exclude={"project", "user"})
+    out.say(f"{args.name}: {', '.join(f'{name} {value}' for name, value in limits.items())}")
     projects = [
         {
             "project": name,
             "budget": {"amount": it.budget, "currency": it.currency},
             **({} if standing is None else _money_of(standing.get((name, it.currency), NOTHING), it.currency)),
             "backends": list(it.backends),
+            "default kind": it.default_kind,
         }
         for name, it in tenant.project.items()
     ]
@@ -95,7 +99,7 @@ def add(args: Namespace, out: Output) -> Exit:
     """A new tenant with a first project and a first user, who gets a credential."""
     home = Home(args.home)
     _require_output(args)
-    with _editing(home, out) as document:
+    with editing_tenants(home, out) as document:
         tenants = document.setdefault("tenant", tomlkit.table(is_super_table=True))
         if _name(args.name, "tenant") in tenants:
             raise Stop(Exit.REFUSED, f"there is a tenant {args.name} already: see `qb tenant show {args.name}`")
@@ -114,26 +118,26 @@ def add(args: Namespace, out: Output) -> Exit:
 def apply(args: Namespace, out: Output) -> Exit:
     """Let the bus and the broker go by a file that was edited by hand."""
     home = Home(args.home)
-    with _editing(home, out):
+    with editing_tenants(home, out):
         pass
-    return _done(home, out, f"{home.tenants_file} is in force", tenants=list(read_tenants(home).tenant))
+    return done(home, out, f"{home.tenants_file} is in force", tenants=list(read_tenants(home).tenant))
 
 
 def remove(args: Namespace, out: Output) -> Exit:
     """A tenant goes: nobody logs in as its users any more; its history stays."""
     home = Home(args.home)
-    with _editing(home, out) as document:
+    with editing_tenants(home, out) as document:
         tenant_in(document, args.name)
         del document["tenant"][args.name]
     for path in kept_credentials(home, args.name):
         path.unlink()
-    return _done(home, out, f"tenant {args.name} removed; its jobs, bills and receipts stay", tenant=args.name)
+    return done(home, out, f"tenant {args.name} removed; its jobs, bills and receipts stay", tenant=args.name)
 
 
 def fund(args: Namespace, out: Output) -> Exit:
     """Set a project's budget, or change it by `+N` or `-N`."""
     home = Home(args.home)
-    with _editing(home, out) as document:
+    with editing_tenants(home, out) as document:
         project = project_in(document, args.name, args.project)
         text = args.amount.strip()
         relative = text.startswith(("+", "-"))
@@ -145,18 +149,18 @@ def fund(args: Namespace, out: Output) -> Exit:
         project["budget"] = f"{amount:f}"
     currency = project.get("currency", "USD")
     words = f"{args.project} of {args.name} has a budget of {amount:f} {currency}"
-    return _done(home, out, words, tenant=args.name, project=args.project, budget=f"{amount:f}", currency=currency)
+    return done(home, out, words, tenant=args.name, project=args.project, budget=f"{amount:f}", currency=currency)
 
 
 def add_project(args: Namespace, out: Output) -> Exit:
     """A new project."""
     home = Home(args.home)
-    with _editing(home, out) as document:
+    with editing_tenants(home, out) as document:
         projects = tenant_in(document, args.name).setdefault("project", tomlkit.table(is_super_table=True))
         if _name(args.project, "project") in projects:
             raise Stop(Exit.REFUSED, f"there is a project {args.project} already")
         projects[args.project] = {"budget": _amount(args.budget), "currency": args.currency}
-    code = _done(home, out, f"project {args.project} of {args.name} added", tenant=args.name, project=args.project)
+    code = done(home, out, f"project {args.project} of {args.name} added", tenant=args.name, project=args.project)
     _tell_unfunded(args, out)
     return code
 
@@ -165,7 +169,7 @@ def add_user(args: Namespace, out: Output) -> Exit:
     """A new user with a credential."""
     home = Home(args.home)
     _require_output(args)
-    with _editing(home, out) as document:
+    with editing_tenants(home, out) as document:
         tenant = tenant_in(document, args.name)
         users = tenant.setdefault("user", tomlkit.table(is_super_table=True))
         if _name(args.user, "user") in users:
@@ -177,19 +181,19 @@ def add_user(args: Namespace, out: Output) -> Exit:
 def remove_user(args: Namespace, out: Output) -> Exit:
     """A user goes, with every token."""
     home = Home(args.home)
-    with _editing(home, out) as document:
+    with editing_tenants(home, out) as document:
         user_in(document, args.name, args.user)
         del document["tenant"][args.name]["user"][args.user]
     for path in kept_credentials(home, args.name, args.user):
         path.unlink()
-    return _done(home, out, f"{args.user} of {args.name} removed", tenant=args.name, user=args.user)
+    return done(home, out, f"{args.user} of {args.name} removed", tenant=args.name, user=args.user)
 
 
 def new_token(args: Namespace, out: Output) -> Exit:
     """Another token for a user; the older ones stay good until they are revoked."""
     home = Home(args.home)
     _require_output(args)
-    with _editing(home, out) as document:
+    with editing_tenants(home, out) as document:
         user = user_in(document, args.name, args.user)
         seed = new_seed()
         user["keys"] = [*user.get("keys", ()), public_key(seed)]
@@ -199,7 +203,7 @@ def new_token(args: Namespace, out: Output) -> Exit:
 def revoke_token(args: Namespace, out: Output) -> Exit:
     """A token is no longer good."""
     home = Home(args.home)
-    with _editing(home, out) as document:
+    with editing_tenants(home, out) as document:
         user = user_in(document, args.name, args.user)
         fitting = [key for key in user.get("keys", ()) if key.startswith(args.key)]
         if len(fitting) != 1:
@@ -208,11 +212,12 @@ def revoke_token(args: Namespace, out: Output) -> Exit:
                 f"{len(fitting)} tokens of {args.user} begin with {args.key}: see `qb tenant show {args.name}`",
             )
         user["keys"] = [key for key in user["keys"] if key != fitting[0]]
-    return _done(home, out, f"token {fitting[0][:9]}… of {args.user} revoked", tenant=args.name, user=args.user)
+    return done(home, out, f"token {fitting[0][:9]}… of {args.user} revoked", tenant=args.name, user=args.user)
 
 
 @contextmanager
-def _editing(home: Home, out: Output) -> Iterator[Toml]:
+def editing_tenants(home: Home, out: Output) -> Iterator[Toml]:
+    """The tenants file, which comes into force when the block ends well."""
     with Progress(out.as_json, "telling the bus and the broker"), editing(home) as document:
         yield document
 
@@ -233,7 +238,7 @@ def _hand_over(home: Home, seed: str, project: str, args: Namespace, out: Output
             f"`{again}` makes another, the lost one is no use to anybody",
         ) from error
     words = f"credential of {user} of {tenant}: {kept} (secret; give it to {user} alone)"
-    return _done(home, out, words, tenant=tenant, user=user, credential=str(kept), key=public_key(seed))
+    return done(home, out, words, tenant=tenant, user=user, credential=str(kept), key=public_key(seed))
 
 
 def _tell_unfunded(args: Namespace, out: Output) -> None:
@@ -247,7 +252,8 @@ def _require_output(args: Namespace) -> None:
         require_place(Path(args.output))
 
 
-def _done(home: Home, out: Output, words: str, **fields: object) -> Exit:
+def done(home: Home, out: Output, words: str, **fields: object) -> Exit:
+    """Tell what was done, and what is left to do where containers run the stack."""
     stack = Stack.load(home)
     told = {"restart": list(RESTARTED)} if stack is not None and stack.in_containers else {}
     out.document({**fields, **told})

@@ -1,0 +1,52 @@
+"""The tenants file: sentences for the person who edits it, and a page that names every key."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from queuebit_contracts.tenants import BadTenants, Project, Tenant, User, parse_tenants
+
+PAGE = Path(__file__).parents[2] / "docs" / "tenants.md"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[tenant.acme]\nmax_shot = 3", "tenant.acme.max_shot is not a key here: did you mean max_shots?"),
+        ("[tenants.acme]", "tenants is not a key here: did you mean tenant?"),
+        ('[tenant."A B"]', "tenant.A B is not a plain name: use 1 to 64 lower-case letters"),
+        ('[tenant."a\\u202eb"]', "is not a plain name"),
+        ("[tenant.acme]\nmax_shots = 0", "tenant.acme.max_shots must be greater than or equal to 1"),
+        ('[tenant.acme]\nmax_shots = "many"', "tenant.acme.max_shots must be a whole number"),
+        ("[tenant]\nacme = 3", "tenant.acme must be a table"),
+        ('[tenant.acme.project.p]\nbudget = "-1"', "budget is wrong: a budget cannot be negative"),
+        ('[tenant.acme.project.p]\nbudget = "1e3"', 'budget is not an amount: write it like "250" or "12.50"'),
+        ('[tenant.acme.project.p]\ncurrency = "usd"', "currency is not a currency: write three capital letters"),
+        ('[tenant.acme.user.ann]\nrole = "boss"', "role must be 'viewer', 'member' or 'admin'"),
+        ('[tenant.acme.user.ann]\nkeys = ["x"]', "keys.0 is not the public half of a token"),
+    ],
+)
+def test_a_mistake_in_the_tenants_file_is_told_in_plain_words(text: str, sentence: str) -> None:
+    with pytest.raises(BadTenants) as caught:
+        parse_tenants(text)
+    assert sentence in str(caught.value)
+    assert "^" not in str(caught.value), "a pattern is no sentence"
+
+
+@pytest.mark.parametrize(("kind", "title"), [(Tenant, "NAME]"), (Project, "project.NAME]"), (User, "user.NAME]")])
+def test_the_page_of_the_tenants_file_names_every_key_with_its_default(kind: type[BaseModel], title: str) -> None:
+    section = next(part for part in PAGE.read_text().split("\n## ") if part.split("`")[1].endswith(f".{title}"))
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \|", section, re.MULTILINE)
+    told = {name: default.replace(",", "").strip('"') for name, default in rows if name in kind.model_fields}
+    own = {name: it for name, it in kind.model_fields.items() if name not in ("project", "user")}
+    assert told.keys() == own.keys()
+    for name, field in own.items():
+        assert told[name] == ("[]" if field.default == () else str(field.default)), name
+
+
+def test_the_example_on_the_page_can_be_used() -> None:
+    example = re.search(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert example is not None
+    assert parse_tenants(example[1]).tenant["acme"].max_shots == 20_000

@@ -1,0 +1,55 @@
+"""`qb logs`: what the processes of the stack write."""
+
+from __future__ import annotations
+
+import time
+from argparse import Namespace
+from collections.abc import Sequence
+from contextlib import suppress
+from difflib import get_close_matches
+
+from queuebit_cli.errors import Exit, Stop
+from queuebit_cli.home import Home
+from queuebit_cli.log_files import Line, LogFile, merged
+from queuebit_cli.output import Output
+from queuebit_cli.stack import Stack
+
+__all__ = ["logs"]
+
+_LOOK_S = 0.2
+
+
+def logs(args: Namespace, out: Output) -> Exit:
+    """Print the last lines of one service's log, or of all; with `--follow`, go on until Ctrl-C."""
+    home = Home(args.home)
+    home.require()
+    stack = Stack.load(home)
+    if stack is not None and stack.in_containers:
+        raise Stop(Exit.REFUSED, "a container engine keeps these logs: see `docker compose logs`")
+    files = [LogFile(name, home.log_file(name)) for name in _chosen(home, args.service)]
+    width = max((len(it.service) for it in files), default=0) if args.service is None else 0
+    last = merged(it.last(args.lines) for it in files)
+    _tell(last[max(0, len(last) - args.lines) :], width, out)
+    with suppress(KeyboardInterrupt):  # the only way to end it
+        while args.follow:
+            time.sleep(_LOOK_S)
+            _tell(merged(it.fresh() for it in files), width, out)
+    return Exit.DONE
+
+
+def _chosen(home: Home, service: str | None) -> list[str]:
+    known = sorted(path.stem for path in home.log_file("x").parent.glob("*.log"))
+    if service is None:
+        return known
+    if service in known:
+        return [service]
+    near = get_close_matches(service, known, 1)
+    hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(known) or 'none yet'}"
+    raise Stop(Exit.USAGE, f"{home.root} has no log of {service}: {hint}")
+
+
+def _tell(lines: Sequence[Line], width: int, out: Output) -> None:
+    """Print lines, each behind the name of its service where there are several."""
+    for line in lines:
+        out.document({"service": line.service, "at": line.at, "text": line.text})
+        out.say(f"{out.paint(line.service.ljust(width), 'dim')}  {line.text}" if width else line.text)

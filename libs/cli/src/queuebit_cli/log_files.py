@@ -1,0 +1,93 @@
+"""What the processes of a stack wrote, and go on writing, line by line."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+__all__ = ["Line", "LogFile", "merged", "stamped"]
+
+_MOMENT = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)[ T](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?")
+_LOOKED_AT = 60
+"""Characters at the beginning of a line in which its time stands."""
+_BLOCK = 64 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a log."""
+
+    at: str
+    """Local time in a form that sorts; of a line without one, such as a traceback's, that of the line before."""
+    service: str
+    text: str
+
+
+class LogFile:
+    """One log that is read from its end; it may not be there yet, and may be put aside while it is followed."""
+
+    def __init__(self, service: str, path: Path) -> None:
+        self.service = service
+        self._path = path
+        self._inode: int | None = None
+        self._offset = 0
+        self._rest = b""
+        self._at = ""
+
+    def last(self, count: int) -> list[Line]:
+        """The last lines; what is written from now on is `fresh`."""
+        try:
+            with self._path.open("rb") as file:
+                self._inode, end = _identity(file.fileno())
+                begin, content = end, b""
+                while begin and content.count(b"\n") <= count:
+                    begin = max(0, begin - _BLOCK)
+                    file.seek(begin)
+                    content = file.read(end - begin)
+        except FileNotFoundError:
+            return []
+        self._offset = end
+        return self._lines(content)[-count:] if count else []
+
+    def fresh(self) -> list[Line]:
+        """Whole lines that were written since the last look."""
+        try:
+            with self._path.open("rb") as file:
+                inode, end = _identity(file.fileno())
+                if inode != self._inode or end < self._offset:  # another file: the one before was put aside
+                    self._inode, self._offset, self._rest = inode, 0, b""
+                file.seek(self._offset)
+                content = file.read(end - self._offset)
+        except FileNotFoundError:
+            return []
+        self._offset = end
+        return self._lines(content)
+
+    def _lines(self, content: bytes) -> list[Line]:
+        *whole, self._rest = (self._rest + content).split(b"\n")
+        return [self._line(text.decode(errors="replace")) for text in whole]
+
+    def _line(self, text: str) -> Line:
+        if found := _MOMENT.search(text, 0, _LOOKED_AT):
+            year, month, day, time, fraction = found.groups(default="")
+            self._at = f"{year}-{month}-{day} {time}.{fraction:0<6.6}"
+        return Line(self._at, self.service, text)
+
+
+def merged(logs: Iterable[Sequence[Line]]) -> list[Line]:
+    """The lines of several logs in order of time; lines of one log stay in theirs."""
+    return sorted((line for lines in logs for line in lines), key=lambda line: line.at)
+
+
+def stamped(text: str) -> str:
+    """A line with the time before it, as services write theirs."""
+    return f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S,%f}"[:-3] + f" {text}"
+
+
+def _identity(descriptor: int) -> tuple[int, int]:
+    seen = os.fstat(descriptor)
+    return seen.st_ino, seen.st_size

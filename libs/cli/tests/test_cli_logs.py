@@ -1,0 +1,122 @@
+"""`qb logs`: what the processes of a stack wrote, by time."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from queuebit_cli.child import Child
+from queuebit_cli.commands import logs
+from queuebit_cli.founding import found
+from queuebit_cli.home import Home
+from queuebit_cli.live import announce
+from queuebit_cli.log_files import LogFile
+from queuebit_cli.main import main
+from queuebit_cli.output import Output
+from queuebit_cli.probe import Look
+from queuebit_cli.process import shorten
+from queuebit_cli.roster import Spec
+from queuebit_cli.supervisor import Supervisor
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    monkeypatch.setenv("QUEUEBIT_HOME", str(tmp_path / "home"))
+    it = Home(tmp_path / "home")
+    found(it)
+    it.log_file("broker").write_text(
+        "2026-01-02 10:00:00,500 INFO x: second\nTraceback (most recent call last):\n  in broker\n"
+        "2026-01-02 10:00:02,000 INFO x: fourth\n"
+    )
+    it.log_file("nats-server").write_text(
+        "[7] 2026/01/02 10:00:00.400000 [INF] first\n[7] 2026/01/02 10:00:01.0 third\n"
+    )
+    return it
+
+
+def test_without_a_name_the_logs_of_all_services_are_told_by_time(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["logs"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in told] == ["nats-server", *["broker"] * 3, "nats-server", "broker"]
+    assert [line.split()[-1] for line in told] == ["first", "second", "last):", "broker", "third", "fourth"]
+
+
+def test_of_one_service_the_last_lines_are_told_as_they_are(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["logs", "broker", "-n", "1"]) == 0
+    assert capsys.readouterr().out == "2026-01-02 10:00:02,000 INFO x: fourth\n"
+    assert main(["logs", "broker", "-n", "1", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["service"], told["at"]) == ("broker", "2026-01-02 10:00:02.000000")
+
+
+def test_a_service_that_has_no_log_is_told_with_the_nearest(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["logs", "brokr"]) == 2
+    assert "has no log of brokr: did you mean broker?" in capsys.readouterr().err
+
+
+def test_a_log_cannot_steer_the_terminal(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    home.log_file("broker").write_text("a\033[8mb\n")
+    main(["logs", "broker"])
+    assert capsys.readouterr().out == "a\\x1b[8mb\n"
+
+
+def test_what_is_written_while_one_follows_is_told_in_whole_lines(
+    home: Home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = home.log_file("broker")
+    looks = iter(
+        [
+            lambda: path.open("a").write("half of "),
+            lambda: path.open("a").write("a line\n"),
+            lambda: os.replace(path, path.with_suffix(".log.1")),
+            lambda: path.write_text("anew\n"),
+        ]
+    )
+
+    def pause(_: float) -> None:
+        try:
+            next(looks)()
+        except StopIteration:
+            raise KeyboardInterrupt from None
+
+    monkeypatch.setattr(logs.time, "sleep", pause)
+    assert main(["logs", "broker", "-f", "-n", "0"]) == 0
+    assert capsys.readouterr().out == "half of a line\nanew\n"
+
+
+def test_a_long_log_is_read_from_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "x.log"
+    path.write_text("".join(f"line {number}\n" for number in range(100_000)))
+    last = LogFile("x", path).last(20_000)
+    assert (len(last), last[0].text, last[-1].text) == (20_000, "line 80000", "line 99999")
+
+
+def test_a_log_that_grew_large_is_put_aside_while_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("queuebit_cli.process._LOG_BYTES", 10)
+    path = tmp_path / "x.log"
+    with path.open("a") as writing:
+        writing.write("more than ten\n")
+        writing.flush()
+        assert shorten(path)
+        writing.write("few\n")
+    assert path.read_text() == "few\n"
+    assert path.with_suffix(".log.1").read_text() == "more than ten\n"
+    assert not shorten(path)
+
+
+def test_every_restart_is_announced_with_its_time_and_reason(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = Spec("broker", ("false",), {}, "http://x", Look)
+    supervisor = Supervisor(home, {}, [spec])
+    child: Child = supervisor.children[0]
+    show = announce(Output(as_json=False).say)
+    for restarts in (0, 0, 1):
+        child.reason, child.restarts = "ended by signal 9 (SIGKILL)", restarts
+        show(supervisor)
+    told = capsys.readouterr().out.splitlines()
+    assert [line[24:] for line in told] == ["broker: ended by signal 9 (SIGKILL); it is started again"] * 2
+    assert all(line[:4].isdigit() for line in told)

@@ -1,0 +1,105 @@
+"""`qb submit`: what is sent, and what a wait that ends too early tells."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Collection
+from pathlib import Path
+from types import TracebackType
+
+import pytest
+
+from queuebit.errors import StillRunning
+from queuebit.records import Result, Status
+from queuebit_cli.commands import submit
+from queuebit_cli.main import main
+
+
+class OneJob:
+    """A job that has ended whenever it is asked, though a wait for it was too short."""
+
+    id = "j1"
+
+    def __init__(self, state: str) -> None:
+        self.state = state
+
+    async def until(self, events: Collection[str], timeout: float | None = None) -> None:
+        raise StillRunning(f"job j1 has not ended after {timeout:g} s")
+
+    async def receipt(self, timeout: float | None = None) -> None:
+        raise StillRunning("job j1 has not been sealed")
+
+    async def status(self) -> Status:
+        return Status("j1", self.state, "acme", "main", 10, "", "aer")
+
+    async def result(self) -> Result:
+        assert self.state == "completed"
+        return Result("j1", "aer", 10, {"0": 10}, "sha256:0")
+
+
+class Platform:
+    """A client that keeps what it was asked for."""
+
+    def __init__(self, state: str) -> None:
+        self.state = state
+        self.asked: list[tuple[object, dict[str, object]]] = []
+
+    async def __aenter__(self) -> Platform:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    async def submit(self, circuit: object, **words: object) -> OneJob:
+        self.asked.append((circuit, words))
+        return OneJob(self.state)
+
+    async def reasons(self, **_: object) -> dict[str, str]:
+        return {}
+
+
+@pytest.fixture
+def bell(tmp_path: Path) -> Path:
+    path = tmp_path / "bell.qasm"
+    path.write_text("OPENQASM 3.0; qubit q; bit c; c = measure q;")
+    return path
+
+
+def run(platform: Platform, words: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(submit, "client_of", lambda _: platform)
+    return main(["submit", *words])
+
+
+@pytest.mark.parametrize(
+    ("state", "counts", "code", "reasons"),
+    [("completed", {"0": 10}, 0, []), ("started", None, 1, ["still_running"]), ("failed", None, 1, [])],
+)
+def test_a_wait_that_is_too_short_never_tells_a_completed_job_without_counts(
+    state: str,
+    counts: dict[str, int] | None,
+    code: int,
+    reasons: list[str],
+    bell: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(Platform(state), [str(bell), "--wait", "--json", "--timeout", "0.014"], monkeypatch) == code
+    told = json.loads(capsys.readouterr().out)
+    assert (told["state"], told["counts"], [it["code"] for it in told["reasons"]]) == (state, counts, reasons)
+
+
+def test_a_circuit_is_read_from_standard_input(monkeypatch: pytest.MonkeyPatch, bell: Path) -> None:
+    platform = Platform("submitted")
+    source = bell.read_bytes()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(source)))
+    assert run(platform, ["-", "--label", "mine", "--json"], monkeypatch) == 0
+    ((circuit, words),) = platform.asked
+    assert (circuit, words["label"]) == (source.decode(), "mine")
+
+
+def test_standard_input_is_read_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(Platform("submitted"), ["-", "-"], monkeypatch) == 2
+    assert "give `-` once" in capsys.readouterr().err

@@ -1,0 +1,120 @@
+"""Circuits of Qiskit and Cirq as OpenQASM, written by their own exporters.
+
+Neither library is a dependency: a circuit is known by the name of its class, and its library is loaded then already.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections import Counter
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Any
+
+from queuebit.errors import InvalidInput
+
+__all__ = ["exported", "name_of"]
+
+_WANTED = "give OpenQASM 2 or 3 source, a Path to a file, a Qiskit QuantumCircuit or a Cirq Circuit"
+_CIRQ = {"cirq.Circuit", "cirq.FrozenCircuit"}
+_COMMENT = re.compile(r"//[^\n]*")
+_MEASURE = re.compile(r"\bmeasure\b")
+_PRECISION = 17
+"""Digits of an angle: as many as a float has."""
+_NESTED = 8
+"""How deep instructions may lie inside each other."""
+
+
+def exported(circuit: object) -> str:
+    """A circuit as OpenQASM source.
+
+    Raises:
+        InvalidInput: it is no circuit, has free parameters, measures nothing, or OpenQASM cannot say it.
+    """
+    kinds = _kinds(circuit)
+    if "qiskit.QuantumCircuit" in kinds:
+        text = _from_qiskit(circuit)
+    elif kinds & _CIRQ:
+        text = _from_cirq(circuit)
+    elif isinstance(circuit, list | tuple):
+        raise InvalidInput(f"a {type(circuit).__name__} is not a circuit: submit its circuits one by one")
+    elif circuit is None:
+        raise InvalidInput(f"the circuit is None: {_WANTED}")
+    else:
+        raise InvalidInput(f"a {type(circuit).__name__} is not a circuit: {_WANTED}")
+    if not _MEASURE.search(_COMMENT.sub("", text)):
+        raise InvalidInput(
+            "the circuit measures nothing, so that it has no counts: add measurements, "
+            "such as circuit.measure_all() in Qiskit or cirq.measure(*qubits) in Cirq"
+        )
+    return text
+
+
+def name_of(circuit: object) -> str:
+    """What its author calls a circuit, if anything; Qiskit numbers those that have no name."""
+    if "qiskit.QuantumCircuit" not in _kinds(circuit):
+        return ""
+    name = str(getattr(circuit, "name", ""))
+    return "" if re.fullmatch(r"circuit-\d+(-\d+)?", name) else name
+
+
+def _kinds(circuit: object) -> set[str]:
+    return {f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(circuit).__mro__}
+
+
+def _from_qiskit(circuit: Any) -> str:  # Qiskit's class, which is not imported here
+    _require_bound(circuit.parameters, "circuit.assign_parameters({...})")
+    if circuit.clbits and not circuit.cregs:  # single bits would be registers of one bit each
+        circuit = circuit.copy()
+        circuit.add_register(import_module("qiskit").ClassicalRegister(name="c", bits=circuit.clbits))
+    qasm3: Any = import_module("qiskit.qasm3")
+    try:
+        for _ in range(_NESTED):
+            if not (names := _instructions(circuit)):
+                break
+            circuit = circuit.decompose(names)
+        return str(qasm3.dumps(circuit))
+    except import_module("qiskit.exceptions").QiskitError as error:
+        raise _not_exported("Qiskit", error) from error
+
+
+def _instructions(circuit: Any) -> list[str]:
+    """Names of instructions made of others that are no gates: the exporter has no words for them."""
+    gate = import_module("qiskit.circuit").Gate
+    operations = (it.operation for it in circuit.data)
+    return sorted(
+        {it.name for it in operations if not isinstance(it, gate) and getattr(it, "definition", None) is not None}
+    )
+
+
+def _from_cirq(circuit: Any) -> str:  # Cirq's class, which is not imported here
+    cirq: Any = import_module("cirq")
+    _require_bound(cirq.parameter_names(circuit), "cirq.resolve_parameters(circuit, {...})")
+    operations = list(cirq.Circuit(circuit).all_operations())
+    keys = Counter(str(key) for it in operations for key in cirq.measurement_key_objs(it))
+    if twice := [key for key, count in keys.items() if count > 1]:
+        raise InvalidInput(
+            f"the key {twice[0]!r} is measured {keys[twice[0]]} times: give each measurement its own key"
+        )
+    conditions = [condition for it in operations for condition in getattr(it, "classical_controls", ())]
+    if not all(isinstance(it, cirq.KeyCondition) for it in conditions):  # Cirq's exporter reverses the bits of a key
+        raise InvalidInput("a condition compares a key: only with_classical_controls('key') can be exported")
+    wide = {str(key) for it in operations if cirq.is_measurement(it) and len(it.qubits) > 1
+            for key in cirq.measurement_key_objs(it)}  # fmt: skip
+    version = "3.0" if any(str(it.key) in wide for it in conditions) else "2.0"
+    try:
+        with warnings.catch_warnings():  # that a global phase is left out
+            warnings.simplefilter("ignore")
+            return str(circuit.to_qasm(precision=_PRECISION, version=version))
+    except (ValueError, TypeError) as error:
+        raise _not_exported("Cirq", error) from error
+
+
+def _require_bound(parameters: Iterable[object], how: str) -> None:
+    if names := sorted(map(str, parameters)):
+        raise InvalidInput(f"the circuit has parameters without values ({', '.join(names)}): bind them with {how}")
+
+
+def _not_exported(library: str, error: Exception) -> InvalidInput:
+    return InvalidInput(f"{library} cannot export the circuit to OpenQASM: {str(error).strip(chr(34))}")

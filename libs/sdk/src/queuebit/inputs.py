@@ -1,0 +1,46 @@
+"""Checks of what a caller gave, before anything is sent. Each raises `InvalidInput` and names the value."""
+
+from __future__ import annotations
+
+from operator import index
+from typing import SupportsIndex, cast
+
+from queuebit.errors import InvalidInput
+from queuebit.text import steering
+from queuebit_kernel import InvalidId, require_token
+
+__all__ = ["WHOLE", "one_line", "plain_name", "whole_number"]
+
+WHOLE = 2**53 - 1
+"""The largest whole number that every JSON reader keeps exact."""
+
+
+def plain_name(what: str, value: object) -> str:
+    """A name of a tenant, project, backend or job."""
+    try:
+        return require_token(str(value), what)
+    except InvalidId as error:
+        raise InvalidInput(str(error)) from error
+
+
+def one_line(what: str, value: object, most: int) -> str:
+    """Printable text on one line, of so many characters at most."""
+    if not isinstance(value, str):
+        raise InvalidInput(f"{what} must be text, not {value!r:.40}")
+    if len(value) > most:
+        raise InvalidInput(f"{what} has {len(value)} characters: give at most {most}")
+    if found := steering(value):
+        raise InvalidInput(f"{what} contains {found}, which could steer a terminal: give printable text on one line")
+    return value
+
+
+def whole_number(what: str, value: object, least: int = -WHOLE, most: int = WHOLE) -> int:
+    """A whole number of any type that Python counts as one, such as NumPy's; not `True`, not text."""
+    try:
+        number = None if isinstance(value, bool) else index(cast("SupportsIndex", value))
+    except TypeError:
+        number = None
+    if number is None or not least <= number <= most:
+        limits = f" of at most {most:,}" if least < 0 else f" from {least:,} to {most:,}"
+        raise InvalidInput(f"{what} must be a whole number{limits}, not {value!r:.40}")
+    return number

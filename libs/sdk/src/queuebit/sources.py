@@ -1,0 +1,64 @@
+"""Circuits as the bytes that are sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from queuebit.errors import InvalidInput
+from queuebit.exporting import exported
+
+__all__ = ["MAX_SOURCE_BYTES", "read_source", "source_of"]
+
+MAX_SOURCE_BYTES = 1 << 20
+"""The largest source the platform takes."""
+
+
+def read_source(circuit: object) -> bytes:
+    """The bytes of a circuit: a `Path` is read, a `str` is OpenQASM itself, a circuit of Qiskit or Cirq is exported.
+
+    Raises:
+        InvalidInput: there is no such file, or it cannot be a circuit.
+    """
+    match circuit:
+        case Path():
+            return source_of(_read(circuit), str(circuit))
+        case str() if circuit.endswith(".qasm") and not {*"\n;"} & {*circuit}:
+            raise InvalidInput(f"{circuit} is the name of a file, not a source: give Path({circuit!r})")
+        case str():
+            return source_of(circuit.encode(errors="surrogatepass"), "the circuit")
+        case _:
+            return source_of(exported(circuit).encode(), "the circuit")
+
+
+def source_of(content: bytes, name: str) -> bytes:
+    """The same bytes, if they can be a source.
+
+    Raises:
+        InvalidInput: they cannot; the text calls them `name`.
+    """
+    if len(content) > MAX_SOURCE_BYTES:
+        raise _too_large(name, len(content))
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{name} is not text (byte {error.start}): give OpenQASM 2 or 3 source") from error
+    if "\0" in text:
+        raise InvalidInput(f"{name} is a binary file: give OpenQASM 2 or 3 source")
+    if not text.strip():
+        raise InvalidInput(f"{name} is empty: give OpenQASM 2 or 3 source")
+    return content
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if (size := path.stat().st_size) > MAX_SOURCE_BYTES:
+            raise _too_large(str(path), size)
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise InvalidInput(f"there is no file {path}") from error
+    except (OSError, ValueError) as error:  # the latter of a name that no file can have
+        raise InvalidInput(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _too_large(name: str, size: int) -> InvalidInput:
+    return InvalidInput(f"{name} has {size:,} bytes: the largest source taken is 1 MiB")
