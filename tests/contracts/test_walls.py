@@ -160,6 +160,45 @@ async def test_nobody_comes_in_without_a_known_key(nats_server: NatsServer, opti
         await nats.connect(nats_server.url, allow_reconnect=False, error_cb=quiet, connect_timeout=2, **options)
 
 
+async def test_one_tenant_cannot_take_all_of_the_server(fresh_server: NatsServer) -> None:
+    closed = asyncio.Event()
+
+    async def on_closed() -> None:
+        closed.set()
+
+    eve = await nats.connect(
+        fresh_server.url, nkeys_seed_str=fresh_server.seeds["evil/eve"], closed_cb=on_closed, error_cb=_quiet
+    )
+    for number in range(300):
+        await eve.subscribe(f"qb.job.evil.j{number}.>")
+    async with asyncio.timeout(5):
+        await closed.wait()
+    assert "maximum subscriptions exceeded" in (fresh_server.folder / "nats.log").read_text()
+    crowd = await asyncio.gather(*(knock(fresh_server, "evil/eve") for _ in range(260)))
+    assert len([it for it in crowd if it is None]) == 260 - 256
+    ann, complaints = await connect(fresh_server, "acme/ann")
+    await ann.subscribe("qb.job.acme.>")
+    await ann.flush()
+    assert complaints.heard == []
+    for client in (ann, *filter(None, crowd)):
+        await client.close()
+
+
+async def knock(server: NatsServer, name: str) -> Client | None:
+    """A connection, or nothing where the server refuses it."""
+    client = Client()
+    try:
+        await client.connect(server.url, nkeys_seed_str=server.seeds[name], allow_reconnect=False, error_cb=_quiet)
+        await client.flush()
+    except (nats.errors.Error, OSError):
+        return None
+    return client
+
+
+async def _quiet(error: Exception) -> None:
+    del error
+
+
 async def test_one_tenant_hears_nothing_of_another(nats_server: NatsServer) -> None:
     ann, eve = await nats_server.connect("acme/ann"), await nats_server.connect("evil/eve")
     heard = await eve.subscribe("qb.job.evil.>")

@@ -110,7 +110,8 @@ async def test_killed_and_doubled_each_job_gets_one_leaf_of_one_tree(server: Nat
     bad = [event for event in life("bad") if not isinstance(event, JobCompleted)]
     for step in zip(*lives, strict=True):
         await write(server, list(step))
-    await write(server, bad)
+    for event in bad:
+        await write(server, [event])
     operator = await server.connect("operator")
     log, seals = JetStreamLog(Connected(operator)), JetStreamSeals(Connected(operator), batch=100)
 

