@@ -33,6 +33,9 @@ class Registration(Wire):
     overhead_ns: int = Field(default=0, ge=0)
     slots: int = Field(default=1, ge=1)
     """Jobs it runs side by side."""
+    answers_alive: bool | None = None
+    """Its executor answers requests to `qb.alive.<backend>`, with any body. Only then does silence mean that it is
+    gone, and are jobs that wait there placed elsewhere."""
 
 
 class Calibration(Wire):

@@ -4,6 +4,7 @@ qb.job.<tenant>.<job>.<event>[.<backend>]     qb.account.<tenant>.<account>.<eve
 qb.backend.<backend>.<event>                  qb.proof.<log>.<event>
 qb.command.<tenant>.<job>.<verb>              qb.query.<tenant>.<question>
 qb.profile.<stack>                            qb.dead.<durable>.<sequence>
+qb.alive.<backend>
 qb.replay.<durable>                           qb.trace.<service>
 """
 

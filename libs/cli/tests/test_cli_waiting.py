@@ -59,7 +59,7 @@ async def test_the_broker_and_the_scheduler_say_why() -> None:
 async def test_only_whom_it_waits_for_is_asked() -> None:
     bus = Bus(admission=ADMISSION, waiting=WAITING)
     asking = client(bus)
-    await asyncio.gather(asking.reasons(["completed", "started"]), asking.reasons(["submitted"], "j1"))
+    await asyncio.gather(asking.reasons(["completed", "failed"]), asking.reasons(["submitted"], "j1"))
     assert bus.asked == ["admission"]
 
 

@@ -153,6 +153,17 @@ async def test_a_job_cancelled_while_it_waits_for_a_worker_never_starts(world, r
     assert world.log.events(JobStarted) == []
 
 
+async def test_a_placement_that_another_backend_was_given_instead_never_starts(world, run) -> None:
+    event, sequence = await world.place()
+    async with world.circuits.free:
+        waiting = asyncio.ensure_future(run(event, sequence))
+        await asyncio.sleep(0)
+        await world.log.append(world.placed(backend="cirq"))
+    with pytest.raises(Superseded, match="placed anew"):
+        await waiting
+    assert world.log.events(JobStarted) == []
+
+
 async def test_a_hint_without_an_end_in_the_log_stops_nothing(world) -> None:
     watch = JobWatch(world.log)
     run = RunPlacement(world.log, world.payloads, world.circuits, FixedClock(), watch, me=ME, pauses=())

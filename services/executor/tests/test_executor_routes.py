@@ -24,6 +24,7 @@ class Message:
     """A request, and what was answered."""
 
     data: bytes
+    subject: str = "qb.profile.aer"
     headers: dict[str, str] = field(default_factory=dict)
     too_large: bool = False
     answer: ProfileAnswer | None = None

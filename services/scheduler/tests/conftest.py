@@ -40,11 +40,18 @@ DIGEST = "sha256:" + "0" * 64
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def registered(backend: str, slots: int = 1) -> BackendRegistered:
+def registered(backend: str, slots: int = 1, *, answers_alive: bool = True) -> BackendRegistered:
     return BackendRegistered(
         source="qb/test",
         data=Registration(
-            backend=backend, stack="s", vendor="v", kind="simulator", qubits=30, max_shots=10**6, slots=slots
+            backend=backend,
+            stack="s",
+            vendor="v",
+            kind="simulator",
+            qubits=30,
+            max_shots=10**6,
+            slots=slots,
+            answers_alive=answers_alive,
         ),
     )
 

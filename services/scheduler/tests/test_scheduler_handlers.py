@@ -13,6 +13,8 @@ from queuebit_kernel import Malformed, Unavailable
 from queuebit_runtime.log import Guarded, Stored
 from queuebit_scheduler import handlers
 from queuebit_scheduler.handlers import CYCLE_LIMIT, AnswerWaiting
+from queuebit_scheduler.liveness import ASK_S, WatchBackends
+from queuebit_scheduler.state import State
 from queuebit_testing.build import submitted
 from queuebit_testing.memory import MemoryLog
 
@@ -157,7 +159,7 @@ def test_waiting_jobs_are_told_why_and_how_many_are_ahead(world: Any) -> None:
     world.fold()
     world.clock.advance(2)
     rows = AnswerWaiting(world.state, world.clock)("acme", Question()).rows
-    assert rows == (
+    assert rows[:3] == (
         {
             "job": "j7",
             "project": "main",
@@ -183,5 +185,103 @@ def test_waiting_jobs_are_told_why_and_how_many_are_ahead(world: Any) -> None:
     answer = AnswerWaiting(world.state, world.clock)
     assert [row["job"] for row in answer("acme", Question(job="j9")).rows] == ["j9"]
     assert [row["job"] for row in answer("acme", Question(limit=2)).rows] == ["j7", "j8"]
+    assert [row["job"] for row in answer("rival", Question()).rows] == ["other"]
     assert answer("acme", Question(project="none")).rows == ()
     assert answer("nobody", Question()).rows == ()
+
+
+def reasons(world: Any) -> dict[str, str]:
+    rows = AnswerWaiting(world.state, world.clock)("acme", Question()).rows
+    return {row["job"]: row["reason"] for row in rows}
+
+
+def test_a_job_that_waits_for_a_slot_is_told_so_until_it_starts(world: Any) -> None:
+    world.happens(world.registered("aer"), world.accepted("j1"), world.accepted("j2"))
+    world.cycle()
+    assert set(reasons(world).values()) == {"it is about to be placed on aer"}
+    world.fold()
+    assert reasons(world) == {
+        "j1": "it is placed on aer and waits for its slot",
+        "j2": "it is placed on aer and waits for its slot; 1 job was placed there before it",
+    }
+    world.happens(world.started("j1"))
+    assert [*reasons(world)] == ["j2"]
+    world.happens(world.completed("j1"), world.started("j2"))
+    assert reasons(world) == {}
+
+
+def test_a_job_that_waits_on_a_backend_that_is_gone_is_placed_elsewhere(world: Any) -> None:
+    world.happens(world.registered("aer"), world.registered("cirq"), world.accepted("j1", backends=("aer", "cirq")))
+    [first] = world.cycle()
+    world.fold()
+    assert world.state.silence({first.data.backend: world.clock.now()})
+    [second] = world.cycle()
+    world.fold()
+    assert [it.data.backend for it in (first, second)] == ["aer", "cirq"]
+    assert {name: it.taken for name, it in world.state.backends().items()} == {"aer": 0, "cirq": 1}
+    assert world.cycle() == []
+    again = State(8)
+    world.fold(again)
+    assert {name: it.taken for name, it in again.backends().items()} == {"aer": 0, "cirq": 1}
+
+
+def test_a_job_that_starts_while_it_is_being_placed_elsewhere_runs_once(world: Any) -> None:
+    world.happens(world.registered("aer"), world.registered("cirq"), world.accepted("j1", backends=("aer", "cirq")))
+    world.cycle()
+    world.fold()
+    world.state.silence({"aer": world.clock.now()})
+    asyncio.run(world.log.append(world.started("j1")))
+    assert world.cycle() == []
+    world.fold()
+    assert {name: it.taken for name, it in world.state.backends().items()} == {"aer": 1, "cirq": 0}
+    world.happens(world.completed("j1"))
+    assert (world.state.waiting, world.state.outstanding) == (0, 0)
+
+
+def test_a_job_that_has_started_or_may_run_nowhere_else_stays_and_says_why(world: Any) -> None:
+    world.happens(world.registered("aer"), world.registered("cirq"))
+    world.happens(world.accepted("runs", backends=("aer", "cirq")), world.accepted("tied"), world.accepted("new"))
+    world.cycle()
+    world.fold()
+    world.happens(world.started("runs"), world.cancelled("new"))
+    world.state.silence({"aer": world.clock.now()})
+    world.happens(world.accepted("new"))
+    assert world.cycle() == []
+    silence = "aer has not answered since 2026-01-01 00:00:00 UTC"
+    assert reasons(world) == {
+        "new": f"{silence}: see in `qb status` whether its executor is up",
+        "runs": f"it was started on aer, and {silence}: it goes on when its executor is up, see `qb status`",
+        "tied": f"it is placed on aer, and {silence}: it goes on when its executor is up, see `qb status`",
+    }
+    assert world.state.silence({})
+    assert [it.data.job for it in world.cycle()] == ["new"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "gone_after"),
+    [
+        pytest.param([False, False, False], 3, id="silent for the whole time"),
+        pytest.param([False, False, True, False, False, False], 6, id="an answer begins the time anew"),
+        pytest.param([False, False, None, False, False, False], 6, id="without a connection nothing is learned"),
+        pytest.param([False, True, False, True, False], None, id="now and then"),
+    ],
+)
+async def test_a_backend_is_gone_after_enough_questions_without_an_answer(
+    world_of: Any, answers: list[bool | None], gone_after: int | None
+) -> None:
+    world = world_of()
+    for event in (world.registered("aer"), world.registered("old", answers_alive=False)):
+        world.state.evolve(event, 1, world.clock.now())
+    left, asked = iter(answers), []
+
+    async def ask(backend: str) -> bool | None:
+        asked.append(backend)
+        return next(left)
+
+    watch = WatchBackends(world.state, ask, world.clock, silence_s=3 * ASK_S, wake=world.place.wake)
+    gone = []
+    for _ in answers:
+        await watch.look()
+        gone.append(world.state.backends()["aer"].silent_since is not None)
+    assert gone == [number == gone_after for number in range(1, len(answers) + 1)]
+    assert {*asked} == {"aer"}, "nothing follows from the silence of a backend that never promised to answer"

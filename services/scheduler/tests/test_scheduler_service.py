@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nats.aio.msg import Msg
 
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.job import JobPlaced
@@ -21,7 +22,7 @@ from queuebit_testing.server import NatsServer, free_port
 pytestmark = pytest.mark.server
 
 
-async def start(server: NatsServer, places: int = 2) -> tuple[asyncio.subprocess.Process, int]:
+async def start(server: NatsServer, places: int = 2, silence_s: int = 30) -> tuple[asyncio.subprocess.Process, int]:
     port = free_port()
     environment = {
         **os.environ,
@@ -29,6 +30,7 @@ async def start(server: NatsServer, places: int = 2) -> tuple[asyncio.subprocess
         "QUEUEBIT_BUS_SEED_FILE": str(server.seed_file("scheduler")),
         "QUEUEBIT_BUS_HEALTH_PORT": str(port),
         "QUEUEBIT_SCHEDULER_PLACES_PER_SLOT": str(places),
+        "QUEUEBIT_SCHEDULER_SILENCE_S": str(silence_s),
     }
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "queuebit_scheduler", env=environment, stderr=PIPE
@@ -50,9 +52,9 @@ async def health(port: int) -> str:
         await asyncio.sleep(0.02)
 
 
-async def placed(log: JetStreamLog, name: str) -> JobPlaced:
+async def placed(log: JetStreamLog, name: str, backend: str = "aer") -> JobPlaced:
     while True:
-        stored = await log.last(job("acme", name).event("placed", "aer"))
+        stored = await log.last(job("acme", name).event("placed", backend))
         if stored is not None and isinstance(stored.event, JobPlaced):
             return stored.event
         await asyncio.sleep(0.005)
@@ -121,3 +123,31 @@ async def test_two_side_by_side_place_every_job_once(tmp_path: Path, world_of: A
             process.terminate()
             assert await process.wait() == 0
         await operator.close()
+
+
+async def test_a_job_is_placed_elsewhere_when_its_backend_answers_no_longer(tmp_path: Path, world_of: Any) -> None:
+    server = NatsServer(tmp_path)
+    async with server.running(), asyncio.timeout(28):
+        here = {name: await server.connect(f"executor-{name}") for name in ("aer", "cirq")}
+        for name, client in here.items():
+            await say(server, f"executor-{name}", world_of.registered(name))
+            await client.subscribe(f"qb.alive.{name}", cb=_answer)
+            await client.flush()
+        process, port = await start(server, silence_s=2)
+        await health(port)
+        operator = Bus("operator", server.url, server.seeds["operator"])
+        await operator.connect()
+        log = JetStreamLog(operator)
+        await say(server, "broker", world_of.accepted("j0", backends=("aer", "cirq")))
+        first = await placed(log, "j0", "aer")
+        await here["aer"].close()
+        second = await placed(log, "j0", "cirq")
+        assert second.time > first.time
+        process.terminate()
+        assert await process.wait() == 0
+        await here["cirq"].close()
+        await operator.close()
+
+
+async def _answer(message: Msg) -> None:
+    await message.respond(b"{}")

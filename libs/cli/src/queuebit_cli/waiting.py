@@ -10,7 +10,7 @@ from queuebit.errors import QueuebitError
 
 __all__ = ["WAITING", "Client"]
 
-WAITING = {"submitted": "admission", "accepted": "waiting"}
+WAITING = {"submitted": "admission", "accepted": "waiting", "placed": "waiting", "started": "waiting"}
 """In which states a job waits, and what the service that it waits for is asked: the broker, then the scheduler."""
 _PATIENCE_S = 1.0
 _MOST = 1000

@@ -12,7 +12,7 @@ from queuebit_executor.nursery import Nursery, Plan
 from queuebit_executor.offering import OfferBackends
 from queuebit_executor.policy import Allowance
 from queuebit_executor.profiling import AnswerProfile
-from queuebit_executor.routes import answer_profiles, hear_cancellations, placements
+from queuebit_executor.routes import answer_alive, answer_profiles, hear_cancellations, placements
 from queuebit_executor.settings import Settings
 from queuebit_executor.watch import JobWatch
 from queuebit_kernel import SystemClock, event_id
@@ -50,6 +50,7 @@ def create_app() -> Service:
         begin_s = settings.patience_seconds - settings.profile_seconds
         await hear_cancellations(service.bus.client, watch)
         await answer_profiles(service.bus, service.tasks, settings.stack, answer, begin_s)
+        await answer_alive(service.bus.client, settings.offered)
         await offer(offers)
 
     service.before.append(take_up)

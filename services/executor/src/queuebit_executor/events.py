@@ -98,6 +98,7 @@ def registered(me: Instance, offer: Offer, now: datetime) -> BackendRegistered:
             rep_delay_ns=offer.rep_delay_ns,
             overhead_ns=offer.overhead_ns,
             slots=slots_of(offer, me.slots),
+            answers_alive=True,
         ),
     )
 

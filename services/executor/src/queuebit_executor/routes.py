@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 
 from faststream.nats import NatsRouter
 from nats.aio.client import Client
@@ -23,7 +24,7 @@ from queuebit_runtime.duties import Sequence, subscribes
 from queuebit_runtime.tasks import Tasks
 from queuebit_runtime.tracing import whose
 
-__all__ = ["answer_profiles", "hear_cancellations", "placements"]
+__all__ = ["answer_alive", "answer_profiles", "hear_cancellations", "placements"]
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +51,16 @@ async def hear_cancellations(client: Client, watch: JobWatch) -> None:
         watch.hint(message.subject)
 
     await client.subscribe("qb.job.*.*.cancelled", cb=on_cancelled)
+
+
+async def answer_alive(client: Client, backends: Iterable[str]) -> None:
+    """Answer whoever asks whether these backends are there, for as long as the connection lives."""
+
+    async def on_question(message: Msg) -> None:
+        await _send(message, b"{}")
+
+    for backend in backends:
+        await client.subscribe(f"qb.alive.{backend}", cb=on_question)
 
 
 async def answer_profiles(bus: Bus, tasks: Tasks, stack: str, answer: AnswerProfile, begin_s: float) -> None:
@@ -83,7 +94,11 @@ async def answer_profiles(bus: Bus, tasks: Tasks, stack: str, answer: AnswerProf
 
 
 async def _reply(message: Msg, answer: ProfileAnswer) -> None:
+    await _send(message, answer.model_dump_json(exclude_none=True).encode())
+
+
+async def _send(message: Msg, body: bytes) -> None:
     try:
-        await message.respond(answer.model_dump_json(exclude_none=True).encode())
+        await message.respond(body)
     except NatsError as error:  # one answer that cannot be sent is no reason to end
-        _log.error("a profile could not be sent: %r", error)
+        _log.error("an answer to %s could not be sent: %r", message.subject, error)

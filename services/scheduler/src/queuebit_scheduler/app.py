@@ -9,6 +9,7 @@ from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
 from queuebit_runtime.view import View, fold_events
 from queuebit_scheduler.handlers import AnswerWaiting, PlaceJobs
+from queuebit_scheduler.liveness import WatchBackends, over_nats
 from queuebit_scheduler.routes import answer_questions
 from queuebit_scheduler.settings import Settings
 from queuebit_scheduler.state import State
@@ -32,6 +33,7 @@ def create_app() -> Service:
 
     service.views.append(View(service.bus, "scheduler", topology().service["scheduler"].view, fold_events(fold)))
     service.before.append(answer)
-    service.work.append(place.run)
+    watch = WatchBackends(state, over_nats(service.bus), clock, silence_s=settings.silence_s, wake=place.wake)
+    service.work += [place.run, watch.run]
     service.detail = lambda: {"waiting": state.waiting, "outstanding": state.outstanding}
     return service

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterator, Mapping
 
 from queuebit_contracts.job import Ended, JobAccepted, JobPlaced, JobSubmitted, Placement, Score
 from queuebit_contracts.query import Answer, Question
@@ -13,7 +14,8 @@ from queuebit_runtime.log import EventLog
 from queuebit_runtime.trace_context import current_traceparent
 from queuebit_runtime.tracing import Tracing, whose
 from queuebit_scheduler.jobs import Job
-from queuebit_scheduler.policy import POLICY, Place, plan, why_waiting
+from queuebit_scheduler.policy import POLICY, Place, plan, why_placed, why_waiting
+from queuebit_scheduler.snapshot import Backend
 from queuebit_scheduler.state import State
 from queuebit_scheduler.usage import micros
 
@@ -102,19 +104,19 @@ class PlaceJobs:
         """Append a placement, behind whatever does not decide about the job: any member may submit it once more.
 
         Raises:
-            Superseded: the job has a place, or ended.
+            Superseded: the job has another place, has started, or ended.
             Malformed: its history holds what is no event, or an end before its acceptance: no later event will free
                 its place.
         """
-        history, after = job_aggregate(job.tenant, job.job), job.sequence
+        history, after = job_aggregate(job.tenant, job.job), job.after
         for _ in range(_TRIES):
             try:
                 await self._log.append(placed, after=after, guard=history.everything)
             except Stale:
                 past = await self._log.history(history, reaching=after + 1)
-                if any(isinstance(it.event, Ended) and it.sequence < job.sequence for it in past):
+                if any(isinstance(it.event, Ended) and it.sequence < job.after for it in past):
                     raise Malformed("it was accepted after it had ended") from None
-                if any(not isinstance(it.event, JobSubmitted | JobAccepted) for it in past):
+                if any(it.sequence > job.after and not isinstance(it.event, JobSubmitted | JobAccepted) for it in past):
                     raise Superseded(f"{job.job} of {job.tenant} was moved by somebody else") from None
                 after = past[-1].sequence
             else:
@@ -123,7 +125,7 @@ class PlaceJobs:
 
 
 class AnswerWaiting:
-    """Which of a tenant's jobs have no place yet, and why."""
+    """Which of a tenant's jobs do not run yet, and why: those without a place, then those that wait at their place."""
 
     def __init__(self, state: State, clock: Clock) -> None:
         self._state = state
@@ -132,21 +134,25 @@ class AnswerWaiting:
     def __call__(self, tenant: str, question: Question) -> Answer:
         now_us, backends = micros(self._clock.now()), self._state.backends()
         rows = []
-        for ahead, job in enumerate(self._state.waiting_of(tenant)):
+        for job, position, reason in self._reasons(tenant, backends):
             if question.job in (None, job.job) and question.project in (None, job.project):
-                reason = why_waiting(job.bids, backends)
-                rows.append(
-                    {
-                        "job": job.job,
-                        "project": job.project,
-                        "waiting_ms": max(0, now_us - micros(job.accepted_at)) // 1000,
-                        "position": ahead + 1,
-                        "reason": f"{reason}; {_ahead(ahead)}" if ahead else reason,
-                    }
-                )
+                waiting_ms = max(0, now_us - micros(job.accepted_at)) // 1000
+                about = {"job": job.job, "project": job.project, "waiting_ms": waiting_ms}
+                rows.append({**about, "position": position, "reason": reason})
             if len(rows) == min(question.limit, _MAX_ROWS):
                 break
         return Answer(rows=tuple(rows))
+
+    def _reasons(self, tenant: str, backends: Mapping[str, Backend]) -> Iterator[tuple[Job, int, str]]:
+        for ahead, job in enumerate(self._state.waiting_of(tenant)):
+            reason = why_waiting(job.bids, backends)
+            yield job, ahead + 1, f"{reason}; {_ahead(ahead)}" if ahead else reason
+        for it, ahead in self._state.placed_of(tenant):
+            if (backend := backends.get(it.backend)) is not None:
+                started = it.started_at is not None
+                why = why_placed(backend, ahead, confirmed=it.confirmed, started=started)
+                if why is not None:
+                    yield it.job, ahead + 1, why
 
 
 def _ahead(count: int) -> str:
@@ -156,7 +162,7 @@ def _ahead(count: int) -> str:
 def _placed(job: Job, place: Place, digest: str) -> JobPlaced:
     return JobPlaced(
         # the same decision after the same history is the same event, however often it is tried
-        id=event_id("placed", job.tenant, job.job, place.backend, str(job.sequence)),
+        id=event_id("placed", job.tenant, job.job, place.backend, str(job.after)),
         source="qb/scheduler",
         traceparent=current_traceparent(),
         provenanceid=job.provenanceid,

@@ -37,7 +37,9 @@ class Job:
     project: str
     job: str
     sequence: int
-    """Of its acceptance, which nothing in its history follows while it waits."""
+    """Of its acceptance."""
+    after: int
+    """Of the newest event that decides where it runs: its acceptance, or a placement. The next is guarded by it."""
     accepted_at: datetime
     submitted_at: datetime
     shots: int
@@ -62,6 +64,7 @@ class Job:
             project=intern(data.project),
             job=data.job,
             sequence=sequence,
+            after=sequence,
             accepted_at=event.time,
             submitted_at=data.submitted_at,
             shots=data.shots,

@@ -13,7 +13,7 @@ from fractions import Fraction
 from queuebit_scheduler.snapshot import Backend, Key, Option, Snapshot, Tenant, Waiting
 from queuebit_scheduler.usage import period_of
 
-__all__ = ["POLICY", "Hold", "Place", "Plan", "plan", "why_waiting"]
+__all__ = ["POLICY", "Hold", "Place", "Plan", "plan", "unanswered", "why_placed", "why_waiting"]
 
 POLICY = "fair-share/2"
 """Name and version of these rules; it changes whenever a snapshot could be decided otherwise."""
@@ -53,8 +53,8 @@ class Plan:
 def plan(snapshot: Snapshot) -> Plan:
     """Decide one scheduling cycle.
 
-    1. A job can be placed while one of its candidates is registered and has a free place. Others are held, and block
-       nobody: places only fill up during a cycle, so a job that was held once stays held.
+    1. A job can be placed while one of its candidates is registered, answers and has a free place. Others are held, and
+       block nobody: places only fill up during a cycle, so a job that was held once stays held.
     2. Of the tenants with such a job, the lowest (usage + cost) / share is next; ties: tenant name. It offers its
        oldest such job. Usage is service received, partly forgotten, plus the expected run time of what is outstanding.
        Cost is the job's least expected run time less the time it has waited, so that no job is too large for ever.
@@ -89,14 +89,44 @@ def plan(snapshot: Snapshot) -> Plan:
 def why_waiting(candidates: Iterable[str], backends: Mapping[str, Backend]) -> str:
     """Say in words why a job with these candidates has no place yet."""
     names = sorted(candidates)
-    full = [backends[name] for name in names if name in backends]
-    if not full:
+    registered = [backends[name] for name in names if name in backends]
+    if not registered:
         absent = f"{names[0]} has not" if len(names) == 1 else f"none of {', '.join(names)} has"
         return f"{absent} registered yet: see whether its executor runs"
-    if any(backend.free for backend in full):
+    if any(backend.free for backend in registered):
         return "its turn has not come yet"
+    silent = [unanswered(backend) for backend in registered if backend.silent_since]
+    full = [backend for backend in registered if not backend.silent_since]
+    if not full:
+        return f"{' and '.join(silent)}: see in `qb status` whether its executor is up"
     taken = [f"all {backend.places} places on {backend.name}" for backend in full]
-    return f"{' and '.join(taken)} are taken"
+    return "; ".join((f"{' and '.join(taken)} are taken", *silent))
+
+
+def why_placed(backend: Backend, ahead: int, *, confirmed: bool, started: bool) -> str | None:
+    """Say in words why a job that has a place does not run, or None if it does.
+
+    Args:
+        backend: where its place is.
+        ahead: jobs that were placed there before it and have not ended.
+        confirmed: whether the log has shown its placement.
+        started: whether a worker took it.
+    """
+    if backend.silent_since:
+        state = f"it was started on {backend.name}" if started else f"it is placed on {backend.name}"
+        return f"{state}, and {unanswered(backend)}: it goes on when its executor is up, see `qb status`"
+    if started:
+        return None
+    if not confirmed:
+        return f"it is about to be placed on {backend.name}"
+    slots = "its slot" if backend.slots == 1 else f"one of its {backend.slots} slots"
+    behind = f"; {ahead} jobs were placed there before it" if ahead > 1 else "; 1 job was placed there before it"
+    return f"it is placed on {backend.name} and waits for {slots}{behind if ahead else ''}"
+
+
+def unanswered(backend: Backend) -> str:
+    """Say since when a backend is silent."""
+    return f"{backend.name} has not answered since {backend.silent_since:%Y-%m-%d %H:%M:%S} UTC"
 
 
 @dataclass(slots=True)

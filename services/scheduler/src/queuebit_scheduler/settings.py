@@ -18,3 +18,5 @@ class Settings(BaseSettings):
 
     Few bind late: whoever arrives next is served soon. Too few leave a backend idle while the bus carries the next.
     """
+    silence_s: float = Field(default=30.0, ge=2, le=3600)
+    """How long a backend may leave questions unanswered before jobs that wait there are placed elsewhere."""

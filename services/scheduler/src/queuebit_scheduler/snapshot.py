@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from queuebit_kernel import Json, digest_of
@@ -27,10 +28,12 @@ class Backend:
     taken: int
     backlog_us: int
     """Expected run time of the jobs that took a place."""
+    silent_since: datetime | None = None
+    """Since when it has not answered, if it is taken for gone: it has no free place then."""
 
     @property
     def free(self) -> int:
-        return max(0, self.places - self.taken)
+        return 0 if self.silent_since else max(0, self.places - self.taken)
 
 
 @dataclass(frozen=True, slots=True)

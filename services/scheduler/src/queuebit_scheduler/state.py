@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 
@@ -31,6 +31,9 @@ class _Seats:
     slots: int = 0
     taken: int = 0
     backlog_us: int = 0
+    answers: bool = False
+    """Whether its executor promised to answer the question whether it is there."""
+    silent_since: datetime | None = None
 
 
 _Line = tuple[str, frozenset[str]]
@@ -68,12 +71,13 @@ class State:
                 self._accounts.weigh(event.data.tenant, event.data.share)
                 self._line_up(Job.of(event, sequence))
             case JobPlaced():
-                self._placed((event.data.tenant, event.data.job), event.data.backend)
+                self._shown((event.data.tenant, event.data.job), event.data.backend, sequence)
             case JobStarted():
-                if outstanding := self._outstanding.get((event.data.tenant, event.data.job)):
+                if outstanding := self._shown((event.data.tenant, event.data.job), event.data.backend, sequence):
                     outstanding.started_at = at
             case BackendRegistered():
-                self._seats(event.data.backend).slots = event.data.slots
+                seats = self._seats(event.data.backend)
+                seats.slots, seats.answers = event.data.slots, bool(event.data.answers_alive)
             case _ if isinstance(event, Ended):
                 self._ended((event.data.tenant, event.data.job), at, completed=isinstance(event, JobCompleted))
 
@@ -89,7 +93,7 @@ class State:
     def backends(self) -> dict[str, Backend]:
         """Every registered backend by name."""
         return {
-            name: Backend(name, it.slots, it.slots * self._places_per_slot, it.taken, it.backlog_us)
+            name: Backend(name, it.slots, it.slots * self._places_per_slot, it.taken, it.backlog_us, it.silent_since)
             for name, it in sorted(self._backends.items())
             if it.slots
         }
@@ -115,6 +119,37 @@ class State:
             waiting=tuple(waiting),
         )
 
+    def answering(self) -> list[str]:
+        """The backends that promised to answer."""
+        return [name for name, it in sorted(self._backends.items()) if it.slots and it.answers]
+
+    def silence(self, since: Mapping[str, datetime]) -> bool:
+        """Note which backends are taken for gone, and line up what waits there and may run elsewhere.
+
+        A job that has started there stays: its executor may still run it, and no job runs twice. One that was lined up
+        and that the executor starts after all is back at its place as soon as the view shows it.
+
+        Returns:
+            Whether anything changed that a cycle may act on.
+        """
+        before = {name: it.silent_since for name, it in self._backends.items()}
+        for name, seats in self._backends.items():
+            seats.silent_since = since.get(name)
+        stranded = [key for key, it in self._outstanding.items() if self._may_leave(it)]
+        for key in reversed(stranded):
+            self._line_up(self._free(key).job, front=True)
+        return bool(stranded) or before != {name: it.silent_since for name, it in self._backends.items()}
+
+    def placed_of(self, tenant: str) -> list[tuple[Outstanding, int]]:
+        """A tenant's jobs with a place, oldest placement first, and how many jobs were placed there before each."""
+        ahead: dict[str, int] = {}
+        found = []
+        for it in sorted(self._outstanding.values(), key=lambda it: it.job.after):
+            if it.job.tenant == tenant:
+                found.append((it, ahead.get(it.backend, 0)))
+            ahead[it.backend] = ahead.get(it.backend, 0) + 1
+        return found
+
     def reserve(self, key: Key, backend: str) -> None:
         """Take a place for a waiting job."""
         job = self._leave_line(key)
@@ -139,14 +174,23 @@ class State:
     def _active(self, key: Key) -> bool:
         return key in self._waiting or key in self._outstanding
 
-    def _placed(self, key: Key, backend: str) -> None:
+    def _shown(self, key: Key, backend: str, sequence: int) -> Outstanding | None:
+        """The log shows an active job on a backend: there it is, wherever it was thought to be."""
         outstanding = self._outstanding.get(key)
         if outstanding is not None and outstanding.backend != backend:
             self._line_up(self._free(key).job, front=True)
         if key in self._waiting:
             self.reserve(key, backend)
-        if key in self._outstanding:
-            self._outstanding[key].confirmed = True
+        if (shown := self._outstanding.get(key)) is not None:
+            shown.confirmed, shown.job = True, replace(shown.job, after=sequence)
+        return shown
+
+    def _may_leave(self, it: Outstanding) -> bool:
+        """Whether a job waits on a backend that is gone, while another of its candidates is there."""
+        if it.started_at is not None or not it.confirmed or not self._seats(it.backend).silent_since:
+            return False
+        others = (self._backends.get(name) for name in it.job.bids if name != it.backend)
+        return any(other is not None and other.slots and not other.silent_since for other in others)
 
     def _ended(self, key: Key, at: datetime, *, completed: bool) -> None:
         if key in self._waiting:

@@ -1,0 +1,73 @@
+"""Asking backends whether they are there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from nats.errors import Error as NatsError
+from nats.errors import NoRespondersError
+from nats.errors import TimeoutError as NatsTimeoutError
+
+from queuebit_kernel import Clock
+from queuebit_runtime.connection import Connection
+from queuebit_scheduler.state import State
+
+__all__ = ["ASK_S", "Ask", "WatchBackends", "over_nats"]
+
+ASK_S = 2.0
+"""Seconds between two rounds of questions."""
+
+_ANSWER_S = 1.0
+
+Ask = Callable[[str], Awaitable[bool | None]]
+"""Ask a backend; whether it answered, or None where nothing was learned, since this process has no connection."""
+
+
+class WatchBackends:
+    """Tells the state which backends have not answered for `silence_s`, and since when."""
+
+    def __init__(self, state: State, ask: Ask, clock: Clock, *, silence_s: float, wake: Callable[[], None]) -> None:
+        self._state = state
+        self._ask = ask
+        self._clock = clock
+        self._rounds = max(1, round(silence_s / ASK_S))
+        self._wake = wake
+        self._silent: dict[str, tuple[int, datetime]] = {}
+        """Rounds without an answer, and when the first of them was."""
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            await asyncio.gather(self.look(), asyncio.sleep(ASK_S))
+
+    async def look(self) -> None:
+        """Ask every backend that promised to answer, and count. Rounds are counted, so that no clock can skip them."""
+        names = self._state.answering()
+        now = self._clock.now()
+        for name, answered in zip(names, await asyncio.gather(*map(self._ask, names)), strict=True):
+            if answered is False:
+                rounds, since = self._silent.get(name, (0, now))
+                self._silent[name] = rounds + 1, since
+            else:
+                self._silent.pop(name, None)
+        if self._state.silence(
+            {name: since for name, (rounds, since) in self._silent.items() if rounds >= self._rounds}
+        ):
+            self._wake()
+
+
+def over_nats(connection: Connection) -> Ask:
+    """Ask over the bus."""
+
+    async def ask(backend: str) -> bool | None:
+        try:
+            await connection.client.request(f"qb.alive.{backend}", b"", timeout=_ANSWER_S)
+        except (NoRespondersError, NatsTimeoutError, TimeoutError):
+            return False if connection.client.is_connected else None
+        except NatsError:
+            return None
+        return True
+
+    return ask
