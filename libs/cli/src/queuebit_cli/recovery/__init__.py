@@ -1,0 +1,1 @@
+"""Mending a log whose store was damaged, while nothing runs."""
