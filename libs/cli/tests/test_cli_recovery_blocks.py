@@ -39,7 +39,9 @@ def blocks(server: NatsServer) -> Path:
 
 
 def lost(sequence: int) -> Record:
-    return Record(sequence, _NOON, _SUBJECT, b"NATS/1.0\r\nQb-Recovered: now\r\n\r\n", funded(f"{sequence}00").to_bytes())
+    return Record(
+        sequence, _NOON, _SUBJECT, b"NATS/1.0\r\nQb-Recovered: now\r\n\r\n", funded(f"{sequence}00").to_bytes()
+    )
 
 
 async def read(server: NatsServer) -> dict[int, str]:
@@ -91,9 +93,7 @@ async def test_a_torn_tail_is_appended(server: NatsServer, tmp_path: Path) -> No
     assert await read(server) == {number: str(number) for number in range(1, 8)} | {8: "800", 9: "900", 10: "1000"}
 
 
-async def test_the_place_of_what_cannot_be_restored_is_not_given_away_again(
-    server: NatsServer, tmp_path: Path
-) -> None:
+async def test_the_place_of_what_cannot_be_restored_is_not_given_away_again(server: NatsServer, tmp_path: Path) -> None:
     tear(server.folder, 8)
     flip_a_bit(server.folder, 3)
     insert(blocks(server), [Record(3, _NOON), Record(8, _NOON), lost(9), Record(10, _NOON)], tmp_path / "aside")

@@ -36,6 +36,16 @@ class Home:
         return self.root / "log.json"
 
     @property
+    def recoveries(self) -> Path:
+        """What `qb recover` restored, and what is lost for good."""
+        return self.root / "recovered.json"
+
+    @property
+    def aside(self) -> Path:
+        """Where `qb recover` keeps files as they were."""
+        return self.root / "aside"
+
+    @property
     def tenants_lock(self) -> Path:
         """Locked by whoever edits the tenants file."""
         return self.root / "tenants.lock"

@@ -215,6 +215,10 @@ def _operating(words: _Group) -> None:
     either = doctor.add_mutually_exclusive_group()
     either.add_argument("--replay", metavar="ID|all", help="hand a dead letter to its service once more")
     either.add_argument("--drop", metavar="ID|all", help="give a dead letter up")
+    recover = words.command("recover", "recover:recover", "restore from the warehouse what a damaged log lacks")
+    how = recover.add_mutually_exclusive_group()
+    how.add_argument("--give-up", action="store_true", help="write down as lost what cannot be restored now")
+    how.add_argument("--begin-anew", action="store_true", help="put all jobs, money, receipts and keys of it aside")
     verify = words.command("verify", "verify:verify", "check the invariants of the whole stack")
     verify.add_argument(
         "--wait", type=_seconds, default=30.0, metavar="S", help="wait so long for unfinished work (30)"

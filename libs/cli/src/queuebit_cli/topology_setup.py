@@ -13,11 +13,11 @@ from nats.errors import Error as NatsError
 
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
-from queuebit_cli.log_mark import Mark, require_whole
+from queuebit_cli.log_mark import Mark, known, require_whole
 from queuebit_contracts.topology import LOG, inbox_of, topology
 from queuebit_runtime.provision import provision
 
-__all__ = ["lay_out"]
+__all__ = ["lay_out", "lay_out_again"]
 
 _PATIENCE_S = 30.0
 _NO_STREAM = 10059
@@ -30,18 +30,26 @@ def lay_out(home: Home, port: int, stopping: Callable[[], bool]) -> None:
         LogLost: the log of this home is gone, or shorter than it was.
         Stop: the bus does not answer, its log says why; or there is no need any more.
     """
-    asyncio.run(_lay_out(home, port, stopping))
+    asyncio.run(_lay_out(home, port, stopping, require_whole))
 
 
-async def _lay_out(home: Home, port: int, stopping: Callable[[], bool]) -> None:
+def lay_out_again(home: Home, port: int) -> None:
+    """The same where the log is about to be restored: what is gone of it is no reason to stop."""
+    asyncio.run(_lay_out(home, port, lambda: False, lambda *_: None))
+
+
+async def _lay_out(
+    home: Home, port: int, stopping: Callable[[], bool], check: Callable[[Home, Mark | None], None]
+) -> None:
     deadline = time.monotonic() + _PATIENCE_S
     while True:
         try:
             client = await _connect(home, port)
             try:
-                require_whole(home, await _log(client))
+                check(home, await _log(client))
                 await provision(client, topology())
-                if (mark := await _log(client)) is not None:
+                mark, before = await _log(client), known(home)
+                if mark is not None and (before is None or mark.last >= before.last):
                     mark.save(home)
             finally:
                 await client.close()

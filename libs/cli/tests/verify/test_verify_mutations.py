@@ -205,6 +205,15 @@ def test_messages_that_cannot_be_read_at_either_end_of_the_log_are_found(recordi
     assert runs == ["sequences 1 to 1", f"sequences {last + 1} to {last + 1}"]
 
 
+def test_a_hole_that_was_given_up_is_a_note(recording) -> None:
+    history = recording.history()
+    history.sequences = array("Q", (it + 2 * (it > 7) for it in history.sequences))
+    history.given_up = frozenset({8, 9})
+    verdict = nothing_lost(history, recording.outstanding)
+    assert verdict.holds
+    assert verdict.notes == ["2 events were lost and given up: see recovered.json in the home"]
+
+
 class TestUnfinishedJobs:
     """Not yet ended is no fault as long as somebody still owes the next step."""
 

@@ -66,13 +66,16 @@ class View:
         *,
         after: int = 0,
         stream: str = LOG,
+        bodies: bool = True,
     ) -> None:
+        """Prepare to follow; without `bodies` messages come without their contents, which costs a fraction."""
         self._connection = connection
         self._name = name
         self._consumer = ""
         self._filters = list(filters)
         self._fold = fold
         self._stream = stream
+        self._bodies = bodies
         self._awaited: set[tuple[int, asyncio.Future[None]]] = set()
         self._delivered = 0
         self.position = after
@@ -83,7 +86,8 @@ class View:
         """Messages, at least, that the server counts and cannot read: the log is damaged there."""
         self.trouble = ""
         """Why it had to begin again the last time; empty while it follows."""
-        self._end = after
+        self.end = after
+        """The last sequence that the stream gave away before this began to follow it."""
         self.caught_up = asyncio.Event()
         """Set once everything that was there at the start has been folded."""
 
@@ -147,10 +151,11 @@ class View:
             "replay_policy": "instant",
             "filter_subjects": self._filters,
             "mem_storage": True,
+            "headers_only": not self._bodies,
             "inactive_threshold": 30_000_000_000,
             "metadata": {"made_by": event_id()},  # no two processes ask for the same consumer
         }
-        self._end = int((await self._call(f"$JS.API.STREAM.INFO.{self._stream}", {}))["state"]["last_seq"])
+        self.end = int((await self._call(f"$JS.API.STREAM.INFO.{self._stream}", {}))["state"]["last_seq"])
         for name in view_consumers(self._name):
             request = {"stream_name": self._stream, "config": {**config, "name": name}, "action": "create"}
             answer = await self._call(f"$JS.API.CONSUMER.CREATE.{self._stream}.{name}", request)
@@ -198,7 +203,7 @@ class View:
             await bury(self._connection.client, f"{self._name}-view", message, error.code, str(error))
         self.pending = meta.num_pending
         self._advance(raw.sequence)
-        if meta.num_pending == 0 or raw.sequence >= self._end:
+        if meta.num_pending == 0 or raw.sequence >= self.end:
             self.caught_up.set()
 
     def _rest(self, heartbeat: Msg) -> None:

@@ -21,9 +21,11 @@ from queuebit_cli.output import Output, shortened
 from queuebit_cli.overview import overview
 from queuebit_cli.presenting import Row
 from queuebit_cli.progress import Progress
+from queuebit_cli.recovery.finding import MEND, damage
 from queuebit_cli.stack import Stack
 from queuebit_cli.standing import troubles
 from queuebit_cli.warehouse import query, unreadable
+from queuebit_kernel import Unavailable
 
 __all__ = ["doctor"]
 
@@ -90,7 +92,7 @@ def _looked_over(home: Home, stack: Stack | None, *, there: bool) -> tuple[list[
     letters: list[DeadLetter] = []
     try:
         if stack is not None and there:
-            checks.append(_rows(home, stack))
+            checks += [_log(home, stack), _rows(home, stack)]
             letters = asyncio.run(_letters(home))
             checks.append(_verdict("dead letters", not letters, f"{len(letters)}", "see below; replay or drop them"))
     except (Stop, QueuebitError):
@@ -168,6 +170,15 @@ def _files(home: Home, stack: Stack | None) -> Iterator[_Check]:
     for trouble in wrong:
         found, _, advice = trouble.partition("\n")
         yield {"check": "tenants, prices", "state": "attention", "found": found, "do": advice.replace("\n", "; ")}
+
+
+def _log(home: Home, stack: Stack) -> _Check:
+    """Whether every message of the log can be read."""
+    try:
+        missing, found = damage(home, stack)
+    except Unavailable as error:
+        return _verdict("log", good=False, found=str(error), advice=f"read {home.log_file('nats-server')}")
+    return _verdict("log", not missing, found, MEND)
 
 
 def _standing(row: dict[str, object]) -> str:

@@ -15,6 +15,7 @@ from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
 from queuebit_cli.output import Output
 from queuebit_cli.progress import Progress
+from queuebit_cli.recovery.finding import require_whole_log
 from queuebit_cli.stack import Stack, running_stack
 from queuebit_cli.warehouse import query
 
@@ -31,6 +32,7 @@ def rebuild(args: Namespace, out: Output) -> Exit:
     stack = running_stack(home)
     begin = time.monotonic()
     with Progress(out.as_json, "emptying the warehouse") as progress:
+        require_whole_log(home, stack)
         last = asyncio.run(_last_sequence(home))
         _forget(home, stack)
         _refilled(home, stack, last, progress)

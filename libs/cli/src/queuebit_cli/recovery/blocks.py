@@ -1,10 +1,10 @@
-"""The files in which nats-server 2.x keeps the messages of a stream: reading what is whole, writing what is missing.
+"""The files in which nats-server 2.x keeps the messages of `LOG`: reading what is whole, writing what is missing.
 
-A block is a row of records. A record is, in little-endian order: its length (4 bytes; the highest bit says that there are
-headers), the sequence (8; the highest bit says that the message was deleted), the time in nanoseconds (8), the length of
-the subject (2), the subject, the length of the headers (4) and the headers where there are any, the body, and the
-checksum (8) of all that but the lengths. The format is the server's own and may change with it: whoever writes here has
-the server read everything afterwards, and keeps the files as they were.
+A block is a row of records. A record is, in little-endian order: its length (4 bytes; the highest bit says that there
+are headers), the sequence (8; the highest bit says that the message was deleted), the time in nanoseconds (8), the
+length of the subject (2), the subject, the length of the headers (4) and the headers where there are any, the body,
+and the checksum (8) of all that but the lengths. The format is the server's own and may change with it: so the server
+has to read everything again afterwards, and the files are kept as they were.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import shutil
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 from queuebit_cli.recovery.highway import highway_hash
+from queuebit_contracts.topology import LOG
 
-__all__ = ["Record", "insert", "records"]
+__all__ = ["Record", "insert", "put_back", "records"]
 
 _HEAD = struct.Struct("<IQQH")
 _HAS_HEADERS, _DELETED = 1 << 31, 1 << 63
@@ -55,7 +55,7 @@ class Record:
 
 def records(block: Path) -> Iterator[tuple[int, bytes]]:
     """Sequence and bytes of every record that is whole, also behind damage that the server does not look beyond."""
-    content, key, at = block.read_bytes(), _key(block), 0
+    content, key, at = block.read_bytes(), _key(block.stem), 0
     while at + _LEAST <= len(content):
         if (length := _length(content, at)) and _checksum(content, at, length, key) == content[at + length - 8 :][:8]:
             yield _HEAD.unpack_from(content, at)[1], content[at : at + length]
@@ -67,87 +67,107 @@ def records(block: Path) -> Iterator[tuple[int, bytes]]:
 def insert(folder: Path, missing: Iterable[Record], aside: Path) -> None:
     """Put records in their places, in order of sequence, and drop what is damaged in the blocks that they belong to.
 
+    The folder is made anew beside itself and exchanged whole; `put_back` undoes it.
+
     Args:
         folder: holds the blocks of a stopped server.
         missing: a record for each sequence that cannot be read, rising.
-        aside: where files are kept as they were.
+        aside: where the folder goes as it was; it is not there yet.
     """
-    blocks = sorted(folder.glob("*.blk"), key=lambda it: int(it.stem)) or [folder / "1.blk"]
+    draft = folder.with_name(f"{folder.name}.draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(mode=0o750)
+    blocks = sorted(folder.glob("*.blk"), key=lambda it: int(it.stem))
     firsts = [_first(block) for block in blocks]
-    aside.mkdir(mode=0o700, parents=True, exist_ok=True)
-    wanted = iter(missing)
-    upcoming = next(wanted, None)
+    queue = _Queue(missing)
     for number, block in enumerate(blocks):
         limit = min((it for it in firsts[number + 1 :] if it), default=None)
-        if upcoming is None:
-            break
         if limit is None:
-            _extend(block, chain([upcoming], wanted), aside)
-            upcoming = None
-        elif upcoming.sequence < limit:
-            mine: list[Record] = []
-            while upcoming is not None and upcoming.sequence < limit:
-                mine.append(upcoming)
-                upcoming = next(wanted, None)
-            _rewrite(block, mine, aside)
-    if (index := folder / "index.db").exists():  # the server makes it anew from the blocks
-        shutil.move(index, aside / index.name)
-
-
-def _rewrite(block: Path, mine: Iterable[Record], aside: Path) -> None:
-    key = _key(block)
-    found = dict(records(block)) if block.exists() else {}
-    found |= {record.sequence: record.to_bytes(key) for record in mine}
-    _replace(block, (found[sequence] for sequence in sorted(found, key=_place)), aside)
-
-
-def _extend(block: Path, mine: Iterable[Record], aside: Path) -> None:
-    """Rewrite the last block with records that go on beyond it, in as many further blocks as they need."""
-    rest = iter(mine)
-    last = max((_place(sequence) for sequence, _ in records(block)), default=0) if block.exists() else 0
-    beyond: Record | None = None
-    inside: list[Record] = []
-    for record in rest:
-        if record.sequence > last:
-            beyond = record
+            _write_last(draft / block.name, dict(records(block)), queue)
             break
-        inside.append(record)
-    size = block.stat().st_size if block.exists() else 0
-    while beyond is not None and size < _BLOCK_BYTES:
-        inside.append(beyond)
-        size += _LEAST + len(beyond.subject) + len(beyond.headers) + len(beyond.body)
-        beyond = next(rest, None)
-    _rewrite(block, inside, aside)
-    if beyond is not None:
-        _extend(block.with_name(f"{int(block.stem) + 1}.blk"), chain([beyond], rest), aside)
+        if mine := list(queue.until(limit)):
+            _write(draft / block.name, dict(records(block)), mine)
+        else:
+            os.link(block, draft / block.name)  # only the last block is ever appended to
+    else:
+        _write_last(draft / "1.blk", {}, queue)
+    _sync(draft)
+    aside.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.rename(aside)
+    draft.rename(folder)
+    _sync(folder.parent)
 
 
-def _replace(block: Path, content: Iterable[bytes], aside: Path) -> None:
-    """Write a block anew, and keep the old one."""
-    draft = block.with_suffix(".draft")
-    with draft.open("wb") as file:
-        draft.chmod(0o640)
-        file.writelines(content)
+def put_back(folder: Path, aside: Path) -> None:
+    """Undo `insert`."""
+    shutil.rmtree(folder)
+    aside.rename(folder)
+
+
+class _Queue:
+    """Records that wait for their block."""
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        self._rest = iter(records)
+        self._next = next(self._rest, None)
+
+    def until(self, limit: int) -> Iterator[Record]:
+        """Those before a sequence."""
+        while self._next is not None and self._next.sequence < limit:
+            yield self._next
+            self._next = next(self._rest, None)
+
+    def up_to_bytes(self, most: int) -> Iterator[Record]:
+        """At least one, if there is one, and no more than fit."""
+        size = 0
+        while self._next is not None and size < most:
+            size += _LEAST + len(self._next.subject) + len(self._next.headers) + len(self._next.body)
+            yield self._next
+            self._next = next(self._rest, None)
+
+
+def _write_last(block: Path, found: dict[int, bytes], queue: _Queue) -> None:
+    """Write the last block, and after it as many as the records beyond its end need."""
+    mine = list(queue.until(max(map(_place, found), default=0)))
+    room = max(1, _BLOCK_BYTES - sum(map(len, found.values())))
+    _write(block, found, [*mine, *queue.up_to_bytes(room)])
+    while more := list(queue.up_to_bytes(_BLOCK_BYTES)):
+        block = block.with_name(f"{int(block.stem) + 1}.blk")
+        _write(block, {}, more)
+
+
+def _write(block: Path, found: dict[int, bytes], mine: Iterable[Record]) -> None:
+    key = _key(block.stem)
+    found = {_place(sequence): content for sequence, content in found.items()}
+    found |= {record.sequence: record.to_bytes(key) for record in mine}
+    with block.open("wb") as file:
+        block.chmod(0o640)
+        file.writelines(found[sequence] for sequence in sorted(found))
         file.flush()
         os.fsync(file.fileno())
-    if block.exists():
-        shutil.copy2(block, aside / block.name)
-    draft.replace(block)
+
+
+def _sync(folder: Path) -> None:
+    """Have the names in a folder on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _first(block: Path) -> int | None:
     """The first sequence of a block that is whole."""
-    return next((_place(sequence) for sequence, _ in records(block)), None) if block.exists() else None
+    return next((_place(sequence) for sequence, _ in records(block)), None)
 
 
 def _place(sequence: int) -> int:
     return sequence & ~_DELETED
 
 
-def _key(block: Path) -> bytes:
+def _key(block: str) -> bytes:
     """Each block of the stream has a key of its own."""
-    stream = block.parent.parent.name
-    return hashlib.sha256(f"{stream}-{block.stem}".encode()).digest()
+    return hashlib.sha256(f"{LOG}-{block}".encode()).digest()
 
 
 def _length(content: bytes, at: int) -> int:

@@ -42,7 +42,7 @@ async def inspect(stand: Stand, wait_s: float) -> list[Verdict]:
     Raises:
         Unavailable: a part of it does not answer.
     """
-    history = History()
+    history = History(given_up=stand.given_up)
     async with _operator(stand) as bus:
         view = follow(bus, history, receipt_checker(stand.trust))
         deadline = time.monotonic() + wait_s

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from queuebit_cli.recovery.record import runs
 from queuebit_cli.verify.findings import Verdict
 from queuebit_cli.verify.state import History, Job
 from queuebit_contracts.job import TERMINAL
@@ -52,6 +53,8 @@ def nothing_lost(history: History, outstanding: Outstanding) -> Verdict:
                 waiting[reason] += 1
     for first, last in _holes(history):
         verdict.add("LOG", f"sequences {first} to {last} cannot be read: events were lost; `qb recover` mends the log")
+    if history.given_up:
+        verdict.notes.append(f"{len(history.given_up)} events were lost and given up: see recovered.json in the home")
     verdict.notes += [f"{count} jobs wait: {reason}" for reason, count in waiting.most_common()]
     return verdict
 
@@ -111,6 +114,5 @@ def _holes(history: History) -> Iterator[tuple[int, int]]:
         return
     before = 0
     for sequence in (*history.sequences, history.end + 1):
-        if sequence - before > 1:
-            yield before + 1, sequence - 1
+        yield from runs(it for it in range(before + 1, sequence) if it not in history.given_up)
         before = max(before, sequence)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
+from queuebit_cli.recovery.record import lost
 from queuebit_cli.stack import running_stack
 from queuebit_cli.verify.sources import Warehouse
 from queuebit_cli.warehouse import analyst_of
@@ -27,6 +28,8 @@ class Stand:
     book: PriceBook
     trust: TrustRoot
     credentials: Path
+    given_up: frozenset[int] = frozenset()
+    """Sequences whose events are known to be lost for good."""
 
 
 def stand_of(root: Path) -> Stand:
@@ -49,4 +52,5 @@ def stand_of(root: Path) -> Stand:
     except ValueError as error:
         raise Stop(Exit.UNREACHABLE, str(error)) from error
     warehouse = Warehouse(stack.listens["warehouse"], analyst.user, analyst.password)
-    return Stand(stack.listens["nats-server"], seed, warehouse, load(home.price_book), trust, home.credentials)
+    given_up = frozenset(lost(home))
+    return Stand(stack.listens["nats-server"], seed, warehouse, load(home.price_book), trust, home.credentials, given_up)

@@ -164,6 +164,8 @@ class History:
     """Of the rows that the messages at the same places in `sequences` make."""
     end: int = 0
     """The last sequence that `LOG` gave away before it was read."""
+    given_up: frozenset[int] = frozenset()
+    """Sequences whose events are known to be lost for good."""
 
     def count(self, row: Row) -> None:
         """Take note of the next message, whatever it holds, as the row that the warehouse must have of it."""

@@ -1,0 +1,98 @@
+"""`qb recover`: mending a damaged log, or beginning anew."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from shlex import quote
+
+from queuebit_cli.errors import Exit, Stop
+from queuebit_cli.home import Home
+from queuebit_cli.locks import holder, take
+from queuebit_cli.output import Output
+from queuebit_cli.progress import Progress
+from queuebit_cli.stack import Stack, take_down
+from queuebit_kernel import SystemClock, rfc3339
+
+__all__ = ["recover"]
+
+_LISTED = 20
+
+
+def recover(args: Namespace, out: Output) -> Exit:
+    """Restore what can be restored, and write down what cannot; the stack has to be down."""
+    os.umask(0o077)
+    home = Home(args.home)
+    home.require()
+    with _alone(home) as stack:
+        if args.begin_anew:
+            return _begin_anew(home, out)
+        return _mend(home, stack, out, give_up=args.give_up)
+
+
+@contextmanager
+def _alone(home: Home) -> Iterator[Stack]:
+    """The home, in which nothing runs or starts meanwhile.
+
+    Raises:
+        Stop: its stack runs.
+    """
+    lock = take(home.lock_file)
+    if lock is None:
+        who = holder(home.lock_file)
+        raise Stop(Exit.REFUSED, f"process {who} runs the stack in {home.root}: end it first, with `qb down`")
+    with lock:
+        stack = Stack.load(home)
+        if stack is None:
+            stack = Stack("down", {}, {})
+        if stack.in_containers:
+            raise Stop(Exit.REFUSED, f"a container engine runs the stack of {home.root}: restore its volumes")
+        take_down(home, stack)
+        yield stack
+
+
+def _mend(home: Home, stack: Stack, out: Output, *, give_up: bool) -> Exit:
+    from queuebit_cli import ports
+    from queuebit_cli.founding import found, write_nats_config
+    from queuebit_cli.recovery.mending import mend
+
+    chosen = ports.auto(stack.ports)
+    found(home)
+    write_nats_config(home, chosen)
+    with Progress(out.as_json, "examining the log") as progress:
+        outcome = mend(home, chosen, rfc3339(SystemClock().now()), progress.tell, give_up=give_up)
+    rows = [
+        {"sequence": sequence, "event": row.type or row.subject, "tenant": row.tenant or None, "job": row.job or None}
+        for sequence, row in outcome.what.items()
+    ]
+    document = {"end": outcome.end, "restored": outcome.restored, "lost": outcome.lost, "aside": outcome.aside}
+    out.document({**document, "messages": rows})
+    if not outcome.restored and not outcome.lost:
+        out.say(f"the log is whole: {outcome.end} events; `qb up` starts the stack")
+        return Exit.DONE
+    out.say(f"of {outcome.end} events, {len(outcome.restored)} were restored, {len(outcome.lost)} are lost for good")
+    for line in out.lines(rows[:_LISTED], fit=True):
+        out.say(line)
+    if (more := len(outcome.restored) + len(outcome.lost) - len(rows)) > 0:
+        out.say(f"and {more} more: `qb recover --json` would have listed their sequences, {home.recoveries} has them")
+    if outcome.lost:
+        out.say(f"what is lost is written down in {home.recoveries}; jobs that it belonged to may stay unfinished")
+    out.say(f"the files as they were are in {outcome.aside}\nnext: qb up, then qb verify")
+    return Exit.DONE
+
+
+def _begin_anew(home: Home, out: Output) -> Exit:
+    """Move everything that the next start would go on from; tenants, prices and logins stay."""
+    aside = home.aside / rfc3339(SystemClock().now()).replace(":", "")
+    aside.mkdir(mode=0o700, parents=True)
+    moved = [home.jetstream, home.warehouse, home.provenance, home.trust_file, home.log_mark, home.recoveries]
+    for path in moved:
+        if path.exists():
+            path.rename(aside / path.name)
+    home.prepare()
+    out.document({"begun_anew": True, "aside": str(aside)})
+    out.say(f"all jobs, money, receipts and the keys that signed them are now in {aside}")
+    out.say(f"keep {quote(str(aside / home.trust_file.name))} for receipts that were given out; next: qb up")
+    return Exit.DONE
