@@ -76,7 +76,7 @@ def _mend(home: Home, stack: Stack, out: Output, *, give_up: bool) -> Exit:
     for line in out.lines(rows[:_LISTED], fit=True):
         out.say(line)
     if (more := len(outcome.restored) + len(outcome.lost) - len(rows)) > 0:
-        out.say(f"and {more} more: `qb recover --json` would have listed their sequences, {home.recoveries} has them")
+        out.say(f"and {more} more: {home.recoveries} has the sequences of all")
     if outcome.lost:
         out.say(f"what is lost is written down in {home.recoveries}; jobs that it belonged to may stay unfinished")
     out.say(f"the files as they were are in {outcome.aside}\nnext: qb up, then qb verify")

@@ -53,4 +53,6 @@ def stand_of(root: Path) -> Stand:
         raise Stop(Exit.UNREACHABLE, str(error)) from error
     warehouse = Warehouse(stack.listens["warehouse"], analyst.user, analyst.password)
     given_up = frozenset(lost(home))
-    return Stand(stack.listens["nats-server"], seed, warehouse, load(home.price_book), trust, home.credentials, given_up)
+    return Stand(
+        stack.listens["nats-server"], seed, warehouse, load(home.price_book), trust, home.credentials, given_up
+    )
