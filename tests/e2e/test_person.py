@@ -53,9 +53,12 @@ def test_a_wait_that_ends_early_tells_counts_or_that_there_are_none(stack: Embed
         assert bool(told["reasons"]) is (told["state"] != "completed"), told
 
 
-def test_a_service_tells_in_its_log_that_it_is_ready(stack: EmbeddedStack) -> None:
+def test_a_service_tells_in_its_log_what_it_runs(stack: EmbeddedStack, circuits: Path) -> None:
+    (told,) = stack.submit(str(circuits / "bell.qasm"), "--backend", "aer")
     written = stack.qb("logs", "executor-aer", "-n", "500")
     assert "executor-aer is ready" in written
+    assert f"job {told['job']} of demo started on aer" in written
+    assert f"job {told['job']} of demo completed on aer" in written
     lines = [json.loads(line) for line in stack.qb("logs", "--json", "-n", "500").splitlines()]
     assert {"supervisor", "nats-server", "broker"} <= {line["service"] for line in lines}
     assert [line["at"] for line in lines] == sorted(line["at"] for line in lines)

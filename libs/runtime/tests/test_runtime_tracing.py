@@ -45,3 +45,22 @@ def test_a_delivery_tells_whose_it_is(subject: str, whose: dict[str, str]) -> No
         pass
     (row,) = tracing._ended
     assert {key: value for key, value in row["SpanAttributes"].items() if key.startswith("queuebit.")} == whose
+
+
+@pytest.mark.parametrize("headers", [None, {}, {"Nats-Msg-Id": "x"}])
+def test_without_a_header_the_trace_context_of_the_event_counts(headers: dict[str, str] | None) -> None:
+    tracing = Tracing("broker")
+    event = b'{"specversion": "1.0", "traceparent": "%s", "data": {}}' % SAMPLED["traceparent"].encode()
+    with tracing.delivery("broker-submitted", "qb.job.acme.j1.submitted", headers, event):
+        pass
+    (row,) = tracing._ended
+    assert (row["TraceId"], row["ParentSpanId"]) == (f"{7:032x}", f"{8:016x}")
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff", b"[" * 100_000, b'{"traceparent": "nonsense"}'])
+def test_a_body_without_a_trace_context_begins_a_trace(body: bytes) -> None:
+    tracing = Tracing("broker")
+    with tracing.delivery("broker-submitted", "qb.job.acme.j1.submitted", None, body):
+        pass
+    (row,) = tracing._ended
+    assert row["ParentSpanId"] == ""

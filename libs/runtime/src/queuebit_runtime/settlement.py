@@ -76,7 +76,7 @@ class _Delivery(BaseMiddleware[Any, Msg | None]):
         beats = None if here.replayed else _Beats(raw, topology().durable[here.duty].ack_wait_s / 3)
         try:
             async with self._owner.turn(here):
-                with self._owner.tracing.delivery(here.duty, here.subject, raw.headers):
+                with self._owner.tracing.delivery(here.duty, here.subject, raw.headers, here.body):
                     return await call_next(msg)
         finally:
             if beats is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -31,6 +32,8 @@ __all__ = ["TRACES", "Tracing", "whose"]
 
 _log = logging.getLogger(__name__)
 _propagator = TraceContextTextMapPropagator()
+
+_IN_EVENT = re.compile(rb'"traceparent"\s*:\s*"(00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2})"')
 
 _BATCH = 200
 """Spans in one message: about 100 KB, far below the largest payload."""
@@ -58,13 +61,15 @@ class Tracing(SpanProcessor):
         self._tracer = provider.get_tracer("queuebit")
 
     @contextmanager
-    def delivery(self, duty: str, subject: str, headers: Mapping[str, str] | None) -> Iterator[trace.Span]:
-        """Open the span of one delivery, as a child of the hop that sent it.
+    def delivery(
+        self, duty: str, subject: str, headers: Mapping[str, str] | None, body: bytes = b""
+    ) -> Iterator[trace.Span]:
+        """Open the span of one delivery, as a child of the hop that sent it: by its header, else by the event's field.
 
         Spans that arrive leave no span: that would be sent in its turn, and so on for ever.
         """
         carries_spans = topology().durable[duty].stream == TRACES
-        parent = _NOT_SAMPLED if carries_spans else (headers or {}).get("traceparent")
+        parent = _NOT_SAMPLED if carries_spans else _parent(headers, body)
         with self.span(f"{duty} process", parent, _of_subject(subject), kind=SpanKind.CONSUMER) as span:
             span.set_attribute("messaging.system", "nats")
             span.set_attribute("messaging.destination.name", duty)
@@ -125,6 +130,14 @@ def _of_subject(subject: str) -> dict[str, str]:
         case ["qb", "account" | "reservation", tenant, *_]:
             return whose(tenant)
     return {}
+
+
+def _parent(headers: Mapping[str, str] | None, body: bytes) -> str | None:
+    """The trace context of a message. The body is not parsed: it may be anything, and is parsed once, later."""
+    if named := (headers or {}).get("traceparent"):
+        return named
+    found = _IN_EVENT.search(body)
+    return found[1].decode() if found else None
 
 
 def _row(span: ReadableSpan, service: str) -> dict[str, Any]:  # a row of JSON for the warehouse

@@ -100,7 +100,8 @@ class RunPlacement:
 
     async def _begin(self, placed: JobPlaced, sequence: int, past: Past) -> _Attempt:
         """Append `started`, unless the attempt is one of this executor's own; raises as `_next`."""
-        job = subjects.job(placed.data.tenant, placed.data.job)
+        it = placed.data
+        job = subjects.job(it.tenant, it.job)
         for _ in range(_TRIES):
             match await self._next(placed, sequence, past):
                 case Resume(mark, after):
@@ -112,6 +113,7 @@ class RunPlacement:
                     except Stale:
                         past = recall(await self._log.history(job, reaching=after + 1))
                     else:
+                        _log.info("job %s of %s started on %s, attempt %d", it.job, it.tenant, it.backend, number)
                         return _Attempt(Mark(number, start.time, self._me.name), began)
         raise Stale(f"{job.prefix} keeps changing")
 
@@ -174,6 +176,7 @@ class RunPlacement:
                     raise Superseded("the job ended while it ran") from None
                 after = past.tail
             else:
+                _log.info("job %s of %s %s on %s", end.data.job, end.data.tenant, _how(end), end.data.backend)
                 return
         raise Stale(f"{job.prefix} keeps changing")
 
@@ -189,3 +192,7 @@ class RunPlacement:
 
     def _failed(self, placed: JobPlaced, mark: Mark, reason: Reason, usage: Usage | None = None) -> JobFailed:
         return events.failed(self._me, placed, mark, reason, self._clock.now(), usage)
+
+
+def _how(end: _End) -> str:
+    return "completed" if isinstance(end, JobCompleted) else f"failed with {end.data.reason.code}"
