@@ -145,6 +145,7 @@ class Topology(_Entry):
             "$JS.API.CONSUMER.INFO.*.*",
             "$JS.API.DIRECT.GET.*",
             "$JS.API.DIRECT.GET.LOG.>",
+            "$JS.API.STREAM.MSG.GET.*",
             "$JS.API.STREAM.MSG.GET.LOG",
             f"$JS.API.STREAM.MSG.GET.KV_{_PAYLOADS}",
             "$JS.API.STREAM.MSG.DELETE.DEAD",
