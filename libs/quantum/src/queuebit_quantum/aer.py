@@ -18,6 +18,7 @@ from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.compiling import CompileCache, translate
 from queuebit_quantum.physical import without_time
 from queuebit_quantum.profile import is_clifford
+from queuebit_quantum.structure import has_blocks
 from queuebit_quantum.workload import ideal_methods, quickest
 
 __all__ = ["COMPILER", "Aer", "compile_for_aer", "run_on_aer"]
@@ -50,7 +51,7 @@ class Aer:
             num_qubits=_MOST_QUBITS,
             basis_gates=tuple(sorted(_simulator("statevector").target.operation_names)),
             couplings=0,
-            features=frozenset({"mid_circuit_measurement", "reset", "conditional", "loop"}),
+            features=frozenset({"assignment", "conditional", "loop", "mid_circuit_measurement", "reset"}),
             max_shots=1_000_000,
             target_digest=digest_of({"backend": self.id, "aer": qiskit_aer.__version__}),
         )
@@ -111,6 +112,7 @@ def run_on_aer(simulator: AerSimulator, compiled: Compiled, shots: int, seed: in
         max_parallel_threads=1 if compiled.program.num_qubits <= _SERIAL_QUBITS else 0,
         method=compiled.method(shots).name,
         mps_sample_measure_algorithm="mps_apply_measure",  # the other one computes all 2^n probabilities, for each shot
+        enable_truncation=not has_blocks(compiled.program),  # it cuts a program whose last measurement is in a block
     ).result()
     if not result.success:
         raise RuntimeError(f"Aer could not run the circuit: {result.status}")

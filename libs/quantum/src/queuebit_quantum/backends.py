@@ -130,9 +130,16 @@ def require_fit(description: Description, circuit: Circuit | None = None, shots:
 
 
 def result_keys(counts: Mapping[int, _Weight], registers: tuple[int, ...]) -> dict[str, _Weight]:
-    """Write outcomes, given as integers with bit 0 the first classical bit, as Qiskit does; most frequent first."""
+    """Write outcomes, given as integers with bit 0 the first classical bit, as Qiskit does; most frequent first.
+
+    Bits beyond the registers serve the program only, and are left out.
+    """
     width = sum(registers)
-    ordered = sorted(counts.items(), key=lambda outcome: (-outcome[1], outcome[0]))
+    shown: dict[int, _Weight] = {}
+    for value, count in counts.items():
+        result = value & (1 << width) - 1
+        shown[result] = shown[result] + count if result in shown else count
+    ordered = sorted(shown.items(), key=lambda outcome: (-outcome[1], outcome[0]))
     return {_spaced(format(value, f"0{width}b"), registers): count for value, count in ordered}
 
 

@@ -14,6 +14,8 @@ from queuebit_quantum.tokens import read
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
+    from queuebit_quantum.loaded import Loaded
+
 __all__ = ["Circuit", "parse"]
 
 
@@ -38,10 +40,10 @@ class Circuit:
     depth: int
     two_qubit_gates: int
     features: frozenset[str]
-    """Any of `mid_circuit_measurement`, `reset`, `conditional`, `loop`, `while_loop`, `opaque`.
+    """Any of `mid_circuit_measurement`, `reset`, `conditional`, `assignment`, `loop`, `while_loop`, `opaque`.
 
-    `loop` is one that may be left early. No backend here runs the last two: nothing bounds a `while` loop, and an
-    opaque gate does nothing known.
+    `assignment` sets classical bits other than by measuring; `loop` is one that a measurement may end. No backend here
+    runs the last two: nothing bounds a `while` loop, and an opaque gate does nothing known.
     """
     physical: tuple[int, ...] = ()
     """Device qubits the source names as `$n`, one for each qubit of the circuit, ascending; empty if it declares its
@@ -53,7 +55,7 @@ class Circuit:
 
 
 def parse(source: str, limits: Limits | None = None) -> Circuit:
-    """Turn OpenQASM 2 or 3 text into a circuit; the header says which it is.
+    """Turn OpenQASM 2 or 3 text into a circuit; the header says which it is, and without one it is OpenQASM 3.
 
     Nothing is ever read from disk: the standard includes are built in, all others are refused. What the program would
     become written out is counted before it is. Parsing stays a job for a process bounded in memory and time all the
@@ -68,17 +70,14 @@ def parse(source: str, limits: Limits | None = None) -> Circuit:
         from queuebit_quantum.qasm2 import load
     else:
         from queuebit_quantum.qasm3 import load
-    return _circuit(load(tokens, limits), digest(source.encode()), f"openqasm{tokens.version}", tokens.physical)
+    return _circuit(load(tokens, limits), digest(source.encode()), f"openqasm{tokens.version}")
 
 
-def _circuit(parsed: QuantumCircuit, source_digest: str, language: str, physical: tuple[int, ...]) -> Circuit:
+def _circuit(loaded: Loaded, source_digest: str, language: str) -> Circuit:
     from queuebit_quantum.physical import touched
-    from queuebit_quantum.structure import census, flatten, layout, unusable_parameter
+    from queuebit_quantum.structure import census, unusable_parameter
 
-    if parsed.num_parameters:
-        names = ", ".join(sorted(parameter.name for parameter in parsed.parameters))
-        raise CircuitError(f"no value is given for {names}", expected="numbers instead of inputs", code="parameter")
-    flat = flatten(parsed)
+    flat = loaded.circuit
     unusable = unusable_parameter(flat)
     if unusable:
         raise CircuitError(unusable, expected="finite angles, and delays of at most 1 s", code="parameter")
@@ -93,13 +92,13 @@ def _circuit(parsed: QuantumCircuit, source_digest: str, language: str, physical
         digest=source_digest,
         language=language,
         num_qubits=flat.num_qubits,
-        num_clbits=flat.num_clbits,
-        registers=layout(flat),
+        num_clbits=sum(loaded.registers),
+        registers=loaded.registers,
         gates=dict(found.gates),
         depth=flat.depth(),
         two_qubit_gates=found.two_qubit_gates,
         features=frozenset(found.features),
-        physical=physical,
+        physical=loaded.physical,
         touched=touched(flat),
         quantum_circuit=flat,
     )

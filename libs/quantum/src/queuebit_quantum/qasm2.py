@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from queuebit_quantum.errors import CircuitError
 from queuebit_quantum.limits import Limits
+from queuebit_quantum.loaded import Loaded
+from queuebit_quantum.renaming import Renamed
+from queuebit_quantum.structure import flatten
 from queuebit_quantum.tally import GateCost, Tally
 from queuebit_quantum.tokens import Source, Token
-
-if TYPE_CHECKING:
-    from qiskit import QuantumCircuit
 
 __all__ = ["load"]
 
 _LOCATED = re.compile(r"<input>:(\d+),(\d+): (.*)", re.DOTALL)
+_NOT_INCLUDED = re.compile(r"cannot use non-builtin custom instruction '(.+)' before definition")
 _KINDS = (
     (re.compile(r"needed (.+?), but instead saw"), "syntax", r"\1"),
     (re.compile(r"unexpected end-of-file when expecting to see (.+)"), "syntax", r"\1"),
@@ -35,7 +35,7 @@ _KINDS = (
 """What Qiskit's parser says, what kind of fault that is, and what it had hoped for."""
 
 
-def load(source: Source, limits: Limits) -> QuantumCircuit:
+def load(source: Source, limits: Limits) -> Loaded:
     """Parse OpenQASM 2 text that `tokens.read` let through; no file is ever opened.
 
     Raises:
@@ -44,13 +44,15 @@ def load(source: Source, limits: Limits) -> QuantumCircuit:
     from qiskit import qasm2
     from qiskit.exceptions import QiskitError
 
-    _count(source, limits)
+    renamed = Renamed(source, frozenset(_parameters()))
+    _Counter(source, renamed, limits).count()
     try:
-        return qasm2.loads(source.text, include_path=(), custom_instructions=_instructions())
+        parsed = qasm2.loads(renamed.text, include_path=(), custom_instructions=_instructions())
     except qasm2.QASM2ParseError as failure:
-        raise _explained(source, str(failure.message)) from failure
+        raise _explained(renamed, str(failure.message)) from failure
     except (QiskitError, TypeError, ValueError, ArithmeticError, RecursionError) as failure:
-        raise CircuitError(f"the program cannot be built: {failure}", code="unsupported") from failure
+        raise CircuitError("the program cannot be built", code="unsupported") from failure
+    return Loaded(flatten(parsed), tuple(register.size for register in parsed.cregs))
 
 
 @cache
@@ -63,16 +65,25 @@ def _instructions() -> tuple[object, ...]:
 
 @cache
 def _parameters() -> dict[str, int]:
+    """How many parameters the known gates take."""
     from qiskit import qasm2
 
-    return {known.name: known.num_params for known in qasm2.LEGACY_CUSTOM_INSTRUCTIONS if known.name != "delay"}
+    known = {gate.name: gate.num_params for gate in qasm2.LEGACY_CUSTOM_INSTRUCTIONS if gate.name != "u0"}
+    return {**known, "U": 3, "CX": 0}
 
 
-def _explained(source: Source, text: str) -> CircuitError:
+def _explained(renamed: Renamed, text: str) -> CircuitError:
     located = _LOCATED.search(text)
     if not located:
-        return CircuitError(text)
-    line, column, message = int(located[1]), int(located[2]) + 1, located[3].rstrip("'\"")
+        return CircuitError(renamed.shown(text))
+    line, column = renamed.place(int(located[1]), int(located[2]) + 1)
+    message = renamed.shown(located[3])
+    missing = _NOT_INCLUDED.search(message)
+    if missing and missing[1] == "delay":
+        return CircuitError("gate 'delay' is not defined", line, column, "opaque delay(t) q; before it", "undefined")
+    if missing:
+        message = f"gate {missing[1]!r} is not defined: it is one of qelib1.inc, which the program does not include"
+        return CircuitError(message, line, column, 'include "qelib1.inc"; before it', "undefined")
     for pattern, code, expected in _KINDS:
         match = pattern.search(message)
         if match:
@@ -80,49 +91,57 @@ def _explained(source: Source, text: str) -> CircuitError:
     return CircuitError(message, line, column, "a valid OpenQASM 2 statement")
 
 
-def _count(source: Source, limits: Limits) -> None:
-    """Refuse what would be too large written out. Malformed statements are left for the parser to explain."""
-    tally = Tally(limits)
-    parameters = dict(_parameters())
-    total = 0
-    statements = _statements(source.tokens)
-    for head, body in statements:
-        word = head[0]
+class _Counter:
+    """Refuses what would be too large written out. Malformed statements are left for the parser to explain."""
 
-        def error(message: str, expected: str, code: str, at: Token = word) -> CircuitError:
-            return source.error(at, message, expected, code)
+    def __init__(self, source: Source, renamed: Renamed, limits: Limits) -> None:
+        self._source = source
+        self._renamed = renamed
+        self._tally = Tally(limits)
+        self._parameters = dict(_parameters())
 
-        match [token.text for token in head]:
-            case ["qreg" | "creg" as kind, name, "[", size, "]"] if size.isascii() and size.isdigit():
-                tally.declare(name, int(size), quantum=kind == "qreg", error=error)
-            case ["gate" | "opaque", name, *rest]:
-                parameters[name] = _parameter_count(rest)
-                used = [_cost(inner, tally, parameters, source) for inner in body if inner]
-                tally.define(name, used, error)
-            case _:
-                total += _cost(head, tally, parameters, source).operations
-                tally.check(total, error)
+    def count(self) -> None:
+        total = 0
+        for statement in self._renamed.statements:
+            head = statement.head
+            match [token.text for token in head]:
+                case []:
+                    pass
+                case ["qreg" | "creg" as kind, name, "[", size, "]"] if size.isascii() and size.isdigit():
+                    self._tally.declare(name, int(size), quantum=kind == "qreg", error=self._error(head[0]))
+                case ["gate" | "opaque", name, *rest]:
+                    self._parameters[name] = _parameter_count(rest)
+                    used = [self._cost(inner) for inner in statement.body]
+                    self._tally.define(name, used, self._error(head[0]))
+                case _:
+                    total += self._cost(head).operations
+                    self._tally.check(total, self._error(head[0]))
 
+    def _error(self, at: Token) -> Callable[[str, str, str], CircuitError]:
+        return lambda message, expected, code: self._source.error(at, self._renamed.shown(message), expected, code)
 
-def _statements(tokens: list[Token]) -> Iterator[tuple[list[Token], list[list[Token]]]]:
-    """Yield each statement up to its `;` or `}`, a gate's body cut into statements of its own."""
-    head: list[Token] = []
-    body: list[list[Token]] | None = None
-    for token in tokens:
-        if token.text == "{":
-            body = [[]]
-        elif token.text == ";" and body is not None:
-            body.append([])
-        elif token.text in (";", "}"):
-            if head:
-                yield head, body or []
-            head, body = [], None
-        elif body is not None:
-            body[-1].append(token)
-        else:
-            head.append(token)
-    if head:
-        yield head, body or []
+    def _cost(self, statement: list[Token]) -> GateCost:
+        """Count one use of a gate: its own cost, as often as the largest whole register it names."""
+        words = [token.text for token in statement]
+        if words[0] == "if" and ")" in words:
+            after = words.index(")") + 1
+            statement, words = statement[after:], words[after:]
+        if not words or words[0] in ("OPENQASM", "include"):
+            return GateCost(0)
+        if words[0] == "barrier":
+            return GateCost()
+        gate = words[0]
+        wanted = self._parameters.get(gate, 0)
+        if wanted and len(words) > 1 and words[1] != "(":
+            expected = f"{wanted} parameter{'s' * (wanted > 1)} in brackets"
+            raise self._error(statement[0])(f"{gate!r} is used without its parameters", expected, "arguments")
+        whole = [
+            self._tally.registers[word]
+            for word, following in pairwise([*words[1:], ""])
+            if word in self._tally.registers and following != "["
+        ]
+        cost = self._tally.cost(gate)
+        return GateCost(cost.operations * max(whole, default=1), cost.level)
 
 
 def _parameter_count(rest: list[str]) -> int:
@@ -130,27 +149,3 @@ def _parameter_count(rest: list[str]) -> int:
         return 0
     inside = rest[1 : rest.index(")")] if ")" in rest else []
     return inside.count(",") + 1 if inside else 0
-
-
-def _cost(statement: list[Token], tally: Tally, parameters: dict[str, int], source: Source) -> GateCost:
-    """Count one use of a gate: its own cost, as often as the largest whole register it names."""
-    words = [token.text for token in statement]
-    if words[0] == "if" and ")" in words:
-        after = words.index(")") + 1
-        statement, words = statement[after:], words[after:]
-    if not words or words[0] in ("OPENQASM", "include"):
-        return GateCost(0)
-    if words[0] == "barrier":
-        return GateCost()
-    gate = words[0]
-    wanted = parameters.get(gate, 0)
-    if wanted and len(words) > 1 and words[1] != "(":
-        expected = f"{wanted} parameter{'s' * (wanted > 1)} in brackets"
-        raise source.error(statement[0], f"{gate!r} is used without its parameters", expected, "arguments")
-    whole = [
-        tally.registers[word]
-        for word, following in pairwise([*words[1:], ""])
-        if word in tally.registers and following != "["
-    ]
-    cost = tally.cost(gate)
-    return GateCost(cost.operations * max(whole, default=1), cost.level)

@@ -1,4 +1,7 @@
-"""What a Qiskit circuit consists of, with gate definitions written out and blocks looked into."""
+"""What a Qiskit circuit consists of, gate definitions written out and blocks looked into.
+
+Names of operations are Qiskit's own here: no loader lets a name of the source through.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,20 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
-    from qiskit.circuit import Operation, Qubit
+    from qiskit.circuit import Clbit, Operation, Qubit
 
-__all__ = ["Census", "census", "flatten", "layout", "unusable_parameter"]
+__all__ = ["Census", "census", "flatten", "has_blocks", "unusable_parameter"]
 
 _JUMPS = frozenset({"break_loop", "continue_loop"})
-_NOT_GATES = frozenset({"barrier", "delay", "measure", "reset"}) | _JUMPS
-_BLOCKS = {"if_else": "conditional", "switch_case": "conditional", "for_loop": "loop", "while_loop": "while_loop"}
+_NOT_GATES = frozenset({"barrier", "delay", "measure", "reset", "store"}) | _JUMPS
+_BLOCKS = {"if_else": "conditional", "for_loop": "loop", "while_loop": "while_loop"}
 """Operations with blocks inside, and the feature each of them needs."""
+_FEATURES = {"reset": "reset", "store": "assignment"}
+"""Other operations that not every backend has, and the feature each of them needs."""
 _MAX_DELAY_S = 1.0
 """A thousand times what a qubit remembers; a million of them still fit the 64 bits that compilers count in."""
 _UNIT_S = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12, "dt": 1e-9}
@@ -35,11 +40,9 @@ class Census:
 
 
 def flatten(circuit: QuantumCircuit) -> QuantumCircuit:
-    """Replace gates the source defined by their definitions, boxes by what they hold, loops by all their turns.
+    """Replace gates that the source defined by their definitions, inside conditions too.
 
-    A loop that may be left early stays one.
-
-    What remains are Qiskit's library gates, measurements, resets, barriers, delays, control flow, and opaque gates.
+    What remains are Qiskit's library gates, measurements, resets, barriers, delays, conditions, and opaque gates.
     """
     if not any(_opens(instruction.operation) for instruction in circuit.data):
         return circuit
@@ -49,7 +52,7 @@ def flatten(circuit: QuantumCircuit) -> QuantumCircuit:
 
 
 def _opens(operation: Operation) -> bool:
-    if operation.name == "box" or operation.name in _BLOCKS:
+    if operation.name in _BLOCKS:
         return True
     return not _from_library(operation) and getattr(operation, "definition", None) is not None
 
@@ -60,20 +63,13 @@ def _from_library(operation: Operation) -> bool:
     return operation.name in _NOT_GATES or module.startswith("qiskit.circuit.library.")
 
 
-def _write_out(flat: QuantumCircuit, circuit: QuantumCircuit, qubits: list[Qubit], clbits: list[Any]) -> None:
+def _write_out(flat: QuantumCircuit, circuit: QuantumCircuit, qubits: list[Qubit], clbits: list[Clbit]) -> None:
     flat.global_phase += circuit.global_phase if flat is not circuit else 0
     for instruction in circuit.data:
         operation = instruction.operation
         outer_qubits = [qubits[circuit.find_bit(bit).index] for bit in instruction.qubits]
         outer_clbits = [clbits[circuit.find_bit(bit).index] for bit in instruction.clbits]
-        if operation.name == "box":
-            _write_out(flat, operation.blocks[0], outer_qubits, outer_clbits)
-        elif operation.name == "for_loop" and not _leaves_early(operation.blocks[0]):
-            indices, parameter, body = operation.params
-            for index in indices:
-                turn = body if parameter is None else body.assign_parameters({parameter: index}, strict=False)
-                _write_out(flat, turn, outer_qubits, outer_clbits)
-        elif operation.name in _BLOCKS:
+        if operation.name in _BLOCKS:
             blocks = [flatten(block) for block in operation.blocks]
             flat.append(operation.replace_blocks(blocks), outer_qubits, outer_clbits)
         elif _opens(operation):
@@ -82,12 +78,9 @@ def _write_out(flat: QuantumCircuit, circuit: QuantumCircuit, qubits: list[Qubit
             flat.append(operation, outer_qubits, outer_clbits)
 
 
-def _leaves_early(body: QuantumCircuit) -> bool:
-    return any(
-        instruction.operation.name in _JUMPS
-        or any(_leaves_early(block) for block in getattr(instruction.operation, "blocks", ()))
-        for instruction in body.data
-    )
+def has_blocks(circuit: QuantumCircuit) -> bool:
+    """Say whether a circuit has conditions or loops."""
+    return any(name in _BLOCKS for name in circuit.count_ops())
 
 
 def census(circuit: QuantumCircuit) -> Census:
@@ -113,32 +106,14 @@ def _survey(circuit: QuantumCircuit, found: Census, times: int, *, inside: bool)
             measured.update(instruction.qubits)
             if inside:
                 found.features.add("mid_circuit_measurement")
-        elif name == "reset":
-            found.features.add("reset")
+        elif name in _FEATURES:
+            found.features.add(_FEATURES[name])
         if name not in _BLOCKS and name not in _JUMPS and name != "barrier":
             found.gates[name] += times
         if name not in _NOT_GATES and name not in _BLOCKS:
             found.two_qubit_gates += times * (len(instruction.qubits) == 2)
             if not _from_library(operation):
                 found.features.add("opaque")
-
-
-def layout(circuit: QuantumCircuit) -> tuple[int, ...]:
-    """Return the widths of the classical registers, in the order of their bits.
-
-    Bits outside a register count as registers of one bit; registers that only rename earlier bits are left out.
-    """
-    widths: list[int] = []
-    owner: object = None
-    for bit in circuit.clbits:
-        registers = circuit.find_bit(bit).registers
-        register = registers[0][0] if registers else bit
-        if register == owner:
-            widths[-1] += 1
-        else:
-            widths.append(1)
-            owner = register
-    return tuple(widths)
 
 
 def unusable_parameter(circuit: QuantumCircuit) -> str:

@@ -89,7 +89,7 @@ def read(text: str, limits: Limits) -> Source:
             "definitions, or split the work into several jobs",
             code="too_large",
         )
-    source = Source(text)
+    source = Source(text.removeprefix("\ufeff"))  # a byte order mark, which editors on Windows write
     source.version = _version(source)
     _refuse_foreign_includes(source)
     _refuse_depth(source, limits)
@@ -99,9 +99,10 @@ def read(text: str, limits: Limits) -> Source:
 
 def _version(source: Source) -> int:
     expected = "'OPENQASM 2.0;' or 'OPENQASM 3.0;' as the first statement"
-    if not source.tokens or source.tokens[0].text != "OPENQASM":
-        at = source.tokens[0] if source.tokens else 0
-        raise source.error(at, "the source does not say which OpenQASM it is", expected, "header")
+    if not source.tokens:
+        raise source.error(0, "the source is empty", expected, "header")
+    if source.tokens[0].text != "OPENQASM":
+        return 3  # where the line is optional; version 2 demands it
     number = source.tokens[1] if len(source.tokens) > 1 else source.tokens[0]
     match = re.fullmatch(r"([23])(?:\.\d{1,3})?", number.text)
     if not match:
@@ -112,13 +113,22 @@ def _version(source: Source) -> int:
 def _refuse_foreign_includes(source: Source) -> None:
     standard = _INCLUDES[source.version]
     for word, name in pairwise(source.tokens):
-        if word.text == "include" and name.kind == "text" and name.text[1:-1] != standard:
+        if word.text != "include" or name.kind != "text" or name.text[1:-1] == standard:
+            continue
+        if name.text[1:-1] in _INCLUDES.values():
+            other = 5 - source.version
             raise source.error(
                 name,
-                f"include of {name.text[:80]} is refused: files are never read, so paste the definitions you need",
-                f'"{standard}"',
+                f"{name.text[1:-1]} belongs to OpenQASM {other}, and this is read as OpenQASM {source.version}",
+                f"'OPENQASM {other}.0;' as the first statement, or {standard}",
                 "include",
             )
+        raise source.error(
+            name,
+            f"include of {name.text[:80]} is refused: files are never read, so paste the definitions you need",
+            f'"{standard}"',
+            "include",
+        )
 
 
 def _refuse_depth(source: Source, limits: Limits) -> None:

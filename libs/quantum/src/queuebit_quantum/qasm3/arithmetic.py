@@ -1,0 +1,243 @@
+"""Operators and functions of OpenQASM 3 on values.
+
+Integers divide as integers do in C, toward zero (specification, "Classical instructions", Integers).
+"""
+
+from __future__ import annotations
+
+import cmath
+import math
+from collections.abc import Callable
+from typing import Any
+
+from queuebit_quantum.qasm3 import logic
+from queuebit_quantum.qasm3.faults import Mistake
+from queuebit_quantum.qasm3.logic import Bit
+from queuebit_quantum.qasm3.values import Duration, Value, Word, bits_of, checked, integer, number, truth, word
+
+__all__ = ["CONSTANTS", "FUNCTIONS", "binary", "unary"]
+
+CONSTANTS = {
+    "pi": math.pi,
+    "π": math.pi,
+    "tau": math.tau,
+    "τ": math.tau,
+    "euler": math.e,
+    "ℇ": math.e,
+}
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "==": lambda a, b: a == b, "!=": lambda a, b: a != b,
+    "<": lambda a, b: a < b, "<=": lambda a, b: a <= b, ">": lambda a, b: a > b, ">=": lambda a, b: a >= b,
+}  # fmt: skip
+_BITWISE: dict[str, tuple[Callable[[Bit, Bit], Bit], Callable[[int, int], int]]] = {
+    "&": (logic.both, lambda a, b: a & b),
+    "|": (logic.either, lambda a, b: a | b),
+    "^": (logic.differ, lambda a, b: a ^ b),
+}
+_MAX_SHIFT = 4_096
+
+
+def unary(operator: str, value: Value) -> Value:
+    """Apply `-`, `!` or `~`."""
+    match operator, value:
+        case "!", _:
+            return word(logic.negate(truth(value)))
+        case "~", Word():
+            return Word(tuple(logic.negate(bit) for bit in value.bits), value.scalar)
+        case "~", bool():
+            return not value
+        case "~", int():
+            return ~value
+        case "-", Duration():
+            return Duration(-value.value, value.unit)
+        case "-", Word():
+            return -integer(value, "the operand of '-'")
+        case "-", int() | float() | complex():
+            return -value
+    raise Mistake(f"{operator!r} has no meaning here", "a number or bits")
+
+
+def binary(operator: str, left: Value, right: Value) -> Value:
+    """Apply an operator of two operands."""
+    if operator in ("&&", "||"):
+        combine = logic.both if operator == "&&" else logic.either
+        return word(combine(truth(left), truth(right)))
+    if isinstance(left, Duration) or isinstance(right, Duration):
+        return _timed(operator, left, right)
+    if isinstance(left, Word) or isinstance(right, Word):
+        return _on_words(operator, left, right)
+    if not isinstance(left, int | float | complex) or not isinstance(right, int | float | complex):
+        raise Mistake(f"{operator!r} has no meaning here", "numbers or bits")
+    try:
+        return _on_numbers(operator, left, right)
+    except ZeroDivisionError as failure:
+        raise Mistake("division by zero", "a divisor other than zero", "parameter") from failure
+    except OverflowError as failure:
+        raise Mistake("the result is too large", "a finite number", "parameter") from failure
+    except TypeError as failure:
+        raise Mistake(f"{operator!r} has no meaning for these numbers", "whole or real numbers") from failure
+
+
+def _on_numbers(operator: str, left: Any, right: Any) -> Value:  # any kind of number: operators sort them out
+    if operator in _COMPARISONS:
+        return _COMPARISONS[operator](left, right)
+    if operator in _BITWISE:
+        both = _BITWISE[operator][1](left, right)
+        return bool(both) if isinstance(left, bool) and isinstance(right, bool) else both
+    result: Any
+    match operator:
+        case "+":
+            result = left + right
+        case "-":
+            result = left - right
+        case "*":
+            result = left * right
+        case "/":
+            result = _quotient(left, right) if isinstance(left, int) and isinstance(right, int) else left / right
+        case "%":
+            whole = isinstance(left, int) and isinstance(right, int)
+            result = left - right * _quotient(left, right) if whole else math.fmod(left, right)
+        case "**":
+            result = _power(left, right)
+        case "<<" | ">>":
+            if not 0 <= right <= _MAX_SHIFT:
+                raise Mistake(f"a shift by {right}", f"from 0 to {_MAX_SHIFT:,} places", "too_large")
+            result = left << right if operator == "<<" else left >> right
+        case _:
+            raise Mistake(f"the operator {operator!r} is not supported")
+    return checked(result) if isinstance(result, int) else result
+
+
+def _quotient(left: int, right: int) -> int:
+    result = abs(left) // abs(right)
+    return result if (left < 0) == (right < 0) else -result
+
+
+def _power(left: Any, right: Any) -> Any:  # any kind of number
+    if isinstance(left, int) and isinstance(right, int) and right >= 0:
+        if left.bit_length() * right > _MAX_SHIFT:
+            raise Mistake("the power is too large", f"at most {_MAX_SHIFT:,} bits", "too_large")
+        return int(left**right)
+    return left**right
+
+
+def _on_words(operator: str, left: Value, right: Value) -> Value:
+    if operator in ("<<", ">>") and isinstance(left, Word):
+        return _shifted(left, integer(right, "the number of places") * (1 if operator == "<<" else -1))
+    width = max(_width(left), _width(right))
+    if operator in _COMPARISONS or operator in _BITWISE:
+        for value in (left, right):
+            if isinstance(value, int) and value < 0:
+                return _on_numbers(operator, integer(left, "an operand"), integer(right, "an operand"))
+        one, other = bits_of(left, width), bits_of(right, width)
+        if operator in _BITWISE:
+            scalar = width == 1 and all(not isinstance(value, Word) or value.scalar for value in (left, right))
+            return Word(tuple(map(_BITWISE[operator][0], one, other)), scalar)
+        return word(_compared(operator, one, other))
+    for value in (left, right):
+        if isinstance(value, Word) and not value.known:
+            raise Mistake(
+                f"{operator!r} on measured bits is not supported", "comparisons, logic and shifts of measured bits"
+            )
+    return binary(operator, *(integer(value) if isinstance(value, Word) else value for value in (left, right)))
+
+
+def _width(value: Value) -> int:
+    if isinstance(value, Word):
+        return len(value.bits)
+    if isinstance(value, int):
+        return max(1, value.bit_length())
+    raise Mistake("bits are compared and combined with bits or whole numbers", "bits or an integer")
+
+
+def _compared(operator: str, left: tuple[Bit, ...], right: tuple[Bit, ...]) -> Bit:
+    match operator:
+        case "==":
+            return logic.equal(left, right)
+        case "!=":
+            return logic.negate(logic.equal(left, right))
+        case "<":
+            return logic.less(left, right)
+        case ">":
+            return logic.less(right, left)
+        case "<=":
+            return logic.negate(logic.less(right, left))
+        case _:
+            return logic.negate(logic.less(left, right))
+
+
+def _shifted(value: Word, places: int) -> Word:
+    width = len(value.bits)
+    if places >= 0:
+        return Word(((False,) * min(places, width) + value.bits)[:width], value.scalar)
+    return Word((value.bits[-places:] + (False,) * width)[:width], value.scalar)
+
+
+def _timed(operator: str, left: Value, right: Value) -> Value:
+    match operator, left, right:
+        case "*", Duration(), int() | float():
+            return Duration(left.value * right, left.unit)
+        case "*", int() | float(), Duration():
+            return Duration(right.value * left, right.unit)
+        case "/", Duration(), int() | float() if right:
+            return Duration(left.value / right, left.unit)
+        case "/", Duration(), Duration() if left.unit == right.unit and right.value:
+            return left.value / right.value
+        case "+" | "-", Duration(), Duration() if left.unit == right.unit:
+            return Duration(left.value + (right.value if operator == "+" else -right.value), left.unit)
+        case _, Duration(), Duration() if operator in _COMPARISONS and left.unit == right.unit:
+            return _COMPARISONS[operator](left.value, right.value)
+    raise Mistake(
+        f"{operator!r} has no meaning for these durations", "durations of one unit, or a duration and a number"
+    )
+
+
+def _real(function: Callable[[float], float]) -> Callable[..., Value]:
+    def applied(value: Value) -> Value:
+        try:
+            return function(number(value, "the argument"))
+        except (ValueError, OverflowError) as failure:
+            raise Mistake("the argument is outside the function's range", "another number", "parameter") from failure
+
+    return applied
+
+
+def _sqrt(value: Value) -> Value:
+    return cmath.sqrt(value) if isinstance(value, complex) else _real(math.sqrt)(value)
+
+
+def _exp(value: Value) -> Value:
+    return cmath.exp(value) if isinstance(value, complex) else _real(math.exp)(value)
+
+
+def _popcount(value: Value) -> Value:
+    return integer(value, "the argument").bit_count()
+
+
+def _rotated(value: Value, places: Value) -> Value:
+    if not isinstance(value, Word):
+        raise Mistake("only bit registers are rotated", "a bit register", "arguments")
+    by = integer(places, "the number of places") % len(value.bits)
+    return Word(value.bits[len(value.bits) - by :] + value.bits[: len(value.bits) - by])
+
+
+FUNCTIONS: dict[str, Callable[..., Value]] = {
+    "arccos": _real(math.acos),
+    "arcsin": _real(math.asin),
+    "arctan": _real(math.atan),
+    "ceiling": _real(lambda value: float(math.ceil(value))),
+    "cos": _real(math.cos),
+    "exp": _exp,
+    "floor": _real(lambda value: float(math.floor(value))),
+    "imag": lambda value: value.imag if isinstance(value, complex) else 0.0,
+    "log": _real(math.log),
+    "mod": lambda left, right: binary("%", left, right),
+    "popcount": _popcount,
+    "real": lambda value: value.real if isinstance(value, complex) else number(value),
+    "rotl": _rotated,
+    "rotr": lambda value, places: _rotated(value, -integer(places, "the number of places")),
+    "sin": _real(math.sin),
+    "sqrt": _sqrt,
+    "tan": _real(math.tan),
+}
+"""The language's own functions, by name."""

@@ -1,0 +1,242 @@
+"""Evaluates expressions, and finds the bits and qubits that operands name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias, cast
+
+from openqasm3 import ast
+
+from queuebit_quantum.qasm3.arithmetic import FUNCTIONS, binary, unary
+from queuebit_quantum.qasm3.assembly import Memory
+from queuebit_quantum.qasm3.faults import Mistake, Node, Places
+from queuebit_quantum.qasm3.names import Bits, Scope, Subroutine, Variable
+from queuebit_quantum.qasm3.values import Duration, Qubits, Type, Value, Word, converted, integer
+
+__all__ = ["Expressions"]
+
+_KINDS = {
+    ast.IntType: "int", ast.UintType: "uint", ast.FloatType: "float", ast.AngleType: "angle", ast.BitType: "bit",
+    ast.BoolType: "bool", ast.ComplexType: "complex", ast.DurationType: "duration",
+}  # fmt: skip
+_Found: TypeAlias = "Qubits | Bits | Value"
+_MAX_ELEMENTS = 65_536
+"""Elements of an array, and the largest size of a type."""
+_PLAIN = (ast.IntegerLiteral, ast.FloatLiteral, ast.BooleanLiteral)
+
+
+class Expressions:
+    """Expressions of one program."""
+
+    def __init__(
+        self, places: Places, memory: Memory, physical: tuple[int, ...], call: Callable[[Node, Scope], Value]
+    ) -> None:
+        self._places = places
+        self._memory = memory
+        self._physical = {f"${number}": Qubits((rank,), scalar=True) for rank, number in enumerate(physical)}
+        self._call = call
+
+    def value(self, node: Node, scope: Scope) -> Value:
+        """Return the value of an expression.
+
+        Raises:
+            CircuitError: it has none, or none that can be known or left to the backend.
+        """
+        if isinstance(node, _PLAIN):
+            return cast("Value", node.value)
+        try:
+            return self._evaluated(node, scope)
+        except Mistake as mistake:
+            raise self._places.at(node, mistake) from mistake
+
+    def _evaluated(self, node: Node, scope: Scope) -> Value:
+        match node:
+            case ast.Identifier() | ast.IndexedIdentifier() | ast.IndexExpression() | ast.Concatenation():
+                return self._read(self.reference(node, scope))
+            case ast.BinaryExpression():
+                return binary(node.op.name, self.value(node.lhs, scope), self.value(node.rhs, scope))
+            case ast.UnaryExpression():
+                return unary(node.op.name, self.value(node.expression, scope))
+            case ast.FunctionCall():
+                return self._function(node, scope)
+            case ast.Cast():
+                return converted(self.value(node.argument, scope), self.type(node.type, scope))
+            case ast.BitstringLiteral():
+                return Word(tuple(bool(node.value >> place & 1) for place in range(node.width)))
+            case ast.DurationLiteral():
+                return Duration(node.value, node.unit.name)
+            case ast.ImaginaryLiteral():
+                return complex(0, node.value)
+            case ast.ArrayLiteral():
+                return [self.value(element, scope) for element in node.values]
+            case ast.SizeOf():
+                return self._size(node, scope)
+            case ast.QuantumMeasurement():
+                return self._call(node, scope)
+        raise Mistake(f"{_words(node)} is not supported here", "an expression of numbers and bits")
+
+    def _function(self, node: Node, scope: Scope) -> Value:
+        name = node.name.name
+        if name in FUNCTIONS and scope.visible(name) is None:
+            arguments = [self.value(argument, scope) for argument in node.arguments]
+            try:
+                return FUNCTIONS[name](*arguments)
+            except TypeError as failure:
+                raise Mistake(f"{name!r} does not take these arguments", "other arguments", "arguments") from failure
+        return self._call(node, scope)
+
+    def reference(self, node: Node, scope: Scope) -> _Found:
+        """Return the qubits or stored bits that an operand names, or the value of anything else."""
+        match node:
+            case ast.Identifier() if node.name in self._physical:
+                return self._physical[node.name]
+            case ast.Identifier():
+                symbol = scope.find(node.name)
+                if isinstance(symbol, Subroutine):
+                    raise Mistake(f"{node.name!r} is a subroutine", f"{node.name}(…)", "arguments")
+                return symbol.value if isinstance(symbol, Variable) else symbol
+            case ast.IndexedIdentifier():
+                found: Any = self.operand(node.name, scope)
+                for index in node.indices:
+                    found = self._indexed(found, index, scope, node.name.name)
+                return cast("_Found", found)
+            case ast.IndexExpression():
+                name = getattr(node.collection, "name", "the value")
+                return cast("_Found", self._indexed(self.operand(node.collection, scope), node.index, scope, name))
+            case ast.Concatenation():
+                return cast("_Found", _joined(self.operand(node.lhs, scope), self.operand(node.rhs, scope)))
+        return self.value(node, scope)
+
+    def operand(self, node: Node, scope: Scope) -> _Found:
+        """As `reference`, with the node's place in the fault."""
+        try:
+            return self.reference(node, scope)
+        except Mistake as mistake:
+            raise self._places.at(node, mistake) from mistake
+
+    def qubits(self, node: Node, scope: Scope) -> Qubits:
+        """Return the qubits that an operand names."""
+        found = self.operand(node, scope)
+        if not isinstance(found, Qubits):
+            raise self._places.error(node, f"{_words(node)} is not a qubit", "a qubit or a qubit register", "arguments")
+        return found
+
+    def type(self, node: Node, scope: Scope) -> Type:
+        """Return a type with its sizes computed."""
+        if isinstance(node, ast.ArrayType):
+            base = self.type(node.base_type, scope)
+            dimensions = tuple(self.length(size, scope) for size in node.dimensions)
+            if math.prod(dimensions) > _MAX_ELEMENTS:
+                raise self._places.error(
+                    node, "the array is too large", f"at most {_MAX_ELEMENTS:,} elements", "too_large"
+                )
+            return Type(base.kind, base.size, dimensions)
+        kind = _KINDS.get(type(node))
+        if kind is None:
+            raise self._places.error(node, f"{_words(node)} is not supported", "numbers, bits or durations")
+        size: Node = getattr(node, "size", None)
+        return Type(kind, None if size is None else self.length(size, scope))
+
+    def length(self, node: Node, scope: Scope) -> int:
+        """Return a size that a declaration gives."""
+        try:
+            size = integer(self.value(node, scope), "the size")
+        except Mistake as mistake:
+            raise self._places.at(node, mistake) from mistake
+        if size < 1:
+            raise self._places.error(node, f"a size of {size}", "a size of at least 1", "index")
+        if size > _MAX_ELEMENTS:
+            raise self._places.error(node, f"a size of {size:,}", f"at most {_MAX_ELEMENTS:,}", "too_large")
+        return size
+
+    def positions(self, index: Node, scope: Scope, size: int, name: str) -> tuple[list[int], bool]:
+        """Return the elements an index names, and whether it is a single one."""
+        if isinstance(index, ast.DiscreteSet):
+            return [self._position(element, scope, size, name) for element in index.values], False
+        if isinstance(index, ast.RangeDefinition):
+            start = 0 if index.start is None else self._position(index.start, scope, size, name)
+            end = size - 1 if index.end is None else self._position(index.end, scope, size, name)
+            step = 1 if index.step is None else integer(self.value(index.step, scope), "the step")
+            if step == 0:
+                raise Mistake("a step of 0", "another step", "index")
+            found = list(range(start, end + (1 if step > 0 else -1), step))
+            if not found:
+                raise Mistake(f"the range of {name!r} is empty", "at least one element", "index")
+            return found, False
+        return [self._position(index, scope, size, name)], True
+
+    def _position(self, node: Node, scope: Scope, size: int, name: str) -> int:
+        position = integer(self.value(node, scope), "the index")
+        if not -size <= position < size:
+            raise self._places.error(
+                node, f"index {position} is outside {name!r} of size {size}", f"an index below {size}", "index"
+            )
+        return position % size
+
+    def _indexed(self, found: Any, index: Node, scope: Scope, name: str) -> Any:  # as `reference`
+        parts: Sequence[Node] = [index] if isinstance(index, ast.DiscreteSet) else index
+        for part in parts:
+            found = self._element(found, part, scope, name)
+        return found
+
+    def _element(self, found: Any, part: Node, scope: Scope, name: str) -> Any:  # as `reference`
+        match found:
+            case Qubits() if not found.scalar:
+                chosen, single = self.positions(part, scope, len(found.indices), name)
+                return Qubits(tuple(found.indices[at] for at in chosen), single)
+            case Bits() if not found.type.scalar:
+                chosen, single = self.positions(part, scope, len(found.indices), name)
+                return Bits(tuple(found.indices[at] for at in chosen), Type("bit", None if single else len(chosen)))
+            case Word() if not found.scalar:
+                chosen, single = self.positions(part, scope, len(found.bits), name)
+                return Word(tuple(found.bits[at] for at in chosen), single)
+            case list():
+                chosen, single = self.positions(part, scope, len(found), name)
+                return found[chosen[0]] if single else [found[at] for at in chosen]
+            case int() if not isinstance(found, bool):
+                chosen, single = self.positions(part, scope, max(64, found.bit_length()), name)
+                return Word(tuple(bool(found >> at & 1) for at in chosen), single)
+        raise Mistake(f"{name!r} has no elements", "a register or an array", "arguments")
+
+    def _read(self, found: Any) -> Value:  # as `reference`
+        if not isinstance(found, Bits):
+            return cast("Value", found)
+        word = Word(tuple(map(self._memory.read, found.indices)), found.type.scalar)
+        return integer(word) if word.known and found.type.kind in ("int", "uint") else word
+
+    def _size(self, node: Node, scope: Scope) -> Value:
+        found: Any = self.operand(node.target, scope)
+        axis = 0 if node.index is None else integer(self.value(node.index, scope), "the dimension")
+        for _ in range(axis):
+            found = found[0] if isinstance(found, list) and found else None
+        if isinstance(found, list):
+            return len(found)
+        if isinstance(found, Qubits | Bits) and axis == 0:
+            return len(found.indices)
+        raise Mistake("this has no such dimension", "an array or a register", "arguments")
+
+
+def _joined(left: Any, right: Any) -> Any:  # as `reference`
+    match left, right:
+        case Qubits(), Qubits():
+            return Qubits(left.indices + right.indices)
+        case Bits(), Bits():
+            indices = left.indices + right.indices
+            return Bits(indices, Type("bit", len(indices)))
+        case Word(), Word():
+            return Word(left.bits + right.bits)
+        case list(), list():
+            return left + right
+    raise Mistake("these cannot be joined", "registers of one kind", "arguments")
+
+
+def _words(node: Node) -> str:
+    """Name a construct as people do."""
+    name = getattr(node, "name", None)
+    if isinstance(name, str):
+        return repr(name)
+    return _NAMES.get(type(node), "this")
+
+
+_NAMES = {ast.DurationOf: "'durationof'", ast.StretchType: "'stretch'", ast.ArrayReferenceType: "an array parameter"}

@@ -1,0 +1,198 @@
+"""Carries out the statements that have no blocks: declarations, gates and measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from openqasm3 import ast
+from qiskit.circuit import Delay, Measure, Reset
+from qiskit.circuit.library import Barrier
+
+from queuebit_quantum.limits import Limits
+from queuebit_quantum.qasm3.faults import Mistake, Node, Places
+from queuebit_quantum.qasm3.gates import Gates
+from queuebit_quantum.qasm3.library import operations
+from queuebit_quantum.qasm3.loops import Loops
+from queuebit_quantum.qasm3.names import Bits, Scope, Subroutine, Variable
+from queuebit_quantum.qasm3.storage import Storage, named
+from queuebit_quantum.qasm3.values import Duration, Qubits, Type, Word, converted, initial
+
+__all__ = ["Statements"]
+
+
+class Statements(Storage):
+    """Declarations, gates and measurements."""
+
+    def __init__(self, places: Places, limits: Limits, physical: tuple[int, ...]) -> None:
+        super().__init__(places, limits, physical)
+        self.loops = Loops(self.expressions, self.costs, places)
+        self.gates = Gates(self.expressions, self.loops, self.costs, places, self.globals)
+        self.physical = physical
+        self.num_qubits = len(physical)
+        self.registers: list[tuple[int, ...]] = []
+        self.outputs: list[tuple[int, ...]] = []
+        self.simple: dict[type[Node], Callable[[Node, Scope], object]] = {
+            ast.QubitDeclaration: self._declare_qubits,
+            ast.ClassicalDeclaration: self._declare,
+            ast.ConstantDeclaration: self._declare_constant,
+            ast.IODeclaration: self._declare_io,
+            ast.AliasStatement: self._alias,
+            ast.QuantumGateDefinition: lambda node, _: self.gates.define(node),
+            ast.SubroutineDefinition: self._declare_subroutine,
+            ast.ExternDeclaration: self._declare_subroutine,
+            ast.Include: self._include,
+            ast.QuantumGate: self._gate,
+            ast.QuantumPhase: self._gate,
+            ast.QuantumMeasurementStatement: self._measure_into,
+            ast.QuantumReset: self._reset,
+            ast.QuantumBarrier: self._barrier,
+            ast.DelayInstruction: self._delay,
+            ast.ClassicalAssignment: self.assign,
+            ast.ExpressionStatement: lambda node, scope: self.expressions.value(node.expression, scope),
+        }
+
+    # ------------------------------------------------------------------------------------------------ declarations
+
+    def _declare_qubits(self, node: Node, scope: Scope) -> None:
+        if self.physical:
+            raise Mistake(
+                f"{node.qubit.name!r} is declared in a program that names device qubits such as ${self.physical[0]}",
+                "either declared qubits or device qubits",
+            )
+        size = 1 if node.size is None else self.expressions.length(node.size, scope)
+        self.costs.tally.declare(node.qubit.name, size, quantum=True, error=_mistaken(node, self.places))
+        indices = tuple(range(self.num_qubits, self.num_qubits + size))
+        scope.declare(node.qubit.name, Qubits(indices, scalar=node.size is None))
+        self.num_qubits += size
+
+    def _declare(self, node: Node, scope: Scope) -> None:
+        kind = self.expressions.type(node.type, scope)
+        name = node.identifier.name
+        measured = isinstance(node.init_expression, ast.QuantumMeasurement)
+        value = initial(kind)
+        if node.init_expression is not None and not measured:
+            value = converted(self.expressions.value(node.init_expression, scope), kind)
+        if kind.kind == "bit" and not kind.dimensions and scope is self.globals:
+            self._declare_result(node, kind)
+        else:
+            scope.declare(name, Variable(kind, initial(kind), depth=self.assembly.depth))
+        if measured:
+            self.measure(node.init_expression, self.bits(node.identifier, scope), scope)
+        elif node.init_expression is not None:
+            self.set(node.identifier, value, scope)
+
+    def _declare_result(self, node: Node, kind: Type) -> tuple[int, ...]:
+        """Add a register that the result shows."""
+        name = node.identifier.name
+        self.costs.tally.declare(name, kind.width, quantum=False, error=_mistaken(node, self.places))
+        bits = self.memory.allocate(kind.width, visible=True)
+        self.globals.declare(name, Bits(bits, kind))
+        self.registers.append(bits)
+        return bits
+
+    def _declare_constant(self, node: Node, scope: Scope) -> None:
+        kind = self.expressions.type(node.type, scope)
+        value = converted(self.expressions.value(node.init_expression, scope), kind)
+        if isinstance(value, Word) and not value.known:
+            raise Mistake(f"the constant {node.identifier.name!r} depends on a measurement", "a known value")
+        scope.declare(node.identifier.name, Variable(kind, value, constant=True))
+
+    def _declare_io(self, node: Node, scope: Scope) -> None:
+        name = node.identifier.name
+        if node.io_identifier.name == "input":
+            raise Mistake(f"no value is given for {name}", "numbers instead of inputs", "parameter")
+        kind = self.expressions.type(node.type, scope)
+        if kind.kind != "bit" or kind.dimensions:
+            raise Mistake(f"the output {name!r} is not made of bits", "an output of type bit")
+        self.outputs.append(self._declare_result(node, kind))
+
+    def _declare_subroutine(self, node: Node, scope: Scope) -> None:
+        scope.declare(node.name.name, Subroutine(node))
+
+    def _alias(self, node: Node, scope: Scope) -> None:
+        for name in named(node.value):
+            symbol = scope.find(name) if not name.startswith("$") else None
+            if isinstance(symbol, Variable) and symbol.type.kind == "bit" and not symbol.constant:
+                self.put_in_bits(name, scope)
+        found: Any = self.expressions.operand(node.value, scope)
+        if not isinstance(found, Qubits | Bits):
+            found = Variable(Type("bit"), found, constant=True)
+        scope.declare(node.target.name, found)
+
+    def _include(self, node: Node, _: Scope) -> None:
+        self.gates.included = True  # other files were refused before
+
+    # ---------------------------------------------------------------------------------------------------- quantum
+
+    def _gate(self, node: Node, scope: Scope) -> None:
+        if isinstance(node, ast.QuantumGate):
+            if not self.gates.defines(node.name.name) and self._is_subroutine(node.name.name, scope):
+                self.call(node, scope)
+                return
+            if node.duration is not None:
+                raise Mistake("a gate with a duration is not supported", "a gate without [duration]")
+        for leaf in self.gates.leaves(node, scope):
+            phase, steps = operations(leaf)
+            self.assembly.block.phase += phase
+            for operation, qubits in steps:
+                self.assembly.add(operation, qubits)
+
+    def _is_subroutine(self, name: str, scope: Scope) -> bool:
+        return isinstance(scope.owner(name).names.get(name), Subroutine)
+
+    def _measure_into(self, node: Node, scope: Scope) -> None:
+        if node.target is None:
+            measured = self.expressions.qubits(node.measure.qubit, scope)
+            target = Bits(
+                self.hidden(len(measured.indices)), Type("bit", None if measured.scalar else len(measured.indices))
+            )
+        else:
+            target = self.bits(node.target, scope)
+        self.measure(node.measure, target, scope)
+
+    def measure(self, node: Node, target: Bits, scope: Scope) -> None:
+        qubits = self.expressions.qubits(node.qubit, scope)
+        if len(qubits.indices) != len(target.indices):
+            raise Mistake(
+                f"{len(qubits.indices)} qubits are measured into {len(target.indices)} bits",
+                "registers of one size, or single bits",
+                "arguments",
+            )
+        self.costs.spend(len(qubits.indices), node)
+        for qubit, clbit in zip(qubits.indices, target.indices, strict=True):
+            self.assembly.add(Measure(), (qubit,), (clbit,))
+            self.memory.know(clbit, None)
+
+    def _reset(self, node: Node, scope: Scope) -> None:
+        qubits = self.expressions.qubits(node.qubits, scope).indices
+        self.costs.spend(len(qubits), node)
+        for qubit in qubits:
+            self.assembly.add(Reset(), (qubit,))
+
+    def _barrier(self, node: Node, scope: Scope) -> None:
+        qubits = self._all(node.qubits, scope)
+        self.assembly.add(Barrier(len(qubits)), qubits)
+
+    def _delay(self, node: Node, scope: Scope) -> None:
+        duration = self.expressions.value(node.duration, scope)
+        if not isinstance(duration, Duration):
+            raise Mistake("a delay without a duration", "a duration such as 100ns")
+        if duration.value < 0:
+            raise Mistake("a negative delay", "a duration such as 100ns", "parameter")
+        qubits = self._all(node.qubits, scope)
+        self.costs.spend(len(qubits), node)
+        value = round(duration.value) if duration.unit == "dt" else duration.value
+        for qubit in qubits:
+            self.assembly.add(Delay(value, unit=duration.unit), (qubit,))
+
+    def _all(self, operands: list[Node], scope: Scope) -> tuple[int, ...]:
+        """Return the qubits that a list names, each once; an empty list names all."""
+        if not operands:
+            return tuple(range(self.num_qubits))
+        found = [self.expressions.qubits(operand, scope).indices for operand in operands]
+        return tuple(dict.fromkeys(qubit for indices in found for qubit in indices))
+
+
+def _mistaken(node: Node, places: Places) -> Any:  # what a tally raises
+    return lambda message, expected, code: places.error(node, message, expected, code)

@@ -1,0 +1,118 @@
+"""Calls: a subroutine's statements are carried out where it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from openqasm3 import ast
+
+from queuebit_quantum.limits import Limits
+from queuebit_quantum.qasm3.faults import Mistake, Node, Places
+from queuebit_quantum.qasm3.names import Bits, Scope, Subroutine, Variable
+from queuebit_quantum.qasm3.statements import Statements
+from queuebit_quantum.qasm3.values import Qubits, Type, Value, Word, converted
+
+__all__ = ["Ended", "Subroutines"]
+
+
+class Ended(NamedTuple):
+    """Why a block ended before its last statement."""
+
+    how: str
+    """`break`, `continue`, `return`, `end`, or `jump` where the backend leaves the loop."""
+    value: Value = False
+
+
+class Subroutines(Statements):
+    """Subroutines, and what a call must put aside."""
+
+    def __init__(self, places: Places, limits: Limits, physical: tuple[int, ...]) -> None:
+        super().__init__(places, limits, physical)
+        self.loop: int | None = None
+        """Depth of the loop that is being unrolled, or None outside of one."""
+        self.jumps = False
+        """Whether the innermost loop is one the backend turns."""
+        self.calls = 0
+        self.call_depth = 0
+        """Conditions around the innermost call."""
+
+    def block(self, statements: Sequence[Node], scope: Scope) -> Ended | None:
+        """Carry out statements until one of them ends the block."""
+        raise NotImplementedError
+
+    def call(self, node: Node, scope: Scope) -> Value:
+        if isinstance(node, ast.QuantumMeasurement):
+            qubits = self.expressions.qubits(node.qubit, scope)
+            width = len(qubits.indices)
+            target = Bits(self.hidden(width), Type("bit", None if qubits.scalar else width))
+            self.measure(node, target, scope)
+            return Word(tuple(map(self.memory.read, target.indices)), qubits.scalar)
+        name = node.name.name
+        symbol = scope.find(name)
+        if not isinstance(symbol, Subroutine):
+            raise Mistake(f"{name!r} is not a function", "a function or subroutine", "arguments")
+        definition = symbol.node
+        if isinstance(definition, ast.ExternDeclaration):
+            raise Mistake(f"{name!r} is defined outside the program, which is not supported", "a `def` of it")
+        given = [*node.arguments, *getattr(node, "qubits", ())]
+        inner = self._bound(definition, given, scope)
+        if self.calls >= self.limits.max_nesting:
+            raise Mistake(
+                f"{name!r} calls subroutines too deeply", f"at most {self.limits.max_nesting} levels", "too_deep"
+            )
+        state = self.loop, self.jumps, self.call_depth
+        self.calls += 1
+        self.loop, self.jumps, self.call_depth = None, False, self.assembly.depth
+        try:
+            end = self.block(definition.body, inner)
+        finally:
+            self.calls -= 1
+            self.loop, self.jumps, self.call_depth = state
+        value = False if end is None else end.value
+        return (
+            value
+            if definition.return_type is None
+            else converted(value, self.expressions.type(definition.return_type, inner))
+        )
+
+    def _bound(self, definition: Node, given: Sequence[Node], scope: Scope) -> Scope:
+        """Return the scope of a call, with its arguments."""
+        name, wanted = definition.name.name, definition.arguments
+        if len(given) != len(wanted):
+            expected = f"{len(wanted)} argument{'s' * (len(wanted) != 1)}"
+            raise Mistake(f"{name!r} takes {expected}, but got {len(given)}", expected, "arguments")
+        inner = Scope(self.globals, callable=True)
+        taken: set[int] = set()
+        for parameter, node in zip(wanted, given, strict=True):
+            if isinstance(parameter, ast.QuantumArgument):
+                qubits = self._lent(parameter, node, scope)
+                if not taken.isdisjoint(qubits.indices):
+                    raise self.places.error(node, f"{name!r} gets one qubit twice", "different qubits", "arguments")
+                taken.update(qubits.indices)
+                inner.declare(parameter.name.name, qubits)
+            else:
+                inner.declare(parameter.name.name, self._passed(parameter, node, scope))
+        return inner
+
+    def _passed(self, parameter: Node, node: Node, scope: Scope) -> Variable:
+        """Return a classical argument: a copy, or the caller's own array."""
+        if isinstance(parameter.type, ast.ArrayReferenceType):
+            found = scope.visible(getattr(node, "name", ""))
+            if not isinstance(found, Variable) or not found.type.dimensions:
+                raise self.places.error(node, "this is not an array", "the name of an array", "arguments")
+            return found
+        kind = self.expressions.type(parameter.type, scope)
+        return Variable(kind, converted(self.expressions.value(node, scope), kind), depth=self.assembly.depth)
+
+    def _lent(self, parameter: Node, node: Node, scope: Scope) -> Qubits:
+        qubits = self.expressions.qubits(node, scope)
+        size = 1 if parameter.size is None else self.expressions.length(parameter.size, scope)
+        if len(qubits.indices) != size:
+            raise self.places.error(
+                node,
+                f"{len(qubits.indices)} qubits are given for {parameter.name.name!r} of {size}",
+                "registers of one size",
+                "arguments",
+            )
+        return Qubits(qubits.indices, scalar=parameter.size is None)

@@ -1,0 +1,208 @@
+"""The values of OpenQASM 3 expressions and their types."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+from queuebit_quantum.qasm3.faults import Mistake
+from queuebit_quantum.qasm3.logic import Bit, some
+
+__all__ = [
+    "Duration",
+    "Qubits",
+    "Type",
+    "Value",
+    "Word",
+    "bits_of",
+    "converted",
+    "initial",
+    "integer",
+    "number",
+    "truth",
+    "word",
+]
+
+_MAX_BITS = 4_096
+"""Longest integer: arithmetic on longer ones costs more than a program is worth."""
+_UNSIZED_BITS = 32
+"""Width of an integer without a size where its bits are stored."""
+
+_EXACT_BITS = 52
+"""Bits of an angle beyond which its steps are finer than a floating-point number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """A length of time in one of Qiskit's units."""
+
+    value: float
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """Classical bits, lowest first; `scalar` for a single `bit` or `bool`."""
+
+    bits: tuple[Bit, ...]
+    scalar: bool = False
+
+    @property
+    def known(self) -> bool:
+        """Whether the value is settled before the program runs."""
+        return all(isinstance(bit, bool) for bit in self.bits)
+
+
+@dataclass(frozen=True, slots=True)
+class Qubits:
+    """Qubits by their number in the circuit; `scalar` for a single one rather than a register."""
+
+    indices: tuple[int, ...]
+    scalar: bool = False
+
+
+Value: TypeAlias = "bool | int | float | complex | Duration | Word | Qubits | list[Value]"
+
+
+class Type(NamedTuple):
+    """A classical type: its keyword, its size, and for arrays the dimensions."""
+
+    kind: str
+    size: int | None = None
+    dimensions: tuple[int, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """Bits that a stored value takes."""
+        if self.kind in ("bit", "bool"):
+            return self.size or 1
+        return self.size or _UNSIZED_BITS
+
+    @property
+    def scalar(self) -> bool:
+        return self.kind == "bool" or (self.kind == "bit" and self.size is None)
+
+
+def truth(value: Value) -> Bit:
+    """Return a value as a condition."""
+    if isinstance(value, Word):
+        return some(value.bits)
+    if isinstance(value, bool | int | float | complex):
+        return bool(value)
+    raise Mistake("this is not a condition", "a comparison, a bit or a Boolean")
+
+
+def integer(value: Value, what: str = "this") -> int:
+    """Return a value that must be a known whole number."""
+    if isinstance(value, Word):
+        if not value.known:
+            raise Mistake(f"{what} depends on a measurement", "a number known before the program runs")
+        return sum(bool(bit) << place for place, bit in enumerate(value.bits))
+    if isinstance(value, int):
+        return int(value)
+    raise Mistake(f"{what} is not a whole number", "an integer such as 5")
+
+
+def number(value: Value, what: str = "this") -> float:
+    """Return a value that must be a known real number."""
+    if isinstance(value, int | float):
+        return float(_bounded(value))
+    if isinstance(value, Word):
+        return float(integer(value, what))
+    raise Mistake(f"{what} is not a real number", "a number such as pi/2")
+
+
+def _bounded(value: int | float) -> int | float:
+    if isinstance(value, int) and value.bit_length() > 1_000:
+        raise Mistake("the number is too large", "a number below 10^300", "parameter")
+    return value
+
+
+def bits_of(value: Value, width: int) -> tuple[Bit, ...]:
+    """Return the lowest bits of a word or an integer."""
+    if isinstance(value, Word):
+        return (value.bits + (False,) * width)[:width]
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int):
+        return tuple(bool(value >> place & 1) for place in range(width))
+    raise Mistake("this has no bits", "a bit register or an integer")
+
+
+def word(bit: Bit) -> Value:
+    """Return a bit as a value: known ones are Booleans."""
+    return bit if isinstance(bit, bool) else Word((bit,), scalar=True)
+
+
+def checked(value: int) -> int:
+    if value.bit_length() > _MAX_BITS:
+        raise Mistake("the number is too large", f"at most {_MAX_BITS:,} bits", "too_large")
+    return value
+
+
+def initial(kind: Type) -> Value:
+    """Return what a variable holds that nothing was assigned to."""
+    if kind.dimensions:
+        inner = Type(kind.kind, kind.size, kind.dimensions[1:])
+        return [initial(inner) for _ in range(kind.dimensions[0])]
+    if kind.kind == "bit":
+        return Word((False,) * kind.width, kind.scalar)
+    if kind.kind == "duration":
+        return Duration(0.0, "s")
+    return converted(0, kind)
+
+
+def converted(value: Value, to: Type) -> Value:
+    """Return a value as the given type holds it.
+
+    Integers of `int` keep their value whatever the size; `uint` wraps around.
+    """
+    if to.dimensions:
+        return _array(value, to)
+    match to.kind:
+        case "bit":
+            if isinstance(value, Word) and len(value.bits) != to.width:
+                raise Mistake(f"{len(value.bits)} bits do not fill {to.width}", "registers of one size", "arguments")
+            return Word(bits_of(value, to.width), to.scalar)
+        case "bool":
+            return word(truth(value))
+        case "int" | "uint":
+            return _whole(value, to)
+        case "float":
+            return number(value)
+        case "angle":
+            return _angle(number(value), to.size)
+        case "complex" if isinstance(value, int | float | complex):
+            return complex(value)
+        case "duration" if isinstance(value, Duration):
+            return value
+    raise Mistake(f"this cannot become a value of type {to.kind}", f"a value of type {to.kind}")
+
+
+def _whole(value: Value, to: Type) -> Value:
+    if isinstance(value, Word):
+        if not value.known:
+            return Word(bits_of(value, to.size or len(value.bits)))
+        value = integer(value)
+    if isinstance(value, float) and math.isfinite(value):
+        value = int(value)
+    if not isinstance(value, int):
+        raise Mistake(f"this cannot become a value of type {to.kind}", "a number")
+    return checked(int(value)) % (1 << to.size) if to.kind == "uint" and to.size else checked(int(value))
+
+
+def _angle(value: float, size: int | None) -> float:
+    if not math.isfinite(value):
+        raise Mistake("the angle is not finite", "a finite number", "parameter")
+    if size is None or size > _EXACT_BITS:
+        return value % math.tau
+    steps = 2.0**size
+    return round(value % math.tau / math.tau * steps) % steps / steps * math.tau
+
+
+def _array(value: Value, to: Type) -> list[Value]:
+    inner = Type(to.kind, to.size, to.dimensions[1:])
+    if not isinstance(value, list) or len(value) != to.dimensions[0]:
+        raise Mistake("the array has another shape", f"{to.dimensions[0]} elements", "arguments")
+    return [converted(element, inner) for element in value]

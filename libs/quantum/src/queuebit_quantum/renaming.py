@@ -1,0 +1,150 @@
+"""Gives every name that an OpenQASM 2 source defines a fresh one, so that none can mean anything to a host library.
+
+Gates and registers have a namespace each, and a gate's parameters and qubits belong to its body. Errors speak in the
+source's own names and places.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from queuebit_quantum.tokens import Source, Token
+
+__all__ = ["Renamed", "Statement"]
+
+_FIXED = frozenset(
+    {"CX", "OPENQASM", "U", "barrier", "creg", "gate", "if", "include", "measure", "opaque", "pi", "qreg", "reset"}
+)
+"""Words of the language, which no definition can take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement up to its `;` or `}`; a gate's body is cut into statements of its own."""
+
+    head: list[Token]
+    body: list[list[Token]] = field(default_factory=list)
+
+
+class Renamed:
+    """A source with fresh names.
+
+    Attributes:
+        statements: The statements, comments left out, in fresh names at their old places.
+        text: The source in fresh names.
+    """
+
+    def __init__(self, source: Source, library: frozenset[str]) -> None:
+        self._source = source
+        self._library = library
+        self._prefix = "own"
+        while self._prefix in source.text:
+            self._prefix += "n"
+        self._gates: dict[str, str] = {}
+        self._registers: dict[str, str] = {}
+        self._original: dict[str, str] = {}
+        self._changes: list[tuple[Token, str]] = []
+        self._included = False
+        self.statements = [self._renamed(statement) for statement in _statements(source.tokens)]
+        self.text = self._written()
+
+    def shown(self, message: str) -> str:
+        """Return a message in the source's names."""
+        return re.sub(rf"\b{self._prefix}\d+\b", lambda match: self._original.get(match[0], match[0]), message)
+
+    def place(self, line: int, column: int) -> tuple[int, int]:
+        """Return the place in the source of a 1-based place in the text."""
+        on_line = [(token, new) for token, new in self._changes if self._source.position(token.offset)[0] == line]
+        for token, new in on_line:
+            start = self._source.position(token.offset)[1]
+            if column <= start:
+                break
+            column = max(start, column - len(new) + len(token.text))
+        return line, column
+
+    def _renamed(self, statement: Statement) -> Statement:
+        words = [token.text for token in statement.head]
+        match words:
+            case ["include", _] if statement.head[1].kind == "text":
+                if self._included:
+                    self._changes += [(token, "") for token in statement.head]
+                    return Statement([])
+                self._included = True
+            case ["qreg" | "creg", name, *_] if name not in _FIXED and name.isidentifier():
+                self._define(statement.head[1], self._registers)
+                return Statement(
+                    [statement.head[0], self._new(statement.head[1], self._registers), *statement.head[2:]]
+                )
+            case ["gate" | "opaque", name, *_] if name not in _FIXED and name.isidentifier():
+                return self._gate(statement)
+        return Statement(self._use(statement.head, self._registers), statement.body)
+
+    def _gate(self, statement: Statement) -> Statement:
+        head = statement.head
+        local: dict[str, str] = {}
+        for token in head[2:]:
+            if token.kind == "word" and token.text not in _FIXED and token.text not in local:
+                local[token.text] = self._fresh(token.text)
+        body = [self._use(inner, local) for inner in statement.body if inner]
+        if head[0].text == "opaque" and head[1].text in self._library:
+            name = head[1]  # names the library's gate, and defines nothing
+        else:
+            self._define(head[1], self._gates)
+            name = self._new(head[1], self._gates)
+        return Statement([head[0], name, *(self._new(token, local) for token in head[2:])], body)
+
+    def _use(self, statement: list[Token], names: dict[str, str]) -> list[Token]:
+        """Rename a gate's use: the gate, and what it is applied to."""
+        words = [token.text for token in statement]
+        gate = words.index(")") + 1 if words[0] == "if" and ")" in words else 0
+        return [self._new(token, self._gates if place == gate else names) for place, token in enumerate(statement)]
+
+    def _define(self, token: Token, names: dict[str, str]) -> None:
+        if token.text in names:
+            raise self._source.error(
+                token, f"{token.text[:80]!r} is already defined", "a name that is not taken", "redefined"
+            )
+        names[token.text] = self._fresh(token.text)
+
+    def _fresh(self, name: str) -> str:
+        fresh = f"{self._prefix}{len(self._original)}"
+        self._original[fresh] = name
+        return fresh
+
+    def _new(self, token: Token, names: dict[str, str]) -> Token:
+        new = names.get(token.text)
+        if new is None or token.kind != "word":
+            return token
+        self._changes.append((token, new))
+        return token._replace(text=new)
+
+    def _written(self) -> str:
+        pieces: list[str] = []
+        end = 0
+        self._changes.sort(key=lambda change: change[0].offset)
+        for token, new in self._changes:
+            pieces += [self._source.text[end : token.offset], new]
+            end = token.offset + len(token.text)
+        return "".join([*pieces, self._source.text[end:]])
+
+
+def _statements(tokens: list[Token]) -> Iterator[Statement]:
+    head: list[Token] = []
+    body: list[list[Token]] | None = None
+    for token in tokens:
+        if token.text == "{" and body is None:
+            body = [[]]
+        elif token.text == ";" and body is not None:
+            body.append([])
+        elif token.text in (";", "}"):
+            if head:
+                yield Statement(head, body or [])
+            head, body = [], None
+        elif body is not None:
+            body[-1].append(token)
+        else:
+            head.append(token)
+    if head:
+        yield Statement(head, body or [])
