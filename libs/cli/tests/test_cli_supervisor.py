@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -21,7 +22,7 @@ from queuebit_cli.place import Place
 from queuebit_cli.ports import is_free
 from queuebit_cli.probe import look
 from queuebit_cli.process import Identity, end
-from queuebit_cli.roster import NATS, Spec
+from queuebit_cli.roster import NATS, Inherits, Spec
 from queuebit_cli.stack import Running, Stack, in_order, take_down
 from queuebit_cli.supervisor import Supervisor
 from queuebit_testing.server import free_port
@@ -290,3 +291,45 @@ def written(home: Home) -> Stack:
     stack = Stack.load(home)
     assert stack is not None
     return stack
+
+
+INHERITING = FAKE.replace(
+    'http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()',
+    """
+import socket
+server = http.server.HTTPServer(("127.0.0.1", 0), Handler, bind_and_activate=False)
+server.socket = socket.socket(fileno=int(os.environ["LISTEN_FD"]))
+server.serve_forever()
+""",
+)
+
+
+def test_while_a_process_restarts_nobody_else_can_listen_on_its_port(home: Home) -> None:
+    spec = fake(home, NATS, code=INHERITING)
+    spec = replace(spec, inherits=Inherits(port_of(spec), "LISTEN_FD"))
+    supervisor = Supervisor(home, {}, [spec])
+    waiting: list[socket.socket] = []
+
+    def kill(it: Supervisor) -> bool:
+        os.kill(it.children[0].identity.pid, signal.SIGKILL)  # type: ignore[union-attr]
+        return True
+
+    def dead(it: Supervisor) -> bool:
+        if it.children[0].running:
+            return False
+        assert not is_free(port_of(spec))
+        waiting.append(socket.create_connection(("127.0.0.1", port_of(spec)), timeout=10))
+        waiting[0].sendall(b"GET /readyz HTTP/1.0\r\n\r\n")
+        return True
+
+    supervisor.run(lambda: None, steps(is_up, kill, dead, lambda it: it.up and it.children[0].restarts == 1))
+    with waiting[0] as asked:
+        assert asked.recv(4096).startswith(b"HTTP/1.0 200"), "who connected meanwhile is answered by the successor"
+    assert is_free(port_of(spec))
+
+
+def test_a_port_that_another_process_took_first_is_not_sent_secrets(home: Home) -> None:
+    spec = fake(home, NATS)
+    taken = f"port {port_of(spec)} is taken by process {os.getpid()} "
+    with socket.create_server(("127.0.0.1", port_of(spec))), pytest.raises(Stop, match=taken):
+        Supervisor(home, {}, [replace(spec, inherits=Inherits(port_of(spec), "LISTEN_FD"))])

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -74,6 +76,25 @@ def test_a_second_process_is_refused_and_sigterm_ends_well(start_warehouse: Star
     assert f"port {warehouse.port}" in taken.stderr
     assert len(taken.stderr.splitlines()) == 1
     assert warehouse.stop() == 0
+
+
+@pytest.mark.server
+def test_an_inherited_socket_outlives_the_process(tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.touch(mode=0o600)
+    password.write_text("x")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        chosen = {"LISTEN_FD": listening.fileno(), "DATA_DIR": tmp_path / "data", "PASSWORD_FILE": password}
+        environment = {**os.environ, **{f"QUEUEBIT_WAREHOUSE_{key}": str(value) for key, value in chosen.items()}}
+        argv = [sys.executable, "-m", "queuebit_warehouse"]
+        with subprocess.Popen(argv, env=environment, stderr=subprocess.PIPE, pass_fds=[listening.fileno()]) as process:
+            assert urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=25).read() == b"Ok.\n"
+            process.terminate()
+            assert process.wait(10) == 0
+        with pytest.raises(OSError, match="in use"), socket.create_server(("127.0.0.1", port)):
+            pass
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
 
 
 @pytest.mark.server

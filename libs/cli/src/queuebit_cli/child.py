@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from subprocess import Popen
 
+from queuebit_cli import ports
 from queuebit_cli.probe import Look
 from queuebit_cli.process import Identity, end, kill_session, last_words, launch, rotate, shorten
 from queuebit_cli.roster import Spec
@@ -34,9 +35,14 @@ class Backoff:
 
 
 class Child:
-    """One process and its restarts."""
+    """One process and its restarts.
+
+    The socket of a process that is sent secrets stays open from here to `finish`: while it restarts nobody else can
+    listen in its place, and who connects meanwhile is answered by its successor.
+    """
 
     def __init__(self, spec: Spec, log: Path) -> None:
+        """Take the port of a process that inherits its socket; raises `Stop` when that is taken."""
         self.spec = spec
         self.log = log
         self.identity: Identity | None = None
@@ -48,6 +54,7 @@ class Child:
         self.sick_since: float | None = None
         self.was_ready = False
         """Since it was started the last time."""
+        self._listening = ports.listen(spec.inherits.port) if spec.inherits else None
         self._process: Popen[bytes] | None = None
         self._backoff = Backoff()
         self._started = 0.0
@@ -67,7 +74,7 @@ class Child:
         try:
             rotate(self.log)
             self._log_begin = self.log.stat().st_size if self.log.exists() else 0
-            self._process = launch(self.spec.argv, self.spec.env, self.log)
+            self._process = self._launch()
         except OSError as error:
             self._failed(f"cannot be started: {error}", now)
         else:
@@ -119,6 +126,14 @@ class Child:
         if self._process is not None:
             self._process.poll()
             self._process = self.identity = None
+        if self._listening is not None:
+            self._listening.close()
+
+    def _launch(self) -> Popen[bytes]:
+        if self._listening is None or self.spec.inherits is None:
+            return launch(self.spec.argv, self.spec.env, self.log)
+        number = self._listening.fileno()
+        return launch(self.spec.argv, {**self.spec.env, self.spec.inherits.named_by: str(number)}, self.log, [number])
 
     def _keep_log_short(self) -> None:
         with suppress(OSError):  # a full disk is told elsewhere

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from queuebit_cli.errors import Exit, Stop
 
-__all__ = ["DEFAULTS", "auto", "choose", "fixed", "holder_of", "is_free"]
+__all__ = ["DEFAULTS", "auto", "choose", "fixed", "holder_of", "is_free", "listen"]
 
 DEFAULTS = {
     "nats-server": 7420,
@@ -25,6 +25,7 @@ DEFAULTS = {
 """The port of each process; of a service, the one where it tells its health."""
 
 _HOST = "127.0.0.1"
+_BACKLOG = 128
 
 
 def choose(wish: str | None, previous: Mapping[str, int]) -> dict[str, int]:
@@ -81,6 +82,23 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def listen(port: int) -> socket.socket:
+    """A socket that listens on the port.
+
+    Raises:
+        Stop: another process does.
+    """
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((_HOST, port))
+        listening.listen(_BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise Stop(Exit.UNREACHABLE, f"port {port} is taken by {holder_of(port)}: end that, then `qb up`") from error
+    return listening
 
 
 def holder_of(port: int) -> str:

@@ -52,8 +52,10 @@ class Identity:
             return False
 
 
-def launch(argv: Sequence[str], env: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
-    """Start a process that ends when we do, with its output in a file."""
+def launch(
+    argv: Sequence[str], env: Mapping[str, str], log: Path, inherited: Sequence[int] = ()
+) -> subprocess.Popen[bytes]:
+    """Start a process that ends when we do, with its output in a file; it gets the `inherited` descriptors."""
     with log.open("ab") as output:
         log.chmod(0o600)
         return subprocess.Popen(
@@ -62,6 +64,7 @@ def launch(argv: Sequence[str], env: Mapping[str, str], log: Path) -> subprocess
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
+            pass_fds=inherited,
             start_new_session=True,
             preexec_fn=_die_with_parent,  # noqa: PLW1509  # the supervisor's main thread is the only one that forks
         )

@@ -14,12 +14,21 @@ from queuebit_cli.nats_server import health
 from queuebit_cli.probe import Look, look
 from queuebit_runtime.server_config import server_binary
 
-__all__ = ["NATS", "WAREHOUSE", "Spec", "roster"]
+__all__ = ["NATS", "WAREHOUSE", "Inherits", "Spec", "roster"]
 
 NATS, WAREHOUSE = "nats-server", "warehouse"
 _FIRST = ("executor-aer", "broker", "scheduler")
 """What it takes to accept a job and to run it."""
 _LATER = ("metering", "provenance", "telemetry", "executor-ibm", "executor-cirq")
+
+
+@dataclass(frozen=True, slots=True)
+class Inherits:
+    """A listening socket that a process does not open itself."""
+
+    port: int
+    named_by: str
+    """The variable of its environment that tells the number of the descriptor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,7 @@ class Spec:
     """Ask it how it is."""
     wave: int = 0
     """Started once the wave before is ready: what a first job needs does not share the processor with the rest."""
+    inherits: Inherits | None = None
 
 
 def roster(home: Home, ports: Mapping[str, int]) -> list[Spec]:
@@ -53,6 +63,7 @@ def roster(home: Home, ports: Mapping[str, int]) -> list[Spec]:
         f"http://127.0.0.1:{ports[WAREHOUSE]}",
         partial(look, ports[WAREHOUSE]),
         wave=2,
+        inherits=Inherits(ports[WAREHOUSE], "QUEUEBIT_WAREHOUSE_LISTEN_FD"),
     )
     return [nats, warehouse, *(_service(home, ports, name, inherited) for name in (*_FIRST, *_LATER))]
 

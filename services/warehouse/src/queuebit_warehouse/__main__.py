@@ -96,6 +96,8 @@ def _allow_files() -> None:
 
 
 def _listen(settings: Settings) -> socket.socket:
+    if settings.listen_fd is not None:
+        return _inherited(settings.listen_fd)
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -110,6 +112,16 @@ def _listen(settings: Settings) -> socket.socket:
             69,
         ) from error
     return listening
+
+
+def _inherited(number: int) -> socket.socket:
+    try:
+        listening = socket.socket(fileno=number)
+        if listening.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            return listening
+    except OSError as error:
+        raise CannotStart(f"QUEUEBIT_WAREHOUSE_LISTEN_FD: {number} is no socket: {error.strerror}", 78) from error
+    raise CannotStart(f"QUEUEBIT_WAREHOUSE_LISTEN_FD: {number} is no socket that listens", 78)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ class Settings(BaseSettings):
     """Where to listen. Loopback unless it is set: the interface is not encrypted."""
     port: int = Field(default=8123, ge=0, le=65535)
     """0 takes a free port and logs which."""
+    listen_fd: int | None = Field(default=None, ge=3)
+    """A descriptor of a socket that listens already, inherited from the parent process; instead of host and port."""
     data_dir: Path
     """The folder this process owns; nobody else may open it."""
     user: str = Field(default="queuebit", min_length=1)
