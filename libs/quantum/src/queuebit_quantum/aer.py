@@ -16,6 +16,7 @@ from queuebit_kernel import digest_of
 from queuebit_quantum.backends import Compiled, Description, Outcome, require_fit, result_keys
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.compiling import CompileCache, translate
+from queuebit_quantum.errors import DoesNotFit
 from queuebit_quantum.physical import without_time
 from queuebit_quantum.profile import is_clifford
 from queuebit_quantum.structure import has_blocks
@@ -30,6 +31,8 @@ _SERIAL_QUBITS = 16
 _MOST_QUBITS = 1_000
 _USUAL_SHOTS = 1_000
 """The method that is quickest for so many is taken for any number: the circuit alone decides, and is compiled once."""
+_HOPELESS_US = 24 * 3_600 * 1_000_000
+"""A day: compiling what takes longer is in vain."""
 
 
 class Aer:
@@ -64,7 +67,13 @@ class Aer:
 
     def _compile(self, circuit: Circuit, seed: int) -> Compiled:
         bare, clifford, dynamic = without_time(circuit.quantum_circuit), is_clifford(circuit), bool(circuit.features)
-        name = quickest(ideal_methods(bare, clifford=clifford, dynamic=dynamic), _USUAL_SHOTS).name
+        found = quickest(ideal_methods(bare, clifford=clifford, dynamic=dynamic), _USUAL_SHOTS)
+        if found.microseconds(1) > _HOPELESS_US:
+            raise DoesNotFit(
+                f"aer: no method simulates it within a day: its {len(circuit.touched)} qubits may be too entangled: "
+                "use fewer qubits, fewer gates between distant ones, or a device"
+            )
+        name = found.name
         program = compile_for_aer(bare, name)
         methods = ideal_methods(program, clifford=clifford, dynamic=dynamic)
         return Compiled(

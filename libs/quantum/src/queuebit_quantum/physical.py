@@ -48,8 +48,12 @@ def cut_down(circuit: QuantumCircuit) -> tuple[QuantumCircuit, tuple[int, ...]]:
 
 def without_time(circuit: QuantumCircuit) -> QuantumCircuit:
     """Leave out delays, and the qubits that nothing but barriers act on then: an ideal simulator knows neither."""
-    every = range(circuit.num_qubits)
-    return _shrunk(circuit, every, frozenset(touched(circuit)), leave_out=frozenset({"delay"}))
+    every, keep = range(circuit.num_qubits), frozenset(touched(circuit))
+    if len(keep) == circuit.num_qubits and all(
+        operation.name != "delay" for operation, _ in gate_steps(circuit, every)
+    ):
+        return circuit
+    return _shrunk(circuit, every, keep, leave_out=frozenset({"delay"}))
 
 
 def without_untouched(circuit: QuantumCircuit) -> QuantumCircuit:

@@ -15,7 +15,7 @@ _GATE_NS = 12_000
 """One gate, whatever the size of the state (Aer 0.18, measured)."""
 _ENTRY_NS = 60
 """One gate across a cut of bond dimension 1; grows with its cube (measured)."""
-_DRAW_NS = 2_000
+_DRAW_NS = 4_000
 """Drawing one qubit's outcome (measured)."""
 _DRAW_ENTRY_NS = 40
 """Drawing one qubit's outcome at bond dimension 1, on top; grows with its square (measured)."""

@@ -80,7 +80,7 @@ def ideal_methods(program: QuantumCircuit, *, clifford: bool, dynamic: bool) -> 
     if n <= _MAX_STATE_QUBITS:
         found.append(("statevector", operations * (_GATE_NS + (_AMPLITUDE_NS << n)), draw_ns, _AMPLITUDE_BYTES << n))
     if clifford:
-        each_ns = n * n // 2 + measured * (_DRAW_NS + n * n // 4) + draw_ns
+        each_ns = n * n + measured * (2 * _DRAW_NS + n * n // 2) + draw_ns
         found.append(("stabilizer", operations * _GATE_NS, each_ns, (2 * n * (2 * n + 1) + 7) // 8))
     if dynamic:
         return tuple(Method(name, begin_ns, _TRAJECTORY_NS + state + each, size) for name, state, each, size in found)

@@ -21,7 +21,7 @@ __all__ = ["Objection", "Offer", "Silent", "Tariff", "Verdict", "assess", "expla
 _REMEDY = {
     "bad_shots": "ask for fewer shots",
     "too_many_qubits": "use fewer qubits or a larger backend",
-    "too_much_memory": "use fewer qubits, or a device instead of a simulator",
+    "too_much_memory": "use fewer qubits, or another backend",
     "too_long": "ask for fewer shots, or run fewer operations",
     "unsupported_feature": "write the circuit without it, or choose a backend that lists it in `qb backends`",
     "unpriced": "add a price to the price book, or choose another backend",
