@@ -164,6 +164,23 @@ async def test_a_placement_that_another_backend_was_given_instead_never_starts(w
     assert world.log.events(JobStarted) == []
 
 
+async def test_a_slow_log_keeps_no_worker_waiting_and_no_end_comes_before_its_start(world, run) -> None:
+    append, stored = world.log.append, asyncio.Event()
+
+    async def slow(fact, **guard):
+        if isinstance(fact, JobStarted):
+            await stored.wait()
+        return await append(fact, **guard)
+
+    world.log.append = slow
+    running = [asyncio.ensure_future(run(*it)) for it in await place_several(world, ("first", "second"))]
+    await until(lambda: len(world.circuits.runs) == 2)
+    assert world.log.events(JobCompleted) == []
+    stored.set()
+    await asyncio.gather(*running)
+    assert len(world.log.events(JobCompleted)) == 2
+
+
 async def test_a_hint_without_an_end_in_the_log_stops_nothing(world) -> None:
     watch = JobWatch(world.log)
     run = RunPlacement(world.log, world.payloads, world.circuits, FixedClock(), watch, me=ME, pauses=())

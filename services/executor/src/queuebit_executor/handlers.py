@@ -16,7 +16,7 @@ from queuebit_executor import events
 from queuebit_executor.answers import Ran, Refused
 from queuebit_executor.instance import Instance
 from queuebit_executor.policy import Begin, GiveUp, Leave, Resume, next_step
-from queuebit_executor.ports import Circuits
+from queuebit_executor.ports import Circuits, Worker
 from queuebit_executor.state import Mark, Past, recall
 from queuebit_executor.watch import JobWatch
 from queuebit_kernel import Clock, Malformed, Stale, Superseded, Unavailable
@@ -35,6 +35,7 @@ _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 
+_Answer = Ran | Refused | Reason
 _End = JobCompleted | JobFailed
 
 
@@ -49,7 +50,7 @@ class RunPlacement:
     """Run a job when a worker is free for it, and state its end, exactly once however often the placement is delivered.
 
     Placements wait here for a worker, where their leases are kept alive. `started` is appended for the one that a
-    worker took. It is stored while the run is under way; nothing leaves the worker before it is stored.
+    worker took. It is stored while the run is under way; no end is appended before it is stored.
     """
 
     def __init__(
@@ -86,17 +87,33 @@ class RunPlacement:
         await self._next(placed, sequence, past)
         source = await self._source(placed, past)
         async with self._circuits.worker(job.backend) as worker:
-            if isinstance(source, Reason):
-                attempt = await self._begin(placed, sequence, past)
-                return self._failed(placed, attempt.mark, source), attempt.after
-            run = asyncio.ensure_future(worker.run(source, job.shots, job.seed, job.qpu_us))
-            try:
-                attempt = await self._begin(placed, sequence, past)
-                answer = await run
-            finally:
-                run.cancel()
-                await asyncio.wait((run,))
+            beginning = asyncio.ensure_future(self._begin(placed, sequence, past))
+            answer = await self._run(worker, placed, source, beginning)
+        attempt = await beginning
         return await self._end(placed, attempt.mark, answer, past), attempt.after
+
+    async def _run(
+        self, worker: Worker, placed: JobPlaced, source: bytes | Reason, beginning: asyncio.Future[_Attempt]
+    ) -> _Answer:
+        """Run the circuit while the attempt begins: the worker is free for the next job as soon as the run has ended.
+
+        A job that cannot begin is not run to its end.
+        """
+        if isinstance(source, Reason):
+            return source
+        job = placed.data
+        run = asyncio.ensure_future(worker.run(source, job.shots, job.seed, job.qpu_us))
+        try:
+            await asyncio.wait((run, beginning), return_when=asyncio.FIRST_COMPLETED)
+            if beginning.done():
+                beginning.result()
+            return await run
+        except BaseException:
+            beginning.cancel()
+            raise
+        finally:
+            run.cancel()
+            await asyncio.wait((run,))
 
     async def _begin(self, placed: JobPlaced, sequence: int, past: Past) -> _Attempt:
         """Append `started`, unless the attempt is one of this executor's own; raises as `_next`."""
@@ -149,8 +166,10 @@ class RunPlacement:
         except Missing as missing:
             return Reason(code=missing.code, text=str(missing))
 
-    async def _end(self, placed: JobPlaced, mark: Mark, answer: Ran | Refused, past: Past) -> _End:
+    async def _end(self, placed: JobPlaced, mark: Mark, answer: _Answer, past: Past) -> _End:
         match answer:
+            case Reason():
+                return self._failed(placed, mark, answer)
             case Refused(error=error, used_us=used_us):
                 usage = Usage(qpu_us=used_us, qubits=past.qubits, at_limit=True) if used_us else None
                 return self._failed(placed, mark, Reason(code=error.code, text=error.message), usage)
