@@ -79,6 +79,14 @@ def many_parameters() -> QuantumCircuit:
     return circuit
 
 
+def prepared() -> QuantumCircuit:
+    circuit = QuantumCircuit(2)
+    circuit.initialize([0.6, 0, 0, 0.8], [1, 0])
+    circuit.unitary([[0, 1], [1, 0]], [0])
+    circuit.measure_all()
+    return circuit
+
+
 def layered() -> QuantumCircuit:
     ansatz = efficient_su2(3, reps=1)
     circuit = ansatz.assign_parameters([0.1 * n for n in range(ansatz.num_parameters)])
@@ -99,7 +107,7 @@ def conditional() -> QuantumCircuit:
 
 @pytest.mark.parametrize(
     "make",
-    [asymmetric, two_registers, loose_bits, many_parameters, layered, conditional],
+    [asymmetric, two_registers, loose_bits, many_parameters, prepared, layered, conditional],
     ids=lambda make: make.__name__,
 )
 def test_an_exported_circuit_of_qiskit_gives_the_counts_of_qiskit(make: Callable[[], QuantumCircuit]) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from queuebit.errors import StillRunning
 from queuebit.records import Result, Status
-from queuebit_cli.commands import submit
+from queuebit_cli.commands import jobs, submit
 from queuebit_cli.main import main
 
 
@@ -44,6 +44,7 @@ class Platform:
     def __init__(self, state: str) -> None:
         self.state = state
         self.asked: list[tuple[object, dict[str, object]]] = []
+        self.planned: list[object] = []
 
     async def __aenter__(self) -> Platform:
         return self
@@ -56,6 +57,10 @@ class Platform:
     async def submit(self, circuit: object, **words: object) -> OneJob:
         self.asked.append((circuit, words))
         return OneJob(self.state)
+
+    async def plan(self, circuit: object, **_: object) -> list[dict[str, object]]:
+        self.planned.append(circuit)
+        return []
 
     async def reasons(self, **_: object) -> dict[str, str]:
         return {}
@@ -98,6 +103,14 @@ def test_a_circuit_is_read_from_standard_input(monkeypatch: pytest.MonkeyPatch, 
     assert run(platform, ["-", "--label", "mine", "--json"], monkeypatch) == 0
     ((circuit, words),) = platform.asked
     assert (circuit, words["label"]) == (source.decode(), "mine")
+
+
+def test_a_plan_reads_standard_input_too(monkeypatch: pytest.MonkeyPatch, bell: Path) -> None:
+    platform = Platform("submitted")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(bell.read_bytes())))
+    monkeypatch.setattr(jobs, "client_of", lambda _: platform)
+    assert main(["plan", "-", "--json"]) == 0
+    assert platform.planned == [bell.read_text()]
 
 
 def test_standard_input_is_read_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -110,3 +110,9 @@ def test_notebooks_show_tables_and_run_nothing_that_a_label_says() -> None:
         assert "&lt;script&gt;alert(1)&lt;/script&gt;\\x1b[8m" in html
         assert "<script" not in html
     assert "90.0%" in shown[2]
+
+
+def test_a_traceback_shows_nothing_that_could_steer_a_terminal() -> None:
+    reason = Reason("cancelled", "cancelled by eve: \033[8mhidden")
+    for error in (queuebit.JobFailed("j1", reason), queuebit.Refused([reason])):
+        assert str(error).endswith("cancelled by eve: \\x1b[8mhidden")

@@ -115,7 +115,7 @@ def _jobs(words: _Group) -> None:
     submit.add_argument("--timeout", type=_seconds, metavar="S", help="wait no longer; the job goes on")
 
     plan = words.command("plan", "jobs:plan", "what a job would cost and be worth, before it runs", client=True)
-    plan.add_argument("file", metavar="FILE")
+    plan.add_argument("file", metavar="FILE", help="OpenQASM 2 or 3; `-` is standard input")
     plan.add_argument("--shots", type=_whole, default=1000, metavar="N")
     plan.add_argument("--project", metavar="P")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from queuebit.text import visible
+
 __all__ = [
     "Conflict",
     "Forbidden",
@@ -68,7 +70,7 @@ class Refused(QueuebitError):
     def __init__(self, reasons: Sequence[Reason], *, job: str | None = None) -> None:
         self.reasons = tuple(reasons)
         self.job = job
-        super().__init__("; ".join(reason.text for reason in self.reasons))
+        super().__init__(visible("; ".join(reason.text for reason in self.reasons)))
 
 
 class Forbidden(Refused):
@@ -81,7 +83,7 @@ class JobFailed(QueuebitError):
     def __init__(self, job: str, reason: Reason) -> None:
         self.job = job
         self.reason = reason
-        super().__init__(f"job {job}: {reason.text}")
+        super().__init__(visible(f"job {job}: {reason.text}"))
 
 
 class StillRunning(QueuebitError, TimeoutError):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from queuebit.errors import QueuebitError
+from queuebit_cli.circuits import circuit_of
 from queuebit_cli.connecting import client_of, job_of
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.files import require_place
@@ -36,9 +37,11 @@ _LASTING_S = 1.5
 def plan(args: Namespace, out: Output) -> Exit:
     """What a job would cost, take and be worth on every backend."""
 
+    circuit = circuit_of(args.file)
+
     async def ask() -> list[dict[str, object]]:
         async with client_of(args) as client:
-            return await client.plan(Path(args.file), shots=args.shots, project=args.project)
+            return await client.plan(circuit, shots=args.shots, project=args.project)
 
     out.rows(
         run(ask(), out, "asking the executors"), none="no backend is registered yet: see `qb status`", shown=plan_rows

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from queuebit.errors import Conflict, StillRunning, Unreachable
 from queuebit.records import ENDS
+from queuebit_cli.circuits import STANDARD_INPUT, circuit_of
 from queuebit_cli.connecting import client_of
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
@@ -36,8 +36,6 @@ _NAMED = 10
 _PROOF_S = 10.0
 """How long to wait, once a job ended, for its charge and its receipt."""
 
-_STANDARD_INPUT = "-"
-
 _Document = dict[str, object]
 
 
@@ -56,7 +54,7 @@ def submit(args: Namespace, out: Output) -> Exit:
 
     limit = None if args.max_cost is None else money_of(args.max_cost, "--max-cost")
     keys = _keys(args.files, args.key)
-    wanted = [_Wanted(file, _circuit(file), key) for file, key in zip(args.files, keys, strict=True)]
+    wanted = [_Wanted(file, circuit_of(file), key) for file, key in zip(args.files, keys, strict=True)]
     submitting = _Submitting(args, out, limit)
     try:
         return asyncio.run(submitting.all(wanted))
@@ -252,19 +250,9 @@ def _summary(document: _Document) -> _Document:
     return {**document, "file": Path(str(document["file"])).name, "receipt": verified or "", "reason": "; ".join(texts)}
 
 
-def _circuit(file: str) -> Path | str:
-    """What is sent: a file, or what standard input holds. All of them are fit to be sent, or none is sent."""
-    from queuebit.sources import MAX_SOURCE_BYTES, read_source, source_of
-
-    if file != _STANDARD_INPUT:
-        read_source(Path(file))
-        return Path(file)
-    return source_of(sys.stdin.buffer.read(MAX_SOURCE_BYTES + 1), "standard input").decode()
-
-
 def _keys(files: list[str], key: str | None) -> list[str | None]:
     """A key for each file: the one that was given, or with several files one of each file's own."""
-    if files.count(_STANDARD_INPUT) > 1:
+    if files.count(STANDARD_INPUT) > 1:
         raise Stop(Exit.USAGE, "standard input can be read once: give `-` once")
     if key is None or len(files) == 1:
         return [key] * len(files)

@@ -1,0 +1,24 @@
+"""Circuits as a command line names them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+__all__ = ["STANDARD_INPUT", "circuit_of"]
+
+STANDARD_INPUT = "-"
+
+
+def circuit_of(file: str) -> Path | str:
+    """What is sent: a file, or what standard input holds, if it can be a circuit.
+
+    Raises:
+        InvalidInput: it cannot.
+    """
+    from queuebit.sources import MAX_SOURCE_BYTES, read_source, source_of
+
+    if file != STANDARD_INPUT:
+        read_source(Path(file))
+        return Path(file)
+    return source_of(sys.stdin.buffer.read(MAX_SOURCE_BYTES + 1), "standard input").decode()
