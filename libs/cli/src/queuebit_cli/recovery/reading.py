@@ -93,6 +93,8 @@ async def _operator(url: str, seed: str) -> AsyncIterator[_Bus]:
             nkeys_seed_str=seed,
             inbox_prefix=inbox_of("operator").encode(),
             allow_reconnect=False,
+            max_reconnect_attempts=1,  # else it tries for two minutes to connect at all
+            reconnect_time_wait=1,
             connect_timeout=5,
             error_cb=_quietly,
         )
