@@ -60,6 +60,12 @@ def test_the_estimated_success_counts_gates_inside_a_condition() -> None:
     assert with_swap.esp < _device("emulated-ibm-perth").compile(parse(without), 1).esp
 
 
+@pytest.mark.parametrize("id_", ["aer", "emulated-ibm-perth"])
+def test_gates_inside_a_condition_are_counted_one_by_one(id_: str) -> None:
+    block = HEADER + "qubit[2] q; bit c; c = measure q[0]; if (c) { cx q[0], q[1]; t q[1]; cx q[0], q[1]; }"
+    assert open_backend(id_).compile(parse(block), 1).two_qubit_gates == 2
+
+
 def test_a_numbered_qubit_is_that_qubit_of_the_device() -> None:
     body = "bit c; x $86; c = measure $86;"
     compiled = _compiled("emulated-ibm-torino", body)
@@ -84,7 +90,7 @@ def test_numbered_qubits_that_are_not_coupled_are_refused() -> None:
 
 def test_numbered_qubits_whose_coupler_failed_its_calibration_are_refused() -> None:
     with pytest.raises(DoesNotFit, match=r"\$19 reaches none"):
-        _compiled("emulated-ibm-torino", "bit c; if (c) { cx $19, $20; } c = measure $19;")
+        _compiled("emulated-ibm-torino", "bit c; c = measure $19; if (c) { cx $19, $20; } c = measure $20;")
 
 
 def test_a_numbered_qubit_that_the_device_lacks_is_refused() -> None:

@@ -17,7 +17,7 @@ from queuebit_quantum.backends import Compiled, Description, Outcome, require_fi
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.compiling import CompileCache, translate
 from queuebit_quantum.errors import DoesNotFit
-from queuebit_quantum.physical import without_time
+from queuebit_quantum.physical import coupling_gates, without_time
 from queuebit_quantum.profile import is_clifford
 from queuebit_quantum.structure import has_blocks
 from queuebit_quantum.workload import ideal_methods, quickest
@@ -81,7 +81,7 @@ class Aer:
             target_digest=self.description.target_digest,
             compiler=COMPILER,
             seed=seed,
-            two_qubit_gates=program.num_nonlocal_gates(),
+            two_qubit_gates=coupling_gates(program),
             depth=program.depth(),
             duration_s=0.0,
             esp=1.0,

@@ -19,7 +19,7 @@ from queuebit_kernel import digest_of
 from queuebit_quantum.backends import Compiled, Description, Outcome, require_fit, result_keys
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.compiling import CompileCache, translate
-from queuebit_quantum.physical import without_time
+from queuebit_quantum.physical import coupling_gates, without_time
 from queuebit_quantum.workload import cirq_method
 
 __all__ = ["CirqSimulator"]
@@ -103,7 +103,7 @@ class CirqSimulator:
             target_digest=self.description.target_digest,
             compiler=_COMPILER,
             seed=seed,
-            two_qubit_gates=translated.num_nonlocal_gates(),
+            two_qubit_gates=coupling_gates(translated),
             depth=translated.depth(),
             duration_s=0.0,
             esp=1.0,

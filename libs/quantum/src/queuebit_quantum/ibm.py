@@ -17,7 +17,7 @@ from queuebit_quantum.calibration import read_calibration
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.compiling import CompileCache, translate
 from queuebit_quantum.noise import noisy_simulator
-from queuebit_quantum.physical import UsedGate, cut_down, duration_s, esp, used_gates, without_untouched
+from queuebit_quantum.physical import UsedGate, coupling_gates, cut_down, duration_s, esp, used_gates, without_untouched
 from queuebit_quantum.placing import interactions, pinned, require_working, working
 from queuebit_quantum.workload import noisy_methods
 
@@ -88,7 +88,7 @@ class EmulatedIbm:
             target_digest=self.description.target_digest,
             compiler=COMPILER,
             seed=seed,
-            two_qubit_gates=on_device.num_nonlocal_gates(),
+            two_qubit_gates=coupling_gates(on_device),
             depth=on_device.depth(),
             duration_s=duration_s(on_device, self._target),
             esp=esp(on_device, self._target),

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "UsedGate",
+    "coupling_gates",
     "cut_down",
     "duration_s",
     "esp",
@@ -62,6 +63,12 @@ def without_untouched(circuit: QuantumCircuit) -> QuantumCircuit:
     delayed = {on[0] for operation, on in gate_steps(circuit, every) if operation.name == "delay"}
     keep = delayed | {*touched(circuit)}
     return circuit if len(keep) == circuit.num_qubits else _shrunk(circuit, every, frozenset(keep))
+
+
+def coupling_gates(circuit: QuantumCircuit) -> int:
+    """Count the gates on two qubits or more, those of both branches of a condition included."""
+    steps = gate_steps(circuit, range(circuit.num_qubits))
+    return sum(len(qubits) > 1 and operation.name not in _CHANGE_NOTHING for operation, qubits in steps)
 
 
 def used_gates(circuit: QuantumCircuit, places: Sequence[int]) -> frozenset[UsedGate]:
