@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from queuebit_contracts.backend import Kind
+from queuebit_contracts.topology import PLATFORM
 from queuebit_contracts.wire import DecimalText, Name
 from queuebit_kernel import Fault
 
@@ -25,6 +26,9 @@ Role = Literal["viewer", "member", "admin"]
 """viewer follows and reads · member also submits and cancels its own jobs · admin also cancels anybody's."""
 
 _Key = Annotated[str, Field(pattern="^U[A-Z2-7]{55}$")]
+
+
+_RESERVED = frozenset({PLATFORM, "platform", "system", "operator", "provisioner"})
 
 
 class BadTenants(Fault):
@@ -78,7 +82,27 @@ class Tenant(_Entry):
 class Tenants(_Entry):
     """The whole file."""
 
+    removed: tuple[Name, ...] = ()
+    """Names of former tenants. Their jobs, bills and receipts stay, so no other tenant may bear them."""
     tenant: dict[Name, Tenant] = Field(default_factory=dict)
+
+    def refusal(self, name: str) -> str | None:
+        """Say why no tenant may bear a name, if that is so."""
+        if name in _RESERVED:
+            return f"no tenant may be called {name}: the name is the platform's own; choose another"
+        if name in self.removed:
+            return (
+                f"no tenant may be called {name}: a tenant of that name was removed, and its jobs, bills and receipts "
+                "stay under it; choose another"
+            )
+        return None
+
+    @model_validator(mode="after")
+    def _names_are_free(self) -> Tenants:
+        for name in self.tenant:
+            if refusal := self.refusal(name):
+                raise ValueError(refusal)
+        return self
 
     @model_validator(mode="after")
     def _one_owner_a_key(self) -> Tenants:

@@ -10,6 +10,7 @@ import pytest
 
 from queuebit.credentials import find, load
 from queuebit_cli.commands.limits import OF_A_PROJECT, OF_A_TENANT
+from queuebit_cli.errors import Exit
 from queuebit_cli.founding import found, read_tenants, write_nats_config
 from queuebit_cli.home import Home
 from queuebit_cli.main import main
@@ -17,7 +18,7 @@ from queuebit_cli.ports import DEFAULTS
 from queuebit_cli.process import Identity
 from queuebit_cli.stack import Running, Stack
 from queuebit_cli.standing import troubles
-from queuebit_contracts.tenants import Project, Tenant
+from queuebit_contracts.tenants import BadTenants, Project, Tenant, parse_tenants
 from queuebit_pricing import load as load_prices
 from queuebit_runtime.keys import public_key
 
@@ -66,6 +67,28 @@ def test_comments_and_other_tenants_stay(home: Home) -> None:
     assert home.tenants_file.read_text().startswith(before.splitlines()[0])
     assert set(after.tenant) == {"demo"}
     assert not home.credential_file("acme", "me").exists()
+
+
+def test_a_new_tenant_does_not_take_the_name_and_the_jobs_of_a_removed_one(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["tenant", "add", "acme"])
+    main(["tenant", "remove", "acme"])
+    text = home.tenants_file.read_text()
+    assert main(["tenant", "add", "acme"]) == Exit.REFUSED
+    assert "a tenant of that name was removed" in capsys.readouterr().err
+    assert home.tenants_file.read_text() == text
+    home.tenants_file.write_text(text + "[tenant.acme]\n")
+    assert main(["tenant", "apply"]) == Exit.USAGE
+    assert "no tenant may be called acme" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["queuebit", "platform", "system"])
+def test_the_names_of_the_platform_are_no_tenants(home: Home, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tenant", "add", name]) == Exit.REFUSED
+    assert "the platform's own" in capsys.readouterr().err
+    with pytest.raises(BadTenants, match="no tenant may be called"):
+        parse_tenants(f"[tenant.{name}]\n")
 
 
 def test_users_and_their_tokens_come_and_go(home: Home, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from queuebit_broker.adapters import TenantsFile
 from queuebit_broker.funding import FollowTenants
 from queuebit_contracts import subjects
+from queuebit_contracts.account import AccountFunded
 from queuebit_contracts.tenants import BadTenants, Tenants, parse_tenants
 from queuebit_kernel import Money, Unavailable, digest_of
 
@@ -44,6 +45,20 @@ async def test_budgets_become_what_is_declared(office: Any) -> None:
     follow_again = FollowTenants(office.log, source, office.world, tenants("2"))
     await follow_again()
     assert len(office.log.stored) == 3
+
+
+async def test_an_account_keeps_its_currency_though_its_project_is_given_another(office: Any) -> None:
+    source = Source()
+    follow = FollowTenants(office.log, source, office.world, tenants("5"))
+    await follow()
+    source.next = parse_tenants('[tenant.acme.project.main]\nbudget = "7"\ncurrency = "EUR"\n')
+    await follow()
+    assert "project main of acme has its account in USD, which cannot become EUR" in (follow.trouble or "")
+    assert [it.data.amount.currency for it in office.log.events(AccountFunded)] == ["USD"]
+    source.next = tenants("6")
+    await follow()
+    assert follow.trouble is None
+    assert office.world.account("acme", "main").available("USD") == Money.of("6")
 
 
 async def test_a_broken_edit_keeps_the_last_good_file(office: Any) -> None:

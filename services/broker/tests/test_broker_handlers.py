@@ -275,6 +275,15 @@ async def test_equal_circuits_at_once_are_profiled_once(office: Any) -> None:
     assert len(office.log.events(JobAccepted)) == 2
 
 
+async def test_a_circuit_that_was_seen_inside_an_event_is_not_taken_to_be_in_the_payload_store(office: Any) -> None:
+    await office.open()
+    await office.deliver(await office.submit(backend="aer"))
+    office.executors.error = CircuitError(code="payload_missing", message="it is not there", line=None, column=None)
+    seen = office.executors.asked[0][1].circuit.model_dump(exclude={"inline"})
+    await office.deliver(await office.submit(key="k2", backend="aer", circuit=seen))
+    assert office.reasons() == ["payload_missing"]
+
+
 async def test_what_failed_by_chance_is_asked_again(office: Any) -> None:
     await office.open()
     office.executors.unfit["aer"] = Reason(code="profile_timeout", text="too slow today")

@@ -19,7 +19,7 @@ class FollowTenants:
     """Makes the last good tenants file effective, and each project's declared budget true.
 
     What was funded already is subtracted, so that a restart funds nothing twice; a budget that shrank takes back the
-    difference, even where that leaves less than nothing to spend.
+    difference, even where that leaves less than nothing to spend. An account keeps its currency.
     """
 
     def __init__(self, log: EventLog, source: TenantsSource, world: World, first: Tenants) -> None:
@@ -59,7 +59,18 @@ class FollowTenants:
             for name, project in entry.project.items():
                 declared = Money.of(project.budget, project.currency)
                 account = self._world.account(tenant, name)
+                if account.funded and project.currency not in account.funded:
+                    self.trouble = _other_currency(tenant, name, project.currency, [*account.funded])
+                    _log.warning("a budget was not taken over: %s", self.trouble)
+                    continue
                 difference = declared - account.funded.get(project.currency, Money.zero(project.currency))
                 if difference.amount:
                     funded = facts.funded(tenant, name, difference, account.last_funded)
                     self._world.take(funded, await self._log.append(funded, after=account.last_funded))
+
+
+def _other_currency(tenant: str, project: str, wanted: str, had: list[str]) -> str:
+    return (
+        f"project {project} of {tenant} has its account in {' and '.join(had)}, which cannot become {wanted}: "
+        f"set it back, and add another project for {wanted}"
+    )

@@ -17,7 +17,7 @@ __all__ = ["Profiles"]
 _BY_CHANCE = frozenset({"profile_timeout", "out_of_memory", "crashed"})
 """What a backend may say once and not again: such an answer is not remembered."""
 
-_Key = tuple[str, str, int, tuple[tuple[str, int], ...]]
+_Key = tuple[str, str, int, bool, int, tuple[tuple[str, int], ...]]
 
 
 class Profiles:
@@ -47,8 +47,11 @@ class Profiles:
     async def _of_stack(
         self, tenant: str, circuit: Payload, shots: int, stack: str, backends: Sequence[str]
     ) -> ProfileAnswer | None:
-        # The tenant is part of the key: a digest alone must not open another tenant's circuit.
-        key = (tenant, circuit.digest, shots, tuple((it, self._world.backends[it].version) for it in backends))
+        # The tenant is part of the key: a digest alone must not open another tenant's circuit. So is where the circuit
+        # lies: that it came inside an event before does not say that the payload store has it.
+        inside = circuit.inline is not None
+        versions = tuple((it, self._world.backends[it].version) for it in backends)
+        key = (tenant, circuit.digest, circuit.size, inside, shots, versions)
         if (kept := self._answers.get(key)) is not None:
             self._answers.move_to_end(key)
             return kept

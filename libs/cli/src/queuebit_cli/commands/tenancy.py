@@ -103,6 +103,8 @@ def add(args: Namespace, out: Output) -> Exit:
         tenants = document.setdefault("tenant", tomlkit.table(is_super_table=True))
         if _name(args.name, "tenant") in tenants:
             raise Stop(Exit.REFUSED, f"there is a tenant {args.name} already: see `qb tenant show {args.name}`")
+        if refusal := read_tenants(home).refusal(args.name):
+            raise Stop(Exit.REFUSED, refusal)
         tenant = tomlkit.table()
         tenant["share"] = args.share
         tenant["project"] = {
@@ -124,14 +126,16 @@ def apply(args: Namespace, out: Output) -> Exit:
 
 
 def remove(args: Namespace, out: Output) -> Exit:
-    """A tenant goes: nobody logs in as its users any more; its history stays."""
+    """A tenant goes: nobody logs in as its users any more; its history stays, and with it its name."""
     home = Home(args.home)
     with editing_tenants(home, out) as document:
         tenant_in(document, args.name)
         del document["tenant"][args.name]
+        document["removed"] = [*document.get("removed", ()), args.name]
     for path in kept_credentials(home, args.name):
         path.unlink()
-    return done(home, out, f"tenant {args.name} removed; its jobs, bills and receipts stay", tenant=args.name)
+    words = f"tenant {args.name} removed; its jobs, bills and receipts stay, so its name is not used again"
+    return done(home, out, words, tenant=args.name)
 
 
 def fund(args: Namespace, out: Output) -> Exit:
