@@ -39,6 +39,9 @@ _STREAM_S = 5.0
 _MAX_WAIT_S = 2.0
 """The longest that a message waits for its tenant's pace: less than its author waits for the answer."""
 
+_REFUSALS_PER_S = 50
+"""Refusals that a tenant hears; what it sends beside them is dropped, which costs far less."""
+
 _PIECE = 4096
 """Bytes that cost as much as a message."""
 
@@ -132,17 +135,18 @@ class Intake:
         self._service = service
         self._tasks = tasks
         self._pace = pace
+        self._refusals = Pace(_REFUSALS_PER_S)
 
     async def listen(self, client: Client) -> None:
         """Forward from now on."""
 
         async def on_message(message: Msg) -> None:
-            tenant = message.subject.split(".")[3]
-            wait = self._pace.wait(tenant, len(message.data), asyncio.get_running_loop().time())
-            if wait is None:
-                await _answer(message, _refusal(429, ERR_TOO_FAST, f"tenant {tenant} writes too fast: wait a second"))
-            else:
+            tenant, now = message.subject.split(".")[3], asyncio.get_running_loop().time()
+            wait = self._pace.wait(tenant, len(message.data), now)
+            if wait is not None:
                 self._tasks.spawn(_forward(client, message, wait), "intake")
+            elif message.reply and self._refusals.wait(tenant, 0, now) == 0.0:
+                await _answer(message, _refusal(429, ERR_TOO_FAST, f"tenant {tenant} writes too fast: wait a second"))
 
         await client.subscribe(ARRIVALS, queue=self._service, cb=on_message)
 
