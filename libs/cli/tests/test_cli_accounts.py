@@ -137,3 +137,14 @@ def test_a_tenants_user_sees_the_tenants_rows_with_qb_sql(home: Home, capsys: py
         file.write(f'[tenant.acme]\n[tenant.acme.user.ann]\nkeys = ["{public_key(seed)}"]\n')
     assert main([*question, "--tenant", "acme"]) == 0
     assert [row["tenant"] for row in json.loads(capsys.readouterr().out)] == ["acme"]
+
+
+def test_another_client_logs_in_with_a_password_made_for_it(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["warehouse", "login", "--tenant", "demo", "--hours", "1", "--home", str(home.root), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    stack = Stack.load(home)
+    assert stack is not None
+    with asking(stack, Login(told["user"], told["password"]), "SELECT count() FROM events", "TSV", {}) as answer:
+        assert (answer.status, b"".join(answer.chunks)) == (200, b"0\n")
+    with pytest.raises(SystemExit):
+        main(["warehouse", "login", "--hours", "25"])

@@ -225,6 +225,8 @@ def _operating(words: _Group) -> None:
     )
     warehouse = words.group("warehouse", "the analytical store")
     warehouse.command("rebuild", "warehouse:rebuild", "make it anew from the log")
+    login = warehouse.command("login", "warehouse:login", "a password for any ClickHouse client", client=True)
+    login.add_argument("--hours", type=_hours, default=8, metavar="H", help="how long it is good: 1 to 24 (8)")
     containers = words.group("containers", "the same stack on a container engine")
     containers.command("prepare", "containers:prepare", "keys and configuration for compose.yaml, in a home of its own")
 
@@ -245,6 +247,12 @@ def _seconds(text: str) -> float:
 
 def _count(text: str) -> int:
     return 0 if text == "0" else _positive(text)
+
+
+def _hours(text: str) -> int:
+    if not 1 <= (hours := _positive(text)) <= 24:
+        raise ArgumentTypeError(f"{text!r} is not a number from 1 to 24")
+    return hours
 
 
 def _positive(text: str) -> int:

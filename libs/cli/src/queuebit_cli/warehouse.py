@@ -63,9 +63,9 @@ def analyst_of(home: Home) -> Login:
         raise Stop(Exit.UNREACHABLE, str(error)) from error
 
 
-def member(credential: Credential) -> Login:
-    """The login that reads the rows of one tenant, made of a user's token and good for a minute."""
-    expires = int(SystemClock().now().timestamp()) + _TICKET_S
+def member(credential: Credential, seconds: int = _TICKET_S) -> Login:
+    """The login that reads the rows of one tenant, made of a user's token and good for a while."""
+    expires = int(SystemClock().now().timestamp()) + seconds
     password = ticket(credential.seed, credential.tenant, credential.user, expires)
     return Login(f"{credential.tenant}/{credential.user}", password)
 

@@ -26,6 +26,10 @@ class Health:
     detail: dict[str, str | int] = field(default_factory=dict)
 
 
+_AT_ONCE = 32
+"""Connections that are served side by side; every user of the machine may ask, and each takes a file descriptor."""
+
+
 class HealthServer:
     """A few lines of HTTP: two paths, JSON bodies, 200 or 503."""
 
@@ -33,6 +37,7 @@ class HealthServer:
         self._host = host
         self._port = port
         self._look = look
+        self._open = 0
 
     async def start(self) -> asyncio.Server:
         """Listen.
@@ -43,6 +48,10 @@ class HealthServer:
         return await asyncio.start_server(self._serve, self._host, self._port)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._open >= _AT_ONCE:
+            writer.transport.abort()
+            return
+        self._open += 1
         try:
             line = await asyncio.wait_for(reader.readuntil(b"\r\n"), 2)
             path = line.split(b" ")[1]
@@ -56,4 +65,5 @@ class HealthServer:
         except (TimeoutError, IndexError, ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass
         finally:
+            self._open -= 1
             writer.close()

@@ -67,7 +67,7 @@ class Events(Protocol):
         ...
 
     async def forget_set_aside(self) -> None:
-        """Drop what was set aside, if there is any and the new table holds the log as far as that did."""
+        """Drop what was set aside, if there is any and the new table reaches as far and holds as much."""
         ...
 
     async def append(self, rows: Sequence[Row], generation: str, token: str) -> None:

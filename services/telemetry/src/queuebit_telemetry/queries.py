@@ -22,7 +22,12 @@ WHERE database = currentDatabase() AND name = 'events'
 
 SET_ASIDE: Final = ("DROP TABLE IF EXISTS events_set_aside SYNC", "RENAME TABLE events TO events_set_aside")
 
-REFILLED: Final = "SELECT (SELECT max(seq) FROM events) >= (SELECT max(seq) FROM events_set_aside) AS refilled"
+REFILLED: Final = """
+SELECT now.last >= before.last AND now.number >= before.number AS refilled
+FROM (SELECT max(seq) AS last, count() AS number FROM events) AS now
+CROSS JOIN (SELECT max(seq) AS last, count() AS number FROM events_set_aside) AS before
+"""
+"""Whether the new table has all that was set aside: the log may have lost what the former table still holds."""
 
 FORGET: Final = ("DROP TABLE IF EXISTS events SYNC", "DROP TABLE IF EXISTS events_set_aside SYNC")
 

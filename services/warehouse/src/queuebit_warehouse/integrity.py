@@ -29,7 +29,7 @@ _EVERY_S = 60.0
 _SHARE = 100
 """How much longer the pause after a check is than the check, so that checking takes at most one percent of the time."""
 _PAUSE_S = 2.0
-"""From one check to the next, however many queries fail."""
+"""From one check to the next at least, however many queries fail; after a long check as long as that took."""
 _PARTS: Final = (
     b"SELECT database, table, name FROM system.parts WHERE active AND database NOT IN ('system') ORDER BY ALL"
 )
@@ -98,8 +98,9 @@ class Integrity:
                 self.check()
             except DatabaseError as error:
                 self.trouble = f"what is stored cannot be checked: {error.text}"
-            self._stopping.wait(_PAUSE_S)
-            self._suspicious.wait(max(_EVERY_S, _SHARE * (self._clock.monotonic() - began)))
+            took = self._clock.monotonic() - began
+            self._stopping.wait(max(_PAUSE_S, took))
+            self._suspicious.wait(max(_EVERY_S, _SHARE * took))
             self._suspicious.clear()
 
 

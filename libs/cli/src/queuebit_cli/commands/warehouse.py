@@ -1,4 +1,4 @@
-"""`qb warehouse rebuild`: the warehouse is a projection, so it can be made anew."""
+"""`qb warehouse rebuild`: it is a projection, so it can be made anew; `qb warehouse login` is for other clients."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 import time
 from argparse import Namespace
 
+from queuebit.credentials import find
 from queuebit_cli.connecting import operator_of
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
@@ -17,9 +18,9 @@ from queuebit_cli.output import Output
 from queuebit_cli.progress import Progress
 from queuebit_cli.recovery.finding import require_whole_log
 from queuebit_cli.stack import Stack, running_stack
-from queuebit_cli.warehouse import query
+from queuebit_cli.warehouse import member, query
 
-__all__ = ["rebuild"]
+__all__ = ["login", "rebuild"]
 
 _LOOK_S = 0.2
 _PATIENCE_S = 60.0
@@ -39,6 +40,17 @@ def rebuild(args: Namespace, out: Output) -> Exit:
     seconds = round(time.monotonic() - begin, 1)
     out.document({"rebuilt": True, "seconds": seconds, "sequence": last})
     out.say(f"the warehouse holds the whole log again, {last} events, after {seconds} s")
+    return Exit.DONE
+
+
+def login(args: Namespace, out: Output) -> Exit:
+    """Make a password with which any ClickHouse client reads the rows of one tenant, as `qb sql --tenant` does."""
+    home = Home(args.home)
+    url = running_stack(home).listens["warehouse"]
+    one = member(find(home.root, args.tenant, args.user), args.hours * 3600)
+    out.document({"url": url, "user": one.user, "password": one.password, "hours": args.hours})
+    out.say(f"url       {url}\nuser      {one.user}\npassword  {one.password}")
+    out.say(f"good for {args.hours} h, to read the rows of {one.user.partition('/')[0]} and nothing else")
     return Exit.DONE
 
 
