@@ -19,7 +19,7 @@ from queuebit import InvalidInput
 from queuebit.exporting import exported
 from queuebit_quantum import open_backend, parse
 
-SHOTS = 4096
+SHOTS = 1000
 
 
 def platform(circuit: object, shots: int = SHOTS) -> dict[str, int]:
@@ -138,8 +138,15 @@ STEPS = (cirq.X(Q[0]), cirq.ry(0.7)(Q[1]), cirq.CNOT(Q[1], Q[2]) ** 0.3, cirq.IS
             ),
             ("c", "r"),
         ),
+        (
+            cirq.Circuit(
+                cirq.H.on_each(*Q), cirq.measure(Q[0], Q[1], key="a"), cirq.measure(Q[2], key="b"),
+                cirq.X(Q[0]).with_classical_controls("a", "b"), cirq.measure(Q[0], key="r"),
+            ),
+            ("a", "b", "r"),
+        ),
     ],
-    ids=["one key", "two keys", "frozen and inverted", "conditional"],
+    ids=["one key", "two keys", "frozen and inverted", "conditional", "two conditions"],
 )  # fmt: skip
 def test_an_exported_circuit_of_cirq_gives_the_counts_of_cirq(
     circuit: cirq.AbstractCircuit, keys: tuple[str, ...]

@@ -100,9 +100,7 @@ def _from_cirq(circuit: Any) -> str:  # Cirq's class, which is not imported here
     conditions = [condition for it in operations for condition in getattr(it, "classical_controls", ())]
     if not all(isinstance(it, cirq.KeyCondition) for it in conditions):  # Cirq's exporter reverses the bits of a key
         raise InvalidInput("a condition compares a key: only with_classical_controls('key') can be exported")
-    wide = {str(key) for it in operations if cirq.is_measurement(it) and len(it.qubits) > 1
-            for key in cirq.measurement_key_objs(it)}  # fmt: skip
-    version = "3.0" if any(str(it.key) in wide for it in conditions) else "2.0"
+    version = "3.0" if conditions else "2.0"  # which has no words for a key of several bits, nor for two keys
     try:
         with warnings.catch_warnings():  # that a global phase is left out
             warnings.simplefilter("ignore")
