@@ -12,11 +12,14 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable
+from importlib.metadata import version
 from pathlib import Path
 
 from tests.collections.runners import MEMORY_GIB, SECONDS, SHOTS, bare, bounded, preload, queuebit
 from tests.collections.sources import write_sources
 from tests.collections.verdicts import VERDICTS, Verdict, judge
+
+_PACKAGES = ("queuebit-quantum", "qiskit", "qiskit-aer", "mqt.bench")
 
 
 def main() -> int:
@@ -57,8 +60,9 @@ def _table(verdicts: Iterable[Verdict]) -> str:
     folders: dict[str, Counter[str]] = {}
     for verdict in verdicts:
         folders.setdefault(str(verdict.path.parent), Counter())[verdict.kind] += 1
+    versions = ", ".join(f"{package} {version(package)}" for package in _PACKAGES)
     lines = [
-        f"\n{SHOTS:,} shots each; at most {SECONDS} s and {MEMORY_GIB} GiB for one run\n",
+        f"\n{versions}; {SHOTS:,} shots each; at most {SECONDS} s and {MEMORY_GIB} GiB for one run\n",
         f"| collection | {' | '.join(VERDICTS)} | files |",
         "|---|" + "---:|" * (len(VERDICTS) + 1),
     ]

@@ -107,5 +107,8 @@ def bare(path: Path) -> Run:
     if not circuit.clbits:
         circuit.measure_all()
     simulator = AerSimulator(seed_simulator=_SEED + 1)
-    result = simulator.run(transpile(circuit, simulator, optimization_level=0), shots=SHOTS).result()
+    try:
+        result = simulator.run(transpile(circuit, simulator, optimization_level=0), shots=SHOTS).result()
+    except IndexError:  # Aer takes a gate of the file's own that is called `unitary` for one of its instructions
+        result = simulator.run(transpile(circuit.decompose(), simulator, optimization_level=0), shots=SHOTS).result()
     return Run("done", result.get_counts()) if result.success else Run("crash", {}, str(result.status)[:160])

@@ -20,7 +20,7 @@ VERDICTS = {
     "crash": "Queuebit failed in another way",
     "time-out": "Queuebit took too long",
     "alone": "Queuebit ran what plain Qiskit could not, so there is nothing to compare with",
-    "neither": "both took too long, or ran out of memory",
+    "neither": "both failed, took too long, or ran out of memory",
 }
 _FALSE_ALARM = 1e-6
 """How often equal distributions may be called different, for one file."""

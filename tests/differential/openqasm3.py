@@ -251,8 +251,10 @@ class _Runner:
         scope = {}
         for argument, given in zip(subroutine.arguments, node.arguments, strict=True):
             value = self._value(given)
-            quantum = isinstance(argument, ast.QuantumArgument)
-            scope[argument.name.name] = value if quantum else _Variable(argument.type, value)
+            if isinstance(argument, ast.QuantumArgument):
+                scope[argument.name.name] = value
+            else:
+                scope[argument.name.name] = _Variable(argument.type, cast(value, argument.type, self._value))
         outer, self._scopes = self._scopes, [self._scopes[0], scope]
         try:
             self.block(subroutine.body)
