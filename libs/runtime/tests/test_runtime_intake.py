@@ -12,7 +12,7 @@ import pytest
 
 from queuebit_contracts.intake import ERR_MALFORMED, ERR_OTHER_CONTENT, ERR_TOO_FAST, arrival_of, destination_of
 from queuebit_kernel import Malformed, digest
-from queuebit_runtime.intake import Intake, Pace, read_write
+from queuebit_runtime.intake import Intake, Pace, Undecided, read_write
 from queuebit_runtime.payloads import CHUNK
 from queuebit_runtime.tasks import Tasks
 from queuebit_testing.build import submitted
@@ -59,6 +59,16 @@ def test_each_tenant_has_a_pace_and_large_messages_count_for_more() -> None:
     assert pace.wait("acme", 1, now=101.0) is not None
     large = Pace(per_s=10)
     assert [large.wait("acme", 40_960, now=0.0) for _ in range(5)][-2:] == pytest.approx([1.3, None])
+
+
+def test_undecided_submissions_of_one_tenant_stay_few_and_decided_ones_make_room() -> None:
+    undecided = Undecided(most=2)
+    assert [undecided.enter("acme", job, now=0.0) for job in ("j1", "j2", "j3")] == [True, True, False]
+    assert undecided.enter("evil", "j1", now=0.0)
+    undecided.leave("acme", "j1")
+    assert undecided.enter("acme", "j3", now=1.0)
+    assert not undecided.enter("acme", "j4", now=59.0)
+    assert undecided.enter("acme", "j4", now=60.5), "j2 waits for a backend, and no longer counts"
 
 
 @pytest.fixture
@@ -112,18 +122,21 @@ async def test_a_payload_is_written_once_and_by_its_digest(server: NatsServer) -
 async def test_a_flood_of_one_member_leaves_the_log_to_the_others(tmp_path: Path) -> None:
     server, tasks = NatsServer(tmp_path, (("acme", "ann", "member"), ("evil", "eve", "member"))), Tasks()
     await server.start()
-    broker, ann, eve = [await server.connect(name) for name in ("broker", "acme/ann", "evil/eve")]
-    await Intake("broker", tasks, Pace(50)).listen(broker)
-    await broker.flush()
-    for _ in range(5000):
-        await eve.publish("qb.job.evil.j1.submitted", b"?")
-    await eve.flush()
-    codes = [(await ask(eve, "qb.job.evil.j1.submitted", b"?"))["error"]["err_code"] for _ in range(2)]
-    async with asyncio.timeout(2):
-        confirmed = await ask(ann, f"qb.job.acme.{submitted('k').data.job}.submitted", GOOD)
-    state = (await broker.jetstream().stream_info("LOG")).state
-    assert (codes, confirmed["seq"], state.messages) == ([ERR_TOO_FAST] * 2, 1, 1)
-    await tasks.close()
-    for client in (broker, ann, eve):
-        await client.close()
-    server.kill()
+    try:
+        broker, ann, eve = [await server.connect(name) for name in ("broker", "acme/ann", "evil/eve")]
+        await Intake("broker", tasks, Pace(50), Undecided()).listen(broker)
+        await broker.flush()
+        for _ in range(5000):
+            await eve.publish("qb.job.evil.j1.submitted", b"?")
+        await eve.flush()
+        answers = await asyncio.gather(*(ask(eve, "qb.job.evil.j1.submitted", b"?") for _ in range(20)))
+        async with asyncio.timeout(2):
+            confirmed = await ask(ann, f"qb.job.acme.{submitted('k').data.job}.submitted", GOOD)
+        state = (await broker.jetstream().stream_info("LOG")).state
+        assert ERR_TOO_FAST in {it["error"]["err_code"] for it in answers}
+        assert (confirmed["seq"], state.messages) == (1, 1)
+        await tasks.close()
+        for client in (broker, ann, eve):
+            await client.close()
+    finally:
+        server.kill()

@@ -29,7 +29,7 @@ from queuebit_runtime.payloads import CHUNK, SOURCE_LIMIT
 from queuebit_runtime.tasks import Tasks
 from queuebit_runtime.trace_context import traceparent_in
 
-__all__ = ["Intake", "Pace", "Write", "read_write"]
+__all__ = ["Intake", "Pace", "Undecided", "Write", "read_write"]
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +38,12 @@ _STREAM_S = 5.0
 
 _MAX_WAIT_S = 2.0
 """The longest that a message waits for its tenant's pace: less than its author waits for the answer."""
+
+_UNDECIDED = 1000
+"""Submissions of a tenant that wait for a decision; more wait outside, where they are in nobody's way."""
+
+_FORGOTTEN_S = 60.0
+"""After so long an undecided submission no longer counts: it waits for a backend, or became a dead letter."""
 
 _REFUSALS_PER_S = 50
 """Refusals that a tenant hears; what it sends beside them is dropped, which costs far less."""
@@ -67,6 +73,35 @@ class Pace:
             return None
         self._until[tenant] = until + (1 + size // _PIECE) * self._cost_s
         return wait
+
+
+class Undecided:
+    """The submissions that were let in and are not decided yet, by tenant.
+
+    The log hands submissions out in the order in which they came: were there no bound, those of one tenant would lie
+    before everybody else's for as long as it takes to decide them.
+    """
+
+    def __init__(self, most: int = _UNDECIDED) -> None:
+        self._most = most
+        self._since: dict[str, dict[str, float]] = {}
+
+    def enter(self, tenant: str, job: str, now: float) -> bool:
+        """Let a submission in, unless too many of its tenant wait."""
+        since = self._since.setdefault(tenant, {})
+        while since and len(since) >= self._most and next(iter(since.values())) < now - _FORGOTTEN_S:
+            del since[next(iter(since))]
+        if len(since) >= self._most:
+            return False
+        since.setdefault(job, now)
+        return True
+
+    def leave(self, tenant: str, job: str) -> None:
+        """A job was decided, or its submission was not stored."""
+        if since := self._since.get(tenant):
+            since.pop(job, None)
+            if not since:
+                del self._since[tenant]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +166,11 @@ def _require_chunk(subject: str, chunk: bytes) -> None:
 class Intake:
     """Forwards what tenants write. Processes of one service share the messages; each keeps its own pace."""
 
-    def __init__(self, service: str, tasks: Tasks, pace: Pace) -> None:
+    def __init__(self, service: str, tasks: Tasks, pace: Pace, undecided: Undecided) -> None:
         self._service = service
         self._tasks = tasks
         self._pace = pace
+        self._undecided = undecided
         self._refusals = Pace(_REFUSALS_PER_S)
 
     async def listen(self, client: Client) -> None:
@@ -143,30 +179,41 @@ class Intake:
         async def on_message(message: Msg) -> None:
             tenant, now = message.subject.split(".")[3], asyncio.get_running_loop().time()
             wait = self._pace.wait(tenant, len(message.data), now)
-            if wait is not None:
-                self._tasks.spawn(_forward(client, message, wait), "intake")
+            if wait is not None and self._let_in(message.subject, now):
+                self._tasks.spawn(self._forward(client, message, wait), "intake")
             elif message.reply and self._refusals.wait(tenant, 0, now) == 0.0:
                 await _answer(message, _refusal(429, ERR_TOO_FAST, f"tenant {tenant} writes too fast: wait a second"))
 
         await client.subscribe(ARRIVALS, queue=self._service, cb=on_message)
 
+    def _let_in(self, arrived: str, now: float) -> bool:
+        match arrived.split("."):
+            case ["qb", "intake", "job", tenant, job, "submitted"]:
+                return self._undecided.enter(tenant, job, now)
+        return True
 
-async def _forward(client: Client, message: Msg, wait_s: float) -> None:
-    try:
-        write = read_write(message.subject, message.data, traceparent_in(message.headers))
-    except Malformed as error:
-        await _answer(message, _refusal(400, ERR_MALFORMED, str(error)))
-        return
-    if wait_s:
-        await asyncio.sleep(wait_s)
-    try:
-        answer = (await client.request(write.subject, write.body, timeout=_STREAM_S, headers=write.headers)).data
-        if write.subject.startswith("$KV.") and str(_WRONG_LAST_SEQUENCE).encode() in answer:
-            answer = await _compared(client, write)
-    except (NatsError, OSError, TimeoutError) as error:
-        _log.warning("%s was not confirmed: %r", write.subject, error)
-        return  # its author hears nothing, and sends it again
-    await _answer(message, answer)
+    async def _forward(self, client: Client, message: Msg, wait_s: float) -> None:
+        try:
+            write = read_write(message.subject, message.data, traceparent_in(message.headers))
+            if wait_s:
+                await asyncio.sleep(wait_s)
+            answer = await _written(client, write)
+        except Malformed as error:
+            answer = _refusal(400, ERR_MALFORMED, str(error))
+        except (NatsError, OSError, TimeoutError) as error:
+            _log.warning("%s was not confirmed: %r", message.subject, error)
+            return  # its author hears nothing, and sends it again
+        if b'"error"' in answer:
+            self._undecided.leave(*message.subject.split(".")[3:5])
+        await _answer(message, answer)
+
+
+async def _written(client: Client, write: Write) -> bytes:
+    """What the stream says."""
+    answer: bytes = (await client.request(write.subject, write.body, timeout=_STREAM_S, headers=write.headers)).data
+    if write.subject.startswith("$KV.") and str(_WRONG_LAST_SEQUENCE).encode() in answer:
+        return await _compared(client, write)
+    return answer
 
 
 async def _compared(client: Client, write: Write) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from random import uniform
 from typing import Any
 
 from queuebit.errors import Reason, Refused, Unanswered, Unreachable
@@ -17,7 +18,10 @@ _PAUSES_S = (0.2, 0.4, 0.6)
 """Before the same message is sent again: where nothing is confirmed."""
 
 _PATIENCE_S = 15.0
-"""How long the same message is sent again while the service that takes it starts, or asks for a slower pace."""
+"""How long the same message is sent again while the service that takes it starts."""
+
+_PACED_S = 300.0
+"""How long it is sent again while the platform asks for a slower pace."""
 
 
 async def write(
@@ -30,19 +34,20 @@ async def write(
         Unreachable: nothing was confirmed in time.
     """
     loop = asyncio.get_running_loop()
-    deadline, pauses = loop.time() + _PATIENCE_S, iter(_PAUSES_S)
+    begun, pauses = loop.time(), iter(_PAUSES_S)
     while True:
         try:
             answer: dict[str, Any] = json.loads((await transport.request(subject, body, headers)).body)
             if (code := answer.get("error", {}).get("err_code")) != ERR_TOO_FAST:
                 break
             fault: Unreachable = Unreachable(answer["error"]["description"])
-            pause: float | None = 0.5
+            pause: float | None = uniform(0.2, 1.0)  # so that many do not come back at once
+            patience = _PACED_S
         except Unanswered as error:
-            fault, pause = error, 0.2
+            fault, pause, patience = error, 0.2, _PATIENCE_S
         except Unreachable as error:
-            fault, pause = error, next(pauses, None)
-        if pause is None or loop.time() > deadline:
+            fault, pause, patience = error, next(pauses, None), _PATIENCE_S
+        if pause is None or loop.time() - begun > patience:
             raise fault
         await asyncio.sleep(pause)
     if code == ERR_MALFORMED:

@@ -16,7 +16,7 @@ import nats
 from nats.aio.client import Client
 
 from queuebit_contracts.topology import inbox_of, topology
-from queuebit_runtime.intake import Intake, Pace
+from queuebit_runtime.intake import Intake, Pace, Undecided
 from queuebit_runtime.keys import new_seed, public_key
 from queuebit_runtime.provision import provision
 from queuebit_runtime.server_config import ClientUser, Tls, User, render, server_binary, users_of
@@ -160,7 +160,7 @@ class NatsServer:
     async def intake(self) -> AsyncIterator[None]:
         """What takes in the writes of tenants, in the place of the broker."""
         client, tasks = await self.connect("broker"), Tasks()
-        await Intake("broker", tasks, Pace(10_000)).listen(client)
+        await Intake("broker", tasks, Pace(10_000), Undecided(100_000)).listen(client)
         await client.flush()
         try:
             yield

@@ -15,6 +15,7 @@ from queuebit_contracts.query import ProfileAnswer, ProfileRequest
 from queuebit_contracts.tenants import BadTenants, Tenants, parse_tenants
 from queuebit_kernel import Unavailable
 from queuebit_runtime.connection import Connection
+from queuebit_runtime.intake import Undecided
 from queuebit_runtime.view import Raw
 
 __all__ = ["NatsExecutors", "TenantsFile", "folding"]
@@ -76,13 +77,14 @@ class TenantsFile:
             raise BadTenants(f"{self._path} cannot be read: {error}") from error
 
 
-def folding(world: World) -> Callable[[Raw], Awaitable[None]]:
+def folding(world: World, undecided: Undecided) -> Callable[[Raw], Awaitable[None]]:
     """Fold messages of the log into the broker's world. Of a job only the subject is read: it says all that counts."""
 
     async def fold(raw: Raw) -> None:
         match raw.subject.split("."):
             case ["qb", "job", tenant, job, name]:
                 world.job_moved(tenant, job, name)
+                undecided.leave(tenant, job)
             case _:
                 world.take(decode(raw.body), raw.sequence)
 

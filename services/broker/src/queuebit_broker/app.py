@@ -17,7 +17,7 @@ from queuebit_broker.state import World
 from queuebit_contracts.topology import topology
 from queuebit_kernel import SystemClock
 from queuebit_pricing import load
-from queuebit_runtime.intake import Intake, Pace
+from queuebit_runtime.intake import Intake, Pace, Undecided
 from queuebit_runtime.questions import Questions
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
@@ -39,8 +39,8 @@ def create_app() -> Service:
     source = TenantsFile(settings.tenants_file)
     tenants = source.read()
     service = Service("broker", BusSettings())
-    clock, world = SystemClock(), World()
-    view = View(service.bus, "broker", topology().service["broker"].view, folding(world))
+    clock, world, undecided = SystemClock(), World(), Undecided()
+    view = View(service.bus, "broker", topology().service["broker"].view, folding(world, undecided))
     profiles = Profiles(NatsExecutors(service.bus, settings.profile_timeout_s), world)
     follow_tenants = FollowTenants(service.log, source, world, tenants)
     admit = AdmitJob(
@@ -55,7 +55,8 @@ def create_app() -> Service:
     answers = Answers(world, profiles, tariff, clock, settings.max_source_bytes)
 
     async def taking_in() -> None:
-        await Intake(service.name, service.tasks, Pace(settings.writes_per_s)).listen(service.bus.client)
+        intake = Intake(service.name, service.tasks, Pace(settings.writes_per_s), undecided)
+        await intake.listen(service.bus.client)
 
     async def answering() -> None:
         questions = Questions(service.name, service.tasks, side_by_side=_QUESTIONS_AT_ONCE)
