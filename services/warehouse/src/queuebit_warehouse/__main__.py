@@ -17,7 +17,7 @@ from queuebit_kernel import Clock, SystemClock
 from queuebit_warehouse.app import create_app
 from queuebit_warehouse.errors import CannotStart
 from queuebit_warehouse.logins import Login, Logins
-from queuebit_warehouse.protocol import LimitedProtocol, Strangers
+from queuebit_warehouse.protocol import LimitedProtocol, Unauthenticated
 from queuebit_warehouse.settings import Settings, read_password
 from queuebit_warehouse.store import Store
 
@@ -64,7 +64,7 @@ def _serve(settings: Settings) -> None:
             create_app(settings, logins, store, clock),
             loop="uvloop",
             http=partial(  # type: ignore[arg-type]  # called like the class itself
-                LimitedProtocol, strangers=Strangers(settings.max_strangers), head_s=settings.head_s
+                LimitedProtocol, unauthenticated=Unauthenticated(settings.max_unauthenticated), head_s=settings.head_s
             ),
             ws="none",
             log_config=None,

@@ -191,7 +191,7 @@ class Statements:
 
 
 def _no_matter() -> None:
-    """A connection that has no limit for strangers."""
+    """What a connection without limits is told of a login."""
 
 
 def _spool(ask: Ask, store: Store) -> IO[bytes]:

@@ -1,4 +1,4 @@
-"""HTTP with limits: nobody without a password takes much memory, time, or many connections."""
+"""HTTP with limits on what a sender can use before it has logged in: memory, time and connections."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-__all__ = ["ADMITTED", "HEAD_BYTES", "LimitedProtocol", "Strangers"]
+__all__ = ["ADMITTED", "HEAD_BYTES", "LimitedProtocol", "Unauthenticated"]
 
 ADMITTED = "admitted"
-"""The key of a request's state under which lies what to call once its sender has logged in."""
+"""The key of the function in a request's state that is to be called once its sender has logged in."""
 
 HEAD_BYTES = 16 << 10
 """The longest head of a request: its first line and all headers."""
@@ -20,10 +20,10 @@ _TOO_LARGE = f"The request's head is larger than {HEAD_BYTES >> 10} KiB: POST th
 
 
 class _Connection(Protocol):
-    def expel(self) -> None: ...
+    def end(self) -> None: ...
 
 
-class Strangers:
+class Unauthenticated:
     """Connections whose sender has not logged in. When one too many comes, the one that has waited longest goes."""
 
     def __init__(self, most: int) -> None:
@@ -32,7 +32,7 @@ class Strangers:
 
     def enter(self, connection: _Connection) -> None:
         while len(self._waiting) >= self._most:
-            self._waiting.popitem(last=False)[0].expel()
+            self._waiting.popitem(last=False)[0].end()
         self._waiting[connection] = None
 
     def leave(self, connection: _Connection) -> None:
@@ -40,11 +40,13 @@ class Strangers:
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, which itself takes heads of any length and waits for them for ever."""
+    """uvicorn's protocol with a limit on the length of a head and on the time that it takes; uvicorn has none."""
 
-    def __init__(self, *args: Any, strangers: Strangers, head_s: float, **kwargs: Any) -> None:  # uvicorn's own
+    def __init__(  # uvicorn's own arguments, and two of ours
+        self, *args: Any, unauthenticated: Unauthenticated, head_s: float, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self._strangers = strangers
+        self._unauthenticated = unauthenticated
         self._head_s = head_s
         self._head_bytes = 0
         self._in_head = True
@@ -52,11 +54,11 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
-        self._strangers.enter(self)
+        self._unauthenticated.enter(self)
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._strangers.leave(self)
+        self._unauthenticated.leave(self)
         self._stop_waiting()
         super().connection_lost(exc)
 
@@ -74,20 +76,23 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_message_begin()
         if not self._in_head:
             self._expect_head()
-        self.scope["state"][ADMITTED] = lambda: self._strangers.leave(self)
+        self.scope["state"][ADMITTED] = self._has_logged_in
 
     def on_headers_complete(self) -> None:
         self._in_head, self._head_bytes = False, 0
         self._stop_waiting()
         super().on_headers_complete()
 
-    def expel(self) -> None:
+    def _has_logged_in(self) -> None:
+        self._unauthenticated.leave(self)
+
+    def end(self) -> None:
         """End the connection at once."""
         self.transport.abort()
 
     def _expect_head(self) -> None:
         self._in_head = True
-        self._patience = self.loop.call_later(self._head_s, self.expel)
+        self._patience = self.loop.call_later(self._head_s, self.end)
 
     def _stop_waiting(self) -> None:
         if self._patience is not None:

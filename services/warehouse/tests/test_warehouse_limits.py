@@ -1,4 +1,4 @@
-"""What a sender without a password can take: little memory, little time, few connections."""
+"""What a sender without a password can use: little memory, little time, few connections."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.server
 
 @pytest.fixture(scope="module")
 def narrow(start_warehouse: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return start_warehouse(tmp_path_factory.mktemp("narrow") / "data", max_strangers=8, head_s=0.5)
+    return start_warehouse(tmp_path_factory.mktemp("narrow") / "data", max_unauthenticated=8, head_s=0.5)
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_half_open_requests_without_a_password_leave_room_for_others(narrow: Any
         assert all(ended(one) for one in crowd[:200])
 
 
-def test_who_has_logged_in_is_not_sent_away_for_strangers(narrow: Any, line: socket.socket) -> None:
+def test_a_connection_that_has_logged_in_stays_when_others_come(narrow: Any, line: socket.socket) -> None:
     asking = (
         f"POST / HTTP/1.1\r\nHost: x\r\nX-ClickHouse-User: {narrow.user}\r\nX-ClickHouse-Key: {narrow.password}\r\n"
         "Content-Length: 8\r\n\r\nSELECT 1"
@@ -78,7 +78,7 @@ def test_a_long_head_is_refused_at_once(line: socket.socket, narrow: Any, head: 
     assert narrow.request("SELECT 1").status == 200
 
 
-def test_64_mib_in_one_header_stall_nobody(line: socket.socket, narrow: Any) -> None:
+def test_64_mib_in_one_header_delay_no_other_request(line: socket.socket, narrow: Any) -> None:
     line.sendall(b"POST / HTTP/1.1\r\nX-Long: ")
     sent, piece = 0, b"a" * (1 << 20)
     begin = time.monotonic()
