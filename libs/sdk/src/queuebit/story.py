@@ -44,7 +44,7 @@ def waiting_for(status: Status) -> str:
         case "accepted":
             return "it is accepted and waits for its turn on a backend"
         case "placed":
-            return f"it is placed on {status.backend}, whose executor has not started it yet"
+            return f"it is placed on {status.backend} and waits for a free slot there"
         case "started":
             return f"it runs on {status.backend}"
         case _ if status.sealed:
