@@ -252,6 +252,16 @@ def test_limits_are_set_by_a_command_and_shown(home: Home, capsys: pytest.Captur
     assert read_tenants(home).tenant["demo"].project["playground"].backends == ()
 
 
+def test_a_viewer_becomes_a_member_and_keeps_the_token(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["tenant", "user", "add", "demo", "bob", "--role", "viewer"])
+    token = find(home.root, "demo", "bob")
+    assert main(["tenant", "user", "role", "demo", "bob", "member"]) == 0
+    bob = read_tenants(home).tenant["demo"].user["bob"]
+    assert (bob.role, bob.keys) == ("member", (public_key(token.seed),))
+    assert main(["tenant", "user", "role", "demo", "nobody", "member"]) == 3
+    assert "there is no user nobody" in capsys.readouterr().err
+
+
 def test_every_limit_of_the_tenants_file_has_a_flag() -> None:
     money = {"budget", "currency"}  # which `qb tenant fund` and `qb tenant project add` set
     assert set(OF_A_TENANT) == Tenant.model_fields.keys() - {"project", "user"}

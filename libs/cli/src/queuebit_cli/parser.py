@@ -44,6 +44,7 @@ class _Parser(ArgumentParser):
 _ANYWHERE = "where; without it, on the cheapest ideal simulator that fits (or of the project's default kind)"
 _DOCUMENT = "JSON for programs instead of text for people"
 _LINES = "JSON for programs: one object a line"
+_ROLES = ("viewer", "member", "admin")
 _JOB = "its id, the beginning of it, or `latest`"
 
 
@@ -195,8 +196,10 @@ def _tenants(tenant: _Group) -> None:
 
     user = tenant.group("user", "persons and programs")
     _user(adding := user.command("add", "tenancy:add_user", "a new user with a credential"))
-    adding.add_argument("--role", choices=("viewer", "member", "admin"), default="member")
+    adding.add_argument("--role", choices=_ROLES, default="member")
     _output(adding)
+    _user(role := user.command("role", "roles:set_role", "give a user another role"))
+    role.add_argument("role", choices=_ROLES, metavar="ROLE", help=", ".join(_ROLES))
     _user(user.command("remove", "tenancy:remove_user", "a user goes, with every token"))
 
     token = tenant.group("token", "what users log in with")

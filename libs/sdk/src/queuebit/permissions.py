@@ -21,5 +21,6 @@ def permitted(credential: Credential, what: str) -> Iterator[None]:
     try:
         yield
     except Forbidden as error:
-        text = f"{credential.user} is a viewer of {credential.tenant} and may not {what}: ask for the role member"
+        who = f"{credential.user} is a viewer of {credential.tenant}"
+        text = f"{who} and may not {what}: ask an operator for the role member"
         raise Refused([Reason("forbidden", text)]) from error

@@ -1,0 +1,21 @@
+"""`qb tenant user role`: what a user may do."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from queuebit_cli.commands.tenancy import done, editing_tenants
+from queuebit_cli.errors import Exit
+from queuebit_cli.home import Home
+from queuebit_cli.output import Output
+from queuebit_cli.tenants_file import user_in
+
+__all__ = ["set_role"]
+
+
+def set_role(args: Namespace, out: Output) -> Exit:
+    """Give a user another role; tokens stay good, connections are made anew."""
+    home = Home(args.home)
+    with editing_tenants(home, out) as document:
+        user_in(document, args.name, args.user)["role"] = args.role
+    return done(home, out, f"{args.user} of {args.name}: {args.role}", tenant=args.name, user=args.user, role=args.role)
