@@ -6,10 +6,12 @@ import pytest
 
 from queuebit_cli.verify.contents import contents_are_kept, references, unreadable
 from queuebit_cli.verify.findings import Verdict
+from queuebit_contracts.backend import BackendCalibrated, Calibration
 from queuebit_contracts.job import JobCompleted, JobSubmitted
 from queuebit_contracts.wire import Payload
 from queuebit_kernel import job_id
 from queuebit_runtime.payloads import Missing, describe
+from queuebit_testing.build import NOON
 
 K1, K2, K3 = (job_id("acme", key) for key in ("k1", "k2", "k3"))
 LARGE = [describe(letter * 20_000, "text/plain") for letter in (b"a", b"b", b"c", b"d")]
@@ -46,7 +48,7 @@ async def _judged(store: Store, wanted) -> Verdict:
 
 
 async def test_contents_of_jobs_that_were_accepted_are_looked_for(wanted) -> None:
-    assert {(it.job, it.what) for it in wanted} == {(K1, "circuit"), (K1, "result"), (K2, "result")}
+    assert {(it.of, it.what) for it in wanted} == {(K1, "circuit"), (K1, "result"), (K2, "result")}
     assert (await _judged(Store(*LARGE[:3]), wanted)).holds
 
 
@@ -61,4 +63,14 @@ async def test_a_payload_store_that_lost_half_is_found_out(wanted) -> None:
 async def test_of_very_many_the_newest_are_read_and_that_is_told(wanted) -> None:
     verdict = await _judged(Store(*LARGE[:3]), wanted * 1000)
     assert verdict.holds
-    assert verdict.notes == ["of 3000 circuits and results in the payload store the newest 2000 were read"]
+    assert verdict.notes == [
+        "of 3000 circuits, results and calibrations in the payload store the newest 2000 were read"
+    ]
+
+
+async def test_a_calibration_that_receipts_name_is_looked_for_as_the_platforms(recording) -> None:
+    data = Calibration(backend="torino", calibrated_at=NOON, snapshot=LARGE[0], digest=LARGE[0].digest)
+    recording.events.append(BackendCalibrated(source="qb/executor-ibm", data=data))
+    wanted = references(recording.history())
+    assert (await _judged(Store(LARGE[0]), wanted)).holds
+    assert [it.subject for it in (await _judged(Store(), wanted)).findings] == ["queuebit/torino"]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from queuebit_cli.verify.findings import Verdict
 from queuebit_cli.verify.state import History
+from queuebit_contracts.topology import PLATFORM
 from queuebit_contracts.wire import Payload
 from queuebit_runtime.payloads import Missing, PayloadStore
 
@@ -24,14 +25,16 @@ class Reference(NamedTuple):
     """One payload that lies in the store, and whose it is."""
 
     tenant: str
-    job: str
+    of: str
+    """The job, or the backend of a calibration."""
     what: str
     payload: Payload
 
 
 def references(history: History) -> list[Reference]:
-    """Circuits of the jobs that were accepted, and results, as far as they are too large for an event; oldest first."""
-    return [
+    """Calibrations, then circuits of jobs that were accepted and results, unless they lie inside events."""
+    calibrations = [Reference(PLATFORM, backend, "calibration", it) for backend, it in history.calibrations]
+    return calibrations + [
         Reference(job.tenant, job.job, what, payload)
         for job in history.jobs.values()
         for what, payload in (("circuit", job.circuits.get(job.believed or 0)), ("result", job.result))
@@ -61,6 +64,8 @@ async def unreadable(store: PayloadStore, wanted: Sequence[Reference]) -> dict[R
 def contents_are_kept(verdict: Verdict, wanted: Sequence[Reference], failures: Mapping[Reference, str]) -> None:
     """Add to a verdict what is lost, and how much was looked at if that was not all."""
     for reference, why in failures.items():
-        verdict.add(f"{reference.tenant}/{reference.job}", f"its {reference.what} is lost: {why}")
+        verdict.add(f"{reference.tenant}/{reference.of}", f"its {reference.what} is lost: {why}")
     if len(wanted) > _MOST:
-        verdict.notes.append(f"of {len(wanted)} circuits and results in the payload store the newest {_MOST} were read")
+        verdict.notes.append(
+            f"of {len(wanted)} circuits, results and calibrations in the payload store the newest {_MOST} were read"
+        )

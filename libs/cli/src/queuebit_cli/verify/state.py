@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from queuebit_contracts.account import AccountFunded, AccountHeld, AccountReleased, AccountSettled
+from queuebit_contracts.backend import BackendCalibrated
 from queuebit_contracts.job import (
     TERMINAL,
     Acceptance,
@@ -159,6 +160,8 @@ class History:
     leaves: list[Leaf] = field(default_factory=list)
     heads: list[Head] = field(default_factory=list)
     strays: list[Stray] = field(default_factory=list)
+    calibrations: list[tuple[str, Payload]] = field(default_factory=list)
+    """By backend: snapshots that lie in the payload store."""
     sequences: array[int] = field(default_factory=lambda: array("Q"))
     marks: array[int] = field(default_factory=lambda: array("Q"))
     """Of the rows that the messages at the same places in `sequences` make."""
@@ -184,6 +187,8 @@ class History:
                 self.accounts.setdefault((tenant, account), []).extend(_entries(stored))
             case ["qb", "proof", *_] if isinstance(event, LogCheckpointed):
                 self.heads.append(Head(event.data.tree_size, len(self.leaves), event.data.checkpoint))
+            case ["qb", "backend", *_] if isinstance(event, BackendCalibrated) and event.data.snapshot.inline is None:
+                self.calibrations.append((event.data.backend, event.data.snapshot))
 
     def unreadable(self, subject: str, sequence: int, why: str) -> None:
         """Take in an event that breaks its contract."""
