@@ -25,9 +25,9 @@ def _bomb() -> str:
 
 
 def _entangled(qubits: int) -> str:
-    """A circuit beyond Cliffords over one chain."""
-    chain = "".join(f"cx q[{n}], q[{n + 1}];\nt q[{n + 1}];\n" for n in range(qubits - 1))
-    return f"{QASM2}qreg q[{qubits}];\ncreg c[{qubits}];\nh q;\nt q;\n{chain}h q;\nmeasure q -> c;\n"
+    """A circuit beyond Cliffords in which distant qubits meet again and again."""
+    mixed = "".join(f"t q[{n}];\nh q[{n}];\ncx q[{n}], q[{(n + 9) % qubits}];\n" for n in range(qubits))
+    return f"{QASM2}qreg q[{qubits}];\ncreg c[{qubits}];\n{mixed * 8}measure q -> c;\n"
 
 
 SOURCES = {
@@ -128,11 +128,14 @@ def test_all_reasons_are_told_at_once(stack: EmbeddedStack, tenant: str, tmp_pat
     }
 
 
-def test_a_simulation_beyond_the_machines_memory_is_refused(stack: EmbeddedStack, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("qubits", "code"), [(28, "too_much_memory"), (26, "too_long")])
+def test_a_simulation_beyond_the_memory_or_the_time_of_a_run_is_refused(
+    stack: EmbeddedStack, tmp_path: Path, qubits: int, code: str
+) -> None:
     wide = tmp_path / "wide.qasm"
-    wide.write_text(_entangled(40))
-    (told,) = stack.submit(str(wide), "--backend", "cirq", accept=(3,))
-    assert "too_much_memory" in {it["code"] for it in told["reasons"]}
+    wide.write_text(_entangled(qubits))
+    (told,) = stack.submit(str(wide), "--backend", "aer", accept=(3,))
+    assert (told["state"], [it["code"] for it in told["reasons"]]) == ("rejected", [code]), told["reasons"]
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ async def test_whatever_a_circuit_does_the_next_one_runs(circuits, world) -> Non
     assert await code_of(circuits, BOMB) in ("too_many_operations", "too_deep")
     assert await code_of(circuits, HUGE) == "out_of_memory"
     assert await code_of(circuits, SLOW) == "run_timeout"
-    assert await code_of(circuits, "nonsense") == "header"
+    assert await code_of(circuits, "nonsense") == "syntax"
     assert (await run(circuits, "aer", b"\xff", 10, 1, PLENTY)).error.code == "encoding"
     assert await code_of(circuits, world.bell) == "ran"
 

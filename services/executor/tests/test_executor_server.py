@@ -114,8 +114,10 @@ async def test_a_job_survives_its_executor(tmp_path: Path, world) -> None:
             await client.close()
 
 
-HALF_A_MINUTE = f'OPENQASM 2.0; include "qelib1.inc"; qreg q[20]; creg c[20]; {LADDER * 200} measure q -> c;'
-"""Longer than the test may take."""
+HALF_A_MINUTE = (
+    f'OPENQASM 3.0; include "stdgates.inc"; qubit[20] q; bit[20] c;for uint i in [1:200] {{ {LADDER} }} c = measure q;'
+)
+"""Longer than the test may take, and short enough to travel in its event."""
 
 
 async def test_cancelling_a_running_job_frees_the_only_slot_for_the_next(tmp_path: Path, world) -> None:
