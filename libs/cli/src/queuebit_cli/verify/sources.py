@@ -19,7 +19,7 @@ from nats.errors import Error as NatsError
 from queuebit_cli.verify.lives import Outstanding
 from queuebit_cli.verify.rows import Rows
 from queuebit_cli.verify.state import CheckSeal, History
-from queuebit_contracts.catalog import EVENTS, AnyEvent, decode
+from queuebit_contracts.catalog import decode
 from queuebit_contracts.query import Answer, Question
 from queuebit_contracts.tables import derived_columns, view_query
 from queuebit_contracts.topology import LOG, topology
@@ -106,22 +106,13 @@ def follow(bus: Bus, history: History, check_seal: CheckSeal) -> View:
     async def fold(raw: Raw) -> None:
         history.count(row_of(raw.subject, raw.body, raw.sequence, raw.stored_at))
         try:
-            event = _decode(raw)
+            event = decode(raw.body)
         except Malformed as error:
             history.unreadable(raw.subject, raw.sequence, str(error))
         else:
             history.evolve(Stored(event, raw.subject, raw.sequence, raw.stored_at), check_seal)
 
     return View(bus, "operator", topology().operator.view, fold)
-
-
-def _decode(raw: Raw) -> AnyEvent:
-    """Read an event by the class its header names, which spares looking for the type in the body first."""
-    kind = EVENTS.get((raw.message.headers or {}).get("Qb-Type", ""))
-    if kind is not None:
-        with suppress(ValueError):  # the header lies, or the body breaks its contract
-            return kind.model_validate_json(raw.body)
-    return decode(raw.body)
 
 
 @dataclass(frozen=True, slots=True)
