@@ -27,7 +27,8 @@ from queuebit_proof import (
 
 
 def edited(receipt: bytes, **fields: object) -> bytes:
-    return json.dumps(json.loads(receipt) | fields, ensure_ascii=False).encode()
+    fields = json.loads(receipt) | fields
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
 
 
 def refused(receipt: bytes, trust: TrustRoot, **expected: str) -> tuple[str, str]:
@@ -80,6 +81,34 @@ def test_any_flipped_bit_outside_of_signatures_is_noticed(receipt: bytes, trust:
 def test_a_cut_receipt_is_not_a_receipt(receipt: bytes, trust: TrustRoot) -> None:
     for length in range(0, len(receipt), 997):
         assert refused(receipt[:length], trust)[0] == "form"
+
+
+def _with_upper_case_escapes(receipt: bytes) -> bytes:
+    return receipt.replace(b"\\n", b"\\u000A")
+
+
+@pytest.mark.parametrize(
+    "respelled",
+    [
+        lambda it: json.dumps(json.loads(it), separators=(",", ":"), sort_keys=True).encode(),  # escapes beyond ASCII
+        _with_upper_case_escapes,
+        lambda it: it + b"\n",
+        lambda it: b" " + it,
+        lambda it: it.replace(b'{"checkpoint":', b'{"checkpoint": ', 1),
+        lambda it: json.dumps(json.loads(it), indent=1, ensure_ascii=False).encode(),
+        lambda it: json.dumps(
+            dict(reversed(json.loads(it).items())), separators=(",", ":"), ensure_ascii=False
+        ).encode(),
+        lambda it: it.replace(b'"tenant":"acme"', b'"tenant":"acm\\u0065"'),
+        lambda it: it.replace(b'"version":1', b'"version":1,"version":1'),
+        lambda it: b"\xef\xbb\xbf" + it,
+    ],
+    ids=["escaped", "escapes", "newline", "blank", "inner-blank", "indented", "order", "letter", "twice", "mark"],
+)
+def test_a_receipt_has_one_spelling(receipt: bytes, trust: TrustRoot, respelled: Callable[[bytes], bytes]) -> None:
+    other = respelled(receipt)
+    assert other != receipt
+    assert refused(other, trust)[0] == "form"
 
 
 def test_a_smaller_charge_breaks_the_signature(receipt: bytes, trust: TrustRoot) -> None:

@@ -319,6 +319,34 @@ async def test_nothing_is_signed_while_the_clock_is_before_the_keys(log, keys, l
     verify(receipt_of(seal.data), keys.trust)
 
 
+async def test_a_clock_that_goes_back_is_named_before_and_while_jobs_wait(
+    log, keys, ledger_of, attesting, metered
+) -> None:
+    first, second = await metered("j1", "j2")
+    clock = FixedClock(keys.trust.keys[0].valid_from + timedelta(days=2))
+    ledger = ledger_of(clock=clock)
+    async with attesting(ledger) as attest:
+        await attest(first)
+        clock.advance(-50)
+        assert ledger.trouble is None
+        clock.advance(-3600)
+        assert "set the clock right" in str(ledger.trouble)
+        with pytest.raises(LogRefused, match="the last receipts were signed at"):
+            await attest(second)
+        clock.advance(3650)
+        assert ledger.trouble is None
+        await attest(second)
+    assert [it.data.leaf_index for it in log.events(JobSealed)] == [0, 1]
+
+
+async def test_a_service_that_starts_while_the_clock_is_back_says_so(keys, ledger_of, attesting, metered) -> None:
+    async with attesting(ledger_of()) as attest:
+        await attest((await metered("j1"))[0])
+    ledger = ledger_of("fresh", clock=FixedClock(keys.trust.keys[0].valid_from - timedelta(hours=1)))
+    await ledger.load()
+    assert "nothing can be signed" in str(ledger.trouble)
+
+
 async def test_a_log_that_lost_a_seal_is_refused_until_it_is_back(log, ledger_of, attesting, metered) -> None:
     bills = await metered("j1", "j2", "j3")
     async with attesting(ledger_of()) as attest:

@@ -218,6 +218,8 @@ def _operating(words: _Group) -> None:
     either = doctor.add_mutually_exclusive_group()
     either.add_argument("--replay", metavar="ID|all", help="hand a dead letter to its service once more")
     either.add_argument("--drop", metavar="ID|all", help="give a dead letter up")
+    backup = words.command("backup", "backup:backup", "copy the home, also while its stack runs")
+    backup.add_argument("folder", metavar="DIR", help="where; it is a home itself")
     recover = words.command("recover", "recover:recover", "restore from the warehouse what a damaged log lacks")
     how = recover.add_mutually_exclusive_group()
     how.add_argument("--give-up", action="store_true", help="write down as lost what cannot be restored now")

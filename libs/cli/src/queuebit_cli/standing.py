@@ -9,6 +9,7 @@ from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.founding import default_price_book, read_tenants
 from queuebit_cli.home import Home
 from queuebit_cli.probe import get_json
+from queuebit_cli.secret_files import require_passwords, require_signing_keys
 from queuebit_cli.stack import Stack
 from queuebit_pricing import BadPriceBook, load
 
@@ -19,7 +20,7 @@ _MEANWHILE = "\nuntil then the stack goes on by what was in force before"
 _RESTART = "\nrestart both together: `qb down`, then `qb up`; running jobs are billed as they were accepted"
 _PRICED = ("broker", "metering")
 """Services that read the price book when they start."""
-_AS_STARTED = "\nuntil then services go on with the prices that they started with, and could not start again"
+_AS_STARTED = "\nuntil then services go on with what they started with, and could not start again"
 
 
 def require_good(home: Home) -> None:
@@ -30,6 +31,8 @@ def require_good(home: Home) -> None:
     """
     read_tenants(home)
     _require_prices(home)
+    require_passwords(home)
+    require_signing_keys(home)
 
 
 def troubles(home: Home, stack: Stack | None) -> list[str]:
@@ -51,6 +54,11 @@ def troubles(home: Home, stack: Stack | None) -> list[str]:
             )
     except Stop as stop:
         found.append(f"{stop}{_AS_STARTED if runs else ''}")
+    for require in (require_passwords, require_signing_keys):
+        try:
+            require(home)
+        except Stop as stop:
+            found.append(f"{stop}{_AS_STARTED if runs else ''}")
     return found
 
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import nats
 from nats.aio.client import Client
@@ -50,7 +51,8 @@ async def _lay_out(
                 await provision(client, topology())
                 mark, before = await _log(client), known(home)
                 if mark is not None and (before is None or mark.last >= before.last):
-                    mark.save(home)
+                    with suppress(OSError):  # a full disk: the supervisor writes it down later
+                        mark.save(home)
             finally:
                 await client.close()
         except (OSError, NatsError, TimeoutError) as error:

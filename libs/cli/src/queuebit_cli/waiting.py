@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from pathlib import Path
 
 from queuebit.client import AsyncClient
 from queuebit.errors import QueuebitError
+from queuebit_cli.home import Home
+from queuebit_cli.probe import look
+from queuebit_cli.stack import Stack
 
-__all__ = ["WAITING", "Client"]
+__all__ = ["WAITING", "Client", "sealing_trouble"]
 
 WAITING = {"submitted": "admission", "accepted": "waiting", "placed": "waiting", "started": "waiting"}
 """In which states a job waits, and what the service that it waits for is asked: the broker, then the scheduler."""
 _PATIENCE_S = 1.0
 _MOST = 1000
+
+
+def sealing_trouble(root: Path) -> str | None:
+    """Why no receipts are made now, where the stack of this home knows; no home, no reason."""
+    stack = Stack.load(home) if (home := Home(root)).founded else None
+    if stack is None or "provenance" not in stack.processes:
+        return None
+    reason = stack.processes["provenance"].reason or look(stack.ports["provenance"]).reason
+    return f"for its receipt: {reason}" if reason else None
 
 
 class Client(AsyncClient):

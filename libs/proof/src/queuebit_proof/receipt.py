@@ -59,7 +59,7 @@ class Receipt:
         """Take a document apart.
 
         Raises:
-            ReceiptInvalid: it is not a receipt (check `form`).
+            ReceiptInvalid: it is not a receipt, or written in another form than `to_bytes` writes (check `form`).
         """
         try:
             if len(content) > MAX_RECEIPT_BYTES:
@@ -70,7 +70,7 @@ class Receipt:
             path = fields["inclusion"]
             if not isinstance(path, list):
                 raise ValueError("inclusion is not a list")
-            return cls(
+            receipt = cls(
                 tenant=text(fields["tenant"], "tenant"),
                 job=text(fields["job"], "job"),
                 envelope=text(fields["envelope"], "envelope").encode("ascii"),
@@ -79,8 +79,11 @@ class Receipt:
                 inclusion=tuple(unb64(text(item, "inclusion")) for item in path),
                 checkpoint=text(fields["checkpoint"], "checkpoint"),
             )
+            if receipt.to_bytes() != content:
+                raise ValueError("it is not written in its one proper form: canonical JSON, not a byte more")
         except ValueError as error:
             raise ReceiptInvalid("form", f"this is not a receipt: {error}") from error
+        return receipt
 
 
 def issue(envelope: bytes, *, leaf_index: int, inclusion: Sequence[bytes], checkpoint: str) -> bytes:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from queuebit_contracts.job import JobSealed, Seal
@@ -35,6 +35,8 @@ __all__ = ["Ledger"]
 _logger = logging.getLogger(__name__)
 _SOURCE = "qb/provenance"
 _EVERY_SEAL = "qb.job.*.*.sealed"
+_CLOCK_STEP = timedelta(minutes=1)
+"""How far a clock may be set back: what keeps clocks right does that by seconds."""
 
 
 class Ledger:
@@ -57,10 +59,16 @@ class Ledger:
         self._subject = proof(name).event("checkpointed")
         self._tiles: TileLog | None = None
         self._last = 0
+        self._signed_at = datetime.fromtimestamp(0, UTC)
+        """When the newest head that this process knows was signed."""
+        self._refusal: str | None = None
         self.size = 0
         """Leaves that are stored, as far as this process knows."""
-        self.trouble: str | None = None
-        """Why the log cannot be continued, and what to do."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing can be sealed now, and what to do."""
+        return self._refusal or self._wrong_time(self._clock.now())
 
     async def load(self) -> None:
         """Read the log, prove that it is what the last checkpoint signs, and publish what the folder lacks.
@@ -102,23 +110,34 @@ class Ledger:
         self._last = await self._log.append_all(
             [*(Guarded(event, after=0) for event in seals), Guarded(head, after=self._last)]
         )
-        self._tiles, self.size, self.trouble = tiles, tiles.size, None
+        self._tiles, self.size, self._refusal, self._signed_at = tiles, tiles.size, None, now
         await self._publish(tiles, checkpoint)
 
     def _time(self) -> datetime:
-        """Now, unless the clock says a time before the keys: what is signed then would never verify.
+        """Now, unless the clock is wrong.
 
         Raises:
-            LogRefused: it does; receipts wait until the clock is right.
+            LogRefused: it is; receipts wait until it is right.
         """
-        now, begin = self._clock.now(), max(key.valid_from for key in self._keys.trust.keys)
+        now = self._clock.now()
+        if wrong := self._wrong_time(now):
+            raise LogRefused(wrong)
+        return now
+
+    def _wrong_time(self, now: datetime) -> str | None:
+        """Why nothing can be signed now: before its keys it would never verify, before the last head it would lie."""
+        begin = max(key.valid_from for key in self._keys.trust.keys)
         if now < begin:
-            self.trouble = (
+            return (
                 f"nothing can be signed: the clock says {rfc3339(now)}, and the keys are valid from {rfc3339(begin)}: "
                 "set the clock right; if it was wrong when the keys were made, receipts wait until then"
             )
-            raise LogRefused(self.trouble)
-        return now
+        if now < self._signed_at - _CLOCK_STEP:
+            return (
+                f"nothing can be signed: the clock says {rfc3339(now)}, and the last receipts were signed at "
+                f"{rfc3339(self._signed_at)}: set the clock right; if it was wrong then, receipts wait until then"
+            )
+        return None
 
     async def unsealed(self, batch: Sequence[Attestation]) -> list[Attestation]:
         """Those of a batch whose jobs have no leaf yet."""
@@ -137,10 +156,10 @@ class Ledger:
         try:
             tiles, checkpoint, self._last = await self._proven()
         except ProofFault as error:
-            self.trouble = f"the log {self._name} cannot be continued: {error}"
-            _logger.critical("%s", self.trouble)
-            raise LogRefused(self.trouble) from error
-        self.trouble = None
+            self._refusal = f"the log {self._name} cannot be continued: {error}"
+            _logger.critical("%s", self._refusal)
+            raise LogRefused(self._refusal) from error
+        self._refusal = None
         self._tiles, self.size = tiles, tiles.size
         return tiles, checkpoint
 
@@ -181,11 +200,13 @@ class Ledger:
 
     def _head(self, checkpoint: str) -> Head:
         try:
-            return verify_checkpoint(checkpoint, self._trust).head
+            signed = verify_checkpoint(checkpoint, self._trust)
         except CheckpointInvalid as error:
             raise CheckpointInvalid(
                 f"{error}; restore the keys this log was begun with, or name a trust document that lists old and new"
             ) from error
+        self._signed_at = signed.signed_at
+        return signed.head
 
     async def _begin(self) -> Head:
         with suppress(Unreadable):

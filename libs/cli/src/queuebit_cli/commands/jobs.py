@@ -74,6 +74,10 @@ def show(args: Namespace, out: Output) -> Exit:
             return status, (await client.reasons([status.state], status.job)).get(status.job)
 
     status, reason = run(ask(), out, "asking the log")
+    if status.ended and not status.sealed:
+        from queuebit_cli.waiting import sealing_trouble
+
+        reason = reason or sealing_trouble(args.home)
     out.document({**status_document(status), "waiting": reason})
     for line in describe(status, out, reason):
         out.say(line)

@@ -32,7 +32,7 @@ def get(args: Namespace, out: Output) -> Exit:
     job, content, _ = run(_fetch(args, with_result=False), out, "waiting for its receipt")
     target, trust = Path(args.output or f"{job}.receipt.json"), Home(args.home).trust_file
     try:
-        write_private(target.absolute(), content.decode() + "\n")
+        write_private(target.absolute(), content.decode())
     except OSError as error:
         raise Stop(Exit.USAGE, f"{target} cannot be written: {error.strerror}") from error
     out.document({"job": job, "file": str(target), "bytes": len(content)})

@@ -28,7 +28,7 @@ def recover(args: Namespace, out: Output) -> Exit:
     home.require()
     with _alone(home) as stack:
         if args.begin_anew:
-            return _begin_anew(home, out)
+            return _begin_anew(home, stack, out)
         return _mend(home, stack, out, give_up=args.give_up)
 
 
@@ -49,7 +49,8 @@ def _alone(home: Home) -> Iterator[Stack]:
             stack = Stack("down", {}, {})
         if stack.in_containers:
             raise Stop(Exit.REFUSED, f"a container engine runs the stack of {home.root}: restore its volumes")
-        take_down(home, stack)
+        if stack.left:  # of a supervisor that was killed
+            take_down(home, stack)
         yield stack
 
 
@@ -83,7 +84,7 @@ def _mend(home: Home, stack: Stack, out: Output, *, give_up: bool) -> Exit:
     return Exit.DONE
 
 
-def _begin_anew(home: Home, out: Output) -> Exit:
+def _begin_anew(home: Home, stack: Stack, out: Output) -> Exit:
     """Move everything that the next start would go on from; tenants, prices and logins stay."""
     aside = home.aside / rfc3339(SystemClock().now()).replace(":", "")
     aside.mkdir(mode=0o700, parents=True)
@@ -92,6 +93,7 @@ def _begin_anew(home: Home, out: Output) -> Exit:
         if path.exists():
             path.rename(aside / path.name)
     home.prepare()
+    Stack("down", stack.ports, {}).save(home)  # it has keys of its own from now on, whatever it was copied from
     out.document({"begun_anew": True, "aside": str(aside)})
     out.say(f"all jobs, money, receipts and the keys that signed them are now in {aside}")
     out.say(f"keep {quote(str(aside / home.trust_file.name))} for receipts that were given out; next: qb up")

@@ -96,7 +96,7 @@ async def _operator(url: str, seed: str) -> AsyncIterator[_Bus]:
             max_reconnect_attempts=1,  # else it tries for two minutes to connect at all
             reconnect_time_wait=1,
             connect_timeout=5,
-            error_cb=_quietly,
+            error_cb=_give_up,
         )
     except (NatsError, OSError, TimeoutError) as error:
         raise Unavailable(f"nats-server at {url} does not answer: {error!r}") from error
@@ -106,6 +106,5 @@ async def _operator(url: str, seed: str) -> AsyncIterator[_Bus]:
         await client.close()
 
 
-async def _quietly(error: Exception) -> None:
-    """What matters is raised where it was asked for."""
-    del error
+async def _give_up(error: Exception) -> None:
+    raise error

@@ -1,0 +1,77 @@
+"""A backup that is made while events are stored is a home with a whole log."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+
+from queuebit_cli.commands.backup import backup
+from queuebit_cli.errors import Stop
+from queuebit_cli.home import Home
+from queuebit_cli.log_mark import Mark, require_whole
+from queuebit_cli.output import Output
+from queuebit_cli.place import Place
+from queuebit_cli.process import Identity
+from queuebit_cli.recovery.reading import read_log
+from queuebit_cli.stack import Running, Stack
+from queuebit_testing.build import funded
+from queuebit_testing.server import NatsServer
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """The home of a stack that runs."""
+    home = Home(tmp_path / "home")
+    home.prepare()
+    home.tenants_file.write_text("")
+    supervisor = Running.of(Identity.of(1))
+    Stack("up", {"broker": 1}, {}, supervisor, {"broker": supervisor}).save(home)
+    return home
+
+
+def test_a_copy_runs_nothing_and_remembers_its_original(home: Home, tmp_path: Path) -> None:
+    backup(Namespace(home=home.root, folder=tmp_path / "copy"), Output(as_json=False))
+    stack = Stack.load(Home(tmp_path / "copy"))
+    assert stack is not None
+    assert (stack.state, stack.left, stack.supervised) == ("down", {}, False)
+    assert stack.original(Home(tmp_path / "copy")) == Place.of(home.root)
+
+
+@pytest.mark.parametrize("folder", ["home", "home/inside"])
+def test_nothing_is_overwritten(home: Home, tmp_path: Path, folder: str) -> None:
+    with pytest.raises(Stop, match="choose a folder that is not there yet"):
+        backup(Namespace(home=home.root, folder=tmp_path / folder), Output(as_json=False))
+
+
+@pytest.mark.server
+async def test_a_copy_that_is_made_under_load_has_a_whole_log(home: Home, tmp_path: Path) -> None:
+    server, copy = NatsServer(home.nats), Home(tmp_path / "copy")
+    stored = 0
+
+    async def store() -> None:
+        nonlocal stored
+        client = await server.connect("broker")
+        jetstream = client.jetstream()
+        while True:
+            await jetstream.publish("qb.account.acme.main.funded", funded().to_bytes(), stream="LOG")
+            stored += 1
+
+    async with server.running():
+        storing = asyncio.get_running_loop().create_task(store())
+        while stored < 50:
+            await asyncio.sleep(0)
+        Mark("then", 50).save(home)
+        await asyncio.to_thread(backup, Namespace(home=home.root, folder=copy.root), Output(as_json=False))
+        storing.cancel()
+        await asyncio.gather(storing, return_exceptions=True)
+    shutil.rmtree(home.jetstream)
+    shutil.copytree(copy.jetstream, home.jetstream)  # the server's own folder is fixed
+    async with server.running():
+        reading = await read_log(server.url, server.seeds["operator"])
+    assert reading.missing == ()
+    assert 50 <= reading.last <= stored + 1
+    require_whole(copy, Mark("then", reading.last))
