@@ -26,7 +26,7 @@ from queuebit_cli.stack import Running, Stack, in_order
 __all__ = ["Supervisor"]
 
 _TICK_S = 0.05
-_KEEP_S = 2.0
+_KEEP_S = 5.0
 _WAVE_S = 5.0
 """How long a wave of processes has the processor for itself, if it does not get ready."""
 _ROOM_BYTES = 16 << 20
