@@ -223,7 +223,13 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> KeyRing:
 def ledger_of(log: MemoryLog, keys: KeyRing, tmp_path: Path) -> Callable[..., Ledger]:
     """Makes one process's ledger of the log; each has tiles of its own unless told otherwise."""
 
-    def make(folder: str = "log", keys: KeyRing = keys, name: str = "main", clock: FixedClock = JUST_BEGUN) -> Ledger:
+    def make(
+        folder: str = "log",
+        keys: KeyRing = keys,
+        name: str = "main",
+        clock: FixedClock = JUST_BEGUN,
+        losses_known: bool = False,
+    ) -> Ledger:
         return Ledger(
             log,
             MemorySeals(log),
@@ -232,6 +238,7 @@ def ledger_of(log: MemoryLog, keys: KeyRing, tmp_path: Path) -> Callable[..., Le
             folder=tmp_path / folder,
             name=name,
             clock=clock,
+            losses_known=losses_known,
         )
 
     return make

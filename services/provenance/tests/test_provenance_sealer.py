@@ -374,6 +374,45 @@ async def test_a_folder_ahead_of_the_log_is_refused(log, ledger_of, attesting, m
         await ledger_of().load()
 
 
+async def test_a_log_that_is_known_to_have_lost_receipts_goes_on_behind_what_was_published(
+    tmp_path, log, keys, ledger_of, attesting, metered
+) -> None:
+    bills = await metered("j1", "j2", "j3")
+    async with attesting(ledger_of()) as attest:
+        await attest(bills[0])
+        await attest(bills[1])
+    published = verify_checkpoint((tmp_path / "log" / "checkpoint").read_text(), keys.trust).head
+    seals = [it for it in log.stored if isinstance(it.event, JobSealed | LogCheckpointed)]
+    for lost in seals[2:]:
+        log.stored.remove(lost)
+    ledger = ledger_of(losses_known=True)
+
+    async with attesting(ledger) as attest:
+        await attest(bills[2])
+
+    newest = log.events(JobSealed)[-1]
+    assert newest.data.leaf_index == 2
+    head = verify_checkpoint(newest.data.checkpoint, keys.trust).head
+    tiles = TileLog.open(tmp_path / "log", keys.trust)
+    assert (head.size, tiles.root(2)) == (3, published.root)
+    await ledger_of().load()  # a break that is behind is nothing to decide on again
+
+
+async def test_what_was_published_is_no_excuse_for_another_log(
+    tmp_path, log, keys, ledger_of, attesting, metered
+) -> None:
+    bills = await metered("j1", "j2", "j3")
+    async with attesting(ledger_of()) as attest:
+        await attest(bills[0])
+        await attest(bills[1])
+    log.stored[:] = [it for it in log.stored if not isinstance(it.event, JobSealed | LogCheckpointed)]
+    async with attesting(ledger_of("other")) as attest:
+        await attest(bills[2])
+
+    with pytest.raises(LogRefused, match="lost events"):
+        await ledger_of(losses_known=True).load()
+
+
 async def test_a_log_under_another_name_is_refused(ledger_of, attesting, metered) -> None:
     async with attesting(ledger_of()) as attest:
         await attest((await metered("j1"))[0])

@@ -100,6 +100,7 @@ def _own(home: Home, ports: Mapping[str, int], name: str) -> dict[str, str]:
             return {
                 "QUEUEBIT_PROVENANCE_DATA_DIR": str(home.provenance),
                 "QUEUEBIT_PROVENANCE_TRUST_FILE": str(home.trust_file),
+                "QUEUEBIT_PROVENANCE_RECOVERED_FILE": str(home.recoveries),
             }
         case "telemetry", *_:
             return {

@@ -18,7 +18,7 @@ from queuebit_proof import TrustInvalid, TrustRoot
 from queuebit_runtime.connection import Connection
 from queuebit_runtime.gathering import Gatherings
 
-__all__ = ["JetStreamSeals", "publish_trust"]
+__all__ = ["JetStreamSeals", "names_losses", "publish_trust"]
 
 _SUBJECT = "qb.job.*.*.sealed"
 
@@ -67,6 +67,13 @@ def _seal(reply: Msg) -> tuple[int, Seal | None]:
     except Malformed:
         event = None
     return int((reply.headers or {})["Nats-Sequence"]), event.data if isinstance(event, JobSealed) else None
+
+
+def names_losses(recovered: Path | None) -> bool:
+    """Whether a recovery wrote down that events are lost for good."""
+    if recovered is None or not recovered.exists():
+        return False
+    return any(it["lost"] for it in json.loads(recovered.read_text(encoding="utf-8"))["recoveries"])
 
 
 def publish_trust(own: TrustRoot, path: Path | None) -> TrustRoot:

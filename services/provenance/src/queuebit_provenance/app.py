@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from queuebit_kernel import SystemClock
 from queuebit_proof import SALT_BYTES, KeyRing, KeysUnsafe, TrustInvalid
-from queuebit_provenance.adapters import JetStreamSeals, publish_trust
+from queuebit_provenance.adapters import JetStreamSeals, names_losses, publish_trust
 from queuebit_provenance.errors import LogRefused
 from queuebit_provenance.handlers import AttestJob
 from queuebit_provenance.ledger import Ledger
@@ -45,6 +45,7 @@ def create_app(settings: Settings | None = None, bus: BusSettings | None = None)
         folder=settings.data_dir / "log",
         name=settings.log_name,
         clock=clock,
+        losses_known=names_losses(settings.recovered_file),
     )
     sealer = Sealer(ledger, clock, max_batch=settings.max_batch, linger_s=settings.linger_ms / 1000)
     attest = AttestJob(service.log, keys, sealer, salt=lambda: secrets.token_bytes(SALT_BYTES), software=_SOFTWARE)

@@ -47,8 +47,30 @@ class Ledger:
     """
 
     def __init__(
-        self, log: EventLog, seals: Seals, *, keys: KeyRing, trust: TrustRoot, folder: Path, name: str, clock: Clock
+        self,
+        log: EventLog,
+        seals: Seals,
+        *,
+        keys: KeyRing,
+        trust: TrustRoot,
+        folder: Path,
+        name: str,
+        clock: Clock,
+        losses_known: bool = False,
     ) -> None:
+        """Prepare to continue a log.
+
+        Args:
+            log: where seals and checkpoints are appended.
+            seals: where leaves are read again.
+            keys: what is signed with.
+            trust: what earlier checkpoints are verified with.
+            folder: where tiles are published.
+            name: of the log, in subjects.
+            clock: what time it is.
+            losses_known: a person took note that events are lost for good: leaves that only the published tiles have
+                are then kept, and the log goes on behind them.
+        """
         self._log = log
         self._seals = seals
         self._keys = keys
@@ -56,6 +78,7 @@ class Ledger:
         self._folder = folder
         self._name = name
         self._clock = clock
+        self._losses_known = losses_known
         self._subject = proof(name).event("checkpointed")
         self._tiles: TileLog | None = None
         self._last = 0
@@ -177,10 +200,13 @@ class Ledger:
         head = self._head(checkpoint) if checkpoint else await self._begin()
         if tiles is None:
             tiles = TileLog.rebuild(self._folder, await self._entries(0, head.size, until), self._trust)
+        elif tiles.size > head.size and self._losses_known and tiles.root(head.size) == head.root:
+            _logger.warning("leaves %d to %d are in the published tiles alone", head.size, tiles.size - 1)
+            return tiles, checkpoint, until
         elif tiles.size > head.size:
             raise LogCorrupt(
                 f"{self._folder} is published up to size {tiles.size}, the event log has {head.size}: it lost "
-                "events; recover them from its archive, or begin a log with another name and folder"
+                "events; restore them, as `qb recover` does, or begin a log with another name and folder"
             )
         else:
             tiles.append(await self._entries(tiles.size, head.size, until))

@@ -25,6 +25,8 @@ class Settings(BaseSettings):
     """The log's name in signatures and receipts; fixed for ever by the first start."""
     trust_file: Path | None = None
     """Where the trust document is put for verifiers; after a change of keys, the document that lists old and new."""
+    recovered_file: Path | None = None
+    """What `qb recover` wrote down. Where it names lost events, the log goes on from what was published."""
     max_batch: int = Field(default=200, ge=1, le=900)
     """Most jobs in one atomic batch, of which the server takes 1,000 messages."""
     linger_ms: int = Field(default=100, ge=0, le=5000)
