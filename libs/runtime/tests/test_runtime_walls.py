@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
 
 from queuebit_testing.build import submitted
 from queuebit_testing.server import NatsServer
@@ -97,3 +98,15 @@ async def test_a_follower_cannot_confirm_for_the_log(tmp_path: Path) -> None:
         assert replies.pending_msgs == 0
         await ann.close()
         await eve.close()
+
+
+async def test_a_member_reads_the_calibrations_that_its_receipts_name_and_writes_none(tmp_path: Path) -> None:
+    async with NatsServer(tmp_path, (("acme", "ann", "member"),)).running() as server:
+        ann, executor = await server.connect("acme/ann"), await server.connect("executor-aer")
+        await executor.request("$KV.PAYLOADS.queuebit.cafe.0", b"T1 and T2", timeout=5)
+        there = "$KV.PAYLOADS.queuebit.cafe.0"
+        assert (await ann.request(f"$JS.API.DIRECT.GET.KV_PAYLOADS.{there}", b"", timeout=5)).data == b"T1 and T2"
+        with pytest.raises(NatsError):
+            await ann.request(there, b"forged", timeout=1)
+        for client in (ann, executor):
+            await client.close()
