@@ -15,16 +15,17 @@ from queuebit_cli.home import Home
 
 __all__ = ["LogLost", "Mark", "known", "require_whole"]
 
-_WAYS_OUT = """\
-put a backup of the whole home in its place, or `qb recover`: it says what is gone, and restores it from the warehouse
-to give up all jobs, money and receipts so far: qb recover --begin-anew"""
-
 
 class LogLost(Stop):
     """The stream holds less than it did; nothing may be appended."""
 
-    def __init__(self, text: str) -> None:
-        super().__init__(Exit.REFUSED, f"{text}\n{_WAYS_OUT}")
+    def __init__(self, home: Home, text: str) -> None:
+        super().__init__(
+            Exit.REFUSED,
+            f"{text}\nput a backup of the whole home in its place, or {home.command('recover')}: it says what is gone, "
+            "and restores it from the warehouse\n"
+            f"to give up all jobs, money and receipts so far: {home.command('recover --begin-anew')}",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,10 @@ def require_whole(home: Home, found: Mark | None) -> None:
     if mark is None or mark.last == 0:
         return
     if found is None:
-        raise LogLost(f"the log is gone: {home.jetstream} holds no stream LOG, and it held {mark.last} events or more")
+        raise LogLost(
+            home, f"the log is gone: {home.jetstream} holds no stream LOG, and it held {mark.last} events or more"
+        )
     if mark.created not in ("", found.created):
-        raise LogLost(f"the stream LOG in {home.jetstream} was made {found.created}, this home's {mark.created}")
+        raise LogLost(home, f"the stream LOG in {home.jetstream} was made {found.created}, this home's {mark.created}")
     if found.last < mark.last:
-        raise LogLost(f"the end of the log is lost: it ends at sequence {found.last}, and it went to {mark.last}")
+        raise LogLost(home, f"the end of the log is lost: it ends at sequence {found.last}, and it went to {mark.last}")

@@ -21,7 +21,7 @@ from queuebit_cli.output import Output, shortened
 from queuebit_cli.overview import overview
 from queuebit_cli.presenting import Row
 from queuebit_cli.progress import Progress
-from queuebit_cli.recovery.finding import MEND, damage
+from queuebit_cli.recovery.finding import damage, mending
 from queuebit_cli.stack import Stack
 from queuebit_cli.standing import troubles
 from queuebit_cli.warehouse import query, unreadable
@@ -178,7 +178,7 @@ def _log(home: Home, stack: Stack) -> _Check:
         missing, found = damage(home, stack)
     except Unavailable as error:
         return _verdict("log", good=False, found=str(error), advice=f"read {home.log_file('nats-server')}")
-    return _verdict("log", not missing, found, MEND)
+    return _verdict("log", not missing, found, mending(home))
 
 
 def _standing(row: dict[str, object]) -> str:

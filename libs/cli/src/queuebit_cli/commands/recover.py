@@ -42,7 +42,9 @@ def _alone(home: Home) -> Iterator[Stack]:
     lock = take(home.lock_file)
     if lock is None:
         who = holder(home.lock_file)
-        raise Stop(Exit.REFUSED, f"process {who} runs the stack in {home.root}: end it first, with `qb down`")
+        raise Stop(
+            Exit.REFUSED, f"process {who} runs the stack in {home.root}: end it first, with {home.command('down')}"
+        )
     with lock:
         stack = Stack.load(home)
         if stack is None:
@@ -71,7 +73,7 @@ def _mend(home: Home, stack: Stack, out: Output, *, give_up: bool) -> Exit:
     document = {"end": outcome.end, "restored": outcome.restored, "lost": outcome.lost, "aside": outcome.aside}
     out.document({**document, "messages": rows})
     if not outcome.restored and not outcome.lost:
-        out.say(f"the log is whole: {outcome.end} events; `qb up` starts the stack")
+        out.say(f"the log is whole: {outcome.end} events; {home.command('up')} starts the stack")
         return Exit.DONE
     out.say(f"of {outcome.end} events, {len(outcome.restored)} were restored, {len(outcome.lost)} are lost for good")
     for line in out.lines(rows[:_LISTED], fit=True):
@@ -80,7 +82,8 @@ def _mend(home: Home, stack: Stack, out: Output, *, give_up: bool) -> Exit:
         out.say(f"and {more} more: {home.recoveries} has the sequences of all")
     if outcome.lost:
         out.say(f"what is lost is written down in {home.recoveries}; jobs that it belonged to may stay unfinished")
-    out.say(f"the files as they were are in {outcome.aside}\nnext: qb up, then qb verify")
+    out.say(f"the files as they were are in {outcome.aside}")
+    out.say(f"next: {home.command('up')}, then {home.command('verify')}")
     return Exit.DONE
 
 
@@ -96,5 +99,6 @@ def _begin_anew(home: Home, stack: Stack, out: Output) -> Exit:
     Stack("down", stack.ports, {}).save(home)  # it has keys of its own from now on, whatever it was copied from
     out.document({"begun_anew": True, "aside": str(aside)})
     out.say(f"all jobs, money, receipts and the keys that signed them are now in {aside}")
-    out.say(f"keep {quote(str(aside / home.trust_file.name))} for receipts that were given out; next: qb up")
+    out.say(f"keep {quote(str(aside / home.trust_file.name))} for receipts that were given out")
+    out.say(f"next: {home.command('up')}")
     return Exit.DONE

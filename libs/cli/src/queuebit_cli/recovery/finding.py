@@ -14,9 +14,8 @@ from queuebit_kernel import Unavailable
 from queuebit_runtime.rows import Row
 from queuebit_runtime.secrets import read_secret
 
-__all__ = ["MEND", "damage", "require_whole_log"]
+__all__ = ["damage", "mending", "require_whole_log"]
 
-MEND = "qb down, then `qb recover`: it restores them from the warehouse"
 _NAMED = 5
 
 
@@ -37,6 +36,11 @@ def damage(home: Home, stack: Stack) -> tuple[int, str]:
     return 0, f"{reading.last} events{gone}"
 
 
+def mending(home: Home) -> str:
+    """What to do about it."""
+    return f"{home.command('down')}, then {home.command('recover')}: it restores them from the warehouse"
+
+
 def require_whole_log(home: Home, stack: Stack) -> None:
     """Raise `Stop` where the log lacks messages: whatever else holds them is what it can be mended from."""
     try:
@@ -44,7 +48,7 @@ def require_whole_log(home: Home, stack: Stack) -> None:
     except Unavailable as error:
         raise Stop(Exit.UNREACHABLE, str(error)) from error
     if count:
-        raise Stop(Exit.REFUSED, f"{found}\nthe warehouse may be the only place that has them: {MEND}")
+        raise Stop(Exit.REFUSED, f"{found}\nthe warehouse may be the only place that has them: {mending(home)}")
 
 
 def _named(home: Home, stack: Stack, missing: list[int]) -> list[str]:
