@@ -16,31 +16,33 @@ pytestmark = pytest.mark.stack
 
 
 @pytest.fixture
-def no_broker(second: EmbeddedStack) -> Iterator[EmbeddedStack]:
-    """A stack whose broker is halted, and goes on afterwards."""
-    pid = next(row["pid"] for row in second.until(ready=True) if row["service"] == "broker")
+def no_scheduler(second: EmbeddedStack) -> Iterator[EmbeddedStack]:
+    """A stack whose scheduler is halted, and goes on afterwards."""
+    pid = next(row["pid"] for row in second.until(ready=True) if row["service"] == "scheduler")
     os.kill(pid, signal.SIGSTOP)
     yield second
     os.kill(pid, signal.SIGCONT)
     second.until(ready=True)
 
 
-def test_a_wait_whose_time_is_up_names_what_it_waited_for(no_broker: EmbeddedStack, circuits: Path) -> None:
-    (told,) = no_broker.submit(str(circuits / "bell.qasm"), "--timeout", "0.5", accept=(1,))
-    assert told["state"] == "submitted"
+def test_a_wait_whose_time_is_up_names_what_it_waited_for(no_scheduler: EmbeddedStack, circuits: Path) -> None:
+    (told,) = no_scheduler.submit(str(circuits / "bell.qasm"), "--timeout", "3", accept=(1,))
+    assert told["state"] == "accepted"
     assert told["reasons"][0]["code"] == "still_running"
-    assert "the broker has not decided on it yet" in told["reasons"][0]["text"]
-    row = next(it for it in no_broker.ask("status", accept=(4,))["services"] if it["service"] == "broker")
+    assert "it is accepted and waits for its turn on a backend" in told["reasons"][0]["text"]
+    row = next(it for it in no_scheduler.ask("status", accept=(4,))["services"] if it["service"] == "scheduler")
     assert row["reason"] == f"halted: kill -CONT {row['pid']} lets it go on"
 
 
-def test_who_stops_waiting_is_told_which_job_goes_on(no_broker: EmbeddedStack, circuits: Path, tmp_path: Path) -> None:
-    argv = no_broker.argv("submit", str(circuits / "bell.qasm"), "--wait")
-    before = {row["job"] for row in _jobs(no_broker)}
+def test_who_stops_waiting_is_told_which_job_goes_on(
+    no_scheduler: EmbeddedStack, circuits: Path, tmp_path: Path
+) -> None:
+    argv = no_scheduler.argv("submit", str(circuits / "bell.qasm"), "--wait")
+    before = {row["job"] for row in _jobs(no_scheduler)}
     with (tmp_path / "told").open("w") as told:
         waiting = subprocess.Popen(argv, stdout=told, stderr=told, preexec_fn=_interruptible)  # noqa: PLW1509  # no threads here
         deadline = time.monotonic() + 20
-        while not (new := {row["job"] for row in _jobs(no_broker)} - before):
+        while not (new := {row["job"] for row in _jobs(no_scheduler)} - before):
             assert time.monotonic() < deadline
         waiting.send_signal(signal.SIGINT)
         assert waiting.wait(20) == 130
