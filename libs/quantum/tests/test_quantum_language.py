@@ -100,6 +100,24 @@ def test_a_measurement_may_be_conditional() -> None:
     assert _only(QASM3 + "qubit q; bit c; bit d; x q; d = measure q; if (d) { c = measure q; }") == "1 1"
 
 
+def test_a_condition_is_read_once_for_a_whole_register() -> None:
+    body = "qreg q[2]; creg c[2]; x q; if (c == 0) measure q -> c;"
+    assert _only(QASM2 + body) == "11"
+
+
+def test_an_argument_keeps_the_value_it_was_given() -> None:
+    body = (
+        "def both(bit a, bit b) -> bit { return a & b; } qubit[2] q; bit[2] c; bit r; x q; c = measure q;"
+        "r = both(c[0] ^ c[1], c[0]); if (!r) { x q[0]; } c = measure q;"
+    )
+    assert _only(QASM3 + body) == "0 10"
+
+
+def test_what_nests_within_the_limits_is_read() -> None:
+    source = f"{QASM3}qubit q; bit c; rx({'+'.join(['0'] * 250)}) q; c = measure q; {'if (c) { ' * 60}x q; {'}' * 60}"
+    assert parse(source).features == {"conditional", "mid_circuit_measurement"}
+
+
 RUNS = {
     "a loop over unsigned integers": ("for uint i in [0:2] { x q[i]; } c = measure q;", "111"),
     "a loop backwards": ("for uint i in [2:-1:1] { x q[i]; } c = measure q;", "110"),
@@ -161,6 +179,7 @@ def test_what_is_known_beforehand_is_worked_out(name: str) -> None:
 
 
 UNSUPPORTED = {
+    "a controlled subroutine": ("def f(qubit a) { x a; } qubit[2] q;\nctrl @ f q[0], q[1];", 4, 1, "modifiers"),
     "an input": ("input float theta; qubit q; rx(theta) q;", 3, 1, "theta"),
     "a stretch": ("stretch s; qubit q; delay[s] q;", 3, 1, "'stretch'"),
     "a duration of gates": ("qubit q;\nduration d = durationof({ x q; });", 4, 14, "'durationof'"),

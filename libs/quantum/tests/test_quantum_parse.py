@@ -44,6 +44,7 @@ BROKEN = {
     "division by zero, 3": ("qubit q; rx(1/0) q;", "parameter", 3, 13, "zero"),
     "registers of two sizes": ("qreg q[2]; creg c[1]; measure q -> c;", "arguments", 3, 23, "one size"),
     "registers of two sizes, 3": ("qubit[2] q; bit[1] c; c = measure q;", "arguments", 3, 23, "one size"),
+    "gate without a name": ("gate (t) a { rx(t) a; }", "syntax", 3, 6, "identifier"),
     "stray character": ("qreg q[2]; ?", "syntax", 3, 12, "statement"),
     "stray character, 3": ("qubit[2] q; ?", "syntax", 3, 13, "token"),
     "empty register": ("qreg q[0];", "index", 3, 1, "at least 1"),
@@ -290,6 +291,26 @@ HOSTILE = {
     "a loop of floats, 3": ("qubit q; for int i in [0:1e9] { x q; }", "unsupported"),
     "a digit that is none": ("qreg q[\u00b2];", "syntax"),
     "a physical qubit that is none, 3": ("x $\u00b2;", "syntax"),
+    "powers that double, 3": (
+        "gate g0 a { x a; h a; } "
+        + "".join(f"gate g{n + 1} a {{ pow(2) @ g{n} a; }} " for n in range(40))
+        + "qubit q; g40 q;",
+        "too_many_operations",
+    ),
+    "a subroutine that calls itself, 3": ("def f(qubit a) { f(a); } qubit q; f(q);", "too_deep"),
+    "numbers that grow, 3": ("int i = 3; while (true) { i = i * i; }", "too_large"),
+    "a power of integers, 3": ("int i = 9 ** 999999999;", "too_large"),
+    "registers that double, 3": (
+        "qubit q; let a0 = q ++ q; " + "".join(f"let a{n + 1} = a{n} ++ a{n}; " for n in range(40)),
+        "too_large",
+    ),
+    "arrays within loops, 3": ("for int i in [0:99999] { bit[60000] d; }", "too_many_operations"),
+    "wide conditions, 3": (
+        "qubit[4000] q; bit[4000] c; for int i in [0:999] { int n = int(c); if (c == 1) { x q[0]; } }",
+        "too_many_operations",
+    ),
+    "controls by a constant, 3": ("const int n = 1000; qubit[2] q; ctrl(n) @ x q[0], q[1];", "too_large"),
+    "a division by a float of zero, 3": ("qubit q; rx(mod(1.0, 0.0)) q;", "parameter"),
     "a delay of eons, 3": ("qubit q; bit c; delay[999999999999999999s] q; c = measure q;", "parameter"),
     "a delay of many cycles, 3": ("qubit q; bit c; delay[999999999999999999dt] q; c = measure q;", "parameter"),
 }
@@ -301,6 +322,12 @@ def test_what_would_never_end_is_refused_at_once(name: str) -> None:
     refusal = _refusal((QASM3 if name.endswith(", 3") else QASM2) + body)
     assert refusal is not None
     assert refusal.code == code
+
+
+def test_a_loop_without_end_is_left_at_the_limit() -> None:
+    with pytest.raises(CircuitError) as refusal:
+        parse(QASM3 + "qubit q; while (true) { x q; }", Limits(max_operations=1_000))
+    assert refusal.value.code == "too_many_operations"
 
 
 LONG = "g" * 100_000

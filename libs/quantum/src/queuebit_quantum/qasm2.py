@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cache
-from itertools import pairwise
+from itertools import islice, pairwise
+from typing import TYPE_CHECKING
 
 from queuebit_quantum.errors import CircuitError
 from queuebit_quantum.limits import Limits
@@ -14,6 +15,9 @@ from queuebit_quantum.renaming import Renamed
 from queuebit_quantum.structure import flatten
 from queuebit_quantum.tally import GateCost, Tally
 from queuebit_quantum.tokens import Source, Token
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
 
 __all__ = ["load"]
 
@@ -44,23 +48,51 @@ def load(source: Source, limits: Limits) -> Loaded:
     from qiskit import qasm2
     from qiskit.exceptions import QiskitError
 
-    renamed = Renamed(source, frozenset(_parameters()))
-    _Counter(source, renamed, limits).count()
+    renamed = Renamed(source, _parameters().keys())
+    counter = _Counter(source, renamed, limits)
+    counter.count()
     try:
-        parsed = qasm2.loads(renamed.text, include_path=(), custom_instructions=_instructions())
+        parsed = qasm2.loads(renamed.text, include_path=(), custom_instructions=_instructions(source))
     except qasm2.QASM2ParseError as failure:
         raise _explained(renamed, str(failure.message)) from failure
     except (QiskitError, TypeError, ValueError, ArithmeticError, RecursionError) as failure:
         raise CircuitError("the program cannot be built", code="unsupported") from failure
-    return Loaded(flatten(parsed), tuple(register.size for register in parsed.cregs))
+    return Loaded(flatten(_asked_once(parsed, counter.conditional)), tuple(register.size for register in parsed.cregs))
 
 
-@cache
-def _instructions() -> tuple[object, ...]:
-    """The gates Qiskit writes without defining them; without `u0`, which unrolls as often as its parameter says."""
+def _asked_once(circuit: QuantumCircuit, widths: list[int]) -> QuantumCircuit:
+    """Join the measurements of each conditional `measure` statement under one condition, which is read once.
+
+    Qiskit repeats the condition for each bit, where a bit that is measured already can make it false.
+    """
+    if max(widths, default=1) == 1:
+        return circuit
+    joined = circuit.copy_empty_like()
+    of_statements = iter(widths)
+    data = iter(circuit.data)
+    for instruction in data:
+        operation = instruction.operation
+        if operation.name != "if_else" or operation.blocks[0].data[0].name != "measure":
+            joined.append(instruction)
+            continue
+        parts = [instruction, *islice(data, next(of_statements) - 1)]
+        with joined.if_test(operation.condition):
+            for part in parts:
+                body = part.operation.blocks[0]
+                (measured,) = body.data
+                joined.measure(
+                    part.qubits[body.find_bit(measured.qubits[0]).index],
+                    part.clbits[body.find_bit(measured.clbits[0]).index],
+                )
+    return joined
+
+
+def _instructions(source: Source) -> list[object]:
+    """The gates of Qiskit that the source uses; without `u0`, which unrolls as often as its parameter says."""
     from qiskit import qasm2
 
-    return tuple(known for known in qasm2.LEGACY_CUSTOM_INSTRUCTIONS if known.name != "u0")
+    used = {token.text for token in source.tokens} - {"u0"}
+    return [known for known in qasm2.LEGACY_CUSTOM_INSTRUCTIONS if known.name in used]
 
 
 @cache
@@ -99,6 +131,8 @@ class _Counter:
         self._renamed = renamed
         self._tally = Tally(limits)
         self._parameters = dict(_parameters())
+        self.conditional: list[int] = []
+        """Bits that each conditional `measure` statement measures, in order."""
 
     def count(self) -> None:
         total = 0
@@ -114,7 +148,10 @@ class _Counter:
                     used = [self._cost(inner) for inner in statement.body]
                     self._tally.define(name, used, self._error(head[0]))
                 case _:
-                    total += self._cost(head).operations
+                    cost = self._cost(head).operations
+                    if head[0].text == "if" and any(token.text == "measure" for token in head):
+                        self.conditional.append(cost)
+                    total += cost
                     self._tally.check(total, self._error(head[0]))
 
     def _error(self, at: Token) -> Callable[[str, str, str], CircuitError]:

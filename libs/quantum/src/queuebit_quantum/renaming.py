@@ -7,8 +7,8 @@ source's own names and places.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence, Set
+from typing import NamedTuple
 
 from queuebit_quantum.tokens import Source, Token
 
@@ -20,12 +20,11 @@ _FIXED = frozenset(
 """Words of the language, which no definition can take."""
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """A statement up to its `;` or `}`; a gate's body is cut into statements of its own."""
 
     head: list[Token]
-    body: list[list[Token]] = field(default_factory=list)
+    body: Sequence[list[Token]] = ()
 
 
 class Renamed:
@@ -36,7 +35,7 @@ class Renamed:
         text: The source in fresh names.
     """
 
-    def __init__(self, source: Source, library: frozenset[str]) -> None:
+    def __init__(self, source: Source, library: Set[str]) -> None:
         self._source = source
         self._library = library
         self._prefix = "own"
@@ -87,7 +86,7 @@ class Renamed:
         for token in head[2:]:
             if token.kind == "word" and token.text not in _FIXED and token.text not in local:
                 local[token.text] = self._fresh(token.text)
-        body = [self._use(inner, local) for inner in statement.body if inner]
+        body = [self._use(inner, local) for inner in statement.body]
         if head[0].text == "opaque" and head[1].text in self._library:
             name = head[1]  # names the library's gate, and defines nothing
         else:
@@ -97,8 +96,9 @@ class Renamed:
 
     def _use(self, statement: list[Token], names: dict[str, str]) -> list[Token]:
         """Rename a gate's use: the gate, and what it is applied to."""
-        words = [token.text for token in statement]
-        gate = words.index(")") + 1 if words[0] == "if" and ")" in words else 0
+        gate = 0
+        if statement[0].text == "if":
+            gate = next((place for place, token in enumerate(statement, 1) if token.text == ")"), 0)
         return [self._new(token, self._gates if place == gate else names) for place, token in enumerate(statement)]
 
     def _define(self, token: Token, names: dict[str, str]) -> None:
@@ -118,7 +118,7 @@ class Renamed:
         if new is None or token.kind != "word":
             return token
         self._changes.append((token, new))
-        return token._replace(text=new)
+        return Token(token.kind, new, token.offset)
 
     def _written(self) -> str:
         pieces: list[str] = []
@@ -140,11 +140,11 @@ def _statements(tokens: list[Token]) -> Iterator[Statement]:
             body.append([])
         elif token.text in (";", "}"):
             if head:
-                yield Statement(head, body or [])
+                yield Statement(head, [inner for inner in body or () if inner])
             head, body = [], None
         elif body is not None:
             body[-1].append(token)
         else:
             head.append(token)
     if head:
-        yield Statement(head, body or [])
+        yield Statement(head, [inner for inner in body or () if inner])

@@ -72,8 +72,8 @@ def binary(operator: str, left: Value, right: Value) -> Value:
         return _on_numbers(operator, left, right)
     except ZeroDivisionError as failure:
         raise Mistake("division by zero", "a divisor other than zero", "parameter") from failure
-    except OverflowError as failure:
-        raise Mistake("the result is too large", "a finite number", "parameter") from failure
+    except (OverflowError, ValueError) as failure:
+        raise Mistake("the result is not a finite number", "a finite number", "parameter") from failure
     except TypeError as failure:
         raise Mistake(f"{operator!r} has no meaning for these numbers", "whole or real numbers") from failure
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 from openqasm3 import ast
 
 from queuebit_quantum.qasm3.arithmetic import FUNCTIONS, binary, unary
 from queuebit_quantum.qasm3.assembly import Memory
+from queuebit_quantum.qasm3.costs import Costs
 from queuebit_quantum.qasm3.faults import Mistake, Node, Places
 from queuebit_quantum.qasm3.names import Bits, Scope, Subroutine, Variable
 from queuebit_quantum.qasm3.values import Duration, Qubits, Type, Value, Word, converted, integer
@@ -21,8 +22,13 @@ _KINDS = {
     ast.BoolType: "bool", ast.ComplexType: "complex", ast.DurationType: "duration",
 }  # fmt: skip
 _Found: TypeAlias = "Qubits | Bits | Value"
+_Element = TypeVar("_Element")
 _MAX_ELEMENTS = 65_536
 """Elements of an array, and the largest size of a type."""
+_READ_COST = 8
+"""Operations charged for a bit in an expression: it becomes part of conditions, which are larger than gates."""
+_SMALL_COST = 8
+"""Known bits, elements of arrays or qubits of a slice that cost as much as one operation."""
 _PLAIN = (ast.IntegerLiteral, ast.FloatLiteral, ast.BooleanLiteral)
 
 
@@ -30,9 +36,15 @@ class Expressions:
     """Expressions of one program."""
 
     def __init__(
-        self, places: Places, memory: Memory, physical: tuple[int, ...], call: Callable[[Node, Scope], Value]
+        self,
+        places: Places,
+        costs: Costs,
+        memory: Memory,
+        physical: tuple[int, ...],
+        call: Callable[[Node, Scope], Value],
     ) -> None:
         self._places = places
+        self._costs = costs
         self._memory = memory
         self._physical = {f"${number}": Qubits((rank,), scalar=True) for rank, number in enumerate(physical)}
         self._call = call
@@ -53,7 +65,7 @@ class Expressions:
     def _evaluated(self, node: Node, scope: Scope) -> Value:
         match node:
             case ast.Identifier() | ast.IndexedIdentifier() | ast.IndexExpression() | ast.Concatenation():
-                return self._read(self.reference(node, scope))
+                return self._read(node, self.reference(node, scope))
             case ast.BinaryExpression():
                 return binary(node.op.name, self.value(node.lhs, scope), self.value(node.rhs, scope))
             case ast.UnaryExpression():
@@ -84,6 +96,8 @@ class Expressions:
                 return FUNCTIONS[name](*arguments)
             except TypeError as failure:
                 raise Mistake(f"{name!r} does not take these arguments", "other arguments", "arguments") from failure
+            except (OverflowError, ValueError) as failure:
+                raise Mistake(f"{name!r} has no finite value here", "another argument", "parameter") from failure
         return self._call(node, scope)
 
     def reference(self, node: Node, scope: Scope) -> _Found:
@@ -161,6 +175,7 @@ class Expressions:
             if step == 0:
                 raise Mistake("a step of 0", "another step", "index")
             found = list(range(start, end + (1 if step > 0 else -1), step))
+            self._costs.spend(len(found) // _SMALL_COST, index)
             if not found:
                 raise Mistake(f"the range of {name!r} is empty", "at least one element", "index")
             return found, False
@@ -199,9 +214,12 @@ class Expressions:
                 return Word(tuple(bool(found >> at & 1) for at in chosen), single)
         raise Mistake(f"{name!r} has no elements", "a register or an array", "arguments")
 
-    def _read(self, found: Any) -> Value:  # as `reference`
+    def _read(self, node: Node, found: Any) -> Value:  # as `reference`
         if not isinstance(found, Bits):
+            if isinstance(found, Word | list):
+                self._costs.spend(len(found.bits if isinstance(found, Word) else found) // _SMALL_COST, node)
             return cast("Value", found)
+        self._costs.spend(_READ_COST * len(found.indices), node)
         word = Word(tuple(map(self._memory.read, found.indices)), found.type.scalar)
         return integer(word) if word.known and found.type.kind in ("int", "uint") else word
 
@@ -220,15 +238,21 @@ class Expressions:
 def _joined(left: Any, right: Any) -> Any:  # as `reference`
     match left, right:
         case Qubits(), Qubits():
-            return Qubits(left.indices + right.indices)
+            return Qubits(_together(left.indices, right.indices))
         case Bits(), Bits():
-            indices = left.indices + right.indices
+            indices = _together(left.indices, right.indices)
             return Bits(indices, Type("bit", len(indices)))
         case Word(), Word():
-            return Word(left.bits + right.bits)
+            return Word(_together(left.bits, right.bits))
         case list(), list():
-            return left + right
+            return [*_together(tuple(left), tuple(right))]
     raise Mistake("these cannot be joined", "registers of one kind", "arguments")
+
+
+def _together(left: tuple[_Element, ...], right: tuple[_Element, ...]) -> tuple[_Element, ...]:
+    if len(left) + len(right) > _MAX_ELEMENTS:
+        raise Mistake("the registers are too large together", f"at most {_MAX_ELEMENTS:,} elements", "too_large")
+    return left + right
 
 
 def _words(node: Node) -> str:

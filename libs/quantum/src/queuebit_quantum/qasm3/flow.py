@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from openqasm3 import ast
 
@@ -127,7 +127,7 @@ class Flow(Subroutines):
             if bodies:
                 self.assembly.repeat(True, number, bodies[0])
 
-        return self._either(unrolled, left_to_the_backend, scope)
+        return self._either(unrolled, left_to_the_backend, node.block, scope)
 
     def _turns(self, scopes: Iterable[Scope], block: Sequence[Node]) -> Ended | None:
         for scope in scopes:
@@ -156,21 +156,24 @@ class Flow(Subroutines):
             condition = truth(self.expressions.value(node.while_condition, scope))
             self.assembly.repeat(condition, None, self._body(node.block, Scope(scope)))
 
-        return self._either(unrolled, left_to_the_backend, scope)
+        return self._either(unrolled, left_to_the_backend, node.block, scope)
 
-    def _either(self, unrolled: Callable[[], Ended | None], left: Callable[[], None], scope: Scope) -> Ended | None:
+    def _either(
+        self, unrolled: Callable[[], Ended | None], left: Callable[[], None], body: Sequence[Node], scope: Scope
+    ) -> Ended | None:
         """Unroll a loop, or leave it to the backend if it turns out that a measurement ends it."""
         outer, self.loop, jumps, self.jumps = self.loop, self.assembly.depth, self.jumps, False
         block, memory = self.assembly.block, self.memory.snapshot()
         items, phase = len(block.items), block.phase
-        restore = scope.saved()
+        restore = scope.saved() if _may_jump(body) else None
         try:
             return unrolled()
         except _LeavesEarly:
             del block.items[items:]
             block.phase = phase
             self.memory.restore(memory)
-            restore()
+            if restore is not None:
+                restore()
             left()
             return None
         finally:
@@ -213,6 +216,24 @@ class Flow(Subroutines):
         return Ended("end")
 
 
+def _may_jump(block: Sequence[Node]) -> bool:
+    """Say whether `break` or `continue` stands in a block, whatever loop it belongs to."""
+    return any(
+        isinstance(node, ast.BreakStatement | ast.ContinueStatement) or any(map(_may_jump, _inner(node)))
+        for node in block
+    )
+
+
+def _inner(node: Node) -> Iterator[Sequence[Node]]:
+    """Yield the blocks of a statement."""
+    for name in ("if_block", "else_block", "block", "body", "statements"):
+        yield getattr(node, name, ())
+    for _, case in getattr(node, "cases", ()):
+        yield case.statements
+    if getattr(node, "default", None) is not None:
+        yield node.default.statements
+
+
 def _changed(block: Sequence[Node]) -> set[str]:
     """Return the names that statements assign to, in whatever block."""
     names: set[str] = set()
@@ -222,10 +243,6 @@ def _changed(block: Sequence[Node]) -> set[str]:
             target = getattr(target, "name", None)
         if target is not None:
             names.add(target)
-        for inner in ("if_block", "else_block", "block", "body", "statements"):
-            names |= _changed(getattr(node, inner, ()))
-        for _, case in getattr(node, "cases", ()):
-            names |= _changed(case.statements)
-        if getattr(node, "default", None) is not None:
-            names |= _changed(node.default.statements)
+        for inner in _inner(node):
+            names |= _changed(inner)
     return names

@@ -21,6 +21,8 @@ from queuebit_quantum.qasm3.values import Qubits, Type, integer, number
 __all__ = ["Gates", "broadcast"]
 
 _CONTROLS = frozenset({"ctrl", "negctrl"})
+_MATRIX_COST = 64
+"""Operations charged for each gate whose matrix is computed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +201,8 @@ class Gates:
                     if not math.isfinite(argument):
                         raise Mistake("the exponent is not finite", "a finite number", "parameter")
                     if len(leaves) > 1:
-                        self._costs.spend(len(leaves) * int(abs(argument)), node)
+                        turns = int(abs(argument)) if float(argument).is_integer() else _MATRIX_COST
+                        self._costs.spend(len(leaves) * turns, node)
                     leaves = power(leaves, argument)
                 case kind:
                     mine = controls[len(controls) - int(argument) :]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,9 @@ from queuebit_quantum.qasm3.storage import Storage, named
 from queuebit_quantum.qasm3.values import Duration, Qubits, Type, Word, converted, initial
 
 __all__ = ["Statements"]
+
+_SMALL_COST = 8
+"""Qubits of a barrier, or bits of a variable, that cost as much as one operation."""
 
 
 class Statements(Storage):
@@ -70,6 +74,7 @@ class Statements(Storage):
         kind = self.expressions.type(node.type, scope)
         name = node.identifier.name
         measured = isinstance(node.init_expression, ast.QuantumMeasurement)
+        self.costs.spend(kind.width * math.prod(kind.dimensions) // _SMALL_COST, node)
         value = initial(kind)
         if node.init_expression is not None and not measured:
             value = converted(self.expressions.value(node.init_expression, scope), kind)
@@ -128,6 +133,8 @@ class Statements(Storage):
     def _gate(self, node: Node, scope: Scope) -> None:
         if isinstance(node, ast.QuantumGate):
             if not self.gates.defines(node.name.name) and self._is_subroutine(node.name.name, scope):
+                if node.modifiers:
+                    raise Mistake(f"{node.name.name!r} is a subroutine, and modifiers take gates", "a gate")
                 self.call(node, scope)
                 return
             if node.duration is not None:
@@ -172,6 +179,7 @@ class Statements(Storage):
 
     def _barrier(self, node: Node, scope: Scope) -> None:
         qubits = self._all(node.qubits, scope)
+        self.costs.spend(len(qubits) // _SMALL_COST, node)
         self.assembly.add(Barrier(len(qubits)), qubits)
 
     def _delay(self, node: Node, scope: Scope) -> None:

@@ -35,7 +35,7 @@ class Storage:
         self.assembly = Assembly(self.memory)
         self.globals = Scope()
         self.costs = Costs(limits, places)
-        self.expressions = Expressions(places, self.memory, physical, self.call)
+        self.expressions = Expressions(places, self.costs, self.memory, physical, self.call)
 
     def call(self, node: Node, scope: Scope) -> Value:
         """Carry out a subroutine call or a measurement inside an expression."""

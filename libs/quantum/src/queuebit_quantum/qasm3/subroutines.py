@@ -95,7 +95,7 @@ class Subroutines(Statements):
                 inner.declare(parameter.name.name, self._passed(parameter, node, scope))
         return inner
 
-    def _passed(self, parameter: Node, node: Node, scope: Scope) -> Variable:
+    def _passed(self, parameter: Node, node: Node, scope: Scope) -> Variable | Bits:
         """Return a classical argument: a copy, or the caller's own array."""
         if isinstance(parameter.type, ast.ArrayReferenceType):
             found = scope.visible(getattr(node, "name", ""))
@@ -103,7 +103,12 @@ class Subroutines(Statements):
                 raise self.places.error(node, "this is not an array", "the name of an array", "arguments")
             return found
         kind = self.expressions.type(parameter.type, scope)
-        return Variable(kind, converted(self.expressions.value(node, scope), kind), depth=self.assembly.depth)
+        value = converted(self.expressions.value(node, scope), kind)
+        if isinstance(value, Word) and not value.known:
+            bits = Bits(self.hidden(len(value.bits)), kind)
+            self.store(bits, value, node)
+            return bits
+        return Variable(kind, value, depth=self.assembly.depth)
 
     def _lent(self, parameter: Node, node: Node, scope: Scope) -> Qubits:
         qubits = self.expressions.qubits(node, scope)

@@ -164,6 +164,8 @@ def converted(value: Value, to: Type) -> Value:
         case "bit":
             if isinstance(value, Word) and len(value.bits) != to.width:
                 raise Mistake(f"{len(value.bits)} bits do not fill {to.width}", "registers of one size", "arguments")
+            if isinstance(value, int) and not 0 <= value < 1 << to.width:
+                raise Mistake("the number does not fit the bits", f"below {1 << to.width}" if to.width < 64 else "")
             return Word(bits_of(value, to.width), to.scalar)
         case "bool":
             return word(truth(value))
