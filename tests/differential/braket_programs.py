@@ -7,7 +7,8 @@ declared as aliases of them, and its `U` is OpenQASM 2's, so the specification's
 Version 1.41 gets some constructs wrong or refuses them, and programs with them are not for it: a power is spread over
 the statements of a gate that has several, two powers are multiplied into one, a phase inside a gate escapes the gate's
 control, a negatively controlled phase is refused, gates cannot call functions, registers cannot be compared with
-numbers, `let` knows no slices, and `switch` is unknown. A gate named as one of Braket's own hides it from the library.
+numbers, `let` knows no slices, and `switch` is unknown. A gate named as one of Braket's own hides it from the library,
+and a qubit named as a gate's parameter stands where the parameter should.
 """
 
 from __future__ import annotations

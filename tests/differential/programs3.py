@@ -63,6 +63,8 @@ class _Writer(Writer):
         for _ in range(self.integer(0, 3)):
             gate = self.signature(library_names=not self._includes)
             parameters, qubits = self.arguments(gate)
+            if self.for_braket:
+                self._taken.update(parameters)
             statements = [self._inner(parameters, qubits) for _ in range(self.integer(0, 4))]
             brackets = f"({', '.join(parameters)})" if parameters else ""
             self.lines.append(f"gate {gate.name}{brackets} {', '.join(qubits)} {{ {' '.join(statements)} }}")
