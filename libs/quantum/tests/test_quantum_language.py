@@ -158,6 +158,10 @@ RUNS = {
         "x q[1]; c = measure q; uint[3] n = c; reset q; c = measure q; if (n == 2) { x q[0]; } c = measure q;",
         "001",
     ),
+    "bits set by a condition": (
+        "x q[0]; c[0] = measure q[0]; if (c[0]) { c[1] = 1; } else { c[1] = 0; } if (c[1]) { x q[1]; } c = measure q;",
+        "011",
+    ),
     "a variable set by a condition": (
         "x q[0]; c = measure q; bool b = false; if (c[0]) { b = true; } if (b) { x q[1]; } c = measure q;",
         "011",

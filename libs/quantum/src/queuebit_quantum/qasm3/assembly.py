@@ -139,6 +139,8 @@ class Assembly:
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
         self._blocks = [Block()]
+        self._measured = 0
+        """A qubit that is measured, as one is before any condition."""
 
     @property
     def block(self) -> Block:
@@ -162,6 +164,8 @@ class Assembly:
 
     def add(self, operation: Operation, qubits: tuple[int, ...], clbits: tuple[int, ...] = ()) -> None:
         self.block.items.append(_Step(operation, qubits, clbits))
+        if clbits:
+            self._measured = qubits[0]
 
     def store(self, clbit: int, value: Bit, depth: int | None = None) -> None:
         """Set a bit; `depth` names a block further out."""
@@ -243,12 +247,15 @@ class Assembly:
                     used[1].add(item.clbit)
                     used[1].update(self._read(item.value))
                 case _Choice():
-                    used[1].update(self._read(item.condition))
-                    self._collect(item.then.items, used)
-                    self._collect(item.otherwise.items, used)
+                    self._enclose([*item.then.items, *item.otherwise.items], item.condition, used)
                 case _Loop():
-                    used[1].update(self._read(item.condition))
-                    self._collect(item.body.items, used)
+                    self._enclose(item.body.items, item.condition, used)
+
+    def _enclose(self, items: Iterable[_Item], condition: Bit, used: _Bits) -> None:
+        """Add what a condition or loop touches: at least one qubit, because Aer runs blocks without any out of turn."""
+        qubits, clbits = self._used(items)
+        used[0].update(qubits or {self._measured})
+        used[1].update(clbits, self._read(condition))
 
     def _read(self, value: Bit) -> set[int]:
         return {self._memory.index(clbit) for clbit in sources(value)}
