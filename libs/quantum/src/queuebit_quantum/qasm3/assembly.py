@@ -22,6 +22,7 @@ from qiskit.circuit import (
 )
 from qiskit.circuit.classical import expr
 
+from queuebit_quantum.qasm3.faults import Mistake
 from queuebit_quantum.qasm3.logic import Bit, sources
 
 __all__ = ["Assembly", "Block", "Memory"]
@@ -168,8 +169,12 @@ class Assembly:
             self._measured = qubits[0]
 
     def store(self, clbit: int, value: Bit, depth: int | None = None) -> None:
-        """Set a bit; `depth` names a block further out."""
-        self._blocks[self.depth if depth is None else depth].items.append(_Assign(clbit, value))
+        """Set a bit; `depth` names a block further out. In a block, Aer would do so whatever the condition: refused."""
+        if depth is None:
+            depth = self.depth
+        if depth:
+            raise Mistake("bits are assigned in a block that depends on a measurement", "an assignment outside of it")
+        self._blocks[depth].items.append(_Assign(clbit, value))
 
     def choose(self, condition: expr.Expr, then: Block, otherwise: Block) -> None:
         self.block.items.append(_Choice(condition, then, otherwise))
