@@ -27,6 +27,11 @@ def test_brackets_outside_the_data_are_no_deeper_than_a_reader_follows(depth: in
         decode(body[:-1] + f',"extra":{deep}}}'.encode())
 
 
+def test_a_text_that_never_ends_costs_no_more_than_its_length() -> None:
+    with pytest.raises(Malformed):
+        decode(b"[" * 33 + b'"' + b'\\"' * 1_000_000)
+
+
 def test_brackets_inside_a_circuit_are_text() -> None:
     source = "OPENQASM 3.0; qubit q; " + "if (true) { " * 80 + r'x q; // "\" {{{' + "}" * 80
     event = JobSubmitted(source="qb/client", data=submission(source=source))

@@ -70,7 +70,8 @@ _ANY: Final[TypeAdapter[AnyEvent]] = TypeAdapter(Annotated[_union, Field(discrim
 _MAX_DEPTH = 32
 """Levels of brackets in an event; a reader that follows more than it has a stack for would end."""
 
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+"""Texts. One that does not end takes the rest: were it no match, each quote in it would be tried as the next beginning."""
 
 
 def _depth(body: bytes) -> int:
