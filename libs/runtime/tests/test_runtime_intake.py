@@ -71,6 +71,23 @@ def test_undecided_submissions_of_one_tenant_stay_few_and_decided_ones_make_room
     assert undecided.enter("acme", "j4", now=60.5), "j2 waits for a backend, and no longer counts"
 
 
+def test_a_refused_message_does_not_take_its_stored_submission_out_of_the_count() -> None:
+    undecided = Undecided(most=1)
+    for _ in range(3):
+        assert undecided.enter("acme", "j1", now=0.0), "the same job again waits already"
+    undecided.withdraw("acme", "j1")
+    undecided.withdraw("acme", "j1")
+    assert not undecided.enter("acme", "j2", now=1.0), "one message of j1 may be stored"
+    undecided.withdraw("acme", "j1")
+    undecided.withdraw("acme", "j1")
+    assert undecided.enter("acme", "j2", now=1.0)
+
+
+def test_a_subject_on_which_no_tenant_writes_is_refused() -> None:
+    with pytest.raises(Malformed):
+        read_write("qb.intake.other.acme.j1", GOOD)
+
+
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
     one = NatsServer(tmp_path, (("acme", "ann", "member"), ("acme", "bob", "member"), ("evil", "eve", "member")))

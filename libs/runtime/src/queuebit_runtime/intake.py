@@ -40,7 +40,7 @@ _MAX_WAIT_S = 2.0
 """The longest that a message waits for its tenant's pace: less than its author waits for the answer."""
 
 _UNDECIDED = 1000
-"""Submissions of a tenant that wait for a decision; more wait outside, where they are in nobody's way."""
+"""Submissions of a tenant that wait for a decision; more wait outside, where they delay no other tenant."""
 
 _FORGOTTEN_S = 60.0
 """After so long an undecided submission no longer counts: it waits for a backend, or became a dead letter."""
@@ -84,24 +84,34 @@ class Undecided:
 
     def __init__(self, most: int = _UNDECIDED) -> None:
         self._most = most
-        self._since: dict[str, dict[str, float]] = {}
+        self._waiting: dict[str, dict[str, tuple[float, int]]] = {}
+        """By tenant and job: since when, and how many messages that were let in may be stored."""
 
     def enter(self, tenant: str, job: str, now: float) -> bool:
-        """Let a submission in, unless too many of its tenant wait."""
-        since = self._since.setdefault(tenant, {})
-        while since and len(since) >= self._most and next(iter(since.values())) < now - _FORGOTTEN_S:
-            del since[next(iter(since))]
-        if len(since) >= self._most:
+        """Let a submission in, unless too many others of its tenant wait."""
+        waiting = self._waiting.setdefault(tenant, {})
+        while waiting and len(waiting) >= self._most and next(iter(waiting.values()))[0] < now - _FORGOTTEN_S:
+            del waiting[next(iter(waiting))]
+        if len(waiting) >= self._most and job not in waiting:
             return False
-        since.setdefault(job, now)
+        since, messages = waiting.get(job, (now, 0))
+        waiting[job] = since, messages + 1
         return True
 
+    def withdraw(self, tenant: str, job: str) -> None:
+        """One message of a job was not stored: it still counts for as long as another one may be."""
+        since, messages = self._waiting.get(tenant, {}).get(job, (0.0, 0))
+        if messages > 1:
+            self._waiting[tenant][job] = since, messages - 1
+        else:
+            self.leave(tenant, job)
+
     def leave(self, tenant: str, job: str) -> None:
-        """A job was decided, or its submission was not stored."""
-        if since := self._since.get(tenant):
-            since.pop(job, None)
-            if not since:
-                del self._since[tenant]
+        """A job was decided."""
+        if waiting := self._waiting.get(tenant):
+            waiting.pop(job, None)
+            if not waiting:
+                del self._waiting[tenant]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +132,10 @@ def read_write(arrived: str, body: bytes, traceparent: str | None = None) -> Wri
     Raises:
         Malformed: it breaks its contract.
     """
-    subject = destination_of(arrived)
+    try:
+        subject = destination_of(arrived)
+    except ValueError as error:
+        raise Malformed(str(error)) from error
     headers = {} if traceparent is None else {"traceparent": traceparent}
     match subject.split("."):
         case ["qb", "job", tenant, job, "submitted"]:
@@ -178,19 +191,13 @@ class Intake:
 
         async def on_message(message: Msg) -> None:
             tenant, now = message.subject.split(".")[3], asyncio.get_running_loop().time()
-            wait = self._pace.wait(tenant, len(message.data), now)
-            if wait is not None and self._let_in(message.subject, now):
+            wait, job = self._pace.wait(tenant, len(message.data), now), _submitted(message.subject)
+            if wait is not None and (not job or self._undecided.enter(tenant, job, now)):
                 self._tasks.spawn(self._forward(client, message, wait), "intake")
             elif message.reply and self._refusals.wait(tenant, 0, now) == 0.0:
                 await _answer(message, _refusal(429, ERR_TOO_FAST, f"tenant {tenant} writes too fast: wait a second"))
 
         await client.subscribe(ARRIVALS, queue=self._service, cb=on_message)
-
-    def _let_in(self, arrived: str, now: float) -> bool:
-        match arrived.split("."):
-            case ["qb", "intake", "job", tenant, job, "submitted"]:
-                return self._undecided.enter(tenant, job, now)
-        return True
 
     async def _forward(self, client: Client, message: Msg, wait_s: float) -> None:
         try:
@@ -203,15 +210,15 @@ class Intake:
         except (NatsError, OSError, TimeoutError) as error:
             _log.warning("%s was not confirmed: %r", message.subject, error)
             return  # its author hears nothing, and sends it again
-        if b'"error"' in answer:
-            self._undecided.leave(*message.subject.split(".")[3:5])
+        if (job := _submitted(message.subject)) and _error_code(answer):
+            self._undecided.withdraw(message.subject.split(".")[3], job)
         await _answer(message, answer)
 
 
 async def _written(client: Client, write: Write) -> bytes:
     """What the stream says."""
     answer: bytes = (await client.request(write.subject, write.body, timeout=_STREAM_S, headers=write.headers)).data
-    if write.subject.startswith("$KV.") and str(_WRONG_LAST_SEQUENCE).encode() in answer:
+    if write.subject.startswith("$KV.") and _error_code(answer) == _WRONG_LAST_SEQUENCE:
         return await _compared(client, write)
     return answer
 
@@ -226,6 +233,19 @@ async def _compared(client: Client, write: Write) -> bytes:
         sequence = int(headers["Nats-Sequence"])
         return json.dumps({"stream": "KV_PAYLOADS", "seq": sequence, "duplicate": True}).encode()
     return _refusal(400, ERR_OTHER_CONTENT, "other content is stored under this name, and is kept")
+
+
+def _submitted(arrived: str) -> str:
+    """The job of a submission; empty for any other message."""
+    match arrived.split("."):
+        case ["qb", "intake", "job", _, job, "submitted"]:
+            return job
+    return ""
+
+
+def _error_code(answer: bytes) -> int:
+    """The `err_code` of a refusal; 0 where the stream confirms."""
+    return int(json.loads(answer).get("error", {}).get("err_code", 0))
 
 
 async def _answer(message: Msg, body: bytes) -> None:
