@@ -57,6 +57,11 @@ def test_no_name_of_a_host_library_is_special(name: str) -> None:
         assert _only(QASM3 + f"qubit {name}; bit c; x {name}; c = measure {name};") == "1"
 
 
+def test_fresh_names_differ_from_all_names_of_the_source() -> None:
+    own = "gate own0 a { x a; } gate own2 a { } gate flip a { own0 a; }"
+    assert _only(QASM2 + f"{own} qreg own1[1]; creg c[1]; flip own1[0]; own2 own1[0]; measure own1 -> c;") == "1"
+
+
 def test_a_gates_own_names_hide_those_outside() -> None:
     body = "qreg q[2]; creg c[2]; gate g(c) q, a { rx(c) a; } g(pi) q[0], q[1]; measure q -> c;"
     assert _only(QASM2 + body) == "10"

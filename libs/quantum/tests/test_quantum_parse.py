@@ -312,6 +312,11 @@ HOSTILE = {
     "controls by a constant, 3": ("const int n = 1000; qubit[2] q; ctrl(n) @ x q[0], q[1];", "too_large"),
     "a division by a float of zero, 3": ("qubit q; rx(mod(1.0, 0.0)) q;", "parameter"),
     "a delay of eons, 3": ("qubit q; bit c; delay[999999999999999999s] q; c = measure q;", "parameter"),
+    "a delay without a finite length, 3": ("qubit q; delay[1e308dt * 1e308] q;", "parameter"),
+    "a duration times a huge integer, 3": ("qubit q; delay[1ns * (1 << 2000)] q;", "parameter"),
+    "a dimension of eons, 3": ("array[int, 2] a; int n = sizeof(a, 999999999999);", "arguments"),
+    "comments that never close, 3": ("/* " * 300_000, "syntax"),
+    "a name of half a million letters": (f"qreg own{'n' * 500_000}[1];", "no_measurement"),
     "a delay of many cycles, 3": ("qubit q; bit c; delay[999999999999999999dt] q; c = measure q;", "parameter"),
 }
 

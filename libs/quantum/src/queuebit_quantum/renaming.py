@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence, Set
+from itertools import count
 from typing import NamedTuple
 
 from queuebit_quantum.tokens import Source, Token
@@ -38,9 +39,8 @@ class Renamed:
     def __init__(self, source: Source, library: Set[str]) -> None:
         self._source = source
         self._library = library
-        self._prefix = "own"
-        while self._prefix in source.text:
-            self._prefix += "n"
+        words = {token.text for token in source.tokens}
+        self._free = (name for name in map("own{}".format, count()) if name not in words)
         self._gates: dict[str, str] = {}
         self._registers: dict[str, str] = {}
         self._original: dict[str, str] = {}
@@ -51,7 +51,7 @@ class Renamed:
 
     def shown(self, message: str) -> str:
         """Return a message in the source's names."""
-        return re.sub(rf"\b{self._prefix}\d+\b", lambda match: self._original.get(match[0], match[0]), message)
+        return re.sub(r"\bown\d+\b", lambda match: self._original.get(match[0], match[0]), message)
 
     def place(self, line: int, column: int) -> tuple[int, int]:
         """Return the place in the source of a 1-based place in the text."""
@@ -109,7 +109,7 @@ class Renamed:
         names[token.text] = self._fresh(token.text)
 
     def _fresh(self, name: str) -> str:
-        fresh = f"{self._prefix}{len(self._original)}"
+        fresh = next(self._free)
         self._original[fresh] = name
         return fresh
 

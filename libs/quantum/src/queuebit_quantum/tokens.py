@@ -14,7 +14,7 @@ from queuebit_quantum.limits import Limits
 __all__ = ["Source", "Token", "read"]
 
 _TOKEN = re.compile(
-    r"//[^\n]*|/\*.*?\*/"
+    r"//[^\n]*|/\*.*?\*/|(?P<unclosed>/\*.*)"
     r'|(?P<text>"[^"\n]*"|\'[^\'\n]*\')'
     r"|(?P<number>(?:0[xXbBoO][0-9a-fA-F_]+|(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?))"
     r"|(?P<word>\$?\w+)"
@@ -90,6 +90,8 @@ def read(text: str, limits: Limits) -> Source:
             code="too_large",
         )
     source = Source(text.removeprefix("\ufeff"))  # a byte order mark, which editors on Windows write
+    if source.tokens and source.tokens[-1].kind == "unclosed":
+        raise source.error(source.tokens[-1], "the comment is not closed", "'*/' at its end")
     source.version = _version(source)
     _refuse_foreign_includes(source)
     _refuse_depth(source, limits)

@@ -62,14 +62,13 @@ def binary(operator: str, left: Value, right: Value) -> Value:
     if operator in ("&&", "||"):
         combine = logic.both if operator == "&&" else logic.either
         return word(combine(truth(left), truth(right)))
-    if isinstance(left, Duration) or isinstance(right, Duration):
-        return _timed(operator, left, right)
-    if isinstance(left, Word) or isinstance(right, Word):
+    timed = isinstance(left, Duration) or isinstance(right, Duration)
+    if not timed and (isinstance(left, Word) or isinstance(right, Word)):
         return _on_words(operator, left, right)
-    if not isinstance(left, int | float | complex) or not isinstance(right, int | float | complex):
+    if not timed and not (isinstance(left, int | float | complex) and isinstance(right, int | float | complex)):
         raise Mistake(f"{operator!r} has no meaning here", "numbers or bits")
     try:
-        return _on_numbers(operator, left, right)
+        return _timed(operator, left, right) if timed else _on_numbers(operator, left, right)
     except ZeroDivisionError as failure:
         raise Mistake("division by zero", "a divisor other than zero", "parameter") from failure
     except (OverflowError, ValueError) as failure:

@@ -226,11 +226,11 @@ class Expressions:
     def _size(self, node: Node, scope: Scope) -> Value:
         found: Any = self.operand(node.target, scope)
         axis = 0 if node.index is None else integer(self.value(node.index, scope), "the dimension")
-        for _ in range(axis):
-            found = found[0] if isinstance(found, list) and found else None
-        if isinstance(found, list):
+        while axis > 0 and isinstance(found, list) and found:
+            found, axis = found[0], axis - 1
+        if axis == 0 and isinstance(found, list):
             return len(found)
-        if isinstance(found, Qubits | Bits) and axis == 0:
+        if axis == 0 and isinstance(found, Qubits | Bits):
             return len(found.indices)
         raise Mistake("this has no such dimension", "an array or a register", "arguments")
 

@@ -188,6 +188,8 @@ class Statements(Storage):
             raise Mistake("a delay without a duration", "a duration such as 100ns")
         if duration.value < 0:
             raise Mistake("a negative delay", "a duration such as 100ns", "parameter")
+        if not math.isfinite(duration.value):
+            raise Mistake("the delay is not finite", "a duration such as 100ns", "parameter")
         qubits = self._all(node.qubits, scope)
         self.costs.spend(len(qubits), node)
         value = round(duration.value) if duration.unit == "dt" else duration.value
