@@ -71,7 +71,7 @@ _MAX_DEPTH = 32
 """Levels of brackets in an event; a reader that follows more than it has a stack for would end."""
 
 _STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
-"""Texts. One that does not end takes the rest: were it no match, each quote in it would be tried as the next beginning."""
+"""Texts. One without an end takes the rest: otherwise each quote in it would be tried as another beginning."""
 
 
 def _depth(body: bytes) -> int:

@@ -188,8 +188,9 @@ class TestMending:
 
         monkeypatch.setattr(mending, "running", broken)
         flip_a_bit(home.nats, 4)
-        with pytest.raises(Stop, match="cannot be asked: nothing was changed"):
+        with pytest.raises(Stop, match="cannot be asked: nothing was changed") as refused:
             self.mend(home)
+        assert f"`qb recover --give-up --home {home.root}`" in str(refused.value)
         assert not home.aside.exists()
         assert self.mend(home, give_up=True).lost == [4]
         assert self.readable(home) == [1, 2, 3, *range(5, 11)]
@@ -197,8 +198,9 @@ class TestMending:
     def test_a_warehouse_of_another_history_mends_nothing(self, home: Home) -> None:
         flip_a_bit(home.nats, 4)
         Archive.held[10] = row_of(_SUBJECT, funded("99").to_bytes(), 10, NOON)
-        with pytest.raises(Stop, match="they are of different histories"):
+        with pytest.raises(Stop, match="they are of different histories") as refused:
             self.mend(home)
+        assert f"`qb recover --begin-anew --home {home.root}`" in str(refused.value)
         assert not home.aside.exists()
 
     def test_a_store_that_the_server_does_not_read_is_put_back(
@@ -213,3 +215,19 @@ class TestMending:
         assert block.read_bytes() == before
         assert not recoveries(home)
         assert json.loads(home.log_mark.read_text())["last"] == 10
+
+    def test_a_store_that_was_not_read_again_is_put_back(self, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+        flip_a_bit(home.nats, 4)
+        (block,) = home.jetstream.glob("**/streams/LOG/msgs/1.blk")
+        before, read = block.read_bytes(), mending._Bench.read
+
+        def interrupted(bench: mending._Bench) -> object:
+            if home.aside.exists():
+                raise KeyboardInterrupt
+            return read(bench)
+
+        monkeypatch.setattr(mending._Bench, "read", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            self.mend(home)
+        assert block.read_bytes() == before
+        assert not recoveries(home)

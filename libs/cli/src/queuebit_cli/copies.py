@@ -35,5 +35,5 @@ def require_alone(home: Home, stack: Stack, out: Output) -> None:
     if stack.state != "down":
         out.say(
             "it was copied while its stack ran, so its files may be of different moments; if it does not start, "
-            "`qb recover` says what is missing; `qb backup DIR` makes a copy that is whole"
+            f"{home.command('recover')} says what is missing; `qb backup DIR` makes a copy that is whole"
         )

@@ -36,17 +36,19 @@ def require_signing_keys(home: Home) -> None:
         keys = KeyRing.load(folder).trust.keys
         listed = TrustRoot.parse(home.trust_file.read_bytes()).keys if home.trust_file.exists() else keys
     except KeysUnsafe as error:
-        raise Stop(Exit.USAGE, f"no receipt can be signed: {error}\n{_NO_KEYS}") from error
+        raise Stop(Exit.USAGE, f"no receipt can be signed: {error}\n{_no_keys(home)}") from error
     except ProofFault as error:
         copy = f"cp {quote(str(folder / home.trust_file.name))} {quote(str(home.trust_file))}"
         raise Stop(Exit.USAGE, f"{home.trust_file}: {error}\nif the keys were never changed: {copy}") from error
     if not set(keys) <= set(listed):
         raise Stop(
             Exit.USAGE,
-            f"no receipt can be signed: {home.trust_file} lists other keys than those in {folder}\n{_NO_KEYS}",
+            f"no receipt can be signed: {home.trust_file} lists other keys than those in {folder}\n{_no_keys(home)}",
         )
 
 
-_NO_KEYS = """\
-restore the folder of keys from a backup; without one, old receipts stay good, and no new one can join their log:
-qb recover --begin-anew"""
+def _no_keys(home: Home) -> str:
+    return (
+        "restore the folder of keys from a backup; without one, old receipts stay good, and no new one can join their "
+        f"log: {home.command('recover --begin-anew')}"
+    )

@@ -57,7 +57,9 @@ def analyst_of(home: Home) -> Login:
     try:
         return Login("analyst", read_secret(home.analyst_password))
     except FileNotFoundError:
-        text = f"{home.analyst_password} is not there: `qb down`, then `qb up`, which makes it"
+        text = (
+            f"{home.analyst_password} is not there: {home.command('down')}, then {home.command('up')}, which makes it"
+        )
         raise Stop(Exit.UNREACHABLE, text) from None
     except (OSError, ValueError) as error:
         raise Stop(Exit.UNREACHABLE, str(error)) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,7 +45,7 @@ class Outcome:
 _DESCRIBED = 20
 _NO_WAREHOUSE = """\
 the log lacks {} messages, and the warehouse, which they could be restored from, cannot be asked: nothing was changed
-mend the warehouse or restore a backup of the home; to give these messages up: qb recover --give-up"""
+mend the warehouse or restore a backup of the home; to give these messages up: {}"""
 
 
 def mend(
@@ -66,9 +66,10 @@ def mend(
         missing = _missing(reading, outcome.end, lost(home))
         if missing:
             if archive is None and not give_up:
-                raise Stop(Exit.UNREACHABLE, f"{outcome.without_warehouse}\n{_NO_WAREHOUSE.format(len(missing))}")
+                advice = _NO_WAREHOUSE.format(len(missing), home.command("recover --give-up"))
+                raise Stop(Exit.UNREACHABLE, f"{outcome.without_warehouse}\n{advice}")
             tell(f"restoring {len(missing)} messages")
-            _require_same_history(reading, archive)
+            _require_same_history(home, reading, archive)
             aside = home.aside / now.replace(":", "") / "LOG"
             insert(bench.blocks, _records(missing, archive, now, outcome), aside)
             outcome.aside = str(aside)
@@ -92,7 +93,7 @@ def _missing(reading: Reading, end: int, given_up: set[int]) -> list[int]:
     return [*inside, *range(reading.last + 1, end + 1)]
 
 
-def _require_same_history(reading: Reading, archive: Archive | None) -> None:
+def _require_same_history(home: Home, reading: Reading, archive: Archive | None) -> None:
     ours = reading.newest
     if archive is None or ours is None:
         return
@@ -101,8 +102,8 @@ def _require_same_history(reading: Reading, archive: Archive | None) -> None:
         raise Stop(
             Exit.REFUSED,
             f"sequence {ours.seq} is {ours.subject} in the log and {theirs.subject} in the warehouse: they are of "
-            "different histories, so neither can mend the other; restore a backup of the whole home, or give up what "
-            "was: qb recover --begin-anew",
+            "different histories, so neither can mend the other; restore a backup of the whole home, or give up all "
+            f"jobs, money and receipts so far: {home.command('recover --begin-anew')}",
         )
 
 
@@ -168,13 +169,15 @@ class _Bench:
 
     def check(self, outcome: Outcome, given_up: set[int]) -> None:
         """Have the server read what was written, and undo it where it cannot."""
+        good = False
         try:
-            mark, reading = self.read()
-            good = mark.last == outcome.end and set(reading.missing) <= {*outcome.lost, *given_up}
-        except Stop:
-            good = False
+            with suppress(Stop):
+                mark, reading = self.read()
+                good = mark.last == outcome.end and set(reading.missing) <= {*outcome.lost, *given_up}
+        finally:  # also where this is interrupted: what was never read again must not stay
+            if not good:
+                put_back(self.blocks, Path(outcome.aside))
         if not good:
-            put_back(self.blocks, Path(outcome.aside))
             raise Stop(
                 Exit.REFUSED,
                 "nats-server does not read what was restored, so the store is as it was: restore a backup of the home, "

@@ -78,7 +78,10 @@ async def _caught_up(view: View) -> None:
 
 
 async def _row(client: Client, sequence: int) -> Row | None:
-    message = await client.request(f"$JS.API.DIRECT.GET.{LOG}", json.dumps({"seq": sequence}).encode(), timeout=5)
+    try:
+        message = await client.request(f"$JS.API.DIRECT.GET.{LOG}", json.dumps({"seq": sequence}).encode(), timeout=5)
+    except (NatsError, OSError, TimeoutError) as error:
+        raise Unavailable(f"LOG cannot be read at sequence {sequence}: {error!r}") from error
     headers = message.headers or {}
     if "Nats-Subject" not in headers:
         return None
