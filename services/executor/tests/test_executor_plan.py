@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from queuebit_executor import work
 from queuebit_executor.answers import Estimate, Offers
 from queuebit_executor.policy import Allowance, quoted
 from queuebit_executor.work import _answer
@@ -56,3 +57,14 @@ def test_a_plan_says_that_a_circuit_fits_exactly_where_it_runs(backend: str) -> 
     assert fits["bell"]
     assert fits["one of 28 qubits"]
     assert not fits["much entanglement"], "no machine of this size holds it"
+
+
+def test_counts_too_large_to_store_cost_a_device_what_the_same_counts_would_have_cost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = {"backend": "emulated-ibm-manila", "shots": SHOTS, "seed": 1, "budget_us": 10**9}
+    ran, _ = ask("run", CIRCUITS["bell"], **asked)
+    monkeypatch.setattr(work, "MAX_BYTES", 2)
+    refused, _ = ask("run", CIRCUITS["bell"], **asked)
+    assert refused["error"]["code"] == "result_too_large"
+    assert refused["error"]["used_us"] == ran["qpu_us"]

@@ -154,12 +154,13 @@ def _run(head: Mapping[str, Any], source: str) -> Frame:
             f"the run takes {qpu_us:,} µs of QPU time and its hold pays for {head['budget_us']:,} µs: submit again",
         )
     outcome = backend.run(compiled, shots, simulation_seed(head["seed"]))
+    used_us = _us(outcome.duration_s) if simulator else qpu_us
     counts = json.dumps(dict(outcome.counts), sort_keys=True, separators=(",", ":")).encode()
     if len(counts) > MAX_BYTES // 2:
         return _refusal(
             "result_too_large",
             f"the counts fill {len(counts):,} bytes: ask for fewer shots or measure fewer bits",
-            used_us=_us(outcome.duration_s),
+            used_us=used_us,
         )
     return {
         "compilation": {
@@ -172,7 +173,7 @@ def _run(head: Mapping[str, Any], source: str) -> Frame:
             "esp_ppm": None if simulator else figures["esp_ppm"],
         },
         "qubits": len(circuit.touched),
-        "qpu_us": _us(outcome.duration_s) if simulator else qpu_us,
+        "qpu_us": used_us,
         "calibration": backend.description.calibration_digest,
     }, counts
 
