@@ -75,19 +75,19 @@ class Integrity:
         self.trouble = failures[0] if failures else None
 
     def _judge(self, handle: Handle, table: str, part: str) -> str | None:
-        """Detach the part if it is damaged; say what is wrong if that cannot be done."""
+        """Detach the part if it is damaged; say what is wrong if it cannot be checked or detached."""
         if self._stopping.is_set():
             return None
         try:
             if _is_sound(handle, table, part):
                 return None
+        except DatabaseError as error:
+            return _unless_gone(error, f"part {part} of {table} cannot be checked: {error.text}; this is tried again")
+        try:
             handle.run(f"ALTER TABLE {table} DETACH PART {literal(part)}".encode(), {})
         except DatabaseError as error:
-            if error.number in _GONE:
-                return None
-            return (
-                f"part {part} of {table} is damaged and cannot be set aside: {error.text}; run `qb warehouse rebuild`"
-            )
+            what = f"part {part} of {table} is damaged and cannot be set aside"
+            return _unless_gone(error, f"{what}: {error.text}; run `qb warehouse rebuild`")
         _log.critical("part %s of %s is damaged and was set aside: its rows are missing now", part, table)
         return None
 
@@ -109,6 +109,10 @@ def _parts(handle: Handle) -> Iterator[tuple[str, str]]:
     for row in rows.decode().splitlines():
         database, table, part = row.split("\t")
         yield f"{name(database)}.{name(table)}", part
+
+
+def _unless_gone(error: DatabaseError, trouble: str) -> str | None:
+    return None if error.number in _GONE else trouble
 
 
 def _is_sound(handle: Handle, table: str, part: str) -> bool:

@@ -1,0 +1,50 @@
+"""What becomes of a part whose check or detaching fails, by a handle in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import pytest
+
+from queuebit_kernel import SystemClock
+from queuebit_warehouse.errors import DatabaseError
+from queuebit_warehouse.handle import Handle
+from queuebit_warehouse.integrity import Integrity
+
+DAMAGED, NO_MEMORY, GONE = 40, 241, 232
+
+
+class Part:
+    """A handle on a store of one part; statements fail with the error numbers that it is given."""
+
+    def __init__(self, check: int, detach: int) -> None:
+        self._fails = {b"CHECK": check, b"ALTER": detach}
+
+    def run(self, statement: bytes, params: Mapping[str, str]) -> tuple[bytes, Any]:
+        if number := self._fails.get(statement.split()[0]):
+            raise DatabaseError(number, "the engine says why")
+        return (b"1\n" if statement.startswith(b"CHECK") else b"default\tevents\tall_1_1_0\n"), None
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("check", "detach", "trouble"),
+    [
+        (0, 0, None),
+        (GONE, 0, None),
+        (NO_MEMORY, 0, "cannot be checked"),
+        (DAMAGED, 0, None),
+        (DAMAGED, GONE, None),
+        (DAMAGED, NO_MEMORY, "is damaged and cannot be set aside"),
+    ],
+)
+def test_only_a_part_whose_checksums_are_wrong_is_called_damaged(check: int, detach: int, trouble: str | None) -> None:
+    integrity = Integrity(lambda: cast("Handle", Part(check, detach)), SystemClock())
+    integrity.check()
+    if trouble is None:
+        assert integrity.trouble is None
+    else:
+        assert f"part all_1_1_0 of `default`.`events` {trouble}" in str(integrity.trouble)
