@@ -33,7 +33,7 @@ LOG = "LOG"
 """Name of the stream that holds the facts."""
 
 PLATFORM = "queuebit"
-"""Where in the payload store the platform's own content lies, such as calibrations, for everybody to read."""
+"""Where in the payload store the platform's own content lies, such as calibrations, which every user may read."""
 
 _PAYLOADS = "PAYLOADS"
 

@@ -64,7 +64,7 @@ def test_a_row_that_no_message_makes_is_not_believed() -> None:
 
 
 def test_rising_sequences_are_runs() -> None:
-    assert runs([1, 2, 3, 7, 9, 10]) == ((1, 3), (7, 7), (9, 10))
+    assert runs([1, 2, 3, 7, 9, 9, 10]) == ((1, 3), (7, 7), (9, 10))
 
 
 class Archive:

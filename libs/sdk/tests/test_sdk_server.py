@@ -121,9 +121,9 @@ async def test_an_unknown_token_is_refused_with_a_way_on(server: NatsServer) -> 
             await stranger.jobs()
 
 
-async def test_a_question_that_nobody_answers_says_so(server: NatsServer) -> None:
+async def test_a_question_that_no_service_answers_says_so(server: NatsServer) -> None:
     async with client(server) as ann:
-        with pytest.raises(Unreachable, match="nobody answers"):
+        with pytest.raises(Unreachable, match="no service answers"):
             await ann.jobs()
 
 

@@ -37,8 +37,8 @@ class Backoff:
 class Child:
     """One process and its restarts.
 
-    The socket of a process that is sent secrets stays open from here to `finish`: while it restarts nobody else can
-    listen in its place, and who connects meanwhile is answered by its successor.
+    The socket of a process that is sent secrets stays open from here to `finish`: while it restarts, no
+    other process can listen in its place, and a client that connects meanwhile is answered by its successor.
     """
 
     def __init__(self, spec: Spec, log: Path) -> None:

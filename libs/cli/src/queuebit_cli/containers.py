@@ -23,7 +23,7 @@ _NATS, _MONITOR, _WAREHOUSE = 4222, 8222, 8123
 """Where containers listen; what the engine publishes, it publishes under the same number on loopback."""
 
 _USERS = """\
-<!-- Written by `qb containers prepare`. One user who writes, and one who only reads; nobody else. -->
+<!-- Written by `qb containers prepare`. One user writes, one only reads; there are no others. -->
 <clickhouse>
   <profiles>
     <reads>

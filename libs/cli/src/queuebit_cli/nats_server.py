@@ -8,11 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from queuebit_cli.connecting import quick_start
+from queuebit_cli.connecting import connected_once, quick_start
 from queuebit_cli.home import Home
 from queuebit_cli.log_mark import Mark, known
 from queuebit_cli.probe import Look
-from queuebit_contracts.topology import LOG, inbox_of
+from queuebit_contracts.topology import LOG
 
 __all__ = ["backlog", "health", "keep_log_mark", "log_mark", "reload"]
 
@@ -81,26 +81,16 @@ def _streams(told: _Told) -> list[_Told]:
 
 
 def _ask(seed_file: Path, port: int, what: str, **options: bool) -> _Told:
-    return asyncio.run(_asked(seed_file, port, what, json.dumps(options).encode()))
+    seed = seed_file.read_text(errors="replace").strip()
+    return asyncio.run(_asked(seed, port, what, json.dumps(options).encode()))
 
 
-async def _asked(seed_file: Path, port: int, what: str, question: bytes) -> _Told:
+async def _asked(seed: str, port: int, what: str, question: bytes) -> _Told:
     quick_start()
-    import nats
     from nats.errors import Error as NatsError
 
-    async def give_up(error: Exception) -> None:
-        raise error
-
     try:
-        client = await nats.connect(
-            f"nats://127.0.0.1:{port}",
-            nkeys_seed=str(seed_file),
-            inbox_prefix=inbox_of("system").encode(),
-            allow_reconnect=False,
-            connect_timeout=_PATIENCE_S,
-            error_cb=give_up,
-        )
+        client = await connected_once(f"nats://127.0.0.1:{port}", "system", seed, _PATIENCE_S)
         try:
             reply = await client.request(f"$SYS.REQ.SERVER.{what}", question, timeout=_PATIENCE_S)
         finally:

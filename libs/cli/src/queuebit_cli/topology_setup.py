@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-import nats
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
+from queuebit_cli.connecting import connected_once
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
 from queuebit_cli.log_mark import Mark, known, require_whole
-from queuebit_contracts.topology import LOG, inbox_of, topology
+from queuebit_contracts.topology import LOG, topology
 from queuebit_runtime.provision import provision
 
 __all__ = ["lay_out", "lay_out_again"]
@@ -75,14 +75,5 @@ async def _log(client: Client) -> Mark | None:
 
 
 async def _connect(home: Home, port: int) -> Client:
-    async def give_up(error: Exception) -> None:
-        raise error
-
-    return await nats.connect(
-        f"nats://127.0.0.1:{port}",
-        nkeys_seed=str(home.seed_file("provisioner")),
-        inbox_prefix=inbox_of("provisioner").encode(),
-        allow_reconnect=False,
-        connect_timeout=2,
-        error_cb=give_up,
-    )
+    seed = home.seed_file("provisioner").read_text().strip()
+    return await connected_once(f"nats://127.0.0.1:{port}", "provisioner", seed, 2)

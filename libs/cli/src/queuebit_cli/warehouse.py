@@ -18,7 +18,18 @@ from queuebit_kernel import SystemClock
 from queuebit_runtime.secrets import read_secret
 from queuebit_runtime.tickets import ticket
 
-__all__ = ["Answer", "Login", "analyst_of", "asking", "in_short", "member", "query", "unbroken", "unreadable"]
+__all__ = [
+    "Answer",
+    "Login",
+    "analyst_of",
+    "asking",
+    "in_short",
+    "member",
+    "query",
+    "query_parameters",
+    "unbroken",
+    "unreadable",
+]
 
 _EVERYTHING = f"SELECT count() FROM events WHERE NOT ignore(*, {', '.join(derived_columns())})"  # noqa: S608
 _PATIENCE_S = 300
@@ -79,9 +90,15 @@ def query(home: Home, stack: Stack, sql: str, **parameters: str) -> tuple[int, b
         Stop: it does not answer.
     """
     settings = {"output_format_json_quote_decimals": "1"}
-    settings |= {f"param_{name}": value for name, value in parameters.items()}
+    settings |= query_parameters(parameters)
     with asking(stack, analyst_of(home), sql, "JSONCompact", settings) as answer:
         return answer.status, b"".join(answer.chunks)
+
+
+def query_parameters(values: Mapping[str, str]) -> dict[str, str]:
+    """Values for the placeholders of a query, as settings; ClickHouse reads each as one field of TSV."""
+    escapes = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n"})
+    return {f"param_{name}": value.translate(escapes) for name, value in values.items()}
 
 
 def unreadable(home: Home, stack: Stack) -> str | None:

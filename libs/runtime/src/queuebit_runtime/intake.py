@@ -78,8 +78,8 @@ class Pace:
 class Undecided:
     """The submissions that were let in and are not decided yet, by tenant.
 
-    The log hands submissions out in the order in which they came: were there no bound, those of one tenant would lie
-    before everybody else's for as long as it takes to decide them.
+    The log hands submissions out in the order in which they came: without a bound, those of one tenant would
+    delay those of all others for as long as it takes to decide them.
     """
 
     def __init__(self, most: int = _UNDECIDED) -> None:
@@ -126,8 +126,8 @@ class Write:
 def read_write(arrived: str, body: bytes, traceparent: str | None = None) -> Write:
     """Decide what is written for a message that arrived.
 
-    A submission is written only where its job has no history, a chunk of a payload only where there is none: nobody
-    submits a job again that has begun, or overwrites a payload. Of its author's headers the trace alone is kept.
+    A submission is written only where its job has no history, a chunk of a payload only where there is none: no user
+    can submit a job again that has begun, or overwrite a payload. Of its author's headers the trace alone is kept.
 
     Raises:
         Malformed: it breaks its contract.

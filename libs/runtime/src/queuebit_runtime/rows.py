@@ -85,7 +85,7 @@ def row_of(subject: str, body: bytes, sequence: int, stored_at: datetime) -> Row
         return Row(sequence, stored, stored, "", "", "", subject, tenant, job, "", account, backend, "", "", body)
 
 
-def _text(event: Mapping[str, Any], key: str) -> str:  # JSON that nobody validated
+def _text(event: Mapping[str, Any], key: str) -> str:  # JSON that was not validated
     value = event.get(key)
     return value if isinstance(value, str) else ""
 

@@ -71,7 +71,7 @@ class NatsTransport:
             text = f"you may not use {subject}: ask for another role, or check the tenant"
             raise Forbidden([Reason("forbidden", text)]) from None
         except NoRespondersError as error:
-            raise Unanswered(f"nobody answers {subject}: `qb status` shows which service is not up") from error
+            raise Unanswered(f"no service answers {subject}: `qb status` shows which service is not up") from error
         except (NatsError, TimeoutError) as error:
             raise self._silent(client, subject, timeout) from error
         finally:

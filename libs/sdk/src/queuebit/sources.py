@@ -6,10 +6,11 @@ from pathlib import Path
 
 from queuebit.errors import InvalidInput
 from queuebit.exporting import exported
+from queuebit_runtime.payloads import SOURCE_LIMIT
 
 __all__ = ["MAX_SOURCE_BYTES", "read_source", "source_of"]
 
-MAX_SOURCE_BYTES = 1 << 20
+MAX_SOURCE_BYTES = SOURCE_LIMIT
 """The largest source the platform takes."""
 
 

@@ -1,4 +1,4 @@
-"""Writing as a tenant may: what is sent is taken at the tenant's pace, by whoever of the platform is up."""
+"""Writing as a tenant may: the platform takes what is sent at the tenant's pace, and only while its intake runs."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def apply(args: Namespace, out: Output) -> Exit:
 
 
 def remove(args: Namespace, out: Output) -> Exit:
-    """A tenant goes: nobody logs in as its users any more; its history stays, and with it its name."""
+    """Remove a tenant: its users can no longer log in; its history stays, so its name stays taken."""
     home = Home(args.home)
     with editing_tenants(home, out) as document:
         tenant_in(document, args.name)

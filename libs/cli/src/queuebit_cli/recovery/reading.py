@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-import nats
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from queuebit_contracts.topology import LOG, inbox_of, topology
+from queuebit_cli.connecting import connected_once
+from queuebit_contracts.topology import LOG, topology
 from queuebit_kernel import Unavailable
 from queuebit_runtime.rows import Row, row_of
 from queuebit_runtime.view import Raw, View
@@ -91,23 +91,10 @@ async def _row(client: Client, sequence: int) -> Row | None:
 @asynccontextmanager
 async def _operator(url: str, seed: str) -> AsyncIterator[_Bus]:
     try:
-        client = await nats.connect(
-            url,
-            nkeys_seed_str=seed,
-            inbox_prefix=inbox_of("operator").encode(),
-            allow_reconnect=False,
-            max_reconnect_attempts=1,  # else it tries for two minutes to connect at all
-            reconnect_time_wait=1,
-            connect_timeout=5,
-            error_cb=_give_up,
-        )
+        client = await connected_once(url, "operator", seed, 5)
     except (NatsError, OSError, TimeoutError) as error:
         raise Unavailable(f"nats-server at {url} does not answer: {error!r}") from error
     try:
         yield _Bus(client)
     finally:
         await client.close()
-
-
-async def _give_up(error: Exception) -> None:
-    raise error

@@ -1,4 +1,4 @@
-"""What was recovered in a home, and what was lost for good: written down, so that nobody looks for it again."""
+"""What was recovered in a home, and what was lost for good, so that the next recovery does not look for it again."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def lost(home: Home) -> set[int]:
 
 
 def runs(sequences: Iterable[int]) -> tuple[Run, ...]:
-    """Rising sequences as runs."""
+    """Rising sequences as runs; one that is there twice counts once."""
     found: list[list[int]] = []
     for sequence in sequences:
-        if found and sequence == found[-1][1] + 1:
+        if found and sequence <= found[-1][1] + 1:
             found[-1][1] = sequence
         else:
             found.append([sequence, sequence])

@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from queuebit_cli.recovery.record import runs
 from queuebit_cli.verify.findings import Verdict
 from queuebit_cli.verify.state import History
 
@@ -26,7 +27,7 @@ class Rows:
 
 
 def one_truth(history: History, rows: Rows) -> Verdict:
-    """Compare row by row; runs of equal faults are told as one."""
+    """Compare row by row; a run of equal faults is one finding."""
     verdict = Verdict("I5", len(history.sequences), "events")
     for view in rows.views:
         verdict.add(
@@ -36,7 +37,7 @@ def one_truth(history: History, rows: Rows) -> Verdict:
         **_differences(history, rows),
         "has derived columns that its data do not give": rows.altered,
     }.items():
-        for first, end in _runs(sequences):
+        for first, end in runs(sequences):
             verdict.add("events", f"row {first} {fault}" if first == end else f"each of rows {first} to {end} {fault}")
     if not verdict.holds:
         verdict.notes.append("`qb warehouse rebuild` makes the warehouse anew from LOG")
@@ -65,14 +66,3 @@ def _repeated(sequences: array[int]) -> Iterator[int]:
     for at in range(1, len(sequences)):
         if sequences[at] == sequences[at - 1]:
             yield sequences[at]
-
-
-def _runs(sequences: array[int]) -> Iterator[tuple[int, int]]:
-    """Neighbouring sequences as first and last of each run."""
-    at = 0
-    while at < len(sequences):
-        end = at
-        while end + 1 < len(sequences) and sequences[end + 1] - sequences[end] <= 1:
-            end += 1
-        yield sequences[at], sequences[end]
-        at = end + 1

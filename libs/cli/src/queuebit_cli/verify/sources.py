@@ -19,6 +19,7 @@ from nats.errors import Error as NatsError
 from queuebit_cli.verify.lives import Outstanding
 from queuebit_cli.verify.rows import Rows
 from queuebit_cli.verify.state import CheckSeal, History
+from queuebit_cli.warehouse import query_parameters
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.query import Answer, Question
 from queuebit_contracts.tables import derived_columns, view_query
@@ -159,8 +160,7 @@ class Warehouse:
         if not self.url.startswith(("http://", "https://")):
             raise Unavailable(f"the warehouse's address {self.url!r} is not one of HTTP")
         request = urllib.request.Request(  # noqa: S310  # the scheme was checked
-            f"{self.url}/?"
-            + urllib.parse.urlencode({f"param_{name}": _escaped(value) for name, value in parameters.items()}),
+            f"{self.url}/?{urllib.parse.urlencode(query_parameters(parameters))}",
             data=sql.encode(),
             headers={"X-ClickHouse-User": self.user, "X-ClickHouse-Key": self.password},
         )
@@ -171,11 +171,6 @@ class Warehouse:
             raise Unavailable(f"the warehouse refused: {error.read().decode(errors='replace')[:300]}") from error
         except (OSError, HTTPException) as error:
             raise Unavailable(f"the warehouse at {self.url} does not answer: {error}") from error
-
-
-def _escaped(value: str) -> str:
-    """A parameter as ClickHouse reads it: one field of TSV."""
-    return value.translate({ord("\\"): r"\\", ord("\t"): r"\t", ord("\n"): r"\n"})
 
 
 def _figures(line: bytes) -> tuple[int, int, int]:

@@ -261,7 +261,7 @@ def _exact(amount: Amount) -> Decimal:
 
 
 def _plain(name: str) -> bool:
-    """Whether a job may bear this name: a message under any other is nobody's job."""
+    """Whether a job may bear this name: a message under any other belongs to no job."""
     try:
         require_token(name)
     except InvalidId:
