@@ -210,6 +210,19 @@ async def test_tables_of_an_earlier_version_are_set_aside_and_dropped_when_refil
     assert [row["name"] for row in await clickhouse._query("SHOW TABLES LIKE 'events%'")] == ["events"]
 
 
+async def test_what_was_set_aside_survives_damage_to_the_table_that_is_to_replace_it(
+    clickhouse: ClickHouse, life_of: Life
+) -> None:
+    rows = rows_of(life_of("acme", "j1"))
+    for held in (rows, rows[:2]):
+        await clickhouse.append(held, (await clickhouse.place()).generation, "LOG>0")
+        await clickhouse.set_aside()
+        await clickhouse.create()
+    assert (await clickhouse.place()).seq == 0
+    (kept,) = await clickhouse._query("SELECT count() AS rows FROM events_set_aside")
+    assert kept["rows"] == len(rows)
+
+
 async def test_a_table_with_a_detached_part_is_unsound(clickhouse: ClickHouse, life_of: Life) -> None:
     place = await clickhouse.place()
     await clickhouse.append(rows_of(life_of("acme", "j1")), place.generation, "LOG>0")

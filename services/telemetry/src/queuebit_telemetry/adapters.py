@@ -95,16 +95,20 @@ class ClickHouse:
             await self._command(statement)
 
     async def set_aside(self) -> None:
-        for statement in SET_ASIDE:
+        statements = FORGET[:1] if await self._has_refilled() is False else SET_ASIDE
+        for statement in statements:
             await self._command(statement)
 
     async def forget_set_aside(self) -> None:
-        try:
-            refilled = (await self._query(REFILLED))[0]["refilled"]
-        except NoTables:
-            return
-        if refilled:
+        if await self._has_refilled():
             await self._command(SET_ASIDE[0])
+
+    async def _has_refilled(self) -> bool | None:
+        """Whether the table holds all that was set aside; None where there are not both."""
+        try:
+            return bool((await self._query(REFILLED))[0]["refilled"])
+        except NoTables:
+            return None
 
     async def drop_events(self) -> None:
         """Forget every event; spans, which the log does not hold, stay."""

@@ -63,7 +63,11 @@ class Events(Protocol):
         ...
 
     async def set_aside(self) -> None:
-        """Keep the table under another name, so that a new one can be made; only the latest is kept."""
+        """Keep the table under another name, so that a new one can be made.
+
+        One is kept. Where the table has not got all that was set aside before, that one is, and the table is dropped:
+        what it holds came from the log a while ago, which may have lost what only the former table holds.
+        """
         ...
 
     async def forget_set_aside(self) -> None:
