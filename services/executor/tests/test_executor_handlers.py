@@ -238,6 +238,12 @@ async def test_an_end_that_was_not_confirmed_is_appended_again(world, run) -> No
     assert len(world.log.events(JobCompleted)) == 1
 
 
+async def test_a_result_is_kept_while_the_log_is_away_that_is_to_store_its_start(world, run) -> None:
+    Away("log", "append", 3, JobStarted).befall(world)
+    await run(*await world.place())
+    assert len(world.circuits.runs) == len(world.log.events(JobStarted)) == len(world.log.events(JobCompleted)) == 1
+
+
 @dataclass
 class Away:
     """A dependency that fails some times, in `method` and about facts of one kind, and then is there again."""
@@ -271,7 +277,7 @@ class Away:
         pytest.param(Away("payloads", "put", 9), 1, id="the store, for longer than one delivery waits"),
         pytest.param(Away("log", "append", 3, JobCompleted), 1, id="the log, when the end is told"),
         pytest.param(Away("log", "append", 9, JobCompleted), 1, id="the log, for longer than one delivery waits"),
-        pytest.param(Away("log", "append", 1, JobStarted), 1, id="the log, when the start is told"),
+        pytest.param(Away("log", "append", 9, JobStarted), 1, id="the log, when the start is told"),
         pytest.param(Away("log", "append", 1, JobStarted, True), 1, id="the log's confirmation of the start"),
         pytest.param(Away("log", "history", 2), 1, id="the history"),
         pytest.param([LOST], 2, id="an executor"),

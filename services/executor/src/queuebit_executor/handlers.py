@@ -125,10 +125,10 @@ class RunPlacement:
                     return _Attempt(mark, after)
                 case Begin(number, after):
                     start = events.started(self._me, placed, number, self._clock.now())
-                    try:
-                        began = await self._log.append(start, after=after, guard=job.everything)
+                    try:  # the same event may be appended again: it is stored once
+                        began = await self._insist(partial(self._log.append, start, after=after, guard=job.everything))
                     except Stale:
-                        past = recall(await self._log.history(job, reaching=after + 1))
+                        past = recall(await self._insist(partial(self._log.history, job, reaching=after + 1)))
                     else:
                         _log.info("job %s of %s started on %s, attempt %d", it.job, it.tenant, it.backend, number)
                         return _Attempt(Mark(number, start.time, self._me.name), began)
