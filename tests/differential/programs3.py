@@ -87,6 +87,8 @@ class _Writer(Writer):
         """Declare constants and variables that angles may use."""
         for _ in range(self.integer(0, 2)):
             kind, value = self.pick((("float", self.number()), ("int", str(self.integer(-2, 3))), ("uint", "2")))
+            if self.for_braket:  # it divides integers as if they were floats
+                kind = "float"
             name = self.name()
             self.lines.append(f"{self.pick(('const ', ''))}{kind} {name} = {value};")
             self._numbers.append(name)
