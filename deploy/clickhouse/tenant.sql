@@ -1,7 +1,8 @@
 -- A login of a ClickHouse server that reads one tenant's rows: replace {tenant} and {sha256}, run it as an administrator.
 -- Not run by anything here: the embedded warehouse does the same by itself, and has no users of its own to create.
 --
--- Once a table has a policy, whoever has none sees no row: the first policy of each table keeps everybody else's sight.
+-- Once a table has a policy, a user without one sees no row: the first policy of each table gives all rows to all users,
+-- and the last two take the other tenants' rows from this one.
 CREATE ROW POLICY IF NOT EXISTS everybody ON default.events USING 1 TO ALL;
 CREATE ROW POLICY IF NOT EXISTS everybody ON default.otel_traces USING 1 TO ALL;
 CREATE USER tenant_{tenant} IDENTIFIED WITH sha256_hash BY '{sha256}' SETTINGS PROFILE 'reads';

@@ -54,7 +54,7 @@ async def hear_cancellations(client: Client, watch: JobWatch) -> None:
 
 
 async def answer_alive(client: Client, backends: Iterable[str]) -> None:
-    """Answer whoever asks whether these backends are there, for as long as the connection lives."""
+    """Answer the question whether these backends are there, for as long as the connection lives."""
 
     async def on_question(message: Msg) -> None:
         await _send(message, b"{}")

@@ -69,7 +69,7 @@ class JobWatch:
                     hinted.clear()
                     pauses = iter(_SETTLING_S)
                     continue
-                with suppress(Unavailable, Malformed):  # whoever appends the job's end sees the same, and decides
+                with suppress(Unavailable, Malformed):  # what appends the job's end reads the same, and decides
                     if why := needless(recall(await self._log.history(job, reaching=placement)), placement):
                         return why
         finally:

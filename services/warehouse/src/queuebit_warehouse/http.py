@@ -191,7 +191,7 @@ class Statements:
 
 
 def _no_matter() -> None:
-    """What a connection without limits is told of a login."""
+    """A connection without limits needs no notice of a login."""
 
 
 def _spool(ask: Ask, store: Store) -> IO[bytes]:

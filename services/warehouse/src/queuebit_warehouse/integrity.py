@@ -1,7 +1,7 @@
 """Whether what is stored can still be read: every part is checked against its checksums, and a damaged one set aside.
 
 A damaged part would fail every query that touches it, for ever. Detached, it stays on disk, and its rows are missing
-instead: whoever fills the table sees that and fills it again.
+instead: telemetry sees that and fills the table again.
 """
 
 from __future__ import annotations
