@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import shutil
 from argparse import Namespace
 from pathlib import Path
@@ -39,6 +40,16 @@ def test_a_copy_runs_nothing_and_remembers_its_original(home: Home, tmp_path: Pa
     assert stack is not None
     assert (stack.state, stack.left, stack.supervised) == ("down", {}, False)
     assert stack.original(Home(tmp_path / "copy")) == Place.of(home.root)
+
+
+def test_nothing_is_left_of_a_copy_that_fails(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("queuebit_cli.copying.shutil.copy2", full)
+    with pytest.raises(Stop, match="No space left on device"):
+        backup(Namespace(home=home.root, folder=tmp_path / "copy"), Output(as_json=False))
+    assert [*tmp_path.iterdir()] == [home.root]
 
 
 @pytest.mark.parametrize("folder", ["home", "home/inside"])

@@ -240,6 +240,27 @@ class Shaky(FakeBus):
         return await super().request(subject, body, headers, timeout=timeout)
 
 
+class Full(FakeBus):
+    """Has other content under every digest."""
+
+    async def request(
+        self, subject: str, body: bytes = b"", headers: Mapping[str, str] | None = None, *, timeout: float = 5.0
+    ) -> Reply:
+        if subject.startswith("$KV."):
+            self.asked.append((subject, body))
+            return Reply(b'{"error":{"err_code":90003,"description":"other content is stored"}}')
+        return await super().request(subject, body, headers, timeout=timeout)
+
+
+async def test_a_payload_that_can_never_be_stored_is_refused_at_once(ann: Credential) -> None:
+    bus = Full()
+    async with AsyncClient(ann, transport=bus) as client:
+        with pytest.raises(Refused, match="other content is stored") as refused:
+            await client.submit(BELL + "// long\n" * 3_000)
+    assert [reason.code for reason in refused.value.reasons] == ["other_content"]
+    assert len(bus.asked) == 1
+
+
 async def test_a_wait_outlives_a_server_that_comes_back(ann: Credential, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("queuebit.job._FIRST_LOOK_S", 0.001)
     bus = Shaky()

@@ -26,11 +26,19 @@ def copy_home(home: Home, target: Path) -> None:
     """Make a home of the same data; without logs, spans and the warehouse, which the log fills again.
 
     Raises:
-        OSError: a file cannot be copied; what is there then is no home yet.
+        OSError: a file cannot be copied; nothing is left of the copy then.
     """
     draft = target.with_name(f".{target.name}.partial")
     shutil.rmtree(draft, ignore_errors=True)
-    copy = Home(draft)
+    try:
+        _fill(home, Home(draft))
+        os.sync()
+        draft.rename(target)
+    finally:  # a part of a copy holds keys, and fills the disk
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _fill(home: Home, copy: Home) -> None:
     copy.prepare()
     _copy(home.log_mark, copy.log_mark)  # before the log, which then goes at least as far
     _copy(home.provenance, copy.provenance)  # the same: published receipts are all in it
@@ -46,8 +54,6 @@ def copy_home(home: Home, target: Path) -> None:
     if stack is not None:  # it goes on naming the original: the two have the same keys
         still = replace(stack, state="down", supervisor=Running(), processes={})
         write_private(copy.stack_file, json.dumps(asdict(still), indent=1) + "\n")
-    os.sync()
-    draft.rename(target)
 
 
 def _copy_stream(stream: Path, there: Path) -> None:

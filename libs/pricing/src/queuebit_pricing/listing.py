@@ -17,7 +17,7 @@ Component = Literal["task", "shot", "second", "qubit_second"]
 """What a job is charged for; a price names its components `per_<component>`."""
 
 Outcome = Literal["completed", "stopped", "failed", "cancelled", "rejected"]
-"""How a job ended. Only what completed is charged."""
+"""How a job ended. What completed is charged, and what was `stopped` at a limit of its own size."""
 
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$", examples=["USD"])]
 

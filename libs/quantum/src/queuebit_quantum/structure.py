@@ -123,7 +123,7 @@ def unusable_parameter(circuit: QuantumCircuit) -> str:
             if not isinstance(parameter, int | float):
                 continue
             if not math.isfinite(parameter):
-                return f"{operation.name}({parameter}) is not a rotation"
+                return f"{operation.name}({parameter}) is not finite"
             if operation.name == "delay" and parameter * _UNIT_S.get(operation.unit, 1.0) > _MAX_DELAY_S:
                 return f"a delay of {parameter:g} {operation.unit} is longer than {_MAX_DELAY_S:g} s"
     return ""

@@ -51,6 +51,10 @@ _REFUSALS_PER_S = 50
 _PIECE = 4096
 """Bytes that cost as much as a message."""
 
+_OTHER_CONTENT = (
+    "other content is stored under this digest, and is kept: change a comment of the circuit and send it again"
+)
+
 _WRONG_LAST_SEQUENCE = 10071
 _EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 _CHUNK_NAME = re.compile(r"\$KV\.PAYLOADS\.[^.]+\.([0-9a-f]{64})\.(0|[1-9][0-9]?)")
@@ -232,7 +236,7 @@ async def _compared(client: Client, write: Write) -> bytes:
     if stored.data == write.body:
         sequence = int(headers["Nats-Sequence"])
         return json.dumps({"stream": "KV_PAYLOADS", "seq": sequence, "duplicate": True}).encode()
-    return _refusal(400, ERR_OTHER_CONTENT, "other content is stored under this name, and is kept")
+    return _refusal(400, ERR_OTHER_CONTENT, _OTHER_CONTENT)
 
 
 def _submitted(arrived: str) -> str:

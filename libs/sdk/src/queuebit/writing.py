@@ -10,7 +10,7 @@ from typing import Any
 
 from queuebit.errors import Reason, Refused, Unanswered, Unreachable
 from queuebit.transport import Transport
-from queuebit_contracts.intake import ERR_MALFORMED, ERR_TOO_FAST
+from queuebit_contracts.intake import ERR_MALFORMED, ERR_OTHER_CONTENT, ERR_TOO_FAST
 
 __all__ = ["write"]
 
@@ -23,6 +23,9 @@ _PATIENCE_S = 15.0
 _PACED_S = 300.0
 """How long it is sent again while the platform asks for a slower pace."""
 
+_REFUSED = {ERR_MALFORMED: "malformed", ERR_OTHER_CONTENT: "other_content"}
+"""What is refused however often it is sent."""
+
 
 async def write(
     transport: Transport, subject: str, body: bytes, headers: Mapping[str, str] | None = None
@@ -30,7 +33,7 @@ async def write(
     """Send until a stream has answered; return its answer, which may be that a guard does not hold.
 
     Raises:
-        Refused: the message breaks its contract.
+        Refused: the message breaks its contract, or other content is stored under its name.
         Unreachable: nothing was confirmed in time.
     """
     loop = asyncio.get_running_loop()
@@ -50,6 +53,6 @@ async def write(
         if pause is None or loop.time() - begun > patience:
             raise fault
         await asyncio.sleep(pause)
-    if code == ERR_MALFORMED:
-        raise Refused([Reason("malformed", f"the platform does not take it: {answer['error']['description']}")])
+    if code in _REFUSED:
+        raise Refused([Reason(_REFUSED[code], f"the platform does not take it: {answer['error']['description']}")])
     return answer
