@@ -45,12 +45,12 @@ async def test_a_project_sees_what_it_may_use(answers: Answers) -> None:
 
 
 async def test_a_plan_lists_what_fits_first_and_cheapest_first(office: Any, answers: Answers) -> None:
-    office.executors.unfit["aer"] = Reason(code="does_not_fit", text="too deep")
+    office.executors.unfit["aer"] = Reason(code="does_not_fit", text="aer: too deep")
     office.executors.silent = {"cirq"}
     rows = (await answers.plan("acme", Question(circuit=CIRCUIT, shots=1000))).rows
     assert [(row["backend"], row["fits"]) for row in rows] == [("torino", True), ("aer", False), ("cirq", False)]
     assert (rows[0]["cost"], rows[0]["currency"], rows[0]["qpu_us"]) == ("3.20", "USD", 2_000_000)
-    assert "too deep" in str(rows[1]["reason"])
+    assert rows[1]["reason"] == "aer cannot run it: too deep"
     assert "does not answer" in str(rows[2]["reason"])
 
 

@@ -57,6 +57,12 @@ def test_refusals(ask: Ask, snapshot: Snapshot, sentence: str, changes: dict[str
     assert codes(admit(ask(**changes), snapshot)) == expected, sentence
 
 
+def test_what_must_be_created_is_told_with_its_command(ask: Ask, snapshot: Snapshot) -> None:
+    decision = admit(ask(project="lab"), snapshot)
+    assert isinstance(decision, Refuse)
+    assert "create it with `qb tenant project add acme lab`" in decision.reasons[0].text
+
+
 def test_a_subject_of_another_tenant_is_never_believed(ask: Ask, snapshot: Snapshot) -> None:
     assert codes(admit(ask(subject=ELSEWHERE), snapshot))[:2] == ["bad_proof", "bad_proof"]
 
@@ -109,6 +115,15 @@ def test_circuits_that_fit_nowhere(
     )
     request = ask(backend="torino") if backends == ["torino"] else ask()
     assert codes(admit(request, world)) == expected, sentence
+
+
+def test_a_feature_that_is_missing_leads_to_what_shows_where_it_runs(ask: Ask, snapshot: Snapshot) -> None:
+    known = snapshot.profiled.profile
+    assert known is not None
+    profile = known.model_copy(update={"features": ("while_loop",)})
+    decision = admit(ask(backend="aer"), replace(snapshot, profiled=replace(snapshot.profiled, profile=profile)))
+    assert isinstance(decision, Refuse)
+    assert "`qb plan FILE` shows which can run it" in decision.reasons[0].text
 
 
 def test_memory_is_told_in_gibibytes_needed_and_there(ask: Ask, snapshot: Snapshot) -> None:
@@ -211,6 +226,7 @@ def test_a_budget_is_enough_to_the_last_digit(ask: Ask, snapshot: Snapshot) -> N
     assert codes(decision) == ["budget_exceeded"]
     assert isinstance(decision, Refuse)
     assert re.search(r"up to 0\.01 USD on aer.* has 0\.009999999999999999 USD left", decision.reasons[0].text)
+    assert "`qb tenant fund acme main AMOUNT`" in decision.reasons[0].text
 
 
 def test_limit_and_budget_are_told_together(ask: Ask, snapshot: Snapshot) -> None:

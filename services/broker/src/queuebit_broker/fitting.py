@@ -23,7 +23,8 @@ _REMEDY = {
     "too_many_qubits": "use fewer qubits or a larger backend",
     "too_much_memory": "use fewer qubits, or another backend",
     "too_long": "ask for fewer shots, or run fewer operations",
-    "unsupported_feature": "write the circuit without it, or choose a backend that lists it in `qb backends`",
+    "unsupported_feature": "write the circuit without it, or choose another backend: "
+    "`qb plan FILE` shows which can run it",
     "unpriced": "add a price to the price book, or choose another backend",
 }
 
@@ -94,7 +95,8 @@ def assess(backend: Registration, shots: int, profiled: Profiled, tariff: Tariff
         objections.append(Objection("unpriced", name, "has no price that is valid now"))
     estimate = profiled.estimates.get(name)
     if estimate is not None and estimate.unfit is not None and not objections:
-        objections.append(Objection(estimate.unfit.code, name, f"cannot run it: {estimate.unfit.text}"))
+        cause = estimate.unfit.text.removeprefix(f"{name}: ")  # the sentence names the backend already
+        objections.append(Objection(estimate.unfit.code, name, f"cannot run it: {cause}"))
     if estimate is not None and estimate.qpu_us > _MAX_QPU_US:
         hours = estimate.qpu_us // (3600 * 1_000_000)
         objections.append(Objection("too_long", name, f"may need {hours:,} hours for it, and a job may take 24"))

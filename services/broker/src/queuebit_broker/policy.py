@@ -99,7 +99,7 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
     if not paid and not reasons and (silent or not verdicts):
         return Wait(_waiting(request, silent, project))
     if not absurd and not any(it.code == "currency_mismatch" for it in reasons):
-        reasons += about_money(asked, snapshot.left if project else None, offers)
+        reasons += about_money(request, snapshot.left if project else None, offers)
     if reasons or owner is None or tenant is None:
         return Refuse(tuple(reasons))
     return Admit(owner[0], tenant.share, tuple(paid), snapshot.standing or max(it.cost for it in paid))

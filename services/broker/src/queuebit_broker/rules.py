@@ -137,13 +137,15 @@ def about_standing(
     asked = request.submission
     if tenant is None:
         yield Reason(
-            code="unknown_tenant", text=f"there is no tenant {request.tenant}: create it with `qb tenant`, then submit"
+            code="unknown_tenant",
+            text=f"there is no tenant {request.tenant}: create it with `qb tenant add {request.tenant}`, then submit",
         )
     elif project is None:
-        hint = _near(asked.project, tenant.project)
+        create = f"create it with `qb tenant project add {request.tenant} {asked.project}`"
+        hint = _near(asked.project, tenant.project) or create
         yield Reason(
             code="unknown_project",
-            text=f"tenant {request.tenant} has no project {asked.project}: {hint or 'create it with `qb tenant`'}",
+            text=f"tenant {request.tenant} has no project {asked.project}: {hint}",
         )
     if not asked.purpose.strip():
         yield Reason(code="missing_metadata", text="purpose is empty: say in a few words what the job is for")
@@ -224,7 +226,7 @@ def about_currency(asked: Submission, project: Project, currency: str) -> Iterat
         yield Reason(
             code="currency_mismatch",
             text=f"project {asked.project} has its budget in {project.currency} and prices are in {currency}: "
-            "state the budget in that currency",
+            f"submit to a project whose budget is in {currency}",
         )
     if asked.max_cost is not None and asked.max_cost.currency != currency:
         yield Reason(
@@ -233,10 +235,11 @@ def about_currency(asked: Submission, project: Project, currency: str) -> Iterat
         )
 
 
-def about_money(asked: Submission, left: Money | None, offers: Sequence[Offer]) -> Iterator[Reason]:
+def about_money(request: Request, left: Money | None, offers: Sequence[Offer]) -> Iterator[Reason]:
     """Whether not even the cheapest offer can be paid; of an account that does not exist nothing is said."""
     if not offers:
         return
+    asked = request.submission
     cheapest = min(offers, key=lambda it: (it.cost.amount, it.backend))
     may_cost = f"the job may cost up to {cheapest.cost} on {cheapest.backend}"
     if asked.max_cost is not None and cheapest.cost > money(asked.max_cost):
@@ -248,8 +251,9 @@ def about_money(asked: Submission, left: Money | None, offers: Sequence[Offer]) 
     if left is not None and cheapest.cost > left:
         yield Reason(
             code="budget_exceeded",
-            text=f"{may_cost}, and project {asked.project} has {left} left: raise its budget with `qb tenant fund`, "
-            "ask for fewer shots, or wait for running jobs, which give back what they do not need",
+            text=f"{may_cost}, and project {asked.project} has {left} left: raise its budget with "
+            f"`qb tenant fund {request.tenant} {asked.project} AMOUNT`, ask for fewer shots, or wait for "
+            "running jobs, which give back what they do not need",
         )
 
 
