@@ -184,7 +184,7 @@ def unbound() -> QuantumCircuit:
         ),
         ([unbound()], "one by one"),
         (None, "is None"),
-        (3, "a int is not a circuit: give"),
+        (3, "a value of type int is not a circuit: give"),
     ],
 )
 def test_a_circuit_that_cannot_be_sent_says_why(circuit: object, complaint: str) -> None:

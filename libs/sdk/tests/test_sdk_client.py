@@ -452,6 +452,15 @@ def test_the_sync_client_says_the_same_words(ann: Credential) -> None:
         assert client.job(job.id).status().state == "completed"
 
 
+def test_a_closed_client_says_so(ann: Credential) -> None:
+    with Client(ann, transport=FakeBus(runs)) as client:
+        job = client.submit(BELL, key="k")
+    client.close()
+    for call in (client.jobs, job.status):
+        with pytest.raises(InvalidInput, match="this client is closed"):
+            call()
+
+
 @pytest.mark.parametrize(("sync", "awaited"), [(Client, AsyncClient), (Job, AsyncJob)])
 def test_both_clients_take_the_same_words(sync: type, awaited: type) -> None:
     def words(kind: type) -> dict[str, list[tuple[str, object]]]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from queuebit import AsyncClient
 from queuebit.credentials import find, home_folder, load
 from queuebit.errors import InvalidInput, NotFound, Unreachable
 from queuebit_runtime.keys import new_seed
@@ -71,12 +72,22 @@ def test_an_unknown_tenant_or_an_empty_home_say_what_to_do(tmp_path: Path) -> No
     keep(tmp_path, "demo", "me")
     with pytest.raises(NotFound, match="qb tenant token new"):
         find(tmp_path, "nobody")
+    with pytest.raises(NotFound, match="`qb tenant token new acme ann` makes one"):
+        find(tmp_path, "acme", "ann")
 
 
 def test_a_credential_may_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = keep(tmp_path, "far", "away")
     monkeypatch.setenv("QUEUEBIT_CREDENTIAL", str(path))
     assert find(Path("/nowhere")).tenant == "far"
+
+
+def test_a_client_takes_the_path_of_a_credential(tmp_path: Path) -> None:
+    path = keep(tmp_path, "acme", "ann")
+    for given in (path, str(path)):
+        assert AsyncClient(given).credential.user == "ann"
+    with pytest.raises(NotFound, match="there is no credential"):
+        AsyncClient(str(tmp_path / "absent.toml"))
 
 
 def test_a_credential_that_others_can_read_is_not_used(tmp_path: Path) -> None:

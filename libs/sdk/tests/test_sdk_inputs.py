@@ -46,10 +46,10 @@ def test_what_is_no_amount_is_refused_with_an_example(amount: object) -> None:
 @pytest.mark.parametrize(
     ("circuit", "complaint"),
     [
-        (["OPENQASM 3.0;"], "a list is not a circuit: submit its circuits one by one"),
+        (["OPENQASM 3.0;"], "a value of type list is not a circuit: submit its circuits one by one"),
         (None, "the circuit is None: give OpenQASM 2 or 3 source"),
-        (7, "a int is not a circuit: give OpenQASM 2 or 3 source"),
-        (b"OPENQASM 3.0;", "a bytes is not a circuit"),
+        (7, "a value of type int is not a circuit: give OpenQASM 2 or 3 source"),
+        (b"OPENQASM 3.0;", "a value of type bytes is not a circuit"),
     ],
 )
 def test_what_is_no_circuit_is_named_with_what_to_give(circuit: object, complaint: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from queuebit.credentials import Credential, find, home_folder
+from queuebit.credentials import Credential, find, home_folder, load
 from queuebit.errors import Conflict, NotFound, Reason, Refused, Unreachable
 from queuebit.inputs import plain_name, whole_number
 from queuebit.permissions import permitted
@@ -37,7 +37,7 @@ class AsyncClient:
 
     def __init__(
         self,
-        credential: Credential | None = None,
+        credential: Credential | Path | str | None = None,
         *,
         home: Path | str | None = None,
         transport: Transport | None = None,
@@ -45,10 +45,12 @@ class AsyncClient:
         """Prepare; the connection is made when first used.
 
         Args:
-            credential: who asks; found in the home when absent.
+            credential: who asks, or the file that says so; found in the home when absent.
             home: the stack's folder, where `QUEUEBIT_HOME` and `~/.queuebit` are not meant.
             transport: how to reach the bus; a test gives its own.
         """
+        if isinstance(credential, Path | str):
+            credential = load(Path(credential).expanduser())
         self.credential = credential or find(home_folder(home))
         self._transport = transport or _over_nats(self.credential)
         self._watch = Watch(self._transport, self.credential.tenant)

@@ -72,7 +72,9 @@ def find(home: Path, tenant: str | None = None, user: str | None = None) -> Cred
     who = f" for {tenant or 'any tenant'}{'/' + user if user else ''}"
     if not found:
         raise NotFound(f"{home} holds no credential: start a stack with `qb up`, or set QUEUEBIT_CREDENTIAL to a file")
-    raise NotFound(f"{home} holds no credential{who}: `qb tenant token new TENANT USER` makes one")
+    raise NotFound(
+        f"{home} holds no credential{who}: `qb tenant token new {tenant or 'TENANT'} {user or 'USER'}` makes one"
+    )
 
 
 def load(path: Path) -> Credential:

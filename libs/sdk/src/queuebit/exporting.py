@@ -38,11 +38,11 @@ def exported(circuit: object) -> str:
     elif kinds & _CIRQ:
         text = _from_cirq(circuit)
     elif isinstance(circuit, list | tuple):
-        raise InvalidInput(f"a {type(circuit).__name__} is not a circuit: submit its circuits one by one")
+        raise InvalidInput(f"a value of type {type(circuit).__name__} is not a circuit: submit its circuits one by one")
     elif circuit is None:
         raise InvalidInput(f"the circuit is None: {_WANTED}")
     else:
-        raise InvalidInput(f"a {type(circuit).__name__} is not a circuit: {_WANTED}")
+        raise InvalidInput(f"a value of type {type(circuit).__name__} is not a circuit: {_WANTED}")
     if not _MEASURE.search(_COMMENT.sub("", text)):
         raise InvalidInput(
             "the circuit measures nothing, so that it has no counts: add measurements, "

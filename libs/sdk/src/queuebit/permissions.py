@@ -22,5 +22,6 @@ def permitted(credential: Credential, what: str) -> Iterator[None]:
         yield
     except Forbidden as error:
         who = f"{credential.user} is a viewer of {credential.tenant}"
-        text = f"{who} and may not {what}: ask an operator for the role member"
+        command = f"qb tenant user role {credential.tenant} {credential.user} member"
+        text = f"{who} and may not {what}: ask an operator for the role member (`{command}`)"
         raise Refused([Reason("forbidden", text)]) from error

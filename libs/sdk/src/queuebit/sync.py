@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from queuebit.client import AsyncClient
 from queuebit.credentials import Credential
+from queuebit.errors import InvalidInput
 from queuebit.records import Receipt, Result, Status, Step, Table
 from queuebit.transport import Transport
 
@@ -33,7 +34,14 @@ class _Loop:
         self._thread = threading.Thread(target=self._loop.run_forever, name="queuebit", daemon=True)
         self._thread.start()
 
+    @property
+    def closed(self) -> bool:
+        return self._loop.is_closed()
+
     def run(self, work: Coroutine[object, object, _T]) -> _T:
+        if self.closed:
+            work.close()
+            raise InvalidInput("this client is closed: call it inside its `with` block, or make a new Client()")
         running = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return running.result()
@@ -132,7 +140,7 @@ class Client:
 
     def __init__(
         self,
-        credential: Credential | None = None,
+        credential: Credential | Path | str | None = None,
         *,
         home: Path | str | None = None,
         transport: Transport | None = None,
@@ -155,8 +163,9 @@ class Client:
 
     def close(self) -> None:
         """Let go of the connection; jobs go on."""
-        self._loop.run(self._client.close())
-        self._loop.close()
+        if not self._loop.closed:
+            self._loop.run(self._client.close())
+            self._loop.close()
 
     def submit(
         self,
