@@ -15,6 +15,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "tenants.md"
     ("text", "sentence"),
     [
         ("[tenant.acme]\nmax_shot = 3", "tenant.acme.max_shot is not a key here: did you mean max_shots?"),
+        ("[tenant.acme.user.ann]\nshare = 2", "user.ann.share is not a key here: there is role, keys"),
+        ("[tenant.acme.project.p]\nbudgt = 2", "project.p.budgt is not a key here: did you mean budget?"),
         ("[tenants.acme]", "tenants is not a key here: did you mean tenant?"),
         ('[tenant."A B"]', "tenant.A B is not a plain name: use 1 to 64 lower-case letters"),
         ('[tenant."a\\u202eb"]', "is not a plain name"),

@@ -162,7 +162,7 @@ def _advice(fault: ErrorDetails, path: list[str]) -> str:
         case "string_pattern_mismatch":
             return next((_SPELLING[part] for part in reversed(path) if part in _SPELLING), _PLAIN_NAME)
         case "extra_forbidden":
-            known = [name for kind in _KINDS[len(path)] for name in kind.model_fields]
+            known = list(_table_of(path).model_fields)
             near = get_close_matches(path[-1], known, 1)
             return f"is not a key here: {f'did you mean {near[0]}?' if near else 'there is ' + ', '.join(known)}"
         case "value_error":
@@ -171,5 +171,14 @@ def _advice(fault: ErrorDetails, path: list[str]) -> str:
             return _ADVICE.get(kind) or fault["msg"].replace("Input should be", "must be")
 
 
-_KINDS: dict[int, tuple[type[BaseModel], ...]] = {1: (Tenants,), 3: (Tenant,), 5: (Project, User)}
-"""By the length of a key's path: tables in which it may stand."""
+def _table_of(path: list[str]) -> type[BaseModel]:
+    """The table in which the key at the end of a path stands."""
+    match path:
+        case [_]:
+            return Tenants
+        case [_, _, _]:
+            return Tenant
+        case [_, _, "user", *_]:
+            return User
+        case _:
+            return Project
