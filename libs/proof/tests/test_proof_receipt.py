@@ -225,6 +225,11 @@ def test_what_is_not_a_receipt_is_refused_without_a_crash(content: bytes, trust:
     assert text.startswith("this is not a receipt")
 
 
+def test_a_file_that_is_not_json_is_named_in_plain_words(trust: TrustRoot) -> None:
+    assert refused(b"OPENQASM 3.0;", trust)[1] == "this is not a receipt: it is not JSON (line 1, column 1)"
+    assert refused(b"\xff", trust)[1] == "this is not a receipt: it is not text"
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -39,6 +39,10 @@ def parse_json(content: bytes) -> object:
             parse_float=_refuse_number,
             parse_constant=_refuse_number,
         )
+    except json.JSONDecodeError as error:
+        raise ValueError(f"it is not JSON (line {error.lineno}, column {error.colno})") from error
+    except UnicodeDecodeError as error:
+        raise ValueError("it is not text") from error
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
 
