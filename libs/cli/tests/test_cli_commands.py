@@ -90,6 +90,17 @@ def test_a_mistyped_command_is_told_with_the_nearest(
     assert f"did you mean `{meant}`?" in capsys.readouterr().err
 
 
+def test_a_job_in_place_of_a_command_is_told_which_commands_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["job", "latest"])
+    assert "invalid choice: 'latest'; choose one of show, watch, cancel, result\n" in capsys.readouterr().err
+
+
+def test_help_of_qb_fits_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert max(map(len, build().format_help().splitlines())) <= 79
+
+
 def test_a_start_that_cannot_be_leaves_no_home(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -45,6 +45,7 @@ class Platform:
         self.state = state
         self.asked: list[tuple[object, dict[str, object]]] = []
         self.planned: list[object] = []
+        self.estimates: list[dict[str, object]] = []
 
     async def __aenter__(self) -> Platform:
         return self
@@ -60,7 +61,7 @@ class Platform:
 
     async def plan(self, circuit: object, **_: object) -> list[dict[str, object]]:
         self.planned.append(circuit)
-        return []
+        return self.estimates
 
     async def reasons(self, **_: object) -> dict[str, str]:
         return {}
@@ -111,6 +112,17 @@ def test_a_plan_reads_standard_input_too(monkeypatch: pytest.MonkeyPatch, bell: 
     monkeypatch.setattr(jobs, "client_of", lambda _: platform)
     assert main(["plan", "-", "--json"]) == 0
     assert platform.planned == [bell.read_text()]
+
+
+@pytest.mark.parametrize(("fits", "told"), [(True, "without --backend"), (False, "no backend here can run")])
+def test_a_plan_ends_with_what_to_do(
+    fits: bool, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], bell: Path
+) -> None:
+    platform = Platform("submitted")
+    platform.estimates = [{"backend": "aer", "fits": fits, "reason": None if fits else "aer does not run while_loop"}]
+    monkeypatch.setattr(jobs, "client_of", lambda _: platform)
+    assert main(["plan", str(bell)]) == 0
+    assert told in capsys.readouterr().out
 
 
 def test_standard_input_is_read_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

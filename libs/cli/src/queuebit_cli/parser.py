@@ -12,9 +12,10 @@ from typing import NoReturn
 __all__ = ["build"]
 
 _EPILOG = """\
-first steps: qb up --detach, then qb submit FILE.qasm --wait; `qb COMMAND --help` tells more of each
-exit codes:  0 done, 1 a job failed or a check did not hold, 2 bad usage, 3 refused, 4 stack unreachable,
-             130 interrupted
+first steps: qb up --detach, then qb submit FILE.qasm --wait
+more help:   qb COMMAND --help
+exit codes:  0 done, 1 a job failed or a check did not hold, 2 bad usage,
+             3 refused, 4 stack unreachable, 130 interrupted
 """
 
 
@@ -36,8 +37,10 @@ class _Parser(ArgumentParser):
         if message.endswith("required: COMMAND"):
             self.exit(2, self.format_help())
         if wrong := _CHOICE.match(message):
-            near = get_close_matches(wrong[1], re.findall(r"'([^']+)'", wrong[2]), 1)
-            message = f"invalid choice: {wrong[1]!r}; did you mean `{self.prog} {near[0]}`?" if near else message
+            words = re.findall(r"'([^']+)'", wrong[2])
+            near = get_close_matches(wrong[1], words, 1)
+            hint = f"did you mean `{self.prog} {near[0]}`?" if near else f"choose one of {', '.join(words)}"
+            message = f"invalid choice: {wrong[1]!r}; {hint}"
         super().error(message)
 
 
@@ -117,14 +120,14 @@ def _jobs(words: _Group) -> None:
 
     plan = words.command("plan", "jobs:plan", "what a job would cost and be worth, before it runs", client=True)
     plan.add_argument("file", metavar="FILE", help="OpenQASM 2 or 3; `-` is standard input")
-    plan.add_argument("--shots", type=_whole, default=1000, metavar="N")
-    plan.add_argument("--project", metavar="P")
+    plan.add_argument("--shots", type=_whole, default=1000, metavar="N", help="how often it would run (1000)")
+    plan.add_argument("--project", metavar="P", help="who would pay (the credential's own project)")
 
     jobs = words.command("jobs", "jobs:jobs", "the newest jobs", client=True)
-    jobs.add_argument("--project", metavar="P")
+    jobs.add_argument("--project", metavar="P", help="of this project alone")
     jobs.add_argument("--limit", type=_positive, default=50, metavar="N", help="how many (50)")
 
-    job = words.group("job", "one job, by its id, the beginning of it, or `latest`")
+    job = words.group("job", "show, watch or cancel one job, or get its result")
     for word, text in (
         ("show", "all that happened to it"),
         ("watch", "follow it until it is sealed"),
@@ -135,7 +138,7 @@ def _jobs(words: _Group) -> None:
         command = job.command(word, f"jobs:{word}", text, client=True, json=lines)
         command.add_argument("job", metavar="ID", help=_JOB)
         if word == "cancel":
-            command.add_argument("--reason", default="", metavar="TEXT")
+            command.add_argument("--reason", default="", metavar="TEXT", help="told to everybody who asks why")
         if word == "result":
             command.add_argument("--timeout", type=_seconds, default=0.0, metavar="S", help="wait so long for it (0)")
             command.add_argument("--output", metavar="FILE", help="also write the counts there, as JSON")
@@ -144,7 +147,7 @@ def _jobs(words: _Group) -> None:
 def _reading(words: _Group) -> None:
     words.command("backends", "asking:backends", "what circuits can run on", client=True)
     charges = words.command("charges", "asking:charges", "what was charged", client=True)
-    charges.add_argument("--project", metavar="P")
+    charges.add_argument("--project", metavar="P", help="of this project alone")
     charges.add_argument("--limit", type=_positive, default=50, metavar="N", help="how many (50)")
     words.command("slo", "asking:slo", "how well service levels are kept", client=True)
 
@@ -272,8 +275,8 @@ def _user(parser: ArgumentParser) -> None:
 
 
 def _budget(parser: ArgumentParser) -> None:
-    parser.add_argument("--budget", default="0", metavar="N")
-    parser.add_argument("--currency", default="USD", metavar="USD")
+    parser.add_argument("--budget", default="0", metavar="N", help="all that the project may ever spend (0)")
+    parser.add_argument("--currency", default="USD", metavar="USD", help="of the budget (USD)")
 
 
 def _output(parser: ArgumentParser) -> None:

@@ -29,6 +29,7 @@ _WITHOUT_BACKEND = (
     "without --backend a job goes to the cheapest simulator that fits; name a device to run on it "
     "(a project's default_kind changes this)"
 )
+_NONE_FITS = "no backend here can run this circuit: change what the reasons name"
 _ENDED = {"completed": "had completed", "failed": "had failed", "rejected": "had been rejected"}
 _LASTING_S = 1.5
 """A wait that is worth a word."""
@@ -43,10 +44,12 @@ def plan(args: Namespace, out: Output) -> Exit:
         async with client_of(args) as client:
             return await client.plan(circuit, shots=args.shots, project=args.project)
 
-    out.rows(
-        run(ask(), out, "asking the executors"), none="no backend is registered yet: see `qb status`", shown=plan_rows
-    )
-    out.paragraph(_WITHOUT_BACKEND)
+    rows = run(ask(), out, "asking the executors")
+    out.rows(rows, none="no backend is registered yet: see `qb status`", shown=plan_rows)
+    if any(row.get("fits") for row in rows):
+        out.paragraph(_WITHOUT_BACKEND)
+    elif rows:
+        out.paragraph(_NONE_FITS)
     return Exit.DONE
 
 
