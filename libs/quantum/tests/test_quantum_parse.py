@@ -317,6 +317,16 @@ HOSTILE = {
     "a dimension of eons, 3": ("array[int, 2] a; int n = sizeof(a, 999999999999);", "arguments"),
     "comments that never close, 3": ("/* " * 300_000, "syntax"),
     "a name of half a million letters": (f"qreg own{'n' * 500_000}[1];", "no_measurement"),
+    "global phases without a finite sum, 3": (
+        "qubit q; bit c; gphase(1e308); gphase(1e308); c = measure q;",
+        "parameter",
+    ),
+    "global phases in a condition, 3": (
+        "qubit q; bit c; c = measure q; if (c) { gphase(1e308); gphase(1e308); x q; } c = measure q;",
+        "parameter",
+    ),
+    "an angle that is none, 3": ("qubit q; bit c; U(1e300, 0, 0) q; c = measure q;", "parameter"),
+    "an angle that is none": ("qreg q[1]; creg c[1]; rx(-1e300) q[0]; measure q -> c;", "parameter"),
     "a delay of many cycles, 3": ("qubit q; bit c; delay[999999999999999999dt] q; c = measure q;", "parameter"),
 }
 

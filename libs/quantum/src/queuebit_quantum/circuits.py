@@ -80,7 +80,7 @@ def _circuit(loaded: Loaded, source_digest: str, language: str) -> Circuit:
     flat = loaded.circuit
     unusable = unusable_parameter(flat)
     if unusable:
-        raise CircuitError(unusable, expected="finite angles, and delays of at most 1 s", code="parameter")
+        raise CircuitError(unusable, expected="angles below 2^53, and delays of at most 1 s", code="parameter")
     found = census(flat)
     if not found.measurements:
         raise CircuitError(

@@ -25,6 +25,8 @@ _FEATURES = {"reset": "reset", "store": "assignment"}
 """Other operations that not every backend has, and the feature each of them needs."""
 _MAX_DELAY_S = 1.0
 """A thousand times what a qubit remembers; a million of them still fit the 64 bits that compilers count in."""
+_MAX_ANGLE = 2.0**53
+"""Beyond it floating-point numbers are more than a radian apart, and sums of a few of them are infinite."""
 _UNIT_S = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12, "dt": 1e-9}
 """Seconds; a device's own `dt` is shorter than a nanosecond."""
 
@@ -117,16 +119,27 @@ def _survey(circuit: QuantumCircuit, found: Census, times: int, *, inside: bool)
 
 
 def unusable_parameter(circuit: QuantumCircuit) -> str:
-    """Say what is wrong with the first parameter that is not finite, or a delay of eons; empty when there is none."""
+    """Say what is wrong with the first angle that means nothing, or a delay of eons; empty when there is none."""
+    if not all(math.isfinite(phase) for phase in _phases(circuit)):
+        return "the sum of its global phases is not finite"
     for operation in _operations(circuit):
         for parameter in operation.params:
             if not isinstance(parameter, int | float):
                 continue
             if not math.isfinite(parameter):
                 return f"{operation.name}({parameter}) is not finite"
+            if operation.name != "delay" and abs(parameter) > _MAX_ANGLE:
+                return f"{operation.name}({parameter:g}) has no exact angle"
             if operation.name == "delay" and parameter * _UNIT_S.get(operation.unit, 1.0) > _MAX_DELAY_S:
                 return f"a delay of {parameter:g} {operation.unit} is longer than {_MAX_DELAY_S:g} s"
     return ""
+
+
+def _phases(circuit: QuantumCircuit) -> Iterator[float]:
+    yield float(circuit.global_phase)
+    for instruction in circuit.data:
+        for block in getattr(instruction.operation, "blocks", ()):
+            yield from _phases(block)
 
 
 def _operations(circuit: QuantumCircuit) -> Iterator[Operation]:
