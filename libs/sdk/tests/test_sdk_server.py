@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from nats.aio.client import Client as NatsClient
 
-from queuebit import AsyncClient, Conflict, Credential, Refused, Unreachable
+from queuebit import AsyncClient, Conflict, Credential, InvalidInput, Refused, Unreachable
 from queuebit.nats_transport import NatsTransport
 from queuebit_contracts.job import Compilation, Completion, JobCompleted, Usage
 from queuebit_runtime.keys import new_seed
@@ -131,4 +131,14 @@ async def test_a_server_that_is_down_is_named_with_the_way_to_start_it(tmp_path:
     nowhere = NatsServer(tmp_path)
     transport = NatsTransport(nowhere.url, new_seed(), "_INBOX.x")
     with pytest.raises(Unreachable, match="qb up"):
+        await transport.request("x")
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+async def test_a_certificate_that_cannot_be_used_is_named(tmp_path: Path, content: str | None) -> None:
+    ca_file = tmp_path / "ca.pem"
+    if content is not None:
+        ca_file.write_text(content)
+    transport = NatsTransport("nats://127.0.0.1:1", new_seed(), "_INBOX.x", ca_file=ca_file)
+    with pytest.raises(InvalidInput, match=str(ca_file)):
         await transport.request("x")

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from ssl import SSLContext
 
 import nats
 from nats.aio.client import Client
@@ -15,7 +16,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
-from queuebit.errors import Forbidden, Reason, Refused, Unanswered, Unreachable
+from queuebit.errors import Forbidden, InvalidInput, Reason, Refused, Unanswered, Unreachable
 from queuebit.transport import Heard, Reply, Stop
 from queuebit_runtime.incoming import mistrust_senders
 from queuebit_runtime.servers import servers_of, tls_of
@@ -125,12 +126,13 @@ class NatsTransport:
         async def on_reconnected() -> None:
             self._unknown = False
 
+        tls = self._tls()
         try:
             mistrust_senders()
             return await nats.connect(
                 self._servers,
                 name="queuebit",
-                tls=tls_of(self._ca_file),
+                tls=tls,
                 nkeys_seed_str=self._seed,
                 inbox_prefix=self._inbox.encode(),
                 connect_timeout=self._timeout,
@@ -143,6 +145,15 @@ class NatsTransport:
             if "authorization" in str(error).lower():
                 raise self._stranger() from error
             raise Unreachable(f"nothing answers at {self._url}: start the stack with `qb up`") from error
+
+    def _tls(self) -> SSLContext | None:
+        try:
+            return tls_of(self._ca_file)
+        except OSError as error:
+            raise InvalidInput(
+                f"{self._ca_file} cannot be used as the authority's certificate: {error.strerror or error}; "
+                "ask the operator for the file, and name it as ca_file in the credential"
+            ) from error
 
     def _stranger(self) -> Refused:
         text = f"{self._url} does not know this token: ask for another, which `qb tenant token new` makes"
