@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from threading import Event
 from typing import Any, cast
 
 import pytest
@@ -48,3 +49,21 @@ def test_only_a_part_whose_checksums_are_wrong_is_called_damaged(check: int, det
         assert integrity.trouble is None
     else:
         assert f"part all_1_1_0 of `default`.`events` {trouble}" in str(integrity.trouble)
+
+
+def test_an_engine_that_opens_no_session_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("queuebit_warehouse.integrity._PAUSE_S", 0.0)
+    monkeypatch.setattr("queuebit_warehouse.integrity._EVERY_S", 0.0)
+    first, again = Event(), Event()
+
+    def refuse() -> Handle:
+        (again if first.is_set() else first).set()
+        raise RuntimeError("too many open files")
+
+    integrity = Integrity(refuse, SystemClock())
+    integrity.start()
+    try:
+        assert again.wait(10)
+        assert integrity.trouble == "what is stored cannot be checked: too many open files"
+    finally:
+        integrity.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +11,12 @@ from typing import Any
 import clickhouse_connect
 import pytest
 
+from queuebit_kernel import SystemClock
 from queuebit_runtime.keys import new_seed, public_key
 from queuebit_runtime.tickets import ticket
+from queuebit_warehouse.dialect import Credentials
+from queuebit_warehouse.errors import DatabaseError
+from queuebit_warehouse.logins import Logins
 
 pytestmark = pytest.mark.server
 
@@ -156,3 +161,34 @@ def test_the_tenants_file_is_followed(guarded: Any) -> None:
     file.write_text(TENANTS)
     assert rows(guarded, "SELECT 1", bea)[:4] == "516 "
     assert rows(guarded, "SELECT 1", ("acme/ann", "wrong"))[:4] == "516 "
+
+
+def test_a_key_that_was_replaced_opens_nothing_though_the_file_is_as_long_and_as_old(tmp_path: Path) -> None:
+    file, new_key = tmp_path / "tenants.toml", new_seed()
+    file.write_text(TENANTS)
+    logins = Logins({}, file, SystemClock())
+    assert logins.admit(Credentials(*ann())).tenant == "acme"
+    age = file.stat().st_mtime_ns
+    replacement = tmp_path / "replacement"
+    replacement.write_text(TENANTS.replace(public_key(SEED), public_key(new_key)))
+    os.utime(replacement, ns=(age, age))
+    replacement.replace(file)
+    with pytest.raises(DatabaseError):
+        logins.admit(Credentials(*ann()))
+
+
+def test_a_tenants_file_that_could_not_be_read_once_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "tenants.toml"
+    file.write_text(TENANTS)
+    logins = Logins({}, file, SystemClock())
+
+    def fail(*_: object, **__: object) -> str:
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as briefly:
+        briefly.setattr(Path, "read_text", fail)
+        with pytest.raises(DatabaseError):
+            logins.admit(Credentials(*ann()))
+    assert logins.admit(Credentials(*ann())).tenant == "acme"

@@ -66,6 +66,7 @@ class Integrity:
 
         Raises:
             DatabaseError: the engine does not say what there is.
+            RuntimeError: it opens no session.
         """
         handle = self._connect()
         try:
@@ -96,8 +97,8 @@ class Integrity:
             began = self._clock.monotonic()
             try:
                 self.check()
-            except DatabaseError as error:
-                self.trouble = f"what is stored cannot be checked: {error.text}"
+            except (DatabaseError, RuntimeError) as error:  # the latter: there was no session to check in
+                self.trouble = f"what is stored cannot be checked: {error}"
             took = self._clock.monotonic() - began
             self._stopping.wait(max(_PAUSE_S, took))
             self._suspicious.wait(max(_EVERY_S, _SHARE * took))

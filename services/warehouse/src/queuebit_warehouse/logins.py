@@ -36,7 +36,7 @@ class Logins:
         self._passwords = [(login, password.encode()) for login, password in passwords.items()]
         self._tenants_file = tenants_file
         self._tenants = Tenants()
-        self._read: tuple[int, int] | None = None
+        self._read: tuple[int, int, int] | None = None
         self._clock = clock
 
     def admit(self, given: Credentials) -> Login:
@@ -73,10 +73,11 @@ class Logins:
             return self._tenants
         try:
             seen = self._tenants_file.stat()
-            state = (seen.st_mtime_ns, seen.st_size)
+            state = (seen.st_mtime_ns, seen.st_size, seen.st_ino)
             if state != self._read:
-                self._read = state
-                self._tenants = parse_tenants(self._tenants_file.read_text(encoding="utf-8"))
+                text = self._tenants_file.read_text(encoding="utf-8")
+                self._read = state  # a mistake in the text stays until it changes; a failure to read it may pass
+                self._tenants = parse_tenants(text)
         except (OSError, UnicodeDecodeError, BadTenants) as error:
             _log.warning("the tenants file %s is not followed: %s", self._tenants_file, error)
         return self._tenants
