@@ -1,4 +1,4 @@
-"""Where verifiers find the trust document."""
+"""Where verifiers find the trust document, and what a recovery left beside it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from queuebit_proof import KeyRing, TrustInvalid, TrustRoot
-from queuebit_provenance.adapters import publish_trust
+from queuebit_provenance.adapters import names_losses, publish_trust
 from queuebit_provenance.settings import Settings
 
 
@@ -45,3 +45,27 @@ def test_one_of_other_keys_is_refused(tmp_path, keys: KeyRing, others: KeyRing) 
 def test_a_batch_has_to_fit_the_servers_limit(tmp_path) -> None:
     with pytest.raises(ValidationError):
         Settings(data_dir=tmp_path, max_batch=1000)
+
+
+@pytest.mark.parametrize(
+    ("content", "lost"),
+    [
+        (None, False),
+        ('{"recoveries": []}', False),
+        ('{"recoveries": [{"lost": []}]}', False),
+        ('{"recoveries": [{"lost": []}, {"lost": [[4, 5]]}]}', True),
+    ],
+)
+def test_a_recovery_says_whether_events_are_lost_for_good(tmp_path, content: str | None, lost: bool) -> None:
+    path = tmp_path / "recovered.json"
+    if content is not None:
+        path.write_text(content)
+    assert names_losses(path) is lost
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b"[]", b"{}", b'{"recoveries": [{}]}', b'{"recoveries": [1]}'])
+def test_a_damaged_record_of_recoveries_is_named(tmp_path, content: bytes) -> None:
+    path = tmp_path / "recovered.json"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"recovered\.json is damaged: put it back from a backup"):
+        names_losses(path)

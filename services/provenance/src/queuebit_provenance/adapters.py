@@ -70,10 +70,20 @@ def _seal(reply: Msg) -> tuple[int, Seal | None]:
 
 
 def names_losses(recovered: Path | None) -> bool:
-    """Whether a recovery wrote down that events are lost for good."""
+    """Whether a recovery wrote down that events are lost for good.
+
+    Raises:
+        ValueError: the file is no record of recoveries.
+    """
     if recovered is None or not recovered.exists():
         return False
-    return any(it["lost"] for it in json.loads(recovered.read_text(encoding="utf-8"))["recoveries"])
+    try:
+        return any(it["lost"] for it in json.loads(recovered.read_bytes())["recoveries"])
+    except (ValueError, LookupError, TypeError) as error:
+        raise ValueError(
+            f"{recovered} is damaged: put it back from a backup, or move it away; without it receipts wait where "
+            "events are lost"
+        ) from error
 
 
 def publish_trust(own: TrustRoot, path: Path | None) -> TrustRoot:
