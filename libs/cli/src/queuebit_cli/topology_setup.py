@@ -17,11 +17,11 @@ from queuebit_cli.home import Home
 from queuebit_cli.log_mark import Mark, known, require_whole
 from queuebit_contracts.topology import LOG, topology
 from queuebit_runtime.provision import provision
+from queuebit_runtime.server_errors import NO_STREAM
 
 __all__ = ["lay_out", "lay_out_again"]
 
 _PATIENCE_S = 30.0
-_NO_STREAM = 10059
 
 
 def lay_out(home: Home, port: int, stopping: Callable[[], bool]) -> None:
@@ -69,7 +69,7 @@ async def _log(client: Client) -> Mark | None:
     told = json.loads(request.data)
     if (error := told.get("error")) is None:
         return Mark(told["created"], int(told["state"]["last_seq"]))
-    if error.get("err_code") != _NO_STREAM:
+    if error.get("err_code") != NO_STREAM:
         raise OSError(error.get("description"))
     return None
 

@@ -10,6 +10,7 @@ from nats.errors import Error as NatsError
 from nats.js.errors import APIError
 from nats.js.errors import Error as JetStreamError
 
+from queuebit_runtime.server_errors import WRONG_LAST_SEQUENCE
 from queuebit_runtime.trace_context import traceparent_in
 
 __all__ = ["HEADERS", "bury"]
@@ -27,9 +28,6 @@ HEADERS = {
 
 _MAX_BODY = 131_072
 """Bytes of a message that are kept with it; `LOG` takes no larger one."""
-
-_KEPT_ALREADY = 10071
-"""The server's code for a guard that does not hold."""
 
 
 async def bury(client: Client, owner: str, message: Msg, code: str, text: str) -> bool:
@@ -53,7 +51,7 @@ async def bury(client: Client, owner: str, message: Msg, code: str, text: str) -
         subject = f"qb.dead.{owner}.{meta.sequence.stream}"
         await client.jetstream(timeout=5).publish(subject, body, headers=headers, stream="DEAD")
     except (NatsError, JetStreamError) as error:
-        if isinstance(error, APIError) and error.err_code == _KEPT_ALREADY:
+        if isinstance(error, APIError) and error.err_code == WRONG_LAST_SEQUENCE:  # it is kept already
             return True
         _log.error("%s could not be buried: %r", message.subject, error)
         return False

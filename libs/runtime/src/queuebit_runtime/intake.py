@@ -26,6 +26,7 @@ from queuebit_contracts.job import JobSubmitted
 from queuebit_contracts.topology import LOG
 from queuebit_kernel import InvalidId, Malformed, digest, event_id
 from queuebit_runtime.payloads import CHUNK, SOURCE_LIMIT
+from queuebit_runtime.server_errors import WRONG_LAST_SEQUENCE
 from queuebit_runtime.tasks import Tasks
 from queuebit_runtime.trace_context import traceparent_in
 
@@ -55,7 +56,6 @@ _OTHER_CONTENT = (
     "other content is stored under this digest, and is kept: change a comment of the circuit and send it again"
 )
 
-_WRONG_LAST_SEQUENCE = 10071
 _EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 _CHUNK_NAME = re.compile(r"\$KV\.PAYLOADS\.[^.]+\.([0-9a-f]{64})\.(0|[1-9][0-9]?)")
 _CHUNKS = -(-SOURCE_LIMIT // CHUNK)
@@ -222,7 +222,7 @@ class Intake:
 async def _written(client: Client, write: Write) -> bytes:
     """What the stream says."""
     answer: bytes = (await client.request(write.subject, write.body, timeout=_STREAM_S, headers=write.headers)).data
-    if write.subject.startswith("$KV.") and _error_code(answer) == _WRONG_LAST_SEQUENCE:
+    if write.subject.startswith("$KV.") and _error_code(answer) == WRONG_LAST_SEQUENCE:
         return await _compared(client, write)
     return answer
 

@@ -15,46 +15,33 @@ from nats.errors import Error as NatsError
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.errors import APIError
 
-from queuebit_contracts.catalog import AnyEvent, decode
+from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.subjects import Aggregate, subject_of
 from queuebit_contracts.topology import LOG
 from queuebit_kernel import Malformed, Stale, Unavailable, event_id
 from queuebit_runtime.connection import Connection
 from queuebit_runtime.gathering import Gatherings
+from queuebit_runtime.server_errors import (
+    BATCH_GUARD_FAILED,
+    DUPLICATE_IN_BATCH,
+    MESSAGE_TOO_LARGE,
+    NO_MESSAGE,
+    TOO_MANY_BATCHES,
+    WRONG_LAST_SEQUENCE,
+)
+from queuebit_runtime.stored import Message, Stored, Unreadable, event_in, message_of
 from queuebit_runtime.trace_context import current_traceparent
 
 __all__ = ["EventLog", "Guarded", "JetStreamLog", "Stored", "Unreadable"]
 
 _TIMEOUT_S = 5.0
-_CONFLICTS = (10071, 10164, 10201)
-"""The server's codes for a guard that does not hold, alone and in a batch, and for an event that a batch repeats."""
-_TOO_LARGE = 10054
-_NO_FURTHER_BATCH = 10210
+_CONFLICTS = (WRONG_LAST_SEQUENCE, BATCH_GUARD_FAILED, DUPLICATE_IN_BATCH)
 _BEGIN_S = 1.0
 """How long a batch waits until it may begin: the server opens fifty a stream, and members can hold them open."""
 _STEPS_BACK = 8
 """Messages that break their contract, one above the other, before the first of their subject is looked at."""
-_NO_MESSAGE = 10037
 _LAG_S = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 """Pauses before a history is read again that does not reach far enough: together longer than replicas usually lag."""
-
-
-class Unreadable(Malformed):
-    """A subject holds messages, and no event; `sequence` is that of the newest, for whoever writes the first event."""
-
-    def __init__(self, text: str, sequence: int) -> None:
-        super().__init__(text)
-        self.sequence = sequence
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """An event as the log holds it."""
-
-    event: AnyEvent
-    subject: str
-    sequence: int
-    stored_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +113,6 @@ class _NoFurtherBatch(Unavailable):
     """As many batches are open as the server allows."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Message:
-    """A stored message, undecoded."""
-
-    subject: str
-    sequence: int
-    stored_at: datetime
-    body: bytes
-
-
 class JetStreamLog:
     """The log on NATS JetStream.
 
@@ -184,7 +161,7 @@ class JetStreamLog:
 
     async def at(self, sequence: int) -> Stored | None:
         message = await self._one({"seq": sequence})
-        return None if message is None else _stored(message)
+        return None if message is None else event_in(message)
 
     async def history(self, aggregate: Aggregate, *, reaching: int = 0) -> list[Stored]:
         for pause in (*_LAG_S, None):
@@ -199,7 +176,7 @@ class JetStreamLog:
         message = await self._one({"seq": 1, "next_by_subj": aggregate.everything})
         return 0 if message is None else message.sequence
 
-    async def _readable(self, newest: _Message) -> Stored:
+    async def _readable(self, newest: Message) -> Stored:
         """The event of a message, or the newest before it on its subject, at the place of the message.
 
         However many broken messages somebody writes, the first event of a subject cannot be hidden by them.
@@ -210,7 +187,7 @@ class JetStreamLog:
         place, message = newest.sequence, newest
         for _ in range(_STEPS_BACK):
             try:
-                return replace(_stored(message), sequence=place)
+                return replace(event_in(message), sequence=place)
             except Malformed as error:
                 broken = error
             earlier = await self._newest(newest.subject, message.sequence - 1)
@@ -221,29 +198,29 @@ class JetStreamLog:
         if first is None:
             raise Unreadable(str(broken), place)
         try:
-            return replace(_stored(first), sequence=place)
+            return replace(event_in(first), sequence=place)
         except Malformed as error:
             raise Unreadable(str(error), place) from error
 
-    async def _one(self, wanted: dict[str, object]) -> _Message | None:
+    async def _one(self, wanted: dict[str, object]) -> Message | None:
         """One message, as the leader has it."""
         reply = await self._request(f"$JS.API.STREAM.MSG.GET.{LOG}", json.dumps(wanted).encode())
         answer: dict[str, Any] = json.loads(reply.data)  # a message or an error, as the server words it
         if (error := answer.get("error")) is None:
             found = answer["message"]
             moment = datetime.fromisoformat(found["time"])
-            return _Message(found["subject"], found["seq"], moment, base64.b64decode(found.get("data", "")))
-        if error.get("err_code") == _NO_MESSAGE:
+            return Message(found["subject"], found["seq"], moment, base64.b64decode(found.get("data", "")))
+        if error.get("err_code") == NO_MESSAGE:
             return None
         raise Unavailable(f"the log could not be read: {error.get('description')} ({error.get('err_code')})")
 
-    async def _newest(self, subjects: str, upto: int | None = None) -> list[_Message]:
+    async def _newest(self, subjects: str, upto: int | None = None) -> list[Message]:
         """The newest message of each subject, up to a sequence, as some replica has them."""
         request: dict[str, object] = {"multi_last": [subjects], "batch": 64}
         if upto is not None:
             request["up_to_seq"] = upto
         replies = await self._gatherings.ask(f"$JS.API.DIRECT.GET.{LOG}", json.dumps(request).encode())
-        return [_message(it) for it in replies]
+        return [message_of(it) for it in replies]
 
     async def _begin(self, subject: str, body: bytes, headers: dict[str, str]) -> None:
         """Open a batch; whoever asks often gets the place of one that ends, however many others want it."""
@@ -268,9 +245,9 @@ class JetStreamLog:
             return answer
         if error.get("err_code") in _CONFLICTS:
             raise Stale(f"{subject}: {error.get('description')}")
-        if error.get("err_code") == _TOO_LARGE:
+        if error.get("err_code") == MESSAGE_TOO_LARGE:
             raise Malformed(f"{subject}: an event of {len(body):,} bytes is more than the log takes")
-        fault = _NoFurtherBatch if error.get("err_code") == _NO_FURTHER_BATCH else Unavailable
+        fault = _NoFurtherBatch if error.get("err_code") == TOO_MANY_BATCHES else Unavailable
         raise fault(f"{subject} was not stored: {error.get('description')} ({error.get('err_code')})")
 
     async def _send(self, subject: str, body: bytes, headers: dict[str, str]) -> None:
@@ -297,17 +274,3 @@ def _headers(fact: Guarded) -> dict[str, str]:
         if fact.guard:
             headers["Nats-Expected-Last-Subject-Sequence-Subject"] = fact.guard
     return headers
-
-
-def _stored(message: _Message) -> Stored:
-    try:
-        event = decode(message.body)
-    except Malformed as error:
-        raise Malformed(f"sequence {message.sequence} of {LOG}: {error}") from error
-    return Stored(event, message.subject, message.sequence, message.stored_at)
-
-
-def _message(reply: Msg) -> _Message:
-    headers = reply.headers or {}
-    moment = datetime.fromisoformat(headers["Nats-Time-Stamp"])
-    return _Message(headers["Nats-Subject"], int(headers["Nats-Sequence"]), moment, reply.data)

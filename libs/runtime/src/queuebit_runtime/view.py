@@ -27,15 +27,13 @@ from queuebit_kernel import Malformed, Unavailable, event_id
 from queuebit_runtime.connection import Connection
 from queuebit_runtime.dead import bury
 from queuebit_runtime.log import Stored
+from queuebit_runtime.server_errors import CONSUMER_EXISTS
 
 __all__ = ["Raw", "View", "fold_events"]
 
 _log = logging.getLogger(__name__)
 
 _BATCH = 500
-_TAKEN = 10148
-"""The server's code for a consumer that somebody else made."""
-
 _AGAIN_S = 0.2
 """Pause before a view that was interrupted begins again."""
 
@@ -173,7 +171,7 @@ class View:
         reply = await self._connection.client.request(subject, json.dumps(request).encode(), timeout=5)
         answer: dict[str, Any] = json.loads(reply.data)
         error = answer.get("error", {})
-        if error.get("err_code") == _TAKEN:
+        if error.get("err_code") == CONSUMER_EXISTS:
             return {}
         if error:
             raise Unavailable(f"{subject}: {error.get('description')}")

@@ -13,10 +13,10 @@ from queuebit_contracts.catalog import AnyEvent, decode
 from queuebit_contracts.job import JobAccepted
 from queuebit_contracts.topology import LOG
 from queuebit_kernel import Malformed, Stale
+from queuebit_runtime.server_errors import WRONG_LAST_SEQUENCE
 
 __all__ = ["Entry", "Journal"]
 
-_WRONG_LAST_SEQUENCE = 10071
 _AFTER_ACCEPTED = ("started", "completed", "failed", "cancelled", "metered", "sealed")
 
 
@@ -56,7 +56,7 @@ class Journal:
         error = answer.get("error")
         if error is None:
             return not answer.get("duplicate")
-        if error.get("err_code") == _WRONG_LAST_SEQUENCE:
+        if error.get("err_code") == WRONG_LAST_SEQUENCE:
             raise Stale(f"{subject}: {error.get('description')}")
         raise Unreachable(f"the log did not store it: {error.get('description')}; `qb doctor` says what to do")
 
