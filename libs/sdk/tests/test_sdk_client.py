@@ -190,6 +190,7 @@ async def test_a_rejection_carries_every_reason(ann: Credential) -> None:
         with pytest.raises(Refused) as caught:
             await job.result(timeout=2)
         assert [reason.code for reason in caught.value.reasons] == ["shots", "budget"]
+        assert str(caught.value).startswith(f"job {caught.value.job} was rejected: ")
         status = await job.status()
     assert (status.state, status.ended, [step.event for step in status.steps]) == (
         "rejected",

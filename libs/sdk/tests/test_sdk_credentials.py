@@ -33,6 +33,7 @@ def test_the_home_is_what_is_given_then_the_environment_then_the_default(monkeyp
     monkeypatch.setenv("QUEUEBIT_HOME", "/srv/qb")
     assert home_folder() == Path("/srv/qb")
     assert home_folder("/tmp/other") == Path("/tmp/other")
+    assert home_folder("/tmp/one/../other") == Path("/tmp/other").resolve(), "as a person would write it"
 
 
 def test_demo_is_meant_where_no_tenant_is_named(tmp_path: Path) -> None:
@@ -93,6 +94,14 @@ def test_a_client_takes_the_path_of_a_credential(tmp_path: Path) -> None:
 def test_a_credential_that_others_can_read_is_not_used(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="chmod 600"):
         load(keep(tmp_path, "demo", "me", 0o644))
+
+
+def test_nobody_is_told_to_close_a_file_that_is_no_credential(tmp_path: Path) -> None:
+    path = tmp_path / "hosts"
+    path.write_text("127.0.0.1 localhost\n")
+    path.chmod(0o644)
+    with pytest.raises(InvalidInput, match="is not a credential"):
+        load(path)
 
 
 @pytest.mark.parametrize("content", ["url = ", 'url = "x"\n', "\udcff", FILE.format(tenant="t", user="u", seed="SUX")])

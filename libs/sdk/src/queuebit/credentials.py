@@ -35,7 +35,8 @@ class Credential:
 
 def home_folder(given: str | Path | None = None) -> Path:
     """The stack's folder: the one given, else `QUEUEBIT_HOME`, else `~/.queuebit`."""
-    return Path(given or os.environ.get("QUEUEBIT_HOME") or "~/.queuebit").expanduser().absolute()
+    path = Path(given or os.environ.get("QUEUEBIT_HOME") or "~/.queuebit").expanduser().absolute()
+    return path.resolve() if ".." in path.parts else path
 
 
 def find(home: Path, tenant: str | None = None, user: str | None = None) -> Credential:
@@ -87,8 +88,6 @@ def load(path: Path) -> Credential:
     from queuebit_runtime.keys import is_seed  # cryptography is only needed here
 
     try:
-        if path.stat().st_mode & 0o077:
-            raise InvalidInput(f"{path} can be read by others: run `chmod 600 {path}`")
         fields = tomllib.loads(path.read_text())
     except FileNotFoundError as error:
         raise NotFound(f"there is no credential {path}") from error
@@ -97,6 +96,8 @@ def load(path: Path) -> Credential:
     names = ("url", "tenant", "user", "seed")
     if missing := [name for name in names if not isinstance(fields.get(name), str)]:
         raise InvalidInput(f"{path} is not a credential: {', '.join(missing)} missing")
+    if path.stat().st_mode & 0o077:  # asked of a credential alone: nobody is told to close another file
+        raise InvalidInput(f"{path} can be read by others: run `chmod 600 {path}`")
     if not is_seed(fields["seed"]):
         raise InvalidInput(f"{path} is not a credential: its seed is damaged; `qb tenant token new` makes another")
     url, tenant, user, seed = (str(fields[name]) for name in names)

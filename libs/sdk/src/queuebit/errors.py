@@ -70,7 +70,8 @@ class Refused(QueuebitError):
     def __init__(self, reasons: Sequence[Reason], *, job: str | None = None) -> None:
         self.reasons = tuple(reasons)
         self.job = job
-        super().__init__(visible("; ".join(reason.text for reason in self.reasons)))
+        text = "; ".join(reason.text for reason in self.reasons)
+        super().__init__(visible(f"job {job} was rejected: {text}" if job else text))
 
 
 class Forbidden(Refused):
