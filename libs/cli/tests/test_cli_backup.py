@@ -52,9 +52,12 @@ def test_nothing_is_left_of_a_copy_that_fails(home: Home, tmp_path: Path, monkey
     assert [*tmp_path.iterdir()] == [home.root]
 
 
-@pytest.mark.parametrize("folder", ["home", "home/inside"])
-def test_nothing_is_overwritten(home: Home, tmp_path: Path, folder: str) -> None:
-    with pytest.raises(Stop, match="choose a folder that is not there yet"):
+@pytest.mark.parametrize(
+    ("folder", "why"),
+    [("home", "exists already"), ("home/inside", "lies in the home"), ("x/../home", "exists already")],
+)
+def test_nothing_is_overwritten(home: Home, tmp_path: Path, folder: str, why: str) -> None:
+    with pytest.raises(Stop, match=f"{why}.*: choose a folder"):
         backup(Namespace(home=home.root, folder=tmp_path / folder), Output(as_json=False))
 
 

@@ -211,6 +211,7 @@ def test_a_price_that_is_none_is_bad_usage(amount: str, tmp_path: Path, capsys: 
         (["submit", "a.qasm", "--timeout", "nan"], "'nan' is not a number of seconds from 0 on"),
         (["verify", "--wait", "-1"], "'-1' is not a number of seconds from 0 on"),
         (["jobs", "--limit", "0"], "'0' is not a number from 1 on"),
+        (["logs", "--lines", "-1"], "'-1' is not a number from 0 on"),
     ],
 )
 def test_a_number_that_is_none_is_told_in_plain_words(

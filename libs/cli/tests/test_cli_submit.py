@@ -106,6 +106,16 @@ def test_a_circuit_is_read_from_standard_input(monkeypatch: pytest.MonkeyPatch, 
     assert (circuit, words["label"]) == (source.decode(), "mine")
 
 
+def test_what_comes_next_stands_on_one_line_of_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], bell: Path
+) -> None:
+    monkeypatch.setattr(OneJob, "id", "j" + "x" * 20)
+    assert run(Platform("submitted"), [str(bell)], monkeypatch) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.endswith(f"qb job watch {OneJob.id}")
+    assert len(line) < 80
+
+
 def test_a_plan_reads_standard_input_too(monkeypatch: pytest.MonkeyPatch, bell: Path) -> None:
     platform = Platform("submitted")
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(bell.read_bytes())))

@@ -214,7 +214,7 @@ def _tenants(tenant: _Group) -> None:
 
 def _operating(words: _Group) -> None:
     sql = words.command("sql", "sql:sql", "ask the warehouse, which changes nothing there")
-    sql.add_argument("query", metavar="QUERY")
+    sql.add_argument("query", metavar="QUERY", help="of ClickHouse; tables: events, jobs, otel_traces")
     sql.add_argument("--tenant", metavar="T", help="ask as a user of this tenant, who sees the tenant's rows alone")
     sql.add_argument("--user", metavar="U", help="which of the tenant's users, where several are at home")
     doctor = words.command("doctor", "doctor:doctor", "check everything; list, replay or drop dead letters")
@@ -254,7 +254,9 @@ def _seconds(text: str) -> float:
 
 
 def _count(text: str) -> int:
-    return 0 if text == "0" else _positive(text)
+    if not text.isdigit():
+        raise ArgumentTypeError(f"{text!r} is not a number from 0 on")
+    return int(text)
 
 
 def _hours(text: str) -> int:

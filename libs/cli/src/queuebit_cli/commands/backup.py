@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from pathlib import Path
 from shlex import quote
 
+from queuebit.credentials import home_folder
 from queuebit_cli.copying import copy_home
 from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
@@ -21,13 +21,15 @@ __all__ = ["backup"]
 def backup(args: Namespace, out: Output) -> Exit:
     """Copy a home while its stack runs, or while it is down."""
     os.umask(0o077)
-    home, target = Home(args.home), Path(args.folder).absolute()
+    home, target = Home(args.home), home_folder(args.folder)
     home.require()
     stack = Stack.load(home)
     if stack is not None and stack.in_containers:
         raise Stop(Exit.REFUSED, f"a container engine runs the stack of {home.root}: back up its volumes")
-    if target.exists() or target.is_relative_to(home.root.resolve()):
-        raise Stop(Exit.USAGE, f"{target} exists, or lies in the home: choose a folder that is not there yet")
+    if target.exists():
+        raise Stop(Exit.USAGE, f"{target} exists already: choose a folder that is not there yet")
+    if target.is_relative_to(home.root.resolve()):
+        raise Stop(Exit.USAGE, f"{target} lies in the home, which is what is copied: choose a folder outside it")
     try:
         with Progress(out.as_json, f"copying {home.root}"):
             copy_home(home, target)

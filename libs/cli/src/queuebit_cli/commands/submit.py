@@ -141,7 +141,7 @@ class _Submitting:
         self._asked.append(job.id)
         if not args.wait:
             if single:
-                self._said.append(f"{job.id} submitted; to follow it: qb job watch {job.id}")
+                self._said.append(f"{job.id} submitted; next: qb job watch {job.id}")
             return self._document(file, job.id, "submitted")
         try:
             return await self._ended(client, job, file, single)
