@@ -71,6 +71,7 @@ class FakeCircuits:
         self.unfit: dict[str, Refused] = {}
         self.on_run = self._nothing
         self.free = asyncio.Semaphore(1)
+        self.workers_asked_for = 0
 
     async def _nothing(self) -> None: ...
 
@@ -94,6 +95,7 @@ class FakeCircuits:
 
     @asynccontextmanager
     async def worker(self, backend: str) -> AsyncIterator[FakeWorker]:
+        self.workers_asked_for += 1
         async with self.free:
             yield FakeWorker(self, backend)
 

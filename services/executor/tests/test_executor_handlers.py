@@ -142,11 +142,23 @@ async def test_cancelling_a_job_frees_its_worker_for_the_next(world, hinted: boo
     assert not world.circuits.free.locked()
 
 
-async def test_a_job_cancelled_while_it_waits_for_a_worker_never_starts(world, run) -> None:
+async def test_a_job_cancelled_while_it_waits_for_a_worker_is_let_go_before_one_is_free(world) -> None:
+    run = RunPlacement(
+        world.log, world.payloads, world.circuits, FixedClock(), JobWatch(world.log, look_s=0.01), me=ME, pauses=()
+    )
     async with world.circuits.free:
-        event, sequence = await world.place()
-        waiting = asyncio.ensure_future(run(event, sequence))
-        await asyncio.sleep(0)
+        waiting = asyncio.ensure_future(run(*await world.place()))
+        await until(lambda: world.circuits.workers_asked_for)
+        await world.log.append(world.cancelled())
+        with pytest.raises(Superseded):
+            await waiting
+    assert world.circuits.runs == world.log.events(JobStarted) == []
+
+
+async def test_a_job_cancelled_as_a_worker_becomes_free_never_starts(world, run) -> None:
+    async with world.circuits.free:
+        waiting = asyncio.ensure_future(run(*await world.place()))
+        await until(lambda: world.circuits.workers_asked_for)
         await world.log.append(world.cancelled())
     with pytest.raises(Superseded):
         await waiting
@@ -154,10 +166,9 @@ async def test_a_job_cancelled_while_it_waits_for_a_worker_never_starts(world, r
 
 
 async def test_a_placement_that_another_backend_was_given_instead_never_starts(world, run) -> None:
-    event, sequence = await world.place()
     async with world.circuits.free:
-        waiting = asyncio.ensure_future(run(event, sequence))
-        await asyncio.sleep(0)
+        waiting = asyncio.ensure_future(run(*await world.place()))
+        await until(lambda: world.circuits.workers_asked_for)
         await world.log.append(world.placed(backend="cirq"))
     with pytest.raises(Superseded, match="placed anew"):
         await waiting
