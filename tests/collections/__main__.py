@@ -33,6 +33,9 @@ def main() -> int:
             generation = multiprocessing.get_context("fork").Process(target=write_sources, args=(Path(scratch),))
             generation.start()  # a process of its own: this one must not have run a circuit before it forks
             generation.join()
+            if generation.exitcode:
+                print(f"the circuits of MQT Bench were not written: the process ended with {generation.exitcode}")
+                return 2
             verdicts = _compare(Path(scratch))
     if not verdicts:
         print(f"{asked.folder} holds no .qasm file")
