@@ -79,7 +79,7 @@ async def run(home: Path, plan: Sequence[Task]) -> tuple[list[Done], int]:
                 result = await job.result(_PATIENCE_S)
                 receipt = await job.receipt(_PATIENCE_S)
             except (Refused, JobFailed, StillRunning) as error:
-                console.print(f"[red]{task.label} on {task.backend or 'any backend'}: {error}[/]")
+                console.print(f"[red]{task.label} on {task.backend or 'any simulator'}: {error}[/]")
                 return None, False
             return result, bool(receipt.verify(trust, result=result))
 

@@ -48,7 +48,7 @@ _DEVICE = (
     ("graphstate", 4),
     ("qpeexact", 4),
 )
-_ANYWHERE = (
+_ANY_SIMULATOR = (
     ("randomcircuit", 4),
     ("randomcircuit", 3),
     ("bmw_quark_copula", 4),
@@ -81,7 +81,7 @@ def tasks() -> list[Task]:
     plan += [(name, size, 2000, "aer") for name, size in _IDEAL]
     plan += [(name, size, 1000, "cirq") for name, size in _CIRQ]
     plan += [(name, size, 1000, device) for name, size in _DEVICE for device in _DEVICES]
-    plan += [(name, size, 500, None) for name, size in _ANYWHERE]
+    plan += [(name, size, 500, None) for name, size in _ANY_SIMULATOR]
     teams = list(TEAMS)
     made = [
         Task(teams[number % len(teams)], f"{name}-{size}", _source(name, size), shots, backend)
