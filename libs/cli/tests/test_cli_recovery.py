@@ -216,6 +216,26 @@ class TestMending:
         assert not recoveries(home)
         assert json.loads(home.log_mark.read_text())["last"] == 10
 
+    def test_a_recovery_that_was_killed_between_two_folders_goes_on(
+        self, home: Home, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        flip_a_bit(home.nats, 4)
+        rename = Path.rename
+
+        def killed(path: Path, target: Path) -> Path:
+            if path.name == "msgs.draft":
+                raise KeyboardInterrupt
+            return rename(path, target)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "rename", killed)
+            with pytest.raises(KeyboardInterrupt):
+                self.mend(home)
+        assert not [*home.jetstream.glob("**/streams/LOG/msgs")]
+        Archive.held.clear()  # whatever is there comes from the new folder
+        assert self.mend(home).lost == []
+        assert self.readable(home) == [*range(1, 11)]
+
     def test_a_store_that_was_not_read_again_is_put_back(self, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
         flip_a_bit(home.nats, 4)
         (block,) = home.jetstream.glob("**/streams/LOG/msgs/1.blk")

@@ -20,12 +20,14 @@ from pathlib import Path
 from queuebit_cli.recovery.highway import highway_hash
 from queuebit_contracts.topology import LOG
 
-__all__ = ["Record", "insert", "put_back", "records"]
+__all__ = ["Record", "finish", "insert", "put_back", "records"]
 
 _HEAD = struct.Struct("<IQQH")
 _HAS_HEADERS, _DELETED = 1 << 31, 1 << 63
 _CHECKSUM = 8
 _LEAST, _MOST = _HEAD.size + _CHECKSUM, 2 << 20
+_DRAFT = "msgs.draft"
+"""Name of the folder that is made anew, beside `msgs`."""
 _BLOCK_BYTES = 8 << 20
 """A block is not made larger than this where another one can follow."""
 
@@ -74,7 +76,7 @@ def insert(folder: Path, missing: Iterable[Record], aside: Path) -> None:
         missing: a record for each sequence that cannot be read, rising.
         aside: where the folder goes as it was; it is not there yet.
     """
-    draft = folder.with_name(f"{folder.name}.draft")
+    draft = folder.with_name(_DRAFT)
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(mode=0o750)
     blocks = sorted(folder.glob("*.blk"), key=lambda it: int(it.stem))
@@ -96,6 +98,14 @@ def insert(folder: Path, missing: Iterable[Record], aside: Path) -> None:
     folder.rename(aside)
     draft.rename(folder)
     _sync(folder.parent)
+
+
+def finish(streams: Path) -> None:
+    """Put the new folder in place where `insert` was killed after it had moved the old one away."""
+    for draft in streams.glob(f"**/streams/{LOG}/{_DRAFT}"):
+        if not (folder := draft.with_name("msgs")).exists():
+            draft.rename(folder)
+            _sync(folder.parent)
 
 
 def put_back(folder: Path, aside: Path) -> None:

@@ -12,7 +12,7 @@ from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
 from queuebit_cli.log_mark import Mark, known
 from queuebit_cli.nats_server import log_mark
-from queuebit_cli.recovery.blocks import Record, insert, put_back
+from queuebit_cli.recovery.blocks import Record, finish, insert, put_back
 from queuebit_cli.recovery.reading import Reading, read_log
 from queuebit_cli.recovery.record import Recovery, add, lost, runs
 from queuebit_cli.recovery.restoring import Archive, record_of
@@ -57,6 +57,7 @@ def mend(
         Stop: a process does not start, the log and the warehouse are of different histories, or the server does not
             read what was written; the store is as it was.
     """
+    finish(home.jetstream)
     bench = _Bench(home, ports)
     outcome = Outcome()
     tell("reading the log")
