@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from queuebit_cli.errors import Exit
+from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.founding import found
 from queuebit_cli.home import Home
 from queuebit_cli.main import main
@@ -189,7 +189,7 @@ def test_a_stack_that_is_down_is_unreachable(tmp_path: Path, capsys: pytest.Capt
     path.write_text(f'url = "nats://127.0.0.1:1"\ntenant = "demo"\nuser = "me"\nseed = "{new_seed()}"\n')
     path.chmod(0o600)
     assert main(["jobs"]) == 4
-    assert "start the stack with `qb up`" in capsys.readouterr().err
+    assert "see `qb status`; `qb up` starts a stack that is down" in capsys.readouterr().err
 
 
 def test_a_file_that_is_not_there_is_bad_usage_and_nothing_is_sent(capsys: pytest.CaptureFixture[str]) -> None:
@@ -230,6 +230,12 @@ def test_a_home_that_cannot_be_is_told_and_no_traceback_shown(
     (tmp_path / "file").touch()
     assert main([*words, "--home", str(tmp_path / home)]) in (0, 2, 4)
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_file_in_place_of_a_home_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Stop, match="is a file, not a folder: choose another with --home DIR"):
+        Home(tmp_path / "file").prepare()
 
 
 def test_an_empty_home_is_not_the_usual_one(capsys: pytest.CaptureFixture[str]) -> None:

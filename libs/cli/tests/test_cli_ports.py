@@ -41,8 +41,9 @@ def test_a_home_keeps_its_ports_unless_others_are_wished_for(taken: int) -> None
     had = ports.auto({})
     assert ports.choose(None, had) == had
     assert ports.choose("auto", had) == had
-    with pytest.raises(Stop, match=f"port {taken} "):  # a home does not move silently
-        ports.choose(None, {**had, "broker": taken})
+    command = "`qb up --ports auto --home /srv/qb`"
+    with pytest.raises(Stop, match=f"port {taken} .*\n.*choose free ports: {command}"):  # a home does not move silently
+        ports.choose(None, {**had, "broker": taken}, command)
 
 
 def test_a_wish_for_the_usual_ports_is_kept_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,6 +81,9 @@ def test_a_credential_may_come_from_the_environment(tmp_path: Path, monkeypatch:
     path = keep(tmp_path, "far", "away")
     monkeypatch.setenv("QUEUEBIT_CREDENTIAL", str(path))
     assert find(Path("/nowhere")).tenant == "far"
+    path.unlink()
+    with pytest.raises(NotFound, match="which QUEUEBIT_CREDENTIAL names"):
+        find(tmp_path)
 
 
 def test_a_client_takes_the_path_of_a_credential(tmp_path: Path) -> None:

@@ -120,6 +120,8 @@ class Home:
             Stop: the folder belongs to something else, or cannot be made.
         """
         try:
+            if self.root.exists() and not self.root.is_dir():
+                raise Stop(Exit.USAGE, f"{self.root} is a file, not a folder: choose another with --home DIR")
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             if any(self.root.iterdir()) and not (self.root / "secrets").is_dir():
                 raise Stop(Exit.USAGE, f"{self.root} is not empty and no Queuebit home: choose another with --home DIR")

@@ -26,20 +26,26 @@ DEFAULTS = {
 
 _HOST = "127.0.0.1"
 _BACKLOG = 128
+_AUTO = "`qb up --ports auto`"
 
 
-def choose(wish: str | None, previous: Mapping[str, int]) -> dict[str, int]:
+def choose(wish: str | None, previous: Mapping[str, int], way_out: str = _AUTO) -> dict[str, int]:
     """The ports of a start: by wish `default` or `auto` ones, else those of the home's last start.
+
+    Args:
+        wish: what `--ports` says.
+        previous: the ports of the home's last start.
+        way_out: the command that chooses free ones for this home.
 
     Raises:
         Stop: some are taken that must not be others.
     """
     if wish == "auto":
         return auto(previous)
-    return fixed({} if wish == "default" else previous)
+    return fixed({} if wish == "default" else previous, way_out)
 
 
-def fixed(previous: Mapping[str, int] | None = None) -> dict[str, int]:
+def fixed(previous: Mapping[str, int] | None = None, way_out: str = _AUTO) -> dict[str, int]:
     """The fixed ports: those that a home had, else the usual ones.
 
     Raises:
@@ -51,7 +57,7 @@ def fixed(previous: Mapping[str, int] | None = None) -> dict[str, int]:
         lines = "".join(f"\n  port {port} ({name}) is taken by {holder_of(port)}" for name, port in taken)
         raise Stop(
             Exit.UNREACHABLE,
-            f"the stack cannot start:{lines}\nend what listens there, or let qb choose free ports: qb up --ports auto",
+            f"the stack cannot start:{lines}\nend what listens there, or let qb choose free ports: {way_out}",
         )
     return wanted
 

@@ -51,7 +51,12 @@ def find(home: Path, tenant: str | None = None, user: str | None = None) -> Cred
     """
     named = os.environ.get("QUEUEBIT_CREDENTIAL")
     if named and tenant is None and user is None:
-        return load(Path(named).expanduser())
+        path = Path(named).expanduser()
+        if not path.exists():
+            raise NotFound(
+                f"there is no credential {path}, which QUEUEBIT_CREDENTIAL names: set it to a file, or unset it"
+            )
+        return load(path)
     found, damaged = list[Credential](), list[InvalidInput]()
     for path in sorted((home / "credentials").glob("*.toml")):
         try:

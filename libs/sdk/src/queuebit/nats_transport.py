@@ -144,7 +144,9 @@ class NatsTransport:
         except (OSError, NatsError, TimeoutError) as error:
             if "authorization" in str(error).lower():
                 raise self._stranger() from error
-            raise Unreachable(f"nothing answers at {self._url}: start the stack with `qb up`") from error
+            raise Unreachable(
+                f"nothing answers at {self._url}: see `qb status`; `qb up` starts a stack that is down"
+            ) from error
 
     def _tls(self) -> SSLContext | None:
         try:

@@ -34,8 +34,9 @@ def up(args: Namespace, out: Output) -> Exit:
     from queuebit_cli import ports
 
     home = Home(args.home)
+    free = home.command("up --ports auto")
     if not home.founded and args.ports != "auto":
-        ports.fixed()  # before anything is made that a start which cannot be would leave behind
+        ports.fixed(way_out=free)  # before anything is made that a start which cannot be would leave behind
     home.prepare()
     lock = _turn(home, out)
     if lock is None:
@@ -49,7 +50,7 @@ def up(args: Namespace, out: Output) -> Exit:
     if previous is not None:
         require_alone(home, previous, out)
         take_down(home, previous)  # what a supervisor that was killed left behind
-    chosen = ports.choose(args.ports, previous.ports if previous else {})
+    chosen = ports.choose(args.ports, previous.ports if previous else {}, free)
     found(home)
     require_good(home)
     write_nats_config(home, chosen)
