@@ -259,7 +259,27 @@ def test_a_viewer_becomes_a_member_and_keeps_the_token(home: Home, capsys: pytes
     bob = read_tenants(home).tenant["demo"].user["bob"]
     assert (bob.role, bob.keys) == ("member", (public_key(token.seed),))
     assert main(["tenant", "user", "role", "demo", "nobody", "member"]) == 3
-    assert "there is no user nobody" in capsys.readouterr().err
+    assert "there is no user nobody: `qb tenant show demo` shows what there is" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("home")
+def test_a_mistyped_entry_is_told_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, told in (
+        (["fund", "demo", "playgruond", "5"], "no project playgruond: did you mean playground? `qb tenant show demo`"),
+        (["show", "dmeo"], "no tenant dmeo: did you mean demo? `qb tenant list`"),
+    ):
+        assert main(["tenant", *words]) == 3
+        assert told in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("home")
+def test_a_backend_without_a_price_is_noticed_as_a_limit_names_it(capsys: pytest.CaptureFixture[str]) -> None:
+    limit = ["tenant", "limit", "demo", "playground", "--backends"]
+    assert main([*limit, "aer,cirk"]) == 0
+    assert "no price is known for cirk, " in capsys.readouterr().out
+    for good in ("aer,cirq", "all"):
+        assert main([*limit, good]) == 0
+        assert "no price" not in capsys.readouterr().out
 
 
 def test_every_limit_of_the_tenants_file_has_a_flag() -> None:

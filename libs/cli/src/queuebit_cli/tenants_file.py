@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
+from difflib import get_close_matches
 from typing import Any
 
 import tomlkit
@@ -94,21 +95,24 @@ def tenant_in(document: Toml, tenant: str) -> Toml:
 
 def project_in(document: Toml, tenant: str, project: str) -> Toml:
     """A project's table."""
-    return _within(tenant_in(document, tenant).get("project", {}), "project", project)
+    return _within(tenant_in(document, tenant).get("project", {}), "project", project, tenant)
 
 
 def user_in(document: Toml, tenant: str, user: str) -> Toml:
     """A user's table."""
-    return _within(tenant_in(document, tenant).get("user", {}), "user", user)
+    return _within(tenant_in(document, tenant).get("user", {}), "user", user, tenant)
 
 
-def unknown(what: str, name: str) -> Stop:
-    """There is no such entry."""
-    return Stop(Exit.REFUSED, f"there is no {what} {name}: see `qb tenant list` and `qb tenant show TENANT`")
+def unknown(what: str, name: str, known: Iterable[str], tenant: str | None = None) -> Stop:
+    """There is no such entry; the nearest that is there, and the command that lists them."""
+    near = get_close_matches(name, list(known), 1)
+    meant = f"did you mean {near[0]}? " if near else ""
+    listed = f"qb tenant show {tenant}" if tenant else "qb tenant list"
+    return Stop(Exit.REFUSED, f"there is no {what} {name}: {meant}`{listed}` shows what there is")
 
 
-def _within(table: Toml, what: str, name: str) -> Toml:
+def _within(table: Toml, what: str, name: str, tenant: str | None = None) -> Toml:
     if name not in table:
-        raise unknown(what, name)
+        raise unknown(what, name, table, tenant)
     found: Toml = table[name]
     return found

@@ -9,6 +9,7 @@ from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.home import Home
 from queuebit_cli.output import Output
 from queuebit_cli.tenants_file import project_in, tenant_in
+from queuebit_pricing import BadPriceBook, load
 
 __all__ = ["OF_A_PROJECT", "OF_A_TENANT", "limit"]
 
@@ -36,11 +37,28 @@ def limit(args: Namespace, out: Output) -> Exit:
     whom = args.name if args.project is None else f"{args.project} of {args.name}"
     told = ", ".join(f"{_flag(name).lstrip('-')} {value}" for name, value in wished.items())
     fields = {"tenant": args.name, "project": args.project, **wished}
-    return done(home, out, f"{whom}: {told}", **{name: value for name, value in fields.items() if value is not None})
+    code = done(home, out, f"{whom}: {told}", **{name: value for name, value in fields.items() if value is not None})
+    if unpriced := _unpriced(home, wished.get("backends")):
+        out.paragraph(
+            f"no price is known for {', '.join(unpriced)}, so no job can run there yet: "
+            "`qb backends` shows which backends there are"
+        )
+    return code
 
 
 def _flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
+
+
+def _unpriced(home: Home, backends: str | None) -> list[str]:
+    """Backends that the price book does not name: spelled wrong, or yet to come."""
+    if backends is None or not home.price_book.exists():
+        return []
+    try:
+        prices = load(home.price_book).prices
+    except BadPriceBook:  # `qb status` says so
+        return []
+    return [name for name in _backends(backends) if not any(price.covers(name) for price in prices)]
 
 
 def _backends(text: str) -> list[str]:

@@ -56,9 +56,9 @@ def show(args: Namespace, out: Output) -> Exit:
     """One tenant."""
     home = Home(args.home)
     home.require()
-    tenant = read_tenants(home).tenant.get(args.name)
-    if tenant is None:
-        raise unknown("tenant", args.name)
+    tenants = read_tenants(home).tenant
+    if (tenant := tenants.get(args.name)) is None:
+        raise unknown("tenant", args.name, tenants)
     standing = accounts(home, args.name)
     out.document({"tenant": args.name, **tenant.model_dump(mode="json"), "accounts": _documents(standing)})
     limits = tenant.model_dump(exclude={"project", "user"})
