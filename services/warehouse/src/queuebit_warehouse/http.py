@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import tempfile
-from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import IO, BinaryIO, cast
 
@@ -19,7 +18,7 @@ from queuebit_warehouse.answer import Answer
 from queuebit_warehouse.body import Body
 from queuebit_warehouse.codec import decoded
 from queuebit_warehouse.dialect import Ask, ExternalTable, Stats, credentials, external_table, read_ask
-from queuebit_warehouse.errors import DatabaseError, Disconnected, Overloaded
+from queuebit_warehouse.errors import DatabaseError, Disconnected
 from queuebit_warehouse.execution import Execution
 from queuebit_warehouse.integrity import Integrity
 from queuebit_warehouse.logins import Login, Logins
@@ -28,10 +27,10 @@ from queuebit_warehouse.protocol import ADMITTED
 from queuebit_warehouse.sessions import Sessions
 from queuebit_warehouse.settings import Settings
 from queuebit_warehouse.store import Store
+from queuebit_warehouse.turns import Turns
 
 __all__ = ["Statements"]
 
-_QUEUE_PER_WORKER = 16
 _IN_MEMORY = 16 << 20
 """A result that is held back beyond this lies on disk, whatever buffer its client asks for."""
 
@@ -75,8 +74,7 @@ class Statements:
         self._logins = logins
         self._integrity = integrity
         self._pool = ThreadPoolExecutor(settings.workers, thread_name_prefix="query")
-        self._turn = asyncio.Semaphore(settings.workers)
-        self._waiting = 0
+        self._turns = Turns(settings.workers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -118,7 +116,7 @@ class Statements:
     async def _run(self, asked: _Request, login: Login, answer: Answer, receive: Receive) -> None:
         async with AsyncExitStack() as lent:
             handle = lent.enter_context(self._sessions.lease(asked.ask, login))
-            await lent.enter_async_context(self._worker())
+            await lent.enter_async_context(self._turns.turn(login))
             out = Outlet()
             store = self._store
             execution = Execution(asked.ask, asked.body, asked.external, out, store.guard, store.kill, asked.abandon)
@@ -172,22 +170,6 @@ class Statements:
             await asyncio.wait([running], timeout=0.1)
         out.close()
         running.exception()
-
-    @asynccontextmanager
-    async def _worker(self) -> AsyncIterator[None]:
-        """Wait for a free worker, in a queue of bounded length."""
-        limit = self._settings.workers * _QUEUE_PER_WORKER
-        if self._waiting >= limit:
-            raise Overloaded(limit)
-        self._waiting += 1
-        try:
-            await self._turn.acquire()
-        finally:
-            self._waiting -= 1
-        try:
-            yield
-        finally:
-            self._turn.release()
 
 
 def _no_matter() -> None:

@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     max_body_mb: int = Field(default=256, ge=1, le=1 << 16)
     """The largest request body, as it travels."""
     workers: int = Field(default=8, ge=1, le=64)
-    """How many queries run at once; sixteen times as many may wait."""
+    """How many queries run at once, a quarter of them of one reader at most; sixteen times as many may wait."""
     max_unauthenticated: int = Field(default=64, ge=4, le=10_000)
     """Connections that have not logged in; one more ends the one of them that has waited longest."""
     head_s: float = Field(default=10, gt=0, le=600)
