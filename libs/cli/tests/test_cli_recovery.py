@@ -216,8 +216,9 @@ class TestMending:
         assert not recoveries(home)
         assert json.loads(home.log_mark.read_text())["last"] == 10
 
+    @pytest.mark.parametrize("started", [False, True])
     def test_a_recovery_that_was_killed_between_two_folders_goes_on(
-        self, home: Home, monkeypatch: pytest.MonkeyPatch
+        self, home: Home, monkeypatch: pytest.MonkeyPatch, started: bool
     ) -> None:
         flip_a_bit(home.nats, 4)
         rename = Path.rename
@@ -232,6 +233,9 @@ class TestMending:
             with pytest.raises(KeyboardInterrupt):
                 self.mend(home)
         assert not [*home.jetstream.glob("**/streams/LOG/msgs")]
+        if started:  # whoever tries `qb up` first
+            with self.server(home):
+                lay_out_again(home, self.ports[NATS])
         Archive.held.clear()  # whatever is there comes from the new folder
         assert self.mend(home).lost == []
         assert self.readable(home) == [*range(1, 11)]

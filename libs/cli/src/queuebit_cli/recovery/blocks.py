@@ -101,9 +101,14 @@ def insert(folder: Path, missing: Iterable[Record], aside: Path) -> None:
 
 
 def finish(streams: Path) -> None:
-    """Put the new folder in place where `insert` was killed after it had moved the old one away."""
+    """Put the new folder in place where `insert` was killed after it had moved the old one away.
+
+    A server that was started meanwhile has made an empty folder there.
+    """
     for draft in streams.glob(f"**/streams/{LOG}/{_DRAFT}"):
-        if not (folder := draft.with_name("msgs")).exists():
+        folder = draft.with_name("msgs")
+        if not any(block.stat().st_size for block in folder.glob("*.blk")):
+            shutil.rmtree(folder, ignore_errors=True)
             draft.rename(folder)
             _sync(folder.parent)
 
