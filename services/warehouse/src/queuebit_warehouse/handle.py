@@ -11,7 +11,7 @@ from queuebit_warehouse.dialect import Stats
 from queuebit_warehouse.engine import Connection
 from queuebit_warehouse.errors import DatabaseError
 from queuebit_warehouse.logins import Login
-from queuebit_warehouse.sql import assignments, first_word, literal, name
+from queuebit_warehouse.sql import assignments, first_word, literal, name, tokens
 
 __all__ = ["Handle", "Kind"]
 
@@ -78,8 +78,11 @@ class Handle:
         """Judge a statement without running it.
 
         Raises:
-            DatabaseError: it is empty, or more than one.
+            DatabaseError: it is empty, or more than one, or a tenant's user asks how it would run: that shows what the
+                indexes know of other tenants' rows.
         """
+        if self._login.tenant is not None and any(token.word == "EXPLAIN" for token in tokens(statement)):
+            raise DatabaseError(497, "EXPLAIN is for those who may read everything", "ACCESS_DENIED")
         verdict = self._connection.classify_query(statement)
         if verdict["statement_count"] > 1:
             raise DatabaseError(62, "Syntax error (Multi-statements are not allowed)", "SYNTAX_ERROR")
