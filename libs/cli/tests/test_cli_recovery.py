@@ -178,6 +178,14 @@ class TestMending:
         assert self.mend(home).restored == [*range(1, 11)]
         assert self.readable(home) == [*range(1, 11)]
 
+    @pytest.mark.parametrize("stream", ["LOG", "KV_PAYLOADS"])
+    def test_a_stream_whose_configuration_is_torn_keeps_its_messages(self, home: Home, stream: str) -> None:
+        (configuration,) = home.jetstream.glob(f"**/streams/{stream}/meta.inf")
+        configuration.write_bytes(configuration.read_bytes()[:30])
+        outcome = self.mend(home)
+        assert (outcome.restored, outcome.lost, outcome.end) == ([], [], 10)
+        assert self.readable(home) == [*range(1, 11)]
+
     def test_without_a_warehouse_nothing_is_given_up_unasked(self, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
         @contextmanager
         def broken(home: Home, spec: Spec) -> Iterator[None]:

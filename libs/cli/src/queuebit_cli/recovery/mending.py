@@ -13,6 +13,7 @@ from queuebit_cli.home import Home
 from queuebit_cli.log_mark import Mark, known
 from queuebit_cli.nats_server import log_mark
 from queuebit_cli.recovery.blocks import Record, finish, insert, put_back
+from queuebit_cli.recovery.configurations import give_back, set_aside_damaged
 from queuebit_cli.recovery.reading import Reading, read_log
 from queuebit_cli.recovery.record import Recovery, add, lost, runs
 from queuebit_cli.recovery.restoring import Archive, record_of
@@ -60,6 +61,11 @@ def mend(
     finish(home.jetstream)
     bench = _Bench(home, ports)
     outcome = Outcome()
+    torn = home.aside / "torn"
+    if set_aside_damaged(home.jetstream, torn):
+        tell("laying out the streams whose configuration is damaged")
+        bench.lay_out()
+        give_back(home.jetstream, torn, home.aside / now.replace(":", ""))
     tell("reading the log")
     mark, reading = bench.read()
     with bench.archive(outcome) as archive:
@@ -141,6 +147,11 @@ class _Bench:
         """Where the messages lie."""
         (folder,) = self._home.jetstream.glob("**/streams/LOG/msgs")
         return folder
+
+    def lay_out(self) -> None:
+        """Have the server make the streams that it lacks."""
+        with running(self._home, self._specs[NATS]):
+            lay_out_again(self._home, self._port)
 
     def read(self) -> tuple[Mark, Reading]:
         """Have the server read the whole log; a stream that is gone is made first."""
