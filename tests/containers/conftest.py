@@ -12,7 +12,7 @@ import pytest
 import yaml
 from docker.errors import DockerException
 from testcontainers.core.container import DockerContainer
-from testcontainers.core.wait_strategies import HttpWaitStrategy
+from testcontainers.core.wait_strategies import HttpWaitStrategy, LogMessageWaitStrategy
 
 from queuebit_cli.containers import folder, prepare
 from queuebit_cli.home import Home
@@ -65,12 +65,12 @@ def nats_url(engine: None, compose: dict[str, Any], prepared: Home) -> Iterator[
     container = (
         DockerContainer(compose["nats"]["image"])
         .with_command(compose["nats"]["command"])
-        .with_exposed_ports(4222, 8222)
+        .with_exposed_ports(4222)
         .with_volume_mapping(folder(prepared) / "nats.conf", compose["nats"]["configs"][0]["target"])
         .with_volume_mapping(folder(prepared) / "nats", compose["nats"]["volumes"][0]["target"], "rw")
         .with_tmpfs_mount(*compose["nats"]["tmpfs"])
         .with_kwargs(**confined(compose["nats"]))
-        .waiting_for(HttpWaitStrategy(8222, "/healthz").with_startup_timeout(HEALTHY_S))
+        .waiting_for(LogMessageWaitStrategy("Server is ready").with_startup_timeout(HEALTHY_S))  # its monitor is inside
     )
     with container:
         yield f"nats://{container.get_container_host_ip()}:{container.get_exposed_port(4222)}"

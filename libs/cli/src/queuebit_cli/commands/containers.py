@@ -20,5 +20,5 @@ def prepare(args: Namespace, out: Output) -> Exit:
     env_file = prepare_home(home)
     out.document({"home": str(home.root), "env_file": str(env_file)})
     out.say(f"{home.root} is ready for containers; next, in the repository:")
-    out.say(f"  docker compose --env-file {env_file} up --build --detach")
+    out.say(f"  docker compose --env-file {env_file} up --build --detach --wait")
     return Exit.DONE
