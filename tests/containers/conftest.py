@@ -14,8 +14,8 @@ from docker.errors import DockerException
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import HttpWaitStrategy, LogMessageWaitStrategy
 
-from queuebit_cli.containers import folder, prepare
-from queuebit_cli.home import Home
+from queuebit_stack.containers import folder, prepare
+from queuebit_stack.home import Home
 
 ROOT = Path(__file__).parents[2]
 HOW = "start Docker or Podman, or set DOCKER_HOST, then: .venv/bin/python -m pytest -m docker tests/containers"

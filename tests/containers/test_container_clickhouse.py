@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from queuebit_cli.home import Home
 from queuebit_contracts.query import Question
 from queuebit_contracts.subjects import subject_of
 from queuebit_runtime.rows import Row, row_of
+from queuebit_stack.home import Home
 from queuebit_telemetry.adapters import ClickHouse
 from queuebit_telemetry.errors import OtherGeneration
 from queuebit_telemetry.rebuild import rebuild

@@ -9,11 +9,11 @@ import nats
 import pytest
 from nats.errors import Error as NatsError
 
-from queuebit_cli.home import Home
 from queuebit_contracts.topology import inbox_of, topology
 from queuebit_runtime.bus import Bus
 from queuebit_runtime.log import EventLog, JetStreamLog
 from queuebit_runtime.provision import provision
+from queuebit_stack.home import Home
 from queuebit_testing.laws import EventLogLaws
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]  # the first run fetches an image

@@ -11,8 +11,8 @@ import pytest
 
 from queuebit import Client
 from queuebit.credentials import find
-from queuebit_cli.ports import DEFAULTS
-from queuebit_cli.process import Identity
+from queuebit_stack.ports import DEFAULTS
+from queuebit_stack.process import Identity
 from queuebit_testing.build import BELL
 from queuebit_testing.embedded import EmbeddedStack
 

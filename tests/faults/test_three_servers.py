@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from queuebit import AsyncClient, Credential
-from queuebit_cli.founding import default_price_book
-from queuebit_cli.probe import look
 from queuebit_contracts.topology import topology
 from queuebit_runtime.keys import public_key
 from queuebit_runtime.provision import provision
+from queuebit_stack.bootstrap import default_price_book
+from queuebit_stack.probe import look
 from queuebit_testing.build import BELL
 from queuebit_testing.cluster import NatsCluster
 from queuebit_testing.server import free_port

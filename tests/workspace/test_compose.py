@@ -21,11 +21,11 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from queuebit_cli.containers import prepare
-from queuebit_cli.home import Home
 from queuebit_contracts.topology import topology
 from queuebit_runtime.health import Health, HealthServer
 from queuebit_runtime.settings import BusSettings
+from queuebit_stack.containers import prepare
+from queuebit_stack.home import Home
 
 ROOT = Path(__file__).parents[2]
 SERVICES = tuple(topology().service)

@@ -77,7 +77,7 @@ def test_only_the_executor_knows_quantum_and_only_sinks_know_clickhouse() -> Non
     quantum = {member.name for member in MEMBERS if declared(member) & {"qiskit", "cirq-core", "queuebit-quantum"}}
     clickhouse = {member.name for member in MEMBERS if "clickhouse-connect" in declared(member)}
     assert quantum == {"executor", "quantum"}
-    assert clickhouse <= {"telemetry", "cli"}
+    assert clickhouse <= {"telemetry"}
 
 
 def test_the_layers_are_checked_for_every_member() -> None:

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 import pytest
 
 from queuebit_cli.accounts import accounts
-from queuebit_cli.founding import found, write_credential
-from queuebit_cli.home import Home
 from queuebit_cli.main import main
-from queuebit_cli.stack import CONTAINERS, Stack
-from queuebit_cli.warehouse import Login, asking
 from queuebit_contracts.tables import statements
 from queuebit_runtime.keys import new_seed, public_key
+from queuebit_stack.bootstrap import found, write_credential
+from queuebit_stack.home import Home
+from queuebit_stack.stack import CONTAINERS, Stack
+from queuebit_stack.warehouse import Login, asking
 from queuebit_testing.server import free_port
 
 pytest.importorskip("queuebit_warehouse", reason="the warehouse is not installed beside the command line")

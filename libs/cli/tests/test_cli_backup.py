@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from queuebit_cli.commands.backup import backup
-from queuebit_cli.errors import Stop
-from queuebit_cli.home import Home
-from queuebit_cli.log_mark import Mark, require_whole
 from queuebit_cli.output import Output
-from queuebit_cli.place import Place
-from queuebit_cli.process import Identity
-from queuebit_cli.recovery.reading import read_log
-from queuebit_cli.stack import Running, Stack
+from queuebit_stack.errors import Stop
+from queuebit_stack.home import Home
+from queuebit_stack.log_mark import Mark, require_whole
+from queuebit_stack.place import Place
+from queuebit_stack.process import Identity
+from queuebit_stack.recovery.reading import read_log
+from queuebit_stack.stack import Running, Stack
 from queuebit_testing.build import funded
 from queuebit_testing.server import NatsServer
 
@@ -46,7 +46,7 @@ def test_nothing_is_left_of_a_copy_that_fails(home: Home, tmp_path: Path, monkey
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("queuebit_cli.copying.shutil.copy2", full)
+    monkeypatch.setattr("queuebit_stack.backup.shutil.copy2", full)
     with pytest.raises(Stop, match="No space left on device"):
         backup(Namespace(home=home.root, folder=tmp_path / "copy"), Output(as_json=False))
     assert [*tmp_path.iterdir()] == [home.root]

@@ -10,13 +10,13 @@ import pytest
 
 from queuebit_cli.commands.recover import recover
 from queuebit_cli.copies import require_alone
-from queuebit_cli.errors import Stop
-from queuebit_cli.founding import found
-from queuebit_cli.home import Home
-from queuebit_cli.locks import take
-from queuebit_cli.log_mark import Mark, require_whole
 from queuebit_cli.output import Output
-from queuebit_cli.stack import Stack
+from queuebit_stack.bootstrap import found
+from queuebit_stack.errors import Stop
+from queuebit_stack.home import Home
+from queuebit_stack.locks import take
+from queuebit_stack.log_mark import Mark, require_whole
+from queuebit_stack.stack import Stack
 
 _OUT = Output(as_json=False)
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from queuebit_cli.errors import Exit, Stop
-from queuebit_cli.founding import found
-from queuebit_cli.home import Home
 from queuebit_cli.main import main
 from queuebit_cli.parser import build
-from queuebit_cli.stack import Stack
 from queuebit_runtime.keys import new_seed
+from queuebit_stack.bootstrap import found
+from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.home import Home
+from queuebit_stack.stack import Stack
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +52,7 @@ def test_help_needs_nothing_heavy() -> None:
 
 
 def test_asking_needs_neither_contracts_nor_aiohttp() -> None:
-    code = "from queuebit_cli.connecting import quick_start as q; q(); import queuebit.client, queuebit.nats_transport, sys; print(*sys.modules)"  # noqa: E501
+    code = "from queuebit_stack.connection import quick_start as q; q(); import queuebit.client, queuebit.nats_transport, sys; print(*sys.modules)"  # noqa: E501
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"aiohttp.client", "pydantic", "faststream", "opentelemetry.sdk"} & set(loaded)
 
@@ -107,7 +107,7 @@ def test_a_start_that_cannot_be_leaves_no_home(
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        monkeypatch.setattr("queuebit_cli.ports.DEFAULTS", {"broker": taken.getsockname()[1]})
+        monkeypatch.setattr("queuebit_stack.ports.DEFAULTS", {"broker": taken.getsockname()[1]})
         assert main(["up", "--detach"]) == 4
     assert not (tmp_path / "home").exists()
 

@@ -15,13 +15,13 @@ import pytest
 
 from queuebit_cli.commands.stack import down
 from queuebit_cli.copies import require_alone
-from queuebit_cli.errors import Stop
-from queuebit_cli.home import Home
-from queuebit_cli.locks import take
 from queuebit_cli.output import Output
-from queuebit_cli.place import Place
-from queuebit_cli.process import Identity
-from queuebit_cli.stack import Running, Stack
+from queuebit_stack.errors import Stop
+from queuebit_stack.home import Home
+from queuebit_stack.locks import take
+from queuebit_stack.place import Place
+from queuebit_stack.process import Identity
+from queuebit_stack.stack import Running, Stack
 
 
 @pytest.fixture

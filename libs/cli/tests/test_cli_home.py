@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from queuebit.credentials import find, load
-from queuebit_cli.errors import Exit, Stop
-from queuebit_cli.founding import found, key_of, read_tenants, readdress, write_nats_config
-from queuebit_cli.home import Home
 from queuebit_cli.main import main
-from queuebit_cli.ports import DEFAULTS
-from queuebit_cli.roster import roster
-from queuebit_cli.stack import Stack
 from queuebit_contracts.topology import topology
 from queuebit_runtime.keys import public_key
+from queuebit_stack.bootstrap import found, key_of, read_tenants, readdress, write_nats_config
+from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.home import Home
+from queuebit_stack.ports import DEFAULTS
+from queuebit_stack.process_specs import roster
+from queuebit_stack.stack import Stack
 
 
 @pytest.fixture

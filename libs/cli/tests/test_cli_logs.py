@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from queuebit_cli.child import Child
 from queuebit_cli.commands import logs
-from queuebit_cli.founding import found
-from queuebit_cli.home import Home
 from queuebit_cli.live import announce
-from queuebit_cli.log_files import LogFile
 from queuebit_cli.main import main
 from queuebit_cli.output import Output
-from queuebit_cli.probe import Look
-from queuebit_cli.process import shorten
-from queuebit_cli.roster import Spec
-from queuebit_cli.supervisor import Supervisor
+from queuebit_stack.bootstrap import found
+from queuebit_stack.child import Child
+from queuebit_stack.home import Home
+from queuebit_stack.log_files import LogFile
+from queuebit_stack.probe import Look
+from queuebit_stack.process import shorten
+from queuebit_stack.process_specs import Spec
+from queuebit_stack.supervisor import Supervisor
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_a_long_log_is_read_from_its_end(tmp_path: Path) -> None:
 def test_a_log_that_grew_large_is_put_aside_while_it_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("queuebit_cli.process._LOG_BYTES", 10)
+    monkeypatch.setattr("queuebit_stack.process._LOG_BYTES", 10)
     path = tmp_path / "x.log"
     with path.open("a") as writing:
         writing.write("more than ten\n")

@@ -12,9 +12,9 @@ from queuebit.records import Status, Step
 from queuebit_cli.commands import jobs
 from queuebit_cli.main import main
 from queuebit_cli.output import Output
-from queuebit_cli.presenting import backend_rows, job_rows, plan_rows, slo_rows
+from queuebit_cli.render_jobs import count_rows, describe, exit_of
+from queuebit_cli.render_tables import backend_rows, job_rows, plan_rows, slo_rows
 from queuebit_cli.tables import fitted, table
-from queuebit_cli.telling import count_rows, describe, exit_of
 from queuebit_kernel import rfc3339
 
 
@@ -237,3 +237,10 @@ def test_a_job_that_ended_first_is_told_in_plain_words(
     monkeypatch.setattr(jobs, "_cancelled", ended)
     assert main(["job", "cancel", JOB]) == 3
     assert f"job {JOB} {told} before it could be cancelled" in capsys.readouterr().err
+
+
+def test_people_read_why() -> None:
+    (row,) = job_rows([{"job": "j2", "state": "accepted", "waiting": "aer is full"}])
+    assert row["waits"] == "aer is full"
+    told = describe(Status("j2", "accepted", "demo", "main", 100, "", None), Output(as_json=False), "aer is full")
+    assert told[1].split() == ["waiting", "aer", "is", "full"]

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from queuebit_cli.errors import Stop
-from queuebit_cli.founding import found
-from queuebit_cli.home import Home
 from queuebit_cli.main import main
-from queuebit_cli.secret_files import require_passwords, require_signing_keys
-from queuebit_cli.standing import troubles
 from queuebit_proof import KeyRing
+from queuebit_stack.bootstrap import found
+from queuebit_stack.config_check import troubles
+from queuebit_stack.errors import Stop
+from queuebit_stack.home import Home
+from queuebit_stack.secret_files import require_passwords, require_signing_keys
 
 
 @pytest.fixture

@@ -15,13 +15,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from queuebit_cli.commands.sql import aligned
-from queuebit_cli.errors import Stop
-from queuebit_cli.founding import found
-from queuebit_cli.home import Home
 from queuebit_cli.main import main
 from queuebit_cli.output import Output
-from queuebit_cli.stack import CONTAINERS, Stack
-from queuebit_cli.warehouse import in_short, unbroken
+from queuebit_stack.bootstrap import found
+from queuebit_stack.errors import Stop
+from queuebit_stack.home import Home
+from queuebit_stack.stack import CONTAINERS, Stack
+from queuebit_stack.warehouse import in_short, unbroken
 
 HEAD = ["d\te\tn\tx\ts", "Decimal(38, 18)\tString\tNullable(UInt8)\tArray(String)\tLowCardinality(Nullable(String))"]
 

@@ -10,17 +10,17 @@ import pytest
 
 from queuebit.credentials import find, load
 from queuebit_cli.commands.limits import OF_A_PROJECT, OF_A_TENANT
-from queuebit_cli.errors import Exit
-from queuebit_cli.founding import found, read_tenants, write_nats_config
-from queuebit_cli.home import Home
 from queuebit_cli.main import main
-from queuebit_cli.ports import DEFAULTS
-from queuebit_cli.process import Identity
-from queuebit_cli.stack import Running, Stack
-from queuebit_cli.standing import troubles
 from queuebit_contracts.tenants import BadTenants, Project, Tenant, parse_tenants
 from queuebit_pricing import load as load_prices
 from queuebit_runtime.keys import public_key
+from queuebit_stack.bootstrap import found, read_tenants, write_nats_config
+from queuebit_stack.config_check import troubles
+from queuebit_stack.errors import Exit
+from queuebit_stack.home import Home
+from queuebit_stack.ports import DEFAULTS
+from queuebit_stack.process import Identity
+from queuebit_stack.stack import Running, Stack
 
 
 @pytest.fixture
@@ -329,7 +329,7 @@ def test_a_price_book_that_was_edited_waits_for_a_restart_and_says_so(
     running = {name: Running.of(me) for name in ("broker", "metering")}
     Stack("up", dict(DEFAULTS), {}, Running(), running).save(home)
     loaded = load_prices(home.price_book).digest
-    monkeypatch.setattr("queuebit_cli.standing.get_json", lambda *_: {"detail": {"prices": loaded}})
+    monkeypatch.setattr("queuebit_stack.config_check.get_json", lambda *_: {"detail": {"prices": loaded}})
     assert troubles(home, Stack.load(home)) == []
     book = home.price_book.read_text()
     home.price_book.write_text(book + "\n# a comment\n")

@@ -11,12 +11,12 @@ from xml.etree import ElementTree
 import pytest
 
 from queuebit.credentials import find
-from queuebit_cli.containers import folder
-from queuebit_cli.errors import Exit
-from queuebit_cli.home import Home
 from queuebit_cli.main import main
-from queuebit_cli.stack import Stack
 from queuebit_runtime.server_config import server_binary
+from queuebit_stack.containers import folder
+from queuebit_stack.errors import Exit
+from queuebit_stack.home import Home
+from queuebit_stack.stack import Stack
 
 
 @pytest.fixture

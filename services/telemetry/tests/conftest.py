@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from queuebit_cli.verify.sources import Warehouse as Verified
+from queuebit_audit.sources import Warehouse as Verified
 from queuebit_contracts.account import AccountSettled, Settlement
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.job import (

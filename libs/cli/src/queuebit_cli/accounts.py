@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from queuebit_cli.errors import Stop
-from queuebit_cli.home import Home
-from queuebit_cli.stack import running_stack
-from queuebit_cli.warehouse import query
+from queuebit_stack.errors import Stop
+from queuebit_stack.home import Home
+from queuebit_stack.stack import running_stack
+from queuebit_stack.warehouse import query
 
 __all__ = ["NOTHING", "Accounts", "accounts"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from shlex import quote
 
-from queuebit_cli.errors import Exit, Stop
-from queuebit_cli.home import Home
-from queuebit_cli.locks import holder
 from queuebit_cli.output import Output
-from queuebit_cli.stack import Stack
+from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.home import Home
+from queuebit_stack.locks import holder
+from queuebit_stack.stack import Stack
 
 __all__ = ["require_alone"]
 

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from queuebit_cli.child import Child
-from queuebit_cli.log_files import stamped
 from queuebit_cli.output import Output
-from queuebit_cli.supervisor import Supervisor
+from queuebit_stack.child import Child
+from queuebit_stack.log_files import stamped
+from queuebit_stack.supervisor import Supervisor
 
 __all__ = ["Live", "announce"]
 

@@ -9,9 +9,9 @@ from importlib import import_module
 
 from queuebit.credentials import home_folder
 from queuebit.text import visible
-from queuebit_cli.errors import Exit, Stop
 from queuebit_cli.output import Output
 from queuebit_cli.parser import build
+from queuebit_stack.errors import Exit, Stop
 
 __all__ = ["main"]
 

@@ -145,11 +145,11 @@ def _jobs(words: _Group) -> None:
 
 
 def _reading(words: _Group) -> None:
-    words.command("backends", "asking:backends", "what circuits can run on", client=True)
-    charges = words.command("charges", "asking:charges", "what was charged", client=True)
+    words.command("backends", "queries:backends", "what circuits can run on", client=True)
+    charges = words.command("charges", "queries:charges", "what was charged", client=True)
     charges.add_argument("--project", metavar="P", help="of this project alone")
     charges.add_argument("--limit", type=_positive, default=50, metavar="N", help="how many (50)")
-    words.command("slo", "asking:slo", "how well service levels are kept", client=True)
+    words.command("slo", "queries:slo", "how well service levels are kept", client=True)
 
     receipt = words.group("receipt", "proofs that verify offline")
     get = receipt.command("get", "receipts:get", "keep a job's receipt in a file", client=True)
@@ -161,7 +161,7 @@ def _reading(words: _Group) -> None:
     verify.add_argument("--result", metavar="FILE", help="compare it too: from `qb job result --output FILE`")
 
     events = words.group("events", "what happens")
-    events.command("follow", "asking:follow", "tell the tenant's events as they are stored", client=True, json=_LINES)
+    events.command("follow", "queries:follow", "tell the tenant's events as they are stored", client=True, json=_LINES)
 
 
 def _tenants(tenant: _Group) -> None:

@@ -7,13 +7,13 @@ from argparse import Namespace
 from shlex import quote
 
 from queuebit.credentials import home_folder
-from queuebit_cli.copying import copy_home
-from queuebit_cli.errors import Exit, Stop
-from queuebit_cli.home import Home
-from queuebit_cli.log_mark import known
 from queuebit_cli.output import Output
 from queuebit_cli.progress import Progress
-from queuebit_cli.stack import Stack
+from queuebit_stack.backup import copy_home
+from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.home import Home
+from queuebit_stack.log_mark import known
+from queuebit_stack.stack import Stack
 
 __all__ = ["backup"]
 

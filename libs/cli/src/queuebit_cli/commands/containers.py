@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from argparse import Namespace
 
-from queuebit_cli.containers import prepare as prepare_home
-from queuebit_cli.errors import Exit
-from queuebit_cli.home import Home
 from queuebit_cli.output import Output
+from queuebit_stack.containers import prepare as prepare_home
+from queuebit_stack.errors import Exit
+from queuebit_stack.home import Home
 
 __all__ = ["prepare"]
 

@@ -11,21 +11,21 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from queuebit.dead_letters import DeadLetter, dead_letters, drop, replay
 from queuebit.errors import QueuebitError
-from queuebit_cli.connecting import operator_of
-from queuebit_cli.dead_letters import DeadLetter, dead_letters, drop, replay
-from queuebit_cli.errors import Exit, Stop
-from queuebit_cli.home import Home
-from queuebit_cli.nats_server import health
 from queuebit_cli.output import Output, shortened
-from queuebit_cli.overview import overview
-from queuebit_cli.presenting import Row
 from queuebit_cli.progress import Progress
-from queuebit_cli.recovery.finding import damage, mending
-from queuebit_cli.stack import Stack
-from queuebit_cli.standing import troubles
-from queuebit_cli.warehouse import query, unreadable
+from queuebit_cli.render_tables import Row
 from queuebit_kernel import Unavailable
+from queuebit_stack.config_check import troubles
+from queuebit_stack.connection import operator_of
+from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.home import Home
+from queuebit_stack.nats_server import health
+from queuebit_stack.overview import overview
+from queuebit_stack.recovery.finding import damage, mending
+from queuebit_stack.stack import Stack
+from queuebit_stack.warehouse import query, unreadable
 
 __all__ = ["doctor"]
 

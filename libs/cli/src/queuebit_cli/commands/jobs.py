@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 from queuebit.errors import QueuebitError
 from queuebit_cli.circuits import circuit_of
 from queuebit_cli.connecting import client_of, job_of
-from queuebit_cli.errors import Exit, Stop
-from queuebit_cli.files import require_place
 from queuebit_cli.output import Output
-from queuebit_cli.presenting import job_rows, plan_rows
 from queuebit_cli.progress import run
+from queuebit_cli.render_tables import job_rows, plan_rows
+from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.files import require_place
 
 if TYPE_CHECKING:
     from queuebit.job import AsyncJob
     from queuebit.records import Result, Status
-    from queuebit_cli.waiting import Client
+    from queuebit.waiting import Client
 
 __all__ = ["cancel", "jobs", "plan", "result", "show", "watch"]
 
@@ -69,7 +69,7 @@ def jobs(args: Namespace, out: Output) -> Exit:
 
 def show(args: Namespace, out: Output) -> Exit:
     """All that happened to a job, and why it waits."""
-    from queuebit_cli.telling import describe, status_document
+    from queuebit_cli.render_jobs import describe, status_document
 
     async def ask() -> tuple[Status, str | None]:
         async with client_of(args) as client:
@@ -78,7 +78,7 @@ def show(args: Namespace, out: Output) -> Exit:
 
     status, reason = run(ask(), out, "asking the log")
     if status.ended and not status.sealed:
-        from queuebit_cli.waiting import sealing_trouble
+        from queuebit_stack.overview import sealing_trouble
 
         reason = reason or sealing_trouble(args.home)
     out.document({**status_document(status), "waiting": reason})
@@ -89,7 +89,7 @@ def show(args: Namespace, out: Output) -> Exit:
 
 def watch(args: Namespace, out: Output) -> Exit:
     """Follow a job until it is sealed; while it waits, tell why."""
-    from queuebit_cli.telling import exit_of, step_document, step_lines, waiting_lines
+    from queuebit_cli.render_jobs import exit_of, step_document, step_lines, waiting_lines
 
     async def follow() -> Exit:
         async with client_of(args) as client:
@@ -120,7 +120,7 @@ def watch(args: Namespace, out: Output) -> Exit:
 
 def cancel(args: Namespace, out: Output) -> Exit:
     """Stop a job that has not ended."""
-    from queuebit_cli.telling import status_document
+    from queuebit_cli.render_jobs import status_document
 
     status = run(_cancelled(args), out, "asking the broker to stop it")
     out.document(status_document(status))
@@ -137,7 +137,7 @@ async def _cancelled(args: Namespace) -> Status:
 
 def result(args: Namespace, out: Output) -> Exit:
     """The counts of a completed job."""
-    from queuebit_cli.telling import count_rows
+    from queuebit_cli.render_jobs import count_rows
 
     async def ask() -> Result:
         async with client_of(args) as client:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from argparse import Namespace
 
 from queuebit_cli.commands.tenancy import done, editing_tenants
-from queuebit_cli.errors import Exit, Stop
-from queuebit_cli.home import Home
 from queuebit_cli.output import Output
-from queuebit_cli.tenants_file import project_in, tenant_in
 from queuebit_pricing import BadPriceBook, load
+from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.home import Home
+from queuebit_stack.tenants_file import project_in, tenant_in
 
 __all__ = ["OF_A_PROJECT", "OF_A_TENANT", "limit"]
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 
-from queuebit_cli.errors import Exit, Stop
-from queuebit_cli.home import Home
-from queuebit_cli.log_files import Line, LogFile, merged
 from queuebit_cli.output import Output
-from queuebit_cli.stack import Stack
+from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.home import Home
+from queuebit_stack.log_files import Line, LogFile, merged
+from queuebit_stack.stack import Stack
 
 __all__ = ["logs"]
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from queuebit.errors import JobFailed, NotFound, Refused, StillRunning
 from queuebit_cli.connecting import client_of, job_of
-from queuebit_cli.errors import Exit, Stop
-from queuebit_cli.files import require_place, write_private
-from queuebit_cli.home import Home
 from queuebit_cli.output import Output
 from queuebit_cli.progress import run
 from queuebit_kernel import digest_of
+from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.files import require_place, write_private
+from queuebit_stack.home import Home
 
 if TYPE_CHECKING:
     from queuebit.job import AsyncJob

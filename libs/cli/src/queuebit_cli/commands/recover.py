@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from shlex import quote
 
-from queuebit_cli.errors import Exit, Stop
-from queuebit_cli.home import Home
-from queuebit_cli.locks import holder, take
 from queuebit_cli.output import Output
 from queuebit_cli.progress import Progress
-from queuebit_cli.stack import Stack, take_down
 from queuebit_kernel import SystemClock, rfc3339
+from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.home import Home
+from queuebit_stack.locks import holder, take
+from queuebit_stack.stack import Stack, take_down
 
 __all__ = ["recover"]
 
@@ -57,9 +57,9 @@ def _alone(home: Home) -> Iterator[Stack]:
 
 
 def _mend(home: Home, stack: Stack, out: Output, *, give_up: bool) -> Exit:
-    from queuebit_cli import ports
-    from queuebit_cli.founding import found, write_nats_config
-    from queuebit_cli.recovery.mending import mend
+    from queuebit_stack import ports
+    from queuebit_stack.bootstrap import found, write_nats_config
+    from queuebit_stack.recovery.mending import mend
 
     chosen = ports.auto(stack.ports)
     found(home)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from argparse import Namespace
 
 from queuebit_cli.commands.tenancy import done, editing_tenants
-from queuebit_cli.errors import Exit
-from queuebit_cli.home import Home
 from queuebit_cli.output import Output
-from queuebit_cli.tenants_file import user_in
+from queuebit_stack.errors import Exit
+from queuebit_stack.home import Home
+from queuebit_stack.tenants_file import user_in
 
 __all__ = ["set_role"]
 

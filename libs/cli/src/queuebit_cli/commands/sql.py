@@ -12,12 +12,12 @@ from itertools import chain, islice
 
 from queuebit.credentials import find
 from queuebit.text import visible
-from queuebit_cli.errors import Exit, Stop
-from queuebit_cli.home import Home
 from queuebit_cli.output import Output
 from queuebit_cli.progress import Progress
-from queuebit_cli.stack import running_stack
-from queuebit_cli.warehouse import analyst_of, asking, in_short, member
+from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.home import Home
+from queuebit_stack.stack import running_stack
+from queuebit_stack.warehouse import analyst_of, asking, in_short, member
 
 __all__ = ["aligned", "sql"]
 

@@ -12,14 +12,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from queuebit_cli.errors import Exit, Stop
-from queuebit_cli.home import Home
-from queuebit_cli.locks import holder, sign, take
 from queuebit_cli.output import Output
-from queuebit_cli.overview import COLUMNS, overview
-from queuebit_cli.process import Identity
 from queuebit_cli.progress import Progress
-from queuebit_cli.stack import Running, Stack, take_down
+from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.home import Home
+from queuebit_stack.locks import holder, sign, take
+from queuebit_stack.overview import COLUMNS, overview
+from queuebit_stack.process import Identity
+from queuebit_stack.stack import Running, Stack, take_down
 
 __all__ = ["down", "status", "up"]
 
@@ -31,7 +31,7 @@ _BIRTH_S = 10.0
 def up(args: Namespace, out: Output) -> Exit:
     """Start the stack, and keep it running here or in the background."""
     os.umask(0o077)
-    from queuebit_cli import ports
+    from queuebit_stack import ports
 
     home = Home(args.home)
     free = home.command("up --ports auto")
@@ -42,9 +42,9 @@ def up(args: Namespace, out: Output) -> Exit:
     if lock is None:
         return _already(home, out)
     from queuebit_cli.copies import require_alone
-    from queuebit_cli.founding import found, readdress, write_nats_config
-    from queuebit_cli.process import rotate
-    from queuebit_cli.standing import require_good
+    from queuebit_stack.bootstrap import found, readdress, write_nats_config
+    from queuebit_stack.config_check import require_good
+    from queuebit_stack.process import rotate
 
     previous = _own(home)
     if previous is not None:
@@ -91,7 +91,7 @@ def down(args: Namespace, out: Output) -> Exit:
 
 def status(args: Namespace, out: Output) -> Exit:
     """Say what is healthy, ready, and how far behind."""
-    from queuebit_cli.standing import troubles
+    from queuebit_stack.config_check import troubles
 
     home = Home(args.home)
     home.require()
@@ -208,10 +208,10 @@ def _in_background(home: Home, chosen: dict[str, int], log: int) -> int:
 def _supervise(home: Home, chosen: dict[str, int], out: Output, *, live: bool) -> None:
     Stack("starting", chosen, {}, Running.of(Identity.of(os.getpid()))).save(home)
     from queuebit_cli.live import Live, announce
-    from queuebit_cli.nats_server import keep_log_mark
-    from queuebit_cli.roster import NATS, roster
-    from queuebit_cli.supervisor import Supervisor
-    from queuebit_cli.topology_setup import lay_out
+    from queuebit_stack.nats_server import keep_log_mark
+    from queuebit_stack.process_specs import NATS, roster
+    from queuebit_stack.supervisor import Supervisor
+    from queuebit_stack.topology_setup import lay_out
 
     home.jetstream.mkdir(mode=0o700, exist_ok=True)
     supervisor = Supervisor(home, chosen, roster(home, chosen))

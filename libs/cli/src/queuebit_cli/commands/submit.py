@@ -15,17 +15,17 @@ from queuebit.errors import Conflict, StillRunning, Unreachable
 from queuebit.records import ENDS
 from queuebit_cli.circuits import STANDARD_INPUT, circuit_of
 from queuebit_cli.connecting import client_of
-from queuebit_cli.errors import Exit, Stop
-from queuebit_cli.home import Home
 from queuebit_cli.output import Output
 from queuebit_cli.progress import Progress
+from queuebit_cli.render_jobs import charge_document, count_rows, describe, exit_of, reasons_document
 from queuebit_cli.tables import wrapped
-from queuebit_cli.telling import charge_document, count_rows, describe, exit_of, reasons_document
+from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.home import Home
 
 if TYPE_CHECKING:
     from queuebit.job import AsyncJob
     from queuebit.records import Receipt, Result
-    from queuebit_cli.waiting import Client
+    from queuebit.waiting import Client
     from queuebit_kernel import Money
 
 __all__ = ["submit"]

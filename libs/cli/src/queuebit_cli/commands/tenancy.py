@@ -11,17 +11,17 @@ from pathlib import Path
 import tomlkit
 
 from queuebit_cli.accounts import NOTHING, Accounts, accounts
-from queuebit_cli.containers import RESTARTED, env_file
-from queuebit_cli.errors import Exit, Stop
-from queuebit_cli.files import require_place
-from queuebit_cli.founding import kept_credentials, read_tenants, write_credential
-from queuebit_cli.home import Home
 from queuebit_cli.output import Output
 from queuebit_cli.progress import Progress
-from queuebit_cli.stack import Stack
-from queuebit_cli.tenants_file import Toml, editing, project_in, tenant_in, unknown, user_in
 from queuebit_kernel import InvalidId, require_token
 from queuebit_runtime.keys import new_seed, public_key
+from queuebit_stack.bootstrap import kept_credentials, read_tenants, write_credential
+from queuebit_stack.containers import RESTARTED, env_file
+from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.files import require_place
+from queuebit_stack.home import Home
+from queuebit_stack.stack import Stack
+from queuebit_stack.tenants_file import Toml, editing, project_in, tenant_in, unknown, user_in
 
 __all__ = [
     "add",

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from queuebit_cli.connecting import quick_start
-from queuebit_cli.errors import Exit
 from queuebit_cli.output import Output
+from queuebit_cli.progress import run
+from queuebit_stack.connection import quick_start
+from queuebit_stack.errors import Exit, Stop
 
 __all__ = ["verify"]
 
 
 def verify(args: Namespace, out: Output) -> Exit:
-    """Check them on the stack of the home."""
-    quick_start()
-    from queuebit_cli.verify import main
+    """Check them on the stack of the home.
 
-    return Exit(main(args.home, out.as_json, args.wait))
+    Raises:
+        Stop: a part of the stack does not answer, so that nothing can be said.
+    """
+    quick_start()
+    from queuebit_audit import inspect, target_of
+    from queuebit_cli.render_verdicts import print_verdicts
+    from queuebit_kernel import Unavailable
+    from queuebit_pricing import BadPriceBook
+
+    try:
+        work = inspect(target_of(args.home), args.wait)
+        verdicts = run(work, out, "reading the log, the warehouse and every receipt")
+    except (Unavailable, BadPriceBook) as error:
+        raise Stop(Exit.UNREACHABLE, f"cannot verify: {error}") from error
+    print_verdicts(out, verdicts)
+    return Exit.DONE if all(verdict.holds for verdict in verdicts) else Exit.JOB_FAILED

@@ -11,14 +11,14 @@ import time
 from argparse import Namespace
 
 from queuebit.credentials import find
-from queuebit_cli.connecting import operator_of
-from queuebit_cli.errors import Exit, Stop
-from queuebit_cli.home import Home
 from queuebit_cli.output import Output
 from queuebit_cli.progress import Progress
-from queuebit_cli.recovery.finding import require_whole_log
-from queuebit_cli.stack import Stack, running_stack
-from queuebit_cli.warehouse import member, query
+from queuebit_stack.connection import operator_of
+from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.home import Home
+from queuebit_stack.recovery.finding import require_whole_log
+from queuebit_stack.stack import Stack, running_stack
+from queuebit_stack.warehouse import member, query
 
 __all__ = ["login", "rebuild"]
 

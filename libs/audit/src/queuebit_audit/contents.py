@@ -1,0 +1,71 @@
+"""I1, the contents: what events refer to is in the payload store, and is what its digest says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from queuebit_audit.report import Verdict
+from queuebit_audit.state import History
+from queuebit_contracts.topology import PLATFORM
+from queuebit_contracts.wire import Payload
+from queuebit_runtime.payloads import Missing, PayloadStore
+
+__all__ = ["Reference", "contents_are_kept", "references", "unreadable"]
+
+_MOST = 2000
+"""Payloads that are read; of more than these the newest."""
+_AT_ONCE = 16
+_LIMIT = 64 << 20
+"""Bytes of the largest result that is read."""
+
+
+class Reference(NamedTuple):
+    """One payload that lies in the store, and whose it is."""
+
+    tenant: str
+    of: str
+    """The job, or the backend of a calibration."""
+    what: str
+    payload: Payload
+
+
+def references(history: History) -> list[Reference]:
+    """Calibrations, then circuits of jobs that were accepted and results, unless they lie inside events."""
+    calibrations = [Reference(PLATFORM, backend, "calibration", it) for backend, it in history.calibrations]
+    return calibrations + [
+        Reference(job.tenant, job.job, what, payload)
+        for job in history.jobs.values()
+        for what, payload in (("circuit", job.circuits.get(job.believed or 0)), ("result", job.result))
+        if payload is not None
+    ]
+
+
+async def unreadable(store: PayloadStore, wanted: Sequence[Reference]) -> dict[Reference, str]:
+    """Read the newest payloads; say of each that cannot be had as its digest says why not.
+
+    Raises:
+        Unavailable: the store does not answer.
+    """
+    turn = asyncio.Semaphore(_AT_ONCE)
+
+    async def read(reference: Reference) -> tuple[Reference, str]:
+        async with turn:
+            try:
+                await store.get(reference.tenant, reference.payload, limit=_LIMIT)
+            except Missing as missing:
+                return reference, str(missing).removesuffix(": submit it again")
+        return reference, ""
+
+    return {it: why for it, why in await asyncio.gather(*map(read, wanted[-_MOST:])) if why}
+
+
+def contents_are_kept(verdict: Verdict, wanted: Sequence[Reference], failures: Mapping[Reference, str]) -> None:
+    """Add to a verdict what is lost, and how much was looked at if that was not all."""
+    for reference, why in failures.items():
+        verdict.add(f"{reference.tenant}/{reference.of}", f"its {reference.what} is lost: {why}")
+    if len(wanted) > _MOST:
+        verdict.notes.append(
+            f"of {len(wanted)} circuits, results and calibrations in the payload store the newest {_MOST} were read"
+        )

@@ -1,0 +1,164 @@
+"""One verification: read everything, wait until nothing is in flight, then judge."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+
+import nats
+from nats.errors import Error as NatsError
+
+from queuebit_audit.contents import contents_are_kept, references, unreadable
+from queuebit_audit.lifecycle import Outstanding, nothing_lost
+from queuebit_audit.money import money_adds_up
+from queuebit_audit.proofs import proven, receipt_checker, walls_hold
+from queuebit_audit.report import Verdict
+from queuebit_audit.rows import Rows, one_truth
+from queuebit_audit.sources import Bus, follow
+from queuebit_audit.state import History
+from queuebit_audit.target import Target
+from queuebit_audit.walls import intruders, trespasses
+from queuebit_contracts.topology import inbox_of
+from queuebit_kernel import Unavailable
+from queuebit_pricing import PriceBook
+from queuebit_proof import TrustRoot
+from queuebit_runtime.incoming import mistrust_senders
+from queuebit_runtime.payloads import KeyValuePayloads
+from queuebit_runtime.view import View
+
+__all__ = ["inspect", "judge"]
+
+_PAUSE_S = 0.2
+_LOOK_S = 1.0
+_STANDSTILL_S = 20.0
+"""How long reading may get no further before it is given up: a log can be long, a standstill cannot."""
+
+
+async def inspect(target: Target, wait_s: float) -> list[Verdict]:
+    """Verify a stack.
+
+    Raises:
+        Unavailable: a part of it does not answer.
+    """
+    history = History(given_up=target.given_up)
+    async with _operator(target) as bus:
+        view = follow(bus, history, receipt_checker(target.trust))
+        deadline = time.monotonic() + wait_s
+        outstanding = await _following(view, _quiet(bus, view, history, target, deadline))
+        wanted = references(history)
+        failures = await unreadable(KeyValuePayloads(bus), wanted)
+        rows = await _rows(target, history, deadline)
+    verdicts = judge(history, rows, outstanding, target.book, target.trust)
+    by_name = {verdict.invariant: verdict for verdict in verdicts}
+    contents_are_kept(by_name["I1"], wanted, failures)
+    walls = by_name["I3"]
+    for intruder in intruders(target.credentials):
+        for trespass in await trespasses(target.bus_url, intruder):
+            walls.add(f"{intruder.tenant}/{intruder.user}", f"the server let it {trespass}")
+    return verdicts
+
+
+def judge(history: History, rows: Rows, outstanding: Outstanding, book: PriceBook, trust: TrustRoot) -> list[Verdict]:
+    """What the records say, invariant by invariant."""
+    return [
+        nothing_lost(history, outstanding),
+        money_adds_up(history, book, outstanding),
+        walls_hold(history),
+        proven(history, trust, outstanding),
+        one_truth(history, rows),
+    ]
+
+
+async def _quiet(bus: Bus, view: View, history: History, target: Target, deadline: float) -> Outstanding:
+    """Wait until nobody owes anything, or until the deadline; then read up to where `LOG` ends."""
+    await _moving(view, view.caught_up.wait())
+    while True:
+        overdue = time.monotonic() > deadline
+        try:
+            outstanding = await bus.outstanding(history.undecided(), history.unplaced())
+            history.end = last = await bus.last_sequence()
+            await _moving(view, view.reached(last))
+            idle = not history.unfinished() and not any(outstanding.duties.values())
+            if overdue or (idle and await target.warehouse.last_sequence() >= last):
+                return outstanding
+        except Unavailable:
+            if overdue:
+                raise
+        await asyncio.sleep(_PAUSE_S)
+
+
+async def _rows(target: Target, history: History, deadline: float) -> Rows:
+    """Read the warehouse; until the deadline wait for rows that are damaged or missing: telemetry fills them again."""
+    while True:
+        overdue = time.monotonic() > deadline
+        try:
+            rows = await target.warehouse.rows()
+            if overdue or len(rows.sequences) >= len(history.sequences):
+                return rows
+        except Unavailable as error:
+            if overdue:
+                raise Unavailable(
+                    f"{error}; what is damaged is set aside and filled again from LOG: try again in a minute, or "
+                    "`qb warehouse rebuild`"
+                ) from error
+        await asyncio.sleep(_LOOK_S)
+
+
+async def _moving(view: View, work: Coroutine[None, None, object]) -> None:
+    """Wait for `work` for as long as the view gets on."""
+    waiting = asyncio.get_running_loop().create_task(work)
+    try:
+        while not waiting.done():
+            before = view.position
+            await asyncio.wait({waiting}, timeout=_STANDSTILL_S)
+            if not waiting.done() and view.position == before:
+                why = f": {view.trouble}" if view.trouble else ""
+                raise Unavailable(f"LOG cannot be read beyond sequence {before}{why}; see `qb doctor`")
+    finally:
+        waiting.cancel()
+    await waiting
+
+
+async def _following(view: View, work: Coroutine[None, None, Outstanding]) -> Outstanding:
+    """Do `work` while the view follows the log; a view that fails ends it."""
+    loop = asyncio.get_running_loop()
+    following, working = loop.create_task(view.run()), loop.create_task(work)
+    try:
+        await asyncio.wait({following, working}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            await following
+        return await working
+    finally:
+        following.cancel()
+        working.cancel()
+        await asyncio.gather(following, working, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _operator(target: Target) -> AsyncIterator[Bus]:
+    """A connection as the operator, which outlives a restart of the server."""
+    try:
+        mistrust_senders()
+        client = await nats.connect(
+            target.bus_url,
+            nkeys_seed_str=target.operator_seed,
+            inbox_prefix=inbox_of("operator").encode(),
+            connect_timeout=5,
+            allow_reconnect=True,
+            max_reconnect_attempts=50,
+            reconnect_time_wait=0.2,
+            error_cb=_quietly,
+        )
+    except (NatsError, OSError, TimeoutError) as error:
+        raise Unavailable(f"nats-server at {target.bus_url} does not answer: {error!r}") from error
+    try:
+        yield Bus(client)
+    finally:
+        await client.close()
+
+
+async def _quietly(error: Exception) -> None:
+    """What matters is raised where it was asked for."""
+    del error

@@ -1,0 +1,100 @@
+"""I3 and I4: every event lies inside its tenant's walls, and every ended job has a receipt in one consistent log."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+
+from queuebit_audit.lifecycle import Outstanding
+from queuebit_audit.report import Verdict
+from queuebit_audit.state import CheckSeal, Head, History
+from queuebit_contracts.job import Seal
+from queuebit_proof import (
+    CheckpointInvalid,
+    Receipt,
+    ReceiptInvalid,
+    Tree,
+    TrustRoot,
+    entry_of,
+    leaf_hash,
+    unb64,
+    verify,
+    verify_checkpoint,
+)
+
+__all__ = ["proven", "receipt_checker", "walls_hold"]
+
+
+def walls_hold(history: History) -> Verdict:
+    """Check that no event speaks of another tenant, job or account than its subject does."""
+    verdict = Verdict("I3", len(history.sequences), "events")
+    believed = {job.believed for job in history.jobs.values()}
+    claims = 0
+    for stray in history.strays:
+        if stray.by_client and stray.sequence not in believed:
+            claims += 1
+        else:
+            verdict.add(stray.subject, stray.text)
+    if claims:
+        verdict.notes.append(f"{claims} messages of tenants break their contract, and nobody believed them: qb doctor")
+    return verdict
+
+
+def receipt_checker(trust: TrustRoot) -> CheckSeal:
+    """Verify receipts as an auditor would: from their bytes, with nothing but the trust document."""
+
+    def check(tenant: str, job: str, seal: Seal) -> str | None:
+        try:
+            envelope = unb64(seal.envelope)
+            if f"sha256:{entry_of(envelope).hex()}" != seal.statement:
+                return "the statement is not the one that its digest names"
+            inclusion = tuple(unb64(node) for node in seal.inclusion)
+            receipt = Receipt(tenant, job, envelope, seal.leaf_index, seal.tree_size, inclusion, seal.checkpoint)
+            verify(receipt.to_bytes(), trust, tenant=tenant, job=job)
+        except (ReceiptInvalid, ValueError) as error:
+            return f"its receipt does not verify: {error}"
+        return None
+
+    return check
+
+
+def proven(history: History, trust: TrustRoot, outstanding: Outstanding) -> Verdict:
+    """Check every receipt, that the leaves are 0, 1, 2 …, and that every signed head is the tree as it was then."""
+    verdict = Verdict("I4", len(history.leaves), "receipts")
+    sealed = Counter((leaf.tenant, leaf.job) for leaf in history.leaves)
+    for key, job in history.jobs.items():
+        if job.bills and not sealed[key] and not outstanding.owes("provenance-metered", job.events[-1][0]):
+            verdict.add("/".join(key), "it was metered, but has no receipt")
+        elif sealed[key] > 1:
+            verdict.add("/".join(key), f"it has {sealed[key]} receipts")
+    tree = Tree()
+    for position, leaf in enumerate(history.leaves):
+        name = f"{leaf.tenant}/{leaf.job}"
+        if leaf.index != position:
+            verdict.add(name, f"it claims leaf {leaf.index}, but is leaf {position} of the log")
+        if leaf.trouble:
+            verdict.add(name, leaf.trouble)
+        tree.extend([leaf_hash(leaf.entry)])
+    for head in history.heads:
+        if fault := _unlike(head, tree, trust):
+            verdict.add(f"checkpoint {head.tree_size}", fault)
+    for earlier, later in pairwise(history.heads):
+        if later.tree_size <= earlier.tree_size:
+            verdict.add(f"checkpoint {later.tree_size}", f"it follows a checkpoint of {earlier.tree_size} leaves")
+    last = history.heads[-1].tree_size if history.heads else 0
+    if last != len(history.leaves):
+        verdict.add(f"checkpoint {last}", f"it is the last, but there are {len(history.leaves)} leaves")
+    return verdict
+
+
+def _unlike(head: Head, tree: Tree, trust: TrustRoot) -> str | None:
+    """What tells a signed head from the tree that the log's leaves make."""
+    try:
+        signed = verify_checkpoint(head.checkpoint, trust).head
+    except CheckpointInvalid as error:
+        return str(error)
+    if not signed.size == head.tree_size == head.leaves:
+        return f"it signs {signed.size} leaves and claims {head.tree_size}, but {head.leaves} lay before it"
+    if tree.root(signed.size) != signed.root:
+        return "its root is not that of the leaves before it: the log was forked or altered"
+    return None

@@ -1,0 +1,48 @@
+"""What a check says: how much it looked at, and everything that does not hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+__all__ = ["PROMISES", "Finding", "Verdict"]
+
+PROMISES = {
+    "I1": "nothing lost: every job ended once, or visibly waits",
+    "I2": "money adds up: holds, charges and prices agree to the last digit",
+    "I3": "walls: nothing lies outside its tenant's own subjects",
+    "I4": "proof: every ended job has one receipt, and it verifies offline",
+    "I5": "one truth: the warehouse holds every event exactly once, as LOG has it",
+}
+"""The invariants that can be checked from outside, in the words of the design."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that does not hold."""
+
+    invariant: str
+    subject: str
+    """What it is about: a job as `tenant/job`, an account as `tenant/account`, or a subject."""
+    text: str
+
+
+@dataclass(slots=True)
+class Verdict:
+    """One invariant on one stack."""
+
+    invariant: str
+    checked: int
+    """How many jobs, accounts, events or receipts were looked at."""
+    of: str
+    """What they are."""
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What is no fault but worth knowing, such as jobs that wait."""
+
+    @property
+    def holds(self) -> bool:
+        return not self.findings
+
+    def add(self, subject: str, text: str) -> None:
+        """Note a fault."""
+        self.findings.append(Finding(self.invariant, subject, text))

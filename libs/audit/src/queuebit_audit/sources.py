@@ -1,0 +1,186 @@
+"""Where facts come from: `LOG` through the operator's own view, duties from the server, rows from the warehouse."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from http.client import HTTPException, HTTPResponse
+from typing import Any
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from queuebit_audit.lifecycle import Outstanding
+from queuebit_audit.rows import Rows
+from queuebit_audit.state import CheckSeal, History
+from queuebit_contracts.catalog import decode
+from queuebit_contracts.query import Answer, Question
+from queuebit_contracts.tables import derived_columns, view_query
+from queuebit_contracts.topology import LOG, topology
+from queuebit_kernel import Malformed, Unavailable
+from queuebit_runtime.log import Stored
+from queuebit_runtime.rows import MARK, row_of
+from queuebit_runtime.view import Raw, View
+from queuebit_stack.warehouse import query_parameters
+
+__all__ = ["Bus", "Warehouse", "follow"]
+
+_TIMEOUT_S = 5.0
+_ALL = Question(limit=1000)
+"""No service tells of more jobs in one answer."""
+
+_VIEWS = ("jobs",)
+_DERIVED = derived_columns()
+_ROWS = f"""
+SELECT
+    seq,
+    {MARK},
+    toString(({", ".join(_DERIVED)}))
+        = toString(({", ".join(f"CAST({it.expression}, '{it.type}')" for it in _DERIVED.values())}))
+FROM events
+ORDER BY seq
+FORMAT TSV"""  # noqa: S608  # of the contracts' own expressions
+"""Of every row: a mark of what was sent, and whether what the engine derived from it is what it gives."""
+_SAME_VIEW = """
+WITH concat(database, '.') AS qualified
+SELECT replaceAll(as_select, qualified, '') = replaceAll(formatQuerySingleLine({query:String}), qualified, '')
+FROM system.tables
+WHERE database = currentDatabase() AND name = {name:String}
+FORMAT TSV"""
+
+
+@dataclass(frozen=True, slots=True)
+class Bus:
+    """The operator's connection."""
+
+    client: Client
+
+    async def last_sequence(self) -> int:
+        """Where `LOG` ends now."""
+        return int((await self._ask(f"$JS.API.STREAM.INFO.{LOG}"))["state"]["last_seq"])
+
+    async def outstanding(self, undecided: set[str], unplaced: set[str]) -> Outstanding:
+        """Ask the server what its durables hold, and why jobs wait: the broker, and the scheduler for its own."""
+        since = await self.last_sequence()
+        duties = {}
+        for name in (name for name, durable in topology().durable.items() if durable.stream == LOG):
+            info = await self._ask(f"$JS.API.CONSUMER.INFO.{LOG}.{name}")
+            duties[name] = int(info["num_pending"]) + int(info["num_ack_pending"])
+        reasons: dict[tuple[str, str], str] = {}
+        for tenant in sorted(undecided):
+            with suppress(Unavailable):  # its durable tells that it owes an answer; this is only about the words
+                reasons |= await self._reasons(tenant, "admission")
+        queue: dict[tuple[str, str], str] = {}
+        for tenant in sorted(unplaced):
+            queue |= await self._reasons(tenant, "waiting")
+        return Outstanding(since, duties, reasons, queue)
+
+    async def _reasons(self, tenant: str, question: str) -> dict[tuple[str, str], str]:
+        subject = f"qb.query.{tenant}.{question}"
+        try:
+            reply = await self.client.request(subject, _ALL.model_dump_json().encode(), timeout=_TIMEOUT_S)
+        except (NatsError, TimeoutError) as error:
+            raise Unavailable(f"nobody says what waits ({subject}): {error!r}") from error
+        rows = Answer.model_validate_json(reply.data).rows
+        return {(tenant, (job := str(row["job"]))): str(row["reason"]).removeprefix(f"job {job} ") for row in rows}
+
+    async def _ask(self, subject: str) -> dict[str, Any]:  # as the server words it
+        try:
+            reply = await self.client.request(subject, timeout=_TIMEOUT_S)
+        except (NatsError, TimeoutError) as error:
+            raise Unavailable(f"nats-server does not answer {subject}: {error!r}") from error
+        answer: dict[str, Any] = json.loads(reply.data)
+        if "error" in answer:
+            raise Unavailable(f"{subject}: {answer['error'].get('description')}")
+        return answer
+
+
+def follow(bus: Bus, history: History, check_seal: CheckSeal) -> View:
+    """A view of everything that feeds `history`."""
+
+    async def fold(raw: Raw) -> None:
+        history.count(row_of(raw.subject, raw.body, raw.sequence, raw.stored_at))
+        try:
+            event = decode(raw.body)
+        except Malformed as error:
+            history.unreadable(raw.subject, raw.sequence, str(error))
+        else:
+            history.evolve(Stored(event, raw.subject, raw.sequence, raw.stored_at), check_seal)
+
+    return View(bus, "operator", topology().operator.view, fold)
+
+
+@dataclass(frozen=True, slots=True)
+class Warehouse:
+    """ClickHouse's HTTP interface."""
+
+    url: str
+    user: str
+    password: str
+
+    async def last_sequence(self) -> int:
+        """Up to where the table of events has come."""
+        return int((await self._query("SELECT max(seq) FROM events"))[0])
+
+    async def rows(self) -> Rows:
+        """What is compared of every row, in order of sequence, and of the views."""
+        return await asyncio.to_thread(self._rows)
+
+    def _rows(self) -> Rows:
+        rows = Rows()
+        with self._asking(_ROWS) as answer:
+            for line in answer:
+                sequence, mark, intact = _figures(line)
+                rows.sequences.append(sequence)
+                rows.marks.append(mark)
+                if not intact:
+                    rows.altered.append(sequence)
+        for view in _VIEWS:
+            with self._asking(_SAME_VIEW, name=view, query=view_query(view)) as answer:
+                if answer.read().strip() != b"1":
+                    rows.views.append(view)
+        return rows
+
+    async def _query(self, sql: str) -> list[str]:
+        return await asyncio.to_thread(self._ask, sql)
+
+    def _ask(self, sql: str) -> list[str]:
+        with self._asking(sql) as answer:
+            return str(answer.read().decode()).splitlines()
+
+    @contextmanager
+    def _asking(self, sql: str, **parameters: str) -> Iterator[HTTPResponse]:
+        """The answer, which may be read while it is made."""
+        if not self.url.startswith(("http://", "https://")):
+            raise Unavailable(f"the warehouse's address {self.url!r} is not one of HTTP")
+        request = urllib.request.Request(  # noqa: S310  # the scheme was checked
+            f"{self.url}/?{urllib.parse.urlencode(query_parameters(parameters))}",
+            data=sql.encode(),
+            headers={"X-ClickHouse-User": self.user, "X-ClickHouse-Key": self.password},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310  # the scheme was checked
+                yield answer
+        except urllib.error.HTTPError as error:
+            raise Unavailable(f"the warehouse refused: {error.read().decode(errors='replace')[:300]}") from error
+        except (OSError, HTTPException) as error:
+            raise Unavailable(f"the warehouse at {self.url} does not answer: {error}") from error
+
+
+def _figures(line: bytes) -> tuple[int, int, int]:
+    """One line of the answer.
+
+    Raises:
+        Unavailable: it is the message of a query that failed on its way.
+    """
+    try:
+        sequence, mark, intact = map(int, line.split())
+    except ValueError:
+        raise Unavailable(f"the warehouse's answer broke off: {line.decode(errors='replace').strip()[:300]}") from None
+    return sequence, mark, intact

@@ -1,0 +1,284 @@
+"""A good history passes; broken in one way, it fails by the name of what was broken, and by no other."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+
+import pytest
+
+from queuebit_audit.lifecycle import Outstanding, nothing_lost
+from queuebit_audit.proofs import walls_hold
+from queuebit_audit.rows import Rows, one_truth
+from queuebit_contracts.account import AccountFunded, AccountHeld, AccountReleased, AccountSettled, Release
+from queuebit_contracts.job import (
+    Charge,
+    JobAccepted,
+    JobCancelled,
+    JobCompleted,
+    JobMetered,
+    JobPlaced,
+    JobRejected,
+    JobSealed,
+    JobStarted,
+    JobSubmitted,
+    Usage,
+)
+from queuebit_contracts.proof import LogCheckpointed
+from queuebit_contracts.wire import Amount
+from queuebit_kernel import job_id
+
+K1, K4 = job_id("acme", "k1"), job_id("beta", "k4")
+
+
+def test_a_good_history_holds(recording) -> None:
+    verdicts = recording.judged()
+    assert {name: (it.holds, it.checked) for name, it in verdicts.items()} == {
+        "I1": (True, 5),
+        "I2": (True, 5),
+        "I3": (True, len(recording.events)),
+        "I4": (True, 5),
+        "I5": (True, len(recording.events)),
+    }
+
+
+def _drop(kind, key="k1"):
+    def breaks(it) -> None:
+        del it.events[it.find(kind, key)]
+
+    return breaks
+
+
+def _double(kind, key="k1"):
+    def breaks(it) -> None:
+        it.events.insert(at := it.find(kind, key), it.events[at].model_copy(update={"id": "again"}))
+
+    return breaks
+
+
+def _second_end(it) -> None:
+    end = it.events[it.find(JobCancelled)]
+    data = end.data.model_copy(update={"tenant": "acme", "job": K1})
+    it.events.insert(it.find(JobCompleted, "k1") + 1, end.model_copy(update={"id": "x", "data": data}))
+
+
+def _started_after_the_end(it) -> None:
+    it.events.append(it.events[it.find(JobStarted, "k1")].model_copy(update={"id": "late"}))
+
+
+def _lowered_charge(it) -> None:
+    """A consistent lie: bill and settlement agree, and only the price book tells."""
+    lines = it.events[it.find(JobMetered, "k1")].data.charge.lines
+    it.alter(JobMetered, "k1", charge=Charge(amount="0.00", currency="USD", jbu="0", lines=lines))
+    held = it.events[it.find(AccountSettled, "k1")].data.held
+    it.alter(AccountSettled, "k1", settled=Amount(amount="0.00"), released=held)
+
+
+def _released_too(it) -> None:
+    held = it.events[it.find(AccountHeld, "k1")].data
+    it.events.append(AccountReleased(source="qb/broker", data=Release(**held.model_dump())))
+
+
+def _swapped_receipts(it) -> None:
+    first, second = it.find(JobSealed, "k1"), it.find(JobSealed, "k2")
+    it.events[first], it.events[second] = it.events[second], it.events[first]
+
+
+def _flipped_receipt(it) -> None:
+    envelope = it.events[it.find(JobSealed, "k1")].data.envelope
+    it.alter(JobSealed, "k1", envelope=envelope[:200] + ("A" if envelope[200] != "A" else "B") + envelope[201:])
+
+
+def _foreign_receipt(it) -> None:
+    other = it.events[it.find(JobSealed, "k2")].data
+    it.alter(JobSealed, "k1", **other.model_dump(include={"statement", "envelope", "leaf_index", "inclusion"}))
+
+
+def _altered_checkpoint(it) -> None:
+    text = it.events[it.find(LogCheckpointed)].data.checkpoint
+    it.alter(LogCheckpointed, checkpoint=text.replace("\n2\n", "\n1\n", 1))
+
+
+def _in_another_tenant(it) -> None:
+    it.subjects[it.find(JobStarted, "k1")] = f"qb.job.beta.{K1}.started"
+
+
+def _forged_and_believed(it) -> None:
+    forged = it.find(JobSubmitted, "k4")
+    it.subjects[forged] = f"qb.job.acme.{K1}.submitted"
+    it.alter(JobAccepted, "k1", submission=forged + 1)
+
+
+@pytest.mark.parametrize(
+    ("breaks", "invariant", "subject", "words"),
+    [
+        (_drop(JobSubmitted), "I1", f"acme/{K1}", "begins with accepted"),
+        (_drop(JobCompleted), "I1", f"acme/{K1}", "metered, but never ended"),
+        (_second_end, "I1", f"acme/{K1}", "ended 2 times: completed, cancelled"),
+        (_started_after_the_end, "I1", f"acme/{K1}", "started after it had ended"),
+        (_double(JobAccepted), "I1", f"acme/{K1}", "accepted 2 times"),
+        (_drop(JobMetered), "I1", f"acme/{K1}", "completed, but never metered"),
+        (_double(JobMetered), "I1", f"acme/{K1}", "metered 2 times"),
+        (_drop(AccountHeld), "I2", f"acme/{K1}", "but 0 was held"),
+        (_double(AccountHeld), "I2", f"acme/{K1}", "held 2 times"),
+        (_drop(AccountSettled), "I2", f"acme/{K1}", "never settled"),
+        (_double(AccountSettled), "I2", f"acme/{K1}", "settled 2 times"),
+        (_released_too, "I2", f"acme/{K1}", "released whole"),
+        (lambda it: it.alter(AccountSettled, "k1", released=Amount(amount="0.5")), "I2", f"acme/{K1}", "0.5 released"),
+        (
+            lambda it: it.alter(AccountSettled, "k1", settled=Amount(amount="0.5")),
+            "I2",
+            f"acme/{K1}",
+            "0.5 was settled",
+        ),
+        (lambda it: it.alter(JobMetered, "k1", usage=Usage(shots=1)), "I2", f"acme/{K1}", "other usage was metered"),
+        (lambda it: it.alter(JobMetered, "k1", state="failed"), "I2", f"acme/{K1}", "but billed as failed"),
+        (lambda it: it.alter(JobMetered, "k1", hold=Amount(amount="9")), "I2", f"acme/{K1}", "names another hold"),
+        (_lowered_charge, "I2", f"acme/{K1}", "by aer-2026, but the bill says 0.00 USD"),
+        (lambda it: it.alter(AccountFunded, amount=Amount(amount="0.001")), "I2", "acme/main", "overdraws it by"),
+        (lambda it: it.alter(AccountHeld, "k1", amount=Amount(amount="0.1", currency="EUR")), "I2", "acme/main", "EUR"),
+        (_in_another_tenant, "I3", f"qb.job.beta.{K1}.started", "holds an event of"),
+        (_forged_and_believed, "I3", f"qb.job.acme.{K1}.submitted", f"event of qb.job.beta.{K4}.submitted"),
+        (_drop(JobSealed), "I4", f"acme/{K1}", "has no receipt"),
+        (_double(JobSealed), "I4", f"acme/{K1}", "has 2 receipts"),
+        (_swapped_receipts, "I4", f"acme/{K1}", "claims leaf 0, but is leaf 1"),
+        (_flipped_receipt, "I4", f"acme/{K1}", "not the one that its digest names"),
+        (_foreign_receipt, "I4", f"acme/{K1}", "its receipt does not verify"),
+        (_altered_checkpoint, "I4", "checkpoint 2", "signature does not match"),
+        (lambda it: it.events.pop(), "I4", "checkpoint 2", "it is the last, but there are 5 leaves"),
+    ],
+)
+def test_each_break_is_found_and_named(recording, breaks: Callable, invariant: str, subject: str, words: str) -> None:
+    breaks(recording)
+    verdict = recording.judged()[invariant]
+    assert any(it.subject == subject and words in it.text for it in verdict.findings), verdict.findings
+
+
+def _without(rows: Rows, at: int) -> None:
+    del rows.sequences[at], rows.marks[at]
+
+
+def _twice(rows: Rows, at: int) -> None:
+    rows.sequences.insert(at, rows.sequences[at])
+    rows.marks.insert(at, rows.marks[at])
+
+
+def _changed(rows: Rows, at: int) -> None:
+    rows.marks[at] ^= 1
+
+
+@pytest.mark.parametrize(
+    ("breaks", "words"),
+    [
+        (lambda rows: _without(rows, 4), "row 5 is missing"),
+        (lambda rows: [_without(rows, 4) for _ in range(3)], "each of rows 5 to 7 is missing"),
+        (lambda rows: _twice(rows, 4), "row 5 is there more than once"),
+        (lambda rows: _changed(rows, 4), "row 5 does not hold what LOG holds"),
+    ],
+)
+def test_each_unfaithful_row_is_found_and_named(recording, breaks: Callable, words: str) -> None:
+    recording.rows = recording.table()
+    breaks(recording.rows)
+    assert [(it.subject, it.text) for it in recording.judged()["I5"].findings] == [("events", words)]
+
+
+def test_a_row_that_the_log_never_held_is_found(recording) -> None:
+    history, rows = recording.history(), recording.table()
+    del history.sequences[4], history.marks[4]
+    recording.rows = rows
+    assert [it.text for it in one_truth(history, rows).findings] == ["row 5 is not in LOG"]
+
+
+def test_a_hole_in_the_log_is_found(recording) -> None:
+    history = recording.history()
+    history.sequences = array("Q", (it + 2 * (it > 7) for it in history.sequences))
+    assert [it.text for it in nothing_lost(history, recording.outstanding).findings] == [
+        "sequences 8 to 9 cannot be read: events were lost; `qb recover` mends the log"
+    ]
+
+
+def test_messages_that_cannot_be_read_at_either_end_of_the_log_are_found(recording) -> None:
+    history = recording.history()
+    history.sequences = array("Q", (it + 1 for it in history.sequences))
+    history.end = (last := history.sequences[-1]) + 1
+    runs = [it.text.partition(" cannot")[0] for it in nothing_lost(history, recording.outstanding).findings]
+    assert runs == ["sequences 1 to 1", f"sequences {last + 1} to {last + 1}"]
+
+
+def test_a_hole_that_was_given_up_is_a_note(recording) -> None:
+    history = recording.history()
+    history.sequences = array("Q", (it + 2 * (it > 7) for it in history.sequences))
+    history.given_up = frozenset({8, 9})
+    verdict = nothing_lost(history, recording.outstanding)
+    assert verdict.holds
+    assert verdict.notes == ["2 events were lost and given up: see recovered.json in the home"]
+
+
+class TestUnfinishedJobs:
+    """Not yet ended is no fault as long as somebody still owes the next step."""
+
+    @pytest.fixture(
+        params=[
+            (JobSubmitted, "broker-submitted", "neither accepted nor rejected"),
+            (JobPlaced, "executor-aer", "placed on aer, but never ended"),
+            (JobCompleted, "metering-ended", "completed, but never metered"),
+            (AccountSettled, "provenance-metered", "completed, but never sealed"),
+        ],
+        ids=lambda it: it[1],
+    )
+    def cut(self, request, recording):
+        kind, duty, words = request.param
+        del recording.events[recording.find(kind, "k1") + 1 :]
+        return recording, duty, words
+
+    def test_owed_by_a_duty_it_waits(self, cut) -> None:
+        recording, duty, _ = cut
+        recording.outstanding = Outstanding(since=10**9, duties={duty: 1})
+        verdicts = recording.judged()
+        assert all(it.holds for it in verdicts.values()), verdicts
+        assert verdicts["I1"].notes[0].startswith("1 jobs wait")
+
+    def test_owed_by_nobody_it_is_lost(self, cut) -> None:
+        recording, _, words = cut
+        assert any(words in it.text for it in recording.judged()["I1"].findings)
+
+    def test_later_than_the_question_it_may_be_on_its_way(self, cut) -> None:
+        recording, _, _ = cut
+        recording.outstanding = Outstanding(since=0)
+        assert recording.judged()["I1"].holds
+
+    def test_the_scheduler_says_why_an_accepted_job_waits(self, recording) -> None:
+        del recording.events[recording.find(JobAccepted, "k1") + 1 :]
+        assert "does not know it" in recording.judged()["I1"].findings[0].text
+        recording.outstanding = Outstanding(since=10**9, queue={("acme", K1): "aer is full"})
+        assert recording.judged()["I1"].notes == ["1 jobs wait: aer is full"]
+
+
+def test_nonsense_over_ones_own_accepted_job_is_no_breach(recording) -> None:
+    history = recording.history()
+    history.unreadable(f"qb.job.acme.{K1}.submitted", len(recording.events) + 1, "it is nonsense")
+    walls = walls_hold(history)
+    assert walls.holds
+    assert walls.notes == ["1 messages of tenants break their contract, and nobody believed them: qb doctor"]
+
+
+def test_nonsense_where_only_a_service_may_write_is_a_breach(recording) -> None:
+    history = recording.history()
+    history.unreadable(f"qb.job.acme.{K1}.completed", len(recording.events) + 1, "it is nonsense")
+    assert [it.subject for it in walls_hold(history).findings] == [f"qb.job.acme.{K1}.completed"]
+
+
+def test_the_broker_says_why_an_undecided_job_waits(recording) -> None:
+    del recording.events[recording.find(JobSubmitted, "k1") + 1 :]
+    recording.outstanding = Outstanding(10**9, {"broker-submitted": 1}, {("acme", K1): "waits for aer"})
+    assert recording.judged()["I1"].notes == ["1 jobs wait: waits for aer"]
+
+
+def test_a_claim_that_nobody_believed_is_no_breach(recording) -> None:
+    recording.alter(JobSubmitted, "k3", tenant="beta")
+    recording.subjects[recording.events.index(recording.events[recording.find(JobRejected)]) - 1] = (
+        f"qb.job.acme.{job_id('acme', 'k3')}.submitted"
+    )
+    walls = recording.judged()["I3"]
+    assert walls.holds
+    assert walls.notes == ["1 messages of tenants break their contract, and nobody believed them: qb doctor"]

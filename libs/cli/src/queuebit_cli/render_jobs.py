@@ -1,0 +1,123 @@
+"""How jobs are told: documents for programs, lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from queuebit.records import Status, Step
+from queuebit.text import visible
+from queuebit_cli.output import Output
+from queuebit_cli.tables import wrapped
+from queuebit_kernel import Money, rfc3339
+from queuebit_stack.errors import Exit
+
+__all__ = [
+    "charge_document",
+    "count_rows",
+    "describe",
+    "exit_of",
+    "reasons_document",
+    "status_document",
+    "step_document",
+    "step_lines",
+    "waiting_lines",
+]
+
+_HEAD = 25
+"""Columns of a step's time and name."""
+_MOST_COUNTS = 20
+_LONGEST_BITS = 32
+_ENDS = 10
+"""Bits at either end of a string that is longer."""
+
+
+def exit_of(states: Iterable[str]) -> Exit:
+    """The exit code for jobs that ended so: a refusal outweighs a failure, which outweighs success."""
+    ends = set(states)
+    if ends & {"rejected", "refused"}:
+        return Exit.REFUSED
+    return Exit.DONE if ends <= {"completed", "submitted"} else Exit.JOB_FAILED
+
+
+def charge_document(charge: Money | None) -> dict[str, str] | None:
+    """An amount for programs: exact text and a currency."""
+    return None if charge is None else {"amount": charge.text(), "currency": charge.currency}
+
+
+def reasons_document(status: Status) -> list[dict[str, str]]:
+    """Why it was rejected, failed or cancelled."""
+    return [{"code": reason.code, "text": reason.text} for reason in status.reasons]
+
+
+def status_document(status: Status) -> dict[str, object]:
+    """A job for programs."""
+    return {
+        "job": status.job,
+        "state": status.state,
+        "tenant": status.tenant,
+        "project": status.project,
+        "label": status.label,
+        "backend": status.backend,
+        "shots": status.shots,
+        "charge": charge_document(status.charge),
+        "sealed": status.sealed,
+        "reasons": reasons_document(status),
+        "steps": [step_document(status.job, step) for step in status.steps],
+    }
+
+
+def step_document(job: str, step: Step) -> dict[str, object]:
+    """Something that happened, for programs."""
+    return {"job": job, "event": step.event, "at": rfc3339(step.at), "detail": step.detail}
+
+
+def step_lines(step: Step, out: Output, indent: str = "") -> list[str]:
+    """Something that happened, for people."""
+    moment = step.at.astimezone().strftime("%H:%M:%S.%f")[:-3]
+    return _beside(f"{indent}{out.paint(moment, 'dim')}  {step.event:<10} ", step.detail, out, len(indent))
+
+
+def waiting_lines(reason: str, out: Output, indent: str = "") -> list[str]:
+    """Why nothing happens, for people; under the steps."""
+    return _beside(f"{indent}{' ' * 12}  {out.paint('waiting', 'warn')}    ", reason, out, len(indent))
+
+
+def _beside(head: str, text: str, out: Output, indent: int) -> list[str]:
+    """The text beside its head, broken between words where the terminal ends."""
+    left = " " * (indent + _HEAD)
+    first, *more = wrapped(visible(text), out.room, left) or [left]
+    return [(head + first[len(left) :]).rstrip(), *more]
+
+
+def describe(status: Status, out: Output, waiting: str | None = None) -> list[str]:
+    """A job for people, and why it waits, if it does."""
+    moods = {"completed": "good", "failed": "bad", "rejected": "bad", "cancelled": "warn"}
+    day = f"{status.steps[0].at.astimezone():%Y-%m-%d}" if status.steps else ""
+    words = (status.job, out.paint(status.state, moods.get(status.state, "")), out.paint(day, "dim"))
+    lines = ["  ".join(word for word in words if word), *wrapped(visible(status.label), out.room, "  ")]
+    lines += [line for step in status.steps for line in step_lines(step, out, "  ")]
+    lines += waiting_lines(waiting, out, "  ") if waiting else []
+    for reason in status.reasons:
+        lines += wrapped(visible(f"{reason.code}: {reason.text}"), out.room, "  ")
+    return lines
+
+
+def count_rows(counts: Mapping[str, int], most: int = _MOST_COUNTS) -> list[dict[str, object]]:
+    """The most frequent outcomes, with a bar each."""
+    total = sum(counts.values()) or 1
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    rows: list[dict[str, object]] = [
+        {"bits": _bits(bits), "count": count, "share": f"{count / total:.1%}", "": "█" * round(30 * count / total)}
+        for bits, count in ranked[:most]
+    ]
+    if rest := ranked[most:]:
+        share = sum(count for _, count in rest)
+        rows.append({"bits": f"{len(rest)} more", "count": share, "share": f"{share / total:.1%}", "": ""})
+    return rows
+
+
+def _bits(bits: str) -> str:
+    """Bits that leave room for their count beside them."""
+    if len(bits) <= _LONGEST_BITS:
+        return bits
+    return f"{bits[:_ENDS]}…{bits[-_ENDS:]} ({len(bits.replace(' ', ''))} bits)"

@@ -1,0 +1,1 @@
+"""The embedded stack: its home, its processes and their supervisor."""

@@ -1,0 +1,83 @@
+"""A copy of a home that is whole, also while its stack runs.
+
+Nothing is paused: what follows from the log is copied before it, and what the log cites after it. Blocks of a stream
+are only appended to, so a copy is the beginning of one; the server makes the index beside them anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from queuebit_stack.files import write_private
+from queuebit_stack.home import Home
+from queuebit_stack.stack import Running, Stack
+
+__all__ = ["copy_home"]
+
+_LOG, _PAYLOADS, _DEAD = "LOG", "KV_PAYLOADS", "DEAD"
+_INDEX = "index.db"
+
+
+def copy_home(home: Home, target: Path) -> None:
+    """Make a home of the same data; without logs, spans and the warehouse, which the log fills again.
+
+    Raises:
+        OSError: a file cannot be copied; nothing is left of the copy then.
+    """
+    draft = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(draft, ignore_errors=True)
+    try:
+        _fill(home, Home(draft))
+        os.sync()
+        draft.rename(target)
+    finally:  # a part of a copy holds keys, and fills the disk
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _fill(home: Home, copy: Home) -> None:
+    copy.prepare()
+    _copy(home.log_mark, copy.log_mark)  # before the log, which then goes at least as far
+    _copy(home.provenance, copy.provenance)  # the same: published receipts are all in it
+    for account in home.jetstream.glob("jetstream/*"):
+        there = copy.jetstream / account.relative_to(home.jetstream)
+        for stream in (_LOG, _PAYLOADS, _DEAD):  # payloads after the events that cite them
+            _copy_stream(account / "streams" / stream, there / "streams" / stream)
+    for name in ("secrets", "credentials"):
+        _copy(home.root / name, copy.root / name)
+    for path in (home.tenants_file, home.good_tenants_file, home.price_book, home.trust_file, home.recoveries):
+        _copy(path, copy.root / path.name)
+    stack = Stack.load(home)
+    if stack is not None:  # it goes on naming the original: the two have the same keys
+        still = replace(stack, state="down", supervisor=Running(), processes={})
+        write_private(copy.stack_file, json.dumps(asdict(still), indent=1) + "\n")
+
+
+def _copy_stream(stream: Path, there: Path) -> None:
+    """Consumers first: one that lags behind the messages has some delivered again, which does no harm."""
+    if not stream.is_dir():
+        return
+    there.mkdir(mode=0o750, parents=True)
+    _copy(stream / "obs", there / "obs")
+    for path in sorted(stream.glob("meta.*")):
+        _copy(path, there / path.name)
+    (there / "msgs").mkdir(mode=0o750)
+    for block in sorted((stream / "msgs").glob("*.blk"), key=lambda it: int(it.stem)):
+        _copy(block, there / "msgs" / block.name)
+
+
+def _copy(path: Path, there: Path) -> None:
+    """Copy a file or a folder; what vanished meanwhile was not needed any more."""
+    if path.is_dir():
+        there.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for inner in sorted(path.iterdir()):
+            if inner.name != _INDEX and not inner.name.startswith("."):  # a dot: a draft of another file
+                _copy(inner, there / inner.name)
+        return
+    try:
+        shutil.copy2(path, there)
+    except FileNotFoundError:
+        return

@@ -1,0 +1,183 @@
+"""What the first `qb up` makes: keys of every service, a first tenant, a price book."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import tomllib
+from collections.abc import Callable
+from contextlib import suppress
+from importlib.resources import files
+from pathlib import Path
+from shlex import quote
+
+from queuebit_contracts.tenants import Tenants, parse_tenants
+from queuebit_contracts.topology import topology
+from queuebit_kernel import Fault
+from queuebit_runtime.keys import is_seed, new_seed, public_key
+from queuebit_runtime.server_config import ClientUser, User, render, users_of
+from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.files import write_private
+from queuebit_stack.home import Home
+from queuebit_stack.ports import DEFAULTS
+
+__all__ = [
+    "bus_users",
+    "default_price_book",
+    "found",
+    "keep_tenants",
+    "kept_credentials",
+    "key_of",
+    "read_tenants",
+    "readdress",
+    "write_credential",
+    "write_nats_config",
+]
+
+_ADDRESS = re.compile(r'^url = "nats://127\.0\.0\.1:\d+"$', re.MULTILINE)
+"""Where a stack of this machine listened when the credential was written."""
+
+_FIRST = """\
+# Who may use this stack. `qb tenant …` edits this file and keeps your comments; keys are public halves of tokens.
+
+[tenant.demo]
+share = 1
+
+[tenant.demo.project.playground]
+budget = "1000"
+currency = "USD"
+
+[tenant.demo.user.me]
+role = "admin"
+keys = [{key}]
+"""
+
+
+def found(home: Home) -> None:
+    """Make what is missing; what is there stays as it is."""
+    home.prepare()
+    for name in (*topology().service, "operator", "provisioner", "system"):
+        _once(home.seed_file(name), new_seed)
+    for password in (home.warehouse_password, home.analyst_password):
+        _once(password, lambda: secrets.token_urlsafe(32))
+    if not home.stack_file.exists():  # later, other prices than those of the first day are nothing to guess
+        _once(home.price_book, lambda: default_price_book().read_text())
+    if not (home.tenants_file.exists() or home.good_tenants_file.exists()):
+        seed = new_seed()
+        write_credential(home, "demo", "me", seed, project="playground")
+        write_private(home.tenants_file, _FIRST.format(key=json.dumps(public_key(seed))))
+
+
+def default_price_book() -> Path:
+    """The prices that a new stack begins with."""
+    package = Path(str(files("queuebit_contracts")))
+    beside = (package / "pricebook", package.parents[1] / "pricebook")  # installed, or in a checkout
+    return next(folder for folder in beside if folder.is_dir()) / "default.toml"
+
+
+def write_credential(
+    home: Home, tenant: str, user: str, seed: str, *, project: str, path: Path | None = None, url: str | None = None
+) -> Path:
+    """Keep what a user logs in with, and return where. For a file inside the home the address is looked up anew."""
+    path = path or _own_file(home, tenant, user)
+    url = url or f"nats://127.0.0.1:{DEFAULTS['nats-server']}"
+    fields = {"url": url, "tenant": tenant, "user": user, "seed": seed, "project": project}
+    lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in fields.items())
+    write_private(path, f"# Secret: whoever holds this file is {user} of {tenant}.\n{lines}")
+    return path
+
+
+def readdress(home: Home, url: str) -> None:
+    """Let the home's credentials name the address where its stack listens; a file that is damaged stays as it is."""
+    for path in home.credentials.glob("*.toml"):
+        with suppress(OSError, UnicodeDecodeError):
+            text = path.read_text(encoding="utf-8")
+            if (named := _ADDRESS.sub(f"url = {json.dumps(url)}", text, count=1)) != text:
+                write_private(path, named)
+
+
+def kept_credentials(home: Home, tenant: str, user: str | None = None) -> list[Path]:
+    """Where the home keeps what a user logs in with, or what all users of a tenant do."""
+    owners = {path: _owner(path) for path in sorted(home.credentials.glob("*.toml"))}
+    return [path for path, (whose, who) in owners.items() if whose == tenant and user in (None, who)]
+
+
+def read_tenants(home: Home) -> Tenants:
+    """Who may use the stack.
+
+    Raises:
+        Stop: the file breaks its rules; the text lists how.
+    """
+    try:
+        return parse_tenants(home.tenants_file.read_text(encoding="utf-8"))
+    except (Fault, OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        good = home.good_tenants_file
+        back = f", or go back to what last was in force: cp {quote(str(good))} {quote(str(home.tenants_file))}"
+        raise Stop(Exit.USAGE, f"{home.tenants_file}: {why}\nmend it{back if good.exists() else ''}") from error
+
+
+def bus_users(home: Home) -> list[User]:
+    """Who may log in to the bus: services with the home's keys, tenants' users with theirs."""
+    names = [*topology().service, "operator", "provisioner"]
+    keys = {name: key_of(home, name) for name in names}
+    clients = [
+        ClientUser(tenant, name, user.role, key)
+        for tenant, entry in read_tenants(home).tenant.items()
+        for name, user in entry.user.items()
+        for key in user.keys
+    ]
+    return users_of(topology(), keys, clients)
+
+
+def key_of(home: Home, name: str) -> str:
+    """The public half of a service's NATS user.
+
+    Raises:
+        Stop: its secret half is damaged.
+    """
+    path = home.seed_file(name)
+    seed = path.read_text(errors="replace").strip()
+    if not is_seed(seed):
+        raise Stop(Exit.USAGE, f"{path} is damaged: delete it, {home.command('up')} makes another")
+    return public_key(seed)
+
+
+def write_nats_config(home: Home, ports: dict[str, int]) -> None:
+    """Write the server's configuration from the topology and the tenants file, and keep a copy of a file so good."""
+    text = render(
+        bus_users(home),
+        host="127.0.0.1",
+        port=ports["nats-server"],
+        store=home.jetstream,
+        pid_file=home.nats / "nats.pid",
+        system_key=key_of(home, "system"),
+    )
+    write_private(home.nats_config, text)
+    keep_tenants(home)
+
+
+def keep_tenants(home: Home) -> None:
+    """Keep a copy of a tenants file that came into force."""
+    write_private(home.good_tenants_file, home.tenants_file.read_text(encoding="utf-8"))
+
+
+def _own_file(home: Home, tenant: str, user: str) -> Path:
+    """A file of this user alone: names may hold dashes, so that a-b of c and b-c of a would share one."""
+    named = home.credential_file(tenant, user)
+    taken = named.exists() and _owner(named) != (tenant, user)
+    return named.with_name(f"{tenant}.{user}.toml") if taken else named
+
+
+def _owner(path: Path) -> tuple[str, str]:
+    try:
+        fields = tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return "", ""
+    return str(fields.get("tenant", "")), str(fields.get("user", ""))
+
+
+def _once(path: Path, make: Callable[[], str]) -> None:
+    if not path.exists():
+        write_private(path, make().rstrip("\n") + "\n")

@@ -1,0 +1,159 @@
+"""One process of a stack: started, asked how it is, started again when it dies, ever more slowly."""
+
+from __future__ import annotations
+
+import signal
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from subprocess import Popen
+
+from queuebit_stack import ports
+from queuebit_stack.probe import Look
+from queuebit_stack.process import Identity, end, kill_session, last_words, launch, rotate, shorten
+from queuebit_stack.process_specs import Spec
+
+__all__ = ["Backoff", "Child"]
+
+_LOOK_S = 1.0
+_LOOK_WHILE_STARTING_S = 0.1
+
+
+class Backoff:
+    """How long to wait before starting again what died."""
+
+    FIRST_S, LAST_S, HEALTHY_S = 0.2, 10.0, 8.0
+
+    def __init__(self) -> None:
+        self._next = self.FIRST_S
+
+    def after(self, lived_s: float) -> float:
+        """The pause, given how long the process lived; twice the last one unless it was well in between."""
+        pause = self.FIRST_S if lived_s >= self.HEALTHY_S else self._next
+        self._next = min(2 * pause, self.LAST_S)
+        return pause
+
+
+class Child:
+    """One process and its restarts.
+
+    The socket of a process that is sent secrets stays open from here to `finish`: while it restarts, no
+    other process can listen in its place, and a client that connects meanwhile is answered by its successor.
+    """
+
+    def __init__(self, spec: Spec, log: Path) -> None:
+        """Take the port of a process that inherits its socket; raises `Stop` when that is taken."""
+        self.spec = spec
+        self.log = log
+        self.identity: Identity | None = None
+        self.restarts = 0
+        self.reason = ""
+        self.last_end = ""
+        """How it ended the last time, also once it runs again."""
+        self.seen = Look(reason="waits for its turn")
+        self.sick_since: float | None = None
+        self.was_ready = False
+        """Since it was started the last time."""
+        self._listening = ports.listen(spec.inherits.port) if spec.inherits else None
+        self._process: Popen[bytes] | None = None
+        self._backoff = Backoff()
+        self._started = 0.0
+        self._log_begin = 0
+        self._due: float | None = None
+        self._asking: Future[Look] | None = None
+        self._ask_at = 0.0
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None
+
+    def start(self, now: float) -> None:
+        """Start it."""
+        self._started, self._due, self._ask_at, self.reason = now, None, now, ""
+        self.seen, self.sick_since, self.was_ready = Look(reason="starting"), None, False
+        try:
+            rotate(self.log)
+            self._log_begin = self.log.stat().st_size if self.log.exists() else 0
+            self._process = self._launch()
+        except OSError as error:
+            self._failed(f"cannot be started: {error}", now)
+        else:
+            self.identity = Identity.of(self._process.pid)
+
+    def tend(self, now: float) -> bool:
+        """Notice its death, and start it again when that is due; say whether anything changed."""
+        if self._process is not None:
+            code = self._process.poll()
+            if code is None:
+                return False
+            kill_session(self._process.pid)
+            self.last_end = _signalled(-code) if code < 0 else f"ended with {code}: {self._last_words()}"
+            self._failed(self.last_end, now)
+            return True
+        if self._due is not None and now >= self._due:
+            self.restarts += 1
+            self.start(now)
+            return True
+        return False
+
+    def ask(self, pool: ThreadPoolExecutor, now: float) -> bool:
+        """Ask how it is, every now and then; say whether the answer changed."""
+        if self._process is None:
+            return False
+        if self._asking is None:
+            if now >= self._ask_at:
+                self._asking = pool.submit(self.spec.look)
+                self._keep_log_short()
+            return False
+        if not self._asking.done():
+            return False
+        before, self.seen, self._asking = self.seen, self._asking.result(), None
+        self._ask_at = now + (_LOOK_S if self.seen.ready else _LOOK_WHILE_STARTING_S)
+        self.was_ready = self.was_ready or self.seen.ready
+        if self.seen.healthy or not self.seen.answered:
+            self.sick_since = None
+        elif self.sick_since is None:
+            self.sick_since = now
+        return before.ready != self.seen.ready
+
+    def restart(self) -> None:
+        """End it; the next `tend` starts it again."""
+        if self.identity is not None:
+            end([self.identity])
+
+    def finish(self) -> None:
+        """Take note that it was ended for good."""
+        if self._process is not None:
+            self._process.poll()
+            self._process = self.identity = None
+        if self._listening is not None:
+            self._listening.close()
+
+    def _launch(self) -> Popen[bytes]:
+        if self._listening is None or self.spec.inherits is None:
+            return launch(self.spec.argv, self.spec.env, self.log)
+        number = self._listening.fileno()
+        return launch(self.spec.argv, {**self.spec.env, self.spec.inherits.named_by: str(number)}, self.log, [number])
+
+    def _keep_log_short(self) -> None:
+        with suppress(OSError):  # a full disk is told elsewhere
+            if shorten(self.log):
+                self._log_begin = 0
+
+    def _last_words(self) -> str:
+        try:
+            return last_words(self.log, self._log_begin)
+        except OSError:
+            return f"see {self.log}"
+
+    def _failed(self, reason: str, now: float) -> None:
+        self.reason = reason
+        self._process, self.identity, self.seen = None, None, Look(reason=reason)
+        self._due = now + self._backoff.after(now - self._started)
+
+
+def _signalled(number: int) -> str:
+    try:
+        return f"ended by signal {number} ({signal.Signals(number).name})"
+    except ValueError:  # one without a name
+        return f"ended by signal {number}"

@@ -1,0 +1,84 @@
+"""Whether the files that people edit are good, and whether the stack goes by them."""
+
+from __future__ import annotations
+
+from shlex import quote
+from typing import Any
+
+from queuebit_pricing import BadPriceBook, load
+from queuebit_stack.bootstrap import default_price_book, read_tenants
+from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.home import Home
+from queuebit_stack.probe import get_json
+from queuebit_stack.secret_files import require_passwords, require_signing_keys
+from queuebit_stack.stack import Stack
+
+__all__ = ["require_good", "troubles"]
+
+_NOT_APPLIED = "\nbudgets and limits are in force; who may log in is, once you run `qb tenant apply`"
+_MEANWHILE = "\nuntil then the stack goes on by what was in force before"
+_RESTART = "\nrestart both together: `qb down`, then `qb up`; running jobs are billed as they were accepted"
+_PRICED = ("broker", "metering")
+"""Services that read the price book when they start."""
+_AS_STARTED = "\nuntil then services go on with what they started with, and could not start again"
+
+
+def require_good(home: Home) -> None:
+    """Check what services read when they start.
+
+    Raises:
+        Stop: a file cannot be used; the text says why.
+    """
+    read_tenants(home)
+    _require_prices(home)
+    require_passwords(home)
+    require_signing_keys(home)
+
+
+def troubles(home: Home, stack: Stack | None) -> list[str]:
+    """What is wrong with the files of a stack, and what that means for it."""
+    runs = stack is not None and (stack.in_containers or bool(stack.left))
+    found = []
+    try:
+        read_tenants(home)
+        good = home.good_tenants_file
+        if runs and good.exists() and good.read_bytes() != home.tenants_file.read_bytes():
+            found.append(f"{home.tenants_file} was edited by hand{_NOT_APPLIED}")
+    except Stop as stop:
+        found.append(f"{stop}{_MEANWHILE if runs else ''}")
+    try:
+        declared = _require_prices(home)
+        if stack is not None and (old := [name for name in _PRICED if _prices_of(stack, name) not in (None, declared)]):
+            found.append(
+                f"{home.price_book} was edited, and {' and '.join(old)} go on with the prices before{_RESTART}"
+            )
+    except Stop as stop:
+        found.append(f"{stop}{_AS_STARTED if runs else ''}")
+    for require in (require_passwords, require_signing_keys):
+        try:
+            require(home)
+        except Stop as stop:
+            found.append(f"{stop}{_AS_STARTED if runs else ''}")
+    return found
+
+
+def _prices_of(stack: Stack, service: str) -> str | None:
+    """The digest of the price book that a service has read; nothing where it does not tell."""
+    if service not in stack.left:
+        return None
+    try:
+        told: Any = get_json(stack.ports[service], "/healthz")  # as the process words it
+        return str(told["detail"]["prices"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def _require_prices(home: Home) -> str:
+    """The digest of the price book, which services can read."""
+    if not home.price_book.exists():
+        default = f"cp {quote(str(default_price_book()))} {quote(str(home.price_book))}"
+        raise Stop(Exit.USAGE, f"{home.price_book} is gone: put it back, or begin with default prices: {default}")
+    try:
+        return load(home.price_book).digest
+    except BadPriceBook as error:
+        raise Stop(Exit.USAGE, str(error)) from error

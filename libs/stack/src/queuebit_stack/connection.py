@@ -1,0 +1,59 @@
+"""Connections to the bus of a home: as one of the stack's own users, and as the operator."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from queuebit_stack.home import Home
+from queuebit_stack.stack import running_stack
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+
+    from queuebit.nats_transport import NatsTransport
+
+__all__ = ["connected_once", "operator_of", "quick_start"]
+
+
+def quick_start() -> None:
+    """Keep `nats` from loading aiohttp, which it wants for websockets alone and which takes 0.2 s of every command."""
+    sys.modules.setdefault("aiohttp", None)  # type: ignore[arg-type]  # None is how Python marks "not to be imported"
+
+
+async def connected_once(url: str, user: str, seed: str, timeout_s: float) -> Client:
+    """Connect as one of the stack's own users, now or not at all.
+
+    Raises:
+        OSError, nats.errors.Error, TimeoutError: the server does not answer, or does not know the user.
+    """
+    quick_start()
+    import nats
+
+    from queuebit_contracts.topology import inbox_of
+
+    async def give_up(error: Exception) -> None:
+        raise error  # nats-py calls this for each failed try, and would try for two minutes
+
+    return await nats.connect(
+        url,
+        nkeys_seed_str=seed,
+        inbox_prefix=inbox_of(user).encode(),
+        allow_reconnect=False,
+        connect_timeout=timeout_s,
+        error_cb=give_up,
+    )
+
+
+def operator_of(home: Home) -> NatsTransport:
+    """The bus, as the person who runs the stack sees it.
+
+    Raises:
+        Stop: the stack is down.
+    """
+    quick_start()
+    from queuebit.nats_transport import NatsTransport
+
+    stack = running_stack(home)
+    seed = home.seed_file("operator").read_text().strip()
+    return NatsTransport(stack.listens["nats-server"], seed, "_INBOX.operator")

@@ -1,0 +1,113 @@
+"""What `compose.yaml` needs of a home: identities, configuration, and folders for data."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from queuebit_runtime.secrets import read_secret
+from queuebit_runtime.server_config import render
+from queuebit_stack.bootstrap import bus_users, found, keep_tenants, key_of
+from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.files import write_private
+from queuebit_stack.home import Home
+from queuebit_stack.stack import CONTAINERS, Stack
+
+__all__ = ["RESTARTED", "configure", "env_file", "folder", "prepare"]
+
+RESTARTED = ("nats", "broker")
+"""What goes by the tenants file."""
+
+_NATS, _MONITOR, _WAREHOUSE = 4222, 8222, 8123
+"""Where containers listen; what the engine publishes, it publishes under the same number on loopback."""
+
+_USERS = """\
+<!-- Written by `qb containers prepare`. One user writes, one only reads; there are no others. -->
+<clickhouse>
+  <profiles>
+    <reads>
+      <readonly>1</readonly>
+      <constraints>
+        <output_format_json_array_of_rows><changeable_in_readonly/></output_format_json_array_of_rows>
+        <output_format_json_quote_decimals><changeable_in_readonly/></output_format_json_quote_decimals>
+        <output_format_json_quote_64bit_integers><changeable_in_readonly/></output_format_json_quote_64bit_integers>
+        <output_format_json_quote_denormals><changeable_in_readonly/></output_format_json_quote_denormals>
+      </constraints>
+    </reads>
+  </profiles>
+  <users>
+    <default remove="remove"/>
+    <queuebit>
+      <password_sha256_hex>{writer}</password_sha256_hex>
+      <networks><ip>::/0</ip></networks>
+      <profile>default</profile>
+      <quota>default</quota>
+    </queuebit>
+    <analyst>
+      <password_sha256_hex>{analyst}</password_sha256_hex>
+      <networks><ip>::/0</ip></networks>
+      <profile>reads</profile>
+      <quota>default</quota>
+      <grants><query>GRANT SELECT, SHOW, CHECK ON *.*</query></grants>
+    </analyst>
+  </users>
+</clickhouse>
+"""
+
+
+def folder(home: Home) -> Path:
+    """Everything in the home that only containers use."""
+    return home.root / "containers"
+
+
+def env_file(home: Home) -> Path:
+    """What `docker compose --env-file` wants."""
+    return folder(home) / "compose.env"
+
+
+def prepare(home: Home) -> Path:
+    """Make what is missing, write configuration anew, and return the file for `docker compose --env-file`.
+
+    Raises:
+        Stop: the home belongs to `qb up`, or its path cannot be written into that file.
+    """
+    stack = Stack.load(home)
+    if stack is not None and stack.state != CONTAINERS:
+        raise Stop(Exit.REFUSED, f"{home.root} belongs to `qb up`: choose another folder with --home DIR")
+    if "'" in str(home.root):
+        raise Stop(Exit.USAGE, f"{home.root} has a quote in its name: choose another folder with --home DIR")
+    found(home)
+    for name in ("nats", "clickhouse", "provenance"):
+        (folder(home) / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not home.trust_file.is_symlink():  # provenance writes it into the folder that it is given
+        home.trust_file.symlink_to(folder(home) / "provenance" / home.trust_file.name)
+    configure(home)
+    write_private(
+        env_file(home),
+        f"QUEUEBIT_CONTAINERS_HOME='{home.root}'\nQUEUEBIT_CONTAINERS_USER={os.getuid()}:{os.getgid()}\n",
+    )
+    listens = {"nats-server": f"nats://127.0.0.1:{_NATS}", "warehouse": f"http://127.0.0.1:{_WAREHOUSE}"}
+    Stack(CONTAINERS, {"nats-server": _NATS, "warehouse": _WAREHOUSE}, listens).save(home)
+    return env_file(home)
+
+
+def configure(home: Home) -> None:
+    """Write the configuration of both servers; they read it when they start."""
+    data = Path("/data")
+    nats = render(
+        bus_users(home),
+        host="0.0.0.0",  # noqa: S104  # inside a container; the engine publishes on loopback
+        port=_NATS,
+        monitor_port=_MONITOR,  # for the check inside; nobody else is in there
+        store=data,
+        pid_file=data / "nats.pid",
+        system_key=key_of(home, "system"),
+    )
+    write_private(folder(home) / "nats.conf", nats)
+    keep_tenants(home)
+    digests = [
+        hashlib.sha256(read_secret(it).encode()).hexdigest() for it in (home.warehouse_password, home.analyst_password)
+    ]
+    users = _USERS.format(writer=digests[0], analyst=digests[1])
+    write_private(folder(home) / "clickhouse-users.xml", users)

@@ -1,0 +1,51 @@
+"""Files that are either whole or not there, and that only their owner reads."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from queuebit_stack.errors import Exit, Stop
+
+__all__ = ["read_json", "require_place", "write_private"]
+
+
+def write_private(path: Path, text: str) -> None:
+    """Put text in place in one step, with mode 0600."""
+    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(draft).replace(path)
+    except BaseException:
+        Path(draft).unlink(missing_ok=True)
+        raise
+
+
+def require_place(path: Path) -> None:
+    """Check that a file can be written there, before anything else is done.
+
+    Raises:
+        Stop: it cannot.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=path.absolute().parent):
+            odd = path.exists() and not path.is_file()
+    except OSError as error:
+        raise Stop(Exit.USAGE, f"{path} cannot be written: {error.strerror}; choose another --output") from error
+    if odd:
+        raise Stop(Exit.USAGE, f"{path} is no file: choose another --output")
+
+
+def read_json(path: Path) -> dict[str, Any] | None:  # whatever JSON holds; readers check what they take
+    """The object in a file, or nothing where there is none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None

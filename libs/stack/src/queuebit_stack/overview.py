@@ -1,0 +1,71 @@
+"""How every process of a stack is, seen from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from queuebit_stack import nats_server
+from queuebit_stack.home import Home
+from queuebit_stack.probe import Look, look
+from queuebit_stack.process_specs import NATS
+from queuebit_stack.stack import Stack
+
+__all__ = ["COLUMNS", "overview", "sealing_trouble"]
+
+COLUMNS = ("service", "pid", "listens", "healthy", "ready", "behind", "restarts")
+
+
+def overview(home: Home, stack: Stack) -> list[dict[str, object]]:
+    """A row for each process, in the order of start."""
+    names = list(stack.processes)
+    with ThreadPoolExecutor(len(names) or 1) as pool:
+        looks = list(pool.map(lambda name: _look(home, stack, name), names))
+    backlog = nats_server.backlog(home.seed_file("system"), stack.ports.get(NATS, 0))
+    return [_row(stack, name, seen, backlog) for name, seen in zip(names, looks, strict=True)]
+
+
+def sealing_trouble(root: Path) -> str | None:
+    """Why no receipts are made now, where the stack of this home knows; no home, no reason."""
+    stack = Stack.load(home) if (home := Home(root)).founded else None
+    if stack is None or "provenance" not in stack.processes:
+        return None
+    reason = stack.processes["provenance"].reason or look(stack.ports["provenance"]).reason
+    return f"for its receipt: {reason}" if reason else None
+
+
+def _row(stack: Stack, name: str, seen: Look, backlog: Mapping[str, int]) -> dict[str, object]:
+    process = stack.processes[name]
+    return {
+        "service": name,
+        "pid": process.pid,
+        "listens": stack.listens.get(name, ""),
+        "healthy": seen.healthy,
+        "ready": seen.ready,
+        "behind": _behind(name, seen, backlog),
+        "restarts": process.restarts,
+        "reason": process.reason or seen.reason,
+        "last_end": process.last_end,
+    }
+
+
+def _behind(service: str, seen: Look, backlog: Mapping[str, int]) -> int:
+    """Messages that wait for it: in its durables, and for its view, of which the server tells while it is silent."""
+    from queuebit_contracts.topology import topology, view_consumers
+
+    duties = sum(backlog.get(name, 0) for name in topology().durables_of(service))
+    if seen.answered:
+        return duties + seen.behind
+    return duties + max(backlog.get(name, 0) for name in view_consumers(service))
+
+
+def _look(home: Home, stack: Stack, name: str) -> Look:
+    identity = stack.processes[name].identity
+    if identity is None:
+        return Look(reason="not running")
+    port = stack.ports.get(name, 0)
+    seen = nats_server.health(home.seed_file("system"), port) if name == NATS else look(port)
+    if not seen.answered and identity.halted:
+        return Look(reason=f"halted: kill -CONT {identity.pid} lets it go on")
+    return seen

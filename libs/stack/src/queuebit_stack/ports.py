@@ -1,0 +1,131 @@
+"""Where a stack listens: always on loopback, on fixed ports or on free ones."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+from queuebit_stack.errors import Exit, Stop
+
+__all__ = ["DEFAULTS", "auto", "choose", "fixed", "holder_of", "is_free", "listen"]
+
+DEFAULTS = {
+    "nats-server": 7420,
+    "warehouse": 7422,
+    "broker": 7431,
+    "scheduler": 7432,
+    "executor-aer": 7433,
+    "executor-cirq": 7434,
+    "executor-ibm": 7435,
+    "metering": 7436,
+    "provenance": 7437,
+    "telemetry": 7438,
+}
+"""The port of each process; of a service, the one where it tells its health."""
+
+_HOST = "127.0.0.1"
+_BACKLOG = 128
+_AUTO = "`qb up --ports auto`"
+
+
+def choose(wish: str | None, previous: Mapping[str, int], way_out: str = _AUTO) -> dict[str, int]:
+    """The ports of a start: by wish `default` or `auto` ones, else those of the home's last start.
+
+    Args:
+        wish: what `--ports` says.
+        previous: the ports of the home's last start.
+        way_out: the command that chooses free ones for this home.
+
+    Raises:
+        Stop: some are taken that must not be others.
+    """
+    if wish == "auto":
+        return auto(previous)
+    return fixed({} if wish == "default" else previous, way_out)
+
+
+def fixed(previous: Mapping[str, int] | None = None, way_out: str = _AUTO) -> dict[str, int]:
+    """The fixed ports: those that a home had, else the usual ones.
+
+    Raises:
+        Stop: some are taken; the text names all of them, by whom, and the way out.
+    """
+    wanted = {name: (previous or {}).get(name, port) for name, port in DEFAULTS.items()}
+    taken = [(name, port) for name, port in wanted.items() if not is_free(port)]
+    if taken:
+        lines = "".join(f"\n  port {port} ({name}) is taken by {holder_of(port)}" for name, port in taken)
+        raise Stop(
+            Exit.UNREACHABLE,
+            f"the stack cannot start:{lines}\nend what listens there, or let qb choose free ports: {way_out}",
+        )
+    return wanted
+
+
+def auto(previous: Mapping[str, int]) -> dict[str, int]:
+    """Free ports: those of the last time where they are still free."""
+    chosen = {name: previous[name] for name in DEFAULTS if name in previous and is_free(previous[name])}
+    held = []
+    try:
+        for name in DEFAULTS:
+            if name not in chosen:
+                probe = socket.socket()
+                held.append(probe)  # kept open until all are chosen, so that no two are the same
+                probe.bind((_HOST, 0))
+                chosen[name] = int(probe.getsockname()[1])
+    finally:
+        for probe in held:
+            probe.close()
+    return chosen
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on the port now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def listen(port: int) -> socket.socket:
+    """A socket that listens on the port.
+
+    Raises:
+        Stop: another process does.
+    """
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((_HOST, port))
+        listening.listen(_BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise Stop(Exit.UNREACHABLE, f"port {port} is taken by {holder_of(port)}: end that, then `qb up`") from error
+    return listening
+
+
+def holder_of(port: int) -> str:
+    """Who listens on a port, as far as this account may know."""
+    inodes = {f"socket:[{inode}]" for inode in _listening(port)}
+    for folder in Path("/proc").glob("[0-9]*/fd"):
+        try:
+            if any(str(link.readlink()) in inodes for link in folder.iterdir()):
+                words = (folder.parent / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").split()
+                return f"process {folder.parent.name} ({' '.join(words)[:60]})"
+        except OSError:  # it ended, or is somebody else's
+            continue
+    return f"a process of another account (`ss -ltnp sport = :{port}` as root tells)"
+
+
+def _listening(port: int) -> set[str]:
+    found = set()
+    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
+        if table.exists():
+            for line in table.read_text().splitlines()[1:]:
+                fields = line.split()
+                if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
+                    found.add(fields[9])
+    return found

@@ -1,0 +1,54 @@
+"""Whether secrets of a home can be used: a service that finds out by itself is started again and again."""
+
+from __future__ import annotations
+
+from shlex import quote
+
+from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.home import Home
+
+__all__ = ["require_passwords", "require_signing_keys"]
+
+
+def require_passwords(home: Home) -> None:
+    """Check the warehouse's passwords.
+
+    Raises:
+        Stop: one of them is damaged.
+    """
+    for path in (home.warehouse_password, home.analyst_password):
+        if path.exists() and len(path.read_text(errors="replace").split()) != 1:
+            raise Stop(Exit.USAGE, f"{path} is damaged: delete it, {home.command('up')} makes another")
+
+
+def require_signing_keys(home: Home) -> None:
+    """Check the keys that sign receipts. They cannot be made again: new ones cannot continue the log.
+
+    Raises:
+        Stop: they are damaged, gone, or others than those that the trust document lists.
+    """
+    folder = home.provenance / "keys"
+    if not (folder.exists() or home.trust_file.exists()):
+        return
+    from queuebit_proof import KeyRing, KeysUnsafe, ProofFault, TrustRoot
+
+    try:
+        keys = KeyRing.load(folder).trust.keys
+        listed = TrustRoot.parse(home.trust_file.read_bytes()).keys if home.trust_file.exists() else keys
+    except KeysUnsafe as error:
+        raise Stop(Exit.USAGE, f"no receipt can be signed: {error}\n{_no_keys(home)}") from error
+    except ProofFault as error:
+        copy = f"cp {quote(str(folder / home.trust_file.name))} {quote(str(home.trust_file))}"
+        raise Stop(Exit.USAGE, f"{home.trust_file}: {error}\nif the keys were never changed: {copy}") from error
+    if not set(keys) <= set(listed):
+        raise Stop(
+            Exit.USAGE,
+            f"no receipt can be signed: {home.trust_file} lists other keys than those in {folder}\n{_no_keys(home)}",
+        )
+
+
+def _no_keys(home: Home) -> str:
+    return (
+        "restore the folder of keys from a backup; without one, old receipts stay good, and no new one can join their "
+        f"log: {home.command('recover --begin-anew')}"
+    )

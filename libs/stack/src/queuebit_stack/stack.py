@@ -1,0 +1,178 @@
+"""What a supervisor writes down about its stack, for everyone who asks while it runs or after it died."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.files import read_json, write_private
+from queuebit_stack.home import Home
+from queuebit_stack.locks import holder
+from queuebit_stack.place import Place
+from queuebit_stack.process import Identity, end
+
+__all__ = ["CONTAINERS", "Running", "Stack", "in_order", "running_stack", "take_down"]
+
+CONTAINERS = "containers"
+"""The state of a stack that a container engine runs."""
+_ORDERLY_S = 40.0
+_REWRITTEN_S = 5.0
+"""How long a supervisor may take to write a damaged file anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """One process as last seen by the supervisor."""
+
+    pid: int | None = None
+    start: int | None = None
+    restarts: int = 0
+    reason: str = ""
+    """Why it ended the last time, while it is waiting to be started again."""
+    last_end: str = ""
+    """How it ended the last time, also once it runs again."""
+
+    @classmethod
+    def of(cls, identity: Identity | None, restarts: int = 0, reason: str = "", last_end: str = "") -> Running:
+        pid, start = (None, None) if identity is None else (identity.pid, identity.start)
+        return cls(pid, start, restarts, reason, last_end)
+
+    @classmethod
+    def read(cls, told: dict[str, Any]) -> Running:  # JSON of any version: what is not known is not looked at
+        pid, start = (None if told[name] is None else int(told[name]) for name in ("pid", "start"))
+        return cls(pid, start, int(told["restarts"]), str(told["reason"]), str(told.get("last_end", "")))
+
+    @property
+    def identity(self) -> Identity | None:
+        return None if self.pid is None or self.start is None else Identity(self.pid, self.start)
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """The file `stack.json`."""
+
+    state: str
+    """`starting`, `up`, `stopping` or `down`; or `containers`."""
+    ports: dict[str, int]
+    listens: dict[str, str]
+    supervisor: Running = Running()
+    processes: dict[str, Running] = field(default_factory=dict)
+    place: Place | None = None
+    """The home it was written in; older versions did not say."""
+
+    def save(self, home: Home) -> None:
+        """Put it in place, whole."""
+        here = replace(self, place=Place.of(home.root))
+        write_private(home.stack_file, json.dumps(asdict(here), indent=1) + "\n")
+
+    @classmethod
+    def load(cls, home: Home) -> Stack | None:
+        """The last one that was saved; a damaged file is nothing, unless somebody lives who writes it anew.
+
+        Raises:
+            Stop: somebody lives, and does not.
+        """
+        deadline = time.monotonic() + _REWRITTEN_S
+        while (stack := _read(home)) is None and (who := holder(home.lock_file)) not in (None, os.getpid()):
+            if time.monotonic() > deadline:
+                raise Stop(
+                    Exit.UNREACHABLE,
+                    f"{home.stack_file} cannot be read, and process {who}, which runs the stack, does not write it "
+                    f"anew: end that process, then {home.command('up')}",
+                )
+            time.sleep(0.05)
+        if stack is None or stack.place is None:
+            return stack
+        here = Place.of(home.root)
+        if stack.place.same_folder(here) and stack.place.boot == here.boot:
+            return stack
+        return replace(stack, supervisor=Running(), processes={})  # they are another home's, or of before a reboot
+
+    def original(self, home: Home) -> Place | None:
+        """The home that this one was copied from, if that is still there."""
+        place = self.place
+        if place is None or place.same_folder(Place.of(home.root)) or not place.still_there:
+            return None
+        return place
+
+    @property
+    def supervised(self) -> bool:
+        """Whether the supervisor lives."""
+        return (identity := self.supervisor.identity) is not None and identity.alive
+
+    @property
+    def left(self) -> dict[str, Identity]:
+        """Processes of this stack that live."""
+        found = {name: it.identity for name, it in self.processes.items()}
+        return {name: identity for name, identity in found.items() if identity is not None and identity.alive}
+
+    @property
+    def in_containers(self) -> bool:
+        """Whether a container engine runs it."""
+        return self.state == CONTAINERS
+
+    @property
+    def overview_command(self) -> str:
+        """What tells more of its processes."""
+        return "`docker compose ps`" if self.in_containers else "`qb status`"
+
+
+def running_stack(home: Home) -> Stack:
+    """The stack of a home, which runs as far as can be told from its files.
+
+    Raises:
+        Stop: it is down, or was never started.
+    """
+    home.require()
+    stack = Stack.load(home)
+    if stack is None or not (stack.in_containers or stack.supervised or stack.left):
+        raise Stop(Exit.UNREACHABLE, f"the stack in {home.root} is down: start it with {home.command('up')}")
+    return stack
+
+
+def take_down(home: Home, stack: Stack) -> list[str]:
+    """End exactly what the stack started, services first, the bus last; return the names of what was running.
+
+    A living supervisor does it itself; after one that died, what it left behind is ended here.
+
+    Raises:
+        Stop: something could not be ended.
+    """
+    running = list(stack.left)
+    supervisor = stack.supervisor.identity
+    if supervisor is not None and supervisor.alive:
+        end([supervisor], _ORDERLY_S)
+        stack = Stack.load(home) or stack
+    for group in in_order(stack.left):
+        end(group)
+    if left := stack.left:
+        raise Stop(Exit.UNREACHABLE, f"still running: {', '.join(left)}; look at them with ps, then run qb down again")
+    Stack("down", stack.ports, stack.listens).save(home)
+    return running
+
+
+def in_order(processes: dict[str, Identity]) -> list[list[Identity]]:
+    """Who is ended together: services, then the warehouse, then the bus that all of them need."""
+    last = ("warehouse", "nats-server")
+    services = [identity for name, identity in processes.items() if name not in last]
+    return [services, *([processes[name]] for name in last if name in processes)]
+
+
+def _read(home: Home) -> Stack | None:
+    if (found := read_json(home.stack_file)) is None:
+        return None
+    try:
+        return Stack(
+            str(found["state"]),
+            {name: int(port) for name, port in found["ports"].items()},
+            {name: str(address) for name, address in found["listens"].items()},
+            Running.read(found["supervisor"]),
+            {name: Running.read(it) for name, it in found["processes"].items()},
+            None if found.get("place") is None else Place.read(found["place"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None

@@ -1,0 +1,208 @@
+"""Keeps the processes of a stack running: starts them, starts again what dies, ends them in order."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import stat
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+from queuebit_stack.child import Child
+from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.home import Home
+from queuebit_stack.log_files import stamped
+from queuebit_stack.log_mark import LogLost
+from queuebit_stack.process import Identity, end
+from queuebit_stack.process_specs import NATS, Spec
+from queuebit_stack.stack import Running, Stack, in_order
+
+__all__ = ["Supervisor"]
+
+_TICK_S = 0.05
+_KEEP_S = 5.0
+_WAVE_S = 5.0
+"""How long a wave of processes has the processor for itself, if it does not get ready."""
+_ROOM_BYTES = 16 << 20
+"""Free space with which a server that stopped storing is worth a restart."""
+_SICK_S = 3.0
+"""How long nats-server may say 503 before it is believed."""
+_RECOVERY_S = 120.0
+"""The same after a start: it says 503 for as long as it reads its store."""
+
+
+class Supervisor:
+    """One stack, from its start to its end. All processes are started by the thread that calls `run`."""
+
+    def __init__(self, home: Home, ports: Mapping[str, int], specs: Sequence[Spec]) -> None:
+        self._home = home
+        self._ports = dict(ports)
+        self.children = [Child(spec, home.log_file(spec.name)) for spec in specs]
+        self._stop = threading.Event()
+        self._folder = _identity(home.root)
+        self._written: tuple[int, ...] | None = None
+        self._trouble = ""
+        self._was_up = False
+        self._wave = 0
+        self._wave_began = 0.0
+        self._prepared: Identity | None = None
+        """The bus that everything was laid out on."""
+        self._preparing: tuple[Identity, Future[None]] | None = None
+        self._keeping: Future[None] | None = None
+        self._keep_at = 0.0
+
+    def stop(self) -> None:
+        """Let `run` end everything and return."""
+        self._stop.set()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether `run` is about to end everything."""
+        return self._stop.is_set()
+
+    @property
+    def up(self) -> bool:
+        """Whether every process is ready."""
+        return all(child.seen.ready for child in self.children)
+
+    def run(
+        self,
+        prepare: Callable[[], None],
+        show: Callable[[Supervisor], None] = lambda _: None,
+        keep: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Start everything and keep it running until `stop`, SIGTERM, SIGINT, or until the home is deleted or moved.
+
+        Args:
+            prepare: called whenever the bus was started, the first time before anything else is: a server that was
+                killed, or whose disk was full, may have lost what was laid out on it.
+            show: called at every tick.
+            keep: called every few seconds, and before the bus is ended: writes down how far the log goes.
+
+        Raises:
+            Stop: the home is no longer where it was, or the log lost events; nothing runs any more.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda *_: self._stop.set())
+        try:
+            with ThreadPoolExecutor(4, thread_name_prefix="health") as pool:
+                self._start(prepare)
+                while not self._stop.wait(_TICK_S) and self._at_home():
+                    self._tick(pool)
+                    self._prepare_again(pool, prepare)
+                    self._keep(pool, keep)
+                    show(self)
+        finally:
+            self._record("stopping")
+            for group in in_order({it.spec.name: it.identity for it in self.children if it.identity}):
+                if self._bus in group and self._prepared is not None:
+                    keep()
+                end(group)
+            for child in self.children:
+                child.finish()
+            self._save(Stack("down", self._ports, {}))
+        if not self._at_home():
+            raise Stop(Exit.UNREACHABLE, f"{self._home.root} was deleted or moved while its stack ran: all of it ended")
+
+    def _at_home(self) -> bool:
+        return _identity(self._home.root) == self._folder
+
+    def _start(self, prepare: Callable[[], None]) -> None:
+        self._start_wave(0)
+        self._record("starting")
+        prepare()
+        self._prepared = self._bus
+        self._start_wave(1)
+        self._record("starting")
+
+    @property
+    def _bus(self) -> Identity | None:
+        return next((child.identity for child in self.children if child.spec.name == NATS), None)
+
+    def _prepare_again(self, pool: ThreadPoolExecutor, prepare: Callable[[], None]) -> None:
+        """Prepare a bus that was started again, until that succeeds."""
+        if self._preparing is None:
+            if (bus := self._bus) is not None and bus != self._prepared:
+                self._preparing = bus, pool.submit(prepare)
+        elif self._preparing[1].done():
+            bus, done = self._preparing
+            self._preparing = None
+            if (error := done.exception()) is None:
+                self._prepared = bus
+            elif isinstance(error, Stop) and not isinstance(error, LogLost):
+                self._complain(str(error))
+            else:
+                raise error
+
+    def _keep(self, pool: ThreadPoolExecutor, keep: Callable[[], None]) -> None:
+        """Write down how far the log goes, unless its bus has yet to be prepared."""
+        if self._keeping is not None and self._keeping.done():
+            self._keeping.result()
+            self._keeping, self._keep_at = None, time.monotonic() + _KEEP_S
+        if self._keeping is None and time.monotonic() >= self._keep_at and self._bus == self._prepared:
+            self._keeping = pool.submit(keep)
+
+    def _start_wave(self, wave: int) -> None:
+        self._wave, self._wave_began = wave, time.monotonic()
+        for child in self.children:
+            if child.spec.wave == wave:
+                child.start(self._wave_began)
+
+    def _tick(self, pool: ThreadPoolExecutor) -> None:
+        now = time.monotonic()
+        changed = [child.tend(now) or child.ask(pool, now) for child in self.children]
+        started = [child for child in self.children if child.spec.wave <= self._wave]
+        settled = all(child.seen.ready for child in started) or now - self._wave_began > _WAVE_S
+        if settled and len(started) < len(self.children):
+            self._start_wave(self._wave + 1)
+            changed.append(True)
+        for child in self.children:
+            if child.spec.name == NATS and self._can_recover(child, now):
+                child.restart()
+        self._was_up = self._was_up or self.up
+        if any(changed) or self._written is None or self._written != _identity(self._home.stack_file):
+            self._record("up" if self._was_up else "starting")
+
+    def _can_recover(self, nats: Child, now: float) -> bool:
+        """A server whose disk was full stays ill when there is room again; only a new start heals it."""
+        if nats.sick_since is None or now - nats.sick_since < (_SICK_S if nats.was_ready else _RECOVERY_S):
+            return False
+        return shutil.disk_usage(self._home.jetstream).free >= _ROOM_BYTES
+
+    def _record(self, state: str) -> None:
+        listens = {child.spec.name: child.spec.listens for child in self.children}
+        processes = {it.spec.name: Running.of(it.identity, it.restarts, it.reason, it.last_end) for it in self.children}
+        self._save(Stack(state, self._ports, listens, Running.of(Identity.of(os.getpid())), processes))
+
+    def _save(self, stack: Stack) -> None:
+        if not self._at_home():  # whatever lies there now is somebody else's
+            return
+        try:
+            stack.save(self._home)
+            self._written, self._trouble = _identity(self._home.stack_file), ""
+        except OSError as error:  # a full disk must not end the one who waits for room
+            self._written = None
+            self._complain(f"{self._home.stack_file} cannot be written: {error.strerror}")
+
+    def _complain(self, trouble: str) -> None:
+        """Say it once, where there is room to say it."""
+        if trouble != self._trouble:
+            self._trouble = trouble
+            with suppress(OSError):
+                print(stamped(trouble), file=sys.stderr, flush=True)
+
+
+def _identity(path: Path) -> tuple[int, ...] | None:
+    """What changes when somebody else puts another file or folder there, or writes into the file."""
+    try:
+        seen = path.stat()
+    except OSError:
+        return None
+    written = () if stat.S_ISDIR(seen.st_mode) else (seen.st_mtime_ns, seen.st_size)
+    return (seen.st_dev, seen.st_ino, *written)

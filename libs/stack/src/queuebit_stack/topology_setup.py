@@ -1,0 +1,79 @@
+"""Laying out streams, buckets and durables as soon as the bus answers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from queuebit_contracts.topology import LOG, topology
+from queuebit_runtime.provision import provision
+from queuebit_runtime.server_errors import NO_STREAM
+from queuebit_stack.connection import connected_once
+from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.home import Home
+from queuebit_stack.log_mark import Mark, known, require_whole
+
+__all__ = ["lay_out", "lay_out_again"]
+
+_PATIENCE_S = 30.0
+
+
+def lay_out(home: Home, port: int, stopping: Callable[[], bool]) -> None:
+    """Wait for the bus, see that the log is all there, and create or update what the topology declares.
+
+    Raises:
+        LogLost: the log of this home is gone, or shorter than it was.
+        Stop: the bus does not answer, its log says why; or there is no need any more.
+    """
+    asyncio.run(_lay_out(home, port, stopping, require_whole))
+
+
+def lay_out_again(home: Home, port: int) -> None:
+    """The same where the log is about to be restored: what is gone of it is no reason to stop."""
+    asyncio.run(_lay_out(home, port, lambda: False, lambda *_: None))
+
+
+async def _lay_out(
+    home: Home, port: int, stopping: Callable[[], bool], check: Callable[[Home, Mark | None], None]
+) -> None:
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            client = await _connect(home, port)
+            try:
+                check(home, await _log(client))
+                await provision(client, topology())
+                mark, before = await _log(client), known(home)
+                if mark is not None and (before is None or mark.last >= before.last):
+                    with suppress(OSError):  # a full disk: the supervisor writes it down later
+                        mark.save(home)
+            finally:
+                await client.close()
+        except (OSError, NatsError, TimeoutError) as error:
+            if stopping() or time.monotonic() > deadline:
+                log = home.log_file("nats-server")
+                raise Stop(Exit.UNREACHABLE, f"nats-server does not answer ({error}): see {log}") from error
+            await asyncio.sleep(0.02)
+        else:
+            return
+
+
+async def _log(client: Client) -> Mark | None:
+    request = await client.request(f"$JS.API.STREAM.INFO.{LOG}", timeout=5)
+    told = json.loads(request.data)
+    if (error := told.get("error")) is None:
+        return Mark(told["created"], int(told["state"]["last_seq"]))
+    if error.get("err_code") != NO_STREAM:
+        raise OSError(error.get("description"))
+    return None
+
+
+async def _connect(home: Home, port: int) -> Client:
+    seed = home.seed_file("provisioner").read_text().strip()
+    return await connected_once(f"nats://127.0.0.1:{port}", "provisioner", seed, 2)

@@ -1,0 +1,183 @@
+"""Asking the warehouse of a home, as an analyst or as a tenant's user. Neither can change anything there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from urllib.parse import urlencode, urlsplit
+
+from queuebit.credentials import Credential
+from queuebit_contracts.tables import derived_columns
+from queuebit_kernel import SystemClock
+from queuebit_runtime.secrets import read_secret
+from queuebit_runtime.tickets import ticket
+from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.home import Home
+from queuebit_stack.stack import Stack
+
+__all__ = [
+    "Answer",
+    "Login",
+    "analyst_of",
+    "asking",
+    "in_short",
+    "member",
+    "query",
+    "query_parameters",
+    "unbroken",
+    "unreadable",
+]
+
+_EVERYTHING = f"SELECT count() FROM events WHERE NOT ignore(*, {', '.join(derived_columns())})"  # noqa: S608
+_PATIENCE_S = 300
+_TICKET_S = 60
+_CHUNK = 1 << 16
+_ALTERNATIVES = re.compile(r"\s*Expected one of: .*?(?=\s\([A-Z_]+\)(?:\s\(version|\s*$))", re.DOTALL)
+_UNKNOWN_TABLE = "Code: 60."
+_TABLES = "the tables are events, jobs and otel_traces; `qb sql 'DESCRIBE TABLE events'` tells its columns"
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """What the warehouse is shown."""
+
+    user: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the warehouse answers, as it comes."""
+
+    status: int
+    format: str | None
+    """Of the rows; none where a statement has no rows."""
+    chunks: Iterator[bytes]
+    """The body. A query that fails on the way ends it with a `Stop`."""
+
+
+def analyst_of(home: Home) -> Login:
+    """The login that reads everything.
+
+    Raises:
+        Stop: the home has none yet.
+    """
+    try:
+        return Login("analyst", read_secret(home.analyst_password))
+    except FileNotFoundError:
+        text = (
+            f"{home.analyst_password} is not there: {home.command('down')}, then {home.command('up')}, which makes it"
+        )
+        raise Stop(Exit.UNREACHABLE, text) from None
+    except (OSError, ValueError) as error:
+        raise Stop(Exit.UNREACHABLE, str(error)) from error
+
+
+def member(credential: Credential, seconds: int = _TICKET_S) -> Login:
+    """The login that reads the rows of one tenant, made of a user's token and good for a while."""
+    expires = int(SystemClock().now().timestamp()) + seconds
+    password = ticket(credential.seed, credential.tenant, credential.user, expires)
+    return Login(f"{credential.tenant}/{credential.user}", password)
+
+
+def query(home: Home, stack: Stack, sql: str, **parameters: str) -> tuple[int, bytes]:
+    """Its status and what it answers; rows as JSON, with decimals as text.
+
+    Raises:
+        Stop: it does not answer.
+    """
+    settings = {"output_format_json_quote_decimals": "1"}
+    settings |= query_parameters(parameters)
+    with asking(stack, analyst_of(home), sql, "JSONCompact", settings) as answer:
+        return answer.status, b"".join(answer.chunks)
+
+
+def query_parameters(values: Mapping[str, str]) -> dict[str, str]:
+    """Values for the placeholders of a query, as settings; ClickHouse reads each as one field of TSV."""
+    escapes = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n"})
+    return {f"param_{name}": value.translate(escapes) for name, value in values.items()}
+
+
+def unreadable(home: Home, stack: Stack) -> str | None:
+    """Read every value of every event; say what the warehouse says if it cannot."""
+    try:
+        status, body = query(home, stack, _EVERYTHING)
+    except Stop as stop:
+        return str(stop)
+    return None if status == 200 else in_short(body.decode(errors="replace"))
+
+
+@contextmanager
+def asking(stack: Stack, login: Login, sql: str, default_format: str, settings: Mapping[str, str]) -> Iterator[Answer]:
+    """Ask, and read the answer while it is made; whoever leaves early ends the query.
+
+    Raises:
+        Stop: the warehouse does not answer.
+    """
+    headers = {
+        "X-ClickHouse-User": login.user,
+        "X-ClickHouse-Key": login.password,
+        "X-ClickHouse-Format": default_format,
+    }
+    address = urlsplit(stack.listens["warehouse"])
+    connection = HTTPConnection(str(address.hostname), address.port, timeout=_PATIENCE_S)
+    try:
+        with _reaching(stack):
+            connection.request("POST", f"/?{urlencode(settings)}", sql.encode(), headers)
+            response = connection.getresponse()
+        tag = response.headers.get("X-ClickHouse-Exception-Tag")
+        chunks = _chunks(response, stack)
+        yield Answer(
+            response.status, response.headers.get("X-ClickHouse-Format"), unbroken(chunks, tag) if tag else chunks
+        )
+    finally:
+        connection.close()
+
+
+def in_short(text: str) -> str:
+    """ClickHouse's refusal without the long list of what else could have stood there."""
+    told = _ALTERNATIVES.sub("", text.strip())
+    return f"{told}\n{_TABLES}" if told.startswith(_UNKNOWN_TABLE) else told
+
+
+def _chunks(response: HTTPResponse, stack: Stack) -> Iterator[bytes]:
+    while True:
+        with _reaching(stack):
+            chunk = response.read(_CHUNK)
+        if not chunk:
+            return
+        yield chunk
+
+
+def unbroken(chunks: Iterator[bytes], tag: str) -> Iterator[bytes]:
+    """The rows alone.
+
+    Raises:
+        Stop: the query failed after its first rows; its message followed them, behind a mark that has this tag.
+    """
+    mark = f"\r\n__exception__\r\n{tag}\r\n".encode()
+    held = b""
+    for chunk in chunks:
+        held += chunk
+        if mark in held:
+            rows, _, begun = held.partition(mark)
+            yield rows
+            message, _, _ = (begun + b"".join(chunks)).partition(f" {tag}".encode())
+            raise Stop(Exit.REFUSED, in_short(message.decode(errors="replace").rstrip("0123456789")))
+        if len(held) > len(mark):  # its beginning may be the end of this chunk
+            yield held[: -len(mark)]
+            held = held[-len(mark) :]
+    yield held
+
+
+@contextmanager
+def _reaching(stack: Stack) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, HTTPException) as error:
+        raise Stop(
+            Exit.UNREACHABLE, f"the warehouse does not answer ({error}): see {stack.overview_command}"
+        ) from error
