@@ -6,9 +6,8 @@ import asyncio
 import json
 import time
 import urllib.request
-from collections.abc import Iterator
-from pathlib import Path
 
+import psutil
 from nats.aio.client import Client
 
 from queuebit_testing.embedded import EmbeddedStack
@@ -18,21 +17,11 @@ __all__ = ["Lag", "memory"]
 
 def memory(stack: EmbeddedStack) -> dict[str, int]:
     """Proportional set size in bytes of each process with all its children, by service."""
-    return {name: sum(_pss(pid) for pid in _family(pid)) for name in stack.names() if (pid := stack.pid(name))}
-
-
-def _family(pid: int) -> Iterator[int]:
-    yield pid
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            yield from _family(int(child))
-
-
-def _pss(pid: int) -> int:
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) * 1024
-    return 0
+    processes = {name: psutil.Process(pid) for name in stack.names() if (pid := stack.pid(name))}
+    return {
+        name: sum(it.memory_full_info().pss for it in (process, *process.children(recursive=True)))
+        for name, process in processes.items()
+    }
 
 
 class Lag:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
-from pathlib import Path
+from contextlib import suppress
 
 from queuebit_stack.errors import Exit, Stop
 
@@ -108,24 +108,12 @@ def listen(port: int) -> socket.socket:
 
 
 def holder_of(port: int) -> str:
-    """Who listens on a port, as far as this account may know."""
-    inodes = {f"socket:[{inode}]" for inode in _listening(port)}
-    for folder in Path("/proc").glob("[0-9]*/fd"):
-        try:
-            if any(str(link.readlink()) in inodes for link in folder.iterdir()):
-                words = (folder.parent / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").split()
-                return f"process {folder.parent.name} ({' '.join(words)[:60]})"
-        except OSError:  # it ended, or is somebody else's
-            continue
-    return f"a process of another account (`ss -ltnp sport = :{port}` as root tells)"
+    """The process that listens on a port, as far as this account may know."""
+    import psutil
 
-
-def _listening(port: int) -> set[str]:
-    found = set()
-    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
-        if table.exists():
-            for line in table.read_text().splitlines()[1:]:
-                fields = line.split()
-                if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
-                    found.add(fields[9])
-    return found
+    with suppress(psutil.Error):
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+                words = " ".join(psutil.Process(connection.pid).cmdline()).split()
+                return f"process {connection.pid} ({' '.join(words)[:60]})"
+    return f"a process of another account (`ss -ltnp sport = :{port}` as root shows which)"

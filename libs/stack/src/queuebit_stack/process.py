@@ -12,6 +12,10 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psutil
 
 __all__ = ["Identity", "end", "kill_session", "last_words", "launch", "rotate", "shorten"]
 
@@ -20,24 +24,28 @@ _TAIL_BYTES = 4096
 _WORDS = 200
 _PR_SET_PDEATHSIG = 1
 _DEATH_S = 5.0
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _LIBC = ctypes.CDLL(None)
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A pid alone may be somebody else's by tomorrow; with the time of its start it names one process for good."""
+    """The system uses a pid again; the pid with the time of its start names one process for good."""
 
     pid: int
     start: int
+    """Clock ticks from the boot to the start: unlike a time of day, it stays the same when the clock is set."""
 
     @classmethod
     def of(cls, pid: int) -> Identity | None:
         """The process that has this pid now, unless it is gone or a zombie."""
+        import psutil  # takes 30 ms, which most commands do not need
+
         try:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
+            process = psutil.Process(pid)
+            return None if process.status() == psutil.STATUS_ZOMBIE else cls(pid, _ticks_at_start(process))
+        except psutil.NoSuchProcess:
             return None
-        return None if fields[0] == "Z" else cls(pid, int(fields[19]))
 
     @property
     def alive(self) -> bool:
@@ -46,10 +54,26 @@ class Identity:
     @property
     def halted(self) -> bool:
         """Whether a signal or a debugger holds it still."""
+        import psutil
+
         try:
-            return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] in "Tt"
-        except OSError:
+            return psutil.Process(self.pid).status() in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
+        except psutil.NoSuchProcess:
             return False
+
+
+def _ticks_at_start(process: psutil.Process) -> int:
+    """Clock ticks from the boot to the start of a process.
+
+    psutil adds the time of the boot, which moves with the clock; the loop sees to it that the same one is taken away.
+    """
+    import psutil
+
+    while True:
+        boot, created = psutil.boot_time(), process.create_time()
+        if psutil.boot_time() == boot:
+            ticks: int = round((created - boot) * _TICKS_PER_S)
+            return ticks
 
 
 def launch(
@@ -103,7 +127,7 @@ def end(processes: Iterable[Identity], patience_s: float = 10.0) -> None:
     for process in ours:
         with contextlib.suppress(ProcessLookupError):
             os.kill(process.pid, signal.SIGTERM)
-            os.kill(process.pid, signal.SIGCONT)  # who was halted could not hear the first
+            os.kill(process.pid, signal.SIGCONT)  # a stopped process handles SIGTERM only after SIGCONT
     _wait(ours, patience_s)
     for process in ours:
         kill_session(process.pid)
