@@ -23,7 +23,7 @@ from queuebit_contracts.job import (
     JobStarted,
     JobSubmitted,
 )
-from queuebit_contracts.proof import LogCheckpointed
+from queuebit_contracts.transparency import LogCheckpointed
 from queuebit_contracts.wire import Event
 from queuebit_kernel import Malformed
 

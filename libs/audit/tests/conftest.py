@@ -42,8 +42,8 @@ from queuebit_contracts.job import (
     Start,
     Usage,
 )
-from queuebit_contracts.proof import Checkpoint, LogCheckpointed
 from queuebit_contracts.subjects import subject_of
+from queuebit_contracts.transparency import Checkpoint, LogCheckpointed
 from queuebit_contracts.wire import Amount, Reason
 from queuebit_kernel import digest, job_id
 from queuebit_pricing import Bounds, Price, PriceBook, load, plain, quote, rate

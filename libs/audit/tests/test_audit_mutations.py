@@ -24,7 +24,7 @@ from queuebit_contracts.job import (
     JobSubmitted,
     Usage,
 )
-from queuebit_contracts.proof import LogCheckpointed
+from queuebit_contracts.transparency import LogCheckpointed
 from queuebit_contracts.wire import Amount
 from queuebit_kernel import job_id
 

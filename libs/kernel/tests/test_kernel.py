@@ -148,5 +148,5 @@ def test_every_fault_knows_how_it_is_settled() -> None:
         "stale": Settle.RETRY,
         "unavailable": Settle.RETRY_LATER,
         "superseded": Settle.ACKNOWLEDGE,
-        "malformed": Settle.BURY,
+        "malformed": Settle.DEAD_LETTER,
     }

@@ -71,7 +71,7 @@ def test_in_a_gap_the_wider_price_applies_and_without_one_nothing_does() -> None
 def test_an_unknown_backend_is_never_free(backend: str) -> None:
     with pytest.raises(Unpriced, match=r"add a \[\[price\]\]") as refused:
         book(row("aer", "aer")).price_for(backend, NOW)
-    assert refused.value.settle is Settle.BURY
+    assert refused.value.settle is Settle.DEAD_LETTER
     assert refused.value.code == "unpriced"
 
 

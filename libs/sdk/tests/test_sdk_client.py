@@ -58,7 +58,7 @@ class FakeBus:
         self.answers: dict[str, dict[str, object]] = {}
         self.lost = 0
         self._react = react
-        self._ears: list[Heard] = []
+        self._signals: list[Heard] = []
 
     async def request(
         self, subject: str, body: bytes = b"", headers: Mapping[str, str] | None = None, *, timeout: float = 5.0
@@ -90,19 +90,19 @@ class FakeBus:
             self.keep(answer)
 
     def say(self, subject: str, body: bytes) -> None:
-        for ear in self._ears:
-            ear(subject, body)
+        for signal in self._signals:
+            signal(subject, body)
 
     async def follow(self, subject: str, heard: Heard) -> Callable[[], Awaitable[None]]:
-        self._ears.append(heard)
+        self._signals.append(heard)
 
         async def stop() -> None:
-            self._ears.remove(heard)
+            self._signals.remove(heard)
 
         return stop
 
     async def close(self) -> None:
-        self._ears.clear()
+        self._signals.clear()
 
 
 def completed(asked: JobSubmitted, counts: dict[str, int]) -> JobCompleted:
@@ -274,7 +274,7 @@ async def test_a_wait_outlives_a_server_that_comes_back(ann: Credential, monkeyp
 
 async def test_a_wait_ends_when_the_server_is_gone_for_good(ann: Credential, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("queuebit.job._FIRST_LOOK_S", 0.001)
-    monkeypatch.setattr("queuebit.patience._AWAY_S", 0.01)
+    monkeypatch.setattr("queuebit.wait_budget._AWAY_S", 0.01)
     bus = Shaky()
     async with AsyncClient(ann, transport=bus) as client:
         job = await client.submit(BELL)
@@ -287,7 +287,7 @@ async def test_a_wait_that_lasts_says_what_for(
     ann: Credential, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("queuebit.job._FIRST_LOOK_S", 0.001)
-    monkeypatch.setattr("queuebit.patience._FIRST_WORDS_S", 0.0001)
+    monkeypatch.setattr("queuebit.wait_budget._FIRST_WORDS_S", 0.0001)
     async with AsyncClient(ann, transport=FakeBus()) as client:
         job = await client.submit(BELL)
         with pytest.raises(StillRunning, match=r"not ended after 0\.1 s: the broker has not decided on it yet"):

@@ -35,7 +35,7 @@ async def broker(server: NatsServer) -> AsyncIterator[Client]:
     await client.close()
 
 
-async def bury(broker: Client, owner: str, body: bytes, sequence: int) -> None:
+async def store_dead_letter(broker: Client, owner: str, body: bytes, sequence: int) -> None:
     headers = {
         "Qb-Fault": "malformed",
         "Qb-Reason": "not an event",
@@ -46,8 +46,8 @@ async def bury(broker: Client, owner: str, body: bytes, sequence: int) -> None:
 
 
 async def test_letters_are_listed_with_their_reason(broker: Client, operator: NatsTransport) -> None:
-    await bury(broker, "broker-submitted", b"garbage", 7)
-    await bury(broker, "broker-commands", b"\xff", 8)
+    await store_dead_letter(broker, "broker-submitted", b"garbage", 7)
+    await store_dead_letter(broker, "broker-commands", b"\xff", 8)
     first, second = [letter.document() async for letter in dead_letters(operator)]
     assert first == {
         "id": 1,
@@ -74,7 +74,7 @@ async def test_a_letter_goes_once_its_service_settled_it(
 
     await broker.subscribe("qb.replay.broker-submitted", cb=handle)
     await broker.flush()
-    await bury(broker, "broker-submitted", b"body", 7)
+    await store_dead_letter(broker, "broker-submitted", b"body", 7)
     (letter,) = [it async for it in dead_letters(operator)]
     assert await replay(operator, letter) == ((True, "settled") if settled else (False, "malformed: still no event"))
     assert seen[0].data == b"body"
@@ -85,7 +85,7 @@ async def test_a_letter_goes_once_its_service_settled_it(
 async def test_what_a_view_could_not_read_can_be_dropped_but_not_replayed(
     broker: Client, operator: NatsTransport
 ) -> None:
-    await bury(broker, "broker-view", b"body", 7)
+    await store_dead_letter(broker, "broker-view", b"body", 7)
     (letter,) = [it async for it in dead_letters(operator)]
     settled, words = await replay(operator, letter)
     assert not settled

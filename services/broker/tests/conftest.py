@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from queuebit_broker.fitting import Tariff
+from queuebit_broker.eligibility import Tariff
 from queuebit_broker.handlers import AdmitJob
 from queuebit_broker.profiles import Profiles
 from queuebit_broker.requests import read_request
@@ -295,7 +295,7 @@ def snapshot() -> Snapshot:
         profiled=Profiled(answer.profile, {it.backend: it for it in answer.estimates}),
         others_active=0,
         available=Money.of(10),
-        standing=None,
-        over=False,
+        existing_hold=None,
+        hold_closed=False,
         max_source_bytes=1000,
     )

@@ -163,13 +163,13 @@ def test_a_backend_without_a_price_is_never_free(ask: Ask, snapshot: Snapshot) -
     assert codes(admit(ask(backend="gift"), world)) == ["unpriced"]
     decision = admit(ask(), world)
     assert isinstance(decision, Admit)
-    assert "gift" not in [it.backend for it in decision.offers]
+    assert "gift" not in [it.backend for it in decision.candidates]
 
 
 def test_the_hold_covers_the_most_expensive_candidate(ask: Ask, snapshot: Snapshot) -> None:
     decision = admit(ask(shots=2000), snapshot)
     assert isinstance(decision, Admit)
-    assert [(it.backend, it.cost.text()) for it in decision.offers] == [("aer", "0.01"), ("cirq", "0.02")]
+    assert [(it.backend, it.cost.text()) for it in decision.candidates] == [("aer", "0.01"), ("cirq", "0.02")]
     assert (decision.hold, decision.user, decision.share) == (Money.of("0.02"), "ann", 3)
 
 
@@ -182,7 +182,7 @@ def test_a_noisy_device_runs_only_what_names_it_or_what_its_project_sends_there(
 ) -> None:
     decision = admit(ask(**changes), snapshot)
     assert isinstance(decision, Admit)
-    assert [it.backend for it in decision.offers] == candidates
+    assert [it.backend for it in decision.candidates] == candidates
     profiled = [name for names in to_profile(ask(**changes), snapshot)[1].values() for name in names]
     assert profiled == candidates
 
@@ -215,7 +215,7 @@ def test_candidates_are_those_that_limit_and_budget_can_pay(ask: Ask, snapshot: 
         admit(ask(shots=2000), replace(snapshot, available=Money.of("0.019"))),
     ):
         assert isinstance(decision, Admit)
-        assert [it.backend for it in decision.offers] == ["aer"]
+        assert [it.backend for it in decision.candidates] == ["aer"]
         assert decision.hold == Money.of("0.01")
 
 
@@ -235,10 +235,10 @@ def test_limit_and_budget_are_told_together(ask: Ask, snapshot: Snapshot) -> Non
 
 
 def test_a_standing_hold_is_all_there_is_to_spend(ask: Ask, snapshot: Snapshot) -> None:
-    decision = admit(ask(), replace(snapshot, standing=Money.of("0.5")))
+    decision = admit(ask(), replace(snapshot, existing_hold=Money.of("0.5")))
     assert isinstance(decision, Admit)
     assert decision.hold == Money.of("0.5")
-    assert [it.backend for it in decision.offers] == ["aer", "cirq"]
+    assert [it.backend for it in decision.candidates] == ["aer", "cirq"]
 
 
 def test_near_names_are_suggested(ask: Ask, snapshot: Snapshot) -> None:
@@ -262,7 +262,7 @@ def test_a_job_waits_for_the_backend_it_asked_for(ask: Ask, snapshot: Snapshot) 
 def test_a_job_that_asked_for_none_uses_who_answers(ask: Ask, snapshot: Snapshot) -> None:
     decision = admit(ask(), silence(snapshot, "aer", "torino"))
     assert isinstance(decision, Admit)
-    assert [it.backend for it in decision.offers] == ["cirq"]
+    assert [it.backend for it in decision.candidates] == ["cirq"]
 
 
 def test_a_silent_backend_that_might_fit_turns_no_job_away(ask: Ask, snapshot: Snapshot) -> None:

@@ -150,11 +150,11 @@ async def test_two_brokers_racing_for_a_tiny_budget_never_overdraw(
     directory = Directory(parse_tenants((stack.folder / "tenants.toml").read_text()))
     ann = await stack.client("acme/ann")
     truth = await stack.log("operator")
-    wishes = []
+    pending = []
     for number in range(40):
         event, body = submit_document(key=f"k{number}", backend="aer")
         sequence = await publish(ann, event, body)
-        wishes.append({"event": event, "body": body, "subject": subjects.subject_of(event), "sequence": sequence})
+        pending.append({"event": event, "body": body, "subject": subjects.subject_of(event), "sequence": sequence})
     brokers, views, worlds = [], [], []
     funding = await stack.log("broker")
     await funding.append(AccountFunded(source="t", data=Funding(tenant="acme", account="main", amount=TEN_JOBS)))
@@ -180,8 +180,8 @@ async def test_two_brokers_racing_for_a_tiny_budget_never_overdraw(
             max_source_bytes=1000,
         )
         brokers.append(admit)
-    await asyncio.gather(*(decide(admit, wish) for wish in wishes for admit in brokers))
-    decided = [await truth.history(subjects.job("acme", wish["event"].data.job)) for wish in wishes]
+    await asyncio.gather(*(decide(admit, admission) for admission in pending for admit in brokers))
+    decided = [await truth.history(subjects.job("acme", admission["event"].data.job)) for admission in pending]
     kinds = [sorted(it.event.type.split(".")[2] for it in history) for history in decided]
     assert kinds.count(["accepted", "submitted"]) == 10
     assert kinds.count(["rejected", "submitted"]) == 30
@@ -197,12 +197,12 @@ def holds_ten(world: World) -> bool:
     return len(world.account("acme", "main").holds) == 10
 
 
-async def decide(admit: AdmitJob, wish: dict[str, Any]) -> None:
+async def decide(admit: AdmitJob, admission: dict[str, Any]) -> None:
     """Deliver until it is settled, as the bus would."""
     redelivered = False
     while True:
         try:
-            await admit(**wish, redelivered=redelivered)
+            await admit(**admission, redelivered=redelivered)
         except Stale:
             redelivered = True
         except Superseded:

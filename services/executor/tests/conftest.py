@@ -27,7 +27,7 @@ from queuebit_contracts.job import (
 )
 from queuebit_contracts.query import CircuitError
 from queuebit_contracts.wire import Amount, Payload
-from queuebit_executor.answers import Estimate, Offer, Profiled, Ran, Refused
+from queuebit_executor.answers import Described, Estimate, Profiled, Ran, Refused
 from queuebit_executor.ports import Asker
 from queuebit_kernel import digest
 from queuebit_quantum import Method
@@ -121,8 +121,8 @@ class FakeWorker:
         )
 
 
-def offer(backend: str, kind: str = "simulator", calibration: str | None = None) -> Offer:
-    return Offer(
+def offer(backend: str, kind: str = "simulator", calibration: str | None = None) -> Described:
+    return Described(
         backend=backend,
         vendor="Test",
         kind=kind,

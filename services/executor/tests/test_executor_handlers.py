@@ -12,10 +12,10 @@ import pytest
 
 from queuebit_contracts.backend import BackendCalibrated, BackendRegistered
 from queuebit_contracts.job import JobCompleted, JobFailed, JobPlaced, JobStarted, Usage
+from queuebit_executor.announce import AnnounceBackends
 from queuebit_executor.events import started
 from queuebit_executor.handlers import RunPlacement
 from queuebit_executor.instance import Instance
-from queuebit_executor.offering import OfferBackends
 from queuebit_executor.watch import JobWatch
 from queuebit_kernel import FixedClock, Superseded, Unavailable
 
@@ -376,8 +376,8 @@ async def test_a_large_result_lies_in_the_tenants_payloads(world, run) -> None:
 
 
 async def test_backends_are_offered_once_and_again_when_they_change(world) -> None:
-    def offering(me: Instance) -> OfferBackends:
-        return OfferBackends(world.log, world.payloads, world.circuits, FixedClock(), me=me)
+    def offering(me: Instance) -> AnnounceBackends:
+        return AnnounceBackends(world.log, world.payloads, world.circuits, FixedClock(), me=me)
 
     device = world.offer("emulated", "emulated", calibration=world.offer("aer").target)
     offers = (world.offer("aer"), device)

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from queuebit_executor import work
-from queuebit_executor.answers import Estimate, Offers
+from queuebit_executor import worker
+from queuebit_executor.answers import Descriptions, Estimate
 from queuebit_executor.policy import Allowance, quoted
-from queuebit_executor.work import _answer
+from queuebit_executor.worker import _answer
 from queuebit_quantum import known_backends
 
 TWO = 'OPENQASM 2.0; include "qelib1.inc"; '
@@ -42,7 +42,7 @@ def ask(op: str, source: str, **more: object) -> tuple[dict, bytes]:
 
 @pytest.mark.parametrize("backend", known_backends())
 def test_a_plan_says_that_a_circuit_fits_exactly_where_it_runs(backend: str) -> None:
-    (offer,) = Offers.model_validate(ask("describe", "", backends=[backend])[0]).offers
+    (offer,) = Descriptions.model_validate(ask("describe", "", backends=[backend])[0]).offers
     fits = {}
     for name, source in CIRCUITS.items():
         estimate = Estimate.model_validate(ask("estimate", source, backend=backend)[0])
@@ -64,7 +64,7 @@ def test_counts_too_large_to_store_cost_a_device_what_the_same_counts_would_have
 ) -> None:
     asked = {"backend": "emulated-ibm-manila", "shots": SHOTS, "seed": 1, "budget_us": 10**9}
     ran, _ = ask("run", CIRCUITS["bell"], **asked)
-    monkeypatch.setattr(work, "MAX_BYTES", 2)
+    monkeypatch.setattr(worker, "MAX_BYTES", 2)
     refused, _ = ask("run", CIRCUITS["bell"], **asked)
     assert refused["error"]["code"] == "result_too_large"
     assert refused["error"]["used_us"] == ran["qpu_us"]

@@ -9,9 +9,9 @@ import pytest
 
 from queuebit_contracts.wire import Reason
 from queuebit_executor.answers import Estimate
-from queuebit_executor.figures import compilation_seed, device_us, simulation_seed
 from queuebit_executor.policy import Allowance, Begin, GiveUp, Leave, Resume, next_step, quoted, run_limit_s
 from queuebit_executor.state import Mark, Past
+from queuebit_executor.timing_model import compilation_seed, device_us, simulation_seed
 from queuebit_quantum import Method
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)

@@ -94,7 +94,7 @@ def test_a_price_that_left_the_book_is_asked_back(life: Any, book_text: str) -> 
     book = parse(book_text.replace('"aer-1"', '"aer-2"'))
     with pytest.raises(PriceLost, match=r"price 'aer-1', quoted to job j1.*put the old row back") as lost:
         bill(job_of([life.accepted()]), life.completed(), book)
-    assert lost.value.settle is Settle.BURY
+    assert lost.value.settle is Settle.DEAD_LETTER
 
 
 def test_a_charge_above_the_hold_is_refused(life: Any, book_text: str) -> None:

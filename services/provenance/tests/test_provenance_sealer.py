@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from queuebit_contracts.job import JobCompleted, JobMetered, JobSealed, Seal
-from queuebit_contracts.proof import LogCheckpointed
+from queuebit_contracts.transparency import LogCheckpointed
 from queuebit_kernel import Fault, FixedClock, Malformed, Stale, Superseded, SystemClock, Unavailable
 from queuebit_proof import KeyRing, Receipt, TileLog, verify, verify_checkpoint, verify_consistency
 from queuebit_provenance.errors import LogRefused

@@ -24,7 +24,7 @@ from queuebit_contracts.topology import inbox_of
 from queuebit_kernel import Unavailable
 from queuebit_pricing import PriceBook
 from queuebit_proof import TrustRoot
-from queuebit_runtime.incoming import mistrust_senders
+from queuebit_runtime.harden import harden_nats_client
 from queuebit_runtime.payloads import KeyValuePayloads
 from queuebit_runtime.view import View
 
@@ -140,7 +140,7 @@ async def _following(view: View, work: Coroutine[None, None, Outstanding]) -> Ou
 async def _operator(target: Target) -> AsyncIterator[Bus]:
     """A connection as the operator, which outlives a restart of the server."""
     try:
-        mistrust_senders()
+        harden_nats_client()
         client = await nats.connect(
             target.bus_url,
             nkeys_seed_str=target.operator_seed,

@@ -25,8 +25,8 @@ from queuebit_contracts.job import (
     Seal,
     Usage,
 )
-from queuebit_contracts.proof import LogCheckpointed
 from queuebit_contracts.subjects import subject_of
+from queuebit_contracts.transparency import LogCheckpointed
 from queuebit_contracts.wire import Amount, Payload
 from queuebit_kernel import InvalidId, require_token
 from queuebit_pricing import Outcome

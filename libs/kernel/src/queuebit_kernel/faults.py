@@ -17,7 +17,7 @@ class Settle(Enum):
     """Deliver again after a growing delay."""
     ACKNOWLEDGE = "acknowledge"
     """Nothing is left to do."""
-    BURY = "bury"
+    DEAD_LETTER = "dead_letter"
     """Keep it as a dead letter, with its reason, until a person decides."""
 
 
@@ -34,7 +34,7 @@ class Fault(Exception):
     """
 
     code: ClassVar[str] = "fault"
-    settle: ClassVar[Settle] = Settle.BURY
+    settle: ClassVar[Settle] = Settle.DEAD_LETTER
 
 
 class Stale(Fault):
@@ -62,4 +62,4 @@ class Malformed(Fault):
     """The message breaks its contract; delivering it again cannot help."""
 
     code = "malformed"
-    settle = Settle.BURY
+    settle = Settle.DEAD_LETTER

@@ -28,7 +28,7 @@ class ProofFault(Fault):
     """
 
     code = "proof"
-    settle = Settle.BURY
+    settle = Settle.DEAD_LETTER
 
 
 class KeysUnsafe(ProofFault):

@@ -11,10 +11,10 @@ from faststream.nats.security import NatsNKey
 from nats.aio.client import Client
 
 from queuebit_contracts.topology import inbox_of
-from queuebit_runtime.incoming import mistrust_senders
-from queuebit_runtime.lines import Lines
+from queuebit_runtime.harden import harden_nats_client
+from queuebit_runtime.message_outcome import MessageOutcome
 from queuebit_runtime.servers import servers_of
-from queuebit_runtime.settlement import Settlement
+from queuebit_runtime.tenant_limiter import TenantLimiter
 from queuebit_runtime.tracing import Tracing
 
 __all__ = ["Bus"]
@@ -34,14 +34,14 @@ class Bus:
         """
         self.service = service
         self.tracing = Tracing(service)
-        self._settlement = Settlement(service, self.tracing)
+        self._outcome = MessageOutcome(service, self.tracing)
         self.broker = NatsBroker(
             servers_of(url),
             name=f"queuebit-{service}",
             security=NatsNKey.from_seed(seed, ssl_context=tls),
             inbox_prefix=inbox_of(service),
             ack_policy=AckPolicy.NACK_ON_ERROR,
-            middlewares=[self._settlement],
+            middlewares=[self._outcome],
             max_reconnect_attempts=-1,
             reconnect_time_wait=0.2,  # type: ignore[arg-type]  # annotated int, used as seconds in asyncio.sleep
             connect_timeout=5,
@@ -73,13 +73,13 @@ class Bus:
 
         Subscribe with `workers=PLACES`, since those who wait for their turn are workers, too.
         """
-        self._settlement.lines[duty] = Lines(side_by_side)
+        self._outcome.lines[duty] = TenantLimiter(side_by_side)
 
     async def connect(self) -> None:
         """Open the connection; subscribers start later, with `broker.start()`."""
-        mistrust_senders()
+        harden_nats_client()
         self._client = await self.broker.connect()
-        self._settlement.client = self._client
+        self._outcome.client = self._client
 
     async def _on_closed(self) -> None:
         self.closed.set()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from nats.aio.msg import Msg
 
-from queuebit_runtime.dead import HEADERS
+from queuebit_runtime.dead_letters import HEADERS
 
 __all__ = ["REPLAY", "Delivered", "current", "delivered", "read"]
 

@@ -20,7 +20,7 @@ from queuebit_contracts.subjects import Aggregate, subject_of
 from queuebit_contracts.topology import LOG
 from queuebit_kernel import Malformed, Stale, Unavailable, event_id
 from queuebit_runtime.connection import Connection
-from queuebit_runtime.gathering import Gatherings
+from queuebit_runtime.multi_reply import MultiReply
 from queuebit_runtime.server_errors import (
     BATCH_GUARD_FAILED,
     DUPLICATE_IN_BATCH,
@@ -122,7 +122,7 @@ class JetStreamLog:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._gatherings = Gatherings(connection, _TIMEOUT_S)
+        self._gatherings = MultiReply(connection, _TIMEOUT_S)
 
     async def append(self, event: AnyEvent, *, after: int | None = None, guard: str = "") -> int:
         subject, headers = subject_of(event), _headers(Guarded(event, after, guard))

@@ -25,7 +25,7 @@ from queuebit_contracts.catalog import decode
 from queuebit_contracts.topology import LOG, view_consumers
 from queuebit_kernel import Malformed, Unavailable, event_id
 from queuebit_runtime.connection import Connection
-from queuebit_runtime.dead import bury
+from queuebit_runtime.dead_letters import store_dead_letter
 from queuebit_runtime.log import Stored
 from queuebit_runtime.server_errors import CONSUMER_EXISTS
 
@@ -114,8 +114,8 @@ class View:
     async def _follow(self) -> None:
         client = self._connection.client
         inbox = client.new_inbox()
-        ear = _Ear(_SILENCE_S)
-        subscription = await client.subscribe(inbox, cb=ear.hear)
+        arrivals = _Arrivals(_SILENCE_S)
+        subscription = await client.subscribe(inbox, cb=arrivals.put)
         try:
             await self._create()
             left = 0
@@ -123,7 +123,7 @@ class View:
                 if left < _BATCH // 2:
                     await self._ask(inbox, _BATCH - left)
                     left = _BATCH
-                message = await ear.next()
+                message = await arrivals.next()
                 status = (message.headers or {}).get("Status")
                 if status is None:
                     left -= 1
@@ -135,7 +135,7 @@ class View:
                 else:
                     raise Unavailable(f"{status} {(message.headers or {}).get('Description', '')}")
         finally:
-            ear.close()
+            arrivals.close()
             if not client.is_closed:
                 await subscription.unsubscribe()
                 await self._leave()
@@ -198,7 +198,7 @@ class View:
         try:
             await self._fold(raw)
         except Malformed as error:
-            await bury(self._connection.client, f"{self._name}-view", message, error.code, str(error))
+            await store_dead_letter(self._connection.client, f"{self._name}-view", message, error.code, str(error))
         self.pending = meta.num_pending
         self._advance(raw.sequence)
         if meta.num_pending == 0 or raw.sequence >= self.end:
@@ -228,7 +228,7 @@ class View:
                 waiter[1].set_result(None)
 
 
-class _Ear:
+class _Arrivals:
     """What a subscription hears, one by one, until it falls silent. One timer serves all messages."""
 
     def __init__(self, patience_s: float) -> None:
@@ -238,7 +238,7 @@ class _Ear:
         self._newest_at = self._loop.time()
         self._timer = self._loop.call_later(patience_s, self._look)
 
-    async def hear(self, message: Msg) -> None:
+    async def put(self, message: Msg) -> None:
         self._newest_at = self._loop.time()
         self._heard.put_nowait(message)
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         StillRunning,
         Unreachable,
     )
-    from queuebit.events import Happened
+    from queuebit.events import LoggedEvent
     from queuebit.job import AsyncJob
     from queuebit.records import Receipt, Result, Status, Step, Table
     from queuebit.sync import Client, Job
@@ -40,7 +40,7 @@ _WHERE = {
     "Client": "sync",
     "Conflict": "errors",
     "Credential": "credentials",
-    "Happened": "events",
+    "LoggedEvent": "events",
     "InvalidInput": "errors",
     "Job": "sync",
     "JobFailed": "errors",
@@ -66,10 +66,10 @@ __all__ = [
     "Client",
     "Conflict",
     "Credential",
-    "Happened",
     "InvalidInput",
     "Job",
     "JobFailed",
+    "LoggedEvent",
     "Money",
     "NotFound",
     "QueuebitError",

@@ -19,9 +19,9 @@ from queuebit_kernel import Stale
 
 if TYPE_CHECKING:  # events are only loaded by what reads or writes them: a question starts in half the time
     from queuebit.amounts import Amount
-    from queuebit.events import Happened
+    from queuebit.events import LoggedEvent
     from queuebit.job import AsyncJob
-    from queuebit.journal import Entry, Journal
+    from queuebit.log_client import Entry, LogClient
     from queuebit.payloads import Payloads
     from queuebit_contracts.job import JobSubmitted
 
@@ -100,7 +100,7 @@ class AsyncClient:
             Conflict: the key names a job with other content.
             Unreachable: the platform did not confirm; submit again with the same key.
         """
-        from queuebit.journal import Entry
+        from queuebit.log_client import Entry
         from queuebit.sources import read_source
         from queuebit.submission import MEDIA_TYPE, label_of, submission
         from queuebit_contracts import subjects
@@ -125,7 +125,7 @@ class AsyncClient:
         try:
             with permitted(self.credential, "submit jobs"):
                 await self._payloads().put(content, MEDIA_TYPE)
-                new = await self._journal().append(event, guard=history.everything)
+                new = await self._log_client().append(event, guard=history.everything)
         except Stale:
             new, known = False, await self._same(event)
         job.was_submitted(known, new=new)
@@ -139,7 +139,7 @@ class AsyncClient:
         """
         from queuebit.job import AsyncJob
 
-        return AsyncJob(plain_name("job", job), self.credential, self._journal(), self._watch, self._payloads())
+        return AsyncJob(plain_name("job", job), self.credential, self._log_client(), self._watch, self._payloads())
 
     async def find(self, prefix: str) -> AsyncJob:
         """A job by its whole id, or a recent one by the beginning of its id.
@@ -207,7 +207,7 @@ class AsyncClient:
         """How well the platform keeps its service levels."""
         return await self._ask("slo")
 
-    def events(self, job: str | None = None) -> AsyncGenerator[Happened, None]:
+    def events(self, job: str | None = None) -> AsyncGenerator[LoggedEvent, None]:
         """Everything that happens to the tenant's jobs from now on, as the log has it.
 
         Args:
@@ -215,7 +215,7 @@ class AsyncClient:
         """
         from queuebit.events import follow
 
-        return follow(self._transport, self._journal(), None if job is None else plain_name("job", job))
+        return follow(self._transport, self._log_client(), None if job is None else plain_name("job", job))
 
     async def _same(self, event: JobSubmitted) -> Entry:
         """The submission that the log holds under the job's id; raises `Conflict` if it is another one."""
@@ -223,7 +223,7 @@ class AsyncClient:
         from queuebit_contracts.job import JobSubmitted
         from queuebit_contracts.subjects import subject_of
 
-        first = await self._journal().last(subject_of(event))
+        first = await self._log_client().last(subject_of(event))
         if first is None or not isinstance(first.event, JobSubmitted):
             raise Unreachable(f"the log does not show what job {event.data.job} is yet: submit again with the same key")
         if content_digest(first.event.data) != content_digest(event.data):
@@ -243,10 +243,10 @@ class AsyncClient:
             raise Refused([Reason(error["code"], error["text"])])
         return Table(dict(row) for row in answer.get("rows", ()))
 
-    def _journal(self) -> Journal:
-        from queuebit.journal import Journal
+    def _log_client(self) -> LogClient:
+        from queuebit.log_client import LogClient
 
-        return Journal(self._transport, self.credential.tenant)
+        return LogClient(self._transport, self.credential.tenant)
 
     def _payloads(self) -> Payloads:
         from queuebit.payloads import Payloads

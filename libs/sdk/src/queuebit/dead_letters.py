@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from queuebit.errors import Unreachable
 from queuebit.transport import Transport
 from queuebit_contracts.topology import topology
-from queuebit_runtime.dead import HEADERS
+from queuebit_runtime.dead_letters import HEADERS
 
 __all__ = ["DeadLetter", "dead_letters", "drop", "replay"]
 

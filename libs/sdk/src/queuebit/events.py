@@ -6,18 +6,18 @@ import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
-from queuebit.journal import Entry, Journal
+from queuebit.log_client import Entry, LogClient
 from queuebit.transport import Transport
 from queuebit_contracts.catalog import AnyEvent
 
-__all__ = ["Happened", "follow"]
+__all__ = ["LoggedEvent", "follow"]
 
 _LOOKS = (0.0, 0.003, 0.02, 0.2, 1.0)
 """When to look for what a live message announced; what is not there after the last was refused by the log."""
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
+class LoggedEvent:
     """An event, where it lies, and what it says."""
 
     sequence: int
@@ -25,7 +25,7 @@ class Happened:
     event: AnyEvent
 
 
-async def follow(transport: Transport, journal: Journal, job: str | None = None) -> AsyncGenerator[Happened, None]:
+async def follow(transport: Transport, journal: LogClient, job: str | None = None) -> AsyncGenerator[LoggedEvent, None]:
     """Tell each event of a tenant's jobs, or of one job, once."""
     announced: asyncio.Queue[str] = asyncio.Queue()
     stop = await transport.follow(
@@ -38,12 +38,12 @@ async def follow(transport: Transport, journal: Journal, job: str | None = None)
             entry = await _stored(journal, subject, told.get(subject, 0))
             if entry is not None:
                 told[subject] = entry.sequence
-                yield Happened(entry.sequence, subject, entry.event)
+                yield LoggedEvent(entry.sequence, subject, entry.event)
     finally:
         await stop()
 
 
-async def _stored(journal: Journal, subject: str, after: int) -> Entry | None:
+async def _stored(journal: LogClient, subject: str, after: int) -> Entry | None:
     for pause in _LOOKS:
         await asyncio.sleep(pause)
         entry = await journal.last(subject)

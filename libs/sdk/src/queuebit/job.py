@@ -11,13 +11,13 @@ from collections.abc import AsyncGenerator, Collection
 from queuebit.credentials import Credential
 from queuebit.errors import JobFailed, NotFound, QueuebitError, Reason, Refused, StillRunning, Unreachable
 from queuebit.inputs import one_line
-from queuebit.journal import Entry, Journal
+from queuebit.log_client import Entry, LogClient
 from queuebit.notebook import described_html
-from queuebit.patience import Patience
 from queuebit.payloads import Payloads
 from queuebit.permissions import permitted
 from queuebit.records import ENDS, Receipt, Result, Status, Step
-from queuebit.story import status_of, waiting_for
+from queuebit.status import status_of, waiting_for
+from queuebit.wait_budget import WaitBudget
 from queuebit.watch import Watch
 from queuebit_contracts import subjects
 from queuebit_contracts.catalog import AnyEvent
@@ -42,14 +42,14 @@ _SETTLING_S = 0.003
 class AsyncJob:
     """A handle: cheap to make, good for as long as its client is open."""
 
-    def __init__(self, job: str, credential: Credential, journal: Journal, watch: Watch, payloads: Payloads) -> None:
+    def __init__(self, job: str, credential: Credential, journal: LogClient, watch: Watch, payloads: Payloads) -> None:
         self.id = job
         self._credential = credential
-        self._journal = journal
+        self._log_client = journal
         self._watch = watch
         self._payloads = payloads
         self._subjects = subjects.job(credential.tenant, job)
-        self._ear = watch.ear(job)
+        self._ear = watch.signal(job)
         self._unread = True
         self._known: dict[str, Entry] = {}
 
@@ -74,7 +74,9 @@ class AsyncJob:
             NotFound: the tenant has no such job.
         """
         for pause in (*_LAG_S, None):
-            found = {entry.event.id: entry for entry in (*self._known.values(), *await self._journal.history(self.id))}
+            found = {
+                entry.event.id: entry for entry in (*self._known.values(), *await self._log_client.history(self.id))
+            }
             history = sorted(found.values(), key=lambda entry: entry.sequence)
             for entry in history:
                 if isinstance(entry.event, JobSubmitted):
@@ -93,7 +95,7 @@ class AsyncJob:
             NotFound: the tenant has no such job.
             Unreachable: the stack was away for half a minute, or when the time was up.
         """
-        patience = Patience(asyncio.get_running_loop().time, timeout)
+        patience = WaitBudget(asyncio.get_running_loop().time, timeout)
         await self._watch.start()
         look, pause, self._unread = set(events) if self._unread else set(), _FIRST_LOOK_S, False
         while True:
@@ -171,7 +173,7 @@ class AsyncJob:
         self._unread = True
         await self._watch.start()
         with permitted(self._credential, "cancel jobs"):
-            await self._journal.append(CancelJob(source="qb/client", data=request))
+            await self._log_client.append(CancelJob(source="qb/client", data=request))
         try:
             return await self.wait(timeout)
         except StillRunning as error:
@@ -227,7 +229,7 @@ class AsyncJob:
 
     async def _read(self, name: str) -> AnyEvent | None:
         if name not in self._known:
-            entry = await self._journal.last(self._subjects.event(name))
+            entry = await self._log_client.last(self._subjects.event(name))
             if entry is None:
                 return None
             self._known[name] = entry

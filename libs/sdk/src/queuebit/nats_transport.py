@@ -18,7 +18,7 @@ from nats.errors import NoRespondersError
 
 from queuebit.errors import Forbidden, InvalidInput, Reason, Refused, Unanswered, Unreachable
 from queuebit.transport import Heard, Reply, Stop
-from queuebit_runtime.incoming import mistrust_senders
+from queuebit_runtime.harden import harden_nats_client
 from queuebit_runtime.servers import servers_of, tls_of
 
 __all__ = ["NatsTransport"]
@@ -128,7 +128,7 @@ class NatsTransport:
 
         tls = self._tls()
         try:
-            mistrust_senders()
+            harden_nats_client()
             return await nats.connect(
                 self._servers,
                 name="queuebit",

@@ -17,7 +17,7 @@ from queuebit.transport import Transport
 
 if TYPE_CHECKING:
     from queuebit.amounts import Amount
-    from queuebit.events import Happened
+    from queuebit.events import LoggedEvent
     from queuebit.job import AsyncJob
     from queuebit_contracts.catalog import AnyEvent
 
@@ -222,7 +222,7 @@ class Client:
         """How well the platform keeps its service levels."""
         return self._loop.run(self._client.slo())
 
-    def events(self, job: str | None = None) -> Iterator[Happened]:
+    def events(self, job: str | None = None) -> Iterator[LoggedEvent]:
         """Everything that happens to the tenant's jobs from now on."""
         return self._loop.each(self._client.events(job))
 

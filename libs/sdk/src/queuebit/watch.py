@@ -11,10 +11,10 @@ from weakref import WeakValueDictionary
 
 from queuebit.transport import Stop, Transport
 
-__all__ = ["Ear", "Watch"]
+__all__ = ["JobSignal", "Watch"]
 
 
-class Ear:
+class JobSignal:
     """What was heard about one job."""
 
     def __init__(self) -> None:
@@ -28,15 +28,15 @@ class Watch:
     def __init__(self, transport: Transport, tenant: str) -> None:
         self._transport = transport
         self._tenant = tenant
-        self._ears: WeakValueDictionary[str, Ear] = WeakValueDictionary()
+        self._signals: WeakValueDictionary[str, JobSignal] = WeakValueDictionary()
         self._starting = asyncio.Lock()
         self._stop: Stop | None = None
 
-    def ear(self, job: str) -> Ear:
-        """What is heard about a job for as long as the ear is held."""
-        if (ear := self._ears.get(job)) is None:
-            self._ears[job] = ear = Ear()
-        return ear
+    def signal(self, job: str) -> JobSignal:
+        """Return the signal of a job; it exists for as long as a caller holds it."""
+        if (signal := self._signals.get(job)) is None:
+            self._signals[job] = signal = JobSignal()
+        return signal
 
     async def start(self) -> None:
         """Listen, if this client does not yet."""
@@ -48,6 +48,6 @@ class Watch:
     def _heard(self, subject: str, body: bytes) -> None:
         del body
         _, _, _, job, name, *_ = subject.split(".")
-        if ear := self._ears.get(job):
-            ear.names.add(name)
-            ear.moved.set()
+        if signal := self._signals.get(job):
+            signal.names.add(name)
+            signal.moved.set()

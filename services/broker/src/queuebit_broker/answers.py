@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from pydantic import JsonValue
 
-from queuebit_broker.fitting import Offer, Silent, Tariff, Verdict, assess, explain
+from queuebit_broker.eligibility import Candidate, Silent, Tariff, Verdict, assess, explain
 from queuebit_broker.profiles import Profiles
 from queuebit_broker.rules import about_shots, about_source, circuit_reason, runs
 from queuebit_broker.state import World
@@ -111,8 +111,8 @@ class Answers:
 
     def _planned(self, name: str, verdict: Verdict, now: datetime) -> tuple[tuple[bool, object, str], _Row]:
         """A row, after what it is sorted by."""
-        row: _Row = {"backend": name, "fits": isinstance(verdict, Offer), "reason": None}
-        if isinstance(verdict, Offer):
+        row: _Row = {"backend": name, "fits": isinstance(verdict, Candidate), "reason": None}
+        if isinstance(verdict, Candidate):
             estimate = verdict.estimate
             row |= {
                 "cost": verdict.cost.text(),

@@ -7,7 +7,7 @@ import asyncio
 from queuebit_broker.adapters import NatsExecutors, TenantsFile, folding
 from queuebit_broker.answers import Answers
 from queuebit_broker.cancelling import CancelJobs
-from queuebit_broker.fitting import Tariff
+from queuebit_broker.eligibility import Tariff
 from queuebit_broker.funding import FollowTenants
 from queuebit_broker.handlers import AdmitJob
 from queuebit_broker.profiles import Profiles
@@ -18,7 +18,7 @@ from queuebit_contracts.topology import topology
 from queuebit_kernel import SystemClock
 from queuebit_pricing import load
 from queuebit_runtime.intake import Intake, Pace, Undecided
-from queuebit_runtime.questions import Questions
+from queuebit_runtime.query_server import QueryServer
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
 from queuebit_runtime.view import View
@@ -26,7 +26,7 @@ from queuebit_runtime.view import View
 __all__ = ["create_app"]
 
 _QUESTIONS_AT_ONCE = 4
-"""Questions of one tenant answered side by side; a plan may wait for an executor."""
+"""Queries of one tenant that are answered side by side; a plan may wait for an executor."""
 
 _LOOK_S = 0.2
 """Seconds between looks at the tenants file."""
@@ -59,7 +59,7 @@ def create_app() -> Service:
         await intake.listen(service.bus.client)
 
     async def answering() -> None:
-        questions = Questions(service.name, service.tasks, side_by_side=_QUESTIONS_AT_ONCE)
+        questions = QueryServer(service.name, service.tasks, side_by_side=_QUESTIONS_AT_ONCE)
         await answer_queries(service.bus.client, questions, answers)
 
     async def following_tenants() -> None:

@@ -1,8 +1,8 @@
-"""Cancelling a job at someone's wish."""
+"""Cancels a job at its owner's request."""
 
 from __future__ import annotations
 
-from queuebit_broker import facts
+from queuebit_broker import events
 from queuebit_broker.errors import Forbidden
 from queuebit_broker.ports import EventLog, Stored
 from queuebit_broker.requests import address, signed_content, vouched
@@ -49,7 +49,7 @@ class CancelJobs:
                 raise Superseded(f"job {job} of tenant {tenant} does not exist, or has ended")
             if role != "admin" and user != self._owner(history, tenant, submitted):
                 raise Forbidden(f"job {job} is not {user}'s: ask its owner, or an admin of tenant {tenant}")
-            cancelled = facts.cancelled(submitted, tenant, job, by=user, reason=event.data.reason)
+            cancelled = events.cancelled(submitted, tenant, job, by=user, reason=event.data.reason)
             try:
                 await self._log.append(cancelled, after=history[-1].sequence, guard=aggregate.everything)
             except Stale:

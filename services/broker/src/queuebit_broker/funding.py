@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from queuebit_broker import facts
+from queuebit_broker import events
 from queuebit_broker.ports import EventLog, TenantsSource
 from queuebit_broker.state import Directory, World
 from queuebit_contracts.tenants import BadTenants, Tenants
@@ -65,7 +65,7 @@ class FollowTenants:
                     continue
                 difference = declared - account.funded.get(project.currency, Money.zero(project.currency))
                 if difference.amount:
-                    funded = facts.funded(tenant, name, difference, account.last_funded)
+                    funded = events.funded(tenant, name, difference, account.last_funded)
                     self._world.take(funded, await self._log.append(funded, after=account.last_funded))
 
 

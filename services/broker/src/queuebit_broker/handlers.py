@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from queuebit_broker import facts
-from queuebit_broker.fitting import Tariff
+from queuebit_broker import events
+from queuebit_broker.eligibility import Tariff
 from queuebit_broker.holding import Holding
-from queuebit_broker.policy import Admit, Decision, Over, Refuse, Wait, admit, to_profile
+from queuebit_broker.policy import Admit, Decision, HoldClosed, Refuse, Wait, admit, to_profile
 from queuebit_broker.ports import EventLog, Follower
 from queuebit_broker.profiles import Profiles
 from queuebit_broker.requests import read_request
@@ -76,15 +76,15 @@ class AdmitJob:
         try:
             outcome = await self._holding.hold(request, decide)
             match outcome.decision:
-                case Over():
+                case HoldClosed():
                     raise Superseded(f"job {request.job} was decided, and its hold has ended")
                 case Wait(text):
                     self._world.wait(request.tenant, request.job, text)
                     raise Unavailable(text)
                 case Refuse(reasons):
-                    await self._conclude(request, tail, facts.rejected(request, event, reasons), outcome.held)
+                    await self._conclude(request, tail, events.rejected(request, event, reasons), outcome.held)
                 case Admit() as admitted:
-                    accepted = facts.accepted(request, event, sequence, admitted, profiled, self._tariff.digest)
+                    accepted = events.accepted(request, event, sequence, admitted, profiled, self._tariff.digest)
                     await self._conclude(request, tail, accepted, outcome.held)
         except BaseException:
             self._world.give_up(request.tenant, request.job)
@@ -135,7 +135,7 @@ class AdmitJob:
     async def _give_back(self, request: Request) -> None:
         account = self._world.account(request.tenant, request.submission.project)
         if (hold := account.holds.get(request.job)) is not None:
-            await self._log.append(facts.released(request, hold), after=0)
+            await self._log.append(events.released(request, hold), after=0)
 
     def _snapshot(self, request: Request, profiled: Profiled, others: Sequence[Money] = ()) -> Snapshot:
         """The world as it is now, but for what is being held for others."""
@@ -148,8 +148,8 @@ class AdmitJob:
             profiled=profiled,
             others_active=self._world.others_active(request.tenant, request.job),
             available=account.available(self._tariff.currency) - sum(others, Money.zero(self._tariff.currency)),
-            standing=account.holds.get(request.job),
-            over=request.job in account.closed,
+            existing_hold=account.holds.get(request.job),
+            hold_closed=request.job in account.closed,
             max_source_bytes=self._max_source_bytes,
         )
 

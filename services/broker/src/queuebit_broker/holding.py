@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
-from queuebit_broker import facts
+from queuebit_broker import events
 from queuebit_broker.policy import Admit, Decision
 from queuebit_broker.ports import EventLog, Follower
 from queuebit_broker.rules import Request
@@ -45,14 +45,14 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
+class _PendingAdmission:
     request: Request
     decide: Decide
     traceparent: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class _Grant:
+class _NewHold:
     decision: Admit
     held: AccountHeld
 
@@ -61,18 +61,18 @@ _Outcomes = dict[str, Outcome | ValueError]
 
 
 @dataclass(eq=False, slots=True)
-class _Round:
-    wishes: dict[str, _Wish] = field(default_factory=dict)
+class _Batch:
+    pending: dict[str, _PendingAdmission] = field(default_factory=dict)
     """By job."""
     served: asyncio.Task[_Outcomes] | None = None
 
 
-class _Purse:
+class _AccountQueue:
     """One account: the round under way has the lock, the next one is open to whoever comes."""
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
-        self.next = _Round()
+        self.next = _Batch()
 
 
 class Holding:
@@ -82,7 +82,7 @@ class Holding:
         self._log = log
         self._follower = follower
         self._world = world
-        self._purses: WeakValueDictionary[tuple[str, str], _Purse] = WeakValueDictionary()
+        self._queues: WeakValueDictionary[tuple[str, str], _AccountQueue] = WeakValueDictionary()
 
     async def hold(self, request: Request, decide: Decide) -> Outcome:
         """Decide on one job, and if it is admitted and holds no money yet, hold it.
@@ -91,13 +91,13 @@ class Holding:
             Stale: other brokers were faster, time after time.
             Unavailable: the log or the view of it does not answer.
         """
-        purse = self._purses.setdefault(_account(request), _Purse())
-        while (served := purse.next.served) and request.job in purse.next.wishes:
+        queue = self._queues.setdefault(_account(request), _AccountQueue())
+        while (served := queue.next.served) and request.job in queue.next.pending:
             await asyncio.wait([served])  # one job decided twice at once: the second sees what became of the first
-        purse.next.wishes[request.job] = _Wish(request, decide, current_traceparent())
-        if purse.next.served is None:  # awaited by all whom it serves
-            purse.next.served = asyncio.ensure_future(self._serve(purse, _account(request)))
-        outcome = (await asyncio.shield(purse.next.served))[request.job]
+        queue.next.pending[request.job] = _PendingAdmission(request, decide, current_traceparent())
+        if queue.next.served is None:  # awaited by all whom it serves
+            queue.next.served = asyncio.ensure_future(self._serve(queue, _account(request)))
+        outcome = (await asyncio.shield(queue.next.served))[request.job]
         if isinstance(outcome, ValueError):
             raise outcome
         return outcome
@@ -110,12 +110,12 @@ class Holding:
         """
         await self._follow(_account(request))
 
-    async def _serve(self, purse: _Purse, account: tuple[str, str]) -> _Outcomes:
-        async with purse.lock:
-            wishes, purse.next = purse.next.wishes, _Round()
+    async def _serve(self, queue: _AccountQueue, account: tuple[str, str]) -> _Outcomes:
+        async with queue.lock:
+            pending, queue.next = queue.next.pending, _Batch()
             for _ in range(ATTEMPTS):
-                outcomes, grants = self._decide(wishes, account)
-                holds = [it.held for it in grants]
+                outcomes, new_holds = self._decide(pending, account)
+                holds = [it.held for it in new_holds]
                 try:
                     sequences = await self._append(holds, self._world.account(*account).last_held)
                 except Stale:
@@ -123,27 +123,31 @@ class Holding:
                         self._world.give_up(account[0], held.data.job)
                     await self._follow(account)
                 else:
-                    for sequence, grant in zip(sequences, grants, strict=True):
-                        self._world.take(grant.held, sequence)
-                        outcomes[grant.held.data.job] = Outcome(grant.decision, sequence)
+                    for sequence, new_hold in zip(sequences, new_holds, strict=True):
+                        self._world.take(new_hold.held, sequence)
+                        outcomes[new_hold.held.data.job] = Outcome(new_hold.decision, sequence)
                     return outcomes
-        raise Stale(f"account {'/'.join(account)} moved {ATTEMPTS} times while {len(wishes)} jobs were being decided")
+        raise Stale(f"account {'/'.join(account)} moved {ATTEMPTS} times while {len(pending)} jobs were being decided")
 
-    def _decide(self, wishes: dict[str, _Wish], account: tuple[str, str]) -> tuple[_Outcomes, list[_Grant]]:
+    def _decide(
+        self, pending: dict[str, _PendingAdmission], account: tuple[str, str]
+    ) -> tuple[_Outcomes, list[_NewHold]]:
         """Decide in the order of arrival; say what was decided, and which holds that takes."""
-        outcomes, grants = _Outcomes(), list[_Grant]()
-        standing = self._world.account(*account).holds
-        for job, wish in wishes.items():
+        outcomes, new_holds = _Outcomes(), list[_NewHold]()
+        existing = self._world.account(*account).holds
+        for job, admission in pending.items():
             try:
-                decision = wish.decide([it.decision.hold for it in grants])
+                decision = admission.decide([it.decision.hold for it in new_holds])
             except ValueError as error:  # a job that cannot be decided fails alone
                 outcomes[job] = error
                 continue
             outcomes[job] = Outcome(decision)
-            if isinstance(decision, Admit) and job not in standing:
-                grants.append(_Grant(decision, facts.held(wish.request, decision.hold, wish.traceparent)))
+            if isinstance(decision, Admit) and job not in existing:
+                new_holds.append(
+                    _NewHold(decision, events.held(admission.request, decision.hold, admission.traceparent))
+                )
                 self._world.reserve(account[0], job)
-        return outcomes, grants
+        return outcomes, new_holds
 
     async def _append(self, holds: Sequence[AccountHeld], after: int) -> Sequence[int]:
         """Append all in a row, the first behind `after`; return their sequences.

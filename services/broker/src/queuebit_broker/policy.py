@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from queuebit_broker.fitting import Offer, Silent, Verdict, assess, explain
+from queuebit_broker.eligibility import Candidate, Silent, Verdict, assess, explain
 from queuebit_broker.rules import (
     Request,
     Snapshot,
@@ -27,16 +27,16 @@ from queuebit_contracts.tenants import Project, Tenant
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import Money
 
-__all__ = ["Admit", "Decision", "Over", "Refuse", "Wait", "admit", "to_profile"]
+__all__ = ["Admit", "Decision", "HoldClosed", "Refuse", "Wait", "admit", "to_profile"]
 
 
 @dataclass(frozen=True, slots=True)
 class Admit:
-    """The job may run on any of the offers, and this is held for it."""
+    """The job may run on any of the candidates, and this is held for it."""
 
     user: str
     share: int
-    offers: tuple[Offer, ...]
+    candidates: tuple[Candidate, ...]
     hold: Money
 
 
@@ -55,11 +55,11 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
-class Over:
+class HoldClosed:
     """The job was admitted before, and what was held for it is settled or went back: nothing is left to decide."""
 
 
-Decision = Admit | Refuse | Wait | Over
+Decision = Admit | Refuse | Wait | HoldClosed
 
 
 def admit(request: Request, snapshot: Snapshot) -> Decision:
@@ -70,15 +70,15 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
     largest of their costs, so that whichever is chosen later is paid for. Where a hold stands already, it is all there
     is to spend. A silent executor turns no job away: without another candidate, the job waits for it.
     """
-    if snapshot.over:
-        return Over()
+    if snapshot.hold_closed:
+        return HoldClosed()
     asked = request.submission
     tenant = snapshot.directory.tenant.get(request.tenant)
     owner = snapshot.directory.user(request.tenant, asked.proof.key)
     project = tenant.project.get(asked.project) if tenant else None
     names = meant(asked, snapshot.backends, project)
     verdicts = _verdicts(names, request, snapshot, tenant)
-    offers = [it for it in verdicts if isinstance(it, Offer)]
+    candidates = [it for it in verdicts if isinstance(it, Candidate)]
     silent = [it.backend for it in verdicts if isinstance(it, Silent)]
     absurd = [*about_shots(asked.shots, request.tenant, tenant)]
     reasons = [
@@ -91,18 +91,18 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
     ]
     if snapshot.profiled.error is not None:
         reasons.append(circuit_reason(snapshot.profiled.error))
-    if not offers and not silent:
+    if not candidates and not silent:
         reasons += explain(it for verdict in verdicts if isinstance(verdict, tuple) for it in verdict)
         if project and (verdicts or _complete(project, snapshot)):
             reasons += about_default(asked, project, _others(names, request, snapshot, tenant, project))
-    paid = [it for it in offers if _payable(it, request, snapshot)]
+    paid = [it for it in candidates if _payable(it, request, snapshot)]
     if not paid and not reasons and (silent or not verdicts):
         return Wait(_waiting(request, silent, project))
     if not absurd and not any(it.code == "currency_mismatch" for it in reasons):
-        reasons += about_money(request, snapshot.left if project else None, offers)
+        reasons += about_money(request, snapshot.left if project else None, candidates)
     if reasons or owner is None or tenant is None:
         return Refuse(tuple(reasons))
-    return Admit(owner[0], tenant.share, tuple(paid), snapshot.standing or max(it.cost for it in paid))
+    return Admit(owner[0], tenant.share, tuple(paid), snapshot.existing_hold or max(it.cost for it in paid))
 
 
 def to_profile(request: Request, snapshot: Snapshot) -> tuple[int, dict[str, list[str]]]:
@@ -135,13 +135,15 @@ def _others(
     """The other backends of the project, against which nothing speaks that is known without asking their executors."""
     others = [it for it in runs(snapshot.backends, project) if it not in names]
     verdicts = _verdicts(others, request, snapshot, tenant)
-    return [name for name, verdict in zip(others, verdicts, strict=True) if isinstance(verdict, Offer | Silent)]
+    return [name for name, verdict in zip(others, verdicts, strict=True) if isinstance(verdict, Candidate | Silent)]
 
 
-def _payable(offer: Offer, request: Request, snapshot: Snapshot) -> bool:
+def _payable(candidate: Candidate, request: Request, snapshot: Snapshot) -> bool:
     limit = request.submission.max_cost
-    currencies = {offer.cost.currency, snapshot.left.currency, limit.currency if limit else offer.cost.currency}
-    return len(currencies) == 1 and offer.cost <= snapshot.left and (limit is None or offer.cost <= money(limit))
+    currencies = {candidate.cost.currency, snapshot.left.currency, limit.currency if limit else candidate.cost.currency}
+    return (
+        len(currencies) == 1 and candidate.cost <= snapshot.left and (limit is None or candidate.cost <= money(limit))
+    )
 
 
 def _waiting(request: Request, silent: Sequence[str], project: Project | None) -> str:

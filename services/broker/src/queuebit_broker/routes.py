@@ -11,9 +11,9 @@ from queuebit_broker.handlers import AdmitJob
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.command import CancelJob
 from queuebit_contracts.job import JobSubmitted
-from queuebit_runtime.duties import Body, Redelivered, Sequence, StoredAt, Subject, subscribes
-from queuebit_runtime.lines import PLACES
-from queuebit_runtime.questions import Questions
+from queuebit_runtime.consumers import Body, Redelivered, Sequence, StoredAt, Subject, subscribes
+from queuebit_runtime.query_server import QueryServer
+from queuebit_runtime.tenant_limiter import PLACES
 
 __all__ = ["answer_queries", "routes"]
 
@@ -38,13 +38,13 @@ def routes(admit: AdmitJob, cancel: CancelJobs) -> NatsRouter:
 
     @subscribes(router, "broker-commands", workers=PLACES)
     async def on_cancel(event: CancelJob, body: Body, subject: Subject) -> None:
-        """End a job at its owner's wish."""
+        """End a job at its owner's request."""
         await cancel(event, body=body, subject=subject)
 
     return router
 
 
-async def answer_queries(client: Client, questions: Questions, answers: Answers) -> None:
+async def answer_queries(client: Client, questions: QueryServer, answers: Answers) -> None:
     """Answer tenants; brokers share the questions."""
     for question, ask in {"backends": answers.backends, "plan": answers.plan, "admission": answers.admission}.items():
         await questions.listen(client, question, ask)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
 
-from queuebit_broker.fitting import Offer, Tariff
+from queuebit_broker.eligibility import Candidate, Tariff
 from queuebit_broker.state import Directory, Profiled, money
 from queuebit_contracts.backend import Kind, Registration
 from queuebit_contracts.job import Submission
@@ -61,16 +61,16 @@ class Snapshot:
     """Jobs of the tenant, this one aside, that are accepted and have not ended."""
     available: Money
     """What the account may still hold, in the currency of the price book."""
-    standing: Money | None
+    existing_hold: Money | None
     """What is held for this job already: an earlier try ended between hold and acceptance."""
-    over: bool
+    hold_closed: bool
     """What was held for this job is settled or went back."""
     max_source_bytes: int
 
     @property
     def left(self) -> Money:
         """All there is to spend on this job."""
-        return self.standing or self.available
+        return self.existing_hold or self.available
 
 
 def runs(backends: Mapping[str, Registration], project: Project | None) -> list[str]:
@@ -235,12 +235,12 @@ def about_currency(asked: Submission, project: Project, currency: str) -> Iterat
         )
 
 
-def about_money(request: Request, left: Money | None, offers: Sequence[Offer]) -> Iterator[Reason]:
+def about_money(request: Request, left: Money | None, candidates: Sequence[Candidate]) -> Iterator[Reason]:
     """Whether not even the cheapest offer can be paid; of an account that does not exist nothing is said."""
-    if not offers:
+    if not candidates:
         return
     asked = request.submission
-    cheapest = min(offers, key=lambda it: (it.cost.amount, it.backend))
+    cheapest = min(candidates, key=lambda it: (it.cost.amount, it.backend))
     may_cost = f"the job may cost up to {cheapest.cost} on {cheapest.backend}"
     if asked.max_cost is not None and cheapest.cost > money(asked.max_cost):
         yield Reason(

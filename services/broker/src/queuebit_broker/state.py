@@ -1,4 +1,4 @@
-"""What the broker knows, folded from the log: budgets, the jobs that count, and what backends offer.
+"""What the broker knows, folded from the log: budgets, the jobs that count, and what backends there are.
 
 Folded in place, since an account may carry thousands of holds. A fact of an account is taken once, whoever brings it
 first: the broker that wrote it, or the view that reads it back.

@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from queuebit_contracts.query import CircuitError
-from queuebit_executor.answers import Estimate, Offer, Offers, Profiled, Ran, Refused
-from queuebit_executor.crew import Bench, Borrowed
+from queuebit_executor.answers import Described, Descriptions, Estimate, Profiled, Ran, Refused
 from queuebit_executor.errors import Garbled
 from queuebit_executor.frames import Broken, Frame
-from queuebit_executor.nursery import Nursery
 from queuebit_executor.policy import run_limit_s, slots_of
 from queuebit_executor.ports import Asker
+from queuebit_executor.worker_pool import Borrowed, WorkerPool
+from queuebit_executor.zygote_client import ZygoteClient
 from queuebit_runtime.tasks import Tasks
 
 __all__ = ["ChildCircuits", "ChildWorker"]
@@ -28,41 +28,43 @@ class ChildCircuits:
     """One child to profile, and for each backend as many to run as it has slots."""
 
     def __init__(
-        self, nursery: Nursery, tasks: Tasks, *, slots: int, profile_seconds: float, run_seconds: float
+        self, zygote: ZygoteClient, tasks: Tasks, *, slots: int, profile_seconds: float, run_seconds: float
     ) -> None:
-        self.nursery = nursery
+        self.zygote = zygote
         self._tasks = tasks
         self._slots = slots
         self._run_seconds = run_seconds
-        self._profilers = Bench("profile", 1, profile_seconds, nursery, tasks)
-        self.runners: dict[str, Bench] = {}
-        self._offers: dict[str, Offer] = {}
+        self._profilers = WorkerPool("profile", 1, profile_seconds, zygote, tasks)
+        self.runners: dict[str, WorkerPool] = {}
+        self._offers: dict[str, Described] = {}
 
-    async def open(self) -> tuple[Offer, ...]:
+    async def open(self) -> tuple[Described, ...]:
         """Start everything, wait until the SDK is loaded, and describe the backends."""
-        await self.nursery.open()
-        self._tasks.spawn(self.nursery.watch(), "watch over the children")
+        await self.zygote.open()
+        self._tasks.spawn(self.zygote.watch(), "watch over the children")
         await self._profilers.open()
-        described = await self._profilers.ask({"op": "describe", "backends": [*self.nursery.backends]}, _as(Offers))
+        described = await self._profilers.ask(
+            {"op": "describe", "backends": [*self.zygote.backends]}, _as(Descriptions)
+        )
         if isinstance(described, Refused):
             raise Garbled(f"the backends could not be described: {described.error.message}")
         for offer in described.offers:
-            bench = Bench("run", slots_of(offer, self._slots), self._run_seconds, self.nursery, self._tasks)
-            self.runners[offer.backend], self._offers[offer.backend] = bench, offer
-            await bench.open()
+            pool = WorkerPool("run", slots_of(offer, self._slots), self._run_seconds, self.zygote, self._tasks)
+            self.runners[offer.backend], self._offers[offer.backend] = pool, offer
+            await pool.open()
         return described.offers
 
     async def close(self) -> None:
         """End all children."""
-        await self.nursery.close()
+        await self.zygote.close()
 
     def trouble(self) -> str | None:
         """What keeps circuits from being run, if anything does."""
-        return "the process that holds the SDK has ended" if self.nursery.lost else None
+        return "the process that holds the SDK has ended" if self.zygote.lost else None
 
     def detail(self) -> dict[str, str | int]:
         """For the health page."""
-        idle = sum(bench.idle for bench in self.runners.values())
+        idle = sum(pool.idle for pool in self.runners.values())
         return {"idle_runners": idle, "idle_profilers": self._profilers.idle}
 
     async def calibration(self, backend: str) -> bytes:
@@ -88,7 +90,7 @@ class ChildCircuits:
 class ChildWorker:
     """A child that runs one circuit."""
 
-    def __init__(self, offer: Offer, child: Borrowed, most_s: float) -> None:
+    def __init__(self, offer: Described, child: Borrowed, most_s: float) -> None:
         self._offer = offer
         self._child = child
         self._most_s = most_s

@@ -11,14 +11,14 @@ from queuebit_contracts.query import CircuitError
 from queuebit_contracts.wire import Digest, Name, Reason
 from queuebit_quantum import Method
 
-__all__ = ["Estimate", "Offer", "Offers", "Profiled", "Ran", "Refused"]
+__all__ = ["Described", "Descriptions", "Estimate", "Profiled", "Ran", "Refused"]
 
 
 class _Answer(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class Offer(_Answer):
+class Described(_Answer):
     """What a backend is and takes."""
 
     backend: Name
@@ -35,10 +35,10 @@ class Offer(_Answer):
     calibration: Digest | None = None
 
 
-class Offers(_Answer):
+class Descriptions(_Answer):
     """Of all backends of a stack."""
 
-    offers: tuple[Offer, ...]
+    offers: tuple[Described, ...]
 
 
 class Estimate(_Answer):

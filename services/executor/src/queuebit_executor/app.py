@@ -6,15 +6,15 @@ import os
 import socket
 
 from queuebit_executor.adapters import ChildCircuits
+from queuebit_executor.announce import AnnounceBackends
 from queuebit_executor.handlers import RunPlacement
 from queuebit_executor.instance import Instance
-from queuebit_executor.nursery import Nursery, Plan
-from queuebit_executor.offering import OfferBackends
 from queuebit_executor.policy import Allowance
 from queuebit_executor.profiling import AnswerProfile
 from queuebit_executor.routes import answer_alive, answer_profiles, hear_cancellations, placements
 from queuebit_executor.settings import Settings
 from queuebit_executor.watch import JobWatch
+from queuebit_executor.zygote_client import ZygoteClient, ZygoteSettings
 from queuebit_kernel import SystemClock, event_id
 from queuebit_runtime.payloads import KeyValuePayloads
 from queuebit_runtime.service import Service
@@ -28,9 +28,9 @@ def create_app() -> Service:
     settings, clock = Settings(), SystemClock()
     service = Service(settings.service, BusSettings())
     payloads = KeyValuePayloads(service.bus)
-    plan = Plan((*settings.offered,), settings.memory_mb, settings.threads, settings.start_seconds)
+    plan = ZygoteSettings((*settings.offered,), settings.memory_mb, settings.threads, settings.start_seconds)
     circuits = ChildCircuits(
-        Nursery(plan),
+        ZygoteClient(plan),
         service.tasks,
         slots=settings.slots,
         profile_seconds=settings.profile_seconds,
@@ -40,10 +40,10 @@ def create_app() -> Service:
     me = Instance(settings.stack, name, settings.slots, settings.memory_mb)
     allowance = Allowance(settings.memory_mb, settings.run_seconds)
     watch = JobWatch(service.log)
-    offer = OfferBackends(service.log, payloads, circuits, clock, me=me)
+    offer = AnnounceBackends(service.log, payloads, circuits, clock, me=me)
 
     async def take_up() -> None:
-        """Questions can be answered before anybody learns whom to ask."""
+        """Subscribe to queries first, so that each can be answered once a backend is announced."""
         offers = await circuits.open()
         service.after.append(circuits.close)
         answer = AnswerProfile(payloads, circuits, offers, clock, allowance)

@@ -8,7 +8,7 @@ from datetime import datetime
 from queuebit_contracts.backend import BackendCalibrated, BackendRegistered, Calibration, Registration
 from queuebit_contracts.job import Completion, Failure, JobCompleted, JobFailed, JobPlaced, JobStarted, Start, Usage
 from queuebit_contracts.wire import Payload, Reason
-from queuebit_executor.answers import Offer, Ran
+from queuebit_executor.answers import Described, Ran
 from queuebit_executor.instance import Instance
 from queuebit_executor.policy import memory_for_state, slots_of
 from queuebit_executor.state import Mark
@@ -80,7 +80,7 @@ def failed(
     )
 
 
-def registered(me: Instance, offer: Offer, now: datetime) -> BackendRegistered:
+def registered(me: Instance, offer: Described, now: datetime) -> BackendRegistered:
     """A backend and what it takes."""
     return BackendRegistered(
         source=me.source,

@@ -8,9 +8,9 @@ from typing import Final
 
 from queuebit_contracts.query import BackendEstimate
 from queuebit_contracts.wire import Reason
-from queuebit_executor.answers import Estimate, Offer
-from queuebit_executor.figures import device_us
+from queuebit_executor.answers import Described, Estimate
 from queuebit_executor.state import Mark, Past
+from queuebit_executor.timing_model import device_us
 from queuebit_quantum import quickest
 
 __all__ = [
@@ -112,17 +112,17 @@ def needless(past: Past, placement: int) -> str | None:
     return None
 
 
-def slots_of(offer: Offer, slots: int) -> int:
+def slots_of(offer: Described, slots: int) -> int:
     """Jobs that a backend runs side by side: a device has one set of qubits, a simulator as many as it is given."""
     return slots if offer.kind == "simulator" else 1
 
 
-def memory_for_state(offer: Offer, memory_mb: int) -> int | None:
+def memory_for_state(offer: Described, memory_mb: int) -> int | None:
     """Bytes that the state of a simulation may take; nothing is promised for devices."""
     return _state_bytes(memory_mb) if offer.kind == "simulator" else None
 
 
-def run_limit_s(offer: Offer, budget_us: int, most_s: float) -> float:
+def run_limit_s(offer: Described, budget_us: int, most_s: float) -> float:
     """Seconds after which a run is stopped.
 
     On a simulator they follow from the time that the job's hold pays for, so that little money cannot keep it busy for
@@ -134,7 +134,7 @@ def run_limit_s(offer: Offer, budget_us: int, most_s: float) -> float:
     return min(most_s, max(_LEAST_RUN_S, _LEEWAY * budget_us / 1_000_000))
 
 
-def quoted(estimate: Estimate, offer: Offer, shots: int, allowance: Allowance) -> BackendEstimate:
+def quoted(estimate: Estimate, offer: Described, shots: int, allowance: Allowance) -> BackendEstimate:
     """Say what these shots would take on a backend, or why it cannot run them; every reason at once."""
     reasons = list(_reasons(estimate, offer, shots, allowance))
     if reasons:
@@ -151,7 +151,7 @@ def quoted(estimate: Estimate, offer: Offer, shots: int, allowance: Allowance) -
     )
 
 
-def _reasons(estimate: Estimate, offer: Offer, shots: int, allowance: Allowance) -> Iterator[Reason]:
+def _reasons(estimate: Estimate, offer: Described, shots: int, allowance: Allowance) -> Iterator[Reason]:
     name = offer.backend
     if estimate.unfit:
         yield estimate.unfit
@@ -174,7 +174,7 @@ def _reasons(estimate: Estimate, offer: Offer, shots: int, allowance: Allowance)
         yield Reason(code="too_long", text=text)
 
 
-def _qpu_us(estimate: Estimate, offer: Offer, shots: int) -> int:
+def _qpu_us(estimate: Estimate, offer: Described, shots: int) -> int:
     if offer.kind == "simulator":
         return quickest(estimate.methods, shots).microseconds(shots)
     return device_us(shots, estimate.duration_ns, estimate.rep_delay_ns, estimate.overhead_ns)

@@ -1,4 +1,4 @@
-"""Questions about circuits: parsed and compiled once, remembered by digest."""
+"""Queries about circuits: parsed and compiled once, remembered by digest."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from weakref import WeakValueDictionary
 
 from queuebit_contracts.query import BackendEstimate, CircuitError, ProfileAnswer, ProfileRequest
 from queuebit_contracts.wire import Reason
-from queuebit_executor.answers import Estimate, Offer, Profiled, Refused
+from queuebit_executor.answers import Described, Estimate, Profiled, Refused
 from queuebit_executor.policy import Allowance, quoted
 from queuebit_executor.ports import Asker, Circuits
-from queuebit_executor.recent import Recent
+from queuebit_executor.ttl_cache import TtlCache
 from queuebit_kernel import Clock, digest
 from queuebit_runtime.payloads import Missing, PayloadStore
 
@@ -40,14 +40,19 @@ class AnswerProfile:
     """
 
     def __init__(
-        self, payloads: PayloadStore, circuits: Circuits, offers: Sequence[Offer], clock: Clock, allowance: Allowance
+        self,
+        payloads: PayloadStore,
+        circuits: Circuits,
+        offers: Sequence[Described],
+        clock: Clock,
+        allowance: Allowance,
     ) -> None:
         self._payloads = payloads
         self._circuits = circuits
         self._offers = {offer.backend: offer for offer in offers}
         self._allowance = allowance
-        self._seen: Recent[tuple[str, str], Profiled | CircuitError] = Recent(_REMEMBERED, clock)
-        self._estimates: Recent[_Compilation, Estimate] = Recent(_REMEMBERED, clock)
+        self._seen: TtlCache[tuple[str, str], Profiled | CircuitError] = TtlCache(_REMEMBERED, clock)
+        self._estimates: TtlCache[_Compilation, Estimate] = TtlCache(_REMEMBERED, clock)
         self._busy: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     def remembered(self, request: ProfileRequest) -> ProfileAnswer | None:

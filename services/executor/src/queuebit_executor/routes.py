@@ -20,7 +20,7 @@ from queuebit_executor.profiling import AnswerProfile
 from queuebit_executor.watch import JobWatch
 from queuebit_kernel import Unavailable
 from queuebit_runtime.bus import Bus
-from queuebit_runtime.duties import Sequence, subscribes
+from queuebit_runtime.consumers import Sequence, subscribes
 from queuebit_runtime.tasks import Tasks
 from queuebit_runtime.tracing import whose
 

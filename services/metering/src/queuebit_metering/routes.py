@@ -9,7 +9,7 @@ from pydantic import Field
 
 from queuebit_contracts.job import Ended
 from queuebit_metering.handlers import MeterJob
-from queuebit_runtime.duties import subscribes
+from queuebit_runtime.consumers import subscribes
 
 __all__ = ["routes"]
 

@@ -16,7 +16,7 @@ from queuebit_contracts.topology import LOG
 from queuebit_kernel import Malformed
 from queuebit_proof import TrustInvalid, TrustRoot
 from queuebit_runtime.connection import Connection
-from queuebit_runtime.gathering import Gatherings
+from queuebit_runtime.multi_reply import MultiReply
 
 __all__ = ["JetStreamSeals", "names_losses", "publish_trust"]
 
@@ -27,7 +27,7 @@ class JetStreamSeals:
     """Reads seals without a consumer, so that two processes cannot take each other's place."""
 
     def __init__(self, connection: Connection, *, batch: int = 256, timeout_s: float = 30.0) -> None:
-        self._gatherings = Gatherings(connection, timeout_s)
+        self._gatherings = MultiReply(connection, timeout_s)
         self._batch = batch
 
     async def read(self, leaf: int, *, until: int) -> AsyncIterator[Seal]:

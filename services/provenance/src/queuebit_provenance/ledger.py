@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from queuebit_contracts.job import JobSealed, Seal
-from queuebit_contracts.proof import Checkpoint, LogCheckpointed
 from queuebit_contracts.subjects import job, proof
+from queuebit_contracts.transparency import Checkpoint, LogCheckpointed
 from queuebit_kernel import Clock, digest, event_id, rfc3339
 from queuebit_proof import Checkpoint as Head
 from queuebit_proof import (

@@ -4,7 +4,7 @@ from faststream.nats import NatsRouter
 
 from queuebit_contracts.job import JobMetered
 from queuebit_provenance.handlers import AttestJob
-from queuebit_runtime.duties import Sequence, subscribes
+from queuebit_runtime.consumers import Sequence, subscribes
 
 __all__ = ["routes"]
 

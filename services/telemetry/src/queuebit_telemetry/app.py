@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from queuebit_contracts.query import Question
 from queuebit_kernel import SystemClock
 from queuebit_runtime.health import Health
-from queuebit_runtime.questions import Questions
+from queuebit_runtime.query_server import QueryServer
 from queuebit_runtime.secrets import read_secret
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
@@ -30,7 +30,7 @@ _SPANS_WAIT_S = 0.5
 _FRESH_S = 2.0
 
 _AT_ONCE = 8
-"""Questions to the warehouse at once; of one tenant a quarter of them."""
+"""Queries to the warehouse at once; of one tenant a quarter of them."""
 
 
 class Telemetry(Service):
@@ -49,7 +49,7 @@ class Telemetry(Service):
         handlers: dict[str, Handler] = {"jobs": self._warehouse.jobs, "charges": self._warehouse.charges, "slo": levels}
         turn = asyncio.Semaphore(_AT_ONCE)
         self._answerers = {name: few_at_once(self._fresh(it), turn) for name, it in handlers.items()}
-        self._questions = Questions(self.name, self.tasks, side_by_side=_AT_ONCE // 4)
+        self._questions = QueryServer(self.name, self.tasks, side_by_side=_AT_ONCE // 4)
         self.include(spans(KeepSpans(self._warehouse, _SPANS_WAIT_S)))
         self.before.append(self._catch_up)
         self.after.append(self._warehouse.close)

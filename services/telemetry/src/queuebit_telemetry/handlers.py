@@ -1,4 +1,4 @@
-"""Questions of a tenant answered, and spans kept."""
+"""Answers queries of tenants, and keeps spans."""
 
 from __future__ import annotations
 

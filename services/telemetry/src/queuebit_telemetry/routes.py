@@ -9,8 +9,8 @@ from faststream.nats import NatsRouter
 from pydantic import JsonValue
 
 from queuebit_contracts.query import Answer, Question
-from queuebit_runtime.duties import Body, Sequence, subscribes
-from queuebit_runtime.questions import Answerer
+from queuebit_runtime.consumers import Body, Sequence, subscribes
+from queuebit_runtime.query_server import Answerer
 from queuebit_telemetry.handlers import KeepSpans
 
 __all__ = ["Handler", "few_at_once", "spans"]

@@ -56,7 +56,7 @@ class Execution:
             self.out.finish()
 
     def _run(self, handle: Handle) -> Stats:
-        handle.dress(self.ask.database, self.ask.settings)
+        handle.apply_settings(self.ask.database, self.ask.settings)
         text = self._statement_head()
         insert = insert_with_data(text)
         statement = self._whole_statement(text) if insert is None else text[: insert.data_at]

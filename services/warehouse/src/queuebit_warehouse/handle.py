@@ -46,7 +46,7 @@ class Handle:
         self._connection = connection
         self._login = login
         self._kept = {key: literal(value) for key, value in profile.items()}
-        self._worn: dict[str, str] = {}
+        self._applied_settings: dict[str, str] = {}
         self._home = self._here = "default"
 
     @property
@@ -54,7 +54,7 @@ class Handle:
         """Whether its user may change anything."""
         return self._login.writes
 
-    def dress(self, database: str, settings: Mapping[str, str]) -> None:
+    def apply_settings(self, database: str, settings: Mapping[str, str]) -> None:
         """Put on one request's settings and database.
 
         Raises:
@@ -62,11 +62,11 @@ class Handle:
         """
         if not self._login.writes:
             settings = _for_readers(settings)
-        changes = {key: literal(value) for key, value in settings.items() if self._worn.get(key) != value}
-        changes |= {key: self._kept.get(key, "DEFAULT") for key in self._worn if key not in settings}
+        changes = {key: literal(value) for key, value in settings.items() if self._applied_settings.get(key) != value}
+        changes |= {key: self._kept.get(key, "DEFAULT") for key in self._applied_settings if key not in settings}
         if changes:
             self._command("SET " + ", ".join(f"{key} = {value}" for key, value in changes.items()))
-            self._worn = dict(settings)
+            self._applied_settings = dict(settings)
         wanted = database or self._home
         if wanted != self._here:
             self._command(f"USE {name(wanted)}")
@@ -131,7 +131,7 @@ class Handle:
         if verb == "SET":
             changed = assignments(statement)
             self._kept.update(changed)
-            self._worn = {key: value for key, value in self._worn.items() if key not in changed}
+            self._applied_settings = {key: value for key, value in self._applied_settings.items() if key not in changed}
         elif verb == "USE":
             current = self._connection.query("SELECT currentDatabase()", "RawBLOB").bytes().decode()
             self._home = self._here = current

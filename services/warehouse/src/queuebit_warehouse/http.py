@@ -20,6 +20,7 @@ from queuebit_warehouse.codec import decoded
 from queuebit_warehouse.dialect import Ask, ExternalTable, Stats, credentials, external_table, read_ask
 from queuebit_warehouse.errors import DatabaseError, Disconnected
 from queuebit_warehouse.execution import Execution
+from queuebit_warehouse.fair_queue import FairQueue
 from queuebit_warehouse.integrity import Integrity
 from queuebit_warehouse.logins import Login, Logins
 from queuebit_warehouse.pipe import Outlet
@@ -27,7 +28,6 @@ from queuebit_warehouse.protocol import ADMITTED
 from queuebit_warehouse.sessions import Sessions
 from queuebit_warehouse.settings import Settings
 from queuebit_warehouse.store import Store
-from queuebit_warehouse.turns import Turns
 
 __all__ = ["Statements"]
 
@@ -74,7 +74,7 @@ class Statements:
         self._logins = logins
         self._integrity = integrity
         self._pool = ThreadPoolExecutor(settings.workers, thread_name_prefix="query")
-        self._turns = Turns(settings.workers)
+        self._turns = FairQueue(settings.workers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)

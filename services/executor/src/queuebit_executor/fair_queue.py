@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from queuebit_executor.errors import Overloaded
 
-__all__ = ["MAX_WAITING", "Turns"]
+__all__ = ["MAX_WAITING", "FairQueue"]
 
 MAX_WAITING = 64
 """Requests of one line that may wait; a line is a tenant, or all that was placed on one backend."""
@@ -16,8 +16,8 @@ MAX_WAITING = 64
 _T = TypeVar("_T")
 
 
-class Turns(Generic[_T]):
-    """Lends things that are idle. Lines are served in turn, whoever is in one in order of arrival.
+class FairQueue(Generic[_T]):
+    """Lends things that are idle. Lines are served in turn, and each line in order of arrival.
 
     A line that is long makes only itself wait.
     """

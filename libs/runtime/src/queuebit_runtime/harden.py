@@ -13,7 +13,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.protocol import parser
 
-__all__ = ["mistrust_senders"]
+__all__ = ["harden_nats_client"]
 
 _Headers = dict[str, str]
 
@@ -56,7 +56,7 @@ def _text(subject: bytes) -> bytes:
     return subject if subject.isascii() else subject.decode(errors="backslashreplace").encode()
 
 
-def mistrust_senders() -> None:
+def harden_nats_client() -> None:
     """Teach every client of this process; it offers no other hook."""
     setattr(Client, _read.__name__, _readable)
     setattr(Client, _build.__name__, _without_forged_status)

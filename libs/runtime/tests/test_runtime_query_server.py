@@ -13,7 +13,7 @@ from nats.aio.msg import Msg
 from queuebit_contracts.query import Answer, Question
 from queuebit_kernel import Unavailable
 from queuebit_runtime.bus import Bus
-from queuebit_runtime.questions import Questions
+from queuebit_runtime.query_server import QueryServer
 from queuebit_runtime.tasks import Tasks
 from queuebit_testing.server import NatsServer
 
@@ -40,7 +40,7 @@ class Office:
 async def office(fresh_server: NatsServer) -> AsyncIterator[Office]:
     bus, tasks, office = Bus("telemetry", fresh_server.url, fresh_server.seeds["telemetry"]), Tasks(), Office()
     await bus.connect()
-    await Questions("telemetry", tasks, side_by_side=2).listen(bus.client, "jobs", office)
+    await QueryServer("telemetry", tasks, side_by_side=2).listen(bus.client, "jobs", office)
     await bus.client.flush()
     yield office
     await tasks.close()

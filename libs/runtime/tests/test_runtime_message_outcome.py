@@ -12,7 +12,7 @@ from nats.aio.client import Client
 from queuebit_contracts.job import JobSubmitted
 from queuebit_kernel import Malformed, Superseded, Unavailable
 from queuebit_runtime.bus import Bus
-from queuebit_runtime.duties import Redelivered, Sequence, subscribes
+from queuebit_runtime.consumers import Redelivered, Sequence, subscribes
 from queuebit_testing.build import submitted
 from queuebit_testing.server import NatsServer
 
@@ -177,7 +177,7 @@ async def test_an_outage_is_tried_again_and_a_superseded_message_is_not(desk: De
 async def test_an_unforeseen_error_is_tried_a_few_times_and_then_buried(
     desk: Desk, fresh_server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("queuebit_runtime.settlement.DELAYS", (0.01,))
+    monkeypatch.setattr("queuebit_runtime.message_outcome.DELAYS", (0.01,))
     client = await ann(fresh_server)
     desk.answer["bug"] = RuntimeError("nobody thought of this")
     await submit(client, "bug")

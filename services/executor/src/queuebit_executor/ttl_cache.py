@@ -8,13 +8,13 @@ from typing import Generic, TypeVar
 
 from queuebit_kernel import Clock
 
-__all__ = ["Recent"]
+__all__ = ["TtlCache"]
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 
 
-class Recent(Generic[_K, _V]):
+class TtlCache(Generic[_K, _V]):
     """The latest of what was asked for; some of it only for a while."""
 
     def __init__(self, capacity: int, clock: Clock) -> None:

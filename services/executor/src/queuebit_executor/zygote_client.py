@@ -1,4 +1,4 @@
-"""The parent's side of the template: forking children, killing them, and knowing how they ended."""
+"""The parent's side of the zygote: forks children, ends them, and reports how they ended."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from queuebit_executor.confinement import clean_environment
 from queuebit_executor.errors import Orphaned
 from queuebit_executor.frames import Frame, pack, read_frame
-from queuebit_executor.template import END, ORDER
+from queuebit_executor.sandbox import clean_environment
+from queuebit_executor.zygote import END, ORDER
 
-__all__ = ["Child", "Nursery", "Plan"]
+__all__ = ["Child", "ZygoteClient", "ZygoteSettings"]
 
 _REAP_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ZygoteSettings:
     """What children are made of."""
 
     backends: tuple[str, ...]
@@ -58,10 +58,10 @@ class Child:
         self._writer.close()
 
 
-class Nursery:
+class ZygoteClient:
     """Owns the template process. When that ends, so do all children, and this process had better end too."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: ZygoteSettings) -> None:
         self._plan = plan
         self._children: dict[int, Child] = {}
         self.lost = False
@@ -143,10 +143,10 @@ class Nursery:
             raise _orphaned() from error
 
 
-def _start(plan: Plan, descriptor: int) -> subprocess.Popen[bytes]:
+def _start(plan: ZygoteSettings, descriptor: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [
-            *(sys.executable, "-P", "-m", "queuebit_executor.template"),
+            *(sys.executable, "-P", "-m", "queuebit_executor.zygote"),
             *(str(descriptor), str(plan.memory_mb), *plan.backends),
         ],
         pass_fds=[descriptor],

@@ -9,13 +9,13 @@ from typing import Any, Literal, TypeVar
 
 from queuebit_contracts.query import CircuitError
 from queuebit_executor.answers import Refused
+from queuebit_executor.fair_queue import FairQueue
 from queuebit_executor.frames import Broken, Frame
-from queuebit_executor.nursery import Child, Nursery
-from queuebit_executor.turns import Turns
+from queuebit_executor.zygote_client import Child, ZygoteClient
 from queuebit_kernel import digest
 from queuebit_runtime.tasks import Tasks
 
-__all__ = ["Bench", "Borrowed"]
+__all__ = ["Borrowed", "WorkerPool"]
 
 _A = TypeVar("_A")
 _Role = Literal["profile", "run"]
@@ -25,16 +25,16 @@ _LATE = {
 }
 
 
-class Bench:
+class WorkerPool:
     """Children of one role. A child that fails a request is replaced."""
 
-    def __init__(self, role: _Role, size: int, seconds: float, nursery: Nursery, tasks: Tasks) -> None:
+    def __init__(self, role: _Role, size: int, seconds: float, zygote: ZygoteClient, tasks: Tasks) -> None:
         self._role = role
         self._size = size
         self._seconds = seconds
-        self._nursery = nursery
+        self._nursery = zygote
         self._tasks = tasks
-        self._turns: Turns[Child] = Turns()
+        self._queue: FairQueue[Child] = FairQueue()
         self.children: set[Child] = set()
         """Idle and busy ones."""
 
@@ -46,7 +46,7 @@ class Bench:
     @property
     def idle(self) -> int:
         """Children with nothing to do."""
-        return self._turns.idle
+        return self._queue.idle
 
     async def ask(
         self,
@@ -71,12 +71,12 @@ class Bench:
         Raises:
             Overloaded: too many wait in this line, or its turn did not come until `begin_by`, on the loop's clock.
         """
-        borrowed = Borrowed(await self._turns.take(line, begin_by), self._role, self._seconds, self._nursery)
+        borrowed = Borrowed(await self._queue.take(line, begin_by), self._role, self._seconds, self._nursery)
         try:
             yield borrowed
         finally:
             if borrowed.idle:
-                self._turns.give(borrowed.child)
+                self._queue.give(borrowed.child)
             else:
                 self._tasks.spawn(self._replace(borrowed.child), f"new {self._role} child")
 
@@ -88,19 +88,19 @@ class Bench:
     async def _add(self) -> None:
         child = await self._nursery.fork()
         self.children.add(child)
-        self._turns.give(child)
+        self._queue.give(child)
 
 
 class Borrowed:
     """A child in the hands of one request."""
 
-    def __init__(self, child: Child, role: _Role, seconds: float, nursery: Nursery) -> None:
+    def __init__(self, child: Child, role: _Role, seconds: float, zygote: ZygoteClient) -> None:
         self.child = child
         self.idle = True
         """Whether it can take another request."""
         self._role = role
         self._seconds = seconds
-        self._nursery = nursery
+        self._nursery = zygote
 
     async def ask(
         self,

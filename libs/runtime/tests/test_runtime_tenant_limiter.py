@@ -10,14 +10,14 @@ from faststream.nats import NatsRouter
 
 from queuebit_contracts.job import JobSubmitted
 from queuebit_runtime.bus import Bus
-from queuebit_runtime.duties import subscribes
-from queuebit_runtime.lines import PLACES, WEIGHT, Crowded, Lines
+from queuebit_runtime.consumers import subscribes
+from queuebit_runtime.tenant_limiter import PLACES, WEIGHT, Crowded, TenantLimiter
 from queuebit_testing.build import submitted
 from queuebit_testing.server import NatsServer
 
 
 async def test_a_tenant_has_its_turns_whatever_others_do() -> None:
-    lines = Lines(2)
+    lines = TenantLimiter(2)
     async with AsyncExitStack() as busy:
         for _ in range(2):
             await busy.enter_async_context(lines.turn("acme", 100))
@@ -30,7 +30,7 @@ async def test_a_tenant_has_its_turns_whatever_others_do() -> None:
 
 
 async def test_a_line_leaves_room_for_another() -> None:
-    lines = Lines(100, room=6 * WEIGHT)
+    lines = TenantLimiter(100, room=6 * WEIGHT)
     async with AsyncExitStack() as waiting:
         for _ in range(3):  # half the room, since another may come
             await waiting.enter_async_context(lines.turn("acme", 0))
@@ -45,7 +45,7 @@ async def test_a_line_leaves_room_for_another() -> None:
 
 
 async def test_large_messages_fill_a_line_sooner_and_one_always_finds_room() -> None:
-    lines = Lines(100, room=4 * WEIGHT)
+    lines = TenantLimiter(100, room=4 * WEIGHT)
     async with lines.turn("acme", 100 * WEIGHT), lines.turn("bolt", 0):
         with pytest.raises(Crowded):
             await lines.turn("acme", 0).__aenter__()

@@ -14,11 +14,11 @@ import pytest
 import pytest_asyncio
 
 from queuebit_executor.adapters import ChildCircuits
-from queuebit_executor.answers import Estimate, Offer, Profiled, Ran, Refused
+from queuebit_executor.answers import Described, Estimate, Profiled, Ran, Refused
 from queuebit_executor.errors import Orphaned
-from queuebit_executor.nursery import Nursery, Plan
 from queuebit_executor.policy import Allowance, quoted
 from queuebit_executor.ports import Asker
+from queuebit_executor.zygote_client import ZygoteClient, ZygoteSettings
 from queuebit_runtime.tasks import Tasks
 
 pytestmark = [pytest.mark.server, pytest.mark.asyncio(loop_scope="module")]
@@ -68,10 +68,10 @@ ANN = Asker("acme")
 
 
 @asynccontextmanager
-async def family(*backends: str, profile_s: float = 5) -> AsyncIterator[tuple[ChildCircuits, tuple[Offer, ...]]]:
+async def family(*backends: str, profile_s: float = 5) -> AsyncIterator[tuple[ChildCircuits, tuple[Described, ...]]]:
     tasks = Tasks()
-    nursery = Nursery(Plan(backends, memory_mb=1024, threads=1, start_seconds=20))
-    children = ChildCircuits(nursery, tasks, slots=1, profile_seconds=profile_s, run_seconds=1)
+    zygote = ZygoteClient(ZygoteSettings(backends, memory_mb=1024, threads=1, start_seconds=20))
+    children = ChildCircuits(zygote, tasks, slots=1, profile_seconds=profile_s, run_seconds=1)
     offers = await children.open()
     yield children, offers
     await children.close()
@@ -84,7 +84,7 @@ async def run(circuits: ChildCircuits, backend: str, source: bytes, shots: int, 
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def aer() -> AsyncIterator[tuple[ChildCircuits, Offer]]:
+async def aer() -> AsyncIterator[tuple[ChildCircuits, Described]]:
     async with family("aer", profile_s=2) as (children, (offer,)):
         yield children, offer
 
@@ -164,7 +164,7 @@ async def test_without_its_template_the_executor_says_so() -> None:
     async with family("aer") as (circuits, _):
         slow = asyncio.ensure_future(run(circuits, "aer", SLOW.encode(), 10, 1, PLENTY))
         await asyncio.sleep(0)
-        circuits.nursery.process.kill()
+        circuits.zygote.process.kill()
         with pytest.raises(Orphaned):
             await slow
         assert circuits.trouble() is not None

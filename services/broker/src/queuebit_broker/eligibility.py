@@ -16,7 +16,7 @@ from queuebit_contracts.wire import Reason
 from queuebit_kernel import Money
 from queuebit_pricing import Bounds, Price, PriceBook, Unpriced, quote
 
-__all__ = ["Objection", "Offer", "Silent", "Tariff", "Verdict", "assess", "explain"]
+__all__ = ["Candidate", "Objection", "Silent", "Tariff", "Verdict", "assess", "explain"]
 
 _REMEDY = {
     "bad_shots": "ask for fewer shots",
@@ -34,7 +34,7 @@ _MAX_QPU_US = 24 * 3600 * 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class Candidate:
     """A backend that can run the circuit."""
 
     backend: str
@@ -61,7 +61,7 @@ class Silent:
     backend: str
 
 
-Verdict = Offer | Silent | tuple[Objection, ...]
+Verdict = Candidate | Silent | tuple[Objection, ...]
 
 
 class Tariff:
@@ -105,7 +105,7 @@ def assess(backend: Registration, shots: int, profiled: Profiled, tariff: Tariff
     if profile is None or estimate is None:
         return Silent(name)
     cost = tariff.most(price, shots=shots, qpu_us=estimate.qpu_us, qubits=profile.qubits)
-    return Offer(name, price.id, cost, estimate)
+    return Candidate(name, price.id, cost, estimate)
 
 
 def explain(objections: Iterable[Objection]) -> list[Reason]:

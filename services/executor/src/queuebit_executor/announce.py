@@ -9,19 +9,19 @@ from queuebit_contracts.backend import BackendCalibrated, BackendRegistered
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.topology import PLATFORM
 from queuebit_executor import events
-from queuebit_executor.answers import Offer
+from queuebit_executor.answers import Described
 from queuebit_executor.instance import Instance
 from queuebit_executor.ports import Circuits
 from queuebit_kernel import Clock, Stale
 from queuebit_runtime.log import EventLog, Unreadable
 from queuebit_runtime.payloads import PayloadStore
 
-__all__ = ["OfferBackends"]
+__all__ = ["AnnounceBackends"]
 
 _TRIES = 5
 
 
-class OfferBackends:
+class AnnounceBackends:
     """Append what the log does not say yet. Several executors of one stack may do so at once."""
 
     def __init__(
@@ -33,7 +33,7 @@ class OfferBackends:
         self._clock = clock
         self._me = me
 
-    async def __call__(self, offers: Sequence[Offer]) -> None:
+    async def __call__(self, offers: Sequence[Described]) -> None:
         for offer in offers:
             await self._say(events.registered(self._me, offer, self._clock.now()))
         for offer in offers:

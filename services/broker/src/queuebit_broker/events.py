@@ -56,7 +56,7 @@ def accepted(
                     qpu_us=it.estimate.qpu_us,
                     esp_ppm=it.estimate.esp_ppm,
                 )
-                for it in admitted.offers
+                for it in admitted.candidates
             ),
             hold=_amount(admitted.hold),
             price_book=book,
@@ -85,7 +85,7 @@ def rejected(request: Request, event: JobSubmitted, reasons: Sequence[Reason]) -
 
 
 def cancelled(submitted: JobSubmitted, tenant: str, job: str, *, by: str, reason: str) -> JobCancelled:
-    """The job was stopped at someone's wish."""
+    """The job was stopped at a user's request."""
     return JobCancelled(
         id=event_id("cancelled", tenant, job),
         source=_SOURCE,

@@ -1,4 +1,4 @@
-"""The process that children are forked from: `python -m queuebit_executor.template <fd> <memory MiB> <backend>…`.
+"""The process that children are forked from: `python -m queuebit_executor.zygote <fd> <memory MiB> <backend>…`.
 
 It loads the SDK once, which takes seconds, so that a child starts in milliseconds. It never compiles and never runs a
 circuit: the threads of OpenMP and Rayon would be missing in its forks.
@@ -18,7 +18,7 @@ import struct
 import sys
 import traceback
 
-from queuebit_executor.confinement import bound, die_with_parent, enter_nowhere
+from queuebit_executor.sandbox import bound, die_with_parent, enter_nowhere
 
 __all__ = ["END", "ORDER", "main"]
 
@@ -77,15 +77,15 @@ def _notice_ends() -> socket.socket:
 
 def _load(backends: list[str]) -> None:
     gc.disable()
+    from queuebit_executor import worker
     from queuebit_quantum import open_backend, parse
 
     for id_ in backends:
         open_backend(id_)
     for source in _DIALECTS:
         parse(source)
-    from queuebit_executor import work
 
-    del work  # imported for the forks
+    del worker  # imported for the forks
     gc.collect()
     gc.freeze()
 
@@ -100,7 +100,7 @@ def _fork(descriptor: int, memory_bytes: int) -> int:
 
 
 def _child(template: int, descriptor: int, memory_bytes: int) -> None:
-    from queuebit_executor.work import serve
+    from queuebit_executor.worker import serve
 
     status = 1
     try:

@@ -1,4 +1,4 @@
-"""Questions of tenants, `qb.query.<tenant>.<question>`, answered side by side: nobody waits for another tenant's."""
+"""Answers queries of tenants, `qb.query.<tenant>.<question>`, side by side: no tenant waits for another."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pydantic import ValidationError
 from queuebit_contracts.query import Answer, Question
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import Fault, Malformed
-from queuebit_runtime.lines import Crowded, Lines
 from queuebit_runtime.tasks import Tasks
+from queuebit_runtime.tenant_limiter import Crowded, TenantLimiter
 
-__all__ = ["Answerer", "Questions"]
+__all__ = ["Answerer", "QueryServer"]
 
 Answerer = Callable[[str, Question], Awaitable[Answer]]
 """Answers a question of one tenant. The tenant is the subject's, which permissions guard, and no other."""
@@ -28,14 +28,14 @@ _ROOM = 4 << 20
 """Bytes of the questions that wait: of one tenant that is alone about a hundred, so that each is answered in time."""
 
 
-class Questions:
+class QueryServer:
     """Answers what is asked; processes of one service share the questions."""
 
     def __init__(self, service: str, tasks: Tasks, *, side_by_side: int) -> None:
         """Prepare to answer `side_by_side` questions of each tenant at once."""
         self._service = service
         self._tasks = tasks
-        self._lines = Lines(side_by_side, _ROOM)
+        self._lines = TenantLimiter(side_by_side, _ROOM)
 
     async def listen(self, client: Client, question: str, answerer: Answerer) -> None:
         """Answer one kind of question from now on."""

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 from queuebit_warehouse.errors import Overloaded
 from queuebit_warehouse.logins import Login
 
-__all__ = ["Turns"]
+__all__ = ["FairQueue"]
 
 _QUEUE_PER_WORKER = 16
 
@@ -24,7 +24,7 @@ class _Line:
         self.waiting = 0
 
 
-class Turns:
+class FairQueue:
     """Lends workers, in queues of bounded length.
 
     A query may run for hours. So a reader, all users of one tenant together, has a quarter of the workers, and all

@@ -8,8 +8,8 @@ from contextlib import AsyncExitStack
 import pytest
 
 from queuebit_warehouse.errors import Overloaded
+from queuebit_warehouse.fair_queue import FairQueue
 from queuebit_warehouse.logins import Login
-from queuebit_warehouse.turns import Turns
 
 WRITER, ANALYST = Login("queuebit", writes=True), Login("analyst")
 ANN, BOB, EVE = Login("acme/ann", tenant="acme"), Login("acme/bob", tenant="acme"), Login("evil/eve", tenant="evil")
@@ -19,7 +19,7 @@ class Queries:
     """Queries that never end by themselves."""
 
     def __init__(self, workers: int) -> None:
-        self._turns = Turns(workers)
+        self._turns = FairQueue(workers)
         self._tasks: list[asyncio.Task[None]] = []
         self.running: list[Login] = []
 
@@ -58,7 +58,7 @@ async def test_long_queries_of_one_tenant_leave_workers_to_the_writer_and_to_oth
 
 
 async def test_a_tenant_whose_queue_is_full_fills_nobody_elses() -> None:
-    turns = Turns(workers=8)
+    turns = FairQueue(workers=8)
     async with AsyncExitStack() as held:
         waiting = [asyncio.create_task(held.enter_async_context(turns.turn(EVE))) for _ in range(2 + 32)]
         await asyncio.sleep(0.01)
@@ -74,7 +74,7 @@ async def test_a_tenant_whose_queue_is_full_fills_nobody_elses() -> None:
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
 async def test_few_workers_are_enough_for_everybody_in_turn(workers: int) -> None:
-    turns, served = Turns(workers), []
+    turns, served = FairQueue(workers), []
 
     async def query(login: Login) -> None:
         async with turns.turn(login):

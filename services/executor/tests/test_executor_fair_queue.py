@@ -7,11 +7,11 @@ import asyncio
 import pytest
 
 from queuebit_executor.errors import Overloaded
-from queuebit_executor.turns import MAX_WAITING, Turns
+from queuebit_executor.fair_queue import MAX_WAITING, FairQueue
 
 
-async def one_thing() -> tuple[Turns[str], list[str]]:
-    turns, served = Turns[str](), list[str]()
+async def one_thing() -> tuple[FairQueue[str], list[str]]:
+    turns, served = FairQueue[str](), list[str]()
     turns.give("child")
     return turns, served
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from queuebit.errors import Reason
-from queuebit.journal import Entry
+from queuebit.log_client import Entry
 from queuebit.records import Status, Step
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.job import (

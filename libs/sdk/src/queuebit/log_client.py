@@ -15,7 +15,7 @@ from queuebit_contracts.topology import LOG
 from queuebit_kernel import Malformed, Stale
 from queuebit_runtime.server_errors import WRONG_LAST_SEQUENCE
 
-__all__ = ["Entry", "Journal"]
+__all__ = ["Entry", "LogClient"]
 
 _AFTER_ACCEPTED = ("started", "completed", "failed", "cancelled", "metered", "sealed")
 
@@ -28,7 +28,7 @@ class Entry:
     sequence: int
 
 
-class Journal:
+class LogClient:
     """The log, seen by one tenant."""
 
     def __init__(self, transport: Transport, tenant: str) -> None:

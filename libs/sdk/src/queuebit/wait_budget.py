@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-__all__ = ["Patience"]
+__all__ = ["WaitBudget"]
 
 _AWAY_S = 30.0
 """A server that was killed is back well before; who waits longer waits for nobody."""
 _FIRST_WORDS_S = 10.0
 
 
-class Patience:
+class WaitBudget:
     """Of one wait, by a clock that counts seconds."""
 
     def __init__(self, clock: Callable[[], float], timeout: float | None) -> None:

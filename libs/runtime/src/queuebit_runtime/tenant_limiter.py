@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 
 from queuebit_kernel import Unavailable
 
-__all__ = ["PLACES", "WEIGHT", "Crowded", "Lines"]
+__all__ = ["PLACES", "WEIGHT", "Crowded", "TenantLimiter"]
 
 WEIGHT = 16_384
 """Bytes that a message which waits takes beside its body, about."""
@@ -44,7 +44,7 @@ class _Line:
         self.weight = 0
 
 
-class Lines:
+class TenantLimiter:
     """Lets every tenant have so many messages handled side by side, whatever others do."""
 
     def __init__(self, side_by_side: int, room: int = _ROOM) -> None:

@@ -11,10 +11,10 @@ from nats.errors import Error as NatsError
 from queuebit_kernel import Unavailable
 from queuebit_runtime.connection import Connection
 
-__all__ = ["Gatherings"]
+__all__ = ["MultiReply"]
 
 
-class Gatherings:
+class MultiReply:
     """Asks, and gathers replies until the server says that there are no more.
 
     All questions share one subscription: one for each would cost the server more than the answer.

@@ -14,9 +14,9 @@ from dataclasses import asdict
 from functools import lru_cache
 from typing import Any, Protocol, cast
 
-from queuebit_executor.confinement import private_bytes
-from queuebit_executor.figures import compilation_seed, device_us, simulation_seed
 from queuebit_executor.frames import MAX_BYTES, Frame, pack, receive
+from queuebit_executor.sandbox import private_bytes
+from queuebit_executor.timing_model import compilation_seed, device_us, simulation_seed
 from queuebit_quantum import Calibration, Circuit, CircuitError, Compiled, DoesNotFit, open_backend, parse, profile
 
 __all__ = ["serve"]

@@ -25,12 +25,12 @@ from pydantic import ValidationError
 
 from queuebit_contracts.topology import topology
 from queuebit_kernel import Fault, Settle
-from queuebit_runtime.dead import bury
+from queuebit_runtime.dead_letters import store_dead_letter
 from queuebit_runtime.delivery import REPLAY, Delivered, current, read
-from queuebit_runtime.lines import Crowded, Lines
+from queuebit_runtime.tenant_limiter import Crowded, TenantLimiter
 from queuebit_runtime.tracing import Tracing
 
-__all__ = ["DELAYS", "Settlement"]
+__all__ = ["DELAYS", "MessageOutcome"]
 
 _log = logging.getLogger(__name__)
 
@@ -43,14 +43,14 @@ _ATTEMPTS_WHEN_UNKNOWN = 5
 _Next = Callable[[StreamMessage[Msg]], Awaitable[Any]]
 
 
-class Settlement:
+class MessageOutcome:
     """Middleware factory, one a process."""
 
     def __init__(self, service: str, tracing: Tracing) -> None:
         self.service = service
         self.tracing = tracing
         self.client: Client | None = None
-        self.lines: dict[str, Lines] = {}
+        self.lines: dict[str, TenantLimiter] = {}
         """By duty, where tenants do not wait for each other."""
 
     def turn(self, here: Delivered) -> AbstractAsyncContextManager[None]:
@@ -65,7 +65,7 @@ class Settlement:
 class _Delivery(BaseMiddleware[Any, Msg | None]):
     """One delivery of one message."""
 
-    def __init__(self, msg: Msg | None, /, *, context: ContextRepo, owner: Settlement) -> None:
+    def __init__(self, msg: Msg | None, /, *, context: ContextRepo, owner: MessageOutcome) -> None:
         super().__init__(msg, context=context)
         self._owner = owner
 
@@ -114,10 +114,12 @@ class _Delivery(BaseMiddleware[Any, Msg | None]):
                 delay = DELAYS[min(deliveries - 1, len(DELAYS) - 1)]
                 _log.warning("%s will be tried again in %s s: %s: %s", raw.subject, delay, code, error)
                 raise NackMessage(delay=delay)
-            case Settle.BURY:
+            case Settle.DEAD_LETTER:
                 _log.error("%s is a dead letter: %s: %s", raw.subject, code, error, exc_info=_unless_fault(error))
                 client = self._owner.client
-                if client is None or not await bury(client, str(raw.metadata.consumer), raw, code, str(error)):
+                if client is None or not await store_dead_letter(
+                    client, str(raw.metadata.consumer), raw, code, str(error)
+                ):
                     raise NackMessage(delay=DELAYS[-1])
                 raise AckMessage
 
@@ -126,10 +128,10 @@ def _classify(error: BaseException, deliveries: int) -> Settle:
     if isinstance(error, Fault):
         return error.settle
     if isinstance(error, ValidationError):
-        return Settle.BURY
+        return Settle.DEAD_LETTER
     if isinstance(error, NatsError | TimeoutError | ConnectionError | OSError):
         return Settle.RETRY_LATER
-    return Settle.RETRY_LATER if deliveries < _ATTEMPTS_WHEN_UNKNOWN else Settle.BURY
+    return Settle.RETRY_LATER if deliveries < _ATTEMPTS_WHEN_UNKNOWN else Settle.DEAD_LETTER
 
 
 def _unless_fault(error: BaseException) -> BaseException | None:

@@ -13,7 +13,7 @@ from nats.js.errors import Error as JetStreamError
 from queuebit_runtime.server_errors import WRONG_LAST_SEQUENCE
 from queuebit_runtime.trace_context import traceparent_in
 
-__all__ = ["HEADERS", "bury"]
+__all__ = ["HEADERS", "store_dead_letter"]
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ _MAX_BODY = 131_072
 """Bytes of a message that are kept with it; `LOG` takes no larger one."""
 
 
-async def bury(client: Client, owner: str, message: Msg, code: str, text: str) -> bool:
+async def store_dead_letter(client: Client, owner: str, message: Msg, code: str, text: str) -> bool:
     """Keep a copy under `qb.dead.<owner>.<sequence>`; say whether it is kept.
 
     The same message of the same owner is kept once, however often it is delivered: a view meets it at every start.
