@@ -18,6 +18,7 @@ from queuebit_contracts.job import JobAccepted, JobCancelled, JobRejected
 from queuebit_contracts.query import CircuitError, Question
 from queuebit_contracts.wire import Amount, Reason
 from queuebit_kernel import Malformed, Money, Superseded, Unavailable, digest_of
+from queuebit_planning.limits import TRANSIENT
 
 Cancel = Callable[..., dict[str, Any]]
 
@@ -284,9 +285,10 @@ async def test_a_circuit_that_was_seen_inside_an_event_is_not_taken_to_be_in_the
     assert office.reasons() == ["payload_missing"]
 
 
-async def test_what_failed_by_chance_is_asked_again(office: Any) -> None:
+@pytest.mark.parametrize("code", sorted(TRANSIENT))
+async def test_what_failed_by_chance_is_asked_again(office: Any, code: str) -> None:
     await office.open()
-    office.executors.unfit["aer"] = Reason(code="profile_timeout", text="too slow today")
+    office.executors.unfit["aer"] = Reason(code=code, text="too slow today")
     for key in ("k1", "k2"):
         await office.deliver(await office.submit(key=key, backend="aer"))
         office.executors.unfit = {}

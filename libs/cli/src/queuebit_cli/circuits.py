@@ -16,7 +16,8 @@ def circuit_of(file: str) -> Path | str:
     Raises:
         InvalidInput: it cannot.
     """
-    from queuebit.sources import MAX_SOURCE_BYTES, read_source, source_of
+    from queuebit.sources import read_source, source_of
+    from queuebit_planning.limits import MAX_SOURCE_BYTES
 
     if file != STANDARD_INPUT:
         read_source(Path(file))

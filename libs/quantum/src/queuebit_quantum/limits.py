@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from queuebit_planning.limits import MAX_SOURCE_BYTES
+
 __all__ = ["Limits"]
 
 
@@ -11,7 +13,7 @@ __all__ = ["Limits"]
 class Limits:
     """Bounds on one source; all are checked before the work they bound is done."""
 
-    max_source_bytes: int = 1 << 20
+    max_source_bytes: int = MAX_SOURCE_BYTES
     """UTF-8 bytes of source."""
     max_operations: int = 1_000_000
     """Operations once gate definitions, loops and register broadcasts are written out."""

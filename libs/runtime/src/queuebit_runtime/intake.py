@@ -25,7 +25,8 @@ from queuebit_contracts.intake import ARRIVALS, ERR_MALFORMED, ERR_OTHER_CONTENT
 from queuebit_contracts.job import JobSubmitted
 from queuebit_contracts.topology import LOG
 from queuebit_kernel import InvalidId, Malformed, digest, event_id
-from queuebit_runtime.payloads import CHUNK, SOURCE_LIMIT
+from queuebit_planning.limits import MAX_SOURCE_BYTES
+from queuebit_runtime.payloads import CHUNK
 from queuebit_runtime.server_errors import WRONG_LAST_SEQUENCE
 from queuebit_runtime.tasks import Tasks
 from queuebit_runtime.trace_context import traceparent_in
@@ -58,7 +59,7 @@ _OTHER_CONTENT = (
 
 _EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 _CHUNK_NAME = re.compile(r"\$KV\.PAYLOADS\.[^.]+\.([0-9a-f]{64})\.(0|[1-9][0-9]?)")
-_CHUNKS = -(-SOURCE_LIMIT // CHUNK)
+_CHUNKS = -(-MAX_SOURCE_BYTES // CHUNK)
 
 
 class Pace:

@@ -9,15 +9,13 @@ from nats.js.errors import APIError, NotFoundError
 
 from queuebit_contracts.wire import Payload
 from queuebit_kernel import Fault, Unavailable, digest, require_token
+from queuebit_planning.limits import MAX_SOURCE_BYTES
 from queuebit_runtime.connection import Connection
 
-__all__ = ["CHUNK", "INLINE_LIMIT", "SOURCE_LIMIT", "KeyValuePayloads", "Missing", "PayloadStore", "describe"]
+__all__ = ["CHUNK", "INLINE_LIMIT", "KeyValuePayloads", "Missing", "PayloadStore", "describe"]
 
 INLINE_LIMIT = 16_384
 """Bytes up to which content rides inside the event."""
-
-SOURCE_LIMIT = 1 << 20
-"""Bytes of the largest circuit that is taken."""
 
 CHUNK = 98_304
 
@@ -37,7 +35,7 @@ class PayloadStore(Protocol):
         """Keep content and return its reference; keeping the same content again changes nothing."""
         ...
 
-    async def get(self, tenant: str, payload: Payload, *, limit: int = SOURCE_LIMIT) -> bytes:
+    async def get(self, tenant: str, payload: Payload, *, limit: int = MAX_SOURCE_BYTES) -> bytes:
         """Return the content, of at most `limit` bytes.
 
         Raises:
@@ -66,7 +64,7 @@ class KeyValuePayloads:
                 await self._write(_key(tenant, payload, number), content[start : start + CHUNK])
         return payload
 
-    async def get(self, tenant: str, payload: Payload, *, limit: int = SOURCE_LIMIT) -> bytes:
+    async def get(self, tenant: str, payload: Payload, *, limit: int = MAX_SOURCE_BYTES) -> bytes:
         if payload.size > limit:  # anybody may write any size into an event: nothing of it is read
             raise Missing(f"{payload.digest} has {payload.size:,} bytes, and at most {limit:,} are read")
         if payload.inline is not None:

@@ -6,12 +6,9 @@ from pathlib import Path
 
 from queuebit.errors import InvalidInput
 from queuebit.exporting import exported
-from queuebit_runtime.payloads import SOURCE_LIMIT
+from queuebit_planning.limits import MAX_SOURCE_BYTES
 
-__all__ = ["MAX_SOURCE_BYTES", "read_source", "source_of"]
-
-MAX_SOURCE_BYTES = SOURCE_LIMIT
-"""The largest source the platform takes."""
+__all__ = ["read_source", "source_of"]
 
 
 def read_source(circuit: object) -> bytes:

@@ -11,11 +11,9 @@ from queuebit_broker.state import Profiled, World
 from queuebit_contracts.query import ProfileAnswer, ProfileRequest
 from queuebit_contracts.wire import Payload
 from queuebit_kernel import Unavailable
+from queuebit_planning.limits import TRANSIENT
 
 __all__ = ["Profiles"]
-
-_BY_CHANCE = frozenset({"profile_timeout", "out_of_memory", "crashed"})
-"""What a backend may say once and not again: such an answer is not remembered."""
 
 _Key = tuple[str, str, int, bool, int, tuple[tuple[str, int], ...]]
 
@@ -67,7 +65,7 @@ class Profiles:
             return None
         finally:
             del self._asking[key]
-        if answer.profile is not None and not any(it.unfit and it.unfit.code in _BY_CHANCE for it in answer.estimates):
+        if answer.profile is not None and not any(it.unfit and it.unfit.code in TRANSIENT for it in answer.estimates):
             self._answers[key] = answer
             while len(self._answers) > self._kept:
                 self._answers.popitem(last=False)

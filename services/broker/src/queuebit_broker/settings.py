@@ -7,6 +7,8 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from queuebit_planning.limits import MAX_SOURCE_BYTES
+
 __all__ = ["Settings"]
 
 
@@ -21,8 +23,8 @@ class Settings(BaseSettings):
     """Prices; read once, so that a new book takes a restart."""
     profile_timeout_s: float = Field(default=10, gt=0, le=120)
     """How long a stack may be silent about a circuit: longer than its executors try to read and compile one."""
-    max_source_bytes: int = Field(default=1 << 20, ge=1, le=1 << 24)
-    """The largest circuit source."""
+    max_source_bytes: int = Field(default=MAX_SOURCE_BYTES, ge=1, le=MAX_SOURCE_BYTES)
+    """The largest circuit source; no executor parses a larger one than the default."""
     writes_per_s: int = Field(default=500, ge=1, le=100_000)
     """Messages a second that each tenant may write: submissions, cancel requests, and payloads by pieces of 4 KiB."""
     workers: int = Field(default=16, ge=1, le=64)

@@ -16,12 +16,12 @@ from queuebit_executor.policy import run_limit_s, slots_of
 from queuebit_executor.ports import Asker
 from queuebit_executor.worker_pool import Borrowed, WorkerPool
 from queuebit_executor.zygote_client import ZygoteClient
+from queuebit_planning.limits import TRANSIENT
 from queuebit_runtime.tasks import Tasks
 
 __all__ = ["ChildCircuits", "ChildWorker"]
 
 _A = TypeVar("_A", bound=BaseModel)
-_BY_CHANCE = frozenset({"profile_timeout", "run_timeout", "out_of_memory", "crashed"})
 
 
 class ChildCircuits:
@@ -120,7 +120,7 @@ def _as(model: type[_A]) -> Callable[[Frame], _A | Refused]:
 
 def _refusal(told: Any) -> Refused:  # plain JSON
     error = _valid(CircuitError, told)
-    return _valid(Refused, {"error": error, "lasting": error.code not in _BY_CHANCE, "used_us": told.get("used_us", 0)})
+    return _valid(Refused, {"error": error, "lasting": error.code not in TRANSIENT, "used_us": told.get("used_us", 0)})
 
 
 def _valid(model: type[_A], told: Any) -> _A:  # plain JSON

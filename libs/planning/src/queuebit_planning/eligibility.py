@@ -1,0 +1,130 @@
+"""Whether a job fits a backend: one check, with every reason at once, for all who ask.
+
+A job is known better and better: the parser knows its qubits, the compiler its time and memory. What is not known yet
+is left out of the `Demand`, and nothing is objected to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final
+
+from queuebit_contracts.backend import Registration
+from queuebit_contracts.wire import Reason
+from queuebit_planning.limits import MAX_BUSY_US
+
+__all__ = ["Capacity", "Demand", "Objection", "explain", "objections"]
+
+_REMEDY: Final = {
+    "bad_shots": "ask for fewer shots",
+    "too_many_qubits": "use fewer qubits or a larger backend",
+    "too_much_memory": "use fewer qubits, or another backend",
+    "too_long": "ask for fewer shots, or run fewer operations",
+    "unsupported_feature": "write the circuit without it, or choose another backend: "
+    "`qb plan FILE` shows which can run it",
+    "unpriced": "add a price to the price book, or choose another backend",
+}
+"""What to do next, by the code of the objection."""
+
+_HOUR_US: Final = 3_600 * 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What one job asks of one backend, as far as it is known."""
+
+    shots: int = 1
+    qubits: int = 0
+    """Qubits that an operation acts on."""
+    features: frozenset[str] = frozenset()
+    """Dynamic circuit features, such as `reset`."""
+    memory_bytes: int = 0
+    """Of the simulation's state."""
+    run_us: int = 0
+    """Time that the simulation computes."""
+    busy_us: int = 0
+    """Time that the backend is occupied, as it is billed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capacity:
+    """What one backend takes. None: it states no limit."""
+
+    backend: str
+    max_shots: int
+    qubits: int | None = None
+    features: frozenset[str] | None = None
+    memory_bytes: int | None = None
+    run_us: int | None = None
+
+    @classmethod
+    def of(cls, registration: Registration) -> Capacity:
+        """Read the capacity from what the backend registered."""
+        return cls(
+            backend=registration.backend,
+            max_shots=registration.max_shots,
+            qubits=registration.qubits,
+            features=frozenset(registration.features),
+            memory_bytes=registration.memory_bytes,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """One reason why a backend cannot run a job."""
+
+    code: str
+    backend: str
+    text: str
+    """Continues a sentence that begins with the backend's name."""
+
+    def __str__(self) -> str:
+        return f"{self.backend} {self.text}"
+
+
+def objections(demand: Demand, capacity: Capacity) -> tuple[Objection, ...]:
+    """Return every reason why the backend cannot run the job; none if it fits."""
+    return tuple(Objection(code, capacity.backend, text) for code, text in _reasons(demand, capacity))
+
+
+def explain(found: Iterable[Objection]) -> list[Reason]:
+    """Return one reason for each kind of objection: it names every backend concerned, and what to do next."""
+    by_code = groupby(sorted(found, key=lambda it: (it.code, it.backend)), key=lambda it: it.code)
+    return [Reason(code=code, text=_sentence(code, alike)) for code, alike in by_code]
+
+
+def _reasons(demand: Demand, capacity: Capacity) -> Iterator[tuple[str, str]]:
+    if demand.shots < 1:
+        yield "bad_shots", f"takes at least 1 shot, not {demand.shots:,}"
+    if demand.shots > capacity.max_shots:
+        yield "bad_shots", f"takes at most {capacity.max_shots:,} shots, not {demand.shots:,}"
+    if capacity.qubits is not None and demand.qubits > capacity.qubits:
+        yield "too_many_qubits", f"has {capacity.qubits:,} qubits, the circuit needs {demand.qubits:,}"
+    if capacity.features is not None and (missing := sorted(demand.features - capacity.features)):
+        yield "unsupported_feature", f"does not run {', '.join(missing)}"
+    if capacity.memory_bytes is not None and demand.memory_bytes > capacity.memory_bytes:
+        there, needed = _gib(capacity.memory_bytes, up=False), _gib(demand.memory_bytes, up=True)
+        yield "too_much_memory", f"has {there} GiB of memory for a state, the simulation needs {needed} GiB"
+    if capacity.run_us is not None and demand.run_us > capacity.run_us:
+        needed, there = _seconds(demand.run_us), f"{capacity.run_us / 1_000_000:g}"
+        yield "too_long", f"would compute for up to {needed} s, and a run may take {there} s"
+    if demand.busy_us > MAX_BUSY_US:
+        hours = -(-demand.busy_us // _HOUR_US)
+        yield "too_long", f"would be busy for up to {hours:,} hours, and a job may take {MAX_BUSY_US // _HOUR_US}"
+
+
+def _sentence(code: str, found: Iterable[Objection]) -> str:
+    causes = "; ".join(map(str, found))
+    return f"{causes}: {_REMEDY[code]}" if code in _REMEDY else causes
+
+
+def _seconds(microseconds: int) -> str:
+    return f"{-(-microseconds // 1_000_000):,}"
+
+
+def _gib(size: int, *, up: bool) -> str:
+    """Return gibibytes to two places, never as a float: the bytes of a large circuit exceed what one can hold."""
+    hundredths = -(-size * 100 // (1 << 30)) if up else size * 100 // (1 << 30)
+    return f"{hundredths // 100:,}.{hundredths % 100:02}"

@@ -1,0 +1,113 @@
+"""How likely a compiled circuit succeeds: its ESP, from its operations and a calibration.
+
+ESP, the estimated success probability, is the product over all operations of one minus their error, readout included
+(Nishio et al. 2020, "Extracting success from IBM's 20-qubit machines using error-aware compilation",
+arXiv:1903.10963). Idle decay is left out. Both branches of a condition count, so that for dynamic circuits it is a
+lower bound.
+
+The product is computed in decimal numbers and in one order, so that every machine gets the same parts per million.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from decimal import Context, Decimal
+from typing import Final, NamedTuple, TypeAlias
+
+from queuebit_kernel import Malformed, canonical
+from queuebit_planning.tensors import Step
+
+__all__ = [
+    "OPERATIONS",
+    "Errors",
+    "Operation",
+    "errors_in",
+    "esp_ppm",
+    "read_operations",
+    "tally",
+    "write_errors",
+    "write_operations",
+]
+
+OPERATIONS: Final = "application/vnd.queuebit.operations+json"
+"""Media type of the operations of a compiled circuit: a JSON array of `[gate, [qubits], count]`, sorted."""
+
+Errors: TypeAlias = Mapping[Step, float]
+"""Error probability, from 0 to 1, of a gate on device qubits. A gate that is missing counts as free of errors."""
+
+_NO_ERRORS: Final = frozenset({"barrier", "delay"})
+_EXACT: Final = Context(prec=34)
+_ONE: Final = Decimal(1)
+
+
+class Operation(NamedTuple):
+    """A gate on device qubits, and how often the compiled circuit applies it."""
+
+    gate: str
+    qubits: tuple[int, ...]
+    times: int
+
+
+def tally(steps: Iterable[Step]) -> tuple[Operation, ...]:
+    """Count equal operations, sorted; barriers and delays, which have no error, are left out."""
+    counted = Counter(step for step in steps if step[0] not in _NO_ERRORS)
+    return tuple(Operation(gate, qubits, counted[gate, qubits]) for gate, qubits in sorted(counted))
+
+
+def esp_ppm(operations: Iterable[Operation], errors: Errors) -> int:
+    """Return the estimated success probability in parts per million, rounded half to even."""
+    product = _ONE
+    for gate, qubits, times in sorted(operations):
+        if error := errors.get((gate, qubits)):
+            success = _EXACT.subtract(_ONE, Decimal(repr(min(error, 1.0))))
+            product = _EXACT.multiply(product, _EXACT.power(success, times) if times > 1 else success)
+    return round(_EXACT.multiply(product, Decimal(1_000_000)))
+
+
+def write_operations(operations: Iterable[Operation]) -> bytes:
+    """Return the compact JSON form, the same bytes for the same operations."""
+    return canonical([[gate, list(qubits), times] for gate, qubits, times in sorted(operations)])
+
+
+def read_operations(content: bytes) -> tuple[Operation, ...]:
+    """Read what `write_operations` wrote.
+
+    Raises:
+        Malformed: it is not an array of `[gate, [qubits], count]`.
+    """
+    try:
+        return tuple(
+            Operation(str(gate), tuple(int(qubit) for qubit in qubits), int(times))
+            for gate, qubits, times in json.loads(content)
+        )
+    except (ValueError, TypeError) as error:
+        raise Malformed(f"not the operations of a compiled circuit: {error!s:.200}") from error
+
+
+def write_errors(errors: Errors) -> dict[str, dict[str, float]]:
+    """Return the errors as they stand in a calibration's snapshot: by gate, then by qubits such as `"0 1"`."""
+    written: dict[str, dict[str, float]] = {}
+    for (gate, qubits), error in sorted(errors.items()):
+        written.setdefault(gate, {})[" ".join(map(str, qubits))] = error
+    return written
+
+
+def errors_in(snapshot: bytes) -> Errors | None:
+    """Read the errors out of a calibration's snapshot; None where it was written before snapshots named every gate.
+
+    Raises:
+        Malformed: it is not a snapshot.
+    """
+    try:
+        gates = json.loads(snapshot).get("errors")
+        if gates is None:
+            return None
+        return {
+            (str(gate), tuple(map(int, qubits.split()))): float(error)
+            for gate, known in gates.items()
+            for qubits, error in known.items()
+        }
+    except (ValueError, TypeError, AttributeError) as error:
+        raise Malformed(f"not a calibration: {error!s:.200}") from error

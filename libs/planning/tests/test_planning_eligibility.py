@@ -1,0 +1,136 @@
+"""One check for all: every reason at once, in words that a person can act on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from queuebit_contracts.backend import Registration
+from queuebit_planning.eligibility import Capacity, Demand, explain, objections
+from queuebit_planning.limits import MAX_BUSY_US, run_limit_s, state_bytes
+
+SIMULATOR = Capacity(
+    backend="aer",
+    max_shots=10_000,
+    qubits=25,
+    features=frozenset({"reset"}),
+    memory_bytes=8 << 30,
+    run_us=60_000_000,
+)
+SMALL = Demand(shots=1_000, qubits=2, memory_bytes=64, run_us=5_000, busy_us=5_000)
+
+
+def test_nothing_speaks_against_a_job_that_fits() -> None:
+    assert objections(SMALL, SIMULATOR) == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "text"),
+    [
+        ({"shots": 0}, "bad_shots", "takes at least 1 shot, not 0"),
+        ({"shots": 10_001}, "bad_shots", "takes at most 10,000 shots, not 10,001"),
+        ({"qubits": 26}, "too_many_qubits", "has 25 qubits, the circuit needs 26"),
+        ({"features": frozenset({"reset", "loop"})}, "unsupported_feature", "does not run loop"),
+        ({"memory_bytes": (8 << 30) + 1}, "too_much_memory", "has 8.00 GiB of memory for a state, "),
+        ({"run_us": 208_800_000}, "too_long", "would compute for up to 209 s, and a run may take 60 s"),
+        ({"busy_us": MAX_BUSY_US + 1}, "too_long", "would be busy for up to 25 hours, and a job may take 24"),
+    ],
+)
+def test_each_limit_has_a_code_and_a_sentence(changes: dict[str, int], code: str, text: str) -> None:
+    (found,) = objections(replace(SMALL, **changes), SIMULATOR)
+    assert (found.code, found.backend) == (code, "aer")
+    assert found.text.startswith(text)
+
+
+def test_a_lack_of_memory_is_never_rounded_away() -> None:
+    (found,) = objections(replace(SMALL, memory_bytes=(8 << 30) + 1), SIMULATOR)
+    assert found.text.endswith("has 8.00 GiB of memory for a state, the simulation needs 8.01 GiB")
+
+
+def test_a_number_that_no_float_can_hold_is_still_explained() -> None:
+    found = objections(replace(SMALL, memory_bytes=16 << 4_000), SIMULATOR)
+    assert [it.code for it in found] == ["too_much_memory"]
+
+
+def test_a_limit_that_is_not_stated_objects_to_nothing() -> None:
+    anything = Demand(shots=10, qubits=4_000, features=frozenset({"loop"}), memory_bytes=1 << 80, run_us=10**15)
+    assert objections(anything, Capacity(backend="device", max_shots=10)) == ()
+
+
+def test_reasons_of_one_kind_are_one_sentence_with_what_to_do() -> None:
+    other = replace(SIMULATOR, backend="cirq", qubits=20)
+    demand = replace(SMALL, qubits=26, shots=20_000)
+    found = [*objections(demand, other), *objections(demand, SIMULATOR)]
+    shots, qubits = explain(found)
+    assert (shots.code, qubits.code) == ("bad_shots", "too_many_qubits")
+    assert qubits.text == (
+        "aer has 25 qubits, the circuit needs 26; cirq has 20 qubits, the circuit needs 26: "
+        "use fewer qubits or a larger backend"
+    )
+
+
+def test_a_registration_is_a_capacity() -> None:
+    registration = Registration(
+        backend="aer", stack="aer", vendor="x", kind="simulator", qubits=5, max_shots=7, memory_bytes=9, features=("a",)
+    )
+    found = Capacity.of(registration)
+    assert found == Capacity(backend="aer", max_shots=7, qubits=5, features=frozenset({"a"}), memory_bytes=9)
+
+
+numbers = st.integers(min_value=0, max_value=2**60)
+demands = st.builds(
+    Demand,
+    shots=numbers,
+    qubits=numbers,
+    features=st.frozensets(st.sampled_from("abc")),
+    memory_bytes=numbers,
+    run_us=numbers,
+    busy_us=numbers,
+)
+
+
+@given(
+    demand=demands,
+    more=demands,
+    capacity=st.builds(
+        Capacity,
+        backend=st.just("b"),
+        max_shots=numbers,
+        qubits=st.none() | numbers,
+        features=st.none() | st.frozensets(st.sampled_from("abc")),
+        memory_bytes=st.none() | numbers,
+        run_us=st.none() | numbers,
+    ),
+)
+def test_asking_for_more_never_removes_an_objection(demand: Demand, more: Demand, capacity: Capacity) -> None:
+    larger = Demand(
+        shots=max(demand.shots, more.shots) if demand.shots else 0,
+        qubits=max(demand.qubits, more.qubits),
+        features=demand.features | more.features,
+        memory_bytes=max(demand.memory_bytes, more.memory_bytes),
+        run_us=max(demand.run_us, more.run_us),
+        busy_us=max(demand.busy_us, more.busy_us),
+    )
+    codes = {it.code for it in objections(larger, capacity)}
+    assert {it.code for it in objections(demand, capacity)} <= codes
+
+
+@pytest.mark.parametrize(
+    ("kind", "budget_us", "limit_s"),
+    [
+        pytest.param("simulator", 5_000, 10, id="a minimum, because starting takes its time"),
+        pytest.param("simulator", 5_000_000, 20, id="four times what the hold pays for"),
+        pytest.param("simulator", 50_000_000, 60, id="never more than any run may take"),
+        pytest.param("emulated", 2_000_000, 60, id="a device's hold does not pay for its emulation"),
+    ],
+)
+def test_a_run_is_bounded_by_what_its_hold_pays_for(kind: str, budget_us: int, limit_s: float) -> None:
+    assert run_limit_s(kind, budget_us, 60) == limit_s
+
+
+def test_a_state_gets_what_a_child_has_beside_its_program() -> None:
+    assert state_bytes(1_536) == 1_280 << 20
+    assert state_bytes(100) == 0
