@@ -16,6 +16,8 @@ from pydantic.json_schema import models_json_schema
 
 from queuebit_contracts import query
 from queuebit_contracts.catalog import EVENTS, AnyEvent, wire_name
+from queuebit_contracts.program import Program
+from queuebit_contracts.results import Results
 from queuebit_contracts.topology import LOG, Party, inbox_of, topology
 
 __all__ = ["address_of", "documents", "main", "schema_of"]
@@ -58,6 +60,8 @@ def documents() -> dict[str, str]:
     """Every generated file, by its path under `contracts/`."""
     files = {f"schemas/{name}.json": schema_of(event) for name, event in EVENTS.items()}
     files["schemas/queries.json"] = _query_schemas()
+    files["schemas/program.json"] = _document_schema("program", Program)
+    files["schemas/results.json"] = _document_schema("results", Results)
     files["asyncapi/asyncapi.json"] = _asyncapi()
     return {path: json.dumps(document, indent=2, sort_keys=True) + "\n" for path, document in files.items()}
 
@@ -66,6 +70,15 @@ def _query_schemas() -> _Document:
     models: list[type[BaseModel]] = [getattr(query, name) for name in query.__all__]
     _, document = models_json_schema([(model, "validation") for model in models])
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:queuebit:queries", **document}
+
+
+def _document_schema(name: str, model: type[BaseModel]) -> _Document:
+    """The schema of a payload that is JSON; readers of results allow unknown fields, readers of programs do not."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:queuebit:{name}",
+        **model.model_json_schema(mode="validation"),
+    }
 
 
 def _asyncapi() -> _Document:

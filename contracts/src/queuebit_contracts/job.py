@@ -13,6 +13,7 @@ from queuebit_contracts.job_data import (
     Compilation,
     Completion,
     Failure,
+    ItemSummary,
     Metering,
     Placement,
     Profile,
@@ -22,6 +23,7 @@ from queuebit_contracts.job_data import (
     Seal,
     Start,
     Submission,
+    Terms,
     Usage,
 )
 from queuebit_contracts.lifecycle import TERMINAL, End
@@ -39,6 +41,7 @@ __all__ = [
     "End",
     "Ended",
     "Failure",
+    "ItemSummary",
     "JobAccepted",
     "JobCancelled",
     "JobCompleted",
@@ -58,6 +61,7 @@ __all__ = [
     "Seal",
     "Start",
     "Submission",
+    "Terms",
     "Usage",
 ]
 

@@ -16,6 +16,7 @@ __all__ = [
     "Compilation",
     "Completion",
     "Failure",
+    "ItemSummary",
     "Metering",
     "Placement",
     "Profile",
@@ -25,6 +26,7 @@ __all__ = [
     "Seal",
     "Start",
     "Submission",
+    "Terms",
     "Usage",
 ]
 
@@ -53,8 +55,10 @@ class Submission(Wire):
     label: str = Field(default="", max_length=200)
     """A name for people, such as the file the circuit came from."""
     circuit: Payload
-    """OpenQASM 2 or 3 source, media type `text/x-openqasm`."""
+    """What to run; its media type says what that is. `text/x-openqasm`: one circuit, OpenQASM 2 or 3 source.
+    `application/vnd.queuebit.program+json`: a program of several items, see `queuebit_contracts.program`."""
     shots: StrictInt
+    """How often the circuit is run; in a program, each item, and each basis of its observables."""
     backend: Name | None = None
     """The backend to run on; absent means the cheapest that fits, of the project's default kind."""
     max_cost: Amount | None = None
@@ -65,7 +69,7 @@ class Submission(Wire):
 
 
 class Profile(Wire):
-    """What admission and scheduling know of a circuit."""
+    """What admission and scheduling know of a circuit; of a program, the most that any of its items needs."""
 
     qubits: int
     clbits: int
@@ -73,6 +77,10 @@ class Profile(Wire):
     two_qubit_gates: int
     simulation_bytes: int
     features: tuple[str, ...] = ()
+    items: int | None = None
+    """Items of a program; absent for a single circuit."""
+    shots: int | None = None
+    """Shots of all items of a program together; absent for a single circuit."""
 
 
 class Candidate(Wire):
@@ -86,6 +94,30 @@ class Candidate(Wire):
     """The most QPU time, in microseconds, that the hold pays for."""
     esp_ppm: int | None = Field(default=None, ge=0, le=1_000_000)
     """Estimated success probability in parts per million; absent on ideal simulators."""
+
+
+class Terms(Wire):
+    """What was accepted for the backend that runs the job: its end can be billed from this alone."""
+
+    project: Name
+    """Whose account holds the money."""
+    price: str
+    """Immutable id of the price that applies."""
+    price_book: Digest
+    hold: Amount
+    shots: int = Field(ge=0)
+    """All shots that the hold pays for."""
+    qpu_us: int = Field(ge=0)
+    """The most QPU time, in microseconds, that the hold pays for."""
+    qubits: int = Field(ge=0)
+
+
+class ItemSummary(Wire):
+    """How the items of a program ended."""
+
+    total: int = Field(ge=1)
+    completed: int = Field(ge=0)
+    failed: int = Field(ge=0)
 
 
 class Acceptance(Wire):
@@ -108,6 +140,8 @@ class Acceptance(Wire):
     submitted_at: Moment
     submission: int | None = Field(default=None, ge=1)
     """Sequence of the submission that was accepted; later ones of the same job change nothing."""
+    program: Payload | None = None
+    """What to run, as it was submitted; absent where it is too large to ride along, and the submission has it."""
 
 
 class Rejection(Wire):
@@ -146,6 +180,10 @@ class Placement(Wire):
     scores: tuple[Score, ...]
     submitted_at: Moment
     accepted_at: Moment
+    program: Payload | None = None
+    """What to run; absent where it is too large to ride along, and the submission has it."""
+    terms: Terms | None = None
+    """What was accepted for this backend."""
 
 
 class Start(Wire):
@@ -192,14 +230,20 @@ class Completion(Wire):
     attempt: int
     shots: int
     result: Payload
-    """JSON object of counts: bit strings as Qiskit orders them, media type `application/json`."""
+    """Of a circuit, the JSON object of its counts: bit strings as Qiskit orders them, media type `application/json`.
+    Of a program, `application/vnd.queuebit.results+json`, see `queuebit_contracts.results`."""
     usage: Usage
     compilation: Compilation
+    """Of a program, the sum over its items: gates, duration of one shot each; the greatest depth, the least ESP."""
     calibration: Digest | None = None
     submitted_at: Moment
     accepted_at: Moment
     placed_at: Moment
     started_at: Moment
+    items: ItemSummary | None = None
+    """How many items of a program completed, at least one, and how many failed; absent for a single circuit."""
+    terms: Terms | None = None
+    """As the placement had them."""
 
 
 class Failure(Wire):
@@ -215,6 +259,12 @@ class Failure(Wire):
     accepted_at: Moment
     placed_at: Moment
     started_at: Moment
+    items: ItemSummary | None = None
+    """Of a program whose items all failed."""
+    result: Payload | None = None
+    """Why each item of a program failed, as `queuebit_contracts.results` says it."""
+    terms: Terms | None = None
+    """As the placement had them."""
 
 
 class Cancellation(Wire):

@@ -11,6 +11,7 @@ from qiskit.circuit import Delay, Measure, Reset
 from qiskit.circuit.library import Barrier
 
 from queuebit_quantum.limits import Limits
+from queuebit_quantum.parameters import Input, Parameters, parameter_faults
 from queuebit_quantum.qasm3.faults import Mistake, Node, Places
 from queuebit_quantum.qasm3.gates import Gates
 from queuebit_quantum.qasm3.library import operations
@@ -19,7 +20,7 @@ from queuebit_quantum.qasm3.names import Bits, Scope, Subroutine, Variable
 from queuebit_quantum.qasm3.storage import Storage, named
 from queuebit_quantum.qasm3.values import Duration, Qubits, Type, Word, converted, initial
 
-__all__ = ["Statements"]
+__all__ = ["Statements", "input_of"]
 
 _SMALL_COST = 8
 """Qubits of a barrier, or bits of a variable, that cost as much as one operation."""
@@ -34,6 +35,8 @@ class Statements(Storage):
         self.gates = Gates(self.expressions, self.loops, self.costs, places, self.globals)
         self.physical = physical
         self.num_qubits = len(physical)
+        self.given: Parameters = {}
+        """Values of the inputs."""
         self.registers: list[tuple[int, ...]] = []
         self.outputs: list[tuple[int, ...]] = []
         self.simple: dict[type[Node], Callable[[Node, Scope], object]] = {
@@ -106,11 +109,24 @@ class Statements(Storage):
     def _declare_io(self, node: Node, scope: Scope) -> None:
         name = node.identifier.name
         if node.io_identifier.name == "input":
-            raise Mistake(f"no value is given for {name}", "numbers instead of inputs", "parameter")
+            self._declare_input(node, scope)
+            return
         kind = self.expressions.type(node.type, scope)
         if kind.kind != "bit" or kind.dimensions:
             raise Mistake(f"the output {name!r} is not made of bits", "an output of type bit")
         self.outputs.append(self._declare_result(node, kind))
+
+    def _declare_input(self, node: Node, scope: Scope) -> None:
+        declared = input_of(node)
+        if declared.name not in self.given:
+            raise Mistake(f"no value is given for {declared.name}", "a parameter of this name", "parameter")
+        value = self.given[declared.name]
+        if faults := parameter_faults((declared,), {declared.name: value}):
+            raise Mistake(faults[0], "", "parameter")
+        kind = self.expressions.type(node.type, scope)
+        self.costs.spend(kind.width // _SMALL_COST, node)
+        word = Word(tuple(bit == "1" for bit in reversed(value))) if isinstance(value, str) else value
+        scope.declare(declared.name, Variable(kind, converted(word, kind), depth=self.assembly.depth))
 
     def _declare_subroutine(self, node: Node, scope: Scope) -> None:
         scope.declare(node.name.name, Subroutine(node))
@@ -202,6 +218,13 @@ class Statements(Storage):
             return tuple(range(self.num_qubits))
         found = [self.expressions.qubits(operand, scope).indices for operand in operands]
         return tuple(dict.fromkeys(qubit for indices in found for qubit in indices))
+
+
+def input_of(node: Node) -> Input:
+    """Return what an `input` declaration leaves open."""
+    size = getattr(node.type, "size", None)
+    kind = type(node.type).__name__.removesuffix("Type").lower()
+    return Input(node.identifier.name, kind, size.value if isinstance(size, ast.IntegerLiteral) else None)
 
 
 def _mistaken(node: Node, places: Places) -> Any:  # what a tally raises

@@ -1,0 +1,170 @@
+"""What a job runs: circuits, and items that bind them to parameters and say what to measure.
+
+A submission's payload says by its media type what it is: `CIRCUIT` is one circuit, `PROGRAM` a manifest. A manifest is
+an instruction, not a fact: unlike in an event, a field that a reader does not know makes it refuse the whole program,
+because running half of what was asked for would be wrong and would be charged.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from queuebit_contracts.wire import Payload
+from queuebit_kernel import digest
+
+__all__ = [
+    "CIRCUIT",
+    "MAX_CIRCUITS",
+    "MAX_ITEMS",
+    "PROGRAM",
+    "BadProgram",
+    "Item",
+    "Observable",
+    "Output",
+    "ParameterValue",
+    "Program",
+    "read_program",
+]
+
+CIRCUIT: Final = "text/x-openqasm"
+"""Media type of one circuit in OpenQASM 2 or 3."""
+
+PROGRAM: Final = "application/vnd.queuebit.program+json"
+"""Media type of a manifest."""
+
+MAX_ITEMS: Final = 10_000
+MAX_CIRCUITS: Final = 1_000
+_MAX_NAMES: Final = 1_000
+"""Parameters of an item, observables of an item, and terms of an observable."""
+
+_SHOWN: Final = 5
+"""Faults that an error spells out; the others are counted."""
+
+_WHOLE: Final = 2**53 - 1
+_BITS = re.compile(r"[01]{1,4096}")
+_PAULIS = re.compile(r"[IXYZ]{1,4096}")
+
+
+def _parameter(value: Any) -> Any:  # JSON
+    if isinstance(value, bool) or (isinstance(value, str) and _BITS.fullmatch(value)):
+        return value
+    if isinstance(value, int) and -_WHOLE <= value <= _WHOLE:
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    raise ValueError(f"{value!r:.40} is not a parameter: give a finite number, true, false, or bits such as '0101'")
+
+
+def _terms(value: Any) -> Any:  # JSON
+    terms = {value: 1.0} if isinstance(value, str) else value
+    if not isinstance(terms, dict) or not terms or len(terms) > _MAX_NAMES:
+        raise ValueError(
+            f"{value!r:.40} is not an observable: give Paulis such as 'ZZ', or a sum such as {{'XI': 0.5}}"
+        )
+    for paulis, factor in terms.items():
+        if not isinstance(paulis, str) or not _PAULIS.fullmatch(paulis):
+            raise ValueError(f"{paulis!r:.40} is not a Pauli string: write one of I, X, Y, Z for each qubit")
+        if isinstance(factor, bool) or not isinstance(factor, int | float) or not math.isfinite(factor):
+            raise ValueError(f"the factor of {paulis:.40} is {factor!r:.40}: give a finite real number")
+    if len({len(paulis) for paulis in terms}) > 1:
+        raise ValueError("its Pauli strings differ in length: write one letter for each qubit of the circuit")
+    if not any(set(paulis) - {"I"} for paulis in terms):
+        raise ValueError("it measures nothing: give at least one X, Y or Z")
+    return terms
+
+
+ParameterValue = Annotated[bool | int | float | str, BeforeValidator(_parameter)]
+"""A number, a truth value, or the bits of a register as text, highest bit first."""
+
+Observable = Annotated[
+    dict[str, float], BeforeValidator(_terms, json_schema_input_type=str | dict[str, float]), Field(max_length=1_000)
+]
+"""A real sum of Pauli strings: `"ZZ"` is short for `{"ZZ": 1.0}`. The rightmost letter acts on the first qubit."""
+
+Output = Literal["counts", "memory", "quasi"]
+"""`counts` by bit string; `memory`, each shot in order; `quasi`, shares with their standard errors."""
+
+
+class _Instruction(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Item(_Instruction):
+    """One circuit with its parameters. It is sampled; with observables, their expectation values are estimated."""
+
+    circuit: int = Field(default=0, ge=0, strict=True)
+    """Which of the program's circuits."""
+    parameters: dict[str, ParameterValue] = Field(default={}, max_length=_MAX_NAMES)
+    """A value for each `input` that the circuit declares."""
+    observables: tuple[Observable, ...] = Field(default=(), max_length=_MAX_NAMES)
+    """Estimated on the state before the circuit's final measurements, each group of compatible terms with the job's
+    shots."""
+
+
+class Program(_Instruction):
+    """Circuits, and the items that are run one after another. The submission's shots are those of each run."""
+
+    program: Literal["v1"] = "v1"
+    circuits: tuple[Payload, ...] = Field(min_length=1, max_length=MAX_CIRCUITS)
+    items: tuple[Item, ...] = Field(min_length=1, max_length=MAX_ITEMS)
+    outputs: tuple[Output, ...] = Field(default=("counts",), min_length=1, max_length=3)
+    """What is returned for each item without observables."""
+
+    def content(self) -> bytes:
+        """The manifest as it is stored: names in order, no blanks, nothing that is a default."""
+        document = self.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+        return json.dumps({"program": self.program, **document}, sort_keys=True, separators=(",", ":")).encode()
+
+
+class BadProgram(ValueError):
+    """A manifest that cannot be run; the text lists every fault, or the first of many and how many there are."""
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = tuple(faults)
+        more = f"; and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
+        super().__init__("; ".join(faults[:_SHOWN]) + more)
+
+
+def read_program(content: bytes) -> Program:
+    """Read a manifest.
+
+    Raises:
+        BadProgram: it is no manifest, or asks for what cannot be; circuits themselves are not read here.
+    """
+    try:
+        program = Program.model_validate_json(content)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        raise BadProgram([f"{_place(it['loc'])}{it['msg'].removeprefix('Value error, ')}" for it in found]) from error
+    if faults := [*_faults(program)]:
+        raise BadProgram(faults)
+    return program
+
+
+def _faults(program: Program) -> Iterator[str]:
+    for number, circuit in enumerate(program.circuits):
+        source = None if circuit.inline is None else circuit.inline.encode()
+        if source is not None and (digest(source), len(source)) != (circuit.digest, circuit.size):
+            yield f"circuit {number}: it is not what its digest and size say: compute both from its UTF-8 bytes"
+    for number, item in enumerate(program.items):
+        if item.circuit >= len(program.circuits):
+            yield f"item {number}: there is no circuit {item.circuit}: the program has {len(program.circuits):,}"
+        if len({len(paulis) for observable in item.observables for paulis in observable}) > 1:
+            yield f"item {number}: its observables differ in length: write one letter for each qubit of the circuit"
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """Where a fault is, as its author counts: `item 3, parameters theta: `."""
+    match location:
+        case ("items" | "circuits" as many, int(number), *rest):
+            return ", ".join([f"{many.removesuffix('s')} {number}", " ".join(map(str, rest))]).removesuffix(", ") + ": "
+        case ():
+            return ""
+        case _:
+            return f"{'.'.join(map(str, location))}: "

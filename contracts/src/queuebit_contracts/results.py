@@ -1,0 +1,56 @@
+"""What a program returns, item by item. A single circuit returns the JSON object of its counts instead."""
+
+from __future__ import annotations
+
+import json
+from typing import Final, Literal
+
+from pydantic import Field
+
+from queuebit_contracts.job_data import Compilation, Usage
+from queuebit_contracts.wire import Reason, Wire
+
+__all__ = ["RESULTS", "Estimate", "ItemResult", "Results"]
+
+RESULTS: Final = "application/vnd.queuebit.results+json"
+"""Media type of the results of a program; those of a single circuit are `application/json`."""
+
+
+class Estimate(Wire):
+    """A value that was measured a finite number of times."""
+
+    value: float
+    stderr: float | None = None
+    """Standard error, from shot noise alone: errors of the device are not in it. Absent where one shot cannot say."""
+
+
+class ItemResult(Wire):
+    """How one item ended, and what it returned."""
+
+    state: str
+    """`completed` or `failed`."""
+    counts: dict[str, int] | None = None
+    """How often each bit string was measured; the leftmost bit is the last classical bit, as in Qiskit."""
+    memory: tuple[str, ...] | None = None
+    """The bit string of each shot, in order."""
+    quasi: dict[str, Estimate] | None = None
+    """Share of each bit string that was measured: counts over shots, with the error sqrt(p (1 - p) / shots)."""
+    expectations: tuple[Estimate, ...] | None = None
+    """One for each observable, in the item's order."""
+    compilations: tuple[Compilation, ...] = ()
+    """One for each circuit that was run: one for an item that is sampled, one for each basis of its observables."""
+    usage: Usage = Usage()
+    reason: Reason | None = None
+    """Why it failed."""
+
+
+class Results(Wire):
+    """The items of a program, in its order."""
+
+    results: Literal["v1"] = "v1"
+    items: tuple[ItemResult, ...] = Field(min_length=1)
+
+    def content(self) -> bytes:
+        """The document as it is stored: names in order, no blanks, nothing that is absent."""
+        document = self.model_dump(mode="json", exclude_none=True)
+        return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()

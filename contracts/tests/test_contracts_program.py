@@ -1,0 +1,95 @@
+"""Programs are read whole or refused whole, with every fault; their results say what each item returned."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from queuebit_contracts.generate import documents
+from queuebit_contracts.program import CIRCUIT, MAX_ITEMS, BadProgram, Program, read_program
+from queuebit_contracts.results import Results
+from queuebit_kernel import digest
+
+ROOT = Path(__file__).parents[1]
+SWEEP = ROOT / "programs/sweep.json"
+RESULTS = ROOT / "programs/sweep-results.json"
+SOURCE = "OPENQASM 3.0;"
+ONE = {"digest": digest(SOURCE.encode()), "size": len(SOURCE), "media_type": CIRCUIT, "inline": SOURCE}
+
+
+def program(**parts: Any) -> bytes:
+    return json.dumps({"program": "v1", "circuits": [ONE], "items": [{}], **parts}).encode()
+
+
+def faults(content: bytes) -> tuple[str, ...]:
+    with pytest.raises(BadProgram) as refusal:
+        read_program(content)
+    return refusal.value.faults
+
+
+def test_golden_documents_read_the_same_forever() -> None:
+    found = read_program(SWEEP.read_bytes())
+    assert found.content() == SWEEP.read_bytes()
+    assert [item.parameters.get("theta") for item in found.items] == [0.0, 0.5, 1.0, 0.5]
+    assert found.items[3].observables == ({"ZZ": 1.0}, {"XX": 0.5, "ZI": -0.25})
+    results = Results.model_validate_json(RESULTS.read_bytes())
+    assert results.content() == RESULTS.read_bytes()
+    assert [item.state for item in results.items] == ["completed", "completed", "failed", "completed"]
+
+
+@pytest.mark.parametrize(("path", "schema"), [(SWEEP, "program"), (RESULTS, "results")])
+def test_published_schemas_describe_the_documents(path: Path, schema: str) -> None:
+    published = json.loads(documents()[f"schemas/{schema}.json"])
+    document = json.loads(path.read_text())
+    Draft202012Validator(published).validate(document)
+    assert Draft202012Validator(published).is_valid({**document, "from_the_future": 1}) is (schema == "results")
+
+
+def test_a_single_pauli_string_is_a_sum_of_one_term() -> None:
+    found = read_program(program(items=[{"observables": ["XI", {"ZZ": 2}]}]))
+    assert found.items[0].observables == ({"XI": 1.0}, {"ZZ": 2.0})
+
+
+WRONG = {
+    "no JSON": (b"{", "Invalid JSON"),
+    "another version": (program(program="v2"), "program: Input should be 'v1'"),
+    "no items": (program(items=[]), "items: "),
+    "an unknown field": (program(items=[{}, {"parametres": {}}]), "item 1, parametres: Extra inputs"),
+    "an unknown output": (program(outputs=["counts", "pulses"]), "outputs.1: Input should be"),
+    "a missing circuit": (program(items=[{"circuit": 1}]), "item 0: there is no circuit 1: the program has 1"),
+    "a list for a parameter": (program(items=[{"parameters": {"t": [1]}}]), "item 0, parameters t: [1] is not"),
+    "an infinite parameter": (program(items=[{"parameters": {"t": float("inf")}}]), "item 0, parameters t: inf is not"),
+    "a text for a parameter": (program(items=[{"parameters": {"t": "pi"}}]), "item 0, parameters t: 'pi' is not"),
+    "no Pauli string": (program(items=[{"observables": ["ZQ"]}]), "item 0, observables 0: 'ZQ' is not a Pauli"),
+    "nothing to measure": (program(items=[{"observables": [{"II": 2}]}]), "item 0, observables 0: it measures nothing"),
+    "a complex factor": (program(items=[{"observables": [{"Z": "1j"}]}]), "item 0, observables 0: the factor of Z"),
+    "terms of two lengths": (program(items=[{"observables": [{"Z": 1, "ZZ": 1}]}]), "item 0, observables 0: its Pauli"),
+    "observables of two lengths": (program(items=[{"observables": ["Z", "ZZ"]}]), "item 0: its observables differ"),
+    "another content": (program(circuits=[{**ONE, "inline": "OPENQASM 2.0;"}]), "circuit 0: it is not what its digest"),
+    "too many items": (program(items=[{}] * (MAX_ITEMS + 1)), "items: Tuple should have at most 10000"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_fault_is_named_with_its_item(name: str) -> None:
+    content, fault = WRONG[name]
+    assert any(fault in found for found in faults(content)), faults(content)
+
+
+def test_all_faults_are_named_at_once_and_many_are_counted() -> None:
+    content = program(items=[{"circuit": number} for number in range(1, 10)])
+    with pytest.raises(BadProgram) as refusal:
+        read_program(content)
+    assert len(refusal.value.faults) == 9
+    assert str(refusal.value).endswith("item 4: there is no circuit 5: the program has 1; and 4 more")
+
+
+def test_content_is_the_same_for_the_same_program() -> None:
+    first = read_program(program(items=[{"parameters": {"a": 1.0, "b": 2}}]))
+    second = read_program(program(items=[{"circuit": 0, "parameters": {"b": 2, "a": 1.0}, "observables": []}]))
+    assert first.content() == second.content()
+    assert isinstance(read_program(first.content()), Program)

@@ -1,0 +1,152 @@
+"""Expectation values of Pauli sums from counts: which bases to measure in, and what the counts say. Loads no SDK."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from queuebit_kernel import digest_of
+from queuebit_quantum.circuits import Circuit, circuit_of
+from queuebit_quantum.errors import CircuitError
+from queuebit_quantum.loaded import Loaded
+
+__all__ = ["Basis", "PauliSum", "bases", "expectation", "measured_in", "shares"]
+
+PauliSum: TypeAlias = Mapping[str, float]
+"""Real factors by Pauli string, whose rightmost letter acts on qubit 0, as in Qiskit's `SparsePauliOp`."""
+
+_ENDS_ONLY = frozenset({"mid_circuit_measurement", "conditional", "assignment", "loop", "while_loop"})
+"""Features of circuits that have no single state in front of their final measurements."""
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """One way to measure all qubits that some terms act on, and the terms that are read from it."""
+
+    paulis: str
+    """For each qubit the Pauli operator that is measured; I where none is. The rightmost letter is qubit 0."""
+    terms: tuple[str, ...]
+
+    @property
+    def qubits(self) -> tuple[int, ...]:
+        """The qubits that are measured, ascending: the first gives bit 0 of an outcome."""
+        return tuple(qubit for qubit, pauli in enumerate(reversed(self.paulis)) if pauli != "I")
+
+
+def bases(observables: Iterable[PauliSum]) -> tuple[Basis, ...]:
+    """Group the terms of some observables so that each group is measured at once.
+
+    Terms commute qubit-wise if on each qubit they are equal or one of them is I; then one rotation of each qubit
+    diagonalises all of them (Kandala et al. 2017, arXiv:1704.05018; Gokhale et al. 2019, arXiv:1907.13623, section 3).
+    Groups are filled greedily, the term with the greatest total factor first: "sorted insertion" of Crawford et al.
+    2021, arXiv:1908.06942. Terms of I alone need no measurement.
+    """
+    weights: dict[str, float] = {}
+    for observable in observables:
+        for paulis, factor in observable.items():
+            weights[paulis] = weights.get(paulis, 0.0) + abs(factor)
+    groups: list[tuple[str, list[str]]] = []
+    for term in sorted((it for it in weights if set(it) != {"I"}), key=lambda it: (-weights[it], it)):
+        for number, (basis, terms) in enumerate(groups):
+            if (joined := _joined(basis, term)) is not None:
+                groups[number] = (joined, [*terms, term])
+                break
+        else:
+            groups.append((term, [term]))
+    return tuple(Basis(basis, tuple(terms)) for basis, terms in groups)
+
+
+def measured_in(circuit: Circuit, basis: Basis) -> Circuit:
+    """Return the circuit with its final measurements replaced by measurements in a basis.
+
+    X is measured after H, Y after S-dagger and H, Z as it is (Nielsen and Chuang, section 4.3 and exercise 4.13).
+
+    Raises:
+        CircuitError: the basis is of another number of qubits, or the circuit measures before its end.
+    """
+    from qiskit import ClassicalRegister, QuantumCircuit
+
+    if len(basis.paulis) != circuit.num_qubits:
+        text = f"{basis.paulis!r:.40} has {len(basis.paulis)} letters, and the circuit has {circuit.num_qubits} qubits"
+        raise CircuitError(f"the observable {text}: write one letter for each", code="observable")
+    if found := circuit.features & _ENDS_ONLY:
+        text = f"the circuit has {', '.join(sorted(found))}, and observables need one whose measurements all come last"
+        raise CircuitError(text, code="observable")
+    source = circuit.quantum_circuit
+    register = ClassicalRegister(len(basis.qubits), "c")
+    program = QuantumCircuit(source.qubits, register, global_phase=source.global_phase)
+    for step in source.data:
+        if step.operation.name != "measure":
+            program.append(step.operation, step.qubits, copy=False)
+    for bit, qubit in enumerate(basis.qubits):
+        pauli = basis.paulis[-1 - qubit]
+        if pauli == "Y":
+            program.sdg(qubit)
+        if pauli != "Z":
+            program.h(qubit)
+        program.measure(qubit, bit)
+    digest = digest_of({"circuit": circuit.digest, "basis": basis.paulis})
+    return circuit_of(Loaded(program, (len(basis.qubits),), circuit.physical), digest, circuit.language)
+
+
+def expectation(
+    observable: PauliSum, measured: Sequence[tuple[Basis, Mapping[str, int]]]
+) -> tuple[float, float | None]:
+    """Return an observable's mean over all shots, and its standard error.
+
+    Terms of one basis are added for each shot, so that their covariances count; bases are measured apart, so that
+    their variances add. The standard error is sqrt(sum over bases of s^2 / n), with s^2 the sample variance over the n
+    shots of a basis; it is None where a basis has one shot. It is of shot noise alone: what a device's errors shift
+    is not in it.
+
+    Args:
+        observable: the sum, in the units of its factors.
+        measured: the bases that `bases` made of it, or of it and others, each with the counts of its outcomes.
+    """
+    value = math.fsum(factor for paulis, factor in observable.items() if set(paulis) == {"I"})
+    variance: float | None = 0.0
+    for basis, counts in measured:
+        terms = [(_mask(term, basis), observable[term]) for term in basis.terms if term in observable]
+        if not terms:
+            continue
+        shots = sum(counts.values())
+        readings = [(_reading(terms, int(bits, 2)), count) for bits, count in counts.items()]
+        mean = math.fsum(reading * count for reading, count in readings) / shots
+        value += mean
+        if shots < 2:
+            variance = None
+        elif variance is not None:
+            squares = math.fsum(count * (reading - mean) ** 2 for reading, count in readings)
+            variance += squares / (shots - 1) / shots
+    return value, None if variance is None else math.sqrt(variance)
+
+
+def shares(counts: Mapping[str, int]) -> Iterator[tuple[str, float, float]]:
+    """Yield each outcome with its share p of the shots, and the standard error sqrt(p (1 - p) / shots) of that share.
+
+    The error is that of a binomial proportion; it is 0 for an outcome that was always measured, which says little
+    about few shots (Brown, Cai and DasGupta 2001, "Interval estimation for a binomial proportion").
+    """
+    shots = sum(counts.values())
+    for outcome, count in counts.items():
+        share = count / shots
+        yield outcome, share, math.sqrt(share * (1 - share) / shots)
+
+
+def _joined(basis: str, term: str) -> str | None:
+    """Return a basis that measures both, if they commute qubit-wise."""
+    if any(a != b and "I" not in (a, b) for a, b in zip(basis, term, strict=True)):
+        return None
+    return "".join(b if a == "I" else a for a, b in zip(basis, term, strict=True))
+
+
+def _mask(term: str, basis: Basis) -> int:
+    """The bits of an outcome whose parity is the term's sign."""
+    return sum(1 << bit for bit, qubit in enumerate(basis.qubits) if term[-1 - qubit] != "I")
+
+
+def _reading(terms: Sequence[tuple[int, float]], outcome: int) -> float:
+    """What one shot says of a sum of terms: each is +1 or -1 by the parity of its bits."""
+    return math.fsum(-factor if (outcome & mask).bit_count() & 1 else factor for mask, factor in terms)
