@@ -15,6 +15,7 @@ from queuebit_contracts.catalog import EVENTS, decode
 from queuebit_contracts.generate import documents, schema_of
 from queuebit_contracts.job import JobCompleted, JobMetered, JobSubmitted
 from queuebit_contracts.subjects import subject_of
+from queuebit_contracts.wire import VALUES, UnknownEvent
 from queuebit_kernel import Malformed, digest, digest_of, job_id
 from queuebit_runtime.keys import verify
 
@@ -28,12 +29,17 @@ UNRELEASED = frozenset[str]()
 Schema = dict[str, Any]
 
 
-def closed(schema: Schema) -> Schema:
-    """The same schema for a writer, which adds no field it does not declare."""
-    copy: Schema = json.loads(json.dumps(schema))
-    for node in [copy, *copy.get("$defs", {}).values()]:
-        if node.get("type") == "object":
-            node["additionalProperties"] = False
+def closed(schema: Any) -> Any:
+    """The same schema for a writer: it adds no field and no value of an open text that it does not declare."""
+    if isinstance(schema, list):
+        return [closed(it) for it in schema]
+    if not isinstance(schema, dict):
+        return schema
+    copy = {key: closed(it) for key, it in schema.items() if key != VALUES}
+    if VALUES in schema:
+        copy["enum"] = schema[VALUES]
+    if "properties" in copy and isinstance(copy["properties"], dict) and copy.get("type") == "object":
+        copy["additionalProperties"] = False
     return copy
 
 
@@ -87,6 +93,7 @@ def test_golden_example_reads_the_same_forever(path: Path) -> None:
     document = json.loads(path.read_text())
     Draft202012Validator(schema_of(EVENTS[path.parent.name])).validate(document)
     event = decode(path.read_bytes())
+    assert not isinstance(event, UnknownEvent)
     assert json.loads(event.to_bytes()) == document
     assert subject_of(event).startswith("qb.")
 
@@ -121,7 +128,18 @@ def test_readers_ignore_fields_they_do_not_know() -> None:
     assert isinstance(decode(json.dumps(document).encode()), JobSubmitted)
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"type":"qb.job.unheard.v1"}', b'{"type":"qb.job.started.v1"}'])
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"type":"qb.job.started.v1"}', b'{"type":5}', b'{"type":""}'])
 def test_what_is_no_event_is_malformed(body: bytes) -> None:
+    with pytest.raises(Malformed):
+        decode(body)
+
+
+def test_a_type_that_is_not_in_the_catalogue_is_no_fault() -> None:
+    body = b'{"type": "qb.job.praised.v1", "data": {"stars": 5}}'
+    assert decode(body, "qb.job.acme.j1.praised") == UnknownEvent("qb.job.praised.v1", "qb.job.acme.j1.praised", body)
+
+
+@pytest.mark.parametrize("body", [b'{"type": "qb.job.praised.v1"', b'{"type": "qb.job.praised.v1", "x": "\xff"}'])
+def test_a_document_that_cannot_be_parsed_is_malformed_whatever_its_type(body: bytes) -> None:
     with pytest.raises(Malformed):
         decode(body)

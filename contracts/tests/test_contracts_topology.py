@@ -8,8 +8,8 @@ from typing import get_args
 import pytest
 
 from queuebit_contracts import subjects
-from queuebit_contracts.catalog import EVENTS, wire_name
-from queuebit_contracts.generate import _covers, address_of
+from queuebit_contracts.catalog import CATALOG, EVENTS, wire_name
+from queuebit_contracts.generate import _covers
 from queuebit_contracts.job import TERMINAL, Ended
 from queuebit_contracts.tenants import BadTenants, parse_tenants
 from queuebit_contracts.topology import Party, topology
@@ -38,7 +38,7 @@ def appends(party: Party, address: str) -> bool:
 
 @pytest.mark.parametrize("name", EVENTS)
 def test_each_event_has_one_kind_of_appender(name: str) -> None:
-    address = address_of(EVENTS[name])
+    address = CATALOG[name].subject
     wanted = topology()
     services = {who.split("-")[0] for who, party in wanted.service.items() if appends(party, address)}
     clients = [role for role, party in wanted.role.items() if appends(party, address)]

@@ -22,7 +22,7 @@ from pathlib import Path
 from examples.demo.circuits import TEAMS, Task, tasks
 from examples.demo.show import Board, Sight, console, step, table
 
-from queuebit import AsyncClient, JobFailed, Refused, Result, StillRunning
+from queuebit import AsyncClient, JobFailed, Refused, Result, StillRunning, UnknownEvent
 from queuebit.credentials import find
 
 Done = tuple[Task, Result]
@@ -67,9 +67,8 @@ async def run(home: Path, plan: Sequence[Task]) -> tuple[list[Done], int]:
 
         async def watch(team: str) -> None:
             async for happened in clients[team].events():
-                where = getattr(happened.event.data, "backend", None)
-                job, state = happened.subject.split(".")[3:5]
-                board.saw(job, Sight(team, state, where or ""))
+                data = None if isinstance(happened.event, UnknownEvent) else happened.event.data
+                board.saw(happened.job, Sight(team, happened.name, getattr(data, "backend", None) or ""))
 
         async def one(task: Task) -> tuple[Result | None, bool]:
             job = await clients[task.team].submit(

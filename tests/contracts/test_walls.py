@@ -236,7 +236,7 @@ async def test_nobody_keeps_a_fact_out_by_guessing_its_id(nats_server: NatsServe
     sequence = await nats_log.append(fact, after=0, guard="qb.account.acme.main.none")
     stored = await nats_log.last("qb.account.acme.main.held")
     assert stored is not None
-    assert (stored.sequence, stored.event.id) == (sequence, fact.id)
+    assert (stored.sequence, stored.event) == (sequence, fact)
     await eve.close()
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from queuebit_contracts.wire import Digest, Event, Moment, Name, Payload, Wire
+from queuebit_contracts.wire import Digest, Event, Moment, Name, Payload, Wire, open_text
 
 __all__ = ["BackendCalibrated", "BackendRegistered", "Calibration", "Kind", "Registration"]
 
-Kind = Literal["simulator", "emulated", "qpu"]
-"""A simulator is ideal; a device, emulated or real, is noisy and costs what a device costs."""
+Kind = Annotated[str, open_text("simulator", "emulated", "qpu")]
+"""A simulator is ideal; a device, emulated or real, is noisy and costs what a device costs.
+
+A backend of a kind that a reader does not know is used only by jobs that name it.
+"""
 
 
 class Registration(Wire):

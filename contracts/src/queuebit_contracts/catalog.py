@@ -1,12 +1,21 @@
-"""Every event type by its wire name."""
+"""The catalogue: each event type, where it is published, who appends it, and what it makes of a job.
+
+This is the one list. Permissions, subjects, the AsyncAPI document, `lifecycle` and the ends that views and queries go
+by follow from it or are checked against it. To add a type, add its class and its line here, a golden example, and run
+`make generate`.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import accumulate
+from types import MappingProxyType
 from typing import Annotated, Any, Final, Union
 
 from pydantic import Field, TypeAdapter, ValidationError
+from pydantic_core import from_json
 
 from queuebit_contracts.account import AccountFunded, AccountHeld, AccountReleased, AccountSettled
 from queuebit_contracts.backend import BackendCalibrated, BackendRegistered
@@ -24,12 +33,15 @@ from queuebit_contracts.job import (
     JobSubmitted,
 )
 from queuebit_contracts.transparency import LogCheckpointed
-from queuebit_contracts.wire import Event
+from queuebit_contracts.wire import Event, UnknownEvent
 from queuebit_kernel import Malformed
 
-__all__ = ["EVENTS", "AnyEvent", "decode", "wire_name"]
+__all__ = ["CATALOG", "EVENTS", "AnyEvent", "Decoded", "Entry", "decode", "wire_name"]
 
 AnyEvent = Event[Any]  # the class is known only after reading `type`
+
+Decoded = AnyEvent | UnknownEvent
+"""What a reader of the log finds: an event of the catalogue, or one of a type that this version does not know."""
 
 
 def wire_name(event: type[AnyEvent]) -> str:
@@ -37,29 +49,61 @@ def wire_name(event: type[AnyEvent]) -> str:
     return str(event.model_fields["type"].default)
 
 
-EVENTS: Final[dict[str, type[AnyEvent]]] = {
-    wire_name(event): event
-    for event in (
-        JobSubmitted,
-        JobAccepted,
-        JobRejected,
-        JobPlaced,
-        JobStarted,
-        JobCompleted,
-        JobFailed,
-        JobCancelled,
-        JobMetered,
-        JobSealed,
-        AccountFunded,
-        AccountHeld,
-        AccountSettled,
-        AccountReleased,
-        BackendRegistered,
-        BackendCalibrated,
-        LogCheckpointed,
-        CancelJob,
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event type."""
+
+    event: type[AnyEvent]
+    subject: str
+    """Where it is published; what stands in braces are fields of its data."""
+    appended_by: tuple[str, ...]
+    """The services that append it; `executor` is each executor, `client` is a tenant's user, by way of the intake."""
+    state: str | None = None
+    """The state of its job from then on; None if it changes none."""
+    terminal: bool = False
+    """Whether nothing more happens to the job but its bill and its receipt."""
+
+    @property
+    def type(self) -> str:
+        """The wire name."""
+        return wire_name(self.event)
+
+    @property
+    def name(self) -> str:
+        """The event's name in its subject, such as `placed`."""
+        return next(token for token in self.subject.split(".")[2:] if not token.startswith("{"))
+
+
+_JOB = "qb.job.{tenant}.{job}."
+_ACCOUNT = "qb.account.{tenant}.{account}."
+
+CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
+    entry.type: entry
+    for entry in (
+        Entry(JobSubmitted, _JOB + "submitted", ("client", "broker"), "submitted"),
+        Entry(JobAccepted, _JOB + "accepted", ("broker",), "accepted"),
+        Entry(JobRejected, _JOB + "rejected", ("broker",), "rejected", terminal=True),
+        Entry(JobPlaced, _JOB + "placed.{backend}", ("scheduler",), "placed"),
+        Entry(JobStarted, _JOB + "started", ("executor",), "started"),
+        Entry(JobCompleted, _JOB + "completed", ("executor",), "completed", terminal=True),
+        Entry(JobFailed, _JOB + "failed", ("executor",), "failed", terminal=True),
+        Entry(JobCancelled, _JOB + "cancelled", ("broker",), "cancelled", terminal=True),
+        Entry(JobMetered, _JOB + "metered", ("metering",)),
+        Entry(JobSealed, _JOB + "sealed", ("provenance",)),
+        Entry(AccountFunded, _ACCOUNT + "funded", ("broker",)),
+        Entry(AccountHeld, _ACCOUNT + "held", ("broker",)),
+        Entry(AccountSettled, _ACCOUNT + "settled.{job}", ("metering",)),
+        Entry(AccountReleased, _ACCOUNT + "released.{job}", ("broker",)),
+        Entry(BackendRegistered, "qb.backend.{backend}.registered", ("executor",)),
+        Entry(BackendCalibrated, "qb.backend.{backend}.calibrated", ("executor",)),
+        Entry(LogCheckpointed, "qb.proof.{log}.checkpointed", ("provenance",)),
+        Entry(CancelJob, "qb.command.{tenant}.{job}.cancel", ("client", "broker")),
     )
-}
+})  # fmt: skip
+"""By wire name."""
+
+EVENTS: Final[Mapping[str, type[AnyEvent]]] = MappingProxyType({name: it.event for name, it in CATALOG.items()})
+"""The class of each type, by wire name."""
 
 
 # One pass over the bytes: the union is told apart by `type` while it is parsed. Any, since it exists only at run time.
@@ -80,21 +124,32 @@ def _depth(body: bytes) -> int:
     return max(accumulate(steps), default=0)
 
 
-def decode(body: bytes) -> AnyEvent:
-    """Read an event of any known type.
+def decode(body: bytes, subject: str = "") -> Decoded:
+    """Read a document of the log.
+
+    A type that is not in the catalogue is no fault: it gives an `UnknownEvent`, which readers pass over.
 
     Raises:
-        Malformed: not JSON, nested too deep, an unknown type, or data that breaks its schema.
+        Malformed: not a JSON object with a `type`, nested too deep, or of a known type whose schema it breaks.
     """
     if body.count(b"[") + body.count(b"{") > _MAX_DEPTH and _depth(body) > _MAX_DEPTH:
-        raise Malformed(f"not an event of the catalog: it nests more than {_MAX_DEPTH} levels deep")
+        raise Malformed(f"not an event: it nests more than {_MAX_DEPTH} levels deep")
     try:
         return _ANY.validate_json(body)
     except ValidationError as error:
-        raise Malformed(f"not an event of the catalog: {_faults(error):.300}") from error
+        if error.errors(include_url=False, include_input=False, include_context=False)[0]["type"] == _UNKNOWN_TYPE:
+            name = from_json(body)["type"]
+            if not name or not isinstance(name, str):
+                raise Malformed("not an event: its `type` is no text") from error
+            return UnknownEvent(name, subject, body)
+        raise Malformed(f"not an event: {_faults(error):.300}") from error
+
+
+_UNKNOWN_TYPE = "union_tag_invalid"
+"""How pydantic names the fault that a document's `type` is none of the union's."""
 
 
 def _faults(error: ValidationError) -> str:
-    """Each field with what is wrong, without the catalog of types that came into question."""
+    """Each field with what is wrong, without the list of types that came into question."""
     found = error.errors(include_url=False, include_input=False, include_context=False)
     return "; ".join(f"{'.'.join(map(str, it['loc'][1:]))} {it['msg']}".strip() for it in found[:5])

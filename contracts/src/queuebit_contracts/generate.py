@@ -1,4 +1,4 @@
-"""Write the published form of the contracts: JSON Schemas and the AsyncAPI document.
+"""Write what follows from the contracts: JSON Schemas, the AsyncAPI document, and the module `lifecycle`.
 
 python -m queuebit_contracts.generate            write them
 python -m queuebit_contracts.generate --check    fail if a committed file is stale
@@ -7,6 +7,7 @@ python -m queuebit_contracts.generate --check    fail if a committed file is sta
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,26 +16,14 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from queuebit_contracts import query
-from queuebit_contracts.catalog import EVENTS, AnyEvent, wire_name
+from queuebit_contracts.catalog import CATALOG, EVENTS, AnyEvent, wire_name
 from queuebit_contracts.program import Program
 from queuebit_contracts.results import Results
 from queuebit_contracts.topology import LOG, Party, inbox_of, topology
 
-__all__ = ["address_of", "documents", "main", "schema_of"]
+__all__ = ["documents", "lifecycle", "main", "schema_of"]
 
 _Document = dict[str, Any]  # JSON
-
-_CHANNELS = {
-    "qb.job": "qb.job.{tenant}.{job}.",
-    "qb.account": "qb.account.{tenant}.{account}.",
-    "qb.backend": "qb.backend.{backend}.",
-    "qb.proof": "qb.proof.{log}.",
-}
-_QUALIFIED = {
-    "qb.job.placed.v1": "{backend}",
-    "qb.account.settled.v1": "{job}",
-    "qb.account.released.v1": "{job}",
-}
 
 
 def schema_of(event: type[AnyEvent]) -> _Document:
@@ -46,14 +35,25 @@ def schema_of(event: type[AnyEvent]) -> _Document:
     }
 
 
-def address_of(event: type[AnyEvent]) -> str:
-    """The subject of one event type, with its parameters in braces."""
-    name = wire_name(event)
-    _, noun, verb, _ = name.split(".")
-    if name == "qb.job.cancel.v1":
-        return "qb.command.{tenant}.{job}.cancel"
-    address = _CHANNELS[f"qb.{noun}"] + verb
-    return f"{address}.{_QUALIFIED[name]}" if name in _QUALIFIED else address
+def lifecycle() -> str:
+    """The module `lifecycle`: the states of the catalogue for clients that cannot afford to load it."""
+    states = [it.state for it in CATALOG.values() if it.state is not None]
+    terminal = [it.state for it in CATALOG.values() if it.terminal]
+    return f'''"""The states of a job. Generated from the catalogue; it loads nothing, for the sake of clients."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["STATES", "TERMINAL"]
+
+STATES: Final = (
+{"".join(f'    "{it}",{chr(10)}' for it in states)})
+"""Every state of a job: the names of the events that change it, about in the order in which they happen."""
+
+TERMINAL: Final = ({", ".join(f'"{it}"' for it in terminal)})
+"""The states after which nothing more happens to a job but its bill and its receipt."""
+'''
 
 
 def documents() -> dict[str, str]:
@@ -63,7 +63,8 @@ def documents() -> dict[str, str]:
     files["schemas/program.json"] = _document_schema("program", Program)
     files["schemas/results.json"] = _document_schema("results", Results)
     files["asyncapi/asyncapi.json"] = _asyncapi()
-    return {path: json.dumps(document, indent=2, sort_keys=True) + "\n" for path, document in files.items()}
+    texts = {path: json.dumps(document, indent=2, sort_keys=True) + "\n" for path, document in files.items()}
+    return {**texts, "src/queuebit_contracts/lifecycle.py": lifecycle()}
 
 
 def _query_schemas() -> _Document:
@@ -87,8 +88,8 @@ def _asyncapi() -> _Document:
     channels: _Document = {}
     operations: _Document = {}
     for name, event in EVENTS.items():
-        address = address_of(event)
-        parameters: _Document = {word.strip("{}"): {} for word in address.split(".") if word.startswith("{")}
+        address = CATALOG[name].subject
+        parameters: _Document = {field: {} for field in re.findall(r"\{(\w+)\}", address)}
         channels[name] = {
             "address": address,
             "description": (event.__doc__ or "").strip(),

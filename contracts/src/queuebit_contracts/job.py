@@ -26,7 +26,7 @@ from queuebit_contracts.job_data import (
     Terms,
     Usage,
 )
-from queuebit_contracts.lifecycle import TERMINAL, End
+from queuebit_contracts.lifecycle import TERMINAL
 from queuebit_contracts.wire import Event
 
 __all__ = [
@@ -38,7 +38,6 @@ __all__ = [
     "ChargeLine",
     "Compilation",
     "Completion",
-    "End",
     "Ended",
     "Failure",
     "ItemSummary",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field, StrictInt
 
-from queuebit_contracts.lifecycle import End
-from queuebit_contracts.wire import Amount, DecimalText, Digest, Moment, Name, Payload, Reason, Wire
+from queuebit_contracts.lifecycle import TERMINAL
+from queuebit_contracts.wire import Amount, DecimalText, Digest, Moment, Name, Payload, Reason, Wire, open_text
 
 __all__ = [
     "Acceptance",
@@ -304,7 +306,8 @@ class Metering(Wire):
     tenant: Name
     project: str
     job: Name
-    state: End
+    state: Annotated[str, open_text(*TERMINAL)]
+    """How the job ended: the name of its terminal event."""
     backend: Name | None = None
     usage: Usage
     charge: Charge

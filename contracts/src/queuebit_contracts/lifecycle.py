@@ -1,13 +1,22 @@
-"""How a job can end. This module loads nothing, so that every client can afford it."""
+"""The states of a job. Generated from the catalogue; it loads nothing, for the sake of clients."""
 
 from __future__ import annotations
 
-from typing import Final, Literal, get_args
+from typing import Final
 
-__all__ = ["TERMINAL", "End"]
+__all__ = ["STATES", "TERMINAL"]
 
-End = Literal["rejected", "completed", "failed", "cancelled"]
-"""The name of an event after which nothing more happens to a job but its bill and its receipt."""
+STATES: Final = (
+    "submitted",
+    "accepted",
+    "rejected",
+    "placed",
+    "started",
+    "completed",
+    "failed",
+    "cancelled",
+)
+"""Every state of a job: the names of the events that change it, about in the order in which they happen."""
 
-TERMINAL: Final[tuple[End, ...]] = get_args(End)
-"""All of them. Code that asks whether a job has ended uses this tuple or `queuebit_contracts.job.Ended`."""
+TERMINAL: Final = ("rejected", "completed", "failed", "cancelled")
+"""The states after which nothing more happens to a job but its bill and its receipt."""

@@ -1,38 +1,67 @@
-"""Every subject there is, built in one place.
+"""Subjects: the one module that builds and parses them.
 
-qb.job.<tenant>.<job>.<event>[.<backend>]     qb.account.<tenant>.<account>.<event>
+qb.job.<tenant>.<job>.<event>[.<backend>]     qb.account.<tenant>.<account>.<event>[.<job>]
 qb.backend.<backend>.<event>                  qb.proof.<log>.<event>
 qb.command.<tenant>.<job>.<verb>              qb.query.<tenant>.<question>
 qb.profile.<stack>                            qb.dead.<durable>.<sequence>
-qb.alive.<backend>
-qb.replay.<durable>                           qb.trace.<service>
+qb.alive.<backend>                            qb.replay.<durable>
+qb.trace.<service>
+
+The subject of each event type is in `catalog`.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import NamedTuple
 
-from queuebit_contracts.account import AccountFunded, AccountHeld, AccountReleased, AccountSettled
-from queuebit_contracts.backend import BackendCalibrated, BackendRegistered
-from queuebit_contracts.command import CancelJob
-from queuebit_contracts.job import (
-    JobAccepted,
-    JobCancelled,
-    JobCompleted,
-    JobFailed,
-    JobMetered,
-    JobPlaced,
-    JobRejected,
-    JobSealed,
-    JobStarted,
-    JobSubmitted,
-)
-from queuebit_contracts.transparency import LogCheckpointed
-from queuebit_contracts.wire import Event
+from queuebit_contracts.catalog import CATALOG, AnyEvent, wire_name
 from queuebit_kernel import require_token
 
-__all__ = ["Aggregate", "account", "backend", "command", "job", "proof", "subject_of"]
+__all__ = ["Address", "Aggregate", "account", "backend", "command", "every", "job", "parse", "proof", "subject_of"]
+
+
+class Address(NamedTuple):
+    """The parts of a subject; a part that the subject does not have is empty."""
+
+    noun: str
+    """What it is about, such as `job`; empty if the subject is none of the platform's."""
+    tenant: str = ""
+    id: str = ""
+    """Of the job, account, backend, log, stack or service that the noun means."""
+    event: str = ""
+    """The event, question or verb."""
+    qualifiers: tuple[str, ...] = ()
+    """All that follows, such as the backend of a placement."""
+
+
+_TENANTS_OWN = frozenset({"job", "account", "command", "reservation"})
+"""Nouns whose subjects name a tenant, then an id, then an event."""
+_ABOUT_A_TENANT = frozenset({"query", "tenant"})
+"""Nouns whose subjects name a tenant, then an event."""
+_NAMED = frozenset({"profile", "alive", "replay", "trace", "dead"})
+"""Nouns whose subjects name an id alone. Subjects of all other nouns name an id, then an event."""
+
+
+def parse(subject: str) -> Address:
+    """Take a subject apart; never fails, because the subject of a stored message is a fact.
+
+    It says nothing about whether the tokens are plain names.
+    """
+    root, *tokens = subject.split(".")
+    if root != "qb" or not tokens:
+        return Address("")
+    noun, *rest = tokens
+    given = (*rest, "", "", "")
+    if noun in _TENANTS_OWN:
+        return Address(noun, given[0], given[1], given[2], tuple(rest[3:]))
+    if noun in _ABOUT_A_TENANT:
+        return Address(noun, given[0], "", given[1], tuple(rest[2:]))
+    if noun in _NAMED:
+        return Address(noun, "", given[0], "", tuple(rest[1:]))
+    return Address(noun, "", given[0], given[1], tuple(rest[2:]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,30 +108,31 @@ def command(tenant: str, job_id: str) -> Aggregate:
     return Aggregate(f"qb.command.{require_token(tenant, 'tenant')}.{require_token(job_id, 'job')}")
 
 
-def subject_of(event: Event[Any]) -> str:
+def every(event: type[AnyEvent], **known: str) -> str:
+    """The wildcard over all events of a type, or those with the given tokens: `every(JobPlaced, backend="aer")`."""
+    tokens = CATALOG[wire_name(event)].subject.split(".")
+    filled = [_FIELD.sub(lambda it: require_token(known[it[1]]) if it[1] in known else it[0], it) for it in tokens]
+    return ".".join("*" if "{" in token else token for token in filled)
+
+
+_FIELD = re.compile(r"\{(\w+)\}")
+
+
+@cache
+def _form(type_: str) -> tuple[str, tuple[str, ...]]:
+    """A subject with gaps, and the fields that fill them."""
+    entry = CATALOG[type_]
+    return _FIELD.sub("%s", entry.subject), tuple(_FIELD.findall(entry.subject))
+
+
+def subject_of(event: AnyEvent) -> str:
     """Return the one subject an event may be published to, from its own data.
 
     Raises:
-        TypeError: the event is of no class of the catalog.
+        InvalidId: a field of the data cannot be a token of a subject.
+        TypeError: the type is not in the catalogue.
     """
-    name = event.type.split(".")[2]
-    match event:
-        case JobPlaced():
-            return job(event.data.tenant, event.data.job).event(name, event.data.backend)
-        case (
-            JobSubmitted() | JobAccepted() | JobRejected() | JobStarted() | JobCompleted()
-            | JobFailed() | JobCancelled() | JobMetered() | JobSealed()
-        ):  # fmt: skip
-            return job(event.data.tenant, event.data.job).event(name)
-        case AccountFunded() | AccountHeld():
-            return account(event.data.tenant, event.data.account).event(name)
-        case AccountSettled() | AccountReleased():
-            return account(event.data.tenant, event.data.account).event(name, event.data.job)
-        case BackendRegistered() | BackendCalibrated():
-            return backend(event.data.backend).event(name)
-        case LogCheckpointed():
-            return proof(event.data.log).event(name)
-        case CancelJob():
-            return command(event.data.tenant, event.data.job).event(name)
-        case _:
-            raise TypeError(f"{event.type} has no subject: add it here and to the catalog")
+    if event.type not in CATALOG:
+        raise TypeError(f"{event.type} has no subject: add it to the catalogue")
+    form, fields = _form(event.type)
+    return form % tuple([require_token(str(getattr(event.data, field)), field) for field in fields])

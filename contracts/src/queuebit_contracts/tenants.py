@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from queuebit_contracts.backend import Kind
 from queuebit_contracts.topology import PLATFORM
 from queuebit_contracts.wire import DecimalText, Name
 from queuebit_kernel import Fault
@@ -20,10 +19,13 @@ from queuebit_kernel import Fault
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-__all__ = ["BadTenants", "Project", "Role", "Tenant", "Tenants", "User", "parse_tenants"]
+__all__ = ["BadTenants", "Kind", "Project", "Role", "Tenant", "Tenants", "User", "parse_tenants"]
 
 Role = Literal["viewer", "member", "admin"]
 """viewer follows and reads · member also submits and cancels its own jobs · admin also cancels anybody's."""
+
+Kind = Literal["simulator", "emulated", "qpu"]
+"""The kinds of backend that a project may prefer. Backends may be of further kinds, which jobs have to name."""
 
 _Key = Annotated[str, Field(pattern="^U[A-Z2-7]{55}$")]
 

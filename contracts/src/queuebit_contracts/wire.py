@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StrictInt
+from pydantic.fields import FieldInfo
 
 from queuebit_kernel import event_id, rfc3339
 
 __all__ = [
     "DIGEST",
     "NAME",
+    "VALUES",
     "Amount",
     "DecimalText",
     "Digest",
@@ -21,7 +24,9 @@ __all__ = [
     "Payload",
     "Reason",
     "Sentence",
+    "UnknownEvent",
     "Wire",
+    "open_text",
 ]
 
 NAME = r"^[a-z0-9]([a-z0-9_-]{0,62}[a-z0-9])?$"
@@ -51,8 +56,21 @@ Sentence = Annotated[str, AfterValidator(_cut)]
 """Text for people. It may quote what somebody else wrote, so it is cut to 500 characters, whoever writes or reads."""
 
 
+VALUES = "x-values"
+"""Keyword of a published schema: the values that this version writes into a text that may grow."""
+
+
+def open_text(*values: str) -> FieldInfo:
+    """A text with documented values, to which later versions may add.
+
+    A reader takes any text. Code that meets a value it does not know denies: it never grants, runs or charges by it.
+    """
+    documented: FieldInfo = Field(json_schema_extra={VALUES: [*values]})
+    return documented
+
+
 class Wire(BaseModel):
-    """Anything that crosses the bus: frozen, and deaf to fields it does not know."""
+    """Anything that crosses the bus: frozen, and ignores fields it does not know."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -104,3 +122,18 @@ class Event(Wire, Generic[_D]):
     def to_bytes(self) -> bytes:
         """The document as it goes on the wire; fields that are absent are not written."""
         return self.model_dump_json(exclude_none=True).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownEvent:
+    """A document of a type that this version does not know: a later version, or another service, wrote it.
+
+    It is not an `Event`, so that no code takes its data for granted. Readers pass over it; the message counts, and
+    guards on its sequence hold.
+    """
+
+    type: str
+    subject: str
+    """Where it was published; empty if the reader did not say."""
+    raw: bytes
+    """The whole document, as it was published."""

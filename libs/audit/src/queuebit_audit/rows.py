@@ -39,6 +39,8 @@ def one_truth(history: History, rows: Rows) -> Verdict:
     }.items():
         for first, end in runs(sequences):
             verdict.add("events", f"row {first} {fault}" if first == end else f"each of rows {first} to {end} {fault}")
+    for name, count in history.unknown.most_common():
+        verdict.notes.append(f"{count} events are of type {name}, which this version does not know")
     if not verdict.holds:
         verdict.notes.append("`qb warehouse rebuild` makes the warehouse anew from LOG")
     return verdict

@@ -107,7 +107,7 @@ def follow(bus: Bus, history: History, check_seal: CheckSeal) -> View:
     async def fold(raw: Raw) -> None:
         history.count(row_of(raw.subject, raw.body, raw.sequence, raw.stored_at))
         try:
-            event = decode(raw.body)
+            event = decode(raw.body, raw.subject)
         except Malformed as error:
             history.unreadable(raw.subject, raw.sequence, str(error))
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -27,7 +28,7 @@ from queuebit_contracts.job import (
 )
 from queuebit_contracts.subjects import subject_of
 from queuebit_contracts.transparency import LogCheckpointed
-from queuebit_contracts.wire import Amount, Payload
+from queuebit_contracts.wire import Amount, Payload, UnknownEvent
 from queuebit_kernel import InvalidId, require_token
 from queuebit_pricing import Outcome
 from queuebit_runtime.log import Stored
@@ -165,6 +166,8 @@ class History:
     sequences: array[int] = field(default_factory=lambda: array("Q"))
     marks: array[int] = field(default_factory=lambda: array("Q"))
     """Of the rows that the messages at the same places in `sequences` make."""
+    unknown: Counter[str] = field(default_factory=Counter)
+    """Events of types that this version does not know, by type: no harm, and nothing that can be checked."""
     end: int = 0
     """The last sequence that `LOG` gave away before it was read."""
     given_up: frozenset[int] = frozenset()
@@ -178,6 +181,9 @@ class History:
     def evolve(self, stored: Stored, check_seal: CheckSeal) -> None:
         """Take in the next event. It belongs to whom its subject names: that is what permissions guard."""
         event, tokens = stored.event, stored.subject.split(".")
+        if isinstance(event, UnknownEvent):
+            self.unknown[event.type] += 1
+            return
         if (proper := subject_of(event)) != stored.subject:
             self._stray(stored.sequence, stored.subject, f"sequence {stored.sequence} holds an event of {proper}")
         match tokens:

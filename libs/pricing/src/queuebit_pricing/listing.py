@@ -16,8 +16,9 @@ __all__ = ["Component", "Currency", "Duration", "Listing", "Outcome", "Price", "
 Component = Literal["task", "shot", "second", "qubit_second"]
 """What a job is charged for; a price names its components `per_<component>`."""
 
-Outcome = Literal["completed", "stopped", "failed", "cancelled", "rejected"]
-"""How a job ended. What completed is charged, and what was `stopped` at a limit of its own size."""
+Outcome = str
+"""How a job ended: the state it ended in, or `stopped` at a limit of its own size. These two and no others are charged:
+`completed` and `stopped`."""
 
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$", examples=["USD"])]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from nats.js.errors import APIError
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.subjects import Aggregate, subject_of
 from queuebit_contracts.topology import LOG
+from queuebit_contracts.wire import UnknownEvent
 from queuebit_kernel import Malformed, Stale, Unavailable, event_id
 from queuebit_runtime.connection import Connection
 from queuebit_runtime.multi_reply import MultiReply
@@ -39,7 +40,7 @@ _CONFLICTS = (WRONG_LAST_SEQUENCE, BATCH_GUARD_FAILED, DUPLICATE_IN_BATCH)
 _BEGIN_S = 1.0
 """How long a batch waits until it may begin: the server opens fifty a stream, and members can hold them open."""
 _STEPS_BACK = 8
-"""Messages that break their contract, one above the other, before the first of their subject is looked at."""
+"""Messages that are no known event, one above the other, before the first of their subject is looked at."""
 _LAG_S = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 """Pauses before a history is read again that does not reach far enough: together longer than replicas usually lag."""
 
@@ -78,8 +79,13 @@ class EventLog(Protocol):
     async def last(self, subject: str) -> Stored | None:
         """The newest event on a subject or wildcard; None only if there is none.
 
-        Where the newest message breaks its contract, it is the newest event before it on its subject, under the
-        sequence of that message: a guard on it holds, and nobody takes back a fact by writing nonsense over it.
+        If the newest message breaks its contract or is of an unknown type, it is the newest known event before it on
+        its subject, under the sequence of that message: a guard on it holds, nonsense written over a fact takes nothing
+        back, and a reader finds the state that a fold over all messages gives. A subject that holds no known event
+        gives an `UnknownEvent`, if it holds any.
+
+        Raises:
+            Unreadable: the subject holds messages, and all of them break their contract.
         """
         ...
 
@@ -133,7 +139,7 @@ class JetStreamLog:
         except Stale:
             # An earlier try whose confirmation was lost looks like a conflict with ourselves.
             newest = await self.last(subject)
-            if newest is None or newest.event.id != event.id:
+            if newest is None or isinstance(newest.event, UnknownEvent) or newest.event.id != event.id:
                 raise
             return newest.sequence
 
@@ -177,30 +183,40 @@ class JetStreamLog:
         return 0 if message is None else message.sequence
 
     async def _readable(self, newest: Message) -> Stored:
-        """The event of a message, or the newest before it on its subject, at the place of the message.
+        """The known event of a message, or the newest before it on its subject, at the place of the message.
 
-        However many broken messages somebody writes, the first event of a subject cannot be hidden by them.
+        However many other messages are written over it, the first event of a subject stays readable.
 
         Raises:
             Unreadable: the subject holds nothing that can be read.
         """
-        place, message = newest.sequence, newest
-        for _ in range(_STEPS_BACK):
+        place, why = newest.sequence, ""
+        unknown: Stored | None = None
+        async for message in self._back_from(newest):
             try:
-                return replace(event_in(message), sequence=place)
+                found = replace(event_in(message), sequence=place)
             except Malformed as error:
-                broken = error
+                why = why or str(error)
+                continue
+            if not isinstance(found.event, UnknownEvent):
+                return found
+            unknown = unknown or found
+        if unknown is None:
+            raise Unreadable(why, place)
+        return unknown
+
+    async def _back_from(self, newest: Message) -> AsyncIterator[Message]:
+        """A message, some before it on its subject, newest first, and at last the first there."""
+        message = newest
+        for _ in range(_STEPS_BACK):
+            yield message
             earlier = await self._newest(newest.subject, message.sequence - 1)
             if not earlier:
-                raise Unreadable(str(broken), place)
+                return
             message = earlier[0]
         first = await self._one({"seq": 1, "next_by_subj": newest.subject})
-        if first is None:
-            raise Unreadable(str(broken), place)
-        try:
-            return replace(event_in(first), sequence=place)
-        except Malformed as error:
-            raise Unreadable(str(error), place) from error
+        if first is not None:
+            yield first
 
     async def _one(self, wanted: dict[str, object]) -> Message | None:
         """One message, as the leader has it."""

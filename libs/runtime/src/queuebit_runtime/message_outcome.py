@@ -23,8 +23,10 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
+from queuebit_contracts.catalog import decode
 from queuebit_contracts.topology import topology
-from queuebit_kernel import Fault, Settle
+from queuebit_contracts.wire import UnknownEvent
+from queuebit_kernel import Fault, Malformed, Settle, Superseded
 from queuebit_runtime.dead_letters import store_dead_letter
 from queuebit_runtime.delivery import REPLAY, Delivered, current, read
 from queuebit_runtime.tenant_limiter import Crowded, TenantLimiter
@@ -91,6 +93,9 @@ class _Delivery(BaseMiddleware[Any, Msg | None]):
         raw = self.msg
         if raw is None or isinstance(exc_val, asyncio.CancelledError | HandlerException):
             return False
+        if isinstance(exc_val, ValidationError) and (unknown := _unknown_type(raw.data)):
+            _log.info("%s holds a %s, which this version does not know: passed over", raw.subject, unknown)
+            exc_val = Superseded(f"a {unknown} is nothing that this version acts on")
         if raw.subject.startswith(REPLAY):
             await raw.respond(json.dumps(_verdict(exc_val)).encode())
             return True
@@ -132,6 +137,15 @@ def _classify(error: BaseException, deliveries: int) -> Settle:
     if isinstance(error, NatsError | TimeoutError | ConnectionError | OSError):
         return Settle.RETRY_LATER
     return Settle.RETRY_LATER if deliveries < _ATTEMPTS_WHEN_UNKNOWN else Settle.DEAD_LETTER
+
+
+def _unknown_type(body: bytes) -> str | None:
+    """The type of a document that no handler of this version can read; None if it is of a known type, or no event."""
+    try:
+        event = decode(body)
+    except Malformed:
+        return None
+    return event.type if isinstance(event, UnknownEvent) else None
 
 
 def _unless_fault(error: BaseException) -> BaseException | None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from nats.aio.msg import Msg
 
-from queuebit_contracts.catalog import AnyEvent, decode
+from queuebit_contracts.catalog import AnyEvent, Decoded, decode
 from queuebit_contracts.topology import LOG
+from queuebit_contracts.wire import UnknownEvent
 from queuebit_kernel import Malformed
 
-__all__ = ["Message", "Stored", "Unreadable", "event_in", "message_of"]
+__all__ = ["Message", "Stored", "Unreadable", "event_in", "known_events", "message_of"]
 
 
 class Unreadable(Malformed):
@@ -26,7 +28,7 @@ class Unreadable(Malformed):
 class Stored:
     """An event as the log holds it."""
 
-    event: AnyEvent
+    event: Decoded
     subject: str
     sequence: int
     stored_at: datetime
@@ -43,12 +45,17 @@ class Message:
 
 
 def event_in(message: Message) -> Stored:
-    """Read the event of a message; raises `Malformed` where it breaks its contract."""
+    """Read the event of a message, known or not; raises `Malformed` if it breaks its contract."""
     try:
-        event = decode(message.body)
+        event = decode(message.body, message.subject)
     except Malformed as error:
         raise Malformed(f"sequence {message.sequence} of {LOG}: {error}") from error
     return Stored(event, message.subject, message.sequence, message.stored_at)
+
+
+def known_events(history: Iterable[Stored]) -> list[AnyEvent]:
+    """The events of a history; those of a type that this version does not know are passed over."""
+    return [it.event for it in history if not isinstance(it.event, UnknownEvent)]
 
 
 def message_of(reply: Msg) -> Message:

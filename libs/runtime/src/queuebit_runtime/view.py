@@ -263,6 +263,6 @@ def fold_events(evolve: Callable[[Stored], None]) -> Callable[[Raw], Awaitable[N
     """Turn a function of events into a fold of raw messages; what cannot be read becomes a dead letter."""
 
     async def fold(raw: Raw) -> None:
-        evolve(Stored(decode(raw.body), raw.subject, raw.sequence, raw.stored_at))
+        evolve(Stored(decode(raw.body, raw.subject), raw.subject, raw.sequence, raw.stored_at))
 
     return fold

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         StillRunning,
         Unreachable,
     )
-    from queuebit.events import LoggedEvent
+    from queuebit.events import LoggedEvent, UnknownEvent
     from queuebit.job import AsyncJob
     from queuebit.records import Receipt, Result, Status, Step, Table
     from queuebit.sync import Client, Job
@@ -57,6 +57,7 @@ _WHERE = {
     "StillRunning": "errors",
     "Table": "records",
     "Transport": "transport",
+    "UnknownEvent": "events",
     "Unreachable": "errors",
 }
 
@@ -83,6 +84,7 @@ __all__ = [
     "StillRunning",
     "Table",
     "Transport",
+    "UnknownEvent",
     "Unreachable",
 ]
 

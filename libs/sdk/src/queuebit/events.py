@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from queuebit.log_client import Entry, LogClient
 from queuebit.transport import Transport
-from queuebit_contracts.catalog import AnyEvent
+from queuebit_contracts.catalog import Decoded
+from queuebit_contracts.subjects import parse
+from queuebit_contracts.wire import UnknownEvent
 
-__all__ = ["LoggedEvent", "follow"]
+__all__ = ["LoggedEvent", "UnknownEvent", "follow"]
 
 _LOOKS = (0.0, 0.003, 0.02, 0.2, 1.0)
 """When to look for what a live message announced; what is not there after the last was refused by the log."""
@@ -22,7 +24,18 @@ class LoggedEvent:
 
     sequence: int
     subject: str
-    event: AnyEvent
+    event: Decoded
+    """An event, or an `UnknownEvent`: of a type that this version does not know."""
+
+    @property
+    def job(self) -> str:
+        """The id of the job it is about."""
+        return parse(self.subject).id
+
+    @property
+    def name(self) -> str:
+        """What happened, such as `started`."""
+        return parse(self.subject).event
 
 
 async def follow(transport: Transport, journal: LogClient, job: str | None = None) -> AsyncGenerator[LoggedEvent, None]:

@@ -23,6 +23,7 @@ from queuebit_contracts import subjects
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.command import CancelJob, CancelRequest
 from queuebit_contracts.job import JobCompleted, JobSealed, JobSubmitted, Proof, Seal
+from queuebit_contracts.wire import UnknownEvent
 from queuebit_runtime.keys import public_key, sign
 
 __all__ = ["AsyncJob"]
@@ -74,9 +75,8 @@ class AsyncJob:
             NotFound: the tenant has no such job.
         """
         for pause in (*_LAG_S, None):
-            found = {
-                entry.event.id: entry for entry in (*self._known.values(), *await self._log_client.history(self.id))
-            }
+            entries = (*self._known.values(), *await self._log_client.history(self.id))
+            found = {it.event.id: it for it in entries if not isinstance(it.event, UnknownEvent)}
             history = sorted(found.values(), key=lambda entry: entry.sequence)
             for entry in history:
                 if isinstance(entry.event, JobSubmitted):
@@ -233,7 +233,10 @@ class AsyncJob:
             if entry is None:
                 return None
             self._known[name] = entry
-        return self._known[name].event
+        event = self._known[name].event
+        if isinstance(event, UnknownEvent):
+            raise NotFound(f"what lies on {event.subject} is a {event.type}: upgrade queuebit to read it")
+        return event
 
     async def _no_result(self) -> QueuebitError:
         status = await self.status()

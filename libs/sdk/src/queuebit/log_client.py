@@ -9,7 +9,7 @@ from queuebit.errors import NotFound, Unreachable
 from queuebit.transport import Transport
 from queuebit.writing import write
 from queuebit_contracts import subjects
-from queuebit_contracts.catalog import AnyEvent, decode
+from queuebit_contracts.catalog import AnyEvent, Decoded, decode
 from queuebit_contracts.job import JobAccepted
 from queuebit_contracts.topology import LOG
 from queuebit_kernel import Malformed, Stale
@@ -24,7 +24,7 @@ _AFTER_ACCEPTED = ("started", "completed", "failed", "cancelled", "metered", "se
 class Entry:
     """An event and its place in the log."""
 
-    event: AnyEvent
+    event: Decoded
     sequence: int
 
 
@@ -69,7 +69,7 @@ class LogClient:
         if status is not None:
             raise Unreachable(f"the log could not be read ({status}): `qb doctor` says what to do")
         try:
-            return Entry(decode(reply.body), int(reply.headers["Nats-Sequence"]))
+            return Entry(decode(reply.body, subject), int(reply.headers["Nats-Sequence"]))
         except Malformed as error:
             raise NotFound(f"what lies on {subject} is no event of Queuebit: somebody wrote over it") from error
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from queuebit.errors import Reason
 from queuebit.log_client import Entry
 from queuebit.records import Status, Step
-from queuebit_contracts.catalog import AnyEvent
+from queuebit_contracts.catalog import AnyEvent, Decoded
 from queuebit_contracts.job import (
     JobAccepted,
     JobCancelled,
@@ -23,6 +23,7 @@ from queuebit_contracts.job import (
     JobSubmitted,
     Submission,
 )
+from queuebit_contracts.wire import UnknownEvent
 from queuebit_kernel import Money
 
 __all__ = ["status_of", "waiting_for"]
@@ -33,7 +34,8 @@ def status_of(asked: Submission, history: Sequence[Entry]) -> Status:
     status = Status(asked.job, "submitted", asked.tenant, asked.project, asked.shots, asked.label, asked.backend)
     for entry in history:
         status = _evolve(status, entry.event)
-    return replace(status, steps=tuple(_step(entry.event) for entry in history))
+    known = (entry.event for entry in history if not isinstance(entry.event, UnknownEvent))
+    return replace(status, steps=tuple(_step(event) for event in known))
 
 
 def waiting_for(status: Status) -> str:
@@ -53,7 +55,7 @@ def waiting_for(status: Status) -> str:
             return f"it is {status.state}, its bill or its receipt is still to come"
 
 
-def _evolve(status: Status, event: AnyEvent) -> Status:
+def _evolve(status: Status, event: Decoded) -> Status:
     match event:
         case JobRejected():
             reasons = tuple(Reason(it.code, it.text) for it in event.data.reasons)

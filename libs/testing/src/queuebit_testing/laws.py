@@ -87,7 +87,7 @@ class EventLogLaws:
         await log.append(funded(account=account))
         found = await log.at(sequence)
         assert found is not None
-        assert (found.event.id, found.sequence) == (event.id, sequence)
+        assert (found.event, found.sequence) == (event, sequence)
         assert await log.at(sequence + 1_000_000) is None
 
     async def test_history_is_the_newest_of_each_subject_in_order(self, log: EventLog, account: str) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.subjects import Aggregate, subject_of
+from queuebit_contracts.wire import UnknownEvent
 from queuebit_kernel import Stale, Unavailable
 from queuebit_runtime.log import Guarded, Stored
 
@@ -29,7 +30,7 @@ class MemoryLog:
         for fact in facts:
             subject = subject_of(fact.event)
             newest = await self.last(subject)
-            if len(facts) == 1 and newest is not None and newest.event.id == fact.event.id:
+            if len(facts) == 1 and newest is not None and _id(newest) == fact.event.id:
                 return newest.sequence
             guard = fact.guard or subject
             if fact.after is not None and (guard in written or self._tail(guard) != fact.after):
@@ -62,6 +63,10 @@ class MemoryLog:
 
     def _tail(self, guard: str) -> int:
         return next((it.sequence for it in reversed(self.stored) if _matches(guard, it.subject)), 0)
+
+
+def _id(stored: Stored) -> str:
+    return "" if isinstance(stored.event, UnknownEvent) else stored.event.id
 
 
 def _matches(pattern: str, subject: str) -> bool:

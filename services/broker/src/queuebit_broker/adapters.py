@@ -86,6 +86,6 @@ def folding(world: World, undecided: Undecided) -> Callable[[Raw], Awaitable[Non
                 world.job_moved(tenant, job, name)
                 undecided.leave(tenant, job)
             case _:
-                world.take(decode(raw.body), raw.sequence)
+                world.take(decode(raw.body, raw.subject), raw.sequence)
 
     return fold

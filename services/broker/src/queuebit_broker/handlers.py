@@ -128,7 +128,8 @@ class AdmitJob:
             await self._give_back(request)
             raise Superseded(f"job {request.job} has ended")
         newest = past.get("submitted")
-        if newest is not None and newest.sequence > sequence and newest.event.data != request.submission:
+        again = newest.event if newest is not None and newest.sequence > sequence else None
+        if isinstance(again, JobSubmitted) and again.data != request.submission:
             raise Superseded(f"job {request.job} was submitted again: its newest submission counts")
         return history[-1].sequence
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from queuebit_contracts.account import AccountFunded, AccountHeld, AccountReleased, AccountSettled
 from queuebit_contracts.backend import BackendCalibrated, BackendRegistered, Calibration, Registration
-from queuebit_contracts.catalog import AnyEvent
+from queuebit_contracts.catalog import Decoded
 from queuebit_contracts.job import TERMINAL, Profile
 from queuebit_contracts.query import BackendEstimate, CircuitError
 from queuebit_contracts.tenants import Role, Tenants
@@ -44,7 +44,7 @@ class Account:
         """What may still be held."""
         return self.free.get(currency, Money.zero(currency))
 
-    def take(self, event: AnyEvent, sequence: int) -> None:
+    def take(self, event: Decoded, sequence: int) -> None:
         """Fold one fact of this account."""
         match event:
             case AccountFunded() if sequence > self.last_funded:
@@ -132,7 +132,7 @@ class World:
         """Every backend that offered itself, by name."""
         return {name: it.registration for name, it in sorted(self.backends.items()) if it.registration is not None}
 
-    def take(self, event: AnyEvent, sequence: int) -> None:
+    def take(self, event: Decoded, sequence: int) -> None:
         """Fold one fact of an account or a backend."""
         match event:
             case AccountFunded() | AccountHeld() | AccountSettled() | AccountReleased():

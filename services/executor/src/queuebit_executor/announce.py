@@ -8,6 +8,7 @@ from queuebit_contracts import subjects
 from queuebit_contracts.backend import BackendCalibrated, BackendRegistered
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.topology import PLATFORM
+from queuebit_contracts.wire import UnknownEvent
 from queuebit_executor import events
 from queuebit_executor.answers import Described
 from queuebit_executor.instance import Instance
@@ -62,9 +63,11 @@ class AnnounceBackends:
         raise Stale(f"{subject} keeps changing: do two executors disagree about what they offer?")
 
     async def _said(self, subject: str) -> tuple[AnyEvent | None, int]:
-        """The newest event on a subject and the sequence to guard the next with; nonsense before the first is none."""
+        """The newest known event on a subject and the sequence to guard the next with; nonsense before it is none."""
         try:
             newest = await self._log.last(subject)
         except Unreadable as nonsense:
             return None, nonsense.sequence
-        return (newest.event, newest.sequence) if newest else (None, 0)
+        if newest is None:
+            return None, 0
+        return None if isinstance(newest.event, UnknownEvent) else newest.event, newest.sequence

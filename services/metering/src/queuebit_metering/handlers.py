@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from queuebit_contracts.account import AccountSettled
 from queuebit_contracts.catalog import AnyEvent
-from queuebit_contracts.job import Ended, JobCompleted, JobFailed, JobMetered, Metering
+from queuebit_contracts.job import Ended, JobAccepted, JobCompleted, JobFailed, JobMetered, Metering
 from queuebit_contracts.subjects import job as job_aggregate
 from queuebit_contracts.subjects import subject_of
 from queuebit_kernel import Stale, Unavailable, event_id
@@ -12,6 +12,7 @@ from queuebit_metering.policy import bill, settle
 from queuebit_metering.state import job_of
 from queuebit_pricing import PriceBook
 from queuebit_runtime.log import EventLog
+from queuebit_runtime.stored import known_events
 from queuebit_runtime.trace_context import current_traceparent
 
 __all__ = ["MeterJob"]
@@ -38,9 +39,9 @@ class MeterJob:
         aggregate = job_aggregate(ended.data.tenant, ended.data.job)
         if isinstance(ended, JobCompleted | JobFailed):
             accepted = await self._log.last(aggregate.event("accepted"))
-            if accepted is not None:
+            if accepted is not None and isinstance(accepted.event, JobAccepted):
                 return [accepted.event]
-        history = [stored.event for stored in await self._log.history(aggregate)]
+        history = known_events(await self._log.history(aggregate))
         if all(event.id != ended.id for event in history):
             raise Unavailable(f"{aggregate.everything} is read from a replica that lags behind {ended.type}")
         return history

@@ -7,7 +7,6 @@ from queuebit_contracts.job import (
     Acceptance,
     Charge,
     ChargeLine,
-    End,
     Ended,
     JobCancelled,
     JobCompleted,
@@ -126,7 +125,7 @@ def _charge(rated: Rated) -> Charge:
     return Charge(amount=rated.money.text(), currency=rated.currency, jbu=plain(rated.jbu), lines=lines)
 
 
-def _state(ended: Ended) -> End:
+def _state(ended: Ended) -> Outcome:
     match ended:
         case JobRejected():
             return "rejected"

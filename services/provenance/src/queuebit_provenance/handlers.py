@@ -13,6 +13,7 @@ from queuebit_provenance.policy import is_sealed, record_of
 from queuebit_provenance.ports import Sealing
 from queuebit_provenance.state import Attestation
 from queuebit_runtime.log import EventLog
+from queuebit_runtime.stored import known_events
 from queuebit_runtime.trace_context import current_traceparent
 
 __all__ = ["AttestJob"]
@@ -49,7 +50,7 @@ class AttestJob:
             Malformed: the job's history cannot be attested.
         """
         aggregate = job(event.data.tenant, event.data.job)
-        history = [it.event for it in await self._log.history(aggregate, reaching=sequence)]
+        history = known_events(await self._log.history(aggregate, reaching=sequence))
         if is_sealed(history):
             raise Superseded(f"job {event.data.job} has its receipt already")
         await self._sealing.seal(self._attest(event, history))

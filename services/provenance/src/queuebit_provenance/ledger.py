@@ -192,7 +192,9 @@ class Ledger:
             newest = await self._log.last(self._subject)
         except Unreadable as nonsense:
             return None, nonsense.sequence
-        return (newest.event.data.checkpoint, newest.sequence) if newest else (None, 0)
+        if newest is None:
+            return None, 0
+        return newest.event.data.checkpoint if isinstance(newest.event, LogCheckpointed) else None, newest.sequence
 
     async def _proven(self) -> tuple[TileLog, str | None, int]:
         tiles = await self._open()  # before the checkpoint is looked up: the folder never is ahead of the event log

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from queuebit_contracts.job import Ended, JobAccepted, JobPlaced, JobSubmitted, Placement, Score
 from queuebit_contracts.query import Answer, Question
 from queuebit_contracts.subjects import job as job_aggregate
+from queuebit_contracts.wire import UnknownEvent
 from queuebit_kernel import Clock, Malformed, Stale, Superseded, Unavailable, event_id
 from queuebit_runtime.log import EventLog
 from queuebit_runtime.trace_context import current_traceparent
@@ -31,6 +32,9 @@ TICK_S = 1.0
 
 _TRIES = 5
 """How often one placement is tried behind what somebody else wrote first."""
+
+_UNDECIDING = JobSubmitted | JobAccepted | UnknownEvent
+"""What may follow an acceptance without deciding about the job: a placement goes behind it."""
 
 _MAX_ROWS = 1000
 """The most rows of one answer, which must stay far below the largest message the bus carries."""
@@ -116,7 +120,7 @@ class PlaceJobs:
                 past = await self._log.history(history, reaching=after + 1)
                 if any(isinstance(it.event, Ended) and it.sequence < job.after for it in past):
                     raise Malformed("it was accepted after it had ended") from None
-                if any(it.sequence > job.after and not isinstance(it.event, JobSubmitted | JobAccepted) for it in past):
+                if any(it.sequence > job.after and not isinstance(it.event, _UNDECIDING) for it in past):
                     raise Superseded(f"{job.job} of {job.tenant} was moved by somebody else") from None
                 after = past[-1].sequence
             else:

@@ -14,7 +14,7 @@ from datetime import datetime
 from itertools import islice
 
 from queuebit_contracts.backend import BackendRegistered
-from queuebit_contracts.catalog import AnyEvent
+from queuebit_contracts.catalog import Decoded
 from queuebit_contracts.job import Ended, JobAccepted, JobCompleted, JobPlaced, JobStarted
 from queuebit_scheduler.accounts import Accounts
 from queuebit_scheduler.jobs import Job, Outstanding
@@ -61,7 +61,7 @@ class State:
         """Jobs with a place that have not ended."""
         return len(self._outstanding)
 
-    def evolve(self, event: AnyEvent, sequence: int, at: datetime) -> None:
+    def evolve(self, event: Decoded, sequence: int, at: datetime) -> None:
         """Fold one event of the log, stored there `at`.
 
         An event about a job that is not active says nothing, and neither does one that accepts an active job again.

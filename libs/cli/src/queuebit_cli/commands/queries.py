@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from argparse import Namespace
 from contextlib import suppress
 
+from queuebit import LoggedEvent, UnknownEvent
 from queuebit.credentials import Credential
 from queuebit.text import visible
 from queuebit_cli.accounts import accounts
@@ -74,18 +76,24 @@ def follow(args: Namespace, out: Output) -> Exit:
         async with client_of(args) as client:
             out.aside(f"following events of {client.credential.tenant}; Ctrl-C ends it")
             async for happened in client.events():
-                event = happened.event
-                out.document(
-                    {
-                        "sequence": happened.sequence,
-                        "subject": happened.subject,
-                        "event": event.model_dump(mode="json", exclude_none=True),
-                    }
-                )
-                job, name = happened.subject.split(".")[3:5]
-                moment = event.time.astimezone().strftime("%H:%M:%S.%f")[:-3]
-                out.say(f"{out.paint(moment, 'dim')}  {job}  {name:<10} {out.paint(visible(event.source), 'dim')}")
+                document, line = _told(happened, out)
+                out.document(document)
+                out.say(line)
 
     with suppress(KeyboardInterrupt):  # the only way to end it
         asyncio.run(listen())
     return Exit.DONE
+
+
+def _told(happened: LoggedEvent, out: Output) -> tuple[dict[str, object], str]:
+    """An event as a document, and as a line."""
+    event = happened.event
+    document: dict[str, object] = {"sequence": happened.sequence, "subject": happened.subject}
+    if isinstance(event, UnknownEvent):
+        written, moment = json.loads(event.raw), " " * 12
+        source = f"{event.type}: this version of qb does not know it"
+    else:
+        written = event.model_dump(mode="json", exclude_none=True)
+        moment, source = event.time.astimezone().strftime("%H:%M:%S.%f")[:-3], event.source
+    line = f"{out.paint(moment, 'dim')}  {happened.job}  {happened.name:<10} {out.paint(visible(source), 'dim')}"
+    return {**document, "event": written}, line
