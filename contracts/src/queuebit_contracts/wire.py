@@ -9,7 +9,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StrictInt
 from pydantic.fields import FieldInfo
 
-from queuebit_kernel import event_id, rfc3339
+from queuebit_kernel import Money, event_id, rfc3339
 
 __all__ = [
     "DIGEST",
@@ -80,6 +80,16 @@ class Amount(Wire):
 
     amount: DecimalText
     currency: str = Field(default="USD", pattern="^[A-Z]{3}$")
+
+    @classmethod
+    def of(cls, money: Money) -> Amount:
+        """Write an amount of money for the wire."""
+        return cls(amount=money.text(), currency=money.currency)
+
+    @property
+    def money(self) -> Money:
+        """The amount to compute with."""
+        return Money.of(self.amount, self.currency)
 
 
 class Reason(Wire):

@@ -132,7 +132,7 @@ def test_memory_is_told_in_gibibytes_needed_and_there(ask: Ask, snapshot: Snapsh
     profile = known.model_copy(update={"qubits": 29, "simulation_bytes": 1 << 44})
     decision = admit(ask(backend="aer"), replace(snapshot, profiled=replace(snapshot.profiled, profile=profile)))
     assert isinstance(decision, Refuse)
-    assert "aer has 8.00 GiB of memory, the simulation needs 16,384.00 GiB" in decision.reasons[0].text
+    assert "aer has 8.00 GiB of memory for a state, the simulation needs 16,384.00 GiB" in decision.reasons[0].text
 
 
 def test_absurdly_large_circuits_are_still_explained(ask: Ask, snapshot: Snapshot) -> None:

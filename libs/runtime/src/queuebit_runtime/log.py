@@ -21,6 +21,7 @@ from queuebit_contracts.topology import LOG
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_kernel import Malformed, Stale, Unavailable, event_id
 from queuebit_runtime.connection import Connection
+from queuebit_runtime.lag import read_past_lag
 from queuebit_runtime.multi_reply import MultiReply
 from queuebit_runtime.server_errors import (
     BATCH_GUARD_FAILED,
@@ -41,8 +42,6 @@ _BEGIN_S = 1.0
 """How long a batch waits until it may begin: the server opens fifty a stream, and members can hold them open."""
 _STEPS_BACK = 8
 """Messages that are no known event, one above the other, before the first of their subject is looked at."""
-_LAG_S = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
-"""Pauses before a history is read again that does not reach far enough: together longer than replicas usually lag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,12 +169,12 @@ class JetStreamLog:
         return None if message is None else event_in(message)
 
     async def history(self, aggregate: Aggregate, *, reaching: int = 0) -> list[Stored]:
-        for pause in (*_LAG_S, None):
+        async def reaches() -> list[Message] | None:
             found = await self._newest(aggregate.everything)
-            if max((it.sequence for it in found), default=0) >= reaching:
-                return [await self._readable(it) for it in found]
-            if pause is not None:
-                await asyncio.sleep(pause)
+            return found if max((it.sequence for it in found), default=0) >= reaching else None
+
+        if (messages := await read_past_lag(reaches)) is not None:
+            return [await self._readable(it) for it in messages]
         raise Unavailable(f"{aggregate.prefix}: the log cannot be read up to sequence {reaching} yet")
 
     async def first(self, aggregate: Aggregate) -> int:

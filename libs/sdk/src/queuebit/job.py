@@ -25,6 +25,7 @@ from queuebit_contracts.command import CancelJob, CancelRequest
 from queuebit_contracts.job import JobCompleted, JobSealed, JobSubmitted, Proof, Seal
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_runtime.keys import public_key, sign
+from queuebit_runtime.lag import LAG_S, read_past_lag
 
 __all__ = ["AsyncJob"]
 
@@ -33,8 +34,8 @@ _logger = logging.getLogger("queuebit")
 _FIRST_LOOK_S, _LAST_LOOK_S = 1.0, 5.0
 """How long silence is trusted before the log is asked anyway; it grows from the first to the last."""
 
-_LAG_S = (0.05, 0.1, 0.2)
-"""Pauses before a job is looked for again: a replica may not have it yet."""
+_LOOKS_S = LAG_S[:4]
+"""Pauses before a job is looked for again: a replica may not have it yet. Shorter, since there may be no such job."""
 
 _SETTLING_S = 0.003
 """A hint can be faster than the storage of what it hints at."""
@@ -74,15 +75,16 @@ class AsyncJob:
         Raises:
             NotFound: the tenant has no such job.
         """
-        for pause in (*_LAG_S, None):
+
+        async def known() -> Status | None:
             entries = (*self._known.values(), *await self._log_client.history(self.id))
             found = {it.event.id: it for it in entries if not isinstance(it.event, UnknownEvent)}
-            history = sorted(found.values(), key=lambda entry: entry.sequence)
-            for entry in history:
-                if isinstance(entry.event, JobSubmitted):
-                    return status_of(entry.event.data, history)
-            if pause is not None:
-                await asyncio.sleep(pause)
+            history = sorted(found.values(), key=lambda it: it.sequence)
+            submitted = next((it.event for it in history if isinstance(it.event, JobSubmitted)), None)
+            return None if submitted is None else status_of(submitted.data, history)
+
+        if (status := await read_past_lag(known, _LOOKS_S)) is not None:
+            return status
         raise NotFound(f"{self._credential.tenant} has no job {self.id}: `qb jobs` lists what there is")
 
     async def until(self, events: Collection[str], timeout: float | None = None) -> AnyEvent:

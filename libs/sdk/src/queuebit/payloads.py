@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from queuebit.errors import NotFound, Unreachable
 from queuebit.transport import Transport
 from queuebit.writing import write
 from queuebit_contracts.wire import Payload
 from queuebit_kernel import digest
+from queuebit_runtime.lag import read_past_lag
 from queuebit_runtime.payloads import CHUNK, describe
 
 __all__ = ["Payloads"]
-
-_LAG_S = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
-"""Pauses before a chunk is looked for again."""
 
 
 class Payloads:
@@ -45,14 +41,17 @@ class Payloads:
 
     async def _chunk(self, payload: Payload, number: int) -> bytes:
         """One chunk. An event names it, so it was stored: where a replica does not have it yet, it is asked again."""
-        for pause in (*_LAG_S, None):
+
+        async def stored() -> bytes | None:
             reply = await self._transport.request(f"$JS.API.DIRECT.GET.KV_PAYLOADS.{self._key(payload, number)}")
-            if (status := reply.headers.get("Status")) is None:
-                return reply.body
-            if status != "404" or pause is None:
-                break
-            await asyncio.sleep(pause)
-        raise NotFound(f"chunk {number} of {payload.digest} cannot be read ({status})")
+            status = reply.headers.get("Status")
+            if status not in (None, "404"):
+                raise NotFound(f"chunk {number} of {payload.digest} cannot be read ({status})")
+            return reply.body if status is None else None
+
+        if (chunk := await read_past_lag(stored)) is None:
+            raise NotFound(f"chunk {number} of {payload.digest} cannot be read: it is not stored")
+        return chunk
 
     def _key(self, payload: Payload, number: int) -> str:
         return f"$KV.PAYLOADS.{self._tenant}.{payload.digest.removeprefix('sha256:')}.{number}"

@@ -65,7 +65,7 @@ def submission(
         circuit=circuit,
         shots=whole_number("shots", shots),
         backend=None if backend is None else plain_name("backend", str(backend).lower()),
-        max_cost=None if max_cost is None else _wire(max_cost),
+        max_cost=None if max_cost is None else WireAmount.of(money_of(max_cost)),
         seed=None if seed is None else whole_number("seed", seed, 0),
         proof=Proof(key=public_key(credential.seed), signature="-" * 86),
     )
@@ -83,8 +83,3 @@ def submission(
 def content_digest(asked: Submission) -> str:
     """What makes two submissions the same: everything asked for, whoever signed it and whatever it is called."""
     return digest_of(asked.model_dump(mode="json", exclude_none=True, exclude={"proof", "label"}))
-
-
-def _wire(limit: Amount) -> WireAmount:
-    money = money_of(limit)
-    return WireAmount(amount=money.text(), currency=money.currency)

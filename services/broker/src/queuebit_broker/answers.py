@@ -8,13 +8,14 @@ from typing import TypeAlias
 
 from pydantic import JsonValue
 
-from queuebit_broker.eligibility import Candidate, Silent, Tariff, Verdict, assess, explain
+from queuebit_broker.eligibility import Candidate, Silent, Tariff, Verdict, assess
 from queuebit_broker.profiles import Profiles
 from queuebit_broker.rules import about_shots, about_source, circuit_reason, runs
 from queuebit_broker.state import World
 from queuebit_contracts.query import Answer, Question
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import Clock, rfc3339
+from queuebit_planning.eligibility import explain
 from queuebit_pricing import UNITS, Price, Unpriced
 
 __all__ = ["Answers"]

@@ -58,7 +58,7 @@ def accepted(
                 )
                 for it in admitted.candidates
             ),
-            hold=_amount(admitted.hold),
+            hold=Amount.of(admitted.hold),
             price_book=book,
             seed=seed_of(request.job) if asked.seed is None else asked.seed,
             submitted_at=event.time,
@@ -102,7 +102,7 @@ def held(request: Request, hold: Money, traceparent: str | None) -> AccountHeld:
         source=_SOURCE,
         traceparent=traceparent,
         provenanceid=request.provenance,
-        data=Hold(tenant=request.tenant, account=request.submission.project, job=request.job, amount=_amount(hold)),
+        data=Hold(tenant=request.tenant, account=request.submission.project, job=request.job, amount=Amount.of(hold)),
     )
 
 
@@ -113,7 +113,9 @@ def released(request: Request, hold: Money) -> AccountReleased:
         source=_SOURCE,
         traceparent=current_traceparent(),
         provenanceid=request.provenance,
-        data=Release(tenant=request.tenant, account=request.submission.project, job=request.job, amount=_amount(hold)),
+        data=Release(
+            tenant=request.tenant, account=request.submission.project, job=request.job, amount=Amount.of(hold)
+        ),
     )
 
 
@@ -123,7 +125,7 @@ def funded(tenant: str, project: str, difference: Money, after: int) -> AccountF
         id=event_id("funded", tenant, project, str(after), str(difference)),
         source=_SOURCE,
         data=Funding(
-            tenant=tenant, account=project, amount=_amount(difference), note="budget as the tenants file declares it"
+            tenant=tenant, account=project, amount=Amount.of(difference), note="budget as the tenants file declares it"
         ),
     )
 
@@ -131,7 +133,3 @@ def funded(tenant: str, project: str, difference: Money, after: int) -> AccountF
 def seed_of(job: str) -> int:
     """A seed that follows from the job's id: 52 bits, which every JSON reader takes exactly."""
     return int(digest(job.encode()).removeprefix("sha256:")[:13], 16)
-
-
-def _amount(money: Money) -> Amount:
-    return Amount(amount=money.text(), currency=money.currency)

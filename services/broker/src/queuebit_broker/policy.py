@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from queuebit_broker.eligibility import Candidate, Silent, Verdict, assess, explain
+from queuebit_broker.eligibility import Candidate, Silent, Verdict, assess
 from queuebit_broker.rules import (
     Request,
     Snapshot,
@@ -22,10 +22,10 @@ from queuebit_broker.rules import (
     meant,
     runs,
 )
-from queuebit_broker.state import money
 from queuebit_contracts.tenants import Project, Tenant
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import Money
+from queuebit_planning.eligibility import explain
 
 __all__ = ["Admit", "Decision", "HoldClosed", "Refuse", "Wait", "admit", "to_profile"]
 
@@ -141,9 +141,7 @@ def _others(
 def _payable(candidate: Candidate, request: Request, snapshot: Snapshot) -> bool:
     limit = request.submission.max_cost
     currencies = {candidate.cost.currency, snapshot.left.currency, limit.currency if limit else candidate.cost.currency}
-    return (
-        len(currencies) == 1 and candidate.cost <= snapshot.left and (limit is None or candidate.cost <= money(limit))
-    )
+    return len(currencies) == 1 and candidate.cost <= snapshot.left and (limit is None or candidate.cost <= limit.money)
 
 
 def _waiting(request: Request, silent: Sequence[str], project: Project | None) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 from difflib import get_close_matches
 
 from queuebit_broker.eligibility import Candidate, Tariff
-from queuebit_broker.state import Directory, Profiled, money
+from queuebit_broker.state import Directory, Profiled
 from queuebit_contracts.backend import Kind, Registration
 from queuebit_contracts.job import Submission
 from queuebit_contracts.query import CircuitError
@@ -242,10 +242,10 @@ def about_money(request: Request, left: Money | None, candidates: Sequence[Candi
     asked = request.submission
     cheapest = min(candidates, key=lambda it: (it.cost.amount, it.backend))
     may_cost = f"the job may cost up to {cheapest.cost} on {cheapest.backend}"
-    if asked.max_cost is not None and cheapest.cost > money(asked.max_cost):
+    if asked.max_cost is not None and cheapest.cost > asked.max_cost.money:
         yield Reason(
             code="max_cost_exceeded",
-            text=f"{may_cost}, more than the {money(asked.max_cost)} it is allowed: raise max_cost, or ask for fewer "
+            text=f"{may_cost}, more than the {asked.max_cost.money} it is allowed: raise max_cost, or ask for fewer "
             "shots",
         )
     if left is not None and cheapest.cost > left:

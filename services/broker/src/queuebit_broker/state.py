@@ -15,10 +15,9 @@ from queuebit_contracts.catalog import Decoded
 from queuebit_contracts.job import TERMINAL, Profile
 from queuebit_contracts.query import BackendEstimate, CircuitError
 from queuebit_contracts.tenants import Role, Tenants
-from queuebit_contracts.wire import Amount
 from queuebit_kernel import Money
 
-__all__ = ["Account", "Backend", "Directory", "Profiled", "World", "money"]
+__all__ = ["Account", "Backend", "Directory", "Profiled", "World"]
 
 
 _MAX_CLOSED = 100_000
@@ -48,23 +47,23 @@ class Account:
         """Fold one fact of this account."""
         match event:
             case AccountFunded() if sequence > self.last_funded:
-                amount = money(event.data.amount)
+                amount = event.data.amount.money
                 self.funded[amount.currency] = self.funded.get(amount.currency, Money.zero(amount.currency)) + amount
                 self._grow(amount)
                 self.last_funded = sequence
             case AccountHeld() if sequence > self.last_held:
-                amount = money(event.data.amount)
+                amount = event.data.amount.money
                 self.holds[event.data.job] = amount
                 self.free[amount.currency] = self.available(amount.currency) - amount
                 self.last_held = sequence
             case AccountSettled():
                 self._close(event.data.job)
                 if self.holds.pop(event.data.job, None) is not None:
-                    self._grow(money(event.data.released))
+                    self._grow(event.data.released.money)
             case AccountReleased():
                 self._close(event.data.job)
                 if self.holds.pop(event.data.job, None) is not None:
-                    self._grow(money(event.data.amount))
+                    self._grow(event.data.amount.money)
 
     def _close(self, job: str) -> None:
         self.closed[job] = None
@@ -181,8 +180,3 @@ class World:
         self.backends[name] = Backend(
             news.version, news.registration or known.registration, news.calibration or known.calibration
         )
-
-
-def money(amount: Amount) -> Money:
-    """Read an amount off the wire."""
-    return Money.of(amount.amount, amount.currency)

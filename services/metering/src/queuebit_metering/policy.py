@@ -66,14 +66,14 @@ def settle(bill: Metering) -> Settlement | None:
     """Turn the hold into the charge and give the rest back; nothing to do where nothing was held."""
     if bill.hold is None:
         return None
-    held, settled = _money(bill.hold), Money.of(bill.charge.amount, bill.charge.currency)
+    held, settled = bill.hold.money, Money.of(bill.charge.amount, bill.charge.currency)
     return Settlement(
         tenant=bill.tenant,
         account=bill.project,
         job=bill.job,
-        held=_amount(held),
-        settled=_amount(settled),
-        released=_amount(held - settled),
+        held=Amount.of(held),
+        settled=Amount.of(settled),
+        released=Amount.of(held - settled),
     )
 
 
@@ -90,9 +90,9 @@ def _rate(accepted: Acceptance, backend: str, usage: Usage, ended: Ended, book: 
         ) from error
     bounds = Bounds(shots=accepted.shots, qpu_us=candidate.qpu_us, qubits=accepted.profile.qubits)
     rated = rate(price, _consumed(accepted, usage, ended), _outcome(ended), bounds)
-    if rated.currency != accepted.hold.currency or rated.money > _money(accepted.hold):
+    if rated.currency != accepted.hold.currency or rated.money > accepted.hold.money:
         raise Overcharged(
-            f"job {accepted.job} costs {rated.money} by price {price.id!r}, and only {_money(accepted.hold)} was held: "
+            f"job {accepted.job} costs {rated.money} by price {price.id!r}, and only {accepted.hold.money} was held: "
             "the price was altered; restore its old terms, restart metering, then replay this"
         )
     return rated
@@ -148,11 +148,3 @@ def _project(job: Job, ended: Ended) -> str:
     if job.project is None:
         raise Unbillable(f"job {ended.data.job} ended without having been submitted: see its history")
     return job.project
-
-
-def _money(amount: Amount) -> Money:
-    return Money.of(amount.amount, amount.currency)
-
-
-def _amount(money: Money) -> Amount:
-    return Amount(amount=money.text(), currency=money.currency)
