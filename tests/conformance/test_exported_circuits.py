@@ -17,14 +17,15 @@ from qiskit_aer import AerSimulator
 
 from queuebit import InvalidInput
 from queuebit.exporting import exported
-from queuebit_quantum import open_backend, parse
+from queuebit_quantum import Item, parse
+from queuebit_quantum.aer import Aer
 
 SHOTS = 1000
 
 
 def platform(circuit: object, shots: int = SHOTS) -> dict[str, int]:
-    aer = open_backend("aer")
-    return dict(aer.run(aer.compile(parse(exported(circuit)), seed=1), shots, seed=7).counts)
+    aer = Aer()
+    return dict(aer.run(Item(aer.compile(parse(exported(circuit)), seed=1), shots, seed=7)).counts)
 
 
 def qiskits(circuit: QuantumCircuit) -> dict[str, int]:

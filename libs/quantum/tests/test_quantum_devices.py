@@ -8,7 +8,7 @@ from qiskit_aer import AerSimulator
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2, FakePerth
 
 from queuebit_kernel import digest_of
-from queuebit_quantum import hellinger_fidelity, known_backends, open_backend, parse
+from queuebit_quantum import Item, hellinger_fidelity, known_backends, open_backend, parse
 from queuebit_quantum.ibm import EmulatedIbm
 from queuebit_quantum.physical import cut_down
 
@@ -44,14 +44,14 @@ def test_touched_qubits_alone_give_the_whole_devices_distribution(id_: str, sour
     theirs = whole.run(program, shots=20_000, seed_simulator=3).result().get_counts()
     theirs = {key.replace(" ", ""): count for key, count in theirs.items()}
     compiled = device.compile(circuit, 5)
-    ours = {key.replace(" ", ""): count for key, count in device.run(compiled, 20_000, 4).counts.items()}
+    ours = {key.replace(" ", ""): count for key, count in device.run(Item(compiled, 20_000, 4)).counts.items()}
     assert len(compiled.physical_qubits) < snapshot.num_qubits
     assert hellinger_fidelity(ours, theirs) >= 0.998
 
 
 def test_noise_shows() -> None:
     device = _device("emulated-ibm-manila")
-    counts = device.run(device.compile(parse(GHZ4), 1), 4_000, 1).counts
+    counts = device.run(Item(device.compile(parse(GHZ4), 1), 4_000, 1)).counts
     agreeing = (counts["0000"] + counts["1111"]) / 4_000
     assert 0.6 < agreeing < 0.98
 
@@ -60,14 +60,14 @@ def test_noise_shows() -> None:
 def test_a_compiled_circuit_is_forecast_from_the_calibration(id_: str) -> None:
     device = _device(id_)
     compiled = device.compile(parse(GHZ4), 1)
-    assert compiled.target_digest == device.description.calibration_digest == device.calibration.digest
+    assert compiled.target_digest == device.describe().calibration_digest == device.calibrate().digest
     assert compiled.two_qubit_gates >= 3
     assert len(compiled.physical_qubits) == 4
     assert 0.5 < compiled.esp < 1.0
-    readouts = (device.calibration.qubits[qubit].readout_error or 0.0 for qubit in compiled.physical_qubits)
+    readouts = (device.calibrate().qubits[qubit].readout_error or 0.0 for qubit in compiled.physical_qubits)
     assert compiled.esp < math.prod(1 - error for error in readouts)
     assert 1e-7 < compiled.duration_s < 1e-4
-    assert compiled.qpu_seconds(1_000) == pytest.approx(1_000 * (compiled.duration_s + 250e-6) + 2.0)
+    assert compiled.qpu_us(1_000) == pytest.approx(1e6 * (1_000 * (compiled.duration_s + 250e-6) + 2.0), abs=2)
 
 
 def test_durations_follow_the_longest_path() -> None:
@@ -100,7 +100,7 @@ def test_cutting_down_keeps_order_and_drops_idle_qubits() -> None:
 
 
 def test_a_calibration_is_plain_json_with_a_digest_of_its_own() -> None:
-    calibration = _device("emulated-ibm-manila").calibration
+    calibration = _device("emulated-ibm-manila").calibrate()
     figures = calibration.as_json()
     assert figures["calibrated_at"] == "2024-05-27T18:27:23.000000Z"
     assert len(figures["qubits"]) == 5

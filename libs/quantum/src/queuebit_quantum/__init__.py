@@ -3,42 +3,111 @@
 Importing this package loads no quantum SDK; `parse` loads Qiskit, and opening a backend loads its stack.
 """
 
-from queuebit_quantum.backends import Backend, Compiled, Description, Outcome
-from queuebit_quantum.calibration import Calibration
-from queuebit_quantum.catalog import STACKS, Stack, known_backends, open_backend, stack_of
-from queuebit_quantum.circuits import Circuit, inputs, parse
-from queuebit_quantum.errors import CircuitError, DoesNotFit, UnknownBackend
-from queuebit_quantum.fidelity import hellinger_fidelity, ideal_distribution, total_variation
-from queuebit_quantum.limits import Limits
-from queuebit_quantum.observables import Basis, bases, expectation, measured_in, shares
-from queuebit_quantum.parameters import Input, Parameters, parameter_faults, representatives
-from queuebit_quantum.profile import Profile, profile, simulation_bytes
-from queuebit_quantum.workload import Method, quickest
+from queuebit_quantum.backends import (
+    Backend,
+    Compiled,
+    Description,
+    Failed,
+    Item,
+    ItemResult,
+    Measure,
+    Outcome,
+    Progress,
+    require_fit,
+    result_keys,
+)
+from queuebit_quantum.calibration import (
+    Calibration,
+)
+from queuebit_quantum.catalog import (
+    Stack,
+    installed_stacks,
+    known_backends,
+    load_stack,
+    open_backend,
+    stack_of,
+)
+from queuebit_quantum.circuits import (
+    Circuit,
+    inputs,
+    parse,
+)
+from queuebit_quantum.errors import (
+    BrokenStack,
+    CircuitError,
+    DoesNotFit,
+    NotReachable,
+    UnknownBackend,
+    UnknownHandle,
+)
+from queuebit_quantum.fidelity import (
+    hellinger_fidelity,
+    ideal_distribution,
+    total_variation,
+)
+from queuebit_quantum.in_process import (
+    InProcess,
+)
+from queuebit_quantum.limits import (
+    Limits,
+)
+from queuebit_quantum.observables import (
+    Basis,
+    bases,
+    expectation,
+    measured_in,
+    shares,
+)
+from queuebit_quantum.parameters import (
+    Input,
+    Parameters,
+    parameter_faults,
+    representatives,
+)
+from queuebit_quantum.profile import (
+    Profile,
+    profile,
+    simulation_bytes,
+)
+from queuebit_quantum.workload import (
+    Method,
+    quickest,
+)
 
 __all__ = [
-    "STACKS",
     "Backend",
     "Basis",
+    "BrokenStack",
     "Calibration",
     "Circuit",
     "CircuitError",
     "Compiled",
     "Description",
     "DoesNotFit",
+    "Failed",
+    "InProcess",
     "Input",
+    "Item",
+    "ItemResult",
     "Limits",
+    "Measure",
     "Method",
+    "NotReachable",
     "Outcome",
     "Parameters",
     "Profile",
+    "Progress",
     "Stack",
     "UnknownBackend",
+    "UnknownHandle",
     "bases",
     "expectation",
     "hellinger_fidelity",
     "ideal_distribution",
     "inputs",
+    "installed_stacks",
     "known_backends",
+    "load_stack",
     "measured_in",
     "open_backend",
     "parameter_faults",
@@ -46,6 +115,8 @@ __all__ = [
     "profile",
     "quickest",
     "representatives",
+    "require_fit",
+    "result_keys",
     "shares",
     "simulation_bytes",
     "stack_of",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import cache
 
 import qiskit_aer
@@ -13,10 +12,11 @@ from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
 from qiskit_aer import AerSimulator
 
 from queuebit_kernel import digest_of
-from queuebit_quantum.backends import Compiled, Description, Outcome, require_fit, result_keys
+from queuebit_quantum.backends import Compiled, Description, Item, Outcome, require_fit, result_keys
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.compiling import CompileCache, translate
 from queuebit_quantum.errors import DoesNotFit
+from queuebit_quantum.in_process import InProcess
 from queuebit_quantum.physical import coupling_gates, without_time
 from queuebit_quantum.profile import is_clifford
 from queuebit_quantum.structure import has_blocks
@@ -35,7 +35,7 @@ _HOPELESS_US = 24 * 3_600 * 1_000_000
 """A day: compiling what takes longer is in vain."""
 
 
-class Aer:
+class Aer(InProcess):
     """Samples a circuit's exact distribution.
 
     Small circuits run on a state vector, large Clifford circuits on a stabiliser tableau, and large circuits with few
@@ -44,16 +44,15 @@ class Aer:
     """
 
     id = "aer"
-    calibration = None
 
     def __init__(self) -> None:
+        super().__init__()
         self.description = Description(
             id=self.id,
             vendor="Qiskit",
             kind="simulator",
             num_qubits=_MOST_QUBITS,
             basis_gates=tuple(sorted(_simulator("statevector").target.operation_names)),
-            couplings=0,
             features=frozenset({"assignment", "conditional", "loop", "mid_circuit_measurement", "reset"}),
             max_shots=1_000_000,
             target_digest=digest_of({"backend": self.id, "aer": qiskit_aer.__version__}),
@@ -83,21 +82,14 @@ class Aer:
             seed=seed,
             two_qubit_gates=coupling_gates(program),
             depth=program.depth(),
-            duration_s=0.0,
-            esp=1.0,
             physical_qubits=circuit.touched,
-            rep_delay_s=0.0,
-            overhead_s=0.0,
             program=program,
             registers=circuit.registers,
             methods=tuple(method for method in methods if method.name == name),
         )
 
-    def run(self, compiled: Compiled, shots: int, seed: int) -> Outcome:
-        require_fit(self.description, shots=shots)
-        started = time.perf_counter()
-        counts = run_on_aer(_simulator(compiled.methods[0].name), compiled, shots, seed)
-        return Outcome(counts, time.perf_counter() - started, compiled.qpu_seconds(shots))
+    def run(self, item: Item) -> Outcome:
+        return Outcome(run_on_aer(_simulator(item.compiled.methods[0].name), item))
 
 
 def compile_for_aer(circuit: QuantumCircuit, method: str) -> QuantumCircuit:
@@ -105,7 +97,7 @@ def compile_for_aer(circuit: QuantumCircuit, method: str) -> QuantumCircuit:
     return translate(_pass_manager(method), circuit, Aer.id)
 
 
-def run_on_aer(simulator: AerSimulator, compiled: Compiled, shots: int, seed: int) -> dict[str, int]:
+def run_on_aer(simulator: AerSimulator, item: Item) -> dict[str, int]:
     """Run a compiled circuit with the quickest of its methods and return its counts.
 
     Shots are never split over threads, so that the same seed gives the same counts whatever the number of cores.
@@ -113,13 +105,14 @@ def run_on_aer(simulator: AerSimulator, compiled: Compiled, shots: int, seed: in
     Raises:
         RuntimeError: Aer gave up, usually for lack of memory.
     """
+    compiled = item.compiled
     result = simulator.run(
         compiled.program,
-        shots=shots,
-        seed_simulator=seed,
+        shots=item.shots,
+        seed_simulator=item.seed,
         max_parallel_shots=1,
         max_parallel_threads=1 if compiled.program.num_qubits <= _SERIAL_QUBITS else 0,
-        method=compiled.method(shots).name,
+        method=compiled.method(item.shots).name,
         mps_sample_measure_algorithm="mps_apply_measure",  # the other one computes all 2^n probabilities, for each shot
         enable_truncation=not has_blocks(compiled.program),  # it cuts a program whose last measurement is in a block
     ).result()

@@ -1,17 +1,29 @@
-"""What every backend offers, whatever stack it is built on."""
+"""The port of everything that runs circuits, whatever SDK or vendor stands behind it. Loads no SDK."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 from queuebit_quantum.calibration import Calibration
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.errors import DoesNotFit
 from queuebit_quantum.workload import Method, quickest
 
-__all__ = ["Backend", "Compiled", "Description", "Outcome", "require_fit", "result_keys"]
+__all__ = [
+    "Backend",
+    "Compiled",
+    "Description",
+    "Failed",
+    "Item",
+    "ItemResult",
+    "Measure",
+    "Outcome",
+    "Progress",
+    "require_fit",
+    "result_keys",
+]
 
 _Weight = TypeVar("_Weight", int, float)
 """A count or a probability."""
@@ -23,22 +35,25 @@ class Description:
 
     id: str
     vendor: str
-    kind: Literal["simulator", "emulated"]
+    kind: Literal["simulator", "emulated", "qpu"]
     num_qubits: int
     basis_gates: tuple[str, ...]
-    couplings: int
-    """Qubit pairs that can interact directly, each counted once; 0 where all of them can."""
-    features: frozenset[str]
-    """Circuit features it can run."""
     max_shots: int
     target_digest: str
     """Changes whenever the same circuit might compile differently."""
+    couplings: int = 0
+    """Qubit pairs that can interact directly, each counted once; 0 where all of them can."""
+    features: frozenset[str] = frozenset()
+    """Circuit features it can run."""
     calibrated_at: str | None = None
     calibration_digest: str | None = None
     rep_delay_s: float = 0.0
     """Pause after each shot, in seconds."""
     overhead_s: float = 0.0
     """Time charged once per job, in seconds."""
+    remote: bool = False
+    """Whether work goes on elsewhere when this process ends: then its handle is recorded before anything waits for it,
+    and it is polled. Otherwise it has ended when `submit` returns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,65 +67,142 @@ class Compiled:
     seed: int
     two_qubit_gates: int
     depth: int
-    duration_s: float
+    program: Any = field(repr=False, compare=False)  # belongs to the stack that compiled it
+    registers: tuple[int, ...]
+    methods: tuple[Method, ...] = ()
+    """Ways to simulate it, at least one on a simulator; a run takes the quickest for its shots."""
+    physical_qubits: tuple[int, ...] = ()
+    """Device qubits that the circuit touches."""
+    duration_s: float = 0.0
     """Longest path through one shot, in seconds; 0.0 on simulators, which have no gate times."""
-    esp: float
+    esp: float = 1.0
     """Estimated success probability, from 0 to 1: the product over all operations of one minus their error, readout
     included (Nishio et al. 2020, "Extracting success from IBM's 20-qubit machines using error-aware compilation",
     arXiv:1903.10963). Idle decay is left out. 1.0 on ideal simulators."""
-    physical_qubits: tuple[int, ...]
-    """Device qubits that the circuit touches."""
-    rep_delay_s: float
-    overhead_s: float
-    program: Any = field(repr=False, compare=False)  # belongs to the stack that compiled it
-    registers: tuple[int, ...]
-    methods: tuple[Method, ...]
-    """Ways to simulate it; a run takes the quickest for its shots."""
+    rep_delay_s: float = 0.0
+    overhead_s: float = 0.0
 
     def method(self, shots: int) -> Method:
         """Return how a run of these shots is simulated, with its time and memory."""
         return quickest(self.methods, shots)
 
-    def qpu_seconds(self, shots: int) -> float:
-        """Return the time a device is occupied: shots * (duration + repetition delay) + overhead; 0.0 on simulators.
+    def qpu_us(self, shots: int) -> int:
+        """Return the time a device is occupied, in whole microseconds, rounded up; 0 on simulators.
 
-        IBM's guide "Estimate job run time" gives this form and an overhead of about 2 s.
+        shots * (duration + repetition delay) + overhead: IBM's guide "Estimate job run time" gives this form and an
+        overhead of about 2 s. Each time is rounded to nanoseconds first, as quotes round it.
         """
-        return shots * (self.duration_s + self.rep_delay_s) + self.overhead_s
+        duration, rep_delay, overhead = (round(it * 1e9) for it in (self.duration_s, self.rep_delay_s, self.overhead_s))
+        return -(-(shots * (duration + rep_delay) + overhead) // 1_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One compiled circuit to run so many times. A submission consists of items, which succeed or fail each alone."""
+
+    compiled: Compiled
+    shots: int
+    seed: int
+    """The same seed gives the same result on a simulator; a device ignores it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came back from one run."""
+    """What came back from one item."""
 
     counts: Mapping[str, int]
     """Bit strings as Qiskit's `get_counts` writes them: last bit first, last register first, a space between."""
-    duration_s: float
-    """Wall time of the run."""
-    qpu_s: float
-    """Modelled device time, see `Compiled.qpu_seconds`."""
+    qpu_us: int | None = None
+    """Device time in microseconds, on simulators the time of the simulation; None where only `usage` tells it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Why one item has no outcome."""
+
+    code: str
+    """For machines, such as `does_not_fit`, `out_of_memory` or `cancelled`."""
+    text: str
+
+
+ItemResult: TypeAlias = Outcome | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One figure of what a submission used."""
+
+    metric: str
+    """Such as `qpu_time`."""
+    quantity: str
+    """A decimal number, exact."""
+    unit: str
+    """Such as `us`."""
+    final: bool = True
+    """Whether the figure can no longer change. What is not final is asked for again later."""
+
+
+Progress: TypeAlias = Literal["queued", "running", "ended"]
+"""How far a submission is. `ended` says nothing of success: `collect` does, for each item."""
 
 
 class Backend(Protocol):
-    """Something that runs circuits. The same seeds give the same result."""
+    """Something that runs circuits.
 
-    @property
-    def id(self) -> str: ...
+    A method that needs a vendor raises `NotReachable` when the vendor does not answer, and is called again later.
+    Every other exception ends the process that called it; the job fails, the service does not.
+    """
 
-    @property
-    def description(self) -> Description: ...
+    def describe(self) -> Description:
+        """Return what it is and accepts, as `calibrate` last found it. Called often, and must not block."""
+        ...
 
-    @property
-    def calibration(self) -> Calibration | None:
-        """The figures behind the description; None for ideal simulators."""
+    def calibrate(self) -> Calibration | None:
+        """Read the figures of the device anew and return them; None for an ideal simulator.
+
+        From then on `describe` and `compile` use them.
+        """
         ...
 
     def compile(self, circuit: Circuit, seed: int) -> Compiled:
-        """Make a circuit ready; raises `DoesNotFit`."""
+        """Make a circuit ready; the same circuit, target and seed give the same program. Raises `DoesNotFit`."""
         ...
 
-    def run(self, compiled: Compiled, shots: int, seed: int) -> Outcome:
-        """Run it; raises `DoesNotFit` for a number of shots it does not take."""
+    def submit(self, items: Sequence[Item], token: str) -> str:
+        """Hand over the items as one submission and return its handle.
+
+        The token names the submission at the vendor: the same token again is the same submission, which runs once and
+        has one handle.
+
+        Raises:
+            DoesNotFit: none of it was taken, and none ever will be.
+        """
+        ...
+
+    def find(self, token: str) -> str | None:
+        """Return the handle of the submission with this token; None if the vendor never received it."""
+        ...
+
+    def poll(self, handle: str) -> Progress:
+        """Say how far a submission is. Raises `UnknownHandle`."""
+        ...
+
+    def collect(self, handle: str) -> tuple[ItemResult, ...]:
+        """Return what came of each item, in their order, once the submission has ended; again as often as asked.
+
+        Raises `UnknownHandle`.
+        """
+        ...
+
+    def cancel(self, handle: str) -> None:
+        """Stop a submission; does nothing to one that has ended or is unknown.
+
+        It ends soon after: items that did not finish are `Failed` with the code `cancelled`.
+        """
+        ...
+
+    def usage(self, handle: str) -> tuple[Measure, ...]:
+        """Say what a submission has used so far. Raises `UnknownHandle`."""
         ...
 
 

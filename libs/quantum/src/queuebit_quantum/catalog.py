@@ -1,35 +1,85 @@
-"""Every backend by its id, and the stack it belongs to. Nothing heavy is imported until one is opened."""
+"""Which stacks are installed, and which backends each has.
+
+A stack is a plugin: an entry point in the group `queuebit.backends`, whose name is the stack's and which refers to a
+`Stack`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
-from typing import Literal, TypeAlias
+from importlib.metadata import EntryPoint, entry_points
 
+from queuebit_kernel import InvalidId, require_token
 from queuebit_quantum.backends import Backend
-from queuebit_quantum.errors import UnknownBackend
+from queuebit_quantum.errors import BrokenStack, UnknownBackend
 
-__all__ = ["STACKS", "Stack", "known_backends", "open_backend", "stack_of"]
+__all__ = ["GROUP", "Stack", "installed_stacks", "known_backends", "load_stack", "open_backend", "stack_of"]
 
-Stack: TypeAlias = Literal["aer", "cirq", "ibm"]
-"""Backends that share an SDK, and therefore a process."""
-
-_SNAPSHOTS = {
-    "emulated-ibm-brisbane": "FakeBrisbane",
-    "emulated-ibm-hanoi": "FakeHanoiV2",
-    "emulated-ibm-manila": "FakeManilaV2",
-    "emulated-ibm-perth": "FakePerth",
-    "emulated-ibm-sherbrooke": "FakeSherbrooke",
-    "emulated-ibm-torino": "FakeTorino",
-}
-STACKS: dict[Stack, tuple[str, ...]] = {"aer": ("aer",), "cirq": ("cirq",), "ibm": tuple(_SNAPSHOTS)}
-"""The ids of each stack's backends."""
+GROUP = "queuebit.backends"
+"""The group of entry points in which a distribution names its stacks."""
 
 
-def known_backends(stack: Stack | None = None) -> tuple[str, ...]:
-    """Return the ids of one stack's backends, or of all."""
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Backends that share an SDK, and therefore a process. The module that makes one must import no SDK."""
+
+    backends: Mapping[str, Callable[[], Backend]]
+    """How to build each backend, by its id; building one imports the SDK."""
+    offered: tuple[str, ...] = ()
+    """The ids that are offered unless an installation chooses others; empty means all."""
+    preload: Callable[[], object] | None = None
+    """Loads what all backends share; called once in each executor, before any backend is built."""
+
+    def __post_init__(self) -> None:
+        for id_ in (*self.backends, *self.offered):
+            require_token(id_, "backend")
+        if not self.backends or not self.backends.keys() >= set(self.offered):
+            raise ValueError("a stack needs at least one backend, and offers none that it does not have")
+
+    @property
+    def offers(self) -> tuple[str, ...]:
+        """The ids that are offered unless an installation chooses others."""
+        return self.offered or tuple(self.backends)
+
+
+def installed_stacks() -> dict[str, EntryPoint]:
+    """Return the entry point of each stack by name, in order of name. Imports none of them."""
+    return {it.name: it for it in sorted(entry_points(group=GROUP), key=lambda it: it.name)}
+
+
+def load_stack(name: str) -> Stack:
+    """Import a stack's module and return what its entry point refers to.
+
+    Raises:
+        BrokenStack: no such stack is installed, or its module does not work; the text says why.
+    """
+    found = installed_stacks().get(name)
+    if found is None:
+        known = ", ".join(installed_stacks()) or "none"
+        raise BrokenStack(f"the stack {name[:80]!r} is not installed in this environment; installed are {known}")
+    try:
+        require_token(name, "stack")
+        stack = found.load()
+    except InvalidId as error:
+        raise BrokenStack(f"{found.value} of the stack {name[:80]!r}: {error}") from error
+    except Exception as error:  # foreign code may raise anything, and must not stop the other stacks
+        raise BrokenStack(f"{found.value} cannot be loaded: {type(error).__name__}: {error!s:.300}") from error
+    if not isinstance(stack, Stack):
+        raise BrokenStack(f"{found.value} is a {type(stack).__name__}, not a queuebit_quantum.Stack")
+    return stack
+
+
+def known_backends(stack: str | None = None) -> tuple[str, ...]:
+    """Return the ids of one stack's backends, or of all that can be loaded.
+
+    Raises:
+        BrokenStack: as `load_stack`, for one stack.
+    """
     if stack is not None:
-        return STACKS[stack]
-    return tuple(id_ for ids in STACKS.values() for id_ in ids)
+        return tuple(load_stack(stack).backends)
+    return tuple(id_ for it in _working() for id_ in it.backends)
 
 
 def stack_of(id_: str) -> Stack:
@@ -38,8 +88,8 @@ def stack_of(id_: str) -> Stack:
     Raises:
         UnknownBackend: no backend goes by this id.
     """
-    for stack, ids in STACKS.items():
-        if id_ in ids:
+    for stack in _working():
+        if id_ in stack.backends:
             return stack
     raise UnknownBackend(f"there is no backend {id_[:80]!r}; known are {', '.join(known_backends())}")
 
@@ -51,16 +101,14 @@ def open_backend(id_: str) -> Backend:
     Raises:
         UnknownBackend: no backend goes by this id.
     """
-    match stack_of(id_):
-        case "aer":
-            from queuebit_quantum.aer import Aer
+    return stack_of(id_).backends[id_]()
 
-            return Aer()
-        case "cirq":
-            from queuebit_quantum.cirq_stack import CirqSimulator
 
-            return CirqSimulator()
-        case "ibm":
-            from queuebit_quantum.ibm import EmulatedIbm
-
-            return EmulatedIbm(id_, _SNAPSHOTS[id_])
+def _working() -> list[Stack]:
+    found = []
+    for name in installed_stacks():
+        try:
+            found.append(load_stack(name))
+        except BrokenStack:
+            continue
+    return found

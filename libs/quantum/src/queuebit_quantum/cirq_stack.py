@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -16,9 +15,10 @@ from qiskit.transpiler import PassManager
 from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
 
 from queuebit_kernel import digest_of
-from queuebit_quantum.backends import Compiled, Description, Outcome, require_fit, result_keys
+from queuebit_quantum.backends import Compiled, Description, Item, Outcome, require_fit, result_keys
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.compiling import CompileCache, translate
+from queuebit_quantum.in_process import InProcess
 from queuebit_quantum.physical import coupling_gates, without_time
 from queuebit_quantum.workload import cirq_method
 
@@ -61,20 +61,19 @@ class _Program:
     """Measurement key and the classical bit it writes, in program order: a later record overwrites an earlier one."""
 
 
-class CirqSimulator:
+class CirqSimulator(InProcess):
     """Samples a circuit's exact distribution, in single precision."""
 
     id = "cirq"
-    calibration = None
 
     def __init__(self) -> None:
+        super().__init__()
         self.description = Description(
             id=self.id,
             vendor="Google",
             kind="simulator",
             num_qubits=24,
             basis_gates=tuple(sorted(_GATES)),
-            couplings=0,
             features=frozenset({"mid_circuit_measurement", "reset"}),
             max_shots=1_000_000,
             target_digest=digest_of({"backend": self.id, "gates": sorted(_GATES)}),
@@ -86,15 +85,12 @@ class CirqSimulator:
         require_fit(self.description, circuit)
         return self._cache.get(circuit, self.description.target_digest, seed, lambda: self._compile(circuit, seed))
 
-    def run(self, compiled: Compiled, shots: int, seed: int) -> Outcome:
-        require_fit(self.description, shots=shots)
-        started = time.perf_counter()
-        program: _Program = compiled.program
-        result = cirq.Simulator(seed=seed).run(program.circuit, repetitions=shots)
+    def run(self, item: Item) -> Outcome:
+        program: _Program = item.compiled.program
+        result = cirq.Simulator(seed=item.seed).run(program.circuit, repetitions=item.shots)
         latest = {clbit: key for key, clbit in program.records}
         bits = np.column_stack([result.measurements[key][:, 0] for key in latest.values()])
-        counts = result_keys(_tallied(bits, list(latest)), compiled.registers)
-        return Outcome(counts, time.perf_counter() - started, compiled.qpu_seconds(shots))
+        return Outcome(result_keys(_tallied(bits, list(latest)), item.compiled.registers))
 
     def _compile(self, circuit: Circuit, seed: int) -> Compiled:
         translated = translate(_pass_manager(), without_time(circuit.quantum_circuit), self.id)
@@ -105,11 +101,7 @@ class CirqSimulator:
             seed=seed,
             two_qubit_gates=coupling_gates(translated),
             depth=translated.depth(),
-            duration_s=0.0,
-            esp=1.0,
             physical_qubits=circuit.touched,
-            rep_delay_s=0.0,
-            overhead_s=0.0,
             program=_converted(translated),
             registers=circuit.registers,
             methods=(cirq_method(translated, dynamic=bool(circuit.features)),),

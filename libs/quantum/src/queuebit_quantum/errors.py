@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CircuitError", "DoesNotFit", "UnknownBackend"]
+__all__ = ["BrokenStack", "CircuitError", "DoesNotFit", "NotReachable", "UnknownBackend", "UnknownHandle"]
 
 _MOST = 500
 """Characters of a text. Parsers quote the source, where one name may be as long as the source itself."""
@@ -41,8 +41,23 @@ class CircuitError(ValueError):
         return f"{where}{self.message}{hint}"
 
 
+class BrokenStack(Exception):
+    """A stack is not installed, or its plugin does not work."""
+
+
 class UnknownBackend(LookupError):
     """No backend goes by this id."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class NotReachable(Exception):
+    """The vendor behind a backend does not answer. The same call may succeed later."""
+
+
+class UnknownHandle(LookupError):
+    """The backend keeps no submission under this handle."""
 
     def __str__(self) -> str:
         return str(self.args[0])

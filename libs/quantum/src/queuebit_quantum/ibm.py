@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import lru_cache
 
 import qiskit_ibm_runtime.fake_provider as snapshots
@@ -12,10 +11,11 @@ from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
 from qiskit_aer import AerSimulator
 
 from queuebit_quantum.aer import COMPILER, run_on_aer
-from queuebit_quantum.backends import Compiled, Description, Outcome, require_fit
-from queuebit_quantum.calibration import read_calibration
+from queuebit_quantum.backends import Compiled, Description, Item, Outcome, require_fit
+from queuebit_quantum.calibration import Calibration, read_calibration
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.compiling import CompileCache, translate
+from queuebit_quantum.in_process import InProcess
 from queuebit_quantum.noise import noisy_simulator
 from queuebit_quantum.physical import UsedGate, coupling_gates, cut_down, duration_s, esp, used_gates, without_untouched
 from queuebit_quantum.placing import interactions, pinned, require_working, working
@@ -32,7 +32,7 @@ _OPTIMIZATION_LEVEL = 2
 Torino snapshot a GHZ-5 then has an ESP of 0.70 instead of 0.92, and compiles only 0.8 ms faster."""
 
 
-class EmulatedIbm:
+class EmulatedIbm(InProcess):
     """One device as it was calibrated on the day of its snapshot.
 
     Compiling sees the whole device but for gates that failed their calibration: no circuit is laid on these. Qubits
@@ -42,6 +42,7 @@ class EmulatedIbm:
     """
 
     def __init__(self, id_: str, snapshot: str) -> None:
+        super().__init__()
         device = getattr(snapshots, snapshot)()
         configuration = device.configuration()
         rep_delay = getattr(configuration, "default_rep_delay", None)
@@ -51,34 +52,34 @@ class EmulatedIbm:
         self._working = working(self._target)
         self._pass_manager = lru_cache(maxsize=8)(self._build_pass_manager)
         self._simulator = lru_cache(maxsize=64)(self._build_simulator)
-        self.id = id_
-        self.calibration = read_calibration(device.properties().last_update_date, self._target)
+        self._calibration = read_calibration(device.properties().last_update_date, self._target)
         self.description = Description(
             id=id_,
             vendor="IBM",
             kind="emulated",
             num_qubits=self._target.num_qubits,
             basis_gates=tuple(sorted(self._target.operation_names)),
-            couplings=len(self.calibration.couplers),
+            couplings=len(self._calibration.couplers),
             features=frozenset({"mid_circuit_measurement", "reset", "conditional"}),
             max_shots=int(configuration.max_shots),
-            target_digest=self.calibration.digest,
-            calibrated_at=self.calibration.calibrated_at,
-            calibration_digest=self.calibration.digest,
+            target_digest=self._calibration.digest,
+            calibrated_at=self._calibration.calibrated_at,
+            calibration_digest=self._calibration.digest,
             rep_delay_s=_REP_DELAY_S if rep_delay is None else float(rep_delay),
             overhead_s=_OVERHEAD_S,
         )
+
+    def calibrate(self) -> Calibration:
+        """Return the snapshot's figures; a snapshot never changes."""
+        return self._calibration
 
     def compile(self, circuit: Circuit, seed: int) -> Compiled:
         require_fit(self.description, circuit)
         return self._cache.get(circuit, self.description.target_digest, seed, lambda: self._compile(circuit, seed))
 
-    def run(self, compiled: Compiled, shots: int, seed: int) -> Outcome:
-        require_fit(self.description, shots=shots)
-        started = time.perf_counter()
-        simulator = self._simulator(compiled.physical_qubits, used_gates(compiled.program, compiled.physical_qubits))
-        counts = run_on_aer(simulator, compiled, shots, seed)
-        return Outcome(counts, time.perf_counter() - started, compiled.qpu_seconds(shots))
+    def run(self, item: Item) -> Outcome:
+        qubits = item.compiled.physical_qubits
+        return Outcome(run_on_aer(self._simulator(qubits, used_gates(item.compiled.program, qubits)), item))
 
     def _compile(self, circuit: Circuit, seed: int) -> Compiled:
         on_device = self._laid_out(circuit, seed)
@@ -102,15 +103,15 @@ class EmulatedIbm:
 
     def _laid_out(self, circuit: Circuit, seed: int) -> QuantumCircuit:
         if circuit.physical:
-            return pinned(circuit, self._working, seed, self.id)
+            return pinned(circuit, self._working, seed, self.description.id)
         program = without_untouched(circuit.quantum_circuit)
-        found = [translate(self._pass_manager(seed), program, self.id)]
+        found = [translate(self._pass_manager(seed), program, self.description.id)]
         if "conditional" in circuit.features:
-            shadow = translate(self._pass_manager(seed), interactions(program), self.id)
+            shadow = translate(self._pass_manager(seed), interactions(program), self.description.id)
             where = shadow.layout.initial_index_layout(filter_ancillas=True)
-            found.append(translate(self._pass_manager_for(where, seed), program, self.id))
+            found.append(translate(self._pass_manager_for(where, seed), program, self.description.id))
         best = max(found, key=lambda on_device: esp(on_device, self._target))
-        require_working(best, self._working, self.id)
+        require_working(best, self._working, self.description.id)
         return best
 
     def _pass_manager_for(self, layout: list[int], seed: int) -> PassManager:

@@ -1,0 +1,108 @@
+"""The port `Backend` for everything that runs in the calling process, around one method."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
+
+from queuebit_quantum.backends import (
+    Compiled,
+    Description,
+    Failed,
+    Item,
+    ItemResult,
+    Measure,
+    Outcome,
+    Progress,
+    require_fit,
+)
+from queuebit_quantum.calibration import Calibration
+from queuebit_quantum.circuits import Circuit
+from queuebit_quantum.errors import DoesNotFit, UnknownHandle
+
+__all__ = ["InProcess"]
+
+
+class InProcess(ABC):
+    """A simulator. Give it `description`, `compile` and `run`; it does the rest.
+
+    A submission has ended when `submit` returns. The newest one alone is kept.
+    """
+
+    description: Description
+
+    def __init__(self) -> None:
+        self._token: str | None = None
+        self._results: tuple[ItemResult, ...] = ()
+
+    @abstractmethod
+    def compile(self, circuit: Circuit, seed: int) -> Compiled:
+        """As `Backend.compile`."""
+
+    @abstractmethod
+    def run(self, item: Item) -> Outcome:
+        """Run one item; raises `DoesNotFit`.
+
+        Where the outcome names no QPU time, it is the time of the call on a simulator, and what `Compiled.qpu_us`
+        forecasts on an emulated device.
+        """
+
+    def describe(self) -> Description:
+        return self.description
+
+    def calibrate(self) -> Calibration | None:
+        return None
+
+    def submit(self, items: Sequence[Item], token: str) -> str:
+        if token != self._token:
+            self._results = tuple(self._result(item) for item in items)
+            self._token = token
+        return token
+
+    def find(self, token: str) -> str | None:
+        return token if token == self._token else None
+
+    def poll(self, handle: str) -> Progress:
+        self._require(handle)
+        return "ended"
+
+    def collect(self, handle: str) -> tuple[ItemResult, ...]:
+        self._require(handle)
+        return self._results
+
+    def cancel(self, handle: str) -> None:
+        """Do nothing: what was submitted has ended."""
+        return
+
+    def usage(self, handle: str) -> tuple[Measure, ...]:
+        self._require(handle)
+        used_us = sum(it.qpu_us or 0 for it in self._results if isinstance(it, Outcome))
+        return (Measure("qpu_time", str(used_us), "us"),)
+
+    def _result(self, item: Item) -> ItemResult:
+        started = time.perf_counter()
+        try:
+            require_fit(self.description, shots=item.shots)
+            outcome = self.run(item)
+        except DoesNotFit as error:
+            return Failed("does_not_fit", str(error))
+        except (MemoryError, RuntimeError) as error:
+            if not _lacks_memory(error):
+                raise
+            return Failed("out_of_memory", "the circuit needs more memory than a job may use here: use fewer qubits")
+        if outcome.qpu_us is not None:
+            return outcome
+        if self.description.kind == "simulator":
+            return replace(outcome, qpu_us=round((time.perf_counter() - started) * 1_000_000))
+        return replace(outcome, qpu_us=item.compiled.qpu_us(item.shots))
+
+    def _require(self, handle: str) -> None:
+        if handle != self._token:
+            raise UnknownHandle(f"{self.description.id} keeps the newest submission only, and not {handle[:80]!r}")
+
+
+def _lacks_memory(error: Exception) -> bool:
+    """Whether memory ran out; Aer says so with a `RuntimeError`."""
+    return isinstance(error, MemoryError) or "memory" in str(error).lower()
