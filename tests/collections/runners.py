@@ -82,13 +82,13 @@ def _child(run: Callable[[Path], Run], path: Path, sender: Any) -> None:  # a Co
 
 def queuebit(path: Path) -> Run:
     """Parse, compile and run as the executor of `aer` does."""
-    from queuebit_quantum import CircuitError, DoesNotFit, Item, parse
+    from queuebit_quantum import CircuitError, DoesNotFit, WorkItem, parse
     from queuebit_quantum.aer import Aer
 
     try:
         circuit = parse(path.read_text(encoding="utf-8"))
         backend = Aer()
-        return Run("done", dict(backend.run(Item(backend.compile(circuit, _SEED), SHOTS, _SEED)).counts))
+        return Run("done", dict(backend.run(WorkItem(backend.compile(circuit, _SEED), SHOTS, _SEED)).counts))
     except CircuitError as refusal:
         return Run("refused", {}, f"{refusal.code}: {refusal}"[:200])
     except DoesNotFit as refusal:

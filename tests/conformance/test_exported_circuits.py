@@ -17,7 +17,7 @@ from qiskit_aer import AerSimulator
 
 from queuebit import InvalidInput
 from queuebit.exporting import exported
-from queuebit_quantum import Item, parse
+from queuebit_quantum import WorkItem, parse
 from queuebit_quantum.aer import Aer
 
 SHOTS = 1000
@@ -25,7 +25,7 @@ SHOTS = 1000
 
 def platform(circuit: object, shots: int = SHOTS) -> dict[str, int]:
     aer = Aer()
-    return dict(aer.run(Item(aer.compile(parse(exported(circuit)), seed=1), shots, seed=7)).counts)
+    return dict(aer.run(WorkItem(aer.compile(parse(exported(circuit)), seed=1), shots, seed=7)).counts)
 
 
 def qiskits(circuit: QuantumCircuit) -> dict[str, int]:

@@ -8,8 +8,8 @@ import pytest
 
 from queuebit_quantum import (
     DoesNotFit,
-    Item,
     UnknownBackend,
+    WorkItem,
     hellinger_fidelity,
     ideal_distribution,
     installed_stacks,
@@ -59,19 +59,19 @@ def test_a_description_matches_its_id(id_: str) -> None:
 def test_examples_run_and_give_what_they_say(path: Path) -> None:
     circuit = parse(path.read_text())
     aer, device = open_backend("aer"), open_backend("emulated-ibm-manila")
-    ideal = aer.run(Item(aer.compile(circuit, 1), 4_000, 1)).counts
+    ideal = aer.run(WorkItem(aer.compile(circuit, 1), 4_000, 1)).counts
     if path.stem in CERTAIN:
         assert ideal == {CERTAIN[path.stem]: 4_000}
     if not circuit.features:
         assert hellinger_fidelity(ideal, ideal_distribution(circuit)) > 0.99
-    noisy = device.run(Item(device.compile(circuit, 1), 2_000, 1)).counts
+    noisy = device.run(WorkItem(device.compile(circuit, 1), 2_000, 1)).counts
     assert hellinger_fidelity(ideal, noisy) > 0.7
 
 
 def test_teleportation_arrives() -> None:
     circuit = parse((EXAMPLES / "teleport.qasm").read_text())
     aer = open_backend("aer")
-    counts = aer.run(Item(aer.compile(circuit, 1), 8_000, 1)).counts
+    counts = aer.run(WorkItem(aer.compile(circuit, 1), 8_000, 1)).counts
     ones = sum(count for bits, count in counts.items() if bits[0] == "1") / 8_000
     assert ones == pytest.approx(0.25, abs=0.025), "five standard deviations of 8,000 shots"
     with pytest.raises(DoesNotFit, match="conditional"):

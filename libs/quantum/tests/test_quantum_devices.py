@@ -8,7 +8,7 @@ from qiskit_aer import AerSimulator
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2, FakePerth
 
 from queuebit_kernel import digest_of
-from queuebit_quantum import Item, hellinger_fidelity, known_backends, open_backend, parse
+from queuebit_quantum import WorkItem, hellinger_fidelity, known_backends, open_backend, parse
 from queuebit_quantum.ibm import EmulatedIbm
 from queuebit_quantum.physical import cut_down
 
@@ -44,14 +44,14 @@ def test_touched_qubits_alone_give_the_whole_devices_distribution(id_: str, sour
     theirs = whole.run(program, shots=20_000, seed_simulator=3).result().get_counts()
     theirs = {key.replace(" ", ""): count for key, count in theirs.items()}
     compiled = device.compile(circuit, 5)
-    ours = {key.replace(" ", ""): count for key, count in device.run(Item(compiled, 20_000, 4)).counts.items()}
+    ours = {key.replace(" ", ""): count for key, count in device.run(WorkItem(compiled, 20_000, 4)).counts.items()}
     assert len(compiled.physical_qubits) < snapshot.num_qubits
     assert hellinger_fidelity(ours, theirs) >= 0.998
 
 
 def test_noise_shows() -> None:
     device = _device("emulated-ibm-manila")
-    counts = device.run(Item(device.compile(parse(GHZ4), 1), 4_000, 1)).counts
+    counts = device.run(WorkItem(device.compile(parse(GHZ4), 1), 4_000, 1)).counts
     agreeing = (counts["0000"] + counts["1111"]) / 4_000
     assert 0.6 < agreeing < 0.98
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from queuebit_quantum import Compiled, DoesNotFit, Item, known_backends, open_backend, parse
+from queuebit_quantum import Compiled, DoesNotFit, WorkItem, known_backends, open_backend, parse
 from queuebit_quantum.ibm import EmulatedIbm
 from queuebit_quantum.physical import gate_steps
 
@@ -33,7 +33,7 @@ def _compiled(id_: str, body: str) -> Compiled:
 def _ones(id_: str, body: str, shots: int = 4_000) -> float:
     """How often the only bit is 1."""
     device = _device(id_)
-    return device.run(Item(device.compile(parse(HEADER + body), 1), shots, 1)).counts.get("1", 0) / shots
+    return device.run(WorkItem(device.compile(parse(HEADER + body), 1), shots, 1)).counts.get("1", 0) / shots
 
 
 @pytest.mark.parametrize("source", [SWAP_IN_A_BLOCK, STAR_IN_A_BLOCK, CHAIN], ids=["swap", "star", "chain"])
@@ -50,7 +50,7 @@ def test_no_gate_is_laid_on_a_coupler_that_failed_its_calibration(id_: str, sour
 
 def test_gates_inside_a_condition_run_on_working_couplers() -> None:
     device = _device("emulated-ibm-hanoi")
-    counts = device.run(Item(device.compile(parse(SWAP_IN_A_BLOCK), 1), 2_000, 1)).counts
+    counts = device.run(WorkItem(device.compile(parse(SWAP_IN_A_BLOCK), 1), 2_000, 1)).counts
     assert counts["10 0"] > 0.9 * 2_000
 
 
@@ -109,9 +109,8 @@ def test_numbered_qubits_stay_where_they_are_whatever_is_optimised() -> None:
     compiled = _compiled("emulated-ibm-manila", body)
     assert compiled.physical_qubits == (2, 3)
     assert compiled.two_qubit_gates >= 2
-    assert (
-        max(_device("emulated-ibm-manila").run(Item(compiled, 500, 1)).counts.items(), key=lambda it: it[1])[0] == "10"
-    )
+    counts = _device("emulated-ibm-manila").run(WorkItem(compiled, 500, 1)).counts
+    assert max(counts, key=counts.__getitem__) == "10"
 
 
 def test_a_coupler_that_works_in_one_direction_is_used_in_that_one() -> None:
@@ -125,4 +124,4 @@ def test_a_coupler_that_works_in_one_direction_is_used_in_that_one() -> None:
 def test_an_ideal_simulator_takes_a_numbered_qubit_for_any_qubit(id_: str) -> None:
     backend = open_backend(id_)
     compiled = backend.compile(parse(HEADER + "bit c; x $86; c = measure $86;"), 1)
-    assert backend.run(Item(compiled, 10, 1)).counts == {"1": 10}
+    assert backend.run(WorkItem(compiled, 10, 1)).counts == {"1": 10}

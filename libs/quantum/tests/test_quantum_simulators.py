@@ -12,7 +12,7 @@ from queuebit_quantum import (
     Backend,
     DoesNotFit,
     Failed,
-    Item,
+    WorkItem,
     hellinger_fidelity,
     ideal_distribution,
     open_backend,
@@ -58,7 +58,7 @@ def _random_source(seed: int) -> str:
 def test_random_circuits_follow_the_exact_distribution(id_: str, seed: int) -> None:
     backend = open_backend(id_)
     circuit = parse(_random_source(seed))
-    counts = backend.run(Item(backend.compile(circuit, 1), SHOTS, seed % 1000)).counts
+    counts = backend.run(WorkItem(backend.compile(circuit, 1), SHOTS, seed % 1000)).counts
     assert hellinger_fidelity(counts, ideal_distribution(circuit)) > CLOSE
 
 
@@ -78,7 +78,7 @@ def test_registers_are_written_last_first_with_spaces(id_: str) -> None:
         "measure q[0] -> low[0]; measure q[1] -> mid[0]; measure q[2] -> mid[1];"
     )
     backend = open_backend(id_)
-    counts = backend.run(Item(backend.compile(circuit, 1), 200, 1)).counts
+    counts = backend.run(WorkItem(backend.compile(circuit, 1), 200, 1)).counts
     assert next(iter(counts)) == "00 10 1"
     assert sum(counts.values()) == 200
 
@@ -87,7 +87,7 @@ def test_registers_are_written_last_first_with_spaces(id_: str) -> None:
 def test_the_same_seed_gives_the_same_counts(id_: str) -> None:
     backend = open_backend(id_)
     compiled = backend.compile(parse(HEADER + "qreg q[4]; creg c[4]; h q; measure q -> c;"), 7)
-    first, again, other = (backend.run(Item(compiled, 500, seed)).counts for seed in (11, 11, 12))
+    first, again, other = (backend.run(WorkItem(compiled, 500, seed)).counts for seed in (11, 11, 12))
     assert first == again
     assert list(first) == list(again)
     assert first != other
@@ -97,7 +97,7 @@ def test_the_same_seed_gives_the_same_counts(id_: str) -> None:
 def test_a_later_measurement_overwrites_the_bit(id_: str) -> None:
     backend = open_backend(id_)
     circuit = parse(HEADER + "qreg q[1]; creg c[1]; x q; measure q -> c; reset q; measure q -> c;")
-    assert backend.run(Item(backend.compile(circuit, 1), 50, 1)).counts == {"0": 50}
+    assert backend.run(WorkItem(backend.compile(circuit, 1), 50, 1)).counts == {"0": 50}
 
 
 def test_aer_runs_what_is_decided_on_the_way() -> None:
@@ -106,7 +106,7 @@ def test_aer_runs_what_is_decided_on_the_way() -> None:
         "h q[0]; a[0] = measure q[0]; if (a[0]) { x q[1]; } b[0] = measure q[1];"
     )
     backend = open_backend("aer")
-    assert backend.run(Item(backend.compile(circuit, 1), 500, 1)).counts.keys() == {"0 0", "1 1"}
+    assert backend.run(WorkItem(backend.compile(circuit, 1), 500, 1)).counts.keys() == {"0 0", "1 1"}
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_aer_takes_a_method_that_fits(qubits: int, gate: str, method: str) -> No
     backend = open_backend("aer")
     compiled = backend.compile(circuit, 1)
     assert [candidate.name for candidate in compiled.methods] == [method]
-    assert backend.run(Item(compiled, 100, 1)).counts.keys() == {"0" * qubits, "1" * qubits}
+    assert backend.run(WorkItem(compiled, 100, 1)).counts.keys() == {"0" * qubits, "1" * qubits}
 
 
 def test_a_large_clifford_circuit_runs_on_a_tableau() -> None:
@@ -135,7 +135,7 @@ def test_a_large_clifford_circuit_runs_on_a_tableau() -> None:
     compiled = backend.compile(circuit, 1)
     assert compiled.method(20).name == "stabilizer"
     assert compiled.method(20).memory_bytes < 1 << 20
-    assert sum(backend.run(Item(compiled, 20, 1)).counts.values()) == 20
+    assert sum(backend.run(WorkItem(compiled, 20, 1)).counts.values()) == 20
 
 
 def test_a_dynamic_clifford_circuit_runs_on_a_tableau_where_that_is_quicker() -> None:
@@ -152,7 +152,7 @@ def test_untouched_qubits_cost_nothing(id_: str) -> None:
     backend = open_backend(id_)
     compiled = backend.compile(circuit, 1)
     assert compiled.method(100).memory_bytes < 1_000
-    assert backend.run(Item(compiled, 100, 1)).counts["1"] > 85
+    assert backend.run(WorkItem(compiled, 100, 1)).counts["1"] > 85
 
 
 def test_untouched_qubits_are_left_out_of_blocks_too() -> None:
@@ -162,7 +162,7 @@ def test_untouched_qubits_are_left_out_of_blocks_too() -> None:
     )
     assert circuit.touched == (7, 30)
     backend = open_backend("aer")
-    assert backend.run(Item(backend.compile(circuit, 1), 50, 1)).counts == {"11": 50}
+    assert backend.run(WorkItem(backend.compile(circuit, 1), 50, 1)).counts == {"11": 50}
 
 
 @pytest.mark.parametrize("id_", ["aer", "cirq"])
@@ -172,7 +172,7 @@ def test_a_delay_fits_an_ideal_simulator_which_has_no_time(id_: str) -> None:
         "c = measure q;"
     )
     backend = open_backend(id_)
-    assert backend.run(Item(backend.compile(circuit, 1), 50, 1)).counts == {"01": 50}
+    assert backend.run(WorkItem(backend.compile(circuit, 1), 50, 1)).counts == {"01": 50}
 
 
 def test_what_no_method_can_simulate_does_not_fit() -> None:
@@ -201,7 +201,7 @@ def test_every_reason_is_named_when_a_circuit_does_not_fit() -> None:
 def test_absurd_shots_are_refused(id_: str, shots: int) -> None:
     backend: Backend = open_backend(id_)
     compiled = backend.compile(parse(HEADER + "qreg q[1]; creg c[1]; measure q -> c;"), 1)
-    (failed,) = backend.collect(backend.submit([Item(compiled, shots, 1)], "absurd"))
+    (failed,) = backend.collect(backend.submit([WorkItem(compiled, shots, 1)], "absurd"))
     assert isinstance(failed, Failed)
     assert failed.code == "does_not_fit"
     assert "shots must be from 1 to" in failed.text

@@ -107,7 +107,7 @@ class FakeWorker:
         self.circuits = circuits
         self.backend = backend
 
-    async def run(self, source: bytes, shots: int, seed: int, budget_us: int) -> Ran | Refused:
+    async def run(self, source: bytes, shots: int, seed: int, *, budget_us: int, token: str) -> Ran | Refused:
         self.circuits.runs.append((self.backend, shots, seed))
         self.circuits.sources.append(source)
         await self.circuits.on_run()

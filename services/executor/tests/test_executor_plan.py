@@ -10,7 +10,8 @@ from queuebit_executor import worker
 from queuebit_executor.answers import Descriptions, Estimate
 from queuebit_executor.policy import Allowance, quoted
 from queuebit_executor.worker import _answer
-from queuebit_quantum import known_backends
+from queuebit_kernel import event_id
+from queuebit_quantum import known_backends, open_backend
 
 TWO = 'OPENQASM 2.0; include "qelib1.inc"; '
 THREE = 'OPENQASM 3.0; include "stdgates.inc"; '
@@ -36,13 +37,14 @@ CIRCUITS = {
 }
 
 
-def ask(op: str, source: str, **more: object) -> tuple[dict, bytes]:
-    return _answer({"op": op, **more}, source.encode())
+def ask(op: str, source: str, backend: str, **more: object) -> tuple[dict, bytes]:
+    opened = {backend: open_backend(backend)}
+    return _answer(opened, {"op": op, "backend": backend, "token": event_id(), **more}, source.encode())
 
 
 @pytest.mark.parametrize("backend", known_backends())
 def test_a_plan_says_that_a_circuit_fits_exactly_where_it_runs(backend: str) -> None:
-    (offer,) = Descriptions.model_validate(ask("describe", "", backends=[backend])[0]).offers
+    (offer,) = Descriptions.model_validate(ask("describe", "", backend)[0]).offers
     fits = {}
     for name, source in CIRCUITS.items():
         estimate = Estimate.model_validate(ask("estimate", source, backend=backend)[0])

@@ -19,6 +19,7 @@ from queuebit_executor.errors import Orphaned
 from queuebit_executor.policy import Allowance, quoted
 from queuebit_executor.ports import Asker
 from queuebit_executor.zygote_client import ZygoteClient, ZygoteSettings
+from queuebit_kernel import event_id
 from queuebit_runtime.tasks import Tasks
 
 pytestmark = [pytest.mark.server, pytest.mark.asyncio(loop_scope="module")]
@@ -69,8 +70,8 @@ ANN = Asker("acme")
 
 @asynccontextmanager
 async def family(*backends: str, profile_s: float = 5) -> AsyncIterator[tuple[ChildCircuits, tuple[Described, ...]]]:
-    tasks = Tasks()
-    zygote = ZygoteClient(ZygoteSettings(backends, memory_mb=1024, threads=1, start_seconds=20))
+    tasks, stack = Tasks(), "ibm" if backends[0].startswith("emulated-ibm") else backends[0]
+    zygote = ZygoteClient(ZygoteSettings(stack, backends, memory_mb=1024, threads=1, start_seconds=20))
     children = ChildCircuits(zygote, tasks, slots=1, profile_seconds=profile_s, run_seconds=1)
     offers = await children.open()
     yield children, offers
@@ -80,7 +81,7 @@ async def family(*backends: str, profile_s: float = 5) -> AsyncIterator[tuple[Ch
 
 async def run(circuits: ChildCircuits, backend: str, source: bytes, shots: int, seed: int, budget_us: int):
     async with circuits.worker(backend) as worker:
-        return await worker.run(source, shots, seed, budget_us)
+        return await worker.run(source, shots, seed, budget_us=budget_us, token=event_id())
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

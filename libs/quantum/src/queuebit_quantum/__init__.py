@@ -8,30 +8,17 @@ from queuebit_quantum.backends import (
     Compiled,
     Description,
     Failed,
-    Item,
-    ItemResult,
     Measure,
     Outcome,
     Progress,
+    WorkItem,
+    WorkResult,
     require_fit,
     result_keys,
 )
-from queuebit_quantum.calibration import (
-    Calibration,
-)
-from queuebit_quantum.catalog import (
-    Stack,
-    installed_stacks,
-    known_backends,
-    load_stack,
-    open_backend,
-    stack_of,
-)
-from queuebit_quantum.circuits import (
-    Circuit,
-    inputs,
-    parse,
-)
+from queuebit_quantum.calibration import Calibration
+from queuebit_quantum.catalog import Stack, installed_stacks, known_backends, load_stack, open_backend, stack_of
+from queuebit_quantum.circuits import Circuit, inputs, parse
 from queuebit_quantum.errors import (
     BrokenStack,
     CircuitError,
@@ -40,39 +27,13 @@ from queuebit_quantum.errors import (
     UnknownBackend,
     UnknownHandle,
 )
-from queuebit_quantum.fidelity import (
-    hellinger_fidelity,
-    ideal_distribution,
-    total_variation,
-)
-from queuebit_quantum.in_process import (
-    InProcess,
-)
-from queuebit_quantum.limits import (
-    Limits,
-)
-from queuebit_quantum.observables import (
-    Basis,
-    bases,
-    expectation,
-    measured_in,
-    shares,
-)
-from queuebit_quantum.parameters import (
-    Input,
-    Parameters,
-    parameter_faults,
-    representatives,
-)
-from queuebit_quantum.profile import (
-    Profile,
-    profile,
-    simulation_bytes,
-)
-from queuebit_quantum.workload import (
-    Method,
-    quickest,
-)
+from queuebit_quantum.fidelity import hellinger_fidelity, ideal_distribution, total_variation
+from queuebit_quantum.in_process import InProcess
+from queuebit_quantum.limits import Limits
+from queuebit_quantum.observables import Basis, bases, expectation, measured_in, shares
+from queuebit_quantum.parameters import Input, Parameters, parameter_faults, representatives
+from queuebit_quantum.profile import Profile, profile, simulation_bytes
+from queuebit_quantum.workload import Method, quickest
 
 __all__ = [
     "Backend",
@@ -87,8 +48,6 @@ __all__ = [
     "Failed",
     "InProcess",
     "Input",
-    "Item",
-    "ItemResult",
     "Limits",
     "Measure",
     "Method",
@@ -100,6 +59,8 @@ __all__ = [
     "Stack",
     "UnknownBackend",
     "UnknownHandle",
+    "WorkItem",
+    "WorkResult",
     "bases",
     "expectation",
     "hellinger_fidelity",

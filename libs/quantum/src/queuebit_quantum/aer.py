@@ -12,7 +12,7 @@ from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
 from qiskit_aer import AerSimulator
 
 from queuebit_kernel import digest_of
-from queuebit_quantum.backends import Compiled, Description, Item, Outcome, require_fit, result_keys
+from queuebit_quantum.backends import Compiled, Description, Outcome, WorkItem, require_fit, result_keys
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.compiling import CompileCache, translate
 from queuebit_quantum.errors import DoesNotFit
@@ -88,7 +88,7 @@ class Aer(InProcess):
             methods=tuple(method for method in methods if method.name == name),
         )
 
-    def run(self, item: Item) -> Outcome:
+    def run(self, item: WorkItem) -> Outcome:
         return Outcome(run_on_aer(_simulator(item.compiled.methods[0].name), item))
 
 
@@ -97,7 +97,7 @@ def compile_for_aer(circuit: QuantumCircuit, method: str) -> QuantumCircuit:
     return translate(_pass_manager(method), circuit, Aer.id)
 
 
-def run_on_aer(simulator: AerSimulator, item: Item) -> dict[str, int]:
+def run_on_aer(simulator: AerSimulator, item: WorkItem) -> dict[str, int]:
     """Run a compiled circuit with the quickest of its methods and return its counts.
 
     Shots are never split over threads, so that the same seed gives the same counts whatever the number of cores.

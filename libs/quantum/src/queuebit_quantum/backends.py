@@ -16,11 +16,11 @@ __all__ = [
     "Compiled",
     "Description",
     "Failed",
-    "Item",
-    "ItemResult",
     "Measure",
     "Outcome",
     "Progress",
+    "WorkItem",
+    "WorkResult",
     "require_fit",
     "result_keys",
 ]
@@ -97,8 +97,8 @@ class Compiled:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """One compiled circuit to run so many times. A submission consists of items, which succeed or fail each alone."""
+class WorkItem:
+    """One compiled circuit, to be run so many times. Of the items of a submission, each succeeds or fails alone."""
 
     compiled: Compiled
     shots: int
@@ -125,7 +125,7 @@ class Failed:
     text: str
 
 
-ItemResult: TypeAlias = Outcome | Failed
+WorkResult: TypeAlias = Outcome | Failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +133,11 @@ class Measure:
     """One figure of what a submission used."""
 
     metric: str
-    """Such as `qpu_time`."""
+    """Such as `qpu-time`."""
     quantity: str
     """A decimal number, exact."""
     unit: str
-    """Such as `us`."""
+    """Such as `microsecond`."""
     final: bool = True
     """Whether the figure can no longer change. What is not final is asked for again later."""
 
@@ -168,7 +168,7 @@ class Backend(Protocol):
         """Make a circuit ready; the same circuit, target and seed give the same program. Raises `DoesNotFit`."""
         ...
 
-    def submit(self, items: Sequence[Item], token: str) -> str:
+    def submit(self, items: Sequence[WorkItem], token: str) -> str:
         """Hand over the items as one submission and return its handle.
 
         The token names the submission at the vendor: the same token again is the same submission, which runs once and
@@ -187,7 +187,7 @@ class Backend(Protocol):
         """Say how far a submission is. Raises `UnknownHandle`."""
         ...
 
-    def collect(self, handle: str) -> tuple[ItemResult, ...]:
+    def collect(self, handle: str) -> tuple[WorkResult, ...]:
         """Return what came of each item, in their order, once the submission has ended; again as often as asked.
 
         Raises `UnknownHandle`.

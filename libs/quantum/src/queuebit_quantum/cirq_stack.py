@@ -15,7 +15,7 @@ from qiskit.transpiler import PassManager
 from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
 
 from queuebit_kernel import digest_of
-from queuebit_quantum.backends import Compiled, Description, Item, Outcome, require_fit, result_keys
+from queuebit_quantum.backends import Compiled, Description, Outcome, WorkItem, require_fit, result_keys
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.compiling import CompileCache, translate
 from queuebit_quantum.in_process import InProcess
@@ -85,7 +85,7 @@ class CirqSimulator(InProcess):
         require_fit(self.description, circuit)
         return self._cache.get(circuit, self.description.target_digest, seed, lambda: self._compile(circuit, seed))
 
-    def run(self, item: Item) -> Outcome:
+    def run(self, item: WorkItem) -> Outcome:
         program: _Program = item.compiled.program
         result = cirq.Simulator(seed=item.seed).run(program.circuit, repetitions=item.shots)
         latest = {clbit: key for key, clbit in program.records}

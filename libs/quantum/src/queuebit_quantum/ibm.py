@@ -11,7 +11,7 @@ from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
 from qiskit_aer import AerSimulator
 
 from queuebit_quantum.aer import COMPILER, run_on_aer
-from queuebit_quantum.backends import Compiled, Description, Item, Outcome, require_fit
+from queuebit_quantum.backends import Compiled, Description, Outcome, WorkItem, require_fit
 from queuebit_quantum.calibration import Calibration, read_calibration
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.compiling import CompileCache, translate
@@ -77,7 +77,7 @@ class EmulatedIbm(InProcess):
         require_fit(self.description, circuit)
         return self._cache.get(circuit, self.description.target_digest, seed, lambda: self._compile(circuit, seed))
 
-    def run(self, item: Item) -> Outcome:
+    def run(self, item: WorkItem) -> Outcome:
         qubits = item.compiled.physical_qubits
         return Outcome(run_on_aer(self._simulator(qubits, used_gates(item.compiled.program, qubits)), item))
 

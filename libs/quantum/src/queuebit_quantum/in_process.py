@@ -11,11 +11,11 @@ from queuebit_quantum.backends import (
     Compiled,
     Description,
     Failed,
-    Item,
-    ItemResult,
     Measure,
     Outcome,
     Progress,
+    WorkItem,
+    WorkResult,
     require_fit,
 )
 from queuebit_quantum.calibration import Calibration
@@ -35,14 +35,14 @@ class InProcess(ABC):
 
     def __init__(self) -> None:
         self._token: str | None = None
-        self._results: tuple[ItemResult, ...] = ()
+        self._results: tuple[WorkResult, ...] = ()
 
     @abstractmethod
     def compile(self, circuit: Circuit, seed: int) -> Compiled:
         """As `Backend.compile`."""
 
     @abstractmethod
-    def run(self, item: Item) -> Outcome:
+    def run(self, item: WorkItem) -> Outcome:
         """Run one item; raises `DoesNotFit`.
 
         Where the outcome names no QPU time, it is the time of the call on a simulator, and what `Compiled.qpu_us`
@@ -55,7 +55,7 @@ class InProcess(ABC):
     def calibrate(self) -> Calibration | None:
         return None
 
-    def submit(self, items: Sequence[Item], token: str) -> str:
+    def submit(self, items: Sequence[WorkItem], token: str) -> str:
         if token != self._token:
             self._results = tuple(self._result(item) for item in items)
             self._token = token
@@ -68,7 +68,7 @@ class InProcess(ABC):
         self._require(handle)
         return "ended"
 
-    def collect(self, handle: str) -> tuple[ItemResult, ...]:
+    def collect(self, handle: str) -> tuple[WorkResult, ...]:
         self._require(handle)
         return self._results
 
@@ -79,9 +79,9 @@ class InProcess(ABC):
     def usage(self, handle: str) -> tuple[Measure, ...]:
         self._require(handle)
         used_us = sum(it.qpu_us or 0 for it in self._results if isinstance(it, Outcome))
-        return (Measure("qpu_time", str(used_us), "us"),)
+        return (Measure("qpu-time", str(used_us), "microsecond"),)
 
-    def _result(self, item: Item) -> ItemResult:
+    def _result(self, item: WorkItem) -> WorkResult:
         started = time.perf_counter()
         try:
             require_fit(self.description, shots=item.shots)

@@ -43,9 +43,7 @@ class ChildCircuits:
         await self.zygote.open()
         self._tasks.spawn(self.zygote.watch(), "watch over the children")
         await self._profilers.open()
-        described = await self._profilers.ask(
-            {"op": "describe", "backends": [*self.zygote.backends]}, _as(Descriptions)
-        )
+        described = await self._profilers.ask({"op": "describe"}, _as(Descriptions))
         if isinstance(described, Refused):
             raise Garbled(f"the backends could not be described: {described.error.message}")
         for offer in described.offers:
@@ -95,8 +93,9 @@ class ChildWorker:
         self._child = child
         self._most_s = most_s
 
-    async def run(self, source: bytes, shots: int, seed: int, budget_us: int) -> Ran | Refused:
-        ask = {"op": "run", "backend": self._offer.backend, "shots": shots, "seed": seed, "budget_us": budget_us}
+    async def run(self, source: bytes, shots: int, seed: int, *, budget_us: int, token: str) -> Ran | Refused:
+        work = {"shots": shots, "seed": seed, "budget_us": budget_us, "token": token}
+        ask = {"op": "run", "backend": self._offer.backend, **work}
         return await self._child.ask(ask, _ran, source, run_limit_s(self._offer, budget_us, self._most_s))
 
 

@@ -28,7 +28,9 @@ def create_app() -> Service:
     settings, clock = Settings(), SystemClock()
     service = Service(settings.service, BusSettings())
     payloads = KeyValuePayloads(service.bus)
-    plan = ZygoteSettings((*settings.offered,), settings.memory_mb, settings.threads, settings.start_seconds)
+    plan = ZygoteSettings(
+        settings.stack, (*settings.offered,), settings.memory_mb, settings.threads, settings.start_seconds
+    )
     circuits = ChildCircuits(
         ZygoteClient(plan),
         service.tasks,

@@ -102,7 +102,9 @@ class RunPlacement:
         if isinstance(source, Reason):
             return source
         job = placed.data
-        run = asyncio.ensure_future(worker.run(source, job.shots, job.seed, job.qpu_us))
+        run = asyncio.ensure_future(
+            worker.run(source, job.shots, job.seed, budget_us=job.qpu_us, token=f"{job.job}-{placed.id}")
+        )
         try:
             await asyncio.wait((run, beginning), return_when=asyncio.FIRST_COMPLETED)
             if beginning.done():

@@ -46,6 +46,9 @@ class Circuits(Protocol):
 class Worker(Protocol):
     """One slot of a backend."""
 
-    async def run(self, source: bytes, shots: int, seed: int, budget_us: int) -> Ran | Refused:
-        """Compile and run; a device is not started when it would take longer than `budget_us`."""
+    async def run(self, source: bytes, shots: int, seed: int, *, budget_us: int, token: str) -> Ran | Refused:
+        """Compile and run; a device is not started when it would take longer than `budget_us`.
+
+        The token names the run: see `queuebit_quantum.Backend.submit`.
+        """
         ...

@@ -12,12 +12,22 @@ import socket
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import lru_cache
-from typing import Any, Protocol, cast
+from typing import Any
 
 from queuebit_executor.frames import MAX_BYTES, Frame, pack, receive
 from queuebit_executor.sandbox import private_bytes
-from queuebit_executor.timing_model import compilation_seed, device_us, simulation_seed
-from queuebit_quantum import Calibration, Circuit, CircuitError, Compiled, DoesNotFit, open_backend, parse, profile
+from queuebit_executor.timing_model import compilation_seed, simulation_seed
+from queuebit_quantum import (
+    Backend,
+    Circuit,
+    CircuitError,
+    Compiled,
+    DoesNotFit,
+    Failed,
+    WorkItem,
+    parse,
+    profile,
+)
 
 __all__ = ["serve"]
 
@@ -29,39 +39,37 @@ _UNTHINKABLE = 2**53 - 1
 """Bytes no machine has; every reader of JSON takes such a number for what it is."""
 
 
-class _Device(Protocol):
-    calibration: Calibration
-
-
 _parsed = lru_cache(maxsize=128)(parse)
 
 
-def serve(connection: socket.socket) -> None:
-    """Answer requests; return when the parent hangs up, or when caches have eaten into what runs need."""
+def serve(connection: socket.socket, backends: Mapping[str, Backend]) -> None:
+    """Answer requests about backends by id; return when the parent hangs up, or when caches use what runs need."""
     begin = private_bytes()
     with contextlib.suppress(EOFError, ConnectionError):
         connection.sendall(pack({"pid": os.getpid()}))
         retiring = False
         while not retiring:
-            answer, content = _answer(*receive(connection))
+            answer, content = _answer(backends, *receive(connection))
             full = private_bytes() - begin > _CACHED_BYTES
             retiring = full or answer.get("error", {}).get("code") == "out_of_memory"
             connection.sendall(pack({**answer, "retiring": retiring}, content))
 
 
-def _answer(head: Mapping[str, Any], body: bytes) -> Frame:
+def _answer(backends: Mapping[str, Backend], head: Mapping[str, Any], body: bytes) -> Frame:
     try:
         match head["op"]:
             case "describe":
-                return {"offers": [_offer(id_) for id_ in head["backends"]]}, b""
-            case "calibration":
-                return {}, json.dumps(_calibration(head["backend"]), separators=(",", ":")).encode()
+                return {"offers": [_offer(backend) for backend in backends.values()]}, b""
             case "profile":
                 return _profile(_parsed(body.decode())), b""
+        backend = backends[head["backend"]]
+        match head["op"]:
+            case "calibration":
+                return {}, json.dumps(_calibration(backend), separators=(",", ":")).encode()
             case "estimate":
-                return _estimate(_parsed(body.decode()), head["backend"]), b""
+                return _estimate(backend, _parsed(body.decode())), b""
             case _:
-                return _run(head, body.decode())
+                return _run(backend, _parsed(body.decode()), head)
     except CircuitError as error:
         where = {"line": error.line, "column": error.column, "expected": error.expected or None}
         return _refusal(error.code, error.message, **where)
@@ -85,8 +93,8 @@ def _refusal(code: str, message: str, **where: str | int | None) -> Frame:
     return {"error": {"code": code, "message": message, **where}}, b""
 
 
-def _offer(id_: str) -> dict[str, Any]:  # plain JSON
-    it = open_backend(id_).description
+def _offer(backend: Backend) -> dict[str, Any]:  # plain JSON
+    it = backend.describe()
     return {
         "backend": it.id,
         "vendor": it.vendor,
@@ -102,8 +110,9 @@ def _offer(id_: str) -> dict[str, Any]:  # plain JSON
     }
 
 
-def _calibration(id_: str) -> dict[str, Any]:  # plain JSON
-    return cast("_Device", open_backend(id_)).calibration.as_json()
+def _calibration(backend: Backend) -> dict[str, Any]:  # plain JSON
+    found = backend.calibrate()
+    return {} if found is None else found.as_json()
 
 
 def _profile(circuit: Circuit) -> dict[str, Any]:  # plain JSON
@@ -120,13 +129,13 @@ def _profile(circuit: Circuit) -> dict[str, Any]:  # plain JSON
     }
 
 
-def _estimate(circuit: Circuit, id_: str) -> dict[str, Any]:  # plain JSON
-    backend = open_backend(id_)
+def _estimate(backend: Backend, circuit: Circuit) -> dict[str, Any]:  # plain JSON
+    about = {"backend": backend.describe().id}
     try:
         compiled = backend.compile(circuit, compilation_seed(circuit.digest))
     except DoesNotFit as error:
-        return {"backend": id_, "unfit": {"code": "does_not_fit", "text": str(error)}}
-    return {"backend": id_, **_figures(compiled)}
+        return {**about, "unfit": {"code": "does_not_fit", "text": str(error)}}
+    return {**about, **_figures(compiled)}
 
 
 def _figures(compiled: Compiled) -> dict[str, Any]:  # plain JSON
@@ -141,27 +150,37 @@ def _figures(compiled: Compiled) -> dict[str, Any]:  # plain JSON
     }
 
 
-def _run(head: Mapping[str, Any], source: str) -> Frame:
-    backend, shots = open_backend(head["backend"]), head["shots"]
-    circuit = _parsed(source)
-    compiled = backend.compile(circuit, compilation_seed(circuit.digest))
-    figures = _figures(compiled)
-    simulator = backend.description.kind == "simulator"
-    qpu_us = device_us(shots, figures["duration_ns"], figures["rep_delay_ns"], figures["overhead_ns"])
-    if not simulator and qpu_us > head["budget_us"]:
+def _run(backend: Backend, circuit: Circuit, head: Mapping[str, Any]) -> Frame:
+    """Run on a backend where work has ended when `submit` returns."""
+    item = _item(backend, circuit, head)
+    simulator = backend.describe().kind == "simulator"
+    if not simulator and (qpu_us := item.compiled.qpu_us(item.shots)) > head["budget_us"]:
         return _refusal(
             "limit_exceeded",
             f"the run takes {qpu_us:,} µs of QPU time and its hold pays for {head['budget_us']:,} µs: submit again",
         )
-    outcome = backend.run(compiled, shots, simulation_seed(head["seed"]))
-    used_us = _us(outcome.duration_s) if simulator else qpu_us
-    counts = json.dumps(dict(outcome.counts), sort_keys=True, separators=(",", ":")).encode()
+    (result,) = backend.collect(backend.submit([item], head["token"]))
+    if isinstance(result, Failed):
+        return _refusal(result.code, result.text)
+    used_us = result.qpu_us or 0
+    counts = json.dumps(dict(result.counts), sort_keys=True, separators=(",", ":")).encode()
     if len(counts) > MAX_BYTES // 2:
         return _refusal(
             "result_too_large",
             f"the counts fill {len(counts):,} bytes: ask for fewer shots or measure fewer bits",
             used_us=used_us,
         )
+    return {**_description(backend, circuit, item.compiled), "qpu_us": used_us}, counts
+
+
+def _item(backend: Backend, circuit: Circuit, head: Mapping[str, Any]) -> WorkItem:
+    compiled = backend.compile(circuit, compilation_seed(circuit.digest))
+    return WorkItem(compiled, head["shots"], simulation_seed(head["seed"]))
+
+
+def _description(backend: Backend, circuit: Circuit, compiled: Compiled) -> dict[str, Any]:  # plain JSON
+    """What a result says of how it came about."""
+    figures, it = _figures(compiled), backend.describe()
     return {
         "compilation": {
             "compiler": compiled.compiler,
@@ -170,17 +189,12 @@ def _run(head: Mapping[str, Any], source: str) -> Frame:
             "depth": compiled.depth,
             "two_qubit_gates": compiled.two_qubit_gates,
             "duration_ns": figures["duration_ns"],
-            "esp_ppm": None if simulator else figures["esp_ppm"],
+            "esp_ppm": None if it.kind == "simulator" else figures["esp_ppm"],
         },
         "qubits": len(circuit.touched),
-        "qpu_us": used_us,
-        "calibration": backend.description.calibration_digest,
-    }, counts
+        "calibration": it.calibration_digest,
+    }
 
 
 def _ns(seconds: float) -> int:
     return round(seconds * 1_000_000_000)
-
-
-def _us(seconds: float) -> int:
-    return round(seconds * 1_000_000)

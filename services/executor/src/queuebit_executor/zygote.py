@@ -1,4 +1,4 @@
-"""The process that children are forked from: `python -m queuebit_executor.zygote <fd> <memory MiB> <backend>…`.
+"""The process that children are forked from: `python -m queuebit_executor.zygote <fd> <memory MiB> <stack> <backend>…`.
 
 It loads the SDK once, which takes seconds, so that a child starts in milliseconds. It never compiles and never runs a
 circuit: the threads of OpenMP and Rayon would be missing in its forks.
@@ -17,8 +17,12 @@ import socket
 import struct
 import sys
 import traceback
+from typing import TYPE_CHECKING
 
 from queuebit_executor.sandbox import bound, die_with_parent, enter_nowhere
+
+if TYPE_CHECKING:
+    from queuebit_quantum import Backend
 
 __all__ = ["END", "ORDER", "main"]
 
@@ -37,12 +41,12 @@ _DIALECTS = (
 )
 
 
-def main(control: socket.socket, memory_bytes: int, backends: list[str]) -> None:
+def main(control: socket.socket, memory_bytes: int, stack: str, ids: list[str]) -> None:
     """Serve orders until the parent hangs up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's interrupt is for the parent to handle
     die_with_parent(os.getppid())
     enter_nowhere()
-    _load(backends)
+    backends = _load(stack, ids)
     ended = _notice_ends()
     alive: set[int] = set()
     while True:
@@ -61,7 +65,7 @@ def main(control: socket.socket, memory_bytes: int, backends: list[str]) -> None
                 return
             (pid,) = ORDER.unpack(order)
             if descriptors:
-                alive.add(_fork(descriptors[0], memory_bytes))
+                alive.add(_fork(descriptors[0], memory_bytes, backends))
             elif pid in alive:  # not reaped yet, so the id cannot belong to anybody else
                 os.kill(pid, signal.SIGKILL)
 
@@ -75,31 +79,34 @@ def _notice_ends() -> socket.socket:
     return ours
 
 
-def _load(backends: list[str]) -> None:
+def _load(stack: str, ids: list[str]) -> dict[str, Backend]:
     gc.disable()
     from queuebit_executor import worker
-    from queuebit_quantum import open_backend, parse
+    from queuebit_quantum import load_stack, parse
 
-    for id_ in backends:
-        open_backend(id_)
+    plugin = load_stack(stack)
+    if plugin.preload is not None:
+        plugin.preload()
+    backends = {id_: plugin.backends[id_]() for id_ in ids}
     for source in _DIALECTS:
         parse(source)
 
     del worker  # imported for the forks
     gc.collect()
     gc.freeze()
+    return backends
 
 
-def _fork(descriptor: int, memory_bytes: int) -> int:
+def _fork(descriptor: int, memory_bytes: int, backends: dict[str, Backend]) -> int:
     template = os.getpid()
     pid = os.fork()
     if pid == 0:
-        _child(template, descriptor, memory_bytes)
+        _child(template, descriptor, memory_bytes, backends)
     os.close(descriptor)
     return pid
 
 
-def _child(template: int, descriptor: int, memory_bytes: int) -> None:
+def _child(template: int, descriptor: int, memory_bytes: int, backends: dict[str, Backend]) -> None:
     from queuebit_executor.worker import serve
 
     status = 1
@@ -111,7 +118,7 @@ def _child(template: int, descriptor: int, memory_bytes: int) -> None:
         os.closerange(_SERVED + 1, os.sysconf("SC_OPEN_MAX"))
         bound(memory_bytes)
         gc.enable()
-        serve(socket.socket(fileno=_SERVED))
+        serve(socket.socket(fileno=_SERVED), backends)
         status = 0
     finally:
         if status:
@@ -121,4 +128,4 @@ def _child(template: int, descriptor: int, memory_bytes: int) -> None:
 
 
 if __name__ == "__main__":
-    main(socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]) << 20, sys.argv[3:])
+    main(socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]) << 20, sys.argv[3], sys.argv[4:])

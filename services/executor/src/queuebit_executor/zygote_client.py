@@ -26,6 +26,7 @@ _REAP_SECONDS = 2.0
 class ZygoteSettings:
     """What children are made of."""
 
+    stack: str
     backends: tuple[str, ...]
     memory_mb: int
     threads: int
@@ -66,7 +67,6 @@ class ZygoteClient:
         self._children: dict[int, Child] = {}
         self.lost = False
         """The template has ended."""
-        self.backends = plan.backends
 
     async def open(self) -> None:
         """Start the template; it loads the SDK while the caller does other things."""
@@ -147,7 +147,7 @@ def _start(plan: ZygoteSettings, descriptor: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [
             *(sys.executable, "-P", "-m", "queuebit_executor.zygote"),
-            *(str(descriptor), str(plan.memory_mb), *plan.backends),
+            *(str(descriptor), str(plan.memory_mb), plan.stack, *plan.backends),
         ],
         pass_fds=[descriptor],
         stdin=subprocess.DEVNULL,
