@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
+from queuebit_planning.timing import Method, device_us, quickest
 from queuebit_quantum.calibration import Calibration
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.errors import DoesNotFit
-from queuebit_quantum.workload import Method, quickest
 
 __all__ = [
     "Backend",
@@ -87,13 +87,8 @@ class Compiled:
         return quickest(self.methods, shots)
 
     def qpu_us(self, shots: int) -> int:
-        """Return the time a device is occupied, in whole microseconds, rounded up; 0 on simulators.
-
-        shots * (duration + repetition delay) + overhead: IBM's guide "Estimate job run time" gives this form and an
-        overhead of about 2 s. Each time is rounded to nanoseconds first, as quotes round it.
-        """
-        duration, rep_delay, overhead = (round(it * 1e9) for it in (self.duration_s, self.rep_delay_s, self.overhead_s))
-        return -(-(shots * (duration + rep_delay) + overhead) // 1_000)
+        """Return the time a device is occupied, in microseconds, as `device_us` forecasts it; 0 on simulators."""
+        return device_us(shots, *(round(it * 1e9) for it in (self.duration_s, self.rep_delay_s, self.overhead_s)))
 
 
 @dataclass(frozen=True, slots=True)
