@@ -17,7 +17,7 @@ from queuebit_contracts.account import AccountHeld, AccountReleased, AccountSett
 from queuebit_contracts.job import JobAccepted, JobCancelled, JobRejected
 from queuebit_contracts.query import CircuitError, Question
 from queuebit_contracts.wire import Amount, Reason
-from queuebit_kernel import Malformed, Money, Superseded, Unavailable, digest_of
+from queuebit_kernel import Malformed, Money, Superseded, Unavailable, digest, digest_of
 from queuebit_planning.limits import TRANSIENT
 
 Cancel = Callable[..., dict[str, Any]]
@@ -37,6 +37,19 @@ async def test_a_good_job_is_held_for_and_accepted(office: Any) -> None:
     assert accepted.provenanceid.startswith("sha256:")
     assert 0 <= accepted.data.seed < 2**53
     assert accepted.data.submission == delivery["sequence"]
+    assert accepted.data.program == delivery["event"].data.circuit
+
+
+@pytest.mark.parametrize(("inline", "size", "carried"), [(True, 200, True), (True, 201, False), (False, 900, True)])
+async def test_a_program_is_carried_where_it_is_small_or_stored(
+    office: Any, monkeypatch: pytest.MonkeyPatch, inline: bool, size: int, carried: bool
+) -> None:
+    monkeypatch.setattr("queuebit_broker.events.MAX_CARRIED_BYTES", 200)
+    source = "//" + "x" * (size - 2)
+    circuit = {"digest": digest(source.encode()), "size": size, "media_type": "text/x-openqasm"}
+    await office.open()
+    await office.deliver(await office.submit(circuit={**circuit, "inline": source} if inline else circuit))
+    assert (office.log.events(JobAccepted)[0].data.program is not None) is carried
 
 
 async def test_a_refusal_names_the_request_whatever_its_sender_claims(office: Any) -> None:

@@ -24,6 +24,7 @@ from queuebit_contracts.job import (
     Proof,
     Score,
     Submission,
+    Terms,
 )
 from queuebit_contracts.query import CircuitError
 from queuebit_contracts.wire import Amount, Payload
@@ -203,6 +204,29 @@ def placed(job: str = "j1", backend: str = "aer", source: str = BELL, qpu_us: in
     )
 
 
+def carrying(event: JobPlaced, program: Payload) -> JobPlaced:
+    """The placement as schedulers write it: with the program and its terms."""
+    return event.model_copy(
+        update={
+            "data": event.data.model_copy(
+                update={
+                    "circuit": program.digest,
+                    "program": program,
+                    "terms": Terms(
+                        project="main",
+                        price="free",
+                        price_book=digest(b"book"),
+                        hold=Amount(amount="0"),
+                        shots=event.data.shots,
+                        qpu_us=event.data.qpu_us,
+                        qubits=2,
+                    ),
+                }
+            )
+        }
+    )
+
+
 def cancelled(job: str = "j1") -> JobCancelled:
     return JobCancelled(source="qb/broker", data=Cancellation(tenant="acme", job=job, by="ann", submitted_at=NOW))
 
@@ -224,9 +248,10 @@ class World:
     refusal = staticmethod(refusal)
     bell = BELL
 
-    async def place(self) -> tuple[JobPlaced, int]:
+    async def place(self, *, carried: Payload | None = None) -> tuple[JobPlaced, int]:
+        """Place the job; the placement says what to run and on what terms if `carried` is given."""
         await self.log.append(accepted(await self.log.append(submitted())))
-        event = placed()
+        event = placed() if carried is None else carrying(placed(), carried)
         return event, await self.log.append(event)
 
 

@@ -83,6 +83,7 @@ def accepted(
             price_book=DIGEST,
             seed=7,
             submitted_at=THEN,
+            program=Payload(digest=DIGEST, size=1, media_type="text/x-openqasm", inline="x"),
         ),
     )
 

@@ -63,6 +63,16 @@ def test_a_placement_says_all_that_an_executor_needs(world: Any) -> None:
         "scores": [{"backend": "aer", "expected_ms": 1}],
         "submitted_at": "2026-01-01T00:00:00.000000Z",
         "accepted_at": "2026-01-01T00:00:00.000000Z",
+        "program": {"digest": "sha256:" + "0" * 64, "size": 1, "media_type": "text/x-openqasm", "inline": "x"},
+        "terms": {
+            "project": "main",
+            "price": "p",
+            "price_book": "sha256:" + "0" * 64,
+            "hold": {"amount": "1", "currency": "USD"},
+            "shots": 100,
+            "qpu_us": 1500,
+            "qubits": 2,
+        },
     }
     assert placed.provenanceid == "sha256:" + "0" * 64
     assert placed.source == "qb/scheduler"

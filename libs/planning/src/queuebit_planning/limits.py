@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from queuebit_contracts.program import MAX_CIRCUITS, MAX_ITEMS
+
 __all__ = [
     "MAX_BUSY_US",
+    "MAX_CARRIED_BYTES",
     "MAX_CIRCUITS",
     "MAX_ITEMS",
     "MAX_SOURCE_BYTES",
@@ -18,11 +21,9 @@ MAX_SOURCE_BYTES: Final = 1 << 20
 """UTF-8 bytes of one source. The client checks it before it sends, the broker before it profiles, the parser before it
 parses."""
 
-MAX_CIRCUITS: Final = 1_000
-"""Circuits of one program."""
-
-MAX_ITEMS: Final = 10_000
-"""Items of one program: circuits with their parameters."""
+MAX_CARRIED_BYTES: Final = 4_096
+"""Bytes of the largest program that is copied into `accepted` and `placed`, so that an executor need not look for it.
+Larger ones are read from the payload store, or from the submission."""
 
 MAX_BUSY_US: Final = 24 * 3_600 * 1_000_000
 """The longest that one job may occupy a backend, estimated from above: a day. No number of a quote is then too large

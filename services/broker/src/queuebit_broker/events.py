@@ -18,8 +18,9 @@ from queuebit_contracts.job import (
     JobSubmitted,
     Rejection,
 )
-from queuebit_contracts.wire import Amount, Reason
+from queuebit_contracts.wire import Amount, Payload, Reason
 from queuebit_kernel import Money, digest, digest_of, event_id
+from queuebit_planning.limits import MAX_CARRIED_BYTES
 from queuebit_runtime.trace_context import current_traceparent
 
 __all__ = ["accepted", "cancelled", "funded", "held", "rejected", "released", "seed_of"]
@@ -63,6 +64,7 @@ def accepted(
             seed=seed_of(request.job) if asked.seed is None else asked.seed,
             submitted_at=event.time,
             submission=sequence,
+            program=_carried(asked.circuit),
         ),
     )
 
@@ -133,3 +135,8 @@ def funded(tenant: str, project: str, difference: Money, after: int) -> AccountF
 def seed_of(job: str) -> int:
     """A seed that follows from the job's id: 52 bits, which every JSON reader takes exactly."""
     return int(digest(job.encode()).removeprefix("sha256:")[:13], 16)
+
+
+def _carried(program: Payload) -> Payload | None:
+    """What to run, if the events of the job can carry it: a reference to what is stored, or a small text itself."""
+    return program if program.inline is None or program.size <= MAX_CARRIED_BYTES else None

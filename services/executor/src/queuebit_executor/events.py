@@ -51,6 +51,7 @@ def completed(me: Instance, placed: JobPlaced, mark: Mark, *, ran: Ran, result: 
             accepted_at=job.accepted_at,
             placed_at=placed.time,
             started_at=mark.started_at,
+            terms=job.terms,
         ),
     )
 
@@ -76,6 +77,7 @@ def failed(
             accepted_at=job.accepted_at,
             placed_at=placed.time,
             started_at=mark.started_at,
+            terms=job.terms,
         ),
     )
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from queuebit_contracts import subjects
 from queuebit_contracts.job import JobCompleted, JobFailed, JobPlaced, JobSubmitted, Usage
-from queuebit_contracts.wire import Reason
+from queuebit_contracts.wire import Payload, Reason
 from queuebit_executor import events
 from queuebit_executor.answers import Ran, Refused
 from queuebit_executor.instance import Instance
@@ -72,18 +72,18 @@ class RunPlacement:
         self._me = me
         self._pauses = pauses
 
-    async def __call__(self, placed: JobPlaced, sequence: int) -> None:
+    async def __call__(self, placed: JobPlaced, sequence: int, *, redelivered: bool = False) -> None:
         job = subjects.job(placed.data.tenant, placed.data.job)
-        end, after = await self._watch.while_needed(job, sequence, self._attempt(placed, sequence))
+        end, after = await self._watch.while_needed(job, sequence, self._attempt(placed, sequence, redelivered))
         await self._conclude(end, after)
 
-    async def _attempt(self, placed: JobPlaced, sequence: int) -> tuple[_End, int]:
+    async def _attempt(self, placed: JobPlaced, sequence: int, redelivered: bool) -> tuple[_End, int]:
         """Make one attempt; return the end it came to, and the sequence of the job's newest event.
 
         What is needed is read first, so that a worker is never kept waiting.
         """
         job = placed.data
-        past = recall(await self._log.history(subjects.job(job.tenant, job.job), reaching=sequence))
+        past = await self._past(placed, sequence, redelivered)
         await self._next(placed, sequence, past)
         source = await self._source(placed, past)
         async with self._circuits.worker(job.backend) as worker:
@@ -136,6 +136,18 @@ class RunPlacement:
                         return _Attempt(Mark(number, start.time, self._me.name), began)
         raise Stale(f"{job.prefix} keeps changing")
 
+    async def _past(self, placed: JobPlaced, sequence: int, redelivered: bool) -> Past:
+        """What is known of the job before it starts.
+
+        A placement that carries the program is taken for the newest event of its job, without a look into the log:
+        `started` is guarded by its sequence, and the history is read where that guard does not hold. A delivery that
+        is not the first may follow a start, or an end.
+        """
+        job = placed.data
+        if job.program is not None and job.terms is not None and not redelivered:
+            return Past(tail=sequence, placed=sequence)
+        return recall(await self._log.history(subjects.job(job.tenant, job.job), reaching=sequence))
+
     async def _next(self, placed: JobPlaced, sequence: int, past: Past) -> Begin | Resume:
         """The next step towards a run.
 
@@ -153,27 +165,32 @@ class RunPlacement:
                 return step
 
     async def _source(self, placed: JobPlaced, past: Past) -> bytes | Reason:
-        """The circuit that was accepted: whatever is submitted under the job's name later changes nothing."""
+        """What was accepted: whatever is submitted under the job's name later changes nothing."""
+        program = placed.data.program or await self._submitted(placed, past)
+        if program.digest != placed.data.circuit:  # only where the acceptance does not say which submission it was
+            text = "the circuit was replaced after the job was accepted: submit it again under another key"
+            return Reason(code="circuit_replaced", text=text)
+        try:
+            return await self._insist(lambda: self._payloads.get(placed.data.tenant, program))
+        except Missing as missing:
+            return Reason(code=missing.code, text=str(missing))
+
+    async def _submitted(self, placed: JobPlaced, past: Past) -> Payload:
+        """The program, where the placement does not carry it."""
         stored = past.submitted
         if past.accepted is not None and (stored is None or stored.sequence != past.accepted):
             stored = await self._log.at(past.accepted)
         if stored is None or not isinstance(stored.event, JobSubmitted):
             raise Malformed(f"{placed.data.job} was placed but never submitted")
-        circuit = stored.event.data.circuit
-        if circuit.digest != placed.data.circuit:  # only where the acceptance does not say which submission it was
-            text = "the circuit was replaced after the job was accepted: submit it again under another key"
-            return Reason(code="circuit_replaced", text=text)
-        try:
-            return await self._insist(lambda: self._payloads.get(placed.data.tenant, circuit))
-        except Missing as missing:
-            return Reason(code=missing.code, text=str(missing))
+        return stored.event.data.circuit
 
     async def _end(self, placed: JobPlaced, mark: Mark, answer: _Answer, past: Past) -> _End:
         match answer:
             case Reason():
                 return self._failed(placed, mark, answer)
             case Refused(error=error, used_us=used_us):
-                usage = Usage(qpu_us=used_us, qubits=past.qubits, at_limit=True) if used_us else None
+                qubits = placed.data.terms.qubits if placed.data.terms else past.qubits
+                usage = Usage(qpu_us=used_us, qubits=qubits, at_limit=True) if used_us else None
                 return self._failed(placed, mark, Reason(code=error.code, text=error.message), usage)
             case Ran() as ran:
                 keep = partial(self._payloads.put, placed.data.tenant, ran.counts, "application/json")

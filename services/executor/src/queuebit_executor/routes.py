@@ -20,7 +20,7 @@ from queuebit_executor.profiling import AnswerProfile
 from queuebit_executor.watch import JobWatch
 from queuebit_kernel import Unavailable
 from queuebit_runtime.bus import Bus
-from queuebit_runtime.consumers import Sequence, subscribes
+from queuebit_runtime.consumers import Redelivered, Sequence, subscribes
 from queuebit_runtime.tasks import Tasks
 from queuebit_runtime.tracing import whose
 
@@ -37,9 +37,9 @@ def placements(run: RunPlacement, durable: str) -> NatsRouter:
     router = NatsRouter()
 
     @subscribes(router, durable, workers=topology().durable[durable].max_ack_pending)
-    async def on_placed(event: JobPlaced, sequence: Sequence) -> None:
+    async def on_placed(event: JobPlaced, sequence: Sequence, redelivered: Redelivered) -> None:
         """Run the job and state its end."""
-        await run(event, sequence)
+        await run(event, sequence, redelivered=redelivered)
 
     return router
 

@@ -184,5 +184,7 @@ def _placed(job: Job, place: Place, digest: str) -> JobPlaced:
             scores=tuple(Score(backend=backend, expected_ms=due // 1000) for backend, due in place.scores),
             submitted_at=job.submitted_at,
             accepted_at=job.accepted_at,
+            program=job.program,
+            terms=job.terms(place.backend),
         ),
     )

@@ -8,7 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 from sys import intern
 
-from queuebit_contracts.job import JobAccepted, Profile
+from queuebit_contracts.job import JobAccepted, Profile, Terms
+from queuebit_contracts.wire import Amount, Payload
 from queuebit_scheduler.snapshot import Key
 
 __all__ = ["Bid", "Job", "Outstanding", "Size"]
@@ -27,11 +28,12 @@ class Bid:
     esp_ppm: int
     cost_rank: int
     """0 for the cheapest candidates of the job, 1 for the next price, and so on."""
+    price: str
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """An accepted job: what deciding and placing need, and nothing of the circuit."""
+    """An accepted job: what deciding and placing need."""
 
     tenant: str
     project: str
@@ -47,12 +49,31 @@ class Job:
     seed: int
     size: Size
     bids: Mapping[str, Bid]
+    program: Payload | None
+    """What to run, where it is small or stored; the scheduler only hands it on."""
+    hold: Amount
+    price_book: str
+    paid_shots: int
+    """All shots that the hold pays for."""
     provenanceid: str | None
     traceparent: str | None
 
     @property
     def key(self) -> Key:
         return self.tenant, self.job
+
+    def terms(self, backend: str) -> Terms:
+        """What was accepted for one of the candidates."""
+        bid = self.bids[backend]
+        return Terms(
+            project=self.project,
+            price=bid.price,
+            price_book=self.price_book,
+            hold=self.hold,
+            shots=self.paid_shots,
+            qpu_us=bid.qpu_us,
+            qubits=self.size[0],
+        )
 
     @classmethod
     def of(cls, event: JobAccepted, sequence: int) -> Job:
@@ -73,10 +94,17 @@ class Job:
             size=_size(data.profile, data.shots),
             bids={
                 intern(it.backend): Bid(
-                    it.qpu_us, _IDEAL_PPM if it.esp_ppm is None else it.esp_ppm, prices.index(Decimal(it.hold))
+                    it.qpu_us,
+                    _IDEAL_PPM if it.esp_ppm is None else it.esp_ppm,
+                    prices.index(Decimal(it.hold)),
+                    intern(it.price),
                 )
                 for it in sorted(data.candidates, key=lambda candidate: candidate.backend)
             },
+            program=data.program,
+            hold=data.hold,
+            price_book=intern(data.price_book),
+            paid_shots=data.profile.shots or data.shots,
             provenanceid=event.provenanceid,
             traceparent=event.traceparent,
         )
@@ -95,4 +123,4 @@ class Outstanding:
 
 
 def _size(profile: Profile, shots: int) -> Size:
-    return profile.qubits, (max(1, profile.depth) * shots).bit_length()
+    return profile.qubits, (max(1, profile.depth) * (profile.shots or shots)).bit_length()
