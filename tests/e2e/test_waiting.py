@@ -31,7 +31,7 @@ def test_a_wait_whose_time_is_up_names_what_it_waited_for(no_scheduler: Embedded
     assert told["reasons"][0]["code"] == "still_running"
     assert "it is accepted and waits for its turn on a backend" in told["reasons"][0]["text"]
     row = next(it for it in no_scheduler.ask("status", accept=(4,))["services"] if it["service"] == "scheduler")
-    assert row["reason"] == f"halted: kill -CONT {row['pid']} lets it go on"
+    assert row["reason"] == f"stopped by a signal: kill -CONT {row['pid']} resumes it"
 
 
 def test_who_stops_waiting_is_told_which_job_goes_on(

@@ -13,7 +13,7 @@ from queuebit_cli.accounts import accounts
 from queuebit_cli.main import main
 from queuebit_contracts.tables import statements
 from queuebit_runtime.keys import new_seed, public_key
-from queuebit_stack.bootstrap import found, write_credential
+from queuebit_stack.bootstrap import bootstrap, write_credential
 from queuebit_stack.home import Home
 from queuebit_stack.stack import CONTAINERS, Stack
 from queuebit_stack.warehouse import Login, asking
@@ -39,7 +39,7 @@ FACTS = [
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     it = Home(tmp_path_factory.mktemp("warehouse") / "home")
-    found(it)
+    bootstrap(it)
     port = free_port()
     settings = {
         "PORT": port,

@@ -11,7 +11,7 @@ import pytest
 from queuebit_cli.commands.recover import recover
 from queuebit_cli.copies import require_alone
 from queuebit_cli.output import Output
-from queuebit_stack.bootstrap import found
+from queuebit_stack.bootstrap import bootstrap
 from queuebit_stack.errors import Stop
 from queuebit_stack.home import Home
 from queuebit_stack.locks import take
@@ -25,7 +25,7 @@ _OUT = Output(as_json=False)
 def home(tmp_path: Path) -> Home:
     """A home that has been used."""
     home = Home(tmp_path / "home")
-    found(home)
+    bootstrap(home)
     (home.provenance / "keys").mkdir()
     for path in (home.trust_file, home.jetstream / "LOG", home.provenance / "keys" / "keys.json"):
         path.parent.mkdir(exist_ok=True)

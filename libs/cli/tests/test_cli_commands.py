@@ -15,7 +15,7 @@ import pytest
 from queuebit_cli.main import main
 from queuebit_cli.parser import build
 from queuebit_runtime.keys import new_seed
-from queuebit_stack.bootstrap import found
+from queuebit_stack.bootstrap import bootstrap
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
 from queuebit_stack.stack import Stack
@@ -121,7 +121,7 @@ def test_what_is_left_of_a_start_that_failed_is_no_stack(tmp_path: Path, capsys:
 
 def test_a_stack_that_is_down_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     home = Home(tmp_path / "home")
-    found(home)
+    bootstrap(home)
     Stack("down", {}, {}).save(home)
     assert main(["doctor"]) == 4
     told = capsys.readouterr().out
@@ -149,7 +149,7 @@ def test_a_stack_that_was_ended_is_unreachable(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     home = Home(tmp_path / "home")
-    found(home)
+    bootstrap(home)
     Stack("down", {}, {"nats-server": "nats://127.0.0.1:1"}).save(home)
     assert main(words) == 4
     told = capsys.readouterr()
@@ -177,7 +177,7 @@ def test_no_more_of_a_receipt_is_read_than_one_can_be(tmp_path: Path, capsys: py
 def test_where_nothing_can_be_written_nobody_is_asked(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found(Home(tmp_path / "home"))
+    bootstrap(Home(tmp_path / "home"))
     assert main([*words, "--output", str(tmp_path / "none" / "x")]) == 2
     assert "choose another --output" in capsys.readouterr().err
 

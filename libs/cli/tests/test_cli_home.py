@@ -8,18 +8,18 @@ from queuebit.credentials import find, load
 from queuebit_cli.main import main
 from queuebit_contracts.topology import topology
 from queuebit_runtime.keys import public_key
-from queuebit_stack.bootstrap import found, key_of, read_tenants, readdress, write_nats_config
+from queuebit_stack.bootstrap import bootstrap, key_of, read_tenants, readdress, write_nats_config
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
 from queuebit_stack.ports import DEFAULTS
-from queuebit_stack.process_specs import roster
+from queuebit_stack.process_specs import process_specs
 from queuebit_stack.stack import Stack
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     it = Home(tmp_path / "home")
-    found(it)
+    bootstrap(it)
     return it
 
 
@@ -39,7 +39,7 @@ def test_demo_can_submit_at_once(home: Home) -> None:
 
 def test_a_second_start_changes_nothing(home: Home) -> None:
     before = {path: path.read_bytes() for path in home.root.rglob("*") if path.is_file()}
-    found(home)
+    bootstrap(home)
     assert {path: path.read_bytes() for path in home.root.rglob("*") if path.is_file()} == before
 
 
@@ -48,25 +48,25 @@ def test_no_secret_leaves_its_file(home: Home) -> None:
     secrets = [path.read_text().strip() for path in (home.root / "secrets").iterdir()]
     secrets.append(find(home.root).seed)
     config = home.nats_config.read_text()
-    for spec in roster(home, DEFAULTS):
+    for spec in process_specs(home, DEFAULTS):
         told = " ".join([*spec.argv, *spec.env.values(), config, home.tenants_file.read_text()])
         assert not [secret for secret in secrets if secret in told]
 
 
 def test_every_service_of_the_topology_runs(home: Home) -> None:
-    names = {spec.name for spec in roster(home, DEFAULTS)}
+    names = {spec.name for spec in process_specs(home, DEFAULTS)}
     assert names == {*topology().service, "nats-server", "warehouse"}
     assert all(home.seed_file(name).exists() for name in (*topology().service, "operator", "provisioner"))
 
 
 def test_a_stack_inherits_nothing_of_another(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUEUEBIT_EXECUTOR_SLOTS", "64")
-    assert all("QUEUEBIT_EXECUTOR_SLOTS" not in spec.env for spec in roster(home, DEFAULTS))
+    assert all("QUEUEBIT_EXECUTOR_SLOTS" not in spec.env for spec in process_specs(home, DEFAULTS))
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").touch()
-    with pytest.raises(Stop, match="no Queuebit home") as caught:
+    with pytest.raises(Stop, match="not a Queuebit home") as caught:
         Home(tmp_path).prepare()
     assert caught.value.code is Exit.USAGE
 
@@ -117,7 +117,7 @@ def test_a_damaged_seed_ends_the_start_with_a_remedy(
     path = home.seed_file("broker")
     path.write_bytes(damage)
     assert main(["up", "--detach", "--ports", "auto", "--home", str(home.root)]) == 2
-    assert f"{path} is damaged: delete it, `qb up --home {home.root}` makes another" in capsys.readouterr().err
+    assert f"{path} is damaged: delete it, then `qb up --home {home.root}` creates a new one" in capsys.readouterr().err
     path.unlink()
-    found(home)
+    bootstrap(home)
     assert key_of(home, "broker").startswith("U")

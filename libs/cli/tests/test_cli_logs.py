@@ -10,7 +10,7 @@ from queuebit_cli.commands import logs
 from queuebit_cli.live import announce
 from queuebit_cli.main import main
 from queuebit_cli.output import Output
-from queuebit_stack.bootstrap import found
+from queuebit_stack.bootstrap import bootstrap
 from queuebit_stack.child import Child
 from queuebit_stack.home import Home
 from queuebit_stack.log_files import LogFile
@@ -24,7 +24,7 @@ from queuebit_stack.supervisor import Supervisor
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.setenv("QUEUEBIT_HOME", str(tmp_path / "home"))
     it = Home(tmp_path / "home")
-    found(it)
+    bootstrap(it)
     it.log_file("broker").write_text(
         "2026-01-02 10:00:00,500 INFO x: second\nTraceback (most recent call last):\n  in broker\n"
         "2026-01-02 10:00:02,000 INFO x: fourth\n"

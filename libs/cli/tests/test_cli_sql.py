@@ -17,7 +17,7 @@ import pytest
 from queuebit_cli.commands.sql import aligned
 from queuebit_cli.main import main
 from queuebit_cli.output import Output
-from queuebit_stack.bootstrap import found
+from queuebit_stack.bootstrap import bootstrap
 from queuebit_stack.errors import Stop
 from queuebit_stack.home import Home
 from queuebit_stack.stack import CONTAINERS, Stack
@@ -106,7 +106,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
     serving = threading.Thread(target=warehouse.serve_forever)
     serving.start()
     it = Home(tmp_path / "home")
-    found(it)
+    bootstrap(it)
     Stack(CONTAINERS, {}, {"warehouse": f"http://127.0.0.1:{warehouse.server_port}"}).save(it)
     yield it.root
     warehouse.shutdown()
@@ -140,7 +140,7 @@ def test_ctrl_c_ends_it(home: Path) -> None:
 
 def test_a_warehouse_that_is_away_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     it = Home(tmp_path / "home")
-    found(it)
+    bootstrap(it)
     Stack(CONTAINERS, {}, {"warehouse": "http://127.0.0.1:1"}).save(it)
     assert main(["sql", "SELECT 1", "--home", str(it.root)]) == 4
     assert "does not answer" in capsys.readouterr().err

@@ -14,7 +14,7 @@ from queuebit_cli.main import main
 from queuebit_contracts.tenants import BadTenants, Project, Tenant, parse_tenants
 from queuebit_pricing import load as load_prices
 from queuebit_runtime.keys import public_key
-from queuebit_stack.bootstrap import found, read_tenants, write_nats_config
+from queuebit_stack.bootstrap import bootstrap, read_tenants, write_nats_config
 from queuebit_stack.config_check import troubles
 from queuebit_stack.errors import Exit
 from queuebit_stack.home import Home
@@ -28,7 +28,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.delenv("QUEUEBIT_CREDENTIAL", raising=False)
     monkeypatch.setenv("QUEUEBIT_HOME", str(tmp_path / "home"))
     it = Home(tmp_path / "home")
-    found(it)
+    bootstrap(it)
     return it
 
 
@@ -336,5 +336,5 @@ def test_a_price_book_that_was_edited_waits_for_a_restart_and_says_so(
     assert troubles(home, Stack.load(home)) == []
     home.price_book.write_text(book.replace('per_task = "', 'per_task = "1', 1))
     (trouble,) = troubles(home, Stack.load(home))
-    assert "was edited, and broker and metering go on with the prices before" in trouble
+    assert "was edited, and broker and metering use the earlier prices" in trouble
     assert "restart both together: `qb down`, then `qb up`" in trouble

@@ -1,4 +1,4 @@
-"""Locks on files: one at a time, and nobody's once their holder is gone."""
+"""File locks: one holder at a time, and free after the holder ended."""
 
 import os
 import subprocess
@@ -26,7 +26,7 @@ def test_who_waits_too_long_is_told_for_whom(tmp_path: Path) -> None:
     with (
         alone(tmp_path / "lock"),
         pytest.raises(Stop, match=f"process {os.getpid()} has held"),
-        alone(tmp_path / "lock", patience_s=0.05),
+        alone(tmp_path / "lock", timeout_s=0.05),
     ):
         pass
 
@@ -40,5 +40,5 @@ def test_it_ends_with_a_holder_that_is_killed(tmp_path: Path) -> None:
     assert holder(tmp_path / "lock") == process.pid
     process.kill()
     process.wait()
-    with alone(tmp_path / "lock", patience_s=0.05):
+    with alone(tmp_path / "lock", timeout_s=0.05):
         assert holder(tmp_path / "lock") == os.getpid()

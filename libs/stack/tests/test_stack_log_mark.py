@@ -31,9 +31,9 @@ def test_a_new_home_knows_of_no_log(home: Home) -> None:
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        (None, "the log is gone"),
-        (Mark("tuesday", 66), "was made tuesday, this home's monday"),
-        (Mark("monday", 65), "ends at sequence 65, and it went to 66"),
+        (None, "the log is missing"),
+        (Mark("tuesday", 66), "was created tuesday, the one of this home monday"),
+        (Mark("monday", 65), "ends at sequence 65, and it reached 66"),
     ],
 )
 def test_a_log_that_lost_events_is_refused_with_the_ways_out(home: Home, found: Mark | None, words: str) -> None:
@@ -53,7 +53,7 @@ def test_published_receipts_tell_of_a_log_that_was_never_written_down(home: Home
     (home.provenance / "log").mkdir()
     (home.provenance / "log" / "checkpoint").write_text("queuebit.local/main\n3\nAAAA\n\n— x y\n")
     assert known(home) == Mark("", 3)
-    with pytest.raises(LogLost, match="the log is gone"):
+    with pytest.raises(LogLost, match="the log is missing"):
         require_whole(home, None)
 
 
@@ -84,7 +84,7 @@ class TestWithServer:
         (folder,) = home.jetstream.glob("**/streams/LOG")
         shutil.rmtree(folder)
         await server.start(provisioned=False)
-        with pytest.raises(LogLost, match="the log is gone"):
+        with pytest.raises(LogLost, match="the log is missing"):
             await self.lay_out(home, server)
         assert not folder.exists()
 
@@ -92,5 +92,5 @@ class TestWithServer:
         server.kill()
         tear(home.jetstream, 7)
         await server.start(provisioned=False)
-        with pytest.raises(LogLost, match="ends at sequence 6, and it went to 10"):
+        with pytest.raises(LogLost, match="ends at sequence 6, and it reached 10"):
             await self.lay_out(home, server)

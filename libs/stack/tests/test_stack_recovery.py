@@ -17,17 +17,17 @@ from queuebit_contracts.subjects import subject_of
 from queuebit_contracts.topology import inbox_of
 from queuebit_runtime.rows import Row, row_of
 from queuebit_runtime.secrets import read_secret
-from queuebit_stack.bootstrap import found, write_nats_config
+from queuebit_stack.bootstrap import bootstrap, write_nats_config
 from queuebit_stack.errors import Stop
 from queuebit_stack.home import Home
 from queuebit_stack.log_mark import Mark, known
 from queuebit_stack.ports import auto
-from queuebit_stack.process_specs import NATS, WAREHOUSE, Spec, roster
-from queuebit_stack.recovery import finding, mending
+from queuebit_stack.process_specs import NATS, WAREHOUSE, Spec, process_specs
+from queuebit_stack.recovery import finding, repair
 from queuebit_stack.recovery.finding import damage, require_whole_log
-from queuebit_stack.recovery.mending import Outcome, mend
 from queuebit_stack.recovery.reading import read_log
 from queuebit_stack.recovery.record import Run, lost, recoveries, runs
+from queuebit_stack.recovery.repair import Outcome, repair_log
 from queuebit_stack.recovery.restoring import record_of
 from queuebit_stack.recovery.running import running
 from queuebit_stack.stack import Stack
@@ -89,7 +89,7 @@ class TestMending:
     def home(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
         """A stopped home with ten events in its log, all of them in the warehouse."""
         home = Home(tmp_path)
-        found(home)
+        bootstrap(home)
         home.jetstream.mkdir()
         self.ports = auto({})
         write_nats_config(home, self.ports)
@@ -100,8 +100,8 @@ class TestMending:
             lay_out_again(home, self.ports[NATS])
         rows = {number: row_of(_SUBJECT, body, number, NOON) for number, body in enumerate(bodies, start=1)}
         monkeypatch.setattr(Archive, "held", rows)
-        monkeypatch.setattr(mending, "Archive", Archive)
-        monkeypatch.setattr(mending, "running", self.only_the_bus)
+        monkeypatch.setattr(repair, "Archive", Archive)
+        monkeypatch.setattr(repair, "running", self.only_the_bus)
         return home
 
     async def publish(self, home: Home, bodies: Sequence[bytes]) -> None:
@@ -115,7 +115,7 @@ class TestMending:
         await client.close()
 
     def server(self, home: Home) -> AbstractContextManager[None]:
-        (spec,) = (it for it in roster(home, self.ports) if it.name == NATS)
+        (spec,) = (it for it in process_specs(home, self.ports) if it.name == NATS)
         return running(home, spec)
 
     @staticmethod
@@ -127,8 +127,8 @@ class TestMending:
             with running(home, spec):
                 yield
 
-    def mend(self, home: Home, *, give_up: bool = False) -> Outcome:
-        return mend(home, self.ports, _NOW, lambda _: None, give_up=give_up)
+    def repair_log(self, home: Home, *, give_up: bool = False) -> Outcome:
+        return repair_log(home, self.ports, _NOW, lambda _: None, give_up=give_up)
 
     def readable(self, home: Home) -> list[int]:
         with self.server(home):
@@ -139,10 +139,10 @@ class TestMending:
     def test_damaged_messages_come_back_in_their_places(self, home: Home) -> None:
         for sequence in (1, 4, 10):
             flip_a_bit(home.nats, sequence)
-        outcome = self.mend(home)
+        outcome = self.repair_log(home)
         assert (outcome.restored, outcome.lost, outcome.end) == ([1, 4, 10], [], 10)
         assert self.readable(home) == [*range(1, 11)]
-        assert self.mend(home).restored == []
+        assert self.repair_log(home).restored == []
 
     def test_damage_is_named_before_it_is_mended(self, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(finding, "Archive", Archive)
@@ -152,7 +152,7 @@ class TestMending:
         stack = Stack("up", self.ports, {NATS: f"nats://127.0.0.1:{self.ports[NATS]}"})
         with self.server(home):
             count, found = damage(home, stack)
-            with pytest.raises(Stop, match="the warehouse may be the only place"):
+            with pytest.raises(Stop, match="the warehouse may hold the only copy"):
                 require_whole_log(home, stack)
         assert count == 2
         assert found == (
@@ -163,26 +163,26 @@ class TestMending:
     def test_a_lost_tail_comes_back_but_for_what_only_the_log_held(self, home: Home) -> None:
         del Archive.held[10]
         tear(home.nats, 8)
-        outcome = self.mend(home)
+        outcome = self.repair_log(home)
         assert (outcome.restored, outcome.lost) == ([8, 9], [10])
         assert lost(home) == {10}
         assert recoveries(home)[0].lost == ((10, 10),)
         assert known(home) == Mark(known(home).created, 10)
         assert self.readable(home) == [*range(1, 10)]
-        again = self.mend(home)
+        again = self.repair_log(home)
         assert (again.restored, again.lost, again.end) == ([], [], 10)
 
     def test_a_log_whose_folder_is_gone_comes_back(self, home: Home) -> None:
         (folder,) = home.jetstream.glob("**/streams/LOG")
         shutil.rmtree(folder)
-        assert self.mend(home).restored == [*range(1, 11)]
+        assert self.repair_log(home).restored == [*range(1, 11)]
         assert self.readable(home) == [*range(1, 11)]
 
     @pytest.mark.parametrize("stream", ["LOG", "KV_PAYLOADS"])
     def test_a_stream_whose_configuration_is_torn_keeps_its_messages(self, home: Home, stream: str) -> None:
         (configuration,) = home.jetstream.glob(f"**/streams/{stream}/meta.inf")
         configuration.write_bytes(configuration.read_bytes()[:30])
-        outcome = self.mend(home)
+        outcome = self.repair_log(home)
         assert (outcome.restored, outcome.lost, outcome.end) == ([], [], 10)
         assert self.readable(home) == [*range(1, 11)]
 
@@ -194,20 +194,20 @@ class TestMending:
             with running(home, spec):
                 yield
 
-        monkeypatch.setattr(mending, "running", broken)
+        monkeypatch.setattr(repair, "running", broken)
         flip_a_bit(home.nats, 4)
-        with pytest.raises(Stop, match="cannot be asked: nothing was changed") as refused:
-            self.mend(home)
+        with pytest.raises(Stop, match="does not answer: nothing was changed") as refused:
+            self.repair_log(home)
         assert f"`qb recover --give-up --home {home.root}`" in str(refused.value)
         assert not home.aside.exists()
-        assert self.mend(home, give_up=True).lost == [4]
+        assert self.repair_log(home, give_up=True).lost == [4]
         assert self.readable(home) == [1, 2, 3, *range(5, 11)]
 
     def test_a_warehouse_of_another_history_mends_nothing(self, home: Home) -> None:
         flip_a_bit(home.nats, 4)
         Archive.held[10] = row_of(_SUBJECT, funded("99").to_bytes(), 10, NOON)
         with pytest.raises(Stop, match="they are of different histories") as refused:
-            self.mend(home)
+            self.repair_log(home)
         assert f"`qb recover --begin-anew --home {home.root}`" in str(refused.value)
         assert not home.aside.exists()
 
@@ -218,8 +218,8 @@ class TestMending:
         (block,) = home.jetstream.glob("**/streams/LOG/msgs/1.blk")
         before = block.read_bytes()
         monkeypatch.setattr("queuebit_stack.recovery.blocks._HAS_HEADERS", 0)  # as if the format had changed
-        with pytest.raises(Stop, match="the store is as it was"):
-            self.mend(home)
+        with pytest.raises(Stop, match="the store is unchanged"):
+            self.repair_log(home)
         assert block.read_bytes() == before
         assert not recoveries(home)
         assert json.loads(home.log_mark.read_text())["last"] == 10
@@ -239,27 +239,27 @@ class TestMending:
         with monkeypatch.context() as patched:
             patched.setattr(Path, "rename", killed)
             with pytest.raises(KeyboardInterrupt):
-                self.mend(home)
+                self.repair_log(home)
         assert not [*home.jetstream.glob("**/streams/LOG/msgs")]
-        if started:  # whoever tries `qb up` first
+        if started:  # `qb up` was tried first
             with self.server(home):
                 lay_out_again(home, self.ports[NATS])
         Archive.held.clear()  # whatever is there comes from the new folder
-        assert self.mend(home).lost == []
+        assert self.repair_log(home).lost == []
         assert self.readable(home) == [*range(1, 11)]
 
     def test_a_store_that_was_not_read_again_is_put_back(self, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
         flip_a_bit(home.nats, 4)
         (block,) = home.jetstream.glob("**/streams/LOG/msgs/1.blk")
-        before, read = block.read_bytes(), mending._Bench.read
+        before, read = block.read_bytes(), repair._Servers.read
 
-        def interrupted(bench: mending._Bench) -> object:
+        def interrupted(bench: repair._Servers) -> object:
             if home.aside.exists():
                 raise KeyboardInterrupt
             return read(bench)
 
-        monkeypatch.setattr(mending._Bench, "read", interrupted)
+        monkeypatch.setattr(repair._Servers, "read", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            self.mend(home)
+            self.repair_log(home)
         assert block.read_bytes() == before
         assert not recoveries(home)

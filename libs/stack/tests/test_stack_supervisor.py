@@ -208,12 +208,12 @@ def test_who_is_halted_is_told_so_and_ends_all_the_same(home: Home) -> None:
     assert identity is not None
     sleeper.send_signal(signal.SIGSTOP)
     deadline = time.monotonic() + 10
-    while not identity.halted:
+    while not identity.stopped:
         assert time.monotonic() < deadline
         os.sched_yield()
     stack = Stack("up", {"broker": free_port()}, {}, Running(), {"broker": Running.of(identity)})
-    assert overview(home, stack)[0]["reason"] == f"halted: kill -CONT {sleeper.pid} lets it go on"
-    end([identity], patience_s=60)  # past the test's own limit, unless it hears what it is asked
+    assert overview(home, stack)[0]["reason"] == f"stopped by a signal: kill -CONT {sleeper.pid} resumes it"
+    end([identity], timeout_s=60)  # longer than the test's own limit: the process must handle SIGTERM
     assert not identity.alive
     sleeper.wait()
 
@@ -251,7 +251,7 @@ def test_who_does_not_end_when_asked_is_killed() -> None:
     process.stdout.close()
     identity = Identity.of(process.pid)
     assert identity is not None
-    end([identity], patience_s=0.05)
+    end([identity], timeout_s=0.05)
     assert not identity.alive
     process.wait()
 

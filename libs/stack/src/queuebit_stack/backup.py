@@ -1,7 +1,7 @@
 """A copy of a home that is whole, also while its stack runs.
 
-Nothing is paused: what follows from the log is copied before it, and what the log cites after it. Blocks of a stream
-are only appended to, so a copy is the beginning of one; the server makes the index beside them anew.
+Nothing is paused. Files that follow from the log are copied before it, and files that the log cites after it. Blocks of
+a stream are only appended to, so the copy of a block is a prefix of it; the server builds its index again.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _INDEX = "index.db"
 
 
 def copy_home(home: Home, target: Path) -> None:
-    """Make a home of the same data; without logs, spans and the warehouse, which the log fills again.
+    """Copy the data to a new home, without logs, spans and the warehouse, which telemetry fills again.
 
     Raises:
-        OSError: a file cannot be copied; nothing is left of the copy then.
+        OSError: a file cannot be copied; the partial copy is removed.
     """
     draft = target.with_name(f".{target.name}.partial")
     shutil.rmtree(draft, ignore_errors=True)
@@ -34,14 +34,14 @@ def copy_home(home: Home, target: Path) -> None:
         _fill(home, Home(draft))
         os.sync()
         draft.rename(target)
-    finally:  # a part of a copy holds keys, and fills the disk
+    finally:  # a partial copy holds keys and takes space
         shutil.rmtree(draft, ignore_errors=True)
 
 
 def _fill(home: Home, copy: Home) -> None:
     copy.prepare()
-    _copy(home.log_mark, copy.log_mark)  # before the log, which then goes at least as far
-    _copy(home.provenance, copy.provenance)  # the same: published receipts are all in it
+    _copy(home.log_mark, copy.log_mark)  # before the log, so that the copied log reaches at least as far
+    _copy(home.provenance, copy.provenance)  # before the log, so that the log holds all published receipts
     for account in home.jetstream.glob("jetstream/*"):
         there = copy.jetstream / account.relative_to(home.jetstream)
         for stream in (_LOG, _PAYLOADS, _DEAD):  # payloads after the events that cite them
@@ -51,13 +51,13 @@ def _fill(home: Home, copy: Home) -> None:
     for path in (home.tenants_file, home.good_tenants_file, home.price_book, home.trust_file, home.recoveries):
         _copy(path, copy.root / path.name)
     stack = Stack.load(home)
-    if stack is not None:  # it goes on naming the original: the two have the same keys
+    if stack is not None:  # the copy keeps the place of the original, because both have the same keys
         still = replace(stack, state="down", supervisor=Running(), processes={})
         write_private(copy.stack_file, json.dumps(asdict(still), indent=1) + "\n")
 
 
 def _copy_stream(stream: Path, there: Path) -> None:
-    """Consumers first: one that lags behind the messages has some delivered again, which does no harm."""
+    """Copy consumers first: a consumer that is behind its stream gets some messages twice, which is harmless."""
     if not stream.is_dir():
         return
     there.mkdir(mode=0o750, parents=True)
@@ -70,11 +70,11 @@ def _copy_stream(stream: Path, there: Path) -> None:
 
 
 def _copy(path: Path, there: Path) -> None:
-    """Copy a file or a folder; what vanished meanwhile was not needed any more."""
+    """Copy a file or a folder; skip files that disappear meanwhile."""
     if path.is_dir():
         there.mkdir(mode=0o700, parents=True, exist_ok=True)
         for inner in sorted(path.iterdir()):
-            if inner.name != _INDEX and not inner.name.startswith("."):  # a dot: a draft of another file
+            if inner.name != _INDEX and not inner.name.startswith("."):  # files with a dot are drafts
                 _copy(inner, there / inner.name)
         return
     try:

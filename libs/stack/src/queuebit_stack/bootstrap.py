@@ -1,4 +1,4 @@
-"""What the first `qb up` makes: keys of every service, a first tenant, a price book."""
+"""Creates what a new home needs: the keys of every service, a first tenant, a price book."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from queuebit_stack.home import Home
 from queuebit_stack.ports import DEFAULTS
 
 __all__ = [
+    "bootstrap",
     "bus_users",
     "default_price_book",
-    "found",
     "keep_tenants",
     "kept_credentials",
     "key_of",
@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 _ADDRESS = re.compile(r'^url = "nats://127\.0\.0\.1:\d+"$', re.MULTILINE)
-"""Where a stack of this machine listened when the credential was written."""
+"""The address of a stack on this machine when the credential was written."""
 
 _FIRST = """\
 # Who may use this stack. `qb tenant …` edits this file and keeps your comments; keys are public halves of tokens.
@@ -54,14 +54,14 @@ keys = [{key}]
 """
 
 
-def found(home: Home) -> None:
-    """Make what is missing; what is there stays as it is."""
+def bootstrap(home: Home) -> None:
+    """Create missing files; keep existing ones."""
     home.prepare()
     for name in (*topology().service, "operator", "provisioner", "system"):
         _once(home.seed_file(name), new_seed)
     for password in (home.warehouse_password, home.analyst_password):
         _once(password, lambda: secrets.token_urlsafe(32))
-    if not home.stack_file.exists():  # later, other prices than those of the first day are nothing to guess
+    if not home.stack_file.exists():  # later a missing price book is an error: other prices may have been in force
         _once(home.price_book, lambda: default_price_book().read_text())
     if not (home.tenants_file.exists() or home.good_tenants_file.exists()):
         seed = new_seed()
@@ -70,7 +70,7 @@ def found(home: Home) -> None:
 
 
 def default_price_book() -> Path:
-    """The prices that a new stack begins with."""
+    """The price book of a new stack."""
     package = Path(str(files("queuebit_contracts")))
     beside = (package / "pricebook", package.parents[1] / "pricebook")  # installed, or in a checkout
     return next(folder for folder in beside if folder.is_dir()) / "default.toml"
@@ -79,17 +79,17 @@ def default_price_book() -> Path:
 def write_credential(
     home: Home, tenant: str, user: str, seed: str, *, project: str, path: Path | None = None, url: str | None = None
 ) -> Path:
-    """Keep what a user logs in with, and return where. For a file inside the home the address is looked up anew."""
+    """Write a user's credential and return its path. Clients look up the address of a credential inside the home."""
     path = path or _own_file(home, tenant, user)
     url = url or f"nats://127.0.0.1:{DEFAULTS['nats-server']}"
     fields = {"url": url, "tenant": tenant, "user": user, "seed": seed, "project": project}
     lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in fields.items())
-    write_private(path, f"# Secret: whoever holds this file is {user} of {tenant}.\n{lines}")
+    write_private(path, f"# Secret: this file gives access as user {user} of tenant {tenant}.\n{lines}")
     return path
 
 
 def readdress(home: Home, url: str) -> None:
-    """Let the home's credentials name the address where its stack listens; a file that is damaged stays as it is."""
+    """Write the address of the stack into the home's credentials; skip damaged files."""
     for path in home.credentials.glob("*.toml"):
         with suppress(OSError, UnicodeDecodeError):
             text = path.read_text(encoding="utf-8")
@@ -98,28 +98,28 @@ def readdress(home: Home, url: str) -> None:
 
 
 def kept_credentials(home: Home, tenant: str, user: str | None = None) -> list[Path]:
-    """Where the home keeps what a user logs in with, or what all users of a tenant do."""
+    """Credential files of one user, or of all users of a tenant."""
     owners = {path: _owner(path) for path in sorted(home.credentials.glob("*.toml"))}
     return [path for path, (whose, who) in owners.items() if whose == tenant and user in (None, who)]
 
 
 def read_tenants(home: Home) -> Tenants:
-    """Who may use the stack.
+    """Read the tenants file.
 
     Raises:
-        Stop: the file breaks its rules; the text lists how.
+        Stop: the file is invalid; the text lists every problem.
     """
     try:
         return parse_tenants(home.tenants_file.read_text(encoding="utf-8"))
     except (Fault, OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         good = home.good_tenants_file
-        back = f", or go back to what last was in force: cp {quote(str(good))} {quote(str(home.tenants_file))}"
-        raise Stop(Exit.USAGE, f"{home.tenants_file}: {why}\nmend it{back if good.exists() else ''}") from error
+        back = f", or restore the last valid version: cp {quote(str(good))} {quote(str(home.tenants_file))}"
+        raise Stop(Exit.USAGE, f"{home.tenants_file}: {why}\nfix the file{back if good.exists() else ''}") from error
 
 
 def bus_users(home: Home) -> list[User]:
-    """Who may log in to the bus: services with the home's keys, tenants' users with theirs."""
+    """The users of the bus: services with the home's keys, tenants' users with their own."""
     names = [*topology().service, "operator", "provisioner"]
     keys = {name: key_of(home, name) for name in names}
     clients = [
@@ -132,20 +132,20 @@ def bus_users(home: Home) -> list[User]:
 
 
 def key_of(home: Home, name: str) -> str:
-    """The public half of a service's NATS user.
+    """The public key of a service's NATS user.
 
     Raises:
-        Stop: its secret half is damaged.
+        Stop: the seed file is damaged.
     """
     path = home.seed_file(name)
     seed = path.read_text(errors="replace").strip()
     if not is_seed(seed):
-        raise Stop(Exit.USAGE, f"{path} is damaged: delete it, {home.command('up')} makes another")
+        raise Stop(Exit.USAGE, f"{path} is damaged: delete it, then {home.command('up')} creates a new one")
     return public_key(seed)
 
 
 def write_nats_config(home: Home, ports: dict[str, int]) -> None:
-    """Write the server's configuration from the topology and the tenants file, and keep a copy of a file so good."""
+    """Write the server's configuration from topology and tenants file; keep a copy of the valid tenants file."""
     text = render(
         bus_users(home),
         host="127.0.0.1",
@@ -159,12 +159,12 @@ def write_nats_config(home: Home, ports: dict[str, int]) -> None:
 
 
 def keep_tenants(home: Home) -> None:
-    """Keep a copy of a tenants file that came into force."""
+    """Keep a copy of the tenants file that is now in force."""
     write_private(home.good_tenants_file, home.tenants_file.read_text(encoding="utf-8"))
 
 
 def _own_file(home: Home, tenant: str, user: str) -> Path:
-    """A file of this user alone: names may hold dashes, so that a-b of c and b-c of a would share one."""
+    """The credential file of one user. Names may contain dashes, so `c` of `a-b` and `b-c` of `a` would share one."""
     named = home.credential_file(tenant, user)
     taken = named.exists() and _owner(named) != (tenant, user)
     return named.with_name(f"{tenant}.{user}.toml") if taken else named

@@ -1,4 +1,4 @@
-"""One process of a stack: started, asked how it is, started again when it dies, ever more slowly."""
+"""One process of a stack: starts it, asks for its health, restarts it with growing delays when it ends."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LOOK_WHILE_STARTING_S = 0.1
 
 
 class Backoff:
-    """How long to wait before starting again what died."""
+    """The delay before a restart."""
 
     FIRST_S, LAST_S, HEALTHY_S = 0.2, 10.0, 8.0
 
@@ -28,7 +28,7 @@ class Backoff:
         self._next = self.FIRST_S
 
     def after(self, lived_s: float) -> float:
-        """The pause, given how long the process lived; twice the last one unless it was well in between."""
+        """The delay after a process that ran this long: twice the last delay, unless the process was stable."""
         pause = self.FIRST_S if lived_s >= self.HEALTHY_S else self._next
         self._next = min(2 * pause, self.LAST_S)
         return pause
@@ -37,23 +37,23 @@ class Backoff:
 class Child:
     """One process and its restarts.
 
-    The socket of a process that is sent secrets stays open from here to `finish`: while it restarts, no
-    other process can listen in its place, and a client that connects meanwhile is answered by its successor.
+    The socket of a process that receives secrets stays open until `finish`: while the process restarts, no
+    other process can listen on its port, and clients that connect meanwhile wait for the new process.
     """
 
     def __init__(self, spec: Spec, log: Path) -> None:
-        """Take the port of a process that inherits its socket; raises `Stop` when that is taken."""
+        """Open the port of a process that inherits its socket; raise `Stop` if the port is taken."""
         self.spec = spec
         self.log = log
         self.identity: Identity | None = None
         self.restarts = 0
         self.reason = ""
         self.last_end = ""
-        """How it ended the last time, also once it runs again."""
+        """How it ended the last time; kept after the restart."""
         self.seen = Look(reason="waits for its turn")
         self.sick_since: float | None = None
         self.was_ready = False
-        """Since it was started the last time."""
+        """Since its last start."""
         self._listening = ports.listen(spec.inherits.port) if spec.inherits else None
         self._process: Popen[bytes] | None = None
         self._backoff = Backoff()
@@ -81,7 +81,7 @@ class Child:
             self.identity = Identity.of(self._process.pid)
 
     def tend(self, now: float) -> bool:
-        """Notice its death, and start it again when that is due; say whether anything changed."""
+        """Detect its end, and restart it when that is due; return whether anything changed."""
         if self._process is not None:
             code = self._process.poll()
             if code is None:
@@ -97,7 +97,7 @@ class Child:
         return False
 
     def ask(self, pool: ThreadPoolExecutor, now: float) -> bool:
-        """Ask how it is, every now and then; say whether the answer changed."""
+        """Ask for its health at intervals; return whether the answer changed."""
         if self._process is None:
             return False
         if self._asking is None:
@@ -117,12 +117,12 @@ class Child:
         return before.ready != self.seen.ready
 
     def restart(self) -> None:
-        """End it; the next `tend` starts it again."""
+        """End it; the next `tend` restarts it."""
         if self.identity is not None:
             end([self.identity])
 
     def finish(self) -> None:
-        """Take note that it was ended for good."""
+        """Note that it was ended and is not restarted."""
         if self._process is not None:
             self._process.poll()
             self._process = self.identity = None
@@ -136,7 +136,7 @@ class Child:
         return launch(self.spec.argv, {**self.spec.env, self.spec.inherits.named_by: str(number)}, self.log, [number])
 
     def _keep_log_short(self) -> None:
-        with suppress(OSError):  # a full disk is told elsewhere
+        with suppress(OSError):  # a full disk is reported elsewhere
             if shorten(self.log):
                 self._log_begin = 0
 

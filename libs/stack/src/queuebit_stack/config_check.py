@@ -1,4 +1,4 @@
-"""Whether the files that people edit are good, and whether the stack goes by them."""
+"""Checks the files that operators edit, and whether the stack uses their current content."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from queuebit_stack.stack import Stack
 
 __all__ = ["require_good", "troubles"]
 
-_NOT_APPLIED = "\nbudgets and limits are in force; who may log in is, once you run `qb tenant apply`"
-_MEANWHILE = "\nuntil then the stack goes on by what was in force before"
+_NOT_APPLIED = "\nbudgets and limits are in force; users and keys are after `qb tenant apply`"
+_MEANWHILE = "\nuntil then the stack uses the last valid version"
 _RESTART = "\nrestart both together: `qb down`, then `qb up`; running jobs are billed as they were accepted"
 _PRICED = ("broker", "metering")
 """Services that read the price book when they start."""
-_AS_STARTED = "\nuntil then services go on with what they started with, and could not start again"
+_AS_STARTED = "\nuntil then services keep the version that they started with, and could not restart"
 
 
 def require_good(home: Home) -> None:
@@ -36,7 +36,7 @@ def require_good(home: Home) -> None:
 
 
 def troubles(home: Home, stack: Stack | None) -> list[str]:
-    """What is wrong with the files of a stack, and what that means for it."""
+    """Problems in the files of a stack, and what each means for the stack."""
     runs = stack is not None and (stack.in_containers or bool(stack.left))
     found = []
     try:
@@ -49,9 +49,7 @@ def troubles(home: Home, stack: Stack | None) -> list[str]:
     try:
         declared = _require_prices(home)
         if stack is not None and (old := [name for name in _PRICED if _prices_of(stack, name) not in (None, declared)]):
-            found.append(
-                f"{home.price_book} was edited, and {' and '.join(old)} go on with the prices before{_RESTART}"
-            )
+            found.append(f"{home.price_book} was edited, and {' and '.join(old)} use the earlier prices{_RESTART}")
     except Stop as stop:
         found.append(f"{stop}{_AS_STARTED if runs else ''}")
     for require in (require_passwords, require_signing_keys):
@@ -63,21 +61,21 @@ def troubles(home: Home, stack: Stack | None) -> list[str]:
 
 
 def _prices_of(stack: Stack, service: str) -> str | None:
-    """The digest of the price book that a service has read; nothing where it does not tell."""
+    """The digest of the price book that a service uses; None if the service does not report it."""
     if service not in stack.left:
         return None
     try:
-        told: Any = get_json(stack.ports[service], "/healthz")  # as the process words it
-        return str(told["detail"]["prices"])
+        health: Any = get_json(stack.ports[service], "/healthz")  # the form differs by service
+        return str(health["detail"]["prices"])
     except (OSError, ValueError, LookupError, TypeError):
         return None
 
 
 def _require_prices(home: Home) -> str:
-    """The digest of the price book, which services can read."""
+    """The digest of the price book."""
     if not home.price_book.exists():
         default = f"cp {quote(str(default_price_book()))} {quote(str(home.price_book))}"
-        raise Stop(Exit.USAGE, f"{home.price_book} is gone: put it back, or begin with default prices: {default}")
+        raise Stop(Exit.USAGE, f"{home.price_book} is missing: restore it, or use the default prices: {default}")
     try:
         return load(home.price_book).digest
     except BadPriceBook as error:

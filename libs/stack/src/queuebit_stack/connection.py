@@ -17,15 +17,15 @@ __all__ = ["connected_once", "operator_of", "quick_start"]
 
 
 def quick_start() -> None:
-    """Keep `nats` from loading aiohttp, which it wants for websockets alone and which takes 0.2 s of every command."""
+    """Prevent `nats` from importing aiohttp: only websockets need it, and it takes 0.2 s of every command."""
     sys.modules.setdefault("aiohttp", None)  # type: ignore[arg-type]  # None is how Python marks "not to be imported"
 
 
 async def connected_once(url: str, user: str, seed: str, timeout_s: float) -> Client:
-    """Connect as one of the stack's own users, now or not at all.
+    """Connect as one of the stack's own users, without retries.
 
     Raises:
-        OSError, nats.errors.Error, TimeoutError: the server does not answer, or does not know the user.
+        OSError, nats.errors.Error, TimeoutError: the server does not answer, or rejects the user.
     """
     quick_start()
     import nats
@@ -33,7 +33,7 @@ async def connected_once(url: str, user: str, seed: str, timeout_s: float) -> Cl
     from queuebit_contracts.topology import inbox_of
 
     async def give_up(error: Exception) -> None:
-        raise error  # nats-py calls this for each failed try, and would try for two minutes
+        raise error  # nats-py calls this for each failed attempt, and would retry for two minutes
 
     return await nats.connect(
         url,
@@ -46,7 +46,7 @@ async def connected_once(url: str, user: str, seed: str, timeout_s: float) -> Cl
 
 
 def operator_of(home: Home) -> NatsTransport:
-    """The bus, as the person who runs the stack sees it.
+    """A connection to the bus with the operator's credential.
 
     Raises:
         Stop: the stack is down.

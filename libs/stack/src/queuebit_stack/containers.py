@@ -1,4 +1,4 @@
-"""What `compose.yaml` needs of a home: identities, configuration, and folders for data."""
+"""Prepares a home for `compose.yaml`: keys, configuration, and folders for data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from queuebit_runtime.secrets import read_secret
 from queuebit_runtime.server_config import render
-from queuebit_stack.bootstrap import bus_users, found, keep_tenants, key_of
+from queuebit_stack.bootstrap import bootstrap, bus_users, keep_tenants, key_of
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.files import write_private
 from queuebit_stack.home import Home
@@ -17,10 +17,10 @@ from queuebit_stack.stack import CONTAINERS, Stack
 __all__ = ["RESTARTED", "configure", "env_file", "folder", "prepare"]
 
 RESTARTED = ("nats", "broker")
-"""What goes by the tenants file."""
+"""Containers that read the tenants file only when they start."""
 
 _NATS, _MONITOR, _WAREHOUSE = 4222, 8222, 8123
-"""Where containers listen; what the engine publishes, it publishes under the same number on loopback."""
+"""Ports of the containers; the engine publishes them under the same numbers on loopback."""
 
 _USERS = """\
 <!-- Written by `qb containers prepare`. One user writes, one only reads; there are no others. -->
@@ -57,17 +57,17 @@ _USERS = """\
 
 
 def folder(home: Home) -> Path:
-    """Everything in the home that only containers use."""
+    """The folder in the home that only containers use."""
     return home.root / "containers"
 
 
 def env_file(home: Home) -> Path:
-    """What `docker compose --env-file` wants."""
+    """The file for `docker compose --env-file`."""
     return folder(home) / "compose.env"
 
 
 def prepare(home: Home) -> Path:
-    """Make what is missing, write configuration anew, and return the file for `docker compose --env-file`.
+    """Create missing files, write the configuration again, and return the file for `docker compose --env-file`.
 
     Raises:
         Stop: the home belongs to `qb up`, or its path cannot be written into that file.
@@ -77,7 +77,7 @@ def prepare(home: Home) -> Path:
         raise Stop(Exit.REFUSED, f"{home.root} belongs to `qb up`: choose another folder with --home DIR")
     if "'" in str(home.root):
         raise Stop(Exit.USAGE, f"{home.root} has a quote in its name: choose another folder with --home DIR")
-    found(home)
+    bootstrap(home)
     for name in ("nats", "clickhouse", "provenance"):
         (folder(home) / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     if not home.trust_file.is_symlink():  # provenance writes it into the folder that it is given
@@ -99,7 +99,7 @@ def configure(home: Home) -> None:
         bus_users(home),
         host="0.0.0.0",  # noqa: S104  # inside a container; the engine publishes on loopback
         port=_NATS,
-        monitor_port=_MONITOR,  # for the check inside; nobody else is in there
+        monitor_port=_MONITOR,  # for the health check inside the container; the port is not published
         store=data,
         pid_file=data / "nats.pid",
         system_key=key_of(home, "system"),

@@ -1,4 +1,4 @@
-"""What ends a command, and the exit code it ends with."""
+"""The exception that ends a command, and its exit code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["Exit", "Stop"]
 
 
 class Exit(IntEnum):
-    """What the exit codes of `qb` mean."""
+    """Exit codes of `qb`."""
 
     DONE = 0
     JOB_FAILED = 1
@@ -19,7 +19,7 @@ class Exit(IntEnum):
 
 
 class Stop(Exception):
-    """A command cannot go on; the text says why and what to do."""
+    """A command cannot continue; the text says why and what to do next."""
 
     def __init__(self, code: Exit, text: str) -> None:
         super().__init__(text)

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there, and that only their owner reads."""
+"""Files that are written completely or not at all, with mode 0600."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["read_json", "require_place", "write_private"]
 
 
 def write_private(path: Path, text: str) -> None:
-    """Put text in place in one step, with mode 0600."""
+    """Write a file in one step, with mode 0600."""
     descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -28,7 +28,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def require_place(path: Path) -> None:
-    """Check that a file can be written there, before anything else is done.
+    """Check that a file can be written there, before the work starts.
 
     Raises:
         Stop: it cannot.
@@ -39,11 +39,11 @@ def require_place(path: Path) -> None:
     except OSError as error:
         raise Stop(Exit.USAGE, f"{path} cannot be written: {error.strerror}; choose another --output") from error
     if odd:
-        raise Stop(Exit.USAGE, f"{path} is no file: choose another --output")
+        raise Stop(Exit.USAGE, f"{path} is not a regular file: choose another --output")
 
 
-def read_json(path: Path) -> dict[str, Any] | None:  # whatever JSON holds; readers check what they take
-    """The object in a file, or nothing where there is none."""
+def read_json(path: Path) -> dict[str, Any] | None:  # any JSON; readers check the fields that they use
+    """The object in a JSON file; None if there is none."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError, ValueError):

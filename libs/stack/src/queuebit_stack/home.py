@@ -1,4 +1,4 @@
-"""The folder in which one stack keeps everything: data, secrets, logs, and where it listens."""
+"""The folder of one stack: data, secrets, logs and addresses."""
 
 from __future__ import annotations
 
@@ -16,38 +16,38 @@ _FOLDERS = ("nats", "warehouse", "provenance", "secrets", "credentials", "logs")
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Names of what lies in the folder."""
+    """Paths inside the folder."""
 
     root: Path
 
     @property
     def stack_file(self) -> Path:
-        """What runs, and where it listens."""
+        """The running processes and their addresses."""
         return self.root / "stack.json"
 
     @property
     def lock_file(self) -> Path:
-        """Locked by the supervisor for as long as it lives."""
+        """Locked by the supervisor while it runs."""
         return self.root / "lock"
 
     @property
     def log_mark(self) -> Path:
-        """Which stream `LOG` is this home's, and how far it is known to go."""
+        """The identity of this home's stream `LOG` and its last known sequence."""
         return self.root / "log.json"
 
     @property
     def recoveries(self) -> Path:
-        """What `qb recover` restored, and what is lost for good."""
+        """Sequences that `qb recover` restored, and sequences that are lost."""
         return self.root / "recovered.json"
 
     @property
     def aside(self) -> Path:
-        """Where `qb recover` keeps files as they were."""
+        """The folder for files that `qb recover` replaced."""
         return self.root / "aside"
 
     @property
     def tenants_lock(self) -> Path:
-        """Locked by whoever edits the tenants file."""
+        """Locked by the process that edits the tenants file."""
         return self.root / "tenants.lock"
 
     @property
@@ -56,7 +56,7 @@ class Home:
 
     @property
     def good_tenants_file(self) -> Path:
-        """A copy of the tenants file as it last came into force."""
+        """A copy of the last tenants file that was valid and in force."""
         return self.root / "tenants.good.toml"
 
     @property
@@ -94,7 +94,7 @@ class Home:
 
     @property
     def analyst_password(self) -> Path:
-        """Of the warehouse's user who reads everything and writes nothing."""
+        """Password of the warehouse's read-only user."""
         return self.root / "secrets" / "analyst.password"
 
     @property
@@ -102,29 +102,31 @@ class Home:
         return self.root / "credentials"
 
     def seed_file(self, name: str) -> Path:
-        """The secret half of a service's NATS user."""
+        """The seed of a service's NATS user."""
         return self.root / "secrets" / f"{name}.seed"
 
     def credential_file(self, tenant: str, user: str) -> Path:
-        """What a tenant's user logs in with."""
+        """The credential of a tenant's user."""
         return self.credentials / f"{tenant}-{user}.toml"
 
     def log_file(self, name: str) -> Path:
-        """What a process wrote to its standard output and error."""
+        """Standard output and error of a process."""
         return self.root / "logs" / f"{name}.log"
 
     def prepare(self) -> None:
-        """Make the folders.
+        """Create the folders.
 
         Raises:
-            Stop: the folder belongs to something else, or cannot be made.
+            Stop: the folder is used for something else, or cannot be created.
         """
         try:
             if self.root.exists() and not self.root.is_dir():
                 raise Stop(Exit.USAGE, f"{self.root} is a file, not a folder: choose another with --home DIR")
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             if any(self.root.iterdir()) and not (self.root / "secrets").is_dir():
-                raise Stop(Exit.USAGE, f"{self.root} is not empty and no Queuebit home: choose another with --home DIR")
+                raise Stop(
+                    Exit.USAGE, f"{self.root} is not empty and is not a Queuebit home: choose another with --home DIR"
+                )
             self.root.chmod(0o700)
             for name in _FOLDERS:
                 (self.root / name).mkdir(mode=0o700, exist_ok=True)
@@ -132,17 +134,17 @@ class Home:
             raise Stop(Exit.USAGE, f"{self.root} cannot be used: {error.strerror}; choose --home DIR") from error
 
     def command(self, words: str) -> str:
-        """A command that means this home, as a person types it."""
+        """The text of a command that addresses this home."""
         return f"`qb {words}`" if home_folder() == self.root else f"`qb {words} --home {quote(str(self.root))}`"
 
     @property
-    def founded(self) -> bool:
-        """Whether a stack was ever started here; folders alone are what is left of a start that failed."""
+    def initialised(self) -> bool:
+        """Whether a stack was started here before; after a failed start there are only folders."""
         return any(it.exists() for it in (self.stack_file, self.tenants_file, self.good_tenants_file))
 
     def require(self) -> None:
-        """Raise unless a stack was ever started here."""
-        if not self.founded:
+        """Raise `Stop` unless a stack was started here before."""
+        if not self.initialised:
             raise Stop(
                 Exit.UNREACHABLE,
                 f"there is no stack in {self.root}: start one with {self.command('up')}, or give --home",

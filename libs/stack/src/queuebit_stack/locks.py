@@ -1,4 +1,4 @@
-"""Locks on files. They end with the process that holds them, however it ends."""
+"""File locks. The system releases them when the process ends."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from queuebit_stack.errors import Exit, Stop
 
 __all__ = ["alone", "holder", "sign", "take"]
 
-_PATIENCE_S = 60.0
+_TIMEOUT_S = 60.0
 
 
 def take(path: Path) -> IO[str] | None:
-    """The lock, for as long as it is open here or in a child; nothing while somebody else has it."""
+    """Take the lock; it is held while the file is open here or in a child. None if another process holds it."""
     lock = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "a+")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -30,7 +30,7 @@ def take(path: Path) -> IO[str] | None:
 
 
 def sign(lock: IO[str]) -> None:
-    """Write down that this process holds the lock, for whoever wonders."""
+    """Write the pid of this process into the lock file."""
     lock.seek(0)
     lock.truncate()
     lock.write(str(os.getpid()))
@@ -38,7 +38,7 @@ def sign(lock: IO[str]) -> None:
 
 
 def holder(path: Path) -> int | None:
-    """The pid of the process that has the lock, as it wrote itself down; nothing where nobody has it."""
+    """The pid of the process that holds the lock; None if the lock is free."""
     try:
         with path.open() as lock:
             try:
@@ -51,18 +51,18 @@ def holder(path: Path) -> int | None:
 
 
 @contextmanager
-def alone(path: Path, patience_s: float = _PATIENCE_S) -> Iterator[None]:
-    """Wait for one's turn, and have the others wait.
+def alone(path: Path, timeout_s: float = _TIMEOUT_S) -> Iterator[None]:
+    """Hold the lock for the block; wait until it is free.
 
     Raises:
-        Stop: it did not come.
+        Stop: another process held it too long.
     """
-    deadline = time.monotonic() + patience_s
+    deadline = time.monotonic() + timeout_s
     while (lock := take(path)) is None:
         if time.monotonic() > deadline:
             raise Stop(
                 Exit.REFUSED,
-                f"process {holder(path)} has held {path} for {patience_s:g} s: see what it does, try again",
+                f"process {holder(path)} has held {path} for {timeout_s:g} s: check what it does, then try again",
             )
         time.sleep(0.02)
     with lock:

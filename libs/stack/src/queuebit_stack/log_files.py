@@ -1,4 +1,4 @@
-"""What the processes of a stack wrote, and go on writing, line by line."""
+"""Reads and follows the logs of a stack's processes, line by line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Line", "LogFile", "merged", "stamped"]
 
 _MOMENT = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)[ T](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?")
 _LOOKED_AT = 60
-"""Characters at the beginning of a line in which its time stands."""
+"""The time of a line is within this many characters."""
 _BLOCK = 64 << 10
 
 
@@ -22,13 +22,13 @@ class Line:
     """One line of a log."""
 
     at: str
-    """Local time in a form that sorts; of a line without one, such as a traceback's, that of the line before."""
+    """Local time in a form that sorts; lines without a time, such as tracebacks, take that of the line before."""
     service: str
     text: str
 
 
 class LogFile:
-    """One log that is read from its end; it may not be there yet, and may be put aside while it is followed."""
+    """One log, read from its end; the file may be missing, and may be rotated while it is followed."""
 
     def __init__(self, service: str, path: Path) -> None:
         self.service = service
@@ -39,7 +39,7 @@ class LogFile:
         self._at = ""
 
     def last(self, count: int) -> list[Line]:
-        """The last lines; what is written from now on is `fresh`."""
+        """The last lines; `fresh` returns later ones."""
         try:
             with self._path.open("rb") as file:
                 self._inode, end = _identity(file.fileno())
@@ -54,11 +54,11 @@ class LogFile:
         return self._lines(content)[-count:] if count else []
 
     def fresh(self) -> list[Line]:
-        """Whole lines that were written since the last look."""
+        """Complete lines written since the last call."""
         try:
             with self._path.open("rb") as file:
                 inode, end = _identity(file.fileno())
-                if inode != self._inode or end < self._offset:  # another file: the one before was put aside
+                if inode != self._inode or end < self._offset:  # the file was rotated
                     self._inode, self._offset, self._rest = inode, 0, b""
                 file.seek(self._offset)
                 content = file.read(end - self._offset)
@@ -79,12 +79,12 @@ class LogFile:
 
 
 def merged(logs: Iterable[Sequence[Line]]) -> list[Line]:
-    """The lines of several logs in order of time; lines of one log stay in theirs."""
+    """The lines of several logs in order of time; lines of one log keep their order."""
     return sorted((line for lines in logs for line in lines), key=lambda line: line.at)
 
 
 def stamped(text: str) -> str:
-    """A line with the time before it, as services write theirs."""
+    """A line with a time stamp in the format of the services."""
     return f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S,%f}"[:-3] + f" {text}"
 
 

@@ -1,7 +1,7 @@
-"""Which log a home has, and how far it is known to go: what makes a lost log noticed before anything is appended.
+"""The identity of a home's log and its last known sequence: detects a lost log before anything is appended.
 
-A server whose store is gone makes an empty stream; one whose store is torn gives away the same sequences again. Events
-cite sequences, so neither may be written to.
+A server without its store creates an empty stream; a server with a damaged store assigns the same sequences again.
+Events cite sequences, so neither may be written to.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ __all__ = ["LogLost", "Mark", "known", "require_whole"]
 
 
 class LogLost(Stop):
-    """The stream holds less than it did; nothing may be appended."""
+    """The stream lost messages; nothing may be appended."""
 
     def __init__(self, home: Home, text: str) -> None:
         super().__init__(
             Exit.REFUSED,
-            f"{text}\nput a backup of the whole home in its place, or {home.command('recover')}: it says what is gone, "
+            f"{text}\nrestore a backup of the whole home, or run {home.command('recover')}: it lists what is missing, "
             "and restores it from the warehouse\n"
             f"to give up all jobs, money and receipts so far: {home.command('recover --begin-anew')}",
         )
@@ -33,17 +33,17 @@ class Mark:
     """A stream `LOG`."""
 
     created: str
-    """When the server made it: another stream of that name has another time."""
+    """When the server created it: another stream of that name has another time."""
     last: int
-    """The last sequence that it gave away."""
+    """The last sequence that it assigned."""
 
     def save(self, home: Home) -> None:
-        """Put it in place, whole."""
+        """Write it to the home."""
         write_private(home.log_mark, json.dumps(asdict(self)) + "\n")
 
 
 def known(home: Home) -> Mark | None:
-    """What the home knows of its log; of one that never wrote it down, what the published tiles tell."""
+    """The mark in the home; a home without one is judged by its published tiles."""
     found = read_json(home.log_mark)
     if found is not None and isinstance(found.get("created"), str) and isinstance(found.get("last"), int):
         return Mark(found["created"], found["last"])
@@ -55,19 +55,21 @@ def known(home: Home) -> Mark | None:
 
 
 def require_whole(home: Home, found: Mark | None) -> None:
-    """Compare the stream that the server has, if it has one, with what the home knows of it.
+    """Compare the server's stream with the mark in the home.
 
     Raises:
-        LogLost: it is gone, another one, or shorter than it was.
+        LogLost: the stream is missing, another one, or shorter than before.
     """
     mark = known(home)
     if mark is None or mark.last == 0:
         return
     if found is None:
         raise LogLost(
-            home, f"the log is gone: {home.jetstream} holds no stream LOG, and it held {mark.last} events or more"
+            home, f"the log is missing: {home.jetstream} has no stream LOG, and it held {mark.last} events or more"
         )
     if mark.created not in ("", found.created):
-        raise LogLost(home, f"the stream LOG in {home.jetstream} was made {found.created}, this home's {mark.created}")
+        raise LogLost(
+            home, f"the stream LOG in {home.jetstream} was created {found.created}, the one of this home {mark.created}"
+        )
     if found.last < mark.last:
-        raise LogLost(home, f"the end of the log is lost: it ends at sequence {found.last}, and it went to {mark.last}")
+        raise LogLost(home, f"the end of the log is lost: it ends at sequence {found.last}, and it reached {mark.last}")

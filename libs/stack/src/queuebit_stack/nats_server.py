@@ -1,4 +1,4 @@
-"""What nats-server says of itself: over the bus, to the keeper's own credential, and to nobody else."""
+"""Health, backlog and reload of nats-server, over the bus, with the credential `system`; no other user may ask."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from queuebit_stack.probe import Look
 
 __all__ = ["backlog", "health", "keep_log_mark", "log_mark", "reload"]
 
-_PATIENCE_S = 2
+_TIMEOUT_S = 2
 
-_Told = dict[str, Any]  # as the server words it
+_Reply = dict[str, Any]  # the form is the server's own
 
 
 def health(seed_file: Path, port: int) -> Look:
-    """How it is; whatever goes wrong is part of the answer."""
+    """Ask for its health; errors become part of the answer."""
     try:
-        told = _ask(seed_file, port, "PING.HEALTHZ").get("data", {})
+        reply = _ask(seed_file, port, "PING.HEALTHZ").get("data", {})
     except OSError as error:
         return Look(reason="does not answer" if isinstance(error, ConnectionRefusedError) else f"no answer: {error}")
-    good = told.get("status_code") == 200
-    return Look(True, good, good, 0, "" if good else str(told.get("error") or told.get("status") or "is not well"))
+    good = reply.get("status_code") == 200
+    return Look(True, good, good, 0, "" if good else str(reply.get("error") or reply.get("status") or "is not healthy"))
 
 
 def log_mark(seed_file: Path, port: int) -> Mark | None:
-    """The stream `LOG` as it is now; nothing where there is none.
+    """The stream `LOG` as it is now; None if there is none.
 
     Raises:
         OSError: the server does not answer.
@@ -44,7 +44,7 @@ def log_mark(seed_file: Path, port: int) -> Mark | None:
 
 
 def keep_log_mark(home: Home, port: int) -> None:
-    """Write down how far the log goes, if it went on; what cannot be asked or written now will be the next time."""
+    """Save the last sequence of the log if it grew; errors are ignored, because the next call tries again."""
     with suppress(OSError):
         mark, before = log_mark(home.seed_file("system"), port), known(home)
         if mark is not None and before is not None and mark.created == before.created and mark.last > before.last:
@@ -52,7 +52,7 @@ def keep_log_mark(home: Home, port: int) -> None:
 
 
 def backlog(seed_file: Path, port: int) -> dict[str, int]:
-    """By consumer: messages that are not settled, delivered or not; nothing while the server does not answer."""
+    """Unsettled messages by consumer, delivered or not; empty while the server does not answer."""
     try:
         streams = _streams(_ask(seed_file, port, "PING.JSZ", accounts=True, streams=True, consumer=True))
     except OSError:
@@ -65,7 +65,7 @@ def backlog(seed_file: Path, port: int) -> dict[str, int]:
 
 
 def reload(seed_file: Path, port: int) -> str | None:
-    """Have it go by its configuration file as that is now; say why it does not, if it does not.
+    """Make the server reload its configuration file; return the reason if it refuses.
 
     Raises:
         OSError: it does not answer; it will read the file when it starts.
@@ -75,27 +75,27 @@ def reload(seed_file: Path, port: int) -> str | None:
     return None if refused is None else str(refused.get("description", refused))
 
 
-def _streams(told: _Told) -> list[_Told]:
-    accounts = told.get("data", {}).get("account_details", ())
+def _streams(reply: _Reply) -> list[_Reply]:
+    accounts = reply.get("data", {}).get("account_details", ())
     return [stream for account in accounts for stream in account.get("stream_detail") or ()]
 
 
-def _ask(seed_file: Path, port: int, what: str, **options: bool) -> _Told:
+def _ask(seed_file: Path, port: int, what: str, **options: bool) -> _Reply:
     seed = seed_file.read_text(errors="replace").strip()
     return asyncio.run(_asked(seed, port, what, json.dumps(options).encode()))
 
 
-async def _asked(seed: str, port: int, what: str, question: bytes) -> _Told:
+async def _asked(seed: str, port: int, what: str, question: bytes) -> _Reply:
     quick_start()
     from nats.errors import Error as NatsError
 
     try:
-        client = await connected_once(f"nats://127.0.0.1:{port}", "system", seed, _PATIENCE_S)
+        client = await connected_once(f"nats://127.0.0.1:{port}", "system", seed, _TIMEOUT_S)
         try:
-            reply = await client.request(f"$SYS.REQ.SERVER.{what}", question, timeout=_PATIENCE_S)
+            message = await client.request(f"$SYS.REQ.SERVER.{what}", question, timeout=_TIMEOUT_S)
         finally:
             await client.close()
-        told: _Told = json.loads(reply.data)
+        reply: _Reply = json.loads(message.data)
     except (NatsError, ValueError) as error:
         raise OSError(str(error) or type(error).__name__) from error
-    return told
+    return reply

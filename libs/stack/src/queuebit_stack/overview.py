@@ -1,4 +1,4 @@
-"""How every process of a stack is, seen from outside."""
+"""The health of every process of a stack, as seen from outside."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def overview(home: Home, stack: Stack) -> list[dict[str, object]]:
 
 
 def sealing_trouble(root: Path) -> str | None:
-    """Why no receipts are made now, where the stack of this home knows; no home, no reason."""
-    stack = Stack.load(home) if (home := Home(root)).founded else None
+    """Why no receipts are issued now, if the stack in this folder says so."""
+    stack = Stack.load(home) if (home := Home(root)).initialised else None
     if stack is None or "provenance" not in stack.processes:
         return None
     reason = stack.processes["provenance"].reason or look(stack.ports["provenance"]).reason
@@ -51,13 +51,13 @@ def _row(stack: Stack, name: str, seen: Look, backlog: Mapping[str, int]) -> dic
 
 
 def _behind(service: str, seen: Look, backlog: Mapping[str, int]) -> int:
-    """Messages that wait for it: in its durables, and for its view, of which the server tells while it is silent."""
+    """Messages that wait for a service: in its consumers and its view; the server counts a silent service's view."""
     from queuebit_contracts.topology import topology, view_consumers
 
-    duties = sum(backlog.get(name, 0) for name in topology().durables_of(service))
+    waiting = sum(backlog.get(name, 0) for name in topology().durables_of(service))
     if seen.answered:
-        return duties + seen.behind
-    return duties + max(backlog.get(name, 0) for name in view_consumers(service))
+        return waiting + seen.behind
+    return waiting + max(backlog.get(name, 0) for name in view_consumers(service))
 
 
 def _look(home: Home, stack: Stack, name: str) -> Look:
@@ -66,6 +66,6 @@ def _look(home: Home, stack: Stack, name: str) -> Look:
         return Look(reason="not running")
     port = stack.ports.get(name, 0)
     seen = nats_server.health(home.seed_file("system"), port) if name == NATS else look(port)
-    if not seen.answered and identity.halted:
-        return Look(reason=f"halted: kill -CONT {identity.pid} lets it go on")
+    if not seen.answered and identity.stopped:
+        return Look(reason=f"stopped by a signal: kill -CONT {identity.pid} resumes it")
     return seen

@@ -1,4 +1,4 @@
-"""Where a stack listens: always on loopback, on fixed ports or on free ones."""
+"""Ports of a stack, always on loopback: fixed or free ones."""
 
 from __future__ import annotations
 
@@ -22,34 +22,34 @@ DEFAULTS = {
     "provenance": 7437,
     "telemetry": 7438,
 }
-"""The port of each process; of a service, the one where it tells its health."""
+"""The port of each process; of a service, its health port."""
 
 _HOST = "127.0.0.1"
 _BACKLOG = 128
 _AUTO = "`qb up --ports auto`"
 
 
-def choose(wish: str | None, previous: Mapping[str, int], way_out: str = _AUTO) -> dict[str, int]:
-    """The ports of a start: by wish `default` or `auto` ones, else those of the home's last start.
+def choose(requested: str | None, previous: Mapping[str, int], way_out: str = _AUTO) -> dict[str, int]:
+    """The ports of a start: `default` or `auto` if requested, else those of the home's last start.
 
     Args:
-        wish: what `--ports` says.
+        requested: the value of `--ports`.
         previous: the ports of the home's last start.
-        way_out: the command that chooses free ones for this home.
+        way_out: the command that chooses free ports for this home.
 
     Raises:
-        Stop: some are taken that must not be others.
+        Stop: some fixed ports are taken.
     """
-    if wish == "auto":
+    if requested == "auto":
         return auto(previous)
-    return fixed({} if wish == "default" else previous, way_out)
+    return fixed({} if requested == "default" else previous, way_out)
 
 
 def fixed(previous: Mapping[str, int] | None = None, way_out: str = _AUTO) -> dict[str, int]:
-    """The fixed ports: those that a home had, else the usual ones.
+    """The fixed ports: those of the last start, else the defaults.
 
     Raises:
-        Stop: some are taken; the text names all of them, by whom, and the way out.
+        Stop: some are taken; the text names them, the processes that hold them, and `way_out`.
     """
     wanted = {name: (previous or {}).get(name, port) for name, port in DEFAULTS.items()}
     taken = [(name, port) for name, port in wanted.items() if not is_free(port)]
@@ -63,14 +63,14 @@ def fixed(previous: Mapping[str, int] | None = None, way_out: str = _AUTO) -> di
 
 
 def auto(previous: Mapping[str, int]) -> dict[str, int]:
-    """Free ports: those of the last time where they are still free."""
+    """Free ports: those of the last start if they are still free."""
     chosen = {name: previous[name] for name in DEFAULTS if name in previous and is_free(previous[name])}
     held = []
     try:
         for name in DEFAULTS:
             if name not in chosen:
                 probe = socket.socket()
-                held.append(probe)  # kept open until all are chosen, so that no two are the same
+                held.append(probe)  # kept open until all are chosen, so that all differ
                 probe.bind((_HOST, 0))
                 chosen[name] = int(probe.getsockname()[1])
     finally:
@@ -108,7 +108,7 @@ def listen(port: int) -> socket.socket:
 
 
 def holder_of(port: int) -> str:
-    """The process that listens on a port, as far as this account may know."""
+    """The process that listens on a port, as far as this account may see."""
     import psutil
 
     with suppress(psutil.Error):

@@ -1,4 +1,4 @@
-"""Asking a process how it is."""
+"""Asks a process for its health."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Look", "get_json", "look"]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What was seen."""
+    """The observed health of a process."""
 
     answered: bool = False
     healthy: bool = False
@@ -21,20 +21,20 @@ class Look:
 
 
 def look(port: int, timeout: float = 1.0) -> Look:
-    """Ask whoever listens on a loopback port whether it is ready; whatever goes wrong is part of the answer."""
+    """Ask the process on a loopback port for its health; errors become part of the answer."""
     try:
         status, body = _get(port, "/readyz", timeout)
     except (OSError, ValueError) as error:
         return Look(reason="does not answer" if isinstance(error, ConnectionRefusedError) else f"no answer: {error}")
     try:
-        told = json.loads(body)
+        reply = json.loads(body)
     except ValueError:
-        told = {}
+        reply = {}
     good = status == 200
-    if not isinstance(told, dict) or "ready" not in told:
-        why = told.get("error") if isinstance(told, dict) else None
+    if not isinstance(reply, dict) or "ready" not in reply:
+        why = reply.get("error") if isinstance(reply, dict) else None
         return Look(True, good, good, 0, "" if good else str(why or f"answers {status}"))
-    return Look(True, bool(told["alive"]), good, int(told["behind"]), str(told.get("reason") or ""))
+    return Look(True, bool(reply["alive"]), good, int(reply["behind"]), str(reply.get("reason") or ""))
 
 
 def get_json(port: int, path: str, timeout: float = 2.0) -> object:
@@ -55,5 +55,5 @@ def _get(port: int, path: str, timeout: float) -> tuple[int, bytes]:
     head, _, body = received.partition(b"\r\n\r\n")
     status = head.split(b" ", 2)
     if len(status) < 2:
-        raise ValueError("the answer was cut short")
+        raise ValueError("the answer is incomplete")
     return int(status[1]), body

@@ -1,4 +1,4 @@
-"""Processes that are ours: started in a session of their own, known by pid and start time, ended whole."""
+"""Processes of the stack: each has its own session, is identified by pid and start time, and ends with its session."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LIBC = ctypes.CDLL(None)
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The system uses a pid again; the pid with the time of its start names one process for good."""
+    """A process by pid and start time. The system reuses a pid, so a pid alone does not identify a process."""
 
     pid: int
     start: int
@@ -52,8 +52,8 @@ class Identity:
         return Identity.of(self.pid) == self
 
     @property
-    def halted(self) -> bool:
-        """Whether a signal or a debugger holds it still."""
+    def stopped(self) -> bool:
+        """Whether a signal or a debugger stopped it."""
         import psutil
 
         try:
@@ -65,7 +65,7 @@ class Identity:
 def _ticks_at_start(process: psutil.Process) -> int:
     """Clock ticks from the boot to the start of a process.
 
-    psutil adds the time of the boot, which moves with the clock; the loop sees to it that the same one is taken away.
+    psutil adds the boot time, which changes when the clock is set; the loop subtracts the same boot time.
     """
     import psutil
 
@@ -79,7 +79,7 @@ def _ticks_at_start(process: psutil.Process) -> int:
 def launch(
     argv: Sequence[str], env: Mapping[str, str], log: Path, inherited: Sequence[int] = ()
 ) -> subprocess.Popen[bytes]:
-    """Start a process that ends when we do, with its output in a file; it gets the `inherited` descriptors."""
+    """Start a process that ends with this one and writes to a file; it gets the `inherited` descriptors."""
     with log.open("ab") as output:
         log.chmod(0o600)
         return subprocess.Popen(
@@ -95,7 +95,7 @@ def launch(
 
 
 def last_words(log: Path, begin: int) -> str:
-    """The last line after a place in a log, as far as a table has room for it: who cannot start ends by saying why."""
+    """The last line of a log after a position, cut for a table: a process that cannot start prints the reason last."""
     with log.open("rb") as written:
         written.seek(max(begin, log.stat().st_size - _TAIL_BYTES))
         lines = written.read().decode(errors="replace").splitlines()
@@ -103,16 +103,16 @@ def last_words(log: Path, begin: int) -> str:
 
 
 def rotate(log: Path) -> None:
-    """Put a log that has grown large aside; the one before it is given up."""
+    """Rotate a large log; the earlier rotated file is replaced."""
     with contextlib.suppress(FileNotFoundError):
         if log.stat().st_size > _LOG_BYTES:
             log.replace(log.with_suffix(".log.1"))
 
 
 def shorten(log: Path) -> bool:
-    """The same for a log that a process goes on writing to; say whether it was large.
+    """Rotate a large log while a process writes to it; return whether it was large.
 
-    It is copied and emptied: what is written in between is lost, a few lines at most.
+    The log is copied and truncated: lines written in between are lost, a few at most.
     """
     if log.stat().st_size <= _LOG_BYTES:
         return False
@@ -121,21 +121,21 @@ def shorten(log: Path) -> bool:
     return True
 
 
-def end(processes: Iterable[Identity], patience_s: float = 10.0) -> None:
-    """Ask all of them to end, wait, and kill with its whole session what does not."""
+def end(processes: Iterable[Identity], timeout_s: float = 10.0) -> None:
+    """Send SIGTERM to all, wait, then kill the sessions of those that still run."""
     ours = [it for it in processes if it.alive]
     for process in ours:
         with contextlib.suppress(ProcessLookupError):
             os.kill(process.pid, signal.SIGTERM)
             os.kill(process.pid, signal.SIGCONT)  # a stopped process handles SIGTERM only after SIGCONT
-    _wait(ours, patience_s)
+    _wait(ours, timeout_s)
     for process in ours:
         kill_session(process.pid)
     _wait(ours, _DEATH_S)
 
 
 def kill_session(leader: int) -> None:
-    """Kill what is left of a session: children of a process must not outlive it."""
+    """Kill the rest of a session: children must not outlive their process."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)
 
@@ -153,6 +153,6 @@ def _wait(processes: Iterable[Identity], seconds: float) -> None:
 
 
 def _die_with_parent() -> None:
-    """Linux sends this signal when the parent is gone; elsewhere `qb down` finds what was left."""
+    """Linux sends SIGTERM when the parent ends; on other systems `qb down` ends what remains."""
     with contextlib.suppress(OSError, AttributeError):
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""The processes of a stack: how each is started, where it listens, how it tells its health."""
+"""The processes of a stack: how each starts, where it listens, how it reports its health."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from queuebit_stack.home import Home
 from queuebit_stack.nats_server import health
 from queuebit_stack.probe import Look, look
 
-__all__ = ["NATS", "WAREHOUSE", "Inherits", "Spec", "roster"]
+__all__ = ["NATS", "WAREHOUSE", "Inherits", "Spec", "process_specs"]
 
 NATS, WAREHOUSE = "nats-server", "warehouse"
 _FIRST = ("executor-aer", "broker", "scheduler")
-"""What it takes to accept a job and to run it."""
+"""The processes needed to accept and run a job."""
 _LATER = ("metering", "provenance", "telemetry", "executor-ibm", "executor-cirq")
 
 
@@ -28,26 +28,26 @@ class Inherits:
 
     port: int
     named_by: str
-    """The variable of its environment that tells the number of the descriptor."""
+    """The environment variable that holds the number of the descriptor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """One process. No secret is in its arguments or its environment, only names of files."""
+    """One process. Its arguments and environment hold names of files, never secrets."""
 
     name: str
     argv: tuple[str, ...]
     env: Mapping[str, str]
     listens: str
     look: Callable[[], Look]
-    """Ask it how it is."""
+    """Ask for its health."""
     wave: int = 0
-    """Started once the wave before is ready: what a first job needs does not share the processor with the rest."""
+    """Processes start when the wave before is ready, so that the ones a first job needs do not share the processor."""
     inherits: Inherits | None = None
 
 
-def roster(home: Home, ports: Mapping[str, int]) -> list[Spec]:
-    """Everything that runs, in order of start: the bus, the warehouse, the services."""
+def process_specs(home: Home, ports: Mapping[str, int]) -> list[Spec]:
+    """All processes in order of start: the bus, the warehouse, the services."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("QUEUEBIT_")}
     nats = Spec(
         NATS,
@@ -122,7 +122,7 @@ def _warehouse(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
 
 
 def _nats_binary() -> str:
-    """The server's program; ends the command where there is none."""
+    """The path of the server's program; raise `Stop` if it is missing."""
     try:
         return server_binary()
     except FileNotFoundError as error:

@@ -1,4 +1,4 @@
-"""Whether secrets of a home can be used: a service that finds out by itself is started again and again."""
+"""Checks the secrets of a home before services start: a service with a bad secret would restart again and again."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def require_passwords(home: Home) -> None:
     """
     for path in (home.warehouse_password, home.analyst_password):
         if path.exists() and len(path.read_text(errors="replace").split()) != 1:
-            raise Stop(Exit.USAGE, f"{path} is damaged: delete it, {home.command('up')} makes another")
+            raise Stop(Exit.USAGE, f"{path} is damaged: delete it, then {home.command('up')} creates a new one")
 
 
 def require_signing_keys(home: Home) -> None:
-    """Check the keys that sign receipts. They cannot be made again: new ones cannot continue the log.
+    """Check the keys that sign receipts. They cannot be replaced: new keys cannot continue the log.
 
     Raises:
-        Stop: they are damaged, gone, or others than those that the trust document lists.
+        Stop: they are damaged, missing, or differ from those in the trust document.
     """
     folder = home.provenance / "keys"
     if not (folder.exists() or home.trust_file.exists()):
@@ -43,12 +43,12 @@ def require_signing_keys(home: Home) -> None:
     if not set(keys) <= set(listed):
         raise Stop(
             Exit.USAGE,
-            f"no receipt can be signed: {home.trust_file} lists other keys than those in {folder}\n{_no_keys(home)}",
+            f"no receipt can be signed: {home.trust_file} lists other keys than {folder}\n{_no_keys(home)}",
         )
 
 
 def _no_keys(home: Home) -> str:
     return (
-        "restore the folder of keys from a backup; without one, old receipts stay good, and no new one can join their "
+        "restore the folder of keys from a backup; without it, old receipts stay valid, but new receipts need a new "
         f"log: {home.command('recover --begin-anew')}"
     )

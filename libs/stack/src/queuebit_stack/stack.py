@@ -1,4 +1,4 @@
-"""What a supervisor writes down about its stack, for everyone who asks while it runs or after it died."""
+"""The file `stack.json`, in which the supervisor records the state of its stack for other commands."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CONTAINERS = "containers"
 """The state of a stack that a container engine runs."""
 _ORDERLY_S = 40.0
 _REWRITTEN_S = 5.0
-"""How long a supervisor may take to write a damaged file anew."""
+"""How long a supervisor may take to replace a damaged file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,9 @@ class Running:
     start: int | None = None
     restarts: int = 0
     reason: str = ""
-    """Why it ended the last time, while it is waiting to be started again."""
+    """Why it ended the last time, while it waits for its restart."""
     last_end: str = ""
-    """How it ended the last time, also once it runs again."""
+    """How it ended the last time; kept after the restart."""
 
     @classmethod
     def of(cls, identity: Identity | None, restarts: int = 0, reason: str = "", last_end: str = "") -> Running:
@@ -42,9 +42,9 @@ class Running:
         return cls(pid, start, restarts, reason, last_end)
 
     @classmethod
-    def read(cls, told: dict[str, Any]) -> Running:  # JSON of any version: what is not known is not looked at
-        pid, start = (None if told[name] is None else int(told[name]) for name in ("pid", "start"))
-        return cls(pid, start, int(told["restarts"]), str(told["reason"]), str(told.get("last_end", "")))
+    def read(cls, fields: dict[str, Any]) -> Running:  # JSON of any version: unknown fields are ignored
+        pid, start = (None if fields[name] is None else int(fields[name]) for name in ("pid", "start"))
+        return cls(pid, start, int(fields["restarts"]), str(fields["reason"]), str(fields.get("last_end", "")))
 
     @property
     def identity(self) -> Identity | None:
@@ -62,27 +62,27 @@ class Stack:
     supervisor: Running = Running()
     processes: dict[str, Running] = field(default_factory=dict)
     place: Place | None = None
-    """The home it was written in; older versions did not say."""
+    """The home it was written in; older versions have none."""
 
     def save(self, home: Home) -> None:
-        """Put it in place, whole."""
+        """Write it to the home in one step."""
         here = replace(self, place=Place.of(home.root))
         write_private(home.stack_file, json.dumps(asdict(here), indent=1) + "\n")
 
     @classmethod
     def load(cls, home: Home) -> Stack | None:
-        """The last one that was saved; a damaged file is nothing, unless somebody lives who writes it anew.
+        """Read the file; None if it is missing or damaged. Waits for a running supervisor to replace a damaged file.
 
         Raises:
-            Stop: somebody lives, and does not.
+            Stop: the running supervisor does not replace it in time.
         """
         deadline = time.monotonic() + _REWRITTEN_S
         while (stack := _read(home)) is None and (who := holder(home.lock_file)) not in (None, os.getpid()):
             if time.monotonic() > deadline:
                 raise Stop(
                     Exit.UNREACHABLE,
-                    f"{home.stack_file} cannot be read, and process {who}, which runs the stack, does not write it "
-                    f"anew: end that process, then {home.command('up')}",
+                    f"{home.stack_file} cannot be read, and process {who}, which runs the stack, does not replace "
+                    f"it: end that process, then {home.command('up')}",
                 )
             time.sleep(0.05)
         if stack is None or stack.place is None:
@@ -90,10 +90,12 @@ class Stack:
         here = Place.of(home.root)
         if stack.place.same_folder(here) and stack.place.boot == here.boot:
             return stack
-        return replace(stack, supervisor=Running(), processes={})  # they are another home's, or of before a reboot
+        return replace(
+            stack, supervisor=Running(), processes={}
+        )  # the processes belong to another home, or to an earlier boot
 
     def original(self, home: Home) -> Place | None:
-        """The home that this one was copied from, if that is still there."""
+        """The home that this one is a copy of, if that still exists."""
         place = self.place
         if place is None or place.same_folder(Place.of(home.root)) or not place.still_there:
             return None
@@ -101,12 +103,12 @@ class Stack:
 
     @property
     def supervised(self) -> bool:
-        """Whether the supervisor lives."""
+        """Whether the supervisor runs."""
         return (identity := self.supervisor.identity) is not None and identity.alive
 
     @property
     def left(self) -> dict[str, Identity]:
-        """Processes of this stack that live."""
+        """Running processes of this stack."""
         found = {name: it.identity for name, it in self.processes.items()}
         return {name: identity for name, identity in found.items() if identity is not None and identity.alive}
 
@@ -117,15 +119,15 @@ class Stack:
 
     @property
     def overview_command(self) -> str:
-        """What tells more of its processes."""
+        """The command that shows its processes."""
         return "`docker compose ps`" if self.in_containers else "`qb status`"
 
 
 def running_stack(home: Home) -> Stack:
-    """The stack of a home, which runs as far as can be told from its files.
+    """The stack of a home that runs according to its files.
 
     Raises:
-        Stop: it is down, or was never started.
+        Stop: it is down, or was never started here.
     """
     home.require()
     stack = Stack.load(home)
@@ -137,7 +139,7 @@ def running_stack(home: Home) -> Stack:
 def take_down(home: Home, stack: Stack) -> list[str]:
     """End exactly what the stack started, services first, the bus last; return the names of what was running.
 
-    A living supervisor does it itself; after one that died, what it left behind is ended here.
+    A running supervisor does this itself; after a killed supervisor, the remaining processes are ended here.
 
     Raises:
         Stop: something could not be ended.
@@ -156,7 +158,7 @@ def take_down(home: Home, stack: Stack) -> list[str]:
 
 
 def in_order(processes: dict[str, Identity]) -> list[list[Identity]]:
-    """Who is ended together: services, then the warehouse, then the bus that all of them need."""
+    """Groups of processes in order of their end: services, then the warehouse, then the bus that all need."""
     last = ("warehouse", "nats-server")
     services = [identity for name, identity in processes.items() if name not in last]
     return [services, *([processes[name]] for name in last if name in processes)]

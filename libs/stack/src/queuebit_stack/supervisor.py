@@ -1,4 +1,4 @@
-"""Keeps the processes of a stack running: starts them, starts again what dies, ends them in order."""
+"""Keeps the processes of a stack running: starts them, restarts those that end, ends them in order."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ __all__ = ["Supervisor"]
 _TICK_S = 0.05
 _KEEP_S = 5.0
 _WAVE_S = 5.0
-"""How long a wave of processes has the processor for itself, if it does not get ready."""
+"""The longest time before the next wave of processes starts, if a wave does not become ready."""
 _ROOM_BYTES = 16 << 20
-"""Free space with which a server that stopped storing is worth a restart."""
+"""The least free space for the restart of a server that stopped storing."""
 _SICK_S = 3.0
-"""How long nats-server may say 503 before it is believed."""
+"""How long nats-server may answer 503 before it counts as unhealthy."""
 _RECOVERY_S = 120.0
-"""The same after a start: it says 503 for as long as it reads its store."""
+"""The same after a start: it answers 503 while it reads its store."""
 
 
 class Supervisor:
@@ -52,18 +52,18 @@ class Supervisor:
         self._wave = 0
         self._wave_began = 0.0
         self._prepared: Identity | None = None
-        """The bus that everything was laid out on."""
+        """The bus process that streams and consumers were provisioned on."""
         self._preparing: tuple[Identity, Future[None]] | None = None
         self._keeping: Future[None] | None = None
         self._keep_at = 0.0
 
     def stop(self) -> None:
-        """Let `run` end everything and return."""
+        """Make `run` end all processes and return."""
         self._stop.set()
 
     @property
     def stopping(self) -> bool:
-        """Whether `run` is about to end everything."""
+        """Whether `run` is ending all processes."""
         return self._stop.is_set()
 
     @property
@@ -77,16 +77,16 @@ class Supervisor:
         show: Callable[[Supervisor], None] = lambda _: None,
         keep: Callable[[], None] = lambda: None,
     ) -> None:
-        """Start everything and keep it running until `stop`, SIGTERM, SIGINT, or until the home is deleted or moved.
+        """Start all processes and keep them running until `stop`, SIGTERM, SIGINT, or the end of the home.
 
         Args:
-            prepare: called whenever the bus was started, the first time before anything else is: a server that was
-                killed, or whose disk was full, may have lost what was laid out on it.
+            prepare: called after each start of the bus, the first time before other processes start: a server that
+                was killed, or whose disk was full, may have lost streams and consumers.
             show: called at every tick.
-            keep: called every few seconds, and before the bus is ended: writes down how far the log goes.
+            keep: called every few seconds, and before the bus ends: saves the last sequence of the log.
 
         Raises:
-            Stop: the home is no longer where it was, or the log lost events; nothing runs any more.
+            Stop: the home was moved or deleted, or the log lost events; all processes have ended.
         """
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *_: self._stop.set())
@@ -126,7 +126,7 @@ class Supervisor:
         return next((child.identity for child in self.children if child.spec.name == NATS), None)
 
     def _prepare_again(self, pool: ThreadPoolExecutor, prepare: Callable[[], None]) -> None:
-        """Prepare a bus that was started again, until that succeeds."""
+        """Prepare a restarted bus; repeat until it succeeds."""
         if self._preparing is None:
             if (bus := self._bus) is not None and bus != self._prepared:
                 self._preparing = bus, pool.submit(prepare)
@@ -141,7 +141,7 @@ class Supervisor:
                 raise error
 
     def _keep(self, pool: ThreadPoolExecutor, keep: Callable[[], None]) -> None:
-        """Write down how far the log goes, unless its bus has yet to be prepared."""
+        """Save the last sequence of the log, unless the bus is not prepared yet."""
         if self._keeping is not None and self._keeping.done():
             self._keeping.result()
             self._keeping, self._keep_at = None, time.monotonic() + _KEEP_S
@@ -170,7 +170,7 @@ class Supervisor:
             self._record("up" if self._was_up else "starting")
 
     def _can_recover(self, nats: Child, now: float) -> bool:
-        """A server whose disk was full stays ill when there is room again; only a new start heals it."""
+        """Whether a restart can help: a server whose disk was full stays unhealthy after space is freed."""
         if nats.sick_since is None or now - nats.sick_since < (_SICK_S if nats.was_ready else _RECOVERY_S):
             return False
         return shutil.disk_usage(self._home.jetstream).free >= _ROOM_BYTES
@@ -181,17 +181,17 @@ class Supervisor:
         self._save(Stack(state, self._ports, listens, Running.of(Identity.of(os.getpid())), processes))
 
     def _save(self, stack: Stack) -> None:
-        if not self._at_home():  # whatever lies there now is somebody else's
+        if not self._at_home():  # another folder may be there now
             return
         try:
             stack.save(self._home)
             self._written, self._trouble = _identity(self._home.stack_file), ""
-        except OSError as error:  # a full disk must not end the one who waits for room
+        except OSError as error:  # a full disk must not end the supervisor
             self._written = None
             self._complain(f"{self._home.stack_file} cannot be written: {error.strerror}")
 
     def _complain(self, trouble: str) -> None:
-        """Say it once, where there is room to say it."""
+        """Print a problem once, if the disk has room."""
         if trouble != self._trouble:
             self._trouble = trouble
             with suppress(OSError):
@@ -199,7 +199,7 @@ class Supervisor:
 
 
 def _identity(path: Path) -> tuple[int, ...] | None:
-    """What changes when somebody else puts another file or folder there, or writes into the file."""
+    """Changes when another process replaces the file or folder, or writes into the file."""
     try:
         seen = path.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""Editing the tenants file as a person would, and telling the broker and the bus."""
+"""Edits the tenants file and keeps its comments, then notifies the broker and the bus."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["Toml", "editing", "project_in", "tenant_in", "unknown", "user_in"]
 
 _TAKEN_OVER_S = 5.0
 
-Toml = MutableMapping[str, Any]  # tomlkit's tables, whose values are whatever TOML holds
+Toml = MutableMapping[str, Any]  # tomlkit's tables with any TOML values
 
 
 @contextlib.contextmanager
@@ -57,7 +57,7 @@ def _save(home: Home, document: Toml) -> None:
     stack = Stack.load(home)
     if stack is None:
         return
-    if stack.in_containers:  # whose servers read it when they start again
+    if stack.in_containers:  # the servers read it when they restart
         configure(home)
         return
     write_nats_config(home, stack.ports)
@@ -68,9 +68,11 @@ def _save(home: Home, document: Toml) -> None:
 
 
 def _reload(home: Home, stack: Stack) -> None:
-    with contextlib.suppress(OSError):  # who does not answer will read the file when it starts
+    with contextlib.suppress(OSError):  # a server that is down reads the file when it starts
         if refused := nats_server.reload(home.seed_file("system"), stack.ports["nats-server"]):
-            raise Stop(Exit.REFUSED, f"nats-server goes on as before, it refuses {home.nats_config}: {refused}")
+            raise Stop(
+                Exit.REFUSED, f"nats-server keeps its configuration, because it refuses {home.nats_config}: {refused}"
+            )
 
 
 def _await_broker(stack: Stack, declared: str) -> None:
@@ -80,10 +82,10 @@ def _await_broker(stack: Stack, declared: str) -> None:
 
 
 def _in_force(stack: Stack) -> str | None:
-    """The digest of what the broker goes by; nothing while it is down."""
+    """The digest of the tenants file that the broker uses; None while it is down."""
     try:
-        told: Any = get_json(stack.ports.get("broker", 0), "/healthz")  # as the process words it
-        return str(told["detail"]["tenants"])
+        health: Any = get_json(stack.ports.get("broker", 0), "/healthz")  # the form differs by service
+        return str(health["detail"]["tenants"])
     except (OSError, ValueError, LookupError, TypeError):
         return None
 

@@ -1,4 +1,4 @@
-"""Laying out streams, buckets and durables as soon as the bus answers."""
+"""Provisions streams, buckets and consumers as soon as the bus answers."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ from queuebit_stack.log_mark import Mark, known, require_whole
 
 __all__ = ["lay_out", "lay_out_again"]
 
-_PATIENCE_S = 30.0
+_TIMEOUT_S = 30.0
 
 
 def lay_out(home: Home, port: int, stopping: Callable[[], bool]) -> None:
-    """Wait for the bus, see that the log is all there, and create or update what the topology declares.
+    """Wait for the bus, check that the log is complete, and create or update what the topology declares.
 
     Raises:
-        LogLost: the log of this home is gone, or shorter than it was.
-        Stop: the bus does not answer, its log says why; or there is no need any more.
+        LogLost: the log of this home is missing, or shorter than before.
+        Stop: the bus does not answer, or `stopping` returned true.
     """
     asyncio.run(_lay_out(home, port, stopping, require_whole))
 
 
 def lay_out_again(home: Home, port: int) -> None:
-    """The same where the log is about to be restored: what is gone of it is no reason to stop."""
+    """The same before the log is restored: missing messages are no reason to stop."""
     asyncio.run(_lay_out(home, port, lambda: False, lambda *_: None))
 
 
 async def _lay_out(
     home: Home, port: int, stopping: Callable[[], bool], check: Callable[[Home, Mark | None], None]
 ) -> None:
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + _TIMEOUT_S
     while True:
         try:
             client = await _connect(home, port)
@@ -51,7 +51,7 @@ async def _lay_out(
                 await provision(client, topology())
                 mark, before = await _log(client), known(home)
                 if mark is not None and (before is None or mark.last >= before.last):
-                    with suppress(OSError):  # a full disk: the supervisor writes it down later
+                    with suppress(OSError):  # a full disk: the supervisor saves it later
                         mark.save(home)
             finally:
                 await client.close()
@@ -66,9 +66,9 @@ async def _lay_out(
 
 async def _log(client: Client) -> Mark | None:
     request = await client.request(f"$JS.API.STREAM.INFO.{LOG}", timeout=5)
-    told = json.loads(request.data)
-    if (error := told.get("error")) is None:
-        return Mark(told["created"], int(told["state"]["last_seq"]))
+    reply = json.loads(request.data)
+    if (error := reply.get("error")) is None:
+        return Mark(reply["created"], int(reply["state"]["last_seq"]))
     if error.get("err_code") != NO_STREAM:
         raise OSError(error.get("description"))
     return None

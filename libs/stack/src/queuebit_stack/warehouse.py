@@ -1,4 +1,4 @@
-"""Asking the warehouse of a home, as an analyst or as a tenant's user. Neither can change anything there."""
+"""Queries the warehouse of a home, as analyst or as a tenant's user. Both are read-only."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ __all__ = [
 ]
 
 _EVERYTHING = f"SELECT count() FROM events WHERE NOT ignore(*, {', '.join(derived_columns())})"  # noqa: S608
-_PATIENCE_S = 300
+_TIMEOUT_S = 300
 _TICKET_S = 60
 _CHUNK = 1 << 16
 _ALTERNATIVES = re.compile(r"\s*Expected one of: .*?(?=\s\([A-Z_]+\)(?:\s\(version|\s*$))", re.DOTALL)
 _UNKNOWN_TABLE = "Code: 60."
-_TABLES = "the tables are events, jobs and otel_traces; `qb sql 'DESCRIBE TABLE events'` tells its columns"
+_TABLES = "the tables are events, jobs and otel_traces; `qb sql 'DESCRIBE TABLE events'` lists its columns"
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """What the warehouse is shown."""
+    """User and password for the warehouse."""
 
     user: str
     password: str = field(repr=False)
@@ -50,13 +50,13 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the warehouse answers, as it comes."""
+    """The answer of the warehouse, streamed."""
 
     status: int
     format: str | None
-    """Of the rows; none where a statement has no rows."""
+    """Format of the rows; None if a statement has no rows."""
     chunks: Iterator[bytes]
-    """The body. A query that fails on the way ends it with a `Stop`."""
+    """The body. A query that fails while it streams raises `Stop`."""
 
 
 def analyst_of(home: Home) -> Login:
@@ -68,23 +68,21 @@ def analyst_of(home: Home) -> Login:
     try:
         return Login("analyst", read_secret(home.analyst_password))
     except FileNotFoundError:
-        text = (
-            f"{home.analyst_password} is not there: {home.command('down')}, then {home.command('up')}, which makes it"
-        )
+        text = f"{home.analyst_password} is missing: {home.command('down')}, then {home.command('up')} creates it"
         raise Stop(Exit.UNREACHABLE, text) from None
     except (OSError, ValueError) as error:
         raise Stop(Exit.UNREACHABLE, str(error)) from error
 
 
 def member(credential: Credential, seconds: int = _TICKET_S) -> Login:
-    """The login that reads the rows of one tenant, made of a user's token and good for a while."""
+    """A login that reads the rows of one tenant: derived from a user's token, with an expiry."""
     expires = int(SystemClock().now().timestamp()) + seconds
     password = ticket(credential.seed, credential.tenant, credential.user, expires)
     return Login(f"{credential.tenant}/{credential.user}", password)
 
 
 def query(home: Home, stack: Stack, sql: str, **parameters: str) -> tuple[int, bytes]:
-    """Its status and what it answers; rows as JSON, with decimals as text.
+    """Run a query; return status and body. Rows are JSON, with decimals as text.
 
     Raises:
         Stop: it does not answer.
@@ -102,7 +100,7 @@ def query_parameters(values: Mapping[str, str]) -> dict[str, str]:
 
 
 def unreadable(home: Home, stack: Stack) -> str | None:
-    """Read every value of every event; say what the warehouse says if it cannot."""
+    """Read every value of every event; return the warehouse's error if it cannot."""
     try:
         status, body = query(home, stack, _EVERYTHING)
     except Stop as stop:
@@ -112,7 +110,7 @@ def unreadable(home: Home, stack: Stack) -> str | None:
 
 @contextmanager
 def asking(stack: Stack, login: Login, sql: str, default_format: str, settings: Mapping[str, str]) -> Iterator[Answer]:
-    """Ask, and read the answer while it is made; whoever leaves early ends the query.
+    """Run a query and stream the answer; leaving the block early ends the query.
 
     Raises:
         Stop: the warehouse does not answer.
@@ -123,7 +121,7 @@ def asking(stack: Stack, login: Login, sql: str, default_format: str, settings: 
         "X-ClickHouse-Format": default_format,
     }
     address = urlsplit(stack.listens["warehouse"])
-    connection = HTTPConnection(str(address.hostname), address.port, timeout=_PATIENCE_S)
+    connection = HTTPConnection(str(address.hostname), address.port, timeout=_TIMEOUT_S)
     try:
         with _reaching(stack):
             connection.request("POST", f"/?{urlencode(settings)}", sql.encode(), headers)
@@ -138,9 +136,9 @@ def asking(stack: Stack, login: Login, sql: str, default_format: str, settings: 
 
 
 def in_short(text: str) -> str:
-    """ClickHouse's refusal without the long list of what else could have stood there."""
-    told = _ALTERNATIVES.sub("", text.strip())
-    return f"{told}\n{_TABLES}" if told.startswith(_UNKNOWN_TABLE) else told
+    """ClickHouse's error without the long list of expected tokens."""
+    message = _ALTERNATIVES.sub("", text.strip())
+    return f"{message}\n{_TABLES}" if message.startswith(_UNKNOWN_TABLE) else message
 
 
 def _chunks(response: HTTPResponse, stack: Stack) -> Iterator[bytes]:
@@ -153,10 +151,10 @@ def _chunks(response: HTTPResponse, stack: Stack) -> Iterator[bytes]:
 
 
 def unbroken(chunks: Iterator[bytes], tag: str) -> Iterator[bytes]:
-    """The rows alone.
+    """The rows without an error after them.
 
     Raises:
-        Stop: the query failed after its first rows; its message followed them, behind a mark that has this tag.
+        Stop: the query failed after its first rows; the error follows them, after a marker with this tag.
     """
     mark = f"\r\n__exception__\r\n{tag}\r\n".encode()
     held = b""
@@ -167,7 +165,7 @@ def unbroken(chunks: Iterator[bytes], tag: str) -> Iterator[bytes]:
             yield rows
             message, _, _ = (begun + b"".join(chunks)).partition(f" {tag}".encode())
             raise Stop(Exit.REFUSED, in_short(message.decode(errors="replace").rstrip("0123456789")))
-        if len(held) > len(mark):  # its beginning may be the end of this chunk
+        if len(held) > len(mark):  # the marker may begin at the end of this chunk
             yield held[: -len(mark)]
             held = held[-len(mark) :]
     yield held

@@ -23,7 +23,7 @@ from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
 from queuebit_stack.nats_server import health
 from queuebit_stack.overview import overview
-from queuebit_stack.recovery.finding import damage, mending
+from queuebit_stack.recovery.finding import damage, repair_hint
 from queuebit_stack.stack import Stack
 from queuebit_stack.warehouse import query, unreadable
 
@@ -178,7 +178,7 @@ def _log(home: Home, stack: Stack) -> _Check:
         missing, found = damage(home, stack)
     except Unavailable as error:
         return _verdict("log", good=False, found=str(error), advice=f"read {home.log_file('nats-server')}")
-    return _verdict("log", not missing, found, mending(home))
+    return _verdict("log", not missing, found, repair_hint(home))
 
 
 def _standing(row: dict[str, object]) -> str:

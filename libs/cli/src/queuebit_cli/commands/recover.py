@@ -58,14 +58,14 @@ def _alone(home: Home) -> Iterator[Stack]:
 
 def _mend(home: Home, stack: Stack, out: Output, *, give_up: bool) -> Exit:
     from queuebit_stack import ports
-    from queuebit_stack.bootstrap import found, write_nats_config
-    from queuebit_stack.recovery.mending import mend
+    from queuebit_stack.bootstrap import bootstrap, write_nats_config
+    from queuebit_stack.recovery.repair import repair_log
 
     chosen = ports.auto(stack.ports)
-    found(home)
+    bootstrap(home)
     write_nats_config(home, chosen)
     with Progress(out.as_json, "examining the log") as progress:
-        outcome = mend(home, chosen, rfc3339(SystemClock().now()), progress.tell, give_up=give_up)
+        outcome = repair_log(home, chosen, rfc3339(SystemClock().now()), progress.tell, give_up=give_up)
     rows = [
         {"sequence": sequence, "event": row.type or row.subject, "tenant": row.tenant or None, "job": row.job or None}
         for sequence, row in outcome.what.items()

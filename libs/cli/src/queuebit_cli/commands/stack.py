@@ -35,14 +35,14 @@ def up(args: Namespace, out: Output) -> Exit:
 
     home = Home(args.home)
     free = home.command("up --ports auto")
-    if not home.founded and args.ports != "auto":
+    if not home.initialised and args.ports != "auto":
         ports.fixed(way_out=free)  # before anything is made that a start which cannot be would leave behind
     home.prepare()
     lock = _turn(home, out)
     if lock is None:
         return _already(home, out)
     from queuebit_cli.copies import require_alone
-    from queuebit_stack.bootstrap import found, readdress, write_nats_config
+    from queuebit_stack.bootstrap import bootstrap, readdress, write_nats_config
     from queuebit_stack.config_check import require_good
     from queuebit_stack.process import rotate
 
@@ -51,7 +51,7 @@ def up(args: Namespace, out: Output) -> Exit:
         require_alone(home, previous, out)
         take_down(home, previous)  # what a supervisor that was killed left behind
     chosen = ports.choose(args.ports, previous.ports if previous else {}, free)
-    found(home)
+    bootstrap(home)
     require_good(home)
     write_nats_config(home, chosen)
     readdress(home, f"nats://127.0.0.1:{chosen['nats-server']}")
@@ -115,8 +115,8 @@ def status(args: Namespace, out: Output) -> Exit:
         return Exit.UNREACHABLE
     if stack is not None and not stack.supervised:
         out.say(f"these processes have no supervisor: {home.command('up')} starts the stack afresh on the same data")
-    elif stack is not None and (identity := stack.supervisor.identity) is not None and identity.halted:
-        out.say(f"the supervisor is halted: kill -CONT {identity.pid} lets it go on")
+    elif stack is not None and (identity := stack.supervisor.identity) is not None and identity.stopped:
+        out.say(f"the supervisor is stopped by a signal: kill -CONT {identity.pid} resumes it")
     return Exit.DONE if ready else Exit.UNREACHABLE
 
 
@@ -209,12 +209,12 @@ def _supervise(home: Home, chosen: dict[str, int], out: Output, *, live: bool) -
     Stack("starting", chosen, {}, Running.of(Identity.of(os.getpid()))).save(home)
     from queuebit_cli.live import Live, announce
     from queuebit_stack.nats_server import keep_log_mark
-    from queuebit_stack.process_specs import NATS, roster
+    from queuebit_stack.process_specs import NATS, process_specs
     from queuebit_stack.supervisor import Supervisor
     from queuebit_stack.topology_setup import lay_out
 
     home.jetstream.mkdir(mode=0o700, exist_ok=True)
-    supervisor = Supervisor(home, chosen, roster(home, chosen))
+    supervisor = Supervisor(home, chosen, process_specs(home, chosen))
     drawn, told = Live(out), announce(_appending(home.log_file("supervisor")) if live else out.say)
 
     def show(supervisor: Supervisor) -> None:

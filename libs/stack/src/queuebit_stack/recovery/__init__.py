@@ -1,1 +1,1 @@
-"""Mending a log whose store was damaged, while nothing runs."""
+"""Restores a log with a damaged store, while the stack is down."""

@@ -1,10 +1,10 @@
-"""The files in which nats-server 2.x keeps the messages of `LOG`: reading what is whole, writing what is missing.
+"""The files in which nats-server 2.x keeps the messages of `LOG`: reads intact records, writes missing ones.
 
-A block is a row of records. A record is, in little-endian order: its length (4 bytes; the highest bit says that there
-are headers), the sequence (8; the highest bit says that the message was deleted), the time in nanoseconds (8), the
-length of the subject (2), the subject, the length of the headers (4) and the headers where there are any, the body,
-and the checksum (8) of all that but the lengths. The format is the server's own and may change with it: so the server
-has to read everything again afterwards, and the files are kept as they were.
+A block is a sequence of records. A record is, in little-endian order: its length (4 bytes; the highest bit says that
+there are headers), the sequence (8; the highest bit says that the message was deleted), the time in nanoseconds (8),
+the length of the subject (2), the subject, the length of the headers (4) and any headers, the body,
+and the checksum (8) of all that but the lengths. The format is internal to the server and may change: therefore
+the server reads everything again afterwards, and the old files are kept.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ _HAS_HEADERS, _DELETED = 1 << 31, 1 << 63
 _CHECKSUM = 8
 _LEAST, _MOST = _HEAD.size + _CHECKSUM, 2 << 20
 _DRAFT = "msgs.draft"
-"""Name of the folder that is made anew, beside `msgs`."""
+"""Name of the new folder, beside `msgs`."""
 _BLOCK_BYTES = 8 << 20
-"""A block is not made larger than this where another one can follow."""
+"""The most bytes of a block, unless no other block can follow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A message as a block holds it; without a subject, the place of one that is gone."""
+    """A message in a block; without a subject, the placeholder of a lost message."""
 
     sequence: int
     stored_ns: int
     subject: str = ""
     headers: bytes = b""
-    """With the first line and the empty one at the end."""
+    """With the first line and the empty last line."""
     body: bytes = b""
 
     def to_bytes(self, key: bytes) -> bytes:
-        """The record in the block of this key."""
+        """The bytes of the record in the block with this key."""
         subject = self.subject.encode()
         sequence = self.sequence if subject else self.sequence | _DELETED
         headers = struct.pack("<I", len(self.headers)) + self.headers if self.headers else b""
@@ -56,7 +56,7 @@ class Record:
 
 
 def records(block: Path) -> Iterator[tuple[int, bytes]]:
-    """Sequence and bytes of every record that is whole, also behind damage that the server does not look beyond."""
+    """Sequence and bytes of every intact record, also after damage where the server stops reading."""
     content, key, at = block.read_bytes(), _key(block.stem), 0
     while at + _LEAST <= len(content):
         if (length := _length(content, at)) and _checksum(content, at, length, key) == content[at + length - 8 :][:8]:
@@ -67,14 +67,14 @@ def records(block: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def insert(folder: Path, missing: Iterable[Record], aside: Path) -> None:
-    """Put records in their places, in order of sequence, and drop what is damaged in the blocks that they belong to.
+    """Insert records by sequence, and drop damaged records from their blocks.
 
-    The folder is made anew beside itself and exchanged whole; `put_back` undoes it.
+    A new folder is written beside the old one and takes its place in one step; `put_back` undoes this.
 
     Args:
         folder: holds the blocks of a stopped server.
-        missing: a record for each sequence that cannot be read, rising.
-        aside: where the folder goes as it was; it is not there yet.
+        missing: a record for each unreadable sequence, ascending.
+        aside: where the old folder is moved; must not exist yet.
     """
     draft = folder.with_name(_DRAFT)
     shutil.rmtree(draft, ignore_errors=True)
@@ -90,7 +90,7 @@ def insert(folder: Path, missing: Iterable[Record], aside: Path) -> None:
         if mine := list(queue.until(limit)):
             _write(draft / block.name, dict(records(block)), mine)
         else:
-            os.link(block, draft / block.name)  # only the last block is ever appended to
+            os.link(block, draft / block.name)  # the server appends to the last block only
     else:
         _write_last(draft / "1.blk", {}, queue)
     _sync(draft)
@@ -101,9 +101,9 @@ def insert(folder: Path, missing: Iterable[Record], aside: Path) -> None:
 
 
 def finish(streams: Path) -> None:
-    """Put the new folder in place where `insert` was killed after it had moved the old one away.
+    """Move the new folder into place if `insert` was killed after moving the old one away.
 
-    A server that was started meanwhile has made an empty folder there.
+    A server that started meanwhile has created an empty folder there.
     """
     for draft in streams.glob(f"**/streams/{LOG}/{_DRAFT}"):
         folder = draft.with_name("msgs")
@@ -120,7 +120,7 @@ def put_back(folder: Path, aside: Path) -> None:
 
 
 class _Queue:
-    """Records that wait for their block."""
+    """Records not yet written to a block."""
 
     def __init__(self, records: Iterable[Record]) -> None:
         self._rest = iter(records)
@@ -133,7 +133,7 @@ class _Queue:
             self._next = next(self._rest, None)
 
     def up_to_bytes(self, most: int) -> Iterator[Record]:
-        """At least one, if there is one, and no more than fit."""
+        """As many as fit, but at least one if there is any."""
         size = 0
         while self._next is not None and size < most:
             size += _LEAST + len(self._next.subject) + len(self._next.headers) + len(self._next.body)
@@ -142,7 +142,7 @@ class _Queue:
 
 
 def _write_last(block: Path, found: dict[int, bytes], queue: _Queue) -> None:
-    """Write the last block, and after it as many as the records beyond its end need."""
+    """Write the last block, and as many further blocks as the remaining records need."""
     mine = list(queue.until(max(map(_place, found), default=0)))
     room = max(1, _BLOCK_BYTES - sum(map(len, found.values())))
     _write(block, found, [*mine, *queue.up_to_bytes(room)])
@@ -163,7 +163,7 @@ def _write(block: Path, found: dict[int, bytes], mine: Iterable[Record]) -> None
 
 
 def _sync(folder: Path) -> None:
-    """Have the names in a folder on the disk."""
+    """Flush the names in a folder to disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -172,7 +172,7 @@ def _sync(folder: Path) -> None:
 
 
 def _first(block: Path) -> int | None:
-    """The first sequence of a block that is whole."""
+    """The first sequence of an intact block."""
     return next((_place(sequence) for sequence, _ in records(block)), None)
 
 
@@ -181,12 +181,12 @@ def _place(sequence: int) -> int:
 
 
 def _key(block: str) -> bytes:
-    """Each block of the stream has a key of its own."""
+    """The checksum key of a block."""
     return hashlib.sha256(f"{LOG}-{block}".encode()).digest()
 
 
 def _length(content: bytes, at: int) -> int:
-    """The length of what may be a record here; 0 where it cannot be one."""
+    """The length of a possible record here; 0 if there cannot be one."""
     length, _, _, subject = _HEAD.unpack_from(content, at)
     length &= ~_HAS_HEADERS
     good = _LEAST + subject <= length <= _MOST and at + length <= len(content)

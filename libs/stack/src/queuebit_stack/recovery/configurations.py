@@ -1,4 +1,4 @@
-"""The file beside a stream's messages that says what the stream is."""
+"""The configuration file beside a stream's messages."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["give_back", "set_aside_damaged"]
 
 
 def set_aside_damaged(store: Path, aside: Path) -> bool:
-    """Move the streams of a stopped server whose configuration is torn or altered, and say whether any lies there now.
+    """Move streams with a damaged configuration out of a stopped server's store; return whether any is set aside now.
 
-    The server never gets healthy with one of them. Once they are laid out again, `give_back` gives them their messages;
-    both may be killed and begun again.
+    The server does not become healthy with such a stream. After the streams are provisioned again, `give_back` returns
+    their messages. Both functions can be interrupted and repeated.
     """
     for configuration in store.glob("**/streams/*/meta.inf"):
         stream = configuration.parent
@@ -26,7 +26,7 @@ def set_aside_damaged(store: Path, aside: Path) -> bool:
 
 
 def give_back(store: Path, aside: Path, kept: Path) -> None:
-    """Put the messages that were set aside into their streams, which the server has made again, and keep the rest."""
+    """Move the messages that were set aside into the streams that the server has created again; keep the rest."""
     for old in aside.iterdir():
         (new,) = store.glob(f"**/streams/{old.name}")
         if (old / "msgs").exists():
@@ -38,7 +38,7 @@ def give_back(store: Path, aside: Path, kept: Path) -> None:
 
 
 def _is_whole(stream: Path, configuration: Path) -> bool:
-    """Compare with the checksum beside it: HighwayHash under the SHA-256 of the stream's name."""
+    """Compare with the checksum file: HighwayHash keyed with the SHA-256 of the stream's name."""
     checksum = stream / "meta.sum"
     key = hashlib.sha256(stream.name.encode()).digest()
     wanted = highway_hash(key, configuration.read_bytes()).hex().encode()

@@ -1,4 +1,4 @@
-"""What a running stack's log lacks, in words."""
+"""Describes the messages that a running stack's log lacks."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from queuebit_stack.recovery.record import lost, runs
 from queuebit_stack.recovery.restoring import Archive
 from queuebit_stack.stack import Stack
 
-__all__ = ["damage", "mending", "require_whole_log"]
+__all__ = ["damage", "repair_hint", "require_whole_log"]
 
 _NAMED = 5
 
 
 def damage(home: Home, stack: Stack) -> tuple[int, str]:
-    """How many messages cannot be read, those that were given up left out, and a sentence about the log.
+    """The number of unreadable messages, without those given up, and a sentence about the log.
 
     Raises:
         Unavailable: the log cannot be read to its end.
@@ -36,23 +36,23 @@ def damage(home: Home, stack: Stack) -> tuple[int, str]:
     return 0, f"{reading.last} events{gone}"
 
 
-def mending(home: Home) -> str:
-    """What to do about it."""
+def repair_hint(home: Home) -> str:
+    """The commands that repair the log."""
     return f"{home.command('down')}, then {home.command('recover')}: it restores them from the warehouse"
 
 
 def require_whole_log(home: Home, stack: Stack) -> None:
-    """Raise `Stop` where the log lacks messages: whatever else holds them is what it can be mended from."""
+    """Raise `Stop` if the log lacks messages: other copies are then needed to restore it."""
     try:
         count, found = damage(home, stack)
     except Unavailable as error:
         raise Stop(Exit.UNREACHABLE, str(error)) from error
     if count:
-        raise Stop(Exit.REFUSED, f"{found}\nthe warehouse may be the only place that has them: {mending(home)}")
+        raise Stop(Exit.REFUSED, f"{found}\nthe warehouse may hold the only copy: {repair_hint(home)}")
 
 
 def _named(home: Home, stack: Stack, missing: list[int]) -> list[str]:
-    """Each sequence, and what it was where the warehouse knows."""
+    """Each sequence, with its event if the warehouse has it."""
     try:
         rows = {row.seq: row for row in Archive(home, stack).rows(runs(missing))}
     except Stop:

@@ -64,7 +64,7 @@ class _State:
         self.update(struct.unpack("<4Q", packet))
 
     def finish(self) -> int:
-        """Stir, and return the hash."""
+        """Permute, and return the hash."""
         for _ in range(4):
             v0 = self.v0
             self.update((_swap(v0[2]), _swap(v0[3]), _swap(v0[0]), _swap(v0[1])))

@@ -1,4 +1,4 @@
-"""Which messages of the log cannot be read: it begins at 1 and deletes nothing, so a gap in its sequences is damage."""
+"""Finds unreadable messages of the log: it begins at 1 and deletes nothing, so a gap in its sequences is damage."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STANDSTILL_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How far the log goes, and the sequences that hold nothing that can be read."""
+    """The end of the log, and the unreadable sequences."""
 
     last: int
     missing: tuple[int, ...]
@@ -42,7 +42,7 @@ async def read_log(url: str, seed: str) -> Reading:
     """Read the whole log once, as the operator.
 
     Raises:
-        Unavailable: the server does not answer, or gets no further.
+        Unavailable: the server does not answer, or stops sending.
     """
     missing: list[int] = []
     next_up = 1

@@ -1,4 +1,4 @@
-"""What was recovered in a home, and what was lost for good, so that the next recovery does not look for it again."""
+"""Records which messages were restored and which are lost, so that the next recovery does not search for them again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from queuebit_stack.home import Home
 __all__ = ["Recovery", "Run", "add", "lost", "recoveries", "runs"]
 
 Run = tuple[int, int]
-"""The first and the last of sequences in a row."""
+"""The first and the last of consecutive sequences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,27 +24,27 @@ class Recovery:
     restored: tuple[Run, ...]
     lost: tuple[Run, ...]
     aside: str
-    """The folder that holds the files as they were."""
+    """The folder with the replaced files."""
 
 
 def recoveries(home: Home) -> list[Recovery]:
-    """All of them, oldest first."""
-    return [_read(told) for told in (read_json(home.recoveries) or {}).get("recoveries", ())]
+    """All recoveries, oldest first."""
+    return [_read(fields) for fields in (read_json(home.recoveries) or {}).get("recoveries", ())]
 
 
 def add(home: Home, recovery: Recovery) -> None:
-    """Write one more down."""
-    told = [asdict(it) for it in (*recoveries(home), recovery)]
-    write_private(home.recoveries, json.dumps({"recoveries": told}, indent=1) + "\n")
+    """Append a recovery to the record."""
+    documents = [asdict(it) for it in (*recoveries(home), recovery)]
+    write_private(home.recoveries, json.dumps({"recoveries": documents}, indent=1) + "\n")
 
 
 def lost(home: Home) -> set[int]:
-    """Sequences that are known to hold nothing any more."""
+    """Sequences that are known to be lost."""
     return {it for recovery in recoveries(home) for first, last in recovery.lost for it in range(first, last + 1)}
 
 
 def runs(sequences: Iterable[int]) -> tuple[Run, ...]:
-    """Rising sequences as runs; one that is there twice counts once."""
+    """Ascending sequences as runs; duplicates count once."""
     found: list[list[int]] = []
     for sequence in sequences:
         if found and sequence <= found[-1][1] + 1:
@@ -54,9 +54,9 @@ def runs(sequences: Iterable[int]) -> tuple[Run, ...]:
     return tuple((first, last) for first, last in found)
 
 
-def _read(told: dict[str, Any]) -> Recovery:  # JSON that this module wrote
-    return Recovery(told["at"], _runs(told["restored"]), _runs(told["lost"]), told["aside"])
+def _read(fields: dict[str, Any]) -> Recovery:  # JSON that this module wrote
+    return Recovery(fields["at"], _runs(fields["restored"]), _runs(fields["lost"]), fields["aside"])
 
 
-def _runs(told: Sequence[Sequence[int]]) -> tuple[Run, ...]:
-    return tuple((int(first), int(last)) for first, last in told)
+def _runs(pairs: Sequence[Sequence[int]]) -> tuple[Run, ...]:
+    return tuple((int(first), int(last)) for first, last in pairs)

@@ -1,4 +1,4 @@
-"""Messages of the log made again from rows of the warehouse's table `events`."""
+"""Rebuilds messages of the log from rows of the warehouse's table `events`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _LAST = "SELECT max(seq) FROM events"
 
 
 def record_of(row: Row, recovered_at: str) -> Record | None:
-    """The message that a row was made from, at its place and time; nothing if that message would make another row."""
+    """The message of a row, at its sequence and time; None if the rebuilt message would give another row."""
     body = row.data if not row.type else _document(row)
     stored = _EPOCH + timedelta(microseconds=row.stored_at)
     if row_of(row.subject, body, row.seq, stored) != row:
@@ -55,18 +55,18 @@ def _document(row: Row) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """The warehouse of a home, which runs."""
+    """The running warehouse of a home."""
 
     home: Home
     stack: Stack
 
     def last(self) -> int:
-        """The last sequence that it holds; 0 where it has no events."""
+        """The last sequence in the warehouse; 0 if it has no events."""
         found = self._ask(_LAST)
         return int(found[0][0] or 0) if found else 0
 
     def rows(self, runs: Sequence[Run]) -> Iterator[Row]:
-        """What it holds of some sequences, rising."""
+        """Rows of the given sequences, ascending."""
         for first, last in runs:
             after = first
             while after <= last:
@@ -84,7 +84,7 @@ class Archive:
         raise Stop(Exit.UNREACHABLE, f"the warehouse refuses: {body.decode(errors='replace').strip()[:300]}")
 
 
-def _row(told: Sequence[str]) -> Row:
-    seq, stored_at, event_time, *texts, data = told
+def _row(cells: Sequence[str]) -> Row:
+    seq, stored_at, event_time, *texts, data = cells
     values = (int(seq), int(stored_at), int(event_time), *texts, base64.b64decode(data))
     return Row._make(values)

@@ -1,4 +1,4 @@
-"""One process of a stack that is down, for as long as it is needed."""
+"""Runs one process of a stack that is down."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _START_S = 60.0
 
 @contextmanager
 def running(home: Home, spec: Spec) -> Iterator[None]:
-    """Start it, wait until it is ready, and end it.
+    """Start the process, wait until it is ready, and end it after the block.
 
     Raises:
-        Stop: it ends by itself, or does not get ready.
+        Stop: it ends by itself, or does not become ready.
     """
     log = home.log_file(spec.name)
     begin = log.stat().st_size if log.exists() else 0

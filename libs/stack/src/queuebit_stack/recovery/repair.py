@@ -1,4 +1,4 @@
-"""Examining a log whose stack is down, and restoring from the warehouse what it lacks."""
+"""Examines the log of a stack that is down, and restores missing messages from the warehouse."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
 from queuebit_stack.log_mark import Mark, known
 from queuebit_stack.nats_server import log_mark
-from queuebit_stack.process_specs import NATS, WAREHOUSE, roster
+from queuebit_stack.process_specs import NATS, WAREHOUSE, process_specs
 from queuebit_stack.recovery.blocks import Record, finish, insert, put_back
 from queuebit_stack.recovery.configurations import give_back, set_aside_damaged
 from queuebit_stack.recovery.reading import Reading, read_log
@@ -25,48 +25,48 @@ from queuebit_stack.recovery.running import running
 from queuebit_stack.stack import Stack
 from queuebit_stack.topology_setup import lay_out_again
 
-__all__ = ["Outcome", "mend"]
+__all__ = ["Outcome", "repair_log"]
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What was found, and what became of it."""
+    """The result of a recovery."""
 
     end: int = 0
-    """The last sequence that the log gave away."""
+    """The last sequence that the log assigned."""
     restored: list[int] = field(default_factory=list)
     lost: list[int] = field(default_factory=list)
     what: dict[int, Row] = field(default_factory=dict)
-    """The rows of what was missing, as far as the warehouse holds them; of many, the first."""
+    """The first rows of the missing messages, as far as the warehouse has them."""
     without_warehouse: str = ""
-    """Why the warehouse could not be asked."""
+    """Why the warehouse could not be queried."""
     aside: str = ""
 
 
 _DESCRIBED = 20
 _NO_WAREHOUSE = """\
-the log lacks {} messages, and the warehouse, which they could be restored from, cannot be asked: nothing was changed
-mend the warehouse or restore a backup of the home; to give these messages up: {}"""
+the log lacks {} messages, and the warehouse, from which they could be restored, does not answer: nothing was changed
+repair the warehouse or restore a backup of the home; to give these messages up: {}"""
 
 
-def mend(
-    home: Home, ports: Mapping[str, int], now: str, tell: Callable[[str], None], *, give_up: bool = False
+def repair_log(
+    home: Home, ports: Mapping[str, int], now: str, report: Callable[[str], None], *, give_up: bool = False
 ) -> Outcome:
-    """Restore what the log lacks; write down what cannot be restored, also without a warehouse if that is given up.
+    """Restore missing messages, and record those that are lost; with `give_up`, also without a warehouse.
 
     Raises:
         Stop: a process does not start, the log and the warehouse are of different histories, or the server does not
-            read what was written; the store is as it was.
+            read what was written; the store is then unchanged.
     """
     finish(home.jetstream)
-    bench = _Bench(home, ports)
+    bench = _Servers(home, ports)
     outcome = Outcome()
     torn = home.aside / "torn"
     if set_aside_damaged(home.jetstream, torn):
-        tell("laying out the streams whose configuration is damaged")
+        report("provisioning the streams whose configuration is damaged")
         bench.lay_out()
         give_back(home.jetstream, torn, home.aside / now.replace(":", ""))
-    tell("reading the log")
+    report("reading the log")
     mark, reading = bench.read()
     with bench.archive(outcome) as archive:
         outcome.end = max(reading.last, mark.last, known_end(home), archive.last() if archive else 0)
@@ -75,13 +75,13 @@ def mend(
             if archive is None and not give_up:
                 advice = _NO_WAREHOUSE.format(len(missing), home.command("recover --give-up"))
                 raise Stop(Exit.UNREACHABLE, f"{outcome.without_warehouse}\n{advice}")
-            tell(f"restoring {len(missing)} messages")
+            report(f"restoring {len(missing)} messages")
             _require_same_history(home, reading, archive)
             aside = home.aside / now.replace(":", "") / "LOG"
             insert(bench.blocks, _records(missing, archive, now, outcome), aside)
             outcome.aside = str(aside)
     if missing:
-        tell("reading the log again")
+        report("reading the log again")
         bench.check(outcome, lost(home))
         add(home, Recovery(now, runs(outcome.restored), runs(outcome.lost), outcome.aside))
     Mark(mark.created, outcome.end).save(home)
@@ -89,13 +89,13 @@ def mend(
 
 
 def known_end(home: Home) -> int:
-    """How far the home knows that its log went; tiles count leaves, not sequences."""
+    """The last sequence in the home's mark; tiles count leaves, not sequences."""
     mark = known(home)
     return mark.last if mark is not None and mark.created else 0
 
 
 def _missing(reading: Reading, end: int, given_up: set[int]) -> list[int]:
-    """Sequences to restore; what was given up earlier has its place in the store already, unless that went, too."""
+    """Sequences to restore; sequences given up earlier have a placeholder in the store, unless that is missing too."""
     inside = (sequence for sequence in reading.missing if sequence not in given_up)
     return [*inside, *range(reading.last + 1, end + 1)]
 
@@ -109,13 +109,13 @@ def _require_same_history(home: Home, reading: Reading, archive: Archive | None)
         raise Stop(
             Exit.REFUSED,
             f"sequence {ours.seq} is {ours.subject} in the log and {theirs.subject} in the warehouse: they are of "
-            "different histories, so neither can mend the other; restore a backup of the whole home, or give up all "
+            "different histories, so neither can repair the other; restore a backup of the whole home, or give up all "
             f"jobs, money and receipts so far: {home.command('recover --begin-anew')}",
         )
 
 
 def _records(missing: Sequence[int], archive: Archive | None, now: str, outcome: Outcome) -> Iterator[Record]:
-    """A record for each sequence: the message, or a place that stays empty."""
+    """A record for each sequence: the message, or a placeholder."""
     rows = archive.rows(runs(missing)) if archive else iter(())
     row = next(rows, None)
     stored_ns = 0
@@ -133,28 +133,28 @@ def _records(missing: Sequence[int], archive: Archive | None, now: str, outcome:
         yield record
 
 
-class _Bench:
-    """The bus and the warehouse of a home, each running alone while it is asked."""
+class _Servers:
+    """The bus and the warehouse of a home, each started alone while it is used."""
 
     def __init__(self, home: Home, ports: Mapping[str, int]) -> None:
         self._home = home
         self._port = ports[NATS]
-        self._specs = {spec.name: spec for spec in roster(home, ports)}
+        self._specs = {spec.name: spec for spec in process_specs(home, ports)}
         self._stack = Stack("down", dict(ports), {name: spec.listens for name, spec in self._specs.items()})
 
     @property
     def blocks(self) -> Path:
-        """Where the messages lie."""
+        """The folder of the messages."""
         (folder,) = self._home.jetstream.glob("**/streams/LOG/msgs")
         return folder
 
     def lay_out(self) -> None:
-        """Have the server make the streams that it lacks."""
+        """Make the server create missing streams."""
         with running(self._home, self._specs[NATS]):
             lay_out_again(self._home, self._port)
 
     def read(self) -> tuple[Mark, Reading]:
-        """Have the server read the whole log; a stream that is gone is made first."""
+        """Make the server read the whole log; create a missing stream first."""
         home = self._home
         home.jetstream.mkdir(mode=0o700, exist_ok=True)
         with running(home, self._specs[NATS]):
@@ -170,7 +170,7 @@ class _Bench:
 
     @contextmanager
     def archive(self, outcome: Outcome) -> Iterator[Archive | None]:
-        """The warehouse; nothing where it cannot be started, which is then written down."""
+        """The warehouse; None if it cannot be started, and the reason is noted."""
         with ExitStack() as started:
             archive: Archive | None = Archive(self._home, self._stack)
             try:
@@ -180,18 +180,18 @@ class _Bench:
             yield archive
 
     def check(self, outcome: Outcome, given_up: set[int]) -> None:
-        """Have the server read what was written, and undo it where it cannot."""
+        """Make the server read what was written, and undo it if the server cannot."""
         good = False
         try:
             with suppress(Stop):
                 mark, reading = self.read()
                 good = mark.last == outcome.end and set(reading.missing) <= {*outcome.lost, *given_up}
-        finally:  # also where this is interrupted: what was never read again must not stay
+        finally:  # also after an interrupt: records that the server has not read must not stay
             if not good:
                 put_back(self.blocks, Path(outcome.aside))
         if not good:
             raise Stop(
                 Exit.REFUSED,
-                "nats-server does not read what was restored, so the store is as it was: restore a backup of the home, "
-                f"and keep {self._home.root} for a report of this defect",
+                "nats-server cannot read the restored messages; the store is unchanged: restore a backup of the home, "
+                f"and attach {self._home.root} to a bug report",
             )
