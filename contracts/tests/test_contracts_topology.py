@@ -9,8 +9,8 @@ import pytest
 
 from queuebit_contracts import subjects
 from queuebit_contracts.catalog import CATALOG, EVENTS, wire_name
-from queuebit_contracts.generate import _covers
 from queuebit_contracts.job import TERMINAL, Ended
+from queuebit_contracts.subjects import covers
 from queuebit_contracts.tenants import BadTenants, parse_tenants
 from queuebit_contracts.topology import Party, topology
 from queuebit_kernel import InvalidId
@@ -33,7 +33,7 @@ def test_the_guard_of_an_aggregate_covers_its_events_and_no_others() -> None:
 
 
 def appends(party: Party, address: str) -> bool:
-    return any(_covers(subject, address) for subject in party.appends)
+    return any(covers(subject, address) for subject in party.appends)
 
 
 @pytest.mark.parametrize("name", EVENTS)

@@ -19,6 +19,7 @@ from queuebit_contracts import query
 from queuebit_contracts.catalog import CATALOG, EVENTS, AnyEvent, wire_name
 from queuebit_contracts.program import Program
 from queuebit_contracts.results import Results
+from queuebit_contracts.subjects import covers
 from queuebit_contracts.topology import LOG, Party, inbox_of, topology
 
 __all__ = ["documents", "lifecycle", "main", "schema_of"]
@@ -98,7 +99,7 @@ def _asyncapi() -> _Document:
         }
         for party, does in parties.items():
             for action, subjects in (("send", does.appends), ("receive", _received(party, does))):
-                if any(_covers(subject, address) for subject in subjects):
+                if any(covers(subject, address) for subject in subjects):
                     operations[f"{party} {action} {name}"] = {
                         "action": action,
                         "channel": {"$ref": f"#/channels/{name}"},
@@ -132,18 +133,6 @@ def _asyncapi() -> _Document:
 def _received(party: str, does: Party) -> tuple[str, ...]:
     duties = (subject for durable in topology().durables_of(party).values() for subject in durable.filters)
     return (*does.view, *does.follows, *duties)
-
-
-def _covers(pattern: str, address: str) -> bool:
-    wanted, given = pattern.split("."), address.split(".")
-    for position, word in enumerate(wanted):
-        if word == ">":
-            return len(given) > position
-        if position >= len(given):
-            return False
-        if word != "*" and not given[position].startswith("{") and word != given[position]:
-            return False
-    return len(wanted) == len(given)
 
 
 def main(arguments: list[str], root: Path) -> int:

@@ -13,6 +13,7 @@ The subject of each event type is in `catalog`.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -20,7 +21,21 @@ from typing import NamedTuple
 from queuebit_contracts.catalog import CATALOG, AnyEvent, wire_name
 from queuebit_kernel import require_token
 
-__all__ = ["Address", "Aggregate", "account", "backend", "command", "every", "job", "parse", "proof", "subject_of"]
+__all__ = [
+    "Address",
+    "Aggregate",
+    "account",
+    "appended_by",
+    "backend",
+    "command",
+    "covers",
+    "every",
+    "job",
+    "named",
+    "parse",
+    "proof",
+    "subject_of",
+]
 
 
 class Address(NamedTuple):
@@ -62,6 +77,17 @@ def parse(subject: str) -> Address:
     if noun in _NAMED:
         return Address(noun, "", given[0], "", tuple(rest[1:]))
     return Address(noun, "", given[0], given[1], tuple(rest[2:]))
+
+
+def covers(pattern: str, subject: str) -> bool:
+    """Whether a subject matches a pattern with `*` and `>`; a field in braces stands for any token."""
+    wanted, given = pattern.split("."), subject.split(".")
+    for position, word in enumerate(wanted):
+        if word == ">":
+            return len(given) > position
+        if position >= len(given) or not (word in ("*", given[position]) or given[position].startswith("{")):
+            return False
+    return len(wanted) == len(given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +136,37 @@ def command(tenant: str, job_id: str) -> Aggregate:
 
 def every(event: type[AnyEvent], **known: str) -> str:
     """The wildcard over all events of a type, or those with the given tokens: `every(JobPlaced, backend="aer")`."""
-    tokens = CATALOG[wire_name(event)].subject.split(".")
-    filled = [_FIELD.sub(lambda it: require_token(known[it[1]]) if it[1] in known else it[0], it) for it in tokens]
-    return ".".join("*" if "{" in token else token for token in filled)
+    return _wildcard(CATALOG[wire_name(event)].subject, {field: require_token(it) for field, it in known.items()})
+
+
+def appended_by(who: str, **known: str) -> list[str]:
+    """The wildcards over all types that a service, or `client`, appends; `known` fills fields as given."""
+    return [_wildcard(it.subject, known) for it in CATALOG.values() if who in it.appended_by]
+
+
+def named(name: str) -> list[str]:
+    """The wildcards that `<noun>.<event>` stands for, or `<noun>.ended` for all terminal events; else the text itself.
+
+    Raises:
+        ValueError: it has this form, and the catalogue has no such event.
+    """
+    if name.count(".") != 1 or name.endswith(">"):
+        return [name]
+    noun, event = name.split(".")
+    found = [it for it in CATALOG.values() if parse(it.subject).noun == noun]
+    found = [it for it in found if it.name == event or (event == "ended" and it.terminal)]
+    if not found:
+        raise ValueError(f"{name} is no event of the catalogue: see queuebit_contracts.catalog")
+    return [_wildcard(it.subject, {}) for it in found]
+
+
+def _wildcard(subject: str, known: Mapping[str, str]) -> str:
+    tokens = subject.split(".")
+    covered = [known.keys() >= {*_FIELD.findall(token)} for token in tokens]
+    return ".".join(
+        _FIELD.sub(lambda it: known[it[1]], token) if whole else "*"
+        for token, whole in zip(tokens, covered, strict=True)
+    )
 
 
 _FIELD = re.compile(r"\{(\w+)\}")

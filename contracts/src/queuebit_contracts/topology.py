@@ -1,7 +1,7 @@
 """Streams, buckets and durables, and the permissions that follow from them.
 
-Everything is read from `topology.toml` beside this module. A permission is never written by hand: it is derived
-from what a service appends, follows, asks and answers, so that the file is the whole truth about who may do what.
+`topology.toml` beside this module says what cannot be derived; which service appends what says the catalogue of events.
+A permission is never written by hand: it is derived from what a service appends, follows, asks and answers.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ __all__ = [
     "Stream",
     "Topology",
     "inbox_of",
+    "read_topology",
     "topology",
     "view_consumers",
 ]
@@ -82,6 +83,9 @@ class Party(_Entry):
 
     description: str = ""
     appends: tuple[str, ...] = ()
+    """Subjects that it writes. Those of the catalogue's types are added where the file is read."""
+    submits: bool = False
+    """Whether a tenant's user may write what the catalogue lets a client append."""
     follows: tuple[str, ...] = ()
     """Subjects it watches live and whose last events it reads one by one."""
     view: tuple[str, ...] = ()
@@ -205,6 +209,30 @@ def topology() -> Topology:
     """The topology of this version.
 
     Raises:
-        pydantic.ValidationError: the file holds a key that nobody reads.
+        ValueError: the file names an event that the catalogue does not have, or holds an unknown key.
     """
-    return Topology.model_validate(tomllib.loads(files(__package__).joinpath("topology.toml").read_text()))
+    return read_topology(files(__package__).joinpath("topology.toml").read_text())
+
+
+def read_topology(text: str) -> Topology:
+    """Read a topology file, and add what follows from the catalogue.
+
+    In filters and views `job.placed` stands for the subjects of that event, and `job.ended` for those of every terminal
+    one. A service appends the types that name it; executors share the name `executor`.
+
+    Raises:
+        ValueError: as `topology`.
+    """
+    from queuebit_contracts.subjects import appended_by, named  # loads every event, which a client does not need
+
+    document = tomllib.loads(text)
+    parties = [*document.get("service", {}).values(), *document.get("role", {}).values(), document.get("operator", {})]
+    for entry in (*document.get("durable", {}).values(), *parties):
+        for key in {"filters", "view", "follows"} & entry.keys():
+            entry[key] = [subject for it in entry[key] for subject in named(it)]
+    for name, party in document.get("service", {}).items():
+        party["appends"] = [*appended_by(name.split("-")[0]), *party.get("appends", ())]
+    for party in document.get("role", {}).values():
+        if party.get("submits"):
+            party["appends"] = [*appended_by("client", tenant="{tenant}"), *party.get("appends", ())]
+    return Topology.model_validate(document)

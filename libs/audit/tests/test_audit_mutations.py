@@ -8,9 +8,10 @@ from collections.abc import Callable
 import pytest
 
 from queuebit_audit.lifecycle import Outstanding, nothing_lost
-from queuebit_audit.proofs import walls_hold
+from queuebit_audit.proofs import receipt_checker, walls_hold
 from queuebit_audit.rows import Rows, one_truth
 from queuebit_contracts.account import AccountFunded, AccountHeld, AccountReleased, AccountSettled, Release
+from queuebit_contracts.catalog import decode
 from queuebit_contracts.job import (
     Charge,
     JobAccepted,
@@ -27,6 +28,8 @@ from queuebit_contracts.job import (
 from queuebit_contracts.transparency import LogCheckpointed
 from queuebit_contracts.wire import Amount
 from queuebit_kernel import job_id
+from queuebit_runtime.log import Stored
+from queuebit_testing.build import NOON
 
 K1, K4 = job_id("acme", "k1"), job_id("beta", "k4")
 
@@ -40,6 +43,17 @@ def test_a_good_history_holds(recording) -> None:
         "I4": (True, 5),
         "I5": (True, len(recording.events)),
     }
+
+
+def test_events_of_unknown_types_are_counted_and_no_fault(recording) -> None:
+    history, body = recording.history(), b'{"type": "qb.job.praised.v1", "data": {}}'
+    before = (dict(history.jobs), dict(history.accounts))
+    for subject in (f"qb.job.acme.{K1}.praised", f"qb.job.acme.{K1}.completed", "qb.later.x.began"):
+        history.evolve(Stored(decode(body, subject), subject, 1000, NOON), receipt_checker(recording.ring.trust))
+    assert (history.jobs, history.accounts, history.strays) == (*before, [])
+    verdict = one_truth(history, recording.table())
+    assert verdict.holds
+    assert verdict.notes == ["3 events are of type qb.job.praised.v1, which this version does not know"]
 
 
 def _drop(kind, key="k1"):

@@ -7,12 +7,13 @@ from itertools import zip_longest
 
 import pytest
 
+from queuebit import LoggedEvent, UnknownEvent
 from queuebit.errors import Reason
 from queuebit.records import Status, Step
 from queuebit_cli.commands import jobs
 from queuebit_cli.main import main
 from queuebit_cli.output import Output
-from queuebit_cli.render_jobs import count_rows, describe, exit_of
+from queuebit_cli.render_jobs import count_rows, describe, event_document, event_line, exit_of
 from queuebit_cli.render_tables import backend_rows, job_rows, plan_rows, slo_rows
 from queuebit_cli.tables import fitted, table
 from queuebit_kernel import rfc3339
@@ -47,6 +48,17 @@ def test_a_narrow_terminal_does_without_what_is_least_missed_and_keeps_ids_whole
     assert drawn(cells, 80)[1].split() == ["bernstein_vazirani.qasm", JOB, "1000"]
     assert drawn(cells, 47)[1].split() == ["bernstein_vazirani.qasm", JOB]
     assert drawn(cells, 40) == ["file", "bernstein_vazirani.qasm", f"   job: {JOB}", "bell.qasm", f"   job: {JOB}"]
+
+
+def test_an_event_of_an_unknown_type_is_shown_as_it_was_written() -> None:
+    subject = f"qb.job.acme.{JOB}.praised"
+    logged = LoggedEvent(7, subject, UnknownEvent("qb.job.praised.v1", subject, b'{"type": "qb.job.praised.v1"}'))
+    assert event_document(logged)["event"] == {"type": "qb.job.praised.v1"}
+    assert event_line(logged, Output(as_json=False)).split(maxsplit=2) == [
+        JOB,
+        "praised",
+        "qb.job.praised.v1: this version of qb does not know it",
+    ]
 
 
 def test_sentences_are_wrapped_between_words_and_prices_are_whole() -> None:

@@ -32,6 +32,8 @@ NAMED = digest(CONTENT).removeprefix("sha256:")
         ("qb.job.acme.j1.submitted", b"?"),
         ("qb.job.acme.j1.submitted", GOOD[:-1] + b',"extra":' + b"[" * 900 + b"]" * 900 + b"}"),
         ("qb.job.acme.j1.submitted", GOOD.replace(b"job.submitted.v1", b"job.sealed.v1")),
+        ("qb.job.acme.j1.submitted", b'{"type": "qb.job.submitted.v9", "data": {}}'),
+        ("qb.job.acme.j1.praised", b'{"type": "qb.job.praised.v1", "data": {}}'),
         ("qb.command.acme.j1.cancel", GOOD),
         ("qb.command.acme.J1.cancel", GOOD),
         (f"$KV.PAYLOADS.acme.{NAMED}.0", b"other content"),

@@ -39,7 +39,7 @@ from queuebit_contracts.job import (
 )
 from queuebit_contracts.subjects import subject_of
 from queuebit_contracts.topology import inbox_of
-from queuebit_contracts.wire import Reason
+from queuebit_contracts.wire import Reason, UnknownEvent
 from queuebit_kernel import Money, digest_of, job_id
 from queuebit_runtime.keys import new_seed, public_key, verify
 from queuebit_runtime.payloads import describe
@@ -444,6 +444,26 @@ async def test_events_are_told_once_and_only_when_stored(ann: Credential) -> Non
         happened = [await asking, await anext(events)]
         await events.aclose()
     assert [it.event.type for it in happened] == ["qb.job.submitted.v1", "qb.job.completed.v1"]
+
+
+async def test_an_event_of_an_unknown_type_is_followed_and_changes_no_status(ann: Credential) -> None:
+    bus = FakeBus(runs)
+    async with AsyncClient(ann, transport=bus) as client:
+        job = await client.submit(BELL)
+        events = client.events()
+        asking = asyncio.ensure_future(anext(events))
+        await asyncio.sleep(0)
+        for name, type_ in (("praised", "qb.job.praised.v1"), ("started", "qb.job.started.v9")):
+            bus.stored[f"qb.job.acme.{job.id}.{name}"] = (8, json.dumps({"type": type_}).encode())
+        bus.say(f"qb.job.acme.{job.id}.praised", b"{}")
+        happened = await asking
+        await events.aclose()
+        status = await job.status()
+        with pytest.raises(NotFound, match=r"is a qb.job.started.v9: upgrade"):
+            await job.until(("started",), timeout=1)
+    assert isinstance(happened.event, UnknownEvent)
+    assert (happened.job, happened.name, happened.event.type) == (job.id, "praised", "qb.job.praised.v1")
+    assert (status.state, [it.event for it in status.steps]) == ("completed", ["submitted", "completed"])
 
 
 def test_the_sync_client_says_the_same_words(ann: Credential) -> None:

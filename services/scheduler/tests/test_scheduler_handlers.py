@@ -106,6 +106,15 @@ def test_submitting_an_accepted_job_once_more_neither_stops_it_nor_keeps_its_pla
     assert (world.state.waiting, world.state.outstanding) == (0, 1)
 
 
+def test_a_job_is_placed_behind_an_event_of_an_unknown_type(world: Any) -> None:
+    world.happens(world.registered("aer"), world.accepted("j1"))
+    world.log.publish("qb.job.acme.j1.praised", b'{"type": "qb.job.praised.v1"}')
+    world.fold()
+    assert [it.data.job for it in world.cycle()] == ["j1"]
+    world.fold()
+    assert (world.state.waiting, world.state.outstanding) == (0, 1)
+
+
 def test_a_job_whose_history_cannot_be_read_holds_up_nobody(world: Any) -> None:
     log = world.log = world.place._log = _Unreadable()
     again = submitted("k1")

@@ -54,6 +54,17 @@ def test_malformed_body_is_kept_whole_under_no_type(body: bytes) -> None:
     assert row.event_time == row.stored_at
 
 
+@pytest.mark.parametrize(
+    ("subject", "type_"),
+    [("qb.job.acme.j1.praised", "qb.job.praised.v1"), ("qb.job.acme.j1.submitted", "qb.job.submitted.v9")],
+)
+def test_an_event_of_an_unknown_type_has_its_row(subject: str, type_: str) -> None:
+    document = {"type": type_, "time": "2026-01-01T00:00:00Z", "id": "e1", "data": {"job": "other", "stars": [5]}}
+    row = row_of(subject, json.dumps(document).encode(), 7, NOW)
+    assert (row.type, row.subject, row.tenant, row.job) == (type_, subject, "acme", "j1")
+    assert json.loads(row.data) == document["data"]
+
+
 def test_tenant_is_the_subjects_whatever_the_body_claims(life_of: Callable[..., list[AnyEvent]]) -> None:
     row = row_of("qb.job.evil.j9.submitted", life_of("acme", "j1")[0].to_bytes(), 1, NOW)
     assert (row.tenant, row.job) == ("evil", "j9")

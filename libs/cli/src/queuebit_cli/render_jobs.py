@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 
+from queuebit import LoggedEvent, UnknownEvent
 from queuebit.records import Status, Step
 from queuebit.text import visible
 from queuebit_cli.output import Output
@@ -15,6 +17,8 @@ __all__ = [
     "charge_document",
     "count_rows",
     "describe",
+    "event_document",
+    "event_line",
     "exit_of",
     "reasons_document",
     "status_document",
@@ -100,6 +104,27 @@ def describe(status: Status, out: Output, waiting: str | None = None) -> list[st
     for reason in status.reasons:
         lines += wrapped(visible(f"{reason.code}: {reason.text}"), out.room, "  ")
     return lines
+
+
+def event_document(logged: LoggedEvent) -> dict[str, object]:
+    """An event that was followed; one of an unknown type as it was written."""
+    event = logged.event
+    if isinstance(event, UnknownEvent):
+        written = json.loads(event.raw)
+    else:
+        written = event.model_dump(mode="json", exclude_none=True)
+    return {"sequence": logged.sequence, "subject": logged.subject, "event": written}
+
+
+def event_line(logged: LoggedEvent, out: Output) -> str:
+    """When it happened, to which job, what, and who says so."""
+    event, moment = logged.event, ""
+    if isinstance(event, UnknownEvent):
+        source = f"{event.type}: this version of qb does not know it"
+    else:
+        moment, source = event.time.astimezone().strftime("%H:%M:%S.%f")[:-3], event.source
+    what = f"{visible(logged.job)}  {visible(logged.name):<10}"
+    return f"{out.paint(f'{moment:<12}', 'dim')}  {what} {out.paint(visible(source), 'dim')}"
 
 
 def count_rows(counts: Mapping[str, int], most: int = _MOST_COUNTS) -> list[dict[str, object]]:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 
 from queuebit_contracts import subjects
 from queuebit_contracts.account import AccountFunded
-from queuebit_kernel import Stale, Unavailable, event_id
-from queuebit_runtime.log import EventLog, Guarded
+from queuebit_contracts.wire import UnknownEvent
+from queuebit_kernel import Malformed, Stale, Unavailable, event_id
+from queuebit_runtime.log import EventLog, Guarded, Unreadable
 from queuebit_testing.build import funded, held
 
-__all__ = ["EventLogLaws"]
+__all__ = ["EventLogLaws", "Publish"]
+
+Publish = Callable[[str, bytes], Awaitable[int]]
+"""Writes any message on a subject of the log, as another program could, and returns its sequence."""
+
+_LATER = b'{"type": "qb.account.funded.v9", "data": {"stars": 5}}'
+"""An event of a type that this version does not know."""
+_NONSENSE = b"\xff nonsense"
 
 
 class EventLogLaws:
-    """What handlers rely on. Asks for the fixture `log`."""
+    """What handlers rely on. Asks for the fixtures `log` and `publish`."""
 
     @pytest.fixture
     def account(self, request: pytest.FixtureRequest) -> str:
@@ -113,3 +123,55 @@ class EventLogLaws:
     async def test_nothing_there_is_nothing(self, log: EventLog) -> None:
         assert await log.history(subjects.account("acme", "nobody")) == []
         assert await log.last(subjects.account("acme", "nobody").everything) is None
+
+    @pytest.mark.parametrize("over", [[_LATER], [_NONSENSE], [_LATER, _NONSENSE], [_NONSENSE, _LATER]])
+    async def test_a_known_event_stays_readable_under_others(
+        self, log: EventLog, publish: Publish, account: str, over: list[bytes]
+    ) -> None:
+        ledger, event = subjects.account("acme", account), funded(account=account)
+        await log.append(event)
+        places = [await publish(ledger.event("funded"), body) for body in over]
+        newest = await log.last(ledger.event("funded"))
+        assert newest is not None
+        assert (newest.event, newest.sequence) == (event, places[-1])
+        assert await log.history(ledger) == [newest]
+
+    async def test_guards_see_what_cannot_be_read(self, log: EventLog, publish: Publish, account: str) -> None:
+        ledger = subjects.account("acme", account)
+        known = await log.append(funded(account=account), after=0, guard=ledger.everything)
+        newest = await publish(ledger.event("funded"), _LATER)
+        newest = await publish(ledger.event("held"), _NONSENSE)
+        with pytest.raises(Stale):
+            await log.append(funded(account=account), after=known, guard=ledger.everything)
+        assert await log.append(funded(account=account), after=newest, guard=ledger.everything) > newest
+
+    async def test_a_subject_of_unknown_types_gives_what_it_holds(
+        self, log: EventLog, publish: Publish, account: str
+    ) -> None:
+        ledger = subjects.account("acme", account)
+        known = await log.append(held(f"u{account}", account=account))
+        at = await publish(ledger.event("funded"), _LATER)
+        unknown = UnknownEvent("qb.account.funded.v9", ledger.event("funded"), _LATER)
+        assert [(it.event, it.sequence) for it in (await log.history(ledger))[1:]] == [(unknown, at)]
+        for found in (await log.at(at), await log.last(ledger.everything)):
+            assert found is not None
+            assert (found.event, found.sequence) == (unknown, at)
+        later = await publish(ledger.event("funded"), _NONSENSE)
+        newest = await log.last(ledger.event("funded"))
+        assert newest is not None
+        assert (newest.event, newest.sequence) == (unknown, later)
+        assert await log.first(ledger) == known
+
+    async def test_a_subject_of_nonsense_says_where_the_next_event_belongs(
+        self, log: EventLog, publish: Publish, account: str
+    ) -> None:
+        ledger = subjects.account("acme", account)
+        await publish(ledger.event("funded"), _NONSENSE)
+        newest = await publish(ledger.event("funded"), b"{}")
+        for reading in (log.last(ledger.event("funded")), log.history(ledger)):
+            with pytest.raises(Unreadable) as caught:
+                await reading
+            assert caught.value.sequence == newest
+        with pytest.raises(Malformed):
+            await log.at(newest)
+        assert await log.append(funded(account=account), after=newest) > newest

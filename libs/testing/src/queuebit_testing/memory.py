@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from queuebit_contracts.catalog import AnyEvent
-from queuebit_contracts.subjects import Aggregate, subject_of
+from queuebit_contracts.subjects import Aggregate, covers, subject_of
 from queuebit_contracts.wire import UnknownEvent
-from queuebit_kernel import Stale, Unavailable
-from queuebit_runtime.log import Guarded, Stored
+from queuebit_kernel import Malformed, Stale, Unavailable
+from queuebit_runtime.log import Guarded, Stored, Unreadable
+from queuebit_runtime.stored import Message, event_in
 
 __all__ = ["MemoryLog"]
 
@@ -19,6 +21,8 @@ class MemoryLog:
 
     def __init__(self) -> None:
         self.stored: list[Stored] = []
+        """What can be read, events of unknown types included."""
+        self.unreadable: list[Message] = []
 
     async def append(self, event: AnyEvent, *, after: int | None = None, guard: str = "") -> int:
         return await self.append_all([Guarded(event, after, guard)])
@@ -29,51 +33,78 @@ class MemoryLog:
         written = set[str]()
         for fact in facts:
             subject = subject_of(fact.event)
-            newest = await self.last(subject)
-            if len(facts) == 1 and newest is not None and _id(newest) == fact.event.id:
-                return newest.sequence
+            if len(facts) == 1 and (same := self._same(fact.event, subject)) is not None:
+                return same
             guard = fact.guard or subject
             if fact.after is not None and (guard in written or self._tail(guard) != fact.after):
                 raise Stale(f"{subject}: moved past {fact.after}")
             written.add(subject)
         for fact in facts:
-            sequence = len(self.stored) + 1
-            moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(milliseconds=sequence)
-            self.stored.append(Stored(fact.event, subject_of(fact.event), sequence, moment))
-        return len(self.stored)
+            sequence = self._end() + 1
+            self.stored.append(Stored(fact.event, subject_of(fact.event), sequence, _moment(sequence)))
+        return self._end()
+
+    def publish(self, subject: str, body: bytes) -> int:
+        """Store what any other program wrote, known, unknown or unreadable; return its sequence."""
+        sequence = self._end() + 1
+        message = Message(subject, sequence, _moment(sequence), body)
+        try:
+            self.stored.append(event_in(message))
+        except Malformed:
+            self.unreadable.append(message)
+        return sequence
 
     async def last(self, subject: str) -> Stored | None:
-        return next((it for it in reversed(self.stored) if _matches(subject, it.subject)), None)
+        newest = max(self._on(subject), key=lambda it: it.sequence, default=None)
+        return None if newest is None else self._readable(newest)
 
     async def at(self, sequence: int) -> Stored | None:
+        for message in self.unreadable:
+            if message.sequence == sequence:
+                return event_in(message)
         return next((it for it in self.stored if it.sequence == sequence), None)
 
     async def history(self, aggregate: Aggregate, *, reaching: int = 0) -> list[Stored]:
         if self._tail(aggregate.everything) < reaching:
             raise Unavailable(f"{aggregate.prefix}: the log cannot be read up to sequence {reaching} yet")
-        newest = {it.subject: it for it in self.stored if _matches(aggregate.everything, it.subject)}
-        return sorted(newest.values(), key=lambda it: it.sequence)
+        found = sorted(self._on(aggregate.everything), key=lambda it: it.sequence)
+        newest = {it.subject: it for it in found}
+        return sorted((self._readable(it) for it in newest.values()), key=lambda it: it.sequence)
 
     async def first(self, aggregate: Aggregate) -> int:
-        return next((it.sequence for it in self.stored if _matches(aggregate.everything, it.subject)), 0)
+        return min((it.sequence for it in self._on(aggregate.everything)), default=0)
 
     def events(self, kind: type[AnyEvent]) -> list[AnyEvent]:
         """Everything stored of one class, in order."""
         return [it.event for it in self.stored if isinstance(it.event, kind)]
 
+    def _on(self, pattern: str) -> list[Stored | Message]:
+        return [it for it in self._messages() if covers(pattern, it.subject)]
+
+    def _messages(self) -> list[Stored | Message]:
+        return [*self.stored, *self.unreadable]
+
+    def _readable(self, newest: Stored | Message) -> Stored:
+        """What `EventLog.last` promises about a subject whose newest message this is."""
+        readable = [it for it in self.stored if it.subject == newest.subject and it.sequence <= newest.sequence]
+        known = [it for it in readable if not isinstance(it.event, UnknownEvent)]
+        if not readable:
+            raise Unreadable(f"sequence {newest.sequence} is no event", newest.sequence)
+        return replace((known or readable)[-1], sequence=newest.sequence)
+
+    def _same(self, event: AnyEvent, subject: str) -> int | None:
+        """Where the newest message of a subject lies, if it is this very event."""
+        newest = next((it for it in reversed(self.stored) if it.subject == subject), None)
+        if newest is None or isinstance(newest.event, UnknownEvent) or newest.event.id != event.id:
+            return None
+        return newest.sequence
+
     def _tail(self, guard: str) -> int:
-        return next((it.sequence for it in reversed(self.stored) if _matches(guard, it.subject)), 0)
+        return max((it.sequence for it in self._on(guard)), default=0)
+
+    def _end(self) -> int:
+        return max((it.sequence for it in self._messages()), default=0)
 
 
-def _id(stored: Stored) -> str:
-    return "" if isinstance(stored.event, UnknownEvent) else stored.event.id
-
-
-def _matches(pattern: str, subject: str) -> bool:
-    wanted, given = pattern.split("."), subject.split(".")
-    for position, token in enumerate(wanted):
-        if token == ">":
-            return len(given) > position
-        if position >= len(given) or token not in ("*", given[position]):
-            return False
-    return len(wanted) == len(given)
+def _moment(sequence: int) -> datetime:
+    return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(milliseconds=sequence)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from argparse import Namespace
 from contextlib import suppress
 
-from queuebit import LoggedEvent, UnknownEvent
 from queuebit.credentials import Credential
-from queuebit.text import visible
 from queuebit_cli.accounts import accounts
 from queuebit_cli.connecting import client_of
 from queuebit_cli.output import Output
 from queuebit_cli.progress import run
+from queuebit_cli.render_jobs import event_document, event_line
 from queuebit_cli.render_tables import backend_rows, charge_rows, slo_rows
 from queuebit_stack.errors import Exit
 from queuebit_stack.home import Home
@@ -76,24 +74,9 @@ def follow(args: Namespace, out: Output) -> Exit:
         async with client_of(args) as client:
             out.aside(f"following events of {client.credential.tenant}; Ctrl-C ends it")
             async for happened in client.events():
-                document, line = _told(happened, out)
-                out.document(document)
-                out.say(line)
+                out.document(event_document(happened))
+                out.say(event_line(happened, out))
 
     with suppress(KeyboardInterrupt):  # the only way to end it
         asyncio.run(listen())
     return Exit.DONE
-
-
-def _told(happened: LoggedEvent, out: Output) -> tuple[dict[str, object], str]:
-    """An event as a document, and as a line."""
-    event = happened.event
-    document: dict[str, object] = {"sequence": happened.sequence, "subject": happened.subject}
-    if isinstance(event, UnknownEvent):
-        written, moment = json.loads(event.raw), " " * 12
-        source = f"{event.type}: this version of qb does not know it"
-    else:
-        written = event.model_dump(mode="json", exclude_none=True)
-        moment, source = event.time.astimezone().strftime("%H:%M:%S.%f")[:-3], event.source
-    line = f"{out.paint(moment, 'dim')}  {happened.job}  {happened.name:<10} {out.paint(visible(source), 'dim')}"
-    return {**document, "event": written}, line
