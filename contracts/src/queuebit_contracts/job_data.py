@@ -96,6 +96,11 @@ class Candidate(Wire):
     """The most QPU time, in microseconds, that the hold pays for."""
     esp_ppm: int | None = Field(default=None, ge=0, le=1_000_000)
     """Estimated success probability in parts per million; absent on ideal simulators."""
+    calibration: Digest | None = None
+    """The calibration under which `esp_ppm` was computed."""
+    operations: Payload | None = None
+    """Of the compiled circuit, as `BackendEstimate.operations`: with them the scheduler scores the candidate anew when
+    the backend's calibration changes."""
 
 
 class Terms(Wire):

@@ -56,6 +56,8 @@ def accepted(
                     hold=it.cost.text(),
                     qpu_us=it.estimate.qpu_us,
                     esp_ppm=it.estimate.esp_ppm,
+                    calibration=it.estimate.calibration,
+                    operations=it.estimate.operations,
                 )
                 for it in admitted.candidates
             ),
