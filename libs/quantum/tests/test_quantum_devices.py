@@ -1,5 +1,6 @@
 """Emulated devices: only touched qubits are simulated, with the whole device's noise on them."""
 
+import json
 import math
 
 import pytest
@@ -8,6 +9,7 @@ from qiskit_aer import AerSimulator
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2, FakePerth
 
 from queuebit_kernel import digest_of
+from queuebit_planning.fidelity import errors_in, esp_ppm, read_operations, write_operations
 from queuebit_quantum import WorkItem, hellinger_fidelity, known_backends, open_backend, parse
 from queuebit_quantum.ibm import EmulatedIbm
 from queuebit_quantum.physical import cut_down
@@ -68,6 +70,21 @@ def test_a_compiled_circuit_is_forecast_from_the_calibration(id_: str) -> None:
     assert compiled.esp < math.prod(1 - error for error in readouts)
     assert 1e-7 < compiled.duration_s < 1e-4
     assert compiled.qpu_us(1_000) == pytest.approx(1e6 * (1_000 * (compiled.duration_s + 250e-6) + 2.0), abs=2)
+
+
+@pytest.mark.parametrize("id_", known_backends("ibm"))
+def test_the_esp_follows_from_the_operations_and_the_published_snapshot(id_: str) -> None:
+    """So that whoever has both scores a job anew, exactly as the compiler would."""
+    device = _device(id_)
+    errors = errors_in(json.dumps(device.calibrate().as_json()).encode())
+    assert errors is not None
+    for source in (GHZ4, ROTATIONS, TELEPORT):
+        compiled = device.compile(parse(source), 1)
+        operations = read_operations(write_operations(compiled.operations))
+        assert esp_ppm(operations, errors) == round(compiled.esp * 1_000_000)
+        known = [(device._target[gate].get(qubits), times) for gate, qubits, times in operations]
+        product = math.prod((1 - (it.error or 0.0)) ** times for it, times in known if it is not None)
+        assert compiled.esp == pytest.approx(product, rel=1e-12), "the product over the device's own figures"
 
 
 def test_durations_follow_the_longest_path() -> None:

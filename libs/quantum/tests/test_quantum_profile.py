@@ -17,7 +17,6 @@ from queuebit_quantum import (
     simulation_bytes,
     total_variation,
 )
-from queuebit_quantum.workload import Method, quickest
 
 HEADER = 'OPENQASM 2.0;\ninclude "qelib1.inc";\n'
 DISTRIBUTIONS = st.dictionaries(st.sampled_from(["00", "01", "10", "11"]), st.integers(1, 1_000), min_size=1)
@@ -97,10 +96,3 @@ def test_the_ideal_distribution_follows_the_measurements() -> None:
 def test_no_ideal_distribution_of_the_large_or_dynamic(body: str) -> None:
     with pytest.raises(DoesNotFit):
         ideal_distribution(parse(HEADER + "creg c[1];" + body))
-
-
-def test_the_quickest_method_depends_on_the_shots() -> None:
-    methods = (Method("statevector", 0, 1_000, 32), Method("density_matrix", 100_000, 0, 256))
-    assert quickest(methods, 10).name == "statevector"
-    assert quickest(methods, 1_000).name == "density_matrix"
-    assert quickest(methods, 100).name == "density_matrix", "equals are broken by name"

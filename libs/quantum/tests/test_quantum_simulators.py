@@ -192,7 +192,7 @@ def test_simulators_are_free_of_device_time() -> None:
 
 def test_every_reason_is_named_when_a_circuit_does_not_fit() -> None:
     circuit = parse(HEADER + "qreg q[30]; creg c[1]; h q; measure q[0] -> c[0]; if (c == 1) x q[1];")
-    with pytest.raises(DoesNotFit, match=r"cirq: it has 24 qubits and the circuit needs 30; .* conditional"):
+    with pytest.raises(DoesNotFit, match=r"cirq: it has 24 qubits, the circuit needs 30; it does not run conditional"):
         open_backend("cirq").compile(circuit, 1)
 
 
@@ -204,7 +204,7 @@ def test_absurd_shots_are_refused(id_: str, shots: int) -> None:
     (failed,) = backend.collect(backend.submit([WorkItem(compiled, shots, 1)], "absurd"))
     assert isinstance(failed, Failed)
     assert failed.code == "does_not_fit"
-    assert "shots must be from 1 to" in failed.text
+    assert "it takes at " in failed.text
 
 
 def test_what_qiskit_writes_can_be_read() -> None:

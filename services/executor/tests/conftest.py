@@ -31,7 +31,7 @@ from queuebit_contracts.wire import Amount, Payload
 from queuebit_executor.answers import Described, Estimate, Profiled, Ran, Refused
 from queuebit_executor.ports import Asker
 from queuebit_kernel import digest
-from queuebit_quantum import Method
+from queuebit_planning.timing import Method
 from queuebit_runtime.payloads import Missing, describe
 from queuebit_testing.memory import MemoryLog
 

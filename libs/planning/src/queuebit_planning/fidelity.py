@@ -24,6 +24,7 @@ __all__ = [
     "Errors",
     "Operation",
     "errors_in",
+    "esp",
     "esp_ppm",
     "read_operations",
     "tally",
@@ -56,14 +57,19 @@ def tally(steps: Iterable[Step]) -> tuple[Operation, ...]:
     return tuple(Operation(gate, qubits, counted[gate, qubits]) for gate, qubits in sorted(counted))
 
 
-def esp_ppm(operations: Iterable[Operation], errors: Errors) -> int:
-    """Return the estimated success probability in parts per million, rounded half to even."""
+def esp(operations: Iterable[Operation], errors: Errors) -> float:
+    """Return the estimated success probability, from 0 to 1."""
     product = _ONE
     for gate, qubits, times in sorted(operations):
         if error := errors.get((gate, qubits)):
             success = _EXACT.subtract(_ONE, Decimal(repr(min(error, 1.0))))
             product = _EXACT.multiply(product, _EXACT.power(success, times) if times > 1 else success)
-    return round(_EXACT.multiply(product, Decimal(1_000_000)))
+    return float(product)
+
+
+def esp_ppm(operations: Iterable[Operation], errors: Errors) -> int:
+    """Return the estimated success probability in parts per million."""
+    return round(esp(operations, errors) * 1_000_000)
 
 
 def write_operations(operations: Iterable[Operation]) -> bytes:

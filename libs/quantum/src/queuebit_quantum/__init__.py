@@ -33,7 +33,6 @@ from queuebit_quantum.limits import Limits
 from queuebit_quantum.observables import Basis, bases, expectation, measured_in, shares
 from queuebit_quantum.parameters import Input, Parameters, parameter_faults, representatives
 from queuebit_quantum.profile import Profile, profile, simulation_bytes
-from queuebit_quantum.workload import Method, quickest
 
 __all__ = [
     "Backend",
@@ -50,7 +49,6 @@ __all__ = [
     "Input",
     "Limits",
     "Measure",
-    "Method",
     "NotReachable",
     "Outcome",
     "Parameters",
@@ -74,7 +72,6 @@ __all__ = [
     "parameter_faults",
     "parse",
     "profile",
-    "quickest",
     "representatives",
     "require_fit",
     "result_keys",

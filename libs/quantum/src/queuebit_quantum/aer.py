@@ -12,6 +12,8 @@ from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
 from qiskit_aer import AerSimulator
 
 from queuebit_kernel import digest_of
+from queuebit_planning.limits import MAX_BUSY_US
+from queuebit_planning.timing import quickest
 from queuebit_quantum.backends import Compiled, Description, Outcome, WorkItem, require_fit, result_keys
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.compiling import CompileCache, translate
@@ -20,7 +22,7 @@ from queuebit_quantum.in_process import InProcess
 from queuebit_quantum.physical import coupling_gates, without_time
 from queuebit_quantum.profile import is_clifford
 from queuebit_quantum.structure import has_blocks
-from queuebit_quantum.workload import ideal_methods, quickest
+from queuebit_quantum.workload import ideal_methods
 
 __all__ = ["COMPILER", "Aer", "compile_for_aer", "run_on_aer"]
 
@@ -31,8 +33,6 @@ _SERIAL_QUBITS = 16
 _MOST_QUBITS = 1_000
 _USUAL_SHOTS = 1_000
 """The method that is quickest for so many is taken for any number: the circuit alone decides, and is compiled once."""
-_HOPELESS_US = 24 * 3_600 * 1_000_000
-"""A day: compiling what takes longer is in vain."""
 
 
 class Aer(InProcess):
@@ -67,7 +67,7 @@ class Aer(InProcess):
     def _compile(self, circuit: Circuit, seed: int) -> Compiled:
         bare, clifford, dynamic = without_time(circuit.quantum_circuit), is_clifford(circuit), bool(circuit.features)
         found = quickest(ideal_methods(bare, clifford=clifford, dynamic=dynamic), _USUAL_SHOTS)
-        if found.microseconds(1) > _HOPELESS_US:
+        if found.microseconds(1) > MAX_BUSY_US:
             raise DoesNotFit(
                 f"aer: no method simulates it within a day: its {len(circuit.touched)} qubits may be too entangled: "
                 "use fewer qubits, fewer gates between distant ones, or a device"

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
+from queuebit_planning.eligibility import Capacity, Demand, objections
+from queuebit_planning.fidelity import Operation
 from queuebit_planning.timing import Method, device_us, quickest
 from queuebit_quantum.calibration import Calibration
 from queuebit_quantum.circuits import Circuit
@@ -76,9 +78,10 @@ class Compiled:
     duration_s: float = 0.0
     """Longest path through one shot, in seconds; 0.0 on simulators, which have no gate times."""
     esp: float = 1.0
-    """Estimated success probability, from 0 to 1: the product over all operations of one minus their error, readout
-    included (Nishio et al. 2020, "Extracting success from IBM's 20-qubit machines using error-aware compilation",
-    arXiv:1903.10963). Idle decay is left out. 1.0 on ideal simulators."""
+    """Estimated success probability, from 0 to 1, of the operations under the calibration, as
+    `queuebit_planning.fidelity` computes it. 1.0 on ideal simulators."""
+    operations: tuple[Operation, ...] = ()
+    """Gates on device qubits, counted: with them the ESP follows from any calibration. Empty on ideal simulators."""
     rep_delay_s: float = 0.0
     overhead_s: float = 0.0
 
@@ -203,17 +206,17 @@ class Backend(Protocol):
 
 def require_fit(description: Description, circuit: Circuit | None = None, shots: int = 1) -> None:
     """Raise `DoesNotFit`, naming every reason, unless the backend takes this circuit and this many shots."""
-    reasons = []
-    if not 1 <= shots <= description.max_shots:
-        reasons.append(f"shots must be from 1 to {description.max_shots:,}, not {shots:,}")
+    demand = Demand(shots=shots)
     if circuit is not None:
-        if len(circuit.touched) > description.num_qubits:
-            reasons.append(f"it has {description.num_qubits} qubits and the circuit needs {len(circuit.touched)}")
-        missing = sorted(circuit.features - description.features)
-        if missing:
-            reasons.append(f"it cannot run circuits with {', '.join(missing)}")
-    if reasons:
-        raise DoesNotFit(f"{description.id}: {'; '.join(reasons)}")
+        demand = Demand(shots=shots, qubits=len(circuit.touched), features=circuit.features)
+    capacity = Capacity(
+        backend=description.id,
+        max_shots=description.max_shots,
+        qubits=description.num_qubits,
+        features=description.features,
+    )
+    if found := objections(demand, capacity):
+        raise DoesNotFit(f"{description.id}: {'; '.join(f'it {objection.text}' for objection in found)}")
 
 
 def result_keys(counts: Mapping[int, _Weight], registers: tuple[int, ...]) -> dict[str, _Weight]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from queuebit_kernel import Json, digest_of, rfc3339
+from queuebit_planning.fidelity import Errors, write_errors
 
 if TYPE_CHECKING:
     from qiskit.transpiler import InstructionProperties, Target
@@ -46,11 +47,13 @@ class Calibration:
     couplers: tuple[Coupler, ...]
     digest: str
     """SHA-256 of the figures in canonical JSON, each number written as the shortest decimal that reads back."""
+    errors: Errors = field(default_factory=dict)
+    """Of every gate on every qubit or pair of qubits, in its direction; what has no known error is left out."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the figures, their medians over the device and the digest as plain JSON values."""
         return {
-            **_figures(self.calibrated_at, self.qubits, self.couplers),
+            **_figures(self.calibrated_at, self.qubits, self.couplers, self.errors),
             "medians": {
                 "t1_s": _median(qubit.t1_s for qubit in self.qubits),
                 "t2_s": _median(qubit.t2_s for qubit in self.qubits),
@@ -66,15 +69,19 @@ def read_calibration(updated_at: datetime, target: Target) -> Calibration:
     """Read the figures out of a Qiskit target."""
     qubits = tuple(_qubit(target, index) for index in range(target.num_qubits))
     couplers = tuple(_couplers(target))
-    moment = rfc3339(updated_at)
-    return Calibration(moment, qubits, couplers, digest_of(_texts(_figures(moment, qubits, couplers))))
+    moment, errors = rfc3339(updated_at), _errors(target)
+    digest = digest_of(_texts(_figures(moment, qubits, couplers, errors)))
+    return Calibration(moment, qubits, couplers, digest, errors)
 
 
-def _figures(calibrated_at: str, qubits: tuple[Qubit, ...], couplers: tuple[Coupler, ...]) -> dict[str, Any]:
+def _figures(
+    calibrated_at: str, qubits: tuple[Qubit, ...], couplers: tuple[Coupler, ...], errors: Errors
+) -> dict[str, Any]:
     return {
         "calibrated_at": calibrated_at,
         "qubits": [asdict(qubit) for qubit in qubits],
         "couplers": [{**asdict(coupler), "qubits": list(coupler.qubits)} for coupler in couplers],
+        "errors": write_errors(errors),
     }
 
 
@@ -100,6 +107,15 @@ def _couplers(target: Target) -> list[Coupler]:
             if known is None or known.error is None or (error is not None and error < known.error):
                 found[pair] = Coupler(pair, name, error, _number(properties.duration))
     return [found[pair] for pair in sorted(found)]
+
+
+def _errors(target: Target) -> Errors:
+    return {
+        (name, qubits): error
+        for name in target.operation_names
+        for qubits, properties in (target[name] or {}).items()
+        if qubits is not None and (error := _error(properties))
+    }
 
 
 def _error(properties: InstructionProperties | None) -> float | None:

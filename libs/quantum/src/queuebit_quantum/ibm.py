@@ -10,6 +10,7 @@ from qiskit.transpiler import PassManager, Target
 from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
 from qiskit_aer import AerSimulator
 
+from queuebit_planning.fidelity import esp
 from queuebit_quantum.aer import COMPILER, run_on_aer
 from queuebit_quantum.backends import Compiled, Description, Outcome, WorkItem, require_fit
 from queuebit_quantum.calibration import Calibration, read_calibration
@@ -17,7 +18,15 @@ from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.compiling import CompileCache, translate
 from queuebit_quantum.in_process import InProcess
 from queuebit_quantum.noise import noisy_simulator
-from queuebit_quantum.physical import UsedGate, coupling_gates, cut_down, duration_s, esp, used_gates, without_untouched
+from queuebit_quantum.physical import (
+    UsedGate,
+    coupling_gates,
+    cut_down,
+    duration_s,
+    operations,
+    used_gates,
+    without_untouched,
+)
 from queuebit_quantum.placing import interactions, pinned, require_working, working
 from queuebit_quantum.workload import noisy_methods
 
@@ -84,6 +93,7 @@ class EmulatedIbm(InProcess):
     def _compile(self, circuit: Circuit, seed: int) -> Compiled:
         on_device = self._laid_out(circuit, seed)
         program, qubits = cut_down(on_device)
+        applied = operations(on_device)
         return Compiled(
             circuit_digest=circuit.digest,
             target_digest=self.description.target_digest,
@@ -92,7 +102,8 @@ class EmulatedIbm(InProcess):
             two_qubit_gates=coupling_gates(on_device),
             depth=on_device.depth(),
             duration_s=duration_s(on_device, self._target),
-            esp=esp(on_device, self._target),
+            esp=esp(applied, self._calibration.errors),
+            operations=applied,
             physical_qubits=qubits,
             rep_delay_s=self.description.rep_delay_s,
             overhead_s=self.description.overhead_s,
@@ -110,7 +121,7 @@ class EmulatedIbm(InProcess):
             shadow = translate(self._pass_manager(seed), interactions(program), self.description.id)
             where = shadow.layout.initial_index_layout(filter_ancillas=True)
             found.append(translate(self._pass_manager_for(where, seed), program, self.description.id))
-        best = max(found, key=lambda on_device: esp(on_device, self._target))
+        best = max(found, key=lambda on_device: esp(operations(on_device), self._calibration.errors))
         require_working(best, self._working, self.description.id)
         return best
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
+from queuebit_planning import fidelity
+
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
     from qiskit.circuit import CircuitInstruction, Operation, Qubit
@@ -15,8 +17,8 @@ __all__ = [
     "coupling_gates",
     "cut_down",
     "duration_s",
-    "esp",
     "gate_steps",
+    "operations",
     "touched",
     "used_gates",
     "without_time",
@@ -94,19 +96,9 @@ def gate_steps(circuit: QuantumCircuit, places: Sequence[int]) -> Iterator[tuple
                 yield from gate_steps(block, qubits)
 
 
-def esp(circuit: QuantumCircuit, target: Target) -> float:
-    """Return the product of (1 - error) over all operations, measurements included; see `Compiled.esp`.
-
-    Both branches of a condition count, so for dynamic circuits this is a lower bound.
-    """
-    product = 1.0
-    for operation, qubits in gate_steps(circuit, range(circuit.num_qubits)):
-        if operation.name in ("barrier", "delay"):
-            continue
-        properties = target[operation.name].get(qubits)
-        error = properties.error if properties is not None else None
-        product *= 1.0 - min(error or 0.0, 1.0)
-    return product
+def operations(circuit: QuantumCircuit) -> tuple[fidelity.Operation, ...]:
+    """Count the operations of a compiled circuit by gate and device qubits, for its ESP."""
+    return fidelity.tally((operation.name, on) for operation, on in gate_steps(circuit, range(circuit.num_qubits)))
 
 
 def duration_s(circuit: QuantumCircuit, target: Target) -> float:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from queuebit_planning import timing
-from queuebit_planning.timing import Method, Workload, quickest
+from queuebit_planning.timing import Method, Workload
 from queuebit_quantum.physical import gate_steps
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
-__all__ = ["Method", "cirq_method", "ideal_methods", "noisy_methods", "quickest", "workload"]
+__all__ = ["cirq_method", "ideal_methods", "noisy_methods", "workload"]
 
 
 def workload(program: QuantumCircuit, *, clifford: bool = False, dynamic: bool) -> Workload:

@@ -12,11 +12,11 @@ from queuebit_contracts.query import CircuitError
 from queuebit_executor.answers import Described, Descriptions, Estimate, Profiled, Ran, Refused
 from queuebit_executor.errors import Garbled
 from queuebit_executor.frames import Broken, Frame
-from queuebit_executor.policy import run_limit_s, slots_of
+from queuebit_executor.policy import slots_of
 from queuebit_executor.ports import Asker
 from queuebit_executor.worker_pool import Borrowed, WorkerPool
 from queuebit_executor.zygote_client import ZygoteClient
-from queuebit_planning.limits import TRANSIENT
+from queuebit_planning.limits import TRANSIENT, run_limit_s
 from queuebit_runtime.tasks import Tasks
 
 __all__ = ["ChildCircuits", "ChildWorker"]
@@ -96,7 +96,7 @@ class ChildWorker:
     async def run(self, source: bytes, shots: int, seed: int, *, budget_us: int, token: str) -> Ran | Refused:
         work = {"shots": shots, "seed": seed, "budget_us": budget_us, "token": token}
         ask = {"op": "run", "backend": self._offer.backend, **work}
-        return await self._child.ask(ask, _ran, source, run_limit_s(self._offer, budget_us, self._most_s))
+        return await self._child.ask(ask, _ran, source, run_limit_s(self._offer.kind, budget_us, self._most_s))
 
 
 def _ran(frame: Frame) -> Ran | Refused:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from queuebit_contracts.job import Compilation, Profile
 from queuebit_contracts.query import CircuitError
 from queuebit_contracts.wire import Digest, Name, Reason
-from queuebit_quantum import Method
+from queuebit_planning.timing import Method
 
 __all__ = ["Described", "Descriptions", "Estimate", "Profiled", "Ran", "Refused"]
 

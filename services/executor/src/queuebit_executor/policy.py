@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,8 +9,9 @@ from queuebit_contracts.query import BackendEstimate
 from queuebit_contracts.wire import Reason
 from queuebit_executor.answers import Described, Estimate
 from queuebit_executor.state import Mark, Past
-from queuebit_executor.timing_model import device_us
-from queuebit_quantum import quickest
+from queuebit_planning.eligibility import Capacity, Demand, objections
+from queuebit_planning.limits import state_bytes
+from queuebit_planning.timing import device_us, quickest
 
 __all__ = [
     "ATTEMPTS",
@@ -24,26 +24,11 @@ __all__ = [
     "needless",
     "next_step",
     "quoted",
-    "run_limit_s",
     "slots_of",
 ]
 
 ATTEMPTS: Final = 3
 """Attempts that may be lost before a job is given up."""
-
-_RESERVED_MB: Final = 256
-"""Of a child's memory: parsing, compiling and the counts. A state vector may take the rest."""
-
-_MOST_HOURS: Final = 24
-"""A job that is expected to occupy its backend for longer is refused; no number downstream need be larger."""
-
-_HOUR_US = 3_600_000_000
-
-_LEEWAY: Final = 4
-"""A run may take so many times what its hold pays for: the estimate is generous, but the machine may be busy."""
-
-_LEAST_RUN_S: Final = 10.0
-"""No run is stopped before: starting one may take longer than a small circuit does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,24 +104,14 @@ def slots_of(offer: Described, slots: int) -> int:
 
 def memory_for_state(offer: Described, memory_mb: int) -> int | None:
     """Bytes that the state of a simulation may take; nothing is promised for devices."""
-    return _state_bytes(memory_mb) if offer.kind == "simulator" else None
-
-
-def run_limit_s(offer: Described, budget_us: int, most_s: float) -> float:
-    """Seconds after which a run is stopped.
-
-    On a simulator they follow from the time that the job's hold pays for, so that little money cannot keep it busy for
-    long. A hold on an emulated device pays for the device's time, not for its emulation's: there the limit of all runs
-    applies.
-    """
-    if offer.kind != "simulator":
-        return most_s
-    return min(most_s, max(_LEAST_RUN_S, _LEEWAY * budget_us / 1_000_000))
+    return state_bytes(memory_mb) if offer.kind == "simulator" else None
 
 
 def quoted(estimate: Estimate, offer: Described, shots: int, allowance: Allowance) -> BackendEstimate:
     """Say what these shots would take on a backend, or why it cannot run them; every reason at once."""
-    reasons = list(_reasons(estimate, offer, shots, allowance))
+    demand = _demand(estimate, offer, shots)
+    found = objections(demand, _capacity(offer, allowance))
+    reasons = [*([estimate.unfit] if estimate.unfit else []), *(Reason(code=it.code, text=str(it)) for it in found)]
     if reasons:
         text = "; ".join(reason.text for reason in reasons)
         return BackendEstimate(backend=offer.backend, unfit=Reason(code=reasons[0].code, text=text))
@@ -145,40 +120,28 @@ def quoted(estimate: Estimate, offer: Described, shots: int, allowance: Allowanc
         depth=estimate.depth,
         two_qubit_gates=estimate.two_qubit_gates,
         duration_ns=estimate.duration_ns,
-        qpu_us=_qpu_us(estimate, offer, shots),
+        qpu_us=demand.busy_us,
         esp_ppm=None if offer.kind == "simulator" else estimate.esp_ppm,
         calibration=offer.calibration,
     )
 
 
-def _reasons(estimate: Estimate, offer: Described, shots: int, allowance: Allowance) -> Iterator[Reason]:
-    name = offer.backend
-    if estimate.unfit:
-        yield estimate.unfit
-    if shots > offer.max_shots:
-        yield Reason(code="bad_shots", text=f"{name} takes at most {offer.max_shots:,} shots, not {shots:,}")
-    if not estimate.methods:
-        return
-    simulation = quickest(estimate.methods, shots)
-    memory = _state_bytes(allowance.memory_mb)
-    if simulation.memory_bytes > memory:
-        text = f"{name} has {memory >> 20:,} MiB for a state and this one takes {simulation.memory_bytes >> 20:,} MiB"
-        yield Reason(code="too_much_memory", text=text)
-    seconds = -(-simulation.microseconds(shots) // 1_000_000)
-    if seconds > allowance.run_s:
-        text = f"{name} would compute for up to {seconds:,} s, and a run may take {allowance.run_s:g} s"
-        yield Reason(code="too_long", text=text)
-    hours = -(-_qpu_us(estimate, offer, shots) // _HOUR_US)
-    if offer.kind != "simulator" and hours > _MOST_HOURS:
-        text = f"{name} would be busy for {hours:,} hours, and a job may take {_MOST_HOURS}"
-        yield Reason(code="too_long", text=text)
+def _demand(estimate: Estimate, offer: Described, shots: int) -> Demand:
+    """What the compiled circuit asks for; its qubits and features were checked when it was compiled."""
+    simulation = quickest(estimate.methods, shots) if estimate.methods else None
+    run_us = simulation.microseconds(shots) if simulation else 0
+    busy_us = run_us
+    if offer.kind != "simulator":
+        busy_us = device_us(shots, estimate.duration_ns, estimate.rep_delay_ns, estimate.overhead_ns)
+    return Demand(
+        shots=shots, memory_bytes=simulation.memory_bytes if simulation else 0, run_us=run_us, busy_us=busy_us
+    )
 
 
-def _qpu_us(estimate: Estimate, offer: Described, shots: int) -> int:
-    if offer.kind == "simulator":
-        return quickest(estimate.methods, shots).microseconds(shots)
-    return device_us(shots, estimate.duration_ns, estimate.rep_delay_ns, estimate.overhead_ns)
-
-
-def _state_bytes(memory_mb: int) -> int:
-    return (memory_mb - _RESERVED_MB) << 20
+def _capacity(offer: Described, allowance: Allowance) -> Capacity:
+    return Capacity(
+        backend=offer.backend,
+        max_shots=offer.max_shots,
+        memory_bytes=state_bytes(allowance.memory_mb),
+        run_us=round(allowance.run_s * 1_000_000),
+    )

@@ -16,7 +16,7 @@ from typing import Any
 
 from queuebit_executor.frames import MAX_BYTES, Frame, pack, receive
 from queuebit_executor.sandbox import private_bytes
-from queuebit_executor.timing_model import compilation_seed, simulation_seed
+from queuebit_executor.seeds import compilation_seed, simulation_seed
 from queuebit_quantum import (
     Backend,
     Circuit,
