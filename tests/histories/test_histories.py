@@ -1,0 +1,179 @@
+"""Today's code makes of an older version's log what that version made of it: a refactor changes no past decision."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from queuebit.log_client import Entry
+from queuebit.status import status_of
+from queuebit_audit.lifecycle import Outstanding, nothing_lost
+from queuebit_audit.money import money_adds_up
+from queuebit_audit.proofs import proven, receipt_checker, walls_hold
+from queuebit_audit.state import History
+from queuebit_broker.adapters import folding
+from queuebit_broker.state import World
+from queuebit_contracts.catalog import CATALOG
+from queuebit_contracts.job import Ended, JobMetered, JobSealed, JobSubmitted
+from queuebit_contracts.lifecycle import TERMINAL
+from queuebit_contracts.subjects import covers
+from queuebit_contracts.topology import topology
+from queuebit_contracts.wire import UnknownEvent
+from queuebit_metering.policy import bill
+from queuebit_metering.state import job_of
+from queuebit_pricing import PriceBook
+from queuebit_pricing.book import parse as parse_book
+from queuebit_proof import TrustRoot, build_statement
+from queuebit_proof.envelope import payload_of
+from queuebit_provenance.policy import record_of
+from queuebit_runtime.intake import Undecided
+from queuebit_runtime.rows import row_of
+from queuebit_runtime.stored import Stored, known_events
+from queuebit_runtime.view import Raw
+from queuebit_scheduler.state import State
+
+from .conftest import Recorded
+
+
+def newest(history: list[Stored]) -> list[Stored]:
+    """The newest known event of each subject, as a history is read from the log."""
+    found = {it.subject: it for it in history if not isinstance(it.event, UnknownEvent)}
+    return sorted(found.values(), key=lambda it: it.sequence)
+
+
+def book_of(recorded: Recorded) -> PriceBook:
+    return parse_book(recorded.in_home("pricebook.toml").decode())
+
+
+def test_each_message_of_the_recording_is_an_event_of_the_catalogue(recorded: Recorded) -> None:
+    known = [it for it in recorded.stored if not isinstance(it.event, UnknownEvent)]
+    assert {it.event.type for it in known} <= {*CATALOG}
+    assert len(known) in (len(recorded.messages), len(recorded.messages) / 2)
+
+
+def test_each_job_stands_as_it_stood(recorded: Recorded) -> None:
+    def status(history: list[Stored]) -> dict[str, object]:
+        entries = [Entry(it.event, it.sequence) for it in newest(history)]
+        it = status_of(next(it.event.data for it in entries if isinstance(it.event, JobSubmitted)), entries)
+        return {
+            **{name: getattr(it, name) for name in ("state", "project", "backend", "shots", "label", "sealed")},
+            "charge": None if it.charge is None else it.charge.text(),
+            "reasons": [reason.code for reason in it.reasons],
+            "steps": [step.event for step in it.steps],
+        }
+
+    now = {"/".join(key): status(history) for key, history in recorded.histories.items()}
+    assert now == recorded.view("log")["jobs"]
+
+
+def test_the_warehouse_of_then_said_the_same_about_jobs_that_had_ended(recorded: Recorded) -> None:
+    then = recorded.view("log")["jobs"]
+    rows = {
+        f"{path.stem.removeprefix('jobs-')}/{row['job']}": row
+        for path in (recorded.folder / "views").glob("jobs-*.json")
+        for row in json.loads(path.read_text())
+        if row["state"] in TERMINAL
+    }
+    assert rows
+    for name, row in rows.items():
+        for column in ("state", "project", "backend", "shots", "label"):
+            assert row[column] == then[name][column], (name, column)
+        assert Decimal(row["charge"]) == Decimal(then[name]["charge"].split()[0]), name
+
+
+def test_balances_and_holds_are_what_they_were(recorded: Recorded) -> None:
+    world, view = World(), topology().service["broker"].view
+    fold = folding(world, Undecided())
+
+    async def read() -> None:
+        for it in recorded.messages:
+            if any(covers(pattern, it.subject) for pattern in view):
+                await fold(Raw(it.subject, it.body, it.sequence, it.stored_at, Msg(Client())))
+
+    asyncio.run(read())
+    now = {
+        "/".join(key): {
+            "available": {currency: money.text() for currency, money in account.free.items()},
+            "held": {job: money.text() for job, money in account.holds.items()},
+        }
+        for key, account in world.accounts.items()
+    }
+    assert now == recorded.view("log")["balances"]
+
+
+def test_the_scheduler_knows_the_same_places(recorded: Recorded) -> None:
+    state = State(2)
+    for it in recorded.stored:
+        state.evolve(it.event, it.sequence, it.stored_at)
+    then = recorded.view("log")["scheduler"]
+    backends = state.backends()
+    assert {
+        name: {"slots": it.slots, "taken": it.taken, "backlog_us": it.backlog_us} for name, it in backends.items()
+    } == then["backends"]
+    assert {tenant: [it.job for it in state.waiting_of(tenant)] for tenant in then["waiting"]} == then["waiting"]
+    assert {tenant: [*_placed(state, tenant)] for tenant in then["placed"]} == then["placed"]
+
+
+def _placed(state: State, tenant: str) -> Iterator[dict[str, Any]]:
+    for it, ahead in state.placed_of(tenant):
+        started = it.started_at is not None
+        yield {"job": it.job.job, "backend": it.backend, "started": started, "ahead": ahead}
+
+
+def test_each_bill_is_what_metering_would_write_today(recorded: Recorded) -> None:
+    book, billed = book_of(recorded), 0
+    for history in recorded.histories.values():
+        events = known_events(newest(history))
+        metered = next((it.data for it in events if isinstance(it, JobMetered)), None)
+        if metered is None:
+            continue
+        ended = next(it for it in events if isinstance(it, Ended))
+        today = bill(job_of(it for it in events if not isinstance(it, JobMetered)), ended, book)
+        for field in ("project", "state", "backend", "charge", "price_book", "hold", "submitted_at", "ended_at"):
+            assert getattr(today, field) == getattr(metered, field), (metered.job, field)
+        billed += 1
+    assert billed == sum(it["charge"] is not None for it in recorded.view("log")["jobs"].values())
+
+
+def test_each_statement_is_what_provenance_would_sign_today(recorded: Recorded) -> None:
+    sealed = 0
+    for history in recorded.histories.values():
+        events = known_events(newest(history))
+        seal = next((it.data for it in events if isinstance(it, JobSealed)), None)
+        if seal is None:
+            continue
+        payload = payload_of(base64.b64decode(seal.envelope))
+        predicate = json.loads(payload)["predicate"]
+        today = record_of([it for it in events if not isinstance(it, JobSealed)], software=predicate["software"])
+        assert build_statement(today, salt=bytes.fromhex(predicate["salt"])) == payload, seal.job
+        sealed += 1
+    assert sealed == sum(it["sealed"] for it in recorded.view("log")["jobs"].values())
+
+
+def test_the_invariants_hold_over_it(recorded: Recorded) -> None:
+    trust, history = TrustRoot.parse(recorded.in_home("trust.json")), History()
+    check = receipt_checker(trust)
+    for it, stored in zip(recorded.messages, recorded.stored, strict=True):
+        if not isinstance(stored.event, UnknownEvent):
+            history.count(row_of(it.subject, it.body, it.sequence, it.stored_at))
+        history.evolve(stored, check)
+    history.end = recorded.messages[-1].sequence
+    busy = Outstanding(duties=dict.fromkeys(topology().durable, 1))
+    verdicts = [
+        nothing_lost(history, busy),
+        money_adds_up(history, book_of(recorded), busy),
+        walls_hold(history),
+        proven(history, trust, busy),
+    ]
+    assert [it for verdict in verdicts for it in verdict.findings] == []
+    assert (len(history.jobs), len(history.leaves)) == (
+        len(recorded.view("log")["jobs"]),
+        sum(it["sealed"] for it in recorded.view("log")["jobs"].values()),
+    )

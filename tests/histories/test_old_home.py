@@ -1,0 +1,39 @@
+"""A home of an older version starts, verifies, ends what that version left open, and goes on."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from queuebit_testing.build import BELL
+from queuebit_testing.embedded import EmbeddedStack
+
+HERE = Path(__file__).parent
+HOMES = sorted(HERE.glob("*/home.tar.xz"))
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
+
+
+@pytest.mark.parametrize("archive", HOMES, ids=lambda path: path.parent.name)
+def test_an_old_home_starts_verifies_and_runs_another_job(archive: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with tarfile.open(archive) as tar:
+        tar.extractall(home, filter="tar")
+    then = json.loads((archive.parent / "views" / "log.json").read_text())["jobs"]
+    bell = tmp_path / "bell.qasm"
+    bell.write_text(BELL)
+    with EmbeddedStack(home) as stack:
+        (done,) = stack.submit(str(bell), "--tenant", "acme", "--user", "ada", "--backend", "aer")
+        assert done["state"] == "completed"
+        verdicts = stack.ask("verify", "--wait", "60", accept=(0, 1), timeout=150)
+        assert [it for it in verdicts if not it["holds"]] == []
+        rows = stack.ask("jobs", "--tenant", "acme", "--user", "ada", "--limit", "100")
+    now = {f"acme/{row['job']}": row for row in rows}
+    for name, job in then.items():
+        if name.startswith("acme/"):
+            ended = job["state"] in ("rejected", "completed", "failed", "cancelled")
+            assert now[name]["state"] == (job["state"] if ended else "completed"), name
+            assert now[name]["sealed"], name
