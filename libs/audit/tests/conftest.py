@@ -149,7 +149,7 @@ def recording(good: Recording) -> Recording:
 def _life(book: PriceBook, tenant: str, key: str, end: str, backend: str | None) -> list[AnyEvent]:
     job, first = job_id(tenant, key), submitted(key, tenant=tenant, job=job_id(tenant, key))
     if end == "rejected":
-        reasons = (Reason(code="over_budget", text="too dear"),)
+        reasons = (Reason(code="over_budget", text="too expensive"),)
         data = Rejection(tenant=tenant, job=job, project="main", reasons=reasons, submitted_at=NOON)
         refused = JobRejected(source="qb/broker", data=data)
         return [first, refused, _metered(book, tenant, job, end, None, Usage(), None)]

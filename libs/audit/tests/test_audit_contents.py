@@ -37,7 +37,7 @@ def wanted(recording):
     recording.alter(JobSubmitted, "k1", circuit=LARGE[0])
     recording.alter(JobCompleted, "k1", result=LARGE[1])
     recording.alter(JobCompleted, "k2", result=LARGE[2])
-    recording.alter(JobSubmitted, "k3", circuit=LARGE[3])  # was rejected: nobody needs it
+    recording.alter(JobSubmitted, "k3", circuit=LARGE[3])  # was rejected: no longer needed
     return references(recording.history())
 
 
@@ -60,7 +60,7 @@ async def test_a_payload_store_that_lost_half_is_found_out(wanted) -> None:
     }
 
 
-async def test_of_very_many_the_newest_are_read_and_that_is_told(wanted) -> None:
+async def test_of_very_many_the_newest_are_read_and_a_note_says_so(wanted) -> None:
     verdict = await _judged(Store(*LARGE[:3]), wanted * 1000)
     assert verdict.holds
     assert verdict.notes == [

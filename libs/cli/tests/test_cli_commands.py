@@ -189,7 +189,7 @@ def test_a_stack_that_is_down_is_unreachable(tmp_path: Path, capsys: pytest.Capt
     path.write_text(f'url = "nats://127.0.0.1:1"\ntenant = "demo"\nuser = "me"\nseed = "{new_seed()}"\n')
     path.chmod(0o600)
     assert main(["jobs"]) == 4
-    assert "see `qb status`; `qb up` starts a stack that is down" in capsys.readouterr().err
+    assert "see `qb status`; `qb up` starts a stack" in capsys.readouterr().err
 
 
 def test_a_file_that_is_not_there_is_bad_usage_and_nothing_is_sent(capsys: pytest.CaptureFixture[str]) -> None:

@@ -63,7 +63,7 @@ class Platform:
         self.planned.append(circuit)
         return self.estimates
 
-    async def reasons(self, **_: object) -> dict[str, str]:
+    async def waiting(self, **_: object) -> dict[str, str]:
         return {}
 
 

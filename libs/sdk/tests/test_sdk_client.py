@@ -24,7 +24,7 @@ from queuebit import (
     Reply,
 )
 from queuebit.errors import StillRunning, Unreachable
-from queuebit.transport import Heard
+from queuebit.transport import OnMessage
 from queuebit_contracts.catalog import AnyEvent, decode
 from queuebit_contracts.job import (
     Cancellation,
@@ -58,7 +58,7 @@ class FakeBus:
         self.answers: dict[str, dict[str, object]] = {}
         self.lost = 0
         self._react = react
-        self._signals: list[Heard] = []
+        self._signals: list[OnMessage] = []
 
     async def request(
         self, subject: str, body: bytes = b"", headers: Mapping[str, str] | None = None, *, timeout: float = 5.0
@@ -93,11 +93,11 @@ class FakeBus:
         for signal in self._signals:
             signal(subject, body)
 
-    async def follow(self, subject: str, heard: Heard) -> Callable[[], Awaitable[None]]:
-        self._signals.append(heard)
+    async def follow(self, subject: str, on_message: OnMessage) -> Callable[[], Awaitable[None]]:
+        self._signals.append(on_message)
 
         async def stop() -> None:
-            self._signals.remove(heard)
+            self._signals.remove(on_message)
 
         return stop
 
@@ -223,7 +223,7 @@ async def test_a_live_message_that_the_log_refused_is_not_believed(ann: Credenti
     async with AsyncClient(ann, transport=bus) as client:
         job = await client.submit(BELL)
         bus.say(f"qb.job.acme.{job.id}.completed", b"never stored")
-        with pytest.raises(StillRunning, match="it goes on"):
+        with pytest.raises(StillRunning, match="it continues"):
             await job.wait(timeout=0.05)
 
 
@@ -237,7 +237,7 @@ class Shaky(FakeBus):
     ) -> Reply:
         if self.silent and subject.startswith("$JS.API.DIRECT.GET.LOG."):
             self.silent -= 1
-            raise Unreachable("nobody is there")
+            raise Unreachable("no answer")
         return await super().request(subject, body, headers, timeout=timeout)
 
 
@@ -279,7 +279,7 @@ async def test_a_wait_ends_when_the_server_is_gone_for_good(ann: Credential, mon
     async with AsyncClient(ann, transport=bus) as client:
         job = await client.submit(BELL)
         bus.silent = 1_000_000
-        with pytest.raises(Unreachable, match=f"job {job.id} goes on as soon as the stack is back: nobody is there"):
+        with pytest.raises(Unreachable, match=f"job {job.id} continues when the stack is up again: no answer"):
             await job.wait()
 
 
@@ -287,7 +287,7 @@ async def test_a_wait_that_lasts_says_what_for(
     ann: Credential, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("queuebit.job._FIRST_LOOK_S", 0.001)
-    monkeypatch.setattr("queuebit.wait_budget._FIRST_WORDS_S", 0.0001)
+    monkeypatch.setattr("queuebit.wait_budget._FIRST_EXPLANATION_S", 0.0001)
     async with AsyncClient(ann, transport=FakeBus()) as client:
         job = await client.submit(BELL)
         with pytest.raises(StillRunning, match=r"not ended after 0\.1 s: the broker has not decided on it yet"):

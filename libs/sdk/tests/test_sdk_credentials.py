@@ -59,11 +59,11 @@ def test_a_stopped_stack_is_told_so_and_no_stranger_is_asked(tmp_path: Path) -> 
 def test_more_than_one_user_has_to_be_told_apart(tmp_path: Path) -> None:
     keep(tmp_path, "acme", "ann")
     keep(tmp_path, "acme", "bob")
-    with pytest.raises(NotFound, match=r"acme/ann, acme/bob.*say --user ann or --user bob$"):
+    with pytest.raises(NotFound, match=r"acme/ann, acme/bob.*choose with --user ann or --user bob$"):
         find(tmp_path, "acme")
     assert find(tmp_path, "acme", "bob").user == "bob"
     keep(tmp_path, "beta", "bob")
-    with pytest.raises(NotFound, match=r"say --tenant acme or --tenant beta$"):
+    with pytest.raises(NotFound, match=r"choose with --tenant acme or --tenant beta$"):
         find(tmp_path)
 
 
@@ -73,7 +73,7 @@ def test_an_unknown_tenant_or_an_empty_home_say_what_to_do(tmp_path: Path) -> No
     keep(tmp_path, "demo", "me")
     with pytest.raises(NotFound, match="qb tenant token new"):
         find(tmp_path, "nobody")
-    with pytest.raises(NotFound, match="`qb tenant token new acme ann` makes one"):
+    with pytest.raises(NotFound, match="`qb tenant token new acme ann` creates one"):
         find(tmp_path, "acme", "ann")
 
 

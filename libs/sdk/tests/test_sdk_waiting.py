@@ -1,4 +1,4 @@
-"""Why jobs wait: asked of those who know, and of nobody else."""
+"""Why jobs wait: only the services that decide are asked."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import asyncio
 import json
 from collections.abc import Mapping
 
+from queuebit.client import AsyncClient
 from queuebit.credentials import Credential
 from queuebit.errors import Unreachable
-from queuebit.transport import Heard, Reply, Stop
-from queuebit.waiting import Client
+from queuebit.transport import OnMessage, Reply, Unsubscribe
 from queuebit_runtime.keys import new_seed
 
 
@@ -26,18 +26,18 @@ class Bus:
         question = subject.rpartition(".")[2]
         self.asked.append(question)
         if question not in self._answers:
-            raise Unreachable("nobody answers")
+            raise Unreachable("no answer")
         return Reply(json.dumps({"rows": self._answers[question]}).encode(), {})
 
-    async def follow(self, subject: str, heard: Heard) -> Stop:
+    async def follow(self, subject: str, on_message: OnMessage) -> Unsubscribe:
         raise NotImplementedError
 
     async def close(self) -> None:
         pass
 
 
-def client(bus: Bus) -> Client:
-    return Client(Credential("nats://127.0.0.1:1", "demo", "me", new_seed(), "main"), transport=bus)
+def client(bus: Bus) -> AsyncClient:
+    return AsyncClient(Credential("nats://127.0.0.1:1", "demo", "me", new_seed(), "main"), transport=bus)
 
 
 ADMISSION = [{"job": "j1", "reason": "job j1 waits for aer: see in `qb status` whether the executor is up"}]
@@ -45,19 +45,19 @@ WAITING = [{"job": "j2", "reason": "aer is full; 1 job of yours is ahead"}]
 
 
 async def test_the_broker_and_the_scheduler_say_why() -> None:
-    reasons = await client(Bus(admission=ADMISSION, waiting=WAITING)).reasons()
+    reasons = await client(Bus(admission=ADMISSION, waiting=WAITING)).waiting()
     assert reasons == {
         "j1": "waits for aer: see in `qb status` whether the executor is up",
         "j2": "aer is full; 1 job of yours is ahead",
     }
 
 
-async def test_only_whom_it_waits_for_is_asked() -> None:
+async def test_only_the_service_that_decides_is_asked() -> None:
     bus = Bus(admission=ADMISSION, waiting=WAITING)
     asking = client(bus)
-    await asyncio.gather(asking.reasons(["completed", "failed"]), asking.reasons(["submitted"], "j1"))
+    await asyncio.gather(asking.waiting(states=["completed", "failed"]), asking.waiting(states=["submitted"], job="j1"))
     assert bus.asked == ["admission"]
 
 
-async def test_who_is_silent_has_no_words() -> None:
-    assert await client(Bus(waiting=WAITING)).reasons() == {"j2": "aer is full; 1 job of yours is ahead"}
+async def test_a_service_without_an_answer_adds_no_reason() -> None:
+    assert await client(Bus(waiting=WAITING)).waiting() == {"j2": "aer is full; 1 job of yours is ahead"}

@@ -1,4 +1,4 @@
-"""Whether the invariants hold on a stack, from its own records and from nothing else."""
+"""Checks the invariants of a stack from its own records."""
 
 from queuebit_audit.inspection import inspect, judge
 from queuebit_audit.report import PROMISES, Finding, Verdict

@@ -1,4 +1,4 @@
-"""I1, the contents: what events refer to is in the payload store, and is what its digest says."""
+"""I1 for payloads: every payload that an event cites is in the payload store and matches its digest."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from queuebit_runtime.payloads import Missing, PayloadStore
 __all__ = ["Reference", "contents_are_kept", "references", "unreadable"]
 
 _MOST = 2000
-"""Payloads that are read; of more than these the newest."""
+"""The most payloads that are read, newest first."""
 _AT_ONCE = 16
 _LIMIT = 64 << 20
-"""Bytes of the largest result that is read."""
+"""The largest result that is read."""
 
 
 class Reference(NamedTuple):
-    """One payload that lies in the store, and whose it is."""
+    """One payload in the store, and its owner."""
 
     tenant: str
     of: str
@@ -32,7 +32,7 @@ class Reference(NamedTuple):
 
 
 def references(history: History) -> list[Reference]:
-    """Calibrations, then circuits of jobs that were accepted and results, unless they lie inside events."""
+    """Calibrations, circuits of accepted jobs, and results; payloads inside events are left out."""
     calibrations = [Reference(PLATFORM, backend, "calibration", it) for backend, it in history.calibrations]
     return calibrations + [
         Reference(job.tenant, job.job, what, payload)
@@ -43,7 +43,7 @@ def references(history: History) -> list[Reference]:
 
 
 async def unreadable(store: PayloadStore, wanted: Sequence[Reference]) -> dict[Reference, str]:
-    """Read the newest payloads; say of each that cannot be had as its digest says why not.
+    """Read the newest payloads; return the reason for each that is missing or does not match its digest.
 
     Raises:
         Unavailable: the store does not answer.
@@ -62,7 +62,7 @@ async def unreadable(store: PayloadStore, wanted: Sequence[Reference]) -> dict[R
 
 
 def contents_are_kept(verdict: Verdict, wanted: Sequence[Reference], failures: Mapping[Reference, str]) -> None:
-    """Add to a verdict what is lost, and how much was looked at if that was not all."""
+    """Add lost payloads to a verdict, and the share that was read if that was not all."""
     for reference, why in failures.items():
         verdict.add(f"{reference.tenant}/{reference.of}", f"its {reference.what} is lost: {why}")
     if len(wanted) > _MOST:

@@ -33,7 +33,7 @@ __all__ = ["inspect", "judge"]
 _PAUSE_S = 0.2
 _LOOK_S = 1.0
 _STANDSTILL_S = 20.0
-"""How long reading may get no further before it is given up: a log can be long, a standstill cannot."""
+"""How long reading may make no progress before it fails: a long log takes time, but it moves."""
 
 
 async def inspect(target: Target, wait_s: float) -> list[Verdict]:
@@ -61,7 +61,7 @@ async def inspect(target: Target, wait_s: float) -> list[Verdict]:
 
 
 def judge(history: History, rows: Rows, outstanding: Outstanding, book: PriceBook, trust: TrustRoot) -> list[Verdict]:
-    """What the records say, invariant by invariant."""
+    """Judge the records, one verdict for each invariant."""
     return [
         nothing_lost(history, outstanding),
         money_adds_up(history, book, outstanding),
@@ -72,7 +72,7 @@ def judge(history: History, rows: Rows, outstanding: Outstanding, book: PriceBoo
 
 
 async def _quiet(bus: Bus, view: View, history: History, target: Target, deadline: float) -> Outstanding:
-    """Wait until nobody owes anything, or until the deadline; then read up to where `LOG` ends."""
+    """Wait until no work is left, or until the deadline; then read to the end of `LOG`."""
     await _moving(view, view.caught_up.wait())
     while True:
         overdue = time.monotonic() > deadline
@@ -80,7 +80,7 @@ async def _quiet(bus: Bus, view: View, history: History, target: Target, deadlin
             outstanding = await bus.outstanding(history.undecided(), history.unplaced())
             history.end = last = await bus.last_sequence()
             await _moving(view, view.reached(last))
-            idle = not history.unfinished() and not any(outstanding.duties.values())
+            idle = not history.unfinished() and not any(outstanding.pending.values())
             if overdue or (idle and await target.warehouse.last_sequence() >= last):
                 return outstanding
         except Unavailable:
@@ -90,7 +90,7 @@ async def _quiet(bus: Bus, view: View, history: History, target: Target, deadlin
 
 
 async def _rows(target: Target, history: History, deadline: float) -> Rows:
-    """Read the warehouse; until the deadline wait for rows that are damaged or missing: telemetry fills them again."""
+    """Read the warehouse; until the deadline, wait for damaged or missing rows: telemetry fills them again."""
     while True:
         overdue = time.monotonic() > deadline
         try:
@@ -100,14 +100,14 @@ async def _rows(target: Target, history: History, deadline: float) -> Rows:
         except Unavailable as error:
             if overdue:
                 raise Unavailable(
-                    f"{error}; what is damaged is set aside and filled again from LOG: try again in a minute, or "
+                    f"{error}; damaged parts are set aside and filled again from LOG: try again in a minute, or run "
                     "`qb warehouse rebuild`"
                 ) from error
         await asyncio.sleep(_LOOK_S)
 
 
 async def _moving(view: View, work: Coroutine[None, None, object]) -> None:
-    """Wait for `work` for as long as the view gets on."""
+    """Wait for `work` while the view makes progress."""
     waiting = asyncio.get_running_loop().create_task(work)
     try:
         while not waiting.done():
@@ -122,7 +122,7 @@ async def _moving(view: View, work: Coroutine[None, None, object]) -> None:
 
 
 async def _following(view: View, work: Coroutine[None, None, Outstanding]) -> Outstanding:
-    """Do `work` while the view follows the log; a view that fails ends it."""
+    """Do `work` while the view follows the log; an error of the view ends it."""
     loop = asyncio.get_running_loop()
     following, working = loop.create_task(view.run()), loop.create_task(work)
     try:
@@ -138,7 +138,7 @@ async def _following(view: View, work: Coroutine[None, None, Outstanding]) -> Ou
 
 @asynccontextmanager
 async def _operator(target: Target) -> AsyncIterator[Bus]:
-    """A connection as the operator, which outlives a restart of the server."""
+    """A connection as the operator, which reconnects after a restart of the server."""
     try:
         harden_nats_client()
         client = await nats.connect(
@@ -160,5 +160,5 @@ async def _operator(target: Target) -> AsyncIterator[Bus]:
 
 
 async def _quietly(error: Exception) -> None:
-    """What matters is raised where it was asked for."""
+    """Ignore errors here: each request raises its own."""
     del error

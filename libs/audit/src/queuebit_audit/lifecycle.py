@@ -1,4 +1,4 @@
-"""I1: every submitted job has exactly one end, or somebody who still owes it one."""
+"""I1: every submitted job has exactly one end, or a consumer that still has to handle it."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ __all__ = ["Outstanding", "nothing_lost"]
 
 _ONCE = ("accepted", "metered", "sealed")
 _AFTER_THE_END = {*TERMINAL, "metered", "sealed", "submitted"}
-"""A client that repeats its request without a guard does no harm: it is the same job."""
+"""Events that may occur more than once: a client that repeats a request means the same job."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outstanding:
-    """What the platform knows it has yet to do, beyond what `LOG` says."""
+    """Work that the services have not finished, from their consumers and answers."""
 
     since: int = 0
-    """Where `LOG` ended before anybody was asked: whatever came later may still be on its way."""
-    duties: Mapping[str, int] = field(default_factory=dict)
-    """By durable: messages not delivered, or delivered and not settled."""
+    """The end of `LOG` before the services were asked: later events may still be in flight."""
+    pending: Mapping[str, int] = field(default_factory=dict)
+    """By consumer: messages not delivered, or delivered and not settled."""
     undecided: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    """By tenant and job: why the broker cannot decide on it yet; not of all that it owes an answer."""
+    """By tenant and job: why the broker has not decided on it yet; may be incomplete."""
     queue: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """By tenant and job: why the scheduler has not placed it yet."""
 
-    def owes(self, duty: str, sequence: int) -> bool:
-        """Whether a duty may still answer an event."""
-        return sequence > self.since or self.duties.get(duty, 0) > 0
+    def owes(self, consumer: str, sequence: int) -> bool:
+        """Whether a consumer may still handle an event."""
+        return sequence > self.since or self.pending.get(consumer, 0) > 0
 
 
 def nothing_lost(history: History, outstanding: Outstanding) -> Verdict:
-    """Check every job's order of events, and that each unfinished one is still somebody's duty."""
+    """Check the order of every job's events, and that a consumer still has each unfinished one."""
     verdict = Verdict("I1", len(history.jobs), "jobs")
     waiting: Counter[str] = Counter()
     for job in history.jobs.values():
@@ -52,9 +52,9 @@ def nothing_lost(history: History, outstanding: Outstanding) -> Verdict:
             else:
                 waiting[reason] += 1
     for first, last in _holes(history):
-        verdict.add("LOG", f"sequences {first} to {last} cannot be read: events were lost; `qb recover` mends the log")
+        verdict.add("LOG", f"sequences {first} to {last} cannot be read: events are lost; see `qb recover`")
     if history.given_up:
-        verdict.notes.append(f"{len(history.given_up)} events were lost and given up: see recovered.json in the home")
+        verdict.notes.append(f"{len(history.given_up)} events are lost and given up: see recovered.json in the home")
     verdict.notes += [f"{count} jobs wait: {reason}" for reason, count in waiting.most_common()]
     return verdict
 
@@ -77,11 +77,11 @@ def _disorder(job: Job) -> Iterator[str]:
 
 
 def _due(job: Job, outstanding: Outstanding) -> tuple[str, str]:
-    """Why an unfinished job is lost, or else why it waits."""
+    """The fault of an unfinished job, or the reason why it waits."""
     names = job.names
     if job.ends:
-        duty, step = ("provenance-metered", "sealed") if "metered" in names else ("metering-ended", "metered")
-        return _owed(job, outstanding, duty, f"it was {job.ends[0]}, but never {step}", f"to be {step}")
+        consumer, step = ("provenance-metered", "sealed") if "metered" in names else ("metering-ended", "metered")
+        return _owed(job, outstanding, consumer, f"it was {job.ends[0]}, but never {step}", f"to be {step}")
     if "placed" in names:
         lost = f"it was placed on {job.backend}, but never ended"
         return _owed(job, outstanding, _executor_of(job.backend or ""), lost, f"for {job.backend} to run it")
@@ -89,16 +89,16 @@ def _due(job: Job, outstanding: Outstanding) -> tuple[str, str]:
         reason = outstanding.queue.get((job.tenant, job.job))
         if reason or job.events[-1][0] > outstanding.since:
             return "", reason or "to be placed"
-        return "it was accepted, but the scheduler does not know it", ""
+        return "it was accepted, but the scheduler does not list it", ""
     lost = "it was submitted, but neither accepted nor rejected"
     reason = outstanding.undecided.get((job.tenant, job.job), "to be admitted")
     return _owed(job, outstanding, "broker-submitted", lost, reason)
 
 
-def _owed(job: Job, outstanding: Outstanding, duty: str, lost: str, reason: str) -> tuple[str, str]:
-    if outstanding.owes(duty, job.events[-1][0]):
+def _owed(job: Job, outstanding: Outstanding, consumer: str, lost: str, reason: str) -> tuple[str, str]:
+    if outstanding.owes(consumer, job.events[-1][0]):
         return "", reason
-    return f"{lost}, and {duty} has nothing left to do (see the dead letters)", ""
+    return f"{lost}, and {consumer} has no message left (see the dead letters)", ""
 
 
 def _executor_of(backend: str) -> str:
@@ -109,7 +109,7 @@ def _executor_of(backend: str) -> str:
 
 
 def _holes(history: History) -> Iterator[tuple[int, int]]:
-    """Runs of sequences that should be there and were not read; the log begins at 1 and deletes nothing."""
+    """Runs of missing sequences; the log begins at 1 and deletes nothing."""
     if len(history.sequences) == history.end:
         return
     before = 0

@@ -16,7 +16,7 @@ __all__ = ["money_adds_up"]
 
 
 def money_adds_up(history: History, book: PriceBook, outstanding: Outstanding) -> Verdict:
-    """Fold every account in order, and rate every bill anew."""
+    """Fold every account in order, and rate every bill again."""
     verdict = Verdict("I2", len(history.jobs), "jobs")
     by_job: dict[tuple[str, str], list[Entry]] = defaultdict(list)
     for (tenant, account), entries in history.accounts.items():
@@ -34,7 +34,7 @@ def money_adds_up(history: History, book: PriceBook, outstanding: Outstanding) -
 
 
 def _overdrawn(entries: Sequence[Entry]) -> Iterator[str]:
-    """A budget may be cut below what is spent, by a person; a hold may not go beyond what is there."""
+    """An operator may cut a budget below what is spent; a hold may not exceed what is free."""
     free, currency = Decimal(0), entries[0].currencies[0]
     for entry in entries:
         if set(entry.currencies) != {currency}:
@@ -57,7 +57,7 @@ def _held_is_settled(job: Job, entries: Sequence[Entry], outstanding: Outstandin
     if held != Decimal(job.authorised.hold.amount):
         yield f"it was accepted with a hold of {job.authorised.hold.amount}, but {held} was held"
     if "released" in by_name:
-        yield "its hold was released whole, though it was accepted"
+        yield "its whole hold was released, although it was accepted"
     if (end := by_name.get("settled")) is None:
         if job.bills and not outstanding.owes("metering-ended", job.events[-1][0]):
             yield f"it was metered, but its hold of {held} was never settled"
@@ -72,7 +72,7 @@ def _held_is_settled(job: Job, entries: Sequence[Entry], outstanding: Outstandin
 def _given_back(job: Job, by_name: Mapping[str, Entry], held: Decimal) -> Iterator[str]:
     released = by_name["released"].released if "released" in by_name else Decimal(0)
     if "settled" in by_name:
-        yield "its hold was settled, though it was never accepted"
+        yield "its hold was settled, although it was never accepted"
     if job.finished and released != held:
         yield f"it was never accepted, but of {held} held {released} was released"
 
@@ -88,12 +88,12 @@ def _billed(job: Job, book: PriceBook) -> Iterator[str]:
                 yield f"it was never accepted, but charged {bill.charge.amount}"
             continue
         if bill.hold != job.authorised.hold:
-            yield f"its bill names another hold than {job.authorised.hold.amount}"
+            yield f"its bill names a hold other than {job.authorised.hold.amount}"
         yield from _rated(job, job.authorised, bill, book)
 
 
 def _rated(job: Job, authorised: Authorised, bill: Bill, book: PriceBook) -> Iterator[str]:
-    """The charge is what price and usage give, under the bounds that the hold pays for."""
+    """The charge must follow from price and usage, within the bounds of the hold."""
     if job.backend is None:
         if Decimal(bill.charge.amount) != 0:
             yield f"it was never placed, but charged {bill.charge.amount}"
@@ -115,7 +115,7 @@ def _rated(job: Job, authorised: Authorised, bill: Bill, book: PriceBook) -> Ite
     try:
         due = rate(book.price(price_id), consumed, _outcome(bill), bounds)
     except Unpriced as error:
-        yield f"its charge cannot be rated anew: {error}"
+        yield f"its charge cannot be rated again: {error}"
         return
     wanted = {line.component: (line.billed, line.unit_price, line.amount) for line in due.lines}
     if _figures(bill.charge) != (due.amount, due.currency, due.jbu, wanted):

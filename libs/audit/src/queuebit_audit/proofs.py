@@ -1,4 +1,4 @@
-"""I3 and I4: every event lies inside its tenant's walls, and every ended job has a receipt in one consistent log."""
+"""I3 and I4: every event is inside its tenant's subjects, and every ended job has a receipt in one consistent log."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["proven", "receipt_checker", "walls_hold"]
 
 
 def walls_hold(history: History) -> Verdict:
-    """Check that no event speaks of another tenant, job or account than its subject does."""
+    """Check that every event names the tenant, job and account of its subject."""
     verdict = Verdict("I3", len(history.sequences), "events")
     believed = {job.believed for job in history.jobs.values()}
     claims = 0
@@ -36,18 +36,18 @@ def walls_hold(history: History) -> Verdict:
         else:
             verdict.add(stray.subject, stray.text)
     if claims:
-        verdict.notes.append(f"{claims} messages of tenants break their contract, and nobody believed them: qb doctor")
+        verdict.notes.append(f"{claims} messages of tenants break their contract and were ignored: see qb doctor")
     return verdict
 
 
 def receipt_checker(trust: TrustRoot) -> CheckSeal:
-    """Verify receipts as an auditor would: from their bytes, with nothing but the trust document."""
+    """Verify receipts like an auditor: from their bytes and the trust document alone."""
 
     def check(tenant: str, job: str, seal: Seal) -> str | None:
         try:
             envelope = unb64(seal.envelope)
             if f"sha256:{entry_of(envelope).hex()}" != seal.statement:
-                return "the statement is not the one that its digest names"
+                return "the statement does not match its digest"
             inclusion = tuple(unb64(node) for node in seal.inclusion)
             receipt = Receipt(tenant, job, envelope, seal.leaf_index, seal.tree_size, inclusion, seal.checkpoint)
             verify(receipt.to_bytes(), trust, tenant=tenant, job=job)
@@ -88,7 +88,7 @@ def proven(history: History, trust: TrustRoot, outstanding: Outstanding) -> Verd
 
 
 def _unlike(head: Head, tree: Tree, trust: TrustRoot) -> str | None:
-    """What tells a signed head from the tree that the log's leaves make."""
+    """How a signed head differs from the tree of the log's leaves."""
     try:
         signed = verify_checkpoint(head.checkpoint, trust).head
     except CheckpointInvalid as error:

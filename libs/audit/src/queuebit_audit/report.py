@@ -1,4 +1,4 @@
-"""What a check says: how much it looked at, and everything that does not hold."""
+"""Verdicts: how much a check examined, and every finding."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ PROMISES = {
     "I4": "proof: every ended job has one receipt, and it verifies offline",
     "I5": "one truth: the warehouse holds every event exactly once, as LOG has it",
 }
-"""The invariants that can be checked from outside, in the words of the design."""
+"""The invariants that can be checked from outside."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that does not hold."""
+    """One violation of an invariant."""
 
     invariant: str
     subject: str
-    """What it is about: a job as `tenant/job`, an account as `tenant/account`, or a subject."""
+    """A job as `tenant/job`, an account as `tenant/account`, or a subject."""
     text: str
 
 
 @dataclass(slots=True)
 class Verdict:
-    """One invariant on one stack."""
+    """The result for one invariant on one stack."""
 
     invariant: str
     checked: int
-    """How many jobs, accounts, events or receipts were looked at."""
+    """How many jobs, accounts, events or receipts were examined."""
     of: str
-    """What they are."""
+    """What was counted: jobs, accounts, events or receipts."""
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    """What is no fault but worth knowing, such as jobs that wait."""
+    """Information that is no violation, such as jobs that wait."""
 
     @property
     def holds(self) -> bool:
         return not self.findings
 
     def add(self, subject: str, text: str) -> None:
-        """Note a fault."""
+        """Add a finding."""
         self.findings.append(Finding(self.invariant, subject, text))

@@ -1,4 +1,4 @@
-"""I5: the warehouse's table of events holds what `LOG` holds, row by row and column by column."""
+"""I5: the warehouse's table of events equals `LOG`, row by row and column by column."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ __all__ = ["Rows", "one_truth"]
 
 @dataclass(slots=True)
 class Rows:
-    """What the table holds, in order of sequence."""
+    """The rows of the table, in order of sequence."""
 
     sequences: array[int] = field(default_factory=lambda: array("Q"))
     marks: array[int] = field(default_factory=lambda: array("Q"))
-    """Of everything in the rows at the same places in `sequences`."""
+    """A mark of each row's content, in the order of `sequences`."""
     altered: array[int] = field(default_factory=lambda: array("Q"))
-    """Sequences of rows whose derived columns, such as the charge, are not what the row's own data say."""
+    """Sequences of rows whose derived columns, such as the charge, do not follow from the row's data."""
     views: list[str] = field(default_factory=list)
-    """Views over the table that ask something else than the contracts publish."""
+    """Views whose query differs from the one in the contracts."""
 
 
 def one_truth(history: History, rows: Rows) -> Verdict:
-    """Compare row by row; a run of equal faults is one finding."""
+    """Compare row by row; consecutive equal faults are one finding."""
     verdict = Verdict("I5", len(history.sequences), "events")
     for view in rows.views:
         verdict.add(
-            view, f"the view {view} does not ask what the contracts publish: restart telemetry, it writes it anew"
+            view, f"the view {view} has a query that differs from the contracts: restart telemetry, which replaces it"
         )
     for fault, sequences in {
         **_differences(history, rows),
-        "has derived columns that its data do not give": rows.altered,
+        "has derived columns that do not follow from its data": rows.altered,
     }.items():
         for first, end in runs(sequences):
             verdict.add("events", f"row {first} {fault}" if first == end else f"each of rows {first} to {end} {fault}")
     for name, count in history.unknown.most_common():
         verdict.notes.append(f"{count} events are of type {name}, which this version does not know")
     if not verdict.holds:
-        verdict.notes.append("`qb warehouse rebuild` makes the warehouse anew from LOG")
+        verdict.notes.append("`qb warehouse rebuild` fills the warehouse again from LOG")
     return verdict
 
 
 def _differences(history: History, rows: Rows) -> dict[str, array[int]]:
-    """Sequences by what is wrong with the row."""
+    """Sequences by the fault of their rows."""
     if (history.sequences, history.marks) == (rows.sequences, rows.marks):
         return {}
     kept = dict(zip(rows.sequences, rows.marks, strict=True))

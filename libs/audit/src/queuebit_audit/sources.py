@@ -1,4 +1,4 @@
-"""Where facts come from: `LOG` through the operator's own view, duties from the server, rows from the warehouse."""
+"""Sources of facts: `LOG` through the operator's view, consumers from the server, rows from the warehouse."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ __all__ = ["Bus", "Warehouse", "follow"]
 
 _TIMEOUT_S = 5.0
 _ALL = Question(limit=1000)
-"""No service tells of more jobs in one answer."""
+"""The most jobs that a service lists in one answer."""
 
 _VIEWS = ("jobs",)
 _DERIVED = derived_columns()
@@ -46,7 +46,7 @@ SELECT
 FROM events
 ORDER BY seq
 FORMAT TSV"""  # noqa: S608  # of the contracts' own expressions
-"""Of every row: a mark of what was sent, and whether what the engine derived from it is what it gives."""
+"""For every row: a mark of the sent content, and whether the engine's derived columns follow from it."""
 _SAME_VIEW = """
 WITH concat(database, '.') AS qualified
 SELECT replaceAll(as_select, qualified, '') = replaceAll(formatQuerySingleLine({query:String}), qualified, '')
@@ -62,35 +62,35 @@ class Bus:
     client: Client
 
     async def last_sequence(self) -> int:
-        """Where `LOG` ends now."""
+        """The current last sequence of `LOG`."""
         return int((await self._ask(f"$JS.API.STREAM.INFO.{LOG}"))["state"]["last_seq"])
 
     async def outstanding(self, undecided: set[str], unplaced: set[str]) -> Outstanding:
-        """Ask the server what its durables hold, and why jobs wait: the broker, and the scheduler for its own."""
+        """Ask the server for pending messages of consumers, and broker and scheduler why jobs wait."""
         since = await self.last_sequence()
-        duties = {}
+        pending = {}
         for name in (name for name, durable in topology().durable.items() if durable.stream == LOG):
             info = await self._ask(f"$JS.API.CONSUMER.INFO.{LOG}.{name}")
-            duties[name] = int(info["num_pending"]) + int(info["num_ack_pending"])
+            pending[name] = int(info["num_pending"]) + int(info["num_ack_pending"])
         reasons: dict[tuple[str, str], str] = {}
         for tenant in sorted(undecided):
-            with suppress(Unavailable):  # its durable tells that it owes an answer; this is only about the words
+            with suppress(Unavailable):  # its consumer shows that work is pending; only the reason is missing
                 reasons |= await self._reasons(tenant, "admission")
         queue: dict[tuple[str, str], str] = {}
         for tenant in sorted(unplaced):
             queue |= await self._reasons(tenant, "waiting")
-        return Outstanding(since, duties, reasons, queue)
+        return Outstanding(since, pending, reasons, queue)
 
     async def _reasons(self, tenant: str, question: str) -> dict[tuple[str, str], str]:
         subject = f"qb.query.{tenant}.{question}"
         try:
             reply = await self.client.request(subject, _ALL.model_dump_json().encode(), timeout=_TIMEOUT_S)
         except (NatsError, TimeoutError) as error:
-            raise Unavailable(f"nobody says what waits ({subject}): {error!r}") from error
+            raise Unavailable(f"no answer about waiting jobs ({subject}): {error!r}") from error
         rows = Answer.model_validate_json(reply.data).rows
         return {(tenant, (job := str(row["job"]))): str(row["reason"]).removeprefix(f"job {job} ") for row in rows}
 
-    async def _ask(self, subject: str) -> dict[str, Any]:  # as the server words it
+    async def _ask(self, subject: str) -> dict[str, Any]:  # the form is the server's own
         try:
             reply = await self.client.request(subject, timeout=_TIMEOUT_S)
         except (NatsError, TimeoutError) as error:
@@ -102,7 +102,7 @@ class Bus:
 
 
 def follow(bus: Bus, history: History, check_seal: CheckSeal) -> View:
-    """A view of everything that feeds `history`."""
+    """A view that folds the log into `history`."""
 
     async def fold(raw: Raw) -> None:
         history.count(row_of(raw.subject, raw.body, raw.sequence, raw.stored_at))
@@ -125,11 +125,11 @@ class Warehouse:
     password: str
 
     async def last_sequence(self) -> int:
-        """Up to where the table of events has come."""
+        """The last sequence in the table of events."""
         return int((await self._query("SELECT max(seq) FROM events"))[0])
 
     async def rows(self) -> Rows:
-        """What is compared of every row, in order of sequence, and of the views."""
+        """The compared values of every row, in order of sequence, and of the views."""
         return await asyncio.to_thread(self._rows)
 
     def _rows(self) -> Rows:
@@ -156,9 +156,9 @@ class Warehouse:
 
     @contextmanager
     def _asking(self, sql: str, **parameters: str) -> Iterator[HTTPResponse]:
-        """The answer, which may be read while it is made."""
+        """The answer, streamed."""
         if not self.url.startswith(("http://", "https://")):
-            raise Unavailable(f"the warehouse's address {self.url!r} is not one of HTTP")
+            raise Unavailable(f"the warehouse's address {self.url!r} is not an HTTP address")
         request = urllib.request.Request(  # noqa: S310  # the scheme was checked
             f"{self.url}/?{urllib.parse.urlencode(query_parameters(parameters))}",
             data=sql.encode(),
@@ -177,7 +177,7 @@ def _figures(line: bytes) -> tuple[int, int, int]:
     """One line of the answer.
 
     Raises:
-        Unavailable: it is the message of a query that failed on its way.
+        Unavailable: it is the error of a query that failed while it streamed.
     """
     try:
         sequence, mark, intact = map(int, line.split())

@@ -1,4 +1,4 @@
-"""What `LOG` says about jobs, accounts and receipts, folded into as little as the invariants need."""
+"""Folds `LOG` into the state of jobs, accounts and receipts that the invariants need."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ from queuebit_runtime.rows import Row, mark_of
 __all__ = ["Authorised", "Bill", "CheckSeal", "Entry", "Head", "History", "Job", "Leaf", "Stray"]
 
 CheckSeal = Callable[[str, str, Seal], "str | None"]
-"""Verifies the receipt of a tenant's job; says what is wrong with it, if anything is."""
+"""Verifies the receipt of a tenant's job; returns the fault, if there is one."""
 
 _BY_CLIENTS = ("submitted", "cancel")
-"""Written by clients: what they say is a claim until the broker has looked at it."""
+"""Written by clients: their content is a claim until the broker has checked it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Authorised:
-    """What the broker promised: how much may run where, and what was set aside for it."""
+    """What the broker authorised: how much may run where, and the hold."""
 
     shots: int
     qubits: int
@@ -57,7 +57,7 @@ class Authorised:
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """What metering made of a job."""
+    """The bill of a job."""
 
     state: Outcome
     usage: Usage
@@ -67,19 +67,19 @@ class Bill:
 
 @dataclass(slots=True)
 class Job:
-    """One job's history: sequences and names of its events, and the figures its bill rests on."""
+    """One job's history: sequences and names of its events, and the figures of its bill."""
 
     tenant: str
     job: str
     events: list[tuple[int, str]] = field(default_factory=list)
     backend: str | None = None
-    """Where it was placed last."""
+    """The backend of its last placement."""
     authorised: Authorised | None = None
     usage: Usage = field(default_factory=Usage)
     circuits: dict[int, Payload] = field(default_factory=dict)
-    """By sequence of the submission: circuits that lie in the payload store."""
+    """By sequence of the submission: circuits in the payload store."""
     result: Payload | None = None
-    """Where that lies in the payload store."""
+    """Its place in the payload store."""
     bills: list[Bill] = field(default_factory=list)
 
     @property
@@ -95,19 +95,19 @@ class Job:
 
     @property
     def ends(self) -> list[str]:
-        """The names of its terminal events; more than one is the gravest of faults."""
+        """The names of its terminal events; more than one is the gravest fault."""
         return [name for _, name in self.events if name in TERMINAL]
 
     @property
     def finished(self) -> bool:
-        """Whether nothing more is due: ended, metered and sealed."""
+        """Whether no event is missing: ended, metered and sealed."""
         names = set(self.names)
         return {"metered", "sealed"} <= names and not names.isdisjoint(TERMINAL)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of an account: what moved between budget, hold and charge."""
+    """One entry of an account: a movement between budget, hold and charge."""
 
     sequence: int
     name: str
@@ -115,7 +115,7 @@ class Entry:
     """Empty when the budget itself changed."""
     currencies: tuple[str, ...]
     amount: Decimal
-    """What was funded or held, or the hold that ended."""
+    """The amount funded or held, or the hold that ended."""
     settled: Decimal = Decimal(0)
     released: Decimal = Decimal(0)
 
@@ -129,12 +129,12 @@ class Leaf:
     index: int
     entry: bytes
     trouble: str | None
-    """Why its receipt does not verify."""
+    """The reason why its receipt does not verify."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A signed head of the transparency log, and how many leaves `LOG` held before it."""
+    """A signed head of the transparency log, and the number of leaves in `LOG` before it."""
 
     tree_size: int
     leaves: int
@@ -143,18 +143,18 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Stray:
-    """An event that lies where it does not belong, or cannot be read."""
+    """An event under the wrong subject, or one that cannot be read."""
 
     sequence: int
     subject: str
     text: str
     by_client: bool
-    """A client wrote it, under its own subjects: no harm, unless somebody believed it."""
+    """A client wrote it under its own subjects: harmless, because services ignore it."""
 
 
 @dataclass(slots=True)
 class History:
-    """Everything that was folded so far, in order of sequence."""
+    """The state folded so far, in order of sequence."""
 
     jobs: dict[tuple[str, str], Job] = field(default_factory=dict)
     accounts: dict[tuple[str, str], list[Entry]] = field(default_factory=dict)
@@ -162,24 +162,24 @@ class History:
     heads: list[Head] = field(default_factory=list)
     strays: list[Stray] = field(default_factory=list)
     calibrations: list[tuple[str, Payload]] = field(default_factory=list)
-    """By backend: snapshots that lie in the payload store."""
+    """By backend: calibrations in the payload store."""
     sequences: array[int] = field(default_factory=lambda: array("Q"))
     marks: array[int] = field(default_factory=lambda: array("Q"))
-    """Of the rows that the messages at the same places in `sequences` make."""
+    """Marks of the rows that the messages make, in the order of `sequences`."""
     unknown: Counter[str] = field(default_factory=Counter)
     """Events of types that this version does not know, by type: no harm, and nothing that can be checked."""
     end: int = 0
-    """The last sequence that `LOG` gave away before it was read."""
+    """The last sequence of `LOG` before it was read."""
     given_up: frozenset[int] = frozenset()
-    """Sequences whose events are known to be lost for good."""
+    """Sequences whose events are known to be lost."""
 
     def count(self, row: Row) -> None:
-        """Take note of the next message, whatever it holds, as the row that the warehouse must have of it."""
+        """Record the row that the warehouse must have for the next message, whatever its content."""
         self.sequences.append(row.seq)
         self.marks.append(mark_of(row))
 
     def evolve(self, stored: Stored, check_seal: CheckSeal) -> None:
-        """Take in the next event. It belongs to whom its subject names: that is what permissions guard."""
+        """Fold the next event. The subject decides its tenant, because permissions guard subjects."""
         event, tokens = stored.event, stored.subject.split(".")
         if isinstance(event, UnknownEvent):
             self.unknown[event.type] += 1
@@ -197,11 +197,11 @@ class History:
                 self.calibrations.append((event.data.backend, event.data.snapshot))
 
     def unreadable(self, subject: str, sequence: int, why: str) -> None:
-        """Take in an event that breaks its contract."""
+        """Fold an event that breaks its contract."""
         self._stray(sequence, subject, f"sequence {sequence} cannot be read: {why}")
 
     def unfinished(self) -> int:
-        """Jobs that still owe an event."""
+        """Jobs with missing events."""
         return sum(not job.finished for job in self.jobs.values())
 
     def undecided(self) -> set[str]:
@@ -267,7 +267,7 @@ def _exact(amount: Amount) -> Decimal:
 
 
 def _plain(name: str) -> bool:
-    """Whether a job may bear this name: a message under any other belongs to no job."""
+    """Whether this is a valid job id: a message under any other name belongs to no job."""
     try:
         require_token(name)
     except InvalidId:

@@ -1,4 +1,4 @@
-"""Where one stack's parts are, as its home tells."""
+"""Addresses and credentials of one stack, read from its home."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Target", "target_of"]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a verification needs of a stack, embedded or not."""
+    """What a verification needs from a stack, embedded or not."""
 
     bus_url: str
     operator_seed: str
@@ -29,7 +29,7 @@ class Target:
     trust: TrustRoot
     credentials: Path
     given_up: frozenset[int] = frozenset()
-    """Sequences whose events are known to be lost for good."""
+    """Sequences whose events are known to be lost."""
 
 
 def target_of(root: Path) -> Target:

@@ -1,4 +1,4 @@
-"""I3, tried live: one tenant's credential must open nothing of another's."""
+"""I3, tested live: a tenant's credential must not give access to another tenant."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["Intruder", "intruders", "trespasses"]
 
 _TIMEOUT_S = 10
 _NEVER = str(2**62)
-"""A sequence no log ever reaches: should the wall be open, the stream itself refuses what is written here."""
+"""A sequence that no log reaches: if a wall is open, the stream itself still refuses the write."""
 
 
 @dataclass(frozen=True, slots=True)
 class Intruder:
-    """A tenant's user, and the tenant whose walls are tried."""
+    """A tenant's user, and the tenant that it tries to access."""
 
     tenant: str
     user: str
@@ -31,7 +31,7 @@ class Intruder:
 
 
 def intruders(credentials: Path) -> list[Intruder]:
-    """One for each tenant with a credential here; none where there is only one tenant."""
+    """One for each tenant with a credential here; empty if there is only one tenant."""
     users = {}
     for path in sorted(credentials.glob("*.toml")):
         fields = tomllib.loads(path.read_text())
@@ -46,7 +46,7 @@ def intruders(credentials: Path) -> list[Intruder]:
 
 
 async def trespasses(url: str, intruder: Intruder) -> list[str]:
-    """Try to follow, to read and to write what is another tenant's; say what was not refused.
+    """Try to follow, read and write another tenant's subjects; return what was not refused.
 
     Raises:
         Unavailable: the server did not answer.
@@ -67,7 +67,7 @@ async def trespasses(url: str, intruder: Intruder) -> list[str]:
         )
     except (NatsError, OSError, TimeoutError) as error:
         if "authorization" in str(error).lower():
-            return []  # a token that was withdrawn opens nothing
+            return []  # a revoked token gives no access
         raise Unavailable(f"{intruder.tenant}/{intruder.user} cannot connect to {url}: {error!r}") from error
     foreign = f"qb.job.{intruder.victim}"
     tries = {
@@ -83,7 +83,7 @@ async def trespasses(url: str, intruder: Intruder) -> list[str]:
         await client.publish(f"{foreign}.wall-probe.submitted", b"{}", headers=guard)
         await client.publish(f"qb.query.{intruder.victim}.jobs", b"{}")
         await client.flush(_TIMEOUT_S)
-        await client.flush(_TIMEOUT_S)  # the first overtakes what is buffered; refusals come before this answer
+        await client.flush(_TIMEOUT_S)  # the first flush overtakes buffered messages
     except (NatsError, TimeoutError) as error:
         raise Unavailable(f"nats-server at {url} does not answer: {error!r}") from error
     finally:

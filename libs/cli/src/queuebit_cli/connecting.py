@@ -10,18 +10,17 @@ from queuebit_stack.connection import quick_start
 if TYPE_CHECKING:
     from queuebit.client import AsyncClient
     from queuebit.job import AsyncJob
-    from queuebit.waiting import Client
 
 __all__ = ["client_of", "job_of"]
 
 
-def client_of(args: Namespace) -> Client:
+def client_of(args: Namespace) -> AsyncClient:
     """A client with the credential that `--tenant` and `--user` choose."""
     quick_start()
+    from queuebit.client import AsyncClient
     from queuebit.credentials import find
-    from queuebit.waiting import Client
 
-    return Client(find(args.home, args.tenant, args.user))
+    return AsyncClient(find(args.home, args.tenant, args.user))
 
 
 async def job_of(client: AsyncClient, word: str) -> AsyncJob:

@@ -90,7 +90,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Load a name when it is first used: most programs need few of them, and the command line has to be quick."""
+    """Load a name when it is first used: most programs need few names, and the command line must start fast."""
     if name == "__version__":
         from importlib.metadata import version
 
@@ -101,5 +101,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    """Also the names that are loaded when first used."""
+    """Include the names that are loaded when first used."""
     return [*__all__, "__version__"]

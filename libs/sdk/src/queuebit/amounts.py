@@ -1,4 +1,4 @@
-"""Money as people write it."""
+"""Parses amounts of money."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -14,10 +14,11 @@ from queuebit.inputs import plain_name, whole_number
 from queuebit.permissions import permitted
 from queuebit.records import Table
 from queuebit.transport import Transport
+from queuebit.waiting import WAITING, waiting_reasons
 from queuebit.watch import Watch
 from queuebit_kernel import Stale
 
-if TYPE_CHECKING:  # events are only loaded by what reads or writes them: a question starts in half the time
+if TYPE_CHECKING:  # event classes are imported where they are used: a query then starts in half the time
     from queuebit.amounts import Amount
     from queuebit.events import LoggedEvent
     from queuebit.job import AsyncJob
@@ -42,12 +43,12 @@ class AsyncClient:
         home: Path | str | None = None,
         transport: Transport | None = None,
     ) -> None:
-        """Prepare; the connection is made when first used.
+        """Create a client; it connects when first used.
 
         Args:
-            credential: who asks, or the file that says so; found in the home when absent.
-            home: the stack's folder, where `QUEUEBIT_HOME` and `~/.queuebit` are not meant.
-            transport: how to reach the bus; a test gives its own.
+            credential: the user's credential, or its file; default: the one in the home.
+            home: the stack's folder; default: `QUEUEBIT_HOME`, else `~/.queuebit`.
+            transport: the connection to the bus; tests pass their own.
         """
         if isinstance(credential, Path | str):
             credential = load(Path(credential).expanduser())
@@ -64,7 +65,7 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """Let go of the connection; jobs go on."""
+        """Close the connection; jobs continue."""
         await self._transport.close()
 
     async def submit(
@@ -80,19 +81,19 @@ class AsyncClient:
         seed: int | None = None,
         label: str | None = None,
     ) -> AsyncJob:
-        """Ask for a job and return at once; whether it is accepted, its `wait()` or `result()` tells.
+        """Submit a job and return at once; `wait()` or `result()` show whether it is accepted.
 
         Args:
             circuit: a `Path` to a file of OpenQASM 2 or 3, the source itself, or a circuit of Qiskit or Cirq, which
                 the library's own exporter writes as OpenQASM.
             shots: how often to run it.
-            backend: where; the cheapest that fits of the project's default kind, ideal simulators, when absent.
-            project: who pays; the credential's own project when absent.
-            purpose: what for; a job without one is refused.
-            key: idempotency key: the same key and content is the same job, however often it is submitted.
+            backend: where to run it; default: the cheapest that fits, of the project's default kind (ideal simulators).
+            project: the project that pays; default: the credential's project.
+            purpose: required text about the use; jobs without one are refused.
+            key: idempotency key: the same key and content always means the same job.
             max_cost: refuse the job if it could cost more: `Money`, a number or a text in USD, or "1.50 EUR".
-            seed: of the simulation; derived from the job's id when absent.
-            label: a name for people; the name of the file or of Qiskit's circuit when absent.
+            seed: seed of the simulation; default: derived from the job's id.
+            label: a display name; default: the name of the file or of Qiskit's circuit.
 
         Raises:
             InvalidInput: it cannot be sent.
@@ -132,7 +133,7 @@ class AsyncClient:
         return job
 
     def job(self, job: str) -> AsyncJob:
-        """A job by its whole id; nothing is asked yet.
+        """A job by its full id; sends no request.
 
         Raises:
             InvalidInput: no job has such an id.
@@ -142,14 +143,14 @@ class AsyncClient:
         return AsyncJob(plain_name("job", job), self.credential, self._log_client(), self._watch, self._payloads())
 
     async def find(self, prefix: str) -> AsyncJob:
-        """A job by its whole id, or a recent one by the beginning of its id.
+        """A job by its full id, or a recent one by a prefix of its id.
 
         Raises:
-            NotFound: there is no such job, or none or several of the last 1,000 begin so.
+            NotFound: there is no such job, or the prefix fits none or several of the last 1,000 jobs.
         """
         if len(prefix) == _ID_LENGTH:
             job = self.job(prefix)
-            await job.status()  # who waits for a job that is not there waits for ever
+            await job.status()  # a wait for a missing job would never end
             return job
         rows = await self.jobs(limit=1000)
         fitting = sorted({str(row["job"]) for row in rows if str(row.get("job", "")).startswith(prefix)})
@@ -157,32 +158,32 @@ class AsyncClient:
             return self.job(fitting[0])
         if fitting:
             raise NotFound(f"{len(fitting)} jobs begin with {prefix!r}: give more of the id, such as {fitting[0][:10]}")
-        raise NotFound(f"no recent job begins with {prefix!r}: `qb jobs` lists what there is")
+        raise NotFound(f"no recent job begins with {prefix!r}: `qb jobs` lists jobs")
 
     async def jobs(self, *, project: str | None = None, limit: int = 50) -> Table:
         """The newest jobs of the tenant.
 
         Args:
-            project: of this project alone.
+            project: only jobs of this project.
             limit: how many, up to 10,000.
         """
         return await self._ask("jobs", project=project, limit=whole_number("limit", limit, 1, _MOST_ROWS))
 
     async def backends(self) -> Table:
-        """What circuits can run on."""
+        """The backends, with price and quality."""
         return await self._ask("backends")
 
     async def plan(self, circuit: object, *, shots: int = 1000, project: str | None = None) -> Table:
-        """What a job would cost and how good it would be on each backend, without running it.
+        """Cost and expected quality of a job on each backend, without running it.
 
         Args:
             circuit: as for `submit`.
             shots: how often it would run.
-            project: who would pay; the credential's own project when absent.
+            project: the project that would pay; default: the credential's project.
 
         Raises:
             InvalidInput: it cannot be sent.
-            Refused: it is no circuit that the platform understands, or the user is a viewer and it is large.
+            Refused: the platform cannot read the circuit, or the user is a viewer and the circuit is large.
         """
         from queuebit.sources import read_source
         from queuebit.submission import MEDIA_TYPE
@@ -195,37 +196,46 @@ class AsyncClient:
         return await self._ask("plan", circuit=asked, shots=whole_number("shots", shots), project=paying)
 
     async def charges(self, *, project: str | None = None, limit: int = 50) -> Table:
-        """What was charged.
+        """Charges, newest first.
 
         Args:
-            project: to this project alone.
+            project: only charges to this project.
             limit: how many rows, up to 10,000.
         """
         return await self._ask("charges", project=project, limit=whole_number("limit", limit, 1, _MOST_ROWS))
 
     async def slo(self) -> Table:
-        """How well the platform keeps its service levels."""
+        """Service levels: objectives and measured values."""
         return await self._ask("slo")
 
-    def events(self, job: str | None = None) -> AsyncGenerator[LoggedEvent, None]:
-        """Everything that happens to the tenant's jobs from now on, as the log has it.
+    async def waiting(self, *, states: Iterable[str] = WAITING, job: str | None = None) -> dict[str, str]:
+        """Why jobs wait, by job; jobs of a service that does not answer are left out.
 
         Args:
-            job: the id of the only one to follow.
+            states: only of jobs in these states.
+            job: only of the job with this id.
+        """
+        return await waiting_reasons(self._ask, states, job)
+
+    def events(self, job: str | None = None) -> AsyncGenerator[LoggedEvent, None]:
+        """Events of the tenant's jobs from now on, as stored in the log.
+
+        Args:
+            job: follow only the job with this id.
         """
         from queuebit.events import follow
 
         return follow(self._transport, self._log_client(), None if job is None else plain_name("job", job))
 
     async def _same(self, event: JobSubmitted) -> Entry:
-        """The submission that the log holds under the job's id; raises `Conflict` if it is another one."""
+        """The stored submission of the job; raises `Conflict` if its content differs."""
         from queuebit.submission import content_digest
         from queuebit_contracts.job import JobSubmitted
         from queuebit_contracts.subjects import subject_of
 
         first = await self._log_client().last(subject_of(event))
         if first is None or not isinstance(first.event, JobSubmitted):
-            raise Unreachable(f"the log does not show what job {event.data.job} is yet: submit again with the same key")
+            raise Unreachable(f"the log does not show job {event.data.job} yet: submit again with the same key")
         if content_digest(first.event.data) != content_digest(event.data):
             raise Conflict(
                 f"key {event.data.key!r} already names job {event.data.job} with other content: "

@@ -1,4 +1,4 @@
-"""Who one is: a file with the address of a stack and the secret half of a token."""
+"""Credentials: a file with the address of a stack and the secret key of a token."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ __all__ = ["Credential", "find", "home_folder", "load"]
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A user of a tenant, and where the platform is."""
+    """A user of a tenant, and the address of the platform."""
 
     url: str
     tenant: str
     user: str
     seed: str = field(repr=False)
     project: str = ""
-    """The project to submit to where none is named."""
+    """The default project of submissions."""
     ca_file: Path | None = None
-    """Certificate of the authority that signed the servers' own, where the bus speaks TLS."""
+    """CA certificate of the servers, if the bus uses TLS."""
 
     @property
     def inbox(self) -> str:
-        """The prefix under which this user alone receives replies."""
+        """The prefix for replies that only this user receives."""
         return f"_INBOX.t.{self.tenant}.{self.user}"
 
 
@@ -40,13 +40,13 @@ def home_folder(given: str | Path | None = None) -> Path:
 
 
 def find(home: Path, tenant: str | None = None, user: str | None = None) -> Credential:
-    """The credential that a home keeps for a tenant's user.
+    """The credential of a tenant's user in a home.
 
-    Without a tenant it is the file named by `QUEUEBIT_CREDENTIAL`, else the one of `demo`, else the only one there is.
+    Without a tenant it is the file named by `QUEUEBIT_CREDENTIAL`, else the one of `demo`, else the only one.
 
     Raises:
-        NotFound: there is none, or more than one could be meant.
-        InvalidInput: the one that is meant, or may be, cannot be used.
+        NotFound: there is none, or the choice is ambiguous.
+        InvalidInput: the chosen file, or a possible choice, cannot be used.
         Unreachable: the home's stack is down.
     """
     named = os.environ.get("QUEUEBIT_CREDENTIAL")
@@ -64,7 +64,7 @@ def find(home: Path, tenant: str | None = None, user: str | None = None) -> Cred
         except InvalidInput as error:
             damaged.append(error)
     fitting = [it for it in found if tenant in (None, it.tenant) and user in (None, it.user)]
-    if damaged and (tenant is None or not fitting):  # whoever names another user is not stopped by it
+    if damaged and (tenant is None or not fitting):  # a damaged file of another user does no harm
         raise damaged[0]
     if tenant is None and len(fitting) > 1:
         fitting = [it for it in fitting if it.tenant == "demo"] or fitting
@@ -74,12 +74,12 @@ def find(home: Path, tenant: str | None = None, user: str | None = None) -> Cred
         names = ", ".join(f"{it.tenant}/{it.user}" for it in fitting)
         tenants = dict.fromkeys(it.tenant for it in fitting)
         flags = [f"--tenant {it}" for it in tenants] if len(tenants) > 1 else [f"--user {it.user}" for it in fitting]
-        raise NotFound(f"{home} holds several credentials ({names}): say {' or '.join(flags)}")
+        raise NotFound(f"{home} holds several credentials ({names}): choose with {' or '.join(flags)}")
     who = f" for {tenant or 'any tenant'}{'/' + user if user else ''}"
     if not found:
         raise NotFound(f"{home} holds no credential: start a stack with `qb up`, or set QUEUEBIT_CREDENTIAL to a file")
     raise NotFound(
-        f"{home} holds no credential{who}: `qb tenant token new {tenant or 'TENANT'} {user or 'USER'}` makes one"
+        f"{home} holds no credential{who}: `qb tenant token new {tenant or 'TENANT'} {user or 'USER'}` creates one"
     )
 
 
@@ -101,10 +101,10 @@ def load(path: Path) -> Credential:
     names = ("url", "tenant", "user", "seed")
     if missing := [name for name in names if not isinstance(fields.get(name), str)]:
         raise InvalidInput(f"{path} is not a credential: {', '.join(missing)} missing")
-    if path.stat().st_mode & 0o077:  # asked of a credential alone: nobody is told to close another file
+    if path.stat().st_mode & 0o077:  # only credentials need private modes, so other files are refused before
         raise InvalidInput(f"{path} can be read by others: run `chmod 600 {path}`")
     if not is_seed(fields["seed"]):
-        raise InvalidInput(f"{path} is not a credential: its seed is damaged; `qb tenant token new` makes another")
+        raise InvalidInput(f"{path} is not a credential: its seed is damaged; `qb tenant token new` creates a new one")
     url, tenant, user, seed = (str(fields[name]) for name in names)
     ca_file = path.parent / str(fields["ca_file"]) if "ca_file" in fields else None
     return Credential(url, tenant, user, seed, str(fields.get("project", "")), ca_file)
@@ -115,10 +115,10 @@ def _up(home: Path) -> str:
 
 
 def _at_home(home: Path, credential: Credential) -> Credential:
-    """The same credential with the address at which the home's stack listens now.
+    """The same credential with the current address of the home's stack.
 
     Raises:
-        Unreachable: it does not listen; whoever has the credential's old address now is a stranger.
+        Unreachable: the stack is down; another program may use the old address now.
     """
     try:
         url = json.loads((home / "stack.json").read_text())["listens"]["nats-server"]
@@ -126,7 +126,7 @@ def _at_home(home: Path, credential: Credential) -> Credential:
         return credential
     except ValueError as error:
         raise Unreachable(
-            f"{home / 'stack.json'} is damaged: a stack that runs writes it anew, else {_up(home)} does"
+            f"{home / 'stack.json'} is damaged: a running stack replaces it; otherwise start it with {_up(home)}"
         ) from error
     except (KeyError, TypeError) as error:
         raise Unreachable(f"the stack in {home} is down: start it with {_up(home)}") from error

@@ -1,4 +1,4 @@
-"""Reading, replaying and dropping what no handler could settle."""
+"""Reads, replays and drops dead letters: messages that no handler could process."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ _REPLAY_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A message with the reason why it was buried."""
+    """A message with the reason for its failure."""
 
     sequence: int
     owner: str
-    """The duty or the view that could not handle it."""
+    """The consumer or view that could not process it."""
     headers: Mapping[str, str]
     body: bytes
 
     @property
     def subject(self) -> str:
-        """Where the message came from."""
+        """The subject of the message."""
         return self.headers.get(HEADERS["subject"], "")
 
     def document(self) -> dict[str, object]:
-        """For people and programs; the body is not shown, it may be anything."""
+        """A printable form; the body is left out, because its content is arbitrary."""
         return {
             "id": self.sequence,
             "owner": self.owner,
@@ -45,7 +45,7 @@ class DeadLetter:
 
 
 async def dead_letters(transport: Transport) -> AsyncIterator[DeadLetter]:
-    """All of them, oldest first."""
+    """All dead letters, oldest first."""
     after = 1
     while True:
         question = json.dumps({"seq": after, "next_by_subj": "qb.dead.>"}).encode()
@@ -62,9 +62,12 @@ async def dead_letters(transport: Transport) -> AsyncIterator[DeadLetter]:
 
 
 async def replay(transport: Transport, letter: DeadLetter) -> tuple[bool, str]:
-    """Hand the message to its duty once more, and forget the dead letter when it was settled; say how it went."""
+    """Send the message to its consumer again; delete the dead letter on success; return success and a text."""
     if letter.owner not in topology().durable:
-        return False, f"{letter.owner} reads the log in order and cannot take one message again: qb doctor --drop"
+        return (
+            False,
+            f"{letter.owner} reads the log in order and cannot repeat one message: qb doctor --drop",
+        )
     headers = {name: value for name, value in letter.headers.items() if name.startswith(("Qb-", "traceparent"))}
     reply = await transport.request(f"qb.replay.{letter.owner}", letter.body, headers, timeout=_REPLAY_S)
     verdict = json.loads(reply.body)
@@ -75,7 +78,7 @@ async def replay(transport: Transport, letter: DeadLetter) -> tuple[bool, str]:
 
 
 async def drop(transport: Transport, letter: DeadLetter) -> tuple[bool, str]:
-    """Forget a dead letter for good."""
+    """Delete a dead letter."""
     reply = await transport.request("$JS.API.STREAM.MSG.DELETE.DEAD", json.dumps({"seq": letter.sequence}).encode())
     answer = json.loads(reply.body)
     if answer.get("success"):

@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree. Every text says what happened and what to do next."""
+"""The errors of this package. Every text says what happened and what to do next."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why something was refused or failed: `code` for machines, `text` for people."""
+    """The reason of a refusal or failure: `code` for programs, `text` for people."""
 
     code: str
     text: str
 
 
 class QueuebitError(Exception):
-    """Anything this package raises on purpose.
+    """The base of all errors that this package raises on purpose.
 
     QueuebitError
-    ├── InvalidInput   what you gave cannot be sent; nothing was
-    ├── Unreachable    the platform did not answer; asking again is safe
+    ├── InvalidInput   the input is invalid; nothing was sent
+    ├── Unreachable    the platform did not answer; repeating the call is safe
     ├── NotFound       there is no such job, credential or receipt
     ├── Conflict       the same key already names a job with other content
-    ├── Refused        the platform said no; `reasons` holds every reason at once
+    ├── Refused        the platform refused the request; `reasons` lists every reason
     ├── JobFailed      the job ended without a result
-    └── StillRunning   the job did not get there in the time you gave; it goes on
+    └── StillRunning   the wait timed out; the job continues
     """
 
 
 class InvalidInput(QueuebitError, ValueError):
-    """What was given cannot be sent."""
+    """The input is invalid; nothing was sent."""
 
 
 class Unreachable(QueuebitError, ConnectionError):
@@ -53,11 +53,11 @@ class Unreachable(QueuebitError, ConnectionError):
 
 
 class Unanswered(Unreachable):
-    """The server is there, and no service that answers this: it may be starting."""
+    """The server is up, but the service for this request is not; it may be starting."""
 
 
 class NotFound(QueuebitError, LookupError):
-    """There is no such thing, or it is not yours to see."""
+    """There is no such object, or this user may not see it."""
 
 
 class Conflict(QueuebitError):
@@ -65,7 +65,7 @@ class Conflict(QueuebitError):
 
 
 class Refused(QueuebitError):
-    """The platform said no."""
+    """The platform refused the request."""
 
     def __init__(self, reasons: Sequence[Reason], *, job: str | None = None) -> None:
         self.reasons = tuple(reasons)
@@ -75,7 +75,7 @@ class Refused(QueuebitError):
 
 
 class Forbidden(Refused):
-    """The server does not let this user send to a subject."""
+    """This user may not send to the subject."""
 
 
 class JobFailed(QueuebitError):
@@ -88,4 +88,4 @@ class JobFailed(QueuebitError):
 
 
 class StillRunning(QueuebitError, TimeoutError):
-    """The wait ended, not the job."""
+    """The wait timed out; the job continues."""

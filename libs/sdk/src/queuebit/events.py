@@ -1,4 +1,4 @@
-"""Following what happens, told only once the log has it."""
+"""Follows events, each delivered once, after the log has stored it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from queuebit_contracts.wire import UnknownEvent
 __all__ = ["LoggedEvent", "UnknownEvent", "follow"]
 
 _LOOKS = (0.0, 0.003, 0.02, 0.2, 1.0)
-"""When to look for what a live message announced; what is not there after the last was refused by the log."""
+"""When to look for an announced event; if it is missing after the last, the log has refused it."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedEvent:
-    """An event, where it lies, and what it says."""
+    """An event with its sequence and subject."""
 
     sequence: int
     subject: str
@@ -29,28 +29,28 @@ class LoggedEvent:
 
     @property
     def job(self) -> str:
-        """The id of the job it is about."""
+        """The id of its job."""
         return parse(self.subject).id
 
     @property
     def name(self) -> str:
-        """What happened, such as `started`."""
+        """The name of the event, such as `started`."""
         return parse(self.subject).event
 
 
 async def follow(transport: Transport, journal: LogClient, job: str | None = None) -> AsyncGenerator[LoggedEvent, None]:
-    """Tell each event of a tenant's jobs, or of one job, once."""
+    """Yield each event of a tenant's jobs, or of one job, once."""
     announced: asyncio.Queue[str] = asyncio.Queue()
     stop = await transport.follow(
         f"qb.job.{journal.tenant}.{job or '*'}.>", lambda subject, _: announced.put_nowait(subject)
     )
-    told: dict[str, int] = {}
+    seen: dict[str, int] = {}
     try:
         while True:
             subject = await announced.get()
-            entry = await _stored(journal, subject, told.get(subject, 0))
+            entry = await _stored(journal, subject, seen.get(subject, 0))
             if entry is not None:
-                told[subject] = entry.sequence
+                seen[subject] = entry.sequence
                 yield LoggedEvent(entry.sequence, subject, entry.event)
     finally:
         await stop()

@@ -1,6 +1,6 @@
-"""Circuits of Qiskit and Cirq as OpenQASM, written by their own exporters.
+"""Exports circuits of Qiskit and Cirq as OpenQASM, with the exporters of these libraries.
 
-Neither library is a dependency: a circuit is known by the name of its class, and its library is loaded then already.
+Neither library is a dependency: a circuit is recognised by the name of its class; its library is then loaded already.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ _CIRQ = {"cirq.Circuit", "cirq.FrozenCircuit"}
 _COMMENT = re.compile(r"//[^\n]*")
 _MEASURE = re.compile(r"\bmeasure\b")
 _PRECISION = 17
-"""Digits of an angle: as many as a float has."""
+"""Digits of an angle: all digits of a float."""
 _NESTED = 8
-"""How deep instructions may lie inside each other."""
+"""How deep instructions may be nested."""
 
 
 def exported(circuit: object) -> str:
     """A circuit as OpenQASM source.
 
     Raises:
-        InvalidInput: it is no circuit, has free parameters, measures nothing, or OpenQASM cannot say it.
+        InvalidInput: it is no circuit, has free parameters, measures nothing, or cannot be expressed in OpenQASM.
     """
     kinds = _kinds(circuit)
     if "qiskit.QuantumCircuit" in kinds:
@@ -52,7 +52,7 @@ def exported(circuit: object) -> str:
 
 
 def name_of(circuit: object) -> str:
-    """What its author calls a circuit, if anything; Qiskit numbers those that have no name."""
+    """The name of a circuit, if it has one; Qiskit numbers circuits without a name."""
     if "qiskit.QuantumCircuit" not in _kinds(circuit):
         return ""
     name = str(getattr(circuit, "name", ""))
@@ -65,7 +65,7 @@ def _kinds(circuit: object) -> set[str]:
 
 def _from_qiskit(circuit: Any) -> str:  # Qiskit's class, which is not imported here
     _require_bound(circuit.parameters, "circuit.assign_parameters({...})")
-    if circuit.clbits and not circuit.cregs:  # single bits would be registers of one bit each
+    if circuit.clbits and not circuit.cregs:  # loose bits would become registers of one bit each
         circuit = circuit.copy()
         circuit.add_register(import_module("qiskit").ClassicalRegister(name="c", bits=circuit.clbits))
     qasm3: Any = import_module("qiskit.qasm3")
@@ -80,7 +80,7 @@ def _from_qiskit(circuit: Any) -> str:  # Qiskit's class, which is not imported 
 
 
 def _instructions(circuit: Any) -> list[str]:
-    """Names of instructions made of others that are no gates: the exporter has no words for them."""
+    """Names of composite instructions that are not gates: the exporter cannot write them."""
     gate = import_module("qiskit.circuit").Gate
     operations = (it.operation for it in circuit.data)
     return sorted(
@@ -100,7 +100,7 @@ def _from_cirq(circuit: Any) -> str:  # Cirq's class, which is not imported here
     conditions = [condition for it in operations for condition in getattr(it, "classical_controls", ())]
     if not all(isinstance(it, cirq.KeyCondition) for it in conditions):  # Cirq's exporter reverses the bits of a key
         raise InvalidInput("a condition compares a key: only with_classical_controls('key') can be exported")
-    version = "3.0" if conditions else "2.0"  # which has no words for a key of several bits, nor for two keys
+    version = "3.0" if conditions else "2.0"  # the exporter supports neither keys of several bits nor two keys
     try:
         with warnings.catch_warnings():  # that a global phase is left out
             warnings.simplefilter("ignore")

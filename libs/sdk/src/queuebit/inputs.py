@@ -1,4 +1,4 @@
-"""Checks of what a caller gave, before anything is sent. Each raises `InvalidInput` and names the value."""
+"""Checks input before anything is sent. Each check raises `InvalidInput` and names the value."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ def plain_name(what: str, value: object) -> str:
 
 
 def one_line(what: str, value: object, most: int) -> str:
-    """Printable text on one line, of so many characters at most."""
+    """Printable text on one line, with a maximum length."""
     if not isinstance(value, str):
         raise InvalidInput(f"{what} must be text, not {value!r:.40}")
     if len(value) > most:
         raise InvalidInput(f"{what} has {len(value)} characters: give at most {most}")
     if found := steering(value):
-        raise InvalidInput(f"{what} contains {found}, which could steer a terminal: give printable text on one line")
+        raise InvalidInput(f"{what} contains {found}, a control character: give printable text on one line")
     return value
 
 
 def whole_number(what: str, value: object, least: int = -WHOLE, most: int = WHOLE) -> int:
-    """A whole number of any type that Python counts as one, such as NumPy's; not `True`, not text."""
+    """A whole number of any integer type, such as NumPy's; not `True`, not text."""
     try:
         number = None if isinstance(value, bool) else index(cast("SupportsIndex", value))
     except TypeError:

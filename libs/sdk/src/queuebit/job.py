@@ -1,4 +1,4 @@
-"""One job, in the hands of the person who asked for it."""
+"""The handle of one job."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ __all__ = ["AsyncJob"]
 _logger = logging.getLogger("queuebit")
 
 _FIRST_LOOK_S, _LAST_LOOK_S = 1.0, 5.0
-"""How long silence is trusted before the log is asked anyway; it grows from the first to the last."""
+"""How long to wait for a live message before reading the log; grows from the first to the last value."""
 
 _LOOKS_S = LAG_S[:4]
-"""Pauses before a job is looked for again: a replica may not have it yet. Shorter, since there may be no such job."""
+"""Pauses between searches for a job: a replica may not have it yet. Short, because there may be no such job."""
 
 _SETTLING_S = 0.003
-"""A hint can be faster than the storage of what it hints at."""
+"""A live message can arrive before its event is stored."""
 
 
 class AsyncJob:
-    """A handle: cheap to make, good for as long as its client is open."""
+    """A handle of a job: cheap to create, usable while its client is open."""
 
     def __init__(self, job: str, credential: Credential, journal: LogClient, watch: Watch, payloads: Payloads) -> None:
         self.id = job
@@ -62,15 +62,15 @@ class AsyncJob:
         return described_html(self.id, {"tenant": self._credential.tenant, "seen": ", ".join(self._known)})
 
     def was_submitted(self, submission: Entry, *, new: bool) -> None:
-        """Know the submission, whatever a replica that lags may show.
+        """Set the known submission, so that a lagging replica does no harm.
 
-        A job that is `new` was listened to from before: its first `until` need not ask the log what has been.
+        For a `new` job the subscription is older than the job: its first `until` need not read the log.
         """
         self._known["submitted"] = submission
         self._unread = not new
 
     async def status(self) -> Status:
-        """How it stands now, with all that happened.
+        """The current status, with all events so far.
 
         Raises:
             NotFound: the tenant has no such job.
@@ -85,19 +85,19 @@ class AsyncJob:
 
         if (status := await read_past_lag(known, _LOOKS_S)) is not None:
             return status
-        raise NotFound(f"{self._credential.tenant} has no job {self.id}: `qb jobs` lists what there is")
+        raise NotFound(f"{self._credential.tenant} has no job {self.id}: `qb jobs` lists jobs")
 
     async def until(self, events: Collection[str], timeout: float | None = None) -> AnyEvent:
         """Wait for the first of some events, such as `("metered",)`, and return it.
 
-        A wait that lasts says what for, in warnings of the logger `queuebit`; it outlives a restart of the server.
+        A long wait logs its reason as warnings of the logger `queuebit`; it survives a restart of the server.
 
         Raises:
             StillRunning: none of them happened in `timeout` seconds.
             NotFound: the tenant has no such job.
-            Unreachable: the stack was away for half a minute, or when the time was up.
+            Unreachable: the stack did not answer for half a minute, or at the timeout.
         """
-        patience = WaitBudget(asyncio.get_running_loop().time, timeout)
+        budget = WaitBudget(asyncio.get_running_loop().time, timeout)
         await self._watch.start()
         look, pause, self._unread = set(events) if self._unread else set(), _FIRST_LOOK_S, False
         while True:
@@ -107,21 +107,21 @@ class AsyncJob:
                 for name in look | hinted:
                     if (event := await self._read(name)) is not None:
                         return event
-                patience.answered()
+                budget.answered()
             except Unreachable as error:
-                if patience.lost():
-                    raise Unreachable(f"job {self.id} goes on as soon as the stack is back: {error}") from error
-            if patience.wants_words():
-                _logger.warning("job %s: still waiting after %.0f s: %s", self.id, patience.waited, await self._now())
+                if budget.lost():
+                    raise Unreachable(f"job {self.id} continues when the stack is up again: {error}") from error
+            if budget.explain_now():
+                _logger.warning("job %s: still waiting after %.0f s: %s", self.id, budget.waited, await self._now())
             if hinted and pause >= _FIRST_LOOK_S and not look:
                 pause = _SETTLING_S
-            if (left := patience.next(pause)) <= 0:
+            if (left := budget.next(pause)) <= 0:
                 why = await self._now()
-                if (event := await self._first(events)) is not None:  # what `why` tells of would contradict the error
+                if (event := await self._first(events)) is not None:  # otherwise `why` would contradict the error
                     return event
                 missing = "ended" if set(events) == set(ENDS) else f"been {' or '.join(events)}"
                 after = f" after {timeout:g} s" if timeout else ""
-                raise StillRunning(f"job {self.id} has not {missing}{after}: {why}; it goes on")
+                raise StillRunning(f"job {self.id} has not {missing}{after}: {why}; it continues")
             try:
                 await asyncio.wait_for(self._ear.moved.wait(), left)
                 look = set()
@@ -129,7 +129,7 @@ class AsyncJob:
                 look, pause = set(events), min(pause * 2, _LAST_LOOK_S)
 
     async def wait(self, timeout: float | None = None) -> Status:
-        """Wait until the job ended, however it did, and say how."""
+        """Wait for any end of the job, and return its status."""
         await self.until(ENDS, timeout)
         return await self.status()
 
@@ -149,16 +149,16 @@ class AsyncJob:
         return Result(self.id, done.backend, done.shots, counts, done.result.digest)
 
     async def cancel(self, reason: str = "", timeout: float = 10.0) -> Status:
-        """Ask for an end, wait for it, and say how the job stands; a job that ended first stays as it is.
+        """Request cancellation, wait for the end, and return the status; an ended job does not change.
 
         Args:
-            reason: told to everyone who asks why, up to 200 characters.
+            reason: stored with the cancellation, up to 200 characters.
             timeout: seconds to wait for the end.
 
         Raises:
             NotFound: the tenant has no such job.
             Refused: the user is a viewer.
-            StillRunning: the job is another user's, or goes on for longer.
+            StillRunning: the job belongs to another user, or did not end in time.
         """
         status = await self.status()
         if status.ended:
@@ -199,14 +199,14 @@ class AsyncJob:
         return Receipt(self.id, seal.statement, seal.leaf_index, seal.tree_size, _document(seal))
 
     async def steps(self) -> AsyncGenerator[Step, None]:
-        """What happened, then what happens, until the job is sealed."""
-        told: set[str] = set()
+        """Past events, then new ones, until the job is sealed."""
+        seen: set[str] = set()
         await self._watch.start()
-        while "sealed" not in told:
+        while "sealed" not in seen:
             self._ear.moved.clear()
             for step in (await self.status()).steps:
-                if step.event not in told:
-                    told.add(step.event)
+                if step.event not in seen:
+                    seen.add(step.event)
                     yield step
             try:
                 await asyncio.wait_for(self._ear.moved.wait(), _FIRST_LOOK_S)
@@ -215,14 +215,14 @@ class AsyncJob:
                 continue
 
     async def _now(self) -> str:
-        """What it waits for; a job that is not there is nothing to wait for."""
+        """What the job waits for; raise `NotFound` for a missing job."""
         try:
             return waiting_for(await self.status())
         except Unreachable as error:
             return str(error)
 
     async def _first(self, events: Collection[str]) -> AnyEvent | None:
-        """One of the events, if the log holds any; none where it cannot be asked."""
+        """The first of the events that the log has; None if there is none or the log does not answer."""
         try:
             found = [await self._read(name) for name in events]
         except Unreachable:
@@ -237,7 +237,7 @@ class AsyncJob:
             self._known[name] = entry
         event = self._known[name].event
         if isinstance(event, UnknownEvent):
-            raise NotFound(f"what lies on {event.subject} is a {event.type}: upgrade queuebit to read it")
+            raise NotFound(f"{event.subject} holds a {event.type}: upgrade queuebit to read it")
         return event
 
     async def _no_result(self) -> QueuebitError:

@@ -1,4 +1,4 @@
-"""Reading and writing history as a tenant may: one subject at a time, and every append under a guard."""
+"""Reads and writes the log with a tenant's permissions: one subject at a time, appends with a guard."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ class Entry:
 
 
 class LogClient:
-    """The log, seen by one tenant."""
+    """The log as one tenant sees it."""
 
     def __init__(self, transport: Transport, tenant: str) -> None:
         self._transport = transport
         self.tenant = tenant
 
     async def append(self, event: AnyEvent, *, guard: str | None = None) -> bool:
-        """Append a fact; with `guard`, only if nothing lies under it yet. Repeated until the log confirms.
+        """Append an event; with `guard`, only if no event matches it yet. Retries until the log confirms.
 
-        Returns whether it is new: False when the log holds this very event already.
+        Returns True for a new event, False if the log already holds this event.
 
         Raises:
-            Stale: something lies under the guard already.
-            Refused: the fact breaks its contract.
+            Stale: an event already matches the guard.
+            Refused: the event breaks its contract.
             Unreachable: the log did not confirm.
         """
         headers = {"Nats-Expected-Stream": LOG}
@@ -58,7 +58,7 @@ class LogClient:
             return not answer.get("duplicate")
         if error.get("err_code") == WRONG_LAST_SEQUENCE:
             raise Stale(f"{subject}: {error.get('description')}")
-        raise Unreachable(f"the log did not store it: {error.get('description')}; `qb doctor` says what to do")
+        raise Unreachable(f"the log did not store the event: {error.get('description')}; see `qb doctor`")
 
     async def last(self, subject: str) -> Entry | None:
         """The newest event on a subject."""
@@ -67,14 +67,14 @@ class LogClient:
         if status == "404":
             return None
         if status is not None:
-            raise Unreachable(f"the log could not be read ({status}): `qb doctor` says what to do")
+            raise Unreachable(f"the log could not be read ({status}): see `qb doctor`")
         try:
             return Entry(decode(reply.body, subject), int(reply.headers["Nats-Sequence"]))
         except Malformed as error:
-            raise NotFound(f"what lies on {subject} is no event of Queuebit: somebody wrote over it") from error
+            raise NotFound(f"the message on {subject} is not a Queuebit event: another writer replaced it") from error
 
     async def history(self, job: str) -> list[Entry]:
-        """Everything that happened to a job, oldest first."""
+        """All events of a job, oldest first."""
         aggregate = subjects.job(self.tenant, job)
         found = await self._read([aggregate.event(name) for name in ("submitted", "accepted", "rejected")])
         later = [aggregate.event(name) for name in _AFTER_ACCEPTED]

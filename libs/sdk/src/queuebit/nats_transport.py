@@ -17,7 +17,7 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
 from queuebit.errors import Forbidden, InvalidInput, Reason, Refused, Unanswered, Unreachable
-from queuebit.transport import Heard, Reply, Stop
+from queuebit.transport import OnMessage, Reply, Unsubscribe
 from queuebit_runtime.harden import harden_nats_client
 from queuebit_runtime.servers import servers_of, tls_of
 
@@ -27,18 +27,18 @@ _VIOLATION = re.compile(r'permissions violation for \w+ to "([^"]+)"', re.IGNORE
 
 
 class NatsTransport:
-    """Connects when first used, and again whenever the server was away."""
+    """Connects when first used, and reconnects after an outage."""
 
     def __init__(
         self, url: str, seed: str, inbox: str, *, ca_file: Path | None = None, connect_timeout: float = 5.0
     ) -> None:
-        """Prepare.
+        """Create a transport; it connects when first used.
 
         Args:
             url: one server, or several with commas between them.
-            seed: the secret half of the user's token.
-            inbox: the prefix under which this user alone receives replies.
-            ca_file: certificate of the authority that signed the servers' own, for a bus that speaks TLS.
+            seed: the secret key of the user's token.
+            inbox: the prefix for replies that only this user receives.
+            ca_file: CA certificate of the servers, for a bus with TLS.
             connect_timeout: seconds that one server may take to answer.
         """
         self._url = url
@@ -52,17 +52,17 @@ class NatsTransport:
         self._asking: defaultdict[str, set[asyncio.Task[Msg]]] = defaultdict(set)
         self._denied: set[asyncio.Task[Msg]] = set()
         self._unknown = False
-        """Whether the server did not know the token when it was last shown."""
+        """Whether the server rejected the token at the last attempt."""
 
     async def request(
         self, subject: str, body: bytes = b"", headers: Mapping[str, str] | None = None, *, timeout: float = 5.0
     ) -> Reply:
         client = await self._connected()
-        # NATS reports a refusal beside the request, which alone would wait until its time is up.
+        # NATS reports a refusal asynchronously; the request alone would wait for its timeout.
         asking = asyncio.get_running_loop().create_task(
             client.request(subject, body, timeout=timeout, headers=dict(headers) if headers else None)
         )
-        named = subject.lower()  # as the client tells the server's refusals
+        named = subject.lower()  # the form in which nats-py reports refusals
         self._asking[named].add(asking)
         try:
             reply = await asking
@@ -72,7 +72,7 @@ class NatsTransport:
             text = f"you may not use {subject}: ask for another role, or check the tenant"
             raise Forbidden([Reason("forbidden", text)]) from None
         except NoRespondersError as error:
-            raise Unanswered(f"no service answers {subject}: `qb status` shows which service is not up") from error
+            raise Unanswered(f"no service answers {subject}: see `qb status`") from error
         except (NatsError, TimeoutError) as error:
             raise self._silent(client, subject, timeout) from error
         finally:
@@ -82,14 +82,14 @@ class NatsTransport:
                 del self._asking[named]
         return Reply(reply.data, reply.headers or {})
 
-    async def follow(self, subject: str, heard: Heard) -> Stop:
+    async def follow(self, subject: str, on_message: OnMessage) -> Unsubscribe:
         client = await self._connected()
 
-        async def on_message(message: Msg) -> None:
-            heard(message.subject, message.data)
+        async def forward(message: Msg) -> None:
+            on_message(message.subject, message.data)
 
-        subscription = await client.subscribe(subject, cb=on_message)
-        # The client sends its PING ahead of what is buffered: only the second one stands behind the subscription.
+        subscription = await client.subscribe(subject, cb=forward)
+        # nats-py sends PING before its buffer: only the second PING follows the subscription.
         try:
             await client.flush()
             await client.flush()
@@ -97,14 +97,14 @@ class NatsTransport:
             raise self._silent(client, subject, self._timeout) from error
 
         async def stop() -> None:
-            with suppress(NatsError):  # it ended with its connection
+            with suppress(NatsError):  # the subscription ended with its connection
                 await subscription.unsubscribe()
 
         return stop
 
     async def close(self) -> None:
         if self._client is not None:
-            with suppress(OSError, NatsError):  # what is lost already needs no goodbye
+            with suppress(OSError, NatsError):  # the connection is lost already
                 await self._client.close()
 
     async def _connected(self) -> Client:
@@ -119,7 +119,7 @@ class NatsTransport:
         async def on_error(error: Exception) -> None:
             failures.append(error)
             if self._client is None and len(failures) >= len(self._servers):
-                raise error  # each server was tried: the first connection is made now or not at all
+                raise error  # each server was tried: the first connection has no retries
             self._unknown = self._unknown or "authorization" in str(error).lower()
             self._deny(str(error))
 
@@ -144,9 +144,7 @@ class NatsTransport:
         except (OSError, NatsError, TimeoutError) as error:
             if "authorization" in str(error).lower():
                 raise self._stranger() from error
-            raise Unreachable(
-                f"nothing answers at {self._url}: see `qb status`; `qb up` starts a stack that is down"
-            ) from error
+            raise Unreachable(f"nothing answers at {self._url}: see `qb status`; `qb up` starts a stack") from error
 
     def _tls(self) -> SSLContext | None:
         try:
@@ -158,15 +156,15 @@ class NatsTransport:
             ) from error
 
     def _stranger(self) -> Refused:
-        text = f"{self._url} does not know this token: ask for another, which `qb tenant token new` makes"
+        text = f"{self._url} rejects this token: ask the operator for a new one (`qb tenant token new`)"
         return Refused([Reason("forbidden", text)])
 
     def _silent(self, client: Client, subject: str, timeout: float) -> Refused | Unreachable:
         if self._unknown:
             return self._stranger()
         if client.is_connected:
-            return Unreachable(f"{subject} had no answer in {timeout:g} s: `qb status` shows what is not up")
-        return Unreachable(f"the connection to {self._url} is lost: see `qb status`; `qb up` starts what is down")
+            return Unreachable(f"{subject} had no answer in {timeout:g} s: see `qb status`")
+        return Unreachable(f"the connection to {self._url} is lost: see `qb status`; `qb up` starts a stack")
 
     def _deny(self, text: str) -> None:
         if found := _VIOLATION.search(text):

@@ -1,4 +1,4 @@
-"""What notebooks show. Everything is escaped: labels and reasons are written by other people."""
+"""HTML for notebooks. Everything is escaped: labels and reasons come from other users."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from queuebit.text import visible
 __all__ = ["counts_html", "described_html", "escaped", "table_html"]
 
 _MOST = 20
-"""Outcomes that are shown; a result may have a million."""
+"""The most outcomes shown; a result may have a million."""
 
 
 def escaped(value: object) -> str:
-    """Any value as harmless HTML text."""
+    """Any value as escaped HTML text."""
     return "" if value is None else escape(visible(str(value)))
 
 
@@ -42,7 +42,7 @@ def counts_html(counts: Mapping[str, int]) -> str:
 
 
 def described_html(title: str, fields: Mapping[str, object]) -> str:
-    """A title, and under it the fields that say something."""
-    told = {name: value for name, value in fields.items() if value not in (None, "", ())}
-    rows = "".join(f"<tr><th>{escaped(name)}</th><td>{escaped(value)}</td></tr>" for name, value in told.items())
+    """A title, and the fields that have a value."""
+    shown = {name: value for name, value in fields.items() if value not in (None, "", ())}
+    rows = "".join(f"<tr><th>{escaped(name)}</th><td>{escaped(value)}</td></tr>" for name, value in shown.items())
     return f"<strong>{escaped(title)}</strong><table><tbody>{rows}</tbody></table>"

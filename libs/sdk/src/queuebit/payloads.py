@@ -1,4 +1,4 @@
-"""Circuits and results that are too large for an event, over the same transport."""
+"""Stores and reads circuits and results that are too large for an event."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ __all__ = ["Payloads"]
 
 
 class Payloads:
-    """The payload store, seen by one tenant."""
+    """The payload store as one tenant sees it."""
 
     def __init__(self, transport: Transport, tenant: str) -> None:
         self._transport = transport
         self._tenant = tenant
 
     async def put(self, content: bytes, media_type: str) -> Payload:
-        """Keep content where it is too large to ride inside an event; return its reference."""
+        """Store content that is too large for an event; return its reference."""
         payload = describe(content, media_type)
         if payload.inline is None:
             for number, start in enumerate(range(0, len(content), CHUNK)):
                 answer = await write(self._transport, self._key(payload, number), content[start : start + CHUNK])
                 if error := answer.get("error"):
-                    raise Unreachable(f"the circuit was not stored: {error.get('description')}; `qb doctor` helps")
+                    raise Unreachable(f"the circuit was not stored: {error.get('description')}; see `qb doctor`")
         return payload
 
     async def get(self, payload: Payload) -> bytes:
-        """Return content, checked against its digest."""
+        """Return content after checking its digest."""
         if payload.inline is not None:
             return payload.inline.encode()
         content = b"".join([await self._chunk(payload, n) for n in range(-(-payload.size // CHUNK))])
         if digest(content) != payload.digest:
-            raise NotFound(f"what is stored under {payload.digest} has another digest: tell the platform's operator")
+            raise NotFound(f"the content stored under {payload.digest} has another digest: tell the operator")
         return content
 
     async def _chunk(self, payload: Payload, number: int) -> bytes:
-        """One chunk. An event names it, so it was stored: where a replica does not have it yet, it is asked again."""
+        """One chunk. It was stored before the event that names it: if a replica does not have it yet, retry."""
 
         async def stored() -> bytes | None:
             reply = await self._transport.request(f"$JS.API.DIRECT.GET.KV_PAYLOADS.{self._key(payload, number)}")

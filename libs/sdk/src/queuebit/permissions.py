@@ -1,4 +1,4 @@
-"""What the server does not let a user do, in the user's words."""
+"""Explains refusals of the server in terms of roles."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["permitted"]
 
 @contextmanager
 def permitted(credential: Credential, what: str) -> Iterator[None]:
-    """Do `what`, which every user may do who is no viewer.
+    """Run a block that needs the role member or admin; `what` names the action.
 
     Raises:
-        Refused: the server does not let this user do it; the text names the role that may.
+        Refused: this user may not do it; the text names the required role.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""What the client hands back: plain values."""
+"""Values that the client returns."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from queuebit_kernel import Money
 __all__ = ["ENDS", "Receipt", "Result", "Row", "Status", "Step", "Table"]
 
 ENDS = TERMINAL
-"""The states that a job never leaves."""
+"""Final states of a job."""
 
 Row = dict[str, object]
-"""One line of an answer, by column."""
+"""One row of an answer, by column."""
 
 
 class Table(list[Row]):
@@ -30,7 +30,7 @@ class Table(list[Row]):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something that happened to a job."""
+    """One event of a job."""
 
     event: str
     at: datetime
@@ -39,7 +39,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How a job stands."""
+    """The status of a job."""
 
     job: str
     state: str
@@ -50,9 +50,9 @@ class Status:
     label: str
     backend: str | None = None
     reasons: tuple[Reason, ...] = ()
-    """Why it was rejected, failed or cancelled."""
+    """Reasons of a rejection, failure or cancellation."""
     charge: Money | None = None
-    """Absent until it was metered."""
+    """None until the job is metered."""
     sealed: bool = False
     steps: tuple[Step, ...] = ()
 
@@ -61,7 +61,7 @@ class Status:
         return self.state in ENDS
 
     def _repr_html_(self) -> str:
-        told: Row = {
+        shown: Row = {
             "label": self.label,
             "project": self.project,
             "backend": self.backend,
@@ -70,20 +70,20 @@ class Status:
             "reasons": "; ".join(reason.text for reason in self.reasons),
             "steps": ", ".join(step.event for step in self.steps),
         }
-        return described_html(f"{self.job} {self.state}", told)
+        return described_html(f"{self.job} {self.state}", shown)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a completed job measured."""
+    """The result of a completed job."""
 
     job: str
     backend: str
     shots: int
     counts: Mapping[str, int]
-    """How often each bit string was measured; the leftmost bit is the last classical bit, as in Qiskit."""
+    """Shots by measured bit string; the leftmost bit is the last classical bit, as in Qiskit."""
     digest: str
-    """SHA-256 of the result's bytes: what the receipt's statement names."""
+    """SHA-256 of the result's bytes, as in the receipt's statement."""
 
     def probabilities(self) -> dict[str, float]:
         """The counts as shares of all shots."""
@@ -91,8 +91,8 @@ class Result:
         return {bits: count / total for bits, count in self.counts.items()}
 
     def _repr_html_(self) -> str:
-        told = described_html(self.job, {"backend": self.backend, "shots": self.shots})
-        return told + counts_html(self.counts)
+        shown = described_html(self.job, {"backend": self.backend, "shots": self.shots})
+        return shown + counts_html(self.counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +101,17 @@ class Receipt:
 
     job: str
     statement: str
-    """Digest of the signed envelope, the entry in the transparency log."""
+    """Digest of the signed envelope, which is the entry in the transparency log."""
     leaf_index: int
     tree_size: int
     content: bytes = field(repr=False)
 
     def verify(self, trust: Path | str | bytes, *, result: Result | None = None) -> tuple[str, ...]:
-        """Check everything, offline; return a sentence for each thing that was checked.
+        """Verify the receipt offline; return a sentence for each check.
 
         Args:
-            trust: the trust document, or where it lies; it must come from elsewhere than the receipt.
-            result: checked to be the very result that was signed, if given.
+            trust: the trust document or its path; it must come from another source than the receipt.
+            result: if given, it must equal the signed result.
 
         Raises:
             queuebit_proof.ReceiptInvalid: a check failed; `check` names it.

@@ -1,4 +1,4 @@
-"""Circuits as the bytes that are sent."""
+"""Reads circuits as bytes."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def read_source(circuit: object) -> bytes:
 
 
 def source_of(content: bytes, name: str) -> bytes:
-    """The same bytes, if they can be a source.
+    """Check that bytes can be a source, and return them.
 
     Raises:
-        InvalidInput: they cannot; the text calls them `name`.
+        InvalidInput: they cannot; the text uses `name`.
     """
     if len(content) > MAX_SOURCE_BYTES:
         raise _too_large(name, len(content))

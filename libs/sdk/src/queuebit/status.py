@@ -1,4 +1,4 @@
-"""Reading a job's history as a status."""
+"""Folds a job's history into its status."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = ["status_of", "waiting_for"]
 
 
 def status_of(asked: Submission, history: Sequence[Entry]) -> Status:
-    """How a job stands after all that happened, oldest first."""
+    """The status of a job after these events, oldest first."""
     status = Status(asked.job, "submitted", asked.tenant, asked.project, asked.shots, asked.label, asked.backend)
     for entry in history:
         status = _evolve(status, entry.event)
@@ -39,7 +39,7 @@ def status_of(asked: Submission, history: Sequence[Entry]) -> Status:
 
 
 def waiting_for(status: Status) -> str:
-    """What comes next for a job, and so what whoever waits is waiting for."""
+    """The next step of a job, as a reason for waiting."""
     match status.state:
         case "submitted":
             return "the broker has not decided on it yet"
@@ -52,7 +52,7 @@ def waiting_for(status: Status) -> str:
         case _ if status.sealed:
             return f"it is {status.state}, billed and sealed"
         case _:
-            return f"it is {status.state}, its bill or its receipt is still to come"
+            return f"it is {status.state}; its bill or receipt is not issued yet"
 
 
 def _evolve(status: Status, event: Decoded) -> Status:

@@ -1,4 +1,4 @@
-"""Turning what a person asks for into a signed submission."""
+"""Builds signed submissions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LONGEST_KEY, _LONGEST_TEXT = 128, 200
 
 
 def label_of(circuit: object) -> str:
-    """The label of a job that was given none: the name of its file or circuit."""
+    """The default label of a job: the name of its file or circuit."""
     name = circuit.name if isinstance(circuit, Path) else name_of(circuit)
     return visible(" ".join(name.split()))[:_LONGEST_TEXT]
 
@@ -43,7 +43,7 @@ def submission(
     max_cost: Amount | None,
     seed: int | None,
 ) -> JobSubmitted:
-    """Build the event, signed with the credential. Names of backends are the same in capital letters.
+    """Build the event, signed with the credential. Names of backends ignore case.
 
     Raises:
         InvalidInput: a value cannot be sent.
@@ -53,7 +53,7 @@ def submission(
         raise InvalidInput("the key is empty: leave it out, or give 1 to 128 characters")
     project = project or credential.project
     if not project:
-        raise InvalidInput("no project is named, and the credential has no default: say which project pays")
+        raise InvalidInput("no project is named, and the credential has no default: name the project that pays")
     job = job_id(credential.tenant, key)
     draft = Submission(
         tenant=credential.tenant,
@@ -81,5 +81,5 @@ def submission(
 
 
 def content_digest(asked: Submission) -> str:
-    """What makes two submissions the same: everything asked for, whoever signed it and whatever it is called."""
+    """A digest of everything requested, without signature and label: equal digests mean the same job."""
     return digest_of(asked.model_dump(mode="json", exclude_none=True, exclude={"proof", "label"}))

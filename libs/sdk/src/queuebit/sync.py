@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Collection, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Collection, Coroutine, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
@@ -14,6 +14,7 @@ from queuebit.credentials import Credential
 from queuebit.errors import InvalidInput
 from queuebit.records import Receipt, Result, Status, Step, Table
 from queuebit.transport import Transport
+from queuebit.waiting import WAITING
 
 if TYPE_CHECKING:
     from queuebit.amounts import Amount
@@ -41,12 +42,12 @@ class _Loop:
     def run(self, work: Coroutine[object, object, _T]) -> _T:
         if self.closed:
             work.close()
-            raise InvalidInput("this client is closed: call it inside its `with` block, or make a new Client()")
+            raise InvalidInput("this client is closed: call it inside its `with` block, or create a new Client()")
         running = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return running.result()
         finally:
-            running.cancel()  # whoever stops waiting, stops the work
+            running.cancel()  # an interrupted wait cancels the work
 
     def each(self, stream: AsyncGenerator[_T, None]) -> Iterator[_T]:
         try:
@@ -63,7 +64,7 @@ class _Loop:
 
 
 async def _end_others() -> None:
-    """End what the connection left running: one that the server closed leaves its subscriptions."""
+    """Cancel tasks that the connection left behind: a connection closed by the server leaves its subscriptions."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:
         task.cancel()
@@ -75,7 +76,7 @@ async def _next(stream: AsyncGenerator[_T, None]) -> _T | None:
 
 
 class Job:
-    """A handle on one job; every call waits for its answer."""
+    """A handle of one job; calls block until they have an answer."""
 
     def __init__(self, job: AsyncJob, loop: _Loop) -> None:
         self.id = job.id
@@ -89,18 +90,18 @@ class Job:
         return self._job._repr_html_()
 
     def status(self) -> Status:
-        """How it stands now."""
+        """The current status."""
         return self._loop.run(self._job.status())
 
     def wait(self, timeout: float | None = None) -> Status:
-        """Wait until it ended; raises `StillRunning` if that takes longer than `timeout` seconds."""
+        """Wait for its end; raises `StillRunning` after `timeout` seconds."""
         return self._loop.run(self._job.wait(timeout))
 
     def result(self, timeout: float | None = None) -> Result:
         """Wait for the result.
 
         Args:
-            timeout: seconds to wait at most; as long as it takes when absent.
+            timeout: seconds to wait at most; default: no limit.
 
         Raises:
             Refused: the job was rejected; `reasons` holds all of them.
@@ -110,15 +111,15 @@ class Job:
         return self._loop.run(self._job.result(timeout))
 
     def cancel(self, reason: str = "", timeout: float = 10.0) -> Status:
-        """Ask for an end, wait for it, and say how the job stands; a job that ended first stays as it is.
+        """Request cancellation, wait for the end, and return the status; an ended job does not change.
 
         Args:
-            reason: told to everyone who asks why, up to 200 characters.
+            reason: stored with the cancellation, up to 200 characters.
             timeout: seconds to wait for the end.
 
         Raises:
             Refused: the user is a viewer.
-            StillRunning: the job is another user's, or goes on for longer.
+            StillRunning: the job belongs to another user, or did not end in time.
         """
         return self._loop.run(self._job.cancel(reason, timeout))
 
@@ -131,7 +132,7 @@ class Job:
         return self._loop.run(self._job.until(events, timeout))
 
     def steps(self) -> Iterator[Step]:
-        """What happens to it, from its submission to its end."""
+        """Its events, from the submission to the end."""
         return self._loop.each(self._job.steps())
 
 
@@ -162,7 +163,7 @@ class Client:
         return self._client.credential
 
     def close(self) -> None:
-        """Let go of the connection; jobs go on."""
+        """Close the connection; jobs continue."""
         if not self._loop.closed:
             self._loop.run(self._client.close())
             self._loop.close()
@@ -180,7 +181,7 @@ class Client:
         seed: int | None = None,
         label: str | None = None,
     ) -> Job:
-        """Ask for a job; its `result()` waits for the counts."""
+        """Submit a job; its `result()` waits for the counts."""
         work = self._client.submit(
             circuit,
             shots=shots,
@@ -195,11 +196,11 @@ class Client:
         return Job(self._loop.run(work), self._loop)
 
     def job(self, job: str) -> Job:
-        """A job by its whole id."""
+        """A job by its full id."""
         return Job(self._client.job(job), self._loop)
 
     def find(self, prefix: str) -> Job:
-        """A job by its whole id, or a recent one by the beginning of its id."""
+        """A job by its full id, or a recent one by a prefix of its id."""
         return Job(self._loop.run(self._client.find(prefix)), self._loop)
 
     def jobs(self, *, project: str | None = None, limit: int = 50) -> Table:
@@ -207,28 +208,32 @@ class Client:
         return self._loop.run(self._client.jobs(project=project, limit=limit))
 
     def backends(self) -> Table:
-        """What circuits can run on."""
+        """The backends, with price and quality."""
         return self._loop.run(self._client.backends())
 
     def plan(self, circuit: object, *, shots: int = 1000, project: str | None = None) -> Table:
-        """What a job would cost and how good it would be on each backend."""
+        """Cost and expected quality of a job on each backend."""
         return self._loop.run(self._client.plan(circuit, shots=shots, project=project))
 
     def charges(self, *, project: str | None = None, limit: int = 50) -> Table:
-        """What was charged."""
+        """Charges, newest first."""
         return self._loop.run(self._client.charges(project=project, limit=limit))
 
     def slo(self) -> Table:
-        """How well the platform keeps its service levels."""
+        """Service levels: objectives and measured values."""
         return self._loop.run(self._client.slo())
 
+    def waiting(self, *, states: Iterable[str] = WAITING, job: str | None = None) -> dict[str, str]:
+        """Why jobs wait, by job."""
+        return self._loop.run(self._client.waiting(states=states, job=job))
+
     def events(self, job: str | None = None) -> Iterator[LoggedEvent]:
-        """Everything that happens to the tenant's jobs from now on."""
+        """Events of the tenant's jobs from now on."""
         return self._loop.each(self._client.events(job))
 
 
 def _say_the_same(ours: type, theirs: type) -> None:
-    """Give each call the docstring of its awaited twin, with arguments and errors."""
+    """Give each method the docstring of its asynchronous counterpart."""
     for name, call in vars(ours).items():
         twin = getattr(theirs, name, None)
         if not name.startswith("_") and twin is not None and twin.__doc__:

@@ -1,4 +1,4 @@
-"""Text that other people wrote: what may not be sent, and how it is printed."""
+"""Text from other users: characters that may not be sent, and how text is printed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ONE_IN_A_LINE = re.compile(f"[\t\n{_STEERING}]")
 
 
 def visible(text: str) -> str:
-    """The text with every character escaped that could steer a terminal, hide text or change its order.
+    """Escape every character that could control a terminal, hide text or change its order.
 
     Tabs and line feeds stay.
     """
@@ -25,13 +25,13 @@ def visible(text: str) -> str:
 
 
 def steering(text: str) -> str | None:
-    """The first such character, tab and line feed included, as an escape; None where one line of text has none."""
+    """The first such character, including tab and line feed, as an escape; None if there is none."""
     found = _ONE_IN_A_LINE.search(text)
     return None if found is None else _escaped(found)
 
 
 def visible_json(document: str) -> str:
-    """A JSON document of the same meaning in which these characters, which only strings hold, are escaped."""
+    """Escape these characters in a JSON document; its meaning does not change."""
     return _ONE.sub(lambda found: json.dumps(found[0])[1:-1], document)
 
 

@@ -1,4 +1,4 @@
-"""The port between the client and the bus: two verbs, so that a test's transport is a function."""
+"""The port between the client and the bus: few methods, so that tests can implement it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-__all__ = ["Heard", "Reply", "Stop", "Transport"]
+__all__ = ["OnMessage", "Reply", "Transport", "Unsubscribe"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,31 +17,31 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Heard = Callable[[str, bytes], None]
+OnMessage = Callable[[str, bytes], None]
 """Called with the subject and the body of each message."""
 
-Stop = Callable[[], Awaitable[None]]
+Unsubscribe = Callable[[], Awaitable[None]]
 """Ends a subscription."""
 
 
 class Transport(Protocol):
-    """Requests and live messages; storage, history and questions are all requests."""
+    """Requests and live messages; storage, history and queries are all requests."""
 
     async def request(
         self, subject: str, body: bytes = b"", headers: Mapping[str, str] | None = None, *, timeout: float = 5.0
     ) -> Reply:
-        """Ask and wait for the answer.
+        """Send a request and wait for the answer.
 
         Raises:
             Refused: this user may not send to the subject.
-            Unreachable: nobody answered in time.
+            Unreachable: no answer in time.
         """
         ...
 
-    async def follow(self, subject: str, heard: Heard) -> Stop:
-        """Hear every message from now on; when this returns, the server has taken note."""
+    async def follow(self, subject: str, on_message: OnMessage) -> Unsubscribe:
+        """Call `on_message` for every message from now on; the server has confirmed the subscription on return."""
         ...
 
     async def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         ...

@@ -1,37 +1,38 @@
-"""A client that also knows why jobs wait."""
+"""Why jobs wait: asks the broker about jobs not decided yet, and the scheduler about jobs not placed yet."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
-from queuebit.client import AsyncClient
 from queuebit.errors import QueuebitError
+from queuebit.records import Table
 
-__all__ = ["WAITING", "Client"]
+__all__ = ["WAITING", "waiting_reasons"]
 
-WAITING = {"submitted": "admission", "accepted": "waiting", "placed": "waiting", "started": "waiting"}
-"""In which states a job waits, and what the service that it waits for is asked: the broker, then the scheduler."""
-_PATIENCE_S = 1.0
+WAITING: Mapping[str, str] = {
+    "submitted": "admission",
+    "accepted": "waiting",
+    "placed": "waiting",
+    "started": "waiting",
+}
+"""By state of a waiting job: the query for its reason; the broker answers `admission`, the scheduler `waiting`."""
+_TIMEOUT_S = 1.0
 _MOST = 1000
 
 
-class Client(AsyncClient):
-    """Asks those who have yet to decide on a job, or to place it."""
+async def waiting_reasons(
+    query: Callable[..., Awaitable[Table]], states: Iterable[str], job: str | None
+) -> dict[str, str]:
+    """Reasons by job, of jobs in these states; a service that does not answer in a second adds none."""
 
-    async def __aenter__(self) -> Client:
-        return self
-
-    async def reasons(self, states: Iterable[str] = WAITING, job: str | None = None) -> dict[str, str]:
-        """By job: why it waits, of jobs in these states; who does not answer now has none."""
-        questions = sorted({WAITING[state] for state in states if state in WAITING})
-        answers = await asyncio.gather(*(self._reasons(question, job) for question in questions))
-        return {job: reason for answer in answers for job, reason in answer.items()}
-
-    async def _reasons(self, question: str, one: str | None) -> dict[str, str]:
+    async def ask(name: str) -> dict[str, str]:
         try:
-            async with asyncio.timeout(_PATIENCE_S):
-                rows = await self._ask(question, job=one, limit=_MOST)
+            async with asyncio.timeout(_TIMEOUT_S):
+                rows = await query(name, job=job, limit=_MOST)
         except (QueuebitError, TimeoutError):
             return {}
-        return {(job := str(row["job"])): str(row["reason"]).removeprefix(f"job {job} ") for row in rows}
+        return {(it := str(row["job"])): str(row["reason"]).removeprefix(f"job {it} ") for row in rows}
+
+    answers = await asyncio.gather(*map(ask, sorted({WAITING[state] for state in states if state in WAITING})))
+    return {name: reason for answer in answers for name, reason in answer.items()}

@@ -1,7 +1,7 @@
-"""What is live: one subscription a client, however many jobs it waits for.
+"""Live messages: one subscription for each client, for any number of jobs.
 
-A live message is a hint, never the truth: a plain subscription also hears what the log then refused. Whoever waits is
-woken by the hint and reads the log.
+A live message is only a hint: a plain subscription also receives messages that the log then refuses. The hint wakes
+the waiting task, which reads the log.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 from weakref import WeakValueDictionary
 
-from queuebit.transport import Stop, Transport
+from queuebit.transport import Transport, Unsubscribe
 
 __all__ = ["JobSignal", "Watch"]
 
 
 class JobSignal:
-    """What was heard about one job."""
+    """Live messages about one job."""
 
     def __init__(self) -> None:
         self.names: set[str] = set()
@@ -23,29 +23,29 @@ class JobSignal:
 
 
 class Watch:
-    """Hears every job event of a tenant, and keeps what concerns the jobs that somebody holds."""
+    """Receives every job event of a tenant, and keeps those of jobs with a handle."""
 
     def __init__(self, transport: Transport, tenant: str) -> None:
         self._transport = transport
         self._tenant = tenant
         self._signals: WeakValueDictionary[str, JobSignal] = WeakValueDictionary()
         self._starting = asyncio.Lock()
-        self._stop: Stop | None = None
+        self._stop: Unsubscribe | None = None
 
     def signal(self, job: str) -> JobSignal:
-        """Return the signal of a job; it exists for as long as a caller holds it."""
+        """Return the signal of a job; it exists while a caller holds it."""
         if (signal := self._signals.get(job)) is None:
             self._signals[job] = signal = JobSignal()
         return signal
 
     async def start(self) -> None:
-        """Listen, if this client does not yet."""
+        """Subscribe, unless already subscribed."""
         if self._stop is None:
             async with self._starting:
                 if self._stop is None:
-                    self._stop = await self._transport.follow(f"qb.job.{self._tenant}.>", self._heard)
+                    self._stop = await self._transport.follow(f"qb.job.{self._tenant}.>", self._on_message)
 
-    def _heard(self, subject: str, body: bytes) -> None:
+    def _on_message(self, subject: str, body: bytes) -> None:
         del body
         _, _, _, job, name, *_ = subject.split(".")
         if signal := self._signals.get(job):

@@ -1,4 +1,4 @@
-"""Writing as a tenant may: the platform takes what is sent at the tenant's pace, and only while its intake runs."""
+"""Sends messages as a tenant: the platform limits the tenant's rate, and its intake must run."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from queuebit_contracts.intake import ERR_MALFORMED, ERR_OTHER_CONTENT, ERR_TOO_
 __all__ = ["write"]
 
 _PAUSES_S = (0.2, 0.4, 0.6)
-"""Before the same message is sent again: where nothing is confirmed."""
+"""Pauses before a message without confirmation is sent again."""
 
-_PATIENCE_S = 15.0
-"""How long the same message is sent again while the service that takes it starts."""
+_RETRY_S = 15.0
+"""How long a message is repeated while the intake starts."""
 
 _PACED_S = 300.0
-"""How long it is sent again while the platform asks for a slower pace."""
+"""How long a message is repeated while the platform asks for a lower rate."""
 
 _REFUSED = {ERR_MALFORMED: "malformed", ERR_OTHER_CONTENT: "other_content"}
-"""What is refused however often it is sent."""
+"""Refusals that repeating cannot change."""
 
 
 async def write(
     transport: Transport, subject: str, body: bytes, headers: Mapping[str, str] | None = None
-) -> dict[str, Any]:  # as the server words it
-    """Send until a stream has answered; return its answer, which may be that a guard does not hold.
+) -> dict[str, Any]:  # the form is the server's own
+    """Send until a stream answers; return the answer, which may be a failed guard.
 
     Raises:
         Refused: the message breaks its contract, or other content is stored under its name.
-        Unreachable: nothing was confirmed in time.
+        Unreachable: no confirmation in time.
     """
     loop = asyncio.get_running_loop()
     begun, pauses = loop.time(), iter(_PAUSES_S)
@@ -44,15 +44,15 @@ async def write(
             if (code := answer.get("error", {}).get("err_code")) != ERR_TOO_FAST:
                 break
             fault: Unreachable = Unreachable(answer["error"]["description"])
-            pause: float | None = uniform(0.2, 1.0)  # so that many do not come back at once
-            patience = _PACED_S
+            pause: float | None = uniform(0.2, 1.0)  # random, so that clients do not retry together
+            limit = _PACED_S
         except Unanswered as error:
-            fault, pause, patience = error, 0.2, _PATIENCE_S
+            fault, pause, limit = error, 0.2, _RETRY_S
         except Unreachable as error:
-            fault, pause, patience = error, next(pauses, None), _PATIENCE_S
-        if pause is None or loop.time() - begun > patience:
+            fault, pause, limit = error, next(pauses, None), _RETRY_S
+        if pause is None or loop.time() - begun > limit:
             raise fault
         await asyncio.sleep(pause)
     if code in _REFUSED:
-        raise Refused([Reason(_REFUSED[code], f"the platform does not take it: {answer['error']['description']}")])
+        raise Refused([Reason(_REFUSED[code], f"the platform refuses it: {answer['error']['description']}")])
     return answer

@@ -19,9 +19,9 @@ from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.files import require_place
 
 if TYPE_CHECKING:
+    from queuebit.client import AsyncClient
     from queuebit.job import AsyncJob
     from queuebit.records import Result, Status
-    from queuebit.waiting import Client
 
 __all__ = ["cancel", "jobs", "plan", "result", "show", "watch"]
 
@@ -59,7 +59,7 @@ def jobs(args: Namespace, out: Output) -> Exit:
     async def ask() -> list[dict[str, object]]:
         async with client_of(args) as client:
             rows = await client.jobs(project=args.project, limit=args.limit)
-            reasons = await client.reasons(str(row["state"]) for row in rows)
+            reasons = await client.waiting(states=[str(row["state"]) for row in rows])
             return [{**row, "waiting": reasons.get(str(row["job"]))} for row in rows]
 
     rows = run(ask(), out, "asking the warehouse")
@@ -74,7 +74,7 @@ def show(args: Namespace, out: Output) -> Exit:
     async def ask() -> tuple[Status, str | None]:
         async with client_of(args) as client:
             status = await (await job_of(client, args.job)).status()
-            return status, (await client.reasons([status.state], status.job)).get(status.job)
+            return status, (await client.waiting(states=[status.state], job=status.job)).get(status.job)
 
     status, reason = run(ask(), out, "asking the log")
     if status.ended and not status.sealed:
@@ -104,13 +104,13 @@ def watch(args: Namespace, out: Output) -> Exit:
                 telling.cancel()
             return exit_of([(await job.status()).state])
 
-    async def tell(client: Client, job: AsyncJob) -> None:
+    async def tell(client: AsyncClient, job: AsyncJob) -> None:
         told = ""
         with suppress(QueuebitError):  # whatever is wrong, who follows the job hears of it
             while True:
                 await asyncio.sleep(_LASTING_S)
                 state = (await job.status()).state
-                reason = (await client.reasons([state], job.id)).get(job.id, "")
+                reason = (await client.waiting(states=[state], job=job.id)).get(job.id, "")
                 for line in waiting_lines(reason, out) if reason not in ("", told) else ():
                     out.say(line)
                 told = reason

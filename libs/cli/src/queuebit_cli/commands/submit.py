@@ -23,9 +23,9 @@ from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
 
 if TYPE_CHECKING:
+    from queuebit.client import AsyncClient
     from queuebit.job import AsyncJob
     from queuebit.records import Receipt, Result
-    from queuebit.waiting import Client
     from queuebit_kernel import Money
 
 __all__ = ["submit"]
@@ -97,7 +97,7 @@ class _Submitting:
             with Progress(self._out.as_json, "submitting") as progress, _noting(progress, self._why):
                 while (await asyncio.wait(work, timeout=_LOOK_S))[1]:
                     if self._args.wait:
-                        self._waiting = await client.reasons()
+                        self._waiting = await client.waiting()
                     why = next((f"; {self._waiting[job]}" for job in self._asked if job in self._waiting), "")
                     progress.tell(f"{sum(it.done() for it in work)} of {len(work)} jobs done{why}")
             told = await asyncio.gather(*work)
@@ -117,7 +117,7 @@ class _Submitting:
         ended = all(document["state"] in ENDS for document in told)
         return Exit.JOB_FAILED if code is Exit.DONE and self._args.wait and not ended else code
 
-    async def _one(self, client: Client, wanted: _Wanted) -> _Document:
+    async def _one(self, client: AsyncClient, wanted: _Wanted) -> _Document:
         args, single, file = self._args, len(self._args.files) == 1, wanted.file
         try:
             job = await client.submit(
@@ -155,7 +155,7 @@ class _Submitting:
     def _why(self, job: str) -> str:
         return self._waiting.get(job, "")
 
-    async def _ended(self, client: Client, job: AsyncJob, file: str, single: bool) -> _Document:
+    async def _ended(self, client: AsyncClient, job: AsyncJob, file: str, single: bool) -> _Document:
         """How the job stands after the wait; one reading of the log decides whether there is a result to tell."""
         receipt: Receipt | None = None
         late = await self._late(client, job)
@@ -182,12 +182,12 @@ class _Submitting:
             reasons=[{"code": "still_running", "text": late}] if late else reasons_document(status),
         )
 
-    async def _late(self, client: Client, job: AsyncJob) -> str:
+    async def _late(self, client: AsyncClient, job: AsyncJob) -> str:
         """Wait for the end; why it did not come in time, or nothing."""
         try:
             await job.until(ENDS, self._args.timeout)
         except StillRunning as error:
-            why = (await client.reasons(job=job.id)).get(job.id)
+            why = (await client.waiting(job=job.id)).get(job.id)
             return f"{error} ({why})" if why else str(error)
         return ""
 

@@ -1,0 +1,91 @@
+"""Names and texts use the words of the glossary; replaced words do not return."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import tokenize
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+RIDDLES = (
+    "whoever whomever nobody somebody nought dear dearer dearest told hear hears heard hearing deaf wonders patience"
+)
+"""Words for a reader to guess at: name the client, the service or the number instead."""
+
+METAPHORS = (
+    "bury buried confinement crew dress duties duty founded founding gathering happened mistrust nursery offering "
+    "presenting purse roster standing story telling wish worn"
+)
+"""Parts of names that a word of the glossary replaces."""
+
+MODULES = "asking facts figures findings fitting journal lines lives places questions recent stand template turns work"
+"""Names of modules that were replaced."""
+
+ALLOWED = {
+    "contracts/CHANGELOG.md": "its entries are a record",
+    "CHANGELOG.md": "its entries are a record",
+    "docs/glossary.md": "lists the words that were replaced",
+    "tests/workspace/test_vocabulary.py": "lists the words that may not be used",
+}
+
+PENDING = (
+    "README.md contracts/ docs/ examples/ libs/cli/ libs/kernel/ libs/pricing/ libs/proof/ libs/quantum/ libs/runtime/ "
+    "libs/sdk/README.md libs/sdk/tests/ libs/stack/tests/ libs/testing/ services/ tests/"
+)
+"""Not rewritten yet."""
+
+_PROSE = re.compile(rf"\b({'|'.join(RIDDLES.split())})\b", re.IGNORECASE)
+_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_NAMES = {*RIDDLES.split(), *METAPHORS.split()}
+
+
+@cache
+def files(suffix: str) -> list[str]:
+    listed = subprocess.run(["git", "ls-files", f"*{suffix}"], cwd=ROOT, capture_output=True, text=True, check=True)
+    kept = [it for it in listed.stdout.splitlines() if it not in ALLOWED and (ROOT / it).exists()]
+    return [it for it in kept if not it.startswith(tuple(PENDING.split()))]
+
+
+def prose(path: Path) -> Iterator[tuple[int, str]]:
+    """Comments and texts of a module: docstrings, errors, help. A text without a space is a name or a code."""
+    with path.open("rb") as source:
+        for token in tokenize.tokenize(source.readline):
+            if token.type == tokenize.COMMENT or (token.type == tokenize.STRING and " " in token.string):
+                yield token.start[0], token.string
+
+
+def names(path: Path) -> Iterator[tuple[int, str]]:
+    """Names that a module gives: to modules, classes, functions, arguments and variables."""
+    yield 1, path.stem
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield node.lineno, name
+            case ast.arg(arg=name) | ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                yield node.lineno, name
+
+
+@pytest.mark.parametrize("path", files(".md"))
+def test_documents_use_plain_words(path: str) -> None:
+    lines = enumerate((ROOT / path).read_text().splitlines(), 1)
+    assert [f"{path}:{number}: {line.strip()}" for number, line in lines if _PROSE.search(line)] == []
+
+
+@pytest.mark.parametrize("path", files(".py"))
+def test_modules_use_plain_words(path: str) -> None:
+    found = [f"{path}:{line}: {text}" for line, text in prose(ROOT / path) if _PROSE.search(text)]
+    for line, name in names(ROOT / path):
+        if {it.lower() for it in _PARTS.findall(name)} & _NAMES:
+            found.append(f"{path}:{line}: {name}")
+    assert found == []
+
+
+def test_modules_have_plain_names() -> None:
+    assert [it for it in files(".py") if Path(it).stem in MODULES.split() and "/src/" in it] == []
