@@ -165,7 +165,7 @@ def test_the_invariants_hold_over_it(recorded: Recorded) -> None:
             history.count(row_of(it.subject, it.body, it.sequence, it.stored_at))
         history.evolve(stored, check)
     history.end = recorded.messages[-1].sequence
-    busy = Outstanding(duties=dict.fromkeys(topology().durable, 1))
+    busy = Outstanding(pending=dict.fromkeys(topology().durable, 1))
     verdicts = [
         nothing_lost(history, busy),
         money_adds_up(history, book_of(recorded), busy),

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
 
 RIDDLES = (
@@ -72,19 +70,20 @@ def names(path: Path) -> Iterator[tuple[int, str]]:
                 yield node.lineno, name
 
 
-@pytest.mark.parametrize("path", files(".md"))
-def test_documents_use_plain_words(path: str) -> None:
-    lines = enumerate((ROOT / path).read_text().splitlines(), 1)
-    assert [f"{path}:{number}: {line.strip()}" for number, line in lines if _PROSE.search(line)] == []
+def test_documents_use_plain_words() -> None:
+    lines = ((it, number, line) for it in files(".md") for number, line in enumerate((ROOT / it).open(), 1))
+    assert [f"{path}:{number}: {line.strip()}" for path, number, line in lines if _PROSE.search(line)] == []
 
 
-@pytest.mark.parametrize("path", files(".py"))
-def test_modules_use_plain_words(path: str) -> None:
-    found = [f"{path}:{line}: {text}" for line, text in prose(ROOT / path) if _PROSE.search(text)]
-    for line, name in names(ROOT / path):
-        if {it.lower() for it in _PARTS.findall(name)} & _NAMES:
-            found.append(f"{path}:{line}: {name}")
-    assert found == []
+def test_texts_in_modules_use_plain_words() -> None:
+    texts = ((it, number, text) for it in files(".py") for number, text in prose(ROOT / it))
+    assert [f"{path}:{number}: {text}" for path, number, text in texts if _PROSE.search(text)] == []
+
+
+def test_names_in_modules_are_plain_words() -> None:
+    given = ((it, number, name) for it in files(".py") for number, name in names(ROOT / it))
+    parts = ((it, number, name, {part.lower() for part in _PARTS.findall(name)}) for it, number, name in given)
+    assert [f"{path}:{number}: {name}" for path, number, name, words in parts if words & _NAMES] == []
 
 
 def test_modules_have_plain_names() -> None:
