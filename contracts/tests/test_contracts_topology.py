@@ -102,3 +102,14 @@ def test_one_key_opens_one_door() -> None:
     key = "U" + "A" * 55
     with pytest.raises(BadTenants, match="belongs to both"):
         parse_tenants(f'[tenant.a.user.x]\nkeys = ["{key}"]\n[tenant.b.user.y]\nkeys = ["{key}"]\n')
+
+
+def test_the_scheduler_reads_calibrations_and_compiled_operations_and_no_tenants_payloads() -> None:
+    reads = {it for it in topology().service_permissions("scheduler").publish if "DIRECT.GET.KV_PAYLOADS" in it}
+    assert {it.rpartition("$KV.PAYLOADS.")[2] for it in reads} == {"queuebit.>", "queuebit-compiled.>"}
+
+
+def test_no_user_reads_the_operations_of_compiled_circuits() -> None:
+    for role in topology().role:
+        allowed = topology().client_permissions(role, "acme", "ann").publish
+        assert not [it for it in allowed if "queuebit-compiled" in it]

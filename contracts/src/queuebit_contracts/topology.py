@@ -15,6 +15,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
+    "COMPILED",
     "LOG",
     "PLATFORM",
     "VIEWS",
@@ -35,6 +36,10 @@ LOG = "LOG"
 
 PLATFORM = "queuebit"
 """Where in the payload store the platform's own content lies, such as calibrations, which every user may read."""
+
+COMPILED = "queuebit-compiled"
+"""Where in the payload store the operations of compiled circuits lie. They say much of a circuit: no user may read
+them."""
 
 _PAYLOADS = "PAYLOADS"
 
@@ -93,6 +98,8 @@ class Party(_Entry):
     asks: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
     payloads: Literal["none", "read", "write"] = "none"
+    payloads_read: tuple[str, ...] = ()
+    """Whose payloads it reads, where it needs no others."""
 
 
 class Permissions(_Entry):
@@ -133,7 +140,9 @@ class Topology(_Entry):
         if party.view:
             publish += [*_view_calls(name), f"qb.dead.{name}-view.*"]
         publish += _payload_calls(party, "*")
-        if party.payloads != "none":
+        for owner in party.payloads_read:
+            publish += _payload_calls(Party(payloads="read"), owner)
+        if party.payloads != "none" or party.payloads_read:
             publish.append(f"$JS.API.STREAM.MSG.GET.KV_{_PAYLOADS}")
         return Permissions(publish=tuple(publish), subscribe=tuple(subscribe))
 

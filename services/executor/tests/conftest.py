@@ -51,6 +51,9 @@ class Payloads:
         self.kept[tenant, digest(content)] = content
         return describe(content, media_type)
 
+    async def store(self, tenant: str, content: bytes, media_type: str) -> Payload:
+        return (await self.put(tenant, content, media_type)).model_copy(update={"inline": None})
+
     async def get(self, tenant: str, payload: Payload) -> bytes:
         self.reads += 1
         content = payload.inline.encode() if payload.inline is not None else self.kept.get((tenant, payload.digest))
@@ -70,6 +73,7 @@ class FakeCircuits:
         self.refusal: Refused | None = None
         self.counts = b'{"00":1}'
         self.unfit: dict[str, Refused] = {}
+        self.operations = ""
         self.on_run = self._nothing
         self.free = asyncio.Semaphore(1)
         self.workers_asked_for = 0
@@ -91,7 +95,11 @@ class FakeCircuits:
     async def estimate(self, source: bytes, backend: str, asker: Asker) -> Estimate | Refused:
         self.compiled.append(backend)
         return self.unfit.get(backend) or Estimate(
-            backend=backend, depth=3, duration_ns=1_000, methods=(Method("statevector", 5_000_000, 1_100, 64),)
+            backend=backend,
+            depth=3,
+            duration_ns=1_000,
+            methods=(Method("statevector", 5_000_000, 1_100, 64),),
+            operations=self.operations,
         )
 
     @asynccontextmanager

@@ -8,11 +8,13 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from queuebit_contracts.query import ProfileRequest
+from queuebit_contracts.topology import COMPILED
 from queuebit_contracts.wire import Payload
 from queuebit_executor.errors import Overloaded
 from queuebit_executor.policy import Allowance
 from queuebit_executor.profiling import A_WHILE_S, AnswerProfile
 from queuebit_kernel import FixedClock, digest
+from queuebit_planning.fidelity import OPERATIONS
 
 
 @pytest.fixture
@@ -41,6 +43,22 @@ async def test_a_circuit_is_compiled_once_for_each_backend(world, answer) -> Non
     assert (world.circuits.profiled, world.circuits.compiled) == (1, ["aer", "device"])
     assert [it.backend for it in both.estimates] == ["aer", "device"]
     assert [it.qpu_us for it in again.estimates] == [10, 5_011]
+
+
+async def test_an_estimate_names_the_operations_that_its_esp_follows_from(world, answer) -> None:
+    world.circuits.operations = '[["cx",[0,1],1]]'
+    (found,) = (await answer(request(world.bell, "device"))).estimates
+    assert found.operations.inline == world.circuits.operations
+    assert found.operations.media_type == OPERATIONS
+
+
+async def test_many_operations_are_stored_where_no_user_reads_them(world, answer) -> None:
+    world.circuits.operations = "[" + ",".join(f'["cx",[{it},{it + 1}],1]' for it in range(300)) + "]"
+    (found,) = (await answer(request(world.bell, "device"))).estimates
+    assert found.operations.inline is None
+    assert world.payloads.kept[COMPILED, found.operations.digest] == world.circuits.operations.encode()
+    (again,) = (await answer(request(world.bell, "device", shots=10))).estimates
+    assert again.operations == found.operations
 
 
 async def test_what_is_wrong_with_a_circuit_is_remembered_and_bad_luck_for_a_while(world, answer, clock) -> None:

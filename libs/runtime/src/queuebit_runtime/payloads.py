@@ -35,6 +35,10 @@ class PayloadStore(Protocol):
         """Keep content and return its reference; keeping the same content again changes nothing."""
         ...
 
+    async def store(self, tenant: str, content: bytes, media_type: str) -> Payload:
+        """Keep content outside of events, however small it is."""
+        ...
+
     async def get(self, tenant: str, payload: Payload, *, limit: int = MAX_SOURCE_BYTES) -> bytes:
         """Return the content, of at most `limit` bytes.
 
@@ -59,9 +63,13 @@ class KeyValuePayloads:
 
     async def put(self, tenant: str, content: bytes, media_type: str) -> Payload:
         payload = describe(content, media_type)
-        if payload.inline is None:
-            for number, start in enumerate(range(0, len(content), CHUNK)):
-                await self._write(_key(tenant, payload, number), content[start : start + CHUNK])
+        return await self.store(tenant, content, media_type) if payload.inline is None else payload
+
+    async def store(self, tenant: str, content: bytes, media_type: str) -> Payload:
+        """Keep content in the bucket, however small it is."""
+        payload = Payload(digest=digest(content), size=len(content), media_type=media_type)
+        for number, start in enumerate(range(0, len(content), CHUNK)):
+            await self._write(_key(tenant, payload, number), content[start : start + CHUNK])
         return payload
 
     async def get(self, tenant: str, payload: Payload, *, limit: int = MAX_SOURCE_BYTES) -> bytes:

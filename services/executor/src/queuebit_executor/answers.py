@@ -51,6 +51,8 @@ class Estimate(_Answer):
     rep_delay_ns: int = 0
     overhead_ns: int = 0
     esp_ppm: int = 1_000_000
+    operations: str = ""
+    """Of the compiled circuit, as `queuebit_planning.fidelity` writes them; none on ideal simulators."""
     methods: tuple[Method, ...] = ()
     """Ways to simulate it; none where it is unfit."""
     unfit: Reason | None = None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from queuebit_contracts.query import BackendEstimate
-from queuebit_contracts.wire import Reason
+from queuebit_contracts.wire import Payload, Reason
 from queuebit_executor.answers import Described, Estimate
 from queuebit_executor.state import Mark, Past
 from queuebit_planning.eligibility import Capacity, Demand, objections
@@ -107,7 +107,9 @@ def memory_for_state(offer: Described, memory_mb: int) -> int | None:
     return state_bytes(memory_mb) if offer.kind == "simulator" else None
 
 
-def quoted(estimate: Estimate, offer: Described, shots: int, allowance: Allowance) -> BackendEstimate:
+def quoted(
+    estimate: Estimate, offer: Described, shots: int, allowance: Allowance, operations: Payload | None = None
+) -> BackendEstimate:
     """Say what these shots would take on a backend, or why it cannot run them; every reason at once."""
     demand = _demand(estimate, offer, shots)
     found = objections(demand, _capacity(offer, allowance))
@@ -123,6 +125,7 @@ def quoted(estimate: Estimate, offer: Described, shots: int, allowance: Allowanc
         qpu_us=demand.busy_us,
         esp_ppm=None if offer.kind == "simulator" else estimate.esp_ppm,
         calibration=offer.calibration,
+        operations=operations,
     )
 
 

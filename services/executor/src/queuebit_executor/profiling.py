@@ -9,18 +9,23 @@ from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from queuebit_contracts.query import BackendEstimate, CircuitError, ProfileAnswer, ProfileRequest
-from queuebit_contracts.wire import Reason
+from queuebit_contracts.topology import COMPILED
+from queuebit_contracts.wire import Payload, Reason
 from queuebit_executor.answers import Described, Estimate, Profiled, Refused
 from queuebit_executor.policy import Allowance, quoted
 from queuebit_executor.ports import Asker, Circuits
 from queuebit_executor.ttl_cache import TtlCache
 from queuebit_kernel import Clock, digest
-from queuebit_runtime.payloads import Missing, PayloadStore
+from queuebit_planning.fidelity import OPERATIONS
+from queuebit_runtime.payloads import Missing, PayloadStore, describe
 
 __all__ = ["A_WHILE_S", "AnswerProfile"]
 
 _REMEMBERED = 10_000
 """Circuits, and estimates, that are kept; about a kilobyte each."""
+
+_INLINE = 4096
+"""Bytes of operations that an answer carries itself: it names several backends, and an event has a limit."""
 
 A_WHILE_S = 300.0
 """How long a circuit that took too long, or killed its child, is not tried again."""
@@ -30,6 +35,11 @@ class _Compilation(NamedTuple):
     circuit: str
     backend: str
     target: str
+
+
+class _Compiled(NamedTuple):
+    estimate: Estimate
+    operations: Payload | None = None
 
 
 class AnswerProfile:
@@ -52,7 +62,7 @@ class AnswerProfile:
         self._offers = {offer.backend: offer for offer in offers}
         self._allowance = allowance
         self._seen: TtlCache[tuple[str, str], Profiled | CircuitError] = TtlCache(_REMEMBERED, clock)
-        self._estimates: TtlCache[_Compilation, Estimate] = TtlCache(_REMEMBERED, clock)
+        self._estimates: TtlCache[_Compilation, _Compiled] = TtlCache(_REMEMBERED, clock)
         self._busy: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     def remembered(self, request: ProfileRequest) -> ProfileAnswer | None:
@@ -103,9 +113,20 @@ class AnswerProfile:
         found = await self._circuits.estimate(source, backend, asker)
         if isinstance(found, Refused):
             unfit = Reason(code=found.error.code, text=f"{backend}: {found.error.message}")
-            self._estimates.put(self._key(request, backend), Estimate(backend=backend, unfit=unfit), _seconds(found))
+            self._estimates.put(
+                self._key(request, backend), _Compiled(Estimate(backend=backend, unfit=unfit)), _seconds(found)
+            )
         else:
-            self._estimates.put(self._key(request, backend), found)
+            self._estimates.put(self._key(request, backend), _Compiled(found, await self._operations(found)))
+
+    async def _operations(self, found: Estimate) -> Payload | None:
+        """Keep the operations of a device's compiled circuit where the scheduler finds them."""
+        content = found.operations.encode()
+        if not content:
+            return None
+        if len(content) <= _INLINE:
+            return describe(content, OPERATIONS)
+        return await self._payloads.store(COMPILED, content, OPERATIONS)
 
     def _missing(self, request: ProfileRequest) -> list[str]:
         asked = request.backends or self._offers
@@ -120,12 +141,12 @@ class AnswerProfile:
 
     def _estimate(self, request: ProfileRequest, found: Profiled, backend: str) -> BackendEstimate:
         offer = self._offers.get(backend)
-        estimate = self._estimates.get(self._key(request, backend)) if offer else None
-        if offer is None or estimate is None:
+        compiled = self._estimates.get(self._key(request, backend)) if offer else None
+        if offer is None or compiled is None:
             return BackendEstimate(
                 backend=backend, unfit=Reason(code="unknown_backend", text=f"{backend} is not run here")
             )
-        return quoted(estimate, offer, request.shots, self._allowance)
+        return quoted(compiled.estimate, offer, request.shots, self._allowance, compiled.operations)
 
 
 def _seconds(refused: Refused) -> float:

@@ -17,6 +17,7 @@ from typing import Any
 from queuebit_executor.frames import MAX_BYTES, Frame, pack, receive
 from queuebit_executor.sandbox import private_bytes
 from queuebit_executor.seeds import compilation_seed, simulation_seed
+from queuebit_planning.fidelity import write_operations
 from queuebit_quantum import (
     Backend,
     Circuit,
@@ -135,7 +136,8 @@ def _estimate(backend: Backend, circuit: Circuit) -> dict[str, Any]:  # plain JS
         compiled = backend.compile(circuit, compilation_seed(circuit.digest))
     except DoesNotFit as error:
         return {**about, "unfit": {"code": "does_not_fit", "text": str(error)}}
-    return {**about, **_figures(compiled)}
+    operations = write_operations(compiled.operations).decode() if compiled.operations else ""
+    return {**about, **_figures(compiled), "operations": operations}
 
 
 def _figures(compiled: Compiled) -> dict[str, Any]:  # plain JSON

@@ -5,11 +5,13 @@ from __future__ import annotations
 from queuebit_contracts.topology import topology
 from queuebit_kernel import SystemClock
 from queuebit_runtime.log import Stored
+from queuebit_runtime.payloads import KeyValuePayloads
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
 from queuebit_runtime.view import View, fold_events
 from queuebit_scheduler.handlers import AnswerWaiting, PlaceJobs
 from queuebit_scheduler.liveness import WatchBackends, over_nats
+from queuebit_scheduler.rescoring import RescoreJobs
 from queuebit_scheduler.routes import answer_questions
 from queuebit_scheduler.settings import Settings
 from queuebit_scheduler.state import State
@@ -24,8 +26,11 @@ def create_app() -> Service:
     state = State(settings.places_per_slot)
     place = PlaceJobs(state, service.log, clock, service.bus.tracing)
 
+    rescore = RescoreJobs(KeyValuePayloads(service.bus), state.rescore, place.wake)
+
     def fold(stored: Stored) -> None:
         state.evolve(stored.event, stored.sequence, stored.stored_at)
+        rescore.evolve(stored.event)
         place.wake()
 
     async def answer() -> None:
@@ -34,6 +39,6 @@ def create_app() -> Service:
     service.views.append(View(service.bus, "scheduler", topology().service["scheduler"].view, fold_events(fold)))
     service.before.append(answer)
     watch = WatchBackends(state, over_nats(service.bus), clock, silence_s=settings.silence_s, wake=place.wake)
-    service.work += [place.run, watch.run]
+    service.work += [place.run, watch.run, rescore.run]
     service.detail = lambda: {"waiting": state.waiting, "outstanding": state.outstanding}
     return service

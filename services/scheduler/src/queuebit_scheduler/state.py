@@ -166,6 +166,19 @@ class State:
         if outstanding is not None and not outstanding.confirmed:
             self._line_up(self._free(key).job, front=True)
 
+    def rescore(self, key: Key, backend: str, esp_ppm: int) -> bool:
+        """Note another success probability of an active job's candidate; say whether that changed anything."""
+        job = self.job(key) if self._active(key) else None
+        bid = job.bids.get(backend) if job else None
+        if job is None or bid is None or bid.esp_ppm == esp_ppm:
+            return False
+        job = replace(job, bids={**job.bids, backend: replace(bid, esp_ppm=esp_ppm)})
+        if key in self._outstanding:
+            self._outstanding[key].job = job
+        else:
+            self._waiting[key] = self._lines[job.tenant, frozenset(job.bids)][key] = job
+        return True
+
     def forget(self, key: Key) -> None:
         """Drop a job that took a place and cannot be placed: neither it nor its place are held up any longer."""
         if key in self._outstanding:

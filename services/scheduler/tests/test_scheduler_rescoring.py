@@ -1,0 +1,181 @@
+"""A calibration that arrives while jobs wait changes where they go."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from queuebit_contracts.backend import BackendCalibrated, Calibration
+from queuebit_contracts.job import JobAccepted
+from queuebit_contracts.topology import COMPILED, PLATFORM
+from queuebit_contracts.wire import Payload
+from queuebit_kernel import Unavailable, digest
+from queuebit_planning.fidelity import OPERATIONS, Operation, write_errors, write_operations
+from queuebit_runtime.payloads import Missing, describe
+from queuebit_scheduler.policy import plan
+from queuebit_scheduler.rescoring import RescoreJobs
+
+CX = write_operations([Operation("cx", (0, 1), 1)])
+OLD = digest(b"the calibration of yesterday")
+
+
+class Payloads:
+    """A payload store in memory, which may be away."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], bytes] = {}
+        self.read: list[str] = []
+        self.away = False
+
+    async def get(self, tenant: str, payload: Payload) -> bytes:
+        if self.away:
+            raise Unavailable("the payload store is away")
+        self.read.append(payload.digest)
+        content = payload.inline.encode() if payload.inline is not None else self.kept.get((tenant, payload.digest))
+        if content is None:
+            raise Missing("no content")
+        return content
+
+    def store(self, tenant: str, content: bytes) -> Payload:
+        self.kept[tenant, digest(content)] = content
+        return describe(content, OPERATIONS).model_copy(update={"inline": None})
+
+
+@pytest.fixture
+def payloads() -> Payloads:
+    return Payloads()
+
+
+@pytest.fixture
+def woken() -> list[bool]:
+    return []
+
+
+@pytest.fixture
+def rescoring(world: Any, payloads: Payloads, woken: list[bool]) -> RescoreJobs:
+    return RescoreJobs(payloads, world.state.rescore, lambda: woken.append(True))  # type: ignore[arg-type]
+
+
+def calibrated(payloads: Payloads, backend: str, cx_error: float) -> BackendCalibrated:
+    content = json.dumps({"backend": backend, "errors": write_errors({("cx", (0, 1)): cx_error})}).encode()
+    snapshot = payloads.store(PLATFORM, content)
+    return BackendCalibrated(
+        source="qb/test",
+        data=Calibration(
+            backend=backend, calibrated_at="2026-01-01T00:00:00Z", snapshot=snapshot, digest=snapshot.digest
+        ),
+    )
+
+
+def accepted(world: Any, job: str, operations: Payload, **esp_ppm: int) -> JobAccepted:
+    event: JobAccepted = world.accepted(job, backends=tuple(esp_ppm))
+    candidates = tuple(
+        it.model_copy(update={"esp_ppm": esp_ppm[it.backend], "operations": operations, "calibration": OLD})
+        for it in event.data.candidates
+    )
+    return event.model_copy(update={"data": event.data.model_copy(update={"candidates": candidates})})
+
+
+def choice(world: Any) -> str:
+    snapshot = world.state.snapshot(world.clock.now(), 1)
+    return str(plan(snapshot).places[0].backend)
+
+
+def test_a_calibration_flips_the_choice_between_two_devices_of_equal_price(
+    world: Any, payloads: Payloads, rescoring: RescoreJobs, woken: list[bool]
+) -> None:
+    job = accepted(world, "j1", describe(CX, OPERATIONS), manila=950_000, perth=940_000)
+    world.happens(world.registered("manila"), world.registered("perth"), job)
+    rescoring.evolve(job)
+    assert choice(world) == "manila"
+    rescoring.evolve(calibrated(payloads, "manila", cx_error=0.1))
+    asyncio.run(rescoring.rescore())
+    assert choice(world) == "perth"
+    assert woken == [True], "a decision is made anew"
+    rescoring.evolve(calibrated(payloads, "manila", cx_error=0.01))
+    asyncio.run(rescoring.rescore())
+    assert choice(world) == "manila"
+
+
+def test_nothing_is_fetched_while_no_calibration_changed(
+    world: Any, payloads: Payloads, rescoring: RescoreJobs
+) -> None:
+    current = calibrated(payloads, "manila", cx_error=0.1)
+    operations = payloads.store(COMPILED, CX)
+    fresh = accepted(world, "j1", operations, manila=900_000)
+    (candidate,) = fresh.data.candidates
+    candidate = candidate.model_copy(update={"calibration": current.data.digest})
+    rescoring.evolve(current)
+    rescoring.evolve(fresh.model_copy(update={"data": fresh.data.model_copy(update={"candidates": (candidate,)})}))
+    asyncio.run(rescoring.rescore())
+    assert payloads.read == []
+
+
+def test_stored_operations_are_fetched_once_for_all_jobs_of_a_circuit(
+    world: Any, payloads: Payloads, rescoring: RescoreJobs
+) -> None:
+    operations = payloads.store(COMPILED, CX)
+    jobs = [accepted(world, f"j{number}", operations, manila=950_000) for number in range(3)]
+    world.happens(world.registered("manila"), *jobs)
+    for job in jobs:
+        rescoring.evolve(job)
+    change = calibrated(payloads, "manila", cx_error=0.25)
+    rescoring.evolve(change)
+    asyncio.run(rescoring.rescore())
+    assert payloads.read == [change.data.snapshot.digest, operations.digest]
+    assert {world.state.job(("acme", f"j{number}")).bids["manila"].esp_ppm for number in range(3)} == {750_000}
+
+
+def test_a_job_that_was_admitted_under_an_older_calibration_is_scored_at_once(
+    world: Any, payloads: Payloads, rescoring: RescoreJobs
+) -> None:
+    """As after a restart, or where a plan was older than the calibration."""
+    job = accepted(world, "j1", describe(CX, OPERATIONS), manila=950_000)
+    world.happens(world.registered("manila"), job)
+    rescoring.evolve(calibrated(payloads, "manila", cx_error=0.5))
+    rescoring.evolve(job)
+    asyncio.run(rescoring.rescore())
+    assert world.state.job(("acme", "j1")).bids["manila"].esp_ppm == 500_000
+
+
+def test_what_the_store_does_not_answer_stays_to_be_done(
+    world: Any, payloads: Payloads, rescoring: RescoreJobs
+) -> None:
+    job = accepted(world, "j1", describe(CX, OPERATIONS), manila=950_000)
+    world.happens(world.registered("manila"), job)
+    rescoring.evolve(job)
+    rescoring.evolve(calibrated(payloads, "manila", cx_error=0.5))
+    payloads.away = True
+    with pytest.raises(Unavailable):
+        asyncio.run(rescoring.rescore())
+    payloads.away = False
+    asyncio.run(rescoring.rescore())
+    assert world.state.job(("acme", "j1")).bids["manila"].esp_ppm == 500_000
+
+
+@pytest.mark.parametrize("content", [b"[]", b'{"calibrated_at": "of a release that named no gates"}'])
+def test_a_snapshot_without_errors_of_gates_changes_no_score(
+    world: Any, payloads: Payloads, rescoring: RescoreJobs, woken: list[bool], content: bytes
+) -> None:
+    job = accepted(world, "j1", describe(CX, OPERATIONS), manila=950_000)
+    world.happens(world.registered("manila"), job)
+    rescoring.evolve(job)
+    change = calibrated(payloads, "manila", cx_error=0.5)
+    snapshot = payloads.store(PLATFORM, content)
+    rescoring.evolve(change.model_copy(update={"data": change.data.model_copy(update={"snapshot": snapshot})}))
+    asyncio.run(rescoring.rescore())
+    assert world.state.job(("acme", "j1")).bids["manila"].esp_ppm == 950_000
+    assert woken == []
+
+
+def test_a_job_that_ended_is_not_scored(world: Any, payloads: Payloads, rescoring: RescoreJobs) -> None:
+    job = accepted(world, "j1", describe(CX, OPERATIONS), manila=950_000)
+    world.happens(world.registered("manila"), job)
+    rescoring.evolve(job)
+    rescoring.evolve(calibrated(payloads, "manila", cx_error=0.5))
+    rescoring.evolve(world.cancelled("j1"))
+    asyncio.run(rescoring.rescore())
+    assert payloads.read == []
