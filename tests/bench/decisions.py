@@ -9,8 +9,9 @@ from tests.bench.report import Report, percentile
 
 from queuebit_contracts.backend import BackendRegistered, Registration
 from queuebit_contracts.job import Candidate
-from queuebit_scheduler.policy import plan
+from queuebit_kernel import digest
 from queuebit_scheduler.state import State
+from queuebit_scheduling import encode, plan
 from queuebit_testing.build import NOON, accepted
 
 __all__ = ["measure_decisions"]
@@ -19,7 +20,7 @@ BACKENDS = tuple(f"backend-{number:02}" for number in range(50))
 
 
 def measure_decisions(report: Report, jobs: int = 10_000, tenants: int = 10) -> None:
-    """Snapshot, digest and plan of one cycle."""
+    """Snapshot, its stored form and digest, and the plan of one cycle."""
     state, now = State(8), NOON + timedelta(seconds=5)
     for number, name in enumerate(BACKENDS, start=1):
         data = Registration(backend=name, stack="aer", vendor="bench", kind="simulator", qubits=30, max_shots=10**6)
@@ -37,6 +38,6 @@ def measure_decisions(report: Report, jobs: int = 10_000, tenants: int = 10) -> 
 def _cycle_ms(state: State, now: datetime) -> float:
     began = time.perf_counter()
     snapshot = state.snapshot(now, 32)
-    if snapshot is None or not plan(snapshot).decisions or not snapshot.digest:
+    if snapshot is None or not plan(state.policy, snapshot).places or not digest(encode(snapshot)):
         raise RuntimeError("there is work and room, and nothing was decided")
     return (time.perf_counter() - began) * 1000

@@ -184,6 +184,8 @@ class Placement(Wire):
     policy: str
     snapshot: Digest
     """Digest of the inputs of the decision."""
+    decision: Payload | None = None
+    """The inputs themselves, `application/vnd.queuebit.decision+json`; its digest is `snapshot`. Absent: not kept."""
     scores: tuple[Score, ...]
     submitted_at: Moment
     accepted_at: Moment

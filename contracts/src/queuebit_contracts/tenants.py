@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from queuebit_contracts.topology import COMPILED, PLATFORM
+from queuebit_contracts.topology import COMPILED, DECISIONS, PLATFORM
 from queuebit_contracts.wire import DecimalText, Name
 from queuebit_kernel import Fault
 
@@ -30,7 +30,7 @@ Kind = Literal["simulator", "emulated", "qpu"]
 _Key = Annotated[str, Field(pattern="^U[A-Z2-7]{55}$")]
 
 
-_RESERVED = frozenset({COMPILED, PLATFORM, "platform", "system", "operator", "provisioner"})
+_RESERVED = frozenset({COMPILED, DECISIONS, PLATFORM, "platform", "system", "operator", "provisioner"})
 
 
 class BadTenants(Fault):

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
     "COMPILED",
+    "DECISIONS",
     "LOG",
     "PLATFORM",
     "VIEWS",
@@ -39,6 +40,10 @@ PLATFORM = "queuebit"
 
 COMPILED = "queuebit-compiled"
 """Where in the payload store the operations of compiled circuits lie. They say much of a circuit: no user may read
+them."""
+
+DECISIONS = "queuebit-decisions"
+"""Where in the payload store the inputs of scheduling decisions lie. They name jobs of all tenants: no user may read
 them."""
 
 _PAYLOADS = "PAYLOADS"
@@ -100,6 +105,8 @@ class Party(_Entry):
     payloads: Literal["none", "read", "write"] = "none"
     payloads_read: tuple[str, ...] = ()
     """Whose payloads it reads, where it needs no others."""
+    payloads_write: tuple[str, ...] = ()
+    """Whose payloads it reads and writes, where it needs no others."""
 
 
 class Permissions(_Entry):
@@ -142,7 +149,9 @@ class Topology(_Entry):
         publish += _payload_calls(party, "*")
         for owner in party.payloads_read:
             publish += _payload_calls(Party(payloads="read"), owner)
-        if party.payloads != "none" or party.payloads_read:
+        for owner in party.payloads_write:
+            publish += _payload_calls(Party(payloads="write"), owner)
+        if party.payloads != "none" or party.payloads_read or party.payloads_write:
             publish.append(f"$JS.API.STREAM.MSG.GET.KV_{_PAYLOADS}")
         return Permissions(publish=tuple(publish), subscribe=tuple(subscribe))
 

@@ -30,10 +30,11 @@ from queuebit_contracts.job import (
 )
 from queuebit_contracts.subjects import job as job_aggregate
 from queuebit_contracts.wire import Amount, Payload, Reason
-from queuebit_kernel import FixedClock
+from queuebit_kernel import FixedClock, Unavailable, digest
 from queuebit_runtime.tracing import Tracing
 from queuebit_scheduler.handlers import PlaceJobs
 from queuebit_scheduler.state import State
+from queuebit_scheduling import MEDIA_TYPE, POLICY, Policy
 from queuebit_testing.memory import MemoryLog
 
 DIGEST = "sha256:" + "0" * 64
@@ -133,6 +134,23 @@ def ended(how: str, job: str, tenant: str = "acme", backend: str = "aer") -> Any
     raise ValueError(f"the tests know no way to end {how}: add it here")
 
 
+class MemoryDecisions:
+    """Keeps every snapshot that it is given."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+        self.down = False
+
+    async def keep(self, content: bytes) -> Payload:
+        if self.down:
+            raise Unavailable("no answer")
+        self.kept[digest(content)] = content
+        return Payload(digest=digest(content), size=len(content), media_type=MEDIA_TYPE)
+
+    async def read(self, decision: Payload) -> bytes:
+        return self.kept[decision.digest]
+
+
 class World:
     """Every fact appended here is folded at once, stamped with the world's clock."""
 
@@ -143,11 +161,12 @@ class World:
     cancelled = staticmethod(cancelled)
     ended = staticmethod(ended)
 
-    def __init__(self, places_per_slot: int = 8) -> None:
+    def __init__(self, places_per_slot: int = 8, policy: Policy = POLICY) -> None:
         self.clock = FixedClock(THEN)
         self.log = MemoryLog()
-        self.state = State(places_per_slot)
-        self.place = PlaceJobs(self.state, self.log, self.clock, Tracing("scheduler"))
+        self.state = State(places_per_slot, policy)
+        self.decisions = MemoryDecisions()
+        self.place = PlaceJobs(self.state, self.log, self.decisions, self.clock, Tracing("scheduler"))
         self._moments: list[datetime] = []
         self._folded = 0
 

@@ -9,12 +9,13 @@ import pytest
 from queuebit_contracts.job import JobPlaced
 from queuebit_contracts.query import Question
 from queuebit_contracts.subjects import Aggregate
-from queuebit_kernel import Malformed, Unavailable
+from queuebit_kernel import Malformed, Unavailable, digest
 from queuebit_runtime.log import Guarded, Stored
 from queuebit_scheduler import handlers
 from queuebit_scheduler.handlers import CYCLE_LIMIT, AnswerWaiting
 from queuebit_scheduler.liveness import ASK_S, WatchBackends
 from queuebit_scheduler.state import State
+from queuebit_scheduling import decode, encode, plan
 from queuebit_testing.build import submitted
 from queuebit_testing.memory import MemoryLog
 
@@ -47,9 +48,9 @@ class _Unreadable(MemoryLog):
 
 def test_a_placement_says_all_that_an_executor_needs(world: Any) -> None:
     world.happens(world.registered("aer"), world.accepted("j1", qpu_us=1500))
-    snapshot = world.state.snapshot(world.clock.now(), CYCLE_LIMIT)
+    content = encode(world.state.snapshot(world.clock.now(), CYCLE_LIMIT))
     [placed] = world.cycle()
-    assert placed.data.model_dump(mode="json") == {
+    assert placed.data.model_dump(mode="json", exclude_none=True) == {
         "tenant": "acme",
         "project": "main",
         "job": "j1",
@@ -58,8 +59,13 @@ def test_a_placement_says_all_that_an_executor_needs(world: Any) -> None:
         "circuit": "sha256:" + "0" * 64,
         "seed": 7,
         "qpu_us": 1500,
-        "policy": "fair-share/2",
-        "snapshot": snapshot.digest,
+        "policy": "fair-share/3",
+        "snapshot": digest(content),
+        "decision": {
+            "digest": digest(content),
+            "size": len(content),
+            "media_type": "application/vnd.queuebit.decision+json",
+        },
         "scores": [{"backend": "aer", "expected_ms": 1}],
         "submitted_at": "2026-01-01T00:00:00.000000Z",
         "accepted_at": "2026-01-01T00:00:00.000000Z",
@@ -76,6 +82,25 @@ def test_a_placement_says_all_that_an_executor_needs(world: Any) -> None:
     }
     assert placed.provenanceid == "sha256:" + "0" * 64
     assert placed.source == "qb/scheduler"
+
+
+def test_what_was_decided_from_is_kept_and_decides_the_same_again(world: Any) -> None:
+    world.happens(world.registered("aer"), *(world.accepted(f"j{n}") for n in range(20)))
+    placed = world.cycle()
+    [content] = world.decisions.kept.values()
+    places = plan(world.state.policy, decode(content)).places
+    assert [(it.data.job, it.data.backend) for it in placed] == [(it.job[1], it.backend) for it in places]
+    assert {it.data.decision.digest for it in placed} == {digest(content)}
+
+
+def test_without_a_kept_decision_no_job_is_placed(world: Any) -> None:
+    world.happens(world.registered("aer"), *(world.accepted(f"j{n}") for n in range(3)))
+    world.decisions.down = True
+    assert world.cycle() == []
+    assert (world.state.waiting, world.state.outstanding) == (3, 0)
+    assert world.state.backends()["aer"].taken == 0
+    world.decisions.down = False
+    assert [it.data.job for it in world.cycle()] == ["j0", "j1", "j2"]
 
 
 def test_a_job_that_somebody_moved_is_left_to_the_view(world: Any) -> None:
@@ -211,7 +236,7 @@ def test_waiting_jobs_are_told_why_and_how_many_are_ahead(world: Any) -> None:
 
 def reasons(world: Any) -> dict[str, str]:
     rows = AnswerWaiting(world.state, world.clock)("acme", Question()).rows
-    return {row["job"]: row["reason"] for row in rows}
+    return {str(row["job"]): str(row["reason"]) for row in rows}
 
 
 def test_a_job_that_waits_for_a_slot_is_told_so_until_it_starts(world: Any) -> None:
@@ -301,6 +326,6 @@ async def test_a_backend_is_gone_after_enough_questions_without_an_answer(
     gone = []
     for _ in answers:
         await watch.look()
-        gone.append(world.state.backends()["aer"].silent_since is not None)
+        gone.append(world.state.backends()["aer"].silent_since_us is not None)
     assert gone == [number == gone_after for number in range(1, len(answers) + 1)]
     assert {*asked} == {"aer"}, "nothing follows from the silence of a backend that never promised to answer"

@@ -15,8 +15,8 @@ from queuebit_contracts.wire import Payload
 from queuebit_kernel import Unavailable, digest
 from queuebit_planning.fidelity import OPERATIONS, Operation, write_errors, write_operations
 from queuebit_runtime.payloads import Missing, describe
-from queuebit_scheduler.policy import plan
 from queuebit_scheduler.rescoring import RescoreJobs
+from queuebit_scheduling import POLICY, plan
 
 CX = write_operations([Operation("cx", (0, 1), 1)])
 OLD = digest(b"the calibration of yesterday")
@@ -81,7 +81,7 @@ def accepted(world: Any, job: str, operations: Payload, **esp_ppm: int) -> JobAc
 
 def choice(world: Any) -> str:
     snapshot = world.state.snapshot(world.clock.now(), 1)
-    return str(plan(snapshot).places[0].backend)
+    return str(plan(POLICY, snapshot).places[0].backend)
 
 
 def test_a_calibration_flips_the_choice_between_two_devices_of_equal_price(
@@ -126,7 +126,7 @@ def test_stored_operations_are_fetched_once_for_all_jobs_of_a_circuit(
     rescoring.evolve(change)
     asyncio.run(rescoring.rescore())
     assert payloads.read == [change.data.snapshot.digest, operations.digest]
-    assert {world.state.job(("acme", f"j{number}")).bids["manila"].esp_ppm for number in range(3)} == {750_000}
+    assert {world.state.job(("acme", f"j{number}")).candidate("manila").esp_ppm for number in range(3)} == {750_000}
 
 
 def test_a_job_that_was_admitted_under_an_older_calibration_is_scored_at_once(
@@ -138,7 +138,7 @@ def test_a_job_that_was_admitted_under_an_older_calibration_is_scored_at_once(
     rescoring.evolve(calibrated(payloads, "manila", cx_error=0.5))
     rescoring.evolve(job)
     asyncio.run(rescoring.rescore())
-    assert world.state.job(("acme", "j1")).bids["manila"].esp_ppm == 500_000
+    assert world.state.job(("acme", "j1")).candidate("manila").esp_ppm == 500_000
 
 
 def test_what_the_store_does_not_answer_stays_to_be_done(
@@ -153,7 +153,7 @@ def test_what_the_store_does_not_answer_stays_to_be_done(
         asyncio.run(rescoring.rescore())
     payloads.away = False
     asyncio.run(rescoring.rescore())
-    assert world.state.job(("acme", "j1")).bids["manila"].esp_ppm == 500_000
+    assert world.state.job(("acme", "j1")).candidate("manila").esp_ppm == 500_000
 
 
 @pytest.mark.parametrize("content", [b"[]", b'{"calibrated_at": "of a release that named no gates"}'])
@@ -167,7 +167,7 @@ def test_a_snapshot_without_errors_of_gates_changes_no_score(
     snapshot = payloads.store(PLATFORM, content)
     rescoring.evolve(change.model_copy(update={"data": change.data.model_copy(update={"snapshot": snapshot})}))
     asyncio.run(rescoring.rescore())
-    assert world.state.job(("acme", "j1")).bids["manila"].esp_ppm == 950_000
+    assert world.state.job(("acme", "j1")).candidate("manila").esp_ppm == 950_000
     assert woken == []
 
 

@@ -7,13 +7,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from queuebit_contracts.job import TERMINAL
-from queuebit_scheduler.policy import plan
 from queuebit_scheduler.state import State
+from queuebit_scheduling import POLICY, FairShare, Job, Snapshot, plan, policy
 
 QUICK = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 """The same cases in every run; a busy machine may be slow."""
 
 LIMIT = 32
+
+
+def shown(snapshot: Snapshot) -> list[Job]:
+    """The jobs of a snapshot, oldest first."""
+    return sorted((job for group in snapshot.groups for job in group.jobs), key=lambda it: it.sequence)
 
 
 def test_an_accepted_job_waits_until_it_is_placed_and_is_forgotten_when_it_ended(world: Any) -> None:
@@ -79,7 +84,7 @@ def test_released_jobs_return_to_the_front_in_their_order(world: Any) -> None:
         world.state.reserve(("acme", name), "aer")
     for name in ("j1", "j0"):
         world.state.release(("acme", name))
-    assert [job.job for job in world.state.snapshot(world.clock.now(), LIMIT).waiting] == ["j0", "j1", "j2", "j3"]
+    assert [job.job for job in shown(world.state.snapshot(world.clock.now(), LIMIT))] == ["j0", "j1", "j2", "j3"]
 
 
 def test_run_times_are_learned_per_backend_and_size(world: Any) -> None:
@@ -88,8 +93,10 @@ def test_run_times_are_learned_per_backend_and_size(world: Any) -> None:
     world.fold()
     world.run(placed, seconds=0.25)
     world.happens(world.accepted("j2", qpu_us=5_000_000))
-    [waiting] = world.state.snapshot(world.clock.now(), LIMIT).waiting
-    assert [option.expected_us for option in waiting.options] == [250_000]
+    [learned] = world.state.snapshot(world.clock.now(), LIMIT).run_times
+    assert (learned.backend, learned.us) == ("aer", 250_000)
+    [place] = plan(POLICY, world.state.snapshot(world.clock.now(), LIMIT)).places
+    assert place.expected_us == 250_000
     [tenant] = world.state.snapshot(world.clock.now(), LIMIT).tenants
     assert tenant.served.us == 250_000
 
@@ -100,29 +107,32 @@ def test_candidates_are_ranked_by_what_they_may_cost(world: Any) -> None:
     candidates = tuple(it.model_copy(update={"hold": prices[it.backend]}) for it in event.data.candidates)
     world.happens(*(world.registered(name) for name in "abc"))
     world.happens(event.model_copy(update={"data": event.data.model_copy(update={"candidates": candidates})}))
-    [waiting] = world.state.snapshot(world.clock.now(), LIMIT).waiting
-    assert {option.backend: option.cost_rank for option in waiting.options} == {"a": 1, "b": 0, "c": 1}
+    [job] = shown(world.state.snapshot(world.clock.now(), LIMIT))
+    assert {it.backend: it.cost_rank for it in job.candidates} == {"a": 1, "b": 0, "c": 1}
 
 
 def test_a_snapshot_holds_no_more_than_could_be_placed(world: Any) -> None:
     world.happens(world.registered("aer"), *(world.accepted(f"j{n}") for n in range(20)))
     world.happens(*(world.accepted(f"k{n}", backends=("absent",)) for n in range(20)))
     snapshot = world.state.snapshot(world.clock.now(), LIMIT)
-    assert [it.job for it in snapshot.waiting] == [f"j{n}" for n in range(8)]
+    assert [it.job for it in shown(snapshot)] == [f"j{n}" for n in range(8)]
     assert [it.name for it in snapshot.backends] == ["aer"]
 
 
-def test_what_a_snapshot_leaves_out_does_not_change_the_order_of_placement(world_of: Any) -> None:
+def test_what_a_snapshot_leaves_out_does_not_change_the_order_of_placement(
+    world_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     orders = []
-    for size in (1, 1000):
+    for size in (3, 1000):
+        monkeypatch.setattr(policy, "SNAPSHOT_JOBS", size)
         world = world_of(places_per_slot=30)
         world.happens(world.registered("aer"), world.registered("cirq"))
         for n in range(10):
             world.happens(world.accepted(f"a{n}", "a", share=3), world.accepted(f"b{n}", "b"))
             world.happens(world.accepted(f"c{n}", "b", backends=("aer", "cirq")))
         order = []
-        while (snapshot := world.state.snapshot(world.clock.now(), LIMIT, size)) is not None:
-            for place in plan(snapshot).places:
+        while (snapshot := world.state.snapshot(world.clock.now(), LIMIT)) is not None:
+            for place in plan(POLICY, snapshot).places:
                 world.state.reserve(place.job, place.backend)
                 order.append((place.job, place.backend))
         orders.append(order)
@@ -166,7 +176,7 @@ def test_a_restart_sees_what_it_saw_before(world_of: Any, steps: list[tuple[str,
     assert (again.waiting, again.outstanding) == (world.state.waiting, world.state.outstanding)
     assert again.snapshot(now, limit) == world.state.snapshot(now, limit)
     if (snapshot := again.snapshot(now, limit)) is not None:
-        assert plan(snapshot) == plan(world.state.snapshot(now, limit))
+        assert plan(POLICY, snapshot) == plan(POLICY, world.state.snapshot(now, limit))
 
 
 def test_accepting_an_active_job_again_changes_nothing(world: Any) -> None:
@@ -177,3 +187,33 @@ def test_accepting_an_active_job_again_changes_nothing(world: Any) -> None:
     world.fold()
     world.happens(world.accepted("j1"))
     assert (world.state.waiting, world.state.outstanding) == (0, 1)
+
+
+class ShortestFirst(FairShare):
+    """An edit of `FairShare.order`, and of nothing else."""
+
+    name = "shortest-first/1"
+
+    def order(self, job: Job) -> tuple[int, ...]:
+        return (min(it.qpu_us for it in job.candidates),)
+
+
+def test_a_change_of_one_rule_changes_what_is_placed_first_also_far_behind_in_the_queue(world_of: Any) -> None:
+    for rules, first in ((FairShare(), "j0"), (ShortestFirst(), "short")):
+        world = world_of(places_per_slot=1, policy=rules)
+        world.happens(world.registered("aer"), *(world.accepted(f"j{n}", qpu_us=9_000) for n in range(200)))
+        world.happens(world.accepted("short", qpu_us=10))
+        [placed] = world.cycle()
+        assert (placed.data.job, placed.data.policy) == (first, rules.name)
+
+
+def test_a_rule_about_groups_is_followed_too(world_of: Any) -> None:
+    class BySize(FairShare):
+        name = "by-size/1"
+
+        def group(self, job: Job) -> object:
+            return super().group(job), job.size
+
+    world = world_of(policy=BySize())
+    world.happens(world.registered("aer"), world.accepted("small", shots=1), world.accepted("large", shots=10**6))
+    assert len(world.state.snapshot(world.clock.now(), LIMIT).groups) == 2

@@ -9,6 +9,7 @@ from queuebit_runtime.payloads import KeyValuePayloads
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
 from queuebit_runtime.view import View, fold_events
+from queuebit_scheduler.adapters import StoredDecisions
 from queuebit_scheduler.handlers import AnswerWaiting, PlaceJobs
 from queuebit_scheduler.liveness import WatchBackends, over_nats
 from queuebit_scheduler.rescoring import RescoreJobs
@@ -24,9 +25,9 @@ def create_app() -> Service:
     settings, clock = Settings(), SystemClock()
     service = Service("scheduler", BusSettings())
     state = State(settings.places_per_slot)
-    place = PlaceJobs(state, service.log, clock, service.bus.tracing)
-
-    rescore = RescoreJobs(KeyValuePayloads(service.bus), state.rescore, place.wake)
+    payloads = KeyValuePayloads(service.bus)
+    place = PlaceJobs(state, service.log, StoredDecisions(payloads), clock, service.bus.tracing)
+    rescore = RescoreJobs(payloads, state.rescore, place.wake)
 
     def fold(stored: Stored) -> None:
         state.evolve(stored.event, stored.sequence, stored.stored_at)

@@ -3,108 +3,99 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from sys import intern
 
-from queuebit_contracts.job import JobAccepted, Profile, Terms
+from queuebit_contracts.job import Acceptance, JobAccepted, Terms
 from queuebit_contracts.wire import Amount, Payload
-from queuebit_scheduler.snapshot import Key
+from queuebit_scheduling import Candidate, Job, Key, micros, size_of
 
-__all__ = ["Bid", "Job", "Outstanding", "Size"]
-
-Size = tuple[int, int]
-"""Jobs of one size take about as long on one backend: same qubits, same power of two of depth x shots."""
+__all__ = ["AcceptedJob", "Outstanding"]
 
 _IDEAL_PPM = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Bid:
-    """What a candidate promised at admission."""
+class AcceptedJob:
+    """A job that has not ended: what deciding and placing need."""
 
-    qpu_us: int
-    esp_ppm: int
-    cost_rank: int
-    """0 for the cheapest candidates of the job, 1 for the next price, and so on."""
-    price: str
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """An accepted job: what deciding and placing need."""
-
-    tenant: str
-    project: str
-    job: str
-    sequence: int
-    """Of its acceptance."""
+    job: Job
+    """As decisions see it."""
     after: int
     """Of the newest event that decides where it runs: its acceptance, or a placement. The next is guarded by it."""
+    project: str
     accepted_at: datetime
     submitted_at: datetime
     shots: int
     circuit: str
     seed: int
-    size: Size
-    bids: Mapping[str, Bid]
     program: Payload | None
     """What to run, where it is small or stored; the scheduler only hands it on."""
-    hold: Amount
+    prices: Mapping[str, str]
+    """Of each candidate."""
     price_book: str
+    hold: Amount
     paid_shots: int
     """All shots that the hold pays for."""
+    qubits: int
     provenanceid: str | None
     traceparent: str | None
 
     @property
     def key(self) -> Key:
-        return self.tenant, self.job
+        return self.job.key
+
+    def candidate(self, backend: str) -> Candidate:
+        """What was promised for one of the candidates."""
+        return next(it for it in self.job.candidates if it.backend == backend)
+
+    def rescored(self, backend: str, esp_ppm: int) -> AcceptedJob:
+        """The same job with another success probability on a backend."""
+        candidates = (replace(it, esp_ppm=esp_ppm) if it.backend == backend else it for it in self.job.candidates)
+        return replace(self, job=replace(self.job, candidates=tuple(candidates)))
 
     def terms(self, backend: str) -> Terms:
         """What was accepted for one of the candidates."""
-        bid = self.bids[backend]
         return Terms(
             project=self.project,
-            price=bid.price,
+            price=self.prices[backend],
             price_book=self.price_book,
             hold=self.hold,
             shots=self.paid_shots,
-            qpu_us=bid.qpu_us,
-            qubits=self.size[0],
+            qpu_us=self.candidate(backend).qpu_us,
+            qubits=self.qubits,
         )
 
     @classmethod
-    def of(cls, event: JobAccepted, sequence: int) -> Job:
-        """Keep what matters of an acceptance; an ideal simulator has no success probability and counts as certain."""
+    def of(cls, event: JobAccepted, sequence: int) -> AcceptedJob:
+        """Keep what matters of an acceptance."""
         data = event.data
-        prices = sorted({Decimal(it.hold) for it in data.candidates})
-        return cls(
+        paid_shots = data.profile.shots or data.shots
+        job = Job(
             tenant=intern(data.tenant),
-            project=intern(data.project),
             job=data.job,
             sequence=sequence,
+            accepted_us=micros(event.time),
+            size=intern(size_of(data.profile.qubits, data.profile.depth, paid_shots)),
+            candidates=_candidates(data),
+        )
+        return cls(
+            job=job,
             after=sequence,
+            project=intern(data.project),
             accepted_at=event.time,
             submitted_at=data.submitted_at,
             shots=data.shots,
             circuit=data.circuit,
             seed=data.seed,
-            size=_size(data.profile, data.shots),
-            bids={
-                intern(it.backend): Bid(
-                    it.qpu_us,
-                    _IDEAL_PPM if it.esp_ppm is None else it.esp_ppm,
-                    prices.index(Decimal(it.hold)),
-                    intern(it.price),
-                )
-                for it in sorted(data.candidates, key=lambda candidate: candidate.backend)
-            },
             program=data.program,
-            hold=data.hold,
+            prices={intern(it.backend): intern(it.price) for it in data.candidates},
             price_book=intern(data.price_book),
-            paid_shots=data.profile.shots or data.shots,
+            hold=data.hold,
+            paid_shots=paid_shots,
+            qubits=data.profile.qubits,
             provenanceid=event.provenanceid,
             traceparent=event.traceparent,
         )
@@ -114,7 +105,7 @@ class Job:
 class Outstanding:
     """A job that took a place and has not ended."""
 
-    job: Job
+    accepted: AcceptedJob
     backend: str
     expected_us: int
     confirmed: bool = False
@@ -122,5 +113,15 @@ class Outstanding:
     started_at: datetime | None = None
 
 
-def _size(profile: Profile, shots: int) -> Size:
-    return profile.qubits, (max(1, profile.depth) * (profile.shots or shots)).bit_length()
+def _candidates(data: Acceptance) -> tuple[Candidate, ...]:
+    """An ideal simulator has no success probability and counts as certain."""
+    prices = sorted({Decimal(it.hold) for it in data.candidates})
+    return tuple(
+        Candidate(
+            backend=intern(it.backend),
+            qpu_us=it.qpu_us,
+            esp_ppm=_IDEAL_PPM if it.esp_ppm is None else it.esp_ppm,
+            cost_rank=prices.index(Decimal(it.hold)),
+        )
+        for it in data.candidates
+    )

@@ -19,7 +19,7 @@ from queuebit_contracts.wire import Payload
 from queuebit_kernel import Malformed, Unavailable
 from queuebit_planning.fidelity import Errors, errors_in, esp_ppm, read_operations
 from queuebit_runtime.payloads import Missing, PayloadStore
-from queuebit_scheduler.snapshot import Key
+from queuebit_scheduling import Key
 
 __all__ = ["RescoreJobs"]
 

@@ -1,55 +1,40 @@
-"""The scheduler's view of the world, folded from the log and kept current in constant time per event.
+"""The scheduler's view of the world, folded from the log and kept current event by event.
 
-It holds active jobs only. Of those that ended two aggregates remain: what each tenant received, and how long jobs of
-a size take on a backend. A decision reserves its place here before the log confirms it; the fold of the same
-placement then changes nothing.
+It holds active jobs only. Of those that ended two figures remain: what each tenant received, and how long jobs of a
+size take on a backend. A decision reserves its place here before the log confirms it; the fold of the same placement
+then changes nothing. No rule is here: `queuebit_scheduling.policy` has them all.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
-from itertools import islice
 
 from queuebit_contracts.backend import BackendRegistered
 from queuebit_contracts.catalog import Decoded
 from queuebit_contracts.job import Ended, JobAccepted, JobCompleted, JobPlaced, JobStarted
-from queuebit_scheduler.accounts import Accounts
-from queuebit_scheduler.jobs import Job, Outstanding
-from queuebit_scheduler.snapshot import Backend, Key, Option, Snapshot, Waiting
-from queuebit_scheduler.usage import micros
+from queuebit_scheduler.jobs import AcceptedJob, Outstanding
+from queuebit_scheduler.tenants import Tenants
+from queuebit_scheduler.waiting_jobs import WaitingJobs
+from queuebit_scheduling import POLICY, BackendCapacity, CandidateGroup, Key, Policy, RunTimes, Snapshot, micros
 
 __all__ = ["State"]
 
 
-@dataclass(slots=True)
-class _Seats:
-    """A backend; one without slots has not registered."""
-
-    slots: int = 0
-    taken: int = 0
-    backlog_us: int = 0
-    answers: bool = False
-    """Whether its executor promised to answer the question whether it is there."""
-    silent_since: datetime | None = None
-
-
-_Line = tuple[str, frozenset[str]]
-"""Jobs of one tenant with the same candidates: if the oldest cannot be placed, none can."""
-
-
 class State:
-    """Who waits, what is outstanding, and what everybody received."""
+    """Who waits, what is outstanding, and what every tenant received."""
 
-    def __init__(self, places_per_slot: int) -> None:
+    def __init__(self, places_per_slot: int, policy: Policy = POLICY) -> None:
+        self.policy = policy
         self._places_per_slot = places_per_slot
-        self._waiting: dict[Key, Job] = {}
-        self._lines: dict[_Line, OrderedDict[Key, Job]] = {}
+        self._waiting = WaitingJobs(policy)
         self._outstanding: dict[Key, Outstanding] = {}
-        self._backends: dict[str, _Seats] = {}
-        self._accounts = Accounts()
+        self._backends: dict[str, BackendCapacity] = {}
+        """One without slots has not registered."""
+        self._answering: set[str] = set()
+        self._tenants = Tenants()
+        self._run_times = RunTimes()
 
     @property
     def waiting(self) -> int:
@@ -68,60 +53,58 @@ class State:
         """
         match event:
             case JobAccepted() if not self._active((event.data.tenant, event.data.job)):
-                self._accounts.weigh(event.data.tenant, event.data.share)
-                self._line_up(Job.of(event, sequence))
+                self._tenants.weigh(event.data.tenant, event.data.share)
+                self._waiting.add(AcceptedJob.of(event, sequence))
             case JobPlaced():
                 self._shown((event.data.tenant, event.data.job), event.data.backend, sequence)
             case JobStarted():
                 if outstanding := self._shown((event.data.tenant, event.data.job), event.data.backend, sequence):
                     outstanding.started_at = at
             case BackendRegistered():
-                seats = self._seats(event.data.backend)
-                seats.slots, seats.answers = event.data.slots, bool(event.data.answers_alive)
+                self._registered(event)
             case _ if isinstance(event, Ended):
                 self._ended((event.data.tenant, event.data.job), at, completed=isinstance(event, JobCompleted))
 
-    def job(self, key: Key) -> Job:
+    def job(self, key: Key) -> AcceptedJob:
         """An active job."""
-        return self._waiting[key] if key in self._waiting else self._outstanding[key].job
+        return self._waiting[key] if key in self._waiting else self._outstanding[key].accepted
 
-    def waiting_of(self, tenant: str) -> list[Job]:
-        """A tenant's jobs without a place, oldest first."""
-        lines = [line for (owner, _), line in self._lines.items() if owner == tenant]
-        return sorted((job for line in lines for job in line.values()), key=lambda job: job.sequence)
+    def waiting_of(self, tenant: str) -> list[AcceptedJob]:
+        """A tenant's jobs without a place, the next first."""
+        return self._waiting.of(tenant)
 
-    def backends(self) -> dict[str, Backend]:
+    def backends(self) -> dict[str, BackendCapacity]:
         """Every registered backend by name."""
-        return {
-            name: Backend(name, it.slots, it.slots * self._places_per_slot, it.taken, it.backlog_us, it.silent_since)
-            for name, it in sorted(self._backends.items())
-            if it.slots
-        }
+        return {name: it for name, it in sorted(self._backends.items()) if it.slots}
 
-    def snapshot(self, at: datetime, limit: int, size: int = 256) -> Snapshot | None:
+    def snapshot(self, at: datetime, limit: int) -> Snapshot | None:
         """What a cycle decides from, or nothing while no job can be placed.
 
         Args:
             at: the moment of the decision.
             limit: the most placements of the cycle.
-            size: about how many jobs it may hold; one for each line at least.
         """
-        backends = {name: it for name, it in self.backends().items() if it.free} if self._waiting else {}
-        waiting = sorted(self._placeable(backends, limit, size), key=lambda it: it.order)
-        if not waiting:
+        if not self._waiting:
             return None
-        wanted = {option.backend for it in waiting for option in it.options}
-        return Snapshot(
+        groups = self._waiting.groups()
+        tenants = {first.tenant for first, _ in groups.values()}
+        world = Snapshot(
+            policy=self.policy.name,
             at_us=micros(at),
             limit=limit,
-            backends=tuple(it for name, it in backends.items() if name in wanted),
-            tenants=tuple(self._accounts.tenant(name) for name in sorted({it.tenant for it in waiting})),
-            waiting=tuple(waiting),
+            backends=tuple(self.backends().values()),
+            tenants=tuple(self._tenants[name] for name in tenants),
         )
+        excerpts = tuple(
+            CandidateGroup(tuple(self._waiting.first(group, count)), waiting=groups[group][1])
+            for group, count in self.policy.shown(world, groups).items()
+        )
+        run_times = self._run_times.about(job for group in excerpts for job in group.jobs)
+        return world.showing(excerpts, run_times) if excerpts else None
 
     def answering(self) -> list[str]:
         """The backends that promised to answer."""
-        return [name for name, it in sorted(self._backends.items()) if it.slots and it.answers]
+        return sorted(self._answering)
 
     def silence(self, since: Mapping[str, datetime]) -> bool:
         """Note which backends are taken for gone, and line up what waits there and may run elsewhere.
@@ -132,51 +115,50 @@ class State:
         Returns:
             Whether anything changed that a cycle may act on.
         """
-        before = {name: it.silent_since for name, it in self._backends.items()}
-        for name, seats in self._backends.items():
-            seats.silent_since = since.get(name)
+        before = dict(self._backends)
+        for name, it in before.items():
+            silent_since_us = micros(since[name]) if name in since else None
+            self._backends[name] = replace(it, silent_since_us=silent_since_us)
         stranded = [key for key, it in self._outstanding.items() if self._may_leave(it)]
-        for key in reversed(stranded):
-            self._line_up(self._free(key).job, front=True)
-        return bool(stranded) or before != {name: it.silent_since for name, it in self._backends.items()}
+        for key in stranded:
+            self._waiting.add(self._free(key).accepted)
+        return bool(stranded) or before != self._backends
 
     def placed_of(self, tenant: str) -> list[tuple[Outstanding, int]]:
         """A tenant's jobs with a place, oldest placement first, and how many jobs were placed there before each."""
         ahead: dict[str, int] = {}
         found = []
-        for it in sorted(self._outstanding.values(), key=lambda it: it.job.after):
-            if it.job.tenant == tenant:
+        for it in sorted(self._outstanding.values(), key=lambda it: it.accepted.after):
+            if it.accepted.job.tenant == tenant:
                 found.append((it, ahead.get(it.backend, 0)))
             ahead[it.backend] = ahead.get(it.backend, 0) + 1
         return found
 
     def reserve(self, key: Key, backend: str) -> None:
         """Take a place for a waiting job."""
-        job = self._leave_line(key)
-        expected_us = self._accounts.expected_us(job, backend)
-        self._outstanding[key] = Outstanding(job, backend, expected_us)
-        self._take(job.tenant, backend, 1, expected_us)
+        accepted = self._waiting.pop(key)
+        promised_us = next((it.qpu_us for it in accepted.job.candidates if it.backend == backend), 1)
+        learned_us = self._run_times.known_us(backend, accepted.job.size)
+        expected_us = self.policy.expected_us(promised_us, learned_us)
+        self._outstanding[key] = Outstanding(accepted, backend, expected_us)
+        self._take(accepted.job.tenant, backend, 1, expected_us)
 
     def release(self, key: Key) -> None:
-        """Give back a place that the log has not shown; the job goes to the front of its line.
-
-        Several are released youngest first, which restores their order.
-        """
+        """Give back a place that the log has not shown; the job waits again, where it did before."""
         outstanding = self._outstanding.get(key)
         if outstanding is not None and not outstanding.confirmed:
-            self._line_up(self._free(key).job, front=True)
+            self._waiting.add(self._free(key).accepted)
 
     def rescore(self, key: Key, backend: str, esp_ppm: int) -> bool:
         """Note another success probability of an active job's candidate; say whether that changed anything."""
-        job = self.job(key) if self._active(key) else None
-        bid = job.bids.get(backend) if job else None
-        if job is None or bid is None or bid.esp_ppm == esp_ppm:
+        accepted = self.job(key) if self._active(key) else None
+        rescored = accepted.rescored(backend, esp_ppm) if accepted else None
+        if rescored is None or rescored == accepted:
             return False
-        job = replace(job, bids={**job.bids, backend: replace(bid, esp_ppm=esp_ppm)})
         if key in self._outstanding:
-            self._outstanding[key].job = job
+            self._outstanding[key].accepted = rescored
         else:
-            self._waiting[key] = self._lines[job.tenant, frozenset(job.bids)][key] = job
+            self._waiting.update(rescored)
         return True
 
     def forget(self, key: Key) -> None:
@@ -187,75 +169,51 @@ class State:
     def _active(self, key: Key) -> bool:
         return key in self._waiting or key in self._outstanding
 
+    def _registered(self, event: BackendRegistered) -> None:
+        name, slots = event.data.backend, event.data.slots
+        self._backends[name] = replace(self._capacity(name), slots=slots, queue_depth=slots * self._places_per_slot)
+        if event.data.answers_alive and slots:
+            self._answering.add(name)
+        else:
+            self._answering.discard(name)
+
     def _shown(self, key: Key, backend: str, sequence: int) -> Outstanding | None:
         """The log shows an active job on a backend: there it is, wherever it was thought to be."""
         outstanding = self._outstanding.get(key)
         if outstanding is not None and outstanding.backend != backend:
-            self._line_up(self._free(key).job, front=True)
+            self._waiting.add(self._free(key).accepted)
         if key in self._waiting:
             self.reserve(key, backend)
         if (shown := self._outstanding.get(key)) is not None:
-            shown.confirmed, shown.job = True, replace(shown.job, after=sequence)
+            shown.confirmed, shown.accepted = True, replace(shown.accepted, after=sequence)
         return shown
 
     def _may_leave(self, it: Outstanding) -> bool:
         """Whether a job waits on a backend that is gone, while another of its candidates is there."""
-        if it.started_at is not None or not it.confirmed or not self._seats(it.backend).silent_since:
+        if it.started_at is not None or not it.confirmed or self._capacity(it.backend).silent_since_us is None:
             return False
-        others = (self._backends.get(name) for name in it.job.bids if name != it.backend)
-        return any(other is not None and other.slots and not other.silent_since for other in others)
+        others = (self._capacity(other.backend) for other in it.accepted.job.candidates if other.backend != it.backend)
+        return any(other.slots and other.silent_since_us is None for other in others)
 
     def _ended(self, key: Key, at: datetime, *, completed: bool) -> None:
         if key in self._waiting:
-            self._leave_line(key)
-        elif key in self._outstanding:
-            self._accounts.receive(self._free(key), at, completed=completed)
-
-    def _placeable(self, free: Mapping[str, Backend], limit: int, size: int) -> Iterator[Waiting]:
-        expected_us = self._accounts.expected_us
-        lines = [(candidates & free.keys(), line) for (_, candidates), line in self._lines.items()]
-        lines = [(names, line) for names, line in lines if names]
-        for names, line in lines:
-            useful = min(len(line), limit, sum(free[name].free for name in names))
-            shown = min(useful, max(1, size // len(lines)))
-            for number, job in enumerate(islice(line.values(), shown), start=1):
-                yield Waiting(
-                    job.tenant,
-                    job.job,
-                    job.sequence,
-                    micros(job.accepted_at),
-                    tuple(
-                        Option(it, expected_us(job, it), job.bids[it].esp_ppm, job.bids[it].cost_rank)
-                        for it in sorted(names)
-                    ),
-                    more=number == shown < useful,
-                )
-
-    def _line_up(self, job: Job, *, front: bool = False) -> None:
-        self._waiting[job.key] = job
-        line = self._lines.setdefault((job.tenant, frozenset(job.bids)), OrderedDict())
-        line[job.key] = job
-        if front:
-            line.move_to_end(job.key, last=False)
-
-    def _leave_line(self, key: Key) -> Job:
-        job = self._waiting.pop(key)
-        name = (job.tenant, frozenset(job.bids))
-        del self._lines[name][key]
-        if not self._lines[name]:
-            del self._lines[name]
-        return job
+            self._waiting.pop(key)
+        elif key in self._outstanding and (ended := self._free(key)).started_at is not None:
+            job, ran_us = ended.accepted.job, max(1, micros(at) - micros(ended.started_at))
+            self._tenants.receive(job.tenant, ran_us, at)
+            if completed:  # only a whole run says how long its like take
+                self._run_times.learn(ended.backend, job.size, ran_us)
 
     def _free(self, key: Key) -> Outstanding:
         outstanding = self._outstanding.pop(key)
-        self._take(outstanding.job.tenant, outstanding.backend, -1, -outstanding.expected_us)
+        self._take(outstanding.accepted.job.tenant, outstanding.backend, -1, -outstanding.expected_us)
         return outstanding
 
     def _take(self, tenant: str, backend: str, places: int, expected_us: int) -> None:
-        seats = self._seats(backend)
-        seats.taken += places
-        seats.backlog_us += expected_us
-        self._accounts.expect(tenant, expected_us)
+        known = self._capacity(backend)
+        taken, backlog_us = known.taken + places, known.backlog_us + expected_us
+        self._backends[backend] = replace(known, taken=taken, backlog_us=backlog_us)
+        self._tenants.expect(tenant, expected_us)
 
-    def _seats(self, backend: str) -> _Seats:
-        return self._backends.setdefault(backend, _Seats())
+    def _capacity(self, name: str) -> BackendCapacity:
+        return self._backends.get(name) or BackendCapacity(name, 0, 0)

@@ -1,0 +1,54 @@
+"""Which job runs next, and where: the rules, what they decide from, and its stored form."""
+
+from queuebit_scheduling.codec import MEDIA_TYPE, decode, encode
+from queuebit_scheduling.plan import Place, Plan, Policy, Step, Target, Turn, plan
+from queuebit_scheduling.policy import POLICY, FairShare
+from queuebit_scheduling.reasons import Waiting, waiting, why_placed, why_waiting
+from queuebit_scheduling.registry import POLICIES, by_name
+from queuebit_scheduling.run_times import RunTimes, size_of
+from queuebit_scheduling.snapshot import (
+    BackendCapacity,
+    Candidate,
+    CandidateGroup,
+    Job,
+    Key,
+    RunTime,
+    Snapshot,
+    Tenant,
+)
+from queuebit_scheduling.usage import PERIOD_US, Served, micros, period_of
+
+__all__ = [
+    "MEDIA_TYPE",
+    "PERIOD_US",
+    "POLICIES",
+    "POLICY",
+    "BackendCapacity",
+    "Candidate",
+    "CandidateGroup",
+    "FairShare",
+    "Job",
+    "Key",
+    "Place",
+    "Plan",
+    "Policy",
+    "RunTime",
+    "RunTimes",
+    "Served",
+    "Snapshot",
+    "Step",
+    "Target",
+    "Tenant",
+    "Turn",
+    "Waiting",
+    "by_name",
+    "decode",
+    "encode",
+    "micros",
+    "period_of",
+    "plan",
+    "size_of",
+    "waiting",
+    "why_placed",
+    "why_waiting",
+]

@@ -1,0 +1,188 @@
+"""The stored form of a snapshot: canonical JSON, version 1.
+
+Each table is an object of columns, named as the fields are. Equal snapshots have equal bytes, and the digest of the
+bytes is what a placement cites.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from queuebit_kernel import Json, Malformed
+from queuebit_scheduling.snapshot import BackendCapacity, Candidate, CandidateGroup, Job, RunTime, Snapshot, Tenant
+from queuebit_scheduling.usage import Served
+
+__all__ = ["MEDIA_TYPE", "Document", "decode", "encode"]
+
+MEDIA_TYPE = "application/vnd.queuebit.decision+json"
+
+_Whole = Annotated[int, Field(ge=0, le=2**53 - 1)]
+_Positive = Annotated[int, Field(ge=1, le=2**53 - 1)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class _Backends(_Table):
+    name: list[str]
+    slots: list[_Positive]
+    queue_depth: list[_Whole]
+    taken: list[_Whole]
+    backlog_us: list[_Whole]
+    silent_since_us: list[_Whole | None]
+
+
+class _Tenants(_Table):
+    name: list[str]
+    share: list[_Positive]
+    served_us: list[_Whole]
+    served_period: list[_Whole]
+    outstanding_us: list[_Whole]
+
+
+class _RunTimes(_Table):
+    backend: list[str]
+    size: list[str]
+    us: list[_Positive]
+
+
+class _Jobs(_Table):
+    job: list[str] = Field(min_length=1)
+    sequence: list[_Whole]
+    accepted_us: list[_Whole]
+    size: list[str]
+    qpu_us: list[list[_Whole]]
+    """Of each job, a figure for each backend of its group; so are the next two."""
+    esp_ppm: list[list[_Whole]]
+    cost_rank: list[list[_Whole]]
+
+
+class _Group(_Table):
+    tenant: str
+    backends: list[str] = Field(min_length=1)
+    waiting: _Positive
+    jobs: _Jobs
+
+
+class Document(_Table):
+    """A stored snapshot."""
+
+    version: Literal[1]
+    policy: str
+    at_us: _Whole
+    limit: _Positive
+    backends: _Backends
+    tenants: _Tenants
+    run_times: _RunTimes
+    groups: list[_Group]
+
+
+def encode(snapshot: Snapshot) -> bytes:
+    """Write a snapshot. It holds whole numbers and plain names only, so that sorted names make it RFC 8785."""
+    backends, tenants, run_times = snapshot.backends, snapshot.tenants, snapshot.run_times
+    document = {
+        "version": 1,
+        "policy": snapshot.policy,
+        "at_us": snapshot.at_us,
+        "limit": snapshot.limit,
+        "backends": {
+            "name": [it.name for it in backends],
+            "slots": [it.slots for it in backends],
+            "queue_depth": [it.queue_depth for it in backends],
+            "taken": [it.taken for it in backends],
+            "backlog_us": [it.backlog_us for it in backends],
+            "silent_since_us": [it.silent_since_us for it in backends],
+        },
+        "tenants": {
+            "name": [it.name for it in tenants],
+            "share": [it.share for it in tenants],
+            "served_us": [it.served.us for it in tenants],
+            "served_period": [it.served.period for it in tenants],
+            "outstanding_us": [it.outstanding_us for it in tenants],
+        },
+        "run_times": {
+            "backend": [it.backend for it in run_times],
+            "size": [it.size for it in run_times],
+            "us": [it.us for it in run_times],
+        },
+        "groups": [_group(it) for it in snapshot.groups],
+    }
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), check_circular=False).encode()
+
+
+def decode(content: bytes) -> Snapshot:
+    """Read what `encode` wrote.
+
+    Raises:
+        Malformed: it is no snapshot of version 1.
+    """
+    try:
+        return _snapshot(Document.model_validate_json(content))
+    except ValueError as error:  # also what pydantic raises
+        raise Malformed(f"not a snapshot of version 1: {error!s:.300}") from error
+
+
+def _group(group: CandidateGroup) -> Json:
+    jobs, first = group.jobs, group.jobs[0]
+    return {
+        "tenant": first.tenant,
+        "backends": [it.backend for it in first.candidates],
+        "waiting": group.waiting,
+        "jobs": {
+            "job": [it.job for it in jobs],
+            "sequence": [it.sequence for it in jobs],
+            "accepted_us": [it.accepted_us for it in jobs],
+            "size": [it.size for it in jobs],
+            "qpu_us": [[it.qpu_us for it in job.candidates] for job in jobs],
+            "esp_ppm": [[it.esp_ppm for it in job.candidates] for job in jobs],
+            "cost_rank": [[it.cost_rank for it in job.candidates] for job in jobs],
+        },
+    }
+
+
+def _snapshot(document: Document) -> Snapshot:
+    backends, tenants, run_times = document.backends, document.tenants, document.run_times
+    if strangers := {it.tenant for it in document.groups} - set(tenants.name):
+        raise ValueError(f"it has jobs of {', '.join(sorted(strangers))}, but not these tenants")
+    return Snapshot(
+        policy=document.policy,
+        at_us=document.at_us,
+        limit=document.limit,
+        backends=tuple(
+            BackendCapacity(*row)
+            for row in zip(
+                backends.name,
+                backends.slots,
+                backends.queue_depth,
+                backends.taken,
+                backends.backlog_us,
+                backends.silent_since_us,
+                strict=True,
+            )
+        ),
+        tenants=tuple(
+            Tenant(name, share, Served(us, period), outstanding_us)
+            for name, share, us, period, outstanding_us in zip(
+                tenants.name,
+                tenants.share,
+                tenants.served_us,
+                tenants.served_period,
+                tenants.outstanding_us,
+                strict=True,
+            )
+        ),
+        run_times=tuple(RunTime(*row) for row in zip(run_times.backend, run_times.size, run_times.us, strict=True)),
+        groups=tuple(_read_group(it) for it in document.groups),
+    )
+
+
+def _read_group(group: _Group) -> CandidateGroup:
+    jobs = group.jobs
+    figures = zip(jobs.qpu_us, jobs.esp_ppm, jobs.cost_rank, strict=True)
+    candidates = [tuple(Candidate(*row) for row in zip(group.backends, *columns, strict=True)) for columns in figures]
+    rows = zip(jobs.job, jobs.sequence, jobs.accepted_us, jobs.size, candidates, strict=True)
+    return CandidateGroup(tuple(Job(group.tenant, *row) for row in rows), group.waiting)

@@ -1,0 +1,75 @@
+"""Why a job waits, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from queuebit_scheduling.plan import Plan
+from queuebit_scheduling.policy import POLICY
+from queuebit_scheduling.snapshot import BackendCapacity, Key
+
+__all__ = ["Waiting", "unanswered", "waiting", "why_placed", "why_waiting"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A job that stays where it is, and the reason."""
+
+    job: Key
+    reason: str
+
+
+def waiting(plan: Plan) -> tuple[Waiting, ...]:
+    """The jobs of a snapshot that get no place in its cycle."""
+    placed = {it.job for it in plan.places}
+    backends = {it.name: it for it in plan.snapshot.backends}
+    left = (job for group in plan.snapshot.groups for job in group.jobs if job.key not in placed)
+    return tuple(Waiting(it.key, why_waiting((c.backend for c in it.candidates), backends)) for it in left)
+
+
+def why_waiting(candidates: Iterable[str], backends: Mapping[str, BackendCapacity]) -> str:
+    """Say why a job with these candidates has no place yet."""
+    names = sorted(candidates)
+    registered = [backends[name] for name in names if name in backends]
+    if not registered:
+        absent = f"{names[0]} has not" if len(names) == 1 else f"none of {', '.join(names)} has"
+        return f"{absent} registered yet: see whether its executor runs"
+    if any(POLICY.free(backend) for backend in registered):
+        return "its turn has not come yet"
+    silent = [unanswered(backend) for backend in registered if backend.silent_since_us is not None]
+    full = [backend for backend in registered if backend.silent_since_us is None]
+    if not full:
+        return f"{' and '.join(silent)}: see in `qb status` whether its executor is up"
+    taken = [f"all {backend.queue_depth} places on {backend.name}" for backend in full]
+    return "; ".join((f"{' and '.join(taken)} are taken", *silent))
+
+
+def why_placed(backend: BackendCapacity, ahead: int, *, confirmed: bool, started: bool) -> str | None:
+    """Say why a job that has a place does not run, or None if it does.
+
+    Args:
+        backend: where its place is.
+        ahead: jobs that were placed there before it and have not ended.
+        confirmed: whether the log has shown its placement.
+        started: whether a worker took it.
+    """
+    if backend.silent_since_us is not None:
+        state = f"it was started on {backend.name}" if started else f"it is placed on {backend.name}"
+        return f"{state}, and {unanswered(backend)}: it goes on when its executor is up, see `qb status`"
+    if started:
+        return None
+    if not confirmed:
+        return f"it is about to be placed on {backend.name}"
+    slots = "its slot" if backend.slots == 1 else f"one of its {backend.slots} slots"
+    behind = f"; {ahead} jobs were placed there before it" if ahead > 1 else "; 1 job was placed there before it"
+    return f"it is placed on {backend.name} and waits for {slots}{behind if ahead else ''}"
+
+
+def unanswered(backend: BackendCapacity) -> str:
+    """Say since when a backend is silent."""
+    since = _EPOCH + timedelta(microseconds=backend.silent_since_us or 0)
+    return f"{backend.name} has not answered since {since:%Y-%m-%d %H:%M:%S} UTC"

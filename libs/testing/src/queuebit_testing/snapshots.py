@@ -1,0 +1,93 @@
+"""Snapshots of every kind, for properties."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Iterable
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from queuebit_scheduling import (
+    PERIOD_US,
+    POLICY,
+    BackendCapacity,
+    Candidate,
+    CandidateGroup,
+    Job,
+    Policy,
+    RunTime,
+    Served,
+    Snapshot,
+    Tenant,
+)
+
+__all__ = ["NOW_US", "QUICK", "crowded", "grouped", "snapshots"]
+
+QUICK = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+"""The same cases in every run; a busy machine may be slow."""
+
+NOW_US = 1_000 * PERIOD_US
+_NAMES = "abcd"
+_FIGURES = st.integers(0, 10**6)
+_SIZES = ("2q9", "5q14")
+
+
+def grouped(policy: Policy, jobs: Iterable[Job], *, hidden: Collection[str] = ()) -> tuple[CandidateGroup, ...]:
+    """The groups of these jobs; a group with a job named in `hidden` has more jobs than are shown."""
+    groups: dict[Hashable, list[Job]] = {}
+    for job in jobs:
+        groups.setdefault(policy.group(job), []).append(job)
+    return tuple(CandidateGroup(tuple(own), len(own) + any(it.job in hidden for it in own)) for own in groups.values())
+
+
+@st.composite
+def snapshots(draw: st.DrawFn) -> Snapshot:
+    """Anything that a state can give away, and more."""
+    backends = [
+        BackendCapacity(
+            name,
+            draw(st.integers(1, 3)),
+            draw(st.integers(0, 4)),
+            draw(st.integers(0, 4)),
+            draw(_FIGURES),
+            draw(st.none() | _FIGURES),
+        )
+        for name in sorted(draw(st.sets(st.sampled_from(_NAMES))))
+    ]
+    tenants = [
+        Tenant(f"t{n}", draw(st.integers(1, 5)), Served(draw(_FIGURES), draw(st.integers(0, 1_000))), draw(_FIGURES))
+        for n in range(draw(st.integers(1, 3)))
+    ]
+    pairs = draw(st.sets(st.tuples(st.sampled_from(_NAMES), st.sampled_from(_SIZES))))
+    run_times = tuple(RunTime(backend, size, draw(st.integers(1, 10**6))) for backend, size in sorted(pairs))
+    jobs = [draw(_jobs(order, tenants, 10**6)) for order in range(draw(st.integers(0, 12)))]
+    hidden = [it.job for it in jobs if draw(st.integers(0, 3)) == 0]
+    return Snapshot(
+        POLICY.name,
+        NOW_US,
+        draw(st.integers(1, 6)),
+        tuple(backends),
+        tuple(tenants),
+        run_times,
+        grouped(POLICY, jobs, hidden=hidden),
+    )
+
+
+@st.composite
+def crowded(draw: st.DrawFn) -> Snapshot:
+    """More jobs than places, all of them shown, and a cycle without a limit that matters."""
+    names = draw(st.sets(st.sampled_from(_NAMES), min_size=1))
+    backends = [BackendCapacity(name, 1, draw(st.integers(1, 3)), backlog_us=draw(_FIGURES)) for name in sorted(names)]
+    tenants = [Tenant(f"t{n}", draw(st.integers(1, 5)), Served(draw(_FIGURES), 1_000), 0) for n in range(2)]
+    jobs = [draw(_jobs(order, tenants, 10**3)) for order in range(draw(st.integers(8, 16)))]
+    return Snapshot(POLICY.name, NOW_US, 32, tuple(backends), tuple(tenants), groups=grouped(POLICY, jobs))
+
+
+@st.composite
+def _jobs(draw: st.DrawFn, order: int, tenants: list[Tenant], most_us: int) -> Job:
+    candidates = [
+        Candidate(name, draw(st.integers(1, most_us)), draw(_FIGURES), draw(st.integers(0, 2)))
+        for name in sorted(draw(st.sets(st.sampled_from(_NAMES), min_size=1)))
+    ]
+    owner, size = draw(st.sampled_from(tenants)).name, draw(st.sampled_from(_SIZES))
+    return Job(owner, f"j{order}", order, NOW_US - draw(_FIGURES), size, tuple(candidates))

@@ -1,0 +1,31 @@
+"""The ports over NATS."""
+
+from __future__ import annotations
+
+from queuebit_contracts.topology import DECISIONS
+from queuebit_contracts.wire import Payload
+from queuebit_kernel import digest
+from queuebit_runtime.payloads import PayloadStore
+from queuebit_scheduling import MEDIA_TYPE
+
+__all__ = ["INLINE_BYTES", "StoredDecisions"]
+
+INLINE_BYTES = 4096
+"""Bytes up to which a snapshot rides inside each placement that was decided from it."""
+
+_MOST_BYTES = 16 << 20
+
+
+class StoredDecisions:
+    """Snapshots in the payload store, where no tenant can read them: they name other tenants' jobs."""
+
+    def __init__(self, payloads: PayloadStore) -> None:
+        self._payloads = payloads
+
+    async def keep(self, content: bytes) -> Payload:
+        if len(content) > INLINE_BYTES:
+            return await self._payloads.store(DECISIONS, content, MEDIA_TYPE)
+        return Payload(digest=digest(content), size=len(content), media_type=MEDIA_TYPE, inline=content.decode())
+
+    async def read(self, decision: Payload) -> bytes:
+        return await self._payloads.get(DECISIONS, decision, limit=_MOST_BYTES)

@@ -1,0 +1,30 @@
+"""What the handlers need from outside."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from queuebit_contracts.wire import Payload
+
+__all__ = ["DecisionStore"]
+
+
+class DecisionStore(Protocol):
+    """Where the snapshots of decisions are kept."""
+
+    async def keep(self, content: bytes) -> Payload:
+        """Keep a snapshot, inside the reference where it is small.
+
+        Raises:
+            Unavailable: the store did not confirm.
+        """
+        ...
+
+    async def read(self, decision: Payload) -> bytes:
+        """Return a snapshot that was kept.
+
+        Raises:
+            Missing: it is not there, or it is not what its digest says.
+            Unavailable: the store did not answer.
+        """
+        ...

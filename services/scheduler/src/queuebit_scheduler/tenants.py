@@ -1,0 +1,34 @@
+"""What each tenant received, and is about to receive."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from queuebit_scheduling import Served, Tenant, micros, period_of
+
+__all__ = ["Tenants"]
+
+
+class Tenants:
+    """Every tenant that had a job accepted."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, Tenant] = {}
+
+    def __getitem__(self, name: str) -> Tenant:
+        return self._of[name]
+
+    def weigh(self, name: str, share: int) -> None:
+        """Note a tenant's weight; the newest counts."""
+        self._of[name] = replace(self._of.get(name) or Tenant(name, share, Served(), 0), share=share)
+
+    def expect(self, name: str, us: int) -> None:
+        """Count what a tenant is about to receive; less, when it is taken back or has come."""
+        tenant = self._of[name]
+        self._of[name] = replace(tenant, outstanding_us=tenant.outstanding_us + us)
+
+    def receive(self, name: str, ran_us: int, at: datetime) -> None:
+        """Count what a tenant received."""
+        tenant = self._of[name]
+        self._of[name] = replace(tenant, served=tenant.served.plus(ran_us, period_of(micros(at))))

@@ -1,0 +1,68 @@
+"""Jobs without a place, kept as the policy groups and orders them."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Hashable, Iterator, Mapping
+from itertools import islice
+
+from queuebit_scheduler.jobs import AcceptedJob
+from queuebit_scheduling import Job, Key, Policy
+
+__all__ = ["WaitingJobs"]
+
+_Entry = tuple[tuple[int, ...], int, Key]
+"""The policy's order, then age."""
+
+
+class WaitingJobs:
+    """An index: it knows no rule, and asks the policy where a job belongs once, when it is added."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._jobs: dict[Key, AcceptedJob] = {}
+        self._groups: dict[Hashable, list[_Entry]] = {}
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._jobs
+
+    def __getitem__(self, key: Key) -> AcceptedJob:
+        return self._jobs[key]
+
+    def add(self, job: AcceptedJob) -> None:
+        """Put a job where it belongs in its group."""
+        self._jobs[job.key] = job
+        insort(self._groups.setdefault(self._policy.group(job.job), []), self._entry(job.job))
+
+    def update(self, job: AcceptedJob) -> None:
+        """Replace a job by itself with another success probability, which no order and no group depends on."""
+        self._jobs[job.key] = job
+
+    def pop(self, key: Key) -> AcceptedJob:
+        """Take a job out."""
+        job = self._jobs.pop(key)
+        group = self._policy.group(job.job)
+        entries = self._groups[group]
+        del entries[bisect_left(entries, self._entry(job.job))]
+        if not entries:
+            del self._groups[group]
+        return job
+
+    def groups(self) -> Mapping[Hashable, tuple[Job, int]]:
+        """Of each group the first job, and how many there are."""
+        return {group: (self._jobs[entries[0][2]].job, len(entries)) for group, entries in self._groups.items()}
+
+    def first(self, group: Hashable, count: int) -> Iterator[Job]:
+        """The first jobs of a group."""
+        return (self._jobs[key].job for _, _, key in islice(self._groups[group], count))
+
+    def of(self, tenant: str) -> list[AcceptedJob]:
+        """A tenant's jobs in the order of the policy."""
+        of_tenant = (entries for entries in self._groups.values() if entries[0][2][0] == tenant)
+        return [self._jobs[key] for _, _, key in sorted(entry for entries in of_tenant for entry in entries)]
+
+    def _entry(self, job: Job) -> _Entry:
+        return self._policy.order(job), job.sequence, job.key
