@@ -141,11 +141,12 @@ class MemoryDecisions:
         self.kept: dict[str, bytes] = {}
         self.down = False
 
-    async def keep(self, content: bytes) -> Payload:
+    async def keep(self, content: bytes, *, private: bool) -> Payload:
         if self.down:
             raise Unavailable("no answer")
         self.kept[digest(content)] = content
-        return Payload(digest=digest(content), size=len(content), media_type=MEDIA_TYPE)
+        inline = None if private else content.decode()
+        return Payload(digest=digest(content), size=len(content), media_type=MEDIA_TYPE, inline=inline)
 
     async def read(self, decision: Payload) -> bytes:
         return self.kept[decision.digest]

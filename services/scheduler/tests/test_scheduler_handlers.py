@@ -65,6 +65,7 @@ def test_a_placement_says_all_that_an_executor_needs(world: Any) -> None:
             "digest": digest(content),
             "size": len(content),
             "media_type": "application/vnd.queuebit.decision+json",
+            "inline": content.decode(),
         },
         "scores": [{"backend": "aer", "expected_ms": 1}],
         "submitted_at": "2026-01-01T00:00:00.000000Z",
@@ -91,6 +92,14 @@ def test_what_was_decided_from_is_kept_and_decides_the_same_again(world: Any) ->
     places = plan(world.state.policy, decode(content)).places
     assert [(it.data.job, it.data.backend) for it in placed] == [(it.job[1], it.backend) for it in places]
     assert {it.data.decision.digest for it in placed} == {digest(content)}
+
+
+def test_no_placement_holds_what_a_decision_says_of_another_tenant(world: Any) -> None:
+    world.happens(world.registered("aer"), world.accepted("j1"), world.accepted("secret", "rival"))
+    first, second = world.cycle()
+    assert first.data.decision.digest == second.data.decision.digest
+    assert first.data.decision.inline is second.data.decision.inline is None
+    assert "secret" not in {"acme": first, "rival": second}["acme"].model_dump_json()
 
 
 def test_without_a_kept_decision_no_job_is_placed(world: Any) -> None:

@@ -17,13 +17,13 @@ _MOST_BYTES = 16 << 20
 
 
 class StoredDecisions:
-    """Snapshots in the payload store, where no tenant can read them: they name other tenants' jobs."""
+    """Snapshots in the payload store, where no tenant can read them."""
 
     def __init__(self, payloads: PayloadStore) -> None:
         self._payloads = payloads
 
-    async def keep(self, content: bytes) -> Payload:
-        if len(content) > INLINE_BYTES:
+    async def keep(self, content: bytes, *, private: bool) -> Payload:
+        if private or len(content) > INLINE_BYTES:
             return await self._payloads.store(DECISIONS, content, MEDIA_TYPE)
         return Payload(digest=digest(content), size=len(content), media_type=MEDIA_TYPE, inline=content.decode())
 

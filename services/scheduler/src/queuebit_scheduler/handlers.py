@@ -17,7 +17,7 @@ from queuebit_runtime.tracing import Tracing, whose
 from queuebit_scheduler.jobs import AcceptedJob
 from queuebit_scheduler.ports import DecisionStore
 from queuebit_scheduler.state import State
-from queuebit_scheduling import BackendCapacity, Place, encode, micros, plan, why_placed, why_waiting
+from queuebit_scheduling import BackendCapacity, Place, Snapshot, encode, micros, plan, why_placed, why_waiting
 
 __all__ = ["CYCLE_LIMIT", "TICK_S", "AnswerWaiting", "PlaceJobs"]
 
@@ -74,21 +74,21 @@ class PlaceJobs:
         snapshot = self._state.snapshot(self._clock.now(), CYCLE_LIMIT)
         if snapshot is None:
             return
-        content, places = encode(snapshot), plan(self._state.policy, snapshot).places
+        places = plan(self._state.policy, snapshot).places
         jobs = [self._state.job(place.job) for place in places]
         for place in places:
             self._state.reserve(place.job, place.backend)
-        settled = await self._append_all(jobs, places, content)
+        settled = await self._append_all(jobs, places, snapshot)
         for place, known in zip(places, settled, strict=True):
             if not known:
                 self._state.release(place.job)
         if all(settled):
             self.wake()
 
-    async def _append_all(self, jobs: Sequence[AcceptedJob], places: Sequence[Place], content: bytes) -> list[bool]:
+    async def _append_all(self, jobs: Sequence[AcceptedJob], places: Sequence[Place], snapshot: Snapshot) -> list[bool]:
         """Append the placements of one decision, once its snapshot is kept; say of each what `_append` says."""
         try:
-            decision = await self._decisions.keep(content)
+            decision = await self._decisions.keep(encode(snapshot), private=len(snapshot.tenants) > 1)
         except Unavailable as error:
             _log.warning("%d jobs wait on, because the decision about them cannot be kept: %s", len(places), error)
             return [False] * len(places)

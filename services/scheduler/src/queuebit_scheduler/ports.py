@@ -12,8 +12,12 @@ __all__ = ["DecisionStore"]
 class DecisionStore(Protocol):
     """Where the snapshots of decisions are kept."""
 
-    async def keep(self, content: bytes) -> Payload:
-        """Keep a snapshot, inside the reference where it is small.
+    async def keep(self, content: bytes, *, private: bool) -> Payload:
+        """Keep a snapshot: inside the reference where it is small, unless it is private.
+
+        Args:
+            content: the snapshot as it is stored.
+            private: whether it names several tenants; a tenant reads its own placements, and must not read of others.
 
         Raises:
             Unavailable: the store did not confirm.
