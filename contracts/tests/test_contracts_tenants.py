@@ -7,6 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from queuebit_contracts.tenants import BadTenants, Project, Tenant, User, parse_tenants
+from queuebit_contracts.topology import DECISIONS, PLATFORM
 
 PAGE = Path(__file__).parents[2] / "docs" / "tenants.md"
 
@@ -35,6 +36,11 @@ def test_a_mistake_in_the_tenants_file_is_told_in_plain_words(text: str, sentenc
         parse_tenants(text)
     assert sentence in str(caught.value)
     assert "^" not in str(caught.value), "a pattern is no sentence"
+
+
+@pytest.mark.parametrize("name", [PLATFORM, DECISIONS])
+def test_no_tenant_bears_a_name_under_which_the_platform_keeps_content(name: str) -> None:
+    assert "the platform's own" in str(parse_tenants("").refusal(name))
 
 
 @pytest.mark.parametrize(("kind", "title"), [(Tenant, "NAME]"), (Project, "project.NAME]"), (User, "user.NAME]")])

@@ -117,14 +117,14 @@ def test_the_scheduler_knows_the_same_places(recorded: Recorded) -> None:
     assert {
         name: {"slots": it.slots, "taken": it.taken, "backlog_us": it.backlog_us} for name, it in backends.items()
     } == then["backends"]
-    assert {tenant: [it.job for it in state.waiting_of(tenant)] for tenant in then["waiting"]} == then["waiting"]
+    assert {tenant: [it.job.job for it in state.waiting_of(tenant)] for tenant in then["waiting"]} == then["waiting"]
     assert {tenant: [*_placed(state, tenant)] for tenant in then["placed"]} == then["placed"]
 
 
 def _placed(state: State, tenant: str) -> Iterator[dict[str, Any]]:
     for it, ahead in state.placed_of(tenant):
         started = it.started_at is not None
-        yield {"job": it.job.job, "backend": it.backend, "started": started, "ahead": ahead}
+        yield {"job": it.accepted.job.job, "backend": it.backend, "started": started, "ahead": ahead}
 
 
 def test_each_bill_is_what_metering_would_write_today(recorded: Recorded) -> None:
