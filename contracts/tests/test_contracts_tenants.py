@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from queuebit_contracts.tenants import BadTenants, Project, Tenant, User, parse_tenants
+from queuebit_contracts.tenants import BadTenants, Project, Tenant, Tenants, User, parse_tenants
 from queuebit_contracts.topology import DECISIONS, PLATFORM
 
 PAGE = Path(__file__).parents[2] / "docs" / "tenants.md"
@@ -40,7 +40,7 @@ def test_a_mistake_in_the_tenants_file_is_told_in_plain_words(text: str, sentenc
 
 @pytest.mark.parametrize("name", [PLATFORM, DECISIONS])
 def test_no_tenant_bears_a_name_under_which_the_platform_keeps_content(name: str) -> None:
-    assert "the platform's own" in str(parse_tenants("").refusal(name))
+    assert "the platform's own" in str(Tenants().refusal(name))
 
 
 @pytest.mark.parametrize(("kind", "title"), [(Tenant, "NAME]"), (Project, "project.NAME]"), (User, "user.NAME]")])

@@ -12,7 +12,7 @@ from queuebit_contracts.catalog import CATALOG, EVENTS, wire_name
 from queuebit_contracts.job import TERMINAL, Ended
 from queuebit_contracts.subjects import covers
 from queuebit_contracts.tenants import BadTenants, parse_tenants
-from queuebit_contracts.topology import Party, topology
+from queuebit_contracts.topology import COMPILED, DECISIONS, Party, topology
 from queuebit_kernel import InvalidId
 
 SERVICES = Path(__file__).parents[2] / "services"
@@ -106,10 +106,17 @@ def test_one_key_opens_one_door() -> None:
 
 def test_the_scheduler_reads_calibrations_and_compiled_operations_and_no_tenants_payloads() -> None:
     reads = {it for it in topology().service_permissions("scheduler").publish if "DIRECT.GET.KV_PAYLOADS" in it}
-    assert {it.rpartition("$KV.PAYLOADS.")[2] for it in reads} == {"queuebit.>", "queuebit-compiled.>"}
+    assert {it.rpartition("$KV.PAYLOADS.")[2] for it in reads} == {
+        "queuebit.>",
+        "queuebit-compiled.>",
+        "queuebit-decisions.>",
+    }
+    writes = {it for it in topology().service_permissions("scheduler").publish if it.startswith("$KV.PAYLOADS.")}
+    assert writes == {"$KV.PAYLOADS.queuebit-decisions.*.*"}
 
 
-def test_no_user_reads_the_operations_of_compiled_circuits() -> None:
+@pytest.mark.parametrize("owner", [COMPILED, DECISIONS])
+def test_no_user_reads_the_operations_of_compiled_circuits_or_the_inputs_of_decisions(owner: str) -> None:
     for role in topology().role:
         allowed = topology().client_permissions(role, "acme", "ann").publish
-        assert not [it for it in allowed if "queuebit-compiled" in it]
+        assert not [it for it in allowed if owner in it]

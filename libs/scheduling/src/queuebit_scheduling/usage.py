@@ -28,7 +28,7 @@ def period_of(at_us: int) -> int:
 class Served:
     """Service received, as it stood in one period.
 
-    Forgetting happens at boundaries only, so the value at a moment does not depend on how often somebody looked.
+    Forgetting happens at boundaries only, so the value at a moment does not depend on when else it was read.
     """
 
     us: int = 0
