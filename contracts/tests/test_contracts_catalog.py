@@ -20,7 +20,7 @@ ENTRIES = [pytest.param(entry, id=name) for name, entry in CATALOG.items()]
 def test_a_subject_is_filled_from_the_data_and_ends_in_the_name_of_the_type(entry: Entry) -> None:
     data = entry.event.model_fields["data"].annotation
     assert data is not None
-    assert {*re.findall(r"\{(\w+)\}", entry.subject)} <= {*data.model_fields}
+    assert {*re.findall(r"\{(\w+)\}", "".join(entry.subjects))} <= {*data.model_fields}
     assert entry.type.split(".")[2] == entry.name == parse(entry.subject).event
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from queuebit_contracts.tenants import BadTenants, Project, Tenant, Tenants, User, parse_tenants
+from queuebit_contracts.tenants import BadTenants, Budget, Project, Tenant, Tenants, User, parse_tenants
 from queuebit_contracts.topology import DECISIONS, PLATFORM
 
 PAGE = Path(__file__).parents[2] / "docs" / "tenants.md"
@@ -29,6 +29,12 @@ PAGE = Path(__file__).parents[2] / "docs" / "tenants.md"
         ('[tenant.acme.project.p]\ncurrency = "usd"', "currency is not a currency: write three capital letters"),
         ('[tenant.acme.user.ann]\nrole = "boss"', "role must be 'viewer', 'member' or 'admin'"),
         ('[tenant.acme.user.ann]\nkeys = ["x"]', "keys.0 is not the public half of a token"),
+        ('[tenant.acme.budget."user"]\namount = "1"', 'is not the name of a budget: use "tenant", "project:NAME"'),
+        ('[tenant.acme.budget.tenant]\namount = "-1"', "amount is wrong: a budget cannot be negative"),
+        (
+            '[tenant.acme.budget.tenant]\nlimit = "1"',
+            "budget.tenant.limit is not a key here: there is amount, currency",
+        ),
     ],
 )
 def test_a_mistake_in_the_tenants_file_is_told_in_plain_words(text: str, sentence: str) -> None:
@@ -43,12 +49,15 @@ def test_no_tenant_bears_a_name_under_which_the_platform_keeps_content(name: str
     assert "the platform's own" in str(Tenants().refusal(name))
 
 
-@pytest.mark.parametrize(("kind", "title"), [(Tenant, "NAME]"), (Project, "project.NAME]"), (User, "user.NAME]")])
+SECTIONS = [(Tenant, "NAME]"), (Project, "project.NAME]"), (User, "user.NAME]"), (Budget, "budget.WHAT]")]
+
+
+@pytest.mark.parametrize(("kind", "title"), SECTIONS)
 def test_the_page_of_the_tenants_file_names_every_key_with_its_default(kind: type[BaseModel], title: str) -> None:
     section = next(part for part in PAGE.read_text().split("\n## ") if part.split("`")[1].endswith(f".{title}"))
     rows = re.findall(r"^\| `(\w+)` \| (.+?) \|", section, re.MULTILINE)
     told = {name: default.replace(",", "").strip('"') for name, default in rows if name in kind.model_fields}
-    own = {name: it for name, it in kind.model_fields.items() if name not in ("project", "user")}
+    own = {name: it for name, it in kind.model_fields.items() if it.default_factory is None}
     assert told.keys() == own.keys()
     for name, field in own.items():
         assert told[name] == ("[]" if field.default == () else str(field.default)), name

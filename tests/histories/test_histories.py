@@ -98,14 +98,16 @@ def test_balances_and_holds_are_what_they_were(recorded: Recorded) -> None:
                 await fold(Raw(it.subject, it.body, it.sequence, it.stored_at, Msg(Client())))
 
     asyncio.run(read())
+    then = recorded.view("log")["balances"]
     now = {
-        "/".join(key): {
+        f"{tenant}/{name}": {
             "available": {currency: money.text() for currency, money in account.free.items()},
-            "held": {job: money.text() for job, money in account.holds.items()},
+            "held": {job: hold.amount.text() for job, hold in account.holds.items()},
         }
-        for key, account in world.accounts.items()
+        for tenant in {key.partition("/")[0] for key in then}
+        for name, account in world.accounts.of(tenant).items()
     }
-    assert now == recorded.view("log")["balances"]
+    assert now == then
 
 
 def test_the_scheduler_knows_the_same_places(recorded: Recorded) -> None:

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
-from queuebit_contracts.wire import Amount, Event, Name, Wire
+from queuebit_contracts.wire import Amount, Event, Name, Sentence, Wire
 
 __all__ = [
+    "PURPOSES",
+    "AccountCorrected",
     "AccountFunded",
     "AccountHeld",
     "AccountReleased",
     "AccountSettled",
+    "Adjustment",
     "Funding",
     "Hold",
     "Release",
     "Settlement",
 ]
+
+
+PURPOSES: Final = ("job", "session", "reservation", "program")
+"""What money is held for. The list may grow: a purpose that a reader does not know counts as any other."""
 
 
 class Funding(Wire):
@@ -35,7 +42,12 @@ class Hold(Wire):
     tenant: Name
     account: Name
     job: Name
+    """The id of what the money is for; of a job, where `purpose` says nothing else."""
     amount: Amount
+    purpose: str | None = Field(default=None, json_schema_extra={"x-values": [*PURPOSES]})
+    """One of `PURPOSES`; absent means `job`."""
+    budgets: tuple[str, ...] | None = Field(default=None, max_length=16)
+    """Names of the budgets that this counts against beside the account, such as `tenant`, `user:ada` and `tag:x`."""
 
 
 class Settlement(Wire):
@@ -47,6 +59,8 @@ class Settlement(Wire):
     held: Amount
     settled: Amount
     released: Amount
+    revision: int | None = Field(default=None, ge=1)
+    """The correction of the bill that was settled; absent where it was the first bill."""
 
 
 class Release(Wire):
@@ -56,6 +70,21 @@ class Release(Wire):
     account: Name
     job: Name
     amount: Amount
+
+
+class Adjustment(Wire):
+    """The bill of a job changed after its hold was settled."""
+
+    tenant: Name
+    account: Name
+    job: Name
+    revision: int = Field(ge=1)
+    """The correction of the bill that this follows from."""
+    delta: Amount
+    """What is charged beside the settlement; an amount below 0 goes back to the account."""
+    reason: Sentence
+    budgets: tuple[str, ...] | None = Field(default=None, max_length=16)
+    """As the job's hold names them."""
 
 
 class AccountFunded(Event[Funding]):
@@ -80,3 +109,9 @@ class AccountReleased(Event[Release]):
     """A job's hold ended without a charge."""
 
     type: Literal["qb.account.released.v1"] = "qb.account.released.v1"
+
+
+class AccountCorrected(Event[Adjustment]):
+    """A settled job costs more or less than was settled; one for each correction that changed its charge."""
+
+    type: Literal["qb.account.corrected.v1"] = "qb.account.corrected.v1"

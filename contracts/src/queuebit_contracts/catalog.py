@@ -17,13 +17,20 @@ from typing import Annotated, Any, Final, Union
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
-from queuebit_contracts.account import AccountFunded, AccountHeld, AccountReleased, AccountSettled
+from queuebit_contracts.account import (
+    AccountCorrected,
+    AccountFunded,
+    AccountHeld,
+    AccountReleased,
+    AccountSettled,
+)
 from queuebit_contracts.backend import BackendCalibrated, BackendRegistered
 from queuebit_contracts.command import CancelJob
 from queuebit_contracts.job import (
     JobAccepted,
     JobCancelled,
     JobCompleted,
+    JobCorrected,
     JobFailed,
     JobMetered,
     JobPlaced,
@@ -31,6 +38,7 @@ from queuebit_contracts.job import (
     JobSealed,
     JobStarted,
     JobSubmitted,
+    JobUsageReported,
 )
 from queuebit_contracts.transparency import LogCheckpointed
 from queuebit_contracts.wire import Event, UnknownEvent
@@ -62,11 +70,18 @@ class Entry:
     """The state of its job from then on; None if it changes none."""
     terminal: bool = False
     """Whether nothing more happens to the job but its bill and its receipt."""
+    revised: bool = False
+    """Whether more than one may follow: where the data have a `revision`, it is one more token of the subject."""
 
     @property
     def type(self) -> str:
         """The wire name."""
         return wire_name(self.event)
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Everywhere that it may be published."""
+        return (self.subject, f"{self.subject}.{{revision}}") if self.revised else (self.subject,)
 
     @property
     def name(self) -> str:
@@ -89,11 +104,14 @@ CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
         Entry(JobFailed, _JOB + "failed", ("executor",), "failed", terminal=True),
         Entry(JobCancelled, _JOB + "cancelled", ("broker",), "cancelled", terminal=True),
         Entry(JobMetered, _JOB + "metered", ("metering",)),
-        Entry(JobSealed, _JOB + "sealed", ("provenance",)),
+        Entry(JobUsageReported, _JOB + "usage_reported.{revision}", ("executor",)),
+        Entry(JobCorrected, _JOB + "corrected.{revision}", ("metering",)),
+        Entry(JobSealed, _JOB + "sealed", ("provenance",), revised=True),
         Entry(AccountFunded, _ACCOUNT + "funded", ("broker",)),
         Entry(AccountHeld, _ACCOUNT + "held", ("broker",)),
         Entry(AccountSettled, _ACCOUNT + "settled.{job}", ("metering",)),
         Entry(AccountReleased, _ACCOUNT + "released.{job}", ("broker",)),
+        Entry(AccountCorrected, _ACCOUNT + "corrected.{job}-{revision}", ("metering",)),
         Entry(BackendRegistered, "qb.backend.{backend}.registered", ("executor",)),
         Entry(BackendCalibrated, "qb.backend.{backend}.calibrated", ("executor",)),
         Entry(LogCheckpointed, "qb.proof.{log}.checkpointed", ("provenance",)),

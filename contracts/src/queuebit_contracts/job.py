@@ -12,8 +12,10 @@ from queuebit_contracts.job_data import (
     ChargeLine,
     Compilation,
     Completion,
+    Correction,
     Failure,
     ItemSummary,
+    Measure,
     Metering,
     Placement,
     Profile,
@@ -25,6 +27,7 @@ from queuebit_contracts.job_data import (
     Submission,
     Terms,
     Usage,
+    UsageReport,
 )
 from queuebit_contracts.lifecycle import TERMINAL
 from queuebit_contracts.wire import Event
@@ -38,12 +41,14 @@ __all__ = [
     "ChargeLine",
     "Compilation",
     "Completion",
+    "Correction",
     "Ended",
     "Failure",
     "ItemSummary",
     "JobAccepted",
     "JobCancelled",
     "JobCompleted",
+    "JobCorrected",
     "JobFailed",
     "JobMetered",
     "JobPlaced",
@@ -51,6 +56,8 @@ __all__ = [
     "JobSealed",
     "JobStarted",
     "JobSubmitted",
+    "JobUsageReported",
+    "Measure",
     "Metering",
     "Placement",
     "Profile",
@@ -62,6 +69,7 @@ __all__ = [
     "Submission",
     "Terms",
     "Usage",
+    "UsageReport",
 ]
 
 
@@ -119,8 +127,20 @@ class JobMetered(Event[Metering]):
     type: Literal["qb.job.metered.v1"] = "qb.job.metered.v1"
 
 
+class JobUsageReported(Event[UsageReport]):
+    """A backend states the usage of a job after its end. It is billed once the job is metered, whenever it comes."""
+
+    type: Literal["qb.job.usage_reported.v1"] = "qb.job.usage_reported.v1"
+
+
+class JobCorrected(Event[Correction]):
+    """The job's bill changed, since its usage did."""
+
+    type: Literal["qb.job.corrected.v1"] = "qb.job.corrected.v1"
+
+
 class JobSealed(Event[Seal]):
-    """The job's receipt exists and can be verified offline."""
+    """The job's receipt exists and can be verified offline; each correction of its bill gives it another."""
 
     type: Literal["qb.job.sealed.v1"] = "qb.job.sealed.v1"
 

@@ -7,7 +7,19 @@ from typing import Annotated
 from pydantic import Field, StrictInt
 
 from queuebit_contracts.lifecycle import TERMINAL
-from queuebit_contracts.wire import Amount, DecimalText, Digest, Moment, Name, Payload, Reason, Wire, open_text
+from queuebit_contracts.usage import Measure, Usage
+from queuebit_contracts.wire import (
+    Amount,
+    DecimalText,
+    Digest,
+    Moment,
+    Name,
+    Payload,
+    Reason,
+    Sentence,
+    Wire,
+    open_text,
+)
 
 __all__ = [
     "Acceptance",
@@ -17,8 +29,10 @@ __all__ = [
     "ChargeLine",
     "Compilation",
     "Completion",
+    "Correction",
     "Failure",
     "ItemSummary",
+    "Measure",
     "Metering",
     "Placement",
     "Profile",
@@ -30,6 +44,7 @@ __all__ = [
     "Submission",
     "Terms",
     "Usage",
+    "UsageReport",
 ]
 
 
@@ -67,6 +82,8 @@ class Submission(Wire):
     """The most this job may cost; it is refused when its quote is higher."""
     seed: StrictInt | None = Field(default=None, ge=0, lt=2**53)
     """Seed of the simulation; derived from the job's id when absent."""
+    tags: tuple[Name, ...] | None = Field(default=None, max_length=8)
+    """Words for the bill; the job also counts against the budget of each tag that has one."""
     proof: Proof
 
 
@@ -142,6 +159,8 @@ class Acceptance(Wire):
     candidates: tuple[Candidate, ...] = Field(min_length=1)
     hold: Amount
     """Held on the project's account: the largest of the candidates' holds."""
+    budgets: tuple[str, ...] | None = None
+    """Names of the budgets that the hold counts against, beside the account."""
     price_book: Digest
     seed: int
     submitted_at: Moment
@@ -203,18 +222,9 @@ class Start(Wire):
     backend: Name
     attempt: int = Field(ge=1)
     executor: str
-
-
-class Usage(Wire):
-    """What a job used. A value that is not final must not be billed."""
-
-    shots: int = 0
-    qpu_us: int = 0
-    """QPU time in microseconds; on simulators, the time of the simulation."""
-    qubits: int = 0
-    final: bool = True
-    at_limit: bool | None = None
-    """Whether the run failed at a limit that its own size reached, such as its time: what it used is then billed."""
+    reports_usage: bool | None = None
+    """Whether the executor appends `usage_reported` for this attempt if the job is cancelled. Until then
+    the hold stays."""
 
 
 class Compilation(Wire):
@@ -321,8 +331,50 @@ class Metering(Wire):
     price_book: Digest
     hold: Amount | None = None
     """What was held; absent when the job was never accepted."""
+    final: bool | None = None
+    """False: the usage may still change, so that nothing is charged and the hold stays. Absent: this is the bill."""
     submitted_at: Moment
     ended_at: Moment
+
+
+class UsageReport(Wire):
+    """The whole usage of a job that ended, as its backend states it later; it replaces what was stated before.
+
+    Of several reports the final one of the highest revision counts; if none is final, the one of the highest revision.
+    """
+
+    tenant: Name
+    job: Name
+    backend: Name
+    attempt: int = Field(ge=1)
+    revision: int = Field(ge=1)
+    """Counts the reports of the job from 1; the usage in the job's end is revision 0."""
+    usage: Usage
+    reason: Sentence = ""
+    """Why it comes later, or differs: for people."""
+
+
+class Correction(Wire):
+    """The bill of a job changed. The first bill, the deltas of all corrections added, is the last charge."""
+
+    tenant: Name
+    project: Name
+    job: Name
+    backend: Name | None = None
+    revision: int = Field(ge=1)
+    """Counts the corrections of the job from 1."""
+    report: int = Field(ge=1)
+    """Revision of the usage report that this answers."""
+    usage: Usage
+    """The whole usage, not a difference."""
+    charge: Charge
+    """The whole charge from now on."""
+    delta: Charge
+    """What changed, without lines; an amount below 0 goes back."""
+    reason: Sentence
+    final: bool
+    """Whether this is the bill, until a further correction. If not, nothing is charged and the hold stays."""
+    price_book: Digest
 
 
 class Seal(Wire):
@@ -338,3 +390,7 @@ class Seal(Wire):
     tree_size: int = Field(ge=1)
     inclusion: tuple[str, ...]
     checkpoint: str
+    revision: int | None = Field(default=None, ge=1)
+    """The correction that the statement includes; absent in the first receipt of a job."""
+    supersedes: Digest | None = None
+    """The statement of the receipt before, which stays valid as what was known then; absent in the first."""

@@ -1,6 +1,7 @@
 """Subjects: the one module that builds and parses them.
 
 qb.job.<tenant>.<job>.<event>[.<backend>]     qb.account.<tenant>.<account>.<event>[.<job>]
+qb.job.<tenant>.<job>.<event>[.<revision>]    qb.account.<tenant>.<account>.corrected.<job>-<revision>
 qb.backend.<backend>.<event>                  qb.proof.<log>.<event>
 qb.command.<tenant>.<job>.<verb>              qb.query.<tenant>.<question>
 qb.profile.<stack>                            qb.dead.<durable>.<sequence>
@@ -141,7 +142,7 @@ def every(event: type[AnyEvent], **known: str) -> str:
 
 def appended_by(who: str, **known: str) -> list[str]:
     """The wildcards over all types that a service, or `client`, appends; `known` fills fields as given."""
-    return [_wildcard(it.subject, known) for it in CATALOG.values() if who in it.appended_by]
+    return [_wildcard(subject, known) for it in CATALOG.values() if who in it.appended_by for subject in it.subjects]
 
 
 def named(name: str) -> list[str]:
@@ -157,7 +158,7 @@ def named(name: str) -> list[str]:
     found = [it for it in found if it.name == event or (event == "ended" and it.terminal)]
     if not found:
         raise ValueError(f"{name} is no event of the catalogue: see queuebit_contracts.catalog")
-    return [_wildcard(it.subject, {}) for it in found]
+    return [_wildcard(subject, {}) for it in found for subject in it.subjects]
 
 
 def _wildcard(subject: str, known: Mapping[str, str]) -> str:
@@ -189,4 +190,7 @@ def subject_of(event: AnyEvent) -> str:
     if event.type not in CATALOG:
         raise TypeError(f"{event.type} has no subject: add it to the catalogue")
     form, fields = _form(event.type)
-    return form % tuple([require_token(str(getattr(event.data, field)), field) for field in fields])
+    subject = form % tuple([require_token(str(getattr(event.data, field)), field) for field in fields])
+    if CATALOG[event.type].revised and event.data.revision is not None:
+        return f"{subject}.{require_token(str(event.data.revision), 'revision')}"
+    return subject

@@ -13,13 +13,24 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from queuebit_contracts.topology import COMPILED, DECISIONS, PLATFORM
-from queuebit_contracts.wire import DecimalText, Name
+from queuebit_contracts.wire import NAME, DecimalText, Name
 from queuebit_kernel import Fault
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-__all__ = ["BadTenants", "Kind", "Project", "Role", "Tenant", "Tenants", "User", "parse_tenants"]
+__all__ = [
+    "BadTenants",
+    "Budget",
+    "BudgetName",
+    "Kind",
+    "Project",
+    "Role",
+    "Tenant",
+    "Tenants",
+    "User",
+    "parse_tenants",
+]
 
 Role = Literal["viewer", "member", "admin"]
 """viewer follows and reads · member also submits and cancels its own jobs · admin also cancels anybody's."""
@@ -41,6 +52,24 @@ class BadTenants(Fault):
 
 class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+BudgetName = Annotated[str, Field(pattern=rf"^(tenant|(project|user|tag):{NAME[1:-1]})$")]
+"""What counts against a budget: every job of the tenant, or those of one project or user, or with one tag."""
+
+
+class Budget(_Entry):
+    """The most that jobs may cost together, whatever their accounts have left: of all that is held while it exists."""
+
+    amount: DecimalText = "0"
+    currency: str = Field(default="USD", pattern="^[A-Z]{3}$")
+
+    @field_validator("amount")
+    @classmethod
+    def _not_negative(cls, amount: str) -> str:
+        if amount.startswith("-"):
+            raise ValueError("a budget cannot be negative")
+        return amount
 
 
 class Project(_Entry):
@@ -79,6 +108,8 @@ class Tenant(_Entry):
     """Jobs accepted and not yet ended."""
     project: dict[Name, Project] = Field(default_factory=dict)
     user: dict[Name, User] = Field(default_factory=dict)
+    budget: dict[BudgetName, Budget] = Field(default_factory=dict)
+    """By what counts against it, such as `"user:ada"`."""
 
 
 class Tenants(_Entry):
@@ -136,6 +167,7 @@ def parse_tenants(text: str) -> Tenants:
 
 
 _SPELLING = {
+    "amount": 'is not an amount: write it like "250" or "12.50"',
     "budget": 'is not an amount: write it like "250" or "12.50"',
     "currency": 'is not a currency: write three capital letters, such as "USD"',
     "keys": "is not the public half of a token: `qb tenant token new` makes one",
@@ -161,6 +193,8 @@ def _sentence(fault: ErrorDetails) -> str:
 
 def _advice(fault: ErrorDetails, path: list[str]) -> str:
     match fault["type"]:
+        case "string_pattern_mismatch" if path[-2:-1] == ["budget"]:
+            return 'is not the name of a budget: use "tenant", "project:NAME", "user:NAME" or "tag:NAME"'
         case "string_pattern_mismatch":
             return next((_SPELLING[part] for part in reversed(path) if part in _SPELLING), _PLAIN_NAME)
         case "extra_forbidden":
@@ -182,5 +216,7 @@ def _table_of(path: list[str]) -> type[BaseModel]:
             return Tenant
         case [_, _, "user", *_]:
             return User
+        case [_, _, "budget", *_]:
+            return Budget
         case _:
             return Project

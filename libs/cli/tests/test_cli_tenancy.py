@@ -59,6 +59,22 @@ def test_what_is_left_is_not_guessed_while_the_stack_is_down(home: Home, capsys:
     assert json.loads(capsys.readouterr().out)["accounts"] is None
 
 
+def test_a_budget_is_set_changed_and_removed(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tenant", "budget", "demo", "user:me", "50"]) == 0
+    assert main(["tenant", "budget", "demo", "tenant", "12.50", "--currency", "EUR"]) == 0
+    budgets = read_tenants(home).tenant["demo"].budget
+    assert {name: (it.amount, it.currency) for name, it in budgets.items()} == {
+        "user:me": ("50", "USD"),
+        "tenant": ("12.50", "EUR"),
+    }
+    assert main(["tenant", "budget", "demo", "user:me", "none"]) == 0
+    assert set(read_tenants(home).tenant["demo"].budget) == {"tenant"}
+    assert main(["tenant", "budget", "demo", "user:me", "none"]) == Exit.REFUSED
+    assert main(["tenant", "budget", "demo", "everything", "5"]) == Exit.USAGE
+    assert "is not the name of a budget" in capsys.readouterr().err
+    assert main(["tenant", "budget", "demo"]) == Exit.UNREACHABLE
+
+
 def test_comments_and_other_tenants_stay(home: Home) -> None:
     before = home.tenants_file.read_text()
     main(["tenant", "add", "acme"])
@@ -284,7 +300,7 @@ def test_a_backend_without_a_price_is_noticed_as_a_limit_names_it(capsys: pytest
 
 def test_every_limit_of_the_tenants_file_has_a_flag() -> None:
     money = {"budget", "currency"}  # which `qb tenant fund` and `qb tenant project add` set
-    assert set(OF_A_TENANT) == Tenant.model_fields.keys() - {"project", "user"}
+    assert set(OF_A_TENANT) == Tenant.model_fields.keys() - {"project", "user", "budget"}
     assert set(OF_A_PROJECT) == Project.model_fields.keys() - money
 
 

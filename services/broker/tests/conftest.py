@@ -295,6 +295,7 @@ def snapshot() -> Snapshot:
         profiled=Profiled(answer.profile, {it.backend: it for it in answer.estimates}),
         others_active=0,
         available=Money.of(10),
+        budgets={},
         existing_hold=None,
         hold_closed=False,
         max_source_bytes=1000,

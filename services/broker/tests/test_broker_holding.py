@@ -159,7 +159,7 @@ async def test_a_round_that_is_always_late_gives_up(
 
 
 async def test_a_job_whose_hold_has_ended_is_never_held_for_again(office: Any, crowd: list[dict[str, Any]]) -> None:
-    account = office.world.accounts["acme", "main"]
+    account = office.world.account("acme", "main")
     account.closed[crowd[0]["event"].data.job] = None
     with pytest.raises(Superseded):
         await office.deliver(crowd[0])

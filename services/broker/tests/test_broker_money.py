@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from queuebit_broker.state import Account
+from queuebit_broker.accounts import Account
 from queuebit_contracts.account import (
     AccountFunded,
     AccountHeld,

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from queuebit_broker.accounts import OpenHold
 from queuebit_broker.policy import Admit, Decision, Refuse, Wait, admit, to_profile
 from queuebit_broker.rules import Request, Snapshot
 from queuebit_broker.state import Profiled
@@ -235,7 +236,7 @@ def test_limit_and_budget_are_told_together(ask: Ask, snapshot: Snapshot) -> Non
 
 
 def test_a_standing_hold_is_all_there_is_to_spend(ask: Ask, snapshot: Snapshot) -> None:
-    decision = admit(ask(), replace(snapshot, existing_hold=Money.of("0.5")))
+    decision = admit(ask(), replace(snapshot, existing_hold=OpenHold(Money.of("0.5"))))
     assert isinstance(decision, Admit)
     assert decision.hold == Money.of("0.5")
     assert [it.backend for it in decision.candidates] == ["aer", "cirq"]

@@ -37,8 +37,6 @@ from queuebit_testing.server import NatsServer
 
 pytestmark = pytest.mark.server
 
-TEN_JOBS = Amount(amount="0.10")
-
 
 @dataclass
 class Connected:
@@ -144,20 +142,32 @@ async def publish(client: Client, event: JobSubmitted, body: bytes) -> int:
     return (await client.jetstream().publish(subject, body, headers=headers, stream="LOG")).seq
 
 
-async def test_two_brokers_racing_for_a_tiny_budget_never_overdraw(
-    stack: Stack, office: Any, submit_document: Submission
+@pytest.mark.parametrize(
+    ("budget", "projects", "funded"),
+    [
+        pytest.param("", ["main"], "0.10", id="the last cent of an account"),
+        pytest.param(
+            '[tenant.acme.budget.tenant]\namount = "0.10"\n', ["main", "sim"], "10", id="of a budget over two"
+        ),
+    ],
+)
+async def test_two_brokers_racing_for_the_last_cent_never_overdraw(
+    stack: Stack, office: Any, submit_document: Submission, budget: str, projects: list[str], funded: str
 ) -> None:
-    directory = Directory(parse_tenants((stack.folder / "tenants.toml").read_text()))
+    directory = Directory(parse_tenants((stack.folder / "tenants.toml").read_text() + budget))
     ann = await stack.client("acme/ann")
     truth = await stack.log("operator")
     pending = []
-    for number in range(40):
-        event, body = submit_document(key=f"k{number}", backend="aer")
+    for number in range(50):
+        event, body = submit_document(key=f"k{number}", backend="aer", project=projects[number % len(projects)])
         sequence = await publish(ann, event, body)
         pending.append({"event": event, "body": body, "subject": subjects.subject_of(event), "sequence": sequence})
     brokers, views, worlds = [], [], []
     funding = await stack.log("broker")
-    await funding.append(AccountFunded(source="t", data=Funding(tenant="acme", account="main", amount=TEN_JOBS)))
+    for project in projects:
+        await funding.append(
+            AccountFunded(source="t", data=Funding(tenant="acme", account=project, amount=Amount(amount=funded)))
+        )
     for _ in range(2):
         world = World()
         world.directory = directory
@@ -184,17 +194,20 @@ async def test_two_brokers_racing_for_a_tiny_budget_never_overdraw(
     decided = [await truth.history(subjects.job("acme", admission["event"].data.job)) for admission in pending]
     kinds = [sorted(it.event.type.split(".")[2] for it in history) for history in decided]
     assert kinds.count(["accepted", "submitted"]) == 10
-    assert kinds.count(["rejected", "submitted"]) == 30
+    assert kinds.count(["rejected", "submitted"]) == 40
     for world in worlds:
-        await until(partial(holds_ten, world))
-        assert world.account("acme", "main").available("USD") == Money.zero()
+        await until(partial(holds_ten, world, projects))
+        if budget:
+            assert world.accounts.committed("acme", "tenant", "USD").total == Money.of("0.10")
+        else:
+            assert world.account("acme", "main").available("USD") == Money.zero()
     for view in views:
         view.cancel()
     await asyncio.gather(*views, return_exceptions=True)
 
 
-def holds_ten(world: World) -> bool:
-    return len(world.account("acme", "main").holds) == 10
+def holds_ten(world: World, projects: list[str]) -> bool:
+    return sum(len(world.account("acme", it).holds) for it in projects) == 10
 
 
 async def decide(admit: AdmitJob, admission: dict[str, Any]) -> None:

@@ -19,15 +19,22 @@ from queuebit_contracts.job import (
     JobCancelled,
     JobCompleted,
     JobFailed,
+    JobMetered,
     JobPlaced,
     JobRejected,
+    JobStarted,
+    JobUsageReported,
     Placement,
     Profile,
     Rejection,
+    Start,
     Usage,
+    UsageReport,
 )
 from queuebit_contracts.wire import Amount, Payload, Reason
 from queuebit_kernel import Money
+from queuebit_metering.policy import bill
+from queuebit_metering.state import job_of
 from queuebit_pricing import Bounds, PriceBook, parse, quote
 from queuebit_testing.build import submitted
 
@@ -150,6 +157,22 @@ class Life:
             **TIMES,
         )
         return JobFailed(source="qb/executor-aer", data=data)
+
+    def started(self, **changes: Any) -> JobStarted:
+        data = Start(tenant="acme", job=self.job, backend="aer", attempt=1, executor="aer-1", **changes)
+        return JobStarted(source="qb/executor-aer", data=data)
+
+    def reported(self, revision: int, *, final: bool = True, backend: str = "aer", **used: int) -> JobUsageReported:
+        usage = Usage(**{"shots": self.shots, "qpu_us": 1500, "qubits": self.qubits} | used, final=final)
+        data = UsageReport(
+            tenant="acme", job=self.job, backend=backend, attempt=1, revision=revision, usage=usage, reason="late"
+        )
+        return JobUsageReported(source="qb/executor-aer", provenanceid=DIGEST, data=data)
+
+    def metered(self, ended: Any, *history: AnyEvent) -> JobMetered:
+        """The bill of an end, after what is given or an accepted and placed job."""
+        job = job_of([*(history or (self.accepted(), self.placed())), ended])
+        return JobMetered(source="qb/metering", data=bill(job, ended, self.book))
 
     def cancelled(self) -> JobCancelled:
         data = Cancellation(tenant="acme", job=self.job, by="ann", submitted_at=THEN)

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from queuebit_contracts.job import JobCorrected, Measure, Terms
+from queuebit_contracts.usage import usage_of
 from queuebit_contracts.wire import Amount
 from queuebit_kernel import Settle
 from queuebit_metering.errors import Overcharged, PriceLost, Unbillable
-from queuebit_metering.policy import bill, settle
-from queuebit_metering.state import job_of
+from queuebit_metering.policy import adjustments, bill, correct, settle
+from queuebit_metering.state import Job, evolve, job_of
 from queuebit_pricing import parse
 from queuebit_testing.build import submitted
 
@@ -62,7 +64,7 @@ def test_every_end_has_a_bill(life: Any, history: str, end: str, amount: str, ba
     metered = bill(job, getattr(life, end)(), life.book)
     assert (metered.charge.amount, metered.backend, metered.hold is not None) == (amount, backend, hold)
     assert metered.charge.currency == "USD"
-    assert (settle(metered) is not None) == hold
+    assert (settle(Job(metered=metered)) is not None) == hold
 
 
 def test_what_a_failed_job_consumed_is_reported_and_not_billed(life: Any) -> None:
@@ -84,10 +86,99 @@ def test_a_run_that_timed_out_is_billed_for_its_time_up_to_its_hold(life: Any) -
     assert (line.consumed, line.billed) == ("1.5", "1.5")
 
 
-def test_usage_that_is_not_final_is_reported_and_not_billed(life: Any) -> None:
+def test_a_bill_over_usage_that_may_change_charges_nothing_and_keeps_the_hold(life: Any) -> None:
     metered = bill(job_of([life.accepted()]), life.completed(final=False), life.book)
-    assert metered.charge.amount == "0.00"
-    assert metered.usage.qpu_us == 1500
+    assert (metered.final, metered.charge.amount) == (False, "0.00")
+    assert settle(Job(metered=metered)) is None
+
+
+def test_one_measure_that_may_change_is_enough(life: Any) -> None:
+    late = usage_of(
+        Measure(metric="shots", quantity="1000", unit="shot"),
+        Measure(metric="qpu-time", quantity="1500", unit="microsecond", final=False),
+    )
+    ended = life.completed()
+    ended = ended.model_copy(update={"data": ended.data.model_copy(update={"usage": late})})
+    metered = bill(job_of([life.accepted()]), ended, life.book)
+    assert (metered.final, metered.charge.amount, metered.usage) == (False, "0.00", late)
+
+
+def test_a_cancelled_run_whose_executor_reports_is_billed_later(life: Any) -> None:
+    history = [life.submitted(), life.accepted(), life.placed(), life.started(reports_usage=True)]
+    metered = bill(job_of(history), life.cancelled(), life.book)
+    assert (metered.final, metered.charge.amount) == (False, "0.00")
+    assert bill(job_of([*history[:-1], life.started()]), life.cancelled(), life.book).final is None
+
+
+def test_the_terms_in_the_end_of_a_job_make_the_same_bill_as_its_acceptance(life: Any) -> None:
+    ended = life.completed()
+    terms = Terms(
+        project="main", price="aer-1", price_book=life.book.digest, hold=Amount(amount=life.hold.text()),
+        shots=life.shots, qpu_us=life.qpu_us, qubits=life.qubits,
+    )  # fmt: skip
+    carried = ended.model_copy(update={"data": ended.data.model_copy(update={"terms": terms})})
+    assert bill(job_of([carried]), carried, life.book) == bill(job_of([life.accepted()]), ended, life.book)
+
+
+@pytest.mark.parametrize(
+    ("reports", "amounts", "deltas"),
+    [
+        pytest.param([(1, 1500, True)], ["0.002023"], ["0.002023"], id="final at last"),
+        pytest.param([(1, 700, False), (2, 1500, True)], ["0.00", "0.002023"], ["0.00", "0.002023"], id="in two steps"),
+        pytest.param(
+            [(1, 9000, True), (2, 1500, True)], ["0.002108", "0.002023"], ["0.002108", "-0.000085"], id="less"
+        ),
+        pytest.param([(2, 1500, True), (1, 9000, True)], ["0.002023"], ["0.002023"], id="an older one comes later"),
+        pytest.param([(1, 1500, True), (2, 9000, False)], ["0.002023"], ["0.002023"], id="not final after final"),
+        pytest.param([(1, 1500, True), (2, 1500, True)], ["0.002023"], ["0.002023"], id="the same again"),
+    ],
+)
+def test_reports_correct_the_bill(life: Any, reports: Any, amounts: list[str], deltas: list[str]) -> None:
+    ended = life.completed(final=False)
+    job = evolve(job_of([life.accepted(), life.placed(), ended]), life.metered(ended))
+    for revision, qpu_us, final in reports:
+        job = evolve(job, life.reported(revision, qpu_us=qpu_us, final=final))
+        if (correction := correct(job, life.book)) is not None:
+            job = evolve(job, JobCorrected(source="qb/metering", data=correction))
+    assert [it.charge.amount for it in job.corrections] == amounts
+    assert [it.delta.amount for it in job.corrections] == deltas
+    assert [it.revision for it in job.corrections] == [*range(1, len(amounts) + 1)]
+    settlement = settle(job)
+    assert settlement is not None
+    assert settlement.settled.amount == amounts[-1]
+
+
+def test_a_correction_after_the_settlement_goes_to_the_account(life: Any) -> None:
+    ended = life.completed(qpu_us=9000)
+    job = evolve(job_of([life.accepted(budgets=("tenant",)), life.placed(), ended]), life.metered(ended))
+    settled = settle(job)
+    assert settled is not None
+    job = evolve(job, life.reported(1, qpu_us=1500))
+    correction = correct(job, life.book)
+    assert correction is not None
+    job = evolve(job, JobCorrected(source="qb/metering", data=correction))
+    (adjustment,) = adjustments(job, settled)
+    assert (adjustment.delta.amount, adjustment.revision, adjustment.budgets) == ("-0.000085", 1, ("tenant",))
+    late = settle(job)
+    assert late is not None
+    assert list(adjustments(job, late)) == [], "what was settled later includes the correction"
+
+
+def test_a_report_above_the_hold_is_cut_to_what_the_hold_pays_for(life: Any) -> None:
+    ended = life.completed(final=False)
+    job = evolve(job_of([life.accepted(), life.placed(), ended]), life.metered(ended))
+    correction = correct(evolve(job, life.reported(1, qpu_us=10**12, shots=10**9)), life.book)
+    assert correction is not None
+    assert 0 < Decimal(correction.charge.amount) <= life.holds["aer"].amount
+
+
+def test_a_report_by_an_altered_price_is_refused_and_the_next_one_is_not_stuck(life: Any, book_text: str) -> None:
+    ended = life.completed(final=False)
+    job = evolve(job_of([life.accepted(), life.placed(), ended]), life.metered(ended))
+    job = evolve(job, life.reported(1))
+    with pytest.raises(Overcharged, match="the price was altered"):
+        correct(job, parse(book_text.replace('per_task = "0.001"', 'per_task = "100"')))
+    assert correct(evolve(job, life.reported(2)), life.book) is not None
 
 
 def test_a_price_that_left_the_book_is_asked_back(life: Any, book_text: str) -> None:
@@ -116,7 +207,8 @@ def test_a_job_that_ran_where_it_might_not_is_not_billed(life: Any) -> None:
 
 def test_submitting_an_accepted_job_again_does_not_move_its_bill_to_another_account(life: Any) -> None:
     again = submitted(job="j1", project="rich")
-    settlement = settle(bill(job_of([life.accepted(), life.placed(), again]), life.completed(), life.book))
+    metered = bill(job_of([life.accepted(), life.placed(), again]), life.completed(), life.book)
+    settlement = settle(Job(metered=metered))
     assert settlement is not None
     assert settlement.account == "main"
 
@@ -141,7 +233,7 @@ def test_a_hold_is_settled_and_released_to_the_last_place(
     job = job_of([life.submitted(), life.accepted(), life.placed(backend)])
     ended = life.cancelled() if end == "cancelled" else getattr(life, end)(backend, **used)
     metered = bill(job, ended, life.book)
-    settlement = settle(metered)
+    settlement = settle(Job(metered=metered))
     assert settlement is not None
     held, settled, released = (Decimal(it.amount) for it in (settlement.held, settlement.settled, settlement.released))
     assert held == settled + released == life.hold.amount

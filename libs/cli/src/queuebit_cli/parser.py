@@ -146,6 +146,8 @@ def _jobs(words: _Group) -> None:
 
 def _reading(words: _Group) -> None:
     words.command("backends", "queries:backends", "what circuits can run on", client=True)
+    left = words.command("balances", "budgets:balances", "what accounts and budgets have left", client=True)
+    left.add_argument("--project", metavar="P", help="the account of this project alone")
     charges = words.command("charges", "queries:charges", "what was charged", client=True)
     charges.add_argument("--project", metavar="P", help="of this project alone")
     charges.add_argument("--limit", type=_positive, default=50, metavar="N", help="how many (50)")
@@ -181,6 +183,12 @@ def _tenants(tenant: _Group) -> None:
     fund = tenant.command("fund", "tenancy:fund", "set a project's budget, or change it by +N or -N")
     for name in ("name", "project", "amount"):
         fund.add_argument(name, metavar="TENANT" if name == "name" else name.upper())
+
+    budget = tenant.command("budget", "budgets:budget", "a limit over jobs of several accounts; or what each has left")
+    budget.add_argument("name", metavar="TENANT")
+    budget.add_argument("what", nargs="?", metavar="WHAT", help="tenant, project:NAME, user:NAME or tag:NAME")
+    budget.add_argument("amount", nargs="?", metavar="AMOUNT", help="all that these jobs may cost; `none` removes it")
+    budget.add_argument("--currency", default="USD", metavar="C", help="of the price book (USD)")
 
     limit = tenant.command("limit", "limits:limit", "how much a tenant may ask for, and where a project may run")
     limit.add_argument("name", metavar="TENANT")

@@ -8,7 +8,7 @@ from datetime import datetime
 from queuebit.text import visible
 from queuebit_cli.output import shortened
 
-__all__ = ["Row", "backend_rows", "charge_rows", "job_rows", "plan_rows", "slo_rows"]
+__all__ = ["Row", "backend_rows", "balance_rows", "charge_rows", "job_rows", "plan_rows", "slo_rows"]
 
 Row = Mapping[str, object]
 
@@ -75,11 +75,22 @@ def charge_rows(rows: Sequence[Row]) -> list[Row]:
         {
             "project": row.get("project"),
             "jobs": row.get("jobs"),
-            "charged": _money(row, "charged" if "charged" in row else "amount"),
+            "charged": _money(row, "amount"),
             "held": _money(row, "held"),
             "left": _money(row, "left"),
             "budget": _money(row, "budget"),
             "jbu": row.get("jbu"),
+        }
+        for row in rows
+    ]
+
+
+def balance_rows(rows: Sequence[Row]) -> list[Row]:
+    """Accounts and budgets: how much there is, and what became of it."""
+    return [
+        {
+            str(row.get("kind")): row.get("name"),
+            **{name: _money(row, name) for name in ("limit", "held", "spent", "left")},
         }
         for row in rows
     ]

@@ -1,5 +1,6 @@
 """Price book, quotes and charges in exact decimals."""
 
+from queuebit_pricing.billing import bill
 from queuebit_pricing.book import PriceBook, load, parse
 from queuebit_pricing.errors import BadPriceBook, Problem, Unpriced
 from queuebit_pricing.exact import plain
@@ -27,6 +28,7 @@ __all__ = [
     "Unpriced",
     "Usage",
     "Weights",
+    "bill",
     "load",
     "parse",
     "plain",

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from queuebit.credentials import Credential, find, home_folder, load
-from queuebit.errors import Conflict, NotFound, Reason, Refused, Unreachable
+from queuebit.errors import Conflict, NotFound, Unreachable
 from queuebit.inputs import plain_name, whole_number
 from queuebit.permissions import permitted
+from queuebit.queries import ask
 from queuebit.records import Table
 from queuebit.transport import Transport
 from queuebit.waiting import WAITING, waiting_reasons
@@ -28,7 +28,6 @@ if TYPE_CHECKING:  # event classes are imported where they are used: a query the
 
 __all__ = ["AsyncClient"]
 
-_ASK_S = 15.0
 _ID_LENGTH = 21
 _MOST_ROWS = 10_000
 
@@ -204,6 +203,14 @@ class AsyncClient:
         """
         return await self._ask("charges", project=project, limit=whole_number("limit", limit, 1, _MOST_ROWS))
 
+    async def balances(self, *, project: str | None = None) -> Table:
+        """What accounts and budgets have left: `limit`, `held`, `spent` and `left`, as the broker holds money by them.
+
+        Args:
+            project: the account of this project alone, and all budgets.
+        """
+        return await self._ask("balances", project=project)
+
     async def slo(self) -> Table:
         """Service levels: objectives and measured values."""
         return await self._ask("slo")
@@ -246,12 +253,7 @@ class AsyncClient:
     async def _ask(self, question: str, **asked: object) -> Table:
         if asked.get("project") is not None:
             plain_name("project", asked["project"])
-        body = json.dumps({name: value for name, value in asked.items() if value is not None}).encode()
-        subject = f"qb.query.{self.credential.tenant}.{question}"
-        answer = json.loads((await self._transport.request(subject, body, timeout=_ASK_S)).body)
-        if error := answer.get("error"):
-            raise Refused([Reason(error["code"], error["text"])])
-        return Table(dict(row) for row in answer.get("rows", ()))
+        return await ask(self._transport, self.credential.tenant, question, **asked)
 
     def _log_client(self) -> LogClient:
         from queuebit.log_client import LogClient

@@ -219,6 +219,10 @@ class Client:
         """Charges, newest first."""
         return self._loop.run(self._client.charges(project=project, limit=limit))
 
+    def balances(self, *, project: str | None = None) -> Table:
+        """What accounts and budgets have left."""
+        return self._loop.run(self._client.balances(project=project))
+
     def slo(self) -> Table:
         """Service levels: objectives and measured values."""
         return self._loop.run(self._client.slo())

@@ -87,5 +87,6 @@ def folding(world: World, undecided: Undecided) -> Callable[[Raw], Awaitable[Non
                 undecided.leave(tenant, job)
             case _:
                 world.take(decode(raw.body, raw.subject), raw.sequence)
+        world.sequence = raw.sequence
 
     return fold

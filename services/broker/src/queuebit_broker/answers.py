@@ -14,7 +14,7 @@ from queuebit_broker.rules import about_shots, about_source, circuit_reason, run
 from queuebit_broker.state import World
 from queuebit_contracts.query import Answer, Question
 from queuebit_contracts.wire import Reason
-from queuebit_kernel import Clock, rfc3339
+from queuebit_kernel import Clock, Money, rfc3339
 from queuebit_planning.eligibility import explain
 from queuebit_pricing import UNITS, Price, Unpriced
 
@@ -72,6 +72,33 @@ class Answers:
         waiting = self._world.waiting(tenant)
         chosen = waiting if question.job is None else {question.job} & waiting.keys()
         return Answer(rows=tuple({"job": job, "reason": waiting[job]} for job in islice(chosen, question.limit)))
+
+    async def balances(self, tenant: str, question: Question) -> Answer:
+        """What each account of the tenant, or that of one project, and each budget has left."""
+        rows = [
+            self._balance("account", name, funded, account.held(funded.currency), account.spent(funded.currency))
+            for name, account in self._world.accounts.of(tenant).items()
+            if question.project in (None, name)
+            for funded in account.funded.values()
+        ]
+        entry = self._world.directory.tenant.get(tenant)
+        for name, budget in sorted(entry.budget.items()) if entry else ():
+            limit = Money.of(budget.amount, budget.currency)
+            committed = self._world.accounts.committed(tenant, name, limit.currency)
+            rows.append(self._balance("budget", name, limit, committed.held, committed.spent))
+        return Answer(rows=tuple(rows))
+
+    def _balance(self, kind: str, name: str, limit: Money, held: Money, spent: Money) -> _Row:
+        return {
+            "kind": kind,
+            "name": name,
+            "currency": limit.currency,
+            "limit": limit.text(),
+            "held": held.text(),
+            "spent": spent.text(),
+            "left": (limit - held - spent).text(),
+            "sequence": self._world.sequence,
+        }
 
     def _project(self, tenant: str, question: Question) -> list[str] | Reason:
         """The names of the backends in question."""

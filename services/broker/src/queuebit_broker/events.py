@@ -62,6 +62,7 @@ def accepted(
                 for it in admitted.candidates
             ),
             hold=Amount.of(admitted.hold),
+            budgets=admitted.budgets or None,
             price_book=book,
             seed=seed_of(request.job) if asked.seed is None else asked.seed,
             submitted_at=event.time,
@@ -99,14 +100,20 @@ def cancelled(submitted: JobSubmitted, tenant: str, job: str, *, by: str, reason
     )
 
 
-def held(request: Request, hold: Money, traceparent: str | None) -> AccountHeld:
+def held(request: Request, admitted: Admit, traceparent: str | None) -> AccountHeld:
     """Money is set aside for the job."""
     return AccountHeld(
         id=event_id("held", request.tenant, request.submission.project, request.job),
         source=_SOURCE,
         traceparent=traceparent,
         provenanceid=request.provenance,
-        data=Hold(tenant=request.tenant, account=request.submission.project, job=request.job, amount=Amount.of(hold)),
+        data=Hold(
+            tenant=request.tenant,
+            account=request.submission.project,
+            job=request.job,
+            amount=Amount.of(admitted.hold),
+            budgets=admitted.budgets or None,
+        ),
     )
 
 

@@ -6,15 +6,17 @@ import asyncio
 from collections.abc import Sequence
 
 from queuebit_broker import events
+from queuebit_broker.accounts import counted
 from queuebit_broker.eligibility import Tariff
 from queuebit_broker.holding import Holding
 from queuebit_broker.policy import Admit, Decision, HoldClosed, Refuse, Wait, admit, to_profile
 from queuebit_broker.ports import EventLog, Follower
 from queuebit_broker.profiles import Profiles
 from queuebit_broker.requests import read_request
-from queuebit_broker.rules import Request, Snapshot
+from queuebit_broker.rules import Request, Snapshot, counts_against
 from queuebit_broker.state import Profiled, World
 from queuebit_contracts import subjects
+from queuebit_contracts.account import Hold
 from queuebit_contracts.job import TERMINAL, JobAccepted, JobRejected, JobSubmitted
 from queuebit_kernel import Clock, Money, Stale, Superseded, Unavailable
 
@@ -70,7 +72,7 @@ class AdmitJob:
             self._profiles.of(request.tenant, event.data.circuit, shots, stacks),
         )
 
-        def decide(others: Sequence[Money]) -> Decision:
+        def decide(others: Sequence[Hold]) -> Decision:
             return admit(request, self._snapshot(request, profiled, others))
 
         try:
@@ -136,11 +138,13 @@ class AdmitJob:
     async def _give_back(self, request: Request) -> None:
         account = self._world.account(request.tenant, request.submission.project)
         if (hold := account.holds.get(request.job)) is not None:
-            await self._log.append(events.released(request, hold), after=0)
+            await self._log.append(events.released(request, hold.amount), after=0)
 
-    def _snapshot(self, request: Request, profiled: Profiled, others: Sequence[Money] = ()) -> Snapshot:
+    def _snapshot(self, request: Request, profiled: Profiled, others: Sequence[Hold] = ()) -> Snapshot:
         """The world as it is now, but for what is being held for others."""
-        account = self._world.account(request.tenant, request.submission.project)
+        project, currency = request.submission.project, self._tariff.currency
+        account = self._world.account(request.tenant, project)
+        taken = sum((it.amount.money for it in others if it.account == project), Money.zero(currency))
         return Snapshot(
             now=self._clock.now(),
             directory=self._world.directory,
@@ -148,11 +152,25 @@ class AdmitJob:
             backends=self._world.registered(),
             profiled=profiled,
             others_active=self._world.others_active(request.tenant, request.job),
-            available=account.available(self._tariff.currency) - sum(others, Money.zero(self._tariff.currency)),
+            available=account.available(currency) - taken,
+            budgets=self._budgets(request, others),
             existing_hold=account.holds.get(request.job),
             hold_closed=request.job in account.closed,
             max_source_bytes=self._max_source_bytes,
         )
+
+    def _budgets(self, request: Request, others: Sequence[Hold]) -> dict[str, Money]:
+        """What is left of each budget that the job counts against."""
+        tenant = self._world.directory.tenant.get(request.tenant)
+        if tenant is None or not tenant.budget:
+            return {}
+        owner = self._world.directory.user(request.tenant, request.submission.proof.key)
+        left = dict[str, Money]()
+        for name in counts_against(request.submission, tenant, owner[0] if owner else None):
+            limit = Money.of(tenant.budget[name].amount, tenant.budget[name].currency)
+            committed = self._world.accounts.committed(request.tenant, name, limit.currency)
+            left[name] = limit - committed.total - counted(others, name, limit.currency)
+        return left
 
 
 def _history(request: Request) -> subjects.Aggregate:

@@ -2,6 +2,9 @@
 
 A hold is guarded by the newest hold of its account, so an account takes one append at a time. Whoever comes while one
 is under way joins the next round, and a round is one append, however many jobs it serves.
+
+A tenant with budgets, which holds of several accounts count against, is one scope: its holds are guarded by the newest
+hold on any of its accounts.
 """
 
 from __future__ import annotations
@@ -18,8 +21,8 @@ from queuebit_broker.ports import EventLog, Follower
 from queuebit_broker.rules import Request
 from queuebit_broker.state import World
 from queuebit_contracts import subjects
-from queuebit_contracts.account import AccountHeld
-from queuebit_kernel import Money, Stale, Unavailable
+from queuebit_contracts.account import AccountHeld, Hold
+from queuebit_kernel import Stale, Unavailable
 from queuebit_runtime.log import Guarded
 from queuebit_runtime.trace_context import current_traceparent
 
@@ -31,7 +34,7 @@ ATTEMPTS = 8
 _FOLLOW_S = 5.0
 """How long the view may lag behind a hold that is known to exist."""
 
-Decide = Callable[[Sequence[Money]], Decision]
+Decide = Callable[[Sequence[Hold]], Decision]
 """Decides on a job as the world is now, but for the holds that its round makes for others."""
 
 
@@ -67,8 +70,38 @@ class _Batch:
     served: asyncio.Task[_Outcomes] | None = None
 
 
-class _AccountQueue:
-    """One account: the round under way has the lock, the next one is open to whoever comes."""
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """Whose holds are guarded together."""
+
+    tenant: str
+    account: str | None
+    """None for all accounts of the tenant."""
+
+    @property
+    def subject(self) -> str:
+        """Where its holds lie."""
+        if self.account is None:
+            return subjects.every(AccountHeld, tenant=self.tenant)
+        return subjects.account(self.tenant, self.account).event("held")
+
+    @property
+    def guard(self) -> str:
+        """What the next hold is guarded on; empty for its own subject."""
+        return self.subject if self.account is None else ""
+
+    def newest(self, world: World) -> int:
+        """Sequence of its newest hold, as far as all before it are known."""
+        if self.account is None:
+            return world.accounts.seen(self.tenant)
+        return world.account(self.tenant, self.account).last_held
+
+    def __str__(self) -> str:
+        return f"{self.tenant}/{self.account or '*'}"
+
+
+class _ScopeQueue:
+    """One scope: the round under way has the lock, the next one is open to whoever comes."""
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
@@ -82,7 +115,7 @@ class Holding:
         self._log = log
         self._follower = follower
         self._world = world
-        self._queues: WeakValueDictionary[tuple[str, str], _AccountQueue] = WeakValueDictionary()
+        self._queues: WeakValueDictionary[_Scope, _ScopeQueue] = WeakValueDictionary()
 
     async def hold(self, request: Request, decide: Decide) -> Outcome:
         """Decide on one job, and if it is admitted and holds no money yet, hold it.
@@ -91,88 +124,87 @@ class Holding:
             Stale: other brokers were faster, time after time.
             Unavailable: the log or the view of it does not answer.
         """
-        queue = self._queues.setdefault(_account(request), _AccountQueue())
+        scope = self._scope(request)
+        queue = self._queues.setdefault(scope, _ScopeQueue())
         while (served := queue.next.served) and request.job in queue.next.pending:
             await asyncio.wait([served])  # one job decided twice at once: the second sees what became of the first
         queue.next.pending[request.job] = _PendingAdmission(request, decide, current_traceparent())
         if queue.next.served is None:  # awaited by all whom it serves
-            queue.next.served = asyncio.ensure_future(self._serve(queue, _account(request)))
+            queue.next.served = asyncio.ensure_future(self._serve(queue, scope))
         outcome = (await asyncio.shield(queue.next.served))[request.job]
         if isinstance(outcome, ValueError):
             raise outcome
         return outcome
 
     async def follow(self, request: Request) -> None:
-        """See every hold that the account has at this moment, whichever broker made it.
+        """See every hold there is at this moment on what the job counts against, whichever broker made it.
 
         Raises:
             Unavailable: the view does not get there.
         """
-        await self._follow(_account(request))
+        await self._follow(self._scope(request))
 
-    async def _serve(self, queue: _AccountQueue, account: tuple[str, str]) -> _Outcomes:
+    def _scope(self, request: Request) -> _Scope:
+        tenant = self._world.directory.tenant.get(request.tenant)
+        return _Scope(request.tenant, None if tenant and tenant.budget else request.submission.project)
+
+    async def _serve(self, queue: _ScopeQueue, scope: _Scope) -> _Outcomes:
         async with queue.lock:
             pending, queue.next = queue.next.pending, _Batch()
             for _ in range(ATTEMPTS):
-                outcomes, new_holds = self._decide(pending, account)
+                outcomes, new_holds = self._decide(pending, scope.tenant)
                 holds = [it.held for it in new_holds]
                 try:
-                    sequences = await self._append(holds, self._world.account(*account).last_held)
+                    sequences = await self._append(holds, scope)
                 except Stale:
                     for held in holds:
-                        self._world.give_up(account[0], held.data.job)
-                    await self._follow(account)
+                        self._world.give_up(scope.tenant, held.data.job)
+                    await self._follow(scope)
                 else:
                     for sequence, new_hold in zip(sequences, new_holds, strict=True):
-                        self._world.take(new_hold.held, sequence)
+                        self._world.accounts.hold(new_hold.held, sequence, behind_all=scope.account is None)
                         outcomes[new_hold.held.data.job] = Outcome(new_hold.decision, sequence)
                     return outcomes
-        raise Stale(f"account {'/'.join(account)} moved {ATTEMPTS} times while {len(pending)} jobs were being decided")
+        raise Stale(f"account {scope} moved {ATTEMPTS} times while {len(pending)} jobs were being decided")
 
-    def _decide(
-        self, pending: dict[str, _PendingAdmission], account: tuple[str, str]
-    ) -> tuple[_Outcomes, list[_NewHold]]:
+    def _decide(self, pending: dict[str, _PendingAdmission], tenant: str) -> tuple[_Outcomes, list[_NewHold]]:
         """Decide in the order of arrival; say what was decided, and which holds that takes."""
         outcomes, new_holds = _Outcomes(), list[_NewHold]()
-        existing = self._world.account(*account).holds
         for job, admission in pending.items():
             try:
-                decision = admission.decide([it.decision.hold for it in new_holds])
+                decision = admission.decide([it.held.data for it in new_holds])
             except ValueError as error:  # a job that cannot be decided fails alone
                 outcomes[job] = error
                 continue
             outcomes[job] = Outcome(decision)
+            existing = self._world.account(tenant, admission.request.submission.project).holds
             if isinstance(decision, Admit) and job not in existing:
-                new_holds.append(
-                    _NewHold(decision, events.held(admission.request, decision.hold, admission.traceparent))
-                )
-                self._world.reserve(account[0], job)
+                held = events.held(admission.request, decision, admission.traceparent)
+                new_holds.append(_NewHold(decision, held))
+                self._world.reserve(tenant, job)
         return outcomes, new_holds
 
-    async def _append(self, holds: Sequence[AccountHeld], after: int) -> Sequence[int]:
-        """Append all in a row, the first behind `after`; return their sequences.
+    async def _append(self, holds: Sequence[AccountHeld], scope: _Scope) -> Sequence[int]:
+        """Append all in a row, the first behind the newest hold of the scope; return their sequences.
 
         They go in one batch. The server opens no further one while strangers hold many open: then they go one by one.
         """
+        after = scope.newest(self._world)
         if len(holds) > 1:
             first, *others = holds
             with suppress(Unavailable):
-                last = await self._log.append_all([Guarded(first, after), *map(Guarded, others)])
+                last = await self._log.append_all([Guarded(first, after, scope.guard), *map(Guarded, others)])
                 return range(last - len(others), last + 1)
         sequences = list[int]()
         for held in holds:
-            after = await self._log.append(held, after=after)
+            after = await self._log.append(held, after=after, guard=scope.guard)
             sequences.append(after)
         return sequences
 
-    async def _follow(self, account: tuple[str, str]) -> None:
-        if (newest := await self._log.last(subjects.account(*account).event("held"))) is not None:
+    async def _follow(self, scope: _Scope) -> None:
+        if (newest := await self._log.last(scope.subject)) is not None:
             try:
                 async with asyncio.timeout(_FOLLOW_S):
                     await self._follower.reached(newest.sequence)
             except TimeoutError as error:
-                raise Unavailable(f"the view of {'/'.join(account)} lags behind its newest hold") from error
-
-
-def _account(request: Request) -> tuple[str, str]:
-    return request.tenant, request.submission.project
+                raise Unavailable(f"the view of {scope} lags behind its newest hold") from error

@@ -9,6 +9,7 @@ from queuebit_broker.eligibility import Candidate, Silent, Verdict, assess
 from queuebit_broker.rules import (
     Request,
     Snapshot,
+    about_budgets,
     about_choice,
     about_currency,
     about_default,
@@ -38,6 +39,8 @@ class Admit:
     share: int
     candidates: tuple[Candidate, ...]
     hold: Money
+    budgets: tuple[str, ...] = ()
+    """What the hold counts against, beside its account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +68,10 @@ Decision = Admit | Refuse | Wait | HoldClosed
 def admit(request: Request, snapshot: Snapshot) -> Decision:
     """Decide on one submission, with every reason for a refusal at once.
 
-    The candidates are all backends that fit and that both the job's limit and its account can pay: of the one that the
-    job names, or else of its project's default kind, so that no job is noisy or expensive by surprise. The hold is the
-    largest of their costs, so that whichever is chosen later is paid for. Where a hold stands already, it is all there
-    is to spend. A silent executor turns no job away: without another candidate, the job waits for it.
+    The candidates are all backends that fit and that the job's limit, its account and each of its budgets can pay: of
+    the one that the job names, or else of its project's default kind, so that no job is noisy or expensive by surprise.
+    The hold is the largest of their costs, so that whichever is chosen later is paid for. Where a hold stands already,
+    it is all there is to spend. A silent executor turns no job away: without another candidate, the job waits for it.
     """
     if snapshot.hold_closed:
         return HoldClosed()
@@ -88,6 +91,7 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
         *about_source(asked.circuit, snapshot.max_source_bytes),
         *about_choice(request, snapshot, project),
         *(about_currency(asked, project, snapshot.tariff.currency) if project else ()),
+        *about_budgets(request.tenant, snapshot.limits, snapshot.tariff.currency),
     ]
     if snapshot.profiled.error is not None:
         reasons.append(circuit_reason(snapshot.profiled.error))
@@ -99,10 +103,12 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
     if not paid and not reasons and (silent or not verdicts):
         return Wait(_waiting(request, silent, project))
     if not absurd and not any(it.code == "currency_mismatch" for it in reasons):
-        reasons += about_money(request, snapshot.left if project else None, candidates)
+        reasons += about_money(request, snapshot.left if project else None, snapshot.limits, candidates)
     if reasons or owner is None or tenant is None:
         return Refuse(tuple(reasons))
-    return Admit(owner[0], tenant.share, tuple(paid), snapshot.existing_hold or max(it.cost for it in paid))
+    if (existing := snapshot.existing_hold) is not None:
+        return Admit(owner[0], tenant.share, tuple(paid), existing.amount, existing.budgets)
+    return Admit(owner[0], tenant.share, tuple(paid), max(it.cost for it in paid), tuple(snapshot.budgets))
 
 
 def to_profile(request: Request, snapshot: Snapshot) -> tuple[int, dict[str, list[str]]]:
@@ -140,8 +146,8 @@ def _others(
 
 def _payable(candidate: Candidate, request: Request, snapshot: Snapshot) -> bool:
     limit = request.submission.max_cost
-    currencies = {candidate.cost.currency, snapshot.left.currency, limit.currency if limit else candidate.cost.currency}
-    return len(currencies) == 1 and candidate.cost <= snapshot.left and (limit is None or candidate.cost <= limit.money)
+    most = [snapshot.left, *snapshot.limits.values(), *([limit.money] if limit else [])]
+    return all(it.currency == candidate.cost.currency and candidate.cost <= it for it in most)
 
 
 def _waiting(request: Request, silent: Sequence[str], project: Project | None) -> str:

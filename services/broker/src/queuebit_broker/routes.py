@@ -46,5 +46,10 @@ def routes(admit: AdmitJob, cancel: CancelJobs) -> NatsRouter:
 
 async def answer_queries(client: Client, questions: QueryServer, answers: Answers) -> None:
     """Answer tenants; brokers share the questions."""
-    for question, ask in {"backends": answers.backends, "plan": answers.plan, "admission": answers.admission}.items():
+    for question, ask in {
+        "backends": answers.backends,
+        "plan": answers.plan,
+        "admission": answers.admission,
+        "balances": answers.balances,
+    }.items():
         await questions.listen(client, question, ask)

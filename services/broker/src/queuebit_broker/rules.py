@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
 
+from queuebit_broker.accounts import OpenHold
 from queuebit_broker.eligibility import Candidate, Tariff
 from queuebit_broker.state import Directory, Profiled
 from queuebit_contracts.backend import Kind, Registration
@@ -19,6 +20,7 @@ from queuebit_kernel import Money, digest, job_id
 __all__ = [
     "Request",
     "Snapshot",
+    "about_budgets",
     "about_choice",
     "about_currency",
     "about_default",
@@ -28,6 +30,7 @@ __all__ = [
     "about_source",
     "about_standing",
     "circuit_reason",
+    "counts_against",
     "default_kind",
     "meant",
     "runs",
@@ -61,7 +64,9 @@ class Snapshot:
     """Jobs of the tenant, this one aside, that are accepted and have not ended."""
     available: Money
     """What the account may still hold, in the currency of the price book."""
-    existing_hold: Money | None
+    budgets: Mapping[str, Money]
+    """What may still be held against each budget that the job counts against beside its account, by name."""
+    existing_hold: OpenHold | None
     """What is held for this job already: an earlier try ended between hold and acceptance."""
     hold_closed: bool
     """What was held for this job is settled or went back."""
@@ -69,8 +74,13 @@ class Snapshot:
 
     @property
     def left(self) -> Money:
-        """All there is to spend on this job."""
-        return self.existing_hold or self.available
+        """What its account has to spend on this job."""
+        return self.existing_hold.amount if self.existing_hold else self.available
+
+    @property
+    def limits(self) -> Mapping[str, Money]:
+        """What each of its budgets has to spend on this job; what is held already was counted then."""
+        return {} if self.existing_hold else self.budgets
 
 
 def runs(backends: Mapping[str, Registration], project: Project | None) -> list[str]:
@@ -88,6 +98,13 @@ def meant(asked: Submission, backends: Mapping[str, Registration], project: Proj
 def default_kind(project: Project | None) -> Kind:
     """The kind of backend that runs what names none."""
     return (project or Project()).default_kind
+
+
+def counts_against(asked: Submission, tenant: Tenant | None, user: str | None) -> list[str]:
+    """The names of the budgets that a job counts against, of those that its tenant has."""
+    names = ["tenant", f"project:{asked.project}", *([f"user:{user}"] if user else [])]
+    names += [f"tag:{tag}" for tag in dict.fromkeys(asked.tags or ())]
+    return [name for name in names if tenant is not None and name in tenant.budget]
 
 
 def circuit_reason(error: CircuitError) -> Reason:
@@ -235,8 +252,24 @@ def about_currency(asked: Submission, project: Project, currency: str) -> Iterat
         )
 
 
-def about_money(request: Request, left: Money | None, candidates: Sequence[Candidate]) -> Iterator[Reason]:
-    """Whether not even the cheapest offer can be paid; of an account that does not exist nothing is said."""
+def about_budgets(tenant: str, limits: Mapping[str, Money], currency: str) -> Iterator[Reason]:
+    """Nothing here converts."""
+    for name, left in limits.items():
+        if left.currency != currency:
+            yield Reason(
+                code="currency_mismatch",
+                text=f"budget {name} of tenant {tenant} is in {left.currency} and prices are in {currency}: "
+                f"set it in {currency} with `qb tenant budget {tenant} {name} AMOUNT --currency {currency}`",
+            )
+
+
+def about_money(
+    request: Request, left: Money | None, limits: Mapping[str, Money], candidates: Sequence[Candidate]
+) -> Iterator[Reason]:
+    """Whether not even the cheapest candidate can be paid: each limit, account and budget that it exceeds.
+
+    Of an account that does not exist nothing is said.
+    """
     if not candidates:
         return
     asked = request.submission
@@ -255,6 +288,14 @@ def about_money(request: Request, left: Money | None, candidates: Sequence[Candi
             f"`qb tenant fund {request.tenant} {asked.project} AMOUNT`, ask for fewer shots, or wait for "
             "running jobs, which give back what they do not need",
         )
+    for name, rest in limits.items():
+        if cheapest.cost > rest:
+            yield Reason(
+                code="budget_exceeded",
+                text=f"{may_cost}, and budget {name} of tenant {request.tenant} has {rest} left: raise it with "
+                f"`qb tenant budget {request.tenant} {name} AMOUNT`, ask for fewer shots, or wait for "
+                "running jobs, which give back what they do not need",
+            )
 
 
 def _near(word: str, known: Iterable[str]) -> str:

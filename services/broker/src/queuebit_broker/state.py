@@ -1,77 +1,25 @@
-"""What the broker knows, folded from the log: budgets, the jobs that count, and what backends there are.
-
-Folded in place, since an account may carry thousands of holds. A fact of an account is taken once, whoever brings it
-first: the broker that wrote it, or the view that reads it back.
-"""
+"""What the broker knows, folded from the log: money, the jobs that count, and what backends there are."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from queuebit_contracts.account import AccountFunded, AccountHeld, AccountReleased, AccountSettled
+from queuebit_broker.accounts import Account, Accounts
+from queuebit_contracts.account import (
+    AccountCorrected,
+    AccountFunded,
+    AccountHeld,
+    AccountReleased,
+    AccountSettled,
+)
 from queuebit_contracts.backend import BackendCalibrated, BackendRegistered, Calibration, Registration
 from queuebit_contracts.catalog import Decoded
 from queuebit_contracts.job import TERMINAL, Profile
 from queuebit_contracts.query import BackendEstimate, CircuitError
 from queuebit_contracts.tenants import Role, Tenants
-from queuebit_kernel import Money
 
-__all__ = ["Account", "Backend", "Directory", "Profiled", "World"]
-
-
-_MAX_CLOSED = 100_000
-
-
-@dataclass(slots=True)
-class Account:
-    """One project's money, by currency: nothing here converts."""
-
-    funded: dict[str, Money] = field(default_factory=dict)
-    free: dict[str, Money] = field(default_factory=dict)
-    """Funded, less what is held and what was charged."""
-    holds: dict[str, Money] = field(default_factory=dict)
-    """By job."""
-    closed: dict[str, None] = field(default_factory=dict)
-    """Jobs whose hold was settled or went back whole, the newest 100,000: they never hold again, however late a
-    delivery wakes up."""
-    last_funded: int = 0
-    last_held: int = 0
-    """Sequence of the newest hold. Whoever appends the next one expects it, and so has seen every hold before."""
-
-    def available(self, currency: str) -> Money:
-        """What may still be held."""
-        return self.free.get(currency, Money.zero(currency))
-
-    def take(self, event: Decoded, sequence: int) -> None:
-        """Fold one fact of this account."""
-        match event:
-            case AccountFunded() if sequence > self.last_funded:
-                amount = event.data.amount.money
-                self.funded[amount.currency] = self.funded.get(amount.currency, Money.zero(amount.currency)) + amount
-                self._grow(amount)
-                self.last_funded = sequence
-            case AccountHeld() if sequence > self.last_held:
-                amount = event.data.amount.money
-                self.holds[event.data.job] = amount
-                self.free[amount.currency] = self.available(amount.currency) - amount
-                self.last_held = sequence
-            case AccountSettled():
-                self._close(event.data.job)
-                if self.holds.pop(event.data.job, None) is not None:
-                    self._grow(event.data.released.money)
-            case AccountReleased():
-                self._close(event.data.job)
-                if self.holds.pop(event.data.job, None) is not None:
-                    self._grow(event.data.amount.money)
-
-    def _close(self, job: str) -> None:
-        self.closed[job] = None
-        if len(self.closed) > _MAX_CLOSED:
-            del self.closed[next(iter(self.closed))]
-
-    def _grow(self, amount: Money) -> None:
-        self.free[amount.currency] = self.available(amount.currency) + amount
+__all__ = ["Backend", "Directory", "Profiled", "World"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +65,9 @@ class World:
     def __init__(self) -> None:
         self.directory = Directory(Tenants())
         """Who may do what, as last declared; the one thing that does not come from the log."""
-        self.accounts: dict[tuple[str, str], Account] = {}
+        self.accounts = Accounts()
+        self.sequence = 0
+        """Up to where the log is folded."""
         self.backends: dict[str, Backend] = {}
         self._active: dict[str, set[str]] = {}
         self._admitting: dict[str, set[str]] = {}
@@ -125,7 +75,7 @@ class World:
 
     def account(self, tenant: str, project: str) -> Account:
         """The account as it is now; an empty one where nothing was ever funded."""
-        return self.accounts.get((tenant, project)) or Account()
+        return self.accounts.account(tenant, project)
 
     def registered(self) -> dict[str, Registration]:
         """Every backend that offered itself, by name."""
@@ -134,9 +84,8 @@ class World:
     def take(self, event: Decoded, sequence: int) -> None:
         """Fold one fact of an account or a backend."""
         match event:
-            case AccountFunded() | AccountHeld() | AccountSettled() | AccountReleased():
-                key = (event.data.tenant, event.data.account)
-                self.accounts.setdefault(key, Account()).take(event, sequence)
+            case AccountFunded() | AccountHeld() | AccountSettled() | AccountReleased() | AccountCorrected():
+                self.accounts.take(event, sequence)
             case BackendRegistered():
                 self._learn(event.data.backend, Backend(sequence, registration=event.data))
             case BackendCalibrated():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from queuebit_metering.handlers import MeterJob
+from queuebit_metering.handlers import CorrectBill, MeterJob
 from queuebit_metering.routes import routes
 from queuebit_metering.settings import Settings
 from queuebit_pricing import load
@@ -21,6 +21,7 @@ def create_app() -> Service:
     settings = Settings()
     book = load(settings.price_book)
     service = Service("metering", BusSettings())
-    service.include(routes(MeterJob(service.log, book), workers=settings.workers))
+    meter, correct = MeterJob(service.log, book), CorrectBill(service.log, book)
+    service.include(routes(meter, correct, workers=settings.workers))
     service.detail = lambda: {"price_book": book.version, "prices": book.digest}
     return service

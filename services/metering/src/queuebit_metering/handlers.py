@@ -1,28 +1,42 @@
-"""Billing each job once, however often it is heard that it ended."""
+"""Billing each job once, and correcting the bill when its usage comes later: however often, and in whatever order."""
 
 from __future__ import annotations
 
-from queuebit_contracts.account import AccountSettled
+from queuebit_contracts.account import AccountCorrected, AccountSettled, Adjustment, Settlement
 from queuebit_contracts.catalog import AnyEvent
-from queuebit_contracts.job import Ended, JobAccepted, JobCompleted, JobFailed, JobMetered, Metering
+from queuebit_contracts.job import (
+    Correction,
+    Ended,
+    JobAccepted,
+    JobCompleted,
+    JobCorrected,
+    JobFailed,
+    JobMetered,
+    JobUsageReported,
+    Metering,
+)
+from queuebit_contracts.subjects import every, subject_of
 from queuebit_contracts.subjects import job as job_aggregate
-from queuebit_contracts.subjects import subject_of
 from queuebit_kernel import Stale, Unavailable, event_id
-from queuebit_metering.policy import bill, settle
-from queuebit_metering.state import job_of
+from queuebit_metering.policy import adjustments, bill, correct, settle
+from queuebit_metering.state import Job, evolve, job_of
 from queuebit_pricing import PriceBook
 from queuebit_runtime.log import EventLog
 from queuebit_runtime.stored import known_events
 from queuebit_runtime.trace_context import current_traceparent
 
-__all__ = ["MeterJob"]
+__all__ = ["CorrectBill", "MeterJob"]
+
+_SOURCE = "qb/metering"
+_TRIES = 5
+"""How often a correction is decided anew when another one was stored first."""
 
 
 class MeterJob:
-    """Appends `metered`, then `settled`, each at most once.
+    """Appends `metered`, then `settled` if the bill is final, each at most once.
 
-    Whatever was metered first is the bill: a repeat reads it and goes on, so that a crash between the two facts is
-    made good by the next delivery.
+    What was metered first is the bill: a repeat reads it and goes on, so that after a crash between the two facts the
+    next delivery completes them.
     """
 
     def __init__(self, log: EventLog, book: PriceBook) -> None:
@@ -30,26 +44,32 @@ class MeterJob:
         self._book = book
 
     async def __call__(self, ended: Ended) -> None:
-        job = job_of(await self._past(ended))
-        bill_ = job.metered or await self._meter(bill(job, ended, self._book), ended.provenanceid)
-        await self._settle(bill_, ended.provenanceid)
+        job = await self._past(ended)
+        metered = job.metered or await self._meter(bill(job, ended, self._book), ended.provenanceid)
+        await _settle(self._log, Job(metered=metered), ended.provenanceid)
 
-    async def _past(self, ended: Ended) -> list[AnyEvent]:
-        """What the bill rests on: the terms of admission for a job that ran, the whole history for any other."""
+    async def _past(self, ended: Ended) -> Job:
+        """What the bill rests on.
+
+        For a job that ran these are the terms of its admission, which its end carries, or else the log has. For any
+        other it is the whole history.
+        """
         aggregate = job_aggregate(ended.data.tenant, ended.data.job)
         if isinstance(ended, JobCompleted | JobFailed):
+            if ended.data.terms is not None:
+                return job_of([ended])
             accepted = await self._log.last(aggregate.event("accepted"))
             if accepted is not None and isinstance(accepted.event, JobAccepted):
-                return [accepted.event]
+                return job_of([accepted.event])
         history = known_events(await self._log.history(aggregate))
-        if all(event.id != ended.id for event in history):
+        if all(it.id != ended.id for it in history):
             raise Unavailable(f"{aggregate.everything} is read from a replica that lags behind {ended.type}")
-        return history
+        return job_of(history)
 
     async def _meter(self, data: Metering, provenanceid: str | None) -> Metering:
         event = JobMetered(
             id=event_id("metered", data.tenant, data.job),
-            source="qb/metering",
+            source=_SOURCE,
             traceparent=current_traceparent(),
             provenanceid=provenanceid,
             data=data,
@@ -63,18 +83,103 @@ class MeterJob:
             return first.event.data
         return data
 
-    async def _settle(self, bill_: Metering, provenanceid: str | None) -> None:
-        data = settle(bill_)
-        if data is None:
-            return
-        event = AccountSettled(
-            id=event_id("settled", data.tenant, data.job),
-            source="qb/metering",
-            traceparent=current_traceparent(),
-            provenanceid=provenanceid,
-            data=data,
-        )
-        try:
-            await self._log.append(event, after=0)
-        except Stale:
-            return  # settled already: there is one settlement a job, and it follows from the bill
+
+class CorrectBill:
+    """Answers usage that came after the end of a job: `corrected`, then `settled` if the bill is final by now.
+
+    Where the hold was settled before, what changed is `corrected` on the account. Each fact has a subject of its own
+    that takes one event, and corrections of a job are guarded by the one before; so a repeat, or a crash between two
+    facts, changes nothing but what is missing.
+    """
+
+    def __init__(self, log: EventLog, book: PriceBook) -> None:
+        self._log = log
+        self._book = book
+
+    async def __call__(self, report: JobUsageReported, sequence: int) -> None:
+        """Bring the bill up to date.
+
+        Args:
+            report: usage of a job; all reports in the job's history are considered.
+            sequence: its place in the log.
+
+        Raises:
+            Unavailable: the job is not metered yet; the report is delivered again later.
+            Stale: other processes corrected the bill time after time.
+        """
+        job = await self._corrected(report, sequence)
+        settled = await _settle(self._log, job, report.provenanceid)
+        for data in adjustments(job, settled) if settled else ():
+            await _once(self._log, _adjusted(data, report.provenanceid))
+
+    async def _corrected(self, report: JobUsageReported, sequence: int) -> Job:
+        tenant, name, reaching = report.data.tenant, report.data.job, sequence
+        for _ in range(_TRIES):
+            history = await self._log.history(job_aggregate(tenant, name), reaching=reaching)
+            job = job_of(known_events(history))
+            if job.metered is None:
+                raise Unavailable(f"usage of job {name} was reported, and the job is not metered yet")
+            correction = correct(job, self._book)
+            if correction is None:
+                return job
+            event = _correction(correction, report)
+            last = max((it.sequence for it in history if isinstance(it.event, JobCorrected)), default=0)
+            try:
+                await self._log.append(event, after=last, guard=every(JobCorrected, tenant=tenant, job=name))
+            except Stale:
+                reaching = max(reaching, last + 1)
+            else:
+                return evolve(job, event)
+        raise Stale(f"the bill of job {name} was corrected {_TRIES} times meanwhile")
+
+
+async def _settle(log: EventLog, job: Job, provenanceid: str | None) -> Settlement | None:
+    """Settle the hold by the last bill, unless it was settled before; say how it is settled, if it is."""
+    data = settle(job)
+    if data is None:
+        return None
+    revision = [] if data.revision is None else [str(data.revision)]  # settlements of two bills are two events
+    event = AccountSettled(
+        id=event_id("settled", data.tenant, data.job, *revision),
+        source=_SOURCE,
+        traceparent=current_traceparent(),
+        provenanceid=provenanceid,
+        data=data,
+    )
+    return data if await _once(log, event) else await _settled_before(log, event)
+
+
+async def _settled_before(log: EventLog, event: AccountSettled) -> Settlement:
+    first = await log.last(subject_of(event))
+    if first is None or not isinstance(first.event, AccountSettled):
+        raise Unavailable(f"{subject_of(event)} exists and cannot be read yet")
+    return first.event.data
+
+
+async def _once(log: EventLog, event: AnyEvent) -> bool:
+    """Append the only event of its subject; False if the subject has one."""
+    try:
+        await log.append(event, after=0)
+    except Stale:
+        return False
+    return True
+
+
+def _correction(data: Correction, report: JobUsageReported) -> JobCorrected:
+    return JobCorrected(
+        id=event_id("corrected", data.tenant, data.job, str(data.revision), str(data.report)),
+        source=_SOURCE,
+        traceparent=current_traceparent(),
+        provenanceid=report.provenanceid,
+        data=data,
+    )
+
+
+def _adjusted(data: Adjustment, provenanceid: str | None) -> AccountCorrected:
+    return AccountCorrected(
+        id=event_id("account-corrected", data.tenant, data.job, str(data.revision)),
+        source=_SOURCE,
+        traceparent=current_traceparent(),
+        provenanceid=provenanceid,
+        data=data,
+    )

@@ -2,37 +2,48 @@
 
 from __future__ import annotations
 
-from queuebit_contracts.account import Settlement
+from collections.abc import Iterator
+
+from queuebit_contracts.account import Adjustment, Settlement
+from queuebit_contracts.catalog import wire_name
 from queuebit_contracts.job import (
-    Acceptance,
     Charge,
     ChargeLine,
+    Correction,
     Ended,
     JobCancelled,
     JobCompleted,
     JobFailed,
     JobRejected,
+    Measure,
     Metering,
+    Terms,
     Usage,
+    UsageReport,
 )
+from queuebit_contracts.usage import QPU_TIME, UNITS, is_final, quantities, usage_of
 from queuebit_contracts.wire import Amount
 from queuebit_kernel import Money
 from queuebit_metering.errors import Overcharged, PriceLost, Unbillable
 from queuebit_metering.state import Job
-from queuebit_pricing import Bounds, Outcome, PriceBook, Unpriced, plain, rate
+from queuebit_pricing import Bounds, PriceBook, Unpriced, plain
 from queuebit_pricing import Charge as Rated
-from queuebit_pricing import Usage as Consumed
+from queuebit_pricing import bill as rate
 
-__all__ = ["bill", "settle"]
+__all__ = ["adjustments", "bill", "correct", "settle"]
+
+_UNKNOWN_YET = usage_of(Measure(metric=QPU_TIME, quantity="0", unit=UNITS[QPU_TIME], final=False))
+"""The usage of a run that was cancelled, until its executor reports it."""
 
 
 def bill(job: Job, ended: Ended, book: PriceBook) -> Metering:
     """Bill a job that ended.
 
     1. A job that was never accepted, or never placed, costs nothing.
-    2. Any other is rated by the price its candidate was quoted, valid today or not, under the bounds that the hold
-       pays for. It is charged if it completed, or failed at a limit that its own size reached.
-    3. Usage that is not final is reported, and not billed.
+    2. Any other is rated by the price that its backend was quoted, valid today or not, under the bounds that the hold
+       pays for. Which usage is charged, `queuebit_pricing.bill` says.
+    3. While any measure may still change, nothing is charged: the bill is not final, and `correct` follows. That holds
+       for a run that was cancelled too, if its executor promised to report what it used.
 
     Raises:
         PriceLost: the book no longer has the price.
@@ -40,73 +51,143 @@ def bill(job: Job, ended: Ended, book: PriceBook) -> Metering:
         Unbillable: the job ran where it was not allowed to.
     """
     ran = ended.data if isinstance(ended, JobCompleted | JobFailed) else None
-    usage = ran.usage if ran else Usage()
     backend = ran.backend if ran else job.backend
-    hold = job.accepted.hold if job.accepted else None
-    if job.accepted is None or backend is None:
-        charge = Charge(amount="0.00", currency=hold.currency if hold else book.currency, jbu="0")
-    else:
-        charge = _charge(_rate(job.accepted, backend, usage, ended, book))
+    terms = _terms(job, backend) if backend else None
+    hold = terms.hold if terms else job.accepted.hold if job.accepted else None
+    promised = isinstance(ended, JobCancelled) and job.reports_usage and terms is not None
+    usage = ran.usage if ran else _UNKNOWN_YET if promised else Usage()
+    state = _state(ended)
     return Metering(
         tenant=ended.data.tenant,
         project=_project(job, ended),
         job=ended.data.job,
-        state=_state(ended),
+        state=state,
         backend=backend,
         usage=usage,
-        charge=charge,
+        charge=_rated(ended.data.job, terms, state, usage, book) if terms else _free(hold, book),
         price_book=book.digest,
         hold=hold,
+        final=None if is_final(usage) else False,
         submitted_at=ended.data.submitted_at,
         ended_at=ended.time,
     )
 
 
-def settle(bill: Metering) -> Settlement | None:
-    """Turn the hold into the charge and give the rest back; nothing to do where nothing was held."""
-    if bill.hold is None:
+def correct(job: Job, book: PriceBook) -> Correction | None:
+    """Bill what was reported since the last bill; None if that changes nothing.
+
+    A final report replaces the usage before, higher or lower. One that is not final never takes back a final bill.
+
+    Raises:
+        PriceLost, Overcharged, Unbillable: as `bill`.
+    """
+    report, metered, before = job.report, job.metered, job.charge
+    if report is None or metered is None or before is None:
         return None
-    held, settled = bill.hold.money, Money.of(bill.charge.amount, bill.charge.currency)
-    return Settlement(
-        tenant=bill.tenant,
-        account=bill.project,
-        job=bill.job,
-        held=Amount.of(held),
-        settled=Amount.of(settled),
-        released=Amount.of(held - settled),
+    usage, final = _reported(report, metered), is_final(report.usage)
+    if (usage, final) == (job.usage, job.final) or (job.final and not final):
+        return None
+    terms = _terms(job, report.backend)
+    if terms is None:
+        raise Unbillable(f"usage was reported of job {metered.job}, which was never accepted: see its history")
+    charge = _rated(metered.job, terms, metered.state, usage, book)
+    return Correction(
+        tenant=metered.tenant,
+        project=metered.project,
+        job=metered.job,
+        backend=report.backend,
+        revision=len(job.corrections) + 1,
+        report=report.revision,
+        usage=usage,
+        charge=charge,
+        delta=_difference(charge, before),
+        reason=report.reason or ("the usage is final" if final else "further usage was reported"),
+        final=final,
+        price_book=book.digest,
     )
 
 
-def _rate(accepted: Acceptance, backend: str, usage: Usage, ended: Ended, book: PriceBook) -> Rated:
+def settle(job: Job) -> Settlement | None:
+    """Turn the hold into the charge and give the rest back; None where nothing was held or the bill is not final."""
+    if job.metered is None or job.metered.hold is None or job.charge is None or not job.final:
+        return None
+    held, settled = _money(job.metered.hold), Money.of(job.charge.amount, job.charge.currency)
+    return Settlement(
+        tenant=job.metered.tenant,
+        account=job.metered.project,
+        job=job.metered.job,
+        held=_amount(held),
+        settled=_amount(settled),
+        released=_amount(held - settled),
+        revision=len(job.corrections) or None,
+    )
+
+
+def adjustments(job: Job, settled: Settlement) -> Iterator[Adjustment]:
+    """What corrections after the settlement charge or give back; one for each that changed the charge."""
+    for correction in job.corrections[settled.revision or 0 :]:
+        delta = Money.of(correction.delta.amount, correction.delta.currency)
+        if delta.amount:
+            yield Adjustment(
+                tenant=settled.tenant,
+                account=settled.account,
+                job=settled.job,
+                revision=correction.revision,
+                delta=_amount(delta),
+                reason=correction.reason,
+                budgets=job.accepted.budgets if job.accepted else None,
+            )
+
+
+def _terms(job: Job, backend: str) -> Terms | None:
+    """What was accepted for a backend; None where nothing was accepted."""
+    if job.terms is not None and backend == job.backend:
+        return job.terms
+    accepted = job.accepted
+    if accepted is None:
+        return None
     candidate = next((it for it in accepted.candidates if it.backend == backend), None)
     if candidate is None:
         raise Unbillable(f"job {accepted.job} ran on {backend}, which was not among its candidates: see its history")
+    return Terms(
+        project=accepted.project,
+        price=candidate.price,
+        price_book=accepted.price_book,
+        hold=accepted.hold,
+        shots=accepted.shots,
+        qpu_us=candidate.qpu_us,
+        qubits=accepted.profile.qubits,
+    )
+
+
+def _rated(job: str, terms: Terms, state: str, usage: Usage, book: PriceBook) -> Charge:
     try:
-        price = book.price(candidate.price)
+        price = book.price(terms.price)
     except Unpriced as error:
         raise PriceLost(
-            f"price {candidate.price!r}, quoted to job {accepted.job}, is not in price book {book.version}: put the "
+            f"price {terms.price!r}, quoted to job {job}, is not in price book {book.version}: put the "
             "old row back unchanged (prices are closed with valid_until, never removed), restart metering, replay this"
         ) from error
-    bounds = Bounds(shots=accepted.shots, qpu_us=candidate.qpu_us, qubits=accepted.profile.qubits)
-    rated = rate(price, _consumed(accepted, usage, ended), _outcome(ended), bounds)
-    if rated.currency != accepted.hold.currency or rated.money > accepted.hold.money:
+    bounds = Bounds(shots=terms.shots, qpu_us=terms.qpu_us, qubits=terms.qubits)
+    rated = rate(price, bounds, state, quantities(usage), final=is_final(usage), at_limit=bool(usage.at_limit))
+    hold = _money(terms.hold)
+    if rated.currency != hold.currency or rated.money > hold:
         raise Overcharged(
-            f"job {accepted.job} costs {rated.money} by price {price.id!r}, and only {accepted.hold.money} was held: "
+            f"job {job} costs {rated.money} by price {price.id!r}, and only {hold} was held: "
             "the price was altered; restore its old terms, restart metering, then replay this"
         )
-    return rated
+    return _charge(rated)
 
 
-def _consumed(accepted: Acceptance, usage: Usage, ended: Ended) -> Consumed:
-    ran = usage.final and (isinstance(ended, JobCompleted) or usage.shots > 0 or usage.qpu_us > 0)
-    return Consumed(
-        tasks=int(ran),
-        shots_requested=accepted.shots,
-        shots_completed=usage.shots if ran else 0,
-        qpu_us=usage.qpu_us if ran else 0,
-        qubits=usage.qubits if ran else 0,
-    )
+def _reported(report: UsageReport, metered: Metering) -> Usage:
+    """The usage as reported; that the run reached a limit its end has said."""
+    if report.usage.at_limit is not None or metered.usage.at_limit is None:
+        return report.usage
+    return report.usage.model_copy(update={"at_limit": metered.usage.at_limit})
+
+
+def _free(hold: Amount | None, book: PriceBook) -> Charge:
+    return Charge(amount="0.00", currency=hold.currency if hold else book.currency, jbu="0")
 
 
 def _charge(rated: Rated) -> Charge:
@@ -125,26 +206,29 @@ def _charge(rated: Rated) -> Charge:
     return Charge(amount=rated.money.text(), currency=rated.currency, jbu=plain(rated.jbu), lines=lines)
 
 
-def _state(ended: Ended) -> Outcome:
-    match ended:
-        case JobRejected():
-            return "rejected"
-        case JobCompleted():
-            return "completed"
-        case JobFailed():
-            return "failed"
-        case JobCancelled():
-            return "cancelled"
+def _difference(charge: Charge, before: Charge) -> Charge:
+    amount = Money.of(charge.amount, charge.currency) - Money.of(before.amount, before.currency)
+    jbu = Money.of(charge.jbu) - Money.of(before.jbu)
+    return Charge(amount=amount.text(), currency=charge.currency, jbu=plain(jbu.amount))
 
 
-def _outcome(ended: Ended) -> Outcome:
-    stopped = isinstance(ended, JobFailed) and ended.data.usage.at_limit
-    return "stopped" if stopped else _state(ended)
+def _state(ended: Ended) -> str:
+    """The state that a job ended in: the name of the event."""
+    return wire_name(type(ended)).split(".")[2]
 
 
 def _project(job: Job, ended: Ended) -> str:
     if isinstance(ended, JobRejected):
         return ended.data.project
-    if job.project is None:
+    project = job.terms.project if job.terms else job.project
+    if project is None:
         raise Unbillable(f"job {ended.data.job} ended without having been submitted: see its history")
-    return job.project
+    return project
+
+
+def _money(amount: Amount) -> Money:
+    return Money.of(amount.amount, amount.currency)
+
+
+def _amount(money: Money) -> Amount:
+    return Amount(amount=money.text(), currency=money.currency)

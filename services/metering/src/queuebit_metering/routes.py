@@ -7,22 +7,27 @@ from typing import Annotated
 from faststream.nats import NatsRouter
 from pydantic import Field
 
-from queuebit_contracts.job import Ended
-from queuebit_metering.handlers import MeterJob
-from queuebit_runtime.consumers import subscribes
+from queuebit_contracts.job import Ended, JobUsageReported
+from queuebit_metering.handlers import CorrectBill, MeterJob
+from queuebit_runtime.consumers import Sequence, subscribes
 
 __all__ = ["routes"]
 
 _AnyEnd = Annotated[Ended, Field(discriminator="type")]
 
 
-def routes(meter: MeterJob, *, workers: int) -> NatsRouter:
-    """The one duty of metering."""
+def routes(meter: MeterJob, correct: CorrectBill, *, workers: int) -> NatsRouter:
+    """Jobs that ended, and usage that comes later."""
     router = NatsRouter()
 
     @subscribes(router, "metering-ended", workers=workers)
     async def on_ended(event: _AnyEnd) -> None:
         """Bill a job that ended."""
         await meter(event)
+
+    @subscribes(router, "metering-reported", workers=workers)
+    async def on_reported(event: JobUsageReported, sequence: Sequence) -> None:
+        """Correct the bill of a job."""
+        await correct(event, sequence)
 
     return router

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from argparse import Namespace
+from collections.abc import Mapping
 from contextlib import suppress
 
-from queuebit.credentials import Credential
-from queuebit_cli.accounts import accounts
+from queuebit.errors import QueuebitError
+from queuebit.records import Row
+from queuebit_cli.balances import by_account
 from queuebit_cli.connecting import client_of
 from queuebit_cli.output import Output
 from queuebit_cli.progress import run
 from queuebit_cli.render_jobs import event_document, event_line
 from queuebit_cli.render_tables import backend_rows, charge_rows, slo_rows
 from queuebit_stack.errors import Exit
-from queuebit_stack.home import Home
-from queuebit_stack.stack import Stack
 
 __all__ = ["backends", "charges", "follow", "slo"]
 
@@ -36,23 +36,22 @@ def backends(args: Namespace, out: Output) -> Exit:
 
 
 def charges(args: Namespace, out: Output) -> Exit:
-    """What was charged; at the home of a stack also what is left."""
+    """What was charged, and what is left."""
 
-    async def ask() -> tuple[Credential, _Rows]:
+    async def ask() -> _Rows:
         async with client_of(args) as client:
-            return client.credential, await client.charges(project=args.project, limit=args.limit)
+            rows = await client.charges(project=args.project, limit=args.limit)
+            with suppress(QueuebitError):  # the charges are known without the broker
+                return _with_left(rows, by_account(await client.balances(project=args.project)))
+            return rows
 
-    credential, rows = run(ask(), out, "asking the warehouse")
-    out.rows(_with_left(Home(args.home), credential, rows), none="no charges yet", shown=charge_rows)
+    out.rows(run(ask(), out, "asking the warehouse"), none="no charges yet", shown=charge_rows)
     return Exit.DONE
 
 
-def _with_left(home: Home, credential: Credential, rows: _Rows) -> _Rows:
-    """The rows with budget, held and left, where the person who asks also runs the stack that was asked."""
-    stack = Stack.load(home)
-    if not rows or stack is None or stack.listens.get("nats-server") != credential.url:
-        return rows
-    known = accounts(home, credential.tenant) or {}
+def _with_left(rows: _Rows, accounts: Mapping[tuple[str, str], Row]) -> _Rows:
+    """The rows with budget, held and left."""
+    known = {key: {"budget": it["limit"], "held": it["held"], "left": it["left"]} for key, it in accounts.items()}
     return [{**row, **known.get((str(row["project"]), str(row["currency"])), {})} for row in rows]
 
 

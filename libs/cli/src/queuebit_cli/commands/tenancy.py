@@ -10,9 +10,11 @@ from pathlib import Path
 
 import tomlkit
 
-from queuebit_cli.accounts import NOTHING, Accounts, accounts
+from queuebit.records import Row
+from queuebit_cli.balances import NOTHING, balances, by_account
 from queuebit_cli.output import Output
 from queuebit_cli.progress import Progress
+from queuebit_cli.render_tables import balance_rows
 from queuebit_kernel import InvalidId, require_token
 from queuebit_runtime.keys import new_seed, public_key
 from queuebit_stack.bootstrap import kept_credentials, read_tenants, write_credential
@@ -27,6 +29,7 @@ __all__ = [
     "add",
     "add_project",
     "add_user",
+    "amount_of",
     "apply",
     "done",
     "editing_tenants",
@@ -59,9 +62,12 @@ def show(args: Namespace, out: Output) -> Exit:
     tenants = read_tenants(home).tenant
     if (tenant := tenants.get(args.name)) is None:
         raise unknown("tenant", args.name, tenants)
-    standing = accounts(home, args.name)
-    out.document({"tenant": args.name, **tenant.model_dump(mode="json"), "accounts": _documents(standing)})
-    limits = tenant.model_dump(exclude={"project", "user"})
+    rows = balances(home, args.name)
+    standing = None if rows is None else by_account(rows)
+    out.document(
+        {"tenant": args.name, **tenant.model_dump(mode="json"), "accounts": _documents(standing), "balances": rows}
+    )
+    limits = tenant.model_dump(exclude={"project", "user", "budget"})
     out.say(f"{args.name}: {', '.join(f'{name} {value}' for name, value in limits.items())}")
     projects = [
         {
@@ -77,22 +83,30 @@ def show(args: Namespace, out: Output) -> Exit:
         {"user": name, "role": it.role, "tokens": ", ".join(key[:9] for key in it.keys)}
         for name, it in tenant.user.items()
     ]
-    for rows in (projects, users):
-        for line in out.lines(rows, fit=True) if rows else ():
+    budgets = balance_rows([it for it in rows or () if it["kind"] == "budget"])
+    for table in (projects, budgets, users):
+        for line in out.lines(table, fit=True) if table else ():
             out.say(line)
     if standing is None:
         out.say("what is held, charged and left is told while the stack is up")
     return Exit.DONE
 
 
-def _documents(standing: Accounts | None) -> list[dict[str, str]] | None:
+def _documents(standing: Mapping[tuple[str, str], Row] | None) -> list[Row] | None:
     if standing is None:
         return None
-    return [{"project": name, "currency": currency, **sums} for (name, currency), sums in standing.items()]
+    return [
+        {"project": name, "currency": currency, "budget": it["limit"], **_moved(it)}
+        for (name, currency), it in standing.items()
+    ]
 
 
-def _money_of(account: Mapping[str, str], currency: str) -> dict[str, object]:
-    return {name: {"amount": account[name], "currency": currency} for name in ("held", "charged", "left")}
+def _money_of(account: Row, currency: str) -> dict[str, object]:
+    return {name: {"amount": amount, "currency": currency} for name, amount in _moved(account).items()}
+
+
+def _moved(account: Row) -> dict[str, object]:
+    return {"held": account["held"], "charged": account["spent"], "left": account["left"]}
 
 
 def add(args: Namespace, out: Output) -> Exit:
@@ -108,7 +122,7 @@ def add(args: Namespace, out: Output) -> Exit:
         tenant = tomlkit.table()
         tenant["share"] = args.share
         tenant["project"] = {
-            _name(args.project, "project"): {"budget": _amount(args.budget), "currency": args.currency}
+            _name(args.project, "project"): {"budget": amount_of(args.budget), "currency": args.currency}
         }
         tenants[args.name] = tenant
         seed = _give_token(tenant.setdefault("user", tomlkit.table()), _name(args.user, "user"), role="admin")
@@ -145,7 +159,7 @@ def fund(args: Namespace, out: Output) -> Exit:
         project = project_in(document, args.name, args.project)
         text = args.amount.strip()
         relative = text.startswith(("+", "-"))
-        amount = Decimal(_amount(text[relative:]))
+        amount = Decimal(amount_of(text[relative:]))
         if relative:
             amount = Decimal(str(project.get("budget", "0"))) + (-amount if text.startswith("-") else amount)
         if amount < 0:
@@ -163,7 +177,7 @@ def add_project(args: Namespace, out: Output) -> Exit:
         projects = tenant_in(document, args.name).setdefault("project", tomlkit.table(is_super_table=True))
         if _name(args.project, "project") in projects:
             raise Stop(Exit.REFUSED, f"there is a project {args.project} already")
-        projects[args.project] = {"budget": _amount(args.budget), "currency": args.currency}
+        projects[args.project] = {"budget": amount_of(args.budget), "currency": args.currency}
     code = done(home, out, f"project {args.project} of {args.name} added", tenant=args.name, project=args.project)
     _tell_unfunded(args, out)
     return code
@@ -278,7 +292,8 @@ def _first_project(tenant: Toml) -> str:
     return next(iter(tenant.get("project", {})), "")
 
 
-def _amount(text: str) -> str:
+def amount_of(text: str) -> str:
+    """An amount that a person wrote, not negative; raises `Stop`."""
     try:
         amount = Decimal(text)
     except InvalidOperation:

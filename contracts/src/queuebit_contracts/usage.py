@@ -1,0 +1,115 @@
+"""What a job used: a list of measures, each of which says whether it is final.
+
+Version 0.1 wrote three fixed fields and one flag for all of them. They stay on the wire, and are read here and nowhere
+else: whoever wants to know what was used asks `measures_of`, `quantities` or `is_final`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import ROUND_CEILING, Decimal
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from queuebit_contracts.wire import Name, Wire
+
+__all__ = [
+    "QPU_TIME",
+    "QUBITS",
+    "SHOTS",
+    "UNITS",
+    "Measure",
+    "Usage",
+    "is_final",
+    "measures_of",
+    "quantities",
+    "usage_of",
+]
+
+SHOTS: Final = "shots"
+"""Shots that were taken."""
+
+QPU_TIME: Final = "qpu-time"
+"""Time on the backend; on simulators, the time of the simulation."""
+
+QUBITS: Final = "qubits"
+"""Qubits that were occupied."""
+
+UNITS: Final[Mapping[str, str]] = {SHOTS: "shot", QPU_TIME: "microsecond", QUBITS: "qubit"}
+"""The unit of each metric that the price components of this version rate. A backend may report further metrics."""
+
+_Quantity = Annotated[str, Field(pattern=r"^[0-9]{1,18}(\.[0-9]{1,18})?$")]
+
+
+class Measure(Wire):
+    """One thing that was measured, such as 1,000 shots."""
+
+    metric: Name
+    """What was measured: `shots`, `qpu-time`, `qubits`, or a metric of the vendor's own."""
+    quantity: _Quantity
+    """Exact decimal, zero or more."""
+    unit: str = Field(min_length=1, max_length=32)
+    """`shot`, `microsecond` and `qubit` for the metrics above."""
+    final: bool = True
+    """Whether the quantity may still change; only final quantities are billed."""
+
+
+class Usage(Wire):
+    """What a job used. Make one with `usage_of`, and read it with `measures_of`."""
+
+    shots: int = 0
+    qpu_us: int = 0
+    """QPU time in microseconds; on simulators, the time of the simulation."""
+    qubits: int = 0
+    final: bool = True
+    at_limit: bool | None = None
+    """Whether the run failed at a limit that its own size reached, such as its time: what it used is then billed."""
+    measures: tuple[Measure, ...] | None = Field(default=None, max_length=32)
+    """Everything that was measured. Absent where `shots`, `qpu_us`, `qubits` and `final` say it all; if it is there, it
+    counts, and they repeat what they can for readers of version 0.1."""
+
+
+def usage_of(*measures: Measure, at_limit: bool | None = None) -> Usage:
+    """What was measured, in the smallest form that says it all: older readers understand as much as they can."""
+    known = {it.metric: it for it in measures if UNITS.get(it.metric) == it.unit}
+    plain = Usage(
+        shots=_whole(known.get(SHOTS)),
+        qpu_us=_whole(known.get(QPU_TIME)),
+        qubits=_whole(known.get(QUBITS)),
+        final=all(it.final for it in measures),
+        at_limit=at_limit,
+    )
+    if _worth_saying(measures_of(plain)) == _worth_saying(measures):
+        return plain
+    return plain.model_copy(update={"measures": measures})
+
+
+def measures_of(usage: Usage) -> tuple[Measure, ...]:
+    """Everything that was measured, whichever version wrote it."""
+    if usage.measures is not None:
+        return usage.measures
+    fields = {SHOTS: usage.shots, QPU_TIME: usage.qpu_us, QUBITS: usage.qubits}
+    return tuple(
+        Measure(metric=metric, quantity=str(max(quantity, 0)), unit=UNITS[metric], final=usage.final)
+        for metric, quantity in fields.items()
+    )
+
+
+def quantities(usage: Usage) -> dict[str, Decimal]:
+    """The measured quantities by metric, of the units that price components rate."""
+    return {it.metric: Decimal(it.quantity) for it in measures_of(usage) if UNITS.get(it.metric) == it.unit}
+
+
+def is_final(usage: Usage) -> bool:
+    """Whether no measure can change any more. Usage that is not final is not billed yet, and keeps its hold."""
+    return all(it.final for it in measures_of(usage))
+
+
+def _whole(measure: Measure | None) -> int:
+    return 0 if measure is None else int(Decimal(measure.quantity).to_integral_value(ROUND_CEILING))
+
+
+def _worth_saying(measures: Iterable[Measure]) -> set[tuple[str, Decimal, str, bool]]:
+    found = {(it.metric, Decimal(it.quantity), it.unit, it.final) for it in measures}
+    return {it for it in found if it[1] or not it[3]}

@@ -1,0 +1,38 @@
+"""What accounts and budgets have left, as the broker answers: for the person who runs the stack."""
+
+from __future__ import annotations
+
+import asyncio
+
+from queuebit.errors import QueuebitError
+from queuebit.queries import ask
+from queuebit.records import Row, Table
+from queuebit_stack.connection import operator_of
+from queuebit_stack.errors import Stop
+from queuebit_stack.home import Home
+
+__all__ = ["NOTHING", "balances", "by_account"]
+
+NOTHING: Row = {"limit": "0.00", "held": "0.00", "spent": "0.00", "left": "0.00"}
+"""An account that was never funded."""
+
+
+def balances(home: Home, tenant: str) -> Table | None:
+    """The rows of `qb.query.<tenant>.balances`; None while the broker cannot be asked."""
+
+    async def asked() -> Table:
+        transport = operator_of(home)
+        try:
+            return await ask(transport, tenant, "balances")
+        finally:
+            await transport.close()
+
+    try:
+        return asyncio.run(asked())
+    except (QueuebitError, Stop, OSError):
+        return None
+
+
+def by_account(rows: Table) -> dict[tuple[str, str], Row]:
+    """The rows of accounts, by project and currency."""
+    return {(str(it["name"]), str(it["currency"])): it for it in rows if it["kind"] == "account"}

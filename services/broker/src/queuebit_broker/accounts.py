@@ -1,0 +1,187 @@
+"""Money of tenants, folded from the log: accounts, and the budgets that the holds of several accounts count against.
+
+Folded in place, since an account may carry thousands of holds. A fact of an account is taken once, whoever brings it
+first: the broker that wrote it, or the view that reads it back.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from queuebit_contracts.account import (
+    AccountCorrected,
+    AccountFunded,
+    AccountHeld,
+    AccountReleased,
+    AccountSettled,
+    Hold,
+)
+from queuebit_contracts.catalog import AnyEvent, Decoded
+from queuebit_kernel import Money
+
+__all__ = ["Account", "Accounts", "Committed", "OpenHold", "counted"]
+
+_MAX_CLOSED = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class OpenHold:
+    """Money that is set aside."""
+
+    amount: Money
+    budgets: tuple[str, ...] = ()
+    """What it counts against, beside its account."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Movement:
+    """What an event moved, for the budgets that it counts against."""
+
+    budgets: Sequence[str]
+    held: Money
+    spent: Money
+
+
+@dataclass(slots=True)
+class Account:
+    """One project's money, by currency: nothing here converts."""
+
+    funded: dict[str, Money] = field(default_factory=dict)
+    free: dict[str, Money] = field(default_factory=dict)
+    """Funded, less what is held and what was charged."""
+    holds: dict[str, OpenHold] = field(default_factory=dict)
+    """By job."""
+    closed: dict[str, None] = field(default_factory=dict)
+    """Jobs whose hold was settled or went back whole, the newest 100,000: they never hold again, however late a
+    delivery wakes up."""
+    last_funded: int = 0
+    last_held: int = 0
+    """Sequence of the newest hold. Who appends the next one expects it, and so has seen every hold before."""
+    last_corrected: int = 0
+
+    def available(self, currency: str) -> Money:
+        """What may still be held."""
+        return self.free.get(currency, Money.zero(currency))
+
+    def held(self, currency: str) -> Money:
+        """What is set aside now."""
+        amounts = (it.amount for it in self.holds.values() if it.amount.currency == currency)
+        return sum(amounts, Money.zero(currency))
+
+    def spent(self, currency: str) -> Money:
+        """What was charged, corrections included."""
+        return self.funded.get(currency, Money.zero(currency)) - self.available(currency) - self.held(currency)
+
+    def take(self, event: Decoded, sequence: int) -> _Movement | None:
+        """Fold one fact of this account; say what it moved, if it did."""
+        match event:
+            case AccountFunded() if sequence > self.last_funded:
+                amount = event.data.amount.money
+                self.funded[amount.currency] = self.funded.get(amount.currency, Money.zero(amount.currency)) + amount
+                self._grow(amount)
+                self.last_funded = sequence
+            case AccountHeld() if sequence > self.last_held:
+                hold = OpenHold(event.data.amount.money, event.data.budgets or ())
+                self.holds[event.data.job] = hold
+                self._shrink(hold.amount)
+                self.last_held = sequence
+                return _Movement(hold.budgets, hold.amount, Money.zero(hold.amount.currency))
+            case AccountSettled():
+                return self._close(event.data.job, event.data.settled.money)
+            case AccountReleased():
+                return self._close(event.data.job, Money.zero(event.data.amount.currency))
+            case AccountCorrected() if sequence > self.last_corrected:
+                delta = event.data.delta.money
+                self._shrink(delta)
+                self.last_corrected = sequence
+                return _Movement(event.data.budgets or (), Money.zero(delta.currency), delta)
+        return None
+
+    def _close(self, job: str, spent: Money) -> _Movement | None:
+        self.closed[job] = None
+        if len(self.closed) > _MAX_CLOSED:
+            del self.closed[next(iter(self.closed))]
+        if (hold := self.holds.pop(job, None)) is None:
+            return None
+        self._grow(hold.amount - spent)
+        return _Movement(hold.budgets, Money.zero(spent.currency) - hold.amount, spent)
+
+    def _grow(self, amount: Money) -> None:
+        self.free[amount.currency] = self.available(amount.currency) + amount
+
+    def _shrink(self, amount: Money) -> None:
+        self.free[amount.currency] = self.available(amount.currency) - amount
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What counts against a budget, in one currency."""
+
+    held: Money
+    spent: Money
+
+    @property
+    def total(self) -> Money:
+        return self.held + self.spent
+
+
+class Accounts:
+    """All accounts, and what counts against each budget of their tenants."""
+
+    def __init__(self) -> None:
+        self._accounts: defaultdict[tuple[str, str], Account] = defaultdict(Account)
+        self._committed: dict[tuple[str, str, str], Committed] = {}
+        self._seen: defaultdict[str, int] = defaultdict(int)
+
+    def account(self, tenant: str, name: str) -> Account:
+        """The account as it is now; an empty one where nothing was ever funded."""
+        return self._accounts.get((tenant, name)) or Account()
+
+    def of(self, tenant: str) -> dict[str, Account]:
+        """The accounts of a tenant that have a history, by name."""
+        return {name: it for (owner, name), it in sorted(self._accounts.items()) if owner == tenant}
+
+    def committed(self, tenant: str, budget: str, currency: str) -> Committed:
+        """What counts against a budget since it was defined."""
+        zero = Money.zero(currency)
+        return self._committed.get((tenant, budget, currency)) or Committed(zero, zero)
+
+    def seen(self, tenant: str) -> int:
+        """Up to where all holds of a tenant are folded. Who appends the next one on any of its accounts expects it."""
+        return self._seen[tenant]
+
+    def take(self, event: AnyEvent, sequence: int) -> None:
+        """Fold the next fact in the order of the log."""
+        self._fold(event, sequence)
+        if isinstance(event, AccountHeld):
+            self._seen[event.data.tenant] = max(self._seen[event.data.tenant], sequence)
+
+    def hold(self, event: AccountHeld, sequence: int, *, behind_all: bool) -> None:
+        """Fold a hold that was just appended, before the view reads it back.
+
+        Args:
+            event: the hold.
+            sequence: its place in the log.
+            behind_all: no hold of the tenant lies between the last one that was seen and this one.
+        """
+        self._fold(event, sequence)
+        if behind_all:
+            self._seen[event.data.tenant] = max(self._seen[event.data.tenant], sequence)
+
+    def _fold(self, event: AnyEvent, sequence: int) -> None:
+        tenant = event.data.tenant
+        moved = self._accounts[tenant, event.data.account].take(event, sequence)
+        if moved is None:
+            return
+        for budget in moved.budgets:
+            before = self.committed(tenant, budget, moved.held.currency)
+            after = Committed(before.held + moved.held, before.spent + moved.spent)
+            self._committed[tenant, budget, moved.held.currency] = after
+
+
+def counted(holds: Sequence[Hold], budget: str, currency: str) -> Money:
+    """What holds that are being made count against a budget."""
+    amounts = (it.amount.money for it in holds if budget in (it.budgets or ()))
+    return sum((it for it in amounts if it.currency == currency), Money.zero(currency))

@@ -1,0 +1,157 @@
+"""Budgets beside the account: each that lacks refuses the job by name, and what goes back goes back to all."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from queuebit_broker.answers import Answers
+from queuebit_broker.profiles import Profiles
+from queuebit_broker.state import Directory, World
+from queuebit_contracts.account import (
+    AccountCorrected,
+    AccountFunded,
+    AccountHeld,
+    AccountReleased,
+    AccountSettled,
+    Adjustment,
+    Funding,
+    Release,
+    Settlement,
+)
+from queuebit_contracts.job import JobAccepted, JobRejected
+from queuebit_contracts.query import Question
+from queuebit_contracts.tenants import parse_tenants
+from queuebit_contracts.wire import Amount
+from queuebit_kernel import Money
+
+BUDGETS = """
+[tenant.acme.budget.tenant]
+amount = "{tenant}"
+[tenant.acme.budget."user:ann"]
+amount = "{ann}"
+[tenant.acme.budget."tag:thesis"]
+amount = "0.05"
+[tenant.acme.budget."project:sim"]
+amount = "0.02"
+"""
+
+
+@pytest.fixture
+async def limited(office: Any, tenants_text: str) -> Any:
+    """An office with rich accounts and small budgets; a job on aer costs a cent."""
+    await office.open()
+    text = tenants_text.replace("max_active_jobs = 2\n", "") + BUDGETS.format(tenant="0.10", ann="0.08")
+    office.world.directory = Directory(parse_tenants(text))
+    return office
+
+
+def left(office: Any, budget: str) -> Decimal:
+    limit = Money.of(office.world.directory.tenant["acme"].budget[budget].amount)
+    return (limit - office.world.accounts.committed("acme", budget, "USD").total).amount
+
+
+async def admit(office: Any, key: str, **changes: Any) -> None:
+    await office.deliver(await office.submit(key=key, backend="aer", **changes))
+
+
+async def test_a_hold_names_the_budgets_that_it_counts_against(limited: Any) -> None:
+    await admit(limited, "k1", tags=["thesis", "unknown"])
+    await admit(limited, "k2", by="bob", project="sim")
+    first, second = (it.data for it in limited.log.events(AccountHeld))
+    assert first.budgets == ("tenant", "user:ann", "tag:thesis")
+    assert second.budgets == ("tenant", "project:sim")
+    assert [it.data.budgets for it in limited.log.events(JobAccepted)] == [first.budgets, second.budgets]
+    assert (left(limited, "tenant"), left(limited, "user:ann")) == (Decimal("0.08"), Decimal("0.07"))
+
+
+async def test_every_budget_that_lacks_is_named(limited: Any) -> None:
+    for number in range(5):
+        await admit(limited, f"k{number}", tags=["thesis"])
+    for number in range(5, 8):
+        await admit(limited, f"k{number}")
+    await admit(limited, "k8", tags=["thesis"])
+    (rejected,) = limited.log.events(JobRejected)
+    texts = [it.text for it in rejected.data.reasons]
+    assert {it.code for it in rejected.data.reasons} == {"budget_exceeded"}
+    assert ["budget user:ann" in texts[0], "budget tag:thesis" in texts[1]] == [True, True]
+    assert "has 0.00 USD left" in texts[0]
+
+
+async def test_what_goes_back_goes_back_to_all(limited: Any) -> None:
+    for number in (1, 2):
+        await admit(limited, f"k{number}", tags=["thesis"])
+    first, second = (it.data for it in limited.log.events(AccountHeld))
+    where = {"tenant": "acme", "account": "main"}
+    cent, part = Amount(amount="0.01"), Amount(amount="0.004")
+    settled = Settlement(**where, job=first.job, held=cent, settled=part, released=Amount(amount="0.006"))
+    await limited.log.append(AccountSettled(source="t", data=settled))
+    await limited.log.append(AccountReleased(source="t", data=Release(**where, job=second.job, amount=cent)))
+    await limited.catch_up()
+    assert {left(limited, it) for it in ("tenant",)} == {Decimal("0.096")}
+    assert (left(limited, "user:ann"), left(limited, "tag:thesis")) == (Decimal("0.076"), Decimal("0.046"))
+    adjusted = Adjustment(
+        **where, job=first.job, revision=1, delta=Amount(amount="-0.001"), reason="less", budgets=first.budgets
+    )
+    await limited.log.append(AccountCorrected(source="t", data=adjusted))
+    await limited.catch_up()
+    assert (left(limited, "user:ann"), left(limited, "tag:thesis")) == (Decimal("0.077"), Decimal("0.047"))
+    assert limited.world.account("acme", "main").available("USD") == Money.of("9.997")
+
+
+async def test_a_restart_finds_the_same_budgets(limited: Any) -> None:
+    await admit(limited, "k1", tags=["thesis"])
+    before = {it: left(limited, it) for it in ("tenant", "user:ann", "tag:thesis", "project:sim")}
+    limited.restart()
+    await limited.catch_up()
+    assert {it: left(limited, it) for it in before} == before
+
+
+async def test_brokers_that_hold_on_different_accounts_share_a_budget(limited: Any) -> None:
+    """The second broker knows of no hold yet; its first append is refused, and it decides again on what is left."""
+    await limited.log.append(
+        AccountFunded(source="t", data=Funding(tenant="acme", account="noisy", amount=Amount(amount="10")))
+    )
+    world = World()
+    world.directory = limited.world.directory
+    follower = type(limited.follower)(limited.log, world)
+    await follower.reached(len(limited.log.stored))
+    other = limited.another_broker(world, follower)
+    jobs = [await limited.submit(key=f"k{number}", by="bob", backend="aer") for number in range(8)]
+    more = [await limited.submit(key=f"n{number}", by="boss", backend="aer", project="noisy") for number in range(8)]
+    await asyncio.gather(
+        *(limited.admit(**it, redelivered=False) for it in jobs), *(other(**it, redelivered=False) for it in more)
+    )
+    held = sum(Decimal(it.data.amount.amount) for it in limited.log.events(AccountHeld))
+    assert held == Decimal("0.10")
+    assert len(limited.log.events(JobAccepted)) == 10
+
+
+async def test_a_budget_in_another_currency_refuses_and_says_so(office: Any, tenants_text: str) -> None:
+    await office.open()
+    text = tenants_text + '[tenant.acme.budget.tenant]\namount = "5"\ncurrency = "EUR"\n'
+    office.world.directory = Directory(parse_tenants(text))
+    await admit(office, "k1")
+    assert office.reasons() == ["currency_mismatch"]
+
+
+async def test_balances_say_what_is_held_spent_and_left(limited: Any) -> None:
+    await admit(limited, "k1", tags=["thesis"])
+    (held,) = limited.log.events(AccountHeld)
+    settled = Settlement(
+        tenant="acme", account="main", job=held.data.job, held=held.data.amount,
+        settled=Amount(amount="0.004"), released=Amount(amount="0.006"),
+    )  # fmt: skip
+    await limited.log.append(AccountSettled(source="t", data=settled))
+    await admit(limited, "k2", tags=["thesis"])
+    await limited.catch_up()
+    answers = Answers(limited.world, Profiles(limited.executors, limited.world), limited.tariff, limited.clock, 1000)
+    rows = {(it["kind"], it["name"]): it for it in (await answers.balances("acme", Question())).rows}
+    main, thesis = rows["account", "main"], rows["budget", "tag:thesis"]
+    assert [main[it] for it in ("limit", "held", "spent", "left")] == ["10.00", "0.01", "0.004", "9.986"]
+    assert [thesis[it] for it in ("limit", "held", "spent", "left")] == ["0.05", "0.01", "0.004", "0.036"]
+    only = (await answers.balances("acme", Question(project="sim"))).rows
+    assert [it["name"] for it in only if it["kind"] == "account"] == ["sim"]
