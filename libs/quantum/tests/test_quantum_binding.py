@@ -7,7 +7,17 @@ import math
 import pytest
 
 from queuebit_kernel import digest
-from queuebit_quantum import CircuitError, Input, inputs, open_backend, parameter_faults, parse, representatives
+from queuebit_quantum import (
+    CircuitError,
+    InProcess,
+    Input,
+    WorkItem,
+    inputs,
+    open_backend,
+    parameter_faults,
+    parse,
+    representatives,
+)
 
 HEAD = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'
 ALL = (
@@ -22,7 +32,8 @@ GIVEN: dict[str, bool | int | float | str] = {"t": math.pi / 2, "a": 1, "n": 2, 
 def counts(source: str, **given: bool | int | float | str) -> dict[str, int]:
     circuit = parse(source, parameters=given)
     aer = open_backend("aer")
-    return dict(aer.run(aer.compile(circuit, 1), 100, 1).counts)
+    assert isinstance(aer, InProcess)
+    return dict(aer.run(WorkItem(aer.compile(circuit, 1), 100, 1)).counts)
 
 
 def test_every_type_of_input_takes_its_value() -> None:

@@ -12,7 +12,18 @@ from hypothesis import strategies as st
 from qiskit.primitives import StatevectorEstimator
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
-from queuebit_quantum import Basis, CircuitError, bases, expectation, measured_in, open_backend, parse, shares
+from queuebit_quantum import (
+    Basis,
+    CircuitError,
+    InProcess,
+    WorkItem,
+    bases,
+    expectation,
+    measured_in,
+    open_backend,
+    parse,
+    shares,
+)
 
 HEAD = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'
 STATE = HEAD + "qubit[3] q; ry(0.7) q[0]; cx q[0], q[1]; rz(0.4) q[1]; rx(1.1) q[2]; cx q[1], q[2]; s q[0]; h q[1];"
@@ -49,11 +60,12 @@ def test_rotations_and_signs_are_exact(observable: dict[str, float]) -> None:
 
 def test_counts_agree_with_exact_values_and_with_qiskits_estimator() -> None:
     circuit, aer = parse(STATE, measured=False), open_backend("aer")
+    assert isinstance(aer, InProcess)
     groups = bases(SUMS)
     measured = []
     for seed, basis in enumerate(groups):
         compiled = aer.compile(measured_in(circuit, basis), 1)
-        measured.append((basis, aer.run(compiled, SHOTS, seed).counts))
+        measured.append((basis, aer.run(WorkItem(compiled, SHOTS, seed)).counts))
     operators = [SparsePauliOp.from_list([*it.items()]) for it in SUMS]
     theirs = StatevectorEstimator().run([(circuit.quantum_circuit, operators)]).result()[0].data.evs
     for observable, evs in zip(SUMS, theirs, strict=True):
@@ -67,10 +79,11 @@ def test_counts_agree_with_exact_values_and_with_qiskits_estimator() -> None:
 def test_the_standard_error_is_the_spread_of_repeated_runs() -> None:
     """Over 200 runs the spread is known to within 5 % (one sigma: 1 / sqrt(2 * 199)); four sigmas are allowed."""
     observable, aer = {"ZZI": 1.0, "IIZ": 0.5, "XII": 0.7}, open_backend("aer")
+    assert isinstance(aer, InProcess)
     circuit, groups = parse(STATE, measured=False), bases([observable])
     programs = [(basis, aer.compile(measured_in(circuit, basis), 1)) for basis in groups]
     found = [
-        expectation(observable, [(basis, aer.run(program, 100, seed).counts) for basis, program in programs])
+        expectation(observable, [(basis, aer.run(WorkItem(program, 100, seed)).counts) for basis, program in programs])
         for seed in range(200)
     ]
     spread = float(np.std([value for value, _ in found], ddof=1))

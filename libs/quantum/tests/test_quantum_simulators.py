@@ -1,6 +1,7 @@
 """The ideal simulators: the same distribution, the same bit order, the same counts for the same seed."""
 
 import random
+from collections import Counter
 
 import pytest
 from hypothesis import given, settings
@@ -215,3 +216,18 @@ def test_what_qiskit_writes_can_be_read() -> None:
     program.rzx(0.3, 1, 2)
     program.measure(range(5), range(5))
     assert parse(qasm2.dumps(program)).num_qubits == 5
+
+
+@pytest.mark.parametrize("id_", ["aer", "cirq", "emulated-ibm-torino"])
+def test_the_memory_of_a_run_is_its_counts_shot_by_shot(id_: str) -> None:
+    source = HEADER + "qreg q[2]; creg a[1]; creg b[2]; h q[0]; cx q[0],q[1]; measure q[0]->a[0]; measure q[1]->b[1];"
+    backend = open_backend(id_)
+    compiled = backend.compile(parse(source), 1)
+    with_memory, without = backend.collect(
+        backend.submit([WorkItem(compiled, 200, 7, memory=True), WorkItem(compiled, 200, 7)], "memory")
+    )
+    assert not isinstance(with_memory, Failed)
+    assert not isinstance(without, Failed)
+    assert with_memory.memory is not None
+    assert Counter(with_memory.memory) == with_memory.counts == without.counts
+    assert without.memory is None

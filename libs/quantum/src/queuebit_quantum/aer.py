@@ -14,7 +14,7 @@ from qiskit_aer import AerSimulator
 from queuebit_kernel import digest_of
 from queuebit_planning.limits import MAX_BUSY_US
 from queuebit_planning.timing import quickest
-from queuebit_quantum.backends import Compiled, Description, Outcome, WorkItem, require_fit, result_keys
+from queuebit_quantum.backends import Compiled, Description, Outcome, WorkItem, require_fit, result_key, result_keys
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.compiling import CompileCache, translate
 from queuebit_quantum.errors import DoesNotFit
@@ -89,7 +89,7 @@ class Aer(InProcess):
         )
 
     def run(self, item: WorkItem) -> Outcome:
-        return Outcome(run_on_aer(_simulator(item.compiled.methods[0].name), item))
+        return run_on_aer(_simulator(item.compiled.methods[0].name), item)
 
 
 def compile_for_aer(circuit: QuantumCircuit, method: str) -> QuantumCircuit:
@@ -97,8 +97,8 @@ def compile_for_aer(circuit: QuantumCircuit, method: str) -> QuantumCircuit:
     return translate(_pass_manager(method), circuit, Aer.id)
 
 
-def run_on_aer(simulator: AerSimulator, item: WorkItem) -> dict[str, int]:
-    """Run a compiled circuit with the quickest of its methods and return its counts.
+def run_on_aer(simulator: AerSimulator, item: WorkItem) -> Outcome:
+    """Run a compiled circuit with the quickest of its methods.
 
     Shots are never split over threads, so that the same seed gives the same counts whatever the number of cores.
 
@@ -109,6 +109,7 @@ def run_on_aer(simulator: AerSimulator, item: WorkItem) -> dict[str, int]:
     result = simulator.run(
         compiled.program,
         shots=item.shots,
+        memory=item.memory,
         seed_simulator=item.seed,
         max_parallel_shots=1,
         max_parallel_threads=1 if compiled.program.num_qubits <= _SERIAL_QUBITS else 0,
@@ -118,8 +119,10 @@ def run_on_aer(simulator: AerSimulator, item: WorkItem) -> dict[str, int]:
     ).result()
     if not result.success:
         raise RuntimeError(f"Aer could not run the circuit: {result.status}")
-    outcomes = {int(key, 16): count for key, count in result.data(0)["counts"].items()}
-    return result_keys(outcomes, compiled.registers)
+    data, registers = result.data(0), compiled.registers
+    outcomes = {int(key, 16): count for key, count in data["counts"].items()}
+    memory = tuple(result_key(int(key, 16), registers) for key in data["memory"]) if item.memory else None
+    return Outcome(result_keys(outcomes, registers), memory=memory)
 
 
 @cache

@@ -24,6 +24,7 @@ __all__ = [
     "WorkItem",
     "WorkResult",
     "require_fit",
+    "result_key",
     "result_keys",
 ]
 
@@ -102,6 +103,8 @@ class WorkItem:
     shots: int
     seed: int
     """The same seed gives the same result on a simulator; a device ignores it."""
+    memory: bool = False
+    """Whether the outcome of each shot is wanted, besides the counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,8 @@ class Outcome:
     """Bit strings as Qiskit's `get_counts` writes them: last bit first, last register first, a space between."""
     qpu_us: int | None = None
     """Device time in microseconds, on simulators the time of the simulation; None where only `usage` tells it."""
+    memory: tuple[str, ...] | None = None
+    """The bit string of each shot, in order, where the item asked for it and the backend can tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +222,12 @@ def require_fit(description: Description, circuit: Circuit | None = None, shots:
     )
     if found := objections(demand, capacity):
         raise DoesNotFit(f"{description.id}: {'; '.join(f'it {objection.text}' for objection in found)}")
+
+
+def result_key(value: int, registers: tuple[int, ...]) -> str:
+    """Write one outcome, an integer with bit 0 the first classical bit, as `result_keys` does."""
+    width = sum(registers)
+    return _spaced(format(value & (1 << width) - 1, f"0{width}b"), registers)
 
 
 def result_keys(counts: Mapping[int, _Weight], registers: tuple[int, ...]) -> dict[str, _Weight]:

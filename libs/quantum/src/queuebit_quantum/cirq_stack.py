@@ -15,7 +15,7 @@ from qiskit.transpiler import PassManager
 from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
 
 from queuebit_kernel import digest_of
-from queuebit_quantum.backends import Compiled, Description, Outcome, WorkItem, require_fit, result_keys
+from queuebit_quantum.backends import Compiled, Description, Outcome, WorkItem, require_fit, result_key, result_keys
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.compiling import CompileCache, translate
 from queuebit_quantum.in_process import InProcess
@@ -90,7 +90,9 @@ class CirqSimulator(InProcess):
         result = cirq.Simulator(seed=item.seed).run(program.circuit, repetitions=item.shots)
         latest = {clbit: key for key, clbit in program.records}
         bits = np.column_stack([result.measurements[key][:, 0] for key in latest.values()])
-        return Outcome(result_keys(_tallied(bits, list(latest)), item.compiled.registers))
+        registers, clbits = item.compiled.registers, list(latest)
+        memory = tuple(result_key(_value(row, clbits), registers) for row in bits) if item.memory else None
+        return Outcome(result_keys(_tallied(bits, clbits), registers), memory=memory)
 
     def _compile(self, circuit: Circuit, seed: int) -> Compiled:
         translated = translate(_pass_manager(), without_time(circuit.quantum_circuit), self.id)
@@ -137,7 +139,8 @@ def _converted(circuit: QuantumCircuit) -> _Program:
 def _tallied(bits: np.ndarray[tuple[int, int], np.dtype[np.uint8]], clbits: list[int]) -> dict[int, int]:
     """Count equal rows; each is read as an integer, in which `clbits` says which bit a column is."""
     rows, counts = np.unique(bits, axis=0, return_counts=True)
-    return {
-        sum(1 << clbit for clbit, bit in zip(clbits, row, strict=True) if bit): int(count)
-        for row, count in zip(rows, counts, strict=True)
-    }
+    return {_value(row, clbits): int(count) for row, count in zip(rows, counts, strict=True)}
+
+
+def _value(row: np.ndarray[tuple[int], np.dtype[np.uint8]], clbits: list[int]) -> int:
+    return sum(1 << clbit for clbit, bit in zip(clbits, row, strict=True) if bit)

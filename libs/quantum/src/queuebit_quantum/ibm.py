@@ -88,7 +88,7 @@ class EmulatedIbm(InProcess):
 
     def run(self, item: WorkItem) -> Outcome:
         qubits = item.compiled.physical_qubits
-        return Outcome(run_on_aer(self._simulator(qubits, used_gates(item.compiled.program, qubits)), item))
+        return run_on_aer(self._simulator(qubits, used_gates(item.compiled.program, qubits)), item)
 
     def _compile(self, circuit: Circuit, seed: int) -> Compiled:
         on_device = self._laid_out(circuit, seed)
