@@ -31,6 +31,13 @@ class CircuitError(Wire):
     column: int | None = None
     expected: Sentence | None = None
 
+    @property
+    def sentence(self) -> str:
+        """What is wrong, where, and what was expected there."""
+        where = "" if self.line is None else f"line {self.line}, column {self.column}: "
+        hint = f" (expected {self.expected})" if self.expected else ""
+        return f"{where}{self.message}{hint}"
+
 
 class BackendEstimate(Wire):
     """The circuit compiled for one backend."""

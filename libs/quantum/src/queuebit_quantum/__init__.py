@@ -31,7 +31,7 @@ from queuebit_quantum.fidelity import hellinger_fidelity, ideal_distribution, to
 from queuebit_quantum.in_process import InProcess
 from queuebit_quantum.limits import Limits
 from queuebit_quantum.observables import Basis, bases, expectation, measured_in, shares
-from queuebit_quantum.parameters import Input, Parameters, parameter_faults, representatives
+from queuebit_quantum.parameters import Input, Parameters, bound_digest, parameter_faults, representatives
 from queuebit_quantum.profile import Profile, profile, simulation_bytes
 
 __all__ = [
@@ -60,6 +60,7 @@ __all__ = [
     "WorkItem",
     "WorkResult",
     "bases",
+    "bound_digest",
     "expectation",
     "hellinger_fidelity",
     "ideal_distribution",

@@ -109,9 +109,7 @@ def counts_against(asked: Submission, tenant: Tenant | None, user: str | None) -
 
 def circuit_reason(error: CircuitError) -> Reason:
     """What is wrong with a circuit, where, and what was expected there."""
-    where = "" if error.line is None else f"line {error.line}, column {error.column}: "
-    hint = f" (expected {error.expected})" if error.expected else ""
-    return Reason(code=error.code, text=f"{where}{error.message}{hint}")
+    return Reason(code=error.code, text=error.sentence)
 
 
 def about_proof(request: Request, owner: tuple[str, Role] | None) -> Iterator[Reason]:

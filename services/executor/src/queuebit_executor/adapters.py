@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from queuebit_contracts.query import CircuitError
-from queuebit_executor.answers import Described, Descriptions, Estimate, Profiled, Ran, Refused
+from queuebit_contracts.results import ItemResult
+from queuebit_executor.answers import Declared, Described, Descriptions, Estimate, ItemRan, Profiled, Ran, Refused
+from queuebit_executor.bound_circuit import BoundCircuit
 from queuebit_executor.errors import Garbled
 from queuebit_executor.frames import Broken, Frame
 from queuebit_executor.policy import slots_of
-from queuebit_executor.ports import Asker
+from queuebit_executor.ports import Asker, ItemWork
 from queuebit_executor.worker_pool import Borrowed, WorkerPool
 from queuebit_executor.zygote_client import ZygoteClient
 from queuebit_planning.limits import TRANSIENT, run_limit_s
@@ -71,37 +73,84 @@ class ChildCircuits:
             raise Garbled(f"the calibration of {backend} could not be read: {found.error.message}")
         return found
 
-    async def profile(self, source: bytes, asker: Asker) -> Profiled | Refused:
-        ask = {"op": "profile"}
-        return await self._profilers.ask(ask, _as(Profiled), source, line=asker.tenant, begin_by=asker.begin_by)
+    async def inputs(self, source: bytes, asker: Asker) -> Declared | Refused:
+        return await self._ask({"op": "inputs"}, _as(Declared), source, asker)
 
-    async def estimate(self, source: bytes, backend: str, asker: Asker) -> Estimate | Refused:
-        ask = {"op": "estimate", "backend": backend}
-        return await self._profilers.ask(ask, _as(Estimate), source, line=asker.tenant, begin_by=asker.begin_by)
+    async def profile(self, circuit: BoundCircuit, asker: Asker) -> Profiled | Refused:
+        return await self._ask({"op": "profile", **circuit.head}, _as(Profiled), circuit.source, asker)
+
+    async def estimate(self, circuit: BoundCircuit, backend: str, asker: Asker) -> Estimate | Refused:
+        ask = {"op": "estimate", "backend": backend, **circuit.head}
+        return await self._ask(ask, _as(Estimate), circuit.source, asker)
+
+    async def _ask(
+        self, head: dict[str, Any], read: Callable[[Frame], _A | Refused], body: bytes, asker: Asker
+    ) -> _A | Refused:  # a head is plain JSON
+        return await self._profilers.ask(head, read, body, line=asker.tenant, begin_by=asker.begin_by)
 
     @asynccontextmanager
     async def worker(self, backend: str) -> AsyncIterator[ChildWorker]:
-        async with self.runners[backend].borrow() as child:
-            yield ChildWorker(self._offers[backend], child, self._run_seconds)
+        async with AsyncExitStack() as held:
+            pool = self.runners[backend]
+            child = await held.enter_async_context(pool.borrow())
+            yield ChildWorker(self._offers[backend], pool, child, held, self._run_seconds)
 
 
 class ChildWorker:
-    """A child that runs one circuit."""
+    """A child that runs one circuit, or one after another those that run the items of a program."""
 
-    def __init__(self, offer: Described, child: Borrowed, most_s: float) -> None:
+    def __init__(
+        self, offer: Described, pool: WorkerPool, child: Borrowed, held: AsyncExitStack, most_s: float
+    ) -> None:
         self._offer = offer
+        self._pool = pool
         self._child = child
+        self._held = held
         self._most_s = most_s
+
+    @property
+    def overhead_us(self) -> int:
+        return 0 if self._offer.kind == "simulator" else self._offer.overhead_ns // 1_000
+
+    def limit_s(self, budget_us: int) -> float:
+        return run_limit_s(self._offer.kind, budget_us, self._most_s)
 
     async def run(self, source: bytes, shots: int, seed: int, *, budget_us: int, token: str) -> Ran | Refused:
         work = {"shots": shots, "seed": seed, "budget_us": budget_us, "token": token}
         ask = {"op": "run", "backend": self._offer.backend, **work}
-        return await self._child.ask(ask, _ran, source, run_limit_s(self._offer.kind, budget_us, self._most_s))
+        return await self._child.ask(ask, _ran, source, self.limit_s(budget_us))
+
+    async def run_item(self, work: ItemWork, budget_us: int, seconds: float) -> ItemRan | Refused:
+        if not self._child.idle:
+            await self._held.aclose()
+            self._child = await self._held.enter_async_context(self._pool.borrow())
+        head = {
+            "op": "item",
+            "backend": self._offer.backend,
+            "parameters": dict(work.item.parameters),
+            "observables": [dict(it) for it in work.item.observables],
+            "outputs": [*work.outputs],
+            "shots": work.shots,
+            "seed": work.seed,
+            "budget_us": budget_us,
+            "token": work.token,
+        }
+        return await self._child.ask(head, _item_ran, work.source, seconds)
 
 
 def _ran(frame: Frame) -> Ran | Refused:
     head, counts = frame
     return _as(Ran)(({**head, "counts": counts}, b""))
+
+
+def _item_ran(frame: Frame) -> ItemRan | Refused:
+    head, body = frame
+    if "error" in head:
+        return _refusal(head["error"])
+    try:
+        return _valid(ItemRan, {**head, "result": ItemResult.model_validate_json(body)})
+    except ValidationError as error:
+        raise Broken(f"a child's answer makes no sense: {error!s:.300}") from error
 
 
 def _body(frame: Frame) -> bytes | Refused:

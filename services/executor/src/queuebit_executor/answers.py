@@ -8,10 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from queuebit_contracts.job import Compilation, Profile
 from queuebit_contracts.query import CircuitError
+from queuebit_contracts.results import ItemResult
 from queuebit_contracts.wire import Digest, Name, Reason
 from queuebit_planning.timing import Method
+from queuebit_quantum import Input
 
-__all__ = ["Described", "Descriptions", "Estimate", "Profiled", "Ran", "Refused"]
+__all__ = ["Declared", "Described", "Descriptions", "Estimate", "ItemRan", "Profiled", "Ran", "Refused"]
 
 
 class _Answer(BaseModel):
@@ -62,6 +64,19 @@ class Profiled(_Answer):
     """A circuit parsed."""
 
     profile: Profile
+
+
+class Declared(_Answer):
+    """What a source leaves open."""
+
+    inputs: tuple[Input, ...]
+
+
+class ItemRan(_Answer):
+    """What came of one item of a program; its result is the frame's body."""
+
+    result: ItemResult
+    calibration: Digest | None = None
 
 
 class Ran(_Answer):

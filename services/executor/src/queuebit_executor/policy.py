@@ -20,6 +20,8 @@ __all__ = [
     "GiveUp",
     "Leave",
     "Resume",
+    "capacity_of",
+    "demand_of",
     "memory_for_state",
     "needless",
     "next_step",
@@ -111,8 +113,8 @@ def quoted(
     estimate: Estimate, offer: Described, shots: int, allowance: Allowance, operations: Payload | None = None
 ) -> BackendEstimate:
     """Say what these shots would take on a backend, or why it cannot run them; every reason at once."""
-    demand = _demand(estimate, offer, shots)
-    found = objections(demand, _capacity(offer, allowance))
+    demand = demand_of(estimate, offer, shots)
+    found = objections(demand, capacity_of(offer, allowance))
     reasons = [*([estimate.unfit] if estimate.unfit else []), *(Reason(code=it.code, text=str(it)) for it in found)]
     if reasons:
         text = "; ".join(reason.text for reason in reasons)
@@ -129,7 +131,7 @@ def quoted(
     )
 
 
-def _demand(estimate: Estimate, offer: Described, shots: int) -> Demand:
+def demand_of(estimate: Estimate, offer: Described, shots: int) -> Demand:
     """What the compiled circuit asks for; its qubits and features were checked when it was compiled."""
     simulation = quickest(estimate.methods, shots) if estimate.methods else None
     run_us = simulation.microseconds(shots) if simulation else 0
@@ -141,7 +143,8 @@ def _demand(estimate: Estimate, offer: Described, shots: int) -> Demand:
     )
 
 
-def _capacity(offer: Described, allowance: Allowance) -> Capacity:
+def capacity_of(offer: Described, allowance: Allowance) -> Capacity:
+    """What one job may use of a backend here."""
     return Capacity(
         backend=offer.backend,
         max_shots=offer.max_shots,

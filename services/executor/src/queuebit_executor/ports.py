@@ -6,9 +6,11 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from queuebit_executor.answers import Estimate, Profiled, Ran, Refused
+from queuebit_contracts.program import Item
+from queuebit_executor.answers import Declared, Estimate, ItemRan, Profiled, Ran, Refused
+from queuebit_executor.bound_circuit import BoundCircuit
 
-__all__ = ["Asker", "Circuits", "Worker"]
+__all__ = ["Asker", "Circuits", "ItemWork", "Worker"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,18 @@ class Asker:
     """When it is too late to begin, on the event loop's clock: the answer would find nobody."""
 
 
+@dataclass(frozen=True, slots=True)
+class ItemWork:
+    """One item of a program, with its own seed."""
+
+    source: bytes
+    item: Item
+    outputs: tuple[str, ...]
+    shots: int
+    seed: int
+    token: str
+
+
 class Circuits(Protocol):
     """Whoever can read and run circuits. Raises `Unavailable` when that is not the circuit's fault."""
 
@@ -27,11 +41,15 @@ class Circuits(Protocol):
         """A device's snapshot, as JSON."""
         ...
 
-    async def profile(self, source: bytes, asker: Asker) -> Profiled | Refused:
+    async def inputs(self, source: bytes, asker: Asker) -> Declared | Refused:
+        """Find what a source leaves open."""
+        ...
+
+    async def profile(self, circuit: BoundCircuit, asker: Asker) -> Profiled | Refused:
         """Parse."""
         ...
 
-    async def estimate(self, source: bytes, backend: str, asker: Asker) -> Estimate | Refused:
+    async def estimate(self, circuit: BoundCircuit, backend: str, asker: Asker) -> Estimate | Refused:
         """Compile for one backend."""
         ...
 
@@ -50,5 +68,21 @@ class Worker(Protocol):
         """Compile and run; a device is not started when it would take longer than `budget_us`.
 
         The token names the run: see `queuebit_quantum.Backend.submit`.
+        """
+        ...
+
+    @property
+    def overhead_us(self) -> int:
+        """Device time that is charged once a job, however many items it has."""
+        ...
+
+    def limit_s(self, budget_us: int) -> float:
+        """Seconds after which a run is stopped, that of a whole program too."""
+        ...
+
+    async def run_item(self, work: ItemWork, budget_us: int, seconds: float) -> ItemRan | Refused:
+        """Run one item of a program, within the device time that is left for it and these seconds.
+
+        An item that kills its process is refused, and the next is run by another.
         """
         ...

@@ -11,10 +11,11 @@ import os
 import socket
 from collections.abc import Mapping
 from dataclasses import asdict
-from functools import lru_cache
 from typing import Any
 
+from queuebit_executor.compilation import bound, described, figures, nanoseconds
 from queuebit_executor.frames import MAX_BYTES, Frame, pack, receive
+from queuebit_executor.item_worker import run_item
 from queuebit_executor.sandbox import private_bytes
 from queuebit_executor.seeds import compilation_seed, simulation_seed
 from queuebit_planning.fidelity import write_operations
@@ -22,11 +23,10 @@ from queuebit_quantum import (
     Backend,
     Circuit,
     CircuitError,
-    Compiled,
     DoesNotFit,
     Failed,
     WorkItem,
-    parse,
+    inputs,
     profile,
 )
 
@@ -38,9 +38,6 @@ _CACHED_BYTES = 128 << 20
 
 _UNTHINKABLE = 2**53 - 1
 """Bytes no machine has; every reader of JSON takes such a number for what it is."""
-
-
-_parsed = lru_cache(maxsize=128)(parse)
 
 
 def serve(connection: socket.socket, backends: Mapping[str, Backend]) -> None:
@@ -61,16 +58,20 @@ def _answer(backends: Mapping[str, Backend], head: Mapping[str, Any], body: byte
         match head["op"]:
             case "describe":
                 return {"offers": [_offer(backend) for backend in backends.values()]}, b""
+            case "inputs":
+                return {"inputs": [asdict(it) for it in inputs(body.decode())]}, b""
             case "profile":
-                return _profile(_parsed(body.decode())), b""
+                return _profile(bound(body.decode(), head)), b""
         backend = backends[head["backend"]]
         match head["op"]:
             case "calibration":
                 return {}, json.dumps(_calibration(backend), separators=(",", ":")).encode()
             case "estimate":
-                return _estimate(backend, _parsed(body.decode())), b""
+                return _estimate(backend, bound(body.decode(), head)), b""
+            case "item":
+                return run_item(backend, head, body.decode())
             case _:
-                return _run(backend, _parsed(body.decode()), head)
+                return _run(backend, bound(body.decode(), head), head)
     except CircuitError as error:
         where = {"line": error.line, "column": error.column, "expected": error.expected or None}
         return _refusal(error.code, error.message, **where)
@@ -104,8 +105,8 @@ def _offer(backend: Backend) -> dict[str, Any]:  # plain JSON
         "max_shots": it.max_shots,
         "features": sorted(it.features),
         "gates": sorted(it.basis_gates),
-        "rep_delay_ns": _ns(it.rep_delay_s),
-        "overhead_ns": _ns(it.overhead_s),
+        "rep_delay_ns": nanoseconds(it.rep_delay_s),
+        "overhead_ns": nanoseconds(it.overhead_s),
         "target": it.target_digest,
         "calibration": it.calibration_digest,
     }
@@ -137,19 +138,7 @@ def _estimate(backend: Backend, circuit: Circuit) -> dict[str, Any]:  # plain JS
     except DoesNotFit as error:
         return {**about, "unfit": {"code": "does_not_fit", "text": str(error)}}
     operations = write_operations(compiled.operations).decode() if compiled.operations else ""
-    return {**about, **_figures(compiled), "operations": operations}
-
-
-def _figures(compiled: Compiled) -> dict[str, Any]:  # plain JSON
-    return {
-        "depth": compiled.depth,
-        "two_qubit_gates": compiled.two_qubit_gates,
-        "duration_ns": _ns(compiled.duration_s),
-        "rep_delay_ns": _ns(compiled.rep_delay_s),
-        "overhead_ns": _ns(compiled.overhead_s),
-        "esp_ppm": round(compiled.esp * 1_000_000),
-        "methods": [asdict(method) for method in compiled.methods],
-    }
+    return {**about, **figures(compiled), "operations": operations}
 
 
 def _run(backend: Backend, circuit: Circuit, head: Mapping[str, Any]) -> Frame:
@@ -172,31 +161,9 @@ def _run(backend: Backend, circuit: Circuit, head: Mapping[str, Any]) -> Frame:
             f"the counts fill {len(counts):,} bytes: ask for fewer shots or measure fewer bits",
             used_us=used_us,
         )
-    return {**_description(backend, circuit, item.compiled), "qpu_us": used_us}, counts
+    return {**described(backend, circuit, item.compiled), "qpu_us": used_us}, counts
 
 
 def _item(backend: Backend, circuit: Circuit, head: Mapping[str, Any]) -> WorkItem:
     compiled = backend.compile(circuit, compilation_seed(circuit.digest))
     return WorkItem(compiled, head["shots"], simulation_seed(head["seed"]))
-
-
-def _description(backend: Backend, circuit: Circuit, compiled: Compiled) -> dict[str, Any]:  # plain JSON
-    """What a result says of how it came about."""
-    figures, it = _figures(compiled), backend.describe()
-    return {
-        "compilation": {
-            "compiler": compiled.compiler,
-            "digest": compiled.target_digest,
-            "seed": compiled.seed,
-            "depth": compiled.depth,
-            "two_qubit_gates": compiled.two_qubit_gates,
-            "duration_ns": figures["duration_ns"],
-            "esp_ppm": None if it.kind == "simulator" else figures["esp_ppm"],
-        },
-        "qubits": len(circuit.touched),
-        "calibration": it.calibration_digest,
-    }
-
-
-def _ns(seconds: float) -> int:
-    return round(seconds * 1_000_000_000)

@@ -1,0 +1,33 @@
+"""One circuit as it is compiled and run: a source, values for its inputs, and what is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from queuebit_kernel import digest, digest_of
+from queuebit_quantum import Parameters, bound_digest
+
+__all__ = ["BoundCircuit"]
+
+
+@dataclass(frozen=True, slots=True)
+class BoundCircuit:
+    """A source, values for its inputs, and the basis that its qubits are measured in."""
+
+    source: bytes
+    parameters: Parameters = field(default_factory=dict)
+    basis: str = ""
+    """As `queuebit_quantum.Basis.paulis` writes it; empty: the circuit's own measurements count."""
+
+    @property
+    def digest(self) -> str:
+        """Names it in caches; the digest of the source where nothing is added to it."""
+        bound = bound_digest(digest(self.source), self.parameters)
+        return digest_of({"circuit": bound, "basis": self.basis}) if self.basis else bound
+
+    @property
+    def head(self) -> Mapping[str, Any]:
+        """What a child must know besides the source; plain JSON."""
+        return {"parameters": dict(self.parameters), "basis": self.basis} if self.parameters or self.basis else {}

@@ -1,0 +1,60 @@
+"""What a child says of circuits: as they are bound to their parameters, compiled, and described in results."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import lru_cache
+from typing import Any
+
+from queuebit_quantum import Backend, Basis, Circuit, Compiled, measured_in, parse
+
+__all__ = ["bound", "described", "figures", "nanoseconds"]
+
+
+def bound(source: str, head: Mapping[str, Any]) -> Circuit:
+    """The circuit that a request is about: its source, with the parameters and the basis of the request's head."""
+    return _bound(source, json.dumps(head.get("parameters", {}), sort_keys=True), head.get("basis", ""))
+
+
+@lru_cache(maxsize=128)
+def _bound(source: str, parameters: str, basis: str) -> Circuit:
+    circuit = parse(source, parameters=json.loads(parameters), measured=not basis)
+    return measured_in(circuit, Basis(basis, ())) if basis else circuit
+
+
+def figures(compiled: Compiled) -> dict[str, Any]:  # plain JSON
+    """What is known of a circuit that was compiled; times in nanoseconds."""
+    return {
+        "depth": compiled.depth,
+        "two_qubit_gates": compiled.two_qubit_gates,
+        "duration_ns": nanoseconds(compiled.duration_s),
+        "rep_delay_ns": nanoseconds(compiled.rep_delay_s),
+        "overhead_ns": nanoseconds(compiled.overhead_s),
+        "esp_ppm": round(compiled.esp * 1_000_000),
+        "methods": [asdict(method) for method in compiled.methods],
+    }
+
+
+def described(backend: Backend, circuit: Circuit, compiled: Compiled) -> dict[str, Any]:  # plain JSON
+    """What a result says of how it came about."""
+    known, it = figures(compiled), backend.describe()
+    return {
+        "compilation": {
+            "compiler": compiled.compiler,
+            "digest": compiled.target_digest,
+            "seed": compiled.seed,
+            "depth": compiled.depth,
+            "two_qubit_gates": compiled.two_qubit_gates,
+            "duration_ns": known["duration_ns"],
+            "esp_ppm": None if it.kind == "simulator" else known["esp_ppm"],
+        },
+        "qubits": len(circuit.touched),
+        "calibration": it.calibration_digest,
+    }
+
+
+def nanoseconds(seconds: float) -> int:
+    """Whole nanoseconds."""
+    return round(seconds * 1_000_000_000)

@@ -1,0 +1,140 @@
+"""What a program takes: which of its circuits stand for all items, and what theirs adds up to. No input or output."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from queuebit_contracts.job import Profile
+from queuebit_contracts.program import Item, Program
+from queuebit_contracts.query import BackendEstimate
+from queuebit_contracts.wire import Reason
+from queuebit_executor.answers import Described, Estimate
+from queuebit_executor.bound_circuit import BoundCircuit
+from queuebit_executor.policy import Allowance, capacity_of, demand_of
+from queuebit_planning.eligibility import Demand, objections
+from queuebit_quantum import Basis, Input, bases, parameter_faults, representatives
+
+__all__ = ["Group", "Share", "bases_of", "faults", "groups", "total_estimate", "total_profile"]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Items that run circuits of one structure."""
+
+    item: int
+    """The first of them."""
+    runs: int
+    """Circuits that are run for all of them: one for an item that is sampled, one for each basis of its observables."""
+    circuits: tuple[BoundCircuit, ...]
+    """Those that stand for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What is known of a group: of each circuit that stands for it, the profile and the compilation."""
+
+    item: int
+    runs: int
+    profiles: tuple[Profile, ...]
+    estimates: tuple[Estimate, ...] = ()
+
+
+def bases_of(item: Item) -> tuple[Basis, ...]:
+    """The bases that the item's observables are measured in; none for an item that is sampled."""
+    return _bases(json.dumps(item.observables)) if item.observables else ()
+
+
+@lru_cache(maxsize=64)
+def _bases(observables: str) -> tuple[Basis, ...]:
+    """The items of a sweep have the same observables: they are grouped once."""
+    return bases(json.loads(observables))
+
+
+def faults(program: Program, inputs: Mapping[int, Sequence[Input]]) -> list[str]:
+    """Everything that is wrong with the parameters of the items, given the inputs of each circuit in use."""
+    return [
+        f"item {number}: {fault}"
+        for number, item in enumerate(program.items)
+        for fault in parameter_faults(inputs[item.circuit], item.parameters)
+    ]
+
+
+def groups(program: Program, sources: Mapping[int, bytes], inputs: Mapping[int, Sequence[Input]]) -> tuple[Group, ...]:
+    """Group the items by circuit, observables and structure, and choose what stands for each group.
+
+    Observables are represented by the basis that measures the most qubits: the others need no more gates.
+    """
+    alike: dict[tuple[int, str], list[int]] = {}
+    for number, item in enumerate(program.items):
+        alike.setdefault((item.circuit, json.dumps(item.observables)), []).append(number)
+    found = []
+    for (circuit, _), numbers in alike.items():
+        measured = bases_of(program.items[numbers[0]])
+        fullest = max(measured, key=lambda it: len(it.qubits)).paulis if measured else ""
+        chosen = representatives(inputs[circuit], [program.items[number].parameters for number in numbers])
+        for bindings in chosen:
+            circuits = tuple(BoundCircuit(sources[circuit], given, fullest) for given, _ in bindings)
+            count = bindings[0][1]
+            found.append(Group(numbers[0], count * max(1, len(measured)), circuits))
+    return tuple(found)
+
+
+def total_profile(shares: Sequence[Share], items: int, shots: int) -> Profile:
+    """The profile of a program: the most that any item needs, and the gates and shots of all."""
+    profiles = [profile for share in shares for profile in share.profiles]
+    return Profile(
+        qubits=max(it.qubits for it in profiles),
+        clbits=max(it.clbits for it in profiles),
+        depth=max(it.depth for it in profiles),
+        two_qubit_gates=sum(share.runs * max(it.two_qubit_gates for it in share.profiles) for share in shares),
+        simulation_bytes=max(it.simulation_bytes for it in profiles),
+        features=tuple(sorted({feature for it in profiles for feature in it.features})),
+        items=items,
+        shots=shots * sum(share.runs for share in shares),
+    )
+
+
+def total_estimate(shares: Sequence[Share], offer: Described, shots: int, allowance: Allowance) -> BackendEstimate:
+    """What all items would take on a backend, or why it cannot run one of them, or all of them in one job.
+
+    Times add up; a device's overhead is charged once a job. The ESP is the lowest of all items.
+    """
+    reasons = [*_reasons(shares)]
+    demand = _demand(shares, offer, shots)
+    found = objections(demand, capacity_of(offer, allowance))
+    reasons += [Reason(code=it.code, text=str(it)) for it in found]
+    if reasons:
+        text = "; ".join(reason.text for reason in reasons)
+        return BackendEstimate(backend=offer.backend, unfit=Reason(code=reasons[0].code, text=text))
+    estimates = [estimate for share in shares for estimate in share.estimates]
+    return BackendEstimate(
+        backend=offer.backend,
+        depth=max(it.depth for it in estimates),
+        two_qubit_gates=sum(share.runs * max(it.two_qubit_gates for it in share.estimates) for share in shares),
+        duration_ns=max(it.duration_ns for it in estimates),
+        qpu_us=demand.busy_us,
+        esp_ppm=None if offer.kind == "simulator" else min(it.esp_ppm for it in estimates),
+        calibration=offer.calibration,
+    )
+
+
+def _reasons(shares: Sequence[Share]) -> Iterator[Reason]:
+    for share in shares:
+        for estimate in share.estimates:
+            if estimate.unfit is not None:
+                yield Reason(code=estimate.unfit.code, text=f"item {share.item}: {estimate.unfit.text}")
+                break
+
+
+def _demand(shares: Sequence[Share], offer: Described, shots: int) -> Demand:
+    overhead_us = 0 if offer.kind == "simulator" else offer.overhead_ns // 1_000
+    memory_bytes, run_us, busy_us = 0, 0, overhead_us
+    for share in shares:
+        demands = [demand_of(estimate, offer, shots) for estimate in share.estimates]
+        memory_bytes = max(memory_bytes, *(it.memory_bytes for it in demands))
+        run_us += share.runs * max(it.run_us for it in demands)
+        busy_us += share.runs * max(0, max(it.busy_us for it in demands) - overhead_us)
+    return Demand(shots=shots, memory_bytes=memory_bytes, run_us=run_us, busy_us=busy_us)

@@ -1,0 +1,188 @@
+"""Questions about programs: what all of their items take together, from circuits that stand for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+
+from queuebit_contracts.program import CIRCUIT, BadProgram, Program, read_program
+from queuebit_contracts.query import BackendEstimate, CircuitError, ProfileAnswer, ProfileRequest
+from queuebit_contracts.wire import Reason
+from queuebit_executor.answers import Described, Profiled
+from queuebit_executor.circuit_profiles import A_WHILE_S, CircuitProfiles
+from queuebit_executor.policy import Allowance
+from queuebit_executor.ports import Asker
+from queuebit_executor.program_outline import Group, Share, faults, groups, total_estimate, total_profile
+from queuebit_executor.ttl_cache import TtlCache
+from queuebit_kernel import Clock, Unavailable
+from queuebit_planning.limits import TRANSIENT
+from queuebit_quantum import Input
+from queuebit_runtime.payloads import Missing, PayloadStore
+
+__all__ = ["MAX_PROGRAM_BYTES", "ProgramProfiles", "read_sources"]
+
+_REMEMBERED = 1_000
+"""Programs whose outlines are kept: digests, a hundred bytes for each circuit that stands for others."""
+
+_MAX_STRUCTURES = 1_500
+"""Circuits that are compiled to estimate one program."""
+
+MAX_PROGRAM_BYTES = 16 << 20
+"""Source of all circuits of one program: both its profile and its run have them in memory at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A group of items, by the digests of the circuits that stand for it."""
+
+    item: int
+    runs: int
+    circuits: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Outline:
+    items: int
+    parts: tuple[_Part, ...]
+
+
+class _Refusal(Exception):
+    """A circuit of the program, or its parameters, cannot be run."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class ProgramProfiles:
+    """Profiles and estimates of programs. All that children find out is remembered by `CircuitProfiles`."""
+
+    def __init__(
+        self,
+        payloads: PayloadStore,
+        profiles: CircuitProfiles,
+        offers: Mapping[str, Described],
+        clock: Clock,
+        allowance: Allowance,
+    ) -> None:
+        self._payloads = payloads
+        self._profiles = profiles
+        self._offers = offers
+        self._allowance = allowance
+        self._outlines: TtlCache[tuple[str, str], _Outline | CircuitError] = TtlCache(_REMEMBERED, clock)
+
+    def remembered(self, request: ProfileRequest) -> ProfileAnswer | None:
+        """The answer, if it needs neither the payload store nor a child."""
+        match self._outlines.get((request.tenant, request.circuit.digest)):
+            case CircuitError() as error:
+                return ProfileAnswer(error=error)
+            case _Outline() as outline:
+                return self._answer(request, outline)
+        return None
+
+    async def __call__(self, request: ProfileRequest, asker: Asker) -> ProfileAnswer:
+        """Answer; raises `Unavailable` as `AnswerProfile`, and asking again goes on from there."""
+        key = request.tenant, request.circuit.digest
+        try:
+            outline: _Outline | CircuitError = await self._outline(request, asker)
+        except Missing as missing:
+            return ProfileAnswer(error=CircuitError(code=missing.code, message=str(missing)))
+        except (BadProgram, _Refusal) as refusal:
+            code = refusal.code if isinstance(refusal, _Refusal) else "bad_program"
+            outline = CircuitError(code=code, message=str(refusal))
+        transient = isinstance(outline, CircuitError) and outline.code in TRANSIENT
+        self._outlines.put(key, outline, A_WHILE_S if transient else inf)
+        answer = self.remembered(request)
+        if answer is None:
+            raise Unavailable("more circuits were asked about at once than are remembered: ask again")
+        return answer
+
+    async def _outline(self, request: ProfileRequest, asker: Asker) -> _Outline:
+        program = read_program(await self._payloads.get(request.tenant, request.circuit))
+        sources = await read_sources(self._payloads, request.tenant, program)
+        inputs = await self._inputs(sources, asker)
+        if found := faults(program, inputs):
+            raise _Refusal("parameter", str(BadProgram(found)))
+        chosen = groups(program, sources, inputs)
+        if (structures := sum(len(group.circuits) for group in chosen)) > _MAX_STRUCTURES:
+            text = f"its items have {structures:,} different structures and may have {_MAX_STRUCTURES:,}: split it"
+            raise _Refusal("too_many_structures", f"{text} into several jobs, or vary real parameters only")
+        parts = [await self._part(request, group, asker) for group in chosen]
+        return _Outline(len(program.items), tuple(parts))
+
+    async def _inputs(self, sources: Mapping[int, bytes], asker: Asker) -> dict[int, Sequence[Input]]:
+        inputs: dict[int, Sequence[Input]] = {}
+        for number, source in sources.items():
+            found = await self._profiles.inputs(source, asker)
+            if isinstance(found, CircuitError):
+                raise _Refusal(found.code, f"circuit {number}: {found.sentence}")
+            inputs[number] = found
+        return inputs
+
+    async def _part(self, request: ProfileRequest, group: Group, asker: Asker) -> _Part:
+        """Read and compile what stands for a group; what cannot be read counts only if nothing else can."""
+        readable, error = [], None
+        for circuit in group.circuits:
+            found = await self._profiles.read(circuit, asker)
+            if isinstance(found, CircuitError):
+                error = error or found
+                continue
+            readable.append(circuit.digest)
+            for backend in request.backends or self._offers:
+                if backend in self._offers:
+                    await self._profiles.compile(circuit, backend, asker)
+        if not readable and error is not None:
+            raise _Refusal(error.code, f"item {group.item}: {error.sentence}")
+        return _Part(group.item, group.runs, tuple(readable))
+
+    def _answer(self, request: ProfileRequest, outline: _Outline) -> ProfileAnswer | None:
+        shares = []
+        for part in outline.parts:
+            found = [self._profiles.profile(request.tenant, circuit) for circuit in part.circuits]
+            profiles = tuple(it.profile for it in found if isinstance(it, Profiled))
+            if len(profiles) < len(part.circuits):
+                return None
+            shares.append(Share(part.item, part.runs, profiles))
+        estimates = []
+        for backend in request.backends or self._offers:
+            estimate = self._estimate(request, outline, shares, backend)
+            if estimate is None:
+                return None
+            estimates.append(estimate)
+        profile = total_profile(shares, outline.items, request.shots)
+        return ProfileAnswer(profile=profile, estimates=tuple(estimates))
+
+    def _estimate(
+        self, request: ProfileRequest, outline: _Outline, shares: Sequence[Share], backend: str
+    ) -> BackendEstimate | None:
+        offer = self._offers.get(backend)
+        if offer is None:
+            unknown = Reason(code="unknown_backend", text=f"{backend} is not run here")
+            return BackendEstimate(backend=backend, unfit=unknown)
+        compiled = []
+        for part, share in zip(outline.parts, shares, strict=True):
+            known = [self._profiles.estimate(circuit, backend) for circuit in part.circuits]
+            estimates = tuple(it for it in known if it is not None)
+            if len(estimates) < len(known):
+                return None
+            compiled.append(Share(part.item, part.runs, share.profiles, estimates))
+        return total_estimate(compiled, offer, request.shots, self._allowance)
+
+
+async def read_sources(payloads: PayloadStore, tenant: str, program: Program) -> dict[int, bytes]:
+    """Fetch the circuits that the items use, by their number.
+
+    Raises:
+        Missing: one is not there.
+        BadProgram: one is in a language that is not run here, or all of them are too large.
+    """
+    used = sorted({item.circuit for item in program.items})
+    foreign = [number for number in used if program.circuits[number].media_type != CIRCUIT]
+    if foreign:
+        kinds = ((number, program.circuits[number].media_type) for number in foreign)
+        raise BadProgram([f"circuit {number}: {kind:.80} is not run here: send {CIRCUIT}" for number, kind in kinds])
+    size = sum(program.circuits[number].size for number in used)
+    if size > MAX_PROGRAM_BYTES:
+        raise BadProgram([f"its circuits have {size:,} bytes and may have {MAX_PROGRAM_BYTES:,}: split it into jobs"])
+    return {number: await payloads.get(tenant, program.circuits[number]) for number in used}
