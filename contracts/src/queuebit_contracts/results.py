@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Final, Literal
 
 from pydantic import Field
@@ -10,7 +11,7 @@ from pydantic import Field
 from queuebit_contracts.job_data import Compilation, Usage
 from queuebit_contracts.wire import Reason, Wire
 
-__all__ = ["RESULTS", "Estimate", "ItemResult", "Results"]
+__all__ = ["RESULTS", "Estimate", "ItemResult", "Results", "results_of"]
 
 RESULTS: Final = "application/vnd.queuebit.results+json"
 """Media type of the results of a program; those of a single circuit are `application/json`."""
@@ -43,6 +44,10 @@ class ItemResult(Wire):
     reason: Reason | None = None
     """Why it failed."""
 
+    def content(self) -> bytes:
+        """The item as it is stored: names in order, no blanks, nothing that is absent."""
+        return _compact(self.model_dump(mode="json", exclude_none=True))
+
 
 class Results(Wire):
     """The items of a program, in its order."""
@@ -52,5 +57,13 @@ class Results(Wire):
 
     def content(self) -> bytes:
         """The document as it is stored: names in order, no blanks, nothing that is absent."""
-        document = self.model_dump(mode="json", exclude_none=True)
-        return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+        return results_of([item.content() for item in self.items])
+
+
+def results_of(items: Iterable[bytes]) -> bytes:
+    """The document of items that are written already."""
+    return b'{"items":[' + b",".join(items) + b'],"results":"v1"}'
+
+
+def _compact(document: object) -> bytes:
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()

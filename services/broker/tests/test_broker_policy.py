@@ -58,6 +58,28 @@ def test_refusals(ask: Ask, snapshot: Snapshot, sentence: str, changes: dict[str
     assert codes(admit(ask(**changes), snapshot)) == expected, sentence
 
 
+def of_items(snapshot: Snapshot, items: int, shots: int) -> Snapshot:
+    """The snapshot in which a program of so many items was profiled, for the shots of all of them together."""
+    profile = snapshot.profiled.profile
+    assert profile is not None
+    counted = profile.model_copy(update={"items": items, "shots": shots})
+    return replace(snapshot, profiled=replace(snapshot.profiled, profile=counted))
+
+
+def test_the_hold_of_a_program_covers_the_shots_of_all_its_items(ask: Ask, snapshot: Snapshot) -> None:
+    """A shot costs 0.00001 USD on cirq, and those asked for are run for each item."""
+    decision = admit(ask(backend="cirq", shots=100), of_items(snapshot, 50, 5_000))
+    assert isinstance(decision, Admit)
+    assert decision.hold == Money.of("0.05")
+
+
+def test_the_limit_on_shots_counts_all_items(ask: Ask, snapshot: Snapshot) -> None:
+    decision = admit(ask(shots=100), of_items(snapshot, 200, 20_000))
+    assert codes(decision) == ["bad_shots"]
+    assert isinstance(decision, Refuse)
+    assert "at most 10,000 shots a job, not 20,000" in decision.reasons[0].text
+
+
 def test_what_must_be_created_is_told_with_its_command(ask: Ask, snapshot: Snapshot) -> None:
     decision = admit(ask(project="lab"), snapshot)
     assert isinstance(decision, Refuse)

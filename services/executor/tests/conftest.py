@@ -25,13 +25,17 @@ from queuebit_contracts.job import (
     Score,
     Submission,
     Terms,
+    Usage,
 )
 from queuebit_contracts.query import CircuitError
+from queuebit_contracts.results import ItemResult
 from queuebit_contracts.wire import Amount, Payload
-from queuebit_executor.answers import Described, Estimate, Profiled, Ran, Refused
-from queuebit_executor.ports import Asker
+from queuebit_executor.answers import Declared, Described, Estimate, ItemRan, Profiled, Ran, Refused
+from queuebit_executor.bound_circuit import BoundCircuit
+from queuebit_executor.ports import Asker, ItemWork
 from queuebit_kernel import digest
 from queuebit_planning.timing import Method
+from queuebit_quantum import Input
 from queuebit_runtime.payloads import Missing, describe
 from queuebit_testing.memory import MemoryLog
 
@@ -77,6 +81,12 @@ class FakeCircuits:
         self.on_run = self._nothing
         self.free = asyncio.Semaphore(1)
         self.workers_asked_for = 0
+        self.declared: tuple[Input, ...] = ()
+        self.bound: list[BoundCircuit] = []
+        self.overhead_ns = 0
+        self.failing: dict[int, Refused] = {}
+        """Items of a program that are refused, by the order in which they are run."""
+        self.items: list[tuple[ItemWork, int, float]] = []
 
     async def _nothing(self) -> None: ...
 
@@ -86,18 +96,23 @@ class FakeCircuits:
             b'"medians":{"two_qubit_error":0.0051,"readout_error":null}}' % TARGET.encode()
         )
 
-    async def profile(self, source: bytes, asker: Asker) -> Profiled | Refused:
+    async def inputs(self, source: bytes, asker: Asker) -> Declared | Refused:
+        return self.refusal or Declared(inputs=self.declared)
+
+    async def profile(self, circuit: BoundCircuit, asker: Asker) -> Profiled | Refused:
         self.profiled += 1
+        self.bound.append(circuit)
         return self.refusal or Profiled(
             profile=Profile(qubits=2, clbits=2, depth=3, two_qubit_gates=1, simulation_bytes=64)
         )
 
-    async def estimate(self, source: bytes, backend: str, asker: Asker) -> Estimate | Refused:
+    async def estimate(self, circuit: BoundCircuit, backend: str, asker: Asker) -> Estimate | Refused:
         self.compiled.append(backend)
         return self.unfit.get(backend) or Estimate(
             backend=backend,
             depth=3,
             duration_ns=1_000,
+            overhead_ns=self.overhead_ns,
             methods=(Method("statevector", 5_000_000, 1_100, 64),),
             operations=self.operations,
         )
@@ -127,6 +142,25 @@ class FakeWorker:
             qubits=2,
             qpu_us=1_234,
             counts=self.circuits.counts,
+        )
+
+    overhead_us = 0
+
+    def limit_s(self, budget_us: int) -> float:
+        return 60.0
+
+    async def run_item(self, work: ItemWork, budget_us: int, seconds: float) -> ItemRan | Refused:
+        number = len(self.circuits.items)
+        self.circuits.items.append((work, budget_us, seconds))
+        await self.circuits.on_run()
+        compiled = Compilation(compiler="fake 1", digest=TARGET, seed=1, depth=3, two_qubit_gates=1, duration_ns=7)
+        return self.circuits.failing.get(number) or ItemRan(
+            result=ItemResult(
+                state="completed",
+                counts={"00": work.shots},
+                compilations=(compiled,),
+                usage=Usage(shots=work.shots, qpu_us=1_000, qubits=2),
+            )
         )
 
 

@@ -10,9 +10,10 @@ import pytest
 from queuebit_contracts.query import ProfileRequest
 from queuebit_contracts.topology import COMPILED
 from queuebit_contracts.wire import Payload
+from queuebit_executor.circuit_profiles import A_WHILE_S
 from queuebit_executor.errors import Overloaded
 from queuebit_executor.policy import Allowance
-from queuebit_executor.profiling import A_WHILE_S, AnswerProfile
+from queuebit_executor.profiling import AnswerProfile
 from queuebit_kernel import FixedClock, digest
 from queuebit_planning.fidelity import OPERATIONS
 

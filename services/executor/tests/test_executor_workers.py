@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from queuebit_contracts.program import Item
+from queuebit_contracts.results import Estimate as Estimated
 from queuebit_executor.adapters import ChildCircuits
-from queuebit_executor.answers import Described, Estimate, Profiled, Ran, Refused
+from queuebit_executor.answers import Declared, Described, Estimate, ItemRan, Profiled, Ran, Refused
+from queuebit_executor.bound_circuit import BoundCircuit
 from queuebit_executor.errors import Orphaned
 from queuebit_executor.policy import Allowance, quoted
-from queuebit_executor.ports import Asker
+from queuebit_executor.ports import Asker, ItemWork
 from queuebit_executor.zygote_client import ZygoteClient, ZygoteSettings
 from queuebit_kernel import event_id
+from queuebit_quantum import Input
 from queuebit_runtime.tasks import Tasks
 
 pytestmark = [pytest.mark.server, pytest.mark.asyncio(loop_scope="module")]
@@ -105,7 +110,7 @@ async def code_of(circuits: ChildCircuits, source: str) -> str:
 
 async def test_a_circuit_is_profiled_and_run_alike_each_time(aer, world) -> None:
     circuits, offer = aer
-    estimate = await circuits.estimate(world.bell.encode(), "aer", ANN)
+    estimate = await circuits.estimate(BoundCircuit(world.bell.encode()), "aer", ANN)
     assert isinstance(estimate, Estimate)
     first, second = [await run(circuits, "aer", world.bell.encode(), 1_000, 2**52 + 1, PLENTY) for _ in range(2)]
     assert isinstance(first, Ran)
@@ -129,13 +134,13 @@ async def test_whatever_a_circuit_does_the_next_one_runs(circuits, world) -> Non
 async def test_a_hostile_circuit_is_told_what_is_wrong_within_its_limits(circuits, world, what: str) -> None:
     """None of them ends its process by surprise, and the next circuit is served."""
     source = HOSTILE[what].encode()
-    found = await circuits.profile(source, ANN)
+    found = await circuits.profile(BoundCircuit(source), ANN)
     if isinstance(found, Profiled):
-        found = await circuits.estimate(source, "aer", ANN)
+        found = await circuits.estimate(BoundCircuit(source), "aer", ANN)
     if isinstance(found, Refused):
         assert found.error.code != "crashed"
         assert len(found.error.message) <= 500
-    assert isinstance(await circuits.profile(world.bell.encode(), ANN), Profiled)
+    assert isinstance(await circuits.profile(BoundCircuit(world.bell.encode()), ANN), Profiled)
 
 
 async def test_a_segfault_is_an_answer_and_the_profiler_does_not_notice(circuits, world) -> None:
@@ -143,7 +148,7 @@ async def test_a_segfault_is_an_answer_and_the_profiler_does_not_notice(circuits
     slow = asyncio.ensure_future(run(circuits, "aer", SLOW.encode(), 10, 1, PLENTY))
     await asyncio.sleep(0)
     os.kill(child.pid, signal.SIGSEGV)
-    profiled, refused = await asyncio.gather(circuits.profile(world.bell.encode(), ANN), slow)
+    profiled, refused = await asyncio.gather(circuits.profile(BoundCircuit(world.bell.encode()), ANN), slow)
     assert isinstance(profiled, Profiled)
     assert (refused.error.code, refused.lasting) == ("crashed", False)
     assert "by SIGSEGV" in refused.error.message
@@ -173,7 +178,7 @@ async def test_without_its_template_the_executor_says_so() -> None:
 
 async def test_a_device_is_not_started_when_the_hold_does_not_pay_for_it(world) -> None:
     async with family("emulated-ibm-manila") as (circuits, (offer,)):
-        estimate = await circuits.estimate(world.bell.encode(), offer.backend, ANN)
+        estimate = await circuits.estimate(BoundCircuit(world.bell.encode()), offer.backend, ANN)
         assert isinstance(estimate, Estimate)
         quote = quoted(estimate, offer, 1_000, Allowance(1024, 60))
         assert quote.esp_ppm is not None
@@ -196,10 +201,72 @@ async def test_a_slow_device_holds_up_no_other_and_a_slow_circuit_is_told(world)
         assert isinstance(ran, Ran)
         assert not slow.done()
         late, quick = await asyncio.gather(
-            circuits.profile(DOUBLING.encode(), ANN), circuits.profile(world.bell.encode(), Asker("evil"))
+            circuits.profile(BoundCircuit(DOUBLING.encode()), ANN),
+            circuits.profile(BoundCircuit(world.bell.encode()), Asker("evil")),
         )
         assert isinstance(quick, Profiled)
         assert (late.error.code, late.lasting) == ("profile_timeout", False)
         assert "bytes with the digest sha256:" in late.error.message
         assert "took longer than the 0.5 s" in late.error.message
         assert ((await slow).error.code, (await slow).used_us) == ("run_timeout", 1_000_000)
+
+
+ROTATED = THREE.replace("qubit[4] q; bit[4] c; ", "input float t; qubit[2] q; bit[2] c; ")
+ROTATED += "ry(sqrt(t)) q[0]; cx q[0], q[1]; c = measure q;"
+PAIR: list[dict[str, float]] = [{"ZZ": 1.0}, {"XX": 1.0, "ZI": -0.5}]
+
+
+def item(value: float, *, observables: Sequence[dict[str, float]] = (), token: str = "") -> ItemWork:
+    asked = Item(parameters={"t": value}, observables=tuple(observables))
+    return ItemWork(ROTATED.encode(), asked, ("counts", "memory", "quasi"), 2_000, 7, token or event_id())
+
+
+async def test_items_are_bound_run_and_counted(circuits) -> None:
+    async with circuits.worker("aer") as worker:
+        zero, pi = [await worker.run_item(item(it, token=f"{it}"), PLENTY, 5) for it in (0.0, math.pi**2)]
+    assert isinstance(zero, ItemRan)
+    assert isinstance(pi, ItemRan)
+    assert (zero.result.counts, pi.result.counts) == ({"00": 2_000}, {"11": 2_000})
+    assert zero.result.memory == ("00",) * 2_000
+    assert zero.result.quasi == {"00": Estimated(value=1.0, stderr=0.0)}
+    assert zero.result.usage.shots == 2_000
+    assert len(zero.result.compilations) == 1
+
+
+async def test_observables_are_estimated_within_their_standard_error(circuits) -> None:
+    async with circuits.worker("aer") as worker:
+        found = await worker.run_item(item(1.0, observables=PAIR), PLENTY, 5)
+    assert isinstance(found, ItemRan)
+    assert found.result.expectations is not None
+    assert found.result.counts is None
+    assert found.result.usage.shots == 4_000
+    assert len(found.result.compilations) == 2
+    exact = (1.0, math.sin(1.0) - 0.5 * math.cos(1.0))
+    for estimate, value in zip(found.result.expectations, exact, strict=True):
+        assert estimate.stderr is not None
+        assert abs(estimate.value - value) <= 4.5 * estimate.stderr, "a fixed seed: it passes always or never"
+
+
+async def test_an_item_that_ends_its_process_is_followed_by_the_next(circuits, monkeypatch) -> None:
+    async with circuits.worker("aer") as worker:
+        os.kill(worker._child.child.pid, signal.SIGKILL)
+        killed = await worker.run_item(item(0.0), PLENTY, 5)
+        following = await worker.run_item(item(0.0), PLENTY, 5)
+    assert isinstance(killed, Refused)
+    assert killed.error.code == "crashed"
+    assert isinstance(following, ItemRan)
+
+
+async def test_a_binding_that_the_circuit_cannot_use_is_refused_with_its_place(circuits) -> None:
+    async with circuits.worker("aer") as worker:
+        refused = await worker.run_item(item(-1.0), PLENTY, 5)
+    assert isinstance(refused, Refused)
+    assert (refused.error.code, refused.error.line) == ("parameter", 1)
+
+
+async def test_inputs_are_read_and_a_bound_circuit_is_profiled(circuits) -> None:
+    declared = await circuits.inputs(ROTATED.encode(), ANN)
+    assert declared == Declared(inputs=(Input("t", "float"),))
+    found = await circuits.profile(BoundCircuit(ROTATED.encode(), {"t": 1.0}, "XX"), ANN)
+    assert isinstance(found, Profiled)
+    assert (found.profile.qubits, found.profile.clbits) == (2, 2)

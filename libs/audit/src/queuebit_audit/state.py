@@ -238,7 +238,7 @@ class History:
 
 def _authorised(data: Acceptance) -> Authorised:
     bounds = {it.backend: (it.price, it.qpu_us) for it in data.candidates}
-    return Authorised(data.shots, data.profile.qubits, bounds, data.hold, data.submission)
+    return Authorised(data.profile.shots or data.shots, data.profile.qubits, bounds, data.hold, data.submission)
 
 
 def _bill(data: Metering) -> Bill:

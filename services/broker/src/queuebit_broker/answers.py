@@ -60,6 +60,9 @@ class Answers:
         profiled = await self._profiles.of(tenant, question.circuit, question.shots, stacks)
         if profiled.error is not None:
             return _no([circuit_reason(profiled.error)])
+        total = (profiled.profile.shots if profiled.profile else None) or question.shots
+        if wrong := [*about_shots(total, tenant, entry)]:
+            return _no(wrong)
         now = self._clock.now()
         rows = [
             self._planned(name, assess(known[name], question.shots, profiled, self._tariff, now), now) for name in names

@@ -60,7 +60,7 @@ class Tariff:
 
 
 def assess(backend: Registration, shots: int, profiled: Profiled, tariff: Tariff, now: datetime) -> Verdict:
-    """Judge one backend, with everything that speaks against it at once."""
+    """Judge one backend, with everything that speaks against it at once; `shots` are those of each run."""
     name, profile, estimate = backend.backend, profiled.profile, profiled.estimates.get(backend.backend)
     found = [*objections(_demand(shots, profile, estimate), Capacity.of(backend))]
     try:
@@ -74,7 +74,7 @@ def assess(backend: Registration, shots: int, profiled: Profiled, tariff: Tariff
         return tuple(found)
     if profile is None or estimate is None:
         return Silent(name)
-    cost = tariff.most(price, shots=shots, qpu_us=estimate.qpu_us, qubits=profile.qubits)
+    cost = tariff.most(price, shots=profile.shots or shots, qpu_us=estimate.qpu_us, qubits=profile.qubits)
     return Candidate(name, price.id, cost, estimate)
 
 

@@ -23,6 +23,7 @@ from queuebit_broker.rules import (
     meant,
     runs,
 )
+from queuebit_broker.state import Profiled
 from queuebit_contracts.tenants import Project, Tenant
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import Money
@@ -83,7 +84,7 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
     verdicts = _verdicts(names, request, snapshot, tenant)
     candidates = [it for it in verdicts if isinstance(it, Candidate)]
     silent = [it.backend for it in verdicts if isinstance(it, Silent)]
-    absurd = [*about_shots(asked.shots, request.tenant, tenant)]
+    absurd = [*about_shots(_total(asked.shots, snapshot.profiled), request.tenant, tenant)]
     reasons = [
         *about_proof(request, owner),
         *about_standing(request, snapshot, tenant, project),
@@ -153,6 +154,11 @@ def _payable(candidate: Candidate, request: Request, snapshot: Snapshot) -> bool
 def _waiting(request: Request, silent: Sequence[str], project: Project | None) -> str:
     missing = ", ".join(silent) or request.submission.backend or f"a backend of kind {default_kind(project)}"
     return f"job {request.job} waits for {missing}: see in `qb status` whether the executor is up"
+
+
+def _total(shots: int, profiled: Profiled) -> int:
+    """The shots of a whole job: a program runs each of its items with the shots that were asked for."""
+    return (profiled.profile.shots if profiled.profile else None) or shots
 
 
 def _plausible(shots: int, tenant: Tenant | None) -> int:

@@ -15,7 +15,7 @@ from queuebit_planning.limits import TRANSIENT
 
 __all__ = ["Profiles"]
 
-_Key = tuple[str, str, int, bool, int, tuple[tuple[str, int], ...]]
+_Key = tuple[str, str, str, int, bool, int, tuple[tuple[str, int], ...]]
 
 
 class Profiles:
@@ -49,7 +49,7 @@ class Profiles:
         # lies: that it came inside an event before does not say that the payload store has it.
         inside = circuit.inline is not None
         versions = tuple((it, self._world.backends[it].version) for it in backends)
-        key = (tenant, circuit.digest, circuit.size, inside, shots, versions)
+        key = (tenant, circuit.media_type, circuit.digest, circuit.size, inside, shots, versions)
         if (kept := self._answers.get(key)) is not None:
             self._answers.move_to_end(key)
             return kept

@@ -8,7 +8,8 @@ from datetime import datetime
 from queuebit_contracts.backend import BackendCalibrated, BackendRegistered, Calibration, Registration
 from queuebit_contracts.job import Completion, Failure, JobCompleted, JobFailed, JobPlaced, JobStarted, Start, Usage
 from queuebit_contracts.wire import Payload, Reason
-from queuebit_executor.answers import Described, Ran
+from queuebit_executor.answers import Described
+from queuebit_executor.finished import Finished
 from queuebit_executor.instance import Instance
 from queuebit_executor.policy import memory_for_state, slots_of
 from queuebit_executor.state import Mark
@@ -29,9 +30,17 @@ def started(me: Instance, placed: JobPlaced, attempt: int, now: datetime) -> Job
     )
 
 
-def completed(me: Instance, placed: JobPlaced, mark: Mark, *, ran: Ran, result: Payload, now: datetime) -> JobCompleted:
-    """The result and the usage, in one fact."""
+def completed(
+    me: Instance, placed: JobPlaced, mark: Mark, *, done: Finished, result: Payload, now: datetime
+) -> JobCompleted | JobFailed:
+    """The result and the usage, in one fact; a failure with a result where no item of a program completed."""
     job = placed.data
+    if done.reason is not None or done.compilation is None:
+        reason = done.reason or Reason(code="items_failed", text="no item completed")
+        failure = failed(me, placed, mark, reason, now, done.usage)
+        return failure.model_copy(
+            update={"data": failure.data.model_copy(update={"items": done.items, "result": result})}
+        )
     return JobCompleted(
         source=me.source,
         time=now,
@@ -44,13 +53,14 @@ def completed(me: Instance, placed: JobPlaced, mark: Mark, *, ran: Ran, result: 
             attempt=mark.number,
             shots=job.shots,
             result=result,
-            usage=Usage(shots=job.shots, qpu_us=ran.qpu_us, qubits=ran.qubits, final=True),
-            compilation=ran.compilation,
-            calibration=ran.calibration,
+            usage=done.usage,
+            compilation=done.compilation,
+            calibration=done.calibration,
             submitted_at=job.submitted_at,
             accepted_at=job.accepted_at,
             placed_at=placed.time,
             started_at=mark.started_at,
+            items=done.items,
             terms=job.terms,
         ),
     )

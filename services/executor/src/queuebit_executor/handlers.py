@@ -11,12 +11,16 @@ from typing import TypeVar
 
 from queuebit_contracts import subjects
 from queuebit_contracts.job import JobCompleted, JobFailed, JobPlaced, JobSubmitted, Usage
+from queuebit_contracts.program import PROGRAM, BadProgram, read_program
 from queuebit_contracts.wire import Payload, Reason
 from queuebit_executor import events
 from queuebit_executor.answers import Ran, Refused
+from queuebit_executor.finished import Finished
 from queuebit_executor.instance import Instance
 from queuebit_executor.policy import Begin, GiveUp, Leave, Resume, next_step
 from queuebit_executor.ports import Circuits, Worker
+from queuebit_executor.program_profiling import read_sources
+from queuebit_executor.program_run import ProgramRun, ProgramWork
 from queuebit_executor.state import Mark, Past, recall
 from queuebit_executor.watch import JobWatch
 from queuebit_kernel import Clock, Malformed, Stale, Superseded, Unavailable
@@ -35,7 +39,9 @@ _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 
-_Answer = Ran | Refused | Reason
+_Work = bytes | ProgramWork | Reason
+"""The source of a circuit, a program, or why there is neither."""
+_Answer = Ran | Finished | Refused | Reason
 _End = JobCompleted | JobFailed
 
 
@@ -85,26 +91,23 @@ class RunPlacement:
         job = placed.data
         past = await self._past(placed, sequence, redelivered)
         await self._next(placed, sequence, past)
-        source = await self._source(placed, past)
+        work = await self._work(placed, past)
         async with self._circuits.worker(job.backend) as worker:
             beginning = asyncio.ensure_future(self._begin(placed, sequence, past))
-            answer = await self._run(worker, placed, source, beginning)
+            answer = await self._run(worker, placed, work, beginning)
         attempt = await beginning
         return await self._end(placed, attempt.mark, answer, past), attempt.after
 
     async def _run(
-        self, worker: Worker, placed: JobPlaced, source: bytes | Reason, beginning: asyncio.Future[_Attempt]
+        self, worker: Worker, placed: JobPlaced, work: _Work, beginning: asyncio.Future[_Attempt]
     ) -> _Answer:
-        """Run the circuit while the attempt begins: the worker is free for the next job as soon as the run has ended.
+        """Run the program while the attempt begins: the worker is free for the next job as soon as the run has ended.
 
         A job that cannot begin is not run to its end.
         """
-        if isinstance(source, Reason):
-            return source
-        job = placed.data
-        run = asyncio.ensure_future(
-            worker.run(source, job.shots, job.seed, budget_us=job.qpu_us, token=f"{job.job}-{placed.id}")
-        )
+        if isinstance(work, Reason):
+            return work
+        run = asyncio.ensure_future(self._ran(worker, placed, work))
         try:
             await asyncio.wait((run, beginning), return_when=asyncio.FIRST_COMPLETED)
             if beginning.done():
@@ -116,6 +119,12 @@ class RunPlacement:
         finally:
             run.cancel()
             await asyncio.wait((run,))
+
+    async def _ran(self, worker: Worker, placed: JobPlaced, work: bytes | ProgramWork) -> _Answer:
+        job, token = placed.data, f"{placed.data.job}-{placed.id}"
+        if isinstance(work, ProgramWork):
+            return await ProgramRun(worker, self._clock, job, work, token).run()
+        return await worker.run(work, job.shots, job.seed, budget_us=job.qpu_us, token=token)
 
     async def _begin(self, placed: JobPlaced, sequence: int, past: Past) -> _Attempt:
         """Append `started`, unless the attempt is one of this executor's own; raises as `_next`."""
@@ -164,16 +173,24 @@ class RunPlacement:
             case step:
                 return step
 
-    async def _source(self, placed: JobPlaced, past: Past) -> bytes | Reason:
+    async def _work(self, placed: JobPlaced, past: Past) -> _Work:
         """What was accepted: whatever is submitted under the job's name later changes nothing."""
         program = placed.data.program or await self._submitted(placed, past)
         if program.digest != placed.data.circuit:  # only where the acceptance does not say which submission it was
             text = "the circuit was replaced after the job was accepted: submit it again under another key"
             return Reason(code="circuit_replaced", text=text)
+        tenant = placed.data.tenant
         try:
-            return await self._insist(lambda: self._payloads.get(placed.data.tenant, program))
+            content = await self._insist(lambda: self._payloads.get(tenant, program))
+            if program.media_type != PROGRAM:
+                return content
+            read = read_program(content)
+            sources = await self._insist(lambda: read_sources(self._payloads, tenant, read))
         except Missing as missing:
             return Reason(code=missing.code, text=str(missing))
+        except BadProgram as error:
+            return Reason(code="bad_program", text=str(error))
+        return ProgramWork(read, sources)
 
     async def _submitted(self, placed: JobPlaced, past: Past) -> Payload:
         """The program, where the placement does not carry it."""
@@ -193,10 +210,16 @@ class RunPlacement:
                 usage = Usage(qpu_us=used_us, qubits=qubits, at_limit=True) if used_us else None
                 return self._failed(placed, mark, Reason(code=error.code, text=error.message), usage)
             case Ran() as ran:
-                keep = partial(self._payloads.put, placed.data.tenant, ran.counts, "application/json")
-                result = await self._insist(keep)
-                now = self._clock.now()
-                return events.completed(self._me, placed, mark, ran=ran, result=result, now=now)
+                usage = Usage(shots=placed.data.shots, qpu_us=ran.qpu_us, qubits=ran.qubits, final=True)
+                done = Finished(ran.counts, "application/json", usage, ran.compilation, ran.calibration)
+                return await self._finished(placed, mark, done)
+            case Finished() as done:
+                return await self._finished(placed, mark, done)
+
+    async def _finished(self, placed: JobPlaced, mark: Mark, done: Finished) -> _End:
+        keep = partial(self._payloads.put, placed.data.tenant, done.content, done.media_type)
+        result = await self._insist(keep)
+        return events.completed(self._me, placed, mark, done=done, result=result, now=self._clock.now())
 
     async def _conclude(self, end: _End, after: int) -> None:
         """Append the end of a job, unless it has one.

@@ -130,11 +130,12 @@ def _reasons(shares: Sequence[Share]) -> Iterator[Reason]:
 
 
 def _demand(shares: Sequence[Share], offer: Described, shots: int) -> Demand:
-    overhead_us = 0 if offer.kind == "simulator" else offer.overhead_ns // 1_000
-    memory_bytes, run_us, busy_us = 0, 0, overhead_us
+    memory_bytes = run_us = busy_us = overhead_us = 0
     for share in shares:
         demands = [demand_of(estimate, offer, shots) for estimate in share.estimates]
         memory_bytes = max(memory_bytes, *(it.memory_bytes for it in demands))
         run_us += share.runs * max(it.run_us for it in demands)
-        busy_us += share.runs * max(0, max(it.busy_us for it in demands) - overhead_us)
-    return Demand(shots=shots, memory_bytes=memory_bytes, run_us=run_us, busy_us=busy_us)
+        once_us = 0 if offer.kind == "simulator" else max(it.overhead_ns for it in share.estimates) // 1_000
+        busy_us += share.runs * max(0, max(it.busy_us for it in demands) - once_us)
+        overhead_us = max(overhead_us, once_us)
+    return Demand(shots=shots, memory_bytes=memory_bytes, run_us=run_us, busy_us=busy_us + overhead_us)

@@ -162,8 +162,8 @@ class ProgramProfiles:
             return BackendEstimate(backend=backend, unfit=unknown)
         compiled = []
         for part, share in zip(outline.parts, shares, strict=True):
-            known = [self._profiles.estimate(circuit, backend) for circuit in part.circuits]
-            estimates = tuple(it for it in known if it is not None)
+            known = [self._profiles.compiled(circuit, backend) for circuit in part.circuits]
+            estimates = tuple(it.estimate for it in known if it is not None)
             if len(estimates) < len(known):
                 return None
             compiled.append(Share(part.item, part.runs, share.profiles, estimates))

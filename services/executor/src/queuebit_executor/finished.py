@@ -1,0 +1,27 @@
+"""What a job came to, be it one circuit or a program of many items."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from queuebit_contracts.job import Compilation, ItemSummary, Usage
+from queuebit_contracts.wire import Digest, Reason
+
+__all__ = ["Finished"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run that ended by itself."""
+
+    content: bytes
+    """The result: counts of a circuit, `queuebit_contracts.results.Results` of a program."""
+    media_type: str
+    usage: Usage
+    compilation: Compilation | None
+    """Of all circuits together; none where no item completed."""
+    calibration: Digest | None = None
+    items: ItemSummary | None = None
+    """Of a program."""
+    reason: Reason | None = None
+    """Why the job failed: no item completed."""

@@ -1,0 +1,219 @@
+"""Programs: estimated from circuits that stand for their items, run item by item, and ended with what came of them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from queuebit_contracts.job import JobCompleted, JobFailed, Usage
+from queuebit_contracts.program import CIRCUIT, PROGRAM, Item, Program
+from queuebit_contracts.query import ProfileAnswer, ProfileRequest
+from queuebit_contracts.results import RESULTS, Results
+from queuebit_contracts.wire import Payload
+from queuebit_executor.handlers import RunPlacement
+from queuebit_executor.instance import Instance
+from queuebit_executor.policy import Allowance
+from queuebit_executor.profiling import AnswerProfile
+from queuebit_executor.seeds import item_seed
+from queuebit_executor.watch import JobWatch
+from queuebit_kernel import FixedClock
+from queuebit_quantum import Input
+from queuebit_runtime.payloads import describe
+
+ME = Instance("aer", "executor-aer@here:1", slots=2, memory_mb=1536)
+SOURCE = "OPENQASM 3.0; input float theta; …"
+
+
+def sweep(count: int, *, observables: tuple[dict[str, float], ...] = (), **more: Any) -> Program:
+    circuit = describe(SOURCE.encode(), CIRCUIT)
+    items = tuple(Item(parameters={"theta": step / 10}, observables=observables) for step in range(count))
+    return Program(circuits=(circuit,), items=items, **more)
+
+
+def asked(program: Program, *backends: str, shots: int = 100) -> ProfileRequest:
+    return ProfileRequest(tenant="acme", circuit=describe(program.content(), PROGRAM), shots=shots, backends=backends)
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock()
+
+
+@pytest.fixture
+def answer(world: Any, clock: FixedClock) -> AnswerProfile:
+    world.circuits.declared = (Input("theta", "float"),)
+    device = world.offer("device", "emulated")
+    return AnswerProfile(world.payloads, world.circuits, (world.offer("aer"), device), clock, Allowance(1536, 60))
+
+
+@pytest.fixture
+def run(world: Any, clock: FixedClock) -> RunPlacement:
+    return RunPlacement(world.log, world.payloads, world.circuits, clock, JobWatch(world.log), me=ME, pauses=(0, 0, 0))
+
+
+async def test_a_sweep_is_estimated_from_a_few_of_its_bindings(world: Any, answer: AnswerProfile) -> None:
+    await world.payloads.put("acme", sweep(1_000).content(), PROGRAM)
+    found = await answer(asked(sweep(1_000), "aer"))
+    assert found.profile is not None
+    assert (found.profile.items, found.profile.shots, found.profile.qubits) == (1_000, 100_000, 2)
+    one = (await answer(asked(sweep(1), "aer"))).estimates[0]
+    assert found.estimates[0].qpu_us == 1_000 * one.qpu_us
+    values = [it.parameters["theta"] for it in world.circuits.bound]
+    assert 0.0 in values
+    assert 99.9 in values, "the least and the greatest"
+    assert world.circuits.profiled <= 4
+
+
+async def test_bases_are_counted_and_a_devices_overhead_is_charged_once(world: Any, answer: AnswerProfile) -> None:
+    world.circuits.overhead_ns = 2_000_000
+    program = sweep(10, observables=({"ZZ": 1.0}, {"XX": 1.0}, {"IZ": 1.0}))
+    found = await answer(asked(program, "device"))
+    assert found.profile is not None
+    assert found.profile.shots == 10 * 2 * 100
+    assert {it.basis for it in world.circuits.bound} == {"ZZ"}
+    (estimate,) = found.estimates
+    assert estimate.qpu_us == 2_000 + 10 * 2 * (100 * 1_000 // 1_000)
+
+
+async def test_an_answer_is_remembered(world: Any, answer: AnswerProfile) -> None:
+    request = asked(sweep(5))
+    first = await answer(request)
+    world.circuits.profiled, world.payloads.reads = 0, 0
+    assert answer.remembered(request) == first
+    other = await answer(request.model_copy(update={"shots": 7}))
+    assert other.profile is not None
+    assert (other.profile.shots, world.circuits.profiled, world.payloads.reads) == (35, 0, 0)
+
+
+async def refused(answer: AnswerProfile, program: Program) -> str:
+    found: ProfileAnswer = await answer(asked(program))
+    assert found.error is not None
+    return f"{found.error.code}: {found.error.message}"
+
+
+async def test_wrong_parameters_are_named_with_their_items(answer: AnswerProfile) -> None:
+    program = sweep(3)
+    items = (Item(), Item(parameters={"theta": "01"}), Item(parameters={"theta": 1, "phi": 2}))
+    text = await refused(answer, program.model_copy(update={"items": items}))
+    assert text.startswith("parameter: item 0: no value is given for theta; item 1: input theta is of type float")
+    assert "item 2: the circuit has no input phi" in text
+
+
+async def test_what_is_wrong_with_all_items_alike_is_refused_with_the_first(world: Any, answer: AnswerProfile) -> None:
+    world.circuits.refusal = None
+    world.circuits.profile = failing_profile(world, only=None)
+    assert (await refused(answer, sweep(3))).startswith("parameter: item 0: it is parameter")
+
+
+async def test_a_binding_that_cannot_be_read_is_left_to_the_run(world: Any, answer: AnswerProfile) -> None:
+    world.circuits.profile = failing_profile(world, only=0.0)
+    found = await answer(asked(sweep(3), "aer"))
+    assert found.error is None
+    assert found.profile is not None
+    assert found.profile.items == 3
+
+
+def failing_profile(world: Any, only: float | None) -> Any:
+    original = type(world.circuits).profile
+
+    async def profile(circuit: Any, asker: Any) -> Any:
+        if only is None or circuit.parameters["theta"] == only:
+            return world.refusal("parameter")
+        return await original(world.circuits, circuit, asker)
+
+    return profile
+
+
+async def test_other_languages_and_missing_circuits_are_refused(world: Any, answer: AnswerProfile) -> None:
+    program = sweep(1)
+    foreign = program.circuits[0].model_copy(update={"media_type": "application/qir"})
+    assert "circuit 0: application/qir is not run here" in await refused(
+        answer, program.model_copy(update={"circuits": (foreign,)})
+    )
+    absent = Payload(digest="sha256:" + "1" * 64, size=20, media_type=CIRCUIT)
+    assert (await refused(answer, program.model_copy(update={"circuits": (absent,)}))).startswith("payload_missing")
+    qir = ProfileRequest(tenant="acme", circuit=describe(b"x", "application/qir"), shots=1)
+    found = await answer(qir)
+    assert found.error is not None
+    assert found.error.code == "media_type"
+
+
+async def test_items_run_one_after_another_each_with_its_own_seed(world: Any, run: RunPlacement) -> None:
+    event, sequence = await world.place(carried=describe(sweep(3).content(), PROGRAM))
+    await run(event, sequence)
+    works = [work for work, _, _ in world.circuits.items]
+    assert [work.item.parameters["theta"] for work in works] == [0.0, 0.1, 0.2]
+    assert [work.seed for work in works] == [item_seed(7, number) for number in range(3)]
+    assert len({work.token for work in works}) == 3
+    assert world.circuits.workers_asked_for == 1
+    (end,) = world.log.events(JobCompleted)
+    assert end.data.items.model_dump() == {"total": 3, "completed": 3, "failed": 0}
+    assert (end.data.usage.shots, end.data.usage.qpu_us, end.data.usage.qubits) == (3_000, 3_000, 2)
+    assert (end.data.compilation.two_qubit_gates, end.data.compilation.depth) == (3, 3)
+    assert end.data.result.media_type == RESULTS
+    results = Results.model_validate_json(end.data.result.inline)
+    assert [it.counts for it in results.items] == [{"00": 1_000}] * 3
+
+
+async def test_a_failing_item_leaves_the_others_their_results(world: Any, run: RunPlacement) -> None:
+    world.circuits.failing = {1: world.refusal("crashed", lasting=False).model_copy(update={"used_us": 500})}
+    event, sequence = await world.place(carried=describe(sweep(3).content(), PROGRAM))
+    await run(event, sequence)
+    (end,) = world.log.events(JobCompleted)
+    assert end.data.items.model_dump() == {"total": 3, "completed": 2, "failed": 1}
+    assert (end.data.usage.shots, end.data.usage.qpu_us) == (2_000, 2_500)
+    failed = json.loads(end.data.result.inline)["items"][1]
+    assert (failed["state"], failed["reason"]["code"]) == ("failed", "crashed")
+
+
+async def test_a_job_whose_items_all_fail_has_failed_and_says_why_for_each(world: Any, run: RunPlacement) -> None:
+    world.circuits.failing = {number: world.refusal("parameter") for number in range(3)}
+    event, sequence = await world.place(carried=describe(sweep(3).content(), PROGRAM))
+    await run(event, sequence)
+    (end,) = world.log.events(JobFailed)
+    assert end.data.reason.code == "parameter"
+    assert end.data.reason.text == "all 3 items failed; the first: it is parameter"
+    assert end.data.items.failed == 3
+    assert end.data.usage == Usage(shots=0, qpu_us=0, qubits=0)
+    assert len(Results.model_validate_json(end.data.result.inline).items) == 3
+
+
+async def test_a_program_has_the_time_of_one_job(world: Any, run: RunPlacement, clock: FixedClock) -> None:
+    async def take() -> None:
+        clock.advance(25.0)
+
+    world.circuits.on_run = take
+    event, sequence = await world.place(carried=describe(sweep(5).content(), PROGRAM))
+    await run(event, sequence)
+    assert [seconds for _, _, seconds in world.circuits.items] == [60.0, 35.0, 10.0]
+    (end,) = world.log.events(JobCompleted)
+    assert end.data.items.completed == 3
+    reasons = [it.reason for it in Results.model_validate_json(end.data.result.inline).items]
+    assert [reason.code for reason in reasons if reason] == ["run_timeout", "run_timeout"]
+
+
+async def test_a_program_has_the_money_of_one_job(world: Any, run: RunPlacement) -> None:
+    event, sequence = await world.place(carried=describe(sweep(3).content(), PROGRAM))
+    await run(event, sequence)
+    assert [budget for _, budget, _ in world.circuits.items] == [10_000_000, 9_999_000, 9_998_000]
+
+
+async def test_results_beyond_one_jobs_are_not_measured(
+    world: Any, run: RunPlacement, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("queuebit_executor.program_run.MAX_RESULT_BYTES", 10)
+    event, sequence = await world.place(carried=describe(sweep(3).content(), PROGRAM))
+    await run(event, sequence)
+    assert len(world.circuits.items) == 1
+    (end,) = world.log.events(JobCompleted)
+    assert end.data.items.failed == 2
+
+
+async def test_a_broken_program_fails_without_a_run(world: Any, run: RunPlacement) -> None:
+    event, sequence = await world.place(carried=describe(b'{"program":"v9"}', PROGRAM))
+    await run(event, sequence)
+    (end,) = world.log.events(JobFailed)
+    assert end.data.reason.code == "bad_program"
+    assert world.circuits.items == []
