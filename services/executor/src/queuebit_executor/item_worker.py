@@ -14,7 +14,7 @@ from queuebit_quantum import Backend, Basis, Failed, Outcome, WorkItem, bases, e
 
 __all__ = ["run_item"]
 
-MAX_ITEM_BYTES = MAX_BYTES // 2
+_MAX_ITEM_BYTES = MAX_BYTES // 2
 """The largest result of one item."""
 
 
@@ -59,7 +59,7 @@ def run_item(backend: Backend, head: Mapping[str, Any], source: str) -> Frame:
         **(_estimated(head["observables"], measured, outcomes) if measured else _sampled(outcomes[0], head["outputs"])),
     }
     body = json.dumps(answer, separators=(",", ":")).encode()
-    if len(body) > MAX_ITEM_BYTES:
+    if len(body) > _MAX_ITEM_BYTES:
         text = f"the result fills {len(body):,} bytes: ask for fewer shots or outputs, or measure fewer bits"
         return _refusal("result_too_large", text, used_us)
     return {"calibration": backend.describe().calibration_digest}, body
