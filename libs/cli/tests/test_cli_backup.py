@@ -54,7 +54,7 @@ def test_nothing_is_left_of_a_copy_that_fails(home: Home, tmp_path: Path, monkey
 
 @pytest.mark.parametrize(
     ("folder", "why"),
-    [("home", "exists already"), ("home/inside", "lies in the home"), ("x/../home", "exists already")],
+    [("home", "exists already"), ("home/inside", "is inside the home"), ("x/../home", "exists already")],
 )
 def test_nothing_is_overwritten(home: Home, tmp_path: Path, folder: str, why: str) -> None:
     with pytest.raises(Stop, match=f"{why}.*: choose a folder"):

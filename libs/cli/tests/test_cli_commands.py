@@ -71,18 +71,18 @@ def test_bad_usage_ends_with_2(words: list[str], capsys: pytest.CaptureFixture[s
     assert "usage: qb" in capsys.readouterr().err
 
 
-def test_a_wrong_flag_is_told_with_the_usage_of_its_command(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_flag_is_reported_with_the_usage_of_its_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["submit", "a.qasm", "--shot", "3"])
-    told = capsys.readouterr().err
-    assert "usage: qb submit" in told
-    assert "there is no --shot 3 here" in told
+    printed = capsys.readouterr().err
+    assert "usage: qb submit" in printed
+    assert "there is no --shot 3 here" in printed
 
 
 @pytest.mark.parametrize(
     ("words", "meant"), [(["sumbit", "a.qasm"], "qb submit"), (["job", "wacth", "latest"], "qb job watch")]
 )
-def test_a_mistyped_command_is_told_with_the_nearest(
+def test_a_mistyped_command_is_reported_with_the_nearest(
     words: list[str], meant: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
@@ -90,7 +90,7 @@ def test_a_mistyped_command_is_told_with_the_nearest(
     assert f"did you mean `{meant}`?" in capsys.readouterr().err
 
 
-def test_a_job_in_place_of_a_command_is_told_which_commands_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_job_in_place_of_a_command_is_reported_which_commands_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["job", "latest"])
     assert "invalid choice: 'latest'; choose one of show, watch, cancel, result\n" in capsys.readouterr().err
@@ -119,13 +119,13 @@ def test_what_is_left_of_a_start_that_failed_is_no_stack(tmp_path: Path, capsys:
     Home(tmp_path / "home").prepare()
 
 
-def test_a_stack_that_is_down_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stack_that_is_down_is_reported_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     home = Home(tmp_path / "home")
     bootstrap(home)
     Stack("down", {}, {}).save(home)
     assert main(["doctor"]) == 4
-    told = capsys.readouterr().out
-    assert (told.count("down"), told.count("qb up"), "1 of" in told) == (1, 1, True)
+    printed = capsys.readouterr().out
+    assert (printed.count("down"), printed.count("qb up"), "1 of" in printed) == (1, 1, True)
 
 
 def test_who_has_yet_to_choose_a_command_is_shown_all(capsys: pytest.CaptureFixture[str]) -> None:
@@ -152,8 +152,8 @@ def test_a_stack_that_was_ended_is_unreachable(
     bootstrap(home)
     Stack("down", {}, {"nats-server": "nats://127.0.0.1:1"}).save(home)
     assert main(words) == 4
-    told = capsys.readouterr()
-    assert "qb up" in told.out + told.err
+    printed = capsys.readouterr()
+    assert "qb up" in printed.out + printed.err
 
 
 @pytest.mark.parametrize("words", [["--trust", "{folder}"], ["--trust", "{folder}/none"]])
@@ -174,7 +174,7 @@ def test_no_more_of_a_receipt_is_read_than_one_can_be(tmp_path: Path, capsys: py
 
 
 @pytest.mark.parametrize("words", [["job", "result", "x"], ["receipt", "get", "x"]])
-def test_where_nothing_can_be_written_nobody_is_asked(
+def test_where_nothing_can_be_written_no_one_is_asked(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bootstrap(Home(tmp_path / "home"))
@@ -205,7 +205,7 @@ def test_a_price_that_is_none_is_bad_usage(amount: str, tmp_path: Path, capsys: 
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "printed"),
     [
         (["submit", "a.qasm", "--shots", "many"], "'many' is not a whole number"),
         (["submit", "a.qasm", "--timeout", "nan"], "'nan' is not a number of seconds from 0 on"),
@@ -214,17 +214,17 @@ def test_a_price_that_is_none_is_bad_usage(amount: str, tmp_path: Path, capsys: 
         (["logs", "--lines", "-1"], "'-1' is not a number from 0 on"),
     ],
 )
-def test_a_number_that_is_none_is_told_in_plain_words(
-    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+def test_a_number_that_is_none_is_reported_in_plain_words(
+    words: list[str], printed: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
         main(words)
-    assert told in capsys.readouterr().err
+    assert printed in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [["status"], ["down"], ["jobs"], ["tenant", "list"], ["up", "--detach"]])
 @pytest.mark.parametrize("home", ["x" * 300, "file", "file/sub"])
-def test_a_home_that_cannot_be_is_told_and_no_traceback_shown(
+def test_a_home_that_cannot_be_is_reported_and_no_traceback_shown(
     words: list[str], home: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").touch()
@@ -232,7 +232,7 @@ def test_a_home_that_cannot_be_is_told_and_no_traceback_shown(
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_a_file_in_place_of_a_home_is_told(tmp_path: Path) -> None:
+def test_a_file_in_place_of_a_home_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(Stop, match="is a file, not a folder: choose another with --home DIR"):
         Home(tmp_path / "file").prepare()
@@ -255,9 +255,9 @@ def test_a_defect_is_kept_in_a_file_and_named(
 
     monkeypatch.setattr("queuebit_cli.commands.stack.down", broken)
     assert main(["down"]) == 1
-    told = capsys.readouterr().err
+    printed = capsys.readouterr().err
     kept = next(tmp_path.glob("qb-defect-*"))
-    assert f"qb: {kept} has what" in told
+    assert f"attach {kept} to a bug report" in printed
     assert "Traceback" in kept.read_text()
 
 
@@ -266,7 +266,7 @@ def test_down_where_nothing_runs_is_done(capsys: pytest.CaptureFixture[str]) -> 
     assert json.loads(capsys.readouterr().out) == {"stopped": []}
 
 
-def test_output_that_nobody_reads_is_no_error(tmp_path: Path) -> None:
+def test_output_that_no_one_reads_is_no_error(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(

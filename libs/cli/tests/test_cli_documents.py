@@ -48,8 +48,8 @@ def _wrong(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     try:
         _, unknown = build().parse_known_args(words)
     except SystemExit:
-        told = capsys.readouterr().err
-        return told if "invalid" in told or "not allowed" in told else ""
+        output = capsys.readouterr().err
+        return output if "invalid" in output or "not allowed" in output else ""
     return " ".join(unknown)
 
 

@@ -49,8 +49,8 @@ def test_no_secret_leaves_its_file(home: Home) -> None:
     secrets.append(find(home.root).seed)
     config = home.nats_config.read_text()
     for spec in process_specs(home, DEFAULTS):
-        told = " ".join([*spec.argv, *spec.env.values(), config, home.tenants_file.read_text()])
-        assert not [secret for secret in secrets if secret in told]
+        output = " ".join([*spec.argv, *spec.env.values(), config, home.tenants_file.read_text()])
+        assert not [secret for secret in secrets if secret in output]
 
 
 def test_every_service_of_the_topology_runs(home: Home) -> None:
@@ -102,12 +102,14 @@ def test_commands_name_the_home_that_they_mean(home: Home, monkeypatch: pytest.M
     assert home.command("up") == "`qb up`"
 
 
-def test_a_stopped_home_is_told_with_the_command_that_starts_it(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stopped_home_is_reported_with_the_command_that_starts_it(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
     Stack("down", {}, {}).save(home)
     for words in (["status"], ["jobs"], ["verify"]):
         assert main([*words, "--home", str(home.root)]) == 4
-        told = capsys.readouterr()
-        assert f"`qb up --home {home.root}`" in told.out + told.err
+        output = capsys.readouterr()
+        assert f"`qb up --home {home.root}`" in output.out + output.err
 
 
 @pytest.mark.parametrize("damage", [b"", b"SUAB", b"\xff\xfe"])

@@ -35,24 +35,24 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     return it
 
 
-def test_without_a_name_the_logs_of_all_services_are_told_by_time(
+def test_without_a_name_the_logs_of_all_services_are_reported_by_time(
     home: Home, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["logs"]) == 0
-    told = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in told] == ["nats-server", *["broker"] * 3, "nats-server", "broker"]
-    assert [line.split()[-1] for line in told] == ["first", "second", "last):", "broker", "third", "fourth"]
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in printed] == ["nats-server", *["broker"] * 3, "nats-server", "broker"]
+    assert [line.split()[-1] for line in printed] == ["first", "second", "last):", "broker", "third", "fourth"]
 
 
-def test_of_one_service_the_last_lines_are_told_as_they_are(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+def test_of_one_service_the_last_lines_are_reported_as_they_are(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["logs", "broker", "-n", "1"]) == 0
     assert capsys.readouterr().out == "2026-01-02 10:00:02,000 INFO x: fourth\n"
     assert main(["logs", "broker", "-n", "1", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["service"], told["at"]) == ("broker", "2026-01-02 10:00:02.000000")
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["service"], printed["at"]) == ("broker", "2026-01-02 10:00:02.000000")
 
 
-def test_a_service_that_has_no_log_is_told_with_the_nearest(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_service_that_has_no_log_is_reported_with_the_nearest(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["logs", "brokr"]) == 2
     assert "has no log of brokr: did you mean broker?" in capsys.readouterr().err
 
@@ -63,7 +63,7 @@ def test_a_log_cannot_steer_the_terminal(home: Home, capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out == "a\\x1b[8mb\n"
 
 
-def test_what_is_written_while_one_follows_is_told_in_whole_lines(
+def test_what_is_written_while_one_follows_is_reported_in_whole_lines(
     home: Home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = home.log_file("broker")
@@ -117,6 +117,6 @@ def test_every_restart_is_announced_with_its_time_and_reason(home: Home, capsys:
     for restarts in (0, 0, 1):
         child.reason, child.restarts = "ended by signal 9 (SIGKILL)", restarts
         show(supervisor)
-    told = capsys.readouterr().out.splitlines()
-    assert [line[24:] for line in told] == ["broker: ended by signal 9 (SIGKILL); it is started again"] * 2
-    assert all(line[:4].isdigit() for line in told)
+    printed = capsys.readouterr().out.splitlines()
+    assert [line[24:] for line in printed] == ["broker: ended by signal 9 (SIGKILL); it is restarted"] * 2
+    assert all(line[:4].isdigit() for line in printed)

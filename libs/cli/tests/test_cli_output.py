@@ -70,12 +70,12 @@ def test_sentences_are_wrapped_between_words_and_prices_are_whole() -> None:
         "s from accepted to started",
     ]
     price = "0.001 a task + 0.01 a second + 0.001 a qubit-second, in USD"
-    told = " ".join(drawn([["backend", "price"], ["aer", price]], 45))
-    assert "qubit-second, in USD" in told
-    assert set(price.split()) <= set(told.split())
+    printed = " ".join(drawn([["backend", "price"], ["aer", price]], 45))
+    assert "qubit-second, in USD" in printed
+    assert set(price.split()) <= set(printed.split())
 
 
-def test_what_has_no_room_is_told_below_its_row() -> None:
+def test_what_has_no_room_is_reported_below_its_row() -> None:
     reason = "job asks for emulated-ibm-sherbrooke, which needs a hold of 36.09 USD, and 12 USD are free"
     cells = [
         ["file", "job", "state", "backend", "charge", "receipt", "reason"],
@@ -130,9 +130,9 @@ def test_what_others_wrote_cannot_steer_the_terminal(
     for line in describe(status, out, STEERING):
         out.say(line)
     out.paragraph(STEERING)
-    told = re.sub(r"\033\[(0|1|2|31|33)m", "", capsys.readouterr().out) if coloured else capsys.readouterr().out
-    assert not set(told) & {"\a", "\x9b", "\u202e", "\033"}
-    assert r"be\x1b[8ml\u202el\x1b]0;owned\x07\x9b2J" in told
+    printed = re.sub(r"\033\[(0|1|2|31|33)m", "", capsys.readouterr().out) if coloured else capsys.readouterr().out
+    assert not set(printed) & {"\a", "\x9b", "\u202e", "\033"}
+    assert r"be\x1b[8ml\u202el\x1b]0;owned\x07\x9b2J" in printed
 
 
 def test_hidden_text_is_not_hidden_even_where_colours_are() -> None:
@@ -144,9 +144,9 @@ def test_hidden_text_is_not_hidden_even_where_colours_are() -> None:
 
 def test_json_escapes_what_could_steer_a_terminal_and_means_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     Output(as_json=True).document({"label": STEERING})
-    told = capsys.readouterr().out
-    assert told.rstrip("\n").isascii()
-    assert json.loads(told) == {"label": STEERING}
+    printed = capsys.readouterr().out
+    assert printed.rstrip("\n").isascii()
+    assert json.loads(printed) == {"label": STEERING}
 
 
 def test_json_is_the_rows_as_they_came(capsys: pytest.CaptureFixture[str]) -> None:
@@ -178,7 +178,7 @@ def test_exit_codes_tell_the_worst() -> None:
     assert exit_of(["refused"]) == 3
 
 
-def test_counts_are_told_most_frequent_first_and_cut_with_a_sum() -> None:
+def test_counts_are_reported_most_frequent_first_and_cut_with_a_sum() -> None:
     rows = count_rows({"00": 5, "11": 90, "01": 3, "10": 2}, most=2)
     assert [(row["bits"], row["count"], row["share"]) for row in rows] == [
         ("11", 90, "90.0%"),
@@ -210,13 +210,13 @@ def test_tables_fit_a_terminal_of_120_columns() -> None:
         assert max(map(len, Output(as_json=False).lines(rows))) <= 120
 
 
-def test_moments_of_today_are_told_without_the_day() -> None:
+def test_moments_of_today_are_reported_without_the_day() -> None:
     today, older = job_rows([{"submitted_at": rfc3339(datetime.now(UTC))}, {"submitted_at": "2020-01-02T03:04:05Z"}])
     assert re.fullmatch(r"\d\d:\d\d:\d\d", str(today["at"]))
     assert re.fullmatch(r"\d\d \w+", str(older["at"]))
 
 
-def test_at_eighty_columns_a_label_is_told_below_its_job() -> None:
+def test_at_eighty_columns_a_label_is_reported_below_its_job() -> None:
     job = {
         "job": JOB, "state": "completed", "label": "bell.qasm", "backend": "emulated-ibm-sherbrooke", "shots": 1000,
         "charge": "36.073771", "currency": "USD", "end_to_end_ms": 1234.5, "submitted_at": "2026-01-01T00:00:00Z",
@@ -228,9 +228,9 @@ def test_at_eighty_columns_a_label_is_told_below_its_job() -> None:
     assert "bell.qasm" in drawn(table(job_rows([{**job, "backend": "aer"}])), 80)[1]
 
 
-def test_at_eighty_columns_the_story_of_a_job_is_broken_between_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_at_eighty_columns_the_events_of_a_job_are_broken_between_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Output, "room", 80)
-    words = "asks for a backend that is away and so waits for its turn until somebody starts it again, at last"
+    words = "asks for a backend that is away and so waits for its turn until an operator starts it again, in the end"
     moment = datetime(2026, 1, 1, tzinfo=UTC)
     steps = (Step("submitted", moment, words), Step("accepted", moment))
     lines = describe(Status(JOB, "accepted", "t", "p", 1, words, steps=steps), Output(as_json=False), words)
@@ -239,20 +239,20 @@ def test_at_eighty_columns_the_story_of_a_job_is_broken_between_words(monkeypatc
     assert [len(line) - len(line.lstrip()) for line in lines[3:5]] == [2, 27]
 
 
-@pytest.mark.parametrize(("state", "told"), [("rejected", "had been rejected"), ("completed", "had completed")])
-def test_a_job_that_ended_first_is_told_in_plain_words(
-    state: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("state", "printed"), [("rejected", "had been rejected"), ("completed", "had completed")])
+def test_a_job_that_ended_first_is_reported_in_plain_words(
+    state: str, printed: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def ended(_: object) -> Status:
         return Status(JOB, state, "t", "p", 1, "")
 
     monkeypatch.setattr(jobs, "_cancelled", ended)
     assert main(["job", "cancel", JOB]) == 3
-    assert f"job {JOB} {told} before it could be cancelled" in capsys.readouterr().err
+    assert f"job {JOB} {printed} before it could be cancelled" in capsys.readouterr().err
 
 
 def test_people_read_why() -> None:
     (row,) = job_rows([{"job": "j2", "state": "accepted", "waiting": "aer is full"}])
     assert row["waits"] == "aer is full"
-    told = describe(Status("j2", "accepted", "demo", "main", 100, "", None), Output(as_json=False), "aer is full")
-    assert told[1].split() == ["waiting", "aer", "is", "full"]
+    printed = describe(Status("j2", "accepted", "demo", "main", 100, "", None), Output(as_json=False), "aer is full")
+    assert printed[1].split() == ["waiting", "aer", "is", "full"]

@@ -29,10 +29,10 @@ def test_what_lasts_is_shown_and_erased(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("queuebit_cli.progress._SILENT_S", 0.01)
     with Progress(quiet=False, text="asking\nall") as progress:
         _until_drawn(terminal, "asking all")
-        progress.tell("3 of 4")
+        progress.update("3 of 4")
         _until_drawn(terminal, "3 of 4")
         progress.note("still there")
-        progress.tell("4 of 4")
+        progress.update("4 of 4")
         _until_drawn(terminal, "4 of 4")
     assert "\r\033[2Kstill there\n" in terminal.getvalue()
     assert terminal.getvalue().endswith("\r\033[2K")

@@ -58,9 +58,9 @@ def test_the_result_at_hand_is_the_one_that_was_signed(
 ) -> None:
     (tmp_path / "result.json").write_text(text)
     assert main([*words, "--result", str(tmp_path / "result.json"), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["result_compared"] is True
-    assert "the result at hand is the one that was signed" in json.dumps(told)
+    output = json.loads(capsys.readouterr().out)
+    assert output["result_compared"] is True
+    assert "the result at hand is the one that was signed" in json.dumps(output)
 
 
 def test_another_result_is_not_verified(words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,6 +79,8 @@ def test_what_is_no_result_is_bad_usage(
     assert "result.json" in capsys.readouterr().err
 
 
-def test_without_a_result_the_way_to_compare_it_is_told(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_result_the_way_to_compare_it_is_reported(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(words) == 0
     assert "--result FILE" in capsys.readouterr().out

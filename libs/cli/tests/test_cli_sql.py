@@ -26,7 +26,7 @@ from queuebit_stack.warehouse import in_short, unbroken
 HEAD = ["d\te\tn\tx\ts", "Decimal(38, 18)\tString\tNullable(UInt8)\tArray(String)\tLowCardinality(Nullable(String))"]
 
 
-def test_values_are_told_as_they_came() -> None:
+def test_values_are_reported_as_they_came() -> None:
     rows = [r"134.82648" + "\t\t\\N\t[]\t" + r"it\'s a\\b", "123456789.125\t\t7\t['it\\'s']\ta\\tb"]
     assert list(aligned(iter([*HEAD, *rows]), Output(as_json=False))) == [
         r"            d  e     n  x          s",
@@ -35,7 +35,7 @@ def test_values_are_told_as_they_came() -> None:
     ]
 
 
-def test_without_rows_the_header_is_told() -> None:
+def test_without_rows_the_header_is_reported() -> None:
     assert list(aligned(iter(HEAD), Output(as_json=False))) == ["d  e  n  x  s"]
 
 
@@ -47,21 +47,21 @@ def test_only_the_first_rows_are_waited_for() -> None:
             yield str(number)
             number += 1
 
-    told = aligned(endless(), Output(as_json=False))
-    assert [next(told) for _ in range(601)][-1] == "599"
+    printed = aligned(endless(), Output(as_json=False))
+    assert [next(printed) for _ in range(601)][-1] == "599"
 
 
-def test_a_syntax_error_is_told_without_all_that_could_stand_there() -> None:
-    told = in_short(
+def test_a_syntax_error_is_reported_without_all_that_could_stand_there() -> None:
+    printed = in_short(
         "Code: 62. DB::Exception: Syntax error: failed at position 1 (SELEC): SELEC 1. Maybe you meant: SELECT. "
         "Expected one of: Query, SHOW [FULL] TABLES|CLUSTER 'name' [LIMIT expr], EXECUTE AS. (SYNTAX_ERROR) "
         "(version 26.9.2.1)\n"
     )
-    assert told.endswith("(SELEC): SELEC 1. Maybe you meant: SELECT. (SYNTAX_ERROR) (version 26.9.2.1)")
-    assert told.startswith("Code: 62.")
+    assert printed.endswith("(SELEC): SELEC 1. Maybe you meant: SELECT. (SYNTAX_ERROR) (version 26.9.2.1)")
+    assert printed.startswith("Code: 62.")
 
 
-def test_an_unknown_table_is_told_with_those_there_are() -> None:
+def test_an_unknown_table_is_reported_with_those_there_are() -> None:
     assert "events, jobs and otel_traces" in in_short("Code: 60. DB::Exception: Unknown table 'jbos'. (UNKNOWN_TABLE)")
     assert "otel_traces" not in in_short("Code: 47. DB::Exception: Unknown identifier 'x'. (UNKNOWN_IDENTIFIER)")
 
@@ -115,7 +115,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("words", [[], ["--json"]])
-def test_whoever_has_read_enough_ends_it_quietly(home: Path, words: list[str]) -> None:
+def test_a_closed_pipe_ends_it_quietly(home: Path, words: list[str]) -> None:
     argv = [sys.executable, "-m", "queuebit_cli", "sql", "SELECT 1", "--home", str(home), *words]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as asking:
         assert asking.stdout is not None
@@ -138,7 +138,7 @@ def test_ctrl_c_ends_it(home: Path) -> None:
         assert b"interrupted" in asking.stderr.read()
 
 
-def test_a_warehouse_that_is_away_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_warehouse_that_is_away_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     it = Home(tmp_path / "home")
     bootstrap(it)
     Stack(CONTAINERS, {}, {"warehouse": "http://127.0.0.1:1"}).save(it)

@@ -93,8 +93,8 @@ def test_a_wait_that_is_too_short_never_tells_a_completed_job_without_counts(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert run(Platform(state), [str(bell), "--wait", "--json", "--timeout", "0.014"], monkeypatch) == code
-    told = json.loads(capsys.readouterr().out)
-    assert (told["state"], told["counts"], [it["code"] for it in told["reasons"]]) == (state, counts, reasons)
+    output = json.loads(capsys.readouterr().out)
+    assert (output["state"], output["counts"], [it["code"] for it in output["reasons"]]) == (state, counts, reasons)
 
 
 def test_a_circuit_is_read_from_standard_input(monkeypatch: pytest.MonkeyPatch, bell: Path) -> None:
@@ -124,15 +124,15 @@ def test_a_plan_reads_standard_input_too(monkeypatch: pytest.MonkeyPatch, bell: 
     assert platform.planned == [bell.read_text()]
 
 
-@pytest.mark.parametrize(("fits", "told"), [(True, "without --backend"), (False, "no backend here can run")])
+@pytest.mark.parametrize(("fits", "output"), [(True, "without --backend"), (False, "no backend here can run")])
 def test_a_plan_ends_with_what_to_do(
-    fits: bool, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], bell: Path
+    fits: bool, output: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], bell: Path
 ) -> None:
     platform = Platform("submitted")
     platform.estimates = [{"backend": "aer", "fits": fits, "reason": None if fits else "aer does not run while_loop"}]
     monkeypatch.setattr(jobs, "client_of", lambda _: platform)
     assert main(["plan", str(bell)]) == 0
-    assert told in capsys.readouterr().out
+    assert output in capsys.readouterr().out
 
 
 def test_standard_input_is_read_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

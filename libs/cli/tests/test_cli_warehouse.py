@@ -1,4 +1,4 @@
-"""What a real warehouse sends is printed exactly, and only what one may read."""
+"""Answers of a real warehouse are printed exactly, and only permitted rows."""
 
 import json
 import os
@@ -80,7 +80,7 @@ def _fill(home: Home, stack: Stack) -> None:
             assert answer.status == 200, b"".join(answer.chunks)
 
 
-def test_money_is_told_as_it_is_stored(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+def test_money_is_reported_as_it_is_stored(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     question = "SELECT sum(charge) AS due, 123456789.125 AS f, '' AS none, NULL AS n, ['it''s'] AS x FROM events"
     assert main(["sql", question, "--home", str(home.root)]) == 0
     assert capsys.readouterr().out.splitlines() == [
@@ -94,8 +94,8 @@ def test_money_is_told_as_it_is_stored(home: Home, capsys: pytest.CaptureFixture
 
 def test_a_refusal_keeps_its_number_and_says_what_there_is(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sql", "SELEC 1", "--home", str(home.root)]) == 3
-    told = capsys.readouterr().err
-    assert ("Code: 62." in told, "Expected one of" in told) == (True, False)
+    output = capsys.readouterr().err
+    assert ("Code: 62." in output, "Expected one of" in output) == (True, False)
     assert main(["sql", "SELECT * FROM jbos", "--home", str(home.root)]) == 3
     assert "events, jobs and otel_traces" in capsys.readouterr().err
 
@@ -105,7 +105,7 @@ REWRITES = ["ALTER TABLE events UPDATE data = '{}' WHERE 1", "DROP TABLE events"
 
 @pytest.mark.parametrize("statement", REWRITES)
 @pytest.mark.parametrize("who", [[], ["--tenant", "demo"]], ids=["analyst", "tenant"])
-def test_nobody_rewrites_charges_with_qb_sql(
+def test_no_one_rewrites_charges_with_qb_sql(
     home: Home, statement: str, who: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["sql", statement, "--home", str(home.root), *who]) == 3
@@ -128,10 +128,10 @@ def test_a_tenants_user_sees_the_tenants_rows_with_qb_sql(home: Home, capsys: py
 
 def test_another_client_logs_in_with_a_password_made_for_it(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["warehouse", "login", "--tenant", "demo", "--hours", "1", "--home", str(home.root), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
+    output = json.loads(capsys.readouterr().out)
     stack = Stack.load(home)
     assert stack is not None
-    with asking(stack, Login(told["user"], told["password"]), "SELECT count() FROM events", "TSV", {}) as answer:
+    with asking(stack, Login(output["user"], output["password"]), "SELECT count() FROM events", "TSV", {}) as answer:
         assert (answer.status, b"".join(answer.chunks)) == (200, b"0\n")
     with pytest.raises(SystemExit):
         main(["warehouse", "login", "--hours", "25"])

@@ -26,7 +26,7 @@ def home(tmp_path: Path) -> Home:
     return home
 
 
-def test_nobody_else_can_read_anything(home: Home) -> None:
+def test_no_one_else_can_read_anything(home: Home) -> None:
     made = [path for path in (home.root, *home.root.rglob("*")) if not path.is_symlink()]
     assert {oct(path.stat().st_mode & 0o077) for path in made} == {"0o0"}
 

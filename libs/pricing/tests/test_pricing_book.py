@@ -137,7 +137,7 @@ def test_a_time_without_zone_is_refused() -> None:
     assert "write it in UTC" in found
 
 
-def test_everything_wrong_is_told_at_once() -> None:
+def test_everything_wrong_is_reported_at_once() -> None:
     text = (
         'version = "soon"\n'
         + row("a", "aer", "per_task = 0.1")

@@ -42,7 +42,7 @@ def ring(tmp_path_factory: pytest.TempPathFactory) -> KeyRing:
 
 @pytest.fixture(scope="session")
 def other_ring(tmp_path_factory: pytest.TempPathFactory) -> KeyRing:
-    """The keys of somebody else who calls the log by the same name."""
+    """The keys of another operator who uses the same name for the log."""
     return KeyRing.open(tmp_path_factory.mktemp("proof") / "keys", ORIGIN, BEGIN)
 
 

@@ -169,7 +169,7 @@ def test_the_error_names_the_damaged_file(folder: Path, trust: TrustRoot) -> Non
 
 
 def test_entries_and_tiles_altered_together_still_miss_the_root(folder: Path, ring: KeyRing, trust: TrustRoot) -> None:
-    """Whoever changes everything but the signed checkpoint is found by the checkpoint."""
+    """A change of everything but the signed checkpoint is detected by the checkpoint."""
     forged = TileLog.open(folder.parent / "forged", trust)
     forged.append([*entries(0, 299), *entries(9, 10), *entries(300, 700)])
     forged.write(sign_checkpoint(forged.head(ring.origin), ring, NOW))
@@ -192,7 +192,7 @@ def test_a_damaged_checkpoint_is_found_and_says_nothing(folder: Path, trust: Tru
 
 
 def test_whatever_byte_of_the_checkpoint_is_altered_it_is_no_evidence(folder: Path, trust: TrustRoot) -> None:
-    """A root or size that nobody signed does not accuse the event log of having lost events."""
+    """An unsigned root or size does not mean that the event log lost events."""
     path, good = folder / "checkpoint", (folder / "checkpoint").read_bytes()
     for at in range(0, len(good), 97):
         path.write_bytes(good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :])

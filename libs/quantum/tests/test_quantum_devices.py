@@ -74,7 +74,7 @@ def test_a_compiled_circuit_is_forecast_from_the_calibration(id_: str) -> None:
 
 @pytest.mark.parametrize("id_", known_backends("ibm"))
 def test_the_esp_follows_from_the_operations_and_the_published_snapshot(id_: str) -> None:
-    """So that whoever has both scores a job anew, exactly as the compiler would."""
+    """With both, any service scores a job again, exactly as the compiler does."""
     device = _device(id_)
     errors = errors_in(json.dumps(device.calibrate().as_json()).encode())
     assert errors is not None

@@ -227,7 +227,7 @@ def test_a_byte_order_mark_is_skipped() -> None:
         (QASM2 + 'qreg q[1]; "a" q[0];', 'got "a"'),
     ],
 )
-def test_faults_are_told_in_plain_words(source: str, words: str) -> None:
+def test_faults_are_reported_in_plain_words(source: str, words: str) -> None:
     assert words in _refused(source).message
 
 

@@ -76,7 +76,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_source_is_told_where_and_what_was_expected(name: str) -> None:
+def test_a_broken_source_is_reported_where_and_what_was_expected(name: str) -> None:
     body, code, line, column, expected = BROKEN[name]
     with pytest.raises(CircuitError) as refusal:
         parse((QASM3 if name.endswith(", 3") else QASM2) + body)
@@ -197,7 +197,7 @@ def test_the_size_limit_counts_bytes() -> None:
 
 
 @pytest.mark.parametrize("body", ["h q[0];", "barrier q;"])
-def test_a_program_without_measurement_is_told_to_measure(body: str) -> None:
+def test_a_program_without_measurement_is_reported_to_measure(body: str) -> None:
     with pytest.raises(CircuitError, match="`measure`") as refusal:
         parse(f"{QASM2}qreg q[1]; {body}")
     assert refusal.value.code == "no_measurement"

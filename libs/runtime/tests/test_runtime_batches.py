@@ -47,6 +47,6 @@ async def test_a_batch_begins_as_soon_as_another_ends(ann: Client, bus: Bus) -> 
     assert await appending == 4
 
 
-async def test_a_batch_that_may_not_begin_is_told(ann: Client, bus: Bus) -> None:
+async def test_a_batch_that_may_not_begin_is_reported(ann: Client, bus: Bus) -> None:
     with pytest.raises(Unavailable, match="too many"):
         await JetStreamLog(bus).append_all(_facts())

@@ -61,7 +61,7 @@ async def acme_server(tmp_path):  # type: ignore[no-untyped-def]  # an async gen
         yield server
 
 
-async def test_headers_without_any_form_stop_nobody(acme_server: NatsServer) -> None:
+async def test_headers_without_any_form_stop_no_one(acme_server: NatsServer) -> None:
     ann, bus = await acme_server.connect("broker"), Bus("broker", acme_server.url, acme_server.seeds["broker"])
     await bus.connect()
     forms = [b"NATS/1.0\r\nX: \xff\r\n\r\n", b"NATS/1.0 503 no\r\n\r\n", b"NATS/1.0 a\xff\r\n\r\n", b"NATS/1.0", b"?"]
@@ -77,7 +77,7 @@ async def test_headers_without_any_form_stop_nobody(acme_server: NatsServer) -> 
     await bus.close()
 
 
-async def test_subjects_that_are_no_text_stop_nobody(acme_server: NatsServer) -> None:
+async def test_subjects_that_are_no_text_stop_no_one(acme_server: NatsServer) -> None:
     ann, bus = await acme_server.connect("broker"), Bus("broker", acme_server.url, acme_server.seeds["broker"])
     await bus.connect()
     names = [b"\xff", b"a\x0cb", b"a\x0bb", b"a\x00b", b"\xc2\x85", b"b" * 4000, b"last"]

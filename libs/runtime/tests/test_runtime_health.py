@@ -11,9 +11,9 @@ from queuebit_runtime.health import Health, HealthServer
 async def _ask(port: int) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET /readyz HTTP/1.1\r\n\r\n")
-    told = await reader.read()
+    output = await reader.read()
     writer.close()
-    return told
+    return output
 
 
 async def test_half_open_connections_take_no_more_than_a_few_descriptors() -> None:
@@ -27,6 +27,6 @@ async def test_half_open_connections_take_no_more_than_a_few_descriptors() -> No
         for _, writer in crowd:
             writer.close()
         await asyncio.gather(*ended, return_exceptions=True)
-        while not (told := await _ask(port)):
+        while not (output := await _ask(port)):
             await asyncio.sleep(0.01)
-        assert json.loads(told.partition(b"\r\n\r\n")[2])["ready"]
+        assert json.loads(output.partition(b"\r\n\r\n")[2])["ready"]

@@ -52,7 +52,7 @@ async def _ask(client: Client, tenant: str, **question: object) -> Answer:
     return Answer.model_validate_json(reply.data)
 
 
-async def test_a_flood_of_questions_holds_up_nobody_else(office: Office, fresh_server: NatsServer) -> None:
+async def test_a_flood_of_questions_holds_up_no_one_else(office: Office, fresh_server: NatsServer) -> None:
     ann, eve = await fresh_server.connect("acme/ann"), await fresh_server.connect("evil/eve")
     flood = [asyncio.ensure_future(_ask(ann, "acme")) for _ in range(500)]
     assert (await _ask(eve, "evil")).rows[0]["tenant"] == "evil"

@@ -52,7 +52,7 @@ async def test_large_messages_fill_a_line_sooner_and_one_always_finds_room() -> 
 
 
 @pytest.mark.server
-async def test_submissions_that_take_long_hold_up_nobody_else(fresh_server: NatsServer) -> None:
+async def test_submissions_that_take_long_hold_up_no_one_else(fresh_server: NatsServer) -> None:
     bus = Bus("broker", fresh_server.url, fresh_server.seeds["broker"])
     bus.separate_tenants("broker-submitted", 2)
     router, may_end, begun, decided = NatsRouter(), asyncio.Event(), 0, asyncio.Queue[str]()

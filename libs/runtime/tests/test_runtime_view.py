@@ -53,7 +53,7 @@ async def test_everything_is_folded_once_and_in_order(bus: Bus) -> None:
     await reader.close()
 
 
-async def test_it_begins_where_it_is_told(bus: Bus) -> None:
+async def test_it_begins_where_it_is_reported(bus: Bus) -> None:
     log = JetStreamLog(bus)
     for _ in range(5):
         await log.append(funded())
@@ -149,7 +149,7 @@ async def test_who_ends_frees_its_name(bus: Bus) -> None:
         await reader.close()
 
 
-async def test_too_many_at_once_are_told_and_wait(bus: Bus, caplog: pytest.LogCaptureFixture) -> None:
+async def test_too_many_at_once_are_reported_and_wait(bus: Bus, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "queuebit_runtime")
     last = await JetStreamLog(bus).append(funded())
     readers = [Reader(bus) for _ in range(VIEWS)]

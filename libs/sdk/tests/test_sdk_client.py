@@ -387,13 +387,13 @@ async def test_what_is_no_circuit_is_refused_before_anything_is_sent(ann: Creden
 
 
 @pytest.mark.parametrize("limit", [0, 100_000_000, "many"])
-async def test_a_limit_that_is_too_large_is_told_before_it_is_asked(ann: Credential, limit: int) -> None:
+async def test_a_limit_that_is_too_large_is_reported_before_it_is_asked(ann: Credential, limit: int) -> None:
     async with AsyncClient(ann, transport=FakeBus()) as client:
         with pytest.raises(InvalidInput, match="limit must be a whole number from 1 to 10,000"):
             await client.jobs(limit=limit)
 
 
-async def test_an_id_that_no_job_has_is_told_in_plain_words(ann: Credential) -> None:
+async def test_an_id_that_no_job_has_is_reported_in_plain_words(ann: Credential) -> None:
     async with AsyncClient(ann, transport=FakeBus()) as client:
         for wrong in ("a b", "J" * 21, "a>b"):
             with pytest.raises(InvalidInput, match="is not a plain name"):
@@ -434,16 +434,16 @@ async def test_questions_are_asked_under_the_own_tenant(ann: Credential) -> None
     assert {subject for subject, _ in bus.asked} == {"qb.query.acme.jobs", "qb.query.acme.slo"}
 
 
-async def test_events_are_told_once_and_only_when_stored(ann: Credential) -> None:
+async def test_events_are_reported_once_and_only_when_stored(ann: Credential) -> None:
     bus = FakeBus(runs)
     async with AsyncClient(ann, transport=bus) as client:
         events = client.events()
         asking = asyncio.ensure_future(anext(events))
         await asyncio.sleep(0)
         await client.submit(BELL)
-        happened = [await asking, await anext(events)]
+        logged = [await asking, await anext(events)]
         await events.aclose()
-    assert [it.event.type for it in happened] == ["qb.job.submitted.v1", "qb.job.completed.v1"]
+    assert [it.event.type for it in logged] == ["qb.job.submitted.v1", "qb.job.completed.v1"]
 
 
 async def test_an_event_of_an_unknown_type_is_followed_and_changes_no_status(ann: Credential) -> None:
@@ -456,13 +456,13 @@ async def test_an_event_of_an_unknown_type_is_followed_and_changes_no_status(ann
         for name, type_ in (("praised", "qb.job.praised.v1"), ("started", "qb.job.started.v9")):
             bus.stored[f"qb.job.acme.{job.id}.{name}"] = (8, json.dumps({"type": type_}).encode())
         bus.say(f"qb.job.acme.{job.id}.praised", b"{}")
-        happened = await asking
+        logged = await asking
         await events.aclose()
         status = await job.status()
-        with pytest.raises(NotFound, match=r"is a qb.job.started.v9: upgrade"):
+        with pytest.raises(NotFound, match=r"holds a qb.job.started.v9: upgrade"):
             await job.until(("started",), timeout=1)
-    assert isinstance(happened.event, UnknownEvent)
-    assert (happened.job, happened.name, happened.event.type) == (job.id, "praised", "qb.job.praised.v1")
+    assert isinstance(logged.event, UnknownEvent)
+    assert (logged.job, logged.name, logged.event.type) == (job.id, "praised", "qb.job.praised.v1")
     assert (status.state, [it.event for it in status.steps]) == ("completed", ["submitted", "completed"])
 
 
@@ -516,7 +516,7 @@ async def test_another_name_is_the_same_content(ann: Credential, tmp_path: Path)
             await client.submit(BELL, key="k", shots=7)
 
 
-async def test_an_amount_may_be_a_text_and_nonsense_is_told(ann: Credential) -> None:
+async def test_an_amount_may_be_a_text_and_nonsense_is_reported(ann: Credential) -> None:
     bus = FakeBus(runs)
     async with AsyncClient(ann, transport=bus) as client:
         job = await client.submit(BELL, max_cost="1.50")

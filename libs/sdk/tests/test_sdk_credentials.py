@@ -49,14 +49,14 @@ def test_the_address_is_where_the_stack_listens_now(tmp_path: Path) -> None:
     assert find(tmp_path).url == "nats://127.0.0.1:99"
 
 
-def test_a_stopped_stack_is_told_so_and_no_stranger_is_asked(tmp_path: Path) -> None:
+def test_a_stopped_stack_is_reported_and_no_stranger_is_asked(tmp_path: Path) -> None:
     keep(tmp_path, "demo", "me")
     (tmp_path / "stack.json").write_text(json.dumps({"state": "down", "listens": {}}))
     with pytest.raises(Unreachable, match="start it with `qb up --home "):
         find(tmp_path)
 
 
-def test_more_than_one_user_has_to_be_told_apart(tmp_path: Path) -> None:
+def test_more_than_one_user_has_to_be_reported_apart(tmp_path: Path) -> None:
     keep(tmp_path, "acme", "ann")
     keep(tmp_path, "acme", "bob")
     with pytest.raises(NotFound, match=r"acme/ann, acme/bob.*choose with --user ann or --user bob$"):
@@ -99,7 +99,7 @@ def test_a_credential_that_others_can_read_is_not_used(tmp_path: Path) -> None:
         load(keep(tmp_path, "demo", "me", 0o644))
 
 
-def test_nobody_is_told_to_close_a_file_that_is_no_credential(tmp_path: Path) -> None:
+def test_no_one_is_reported_to_close_a_file_that_is_no_credential(tmp_path: Path) -> None:
     path = tmp_path / "hosts"
     path.write_text("127.0.0.1 localhost\n")
     path.chmod(0o644)
@@ -116,7 +116,7 @@ def test_a_file_that_is_no_credential_says_so(tmp_path: Path, content: str) -> N
         load(path)
 
 
-def test_a_damaged_credential_stops_only_whoever_may_mean_it(tmp_path: Path) -> None:
+def test_a_damaged_credential_stops_only_those_who_may_mean_it(tmp_path: Path) -> None:
     keep(tmp_path, "acme", "ann")
     keep(tmp_path, "globex", "gil", 0o644)
     assert find(tmp_path, "acme").user == "ann"

@@ -84,7 +84,7 @@ def test_shots_are_a_whole_number_and_nothing_else(number: object) -> None:
         whole_number("shots", number)
 
 
-def test_a_name_that_is_none_is_told_in_plain_words() -> None:
+def test_a_name_that_is_none_is_reported_in_plain_words() -> None:
     with pytest.raises(InvalidInput, match="project 'a b' is not a plain name: use 1 to 64 lower-case letters"):
         plain_name("project", "a b")
 

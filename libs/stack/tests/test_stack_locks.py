@@ -22,7 +22,7 @@ def test_one_has_it_and_says_who_it_is(tmp_path: Path) -> None:
     assert holder(path) is None
 
 
-def test_who_waits_too_long_is_told_for_whom(tmp_path: Path) -> None:
+def test_who_waits_too_long_is_reported_for_whom(tmp_path: Path) -> None:
     with (
         alone(tmp_path / "lock"),
         pytest.raises(Stop, match=f"process {os.getpid()} has held"),

@@ -46,7 +46,7 @@ def test_a_home_keeps_its_ports_unless_others_are_wished_for(taken: int) -> None
         ports.choose(None, {**had, "broker": taken}, command)
 
 
-def test_a_wish_for_the_usual_ports_is_kept_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_for_the_usual_ports_is_kept_too(monkeypatch: pytest.MonkeyPatch) -> None:
     usual = ports.auto({})
     monkeypatch.setattr(ports, "DEFAULTS", usual)
     assert ports.choose("default", dict.fromkeys(usual, 1)) == usual

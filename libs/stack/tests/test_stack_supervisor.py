@@ -110,11 +110,11 @@ def test_what_dies_is_started_again_and_all_end_in_order(home: Home) -> None:
 
 
 def test_a_bus_that_was_started_again_is_laid_out_again_until_that_succeeds(home: Home) -> None:
-    told: list[str] = []
+    output: list[str] = []
 
     def prepare() -> None:
-        told.append("laid out")
-        if len(told) == 2:
+        output.append("laid out")
+        if len(output) == 2:
             raise Stop(Exit.UNREACHABLE, "not yet")
 
     def kill_bus(it: Supervisor) -> bool:
@@ -122,8 +122,8 @@ def test_a_bus_that_was_started_again_is_laid_out_again_until_that_succeeds(home
         return True
 
     supervisor = Supervisor(home, {}, [fake(home, NATS), fake(home, "broker", 1)])
-    supervisor.run(prepare, steps(is_up, kill_bus, lambda _: len(told) == 3))
-    assert len(told) == 3
+    supervisor.run(prepare, steps(is_up, kill_bus, lambda _: len(output) == 3))
+    assert len(output) == 3
 
 
 def test_a_process_that_cannot_start_is_tried_ever_more_slowly_and_says_why(home: Home) -> None:
@@ -148,7 +148,7 @@ def test_a_server_that_lost_its_disk_is_started_anew(home: Home, monkeypatch: py
         sick.touch()
         return True
 
-    def told(it: Supervisor) -> bool:
+    def output(it: Supervisor) -> bool:
         return it.children[0].sick_since is not None and it.children[0].seen.reason == "no room"
 
     def heal(it: Supervisor) -> bool:
@@ -156,7 +156,7 @@ def test_a_server_that_lost_its_disk_is_started_anew(home: Home, monkeypatch: py
             sick.unlink(missing_ok=True)
         return it.up and it.children[0].restarts >= 1
 
-    supervisor.run(lambda: None, steps(is_up, fall_ill, told, heal))
+    supervisor.run(lambda: None, steps(is_up, fall_ill, output, heal))
 
 
 @pytest.mark.parametrize("damage", ["", '{"state": "up", "po', "[]", '{"version": 9, "state": "up"}', None])
@@ -188,7 +188,7 @@ def test_a_stack_whose_home_is_moved_away_ends_and_leaves_the_new_one_alone(home
     assert not home.stack_file.exists()
 
 
-def test_a_full_disk_is_told_once_and_does_not_end_the_stack(
+def test_a_full_disk_is_reported_once_and_does_not_end_the_stack(
     home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tries = []
@@ -202,7 +202,7 @@ def test_a_full_disk_is_told_once_and_does_not_end_the_stack(
     assert capsys.readouterr().err.count("No space left") == 1
 
 
-def test_who_is_halted_is_told_so_and_ends_all_the_same(home: Home) -> None:
+def test_who_is_halted_is_reported_and_ends_all_the_same(home: Home) -> None:
     sleeper = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(60)"], start_new_session=True)
     identity = Identity.of(sleeper.pid)
     assert identity is not None
@@ -231,7 +231,7 @@ def test_down_ends_what_a_killed_supervisor_left_and_nothing_else(home: Home) ->
     mine, other = Identity.of(ours.pid), Identity.of(theirs.pid)
     assert mine is not None
     assert other is not None
-    reused = Running(other.pid, other.start - 1)  # the pid is somebody else's by now
+    reused = Running(other.pid, other.start - 1)  # the pid belongs to another process by now
     stack = Stack("up", {}, {}, Running(), {"broker": Running.of(mine), "scheduler": reused})
     assert take_down(home, stack) == ["broker"]
     assert not mine.alive
@@ -304,7 +304,7 @@ server.serve_forever()
 )
 
 
-def test_while_a_process_restarts_nobody_else_can_listen_on_its_port(home: Home) -> None:
+def test_while_a_process_restarts_no_one_else_can_listen_on_its_port(home: Home) -> None:
     spec = fake(home, NATS, code=INHERITING)
     spec = replace(spec, inherits=Inherits(port_of(spec), "LISTEN_FD"))
     supervisor = Supervisor(home, {}, [spec])

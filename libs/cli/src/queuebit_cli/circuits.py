@@ -1,4 +1,4 @@
-"""Circuits as a command line names them."""
+"""Reads circuits named on the command line."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ STANDARD_INPUT = "-"
 
 
 def circuit_of(file: str) -> Path | str:
-    """What is sent: a file, or what standard input holds, if it can be a circuit.
+    """Read a circuit from a file or from standard input.
 
     Raises:
-        InvalidInput: it cannot.
+        InvalidInput: the content cannot be a circuit.
     """
     from queuebit.sources import read_source, source_of
     from queuebit_planning.limits import MAX_SOURCE_BYTES

@@ -1,4 +1,4 @@
-"""The client of a command: whose credential, and which job."""
+"""The client and the job that a command names."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ def client_of(args: Namespace) -> AsyncClient:
 
 
 async def job_of(client: AsyncClient, word: str) -> AsyncJob:
-    """The job that a person means: by its id, by the beginning of it, or the newest as `latest`.
+    """The job named by its id, a prefix of its id, or `latest`.
 
     Raises:
         NotFound: there is no such job.
     """
     from queuebit.errors import NotFound
 
-    if word != "latest":  # no id begins so
+    if word != "latest":  # no id begins like this
         return await client.find(word)
     rows = await client.jobs(limit=1)
     if not rows:
-        raise NotFound("there is no job yet: `qb submit FILE.qasm --wait` makes one")
+        raise NotFound("there is no job yet: `qb submit FILE.qasm --wait` submits one")
     return client.job(str(rows[0]["job"]))

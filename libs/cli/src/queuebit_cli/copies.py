@@ -1,4 +1,4 @@
-"""Copies of a home: a copy has the keys of its original, so only one of the two may run."""
+"""Copies of a home: a copy has the keys of its original, so only one of them may run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["require_alone"]
 
 
 def require_alone(home: Home, stack: Stack, out: Output) -> None:
-    """Say what it means that a home was copied from another one, if it was.
+    """Warn if a home is a copy of another one.
 
     Raises:
         Stop: the stack of the original runs.
@@ -28,12 +28,12 @@ def require_alone(home: Home, stack: Stack, out: Output) -> None:
         raise Stop(
             Exit.REFUSED,
             f"{home.root} is a copy of {original.path}, whose stack runs: with the same keys, the two would sign two "
-            f"different logs, and no receipt of either could be believed\nto use the copy instead: qb down --home "
+            f"different logs, and receipts of both would be worthless\nto use the copy instead: qb down --home "
             f"{there}\nto use it beside the original, with new keys and no jobs: qb recover --begin-anew --home {here}",
         )
     out.say(f"{home.root} is a copy of {original.path}: never run both, they have the same keys")
     if stack.state != "down":
         out.say(
-            "it was copied while its stack ran, so its files may be of different moments; if it does not start, "
-            f"{home.command('recover')} says what is missing; `qb backup DIR` makes a copy that is whole"
+            "it was copied while its stack ran, so its files may not match; if it does not start, "
+            f"{home.command('recover')} lists what is missing; `qb backup DIR` makes a consistent copy"
         )

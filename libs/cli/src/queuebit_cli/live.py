@@ -1,4 +1,4 @@
-"""What `qb up` shows while it runs."""
+"""The display of `qb up` while it runs."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["Live", "announce"]
 
 _REDRAW_S = 0.5
 _NO_WRAP, _WRAP = "\033[?7l", "\033[?7h"
-"""A line that is wider than the terminal ends at its edge, so that as many are drawn over as were drawn."""
+"""Without wrapping, the number of lines to redraw is known."""
 _UP = "up; next, in another terminal: qb submit FILE.qasm --wait"
 
 
 class Live:
-    """A table that is drawn over itself."""
+    """A table that is redrawn in place."""
 
     def __init__(self, out: Output) -> None:
         self._out = out
@@ -58,17 +58,17 @@ class Live:
         return child.reason or child.seen.reason or behind
 
 
-def announce(tell: Callable[[str], None]) -> Callable[[Supervisor], None]:
-    """Lines for a log: what became ready, and what ended."""
-    told: dict[str, tuple[int, str]] = {}
+def announce(write: Callable[[str], None]) -> Callable[[Supervisor], None]:
+    """Lines for a log: processes that became ready or ended."""
+    announced: dict[str, tuple[int, str]] = {}
 
     def show(supervisor: Supervisor) -> None:
         for child in supervisor.children:
             news = "ready" if child.seen.ready else child.reason
-            if news and told.get(child.spec.name) != (child.restarts, news):
-                told[child.spec.name] = child.restarts, news
-                more = f", {child.spec.listens}" if child.seen.ready else "; it is started again"
+            if news and announced.get(child.spec.name) != (child.restarts, news):
+                announced[child.spec.name] = child.restarts, news
+                more = f", {child.spec.listens}" if child.seen.ready else "; it is restarted"
                 with suppress(OSError):  # a log on a full disk must not end the stack
-                    tell(stamped(f"{child.spec.name}: {news}{more}"))
+                    write(stamped(f"{child.spec.name}: {news}{more}"))
 
     return show

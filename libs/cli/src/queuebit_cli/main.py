@@ -1,4 +1,4 @@
-"""The entry point: find the command, run it, turn what went wrong into a line and an exit code."""
+"""The entry point: finds the command, runs it, turns errors into a line and an exit code."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Stop as stop:
         return _end(stop.code, str(stop))
     except KeyboardInterrupt:
-        return _end(Exit.INTERRUPTED, "interrupted; what runs goes on: `qb jobs` lists it")
+        return _end(Exit.INTERRUPTED, "interrupted; running jobs continue: `qb jobs` lists them")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(Exit.DONE)
-    except Exception as error:  # noqa: BLE001  # whatever it is, a person is told what to do, not shown a traceback
+    except Exception as error:  # noqa: BLE001  # users get a line with the next step, not a traceback
         if (code := _code_of(error)) is not None:
             return _end(code, str(error))
         if isinstance(error, OSError):
             return _end(Exit.UNREACHABLE, f"{error.filename or args.home}: {error.strerror or error}")
-        return _end(Exit.JOB_FAILED, f"{_kept(error)} has what a report of this defect of qb needs: {error!r}")
+        return _end(Exit.JOB_FAILED, f"internal error, attach {_kept(error)} to a bug report: {error!r}")
 
 
 def _code_of(error: Exception) -> Exit | None:
@@ -58,7 +58,7 @@ def _code_of(error: Exception) -> Exit | None:
 
 
 def _kept(error: Exception) -> str:
-    """The file where a traceback was put."""
+    """Write the traceback to a file and return its name."""
     from tempfile import NamedTemporaryFile
     from traceback import print_exception
 

@@ -1,4 +1,4 @@
-"""What people and programs read: tables, colours only on a terminal, JSON on demand."""
+"""Output for people and programs: tables, colours only on a terminal, JSON on request."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ _MOODS = {
     "failed": "bad", "rejected": "bad", "no": "bad", "down": "bad", "wrong": "bad",
     "cancelled": "warn", "starting": "warn", "stopping": "warn", "attention": "warn",
 }  # fmt: skip
-"""Cells that mean something good or bad, whatever their column."""
+"""Styles of cells by their text, in any column."""
 
 
 _STYLED = re.compile(rf"(\033\[(?:0|{'|'.join(_STYLES.values())})m)")
-"""The styles of `paint`, which alone may reach a terminal."""
+"""The styles of `paint`, the only control sequences that are printed."""
 
 
 def shortened(text: str, most: int) -> str:
-    """The text on one line of so many characters at most."""
+    """The text on one line, shortened to a maximum length."""
     text = " ".join(text.split())
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 class Output:
-    """Where a command writes."""
+    """The output of a command."""
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
@@ -43,7 +43,7 @@ class Output:
 
     @property
     def room(self) -> int | None:
-        """How long a line may be: as the terminal is wide; elsewhere, as long as it is."""
+        """The width of the terminal; None without a terminal: lines are not limited."""
         return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
     def say(self, text: str = "") -> None:
@@ -52,32 +52,32 @@ class Output:
             print(self._harmless(text), flush=True)
 
     def paragraph(self, text: str, indent: str = "") -> None:
-        """Print a sentence for people, broken between words where the terminal ends."""
+        """Print a sentence for people, wrapped to the terminal."""
         for line in wrapped(visible(text), self.room, indent):
             self.say(line)
 
     def aside(self, text: str) -> None:
-        """Tell the person at a terminal what is no part of the answer."""
+        """Print a remark to standard error, on a terminal only."""
         if not self.as_json and sys.stderr.isatty():
             print(visible(text), file=sys.stderr, flush=True)
 
     def stream(self, lines: Iterable[str]) -> None:
-        """Print lines of which there may be very many, as they come."""
+        """Print any number of lines as they arrive."""
         try:
             for line in lines:
                 print(self._harmless(line))
-        finally:  # here, where a reader that is gone can still be told
+        finally:  # a closed pipe must raise here
             sys.stdout.flush()
 
     def document(self, value: object) -> None:
-        """Print one JSON document on a line."""
+        """Print one JSON document on one line."""
         if self.as_json:
             print(visible_json(json.dumps(value, default=str, ensure_ascii=False)), flush=True)
 
     def rows(
         self, rows: Sequence[Row], *, none: str = "nothing", shown: Callable[[Sequence[Row]], Sequence[Row]] = list
     ) -> None:
-        """Print a table of the rows as `shown` makes them for people, or one JSON array of the rows as they are."""
+        """Print the rows as a table, converted by `shown`, or unchanged as one JSON array."""
         self.document(list(rows))
         if not rows:
             self.say(none)
@@ -96,19 +96,19 @@ class Output:
                     cell.rjust(width) if right else cell.ljust(width)
                     for cell, width, right in zip(line, drawn.widths, drawn.right, strict=True)
                 ]
-                told = (self.paint(cell, style) for cell, style in zip(padded, styles, strict=True))
-                lines.append("  ".join(told).rstrip())
+                styled = (self.paint(cell, style) for cell, style in zip(padded, styles, strict=True))
+                lines.append("  ".join(styled).rstrip())
             lines += under
         return lines
 
     def paint(self, text: str, style: str) -> str:
-        """The text in a style, on a terminal."""
+        """The text in a style, if colours are on."""
         return f"\033[{_STYLES[style]}m{text}\033[0m" if self.colour and style else text
 
     def _harmless(self, text: str) -> str:
-        """The text without what could steer a terminal, but with our own styles.
+        """Escape control characters, except our own styles.
 
-        All output passes here: labels, reasons and names of files are written by other people.
+        All output passes here: labels, reasons and names of files come from other users.
         """
         if not self.colour:
             return visible(text)

@@ -1,4 +1,4 @@
-"""The words of `qb`. Commands are named, not imported: help has to be there at once."""
+"""The grammar of `qb`. Commands are named, not imported, so that help is fast."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _Help(RawDescriptionHelpFormatter):
 
 
 class _Parser(ArgumentParser):
-    """Who has yet to choose a command is shown which there are; who mistyped one, which it may have been."""
+    """Lists the commands if none is given; suggests the nearest for a mistyped one."""
 
     def error(self, message: str) -> NoReturn:
         if message.endswith("required: COMMAND"):
@@ -44,32 +44,32 @@ class _Parser(ArgumentParser):
         super().error(message)
 
 
-_ANYWHERE = "where; without it, on the cheapest ideal simulator that fits (or of the project's default kind)"
+_ANYWHERE = "where to run; default: the cheapest ideal simulator that fits (or of the project's default kind)"
 _DOCUMENT = "JSON for programs instead of text for people"
-_LINES = "JSON for programs: one object a line"
+_LINES = "JSON for programs: one object per line"
 _ROLES = ("viewer", "member", "admin")
-_JOB = "its id, the beginning of it, or `latest`"
+_JOB = "its id, a prefix of its id, or `latest`"
 
 
 class _Group:
-    """Commands side by side under one word."""
+    """A group of commands."""
 
     def __init__(self, parser: ArgumentParser) -> None:
         self._commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
 
     def command(self, word: str, run: str, text: str, *, client: bool = False, json: str = _DOCUMENT) -> ArgumentParser:
-        """Add a command: `run` is `module:function` under `queuebit_cli.commands`, `json` its output for programs."""
+        """Add a command: `run` is `module:function` under `queuebit_cli.commands`, `json` describes its JSON output."""
         parser = self._commands.add_parser(word, help=text, description=text, allow_abbrev=False)
         parser.set_defaults(run=run, misused=parser.error)
         parser.add_argument("--home", metavar="DIR", help="the stack's folder (QUEUEBIT_HOME, else ~/.queuebit)")
         parser.add_argument("--json", action="store_true", help=json)
         if client:
-            parser.add_argument("--tenant", metavar="T", help="ask as a user of this tenant (demo)")
-            parser.add_argument("--user", metavar="U", help="which of the tenant's users, where several are at home")
+            parser.add_argument("--tenant", metavar="T", help="act as a user of this tenant (demo)")
+            parser.add_argument("--user", metavar="U", help="which of the tenant's users, if the home has several")
         return parser
 
     def group(self, word: str, text: str) -> _Group:
-        """Add a word with commands of its own."""
+        """Add a group of commands."""
         return _Group(self._commands.add_parser(word, help=text, description=text, allow_abbrev=False))
 
 
@@ -85,43 +85,41 @@ def build() -> ArgumentParser:
     _stack(words)
     _jobs(words)
     _reading(words)
-    _tenants(words.group("tenant", "who may use the stack"))
+    _tenants(words.group("tenant", "tenants, projects, users and tokens"))
     _operating(words)
     return parser
 
 
 def _stack(words: _Group) -> None:
     up = words.command("up", "stack:up", "start the stack and keep it running")
-    up.add_argument("--detach", action="store_true", help="in the background; returns when all is ready")
+    up.add_argument("--detach", action="store_true", help="in the background; returns when all processes are ready")
     up.add_argument("--ports", choices=("default", "auto"), help="7420 to 7438, or free ones (as in the last start)")
     words.command("down", "stack:down", "end exactly what `qb up` started; data stays")
-    words.command("status", "stack:status", "what is healthy, ready, and how far behind")
-    logs = words.command("logs", "logs:logs", "what services write: one of them, or all by time", json=_LINES)
+    words.command("status", "stack:status", "show which processes are healthy, ready and behind")
+    logs = words.command("logs", "logs:logs", "show logs of one service, or of all by time", json=_LINES)
     logs.add_argument("service", nargs="?", metavar="SERVICE", help="as `qb status` names it; or `supervisor`")
-    logs.add_argument("--follow", "-f", action="store_true", help="go on as more is written; Ctrl-C ends it")
+    logs.add_argument("--follow", "-f", action="store_true", help="follow new lines; Ctrl-C ends it")
     logs.add_argument("--lines", "-n", type=_count, default=50, metavar="N", help="how many of the last (50)")
 
 
 def _jobs(words: _Group) -> None:
-    submit = words.command("submit", "submit:submit", "ask for a job for each file", client=True, json=_LINES)
+    submit = words.command("submit", "submit:submit", "submit a job for each file", client=True, json=_LINES)
     submit.add_argument("files", nargs="+", metavar="FILE", help="OpenQASM 2 or 3; `-` is standard input")
-    submit.add_argument("--project", metavar="P", help="who pays (the credential's own project)")
+    submit.add_argument("--project", metavar="P", help="the project that pays (the credential's project)")
     submit.add_argument("--shots", type=_whole, default=1000, metavar="N", help="how often to run it (1000)")
     submit.add_argument("--backend", metavar="B", help=_ANYWHERE)
     submit.add_argument("--max-cost", metavar="1.50", help="refuse the job if it could cost more")
-    submit.add_argument("--key", metavar="K", help="same key and content: the same job, however often it is asked for")
-    submit.add_argument(
-        "--purpose", default="interactive", metavar="TEXT", help="what for; it may not be empty (interactive)"
-    )
-    submit.add_argument("--seed", type=_whole, metavar="N", help="of the simulation (from the job's id)")
-    submit.add_argument("--label", metavar="TEXT", help="a name for people (the file's name)")
+    submit.add_argument("--key", metavar="K", help="idempotency key: the same key and content is the same job")
+    submit.add_argument("--purpose", default="interactive", metavar="TEXT", help="the purpose; not empty (interactive)")
+    submit.add_argument("--seed", type=_whole, metavar="N", help="seed of the simulation (from the job's id)")
+    submit.add_argument("--label", metavar="TEXT", help="a display name (the file's name)")
     submit.add_argument("--wait", action="store_true", help="wait for results, charges and receipts")
-    submit.add_argument("--timeout", type=_seconds, metavar="S", help="wait no longer; the job goes on")
+    submit.add_argument("--timeout", type=_seconds, metavar="S", help="wait no longer; the job continues")
 
-    plan = words.command("plan", "jobs:plan", "what a job would cost and be worth, before it runs", client=True)
+    plan = words.command("plan", "jobs:plan", "cost and expected quality of a job, before it runs", client=True)
     plan.add_argument("file", metavar="FILE", help="OpenQASM 2 or 3; `-` is standard input")
     plan.add_argument("--shots", type=_whole, default=1000, metavar="N", help="how often it would run (1000)")
-    plan.add_argument("--project", metavar="P", help="who would pay (the credential's own project)")
+    plan.add_argument("--project", metavar="P", help="the project that would pay (the credential's project)")
 
     jobs = words.command("jobs", "jobs:jobs", "the newest jobs", client=True)
     jobs.add_argument("--project", metavar="P", help="of this project alone")
@@ -129,7 +127,7 @@ def _jobs(words: _Group) -> None:
 
     job = words.group("job", "show, watch or cancel one job, or get its result")
     for word, text in (
-        ("show", "all that happened to it"),
+        ("show", "show its events"),
         ("watch", "follow it until it is sealed"),
         ("cancel", "stop it if it has not ended"),
         ("result", "its counts"),
@@ -138,32 +136,32 @@ def _jobs(words: _Group) -> None:
         command = job.command(word, f"jobs:{word}", text, client=True, json=lines)
         command.add_argument("job", metavar="ID", help=_JOB)
         if word == "cancel":
-            command.add_argument("--reason", default="", metavar="TEXT", help="told to everybody who asks why")
+            command.add_argument("--reason", default="", metavar="TEXT", help="stored with the cancellation")
         if word == "result":
             command.add_argument("--timeout", type=_seconds, default=0.0, metavar="S", help="wait so long for it (0)")
             command.add_argument("--output", metavar="FILE", help="also write the counts there, as JSON")
 
 
 def _reading(words: _Group) -> None:
-    words.command("backends", "queries:backends", "what circuits can run on", client=True)
-    left = words.command("balances", "budgets:balances", "what accounts and budgets have left", client=True)
-    left.add_argument("--project", metavar="P", help="the account of this project alone")
-    charges = words.command("charges", "queries:charges", "what was charged", client=True)
+    words.command("backends", "queries:backends", "list backends", client=True)
+    left = words.command("balances", "budgets:balances", "list balances of accounts and budgets", client=True)
+    left.add_argument("--project", metavar="P", help="only the account of this project")
+    charges = words.command("charges", "queries:charges", "list charges", client=True)
     charges.add_argument("--project", metavar="P", help="of this project alone")
     charges.add_argument("--limit", type=_positive, default=50, metavar="N", help="how many (50)")
-    words.command("slo", "queries:slo", "how well service levels are kept", client=True)
+    words.command("slo", "queries:slo", "list service levels", client=True)
 
-    receipt = words.group("receipt", "proofs that verify offline")
-    get = receipt.command("get", "receipts:get", "keep a job's receipt in a file", client=True)
+    receipt = words.group("receipt", "receipts that verify offline")
+    get = receipt.command("get", "receipts:get", "write a job's receipt to a file", client=True)
     get.add_argument("receipt", metavar="ID", help=_JOB)
     get.add_argument("--output", metavar="FILE", help="where (ID.receipt.json)")
-    verify = receipt.command("verify", "receipts:verify", "check a receipt", client=True)
-    verify.add_argument("receipt", metavar="FILE|ID", help=f"a file, or of a job {_JOB}")
+    verify = receipt.command("verify", "receipts:verify", "verify a receipt", client=True)
+    verify.add_argument("receipt", metavar="FILE|ID", help=f"a file, or for a job {_JOB}")
     verify.add_argument("--trust", metavar="FILE", help="the trust document (trust.json of the home)")
-    verify.add_argument("--result", metavar="FILE", help="compare it too: from `qb job result --output FILE`")
+    verify.add_argument("--result", metavar="FILE", help="compare this result too, from `qb job result --output FILE`")
 
     events = words.group("events", "what happens")
-    events.command("follow", "queries:follow", "tell the tenant's events as they are stored", client=True, json=_LINES)
+    events.command("follow", "queries:follow", "print the tenant's events as they are stored", client=True, json=_LINES)
 
 
 def _tenants(tenant: _Group) -> None:
@@ -177,20 +175,18 @@ def _tenants(tenant: _Group) -> None:
     add.add_argument("--project", default="main", metavar="P", help="its first project (main)")
     _budget(add)
     _output(add)
-    tenant.command("remove", "tenancy:remove", "nobody logs in as its users any more").add_argument(
-        "name", metavar="TENANT"
-    )
+    tenant.command("remove", "tenancy:remove", "its users can no longer log in").add_argument("name", metavar="TENANT")
     fund = tenant.command("fund", "tenancy:fund", "set a project's budget, or change it by +N or -N")
     for name in ("name", "project", "amount"):
         fund.add_argument(name, metavar="TENANT" if name == "name" else name.upper())
 
-    budget = tenant.command("budget", "budgets:budget", "a limit over jobs of several accounts; or what each has left")
+    budget = tenant.command("budget", "budgets:budget", "limit the cost of jobs of several accounts; or list balances")
     budget.add_argument("name", metavar="TENANT")
     budget.add_argument("what", nargs="?", metavar="WHAT", help="tenant, project:NAME, user:NAME or tag:NAME")
     budget.add_argument("amount", nargs="?", metavar="AMOUNT", help="all that these jobs may cost; `none` removes it")
     budget.add_argument("--currency", default="USD", metavar="C", help="of the price book (USD)")
 
-    limit = tenant.command("limit", "limits:limit", "how much a tenant may ask for, and where a project may run")
+    limit = tenant.command("limit", "limits:limit", "limits of a tenant, and backends of a project")
     limit.add_argument("name", metavar="TENANT")
     limit.add_argument("project", nargs="?", metavar="PROJECT")
     limit.add_argument("--share", type=_positive, metavar="N", help="of the tenant: weight in fair share")
@@ -214,35 +210,35 @@ def _tenants(tenant: _Group) -> None:
     _user(user.command("remove", "tenancy:remove_user", "a user goes, with every token"))
 
     token = tenant.group("token", "what users log in with")
-    _user(another := token.command("new", "tenancy:new_token", "another token; older ones stay good"))
+    _user(another := token.command("new", "tenancy:new_token", "add a token; older ones stay valid"))
     _output(another)
-    _user(revoke := token.command("revoke", "tenancy:revoke_token", "a token is no longer good"))
-    revoke.add_argument("key", metavar="KEY", help="the beginning of its public half, as `qb tenant show` tells it")
+    _user(revoke := token.command("revoke", "tenancy:revoke_token", "revoke a token"))
+    revoke.add_argument("key", metavar="KEY", help="a prefix of its public key, as in `qb tenant show`")
 
 
 def _operating(words: _Group) -> None:
-    sql = words.command("sql", "sql:sql", "ask the warehouse, which changes nothing there")
+    sql = words.command("sql", "sql:sql", "query the warehouse, read-only")
     sql.add_argument("query", metavar="QUERY", help="of ClickHouse; tables: events, jobs, otel_traces")
-    sql.add_argument("--tenant", metavar="T", help="ask as a user of this tenant, who sees the tenant's rows alone")
-    sql.add_argument("--user", metavar="U", help="which of the tenant's users, where several are at home")
+    sql.add_argument("--tenant", metavar="T", help="query as a user of this tenant, who sees only the tenant's rows")
+    sql.add_argument("--user", metavar="U", help="which of the tenant's users, if the home has several")
     doctor = words.command("doctor", "doctor:doctor", "check everything; list, replay or drop dead letters")
     either = doctor.add_mutually_exclusive_group()
-    either.add_argument("--replay", metavar="ID|all", help="hand a dead letter to its service once more")
-    either.add_argument("--drop", metavar="ID|all", help="give a dead letter up")
-    backup = words.command("backup", "backup:backup", "copy the home, also while its stack runs")
-    backup.add_argument("folder", metavar="DIR", help="where; it is a home itself")
-    recover = words.command("recover", "recover:recover", "restore from the warehouse what a damaged log lacks")
+    either.add_argument("--replay", metavar="ID|all", help="send a dead letter to its service again")
+    either.add_argument("--drop", metavar="ID|all", help="delete a dead letter")
+    backup = words.command("backup", "backup:backup", "copy the home; the stack may run")
+    backup.add_argument("folder", metavar="DIR", help="the target folder")
+    recover = words.command("recover", "recover:recover", "restore a damaged log from the warehouse")
     how = recover.add_mutually_exclusive_group()
-    how.add_argument("--give-up", action="store_true", help="write down as lost what cannot be restored now")
-    how.add_argument("--begin-anew", action="store_true", help="put all jobs, money, receipts and keys of it aside")
+    how.add_argument("--give-up", action="store_true", help="record messages as lost if they cannot be restored now")
+    how.add_argument("--begin-anew", action="store_true", help="move all jobs, money, receipts and keys aside")
     verify = words.command("verify", "verify:verify", "check the invariants of the whole stack")
     verify.add_argument(
         "--wait", type=_seconds, default=30.0, metavar="S", help="wait so long for unfinished work (30)"
     )
     warehouse = words.group("warehouse", "the analytical store")
-    warehouse.command("rebuild", "warehouse:rebuild", "make it anew from the log")
+    warehouse.command("rebuild", "warehouse:rebuild", "fill it again from the log")
     login = warehouse.command("login", "warehouse:login", "a password for any ClickHouse client", client=True)
-    login.add_argument("--hours", type=_hours, default=8, metavar="H", help="how long it is good: 1 to 24 (8)")
+    login.add_argument("--hours", type=_hours, default=8, metavar="H", help="hours until it expires: 1 to 24 (8)")
     containers = words.group("containers", "the same stack on a container engine")
     containers.command("prepare", "containers:prepare", "keys and configuration for compose.yaml, in a home of its own")
 
@@ -290,4 +286,4 @@ def _budget(parser: ArgumentParser) -> None:
 
 
 def _output(parser: ArgumentParser) -> None:
-    parser.add_argument("--output", metavar="FILE", help="put the credential there instead of into the home")
+    parser.add_argument("--output", metavar="FILE", help="write the credential there instead of into the home")

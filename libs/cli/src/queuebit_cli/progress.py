@@ -1,4 +1,4 @@
-"""One line on the terminal's error side for whatever takes longer than a second; nothing in pipes or with `--json`."""
+"""A progress line on standard error for work longer than a second; not in pipes or with `--json`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SIGNS = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
 class Progress:
-    """Shows that something goes on, and how far it is; gone when it ends."""
+    """Shows the progress of work; removed at the end."""
 
     def __init__(self, quiet: bool, text: str, *, after_s: float | None = None) -> None:
         self._shown = not quiet and sys.stderr.isatty()
@@ -41,12 +41,12 @@ class Progress:
             self._drawing.start()
         return self
 
-    def tell(self, text: str) -> None:
-        """Say how far it is."""
+    def update(self, text: str) -> None:
+        """Replace the text of the line."""
         self._text = text
 
     def note(self, text: str) -> None:
-        """Say something that stays, above the line."""
+        """Print a line that stays, above the progress."""
         with self._writing:
             self._clear()
             print(visible(text), file=sys.stderr, flush=True)
@@ -81,6 +81,6 @@ class Progress:
 
 
 def run(work: Coroutine[None, None, _T], out: Output, text: str) -> _T:
-    """Do work to its end, and show meanwhile that it goes on."""
+    """Run a coroutine to its end with a progress line."""
     with Progress(out.as_json, text):
         return asyncio.run(work)

@@ -1,4 +1,4 @@
-"""How jobs are told: documents for programs, lines for people."""
+"""Renders jobs: documents for programs, lines for people."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _HEAD = 25
 _MOST_COUNTS = 20
 _LONGEST_BITS = 32
 _ENDS = 10
-"""Bits at either end of a string that is longer."""
+"""Bits shown at either end of a longer string."""
 
 
 def exit_of(states: Iterable[str]) -> Exit:
-    """The exit code for jobs that ended so: a refusal outweighs a failure, which outweighs success."""
+    """The exit code for these states: a refusal outweighs a failure, which outweighs success."""
     ends = set(states)
     if ends & {"rejected", "refused"}:
         return Exit.REFUSED
@@ -49,7 +49,7 @@ def charge_document(charge: Money | None) -> dict[str, str] | None:
 
 
 def reasons_document(status: Status) -> list[dict[str, str]]:
-    """Why it was rejected, failed or cancelled."""
+    """Reasons of a rejection, failure or cancellation."""
     return [{"code": reason.code, "text": reason.text} for reason in status.reasons]
 
 
@@ -71,23 +71,23 @@ def status_document(status: Status) -> dict[str, object]:
 
 
 def step_document(job: str, step: Step) -> dict[str, object]:
-    """Something that happened, for programs."""
+    """An event, for programs."""
     return {"job": job, "event": step.event, "at": rfc3339(step.at), "detail": step.detail}
 
 
 def step_lines(step: Step, out: Output, indent: str = "") -> list[str]:
-    """Something that happened, for people."""
+    """An event, for people."""
     moment = step.at.astimezone().strftime("%H:%M:%S.%f")[:-3]
     return _beside(f"{indent}{out.paint(moment, 'dim')}  {step.event:<10} ", step.detail, out, len(indent))
 
 
 def waiting_lines(reason: str, out: Output, indent: str = "") -> list[str]:
-    """Why nothing happens, for people; under the steps."""
+    """Why the job waits, for people; printed under the steps."""
     return _beside(f"{indent}{' ' * 12}  {out.paint('waiting', 'warn')}    ", reason, out, len(indent))
 
 
 def _beside(head: str, text: str, out: Output, indent: int) -> list[str]:
-    """The text beside its head, broken between words where the terminal ends."""
+    """The text beside its heading, wrapped to the terminal."""
     left = " " * (indent + _HEAD)
     first, *more = wrapped(visible(text), out.room, left) or [left]
     return [(head + first[len(left) :]).rstrip(), *more]
@@ -142,7 +142,7 @@ def count_rows(counts: Mapping[str, int], most: int = _MOST_COUNTS) -> list[dict
 
 
 def _bits(bits: str) -> str:
-    """Bits that leave room for their count beside them."""
+    """Bits, shortened to leave room for the count."""
     if len(bits) <= _LONGEST_BITS:
         return bits
     return f"{bits[:_ENDS]}…{bits[-_ENDS:]} ({len(bits.replace(' ', ''))} bits)"

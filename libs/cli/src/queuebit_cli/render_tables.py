@@ -1,4 +1,4 @@
-"""Answers as people like to read them: what fits in 120 columns, local times, percentages. Programs get every field."""
+"""Renders answers for people: at most 120 columns, local times, percentages. Programs get every field."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def job_rows(rows: Sequence[Row]) -> list[Row]:
 
 
 def backend_rows(rows: Sequence[Row]) -> list[Row]:
-    """Backends: how large, how good, and what they cost."""
+    """Backends: size, quality and price."""
     return [
         {
             "backend": row.get("backend"),
@@ -51,7 +51,7 @@ def backend_rows(rows: Sequence[Row]) -> list[Row]:
 
 
 def plan_rows(rows: Sequence[Row]) -> list[Row]:
-    """What a job would be on each backend."""
+    """A plan: one row for each backend."""
     return [
         {
             "backend": row.get("backend"),
@@ -97,7 +97,7 @@ def balance_rows(rows: Sequence[Row]) -> list[Row]:
 
 
 def slo_rows(rows: Sequence[Row]) -> list[Row]:
-    """Service levels: what is promised, what was kept."""
+    """Service levels: objectives and measured values."""
     return [
         {
             "promise": row.get("promise"),
@@ -159,7 +159,7 @@ def _age(value: object) -> str | None:
 
 
 def _moment(value: object) -> str | None:
-    """The local time; of another day, the day."""
+    """The local time; on other days, the date."""
     try:
         moment = None if value is None else datetime.fromisoformat(str(value)).astimezone()
     except ValueError:

@@ -1,4 +1,4 @@
-"""What people and programs read of a verification."""
+"""Renders the verdicts of a verification."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from queuebit_cli.output import Output
 __all__ = ["print_verdicts"]
 
 _SHOWN = 10
-"""Findings of one invariant that people are shown; `--json` has all."""
+"""The most findings printed for one invariant; `--json` has all."""
 
 
 def print_verdicts(out: Output, verdicts: list[Verdict]) -> None:
-    """Print what each invariant says."""
+    """Print the verdict on each invariant."""
     if out.as_json:
         out.document([_document(verdict) for verdict in verdicts])
         return

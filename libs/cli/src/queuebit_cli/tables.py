@@ -1,4 +1,4 @@
-"""Tables: cells of rows, and how they fit a terminal without losing an id, a price or a word."""
+"""Tables: lays out rows for a terminal; never cuts an id, a price or a word."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ __all__ = ["Fitted", "Row", "fitted", "table", "wrapped"]
 Row = Mapping[str, object]
 
 _SPARE = ("shots", "depth", "2q gates", "readout", "2q error", "took", "at")
-"""Columns that a narrow terminal does without, in this order."""
+"""Columns left out on a narrow terminal, in this order."""
 _REMARKS = ("reason", "waits")
-"""Columns of few and long cells: they are told below their rows, unless there is room for all of them."""
+"""Columns with few and long cells: printed below their rows, unless all columns fit."""
 _NAMES = ("label",)
-"""Columns that go below their rows once there is room for nothing more."""
+"""Columns moved below their rows if nothing else makes room."""
 _SENTENCES = ("promise", "price", "found")
-"""Columns whose cells may go on in the line below."""
+"""Columns whose cells may wrap."""
 _READABLE = 20
-"""How narrow a sentence may become before it gets lines of its own."""
+"""The least width of a sentence before it gets its own lines."""
 _GAP = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A table as it is drawn."""
+    """A table with its layout."""
 
     rows: list[list[list[str]]]
     """The lines of each cell; the first row is the head."""
@@ -35,7 +35,7 @@ class Fitted:
     right: list[bool]
     """Which columns are numbers."""
     under: list[list[str]]
-    """Lines under each row, with what had no room beside the rest."""
+    """Lines under each row, with the cells that did not fit."""
 
 
 def table(rows: Sequence[Row], columns: Sequence[str] = ()) -> list[list[str]]:
@@ -46,10 +46,10 @@ def table(rows: Sequence[Row], columns: Sequence[str] = ()) -> list[list[str]]:
 
 
 def fitted(cells: list[list[str]], room: int | None = None) -> Fitted:
-    """Lay a table out; in so many columns, if they are limited.
+    """Lay out a table for a width, if limited.
 
-    It tells remarks below their rows, does without what is least missed, wraps sentences between words, and then moves
-    what has no room below: labels first, then from the right. Nothing is cut.
+    Moves remarks below their rows, leaves out the least important columns, wraps sentences, then moves columns
+    that do not fit below their rows: labels first, then from the right. Nothing is cut.
     """
     columns = [list(column) for column in zip(*cells, strict=True)]
     moved: list[list[str]] = []
@@ -69,13 +69,13 @@ def fitted(cells: list[list[str]], room: int | None = None) -> Fitted:
     rows = [
         [_cell(column, at, width) for column, width in zip(columns, widths, strict=True)] for at in range(len(cells))
     ]
-    told = ["; ".join(f"{column[0]}: {column[at]}" for column in moved if column[at]) for at in range(1, len(cells))]
+    remarks = ["; ".join(f"{column[0]}: {column[at]}" for column in moved if column[at]) for at in range(1, len(cells))]
     right = [all(map(_is_number, column[1:])) for column in columns]
-    return Fitted(rows, widths, right, [[], *(wrapped(text, room, "   ") for text in told)])
+    return Fitted(rows, widths, right, [[], *(wrapped(text, room, "   ") for text in remarks)])
 
 
 def wrapped(text: str, room: int | None, indent: str = "") -> list[str]:
-    """The text on lines of so many columns, broken between words alone; no lines where there is no text."""
+    """The text wrapped between words to a width; no lines for an empty text."""
     if room is None:
         return [indent + text] if text else []
     return wrap(
@@ -84,7 +84,7 @@ def wrapped(text: str, room: int | None, indent: str = "") -> list[str]:
 
 
 def _widths(columns: list[list[str]], room: int | None) -> list[int]:
-    """As wide as they want to be; where that is too much, sentences share what the others leave."""
+    """Natural widths; if they do not fit, sentences share the remaining width."""
     if room is None:
         return [_natural(column) for column in columns]
     spare = room - _least(columns)
@@ -105,7 +105,7 @@ def _natural(column: list[str]) -> int:
 
 
 def _narrow(column: list[str]) -> int:
-    """How narrow a column may become."""
+    """The least width of a column."""
     if column[0] not in _SENTENCES:
         return _natural(column)
     longest = max(len(word) for cell in column for word in cell.split() or [""])

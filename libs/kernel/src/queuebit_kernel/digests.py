@@ -10,7 +10,7 @@ from typing import TypeAlias
 __all__ = ["Json", "canonical", "digest", "digest_of"]
 
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | bool | None"
-"""What may be signed. No floats: amounts are decimal texts, and whoever writes or reads those never rounds."""
+"""Values that may be signed. No floats: amounts are decimal texts, which are never rounded."""
 
 _MOST = 2**53 - 1
 """Beyond it, a reader that keeps numbers as IEEE 754 doubles (RFC 7493, section 2.2) sees another number."""

@@ -52,7 +52,7 @@ class Unavailable(Fault):
 
 
 class Superseded(Fault):
-    """The work is already done, or nobody wants it any more."""
+    """The work is already done, or no longer wanted."""
 
     code = "superseded"
     settle = Settle.ACKNOWLEDGE

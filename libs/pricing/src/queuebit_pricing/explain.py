@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 __all__ = ["CLASH", "explain", "place"]
 
 CLASH = "clash"
-"""The kind of finding that is left out here: prices that contradict each other are told one by one."""
+"""The kind of finding that is left out here: prices that contradict each other are reported one by one."""
 
 _SPELLING = {
     "id": 'use lower-case letters, digits, "-" and ".", such as "aer-2026-11"',
     "backend": 'write a backend\'s id such as "aer", or the start of several and one "*" at the end, such as '
-    '"emulated-ibm-*"; "*" alone would price backends nobody has looked at',
+    '"emulated-ibm-*"; "*" alone would price backends that were never reviewed',
     "version": 'write the day of the edition, such as "2026-11-01"',
     "currency": 'write three capital letters, such as "USD"',
 }
@@ -55,7 +55,7 @@ def explain(error: ValidationError, document: Mapping[str, object]) -> list[Prob
 
 
 def _echoes(fault: ErrorDetails, faults: list[ErrorDetails]) -> bool:
-    """Tell whether a list only counts as too short because its entries were refused, which is told already."""
+    """Whether a list counts as too short only because its entries were refused, which is reported already."""
     path = fault["loc"]
     return fault["type"] == "too_short" and any(
         len(other["loc"]) > len(path) and other["loc"][: len(path)] == path for other in faults

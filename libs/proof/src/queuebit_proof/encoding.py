@@ -1,8 +1,8 @@
-"""Reading what strangers wrote: one spelling for every value, or a refusal.
+"""Strict readers for untrusted input: one spelling for every value.
 
-A lenient reader lets two different texts mean the same thing, so that a changed byte goes unnoticed. These readers
-accept base64 and JSON only in a form that leaves no such freedom, and refuse with a `ValueError`. What it quotes of the
-text is escaped, for it may be shown on somebody's screen.
+A lenient reader lets two different texts mean the same value, so that a changed byte goes unnoticed. These readers
+accept only one form of base64 and JSON, and raise `ValueError` otherwise. Errors quote the text escaped, because it
+may be printed on a terminal.
 """
 
 from __future__ import annotations

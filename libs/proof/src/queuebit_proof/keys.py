@@ -122,7 +122,7 @@ def _read(content: bytes) -> KeyRing:
 
 
 def _create_once(path: Path, content: bytes) -> None:
-    """Put a complete file in place with mode 0600, or leave the one that somebody else just put there."""
+    """Write a complete file with mode 0600, or keep the one that another process has just written."""
     descriptor, draft = tempfile.mkstemp(dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -1,4 +1,4 @@
-"""Receipts: everything that proves one job's outcome, in one JSON document that needs nobody to answer."""
+"""Receipts: the complete proof of one job's outcome, in one JSON document that verifies offline."""
 
 from __future__ import annotations
 

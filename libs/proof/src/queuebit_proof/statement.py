@@ -30,7 +30,7 @@ PREDICATE_TYPE = "https://queuebit.dev/attestations/job/v1"
 OUTCOMES = frozenset({"completed", "failed", "cancelled", "expired", "rejected"})
 """How a job can end; each ends exactly once."""
 SALT_BYTES = 16
-"""Enough that nobody can find a statement's content by trying likely contents against its digest."""
+"""Enough that the content cannot be found by comparing digests of likely contents."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 

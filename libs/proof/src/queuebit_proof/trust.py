@@ -121,7 +121,7 @@ class TrustRoot:
             )
         except ValueError as error:
             raise TrustInvalid(
-                f"this is not a trust document: {error}; get it again from whoever runs the log"
+                f"this is not a trust document: {error}; get it again from the operator of the log"
             ) from error
 
     def _document(self) -> dict[str, Json]:

@@ -65,7 +65,7 @@ class Tally:
         self.gates[name] = cost
 
     def cost(self, gate: str) -> GateCost:
-        """Return what one use of a gate stands for; a gate nobody defined counts as one operation."""
+        """Return the operations of one use of a gate; an undefined gate counts as one operation."""
         return self.gates.get(gate, GateCost())
 
     def check(self, operations: int, error: _Raise, what: str = "the program") -> None:

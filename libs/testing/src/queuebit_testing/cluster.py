@@ -24,7 +24,7 @@ __all__ = ["NatsCluster"]
 
 _NAMES = ("n1", "n2", "n3")
 _START_S = 60.0
-"""Patience for the first election of leaders: a few seconds on a quiet machine."""
+"""Time limit for the first election of leaders: a few seconds on a quiet machine."""
 
 
 class NatsCluster:

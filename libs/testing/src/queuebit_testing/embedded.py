@@ -53,7 +53,7 @@ class EmbeddedStack:
         return subprocess.run(self.argv(*words), capture_output=True, text=True, timeout=timeout, check=False)
 
     def argv(self, *words: str) -> list[str]:
-        """A command on this stack, for whoever starts processes of their own."""
+        """The argument list of a command on this stack."""
         return [sys.executable, "-m", "queuebit_cli", *words, "--home", str(self.home)]
 
     def ask(self, *words: str, accept: tuple[int, ...] = (0,), timeout: float = 120) -> Any:  # any JSON
@@ -62,8 +62,8 @@ class EmbeddedStack:
 
     def submit(self, *words: str, accept: tuple[int, ...] = (0,), timeout: float = 120) -> list[dict[str, Any]]:
         """Run `qb submit --wait` and return its document for each file."""
-        told = self.qb("submit", *words, "--wait", "--json", accept=accept, timeout=timeout)
-        return [json.loads(line) for line in told.splitlines()]
+        output = self.qb("submit", *words, "--wait", "--json", accept=accept, timeout=timeout)
+        return [json.loads(line) for line in output.splitlines()]
 
     async def connect(self, name: str, error_cb: Callable[[Exception], Awaitable[None]] | None = None) -> Client:
         """A plain connection as one of the bus's users: a service's name, `operator`, or `<tenant>/<user>`."""

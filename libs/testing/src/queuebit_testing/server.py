@@ -27,7 +27,7 @@ __all__ = ["NatsServer", "connect_as", "free_port", "seed_file_of", "seeds_and_u
 
 
 def free_port() -> int:
-    """A port that nobody listens on right now."""
+    """A port without a listener right now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

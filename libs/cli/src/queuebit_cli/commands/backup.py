@@ -1,4 +1,4 @@
-"""`qb backup`: a copy that is a home itself."""
+"""`qb backup`: copies a home."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["backup"]
 
 
 def backup(args: Namespace, out: Output) -> Exit:
-    """Copy a home while its stack runs, or while it is down."""
+    """Copy a home; its stack may run."""
     os.umask(0o077)
     home, target = Home(args.home), home_folder(args.folder)
     home.require()
@@ -29,7 +29,7 @@ def backup(args: Namespace, out: Output) -> Exit:
     if target.exists():
         raise Stop(Exit.USAGE, f"{target} exists already: choose a folder that is not there yet")
     if target.is_relative_to(home.root.resolve()):
-        raise Stop(Exit.USAGE, f"{target} lies in the home, which is what is copied: choose a folder outside it")
+        raise Stop(Exit.USAGE, f"{target} is inside the home: choose a folder outside it")
     try:
         with Progress(out.as_json, f"copying {home.root}"):
             copy_home(home, target)
@@ -39,5 +39,5 @@ def backup(args: Namespace, out: Output) -> Exit:
     events = mark.last if mark is not None else 0
     out.document({"folder": str(target), "events": events})
     out.say(f"{target} holds the log up to event {events} at least, and every key: keep it as safe as the home")
-    out.say(f"to go on from it when the home is lost: qb up --home {quote(str(target))}")
+    out.say(f"to continue from it if the home is lost: qb up --home {quote(str(target))}")
     return Exit.DONE

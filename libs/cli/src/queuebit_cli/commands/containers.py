@@ -14,7 +14,7 @@ __all__ = ["prepare"]
 
 
 def prepare(args: Namespace, out: Output) -> Exit:
-    """Write what `compose.yaml` mounts, and say how to start it."""
+    """Write the files that `compose.yaml` mounts, and print how to start it."""
     os.umask(0o077)
     home = Home(args.home)
     env_file = prepare_home(home)

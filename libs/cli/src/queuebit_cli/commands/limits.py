@@ -1,4 +1,4 @@
-"""`qb tenant limit`: how much a tenant may ask for, and where a project may run."""
+"""`qb tenant limit`: limits of a tenant, and backends of a project."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _ALL = "all"
 
 
 def limit(args: Namespace, out: Output) -> Exit:
-    """Set limits of a tenant, or of one of its projects; what is not named stays as it is."""
-    wished = {name: getattr(args, name) for name in (*OF_A_TENANT, *OF_A_PROJECT) if getattr(args, name) is not None}
+    """Set limits of a tenant or of one of its projects; other limits do not change."""
+    requested = {name: getattr(args, name) for name in (*OF_A_TENANT, *OF_A_PROJECT) if getattr(args, name) is not None}
     own, others = (OF_A_TENANT, OF_A_PROJECT) if args.project is None else (OF_A_PROJECT, OF_A_TENANT)
-    if not wished:
-        args.misused(f"which limit? {' '.join(map(_flag, own))}; `qb tenant show {args.name}` shows what they are now")
-    if strange := [_flag(name) for name in wished if name in others]:
+    if not requested:
+        args.misused(f"which limit? {' '.join(map(_flag, own))}; `qb tenant show {args.name}` shows the current ones")
+    if strange := [_flag(name) for name in requested if name in others]:
         whose = "a tenant: leave the project out" if args.project else "a project: name it after the tenant"
         args.misused(f"{', '.join(strange)} is a limit of {whose}")
     home = Home(args.home)
@@ -32,16 +32,18 @@ def limit(args: Namespace, out: Output) -> Exit:
         table = (
             tenant_in(document, args.name) if args.project is None else project_in(document, args.name, args.project)
         )
-        for name, value in wished.items():
+        for name, value in requested.items():
             table[name] = _backends(value) if name == "backends" else value
-    whom = args.name if args.project is None else f"{args.project} of {args.name}"
-    told = ", ".join(f"{_flag(name).lstrip('-')} {value}" for name, value in wished.items())
-    fields = {"tenant": args.name, "project": args.project, **wished}
-    code = done(home, out, f"{whom}: {told}", **{name: value for name, value in fields.items() if value is not None})
-    if unpriced := _unpriced(home, wished.get("backends")):
+    target = args.name if args.project is None else f"{args.project} of {args.name}"
+    changes = ", ".join(f"{_flag(name).lstrip('-')} {value}" for name, value in requested.items())
+    fields = {"tenant": args.name, "project": args.project, **requested}
+    code = done(
+        home, out, f"{target}: {changes}", **{name: value for name, value in fields.items() if value is not None}
+    )
+    if unpriced := _unpriced(home, requested.get("backends")):
         out.paragraph(
-            f"no price is known for {', '.join(unpriced)}, so no job can run there yet: "
-            "`qb backends` shows which backends there are"
+            f"the price book has no price for {', '.join(unpriced)}, so no job can run there yet: "
+            "`qb backends` lists backends"
         )
     return code
 
@@ -51,12 +53,12 @@ def _flag(name: str) -> str:
 
 
 def _unpriced(home: Home, backends: str | None) -> list[str]:
-    """Backends that the price book does not name: spelled wrong, or yet to come."""
+    """Backends without a price: misspelled, or not installed yet."""
     if backends is None or not home.price_book.exists():
         return []
     try:
         prices = load(home.price_book).prices
-    except BadPriceBook:  # `qb status` says so
+    except BadPriceBook:  # `qb status` reports it
         return []
     return [name for name in _backends(backends) if not any(price.covers(name) for price in prices)]
 

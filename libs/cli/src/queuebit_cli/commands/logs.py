@@ -1,4 +1,4 @@
-"""`qb logs`: what the processes of the stack write."""
+"""`qb logs`: logs of the stack's processes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LOOK_S = 0.2
 
 
 def logs(args: Namespace, out: Output) -> Exit:
-    """Print the last lines of one service's log, or of all; with `--follow`, go on until Ctrl-C."""
+    """Print the last lines of one service's log, or of all; with `--follow`, continue until Ctrl-C."""
     home = Home(args.home)
     home.require()
     stack = Stack.load(home)
@@ -29,11 +29,11 @@ def logs(args: Namespace, out: Output) -> Exit:
     files = [LogFile(name, home.log_file(name)) for name in _chosen(home, args.service)]
     width = max((len(it.service) for it in files), default=0) if args.service is None else 0
     last = merged(it.last(args.lines) for it in files)
-    _tell(last[max(0, len(last) - args.lines) :], width, out)
+    _print(last[max(0, len(last) - args.lines) :], width, out)
     with suppress(KeyboardInterrupt):  # the only way to end it
         while args.follow:
             time.sleep(_LOOK_S)
-            _tell(merged(it.fresh() for it in files), width, out)
+            _print(merged(it.fresh() for it in files), width, out)
     return Exit.DONE
 
 
@@ -48,8 +48,8 @@ def _chosen(home: Home, service: str | None) -> list[str]:
     raise Stop(Exit.USAGE, f"{home.root} has no log of {service}: {hint}")
 
 
-def _tell(lines: Sequence[Line], width: int, out: Output) -> None:
-    """Print lines, each behind the name of its service where there are several."""
+def _print(lines: Sequence[Line], width: int, out: Output) -> None:
+    """Print lines, with the name of the service if there are several."""
     for line in lines:
         out.document({"service": line.service, "at": line.at, "text": line.text})
         out.say(f"{out.paint(line.service.ljust(width), 'dim')}  {line.text}" if width else line.text)

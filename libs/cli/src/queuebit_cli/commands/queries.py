@@ -23,7 +23,7 @@ _Rows = list[dict[str, object]]
 
 
 def backends(args: Namespace, out: Output) -> Exit:
-    """What circuits can run on."""
+    """List backends."""
 
     async def ask() -> _Rows:
         async with client_of(args) as client:
@@ -36,7 +36,7 @@ def backends(args: Namespace, out: Output) -> Exit:
 
 
 def charges(args: Namespace, out: Output) -> Exit:
-    """What was charged, and what is left."""
+    """List charges and balances."""
 
     async def ask() -> _Rows:
         async with client_of(args) as client:
@@ -56,7 +56,7 @@ def _with_left(rows: _Rows, accounts: Mapping[tuple[str, str], Row]) -> _Rows:
 
 
 def slo(args: Namespace, out: Output) -> Exit:
-    """How well service levels are kept."""
+    """List service levels."""
 
     async def ask() -> _Rows:
         async with client_of(args) as client:
@@ -67,14 +67,14 @@ def slo(args: Namespace, out: Output) -> Exit:
 
 
 def follow(args: Namespace, out: Output) -> Exit:
-    """Tell what happens to the tenant's jobs, until Ctrl-C."""
+    """Print events of the tenant's jobs until Ctrl-C."""
 
     async def listen() -> None:
         async with client_of(args) as client:
             out.aside(f"following events of {client.credential.tenant}; Ctrl-C ends it")
-            async for happened in client.events():
-                out.document(event_document(happened))
-                out.say(event_line(happened, out))
+            async for logged in client.events():
+                out.document(event_document(logged))
+                out.say(event_line(logged, out))
 
     with suppress(KeyboardInterrupt):  # the only way to end it
         asyncio.run(listen())

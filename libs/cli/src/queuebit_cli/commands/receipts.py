@@ -26,7 +26,7 @@ _WAIT_S = 10.0
 
 
 def get(args: Namespace, out: Output) -> Exit:
-    """Keep a job's receipt in a file."""
+    """Write a job's receipt to a file."""
     if args.output:
         require_place(Path(args.output))
     job, content, _ = run(_fetch(args, with_result=False), out, "waiting for its receipt")
@@ -42,7 +42,7 @@ def get(args: Namespace, out: Output) -> Exit:
 
 
 def verify(args: Namespace, out: Output) -> Exit:
-    """Check a receipt: a file offline, or a job's as the stack holds it, and that it is the receipt of a result."""
+    """Verify a receipt: a file offline, or a job's from the stack; optionally also against a result."""
     from queuebit_proof import ReceiptInvalid, TrustInvalid, TrustRoot
     from queuebit_proof import verify as check
     from queuebit_proof.receipt import MAX_RECEIPT_BYTES
@@ -77,7 +77,7 @@ def verify(args: Namespace, out: Output) -> Exit:
     for line in out.lines(rows, fit=True)[1:]:
         out.say(line)
     if path.is_file() and not result:
-        out.say("to compare the result too, say --result FILE, as this writes it:")
+        out.say("to compare the result too, give --result FILE, written by:")
         out.say(f"  qb job result {verified.receipt.job} --output FILE")
     return Exit.DONE
 
@@ -88,11 +88,11 @@ def _trust(path: Path) -> bytes:
     except FileNotFoundError as error:
         raise Stop(Exit.USAGE, f"there is no trust document {path}: name one with --trust") from error
     except OSError as error:
-        raise Stop(Exit.USAGE, f"{path} is no trust document: {error.strerror}") from error
+        raise Stop(Exit.USAGE, f"{path} is not a trust document: {error.strerror}") from error
 
 
 def _read(path: Path, most: int) -> bytes:
-    """The beginning of a file, which may be anybody's: the verifier refuses what is longer than a receipt."""
+    """The start of an untrusted file: the verifier refuses more than the size of a receipt."""
     try:
         with path.open("rb") as file:
             return file.read(most)
@@ -105,16 +105,16 @@ def _digest(path: Path) -> str:
     try:
         counts = json.loads(path.read_bytes())
         if not isinstance(counts, dict):
-            raise ValueError("it is no JSON object")
+            raise ValueError("it is not a JSON object")
         return digest_of(counts)
     except OSError as error:
         raise Stop(Exit.USAGE, f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise Stop(Exit.USAGE, f"{path} is no result as `qb job result --output FILE` writes it: {error}") from error
+        raise Stop(Exit.USAGE, f"{path} is not a result from `qb job result --output FILE`: {error}") from error
 
 
 async def _fetch(args: Namespace, *, with_result: bool) -> tuple[str, bytes, str | None]:
-    """The job, its receipt, and if wanted the digest of its result; none where it ended without one."""
+    """The job, its receipt, and on request the digest of its result; None if it has no result."""
     async with client_of(args) as client:
         job = await job_of(client, args.receipt)
         receipt = await job.receipt(_WAIT_S)

@@ -1,4 +1,4 @@
-"""`qb recover`: mending a damaged log, or beginning anew."""
+"""`qb recover`: restores a damaged log, or starts a new one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LISTED = 20
 
 
 def recover(args: Namespace, out: Output) -> Exit:
-    """Restore what can be restored, and write down what cannot; the stack has to be down."""
+    """Restore messages, and record lost ones; the stack must be down."""
     os.umask(0o077)
     home = Home(args.home)
     home.require()
@@ -34,7 +34,7 @@ def recover(args: Namespace, out: Output) -> Exit:
 
 @contextmanager
 def _alone(home: Home) -> Iterator[Stack]:
-    """The home, in which nothing runs or starts meanwhile.
+    """Lock the home, so that no process runs or starts in it.
 
     Raises:
         Stop: its stack runs.
@@ -51,7 +51,7 @@ def _alone(home: Home) -> Iterator[Stack]:
             stack = Stack("down", {}, {})
         if stack.in_containers:
             raise Stop(Exit.REFUSED, f"a container engine runs the stack of {home.root}: restore its volumes")
-        if stack.left:  # of a supervisor that was killed
+        if stack.left:  # left by a killed supervisor
             take_down(home, stack)
         yield stack
 
@@ -65,7 +65,7 @@ def _mend(home: Home, stack: Stack, out: Output, *, give_up: bool) -> Exit:
     bootstrap(home)
     write_nats_config(home, chosen)
     with Progress(out.as_json, "examining the log") as progress:
-        outcome = repair_log(home, chosen, rfc3339(SystemClock().now()), progress.tell, give_up=give_up)
+        outcome = repair_log(home, chosen, rfc3339(SystemClock().now()), progress.update, give_up=give_up)
     rows = [
         {"sequence": sequence, "event": row.type or row.subject, "tenant": row.tenant or None, "job": row.job or None}
         for sequence, row in outcome.what.items()
@@ -75,20 +75,20 @@ def _mend(home: Home, stack: Stack, out: Output, *, give_up: bool) -> Exit:
     if not outcome.restored and not outcome.lost:
         out.say(f"the log is whole: {outcome.end} events; {home.command('up')} starts the stack")
         return Exit.DONE
-    out.say(f"of {outcome.end} events, {len(outcome.restored)} were restored, {len(outcome.lost)} are lost for good")
+    out.say(f"of {outcome.end} events, {len(outcome.restored)} were restored, {len(outcome.lost)} are lost")
     for line in out.lines(rows[:_LISTED], fit=True):
         out.say(line)
     if (more := len(outcome.restored) + len(outcome.lost) - len(rows)) > 0:
         out.say(f"and {more} more: {home.recoveries} has the sequences of all")
     if outcome.lost:
-        out.say(f"what is lost is written down in {home.recoveries}; jobs that it belonged to may stay unfinished")
-    out.say(f"the files as they were are in {outcome.aside}")
+        out.say(f"lost events are listed in {home.recoveries}; their jobs may stay unfinished")
+    out.say(f"the replaced files are in {outcome.aside}")
     out.say(f"next: {home.command('up')}, then {home.command('verify')}")
     return Exit.DONE
 
 
 def _begin_anew(home: Home, stack: Stack, out: Output) -> Exit:
-    """Move everything that the next start would go on from; tenants, prices and logins stay."""
+    """Move the data away, so that the next start creates a new log; tenants, prices and logins stay."""
     aside = home.aside / rfc3339(SystemClock().now()).replace(":", "")
     aside.mkdir(mode=0o700, parents=True)
     moved = [home.jetstream, home.warehouse, home.provenance, home.trust_file, home.log_mark, home.recoveries]
@@ -96,9 +96,9 @@ def _begin_anew(home: Home, stack: Stack, out: Output) -> Exit:
         if path.exists():
             path.rename(aside / path.name)
     home.prepare()
-    Stack("down", stack.ports, {}).save(home)  # it has keys of its own from now on, whatever it was copied from
+    Stack("down", stack.ports, {}).save(home)  # it gets its own keys, even if it was a copy
     out.document({"begun_anew": True, "aside": str(aside)})
     out.say(f"all jobs, money, receipts and the keys that signed them are now in {aside}")
-    out.say(f"keep {quote(str(aside / home.trust_file.name))} for receipts that were given out")
+    out.say(f"keep {quote(str(aside / home.trust_file.name))} for receipts that were issued")
     out.say(f"next: {home.command('up')}")
     return Exit.DONE

@@ -1,4 +1,4 @@
-"""`qb tenant user role`: what a user may do."""
+"""`qb tenant user role`: changes the role of a user."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["set_role"]
 
 
 def set_role(args: Namespace, out: Output) -> Exit:
-    """Give a user another role; tokens stay good, connections are made anew."""
+    """Give a user another role; tokens stay valid, connections are opened again."""
     home = Home(args.home)
     with editing_tenants(home, out) as document:
         user_in(document, args.name, args.user)["role"] = args.role

@@ -1,4 +1,4 @@
-"""`qb sql`: what ClickHouse answers, as it says it; nothing is rounded, left out, or kept whole in memory."""
+"""`qb sql`: streams the answer of ClickHouse; nothing is rounded, left out, or buffered as a whole."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _SETTINGS = {
     "output_format_json_quote_denormals": "1",
 }
 _SAMPLE = 500
-"""Rows that decide how wide columns are; a wider cell further down moves the rest of its line."""
+"""Rows that set the width of columns; a wider cell further down moves the rest of its line."""
 _NUMBER = re.compile(r"(?:Nullable\(|LowCardinality\()*(?:U?Int\d|B?Float|Decimal)")
 _PLAIN = re.compile(r"(?:Nullable\(|LowCardinality\()*(?:String|FixedString|Enum)")
-"""Types whose values are escaped once more than people write them."""
+"""Types whose values are escaped twice."""
 
 
 def sql(args: Namespace, out: Output) -> Exit:
-    """Ask the warehouse: about everything, or as a tenant's user about the rows of that tenant."""
+    """Run a query as analyst, or as a tenant's user on the rows of that tenant."""
     home = Home(args.home)
     stack = running_stack(home)
     as_member = args.tenant is not None or args.user is not None
@@ -50,15 +50,15 @@ def sql(args: Namespace, out: Output) -> Exit:
                 raise Stop(Exit.REFUSED, in_short(b"".join(answer.chunks).decode(errors="replace")))
             if answer.format == _TEXT:
                 out.stream(aligned(_lines(answer.chunks), out))
-            else:  # JSON, or a format of the query's own
+            else:  # JSON, or the query's own format
                 _pass_on(answer.chunks)
     except KeyboardInterrupt:
-        raise Stop(Exit.INTERRUPTED, "interrupted; the warehouse gives the query up") from None
+        raise Stop(Exit.INTERRUPTED, "interrupted; the warehouse cancels the query") from None
     return Exit.DONE
 
 
 def aligned(lines: Iterator[str], out: Output) -> Iterator[str]:
-    """Lines of ClickHouse's TabSeparatedWithNamesAndTypes as a table."""
+    """A table from lines of ClickHouse's TabSeparatedWithNamesAndTypes."""
     names, types = ([*line.split("\t")] for line in islice(lines, 2))
     right = [_NUMBER.match(it) is not None for it in types]
     plain = [_PLAIN.match(it) is not None for it in types]
@@ -76,7 +76,7 @@ def _line(cells: list[str], widths: list[int], right: list[bool]) -> str:
 
 
 def _cell(text: str, plain: bool) -> str:
-    """A value as ClickHouse writes it; line feeds and tabs stay escaped, since they would tear the table."""
+    """A value as ClickHouse writes it; line feeds and tabs stay escaped to keep the table intact."""
     if text == r"\N":
         return "NULL"
     return visible(text.replace(r"\'", "'").replace(r"\\", "\\") if plain and "\\" in text else text)
@@ -92,7 +92,7 @@ def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
 
 
 def _pass_on(chunks: Iterable[bytes]) -> None:
-    """Byte for byte; on a terminal without what could steer it."""
+    """Print bytes unchanged; on a terminal, escape control characters."""
     try:
         if sys.stdout.isatty():
             for text in iterdecode(chunks, "utf-8", "replace"):

@@ -25,7 +25,7 @@ __all__ = ["down", "status", "up"]
 
 _START_S = 90.0
 _BIRTH_S = 10.0
-"""How long it takes at most from a lock to a supervisor."""
+"""The longest time from taking the lock to a running supervisor."""
 
 
 def up(args: Namespace, out: Output) -> Exit:
@@ -36,7 +36,7 @@ def up(args: Namespace, out: Output) -> Exit:
     home = Home(args.home)
     free = home.command("up --ports auto")
     if not home.initialised and args.ports != "auto":
-        ports.fixed(way_out=free)  # before anything is made that a start which cannot be would leave behind
+        ports.fixed(way_out=free)  # before anything is created that a failed start would leave behind
     home.prepare()
     lock = _turn(home, out)
     if lock is None:
@@ -49,7 +49,7 @@ def up(args: Namespace, out: Output) -> Exit:
     previous = _own(home)
     if previous is not None:
         require_alone(home, previous, out)
-        take_down(home, previous)  # what a supervisor that was killed left behind
+        take_down(home, previous)  # left by a killed supervisor
     chosen = ports.choose(args.ports, previous.ports if previous else {}, free)
     bootstrap(home)
     require_good(home)
@@ -70,7 +70,7 @@ def up(args: Namespace, out: Output) -> Exit:
     try:
         return _await(home, child, out, begin)
     except KeyboardInterrupt:
-        text = f"interrupted; the stack goes on starting: see {home.command('status')}; {home.command('down')} ends it"
+        text = f"interrupted; the stack still starts: see {home.command('status')}; {home.command('down')} ends it"
         raise Stop(Exit.INTERRUPTED, text) from None
 
 
@@ -90,7 +90,7 @@ def down(args: Namespace, out: Output) -> Exit:
 
 
 def status(args: Namespace, out: Output) -> Exit:
-    """Say what is healthy, ready, and how far behind."""
+    """Print which processes are healthy, ready, and behind."""
     from queuebit_stack.config_check import troubles
 
     home = Home(args.home)
@@ -114,37 +114,37 @@ def status(args: Namespace, out: Output) -> Exit:
         out.say(f"the stack in {home.root} is down: start it with {home.command('up')}")
         return Exit.UNREACHABLE
     if stack is not None and not stack.supervised:
-        out.say(f"these processes have no supervisor: {home.command('up')} starts the stack afresh on the same data")
+        out.say(f"these processes have no supervisor: {home.command('up')} starts the stack again on the same data")
     elif stack is not None and (identity := stack.supervisor.identity) is not None and identity.stopped:
         out.say(f"the supervisor is stopped by a signal: kill -CONT {identity.pid} resumes it")
     return Exit.DONE if ready else Exit.UNREACHABLE
 
 
 def _words_on(rows: list[dict[str, object]]) -> list[str]:
-    """Why processes are not ready, and why they were started again."""
-    told = []
+    """Why processes are not ready, and why they were restarted."""
+    remarks = []
     for row in rows:
-        again = f"started again after it {row['last_end']}" if row["restarts"] and row["last_end"] else ""
+        again = f"restarted because it {row['last_end']}" if row["restarts"] and row["last_end"] else ""
         if why := row["reason"] or again:
-            told.append(f"{row['service']}: {why}")
-    return told
+            remarks.append(f"{row['service']}: {why}")
+    return remarks
 
 
 def _own(home: Home) -> Stack | None:
-    """The stack that `qb up` started here, if ever."""
+    """The stack that `qb up` started here; None if there is none."""
     stack = Stack.load(home)
     if stack is not None and stack.in_containers:
-        raise Stop(Exit.REFUSED, f"a container engine runs the stack of {home.root}: ask `docker compose ps`")
+        raise Stop(Exit.REFUSED, f"a container engine runs the stack of {home.root}: see `docker compose ps`")
     return stack
 
 
 def _turn(home: Home, out: Output) -> IO[str] | None:
-    """The right to run this home's stack, which ends with the process that holds it; nothing where one is up.
+    """Take the lock to run this home's stack; None if the stack is up.
 
-    Who comes while another starts or ends it waits for what comes of that.
+    Waits while another process starts or ends the stack.
 
     Raises:
-        Stop: the other gets nowhere.
+        Stop: the other process makes no progress.
     """
     deadline = time.monotonic() + _START_S
     with Progress(out.as_json, "another `qb` is starting or ending the stack"):
@@ -155,21 +155,21 @@ def _turn(home: Home, out: Output) -> IO[str] | None:
             if time.monotonic() > deadline:
                 raise Stop(
                     Exit.UNREACHABLE,
-                    f"process {holder(home.lock_file)} is starting or ending the stack in {home.root} and does not get "
-                    f"there: see {home.command('status')}; {home.command('down')} ends it",
+                    f"process {holder(home.lock_file)} is starting or ending the stack in {home.root} and makes no "
+                    f"progress: see {home.command('status')}; {home.command('down')} ends it",
                 )
             time.sleep(0.1)
     return lock
 
 
 def _grown(home: Home) -> Stack | None:
-    """The stack; of one that is only just being started, as soon as there is somebody to end."""
+    """The stack; waits for a stack that is just starting, until its supervisor runs."""
     deadline = time.monotonic() + _BIRTH_S
     while (stack := _own(home)) is None or not stack.supervised:
         if (who := holder(home.lock_file)) is None:
             break
         if time.monotonic() > deadline:
-            raise Stop(Exit.UNREACHABLE, f"process {who} holds {home.lock_file}: see what it does")
+            raise Stop(Exit.UNREACHABLE, f"process {who} holds {home.lock_file}: check what it does")
         time.sleep(0.05)
     return stack
 
@@ -215,10 +215,10 @@ def _supervise(home: Home, chosen: dict[str, int], out: Output, *, live: bool) -
 
     home.jetstream.mkdir(mode=0o700, exist_ok=True)
     supervisor = Supervisor(home, chosen, process_specs(home, chosen))
-    drawn, told = Live(out), announce(_appending(home.log_file("supervisor")) if live else out.say)
+    drawn, announced = Live(out), announce(_appending(home.log_file("supervisor")) if live else out.say)
 
     def show(supervisor: Supervisor) -> None:
-        told(supervisor)
+        announced(supervisor)
         if live:
             drawn(supervisor)
 
@@ -230,20 +230,20 @@ def _supervise(home: Home, chosen: dict[str, int], out: Output, *, live: bool) -
 
 
 def _appending(log: Path) -> Callable[[str], None]:
-    """Write lines to a log, of which the terminal shows only the newest."""
+    """Append lines to a log; the terminal shows only the newest."""
 
-    def tell(text: str) -> None:
+    def append(text: str) -> None:
         with log.open("a", encoding="utf-8") as file:
             print(text, file=file)
 
-    return tell
+    return append
 
 
 def _await(home: Home, supervisor: int, out: Output, begin: int) -> Exit:
-    """Wait until the stack is up, or its supervisor ended; `begin` is where its own words begin in the log."""
+    """Wait until the stack is up or its supervisor ended; `begin` is the supervisor's first position in the log."""
     deadline = time.monotonic() + _START_S
     rows: list[dict[str, object]] = []
-    ready: list[str] = []  # the newest first: the others may have no room
+    ready: list[str] = []  # the newest first: older ones may not fit
     ended, code = 0, 0
     with Progress(out.as_json, "starting", after_s=0) as progress:
         while not ended and time.monotonic() < deadline:
@@ -255,7 +255,7 @@ def _await(home: Home, supervisor: int, out: Output, begin: int) -> Exit:
             names = [str(row["service"]) for row in rows if row["ready"]]
             ready = [*(name for name in names if name not in ready), *(name for name in ready if name in names)]
             if rows:
-                progress.tell(
+                progress.update(
                     "; ".join([*failing, f"{len(ready)} of {len(rows)} ready: {', '.join(ready) or 'none yet'}"])
                 )
             time.sleep(0.1)
@@ -270,7 +270,7 @@ def _await(home: Home, supervisor: int, out: Output, begin: int) -> Exit:
 
 
 def _did_not_come_up(home: Home, rows: list[dict[str, object]], begin: int, code: int | None) -> Stop:
-    """Why: the processes that are late while the supervisor lives, its own words when it ended with a code."""
+    """Explain a failed start: late processes while the supervisor runs, else its last messages."""
     if code in (0, signal.SIGTERM):
         return Stop(
             Exit.UNREACHABLE, f"the stack was stopped while it was starting: {home.command('up')} starts it again"
@@ -280,12 +280,12 @@ def _did_not_come_up(home: Home, rows: list[dict[str, object]], begin: int, code
         said = _said(home.log_file("supervisor"), begin)
         return Stop(Exit.UNREACHABLE, f"the stack could not be started:\n{said}{logs}")
     late = "".join(f"  {row['service']}: {row['reason']}\n" for row in rows if not row["ready"])
-    trying = f"what is late is started again and again: see {home.command('status')}; {home.command('down')} ends it"
+    trying = f"late processes are restarted: see {home.command('status')}; {home.command('down')} ends it"
     return Stop(Exit.UNREACHABLE, f"the stack is not up after {_START_S:g} s:\n{late}{trying}; {logs}")
 
 
 def _said(log: Path, begin: int, lines: int = 5) -> str:
-    """The last of what the supervisor said."""
+    """The last messages of the supervisor."""
     with suppress(FileNotFoundError), log.open("rb") as written:
         written.seek(begin)
         said = written.read().decode(errors="replace").splitlines()

@@ -1,4 +1,4 @@
-"""`qb submit`: one job a file, side by side."""
+"""`qb submit`: one job for each file, concurrently."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ _AT_ONCE = 64
 _LOOK_S = 1.0
 _NAMED = 10
 _PROOF_S = 10.0
-"""How long to wait, once a job ended, for its charge and its receipt."""
+"""How long to wait for charge and receipt after the end of a job."""
 
 _Document = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """One job to ask for."""
+    """One job to submit."""
 
     file: str
     circuit: Path | str
@@ -49,7 +49,7 @@ class _Wanted:
 
 
 def submit(args: Namespace, out: Output) -> Exit:
-    """Ask for a job for each file, and with `--wait` tell how each ended."""
+    """Submit a job for each file; with `--wait`, print how each ended."""
     from queuebit.amounts import money_of
 
     limit = None if args.max_cost is None else money_of(args.max_cost, "--max-cost")
@@ -70,23 +70,23 @@ class _Submitting:
         self._home = Home(args.home)
         self._asked: list[str] = []
         self._said: list[str] = []
-        """Lines for people, told when all is done: a line that is drawn over itself is in between."""
+        """Lines for people, printed at the end, because a progress line is redrawn meanwhile."""
         self._waiting: dict[str, str] = {}
-        """By job: why it waits, as far as anybody said."""
+        """By job: why it waits, as far as known."""
         self._away = ""
-        """Why the stack cannot be asked, once it cannot."""
+        """Why the stack does not answer, if it does not."""
 
     def gone_on(self) -> str:
-        """What a person who stops waiting has to know."""
+        """The text after an interrupted wait."""
         if not self._asked:
-            return "interrupted before any job was confirmed: `qb jobs` lists what there is"
+            return "interrupted before any job was confirmed: `qb jobs` lists jobs"
         follow = "".join(f"\n  qb job watch {job}" for job in self._asked[:_NAMED])
         more = f"\n  and {len(self._asked) - _NAMED} more: `qb jobs` lists them" if len(self._asked) > _NAMED else ""
-        return f"interrupted; what was submitted goes on:{follow}{more}"
+        return f"interrupted; submitted jobs continue:{follow}{more}"
 
     async def all(self, wanted: list[_Wanted]) -> Exit:
         turn = asyncio.Semaphore(_AT_ONCE)
-        told: list[_Document] = []
+        documents: list[_Document] = []
         async with client_of(self._args) as client:
 
             async def one(it: _Wanted) -> _Document:
@@ -99,22 +99,22 @@ class _Submitting:
                     if self._args.wait:
                         self._waiting = await client.waiting()
                     why = next((f"; {self._waiting[job]}" for job in self._asked if job in self._waiting), "")
-                    progress.tell(f"{sum(it.done() for it in work)} of {len(work)} jobs done{why}")
-            told = await asyncio.gather(*work)
+                    progress.update(f"{sum(it.done() for it in work)} of {len(work)} jobs done{why}")
+            documents = await asyncio.gather(*work)
         for line in self._said:
             self._out.say(line)
         if self._away and not self._asked:
             raise Stop(Exit.UNREACHABLE, self._away)
-        for document in told:
+        for document in documents:
             self._out.document(document)
-        if len(told) > 1:
+        if len(documents) > 1:
             columns = ("file", "job", "state", "backend", "shots", "charge", "receipt", "reason")
-            for line in self._out.lines([_summary(it) for it in told], columns, fit=True):
+            for line in self._out.lines([_summary(it) for it in documents], columns, fit=True):
                 self._out.say(line)
         if self._away:
             raise Stop(Exit.UNREACHABLE, self._away)
-        code = exit_of(str(document["state"]) for document in told)
-        ended = all(document["state"] in ENDS for document in told)
+        code = exit_of(str(document["state"]) for document in documents)
+        ended = all(document["state"] in ENDS for document in documents)
         return Exit.JOB_FAILED if code is Exit.DONE and self._args.wait and not ended else code
 
     async def _one(self, client: AsyncClient, wanted: _Wanted) -> _Document:
@@ -156,13 +156,13 @@ class _Submitting:
         return self._waiting.get(job, "")
 
     async def _ended(self, client: AsyncClient, job: AsyncJob, file: str, single: bool) -> _Document:
-        """How the job stands after the wait; one reading of the log decides whether there is a result to tell."""
+        """The document of a job after the wait; one read of the log decides whether it includes a result."""
         receipt: Receipt | None = None
         late = await self._late(client, job)
-        with suppress(StillRunning):  # charge and receipt come later; what is there is told
+        with suppress(StillRunning):  # charge and receipt may be missing yet
             receipt = await job.receipt(0 if late else _PROOF_S)
         status = await job.status()
-        if status.ended:  # also while the last questions were asked
+        if status.ended:  # also if it ended during the last requests
             late = ""
         result = await job.result() if status.state == "completed" else None
         if single:
@@ -183,7 +183,7 @@ class _Submitting:
         )
 
     async def _late(self, client: AsyncClient, job: AsyncJob) -> str:
-        """Wait for the end; why it did not come in time, or nothing."""
+        """Wait for the end; return why it did not come in time, or an empty text."""
         try:
             await job.until(ENDS, self._args.timeout)
         except StillRunning as error:
@@ -219,7 +219,7 @@ class _Submitting:
 
 @contextmanager
 def _noting(progress: Progress, why: Callable[[str], str]) -> Iterator[None]:
-    """Show what the client says about waits that last, and why a job waits."""
+    """Show the client's warnings about long waits, and why a job waits."""
     handler = _Noting(progress, why)
     logger = logging.getLogger("queuebit")
     logger.addHandler(handler)
@@ -242,16 +242,16 @@ class _Noting(logging.Handler):
 
 
 def _summary(document: _Document) -> _Document:
-    """A line of the table: files without their folders."""
+    """A row of the table: files without folders."""
     receipt, reasons = document["receipt"], document["reasons"]
     verified = isinstance(receipt, dict) and {True: "verified", False: "wrong", None: "sealed"}[receipt["verified"]]
-    named = f"job {document['job']} "  # which job it is, the line says already
+    named = f"job {document['job']} "  # the line names the job already
     texts = [it["text"].removeprefix(named) for it in reasons] if isinstance(reasons, list) else []
     return {**document, "file": Path(str(document["file"])).name, "receipt": verified or "", "reason": "; ".join(texts)}
 
 
 def _keys(files: list[str], key: str | None) -> list[str | None]:
-    """A key for each file: the one that was given, or with several files one of each file's own."""
+    """The key of each file: the given one, extended by the name of the file if there are several."""
     if files.count(STANDARD_INPUT) > 1:
         raise Stop(Exit.USAGE, "standard input can be read once: give `-` once")
     if key is None or len(files) == 1:

@@ -1,4 +1,4 @@
-"""`qb tenant …`: who may use the stack. Edits the tenants file, keeping its comments, and lets everyone know."""
+"""`qb tenant …`: edits the tenants file, keeps its comments, and notifies broker and bus."""
 
 from __future__ import annotations
 
@@ -63,9 +63,9 @@ def show(args: Namespace, out: Output) -> Exit:
     if (tenant := tenants.get(args.name)) is None:
         raise unknown("tenant", args.name, tenants)
     rows = balances(home, args.name)
-    standing = None if rows is None else by_account(rows)
+    by_name = None if rows is None else by_account(rows)
     out.document(
-        {"tenant": args.name, **tenant.model_dump(mode="json"), "accounts": _documents(standing), "balances": rows}
+        {"tenant": args.name, **tenant.model_dump(mode="json"), "accounts": _documents(by_name), "balances": rows}
     )
     limits = tenant.model_dump(exclude={"project", "user", "budget"})
     out.say(f"{args.name}: {', '.join(f'{name} {value}' for name, value in limits.items())}")
@@ -73,7 +73,7 @@ def show(args: Namespace, out: Output) -> Exit:
         {
             "project": name,
             "budget": {"amount": it.budget, "currency": it.currency},
-            **({} if standing is None else _money_of(standing.get((name, it.currency), NOTHING), it.currency)),
+            **({} if by_name is None else _money_of(by_name.get((name, it.currency), NOTHING), it.currency)),
             "backends": list(it.backends),
             "default kind": it.default_kind,
         }
@@ -87,17 +87,17 @@ def show(args: Namespace, out: Output) -> Exit:
     for table in (projects, budgets, users):
         for line in out.lines(table, fit=True) if table else ():
             out.say(line)
-    if standing is None:
-        out.say("what is held, charged and left is told while the stack is up")
+    if by_name is None:
+        out.say("held, charged and left are shown while the stack is up")
     return Exit.DONE
 
 
-def _documents(standing: Mapping[tuple[str, str], Row] | None) -> list[Row] | None:
-    if standing is None:
+def _documents(by_name: Mapping[tuple[str, str], Row] | None) -> list[Row] | None:
+    if by_name is None:
         return None
     return [
         {"project": name, "currency": currency, "budget": it["limit"], **_moved(it)}
-        for (name, currency), it in standing.items()
+        for (name, currency), it in by_name.items()
     ]
 
 
@@ -273,10 +273,10 @@ def _require_output(args: Namespace) -> None:
 def done(home: Home, out: Output, words: str, **fields: object) -> Exit:
     """Tell what was done, and what is left to do where containers run the stack."""
     stack = Stack.load(home)
-    told = {"restart": list(RESTARTED)} if stack is not None and stack.in_containers else {}
-    out.document({**fields, **told})
+    restart = {"restart": list(RESTARTED)} if stack is not None and stack.in_containers else {}
+    out.document({**fields, **restart})
     out.say(words)
-    if told:
+    if restart:
         out.say("next, since containers keep the files that they were started with, in the repository:")
         out.say(f"  docker compose --env-file {env_file(home)} restart {' '.join(RESTARTED)}")
     return Exit.DONE

@@ -13,10 +13,10 @@ __all__ = ["verify"]
 
 
 def verify(args: Namespace, out: Output) -> Exit:
-    """Check them on the stack of the home.
+    """Check the invariants on the stack of the home.
 
     Raises:
-        Stop: a part of the stack does not answer, so that nothing can be said.
+        Stop: a part of the stack does not answer.
     """
     quick_start()
     from queuebit_audit import inspect, target_of

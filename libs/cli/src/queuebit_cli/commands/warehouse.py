@@ -1,4 +1,4 @@
-"""`qb warehouse rebuild`: it is a projection, so it can be made anew; `qb warehouse login` is for other clients."""
+"""`qb warehouse rebuild` fills the warehouse again from the log; `qb warehouse login` is for other clients."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from queuebit_stack.warehouse import member, query
 __all__ = ["login", "rebuild"]
 
 _LOOK_S = 0.2
-_PATIENCE_S = 60.0
-"""How long telemetry may store nothing before it is not waited for."""
+_STALLED_S = 60.0
+"""How long telemetry may store nothing before the wait ends."""
 
 
 def rebuild(args: Namespace, out: Output) -> Exit:
-    """Forget every row, and wait until telemetry has read the log again to where it ends now."""
+    """Delete every row, and wait until telemetry has stored the log up to its current end."""
     home = Home(args.home)
     stack = running_stack(home)
     begin = time.monotonic()
@@ -44,13 +44,13 @@ def rebuild(args: Namespace, out: Output) -> Exit:
 
 
 def login(args: Namespace, out: Output) -> Exit:
-    """Make a password with which any ClickHouse client reads the rows of one tenant, as `qb sql --tenant` does."""
+    """Create a password for any ClickHouse client that reads the rows of one tenant, like `qb sql --tenant`."""
     home = Home(args.home)
     url = running_stack(home).listens["warehouse"]
     one = member(find(home.root, args.tenant, args.user), args.hours * 3600)
     out.document({"url": url, "user": one.user, "password": one.password, "hours": args.hours})
     out.say(f"url       {url}\nuser      {one.user}\npassword  {one.password}")
-    out.say(f"good for {args.hours} h, to read the rows of {one.user.partition('/')[0]} and nothing else")
+    out.say(f"valid for {args.hours} h, reads only the rows of {one.user.partition('/')[0]}")
     return Exit.DONE
 
 
@@ -77,18 +77,18 @@ def _refilled(home: Home, stack: Stack, last: int, progress: Progress) -> None:
         before, stored = stored, _stored(home, stack)
         if stored != before:
             moved = time.monotonic()
-        elif time.monotonic() - moved > _PATIENCE_S:
+        elif time.monotonic() - moved > _STALLED_S:
             raise Stop(
                 Exit.UNREACHABLE,
-                f"the warehouse holds {stored} of {last} events, and no more for {_PATIENCE_S:g} s: see telemetry in "
-                f"{stack.overview_command}; it goes on by itself once telemetry is well",
+                f"the warehouse holds {stored} of {last} events, and no more for {_STALLED_S:g} s: see telemetry in "
+                f"{stack.overview_command}; it continues by itself when telemetry is healthy",
             )
-        progress.tell(f"filling the warehouse: {stored} of {last} events")
+        progress.update(f"filling the warehouse: {stored} of {last} events")
         time.sleep(_LOOK_S)
 
 
 def _stored(home: Home, stack: Stack) -> int:
-    """Up to where the log is in the warehouse; telemetry stores it in order."""
+    """The last sequence in the warehouse; telemetry stores the log in order."""
     status, body = query(home, stack, "SELECT max(seq) FROM events")
     if status != 200:
         raise Stop(Exit.UNREACHABLE, f"the warehouse refuses: {body.decode(errors='replace').strip()[:300]}")
@@ -98,7 +98,7 @@ def _stored(home: Home, stack: Stack) -> int:
 async def _last_sequence(home: Home) -> int:
     transport = operator_of(home)
     try:
-        told = json.loads((await transport.request("$JS.API.STREAM.INFO.LOG")).body)
+        stream = json.loads((await transport.request("$JS.API.STREAM.INFO.LOG")).body)
     finally:
         await transport.close()
-    return int(told["state"]["last_seq"])
+    return int(stream["state"]["last_seq"])
