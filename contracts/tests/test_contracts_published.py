@@ -21,7 +21,19 @@ ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*/*.json"))
 RELEASED = sorted((ROOT / "released").glob("*/*.json"))
 
-UNRELEASED = frozenset({"qb.account.corrected.v1", "qb.job.corrected.v1", "qb.job.usage_reported.v1"})
+UNRELEASED = frozenset(
+    {
+        "qb.account.corrected.v1",
+        "qb.job.corrected.v1",
+        "qb.job.usage_reported.v1",
+        "qb.tenant.defined.v1",
+        "qb.tenant.project_defined.v1",
+        "qb.tenant.project_removed.v1",
+        "qb.tenant.removed.v1",
+        "qb.tenant.user_defined.v1",
+        "qb.tenant.user_removed.v1",
+    }
+)
 """Types that came after the newest release."""
 
 

@@ -40,6 +40,14 @@ from queuebit_contracts.job import (
     JobSubmitted,
     JobUsageReported,
 )
+from queuebit_contracts.tenant import (
+    ProjectDefined,
+    ProjectRemoved,
+    TenantDefined,
+    TenantRemoved,
+    UserDefined,
+    UserRemoved,
+)
 from queuebit_contracts.transparency import LogCheckpointed
 from queuebit_contracts.wire import Event, UnknownEvent
 from queuebit_kernel import Malformed
@@ -91,6 +99,7 @@ class Entry:
 
 _JOB = "qb.job.{tenant}.{job}."
 _ACCOUNT = "qb.account.{tenant}.{account}."
+_TENANT = "qb.tenant.{tenant}."
 
 CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
     entry.type: entry
@@ -112,6 +121,12 @@ CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
         Entry(AccountSettled, _ACCOUNT + "settled.{job}", ("metering",)),
         Entry(AccountReleased, _ACCOUNT + "released.{job}", ("broker",)),
         Entry(AccountCorrected, _ACCOUNT + "corrected.{job}-{revision}", ("metering",)),
+        Entry(TenantDefined, _TENANT + "defined", ("broker",)),
+        Entry(TenantRemoved, _TENANT + "removed", ("broker",)),
+        Entry(ProjectDefined, _TENANT + "project_defined.{project}", ("broker",)),
+        Entry(ProjectRemoved, _TENANT + "project_removed.{project}", ("broker",)),
+        Entry(UserDefined, _TENANT + "user_defined.{user}", ("broker",)),
+        Entry(UserRemoved, _TENANT + "user_removed.{user}", ("broker",)),
         Entry(BackendRegistered, "qb.backend.{backend}.registered", ("executor",)),
         Entry(BackendCalibrated, "qb.backend.{backend}.calibrated", ("executor",)),
         Entry(LogCheckpointed, "qb.proof.{log}.checkpointed", ("provenance",)),

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from queuebit_contracts.job import Proof
+from queuebit_contracts.job import Signature
 from queuebit_contracts.wire import Event, Name, Wire
 
 __all__ = ["CancelJob", "CancelRequest"]
@@ -18,7 +18,7 @@ class CancelRequest(Wire):
     tenant: Name
     job: Name
     reason: str = Field(default="", max_length=200)
-    proof: Proof
+    proof: Signature
 
 
 class CancelJob(Event[CancelRequest]):

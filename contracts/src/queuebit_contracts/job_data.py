@@ -36,10 +36,10 @@ __all__ = [
     "Metering",
     "Placement",
     "Profile",
-    "Proof",
     "Rejection",
     "Score",
     "Seal",
+    "Signature",
     "Start",
     "Submission",
     "Terms",
@@ -48,15 +48,20 @@ __all__ = [
 ]
 
 
-class Proof(Wire):
-    """Who asks: the public half of a token, and its signature over the canonical `data` without `proof`.
+class Signature(Wire):
+    """Who asks: a public key, and the signature by its secret half over the canonical `data` without `proof`.
 
-    The signature is Ed25519, base64url without padding; the canonical form is RFC 8785, with whole numbers only, within
-    2^53 - 1 of nought.
+    The canonical form is RFC 8785, with whole numbers only, within 2^53 - 1 of 0.
     """
 
-    key: str = Field(pattern="^U[A-Z2-7]{55}$")
-    signature: str = Field(min_length=86, max_length=86)
+    key: str
+    """The public key, in the form of its algorithm; for `ed25519` the public half of a token."""
+    signature: str
+    """Base64url without padding."""
+    algorithm: str | None = None
+    """How it was signed; absent means `ed25519`. The broker rejects what was signed by an algorithm unknown to it."""
+    key_id: str | None = None
+    """Which of its author's keys signed, as the author names it. It says nothing about who the author is."""
 
 
 class Submission(Wire):
@@ -84,7 +89,7 @@ class Submission(Wire):
     """Seed of the simulation; derived from the job's id when absent."""
     tags: tuple[Name, ...] | None = Field(default=None, max_length=8)
     """Words for the bill; the job also counts against the budget of each tag that has one."""
-    proof: Proof
+    proof: Signature
 
 
 class Profile(Wire):

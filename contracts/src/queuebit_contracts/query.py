@@ -7,7 +7,16 @@ from pydantic import Field, JsonValue
 from queuebit_contracts.job import Profile
 from queuebit_contracts.wire import Digest, Name, Payload, Reason, Sentence, Wire
 
-__all__ = ["Answer", "BackendEstimate", "CircuitError", "ProfileAnswer", "ProfileRequest", "Question"]
+__all__ = [
+    "Answer",
+    "BackendEstimate",
+    "CircuitError",
+    "ProfileAnswer",
+    "ProfileRequest",
+    "Question",
+    "TenantsAnswer",
+    "TenantsRequest",
+]
 
 
 class ProfileRequest(Wire):
@@ -79,3 +88,29 @@ class Answer(Wire):
 
     rows: tuple[dict[str, JsonValue], ...] = ()
     error: Reason | None = None
+
+
+class TenantsRequest(Wire):
+    """Put a tenants document in force, or ask which one is. Only the operator may ask this: `qb.admin.tenants`."""
+
+    document: dict[str, JsonValue] | None = None
+    """All tenants, as a tenants file says them; absent to ask only."""
+    by: str = Field(default="", max_length=200)
+    """Who wants it; each fact names this."""
+    after: int | None = Field(default=None, ge=0)
+    """The `sequence` of the answer that the author has seen. The request is refused if the facts went on since."""
+    dry_run: bool = False
+    """Say what would change, and change nothing."""
+
+
+class TenantsAnswer(Wire):
+    """What is in force, and what the request changed; or why it changed nothing."""
+
+    sequence: int = 0
+    """Of the newest fact about any tenant; 0 if there is none."""
+    document: dict[str, JsonValue] = Field(default_factory=dict)
+    """All tenants in force, as a tenants file says them."""
+    changes: tuple[str, ...] = ()
+    """Subjects of the facts that were appended, or would be."""
+    errors: tuple[Reason, ...] = ()
+    """Everything that is wrong, at once."""

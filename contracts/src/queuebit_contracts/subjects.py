@@ -4,6 +4,7 @@ qb.job.<tenant>.<job>.<event>[.<backend>]     qb.account.<tenant>.<account>.<eve
 qb.job.<tenant>.<job>.<event>[.<revision>]    qb.account.<tenant>.<account>.corrected.<job>-<revision>
 qb.backend.<backend>.<event>                  qb.proof.<log>.<event>
 qb.command.<tenant>.<job>.<verb>              qb.query.<tenant>.<question>
+qb.tenant.<tenant>.<event>[.<project or user>]   qb.admin.tenants
 qb.profile.<stack>                            qb.dead.<durable>.<sequence>
 qb.alive.<backend>                            qb.replay.<durable>
 qb.trace.<service>
@@ -17,12 +18,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from queuebit_contracts.catalog import CATALOG, AnyEvent, wire_name
 from queuebit_kernel import require_token
 
 __all__ = [
+    "TENANTS",
+    "TENANTS_REQUEST",
     "Address",
     "Aggregate",
     "account",
@@ -36,7 +39,14 @@ __all__ = [
     "parse",
     "proof",
     "subject_of",
+    "tenant",
 ]
+
+TENANTS: Final = "qb.tenant.>"
+"""All facts about tenants. Changes of tenants are guarded on it: they are few, and each sees all before it."""
+
+TENANTS_REQUEST: Final = "qb.admin.tenants"
+"""Where the operator asks which tenants there are, and puts a document in force."""
 
 
 class Address(NamedTuple):
@@ -118,6 +128,11 @@ def job(tenant: str, job_id: str) -> Aggregate:
 def account(tenant: str, name: str) -> Aggregate:
     """The ledger of a project's account."""
     return Aggregate(f"qb.account.{require_token(tenant, 'tenant')}.{require_token(name, 'account')}")
+
+
+def tenant(name: str) -> Aggregate:
+    """The facts about a tenant, its projects and its users."""
+    return Aggregate(f"qb.tenant.{require_token(name, 'tenant')}")
 
 
 def backend(name: str) -> Aggregate:

@@ -1,4 +1,6 @@
-"""Who may use the platform: tenants, projects, users, their roles and the public halves of their tokens.
+"""The tenants document: which tenants, projects and users there are to be, as a file or a request declares them.
+
+The broker makes it true by facts (`queuebit_contracts.tenant`).
 
 A token is an NKey seed. Only its public half, a one-way image, is ever at rest here; it logs its owner in to NATS and
 checks the signature under each submission.
@@ -6,7 +8,9 @@ checks the signature under each submission.
 
 from __future__ import annotations
 
+import json
 import tomllib
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -29,7 +33,9 @@ __all__ = [
     "Tenant",
     "Tenants",
     "User",
+    "check_tenants",
     "parse_tenants",
+    "tenants_toml",
 ]
 
 Role = Literal["viewer", "member", "admin"]
@@ -48,6 +54,11 @@ class BadTenants(Fault):
     """The tenants file cannot be used; the text lists everything that is wrong with it."""
 
     code = "bad_tenants"
+
+    def __init__(self, text: str, faults: Sequence[str] = ()) -> None:
+        super().__init__(text)
+        self.faults = tuple(faults) or (text,)
+        """The same, one by one."""
 
 
 class _Entry(BaseModel):
@@ -155,15 +166,47 @@ def parse_tenants(text: str) -> Tenants:
     Raises:
         BadTenants: it is empty, is not TOML, or breaks the rules; all faults at once.
     """
-    if not text.strip():  # what an editor or a full disk cut off; nobody at all is declared by a comment
+    if not text.strip():  # what an editor or a full disk cut off; a file without tenants has at least a comment
         raise BadTenants("the tenants file is empty")
     try:
-        return Tenants.model_validate(tomllib.loads(text))
+        document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadTenants(f"the tenants file is not TOML: {error}") from error
+    return check_tenants(document)
+
+
+def check_tenants(document: Mapping[str, object]) -> Tenants:
+    """Read what a tenants file holds.
+
+    Raises:
+        BadTenants: it breaks the rules; all faults at once.
+    """
+    try:
+        return Tenants.model_validate(document)
     except ValidationError as error:
-        faults = "; ".join(map(_sentence, error.errors()))
-        raise BadTenants(f"the tenants file breaks its rules: {faults}") from error
+        faults = [_sentence(it) for it in error.errors()]
+        raise BadTenants(f"the tenants file breaks its rules: {'; '.join(faults)}", faults) from error
+
+
+def tenants_toml(tenants: Tenants) -> str:
+    """A document as a tenants file: every value written out, read by `parse_tenants` to the same document."""
+    document = tenants.model_dump(mode="json")
+    blocks = [_block("", {"removed": document["removed"]})] if document["removed"] else []
+    for name, tenant in document["tenant"].items():
+        tables = {word: tenant.pop(word) for word in ("budget", "project", "user")}
+        blocks.append(_block(f"[tenant.{name}]\n", tenant))
+        for word, entries in tables.items():
+            blocks += [_block(f"[tenant.{name}.{word}.{_key(it)}]\n", fields) for it, fields in entries.items()]
+    return "\n".join(blocks) or "# no tenant\n"
+
+
+def _key(name: str) -> str:
+    return json.dumps(name) if ":" in name else name
+
+
+def _block(title: str, fields: Mapping[str, object]) -> str:
+    lines = (f"{key} = {json.dumps(value)}\n" for key, value in fields.items() if value is not None)
+    return title + "".join(lines)
 
 
 _SPELLING = {

@@ -44,7 +44,7 @@ def test_a_second_start_changes_nothing(home: Home) -> None:
 
 
 def test_no_secret_leaves_its_file(home: Home) -> None:
-    write_nats_config(home, DEFAULTS)
+    write_nats_config(home, DEFAULTS, read_tenants(home))
     secrets = [path.read_text().strip() for path in (home.root / "secrets").iterdir()]
     secrets.append(find(home.root).seed)
     config = home.nats_config.read_text()

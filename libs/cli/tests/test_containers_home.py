@@ -12,6 +12,7 @@ import pytest
 
 from queuebit.credentials import find
 from queuebit_cli.main import main
+from queuebit_runtime.keys import public_key
 from queuebit_runtime.server_config import server_binary
 from queuebit_stack.containers import folder
 from queuebit_stack.errors import Exit
@@ -48,10 +49,26 @@ def test_a_second_time_keeps_every_secret(home: Home) -> None:
 
 
 def test_a_new_tenant_reaches_the_bus_when_it_starts_again(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    """Containers that never ran begin with the file as it is."""
     assert main(["tenant", "add", "acme", "--home", str(home.root)]) == Exit.DONE
     assert "acme/me" in (folder(home) / "nats.conf").read_text()
-    assert "compose.env restart nats broker" in capsys.readouterr().out
+    assert "compose.env restart nats" in capsys.readouterr().out
     assert not home.nats_config.exists()
+
+
+def test_while_its_containers_are_down_a_revoked_key_is_closed_and_a_new_one_waits_for_the_facts(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder(home) / "nats" / "jetstream").mkdir()
+    here = ["--home", str(home.root)]
+    old = find(home.root, "demo")
+    assert main(["tenant", "token", "new", "demo", "me", *here]) == Exit.UNREACHABLE
+    assert "no broker answers" in capsys.readouterr().out
+    config = (folder(home) / "nats.conf").read_text()
+    assert public_key(old.seed) in config
+    assert public_key(find(home.root, "demo").seed) not in config
+    assert main(["tenant", "token", "revoke", "demo", "me", public_key(old.seed), *here]) == Exit.UNREACHABLE
+    assert public_key(old.seed) not in (folder(home) / "nats.conf").read_text()
 
 
 def test_doctor_looks_at_what_the_engine_publishes(home: Home, capsys: pytest.CaptureFixture[str]) -> None:

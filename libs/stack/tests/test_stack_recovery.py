@@ -17,7 +17,7 @@ from queuebit_contracts.subjects import subject_of
 from queuebit_contracts.topology import inbox_of
 from queuebit_runtime.rows import Row, row_of
 from queuebit_runtime.secrets import read_secret
-from queuebit_stack.bootstrap import bootstrap, write_nats_config
+from queuebit_stack.bootstrap import bootstrap, read_tenants, write_nats_config
 from queuebit_stack.errors import Stop
 from queuebit_stack.home import Home
 from queuebit_stack.log_mark import Mark, known
@@ -92,7 +92,7 @@ class TestMending:
         bootstrap(home)
         home.jetstream.mkdir()
         self.ports = auto({})
-        write_nats_config(home, self.ports)
+        write_nats_config(home, self.ports, read_tenants(home))
         bodies = [funded(str(number)).to_bytes() for number in range(1, 11)]
         with self.server(home):
             lay_out_again(home, self.ports[NATS])

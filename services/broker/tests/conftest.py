@@ -15,11 +15,12 @@ from queuebit_broker.handlers import AdmitJob
 from queuebit_broker.profiles import Profiles
 from queuebit_broker.requests import read_request
 from queuebit_broker.rules import Request, Snapshot
-from queuebit_broker.state import Directory, Profiled, World
+from queuebit_broker.state import Profiled, World
 from queuebit_contracts import subjects
 from queuebit_contracts.account import AccountFunded, Funding
 from queuebit_contracts.backend import BackendCalibrated, BackendRegistered, Calibration, Registration
 from queuebit_contracts.command import CancelJob
+from queuebit_contracts.directory import Directory
 from queuebit_contracts.job import JobSubmitted, Profile
 from queuebit_contracts.query import BackendEstimate, CircuitError, ProfileAnswer, ProfileRequest
 from queuebit_contracts.tenants import parse_tenants

@@ -12,8 +12,8 @@ import pytest
 from queuebit_broker import handlers, holding
 from queuebit_broker.policy import Decision, admit
 from queuebit_broker.rules import Request, Snapshot
-from queuebit_broker.state import Directory
 from queuebit_contracts.account import AccountHeld, Hold
+from queuebit_contracts.directory import Directory
 from queuebit_contracts.job import JobAccepted, JobRejected
 from queuebit_contracts.tenants import parse_tenants
 from queuebit_contracts.wire import Amount

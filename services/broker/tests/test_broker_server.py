@@ -20,12 +20,13 @@ from queuebit_broker.adapters import folding
 from queuebit_broker.app import create_app
 from queuebit_broker.handlers import AdmitJob
 from queuebit_broker.profiles import Profiles
-from queuebit_broker.state import Directory, World
+from queuebit_broker.state import World
 from queuebit_contracts import subjects
 from queuebit_contracts.account import AccountFunded, Funding
+from queuebit_contracts.directory import Directory
 from queuebit_contracts.job import JobAccepted, JobSubmitted
-from queuebit_contracts.query import Answer, Question
-from queuebit_contracts.tenants import parse_tenants
+from queuebit_contracts.query import Answer, Question, TenantsAnswer, TenantsRequest
+from queuebit_contracts.tenants import Tenants, parse_tenants
 from queuebit_contracts.topology import topology
 from queuebit_contracts.wire import Amount
 from queuebit_kernel import Money, Stale, Superseded, Unavailable
@@ -269,11 +270,36 @@ async def test_a_broker_from_submission_to_acceptance(
         # a raised budget takes effect without a restart
         dear, dear_body = submit_document(key="k3", backend="torino", shots=8000)
         stack.executors.qpu_us["torino"] = 20_000_000
-        path = stack.folder / "tenants.toml"
-        path.write_text(path.read_text().replace('budget = "10"\n[', 'budget = "100"\n[', 1))
-        await until(lambda: budget_is(truth, "90.00"))
+        text = (stack.folder / "tenants.toml").read_text()
+        raised = parse_tenants(text.replace('budget = "10"\n[', 'budget = "100"\n[', 1))
+        assert (await apply(await stack.client("operator"), raised)).changes == ("qb.tenant.acme.project_defined.main",)
+        assert await budget_is(truth, "90.00")
         await publish(ann, dear, dear_body)
         await until(lambda: ended(dear.data.job, "accepted"))
+
+
+async def apply(client: Client, document: Tenants, **fields: Any) -> TenantsAnswer:
+    request = TenantsRequest(document=document.model_dump(mode="json"), by="ada", **fields)
+    reply = await client.request(subjects.TENANTS_REQUEST, request.model_dump_json().encode(), timeout=10)
+    return TenantsAnswer.model_validate_json(reply.data)
+
+
+async def test_two_brokers_take_two_documents_at_once(stack: Stack) -> None:
+    """Whichever brokers answer, one document wins whole, and the other's author is told."""
+    operator, truth = await stack.client("operator"), await stack.log("operator")
+    both = [
+        parse_tenants('removed = ["acme", "evil"]\n' + "".join(f"[tenant.{it}{n}]\n" for n in range(30)))
+        for it in ("a", "b")
+    ]
+    async with stack.broker(), stack.broker():
+        seen = (await apply(operator, both[0], dry_run=True)).sequence
+        answers = await asyncio.gather(*(apply(operator, it, after=seen) for it in both))
+        assert sorted([error.code for error in it.errors] for it in answers) == [[], ["stale"]]
+        newest = await truth.last(subjects.TENANTS)
+        assert newest is not None
+        now = TenantsAnswer.model_validate_json((await operator.request(subjects.TENANTS_REQUEST, b"{}")).data)
+        assert now.sequence == newest.sequence
+        assert [*now.document["tenant"]] in [[*it.tenant] for it in both]
 
 
 GUARD = b"Nats-Expected-Last-Subject-Sequence"

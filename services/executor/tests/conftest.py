@@ -21,8 +21,8 @@ from queuebit_contracts.job import (
     JobSubmitted,
     Placement,
     Profile,
-    Proof,
     Score,
+    Signature,
     Submission,
     Terms,
     Usage,
@@ -195,7 +195,7 @@ def submitted(job: str = "j1", source: str = BELL, inline: bool = True) -> JobSu
             key=job,
             circuit=circuit if inline else circuit.model_copy(update={"inline": None}),
             shots=1_000,
-            proof=Proof(key="U" + "A" * 55, signature="a" * 86),
+            proof=Signature(key="U" + "A" * 55, signature="a" * 86),
         ),
     )
 

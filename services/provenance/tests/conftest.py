@@ -31,9 +31,9 @@ from queuebit_contracts.job import (
     Metering,
     Placement,
     Profile,
-    Proof,
     Rejection,
     Seal,
+    Signature,
     Start,
     Submission,
     Usage,
@@ -97,7 +97,7 @@ def _submitted(about: dict[str, str]) -> JobSubmitted:
         key=about["job"],
         circuit=_payload(QASM, "text/x-openqasm"),
         shots=1000,
-        proof=Proof(key="U" + "A" * 55, signature="a" * 86),
+        proof=Signature(key="U" + "A" * 55, signature="a" * 86),
     )
     return JobSubmitted(source="qb/client", time=_at(0), data=data)
 

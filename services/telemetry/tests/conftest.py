@@ -30,8 +30,8 @@ from queuebit_contracts.job import (
     JobSubmitted,
     Metering,
     Profile,
-    Proof,
     Seal,
+    Signature,
     Submission,
     Usage,
 )
@@ -141,7 +141,7 @@ def _life_of(tenant: str, job: str, number: int = 0) -> list[AnyEvent]:
                 label=f"{job}.qasm",
                 circuit=_NOTHING,
                 shots=1000,
-                proof=Proof(key="U" + "A" * 55, signature="a" * 86),
+                proof=Signature(key="U" + "A" * 55, signature="a" * 86),
             ),
         ),
         JobAccepted(

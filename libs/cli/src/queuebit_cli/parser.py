@@ -167,7 +167,7 @@ def _reading(words: _Group) -> None:
 def _tenants(tenant: _Group) -> None:
     tenant.command("list", "tenancy:list_tenants", "every tenant")
     tenant.command("show", "tenancy:show", "one tenant").add_argument("name", metavar="TENANT")
-    tenant.command("apply", "tenancy:apply", "let the stack go by a tenants.toml that was edited by hand")
+    _tenant_facts(tenant)
     add = tenant.command("add", "tenancy:add", "a new tenant with a first project and a first user")
     add.add_argument("name", metavar="TENANT")
     add.add_argument("--share", type=_whole, default=1, metavar="N", help="weight in fair share (1)")
@@ -214,6 +214,21 @@ def _tenants(tenant: _Group) -> None:
     _output(another)
     _user(revoke := token.command("revoke", "tenancy:revoke_token", "revoke a token"))
     revoke.add_argument("key", metavar="KEY", help="a prefix of its public key, as in `qb tenant show`")
+
+
+def _tenant_facts(tenant: _Group) -> None:
+    apply = tenant.command("apply", "directory:apply", "put a tenants file in force")
+    apply.add_argument("file", nargs="?", metavar="FILE", help="which becomes the home's; without it, the home's own")
+    apply.add_argument("--dry-run", action="store_true", help="show what it would change, and change nothing")
+    apply.add_argument("--by", metavar="NAME", help="who changes it, as the facts name it (your account)")
+    export = tenant.command("export", "directory:export", "what is in force, as a tenants file")
+    export.add_argument("--output", metavar="FILE", help="where; without it, print it")
+    history = tenant.command("history", "directory:history", "who changed a tenant, what, and when")
+    history.add_argument("name", metavar="TENANT")
+    for words in (apply, export, history):
+        words.add_argument("--url", metavar="URL", help="of the bus of a stack elsewhere, instead of a home here")
+        words.add_argument("--seed-file", metavar="FILE", help="with --url: the seed of that stack's operator")
+        words.add_argument("--ca-file", metavar="FILE", help="with --url: the authority of that bus's certificates")
 
 
 def _operating(words: _Group) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+from collections.abc import Callable, Mapping
+from typing import Final
 
 import nkeys
 from nacl.exceptions import BadSignatureError
@@ -12,7 +14,7 @@ from nacl.signing import VerifyKey
 
 from queuebit_kernel import Json, canonical
 
-__all__ = ["is_seed", "new_seed", "public_key", "sign", "verify"]
+__all__ = ["ALGORITHMS", "ED25519", "is_seed", "new_seed", "public_key", "sign", "verify"]
 
 
 def new_seed() -> str:
@@ -49,3 +51,10 @@ def verify(key: str, document: Json, signature: str) -> bool:
     except (BadSignatureError, binascii.Error, ValueError, TypeError):
         return False
     return True
+
+
+ED25519: Final = "ed25519"
+"""The algorithm of a signature that names none."""
+
+ALGORITHMS: Final[Mapping[str, Callable[[str, Json, str], bool]]] = {ED25519: verify}
+"""How to verify a signature, by its algorithm: with the key, over a document."""

@@ -149,6 +149,9 @@ def run(create: Callable[[], Service]) -> int:
     _logger.info("%s is starting", service.name)
     try:
         uvloop.run(service.serve())
+    except Fault as error:
+        _logger.error("%s cannot go on: %s", service.name, error)  # noqa: TRY400  # the text says it all
+        return 1
     except Exception:
         _logger.exception("%s failed", service.name)
         return 1

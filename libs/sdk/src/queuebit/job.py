@@ -22,7 +22,7 @@ from queuebit.watch import Watch
 from queuebit_contracts import subjects
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.command import CancelJob, CancelRequest
-from queuebit_contracts.job import JobCompleted, JobSealed, JobSubmitted, Proof, Seal
+from queuebit_contracts.job import JobCompleted, JobSealed, JobSubmitted, Seal, Signature
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_runtime.keys import public_key, sign
 from queuebit_runtime.lag import LAG_S, read_past_lag
@@ -168,10 +168,10 @@ class AsyncJob:
             tenant=self._credential.tenant,
             job=self.id,
             reason=one_line("reason", reason, 200),
-            proof=Proof(key=key, signature="-" * 86),
+            proof=Signature(key=key, signature="-" * 86),
         )
         signature = sign(seed, draft.model_dump(mode="json", exclude_none=True, exclude={"proof"}))
-        request = draft.model_copy(update={"proof": Proof(key=key, signature=signature)})
+        request = draft.model_copy(update={"proof": Signature(key=key, signature=signature)})
         self._unread = True
         await self._watch.start()
         with permitted(self._credential, "cancel jobs"):

@@ -10,7 +10,7 @@ from queuebit.errors import InvalidInput
 from queuebit.exporting import name_of
 from queuebit.inputs import one_line, plain_name, whole_number
 from queuebit.text import visible
-from queuebit_contracts.job import JobSubmitted, Proof, Submission
+from queuebit_contracts.job import JobSubmitted, Signature, Submission
 from queuebit_contracts.wire import Amount as WireAmount
 from queuebit_contracts.wire import Payload
 from queuebit_kernel import digest_of, event_id, job_id, new_key
@@ -67,7 +67,7 @@ def submission(
         backend=None if backend is None else plain_name("backend", str(backend).lower()),
         max_cost=None if max_cost is None else WireAmount.of(money_of(max_cost)),
         seed=None if seed is None else whole_number("seed", seed, 0),
-        proof=Proof(key=public_key(credential.seed), signature="-" * 86),
+        proof=Signature(key=public_key(credential.seed), signature="-" * 86),
     )
     content = draft.model_dump(mode="json", exclude_none=True, exclude={"proof"})
     proof = draft.proof.model_copy(update={"signature": sign(credential.seed, content)})

@@ -12,7 +12,8 @@ from importlib.resources import files
 from pathlib import Path
 from shlex import quote
 
-from queuebit_contracts.tenants import Tenants, parse_tenants
+from queuebit_contracts.directory import narrowed
+from queuebit_contracts.tenants import BadTenants, Tenants, parse_tenants, tenants_toml
 from queuebit_contracts.topology import topology
 from queuebit_kernel import Fault
 from queuebit_runtime.keys import is_seed, new_seed, public_key
@@ -25,9 +26,13 @@ from queuebit_stack.ports import DEFAULTS
 __all__ = [
     "bootstrap",
     "bus_users",
+    "clients_of",
     "default_price_book",
+    "first_tenants",
+    "is_in_force",
     "keep_tenants",
     "kept_credentials",
+    "kept_tenants",
     "key_of",
     "read_tenants",
     "readdress",
@@ -118,17 +123,38 @@ def read_tenants(home: Home) -> Tenants:
         raise Stop(Exit.USAGE, f"{home.tenants_file}: {why}\nfix the file{back if good.exists() else ''}") from error
 
 
-def bus_users(home: Home) -> list[User]:
-    """The users of the bus: services with the home's keys, tenants' users with their own."""
-    names = [*topology().service, "operator", "provisioner"]
-    keys = {name: key_of(home, name) for name in names}
-    clients = [
+def kept_tenants(home: Home) -> Tenants | None:
+    """The document that this home put in force last; nothing before the first start."""
+    try:
+        return parse_tenants(home.good_tenants_file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, BadTenants):
+        return None
+
+
+def first_tenants(home: Home) -> Tenants:
+    """What the bus may grant before the facts can be asked: what the file and the document in force both grant.
+
+    Before a first start there are no facts, and the broker begins with the file.
+    """
+    wanted, before = read_tenants(home), kept_tenants(home)
+    return wanted if before is None else narrowed(before, wanted)
+
+
+def clients_of(tenants: Tenants) -> list[ClientUser]:
+    """Who of a document's users may log in."""
+    return [
         ClientUser(tenant, name, user.role, key)
-        for tenant, entry in read_tenants(home).tenant.items()
+        for tenant, entry in tenants.tenant.items()
         for name, user in entry.user.items()
         for key in user.keys
     ]
-    return users_of(topology(), keys, clients)
+
+
+def bus_users(home: Home, tenants: Tenants) -> list[User]:
+    """Who may log in to the bus: services with the home's keys, tenants' users with theirs."""
+    names = [*topology().service, "operator", "provisioner"]
+    keys = {name: key_of(home, name) for name in names}
+    return users_of(topology(), keys, clients_of(tenants))
 
 
 def key_of(home: Home, name: str) -> str:
@@ -144,10 +170,10 @@ def key_of(home: Home, name: str) -> str:
     return public_key(seed)
 
 
-def write_nats_config(home: Home, ports: dict[str, int]) -> None:
-    """Write the server's configuration from topology and tenants file; keep a copy of the valid tenants file."""
+def write_nats_config(home: Home, ports: dict[str, int], tenants: Tenants) -> None:
+    """Write the server's configuration from the topology and a document, and for the warehouse who may log in there."""
     text = render(
-        bus_users(home),
+        bus_users(home, tenants),
         host="127.0.0.1",
         port=ports["nats-server"],
         store=home.jetstream,
@@ -155,11 +181,18 @@ def write_nats_config(home: Home, ports: dict[str, int]) -> None:
         system_key=key_of(home, "system"),
     )
     write_private(home.nats_config, text)
-    keep_tenants(home)
+    write_private(home.logins_file, tenants_toml(tenants))
+
+
+def is_in_force(home: Home) -> bool:
+    """Whether the tenants file is as it was when it was last put in force."""
+    with suppress(OSError):
+        return home.good_tenants_file.read_bytes() == home.tenants_file.read_bytes()
+    return False
 
 
 def keep_tenants(home: Home) -> None:
-    """Keep a copy of the tenants file that is now in force."""
+    """Keep a copy of the tenants file, which is in force now."""
     write_private(home.good_tenants_file, home.tenants_file.read_text(encoding="utf-8"))
 
 

@@ -6,7 +6,7 @@ from shlex import quote
 from typing import Any
 
 from queuebit_pricing import BadPriceBook, load
-from queuebit_stack.bootstrap import default_price_book, read_tenants
+from queuebit_stack.bootstrap import default_price_book, is_in_force, read_tenants
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
 from queuebit_stack.probe import get_json
@@ -15,7 +15,7 @@ from queuebit_stack.stack import Stack
 
 __all__ = ["require_good", "troubles"]
 
-_NOT_APPLIED = "\nbudgets and limits are in force; users and keys are after `qb tenant apply`"
+_NOT_APPLIED = "\nit is in force once you run `qb tenant apply`; `qb tenant apply --dry-run` shows what that changes"
 _MEANWHILE = "\nuntil then the stack uses the last valid version"
 _RESTART = "\nrestart both together: `qb down`, then `qb up`; running jobs are billed as they were accepted"
 _PRICED = ("broker", "metering")
@@ -41,9 +41,8 @@ def troubles(home: Home, stack: Stack | None) -> list[str]:
     found = []
     try:
         read_tenants(home)
-        good = home.good_tenants_file
-        if runs and good.exists() and good.read_bytes() != home.tenants_file.read_bytes():
-            found.append(f"{home.tenants_file} was edited by hand{_NOT_APPLIED}")
+        if runs and home.good_tenants_file.exists() and not is_in_force(home):
+            found.append(f"{home.tenants_file} was edited{_NOT_APPLIED}")
     except Stop as stop:
         found.append(f"{stop}{_MEANWHILE if runs else ''}")
     try:

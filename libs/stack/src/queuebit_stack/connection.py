@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
 from queuebit_stack.stack import running_stack
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
     from queuebit.nats_transport import NatsTransport
 
-__all__ = ["connected_once", "operator_of", "quick_start"]
+__all__ = ["connected_once", "operator_at", "operator_of", "quick_start"]
 
 
 def quick_start() -> None:
@@ -57,3 +59,21 @@ def operator_of(home: Home) -> NatsTransport:
     stack = running_stack(home)
     seed = home.seed_file("operator").read_text().strip()
     return NatsTransport(stack.listens["nats-server"], seed, "_INBOX.operator")
+
+
+def operator_at(url: str, seed_file: Path, ca_file: Path | None) -> NatsTransport:
+    """The bus of a stack on another machine, as the person who runs that stack sees it.
+
+    Raises:
+        Stop: the seed cannot be read.
+    """
+    quick_start()
+    from queuebit.nats_transport import NatsTransport
+    from queuebit_contracts.topology import inbox_of
+    from queuebit_runtime.secrets import read_secret
+
+    try:
+        seed = read_secret(seed_file)
+    except (OSError, ValueError) as error:
+        raise Stop(Exit.USAGE, f"{seed_file} is no seed: {error}") from error
+    return NatsTransport(url, seed, inbox_of("operator"), ca_file=ca_file)

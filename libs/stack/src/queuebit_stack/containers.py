@@ -6,18 +6,19 @@ import hashlib
 import os
 from pathlib import Path
 
+from queuebit_contracts.tenants import Tenants
 from queuebit_runtime.secrets import read_secret
 from queuebit_runtime.server_config import render
-from queuebit_stack.bootstrap import bootstrap, bus_users, keep_tenants, key_of
+from queuebit_stack.bootstrap import bootstrap, bus_users, first_tenants, keep_tenants, kept_tenants, key_of
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.files import write_private
 from queuebit_stack.home import Home
 from queuebit_stack.stack import CONTAINERS, Stack
 
-__all__ = ["RESTARTED", "configure", "env_file", "folder", "prepare"]
+__all__ = ["RESTARTED", "configure", "env_file", "folder", "prepare", "used"]
 
-RESTARTED = ("nats", "broker")
-"""Containers that read the tenants file only when they start."""
+RESTARTED = ("nats",)
+"""Containers that read only when they start who may log in."""
 
 _NATS, _MONITOR, _WAREHOUSE = 4222, 8222, 8123
 """Ports of the containers; the engine publishes them under the same numbers on loopback."""
@@ -82,7 +83,9 @@ def prepare(home: Home) -> Path:
         (folder(home) / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     if not home.trust_file.is_symlink():  # provenance writes it into the folder that it is given
         home.trust_file.symlink_to(folder(home) / "provenance" / home.trust_file.name)
-    configure(home)
+    configure(home, first_tenants(home))
+    if kept_tenants(home) is None:
+        keep_tenants(home)
     write_private(
         env_file(home),
         f"QUEUEBIT_CONTAINERS_HOME='{home.root}'\nQUEUEBIT_CONTAINERS_USER={os.getuid()}:{os.getgid()}\n",
@@ -92,11 +95,16 @@ def prepare(home: Home) -> Path:
     return env_file(home)
 
 
-def configure(home: Home) -> None:
+def used(home: Home) -> bool:
+    """Whether its containers ever ran: then the log has tenants, and the broker does not begin with the file."""
+    return any((folder(home) / "nats").iterdir())
+
+
+def configure(home: Home, tenants: Tenants) -> None:
     """Write the configuration of both servers; they read it when they start."""
     data = Path("/data")
     nats = render(
-        bus_users(home),
+        bus_users(home, tenants),
         host="0.0.0.0",  # noqa: S104  # inside a container; the engine publishes on loopback
         port=_NATS,
         monitor_port=_MONITOR,  # for the health check inside the container; the port is not published
@@ -105,7 +113,6 @@ def configure(home: Home) -> None:
         system_key=key_of(home, "system"),
     )
     write_private(folder(home) / "nats.conf", nats)
-    keep_tenants(home)
     digests = [
         hashlib.sha256(read_secret(it).encode()).hexdigest() for it in (home.warehouse_password, home.analyst_password)
     ]

@@ -60,6 +60,11 @@ class Home:
         return self.root / "tenants.good.toml"
 
     @property
+    def logins_file(self) -> Path:
+        """Whose keys the bus and the warehouse take now; Queuebit writes it together with the bus's configuration."""
+        return self.root / "logins.toml"
+
+    @property
     def price_book(self) -> Path:
         return self.root / "pricebook.toml"
 

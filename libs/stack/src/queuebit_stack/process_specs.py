@@ -14,9 +14,9 @@ from queuebit_stack.home import Home
 from queuebit_stack.nats_server import health
 from queuebit_stack.probe import Look, look
 
-__all__ = ["NATS", "WAREHOUSE", "Inherits", "Spec", "process_specs"]
+__all__ = ["BROKER", "NATS", "WAREHOUSE", "Inherits", "Spec", "process_specs"]
 
-NATS, WAREHOUSE = "nats-server", "warehouse"
+NATS, WAREHOUSE, BROKER = "nats-server", "warehouse", "broker"
 _FIRST = ("executor-aer", "broker", "scheduler")
 """The processes needed to accept and run a job."""
 _LATER = ("metering", "provenance", "telemetry", "executor-ibm", "executor-cirq")
@@ -91,7 +91,7 @@ def _own(home: Home, ports: Mapping[str, int], name: str) -> dict[str, str]:
             return {"QUEUEBIT_EXECUTOR_STACK": stack}
         case "broker", *_:
             return {
-                "QUEUEBIT_BROKER_TENANTS_FILE": str(home.tenants_file),
+                "QUEUEBIT_BROKER_TENANTS_FILE": str(home.good_tenants_file),
                 "QUEUEBIT_BROKER_PRICE_BOOK": str(home.price_book),
             }
         case "metering", *_:
@@ -117,7 +117,7 @@ def _warehouse(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
         "QUEUEBIT_WAREHOUSE_DATA_DIR": str(home.warehouse),
         "QUEUEBIT_WAREHOUSE_PASSWORD_FILE": str(home.warehouse_password),
         "QUEUEBIT_WAREHOUSE_ANALYST_PASSWORD_FILE": str(home.analyst_password),
-        "QUEUEBIT_WAREHOUSE_TENANTS_FILE": str(home.tenants_file),
+        "QUEUEBIT_WAREHOUSE_TENANTS_FILE": str(home.logins_file),
     }
 
 

@@ -20,7 +20,7 @@ from queuebit_stack.home import Home
 from queuebit_stack.log_files import stamped
 from queuebit_stack.log_mark import LogLost
 from queuebit_stack.process import Identity, end
-from queuebit_stack.process_specs import NATS, Spec
+from queuebit_stack.process_specs import BROKER, NATS, Spec
 from queuebit_stack.stack import Running, Stack, in_order
 
 __all__ = ["Supervisor"]
@@ -56,6 +56,8 @@ class Supervisor:
         self._preparing: tuple[Identity, Future[None]] | None = None
         self._keeping: Future[None] | None = None
         self._keep_at = 0.0
+        self._settling: Future[None] | None = None
+        self._settled = False
 
     def stop(self) -> None:
         """Make `run` end all processes and return."""
@@ -76,6 +78,7 @@ class Supervisor:
         prepare: Callable[[], None],
         show: Callable[[Supervisor], None] = lambda _: None,
         keep: Callable[[], None] = lambda: None,
+        settle: Callable[[], None] = lambda: None,
     ) -> None:
         """Start all processes and keep them running until `stop`, SIGTERM, SIGINT, or the end of the home.
 
@@ -84,6 +87,8 @@ class Supervisor:
                 was killed, or whose disk was full, may have lost streams and consumers.
             show: called at every tick.
             keep: called every few seconds, and before the bus ends: saves the last sequence of the log.
+            settle: called once, as soon as the broker is ready; the stack is up when it is done. If it raises `Stop`,
+                its text is printed, and the stack goes on.
 
         Raises:
             Stop: the home was moved or deleted, or the log lost events; all processes have ended.
@@ -97,6 +102,7 @@ class Supervisor:
                     self._tick(pool)
                     self._prepare_again(pool, prepare)
                     self._keep(pool, keep)
+                    self._settle(pool, settle)
                     show(self)
         finally:
             self._record("stopping")
@@ -148,6 +154,17 @@ class Supervisor:
         if self._keeping is None and time.monotonic() >= self._keep_at and self._bus == self._prepared:
             self._keeping = pool.submit(keep)
 
+    def _settle(self, pool: ThreadPoolExecutor, settle: Callable[[], None]) -> None:
+        """Settle once, when the broker is ready."""
+        if self._settling is None and all(child.seen.ready for child in self.children if child.spec.name == BROKER):
+            self._settling = pool.submit(settle)
+        elif self._settling is not None and not self._settled and self._settling.done():
+            self._settled = True
+            if (error := self._settling.exception()) is not None:
+                if not isinstance(error, Stop):
+                    raise error
+                self._complain(str(error))
+
     def _start_wave(self, wave: int) -> None:
         self._wave, self._wave_began = wave, time.monotonic()
         for child in self.children:
@@ -165,7 +182,9 @@ class Supervisor:
         for child in self.children:
             if child.spec.name == NATS and self._can_recover(child, now):
                 child.restart()
-        self._was_up = self._was_up or self.up
+        if not self._was_up and self.up and self._settled:
+            self._was_up = True
+            changed.append(True)
         if any(changed) or self._written is None or self._written != _identity(self._home.stack_file):
             self._record("up" if self._was_up else "starting")
 

@@ -11,7 +11,7 @@ from queuebit_contracts.job import (
     JobAccepted,
     JobSubmitted,
     Profile,
-    Proof,
+    Signature,
     Submission,
 )
 from queuebit_contracts.wire import Amount
@@ -61,10 +61,10 @@ def submission(
         shots=shots,
         backend=backend,
         max_cost=None if max_cost is None else Amount(amount=max_cost),
-        proof=Proof.model_construct(key=public_key(seed), signature=""),
+        proof=Signature.model_construct(key=public_key(seed), signature=""),
     )
     document = body.model_dump(mode="json", exclude_none=True, exclude={"proof"})
-    return body.model_copy(update={"proof": Proof(key=public_key(seed), signature=sign(seed, document))})
+    return body.model_copy(update={"proof": Signature(key=public_key(seed), signature=sign(seed, document))})
 
 
 def submitted(key: str = "k1", **fields: object) -> JobSubmitted:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
+from pathlib import Path
 
-from queuebit_broker.adapters import NatsExecutors, TenantsFile, folding
+from queuebit_broker.adapters import NatsExecutors, folding
 from queuebit_broker.answers import Answers
 from queuebit_broker.cancelling import CancelJobs
 from queuebit_broker.eligibility import Tariff
-from queuebit_broker.funding import FollowTenants
 from queuebit_broker.handlers import AdmitJob
 from queuebit_broker.profiles import Profiles
-from queuebit_broker.routes import answer_queries, routes
+from queuebit_broker.routes import answer_operator, answer_queries, routes
 from queuebit_broker.settings import Settings
 from queuebit_broker.state import World
+from queuebit_broker.tenancy import ApplyTenants
+from queuebit_contracts.tenants import BadTenants, Tenants, parse_tenants
 from queuebit_contracts.topology import topology
 from queuebit_kernel import SystemClock
 from queuebit_pricing import load
@@ -28,21 +30,16 @@ __all__ = ["create_app"]
 _QUESTIONS_AT_ONCE = 4
 """Queries of one tenant that are answered side by side; a plan may wait for an executor."""
 
-_LOOK_S = 0.2
-"""Seconds between looks at the tenants file."""
-
 
 def create_app() -> Service:
     """Build the process from its environment."""
     settings = Settings()
     tariff = Tariff(load(settings.price_book))
-    source = TenantsFile(settings.tenants_file)
-    tenants = source.read()
     service = Service("broker", BusSettings())
     clock, world, undecided = SystemClock(), World(), Undecided()
     view = View(service.bus, "broker", topology().service["broker"].view, folding(world, undecided))
     profiles = Profiles(NatsExecutors(service.bus, settings.profile_timeout_s), world)
-    follow_tenants = FollowTenants(service.log, source, world, tenants)
+    apply_tenants = ApplyTenants(service.log, view, world)
     admit = AdmitJob(
         log=service.log,
         follower=view,
@@ -61,23 +58,29 @@ def create_app() -> Service:
     async def answering() -> None:
         questions = QueryServer(service.name, service.tasks, side_by_side=_QUESTIONS_AT_ONCE)
         await answer_queries(service.bus.client, questions, answers)
+        await answer_operator(service.bus.client, service.name, service.tasks, apply_tenants)
 
-    async def following_tenants() -> None:
-        while True:
-            await asyncio.sleep(_LOOK_S)
-            await follow_tenants()
+    async def beginning() -> None:
+        await apply_tenants.start(partial(_first_tenants, settings.tenants_file), by="first start")
 
     service.views.append(view)
     service.connected.append(taking_in)
-    service.before += [follow_tenants, answering]
-    service.work.append(following_tenants)
+    service.before += [beginning, answering]
     service.detail = lambda: {
         "backends": len(world.registered()),
-        "tenants": follow_tenants.in_force,
-        "tenants_file": follow_tenants.trouble or "good",
+        "tenants": len(world.directory.tenant),
         "prices": tariff.digest,
     }
     service.bus.separate_tenants("broker-submitted", settings.workers)
     service.bus.separate_tenants("broker-commands", 4)
     service.include(routes(admit, CancelJobs(service.log, world)))
     return service
+
+
+def _first_tenants(file: Path | None) -> Tenants:
+    if file is None:
+        return Tenants()
+    try:
+        return parse_tenants(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadTenants(f"{file} cannot be read: {error}") from error

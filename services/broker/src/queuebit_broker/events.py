@@ -135,9 +135,7 @@ def funded(tenant: str, project: str, difference: Money, after: int) -> AccountF
     return AccountFunded(
         id=event_id("funded", tenant, project, str(after), str(difference)),
         source=_SOURCE,
-        data=Funding(
-            tenant=tenant, account=project, amount=Amount.of(difference), note="budget as the tenants file declares it"
-        ),
+        data=Funding(tenant=tenant, account=project, amount=Amount.of(difference), note="budget as declared"),
     )
 
 

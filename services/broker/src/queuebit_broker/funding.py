@@ -1,76 +1,63 @@
-"""Following the tenants file: who may do what, and budgets made true."""
+"""The budget of each project, made true on its account."""
 
 from __future__ import annotations
 
-import logging
-
 from queuebit_broker import events
-from queuebit_broker.ports import EventLog, TenantsSource
-from queuebit_broker.state import Directory, World
-from queuebit_contracts.tenants import BadTenants, Tenants
-from queuebit_kernel import Money, Stale, Unavailable, digest_of
+from queuebit_broker.following import follow
+from queuebit_broker.ports import EventLog, Follower
+from queuebit_broker.state import World
+from queuebit_contracts import subjects
+from queuebit_contracts.tenants import Project
+from queuebit_kernel import Money, Stale
 
-__all__ = ["FollowTenants"]
+__all__ = ["FundProjects", "other_currencies"]
 
-_log = logging.getLogger(__name__)
+_ATTEMPTS = 8
 
 
-class FollowTenants:
-    """Makes the last good tenants file effective, and each project's declared budget true.
+class FundProjects:
+    """Makes the budget of each project true.
 
-    What was funded already is subtracted, so that a restart funds nothing twice; a budget that shrank takes back the
-    difference, even where that leaves less than nothing to spend. An account keeps its currency.
+    What was funded already is subtracted, so that repeating it funds nothing twice; a budget that shrank takes back the
+    difference, even if that leaves less than 0 to spend.
     """
 
-    def __init__(self, log: EventLog, source: TenantsSource, world: World, first: Tenants) -> None:
+    def __init__(self, log: EventLog, follower: Follower, world: World) -> None:
         self._log = log
-        self._source = source
+        self._follower = follower
         self._world = world
-        self._unfunded: Tenants | None = None
-        self.in_force = ""
-        """Digest of the declaration that decides from now on, budgets included."""
-        self.trouble: str | None = None
-        """What is wrong with the file as it is now; the one before stays in force."""
-        self._adopt(first)
 
     async def __call__(self) -> None:
-        """Look at the file once; what the log does not take now is tried again at the next look."""
-        try:
-            if (news := self._source.news()) is not None:
-                self._adopt(news)
-        except BadTenants as error:
-            if str(error) != self.trouble:
-                self.trouble = str(error)
-                _log.warning("the tenants file was not taken over, the one before stays in force: %s", error)
-        if self._unfunded is not None:
-            try:
-                await self._fund(self._unfunded)
-                self.in_force = digest_of(self._unfunded.model_dump(mode="json"))
-                self._unfunded = None
-            except (Stale, Unavailable) as error:
-                _log.warning("budgets are not yet as declared: %s", error)
+        """Append what is missing.
 
-    def _adopt(self, tenants: Tenants) -> None:
-        self._world.directory = Directory(tenants)
-        self._unfunded, self.trouble = tenants, None
-
-    async def _fund(self, tenants: Tenants) -> None:
-        for tenant, entry in tenants.tenant.items():
+        Raises:
+            Stale: other brokers were faster, time after time.
+            Unavailable: the log does not answer.
+        """
+        for tenant, entry in [*self._world.directory.tenant.items()]:
             for name, project in entry.project.items():
-                declared = Money.of(project.budget, project.currency)
-                account = self._world.account(tenant, name)
-                if account.funded and project.currency not in account.funded:
-                    self.trouble = _other_currency(tenant, name, project.currency, [*account.funded])
-                    _log.warning("a budget was not taken over: %s", self.trouble)
-                    continue
-                difference = declared - account.funded.get(project.currency, Money.zero(project.currency))
-                if difference.amount:
-                    funded = events.funded(tenant, name, difference, account.last_funded)
-                    self._world.take(funded, await self._log.append(funded, after=account.last_funded))
+                if not other_currencies(self._world, tenant, name, project.currency):
+                    await self._fund(tenant, name, project)
+
+    async def _fund(self, tenant: str, name: str, project: Project) -> None:
+        declared = Money.of(project.budget, project.currency)
+        for _ in range(_ATTEMPTS):
+            account = self._world.account(tenant, name)
+            difference = declared - account.funded.get(project.currency, Money.zero(project.currency))
+            if not difference.amount:
+                return
+            funded = events.funded(tenant, name, difference, account.last_funded)
+            try:
+                sequence = await self._log.append(funded, after=account.last_funded)
+            except Stale:
+                await follow(self._log, self._follower, subjects.subject_of(funded))
+            else:
+                self._world.take(funded, sequence)
+                return
+        raise Stale(f"account {tenant}/{name} moved {_ATTEMPTS} times while its budget was set")
 
 
-def _other_currency(tenant: str, project: str, wanted: str, had: list[str]) -> str:
-    return (
-        f"project {project} of {tenant} has its account in {' and '.join(had)}, which cannot become {wanted}: "
-        f"set it back, and add another project for {wanted}"
-    )
+def other_currencies(world: World, tenant: str, project: str, currency: str) -> list[str]:
+    """The currencies of an account that has others than this one: an account keeps its currency."""
+    funded = world.account(tenant, project).funded
+    return [] if not funded or currency in funded else [*funded]

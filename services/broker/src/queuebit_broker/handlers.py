@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from queuebit_broker import events
 from queuebit_broker.accounts import counted
 from queuebit_broker.eligibility import Tariff
+from queuebit_broker.following import follow
 from queuebit_broker.holding import Holding
 from queuebit_broker.policy import Admit, Decision, HoldClosed, Refuse, Wait, admit, to_profile
 from queuebit_broker.ports import EventLog, Follower
@@ -42,6 +43,7 @@ class AdmitJob:
         max_source_bytes: int,
     ) -> None:
         self._log = log
+        self._follower = follower
         self._world = world
         self._profiles = profiles
         self._tariff = tariff
@@ -66,6 +68,8 @@ class AdmitJob:
             Unavailable: nobody who could run it answers.
         """
         request = read_request(event.data, body, subject)
+        if self._world.directory.user(request.tenant, event.data.proof.key) is None:  # another broker may know the key
+            await follow(self._log, self._follower, subjects.TENANTS)
         shots, stacks = to_profile(request, self._snapshot(request, Profiled()))
         tail, profiled = await asyncio.gather(
             self._tail(request, sequence, redelivered),

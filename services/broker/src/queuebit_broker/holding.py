@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
 from queuebit_broker import events
+from queuebit_broker.following import follow
 from queuebit_broker.policy import Admit, Decision
 from queuebit_broker.ports import EventLog, Follower
 from queuebit_broker.rules import Request
@@ -30,9 +31,6 @@ __all__ = ["ATTEMPTS", "Decide", "Holding", "Outcome"]
 
 ATTEMPTS = 8
 """Tries of a round against other brokers, before its submissions are delivered again."""
-
-_FOLLOW_S = 5.0
-"""How long the view may lag behind a hold that is known to exist."""
 
 Decide = Callable[[Sequence[Hold]], Decision]
 """Decides on a job as the world is now, but for the holds that its round makes for others."""
@@ -202,9 +200,4 @@ class Holding:
         return sequences
 
     async def _follow(self, scope: _Scope) -> None:
-        if (newest := await self._log.last(scope.subject)) is not None:
-            try:
-                async with asyncio.timeout(_FOLLOW_S):
-                    await self._follower.reached(newest.sequence)
-            except TimeoutError as error:
-                raise Unavailable(f"the view of {scope} lags behind its newest hold") from error
+        await follow(self._log, self._follower, scope.subject)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Protocol
 
 from queuebit_contracts.query import ProfileAnswer, ProfileRequest
-from queuebit_contracts.tenants import Tenants
 from queuebit_runtime.log import EventLog, Stored
 
-__all__ = ["EventLog", "Executors", "Follower", "Stored", "TenantsSource"]
+__all__ = ["EventLog", "Executors", "Follower", "Stored"]
 
 
 class Executors(Protocol):
@@ -28,16 +27,4 @@ class Follower(Protocol):
 
     async def reached(self, sequence: int) -> None:
         """Wait until everything up to `sequence` has been folded."""
-        ...
-
-
-class TenantsSource(Protocol):
-    """Where tenants are declared."""
-
-    def news(self) -> Tenants | None:
-        """The tenants as declared now, or nothing when they were read already.
-
-        Raises:
-            BadTenants: they cannot be used.
-        """
         ...

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 from queuebit_broker.rules import Request
-from queuebit_contracts.job import Proof, Submission
+from queuebit_contracts.job import Signature, Submission
 from queuebit_kernel import InvalidId, Json, Malformed, digest_of, require_token
-from queuebit_runtime.keys import verify
+from queuebit_runtime.keys import ALGORITHMS, ED25519
 
 __all__ = ["address", "read_request", "signed_content", "vouched"]
 
@@ -30,16 +30,18 @@ def signed_content(body: bytes) -> dict[str, Json]:
     return {name: value for name, value in json.loads(body)["data"].items() if name != "proof"}
 
 
-def vouched(content: Json, proof: Proof) -> bool:
-    """Whether the proof is a signature over exactly this content."""
-    return verify(proof.key, content, proof.signature)
+def vouched(content: Json, proof: Signature) -> bool:
+    """Whether the proof is a signature over exactly this content, by an algorithm that is known here."""
+    verify = ALGORITHMS.get(proof.algorithm or ED25519)
+    return verify is not None and verify(proof.key, content, proof.signature)
 
 
 def read_request(submission: Submission, body: bytes, subject: str) -> Request:
     """Check what can be checked without knowing anybody; what does not hold becomes a reason, not an exception."""
     tenant, job = address(subject)
     content = signed_content(body)
-    return Request(tenant, job, submission, vouched(content, submission.proof), _named(content))
+    known = (submission.proof.algorithm or ED25519) in ALGORITHMS
+    return Request(tenant, job, submission, vouched(content, submission.proof), known, _named(content))
 
 
 def _named(content: Json) -> str | None:

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from faststream.nats import NatsRouter
 from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from pydantic import ValidationError
 
 from queuebit_broker.answers import Answers
 from queuebit_broker.cancelling import CancelJobs
 from queuebit_broker.handlers import AdmitJob
+from queuebit_broker.tenancy import ApplyTenants
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.command import CancelJob
 from queuebit_contracts.job import JobSubmitted
+from queuebit_contracts.query import TenantsAnswer, TenantsRequest
+from queuebit_contracts.subjects import TENANTS_REQUEST
+from queuebit_contracts.wire import Reason
+from queuebit_kernel import Fault, Malformed
 from queuebit_runtime.consumers import Body, Redelivered, Sequence, StoredAt, Subject, subscribes
 from queuebit_runtime.query_server import QueryServer
+from queuebit_runtime.tasks import Tasks
 from queuebit_runtime.tenant_limiter import PLACES
 
-__all__ = ["answer_queries", "routes"]
+__all__ = ["answer_operator", "answer_queries", "routes"]
 
 
 def routes(admit: AdmitJob, cancel: CancelJobs) -> NatsRouter:
@@ -53,3 +64,29 @@ async def answer_queries(client: Client, questions: QueryServer, answers: Answer
         "balances": answers.balances,
     }.items():
         await questions.listen(client, question, ask)
+
+
+async def answer_operator(client: Client, service: str, tasks: Tasks, apply: ApplyTenants) -> None:
+    """Answer the operator's requests about tenants; permissions let no other user ask."""
+
+    async def answer(message: Msg) -> None:
+        try:
+            answered = await apply(TenantsRequest.model_validate_json(message.data))
+        except ValidationError as error:
+            answered = _no(Malformed.code, f"not a request about tenants: {error}")
+        except Fault as error:
+            answered = _no(error.code, f"{error}: make the same request again")
+        body = answered.model_dump_json().encode()
+        if len(body) > client.max_payload:
+            body = _no("too_large", "the tenants document is larger than the bus carries").model_dump_json().encode()
+        with suppress(NatsError):  # a request that is not answered is made again
+            await message.respond(body)
+
+    async def on_request(message: Msg) -> None:
+        tasks.spawn(answer(message), message.subject)
+
+    await client.subscribe(TENANTS_REQUEST, queue=service, cb=on_request)
+
+
+def _no(code: str, text: str) -> TenantsAnswer:
+    return TenantsAnswer(errors=(Reason(code=code, text=text),))

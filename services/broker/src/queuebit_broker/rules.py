@@ -9,13 +9,15 @@ from difflib import get_close_matches
 
 from queuebit_broker.accounts import OpenHold
 from queuebit_broker.eligibility import Candidate, Tariff
-from queuebit_broker.state import Directory, Profiled
+from queuebit_broker.state import Profiled
 from queuebit_contracts.backend import Kind, Registration
+from queuebit_contracts.directory import Directory
 from queuebit_contracts.job import Submission
 from queuebit_contracts.query import CircuitError
 from queuebit_contracts.tenants import Project, Role, Tenant
 from queuebit_contracts.wire import Payload, Reason
 from queuebit_kernel import Money, digest, job_id
+from queuebit_runtime.keys import ALGORITHMS
 
 __all__ = [
     "Request",
@@ -46,6 +48,8 @@ class Request:
     submission: Submission
     signed: bool
     """The signature is by the key it names, over exactly these data."""
+    known_algorithm: bool
+    """Whether this version can check signatures of that algorithm at all."""
     provenance: str | None
     """Digest of the data without the proof, whoever signed them; the receipt will name it. None where they have no
     canonical form, and so no signature either."""
@@ -138,7 +142,13 @@ def about_proof(request: Request, owner: tuple[str, Role] | None) -> Iterator[Re
             text=f"user {owner[0]} is a viewer and may not submit: ask an admin of tenant {request.tenant} for the "
             "role member",
         )
-    if not request.signed:
+    if not request.known_algorithm:
+        yield Reason(
+            code="unknown_algorithm",
+            text=f"no signature by {asked.proof.algorithm!r} can be checked here: sign with one of "
+            f"{', '.join(ALGORITHMS)}",
+        )
+    elif not request.signed:
         yield Reason(
             code="bad_proof",
             text="the signature does not match the data: sign the canonical JSON of `data` without `proof`, and change "

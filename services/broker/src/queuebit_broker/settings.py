@@ -17,8 +17,8 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="QUEUEBIT_BROKER_", frozen=True, extra="forbid")
 
-    tenants_file: Path
-    """Tenants, projects, users and budgets; edits take effect within a second."""
+    tenants_file: Path | None = None
+    """Tenants to begin with while the log has none. Afterwards the facts count, and it is not read again."""
     price_book: Path
     """Prices; read once, so that a new book takes a restart."""
     profile_timeout_s: float = Field(default=10, gt=0, le=120)

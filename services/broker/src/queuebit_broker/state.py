@@ -15,11 +15,11 @@ from queuebit_contracts.account import (
 )
 from queuebit_contracts.backend import BackendCalibrated, BackendRegistered, Calibration, Registration
 from queuebit_contracts.catalog import Decoded
+from queuebit_contracts.directory import Directory, TenantEvent
 from queuebit_contracts.job import TERMINAL, Profile
 from queuebit_contracts.query import BackendEstimate, CircuitError
-from queuebit_contracts.tenants import Role, Tenants
 
-__all__ = ["Backend", "Directory", "Profiled", "World"]
+__all__ = ["Backend", "Profiled", "World"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,30 +41,11 @@ class Profiled:
     error: CircuitError | None = None
 
 
-class Directory:
-    """The tenants file, with the owner of each key at hand."""
-
-    def __init__(self, tenants: Tenants) -> None:
-        self.tenant = tenants.tenant
-        self._owners = {
-            key: (tenant, name, user.role)
-            for tenant, entry in tenants.tenant.items()
-            for name, user in entry.user.items()
-            for key in user.keys
-        }
-
-    def user(self, tenant: str, key: str) -> tuple[str, Role] | None:
-        """Name and role of the user of this tenant whose token has this public half."""
-        owner, name, role = self._owners.get(key, ("", "", "viewer"))
-        return (name, role) if owner == tenant else None
-
-
 class World:
     """What the broker knows."""
 
     def __init__(self) -> None:
-        self.directory = Directory(Tenants())
-        """Who may do what, as last declared; the one thing that does not come from the log."""
+        self.directory = Directory()
         self.accounts = Accounts()
         self.sequence = 0
         """Up to where the log is folded."""
@@ -82,8 +63,10 @@ class World:
         return {name: it.registration for name, it in sorted(self.backends.items()) if it.registration is not None}
 
     def take(self, event: Decoded, sequence: int) -> None:
-        """Fold one fact of an account or a backend."""
+        """Fold one fact of a tenant, an account or a backend."""
         match event:
+            case _ if isinstance(event, TenantEvent):
+                self.directory.take(event)
             case AccountFunded() | AccountHeld() | AccountSettled() | AccountReleased() | AccountCorrected():
                 self.accounts.take(event, sequence)
             case BackendRegistered():

@@ -58,12 +58,12 @@ def _alone(home: Home) -> Iterator[Stack]:
 
 def _mend(home: Home, stack: Stack, out: Output, *, give_up: bool) -> Exit:
     from queuebit_stack import ports
-    from queuebit_stack.bootstrap import bootstrap, write_nats_config
+    from queuebit_stack.bootstrap import bootstrap, first_tenants, write_nats_config
     from queuebit_stack.recovery.repair import repair_log
 
     chosen = ports.auto(stack.ports)
     bootstrap(home)
-    write_nats_config(home, chosen)
+    write_nats_config(home, chosen, first_tenants(home))
     with Progress(out.as_json, "examining the log") as progress:
         outcome = repair_log(home, chosen, rfc3339(SystemClock().now()), progress.update, give_up=give_up)
     rows = [

@@ -42,7 +42,14 @@ def up(args: Namespace, out: Output) -> Exit:
     if lock is None:
         return _already(home, out)
     from queuebit_cli.copies import require_alone
-    from queuebit_stack.bootstrap import bootstrap, readdress, write_nats_config
+    from queuebit_stack.bootstrap import (
+        bootstrap,
+        first_tenants,
+        keep_tenants,
+        kept_tenants,
+        readdress,
+        write_nats_config,
+    )
     from queuebit_stack.config_check import require_good
     from queuebit_stack.process import rotate
 
@@ -53,7 +60,9 @@ def up(args: Namespace, out: Output) -> Exit:
     chosen = ports.choose(args.ports, previous.ports if previous else {}, free)
     bootstrap(home)
     require_good(home)
-    write_nats_config(home, chosen)
+    write_nats_config(home, chosen, first_tenants(home))
+    if kept_tenants(home) is None:
+        keep_tenants(home)  # what the broker begins with
     readdress(home, f"nats://127.0.0.1:{chosen['nats-server']}")
     if not args.detach:
         out.say(f"starting in {home.root}; Ctrl-C ends it")
@@ -211,6 +220,7 @@ def _supervise(home: Home, chosen: dict[str, int], out: Output, *, live: bool) -
     from queuebit_stack.nats_server import keep_log_mark
     from queuebit_stack.process_specs import NATS, process_specs
     from queuebit_stack.supervisor import Supervisor
+    from queuebit_stack.tenant_facts import import_edited
     from queuebit_stack.topology_setup import lay_out
 
     home.jetstream.mkdir(mode=0o700, exist_ok=True)
@@ -226,6 +236,7 @@ def _supervise(home: Home, chosen: dict[str, int], out: Output, *, live: bool) -
         lambda: lay_out(home, chosen[NATS], lambda: supervisor.stopping),
         show,
         lambda: keep_log_mark(home, chosen[NATS]),
+        lambda: import_edited(home, Stack("starting", chosen, {})),
     )
 
 

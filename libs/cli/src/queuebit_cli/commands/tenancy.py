@@ -1,4 +1,4 @@
-"""`qb tenant …`: edits the tenants file, keeps its comments, and notifies broker and bus."""
+"""`qb tenant …`: edits the tenants file, keeps its comments, and puts it in force."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ import tomlkit
 
 from queuebit.records import Row
 from queuebit_cli.balances import NOTHING, balances, by_account
+from queuebit_cli.commands.directory import current, tell_restart
 from queuebit_cli.output import Output
 from queuebit_cli.progress import Progress
 from queuebit_cli.render_tables import balance_rows
 from queuebit_kernel import InvalidId, require_token
 from queuebit_runtime.keys import new_seed, public_key
-from queuebit_stack.bootstrap import kept_credentials, read_tenants, write_credential
-from queuebit_stack.containers import RESTARTED, env_file
+from queuebit_stack.bootstrap import is_in_force, kept_credentials, read_tenants, write_credential
+from queuebit_stack.containers import RESTARTED
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.files import require_place
 from queuebit_stack.home import Home
 from queuebit_stack.stack import Stack
+from queuebit_stack.tenant_facts import author, runs
 from queuebit_stack.tenants_file import Toml, editing, project_in, tenant_in, unknown, user_in
 
 __all__ = [
@@ -30,7 +32,6 @@ __all__ = [
     "add_project",
     "add_user",
     "amount_of",
-    "apply",
     "done",
     "editing_tenants",
     "fund",
@@ -49,7 +50,7 @@ def list_tenants(args: Namespace, out: Output) -> Exit:
     home.require()
     rows = [
         {"tenant": name, "share": it.share, "projects": list(it.project), "users": list(it.user)}
-        for name, it in read_tenants(home).tenant.items()
+        for name, it in current(home).tenant.items()
     ]
     out.rows(rows, none="no tenant: qb tenant add NAME")
     return Exit.DONE
@@ -59,7 +60,7 @@ def show(args: Namespace, out: Output) -> Exit:
     """One tenant."""
     home = Home(args.home)
     home.require()
-    tenants = read_tenants(home).tenant
+    tenants = current(home).tenant
     if (tenant := tenants.get(args.name)) is None:
         raise unknown("tenant", args.name, tenants)
     rows = balances(home, args.name)
@@ -129,14 +130,6 @@ def add(args: Namespace, out: Output) -> Exit:
     code = _hand_over(home, seed, args.project, args, out)
     _tell_unfunded(args, out)
     return code
-
-
-def apply(args: Namespace, out: Output) -> Exit:
-    """Let the bus and the broker go by a file that was edited by hand."""
-    home = Home(args.home)
-    with editing_tenants(home, out):
-        pass
-    return done(home, out, f"{home.tenants_file} is in force", tenants=list(read_tenants(home).tenant))
 
 
 def remove(args: Namespace, out: Output) -> Exit:
@@ -236,7 +229,7 @@ def revoke_token(args: Namespace, out: Output) -> Exit:
 @contextmanager
 def editing_tenants(home: Home, out: Output) -> Iterator[Toml]:
     """The tenants file, which comes into force when the block ends well."""
-    with Progress(out.as_json, "telling the bus and the broker"), editing(home) as document:
+    with Progress(out.as_json, "putting the tenants in force"), editing(home, author()) as document:
         yield document
 
 
@@ -271,14 +264,21 @@ def _require_output(args: Namespace) -> None:
 
 
 def done(home: Home, out: Output, words: str, **fields: object) -> Exit:
-    """Tell what was done, and what is left to do where containers run the stack."""
+    """Say what was done, and what is left to do for it to be in force."""
     stack = Stack.load(home)
-    restart = {"restart": list(RESTARTED)} if stack is not None and stack.in_containers else {}
-    out.document({**fields, **restart})
+    up = stack is not None and runs(stack)
+    waiting = up and not is_in_force(home)
+    restart = stack is not None and stack.in_containers and not waiting
+    out.document({**fields, **({"in_force": False} if waiting else {}), **({"restart": RESTARTED} if restart else {})})
     out.say(words)
+    if waiting:
+        out.paragraph(
+            "no broker answers: what this revokes is closed on the bus, what it grants is in force after "
+            f"{home.command('tenant apply')}"
+        )
+        return Exit.UNREACHABLE
     if restart:
-        out.say("next, since containers keep the files that they were started with, in the repository:")
-        out.say(f"  docker compose --env-file {env_file(home)} restart {' '.join(RESTARTED)}")
+        tell_restart(home, out)
     return Exit.DONE
 
 

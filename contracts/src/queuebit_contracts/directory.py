@@ -1,0 +1,198 @@
+"""Who may use the platform, folded from the facts `qb.tenant.*`; and the facts that lead from there to a document.
+
+Pure: whoever follows the facts, such as the broker, `qb verify` or `qb tenant export`, gets the same directory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from queuebit_contracts.tenant import (
+    ProjectDefined,
+    ProjectDefinition,
+    ProjectRemoval,
+    ProjectRemoved,
+    TenantDefined,
+    TenantDefinition,
+    TenantRemoval,
+    TenantRemoved,
+    UserDefined,
+    UserDefinition,
+    UserRemoval,
+    UserRemoved,
+)
+from queuebit_contracts.tenants import Budget, Project, Role, Tenant, Tenants, User
+from queuebit_contracts.wire import Amount, Event
+
+__all__ = ["ROLES", "Directory", "TenantEvent", "changes", "faults", "narrowed"]
+
+TenantEvent = TenantDefined | TenantRemoved | ProjectDefined | ProjectRemoved | UserDefined | UserRemoved
+
+ROLES: tuple[Role, ...] = ("viewer", "member", "admin")
+"""Each may do what those before it may. A role that is not among them is taken for the first."""
+
+
+class Directory:
+    """Tenants with their projects and users, as the facts say; and the owner of each key at hand.
+
+    What a fact says of a tenant that was never defined, or was removed, changes nothing.
+    """
+
+    def __init__(self, document: Tenants | None = None) -> None:
+        """Begin with nothing, or with what a document says."""
+        self._tenants: dict[str, Tenant] = {}
+        self._removed: dict[str, None] = {}
+        self._owners: dict[str, tuple[str, str, Role]] = {}
+        for event in changes(self, document or Tenants(), by="-"):
+            self.take(event)
+
+    @property
+    def tenant(self) -> Mapping[str, Tenant]:
+        """The tenants by name."""
+        return self._tenants
+
+    @property
+    def removed(self) -> Iterable[str]:
+        """Names of former tenants, which stay reserved."""
+        return self._removed
+
+    def user(self, tenant: str, key: str) -> tuple[str, Role] | None:
+        """Name and role of the user of this tenant whose token has this public half."""
+        owner, name, role = self._owners.get(key, ("", "", ROLES[0]))
+        return (name, role) if owner == tenant else None
+
+    def document(self) -> Tenants:
+        """All of it, as a tenants file says it."""
+        return Tenants(removed=tuple(self._removed), tenant=dict(self._tenants))
+
+    def take(self, event: Event[Any]) -> None:  # facts of other nouns change nothing
+        """Fold one fact."""
+        match event:
+            case TenantDefined(data=data) if data.tenant not in self._removed:
+                known = self._tenants.get(data.tenant) or Tenant()
+                self._tenants[data.tenant] = known.model_copy(update=_limits(data))
+            case TenantRemoved(data=data):
+                for name, user in (self._tenants.pop(data.tenant, None) or Tenant()).user.items():
+                    self._disown(data.tenant, name, user)
+                self._removed[data.tenant] = None
+            case ProjectDefined(data=data):
+                self._change(data.tenant, "project", data.project, _project(data))
+            case ProjectRemoved(data=data):
+                self._change(data.tenant, "project", data.project, None)
+            case UserDefined(data=data):
+                self._change(data.tenant, "user", data.user, _user(data))
+            case UserRemoved(data=data):
+                self._change(data.tenant, "user", data.user, None)
+
+    def _change(self, tenant: str, table: str, name: str, entry: Project | User | None) -> None:
+        if (known := self._tenants.get(tenant)) is None:
+            return
+        entries = {**getattr(known, table)}
+        before = entries.pop(name, None)
+        if entry is not None:
+            entries[name] = entry
+        self._tenants[tenant] = known.model_copy(update={table: entries})
+        if isinstance(before, User):
+            self._disown(tenant, name, before)
+        if isinstance(entry, User):
+            self._owners.update(dict.fromkeys(entry.keys, (tenant, name, entry.role)))
+
+    def _disown(self, tenant: str, name: str, user: User) -> None:
+        for key in user.keys:
+            if self._owners.get(key, ("", ""))[:2] == (tenant, name):  # otherwise it has a new owner by now
+                del self._owners[key]
+
+
+_LIMITS = {"share", "max_shots", "max_active_jobs"}
+
+
+def _limits(data: TenantDefinition) -> dict[str, object]:
+    budgets = {
+        name: Budget.model_construct(amount=it.amount, currency=it.currency)
+        for name, it in (data.budgets or {}).items()
+    }
+    return {**data.model_dump(include=_LIMITS), "budget": budgets}
+
+
+def _project(data: ProjectDefinition) -> Project:
+    """A project of a kind that this version does not know runs what names a backend, and nothing else."""
+    return Project.model_construct(**data.model_dump(exclude={"tenant", "project", "by"}))
+
+
+def _user(data: UserDefinition) -> User:
+    role = next((it for it in ROLES if it == data.role), ROLES[0])
+    return User.model_construct(role=role, keys=data.keys)
+
+
+def changes(current: Directory, desired: Tenants, by: str) -> list[TenantEvent]:
+    """The facts that make the directory what a document says, in the order in which to append them.
+
+    What ends comes before what begins, so that a crash in the middle leaves less than was granted, never more.
+    `faults` says first whether the document may come into force.
+    """
+    gone = [name for name in (*current.tenant, *desired.removed) if name not in desired.tenant]
+    events: list[TenantEvent] = [
+        TenantRemoved(source=_SOURCE, data=TenantRemoval(tenant=name, by=by))
+        for name in dict.fromkeys(gone)
+        if name not in current.removed
+    ]
+    both = {name: it for name, it in desired.tenant.items() if name in current.tenant}
+    for name, entry in both.items():
+        events += _ended(name, current.tenant[name], entry, by)
+    for name, entry in desired.tenant.items():
+        events += _begun(name, current.tenant.get(name), entry, by)
+    return events
+
+
+_SOURCE = "qb/broker"
+
+
+def _ended(name: str, old: Tenant, new: Tenant, by: str) -> Iterator[TenantEvent]:
+    for user in sorted(old.user.keys() - new.user.keys()):
+        yield UserRemoved(source=_SOURCE, data=UserRemoval(tenant=name, user=user, by=by))
+    for project in sorted(old.project.keys() - new.project.keys()):
+        yield ProjectRemoved(source=_SOURCE, data=ProjectRemoval(tenant=name, project=project, by=by))
+
+
+def _begun(name: str, old: Tenant | None, new: Tenant, by: str) -> Iterator[TenantEvent]:
+    limits = new.model_dump(include={*_LIMITS, "budget"})
+    if old is None or old.model_dump(include={*_LIMITS, "budget"}) != limits:
+        budgets = {it: Amount(**amount) for it, amount in limits.pop("budget").items()}
+        definition = TenantDefinition(tenant=name, by=by, budgets=budgets or None, **limits)
+        yield TenantDefined(source=_SOURCE, data=definition)
+    for user, it in new.user.items():
+        if old is None or old.user.get(user) != it:
+            person = UserDefinition(tenant=name, user=user, by=by, **it.model_dump())
+            yield UserDefined(source=_SOURCE, data=person)
+    for project, work in new.project.items():
+        if old is None or old.project.get(project) != work:
+            defined = ProjectDefinition(tenant=name, project=project, by=by, **work.model_dump())
+            yield ProjectDefined(source=_SOURCE, data=defined)
+
+
+def faults(current: Directory, desired: Tenants) -> list[str]:
+    """Why a document may not come into force though it breaks no rule by itself; all of it at once."""
+    reserved = Tenants.model_construct(removed=tuple(current.removed))
+    refusals = [refusal for name in desired.tenant if (refusal := reserved.refusal(name))]
+    unnamed = current.tenant.keys() - desired.tenant.keys() - {*desired.removed}
+    return refusals + [
+        f"tenant {name} is in force and the document does not name it: put it back, or to remove it for good, "
+        f'add "{name}" to `removed` at the top'
+        for name in sorted(unnamed)
+    ]
+
+
+def narrowed(old: Tenants, new: Tenants) -> Tenants:
+    """What both documents grant: keys that both list, each with the lesser of its two roles."""
+
+    def common(before: User, after: User) -> User:
+        role = min(before.role, after.role, key=ROLES.index)
+        return User(role=role, keys=tuple(key for key in before.keys if key in after.keys))
+
+    def users(before: Tenant, after: Tenant) -> dict[str, User]:
+        return {name: common(before.user[name], it) for name, it in after.user.items() if name in before.user}
+
+    both = [name for name in new.tenant if name in old.tenant]
+    granted = {it: new.tenant[it].model_copy(update={"user": users(old.tenant[it], new.tenant[it])}) for it in both}
+    return Tenants.model_construct(removed=new.removed, tenant=granted)

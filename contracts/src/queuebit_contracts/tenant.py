@@ -1,0 +1,129 @@
+"""Tenants, projects and users as facts: what each may do from then on, and who decided so.
+
+A definition is whole: a later one of the same tenant, project or user replaces it. Keys are public halves of tokens.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from queuebit_contracts.wire import Amount, DecimalText, Event, Name, Wire, open_text
+
+__all__ = [
+    "Author",
+    "ProjectDefined",
+    "ProjectDefinition",
+    "ProjectRemoval",
+    "ProjectRemoved",
+    "TenantDefined",
+    "TenantDefinition",
+    "TenantRemoval",
+    "TenantRemoved",
+    "UserDefined",
+    "UserDefinition",
+    "UserRemoval",
+    "UserRemoved",
+]
+
+Author = Annotated[str, Field(min_length=1, max_length=200)]
+"""Who changed it, as that person or program calls itself. Only the holder of the operator's credential can write it."""
+
+
+class TenantDefinition(Wire):
+    """A team with walls around it, and its limits."""
+
+    tenant: Name
+    share: int = Field(default=1, ge=1)
+    """Weight in fair share."""
+    max_shots: int = Field(ge=1)
+    max_active_jobs: int = Field(ge=1)
+    """Jobs accepted and not yet ended."""
+    budgets: dict[str, Amount] | None = None
+    """By what counts against it: `tenant`, `project:<name>`, `user:<name>` or `tag:<name>`."""
+    by: Author
+
+
+class TenantRemoval(Wire):
+    """The tenant is gone, with its projects and users. No other tenant may have its name."""
+
+    tenant: Name
+    by: Author
+
+
+class ProjectDefinition(Wire):
+    """Work that is paid from one account, which has the project's name."""
+
+    tenant: Name
+    project: Name
+    budget: DecimalText = "0"
+    currency: str = Field(default="USD", pattern="^[A-Z]{3}$")
+    backends: tuple[Name, ...] = ()
+    """Backends it may use; empty means all."""
+    default_kind: Annotated[str, open_text("simulator", "emulated", "qpu")] = "simulator"
+    """Where a job runs that names no backend: on the cheapest backend of this kind that fits it."""
+    by: Author
+
+
+class ProjectRemoval(Wire):
+    """The project takes no further jobs. Its account stays."""
+
+    tenant: Name
+    project: Name
+    by: Author
+
+
+class UserDefinition(Wire):
+    """A person or a program."""
+
+    tenant: Name
+    user: Name
+    role: Annotated[str, open_text("viewer", "member", "admin")] = "member"
+    keys: tuple[str, ...] = ()
+    """Public halves of the user's tokens. One that is not listed is revoked."""
+    by: Author
+
+
+class UserRemoval(Wire):
+    """The user is gone, with all tokens."""
+
+    tenant: Name
+    user: Name
+    by: Author
+
+
+class TenantDefined(Event[TenantDefinition]):
+    """The tenant exists, with these limits. Its projects and users have facts of their own."""
+
+    type: Literal["qb.tenant.defined.v1"] = "qb.tenant.defined.v1"
+
+
+class TenantRemoved(Event[TenantRemoval]):
+    """The tenant is gone; its jobs, bills and receipts stay, so its name stays reserved."""
+
+    type: Literal["qb.tenant.removed.v1"] = "qb.tenant.removed.v1"
+
+
+class ProjectDefined(Event[ProjectDefinition]):
+    """The project exists, with this budget and these limits."""
+
+    type: Literal["qb.tenant.project_defined.v1"] = "qb.tenant.project_defined.v1"
+
+
+class ProjectRemoved(Event[ProjectRemoval]):
+    """The project is gone; its account stays."""
+
+    type: Literal["qb.tenant.project_removed.v1"] = "qb.tenant.project_removed.v1"
+
+
+class UserDefined(Event[UserDefinition]):
+    """The user exists, with this role and these keys."""
+
+    type: Literal["qb.tenant.user_defined.v1"] = "qb.tenant.user_defined.v1"
+
+
+class UserRemoved(Event[UserRemoval]):
+    """The user is gone: none of its keys is good any more."""
+
+    type: Literal["qb.tenant.user_removed.v1"] = "qb.tenant.user_removed.v1"

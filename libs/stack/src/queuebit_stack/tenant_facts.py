@@ -1,0 +1,203 @@
+"""Who may use a stack, as the facts say; and putting a tenants document in force, in the facts and on the bus.
+
+At no moment does the bus grant what the facts deny. What a document takes away is closed on the bus first, then in the
+facts; what it grants is open in the facts first, then on the bus. The next apply completes one that was interrupted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import getpass
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from queuebit.errors import Forbidden, Unanswered, Unreachable
+from queuebit_contracts.directory import narrowed
+from queuebit_contracts.query import TenantsAnswer, TenantsRequest
+from queuebit_contracts.subjects import TENANTS_REQUEST
+from queuebit_contracts.tenants import Tenants
+from queuebit_kernel import Stale
+from queuebit_stack import nats_server
+from queuebit_stack.bootstrap import (
+    clients_of,
+    is_in_force,
+    keep_tenants,
+    kept_tenants,
+    read_tenants,
+    write_nats_config,
+)
+from queuebit_stack.connection import operator_of
+from queuebit_stack.containers import configure, used
+from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.home import Home
+from queuebit_stack.locks import alone
+from queuebit_stack.stack import Stack
+
+if TYPE_CHECKING:
+    from queuebit.nats_transport import NatsTransport
+
+__all__ = ["Operator", "apply_here", "apply_there", "ask", "author", "import_edited", "runs"]
+
+Operator = Callable[[], "NatsTransport"]
+"""Opens a connection with the operator's credential."""
+
+_AWAY_S = 10.0
+"""How long a broker that does not answer is awaited: it may be starting again."""
+
+_ANSWER_S = 30.0
+"""How long a broker may take to append what changes."""
+
+
+def ask(operator: Operator, request: TenantsRequest, patience_s: float = _AWAY_S) -> TenantsAnswer:
+    """Have a broker answer a request about the tenants.
+
+    Raises:
+        Unreachable: no broker answers within `patience_s`.
+        Stop: the credential is not the operator's.
+    """
+    return asyncio.run(_asked(operator(), request, patience_s))
+
+
+async def _asked(transport: NatsTransport, request: TenantsRequest, patience_s: float) -> TenantsAnswer:
+    loop = asyncio.get_running_loop()
+    deadline, body = loop.time() + patience_s, request.model_dump_json(exclude_none=True).encode()
+    try:
+        while True:
+            try:
+                reply = await transport.request(TENANTS_REQUEST, body, timeout=_ANSWER_S)
+            except Unanswered:
+                if loop.time() >= deadline:
+                    raise
+                await asyncio.sleep(0.05)
+            else:
+                return TenantsAnswer.model_validate_json(reply.body)
+    except Forbidden as error:
+        raise Stop(Exit.REFUSED, "only the operator may ask for tenants: give the operator's seed") from error
+    finally:
+        await transport.close()
+
+
+def apply_there(operator: Operator, desired: Tenants, by: str, *, dry_run: bool = False) -> TenantsAnswer:
+    """Make the facts of a stack what a document says; what its bus grants stays.
+
+    Returns:
+        What was in force before, and what changed or would.
+
+    Raises:
+        Unreachable: no broker answers.
+        Stop: the document may not come into force, or the facts changed at the same time; nothing was changed.
+    """
+    before = _require(ask(operator, _wanted(desired, by, dry_run=True)))
+    if not dry_run:
+        _require(ask(operator, _wanted(desired, by, after=before.sequence)))
+    return before
+
+
+def apply_here(home: Home, stack: Stack, desired: Tenants, by: str, *, overwrite: bool = False) -> Sequence[str] | None:
+    """Make the facts of a home's stack, and what its bus grants, what the home's tenants file says.
+
+    Args:
+        home: whose stack.
+        stack: the stack, which runs.
+        desired: what the file says.
+        by: who wants it.
+        overwrite: whether facts that did not come from this home's file may be undone.
+
+    Returns:
+        Subjects of the facts that were appended; None if no broker answers. Then what the file revokes is closed on the
+        bus, and what it grants waits for another apply.
+
+    Raises:
+        Stop: the document may not come into force; nothing was changed.
+    """
+    kept = kept_tenants(home)
+    before = kept or Tenants()
+    common = narrowed(before, desired)
+    grant, operator = partial(_grant, home, stack), partial(operator_of, home)
+    preview = _wanted(desired, by, dry_run=True)
+    try:
+        try:
+            answer = ask(operator, preview, 0)
+        except Unreachable:
+            grant(common, before)  # what is revoked does not wait for a broker
+            answer = ask(operator, preview)
+        _require(answer)
+        if not overwrite:
+            _require_ours(answer, kept, desired)
+        grant(common, before)
+        applied = _require(ask(operator, _wanted(desired, by, after=answer.sequence)))
+    except Unreachable:
+        if not (stack.in_containers and not used(home)):
+            return None
+        applied = TenantsAnswer()  # the broker of containers that never ran begins with the file
+    except Stop:
+        grant(before, common)
+        raise
+    grant(desired, None)
+    keep_tenants(home)
+    return applied.changes
+
+
+def author() -> str:
+    """Who gives a command, as the facts about tenants name it: the account on this machine."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without an entry
+        return f"user {os.getuid()}"
+
+
+def import_edited(home: Home, stack: Stack) -> None:
+    """Put a tenants file in force that was edited since it last was; otherwise the facts stay as they are.
+
+    Raises:
+        Stop: it may not come into force, or no broker answers.
+    """
+    with alone(home.tenants_lock):
+        if not is_in_force(home) and apply_here(home, stack, read_tenants(home), author()) is None:
+            raise Stop(Exit.UNREACHABLE, f"{home.tenants_file} is not in force: no broker answers")
+
+
+def runs(stack: Stack) -> bool:
+    """Whether there is a bus to put a document in force on; an engine's containers may be down all the same."""
+    return stack.in_containers or "nats-server" in stack.left
+
+
+def _grant(home: Home, stack: Stack, wanted: Tenants, now: Tenants | None) -> None:
+    """Have the bus go by a document, unless it grants just what another one does, which it goes by now."""
+    if now is not None and clients_of(wanted) == clients_of(now):
+        return
+    if stack.in_containers:  # whose server reads it when it starts again
+        configure(home, wanted)
+        return
+    write_nats_config(home, stack.ports, wanted)
+    for _ in range(2):  # what a new account imports works from the reload after the one that made it
+        with contextlib.suppress(OSError):  # a server that does not answer reads the file when it starts
+            if refused := nats_server.reload(home.seed_file("system"), stack.ports["nats-server"]):
+                raise Stop(Exit.REFUSED, f"nats-server goes on as before, it refuses {home.nats_config}: {refused}")
+
+
+def _wanted(desired: Tenants, by: str, *, dry_run: bool = False, after: int | None = None) -> TenantsRequest:
+    return TenantsRequest(document=desired.model_dump(mode="json"), by=by, dry_run=dry_run, after=after)
+
+
+def _require(answer: TenantsAnswer) -> TenantsAnswer:
+    if answer.errors:
+        code = Exit.REFUSED if any(error.code == Stale.code for error in answer.errors) else Exit.USAGE
+        raise Stop(code, "; ".join(error.text for error in answer.errors))
+    return answer
+
+
+def _require_ours(now: TenantsAnswer, kept: Tenants | None, desired: Tenants) -> None:
+    """The facts are what this home's file made of them, or what it is to make of them."""
+    if kept is None:
+        return
+    if now.document["tenant"] not in ({}, *(it.model_dump(mode="json")["tenant"] for it in (kept, desired))):
+        raise Stop(
+            Exit.REFUSED,
+            "the tenants were changed from elsewhere since this tenants.toml was in force: `qb tenant apply --dry-run` "
+            "shows how they differ; then `qb tenant apply` puts the file in force, or `qb tenant export --output FILE` "
+            "writes what is in force into a file",
+        )

@@ -1,0 +1,71 @@
+"""Who changed a tenant, what, and when: its facts one by one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Protocol
+
+from queuebit.transport import Reply
+from queuebit_contracts import subjects
+from queuebit_contracts.catalog import decode
+from queuebit_contracts.topology import LOG
+from queuebit_contracts.wire import UnknownEvent
+from queuebit_kernel import Malformed
+
+__all__ = ["Change", "changes_of"]
+
+Change = dict[str, object]
+"""One fact: `at`, `by`, `what`, and in `changed` each field that is not as it was, as it was and as it is."""
+
+_GET = f"$JS.API.DIRECT.GET.{LOG}"
+
+
+class _Transport(Protocol):
+    async def request(self, subject: str, body: bytes) -> Reply: ...
+
+
+async def changes_of(transport: _Transport, tenant: str) -> list[Change]:
+    """All facts about a tenant, its projects and its users, oldest first.
+
+    Raises:
+        Unreachable: the server does not answer.
+    """
+    found: list[Change] = []
+    known: dict[str, dict[str, object]] = {}
+    after = 0
+    while True:
+        wanted = {"seq": after + 1, "next_by_subj": subjects.tenant(tenant).everything}
+        reply = await transport.request(_GET, json.dumps(wanted).encode())
+        if "Nats-Sequence" not in reply.headers:
+            return found
+        after = int(reply.headers["Nats-Sequence"])
+        found.append(_change(reply, after, known))
+
+
+def _change(reply: Reply, sequence: int, known: dict[str, dict[str, object]]) -> Change:
+    at, subject = reply.headers["Nats-Time-Stamp"], reply.headers["Nats-Subject"]
+    address = subjects.parse(subject)
+    noun, _, verb = address.event.rpartition("_")
+    what = " ".join([noun or "tenant", *address.qualifiers, verb])
+    change: Change = {"sequence": sequence, "at": at, "what": what}
+    try:
+        event = decode(reply.body, subject)
+    except Malformed:
+        return {**change, "by": "", "changed": {}}
+    if isinstance(event, UnknownEvent):
+        return {**change, "by": "", "changed": {}}
+    fields = event.data.model_dump(mode="json", exclude={"tenant", "project", "user", "by"})
+    place = f"{noun} {address.qualifiers}"
+    changed = {name: [old, new] for name, old, new in _differences(known.get(place, {}), fields)}
+    if verb == "defined":
+        known[place] = fields
+    else:
+        known.pop(place, None)
+    return {**change, "by": event.data.by, "changed": changed}
+
+
+def _differences(old: dict[str, object], new: dict[str, object]) -> Iterator[tuple[str, object, object]]:
+    for name, value in new.items():
+        if name not in old or old[name] != value:
+            yield name, old.get(name), value

@@ -1,0 +1,125 @@
+"""Putting a tenants document in force: what differs becomes facts, and each project's budget as declared."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+
+from queuebit_broker.following import follow
+from queuebit_broker.funding import FundProjects, other_currencies
+from queuebit_broker.ports import EventLog, Follower
+from queuebit_broker.state import World
+from queuebit_contracts import subjects
+from queuebit_contracts.directory import TenantEvent, changes, faults
+from queuebit_contracts.query import TenantsAnswer, TenantsRequest
+from queuebit_contracts.tenants import BadTenants, Tenants, check_tenants
+from queuebit_contracts.wire import Reason
+from queuebit_kernel import Stale
+from queuebit_runtime.log import Guarded
+
+__all__ = ["ApplyTenants"]
+
+_log = logging.getLogger(__name__)
+
+_BATCH = 400
+"""Facts that are appended all or none; the server takes 1,000 messages in a batch."""
+
+_STALE = Reason(
+    code=Stale.code,
+    text="the tenants were changed by someone else at the same time, and nothing was changed here: see what is in "
+    "force now, then try again",
+)
+
+
+class ApplyTenants:
+    """Makes the facts what a document says; of two documents at once, the second sees what the first did."""
+
+    def __init__(self, log: EventLog, follower: Follower, world: World) -> None:
+        self._log = log
+        self._follower = follower
+        self._world = world
+        self._fund = FundProjects(log, follower, world)
+        self._one_at_a_time = asyncio.Lock()
+
+    async def __call__(self, request: TenantsRequest) -> TenantsAnswer:
+        """Append what differs, all or nothing up to 400 facts; or say everything that is wrong.
+
+        A crash in the middle of more than that leaves revoked what was revoked; the next request completes the rest.
+
+        Raises:
+            Stale, Unavailable: the log does not take it now. What was appended stays; the same request completes it.
+        """
+        async with self._one_at_a_time:
+            sequence = await self._see_all()
+            if request.document is None:
+                return self._answer(sequence)
+            try:
+                desired = check_tenants(request.document)
+            except BadTenants as error:
+                return self._answer(sequence, errors=_reasons(error.faults))
+            if errors := self._errors(request, desired, sequence):
+                return self._answer(sequence, errors=errors)
+            facts = changes(self._world.directory, desired, request.by)
+            if request.dry_run:
+                return self._answer(sequence, facts)
+            try:
+                await self._append(facts, sequence)
+            except Stale:
+                return self._answer(await self._see_all(), errors=[_STALE])
+            sequence = await self._see_all()
+            await self._fund()
+            return self._answer(sequence, facts)
+
+    async def start(self, initial: Callable[[], Tenants], by: str) -> None:
+        """Begin with a document if the log has no fact about any tenant, and make budgets true that are not yet.
+
+        Raises:
+            BadTenants: the document is needed and cannot be used.
+        """
+        if await self._see_all() == 0:
+            document = initial().model_dump(mode="json")
+            answer = await self(TenantsRequest(document=document, by=by, after=0))
+            for error in answer.errors:  # another broker was faster
+                _log.warning("the first tenants were not imported: %s", error.text)
+        await self._fund()
+
+    async def _see_all(self) -> int:
+        return await follow(self._log, self._follower, subjects.TENANTS)
+
+    def _errors(self, request: TenantsRequest, desired: Tenants, sequence: int) -> Sequence[Reason]:
+        if request.after not in (None, sequence):
+            return [_STALE]
+        wrong = [*faults(self._world.directory, desired), *self._currencies(desired)]
+        if not request.by.strip():
+            wrong.append("the request does not say who makes it: set `by`")
+        return _reasons(wrong)
+
+    def _currencies(self, desired: Tenants) -> list[str]:
+        return [
+            f"project {name} of {tenant} has its account in {' and '.join(had)}, which cannot become "
+            f"{project.currency}: set it back, and add another project for {project.currency}"
+            for tenant, entry in desired.tenant.items()
+            for name, project in entry.project.items()
+            if (had := other_currencies(self._world, tenant, name, project.currency))
+        ]
+
+    async def _append(self, facts: Sequence[TenantEvent], after: int) -> None:
+        for begin in range(0, len(facts), _BATCH):
+            first, *others = facts[begin : begin + _BATCH]
+            if others:
+                after = await self._log.append_all([Guarded(first, after, subjects.TENANTS), *map(Guarded, others)])
+            else:
+                after = await self._log.append(first, after=after, guard=subjects.TENANTS)
+
+    def _answer(self, sequence: int, facts: Sequence[TenantEvent] = (), errors: Sequence[Reason] = ()) -> TenantsAnswer:
+        return TenantsAnswer(
+            sequence=sequence,
+            document=self._world.directory.document().model_dump(mode="json"),
+            changes=tuple(map(subjects.subject_of, facts)),
+            errors=tuple(errors),
+        )
+
+
+def _reasons(texts: Iterable[str]) -> list[Reason]:
+    return [Reason(code=BadTenants.code, text=text) for text in texts]
