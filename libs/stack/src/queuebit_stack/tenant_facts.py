@@ -51,19 +51,19 @@ _ANSWER_S = 30.0
 """How long a broker may take to append what changes."""
 
 
-def ask(operator: Operator, request: TenantsRequest, patience_s: float = _AWAY_S) -> TenantsAnswer:
+def ask(operator: Operator, request: TenantsRequest, wait_s: float = _AWAY_S) -> TenantsAnswer:
     """Have a broker answer a request about the tenants.
 
     Raises:
-        Unreachable: no broker answers within `patience_s`.
+        Unreachable: no broker answers within `wait_s`.
         Stop: the credential is not the operator's.
     """
-    return asyncio.run(_asked(operator(), request, patience_s))
+    return asyncio.run(_asked(operator(), request, wait_s))
 
 
-async def _asked(transport: NatsTransport, request: TenantsRequest, patience_s: float) -> TenantsAnswer:
+async def _asked(transport: NatsTransport, request: TenantsRequest, wait_s: float) -> TenantsAnswer:
     loop = asyncio.get_running_loop()
-    deadline, body = loop.time() + patience_s, request.model_dump_json(exclude_none=True).encode()
+    deadline, body = loop.time() + wait_s, request.model_dump_json(exclude_none=True).encode()
     try:
         while True:
             try:

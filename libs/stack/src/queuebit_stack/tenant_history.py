@@ -67,5 +67,5 @@ def _change(reply: Reply, sequence: int, known: dict[str, dict[str, object]]) ->
 
 def _differences(old: dict[str, object], new: dict[str, object]) -> Iterator[tuple[str, object, object]]:
     for name, value in new.items():
-        if name not in old or old[name] != value:
+        if value != old.get(name):
             yield name, old.get(name), value
