@@ -108,6 +108,6 @@ def test_nonsense_over_ones_own_job_spares_neither_run_nor_bill(second: Embedded
     row = next(it for it in second.ask("jobs") if it["job"] == job)
     assert (row["state"], bool(row["sealed"]), Decimal(row["charge"]) > 0) == ("completed", True, True)
     shown = second.run("job", "show", job)
-    assert (shown.returncode, "somebody wrote over it" in shown.stderr) == (2, True)
+    assert (shown.returncode, "another writer replaced it" in shown.stderr) == (2, True)
     broken = {it["invariant"] for it in second.ask("verify", accept=(0, 1)) if not it["holds"]}
     assert broken <= {"I3"}, "only the nonsense itself is found"

@@ -1,4 +1,4 @@
-"""A stored message may bear a header that looks like the server's word; it holds nobody up."""
+"""A stored message may carry a header that looks like the server's own; readers ignore it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STATUSES = ("100", "204", "404", "408", "409", "503")
 
 
 @pytest.mark.parametrize("status", STATUSES)
-async def test_views_reads_and_duties_take_it_like_any_other(fresh_server: NatsServer, status: str) -> None:
+async def test_views_reads_and_consumers_take_it_like_any_other(fresh_server: NatsServer, status: str) -> None:
     bus = Bus("broker", fresh_server.url, fresh_server.seeds["broker"])
     await bus.connect()
     poison, log, seen = funded("7"), JetStreamLog(bus), list[int]()
@@ -44,12 +44,12 @@ async def test_views_reads_and_duties_take_it_like_any_other(fresh_server: NatsS
 
 
 @pytest.mark.parametrize("status", STATUSES)
-async def test_a_duty_is_given_it(acme_server: NatsServer, status: str) -> None:
+async def test_a_consumer_receives_it(acme_server: NatsServer, status: str) -> None:
     ann, bus = await acme_server.connect("broker"), Bus("broker", acme_server.url, acme_server.seeds["broker"])
     await bus.connect()
     await ann.request("qb.job.acme.j1.submitted", b"asked", timeout=5, headers={"Status": status})
-    duty = await bus.client.jetstream().pull_subscribe_bind("broker-submitted", stream="LOG")
-    given = await duty.fetch(1, timeout=5)
+    consumer = await bus.client.jetstream().pull_subscribe_bind("broker-submitted", stream="LOG")
+    given = await consumer.fetch(1, timeout=5)
     assert [it.data for it in given] == [b"asked"]
     await ann.close()
     await bus.close()
@@ -70,8 +70,8 @@ async def test_headers_without_any_form_stop_no_one(acme_server: NatsServer) -> 
             b"HPUB qb.job.acme.j%d.submitted %d %d\r\n%b\r\n" % (number, len(form), len(form), form)
         )
     await ann.flush()
-    duty = await bus.client.jetstream().pull_subscribe_bind("broker-submitted", stream="LOG")
-    given = [(await duty.fetch(1, timeout=5))[0].subject for _ in forms]
+    consumer = await bus.client.jetstream().pull_subscribe_bind("broker-submitted", stream="LOG")
+    given = [(await consumer.fetch(1, timeout=5))[0].subject for _ in forms]
     assert given == [f"qb.job.acme.j{number}.submitted" for number in range(len(forms))]
     await ann.close()
     await bus.close()
@@ -85,8 +85,8 @@ async def test_subjects_that_are_no_text_stop_no_one(acme_server: NatsServer) ->
         await ann._send_command(b"PUB qb.job.acme.%b.submitted 1\r\n?\r\n" % name)
         await ann._send_command(b"HPUB qb.job.acme.%b.submitted 19 20\r\nNATS/1.0\r\nX: \x0c\x0b\r\n\r\n?\r\n" % name)
     await ann.flush()
-    duty = await bus.client.jetstream().pull_subscribe_bind("broker-submitted", stream="LOG")
-    given = [(await duty.fetch(1, timeout=5))[0].subject.split(".")[3] for _ in 2 * names]
+    consumer = await bus.client.jetstream().pull_subscribe_bind("broker-submitted", stream="LOG")
+    given = [(await consumer.fetch(1, timeout=5))[0].subject.split(".")[3] for _ in 2 * names]
     assert given == [name.decode(errors="backslashreplace") for name in names for _ in range(2)]
     await ann.close()
     await bus.close()

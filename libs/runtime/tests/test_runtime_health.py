@@ -1,4 +1,4 @@
-"""The health of a process, told to every user of the machine, and at no great cost."""
+"""The health of a process: open to every user of the machine, at low cost."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ async def dead(server: NatsServer) -> list[dict[str, str]]:
     return letters
 
 
-async def test_poison_is_buried_with_its_reason_and_the_next_message_is_handled(
+async def test_poison_becomes_a_dead_letter_with_its_reason_and_the_next_message_is_handled(
     desk: Desk, fresh_server: NatsServer
 ) -> None:
     client = await ann(fresh_server)
@@ -109,7 +109,7 @@ async def test_poison_is_buried_with_its_reason_and_the_next_message_is_handled(
 HEADERS = [b"(x): v\r\n", b"X: " + 60_000 * b"\xff" + b"\r\n", b"traceparent: \xff\r\n", b"Nats-Msg-Id: \r\n"]
 
 
-async def test_poison_is_buried_whatever_its_headers(desk: Desk, fresh_server: NatsServer) -> None:
+async def test_poison_becomes_a_dead_letter_whatever_its_headers(desk: Desk, fresh_server: NatsServer) -> None:
     client = await ann(fresh_server)
     for number, header in enumerate(HEADERS):
         head, body = b"NATS/1.0\r\n" + header + b"\r\n", b'{"type":"\\ud800"}'
@@ -150,7 +150,7 @@ async def test_a_dead_letter_can_be_replayed_and_keeps_its_place(desk: Desk, fre
     await operator.close()
 
 
-async def test_a_guarded_event_can_be_buried_too(desk: Desk, fresh_server: NatsServer) -> None:
+async def test_a_guarded_event_can_become_a_dead_letter_too(desk: Desk, fresh_server: NatsServer) -> None:
     client = await ann(fresh_server)
     desk.answer["k"] = Malformed("no")
     event = submitted("k")
@@ -179,12 +179,12 @@ async def test_an_outage_is_tried_again_and_a_superseded_message_is_not(desk: De
     await client.close()
 
 
-async def test_an_unforeseen_error_is_tried_a_few_times_and_then_buried(
+async def test_an_unforeseen_error_is_tried_a_few_times_and_then_a_dead_letter(
     desk: Desk, fresh_server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("queuebit_runtime.message_outcome.DELAYS", (0.01,))
     client = await ann(fresh_server)
-    desk.answer["bug"] = RuntimeError("nobody thought of this")
+    desk.answer["bug"] = RuntimeError("unforeseen")
     await submit(client, "bug")
     await desk.open()
     await desk.seen("bug", times=5)

@@ -1,4 +1,4 @@
-"""Whoever asks without end makes only itself wait, and is told so."""
+"""A client that sends too many queries delays only itself, and receives an error."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.server
 
 
 class Office:
-    """Answers acme when it is told to, and others at once."""
+    """Answers acme when the test releases it, and others at once."""
 
     def __init__(self) -> None:
         self.open = asyncio.Event()

@@ -23,7 +23,7 @@ def test_the_line_is_read_without_what_surrounds_it(tmp_path: Path, content: byt
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"two\nlines", b"\xff\xfe"])
 def test_anything_else_is_refused_and_not_repeated(tmp_path: Path, content: bytes) -> None:
-    with pytest.raises(ValueError, match="must hold one line") as refused:
+    with pytest.raises(ValueError, match="must hold exactly one line") as refused:
         read_secret(keep(tmp_path, content))
     assert "two" not in str(refused.value)
 

@@ -12,21 +12,21 @@ BY_STREAM = {name: durable.stream for name, durable in topology().durable.items(
 
 
 @pytest.mark.parametrize("headers", [None, SAMPLED])
-@pytest.mark.parametrize("duty", [name for name, stream in BY_STREAM.items() if stream == TRACES])
-def test_spans_that_arrive_leave_none(duty: str, headers: dict[str, str] | None) -> None:
+@pytest.mark.parametrize("consumer", [name for name, stream in BY_STREAM.items() if stream == TRACES])
+def test_spans_that_arrive_leave_none(consumer: str, headers: dict[str, str] | None) -> None:
     tracing = Tracing("telemetry")
-    with tracing.delivery(duty, "qb.trace.broker", headers), tracing.span("insert"):
+    with tracing.delivery(consumer, "qb.trace.broker", headers), tracing.span("insert"):
         pass
     assert not tracing._ended
 
 
-@pytest.mark.parametrize("duty", [name for name, stream in BY_STREAM.items() if stream != TRACES])
-def test_any_other_delivery_leaves_one_under_its_sender(duty: str) -> None:
+@pytest.mark.parametrize("consumer", [name for name, stream in BY_STREAM.items() if stream != TRACES])
+def test_any_other_delivery_leaves_one_under_its_sender(consumer: str) -> None:
     tracing = Tracing("broker")
-    with tracing.delivery(duty, "qb.proof.main.checkpointed", SAMPLED):
+    with tracing.delivery(consumer, "qb.proof.main.checkpointed", SAMPLED):
         pass
     (row,) = tracing._ended
-    assert (row["SpanName"], row["TraceId"], row["ParentSpanId"]) == (f"{duty} process", f"{7:032x}", f"{8:016x}")
+    assert (row["SpanName"], row["TraceId"], row["ParentSpanId"]) == (f"{consumer} process", f"{7:032x}", f"{8:016x}")
     assert not {key for key in row["SpanAttributes"] if key.startswith("queuebit.")}
 
 

@@ -115,7 +115,7 @@ async def test_poison_becomes_a_dead_letter_and_does_not_stop_the_view(bus: Bus,
     await reader.close()
 
 
-async def test_poison_is_buried_once_however_often_it_is_read(bus: Bus, fresh_server: NatsServer) -> None:
+async def test_poison_becomes_one_dead_letter_however_often_it_is_read(bus: Bus, fresh_server: NatsServer) -> None:
     await bus.client.jetstream().publish("qb.account.acme.main.funded", b"poison", stream="LOG")
     for _ in range(2):
         reader = Reader(bus)

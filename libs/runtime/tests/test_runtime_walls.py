@@ -1,4 +1,4 @@
-"""Replies: whoever answers publishes with its own rights, wherever the asker wants."""
+"""Replies: the responder publishes with its own rights, to the subject that the client chose."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def stored(operator: Client, subject: str) -> bool:
 
 
 async def answering(server: NatsServer) -> Client:
-    """A broker that says to every question what its asker wants to hear."""
+    """A broker that answers every query as the client wants."""
     broker = await server.connect("broker")
 
     async def answer(question: Msg) -> None:
@@ -83,14 +83,14 @@ async def test_a_tenant_asks_reads_writes_and_follows_across_accounts(tmp_path: 
 async def test_a_follower_cannot_confirm_for_the_log(tmp_path: Path) -> None:
     async with NatsServer(tmp_path, (("acme", "ann", "member"), ("acme", "eve", "viewer"))).running() as server:
         ann, eve = await server.connect("acme/ann"), await server.connect("acme/eve")
-        heard = await eve.subscribe("qb.job.acme.>")
+        received = await eve.subscribe("qb.job.acme.>")
         inbox = ann.new_inbox()
         replies = await ann.subscribe(inbox)
         await eve.flush()
 
         await ann.publish("qb.job.acme.j1.submitted", submitted(job="j1").to_bytes(), reply=inbox)
         assert json.loads((await replies.next_msg(timeout=5)).data)["seq"] == 1
-        await heard.next_msg(timeout=5)
+        await received.next_msg(timeout=5)
         await eve.publish(inbox, b"forged")
         await eve.flush()
         await ann.flush()

@@ -226,7 +226,7 @@ def test_a_full_disk_is_told_and_passes(start_warehouse: Start, small_disk: Path
 
 @pytest.mark.parametrize(
     ("mode", "text", "says"),
-    [(0o644, "secret", "chmod 600"), (0o600, " \n", "must hold one line"), (None, "", "cannot read")],
+    [(0o644, "secret", "chmod 600"), (0o600, " \n", "must hold exactly one line"), (None, "", "cannot read")],
 )
 def test_a_password_file_must_be_private_and_full(tmp_path: Path, mode: int | None, text: str, says: str) -> None:
     path = tmp_path / "password"

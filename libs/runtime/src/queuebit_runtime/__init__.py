@@ -1,1 +1,1 @@
-"""What every service shares to live on the bus."""
+"""The common base of all services: bus, log, views, health."""

@@ -1,4 +1,4 @@
-"""One connection to NATS, for FastStream's subscribers and for everything beside them."""
+"""One connection to NATS, shared by FastStream's subscribers and all other users."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ __all__ = ["Bus"]
 
 
 class Bus:
-    """A service's place on the bus: connects as the service's own user and never gives up reconnecting."""
+    """The connection of a service: logs in as the service's own user and reconnects without limit."""
 
     def __init__(self, service: str, url: str, seed: str, tls: SSLContext | None = None) -> None:
-        """Prepare; `connect` connects.
+        """Create the bus; `connect` opens the connection.
 
         Args:
-            service: whose place.
-            url: one server, or several with commas between them.
-            seed: of the service's NKey.
-            tls: how to know the servers, where they speak TLS.
+            service: name of the service.
+            url: one server, or several separated by commas.
+            seed: the service's NKey seed.
+            tls: TLS context, for servers with TLS.
         """
         self.service = service
         self.tracing = Tracing(service)
@@ -50,7 +50,7 @@ class Bus:
         )
         self._client: Client | None = None
         self.closed = asyncio.Event()
-        """Set when the connection is gone for good."""
+        """Set when the connection is closed and will not reconnect."""
 
     @property
     def client(self) -> Client:
@@ -65,15 +65,15 @@ class Bus:
 
     @property
     def connected(self) -> bool:
-        """Whether the server can be reached now."""
+        """Whether the connection is up."""
         return self._client is not None and self._client.is_connected
 
-    def separate_tenants(self, duty: str, side_by_side: int) -> None:
-        """Handle a duty's messages so many side by side for each tenant, instead of all in order of arrival.
+    def separate_tenants(self, consumer: str, side_by_side: int) -> None:
+        """Handle a consumer's messages with a limit for each tenant, instead of all in order of arrival.
 
-        Subscribe with `workers=PLACES`, since those who wait for their turn are workers, too.
+        Subscribe with `workers=PLACES`, because waiting messages occupy workers too.
         """
-        self._outcome.lines[duty] = TenantLimiter(side_by_side)
+        self._outcome.lines[consumer] = TenantLimiter(side_by_side)
 
     async def connect(self) -> None:
         """Open the connection; subscribers start later, with `broker.start()`."""
@@ -85,7 +85,7 @@ class Bus:
         self.closed.set()
 
     async def close(self) -> None:
-        """Let running handlers finish, then close."""
+        """Wait for running handlers, then close."""
         if self._client is not None and self._client.is_connected:
             await self.tracing.flush(self._client)
         await self.broker.stop()

@@ -1,4 +1,4 @@
-"""What reading and writing history needs of a connection, whoever opened it."""
+"""The connection that readers and writers of the log need."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Connection"]
 
 
 class Connection(Protocol):
-    """Anything that holds an open client."""
+    """An object with an open client."""
 
     @property
     def client(self) -> Client: ...

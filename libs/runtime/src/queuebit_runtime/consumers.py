@@ -1,4 +1,4 @@
-"""Subscribing a handler to a duty that the topology declares."""
+"""Subscribes handlers to consumers that the topology declares."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["Body", "Redelivered", "Sequence", "StoredAt", "Subject", "subscribes
 _P = ParamSpec("_P")
 
 _FETCHES = 4
-"""Loops that fetch for one duty: with one, a saturated machine handled 90 messages a second, each a round trip."""
+"""Fetch loops of one consumer: with one loop, a saturated machine handled 90 messages a second, each a round trip."""
 
 
-# Asynchronous, though they wait for nothing: a plain function would be sent to a thread for each message.
+# Asynchronous, although they do not wait: FastStream runs plain functions in a thread for each message.
 
 
 async def _sequence() -> int:
@@ -44,43 +44,43 @@ async def _stored_at() -> datetime | None:
 
 
 Sequence = Annotated[int, Depends(_sequence)]
-"""Where the event lies in the log; a replayed dead letter keeps its place."""
+"""The sequence of the event in the log; a replayed dead letter keeps it."""
 
 Redelivered = Annotated[bool, Depends(_redelivered)]
 """Whether an earlier delivery may have done part of the work."""
 
 StoredAt = Annotated[datetime | None, Depends(_stored_at)]
-"""When the log stored the event: unlike its own time, nobody's claim."""
+"""When the log stored the event; unlike the event's own time, it cannot be forged."""
 
 Subject = Annotated[str, Depends(_subject)]
-"""Where the event was published; a replayed dead letter keeps its address."""
+"""The subject of the event; a replayed dead letter keeps it."""
 
 Body = Annotated[bytes, Depends(_body)]
-"""The event's exact bytes, for whoever must check a signature."""
+"""The event's exact bytes, for checks of signatures."""
 
 
 def subscribes(
     router: NatsRouter, durable: str, *, workers: int, fetches: int = _FETCHES
 ) -> Callable[[Callable[_P, Awaitable[None]]], Callable[_P, Awaitable[None]]]:
-    """Give a handler to a durable of the topology, and to the replay of its dead letters.
+    """Subscribe a handler to a consumer of the topology, and to the replay of its dead letters.
 
-    The durable exists already; one that is missing or differs makes the service refuse to start. Messages are fetched
-    one by one, which answers at once on an idle bus, by `fetches` loops, so that on a busy machine the next is asked
-    for while another is on its way; about `workers` are handled side by side.
+    The consumer must exist already; the service refuses to start if it is missing or differs. `fetches` loops fetch
+    messages one by one: an idle bus delivers at once, and on a busy machine the next request is already under way.
+    About `workers` messages are handled concurrently.
     """
-    duty = topology().durable[durable]
+    declared = topology().durable[durable]
     loops = min(fetches, workers)
     from_log = [
         router.subscriber(
-            duty.filters[0],
+            declared.filters[0],
             durable=durable,
-            stream=JStream(duty.stream, declare=False),
+            stream=JStream(declared.stream, declare=False),
             pull_sub=PullSub(batch_size=1, timeout=1.0),
             max_workers=-(-workers // loops),
-            inbox_prefix=f"{inbox_of(duty.service)}.".encode(),
+            inbox_prefix=f"{inbox_of(declared.service)}.".encode(),
             title=durable,
             include_in_schema=number == 0,
-            no_reply=True,  # a header of the sender's could otherwise name any subject that this service may publish to
+            no_reply=True,  # otherwise a sender's header could name any subject that this service may publish to
         )
         for number in range(loops)
     ]

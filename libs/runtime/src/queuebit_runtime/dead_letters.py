@@ -1,4 +1,4 @@
-"""Dead letters: what could not be handled, kept whole with its reason."""
+"""Dead letters: messages that could not be handled, stored with the reason."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ HEADERS = {
     "sequence": "Qb-Sequence",
     "deliveries": "Qb-Deliveries",
 }
-"""Headers of a dead letter, by what they say."""
+"""Headers of a dead letter, by meaning."""
 
 _MAX_BODY = 131_072
-"""Bytes of a message that are kept with it; `LOG` takes no larger one."""
+"""The most bytes of the message that are stored; `LOG` accepts no larger one."""
 
 
 async def store_dead_letter(client: Client, owner: str, message: Msg, code: str, text: str) -> bool:
-    """Keep a copy under `qb.dead.<owner>.<sequence>`; say whether it is kept.
+    """Store a copy under `qb.dead.<owner>.<sequence>`; return whether it is stored.
 
-    The same message of the same owner is kept once, however often it is delivered: a view meets it at every start.
+    The same message of the same owner is stored once: a view reads it again at every start.
     """
     meta = message.metadata
     body = message.data if len(message.data) <= _MAX_BODY else b""
@@ -41,7 +41,8 @@ async def store_dead_letter(client: Client, owner: str, message: Msg, code: str,
         **_trace(message),
         "Nats-Expected-Last-Subject-Sequence": "0",
         HEADERS["code"]: code,
-        HEADERS["text"]: " ".join(text.split())[:1000] + ("" if body else f" ({len(message.data):,} bytes, not kept)"),
+        HEADERS["text"]: " ".join(text.split())[:1000]
+        + ("" if body else f" ({len(message.data):,} bytes, not stored)"),
         HEADERS["subject"]: message.subject,
         HEADERS["sequence"]: str(meta.sequence.stream),
         HEADERS["deliveries"]: str(meta.num_delivered),
@@ -51,14 +52,14 @@ async def store_dead_letter(client: Client, owner: str, message: Msg, code: str,
         subject = f"qb.dead.{owner}.{meta.sequence.stream}"
         await client.jetstream(timeout=5).publish(subject, body, headers=headers, stream="DEAD")
     except (NatsError, JetStreamError) as error:
-        if isinstance(error, APIError) and error.err_code == WRONG_LAST_SEQUENCE:  # it is kept already
+        if isinstance(error, APIError) and error.err_code == WRONG_LAST_SEQUENCE:  # it is stored already
             return True
-        _log.error("%s could not be buried: %r", message.subject, error)
+        _log.error("the dead letter of %s could not be stored: %r", message.subject, error)
         return False
     return True
 
 
 def _trace(message: Msg) -> dict[str, str]:
-    """The one header of the sender's that is kept: any other could be one that no client publishes again."""
+    """The only sender's header that is stored: nats-py might refuse to publish others again."""
     traceparent = traceparent_in(message.headers)
     return {} if traceparent is None else {"traceparent": traceparent}

@@ -1,4 +1,4 @@
-"""The delivery that is being handled: where its message lies, and whether it came before."""
+"""The current delivery: subject, sequence and attempt of the message."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from queuebit_runtime.dead_letters import HEADERS
 __all__ = ["REPLAY", "Delivered", "current", "delivered", "read"]
 
 REPLAY = "qb.replay."
-"""Dead letters come back under this prefix, followed by the name of the duty."""
+"""Dead letters come back under this prefix, followed by the name of the consumer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
     """One delivery of one message."""
 
-    duty: str
+    consumer: str
     subject: str
-    """Where it was published."""
+    """The subject of the message."""
     sequence: int
-    """In the log; a replayed dead letter keeps its place."""
+    """Its sequence in the log; a replayed dead letter keeps it."""
     number: int
     """1 for the first delivery."""
     replayed: bool
     body: bytes
     stored_at: datetime | None = None
-    """When the log stored it; unknown for a replayed dead letter."""
+    """When the log stored it; None for a replayed dead letter."""
 
     @property
     def again(self) -> bool:
@@ -42,7 +42,7 @@ current: ContextVar[Delivered] = ContextVar("delivered")
 
 
 def delivered() -> Delivered:
-    """The delivery around the caller.
+    """The delivery that the caller handles.
 
     Raises:
         LookupError: called outside a handler.
@@ -51,10 +51,10 @@ def delivered() -> Delivered:
 
 
 def read(message: Msg) -> Delivered:
-    """Read it from a message of a durable, or from a replayed dead letter."""
+    """Read it from a message of a consumer, or from a replayed dead letter."""
     if message.subject.startswith(REPLAY):
-        told = message.headers or {}
-        subject, sequence = told.get(HEADERS["subject"], ""), int(told.get(HEADERS["sequence"], 0))
+        origin = message.headers or {}
+        subject, sequence = origin.get(HEADERS["subject"], ""), int(origin.get(HEADERS["sequence"], 0))
         return Delivered(message.subject.removeprefix(REPLAY), subject, sequence, 1, True, message.data)
     meta = message.metadata
     return Delivered(

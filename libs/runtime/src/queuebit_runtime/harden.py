@@ -1,8 +1,9 @@
-"""Making the NATS client read headers and subjects as what they are: anything that a sender likes to write.
+"""Hardens nats-py against untrusted headers and subjects.
 
-Left alone, it stops reading for good at a header or a subject that is not UTF-8, takes a form feed within a subject for
-the end of it, and a stored message with a header `Status` for the server's own word, so that one message of one tenant
-would stop every service that ever reads it.
+Monkeypatches nats-py (tested with 2.16) process-wide; there is no public hook. Unpatched, the client stops reading for
+good at a header or subject that is not UTF-8, treats a form feed within a subject as its end, and takes the header
+`Status` of a stored message for an answer of the server. One message of one tenant would stop every service that
+reads it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ __all__ = ["harden_nats_client"]
 _Headers = dict[str, str]
 
 _NOT_ITS_SENDERS = ("Status", "content-type", "reply_to")
-"""Headers by which a stored message would steer its readers: how to read it, whom to answer, what the server says."""
+"""Headers that the client obeys: a sender could forge the status, the reply subject and the content type."""
 
 _ARGUMENT = rb"[ \t]+([^ \t\r\n]+)"
 _TAIL = rb"[ \t]+(([^ \t\r\n]+)[ \t]+)?"
@@ -26,14 +27,14 @@ _LINES = {
     "MSG_RE": re.compile(rb"\AMSG" + 2 * _ARGUMENT + _TAIL + rb"(\d+)\r\n"),
     "HMSG_RE": re.compile(rb"\AHMSG" + 2 * _ARGUMENT + _TAIL + rb"(\d+)[ \t]+(\d+)\r\n"),
 }
-"""The lines that announce a message, cut where the server cuts them: at blanks and tabs, and at no other space."""
+"""The lines that announce a message, split like the server does: at blanks and tabs only."""
 
 _read = Client._process_headers
 _build = Client._build_message
 
 
 async def _readable(client: Client, raw: bytes) -> _Headers | None:
-    """The headers, with what is not text replaced; none where they have no form at all."""
+    """The headers, with invalid UTF-8 replaced; None if they cannot be parsed."""
     try:
         return await _read(client, bytes(raw).decode(errors="replace").encode() if raw else raw)
     except (IndexError, ValueError):
@@ -43,7 +44,7 @@ async def _readable(client: Client, raw: bytes) -> _Headers | None:
 def _without_forged_status(
     client: Client, sid: int, subject: bytes, reply: bytes, data: bytes, headers: _Headers | None
 ) -> Msg:
-    """Only what the server itself says has a status, never a message that comes out of a stream."""
+    """Remove the status from messages of a stream: only the server itself may set it."""
     if headers and (reply.startswith(b"$JS.ACK.") or {"Nats-Stream", "Nats-Sequence"} <= headers.keys()):
         for name in _NOT_ITS_SENDERS:
             headers.pop(name, None)
@@ -52,12 +53,12 @@ def _without_forged_status(
 
 
 def _text(subject: bytes) -> bytes:
-    """UTF-8 in any case; what is none is spelled out, so that two subjects stay two."""
+    """Valid UTF-8: other bytes are escaped, so that different subjects stay different."""
     return subject if subject.isascii() else subject.decode(errors="backslashreplace").encode()
 
 
 def harden_nats_client() -> None:
-    """Teach every client of this process; it offers no other hook."""
+    """Patch nats-py for this process."""
     setattr(Client, _read.__name__, _readable)
     setattr(Client, _build.__name__, _without_forged_status)
     for name, line in _LINES.items():

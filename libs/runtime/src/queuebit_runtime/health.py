@@ -12,22 +12,22 @@ __all__ = ["Health", "HealthServer"]
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How a process is."""
+    """The health of a process."""
 
     service: str
     alive: bool
-    """It can do its work at all."""
+    """Whether it can work."""
     ready: bool
-    """Its topology matches and its views have caught up."""
+    """Whether its topology matches and its views have caught up."""
     behind: int = 0
-    """Messages it has yet to handle."""
+    """Messages not handled yet."""
     reason: str | None = None
     """Why it is not alive or not ready, for people."""
     detail: dict[str, str | int] = field(default_factory=dict)
 
 
 _AT_ONCE = 32
-"""Connections that are served side by side; every user of the machine may ask, and each takes a file descriptor."""
+"""The most concurrent connections: every user of the machine may connect, and each takes a file descriptor."""
 
 
 class HealthServer:
@@ -40,7 +40,7 @@ class HealthServer:
         self._open = 0
 
     async def start(self) -> asyncio.Server:
-        """Listen.
+        """Start to listen.
 
         Raises:
             OSError: the port is taken.

@@ -1,8 +1,8 @@
-"""The intake: what tenants write goes to the streams from here, at each tenant's pace and under our own headers.
+"""The intake: validates and forwards tenants' messages to the streams, with a rate limit for each tenant.
 
-nats-server limits neither how fast an account publishes nor which headers it sends. So no tenant publishes to a stream:
-the intake does, after it has read the message, and hands the stream's answer back. It keeps nothing: what it cannot
-confirm, its author sends again.
+nats-server limits neither the publishing rate of an account nor the headers it sends. Therefore tenants do not publish
+to streams: the intake does, after reading the message, and returns the stream's answer. It stores nothing: a client
+repeats a message that is not confirmed.
 """
 
 from __future__ import annotations
@@ -36,26 +36,24 @@ __all__ = ["Intake", "Pace", "Undecided", "Write", "read_write"]
 _log = logging.getLogger(__name__)
 
 _STREAM_S = 5.0
-"""How long a stream may take to confirm."""
+"""The time limit for a stream's confirmation."""
 
 _MAX_WAIT_S = 2.0
-"""The longest that a message waits for its tenant's pace: less than its author waits for the answer."""
+"""The longest delay by the rate limit: shorter than the client's timeout."""
 
 _UNDECIDED = 1000
-"""Submissions of a tenant that wait for a decision; more wait outside, where they delay no other tenant."""
+"""The most undecided submissions of a tenant; further ones are refused, so that they delay no other tenant."""
 
 _FORGOTTEN_S = 60.0
-"""After so long an undecided submission no longer counts: it waits for a backend, or became a dead letter."""
+"""After this time an undecided submission no longer counts: it waits for a backend, or is a dead letter."""
 
 _REFUSALS_PER_S = 50
-"""Refusals that a tenant hears; what it sends beside them is dropped, which costs far less."""
+"""The most concurrent refusals sent to a tenant; further messages are dropped, which costs far less."""
 
 _PIECE = 4096
-"""Bytes that cost as much as a message."""
+"""The size that counts as one message."""
 
-_OTHER_CONTENT = (
-    "other content is stored under this digest, and is kept: change a comment of the circuit and send it again"
-)
+_OTHER_CONTENT = "other content is stored under this digest: change a comment of the circuit and submit it again"
 
 _EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 _CHUNK_NAME = re.compile(r"\$KV\.PAYLOADS\.[^.]+\.([0-9a-f]{64})\.(0|[1-9][0-9]?)")
@@ -63,15 +61,15 @@ _CHUNKS = -(-MAX_SOURCE_BYTES // CHUNK)
 
 
 class Pace:
-    """How fast each tenant may write: so many messages a second, and twice as many at once after a pause."""
+    """The rate limit of each tenant: a number of messages per second, with a burst of twice as many."""
 
     def __init__(self, per_s: int) -> None:
         self._cost_s = 1 / per_s
         self._until: dict[str, float] = {}
-        """Until when a tenant's messages so far would keep it busy at its pace."""
+        """By tenant: the time at which its messages so far are worked off at its rate."""
 
     def wait(self, tenant: str, size: int, now: float) -> float | None:
-        """Say how many seconds a message of `size` bytes waits; None where that is too long, and it is refused."""
+        """The delay in seconds of a message of `size` bytes; None if it is too long, so the message is refused."""
         until = max(self._until.get(tenant, now), now)
         wait = max(until - now - 2.0, 0.0)
         if wait > _MAX_WAIT_S:
@@ -81,19 +79,18 @@ class Pace:
 
 
 class Undecided:
-    """The submissions that were let in and are not decided yet, by tenant.
+    """Undecided submissions by tenant.
 
-    The log hands submissions out in the order in which they came: without a bound, those of one tenant would
-    delay those of all others for as long as it takes to decide them.
+    The log delivers submissions in order: without a limit, those of one tenant would delay those of all others.
     """
 
     def __init__(self, most: int = _UNDECIDED) -> None:
         self._most = most
         self._waiting: dict[str, dict[str, tuple[float, int]]] = {}
-        """By tenant and job: since when, and how many messages that were let in may be stored."""
+        """By tenant and job: the time of admission, and the number of messages that may still be stored."""
 
     def enter(self, tenant: str, job: str, now: float) -> bool:
-        """Let a submission in, unless too many others of its tenant wait."""
+        """Admit a submission, unless too many others of its tenant wait."""
         waiting = self._waiting.setdefault(tenant, {})
         while waiting and len(waiting) >= self._most and next(iter(waiting.values()))[0] < now - _FORGOTTEN_S:
             del waiting[next(iter(waiting))]
@@ -104,7 +101,7 @@ class Undecided:
         return True
 
     def withdraw(self, tenant: str, job: str) -> None:
-        """One message of a job was not stored: it still counts for as long as another one may be."""
+        """A message of a job was not stored; the job counts while another message may still be stored."""
         since, messages = self._waiting.get(tenant, {}).get(job, (0.0, 0))
         if messages > 1:
             self._waiting[tenant][job] = since, messages - 1
@@ -112,7 +109,7 @@ class Undecided:
             self.leave(tenant, job)
 
     def leave(self, tenant: str, job: str) -> None:
-        """A job was decided."""
+        """Remove a decided job."""
         if waiting := self._waiting.get(tenant):
             waiting.pop(job, None)
             if not waiting:
@@ -121,7 +118,7 @@ class Undecided:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A message as it goes to its stream."""
+    """A message for a stream."""
 
     subject: str
     body: bytes
@@ -129,13 +126,13 @@ class Write:
 
 
 def read_write(arrived: str, body: bytes, traceparent: str | None = None) -> Write:
-    """Decide what is written for a message that arrived.
+    """The message to write for an incoming message.
 
-    A submission is written only where its job has no history, a chunk of a payload only where there is none: no user
-    can submit a job again that has begun, or overwrite a payload. Of its author's headers the trace alone is kept.
+    A submission needs a job without history, a chunk of a payload needs an empty subject: no user can submit a
+    started job again, or overwrite a payload. Of the sender's headers only the trace is kept.
 
     Raises:
-        Malformed: it breaks its contract.
+        Malformed: the message breaks its contract.
     """
     try:
         subject = destination_of(arrived)
@@ -153,7 +150,7 @@ def read_write(arrived: str, body: bytes, traceparent: str | None = None) -> Wri
             _require_chunk(subject, body)
             return Write(subject, body, {**headers, _EXPECTED: "0", "Nats-Expected-Stream": "KV_PAYLOADS"})
         case _:
-            raise Malformed(f"nothing is written to {subject}")
+            raise Malformed(f"tenants may not write to {subject}")
     return Write(subject, body, {**headers, "Nats-Expected-Stream": LOG})
 
 
@@ -175,14 +172,14 @@ def _require_chunk(subject: str, chunk: bytes) -> None:
     named = _CHUNK_NAME.fullmatch(subject)
     if named is None or int(named[2]) >= _CHUNKS or len(chunk) > CHUNK:
         raise Malformed(
-            f"a payload lies in chunks of {CHUNK:,} bytes under its SHA-256 and a number from 0 to {_CHUNKS - 1}"
+            f"a payload is stored in chunks of {CHUNK:,} bytes under its SHA-256 and a number from 0 to {_CHUNKS - 1}"
         )
     if named[2] == "0" and len(chunk) < CHUNK and digest(chunk) != f"sha256:{named[1]}":
-        raise Malformed("the content is not what its name, the SHA-256, says")
+        raise Malformed("the content does not match its name, the SHA-256")
 
 
 class Intake:
-    """Forwards what tenants write. Processes of one service share the messages; each keeps its own pace."""
+    """Forwards tenants' messages. Processes of one service share the messages; each has its own rate limit."""
 
     def __init__(self, service: str, tasks: Tasks, pace: Pace, undecided: Undecided) -> None:
         self._service = service
@@ -192,7 +189,7 @@ class Intake:
         self._refusals = Pace(_REFUSALS_PER_S)
 
     async def listen(self, client: Client) -> None:
-        """Forward from now on."""
+        """Start to forward."""
 
         async def on_message(message: Msg) -> None:
             tenant, now = message.subject.split(".")[3], asyncio.get_running_loop().time()
@@ -200,7 +197,7 @@ class Intake:
             if wait is not None and (not job or self._undecided.enter(tenant, job, now)):
                 self._tasks.spawn(self._forward(client, message, wait), "intake")
             elif message.reply and self._refusals.wait(tenant, 0, now) == 0.0:
-                await _answer(message, _refusal(429, ERR_TOO_FAST, f"tenant {tenant} writes too fast: wait a second"))
+                await _answer(message, _refusal(429, ERR_TOO_FAST, f"tenant {tenant} exceeds its rate: wait a second"))
 
         await client.subscribe(ARRIVALS, queue=self._service, cb=on_message)
 
@@ -214,14 +211,14 @@ class Intake:
             answer = _refusal(400, ERR_MALFORMED, str(error))
         except (NatsError, OSError, TimeoutError) as error:
             _log.warning("%s was not confirmed: %r", message.subject, error)
-            return  # its author hears nothing, and sends it again
+            return  # without an answer the client sends it again
         if (job := _submitted(message.subject)) and _error_code(answer):
             self._undecided.withdraw(message.subject.split(".")[3], job)
         await _answer(message, answer)
 
 
 async def _written(client: Client, write: Write) -> bytes:
-    """What the stream says."""
+    """The answer of the stream."""
     answer: bytes = (await client.request(write.subject, write.body, timeout=_STREAM_S, headers=write.headers)).data
     if write.subject.startswith("$KV.") and _error_code(answer) == WRONG_LAST_SEQUENCE:
         return await _compared(client, write)
@@ -229,7 +226,7 @@ async def _written(client: Client, write: Write) -> bytes:
 
 
 async def _compared(client: Client, write: Write) -> bytes:
-    """The answer where a chunk is stored already: the same content is as good as written."""
+    """The answer for a chunk that is stored already: the same content counts as written."""
     stored = await client.request(f"$JS.API.DIRECT.GET.KV_PAYLOADS.{write.subject}", timeout=_STREAM_S)
     headers = stored.headers or {}
     if "Status" in headers:
@@ -249,18 +246,18 @@ def _submitted(arrived: str) -> str:
 
 
 def _error_code(answer: bytes) -> int:
-    """The `err_code` of a refusal; 0 where the stream confirms."""
+    """The `err_code` of a refusal; 0 for a confirmation."""
     return int(json.loads(answer).get("error", {}).get("err_code", 0))
 
 
 async def _answer(message: Msg, body: bytes) -> None:
     if message.reply:
-        with suppress(NatsError):  # its author sends it again
+        with suppress(NatsError):  # the client sends it again
             await message.respond(body)
 
 
 def _refusal(code: int, err_code: int, text: str) -> bytes:
-    """As a stream words it."""
+    """An error in the form of a stream's answer."""
     return json.dumps(
         {"error": {"code": code, "err_code": err_code, "description": " ".join(text.split())[:500]}}
     ).encode()

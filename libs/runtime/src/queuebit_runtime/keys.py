@@ -1,4 +1,4 @@
-"""NKeys: one Ed25519 pair is both the NATS login and the signature under what its owner asks for."""
+"""NKeys: one Ed25519 key pair serves as NATS login and signs its owner's requests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["ALGORITHMS", "ED25519", "is_seed", "new_seed", "public_key", "sign",
 
 
 def new_seed() -> str:
-    """A fresh user seed (`SU…`), the secret half."""
+    """A new user seed (`SU…`), the secret key."""
     return bytes(nkeys.encode_seed(os.urandom(32), nkeys.PREFIX_BYTE_USER)).decode()
 
 
@@ -31,7 +31,7 @@ def is_seed(text: str) -> bool:
 
 
 def public_key(seed: str) -> str:
-    """The public half (`U…`) of a seed; all that a server ever stores."""
+    """The public key (`U…`) of a seed; servers store only this."""
     return bytes(nkeys.from_seed(bytearray(seed.encode())).public_key).decode()
 
 
@@ -42,7 +42,7 @@ def sign(seed: str, document: Json) -> str:
 
 
 def verify(key: str, document: Json, signature: str) -> bool:
-    """Say whether `signature` is by `key` over the canonical form of `document`."""
+    """Whether `signature` is by `key` over the canonical form of `document`."""
     try:
         decoded = base64.b32decode(key)
         if decoded[-2:] != nkeys.crc16_checksum(bytearray(decoded[:-2])):

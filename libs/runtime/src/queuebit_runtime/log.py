@@ -1,4 +1,4 @@
-"""The event log: appending facts under a guard, and reading what has been."""
+"""The event log: appends events with guards, and reads history."""
 
 from __future__ import annotations
 
@@ -39,27 +39,27 @@ __all__ = ["EventLog", "Guarded", "JetStreamLog", "Stored", "Unreadable"]
 _TIMEOUT_S = 5.0
 _CONFLICTS = (WRONG_LAST_SEQUENCE, BATCH_GUARD_FAILED, DUPLICATE_IN_BATCH)
 _BEGIN_S = 1.0
-"""How long a batch waits until it may begin: the server opens fifty a stream, and members can hold them open."""
+"""How long a batch waits for a place: the server allows fifty open batches for each stream."""
 _STEPS_BACK = 8
-"""Messages that are no known event, one above the other, before the first of their subject is looked at."""
+"""How many messages without a known event are read back before jumping to the first message of the subject."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guarded:
-    """A fact and the state of the world that it presumes."""
+    """An event and the sequence that it expects."""
 
     event: AnyEvent
     after: int | None = None
-    """The last sequence seen under `guard`, 0 for none; nothing is presumed when absent."""
+    """The expected last sequence under `guard`, 0 for none; None means no guard."""
     guard: str = field(default="")
-    """Subject or wildcard of one aggregate that `after` speaks of; the event's own subject when empty."""
+    """Subject or wildcard of the aggregate for `after`; default: the event's own subject."""
 
 
 class EventLog(Protocol):
-    """The port through which handlers read and write history."""
+    """The port for reading and writing the log."""
 
     async def append(self, event: AnyEvent, *, after: int | None = None, guard: str = "") -> int:
-        """Append one fact and return its sequence.
+        """Append one event and return its sequence.
 
         Raises:
             Stale: the guarded subjects moved past `after`.
@@ -68,20 +68,20 @@ class EventLog(Protocol):
         ...
 
     async def append_all(self, facts: Sequence[Guarded]) -> int:
-        """Append all or nothing, in a row, and return the last sequence; raises as `append`.
+        """Append all or nothing, consecutively, and return the last sequence; raises like `append`.
 
-        The guards speak of the log before the batch. At least one fact needs one, or a repeat is stored again; of facts
-        on one subject that are guarded by that subject, the first alone.
+        Guards refer to the log before the batch. At least one event needs a guard, or a repetition is stored again;
+        of several events on one subject guarded by that subject, only the first has one.
         """
         ...
 
     async def last(self, subject: str) -> Stored | None:
         """The newest event on a subject or wildcard; None only if there is none.
 
-        If the newest message breaks its contract or is of an unknown type, it is the newest known event before it on
-        its subject, under the sequence of that message: a guard on it holds, nonsense written over a fact takes nothing
-        back, and a reader finds the state that a fold over all messages gives. A subject that holds no known event
-        gives an `UnknownEvent`, if it holds any.
+        If the newest message breaks its contract or has an unknown type, the result is the newest known event before
+        it on its subject, with the sequence of that newest message: guards on it hold, an invalid message cannot undo
+        an event, and readers find the same state as a fold over all messages. A subject without a known event gives
+        an `UnknownEvent`, if it has any.
 
         Raises:
             Unreadable: the subject holds messages, and all of them break their contract.
@@ -89,10 +89,10 @@ class EventLog(Protocol):
         ...
 
     async def at(self, sequence: int) -> Stored | None:
-        """The event at a place of the log, if the log still has it.
+        """The event at a sequence of the log; None if there is none.
 
         Raises:
-            Malformed: what lies there breaks its contract.
+            Malformed: the message breaks its contract.
         """
         ...
 
@@ -100,29 +100,29 @@ class EventLog(Protocol):
         """The newest event of each subject of an aggregate, in order of sequence; each is found as `last` finds it.
 
         Args:
-            aggregate: whose history.
-            reaching: a sequence of the aggregate that the caller knows of. Replicas may lag: a history that ends
-                before it is not the whole one.
+            aggregate: the aggregate to read.
+            reaching: a known sequence of the aggregate. Replicas may lag: a history that ends before it is
+                incomplete.
 
         Raises:
-            Unavailable: no replica showed a history that reaches so far.
+            Unavailable: no replica returned a history up to `reaching`.
         """
         ...
 
     async def first(self, aggregate: Aggregate) -> int:
-        """The sequence of the first message of an aggregate, readable or not; 0 where there is none."""
+        """The sequence of the first message of an aggregate, readable or not; 0 if there is none."""
         ...
 
 
 class _NoFurtherBatch(Unavailable):
-    """As many batches are open as the server allows."""
+    """The server's limit of open batches is reached."""
 
 
 class JetStreamLog:
     """The log on NATS JetStream.
 
-    Single events are read from the stream's leader, which alone knows what is not there. Histories are read from any
-    replica, in one request.
+    Single events are read from the stream's leader, because only the leader knows that an event is missing. Histories
+    are read from any replica, in one request.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -131,12 +131,12 @@ class JetStreamLog:
 
     async def append(self, event: AnyEvent, *, after: int | None = None, guard: str = "") -> int:
         subject, headers = subject_of(event), _headers(Guarded(event, after, guard))
-        if after is None:  # a guard knows a repeat; an id that somebody could guess would let them keep the event out
+        if after is None:  # a guard detects repetitions; with a guessable message id an attacker could block the event
             headers["Nats-Msg-Id"] = event.id
         try:
             return int((await self._publish(subject, event.to_bytes(), headers))["seq"])
         except Stale:
-            # An earlier try whose confirmation was lost looks like a conflict with ourselves.
+            # An earlier attempt with a lost confirmation looks like a conflict with itself.
             newest = await self.last(subject)
             if newest is None or isinstance(newest.event, UnknownEvent) or newest.event.id != event.id:
                 raise
@@ -144,11 +144,11 @@ class JetStreamLog:
 
     async def append_all(self, facts: Sequence[Guarded]) -> int:
         if not facts:
-            raise ValueError("an atomic batch needs at least one fact")
+            raise ValueError("an atomic batch needs at least one event")
         batch = event_id()
         for number, fact in enumerate(facts[:-1], start=1):
             headers = {**_headers(fact), "Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)}
-            if number == 1:  # the first is answered: it says whether a batch may begin at all
+            if number == 1:  # the first has an answer: it shows whether the batch may begin
                 await self._begin(subject_of(fact.event), fact.event.to_bytes(), headers)
             else:
                 await self._send(subject_of(fact.event), fact.event.to_bytes(), headers)
@@ -182,12 +182,12 @@ class JetStreamLog:
         return 0 if message is None else message.sequence
 
     async def _readable(self, newest: Message) -> Stored:
-        """The known event of a message, or the newest before it on its subject, at the place of the message.
+        """The known event of a message, or the newest before it on its subject, with the sequence of the message.
 
-        However many other messages are written over it, the first event of a subject stays readable.
+        The first event of a subject stays readable, for any number of later messages.
 
         Raises:
-            Unreadable: the subject holds nothing that can be read.
+            Unreadable: the subject has no readable message.
         """
         place, why = newest.sequence, ""
         unknown: Stored | None = None
@@ -205,7 +205,7 @@ class JetStreamLog:
         return unknown
 
     async def _back_from(self, newest: Message) -> AsyncIterator[Message]:
-        """A message, some before it on its subject, newest first, and at last the first there."""
+        """A message, some earlier ones on its subject, newest first, then the first one."""
         message = newest
         for _ in range(_STEPS_BACK):
             yield message
@@ -218,9 +218,9 @@ class JetStreamLog:
             yield first
 
     async def _one(self, wanted: dict[str, object]) -> Message | None:
-        """One message, as the leader has it."""
+        """One message, from the leader."""
         reply = await self._request(f"$JS.API.STREAM.MSG.GET.{LOG}", json.dumps(wanted).encode())
-        answer: dict[str, Any] = json.loads(reply.data)  # a message or an error, as the server words it
+        answer: dict[str, Any] = json.loads(reply.data)  # a message or an error, in the server's form
         if (error := answer.get("error")) is None:
             found = answer["message"]
             moment = datetime.fromisoformat(found["time"])
@@ -230,7 +230,7 @@ class JetStreamLog:
         raise Unavailable(f"the log could not be read: {error.get('description')} ({error.get('err_code')})")
 
     async def _newest(self, subjects: str, upto: int | None = None) -> list[Message]:
-        """The newest message of each subject, up to a sequence, as some replica has them."""
+        """The newest message of each subject up to a sequence, from some replica."""
         request: dict[str, object] = {"multi_last": [subjects], "batch": 64}
         if upto is not None:
             request["up_to_seq"] = upto
@@ -238,7 +238,7 @@ class JetStreamLog:
         return [message_of(it) for it in replies]
 
     async def _begin(self, subject: str, body: bytes, headers: dict[str, str]) -> None:
-        """Open a batch; whoever asks often gets the place of one that ends, however many others want it."""
+        """Open a batch; retries quickly, to take a place as soon as another batch ends."""
         loop = asyncio.get_running_loop()
         until = loop.time() + _BEGIN_S
         while True:
@@ -255,13 +255,13 @@ class JetStreamLog:
         reply = await self._request(subject, body, headers)
         if not reply.data:
             return {"seq": 0}
-        answer: dict[str, Any] = json.loads(reply.data)  # a PubAck or an error, as the server words it
+        answer: dict[str, Any] = json.loads(reply.data)  # a PubAck or an error, in the server's form
         if (error := answer.get("error")) is None:
             return answer
         if error.get("err_code") in _CONFLICTS:
             raise Stale(f"{subject}: {error.get('description')}")
         if error.get("err_code") == MESSAGE_TOO_LARGE:
-            raise Malformed(f"{subject}: an event of {len(body):,} bytes is more than the log takes")
+            raise Malformed(f"{subject}: an event of {len(body):,} bytes is larger than the log allows")
         fault = _NoFurtherBatch if error.get("err_code") == TOO_MANY_BATCHES else Unavailable
         raise fault(f"{subject} was not stored: {error.get('description')} ({error.get('err_code')})")
 

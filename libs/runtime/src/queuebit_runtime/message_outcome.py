@@ -1,7 +1,7 @@
-"""The kind of a failure decides what becomes of the message.
+"""The kind of a failure decides the outcome of a message.
 
-Services only raise. This middleware retries, delays, acknowledges or buries; keeps the lease of long work alive with
-beats; opens the span of each delivery; and answers the operator who replays a dead letter.
+Services only raise. This middleware retries, delays, acknowledges, or stores a dead letter; extends the lease of long
+work; opens the span of each delivery; and answers the operator who replays a dead letter.
 """
 
 from __future__ import annotations
@@ -37,27 +37,27 @@ __all__ = ["DELAYS", "MessageOutcome"]
 _log = logging.getLogger(__name__)
 
 DELAYS = (0.2, 1.0, 5.0, 15.0, 30.0)
-"""Seconds before the second, third, … delivery of a message whose handler could not finish."""
+"""Seconds before the second, third, … delivery of a message after a failure."""
 
 _ATTEMPTS_WHEN_UNKNOWN = 5
-"""Deliveries granted to a failure that nobody classified, before it is buried."""
+"""Deliveries of a message with an unclassified failure, before it becomes a dead letter."""
 
 _Next = Callable[[StreamMessage[Msg]], Awaitable[Any]]
 
 
 class MessageOutcome:
-    """Middleware factory, one a process."""
+    """Middleware factory, one for each process."""
 
     def __init__(self, service: str, tracing: Tracing) -> None:
         self.service = service
         self.tracing = tracing
         self.client: Client | None = None
         self.lines: dict[str, TenantLimiter] = {}
-        """By duty, where tenants do not wait for each other."""
+        """By consumer, for consumers that separate tenants."""
 
     def turn(self, here: Delivered) -> AbstractAsyncContextManager[None]:
-        """Wait until a delivery may be handled; the subject's third token is its tenant."""
-        lines = None if here.replayed else self.lines.get(here.duty)
+        """Wait until the tenant of a delivery may be handled; the subject's third token is the tenant."""
+        lines = None if here.replayed else self.lines.get(here.consumer)
         return contextlib.nullcontext() if lines is None else lines.turn(here.subject.split(".")[2], len(here.body))
 
     def __call__(self, msg: Msg | None, /, *, context: ContextRepo) -> _Delivery:
@@ -75,10 +75,10 @@ class _Delivery(BaseMiddleware[Any, Msg | None]):
         raw = msg.raw_message
         here = read(raw)
         current.set(here)
-        beats = None if here.replayed else _Beats(raw, topology().durable[here.duty].ack_wait_s / 3)
+        beats = None if here.replayed else _Beats(raw, topology().durable[here.consumer].ack_wait_s / 3)
         try:
             async with self._owner.turn(here):
-                with self._owner.tracing.delivery(here.duty, here.subject, raw.headers, here.body):
+                with self._owner.tracing.delivery(here.consumer, here.subject, raw.headers, here.body):
                     return await call_next(msg)
         finally:
             if beats is not None:
@@ -94,8 +94,8 @@ class _Delivery(BaseMiddleware[Any, Msg | None]):
         if raw is None or isinstance(exc_val, asyncio.CancelledError | HandlerException):
             return False
         if isinstance(exc_val, ValidationError) and (unknown := _unknown_type(raw.data)):
-            _log.info("%s holds a %s, which this version does not know: passed over", raw.subject, unknown)
-            exc_val = Superseded(f"a {unknown} is nothing that this version acts on")
+            _log.info("%s holds a %s, which this version does not know: skipped", raw.subject, unknown)
+            exc_val = Superseded(f"this version does not handle a {unknown}")
         if raw.subject.startswith(REPLAY):
             await raw.respond(json.dumps(_verdict(exc_val)).encode())
             return True
@@ -104,7 +104,7 @@ class _Delivery(BaseMiddleware[Any, Msg | None]):
         return False
 
     async def _settle(self, raw: Msg, error: BaseException) -> None:
-        """Raise the control exception that settles the message."""
+        """Raise the control exception for the outcome."""
         deliveries = raw.metadata.num_delivered
         settle = _classify(error, deliveries)
         code = error.code if isinstance(error, Fault) else type(error).__name__
@@ -159,7 +159,7 @@ def _verdict(error: BaseException | None) -> dict[str, str | bool]:
 
 
 class _Beats:
-    """Prolongs the lease of a message until stopped; a timer, since most work ends before the first beat."""
+    """Extends the lease of a message until stopped; uses a timer, because most work ends before the first beat."""
 
     def __init__(self, message: Msg, every_s: float) -> None:
         self._message = message
@@ -176,5 +176,5 @@ class _Beats:
         self._timer = self._loop.call_later(self._every_s, self._beat)
 
     async def _send(self) -> None:
-        with contextlib.suppress(NatsError):  # a beat that is lost is made good by redelivery
+        with contextlib.suppress(NatsError):  # a lost beat at worst causes a redelivery
             await self._message.in_progress()

@@ -15,9 +15,9 @@ __all__ = ["MultiReply"]
 
 
 class MultiReply:
-    """Asks, and gathers replies until the server says that there are no more.
+    """Sends a request, and collects replies until the server sends the last.
 
-    All questions share one subscription: one for each would cost the server more than the answer.
+    All requests share one subscription: a subscription costs the server more than the answer.
     """
 
     def __init__(self, connection: Connection, timeout_s: float) -> None:
@@ -58,13 +58,13 @@ class MultiReply:
         async with self._opening:
             if self._listening is not client:
                 self._inbox = client.new_inbox()
-                await client.subscribe(f"{self._inbox}.*", cb=self._hear)
+                await client.subscribe(f"{self._inbox}.*", cb=self._on_reply)
                 self._listening = client
         return client
 
-    async def _hear(self, reply: Msg) -> None:
+    async def _on_reply(self, reply: Msg) -> None:
         replies, done = self._open.get(reply.subject.rpartition(".")[2], ([], None))
-        if done is None or done.done():  # an answer that came too late
+        if done is None or done.done():  # a late answer
             return
         status = (reply.headers or {}).get("Status")
         if status is None:

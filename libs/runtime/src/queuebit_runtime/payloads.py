@@ -1,4 +1,4 @@
-"""Circuits and results by digest: small ones ride inside events, larger ones lie in the bucket in chunks."""
+"""Circuits and results by digest: small ones are inside events, larger ones in chunks in a bucket."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from queuebit_runtime.connection import Connection
 __all__ = ["CHUNK", "INLINE_LIMIT", "KeyValuePayloads", "Missing", "PayloadStore", "describe"]
 
 INLINE_LIMIT = 16_384
-"""Bytes up to which content rides inside the event."""
+"""The largest content inside an event."""
 
 CHUNK = 98_304
 
@@ -23,34 +23,34 @@ _TIMEOUT_S = 5.0
 
 
 class Missing(Fault):
-    """The content behind a digest is not there, or is not what the digest says."""
+    """The content of a digest is missing, or does not match the digest."""
 
     code = "payload_missing"
 
 
 class PayloadStore(Protocol):
-    """The port behind which content lies."""
+    """The port for stored content."""
 
     async def put(self, tenant: str, content: bytes, media_type: str) -> Payload:
-        """Keep content and return its reference; keeping the same content again changes nothing."""
+        """Store content and return its reference; storing the same content again changes nothing."""
         ...
 
     async def store(self, tenant: str, content: bytes, media_type: str) -> Payload:
-        """Keep content outside of events, however small it is."""
+        """Store content outside of events, even if small."""
         ...
 
     async def get(self, tenant: str, payload: Payload, *, limit: int = MAX_SOURCE_BYTES) -> bytes:
-        """Return the content, of at most `limit` bytes.
+        """Return the content, at most `limit` bytes.
 
         Raises:
-            Missing: it is not there, it is larger, or it is not what its size and digest say.
+            Missing: it is missing, larger, or does not match its size and digest.
             Unavailable: the store did not answer.
         """
         ...
 
 
 def describe(content: bytes, media_type: str) -> Payload:
-    """A reference to content, with the content inside when it is small."""
+    """A reference to content; includes small content."""
     inline = content.decode() if len(content) <= INLINE_LIMIT else None
     return Payload(digest=digest(content), size=len(content), media_type=media_type, inline=inline)
 
@@ -66,22 +66,22 @@ class KeyValuePayloads:
         return await self.store(tenant, content, media_type) if payload.inline is None else payload
 
     async def store(self, tenant: str, content: bytes, media_type: str) -> Payload:
-        """Keep content in the bucket, however small it is."""
+        """Store content in the bucket, even if small."""
         payload = Payload(digest=digest(content), size=len(content), media_type=media_type)
         for number, start in enumerate(range(0, len(content), CHUNK)):
             await self._write(_key(tenant, payload, number), content[start : start + CHUNK])
         return payload
 
     async def get(self, tenant: str, payload: Payload, *, limit: int = MAX_SOURCE_BYTES) -> bytes:
-        if payload.size > limit:  # anybody may write any size into an event: nothing of it is read
-            raise Missing(f"{payload.digest} has {payload.size:,} bytes, and at most {limit:,} are read")
+        if payload.size > limit:  # an event may claim any size: nothing is read
+            raise Missing(f"{payload.digest} has {payload.size:,} bytes; the limit is {limit:,}")
         if payload.inline is not None:
             content = payload.inline.encode()
         else:
             chunks = (payload.size + CHUNK - 1) // CHUNK
             content = b"".join([await self._read(_key(tenant, payload, number)) for number in range(chunks)])
         if len(content) != payload.size or digest(content) != payload.digest:
-            raise Missing(f"the content of {payload.digest} is not what it says: submit it again")
+            raise Missing(f"the stored content does not match {payload.digest}: submit it again")
         return content
 
     async def _write(self, key: str, chunk: bytes) -> None:
@@ -92,7 +92,7 @@ class KeyValuePayloads:
             raise Unavailable(f"the payload store did not confirm: {error!r}") from error
 
     async def _read(self, key: str) -> bytes:
-        """One chunk, from any replica; that it is not there only the leader knows."""
+        """One chunk, from any replica; only the leader knows that it is missing."""
         js = self._connection.client.jetstream(timeout=_TIMEOUT_S)
         subject = f"$KV.PAYLOADS.{key}"
         try:

@@ -1,4 +1,4 @@
-"""Creating what the topology declares, and refusing to run on anything else."""
+"""Creates the declared topology, and checks it before a service runs."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ __all__ = ["Drift", "assert_topology", "provision"]
 
 
 _FREE = ("description", "num_replicas")
-"""What an installation may choose for itself."""
+"""Settings that an installation may choose."""
 
 
 class Drift(Fault):
-    """What the server holds differs from what this version declares."""
+    """The server's configuration differs from this version's topology."""
 
     code = "drift"
 
@@ -94,15 +94,15 @@ def _streams(wanted: Topology) -> list[StreamConfig]:
 
 
 async def provision(client: Client, wanted: Topology, replicas: int | None = None) -> list[str]:
-    """Create or update every stream, bucket and durable. Safe to repeat.
+    """Create or update every stream, bucket and consumer. Safe to repeat.
 
     Args:
         client: a connection as the user `provisioner`.
-        wanted: what to lay out.
-        replicas: on how many servers each stream lies; as many as today when absent, one when it is new.
+        wanted: the topology.
+        replicas: servers that keep each stream; default: unchanged, and one for new streams.
 
     Returns:
-        What was changed, for people.
+        Changes, as text for people.
     """
     js = client.jetstream(timeout=10)
     done = [await _ensure_stream(js, config, replicas) for config in _streams(wanted)]
@@ -122,10 +122,10 @@ async def _ensure_stream(js: JetStreamContext, config: StreamConfig, replicas: i
 
 
 async def assert_topology(client: Client, wanted: Topology, service: str) -> None:
-    """Check what a service depends on: every stream and bucket, and the durables of its own duties.
+    """Check what a service depends on: every stream and bucket, and its own consumers.
 
     Raises:
-        Drift: something is missing or differs; the text says what, and what to run.
+        Drift: a part is missing or differs; the text names it and the command to run.
     """
     js = client.jetstream(timeout=10)
     for stream in _streams(wanted):
@@ -145,7 +145,7 @@ async def _assert(
         wanted, there = getattr(declared, field.name), getattr(found, field.name)
         if field.name == "filter_subjects":  # the server keeps a single one under another name
             wanted, there = sorted(wanted), sorted(there or [getattr(found, "filter_subject", None) or ""])
-        chosen = wanted is False or bool(wanted)  # nought and nothing leave it to the server
+        chosen = wanted is False or bool(wanted)  # 0/None: server default
         if chosen and field.name not in _FREE and (wanted or None) != (there or None):
             raise Drift(
                 f"{what} has {field.name} {there!r}, this version declares {wanted!r}: "
@@ -171,10 +171,10 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m queuebit_runtime.provision", description="Create or update streams, buckets and durables."
     )
-    parser.add_argument("servers", type=servers_of, metavar="URL", help="one server, or several with commas between")
+    parser.add_argument("servers", type=servers_of, metavar="URL", help="one server, or several separated by commas")
     parser.add_argument("seed_file", type=_file, metavar="SEED_FILE", help="the provisioner's seed")
     parser.add_argument("--replicas", type=int, choices=(1, 3, 5), help="servers that keep each stream")
-    parser.add_argument("--ca-file", type=_file, help="authority that signed the servers' certificates")
+    parser.add_argument("--ca-file", type=_file, help="CA certificate of the servers")
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""Answers queries of tenants, `qb.query.<tenant>.<question>`, side by side: no tenant waits for another."""
+"""Answers queries of tenants, `qb.query.<tenant>.<question>`, concurrently: no tenant waits for another."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from queuebit_runtime.tenant_limiter import Crowded, TenantLimiter
 __all__ = ["Answerer", "QueryServer"]
 
 Answerer = Callable[[str, Question], Awaitable[Answer]]
-"""Answers a question of one tenant. The tenant is the subject's, which permissions guard, and no other."""
+"""Answers a query of one tenant. The tenant comes from the subject, which permissions guard."""
 
 _LARGEST = 1_000_000
-"""Bytes of an answer that the bus carries."""
+"""The largest answer that the bus carries."""
 
 _ROOM = 4 << 20
-"""Bytes of the questions that wait: of one tenant that is alone about a hundred, so that each is answered in time."""
+"""Bytes of waiting queries: about a hundred of a single tenant, so that each is answered in time."""
 
 
 class QueryServer:
-    """Answers what is asked; processes of one service share the questions."""
+    """Answers queries; processes of one service share them."""
 
     def __init__(self, service: str, tasks: Tasks, *, side_by_side: int) -> None:
-        """Prepare to answer `side_by_side` questions of each tenant at once."""
+        """Answer up to `side_by_side` queries of each tenant at once."""
         self._service = service
         self._tasks = tasks
         self._lines = TenantLimiter(side_by_side, _ROOM)
 
     async def listen(self, client: Client, question: str, answerer: Answerer) -> None:
-        """Answer one kind of question from now on."""
+        """Start to answer one kind of query."""
 
         async def on_question(message: Msg) -> None:
             self._tasks.spawn(self._respond(message, answerer), f"answer {message.subject}")
@@ -51,13 +51,13 @@ class QueryServer:
             async with self._lines.turn(tenant, len(message.data)):
                 answer = await _answer(tenant, message.data, answerer)
         except Crowded:
-            answer = _no("busy", "you ask faster than there can be answers: ask again in a second, and less often")
+            answer = _no("busy", "too many queries: try again in a second, and less often")
         body = answer.model_dump_json().encode()
         if len(body) > _LARGEST:
             too_large = _no("too_large", "the answer is too large for the bus: ask with a smaller limit")
             body = too_large.model_dump_json().encode()
         if message.reply:
-            with suppress(NatsError):  # whoever asked will ask again
+            with suppress(NatsError):  # the client will repeat the query
                 await message.respond(body)
 
 
@@ -65,7 +65,7 @@ async def _answer(tenant: str, body: bytes, answerer: Answerer) -> Answer:
     try:
         return await answerer(tenant, Question.model_validate_json(body or b"{}"))
     except ValidationError as error:
-        return _no(Malformed.code, f"not a question: {error!s:.300}")
+        return _no(Malformed.code, f"not a query: {error!s:.300}")
     except Fault as error:
         return _no(error.code, str(error))
 

@@ -1,4 +1,4 @@
-"""Messages of the log as rows of the warehouse's table `events`, and the mark by which a stored row is compared."""
+"""Rows of the warehouse's table `events` from messages of the log, and marks to compare rows."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _MARK_BYTES = 8
 
 
 class Row(NamedTuple):
-    """One row of `events`; the fields are the columns that are sent."""
+    """One row of `events`; the fields are the sent columns."""
 
     seq: int
     stored_at: int
-    """Microseconds since 1970, as all times here."""
+    """Microseconds since 1970, like all times here."""
     event_time: int
     event_id: str
     type: str
@@ -42,8 +42,8 @@ class Row(NamedTuple):
 def row_of(subject: str, body: bytes, sequence: int, stored_at: datetime) -> Row:
     """Read a message of the log; never fails.
 
-    Tenant and job are the subject's, which permissions guard. A body that is no event, or one of another name than its
-    subject says, is kept whole under an empty type: it counts, and no view believes it.
+    Tenant and job come from the subject, which permissions guard. A body that is no event, or does not match its
+    subject, is stored with an empty type: it counts, but views ignore it.
     """
     tenant = job = account = backend = verb = ""
     match subject.split("."):

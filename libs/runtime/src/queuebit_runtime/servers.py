@@ -1,4 +1,4 @@
-"""Where the bus is: the addresses of its servers, and how they prove who they are."""
+"""Addresses and TLS of the bus's servers."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ __all__ = ["servers_of", "tls_of"]
 def servers_of(url: str) -> list[str]:
     """The addresses in a text such as `nats://a:4222,nats://b:4222`.
 
-    A client takes any of them, and another one when its server is gone.
+    A client uses any of them, and changes to another if its server fails.
 
     Raises:
-        ValueError: there is none.
+        ValueError: the text names no server.
     """
     servers = [part for it in url.split(",") if (part := it.strip())]
     if not servers:
@@ -23,7 +23,7 @@ def servers_of(url: str) -> list[str]:
 
 
 def tls_of(ca_file: Path | None) -> ssl.SSLContext | None:
-    """How to know the servers by the authority that signed their certificates; None for a bus without TLS.
+    """The TLS context for a CA certificate; None for a bus without TLS.
 
     Raises:
         OSError: the file cannot be read, or holds no certificate.

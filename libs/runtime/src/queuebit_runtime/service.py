@@ -1,4 +1,4 @@
-"""One process: the bus, its background work, its health, and an orderly end."""
+"""One service process: bus, background work, health, and an orderly shutdown."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from queuebit_runtime.view import View
 __all__ = ["Service", "run"]
 
 _GRACE_S = 8.0
-"""How long running handlers may take to finish at the end."""
+"""How long running handlers may take at shutdown."""
 
 _logger = logging.getLogger(__name__)
 
 
 class Service:
-    """What `create_app` fills and `run` runs.
+    """The parts of a service: `create_app` adds them, `run` runs them.
 
-    Order at start: connect, check the durables, start views and wait until they caught up, then take work.
+    Order at start: connect, check the consumers, start views and wait until they have caught up, then take work.
     """
 
     def __init__(self, name: str, settings: BusSettings) -> None:
@@ -48,16 +48,16 @@ class Service:
         self.tasks = Tasks()
         self.views: list[View] = []
         self.connected: list[Callable[[], Awaitable[None]]] = []
-        """Awaited once the bus is connected, before views begin: what needs nothing but the bus."""
+        """Awaited after connecting, before views start: work that needs only the bus."""
         self.before: list[Callable[[], Awaitable[None]]] = []
-        """Awaited once the views have caught up, before the first message is taken."""
+        """Awaited after the views have caught up, before the first message."""
         self.work: list[Callable[[], Awaitable[None]]] = []
-        """Loops that run beside the subscribers until the end."""
+        """Background loops."""
         self.after: list[Callable[[], Awaitable[None]]] = []
-        """Awaited at the end, newest first."""
+        """Awaited at shutdown, newest first."""
         self.detail: Callable[[], dict[str, str | int]] = dict
         self.trouble: Callable[[], str | None] = lambda: None
-        """Says what keeps the service from working, if anything does."""
+        """Return what prevents the service from working; None if nothing does."""
         self._ready = False
 
     def include(self, router: NatsRouter) -> None:
@@ -65,7 +65,7 @@ class Service:
         self.bus.broker.include_router(router)
 
     def health(self) -> Health:
-        """How the process is now."""
+        """The current health."""
         connected = self.bus.connected
         reason = None if connected else f"no connection to {self.settings.url}: is nats-server up?"
         return Health(
@@ -78,13 +78,11 @@ class Service:
         )
 
     def _damage(self) -> str | None:
-        """What the views could not read; the service goes on without it."""
+        """Messages that the views could not read; the service continues without them."""
         lost = sum(view.unreadable for view in self.views)
         if not lost:
             return None
-        return (
-            f"{lost} stored messages cannot be read, the log is damaged: `qb doctor` names them, `qb recover` mends it"
-        )
+        return f"{lost} stored messages cannot be read, the log is damaged: see `qb doctor` and `qb recover`"
 
     async def serve(self) -> None:
         """Run until SIGTERM or SIGINT, or until background work fails."""
@@ -124,14 +122,14 @@ class Service:
         _logger.info(", ".join([f"{self.name} is ready", *(f"{name} {it}" for name, it in self.detail().items())]))
 
     async def _watch(self) -> None:
-        """End the process when the connection was closed for good; the supervisor starts it afresh."""
+        """End the process when the connection is closed for good; the supervisor restarts it."""
         await self.bus.closed.wait()
         if not self.tasks.ending:
             raise ConnectionError("the connection to NATS was closed for good")
 
     async def _end(self) -> None:
         self.tasks.ending = True
-        with suppress(TimeoutError):  # a bus that is gone cannot be waited for
+        with suppress(TimeoutError):  # do not wait for a closed bus
             await asyncio.wait_for(self.bus.close(), _GRACE_S)
         await self.tasks.close()
         for step in reversed(self.after):
@@ -139,7 +137,7 @@ class Service:
 
 
 def run(create: Callable[[], Service]) -> int:
-    """Run a service to its end and return its exit code: 0 ended by a signal, 1 failed, 2 misconfigured."""
+    """Run a service and return its exit code: 0 ended by a signal, 1 failed, 2 misconfigured."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         service = create()
@@ -160,7 +158,7 @@ def run(create: Callable[[], Service]) -> int:
 
 
 def _settle_memory() -> None:
-    """Spare the collector what was built at start: messages come and go by reference counting, a tenth faster."""
+    """Freeze objects built at start for the garbage collector: messages are freed by reference counts, 10 % faster."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)

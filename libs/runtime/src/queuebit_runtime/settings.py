@@ -11,16 +11,16 @@ __all__ = ["BusSettings"]
 
 
 class BusSettings(BaseSettings):
-    """How a process reaches the bus, and where it tells its health."""
+    """Connection to the bus, and the health port."""
 
     model_config = SettingsConfigDict(env_prefix="QUEUEBIT_BUS_", frozen=True, extra="forbid")
 
     url: str = "nats://127.0.0.1:4222"
-    """Where nats-server listens; the servers of a cluster with commas between them."""
+    """Address of nats-server; servers of a cluster are separated by commas."""
     ca_file: Path | None = None
-    """Certificate of the authority that signed the servers' own, for a bus that speaks TLS."""
+    """CA certificate of the servers, for a bus with TLS."""
     seed_file: Path
-    """File with the NKey seed of this service's own NATS user; readable by its owner alone."""
+    """File with the NKey seed of this service's own NATS user; readable only by its owner."""
     health_host: str = "127.0.0.1"
     health_port: int = Field(default=0, ge=0, le=65535)
     """Port of `/healthz` and `/readyz`; 0 takes any free one."""

@@ -1,4 +1,4 @@
-"""Messages of the log as they are stored, and the events in them."""
+"""Stored messages of the log, and their events."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Message", "Stored", "Unreadable", "event_in", "known_events", "messa
 
 
 class Unreadable(Malformed):
-    """A subject holds messages, and no event; the guard of a first event has to name `sequence`, the newest."""
+    """A subject has messages, but no event; the guard of a first event must expect `sequence`, the newest."""
 
     def __init__(self, text: str, sequence: int) -> None:
         super().__init__(text)
@@ -26,7 +26,7 @@ class Unreadable(Malformed):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An event as the log holds it."""
+    """An event with its place in the log."""
 
     event: Decoded
     subject: str
@@ -54,12 +54,12 @@ def event_in(message: Message) -> Stored:
 
 
 def known_events(history: Iterable[Stored]) -> list[AnyEvent]:
-    """The events of a history; those of a type that this version does not know are passed over."""
+    """The events of a history, without unknown types."""
     return [it.event for it in history if not isinstance(it.event, UnknownEvent)]
 
 
 def message_of(reply: Msg) -> Message:
-    """A message as a direct get answers with it."""
+    """A message from the answer of a direct get."""
     headers = reply.headers or {}
     moment = datetime.fromisoformat(headers["Nats-Time-Stamp"])
     return Message(headers["Nats-Subject"], int(headers["Nats-Sequence"]), moment, reply.data)

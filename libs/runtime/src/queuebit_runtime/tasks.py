@@ -1,4 +1,4 @@
-"""Background work that cannot be lost silently."""
+"""Background tasks whose failures are not lost."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Tasks:
     """The background tasks of one process: a task that raises ends the process, which is then restarted."""
 
     def __init__(self) -> None:
-        self._running: set[asyncio.Task[Any]] = set()  # results are never read
+        self._running: set[asyncio.Task[Any]] = set()  # results are not used
         self.failed: asyncio.Future[None] | None = None
-        """Takes the first failure, so that whoever runs the process can end it."""
+        """Receives the first failure, so that the process can end."""
         self.ending = False
-        """Set before the connection is closed: from then on a loop that trips over it has not failed."""
+        """Set before the connection is closed: later errors of loops are expected."""
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
         """Run `work` until it ends or `close` is called."""
@@ -31,7 +31,7 @@ class Tasks:
         return task
 
     async def close(self) -> None:
-        """Cancel everything and wait for it."""
+        """Cancel all tasks and wait for them."""
         self.ending = True
         running = [*self._running]
         for task in running:

@@ -1,8 +1,8 @@
-"""Whose turn it is: messages of a tenant wait for each other, and for nobody else's.
+"""Limits concurrent messages by tenant: messages of a tenant wait only for messages of the same tenant.
 
-The log hands messages out in the order in which they came. Were they handled in that order, a tenant that sends
-thousands, or a few that take seconds each, would make everybody wait. So many are fetched, and each waits in its
-tenant's line; what a long line has no place for goes back to the log for a while.
+The log delivers messages in order. If they were handled in that order, a tenant that sends thousands, or a few slow
+ones, would delay all others. Therefore many messages are fetched, and each waits in its tenant's queue; a message
+that finds a full queue goes back to the log for a while.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from queuebit_kernel import Unavailable
 __all__ = ["PLACES", "WEIGHT", "Crowded", "TenantLimiter"]
 
 WEIGHT = 16_384
-"""Bytes that a message which waits takes beside its body, about."""
+"""Approximate overhead of a waiting message in bytes."""
 
 _ROOM = 128 << 20
-"""Bytes that one process gives to those who wait, all lines together."""
+"""The most bytes of waiting messages in one process."""
 
 PLACES = _ROOM // WEIGHT
-"""More messages than ever wait at once."""
+"""More messages than can wait at once."""
 
 _AWAY_S = 20.0
-"""How long what found no room stays in the log: less than a line that is alone takes to be served."""
+"""Delay of a message that found a full queue: shorter than the time to serve a queue that is alone."""
 
 
 class Crowded(Unavailable):
-    """The line is full; the message is delivered again after `after_s`."""
+    """The queue is full; the message is delivered again after `after_s`."""
 
     code = "crowded"
     after_s = _AWAY_S
@@ -45,7 +45,7 @@ class _Line:
 
 
 class TenantLimiter:
-    """Lets every tenant have so many messages handled side by side, whatever others do."""
+    """Lets every tenant have a number of messages handled concurrently, independent of other tenants."""
 
     def __init__(self, side_by_side: int, room: int = _ROOM) -> None:
         self._side_by_side = side_by_side
@@ -54,10 +54,10 @@ class TenantLimiter:
 
     @asynccontextmanager
     async def turn(self, tenant: str, size: int) -> AsyncIterator[None]:
-        """Wait for a turn, and keep it until the end of the block. A message of `size` bytes may wait.
+        """Wait for a slot of the tenant, and hold it for the block.
 
         Raises:
-            Crowded: the tenant's line is as long as may be; there is still room for another tenant.
+            Crowded: the tenant's queue is full; other tenants still have room.
         """
         line = self._lines.setdefault(tenant, _Line(self._side_by_side))
         weight = WEIGHT + size

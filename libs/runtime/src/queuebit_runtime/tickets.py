@@ -1,7 +1,7 @@
-"""How a tenant's user logs in to the warehouse: a password made from the user's own token, good for a short time.
+"""Tickets: passwords for the warehouse, derived from a user's token, with an expiry.
 
-The token never leaves its owner, and the warehouse keeps no secret for it: it checks the signature with the public half
-of the token, which the tenants file names.
+The token stays with its owner, and the warehouse stores no secret: it checks the signature with the public key of
+the token, from the tenants file.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from queuebit_runtime.keys import sign, verify
 __all__ = ["LONGEST_S", "is_valid", "ticket"]
 
 LONGEST_S = 86_400
-"""A ticket for a longer time than a day is refused."""
+"""The longest validity of a ticket."""
 
 
 def ticket(seed: str, tenant: str, user: str, expires: int) -> str:
@@ -23,7 +23,7 @@ def ticket(seed: str, tenant: str, user: str, expires: int) -> str:
 
 
 def is_valid(password: str, tenant: str, user: str, keys: Iterable[str], now: float) -> bool:
-    """Say whether the holder of one of the keys made this ticket, and whether it is good now."""
+    """Whether the ticket was signed by one of the keys and is valid now."""
     expires, _, signature = password.partition(".")
     if not (expires.isascii() and expires.isdecimal() and len(expires) <= 12 and now < int(expires) <= now + LONGEST_S):
         return False

@@ -1,4 +1,4 @@
-"""The W3C trace context of the moment, without the weight of the SDK."""
+"""The current W3C trace context, without the OpenTelemetry SDK."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def current_traceparent() -> str | None:
-    """The current span in W3C form, or nothing outside a span."""
+    """The current span in W3C form; None outside a span."""
     context = trace.get_current_span().get_span_context()
     if not context.is_valid:
         return None
@@ -21,6 +21,6 @@ def current_traceparent() -> str | None:
 
 
 def traceparent_in(headers: Mapping[str, str] | None) -> str | None:
-    """The trace context that a sender's headers name, if it has the W3C's form."""
+    """The trace context in a sender's headers, if it has the W3C form."""
     traceparent = (headers or {}).get("traceparent", "")
     return traceparent if _TRACEPARENT.fullmatch(traceparent) else None

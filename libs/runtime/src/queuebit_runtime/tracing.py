@@ -1,7 +1,7 @@
-"""Spans of every hop, written with OpenTelemetry and carried by the bus to the warehouse.
+"""OpenTelemetry spans of every hop, sent over the bus to the warehouse.
 
-Span names are of low cardinality: the duty, never the concrete subject. Tenant and job are attributes of each span that
-serves one, under the names `queuebit.tenant` and `queuebit.job`.
+Span names have low cardinality: the consumer, not the concrete subject. Tenant and job are the attributes
+`queuebit.tenant` and `queuebit.job`.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ _NOT_SAMPLED = f"00-{1:032x}-{1:016x}-00"
 """A parent under which nothing is recorded."""
 
 _KEPT = 20_000
-"""Spans kept while the bus is away; the oldest go first."""
+"""The most spans kept while the bus is down; the oldest are dropped first."""
 
 
 class Tracing(SpanProcessor):
-    """The tracer of one process. Spans that cannot be delivered are dropped: they are views, never truth."""
+    """The tracer of one process. Spans that cannot be delivered are dropped."""
 
     def __init__(self, service: str) -> None:
         self._service = service
@@ -62,17 +62,17 @@ class Tracing(SpanProcessor):
 
     @contextmanager
     def delivery(
-        self, duty: str, subject: str, headers: Mapping[str, str] | None, body: bytes = b""
+        self, consumer: str, subject: str, headers: Mapping[str, str] | None, body: bytes = b""
     ) -> Iterator[trace.Span]:
-        """Open the span of one delivery, as a child of the hop that sent it: by its header, else by the event's field.
+        """Open the span of one delivery, as a child of the sending hop: by its header, else by the event's field.
 
-        Spans that arrive leave no span: that would be sent in its turn, and so on for ever.
+        Messages with spans get no span: it would be sent as another message, without end.
         """
-        carries_spans = topology().durable[duty].stream == TRACES
+        carries_spans = topology().durable[consumer].stream == TRACES
         parent = _NOT_SAMPLED if carries_spans else _parent(headers, body)
-        with self.span(f"{duty} process", parent, _of_subject(subject), kind=SpanKind.CONSUMER) as span:
+        with self.span(f"{consumer} process", parent, _of_subject(subject), kind=SpanKind.CONSUMER) as span:
             span.set_attribute("messaging.system", "nats")
-            span.set_attribute("messaging.destination.name", duty)
+            span.set_attribute("messaging.destination.name", consumer)
             yield span
 
     @contextmanager
@@ -84,14 +84,14 @@ class Tracing(SpanProcessor):
         *,
         kind: SpanKind = SpanKind.INTERNAL,
     ) -> Iterator[trace.Span]:
-        """Open a span under `traceparent`, or under the current one where that is absent."""
+        """Open a span under `traceparent`, or else under the current span."""
         parent: Context | None = _propagator.extract({"traceparent": traceparent}) if traceparent else None
         with self._tracer.start_as_current_span(
             name,
             context=parent,
             kind=kind,
             attributes=attributes,
-            record_exception=False,  # its status tells it
+            record_exception=False,  # the span's status holds the error
         ) as span:
             yield span
 
@@ -99,7 +99,7 @@ class Tracing(SpanProcessor):
         self._ended.append(_row(span, self._service))
 
     async def flush(self, client: Client) -> None:
-        """Send what has ended so far."""
+        """Send the spans that have ended."""
         while self._ended:
             rows = [self._ended.popleft() for _ in range(min(_BATCH, len(self._ended)))]
             try:
@@ -133,7 +133,7 @@ def _of_subject(subject: str) -> dict[str, str]:
 
 
 def _parent(headers: Mapping[str, str] | None, body: bytes) -> str | None:
-    """The trace context of a message. The body is not parsed: it may be anything, and is parsed once, later."""
+    """The trace context of a message. The body is not parsed here: it is untrusted, and is parsed once, later."""
     if named := (headers or {}).get("traceparent"):
         return named
     found = _IN_EVENT.search(body)

@@ -1,11 +1,11 @@
-"""Following the log from the beginning: how a service keeps its view of the world.
+"""Views: folds the log from the beginning into the state of a service.
 
-A view is a cache. It is folded in order of sequence, publishes nothing, and is rebuilt by reading again. The consumer
-behind it has one of a few names, so that its permission can be exact and processes of one service can follow side by
-side; it is ephemeral, so that nothing is left behind, and made anew at the next sequence whenever the server forgot it.
+A view is a cache. It is folded in order of sequence, publishes nothing, and is rebuilt by reading again. Its consumer
+has one of a few names, so that permissions can be exact and several processes of one service can read concurrently.
+The consumer is ephemeral, and is created again at the next sequence if the server lost it.
 
-The server skips a stored message whose checksum is wrong, and goes on counting it as pending. So a view never waits for
-that count: an idle heartbeat says up to where the server has looked, and what it still counts then is damaged.
+The server skips a stored message with a wrong checksum, but still counts it as pending. Therefore a view does not wait
+for that count: an idle heartbeat shows how far the server has read, and what it still counts then is damaged.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _log = logging.getLogger(__name__)
 
 _BATCH = 500
 _AGAIN_S = 0.2
-"""Pause before a view that was interrupted begins again."""
+"""Pause before an interrupted view restarts."""
 
 _SILENCE_S = 2.5
-"""Without a message or heartbeat for this long the consumer is presumed lost."""
+"""Without a message or heartbeat for this long, the consumer counts as lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Raw:
 
 
 class View:
-    """Reads some subjects of a stream in order, from `after` onwards, for as long as `run` runs."""
+    """Reads some subjects of a stream in order, from `after` onwards, while `run` runs."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class View:
         stream: str = LOG,
         bodies: bool = True,
     ) -> None:
-        """Prepare to follow; without `bodies` messages come without their contents, which costs a fraction."""
+        """Create the view; without `bodies`, messages come without content, which is much cheaper."""
         self._connection = connection
         self._name = name
         self._consumer = ""
@@ -79,18 +79,18 @@ class View:
         self.position = after
         """The last sequence folded."""
         self.pending = 0
-        """Messages known to lie ahead."""
+        """Messages known to be pending."""
         self.unreadable = 0
-        """Messages, at least, that the server counts and cannot read: the log is damaged there."""
+        """The least number of messages that the server counts but cannot read: the log is damaged there."""
         self.trouble = ""
-        """Why it had to begin again the last time; empty while it follows."""
+        """Why it restarted the last time; empty while it follows."""
         self.end = after
-        """The last sequence that the stream gave away before this began to follow it."""
+        """The last sequence of the stream before the view started."""
         self.caught_up = asyncio.Event()
-        """Set once everything that was there at the start has been folded."""
+        """Set after everything that existed at the start has been folded."""
 
     async def run(self) -> None:
-        """Follow until cancelled, through any outage."""
+        """Follow until cancelled; survives outages."""
         while True:
             try:
                 await self._follow()
@@ -98,11 +98,11 @@ class View:
                 if self._connection.client.is_closed:
                     raise
                 self.trouble = str(error) or repr(error)
-                _log.info("the view of %s begins again after sequence %d: %s", self._name, self.position, error)
+                _log.info("the view of %s restarts after sequence %d: %s", self._name, self.position, error)
                 await asyncio.sleep(_AGAIN_S)
 
     async def reached(self, sequence: int) -> None:
-        """Wait until `sequence`, or something later, has been folded."""
+        """Wait until `sequence` or a later one has been folded."""
         if self.position < sequence:
             waiter = (sequence, asyncio.get_running_loop().create_future())
             self._awaited.add(waiter)
@@ -130,7 +130,7 @@ class View:
                     await self._take(message)
                 elif status == "100":
                     self._rest(message)
-                elif status == "408":  # one request ran out: what it had left is gone
+                elif status == "408":  # one request ended; its remaining messages are lost
                     left = 0
                 else:
                     raise Unavailable(f"{status} {(message.headers or {}).get('Description', '')}")
@@ -141,7 +141,7 @@ class View:
                 await self._leave()
 
     async def _create(self) -> None:
-        """Make a consumer under the first name that nobody has, and that nobody else can have meanwhile."""
+        """Create a consumer under the first free name, in a way that two processes cannot take the same."""
         config = {
             "deliver_policy": "by_start_sequence",
             "opt_start_seq": self.position + 1,
@@ -151,7 +151,7 @@ class View:
             "mem_storage": True,
             "headers_only": not self._bodies,
             "inactive_threshold": 30_000_000_000,
-            "metadata": {"made_by": event_id()},  # no two processes ask for the same consumer
+            "metadata": {"made_by": event_id()},  # different processes never request the same consumer
         }
         self.end = int((await self._call(f"$JS.API.STREAM.INFO.{self._stream}", {}))["state"]["last_seq"])
         for name in view_consumers(self._name):
@@ -166,8 +166,10 @@ class View:
             return
         raise Unavailable(f"too many processes follow {self._stream} as {self._name}: end some, or wait half a minute")
 
-    async def _call(self, subject: str, request: Mapping[str, object]) -> dict[str, Any]:  # as the server words it
-        """Ask JetStream; the answer is empty where the name of a consumer is taken."""
+    async def _call(
+        self, subject: str, request: Mapping[str, object]
+    ) -> dict[str, Any]:  # the form is the server's own
+        """Send a request to JetStream; the answer is empty if the consumer's name is taken."""
         reply = await self._connection.client.request(subject, json.dumps(request).encode(), timeout=5)
         answer: dict[str, Any] = json.loads(reply.data)
         error = answer.get("error", {})
@@ -178,7 +180,7 @@ class View:
         return answer
 
     async def _leave(self) -> None:
-        """Free the name at once; without this the server does it in a while."""
+        """Release the name at once; otherwise the server does so later."""
         if self._consumer:
             subject = f"$JS.API.CONSUMER.DELETE.{self._stream}.{self._consumer}"
             await self._connection.client.publish(subject, b"", reply=self._connection.client.new_inbox())
@@ -205,7 +207,7 @@ class View:
             self.caught_up.set()
 
     def _rest(self, heartbeat: Msg) -> None:
-        """The server has nothing more to give: whatever it still counts as pending cannot be read."""
+        """The server has sent everything: messages that it still counts as pending cannot be read."""
         headers = heartbeat.headers or {}
         if int(headers.get("Nats-Last-Consumer", -1)) != self._delivered:
             return
@@ -229,38 +231,38 @@ class View:
 
 
 class _Arrivals:
-    """What a subscription hears, one by one, until it falls silent. One timer serves all messages."""
+    """Messages of a subscription, one by one, until none arrives in time. One timer serves all messages."""
 
-    def __init__(self, patience_s: float) -> None:
-        self._patience_s = patience_s
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
         self._loop = asyncio.get_running_loop()
-        self._heard: asyncio.Queue[Msg | None] = asyncio.Queue()
+        self._arrived: asyncio.Queue[Msg | None] = asyncio.Queue()
         self._newest_at = self._loop.time()
-        self._timer = self._loop.call_later(patience_s, self._look)
+        self._timer = self._loop.call_later(timeout_s, self._look)
 
     async def put(self, message: Msg) -> None:
         self._newest_at = self._loop.time()
-        self._heard.put_nowait(message)
+        self._arrived.put_nowait(message)
 
     async def next(self) -> Msg:
-        message = await self._heard.get()
+        message = await self._arrived.get()
         if message is None:
-            raise Unavailable(f"nothing was heard for {self._patience_s:g} s")
+            raise Unavailable(f"no message for {self._timeout_s:g} s")
         return message
 
     def close(self) -> None:
         self._timer.cancel()
 
     def _look(self) -> None:
-        left = self._newest_at + self._patience_s - self._loop.time()
+        left = self._newest_at + self._timeout_s - self._loop.time()
         if left <= 0:
-            self._heard.put_nowait(None)
+            self._arrived.put_nowait(None)
         else:
             self._timer = self._loop.call_later(left, self._look)
 
 
 def fold_events(evolve: Callable[[Stored], None]) -> Callable[[Raw], Awaitable[None]]:
-    """Turn a function of events into a fold of raw messages; what cannot be read becomes a dead letter."""
+    """Turn a function of events into a fold of raw messages; unreadable messages become dead letters."""
 
     async def fold(raw: Raw) -> None:
         evolve(Stored(decode(raw.body, raw.subject), raw.subject, raw.sequence, raw.stored_at))
