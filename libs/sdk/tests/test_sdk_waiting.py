@@ -1,4 +1,4 @@
-"""Why jobs wait: only the services that decide are asked."""
+"""Why jobs wait, and why they were placed: only the services that decide are asked."""
 
 from __future__ import annotations
 
@@ -61,3 +61,9 @@ async def test_only_the_service_that_decides_is_asked() -> None:
 
 async def test_a_service_without_an_answer_adds_no_reason() -> None:
     assert await client(Bus(waiting=WAITING)).waiting() == {"j2": "aer is full; 1 job of yours is ahead"}
+
+
+async def test_an_explanation_is_asked_of_the_scheduler_and_comes_as_it_is() -> None:
+    bus = Bus(explain=[{"job": "j1", "rule": "only"}])
+    assert await client(bus).explain("j1") == [{"job": "j1", "rule": "only"}]
+    assert bus.asked == ["explain"]

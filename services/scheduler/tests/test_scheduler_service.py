@@ -15,8 +15,11 @@ from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.job import JobPlaced
 from queuebit_contracts.query import Answer
 from queuebit_contracts.subjects import job, subject_of
+from queuebit_contracts.topology import DECISIONS
 from queuebit_runtime.bus import Bus
 from queuebit_runtime.log import JetStreamLog
+from queuebit_runtime.payloads import KeyValuePayloads
+from queuebit_scheduling import decode
 from queuebit_testing.server import NatsServer, free_port
 
 pytestmark = pytest.mark.server
@@ -89,6 +92,9 @@ async def test_it_places_answers_and_goes_on_after_a_crash(tmp_path: Path, world
         refused = Answer.model_validate_json((await ann.request("qb.query.acme.waiting", b"[", timeout=10)).data)
         assert refused.error is not None
         assert refused.error.code == "malformed"
+        explained = await ann.request("qb.query.acme.explain", b'{"job": "j0"}', timeout=10)
+        [row] = Answer.model_validate_json(explained.data).rows
+        assert (row["backend"], row["rule"]) == ("aer", "only")
         await ann.close()
 
         process.kill()
@@ -97,6 +103,34 @@ async def test_it_places_answers_and_goes_on_after_a_crash(tmp_path: Path, world
         process, port = await start(server)
         assert subject_of(await placed(log, "j2")) == "qb.job.acme.j2.placed.aer"
         assert '"waiting": 0, "outstanding": 2' in await health(port)
+        process.terminate()
+        assert await process.wait() == 0
+        await operator.close()
+
+
+async def test_a_decision_about_several_tenants_lies_where_only_the_operator_reads_it(
+    tmp_path: Path, world_of: Any
+) -> None:
+    server = NatsServer(tmp_path, clients=(("acme", "ann", "member"),))
+    async with server.running(), asyncio.timeout(28):
+        both = world_of.accepted("j0"), world_of.accepted("secret", "rival")
+        await say(server, "broker", *both)
+        await say(server, "executor-aer", world_of.registered("aer"))
+        process, port = await start(server)
+        await health(port)
+        operator = Bus("operator", server.url, server.seeds["operator"])
+        await operator.connect()
+        decision = (await placed(JetStreamLog(operator), "j0")).data.decision
+        assert decision is not None
+        assert decision.inline is None
+        content = await KeyValuePayloads(operator).get(DECISIONS, decision)
+        assert {it.name for it in decode(content).tenants} == {"acme", "rival"}
+        ann = await server.connect("acme/ann")
+        reply = await ann.request("qb.query.acme.explain", b'{"job": "j0"}', timeout=10)
+        assert b"completion_us" in reply.data
+        assert b"rival" not in reply.data
+        assert b"secret" not in reply.data
+        await ann.close()
         process.terminate()
         assert await process.wait() == 0
         await operator.close()

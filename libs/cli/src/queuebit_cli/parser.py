@@ -125,9 +125,10 @@ def _jobs(words: _Group) -> None:
     jobs.add_argument("--project", metavar="P", help="of this project alone")
     jobs.add_argument("--limit", type=_positive, default=50, metavar="N", help="how many (50)")
 
-    job = words.group("job", "show, watch or cancel one job, or get its result")
+    job = words.group("job", "show, explain, watch or cancel one job, or get its result")
     for word, text in (
         ("show", "show its events"),
+        ("explain", "why it was placed where it was"),
         ("watch", "follow it until it is sealed"),
         ("cancel", "stop it if it has not ended"),
         ("result", "its counts"),
@@ -135,6 +136,8 @@ def _jobs(words: _Group) -> None:
         lines = _LINES if word == "watch" else _DOCUMENT
         command = job.command(word, f"jobs:{word}", text, client=True, json=lines)
         command.add_argument("job", metavar="ID", help=_JOB)
+        if word == "explain":
+            command.add_argument("--all-tenants", action="store_true", help="name other tenants, too; needs the home")
         if word == "cancel":
             command.add_argument("--reason", default="", metavar="TEXT", help="stored with the cancellation")
         if word == "result":

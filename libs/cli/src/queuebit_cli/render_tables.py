@@ -8,7 +8,18 @@ from datetime import datetime
 from queuebit.text import visible
 from queuebit_cli.output import shortened
 
-__all__ = ["Row", "backend_rows", "balance_rows", "charge_rows", "job_rows", "plan_rows", "slo_rows"]
+__all__ = [
+    "Row",
+    "backend_rows",
+    "balance_rows",
+    "charge_rows",
+    "job_rows",
+    "moment",
+    "plan_rows",
+    "share",
+    "slo_rows",
+    "took",
+]
 
 Row = Mapping[str, object]
 
@@ -26,8 +37,8 @@ def job_rows(rows: Sequence[Row]) -> list[Row]:
             "backend": row.get("backend"),
             "shots": row.get("shots"),
             "charge": _money(row, "charge"),
-            "took": _took(row.get("end_to_end_ms")),
-            "at": _moment(row.get("submitted_at")),
+            "took": took(row.get("end_to_end_ms")),
+            "at": moment(row.get("submitted_at")),
             "waits": row.get("waiting"),
         }
         for row in rows
@@ -57,9 +68,9 @@ def plan_rows(rows: Sequence[Row]) -> list[Row]:
             "backend": row.get("backend"),
             "fits": row.get("fits"),
             "costs up to": _money(row, "cost"),
-            "wait": _took(row.get("wait_ms")),
-            "runs": _took(_number(row.get("qpu_us"), 1e-3)),
-            "success": _share(row.get("esp_ppm")),
+            "wait": took(row.get("wait_ms")),
+            "runs": took(_number(row.get("qpu_us"), 1e-3)),
+            "success": share(row.get("esp_ppm")),
             "depth": row.get("depth"),
             "2q gates": row.get("two_qubit_gates"),
             "calibrated": _age(row.get("calibration_age_s")),
@@ -101,11 +112,11 @@ def slo_rows(rows: Sequence[Row]) -> list[Row]:
     return [
         {
             "promise": row.get("promise"),
-            "target": _share(row.get("target"), 1),
-            "actual": _share(row.get("actual"), 1),
+            "target": share(row.get("target"), 1),
+            "actual": share(row.get("actual"), 1),
             "kept": _kept(row),
             "cases": row.get("total"),
-            "measured": _took(row.get("value")),
+            "measured": took(row.get("value")),
         }
         for row in rows
     ]
@@ -142,7 +153,8 @@ def _when(show: Callable[[float], str], value: object) -> str | None:
     return None if number is None else show(number)
 
 
-def _share(value: object, whole: float = 1_000_000) -> str | None:
+def share(value: object, whole: float = 1_000_000) -> str | None:
+    """A share in percent."""
     return _when(lambda number: f"{100 * number / whole:.4g}%", value)
 
 
@@ -150,7 +162,8 @@ def _error(value: object) -> str | None:
     return _when(lambda ppm: f"{ppm / 10_000:.2f}%", value)
 
 
-def _took(value: object) -> str | None:
+def took(value: object) -> str | None:
+    """A time of so many milliseconds."""
     return _when(lambda ms: f"{ms:.0f} ms" if ms < 1000 else f"{ms / 1000:.1f} s", value)
 
 
@@ -158,12 +171,12 @@ def _age(value: object) -> str | None:
     return _when(lambda s: f"{s / 3600:.0f} h ago" if s < 2 * _DAY_S else f"{s / _DAY_S:.0f} days ago", value)
 
 
-def _moment(value: object) -> str | None:
+def moment(value: object) -> str | None:
     """The local time; on other days, the date."""
     try:
-        moment = None if value is None else datetime.fromisoformat(str(value)).astimezone()
+        local = None if value is None else datetime.fromisoformat(str(value)).astimezone()
     except ValueError:
         return str(value)
-    if moment is None:
+    if local is None:
         return None
-    return moment.strftime("%H:%M:%S" if moment.date() == datetime.now().astimezone().date() else "%d %b")
+    return local.strftime("%H:%M:%S" if local.date() == datetime.now().astimezone().date() else "%d %b")

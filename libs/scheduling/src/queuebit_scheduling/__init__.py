@@ -1,6 +1,7 @@
 """Which job runs next, and where: the rules, what they decide from, and its stored form."""
 
 from queuebit_scheduling.codec import MEDIA_TYPE, decode, encode
+from queuebit_scheduling.explain import Explanation, Unexplained, explain, explain_stored
 from queuebit_scheduling.plan import Place, Plan, Policy, Step, Target, Turn, plan
 from queuebit_scheduling.policy import POLICY, FairShare
 from queuebit_scheduling.reasons import Waiting, waiting, why_placed, why_waiting
@@ -16,7 +17,7 @@ from queuebit_scheduling.snapshot import (
     Snapshot,
     Tenant,
 )
-from queuebit_scheduling.usage import PERIOD_US, Served, micros, period_of
+from queuebit_scheduling.usage import PERIOD_US, Served, micros, moment_of, period_of
 
 __all__ = [
     "MEDIA_TYPE",
@@ -26,6 +27,7 @@ __all__ = [
     "BackendCapacity",
     "Candidate",
     "CandidateGroup",
+    "Explanation",
     "FairShare",
     "Job",
     "Key",
@@ -40,11 +42,15 @@ __all__ = [
     "Target",
     "Tenant",
     "Turn",
+    "Unexplained",
     "Waiting",
     "by_name",
     "decode",
     "encode",
+    "explain",
+    "explain_stored",
     "micros",
+    "moment_of",
     "period_of",
     "plan",
     "size_of",

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 from queuebit_scheduling.plan import Plan
 from queuebit_scheduling.policy import POLICY
 from queuebit_scheduling.snapshot import BackendCapacity, Key
+from queuebit_scheduling.usage import moment_of
 
 __all__ = ["Waiting", "unanswered", "waiting", "why_placed", "why_waiting"]
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,5 +69,5 @@ def why_placed(backend: BackendCapacity, ahead: int, *, confirmed: bool, started
 
 def unanswered(backend: BackendCapacity) -> str:
     """Say since when a backend is silent."""
-    since = _EPOCH + timedelta(microseconds=backend.silent_since_us or 0)
+    since = moment_of(backend.silent_since_us or 0)
     return f"{backend.name} has not answered since {since:%Y-%m-%d %H:%M:%S} UTC"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-__all__ = ["PERIOD_US", "Served", "micros", "period_of"]
+__all__ = ["PERIOD_US", "Served", "micros", "moment_of", "period_of"]
 
 PERIOD_US = 10_000_000
 """At every boundary of ten seconds (UTC) a tenth of the service is forgotten: after 66 s half of it is."""
@@ -17,6 +17,11 @@ _MICROSECOND = timedelta(microseconds=1)
 def micros(moment: datetime) -> int:
     """Return whole microseconds since 1970."""
     return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment_of(us: int) -> datetime:
+    """Return the moment that `micros` made these microseconds of."""
+    return _EPOCH + us * _MICROSECOND
 
 
 def period_of(at_us: int) -> int:

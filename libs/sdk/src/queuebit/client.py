@@ -224,6 +224,21 @@ class AsyncClient:
         """
         return await waiting_reasons(self._ask, states, job)
 
+    async def explain(self, job: str) -> Table:
+        """Why a job was placed where it was: one row for each placement, oldest first.
+
+        A row names what was compared and the rule that decided: the tenant's own usage and share, each backend that was
+        considered with its cost rank, expected completion and success probability, and why the job did not go there.
+        Of other tenants it has the rank alone. A placement that cannot be explained says why under `unexplained`.
+
+        Args:
+            job: its id.
+
+        Raises:
+            Refused: there is no such job, or it has no place yet.
+        """
+        return await self._ask("explain", job=plain_name("job", job))
+
     def events(self, job: str | None = None) -> AsyncGenerator[LoggedEvent, None]:
         """Events of the tenant's jobs from now on, as stored in the log.
 

@@ -231,6 +231,10 @@ class Client:
         """Why jobs wait, by job."""
         return self._loop.run(self._client.waiting(states=states, job=job))
 
+    def explain(self, job: str) -> Table:
+        """Why a job was placed where it was, placement by placement."""
+        return self._loop.run(self._client.explain(job))
+
     def events(self, job: str | None = None) -> Iterator[LoggedEvent]:
         """Events of the tenant's jobs from now on."""
         return self._loop.each(self._client.events(job))

@@ -6,10 +6,12 @@ from queuebit_contracts.topology import topology
 from queuebit_kernel import SystemClock
 from queuebit_runtime.log import Stored
 from queuebit_runtime.payloads import KeyValuePayloads
+from queuebit_runtime.query_server import QueryServer
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
 from queuebit_runtime.view import View, fold_events
 from queuebit_scheduler.adapters import StoredDecisions
+from queuebit_scheduler.explaining import ExplainJob
 from queuebit_scheduler.handlers import AnswerWaiting, PlaceJobs
 from queuebit_scheduler.liveness import WatchBackends, over_nats
 from queuebit_scheduler.rescoring import RescoreJobs
@@ -19,6 +21,9 @@ from queuebit_scheduler.state import State
 
 __all__ = ["create_app"]
 
+_QUESTIONS_AT_ONCE = 2
+"""Questions of one tenant answered side by side."""
+
 
 def create_app() -> Service:
     """Build the service from the environment."""
@@ -26,7 +31,8 @@ def create_app() -> Service:
     service = Service("scheduler", BusSettings())
     state = State(settings.places_per_slot)
     payloads = KeyValuePayloads(service.bus)
-    place = PlaceJobs(state, service.log, StoredDecisions(payloads), clock, service.bus.tracing)
+    decisions = StoredDecisions(payloads)
+    place = PlaceJobs(state, service.log, decisions, clock, service.bus.tracing)
     rescore = RescoreJobs(payloads, state.rescore, place.wake)
 
     def fold(stored: Stored) -> None:
@@ -35,7 +41,9 @@ def create_app() -> Service:
         place.wake()
 
     async def answer() -> None:
-        await answer_questions(service.bus.client, AnswerWaiting(state, clock))
+        server = QueryServer(service.name, service.tasks, side_by_side=_QUESTIONS_AT_ONCE)
+        waiting, explain = AnswerWaiting(state, clock), ExplainJob(service.log, decisions)
+        await answer_questions(service.bus.client, server, waiting, explain)
 
     service.views.append(View(service.bus, "scheduler", topology().service["scheduler"].view, fold_events(fold)))
     service.before.append(answer)

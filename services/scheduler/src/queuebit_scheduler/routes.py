@@ -1,28 +1,22 @@
-"""The question tenants may ask: what of mine is waiting, and why."""
+"""The questions tenants may ask: what of mine is waiting and why, and why was it placed there."""
 
 from __future__ import annotations
 
 from nats.aio.client import Client
-from nats.aio.msg import Msg
-from pydantic import ValidationError
 
 from queuebit_contracts.query import Answer, Question
-from queuebit_contracts.wire import Reason
+from queuebit_runtime.query_server import QueryServer
+from queuebit_scheduler.explaining import ExplainJob
 from queuebit_scheduler.handlers import AnswerWaiting
 
-__all__ = ["QUESTION", "answer_questions"]
-
-QUESTION = "qb.query.*.waiting"
+__all__ = ["answer_questions"]
 
 
-async def answer_questions(client: Client, waiting: AnswerWaiting) -> None:
-    """Answer for as long as the connection lives. The tenant is that of the subject, which the server vouches for."""
+async def answer_questions(client: Client, server: QueryServer, waiting: AnswerWaiting, explain: ExplainJob) -> None:
+    """Answer for as long as the connection lives."""
 
-    async def on_waiting(message: Msg) -> None:
-        try:
-            answer = waiting(message.subject.split(".")[2], Question.model_validate_json(message.data or b"{}"))
-        except ValidationError as error:
-            answer = Answer(error=Reason(code="malformed", text=f"not a question: {error!s:.300}"))
-        await message.respond(answer.model_dump_json(exclude_none=True).encode())
+    async def on_waiting(tenant: str, question: Question) -> Answer:
+        return waiting(tenant, question)
 
-    await client.subscribe(QUESTION, queue="scheduler", cb=on_waiting)
+    await server.listen(client, "waiting", on_waiting)
+    await server.listen(client, "explain", explain)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from queuebit.job import AsyncJob
     from queuebit.records import Result, Status
 
-__all__ = ["cancel", "jobs", "plan", "result", "show", "watch"]
+__all__ = ["cancel", "explain", "jobs", "plan", "result", "show", "watch"]
 
 _WITHOUT_BACKEND = (
     "without --backend a job goes to the cheapest simulator that fits; name a device to run on it "
@@ -87,6 +87,38 @@ def show(args: Namespace, out: Output) -> Exit:
     return Exit.DONE
 
 
+def explain(args: Namespace, out: Output) -> Exit:
+    """Why a job was placed where it was; the operator may read of all tenants."""
+    from queuebit_cli.render_explanations import explanation_lines
+
+    async def ask() -> list[dict[str, object]]:
+        async with client_of(args) as client:
+            job = (await job_of(client, args.job)).id
+            return await (_explained(args, client.credential.tenant, job) if args.all_tenants else client.explain(job))
+
+    rows = run(ask(), out, "making its decisions again")
+    out.document(rows)
+    for row in rows:
+        for line in explanation_lines(row, out):
+            out.say(line)
+    return Exit.DONE
+
+
+async def _explained(args: Namespace, tenant: str, job: str) -> list[dict[str, object]]:
+    from queuebit_audit import explain_job
+    from queuebit_stack.connection import operator_of
+    from queuebit_stack.home import Home
+
+    operator = operator_of(Home(args.home))
+    try:
+        rows = await explain_job(operator, tenant, job)
+    finally:
+        await operator.close()
+    if not rows:
+        raise Stop(Exit.REFUSED, f"{job} has no place: `qb job show {job}` says how it stands")
+    return [{**row} for row in rows]
+
+
 def watch(args: Namespace, out: Output) -> Exit:
     """Follow a job until it is sealed; print why it waits."""
     from queuebit_cli.render_jobs import exit_of, step_document, step_lines, waiting_lines
@@ -94,7 +126,7 @@ def watch(args: Namespace, out: Output) -> Exit:
     async def follow() -> Exit:
         async with client_of(args) as client:
             job = await job_of(client, args.job)
-            explaining = asyncio.ensure_future(explain(client, job))
+            explaining = asyncio.ensure_future(say_why(client, job))
             try:
                 async for step in job.steps():
                     out.document(step_document(job.id, step))
@@ -104,7 +136,7 @@ def watch(args: Namespace, out: Output) -> Exit:
                 explaining.cancel()
             return exit_of([(await job.status()).state])
 
-    async def explain(client: AsyncClient, job: AsyncJob) -> None:
+    async def say_why(client: AsyncClient, job: AsyncJob) -> None:
         printed = ""
         with suppress(QueuebitError):  # every error must reach the user who follows the job
             while True:

@@ -1,0 +1,72 @@
+"""Placements as people like to read them: when, what waited, what was compared, and which rule decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from queuebit.text import visible
+from queuebit_cli.output import Output
+from queuebit_cli.render_tables import moment, share, took
+from queuebit_cli.tables import wrapped
+
+__all__ = ["explanation_lines"]
+
+_Row = Mapping[str, Any]
+"""As the scheduler answers: JSON."""
+
+
+def explanation_lines(row: _Row, out: Output) -> list[str]:
+    """One placement for people."""
+    head = f"{row['job']} was placed on {row['backend']} at {moment(row['at'])}, by {row['policy']}"
+    lines = [visible(head)]
+    if "unexplained" in row:
+        return [*lines, *wrapped(visible(str(row["unexplained"])), out.room, "  ")]
+    for sentence in (_turn(row), f"{row['backend']}: {row['decided']}."):
+        lines += wrapped(visible(sentence), out.room, "  ")
+    return [*lines, "", *_indented(out, _backends(row["backends"])), "", *_indented(out, _tenants(row["tenants"]))]
+
+
+def _turn(row: _Row) -> str:
+    """How long it waited, beside what, and why it was next."""
+    jobs = ", ".join(f"{tenant} {count}" for tenant, count in row["waiting"].items())
+    waited = f"It had waited {took(row['waited_ms'])}; jobs that could be placed at this moment: {jobs}."
+    tenants = row["tenants"]
+    if len(tenants) == 1:
+        return f"{waited} No other tenant was ready."
+    return (
+        f"{waited} Of {len(tenants)} tenants {tenants[0]['tenant']} was next: its (usage + cost) / share was the least."
+    )
+
+
+def _backends(rows: Sequence[_Row]) -> list[_Row]:
+    return [
+        {
+            "backend": it["backend"],
+            "chosen": it["chosen"],
+            "cost rank": it["cost_rank"],
+            "runs": took(it["expected_us"] / 1000),
+            "done in": None if it["completion_us"] is None else took(it["completion_us"] / 1000),
+            "success": share(it["esp_ppm"]),
+            "free": it["free"],
+            "why not": it["reason"],
+        }
+        for it in rows
+    ]
+
+
+def _tenants(rows: Sequence[_Row]) -> list[_Row]:
+    return [
+        {
+            "tenant": it["tenant"],
+            "share": it.get("share"),
+            "usage": took(it["usage_us"] / 1000) if "usage_us" in it else None,
+            "cost": took(it["cost_us"] / 1000) if "cost_us" in it else None,
+            "rank": took(it["rank_us"] / 1000),
+        }
+        for it in rows
+    ]
+
+
+def _indented(out: Output, rows: list[_Row]) -> list[str]:
+    return [f"  {line}" for line in out.lines(rows, fit=True)]

@@ -1,0 +1,62 @@
+"""Explanations for people."""
+
+from typing import Any
+
+from queuebit_cli.output import Output
+from queuebit_cli.render_explanations import explanation_lines
+from queuebit_cli.render_tables import moment
+
+AT = "2026-01-01T00:00:00.000000Z"
+
+ROW: dict[str, Any] = {
+    "job": "j1",
+    "backend": "cirq",
+    "policy": "fair-share/3",
+    "at": AT,
+    "waited_ms": 7,
+    "position": 2,
+    "waiting": {"acme": 3},
+    "tenants": [
+        {"tenant": "acme", "share": 2, "usage_us": 600_000, "cost_us": 2_000, "rank_us": 301_000},
+        {"tenant": "other-2", "rank_us": 900_000},
+    ],
+    "backends": [
+        {
+            "backend": "cirq", "chosen": True, "cost_rank": 0, "expected_us": 9_000, "completion_us": 12_000,
+            "esp_ppm": 1_000_000, "free": 3, "reason": "",
+        },
+        {
+            "backend": "aer", "chosen": False, "cost_rank": 0, "expected_us": 9_000, "completion_us": None,
+            "esp_ppm": 940_000, "free": 0, "reason": "aer had not registered",
+        },
+    ],
+    "rule": "only",
+    "decided": "it was the only candidate with a free place",
+}  # fmt: skip
+
+
+def test_a_placement_is_shown_with_all_that_was_compared() -> None:
+    assert explanation_lines(ROW, Output(as_json=False)) == [
+        f"j1 was placed on cirq at {moment(AT)}, by fair-share/3",
+        "  It had waited 7 ms; jobs that could be placed at this moment: acme 3. "
+        "Of 2 tenants acme was next: its (usage + cost) / share was the least.",
+        "  cirq: it was the only candidate with a free place.",
+        "",
+        "  backend  chosen  cost rank  runs  done in  success  free  why not",
+        "  cirq     yes             0  9 ms  12 ms       100%     3",
+        "  aer      no              0  9 ms               94%     0  aer had not registered",
+        "",
+        "  tenant   share  usage   cost  rank",
+        "  acme         2  600 ms  2 ms  301 ms",
+        "  other-2                       900 ms",
+    ]
+
+
+def test_a_placement_that_cannot_be_explained_says_why() -> None:
+    row = {"job": "j1", "backend": "aer", "policy": "p/1", "at": AT, "unexplained": "it was not kept"}
+    assert explanation_lines(row, Output(as_json=False))[1:] == ["  it was not kept"]
+
+
+def test_a_tenant_that_was_alone_is_compared_with_no_other() -> None:
+    alone = {**ROW, "tenants": ROW["tenants"][:1]}
+    assert "No other tenant was ready." in explanation_lines(alone, Output(as_json=False))[1]

@@ -1,0 +1,240 @@
+"""Why a job was placed where it was: one decision made again, and what it compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from queuebit_kernel import Fault, Malformed, rfc3339
+from queuebit_scheduling.codec import decode
+from queuebit_scheduling.plan import Choice, Policy, Step, Target, Turn
+from queuebit_scheduling.reasons import unanswered
+from queuebit_scheduling.registry import POLICIES
+from queuebit_scheduling.snapshot import Job, Key, Snapshot
+from queuebit_scheduling.usage import moment_of
+
+__all__ = ["Considered", "Contender", "Explanation", "Unexplained", "explain", "explain_stored"]
+
+_ONLY = "only"
+
+_DECIDED = {
+    _ONLY: "it was the only candidate with a free place",
+    "cost": "it was the cheapest candidate with a free place",
+    "completion": "it was expected to be done first, of the cheapest candidates with a free place",
+    "success": "it had the highest estimated success probability, of candidates of the same cost and completion",
+    "name": "its name comes first, of candidates that are alike in everything else",
+}
+_LOST = {
+    "cost": "it costs more",
+    "completion": "it is expected to be done later",
+    "success": "its estimated success probability is lower",
+    "name": "it is alike in everything, and its name comes later",
+}
+
+
+class Unexplained(Fault):
+    """A placement whose decision cannot be made again."""
+
+    code = "unexplained"
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A tenant whose turn it could have been."""
+
+    tenant: str
+    share: int
+    usage_us: int
+    cost_us: int
+    rank_us: int
+    """(usage + cost) / share, rounded down: the lowest is next, ties by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """A candidate of the job, as it was when the job was placed."""
+
+    backend: str
+    cost_rank: int
+    """0 for the cheapest."""
+    expected_us: int
+    """Its own run."""
+    completion_us: int | None
+    """Time until it would have ended there; None where that cannot be known."""
+    esp_ppm: int
+    free: int
+    reason: str
+    """Why the job did not go there; empty for the one that was chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One placement."""
+
+    tenant: str
+    job: str
+    backend: str
+    policy: str
+    at_us: int
+    waited_us: int
+    position: int
+    """The first placement of its cycle has 1."""
+    waiting: Mapping[str, int]
+    """By tenant: jobs that could be placed at this moment."""
+    contenders: tuple[Contender, ...]
+    """The next first."""
+    considered: tuple[Considered, ...]
+    """The chosen one, then by name."""
+    rule: str
+    """The first rule that separates the chosen backend from the next best; `only` if there was no other."""
+    decided: str
+    """The same in words."""
+
+    def document(self, viewer: str | None = None) -> dict[str, JsonValue]:
+        """The explanation as JSON.
+
+        Args:
+            viewer: the tenant who reads it, who learns of other tenants their rank alone, and no name; None for the
+                operator.
+        """
+        waiting = {name: count for name, count in self.waiting.items() if viewer in (None, name)}
+        return {
+            "job": self.job,
+            "backend": self.backend,
+            "policy": self.policy,
+            "at": rfc3339(moment_of(self.at_us)),
+            "waited_ms": self.waited_us // 1000,
+            "position": self.position,
+            "waiting": {**waiting},
+            "tenants": [_tenant_row(it, number, viewer) for number, it in enumerate(self.contenders, start=1)],
+            "backends": [_backend_row(it, self.backend) for it in self.considered],
+            "rule": self.rule,
+            "decided": self.decided,
+        }
+
+
+def explain(policy: Policy, snapshot: Snapshot, key: Key) -> Explanation | None:
+    """Decide again up to a job's placement; None where the snapshot does not place it.
+
+    Args:
+        policy: the one that the snapshot names.
+        snapshot: what was decided from.
+        key: the job.
+    """
+    for position, step in enumerate(policy.steps(snapshot), start=1):
+        if step.place.job == key:
+            return _explanation(policy, snapshot, step, position)
+    return None
+
+
+def explain_stored(content: bytes, key: Key, backend: str) -> Explanation:
+    """Explain a placement from what was stored of its decision.
+
+    Raises:
+        Unexplained: the decision cannot be made again, or does not place the job there.
+    """
+    try:
+        snapshot = decode(content)
+    except Malformed as error:
+        raise Unexplained(f"what it was decided from cannot be read: {error}") from error
+    policy = POLICIES.get(snapshot.policy)
+    if policy is None:
+        raise Unexplained(f"this version does not have the policy {snapshot.policy}")
+    found = explain(policy, snapshot, key)
+    if found is None or found.backend != backend:
+        raise Unexplained("its decision does not give it this place: `qb verify` says more")
+    return found
+
+
+def _tenant_row(it: Contender, number: int, viewer: str | None) -> JsonValue:
+    if viewer not in (None, it.tenant):
+        return {"tenant": f"other-{number}", "rank_us": it.rank_us}
+    return {
+        "tenant": it.tenant,
+        "share": it.share,
+        "usage_us": it.usage_us,
+        "cost_us": it.cost_us,
+        "rank_us": it.rank_us,
+    }
+
+
+def _backend_row(it: Considered, chosen: str) -> JsonValue:
+    return {
+        "backend": it.backend,
+        "chosen": it.backend == chosen,
+        "cost_rank": it.cost_rank,
+        "expected_us": it.expected_us,
+        "completion_us": it.completion_us,
+        "esp_ppm": it.esp_ppm,
+        "free": it.free,
+        "reason": it.reason,
+    }
+
+
+def _explanation(policy: Policy, snapshot: Snapshot, step: Step, position: int) -> Explanation:
+    job = _job(snapshot, step.place.job)
+    chosen = next(it for it in step.targets if it.candidate.backend == step.place.backend)
+    others = [it for it in step.targets if it is not chosen]
+    rules = [_rule(policy.choice, chosen, it) for it in others if it.free]
+    names = [name for name, _ in policy.choice]
+    rule = max(rules, key=names.index, default=_ONLY)
+    return Explanation(
+        tenant=job.tenant,
+        job=job.job,
+        backend=step.place.backend,
+        policy=snapshot.policy,
+        at_us=snapshot.at_us,
+        waited_us=max(0, snapshot.at_us - job.accepted_us),
+        position=position,
+        waiting=_waiting(snapshot),
+        contenders=tuple(map(_contender, sorted(step.turns, key=lambda it: (it.rank, it.tenant.name)))),
+        considered=(_considered(chosen, ""), *(_considered(it, _lost(policy.choice, chosen, it)) for it in others)),
+        rule=rule,
+        decided=_DECIDED.get(rule, f"the rule {rule!r} decided"),
+    )
+
+
+def _rule(choice: Choice, chosen: Target, other: Target) -> str:
+    """The first rule that tells two candidates apart."""
+    return next(name for name, rule in choice if rule(chosen) != rule(other))
+
+
+def _lost(choice: Choice, chosen: Target, other: Target) -> str:
+    if other.capacity is None:
+        return f"{other.candidate.backend} had not registered"
+    if other.capacity.silent_since_us is not None:
+        return unanswered(other.capacity)
+    if not other.free:
+        return f"all {other.capacity.queue_depth} places were taken"
+    rule = _rule(choice, chosen, other)
+    return _LOST.get(rule, f"the rule {rule!r} is against it")
+
+
+def _considered(target: Target, reason: str) -> Considered:
+    known = target.capacity is not None and target.capacity.silent_since_us is None
+    return Considered(
+        backend=target.candidate.backend,
+        cost_rank=target.candidate.cost_rank,
+        expected_us=target.expected_us,
+        completion_us=target.completion_us if known else None,
+        esp_ppm=target.candidate.esp_ppm,
+        free=target.free,
+        reason=reason,
+    )
+
+
+def _contender(turn: Turn) -> Contender:
+    return Contender(turn.tenant.name, turn.tenant.share, turn.usage_us, turn.cost_us, int(turn.rank))
+
+
+def _job(snapshot: Snapshot, key: Key) -> Job:
+    return next(job for group in snapshot.groups for job in group.jobs if job.key == key)
+
+
+def _waiting(snapshot: Snapshot) -> dict[str, int]:
+    counts = dict.fromkeys((it.name for it in snapshot.tenants), 0)
+    for group in snapshot.groups:
+        counts[group.jobs[0].tenant] += group.waiting
+    return counts
