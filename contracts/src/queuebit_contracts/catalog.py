@@ -92,6 +92,11 @@ class Entry:
         return (self.subject, f"{self.subject}.{{revision}}") if self.revised else (self.subject,)
 
     @property
+    def noun(self) -> str:
+        """What it is about, such as `job`."""
+        return self.subject.split(".")[1]
+
+    @property
     def name(self) -> str:
         """The event's name in its subject, such as `placed`."""
         return next(token for token in self.subject.split(".")[2:] if not token.startswith("{"))

@@ -12,7 +12,15 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["ARRIVALS", "ERR_MALFORMED", "ERR_OTHER_CONTENT", "ERR_TOO_FAST", "arrival_of", "destination_of"]
+__all__ = [
+    "ARRIVALS",
+    "ERR_MALFORMED",
+    "ERR_OTHER_CONTENT",
+    "ERR_TOO_FAST",
+    "arrival_of",
+    "author_of",
+    "destination_of",
+]
 
 ARRIVALS: Final = "qb.intake.>"
 """Everything that tenants write."""
@@ -27,6 +35,11 @@ ERR_OTHER_CONTENT: Final = 90003
 """`err_code` of a refusal: a payload is written once, and other content is stored under this name."""
 
 _ARRIVALS = {"qb.job.": "qb.intake.job.", "qb.command.": "qb.intake.command.", "$KV.PAYLOADS.": "qb.intake.payload."}
+
+
+def author_of(arrived: str) -> str:
+    """The tenant that a message at the intake comes from."""
+    return arrived.split(".")[3]
 
 
 def arrival_of(subject: str) -> str | None:

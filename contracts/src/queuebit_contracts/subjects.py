@@ -9,7 +9,7 @@ qb.profile.<stack>                            qb.dead.<durable>.<sequence>
 qb.alive.<backend>                            qb.replay.<durable>
 qb.trace.<service>
 
-The subject of each event type is in `catalog`.
+The subject of each event type is in `catalog`, which is loaded when needed: clients build and parse without it.
 """
 
 from __future__ import annotations
@@ -18,28 +18,40 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from queuebit_contracts.catalog import CATALOG, AnyEvent, wire_name
 from queuebit_kernel import require_token
 
+if TYPE_CHECKING:
+    from queuebit_contracts.catalog import AnyEvent
+
 __all__ = [
+    "DEAD",
+    "REPLAY",
     "TENANTS",
     "TENANTS_REQUEST",
     "Address",
     "Aggregate",
     "account",
+    "alive",
     "appended_by",
     "backend",
     "command",
     "covers",
+    "dead",
+    "event_name",
     "every",
     "job",
     "named",
+    "of_tenant",
     "parse",
+    "profile",
     "proof",
+    "query",
+    "replay",
     "subject_of",
     "tenant",
+    "trace",
 ]
 
 TENANTS: Final = "qb.tenant.>"
@@ -47,6 +59,12 @@ TENANTS: Final = "qb.tenant.>"
 
 TENANTS_REQUEST: Final = "qb.admin.tenants"
 """Where the operator asks which tenants there are, and puts a document in force."""
+
+DEAD = "qb.dead.>"
+"""All dead letters."""
+
+REPLAY = "qb.replay."
+"""Dead letters come back under this prefix, followed by the name of the durable."""
 
 
 class Address(NamedTuple):
@@ -101,6 +119,18 @@ def covers(pattern: str, subject: str) -> bool:
     return len(wanted) == len(given)
 
 
+def event_name(type_: str) -> str:
+    """The event's name in its wire name, such as `placed` in `qb.job.placed.v1`; the same as in its subject.
+
+    Raises:
+        ValueError: it is no such name.
+    """
+    parts = type_.split(".")
+    if len(parts) < 3:
+        raise ValueError(f"{type_!r:.80} is not the name of an event type")
+    return parts[2]
+
+
 @dataclass(frozen=True, slots=True)
 class Aggregate:
     """A history: one prefix under which all its events lie."""
@@ -150,49 +180,40 @@ def command(tenant: str, job_id: str) -> Aggregate:
     return Aggregate(f"qb.command.{require_token(tenant, 'tenant')}.{require_token(job_id, 'job')}")
 
 
-def every(event: type[AnyEvent], **known: str) -> str:
-    """The wildcard over all events of a type, or those with the given tokens: `every(JobPlaced, backend="aer")`."""
-    return _wildcard(CATALOG[wire_name(event)].subject, {field: require_token(it) for field, it in known.items()})
+def of_tenant(noun: str, tenant: str) -> str:
+    """The wildcard over all that a tenant has of a noun, such as its jobs."""
+    return f"qb.{require_token(noun, 'noun')}.{require_token(tenant, 'tenant')}.>"
 
 
-def appended_by(who: str, **known: str) -> list[str]:
-    """The wildcards over all types that a service, or `client`, appends; `known` fills fields as given."""
-    return [_wildcard(subject, known) for it in CATALOG.values() if who in it.appended_by for subject in it.subjects]
+def query(question: str, tenant: str | None = None) -> str:
+    """Where a question about a tenant is asked; without a tenant, where the questions of all tenants are answered."""
+    asked_by = "*" if tenant is None else require_token(tenant, "tenant")
+    return f"qb.query.{asked_by}.{require_token(question, 'question')}"
 
 
-def named(name: str) -> list[str]:
-    """The wildcards that `<noun>.<event>` stands for, or `<noun>.ended` for all terminal events; else the text itself.
-
-    Raises:
-        ValueError: it has this form, and the catalogue has no such event.
-    """
-    if name.count(".") != 1 or name.endswith(">"):
-        return [name]
-    noun, event = name.split(".")
-    found = [it for it in CATALOG.values() if parse(it.subject).noun == noun]
-    found = [it for it in found if it.name == event or (event == "ended" and it.terminal)]
-    if not found:
-        raise ValueError(f"{name} is no event of the catalogue: see queuebit_contracts.catalog")
-    return [_wildcard(subject, {}) for it in found for subject in it.subjects]
+def profile(stack: str) -> str:
+    """Where the executors of a stack are asked for profiles."""
+    return f"qb.profile.{require_token(stack, 'stack')}"
 
 
-def _wildcard(subject: str, known: Mapping[str, str]) -> str:
-    tokens = subject.split(".")
-    covered = [known.keys() >= {*_FIELD.findall(token)} for token in tokens]
-    return ".".join(
-        _FIELD.sub(lambda it: known[it[1]], token) if whole else "*"
-        for token, whole in zip(tokens, covered, strict=True)
-    )
+def alive(backend_id: str) -> str:
+    """Where a backend's executor is asked whether it is there."""
+    return f"qb.alive.{require_token(backend_id, 'backend')}"
 
 
-_FIELD = re.compile(r"\{(\w+)\}")
+def dead(owner: str, sequence: int) -> str:
+    """Where a dead letter of a durable or view lies."""
+    return f"qb.dead.{require_token(owner, 'owner')}.{sequence}"
 
 
-@cache
-def _form(type_: str) -> tuple[str, tuple[str, ...]]:
-    """A subject with gaps, and the fields that fill them."""
-    entry = CATALOG[type_]
-    return _FIELD.sub("%s", entry.subject), tuple(_FIELD.findall(entry.subject))
+def replay(durable: str) -> str:
+    """Where a durable takes back its dead letters."""
+    return REPLAY + require_token(durable, "durable")
+
+
+def trace(service: str) -> str:
+    """Where a service sends its spans."""
+    return f"qb.trace.{require_token(service, 'service')}"
 
 
 def subject_of(event: AnyEvent) -> str:
@@ -202,10 +223,63 @@ def subject_of(event: AnyEvent) -> str:
         InvalidId: a field of the data cannot be a token of a subject.
         TypeError: the type is not in the catalogue.
     """
-    if event.type not in CATALOG:
-        raise TypeError(f"{event.type} has no subject: add it to the catalogue")
-    form, fields = _form(event.type)
+    form, fields, revised = _form(event.type)
     subject = form % tuple([require_token(str(getattr(event.data, field)), field) for field in fields])
-    if CATALOG[event.type].revised and event.data.revision is not None:
+    if revised and event.data.revision is not None:
         return f"{subject}.{require_token(str(event.data.revision), 'revision')}"
     return subject
+
+
+def every(event: type[AnyEvent], **known: str) -> str:
+    """The wildcard over all events of a type, or those with the given tokens: `every(JobPlaced, backend="aer")`."""
+    from queuebit_contracts.catalog import CATALOG, wire_name
+
+    return _wildcard(CATALOG[wire_name(event)].subject, {field: require_token(it) for field, it in known.items()})
+
+
+def appended_by(who: str, **known: str) -> list[str]:
+    """The wildcards over all types that a service, or `client`, appends; `known` fills fields as given."""
+    from queuebit_contracts.catalog import CATALOG
+
+    return [_wildcard(subject, known) for it in CATALOG.values() if who in it.appended_by for subject in it.subjects]
+
+
+def named(name: str) -> list[str]:
+    """The wildcards that `<noun>.<event>` stands for, or `<noun>.ended` for all terminal events; else the text itself.
+
+    Raises:
+        ValueError: it has this form, and the catalogue has no such event.
+    """
+    from queuebit_contracts.catalog import CATALOG
+
+    if name.count(".") != 1 or name.endswith(">"):
+        return [name]
+    noun, event = name.split(".")
+    found = [it for it in CATALOG.values() if it.noun == noun]
+    found = [it for it in found if it.name == event or (event == "ended" and it.terminal)]
+    if not found:
+        raise ValueError(f"{name} is no event of the catalogue: see queuebit_contracts.catalog")
+    return [_wildcard(subject, {}) for it in found for subject in it.subjects]
+
+
+_FIELD = re.compile(r"\{(\w+)\}")
+
+
+@cache
+def _form(type_: str) -> tuple[str, tuple[str, ...], bool]:
+    """A subject with gaps, the fields that fill them, and whether a revision may follow."""
+    from queuebit_contracts.catalog import CATALOG
+
+    if type_ not in CATALOG:
+        raise TypeError(f"{type_} has no subject: add it to the catalogue")
+    entry = CATALOG[type_]
+    return _FIELD.sub("%s", entry.subject), tuple(_FIELD.findall(entry.subject)), entry.revised
+
+
+def _wildcard(subject: str, known: Mapping[str, str]) -> str:
+    tokens = subject.split(".")
+    covered = [known.keys() >= {*_FIELD.findall(token)} for token in tokens]
+    return ".".join(
+        _FIELD.sub(lambda it: known[it[1]], token) if whole else "*"
+        for token, whole in zip(tokens, covered, strict=True)
+    )

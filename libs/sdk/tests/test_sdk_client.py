@@ -459,7 +459,7 @@ async def test_an_event_of_an_unknown_type_is_followed_and_changes_no_status(ann
         logged = await asking
         await events.aclose()
         status = await job.status()
-        with pytest.raises(NotFound, match=r"holds a qb.job.started.v9: upgrade"):
+        with pytest.raises(NotFound, match=r"qb.job.started.v9: upgrade"):
             await job.until(("started",), timeout=1)
     assert isinstance(logged.event, UnknownEvent)
     assert (logged.job, logged.name, logged.event.type) == (job.id, "praised", "qb.job.praised.v1")

@@ -8,14 +8,18 @@ from dataclasses import dataclass, field
 
 from queuebit_audit.report import Verdict
 from queuebit_audit.state import History, Job
-from queuebit_contracts.job import TERMINAL
+from queuebit_contracts.catalog import CATALOG
+from queuebit_contracts.job import JobPlaced
+from queuebit_contracts.subjects import every
 from queuebit_contracts.topology import topology
 from queuebit_stack.recovery.record import runs
 
 __all__ = ["Outstanding", "nothing_lost"]
 
 _ONCE = ("accepted", "metered", "sealed")
-_AFTER_THE_END = {*TERMINAL, "metered", "sealed", "submitted"}
+_AFTER_THE_END = {"submitted"} | {
+    it.name for it in CATALOG.values() if it.noun == "job" and (it.terminal or it.state is None)
+}
 """Events that may occur more than once: a client that repeats a request means the same job."""
 
 
@@ -103,7 +107,7 @@ def _owed(job: Job, outstanding: Outstanding, consumer: str, lost: str, reason: 
 
 def _executor_of(backend: str) -> str:
     for name, durable in topology().durable.items():
-        if f"qb.job.*.*.placed.{backend}" in durable.filters:
+        if every(JobPlaced, backend=backend) in durable.filters:
             return name
     return f"executor of {backend}"
 

@@ -21,6 +21,7 @@ from queuebit_audit.rows import Rows
 from queuebit_audit.state import CheckSeal, History
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.query import Answer, Question
+from queuebit_contracts.subjects import query
 from queuebit_contracts.tables import derived_columns, view_query
 from queuebit_contracts.topology import LOG, topology
 from queuebit_kernel import Malformed, Unavailable
@@ -82,7 +83,7 @@ class Bus:
         return Outstanding(since, pending, reasons, queue)
 
     async def _reasons(self, tenant: str, question: str) -> dict[tuple[str, str], str]:
-        subject = f"qb.query.{tenant}.{question}"
+        subject = query(question, tenant)
         try:
             reply = await self.client.request(subject, _ALL.model_dump_json().encode(), timeout=_TIMEOUT_S)
         except (NatsError, TimeoutError) as error:

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from queuebit_contracts.account import AccountFunded, AccountHeld, AccountReleased, AccountSettled
 from queuebit_contracts.backend import BackendCalibrated
+from queuebit_contracts.catalog import CATALOG
 from queuebit_contracts.job import (
     TERMINAL,
     Acceptance,
@@ -26,7 +27,7 @@ from queuebit_contracts.job import (
     Seal,
     Usage,
 )
-from queuebit_contracts.subjects import subject_of
+from queuebit_contracts.subjects import event_name, parse, subject_of
 from queuebit_contracts.transparency import LogCheckpointed
 from queuebit_contracts.wire import Amount, Payload, UnknownEvent
 from queuebit_kernel import InvalidId, require_token
@@ -39,7 +40,7 @@ __all__ = ["Authorised", "Bill", "CheckSeal", "Entry", "Head", "History", "Job",
 CheckSeal = Callable[[str, str, Seal], "str | None"]
 """Verifies the receipt of a tenant's job; returns the fault, if there is one."""
 
-_BY_CLIENTS = ("submitted", "cancel")
+_BY_CLIENTS = frozenset(it.name for it in CATALOG.values() if "client" in it.appended_by)
 """Written by clients: their content is a claim until the broker has checked it."""
 
 
@@ -180,20 +181,20 @@ class History:
 
     def evolve(self, stored: Stored, check_seal: CheckSeal) -> None:
         """Fold the next event. The subject decides its tenant, because permissions guard subjects."""
-        event, tokens = stored.event, stored.subject.split(".")
+        event, it = stored.event, parse(stored.subject)
         if isinstance(event, UnknownEvent):
             self.unknown[event.type] += 1
             return
         if (proper := subject_of(event)) != stored.subject:
             self._stray(stored.sequence, stored.subject, f"sequence {stored.sequence} holds an event of {proper}")
-        match tokens:
-            case ["qb", "job", tenant, job, name, *_] if event.type == f"qb.job.{name}.v1" and _plain(job):
-                self._job(stored, tenant, job, name, check_seal)
-            case ["qb", "account", tenant, account, *_]:
-                self.accounts.setdefault((tenant, account), []).extend(_entries(stored))
-            case ["qb", "proof", *_] if isinstance(event, LogCheckpointed):
+        match it.noun:
+            case "job" if event_name(event.type) == it.event and _plain(it.id):
+                self._job(stored, it.tenant, it.id, it.event, check_seal)
+            case "account":
+                self.accounts.setdefault((it.tenant, it.id), []).extend(_entries(stored))
+            case "proof" if isinstance(event, LogCheckpointed):
                 self.heads.append(Head(event.data.tree_size, len(self.leaves), event.data.checkpoint))
-            case ["qb", "backend", *_] if isinstance(event, BackendCalibrated) and event.data.snapshot.inline is None:
+            case "backend" if isinstance(event, BackendCalibrated) and event.data.snapshot.inline is None:
                 self.calibrations.append((event.data.backend, event.data.snapshot))
 
     def unreadable(self, subject: str, sequence: int, why: str) -> None:
@@ -213,7 +214,7 @@ class History:
         return {it.tenant for it in self.jobs.values() if it.authorised and not it.backend and not it.ends}
 
     def _stray(self, sequence: int, subject: str, text: str) -> None:
-        self.strays.append(Stray(sequence, subject, text, subject.rsplit(".", maxsplit=1)[-1] in _BY_CLIENTS))
+        self.strays.append(Stray(sequence, subject, text, parse(subject).event in _BY_CLIENTS))
 
     def _job(self, stored: Stored, tenant: str, name: str, kind: str, check_seal: CheckSeal) -> None:
         job = self.jobs.get((tenant, name)) or self.jobs.setdefault((tenant, name), Job(tenant, name))

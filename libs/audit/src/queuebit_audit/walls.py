@@ -10,6 +10,7 @@ from pathlib import Path
 import nats
 from nats.errors import Error as NatsError
 
+from queuebit_contracts.subjects import job, of_tenant, query
 from queuebit_contracts.topology import LOG, inbox_of
 from queuebit_kernel import Unavailable
 
@@ -69,19 +70,20 @@ async def trespasses(url: str, intruder: Intruder) -> list[str]:
         if "authorization" in str(error).lower():
             return []  # a revoked token gives no access
         raise Unavailable(f"{intruder.tenant}/{intruder.user} cannot connect to {url}: {error!r}") from error
-    foreign = f"qb.job.{intruder.victim}"
+    foreign, asked = of_tenant("job", intruder.victim), query("jobs", intruder.victim)
+    probe = job(intruder.victim, "wall-probe").event("submitted")
     tries = {
-        f"follow {foreign}.>": f'subscription to "{foreign}.>"',
-        f"read {foreign}.>": f'publish to "$js.api.direct.get.{LOG}.{foreign}.>"'.lower(),
-        f"write {foreign}.wall-probe.submitted": f'publish to "{foreign}.wall-probe.submitted"',
-        f"ask about {intruder.victim}": f'publish to "qb.query.{intruder.victim}.jobs"',
+        f"follow {foreign}": f'subscription to "{foreign}"',
+        f"read {foreign}": f'publish to "$js.api.direct.get.{LOG}.{foreign}"'.lower(),
+        f"write {probe}": f'publish to "{probe}"',
+        f"ask about {intruder.victim}": f'publish to "{asked}"',
     }
     try:
-        await client.subscribe(f"{foreign}.>")
-        await client.publish(f"$JS.API.DIRECT.GET.{LOG}.{foreign}.>", json.dumps({"seq": 1}).encode())
+        await client.subscribe(foreign)
+        await client.publish(f"$JS.API.DIRECT.GET.{LOG}.{foreign}", json.dumps({"seq": 1}).encode())
         guard = {"Nats-Expected-Last-Subject-Sequence": _NEVER}
-        await client.publish(f"{foreign}.wall-probe.submitted", b"{}", headers=guard)
-        await client.publish(f"qb.query.{intruder.victim}.jobs", b"{}")
+        await client.publish(probe, b"{}", headers=guard)
+        await client.publish(asked, b"{}")
         await client.flush(_TIMEOUT_S)
         await client.flush(_TIMEOUT_S)  # the first flush overtakes buffered messages
     except (NatsError, TimeoutError) as error:

@@ -9,6 +9,7 @@ from typing import Annotated, ParamSpec
 from faststream import Depends
 from faststream.nats import JStream, NatsRouter, PullSub
 
+from queuebit_contracts.subjects import replay
 from queuebit_contracts.topology import inbox_of, topology
 from queuebit_runtime.delivery import delivered
 
@@ -84,9 +85,7 @@ def subscribes(
         )
         for number in range(loops)
     ]
-    from_replay = router.subscriber(
-        f"qb.replay.{durable}", title=f"{durable}-replay", include_in_schema=False, no_reply=True
-    )
+    from_replay = router.subscriber(replay(durable), title=f"{durable}-replay", include_in_schema=False, no_reply=True)
 
     def bind(handler: Callable[_P, Awaitable[None]]) -> Callable[_P, Awaitable[None]]:
         for subscriber in (*from_log, from_replay):

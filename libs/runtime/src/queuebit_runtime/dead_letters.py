@@ -10,6 +10,7 @@ from nats.errors import Error as NatsError
 from nats.js.errors import APIError
 from nats.js.errors import Error as JetStreamError
 
+from queuebit_contracts.subjects import dead
 from queuebit_runtime.server_errors import WRONG_LAST_SEQUENCE
 from queuebit_runtime.trace_context import traceparent_in
 
@@ -49,7 +50,7 @@ async def store_dead_letter(client: Client, owner: str, message: Msg, code: str,
     }
     headers = {name: value.encode(errors="backslashreplace").decode() for name, value in headers.items()}
     try:
-        subject = f"qb.dead.{owner}.{meta.sequence.stream}"
+        subject = dead(owner, meta.sequence.stream)
         await client.jetstream(timeout=5).publish(subject, body, headers=headers, stream="DEAD")
     except (NatsError, JetStreamError) as error:
         if isinstance(error, APIError) and error.err_code == WRONG_LAST_SEQUENCE:  # it is stored already

@@ -8,12 +8,10 @@ from datetime import UTC, datetime
 
 from nats.aio.msg import Msg
 
+from queuebit_contracts.subjects import REPLAY
 from queuebit_runtime.dead_letters import HEADERS
 
-__all__ = ["REPLAY", "Delivered", "current", "delivered", "read"]
-
-REPLAY = "qb.replay."
-"""Dead letters come back under this prefix, followed by the name of the consumer."""
+__all__ = ["Delivered", "current", "delivered", "read"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,16 @@ from nats.errors import Error as NatsError
 from queuebit_contracts import subjects
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.command import CancelJob
-from queuebit_contracts.intake import ARRIVALS, ERR_MALFORMED, ERR_OTHER_CONTENT, ERR_TOO_FAST, destination_of
+from queuebit_contracts.intake import (
+    ARRIVALS,
+    ERR_MALFORMED,
+    ERR_OTHER_CONTENT,
+    ERR_TOO_FAST,
+    author_of,
+    destination_of,
+)
 from queuebit_contracts.job import JobSubmitted
+from queuebit_contracts.subjects import Address, parse
 from queuebit_contracts.topology import LOG
 from queuebit_kernel import InvalidId, Malformed, digest, event_id
 from queuebit_planning.limits import MAX_SOURCE_BYTES
@@ -55,6 +63,7 @@ _PIECE = 4096
 
 _OTHER_CONTENT = "other content is stored under this digest: change a comment of the circuit and submit it again"
 
+_PAYLOADS = "$KV.PAYLOADS."
 _EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 _CHUNK_NAME = re.compile(r"\$KV\.PAYLOADS\.[^.]+\.([0-9a-f]{64})\.(0|[1-9][0-9]?)")
 _CHUNKS = -(-MAX_SOURCE_BYTES // CHUNK)
@@ -139,14 +148,14 @@ def read_write(arrived: str, body: bytes, traceparent: str | None = None) -> Wri
     except ValueError as error:
         raise Malformed(str(error)) from error
     headers = {} if traceparent is None else {"traceparent": traceparent}
-    match subject.split("."):
-        case ["qb", "job", tenant, job, "submitted"]:
+    match parse(subject):
+        case Address("job", tenant, job, "submitted", ()):
             _require(body, JobSubmitted)
             headers |= {_EXPECTED: "0", f"{_EXPECTED}-Subject": _plain(tenant, job).everything}
-        case ["qb", "command", tenant, job, "cancel"]:
+        case Address("command", tenant, job, "cancel", ()):
             _plain(tenant, job)
             headers["Nats-Msg-Id"] = event_id(tenant, _require(body, CancelJob).id)
-        case ["$KV", "PAYLOADS", *_]:
+        case Address("") if subject.startswith(_PAYLOADS):
             _require_chunk(subject, body)
             return Write(subject, body, {**headers, _EXPECTED: "0", "Nats-Expected-Stream": "KV_PAYLOADS"})
         case _:
@@ -192,7 +201,7 @@ class Intake:
         """Start to forward."""
 
         async def on_message(message: Msg) -> None:
-            tenant, now = message.subject.split(".")[3], asyncio.get_running_loop().time()
+            tenant, now = author_of(message.subject), asyncio.get_running_loop().time()
             wait, job = self._pace.wait(tenant, len(message.data), now), _submitted(message.subject)
             if wait is not None and (not job or self._undecided.enter(tenant, job, now)):
                 self._tasks.spawn(self._forward(client, message, wait), "intake")
@@ -213,7 +222,7 @@ class Intake:
             _log.warning("%s was not confirmed: %r", message.subject, error)
             return  # without an answer the client sends it again
         if (job := _submitted(message.subject)) and _error_code(answer):
-            self._undecided.withdraw(message.subject.split(".")[3], job)
+            self._undecided.withdraw(author_of(message.subject), job)
         await _answer(message, answer)
 
 
@@ -239,10 +248,11 @@ async def _compared(client: Client, write: Write) -> bytes:
 
 def _submitted(arrived: str) -> str:
     """The job of a submission; empty for any other message."""
-    match arrived.split("."):
-        case ["qb", "intake", "job", _, job, "submitted"]:
-            return job
-    return ""
+    try:
+        it = parse(destination_of(arrived))
+    except ValueError:
+        return ""
+    return it.id if (it.noun, it.event, it.qualifiers) == ("job", "submitted", ()) else ""
 
 
 def _error_code(answer: bytes) -> int:

@@ -24,11 +24,12 @@ from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
 from queuebit_contracts.catalog import decode
+from queuebit_contracts.subjects import REPLAY, parse
 from queuebit_contracts.topology import topology
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_kernel import Fault, Malformed, Settle, Superseded
 from queuebit_runtime.dead_letters import store_dead_letter
-from queuebit_runtime.delivery import REPLAY, Delivered, current, read
+from queuebit_runtime.delivery import Delivered, current, read
 from queuebit_runtime.tenant_limiter import Crowded, TenantLimiter
 from queuebit_runtime.tracing import Tracing
 
@@ -56,9 +57,9 @@ class MessageOutcome:
         """By consumer, for consumers that separate tenants."""
 
     def turn(self, here: Delivered) -> AbstractAsyncContextManager[None]:
-        """Wait until the tenant of a delivery may be handled; the subject's third token is the tenant."""
+        """Wait until the tenant of a delivery may be handled."""
         lines = None if here.replayed else self.lines.get(here.consumer)
-        return contextlib.nullcontext() if lines is None else lines.turn(here.subject.split(".")[2], len(here.body))
+        return contextlib.nullcontext() if lines is None else lines.turn(parse(here.subject).tenant, len(here.body))
 
     def __call__(self, msg: Msg | None, /, *, context: ContextRepo) -> _Delivery:
         return _Delivery(msg, context=context, owner=self)

@@ -11,6 +11,7 @@ from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
 from queuebit_contracts.query import Answer, Question
+from queuebit_contracts.subjects import parse, query
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import Fault, Malformed
 from queuebit_runtime.tasks import Tasks
@@ -43,10 +44,10 @@ class QueryServer:
         async def on_question(message: Msg) -> None:
             self._tasks.spawn(self._respond(message, answerer), f"answer {message.subject}")
 
-        await client.subscribe(f"qb.query.*.{question}", queue=self._service, cb=on_question)
+        await client.subscribe(query(question), queue=self._service, cb=on_question)
 
     async def _respond(self, message: Msg, answerer: Answerer) -> None:
-        tenant = message.subject.split(".")[2]
+        tenant = parse(message.subject).tenant
         try:
             async with self._lines.turn(tenant, len(message.data)):
                 answer = await _answer(tenant, message.data, answerer)

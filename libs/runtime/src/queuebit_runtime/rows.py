@@ -9,6 +9,8 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from queuebit_contracts.subjects import event_name, parse
+
 __all__ = ["MARK", "Row", "mark_of", "row_of"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -45,24 +47,16 @@ def row_of(subject: str, body: bytes, sequence: int, stored_at: datetime) -> Row
     Tenant and job come from the subject, which permissions guard. A body that is no event, or does not match its
     subject, is stored with an empty type: it counts, but views ignore it.
     """
-    tenant = job = account = backend = verb = ""
-    match subject.split("."):
-        case ["qb", "job" | "command", tenant, job, verb, *_]:
-            pass
-        case ["qb", "account", tenant, account, verb, *qualifier]:
-            job = "".join(qualifier)
-        case ["qb", "reservation", tenant, _, verb, *_]:
-            pass
-        case ["qb", "backend", backend, verb, *_]:
-            pass
-        case ["qb", _, _, verb, *_]:
-            pass
+    noun, tenant, id_, name, qualifiers = parse(subject)
+    account = id_ if noun == "account" else ""
+    backend = id_ if noun == "backend" else ""
+    job = id_ if noun in ("job", "command") else "".join(qualifiers) if account else ""
     stored = (stored_at - _EPOCH) // _MICROSECOND
     try:
         event = orjson.loads(body)
         moment = datetime.fromisoformat(event["time"])
         data = event["data"]
-        if not (event["type"].split(".")[2] == verb and _EARLIEST < moment < _LATEST and isinstance(data, dict)):
+        if not (event_name(event["type"]) == name and _EARLIEST < moment < _LATEST and isinstance(data, dict)):
             raise ValueError("an event of another subject or time")
         return Row(
             sequence,

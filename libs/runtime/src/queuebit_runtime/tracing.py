@@ -26,6 +26,8 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
 from opentelemetry.trace import SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from queuebit_contracts.subjects import parse
+from queuebit_contracts.subjects import trace as trace_subject
 from queuebit_contracts.topology import topology
 
 __all__ = ["TRACES", "Tracing", "whose"]
@@ -104,7 +106,7 @@ class Tracing(SpanProcessor):
             rows = [self._ended.popleft() for _ in range(min(_BATCH, len(self._ended)))]
             try:
                 await client.jetstream(timeout=2).publish(
-                    f"qb.trace.{self._service}", json.dumps(rows).encode(), stream=TRACES
+                    trace_subject(self._service), json.dumps(rows).encode(), stream=TRACES
                 )
             except (NatsError, JetStreamError) as error:
                 _log.debug("%d spans dropped: %r", len(rows), error)
@@ -124,12 +126,10 @@ def whose(tenant: str, job: str = "") -> dict[str, str]:
 
 
 def _of_subject(subject: str) -> dict[str, str]:
-    match subject.split("."):
-        case ["qb", "job" | "command", tenant, job, *_]:
-            return whose(tenant, job)
-        case ["qb", "account" | "reservation", tenant, *_]:
-            return whose(tenant)
-    return {}
+    it = parse(subject)
+    if not it.tenant:
+        return {}
+    return whose(it.tenant, it.id if it.noun in ("job", "command") else "")
 
 
 def _parent(headers: Mapping[str, str] | None, body: bytes) -> str | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from queuebit.errors import Unreachable
 from queuebit.transport import Transport
+from queuebit_contracts import subjects
 from queuebit_contracts.topology import topology
 from queuebit_runtime.dead_letters import HEADERS
 
@@ -48,7 +49,7 @@ async def dead_letters(transport: Transport) -> AsyncIterator[DeadLetter]:
     """All dead letters, oldest first."""
     after = 1
     while True:
-        question = json.dumps({"seq": after, "next_by_subj": "qb.dead.>"}).encode()
+        question = json.dumps({"seq": after, "next_by_subj": subjects.DEAD}).encode()
         reply = await transport.request("$JS.API.DIRECT.GET.DEAD", question)
         status = reply.headers.get("Status")
         if status == "404":
@@ -56,7 +57,7 @@ async def dead_letters(transport: Transport) -> AsyncIterator[DeadLetter]:
         if status is not None:
             raise Unreachable(f"dead letters cannot be read ({status}): see `qb status`")
         sequence = int(reply.headers["Nats-Sequence"])
-        owner = reply.headers["Nats-Subject"].split(".")[2]
+        owner = subjects.parse(reply.headers["Nats-Subject"]).id
         yield DeadLetter(sequence, owner, reply.headers, reply.body)
         after = sequence + 1
 
@@ -69,7 +70,7 @@ async def replay(transport: Transport, letter: DeadLetter) -> tuple[bool, str]:
             f"{letter.owner} reads the log in order and cannot repeat one message: qb doctor --drop",
         )
     headers = {name: value for name, value in letter.headers.items() if name.startswith(("Qb-", "traceparent"))}
-    reply = await transport.request(f"qb.replay.{letter.owner}", letter.body, headers, timeout=_REPLAY_S)
+    reply = await transport.request(subjects.replay(letter.owner), letter.body, headers, timeout=_REPLAY_S)
     verdict = json.loads(reply.body)
     if not verdict["settled"]:
         return False, f"{verdict['code']}: {verdict['text']}"

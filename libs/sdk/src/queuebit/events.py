@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from queuebit.log_client import Entry, LogClient
 from queuebit.transport import Transport
 from queuebit_contracts.catalog import Decoded
-from queuebit_contracts.subjects import parse
+from queuebit_contracts.subjects import job as job_history
+from queuebit_contracts.subjects import of_tenant, parse
 from queuebit_contracts.wire import UnknownEvent
 
 __all__ = ["LoggedEvent", "UnknownEvent", "follow"]
@@ -41,9 +42,8 @@ class LoggedEvent:
 async def follow(transport: Transport, journal: LogClient, job: str | None = None) -> AsyncGenerator[LoggedEvent, None]:
     """Yield each event of a tenant's jobs, or of one job, once."""
     announced: asyncio.Queue[str] = asyncio.Queue()
-    stop = await transport.follow(
-        f"qb.job.{journal.tenant}.{job or '*'}.>", lambda subject, _: announced.put_nowait(subject)
-    )
+    wanted = of_tenant("job", journal.tenant) if job is None else job_history(journal.tenant, job).everything
+    stop = await transport.follow(wanted, lambda subject, _: announced.put_nowait(subject))
     seen: dict[str, int] = {}
     try:
         while True:

@@ -9,7 +9,7 @@ from queuebit.errors import NotFound, Unreachable
 from queuebit.transport import Transport
 from queuebit.writing import write
 from queuebit_contracts import subjects
-from queuebit_contracts.catalog import AnyEvent, Decoded, decode
+from queuebit_contracts.catalog import CATALOG, AnyEvent, Decoded, decode
 from queuebit_contracts.job import JobAccepted
 from queuebit_contracts.topology import LOG
 from queuebit_kernel import Malformed, Stale
@@ -17,7 +17,11 @@ from queuebit_runtime.server_errors import WRONG_LAST_SEQUENCE
 
 __all__ = ["Entry", "LogClient"]
 
-_AFTER_ACCEPTED = ("started", "completed", "failed", "cancelled", "metered", "sealed")
+_FIRST = ("submitted", "accepted", "rejected")
+_LATER = tuple(
+    it.name for it in CATALOG.values() if it.noun == "job" and it.subject.endswith(it.name) and it.name not in _FIRST
+)
+"""Events that only an accepted job can have; those with a qualifier in their subject are not among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +80,8 @@ class LogClient:
     async def history(self, job: str) -> list[Entry]:
         """All events of a job, oldest first."""
         aggregate = subjects.job(self.tenant, job)
-        found = await self._read([aggregate.event(name) for name in ("submitted", "accepted", "rejected")])
-        later = [aggregate.event(name) for name in _AFTER_ACCEPTED]
+        found = await self._read([aggregate.event(name) for name in _FIRST])
+        later = [aggregate.event(name) for name in _LATER]
         for entry in found:
             if isinstance(entry.event, JobAccepted):
                 later += [aggregate.event("placed", it.backend) for it in entry.event.data.candidates]

@@ -7,6 +7,7 @@ import json
 from queuebit.errors import Reason, Refused
 from queuebit.records import Table
 from queuebit.transport import Transport
+from queuebit_contracts.subjects import query
 
 __all__ = ["ask"]
 
@@ -27,7 +28,7 @@ async def ask(transport: Transport, tenant: str, question: str, **asked: object)
         Unreachable: no service answered.
     """
     body = json.dumps({name: value for name, value in asked.items() if value is not None}).encode()
-    reply = await transport.request(f"qb.query.{tenant}.{question}", body, timeout=_ASK_S)
+    reply = await transport.request(query(question, tenant), body, timeout=_ASK_S)
     answer = json.loads(reply.body)
     if error := answer.get("error"):
         raise Refused([Reason(error["code"], error["text"])])

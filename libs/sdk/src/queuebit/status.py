@@ -9,11 +9,10 @@ from decimal import Decimal
 from queuebit.errors import Reason
 from queuebit.log_client import Entry
 from queuebit.records import Status, Step
-from queuebit_contracts.catalog import AnyEvent, Decoded
+from queuebit_contracts.catalog import CATALOG, AnyEvent, Decoded
 from queuebit_contracts.job import (
     JobAccepted,
     JobCancelled,
-    JobCompleted,
     JobFailed,
     JobMetered,
     JobPlaced,
@@ -23,6 +22,7 @@ from queuebit_contracts.job import (
     JobSubmitted,
     Submission,
 )
+from queuebit_contracts.subjects import event_name
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_kernel import Money
 
@@ -56,21 +56,18 @@ def waiting_for(status: Status) -> str:
 
 
 def _evolve(status: Status, event: Decoded) -> Status:
+    if isinstance(event, UnknownEvent | JobSubmitted):
+        return status  # submitting a job again changes nothing
+    if (state := CATALOG[event.type].state) is not None:
+        status = replace(status, state=state, backend=getattr(event.data, "backend", None) or status.backend)
     match event:
         case JobRejected():
-            reasons = tuple(Reason(it.code, it.text) for it in event.data.reasons)
-            return replace(status, state="rejected", reasons=reasons)
-        case JobAccepted():
-            return replace(status, state="accepted")
-        case JobPlaced() | JobStarted() | JobCompleted():
-            return replace(status, state=_name(event), backend=event.data.backend)
+            return replace(status, reasons=tuple(Reason(it.code, it.text) for it in event.data.reasons))
         case JobFailed():
-            reason = Reason(event.data.reason.code, event.data.reason.text)
-            return replace(status, state="failed", backend=event.data.backend, reasons=(reason,))
+            return replace(status, reasons=(Reason(event.data.reason.code, event.data.reason.text),))
         case JobCancelled():
             why = f": {event.data.reason}" if event.data.reason else ""
-            reason = Reason("cancelled", f"cancelled by {event.data.by}{why}")
-            return replace(status, state="cancelled", reasons=(reason,))
+            return replace(status, reasons=(Reason("cancelled", f"cancelled by {event.data.by}{why}"),))
         case JobMetered():
             charge = event.data.charge
             return replace(status, charge=Money(Decimal(charge.amount), charge.currency))
@@ -107,4 +104,4 @@ def _step(event: AnyEvent) -> Step:
 
 
 def _name(event: AnyEvent) -> str:
-    return event.type.split(".")[2]
+    return event_name(event.type)

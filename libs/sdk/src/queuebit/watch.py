@@ -10,6 +10,7 @@ import asyncio
 from weakref import WeakValueDictionary
 
 from queuebit.transport import Transport, Unsubscribe
+from queuebit_contracts.subjects import of_tenant, parse
 
 __all__ = ["JobSignal", "Watch"]
 
@@ -43,11 +44,11 @@ class Watch:
         if self._stop is None:
             async with self._starting:
                 if self._stop is None:
-                    self._stop = await self._transport.follow(f"qb.job.{self._tenant}.>", self._on_message)
+                    self._stop = await self._transport.follow(of_tenant("job", self._tenant), self._on_message)
 
     def _on_message(self, subject: str, body: bytes) -> None:
         del body
-        _, _, _, job, name, *_ = subject.split(".")
-        if signal := self._signals.get(job):
-            signal.names.add(name)
+        it = parse(subject)
+        if signal := self._signals.get(it.id):
+            signal.names.add(it.event)
             signal.moved.set()

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from queuebit_broker.state import World
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.query import ProfileAnswer, ProfileRequest
+from queuebit_contracts.subjects import parse, profile
 from queuebit_kernel import Unavailable
 from queuebit_runtime.connection import Connection
 from queuebit_runtime.intake import Undecided
@@ -31,7 +32,7 @@ class NatsExecutors:
     async def profile(self, stack: str, request: ProfileRequest) -> ProfileAnswer:
         body = request.model_dump_json(exclude_none=True).encode()
         try:
-            reply = await self._connection.client.request(f"qb.profile.{stack}", body, timeout=self._timeout_s)
+            reply = await self._connection.client.request(profile(stack), body, timeout=self._timeout_s)
             return ProfileAnswer.model_validate_json(reply.data)
         except (NatsError, TimeoutError) as error:
             raise Unavailable(f"no executor of {stack} answered within {self._timeout_s:g} s") from error
@@ -44,12 +45,12 @@ def folding(world: World, undecided: Undecided) -> Callable[[Raw], Awaitable[Non
     """Fold messages of the log into the broker's world. Of a job only the subject is read: it says all that counts."""
 
     async def fold(raw: Raw) -> None:
-        match raw.subject.split("."):
-            case ["qb", "job", tenant, job, name]:
-                world.job_moved(tenant, job, name)
-                undecided.leave(tenant, job)
-            case _:
-                world.take(decode(raw.body, raw.subject), raw.sequence)
+        it = parse(raw.subject)
+        if it.noun == "job":
+            world.job_moved(it.tenant, it.id, it.event)
+            undecided.leave(it.tenant, it.id)
+        else:
+            world.take(decode(raw.body, raw.subject), raw.sequence)
         world.sequence = raw.sequence
 
     return fold

@@ -45,7 +45,7 @@ class CancelJobs:
             submitted = next((_as_of(it.event, it) for it in history if isinstance(it.event, JobSubmitted)), None)
             if submitted is None and await self._log.last(aggregate.event("submitted")) is not None:
                 raise Unavailable(f"{aggregate.prefix} is read from a replica that lags behind its submission")
-            if submitted is None or any(it.subject.split(".")[4] in TERMINAL for it in history):
+            if submitted is None or any(subjects.parse(it.subject).event in TERMINAL for it in history):
                 raise Superseded(f"job {job} of tenant {tenant} does not exist, or has ended")
             if role != "admin" and user != self._owner(history, tenant, submitted):
                 raise Forbidden(f"job {job} is not {user}'s: ask its owner, or an admin of tenant {tenant}")

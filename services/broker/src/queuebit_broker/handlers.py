@@ -127,7 +127,7 @@ class AdmitJob:
         """
         await self._holding.follow(request)
         history = await self._log.history(_history(request), reaching=max(sequence, reaching))
-        past = {it.subject.split(".")[4]: it for it in history}
+        past = {subjects.parse(it.subject).event: it for it in history}
         if "accepted" in past:
             raise Superseded(f"job {request.job} is accepted")
         if not past.keys().isdisjoint(TERMINAL):

@@ -6,6 +6,7 @@ import json
 
 from queuebit_broker.rules import Request
 from queuebit_contracts.job import Signature, Submission
+from queuebit_contracts.subjects import parse
 from queuebit_kernel import InvalidId, Json, Malformed, digest_of, require_token
 from queuebit_runtime.keys import ALGORITHMS, ED25519
 
@@ -19,9 +20,9 @@ def address(subject: str) -> tuple[str, str]:
         Malformed: they are not plain names.
     """
     try:
-        _, _, tenant, job, _ = subject.split(".")
-        return require_token(tenant, "tenant"), require_token(job, "job")
-    except (InvalidId, ValueError) as error:
+        it = parse(subject)
+        return require_token(it.tenant, "tenant"), require_token(it.id, "job")
+    except InvalidId as error:
         raise Malformed(f"subject {subject} names no job: {error}") from error
 
 

@@ -12,8 +12,9 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
-from queuebit_contracts.job import JobPlaced
+from queuebit_contracts.job import JobCancelled, JobPlaced
 from queuebit_contracts.query import CircuitError, ProfileAnswer, ProfileRequest
+from queuebit_contracts.subjects import alive, every, profile
 from queuebit_contracts.topology import topology
 from queuebit_executor.handlers import RunPlacement
 from queuebit_executor.profiling import AnswerProfile
@@ -50,7 +51,7 @@ async def hear_cancellations(client: Client, watch: JobWatch) -> None:
     async def on_cancelled(message: Msg) -> None:
         watch.hint(message.subject)
 
-    await client.subscribe("qb.job.*.*.cancelled", cb=on_cancelled)
+    await client.subscribe(every(JobCancelled), cb=on_cancelled)
 
 
 async def answer_alive(client: Client, backends: Iterable[str]) -> None:
@@ -60,7 +61,7 @@ async def answer_alive(client: Client, backends: Iterable[str]) -> None:
         await _send(message, b"{}")
 
     for backend in backends:
-        await client.subscribe(f"qb.alive.{backend}", cb=on_question)
+        await client.subscribe(alive(backend), cb=on_question)
 
 
 async def answer_profiles(bus: Bus, tasks: Tasks, stack: str, answer: AnswerProfile, begin_s: float) -> None:
@@ -90,7 +91,7 @@ async def answer_profiles(bus: Bus, tasks: Tasks, stack: str, answer: AnswerProf
             begin_by = asyncio.get_running_loop().time() + begin_s
             tasks.spawn(look_up(message, request, begin_by), "profile")
 
-    await bus.client.subscribe(f"qb.profile.{stack}", queue=stack, cb=on_request)
+    await bus.client.subscribe(profile(stack), queue=stack, cb=on_request)
 
 
 async def _reply(message: Msg, answer: ProfileAnswer) -> None:

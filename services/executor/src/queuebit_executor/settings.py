@@ -8,11 +8,10 @@ from typing import Literal
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from queuebit_contracts.subjects import parse
 from queuebit_contracts.topology import topology
 
 __all__ = ["Settings"]
-
-_WORK_ITEM = "qb.job.*.*.placed."
 
 
 class Settings(BaseSettings):
@@ -67,4 +66,4 @@ class Settings(BaseSettings):
 def _delivered(service: str) -> dict[str, str]:
     """Each backend's durable: one of its own, so that a slow one holds up no other."""
     duties = topology().durables_of(service)
-    return {subject.removeprefix(_WORK_ITEM): name for name, duty in duties.items() for subject in duty.filters}
+    return {parse(subject).qualifiers[0]: name for name, duty in duties.items() for subject in duty.filters}

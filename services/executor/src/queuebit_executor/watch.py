@@ -8,7 +8,8 @@ from collections.abc import Coroutine, Iterator
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from queuebit_contracts.subjects import Aggregate
+from queuebit_contracts.subjects import Aggregate, parse
+from queuebit_contracts.subjects import job as job_history
 from queuebit_executor.policy import needless
 from queuebit_executor.state import recall
 from queuebit_kernel import Malformed, Superseded, Unavailable
@@ -35,8 +36,8 @@ class JobWatch:
 
     def hint(self, subject: str) -> None:
         """Say that an event on this subject was seen; it may not be stored yet, or never be."""
-        prefix = ".".join(subject.split(".")[:4])
-        for hinted in self._hints.get(prefix, ()):
+        it = parse(subject)
+        for hinted in self._hints.get(job_history(it.tenant, it.id).prefix, ()):
             hinted.set()
 
     async def while_needed(self, job: Aggregate, placement: int, work: Coroutine[Any, Any, _T]) -> _T:

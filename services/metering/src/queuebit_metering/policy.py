@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from queuebit_contracts.account import Adjustment, Settlement
-from queuebit_contracts.catalog import wire_name
 from queuebit_contracts.job import (
     Charge,
     ChargeLine,
@@ -21,6 +20,7 @@ from queuebit_contracts.job import (
     Usage,
     UsageReport,
 )
+from queuebit_contracts.subjects import event_name
 from queuebit_contracts.usage import QPU_TIME, UNITS, is_final, quantities, usage_of
 from queuebit_contracts.wire import Amount
 from queuebit_kernel import Money
@@ -214,7 +214,7 @@ def _difference(charge: Charge, before: Charge) -> Charge:
 
 def _state(ended: Ended) -> str:
     """The state that a job ended in: the name of the event."""
-    return wire_name(type(ended)).split(".")[2]
+    return event_name(ended.type)
 
 
 def _project(job: Job, ended: Ended) -> str:

@@ -12,6 +12,7 @@ from nats.aio.msg import Msg
 
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.job import JobSealed, Seal
+from queuebit_contracts.subjects import every
 from queuebit_contracts.topology import LOG
 from queuebit_kernel import Malformed
 from queuebit_proof import TrustInvalid, TrustRoot
@@ -20,7 +21,7 @@ from queuebit_runtime.multi_reply import MultiReply
 
 __all__ = ["JetStreamSeals", "names_losses", "publish_trust"]
 
-_SUBJECT = "qb.job.*.*.sealed"
+_SUBJECT = every(JobSealed)
 
 
 class JetStreamSeals:

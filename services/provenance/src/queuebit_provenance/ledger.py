@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from queuebit_contracts.job import JobSealed, Seal
-from queuebit_contracts.subjects import job, proof
+from queuebit_contracts.subjects import every, job, proof
 from queuebit_contracts.transparency import Checkpoint, LogCheckpointed
 from queuebit_kernel import Clock, digest, event_id, rfc3339
 from queuebit_proof import Checkpoint as Head
@@ -34,7 +34,7 @@ __all__ = ["Ledger"]
 
 _logger = logging.getLogger(__name__)
 _SOURCE = "qb/provenance"
-_EVERY_SEAL = "qb.job.*.*.sealed"
+_EVERY_SEAL = every(JobSealed)
 _CLOCK_STEP = timedelta(minutes=1)
 """How far a clock may be set back: what keeps clocks right does that by seconds."""
 

@@ -22,6 +22,7 @@ from queuebit_contracts.job import (
     JobSubmitted,
     Usage,
 )
+from queuebit_contracts.subjects import event_name
 from queuebit_contracts.wire import DIGEST
 from queuebit_kernel import Malformed, digest, digest_of
 from queuebit_proof import ChargeLine, JobRecord, Reason, UsageLine
@@ -31,7 +32,7 @@ __all__ = ["REASON_CHARS", "is_sealed", "record_of"]
 REASON_CHARS = 256
 """What a receipt keeps of each reason's text, so that a chatty failure cannot outgrow an event."""
 
-_ENDINGS: dict[str, type[Ended]] = {wire_name(it).split(".")[2]: it for it in get_args(Ended)}
+_ENDINGS: dict[str, type[Ended]] = {event_name(wire_name(it)): it for it in get_args(Ended)}
 
 _E = TypeVar("_E", bound=AnyEvent)
 
@@ -51,6 +52,10 @@ def record_of(history: Sequence[AnyEvent], *, software: str) -> JobRecord:
         Malformed: an event is missing without which there is nothing to state.
     """
     metered = _required(history, JobMetered)
+    if metered.data.state not in _ENDINGS:
+        raise Malformed(
+            f"this version does not know how a job can be {metered.data.state}: upgrade provenance, then replay this"
+        )
     end = _required(history, _ENDINGS[metered.data.state])
     accepted = _newest(history, JobAccepted)
     placed = _newest(history, JobPlaced)

@@ -10,6 +10,7 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
 
+from queuebit_contracts.subjects import alive
 from queuebit_kernel import Clock
 from queuebit_runtime.connection import Connection
 from queuebit_scheduler.state import State
@@ -63,7 +64,7 @@ def over_nats(connection: Connection) -> Ask:
 
     async def ask(backend: str) -> bool | None:
         try:
-            await connection.client.request(f"qb.alive.{backend}", b"", timeout=_ANSWER_S)
+            await connection.client.request(alive(backend), b"", timeout=_ANSWER_S)
         except (NoRespondersError, NatsTimeoutError, TimeoutError):
             return False if connection.client.is_connected else None
         except NatsError:

@@ -23,6 +23,7 @@ from nats.js.errors import Error as JetStreamError
 from pydantic import JsonValue
 
 from queuebit_contracts.query import Question
+from queuebit_contracts.subjects import of_tenant
 from queuebit_contracts.tables import VERSION, generation_of, statements
 from queuebit_contracts.topology import LOG
 from queuebit_kernel import Money, Unavailable, rfc3339
@@ -210,7 +211,7 @@ class LogHead:
 
     async def messages_of(self, tenant: str) -> int:
         kinds = ("job", "account", "command", "reservation")
-        return sum(await asyncio.gather(*(self._messages(f"qb.{kind}.{tenant}.>") for kind in kinds)))
+        return sum(await asyncio.gather(*(self._messages(of_tenant(kind, tenant)) for kind in kinds)))
 
     async def _messages(self, subjects: str) -> int:
         """Messages of some subjects; the server tells them subject by subject, so many in one answer."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pydantic import JsonValue
 
 from queuebit_contracts.query import Question
+from queuebit_contracts.topology import topology
 from queuebit_kernel import SystemClock
 from queuebit_runtime.health import Health
 from queuebit_runtime.query_server import QueryServer
@@ -69,7 +70,7 @@ class Telemetry(Service):
         return answer
 
     def _follow(self, fold: Fold, after: int) -> View:
-        return View(self.bus, self.name, ["qb.>"], fold, after=after)
+        return View(self.bus, self.name, topology().service["telemetry"].view, fold, after=after)
 
     async def _catch_up(self) -> None:
         self.tasks.spawn(self._backlog.run(), "telemetry backlog")

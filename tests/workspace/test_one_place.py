@@ -1,0 +1,88 @@
+"""Subjects are built and parsed in `queuebit_contracts.subjects` alone, and event types are those of the catalogue."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from queuebit_contracts.catalog import CATALOG
+from queuebit_contracts.lifecycle import TERMINAL
+from queuebit_contracts.tables import view_query
+from queuebit_proof.statement import OUTCOMES
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted(path for it in ("libs/*/src", "services/*/src", "examples") for path in ROOT.glob(f"{it}/**/*.py"))
+
+SUBJECT = re.compile(r"^qb\.[a-z]+(\.|$)")
+TYPE = re.compile(r"qb\.[a-z]+\.[a-z_]+\.v[0-9]+")
+CUTS = frozenset({"split", "rsplit", "partition", "rpartition"})
+
+DOTS_THAT_ARE_NO_SUBJECTS = frozenset({
+    "libs/kernel/src/queuebit_kernel/money.py",  # a decimal
+    "libs/sdk/src/queuebit/exporting.py",  # a module
+    "libs/sdk/src/queuebit/amounts.py",  # a decimal
+    "libs/runtime/src/queuebit_runtime/tickets.py",  # a password
+    "libs/runtime/src/queuebit_runtime/multi_reply.py",  # an inbox
+})  # fmt: skip
+
+
+def texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Each text outside docstrings, with its line; of an f-string its beginning."""
+    said = {it.value for it in ast.walk(tree) if isinstance(it, ast.Expr)}
+    for it in ast.walk(tree):
+        if it in said:
+            continue
+        if isinstance(it, ast.Constant) and isinstance(it.value, str):
+            yield it.lineno, it.value
+
+
+def dots(tree: ast.AST) -> Iterator[int]:
+    for it in ast.walk(tree):
+        if isinstance(it, ast.Call) and isinstance(it.func, ast.Attribute) and it.func.attr in CUTS and it.args:
+            first = it.args[0]
+            if isinstance(first, ast.Constant) and first.value == ".":
+                yield it.lineno
+
+
+def test_subjects_are_built_and_parsed_in_one_module() -> None:
+    found = []
+    for path in SOURCES:
+        name, tree = str(path.relative_to(ROOT)), ast.parse(path.read_text())
+        found += [f"{name}:{line} {it}" for line, it in texts(tree) if SUBJECT.match(it) and not TYPE.fullmatch(it)]
+        if name not in DOTS_THAT_ARE_NO_SUBJECTS:
+            found += [f"{name}:{line} cuts at dots" for line in dots(tree)]
+    assert not found, "use queuebit_contracts.subjects: " + "; ".join(found)
+
+
+@pytest.mark.parametrize(
+    "source",
+    ['client.subscribe("qb.job.*.*.started")', 'f"qb.alive.{backend}"', 'subject.split(".")[2]', 'x.rpartition(".")'],
+)
+def test_the_check_sees(source: str) -> None:
+    tree = ast.parse(source)
+    assert any(SUBJECT.match(it) for _, it in texts(tree)) or any(dots(tree))
+
+
+def test_every_type_that_is_named_anywhere_is_in_the_catalogue() -> None:
+    for path in (*SOURCES, *ROOT.glob("contracts/src/**/*.sql")):
+        assert {*TYPE.findall(path.read_text())} <= {*CATALOG} | {"qb.account.funded.v9"}, path
+
+
+def test_the_view_of_jobs_knows_every_state_and_every_end() -> None:
+    query = view_query("jobs")
+    lists = [{*TYPE.findall(it)} for it in re.findall(r"\([^()]*\)", query)]
+    states = {name for name, it in CATALOG.items() if it.state is not None}
+    ends = {name for name, it in CATALOG.items() if it.terminal}
+    weights = next(it for it in re.findall(r"multiIf\((.*?)AS weight", query, re.DOTALL))
+    assert {*TYPE.findall(weights)} == states, "each state has a weight"
+    assert states <= {*TYPE.findall(query.rpartition("WHERE")[2])}, "the view reads each state"
+    for types in lists:
+        assert not types & ends or types >= ends, f"{types} names some ends and not all"
+
+
+def test_a_receipt_can_state_every_end() -> None:
+    assert {*TERMINAL} <= OUTCOMES
