@@ -32,7 +32,7 @@ _BUDGET = "100"
 _BILL = ("tenant", "share>", "jobs>", "charged>", "budget")
 _QUALITY = ("backend", "circuits>", "mean>", "worst>", "of")
 _INTERRUPTED = 130
-_PATIENCE_S = 60
+_TIMEOUT_S = 60
 _NEXT = """
 [bold]Your turn[/]
 
@@ -66,17 +66,17 @@ async def run(home: Path, plan: Sequence[Task]) -> tuple[list[Done], int]:
     with Board(list(TEAMS), len(plan)) as board:
 
         async def watch(team: str) -> None:
-            async for happened in clients[team].events():
-                data = None if isinstance(happened.event, UnknownEvent) else happened.event.data
-                board.saw(happened.job, Sight(team, happened.name, getattr(data, "backend", None) or ""))
+            async for logged in clients[team].events():
+                data = None if isinstance(logged.event, UnknownEvent) else logged.event.data
+                board.saw(logged.job, Sight(team, logged.name, getattr(data, "backend", None) or ""))
 
         async def one(task: Task) -> tuple[Result | None, bool]:
             job = await clients[task.team].submit(
                 task.source, shots=task.shots, backend=task.backend, purpose="demo", label=task.label
             )
             try:
-                result = await job.result(_PATIENCE_S)
-                receipt = await job.receipt(_PATIENCE_S)
+                result = await job.result(_TIMEOUT_S)
+                receipt = await job.receipt(_TIMEOUT_S)
             except (Refused, JobFailed, StillRunning) as error:
                 console.print(f"[red]{task.label} on {task.backend or 'any simulator'}: {error}[/]")
                 return None, False

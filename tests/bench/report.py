@@ -1,4 +1,4 @@
-"""Figures, and how they are told."""
+"""Figures of a run, and their report."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Report:
     def conditions() -> str:
         """The machine, in words: figures without it mean little."""
         model = platform.processor() or platform.machine()
-        told = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
-        model = next((line.split(":", 1)[1].strip() for line in told if line.startswith("model name")), model)
+        output = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+        model = next((line.split(":", 1)[1].strip() for line in output if line.startswith("model name")), model)
         load = ", ".join(f"{it:.2f}" for it in os.getloadavg())
         return (
             f"{os.cpu_count()} cores ({model}), Linux {platform.release()}, Python {platform.python_version()}, "

@@ -57,7 +57,7 @@ def _slow(_: Path) -> Run:
     raise AssertionError("it was not ended")
 
 
-def test_a_child_that_raises_dies_hangs_or_eats_memory_is_told_from_one_that_answers(
+def test_a_child_that_raises_dies_hangs_or_eats_memory_is_reported_from_one_that_answers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert bounded(lambda _: Run("done", {"0": 1}), HERE) == Run("done", {"0": 1})

@@ -61,14 +61,14 @@ async def test_tables_that_were_made_anew_refuse_who_speaks_of_the_old_ones(clic
     assert (await clickhouse.place()).seq == 0
 
 
-async def test_jobs_are_told_to_their_tenant_alone(clickhouse: ClickHouse) -> None:
+async def test_jobs_are_reported_to_their_tenant_alone(clickhouse: ClickHouse) -> None:
     await clickhouse.append(rows(1, 5), (await clickhouse.place()).generation, "LOG>0")
     assert len(await clickhouse.jobs("acme", Question())) == 5
     assert await clickhouse.jobs("evil", Question()) == []
 
 
 @pytest.mark.parametrize("user", ["default", "queuebit"])
-def test_nobody_comes_in_without_the_password(clickhouse_url: str, user: str) -> None:
+def test_no_one_comes_in_without_the_password(clickhouse_url: str, user: str) -> None:
     with (
         pytest.raises(urllib.error.HTTPError) as refused,
         urllib.request.urlopen(f"{clickhouse_url}/?user={user}&query=SELECT+1"),

@@ -40,7 +40,7 @@ class TestNatsImage(EventLogLaws):
         await bus.close()
 
 
-async def test_nobody_comes_in_without_a_key(nats_url: str) -> None:
+async def test_no_one_comes_in_without_a_key(nats_url: str) -> None:
     async def quiet(error: Exception) -> None:
         del error
 

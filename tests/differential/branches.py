@@ -13,7 +13,7 @@ Array = NDArray[np.complex128]
 Outcomes = dict[str, Array]
 """The density matrix of all qubits, first one as highest bit, left with each reading of the classical bits.
 
-Its trace is the probability of that reading. Two programs with equal outcomes cannot be told apart by anything that
+Its trace is the probability of that reading. Two programs with equal outcomes cannot be distinguished by anything that
 is done afterwards to their bits and qubits.
 """
 

@@ -13,7 +13,9 @@ from queuebit_contracts.topology import topology
 from queuebit_testing.embedded import EmbeddedStack
 
 NONSENSE = b'{"type": "qb.job.nonsense.v1", \xff'
-PLACES = tuple(it.rpartition(".")[2] for duty in topology().durable.values() for it in duty.filters if ".placed." in it)
+PLACES = tuple(
+    it.rpartition(".")[2] for queue in topology().durable.values() for it in queue.filters if ".placed." in it
+)
 WORDS = {
     "job": ("poison", "jpoison", ""),
     "command": ("poison", "jpoison"),
@@ -49,7 +51,7 @@ def poisoned(second: EmbeddedStack) -> set[str]:
 
 @pytest.fixture
 def tenant(stack: EmbeddedStack) -> str:
-    """A tenant that nobody else uses, with a project `main`, an admin `me` and 100 USD."""
+    """A tenant for one test, with a project `main`, an admin `me` and 100 USD."""
     name = f"team{next(_number)}"
     stack.qb("tenant", "add", name, "--budget", "100")
     return name

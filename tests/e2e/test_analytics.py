@@ -30,28 +30,28 @@ async def test_every_event_of_the_log_is_there_once(stack: EmbeddedStack, tenant
 
 def test_the_row_of_a_job_is_the_job(stack: EmbeddedStack, tenant: str, circuits: Path) -> None:
     good, bad = str(circuits / "w3.qasm"), "--shots=0"
-    for (told,) in (
+    for (output,) in (
         stack.submit(good, "--tenant", tenant),
         stack.submit(good, bad, "--tenant", tenant, accept=(3,)),
     ):
-        shown = stack.ask("job", "show", told["job"], "--tenant", tenant)
-        row = next(it for it in stack.ask("jobs", "--tenant", tenant) if it["job"] == told["job"])
+        shown = stack.ask("job", "show", output["job"], "--tenant", tenant)
+        row = next(it for it in stack.ask("jobs", "--tenant", tenant) if it["job"] == output["job"])
         for field in ("state", "project", "shots", "label"):
             assert row[field] == shown[field], field
         assert (row["backend"] or None) == shown["backend"]
         assert Decimal(row["charge"]) == Decimal(shown["charge"]["amount"])
         assert bool(row["sealed"]) is shown["sealed"] is True
         assert sorted(row["reasons"]) == sorted(it["code"] for it in shown["reasons"])
-        happened = {it["event"]: it["at"] for it in shown["steps"]}
+        seen = {it["event"]: it["at"] for it in shown["steps"]}
         for event in ("submitted", "accepted", "placed", "started"):
-            assert (row[f"{event}_at"] or None) == happened.get(event)
-        assert row["ended_at"] == happened[shown["state"]]
+            assert (row[f"{event}_at"] or None) == seen.get(event)
+        assert row["ended_at"] == seen[shown["state"]]
 
 
 def test_one_trace_connects_every_hop(stack: EmbeddedStack, tenant: str, circuits: Path) -> None:
-    (told,) = stack.submit(str(circuits / "bell.qasm"), "--tenant", tenant, "--backend", "aer")
+    (output,) = stack.submit(str(circuits / "bell.qasm"), "--tenant", tenant, "--backend", "aer")
     stack.ask("charges", "--tenant", tenant)
-    events = f"SELECT traceparent FROM events WHERE job = '{told['job']}' AND traceparent != ''"
+    events = f"SELECT traceparent FROM events WHERE job = '{output['job']}' AND traceparent != ''"
     (trace,) = {it["traceparent"].split("-")[1] for it in stack.ask("sql", events)}
     query = (
         "SELECT ServiceName, SpanId, ParentSpanId, SpanAttributes['queuebit.tenant'] AS tenant, "
@@ -60,13 +60,13 @@ def test_one_trace_connects_every_hop(stack: EmbeddedStack, tenant: str, circuit
     by_service: dict[str, dict[str, str]] = {}
     while by_service.keys() != set(HOPS):  # spans travel once a second; the test's own time limit ends this
         by_service = {it["ServiceName"]: it for it in stack.ask("sql", query)}
-    assert {(it["tenant"], it["job"]) for it in by_service.values()} == {(tenant, told["job"])}
+    assert {(it["tenant"], it["job"]) for it in by_service.values()} == {(tenant, output["job"])}
     assert by_service["broker"]["ParentSpanId"] == ""
     for parent, child in pairwise(HOPS):
         assert by_service[child]["ParentSpanId"] == by_service[parent]["SpanId"]
 
 
-def test_service_levels_are_shares_of_what_happened(stack: EmbeddedStack, tenant: str, circuits: Path) -> None:
+def test_service_levels_are_shares_of_all_cases(stack: EmbeddedStack, tenant: str, circuits: Path) -> None:
     stack.submit(str(circuits / "bell.qasm"), "--tenant", tenant)
     stack.submit(str(circuits / "bell.qasm"), "--shots", "0", "--tenant", tenant, accept=(3,))
     levels = {row["name"]: row for row in stack.ask("slo", "--tenant", tenant)}

@@ -1,4 +1,4 @@
-"""Bad input gets a clear answer and harms nobody: afterwards the stack is as it was."""
+"""Bad input gets a clear answer and does no harm: the stack is unchanged afterwards."""
 
 from __future__ import annotations
 
@@ -83,8 +83,8 @@ def test_every_bad_circuit_is_refused_with_its_reason_and_the_good_one_runs(
     files = {name: tmp_path / f"{name}.qasm" for name in SOURCES}
     for name, (source, _, _) in SOURCES.items():
         files[name].write_text(source.replace("{secret}", str(secret)))
-    told = stack.submit(*map(str, files.values()), "--tenant", tenant, accept=(3,))
-    by_name = {Path(it["file"]).stem: it for it in told}
+    output = stack.submit(*map(str, files.values()), "--tenant", tenant, accept=(3,))
+    by_name = {Path(it["file"]).stem: it for it in output}
     assert by_name.pop("good")["state"] == "completed"
     for name, it in by_name.items():
         _, code, words = SOURCES[name]
@@ -94,7 +94,7 @@ def test_every_bad_circuit_is_refused_with_its_reason_and_the_good_one_runs(
         assert (it["charge"]["amount"], it["receipt"]["verified"]) == ("0.00", True), "a refusal is proven too"
         assert MARK not in str(it)
     (charged,) = stack.ask("charges", "--tenant", tenant)
-    assert charged["amount"] == next(it["charge"]["amount"] for it in told if it["state"] == "completed")
+    assert charged["amount"] == next(it["charge"]["amount"] for it in output if it["state"] == "completed")
 
 
 WISHES = [
@@ -110,20 +110,20 @@ WISHES = [
 ]
 
 
-def test_a_bad_wish_is_refused_with_its_reason(stack: EmbeddedStack, tenant: str, circuits: Path) -> None:
+def test_a_bad_request_is_refused_with_its_reason(stack: EmbeddedStack, tenant: str, circuits: Path) -> None:
     stack.qb("tenant", "project", "add", tenant, "poor", "--budget", "0.0005")
     for words, code, text in WISHES:
-        (told,) = stack.submit(str(circuits / "bell.qasm"), "--tenant", tenant, *words, accept=(3,))
-        assert (told["state"], told["counts"]) == ("rejected", None)
-        assert [(it["code"], text in it["text"]) for it in told["reasons"]] == [(code, True)], told["reasons"]
+        (output,) = stack.submit(str(circuits / "bell.qasm"), "--tenant", tenant, *words, accept=(3,))
+        assert (output["state"], output["counts"]) == ("rejected", None)
+        assert [(it["code"], text in it["text"]) for it in output["reasons"]] == [(code, True)], output["reasons"]
 
 
-def test_all_reasons_are_told_at_once(stack: EmbeddedStack, tenant: str, tmp_path: Path) -> None:
+def test_all_reasons_are_reported_at_once(stack: EmbeddedStack, tenant: str, tmp_path: Path) -> None:
     broken = tmp_path / "broken.qasm"
     broken.write_text(SOURCES["broken2"][0])
     wishes = ["--shots", "0", "--backend", "arr", "--purpose", "", "--project", "none"]
-    (told,) = stack.submit(str(broken), "--tenant", tenant, *wishes, accept=(3,))
-    assert {it["code"] for it in told["reasons"]} == {
+    (output,) = stack.submit(str(broken), "--tenant", tenant, *wishes, accept=(3,))
+    assert {it["code"] for it in output["reasons"]} == {
         *("bad_shots", "unknown_backend", "missing_metadata", "unknown_project", "syntax")
     }
 
@@ -134,8 +134,8 @@ def test_a_simulation_beyond_the_memory_or_the_time_of_a_run_is_refused(
 ) -> None:
     wide = tmp_path / "wide.qasm"
     wide.write_text(_entangled(qubits))
-    (told,) = stack.submit(str(wide), "--backend", "aer", accept=(3,))
-    assert (told["state"], [it["code"] for it in told["reasons"]]) == ("rejected", [code]), told["reasons"]
+    (output,) = stack.submit(str(wide), "--backend", "aer", accept=(3,))
+    assert (output["state"], [it["code"] for it in output["reasons"]]) == ("rejected", [code]), output["reasons"]
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_neither_a_directory_nor_a_missing_file_is_sent(stack: EmbeddedStack, ci
         assert (done.returncode, text in done.stderr, done.stdout) == (2, True, ""), "all files are sent, or none"
 
 
-def test_an_unknown_token_is_told_so(stack: EmbeddedStack, tenant: str, circuits: Path) -> None:
+def test_an_unknown_token_is_reported(stack: EmbeddedStack, tenant: str, circuits: Path) -> None:
     forged = stack.home / "credentials" / f"{tenant}-forger.toml"
     fields = {"url": "nats://127.0.0.1:1", "tenant": tenant, "user": "forger", "seed": new_seed(), "project": "main"}
     forged.write_text("".join(f'{name} = "{value}"\n' for name, value in fields.items()))

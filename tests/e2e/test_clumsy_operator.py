@@ -17,7 +17,9 @@ from queuebit_testing.embedded import EmbeddedStack
 pytestmark = pytest.mark.stack
 
 
-def test_a_broken_tenants_file_is_told_and_changes_nothing(stack: EmbeddedStack, tenant: str, circuits: Path) -> None:
+def test_a_broken_tenants_file_is_reported_and_changes_nothing(
+    stack: EmbeddedStack, tenant: str, circuits: Path
+) -> None:
     file = stack.home / "tenants.toml"
     good = file.read_text()
     file.write_text(good[: len(good) // 2] + '"')
@@ -28,8 +30,8 @@ def test_a_broken_tenants_file_is_told_and_changes_nothing(stack: EmbeddedStack,
         check = next(it for it in stack.ask("doctor", accept=(1,))["checks"] if it["check"] == "tenants, prices")
         assert f"cp {stack.home}/tenants.good.toml {file}" in check["do"]
         assert str(file) in stack.run("tenant", "add", "late").stderr
-        (told,) = stack.submit(str(circuits / "bell.qasm"), "--tenant", tenant)
-        assert told["state"] == "completed"
+        (output,) = stack.submit(str(circuits / "bell.qasm"), "--tenant", tenant)
+        assert output["state"] == "completed"
     finally:
         file.write_text(good)
 
@@ -38,8 +40,8 @@ def test_tenants_added_at_the_same_instant_can_all_submit(stack: EmbeddedStack, 
     names = [f"hasty{number}" for number in range(6)]
     with ThreadPoolExecutor(len(names)) as pool:
         list(pool.map(lambda name: stack.qb("tenant", "add", name, "--budget", "1"), names))
-        told = list(pool.map(lambda name: stack.submit(str(circuits / "bell.qasm"), "--tenant", name), names))
-    assert [it["state"] for (it,) in told] == ["completed"] * len(names)
+        output = list(pool.map(lambda name: stack.submit(str(circuits / "bell.qasm"), "--tenant", name), names))
+    assert [it["state"] for (it,) in output] == ["completed"] * len(names)
 
 
 @pytest.mark.parametrize("damage", [b'{"state": "up", "po', b"[]", b"\xff", None])
@@ -57,10 +59,10 @@ def test_status_tells_how_far_behind_a_halted_service_is(second: EmbeddedStack, 
     assert telemetry is not None
     os.kill(telemetry, signal.SIGSTOP)
     try:
-        told = [_behind(second)]
+        output = [_behind(second)]
         for _ in range(2):
             second.qb("submit", str(circuits / "bell.qasm"))
-            told.append(_until(lambda: _behind(second), more_than=told[-1]))
+            output.append(_until(lambda: _behind(second), more_than=output[-1]))
         assert "kill -CONT" in second.run("status").stdout
     finally:
         os.kill(telemetry, signal.SIGCONT)
@@ -75,9 +77,9 @@ def _behind(stack: EmbeddedStack) -> int:
 
 def _until(ask: Callable[[], int], more_than: int) -> int:
     deadline = time.monotonic() + 20
-    while (told := ask()) <= more_than:
-        assert time.monotonic() < deadline, told
-    return told
+    while (output := ask()) <= more_than:
+        assert time.monotonic() < deadline, output
+    return output
 
 
 def test_ctrl_c_is_how_following_ends(stack: EmbeddedStack, circuits: Path) -> None:
@@ -96,8 +98,8 @@ def test_a_second_start_at_the_same_instant_finds_the_first(second: EmbeddedStac
     address = second.listens("nats-server")
     second.qb("down")
     with ThreadPoolExecutor(2) as pool:
-        told = list(pool.map(lambda _: second.ask("up", "--detach"), range(2)))
-    assert sorted(it["already"] for it in told) == [False, True]
-    assert all(row["ready"] for it in told for row in it["services"])
+        output = list(pool.map(lambda _: second.ask("up", "--detach"), range(2)))
+    assert sorted(it["already"] for it in output) == [False, True]
+    assert all(row["ready"] for it in output for row in it["services"])
     assert second.listens("nats-server") == address, "a home keeps its ports"
     assert f'url = "{address}"' in (second.home / "credentials" / "demo-me.toml").read_text()

@@ -26,9 +26,9 @@ def test_the_demo_runs_to_its_end_and_leaves_nothing_behind(stack: EmbeddedStack
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    told = re.search(r"receipts verified (\d+) of (\d+)", done.stdout)
-    assert told is not None, done.stdout
-    assert int(told[1]) == int(told[2]) >= 60
+    output = re.search(r"receipts verified (\d+) of (\d+)", done.stdout)
+    assert output is not None, done.stdout
+    assert int(output[1]) == int(output[2]) >= 60
     assert {f"emulated-ibm-{it}" for it in ("torino", "sherbrooke", "perth")} <= {*re.findall(r"[\w-]+", done.stdout)}
     assert re.findall(r"(I\d) .*holds", done.stdout) == ["I1", "I2", "I3", "I4", "I5"]
     assert [*tmp_path.iterdir()] == []

@@ -34,9 +34,9 @@ def test_two_stacks_live_side_by_side(stack: EmbeddedStack, second: EmbeddedStac
 
 def test_a_second_up_changes_nothing(stack: EmbeddedStack) -> None:
     before = _pids(stack)
-    told = stack.ask("up", "--detach")
-    assert (told["already"], told["state"]) == (True, "up")
-    assert {row["service"]: row["listens"] for row in told["services"]} == {it: stack.listens(it) for it in before}
+    output = stack.ask("up", "--detach")
+    assert (output["already"], output["state"]) == (True, "up")
+    assert {row["service"]: row["listens"] for row in output["services"]} == {it: stack.listens(it) for it in before}
     assert _pids(stack) == before
 
 
@@ -44,7 +44,7 @@ def test_a_taken_port_is_named_and_nothing_is_started(tmp_path: Path) -> None:
     with socket.socket() as other:
         port = DEFAULTS["telemetry"]
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        with suppress(OSError):  # somebody else may have it already, which is as good
+        with suppress(OSError):  # another process may have it already, which is as good
             other.bind(("127.0.0.1", port))
             other.listen()
         new = EmbeddedStack(tmp_path / "home")
@@ -71,7 +71,7 @@ def test_jobs_that_came_while_services_were_gone_are_finished(second: EmbeddedSt
 
 def test_down_and_up_keep_everything(second: EmbeddedStack, poisoned: set[str], circuits: Path) -> None:
     words = (str(circuits / "ghz5.qasm"), "--key", "before the night")
-    (told,) = second.submit(*words)
+    (output,) = second.submit(*words)
     before = {question: second.ask(question) for question in ("jobs", "charges", "backends")}
     pids = _pids(second)
     stopped = second.ask("down")["stopped"]
@@ -89,7 +89,7 @@ def test_down_and_up_keep_everything(second: EmbeddedStack, poisoned: set[str], 
     after = {question: second.ask(question) for question in before}
     assert [row["backend"] for row in after["backends"]] == [row["backend"] for row in before["backends"]]
     assert (after["jobs"], after["charges"]) == (before["jobs"], before["charges"])
-    assert second.submit(*words)[0] == told, "the same key is the same job, with the same receipt"
-    assert json.loads(second.qb("receipt", "verify", told["job"], "--json"))["verified"] is True
+    assert second.submit(*words)[0] == output, "the same key is the same job, with the same receipt"
+    assert json.loads(second.qb("receipt", "verify", output["job"], "--json"))["verified"] is True
     for backend in ("aer", "cirq", "emulated-ibm-manila"):
         assert second.submit(str(circuits / "bell.qasm"), "--backend", backend)[0]["state"] == "completed"

@@ -83,18 +83,18 @@ async def test_submit_and_follow_knowing_only_the_contracts(stack: EmbeddedStack
     acknowledged = await client.jetstream().publish(subject, json.dumps(event).encode(), headers=headers, stream="LOG")
     assert acknowledged.seq > 0
 
-    heard: list[str] = []
-    while "qb.job.sealed.v1" not in heard:
+    received: list[str] = []
+    while "qb.job.sealed.v1" not in received:
         message = await followed.next_msg(timeout=30)
-        told = json.loads(message.data)
-        validate(told)
-        heard.append(told["type"])
-    assert heard[0] == "qb.job.submitted.v1"
-    assert {"qb.job.accepted.v1", "qb.job.completed.v1", "qb.job.metered.v1"} <= {*heard}
+        output = json.loads(message.data)
+        validate(output)
+        received.append(output["type"])
+    assert received[0] == "qb.job.submitted.v1"
+    assert {"qb.job.accepted.v1", "qb.job.completed.v1", "qb.job.metered.v1"} <= {*received}
 
     completed = address("qb.job.completed.v1", tenant=tenant, job=job)
     read = await client.request(ASYNCAPI["x-clients"]["read_newest"].format(subject=completed), timeout=5)
-    told = json.loads(read.data)
-    validate(told)
-    assert sum(json.loads(told["data"]["result"]["inline"]).values()) == 100
+    output = json.loads(read.data)
+    validate(output)
+    assert sum(json.loads(output["data"]["result"]["inline"]).values()) == 100
     await client.close()

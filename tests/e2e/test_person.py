@@ -21,13 +21,13 @@ PROMISED = {"job", "state", "backend", "shots", "counts", "charge", "receipt", "
 
 
 def test_a_first_submission_needs_no_set_up_and_tells_all(stack: EmbeddedStack, circuits: Path) -> None:
-    (told,) = stack.submit(str(circuits / "bell.qasm"), "--shots", "500")
-    assert set(told) >= PROMISED
-    assert (told["state"], told["shots"], told["reasons"]) == ("completed", 500, [])
-    assert set(told["counts"]) <= {"00", "11"}
-    assert sum(told["counts"].values()) == 500
-    assert told["charge"].keys() == {"amount", "currency"}
-    assert told["receipt"]["verified"] is True
+    (printed,) = stack.submit(str(circuits / "bell.qasm"), "--shots", "500")
+    assert set(printed) >= PROMISED
+    assert (printed["state"], printed["shots"], printed["reasons"]) == ("completed", 500, [])
+    assert set(printed["counts"]) <= {"00", "11"}
+    assert sum(printed["counts"].values()) == 500
+    assert printed["charge"].keys() == {"amount", "currency"}
+    assert printed["receipt"]["verified"] is True
 
 
 def test_the_charge_of_a_job_is_what_the_project_is_charged(stack: EmbeddedStack, tenant: str, circuits: Path) -> None:
@@ -48,17 +48,17 @@ def test_a_wait_that_ends_early_tells_counts_or_that_there_are_none(stack: Embed
     for seconds in ("0", "0.014", "0.05", "0.2"):
         words = ("submit", str(circuits / "bell.qasm"), "--backend", "aer", "--wait", "--json", "--timeout", seconds)
         done = stack.run(*words)
-        told = json.loads(done.stdout)
-        assert (told["state"] == "completed") is (told["counts"] is not None) is (done.returncode == 0), told
-        assert bool(told["reasons"]) is (told["state"] != "completed"), told
+        printed = json.loads(done.stdout)
+        assert (printed["state"] == "completed") is (printed["counts"] is not None) is (done.returncode == 0), printed
+        assert bool(printed["reasons"]) is (printed["state"] != "completed"), printed
 
 
 def test_a_service_tells_in_its_log_what_it_runs(stack: EmbeddedStack, circuits: Path) -> None:
-    (told,) = stack.submit(str(circuits / "bell.qasm"), "--backend", "aer")
+    (printed,) = stack.submit(str(circuits / "bell.qasm"), "--backend", "aer")
     written = stack.qb("logs", "executor-aer", "-n", "500")
     assert "executor-aer is ready" in written
-    assert f"job {told['job']} of demo started on aer" in written
-    assert f"job {told['job']} of demo completed on aer" in written
+    assert f"job {printed['job']} of demo started on aer" in written
+    assert f"job {printed['job']} of demo completed on aer" in written
     lines = [json.loads(line) for line in stack.qb("logs", "--json", "-n", "500").splitlines()]
     assert {"supervisor", "nats-server", "broker"} <= {line["service"] for line in lines}
     assert [line["at"] for line in lines] == sorted(line["at"] for line in lines)
@@ -67,16 +67,19 @@ def test_a_service_tells_in_its_log_what_it_runs(stack: EmbeddedStack, circuits:
 def test_a_receipt_verifies_offline_and_an_altered_one_does_not(
     stack: EmbeddedStack, circuits: Path, tmp_path: Path
 ) -> None:
-    (told,) = stack.submit(str(circuits / "ghz5.qasm"))
+    (printed,) = stack.submit(str(circuits / "ghz5.qasm"))
     receipt, trust = tmp_path / "receipt.json", tmp_path / "trust.json"
-    stack.qb("receipt", "get", told["job"], "--output", str(receipt))
+    stack.qb("receipt", "get", printed["job"], "--output", str(receipt))
     trust.write_bytes((stack.home / "trust.json").read_bytes())
     offline = EmbeddedStack(tmp_path / "no-stack-here")
     checked = offline.ask("receipt", "verify", str(receipt), "--trust", str(trust))
-    assert (checked["verified"], checked["job"]) == (True, told["job"])
+    assert (checked["verified"], checked["job"]) == (True, printed["job"])
     other = stack.submit(str(circuits / "bell.qasm"))[0]["job"]
     whole = receipt.read_text()
-    for altered in (whole.replace(told["job"], other), whole[: len(whole) // 2] + "A" + whole[len(whole) // 2 + 1 :]):
+    for altered in (
+        whole.replace(printed["job"], other),
+        whole[: len(whole) // 2] + "A" + whole[len(whole) // 2 + 1 :],
+    ):
         receipt.write_text(altered)
         refused = offline.run("receipt", "verify", str(receipt), "--trust", str(trust))
         assert (refused.returncode, "not verified" in refused.stderr) == (1, True)
@@ -113,32 +116,32 @@ def test_a_waiting_job_is_cancelled_and_costs_nothing(stack: EmbeddedStack, tena
                 assert waiting.poll() is None
             stopped = stack.ask("job", "cancel", job, "--tenant", tenant, "--reason", "changed my mind")
             assert stopped["state"] == "cancelled"
-            told, _ = waiting.communicate(timeout=30)
+            printed, _ = waiting.communicate(timeout=30)
         assert waiting.returncode == 1, "no result came"
-        assert json.loads(told)["state"] == "cancelled"
-        assert "changed my mind" in json.loads(told)["reasons"][0]["text"]
-        assert Decimal(json.loads(told)["charge"]["amount"]) == 0
+        assert json.loads(printed)["state"] == "cancelled"
+        assert "changed my mind" in json.loads(printed)["reasons"][0]["text"]
+        assert Decimal(json.loads(printed)["charge"]["amount"]) == 0
     finally:
         os.kill(executor, signal.SIGCONT)
 
 
-def test_the_tenants_events_are_told_as_they_happen(stack: EmbeddedStack, tenant: str, circuits: Path) -> None:
+def test_the_tenants_events_are_reported_as_they_happen(stack: EmbeddedStack, tenant: str, circuits: Path) -> None:
     argv = stack.argv("events", "follow", "--tenant", tenant, "--json")
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as following:
         assert following.stdout is not None
         number = 0
         jobs = set()
         os.set_blocking(following.stdout.fileno(), False)
-        while not (line := following.stdout.readline()):  # until the first one that it was there to hear
+        while not (line := following.stdout.readline()):  # until the first one after its subscription
             number += 1
             jobs |= {it["job"] for it in stack.submit(str(circuits / "bell.qasm"), "--tenant", tenant)}
             assert number < 20
         following.terminate()
         following.communicate(timeout=20)
-    happened = json.loads(line)
-    assert happened["subject"].split(".")[2] == tenant
-    assert happened["subject"].split(".")[3] in jobs
-    assert happened["event"]["specversion"] == "1.0"
+    logged = json.loads(line)
+    assert logged["subject"].split(".")[2] == tenant
+    assert logged["subject"].split(".")[3] in jobs
+    assert logged["event"]["specversion"] == "1.0"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A poisoned message stops nobody: it is kept with its reason, listed, tried again, or given up."""
+"""A poisoned message stops no service: it is stored with its reason, listed, replayed, or dropped."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from queuebit_testing.embedded import EmbeddedStack
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
 
 WITHOUT_READERS = ("qb.job.poison.jpoison.sealed", "qb.proof.")
-"""Nobody has a duty or a view there."""
+"""No consumer and no view reads there."""
 
 
 def _letters(second: EmbeddedStack) -> list[dict[str, Any]]:
@@ -45,10 +45,10 @@ def _halted(second: EmbeddedStack, name: str) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-def test_nonsense_on_every_subject_stops_nobody(second: EmbeddedStack, poisoned: set[str], circuits: Path) -> None:
+def test_nonsense_on_every_subject_stops_no_one(second: EmbeddedStack, poisoned: set[str], circuits: Path) -> None:
     for backend in ("aer", "cirq", "emulated-ibm-manila"):
-        (told,) = second.submit(str(circuits / "bell.qasm"), "--backend", backend)
-        assert (told["state"], told["receipt"]["verified"]) == ("completed", True)
+        (output,) = second.submit(str(circuits / "bell.qasm"), "--backend", backend)
+        assert (output["state"], output["receipt"]["verified"]) == ("completed", True)
     letters = _letters(second)
     views = {f"{name}-view" for name in ("broker", "scheduler")}
     assert {it["owner"] for it in letters} == views | topology().durable.keys()

@@ -30,7 +30,7 @@ def _block(language: str) -> str:
 
 @pytest.fixture
 def shell(stack: EmbeddedStack) -> dict[str, str]:
-    """The environment of somebody who has activated `.venv`, on the stack of these tests."""
+    """The environment of an activated `.venv`, on the stack of these tests."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return os.environ | {"QUEUEBIT_HOME": str(stack.home), "PATH": path}
 

@@ -37,9 +37,9 @@ def test_a_repeat_is_the_first_job_and_other_content_a_conflict(
 def test_two_processes_at_the_same_instant_are_one_job(stack: EmbeddedStack, tenant: str, circuits: Path) -> None:
     argv = stack.argv("submit", str(circuits / "bell.qasm"), "--tenant", tenant, "--key", "race", "--wait", "--json")
     racing = [subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    told = [json.loads(it.communicate(timeout=60)[0]) for it in racing]
+    output = [json.loads(it.communicate(timeout=60)[0]) for it in racing]
     assert [it.returncode for it in racing] == [0, 0, 0]
-    assert told[0] == told[1] == told[2]
+    assert output[0] == output[1] == output[2]
     assert stack.ask("charges", "--tenant", tenant)[0]["jobs"] == 1
 
 

@@ -94,9 +94,9 @@ def test_no_file_but_its_own_holds_a_secret_and_no_file_is_for_others(
 
 async def test_every_service_is_a_user_of_its_own(stack: EmbeddedStack) -> None:
     keeper = await stack.connect("system")
-    told = await keeper.request("$SYS.REQ.SERVER.PING.CONNZ", b'{"auth": true}', timeout=5)
+    output = await keeper.request("$SYS.REQ.SERVER.PING.CONNZ", b'{"auth": true}', timeout=5)
     await keeper.close()
-    users = {it["authorized_user"] for it in json.loads(told.data)["data"]["connections"]}
+    users = {it["authorized_user"] for it in json.loads(output.data)["data"]["connections"]}
     own = {
         name: public_key((stack.home / "secrets" / f"{name}.seed").read_text().strip()) for name in topology().service
     }
@@ -104,14 +104,14 @@ async def test_every_service_is_a_user_of_its_own(stack: EmbeddedStack) -> None:
     assert users >= set(own.values())
 
 
-def test_the_bus_listens_for_clients_with_a_key_and_for_nobody_else(stack: EmbeddedStack) -> None:
+def test_the_bus_listens_for_clients_with_a_key_and_for_no_one_else(stack: EmbeddedStack) -> None:
     connections = psutil.Process(stack.pid("nats-server")).net_connections("tcp")
     (listening,) = (it.laddr for it in connections if it.status == psutil.CONN_LISTEN)
     assert tuple(listening) == ("127.0.0.1", int(stack.listens("nats-server").rpartition(":")[2]))
 
 
 @pytest.mark.parametrize("name", ["operator", "demo/me"])
-async def test_nobody_but_its_keeper_asks_the_server_about_itself(stack: EmbeddedStack, name: str) -> None:
+async def test_no_one_but_its_keeper_asks_the_server_about_itself(stack: EmbeddedStack, name: str) -> None:
     refused: list[str] = []
 
     async def note(error: Exception) -> None:

@@ -26,21 +26,21 @@ def no_scheduler(second: EmbeddedStack) -> Iterator[EmbeddedStack]:
 
 
 def test_a_wait_whose_time_is_up_names_what_it_waited_for(no_scheduler: EmbeddedStack, circuits: Path) -> None:
-    (told,) = no_scheduler.submit(str(circuits / "bell.qasm"), "--timeout", "3", accept=(1,))
-    assert told["state"] == "accepted"
-    assert told["reasons"][0]["code"] == "still_running"
-    assert "it is accepted and waits for its turn on a backend" in told["reasons"][0]["text"]
+    (output,) = no_scheduler.submit(str(circuits / "bell.qasm"), "--timeout", "3", accept=(1,))
+    assert output["state"] == "accepted"
+    assert output["reasons"][0]["code"] == "still_running"
+    assert "it is accepted and waits for its turn on a backend" in output["reasons"][0]["text"]
     row = next(it for it in no_scheduler.ask("status", accept=(4,))["services"] if it["service"] == "scheduler")
     assert row["reason"] == f"stopped by a signal: kill -CONT {row['pid']} resumes it"
 
 
-def test_who_stops_waiting_is_told_which_job_goes_on(
+def test_who_stops_waiting_is_reported_which_job_goes_on(
     no_scheduler: EmbeddedStack, circuits: Path, tmp_path: Path
 ) -> None:
     argv = no_scheduler.argv("submit", str(circuits / "bell.qasm"), "--wait")
     before = {row["job"] for row in _jobs(no_scheduler)}
-    with (tmp_path / "told").open("w") as told:
-        waiting = subprocess.Popen(argv, stdout=told, stderr=told, preexec_fn=_interruptible)  # noqa: PLW1509  # no threads here
+    with (tmp_path / "told").open("w") as output:
+        waiting = subprocess.Popen(argv, stdout=output, stderr=output, preexec_fn=_interruptible)  # noqa: PLW1509  # no threads here
         deadline = time.monotonic() + 20
         while not (new := {row["job"] for row in _jobs(no_scheduler)} - before):
             assert time.monotonic() < deadline

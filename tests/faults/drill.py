@@ -36,7 +36,7 @@ CLIENTS_EACH = 2
 REPEAT_EVERY = 7
 """Every seventh job is asked for a second time with its key, by another client of the tenant."""
 IN_FLIGHT = 256
-PATIENCE_S = 600.0
+TIMEOUT_S = 600.0
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Report:
     seconds: float = 0.0
     kills: dict[str, int] = field(default_factory=dict)
     retries: int = 0
-    """Submissions that had to be repeated because nobody confirmed."""
+    """Submissions that had to be repeated without a confirmation."""
     slowest_submit_s: float = 0.0
     verify_s: float = 0.0
     invariants: dict[str, str] = field(default_factory=dict)
@@ -78,7 +78,7 @@ class Drill:
         clients = {tenant: [self._client(tenant) for _ in range(CLIENTS_EACH)] for tenant in TENANTS}
         try:
             for client, *_ in clients.values():
-                await self._patiently(partial(client.plan, BELL), Refused)  # until the broker has heard of the tenant
+                await self._patiently(partial(client.plan, BELL), Refused)  # until the broker has read the tenants file
             begin = time.monotonic()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._kill_in_turn())
@@ -118,7 +118,7 @@ class Drill:
     async def _patiently(self, ask: Callable[[], Awaitable[T]], *also: type[QueuebitError]) -> T:
         """Ask until there is an answer: what the platform promises, it promises to those who ask again."""
         again: tuple[type[QueuebitError], ...] = (Unreachable, StillRunning, *also)
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + TIMEOUT_S
         while True:
             try:
                 return await ask()

@@ -1,4 +1,4 @@
-"""A full disk costs time and nothing else: it is told, and what was confirmed before is there afterwards."""
+"""A full disk only costs time: it is reported, and everything confirmed before is there afterwards."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _submit(client: Client, number: int) -> Job:
 
 
 def _until_refused(client: Client, first: int) -> list[Job]:
-    """Submit until nobody confirms any more; return what was confirmed."""
+    """Submit until there is no confirmation; return the confirmed jobs."""
     jobs = []
     for number in range(first, 5000):
         try:
@@ -94,7 +94,7 @@ def test_a_full_disk_under_the_log_loses_nothing_that_was_confirmed(tmp_path: Pa
             assert stack.ask("doctor", accept=(1,))["healthy"] is False
             filler.unlink()
             stack.until(ready=True)
-            unsure = _submit(client, len(confirmed))  # with the key that nobody confirmed
+            unsure = _submit(client, len(confirmed))  # with the key without a confirmation
             for job in (*confirmed, unsure):
                 assert sum(job.result(timeout=60).counts.values()) == 100
         assert _findings(stack) == []
