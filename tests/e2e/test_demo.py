@@ -30,6 +30,6 @@ def test_the_demo_runs_to_its_end_and_leaves_nothing_behind(stack: EmbeddedStack
     assert output is not None, done.stdout
     assert int(output[1]) == int(output[2]) >= 60
     assert {f"emulated-ibm-{it}" for it in ("torino", "sherbrooke", "perth")} <= {*re.findall(r"[\w-]+", done.stdout)}
-    assert re.findall(r"(I\d) .*holds", done.stdout) == ["I1", "I2", "I3", "I4", "I5"]
+    assert re.findall(r"(I\d) .*holds", done.stdout) == ["I1", "I2", "I3", "I4", "I5", "I6"]
     assert [*tmp_path.iterdir()] == []
     assert stack.ask("status")["ready"]

@@ -11,6 +11,7 @@ import nats
 from nats.errors import Error as NatsError
 
 from queuebit_audit.contents import contents_are_kept, references, unreadable
+from queuebit_audit.decisions import Sample, decisions_recompute
 from queuebit_audit.lifecycle import Outstanding, nothing_lost
 from queuebit_audit.money import money_adds_up
 from queuebit_audit.proofs import proven, receipt_checker, walls_hold
@@ -36,8 +37,13 @@ _STANDSTILL_S = 20.0
 """How long reading may make no progress before it fails: a long log takes time, but it moves."""
 
 
-async def inspect(target: Target, wait_s: float) -> list[Verdict]:
+async def inspect(target: Target, wait_s: float, sample: Sample | None = None) -> list[Verdict]:
     """Verify a stack.
+
+    Args:
+        target: the stack.
+        wait_s: how long to wait for unfinished work.
+        sample: which scheduling decisions to make again; all by default.
 
     Raises:
         Unavailable: a part of it does not answer.
@@ -48,7 +54,9 @@ async def inspect(target: Target, wait_s: float) -> list[Verdict]:
         deadline = time.monotonic() + wait_s
         outstanding = await _following(view, _quiet(bus, view, history, target, deadline))
         wanted = references(history)
-        failures = await unreadable(KeyValuePayloads(bus), wanted)
+        store = KeyValuePayloads(bus)
+        failures = await unreadable(store, wanted)
+        decided = await decisions_recompute(history, store, sample)
         rows = await _rows(target, history, deadline)
     verdicts = judge(history, rows, outstanding, target.book, target.trust)
     by_name = {verdict.invariant: verdict for verdict in verdicts}
@@ -57,11 +65,11 @@ async def inspect(target: Target, wait_s: float) -> list[Verdict]:
     for intruder in intruders(target.credentials):
         for trespass in await trespasses(target.bus_url, intruder):
             walls.add(f"{intruder.tenant}/{intruder.user}", f"the server let it {trespass}")
-    return verdicts
+    return [*verdicts, decided]
 
 
 def judge(history: History, rows: Rows, outstanding: Outstanding, book: PriceBook, trust: TrustRoot) -> list[Verdict]:
-    """Judge the records, one verdict for each invariant."""
+    """Judge the records, one verdict for each invariant that needs nothing else."""
     return [
         nothing_lost(history, outstanding),
         money_adds_up(history, book, outstanding),

@@ -12,6 +12,7 @@ PROMISES = {
     "I3": "walls: nothing lies outside its tenant's own subjects",
     "I4": "proof: every ended job has one receipt, and it verifies offline",
     "I5": "one truth: the warehouse holds every event exactly once, as LOG has it",
+    "I6": "decisions recompute: the same inputs give the same placements",
 }
 """The invariants that can be checked from outside."""
 

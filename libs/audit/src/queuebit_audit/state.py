@@ -24,6 +24,7 @@ from queuebit_contracts.job import (
     JobSealed,
     JobSubmitted,
     Metering,
+    Placement,
     Seal,
     Usage,
 )
@@ -34,8 +35,21 @@ from queuebit_kernel import InvalidId, require_token
 from queuebit_pricing import Outcome
 from queuebit_runtime.log import Stored
 from queuebit_runtime.rows import Row, mark_of
+from queuebit_scheduling import micros
 
-__all__ = ["Authorised", "Bill", "CheckSeal", "Entry", "Head", "History", "Job", "Leaf", "Stray"]
+__all__ = [
+    "Authorised",
+    "Bill",
+    "CheckSeal",
+    "Decision",
+    "Entry",
+    "Head",
+    "History",
+    "Job",
+    "Leaf",
+    "Placed",
+    "Stray",
+]
 
 CheckSeal = Callable[[str, str, Seal], "str | None"]
 """Verifies the receipt of a tenant's job; returns the fault, if there is one."""
@@ -54,6 +68,7 @@ class Authorised:
     """By backend: the price, and the most QPU time in microseconds."""
     hold: Amount
     submission: int | None
+    accepted_us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +158,31 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
+class Placed:
+    """A placement, as far as its decision determines it."""
+
+    tenant: str
+    job: str
+    backend: str
+    policy: str
+    snapshot: str
+    scores: tuple[tuple[str, int], ...]
+    """By backend: expected completion in milliseconds."""
+
+    @property
+    def subject(self) -> str:
+        return f"{self.tenant}/{self.job}"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One scheduling decision: what it was made from, and the placements that cite it."""
+
+    payload: Payload
+    placed: list[Placed]
+
+
+@dataclass(frozen=True, slots=True)
 class Stray:
     """An event under the wrong subject, or one that cannot be read."""
 
@@ -164,6 +204,9 @@ class History:
     strays: list[Stray] = field(default_factory=list)
     calibrations: list[tuple[str, Payload]] = field(default_factory=list)
     """By backend: calibrations in the payload store."""
+    decisions: dict[Payload, Decision] = field(default_factory=dict)
+    undocumented: int = 0
+    """Placements that do not say what they were decided from."""
     sequences: array[int] = field(default_factory=lambda: array("Q"))
     marks: array[int] = field(default_factory=lambda: array("Q"))
     """Marks of the rows that the messages make, in the order of `sequences`."""
@@ -222,10 +265,11 @@ class History:
         match stored.event:
             case JobSubmitted(data=data) if data.circuit.inline is None:
                 job.circuits[stored.sequence] = data.circuit
-            case JobAccepted(data=data):
-                job.authorised = _authorised(data)
+            case JobAccepted(data=data, time=time):
+                job.authorised = _authorised(data, micros(time))
             case JobPlaced(data=data):
                 job.backend = data.backend
+                self._placed(tenant, name, data)
             case JobCompleted(data=data) | JobFailed(data=data):
                 job.usage, job.backend = data.usage, data.backend
                 if isinstance(data, Completion) and data.result.inline is None:
@@ -236,10 +280,20 @@ class History:
                 entry = bytes.fromhex(data.statement.removeprefix("sha256:"))
                 self.leaves.append(Leaf(tenant, name, data.leaf_index, entry, check_seal(tenant, name, data)))
 
+    def _placed(self, tenant: str, job: str, data: Placement) -> None:
+        if data.decision is None:
+            self.undocumented += 1
+            return
+        scores = tuple((it.backend, it.expected_ms) for it in data.scores)
+        decision = self.decisions.setdefault(data.decision, Decision(data.decision, []))
+        decision.placed.append(Placed(tenant, job, data.backend, data.policy, data.snapshot, scores))
 
-def _authorised(data: Acceptance) -> Authorised:
+
+def _authorised(data: Acceptance, accepted_us: int) -> Authorised:
     bounds = {it.backend: (it.price, it.qpu_us) for it in data.candidates}
-    return Authorised(data.profile.shots or data.shots, data.profile.qubits, bounds, data.hold, data.submission)
+    return Authorised(
+        data.profile.shots or data.shots, data.profile.qubits, bounds, data.hold, data.submission, accepted_us
+    )
 
 
 def _bill(data: Metering) -> Bill:

@@ -253,6 +253,8 @@ def _operating(words: _Group) -> None:
     verify.add_argument(
         "--wait", type=_seconds, default=30.0, metavar="S", help="wait so long for unfinished work (30)"
     )
+    verify.add_argument("--sample", type=_positive, metavar="N", help="recompute N scheduling decisions, not all")
+    verify.add_argument("--seed", default="0", metavar="TEXT", help="chooses the sample (0)")
     warehouse = words.group("warehouse", "the analytical store")
     warehouse.command("rebuild", "warehouse:rebuild", "fill it again from the log")
     login = warehouse.command("login", "warehouse:login", "a password for any ClickHouse client", client=True)

@@ -19,13 +19,14 @@ def verify(args: Namespace, out: Output) -> Exit:
         Stop: a part of the stack does not answer.
     """
     quick_start()
-    from queuebit_audit import inspect, target_of
+    from queuebit_audit import Sample, inspect, target_of
     from queuebit_cli.render_verdicts import print_verdicts
     from queuebit_kernel import Unavailable
     from queuebit_pricing import BadPriceBook
 
     try:
-        work = inspect(target_of(args.home), args.wait)
+        sample = None if args.sample is None else Sample(args.sample, args.seed)
+        work = inspect(target_of(args.home), args.wait, sample)
         verdicts = run(work, out, "reading the log, the warehouse and every receipt")
     except (Unavailable, BadPriceBook) as error:
         raise Stop(Exit.UNREACHABLE, f"cannot verify: {error}") from error

@@ -1,0 +1,275 @@
+"""I6: a good record recomputes; altered in one way, it is found by the name of what was altered."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+import pytest
+
+from queuebit_audit.decisions import Sample, decisions_recompute
+from queuebit_audit.report import Verdict
+from queuebit_audit.state import History
+from queuebit_contracts.catalog import AnyEvent
+from queuebit_contracts.job import JobAccepted, JobPlaced, Placement, Score
+from queuebit_contracts.subjects import subject_of
+from queuebit_contracts.topology import DECISIONS
+from queuebit_contracts.wire import Payload
+from queuebit_kernel import canonical, digest
+from queuebit_runtime.log import Stored
+from queuebit_runtime.payloads import Missing
+from queuebit_scheduling import (
+    MEDIA_TYPE,
+    POLICIES,
+    POLICY,
+    BackendCapacity,
+    Candidate,
+    FairShare,
+    Job,
+    Policy,
+    Served,
+    Snapshot,
+    Tenant,
+    by_name,
+    encode,
+    micros,
+    plan,
+)
+from queuebit_testing.build import NOON, accepted
+from queuebit_testing.snapshots import grouped
+
+
+class Record:
+    """Two cycles of a scheduler: its events, and what it kept of its decisions."""
+
+    def __init__(self) -> None:
+        self.events: list[AnyEvent] = []
+        self.kept: dict[str, bytes] = {}
+
+    def cycle(self, *jobs: tuple[str, str], policy: Policy = POLICY, inline: bool = False) -> None:
+        """Accept these jobs, decide about them, keep the decision, and place them."""
+        first = len(self.events) + 1
+        events = [accepted(job, tenant=tenant) for tenant, job in jobs]
+        self.events += events
+        snapshot = self.snapshot(policy, [_job(event, first + n) for n, event in enumerate(events)])
+        content = encode(snapshot)
+        if not inline:
+            self.kept[digest(content)] = content
+        reference = self.reference(content, inline=inline)
+        for place in plan(policy, snapshot).places:
+            scores = tuple(Score(backend=backend, expected_ms=due // 1000) for backend, due in place.scores)
+            data = _placement(*place.job, place.backend, policy.name, scores, reference)
+            self.events.append(JobPlaced(source="qb/scheduler", data=data))
+
+    def snapshot(self, policy: Policy, jobs: list[Job]) -> Snapshot:
+        tenants = tuple(Tenant(name, 1, Served(n * 10, 0), 0) for n, name in enumerate({it.tenant for it in jobs}))
+        at_us = micros(NOON) + 5_000
+        backends = (BackendCapacity("aer", 1, 16), BackendCapacity("cirq", 1, 16))
+        return Snapshot(policy.name, at_us, 32, backends, tenants, groups=grouped(policy, jobs))
+
+    def reference(self, content: bytes, *, inline: bool = False) -> Payload:
+        text = content.decode() if inline else None
+        return Payload(digest=digest(content), size=len(content), media_type=MEDIA_TYPE, inline=text)
+
+    def alter(self, **changes: object) -> None:
+        """Change what the first placement says."""
+        at = next(n for n, event in enumerate(self.events) if isinstance(event, JobPlaced))
+        event = self.events[at]
+        self.events[at] = event.model_copy(update={"data": event.data.model_copy(update=changes)})
+
+    def tamper(self, change: Callable[[dict], None], *, cite: bool = True) -> None:  # type: ignore[type-arg]  # JSON
+        """Change the first kept decision; with `cite`, every placement cites the changed one, as a forger would."""
+        old, content = next(iter(self.kept.items()))
+        document = json.loads(content)
+        change(document)
+        changed = canonical(document)
+        if not cite:
+            self.kept[old] = changed
+            return
+        self.kept[digest(changed)] = changed
+        for at, event in enumerate(self.events):
+            if isinstance(event, JobPlaced) and event.data.snapshot == old:
+                data = event.data.model_copy(update={"snapshot": digest(changed), "decision": self.reference(changed)})
+                self.events[at] = event.model_copy(update={"data": data})
+
+    def verdict(self, sample: Sample | None = None, policies: Mapping[str, Policy] = POLICIES) -> Verdict:
+        history = History()
+        for sequence, event in enumerate(self.events, start=1):
+            moment = NOON + timedelta(milliseconds=sequence)
+            history.evolve(Stored(event, subject_of(event), sequence, moment), lambda *_: None)
+        return asyncio.run(decisions_recompute(history, self, sample, policies))
+
+    async def get(self, tenant: str, payload: Payload, *, limit: int = 0) -> bytes:
+        """As the payload store does."""
+        assert tenant == DECISIONS
+        assert limit >= payload.size
+        content = payload.inline.encode() if payload.inline is not None else self.kept.get(payload.digest)
+        if content is None:
+            raise Missing("no content under it")
+        if digest(content) != payload.digest:
+            raise Missing(f"the content of {payload.digest} is not what it says")
+        return content
+
+    async def put(self, tenant: str, content: bytes, media_type: str) -> Payload:
+        raise NotImplementedError("an audit writes nothing")
+
+    store = put
+
+
+def _job(event: JobAccepted, sequence: int) -> Job:
+    candidates = tuple(Candidate(it.backend, it.qpu_us, 1_000_000) for it in event.data.candidates)
+    return Job(event.data.tenant, event.data.job, sequence, micros(event.time), "2q12", candidates)
+
+
+def _placement(
+    tenant: str, job: str, backend: str, policy: str, scores: tuple[Score, ...], decision: Payload
+) -> Placement:
+    return Placement(
+        tenant=tenant,
+        project="main",
+        job=job,
+        backend=backend,
+        shots=1000,
+        circuit=digest(b"circuit"),
+        seed=7,
+        qpu_us=1_000_000,
+        policy=policy,
+        snapshot=decision.digest,
+        decision=decision,
+        scores=scores,
+        submitted_at=NOON,
+        accepted_at=NOON,
+    )
+
+
+@pytest.fixture
+def record() -> Record:
+    made = Record()
+    made.cycle(("acme", "j1"), ("acme", "j2"), ("beta", "j3"))
+    made.cycle(("acme", "j4"), inline=True)
+    return made
+
+
+def test_a_good_record_recomputes(record: Record) -> None:
+    verdict = record.verdict()
+    assert (verdict.invariant, verdict.holds, verdict.checked, verdict.of) == ("I6", True, 4, "placements")
+    assert verdict.notes == []
+
+
+def _of_backend(name: str) -> Callable[[Record], None]:
+    return lambda it: it.alter(backend=name)
+
+
+def _without_content(it: Record) -> None:
+    it.kept.clear()
+
+
+def _accepted_later(document: dict) -> None:  # type: ignore[type-arg]  # JSON
+    document["groups"][0]["jobs"]["accepted_us"][0] += 1
+
+
+def _full(document: dict) -> None:  # type: ignore[type-arg]  # JSON
+    document["backends"]["taken"][0] = document["backends"]["queue_depth"][0]
+
+
+def _slow(document: dict) -> None:  # type: ignore[type-arg]  # JSON
+    document["backends"]["backlog_us"][0] = 9_000_000
+
+
+def _cheaper_elsewhere(document: dict) -> None:  # type: ignore[type-arg]  # JSON
+    group = document["groups"][0]
+    group["backends"] = ["aer", "cirq"]
+    for figures, rank in (("qpu_us", 1_000_000), ("esp_ppm", 1_000_000), ("cost_rank", 0)):
+        group["jobs"][figures] = [[*it, rank] for it in group["jobs"][figures]]
+    group["jobs"]["cost_rank"] = [[1, 0] for _ in group["jobs"]["cost_rank"]]
+
+
+@pytest.mark.parametrize(
+    ("breaks", "text"),
+    [
+        pytest.param(_without_content, "is lost: no content", id="a missing payload"),
+        pytest.param(lambda it: it.tamper(_full, cite=False), "is lost: the content of", id="a changed payload"),
+        pytest.param(lambda it: it.tamper(_full), "a place that its decision does not give it", id="a forged decision"),
+        pytest.param(lambda it: it.tamper(_slow), "its scores are not", id="a forged backlog"),
+        pytest.param(lambda it: it.tamper(_cheaper_elsewhere), "its decision gives it cirq", id="a forged candidate"),
+        pytest.param(
+            lambda it: it.tamper(_accepted_later), "something else than its acceptance", id="a forged acceptance"
+        ),
+        pytest.param(lambda it: it.tamper(lambda d: d.update(version=2)), "not a snapshot", id="another version"),
+        pytest.param(_of_backend("cirq"), "placed on cirq, and its decision gives it aer", id="another backend"),
+        pytest.param(lambda it: it.alter(policy="fair-share/9"), "names the policy fair-share/9", id="another policy"),
+        pytest.param(lambda it: it.alter(snapshot=digest(b"x")), "it cites sha256:", id="another digest"),
+        pytest.param(lambda it: it.alter(scores=()), "its scores are not", id="other scores"),
+        pytest.param(lambda it: it.alter(job="j9"), "a place that its decision does not give it", id="another job"),
+    ],
+)
+def test_what_does_not_recompute_is_found(record: Record, breaks: Callable[[Record], None], text: str) -> None:
+    breaks(record)
+    verdict = record.verdict()
+    assert not verdict.holds
+    assert any(text in it.text for it in verdict.findings), [it.text for it in verdict.findings]
+    assert all(it.invariant == "I6" for it in verdict.findings)
+
+
+def test_bytes_in_another_form_of_the_same_decision_are_found(record: Record) -> None:
+    content = next(iter(record.kept.values()))
+    spaced = json.dumps(json.loads(content)).encode()
+    record.kept[digest(spaced)] = spaced
+    record.alter(snapshot=digest(spaced), decision=record.reference(spaced))
+    [finding] = record.verdict().findings
+    assert "not in its canonical form" in finding.text
+
+
+def test_a_decision_inside_its_placement_is_checked_as_well(record: Record) -> None:
+    inside = Record()
+    inside.cycle(("acme", "j1"), inline=True)
+    good = inside.events[-1].data.decision
+    assert good is not None
+    assert inside.verdict().holds
+    assert good.inline is not None
+    inside.alter(decision=good.model_copy(update={"inline": good.inline.replace('"taken":[0', '"taken":[1')}))
+    [finding] = inside.verdict().findings
+    assert "is not what it says" in finding.text
+
+
+def test_placements_of_versions_that_kept_nothing_are_counted_and_no_fault(record: Record) -> None:
+    record.alter(decision=None)
+    verdict = record.verdict()
+    assert (verdict.holds, verdict.checked) == (True, 3)
+    assert verdict.notes == ["1 placements are of a version that did not keep its decisions"]
+
+
+class ShortestFirst(FairShare):
+    """The policy of another version."""
+
+    name = "shortest-first/1"
+
+    def order(self, job: Job) -> tuple[int, ...]:
+        return (-job.sequence,)
+
+
+def test_decisions_of_several_policies_recompute_side_by_side(record: Record) -> None:
+    other = ShortestFirst()
+    record.cycle(("acme", "j5"), ("acme", "j6"), policy=other)
+    verdict = record.verdict(policies=by_name([POLICY, other]))
+    assert (verdict.holds, verdict.checked) == (True, 6)
+    alone = record.verdict()
+    assert (alone.holds, alone.checked) == (True, 4)
+    assert alone.notes == ["1 decisions are by shortest-first/1, which this version does not have"]
+
+
+def test_a_sample_is_the_same_for_the_same_seed() -> None:
+    record = Record()
+    for n in range(40):
+        record.cycle(("acme", f"a{n}"), inline=n % 2 == 0)
+    first, again, other = (record.verdict(Sample(10, seed)) for seed in ("one", "one", "two"))
+    assert (first.checked, first.holds) == (10, True)
+    assert first.notes == ["of 40 decisions 10 were made again, chosen by the sample's seed"]
+    assert first == again
+    record.kept.clear()
+    lost = [{it.subject for it in record.verdict(Sample(10, seed)).findings} for seed in ("one", "one", "two")]
+    assert lost[0] == lost[1] != lost[2]
+    assert other.checked == 10
+    assert len(record.verdict().findings) == 20
