@@ -18,8 +18,9 @@ import pytest
 from nats.aio.client import Client
 
 from queuebit_contracts.catalog import AnyEvent, decode
-from queuebit_contracts.job import JobCompleted, Seal
+from queuebit_contracts.job import Charge, Correction, JobCompleted, JobCorrected, Seal, Usage
 from queuebit_contracts.subjects import subject_of
+from queuebit_kernel import digest
 from queuebit_proof import (
     Receipt,
     TileLog,
@@ -35,7 +36,8 @@ from queuebit_testing.server import NatsServer
 
 pytestmark = pytest.mark.server
 
-JOBS = 500
+JOBS, CORRECTED = 500, 20
+LEAVES = JOBS + CORRECTED
 HEADS = "qb.proof.main.checkpointed"
 
 
@@ -110,6 +112,7 @@ async def test_killed_and_doubled_each_job_gets_one_leaf_of_one_tree(server: Nat
     bad = [event for event in life("bad") if not isinstance(event, JobCompleted)]
     for step in zip(*lives, strict=True):
         await write(server, list(step))
+    await write(server, [_corrected(f"j{number}") for number in range(0, JOBS, JOBS // CORRECTED)])
     for event in bad:
         await write(server, [event])
     operator = await server.connect("operator")
@@ -123,7 +126,7 @@ async def test_killed_and_doubled_each_job_gets_one_leaf_of_one_tree(server: Nat
         return await size() > JOBS // 5
 
     async def all_settled() -> bool:
-        return await size() == JOBS and (await operator.jetstream().stream_info("DEAD")).state.messages == 1
+        return await size() == LEAVES and (await operator.jetstream().stream_info("DEAD")).state.messages == 1
 
     with process(server, home):
         await until(some_sealed)
@@ -133,9 +136,9 @@ async def test_killed_and_doubled_each_job_gets_one_leaf_of_one_tree(server: Nat
     trust = TrustRoot.parse((home / "trust.json").read_bytes())
     newest = await log.last(HEADS)
     found = [seal async for seal in seals.read(0, until=newest.sequence)]
-    assert [seal.leaf_index for seal in found] == list(range(JOBS))
+    assert [seal.leaf_index for seal in found] == list(range(LEAVES))
     assert {seal.job for seal in found} == {f"j{number}" for number in range(JOBS)}
-    assert [seal.leaf_index async for seal in seals.read(437, until=newest.sequence)] == list(range(437, JOBS))
+    assert [seal.leaf_index async for seal in seals.read(437, until=newest.sequence)] == list(range(437, LEAVES))
     tree = TileLog(tmp_path / "unused")
     for seal in found:
         tree.append([entry_of(base64.b64decode(seal.envelope))])
@@ -146,6 +149,24 @@ async def test_killed_and_doubled_each_job_gets_one_leaf_of_one_tree(server: Nat
         assert old.size < new.size
         assert verify_consistency(old.size, new.size, old.root, new.root, tree.consistency(old.size, new.size))
     await operator.close()
+
+
+def _corrected(job: str) -> AnyEvent:
+    charge = Charge(amount="0", currency="USD", jbu="0")
+    data = Correction(
+        tenant="acme",
+        project="chemistry",
+        job=job,
+        revision=1,
+        report=1,
+        usage=Usage(),
+        charge=charge,
+        delta=charge,
+        reason="late",
+        final=True,
+        price_book=digest(b"book"),
+    )
+    return JobCorrected(source="qb/metering", data=data)
 
 
 def _receipt(seal: Seal) -> bytes:

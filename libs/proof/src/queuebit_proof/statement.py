@@ -23,6 +23,7 @@ __all__ = [
     "build_statement",
     "job_of",
     "read_statement",
+    "supersession_of",
 ]
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -50,6 +51,8 @@ class UsageLine:
     metric: str
     quantity: str
     unit: str
+    final: bool = True
+    """Whether it can change no more; if it can, a later statement says what it became."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,10 @@ class JobRecord:
     charges: tuple[ChargeLine, ...] = ()
     price_book: str | None = None
     trace_id: str | None = None
+    revision: int | None = None
+    """How often the bill was corrected before this statement."""
+    supersedes: str | None = None
+    """The digest of the statement before, which this one replaces."""
 
     def __post_init__(self) -> None:
         for name in ("tenant", "project", "job"):
@@ -113,6 +120,10 @@ class JobRecord:
             moment = getattr(self, f"{name}_at")
             if moment is not None and moment.tzinfo is None:
                 raise ValueError(f"{name}_at has no time zone: use aware times in UTC")
+        if (self.revision is None) != (self.supersedes is None) or self.revision == 0:
+            raise ValueError("a first statement has no revision and supersedes none; every other has both")
+        if self.supersedes is not None and not _DIGEST.fullmatch(self.supersedes):
+            raise ValueError(f"supersedes {self.supersedes!r} is not sha256:<64 hex digits>")
         for line in self.usage:
             _require_decimals(line.quantity)
         for charge in self.charges:
@@ -165,6 +176,22 @@ def job_of(statement: dict[str, object]) -> dict[str, object]:
     return job
 
 
+def supersession_of(statement: dict[str, object]) -> tuple[int, str] | None:
+    """Which revision a statement is and the digest of the one that it supersedes; None for a first statement.
+
+    Raises:
+        ValueError: it names only one of the two.
+    """
+    predicate = statement["predicate"]
+    stated = predicate if isinstance(predicate, dict) else {}
+    revision, before = stated.get("revision"), stated.get("supersedes")
+    if revision is None and before is None:
+        return None
+    if not isinstance(revision, int) or revision < 1 or not isinstance(before, str) or not _DIGEST.fullmatch(before):
+        raise ValueError("a statement that supersedes another has a revision and the other's digest")
+    return revision, before
+
+
 def _predicate(record: JobRecord) -> dict[str, Json]:
     return _present(
         job=_present(tenant=record.tenant, project=record.project, id=record.job, actor=record.actor),
@@ -189,12 +216,19 @@ def _predicate(record: JobRecord) -> dict[str, Json]:
             started_at=_when(record.started_at),
             finished_at=rfc3339(record.finished_at),
         ),
-        usage=[{"metric": line.metric, "quantity": line.quantity, "unit": line.unit} for line in record.usage],
+        usage=[_used(line) for line in record.usage],
         charges=[_charge(line) for line in record.charges],
         price_book=record.price_book,
         trace_id=record.trace_id,
         software=record.software,
+        revision=record.revision,
+        supersedes=record.supersedes,
     )
+
+
+def _used(line: UsageLine) -> Mapping[str, Json]:
+    stated: dict[str, Json] = {"metric": line.metric, "quantity": line.quantity, "unit": line.unit}
+    return stated if line.final else stated | {"final": False}
 
 
 def _charge(line: ChargeLine) -> Mapping[str, Json]:

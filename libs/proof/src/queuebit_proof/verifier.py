@@ -13,7 +13,7 @@ from queuebit_proof.envelope import Opened, entry_of, open_envelope
 from queuebit_proof.errors import CheckpointInvalid, EnvelopeInvalid, ReceiptInvalid
 from queuebit_proof.merkle import leaf_hash, verify_inclusion
 from queuebit_proof.receipt import Receipt
-from queuebit_proof.statement import job_of, read_statement
+from queuebit_proof.statement import job_of, read_statement, supersession_of
 from queuebit_proof.trust import TrustRoot
 
 __all__ = ["CHECKS", "Check", "Verified", "verify"]
@@ -38,6 +38,8 @@ class Verified:
     statement: dict[str, object]
     signed_at: datetime
     checks: tuple[Check, ...]
+    supersedes: str | None = None
+    """The digest of the statement that this one replaces; None in a job's first receipt. A newer one may exist."""
 
 
 def verify(
@@ -66,15 +68,18 @@ def verify(
     with _as_check("subject", "the statement is not about this job"):
         statement = read_statement(opened.payload)
         about = _require_subject(receipt, statement, tenant=tenant, job=job, result_digest=result_digest)
+        follows = supersession_of(statement)
     with _as_check("checkpoint"):
         signed = verify_checkpoint(receipt.checkpoint, trust)
     with _as_check("inclusion", "the statement is not in the log where the receipt says"):
         _require_inclusion(receipt, signed)
     with _as_check("keys", "a key was used before its time"):
         _require_keys_in_time(opened, signed)
+    if follows is not None:
+        about += f" It is revision {follows[0]} of the receipt and supersedes statement {follows[1]}."
     sentences = _sentences(receipt, opened, about, signed, trust)
     checks = tuple(Check(name, sentence) for name, sentence in zip(CHECKS, sentences, strict=True))
-    return Verified(receipt, statement, signed.signed_at, checks)
+    return Verified(receipt, statement, signed.signed_at, checks, follows[1] if follows else None)
 
 
 def _sentences(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import tempfile
@@ -12,7 +13,7 @@ from nats.aio.msg import Msg
 
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.job import JobSealed, Seal
-from queuebit_contracts.subjects import every
+from queuebit_contracts.subjects import named
 from queuebit_contracts.topology import LOG
 from queuebit_kernel import Malformed
 from queuebit_proof import TrustInvalid, TrustRoot
@@ -21,7 +22,8 @@ from queuebit_runtime.multi_reply import MultiReply
 
 __all__ = ["JetStreamSeals", "names_losses", "publish_trust"]
 
-_SUBJECT = every(JobSealed)
+_SUBJECTS = named("job.sealed")
+"""First receipts, and those that supersede them."""
 
 
 class JetStreamSeals:
@@ -55,8 +57,14 @@ class JetStreamSeals:
         return low
 
     async def _next(self, sequence: int, count: int) -> list[tuple[int, Seal | None]]:
-        """Up to `count` messages at or after a sequence, with their seals; none means that there are none."""
-        request = {"seq": sequence, "next_by_subj": _SUBJECT, "batch": count}
+        """Some messages at or after a sequence, with their seals, none left out; none means that there are none."""
+        pages = [page for page in await asyncio.gather(*(self._page(it, sequence, count) for it in _SUBJECTS)) if page]
+        known = min((page[-1][0] for page in pages), default=0)  # behind it, the shorter page may lack some
+        return sorted((it for page in pages for it in page if it[0] <= known), key=lambda it: it[0])
+
+    async def _page(self, subject: str, sequence: int, count: int) -> list[tuple[int, Seal | None]]:
+        """Up to `count` messages of one subject."""
+        request = {"seq": sequence, "next_by_subj": subject, "batch": count}
         replies = await self._gatherings.ask(f"$JS.API.DIRECT.GET.{LOG}", json.dumps(request).encode())
         return [_seal(reply) for reply in replies]
 

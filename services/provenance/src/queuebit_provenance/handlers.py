@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from queuebit_contracts.catalog import AnyEvent
-from queuebit_contracts.job import JobMetered
+from queuebit_contracts.job import JobCorrected, JobMetered
 from queuebit_contracts.subjects import job
-from queuebit_kernel import Malformed, Superseded
+from queuebit_kernel import Malformed, Superseded, Unavailable
 from queuebit_proof import KeyRing, build_statement, seal
-from queuebit_provenance.policy import is_sealed, record_of
+from queuebit_provenance.policy import record_of, seal_of, superseded
 from queuebit_provenance.ports import Sealing
 from queuebit_provenance.state import Attestation
 from queuebit_runtime.log import EventLog
@@ -37,27 +37,32 @@ class AttestJob:
         self._salt = salt
         self._software = software
 
-    async def __call__(self, event: JobMetered, sequence: int) -> None:
+    async def __call__(self, event: JobMetered | JobCorrected, sequence: int) -> None:
         """Return once the job's receipt is stored.
 
         Args:
-            event: the job's bill, the last that there is to state.
+            event: the job's bill, or a correction of it: the last that the receipt states.
             sequence: its place in the log; the history that is attested reaches to it.
 
         Raises:
             Superseded: it has been for longer.
-            Unavailable: the log cannot be read so far yet.
+            Unavailable: the log cannot be read so far yet, or the receipt to supersede is still to come.
             Malformed: the job's history cannot be attested.
         """
         aggregate = job(event.data.tenant, event.data.job)
+        revision = event.data.revision if isinstance(event, JobCorrected) else None
         history = known_events(await self._log.history(aggregate, reaching=sequence))
-        if is_sealed(history):
-            raise Superseded(f"job {event.data.job} has its receipt already")
-        await self._sealing.seal(self._attest(event, history))
+        if seal_of(history, revision) is not None:
+            raise Superseded(f"job {event.data.job} has this receipt already")
+        if revision is not None and superseded(history, revision) is None:
+            raise Unavailable(f"job {event.data.job} has no receipt yet that a further one could supersede")
+        await self._sealing.seal(self._attest(event, history, revision))
 
-    def _attest(self, event: JobMetered, history: Sequence[AnyEvent]) -> Attestation:
+    def _attest(
+        self, event: JobMetered | JobCorrected, history: Sequence[AnyEvent], revision: int | None
+    ) -> Attestation:
         try:
-            record = record_of(history, software=self._software)
+            record = record_of(history, software=self._software, revision=revision)
             envelope = seal(build_statement(record, salt=self._salt()), self._keys)
         except ValueError as error:
             raise Malformed(f"the job's events contradict one another: {error}") from error
@@ -69,4 +74,6 @@ class AttestJob:
             envelope=envelope,
             provenanceid=record.request_digest,
             traceparent=current_traceparent() or event.traceparent,
+            revision=revision,
+            supersedes=record.supersedes,
         )

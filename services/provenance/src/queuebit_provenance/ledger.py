@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from queuebit_contracts.job import JobSealed, Seal
-from queuebit_contracts.subjects import every, job, proof
+from queuebit_contracts.subjects import every, proof
 from queuebit_contracts.transparency import Checkpoint, LogCheckpointed
 from queuebit_kernel import Clock, digest, event_id, rfc3339
 from queuebit_proof import Checkpoint as Head
@@ -118,7 +118,7 @@ class Ledger:
         checkpoint = sign_checkpoint(tiles.head(self._keys.origin), self._keys, now)
         seals = [
             JobSealed(
-                id=event_id("qb.job.sealed.v1", it.tenant, it.job),
+                id=event_id("qb.job.sealed.v1", *it.key[:2], *([] if it.revision is None else [str(it.revision)])),
                 source=_SOURCE,
                 time=now,
                 traceparent=it.traceparent,
@@ -164,7 +164,7 @@ class Ledger:
 
     async def unsealed(self, batch: Sequence[Attestation]) -> list[Attestation]:
         """Those of a batch whose jobs have no leaf yet."""
-        found = await asyncio.gather(*(self._log.last(job(it.tenant, it.job).event("sealed")) for it in batch))
+        found = await asyncio.gather(*(self._log.last(it.subject) for it in batch))
         return [it for it, sealed in zip(batch, found, strict=True) if sealed is None]
 
     async def _newest(self) -> TileLog:
@@ -275,4 +275,6 @@ def _seal(it: Attestation, index: int, tiles: TileLog, checkpoint: str) -> Seal:
         tree_size=tiles.size,
         inclusion=tuple(b64(node) for node in tiles.inclusion(index)),
         checkpoint=checkpoint,
+        revision=it.revision,
+        supersedes=it.supersedes,
     )

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import TypeVar, get_args
 
 from queuebit_contracts.catalog import AnyEvent, wire_name
 from queuebit_contracts.job import (
     Charge,
+    Correction,
     Ended,
     JobAccepted,
     JobCancelled,
     JobCompleted,
+    JobCorrected,
     JobFailed,
     JobMetered,
     JobPlaced,
@@ -20,14 +23,16 @@ from queuebit_contracts.job import (
     JobSealed,
     JobStarted,
     JobSubmitted,
+    Seal,
     Usage,
 )
 from queuebit_contracts.subjects import event_name
+from queuebit_contracts.usage import measures_of
 from queuebit_contracts.wire import DIGEST
 from queuebit_kernel import Malformed, digest, digest_of
 from queuebit_proof import ChargeLine, JobRecord, Reason, UsageLine
 
-__all__ = ["REASON_CHARS", "is_sealed", "record_of"]
+__all__ = ["REASON_CHARS", "record_of", "seal_of", "superseded"]
 
 REASON_CHARS = 256
 """What a receipt keeps of each reason's text, so that a chatty failure cannot outgrow an event."""
@@ -37,13 +42,21 @@ _ENDINGS: dict[str, type[Ended]] = {event_name(wire_name(it)): it for it in get_
 _E = TypeVar("_E", bound=AnyEvent)
 
 
-def is_sealed(history: Sequence[AnyEvent]) -> bool:
-    """Whether the job has its receipt already."""
-    return _newest(history, JobSealed) is not None
+def seal_of(history: Sequence[AnyEvent], revision: int | None) -> Seal | None:
+    """The job's receipt that includes a correction of its bill, or its first one; None where it is still to come."""
+    seals = (event.data for event in history if isinstance(event, JobSealed))
+    return next((it for it in seals if it.revision == revision), None)
 
 
-def record_of(history: Sequence[AnyEvent], *, software: str) -> JobRecord:
+def superseded(history: Sequence[AnyEvent], revision: int) -> Seal | None:
+    """The receipt that the one of a correction supersedes."""
+    return seal_of(history, revision - 1 or None)
+
+
+def record_of(history: Sequence[AnyEvent], *, software: str, revision: int | None = None) -> JobRecord:
     """State what happened to a job, from the newest event of each of its subjects in the order of the log.
+
+    With a `revision`, usage and charges are those of that correction, and the statement before is named.
 
     Whose job it was is taken from the bill, which speaks of the subject, never from what a client says of itself. Where
     a job was placed or started more than once, the last time counts: it is the one that led to the end.
@@ -56,6 +69,8 @@ def record_of(history: Sequence[AnyEvent], *, software: str) -> JobRecord:
         raise Malformed(
             f"this version does not know how a job can be {metered.data.state}: upgrade provenance, then replay this"
         )
+    bill = metered.data if revision is None else _correction(history, revision)
+    before = superseded(history, revision) if revision is not None else None
     end = _required(history, _ENDINGS[metered.data.state])
     accepted = _newest(history, JobAccepted)
     placed = _newest(history, JobPlaced)
@@ -83,9 +98,11 @@ def record_of(history: Sequence[AnyEvent], *, software: str) -> JobRecord:
         placed_at=placed.time if placed else None,
         started_at=started.time if started else None,
         finished_at=metered.data.ended_at,
-        usage=_usage(metered.data.usage),
-        charges=_charges(metered.data.charge),
-        price_book=metered.data.price_book,
+        usage=_usage(bill.usage),
+        charges=_charges(bill.charge),
+        price_book=bill.price_book,
+        revision=revision,
+        supersedes=before.statement if before else None,
         trace_id=metered.traceparent.split("-")[1] if metered.traceparent else None,
         software=software,
     )
@@ -103,6 +120,11 @@ def _required(history: Sequence[AnyEvent], kind: type[_E]) -> _E:
             "metered it too early, then replay this message"
         )
     return found
+
+
+def _correction(history: Sequence[AnyEvent], revision: int) -> Correction:
+    found = (event.data for event in history if isinstance(event, JobCorrected))
+    return next(it for it in found if it.revision == revision)
 
 
 def _request(history: Sequence[AnyEvent], end: Ended, accepted: JobAccepted | None) -> str:
@@ -140,12 +162,8 @@ def _reasons(end: Ended) -> tuple[Reason, ...]:
 
 
 def _usage(usage: Usage) -> tuple[UsageLine, ...]:
-    measured = (
-        ("shots", usage.shots, "shot"),
-        ("qpu-time", usage.qpu_us, "microsecond"),
-        ("qubits", usage.qubits, "qubit"),
-    )
-    return tuple(UsageLine(metric, str(quantity), unit) for metric, quantity, unit in measured if quantity)
+    stated = (it for it in measures_of(usage) if Decimal(it.quantity) or not it.final)
+    return tuple(UsageLine(it.metric, it.quantity, it.unit, final=it.final) for it in stated)
 
 
 def _charges(charge: Charge) -> tuple[ChargeLine, ...]:

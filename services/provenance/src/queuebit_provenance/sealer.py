@@ -30,7 +30,7 @@ class Sealer:
         self._max_batch = max_batch
         self._linger_s = linger_s
         self._queue: deque[Attestation] = deque()
-        self._waiting: dict[tuple[str, str], asyncio.Future[None]] = {}
+        self._waiting: dict[tuple[str, str, int | None], asyncio.Future[None]] = {}
         self._some = asyncio.Event()
         self._full = asyncio.Event()
         self.sealed = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from queuebit_contracts.subjects import job
 from queuebit_proof import entry_of
 
 __all__ = ["Attestation"]
@@ -19,11 +20,21 @@ class Attestation:
     provenanceid: str
     """The request that the statement names; an event that led here may hold any text of any length instead."""
     traceparent: str | None = None
+    revision: int | None = None
+    """The correction of the bill that it includes; None in the first statement of a job."""
+    supersedes: str | None = None
+    """The digest of the statement before."""
 
     @property
-    def key(self) -> tuple[str, str]:
-        """Whose it is: a job has one leaf, however often it is attested."""
-        return self.tenant, self.job
+    def key(self) -> tuple[str, str, int | None]:
+        """Whose it is: each bill of a job has one leaf, however often it is attested."""
+        return self.tenant, self.job, self.revision
+
+    @property
+    def subject(self) -> str:
+        """Where its seal belongs."""
+        qualifier = None if self.revision is None else str(self.revision)
+        return job(self.tenant, self.job).event("sealed", qualifier)
 
     @property
     def entry(self) -> bytes:

@@ -1,0 +1,129 @@
+"""Receipts that follow a correction of a bill: the first one stays, the next one names it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from queuebit_contracts.catalog import AnyEvent
+from queuebit_contracts.job import Charge, Correction, JobCorrected, JobMetered, JobSealed, Measure, Seal
+from queuebit_contracts.usage import usage_of
+from queuebit_kernel import Superseded, Unavailable, digest
+from queuebit_proof import KeyRing, Receipt, Verified, verify
+from queuebit_provenance.handlers import AttestJob
+from queuebit_provenance.ledger import Ledger
+from queuebit_provenance.state import Attestation
+from queuebit_testing.memory import MemoryLog
+
+TIME = {"metric": "qpu-time", "unit": "microsecond"}
+LATE = usage_of(Measure(**TIME, quantity="0", final=False))
+FINAL = usage_of(Measure(**TIME, quantity="2150"))
+CHARGE = Charge(amount="0.000043", currency="USD", jbu="0")
+
+
+class AtOnce:
+    """Seals each attestation in a batch of its own."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    async def seal(self, attestation: Attestation) -> None:
+        await self._ledger.append([attestation])
+
+
+def corrected(revision: int) -> JobCorrected:
+    data = Correction(
+        tenant="acme",
+        project="chemistry",
+        job="j1",
+        revision=revision,
+        report=revision,
+        usage=FINAL,
+        charge=CHARGE,
+        delta=CHARGE,
+        reason="late",
+        final=True,
+        price_book=digest(b"book"),
+    )
+    return JobCorrected(source="qb/metering", data=data)
+
+
+@pytest.fixture
+def attest(log: MemoryLog, keys: KeyRing, ledger_of: Callable[..., Ledger]) -> AttestJob:
+    return AttestJob(log, keys, AtOnce(ledger_of()), salt=lambda: bytes(16), software="queuebit 0.1.0")
+
+
+@pytest.fixture
+async def metered(log: MemoryLog, life: Callable[..., Sequence[AnyEvent]]) -> JobMetered:
+    """The bill of a job whose usage may still change."""
+    *before, bill = life("j1")
+    assert isinstance(bill, JobMetered)
+    bill = bill.model_copy(update={"data": bill.data.model_copy(update={"usage": LATE, "final": False})})
+    for event in (*before, bill):
+        await log.append(event)
+    return bill
+
+
+def verified(seal: Seal, keys: KeyRing) -> Verified:
+    receipt = Receipt(
+        tenant=seal.tenant,
+        job=seal.job,
+        envelope=base64.b64decode(seal.envelope),
+        leaf_index=seal.leaf_index,
+        tree_size=seal.tree_size,
+        inclusion=tuple(base64.b64decode(node) for node in seal.inclusion),
+        checkpoint=seal.checkpoint,
+    )
+    return verify(receipt.to_bytes(), keys.trust, tenant="acme", job="j1")
+
+
+def predicate(seal: Seal, keys: KeyRing) -> dict[str, Any]:
+    found = verified(seal, keys).statement["predicate"]
+    assert isinstance(found, dict)
+    return found
+
+
+async def test_each_correction_gets_a_receipt_that_names_the_one_before(
+    log: MemoryLog, keys: KeyRing, attest: AttestJob, metered: JobMetered
+) -> None:
+    await attest(metered, len(log.stored))
+    for revision in (1, 2):
+        event = corrected(revision)
+        await attest(event, await log.append(event))
+    first, second, third = (it.data for it in log.events(JobSealed))
+    assert [it.revision for it in (first, second, third)] == [None, 1, 2]
+    assert (first.supersedes, second.supersedes, third.supersedes) == (None, first.statement, second.statement)
+    assert [it.leaf_index for it in (first, second, third)] == [0, 1, 2]
+    assert predicate(first, keys)["usage"] == [{**TIME, "quantity": "0", "final": False}]
+    assert predicate(second, keys)["usage"] == [{**TIME, "quantity": "2150"}]
+    assert predicate(second, keys)["supersedes"] == verified(second, keys).supersedes == first.statement
+    assert f"supersedes statement {first.statement}" in verified(second, keys).checks[2].sentence
+    assert verified(first, keys).supersedes is None, "it stays true as what was known then"
+
+
+async def test_a_correction_waits_for_the_receipt_that_it_supersedes(
+    log: MemoryLog, attest: AttestJob, metered: JobMetered
+) -> None:
+    event = corrected(1)
+    sequence = await log.append(event)
+    with pytest.raises(Unavailable, match="no receipt yet"):
+        await attest(event, sequence)
+    await attest(metered, sequence)
+    await attest(event, sequence)
+    assert [it.data.revision for it in log.events(JobSealed)] == [None, 1]
+
+
+async def test_a_correction_that_is_delivered_again_gets_no_further_receipt(
+    log: MemoryLog, attest: AttestJob, metered: JobMetered
+) -> None:
+    await attest(metered, len(log.stored))
+    event = corrected(1)
+    sequence = await log.append(event)
+    await attest(event, sequence)
+    for again in (event, metered):
+        with pytest.raises(Superseded):
+            await attest(again, sequence)
+    assert len(log.events(JobSealed)) == 2
