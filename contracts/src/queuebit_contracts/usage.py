@@ -23,6 +23,7 @@ __all__ = [
     "Usage",
     "is_final",
     "measures_of",
+    "prevailing",
     "quantities",
     "usage_of",
 ]
@@ -104,6 +105,11 @@ def quantities(usage: Usage) -> dict[str, Decimal]:
 def is_final(usage: Usage) -> bool:
     """Whether no measure can change any more. Usage that is not final is not billed yet, and keeps its hold."""
     return all(it.final for it in measures_of(usage))
+
+
+def prevailing(reports: Mapping[int, Usage]) -> int | None:
+    """The revision of the report that counts: the newest final one, or if none is final, the newest."""
+    return max(reports, key=lambda revision: (is_final(reports[revision]), revision), default=None)
 
 
 def _whole(measure: Measure | None) -> int:

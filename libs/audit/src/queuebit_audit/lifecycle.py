@@ -21,6 +21,8 @@ _AFTER_THE_END = {"submitted"} | {
     it.name for it in CATALOG.values() if it.noun == "job" and (it.terminal or it.state is None)
 }
 """Events that may occur more than once: a client that repeats a request means the same job."""
+_NUMBERED = ("corrected", "sealed", "usage_reported")
+"""Events that may follow the end of a job several times, each number once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,8 @@ def _disorder(job: Job) -> Iterator[str]:
     names = job.names
     if names[0] != "submitted":
         yield f"its history begins with {names[0]}, not with submitted"
-    for name in _ONCE:
+    numbered = (name for name in dict.fromkeys(names) if name.partition(".")[0] in _NUMBERED and "." in name)
+    for name in (*_ONCE, *numbered):
         if (times := names.count(name)) > 1:
             yield f"it was {name} {times} times"
     if len(job.ends) > 1:
@@ -76,13 +79,19 @@ def _disorder(job: Job) -> Iterator[str]:
         yield from (f"it was {name}, but never ended" for name in ("metered", "sealed") if name in names)
         return
     for name in names[names.index(job.ends[0]) :]:
-        if name not in _AFTER_THE_END:
+        if name.partition(".")[0] not in _AFTER_THE_END:
             yield f"it was {name} after it had ended"
 
 
 def _due(job: Job, outstanding: Outstanding) -> tuple[str, str]:
     """The fault of an unfinished job, or the reason why it waits."""
     names = job.names
+    if job.ends and job.unbilled:
+        lost = f"report {job.unbilled} of its usage was never billed"
+        return _owed(job, outstanding, "metering-reported", lost, "for their late usage to be billed")
+    if job.ends and {"metered", "sealed"} <= {*names}:
+        lost = "a correction of its bill has no receipt"
+        return _owed(job, outstanding, "provenance-corrected", lost, "for the receipt of a correction")
     if job.ends:
         consumer, step = ("provenance-metered", "sealed") if "metered" in names else ("metering-ended", "metered")
         return _owed(job, outstanding, consumer, f"it was {job.ends[0]}, but never {step}", f"to be {step}")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from queuebit_audit.lifecycle import Outstanding
 from queuebit_audit.report import Verdict
-from queuebit_audit.state import CheckSeal, Head, History
+from queuebit_audit.state import CheckSeal, Head, History, Job, Leaf
 from queuebit_contracts.job import Seal
 from queuebit_proof import (
     CheckpointInvalid,
@@ -50,7 +51,9 @@ def receipt_checker(trust: TrustRoot) -> CheckSeal:
                 return "the statement does not match its digest"
             inclusion = tuple(unb64(node) for node in seal.inclusion)
             receipt = Receipt(tenant, job, envelope, seal.leaf_index, seal.tree_size, inclusion, seal.checkpoint)
-            verify(receipt.to_bytes(), trust, tenant=tenant, job=job)
+            verified = verify(receipt.to_bytes(), trust, tenant=tenant, job=job)
+            if verified.supersedes != seal.supersedes:
+                return "its statement supersedes another one than its seal says"
         except (ReceiptInvalid, ValueError) as error:
             return f"its receipt does not verify: {error}"
         return None
@@ -61,12 +64,12 @@ def receipt_checker(trust: TrustRoot) -> CheckSeal:
 def proven(history: History, trust: TrustRoot, outstanding: Outstanding) -> Verdict:
     """Check every receipt, that the leaves are 0, 1, 2 …, and that every signed head is the tree as it was then."""
     verdict = Verdict("I4", len(history.leaves), "receipts")
-    sealed = Counter((leaf.tenant, leaf.job) for leaf in history.leaves)
+    receipts: defaultdict[tuple[str, str], list[Leaf]] = defaultdict(list)
+    for leaf in history.leaves:
+        receipts[leaf.tenant, leaf.job].append(leaf)
     for key, job in history.jobs.items():
-        if job.bills and not sealed[key] and not outstanding.owes("provenance-metered", job.events[-1][0]):
-            verdict.add("/".join(key), "it was metered, but has no receipt")
-        elif sealed[key] > 1:
-            verdict.add("/".join(key), f"it has {sealed[key]} receipts")
+        for wrong in _receipts(job, receipts[key], outstanding):
+            verdict.add("/".join(key), wrong)
     tree = Tree()
     for position, leaf in enumerate(history.leaves):
         name = f"{leaf.tenant}/{leaf.job}"
@@ -85,6 +88,23 @@ def proven(history: History, trust: TrustRoot, outstanding: Outstanding) -> Verd
     if last != len(history.leaves):
         verdict.add(f"checkpoint {last}", f"it is the last, but there are {len(history.leaves)} leaves")
     return verdict
+
+
+def _receipts(job: Job, leaves: Sequence[Leaf], outstanding: Outstanding) -> Iterator[str]:
+    """A bill has one receipt, and so has each correction of it, which names the one before."""
+    found = Counter(leaf.revision for leaf in leaves)
+    for revision in ([0] if job.bills else []) + [it.revision for it in job.corrections]:
+        consumer = "provenance-corrected" if revision else "provenance-metered"
+        if not found[revision] and not outstanding.owes(consumer, job.events[-1][0]):
+            yield (
+                f"correction {revision} of its bill has no receipt"
+                if revision
+                else "it was metered, but has no receipt"
+            )
+    yield from (f"it has {times} receipts" for times in found.values() if times > 1)
+    for earlier, later in pairwise(sorted(leaves, key=lambda it: it.revision)):
+        if later.revision and later.supersedes != earlier.statement:
+            yield f"receipt {later.revision} does not supersede the one before it"
 
 
 def _unlike(head: Head, tree: Tree, trust: TrustRoot) -> str | None:

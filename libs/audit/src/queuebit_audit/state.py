@@ -8,7 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from queuebit_contracts.account import AccountFunded, AccountHeld, AccountReleased, AccountSettled
+from queuebit_contracts.account import (
+    AccountCorrected,
+    AccountFunded,
+    AccountHeld,
+    AccountReleased,
+    AccountSettled,
+)
 from queuebit_contracts.backend import BackendCalibrated
 from queuebit_contracts.catalog import CATALOG
 from queuebit_contracts.job import (
@@ -16,13 +22,16 @@ from queuebit_contracts.job import (
     Acceptance,
     Charge,
     Completion,
+    Correction,
     JobAccepted,
     JobCompleted,
+    JobCorrected,
     JobFailed,
     JobMetered,
     JobPlaced,
     JobSealed,
     JobSubmitted,
+    JobUsageReported,
     Metering,
     Placement,
     Seal,
@@ -30,6 +39,7 @@ from queuebit_contracts.job import (
 )
 from queuebit_contracts.subjects import event_name, parse, subject_of
 from queuebit_contracts.transparency import LogCheckpointed
+from queuebit_contracts.usage import is_final, prevailing, quantities
 from queuebit_contracts.wire import Amount, Payload, UnknownEvent
 from queuebit_kernel import InvalidId, require_token
 from queuebit_pricing import Outcome
@@ -58,6 +68,10 @@ _BY_CLIENTS = frozenset(it.name for it in CATALOG.values() if "client" in it.app
 """Written by clients: their content is a claim until the broker has checked it."""
 
 
+_REVISED = ("usage_reported", "corrected", "sealed")
+"""Events of a job of which there may be several, each with a number of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Authorised:
     """What the broker authorised: how much may run where, and the hold."""
@@ -79,6 +93,8 @@ class Bill:
     usage: Usage
     charge: Charge
     hold: Amount | None
+    final: bool
+    """Whether nothing of it can change any more, short of a correction."""
 
 
 @dataclass(slots=True)
@@ -97,6 +113,33 @@ class Job:
     result: Payload | None = None
     """Its place in the payload store."""
     bills: list[Bill] = field(default_factory=list)
+    reports: dict[int, Usage] = field(default_factory=dict)
+    """Usage that came after its end, by revision."""
+    corrections: list[Correction] = field(default_factory=list)
+    """Of its bill, in the order of the log."""
+
+    @property
+    def provisional(self) -> bool:
+        """Whether its last bill waits for final usage, so that its hold stays."""
+        last = self.corrections[-1] if self.corrections else next(iter(self.bills), None)
+        return last is not None and not last.final and self.authorised is not None
+
+    @property
+    def unbilled(self) -> int | None:
+        """The revision of the usage report that its bill does not include yet."""
+        revision = prevailing(self.reports)
+        if revision is None or not self.bills:
+            return None
+        last: Bill | Correction = self.corrections[-1] if self.corrections else self.bills[0]
+        usage = self.reports[revision]
+        known = quantities(usage) == quantities(last.usage) and is_final(usage) is last.final
+        return None if known or (last.final and not is_final(usage)) else revision
+
+    def charge(self, revision: int) -> Decimal | None:
+        """The charge after so many corrections."""
+        if revision:
+            return next((Decimal(it.charge.amount) for it in self.corrections if it.revision == revision), None)
+        return Decimal(self.bills[0].charge.amount) if self.bills else None
 
     @property
     def names(self) -> list[str]:
@@ -116,9 +159,10 @@ class Job:
 
     @property
     def finished(self) -> bool:
-        """Whether no event is missing: ended, metered and sealed."""
+        """Whether no event is missing: ended, metered and sealed, with all usage that came later."""
         names = set(self.names)
-        return {"metered", "sealed"} <= names and not names.isdisjoint(TERMINAL)
+        receipts = {f"sealed.{it.revision}" for it in self.corrections}
+        return {"metered", "sealed", *receipts} <= names and not names.isdisjoint(TERMINAL) and self.unbilled is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +178,8 @@ class Entry:
     """The amount funded or held, or the hold that ended."""
     settled: Decimal = Decimal(0)
     released: Decimal = Decimal(0)
+    revision: int = 0
+    """The correction of the bill that it follows from; 0 for the first bill."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +190,11 @@ class Leaf:
     job: str
     index: int
     entry: bytes
+    revision: int
+    """The correction of the job's bill that its receipt includes; 0 for the first receipt."""
+    statement: str
+    supersedes: str | None
+    """The statement of the receipt before."""
     trouble: str | None
     """The reason why its receipt does not verify."""
 
@@ -232,7 +283,8 @@ class History:
             self._stray(stored.sequence, stored.subject, f"sequence {stored.sequence} holds an event of {proper}")
         match it.noun:
             case "job" if event_name(event.type) == it.event and _plain(it.id):
-                self._job(stored, it.tenant, it.id, it.event, check_seal)
+                label = ".".join((it.event, *it.qualifiers)) if it.event in _REVISED else it.event
+                self._job(stored, it.tenant, it.id, label, check_seal)
             case "account":
                 self.accounts.setdefault((it.tenant, it.id), []).extend(_entries(stored))
             case "proof" if isinstance(event, LogCheckpointed):
@@ -278,7 +330,15 @@ class History:
                 job.bills.append(_bill(data))
             case JobSealed(data=data):
                 entry = bytes.fromhex(data.statement.removeprefix("sha256:"))
-                self.leaves.append(Leaf(tenant, name, data.leaf_index, entry, check_seal(tenant, name, data)))
+                trouble = check_seal(tenant, name, data)
+                revision = data.revision or 0
+                self.leaves.append(
+                    Leaf(tenant, name, data.leaf_index, entry, revision, data.statement, data.supersedes, trouble)
+                )
+            case JobUsageReported(data=data):
+                job.reports[data.revision] = data.usage
+            case JobCorrected(data=data):
+                job.corrections.append(data)
 
     def _placed(self, tenant: str, job: str, data: Placement) -> None:
         if data.decision is None:
@@ -297,7 +357,7 @@ def _authorised(data: Acceptance, accepted_us: int) -> Authorised:
 
 
 def _bill(data: Metering) -> Bill:
-    return Bill(data.state, data.usage, data.charge, data.hold)
+    return Bill(data.state, data.usage, data.charge, data.hold, data.final is not False)
 
 
 def _entries(stored: Stored) -> list[Entry]:
@@ -312,7 +372,11 @@ def _entries(stored: Stored) -> list[Entry]:
         case AccountSettled(data=data):
             currencies = (data.held.currency, data.settled.currency, data.released.currency)
             held, settled, released = _exact(data.held), _exact(data.settled), _exact(data.released)
-            return [Entry(stored.sequence, "settled", data.job, currencies, held, settled, released)]
+            revision = data.revision or 0
+            return [Entry(stored.sequence, "settled", data.job, currencies, held, settled, released, revision)]
+        case AccountCorrected(data=data):
+            delta, currency = _exact(data.delta), data.delta.currency
+            return [Entry(stored.sequence, "corrected", data.job, (currency,), delta, revision=data.revision)]
         case _:
             return []
 

@@ -154,7 +154,7 @@ def _terms(job: Job, backend: str) -> Terms | None:
         price=candidate.price,
         price_book=accepted.price_book,
         hold=accepted.hold,
-        shots=accepted.shots,
+        shots=accepted.profile.shots or accepted.shots,
         qpu_us=candidate.qpu_us,
         qubits=accepted.profile.qubits,
     )

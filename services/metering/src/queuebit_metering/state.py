@@ -24,7 +24,7 @@ from queuebit_contracts.job import (
     Usage,
     UsageReport,
 )
-from queuebit_contracts.usage import is_final
+from queuebit_contracts.usage import prevailing
 
 __all__ = ["Job", "evolve", "job_of"]
 
@@ -51,8 +51,9 @@ class Job:
 
     @property
     def report(self) -> UsageReport | None:
-        """The report that counts: the newest final one, or else the newest."""
-        return max(self.reports.values(), key=lambda it: (is_final(it.usage), it.revision), default=None)
+        """The report that counts, if there is any."""
+        revision = prevailing({revision: it.usage for revision, it in self.reports.items()})
+        return None if revision is None else self.reports[revision]
 
     @property
     def usage(self) -> Usage:

@@ -1,0 +1,105 @@
+"""Part of I2: every bill and every correction of one follows from usage, price and hold, and they form a chain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from queuebit_audit.state import Authorised, Bill, Job
+from queuebit_contracts.job import Charge, Correction, Usage
+from queuebit_contracts.usage import is_final, quantities
+from queuebit_pricing import Bounds, PriceBook, Unpriced, bill
+
+__all__ = ["billed"]
+
+
+def billed(job: Job, book: PriceBook) -> Iterator[str]:
+    """The faults of a job's bills."""
+    for it in job.bills:
+        if job.ends and it.state != job.ends[0]:
+            yield f"it was {job.ends[0]}, but billed as {it.state}"
+        if it.usage != job.usage and not _unknown_yet(it):
+            yield f"it used {_used(job.usage)}, but other usage was metered"
+        if is_final(it.usage) is not it.final:
+            yield f"its usage is {'' if is_final(it.usage) else 'not '}final, but its bill says otherwise"
+        if job.authorised is None:
+            if Decimal(it.charge.amount) != 0:
+                yield f"it was never accepted, but charged {it.charge.amount}"
+            continue
+        if it.hold != job.authorised.hold:
+            yield f"its bill names a hold other than {job.authorised.hold.amount}"
+        yield from _rated(job, job.authorised, it.state, it.usage, it.charge, book)
+    if job.bills:
+        yield from _corrected(job, job.bills[0], book)
+
+
+def _corrected(job: Job, first: Bill, book: PriceBook) -> Iterator[str]:
+    before = first.charge
+    for number, it in enumerate(job.corrections, start=1):
+        if it.revision != number:
+            yield f"correction {number} of its bill calls itself {it.revision}"
+        reported = job.reports.get(it.report)
+        if reported is None or quantities(reported) != quantities(it.usage) or is_final(reported) is not it.final:
+            yield f"correction {number} of its bill states other usage than report {it.report}"
+        if _difference(before, it.charge) != (Decimal(it.delta.amount), Decimal(it.delta.jbu)):
+            yield (
+                f"correction {number} changes its charge from {before.amount} to {it.charge.amount}, "
+                f"but says {it.delta.amount}"
+            )
+        if job.authorised is not None:
+            yield from _rated(job, job.authorised, first.state, it.usage, it.charge, book, it)
+        before = it.charge
+
+
+def _rated(
+    job: Job,
+    authorised: Authorised,
+    state: str,
+    usage: Usage,
+    charge: Charge,
+    book: PriceBook,
+    correction: Correction | None = None,
+) -> Iterator[str]:
+    """The charge must follow from price and usage, within the bounds of the hold."""
+    backend = correction.backend if correction else job.backend
+    if backend is None:
+        if Decimal(charge.amount) != 0:
+            yield f"it was never placed, but charged {charge.amount}"
+        return
+    if backend not in authorised.bounds:
+        yield f"it ran on {backend}, for which nothing was authorised"
+        return
+    price_id, qpu_us = authorised.bounds[backend]
+    bounds = Bounds(shots=authorised.shots, qpu_us=qpu_us, qubits=authorised.qubits)
+    try:
+        price = book.price(price_id)
+    except Unpriced as error:
+        yield f"its charge cannot be rated again: {error}"
+        return
+    due = bill(price, bounds, state, quantities(usage), final=is_final(usage), at_limit=bool(usage.at_limit))
+    wanted = {line.component: (line.billed, line.unit_price, line.amount) for line in due.lines}
+    if _figures(charge) != (due.amount, due.currency, due.jbu, wanted):
+        yield f"its usage costs {due.amount} {due.currency} by {price_id}, but the bill says {_worded(charge)}"
+
+
+def _unknown_yet(it: Bill) -> bool:
+    """Whether a run was cancelled whose executor is still to report what it used."""
+    return it.state == "cancelled" and not it.final and not any(quantities(it.usage).values())
+
+
+def _used(usage: Usage) -> str:
+    return ", ".join(f"{quantity} {metric}" for metric, quantity in quantities(usage).items())
+
+
+def _difference(before: Charge, after: Charge) -> tuple[Decimal, Decimal]:
+    return Decimal(after.amount) - Decimal(before.amount), Decimal(after.jbu) - Decimal(before.jbu)
+
+
+def _figures(charge: Charge) -> tuple[Decimal, str, Decimal, dict[str, tuple[Decimal, Decimal, Decimal]]]:
+    lines = {it.component: (Decimal(it.billed), Decimal(it.unit_price), Decimal(it.amount)) for it in charge.lines}
+    return Decimal(charge.amount), charge.currency, Decimal(charge.jbu), lines
+
+
+def _worded(charge: Charge) -> str:
+    lines = ", ".join(f"{it.component} {it.billed} x {it.unit_price} = {it.amount}" for it in charge.lines)
+    return f"{charge.amount} {charge.currency} ({lines or 'no lines'})"
