@@ -10,7 +10,7 @@ def test_every_derived_column_is_known_with_its_type_and_expression() -> None:
     derived = derived_columns()
     assert len(derived) == events.count(" MATERIALIZED")
     assert derived["charge"].type == "Nullable(Decimal(38, 18))"
-    assert derived["charge"].expression.startswith("if(type = 'qb.job.metered.v1', ")
+    assert derived["charge"].expression.startswith("multiIf(\n        type = 'qb.job.metered.v1', ")
     assert all(it.expression.count("(") == it.expression.count(")") for it in derived.values())
     assert not any("COMMENT" in it.expression for it in derived.values())
 

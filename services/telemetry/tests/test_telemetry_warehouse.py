@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from queuebit_contracts.catalog import AnyEvent
-from queuebit_contracts.job import JobRejected, Rejection
+from queuebit_contracts.job import Charge, Correction, JobCorrected, JobRejected, Rejection, Usage
 from queuebit_contracts.query import Question
 from queuebit_contracts.subjects import subject_of
 from queuebit_contracts.wire import Reason
@@ -240,6 +240,23 @@ async def test_charges_add_up_exactly_by_project(clickhouse: ClickHouse, life_of
         {"project": "main", "currency": "USD", "jobs": 10, "amount": "1.00000000000000001", "jbu": "25.00"}
     ]
     assert await clickhouse.charges("nobody", Question()) == []
+
+
+async def test_a_corrected_bill_is_charged_once_with_its_delta(clickhouse: ClickHouse, life_of: Life) -> None:
+    place = await clickhouse.place()
+    delta = Charge(amount="-0.04", currency="USD", jbu="-1")
+    data = Correction(
+        tenant="acme", project="main", job="j1", revision=1, report=1, usage=Usage(), charge=delta, delta=delta,
+        reason="late", final=True, price_book="sha256:" + "0" * 64,
+    )  # fmt: skip
+    rows = rows_of([*life_of("acme", "j1"), JobCorrected(source="qb/test", data=data), *life_of("acme", "j2")])
+    await clickhouse.append(rows, place.generation, "LOG>0")
+    await clickhouse.append(rows, place.generation, "LOG>1")  # the same rows under another token
+    assert await clickhouse.charges("acme", Question()) == [
+        {"project": "main", "currency": "USD", "jobs": 2, "amount": "0.160000000000000002", "jbu": "4.00"}
+    ]
+    (job,) = await clickhouse.jobs("acme", Question(job="j1"))
+    assert (job["charge"], job["jbu"], job["state"]) == ("0.060000000000000001", "1.50", "completed")
 
 
 async def test_counters_are_those_of_the_rows(clickhouse: ClickHouse, life_of: Life) -> None:

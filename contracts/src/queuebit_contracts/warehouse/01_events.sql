@@ -31,12 +31,16 @@ CREATE TABLE IF NOT EXISTS events
         type = 'qb.job.rejected.v1', arrayMap(it -> JSONExtractString(it, 'code'), JSONExtractArrayRaw(data, 'reasons')),
         type = 'qb.job.failed.v1', [JSONExtractString(data, 'reason', 'code')],
         []),
-    charge Nullable(Decimal(38, 18)) MATERIALIZED
-        if(type = 'qb.job.metered.v1', toDecimal128OrNull(JSONExtractString(data, 'charge', 'amount'), 18), NULL),
+    charge Nullable(Decimal(38, 18)) MATERIALIZED multiIf(
+        type = 'qb.job.metered.v1', toDecimal128OrNull(JSONExtractString(data, 'charge', 'amount'), 18),
+        type = 'qb.job.corrected.v1', toDecimal128OrNull(JSONExtractString(data, 'delta', 'amount'), 18),
+        NULL) COMMENT 'what the event adds to the charge of its job; the sum over its events is the charge',
     currency LowCardinality(String) MATERIALIZED
-        if(type = 'qb.job.metered.v1', JSONExtractString(data, 'charge', 'currency'), ''),
-    jbu Nullable(Decimal(38, 18)) MATERIALIZED
-        if(type = 'qb.job.metered.v1', toDecimal128OrNull(JSONExtractString(data, 'charge', 'jbu'), 18), NULL),
+        if(type IN ('qb.job.metered.v1', 'qb.job.corrected.v1'), JSONExtractString(data, 'charge', 'currency'), ''),
+    jbu Nullable(Decimal(38, 18)) MATERIALIZED multiIf(
+        type = 'qb.job.metered.v1', toDecimal128OrNull(JSONExtractString(data, 'charge', 'jbu'), 18),
+        type = 'qb.job.corrected.v1', toDecimal128OrNull(JSONExtractString(data, 'delta', 'jbu'), 18),
+        NULL) COMMENT 'likewise',
     queue_wait_ms Nullable(UInt64) MATERIALIZED if(
         type IN ('qb.job.completed.v1', 'qb.job.failed.v1'),
         if((dateDiff('millisecond',

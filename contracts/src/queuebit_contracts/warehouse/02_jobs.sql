@@ -8,6 +8,9 @@ WITH
     arraySort(groupUniqArrayIf(content, type = 'qb.job.submitted.v1')) AS submissions,
     minOrNullIf(seq, type = 'qb.job.accepted.v1') AS accepted,
     if(accepted IS NULL, submissions[1], arrayLast(it -> it.1 < accepted, submissions)) AS submission,
+    groupUniqArrayIf(
+        (seq, assumeNotNull(events.charge), assumeNotNull(events.jbu)),
+        type IN ('qb.job.metered.v1', 'qb.job.corrected.v1') AND events.charge IS NOT NULL) AS bills,
     multiIf(
         type IN ('qb.job.rejected.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1'), 3,
         type IN ('qb.job.accepted.v1', 'qb.job.placed.v1', 'qb.job.started.v1'), 2,
@@ -33,13 +36,14 @@ SELECT
         max(queue_wait_ms),
         toUInt64(if((dateDiff('millisecond', accepted_at, started_at) AS waited) < 0, 0, waited))) AS queue_wait_ms,
     max(end_to_end_ms) AS end_to_end_ms,
-    max(charge) AS charge,
+    if(bills = [], NULL, arraySum(it -> it.2, bills)) AS charge,
     max(currency) AS currency,
-    max(jbu) AS jbu,
+    if(bills = [], NULL, arraySum(it -> it.3, bills)) AS jbu,
     max(type = 'qb.job.sealed.v1') AS sealed,
     arraySort(groupUniqArrayArray(reasons)) AS reasons
 FROM events
 WHERE type IN (
     'qb.job.submitted.v1', 'qb.job.accepted.v1', 'qb.job.rejected.v1', 'qb.job.placed.v1', 'qb.job.started.v1',
-    'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1', 'qb.job.metered.v1', 'qb.job.sealed.v1')
+    'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1', 'qb.job.metered.v1', 'qb.job.corrected.v1',
+    'qb.job.sealed.v1')
 GROUP BY tenant, job

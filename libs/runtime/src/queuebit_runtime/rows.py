@@ -51,6 +51,8 @@ def row_of(subject: str, body: bytes, sequence: int, stored_at: datetime) -> Row
     account = id_ if noun == "account" else ""
     backend = id_ if noun == "backend" else ""
     job = id_ if noun in ("job", "command") else "".join(qualifiers) if account else ""
+    if account and name == "corrected":  # its qualifier is the job with the revision
+        job = job.rpartition("-")[0]
     stored = (stored_at - _EPOCH) // _MICROSECOND
     try:
         event = orjson.loads(body)

@@ -49,9 +49,9 @@ ORDER BY submitted_at DESC, job
 """The newest jobs, newest first."""
 
 CHARGES: Final = """
-SELECT project, currency, count() AS jobs, sum(charge) AS amount, sum(jbu) AS jbu
+SELECT project, currency, countIf(type = 'qb.job.metered.v1') AS jobs, sum(charge) AS amount, sum(jbu) AS jbu
 FROM events FINAL
-WHERE tenant = {tenant:String} AND type = 'qb.job.metered.v1'
+WHERE tenant = {tenant:String} AND type IN ('qb.job.metered.v1', 'qb.job.corrected.v1')
     AND ({project:String} = '' OR project = {project:String})
 GROUP BY project, currency
 ORDER BY project, currency
