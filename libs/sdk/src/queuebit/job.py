@@ -7,6 +7,7 @@ import base64
 import json
 import logging
 from collections.abc import AsyncGenerator, Collection
+from datetime import datetime
 
 from queuebit.credentials import Credential
 from queuebit.errors import JobFailed, NotFound, QueuebitError, Reason, Refused, StillRunning, Unreachable
@@ -184,7 +185,9 @@ class AsyncJob:
             ) from error
 
     async def receipt(self, timeout: float | None = 10.0) -> Receipt:
-        """Wait until the job is sealed, and return its receipt.
+        """Wait until the job is sealed, and return its newest receipt.
+
+        A correction of the bill gives a job another receipt, which supersedes the one before.
 
         Raises:
             NotFound: the tenant has no such job.
@@ -195,18 +198,26 @@ class AsyncJob:
         sealed = await self.until(("sealed",), timeout)
         if not isinstance(sealed, JobSealed):
             raise TypeError(f"the log holds a {sealed.type} where a seal belongs")
-        seal = sealed.data
-        return Receipt(self.id, seal.statement, seal.leaf_index, seal.tree_size, _document(seal))
+        seal = await self._log_client.newest_seal(sealed.data)
+        return Receipt(
+            self.id,
+            seal.statement,
+            seal.leaf_index,
+            seal.tree_size,
+            _document(seal),
+            seal.revision or 0,
+            seal.supersedes,
+        )
 
     async def steps(self) -> AsyncGenerator[Step, None]:
         """Past events, then new ones, until the job is sealed."""
-        seen: set[str] = set()
+        seen: set[tuple[str, datetime]] = set()
         await self._watch.start()
-        while "sealed" not in seen:
+        while all(event != "sealed" for event, _ in seen):
             self._ear.moved.clear()
             for step in (await self.status()).steps:
-                if step.event not in seen:
-                    seen.add(step.event)
+                if (step.event, step.at) not in seen:
+                    seen.add((step.event, step.at))
                     yield step
             try:
                 await asyncio.wait_for(self._ear.moved.wait(), _FIRST_LOOK_S)

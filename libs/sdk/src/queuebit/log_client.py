@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from itertools import count
 
 from queuebit.errors import NotFound, Unreachable
 from queuebit.transport import Transport
 from queuebit.writing import write
 from queuebit_contracts import subjects
 from queuebit_contracts.catalog import CATALOG, AnyEvent, Decoded, decode
-from queuebit_contracts.job import JobAccepted
+from queuebit_contracts.job import JobAccepted, JobCorrected, JobSealed, JobUsageReported, Seal
 from queuebit_contracts.topology import LOG
 from queuebit_kernel import Malformed, Stale
 from queuebit_runtime.server_errors import WRONG_LAST_SEQUENCE
@@ -22,6 +23,8 @@ _LATER = tuple(
     it.name for it in CATALOG.values() if it.noun == "job" and it.subject.endswith(it.name) and it.name not in _FIRST
 )
 """Events that only an accepted job can have; those with a qualifier in their subject are not among them."""
+_NUMBERED = ("usage_reported", "corrected", "sealed")
+"""Events that may follow the end of a job, each with its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,15 @@ class Entry:
 
     event: Decoded
     sequence: int
+
+    @property
+    def revision(self) -> int:
+        """The number of an event that may follow the end of a job several times; 0 for all others."""
+        match self.event:
+            case JobUsageReported(data=data) | JobCorrected(data=data) | JobSealed(data=data):
+                return data.revision or 0
+            case _:
+                return 0
 
 
 class LogClient:
@@ -81,13 +93,31 @@ class LogClient:
         """All events of a job, oldest first."""
         aggregate = subjects.job(self.tenant, job)
         found = await self._read([aggregate.event(name) for name in _FIRST])
-        later = [aggregate.event(name) for name in _LATER]
+        later = [aggregate.event(name) for name in _LATER] + _numbered(aggregate, 1)
         for entry in found:
             if isinstance(entry.event, JobAccepted):
                 later += [aggregate.event("placed", it.backend) for it in entry.event.data.candidates]
         if found:
             found += await self._read(later)
+        number = 1
+        while any(entry.revision == number for entry in found):
+            number += 1
+            found += await self._read(_numbered(aggregate, number))
         return sorted(found, key=lambda entry: entry.sequence)
+
+    async def newest_seal(self, first: Seal) -> Seal:
+        """The newest receipt of a job, from its first one: that of the last correction of its bill, if there is any."""
+        aggregate, newest = subjects.job(self.tenant, first.job), first
+        for number in count(1):
+            entry = await self.last(aggregate.event("sealed", str(number)))
+            if entry is None or not isinstance(entry.event, JobSealed):
+                break
+            newest = entry.event.data
+        return newest
 
     async def _read(self, wanted: list[str]) -> list[Entry]:
         return [entry for entry in await asyncio.gather(*map(self.last, wanted)) if entry is not None]
+
+
+def _numbered(aggregate: subjects.Aggregate, number: int) -> list[str]:
+    return [aggregate.event(name, str(number)) for name in _NUMBERED]

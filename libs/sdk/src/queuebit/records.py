@@ -53,6 +53,8 @@ class Status:
     """Reasons of a rejection, failure or cancellation."""
     charge: Money | None = None
     """None until the job is metered."""
+    provisional: bool = False
+    """Whether the charge waits for usage that is not final; the hold stays until then."""
     sealed: bool = False
     steps: tuple[Step, ...] = ()
 
@@ -105,6 +107,10 @@ class Receipt:
     leaf_index: int
     tree_size: int
     content: bytes = field(repr=False)
+    revision: int = 0
+    """How often the bill was corrected before; 0 in a job's first receipt."""
+    supersedes: str | None = None
+    """The statement of the receipt before, which this one replaces."""
 
     def verify(self, trust: Path | str | bytes, *, result: Result | None = None) -> tuple[str, ...]:
         """Verify the receipt offline; return a sentence for each check.

@@ -11,8 +11,10 @@ from queuebit.log_client import Entry
 from queuebit.records import Status, Step
 from queuebit_contracts.catalog import CATALOG, AnyEvent, Decoded
 from queuebit_contracts.job import (
+    Charge,
     JobAccepted,
     JobCancelled,
+    JobCorrected,
     JobFailed,
     JobMetered,
     JobPlaced,
@@ -20,9 +22,11 @@ from queuebit_contracts.job import (
     JobSealed,
     JobStarted,
     JobSubmitted,
+    JobUsageReported,
     Submission,
 )
 from queuebit_contracts.subjects import event_name
+from queuebit_contracts.usage import is_final
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_kernel import Money
 
@@ -49,6 +53,8 @@ def waiting_for(status: Status) -> str:
             return f"it is placed on {status.backend} and waits for a free slot there"
         case "started":
             return f"it runs on {status.backend}"
+        case _ if status.sealed and status.provisional:
+            return f"it is {status.state} and sealed; its charge waits for final usage, and its hold stays until then"
         case _ if status.sealed:
             return f"it is {status.state}, billed and sealed"
         case _:
@@ -69,8 +75,9 @@ def _evolve(status: Status, event: Decoded) -> Status:
             why = f": {event.data.reason}" if event.data.reason else ""
             return replace(status, reasons=(Reason("cancelled", f"cancelled by {event.data.by}{why}"),))
         case JobMetered():
-            charge = event.data.charge
-            return replace(status, charge=Money(Decimal(charge.amount), charge.currency))
+            return replace(status, charge=_money(event.data.charge), provisional=event.data.final is False)
+        case JobCorrected():
+            return replace(status, charge=_money(event.data.charge), provisional=not event.data.final)
         case JobSealed():
             return replace(status, sealed=True)
         case _:
@@ -95,9 +102,17 @@ def _step(event: AnyEvent) -> Step:
         case JobCancelled():
             detail = f"by {event.data.by}" + (f": {event.data.reason}" if event.data.reason else "")
         case JobMetered():
-            detail = f"{event.data.charge.amount} {event.data.charge.currency}"
+            detail = f"{_money(event.data.charge)}{', until its usage is final' if event.data.final is False else ''}"
+        case JobUsageReported():
+            detail = f"{'final' if is_final(event.data.usage) else 'not final'}: {event.data.reason}".removesuffix(": ")
+        case JobCorrected():
+            delta = _money(event.data.delta)
+            detail = (
+                f"{_money(event.data.charge)} ({'' if delta.amount < 0 else '+'}{delta.text()}): {event.data.reason}"
+            )
         case JobSealed():
-            detail = f"entry {event.data.leaf_index} of the transparency log"
+            again = ", supersedes the receipt before" if event.data.supersedes else ""
+            detail = f"entry {event.data.leaf_index} of the transparency log{again}"
         case _:
             detail = ""
     return Step(_name(event), event.time, detail)
@@ -105,3 +120,7 @@ def _step(event: AnyEvent) -> Step:
 
 def _name(event: AnyEvent) -> str:
     return event_name(event.type)
+
+
+def _money(charge: Charge) -> Money:
+    return Money(Decimal(charge.amount), charge.currency)
