@@ -193,7 +193,7 @@ ZERO = Charge(amount="0.00", currency="USD", jbu="0")
         (_drop(JobUsageReported), "I2", "states other usage than report 1"),
         (_drop(JobCorrected), "I1", "report 1 of its usage was never billed"),
         (_drop(AccountCorrected), "I2", "never reached its account"),
-        (_twice(JobCorrected), "I1", "corrected.1 2 times"),
+        (_twice(JobCorrected), "I1", "corrected 1 2 times"),
         (_twice(AccountCorrected), "I2", "which is not due"),
         (_alter_last(AccountCorrected, delta=Amount(amount="0.5")), "I2", "its account was corrected by 0.5"),
         (_alter_last(JobCorrected, delta=ZERO), "I2", "but says 0.00"),

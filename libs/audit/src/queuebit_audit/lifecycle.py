@@ -69,7 +69,7 @@ def _disorder(job: Job) -> Iterator[str]:
     names = job.names
     if names[0] != "submitted":
         yield f"its history begins with {names[0]}, not with submitted"
-    numbered = (name for name in dict.fromkeys(names) if name.partition(".")[0] in _NUMBERED and "." in name)
+    numbered = (name for name in dict.fromkeys(names) if name.partition(" ")[0] in _NUMBERED and " " in name)
     for name in (*_ONCE, *numbered):
         if (times := names.count(name)) > 1:
             yield f"it was {name} {times} times"
@@ -79,7 +79,7 @@ def _disorder(job: Job) -> Iterator[str]:
         yield from (f"it was {name}, but never ended" for name in ("metered", "sealed") if name in names)
         return
     for name in names[names.index(job.ends[0]) :]:
-        if name.partition(".")[0] not in _AFTER_THE_END:
+        if name.partition(" ")[0] not in _AFTER_THE_END:
             yield f"it was {name} after it had ended"
 
 

@@ -161,7 +161,7 @@ class Job:
     def finished(self) -> bool:
         """Whether no event is missing: ended, metered and sealed, with all usage that came later."""
         names = set(self.names)
-        receipts = {f"sealed.{it.revision}" for it in self.corrections}
+        receipts = {f"sealed {it.revision}" for it in self.corrections}
         return {"metered", "sealed", *receipts} <= names and not names.isdisjoint(TERMINAL) and self.unbilled is None
 
 
@@ -283,7 +283,7 @@ class History:
             self._stray(stored.sequence, stored.subject, f"sequence {stored.sequence} holds an event of {proper}")
         match it.noun:
             case "job" if event_name(event.type) == it.event and _plain(it.id):
-                label = ".".join((it.event, *it.qualifiers)) if it.event in _REVISED else it.event
+                label = " ".join((it.event, *it.qualifiers)) if it.event in _REVISED else it.event
                 self._job(stored, it.tenant, it.id, label, check_seal)
             case "account":
                 self.accounts.setdefault((it.tenant, it.id), []).extend(_entries(stored))
