@@ -14,8 +14,9 @@ from queuebit_broker.eligibility import Tariff
 from queuebit_broker.policy import Admit, admit
 from queuebit_broker.profiles import Profiles
 from queuebit_broker.rules import Request, Snapshot
-from queuebit_broker.state import Directory, Profiled, World
+from queuebit_broker.state import Profiled, World
 from queuebit_contracts.backend import BackendRegistered
+from queuebit_contracts.directory import Directory
 from queuebit_contracts.job import Profile
 from queuebit_contracts.query import ProfileAnswer, ProfileRequest, Question
 from queuebit_contracts.tenants import Project, Tenant, Tenants, User
@@ -181,9 +182,12 @@ def broker_admits(world: World, executors: Executors, tariff: Tariff) -> bool:
         available=Money.of(10),
         existing_hold=None,
         hold_closed=False,
+        budgets={},
         max_source_bytes=10_000,
     )
-    return isinstance(admit(Request("acme", asked.job, asked, signed=True, provenance=None), snapshot), Admit)
+    return isinstance(
+        admit(Request("acme", asked.job, asked, signed=True, known_algorithm=True, provenance=None), snapshot), Admit
+    )
 
 
 @settings(deadline=None, max_examples=200)

@@ -14,7 +14,7 @@ from queuebit_contracts.query import Answer, Question
 from queuebit_kernel import Unavailable
 from queuebit_runtime.bus import Bus
 from queuebit_runtime.query_server import QueryServer
-from queuebit_runtime.tasks import Tasks
+from queuebit_runtime.replies import Tenant
 from queuebit_testing.server import NatsServer
 
 pytestmark = pytest.mark.server
@@ -38,12 +38,21 @@ class Office:
 
 @pytest.fixture
 async def office(fresh_server: NatsServer) -> AsyncIterator[Office]:
-    bus, tasks, office = Bus("telemetry", fresh_server.url, fresh_server.seeds["telemetry"]), Tasks(), Office()
+    bus, server, office = (
+        Bus("telemetry", fresh_server.url, fresh_server.seeds["telemetry"]),
+        QueryServer("telemetry", side_by_side=2),
+        Office(),
+    )
+
+    @server.answers("jobs")
+    async def on_jobs(tenant: Tenant, question: Question) -> Answer:
+        return await office(tenant, question)
+
+    bus.broker.include_router(server.router)
     await bus.connect()
-    await QueryServer("telemetry", tasks, side_by_side=2).listen(bus.client, "jobs", office)
+    await bus.start(server.router)
     await bus.client.flush()
     yield office
-    await tasks.close()
     await bus.close()
 
 

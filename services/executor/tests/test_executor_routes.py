@@ -1,63 +1,23 @@
-"""What becomes of a request for a profile on its way in and out."""
+"""What reaches an executor's handlers, and what is replied."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from collections.abc import Awaitable
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from nats.errors import MaxPayloadError
 
 from queuebit_contracts.query import ProfileAnswer, ProfileRequest
+from queuebit_executor.errors import Overloaded
 from queuebit_executor.policy import Allowance
 from queuebit_executor.profiling import AnswerProfile
-from queuebit_executor.routes import answer_profiles
+from queuebit_executor.routes import cancellations, liveness, placements, profiles
 from queuebit_kernel import FixedClock
 from queuebit_runtime.payloads import describe
-from queuebit_runtime.tasks import Tasks
 from queuebit_runtime.tracing import Tracing
-
-
-@dataclass
-class Message:
-    """A request, and what was answered."""
-
-    data: bytes
-    subject: str = "qb.profile.aer"
-    headers: dict[str, str] = field(default_factory=dict)
-    too_large: bool = False
-    answer: ProfileAnswer | None = None
-    answered: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def respond(self, data: bytes) -> None:
-        self.answered.set()
-        if self.too_large:
-            raise MaxPayloadError
-        self.answer = ProfileAnswer.model_validate_json(data)
-
-
-class Client:
-    async def subscribe(self, subject: str, queue: str, cb) -> None:
-        self.ask = cb
-
-
-@pytest.fixture
-async def service(world):
-    client, tasks = Client(), Tasks()
-    tasks.failed = asyncio.get_running_loop().create_future()
-    answer = AnswerProfile(world.payloads, world.circuits, (world.offer("aer"),), FixedClock(), Allowance(1536, 60))
-    bus = SimpleNamespace(client=client, tracing=Tracing("executor-aer"))
-
-    async def ask(message: Message) -> Message:
-        await client.ask(message)
-        await message.answered.wait()
-        return message
-
-    await answer_profiles(bus, tasks, "aer", answer, begin_s=5)
-    yield ask
-    assert not tasks.failed.done()
-    await tasks.close()
+from queuebit_testing.routes import SEQUENCE, in_memory
 
 
 def request(source: str) -> bytes:
@@ -65,13 +25,53 @@ def request(source: str) -> bytes:
     return ProfileRequest(tenant="acme", circuit=circuit, shots=10).model_dump_json().encode()
 
 
-async def test_an_answer_that_cannot_be_sent_ends_nothing(world, service) -> None:
-    """A parser that quoted a name of a megabyte once ended every executor, again and again."""
-    for _ in range(2):
-        await service(Message(request(world.bell), too_large=True))
-    told = await service(Message(request(world.bell)))
-    assert told.answer.profile is not None
+async def ask(world: Any, body: bytes) -> ProfileAnswer:
+    answer = AnswerProfile(world.payloads, world.circuits, (world.offer("aer"),), FixedClock(), Allowance(1536, 60))
+    async with in_memory(profiles(answer, "aer", Tracing("executor-aer"), begin_s=5)) as broker:
+        return ProfileAnswer.model_validate_json((await broker.request(body, "qb.profile.aer")).body)
 
 
-async def test_what_is_no_request_is_told_so(service) -> None:
-    assert (await service(Message(b"{"))).answer.error.code == "malformed"
+async def test_a_circuit_gets_its_profile(world: Any) -> None:
+    found = await ask(world, request(world.bell))
+    assert found.profile is not None
+    assert [it.backend for it in found.estimates] == ["aer"]
+
+
+async def test_what_is_no_request_is_told_so(world: Any) -> None:
+    error = (await ask(world, b"{")).error
+    assert error is not None
+    assert error.code == "malformed"
+
+
+async def test_what_cannot_be_answered_now_is_left_to_its_askers_timeout(world: Any) -> None:
+    async def overloaded(*_: object) -> Awaitable[Any]:
+        raise Overloaded("too many circuits wait")
+
+    world.circuits.profile = overloaded
+    with pytest.raises(Overloaded):
+        await ask(world, request(world.bell))
+
+
+async def test_a_placement_is_run_from_its_place_in_the_log(world: Any) -> None:
+    ran: asyncio.Queue[tuple[str, int, bool]] = asyncio.Queue()
+
+    async def run(placed: Any, sequence: int, *, redelivered: bool) -> None:
+        ran.put_nowait((placed.data.job, sequence, redelivered))
+
+    for number, again in ((1, False), (2, True)):
+        async with in_memory(placements(run, "executor-aer"), number=number) as broker:  # type: ignore[arg-type]
+            await broker.request(world.placed("j1").to_bytes(), "qb.job.acme.j1.placed.aer")
+        assert ran.get_nowait() == ("j1", SEQUENCE, again)
+
+
+async def test_a_job_that_is_cancelled_live_is_looked_for(world: Any) -> None:
+    hinted: list[str] = []
+    watch = SimpleNamespace(hint=hinted.append)
+    async with in_memory(cancellations(watch)) as broker:  # type: ignore[arg-type]
+        await broker.publish(b"not even an event", "qb.job.acme.j1.cancelled")
+    assert hinted == ["qb.job.acme.j1.cancelled"]
+
+
+async def test_an_executor_says_of_each_of_its_backends_that_it_is_there() -> None:
+    async with in_memory(liveness(["aer", "other"])) as broker:
+        assert [(await broker.request(b"", f"qb.alive.{it}")).body for it in ("aer", "other")] == [b"{}", b"{}"]

@@ -6,18 +6,23 @@ import asyncio
 from ssl import SSLContext
 
 from faststream import AckPolicy
-from faststream.nats import NatsBroker
+from faststream.nats import NatsBroker, NatsRouter
 from faststream.nats.security import NatsNKey
-from nats.aio.client import Client
 
 from queuebit_contracts.topology import inbox_of
+from queuebit_kernel import Unavailable
+from queuebit_runtime.connection import Client, NatsError, NatsTimeoutError, NoRespondersError
 from queuebit_runtime.harden import harden_nats_client
 from queuebit_runtime.message_outcome import MessageOutcome
 from queuebit_runtime.servers import servers_of
 from queuebit_runtime.tenant_limiter import TenantLimiter
 from queuebit_runtime.tracing import Tracing
 
-__all__ = ["Bus"]
+__all__ = ["Bus", "Unanswered"]
+
+
+class Unanswered(Unavailable):
+    """A request had no reply in time."""
 
 
 class Bus:
@@ -80,6 +85,29 @@ class Bus:
         harden_nats_client()
         self._client = await self.broker.connect()
         self._outcome.client = self._client
+
+    async def start(self, router: NatsRouter | None = None) -> None:
+        """Start the subscribers of one router, or all that have not started yet.
+
+        The broker's own `start` would start a subscriber again, and lose what it has in hand.
+        """
+        for subscriber in (self.broker if router is None else router).subscribers:
+            if not subscriber.running:
+                await subscriber.start()
+
+    async def request(self, subject: str, body: bytes, timeout_s: float) -> bytes:
+        """Ask, and return the reply.
+
+        Raises:
+            Unanswered: there was no reply in time.
+            Unavailable: nothing could be asked.
+        """
+        try:
+            return (await self.broker.request(body, subject, timeout=timeout_s)).body
+        except (NoRespondersError, NatsTimeoutError, TimeoutError) as error:
+            raise Unanswered(f"{subject} was not answered within {timeout_s:g} s") from error
+        except NatsError as error:
+            raise Unavailable(f"{subject}: {error!r}") from error
 
     async def _on_closed(self) -> None:
         self.closed.set()

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from nats.aio.client import Client
-from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
-from nats.js.errors import APIError
-from nats.js.errors import Error as JetStreamError
-
 from queuebit_contracts.subjects import dead
+from queuebit_runtime.connection import APIError, Client, JetStreamError, Msg, NatsError
 from queuebit_runtime.server_errors import WRONG_LAST_SEQUENCE
 from queuebit_runtime.trace_context import traceparent_in
 

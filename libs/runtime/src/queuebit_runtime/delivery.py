@@ -6,9 +6,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from nats.aio.msg import Msg
-
 from queuebit_contracts.subjects import REPLAY
+from queuebit_runtime.connection import Msg
 from queuebit_runtime.dead_letters import HEADERS
 
 __all__ = ["Delivered", "current", "delivered", "read"]

@@ -14,10 +14,6 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 
-from nats.aio.client import Client
-from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
-
 from queuebit_contracts import subjects
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.command import CancelJob
@@ -34,6 +30,7 @@ from queuebit_contracts.subjects import Address, parse
 from queuebit_contracts.topology import LOG
 from queuebit_kernel import InvalidId, Malformed, digest, event_id
 from queuebit_planning.limits import MAX_SOURCE_BYTES
+from queuebit_runtime.connection import Client, Msg, NatsError
 from queuebit_runtime.payloads import CHUNK
 from queuebit_runtime.server_errors import WRONG_LAST_SEQUENCE
 from queuebit_runtime.tasks import Tasks

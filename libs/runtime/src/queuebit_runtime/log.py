@@ -10,17 +10,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
-from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
-from nats.errors import TimeoutError as NatsTimeoutError
-from nats.js.errors import APIError
-
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.subjects import Aggregate, subject_of
 from queuebit_contracts.topology import LOG
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_kernel import Malformed, Stale, Unavailable, event_id
-from queuebit_runtime.connection import Connection
+from queuebit_runtime.connection import APIError, Connection, Msg, NatsError, NatsTimeoutError
 from queuebit_runtime.lag import read_past_lag
 from queuebit_runtime.multi_reply import MultiReply
 from queuebit_runtime.server_errors import (

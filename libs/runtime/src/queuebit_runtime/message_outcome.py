@@ -18,9 +18,6 @@ from typing import Any
 from faststream import BaseMiddleware, ContextRepo
 from faststream.exceptions import AckMessage, HandlerException, NackMessage
 from faststream.message import StreamMessage
-from nats.aio.client import Client
-from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
 from queuebit_contracts.catalog import decode
@@ -28,6 +25,7 @@ from queuebit_contracts.subjects import REPLAY, parse
 from queuebit_contracts.topology import topology
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_kernel import Fault, Malformed, Settle, Superseded
+from queuebit_runtime.connection import Client, Msg, NatsError
 from queuebit_runtime.dead_letters import store_dead_letter
 from queuebit_runtime.delivery import Delivered, current, read
 from queuebit_runtime.tenant_limiter import Crowded, TenantLimiter
@@ -74,6 +72,8 @@ class _Delivery(BaseMiddleware[Any, Msg | None]):
 
     async def consume_scope(self, call_next: _Next, msg: StreamMessage[Msg]) -> Any:
         raw = msg.raw_message
+        if not _is_delivery(raw):  # a request or a hint: nothing is acknowledged
+            return await call_next(msg)
         here = read(raw)
         current.set(here)
         beats = None if here.replayed else _Beats(raw, topology().durable[here.consumer].ack_wait_s / 3)
@@ -92,7 +92,7 @@ class _Delivery(BaseMiddleware[Any, Msg | None]):
         exc_tb: TracebackType | None = None,
     ) -> bool | None:
         raw = self.msg
-        if raw is None or isinstance(exc_val, asyncio.CancelledError | HandlerException):
+        if raw is None or not _is_delivery(raw) or isinstance(exc_val, asyncio.CancelledError | HandlerException):
             return False
         if isinstance(exc_val, ValidationError) and (unknown := _unknown_type(raw.data)):
             _log.info("%s holds a %s, which this version does not know: skipped", raw.subject, unknown)
@@ -128,6 +128,11 @@ class _Delivery(BaseMiddleware[Any, Msg | None]):
                 ):
                     raise NackMessage(delay=DELAYS[-1])
                 raise AckMessage
+
+
+def _is_delivery(raw: Msg) -> bool:
+    """Whether a message came from a durable, or is a dead letter that comes back."""
+    return raw.reply.startswith("$JS.ACK.") or raw.subject.startswith(REPLAY)
 
 
 def _classify(error: BaseException, deliveries: int) -> Settle:

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from nats.aio.client import Client
-from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
-
 from queuebit_kernel import Unavailable
-from queuebit_runtime.connection import Connection
+from queuebit_runtime.connection import Client, Connection, Msg, NatsError
 
 __all__ = ["MultiReply"]
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from nats.errors import Error as NatsError
-from nats.js.errors import APIError, NotFoundError
-
 from queuebit_contracts.wire import Payload
 from queuebit_kernel import Fault, Unavailable, digest, require_token
 from queuebit_planning.limits import MAX_SOURCE_BYTES
-from queuebit_runtime.connection import Connection
+from queuebit_runtime.connection import APIError, Connection, NatsError, NotFoundError
 
 __all__ = ["CHUNK", "INLINE_LIMIT", "KeyValuePayloads", "Missing", "PayloadStore", "describe"]
 

@@ -117,7 +117,7 @@ class Service:
         for loop in self.work:
             self.tasks.spawn(_coroutine(loop), f"{self.name} {getattr(loop, '__name__', 'work')}")
         _settle_memory()
-        await self.bus.broker.start()
+        await self.bus.start()
         self._ready = True
         _logger.info(", ".join([f"{self.name} is ready", *(f"{name} {it}" for name, it in self.detail().items())]))
 

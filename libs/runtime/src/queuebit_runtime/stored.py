@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from nats.aio.msg import Msg
-
 from queuebit_contracts.catalog import AnyEvent, Decoded, decode
 from queuebit_contracts.topology import LOG
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_kernel import Malformed
+from queuebit_runtime.connection import Msg
 
 __all__ = ["Message", "Stored", "Unreadable", "event_in", "known_events", "message_of"]
 

@@ -15,9 +15,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from nats.aio.client import Client
-from nats.errors import Error as NatsError
-from nats.js.errors import Error as JetStreamError
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
@@ -29,6 +26,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from queuebit_contracts.subjects import parse
 from queuebit_contracts.subjects import trace as trace_subject
 from queuebit_contracts.topology import topology
+from queuebit_runtime.connection import Client, JetStreamError, NatsError
 
 __all__ = ["TRACES", "Tracing", "whose"]
 

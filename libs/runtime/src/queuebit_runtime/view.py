@@ -18,13 +18,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
-
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.topology import LOG, view_consumers
 from queuebit_kernel import Malformed, Unavailable, event_id
-from queuebit_runtime.connection import Connection
+from queuebit_runtime.connection import Connection, Msg, NatsError
 from queuebit_runtime.dead_letters import store_dead_letter
 from queuebit_runtime.log import Stored
 from queuebit_runtime.server_errors import CONSUMER_EXISTS

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 
-from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
 from queuebit_broker.state import World
@@ -13,28 +12,28 @@ from queuebit_contracts.catalog import decode
 from queuebit_contracts.query import ProfileAnswer, ProfileRequest
 from queuebit_contracts.subjects import parse, profile
 from queuebit_kernel import Unavailable
-from queuebit_runtime.connection import Connection
+from queuebit_runtime.bus import Bus
 from queuebit_runtime.intake import Undecided
 from queuebit_runtime.view import Raw
 
-__all__ = ["NatsExecutors", "folding"]
+__all__ = ["BusExecutors", "folding"]
 
 _log = logging.getLogger(__name__)
 
 
-class NatsExecutors:
+class BusExecutors:
     """Executors asked over the bus; whoever of a stack is free answers."""
 
-    def __init__(self, connection: Connection, timeout_s: float) -> None:
-        self._connection = connection
+    def __init__(self, bus: Bus, timeout_s: float) -> None:
+        self._bus = bus
         self._timeout_s = timeout_s
 
     async def profile(self, stack: str, request: ProfileRequest) -> ProfileAnswer:
         body = request.model_dump_json(exclude_none=True).encode()
         try:
-            reply = await self._connection.client.request(profile(stack), body, timeout=self._timeout_s)
-            return ProfileAnswer.model_validate_json(reply.data)
-        except (NatsError, TimeoutError) as error:
+            reply = await self._bus.request(profile(stack), body, self._timeout_s)
+            return ProfileAnswer.model_validate_json(reply)
+        except Unavailable as error:
             raise Unavailable(f"no executor of {stack} answered within {self._timeout_s:g} s") from error
         except ValidationError as error:
             _log.exception("the executors of %s answer what is no profile", stack)

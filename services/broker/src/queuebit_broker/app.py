@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from queuebit_broker.adapters import NatsExecutors, folding
+from queuebit_broker.adapters import BusExecutors, folding
 from queuebit_broker.answers import Answers
 from queuebit_broker.cancelling import CancelJobs
 from queuebit_broker.eligibility import Tariff
 from queuebit_broker.handlers import AdmitJob
 from queuebit_broker.profiles import Profiles
-from queuebit_broker.routes import answer_operator, answer_queries, routes
+from queuebit_broker.routes import queries, routes, tenancy
 from queuebit_broker.settings import Settings
 from queuebit_broker.state import World
 from queuebit_broker.tenancy import ApplyTenants
@@ -20,7 +20,6 @@ from queuebit_contracts.topology import topology
 from queuebit_kernel import SystemClock
 from queuebit_pricing import load
 from queuebit_runtime.intake import Intake, Pace, Undecided
-from queuebit_runtime.query_server import QueryServer
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
 from queuebit_runtime.view import View
@@ -38,7 +37,7 @@ def create_app() -> Service:
     service = Service("broker", BusSettings())
     clock, world, undecided = SystemClock(), World(), Undecided()
     view = View(service.bus, "broker", topology().service["broker"].view, folding(world, undecided))
-    profiles = Profiles(NatsExecutors(service.bus, settings.profile_timeout_s), world)
+    profiles = Profiles(BusExecutors(service.bus, settings.profile_timeout_s), world)
     apply_tenants = ApplyTenants(service.log, view, world)
     admit = AdmitJob(
         log=service.log,
@@ -55,17 +54,12 @@ def create_app() -> Service:
         intake = Intake(service.name, service.tasks, Pace(settings.writes_per_s), undecided)
         await intake.listen(service.bus.client)
 
-    async def answering() -> None:
-        questions = QueryServer(service.name, service.tasks, side_by_side=_QUESTIONS_AT_ONCE)
-        await answer_queries(service.bus.client, questions, answers)
-        await answer_operator(service.bus.client, service.name, service.tasks, apply_tenants)
-
     async def beginning() -> None:
         await apply_tenants.start(partial(_first_tenants, settings.tenants_file), by="first start")
 
     service.views.append(view)
     service.connected.append(taking_in)
-    service.before += [beginning, answering]
+    service.before.append(beginning)
     service.detail = lambda: {
         "backends": len(world.registered()),
         "tenants": len(world.directory.tenant),
@@ -73,6 +67,8 @@ def create_app() -> Service:
     }
     service.bus.separate_tenants("broker-submitted", settings.workers)
     service.bus.separate_tenants("broker-commands", 4)
+    service.include(queries(answers, side_by_side=_QUESTIONS_AT_ONCE))
+    service.include(tenancy(apply_tenants))
     service.include(routes(admit, CancelJobs(service.log, world)))
     return service
 

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from faststream.nats import NatsRouter
-from nats.aio.client import Client
-from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
-from pydantic import ValidationError
 
 from queuebit_broker.answers import Answers
 from queuebit_broker.cancelling import CancelJobs
@@ -17,16 +11,16 @@ from queuebit_broker.tenancy import ApplyTenants
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.command import CancelJob
 from queuebit_contracts.job import JobSubmitted
-from queuebit_contracts.query import TenantsAnswer, TenantsRequest
+from queuebit_contracts.query import Answer, Question, TenantsAnswer, TenantsRequest
 from queuebit_contracts.subjects import TENANTS_REQUEST
 from queuebit_contracts.wire import Reason
-from queuebit_kernel import Fault, Malformed
+from queuebit_kernel import Malformed
 from queuebit_runtime.consumers import Body, Redelivered, Sequence, StoredAt, Subject, subscribes
 from queuebit_runtime.query_server import QueryServer
-from queuebit_runtime.tasks import Tasks
+from queuebit_runtime.replies import SIDE_BY_SIDE, Replies, Tenant, json_body
 from queuebit_runtime.tenant_limiter import PLACES
 
-__all__ = ["answer_operator", "answer_queries", "routes"]
+__all__ = ["queries", "routes", "tenancy"]
 
 
 def routes(admit: AdmitJob, cancel: CancelJobs) -> NatsRouter:
@@ -55,38 +49,45 @@ def routes(admit: AdmitJob, cancel: CancelJobs) -> NatsRouter:
     return router
 
 
-async def answer_queries(client: Client, questions: QueryServer, answers: Answers) -> None:
-    """Answer tenants; brokers share the questions."""
-    for question, ask in {
-        "backends": answers.backends,
-        "plan": answers.plan,
-        "admission": answers.admission,
-        "balances": answers.balances,
-    }.items():
-        await questions.listen(client, question, ask)
+def queries(answers: Answers, *, side_by_side: int) -> NatsRouter:
+    """What tenants ask; brokers share the queries."""
+    server = QueryServer("broker", side_by_side=side_by_side)
+
+    @server.answers("backends")
+    async def on_backends(tenant: Tenant, question: Question) -> Answer:
+        """List the backends with their prices and calibrations."""
+        return await answers.backends(tenant, question)
+
+    @server.answers("plan")
+    async def on_plan(tenant: Tenant, question: Question) -> Answer:
+        """Say what a circuit would cost and reach on each backend."""
+        return await answers.plan(tenant, question)
+
+    @server.answers("admission")
+    async def on_admission(tenant: Tenant, question: Question) -> Answer:
+        """Say which jobs cannot be decided now, and why."""
+        return await answers.admission(tenant, question)
+
+    @server.answers("balances")
+    async def on_balances(tenant: Tenant, question: Question) -> Answer:
+        """Say what the tenant's accounts and budgets have left."""
+        return await answers.balances(tenant, question)
+
+    return server.router
 
 
-async def answer_operator(client: Client, service: str, tasks: Tasks, apply: ApplyTenants) -> None:
-    """Answer the operator's requests about tenants; permissions let no other user ask."""
+def tenancy(apply: ApplyTenants) -> NatsRouter:
+    """What the operator asks about tenants; permissions let no other user ask."""
+    router = NatsRouter(middlewares=[Replies(_no)])
 
-    async def answer(message: Msg) -> None:
-        try:
-            answered = await apply(TenantsRequest.model_validate_json(message.data))
-        except ValidationError as error:
-            answered = _no(Malformed.code, f"not a request about tenants: {error}")
-        except Fault as error:
-            answered = _no(error.code, f"{error}: make the same request again")
-        body = answered.model_dump_json().encode()
-        if len(body) > client.max_payload:
-            body = _no("too_large", "the tenants document is larger than the bus carries").model_dump_json().encode()
-        with suppress(NatsError):  # a request that is not answered is made again
-            await message.respond(body)
+    @router.subscriber(TENANTS_REQUEST, queue="broker", max_workers=SIDE_BY_SIDE, decoder=json_body, title="tenants")
+    async def on_tenants(request: TenantsRequest) -> TenantsAnswer:
+        """Put the declared tenants in force, or say which are."""
+        return await apply(request)
 
-    async def on_request(message: Msg) -> None:
-        tasks.spawn(answer(message), message.subject)
-
-    await client.subscribe(TENANTS_REQUEST, queue=service, cb=on_request)
+    return router
 
 
 def _no(code: str, text: str) -> TenantsAnswer:
-    return TenantsAnswer(errors=(Reason(code=code, text=text),))
+    again = "" if code == Malformed.code else ": make the same request again"
+    return TenantsAnswer(errors=(Reason(code=code, text=f"{text}{again}"),))

@@ -11,7 +11,7 @@ from queuebit_executor.handlers import RunPlacement
 from queuebit_executor.instance import Instance
 from queuebit_executor.policy import Allowance
 from queuebit_executor.profiling import AnswerProfile
-from queuebit_executor.routes import answer_alive, answer_profiles, hear_cancellations, placements
+from queuebit_executor.routes import cancellations, liveness, placements, profiles
 from queuebit_executor.settings import Settings
 from queuebit_executor.watch import JobWatch
 from queuebit_executor.zygote_client import ZygoteClient, ZygoteSettings
@@ -50,9 +50,13 @@ def create_app() -> Service:
         service.after.append(circuits.close)
         answer = AnswerProfile(payloads, circuits, offers, clock, allowance)
         begin_s = settings.patience_seconds - settings.profile_seconds
-        await hear_cancellations(service.bus.client, watch)
-        await answer_profiles(service.bus, service.tasks, settings.stack, answer, begin_s)
-        await answer_alive(service.bus.client, settings.offered)
+        for router in (
+            cancellations(watch),
+            profiles(answer, settings.stack, service.bus.tracing, begin_s),
+            liveness(settings.offered),
+        ):
+            service.include(router)
+            await service.bus.start(router)
         await offer(offers)
 
     service.before.append(take_up)

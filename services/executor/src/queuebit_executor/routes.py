@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterable
 
 from faststream.nats import NatsRouter
-from nats.aio.client import Client
-from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
-from pydantic import ValidationError
+from faststream.nats.annotations import NatsMessage
 
 from queuebit_contracts.job import JobCancelled, JobPlaced
 from queuebit_contracts.query import CircuitError, ProfileAnswer, ProfileRequest
@@ -19,15 +15,12 @@ from queuebit_contracts.topology import topology
 from queuebit_executor.handlers import RunPlacement
 from queuebit_executor.profiling import AnswerProfile
 from queuebit_executor.watch import JobWatch
-from queuebit_kernel import Unavailable
-from queuebit_runtime.bus import Bus
+from queuebit_kernel import Malformed
 from queuebit_runtime.consumers import Redelivered, Sequence, subscribes
-from queuebit_runtime.tasks import Tasks
-from queuebit_runtime.tracing import whose
+from queuebit_runtime.replies import SIDE_BY_SIDE, Replies, Traceparent, json_body
+from queuebit_runtime.tracing import Tracing, whose
 
-__all__ = ["answer_alive", "answer_profiles", "hear_cancellations", "placements"]
-
-_log = logging.getLogger(__name__)
+__all__ = ["cancellations", "liveness", "placements", "profiles"]
 
 
 def placements(run: RunPlacement, durable: str) -> NatsRouter:
@@ -45,61 +38,52 @@ def placements(run: RunPlacement, durable: str) -> NatsRouter:
     return router
 
 
-async def hear_cancellations(client: Client, watch: JobWatch) -> None:
-    """Tell the watch about every job that is cancelled from now on."""
+def cancellations(watch: JobWatch) -> NatsRouter:
+    """What is said live about the end of jobs."""
+    router = NatsRouter()
 
-    async def on_cancelled(message: Msg) -> None:
-        watch.hint(message.subject)
+    @router.subscriber(every(JobCancelled), title="cancelled", no_reply=True)
+    async def on_cancelled(message: NatsMessage) -> None:
+        """Look into the log whether a job that waits or runs here was cancelled."""
+        watch.hint(message.raw_message.subject)
 
-    await client.subscribe(every(JobCancelled), cb=on_cancelled)
+    return router
 
 
-async def answer_alive(client: Client, backends: Iterable[str]) -> None:
-    """Answer the question whether these backends are there, for as long as the connection lives."""
+def liveness(backends: Iterable[str]) -> NatsRouter:
+    """The question whether backends are there."""
+    router = NatsRouter()
 
-    async def on_question(message: Msg) -> None:
-        await _send(message, b"{}")
+    async def on_alive() -> bytes:
+        """Say that the executor of the backend is there."""
+        return b"{}"
 
     for backend in backends:
-        await client.subscribe(alive(backend), cb=on_question)
+        router.subscriber(alive(backend), title=f"alive-{backend}")(on_alive)
+    return router
 
 
-async def answer_profiles(bus: Bus, tasks: Tasks, stack: str, answer: AnswerProfile, begin_s: float) -> None:
-    """Answer requests for profiles; what is remembered at once, the rest side by side.
+def profiles(answer: AnswerProfile, stack: str, tracing: Tracing, begin_s: float) -> NatsRouter:
+    """Requests for profiles; executors of a stack share them.
 
     Nothing is begun for a request that is older than `begin_s`. One that cannot be answered now is left to its asker's
     timeout: it will ask again.
     """
+    router = NatsRouter(middlewares=[Replies(_refusal, exclude_none=True)])
 
-    async def look_up(message: Msg, request: ProfileRequest, begin_by: float) -> None:
-        parent = (message.headers or {}).get("traceparent")
-        with bus.tracing.span("executor profile", parent, whose(request.tenant)):
-            try:
-                await _reply(message, await answer(request, begin_by))
-            except Unavailable as fault:
-                _log.warning("a profile was not answered: %s: %s", fault.code, fault)
-
-    async def on_request(message: Msg) -> None:
-        try:
-            request = ProfileRequest.model_validate_json(message.data)
-        except ValidationError as error:
-            await _reply(message, ProfileAnswer(error=CircuitError(code="malformed", message=f"{error!s:.500}")))
-            return
+    @router.subscriber(
+        profile(stack), queue=stack, max_workers=SIDE_BY_SIDE, decoder=json_body, title=f"profile-{stack}"
+    )
+    async def on_request(request: ProfileRequest, traceparent: Traceparent) -> ProfileAnswer:
+        """Say what a circuit needs, and what it would take on each backend."""
         if (known := answer.remembered(request)) is not None:
-            await _reply(message, known)
-        else:
-            begin_by = asyncio.get_running_loop().time() + begin_s
-            tasks.spawn(look_up(message, request, begin_by), "profile")
+            return known
+        begin_by = asyncio.get_running_loop().time() + begin_s
+        with tracing.span("executor profile", traceparent, whose(request.tenant)):
+            return await answer(request, begin_by)
 
-    await bus.client.subscribe(profile(stack), queue=stack, cb=on_request)
-
-
-async def _reply(message: Msg, answer: ProfileAnswer) -> None:
-    await _send(message, answer.model_dump_json(exclude_none=True).encode())
+    return router
 
 
-async def _send(message: Msg, body: bytes) -> None:
-    try:
-        await message.respond(body)
-    except NatsError as error:  # one answer that cannot be sent is no reason to end
-        _log.error("an answer to %s could not be sent: %r", message.subject, error)
+def _refusal(code: str, text: str) -> ProfileAnswer | None:
+    return ProfileAnswer(error=CircuitError(code=code, message=text)) if code == Malformed.code else None

@@ -9,8 +9,6 @@ import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from nats.aio.msg import Msg
-
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.job import JobSealed, Seal
 from queuebit_contracts.subjects import named
@@ -19,6 +17,7 @@ from queuebit_kernel import Malformed
 from queuebit_proof import TrustInvalid, TrustRoot
 from queuebit_runtime.connection import Connection
 from queuebit_runtime.multi_reply import MultiReply
+from queuebit_runtime.stored import Message, message_of
 
 __all__ = ["JetStreamSeals", "names_losses", "publish_trust"]
 
@@ -66,16 +65,16 @@ class JetStreamSeals:
         """Up to `count` messages of one subject."""
         request = {"seq": sequence, "next_by_subj": subject, "batch": count}
         replies = await self._gatherings.ask(f"$JS.API.DIRECT.GET.{LOG}", json.dumps(request).encode())
-        return [_seal(reply) for reply in replies]
+        return [_seal(message_of(reply)) for reply in replies]
 
 
-def _seal(reply: Msg) -> tuple[int, Seal | None]:
+def _seal(message: Message) -> tuple[int, Seal | None]:
     """A message's sequence and seal. What is no event is no leaf: were it one, the root would miss it."""
     try:
-        event = decode(reply.data)
+        event = decode(message.body)
     except Malformed:
         event = None
-    return int((reply.headers or {})["Nats-Sequence"]), event.data if isinstance(event, JobSealed) else None
+    return message.sequence, event.data if isinstance(event, JobSealed) else None
 
 
 def names_losses(recovered: Path | None) -> bool:

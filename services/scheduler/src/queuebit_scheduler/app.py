@@ -6,23 +6,19 @@ from queuebit_contracts.topology import topology
 from queuebit_kernel import SystemClock
 from queuebit_runtime.log import Stored
 from queuebit_runtime.payloads import KeyValuePayloads
-from queuebit_runtime.query_server import QueryServer
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
 from queuebit_runtime.view import View, fold_events
 from queuebit_scheduler.adapters import StoredDecisions
 from queuebit_scheduler.explaining import ExplainJob
 from queuebit_scheduler.handlers import AnswerWaiting, PlaceJobs
-from queuebit_scheduler.liveness import WatchBackends, over_nats
+from queuebit_scheduler.liveness import WatchBackends, over_bus
 from queuebit_scheduler.rescoring import RescoreJobs
-from queuebit_scheduler.routes import answer_questions
+from queuebit_scheduler.routes import queries
 from queuebit_scheduler.settings import Settings
 from queuebit_scheduler.state import State
 
 __all__ = ["create_app"]
-
-_QUESTIONS_AT_ONCE = 2
-"""Questions of one tenant answered side by side."""
 
 
 def create_app() -> Service:
@@ -40,14 +36,9 @@ def create_app() -> Service:
         rescore.evolve(stored.event)
         place.wake()
 
-    async def answer() -> None:
-        server = QueryServer(service.name, service.tasks, side_by_side=_QUESTIONS_AT_ONCE)
-        waiting, explain = AnswerWaiting(state, clock), ExplainJob(service.log, decisions)
-        await answer_questions(service.bus.client, server, waiting, explain)
-
     service.views.append(View(service.bus, "scheduler", topology().service["scheduler"].view, fold_events(fold)))
-    service.before.append(answer)
-    watch = WatchBackends(state, over_nats(service.bus), clock, silence_s=settings.silence_s, wake=place.wake)
+    service.include(queries(AnswerWaiting(state, clock), ExplainJob(service.log, decisions)))
+    watch = WatchBackends(state, over_bus(service.bus), clock, silence_s=settings.silence_s, wake=place.wake)
     service.work += [place.run, watch.run, rescore.run]
     service.detail = lambda: {"waiting": state.waiting, "outstanding": state.outstanding}
     return service

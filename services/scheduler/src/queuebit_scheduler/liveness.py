@@ -6,16 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from nats.errors import Error as NatsError
-from nats.errors import NoRespondersError
-from nats.errors import TimeoutError as NatsTimeoutError
-
 from queuebit_contracts.subjects import alive
-from queuebit_kernel import Clock
-from queuebit_runtime.connection import Connection
+from queuebit_kernel import Clock, Unavailable
+from queuebit_runtime.bus import Bus, Unanswered
 from queuebit_scheduler.state import State
 
-__all__ = ["ASK_S", "Ask", "WatchBackends", "over_nats"]
+__all__ = ["ASK_S", "Ask", "WatchBackends", "over_bus"]
 
 ASK_S = 2.0
 """Seconds between two rounds of questions."""
@@ -59,15 +55,15 @@ class WatchBackends:
             self._wake()
 
 
-def over_nats(connection: Connection) -> Ask:
+def over_bus(bus: Bus) -> Ask:
     """Ask over the bus."""
 
     async def ask(backend: str) -> bool | None:
         try:
-            await connection.client.request(alive(backend), b"", timeout=_ANSWER_S)
-        except (NoRespondersError, NatsTimeoutError, TimeoutError):
-            return False if connection.client.is_connected else None
-        except NatsError:
+            await bus.request(alive(backend), b"", _ANSWER_S)
+        except Unanswered:
+            return False if bus.connected else None
+        except Unavailable:
             return None
         return True
 

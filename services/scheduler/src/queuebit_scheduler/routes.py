@@ -1,22 +1,33 @@
-"""The questions tenants may ask: what of mine is waiting and why, and why was it placed there."""
+"""What tenants ask of the scheduler."""
 
 from __future__ import annotations
 
-from nats.aio.client import Client
+from faststream.nats import NatsRouter
 
 from queuebit_contracts.query import Answer, Question
 from queuebit_runtime.query_server import QueryServer
+from queuebit_runtime.replies import Tenant
 from queuebit_scheduler.explaining import ExplainJob
 from queuebit_scheduler.handlers import AnswerWaiting
 
-__all__ = ["answer_questions"]
+__all__ = ["queries"]
+
+_AT_ONCE = 2
+"""Queries of one tenant in hand at once."""
 
 
-async def answer_questions(client: Client, server: QueryServer, waiting: AnswerWaiting, explain: ExplainJob) -> None:
-    """Answer for as long as the connection lives."""
+def queries(waiting: AnswerWaiting, explain: ExplainJob) -> NatsRouter:
+    """What of a tenant's jobs is waiting and why, and why a job was placed where it is."""
+    server = QueryServer("scheduler", side_by_side=_AT_ONCE)
 
-    async def on_waiting(tenant: str, question: Question) -> Answer:
+    @server.answers("waiting")
+    async def on_waiting(tenant: Tenant, question: Question) -> Answer:
+        """List the jobs that do not run yet, with the reasons."""
         return waiting(tenant, question)
 
-    await server.listen(client, "waiting", on_waiting)
-    await server.listen(client, "explain", explain)
+    @server.answers("explain")
+    async def on_explain(tenant: Tenant, question: Question) -> Answer:
+        """Say why a job was placed where it is."""
+        return await explain(tenant, question)
+
+    return server.router

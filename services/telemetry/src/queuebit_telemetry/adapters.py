@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import uuid
 import zlib
 from collections.abc import Iterator, Sequence
@@ -18,17 +17,15 @@ from clickhouse_connect import get_async_client
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.compression import _ZstdError as ZstdError
 from clickhouse_connect.driver.exceptions import ClickHouseError
-from nats.errors import Error as NatsError
-from nats.js.errors import Error as JetStreamError
 from pydantic import JsonValue
 
 from queuebit_contracts.query import Question
 from queuebit_contracts.subjects import of_tenant
 from queuebit_contracts.tables import VERSION, generation_of, statements
-from queuebit_contracts.topology import LOG
 from queuebit_kernel import Money, Unavailable, rfc3339
 from queuebit_runtime.connection import Connection
 from queuebit_runtime.rows import Row
+from queuebit_runtime.stream_state import count_messages, stream_state
 from queuebit_telemetry.errors import NoTables, OtherGeneration, Refused, Unsound, WrongSchema
 from queuebit_telemetry.policy import Counts, Durations, Ratio
 from queuebit_telemetry.queries import CHARGES, COUNTS, EVENTS_OF, FORGET, JOBS, PLACE, RECENT, REFILLED, SET_ASIDE
@@ -203,31 +200,13 @@ class LogHead:
         self._connection = connection
 
     async def head(self) -> Head:
-        try:
-            state = (await self._connection.client.jetstream(timeout=2).stream_info(LOG)).state
-        except (NatsError, JetStreamError, TimeoutError) as error:
-            raise Unavailable(f"the log did not answer: {error!r}") from error
-        return Head(state.first_seq, state.last_seq, state.messages)
+        state = await stream_state(self._connection)
+        return Head(state.first, state.last, state.messages)
 
     async def messages_of(self, tenant: str) -> int:
         kinds = ("job", "account", "command", "reservation")
-        return sum(await asyncio.gather(*(self._messages(of_tenant(kind, tenant)) for kind in kinds)))
-
-    async def _messages(self, subjects: str) -> int:
-        """Messages of some subjects; the server tells them subject by subject, so many in one answer."""
-        messages, seen, total = 0, 0, 1
-        while seen < total:
-            request = json.dumps({"subjects_filter": subjects, "offset": seen}).encode()
-            try:
-                reply = await self._connection.client.request(f"$JS.API.STREAM.INFO.{LOG}", request, timeout=5)
-                told = json.loads(reply.data)
-                page = told["state"].get("subjects") or {}
-            except (NatsError, TimeoutError, ValueError, KeyError) as error:
-                raise Unavailable(f"the log did not answer: {error!r}") from error
-            messages, seen, total = messages + sum(page.values()), seen + len(page), told.get("total", 0)
-            if not page:
-                break
-        return messages
+        found = (count_messages(self._connection, of_tenant(kind, tenant)) for kind in kinds)
+        return sum(await asyncio.gather(*found))
 
 
 @contextmanager

@@ -11,7 +11,6 @@ from queuebit_contracts.query import Question
 from queuebit_contracts.topology import topology
 from queuebit_kernel import SystemClock
 from queuebit_runtime.health import Health
-from queuebit_runtime.query_server import QueryServer
 from queuebit_runtime.secrets import read_secret
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
@@ -21,7 +20,7 @@ from queuebit_telemetry.backlog import Backlog
 from queuebit_telemetry.handlers import AnswerLevels, KeepSpans
 from queuebit_telemetry.objectives import objectives
 from queuebit_telemetry.ports import Fold
-from queuebit_telemetry.routes import Handler, few_at_once, spans
+from queuebit_telemetry.routes import Handler, queries, spans
 from queuebit_telemetry.settings import Settings
 from queuebit_telemetry.sink import Sink
 
@@ -49,8 +48,9 @@ class Telemetry(Service):
         levels = AnswerLevels(self._warehouse, self._head, objectives(), self._backlog, clock)
         handlers: dict[str, Handler] = {"jobs": self._warehouse.jobs, "charges": self._warehouse.charges, "slo": levels}
         turn = asyncio.Semaphore(_AT_ONCE)
-        self._answerers = {name: few_at_once(self._fresh(it), turn) for name, it in handlers.items()}
-        self._questions = QueryServer(self.name, self.tasks, side_by_side=_AT_ONCE // 4)
+        fresh = {name: self._fresh(it) for name, it in handlers.items()}
+        self._queries = queries(fresh, turn, side_by_side=_AT_ONCE // 4)
+        self.include(self._queries)
         self.include(spans(KeepSpans(self._warehouse, _SPANS_WAIT_S)))
         self.before.append(self._catch_up)
         self.after.append(self._warehouse.close)
@@ -75,8 +75,7 @@ class Telemetry(Service):
     async def _catch_up(self) -> None:
         self.tasks.spawn(self._backlog.run(), "telemetry backlog")
         self.tasks.spawn(self._sink.run(), "telemetry sink")
-        for question, answerer in self._answerers.items():
-            await self._questions.listen(self.bus.client, question, answerer)
+        await self.bus.start(self._queries)
         await self._sink.caught_up.wait()
 
 

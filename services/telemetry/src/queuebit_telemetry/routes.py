@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from faststream.nats import NatsRouter
 from pydantic import JsonValue
 
 from queuebit_contracts.query import Answer, Question
 from queuebit_runtime.consumers import Body, Sequence, subscribes
-from queuebit_runtime.query_server import Answerer
+from queuebit_runtime.query_server import Query, QueryServer
+from queuebit_runtime.replies import Tenant
 from queuebit_telemetry.handlers import KeepSpans
 
-__all__ = ["Handler", "few_at_once", "spans"]
+__all__ = ["Handler", "queries", "spans"]
 
 Handler = Callable[[str, Question], Awaitable[list[dict[str, JsonValue]]]]
 """Answers the question of one tenant."""
@@ -31,11 +32,18 @@ def spans(keep: KeepSpans) -> NatsRouter:
     return router
 
 
-def few_at_once(handler: Handler, turn: asyncio.Semaphore) -> Answerer:
-    """Spare the warehouse: those who share `turn` take turns."""
+def queries(handlers: Mapping[str, Handler], turn: asyncio.Semaphore, *, side_by_side: int) -> NatsRouter:
+    """What tenants ask of the warehouse; those who share `turn` take turns, to spare it."""
+    server = QueryServer("telemetry", side_by_side=side_by_side)
+    for question, handler in handlers.items():
+        server.answers(question)(_answering(handler, turn))
+    return server.router
 
-    async def answer(tenant: str, question: Question) -> Answer:
+
+def _answering(handler: Handler, turn: asyncio.Semaphore) -> Query:
+    async def on_query(tenant: Tenant, question: Question) -> Answer:
+        """Read the tenant's rows in the warehouse."""
         async with turn:
             return Answer(rows=tuple(await handler(tenant, question)))
 
-    return answer
+    return on_query

@@ -1,0 +1,34 @@
+"""What reaches the handler."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from queuebit_metering.routes import routes
+from queuebit_testing.build import submitted
+from queuebit_testing.routes import in_memory
+
+EXAMPLES = Path(__file__).parents[3] / "contracts" / "examples"
+
+
+async def no_correction(event: Any, sequence: int) -> None:
+    raise AssertionError("nothing was reported")
+
+
+@pytest.mark.parametrize("end", ["completed", "failed", "rejected", "cancelled"])
+async def test_every_end_of_a_job_is_metered(end: str) -> None:
+    metered: list[str] = []
+
+    async def meter(event: Any) -> None:
+        metered.append(event.type)
+
+    body = next((EXAMPLES / f"qb.job.{end}.v1").glob("*.json")).read_bytes()
+    async with in_memory(routes(meter, no_correction, workers=4)) as broker:  # type: ignore[arg-type]
+        await broker.request(body, "qb.replay.metering-ended")
+        with pytest.raises(ValidationError):
+            await broker.request(submitted().to_bytes(), "qb.replay.metering-ended")
+    assert metered == [f"qb.job.{end}.v1"]

@@ -1,0 +1,26 @@
+"""What is asked of the scheduler, and what it replies."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from queuebit_contracts.query import Answer, Question
+from queuebit_scheduler.handlers import AnswerWaiting
+from queuebit_scheduler.routes import queries
+from queuebit_testing.routes import in_memory
+
+
+async def no_explanation(tenant: str, question: Question) -> Answer:
+    raise AssertionError("nobody asked")
+
+
+def test_each_tenant_is_told_of_its_own_jobs(world: Any) -> None:
+    world.happens(world.accepted("j1"), world.accepted("j2", tenant="evil"))
+
+    async def ask(tenant: str) -> Answer:
+        async with in_memory(queries(AnswerWaiting(world.state, world.clock), no_explanation)) as broker:  # type: ignore[arg-type]
+            return Answer.model_validate_json((await broker.request(b"", f"qb.query.{tenant}.waiting")).body)
+
+    assert [row["job"] for row in asyncio.run(ask("acme")).rows] == ["j1"]
+    assert [row["job"] for row in asyncio.run(ask("evil")).rows] == ["j2"]
