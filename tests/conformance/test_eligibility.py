@@ -1,4 +1,4 @@
-"""What a plan says fits is what the broker admits, and what the executor runs: one rule, whoever asks."""
+"""A plan, the broker and the executor apply one rule: what a plan says fits is admitted, and what is admitted runs."""
 
 from __future__ import annotations
 
