@@ -20,12 +20,13 @@ from queuebit_audit.rows import Rows, one_truth
 from queuebit_audit.sources import Bus, follow
 from queuebit_audit.state import History
 from queuebit_audit.target import Target
-from queuebit_audit.walls import intruders, trespasses
+from queuebit_audit.walls import intruders, is_admitted, logins, trespasses
 from queuebit_contracts.topology import inbox_of
 from queuebit_kernel import Unavailable
 from queuebit_pricing import PriceBook
 from queuebit_proof import TrustRoot
 from queuebit_runtime.harden import harden_nats_client
+from queuebit_runtime.keys import public_key
 from queuebit_runtime.payloads import KeyValuePayloads
 from queuebit_runtime.view import View
 
@@ -65,6 +66,11 @@ async def inspect(target: Target, wait_s: float, sample: Sample | None = None) -
     for intruder in intruders(target.credentials):
         for trespass in await trespasses(target.bus_url, intruder):
             walls.add(f"{intruder.tenant}/{intruder.user}", f"the server let it {trespass}")
+    if history.knows_tenants:
+        for login in logins(target.credentials):
+            known = history.directory.user(login.tenant, public_key(login.seed))
+            if known is None and await is_admitted(target.bus_url, login):
+                walls.add(f"{login.tenant}/{login.user}", "the server admits a key that no fact grants")
     return [*verdicts, decided]
 
 

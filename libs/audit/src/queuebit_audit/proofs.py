@@ -27,7 +27,7 @@ __all__ = ["proven", "receipt_checker", "walls_hold"]
 
 
 def walls_hold(history: History) -> Verdict:
-    """Check that every event names the tenant, job and account of its subject."""
+    """Check that every event names the tenant, job and account of its subject, and that each job is a member's."""
     verdict = Verdict("I3", len(history.sequences), "events")
     believed = {job.believed for job in history.jobs.values()}
     claims = 0
@@ -36,6 +36,8 @@ def walls_hold(history: History) -> Verdict:
             claims += 1
         else:
             verdict.add(stray.subject, stray.text)
+    for subject, text in history.unauthorised:
+        verdict.add(subject, text)
     if claims:
         verdict.notes.append(f"{claims} messages of tenants break their contract and were ignored: see qb doctor")
     return verdict

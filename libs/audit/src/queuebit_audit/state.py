@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from array import array
 from collections import Counter
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from queuebit_contracts.account import (
 )
 from queuebit_contracts.backend import BackendCalibrated
 from queuebit_contracts.catalog import CATALOG
+from queuebit_contracts.directory import Directory, TenantEvent
 from queuebit_contracts.job import (
     TERMINAL,
     Acceptance,
@@ -104,6 +106,10 @@ class Job:
     tenant: str
     job: str
     events: list[tuple[int, str]] = field(default_factory=list)
+    key: str = ""
+    """The public key under its newest submission."""
+    vouched: bool = False
+    """Whether the user of that key could submit when it was submitted."""
     backend: str | None = None
     """The backend of its last placement."""
     authorised: Authorised | None = None
@@ -263,6 +269,12 @@ class History:
     """Marks of the rows that the messages make, in the order of `sequences`."""
     unknown: Counter[str] = field(default_factory=Counter)
     """Events of types that this version does not know, by type: no harm, and nothing that can be checked."""
+    directory: Directory = field(default_factory=Directory)
+    """Who may do what, up to here."""
+    knows_tenants: bool = False
+    """Whether the log has facts about tenants up to here; version 0.1 kept tenants in a file alone."""
+    unauthorised: list[tuple[str, str]] = field(default_factory=list)
+    """By subject: what was accepted from a key whose user could not submit."""
     end: int = 0
     """The last sequence of `LOG` before it was read."""
     given_up: frozenset[int] = frozenset()
@@ -287,6 +299,9 @@ class History:
                 self._job(stored, it.tenant, it.id, label, check_seal)
             case "account":
                 self.accounts.setdefault((it.tenant, it.id), []).extend(_entries(stored))
+            case "tenant" if isinstance(event, TenantEvent) and proper == stored.subject:
+                self.directory.take(event)
+                self.knows_tenants = True
             case "proof" if isinstance(event, LogCheckpointed):
                 self.heads.append(Head(event.data.tree_size, len(self.leaves), event.data.checkpoint))
             case "backend" if isinstance(event, BackendCalibrated) and event.data.snapshot.inline is None:
@@ -308,6 +323,10 @@ class History:
         """Tenants with a job that has no backend yet."""
         return {it.tenant for it in self.jobs.values() if it.authorised and not it.backend and not it.ends}
 
+    def _may_submit(self, job: Job) -> bool:
+        user = self.directory.user(job.tenant, job.key)
+        return user is not None and user[1] != "viewer"
+
     def _stray(self, sequence: int, subject: str, text: str) -> None:
         self.strays.append(Stray(sequence, subject, text, parse(subject).event in _BY_CLIENTS))
 
@@ -315,10 +334,16 @@ class History:
         job = self.jobs.get((tenant, name)) or self.jobs.setdefault((tenant, name), Job(tenant, name))
         job.events.append((stored.sequence, kind))
         match stored.event:
-            case JobSubmitted(data=data) if data.circuit.inline is None:
-                job.circuits[stored.sequence] = data.circuit
+            case JobSubmitted(data=data):
+                job.key = sys.intern(data.proof.key)  # few users, many jobs
+                job.vouched = job.vouched or self._may_submit(job)
+                if data.circuit.inline is None:
+                    job.circuits[stored.sequence] = data.circuit
             case JobAccepted(data=data, time=time):
                 job.authorised = _authorised(data, micros(time))
+                if self.knows_tenants and not self.given_up and not (job.vouched or self._may_submit(job)):
+                    text = f"sequence {stored.sequence} accepts what no user of {tenant} who may submit has signed"
+                    self.unauthorised.append((stored.subject, text))
             case JobPlaced(data=data):
                 job.backend = data.backend
                 self._placed(tenant, name, data)

@@ -14,7 +14,7 @@ from queuebit_contracts.subjects import job, of_tenant, query
 from queuebit_contracts.topology import LOG, inbox_of
 from queuebit_kernel import Unavailable
 
-__all__ = ["Intruder", "intruders", "trespasses"]
+__all__ = ["Intruder", "Login", "intruders", "is_admitted", "logins", "trespasses"]
 
 _TIMEOUT_S = 10
 _NEVER = str(2**62)
@@ -29,6 +29,44 @@ class Intruder:
     user: str
     seed: str
     victim: str
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A credential that lies in the home."""
+
+    tenant: str
+    user: str
+    seed: str
+
+
+def logins(credentials: Path) -> list[Login]:
+    """Every credential here."""
+    found = (tomllib.loads(path.read_text()) for path in sorted(credentials.glob("*.toml")))
+    return [Login(it["tenant"], it["user"], it["seed"]) for it in found]
+
+
+async def is_admitted(url: str, login: Login) -> bool:
+    """Whether the bus admits a credential.
+
+    Raises:
+        Unavailable: the server did not answer.
+    """
+    try:
+        client = await nats.connect(
+            url, nkeys_seed_str=login.seed, error_cb=_quietly, connect_timeout=_TIMEOUT_S, allow_reconnect=False
+        )
+    except (NatsError, OSError, TimeoutError) as error:
+        if "authorization" in str(error).lower():
+            return False
+        raise Unavailable(f"{login.tenant}/{login.user} cannot connect to {url}: {error!r}") from error
+    await client.close()
+    return True
+
+
+async def _quietly(error: Exception) -> None:
+    """The refusal is raised as well."""
+    del error
 
 
 def intruders(credentials: Path) -> list[Intruder]:

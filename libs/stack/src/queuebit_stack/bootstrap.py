@@ -34,9 +34,11 @@ __all__ = [
     "kept_credentials",
     "kept_tenants",
     "key_of",
+    "logins",
     "read_tenants",
     "readdress",
     "write_credential",
+    "write_logins",
     "write_nats_config",
 ]
 
@@ -125,8 +127,12 @@ def read_tenants(home: Home) -> Tenants:
 
 def kept_tenants(home: Home) -> Tenants | None:
     """The document that this home put in force last; nothing before the first start."""
+    return _document(home.good_tenants_file)
+
+
+def _document(path: Path) -> Tenants | None:
     try:
-        return parse_tenants(home.good_tenants_file.read_text(encoding="utf-8"))
+        return parse_tenants(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, BadTenants):
         return None
 
@@ -171,7 +177,7 @@ def key_of(home: Home, name: str) -> str:
 
 
 def write_nats_config(home: Home, ports: dict[str, int], tenants: Tenants) -> None:
-    """Write the server's configuration from the topology and a document, and for the warehouse who may log in there."""
+    """Write the server's configuration from the topology and a document."""
     text = render(
         bus_users(home, tenants),
         host="127.0.0.1",
@@ -181,7 +187,16 @@ def write_nats_config(home: Home, ports: dict[str, int], tenants: Tenants) -> No
         system_key=key_of(home, "system"),
     )
     write_private(home.nats_config, text)
+
+
+def write_logins(home: Home, tenants: Tenants) -> None:
+    """Write down whose keys the bus takes now; the warehouse takes the same."""
     write_private(home.logins_file, tenants_toml(tenants))
+
+
+def logins(home: Home) -> Tenants | None:
+    """Whose keys the bus takes now; nothing if it is not known."""
+    return _document(home.logins_file)
 
 
 def is_in_force(home: Home) -> bool:

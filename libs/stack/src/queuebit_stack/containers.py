@@ -9,7 +9,15 @@ from pathlib import Path
 from queuebit_contracts.tenants import Tenants
 from queuebit_runtime.secrets import read_secret
 from queuebit_runtime.server_config import render
-from queuebit_stack.bootstrap import bootstrap, bus_users, first_tenants, keep_tenants, kept_tenants, key_of
+from queuebit_stack.bootstrap import (
+    bootstrap,
+    bus_users,
+    first_tenants,
+    keep_tenants,
+    kept_tenants,
+    key_of,
+    write_logins,
+)
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.files import write_private
 from queuebit_stack.home import Home
@@ -113,6 +121,7 @@ def configure(home: Home, tenants: Tenants) -> None:
         system_key=key_of(home, "system"),
     )
     write_private(folder(home) / "nats.conf", nats)
+    write_logins(home, tenants)
     digests = [
         hashlib.sha256(read_secret(it).encode()).hexdigest() for it in (home.warehouse_password, home.analyst_password)
     ]

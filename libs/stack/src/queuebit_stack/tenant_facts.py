@@ -26,7 +26,9 @@ from queuebit_stack.bootstrap import (
     is_in_force,
     keep_tenants,
     kept_tenants,
+    logins,
     read_tenants,
+    write_logins,
     write_nats_config,
 )
 from queuebit_stack.connection import operator_of
@@ -122,21 +124,21 @@ def apply_here(home: Home, stack: Stack, desired: Tenants, by: str, *, overwrite
         try:
             answer = ask(operator, preview, 0)
         except Unreachable:
-            grant(common, before)  # what is revoked does not wait for a broker
+            grant(common)  # what is revoked does not wait for a broker
             answer = ask(operator, preview)
         _require(answer)
         if not overwrite:
             _require_ours(answer, kept, desired)
-        grant(common, before)
+        grant(common)
         applied = _require(ask(operator, _wanted(desired, by, after=answer.sequence)))
     except Unreachable:
         if not (stack.in_containers and not used(home)):
             return None
         applied = TenantsAnswer()  # the broker of containers that never ran begins with the file
     except Stop:
-        grant(before, common)
+        grant(before)
         raise
-    grant(desired, None)
+    grant(desired)
     keep_tenants(home)
     return applied.changes
 
@@ -165,18 +167,21 @@ def runs(stack: Stack) -> bool:
     return stack.in_containers or "nats-server" in stack.left
 
 
-def _grant(home: Home, stack: Stack, wanted: Tenants, now: Tenants | None) -> None:
-    """Have the bus go by a document, unless it grants just what another one does, which it goes by now."""
+def _grant(home: Home, stack: Stack, wanted: Tenants) -> None:
+    """Have the bus go by a document, unless it grants just that."""
+    now = logins(home)
     if now is not None and clients_of(wanted) == clients_of(now):
         return
     if stack.in_containers:  # whose server reads it when it starts again
         configure(home, wanted)
         return
     write_nats_config(home, stack.ports, wanted)
-    for _ in range(2):  # what a new account imports works from the reload after the one that made it
+    new = now is None or not wanted.tenant.keys() <= now.tenant.keys()
+    for _ in range(1 + new):  # what a new account imports works from the reload after the one that made it
         with contextlib.suppress(OSError):  # a server that does not answer reads the file when it starts
             if refused := nats_server.reload(home.seed_file("system"), stack.ports["nats-server"]):
                 raise Stop(Exit.REFUSED, f"nats-server goes on as before, it refuses {home.nats_config}: {refused}")
+    write_logins(home, wanted)
 
 
 def _wanted(desired: Tenants, by: str, *, dry_run: bool = False, after: int | None = None) -> TenantsRequest:

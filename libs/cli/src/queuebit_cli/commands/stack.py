@@ -48,6 +48,7 @@ def up(args: Namespace, out: Output) -> Exit:
         keep_tenants,
         kept_tenants,
         readdress,
+        write_logins,
         write_nats_config,
     )
     from queuebit_stack.config_check import require_good
@@ -60,7 +61,9 @@ def up(args: Namespace, out: Output) -> Exit:
     chosen = ports.choose(args.ports, previous.ports if previous else {}, free)
     bootstrap(home)
     require_good(home)
-    write_nats_config(home, chosen, first_tenants(home))
+    first = first_tenants(home)
+    write_nats_config(home, chosen, first)
+    write_logins(home, first)
     if kept_tenants(home) is None:
         keep_tenants(home)  # what the broker begins with
     readdress(home, f"nats://127.0.0.1:{chosen['nats-server']}")

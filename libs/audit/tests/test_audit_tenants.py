@@ -1,0 +1,57 @@
+"""Jobs are judged by the facts about tenants that held when they were submitted."""
+
+from __future__ import annotations
+
+import pytest
+
+from queuebit_contracts.directory import Directory, changes
+from queuebit_contracts.job import JobAccepted, JobSubmitted
+from queuebit_contracts.tenants import Tenant, Tenants, User
+
+KEYS = {"acme": "U" + "A" * 55, "beta": "U" + "B" * 55}
+
+
+def _facts(recording, role: str, revoked_after: int | None = None) -> None:
+    """Put facts before the history that give each tenant's key to a user, and take them away at a place."""
+    for at, it in enumerate(recording.events):
+        if isinstance(it, JobSubmitted):
+            proof = it.data.proof.model_copy(update={"key": KEYS[it.data.tenant]})
+            recording.events[at] = it.model_copy(update={"data": it.data.model_copy(update={"proof": proof})})
+    owners = {name: {"ann": User(role=role, keys=(key,))} for name, key in KEYS.items()}
+    document = Tenants.model_construct(tenant={name: Tenant(user=users) for name, users in owners.items()})
+    directory = Directory()
+    facts = changes(directory, document, "ops")
+    for fact in facts:
+        directory.take(fact)
+    if revoked_after is not None:
+        nobody = Tenants(tenant={name: Tenant() for name in owners})
+        at = revoked_after
+        recording.events[at:at] = changes(directory, nobody, "ops")
+    recording.events[:0] = facts
+
+
+def test_jobs_of_members_hold(recording) -> None:
+    _facts(recording, "member")
+    assert recording.judged()["I3"].holds
+
+
+def test_a_key_that_is_revoked_after_the_submission_was_good_for_it(recording) -> None:
+    _facts(recording, "member", revoked_after=recording.find(JobAccepted))
+    assert f"qb.job.acme.{recording.events[recording.find(JobAccepted)].data.job}.accepted" not in {
+        subject for subject, _ in recording.history().unauthorised
+    }
+
+
+@pytest.mark.parametrize("role", ["viewer", "member"])
+def test_a_job_of_a_viewer_or_of_a_revoked_key_must_not_be_accepted(recording, role: str) -> None:
+    _facts(recording, role, revoked_after=0 if role == "member" else None)
+    verdict = recording.judged()["I3"]
+    assert not verdict.holds
+    accepted = sum(isinstance(it, JobAccepted) for it in recording.events)
+    assert len(recording.history().unauthorised) == accepted
+    assert recording.judged()["I2"].holds
+
+
+def test_a_log_without_facts_about_tenants_is_of_version_01_and_not_judged_by_them(recording) -> None:
+    assert recording.history().unauthorised == []
+    assert recording.judged()["I3"].holds
