@@ -12,6 +12,7 @@ from queuebit_contracts.command import CancelJob, CancelRequest
 from queuebit_contracts.job import TERMINAL, JobAccepted, JobSubmitted
 from queuebit_contracts.tenants import Role
 from queuebit_kernel import Stale, Superseded, Unavailable
+from queuebit_runtime.keys import ALGORITHMS, ED25519
 
 __all__ = ["CancelJobs"]
 
@@ -60,6 +61,8 @@ class CancelJobs:
 
     def _author(self, request: CancelRequest, tenant: str, job: str, body: bytes) -> tuple[str, Role]:
         known = self._world.directory.user(tenant, request.proof.key)
+        if (request.proof.algorithm or ED25519) not in ALGORITHMS:
+            raise Forbidden(f"no signature by {request.proof.algorithm!r} can be checked here: sign with {ED25519}")
         if (request.tenant, request.job) != (tenant, job) or not vouched(signed_content(body), request.proof):
             raise Forbidden("the request's signature or subject does not match its data: sign and send it again")
         if known is None or known[1] == "viewer":
