@@ -20,6 +20,7 @@ WORDS = {
     "job": ("poison", "jpoison", ""),
     "command": ("poison", "jpoison"),
     "account": ("poison", "main", "jpoison"),
+    "tenant": ("poison", "main"),
     "backend": ("aer",),
     "proof": ("main",),
 }

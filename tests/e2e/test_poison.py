@@ -76,8 +76,7 @@ def test_a_letter_is_settled_once_its_cause_is_gone(second: EmbeddedStack) -> No
         job = asyncio.run(_ask_to_stop_what_is_anothers(second))
         (letter,) = _letters_about(second, f"qb.command.team.{job}.cancel")
         assert (letter["owner"], letter["fault"]) == ("broker-commands", "forbidden")
-        tenants = second.home / "tenants.toml"
-        tenants.write_text(tenants.read_text().replace('role = "member"', 'role = "admin"'))
+        second.qb("tenant", "user", "role", "team", "bob", "admin")
         while not second.ask("doctor", "--replay", str(letter["id"]), accept=(0, 1))[0]["settled"]:
             assert second.ask("job", "show", job, "--tenant", "team", "--user", "me")["state"] != "cancelled"
         assert second.ask("job", "show", job, "--tenant", "team", "--user", "me")["state"] == "cancelled"

@@ -9,12 +9,14 @@ import pytest
 
 from queuebit_broker import tenancy
 from queuebit_broker.tenancy import ApplyTenants
+from queuebit_contracts import subjects
 from queuebit_contracts.account import AccountFunded
 from queuebit_contracts.query import TenantsAnswer, TenantsRequest
 from queuebit_contracts.tenant import TenantDefined, UserDefined
 from queuebit_contracts.tenants import BadTenants, parse_tenants
 from queuebit_kernel import Money, Unavailable
 from queuebit_runtime.keys import new_seed, public_key
+from queuebit_runtime.stored import Unreadable
 
 KEY = public_key(new_seed())
 ACME = f'[tenant.acme.project.main]\nbudget = "5"\n[tenant.acme.user.ann]\nrole = "admin"\nkeys = ["{KEY}"]\n'
@@ -105,6 +107,21 @@ async def test_of_two_brokers_one_loses(fresh: Any, apply: ApplyTenants, monkeyp
     monkeypatch.setattr(fresh.log, "append_all", interrupted)
     assert codes(await apply(wanted(MANY))) == ["stale"]
     assert [it.data.tenant for it in fresh.log.events(TenantDefined)] == ["acme"]
+
+
+async def test_nonsense_among_the_facts_keeps_nobody_from_changing_tenants(
+    fresh: Any, apply: ApplyTenants, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = fresh.log.last
+
+    async def broken(subject: str) -> Any:
+        if subject == subjects.TENANTS:
+            raise Unreadable("not an event", (await last("qb.>")).sequence)
+        return await last(subject)
+
+    await apply(wanted("[tenant.acme]\n"))
+    monkeypatch.setattr(fresh.log, "last", broken)
+    assert (await apply(wanted("[tenant.acme]\n[tenant.evil]\n"))).changes == ("qb.tenant.evil.defined",)
 
 
 async def test_a_crash_between_two_batches_is_completed_by_the_next_apply(

@@ -6,6 +6,7 @@ import asyncio
 
 from queuebit_broker.ports import EventLog, Follower
 from queuebit_kernel import Unavailable
+from queuebit_runtime.stored import Unreadable
 
 __all__ = ["follow"]
 
@@ -19,11 +20,14 @@ async def follow(log: EventLog, follower: Follower, subject: str) -> int:
     Raises:
         Unavailable: the view does not get there.
     """
-    if (newest := await log.last(subject)) is None:
-        return 0
+    try:
+        newest = await log.last(subject)
+        sequence = 0 if newest is None else newest.sequence
+    except Unreadable as nonsense:  # it counts: a guard has to name it
+        sequence = nonsense.sequence
     try:
         async with asyncio.timeout(_FOLLOW_S):
-            await follower.reached(newest.sequence)
+            await follower.reached(sequence)
     except TimeoutError as error:
         raise Unavailable(f"the view of {subject} lags behind its newest fact") from error
-    return newest.sequence
+    return sequence
