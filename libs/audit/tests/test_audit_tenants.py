@@ -24,9 +24,9 @@ def _facts(recording, role: str, revoked_after: int | None = None) -> None:
     for fact in facts:
         directory.take(fact)
     if revoked_after is not None:
-        nobody = Tenants(tenant={name: Tenant() for name in owners})
+        none_left = Tenants(tenant={name: Tenant() for name in owners})
         at = revoked_after
-        recording.events[at:at] = changes(directory, nobody, "ops")
+        recording.events[at:at] = changes(directory, none_left, "ops")
     recording.events[:0] = facts
 
 
