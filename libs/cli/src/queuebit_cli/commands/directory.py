@@ -69,7 +69,7 @@ def export(args: Namespace, out: Output) -> Exit:
     if args.output:
         write_private(Path(args.output), text)
         out.say(f"{args.output} says what is in force")
-    else:
+    elif not out.as_json:
         out.stream(text.splitlines())
     return Exit.DONE
 
@@ -134,7 +134,8 @@ def _shown(document: Mapping[str, object], desired: Tenants, out: Output) -> Exi
     now, then = (tenants_toml(it).splitlines() for it in (check_tenants(document), desired))
     lines = [*unified_diff(now, then, "in force", "wanted", lineterm="", n=2)]
     out.document({"diff": lines})
-    out.stream(lines)
+    if not out.as_json:
+        out.stream(lines)
     if not lines:
         out.say("nothing would change")
     return Exit.DONE
