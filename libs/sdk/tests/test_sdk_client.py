@@ -381,7 +381,7 @@ async def test_what_is_no_circuit_is_refused_before_anything_is_sent(ann: Creden
     bus = FakeBus()
     async with AsyncClient(ann, transport=bus) as client:
         for ask in (client.submit, client.plan):
-            with pytest.raises(InvalidInput, match=r"give OpenQASM|one by one"):
+            with pytest.raises(InvalidInput, match=r"give OpenQASM|give Batch"):
                 await ask(circuit)
     assert bus.asked == []
 

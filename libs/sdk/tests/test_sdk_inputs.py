@@ -46,7 +46,7 @@ def test_what_is_no_amount_is_refused_with_an_example(amount: object) -> None:
 @pytest.mark.parametrize(
     ("circuit", "complaint"),
     [
-        (["OPENQASM 3.0;"], "a value of type list is not a circuit: submit its circuits one by one"),
+        (["OPENQASM 3.0;"], "a value of type list is not a circuit: give Batch"),
         (None, "the circuit is None: give OpenQASM 2 or 3 source"),
         (7, "a value of type int is not a circuit: give OpenQASM 2 or 3 source"),
         (b"OPENQASM 3.0;", "a value of type bytes is not a circuit"),

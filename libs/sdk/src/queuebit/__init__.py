@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     )
     from queuebit.events import LoggedEvent, UnknownEvent
     from queuebit.job import AsyncJob
-    from queuebit.records import Receipt, Result, Status, Step, Table
+    from queuebit.programs import Batch, Item, Sweep
+    from queuebit.records import Estimate, ItemResult, Receipt, Result, Status, Step, Table
     from queuebit.sync import Client, Job
     from queuebit.transport import Reply, Transport
     from queuebit_kernel import Money
@@ -37,11 +38,15 @@ if TYPE_CHECKING:
 _WHERE = {
     "AsyncClient": "client",
     "AsyncJob": "job",
+    "Batch": "programs",
     "Client": "sync",
     "Conflict": "errors",
     "Credential": "credentials",
+    "Estimate": "records",
     "LoggedEvent": "events",
     "InvalidInput": "errors",
+    "Item": "programs",
+    "ItemResult": "records",
     "Job": "sync",
     "JobFailed": "errors",
     "Money": "records",
@@ -55,6 +60,7 @@ _WHERE = {
     "Status": "records",
     "Step": "records",
     "StillRunning": "errors",
+    "Sweep": "programs",
     "Table": "records",
     "Transport": "transport",
     "UnknownEvent": "events",
@@ -64,10 +70,14 @@ _WHERE = {
 __all__ = [
     "AsyncClient",
     "AsyncJob",
+    "Batch",
     "Client",
     "Conflict",
     "Credential",
+    "Estimate",
     "InvalidInput",
+    "Item",
+    "ItemResult",
     "Job",
     "JobFailed",
     "LoggedEvent",
@@ -82,6 +92,7 @@ __all__ = [
     "Status",
     "Step",
     "StillRunning",
+    "Sweep",
     "Table",
     "Transport",
     "UnknownEvent",

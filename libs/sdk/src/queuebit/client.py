@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from queuebit.credentials import Credential, find, home_folder, load
 from queuebit.errors import Conflict, NotFound, Unreachable
@@ -79,13 +79,16 @@ class AsyncClient:
         max_cost: Amount | None = None,
         seed: int | None = None,
         label: str | None = None,
+        parameters: Mapping[Any, Any] | None = None,
+        observables: Sequence[object] = (),
+        outputs: Sequence[str] | None = None,
     ) -> AsyncJob:
         """Submit a job and return at once; `wait()` or `result()` show whether it is accepted.
 
         Args:
             circuit: a `Path` to a file of OpenQASM 2 or 3, the source itself, or a circuit of Qiskit or Cirq, which
-                the library's own exporter writes as OpenQASM.
-            shots: how often to run it.
+                the library's own exporter writes as OpenQASM. Several in one job: a `Batch` or a `Sweep`.
+            shots: how often to run it; in a program, each item and each basis of its observables.
             backend: where to run it; default: the cheapest that fits, of the project's default kind (ideal simulators).
             project: the project that pays; default: the credential's project.
             purpose: required text about the use; jobs without one are refused.
@@ -93,6 +96,9 @@ class AsyncClient:
             max_cost: refuse the job if it could cost more: `Money`, a number or a text in USD, or "1.50 EUR".
             seed: seed of the simulation; default: derived from the job's id.
             label: a display name; default: the name of the file or of Qiskit's circuit.
+            parameters: values for the `input`s that the circuit declares, by name.
+            observables: estimate these, such as "ZZ" or {"XI": 0.5, "ZZ": 1}, instead of returning counts.
+            outputs: any of `counts`, `memory` (shot by shot) and `quasi` (shares with standard errors).
 
         Raises:
             InvalidInput: it cannot be sent.
@@ -101,15 +107,16 @@ class AsyncClient:
             Unreachable: the platform did not confirm; submit again with the same key.
         """
         from queuebit.log_client import Entry
-        from queuebit.sources import read_source
-        from queuebit.submission import MEDIA_TYPE, label_of, submission
+        from queuebit.programs import content_of
+        from queuebit.submission import label_of, submission
         from queuebit_contracts import subjects
         from queuebit_runtime.payloads import describe
 
-        content = read_source(circuit)
+        with permitted(self.credential, "submit jobs"):
+            content, media_type = await content_of(self._payloads(), circuit, parameters, observables, outputs)
         event = submission(
             self.credential,
-            describe(content, MEDIA_TYPE),
+            describe(content, media_type),
             shots=shots,
             project=project,
             backend=backend,
@@ -124,7 +131,7 @@ class AsyncClient:
         await self._watch.start()
         try:
             with permitted(self.credential, "submit jobs"):
-                await self._payloads().put(content, MEDIA_TYPE)
+                await self._payloads().put(content, media_type)
                 new = await self._log_client().append(event, guard=history.everything)
         except Stale:
             new, known = False, await self._same(event)
@@ -184,12 +191,11 @@ class AsyncClient:
             InvalidInput: it cannot be sent.
             Refused: the platform cannot read the circuit, or the user is a viewer and the circuit is large.
         """
-        from queuebit.sources import read_source
-        from queuebit.submission import MEDIA_TYPE
+        from queuebit.programs import content_of
 
-        content = read_source(circuit)
         with permitted(self.credential, "store circuits"):
-            payload = await self._payloads().put(content, MEDIA_TYPE)
+            content, media_type = await content_of(self._payloads(), circuit)
+            payload = await self._payloads().put(content, media_type)
         asked = payload.model_dump(mode="json", exclude_none=True)
         paying = project or self.credential.project or None
         return await self._ask("plan", circuit=asked, shots=whole_number("shots", shots), project=paying)

@@ -26,24 +26,29 @@ _NESTED = 8
 """How deep instructions may be nested."""
 
 
-def exported(circuit: object) -> str:
+def exported(circuit: object, *, bound: bool = True, measured: bool = True) -> str:
     """A circuit as OpenQASM source.
+
+    Args:
+        circuit: of Qiskit or Cirq.
+        bound: whether free parameters are refused; otherwise Qiskit's become inputs.
+        measured: whether a circuit that measures nothing is refused.
 
     Raises:
         InvalidInput: it is no circuit, has free parameters, measures nothing, or cannot be expressed in OpenQASM.
     """
     kinds = _kinds(circuit)
     if "qiskit.QuantumCircuit" in kinds:
-        text = _from_qiskit(circuit)
+        text = _from_qiskit(circuit, bound=bound)
     elif kinds & _CIRQ:
         text = _from_cirq(circuit)
     elif isinstance(circuit, list | tuple):
-        raise InvalidInput(f"a value of type {type(circuit).__name__} is not a circuit: submit its circuits one by one")
+        raise InvalidInput(f"a value of type {type(circuit).__name__} is not a circuit: give Batch([...])")
     elif circuit is None:
         raise InvalidInput(f"the circuit is None: {_WANTED}")
     else:
         raise InvalidInput(f"a value of type {type(circuit).__name__} is not a circuit: {_WANTED}")
-    if not _MEASURE.search(_COMMENT.sub("", text)):
+    if measured and not _MEASURE.search(_COMMENT.sub("", text)):
         raise InvalidInput(
             "the circuit measures nothing, so that it has no counts: add measurements, "
             "such as circuit.measure_all() in Qiskit or cirq.measure(*qubits) in Cirq"
@@ -63,8 +68,9 @@ def _kinds(circuit: object) -> set[str]:
     return {f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(circuit).__mro__}
 
 
-def _from_qiskit(circuit: Any) -> str:  # Qiskit's class, which is not imported here
-    _require_bound(circuit.parameters, "circuit.assign_parameters({...})")
+def _from_qiskit(circuit: Any, *, bound: bool) -> str:  # Qiskit's class, which is not imported here
+    if bound:
+        _require_bound(circuit.parameters, "circuit.assign_parameters({...}), or submit a Sweep")
     if circuit.clbits and not circuit.cregs:  # loose bits would become registers of one bit each
         circuit = circuit.copy()
         circuit.add_register(import_module("qiskit").ClassicalRegister(name="c", bits=circuit.clbits))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import logging
 from collections.abc import AsyncGenerator, Collection
 from datetime import datetime
@@ -17,6 +16,7 @@ from queuebit.notebook import described_html
 from queuebit.payloads import Payloads
 from queuebit.permissions import permitted
 from queuebit.records import ENDS, Receipt, Result, Status, Step
+from queuebit.results import items_of
 from queuebit.status import status_of, waiting_for
 from queuebit.wait_budget import WaitBudget
 from queuebit.watch import Watch
@@ -146,8 +146,9 @@ class AsyncJob:
         if not isinstance(ended, JobCompleted):
             raise await self._no_result()
         done = ended.data
-        counts = json.loads(await self._payloads.get(done.result))
-        return Result(self.id, done.backend, done.shots, counts, done.result.digest)
+        items = items_of(await self._payloads.get(done.result), done.result.media_type, done.usage.shots)
+        counts = (items[0].counts or {}) if len(items) == 1 else {}
+        return Result(self.id, done.backend, done.shots, counts, done.result.digest, items)
 
     async def cancel(self, reason: str = "", timeout: float = 10.0) -> Status:
         """Request cancellation, wait for the end, and return the status; an ended job does not change.

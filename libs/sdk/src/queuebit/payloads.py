@@ -24,11 +24,20 @@ class Payloads:
         """Store content that is too large for an event; return its reference."""
         payload = describe(content, media_type)
         if payload.inline is None:
-            for number, start in enumerate(range(0, len(content), CHUNK)):
-                answer = await write(self._transport, self._key(payload, number), content[start : start + CHUNK])
-                if error := answer.get("error"):
-                    raise Unreachable(f"the circuit was not stored: {error.get('description')}; see `qb doctor`")
+            await self._store(payload, content)
         return payload
+
+    async def store(self, content: bytes, media_type: str) -> Payload:
+        """Keep content outside of any event, however small; return its reference."""
+        payload = describe(content, media_type).model_copy(update={"inline": None})
+        await self._store(payload, content)
+        return payload
+
+    async def _store(self, payload: Payload, content: bytes) -> None:
+        for number, start in enumerate(range(0, len(content), CHUNK)):
+            answer = await write(self._transport, self._key(payload, number), content[start : start + CHUNK])
+            if error := answer.get("error"):
+                raise Unreachable(f"the circuit was not stored: {error.get('description')}; see `qb doctor`")
 
     async def get(self, payload: Payload) -> bytes:
         """Return content after checking its digest."""

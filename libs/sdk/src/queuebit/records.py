@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from queuebit.notebook import counts_html, described_html, table_html
 from queuebit_contracts.lifecycle import TERMINAL
 from queuebit_kernel import Money
 
-__all__ = ["ENDS", "Receipt", "Result", "Row", "Status", "Step", "Table"]
+__all__ = ["ENDS", "Estimate", "ItemResult", "Receipt", "Result", "Row", "Status", "Step", "Table", "item_rows"]
 
 ENDS = TERMINAL
 """Final states of a job."""
@@ -76,6 +76,35 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class Estimate:
+    """A value that was measured a finite number of times."""
+
+    value: float
+    stderr: float | None = None
+    """Standard error from shot noise alone; absent where a single shot cannot say."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemResult:
+    """How one item of a program ended, and what it returned."""
+
+    number: int
+    state: str
+    """`completed` or `failed`."""
+    counts: Mapping[str, int] | None = None
+    memory: tuple[str, ...] | None = None
+    """The bit string of each shot, in order."""
+    quasi: Mapping[str, Estimate] | None = None
+    """Share of each bit string that was measured."""
+    expectations: tuple[Estimate, ...] | None = None
+    """One for each observable, in the order in which they were given."""
+    reason: Reason | None = None
+    """Why it failed."""
+    shots: int = 0
+    """Of all circuits that were run for it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """The result of a completed job."""
 
@@ -83,9 +112,12 @@ class Result:
     backend: str
     shots: int
     counts: Mapping[str, int]
-    """Shots by measured bit string; the leftmost bit is the last classical bit, as in Qiskit."""
+    """Shots by measured bit string; the leftmost bit is the last classical bit, as in Qiskit. Of a program of several
+    items, or of one with observables, these are empty: see `items`."""
     digest: str
     """SHA-256 of the result's bytes, as in the receipt's statement."""
+    items: tuple[ItemResult, ...] = ()
+    """One for each item of a program, in its order; for a single circuit, its only one."""
 
     def probabilities(self) -> dict[str, float]:
         """The counts as shares of all shots."""
@@ -94,7 +126,7 @@ class Result:
 
     def _repr_html_(self) -> str:
         shown = described_html(self.job, {"backend": self.backend, "shots": self.shots})
-        return shown + counts_html(self.counts)
+        return shown + (counts_html(self.counts) if self.counts else table_html(item_rows(self.items)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,3 +161,30 @@ class Receipt:
         root = TrustRoot.parse(trust if isinstance(trust, bytes) else Path(trust).read_bytes())
         checked = verify(self.content, root, job=self.job, result_digest=result.digest if result else None)
         return tuple(check.sentence for check in checked.checks)
+
+
+_MOST_OUTCOMES = 3
+"""Of the counts of an item, in a table of many."""
+
+
+def item_rows(items: Sequence[ItemResult]) -> list[Row]:
+    """A row for each item: what it returned in short, or why it failed."""
+    return [
+        {"item": it.number, "state": it.state, "result": _in_short(it), "reason": it.reason.text if it.reason else None}
+        for it in items
+    ]
+
+
+def _in_short(item: ItemResult) -> str | None:
+    if item.expectations is not None:
+        return "  ".join(_value(it) for it in item.expectations)
+    weights: Mapping[str, float] = item.counts or {bits: it.value for bits, it in (item.quasi or {}).items()}
+    if not weights:
+        return None if item.memory is None else f"{len(item.memory):,} shots"
+    ranked = sorted(weights.items(), key=lambda outcome: (-outcome[1], outcome[0]))
+    more = f"  and {len(ranked) - _MOST_OUTCOMES} more" if len(ranked) > _MOST_OUTCOMES else ""
+    return "  ".join(f"{bits}: {count:.4g}" for bits, count in ranked[:_MOST_OUTCOMES]) + more
+
+
+def _value(estimate: Estimate) -> str:
+    return f"{estimate.value:.4f}" + ("" if estimate.stderr is None else f" ± {estimate.stderr:.4f}")

@@ -8,7 +8,7 @@ from queuebit.errors import InvalidInput
 from queuebit.exporting import exported
 from queuebit_planning.limits import MAX_SOURCE_BYTES
 
-__all__ = ["read_source", "source_of"]
+__all__ = ["read_program_source", "read_source", "source_of"]
 
 
 def read_source(circuit: object) -> bytes:
@@ -17,6 +17,23 @@ def read_source(circuit: object) -> bytes:
     Raises:
         InvalidInput: there is no such file, or it cannot be a circuit.
     """
+    return _read_source(circuit, bound=True, measured=True)
+
+
+def read_program_source(circuit: object, *, measured: bool) -> bytes:
+    """The bytes of a circuit of a program: as `read_source`, but it may have free parameters.
+
+    Args:
+        circuit: as for `read_source`.
+        measured: whether it must measure something; observables bring their own measurements.
+
+    Raises:
+        InvalidInput: as `read_source`.
+    """
+    return _read_source(circuit, bound=False, measured=measured)
+
+
+def _read_source(circuit: object, *, bound: bool, measured: bool) -> bytes:
     match circuit:
         case Path():
             return source_of(_read(circuit), str(circuit))
@@ -25,7 +42,7 @@ def read_source(circuit: object) -> bytes:
         case str():
             return source_of(circuit.encode(errors="surrogatepass"), "the circuit")
         case _:
-            return source_of(exported(circuit).encode(), "the circuit")
+            return source_of(exported(circuit, bound=bound, measured=measured).encode(), "the circuit")
 
 
 def source_of(content: bytes, name: str) -> bytes:

@@ -9,6 +9,7 @@ from queuebit.credentials import Credential
 from queuebit.errors import InvalidInput
 from queuebit.exporting import name_of
 from queuebit.inputs import one_line, plain_name, whole_number
+from queuebit.programs import Item, Sweep
 from queuebit.text import visible
 from queuebit_contracts.job import JobSubmitted, Signature, Submission
 from queuebit_contracts.wire import Amount as WireAmount
@@ -17,15 +18,15 @@ from queuebit_kernel import digest_of, event_id, job_id, new_key
 from queuebit_runtime.keys import public_key, sign
 from queuebit_runtime.trace_context import current_traceparent
 
-__all__ = ["MEDIA_TYPE", "content_digest", "label_of", "submission"]
-
-MEDIA_TYPE = "text/x-openqasm"
+__all__ = ["content_digest", "label_of", "submission"]
 
 _LONGEST_KEY, _LONGEST_TEXT = 128, 200
 
 
 def label_of(circuit: object) -> str:
     """The default label of a job: the name of its file or circuit."""
+    if isinstance(circuit, Sweep | Item):
+        return label_of(circuit.circuit)
     name = circuit.name if isinstance(circuit, Path) else name_of(circuit)
     return visible(" ".join(name.split()))[:_LONGEST_TEXT]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Collection, Coroutine, Iterable, Iterator
+from collections.abc import AsyncGenerator, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from queuebit.client import AsyncClient
 from queuebit.credentials import Credential
@@ -180,6 +180,9 @@ class Client:
         max_cost: Amount | None = None,
         seed: int | None = None,
         label: str | None = None,
+        parameters: Mapping[Any, Any] | None = None,
+        observables: Sequence[object] = (),
+        outputs: Sequence[str] | None = None,
     ) -> Job:
         """Submit a job; its `result()` waits for the counts."""
         work = self._client.submit(
@@ -192,6 +195,9 @@ class Client:
             max_cost=max_cost,
             seed=seed,
             label=label,
+            parameters=parameters,
+            observables=observables,
+            outputs=outputs,
         )
         return Job(self._loop.run(work), self._loop)
 

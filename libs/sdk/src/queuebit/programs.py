@@ -1,0 +1,258 @@
+"""Programs of several items: a batch of circuits, a parameter sweep, and expectation values of observables."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from queuebit.errors import InvalidInput
+from queuebit.sources import read_program_source, read_source
+from queuebit_planning.limits import MAX_SOURCE_BYTES
+
+if TYPE_CHECKING:
+    from queuebit.payloads import Payloads
+    from queuebit_contracts.program import Program
+
+__all__ = ["Batch", "Draft", "Item", "Sweep", "content_of", "draft_of", "read_batch", "read_bindings"]
+
+_INLINE_BYTES = 256 * 1024
+"""Source that a program carries itself; the circuits beyond it are stored one by one."""
+
+_INPUT = re.compile(r"^input float\[64\] (\S+);$", re.MULTILINE)
+"""How Qiskit's exporter declares a parameter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A circuit with values for its inputs, and what to estimate on it."""
+
+    circuit: object
+    """As for `Client.submit`; Qiskit's may have free parameters, and with observables it need not measure."""
+    parameters: Mapping[Any, Any] | None = None
+    """Values by name: numbers, truth values, or the bits of a register as text; Qiskit's `Parameter` is a name too."""
+    observables: Sequence[object] = ()
+    """Pauli strings such as "ZZ", sums such as {"XI": 0.5, "ZZ": 1}, or Qiskit's `SparsePauliOp` and `Pauli`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Several circuits in one job; they run one after another, and each succeeds or fails alone."""
+
+    items: Sequence[object]
+    """Circuits, or `Item`s."""
+    outputs: Sequence[str] = ("counts",)
+    """Any of `counts`, `memory` and `quasi`, for each item without observables."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """One circuit with many bindings of its inputs, in one job."""
+
+    circuit: object
+    bindings: Sequence[Mapping[Any, Any]] | Mapping[Any, Sequence[Any]]
+    """A mapping for each run, or for each input the values of all runs: `{"theta": [0, 0.1, 0.2]}`."""
+    observables: Sequence[object] = ()
+    outputs: Sequence[str] = ("counts",)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A program whose circuits are not stored yet."""
+
+    sources: tuple[bytes, ...]
+    """Each different circuit once."""
+    items: tuple[dict[str, object], ...]
+    outputs: tuple[str, ...]
+
+    def program(self, circuits: Sequence[object]) -> Program:
+        """The manifest, with a payload for each source; raises `InvalidInput` with every fault."""
+        from queuebit_contracts.program import BadProgram, read_program
+
+        document = {"program": "v1", "circuits": [*circuits], "items": [*self.items], "outputs": [*self.outputs]}
+        try:
+            return read_program(json.dumps(document).encode())
+        except BadProgram as error:
+            raise InvalidInput(f"the program cannot be sent: {error}") from error
+
+
+def draft_of(
+    circuit: object, parameters: Mapping[Any, Any] | None, observables: Sequence[object], outputs: Sequence[str] | None
+) -> Draft | None:
+    """What `Client.submit` was given, as a program; nothing for a single circuit that is only counted.
+
+    Raises:
+        InvalidInput: a circuit, a value or an observable cannot be sent.
+    """
+    if isinstance(circuit, Batch | Sweep):
+        if parameters or observables or outputs:
+            kind = type(circuit).__name__
+            raise InvalidInput(f"a {kind} has its own parameters, observables and outputs: give them to {kind}(...)")
+        return _draft(_items(circuit), circuit.outputs)
+    if isinstance(circuit, Item) or parameters or observables or outputs:
+        item = circuit if isinstance(circuit, Item) else Item(circuit, parameters, observables)
+        return _draft([item], outputs or ("counts",))
+    return None
+
+
+async def content_of(
+    payloads: Payloads,
+    circuit: object,
+    parameters: Mapping[Any, Any] | None = None,
+    observables: Sequence[object] = (),
+    outputs: Sequence[str] | None = None,
+) -> tuple[bytes, str]:
+    """What is sent for a circuit or a program, and its media type.
+
+    Circuits that a program cannot carry itself are stored first. Raises `InvalidInput` as `draft_of`.
+    """
+    from queuebit_contracts.program import CIRCUIT, PROGRAM
+    from queuebit_runtime.payloads import INLINE_LIMIT, describe
+
+    draft = draft_of(circuit, parameters, observables, outputs)
+    if draft is None:
+        return read_source(circuit), CIRCUIT
+    circuits, room = [], _INLINE_BYTES
+    for source in draft.sources:
+        if len(source) <= min(room, INLINE_LIMIT):
+            circuits.append(describe(source, CIRCUIT))
+            room -= len(source)
+        else:
+            circuits.append(await payloads.store(source, CIRCUIT))
+    manifest = draft.program([it.model_dump(mode="json", exclude_none=True) for it in circuits]).content()
+    if len(manifest) > MAX_SOURCE_BYTES:
+        raise InvalidInput(f"the program has {len(manifest):,} bytes, and the largest taken is 1 MiB: split it")
+    return manifest, PROGRAM
+
+
+def read_batch(path: Path) -> Batch:
+    """Read a batch from a JSON file: `items` as in a program, with the names of files for circuits.
+
+    Raises:
+        InvalidInput: there is no such file, or it is no batch.
+    """
+    document = _json(path)
+    if not isinstance(document, dict) or not isinstance(document.get("items"), list):
+        raise InvalidInput(f'{path} is not a batch: write {{"items": [{{"circuit": "a.qasm", "parameters": {{}}}}]}}')
+    if unknown := document.keys() - {"items", "outputs"}:
+        raise InvalidInput(f"{path} has the unknown field {sorted(unknown)[0]!r}: write items and outputs")
+    items = [_item_of(path, number, item) for number, item in enumerate(document["items"])]
+    return Batch(items, document.get("outputs", ("counts",)))
+
+
+def read_bindings(path: Path) -> Sequence[Mapping[str, object]] | Mapping[str, Sequence[object]]:
+    """Read the bindings of a sweep from a JSON file, as `Sweep.bindings` takes them.
+
+    Raises:
+        InvalidInput: there is no such file, or it holds no bindings.
+    """
+    document = _json(path)
+    if isinstance(document, dict) and all(isinstance(it, list) for it in document.values()):
+        return document
+    if isinstance(document, list) and all(isinstance(it, dict) for it in document):
+        return document
+    raise InvalidInput(f'{path} holds no bindings: write {{"theta": [0, 0.1]}} or [{{"theta": 0}}, {{"theta": 0.1}}]')
+
+
+def _items(program: Batch | Sweep) -> Iterator[Item]:
+    if isinstance(program, Batch):
+        for it in program.items:
+            yield it if isinstance(it, Item) else Item(it)
+        return
+    for binding in _bindings(program.bindings):
+        yield Item(program.circuit, binding, program.observables)
+
+
+def _bindings(given: Sequence[Mapping[Any, Any]] | Mapping[Any, Sequence[Any]]) -> Iterable[Mapping[Any, Any]]:
+    if not isinstance(given, Mapping):
+        return given
+    lengths = {str(name): len(values) for name, values in given.items()}
+    if len({*lengths.values()}) > 1:
+        told = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+        raise InvalidInput(f"the inputs of a sweep have different numbers of values ({told}): give as many for each")
+    return (dict(zip(given, values, strict=True)) for values in zip(*given.values(), strict=True))
+
+
+def _draft(items: Iterable[Item], outputs: Sequence[str]) -> Draft:
+    sources: dict[bytes, int] = {}
+    read: dict[tuple[int, bool], tuple[int, dict[str, str]]] = {}
+    kept: list[object] = []  # a circuit that nothing holds could leave its id to the next
+    documents = []
+    for item in items:
+        key = id(item.circuit), not item.observables
+        if key not in read:
+            kept.append(item.circuit)
+            content = read_program_source(item.circuit, measured=not item.observables)
+            read[key] = sources.setdefault(content, len(sources)), _names(item.circuit, content)
+        number, names = read[key]
+        documents.append(_document(item, number, names))
+    if not documents:
+        raise InvalidInput("the program has no items: give at least one circuit, or one binding")
+    if isinstance(outputs, str):
+        raise InvalidInput(f"outputs are a list, such as [{outputs!r}]")
+    return Draft((*sources,), (*documents,), (*outputs,))
+
+
+def _document(item: Item, circuit: int, names: Mapping[str, str]) -> dict[str, object]:
+    parameters = {names.get(str(name), str(name)): _plain(value) for name, value in (item.parameters or {}).items()}
+    if isinstance(item.observables, str | Mapping):
+        raise InvalidInput(f"observables are a list, such as [{item.observables!r:.40}]")
+    return {
+        "circuit": circuit,
+        "parameters": parameters,
+        "observables": [_observable(it) for it in item.observables],
+    }
+
+
+def _names(circuit: object, content: bytes) -> dict[str, str]:
+    """How Qiskit's exporter calls the parameters of a circuit: it replaces what is no name in OpenQASM."""
+    parameters = getattr(circuit, "parameters", ())
+    return dict(zip((str(it) for it in parameters), _INPUT.findall(content.decode()), strict=False))
+
+
+def _plain(value: Any) -> object:  # NumPy's numbers are no subclasses of Python's
+    return value.item() if hasattr(value, "item") else value
+
+
+def _observable(given: Any) -> object:  # Qiskit's operators, which are not imported here
+    if isinstance(given, str):
+        return given
+    if isinstance(given, Mapping):
+        return {str(paulis): _real(factor) for paulis, factor in given.items()}
+    if hasattr(given, "to_list"):
+        terms: dict[str, float] = {}
+        for paulis, factor in given.to_list():
+            terms[paulis] = terms.get(paulis, 0.0) + _real(factor)
+        return terms
+    if hasattr(given, "to_label"):
+        return str(given.to_label())
+    raise InvalidInput(f"a value of type {type(given).__name__} is not an observable: give 'ZZ' or {{'XI': 0.5}}")
+
+
+def _real(factor: Any) -> float:  # any type of number
+    number = _plain(factor)
+    if isinstance(number, complex) and number.imag == 0:
+        number = number.real
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise InvalidInput(f"the factor {factor!r:.40} of an observable is not a real number")
+    return float(number)
+
+
+def _item_of(path: Path, number: int, item: object) -> Item:
+    if not isinstance(item, dict) or not isinstance(item.get("circuit"), str):
+        raise InvalidInput(f"{path}: item {number} names no circuit: write its file, such as 'a.qasm'")
+    if unknown := item.keys() - {"circuit", "parameters", "observables"}:
+        raise InvalidInput(f"{path}: item {number} has the unknown field {sorted(unknown)[0]!r}")
+    return Item(path.parent / item["circuit"], item.get("parameters"), item.get("observables", ()))
+
+
+def _json(path: Path) -> Any:  # plain JSON
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise InvalidInput(f"there is no file {path}") from error
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"{path} cannot be read as JSON: {error}") from error

@@ -1,0 +1,131 @@
+"""Batches, sweeps and observables as they are sent, and results as they come back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from queuebit import Batch, InvalidInput, Item, ItemResult, Sweep
+from queuebit.programs import content_of, draft_of, read_batch, read_bindings
+from queuebit.records import Estimate, item_rows
+from queuebit.results import items_of
+from queuebit_contracts.program import CIRCUIT, PROGRAM, Program, read_program
+from queuebit_contracts.results import RESULTS
+from queuebit_contracts.wire import Payload
+from queuebit_runtime.payloads import describe
+
+BELL = "OPENQASM 3.0; qubit q; bit c; c = measure q;"
+ROTATED = 'OPENQASM 3.0; include "stdgates.inc"; input float theta; qubit q; bit c; ry(theta) q; c = measure q;'
+
+
+class Half:
+    """A number such as NumPy's: no subclass of Python's."""
+
+    def item(self) -> float:
+        return 0.5
+
+
+class Store:
+    """Keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.kept: list[bytes] = []
+
+    async def store(self, content: bytes, media_type: str) -> Payload:
+        self.kept.append(content)
+        return describe(content, media_type).model_copy(update={"inline": None})
+
+
+async def sent(circuit: object, **more: Any) -> Program:
+    content, media_type = await content_of(Store(), circuit, **more)  # type: ignore[arg-type]  # a store of one method
+    assert media_type == PROGRAM
+    return read_program(content)
+
+
+async def test_a_single_circuit_is_sent_as_it_always_was() -> None:
+    assert await content_of(Store(), BELL) == (BELL.encode(), CIRCUIT)  # type: ignore[arg-type]  # as above
+    assert draft_of(BELL, None, (), None) is None
+
+
+async def test_equal_circuits_of_a_batch_are_sent_once() -> None:
+    program = await sent(Batch([BELL, ROTATED.replace("input float theta;", "float theta = 1;"), Item(BELL)]))
+    assert [item.circuit for item in program.items] == [0, 1, 0]
+    assert len(program.circuits) == 2
+
+
+@pytest.mark.parametrize("bindings", [{"theta": [0, Half(), 1]}, [{"theta": 0}, {"theta": Half()}, {"theta": 1.0}]])
+async def test_a_sweep_takes_rows_or_columns(bindings: Any) -> None:
+    program = await sent(Sweep(ROTATED, bindings, observables=["Z"], outputs=["quasi"]))
+    assert [item.parameters["theta"] for item in program.items] == [0, 0.5, 1]
+    assert [item.observables for item in program.items] == [({"Z": 1.0},)] * 3
+
+
+async def test_circuits_beyond_what_a_program_carries_are_stored() -> None:
+    large = BELL + "//" + "x" * 20_000
+    store = Store()
+    content, _ = await content_of(store, Batch([BELL, large]))  # type: ignore[arg-type]  # as above
+    assert store.kept == [large.encode()]
+    assert [circuit.inline is None for circuit in read_program(content).circuits] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("asked", "text"),
+    [
+        ({"circuit": Batch([])}, "has no items"),
+        ({"circuit": Sweep(ROTATED, {"a": [1], "b": [1, 2]})}, "a has 1, b has 2"),
+        ({"circuit": Sweep(ROTATED, []), "observables": ["Z"]}, r"give them to Sweep\(...\)"),
+        ({"circuit": BELL, "observables": "Z"}, r"observables are a list, such as \['Z'\]"),
+        ({"circuit": BELL, "observables": [3]}, "a value of type int is not an observable"),
+        ({"circuit": BELL, "observables": [{"Z": 1j}]}, "is not a real number"),
+        ({"circuit": BELL, "observables": ["ZQ"]}, "the program cannot be sent: item 0, observables 0: 'ZQ'"),
+        ({"circuit": BELL, "outputs": "counts"}, "outputs are a list"),
+        ({"circuit": BELL, "outputs": ["pulses"]}, "the program cannot be sent: outputs.0"),
+        ({"circuit": ROTATED, "parameters": {"theta": "pi"}}, "item 0, parameters theta: 'pi' is not a parameter"),
+        ({"circuit": ROTATED, "parameters": {"theta": float("nan")}}, "item 0, parameters theta: nan"),
+    ],
+)
+async def test_what_cannot_be_sent_is_named(asked: dict[str, Any], text: str) -> None:
+    with pytest.raises(InvalidInput, match=text):
+        await content_of(Store(), **asked)  # type: ignore[arg-type]  # as above
+
+
+async def test_a_batch_is_read_from_a_file_beside_its_circuits(tmp_path: Path) -> None:
+    (tmp_path / "a.qasm").write_text(ROTATED)
+    batch = tmp_path / "batch.json"
+    items = [{"circuit": "a.qasm", "parameters": {"theta": 1}}, {"circuit": "a.qasm", "observables": ["Z"]}]
+    batch.write_text(json.dumps({"items": items, "outputs": ["memory"]}))
+    program = await sent(read_batch(batch))
+    assert (len(program.circuits), program.outputs) == (1, ("memory",))
+    batch.write_text(json.dumps({"items": [{"circuit": "a.qasm", "parametres": {}}]}))
+    with pytest.raises(InvalidInput, match="item 0 has the unknown field 'parametres'"):
+        read_batch(batch)
+
+
+@pytest.mark.parametrize("text", ['{"theta": 1}', "[1]", "3"])
+def test_a_file_of_bindings_is_checked(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "sweep.json"
+    file.write_text(text)
+    with pytest.raises(InvalidInput, match="holds no bindings"):
+        read_bindings(file)
+    file.write_text('{"theta": [0, 1]}')
+    assert read_bindings(file) == {"theta": [0, 1]}
+
+
+def test_results_of_programs_and_of_circuits_have_items() -> None:
+    golden = Path(__file__).parents[3] / "contracts/programs/sweep-results.json"
+    items = items_of(golden.read_bytes(), RESULTS, 4_000)
+    assert [item.state for item in items] == ["completed", "completed", "failed", "completed"]
+    assert items[3].expectations == (Estimate(1.0, 0.0), Estimate(0.027, 0.0182))
+    assert items[2].reason is not None
+    assert items[2].reason.code == "out_of_memory"
+    assert items_of(b'{"00":1}', "application/json", 1) == (ItemResult(0, "completed", counts={"00": 1}, shots=1),)
+
+
+def test_a_table_says_in_short_what_each_item_returned() -> None:
+    golden = Path(__file__).parents[3] / "contracts/programs/sweep-results.json"
+    rows = item_rows(items_of(golden.read_bytes(), RESULTS, 4_000))
+    assert [row["result"] for row in rows] == ["00: 1000", "00: 939  11: 61", None, "1.0000 ± 0.0000  0.0270 ± 0.0182"]
+    assert str(rows[2]["reason"]).startswith("the circuit needs more memory")
