@@ -104,7 +104,14 @@ def _stack(words: _Group) -> None:
 
 def _jobs(words: _Group) -> None:
     submit = words.command("submit", "submit:submit", "submit a job for each file", client=True, json=_LINES)
-    submit.add_argument("files", nargs="+", metavar="FILE", help="OpenQASM 2 or 3; `-` is standard input")
+    submit.add_argument(
+        "files", nargs="+", metavar="FILE", help="OpenQASM 2 or 3, or a batch (.json); `-` is standard input"
+    )
+    submit.add_argument("--sweep", metavar="FILE", help='bindings of its inputs, as JSON: {"theta": [0, 0.1]}')
+    submit.add_argument(
+        "--observable", action="append", default=[], metavar="ZZ", help='estimate it; or a sum: {"XI": 0.5, "ZZ": 1}'
+    )
+    submit.add_argument("--outputs", type=_names, metavar="LIST", help="of counts, memory, quasi (counts)")
     submit.add_argument("--project", metavar="P", help="the project that pays (the credential's project)")
     submit.add_argument("--shots", type=_whole, default=1000, metavar="N", help="how often to run it (1000)")
     submit.add_argument("--backend", metavar="B", help=_ANYWHERE)
@@ -131,7 +138,7 @@ def _jobs(words: _Group) -> None:
         ("explain", "why it was placed where it was"),
         ("watch", "follow it until it is sealed"),
         ("cancel", "stop it if it has not ended"),
-        ("result", "its counts"),
+        ("result", "its counts, or those of each item"),
     ):
         lines = _LINES if word == "watch" else _DOCUMENT
         command = job.command(word, f"jobs:{word}", text, client=True, json=lines)
@@ -261,6 +268,10 @@ def _operating(words: _Group) -> None:
     login.add_argument("--hours", type=_hours, default=8, metavar="H", help="hours until it expires: 1 to 24 (8)")
     containers = words.group("containers", "the same stack on a container engine")
     containers.command("prepare", "containers:prepare", "keys and configuration for compose.yaml, in a home of its own")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(","))
 
 
 def _whole(text: str) -> int:

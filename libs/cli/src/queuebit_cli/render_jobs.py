@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 
 from queuebit import LoggedEvent, UnknownEvent
-from queuebit.records import Status, Step
+from queuebit.records import ItemResult, Result, Status, Step, item_rows
 from queuebit.text import visible
 from queuebit_cli.output import Output
 from queuebit_cli.tables import wrapped
@@ -16,11 +17,13 @@ from queuebit_stack.errors import Exit
 __all__ = [
     "charge_document",
     "count_rows",
+    "counts_document",
     "describe",
     "event_document",
     "event_line",
     "exit_of",
     "reasons_document",
+    "result_lines",
     "status_document",
     "step_document",
     "step_lines",
@@ -125,6 +128,31 @@ def event_line(logged: LoggedEvent, out: Output) -> str:
         moment, source = event.time.astimezone().strftime("%H:%M:%S.%f")[:-3], event.source
     what = f"{visible(logged.job)}  {visible(logged.name):<10}"
     return f"{out.paint(f'{moment:<12}', 'dim')}  {what} {out.paint(visible(source), 'dim')}"
+
+
+def counts_document(result: Result | None) -> dict[str, object]:
+    """What a job returned, for programs: its counts, and `items` where it ran a program."""
+    if result is None or not _of_items(result):
+        return {"counts": dict(result.counts) if result else None}
+    return {"counts": dict(result.counts) or None, "items": [_item_document(it) for it in result.items]}
+
+
+def result_lines(result: Result, out: Output) -> list[str]:
+    """What a job returned, for people: its counts, or a line for each item."""
+    return out.lines(item_rows(result.items) if _of_items(result) else count_rows(result.counts))
+
+
+def _of_items(result: Result) -> bool:
+    """Whether a result is more than the counts of one circuit."""
+    if len(result.items) != 1:
+        return bool(result.items)
+    (only,) = result.items
+    return only.counts is None or only.memory is not None or only.quasi is not None
+
+
+def _item_document(item: ItemResult) -> dict[str, object]:
+    document = asdict(item)
+    return {name: value for name, value in document.items() if value is not None}
 
 
 def count_rows(counts: Mapping[str, int], most: int = _MOST_COUNTS) -> list[dict[str, object]]:

@@ -97,6 +97,8 @@ def _step(event: AnyEvent) -> Step:
             detail = f"on {event.data.backend}"
         case JobStarted():
             detail = f"on {event.data.backend}" + (f", attempt {event.data.attempt}" if event.data.attempt > 1 else "")
+        case JobCompleted(data=done) if done.items is not None:
+            detail = f"{done.items.completed:,} of {done.items.total:,} items"
         case JobFailed():
             detail = event.data.reason.code
         case JobCancelled():

@@ -168,8 +168,8 @@ async def _cancelled(args: Namespace) -> Status:
 
 
 def result(args: Namespace, out: Output) -> Exit:
-    """The counts of a completed job."""
-    from queuebit_cli.render_jobs import count_rows
+    """The counts of a completed job, or of each of its items."""
+    from queuebit_cli.render_jobs import counts_document, result_lines
 
     async def ask() -> Result:
         async with client_of(args) as client:
@@ -179,9 +179,10 @@ def result(args: Namespace, out: Output) -> Exit:
         require_place(Path(args.output))
     measured = run(ask(), out, "waiting for its result")
     fields = {"job": measured.job, "backend": measured.backend, "shots": measured.shots}
-    out.document({**fields, "counts": dict(measured.counts), "digest": measured.digest})
-    for line in out.lines(count_rows(measured.counts)):
+    found = counts_document(measured)
+    out.document({**fields, **found, "digest": measured.digest})
+    for line in result_lines(measured, out):
         out.say(line)
     if args.output:
-        Path(args.output).write_text(json.dumps(dict(measured.counts)) + "\n")
+        Path(args.output).write_text(json.dumps(found.get("items", found["counts"])) + "\n")
     return Exit.DONE

@@ -13,11 +13,18 @@ from typing import TYPE_CHECKING
 
 from queuebit.errors import Conflict, StillRunning, Unreachable
 from queuebit.records import ENDS
-from queuebit_cli.circuits import STANDARD_INPUT, circuit_of
+from queuebit_cli.circuits import BATCH, STANDARD_INPUT, program_of
 from queuebit_cli.connecting import client_of
 from queuebit_cli.output import Output
 from queuebit_cli.progress import Progress
-from queuebit_cli.render_jobs import charge_document, count_rows, describe, exit_of, reasons_document
+from queuebit_cli.render_jobs import (
+    charge_document,
+    counts_document,
+    describe,
+    exit_of,
+    reasons_document,
+    result_lines,
+)
 from queuebit_cli.tables import wrapped
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
@@ -44,8 +51,9 @@ class _Wanted:
     """One job to submit."""
 
     file: str
-    circuit: Path | str
+    circuit: object
     key: str | None
+    label: str | None
 
 
 def submit(args: Namespace, out: Output) -> Exit:
@@ -54,7 +62,10 @@ def submit(args: Namespace, out: Output) -> Exit:
 
     limit = None if args.max_cost is None else money_of(args.max_cost, "--max-cost")
     keys = _keys(args.files, args.key)
-    wanted = [_Wanted(file, circuit_of(file), key) for file, key in zip(args.files, keys, strict=True)]
+    wanted = [
+        _Wanted(file, program_of(file, args), key, args.label or (Path(file).name if file.endswith(BATCH) else None))
+        for file, key in zip(args.files, keys, strict=True)
+    ]
     submitting = _Submitting(args, out, limit)
     try:
         return asyncio.run(submitting.all(wanted))
@@ -129,7 +140,7 @@ class _Submitting:
                 key=wanted.key,
                 max_cost=self._max_cost,
                 seed=args.seed,
-                label=args.label,
+                label=wanted.label,
             )
         except Conflict as error:
             reasons = [{"code": "conflict", "text": str(error)}]
@@ -170,13 +181,13 @@ class _Submitting:
             if late:
                 self._said += [*wrapped(late, self._out.room, "  "), f"  qb job watch {job.id}"]
             if result is not None:
-                self._said += ["", *self._out.lines(count_rows(result.counts))]
+                self._said += ["", *result_lines(result, self._out)]
         return self._document(
             file,
             job.id,
             status.state,
             backend=status.backend,
-            counts=dict(result.counts) if result else None,
+            **counts_document(result),
             charge=charge_document(status.charge),
             receipt=self._receipt(receipt, result),
             reasons=[{"code": "still_running", "text": late}] if late else reasons_document(status),
