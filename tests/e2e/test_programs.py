@@ -76,7 +76,7 @@ def test_observables_are_estimated_and_billed_for_each_basis(stack: EmbeddedStac
     assert sampled.counts == {"00": 1_000}
     assert (estimated.shots, sampled.shots) == (2_000, 1_000)
     assert metered.data.usage.shots == 3_000
-    assert Decimal(planned["aer"]["cost"]) >= Decimal(metered.data.charge.amount) > 0
+    assert Decimal(str(planned["aer"]["cost"])) >= Decimal(metered.data.charge.amount) > 0
 
 
 def test_wrong_parameters_are_refused_before_anything_is_paid(stack: EmbeddedStack, tenant: str) -> None:

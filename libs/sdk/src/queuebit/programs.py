@@ -53,7 +53,7 @@ class Sweep:
     """One circuit with many bindings of its inputs, in one job."""
 
     circuit: object
-    bindings: Sequence[Mapping[Any, Any]] | Mapping[Any, Sequence[Any]]
+    bindings: Sequence[Mapping[Any, Any]] | Mapping[Any, Iterable[Any]]
     """A mapping for each run, or for each input the values of all runs: `{"theta": [0, 0.1, 0.2]}`."""
     observables: Sequence[object] = ()
     outputs: Sequence[str] = ("counts",)
@@ -166,14 +166,14 @@ def _items(program: Batch | Sweep) -> Iterator[Item]:
         yield Item(program.circuit, binding, program.observables)
 
 
-def _bindings(given: Sequence[Mapping[Any, Any]] | Mapping[Any, Sequence[Any]]) -> Iterable[Mapping[Any, Any]]:
+def _bindings(given: Sequence[Mapping[Any, Any]] | Mapping[Any, Iterable[Any]]) -> Iterable[Mapping[Any, Any]]:
     if not isinstance(given, Mapping):
         return given
-    lengths = {str(name): len(values) for name, values in given.items()}
-    if len({*lengths.values()}) > 1:
-        told = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+    columns = {name: list(values) for name, values in given.items()}
+    if len({len(values) for values in columns.values()}) > 1:
+        told = ", ".join(f"{name} has {len(values)}" for name, values in columns.items())
         raise InvalidInput(f"the inputs of a sweep have different numbers of values ({told}): give as many for each")
-    return (dict(zip(given, values, strict=True)) for values in zip(*given.values(), strict=True))
+    return (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
 
 
 def _draft(items: Iterable[Item], outputs: Sequence[str]) -> Draft:
