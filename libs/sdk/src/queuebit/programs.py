@@ -171,8 +171,8 @@ def _bindings(given: Sequence[Mapping[Any, Any]] | Mapping[Any, Iterable[Any]]) 
         return given
     columns = {name: list(values) for name, values in given.items()}
     if len({len(values) for values in columns.values()}) > 1:
-        told = ", ".join(f"{name} has {len(values)}" for name, values in columns.items())
-        raise InvalidInput(f"the inputs of a sweep have different numbers of values ({told}): give as many for each")
+        counts = ", ".join(f"{name} has {len(values)}" for name, values in columns.items())
+        raise InvalidInput(f"the inputs of a sweep have different numbers of values ({counts}): give as many for each")
     return (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
 
 
