@@ -35,9 +35,9 @@ def test_a_sweep_with_a_failing_item_completes_with_the_others(
     (tmp_path / "rotation.qasm").write_text(ROTATION)
     (tmp_path / "sweep.json").write_text(json.dumps({"squared": BINDINGS}))
     asked = (str(tmp_path / "rotation.qasm"), "--sweep", str(tmp_path / "sweep.json"), "--shots", "500")
-    (told,) = stack.submit(*asked, "--tenant", tenant, "--backend", "aer")
-    assert told["state"] == "completed"
-    items = told["items"]
+    (job,) = stack.submit(*asked, "--tenant", tenant, "--backend", "aer")
+    assert job["state"] == "completed"
+    items = job["items"]
     assert [item["state"] for item in items].count("completed") == 19
     failed = items[FAILING]
     assert (failed["state"], failed["reason"]["code"]) == ("failed", "parameter")
@@ -48,14 +48,14 @@ def test_a_sweep_with_a_failing_item_completes_with_the_others(
             expected = math.sin(step * math.pi / 40) ** 2
             spread = 5 * math.sqrt(expected * (1 - expected) / 500)
             assert abs(item["counts"].get("11", 0) / 500 - expected) <= spread + 1e-9
-    assert told["receipt"]["verified"] is True
-    assert Decimal(told["charge"]["amount"]) > 0
-    completed = json.loads(stack.qb("job", "show", told["job"], "--tenant", tenant, "--json"))
+    assert job["receipt"]["verified"] is True
+    assert Decimal(job["charge"]["amount"]) > 0
+    completed = json.loads(stack.qb("job", "show", job["job"], "--tenant", tenant, "--json"))
     assert any("19 of 20 items" in step["detail"] for step in completed["steps"])
-    shown = stack.qb("job", "result", told["job"], "--tenant", tenant)
+    shown = stack.qb("job", "result", job["job"], "--tenant", tenant)
     assert len(shown.splitlines()) == 21
     (charged,) = stack.ask("charges", "--tenant", tenant)
-    assert Decimal(charged["amount"]) == Decimal(told["charge"]["amount"])
+    assert Decimal(charged["amount"]) == Decimal(job["charge"]["amount"])
 
 
 def test_observables_are_estimated_and_billed_for_each_basis(stack: EmbeddedStack, tenant: str) -> None:
