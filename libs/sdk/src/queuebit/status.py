@@ -14,6 +14,7 @@ from queuebit_contracts.job import (
     Charge,
     JobAccepted,
     JobCancelled,
+    JobCompleted,
     JobCorrected,
     JobFailed,
     JobMetered,
@@ -93,14 +94,8 @@ def _step(event: AnyEvent) -> Step:
             detail = f"up to {event.data.hold.amount} {event.data.hold.currency} held"
         case JobRejected():
             detail = ", ".join(reason.code for reason in event.data.reasons)
-        case JobPlaced():
-            detail = f"on {event.data.backend}"
-        case JobStarted():
-            detail = f"on {event.data.backend}" + (f", attempt {event.data.attempt}" if event.data.attempt > 1 else "")
-        case JobCompleted(data=done) if done.items is not None:
-            detail = f"{done.items.completed:,} of {done.items.total:,} items"
-        case JobFailed():
-            detail = event.data.reason.code
+        case JobPlaced() | JobStarted() | JobCompleted() | JobFailed():
+            detail = _run(event)
         case JobCancelled():
             detail = f"by {event.data.by}" + (f": {event.data.reason}" if event.data.reason else "")
         case JobMetered():
@@ -118,6 +113,19 @@ def _step(event: AnyEvent) -> Step:
         case _:
             detail = ""
     return Step(_name(event), event.time, detail)
+
+
+def _run(event: JobPlaced | JobStarted | JobCompleted | JobFailed) -> str:
+    match event:
+        case JobStarted(data=start) if start.attempt > 1:
+            return f"on {start.backend}, attempt {start.attempt}"
+        case JobPlaced() | JobStarted():
+            return f"on {event.data.backend}"
+        case JobFailed():
+            return event.data.reason.code
+        case JobCompleted():
+            items = event.data.items
+            return f"{items.completed:,} of {items.total:,} items" if items else ""
 
 
 def _name(event: AnyEvent) -> str:
