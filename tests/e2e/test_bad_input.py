@@ -59,7 +59,7 @@ SOURCES = {
     "wide": (
         f"{QASM2}qreg q[2000];\ncreg c[2000];\nh q;\nmeasure q -> c;\n",
         "too_many_qubits",
-        ("aer has 1000 qubits", "cirq has 24"),
+        ("aer has 1,000 qubits", "cirq has 24"),
     ),
 }
 """By name: a source, the code of the reason, and what its text says."""
