@@ -141,7 +141,7 @@ class MemoryDecisions:
         self.kept: dict[str, bytes] = {}
         self.down = False
 
-    async def keep(self, content: bytes, *, private: bool) -> Payload:
+    async def keep(self, content: bytes, *, private: bool, copies: int) -> Payload:
         if self.down:
             raise Unavailable("no answer")
         self.kept[digest(content)] = content

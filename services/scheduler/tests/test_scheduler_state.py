@@ -217,3 +217,22 @@ def test_a_rule_about_groups_is_followed_too(world_of: Any) -> None:
     world = world_of(policy=BySize())
     world.happens(world.registered("aer"), world.accepted("small", shots=1), world.accepted("large", shots=10**6))
     assert len(world.state.snapshot(world.clock.now(), LIMIT).groups) == 2
+
+
+class BestFirst(FairShare):
+    """An order by a figure that changes while a job waits."""
+
+    name = "best-first/1"
+
+    def order(self, job: Job) -> tuple[int, ...]:
+        return (-max(it.esp_ppm for it in job.candidates),)
+
+
+def test_an_order_by_success_probability_follows_a_new_calibration(world_of: Any) -> None:
+    world = world_of(policy=BestFirst())
+    world.happens(world.registered("aer"), *(world.accepted(f"j{n}") for n in range(3)))
+    for name, esp_ppm in (("j0", 100), ("j1", 300), ("j2", 200)):
+        assert world.state.rescore(("acme", name), "aer", esp_ppm)
+    assert not world.state.rescore(("acme", "j1"), "aer", 300)
+    assert [it.job.job for it in world.state.waiting_of("acme")] == ["j1", "j2", "j0"]
+    assert [it.data.job for it in world.cycle()] == ["j1", "j2", "j0"]

@@ -11,7 +11,7 @@ import nats
 from nats.errors import Error as NatsError
 
 from queuebit_contracts.subjects import job, of_tenant, query
-from queuebit_contracts.topology import LOG, inbox_of
+from queuebit_contracts.topology import DECISIONS, LOG, inbox_of
 from queuebit_kernel import Unavailable
 
 __all__ = ["Intruder", "Login", "intruders", "is_admitted", "logins", "trespasses"]
@@ -85,7 +85,7 @@ def intruders(credentials: Path) -> list[Intruder]:
 
 
 async def trespasses(url: str, intruder: Intruder) -> list[str]:
-    """Try to follow, read and write another tenant's subjects; return what was not refused.
+    """Try to follow, read and write what is another tenant's or only the operator's; return what was not refused.
 
     Raises:
         Unavailable: the server did not answer.
@@ -110,11 +110,13 @@ async def trespasses(url: str, intruder: Intruder) -> list[str]:
         raise Unavailable(f"{intruder.tenant}/{intruder.user} cannot connect to {url}: {error!r}") from error
     foreign, asked = of_tenant("job", intruder.victim), query("jobs", intruder.victim)
     probe = job(intruder.victim, "wall-probe").event("submitted")
+    decision = f"$JS.API.DIRECT.GET.KV_PAYLOADS.$KV.PAYLOADS.{DECISIONS}.{'0' * 64}.0"
     tries = {
         f"follow {foreign}": f'subscription to "{foreign}"',
         f"read {foreign}": f'publish to "$js.api.direct.get.{LOG}.{foreign}"'.lower(),
         f"write {probe}": f'publish to "{probe}"',
         f"ask about {intruder.victim}": f'publish to "{asked}"',
+        "read what decisions about all tenants were made from": f'publish to "{decision}"'.lower(),
     }
     try:
         await client.subscribe(foreign)
@@ -122,6 +124,7 @@ async def trespasses(url: str, intruder: Intruder) -> list[str]:
         guard = {"Nats-Expected-Last-Subject-Sequence": _NEVER}
         await client.publish(probe, b"{}", headers=guard)
         await client.publish(asked, b"{}")
+        await client.publish(decision, b"{}")
         await client.flush(_TIMEOUT_S)
         await client.flush(_TIMEOUT_S)  # the first flush overtakes buffered messages
     except (NatsError, TimeoutError) as error:

@@ -8,10 +8,13 @@ from queuebit_kernel import digest
 from queuebit_runtime.payloads import PayloadStore
 from queuebit_scheduling import MEDIA_TYPE
 
-__all__ = ["INLINE_BYTES", "StoredDecisions"]
+__all__ = ["StoredDecisions"]
 
-INLINE_BYTES = 4096
+_INLINE_BYTES = 4096
 """Bytes up to which a snapshot rides inside each placement that was decided from it."""
+
+_INLINE_TOTAL = 16_384
+"""Bytes up to which its copies may take; storing it once is cheaper then."""
 
 _MOST_BYTES = 16 << 20
 
@@ -22,8 +25,8 @@ class StoredDecisions:
     def __init__(self, payloads: PayloadStore) -> None:
         self._payloads = payloads
 
-    async def keep(self, content: bytes, *, private: bool) -> Payload:
-        if private or len(content) > INLINE_BYTES:
+    async def keep(self, content: bytes, *, private: bool, copies: int) -> Payload:
+        if private or len(content) > _INLINE_BYTES or len(content) * copies > _INLINE_TOTAL:
             return await self._payloads.store(DECISIONS, content, MEDIA_TYPE)
         return Payload(digest=digest(content), size=len(content), media_type=MEDIA_TYPE, inline=content.decode())
 

@@ -88,7 +88,8 @@ class PlaceJobs:
     async def _append_all(self, jobs: Sequence[AcceptedJob], places: Sequence[Place], snapshot: Snapshot) -> list[bool]:
         """Append the placements of one decision, once its snapshot is kept; say of each what `_append` says."""
         try:
-            decision = await self._decisions.keep(encode(snapshot), private=len(snapshot.tenants) > 1)
+            private = len(snapshot.tenants) > 1
+            decision = await self._decisions.keep(encode(snapshot), private=private, copies=len(places))
         except Unavailable as error:
             _log.warning("%d jobs wait on, because the decision about them cannot be kept: %s", len(places), error)
             return [False] * len(places)

@@ -12,12 +12,13 @@ __all__ = ["DecisionStore"]
 class DecisionStore(Protocol):
     """Where the snapshots of decisions are kept."""
 
-    async def keep(self, content: bytes, *, private: bool) -> Payload:
+    async def keep(self, content: bytes, *, private: bool, copies: int) -> Payload:
         """Keep a snapshot: inside the reference where it is small, unless it is private.
 
         Args:
             content: the snapshot as it is stored.
             private: whether it names several tenants; a tenant reads its own placements, and must not read of others.
+            copies: how many placements will refer to it.
 
         Raises:
             Unavailable: the store did not confirm.

@@ -158,7 +158,8 @@ class State:
         if key in self._outstanding:
             self._outstanding[key].accepted = rescored
         else:
-            self._waiting.update(rescored)
+            self._waiting.pop(key)
+            self._waiting.add(rescored)
         return True
 
     def forget(self, key: Key) -> None:

@@ -21,6 +21,8 @@ class WaitingJobs:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._jobs: dict[Key, AcceptedJob] = {}
+        self._places: dict[Key, tuple[Hashable, _Entry]] = {}
+        """Where each job was put."""
         self._groups: dict[Hashable, list[_Entry]] = {}
 
     def __len__(self) -> int:
@@ -32,24 +34,21 @@ class WaitingJobs:
     def __getitem__(self, key: Key) -> AcceptedJob:
         return self._jobs[key]
 
-    def add(self, job: AcceptedJob) -> None:
+    def add(self, accepted: AcceptedJob) -> None:
         """Put a job where it belongs in its group."""
-        self._jobs[job.key] = job
-        insort(self._groups.setdefault(self._policy.group(job.job), []), self._entry(job.job))
-
-    def update(self, job: AcceptedJob) -> None:
-        """Replace a job by itself with another success probability, which no order and no group depends on."""
-        self._jobs[job.key] = job
+        job = accepted.job
+        group, entry = self._policy.group(job), (self._policy.order(job), job.sequence, job.key)
+        self._jobs[job.key], self._places[job.key] = accepted, (group, entry)
+        insort(self._groups.setdefault(group, []), entry)
 
     def pop(self, key: Key) -> AcceptedJob:
         """Take a job out."""
-        job = self._jobs.pop(key)
-        group = self._policy.group(job.job)
+        group, entry = self._places.pop(key)
         entries = self._groups[group]
-        del entries[bisect_left(entries, self._entry(job.job))]
+        del entries[bisect_left(entries, entry)]
         if not entries:
             del self._groups[group]
-        return job
+        return self._jobs.pop(key)
 
     def groups(self) -> Mapping[Hashable, tuple[Job, int]]:
         """Of each group the first job, and how many there are."""
@@ -63,6 +62,3 @@ class WaitingJobs:
         """A tenant's jobs in the order of the policy."""
         of_tenant = (entries for entries in self._groups.values() if entries[0][2][0] == tenant)
         return [self._jobs[key] for _, _, key in sorted(entry for entries in of_tenant for entry in entries)]
-
-    def _entry(self, job: Job) -> _Entry:
-        return self._policy.order(job), job.sequence, job.key
