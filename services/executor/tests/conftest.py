@@ -36,34 +36,12 @@ from queuebit_executor.ports import Asker, ItemWork
 from queuebit_kernel import digest
 from queuebit_planning.timing import Method
 from queuebit_quantum import Input
-from queuebit_runtime.payloads import Missing, describe
-from queuebit_testing.memory import MemoryLog
+from queuebit_runtime.payloads import describe
+from queuebit_testing.memory import MemoryLog, MemoryPayloads
 
 BELL = 'OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2]; h q[0]; cx q[0], q[1]; measure q -> c;'
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 TARGET = digest(b"target")
-
-
-class Payloads:
-    """A payload store in memory."""
-
-    def __init__(self) -> None:
-        self.kept: dict[tuple[str, str], bytes] = {}
-        self.reads = 0
-
-    async def put(self, tenant: str, content: bytes, media_type: str) -> Payload:
-        self.kept[tenant, digest(content)] = content
-        return describe(content, media_type)
-
-    async def store(self, tenant: str, content: bytes, media_type: str) -> Payload:
-        return (await self.put(tenant, content, media_type)).model_copy(update={"inline": None})
-
-    async def get(self, tenant: str, payload: Payload) -> bytes:
-        self.reads += 1
-        content = payload.inline.encode() if payload.inline is not None else self.kept.get((tenant, payload.digest))
-        if content is None or digest(content) != payload.digest:
-            raise Missing("no content: submit it again")
-        return content
 
 
 class FakeCircuits:
@@ -278,7 +256,7 @@ class World:
 
     def __init__(self) -> None:
         self.log = MemoryLog()
-        self.payloads = Payloads()
+        self.payloads = MemoryPayloads()
         self.circuits = FakeCircuits()
         self.job = subjects.job("acme", "j1")
 

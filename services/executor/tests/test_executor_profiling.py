@@ -110,7 +110,7 @@ async def test_a_backend_of_another_stack_is_unfit(world, answer) -> None:
 
 async def test_a_source_is_read_from_the_store_when_it_is_large(world, answer) -> None:
     assert (await answer(request(world.bell, inline=False))).error.code == "payload_missing"
-    await world.payloads.put("acme", world.bell.encode(), "text/x-openqasm")
+    await world.payloads.store("acme", world.bell.encode(), "text/x-openqasm")
     assert (await answer(request(world.bell, inline=False))).profile is not None
 
 

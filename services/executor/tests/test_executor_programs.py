@@ -80,11 +80,12 @@ async def test_bases_are_counted_and_a_devices_overhead_is_charged_once(world: A
 async def test_an_answer_is_remembered(world: Any, answer: AnswerProfile) -> None:
     request = asked(sweep(5))
     first = await answer(request)
-    world.circuits.profiled, world.payloads.reads = 0, 0
+    world.circuits.profiled = 0
+    world.payloads.reads.clear()
     assert answer.remembered(request) == first
     other = await answer(request.model_copy(update={"shots": 7}))
     assert other.profile is not None
-    assert (other.profile.shots, world.circuits.profiled, world.payloads.reads) == (35, 0, 0)
+    assert (other.profile.shots, world.circuits.profiled, world.payloads.reads) == (35, 0, [])
 
 
 async def refused(answer: AnswerProfile, program: Program) -> str:

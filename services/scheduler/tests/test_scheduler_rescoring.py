@@ -14,39 +14,18 @@ from queuebit_contracts.topology import COMPILED, PLATFORM
 from queuebit_contracts.wire import Payload
 from queuebit_kernel import Unavailable, digest
 from queuebit_planning.fidelity import OPERATIONS, Operation, write_errors, write_operations
-from queuebit_runtime.payloads import Missing, describe
+from queuebit_runtime.payloads import describe
 from queuebit_scheduler.rescoring import RescoreJobs
 from queuebit_scheduling import POLICY, plan
+from queuebit_testing.memory import MemoryPayloads
 
 CX = write_operations([Operation("cx", (0, 1), 1)])
 OLD = digest(b"the calibration of yesterday")
 
 
-class Payloads:
-    """A payload store in memory, which may be away."""
-
-    def __init__(self) -> None:
-        self.kept: dict[tuple[str, str], bytes] = {}
-        self.read: list[str] = []
-        self.away = False
-
-    async def get(self, tenant: str, payload: Payload) -> bytes:
-        if self.away:
-            raise Unavailable("the payload store is away")
-        self.read.append(payload.digest)
-        content = payload.inline.encode() if payload.inline is not None else self.kept.get((tenant, payload.digest))
-        if content is None:
-            raise Missing("no content")
-        return content
-
-    def store(self, tenant: str, content: bytes) -> Payload:
-        self.kept[tenant, digest(content)] = content
-        return describe(content, OPERATIONS).model_copy(update={"inline": None})
-
-
 @pytest.fixture
-def payloads() -> Payloads:
-    return Payloads()
+def payloads() -> MemoryPayloads:
+    return MemoryPayloads()
 
 
 @pytest.fixture
@@ -55,13 +34,13 @@ def woken() -> list[bool]:
 
 
 @pytest.fixture
-def rescoring(world: Any, payloads: Payloads, woken: list[bool]) -> RescoreJobs:
+def rescoring(world: Any, payloads: MemoryPayloads, woken: list[bool]) -> RescoreJobs:
     return RescoreJobs(payloads, world.state.rescore, lambda: woken.append(True))  # type: ignore[arg-type]
 
 
-def calibrated(payloads: Payloads, backend: str, cx_error: float) -> BackendCalibrated:
+def calibrated(payloads: MemoryPayloads, backend: str, cx_error: float) -> BackendCalibrated:
     content = json.dumps({"backend": backend, "errors": write_errors({("cx", (0, 1)): cx_error})}).encode()
-    snapshot = payloads.store(PLATFORM, content)
+    snapshot = payloads.keep(PLATFORM, content)
     return BackendCalibrated(
         source="qb/test",
         data=Calibration(
@@ -85,7 +64,7 @@ def choice(world: Any) -> str:
 
 
 def test_a_calibration_flips_the_choice_between_two_devices_of_equal_price(
-    world: Any, payloads: Payloads, rescoring: RescoreJobs, woken: list[bool]
+    world: Any, payloads: MemoryPayloads, rescoring: RescoreJobs, woken: list[bool]
 ) -> None:
     job = accepted(world, "j1", describe(CX, OPERATIONS), manila=950_000, perth=940_000)
     world.happens(world.registered("manila"), world.registered("perth"), job)
@@ -101,23 +80,23 @@ def test_a_calibration_flips_the_choice_between_two_devices_of_equal_price(
 
 
 def test_nothing_is_fetched_while_no_calibration_changed(
-    world: Any, payloads: Payloads, rescoring: RescoreJobs
+    world: Any, payloads: MemoryPayloads, rescoring: RescoreJobs
 ) -> None:
     current = calibrated(payloads, "manila", cx_error=0.1)
-    operations = payloads.store(COMPILED, CX)
+    operations = payloads.keep(COMPILED, CX, OPERATIONS)
     fresh = accepted(world, "j1", operations, manila=900_000)
     (candidate,) = fresh.data.candidates
     candidate = candidate.model_copy(update={"calibration": current.data.digest})
     rescoring.evolve(current)
     rescoring.evolve(fresh.model_copy(update={"data": fresh.data.model_copy(update={"candidates": (candidate,)})}))
     asyncio.run(rescoring.rescore())
-    assert payloads.read == []
+    assert payloads.reads == []
 
 
 def test_stored_operations_are_fetched_once_for_all_jobs_of_a_circuit(
-    world: Any, payloads: Payloads, rescoring: RescoreJobs
+    world: Any, payloads: MemoryPayloads, rescoring: RescoreJobs
 ) -> None:
-    operations = payloads.store(COMPILED, CX)
+    operations = payloads.keep(COMPILED, CX, OPERATIONS)
     jobs = [accepted(world, f"j{number}", operations, manila=950_000) for number in range(3)]
     world.happens(world.registered("manila"), *jobs)
     for job in jobs:
@@ -125,12 +104,12 @@ def test_stored_operations_are_fetched_once_for_all_jobs_of_a_circuit(
     change = calibrated(payloads, "manila", cx_error=0.25)
     rescoring.evolve(change)
     asyncio.run(rescoring.rescore())
-    assert payloads.read == [change.data.snapshot.digest, operations.digest]
+    assert payloads.reads == [change.data.snapshot.digest, operations.digest]
     assert {world.state.job(("acme", f"j{number}")).candidate("manila").esp_ppm for number in range(3)} == {750_000}
 
 
 def test_a_job_that_was_admitted_under_an_older_calibration_is_scored_at_once(
-    world: Any, payloads: Payloads, rescoring: RescoreJobs
+    world: Any, payloads: MemoryPayloads, rescoring: RescoreJobs
 ) -> None:
     """As after a restart, or where a plan was older than the calibration."""
     job = accepted(world, "j1", describe(CX, OPERATIONS), manila=950_000)
@@ -142,7 +121,7 @@ def test_a_job_that_was_admitted_under_an_older_calibration_is_scored_at_once(
 
 
 def test_what_the_store_does_not_answer_stays_to_be_done(
-    world: Any, payloads: Payloads, rescoring: RescoreJobs
+    world: Any, payloads: MemoryPayloads, rescoring: RescoreJobs
 ) -> None:
     job = accepted(world, "j1", describe(CX, OPERATIONS), manila=950_000)
     world.happens(world.registered("manila"), job)
@@ -158,24 +137,24 @@ def test_what_the_store_does_not_answer_stays_to_be_done(
 
 @pytest.mark.parametrize("content", [b"[]", b'{"calibrated_at": "of a release that named no gates"}'])
 def test_a_snapshot_without_errors_of_gates_changes_no_score(
-    world: Any, payloads: Payloads, rescoring: RescoreJobs, woken: list[bool], content: bytes
+    world: Any, payloads: MemoryPayloads, rescoring: RescoreJobs, woken: list[bool], content: bytes
 ) -> None:
     job = accepted(world, "j1", describe(CX, OPERATIONS), manila=950_000)
     world.happens(world.registered("manila"), job)
     rescoring.evolve(job)
     change = calibrated(payloads, "manila", cx_error=0.5)
-    snapshot = payloads.store(PLATFORM, content)
+    snapshot = payloads.keep(PLATFORM, content)
     rescoring.evolve(change.model_copy(update={"data": change.data.model_copy(update={"snapshot": snapshot})}))
     asyncio.run(rescoring.rescore())
     assert world.state.job(("acme", "j1")).candidate("manila").esp_ppm == 950_000
     assert woken == []
 
 
-def test_a_job_that_ended_is_not_scored(world: Any, payloads: Payloads, rescoring: RescoreJobs) -> None:
+def test_a_job_that_ended_is_not_scored(world: Any, payloads: MemoryPayloads, rescoring: RescoreJobs) -> None:
     job = accepted(world, "j1", describe(CX, OPERATIONS), manila=950_000)
     world.happens(world.registered("manila"), job)
     rescoring.evolve(job)
     rescoring.evolve(calibrated(payloads, "manila", cx_error=0.5))
     rescoring.evolve(world.cancelled("j1"))
     asyncio.run(rescoring.rescore())
-    assert payloads.read == []
+    assert payloads.reads == []

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC
 
 import pytest
 
 from queuebit_contracts import subjects
 from queuebit_contracts.account import AccountFunded
 from queuebit_contracts.wire import UnknownEvent
-from queuebit_kernel import Malformed, Stale, Unavailable, event_id
+from queuebit_kernel import Clock, Malformed, Stale, Unavailable, digest, event_id
 from queuebit_runtime.log import EventLog, Guarded, Unreadable
+from queuebit_runtime.payloads import CHUNK, INLINE_LIMIT, Missing, PayloadStore
 from queuebit_testing.build import funded, held
 
-__all__ = ["EventLogLaws", "Publish"]
+__all__ = ["ClockLaws", "EventLogLaws", "PayloadStoreLaws", "Publish"]
 
 Publish = Callable[[str, bytes], Awaitable[int]]
 """Writes any message on a subject of the log, as another program could, and returns its sequence."""
@@ -175,3 +177,66 @@ class EventLogLaws:
         with pytest.raises(Malformed):
             await log.at(newest)
         assert await log.append(funded(account=account), after=newest) > newest
+
+
+class PayloadStoreLaws:
+    """What writers and readers of content rely on. Asks for the fixture `payloads`, whose tenant is `acme`."""
+
+    @pytest.fixture
+    def content(self, request: pytest.FixtureRequest) -> bytes:
+        """Large content of the test's own."""
+        return str(request.node.nodeid).encode() + bytes(CHUNK)
+
+    async def test_small_content_is_inside_the_reference(self, payloads: PayloadStore) -> None:
+        payload = await payloads.put("acme", b"small", "text/plain")
+        assert (payload.inline, payload.size, payload.digest) == ("small", 5, digest(b"small"))
+        assert await payloads.get("acme", payload) == b"small"
+
+    @pytest.mark.parametrize("size", [INLINE_LIMIT + 1, CHUNK, CHUNK + 1])
+    async def test_large_content_is_found_by_its_reference(self, payloads: PayloadStore, size: int) -> None:
+        content = b"x" * size
+        payload = await payloads.put("acme", content, "text/plain")
+        assert (payload.inline, payload.size, payload.digest) == (None, size, digest(content))
+        assert await payloads.get("acme", payload) == content
+        assert await payloads.put("acme", content, "text/plain") == payload
+
+    async def test_what_is_to_lie_outside_of_events_does(self, payloads: PayloadStore) -> None:
+        payload = await payloads.store("acme", b"outside", "text/plain")
+        assert payload.inline is None
+        assert await payloads.get("acme", payload) == b"outside"
+
+    async def test_content_that_is_not_there_is_missing(self, payloads: PayloadStore, content: bytes) -> None:
+        known = await payloads.put("acme", content, "text/plain")
+        with pytest.raises(Missing):
+            await payloads.get("acme", known.model_copy(update={"digest": digest(b"other")}))
+        with pytest.raises(Missing):
+            await payloads.get("evil", known)
+
+    async def test_content_that_is_not_what_it_claims_is_missing(self, payloads: PayloadStore, content: bytes) -> None:
+        small = await payloads.put("acme", b"small", "text/plain")
+        large = await payloads.put("acme", content, "text/plain")
+        for payload in (
+            small.model_copy(update={"inline": "other"}),
+            large.model_copy(update={"size": len(content) - 1}),
+        ):
+            with pytest.raises(Missing):
+                await payloads.get("acme", payload)
+
+    async def test_content_above_the_limit_is_not_read(self, payloads: PayloadStore, content: bytes) -> None:
+        payload = await payloads.put("acme", content, "text/plain")
+        assert await payloads.get("acme", payload, limit=len(content)) == content
+        with pytest.raises(Missing, match="limit"):
+            await payloads.get("acme", payload, limit=len(content) - 1)
+
+
+class ClockLaws:
+    """What decisions rely on. Asks for the fixtures `clock` and `later`, which lets some time pass."""
+
+    def test_the_time_is_aware_and_in_utc(self, clock: Clock) -> None:
+        assert clock.now().tzinfo is UTC
+
+    def test_both_clocks_go_forward(self, clock: Clock, later: Callable[[], None]) -> None:
+        before = clock.now(), clock.monotonic()
+        later()
+        assert clock.now() > before[0]
+        assert clock.monotonic() > before[1]

@@ -1,4 +1,4 @@
-"""The event log in memory, obeying the same laws as the one on JetStream."""
+"""The event log and the payload store in memory; `tests/conformance` holds them to the laws of the real ones."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from datetime import UTC, datetime, timedelta
 
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.subjects import Aggregate, covers, subject_of
-from queuebit_contracts.wire import UnknownEvent
-from queuebit_kernel import Malformed, Stale, Unavailable
+from queuebit_contracts.wire import Payload, UnknownEvent
+from queuebit_kernel import Malformed, Stale, Unavailable, digest
+from queuebit_planning.limits import MAX_SOURCE_BYTES
 from queuebit_runtime.log import Guarded, Stored, Unreadable
+from queuebit_runtime.payloads import Missing, describe
 from queuebit_runtime.stored import Message, event_in
 
-__all__ = ["MemoryLog"]
+__all__ = ["MemoryLog", "MemoryPayloads"]
 
 
 class MemoryLog:
-    """A fake for handler tests; `tests/conformance` holds it to the truth."""
+    """A fake for handler tests."""
 
     def __init__(self) -> None:
         self.stored: list[Stored] = []
@@ -104,6 +106,42 @@ class MemoryLog:
 
     def _end(self) -> int:
         return max((it.sequence for it in self._messages()), default=0)
+
+
+class MemoryPayloads:
+    """A fake for handler tests; `away` makes it an outage."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], bytes] = {}
+        """By tenant and digest: what lies outside of events."""
+        self.reads: list[str] = []
+        """The digest of each content that was read."""
+        self.away = False
+
+    async def put(self, tenant: str, content: bytes, media_type: str) -> Payload:
+        payload = describe(content, media_type)
+        return await self.store(tenant, content, media_type) if payload.inline is None else payload
+
+    async def store(self, tenant: str, content: bytes, media_type: str) -> Payload:
+        if self.away:
+            raise Unavailable("the payload store is away")
+        return self.keep(tenant, content, media_type)
+
+    async def get(self, tenant: str, payload: Payload, *, limit: int = MAX_SOURCE_BYTES) -> bytes:
+        if payload.size > limit:
+            raise Missing(f"{payload.digest} has {payload.size:,} bytes; the limit is {limit:,}")
+        if self.away:
+            raise Unavailable("the payload store is away")
+        self.reads.append(payload.digest)
+        content = payload.inline.encode() if payload.inline is not None else self.kept.get((tenant, payload.digest))
+        if content is None or len(content) != payload.size or digest(content) != payload.digest:
+            raise Missing(f"no content {payload.digest} under {tenant}")
+        return content
+
+    def keep(self, tenant: str, content: bytes, media_type: str = "text/plain") -> Payload:
+        """Store content at once; return a reference without the content."""
+        self.kept[tenant, digest(content)] = content
+        return Payload(digest=digest(content), size=len(content), media_type=media_type)
 
 
 def _moment(sequence: int) -> datetime:
