@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,7 +24,6 @@ from queuebit import (
     Reply,
 )
 from queuebit.errors import StillRunning, Unreachable
-from queuebit.transport import OnMessage
 from queuebit_contracts.catalog import AnyEvent, decode
 from queuebit_contracts.job import (
     Cancellation,
@@ -37,72 +36,16 @@ from queuebit_contracts.job import (
     Rejection,
     Usage,
 )
-from queuebit_contracts.subjects import subject_of
 from queuebit_contracts.topology import inbox_of
 from queuebit_contracts.wire import Reason, UnknownEvent
 from queuebit_kernel import Money, digest_of, job_id
 from queuebit_runtime.keys import new_seed, public_key, verify
 from queuebit_runtime.payloads import describe
 
+from .fake_bus import FakeBus
+
 BELL = 'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;'
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-class FakeBus:
-    """A log in a dictionary. `react` says what the platform does about each event it stores."""
-
-    def __init__(self, react: Callable[[AnyEvent], list[AnyEvent]] = lambda _: []) -> None:
-        self.stored: dict[str, tuple[int, bytes]] = {}
-        self.chunks: dict[str, bytes] = {}
-        self.asked: list[tuple[str, bytes]] = []
-        self.answers: dict[str, dict[str, object]] = {}
-        self.lost = 0
-        self._react = react
-        self._signals: list[OnMessage] = []
-
-    async def request(
-        self, subject: str, body: bytes = b"", headers: Mapping[str, str] | None = None, *, timeout: float = 5.0
-    ) -> Reply:
-        self.asked.append((subject, body))
-        if subject.startswith("$KV."):
-            self.chunks[subject] = body
-            return Reply(b'{"seq":1}')
-        if subject.startswith("$JS.API.DIRECT.GET.KV_PAYLOADS."):
-            return Reply(self.chunks[subject.removeprefix("$JS.API.DIRECT.GET.KV_PAYLOADS.")])
-        if subject.startswith("$JS.API.DIRECT.GET.LOG."):
-            found = self.stored.get(subject.removeprefix("$JS.API.DIRECT.GET.LOG."))
-            return Reply(found[1], {"Nats-Sequence": str(found[0])}) if found else Reply(b"", {"Status": "404"})
-        if subject.startswith("qb.query."):
-            return Reply(json.dumps(self.answers[subject.split(".")[3]]).encode())
-        guard = (headers or {}).get("Nats-Expected-Last-Subject-Sequence-Subject", "-").removesuffix(">")
-        if any(known.startswith(guard) for known in self.stored):
-            return Reply(b'{"error":{"err_code":10071,"description":"wrong last sequence"}}')
-        self.keep(decode(body))
-        if self.lost:
-            self.lost -= 1
-            raise Unreachable("the confirmation was lost")
-        return Reply(json.dumps({"seq": len(self.stored)}).encode())
-
-    def keep(self, event: AnyEvent) -> None:
-        self.stored[subject_of(event)] = (len(self.stored) + 1, event.to_bytes())
-        self.say(subject_of(event), event.to_bytes())
-        for answer in self._react(event):
-            self.keep(answer)
-
-    def say(self, subject: str, body: bytes) -> None:
-        for signal in self._signals:
-            signal(subject, body)
-
-    async def follow(self, subject: str, on_message: OnMessage) -> Callable[[], Awaitable[None]]:
-        self._signals.append(on_message)
-
-        async def stop() -> None:
-            self._signals.remove(on_message)
-
-        return stop
-
-    async def close(self) -> None:
-        self._signals.clear()
 
 
 def completed(asked: JobSubmitted, counts: dict[str, int]) -> JobCompleted:

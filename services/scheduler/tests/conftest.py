@@ -31,6 +31,7 @@ from queuebit_contracts.job import (
 from queuebit_contracts.subjects import job as job_aggregate
 from queuebit_contracts.wire import Amount, Payload, Reason
 from queuebit_kernel import FixedClock, Unavailable, digest
+from queuebit_runtime.payloads import Missing
 from queuebit_runtime.tracing import Tracing
 from queuebit_scheduler.handlers import PlaceJobs
 from queuebit_scheduler.state import State
@@ -149,6 +150,8 @@ class MemoryDecisions:
         return Payload(digest=digest(content), size=len(content), media_type=MEDIA_TYPE, inline=inline)
 
     async def read(self, decision: Payload) -> bytes:
+        if decision.digest not in self.kept:
+            raise Missing(f"no decision {decision.digest}")
         return self.kept[decision.digest]
 
 

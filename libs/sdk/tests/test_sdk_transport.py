@@ -1,0 +1,78 @@
+"""What the client relies on, whichever transport it has: the fake one tells the truth about the real one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from queuebit.errors import Unreachable
+from queuebit.nats_transport import NatsTransport
+from queuebit.transport import Transport
+from queuebit_contracts import subjects
+from queuebit_contracts.topology import LOG, inbox_of
+from queuebit_testing.build import submitted
+from queuebit_testing.server import NatsServer
+
+from .fake_bus import FakeBus
+
+
+class TransportLaws:
+    """Asks for the fixture `transport`, a member's of the tenant `acme`."""
+
+    async def test_what_is_stored_once_is_read_back_and_stored_no_second_time(self, transport: Transport) -> None:
+        event = submitted("law-once")
+        subject, guard = subjects.subject_of(event), subjects.job("acme", event.data.job).everything
+        headers = {
+            "Nats-Expected-Last-Subject-Sequence": "0",
+            "Nats-Expected-Last-Subject-Sequence-Subject": guard,
+            "Nats-Expected-Stream": LOG,
+        }
+        nothing = await transport.request(f"$JS.API.DIRECT.GET.{LOG}.{subject}")
+        assert nothing.headers.get("Status") == "404"
+        assert b'"seq"' in (await transport.request(subject, event.to_bytes(), headers)).body
+        assert b"10071" in (await transport.request(subject, event.to_bytes(), headers)).body
+        found = await transport.request(f"$JS.API.DIRECT.GET.{LOG}.{subject}")
+        assert found.headers.get("Status") is None
+        assert found.body == event.to_bytes()
+        assert int(found.headers["Nats-Sequence"]) > 0
+
+    async def test_what_is_followed_is_received_until_it_is_no_more(self, transport: Transport) -> None:
+        received: list[str] = []
+        arrived = asyncio.Event()
+
+        def on_message(subject: str, _: bytes) -> None:
+            received.append(subject)
+            arrived.set()
+
+        events = [submitted(f"law-{number}") for number in range(3)]
+        stop = await transport.follow(subjects.job("acme", events[1].data.job).everything, on_message)
+        for event in events[:2]:
+            await transport.request(subjects.subject_of(event), event.to_bytes(), {"Nats-Expected-Stream": LOG})
+        await asyncio.wait_for(arrived.wait(), 5)
+        await stop()
+        await transport.request(subjects.subject_of(events[2]), events[2].to_bytes(), {"Nats-Expected-Stream": LOG})
+        assert {*received} == {subjects.subject_of(events[1])}, "a message may come twice, and no other comes"
+
+    async def test_a_question_without_an_answer_is_unreachable(self, transport: Transport) -> None:
+        with pytest.raises(Unreachable):
+            await transport.request(subjects.query("waiting", "acme"), b"{}", timeout=1)
+
+
+class TestFakeBus(TransportLaws):
+    @pytest.fixture
+    def transport(self) -> Transport:
+        return FakeBus()
+
+
+@pytest.mark.server
+class TestNatsTransport(TransportLaws):
+    @pytest.fixture
+    async def transport(self, tmp_path: Path) -> AsyncIterator[Transport]:
+        server = NatsServer(tmp_path, clients=(("acme", "ann", "member"),))
+        async with server.running(), server.intake():
+            transport = NatsTransport(server.url, server.seeds["acme/ann"], inbox_of("ann", "acme"))
+            yield transport
+            await transport.close()

@@ -1,0 +1,91 @@
+"""Reading seals: from memory as from a real log."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from queuebit_contracts.job import JobSealed, Seal
+from queuebit_kernel import digest
+from queuebit_provenance.adapters import JetStreamSeals
+from queuebit_provenance.ports import Seals
+from queuebit_runtime.bus import Bus
+from queuebit_testing.memory import MemoryLog
+from queuebit_testing.server import NatsServer
+
+from .conftest import MemorySeals
+
+Publish = Callable[[str, bytes], Awaitable[int]]
+
+
+def sealed(leaf: int) -> JobSealed:
+    data = Seal(
+        tenant="acme",
+        job=f"j{leaf}",
+        statement=digest(b"%d" % leaf),
+        envelope="",
+        leaf_index=leaf,
+        tree_size=leaf + 1,
+        inclusion=(),
+        checkpoint="head",
+    )
+    return JobSealed(source="qb/provenance", data=data)
+
+
+class SealsLaws:
+    """Asks for the fixtures `seals` and `publish`, over an empty log."""
+
+    async def leaves(self, seals: Seals, leaf: int, until: int) -> list[int]:
+        return [it.leaf_index async for it in seals.read(leaf, until=until)]
+
+    async def test_seals_are_read_in_order_from_a_leaf_up_to_a_sequence(self, seals: Seals, publish: Publish) -> None:
+        places = [await publish(f"qb.job.acme.j{leaf}.sealed", sealed(leaf).to_bytes()) for leaf in range(7)]
+        assert await self.leaves(seals, 0, places[-1]) == [0, 1, 2, 3, 4, 5, 6]
+        assert await self.leaves(seals, 5, places[-1]) == [5, 6]
+        assert await self.leaves(seals, 2, places[4]) == [2, 3, 4]
+        assert await self.leaves(seals, 7, places[-1]) == []
+
+    async def test_what_is_no_seal_is_no_leaf(self, seals: Seals, publish: Publish) -> None:
+        await publish("qb.job.acme.j0.sealed", b"nonsense")
+        await publish("qb.job.acme.j0.sealed", sealed(0).to_bytes())
+        await publish("qb.job.acme.j1.sealed", b'{"type": "qb.job.sealed.v9", "data": {"leaf_index": 1}}')
+        last = await publish("qb.job.acme.j2.sealed", sealed(1).to_bytes())
+        assert await self.leaves(seals, 0, last) == [0, 1]
+
+    async def test_an_empty_log_has_none(self, seals: Seals) -> None:
+        assert await self.leaves(seals, 0, 0) == []
+
+
+class TestMemorySeals(SealsLaws):
+    @pytest.fixture
+    def seals(self, log: MemoryLog) -> Seals:
+        return MemorySeals(log)
+
+    @pytest.fixture
+    def publish(self, log: MemoryLog) -> Publish:
+        async def publish(subject: str, body: bytes) -> int:
+            return log.publish(subject, body)
+
+        return publish
+
+
+@pytest.mark.server
+class TestJetStreamSeals(SealsLaws):
+    @pytest.fixture
+    async def bus(self, fresh_server: NatsServer) -> AsyncIterator[Bus]:
+        bus = Bus("provenance", fresh_server.url, fresh_server.seeds["provenance"])
+        await bus.connect()
+        yield bus
+        await bus.close()
+
+    @pytest.fixture
+    def seals(self, bus: Bus) -> Seals:
+        return JetStreamSeals(bus, batch=2)
+
+    @pytest.fixture
+    def publish(self, bus: Bus) -> Publish:
+        async def publish(subject: str, body: bytes) -> int:
+            return (await bus.client.jetstream().publish(subject, body, stream="LOG")).seq
+
+        return publish

@@ -1,0 +1,46 @@
+"""Where decisions are kept: the fake and the real store obey the same laws."""
+
+from __future__ import annotations
+
+import pytest
+
+from queuebit_kernel import digest
+from queuebit_runtime.payloads import Missing
+from queuebit_scheduler.adapters import StoredDecisions
+from queuebit_scheduler.ports import DecisionStore
+from queuebit_testing.memory import MemoryPayloads
+
+from .conftest import MemoryDecisions
+
+CONTENT = b'{"version": 1}'
+
+
+class DecisionStoreLaws:
+    """Asks for the fixture `decisions`."""
+
+    @pytest.mark.parametrize("private", [False, True])
+    async def test_a_decision_is_read_back_by_its_reference(self, decisions: DecisionStore, private: bool) -> None:
+        kept = await decisions.keep(CONTENT, private=private)
+        assert (kept.digest, kept.size) == (digest(CONTENT), len(CONTENT))
+        assert await decisions.read(kept) == CONTENT
+
+    async def test_a_private_decision_is_never_inside_its_reference(self, decisions: DecisionStore) -> None:
+        assert (await decisions.keep(CONTENT, private=True)).inline is None
+        assert (await decisions.keep(CONTENT, private=False)).inline == CONTENT.decode()
+
+    async def test_a_decision_that_was_not_kept_is_missing(self, decisions: DecisionStore) -> None:
+        kept = await decisions.keep(CONTENT, private=True)
+        with pytest.raises(Missing):
+            await decisions.read(kept.model_copy(update={"digest": digest(b"other")}))
+
+
+class TestMemoryDecisions(DecisionStoreLaws):
+    @pytest.fixture
+    def decisions(self) -> DecisionStore:
+        return MemoryDecisions()
+
+
+class TestStoredDecisions(DecisionStoreLaws):
+    @pytest.fixture
+    def decisions(self) -> DecisionStore:
+        return StoredDecisions(MemoryPayloads())
