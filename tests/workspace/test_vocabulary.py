@@ -33,7 +33,7 @@ ALLOWED = {
     "tests/workspace/test_vocabulary.py": "lists the words that may not be used",
 }
 
-PENDING = "contracts/ services/"
+PENDING = "contracts/ services/broker/ services/executor/ services/metering/ services/scheduler/"
 """Not rewritten yet."""
 
 _PROSE = re.compile(rf"\b({'|'.join(RIDDLES.split())})\b", re.IGNORECASE)

@@ -221,7 +221,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> KeyRing:
 
 @pytest.fixture
 def ledger_of(log: MemoryLog, keys: KeyRing, tmp_path: Path) -> Callable[..., Ledger]:
-    """Makes one process's ledger of the log; each has tiles of its own unless told otherwise."""
+    """Makes one process's ledger of the log; each has its own tiles by default."""
 
     def make(
         folder: str = "log",

@@ -18,7 +18,7 @@ async def test_a_subject_of_nonsense_tells_where_the_first_event_belongs(fresh_s
     await bus.connect()
     for _ in range(2):
         newest = (await bus.client.jetstream().publish(SUBJECT, b"nonsense", stream="LOG")).seq
-    with pytest.raises(Unreadable) as told:
+    with pytest.raises(Unreadable) as output:
         await JetStreamLog(bus).last(SUBJECT)
-    assert told.value.sequence == newest
+    assert output.value.sequence == newest
     await bus.close()

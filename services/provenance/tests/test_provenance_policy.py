@@ -50,7 +50,7 @@ def test_the_request_is_the_one_that_was_judged_whatever_is_submitted_later(life
 
 
 @pytest.mark.parametrize("claim", [None, "", "sha256:", "x" * 900_000])
-def test_a_request_that_nobody_named_is_digested_as_it_is_stored(life, claim: str | None) -> None:
+def test_an_unnamed_request_is_digested_as_it_is_stored(life, claim: str | None) -> None:
     submitted, rejected, metered = life("j1", "rejected")
     content = json.loads(submitted.data.model_dump_json(exclude_none=True, exclude={"proof"}))
     unnamed = rejected.model_copy(update={"provenanceid": claim})

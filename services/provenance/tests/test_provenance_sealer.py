@@ -183,7 +183,7 @@ async def test_sealing_goes_on_when_the_log_is_back(
     assert [it.data.leaf_index for it in log.events(JobSealed)] == [0, 1]
 
 
-async def test_whoever_is_overtaken_while_signing_continues_the_others_tree(
+async def test_a_process_overtaken_while_signing_continues_the_others_tree(
     log, keys, ledger_of, attesting, metered, monkeypatch
 ) -> None:
     bills = await metered("j1", "j2", "j3")
@@ -246,7 +246,7 @@ async def test_tiles_that_lag_are_caught_up(tmp_path, keys, log, ledger_of, atte
 async def test_a_damaged_folder_is_made_anew_without_a_person(
     tmp_path, keys, log, ledger_of, attesting, metered, name: str, content: bytes | None
 ) -> None:
-    """A power cut could empty the checkpoint: sealing stopped until somebody removed it."""
+    """A power cut could empty the checkpoint: sealing stopped until an operator removed it."""
     bills = await metered("j1", "j2", "j3")
     async with attesting(ledger_of()) as attest:
         await asyncio.gather(attest(bills[0]), attest(bills[1]))
@@ -417,5 +417,5 @@ async def test_a_log_under_another_name_is_refused(ledger_of, attesting, metered
     async with attesting(ledger_of()) as attest:
         await attest((await metered("j1"))[0])
 
-    with pytest.raises(LogRefused, match="called otherwise"):
+    with pytest.raises(LogRefused, match="another name"):
         await ledger_of("fresh", name="second").load()

@@ -67,5 +67,5 @@ def test_a_recovery_says_whether_events_are_lost_for_good(tmp_path, content: str
 def test_a_damaged_record_of_recoveries_is_named(tmp_path, content: bytes) -> None:
     path = tmp_path / "recovered.json"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"recovered\.json is damaged: put it back from a backup"):
+    with pytest.raises(ValueError, match=r"recovered\.json is damaged: restore it from a backup"):
         names_losses(path)

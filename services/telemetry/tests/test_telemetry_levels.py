@@ -1,4 +1,4 @@
-"""Completeness: a tenant is told of its own events, and of none that are too young to be missed."""
+"""Completeness: counts a tenant's own events, except those too young to be missed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NONE = Durations((0,) * 24)
 
 
 class Log:
-    """10 messages of one tenant among 100, and later 30 more of somebody."""
+    """10 messages of one tenant among 100, and later 30 more of another."""
 
     last = 100
 
@@ -51,7 +51,7 @@ class Analytics:
 
 
 @pytest.mark.parametrize(
-    ("tenant", "seq", "own", "told"),
+    ("tenant", "seq", "own", "output"),
     [
         pytest.param("acme", 130, 10, (10, 10), id="all is there"),
         pytest.param("acme", 130, 7, (7, 10), id="three were lost"),
@@ -61,7 +61,7 @@ class Analytics:
     ],
 )
 async def test_completeness_counts_the_tenants_own_events(
-    tenant: str, seq: int, own: int, told: tuple[int, int]
+    tenant: str, seq: int, own: int, output: tuple[int, int]
 ) -> None:
     clock, log = FixedClock(), Log()
     backlog = Backlog(log, clock)
@@ -70,4 +70,4 @@ async def test_completeness_counts_the_tenants_own_events(
     log.last = 130
     levels = AnswerLevels(Analytics(seq, own), log, objectives(), backlog, clock)
     row = next(it for it in await levels(tenant, Question()) if it["name"] == "telemetry-completeness")
-    assert (row["good"], row["total"]) == told
+    assert (row["good"], row["total"]) == output

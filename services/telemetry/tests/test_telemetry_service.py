@@ -43,7 +43,7 @@ WRITERS = {
 
 
 class Writers:
-    """Appends events as whoever may."""
+    """Appends events with full permissions."""
 
     def __init__(self, clients: dict[str, Client]) -> None:
         self.clients = clients
@@ -243,8 +243,8 @@ async def test_nothing_that_can_be_sent_stops_it(
         await assert_exactly_once(clickhouse, len(STRANGE) * 5 + 6)
         unsettled = True
         while unsettled:
-            duty = await service.bus.client.jetstream().consumer_info("TRACES", "telemetry-spans")
-            unsettled = bool(duty.num_pending or duty.num_ack_pending)
+            consumer = await service.bus.client.jetstream().consumer_info("TRACES", "telemetry-spans")
+            unsettled = bool(consumer.num_pending or consumer.num_ack_pending)
         assert not failed.done()
 
 

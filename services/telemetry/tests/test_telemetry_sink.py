@@ -183,7 +183,7 @@ async def test_insert_meant_for_the_earlier_tables_is_not_stored(settings: Setti
         assert events.sequences == [*range(1, 21)]
 
 
-async def test_trouble_is_told_while_it_lasts(settings: Settings) -> None:
+async def test_trouble_is_reported_while_it_lasts(settings: Settings) -> None:
     events = MemoryEvents()
     down = asyncio.Event()
     events.before_append = lambda token: None if down.is_set() else unavailable()

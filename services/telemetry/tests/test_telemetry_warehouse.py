@@ -76,7 +76,7 @@ async def test_large_batch_is_one_part(clickhouse: ClickHouse) -> None:
     assert parts == [{"rows": 10_000, "merged": 0}]
 
 
-class Told(str):
+class Rows(str):
     """A text that can be watched."""
 
 
@@ -89,15 +89,15 @@ def _no_collector() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_no_collector")
 async def test_what_was_inserted_does_not_wait_for_the_collector(clickhouse: ClickHouse) -> None:
-    place, told = await clickhouse.place(), Told("a")
-    alive = weakref.ref(told)
-    row = row_of("qb.job.acme.j1.submitted", b"x", 1, datetime.now(UTC))._replace(subject=told)
+    place, output = await clickhouse.place(), Rows("a")
+    alive = weakref.ref(output)
+    row = row_of("qb.job.acme.j1.submitted", b"x", 1, datetime.now(UTC))._replace(subject=output)
     await clickhouse.append([row], place.generation, "LOG>0")
-    del row, told
+    del row, output
     assert alive() is None
 
 
-async def test_job_is_told_from_its_events(clickhouse: ClickHouse, life_of: Life) -> None:
+async def test_job_is_reported_from_its_events(clickhouse: ClickHouse, life_of: Life) -> None:
     place = await clickhouse.place()
     events = life_of("acme", "j1") + life_of("acme", "j2")[:2] + life_of("evil", "j3")
     await clickhouse.append(rows_of(events), place.generation, "LOG>0")
@@ -144,8 +144,8 @@ async def test_no_later_submission_changes_what_was_decided(clickhouse: ClickHou
         again = altered(life[0], label="zzz", shots=9999, project="zzz", backend="zzz")
         events += [*life[:at], again.model_copy(update={"time": again.time - timedelta(days=1)}), *life[at:]]
     await clickhouse.append(rows_of(events), place.generation, "LOG>0")
-    told = {it["job"]: (it["state"], it["label"], it["shots"]) for it in await clickhouse.jobs("acme", Question())}
-    assert told == {
+    output = {it["job"]: (it["state"], it["label"], it["shots"]) for it in await clickhouse.jobs("acme", Question())}
+    assert output == {
         "at1of1": ("submitted", "at1of1.qasm", 1000),
         "at2of2": ("accepted", "at2of2.qasm", 1000),
         "at3of3": ("completed", "at3of3.qasm", 1000),
@@ -179,7 +179,7 @@ async def test_a_view_of_another_version_is_replaced(clickhouse: ClickHouse, tmp
 async def test_a_job_that_never_started_has_no_queue_wait(clickhouse: ClickHouse, life_of: Life) -> None:
     place, events = await clickhouse.place(), life_of("acme", "ran") + life_of("acme", "refused")[:1]
     whose = {"tenant": "acme", "project": "main", "job": "refused", "submitted_at": events[0].time}
-    refusal = Rejection.model_validate({**whose, "reasons": [Reason(code="over_budget", text="too dear")]})
+    refusal = Rejection.model_validate({**whose, "reasons": [Reason(code="over_budget", text="too expensive")]})
     events.append(JobRejected(source="qb/broker", data=refusal))
     await clickhouse.append(rows_of(events), place.generation, "LOG>0")
     (row,) = await clickhouse._query(

@@ -73,7 +73,7 @@ def test_a_large_result_streams(client: Any) -> None:
     assert seen == 300_000
 
 
-def test_a_failure_in_the_middle_of_a_stream_is_told(client: Any) -> None:
+def test_a_failure_in_the_middle_of_a_stream_is_reported(client: Any) -> None:
     failing = "SELECT throwIf(number = 900000), number, toString(number) FROM numbers(1000000)"
     with pytest.raises(StreamFailureError, match="THROW_IF"), client.query_row_block_stream(failing) as blocks:
         for _ in blocks:

@@ -57,7 +57,7 @@ async def test_long_queries_of_one_tenant_leave_workers_to_the_writer_and_to_oth
     await queries.end()
 
 
-async def test_a_tenant_whose_queue_is_full_fills_nobody_elses() -> None:
+async def test_a_full_queue_of_a_tenant_fills_no_other() -> None:
     turns = FairQueue(workers=8)
     async with AsyncExitStack() as held:
         waiting = [asyncio.create_task(held.enter_async_context(turns.turn(EVE))) for _ in range(2 + 32)]

@@ -103,7 +103,7 @@ def test_refusals_have_a_servers_status_and_code(
 
 
 @pytest.mark.parametrize("credentials", [None, ("queuebit", "wrong"), ("somebody", "correct horse battery staple")])
-def test_nobody_gets_in_without_the_password(warehouse: Any, credentials: tuple[str, str] | None) -> None:
+def test_no_one_gets_in_without_the_password(warehouse: Any, credentials: tuple[str, str] | None) -> None:
     reply = warehouse.request("SELECT 1", credentials=credentials)
     assert (reply.status, reply.code) == (403, "516")
 

@@ -203,7 +203,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.server
-def test_a_full_disk_is_told_and_passes(start_warehouse: Start, small_disk: Path) -> None:
+def test_a_full_disk_is_reported_and_passes(start_warehouse: Start, small_disk: Path) -> None:
     warehouse = start_warehouse(small_disk / "data")
     warehouse.request(body=TABLE)
     assert insert(warehouse, 0)

@@ -1,1 +1,1 @@
-"""Signs what happened to every job and keeps the transparency log."""
+"""Signs a statement about every job and keeps the transparency log."""

@@ -26,7 +26,7 @@ _SUBJECTS = named("job.sealed")
 
 
 class JetStreamSeals:
-    """Reads seals without a consumer, so that two processes cannot take each other's place."""
+    """Reads seals without a consumer, so that processes do not compete for one."""
 
     def __init__(self, connection: Connection, *, batch: int = 256, timeout_s: float = 30.0) -> None:
         self._gatherings = MultiReply(connection, timeout_s)
@@ -78,10 +78,10 @@ def _seal(message: Message) -> tuple[int, Seal | None]:
 
 
 def names_losses(recovered: Path | None) -> bool:
-    """Whether a recovery wrote down that events are lost for good.
+    """Whether a recovery recorded lost events.
 
     Raises:
-        ValueError: the file is no record of recoveries.
+        ValueError: the file is not a record of recoveries.
     """
     if recovered is None or not recovered.exists():
         return False
@@ -89,18 +89,18 @@ def names_losses(recovered: Path | None) -> bool:
         return any(it["lost"] for it in json.loads(recovered.read_bytes())["recoveries"])
     except (ValueError, LookupError, TypeError) as error:
         raise ValueError(
-            f"{recovered} is damaged: put it back from a backup, or move it away; without it receipts wait where "
+            f"{recovered} is damaged: restore it from a backup, or move it away; without it receipts wait where "
             "events are lost"
         ) from error
 
 
 def publish_trust(own: TrustRoot, path: Path | None) -> TrustRoot:
-    """Put the trust document where verifiers look for it, and return what this process itself believes.
+    """Publish the trust document for verifiers, and return the one that this process uses.
 
-    A document that is there already is kept, because after a change of keys it lists old and new ones.
+    An existing document is kept, because after a change of keys it lists old and new ones.
 
     Raises:
-        TrustInvalid: what is there is no trust document, or does not list the keys in use.
+        TrustInvalid: the existing file is no trust document, or does not list the keys in use.
     """
     if path is None:
         return own
@@ -117,7 +117,7 @@ def publish_trust(own: TrustRoot, path: Path | None) -> TrustRoot:
 
 
 def _create(path: Path, content: bytes) -> None:
-    """Put a whole file in place: half a trust document would keep the service from starting."""
+    """Write a file in one step: a partial trust document would prevent the service from starting."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, draft = tempfile.mkstemp(dir=path.parent)
     with os.fdopen(descriptor, "wb") as file:

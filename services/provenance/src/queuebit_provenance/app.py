@@ -1,4 +1,4 @@
-"""Where the objects meet."""
+"""Builds the service."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def create_app(settings: Settings | None = None, bus: BusSettings | None = None)
     attest = AttestJob(service.log, keys, sealer, salt=lambda: secrets.token_bytes(SALT_BYTES), software=_SOFTWARE)
 
     async def load() -> None:
-        with suppress(LogRefused):  # told by health; every delivery tries again
+        with suppress(LogRefused):  # reported by health; every delivery tries again
             await ledger.load()
 
     service.include(routes(attest, workers=settings.max_batch + settings.max_batch // 4))

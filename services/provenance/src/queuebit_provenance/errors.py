@@ -1,4 +1,4 @@
-"""What keeps this service from sealing."""
+"""Faults that prevent sealing."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ __all__ = ["LogRefused"]
 
 
 class LogRefused(Fault):
-    """The transparency log cannot be continued as it was found; jobs wait until a person has decided.
+    """The transparency log cannot be continued; jobs wait for a decision of the operator.
 
-    Going on would fork a log that others may already have seen.
+    Continuing would fork a log that others may already have seen.
     """
 
     code = "log_refused"

@@ -19,13 +19,13 @@ from queuebit_runtime.trace_context import current_traceparent
 __all__ = ["AttestJob"]
 
 _ENVELOPE_BYTES = 64 * 1024
-"""Far above any real statement; what is larger would not fit into one event of the log."""
+"""Far above any real statement; a larger one would not fit into one event."""
 
 
 class AttestJob:
-    """Reads what happened to a job, signs it, and waits for its place in the log.
+    """Reads a job's history, signs a statement, and waits for its place in the log.
 
-    All that can be wrong with one job goes wrong here, before it shares a batch with others.
+    Faults of one job occur here, before it shares a batch with others.
     """
 
     def __init__(

@@ -36,14 +36,14 @@ _logger = logging.getLogger(__name__)
 _SOURCE = "qb/provenance"
 _EVERY_SEAL = every(JobSealed)
 _CLOCK_STEP = timedelta(minutes=1)
-"""How far a clock may be set back: what keeps clocks right does that by seconds."""
+"""How far the clock may be set back: time synchronisation does so by seconds."""
 
 
 class Ledger:
     """Appends leaves and their checkpoint in one atomic batch, guarded by the checkpoint before.
 
-    The tree in memory is dropped before each batch and taken back once the batch is known to be stored. Whatever
-    happens in between, the next batch begins with what the event log says.
+    The tree in memory is dropped before each batch and restored once the batch is stored. After any failure the next
+    batch starts from the event log.
     """
 
     def __init__(
@@ -58,18 +58,18 @@ class Ledger:
         clock: Clock,
         losses_known: bool = False,
     ) -> None:
-        """Prepare to continue a log.
+        """Create a ledger that continues a log.
 
         Args:
             log: where seals and checkpoints are appended.
             seals: where leaves are read again.
-            keys: what is signed with.
-            trust: what earlier checkpoints are verified with.
+            keys: keys for signatures.
+            trust: verifies earlier checkpoints.
             folder: where tiles are published.
-            name: of the log, in subjects.
-            clock: what time it is.
-            losses_known: a person took note that events are lost for good: leaves that only the published tiles have
-                are then kept, and the log goes on behind them.
+            name: name of the log in subjects.
+            clock: the current time.
+            losses_known: whether a recovery recorded lost events: leaves that only the published tiles have are then
+                kept, and the log continues after them.
         """
         self._log = log
         self._seals = seals
@@ -90,14 +90,14 @@ class Ledger:
 
     @property
     def trouble(self) -> str | None:
-        """Why nothing can be sealed now, and what to do."""
+        """Why nothing can be sealed now, and the next step."""
         return self._refusal or self._wrong_time(self._clock.now())
 
     async def load(self) -> None:
-        """Read the log, prove that it is what the last checkpoint signs, and publish what the folder lacks.
+        """Read the log, check it against the last checkpoint, and publish missing tiles.
 
         Raises:
-            LogRefused: it is not; nothing was changed.
+            LogRefused: they differ; nothing was changed.
             Unavailable: the event log did not answer in time.
         """
         tiles, checkpoint = await self._read()
@@ -137,10 +137,10 @@ class Ledger:
         await self._publish(tiles, checkpoint)
 
     def _time(self) -> datetime:
-        """Now, unless the clock is wrong.
+        """The current time.
 
         Raises:
-            LogRefused: it is; receipts wait until it is right.
+            LogRefused: the clock is wrong; receipts wait until it is right.
         """
         now = self._clock.now()
         if wrong := self._wrong_time(now):
@@ -148,7 +148,7 @@ class Ledger:
         return now
 
     def _wrong_time(self, now: datetime) -> str | None:
-        """Why nothing can be signed now: before its keys it would never verify, before the last head it would lie."""
+        """Why the clock prevents signing: a signature must be later than the keys and than the last head."""
         begin = max(key.valid_from for key in self._keys.trust.keys)
         if now < begin:
             return (
@@ -168,14 +168,14 @@ class Ledger:
         return [it for it, sealed in zip(batch, found, strict=True) if sealed is None]
 
     async def _newest(self) -> TileLog:
-        """The tree as it is now: no head is signed that another process is known to have overtaken."""
+        """The current tree: a head that another process has overtaken is never signed."""
         _, sequence = await self._head_of_log()
         if self._tiles is None or sequence != self._last:
-            return (await self._read())[0]  # files come after the batch: while they are written, others would go on
+            return (await self._read())[0]  # files are written after the batch, so that other processes need not wait
         return self._tiles
 
     async def _read(self) -> tuple[TileLog, str | None]:
-        """The tree as the event log has it, with its newest checkpoint; raises as `load`."""
+        """The tree in the event log, with its newest checkpoint; raises like `load`."""
         try:
             tiles, checkpoint, self._last = await self._proven()
         except ProofFault as error:
@@ -197,18 +197,18 @@ class Ledger:
         return newest.event.data.checkpoint if isinstance(newest.event, LogCheckpointed) else None, newest.sequence
 
     async def _proven(self) -> tuple[TileLog, str | None, int]:
-        tiles = await self._open()  # before the checkpoint is looked up: the folder never is ahead of the event log
+        tiles = await self._open()  # before reading the checkpoint: the folder is never ahead of the event log
         checkpoint, until = await self._head_of_log()
         head = self._head(checkpoint) if checkpoint else await self._begin()
         if tiles is None:
             tiles = TileLog.rebuild(self._folder, await self._entries(0, head.size, until), self._trust)
         elif tiles.size > head.size and self._losses_known and tiles.root(head.size) == head.root:
-            _logger.warning("leaves %d to %d are in the published tiles alone", head.size, tiles.size - 1)
+            _logger.warning("only the published tiles have leaves %d to %d", head.size, tiles.size - 1)
             return tiles, checkpoint, until
         elif tiles.size > head.size:
             raise LogCorrupt(
                 f"{self._folder} is published up to size {tiles.size}, the event log has {head.size}: it lost "
-                "events; restore them, as `qb recover` does, or begin a log with another name and folder"
+                "events; restore them with `qb recover`, or start a log with another name and folder"
             )
         else:
             tiles.append(await self._entries(tiles.size, head.size, until))
@@ -223,7 +223,7 @@ class Ledger:
         try:
             return await asyncio.to_thread(TileLog.open, self._folder, self._trust)
         except LogCorrupt as error:
-            _logger.warning("the tiles will be made anew: %s", error)
+            _logger.warning("the tiles are rebuilt: %s", error)
             return None
 
     def _head(self, checkpoint: str) -> Head:
@@ -231,7 +231,7 @@ class Ledger:
             signed = verify_checkpoint(checkpoint, self._trust)
         except CheckpointInvalid as error:
             raise CheckpointInvalid(
-                f"{error}; restore the keys this log was begun with, or name a trust document that lists old and new"
+                f"{error}; restore the keys of this log, or name a trust document that lists old and new"
             ) from error
         self._signed_at = signed.signed_at
         return signed.head
@@ -240,7 +240,7 @@ class Ledger:
         with suppress(Unreadable):
             if await self._log.last(_EVERY_SEAL) is not None:
                 raise LogCorrupt(
-                    f"the event log holds receipts, but no checkpoint of {self._name}: was the log called otherwise?"
+                    f"the event log holds receipts, but no checkpoint of {self._name}: did the log have another name?"
                 )
         return TileLog(self._folder).head(self._keys.origin)
 
@@ -258,7 +258,7 @@ class Ledger:
         return entries
 
     async def _publish(self, tiles: TileLog, checkpoint: str) -> None:
-        """Write the files that anybody may read; they are a projection, so that a full disk costs no receipt."""
+        """Write the public files; they can be rebuilt, so a full disk costs no receipt."""
         try:
             await asyncio.to_thread(tiles.write, checkpoint)
         except OSError as error:

@@ -1,4 +1,4 @@
-"""What a receipt states about a job, taken from the job's own events."""
+"""Builds the statement about a job from the job's events."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from queuebit_proof import ChargeLine, JobRecord, Reason, UsageLine
 __all__ = ["REASON_CHARS", "record_of", "seal_of", "superseded"]
 
 REASON_CHARS = 256
-"""What a receipt keeps of each reason's text, so that a chatty failure cannot outgrow an event."""
+"""The longest text of a reason in a receipt, so that a receipt fits into an event."""
 
 _ENDINGS: dict[str, type[Ended]] = {event_name(wire_name(it)): it for it in get_args(Ended)}
 
@@ -62,7 +62,7 @@ def record_of(history: Sequence[AnyEvent], *, software: str, revision: int | Non
     a job was placed or started more than once, the last time counts: it is the one that led to the end.
 
     Raises:
-        Malformed: an event is missing without which there is nothing to state.
+        Malformed: a required event is missing.
     """
     metered = _required(history, JobMetered)
     if metered.data.state not in _ENDINGS:
@@ -128,10 +128,10 @@ def _correction(history: Sequence[AnyEvent], revision: int) -> Correction:
 
 
 def _request(history: Sequence[AnyEvent], end: Ended, accepted: JobAccepted | None) -> str:
-    """The digest of the request that was judged, as the broker took it from the signed bytes.
+    """The digest of the decided request, which the broker took from the signed bytes.
 
-    Whoever submits again can replace neither of these two. What is stored is digested only where nothing else names the
-    request: it may be another one by now, and lacks fields that this version does not know.
+    A repeated submission cannot replace it. The stored submission is digested only if no other event names the request:
+    it may be another one by now, and lacks fields that this version does not know.
     """
     if accepted is not None:
         if accepted.provenanceid is None:
@@ -144,7 +144,7 @@ def _request(history: Sequence[AnyEvent], end: Ended, accepted: JobAccepted | No
     submitted = _required(history, JobSubmitted)
     try:
         return digest_of(submitted.data.model_dump(mode="json", exclude_none=True, exclude={"proof"}))
-    except ValueError:  # it has no canonical form, so that nobody can have signed it
+    except ValueError:  # it has no canonical form, so it cannot have been signed
         return digest(submitted.to_bytes())
 
 

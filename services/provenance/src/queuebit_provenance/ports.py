@@ -1,4 +1,4 @@
-"""What the service needs of the world, beside the event log."""
+"""The service's ports, besides the event log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Sealing", "Seals"]
 
 
 class Seals(Protocol):
-    """The receipts in the log: the truth that the tree is made from."""
+    """The receipts in the log, from which the tree is built."""
 
     def read(self, leaf: int, *, until: int) -> AsyncIterator[Seal]:
         """Yield the seals from `leaf` on, in the order of the log, up to sequence `until`.
@@ -24,8 +24,8 @@ class Seals(Protocol):
 
 
 class Sealing(Protocol):
-    """Gives attestations their places in the transparency log."""
+    """Assigns places in the transparency log."""
 
     async def seal(self, attestation: Attestation) -> None:
-        """Return once the job's receipt is stored, now or before."""
+        """Return after the job's receipt is stored."""
         ...

@@ -1,4 +1,4 @@
-"""The one duty of the service."""
+"""The subscriber of the service."""
 
 from faststream.nats import NatsRouter
 

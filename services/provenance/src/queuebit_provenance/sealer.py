@@ -1,4 +1,4 @@
-"""Group commit: many deliveries wait, one batch answers them all."""
+"""Group commit: many deliveries wait for one batch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from queuebit_provenance.state import Attestation
 __all__ = ["Sealer"]
 
 _ATTEMPTS = 5
-"""Batches tried in one cycle; each one refused means that another process got further."""
+"""Attempts of one cycle; a refused batch means that another process was faster."""
 
 
 class Sealer:
@@ -38,14 +38,14 @@ class Sealer:
 
     @property
     def waiting(self) -> int:
-        """Deliveries that hope for the next cycles."""
+        """Deliveries that wait for the next cycles."""
         return len(self._waiting)
 
     async def seal(self, attestation: Attestation) -> None:
-        """Return once the job's receipt is stored; the same job twice waits for the one that came first.
+        """Return after the job's receipt is stored; a second call for the same job waits for the first.
 
         Raises:
-            Fault: what kept its cycle from being stored.
+            Fault: its cycle could not be stored.
         """
         future = self._waiting.get(attestation.key)
         if future is None:
@@ -55,7 +55,7 @@ class Sealer:
         await asyncio.shield(future)
 
     async def run(self) -> None:
-        """Commit cycle after cycle until cancelled."""
+        """Commit cycles until cancelled."""
         ready_at = self._clock.monotonic()
         while True:
             await self._some.wait()
@@ -77,7 +77,7 @@ class Sealer:
                 self._waiting.pop(it.key).set_result(None)
 
     async def _commit(self, batch: Sequence[Attestation]) -> None:
-        """Store a batch; where somebody was faster or an answer was lost, try again with what is still missing."""
+        """Store a batch; if another process was faster or an answer was lost, retry with the missing ones."""
         refused: Fault | None = None
         for _ in range(_ATTEMPTS):
             try:

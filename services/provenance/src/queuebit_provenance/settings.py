@@ -13,20 +13,20 @@ __all__ = ["Settings"]
 
 
 class Settings(BaseSettings):
-    """Where keys and tiles lie, what the log is called, and how it is paced."""
+    """Keys, tiles, name and rate of the log."""
 
     model_config = SettingsConfigDict(env_prefix="QUEUEBIT_PROVENANCE_", frozen=True, extra="forbid")
 
     data_dir: Path
-    """Holds `keys/`, to be backed up and kept secret, and `log/`, to be served to anybody."""
+    """Holds `keys/`, which is secret and needs a backup, and `log/`, which is public."""
     log_name: Name = "main"
     """The log's name in subjects. There is one log a stream."""
     origin: str = Field(default="queuebit.local/main", min_length=1, max_length=255)
-    """The log's name in signatures and receipts; fixed for ever by the first start."""
+    """The log's name in signatures and receipts; fixed by the first start."""
     trust_file: Path | None = None
-    """Where the trust document is put for verifiers; after a change of keys, the document that lists old and new."""
+    """Path of the trust document for verifiers; after a change of keys it lists old and new ones."""
     recovered_file: Path | None = None
-    """What `qb recover` wrote down. Where it names lost events, the log goes on from what was published."""
+    """The record of `qb recover`. If it names lost events, the log continues after the published tiles."""
     max_batch: int = Field(default=200, ge=1, le=900)
     """Most jobs in one atomic batch, of which the server takes 1,000 messages."""
     linger_ms: int = Field(default=100, ge=0, le=5000)

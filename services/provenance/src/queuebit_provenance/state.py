@@ -1,4 +1,4 @@
-"""What passes from the signing of a statement to its place in the log."""
+"""State between signing a statement and its place in the log."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Attestation:
     job: str
     envelope: bytes
     provenanceid: str
-    """The request that the statement names; an event that led here may hold any text of any length instead."""
+    """The request that the statement names."""
     traceparent: str | None = None
     revision: int | None = None
     """The correction of the bill that it includes; None in the first statement of a job."""
@@ -38,5 +38,5 @@ class Attestation:
 
     @property
     def entry(self) -> bytes:
-        """What the log keeps of it."""
+        """Its entry in the log."""
         return entry_of(self.envelope)

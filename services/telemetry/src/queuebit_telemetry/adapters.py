@@ -40,7 +40,7 @@ _UNREADABLE = (
     *(ValueError, LookupError, TypeError, EOFError, ImportError, MemoryError, RuntimeError, SystemError),
     *(zlib.error, ZstdError),
 )
-"""How the driver meets an answer that is none of ClickHouse's, or was damaged: it believes whatever bytes come."""
+"""Errors of the driver after an answer that is damaged or not from ClickHouse: it trusts all bytes."""
 
 _ONE_PART = {"async_insert": 0, "max_insert_threads": 1}
 """An insert is acknowledged when it is stored, and stored as a whole."""
@@ -64,7 +64,7 @@ _SPAN_COLUMNS = {
 
 
 class ClickHouse:
-    """A ClickHouse server, or the embedded warehouse. Connects when first needed."""
+    """A ClickHouse server, or the embedded warehouse. Connects when first used."""
 
     def __init__(self, url: str, user: str, password: str) -> None:
         self._address = urlsplit(url)
@@ -85,7 +85,7 @@ class ClickHouse:
         if version < VERSION:
             raise Unsound(f"the warehouse holds tables of version {version} and this is {VERSION}")
         if lost := int(rows[0]["lost"]):
-            raise Unsound(f"{lost} damaged parts of the table `events` were set aside")
+            raise Unsound(f"{lost} damaged parts of the table `events` are set aside")
         return Place(generation, seq)
 
     async def create(self) -> None:
@@ -102,14 +102,14 @@ class ClickHouse:
             await self._command(SET_ASIDE[0])
 
     async def _has_refilled(self) -> bool | None:
-        """Whether the table holds all that was set aside; None where there are not both."""
+        """Whether the table holds everything that was set aside; None if one of them does not exist."""
         try:
             return bool((await self._query(REFILLED))[0]["refilled"])
         except NoTables:
             return None
 
     async def drop_events(self) -> None:
-        """Forget every event; spans, which the log does not hold, stay."""
+        """Delete every event; spans stay, because the log does not have them."""
         for statement in FORGET:
             await self._command(statement)
 
@@ -177,8 +177,7 @@ class ClickHouse:
             await (await self._client()).command(statement)
 
     async def _insert(self, table: str, types: dict[str, str], columns: list[Sequence[Any]], token: str) -> None:
-        """Insert columns, and empty the list: the driver's context refers to itself, so that what it holds would live
-        until the collector comes by, which counts containers and not the megabytes in their strings."""
+        """Insert columns, and empty the list: a reference cycle in the driver would keep the data."""
         try:
             with _faults():
                 await (await self._client()).insert(
@@ -194,7 +193,7 @@ class ClickHouse:
 
 
 class LogHead:
-    """What the stream `LOG` holds."""
+    """The state of the stream `LOG`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -211,7 +210,7 @@ class LogHead:
 
 @contextmanager
 def _faults() -> Iterator[None]:
-    """Turn the driver's errors into the platform's."""
+    """Convert the driver's errors to faults."""
     try:
         yield
     except ClickHouseError as error:
@@ -219,14 +218,14 @@ def _faults() -> Iterator[None]:
             case int(code) if code == _UNKNOWN_TABLE:
                 raise NoTables(f"the warehouse lacks a table: {error!s:.200}") from error
             case int(code) if code == _VIOLATED_CONSTRAINT:
-                raise OtherGeneration("the warehouse was made anew") from error
+                raise OtherGeneration("the warehouse was rebuilt") from error
             case int():
                 raise Refused(f"the warehouse refused: {error!s:.300}") from error
         raise Unavailable(f"the warehouse did not answer: {error!s:.300}") from error
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         raise Unavailable(f"the warehouse did not answer: {error!r:.300}") from error
     except _UNREADABLE as error:
-        raise Unavailable(f"the warehouse's answer cannot be read: is it one? {error!r:.200}") from error
+        raise Unavailable(f"the warehouse's answer cannot be read: {error!r:.200}") from error
 
 
 def _seconds(moment: datetime) -> int:

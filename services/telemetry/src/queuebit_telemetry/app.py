@@ -1,4 +1,4 @@
-"""Where telemetry's objects meet."""
+"""Builds the service."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _SPANS_WAIT_S = 0.5
 _FRESH_S = 2.0
 
 _AT_ONCE = 8
-"""Queries to the warehouse at once; of one tenant a quarter of them."""
+"""Concurrent queries to the warehouse; of one tenant a quarter of them."""
 
 
 class Telemetry(Service):
-    """The service; it is behind by what the log holds and the warehouse does not."""
+    """The service; `behind` counts events of the log that the warehouse lacks."""
 
     def __init__(self, bus: BusSettings, settings: Settings) -> None:
         super().__init__("telemetry", bus)
@@ -61,7 +61,7 @@ class Telemetry(Service):
         return replace(super().health(), behind=self._backlog.behind(self._sink.place.seq))
 
     def _fresh(self, handler: Handler) -> Handler:
-        """Answer once the warehouse has what was in the log when the question came, or after a moment."""
+        """Answer after the warehouse has the log up to the time of the query, or after a short timeout."""
 
         async def answer(tenant: str, question: Question) -> list[dict[str, JsonValue]]:
             await self._sink.reached((await self._head.head()).last, _FRESH_S)

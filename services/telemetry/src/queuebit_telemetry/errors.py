@@ -12,12 +12,12 @@ class NoTables(Fault):
 
     Fault
     ├── Stale
-    │   └── OtherGeneration   the table was made anew since we last looked   → look again
+    │   └── OtherGeneration   the table was rebuilt since the last look      → look again
     ├── Unavailable
-    │   └── Refused           it answered, and would not do it               → try again, later or in parts
-    ├── NoTables              there are no tables                            → make them
-    ├── Unsound               they lost rows, or an earlier version made them → set them aside, make new ones
-    └── WrongSchema           a later version made them                      → a person rebuilds
+    │   └── Refused           it answered with an error                      → try again, later or in parts
+    ├── NoTables              there are no tables                            → create them
+    ├── Unsound               they lost rows, or are of an earlier version    → set them aside, create new ones
+    └── WrongSchema           they are of a later version                     → the operator rebuilds
     """
 
     code = "telemetry.no_tables"
@@ -25,19 +25,19 @@ class NoTables(Fault):
 
 
 class OtherGeneration(Stale):
-    """The table was made anew since its generation was read; what was sent is not stored."""
+    """The table was rebuilt since its generation was read; the sent rows are not stored."""
 
     code = "telemetry.other_generation"
 
 
 class Refused(Unavailable):
-    """The warehouse answered with an error: it lacks something, or what it was sent is more than it takes."""
+    """The warehouse answered with an error, such as a lack of memory or a too large insert."""
 
     code = "telemetry.refused"
 
 
 class Unsound(Fault):
-    """The table of events cannot be gone on with, and the log can fill another."""
+    """The table of events cannot be continued; the log can fill a new one."""
 
     code = "telemetry.unsound"
     settle = Settle.RETRY_LATER

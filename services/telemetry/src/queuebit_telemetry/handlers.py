@@ -33,19 +33,19 @@ class AnswerLevels:
         self._clock = clock
 
     async def __call__(self, tenant: str, question: Question) -> list[dict[str, JsonValue]]:
-        """One row an objective; raises `Unavailable` when the warehouse does not answer."""
+        """One row for each objective; raises `Unavailable` when the warehouse does not answer."""
         del question
         now = self._clock.now()
         since = now - timedelta(days=self._promised.window_days)
-        ended_before = now - timedelta(seconds=self._patience("receipts"))
+        ended_before = now - timedelta(seconds=self._timeout("receipts"))
         counts, events = await asyncio.gather(
             self._analytics.counts(tenant, since, ended_before), self._completeness(tenant)
         )
         return [_row(level) for level in levels(self._promised, counts, events)]
 
     async def _completeness(self, tenant: str) -> Ratio:
-        """A tenant's events that are in the warehouse, or are in the log for so short a time that they need not be."""
-        then = self._backlog.older_than(self._patience("events"))
+        """A tenant's events that are in the warehouse, or are too young to be required there."""
+        then = self._backlog.older_than(self._timeout("events"))
         if then is None:
             return Ratio(0, 0)
         total = await self._log.messages_of(tenant)
@@ -53,7 +53,7 @@ class AnswerLevels:
         young = max(0, now.last - max(place.seq, then.last))
         return Ratio(min(total, await self._analytics.count_events(tenant) + young), total)
 
-    def _patience(self, indicator: str) -> int:
+    def _timeout(self, indicator: str) -> int:
         return max((it.within_s for it in self._promised.slo.values() if it.indicator == indicator), default=0)
 
 
@@ -72,27 +72,27 @@ def _row(level: Level) -> dict[str, JsonValue]:
 
 
 def _text(share: Fraction) -> str:
-    """A share as a decimal of at most six places, rounded down: nothing looks better than it is."""
+    """A share as a decimal of at most six places, rounded down."""
     scaled = Decimal(share.numerator * 1_000_000 // share.denominator)
     return format((scaled / 1_000_000).normalize(), "f")
 
 
 class KeepSpans:
-    """Collects the spans of many messages into few inserts; each call returns once its own are stored."""
+    """Collects the spans of many messages into few inserts; each call returns after its own are stored."""
 
     def __init__(self, traces: Traces, wait_s: float) -> None:
-        """Prepare to wait `wait_s` before an insert, so that others come along."""
+        """Wait `wait_s` before each insert, to collect more spans."""
         self._traces = traces
         self._wait_s = wait_s
         self._pending: dict[int, list[Span]] = {}
         self._turn = asyncio.Lock()
 
     async def __call__(self, body: bytes, sequence: int) -> None:
-        """Keep one message.
+        """Store one message.
 
         Raises:
             Malformed: it is not a list of spans.
-            Unavailable: the warehouse did not take them.
+            Unavailable: the warehouse did not store them.
         """
         self._pending[sequence] = read_spans(body)
         async with self._turn:
@@ -101,7 +101,7 @@ class KeepSpans:
             try:
                 await asyncio.sleep(self._wait_s)
                 await self._store(sorted(self._pending))
-            except Refused:  # for what may be in another message: that one must not hold up this one
+            except Refused:  # another message may be at fault: it must not block this one
                 await self._store([sequence])
             finally:
                 self._pending.pop(sequence, None)

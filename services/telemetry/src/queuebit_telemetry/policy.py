@@ -1,4 +1,4 @@
-"""How well a promise is kept. Budgets are computed exactly; they may be overdrawn."""
+"""Evaluates service levels. Error budgets are computed exactly; they may be overdrawn."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Counts", "Durations", "Level", "Ratio", "levels", "quantile"]
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """Cases in which a promise held, of all cases it was made for."""
+    """Good cases of all cases of an objective."""
 
     good: int
     total: int
@@ -30,7 +30,7 @@ class Durations:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What happened to one tenant's jobs in a window."""
+    """Counters of one tenant's jobs in a window."""
 
     success: Ratio
     queue_wait: Durations

@@ -1,4 +1,4 @@
-"""What telemetry needs of the log and of the warehouse."""
+"""Ports to the log and to the warehouse."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Fold = Callable[[Raw], Awaitable[None]]
 
 
 class Follower(Protocol):
-    """Reads the log in order for as long as `run` runs."""
+    """Reads the log in order while `run` runs."""
 
     caught_up: asyncio.Event
 
@@ -34,7 +34,7 @@ Follow = Callable[[Fold, int], Follower]
 
 
 class Log(Protocol):
-    """What the log holds now."""
+    """The current state of the log."""
 
     async def head(self) -> Head:
         """Raises `Unavailable` when the log does not answer."""
@@ -49,7 +49,7 @@ class Events(Protocol):
     """The table `events` as its only writer sees it. Every method raises `Unavailable` when there is no answer."""
 
     async def place(self) -> Place:
-        """Say where the warehouse is.
+        """The position of the warehouse.
 
         Raises:
             NoTables: it is empty.
@@ -59,19 +59,19 @@ class Events(Protocol):
         ...
 
     async def create(self) -> None:
-        """Make the tables that are missing, and the views as this version writes them; safe to repeat."""
+        """Create missing tables, and the views of this version; safe to repeat."""
         ...
 
     async def set_aside(self) -> None:
-        """Keep the table under another name, so that a new one can be made.
+        """Keep the table under another name, so that a new one can be created.
 
-        One is kept. Where the table has not got all that was set aside before, that one is, and the table is dropped:
-        what it holds came from the log a while ago, which may have lost what only the former table holds.
+        Only one is kept. If the table lacks rows that were set aside before, the earlier one is kept and the table is
+        dropped: the log may have lost what only the earlier table has.
         """
         ...
 
     async def forget_set_aside(self) -> None:
-        """Drop what was set aside, if there is any and the new table reaches as far and holds as much."""
+        """Drop the table that was set aside, if the new one reaches as far and holds as much."""
         ...
 
     async def append(self, rows: Sequence[Row], generation: str, token: str) -> None:

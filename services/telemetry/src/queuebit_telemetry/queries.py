@@ -1,4 +1,4 @@
-"""Every question that is put to the warehouse. Values travel as parameters; a tenant is one of them, always."""
+"""All queries to the warehouse. Values are parameters; the tenant is always one of them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ WHERE tenant = {tenant:String} AND type IN ('qb.job.metered.v1', 'qb.job.correct
 GROUP BY project, currency
 ORDER BY project, currency
 """
-"""Sums of exact decimals over the events themselves: money comes from no derived table."""
+"""Exact sums over the events themselves: money never comes from a derived table."""
 
 COUNTS: Final = """
 SELECT
@@ -72,7 +72,7 @@ SELECT
 FROM events
 WHERE tenant = {tenant:String} AND toStartOfHour(stored_at) >= toStartOfHour(toDateTime({since:UInt32}, 'UTC'))
 """
-"""Counters of a window, all from the projection `levels`: a term that it lacks would read every row."""
+"""Counters of a window, all from the projection `levels`: another term would read every row."""
 
 RECENT: Final = """
 SELECT countIf(has_ended) AS ended, countIf(has_ended AND has_receipt) AS sealed
@@ -85,4 +85,4 @@ FROM (
     WHERE tenant = {tenant:String} AND job != '' AND stored_at >= toDateTime({since:UInt32}, 'UTC')
     GROUP BY job)
 """
-"""Jobs that ended a moment ago, and how many of them have their receipt already."""
+"""Recently ended jobs, and how many of them have a receipt."""

@@ -1,7 +1,7 @@
-"""`python -m queuebit_telemetry.rebuild`: forget every event, so that the running sink reads the log from its start.
+"""`python -m queuebit_telemetry.rebuild`: deletes every event, so that the running sink reads the log from its start.
 
-Reads the same settings as the service. It may run at any time: what the sink has under way is refused by the new
-table, and within a second the sink notices and begins again. Spans stay: the log does not hold them.
+Reads the same settings as the service. It may run at any time: the new table refuses inserts under way,
+and within a second the sink starts again. Spans stay, because the log does not have them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["rebuild"]
 
 
 async def rebuild(warehouse: ClickHouse) -> None:
-    """Make the tables anew.
+    """Create new tables.
 
     Raises:
         Unavailable: the warehouse did not answer; repeating is safe.

@@ -1,4 +1,4 @@
-"""The spans that telemetry is sent, and what it is asked over the bus."""
+"""Subscribers: spans, and queries over the bus."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Handler = Callable[[str, Question], Awaitable[list[dict[str, JsonValue]]]]
 
 
 def spans(keep: KeepSpans) -> NatsRouter:
-    """The duty of keeping spans."""
+    """The subscriber for spans."""
     router = NatsRouter()
 
     @subscribes(router, "telemetry-spans", workers=64)
     async def on_spans(body: Body, sequence: Sequence) -> None:
-        """Keep the spans of one message."""
+        """Store the spans of one message."""
         await keep(body, sequence)
 
     return router

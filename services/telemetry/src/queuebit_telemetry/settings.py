@@ -11,7 +11,7 @@ __all__ = ["Settings"]
 
 
 class Settings(BaseSettings):
-    """Everything telemetry reads from its environment; the password is only ever in a file."""
+    """Everything telemetry reads from its environment; the password is in a file."""
 
     model_config = SettingsConfigDict(env_prefix="QUEUEBIT_TELEMETRY_", frozen=True, extra="forbid")
 
@@ -21,6 +21,6 @@ class Settings(BaseSettings):
     warehouse_password_file: Path
     """One line; readable by its owner only."""
     flush_ms: int = Field(default=750, ge=10, le=10_000)
-    """How long an event may wait for company before it is inserted; one row costs as much as hundreds."""
+    """How long an event may wait for others before its insert; one row costs as much as hundreds."""
     max_batch: int = Field(default=10_000, ge=1, le=100_000)
     """Most rows of one insert."""

@@ -1,9 +1,9 @@
-"""The whole log into the warehouse: every event once, in order, whatever is killed.
+"""Copies the whole log to the warehouse: every event once, in order, even if processes are killed.
 
-The warehouse alone knows how far it is. A batch is inserted under a token that names the sequence it follows, so an
-insert is a compare-and-set: of several writers, or of several tries, at one place exactly one takes effect. Afterwards
-the warehouse is asked where it is, and that answer decides what comes next: the same batch again, what follows it, or
-all from the beginning because the tables were made anew. Nothing is remembered between processes.
+The position is stored only in the warehouse. A batch is inserted under a token that names the sequence it follows, so
+an insert is a compare-and-set: of several writers, or several attempts, exactly one takes effect. Then the warehouse's
+position decides what comes next: the same batch again, the next one, or everything from the start because the tables
+were rebuilt. No state is kept between processes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MAX_BYTES = 16 << 20
 """Most bytes of `data` in one insert."""
 
 LOOK_S = 1.0
-"""How often an idle sink looks whether the warehouse was made anew."""
+"""How often an idle sink checks whether the warehouse was rebuilt."""
 
 _EVERYTHING = 2**64
 
@@ -36,7 +36,7 @@ PAUSES_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 
 class Sink:
-    """The only writer of `events` that a process runs. `run` it for as long as the process lives."""
+    """The only writer of `events` in a process. `run` it until the process ends."""
 
     def __init__(self, events: Events, follow: Follow, settings: Settings, clock: Clock) -> None:
         self._events = events
@@ -52,13 +52,13 @@ class Sink:
         self._failures = 0
         self._refusals = 0
         self._has_set_aside = True
-        """Whether there may be a table that is no longer needed; a process before this one may have left it."""
+        """Whether a table set aside may exist, possibly left by an earlier process."""
         self.place = Place("", 0)
-        """Where the warehouse was last seen."""
+        """The last known position of the warehouse."""
         self.caught_up = asyncio.Event()
-        """Set once the warehouse has everything that was in the log at the start."""
+        """Set after the warehouse has everything that was in the log at the start."""
         self.trouble: str | None = None
-        """What keeps events out of the warehouse; they stay in the log meanwhile."""
+        """Why events do not reach the warehouse; they stay in the log meanwhile."""
 
     @property
     def lag_ms(self) -> int:
@@ -67,9 +67,9 @@ class Sink:
         return 0 if oldest is None else max(0, int(self._clock.now().timestamp() * 1000) - oldest // 1000)
 
     async def reached(self, sequence: int, within_s: float) -> None:
-        """Return once the warehouse holds the log up to `sequence`, or when the time is up.
+        """Return after the warehouse holds the log up to `sequence`, or at the timeout.
 
-        Meanwhile inserts do not wait for company.
+        Meanwhile inserts do not wait for more events.
         """
         self._awaited = max(self._awaited, sequence)
         if self._buffer:
@@ -81,7 +81,7 @@ class Sink:
                     await self._moved.wait()
 
     async def run(self) -> None:
-        """Follow the log until cancelled, through any outage of either side."""
+        """Follow the log until cancelled; survives outages of both sides."""
         await self._find_place()
         await self._create()  # views too, which another version may have left
         while True:
@@ -124,12 +124,12 @@ class Sink:
             try:
                 await self._events.forget_set_aside()
             except Unavailable as error:
-                _log.info("what was set aside stays for now: %s", error)
+                _log.info("the table set aside stays for now: %s", error)
             else:
                 self._has_set_aside = False
 
     async def _deliver(self) -> None:
-        """Insert the next batch, then go on from wherever the warehouse says it is."""
+        """Insert the next batch, then continue from the warehouse's position."""
         before = self.place
         token = f"LOG>{before.seq}" + (f"#{self._refusals}" if self._refusals else "")
         try:
@@ -149,15 +149,15 @@ class Sink:
         self._all_is_well()
 
     async def _find_place(self) -> Place:
-        """Ask until the warehouse answers."""
+        """Query until the warehouse answers."""
         made = False
         while True:
             try:
                 return await self._events.place()
             except NoTables as missing:
-                if made:  # they were dropped again, or this is no warehouse and says yes to everything
+                if made:  # they were dropped again, or this is not a warehouse
                     await self._pause(missing)
-                _log.info("the warehouse is empty: making its tables")
+                _log.info("the warehouse is empty: creating its tables")
                 await self._create()
                 made = True
             except Unsound as found:
@@ -175,21 +175,21 @@ class Sink:
             await self._pause(error)
 
     async def _create(self) -> None:
-        """Make tables and views, until it is done."""
+        """Create tables and views; repeat until it succeeds."""
         while True:
             try:
                 return await self._events.create()
-            except (Unavailable, NoTables) as error:  # dropped again while they were made
+            except (Unavailable, NoTables) as error:  # dropped again meanwhile
                 await self._pause(error)
 
     def _moved_to(self, found: Place) -> None:
-        """Go on after what the warehouse holds.
+        """Continue after the warehouse's position.
 
         Raises:
             OtherGeneration: it holds less than it did.
         """
         if found.generation != self.place.generation or found.seq < self.place.seq:
-            raise OtherGeneration(f"the warehouse was made anew and holds the log up to {found.seq}")
+            raise OtherGeneration(f"the warehouse was rebuilt and holds the log up to {found.seq}")
         self.place = found
         self._drop_through(found.seq)
         self._moved.set()
@@ -216,7 +216,7 @@ class Sink:
 
 
 async def _within(seconds: float, event: asyncio.Event) -> bool:
-    """Wait for an event, but not longer; say whether it happened."""
+    """Wait for an event with a timeout; return whether it was set."""
     try:
         async with asyncio.timeout(seconds):
             await event.wait()

@@ -1,4 +1,4 @@
-"""Spans from the bus into the warehouse, many messages an insert."""
+"""Copies spans from the bus to the warehouse, many messages in each insert."""
 
 from __future__ import annotations
 

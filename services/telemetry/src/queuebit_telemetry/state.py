@@ -1,4 +1,4 @@
-"""Where log and warehouse are, and the rows that wait for their insert."""
+"""Positions of log and warehouse, and the rows that wait for their insert."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from queuebit_runtime.rows import Row
 __all__ = ["PARTITION", "Buffer", "Head", "Place"]
 
 PARTITION = 10_000_000
-"""Sequences in one partition of `events`; a batch lies in one, because only then is an insert one part."""
+"""Sequences in one partition of `events`; a batch is in one, so that an insert is one part."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the warehouse is."""
+    """The position of the warehouse."""
 
     generation: str
-    """Which of its rebuilds the table is."""
+    """The generation of the table: changes with each rebuild."""
     seq: int
-    """The last sequence it holds; it holds everything before that too."""
+    """The last sequence in it; all earlier ones are in it too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What the log holds at one moment."""
+    """The state of the log at one moment."""
 
     first: int
     last: int
@@ -76,6 +76,6 @@ class Buffer:
         return taken
 
     def drop_through(self, seq: int) -> None:
-        """Forget what the warehouse has."""
+        """Drop rows that the warehouse has."""
         while self._rows and self._rows[0].seq <= seq:
             self._bytes -= len(self._rows.popleft().data)

@@ -45,7 +45,7 @@ class Body(io.RawIOBase):
             self._ready += await self._next()
 
     def abandon(self) -> None:
-        """Nobody waits for the answer any more: free the worker, which may be waiting for bytes."""
+        """The client no longer waits for the answer: free the worker, which may be waiting for bytes."""
         self._abandoned = True
         if self._pending is not None:
             self._pending.cancel()

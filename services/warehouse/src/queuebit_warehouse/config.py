@@ -1,7 +1,7 @@
-"""What the engine is told before it opens: resources, durability, and what a statement may ask of it.
+"""The engine's configuration: resources, durability, and permissions of statements.
 
 Every statement runs as one user whose grants are an allow-list: sources outside the store (files, URLs, other servers),
-dictionaries, functions, backups and all of SYSTEM are never granted. What no grant covers is `guard`'s.
+dictionaries, functions, backups and all of SYSTEM are never granted. `guard` covers the rest.
 """
 
 from __future__ import annotations

@@ -59,10 +59,10 @@ class DatabaseError(Exception):
 
         A text that quotes bytes of the statement may be no UTF-8, which the library raises in its own way.
         """
-        told = error.object.decode(errors="replace") if isinstance(error, UnicodeDecodeError) else str(error)
-        found = _ENGINE_TEXT.match(_OUR_PIPES.sub("", told))
+        message = error.object.decode(errors="replace") if isinstance(error, UnicodeDecodeError) else str(error)
+        found = _ENGINE_TEXT.match(_OUR_PIPES.sub("", message))
         if found is None:
-            return cls(1001, f"std::exception. {told}", "STD_EXCEPTION")
+            return cls(1001, f"std::exception. {message}", "STD_EXCEPTION")
         inner = _ENGINE_TEXT.match(found[2].rpartition(". (")[0])
         return cls.from_engine(RuntimeError(inner[0])) if inner else cls(int(found[1]), found[2])
 
@@ -87,7 +87,7 @@ class Overloaded(DatabaseError):
 
 
 class Disconnected(Exception):
-    """The client went away before its request was over; nobody is left to answer."""
+    """The client disconnected before its request ended."""
 
 
 class CannotStart(Unavailable):

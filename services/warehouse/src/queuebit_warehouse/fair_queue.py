@@ -1,4 +1,4 @@
-"""Whose query runs next: whoever reads leaves workers to the writer and to other readers."""
+"""Decides which query runs next: readers leave workers to the writer and to other readers."""
 
 from __future__ import annotations
 

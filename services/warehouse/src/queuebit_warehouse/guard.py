@@ -1,7 +1,7 @@
 """What a statement may name, so that it stays inside the store. Pure.
 
-The engine's grants refuse most of what reaches outside; this refuses the rest, which the library asks no grant for, and
-says all of it in one voice. Names are judged by allow-lists: what a later engine adds is refused until somebody looks.
+The engine's grants refuse most access outside the store; this refuses the rest, for which the library checks no grant,
+with uniform errors. Names are checked against allow-lists: additions of a later engine are refused until reviewed.
 """
 
 from __future__ import annotations

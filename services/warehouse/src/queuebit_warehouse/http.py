@@ -161,7 +161,7 @@ class Statements:
         await (answer.break_off(failed) if failed else answer.end())
 
     async def _settle(self, running: asyncio.Future[Stats], out: Outlet, asked: _Request) -> None:
-        """See the worker out: a query nobody waits for is cancelled, again until it has noticed."""
+        """Wait for the worker; cancel a query without a waiting client, repeatedly until it ends."""
         out.stop_reading()
         asked.abandon()
         loop = asyncio.get_running_loop()
@@ -188,7 +188,7 @@ def _hold(held: IO[bytes], chunk: bytes) -> None:
 
 
 async def _watch(receive: Receive, source: Body | None) -> None:
-    """Raise `Disconnected` once the client is gone; only after its body, which somebody else reads, is complete."""
+    """Raise `Disconnected` once the client is gone; only after its body, which another task reads, is complete."""
     if source is not None:
         await source.complete.wait()
     while (await receive())["type"] != "http.disconnect":

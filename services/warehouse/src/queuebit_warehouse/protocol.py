@@ -50,7 +50,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._head_s = head_s
         self._head_bytes = 0
         self._in_head = True
-        self._patience: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
@@ -92,12 +92,12 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _expect_head(self) -> None:
         self._in_head = True
-        self._patience = self.loop.call_later(self._head_s, self.end)
+        self._timer = self.loop.call_later(self._head_s, self.end)
 
     def _stop_waiting(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _refuse_head(self) -> None:
         self.transport.write(

@@ -27,7 +27,7 @@ class Settings(BaseSettings):
     listen_fd: int | None = Field(default=None, ge=3)
     """A descriptor of a socket that listens already, inherited from the parent process; instead of host and port."""
     data_dir: Path
-    """The folder this process owns; nobody else may open it."""
+    """The folder that only this process may open."""
     user: str = Field(default="queuebit", min_length=1)
     password_file: Path
     """One line; readable by its owner only."""
