@@ -8,6 +8,7 @@ from typing import get_args
 import pytest
 
 from queuebit_contracts.catalog import CATALOG, Entry
+from queuebit_contracts.executors import ROLE
 from queuebit_contracts.job import Ended, JobPlaced, JobStarted
 from queuebit_contracts.lifecycle import STATES, TERMINAL
 from queuebit_contracts.subjects import Address, every, parse
@@ -38,7 +39,7 @@ def test_states_and_ends_are_those_of_the_catalogue() -> None:
 
 
 def test_who_appends_a_type_exists() -> None:
-    services = {name.split("-")[0] for name in topology().service}
+    services = {*topology().service, ROLE}
     assert {who for it in CATALOG.values() for who in it.appended_by} <= services | {"client"}
 
 

@@ -9,12 +9,14 @@ import pytest
 
 from queuebit_contracts import subjects
 from queuebit_contracts.catalog import CATALOG, EVENTS, wire_name
+from queuebit_contracts.executors import Clash, durable_of, with_executors
 from queuebit_contracts.job import TERMINAL, Ended
 from queuebit_contracts.subjects import covers
 from queuebit_contracts.tenants import BadTenants, parse_tenants
 from queuebit_contracts.topology import COMPILED, DECISIONS, Party, topology
 from queuebit_kernel import InvalidId
 
+TOPOLOGY = with_executors(topology(), {"aer": ("aer",), "ibm": ("emulated-ibm-torino", "emulated-ibm-perth")})
 SERVICES = Path(__file__).parents[2] / "services"
 
 
@@ -39,7 +41,7 @@ def appends(party: Party, address: str) -> bool:
 @pytest.mark.parametrize("name", EVENTS)
 def test_each_event_has_one_kind_of_appender(name: str) -> None:
     address = CATALOG[name].subject
-    wanted = topology()
+    wanted = TOPOLOGY
     services = {who.split("-")[0] for who, party in wanted.service.items() if appends(party, address)}
     clients = [role for role, party in wanted.role.items() if appends(party, address)]
     assert len(services) == 1
@@ -48,7 +50,7 @@ def test_each_event_has_one_kind_of_appender(name: str) -> None:
 
 def test_who_follows_one_end_of_a_job_follows_every_end() -> None:
     ends = {f"qb.job.*.*.{name}" for name in TERMINAL}
-    wanted = topology()
+    wanted = TOPOLOGY
     followed = [durable.filters for durable in wanted.durable.values()]
     followed += [party.view for party in wanted.service.values()]
     for subjects_ in followed:
@@ -60,7 +62,7 @@ def test_each_end_of_a_job_is_an_event_of_the_catalog() -> None:
 
 
 def test_durables_belong_to_services_and_streams_that_exist() -> None:
-    wanted = topology()
+    wanted = TOPOLOGY
     for durable in wanted.durable.values():
         assert durable.service in wanted.service
         assert durable.stream in wanted.stream
@@ -68,7 +70,7 @@ def test_durables_belong_to_services_and_streams_that_exist() -> None:
 
 def test_every_service_of_the_topology_has_a_folder() -> None:
     folders = {path.name for path in SERVICES.iterdir() if (path / "pyproject.toml").exists()}
-    assert {name.split("-")[0] for name in topology().service} | {"warehouse"} == folders
+    assert {name.split("-")[0] for name in TOPOLOGY.service} | {"warehouse"} == folders
 
 
 def test_a_client_is_given_nothing_outside_its_tenant() -> None:
@@ -81,13 +83,49 @@ def test_a_client_is_given_nothing_outside_its_tenant() -> None:
 
 
 def test_nobody_is_given_the_whole_of_jetstream_or_the_system() -> None:
-    wanted = topology()
+    wanted = TOPOLOGY
     everyone = [wanted.service_permissions(name) for name in wanted.service]
     everyone += [wanted.operator_permissions(), wanted.provisioner_permissions()]
     for permissions in everyone:
         for subject in (*permissions.publish, *permissions.subscribe):
             assert not subject.startswith("$SYS")
             assert subject not in (">", "$JS.>", "$JS.API.>", "_INBOX.>")
+
+
+@pytest.mark.parametrize(
+    ("stack", "backend", "durable"),
+    [
+        ("aer", "aer", "executor-aer"),
+        ("ibm", "emulated-ibm-torino", "executor-ibm-torino"),
+        ("ibm", "ibm-torino", "executor-ibm-ibm-torino"),
+        ("acme", "small", "executor-acme-small"),
+    ],
+)
+def test_a_backend_has_a_durable_of_its_own(stack: str, backend: str, durable: str) -> None:
+    assert durable_of(stack, backend) == durable
+    wanted = with_executors(topology(), {stack: (backend,)})
+    assert wanted.durable[durable].filters == (f"qb.job.*.*.placed.{backend}",)
+    assert f"qb.alive.{backend}" in wanted.service_permissions(f"executor-{stack}").subscribe
+
+
+@pytest.mark.parametrize(
+    "stacks",
+    [
+        {"a": ("x",), "b": ("x",)},
+        {"a": ("b",), "a-b": ("a-b",)},
+        {"a": ("torino", "emulated-a-torino")},
+    ],
+    ids=["one backend twice", "durables of two stacks", "durables of one stack"],
+)
+def test_backends_that_cannot_be_told_apart_are_refused(stacks: dict[str, tuple[str, ...]]) -> None:
+    with pytest.raises(Clash, match="offer only one"):
+        with_executors(topology(), stacks)
+
+
+@pytest.mark.parametrize("stacks", [{"A": ("x",)}, {"a.b": ("x",)}, {"a": ("x.>",)}, {"a": ("*",)}])
+def test_a_plugin_whose_name_could_widen_a_subject_is_refused(stacks: dict[str, tuple[str, ...]]) -> None:
+    with pytest.raises(InvalidId):
+        with_executors(topology(), stacks)
 
 
 def test_all_faults_of_a_tenants_file_are_named_at_once() -> None:

@@ -9,12 +9,13 @@ import nats
 import pytest
 from nats.errors import Error as NatsError
 
-from queuebit_contracts.topology import inbox_of, topology
+from queuebit_contracts.topology import inbox_of
 from queuebit_runtime.bus import Bus
 from queuebit_runtime.log import EventLog, JetStreamLog
 from queuebit_runtime.provision import provision
 from queuebit_stack.home import Home
 from queuebit_testing.laws import EventLogLaws
+from queuebit_testing.server import declared
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]  # the first run fetches an image
 
@@ -24,7 +25,7 @@ def provisioned(nats_url: str, prepared: Home) -> str:
     async def lay_out() -> None:
         seed, inbox = str(prepared.seed_file("provisioner")), inbox_of("provisioner").encode()
         client = await nats.connect(nats_url, nkeys_seed=seed, inbox_prefix=inbox)
-        await provision(client, topology())
+        await provision(client, declared())
         await client.close()
 
     asyncio.run(lay_out())

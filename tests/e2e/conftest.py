@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from queuebit_contracts.topology import topology
 from queuebit_testing.embedded import EmbeddedStack
+from queuebit_testing.server import declared
 
 NONSENSE = b'{"type": "qb.job.nonsense.v1", \xff'
 PLACES = tuple(
-    it.rpartition(".")[2] for queue in topology().durable.values() for it in queue.filters if ".placed." in it
+    it.rpartition(".")[2] for queue in declared().durable.values() for it in queue.filters if ".placed." in it
 )
 WORDS = {
     "job": ("poison", "jpoison", ""),
@@ -40,7 +40,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
 def second(tmp_path_factory: pytest.TempPathFactory, stack: EmbeddedStack) -> Iterator[EmbeddedStack]:
     """Another stack beside the first, for what leaves traces: nonsense in the log, killed services, a restart."""
     del stack  # it is up already
-    with EmbeddedStack(tmp_path_factory.mktemp("second") / "home") as running:
+    folder = tmp_path_factory.mktemp("second")
+    (folder / "plugins").mkdir()
+    with EmbeddedStack(folder / "home", folder / "plugins") as running:
         yield running
 
 
@@ -67,14 +69,14 @@ def circuits() -> Path:
 async def _poison(stack: EmbeddedStack) -> set[str]:
     writers = {
         name: [it for pattern in party.appends for it in _subjects(pattern)]
-        for name, party in topology().service.items()
+        for name, party in declared().service.items()
     }
     for name, subjects in writers.items():
         client = await stack.connect(name)
         stream = client.jetstream(timeout=5)
         for subject in subjects:
             await stream.publish(subject, NONSENSE, stream="LOG")
-        if name in topology().service:
+        if name in declared().service:
             await stream.publish(f"qb.trace.{name}", NONSENSE, stream="TRACES")
         await client.close()
     return {subject for subjects in writers.values() for subject in subjects}

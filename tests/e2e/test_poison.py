@@ -15,9 +15,9 @@ import pytest
 
 from queuebit import AsyncClient, StillRunning
 from queuebit.credentials import find
-from queuebit_contracts.topology import topology
 from queuebit_testing.build import BELL
 from queuebit_testing.embedded import EmbeddedStack
+from queuebit_testing.server import declared
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
 
@@ -51,7 +51,7 @@ def test_nonsense_on_every_subject_stops_no_one(second: EmbeddedStack, poisoned:
         assert (output["state"], output["receipt"]["verified"]) == ("completed", True)
     letters = _letters(second)
     views = {f"{name}-view" for name in ("broker", "scheduler")}
-    assert {it["owner"] for it in letters} == views | topology().durable.keys()
+    assert {it["owner"] for it in letters} == views | declared().durable.keys()
     assert all(it["reason"] and it["fault"] and it["sequence"] for it in letters)
     assert {it["subject"] for it in letters} >= {it for it in poisoned if not it.startswith(WITHOUT_READERS)}
     second.until(ready=True)

@@ -18,6 +18,7 @@ from queuebit_contracts.topology import topology
 from queuebit_runtime.keys import public_key
 from queuebit_runtime.view import Raw, View
 from queuebit_testing.embedded import EmbeddedStack
+from queuebit_testing.server import declared
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
 
@@ -38,7 +39,7 @@ def secrets(stack: EmbeddedStack, tenant: str, circuits: Path) -> set[bytes]:
     stack.submit(str(circuits / "bell.qasm"), "--tenant", tenant)
     texts = [path.read_text().strip() for path in (stack.home / "secrets").iterdir()]
     texts += [tomllib.loads(path.read_text())["seed"] for path in (stack.home / "credentials").glob("*.toml")]
-    assert len(texts) >= len(topology().service) + 4
+    assert len(texts) >= len(declared().service) + 4
     assert min(map(len, texts)) > 30
     return {text.encode() for text in texts}
 
@@ -98,7 +99,7 @@ async def test_every_service_is_a_user_of_its_own(stack: EmbeddedStack) -> None:
     await keeper.close()
     users = {it["authorized_user"] for it in json.loads(output.data)["data"]["connections"]}
     own = {
-        name: public_key((stack.home / "secrets" / f"{name}.seed").read_text().strip()) for name in topology().service
+        name: public_key((stack.home / "secrets" / f"{name}.seed").read_text().strip()) for name in declared().service
     }
     assert len(set(own.values())) == len(own)
     assert users >= set(own.values())

@@ -21,7 +21,7 @@ from queuebit_stack.bootstrap import default_price_book
 from queuebit_stack.probe import look
 from queuebit_testing.build import BELL
 from queuebit_testing.cluster import NatsCluster
-from queuebit_testing.server import free_port
+from queuebit_testing.server import declared, free_port
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
 
@@ -112,7 +112,7 @@ async def dead_letters(cluster: NatsCluster) -> list[str]:
 async def provision_again(cluster: NatsCluster) -> None:
     """Provisioning is repeated at every start: the replicas stay as they are."""
     client = await cluster.connect("provisioner")
-    await provision(client, topology())
+    await provision(client, declared())
     kept = {name: (await client.jetstream(timeout=10).stream_info(name)).config for name in topology().stream}
     await client.close()
     assert {name: it.num_replicas for name, it in kept.items()} == dict.fromkeys(kept, 3)

@@ -21,14 +21,15 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from queuebit_contracts.topology import topology
+from queuebit_contracts.executors import executor_of, parse_stacks
 from queuebit_runtime.health import Health, HealthServer
 from queuebit_runtime.settings import BusSettings
 from queuebit_stack.containers import prepare
 from queuebit_stack.home import Home
+from queuebit_testing.server import declared
 
 ROOT = Path(__file__).parents[2]
-SERVICES = tuple(topology().service)
+SERVICES = tuple(declared().service)
 SERVERS = ("nats", "clickhouse")
 EVERYTHING = (*SERVICES, *SERVERS, "provision")
 SECRETS = "/run/secrets"
@@ -162,7 +163,10 @@ def test_nothing_starts_before_what_it_needs(service: dict[str, Any], compose: d
 
 def test_the_topology_is_provisioned_as_the_provisioner(compose: dict[str, Any]) -> None:
     container = compose["services"]["provision"]
-    python, flag, module, url, seed = container["command"]
+    python, flag, module, url, seed, option, stacks = container["command"]
+    assert option == "--stacks"
+    served = parse_stacks(mounts(compose, container)[stacks].read_bytes())
+    assert {executor_of(name) for name in served} <= {*compose["services"]}
     assert (python, flag, module) == ("python", "-m", container["build"]["args"]["MODULE"])
     assert url == compose["services"]["broker"]["environment"]["QUEUEBIT_BUS_URL"]
     assert seed in mounts(compose, container)

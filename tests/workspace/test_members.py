@@ -76,7 +76,7 @@ def test_one_version() -> None:
 def test_only_the_executor_knows_quantum_and_only_sinks_know_clickhouse() -> None:
     quantum = {member.name for member in MEMBERS if declared(member) & {"qiskit", "cirq-core", "queuebit-quantum"}}
     clickhouse = {member.name for member in MEMBERS if "clickhouse-connect" in declared(member)}
-    assert quantum == {"executor", "quantum"}
+    assert quantum - {"testing"} == {"executor", "quantum"}, "tests of the port may, they are not shipped"
     assert clickhouse <= {"telemetry"}
 
 

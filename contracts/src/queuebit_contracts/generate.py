@@ -17,10 +17,11 @@ from pydantic.json_schema import models_json_schema
 
 from queuebit_contracts import query
 from queuebit_contracts.catalog import CATALOG, EVENTS, AnyEvent, wire_name
+from queuebit_contracts.executors import with_executors
 from queuebit_contracts.program import Program
 from queuebit_contracts.results import Results
 from queuebit_contracts.subjects import covers
-from queuebit_contracts.topology import LOG, Party, inbox_of, topology
+from queuebit_contracts.topology import LOG, Party, Topology, inbox_of, topology
 
 __all__ = ["documents", "lifecycle", "main", "schema_of"]
 
@@ -84,7 +85,7 @@ def _document_schema(name: str, model: type[BaseModel]) -> _Document:
 
 
 def _asyncapi() -> _Document:
-    wanted = topology()
+    wanted = with_executors(topology(), {"stack": ("backend",)})  # stacks are plugins: one stands for all
     parties = {**wanted.service, **{f"client-{role}": party for role, party in wanted.role.items()}}
     channels: _Document = {}
     operations: _Document = {}
@@ -98,7 +99,7 @@ def _asyncapi() -> _Document:
             "messages": {name: {"$ref": f"#/components/messages/{name}"}},
         }
         for party, does in parties.items():
-            for action, subjects in (("send", does.appends), ("receive", _received(party, does))):
+            for action, subjects in (("send", does.appends), ("receive", _received(wanted, party, does))):
                 if any(covers(subject, address) for subject in subjects):
                     operations[f"{party} {action} {name}"] = {
                         "action": action,
@@ -130,8 +131,8 @@ def _asyncapi() -> _Document:
     }
 
 
-def _received(party: str, does: Party) -> tuple[str, ...]:
-    duties = (subject for durable in topology().durables_of(party).values() for subject in durable.filters)
+def _received(wanted: Topology, party: str, does: Party) -> tuple[str, ...]:
+    duties = (subject for durable in wanted.durables_of(party).values() for subject in durable.filters)
     return (*does.view, *does.follows, *duties)
 
 

@@ -13,6 +13,7 @@ from queuebit_contracts.job_data import (
     Compilation,
     Completion,
     Correction,
+    Dispatch,
     Failure,
     ItemSummary,
     Measure,
@@ -42,6 +43,7 @@ __all__ = [
     "Compilation",
     "Completion",
     "Correction",
+    "Dispatch",
     "Ended",
     "Failure",
     "ItemSummary",
@@ -49,6 +51,7 @@ __all__ = [
     "JobCancelled",
     "JobCompleted",
     "JobCorrected",
+    "JobDispatched",
     "JobFailed",
     "JobMetered",
     "JobPlaced",
@@ -101,6 +104,12 @@ class JobStarted(Event[Start]):
     """An attempt began; a later attempt means that this one was lost."""
 
     type: Literal["qb.job.started.v1"] = "qb.job.started.v1"
+
+
+class JobDispatched(Event[Dispatch]):
+    """A vendor has the job's work, and this is its handle. Appended before anything waits for the vendor."""
+
+    type: Literal["qb.job.dispatched.v1"] = "qb.job.dispatched.v1"
 
 
 class JobCompleted(Event[Completion]):

@@ -30,6 +30,7 @@ __all__ = [
     "Compilation",
     "Completion",
     "Correction",
+    "Dispatch",
     "Failure",
     "ItemSummary",
     "Measure",
@@ -230,6 +231,19 @@ class Start(Wire):
     reports_usage: bool | None = None
     """Whether the executor appends `usage_reported` for this attempt if the job is cancelled. Until then
     the hold stays."""
+
+
+class Dispatch(Wire):
+    """A vendor took the work; whichever executor reads this asks for it under the handle, and starts no second run."""
+
+    tenant: Name
+    job: Name
+    backend: Name
+    attempt: int = Field(ge=1)
+    handle: str = Field(min_length=1, max_length=1024)
+    """The vendor's name for the run."""
+    token: str = Field(min_length=1, max_length=256)
+    """Our name for the run, under which the vendor finds it where its handle was lost."""
 
 
 class Compilation(Wire):

@@ -12,6 +12,7 @@ STATES: Final = (
     "rejected",
     "placed",
     "started",
+    "dispatched",
     "completed",
     "failed",
     "cancelled",

@@ -165,6 +165,7 @@ class Topology(_Entry):
             "$JS.API.INFO",
             "$JS.API.STREAM.INFO.*",
             "$JS.API.CONSUMER.INFO.*.*",
+            f"$JS.API.CONSUMER.LIST.{LOG}",
             "$JS.API.DIRECT.GET.*",
             "$JS.API.DIRECT.GET.LOG.>",
             "$JS.API.STREAM.MSG.GET.*",

@@ -247,7 +247,7 @@ class TestUnfinishedJobs:
 
     def test_with_a_pending_consumer_it_waits(self, cut) -> None:
         recording, consumer, _ = cut
-        recording.outstanding = Outstanding(since=10**9, pending={consumer: 1})
+        recording.outstanding = Outstanding(since=10**9, pending={consumer: 1}, executors={"aer": "executor-aer"})
         verdicts = recording.judged()
         assert all(it.holds for it in verdicts.values()), verdicts
         assert verdicts["I1"].notes[0].startswith("1 jobs wait")

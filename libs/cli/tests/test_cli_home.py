@@ -6,7 +6,6 @@ import pytest
 
 from queuebit.credentials import find, load
 from queuebit_cli.main import main
-from queuebit_contracts.topology import topology
 from queuebit_runtime.keys import public_key
 from queuebit_stack.bootstrap import bootstrap, key_of, read_tenants, readdress, write_nats_config
 from queuebit_stack.errors import Exit, Stop
@@ -14,11 +13,16 @@ from queuebit_stack.home import Home
 from queuebit_stack.ports import DEFAULTS
 from queuebit_stack.process_specs import process_specs
 from queuebit_stack.stack import Stack
+from queuebit_stack.stacks import find as find_stacks
+from queuebit_stack.stacks import save
+from queuebit_testing.server import declared
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     it = Home(tmp_path / "home")
+    it.prepare()
+    save(it, find_stacks(it))
     bootstrap(it)
     return it
 
@@ -55,8 +59,8 @@ def test_no_secret_leaves_its_file(home: Home) -> None:
 
 def test_every_service_of_the_topology_runs(home: Home) -> None:
     names = {spec.name for spec in process_specs(home, DEFAULTS)}
-    assert names == {*topology().service, "nats-server", "warehouse"}
-    assert all(home.seed_file(name).exists() for name in (*topology().service, "operator", "provisioner"))
+    assert names == {*declared().service, "nats-server", "warehouse"}
+    assert all(home.seed_file(name).exists() for name in (*declared().service, "operator", "provisioner"))
 
 
 def test_a_stack_inherits_nothing_of_another(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from queuebit_stack.place import Place
 from queuebit_stack.ports import is_free
 from queuebit_stack.probe import look
 from queuebit_stack.process import Identity, end
-from queuebit_stack.process_specs import NATS, Inherits, Spec
+from queuebit_stack.process_specs import NATS, Executors, Inherits, Spec
 from queuebit_stack.stack import Running, Stack, in_order, take_down
 from queuebit_stack.supervisor import Supervisor
 from queuebit_testing.server import free_port
@@ -107,6 +107,34 @@ def test_what_dies_is_started_again_and_all_end_in_order(home: Home) -> None:
     assert (home.root / "ended").read_text().split() == ["broker", "warehouse", NATS]
     assert all(is_free(port_of(spec)) for spec in specs)
     assert written(home).state == "down"
+
+
+def test_executors_come_change_and_go_while_the_others_stay(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("queuebit_stack.supervisor._FOLLOW_S", 0.0)
+    bus, first, second = fake(home, NATS), fake(home, "executor-aer", 1), fake(home, "executor-acme", 2)
+    plans = [[first, second], [first, replace(second, version="acme 2")], [first]]
+    given: list[list[Spec]] = []
+    began: list[Identity | None] = []
+
+    def follow() -> Executors | None:
+        """The next plan, once the one before was carried out."""
+        if len(given) > len(began):
+            return None
+        given.append(plans[len(began)])
+        return Executors(given[-1], {})
+
+    def carried_out(it: Supervisor) -> bool:
+        wanted = [bus, *plans[len(began)]]
+        if not it.up or [child.spec for child in it.children] != wanted or written(home).state != "up":
+            return False
+        assert written(home).processes.keys() == {spec.name for spec in wanted}
+        assert it.children[1].restarts == 0
+        began.append(it.children[-1].identity)
+        return len(began) == len(plans)
+
+    Supervisor(home, {}, [bus, first]).run(lambda: None, steps(carried_out), follow=follow)
+    assert (home.root / "ended").read_text().split()[:2] == ["executor-acme"] * 2
+    assert began[0] != began[1], "another version is another process"
 
 
 def test_a_bus_that_was_started_again_is_laid_out_again_until_that_succeeds(home: Home) -> None:

@@ -13,7 +13,7 @@ WITH
         type IN ('qb.job.metered.v1', 'qb.job.corrected.v1') AND events.charge IS NOT NULL) AS bills,
     multiIf(
         type IN ('qb.job.rejected.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1'), 3,
-        type IN ('qb.job.accepted.v1', 'qb.job.placed.v1', 'qb.job.started.v1'), 2,
+        type IN ('qb.job.accepted.v1', 'qb.job.placed.v1', 'qb.job.started.v1', 'qb.job.dispatched.v1'), 2,
         type = 'qb.job.submitted.v1', 1,
         0) AS weight
 SELECT
@@ -44,6 +44,6 @@ SELECT
 FROM events
 WHERE type IN (
     'qb.job.submitted.v1', 'qb.job.accepted.v1', 'qb.job.rejected.v1', 'qb.job.placed.v1', 'qb.job.started.v1',
-    'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1', 'qb.job.metered.v1', 'qb.job.corrected.v1',
-    'qb.job.sealed.v1')
+    'qb.job.dispatched.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1', 'qb.job.metered.v1',
+    'qb.job.corrected.v1', 'qb.job.sealed.v1')
 GROUP BY tenant, job

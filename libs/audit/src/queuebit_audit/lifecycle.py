@@ -9,9 +9,6 @@ from dataclasses import dataclass, field
 from queuebit_audit.report import Verdict
 from queuebit_audit.state import History, Job
 from queuebit_contracts.catalog import CATALOG
-from queuebit_contracts.job import JobPlaced
-from queuebit_contracts.subjects import every
-from queuebit_contracts.topology import topology
 from queuebit_stack.recovery.record import runs
 
 __all__ = ["Outstanding", "nothing_lost"]
@@ -37,6 +34,8 @@ class Outstanding:
     """By tenant and job: why the broker has not decided on it yet; may be incomplete."""
     queue: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """By tenant and job: why the scheduler has not placed it yet."""
+    executors: Mapping[str, str] = field(default_factory=dict)
+    """By backend: the durable that delivers its placements."""
 
     def owes(self, consumer: str, sequence: int) -> bool:
         """Whether a consumer may still handle an event."""
@@ -97,7 +96,8 @@ def _due(job: Job, outstanding: Outstanding) -> tuple[str, str]:
         return _owed(job, outstanding, consumer, f"it was {job.ends[0]}, but never {step}", f"to be {step}")
     if "placed" in names:
         lost = f"it was placed on {job.backend}, but never ended"
-        return _owed(job, outstanding, _executor_of(job.backend or ""), lost, f"for {job.backend} to run it")
+        executor = outstanding.executors.get(job.backend or "", f"the executor of {job.backend}")
+        return _owed(job, outstanding, executor, lost, f"for {job.backend} to run it")
     if "accepted" in names:
         reason = outstanding.queue.get((job.tenant, job.job))
         if reason or job.events[-1][0] > outstanding.since:
@@ -112,13 +112,6 @@ def _owed(job: Job, outstanding: Outstanding, consumer: str, lost: str, reason: 
     if outstanding.owes(consumer, job.events[-1][0]):
         return "", reason
     return f"{lost}, and {consumer} has no message left (see the dead letters)", ""
-
-
-def _executor_of(backend: str) -> str:
-    for name, durable in topology().durable.items():
-        if every(JobPlaced, backend=backend) in durable.filters:
-            return name
-    return f"executor of {backend}"
 
 
 def _holes(history: History) -> Iterator[tuple[int, int]]:

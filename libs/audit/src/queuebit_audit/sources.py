@@ -7,7 +7,7 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
@@ -21,7 +21,7 @@ from queuebit_audit.rows import Rows
 from queuebit_audit.state import CheckSeal, History
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.query import Answer, Question
-from queuebit_contracts.subjects import query
+from queuebit_contracts.subjects import parse, query
 from queuebit_contracts.tables import derived_columns, view_query
 from queuebit_contracts.topology import LOG, topology
 from queuebit_kernel import Malformed, Unavailable
@@ -69,10 +69,12 @@ class Bus:
     async def outstanding(self, undecided: set[str], unplaced: set[str]) -> Outstanding:
         """Ask the server for pending messages of consumers, and broker and scheduler why jobs wait."""
         since = await self.last_sequence()
-        pending = {}
-        for name in (name for name, durable in topology().durable.items() if durable.stream == LOG):
-            info = await self._ask(f"$JS.API.CONSUMER.INFO.{LOG}.{name}")
-            pending[name] = int(info["num_pending"]) + int(info["num_ack_pending"])
+        pending, executors = {}, {}
+        for info in [it async for it in self._durables()]:
+            pending[info["name"]] = int(info["num_pending"]) + int(info["num_ack_pending"])
+            for subject in info["config"].get("filter_subjects") or ():
+                if (delivered := parse(subject)).event == "placed":
+                    executors[delivered.qualifiers[0]] = info["name"]
         reasons: dict[tuple[str, str], str] = {}
         for tenant in sorted(undecided):
             with suppress(Unavailable):  # its consumer shows that work is pending; only the reason is missing
@@ -80,7 +82,17 @@ class Bus:
         queue: dict[tuple[str, str], str] = {}
         for tenant in sorted(unplaced):
             queue |= await self._reasons(tenant, "waiting")
-        return Outstanding(since, pending, reasons, queue)
+        return Outstanding(since, pending, reasons, queue, executors)
+
+    async def _durables(self) -> AsyncIterator[dict[str, Any]]:  # the form is the server's own
+        """All consumers of the log but those of views; the server lists them page by page."""
+        offset, total = 0, 1
+        while offset < total:
+            page = await self._ask(f"$JS.API.CONSUMER.LIST.{LOG}", {"offset": offset})
+            for info in page["consumers"]:
+                if info["config"].get("ack_policy") == "explicit":
+                    yield info
+            offset, total = offset + max(1, len(page["consumers"])), int(page["total"])
 
     async def _reasons(self, tenant: str, question: str) -> dict[tuple[str, str], str]:
         subject = query(question, tenant)
@@ -91,9 +103,10 @@ class Bus:
         rows = Answer.model_validate_json(reply.data).rows
         return {(tenant, (job := str(row["job"]))): str(row["reason"]).removeprefix(f"job {job} ") for row in rows}
 
-    async def _ask(self, subject: str) -> dict[str, Any]:  # the form is the server's own
+    async def _ask(self, subject: str, options: Mapping[str, int] | None = None) -> dict[str, Any]:  # as above
         try:
-            reply = await self.client.request(subject, timeout=_TIMEOUT_S)
+            body = json.dumps(options).encode() if options else b""
+            reply = await self.client.request(subject, body, timeout=_TIMEOUT_S)
         except (NatsError, TimeoutError) as error:
             raise Unavailable(f"nats-server does not answer {subject}: {error!r}") from error
         answer: dict[str, Any] = json.loads(reply.data)

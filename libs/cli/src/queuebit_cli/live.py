@@ -70,5 +70,9 @@ def announce(write: Callable[[str], None]) -> Callable[[Supervisor], None]:
                 more = f", {child.spec.listens}" if child.seen.ready else "; it is restarted"
                 with suppress(OSError):  # a log on a full disk must not end the stack
                     write(stamped(f"{child.spec.name}: {news}{more}"))
+        for gone in announced.keys() - {child.spec.name for child in supervisor.children}:
+            del announced[gone]
+            with suppress(OSError):
+                write(stamped(f"{gone}: ended, since its stack was removed or changed"))
 
     return show

@@ -3,6 +3,7 @@
 Importing this package loads no quantum SDK; `parse` loads Qiskit, and opening a backend loads its stack.
 """
 
+from queuebit_planning.timing import Method
 from queuebit_quantum.backends import (
     Backend,
     Compiled,
@@ -49,6 +50,7 @@ __all__ = [
     "Input",
     "Limits",
     "Measure",
+    "Method",
     "NotReachable",
     "Outcome",
     "Parameters",

@@ -19,7 +19,9 @@ def _listed(name: str) -> dict[str, str | Sequence[str]]:
         stack = load_stack(name)
     except BrokenStack as error:
         return {"error": str(error)}
-    return {"backends": [*stack.backends], "offers": [*stack.offers]}
+    distribution = installed_stacks()[name].dist
+    version = f"{distribution.name} {distribution.version}" if distribution else ""
+    return {"backends": [*stack.backends], "offers": [*stack.offers], "version": version}
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class CircuitError(ValueError):
         return f"{where}{self.message}{hint}"
 
 
-class BrokenStack(Exception):
+class BrokenStack(ValueError):
     """A stack is not installed, or its plugin does not work."""
 
 

@@ -9,7 +9,7 @@ from faststream import AckPolicy
 from faststream.nats import NatsBroker, NatsRouter
 from faststream.nats.security import NatsNKey
 
-from queuebit_contracts.topology import inbox_of
+from queuebit_contracts.topology import Topology, inbox_of, topology
 from queuebit_kernel import Unavailable
 from queuebit_runtime.connection import Client, NatsError, NatsTimeoutError, NoRespondersError
 from queuebit_runtime.harden import harden_nats_client
@@ -28,7 +28,9 @@ class Unanswered(Unavailable):
 class Bus:
     """The connection of a service: logs in as the service's own user and reconnects without limit."""
 
-    def __init__(self, service: str, url: str, seed: str, tls: SSLContext | None = None) -> None:
+    def __init__(
+        self, service: str, url: str, seed: str, tls: SSLContext | None = None, wanted: Topology | None = None
+    ) -> None:
         """Create the bus; `connect` opens the connection.
 
         Args:
@@ -36,10 +38,11 @@ class Bus:
             url: one server, or several separated by commas.
             seed: the service's NKey seed.
             tls: TLS context, for servers with TLS.
+            wanted: declares its consumers, if the common topology does not.
         """
         self.service = service
         self.tracing = Tracing(service)
-        self._outcome = MessageOutcome(service, self.tracing)
+        self._outcome = MessageOutcome(service, self.tracing, wanted or topology())
         self.broker = NatsBroker(
             servers_of(url),
             name=f"queuebit-{service}",

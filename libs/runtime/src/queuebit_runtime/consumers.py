@@ -10,7 +10,7 @@ from faststream import Depends
 from faststream.nats import JStream, NatsRouter, PullSub
 
 from queuebit_contracts.subjects import replay
-from queuebit_contracts.topology import inbox_of, topology
+from queuebit_contracts.topology import Topology, inbox_of, topology
 from queuebit_runtime.delivery import delivered
 
 __all__ = ["Body", "Redelivered", "Sequence", "StoredAt", "Subject", "subscribes"]
@@ -61,15 +61,15 @@ Body = Annotated[bytes, Depends(_body)]
 
 
 def subscribes(
-    router: NatsRouter, durable: str, *, workers: int, fetches: int = _FETCHES
+    router: NatsRouter, durable: str, *, workers: int, fetches: int = _FETCHES, wanted: Topology | None = None
 ) -> Callable[[Callable[_P, Awaitable[None]]], Callable[_P, Awaitable[None]]]:
     """Subscribe a handler to a consumer of the topology, and to the replay of its dead letters.
 
     The consumer must exist already; the service refuses to start if it is missing or differs. `fetches` loops fetch
     messages one by one: an idle bus delivers at once, and on a busy machine the next request is already under way.
-    About `workers` messages are handled concurrently.
+    About `workers` messages are handled concurrently. `wanted` declares the consumer, if the common topology does not.
     """
-    declared = topology().durable[durable]
+    declared = (wanted or topology()).durable[durable]
     loops = min(fetches, workers)
     from_log = [
         router.subscriber(

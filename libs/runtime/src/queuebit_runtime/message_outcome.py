@@ -22,7 +22,7 @@ from pydantic import ValidationError
 
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.subjects import REPLAY, parse
-from queuebit_contracts.topology import topology
+from queuebit_contracts.topology import Topology
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_kernel import Fault, Malformed, Settle, Superseded
 from queuebit_runtime.connection import Client, Msg, NatsError
@@ -47,9 +47,10 @@ _Next = Callable[[StreamMessage[Msg]], Awaitable[Any]]
 class MessageOutcome:
     """Middleware factory, one for each process."""
 
-    def __init__(self, service: str, tracing: Tracing) -> None:
+    def __init__(self, service: str, tracing: Tracing, wanted: Topology) -> None:
         self.service = service
         self.tracing = tracing
+        self.topology = wanted
         self.client: Client | None = None
         self.lines: dict[str, TenantLimiter] = {}
         """By consumer, for consumers that separate tenants."""
@@ -76,7 +77,7 @@ class _Delivery(BaseMiddleware[Any, Msg | None]):
             return await call_next(msg)
         here = read(raw)
         current.set(here)
-        beats = None if here.replayed else _Beats(raw, topology().durable[here.consumer].ack_wait_s / 3)
+        beats = None if here.replayed else _Beats(raw, self._owner.topology.durable[here.consumer].ack_wait_s / 3)
         try:
             async with self._owner.turn(here):
                 with self._owner.tracing.delivery(here.consumer, here.subject, raw.headers, here.body):

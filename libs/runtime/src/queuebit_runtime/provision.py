@@ -24,6 +24,7 @@ from nats.js.api import (
 )
 from nats.js.errors import NotFoundError
 
+from queuebit_contracts.executors import parse_stacks, with_executors
 from queuebit_contracts.topology import Bucket, Durable, Stream, Topology, inbox_of, topology
 from queuebit_kernel import Fault
 from queuebit_runtime.servers import servers_of, tls_of
@@ -161,7 +162,8 @@ async def _main(args: argparse.Namespace) -> None:
         tls=tls_of(args.ca_file),
     )
     try:
-        for line in await provision(client, topology(), args.replicas):
+        wanted = with_executors(topology(), parse_stacks(args.stacks.read_bytes()) if args.stacks else {})
+        for line in await provision(client, wanted, args.replicas):
             print(line)
     finally:
         await client.close()
@@ -173,6 +175,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("servers", type=servers_of, metavar="URL", help="one server, or several separated by commas")
     parser.add_argument("seed_file", type=_file, metavar="SEED_FILE", help="the provisioner's seed")
+    parser.add_argument("--stacks", type=_file, help="JSON file with the backends of each stack, by its name")
     parser.add_argument("--replicas", type=int, choices=(1, 3, 5), help="servers that keep each stream")
     parser.add_argument("--ca-file", type=_file, help="CA certificate of the servers")
     return parser.parse_args()

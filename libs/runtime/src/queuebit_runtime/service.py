@@ -14,7 +14,7 @@ import uvloop
 from faststream.nats import NatsRouter
 from pydantic import ValidationError
 
-from queuebit_contracts.topology import topology
+from queuebit_contracts.topology import Topology, topology
 from queuebit_kernel import Fault
 from queuebit_runtime.bus import Bus
 from queuebit_runtime.health import Health, HealthServer
@@ -40,10 +40,12 @@ class Service:
     Order at start: connect, check the consumers, start views and wait until they have caught up, then take work.
     """
 
-    def __init__(self, name: str, settings: BusSettings) -> None:
+    def __init__(self, name: str, settings: BusSettings, wanted: Topology | None = None) -> None:
+        """Prepare; `wanted` is where the service is declared, if not in the topology that is the same everywhere."""
         self.name = name
         self.settings = settings
-        self.bus = Bus(name, settings.url, read_secret(settings.seed_file), tls_of(settings.ca_file))
+        self.topology = wanted or topology()
+        self.bus = Bus(name, settings.url, read_secret(settings.seed_file), tls_of(settings.ca_file), self.topology)
         self.log = JetStreamLog(self.bus)
         self.tasks = Tasks()
         self.views: list[View] = []
@@ -103,7 +105,7 @@ class Service:
 
     async def _start(self) -> None:
         await self.bus.connect()
-        await assert_topology(self.bus.client, topology(), self.name)
+        await assert_topology(self.bus.client, self.topology, self.name)
         for step in self.connected:
             await step()
         for view in self.views:

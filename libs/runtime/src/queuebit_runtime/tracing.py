@@ -25,7 +25,6 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from queuebit_contracts.subjects import parse
 from queuebit_contracts.subjects import trace as trace_subject
-from queuebit_contracts.topology import topology
 from queuebit_runtime.connection import Client, JetStreamError, NatsError
 
 __all__ = ["TRACES", "Tracing", "whose"]
@@ -68,8 +67,7 @@ class Tracing(SpanProcessor):
 
         Messages with spans get no span: it would be sent as another message, without end.
         """
-        carries_spans = topology().durable[consumer].stream == TRACES
-        parent = _NOT_SAMPLED if carries_spans else _parent(headers, body)
+        parent = _NOT_SAMPLED if parse(subject).noun == "trace" else _parent(headers, body)
         with self.span(f"{consumer} process", parent, _of_subject(subject), kind=SpanKind.CONSUMER) as span:
             span.set_attribute("messaging.system", "nats")
             span.set_attribute("messaging.destination.name", consumer)

@@ -64,7 +64,7 @@ async def dead_letters(transport: Transport) -> AsyncIterator[DeadLetter]:
 
 async def replay(transport: Transport, letter: DeadLetter) -> tuple[bool, str]:
     """Send the message to its consumer again; delete the dead letter on success; return success and a text."""
-    if letter.owner not in topology().durable:
+    if letter.owner in (f"{name}-view" for name, party in topology().service.items() if party.view):
         return (
             False,
             f"{letter.owner} reads the log in order and cannot repeat one message: qb doctor --drop",

@@ -16,6 +16,7 @@ from queuebit_contracts.job import (
     JobCancelled,
     JobCompleted,
     JobCorrected,
+    JobDispatched,
     JobFailed,
     JobMetered,
     JobPlaced,
@@ -54,6 +55,8 @@ def waiting_for(status: Status) -> str:
             return f"it is placed on {status.backend} and waits for a free slot there"
         case "started":
             return f"it runs on {status.backend}"
+        case "dispatched":
+            return f"the vendor of {status.backend} has it, in its queue or running"
         case _ if status.sealed and status.provisional:
             return f"it is {status.state} and sealed; its charge waits for final usage, and its hold stays until then"
         case _ if status.sealed:
@@ -96,6 +99,8 @@ def _step(event: AnyEvent) -> Step:
             detail = ", ".join(reason.code for reason in event.data.reasons)
         case JobPlaced() | JobStarted() | JobCompleted() | JobFailed():
             detail = _run(event)
+        case JobDispatched():
+            detail = f"{event.data.backend} calls it {event.data.handle}"
         case JobCancelled():
             detail = f"by {event.data.by}" + (f": {event.data.reason}" if event.data.reason else "")
         case JobMetered():

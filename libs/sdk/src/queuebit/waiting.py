@@ -15,6 +15,7 @@ WAITING: Mapping[str, str] = {
     "accepted": "waiting",
     "placed": "waiting",
     "started": "waiting",
+    "dispatched": "waiting",
 }
 """By state of a waiting job: the query for its reason; the broker answers `admission`, the scheduler `waiting`."""
 _TIMEOUT_S = 1.0

@@ -14,7 +14,6 @@ from shlex import quote
 
 from queuebit_contracts.directory import narrowed
 from queuebit_contracts.tenants import BadTenants, Tenants, parse_tenants, tenants_toml
-from queuebit_contracts.topology import topology
 from queuebit_kernel import Fault
 from queuebit_runtime.keys import is_seed, new_seed, public_key
 from queuebit_runtime.server_config import ClientUser, User, render, users_of
@@ -22,6 +21,7 @@ from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.files import write_private
 from queuebit_stack.home import Home
 from queuebit_stack.ports import DEFAULTS
+from queuebit_stack.stacks import home_topology
 
 __all__ = [
     "bootstrap",
@@ -64,7 +64,7 @@ keys = [{key}]
 def bootstrap(home: Home) -> None:
     """Create missing files; keep existing ones."""
     home.prepare()
-    for name in (*topology().service, "operator", "provisioner", "system"):
+    for name in (*home_topology(home).service, "operator", "provisioner", "system"):
         _once(home.seed_file(name), new_seed)
     for password in (home.warehouse_password, home.analyst_password):
         _once(password, lambda: secrets.token_urlsafe(32))
@@ -158,9 +158,10 @@ def clients_of(tenants: Tenants) -> list[ClientUser]:
 
 def bus_users(home: Home, tenants: Tenants) -> list[User]:
     """Who may log in to the bus: services with the home's keys, tenants' users with theirs."""
-    names = [*topology().service, "operator", "provisioner"]
+    wanted = home_topology(home)
+    names = [*wanted.service, "operator", "provisioner"]
     keys = {name: key_of(home, name) for name in names}
-    return users_of(topology(), keys, clients_of(tenants))
+    return users_of(wanted, keys, clients_of(tenants))
 
 
 def key_of(home: Home, name: str) -> str:

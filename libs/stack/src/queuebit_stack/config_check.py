@@ -12,6 +12,7 @@ from queuebit_stack.home import Home
 from queuebit_stack.probe import get_json
 from queuebit_stack.secret_files import require_passwords, require_signing_keys
 from queuebit_stack.stack import Stack
+from queuebit_stack.stacks import known, read_config
 
 __all__ = ["require_good", "troubles"]
 
@@ -51,12 +52,12 @@ def troubles(home: Home, stack: Stack | None) -> list[str]:
             found.append(f"{home.price_book} was edited, and {' and '.join(old)} use the earlier prices{_RESTART}")
     except Stop as stop:
         found.append(f"{stop}{_AS_STARTED if runs else ''}")
-    for require in (require_passwords, require_signing_keys):
+    for require in (require_passwords, require_signing_keys, read_config):
         try:
             require(home)
         except Stop as stop:
             found.append(f"{stop}{_AS_STARTED if runs else ''}")
-    return found
+    return [*found, *known(home).troubles]
 
 
 def _prices_of(stack: Stack, service: str) -> str | None:

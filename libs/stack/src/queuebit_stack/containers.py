@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.files import write_private
 from queuebit_stack.home import Home
 from queuebit_stack.stack import CONTAINERS, Stack
+from queuebit_stack.stacks import find, known, save
 
 __all__ = ["RESTARTED", "configure", "env_file", "folder", "prepare", "used"]
 
@@ -86,6 +88,8 @@ def prepare(home: Home) -> Path:
         raise Stop(Exit.REFUSED, f"{home.root} belongs to `qb up`: choose another folder with --home DIR")
     if "'" in str(home.root):
         raise Stop(Exit.USAGE, f"{home.root} has a quote in its name: choose another folder with --home DIR")
+    home.prepare()
+    save(home, find(home))
     bootstrap(home)
     for name in ("nats", "clickhouse", "provenance"):
         (folder(home) / name).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -110,6 +114,8 @@ def used(home: Home) -> bool:
 
 def configure(home: Home, tenants: Tenants) -> None:
     """Write the configuration of both servers; they read it when they start."""
+    served = {name: it.backends for name, it in known(home).running.items()}
+    write_private(folder(home) / "stacks.json", json.dumps(served) + "\n")
     data = Path("/data")
     nats = render(
         bus_users(home, tenants),

@@ -26,6 +26,16 @@ class Home:
         return self.root / "stack.json"
 
     @property
+    def stacks_file(self) -> Path:
+        """Which stacks are served, and by which backends."""
+        return self.root / "stacks.json"
+
+    @property
+    def backends_file(self) -> Path:
+        """Which backends of a stack are offered, and what their executor may use; people write it."""
+        return self.root / "backends.toml"
+
+    @property
     def lock_file(self) -> Path:
         """Locked by the supervisor while it runs."""
         return self.root / "lock"

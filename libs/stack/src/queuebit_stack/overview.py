@@ -23,7 +23,7 @@ def overview(home: Home, stack: Stack) -> list[dict[str, object]]:
     with ThreadPoolExecutor(len(names) or 1) as pool:
         looks = list(pool.map(lambda name: _look(home, stack, name), names))
     backlog = nats_server.backlog(home.seed_file("system"), stack.ports.get(NATS, 0))
-    return [_row(stack, name, seen, backlog) for name, seen in zip(names, looks, strict=True)]
+    return [_row(home, stack, name, seen, backlog) for name, seen in zip(names, looks, strict=True)]
 
 
 def sealing_trouble(root: Path) -> str | None:
@@ -35,7 +35,7 @@ def sealing_trouble(root: Path) -> str | None:
     return f"for its receipt: {reason}" if reason else None
 
 
-def _row(stack: Stack, name: str, seen: Look, backlog: Mapping[str, int]) -> dict[str, object]:
+def _row(home: Home, stack: Stack, name: str, seen: Look, backlog: Mapping[str, int]) -> dict[str, object]:
     process = stack.processes[name]
     return {
         "service": name,
@@ -43,18 +43,19 @@ def _row(stack: Stack, name: str, seen: Look, backlog: Mapping[str, int]) -> dic
         "listens": stack.listens.get(name, ""),
         "healthy": seen.healthy,
         "ready": seen.ready,
-        "behind": _behind(name, seen, backlog),
+        "behind": _behind(home, name, seen, backlog),
         "restarts": process.restarts,
         "reason": process.reason or seen.reason,
         "last_end": process.last_end,
     }
 
 
-def _behind(service: str, seen: Look, backlog: Mapping[str, int]) -> int:
+def _behind(home: Home, service: str, seen: Look, backlog: Mapping[str, int]) -> int:
     """Messages that wait for a service: in its consumers and its view; the server counts a silent service's view."""
-    from queuebit_contracts.topology import topology, view_consumers
+    from queuebit_contracts.topology import view_consumers
+    from queuebit_stack.stacks import home_topology
 
-    waiting = sum(backlog.get(name, 0) for name in topology().durables_of(service))
+    waiting = sum(backlog.get(name, 0) for name in home_topology(home).durables_of(service))
     if seen.answered:
         return waiting + seen.behind
     return waiting + max(backlog.get(name, 0) for name in view_consumers(service))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
+from queuebit_contracts.executors import executor_of
 from queuebit_stack.errors import Exit, Stop
 
-__all__ = ["DEFAULTS", "auto", "choose", "fixed", "holder_of", "is_free", "listen"]
+__all__ = ["DEFAULTS", "auto", "choose", "fixed", "free", "holder_of", "is_free", "listen", "with_executors"]
 
 DEFAULTS = {
     "nats-server": 7420,
@@ -77,6 +78,27 @@ def auto(previous: Mapping[str, int]) -> dict[str, int]:
         for probe in held:
             probe.close()
     return chosen
+
+
+def with_executors(
+    chosen: Mapping[str, int], stacks: Iterable[str], previous: Mapping[str, int] = {}
+) -> dict[str, int]:
+    """Return the ports with one for the executor of each stack: its last one if that is free, else any that is."""
+    extended = dict(chosen)
+    for name in map(executor_of, stacks):
+        if name not in extended:
+            last = previous.get(name)
+            extended[name] = last if last and last not in extended.values() and is_free(last) else free(extended)
+    return extended
+
+
+def free(taken: Mapping[str, int]) -> int:
+    """A port that is free now and not in `taken`."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind((_HOST, 0))
+            if (port := int(probe.getsockname()[1])) not in taken.values():
+                return port
 
 
 def is_free(port: int) -> bool:

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
+from queuebit_contracts.executors import ROLE, executor_of
 from queuebit_runtime.server_config import server_binary
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
 from queuebit_stack.nats_server import health
 from queuebit_stack.probe import Look, look
+from queuebit_stack.stacks import Served, known
 
-__all__ = ["BROKER", "NATS", "WAREHOUSE", "Inherits", "Spec", "process_specs"]
+__all__ = [
+    "BROKER",
+    "NATS",
+    "WAREHOUSE",
+    "Executors",
+    "Inherits",
+    "Spec",
+    "executors",
+    "is_executor",
+    "process_specs",
+    "same",
+]
 
 NATS, WAREHOUSE, BROKER = "nats-server", "warehouse", "broker"
-_FIRST = ("executor-aer", "broker", "scheduler")
-"""The processes needed to accept and run a job."""
-_LATER = ("metering", "provenance", "telemetry", "executor-ibm", "executor-cirq")
+_FIRST = (BROKER, "scheduler")
+_FIRST_STACK = "aer"
+"""With these a first job can be accepted and run, while everything else is still starting."""
+_LATER = ("metering", "provenance", "telemetry")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,32 +59,64 @@ class Spec:
     wave: int = 0
     """Processes start when the wave before is ready, so that the ones a first job needs do not share the processor."""
     inherits: Inherits | None = None
+    version: str = ""
+    """What it runs; a process of another version is started afresh."""
+
+
+@dataclass(frozen=True, slots=True)
+class Executors:
+    """The executors that are to run from now on, and where everything listens."""
+
+    specs: Sequence[Spec]
+    ports: Mapping[str, int]
 
 
 def process_specs(home: Home, ports: Mapping[str, int]) -> list[Spec]:
     """All processes in order of start: the bus, the warehouse, the services."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("QUEUEBIT_")}
     nats = Spec(
         NATS,
         (_nats_binary(), "-c", str(home.nats_config)),
-        inherited,
+        _inherited(),
         f"nats://127.0.0.1:{ports[NATS]}",
         partial(health, home.seed_file("system"), ports[NATS]),
     )
     warehouse = Spec(
         WAREHOUSE,
         (sys.executable, "-m", "queuebit_warehouse"),
-        inherited | _warehouse(home, ports),
+        _inherited() | _warehouse(home, ports),
         f"http://127.0.0.1:{ports[WAREHOUSE]}",
         partial(look, ports[WAREHOUSE]),
         wave=2,
         inherits=Inherits(ports[WAREHOUSE], "QUEUEBIT_WAREHOUSE_LISTEN_FD"),
     )
-    return [nats, warehouse, *(_service(home, ports, name, inherited) for name in (*_FIRST, *_LATER))]
+    run = executors(home, ports)
+    first, others = [it for it in run if it.wave == 1], [it for it in run if it.wave != 1]
+    services = [_service(home, ports, name, _own(home, ports, name)) for name in (*_FIRST, *_LATER)]
+    return [nats, warehouse, *first, *services, *others]
 
 
-def _service(home: Home, ports: Mapping[str, int], name: str, inherited: Mapping[str, str]) -> Spec:
-    package = name.partition("-")[0]
+def is_executor(spec: Spec) -> bool:
+    """Whether a process runs a stack."""
+    return spec.name.startswith(f"{ROLE}-")
+
+
+def same(spec: Spec, other: Spec | None) -> bool:
+    """Whether a process that runs as one would not run otherwise as the other."""
+    return other is not None and (spec.argv, spec.env, spec.version) == (other.argv, other.env, other.version)
+
+
+def executors(home: Home, ports: Mapping[str, int]) -> list[Spec]:
+    """The executor of each stack that the home serves."""
+    return [_executor(home, ports, stack, served) for stack, served in known(home).running.items()]
+
+
+def _executor(home: Home, ports: Mapping[str, int], stack: str, served: Served) -> Spec:
+    own = {"QUEUEBIT_EXECUTOR_STACK": stack, "QUEUEBIT_EXECUTOR_BACKENDS": json.dumps(served.backends)}
+    spec = _service(home, ports, executor_of(stack), {**served.settings, **own})
+    return replace(spec, wave=1 if stack == _FIRST_STACK else 2, version=served.version)
+
+
+def _service(home: Home, ports: Mapping[str, int], name: str, own: Mapping[str, str]) -> Spec:
     bus = {
         "QUEUEBIT_BUS_URL": f"nats://127.0.0.1:{ports[NATS]}",
         "QUEUEBIT_BUS_SEED_FILE": str(home.seed_file(name)),
@@ -77,32 +124,34 @@ def _service(home: Home, ports: Mapping[str, int], name: str, inherited: Mapping
     }
     return Spec(
         name,
-        (sys.executable, "-m", f"queuebit_{package}"),
-        {**inherited, **bus, **_own(home, ports, name)},
+        (sys.executable, "-m", f"queuebit_{name.partition('-')[0]}"),
+        {**_inherited(), **own, **bus},
         f"http://127.0.0.1:{ports[name]}",
         partial(look, ports[name]),
         wave=1 if name in _FIRST else 2,
     )
 
 
+def _inherited() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("QUEUEBIT_")}
+
+
 def _own(home: Home, ports: Mapping[str, int], name: str) -> dict[str, str]:
-    match name.partition("-"):
-        case "executor", _, stack:
-            return {"QUEUEBIT_EXECUTOR_STACK": stack}
-        case "broker", *_:
+    match name:
+        case "broker":
             return {
                 "QUEUEBIT_BROKER_TENANTS_FILE": str(home.good_tenants_file),
                 "QUEUEBIT_BROKER_PRICE_BOOK": str(home.price_book),
             }
-        case "metering", *_:
+        case "metering":
             return {"QUEUEBIT_METERING_PRICE_BOOK": str(home.price_book)}
-        case "provenance", *_:
+        case "provenance":
             return {
                 "QUEUEBIT_PROVENANCE_DATA_DIR": str(home.provenance),
                 "QUEUEBIT_PROVENANCE_TRUST_FILE": str(home.trust_file),
                 "QUEUEBIT_PROVENANCE_RECOVERED_FILE": str(home.recoveries),
             }
-        case "telemetry", *_:
+        case "telemetry":
             return {
                 "QUEUEBIT_TELEMETRY_WAREHOUSE_URL": f"http://127.0.0.1:{ports[WAREHOUSE]}",
                 "QUEUEBIT_TELEMETRY_WAREHOUSE_PASSWORD_FILE": str(home.warehouse_password),

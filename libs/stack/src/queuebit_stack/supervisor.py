@@ -20,13 +20,15 @@ from queuebit_stack.home import Home
 from queuebit_stack.log_files import stamped
 from queuebit_stack.log_mark import LogLost
 from queuebit_stack.process import Identity, end
-from queuebit_stack.process_specs import BROKER, NATS, Spec
+from queuebit_stack.process_specs import BROKER, NATS, Executors, Spec, is_executor, same
 from queuebit_stack.stack import Running, Stack, in_order
 
 __all__ = ["Supervisor"]
 
 _TICK_S = 0.05
 _KEEP_S = 5.0
+_FOLLOW_S = 3.0
+"""Seconds between two looks at what is installed."""
 _WAVE_S = 5.0
 """The longest time before the next wave of processes starts, if a wave does not become ready."""
 _ROOM_BYTES = 16 << 20
@@ -58,6 +60,12 @@ class Supervisor:
         self._keep_at = 0.0
         self._settling: Future[None] | None = None
         self._settled = False
+        self._following: Future[Executors | None] | None = None
+        self._follow_at = 0.0
+        self._wanted: Executors | None = None
+        """Executors that are to run, while others do."""
+        self._leaving: dict[Child, Future[None]] = {}
+        """Executors that are being ended for good."""
 
     def stop(self) -> None:
         """Make `run` end all processes and return."""
@@ -79,6 +87,7 @@ class Supervisor:
         show: Callable[[Supervisor], None] = lambda _: None,
         keep: Callable[[], None] = lambda: None,
         settle: Callable[[], None] = lambda: None,
+        follow: Callable[[], Executors | None] = lambda: None,
     ) -> None:
         """Start all processes and keep them running until `stop`, SIGTERM, SIGINT, or the end of the home.
 
@@ -89,6 +98,7 @@ class Supervisor:
             keep: called every few seconds, and before the bus ends: saves the last sequence of the log.
             settle: called once, as soon as the broker is ready; the stack is up when it is done. If it raises `Stop`,
                 its text is printed, and the stack goes on.
+            follow: called every few seconds once everything was up: returns the executors to run, if these changed.
 
         Raises:
             Stop: the home was moved or deleted, or the log lost events; all processes have ended.
@@ -103,6 +113,7 @@ class Supervisor:
                     self._prepare_again(pool, prepare)
                     self._keep(pool, keep)
                     self._settle(pool, settle)
+                    self._follow(pool, follow)
                     show(self)
         finally:
             self._record("stopping")
@@ -110,7 +121,7 @@ class Supervisor:
                 if self._bus in group and self._prepared is not None:
                     keep()
                 end(group)
-            for child in self.children:
+            for child in (*self.children, *self._leaving):
                 child.finish()
             self._save(Stack("down", self._ports, {}))
         if not self._at_home():
@@ -164,6 +175,43 @@ class Supervisor:
                 if not isinstance(error, Stop):
                     raise error
                 self._complain(str(error))
+
+    def _follow(self, pool: ThreadPoolExecutor, follow: Callable[[], Executors | None]) -> None:
+        """Start executors of stacks that are new, and end those of stacks that are gone; of a changed one, both."""
+        now = time.monotonic()
+        for leaving, ended in [*self._leaving.items()]:
+            if ended.done():
+                ended.result()
+                leaving.finish()
+                del self._leaving[leaving]
+        if self._following is not None and self._following.done():
+            done, self._following, self._follow_at = self._following, None, now + _FOLLOW_S
+            if (error := done.exception()) is None:
+                self._wanted = done.result() or self._wanted
+            elif isinstance(error, Stop):
+                self._complain(str(error))
+            else:
+                raise error
+        if self._wanted is not None and not self._leaving:
+            self._reconcile(self._wanted, pool, now)
+        if self._following is None and self._was_up and now >= self._follow_at and self._bus == self._prepared:
+            self._following = pool.submit(follow)
+
+    def _reconcile(self, wanted: Executors, pool: ThreadPoolExecutor, now: float) -> None:
+        """Go one step: first end what is not wanted as it is, and once all of that has ended, start what is missing."""
+        specs = {spec.name: spec for spec in wanted.specs}
+        running = [child for child in self.children if is_executor(child.spec)]
+        for child in running:
+            if not same(child.spec, specs.get(child.spec.name)):
+                self.children.remove(child)
+                self._leaving[child] = pool.submit(end, [child.identity] if child.identity else [])
+        if not self._leaving:
+            self._ports, self._wanted = dict(wanted.ports), None
+            for name in specs.keys() - {child.spec.name for child in running}:
+                self.children.append(Child(specs[name], self._home.log_file(name)))
+                self._wave = max(self._wave, specs[name].wave)
+                self.children[-1].start(now)
+        self._record("up")
 
     def _start_wave(self, wave: int) -> None:
         self._wave, self._wave_began = wave, time.monotonic()

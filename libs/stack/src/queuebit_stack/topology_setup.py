@@ -11,15 +11,16 @@ from contextlib import suppress
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from queuebit_contracts.topology import LOG, topology
+from queuebit_contracts.topology import LOG
 from queuebit_runtime.provision import provision
 from queuebit_runtime.server_errors import NO_STREAM
 from queuebit_stack.connection import connected_once
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
 from queuebit_stack.log_mark import Mark, known, require_whole
+from queuebit_stack.stacks import home_topology
 
-__all__ = ["lay_out", "lay_out_again"]
+__all__ = ["declare", "lay_out", "lay_out_again"]
 
 _TIMEOUT_S = 30.0
 
@@ -39,6 +40,19 @@ def lay_out_again(home: Home, port: int) -> None:
     asyncio.run(_lay_out(home, port, lambda: False, lambda *_: None))
 
 
+async def declare(home: Home, port: int) -> None:
+    """Create or update what the topology declares now, on a bus that runs.
+
+    Raises:
+        OSError, NatsError, TimeoutError: the bus does not answer.
+    """
+    client = await _connect(home, port)
+    try:
+        await provision(client, home_topology(home))
+    finally:
+        await client.close()
+
+
 async def _lay_out(
     home: Home, port: int, stopping: Callable[[], bool], check: Callable[[Home, Mark | None], None]
 ) -> None:
@@ -48,7 +62,7 @@ async def _lay_out(
             client = await _connect(home, port)
             try:
                 check(home, await _log(client))
-                await provision(client, topology())
+                await provision(client, home_topology(home))
                 mark, before = await _log(client), known(home)
                 if mark is not None and (before is None or mark.last >= before.last):
                     with suppress(OSError):  # a full disk: the supervisor saves it later

@@ -15,10 +15,10 @@ import nats
 from nats.aio.client import Client
 from nats.js.errors import APIError
 
-from queuebit_contracts.topology import LOG, topology
+from queuebit_contracts.topology import LOG
 from queuebit_runtime.provision import provision
 from queuebit_runtime.server_config import Cluster, render, server_binary
-from queuebit_testing.server import connect_as, free_port, seed_file_of, seeds_and_users
+from queuebit_testing.server import connect_as, declared, free_port, seed_file_of, seeds_and_users
 
 __all__ = ["NatsCluster"]
 
@@ -112,7 +112,7 @@ class NatsCluster:
                 try:
                     client = await self.connect("provisioner")
                     try:
-                        await provision(client, topology(), replicas=3)
+                        await provision(client, declared(), replicas=3)
                     finally:
                         await client.close()
                 except (OSError, nats.errors.Error, APIError):

@@ -25,8 +25,15 @@ __all__ = ["EmbeddedStack"]
 class EmbeddedStack:
     """A stack on free ports. Use it as `with EmbeddedStack(folder) as stack`; it is ended, and its data stay."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, plugins: Path | None = None) -> None:
+        """Prepare.
+
+        Args:
+            home: the folder.
+            plugins: a folder where more packages may be installed, before the start and while the stack runs.
+        """
         self.home = home
+        self.plugins = plugins
 
     def __enter__(self) -> EmbeddedStack:
         self.qb("up", "--detach", "--ports", "auto")
@@ -50,7 +57,12 @@ class EmbeddedStack:
 
     def run(self, *words: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """Run a command to its end, however it ends."""
-        return subprocess.run(self.argv(*words), capture_output=True, text=True, timeout=timeout, check=False)
+        return subprocess.run(
+            self.argv(*words), capture_output=True, text=True, timeout=timeout, check=False, env=self._environment()
+        )
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, **({"PYTHONPATH": str(self.plugins)} if self.plugins else {})}
 
     def argv(self, *words: str) -> list[str]:
         """The argument list of a command on this stack."""

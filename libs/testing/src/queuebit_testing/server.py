@@ -9,13 +9,16 @@ import socket
 import subprocess
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from ssl import SSLContext
 
 import nats
 from nats.aio.client import Client
 
-from queuebit_contracts.topology import inbox_of, topology
+from queuebit_contracts.executors import with_executors
+from queuebit_contracts.topology import Topology, inbox_of, topology
+from queuebit_quantum import load_stack
 from queuebit_runtime.intake import Intake, Pace, Undecided
 from queuebit_runtime.keys import new_seed, public_key
 from queuebit_runtime.provision import provision
@@ -23,7 +26,13 @@ from queuebit_runtime.server_config import ClientUser, Tls, User, render, server
 from queuebit_runtime.servers import tls_of
 from queuebit_runtime.tasks import Tasks
 
-__all__ = ["NatsServer", "connect_as", "free_port", "seed_file_of", "seeds_and_users"]
+__all__ = ["NatsServer", "connect_as", "declared", "free_port", "seed_file_of", "seeds_and_users"]
+
+
+@cache
+def declared() -> Topology:
+    """The topology with the executors of the stacks that are built in."""
+    return with_executors(topology(), {name: load_stack(name).offers for name in ("aer", "cirq", "ibm")})
 
 
 def free_port() -> int:
@@ -39,10 +48,10 @@ def seeds_and_users(clients: Sequence[tuple[str, str, str]]) -> tuple[dict[str, 
     Args:
         clients: tenants' users as (tenant, user, role).
     """
-    names = [*topology().service, "operator", "provisioner"]
+    names = [*declared().service, "operator", "provisioner"]
     seeds = {name: new_seed() for name in names} | {f"{t}/{u}": new_seed() for t, u, _ in clients}
     users = users_of(
-        topology(),
+        declared(),
         {name: public_key(seeds[name]) for name in names},
         [ClientUser(t, u, role, public_key(seeds[f"{t}/{u}"])) for t, u, role in clients],
     )
@@ -118,7 +127,7 @@ class NatsServer:
                 await asyncio.sleep(0.02)
                 continue
             if provisioned:
-                await provision(client, topology())
+                await provision(client, declared())
             await client.close()
             return
         raise TimeoutError(f"nats-server did not come up: see {self.folder}/nats.log")

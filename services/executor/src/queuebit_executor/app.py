@@ -26,10 +26,15 @@ __all__ = ["create_app"]
 def create_app() -> Service:
     """Wire one executor; the SDK is loaded by its children only."""
     settings, clock = Settings(), SystemClock()
-    service = Service(settings.service, BusSettings())
+    service = Service(settings.service, BusSettings(), settings.topology)
     payloads = KeyValuePayloads(service.bus)
     plan = ZygoteSettings(
-        settings.stack, (*settings.offered,), settings.memory_mb, settings.threads, settings.start_seconds
+        settings.stack,
+        settings.offered,
+        settings.memory_mb,
+        settings.threads,
+        settings.start_seconds,
+        settings.passed,
     )
     circuits = ChildCircuits(
         ZygoteClient(plan),
@@ -62,7 +67,7 @@ def create_app() -> Service:
     service.before.append(take_up)
     service.trouble = circuits.trouble
     service.detail = lambda: {**circuits.detail(), "backends": ", ".join(settings.offered)}
-    for durable in settings.offered.values():
+    for durable in settings.durables.values():
         run = RunPlacement(service.log, payloads, circuits, clock, watch, me=me)
-        service.include(placements(run, durable))
+        service.include(placements(run, durable, settings.topology))
     return service

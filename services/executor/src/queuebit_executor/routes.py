@@ -11,7 +11,7 @@ from faststream.nats.annotations import NatsMessage
 from queuebit_contracts.job import JobCancelled, JobPlaced
 from queuebit_contracts.query import CircuitError, ProfileAnswer, ProfileRequest
 from queuebit_contracts.subjects import alive, every, profile
-from queuebit_contracts.topology import topology
+from queuebit_contracts.topology import Topology
 from queuebit_executor.handlers import RunPlacement
 from queuebit_executor.profiling import AnswerProfile
 from queuebit_executor.watch import JobWatch
@@ -23,14 +23,14 @@ from queuebit_runtime.tracing import Tracing, whose
 __all__ = ["cancellations", "liveness", "placements", "profiles"]
 
 
-def placements(run: RunPlacement, durable: str) -> NatsRouter:
+def placements(run: RunPlacement, durable: str, wanted: Topology) -> NatsRouter:
     """The work items.
 
     There are as many handlers as the server hands out messages, so that none waits where no beat keeps its lease.
     """
     router = NatsRouter()
 
-    @subscribes(router, durable, workers=topology().durable[durable].max_ack_pending)
+    @subscribes(router, durable, workers=wanted.durable[durable].max_ack_pending, wanted=wanted)
     async def on_placed(event: JobPlaced, sequence: Sequence, redelivered: Redelivered) -> None:
         """Run the job and state its end."""
         await run(event, sequence, redelivered=redelivered)

@@ -12,7 +12,7 @@ import resource
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 __all__ = ["bound", "clean_environment", "die_with_parent", "enter_nowhere", "private_bytes"]
@@ -24,12 +24,12 @@ _INHERITED = ("LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONPYCACHEPREFIX")
 _OPEN_FILES = 64
 
 
-def clean_environment(environment: Mapping[str, str], threads: int) -> dict[str, str]:
-    """What the children see: where libraries lie, and how many threads they may start.
+def clean_environment(environment: Mapping[str, str], threads: int, passed: Sequence[str] = ()) -> dict[str, str]:
+    """What the children see: where libraries lie, how many threads they may start, and what is `passed` by name.
 
     Libraries whose threads would start before the fork, and be missing after it, get one.
     """
-    return {name: environment[name] for name in _INHERITED if name in environment} | {
+    return {name: environment[name] for name in (*_INHERITED, *passed) if name in environment} | {
         "OMP_NUM_THREADS": str(threads),
         "OPENBLAS_NUM_THREADS": "1",
         "QISKIT_PARALLEL": "FALSE",

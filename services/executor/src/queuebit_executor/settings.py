@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Literal
+from functools import cached_property
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from queuebit_contracts.subjects import parse
-from queuebit_contracts.topology import topology
+from queuebit_contracts.executors import durable_of, executor_of, with_executors
+from queuebit_contracts.topology import Topology, topology
+from queuebit_contracts.wire import Name
+from queuebit_quantum import load_stack
 
 __all__ = ["Settings"]
 
@@ -19,10 +21,12 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="QUEUEBIT_EXECUTOR_", frozen=True, extra="forbid")
 
-    stack: Literal["aer", "cirq", "ibm"]
-    """Whose SDK this process runs."""
+    stack: Name
+    """Whose SDK this process runs: the name of an installed plugin, see `queuebit_quantum.catalog`."""
     backends: tuple[str, ...] = ()
-    """Ids of the backends to offer, as a JSON array; empty means all that the stack's durables deliver."""
+    """Ids of the backends to offer, as a JSON array; empty means those that the plugin offers by itself."""
+    passed: tuple[str, ...] = ()
+    """Names of variables that the processes with the plugin's code see, as a JSON array; of others they see nothing."""
     slots: int = Field(default=1, ge=1, le=64)
     """Circuits that a simulator runs side by side, each in its own child. A device always runs one at a time."""
     memory_mb: int = Field(default=1536, ge=512, le=1 << 20)
@@ -41,29 +45,29 @@ class Settings(BaseSettings):
     @property
     def service(self) -> str:
         """The name on the bus."""
-        return f"executor-{self.stack}"
+        return executor_of(self.stack)
+
+    @cached_property
+    def offered(self) -> tuple[str, ...]:
+        """The backends this process serves.
+
+        Raises:
+            BrokenStack: the plugin is not installed, or does not work.
+        """
+        return self.backends or load_stack(self.stack).offers
 
     @property
-    def offered(self) -> dict[str, str]:
-        """The backends this process serves, and the durable that delivers the work of each."""
-        delivered = _delivered(self.service)
-        return {backend: delivered[backend] for backend in self.backends or delivered}
+    def durables(self) -> dict[str, str]:
+        """The durable that delivers the work of each backend: its own, so that a slow one holds up no other."""
+        return {backend: durable_of(self.stack, backend) for backend in self.offered}
 
-    @model_validator(mode="after")
-    def _only_what_is_delivered(self) -> Settings:
-        strangers = set(self.backends) - _delivered(self.service).keys()
-        if strangers:
-            raise ValueError(f"{self.service} gets no work for {', '.join(sorted(strangers))}: see the topology")
-        return self
+    @property
+    def topology(self) -> Topology:
+        """The topology with this executor."""
+        return with_executors(topology(), {self.stack: self.offered})
 
     @model_validator(mode="after")
     def _answers_in_time(self) -> Settings:
         if self.profile_seconds >= self.patience_seconds:
             raise ValueError("profile_seconds must stay below patience_seconds, or nobody waits for what took so long")
         return self
-
-
-def _delivered(service: str) -> dict[str, str]:
-    """Each backend's durable: one of its own, so that a slow one holds up no other."""
-    duties = topology().durables_of(service)
-    return {parse(subject).qualifiers[0]: name for name, duty in duties.items() for subject in duty.filters}

@@ -31,6 +31,8 @@ class ZygoteSettings:
     memory_mb: int
     threads: int
     start_seconds: float
+    passed: tuple[str, ...] = ()
+    """Names of further variables that they see."""
 
 
 class Child:
@@ -152,7 +154,7 @@ def _start(plan: ZygoteSettings, descriptor: int) -> subprocess.Popen[bytes]:
         pass_fds=[descriptor],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        env=clean_environment(os.environ, plan.threads),
+        env=clean_environment(os.environ, plan.threads, plan.passed),
     )
 
 

@@ -53,12 +53,16 @@ def up(args: Namespace, out: Output) -> Exit:
     )
     from queuebit_stack.config_check import require_good
     from queuebit_stack.process import rotate
+    from queuebit_stack.stacks import find, save
 
     previous = _own(home)
     if previous is not None:
         require_alone(home, previous, out)
         take_down(home, previous)  # left by a killed supervisor
-    chosen = ports.choose(args.ports, previous.ports if previous else {}, free)
+    had = previous.ports if previous else {}
+    stacks = find(home)
+    chosen = ports.with_executors(ports.choose(args.ports, had, free), stacks.served, had)
+    save(home, stacks)
     bootstrap(home)
     require_good(home)
     first = first_tenants(home)
@@ -220,6 +224,7 @@ def _in_background(home: Home, chosen: dict[str, int], log: int) -> int:
 def _supervise(home: Home, chosen: dict[str, int], out: Output, *, live: bool) -> None:
     Stack("starting", chosen, {}, Running.of(Identity.of(os.getpid()))).save(home)
     from queuebit_cli.live import Live, announce
+    from queuebit_stack.executors import FollowStacks
     from queuebit_stack.nats_server import keep_log_mark
     from queuebit_stack.process_specs import NATS, process_specs
     from queuebit_stack.supervisor import Supervisor
@@ -240,6 +245,7 @@ def _supervise(home: Home, chosen: dict[str, int], out: Output, *, live: bool) -
         show,
         lambda: keep_log_mark(home, chosen[NATS]),
         lambda: import_edited(home, Stack("starting", chosen, {})),
+        FollowStacks(home, chosen),
     )
 
 

@@ -1,0 +1,60 @@
+"""Executors come and go with the stacks that are installed, while the rest of the home's stack runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+
+from nats.errors import Error as NatsError
+
+from queuebit_contracts.tenants import parse_tenants
+from queuebit_stack import nats_server, ports
+from queuebit_stack.bootstrap import bootstrap, write_nats_config
+from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.home import Home
+from queuebit_stack.locks import alone
+from queuebit_stack.process_specs import NATS, Executors, executors
+from queuebit_stack.stacks import Stacks, find, known, save
+from queuebit_stack.topology_setup import declare
+
+__all__ = ["FollowStacks"]
+
+
+class FollowStacks:
+    """Sees that stacks were installed, upgraded, removed or configured otherwise, and prepares the home for them."""
+
+    def __init__(self, home: Home, taken: Mapping[str, int]) -> None:
+        self._home = home
+        self._ports = dict(taken)
+        self._applied = known(home)
+
+    def __call__(self) -> Executors | None:
+        """Return which executors are to run if that changed. Each has its credential, its port and its durables then.
+
+        Raises:
+            Stop: something is wrong with a file, or the bus does not answer; call again later.
+        """
+        now = find(self._home)
+        if now.seen == self._applied.seen:
+            return None
+        if now.served != self._applied.served:
+            self._prepare(now)
+        else:
+            save(self._home, now)
+        before, self._applied = self._applied, now
+        return None if before.running == now.running else Executors(executors(self._home, self._ports), self._ports)
+
+    def _prepare(self, stacks: Stacks) -> None:
+        save(self._home, stacks)
+        bootstrap(self._home)
+        self._ports = ports.with_executors(self._ports, stacks.served)
+        with alone(self._home.tenants_lock), suppress(OSError):  # a silent server reads the file when it starts
+            granted = parse_tenants(self._home.logins_file.read_text(encoding="utf-8"))
+            write_nats_config(self._home, self._ports, granted)
+            if refused := nats_server.reload(self._home.seed_file("system"), self._ports[NATS]):
+                raise Stop(Exit.REFUSED, f"nats-server refuses {self._home.nats_config}: {refused}")
+        try:
+            asyncio.run(declare(self._home, self._ports[NATS]))
+        except (OSError, NatsError, TimeoutError) as error:
+            raise Stop(Exit.UNREACHABLE, f"durables for new executors cannot be made: {error!r}") from error

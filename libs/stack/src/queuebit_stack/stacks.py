@@ -1,0 +1,222 @@
+"""Which stacks a home serves: what is installed, as far as the home's `backends.toml` wants it.
+
+Stacks are plugins, found by their entry points. They are foreign code: a process of its own asks them what they offer,
+so that a broken one breaks nothing here, and an upgraded one is seen as it is now.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from queuebit_contracts.executors import Clash, with_executors
+from queuebit_contracts.topology import Topology, topology
+from queuebit_kernel import InvalidId
+from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.files import read_json, write_private
+from queuebit_stack.home import Home
+
+__all__ = ["Served", "Stacks", "find", "home_topology", "known", "merge", "read_config", "save"]
+
+_LIST_S = 30.0
+_REMOVED = "is not installed any more: install it again, its jobs wait for it"
+
+
+class StackConfig(BaseModel):
+    """What `backends.toml` says of one stack."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enabled: bool = True
+    backends: tuple[str, ...] = ()
+    """Ids of the backends to offer; empty means those that the plugin offers by itself."""
+    slots: int | None = Field(default=None, ge=1, le=64)
+    memory_mb: int | None = Field(default=None, ge=512)
+    threads: int | None = Field(default=None, ge=1)
+    run_seconds: float | None = Field(default=None, gt=0)
+    calibration_seconds: float | None = Field(default=None, gt=0)
+    poll_seconds: float | None = Field(default=None, gt=0)
+    environment: dict[str, str] = {}
+    """Variables for the processes that run the plugin's code, such as a vendor's address and the file of its token."""
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The same as an executor reads it."""
+        named = self.model_dump(exclude_none=True, exclude={"enabled", "backends", "environment"})
+        settings = {f"QUEUEBIT_EXECUTOR_{name.upper()}": str(value) for name, value in named.items()}
+        if self.environment:
+            settings["QUEUEBIT_EXECUTOR_PASSED"] = json.dumps(sorted(self.environment))
+        return {**self.environment, **settings}
+
+
+class _Config(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stack: dict[str, StackConfig] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One stack, as the home serves it."""
+
+    backends: tuple[str, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Environment of its executor."""
+    version: str = ""
+    """The distribution that has it; another one is started afresh."""
+    trouble: str = ""
+    """Why its executor does not run, if it does not. Its backends keep their durables, and the jobs that wait there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stacks:
+    """All of them, by name."""
+
+    served: Mapping[str, Served] = field(default_factory=dict)
+    seen: str = ""
+    """What the answer depends on; while this is the same, nothing needs to be asked again."""
+
+    @property
+    def running(self) -> dict[str, Served]:
+        """Those whose executor runs."""
+        return {name: it for name, it in self.served.items() if not it.trouble}
+
+    @property
+    def troubles(self) -> list[str]:
+        """Why the others do not, for people."""
+        return [f"the stack {name} {it.trouble}" for name, it in self.served.items() if it.trouble]
+
+
+def known(home: Home) -> Stacks:
+    """What was found when it was looked for the last time; nothing in a home that older versions made."""
+    entry = read_json(home.stacks_file) or {}
+    try:
+        served = {
+            str(name): Served(tuple(map(str, it["backends"])), dict(it["settings"]), it["version"], it["trouble"])
+            for name, it in entry["served"].items()
+        }
+        return Stacks(served, str(entry["seen"]))
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return Stacks()
+
+
+def home_topology(home: Home) -> Topology:
+    """The topology with the executors of the home's stacks."""
+    served = known(home).served
+    return with_executors(topology(), {name: it.backends for name, it in served.items() if it.backends})
+
+
+def find(home: Home) -> Stacks:
+    """Look for stacks, unless nothing changed since the last time; changes nothing.
+
+    Raises:
+        Stop: `backends.toml` cannot be used, or the installation cannot be asked.
+    """
+    before, seen = known(home), _seen(home)
+    if seen == before.seen:
+        return before
+    return Stacks(merge(_listed(), read_config(home), before.served), seen)
+
+
+def save(home: Home, stacks: Stacks) -> None:
+    """Keep what was found."""
+    served = {name: asdict(it) for name, it in stacks.served.items()}
+    write_private(home.stacks_file, json.dumps({"seen": stacks.seen, "served": served}, indent=1) + "\n")
+
+
+def read_config(home: Home) -> dict[str, StackConfig]:
+    """What `backends.toml` says, by stack; a home without the file goes by what plugins say.
+
+    Raises:
+        Stop: the file breaks its rules; the text lists how.
+    """
+    try:
+        return _Config.model_validate(tomllib.loads(home.backends_file.read_text(encoding="utf-8"))).stack
+    except FileNotFoundError:
+        return {}
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, it['loc']))}: {it['msg']}" for it in error.errors()[:5])
+        raise Stop(Exit.USAGE, f"{home.backends_file}: {faults}") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise Stop(Exit.USAGE, f"{home.backends_file}: {error}") from error
+
+
+def merge(
+    listed: Mapping[str, Mapping[str, Any]],  # plain JSON
+    config: Mapping[str, StackConfig],
+    before: Mapping[str, Served],
+) -> dict[str, Served]:
+    """Decide what is served. A stack that was there before keeps its backends from one that comes later.
+
+    Args:
+        listed: what is installed, as `python -m queuebit_quantum` says it.
+        config: what the home wants of it.
+        before: what was served so far.
+    """
+    found: dict[str, Served] = {}
+    for name in sorted(listed, key=lambda it: (it not in before or bool(before[it].trouble), it)):
+        wanted, had = config.get(name, StackConfig()), before.get(name, Served())
+        served = _served(listed[name], wanted)
+        if served.trouble:
+            found[name] = replace(had, trouble=served.trouble)
+            continue
+        try:
+            others = {other: it.backends for other, it in found.items()}
+            with_executors(topology(), {**others, name: served.backends})
+        except (Clash, InvalidId) as error:
+            served = Served(trouble=f"cannot be served: {error}")
+        found[name] = served
+    gone = {name: replace(it, trouble=_REMOVED) for name, it in before.items() if name not in listed}
+    missing = {name: Served(trouble="is named in backends.toml and not installed") for name in config}
+    return dict(sorted({**missing, **gone, **found}.items()))
+
+
+def _served(entry: Mapping[str, Any], wanted: StackConfig) -> Served:  # plain JSON
+    if "error" in entry:
+        return Served(trouble=f"does not work: {entry['error']}")
+    if not wanted.enabled:
+        return Served(trouble="is switched off in backends.toml")
+    strangers = sorted(set(wanted.backends) - set(entry["backends"]))
+    if strangers:
+        has = ", ".join(entry["backends"])
+        return Served(trouble=f"has no backend {', '.join(strangers)}, which backends.toml names; it has {has}")
+    return Served(wanted.backends or tuple(entry["offers"]), wanted.settings, str(entry["version"]))
+
+
+def _listed() -> dict[str, dict[str, Any]]:  # plain JSON
+    try:
+        asked = subprocess.run(
+            [sys.executable, "-P", "-m", "queuebit_quantum"],
+            capture_output=True,
+            text=True,
+            timeout=_LIST_S,
+            check=True,
+        )
+        listed: dict[str, dict[str, Any]] = json.loads(asked.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        said = getattr(error, "stderr", "") or ""
+        raise Stop(Exit.USAGE, f"the installed stacks cannot be listed: {error}\n{said[-500:]}") from error
+    if not listed:
+        raise Stop(Exit.USAGE, "no stack is installed, so nothing could run a circuit: install queuebit-quantum again")
+    return listed
+
+
+def _seen(home: Home) -> str:
+    """Changes when a distribution is installed or removed, and when `backends.toml` is edited."""
+    folders = [Path(it) for it in dict.fromkeys(sys.path) if it and Path(it) != Path.cwd()]
+    return json.dumps([sys.executable, *(f"{it} {_changed(it)}" for it in (*folders, home.backends_file))])
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0

@@ -1,0 +1,132 @@
+"""Which stacks a home serves, from what is installed and what it was entry."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from queuebit_contracts.topology import topology
+from queuebit_stack import ports
+from queuebit_stack.errors import Stop
+from queuebit_stack.home import Home
+from queuebit_stack.stacks import Served, Stacks, find, home_topology, known, merge, read_config, save
+
+AER = {"backends": ["aer"], "offers": ["aer"], "version": "a 1"}
+ACME = {"backends": ["big", "small"], "offers": ["small"], "version": "acme 1"}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    it = Home(tmp_path / "home")
+    it.prepare()
+    return it
+
+
+def test_a_stack_offers_what_its_plugin_says() -> None:
+    assert merge({"aer": AER, "acme": ACME}, {}, {}) == {
+        "aer": Served(("aer",), {}, "a 1"),
+        "acme": Served(("small",), {}, "acme 1"),
+    }
+
+
+def test_the_file_chooses_backends_and_what_their_executor_may_use(home: Home) -> None:
+    home.backends_file.write_text(
+        '[stack.acme]\nbackends = ["big"]\nslots = 4\nmemory_mb = 700\nenvironment = {ACME_URL = "http://acme"}\n'
+    )
+    served = merge({"acme": ACME}, read_config(home), {})["acme"]
+    assert served.backends == ("big",)
+    assert served.settings == {
+        "ACME_URL": "http://acme",
+        "QUEUEBIT_EXECUTOR_MEMORY_MB": "700",
+        "QUEUEBIT_EXECUTOR_PASSED": '["ACME_URL"]',
+        "QUEUEBIT_EXECUTOR_SLOTS": "4",
+    }
+
+
+@pytest.mark.parametrize("text", ["[stack.acme", "[stack.acme]\nslots = 0", "[stack.acme]\nslot = 1", "[stacks.acme]"])
+def test_a_file_that_breaks_its_rules_is_named(home: Home, text: str) -> None:
+    home.backends_file.write_text(text)
+    with pytest.raises(Stop, match=str(home.backends_file)):
+        read_config(home)
+
+
+def test_a_stack_that_is_removed_keeps_its_backends_and_does_not_run() -> None:
+    before = merge({"aer": AER, "acme": ACME}, {}, {})
+    now = Stacks(merge({"aer": AER}, {}, before))
+    assert now.running.keys() == {"aer"}
+    assert now.served["acme"].backends == ("small",)
+    assert now.troubles == ["the stack acme is not installed any more: install it again, its jobs wait for it"]
+    again = merge({"aer": AER, "acme": {**ACME, "version": "acme 2"}}, {}, now.served)
+    assert again["acme"] == Served(("small",), {}, "acme 2")
+
+
+@pytest.mark.parametrize(
+    ("entry", "config", "why"),
+    [
+        ({"error": "no module acme"}, "", "does not work: no module acme"),
+        (ACME, "enabled = false", "is switched off"),
+        (ACME, 'backends = ["huge"]', "has no backend huge, which backends.toml names; it has big, small"),
+        ({**ACME, "offers": ["aer"]}, "", "cannot be served: aer of the stack acme clashes"),
+        ({**ACME, "offers": ["a.b"]}, "", "cannot be served: backend 'a.b' is not a plain name"),
+        (None, "slots = 2", "is named in backends.toml and not installed"),
+    ],
+    ids=["broken", "off", "a stranger", "a claim on another's backend", "a bad name", "not installed"],
+)
+def test_a_stack_that_cannot_run_says_why_and_stops_no_other(
+    home: Home, entry: dict[str, object] | None, config: str, why: str
+) -> None:
+    home.backends_file.write_text(f"[stack.acme]\n{config}\n")
+    listed = {"aer": AER} | ({} if entry is None else {"acme": entry})
+    now = merge(listed, read_config(home), {"aer": Served(("aer",))})
+    assert why in now["acme"].trouble
+    assert not now["aer"].trouble
+
+
+def test_the_home_remembers_what_it_serves_and_declares_it(home: Home) -> None:
+    assert known(home) == Stacks()
+    save(home, Stacks({"acme": Served(("small",), {"A": "b"}, "acme 1"), "off": Served(trouble="is off")}, "x"))
+    assert known(home).served["acme"] == Served(("small",), {"A": "b"}, "acme 1")
+    assert {*home_topology(home).service} - {*topology().service} == {"executor-acme"}
+    home.stacks_file.write_text('{"served": 7}')
+    assert known(home) == Stacks()
+
+
+def plugin(folder: Path, stack: str, body: str) -> None:
+    """What pip leaves in a folder."""
+    about = folder / f"{stack}-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {stack}\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(f"[queuebit.backends]\n{stack} = {stack}_plugin:stack\n")
+    (folder / f"{stack}_plugin.py").write_text(body)
+
+
+def test_what_is_installed_is_found_and_looked_for_again_only_when_something_changed(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    first = find(home)
+    save(home, first)
+    assert first.running.keys() >= {"aer", "cirq", "ibm"}
+    monkeypatch.setattr("queuebit_stack.stacks._listed", lambda: pytest.fail("nothing changed"))
+    assert find(home) == first
+    monkeypatch.undo()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    plugin(tmp_path, "good", "from queuebit_quantum import Stack\nstack = Stack({'local-good': print})\n")
+    plugin(tmp_path, "bad", "raise RuntimeError('half installed')\n")
+    second = find(home)
+    assert second.served["good"] == Served(("local-good",), {}, "good 1.0")
+    assert "half installed" in second.served["bad"].trouble
+    assert first.running.items() <= second.running.items()
+
+
+def test_an_executor_gets_the_port_it_had_or_a_free_one() -> None:
+    had = ports.with_executors({"broker": 1}, ["acme"])
+    assert had["executor-acme"] > 1
+    assert ports.with_executors({"broker": 1}, ["acme"], had) == had
+    assert (
+        ports.with_executors({"broker": had["executor-acme"]}, ["acme"], had)["executor-acme"] != had["executor-acme"]
+    )
