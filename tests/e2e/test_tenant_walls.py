@@ -13,6 +13,7 @@ from queuebit import AsyncClient, Client, NotFound, Refused
 from queuebit.credentials import find, load
 from queuebit.nats_transport import NatsTransport
 from queuebit_contracts import subjects
+from queuebit_contracts.topology import DECISIONS
 from queuebit_kernel import digest
 from queuebit_testing.build import BELL
 from queuebit_testing.embedded import EmbeddedStack
@@ -53,7 +54,11 @@ async def test_a_neighbours_job_cannot_be_seen_stopped_or_read(
         theirs.event("submitted"),
         theirs.event("cancelled"),
         f"qb.command.{alice}.{job}.cancel",
-        *(f"qb.query.{alice}.{question}" for question in ("jobs", "charges", "plan", "waiting", "backends", "slo")),
+        *(
+            f"qb.query.{alice}.{question}"
+            for question in ("jobs", "charges", "plan", "waiting", "explain", "backends", "slo")
+        ),
+        f"$JS.API.DIRECT.GET.KV_PAYLOADS.$KV.PAYLOADS.{DECISIONS}.{chunk}.0",
         f"$JS.API.DIRECT.GET.KV_PAYLOADS.$KV.PAYLOADS.{alice}.{chunk}.0",
         f"$KV.PAYLOADS.{alice}.{chunk}.0",
         "$JS.API.STREAM.INFO.LOG",
@@ -126,3 +131,17 @@ def test_a_revoked_token_is_out_and_its_successor_is_in(
 def _jobs(stack: EmbeddedStack, credential: Path) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"QUEUEBIT_CREDENTIAL": str(credential)}
     return subprocess.run(stack.argv("jobs"), env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_placement_is_explained_to_its_tenant_alone_and_to_the_operator(
+    stack: EmbeddedStack, neighbours: tuple[str, str], job: str
+) -> None:
+    alice, mallory = neighbours
+    with Client(find(stack.home, alice, "me")) as client:
+        [row] = client.explain(job)
+    assert (row["backend"], row["rule"], row["waiting"]) == ("aer", "only", {alice: 1})
+    with Client(find(stack.home, mallory, "me")) as client, pytest.raises(Refused, match="there is no job"):
+        client.explain(job)
+    assert f"{job} was placed on aer at" in stack.qb("job", "explain", job, "--tenant", alice)
+    [full] = stack.ask("job", "explain", job, "--tenant", alice, "--all-tenants")
+    assert [it["tenant"] for it in full["tenants"]] == [alice]
