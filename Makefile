@@ -46,9 +46,10 @@ check: setup ## format, lint, types, layers, fresh generated files, fast tests
 format: setup ## rewrite the code in the one format
 	$(PY) -m ruff check --fix --quiet . ; $(PY) -m ruff format .
 
-generate: setup ## write the schemas, the AsyncAPI document and the price-book schema anew
+generate: setup ## write the schemas and the AsyncAPI document anew
 	$(PY) -m queuebit_contracts.generate
 	$(PY) -m queuebit_pricing.schema
+	$(PY) -m queuebit_scheduling.schema
 
 lock: .venv/.uv ## compile requirements.lock from what the members import
 	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \

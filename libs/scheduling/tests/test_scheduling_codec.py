@@ -3,12 +3,14 @@
 import json
 from pathlib import Path
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from queuebit_kernel import Malformed, canonical
 from queuebit_scheduling import POLICIES, POLICY, Snapshot, decode, encode, plan
+from queuebit_scheduling.schema import PUBLISHED, document
 from queuebit_testing.snapshots import QUICK, snapshots
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))
@@ -89,3 +91,10 @@ def test_a_golden_snapshot_gives_the_placements_that_it_always_gave(path: Path) 
     places = plan(POLICIES[snapshot.policy], snapshot).places
     assert [[*it.job, it.backend, it.expected_us] for it in places] == golden["places"]
     assert encode(snapshot) == canonical(golden["snapshot"])
+
+
+def test_the_published_schema_is_fresh_and_takes_what_is_stored() -> None:
+    published = (Path(__file__).parents[3] / PUBLISHED).read_text()
+    assert published == document(), "run `make generate` and commit the result"
+    for path in GOLDEN:
+        jsonschema.validate(json.loads(path.read_bytes())["snapshot"], json.loads(published))
