@@ -21,9 +21,9 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
 ROOT = Path(__file__).parents[2]
 
 
-def _block(language: str) -> str:
-    """The first job in a language, as the README has it."""
-    chapter = (ROOT / "README.md").read_text().partition("## Your first job")[2].partition("\n## ")[0]
+def _block(language: str, title: str = "Your first job") -> str:
+    """The block in a language of a chapter of the README."""
+    chapter = (ROOT / "README.md").read_text().partition(f"## {title}")[2].partition("\n## ")[0]
     (block,) = re.findall(rf"```{language}\n(.*?)```", chapter, re.DOTALL)
     return str(block)
 
@@ -53,6 +53,13 @@ def test_the_lines_of_shell(shell: dict[str, str]) -> None:
 def test_the_lines_of_python(shell: dict[str, str]) -> None:
     shown = _run([sys.executable, "-W", "error", "-c", _block("python")], shell)
     assert re.fullmatch(r"\{.*'(00|11)': \d+.*\} .*\n", shown), shown
+
+
+def test_the_lines_about_several_circuits(shell: dict[str, str]) -> None:
+    shown = _run([sys.executable, "-W", "error", "-c", _block("python", "Several circuits in one job")], shell)
+    assert [line[:5] for line in shown.splitlines()] == ["0 ['1", "1 ['1", "2 ['1"], shown
+    (line,) = re.findall(r"`(qb submit \S+rotation.qasm .*?)`", (ROOT / "README.md").read_text())
+    assert "1.0000 ± 0.0000" in _run(["bash", "-euo", "pipefail", "-c", line], shell)
 
 
 def test_the_program_and_both_clients_speak_of_the_same_job(stack: EmbeddedStack, tenant: str) -> None:
