@@ -1,4 +1,4 @@
-"""What no reader takes for an event, whoever wrote it."""
+"""Messages that no reader accepts as an event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The committed schemas, examples and AsyncAPI document say what the code says, and break nobody."""
+"""The committed schemas, examples and AsyncAPI document match the code, and break no reader."""
 
 from __future__ import annotations
 

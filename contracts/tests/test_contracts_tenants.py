@@ -37,7 +37,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "tenants.md"
         ),
     ],
 )
-def test_a_mistake_in_the_tenants_file_is_told_in_plain_words(text: str, sentence: str) -> None:
+def test_a_mistake_in_the_tenants_file_is_reported_in_plain_words(text: str, sentence: str) -> None:
     with pytest.raises(BadTenants) as caught:
         parse_tenants(text)
     assert sentence in str(caught.value)
@@ -56,11 +56,11 @@ SECTIONS = [(Tenant, "NAME]"), (Project, "project.NAME]"), (User, "user.NAME]"),
 def test_the_page_of_the_tenants_file_names_every_key_with_its_default(kind: type[BaseModel], title: str) -> None:
     section = next(part for part in PAGE.read_text().split("\n## ") if part.split("`")[1].endswith(f".{title}"))
     rows = re.findall(r"^\| `(\w+)` \| (.+?) \|", section, re.MULTILINE)
-    told = {name: default.replace(",", "").strip('"') for name, default in rows if name in kind.model_fields}
+    output = {name: default.replace(",", "").strip('"') for name, default in rows if name in kind.model_fields}
     own = {name: it for name, it in kind.model_fields.items() if it.default_factory is None}
-    assert told.keys() == own.keys()
+    assert output.keys() == own.keys()
     for name, field in own.items():
-        assert told[name] == ("[]" if field.default == () else str(field.default)), name
+        assert output[name] == ("[]" if field.default == () else str(field.default)), name
 
 
 def test_the_example_on_the_page_can_be_used() -> None:

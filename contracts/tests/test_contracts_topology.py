@@ -82,7 +82,7 @@ def test_a_client_is_given_nothing_outside_its_tenant() -> None:
             assert ".acme." in subject, subject
 
 
-def test_nobody_is_given_the_whole_of_jetstream_or_the_system() -> None:
+def test_no_user_has_all_of_jetstream_or_the_system() -> None:
     wanted = TOPOLOGY
     everyone = [wanted.service_permissions(name) for name in wanted.service]
     everyone += [wanted.operator_permissions(), wanted.provisioner_permissions()]
@@ -117,7 +117,7 @@ def test_a_backend_has_a_durable_of_its_own(stack: str, backend: str, durable: s
     ],
     ids=["one backend twice", "durables of two stacks", "durables of one stack"],
 )
-def test_backends_that_cannot_be_told_apart_are_refused(stacks: dict[str, tuple[str, ...]]) -> None:
+def test_ambiguous_backends_are_refused(stacks: dict[str, tuple[str, ...]]) -> None:
     with pytest.raises(Clash, match="offer only one"):
         with_executors(topology(), stacks)
 

@@ -146,7 +146,7 @@ EVENTS: Final[Mapping[str, type[AnyEvent]]] = MappingProxyType({name: it.event f
 """The class of each type, by wire name."""
 
 
-# One pass over the bytes: the union is told apart by `type` while it is parsed. Any, since it exists only at run time.
+# One pass over the bytes: `type` selects the class while it is parsed. Any, since it exists only at run time.
 _union: Any = Union[tuple(EVENTS.values())]  # noqa: UP007
 _ANY: Final[TypeAdapter[AnyEvent]] = TypeAdapter(Annotated[_union, Field(discriminator="type")])
 

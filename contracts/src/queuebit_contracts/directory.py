@@ -1,6 +1,6 @@
 """Who may use the platform, folded from the facts `qb.tenant.*`; and the facts that lead from there to a document.
 
-Pure: whoever follows the facts, such as the broker, `qb verify` or `qb tenant export`, gets the same directory.
+Pure: all readers of the events, such as the broker, `qb verify` or `qb tenant export`, get the same directory.
 """
 
 from __future__ import annotations

@@ -132,8 +132,8 @@ def _asyncapi() -> _Document:
 
 
 def _received(wanted: Topology, party: str, does: Party) -> tuple[str, ...]:
-    duties = (subject for durable in wanted.durables_of(party).values() for subject in durable.filters)
-    return (*does.view, *does.follows, *duties)
+    consumed = (subject for durable in wanted.durables_of(party).values() for subject in durable.filters)
+    return (*does.view, *does.follows, *consumed)
 
 
 def main(arguments: list[str], root: Path) -> int:

@@ -78,7 +78,7 @@ class Bucket(_Entry):
 
 
 class Durable(_Entry):
-    """One duty of one service: a pull consumer with explicit acknowledgement."""
+    """One consumer of one service: a pull consumer with explicit acknowledgement."""
 
     service: str
     filters: tuple[str, ...]
@@ -127,7 +127,7 @@ class Topology(_Entry):
     role: dict[str, Party]
 
     def durables_of(self, service: str) -> dict[str, Durable]:
-        """The duties of one service."""
+        """The durable consumers of one service."""
         return {name: durable for name, durable in self.durable.items() if durable.service == service}
 
     def service_permissions(self, name: str) -> Permissions:
@@ -136,14 +136,14 @@ class Topology(_Entry):
         publish = [*party.appends, *party.asks, f"qb.trace.{name}"]
         publish += ["$JS.API.DIRECT.GET.LOG", "$JS.API.STREAM.MSG.GET.LOG", "$JS.API.STREAM.INFO.*"]
         subscribe = [*party.answers, *party.follows, f"{inbox_of(name)}.>"]
-        for duty, durable in self.durables_of(name).items():
+        for consumer, durable in self.durables_of(name).items():
             publish += [
-                f"$JS.API.CONSUMER.INFO.{durable.stream}.{duty}",
-                f"$JS.API.CONSUMER.MSG.NEXT.{durable.stream}.{duty}",
-                f"$JS.ACK.{durable.stream}.{duty}.>",
-                f"qb.dead.{duty}.*",
+                f"$JS.API.CONSUMER.INFO.{durable.stream}.{consumer}",
+                f"$JS.API.CONSUMER.MSG.NEXT.{durable.stream}.{consumer}",
+                f"$JS.ACK.{durable.stream}.{consumer}.>",
+                f"qb.dead.{consumer}.*",
             ]
-            subscribe.append(f"qb.replay.{duty}")
+            subscribe.append(f"qb.replay.{consumer}")
         if party.view:
             publish += [*_view_calls(name), f"qb.dead.{name}-view.*"]
         publish += _payload_calls(party, "*")
@@ -180,11 +180,11 @@ class Topology(_Entry):
         names = [*self.stream, *(f"KV_{bucket}" for bucket in self.bucket)]
         publish = ["$JS.API.INFO"]
         publish += [f"$JS.API.STREAM.{verb}.{name}" for verb in ("CREATE", "UPDATE", "INFO") for name in names]
-        for duty, durable in self.durable.items():
+        for consumer, durable in self.durable.items():
             publish += [
-                f"$JS.API.CONSUMER.CREATE.{durable.stream}.{duty}",
-                f"$JS.API.CONSUMER.CREATE.{durable.stream}.{duty}.>",
-                f"$JS.API.CONSUMER.INFO.{durable.stream}.{duty}",
+                f"$JS.API.CONSUMER.CREATE.{durable.stream}.{consumer}",
+                f"$JS.API.CONSUMER.CREATE.{durable.stream}.{consumer}.>",
+                f"$JS.API.CONSUMER.INFO.{durable.stream}.{consumer}",
             ]
         return Permissions(publish=tuple(publish), subscribe=(f"{inbox_of('provisioner')}.>",))
 

@@ -1,7 +1,7 @@
 """What a job used: a list of measures, each of which says whether it is final.
 
-Version 0.1 wrote three fixed fields and one flag for all of them. They stay on the wire, and are read here and nowhere
-else: whoever wants to know what was used asks `measures_of`, `quantities` or `is_final`.
+Version 0.1 wrote three fixed fields and one flag for all of them. They stay on the wire, and are read only
+here: use `measures_of`, `quantities` or `is_final`.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def _cut(text: str) -> str:
 
 
 Sentence = Annotated[str, AfterValidator(_cut)]
-"""Text for people. It may quote what somebody else wrote, so it is cut to 500 characters, whoever writes or reads."""
+"""Text for people. It may quote other users' text, so writers and readers cut it to 500 characters."""
 
 
 VALUES = "x-values"

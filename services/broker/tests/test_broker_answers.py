@@ -1,4 +1,4 @@
-"""What tenants are told about backends and plans."""
+"""Answers to tenants about backends and plans."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from nats.aio.msg import Msg
 
-from queuebit_broker.adapters import NatsExecutors
+from queuebit_broker.adapters import BusExecutors
 from queuebit_broker.ports import Executors
 from queuebit_contracts.query import ProfileRequest
 from queuebit_contracts.subjects import profile
@@ -44,7 +44,7 @@ class TestFakeExecutors(ExecutorsLaws):
 
 
 @pytest.mark.server
-class TestNatsExecutors(ExecutorsLaws):
+class TestBusExecutors(ExecutorsLaws):
     @pytest.fixture
     async def executors(self, nats_server: NatsServer, broker_bus: Bus) -> AsyncIterator[Executors]:
         answering = await nats_server.connect("executor-aer")
@@ -55,5 +55,5 @@ class TestNatsExecutors(ExecutorsLaws):
 
         await answering.subscribe(profile("aer"), cb=answer)
         await answering.flush()
-        yield NatsExecutors(broker_bus, timeout_s=1)
+        yield BusExecutors(broker_bus, timeout_s=1)
         await answering.close()

@@ -62,7 +62,7 @@ async def test_a_refusal_names_the_request_whatever_its_sender_claims(office: An
     assert office.log.events(JobRejected)[0].provenanceid == digest_of(content)
 
 
-async def test_a_wish_for_a_seed_is_kept(office: Any) -> None:
+async def test_a_requested_seed_is_kept(office: Any) -> None:
     await office.open()
     await office.deliver(await office.submit(seed=7))
     assert office.log.events(JobAccepted)[0].data.seed == 7
@@ -126,7 +126,7 @@ async def test_a_view_that_has_not_seen_the_hold_of_a_crashed_broker_waits_for_i
     assert office.names() == ["submitted", "held", "accepted"]
 
 
-async def test_a_price_that_rose_meanwhile_is_paid_from_the_standing_hold_or_not_at_all(office: Any) -> None:
+async def test_a_price_that_rose_meanwhile_is_paid_from_the_existing_hold_or_not_at_all(office: Any) -> None:
     await office.open()
     delivery = await office.submit(backend="torino")
     await office.crash(delivery, before=JobAccepted)
@@ -186,7 +186,7 @@ async def test_redelivery_of_a_decided_job_changes_nothing(office: Any) -> None:
     assert office.names() == ["submitted", "submitted", "held", "accepted", "rejected"]
 
 
-async def test_a_second_delivery_that_nobody_announced_changes_nothing(office: Any) -> None:
+async def test_an_unannounced_second_delivery_changes_nothing(office: Any) -> None:
     await office.open()
     delivery = await office.submit()
     await office.deliver(delivery)
@@ -225,7 +225,7 @@ async def test_two_brokers_racing_for_the_last_money_hold_it_once(office: Any) -
     assert office.names() == ["submitted", "held", "accepted", "submitted", "rejected"]
 
 
-async def test_a_job_waits_visibly_while_nobody_answers(office: Any) -> None:
+async def test_a_job_waits_visibly_while_no_one_answers(office: Any) -> None:
     await office.open()
     office.executors.silent = {"aer", "cirq", "ibm"}
     delivery = await office.submit()
@@ -262,7 +262,7 @@ async def test_a_submission_under_another_tenants_subject_is_refused_there(offic
     assert (rejected.data.tenant, rejected.data.job) == ("evil", "jx")
 
 
-async def test_who_waits_is_told_why_and_counts_as_active(office: Any) -> None:
+async def test_who_waits_is_reported_why_and_counts_as_active(office: Any) -> None:
     await office.open()
     office.executors.silent = {"aer", "cirq", "ibm"}
     answers = Answers(office.world, Profiles(office.executors, office.world), office.tariff, office.clock, 1000)

@@ -82,7 +82,7 @@ async def test_one_job_delivered_twice_at_once_holds_once(
     assert len(office.log.events(JobAccepted)) == 2
 
 
-async def test_who_leaves_takes_nobody_along(office: Any, crowd: list[dict[str, Any]], batches: Batches) -> None:
+async def test_a_cancelled_caller_cancels_no_other(office: Any, crowd: list[dict[str, Any]], batches: Batches) -> None:
     waiting = [asyncio.ensure_future(office.deliver(it)) for it in crowd[:3]]
     while not batches:
         await asyncio.sleep(0)
@@ -130,7 +130,7 @@ async def test_where_no_batch_may_begin_holds_go_one_by_one(
     assert office.world.account("acme", "main").available("USD") == Money.zero()
 
 
-async def test_a_log_that_does_not_answer_is_told_to_all_and_holds_nothing(
+async def test_a_log_that_does_not_answer_is_reported_to_all_and_holds_nothing(
     office: Any, crowd: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def silent(facts: Sequence[Guarded]) -> int:
@@ -151,7 +151,7 @@ async def test_a_round_that_is_always_late_gives_up(
     async def taken(facts: Sequence[Guarded]) -> int:
         nonlocal tries
         tries += 1
-        raise Stale("somebody was faster")
+        raise Stale("another broker was faster")
 
     monkeypatch.setattr(office.log, "append_all", taken)
     assert await together(office, crowd) == {"Stale": 10}

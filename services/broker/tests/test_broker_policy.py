@@ -45,10 +45,10 @@ def codes(decision: Decision) -> list[str]:
         ("a project may be kept from a backend", {"project": "sim", "backend": "torino"}, ["backend_not_allowed"]),
         ("a large source is refused unread", {"source": "x" * 1001}, ["circuit_too_large"]),
         ("a job may not cost more than its owner wants", {"max_cost": {"amount": "0.001"}}, ["max_cost_exceeded"]),
-        ("nobody converts money", {"max_cost": {"amount": "9", "currency": "EUR"}}, ["currency_mismatch"]),
+        ("no currency is converted", {"max_cost": {"amount": "9", "currency": "EUR"}}, ["currency_mismatch"]),
         ("a budget in another currency buys nothing", {"project": "euro"}, ["currency_mismatch"]),
         (
-            "all reasons are told at once",
+            "all reasons are reported at once",
             {"by": "vic", "purpose": "", "shots": 0, "backend": "nowhere"},
             ["role_forbids", "missing_metadata", "bad_shots", "unknown_backend"],
         ),
@@ -80,7 +80,7 @@ def test_the_limit_on_shots_counts_all_items(ask: Ask, snapshot: Snapshot) -> No
     assert "at most 10,000 shots a job, not 20,000" in decision.reasons[0].text
 
 
-def test_what_must_be_created_is_told_with_its_command(ask: Ask, snapshot: Snapshot) -> None:
+def test_what_must_be_created_is_reported_with_its_command(ask: Ask, snapshot: Snapshot) -> None:
     decision = admit(ask(project="lab"), snapshot)
     assert isinstance(decision, Refuse)
     assert "create it with `qb tenant project add acme lab`" in decision.reasons[0].text
@@ -111,7 +111,12 @@ def test_active_jobs_are_limited(ask: Ask, snapshot: Snapshot) -> None:
     [
         ("more qubits than it has", ["torino"], {"qubits": 134}, ["too_many_qubits"]),
         ("more memory than it has", ["aer", "cirq"], {"simulation_bytes": 1 << 34}, ["too_much_memory"]),
-        ("a feature nobody runs", ["aer", "cirq", "torino"], {"features": ("while_loop",)}, ["unsupported_feature"]),
+        (
+            "a feature that no backend runs",
+            ["aer", "cirq", "torino"],
+            {"features": ("while_loop",)},
+            ["unsupported_feature"],
+        ),
         (
             "several, of one backend",
             ["aer"],
@@ -149,7 +154,7 @@ def test_a_feature_that_is_missing_leads_to_what_shows_where_it_runs(ask: Ask, s
     assert "`qb plan FILE` shows which can run it" in decision.reasons[0].text
 
 
-def test_memory_is_told_in_gibibytes_needed_and_there(ask: Ask, snapshot: Snapshot) -> None:
+def test_memory_is_reported_in_gibibytes_needed_and_there(ask: Ask, snapshot: Snapshot) -> None:
     known = snapshot.profiled.profile
     assert known is not None
     profile = known.model_copy(update={"qubits": 29, "simulation_bytes": 1 << 44})
@@ -210,7 +215,9 @@ def test_a_noisy_device_runs_only_what_names_it_or_what_its_project_sends_there(
     assert profiled == candidates
 
 
-def test_a_job_that_no_simulator_can_run_is_refused_and_told_which_devices_may(ask: Ask, snapshot: Snapshot) -> None:
+def test_a_job_that_no_simulator_can_run_is_refused_and_reported_which_devices_may(
+    ask: Ask, snapshot: Snapshot
+) -> None:
     known = snapshot.profiled.profile
     assert known is not None
     large = known.model_copy(update={"qubits": 60, "simulation_bytes": 1 << 64})
@@ -220,7 +227,7 @@ def test_a_job_that_no_simulator_can_run_is_refused_and_told_which_devices_may(a
     assert "name one of torino with `--backend`" in decision.reasons[-1].text
 
 
-def test_a_project_of_devices_alone_is_told_to_name_one(ask: Ask, snapshot: Snapshot) -> None:
+def test_a_project_of_devices_alone_is_reported_to_name_one(ask: Ask, snapshot: Snapshot) -> None:
     assert codes(admit(ask(project="devices"), snapshot)) == ["backend_required"]
     not_up_yet = replace(snapshot, backends={name: snapshot.backends[name] for name in ("aer", "cirq")})
     assert isinstance(admit(ask(project="devices"), not_up_yet), Wait)
@@ -252,12 +259,12 @@ def test_a_budget_is_enough_to_the_last_digit(ask: Ask, snapshot: Snapshot) -> N
     assert "`qb tenant fund acme main AMOUNT`" in decision.reasons[0].text
 
 
-def test_limit_and_budget_are_told_together(ask: Ask, snapshot: Snapshot) -> None:
+def test_limit_and_budget_are_reported_together(ask: Ask, snapshot: Snapshot) -> None:
     poor = replace(snapshot, available=Money.zero())
     assert codes(admit(ask(max_cost={"amount": "0"}), poor)) == ["max_cost_exceeded", "budget_exceeded"]
 
 
-def test_a_standing_hold_is_all_there_is_to_spend(ask: Ask, snapshot: Snapshot) -> None:
+def test_an_existing_hold_is_all_there_is_to_spend(ask: Ask, snapshot: Snapshot) -> None:
     decision = admit(ask(), replace(snapshot, existing_hold=OpenHold(Money.of("0.5"))))
     assert isinstance(decision, Admit)
     assert decision.hold == Money.of("0.5")
@@ -297,7 +304,7 @@ def test_a_silent_backend_that_might_fit_turns_no_job_away(ask: Ask, snapshot: S
     assert isinstance(admit(ask(), replace(silence(snapshot, "cirq"), available=Money.zero())), Wait)
 
 
-def test_what_is_wrong_anyway_is_told_at_once_and_does_not_wait(ask: Ask, snapshot: Snapshot) -> None:
+def test_what_is_wrong_anyway_is_reported_at_once_and_does_not_wait(ask: Ask, snapshot: Snapshot) -> None:
     assert codes(admit(ask(purpose=""), silence(snapshot, "aer", "cirq", "torino"))) == ["missing_metadata"]
 
 

@@ -268,14 +268,14 @@ async def test_a_broker_from_submission_to_acceptance(
         assert b"malformed" in nonsense.data
 
         # a raised budget takes effect without a restart
-        dear, dear_body = submit_document(key="k3", backend="torino", shots=8000)
+        expensive, expensive_body = submit_document(key="k3", backend="torino", shots=8000)
         stack.executors.qpu_us["torino"] = 20_000_000
         text = (stack.folder / "tenants.toml").read_text()
         raised = parse_tenants(text.replace('budget = "10"\n[', 'budget = "100"\n[', 1))
         assert (await apply(await stack.client("operator"), raised)).changes == ("qb.tenant.acme.project_defined.main",)
         assert await budget_is(truth, "90.00")
-        await publish(ann, dear, dear_body)
-        await until(lambda: ended(dear.data.job, "accepted"))
+        await publish(ann, expensive, expensive_body)
+        await until(lambda: ended(expensive.data.job, "accepted"))
 
 
 async def apply(client: Client, document: Tenants, **fields: Any) -> TenantsAnswer:
@@ -285,7 +285,7 @@ async def apply(client: Client, document: Tenants, **fields: Any) -> TenantsAnsw
 
 
 async def test_two_brokers_take_two_documents_at_once(stack: Stack) -> None:
-    """Whichever brokers answer, one document wins whole, and the other's author is told."""
+    """Whichever brokers answer, one document wins completely, and the author of the other receives an error."""
     operator, truth = await stack.client("operator"), await stack.log("operator")
     both = [
         parse_tenants('removed = ["acme", "evil"]\n' + "".join(f"[tenant.{it}{n}]\n" for n in range(30)))
@@ -316,7 +316,7 @@ FORGED_GUARDS = {
 
 
 async def publish_raw(client: Client, event: JobSubmitted, body: bytes, header: bytes) -> None:
-    """Submit with headers as nobody's client writes them."""
+    """Submit with headers that no client writes."""
     lines, subject = b"NATS/1.0\r\n" + header + b"\r\n\r\n", subjects.subject_of(event).encode()
     head = b"HPUB %b %d %d\r\n" % (subject, len(lines), len(lines) + len(body))
     await client._send_command(head + lines + body + b"\r\n")
@@ -347,8 +347,10 @@ async def test_a_forged_guard_neither_reopens_a_rejected_job_nor_ends_a_running_
         await until(partial(decided, *(f"{kind}-{name}" for name in FORGED_GUARDS for kind in ("bad", "good"))))
         for name, header in FORGED_GUARDS.items():
             await publish_raw(writer, *submit_document(key=f"bad-{name}", backend="aer"), header)
-            dear = {"amount": "0.000001", "currency": "USD"}
-            await publish_raw(writer, *submit_document(key=f"good-{name}", backend="torino", max_cost=dear), header)
+            expensive = {"amount": "0.000001", "currency": "USD"}
+            await publish_raw(
+                writer, *submit_document(key=f"good-{name}", backend="torino", max_cost=expensive), header
+            )
         await publish(ann, *submit_document(key="after"))
         await until(partial(decided, "after"))
         await until(nothing_waits)
@@ -358,7 +360,7 @@ async def test_a_forged_guard_neither_reopens_a_rejected_job_nor_ends_a_running_
     assert await truth.last("qb.account.acme.main.released.*") is None
 
 
-async def test_jobs_that_wait_for_a_backend_keep_nobody_out(stack: Stack, submit_document: Submission) -> None:
+async def test_jobs_that_wait_for_a_backend_keep_no_one_out(stack: Stack, submit_document: Submission) -> None:
     ann, truth = await stack.client("acme/ann"), await stack.log("operator")
     await stack.profiling["ibm"].unsubscribe()
     async with stack.broker():

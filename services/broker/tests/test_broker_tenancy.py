@@ -72,14 +72,14 @@ async def test_everything_that_is_wrong_is_said_at_once(fresh: Any, apply: Apply
     await apply(wanted('removed = ["evil"]\n[tenant.uni]\n' + ACME))
     stored = len(fresh.log.stored)
     answer = await apply(wanted("[tenant.evil]\n" + ACME.replace('"5"', '"5"\ncurrency = "EUR"'), by=" "))
-    told = [it.text for it in answer.errors]
+    output = [it.text for it in answer.errors]
     for sentence in (
         "no tenant may be called evil: a tenant of that name was removed",
         "tenant uni is in force and the document does not name it",
         "project main of acme has its account in USD, which cannot become EUR",
         "set `by`",
     ):
-        assert any(sentence in it for it in told), sentence
+        assert any(sentence in it for it in output), sentence
     raw = TenantsRequest(document={"tenant": {"acme": {"share": 0, "max_shots": 0}}}, by="ada")
     assert [it.text for it in (await apply(raw)).errors] == [
         "tenant.acme.share must be greater than or equal to 1",
@@ -109,7 +109,7 @@ async def test_of_two_brokers_one_loses(fresh: Any, apply: ApplyTenants, monkeyp
     assert [it.data.tenant for it in fresh.log.events(TenantDefined)] == ["acme"]
 
 
-async def test_nonsense_among_the_facts_keeps_nobody_from_changing_tenants(
+async def test_nonsense_among_the_facts_keeps_no_one_from_changing_tenants(
     fresh: Any, apply: ApplyTenants, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     last = fresh.log.last

@@ -45,7 +45,7 @@ TARGET = digest(b"target")
 
 
 class FakeCircuits:
-    """Answers as it is told; `on_run` happens while a job runs."""
+    """Returns prepared answers; `on_run` is called while a job runs."""
 
     def __init__(self) -> None:
         self.runs: list[tuple[str, int, int]] = []
@@ -103,7 +103,7 @@ class FakeCircuits:
 
 
 class FakeWorker:
-    """Runs what its circuits were told."""
+    """Returns the prepared outcomes."""
 
     def __init__(self, circuits: FakeCircuits, backend: str) -> None:
         self.circuits = circuits

@@ -36,7 +36,7 @@ async def test_lines_take_turns_however_long_one_is() -> None:
     assert turns.idle == 1
 
 
-async def test_a_line_that_is_too_long_keeps_nobody_else_out() -> None:
+async def test_a_line_that_is_too_long_keeps_no_other_out() -> None:
     turns, _ = await one_thing()
     await turns.take("greedy")
     waiting = [asyncio.ensure_future(turns.take("greedy")) for _ in range(MAX_WAITING)]
@@ -52,19 +52,19 @@ async def test_a_line_that_is_too_long_keeps_nobody_else_out() -> None:
         task.cancel()
 
 
-async def test_nobody_begins_what_nobody_waits_for() -> None:
+async def test_late_work_is_not_started() -> None:
     turns, _ = await one_thing()
     past = asyncio.get_running_loop().time()
-    with pytest.raises(Overloaded, match="nobody waits"):
+    with pytest.raises(Overloaded, match="time for this one is over"):
         await turns.take("acme", past)
     child = await turns.take("acme")
-    with pytest.raises(Overloaded, match="nobody waits"):
+    with pytest.raises(Overloaded, match="time for this one is over"):
         await turns.take("acme", past + 0.01)
     turns.give(child)
     assert turns.idle == 1
 
 
-async def test_a_thing_handed_to_whoever_has_just_left_goes_to_the_next() -> None:
+async def test_a_thing_given_to_a_cancelled_caller_goes_to_the_next() -> None:
     turns, _ = await one_thing()
     child = await turns.take("acme")
     gone, here = (asyncio.ensure_future(turns.take(line)) for line in ("acme", "other"))

@@ -286,9 +286,9 @@ class Away:
         pytest.param(Away("payloads", "get", 3), 1, id="the store, while the source is read"),
         pytest.param(Away("payloads", "put", 3), 1, id="the store is full when the result comes"),
         pytest.param(Away("payloads", "put", 9), 1, id="the store, for longer than one delivery waits"),
-        pytest.param(Away("log", "append", 3, JobCompleted), 1, id="the log, when the end is told"),
+        pytest.param(Away("log", "append", 3, JobCompleted), 1, id="the log, at the end"),
         pytest.param(Away("log", "append", 9, JobCompleted), 1, id="the log, for longer than one delivery waits"),
-        pytest.param(Away("log", "append", 9, JobStarted), 1, id="the log, when the start is told"),
+        pytest.param(Away("log", "append", 9, JobStarted), 1, id="the log, at the start"),
         pytest.param(Away("log", "append", 1, JobStarted, True), 1, id="the log's confirmation of the start"),
         pytest.param(Away("log", "history", 2), 1, id="the history"),
         pytest.param([LOST], 2, id="an executor"),
@@ -376,17 +376,17 @@ async def test_a_large_result_lies_in_the_tenants_payloads(world, run) -> None:
 
 
 async def test_backends_are_offered_once_and_again_when_they_change(world) -> None:
-    def offering(me: Instance) -> AnnounceBackends:
+    def announcing(me: Instance) -> AnnounceBackends:
         return AnnounceBackends(world.log, world.payloads, world.circuits, FixedClock(), me=me)
 
     device = world.offer("emulated", "emulated", calibration=world.offer("aer").target)
     offers = (world.offer("aer"), device)
-    await offering(ME)(offers)
-    await offering(ME)(offers)
+    await announcing(ME)(offers)
+    await announcing(ME)(offers)
     simulator, emulated = (it.data for it in world.log.events(BackendRegistered))
     assert (simulator.memory_bytes, emulated.memory_bytes) == (1280 << 20, None)
     assert (simulator.slots, emulated.slots) == (2, 1)
     (calibration,) = (it.data for it in world.log.events(BackendCalibrated))
     assert (calibration.median_two_qubit_error_ppm, calibration.median_readout_error_ppm) == (5_100, None)
-    await offering(Instance("aer", "x", slots=3, memory_mb=1536))(offers)
+    await announcing(Instance("aer", "x", slots=3, memory_mb=1536))(offers)
     assert [it.data.slots for it in world.log.events(BackendRegistered)] == [2, 1, 3]

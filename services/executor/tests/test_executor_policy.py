@@ -20,7 +20,7 @@ MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("past", "step"),
     [
-        pytest.param(Past(tail=4, placed=4), Begin(1, 4), id="nobody began"),
+        pytest.param(Past(tail=4, placed=4), Begin(1, 4), id="not started"),
         pytest.param(Past(tail=5, placed=4, attempt=Mark(1, MOMENT, "other")), Begin(2, 5), id="one attempt was lost"),
         pytest.param(
             Past(tail=7, placed=4, attempt=Mark(3, MOMENT, "other")),
@@ -72,7 +72,7 @@ def test_a_run_that_would_reach_its_limit_is_refused_before_it_is_paid_for(world
     assert quoted(slow, world.offer("aer", kind), 1_000, Allowance(1536, 300)).unfit is None
 
 
-def test_every_reason_is_told_at_once(world) -> None:
+def test_every_reason_is_reported_at_once(world) -> None:
     found = estimate(replace(STATE, memory_bytes=16 << 30), unfit=Reason(code="does_not_fit", text="it cannot loop"))
     answer = quoted(found, world.offer("aer"), 20_000, HERE)
     assert answer.unfit is not None
@@ -88,7 +88,7 @@ def test_a_device_is_quoted_by_its_model_and_a_simulator_by_its_work(world) -> N
 
 
 def test_what_would_keep_a_backend_busy_for_days_is_refused(world) -> None:
-    """No number of a quote is then too large for whoever reads it as a double."""
+    """No number of a quote is then too large for readers of doubles."""
     device = quoted(estimate(duration_ns=10**12), world.offer("emulated", "emulated"), 10_000, HERE)
     assert device.unfit is not None
     assert "emulated would be busy for up to 2,778 hours, and a job may take 24" in device.unfit.text

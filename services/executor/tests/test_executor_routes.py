@@ -37,7 +37,7 @@ async def test_a_circuit_gets_its_profile(world: Any) -> None:
     assert [it.backend for it in found.estimates] == ["aer"]
 
 
-async def test_what_is_no_request_is_told_so(world: Any) -> None:
+async def test_what_is_no_request_is_reported(world: Any) -> None:
     error = (await ask(world, b"{")).error
     assert error is not None
     assert error.code == "malformed"

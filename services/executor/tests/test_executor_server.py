@@ -154,7 +154,7 @@ def descendants(pid: int) -> list[int]:
 
 
 async def gone(pids: list[int]) -> None:
-    """Wait until none of them runs; what nobody has reaped counts as gone."""
+    """Wait until none of them runs; zombies count as gone."""
 
     def runs(pid: int) -> bool:
         try:

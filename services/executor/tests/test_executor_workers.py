@@ -1,4 +1,4 @@
-"""Real children: what a circuit may do to its process, and what nobody else notices."""
+"""Real children: what a circuit may do to its process, without effect on others."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ HOSTILE = {
     "a loop without end": THREE + "while (true) { x q[0]; } c = measure q;",
     "a thousand conditions in one another": THREE + "if (c[0]) " * 1_000 + "x q[0]; c = measure q;",
     "a choice": THREE + "switch (c) { case 0 { x q[0]; } } c = measure q;",
-    "somebody else's function": THREE + "extern f(int[32]) -> int[32]; c = measure q;",
+    "another's function": THREE + "extern f(int[32]) -> int[32]; c = measure q;",
     "an order to the compiler": THREE + 'pragma system("rm -rf /")\nc = measure q;',
     "a pulse": THREE + "defcal x $0 { play(drive($0), gaussian(1, 2, 3)); } c = measure q;",
     "a delay of eons": THREE + "delay[999999999999999999s] q; c = measure q;",
@@ -131,7 +131,7 @@ async def test_whatever_a_circuit_does_the_next_one_runs(circuits, world) -> Non
 
 
 @pytest.mark.parametrize("what", HOSTILE)
-async def test_a_hostile_circuit_is_told_what_is_wrong_within_its_limits(circuits, world, what: str) -> None:
+async def test_a_hostile_circuit_is_reported_what_is_wrong_within_its_limits(circuits, world, what: str) -> None:
     """None of them ends its process by surprise, and the next circuit is served."""
     source = HOSTILE[what].encode()
     found = await circuits.profile(BoundCircuit(source), ANN)
@@ -192,7 +192,7 @@ async def test_a_device_is_not_started_when_the_hold_does_not_pay_for_it(world) 
         assert json.loads(await circuits.calibration(offer.backend))["digest"] == offer.calibration
 
 
-async def test_a_slow_device_holds_up_no_other_and_a_slow_circuit_is_told(world) -> None:
+async def test_a_slow_device_holds_up_no_other_and_a_slow_circuit_is_reported(world) -> None:
     """A device has a process of its own; profiles take turns, each within its time."""
     manila, perth = "emulated-ibm-manila", "emulated-ibm-perth"
     async with family(manila, perth, profile_s=0.5) as (circuits, _):

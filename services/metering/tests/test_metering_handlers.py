@@ -32,7 +32,7 @@ async def test_a_job_is_metered_then_settled(life: Any, log: MemoryLog) -> None:
     assert settled.data.settled.amount == metered.data.charge.amount
 
 
-async def test_hearing_it_again_changes_nothing(life: Any, log: MemoryLog) -> None:
+async def test_a_second_delivery_changes_nothing(life: Any, log: MemoryLog) -> None:
     ended = life.completed()
     await log.append(ended)
     meter = MeterJob(log, life.book)
@@ -55,7 +55,7 @@ async def test_a_crash_after_metering_is_made_good_by_the_first_bill(life: Any, 
     assert [it.data for it in log.events(AccountSettled)] == [other.stored[-1].event.data]
 
 
-async def test_whoever_metered_first_wrote_the_bill(life: Any, log: MemoryLog) -> None:
+async def test_the_first_process_writes_the_bill(life: Any, log: MemoryLog) -> None:
     ended = life.completed()
     await log.append(ended)
     rival = JobMetered(source="qb/metering", data=_cheaper(life, ended))

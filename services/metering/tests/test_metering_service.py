@@ -50,7 +50,7 @@ async def there(log: JetStreamLog, subject: str) -> Any:
     return stored.event
 
 
-async def buried(server: NatsServer) -> Any:
+async def dead(server: NatsServer) -> Any:
     operator = await server.connect("operator")
     while (await operator.jetstream().stream_info("DEAD")).state.messages == 0:
         await asyncio.sleep(0.005)
@@ -96,7 +96,7 @@ async def test_every_job_is_settled_once_through_crashes_and_poison(
             event = await there(log, settled.event("settled", name))
             assert isinstance(event, AccountSettled)
             assert event.data.settled.amount == "0.002023"
-        letter = await buried(server)
+        letter = await dead(server)
         assert letter.headers["Qb-Fault"] == "price_lost"
         assert "put the old row back" in letter.headers["Qb-Reason"]
         assert await log.last(job("acme", "j3").event("metered")) is None

@@ -20,16 +20,16 @@ class DecisionStoreLaws:
 
     @pytest.mark.parametrize("private", [False, True])
     async def test_a_decision_is_read_back_by_its_reference(self, decisions: DecisionStore, private: bool) -> None:
-        kept = await decisions.keep(CONTENT, private=private)
+        kept = await decisions.keep(CONTENT, private=private, copies=1)
         assert (kept.digest, kept.size) == (digest(CONTENT), len(CONTENT))
         assert await decisions.read(kept) == CONTENT
 
     async def test_a_private_decision_is_never_inside_its_reference(self, decisions: DecisionStore) -> None:
-        assert (await decisions.keep(CONTENT, private=True)).inline is None
-        assert (await decisions.keep(CONTENT, private=False)).inline == CONTENT.decode()
+        assert (await decisions.keep(CONTENT, private=True, copies=1)).inline is None
+        assert (await decisions.keep(CONTENT, private=False, copies=1)).inline == CONTENT.decode()
 
     async def test_a_decision_that_was_not_kept_is_missing(self, decisions: DecisionStore) -> None:
-        kept = await decisions.keep(CONTENT, private=True)
+        kept = await decisions.keep(CONTENT, private=True, copies=1)
         with pytest.raises(Missing):
             await decisions.read(kept.model_copy(update={"digest": digest(b"other")}))
 

@@ -49,7 +49,7 @@ def test_saturated_tenants_are_served_by_weight(world: Any, shares: tuple[int, i
     shares=st.lists(st.integers(1, 5), min_size=2, max_size=4),
     lengths=st.lists(st.sampled_from([0.5, 5.0, 60.0]), min_size=4, max_size=4),
 )
-def test_nobody_starves(world_of: Any, shares: list[int], lengths: list[float]) -> None:
+def test_no_tenant_starves(world_of: Any, shares: list[int], lengths: list[float]) -> None:
     """A tenant's only job, however long, waits about as long as it runs, while the others never cease."""
     world = world_of(places_per_slot=1)
     others = range(1, len(shares))

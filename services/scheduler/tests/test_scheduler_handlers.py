@@ -36,7 +36,7 @@ class _Outage(MemoryLog):
 
 
 class _Unreadable(MemoryLog):
-    """A log into which somebody wrote what is no event."""
+    """A log with a message that is no event."""
 
     garbled = False
 
@@ -112,7 +112,7 @@ def test_without_a_kept_decision_no_job_is_placed(world: Any) -> None:
     assert [it.data.job for it in world.cycle()] == ["j0", "j1", "j2"]
 
 
-def test_a_job_that_somebody_moved_is_left_to_the_view(world: Any) -> None:
+def test_a_job_moved_by_another_is_left_to_the_view(world: Any) -> None:
     world.happens(world.registered("aer"), world.accepted("j1"))
     asyncio.run(world.log.append(world.cancelled("j1")))
     assert world.cycle() == []
@@ -149,7 +149,7 @@ def test_a_job_is_placed_behind_an_event_of_an_unknown_type(world: Any) -> None:
     assert (world.state.waiting, world.state.outstanding) == (0, 1)
 
 
-def test_a_job_whose_history_cannot_be_read_holds_up_nobody(world: Any) -> None:
+def test_a_job_whose_history_cannot_be_read_delays_no_other(world: Any) -> None:
     log = world.log = world.place._log = _Unreadable()
     again = submitted("k1")
     world.happens(world.registered("aer"), world.accepted(again.data.job))
@@ -205,7 +205,7 @@ async def test_a_wake_up_is_followed_by_cycles_until_nothing_fits(
     running.cancel()
 
 
-def test_waiting_jobs_are_told_why_and_how_many_are_ahead(world: Any) -> None:
+def test_waiting_jobs_are_reported_why_and_how_many_are_ahead(world: Any) -> None:
     world.happens(world.registered("aer"), *(world.accepted(f"j{n}") for n in range(10)))
     world.happens(world.accepted("other", "rival"))
     world.cycle()
@@ -248,7 +248,7 @@ def reasons(world: Any) -> dict[str, str]:
     return {str(row["job"]): str(row["reason"]) for row in rows}
 
 
-def test_a_job_that_waits_for_a_slot_is_told_so_until_it_starts(world: Any) -> None:
+def test_a_job_that_waits_for_a_slot_is_reported_until_it_starts(world: Any) -> None:
     world.happens(world.registered("aer"), world.accepted("j1"), world.accepted("j2"))
     world.cycle()
     assert set(reasons(world).values()) == {"it is about to be placed on aer"}

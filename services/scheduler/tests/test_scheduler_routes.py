@@ -12,10 +12,10 @@ from queuebit_testing.routes import in_memory
 
 
 async def no_explanation(tenant: str, question: Question) -> Answer:
-    raise AssertionError("nobody asked")
+    raise AssertionError("no query came")
 
 
-def test_each_tenant_is_told_of_its_own_jobs(world: Any) -> None:
+def test_each_tenant_is_reported_of_its_own_jobs(world: Any) -> None:
     world.happens(world.accepted("j1"), world.accepted("j2", tenant="evil"))
 
     async def ask(tenant: str) -> Answer:

@@ -1,7 +1,7 @@
 """Money of tenants, folded from the log: accounts, and the budgets that the holds of several accounts count against.
 
-Folded in place, since an account may carry thousands of holds. A fact of an account is taken once, whoever brings it
-first: the broker that wrote it, or the view that reads it back.
+Folded in place, since an account may carry thousands of holds. An event of an account is folded once: from
+the broker that wrote it, or from the view that reads it back.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 class BusExecutors:
-    """Executors asked over the bus; whoever of a stack is free answers."""
+    """Requests to executors over the bus; a free executor of the stack answers."""
 
     def __init__(self, bus: Bus, timeout_s: float) -> None:
         self._bus = bus

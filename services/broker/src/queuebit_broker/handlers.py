@@ -27,8 +27,8 @@ __all__ = ["AdmitJob"]
 class AdmitJob:
     """Answers every submission with exactly one `accepted` or `rejected`.
 
-    Money is held before the job is accepted. Whoever finds a hold without its acceptance, after a crash between the
-    two, goes on from there; a hold whose job ended instead goes back whole.
+    Money is held before the job is accepted. A broker that finds a hold without its acceptance, after a crash between
+    the two, continues from there; a hold whose job ended meanwhile is released.
     """
 
     def __init__(
@@ -59,13 +59,13 @@ class AdmitJob:
         Args:
             event: the submission.
             body: its exact bytes, over which the signature is checked.
-            subject: where it lies.
-            sequence: its place in the log; nothing may have happened to the job since.
+            subject: its subject.
+            sequence: its sequence in the log; the job must have no later event.
             redelivered: an earlier delivery may have done part of the work.
 
         Raises:
             Superseded: the job was decided already, or ended.
-            Unavailable: nobody who could run it answers.
+            Unavailable: no executor that could run it answers.
         """
         request = read_request(event.data, body, subject)
         if self._world.directory.user(request.tenant, event.data.proof.key) is None:  # another broker may know the key

@@ -1,7 +1,7 @@
 """Holding money: jobs of one account that come together hold their money together.
 
-A hold is guarded by the newest hold of its account, so an account takes one append at a time. Whoever comes while one
-is under way joins the next round, and a round is one append, however many jobs it serves.
+A hold is guarded by the newest hold of its account, so an account takes one append at a time. Jobs that arrive
+meanwhile join the next round, and a round is one append for any number of jobs.
 
 A tenant with budgets, which holds of several accounts count against, is one scope: its holds are guarded by the newest
 hold on any of its accounts.
@@ -99,7 +99,7 @@ class _Scope:
 
 
 class _ScopeQueue:
-    """One scope: the round under way has the lock, the next one is open to whoever comes."""
+    """One scope: the current round has the lock, the next one is open for new jobs."""
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
@@ -107,7 +107,7 @@ class _ScopeQueue:
 
 
 class Holding:
-    """Decides and holds, never more than an account has, whoever else holds on it."""
+    """Decides and holds, never more than an account has, even if other brokers hold on it."""
 
     def __init__(self, log: EventLog, follower: Follower, world: World) -> None:
         self._log = log

@@ -9,6 +9,7 @@ from queuebit_broker.eligibility import Candidate, Silent, Verdict, assess
 from queuebit_broker.rules import (
     Request,
     Snapshot,
+    about_account,
     about_budgets,
     about_choice,
     about_currency,
@@ -17,7 +18,6 @@ from queuebit_broker.rules import (
     about_proof,
     about_shots,
     about_source,
-    about_standing,
     circuit_reason,
     default_kind,
     meant,
@@ -53,7 +53,7 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing speaks against the job, but nobody who could run it answers."""
+    """The job is acceptable, but no executor that could run it answers."""
 
     text: str
 
@@ -87,7 +87,7 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
     absurd = [*about_shots(_total(asked.shots, snapshot.profiled), request.tenant, tenant)]
     reasons = [
         *about_proof(request, owner),
-        *about_standing(request, snapshot, tenant, project),
+        *about_account(request, snapshot, tenant, project),
         *absurd,
         *about_source(asked.circuit, snapshot.max_source_bytes),
         *about_choice(request, snapshot, project),

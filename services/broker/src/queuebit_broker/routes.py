@@ -24,7 +24,7 @@ __all__ = ["queries", "routes", "tenancy"]
 
 
 def routes(admit: AdmitJob, cancel: CancelJobs) -> NatsRouter:
-    """The broker's duties."""
+    """The broker's subscribers."""
     router = NatsRouter()
 
     @subscribes(router, "broker-submitted", workers=PLACES, fetches=16)

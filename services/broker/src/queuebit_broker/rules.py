@@ -22,6 +22,7 @@ from queuebit_runtime.keys import ALGORITHMS
 __all__ = [
     "Request",
     "Snapshot",
+    "about_account",
     "about_budgets",
     "about_choice",
     "about_currency",
@@ -30,7 +31,6 @@ __all__ = [
     "about_proof",
     "about_shots",
     "about_source",
-    "about_standing",
     "circuit_reason",
     "counts_against",
     "default_kind",
@@ -51,8 +51,8 @@ class Request:
     known_algorithm: bool
     """Whether this version can check signatures of that algorithm at all."""
     provenance: str | None
-    """Digest of the data without the proof, whoever signed them; the receipt will name it. None where they have no
-    canonical form, and so no signature either."""
+    """Digest of the data without the signature; the receipt names it. None if the data have no canonical form, and
+    so no signature either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,7 @@ def about_proof(request: Request, owner: tuple[str, Role] | None) -> Iterator[Re
         )
 
 
-def about_standing(
+def about_account(
     request: Request, snapshot: Snapshot, tenant: Tenant | None, project: Project | None
 ) -> Iterator[Reason]:
     asked = request.submission

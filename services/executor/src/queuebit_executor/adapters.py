@@ -166,13 +166,15 @@ def _as(model: type[_A]) -> Callable[[Frame], _A | Refused]:
     return read
 
 
-def _refusal(told: Any) -> Refused:  # plain JSON
-    error = _valid(CircuitError, told)
-    return _valid(Refused, {"error": error, "lasting": error.code not in TRANSIENT, "used_us": told.get("used_us", 0)})
+def _refusal(document: Any) -> Refused:  # plain JSON
+    error = _valid(CircuitError, document)
+    return _valid(
+        Refused, {"error": error, "lasting": error.code not in TRANSIENT, "used_us": document.get("used_us", 0)}
+    )
 
 
-def _valid(model: type[_A], told: Any) -> _A:  # plain JSON
+def _valid(model: type[_A], document: Any) -> _A:  # plain JSON
     try:
-        return model.model_validate(told)
+        return model.model_validate(document)
     except ValidationError as error:
         raise Broken(f"a child's answer makes no sense: {error!s:.300}") from error

@@ -28,7 +28,7 @@ class FairQueue(Generic[_T]):
 
     @property
     def idle(self) -> int:
-        """Things that nobody uses."""
+        """Free things."""
         return len(self._idle)
 
     async def take(self, line: str, by: float | None = None) -> _T:
@@ -58,7 +58,7 @@ class FairQueue(Generic[_T]):
             raise
 
     def give(self, thing: _T) -> None:
-        """Hand a thing to whoever is next, or keep it until somebody comes."""
+        """Give a thing to the next caller, or keep it until there is one."""
         while self._lines:
             line, waiting = next(iter(self._lines.items()))
             turn = waiting.popleft()
@@ -84,4 +84,4 @@ class FairQueue(Generic[_T]):
 
 
 def _too_late() -> Overloaded:
-    return Overloaded("others took so long that nobody waits for this one any more: try again")
+    return Overloaded("others took so long that the time for this one is over: try again")

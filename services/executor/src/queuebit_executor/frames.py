@@ -14,7 +14,7 @@ from typing import Any
 __all__ = ["MAX_BYTES", "Broken", "Frame", "pack", "read_frame", "receive"]
 
 Frame = tuple[dict[str, Any], bytes]
-"""Head and body. The head is plain JSON; whoever reads it validates it."""
+"""Head and body. The head is plain JSON; readers validate it."""
 
 MAX_BYTES = 32 << 20
 """The largest frame either side takes."""

@@ -30,7 +30,7 @@ from queuebit_runtime.payloads import Missing, PayloadStore
 __all__ = ["RunPlacement"]
 
 _TRIES = 5
-"""How often a decision is made anew when somebody else wrote first."""
+"""How often a decision is repeated after another writer was first."""
 
 _PAUSES = (0.1, 0.3, 1.0, 3.0, 10.0, *[15.0] * 38)
 """Seconds between the tries of what needs the log or the payload store: ten minutes, while the lease is held."""

@@ -59,7 +59,7 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """Every attempt was lost: the job probably kills whoever runs it."""
+    """Every attempt was lost: the job probably kills its executor."""
 
     last: Mark
     after: int
@@ -76,8 +76,8 @@ def next_step(past: Past, placement: int, me: str) -> Begin | Resume | GiveUp | 
     """Decide, as the executor `me`, about the placement at sequence `placement`.
 
     A start by another executor without an end means that it was lost, or is so late that its lease ran out; the guard
-    on the job's end lets only one of them finish. A start of one's own means that something it needs was away: whoever
-    can read this is not lost, and no attempt is counted.
+    on the job's end lets only one of them finish. A start of its own means that something it needs was down: this
+    executor is not lost, and no attempt is counted.
     """
     if why := needless(past, placement):
         return Leave(why)

@@ -19,7 +19,7 @@ class Asker:
 
     tenant: str
     begin_by: float | None = None
-    """When it is too late to begin, on the event loop's clock: the answer would find nobody."""
+    """The latest time to begin, on the event loop's clock: later, the caller no longer waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class ItemWork:
 
 
 class Circuits(Protocol):
-    """Whoever can read and run circuits. Raises `Unavailable` when that is not the circuit's fault."""
+    """Reads and runs circuits. Raises `Unavailable` when that is not the circuit's fault."""
 
     async def calibration(self, backend: str) -> bytes:
         """A device's snapshot, as JSON."""

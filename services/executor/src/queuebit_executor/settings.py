@@ -36,7 +36,7 @@ class Settings(BaseSettings):
     profile_seconds: float = Field(default=4.0, gt=0, le=600)
     """Wall time for parsing a circuit to profile it, and again for compiling it for each backend."""
     patience_seconds: float = Field(default=9.0, gt=0, le=600)
-    """How long whoever asks for a profile waits: a little less than the broker's own limit."""
+    """How long a client waits for a profile: a little less than the broker's own limit."""
     run_seconds: float = Field(default=60.0, gt=0, le=86_400)
     """Wall time for one run."""
     start_seconds: float = Field(default=60.0, gt=0, le=600)
@@ -69,5 +69,5 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _answers_in_time(self) -> Settings:
         if self.profile_seconds >= self.patience_seconds:
-            raise ValueError("profile_seconds must stay below patience_seconds, or nobody waits for what took so long")
+            raise ValueError("profile_seconds must be below patience_seconds: clients wait no longer")
         return self

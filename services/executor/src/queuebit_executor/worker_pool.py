@@ -32,7 +32,7 @@ class WorkerPool:
         self._role = role
         self._size = size
         self._seconds = seconds
-        self._nursery = zygote
+        self._zygote = zygote
         self._tasks = tasks
         self._queue: FairQueue[Child] = FairQueue()
         self.children: set[Child] = set()
@@ -71,7 +71,7 @@ class WorkerPool:
         Raises:
             Overloaded: too many wait in this line, or its turn did not come until `begin_by`, on the loop's clock.
         """
-        borrowed = Borrowed(await self._queue.take(line, begin_by), self._role, self._seconds, self._nursery)
+        borrowed = Borrowed(await self._queue.take(line, begin_by), self._role, self._seconds, self._zygote)
         try:
             yield borrowed
         finally:
@@ -83,10 +83,10 @@ class WorkerPool:
     async def _replace(self, child: Child) -> None:
         self.children.discard(child)
         await self._add()
-        await self._nursery.end(child)
+        await self._zygote.end(child)
 
     async def _add(self) -> None:
-        child = await self._nursery.fork()
+        child = await self._zygote.fork()
         self.children.add(child)
         self._queue.give(child)
 
@@ -100,7 +100,7 @@ class Borrowed:
         """Whether it can take another request."""
         self._role = role
         self._seconds = seconds
-        self._nursery = zygote
+        self._zygote = zygote
 
     async def ask(
         self,
@@ -128,7 +128,7 @@ class Borrowed:
             late = f"{_named(body)} took longer than the {limit_s:g} s that {_LATE[self._role]}"
             return _refused(f"{self._role}_timeout", late, round(limit_s * 1_000_000))
         except (asyncio.IncompleteReadError, ConnectionError, Broken):
-            return _refused("crashed", f"the process that handled it ended {await self._nursery.end(self.child)}")
+            return _refused("crashed", f"the process that handled it ended {await self._zygote.end(self.child)}")
         self.idle = not retiring
         return found
 

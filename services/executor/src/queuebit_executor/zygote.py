@@ -4,7 +4,7 @@ It loads the SDK once, which takes seconds, so that a child starts in millisecon
 circuit: the threads of OpenMP and Rayon would be missing in its forks.
 
 Over the socket: an integer 0 with a file descriptor forks a child that serves it; another integer kills the child of
-that id. Each child that ends is told as its id and its wait status.
+that id. For each child that ends, the zygote sends its id and its wait status.
 """
 
 from __future__ import annotations

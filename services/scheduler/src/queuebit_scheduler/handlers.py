@@ -30,7 +30,7 @@ TICK_S = 1.0
 """The longest time between two cycles: what the log refused is tried again."""
 
 _TRIES = 5
-"""How often one placement is tried behind what somebody else wrote first."""
+"""How often one placement is tried again after another writer was first."""
 
 _UNDECIDING = JobSubmitted | JobAccepted | UnknownEvent
 """What may follow an acceptance without deciding about the job: a placement goes behind it."""

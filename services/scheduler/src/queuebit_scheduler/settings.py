@@ -16,7 +16,7 @@ class Settings(BaseSettings):
     places_per_slot: int = Field(default=16, ge=1, le=1024)
     """Jobs given to a backend, for each that it runs at once, before one of them has ended.
 
-    Few bind late: whoever arrives next is served soon. Too few leave a backend idle while the bus carries the next.
+    Few bind late: new jobs are served soon. Too few leave a backend idle while the bus carries the next job.
     """
     silence_s: float = Field(default=30.0, ge=2, le=3600)
     """How long a backend may leave questions unanswered before jobs that wait there are placed elsewhere."""
