@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from queuebit_contracts.catalog import CATALOG
+from queuebit_contracts.catalog import CATALOG, wire_name
+from queuebit_contracts.job import JobCompleted, JobFailed
 from queuebit_contracts.lifecycle import TERMINAL
 from queuebit_contracts.tables import view_query
 from queuebit_proof.statement import OUTCOMES
@@ -82,6 +83,16 @@ def test_the_view_of_jobs_knows_every_state_and_every_end() -> None:
     assert states <= {*TYPE.findall(query.rpartition("WHERE")[2])}, "the view reads each state"
     for types in lists:
         assert not types & ends or types >= ends, f"{types} names some ends and not all"
+
+
+def test_service_levels_count_every_end_and_what_ran() -> None:
+    ends = {name for name, it in CATALOG.items() if it.terminal}
+    ran = {wire_name(JobCompleted), wire_name(JobFailed)}
+    queries = (ROOT / "services/telemetry/src/queuebit_telemetry/queries.py").read_text()
+    found = [{*TYPE.findall(it)} for it in re.findall(r"IN \([^()]*\)", queries) if TYPE.search(it)]
+    assert ends in found
+    assert all(types in (ends, ran) for types in found if types & ends)
+    assert {*re.findall(r"countIf\(type = '([^']+)'\)", queries)} >= ends, "each end is counted"
 
 
 def test_a_receipt_can_state_every_end() -> None:

@@ -81,12 +81,14 @@ class Address(NamedTuple):
     """All that follows, such as the backend of a placement."""
 
 
-_TENANTS_OWN = frozenset({"job", "account", "command", "reservation"})
-"""Nouns whose subjects name a tenant, then an id, then an event."""
-_ABOUT_A_TENANT = frozenset({"query", "tenant"})
-"""Nouns whose subjects name a tenant, then an event."""
-_NAMED = frozenset({"profile", "alive", "replay", "trace", "dead"})
-"""Nouns whose subjects name an id alone. Subjects of all other nouns name an id, then an event."""
+_PLACES = {
+    **dict.fromkeys(("job", "account", "command", "reservation"), (2, 3, 4, 5)),
+    **dict.fromkeys(("query", "tenant"), (2, 0, 3, 4)),
+    **dict.fromkeys(("profile", "alive", "replay", "trace", "dead"), (0, 2, 0, 3)),
+}
+"""By noun: which tokens are tenant, id and event, 0 for none; and where the qualifiers begin."""
+_OTHER = (0, 2, 3, 4)
+"""The same for all other nouns."""
 
 
 def parse(subject: str) -> Address:
@@ -94,18 +96,13 @@ def parse(subject: str) -> Address:
 
     It says nothing about whether the tokens are plain names.
     """
-    root, *tokens = subject.split(".")
-    if root != "qb" or not tokens:
+    tokens = subject.split(".")
+    if tokens[0] != "qb" or len(tokens) < 2:
         return Address("")
-    noun, *rest = tokens
-    given = (*rest, "", "", "")
-    if noun in _TENANTS_OWN:
-        return Address(noun, given[0], given[1], given[2], tuple(rest[3:]))
-    if noun in _ABOUT_A_TENANT:
-        return Address(noun, given[0], "", given[1], tuple(rest[2:]))
-    if noun in _NAMED:
-        return Address(noun, "", given[0], "", tuple(rest[1:]))
-    return Address(noun, "", given[0], given[1], tuple(rest[2:]))
+    noun, tokens[0] = tokens[1], ""
+    tenant_at, id_at, event_at, rest = _PLACES.get(noun, _OTHER)
+    tokens += [""] * (rest - len(tokens))
+    return Address(noun, tokens[tenant_at], tokens[id_at], tokens[event_at], tuple(tokens[rest:]))
 
 
 def covers(pattern: str, subject: str) -> bool:

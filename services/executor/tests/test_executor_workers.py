@@ -27,6 +27,8 @@ from queuebit_kernel import event_id
 from queuebit_quantum import Input
 from queuebit_runtime.tasks import Tasks
 
+from .circuits_laws import CircuitsLaws
+
 pytestmark = [pytest.mark.server, pytest.mark.asyncio(loop_scope="module")]
 
 HEADER = 'OPENQASM 2.0; include "qelib1.inc"; '
@@ -98,6 +100,10 @@ async def aer() -> AsyncIterator[tuple[ChildCircuits, Described]]:
 @pytest.fixture
 def circuits(aer) -> ChildCircuits:
     return aer[0]
+
+
+class TestChildCircuits(CircuitsLaws):
+    """Children obey the laws that the handlers' tests take for granted."""
 
 
 async def code_of(circuits: ChildCircuits, source: str) -> str:

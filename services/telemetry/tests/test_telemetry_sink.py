@@ -58,6 +58,8 @@ class MemoryEvents:
 
     async def append(self, rows: Sequence[Row], generation: str, token: str) -> None:
         self.before_append(token)
+        if self.missing:
+            raise NoTables("none")
         if generation != str(self.generation):
             raise OtherGeneration("made anew")
         if token not in self.tokens:

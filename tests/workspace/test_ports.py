@@ -1,0 +1,47 @@
+"""Each port has a law suite, which its implementations and its fakes inherit."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+WITHOUT_LAWS = {
+    "Analytics": "the fake answers one test with canned figures; the real one is tested on the warehouse",
+    "Connection": "an attribute that nats-py and chDB have; nothing is promised beyond it",
+    "Encoder": "internal to the warehouse: each is compared with the engine's own output",
+    "Follower": "a view; the runtime tests it on a real server, and the fakes fold at once",
+    "Log": "the fake answers one test with canned figures; the real one is tested on a server",
+    "Policy": "a pure function: `qb verify` makes its decisions again",
+    "Result": "what chDB returns",
+    "Sealing": "one implementation, and no fake",
+    "Traces": "one implementation, and no fake",
+    "Worker": "part of CircuitsLaws",
+}
+
+
+def classes(pattern: str) -> Iterator[ast.ClassDef]:
+    for path in sorted(ROOT.glob(pattern)):
+        if ".venv" not in path.parts:
+            yield from (it for it in ast.walk(ast.parse(path.read_text())) if isinstance(it, ast.ClassDef))
+
+
+def bases(it: ast.ClassDef) -> set[str]:
+    return {base.id for base in it.bases if isinstance(base, ast.Name)}
+
+
+def test_each_port_has_laws_or_a_reason_why_not() -> None:
+    sources = [*classes("libs/*/src/**/*.py"), *classes("services/*/src/**/*.py")]
+    ports = {it.name for it in sources if "Protocol" in bases(it) and not it.name.startswith("_")}
+    tests = [*classes("**/tests/**/*.py"), *sources]
+    laws = {it.name.removesuffix("Laws") for it in tests if it.name.endswith("Laws")}
+    assert ports - laws - WITHOUT_LAWS.keys() == set(), "write a suite NAMELaws, or say why there is none"
+    assert WITHOUT_LAWS.keys() <= ports - laws, "there are laws now, or no such port: remove its entry"
+
+
+def test_each_suite_of_laws_is_inherited_twice() -> None:
+    tests = [*classes("**/tests/**/*.py")]
+    for suite in {base for it in tests for base in bases(it) if base.endswith("Laws")}:
+        assert sum(suite in bases(it) for it in tests) > 1, f"{suite} holds one class only"
