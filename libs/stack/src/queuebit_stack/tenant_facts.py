@@ -7,9 +7,9 @@ facts; what it grants is open in the facts first, then on the bus. The next appl
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import getpass
 import os
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -126,9 +126,9 @@ def apply_here(home: Home, stack: Stack, desired: Tenants, by: str, *, overwrite
         except Unreachable:
             grant(common)  # what is revoked does not wait for a broker
             answer = ask(operator, preview)
-        _require(answer)
         if not overwrite:
             _require_ours(answer, kept, desired)
+        _require(answer)
         grant(common)
         applied = _require(ask(operator, _wanted(desired, by, after=answer.sequence)))
     except Unreachable:
@@ -169,19 +169,41 @@ def runs(stack: Stack) -> bool:
 
 def _grant(home: Home, stack: Stack, wanted: Tenants) -> None:
     """Have the bus go by a document, unless it grants just that."""
-    now = logins(home)
-    if now is not None and clients_of(wanted) == clients_of(now):
+    clients, now = clients_of(wanted), logins(home)
+    before = None if now is None else clients_of(now)
+    if clients == before:
         return
     if stack.in_containers:  # whose server reads it when it starts again
         configure(home, wanted)
         return
     write_nats_config(home, stack.ports, wanted)
-    new = now is None or not wanted.tenant.keys() <= now.tenant.keys()
-    for _ in range(1 + new):  # what a new account imports works from the reload after the one that made it
-        with contextlib.suppress(OSError):  # a server that does not answer reads the file when it starts
-            if refused := nats_server.reload(home.seed_file("system"), stack.ports["nats-server"]):
-                raise Stop(Exit.REFUSED, f"nats-server goes on as before, it refuses {home.nats_config}: {refused}")
+    new_accounts = {it.tenant for it in clients} - {it.tenant for it in before or ()}
+    for _ in range(2 if new_accounts else 1):  # what a new account imports works from the second reload on
+        _reload(home, stack.ports["nats-server"])
     write_logins(home, wanted)
+
+
+def _reload(home: Home, port: int) -> None:
+    """Have nats-server read its configuration again; one that is down reads it when it starts.
+
+    Raises:
+        Stop: it runs, and refuses the configuration or does not answer.
+    """
+    deadline = time.monotonic() + _AWAY_S
+    while True:
+        try:
+            refused = nats_server.reload(home.seed_file("system"), port)
+        except OSError as error:
+            stack = Stack.load(home)
+            if stack is None or "nats-server" not in stack.left:
+                return
+            if time.monotonic() > deadline:
+                raise Stop(Exit.UNREACHABLE, f"nats-server does not answer: {error}; try again") from error
+            time.sleep(0.1)
+        else:
+            if refused:
+                raise Stop(Exit.REFUSED, f"nats-server goes on as before, it refuses {home.nats_config}: {refused}")
+            return
 
 
 def _wanted(desired: Tenants, by: str, *, dry_run: bool = False, after: int | None = None) -> TenantsRequest:
