@@ -176,6 +176,7 @@ def _grant(home: Home, stack: Stack, wanted: Tenants) -> None:
     if stack.in_containers:  # whose server reads it when it starts again
         configure(home, wanted)
         return
+    home.logins_file.unlink(missing_ok=True)  # until the bus has followed, nothing says what it grants
     write_nats_config(home, stack.ports, wanted)
     new_accounts = {it.tenant for it in clients} - {it.tenant for it in before or ()}
     for _ in range(2 if new_accounts else 1):  # what a new account imports works from the second reload on
@@ -221,7 +222,7 @@ def _require_ours(now: TenantsAnswer, kept: Tenants | None, desired: Tenants) ->
     """The facts are what this home's file made of them, or what it is to make of them."""
     if kept is None:
         return
-    if now.document["tenant"] not in ({}, *(it.model_dump(mode="json")["tenant"] for it in (kept, desired))):
+    if now.document.get("tenant", {}) not in ({}, *(it.model_dump(mode="json")["tenant"] for it in (kept, desired))):
         raise Stop(
             Exit.REFUSED,
             "the tenants were changed from elsewhere since this tenants.toml was in force: `qb tenant apply --dry-run` "

@@ -1,0 +1,188 @@
+"""The bus and the facts follow a document: in an order in which the bus never grants what the facts deny."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from queuebit.errors import Unreachable
+from queuebit_contracts.directory import Directory, changes, faults
+from queuebit_contracts.query import TenantsAnswer, TenantsRequest
+from queuebit_contracts.subjects import subject_of
+from queuebit_contracts.tenants import Tenant, Tenants, User, check_tenants, tenants_toml
+from queuebit_contracts.wire import Reason
+from queuebit_runtime.keys import new_seed, public_key
+from queuebit_stack import tenant_facts
+from queuebit_stack.bootstrap import (
+    bootstrap,
+    clients_of,
+    first_tenants,
+    is_in_force,
+    keep_tenants,
+    write_logins,
+    write_nats_config,
+)
+from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.home import Home
+from queuebit_stack.ports import DEFAULTS
+from queuebit_stack.process import Identity
+from queuebit_stack.stack import Running, Stack
+from queuebit_stack.tenant_facts import apply_here
+
+OLD, NEW, BOB = (public_key(new_seed()) for _ in range(3))
+
+
+def document(ann: tuple[str, ...], **others: Tenant) -> Tenants:
+    return Tenants(tenant={"acme": Tenant(user={"ann": User(role="admin", keys=ann)}), **others})
+
+
+BEFORE, AFTER = document((OLD,)), document((NEW,), beta=Tenant(user={"bob": User(keys=(BOB,))}))
+
+
+class Crash(BaseException):
+    """The command was killed here."""
+
+
+class World:
+    """A home, a broker and a bus that go along, one step at a time, until a step at which the command is killed."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.facts = Directory(BEFORE)
+        self.sequence = 1
+        self.up = True
+        self.steps = 0
+        self.killed_at = 0
+        self.bus: set[str] = set()
+        self.stack = Stack("up", dict(DEFAULTS), {}, Running(), {"nats-server": Running.of(Identity.of(os.getpid()))})
+        self.stack.save(home)
+        self.write(BEFORE)
+        keep_tenants(home)
+        write_nats_config(home, dict(DEFAULTS), first_tenants(home))
+        write_logins(home, first_tenants(home))
+        self.reload()
+
+    def write(self, wanted: Tenants) -> None:
+        self.home.tenants_file.write_text(tenants_toml(wanted))
+
+    def step(self) -> None:
+        self.steps += 1
+        if self.steps == self.killed_at:
+            raise Crash
+
+    def reload(self, *_: object) -> None:
+        config = self.home.nats_config.read_text()
+        self.bus = {key for key in (OLD, NEW, BOB) if key in config}
+        denied = self.bus - {it.key for it in clients_of(self.facts.document())}
+        assert not denied, "the bus grants what the facts deny"
+        self.step()
+
+    def ask(self, _: object, request: TenantsRequest, wait_s: float = 0) -> TenantsAnswer:
+        del wait_s
+        if not self.up:
+            raise Unreachable("no broker answers")
+        self.step()
+        wanted = check_tenants(request.document or {})
+        if wrong := faults(self.facts, wanted):
+            errors = tuple(Reason(code="bad_tenants", text=it) for it in wrong)
+            return TenantsAnswer(document=self.facts.document().model_dump(mode="json"), errors=errors)
+        events = changes(self.facts, wanted, request.by)
+        before = self.facts.document().model_dump(mode="json")
+        if request.dry_run:
+            return TenantsAnswer(sequence=self.sequence, document=before)
+        for event in events:
+            self.facts.take(event)
+        self.sequence += len(events)
+        self.step()
+        return TenantsAnswer(sequence=self.sequence, changes=tuple(map(subject_of, events)))
+
+    def apply(self, wanted: Tenants = AFTER) -> object:
+        self.write(wanted)
+        return apply_here(self.home, self.stack, wanted, "ada")
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], World]:
+    numbers = itertools.count()
+
+    def make() -> World:
+        home = Home(tmp_path / f"home{next(numbers)}")
+        bootstrap(home)
+        made = World(home)
+        monkeypatch.setattr(tenant_facts, "ask", made.ask)
+        monkeypatch.setattr(tenant_facts.nats_server, "reload", made.reload)
+        return made
+
+    return make
+
+
+def test_a_document_is_in_force_in_the_facts_and_on_the_bus(world: Callable[[], World]) -> None:
+    it = world()
+    assert it.apply() == (
+        "qb.tenant.acme.user_defined.ann",
+        "qb.tenant.beta.defined",
+        "qb.tenant.beta.user_defined.bob",
+    )
+    assert it.bus == {NEW, BOB}
+    assert is_in_force(it.home)
+
+
+def test_wherever_it_is_killed_the_bus_grants_no_more_than_the_facts_and_the_next_apply_completes_it(
+    world: Callable[[], World],
+) -> None:
+    whole = world()
+    whole.apply()
+    for step in range(1, whole.steps + 1):
+        it = world()
+        it.killed_at = it.steps + step
+        if it.killed_at > whole.steps:
+            break
+        with pytest.raises(Crash):
+            it.apply()
+        it.reload()  # whatever nats-server reads if it is started again here
+        it.apply()
+        assert it.facts.document().tenant == AFTER.tenant
+        assert it.bus == {NEW, BOB}
+        assert is_in_force(it.home)
+
+
+def test_a_killed_apply_is_undone_as_well_as_completed(world: Callable[[], World]) -> None:
+    it = world()
+    it.killed_at = it.steps + 2  # after the bus was narrowed
+    with pytest.raises(Crash):
+        it.apply()
+    it.apply(BEFORE)
+    assert it.bus == {OLD}
+
+
+def test_without_a_broker_what_is_revoked_is_closed_and_what_is_new_waits(world: Callable[[], World]) -> None:
+    it = world()
+    it.up = False
+    assert it.apply() is None
+    assert it.bus == set()
+    assert not is_in_force(it.home)
+    it.up = True
+    it.apply()
+    assert it.bus == {NEW, BOB}
+
+
+def test_a_refused_document_changes_nothing(world: Callable[[], World]) -> None:
+    it = world()
+    with pytest.raises(Stop, match="tenant acme is in force and the document does not name it") as caught:
+        it.apply(Tenants(tenant={"beta": Tenant()}))
+    assert caught.value.code == Exit.USAGE
+    assert it.bus == {OLD}
+
+
+def test_facts_from_elsewhere_are_not_undone(world: Callable[[], World]) -> None:
+    it = world()
+    for event in changes(it.facts, document((OLD,), gamma=Tenant()), "ci"):
+        it.facts.take(event)
+    with pytest.raises(Stop, match="changed from elsewhere") as caught:
+        it.apply()
+    assert caught.value.code == Exit.REFUSED
+    assert it.bus == {OLD}
