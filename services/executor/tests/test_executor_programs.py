@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -18,7 +19,7 @@ from queuebit_executor.policy import Allowance
 from queuebit_executor.profiling import AnswerProfile
 from queuebit_executor.seeds import item_seed
 from queuebit_executor.watch import JobWatch
-from queuebit_kernel import FixedClock
+from queuebit_kernel import FixedClock, Superseded
 from queuebit_quantum import Input
 from queuebit_runtime.payloads import describe
 
@@ -50,7 +51,8 @@ def answer(world: Any, clock: FixedClock) -> AnswerProfile:
 
 @pytest.fixture
 def run(world: Any, clock: FixedClock) -> RunPlacement:
-    return RunPlacement(world.log, world.payloads, world.circuits, clock, JobWatch(world.log), me=ME, pauses=(0, 0, 0))
+    world.watch = JobWatch(world.log)
+    return RunPlacement(world.log, world.payloads, world.circuits, clock, world.watch, me=ME, pauses=(0, 0, 0))
 
 
 async def test_a_sweep_is_estimated_from_a_few_of_its_bindings(world: Any, answer: AnswerProfile) -> None:
@@ -218,3 +220,17 @@ async def test_a_broken_program_fails_without_a_run(world: Any, run: RunPlacemen
     (end,) = world.log.events(JobFailed)
     assert end.data.reason.code == "bad_program"
     assert world.circuits.items == []
+
+
+async def test_cancelling_a_job_begins_none_of_its_further_items(world: Any, run: RunPlacement) -> None:
+    async def cancel() -> None:
+        await world.log.append(world.cancelled())
+        world.watch.hint("qb.job.acme.j1.cancelled")
+        await asyncio.Event().wait()
+
+    world.circuits.on_run = cancel
+    event, sequence = await world.place(carried=describe(sweep(3).content(), PROGRAM))
+    with pytest.raises(Superseded):
+        await run(event, sequence)
+    assert len(world.circuits.items) == 1
+    assert world.log.events(JobCompleted) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 from queuebit_kernel import digest_of
@@ -43,9 +44,15 @@ def bases(observables: Iterable[PauliSum]) -> tuple[Basis, ...]:
     Groups are filled greedily, the term with the greatest total factor first: "sorted insertion" of Crawford et al.
     2021, arXiv:1908.06942. Terms of I alone need no measurement.
     """
+    return _grouped(tuple(tuple(it.items()) for it in observables))
+
+
+@lru_cache(maxsize=64)
+def _grouped(observables: tuple[tuple[tuple[str, float], ...], ...]) -> tuple[Basis, ...]:
+    """The items of a sweep have the same observables: they are grouped once."""
     weights: dict[str, float] = {}
     for observable in observables:
-        for paulis, factor in observable.items():
+        for paulis, factor in observable:
             weights[paulis] = weights.get(paulis, 0.0) + abs(factor)
     groups: list[tuple[str, list[str]]] = []
     for term in sorted((it for it in weights if set(it) != {"I"}), key=lambda it: (-weights[it], it)):

@@ -146,7 +146,7 @@ class AsyncJob:
         if not isinstance(ended, JobCompleted):
             raise await self._no_result()
         done = ended.data
-        items = items_of(await self._payloads.get(done.result), done.result.media_type, done.usage.shots)
+        items = items_of(await self._payloads.get(done.result), done.result.media_type, done.shots)
         counts = (items[0].counts or {}) if len(items) == 1 else {}
         return Result(self.id, done.backend, done.shots, counts, done.result.digest, items)
 

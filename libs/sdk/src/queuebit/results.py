@@ -19,7 +19,7 @@ def items_of(content: bytes, media_type: str, shots: int) -> tuple[ItemResult, .
     Args:
         content: of the payload, which was checked against its digest.
         media_type: of the payload.
-        shots: that were run in all.
+        shots: of a single circuit.
     """
     document = json.loads(content)
     if media_type != RESULTS:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from queuebit_contracts.job import Profile
-from queuebit_contracts.program import Item, Program
+from queuebit_contracts.program import Program
 from queuebit_contracts.query import BackendEstimate
 from queuebit_contracts.wire import Reason
 from queuebit_executor.answers import Described, Estimate
 from queuebit_executor.bound_circuit import BoundCircuit
 from queuebit_executor.policy import Allowance, capacity_of, demand_of
 from queuebit_planning.eligibility import Demand, objections
-from queuebit_quantum import Basis, Input, bases, parameter_faults, representatives
+from queuebit_quantum import Input, bases, parameter_faults, representatives
 
-__all__ = ["Group", "Share", "bases_of", "faults", "groups", "total_estimate", "total_profile"]
+__all__ = ["Group", "Share", "faults", "groups", "total_estimate", "total_profile"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +41,6 @@ class Share:
     estimates: tuple[Estimate, ...] = ()
 
 
-def bases_of(item: Item) -> tuple[Basis, ...]:
-    """The bases that the item's observables are measured in; none for an item that is sampled."""
-    return _bases(json.dumps(item.observables)) if item.observables else ()
-
-
-@lru_cache(maxsize=64)
-def _bases(observables: str) -> tuple[Basis, ...]:
-    """The items of a sweep have the same observables: they are grouped once."""
-    return bases(json.loads(observables))
-
-
 def faults(program: Program, inputs: Mapping[int, Sequence[Input]]) -> list[str]:
     """Everything that is wrong with the parameters of the items, given the inputs of each circuit in use."""
     return [
@@ -72,7 +60,7 @@ def groups(program: Program, sources: Mapping[int, bytes], inputs: Mapping[int, 
         alike.setdefault((item.circuit, json.dumps(item.observables)), []).append(number)
     found = []
     for (circuit, _), numbers in alike.items():
-        measured = bases_of(program.items[numbers[0]])
+        measured = bases(program.items[numbers[0]].observables)
         fullest = max(measured, key=lambda it: len(it.qubits)).paulis if measured else ""
         chosen = representatives(inputs[circuit], [program.items[number].parameters for number in numbers])
         for bindings in chosen:

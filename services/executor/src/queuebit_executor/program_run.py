@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from queuebit_contracts.job import Compilation, ItemSummary, Placement, Usage
 from queuebit_contracts.program import Program
 from queuebit_contracts.results import RESULTS, ItemResult, results_of
+from queuebit_contracts.usage import QPU_TIME, QUBITS, SHOTS, UNITS, Measure, quantities, usage_of
 from queuebit_contracts.wire import Digest, Reason
 from queuebit_executor.answers import Refused
 from queuebit_executor.finished import Finished
@@ -42,13 +43,13 @@ class ProgramRun:
         self._work = work
         self._token = token
         self._left_us = max(0, job.qpu_us - worker.overhead_us)
-        self._qubits = job.terms.qubits if job.terms else 0
+        self._accepted_qubits = job.terms.qubits if job.terms else 0
         self._limit_s = worker.limit_s(job.qpu_us)
         self._until = clock.monotonic() + self._limit_s
         self._results: list[bytes] = []
         self._size = 0
         self._compilations: list[Compilation] = []
-        self._usage = Usage(shots=0, qpu_us=0, qubits=0)
+        self._shots = self._used_us = self._qubits = 0
         self._calibration: Digest | None = None
         self._reasons: list[Reason] = []
 
@@ -57,14 +58,19 @@ class ProgramRun:
         for number in range(len(self._work.program.items)):
             self._keep(await self._item(number))
         total, failed = len(self._results), len(self._reasons)
-        used_us = self._usage.qpu_us + (self._worker.overhead_us if self._compilations else 0)
+        used_us = self._used_us + (self._worker.overhead_us if self._compilations else 0)
         reason = None if failed < total else _overall(self._reasons)
         at_limit = True if reason is not None and used_us else None
         return Finished(
             content=results_of(self._results),
             media_type=RESULTS,
             items=ItemSummary(total=total, completed=total - failed, failed=failed),
-            usage=self._usage.model_copy(update={"qpu_us": used_us, "at_limit": at_limit}),
+            usage=usage_of(
+                Measure(metric=SHOTS, quantity=str(self._shots), unit=UNITS[SHOTS]),
+                Measure(metric=QPU_TIME, quantity=str(used_us), unit=UNITS[QPU_TIME]),
+                Measure(metric=QUBITS, quantity=str(self._qubits), unit=UNITS[QUBITS]),
+                at_limit=at_limit,
+            ),
             compilation=_joined(self._compilations) if self._compilations else None,
             calibration=self._calibration,
             reason=reason,
@@ -93,7 +99,7 @@ class ProgramRun:
         )
         if isinstance(answer, Refused):
             reason = Reason(code=answer.error.code, text=answer.error.sentence)
-            return _failed(reason, Usage(qpu_us=answer.used_us, qubits=self._qubits if answer.used_us else 0))
+            return _failed(reason, Usage(qpu_us=answer.used_us, qubits=self._accepted_qubits if answer.used_us else 0))
         self._calibration = answer.calibration
         return answer.result
 
@@ -101,13 +107,13 @@ class ProgramRun:
         content = result.content()
         self._results.append(content)
         self._size += len(content)
-        self._left_us = max(0, self._left_us - result.usage.qpu_us)
         self._compilations += result.compilations
-        self._usage = Usage(
-            shots=self._usage.shots + result.usage.shots,
-            qpu_us=self._usage.qpu_us + result.usage.qpu_us,
-            qubits=max(self._usage.qubits, result.usage.qubits),
-        )
+        used = quantities(result.usage)
+        used_us = int(used.get(QPU_TIME, 0))
+        self._left_us = max(0, self._left_us - used_us)
+        self._used_us += used_us
+        self._shots += int(used.get(SHOTS, 0))
+        self._qubits = max(self._qubits, int(used.get(QUBITS, 0)))
         if result.reason is not None:
             self._reasons.append(result.reason)
 
