@@ -44,3 +44,14 @@ class TestStoredDecisions(DecisionStoreLaws):
     @pytest.fixture
     def decisions(self) -> DecisionStore:
         return StoredDecisions(MemoryPayloads())
+
+    @pytest.mark.parametrize(
+        ("size", "private", "copies", "inside"),
+        [(4096, False, 1, True), (4097, False, 1, False), (10, True, 1, False), (4096, False, 5, False)],
+    )
+    async def test_a_small_decision_of_one_tenant_rides_inside_and_any_other_is_stored(
+        self, decisions: DecisionStore, size: int, private: bool, copies: int, inside: bool
+    ) -> None:
+        kept = await decisions.keep(b"x" * size, private=private, copies=copies)
+        assert (kept.inline is not None) is inside
+        assert await decisions.read(kept) == b"x" * size

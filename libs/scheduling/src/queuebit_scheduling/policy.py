@@ -65,10 +65,10 @@ class FairShare:
 
         Where there are more groups than jobs to show, those of the tenants that received least for their share.
         """
-        places = {it.name: self.free(it) for it in world.backends}
+        places = {it.name: count for it in world.backends if (count := self.free(it))}
         rank = {it.name: Fraction(self.usage_us(it, world.at_us), it.share) for it in world.tenants}
         useful = {
-            group: min(count, world.limit, sum(places.get(it.backend, 0) for it in first.candidates))
+            group: min(count, world.limit, sum(places[it.backend] for it in first.candidates if it.backend in places))
             for group, (first, count) in groups.items()
         }
 

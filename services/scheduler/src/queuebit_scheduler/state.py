@@ -84,8 +84,8 @@ class State:
             at: the moment of the decision.
             limit: the most placements of the cycle.
         """
-        if not self._waiting:
-            return None
+        if not self._waiting or not any(it.slots and self.policy.free(it) for it in self._backends.values()):
+            return None  # so it is after most events while the platform is full
         groups = self._waiting.groups()
         tenants = {first.tenant for first, _ in groups.values()}
         world = Snapshot(
