@@ -53,7 +53,7 @@ from queuebit_contracts.transparency import LogCheckpointed
 from queuebit_contracts.wire import Event, UnknownEvent
 from queuebit_kernel import Malformed
 
-__all__ = ["CATALOG", "EVENTS", "AnyEvent", "Decoded", "Entry", "decode", "wire_name"]
+__all__ = ["CATALOG", "EVENTS", "NUMBERED", "AnyEvent", "Decoded", "Entry", "decode", "wire_name"]
 
 AnyEvent = Event[Any]  # the class is known only after reading `type`
 
@@ -144,6 +144,11 @@ CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
 
 EVENTS: Final[Mapping[str, type[AnyEvent]]] = MappingProxyType({name: it.event for name, it in CATALOG.items()})
 """The class of each type, by wire name."""
+
+NUMBERED: Final[tuple[str, ...]] = tuple(
+    it.name for it in CATALOG.values() if it.noun == "job" and it.subjects[-1].endswith("{revision}")
+)
+"""The names of those events of a job that may follow its end several times, each with a number in its subject."""
 
 
 # One pass over the bytes: `type` selects the class while it is parsed. Any, since it exists only at run time.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from queuebit_audit.report import Verdict
 from queuebit_audit.state import History, Job
-from queuebit_contracts.catalog import CATALOG
+from queuebit_contracts.catalog import CATALOG, NUMBERED
 from queuebit_stack.recovery.record import runs
 
 __all__ = ["Outstanding", "nothing_lost"]
@@ -18,8 +18,6 @@ _AFTER_THE_END = {"submitted"} | {
     it.name for it in CATALOG.values() if it.noun == "job" and (it.terminal or it.state is None)
 }
 """Events that may occur more than once: a client that repeats a request means the same job."""
-_NUMBERED = ("corrected", "sealed", "usage_reported")
-"""Events that may follow the end of a job several times, each number once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,7 @@ def _disorder(job: Job) -> Iterator[str]:
     names = job.names
     if names[0] != "submitted":
         yield f"its history begins with {names[0]}, not with submitted"
-    numbered = (name for name in dict.fromkeys(names) if name.partition(" ")[0] in _NUMBERED and " " in name)
+    numbered = (name for name in dict.fromkeys(names) if name.partition(" ")[0] in NUMBERED and " " in name)
     for name in (*_ONCE, *numbered):
         if (times := names.count(name)) > 1:
             yield f"it was {name} {times} times"

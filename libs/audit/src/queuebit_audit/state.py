@@ -17,7 +17,7 @@ from queuebit_contracts.account import (
     AccountSettled,
 )
 from queuebit_contracts.backend import BackendCalibrated
-from queuebit_contracts.catalog import CATALOG
+from queuebit_contracts.catalog import CATALOG, NUMBERED
 from queuebit_contracts.directory import Directory, TenantEvent
 from queuebit_contracts.job import (
     TERMINAL,
@@ -68,10 +68,6 @@ CheckSeal = Callable[[str, str, Seal], "str | None"]
 
 _BY_CLIENTS = frozenset(it.name for it in CATALOG.values() if "client" in it.appended_by)
 """Written by clients: their content is a claim until the broker has checked it."""
-
-
-_REVISED = ("usage_reported", "corrected", "sealed")
-"""Events of a job of which there may be several, each with a number of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +291,7 @@ class History:
             self._stray(stored.sequence, stored.subject, f"sequence {stored.sequence} holds an event of {proper}")
         match it.noun:
             case "job" if event_name(event.type) == it.event and _plain(it.id):
-                label = " ".join((it.event, *it.qualifiers)) if it.event in _REVISED else it.event
+                label = " ".join((it.event, *it.qualifiers)) if it.event in NUMBERED else it.event
                 self._job(stored, it.tenant, it.id, label, check_seal)
             case "account":
                 self.accounts.setdefault((it.tenant, it.id), []).extend(_entries(stored))

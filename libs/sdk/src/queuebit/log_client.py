@@ -10,7 +10,7 @@ from queuebit.errors import NotFound, Unreachable
 from queuebit.transport import Transport
 from queuebit.writing import write
 from queuebit_contracts import subjects
-from queuebit_contracts.catalog import CATALOG, AnyEvent, Decoded, decode
+from queuebit_contracts.catalog import CATALOG, NUMBERED, AnyEvent, Decoded, decode
 from queuebit_contracts.job import JobAccepted, JobCorrected, JobSealed, JobUsageReported, Seal
 from queuebit_contracts.topology import LOG
 from queuebit_kernel import Malformed, Stale
@@ -23,8 +23,6 @@ _LATER = tuple(
     it.name for it in CATALOG.values() if it.noun == "job" and it.subject.endswith(it.name) and it.name not in _FIRST
 )
 """Events that only an accepted job can have; those with a qualifier in their subject are not among them."""
-_NUMBERED = ("usage_reported", "corrected", "sealed")
-"""Events that may follow the end of a job, each with its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,4 +118,4 @@ class LogClient:
 
 
 def _numbered(aggregate: subjects.Aggregate, number: int) -> list[str]:
-    return [aggregate.event(name, str(number)) for name in _NUMBERED]
+    return [aggregate.event(name, str(number)) for name in NUMBERED]
