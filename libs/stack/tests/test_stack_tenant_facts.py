@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 from collections.abc import Callable
@@ -31,7 +32,7 @@ from queuebit_stack.home import Home
 from queuebit_stack.ports import DEFAULTS
 from queuebit_stack.process import Identity
 from queuebit_stack.stack import Running, Stack
-from queuebit_stack.tenant_facts import apply_here
+from queuebit_stack.tenant_facts import apply_here, import_edited
 
 OLD, NEW, BOB = (public_key(new_seed()) for _ in range(3))
 
@@ -86,7 +87,9 @@ class World:
         if not self.up:
             raise Unreachable("no broker answers")
         self.step()
-        wanted = check_tenants(request.document or {})
+        if request.document is None:
+            return TenantsAnswer(document=self.facts.document().model_dump(mode="json"))
+        wanted = check_tenants(request.document)
         if wrong := faults(self.facts, wanted):
             errors = tuple(Reason(code="bad_tenants", text=it) for it in wrong)
             return TenantsAnswer(document=self.facts.document().model_dump(mode="json"), errors=errors)
@@ -100,9 +103,9 @@ class World:
         self.step()
         return TenantsAnswer(sequence=self.sequence, changes=tuple(map(subject_of, events)))
 
-    def apply(self, wanted: Tenants = AFTER) -> object:
+    def apply(self, wanted: Tenants = AFTER, *, overwrite: bool = False) -> object:
         self.write(wanted)
-        return apply_here(self.home, self.stack, wanted, "ada")
+        return apply_here(self.home, self.stack, wanted, "ada", overwrite=overwrite)
 
 
 @pytest.fixture
@@ -150,13 +153,34 @@ def test_wherever_it_is_killed_the_bus_grants_no_more_than_the_facts_and_the_nex
         assert is_in_force(it.home)
 
 
-def test_a_killed_apply_is_undone_as_well_as_completed(world: Callable[[], World]) -> None:
+@pytest.mark.parametrize("step", range(1, 7))
+def test_wherever_it_is_killed_the_document_before_can_come_back(world: Callable[[], World], step: int) -> None:
     it = world()
-    it.killed_at = it.steps + 2  # after the bus was narrowed
-    with pytest.raises(Crash):
-        it.apply()
-    it.apply(BEFORE)
+    it.killed_at = it.steps + step
+    with contextlib.suppress(Crash):  # fewer steps were enough
+        it.apply(document((NEW,)))
+    it.apply(BEFORE, overwrite=True)
+    assert it.facts.document().tenant == BEFORE.tenant
     assert it.bus == {OLD}
+
+
+def test_what_was_closed_without_a_broker_is_not_opened_by_a_refused_document(world: Callable[[], World]) -> None:
+    it = world()
+    it.up = False
+    it.apply(document(()))
+    it.up = True
+    with pytest.raises(Stop):
+        it.apply(Tenants(tenant={"beta": Tenant()}))
+    assert it.bus == set()
+
+
+def test_what_was_revoked_from_elsewhere_is_closed_at_the_next_start(world: Callable[[], World]) -> None:
+    it = world()
+    for event in changes(it.facts, document(()), "ci"):
+        it.facts.take(event)
+    with pytest.raises(Stop, match="changed from elsewhere"):
+        import_edited(it.home, it.stack)
+    assert it.bus == set()
 
 
 def test_without_a_broker_what_is_revoked_is_closed_and_what_is_new_waits(world: Callable[[], World]) -> None:

@@ -18,7 +18,7 @@ from queuebit.errors import Forbidden, Unanswered, Unreachable
 from queuebit_contracts.directory import narrowed
 from queuebit_contracts.query import TenantsAnswer, TenantsRequest
 from queuebit_contracts.subjects import TENANTS_REQUEST
-from queuebit_contracts.tenants import Tenants
+from queuebit_contracts.tenants import BadTenants, Tenants, check_tenants
 from queuebit_kernel import Stale
 from queuebit_stack import nats_server
 from queuebit_stack.bootstrap import (
@@ -116,27 +116,26 @@ def apply_here(home: Home, stack: Stack, desired: Tenants, by: str, *, overwrite
         Stop: the document may not come into force; nothing was changed.
     """
     kept = kept_tenants(home)
-    before = kept or Tenants()
-    common = narrowed(before, desired)
+    granted = logins(home) or kept or Tenants()
     grant, operator = partial(_grant, home, stack), partial(operator_of, home)
     preview = _wanted(desired, by, dry_run=True)
     try:
         try:
             answer = ask(operator, preview, 0)
         except Unreachable:
-            grant(common)  # what is revoked does not wait for a broker
+            grant(narrowed(granted, desired))  # what is revoked does not wait for a broker
             answer = ask(operator, preview)
         if not overwrite:
             _require_ours(answer, kept, desired)
         _require(answer)
-        grant(common)
+        grant(narrowed(_document(answer), desired))
         applied = _require(ask(operator, _wanted(desired, by, after=answer.sequence)))
     except Unreachable:
         if not (stack.in_containers and not used(home)):
             return None
         applied = TenantsAnswer()  # the broker of containers that never ran begins with the file
     except Stop:
-        grant(before)
+        grant(granted)
         raise
     grant(desired)
     keep_tenants(home)
@@ -152,14 +151,25 @@ def author() -> str:
 
 
 def import_edited(home: Home, stack: Stack) -> None:
-    """Put a tenants file in force that was edited since it last was; otherwise the facts stay as they are.
+    """Put a tenants file in force that was edited since it last was; otherwise take from the bus what the facts deny.
 
     Raises:
-        Stop: it may not come into force, or no broker answers.
+        Stop: it may not come into force, no broker answers, or the facts were changed from elsewhere.
     """
     with alone(home.tenants_lock):
-        if not is_in_force(home) and apply_here(home, stack, read_tenants(home), author()) is None:
-            raise Stop(Exit.UNREACHABLE, f"{home.tenants_file} is not in force: no broker answers")
+        desired = read_tenants(home)
+        try:
+            if not is_in_force(home):
+                applied = apply_here(home, stack, desired, author())
+            else:
+                now = ask(partial(operator_of, home), TenantsRequest())
+                _grant(home, stack, narrowed(_document(now), desired))
+                _require_ours(now, desired, desired)
+                applied = ()
+        except Unreachable:
+            applied = None
+        if applied is None:
+            raise Stop(Exit.UNREACHABLE, f"no broker answers: run {home.command('tenant apply')} when one does")
 
 
 def runs(stack: Stack) -> bool:
@@ -216,6 +226,13 @@ def _require(answer: TenantsAnswer) -> TenantsAnswer:
         code = Exit.REFUSED if any(error.code == Stale.code for error in answer.errors) else Exit.USAGE
         raise Stop(code, "; ".join(error.text for error in answer.errors))
     return answer
+
+
+def _document(answer: TenantsAnswer) -> Tenants:
+    try:
+        return check_tenants(answer.document)
+    except BadTenants as error:
+        raise Stop(Exit.REFUSED, f"this version cannot read the tenants in force, upgrade it: {error}") from error
 
 
 def _require_ours(now: TenantsAnswer, kept: Tenants | None, desired: Tenants) -> None:
