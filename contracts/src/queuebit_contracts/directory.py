@@ -74,7 +74,7 @@ class Directory:
                 self._tenants[data.tenant] = known.model_copy(update=_limits(data))
             case TenantRemoved(data=data):
                 for name, user in (self._tenants.pop(data.tenant, None) or Tenant()).user.items():
-                    self._disown(data.tenant, name, user)
+                    self._remove_keys(data.tenant, name, user)
                 self._removed[data.tenant] = None
             case ProjectDefined(data=data):
                 self._change(data.tenant, "project", data.project, _project(data))
@@ -94,11 +94,11 @@ class Directory:
             entries[name] = entry
         self._tenants[tenant] = known.model_copy(update={table: entries})
         if isinstance(before, User):
-            self._disown(tenant, name, before)
+            self._remove_keys(tenant, name, before)
         if isinstance(entry, User):
             self._owners.update(dict.fromkeys(entry.keys, (tenant, name, entry.role)))
 
-    def _disown(self, tenant: str, name: str, user: User) -> None:
+    def _remove_keys(self, tenant: str, name: str, user: User) -> None:
         for key in user.keys:
             if self._owners.get(key, ("", ""))[:2] == (tenant, name):  # otherwise it has a new owner by now
                 del self._owners[key]

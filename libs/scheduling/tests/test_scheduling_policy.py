@@ -10,10 +10,10 @@ from queuebit_scheduling import (
     POLICY,
     BackendCapacity,
     Candidate,
+    Cycle,
     FairShare,
     Job,
     Place,
-    Plan,
     Served,
     Snapshot,
     Tenant,
@@ -226,7 +226,7 @@ def test_no_job_waits_while_it_could_be_placed(given_: Snapshot) -> None:
     assert all({it.backend for it in jobs[job.job].candidates} <= full for job in left)
 
 
-def _full_after(given_: Snapshot, decided: Plan) -> set[str]:
+def _full_after(given_: Snapshot, decided: Cycle) -> set[str]:
     """Backends without a place after the cycle, and those that have not registered."""
     used = [place.backend for place in decided.places]
     return set("abcd") - {it.name for it in given_.backends if POLICY.free(it) > used.count(it.name)}

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 from nats.aio.client import Client
 from nats.aio.subscription import Subscription
@@ -149,8 +150,7 @@ async def test_cancelling_a_running_job_frees_the_only_slot_for_the_next(tmp_pat
 
 
 def descendants(pid: int) -> list[int]:
-    children = [int(it) for it in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return children + [it for child in children for it in descendants(child)]
+    return [it.pid for it in psutil.Process(pid).children(recursive=True)]
 
 
 async def gone(pids: list[int]) -> None:
@@ -158,8 +158,8 @@ async def gone(pids: list[int]) -> None:
 
     def runs(pid: int) -> bool:
         try:
-            return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
-        except (FileNotFoundError, ProcessLookupError):
+            return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+        except psutil.NoSuchProcess:
             return False
 
     async with asyncio.timeout(5):

@@ -37,7 +37,7 @@ def references(history: History) -> list[Reference]:
     return calibrations + [
         Reference(job.tenant, job.job, what, payload)
         for job in history.jobs.values()
-        for what, payload in (("circuit", job.circuits.get(job.believed or 0)), ("result", job.result))
+        for what, payload in (("circuit", job.circuits.get(job.accepted_submission or 0)), ("result", job.result))
         if payload is not None
     ]
 

@@ -29,10 +29,10 @@ __all__ = ["proven", "receipt_checker", "walls_hold"]
 def walls_hold(history: History) -> Verdict:
     """Check that every event names the tenant, job and account of its subject, and that each job is a member's."""
     verdict = Verdict("I3", len(history.sequences), "events")
-    believed = {job.believed for job in history.jobs.values()}
+    accepted_submission = {job.accepted_submission for job in history.jobs.values()}
     claims = 0
     for stray in history.strays:
-        if stray.by_client and stray.sequence not in believed:
+        if stray.by_client and stray.sequence not in accepted_submission:
             claims += 1
         else:
             verdict.add(stray.subject, stray.text)

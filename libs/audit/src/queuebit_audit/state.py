@@ -104,7 +104,7 @@ class Job:
     events: list[tuple[int, str]] = field(default_factory=list)
     key: str = ""
     """The public key under its newest submission."""
-    vouched: bool = False
+    permitted: bool = False
     """Whether the user of that key could submit when it was submitted."""
     backend: str | None = None
     """The backend of its last placement."""
@@ -148,7 +148,7 @@ class Job:
         return [name for _, name in self.events]
 
     @property
-    def believed(self) -> int | None:
+    def accepted_submission(self) -> int | None:
         """The sequence of the submission that the broker accepted; older versions accepted the first."""
         if self.authorised is None:
             return None
@@ -332,12 +332,12 @@ class History:
         match stored.event:
             case JobSubmitted(data=data):
                 job.key = sys.intern(data.proof.key)  # few users, many jobs
-                job.vouched = job.vouched or self._may_submit(job)
+                job.permitted = job.permitted or self._may_submit(job)
                 if data.circuit.inline is None:
                     job.circuits[stored.sequence] = data.circuit
             case JobAccepted(data=data, time=time):
                 job.authorised = _authorised(data, micros(time))
-                if self.knows_tenants and not self.given_up and not (job.vouched or self._may_submit(job)):
+                if self.knows_tenants and not self.given_up and not (job.permitted or self._may_submit(job)):
                     text = f"sequence {stored.sequence} accepts what no user of {tenant} who may submit has signed"
                     self.unauthorised.append((stored.subject, text))
             case JobPlaced(data=data):

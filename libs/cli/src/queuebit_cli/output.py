@@ -16,7 +16,7 @@ from queuebit_cli.tables import Row, fitted, table, wrapped
 __all__ = ["Output", "shortened"]
 
 _STYLES = {"good": "32", "bad": "31", "warn": "33", "dim": "2", "bold": "1"}
-_MOODS = {
+_STYLE_OF = {
     "completed": "good", "ready": "good", "yes": "good", "up": "good", "ok": "good", "verified": "good",
     "failed": "bad", "rejected": "bad", "no": "bad", "down": "bad", "wrong": "bad",
     "cancelled": "warn", "starting": "warn", "stopping": "warn", "attention": "warn",
@@ -90,7 +90,7 @@ class Output:
         drawn = fitted(table(rows, columns), self.room if fit else None)
         lines = []
         for number, (row, under) in enumerate(zip(drawn.rows, drawn.under, strict=True)):
-            styles = ["bold" if number == 0 else _MOODS.get(cell[0], "") for cell in row]
+            styles = ["bold" if number == 0 else _STYLE_OF.get(cell[0], "") for cell in row]
             for line in zip_longest(*row, fillvalue=""):
                 padded = [
                     cell.rjust(width) if right else cell.ljust(width)

@@ -98,9 +98,9 @@ def _beside(head: str, text: str, out: Output, indent: int) -> list[str]:
 
 def describe(status: Status, out: Output, waiting: str | None = None) -> list[str]:
     """A job for people, and why it waits, if it does."""
-    moods = {"completed": "good", "failed": "bad", "rejected": "bad", "cancelled": "warn"}
+    styles = {"completed": "good", "failed": "bad", "rejected": "bad", "cancelled": "warn"}
     day = f"{status.steps[0].at.astimezone():%Y-%m-%d}" if status.steps else ""
-    words = (status.job, out.paint(status.state, moods.get(status.state, "")), out.paint(day, "dim"))
+    words = (status.job, out.paint(status.state, styles.get(status.state, "")), out.paint(day, "dim"))
     lines = ["  ".join(word for word in words if word), *wrapped(visible(status.label), out.room, "  ")]
     lines += [line for step in status.steps for line in step_lines(step, out, "  ")]
     lines += waiting_lines(waiting, out, "  ") if waiting else []

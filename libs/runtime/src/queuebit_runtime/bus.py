@@ -81,7 +81,7 @@ class Bus:
 
         Subscribe with `workers=PLACES`, because waiting messages occupy workers too.
         """
-        self._outcome.lines[consumer] = TenantLimiter(side_by_side)
+        self._outcome.limiters[consumer] = TenantLimiter(side_by_side)
 
     async def connect(self) -> None:
         """Open the connection; subscribers start later, with `broker.start()`."""

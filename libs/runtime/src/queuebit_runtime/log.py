@@ -122,7 +122,7 @@ class JetStreamLog:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._gatherings = MultiReply(connection, _TIMEOUT_S)
+        self._replies = MultiReply(connection, _TIMEOUT_S)
 
     async def append(self, event: AnyEvent, *, after: int | None = None, guard: str = "") -> int:
         subject, headers = subject_of(event), _headers(Guarded(event, after, guard))
@@ -229,7 +229,7 @@ class JetStreamLog:
         request: dict[str, object] = {"multi_last": [subjects], "batch": 64}
         if upto is not None:
             request["up_to_seq"] = upto
-        replies = await self._gatherings.ask(f"$JS.API.DIRECT.GET.{LOG}", json.dumps(request).encode())
+        replies = await self._replies.ask(f"$JS.API.DIRECT.GET.{LOG}", json.dumps(request).encode())
         return [message_of(it) for it in replies]
 
     async def _begin(self, subject: str, body: bytes, headers: dict[str, str]) -> None:

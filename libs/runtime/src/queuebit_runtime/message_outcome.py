@@ -52,13 +52,13 @@ class MessageOutcome:
         self.tracing = tracing
         self.topology = wanted
         self.client: Client | None = None
-        self.lines: dict[str, TenantLimiter] = {}
+        self.limiters: dict[str, TenantLimiter] = {}
         """By consumer, for consumers that separate tenants."""
 
     def turn(self, here: Delivered) -> AbstractAsyncContextManager[None]:
         """Wait until the tenant of a delivery may be handled."""
-        lines = None if here.replayed else self.lines.get(here.consumer)
-        return contextlib.nullcontext() if lines is None else lines.turn(parse(here.subject).tenant, len(here.body))
+        limiter = None if here.replayed else self.limiters.get(here.consumer)
+        return contextlib.nullcontext() if limiter is None else limiter.turn(parse(here.subject).tenant, len(here.body))
 
     def __call__(self, msg: Msg | None, /, *, context: ContextRepo) -> _Delivery:
         return _Delivery(msg, context=context, owner=self)

@@ -2,7 +2,7 @@
 
 from queuebit_scheduling.codec import MEDIA_TYPE, decode, encode
 from queuebit_scheduling.explain import Explanation, Unexplained, explain, explain_stored
-from queuebit_scheduling.plan import Place, Plan, Policy, Step, Target, Turn, plan
+from queuebit_scheduling.plan import Cycle, Place, Policy, Step, Target, Turn, plan
 from queuebit_scheduling.policy import POLICY, FairShare
 from queuebit_scheduling.reasons import Waiting, waiting, why_placed, why_waiting
 from queuebit_scheduling.registry import POLICIES, by_name
@@ -27,12 +27,12 @@ __all__ = [
     "BackendCapacity",
     "Candidate",
     "CandidateGroup",
+    "Cycle",
     "Explanation",
     "FairShare",
     "Job",
     "Key",
     "Place",
-    "Plan",
     "Policy",
     "RunTime",
     "RunTimes",

@@ -146,8 +146,8 @@ def _group(group: CandidateGroup) -> Json:
 
 def _snapshot(document: Document) -> Snapshot:
     backends, tenants, run_times = document.backends, document.tenants, document.run_times
-    if strangers := {it.tenant for it in document.groups} - set(tenants.name):
-        raise ValueError(f"it has jobs of {', '.join(sorted(strangers))}, but not these tenants")
+    if unknown := {it.tenant for it in document.groups} - set(tenants.name):
+        raise ValueError(f"it has jobs of {', '.join(sorted(unknown))}, but not these tenants")
     return Snapshot(
         policy=document.policy,
         at_us=document.at_us,

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from queuebit_scheduling.snapshot import BackendCapacity, Candidate, Job, Key, Snapshot, Tenant
 
-__all__ = ["Choice", "Group", "Place", "Plan", "Policy", "Step", "Target", "Turn", "plan"]
+__all__ = ["Choice", "Cycle", "Group", "Place", "Policy", "Step", "Target", "Turn", "plan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Cycle:
     """The decisions of one cycle."""
 
     snapshot: Snapshot
@@ -121,6 +121,6 @@ class Policy(Protocol):
         ...
 
 
-def plan(policy: Policy, snapshot: Snapshot) -> Plan:
+def plan(policy: Policy, snapshot: Snapshot) -> Cycle:
     """Decide one scheduling cycle."""
-    return Plan(snapshot, tuple(step.place for step in policy.steps(snapshot)))
+    return Cycle(snapshot, tuple(step.place for step in policy.steps(snapshot)))

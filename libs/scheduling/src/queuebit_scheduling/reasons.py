@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from queuebit_scheduling.plan import Plan
+from queuebit_scheduling.plan import Cycle
 from queuebit_scheduling.policy import POLICY
 from queuebit_scheduling.snapshot import BackendCapacity, Key
 from queuebit_scheduling.usage import moment_of
@@ -21,7 +21,7 @@ class Waiting:
     reason: str
 
 
-def waiting(plan: Plan) -> tuple[Waiting, ...]:
+def waiting(plan: Cycle) -> tuple[Waiting, ...]:
     """The jobs of a snapshot that get no place in its cycle."""
     placed = {it.job for it in plan.places}
     backends = {it.name: it for it in plan.snapshot.backends}

@@ -39,16 +39,16 @@ class LoggedEvent:
         return parse(self.subject).event
 
 
-async def follow(transport: Transport, journal: LogClient, job: str | None = None) -> AsyncGenerator[LoggedEvent, None]:
+async def follow(transport: Transport, log: LogClient, job: str | None = None) -> AsyncGenerator[LoggedEvent, None]:
     """Yield each event of a tenant's jobs, or of one job, once."""
     announced: asyncio.Queue[str] = asyncio.Queue()
-    wanted = of_tenant("job", journal.tenant) if job is None else job_history(journal.tenant, job).everything
+    wanted = of_tenant("job", log.tenant) if job is None else job_history(log.tenant, job).everything
     stop = await transport.follow(wanted, lambda subject, _: announced.put_nowait(subject))
     seen: dict[str, int] = {}
     try:
         while True:
             subject = await announced.get()
-            entry = await _stored(journal, subject, seen.get(subject, 0))
+            entry = await _stored(log, subject, seen.get(subject, 0))
             if entry is not None:
                 seen[subject] = entry.sequence
                 yield LoggedEvent(entry.sequence, subject, entry.event)
@@ -56,10 +56,10 @@ async def follow(transport: Transport, journal: LogClient, job: str | None = Non
         await stop()
 
 
-async def _stored(journal: LogClient, subject: str, after: int) -> Entry | None:
+async def _stored(log: LogClient, subject: str, after: int) -> Entry | None:
     for pause in _LOOKS:
         await asyncio.sleep(pause)
-        entry = await journal.last(subject)
+        entry = await log.last(subject)
         if entry is not None and entry.sequence > after:
             return entry
     return None

@@ -6,7 +6,7 @@ from operator import index
 from typing import SupportsIndex, cast
 
 from queuebit.errors import InvalidInput
-from queuebit.text import steering
+from queuebit.text import control_character
 from queuebit_kernel import InvalidId, require_token
 
 __all__ = ["WHOLE", "one_line", "plain_name", "whole_number"]
@@ -29,7 +29,7 @@ def one_line(what: str, value: object, most: int) -> str:
         raise InvalidInput(f"{what} must be text, not {value!r:.40}")
     if len(value) > most:
         raise InvalidInput(f"{what} has {len(value)} characters: give at most {most}")
-    if found := steering(value):
+    if found := control_character(value):
         raise InvalidInput(f"{what} contains {found}, a control character: give printable text on one line")
     return value
 

@@ -45,14 +45,16 @@ _SETTLING_S = 0.003
 class AsyncJob:
     """A handle of a job: cheap to create, usable while its client is open."""
 
-    def __init__(self, job: str, credential: Credential, journal: LogClient, watch: Watch, payloads: Payloads) -> None:
+    def __init__(
+        self, job: str, credential: Credential, log_client: LogClient, watch: Watch, payloads: Payloads
+    ) -> None:
         self.id = job
         self._credential = credential
-        self._log_client = journal
+        self._log_client = log_client
         self._watch = watch
         self._payloads = payloads
         self._subjects = subjects.job(credential.tenant, job)
-        self._ear = watch.signal(job)
+        self._signal = watch.signal(job)
         self._unread = True
         self._known: dict[str, Entry] = {}
 
@@ -102,8 +104,8 @@ class AsyncJob:
         await self._watch.start()
         look, pause, self._unread = set(events) if self._unread else set(), _FIRST_LOOK_S, False
         while True:
-            self._ear.moved.clear()
-            hinted = self._ear.names.intersection(events)
+            self._signal.moved.clear()
+            hinted = self._signal.names.intersection(events)
             try:
                 for name in look | hinted:
                     if (event := await self._read(name)) is not None:
@@ -124,7 +126,7 @@ class AsyncJob:
                 after = f" after {timeout:g} s" if timeout else ""
                 raise StillRunning(f"job {self.id} has not {missing}{after}: {why}; it continues")
             try:
-                await asyncio.wait_for(self._ear.moved.wait(), left)
+                await asyncio.wait_for(self._signal.moved.wait(), left)
                 look = set()
             except TimeoutError:
                 look, pause = set(events), min(pause * 2, _LAST_LOOK_S)
@@ -215,13 +217,13 @@ class AsyncJob:
         seen: set[tuple[str, datetime]] = set()
         await self._watch.start()
         while all(event != "sealed" for event, _ in seen):
-            self._ear.moved.clear()
+            self._signal.moved.clear()
             for step in (await self.status()).steps:
                 if (step.event, step.at) not in seen:
                     seen.add((step.event, step.at))
                     yield step
             try:
-                await asyncio.wait_for(self._ear.moved.wait(), _FIRST_LOOK_S)
+                await asyncio.wait_for(self._signal.moved.wait(), _FIRST_LOOK_S)
                 await asyncio.sleep(_SETTLING_S)
             except TimeoutError:
                 continue

@@ -143,7 +143,7 @@ class NatsTransport:
             )
         except (OSError, NatsError, TimeoutError) as error:
             if "authorization" in str(error).lower():
-                raise self._stranger() from error
+                raise self._unknown_token() from error
             raise Unreachable(f"nothing answers at {self._url}: see `qb status`; `qb up` starts a stack") from error
 
     def _tls(self) -> SSLContext | None:
@@ -155,13 +155,13 @@ class NatsTransport:
                 "ask the operator for the file, and name it as ca_file in the credential"
             ) from error
 
-    def _stranger(self) -> Refused:
+    def _unknown_token(self) -> Refused:
         text = f"{self._url} rejects this token: ask the operator for a new one (`qb tenant token new`)"
         return Refused([Reason("forbidden", text)])
 
     def _silent(self, client: Client, subject: str, timeout: float) -> Refused | Unreachable:
         if self._unknown:
-            return self._stranger()
+            return self._unknown_token()
         if client.is_connected:
             return Unreachable(f"{subject} had no answer in {timeout:g} s: see `qb status`")
         return Unreachable(f"the connection to {self._url} is lost: see `qb status`; `qb up` starts a stack")

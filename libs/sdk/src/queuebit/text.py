@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import re
 
-__all__ = ["steering", "visible", "visible_json"]
+__all__ = ["control_character", "visible", "visible_json"]
 
-_STEERING = (
+_CONTROL = (
     "\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters, except tab and line feed
     "\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff"  # direction, line ends, no width
     "\ud800-\udfff\U000e0000-\U000e007f"  # halves of a character, invisible tags
 )
-_ONE = re.compile(f"[{_STEERING}]")
-_ONE_IN_A_LINE = re.compile(f"[\t\n{_STEERING}]")
+_ONE = re.compile(f"[{_CONTROL}]")
+_ONE_IN_A_LINE = re.compile(f"[\t\n{_CONTROL}]")
 
 
 def visible(text: str) -> str:
@@ -24,7 +24,7 @@ def visible(text: str) -> str:
     return _ONE.sub(_escaped, text)
 
 
-def steering(text: str) -> str | None:
+def control_character(text: str) -> str | None:
     """The first such character, including tab and line feed, as an escape; None if there is none."""
     found = _ONE_IN_A_LINE.search(text)
     return None if found is None else _escaped(found)

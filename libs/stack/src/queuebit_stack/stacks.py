@@ -184,10 +184,10 @@ def _served(entry: Mapping[str, Any], wanted: StackConfig) -> Served:  # plain J
         return Served(trouble=f"does not work: {entry['error']}")
     if not wanted.enabled:
         return Served(trouble="is switched off in backends.toml")
-    strangers = sorted(set(wanted.backends) - set(entry["backends"]))
-    if strangers:
+    unknown = sorted(set(wanted.backends) - set(entry["backends"]))
+    if unknown:
         has = ", ".join(entry["backends"])
-        return Served(trouble=f"has no backend {', '.join(strangers)}, which backends.toml names; it has {has}")
+        return Served(trouble=f"has no backend {', '.join(unknown)}, which backends.toml names; it has {has}")
     return Served(wanted.backends or tuple(entry["offers"]), wanted.settings, str(entry["version"]))
 
 

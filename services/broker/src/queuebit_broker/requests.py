@@ -10,7 +10,7 @@ from queuebit_contracts.subjects import parse
 from queuebit_kernel import InvalidId, Json, Malformed, digest_of, require_token
 from queuebit_runtime.keys import ALGORITHMS, ED25519
 
-__all__ = ["address", "read_request", "signed_content", "vouched"]
+__all__ = ["address", "read_request", "signature_holds", "signed_content"]
 
 
 def address(subject: str) -> tuple[str, str]:
@@ -31,7 +31,7 @@ def signed_content(body: bytes) -> dict[str, Json]:
     return {name: value for name, value in json.loads(body)["data"].items() if name != "proof"}
 
 
-def vouched(content: Json, proof: Signature) -> bool:
+def signature_holds(content: Json, proof: Signature) -> bool:
     """Whether the proof is a signature over exactly this content, by an algorithm that is known here."""
     verify = ALGORITHMS.get(proof.algorithm or ED25519)
     return verify is not None and verify(proof.key, content, proof.signature)
@@ -42,7 +42,7 @@ def read_request(submission: Submission, body: bytes, subject: str) -> Request:
     tenant, job = address(subject)
     content = signed_content(body)
     known = (submission.proof.algorithm or ED25519) in ALGORITHMS
-    return Request(tenant, job, submission, vouched(content, submission.proof), known, _named(content))
+    return Request(tenant, job, submission, signature_holds(content, submission.proof), known, _named(content))
 
 
 def _named(content: Json) -> str | None:

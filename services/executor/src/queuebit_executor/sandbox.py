@@ -1,7 +1,7 @@
-"""What a process that touches foreign circuits gives up.
+"""Restricts a process that handles untrusted circuits.
 
-It is bounded, not sandboxed: it may neither take the machine's memory nor outlive its parent, and it was started
-without secrets; but it runs as the same user. Where circuits may be hostile, run executors in containers of their own.
+Its memory and files are limited, it ends with its parent, and it starts without secrets; but it runs as the same user.
+For hostile circuits, run executors in their own containers.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import signal
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from functools import lru_cache
+
+import psutil
 
 __all__ = ["bound", "clean_environment", "die_with_parent", "enter_nowhere", "private_bytes"]
 
@@ -65,21 +67,20 @@ def bound(memory_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
     if sys.platform == "linux":
-        addresses, data = _in_use()
-        _lower(resource.RLIMIT_AS, addresses + 2 * memory_bytes)
-        _lower(resource.RLIMIT_DATA, data + memory_bytes)
+        used = _process(os.getpid()).memory_info()
+        _lower(resource.RLIMIT_AS, used.vms + 2 * memory_bytes)
+        _lower(resource.RLIMIT_DATA, used.data + memory_bytes)
 
 
 def private_bytes() -> int:
     """Bytes of private data in use now; 0 where the system does not say."""
-    return _in_use()[1] if sys.platform == "linux" else 0
+    return int(_process(os.getpid()).memory_info().data) if sys.platform == "linux" else 0
 
 
-def _in_use() -> tuple[int, int]:
-    """Bytes of address space, and of private data, of this process."""
-    fields = Path("/proc/self/statm").read_text().split()
-    page = resource.getpagesize()
-    return int(fields[0]) * page, int(fields[5]) * page
+@lru_cache(maxsize=1)
+def _process(pid: int) -> psutil.Process:
+    """This process; made once, and again after a fork, because each request asks for its memory."""
+    return psutil.Process(pid)
 
 
 def _lower(kind: int, limit: int) -> None:

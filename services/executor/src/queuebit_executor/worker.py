@@ -36,7 +36,7 @@ _CACHED_BYTES = 128 << 20
 """What caches may grow to before a child makes room for a fresh one; half of what no state may take."""
 
 
-_UNTHINKABLE = 2**53 - 1
+_LARGEST_EXACT = 2**53 - 1
 """Bytes no machine has; every reader of JSON takes such a number for what it is."""
 
 
@@ -125,7 +125,7 @@ def _profile(circuit: Circuit) -> dict[str, Any]:  # plain JSON
             "clbits": found.clbits,
             "depth": found.depth,
             "two_qubit_gates": found.two_qubit_gates,
-            "simulation_bytes": min(found.simulation_bytes, _UNTHINKABLE),
+            "simulation_bytes": min(found.simulation_bytes, _LARGEST_EXACT),
             "features": sorted(found.features),
         }
     }

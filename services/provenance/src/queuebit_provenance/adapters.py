@@ -29,7 +29,7 @@ class JetStreamSeals:
     """Reads seals without a consumer, so that processes do not compete for one."""
 
     def __init__(self, connection: Connection, *, batch: int = 256, timeout_s: float = 30.0) -> None:
-        self._gatherings = MultiReply(connection, timeout_s)
+        self._replies = MultiReply(connection, timeout_s)
         self._batch = batch
 
     async def read(self, leaf: int, *, until: int) -> AsyncIterator[Seal]:
@@ -64,7 +64,7 @@ class JetStreamSeals:
     async def _page(self, subject: str, sequence: int, count: int) -> list[tuple[int, Seal | None]]:
         """Up to `count` messages of one subject."""
         request = {"seq": sequence, "next_by_subj": subject, "batch": count}
-        replies = await self._gatherings.ask(f"$JS.API.DIRECT.GET.{LOG}", json.dumps(request).encode())
+        replies = await self._replies.ask(f"$JS.API.DIRECT.GET.{LOG}", json.dumps(request).encode())
         return [_seal(message_of(reply)) for reply in replies]
 
 

@@ -46,14 +46,14 @@ class Store:
         self.spool = folder / "spool"
         shutil.rmtree(self.spool, ignore_errors=True)
         self.spool.mkdir(mode=0o700)
-        self._overseeing = Lock()
+        self._control_lock = Lock()
         try:
-            self._overseer = self._open()
+            self._control = self._open()
         except _Unreadable as broken:
-            self._overseer = self._start_anew(broken.reason, clock)
-        answer = self._overseer.query("SELECT version(), timezone()", "TSV").bytes().decode()
+            self._control = self._start_anew(broken.reason, clock)
+        answer = self._control.query("SELECT version(), timezone()", "TSV").bytes().decode()
         self.version, self.timezone = answer.strip().split("\t")
-        functions = self._overseer.query("SELECT name FROM system.table_functions", "TSV").bytes().decode()
+        functions = self._control.query("SELECT name FROM system.table_functions", "TSV").bytes().decode()
         self.guard = Guard(functions.split())
 
     def connect(self, login: Login) -> Handle:
@@ -63,8 +63,8 @@ class Store:
     def kill(self, path: str) -> bool:
         """Cancel the query that reads from or writes to `path`; whether one was found."""
         mark = literal(f"FILE {literal(path)} ")
-        with self._overseeing:
-            found = self._overseer.query(f"KILL QUERY WHERE position(query, {mark}) > 0 ASYNC", "TSV")
+        with self._control_lock:
+            found = self._control.query(f"KILL QUERY WHERE position(query, {mark}) > 0 ASYNC", "TSV")
             return bool(found.bytes())
 
     @property
@@ -83,7 +83,7 @@ class Store:
         return None
 
     def close(self) -> None:
-        self._overseer.close()
+        self._control.close()
         self._lock.close()
 
     def _open(self) -> Connection:
@@ -99,11 +99,9 @@ class Store:
 
     def _start_anew(self, reason: str, clock: Clock) -> Connection:
         """Set the store aside and open an empty one, unless the store is not to blame."""
-        blameless = CannotStart(
-            f"cannot open {self._path}: {reason} Nothing was changed; mend this and start again", 75
-        )
+        failure = CannotStart(f"cannot open {self._path}: {reason} Nothing was changed; mend this and start again", 75)
         if _NOT_ITS_FAULT.search(reason):
-            raise blameless
+            raise failure
         aside = self._path.with_name(f"store.broken-{clock.now():%Y%m%dT%H%M%SZ}")
         self._path.rename(aside)
         try:
@@ -111,7 +109,7 @@ class Store:
         except _Unreadable:
             shutil.rmtree(self._path, ignore_errors=True)
             aside.rename(self._path)
-            raise blameless from None
+            raise failure from None
         _log.critical("the store did not open and was set aside as %s; starting EMPTY, rebuild it from the log", aside)
         _log.critical("the reason was: %s", reason)
         return fresh

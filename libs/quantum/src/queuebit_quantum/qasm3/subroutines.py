@@ -86,7 +86,7 @@ class Subroutines(Statements):
         taken: set[int] = set()
         for parameter, node in zip(wanted, given, strict=True):
             if isinstance(parameter, ast.QuantumArgument):
-                qubits = self._lent(parameter, node, scope)
+                qubits = self._arguments(parameter, node, scope)
                 if not taken.isdisjoint(qubits.indices):
                     raise self.places.error(node, f"{name!r} gets one qubit twice", "different qubits", "arguments")
                 taken.update(qubits.indices)
@@ -110,7 +110,7 @@ class Subroutines(Statements):
             return bits
         return Variable(kind, value, depth=self.assembly.depth)
 
-    def _lent(self, parameter: Node, node: Node, scope: Scope) -> Qubits:
+    def _arguments(self, parameter: Node, node: Node, scope: Scope) -> Qubits:
         qubits = self.expressions.qubits(node, scope)
         size = 1 if parameter.size is None else self.expressions.length(parameter.size, scope)
         if len(qubits.indices) != size:

@@ -18,7 +18,7 @@ __all__ = ["tree"]
 
 _LEXED = re.compile(r"L(\d+):C(\d+): token recognition error at: '(.*)'", re.DOTALL)
 _LOCATED = re.compile(r"L(\d+):C(\d+): (.*)", re.DOTALL)
-_STUMBLES = (AttributeError, LookupError, TypeError, ValueError)
+_PARSER_ERRORS = (AttributeError, LookupError, TypeError, ValueError)
 """How the parser, which assumes a valid program, fails on some others."""
 
 
@@ -33,7 +33,7 @@ def tree(source: Source) -> Node:
             return parse(source.text)
     except QASM3ParsingError as failure:
         raise _explained(failure) from failure
-    except _STUMBLES as failure:
+    except _PARSER_ERRORS as failure:
         raise CircuitError("the source is not OpenQASM 3") from failure
     except RecursionError as failure:
         raise CircuitError("the program is nested too deeply", code="too_deep") from failure
