@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from queuebit_contracts.executors import with_executors
 from queuebit_contracts.query import ProfileAnswer, ProfileRequest
+from queuebit_contracts.topology import topology
 from queuebit_executor.errors import Overloaded
 from queuebit_executor.policy import Allowance
 from queuebit_executor.profiling import AnswerProfile
@@ -58,8 +60,9 @@ async def test_a_placement_is_run_from_its_place_in_the_log(world: Any) -> None:
     async def run(placed: Any, sequence: int, *, redelivered: bool) -> None:
         ran.put_nowait((placed.data.job, sequence, redelivered))
 
+    wanted = with_executors(topology(), {"aer": ("aer",)})
     for number, again in ((1, False), (2, True)):
-        async with in_memory(placements(run, "executor-aer"), number=number) as broker:  # type: ignore[arg-type]
+        async with in_memory(placements(run, "executor-aer", wanted), number=number) as broker:  # type: ignore[arg-type]
             await broker.request(world.placed("j1").to_bytes(), "qb.job.acme.j1.placed.aer")
         assert ran.get_nowait() == ("j1", SEQUENCE, again)
 
