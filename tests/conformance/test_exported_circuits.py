@@ -183,7 +183,7 @@ def unbound() -> QuantumCircuit:
             ),
             "compares a key",
         ),
-        ([unbound()], "one by one"),
+        ([unbound()], "give Batch"),
         (None, "is None"),
         (3, "a value of type int is not a circuit: give"),
     ],
