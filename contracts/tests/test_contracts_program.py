@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,23 @@ WRONG = {
     "a complex factor": (program(items=[{"observables": [{"Z": "1j"}]}]), "item 0, observables 0: the factor of Z"),
     "terms of two lengths": (program(items=[{"observables": [{"Z": 1, "ZZ": 1}]}]), "item 0, observables 0: its Pauli"),
     "observables of two lengths": (program(items=[{"observables": ["Z", "ZZ"]}]), "item 0: its observables differ"),
+    "too many terms": (
+        program(items=[{"observables": ["".join(it) for it in product("XYZ", repeat=7)]}]),
+        "item 0, observables: Tuple",
+    ),
+    "too many terms in sums": (
+        program(items=[{"observables": [{"".join(it): 1 for it in list(product("XYZ", repeat=6))[:700]}] * 3}]),
+        "item 0: its observables have 2,100 terms and may have 2,000",
+    ),
+    "too many different terms": (
+        program(
+            items=[
+                {"observables": [{"".join(it): number for it in list(product("XYZ", repeat=6))[:700]}]}
+                for number in range(1, 20)
+            ]
+        ),
+        "its different observables have 13,300 terms and may have 10,000",
+    ),
     "another content": (program(circuits=[{**ONE, "inline": "OPENQASM 2.0;"}]), "circuit 0: it is not what its digest"),
     "too many items": (program(items=[{}] * (MAX_ITEMS + 1)), "items: Tuple should have at most 10000"),
 }

@@ -43,6 +43,12 @@ MAX_CIRCUITS: Final = 1_000
 _MAX_NAMES: Final = 1_000
 """Parameters of an item, observables of an item, and terms of an observable."""
 
+_MAX_TERMS: Final = 2_000
+"""Terms of all observables of one item: each basis that they need is a run of its own."""
+
+_MAX_DISTINCT_TERMS: Final = 10_000
+"""Terms of all different observables of a program: grouping them takes time that grows with their square."""
+
 _SHOWN: Final = 5
 """Faults that an error spells out; the others are counted."""
 
@@ -157,6 +163,11 @@ def _faults(program: Program) -> Iterator[str]:
             yield f"item {number}: there is no circuit {item.circuit}: the program has {len(program.circuits):,}"
         if len({len(paulis) for observable in item.observables for paulis in observable}) > 1:
             yield f"item {number}: its observables differ in length: write one letter for each qubit of the circuit"
+        if (terms := sum(map(len, item.observables))) > _MAX_TERMS:
+            yield f"item {number}: its observables have {terms:,} terms and may have {_MAX_TERMS:,}"
+    different = {json.dumps(item.observables): sum(map(len, item.observables)) for item in program.items}
+    if (terms := sum(different.values())) > _MAX_DISTINCT_TERMS:
+        yield f"its different observables have {terms:,} terms and may have {_MAX_DISTINCT_TERMS:,}: split the program"
 
 
 def _place(location: tuple[int | str, ...]) -> str:

@@ -54,15 +54,35 @@ def _grouped(observables: tuple[tuple[tuple[str, float], ...], ...]) -> tuple[Ba
     for observable in observables:
         for paulis, factor in observable:
             weights[paulis] = weights.get(paulis, 0.0) + abs(factor)
-    groups: list[tuple[str, list[str]]] = []
+    groups: list[_Group] = []
     for term in sorted((it for it in weights if set(it) != {"I"}), key=lambda it: (-weights[it], it)):
-        for number, (basis, terms) in enumerate(groups):
-            if (joined := _joined(basis, term)) is not None:
-                groups[number] = (joined, [*terms, term])
+        x, z = _bits(term, "XY"), _bits(term, "ZY")
+        for group in groups:
+            if not (x | z) & (group.x | group.z) & (x ^ group.x | z ^ group.z):
+                group.x, group.z = group.x | x, group.z | z
+                group.terms.append(term)
                 break
         else:
-            groups.append((term, [term]))
-    return tuple(Basis(basis, tuple(terms)) for basis, terms in groups)
+            groups.append(_Group(x, z, [term]))
+    return tuple(Basis(group.paulis(), tuple(group.terms)) for group in groups)
+
+
+@dataclass(slots=True)
+class _Group:
+    """Terms that commute qubit-wise, with their union in symplectic form: bit n of x and z says I, X, Z or Y on qubit n
+    (Aaronson and Gottesman 2004, quant-ph/0406196, section II)."""
+
+    x: int
+    z: int
+    terms: list[str]
+
+    def paulis(self) -> str:
+        width = range(len(self.terms[0]) - 1, -1, -1)
+        return "".join("IXZY"[(self.x >> qubit & 1) + 2 * (self.z >> qubit & 1)] for qubit in width)
+
+
+def _bits(term: str, letters: str) -> int:
+    return int("".join("1" if letter in letters else "0" for letter in term), 2)
 
 
 def measured_in(circuit: Circuit, basis: Basis) -> Circuit:
@@ -140,13 +160,6 @@ def shares(counts: Mapping[str, int]) -> Iterator[tuple[str, float, float]]:
     for outcome, count in counts.items():
         share = count / shots
         yield outcome, share, math.sqrt(share * (1 - share) / shots)
-
-
-def _joined(basis: str, term: str) -> str | None:
-    """Return a basis that measures both, if they commute qubit-wise."""
-    if any(a != b and "I" not in (a, b) for a, b in zip(basis, term, strict=True)):
-        return None
-    return "".join(b if a == "I" else a for a, b in zip(basis, term, strict=True))
 
 
 def _mask(term: str, basis: Basis) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -104,7 +105,7 @@ class ProgramProfiles:
         inputs = await self._inputs(sources, asker)
         if found := faults(program, inputs):
             raise _Refusal("parameter", str(BadProgram(found)))
-        chosen = groups(program, sources, inputs)
+        chosen = await asyncio.to_thread(groups, program, sources, inputs)  # many observables take seconds
         if (structures := sum(len(group.circuits) for group in chosen)) > _MAX_STRUCTURES:
             text = f"its items have {structures:,} different structures and may have {_MAX_STRUCTURES:,}: split it"
             raise _Refusal("too_many_structures", f"{text} into several jobs, or vary real parameters only")
