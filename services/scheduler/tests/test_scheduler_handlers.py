@@ -1,7 +1,7 @@
 """Placing under conflict and outage, and the answer to those who wait."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from queuebit_scheduler import handlers
 from queuebit_scheduler.handlers import CYCLE_LIMIT, AnswerWaiting
 from queuebit_scheduler.liveness import ASK_S, WatchBackends
 from queuebit_scheduler.state import State
-from queuebit_scheduling import decode, encode, plan
+from queuebit_scheduling import FairShare, Snapshot, Step, decode, encode, plan
 from queuebit_testing.build import submitted
 from queuebit_testing.memory import MemoryLog
 
@@ -100,6 +100,19 @@ def test_no_placement_holds_what_a_decision_says_of_another_tenant(world: Any) -
     assert first.data.decision.digest == second.data.decision.digest
     assert first.data.decision.inline is second.data.decision.inline is None
     assert "secret" not in {"acme": first, "rival": second}["acme"].model_dump_json()
+
+
+def test_a_policy_that_places_nothing_keeps_nothing_and_does_not_go_round_in_circles(world_of: Any) -> None:
+    class Idle(FairShare):
+        name = "idle/1"
+
+        def steps(self, snapshot: Snapshot) -> Iterator[Step]:
+            return iter(())
+
+    world = world_of(policy=Idle())
+    world.happens(world.registered("aer"), world.accepted("j1"))
+    assert world.cycle() == []
+    assert (world.decisions.kept, world.place._wake.is_set()) == ({}, False)
 
 
 def test_without_a_kept_decision_no_job_is_placed(world: Any) -> None:

@@ -45,7 +45,7 @@ class FairShare:
     )
 
     def free(self, backend: BackendCapacity) -> int:
-        """None while it does not answer."""
+        """How many more jobs a backend may be given: 0 while it does not answer."""
         return 0 if backend.silent_since_us is not None else max(0, backend.queue_depth - backend.taken)
 
     def expected_us(self, promised_us: int, learned_us: int | None) -> int:

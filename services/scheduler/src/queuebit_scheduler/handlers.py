@@ -75,6 +75,8 @@ class PlaceJobs:
         if snapshot is None:
             return
         places = plan(self._state.policy, snapshot).places
+        if not places:
+            return
         jobs = [self._state.job(place.job) for place in places]
         for place in places:
             self._state.reserve(place.job, place.backend)
