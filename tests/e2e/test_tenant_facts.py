@@ -90,18 +90,18 @@ def test_what_was_changed_from_elsewhere_is_not_undone_by_an_edit_here(second: E
 
 
 def test_a_file_that_was_edited_while_the_stack_was_down_is_in_force_when_it_is_up(
-    tmp_path: Path, circuits: Path
+    second: EmbeddedStack, circuits: Path
 ) -> None:
-    stack = EmbeddedStack(tmp_path / "home")
-    with stack:
-        old = find(stack.home)
-        (key,) = export(stack)["tenant"]["demo"]["user"]["me"]["keys"]
-    stack.qb("tenant", "token", "new", "demo", "me")
-    stack.qb("tenant", "token", "revoke", "demo", "me", key)
-    with stack:
-        (done,) = stack.submit(str(circuits / "bell.qasm"))
-        assert done["state"] == "completed"
-        with Client(old) as revoked, pytest.raises(Refused):
-            revoked.backends()
-        verdicts = stack.ask("verify", "--wait", "30")
-        assert [it for it in verdicts if not it["holds"]] == []
+    second.qb("tenant", "add", "sleeper", "--budget", "1")
+    old = find(second.home, "sleeper")
+    (key,) = export(second)["tenant"]["sleeper"]["user"]["me"]["keys"]
+    second.qb("down")
+    try:
+        second.qb("tenant", "token", "new", "sleeper", "me")
+        second.qb("tenant", "token", "revoke", "sleeper", "me", key)
+    finally:
+        second.qb("up", "--detach")
+    (done,) = second.submit(str(circuits / "bell.qasm"), "--tenant", "sleeper")
+    assert done["state"] == "completed"
+    with Client(old) as revoked, pytest.raises(Refused):
+        revoked.backends()
