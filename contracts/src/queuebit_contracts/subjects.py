@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from queuebit_kernel import require_token
@@ -116,6 +116,7 @@ def covers(pattern: str, subject: str) -> bool:
     return len(wanted) == len(given)
 
 
+@lru_cache(256)
 def event_name(type_: str) -> str:
     """The event's name in its wire name, such as `placed` in `qb.job.placed.v1`; the same as in its subject.
 

@@ -88,11 +88,11 @@ class Follower:
 
     async def reached(self, sequence: int) -> None:
         for it in self.log.stored[self.position : sequence]:
-            match it.subject.split("."):
-                case ["qb", "job", tenant, job, name]:
-                    self.world.job_moved(tenant, job, name)
-                case _:
-                    self.world.take(it.event, it.sequence)
+            about = subjects.parse(it.subject)
+            if about.noun == "job":
+                self.world.job_moved(about.tenant, about.id, about.event)
+            else:
+                self.world.take(it.event, it.sequence)
         self.position = max(self.position, sequence)
 
 
