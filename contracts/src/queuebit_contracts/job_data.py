@@ -233,19 +233,6 @@ class Start(Wire):
     the hold stays."""
 
 
-class Dispatch(Wire):
-    """A vendor took the work; whichever executor reads this asks for it under the handle, and starts no second run."""
-
-    tenant: Name
-    job: Name
-    backend: Name
-    attempt: int = Field(ge=1)
-    handle: str = Field(min_length=1, max_length=1024)
-    """The vendor's name for the run."""
-    token: str = Field(min_length=1, max_length=256)
-    """Our name for the run, under which the vendor finds it where its handle was lost."""
-
-
 class Compilation(Wire):
     """How the circuit was made to fit its backend."""
 
@@ -257,6 +244,24 @@ class Compilation(Wire):
     two_qubit_gates: int
     duration_ns: int
     esp_ppm: int | None = None
+
+
+class Dispatch(Wire):
+    """A vendor took the work; whichever executor reads this asks for it under the handle, and starts no second run."""
+
+    tenant: Name
+    job: Name
+    backend: Name
+    attempt: int = Field(ge=1)
+    handle: str = Field(min_length=1, max_length=1024)
+    """The vendor's name for the run."""
+    token: str = Field(min_length=1, max_length=256)
+    """Our name for the run, under which the vendor finds it where its handle was lost."""
+    qubits: int | None = None
+    """Of the circuit."""
+    compilation: Compilation | None = None
+    """How the circuit was made to fit the backend, which the vendor does not say afterwards."""
+    calibration: Digest | None = None
 
 
 class Completion(Wire):

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
@@ -42,16 +42,20 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def seeds_and_users(clients: Sequence[tuple[str, str, str]]) -> tuple[dict[str, str], list[User]]:
+def seeds_and_users(
+    clients: Sequence[tuple[str, str, str]], wanted: Topology | None = None
+) -> tuple[dict[str, str], list[User]]:
     """New seeds by name for all who may log in, and the users that a server's configuration lists.
 
     Args:
         clients: tenants' users as (tenant, user, role).
+        wanted: what is declared; the stacks that are built in, if absent.
     """
-    names = [*declared().service, "operator", "provisioner"]
+    wanted = wanted or declared()
+    names = [*wanted.service, "operator", "provisioner"]
     seeds = {name: new_seed() for name in names} | {f"{t}/{u}": new_seed() for t, u, _ in clients}
     users = users_of(
-        declared(),
+        wanted,
         {name: public_key(seeds[name]) for name in names},
         [ClientUser(t, u, role, public_key(seeds[f"{t}/{u}"])) for t, u, role in clients],
     )
@@ -88,19 +92,28 @@ def seed_file_of(folder: Path, name: str, seed: str) -> Path:
 class NatsServer:
     """One server in a folder. It can be killed and started again on the same data and port."""
 
-    def __init__(self, folder: Path, clients: tuple[tuple[str, str, str], ...] = (), *, tls: Tls | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        clients: tuple[tuple[str, str, str], ...] = (),
+        *,
+        tls: Tls | None = None,
+        stacks: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
         """Prepare the folder.
 
         Args:
             folder: where configuration and data lie.
             clients: tenants' users as (tenant, user, role).
             tls: the server's certificates, where it is to have some.
+            stacks: backends of stacks beside those that are built in.
         """
         self._tls = tls
         self.folder = folder
         self.port = free_port()
         self.url = f"nats://127.0.0.1:{self.port}"
-        self.seeds, users = seeds_and_users(clients)
+        self.wanted = with_executors(declared(), stacks or {})
+        self.seeds, users = seeds_and_users(clients, self.wanted)
         config = render(
             users,
             host="127.0.0.1",
@@ -127,7 +140,7 @@ class NatsServer:
                 await asyncio.sleep(0.02)
                 continue
             if provisioned:
-                await provision(client, declared())
+                await provision(client, self.wanted)
             await client.close()
             return
         raise TimeoutError(f"nats-server did not come up: see {self.folder}/nats.log")

@@ -21,7 +21,7 @@ from queuebit_executor.zygote_client import ZygoteClient
 from queuebit_planning.limits import TRANSIENT, run_limit_s
 from queuebit_runtime.tasks import Tasks
 
-__all__ = ["ChildCircuits", "ChildWorker"]
+__all__ = ["ChildCircuits", "ChildWorker", "read_as", "read_body"]
 
 _A = TypeVar("_A", bound=BaseModel)
 
@@ -45,7 +45,7 @@ class ChildCircuits:
         await self.zygote.open()
         self._tasks.spawn(self.zygote.watch(), "watch over the children")
         await self._profilers.open()
-        described = await self._profilers.ask({"op": "describe"}, _as(Descriptions))
+        described = await self._profilers.ask({"op": "describe"}, read_as(Descriptions))
         if isinstance(described, Refused):
             raise Garbled(f"the backends could not be described: {described.error.message}")
         for offer in described.offers:
@@ -68,25 +68,29 @@ class ChildCircuits:
         return {"idle_runners": idle, "idle_profilers": self._profilers.idle}
 
     async def calibration(self, backend: str) -> bytes:
-        found = await self._profilers.ask({"op": "calibration", "backend": backend}, _body)
+        found = await self._profilers.ask({"op": "calibration", "backend": backend}, read_body)
         if isinstance(found, Refused):
             raise Garbled(f"the calibration of {backend} could not be read: {found.error.message}")
         return found
 
     async def inputs(self, source: bytes, asker: Asker) -> Declared | Refused:
-        return await self._ask({"op": "inputs"}, _as(Declared), source, asker)
+        return await self._ask({"op": "inputs"}, read_as(Declared), source, asker)
 
     async def profile(self, circuit: BoundCircuit, asker: Asker) -> Profiled | Refused:
-        return await self._ask({"op": "profile", **circuit.head}, _as(Profiled), circuit.source, asker)
+        return await self._ask({"op": "profile", **circuit.head}, read_as(Profiled), circuit.source, asker)
 
     async def estimate(self, circuit: BoundCircuit, backend: str, asker: Asker) -> Estimate | Refused:
         ask = {"op": "estimate", "backend": backend, **circuit.head}
-        return await self._ask(ask, _as(Estimate), circuit.source, asker)
+        return await self._ask(ask, read_as(Estimate), circuit.source, asker)
 
     async def _ask(
         self, head: dict[str, Any], read: Callable[[Frame], _A | Refused], body: bytes, asker: Asker
     ) -> _A | Refused:  # a head is plain JSON
         return await self._profilers.ask(head, read, body, line=asker.tenant, begin_by=asker.begin_by)
+
+    def remote(self, backend: str) -> bool:
+        """Whether a backend's work goes on elsewhere; known once it is open."""
+        return self._offers[backend].remote
 
     @asynccontextmanager
     async def worker(self, backend: str) -> AsyncIterator[ChildWorker]:
@@ -140,7 +144,7 @@ class ChildWorker:
 
 def _ran(frame: Frame) -> Ran | Refused:
     head, counts = frame
-    return _as(Ran)(({**head, "counts": counts}, b""))
+    return read_as(Ran)(({**head, "counts": counts}, b""))
 
 
 def _item_ran(frame: Frame) -> ItemRan | Refused:
@@ -153,12 +157,15 @@ def _item_ran(frame: Frame) -> ItemRan | Refused:
         raise Broken(f"a child's answer makes no sense: {error!s:.300}") from error
 
 
-def _body(frame: Frame) -> bytes | Refused:
+def read_body(frame: Frame) -> bytes | Refused:
+    """The body of an answer, or its refusal."""
     head, body = frame
     return _refusal(head["error"]) if "error" in head else body
 
 
-def _as(model: type[_A]) -> Callable[[Frame], _A | Refused]:
+def read_as(model: type[_A]) -> Callable[[Frame], _A | Refused]:
+    """How to read an answer of this kind."""
+
     def read(frame: Frame) -> _A | Refused:
         head, _ = frame
         return _refusal(head["error"]) if "error" in head else _valid(model, head)

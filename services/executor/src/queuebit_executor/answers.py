@@ -6,14 +6,26 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from queuebit_contracts.job import Compilation, Profile
+from queuebit_contracts.job import Compilation, Measure, Profile
 from queuebit_contracts.query import CircuitError
 from queuebit_contracts.results import ItemResult
 from queuebit_contracts.wire import Digest, Name, Reason
 from queuebit_planning.timing import Method
 from queuebit_quantum import Input
 
-__all__ = ["Declared", "Described", "Descriptions", "Estimate", "ItemRan", "Profiled", "Ran", "Refused"]
+__all__ = [
+    "Declared",
+    "Described",
+    "Descriptions",
+    "Estimate",
+    "ItemRan",
+    "Profiled",
+    "Ran",
+    "Refused",
+    "Submitted",
+    "Text",
+    "Used",
+]
 
 
 class _Answer(BaseModel):
@@ -25,7 +37,7 @@ class Described(_Answer):
 
     backend: Name
     vendor: str
-    kind: Literal["simulator", "emulated"]
+    kind: Literal["simulator", "emulated", "qpu"]
     qubits: int
     max_shots: int
     features: tuple[str, ...]
@@ -35,6 +47,8 @@ class Described(_Answer):
     target: Digest
     """Changes whenever the same circuit might compile differently."""
     calibration: Digest | None = None
+    remote: bool = False
+    """Whether its work goes on elsewhere when this executor ends."""
 
 
 class Descriptions(_Answer):
@@ -97,3 +111,24 @@ class Refused(_Answer):
     """Whether the same circuit would be refused again; limits of time and memory may hit by chance."""
     used_us: int = Field(default=0, ge=0)
     """How long a run kept its backend until it reached one of its limits; 0 where the fault is another."""
+
+
+class Submitted(_Answer):
+    """A vendor has the work, or does not know it where there is no handle."""
+
+    handle: str | None = None
+    compilation: Compilation | None = None
+    qubits: int = 0
+    calibration: Digest | None = None
+
+
+class Text(_Answer):
+    """One word: how far a submission is, or the counts that it came to."""
+
+    text: str = ""
+
+
+class Used(_Answer):
+    """What a vendor measured."""
+
+    measures: tuple[Measure, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from functools import partial
 
 from queuebit_executor.adapters import ChildCircuits
 from queuebit_executor.announce import AnnounceBackends
@@ -11,8 +12,10 @@ from queuebit_executor.handlers import RunPlacement
 from queuebit_executor.instance import Instance
 from queuebit_executor.policy import Allowance
 from queuebit_executor.profiling import AnswerProfile
+from queuebit_executor.remote import RunRemotely, RunWhereItIs
 from queuebit_executor.routes import cancellations, liveness, placements, profiles
 from queuebit_executor.settings import Settings
+from queuebit_executor.vendor import ChildVendor
 from queuebit_executor.watch import JobWatch
 from queuebit_executor.zygote_client import ZygoteClient, ZygoteSettings
 from queuebit_kernel import SystemClock, event_id
@@ -67,7 +70,18 @@ def create_app() -> Service:
     service.before.append(take_up)
     service.trouble = circuits.trouble
     service.detail = lambda: {**circuits.detail(), "backends": ", ".join(settings.offered)}
-    for durable in settings.durables.values():
-        run = RunPlacement(service.log, payloads, circuits, clock, watch, me=me)
+    for backend, durable in settings.durables.items():
+        here = RunPlacement(service.log, payloads, circuits, clock, watch, me=me)
+        there = RunRemotely(
+            service.log,
+            payloads,
+            circuits,
+            clock,
+            watch,
+            me=me,
+            vendor=ChildVendor(circuits),
+            poll_s=settings.poll_seconds,
+        )
+        run = RunWhereItIs(here, there, partial(circuits.remote, backend))
         service.include(placements(run, durable, settings.topology))
     return service

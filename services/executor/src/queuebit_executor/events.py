@@ -6,19 +6,35 @@ import json
 from datetime import datetime
 
 from queuebit_contracts.backend import BackendCalibrated, BackendRegistered, Calibration, Registration
-from queuebit_contracts.job import Completion, Failure, JobCompleted, JobFailed, JobPlaced, JobStarted, Start, Usage
+from queuebit_contracts.job import (
+    Completion,
+    Dispatch,
+    Failure,
+    JobCompleted,
+    JobDispatched,
+    JobFailed,
+    JobPlaced,
+    JobStarted,
+    JobUsageReported,
+    Start,
+    Usage,
+    UsageReport,
+)
 from queuebit_contracts.wire import Payload, Reason
-from queuebit_executor.answers import Described
+from queuebit_executor.answers import Described, Submitted
 from queuebit_executor.finished import Finished
 from queuebit_executor.instance import Instance
 from queuebit_executor.policy import memory_for_state, slots_of
 from queuebit_executor.state import Mark
+from queuebit_kernel import event_id
 from queuebit_runtime.trace_context import current_traceparent
 
-__all__ = ["calibrated", "completed", "failed", "registered", "started"]
+__all__ = ["calibrated", "completed", "dispatched", "failed", "registered", "started", "usage_reported"]
 
 
-def started(me: Instance, placed: JobPlaced, attempt: int, now: datetime) -> JobStarted:
+def started(
+    me: Instance, placed: JobPlaced, attempt: int, now: datetime, *, reports_usage: bool | None = None
+) -> JobStarted:
     """An attempt begins; each has an id of its own, so that two executors never take one for the other's."""
     job = placed.data
     return JobStarted(
@@ -26,7 +42,54 @@ def started(me: Instance, placed: JobPlaced, attempt: int, now: datetime) -> Job
         time=now,
         traceparent=current_traceparent(),
         provenanceid=placed.provenanceid,
-        data=Start(tenant=job.tenant, job=job.job, backend=job.backend, attempt=attempt, executor=me.name),
+        data=Start(
+            tenant=job.tenant,
+            job=job.job,
+            backend=job.backend,
+            attempt=attempt,
+            executor=me.name,
+            reports_usage=reports_usage,
+        ),
+    )
+
+
+def dispatched(me: Instance, placed: JobPlaced, attempt: int, taken: Submitted, token: str) -> JobDispatched:
+    """A vendor has the work. The same handle gives the same event, so that two executors cannot record it twice."""
+    job = placed.data
+    return JobDispatched(
+        id=event_id("dispatched", job.tenant, job.job, token, taken.handle or ""),
+        source=me.source,
+        traceparent=current_traceparent(),
+        provenanceid=placed.provenanceid,
+        data=Dispatch(
+            tenant=job.tenant,
+            job=job.job,
+            backend=job.backend,
+            attempt=attempt,
+            handle=taken.handle or "",
+            token=token,
+            qubits=taken.qubits,
+            compilation=taken.compilation,
+            calibration=taken.calibration,
+        ),
+    )
+
+
+def usage_reported(me: Instance, placed: JobPlaced, attempt: int, revision: int, usage: Usage) -> JobUsageReported:
+    """The final usage of a job that ended before its vendor knew it."""
+    job = placed.data
+    return JobUsageReported(
+        source=me.source,
+        provenanceid=placed.provenanceid,
+        data=UsageReport(
+            tenant=job.tenant,
+            job=job.job,
+            backend=job.backend,
+            attempt=attempt,
+            revision=revision,
+            usage=usage,
+            reason="as the vendor states it",
+        ),
     )
 
 

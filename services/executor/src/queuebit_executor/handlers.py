@@ -27,12 +27,12 @@ from queuebit_kernel import Clock, Malformed, Stale, Superseded, Unavailable
 from queuebit_runtime.log import EventLog
 from queuebit_runtime.payloads import Missing, PayloadStore
 
-__all__ = ["RunPlacement"]
+__all__ = ["PAUSES", "End", "RunPlacement"]
 
 _TRIES = 5
 """How often a decision is repeated after another writer was first."""
 
-_PAUSES = (0.1, 0.3, 1.0, 3.0, 10.0, *[15.0] * 38)
+PAUSES = (0.1, 0.3, 1.0, 3.0, 10.0, *[15.0] * 38)
 """Seconds between the tries of what needs the log or the payload store: ten minutes, while the lease is held."""
 
 _T = TypeVar("_T")
@@ -42,7 +42,8 @@ _log = logging.getLogger(__name__)
 _Work = bytes | ProgramWork | Reason
 """The source of a circuit, a program, or why there is neither."""
 _Answer = Ran | Finished | Refused | Reason
-_End = JobCompleted | JobFailed
+End = JobCompleted | JobFailed
+"""How a job ends that an executor had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,9 @@ class RunPlacement:
     worker took. It is stored while the run is under way; no end is appended before it is stored.
     """
 
+    _reports_usage: bool | None = None
+    """Whether usage is stated after the end, also of a job that was cancelled."""
+
     def __init__(
         self,
         log: EventLog,
@@ -68,7 +72,7 @@ class RunPlacement:
         watch: JobWatch,
         *,
         me: Instance,
-        pauses: Sequence[float] = _PAUSES,
+        pauses: Sequence[float] = PAUSES,
     ) -> None:
         self._log = log
         self._payloads = payloads
@@ -83,7 +87,7 @@ class RunPlacement:
         end, after = await self._watch.while_needed(job, sequence, self._attempt(placed, sequence, redelivered))
         await self._conclude(end, after)
 
-    async def _attempt(self, placed: JobPlaced, sequence: int, redelivered: bool) -> tuple[_End, int]:
+    async def _attempt(self, placed: JobPlaced, sequence: int, redelivered: bool) -> tuple[End, int]:
         """Make one attempt; return the end it came to, and the sequence of the job's newest event.
 
         What is needed is read first, so that a worker is never kept waiting.
@@ -135,7 +139,9 @@ class RunPlacement:
                 case Resume(mark, after):
                     return _Attempt(mark, after)
                 case Begin(number, after):
-                    start = events.started(self._me, placed, number, self._clock.now())
+                    start = events.started(
+                        self._me, placed, number, self._clock.now(), reports_usage=self._reports_usage
+                    )
                     try:  # the same event may be appended again: it is stored once
                         began = await self._insist(partial(self._log.append, start, after=after, guard=job.everything))
                     except Stale:
@@ -201,7 +207,7 @@ class RunPlacement:
             raise Malformed(f"{placed.data.job} was placed but never submitted")
         return stored.event.data.circuit
 
-    async def _end(self, placed: JobPlaced, mark: Mark, answer: _Answer, past: Past) -> _End:
+    async def _end(self, placed: JobPlaced, mark: Mark, answer: _Answer, past: Past) -> End:
         match answer:
             case Reason():
                 return self._failed(placed, mark, answer)
@@ -216,12 +222,12 @@ class RunPlacement:
             case Finished() as done:
                 return await self._finished(placed, mark, done)
 
-    async def _finished(self, placed: JobPlaced, mark: Mark, done: Finished) -> _End:
+    async def _finished(self, placed: JobPlaced, mark: Mark, done: Finished) -> End:
         keep = partial(self._payloads.put, placed.data.tenant, done.content, done.media_type)
         result = await self._insist(keep)
         return events.completed(self._me, placed, mark, done=done, result=result, now=self._clock.now())
 
-    async def _conclude(self, end: _End, after: int) -> None:
+    async def _conclude(self, end: End, after: int) -> None:
         """Append the end of a job, unless it has one.
 
         An attempt that was overtaken by a later one still ends the job when it is done first: the same seeds give the
@@ -255,5 +261,5 @@ class RunPlacement:
         return events.failed(self._me, placed, mark, reason, self._clock.now(), usage)
 
 
-def _how(end: _End) -> str:
+def _how(end: End) -> str:
     return "completed" if isinstance(end, JobCompleted) else f"failed with {end.data.reason.code}"

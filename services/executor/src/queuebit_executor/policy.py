@@ -100,8 +100,11 @@ def needless(past: Past, placement: int) -> str | None:
 
 
 def slots_of(offer: Described, slots: int) -> int:
-    """Jobs that a backend runs side by side: a device has one set of qubits, a simulator as many as it is given."""
-    return slots if offer.kind == "simulator" else 1
+    """Jobs that a backend runs side by side: a device has one set of qubits, a simulator as many as it is given.
+
+    Of a backend that runs elsewhere, it is how many of our jobs may be there at once.
+    """
+    return slots if offer.kind == "simulator" or offer.remote else 1
 
 
 def memory_for_state(offer: Described, memory_mb: int) -> int | None:

@@ -6,11 +6,12 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from queuebit_contracts.job import Measure
 from queuebit_contracts.program import Item
-from queuebit_executor.answers import Declared, Estimate, ItemRan, Profiled, Ran, Refused
+from queuebit_executor.answers import Declared, Estimate, ItemRan, Profiled, Ran, Refused, Submitted
 from queuebit_executor.bound_circuit import BoundCircuit
 
-__all__ = ["Asker", "Circuits", "ItemWork", "Worker"]
+__all__ = ["Asker", "Circuits", "ItemWork", "Vendor", "Worker"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,4 +86,37 @@ class Worker(Protocol):
 
         An item that kills its process is refused, and the next is run by another.
         """
+        ...
+
+
+class Vendor(Protocol):
+    """A backend whose work goes on elsewhere. Each call is short, and raises `Unavailable` if the vendor is away."""
+
+    async def submit(
+        self, backend: str, source: bytes, shots: int, seed: int, *, budget_us: int, token: str
+    ) -> Submitted | Refused:
+        """Compile and hand over; the same token again is the same run."""
+        ...
+
+    async def find(self, backend: str, source: bytes, token: str) -> Submitted:
+        """Look for a run by its token; without a handle, the vendor never received it.
+
+        With the source, the answer also describes how it was compiled.
+        """
+        ...
+
+    async def ended(self, backend: str, handle: str) -> bool:
+        """Whether the run has ended."""
+        ...
+
+    async def collect(self, backend: str, handle: str) -> bytes | Refused:
+        """The counts, as JSON, of a run that has ended; or why there are none."""
+        ...
+
+    async def cancel(self, backend: str, handle: str) -> None:
+        """Stop the run, if it has not ended."""
+        ...
+
+    async def usage(self, backend: str, handle: str) -> tuple[Measure, ...]:
+        """What the run used, as far as the vendor knows."""
         ...

@@ -14,6 +14,7 @@ from queuebit_contracts.subjects import alive, every, profile
 from queuebit_contracts.topology import Topology
 from queuebit_executor.handlers import RunPlacement
 from queuebit_executor.profiling import AnswerProfile
+from queuebit_executor.remote import RunWhereItIs
 from queuebit_executor.watch import JobWatch
 from queuebit_kernel import Malformed
 from queuebit_runtime.consumers import Redelivered, Sequence, subscribes
@@ -23,7 +24,7 @@ from queuebit_runtime.tracing import Tracing, whose
 __all__ = ["cancellations", "liveness", "placements", "profiles"]
 
 
-def placements(run: RunPlacement, durable: str, wanted: Topology) -> NatsRouter:
+def placements(run: RunPlacement | RunWhereItIs, durable: str, wanted: Topology) -> NatsRouter:
     """The work items.
 
     There are as many handlers as the server hands out messages, so that none waits where no beat keeps its lease.

@@ -39,6 +39,10 @@ class Settings(BaseSettings):
     """How long a client waits for a profile: a little less than the broker's own limit."""
     run_seconds: float = Field(default=60.0, gt=0, le=86_400)
     """Wall time for one run."""
+    poll_seconds: float = Field(default=2.0, gt=0, le=3_600)
+    """How often a vendor is asked whether a run has ended."""
+    calibration_seconds: float = Field(default=300.0, gt=0, le=86_400)
+    """How often devices are calibrated anew: their figures are read again, and announced if they changed."""
     start_seconds: float = Field(default=60.0, gt=0, le=600)
     """How long the SDK may take to load."""
 

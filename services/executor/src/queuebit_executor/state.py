@@ -7,15 +7,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from queuebit_contracts.job import (
+    Dispatch,
     Ended,
     JobAccepted,
+    JobCancelled,
+    JobCompleted,
+    JobDispatched,
+    JobFailed,
     JobPlaced,
     JobStarted,
     JobSubmitted,
+    JobUsageReported,
 )
+from queuebit_contracts.usage import is_final
 from queuebit_runtime.log import Stored
 
-__all__ = ["Mark", "Past", "evolve", "recall"]
+__all__ = ["Dispatched", "Mark", "Past", "evolve", "recall"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +33,14 @@ class Mark:
     started_at: datetime
     executor: str
     """Whose it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatched:
+    """Where a vendor's handle was recorded, and what was."""
+
+    sequence: int
+    data: Dispatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +59,14 @@ class Past:
     """Sequence of the newest placement: the only one that is work."""
     attempt: Mark | None = None
     """The newest."""
+    handle: Dispatched | None = None
+    """What a vendor has of the job, newest."""
     ended: bool = False
+    cancelled: bool = False
+    usage_final: bool = True
+    """Whether the newest statement of the usage cannot change any more."""
+    reports: int = 0
+    """Usage reports so far."""
 
 
 def evolve(past: Past, stored: Stored) -> Past:
@@ -59,6 +81,14 @@ def evolve(past: Past, stored: Stored) -> Past:
             return replace(past, placed=max(past.placed, stored.sequence))
         case JobStarted(data=start, time=moment):
             return replace(past, attempt=Mark(start.attempt, moment, start.executor))
+        case JobDispatched(data=dispatch):
+            return replace(past, handle=Dispatched(stored.sequence, dispatch))
+        case JobUsageReported(data=report):
+            return replace(past, reports=max(past.reports, report.revision), usage_final=is_final(report.usage))
+        case JobCompleted(data=end) | JobFailed(data=end):
+            return replace(past, ended=True, usage_final=is_final(end.usage))
+        case JobCancelled():
+            return replace(past, ended=True, cancelled=True, usage_final=False)
         case it if isinstance(it, Ended):
             return replace(past, ended=True)
         case _:

@@ -13,7 +13,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from queuebit_executor import remote_worker
 from queuebit_executor.compilation import bound, described, figures, nanoseconds
+from queuebit_executor.errors import NOT_REACHABLE
 from queuebit_executor.frames import MAX_BYTES, Frame, pack, receive
 from queuebit_executor.item_worker import run_item
 from queuebit_executor.sandbox import private_bytes
@@ -25,6 +27,7 @@ from queuebit_quantum import (
     CircuitError,
     DoesNotFit,
     Failed,
+    NotReachable,
     WorkItem,
     inputs,
     profile,
@@ -55,26 +58,12 @@ def serve(connection: socket.socket, backends: Mapping[str, Backend]) -> None:
 
 def _answer(backends: Mapping[str, Backend], head: Mapping[str, Any], body: bytes) -> Frame:
     try:
-        match head["op"]:
-            case "describe":
-                return {"offers": [_offer(backend) for backend in backends.values()]}, b""
-            case "inputs":
-                return {"inputs": [asdict(it) for it in inputs(body.decode())]}, b""
-            case "profile":
-                return _profile(bound(body.decode(), head)), b""
-        backend = backends[head["backend"]]
-        match head["op"]:
-            case "calibration":
-                return {}, json.dumps(_calibration(backend), separators=(",", ":")).encode()
-            case "estimate":
-                return _estimate(backend, bound(body.decode(), head)), b""
-            case "item":
-                return run_item(backend, head, body.decode())
-            case _:
-                return _run(backend, bound(body.decode(), head), head)
+        return _done(backends, head, body)
     except CircuitError as error:
         where = {"line": error.line, "column": error.column, "expected": error.expected or None}
         return _refusal(error.code, error.message, **where)
+    except NotReachable as error:
+        return _refusal(NOT_REACHABLE, str(error)[:500] or "the vendor does not answer")
     except DoesNotFit as error:
         return _refusal("does_not_fit", str(error))
     except UnicodeDecodeError as error:
@@ -83,6 +72,29 @@ def _answer(backends: Mapping[str, Backend], head: Mapping[str, Any], body: byte
         return _refusal("too_deep", "the circuit is nested too deeply: unfold gate definitions or expressions")
     except (MemoryError, RuntimeError) as error:
         return _out_of_memory_or_raise(error)
+
+
+def _done(backends: Mapping[str, Backend], head: Mapping[str, Any], body: bytes) -> Frame:
+    """Do what a request asks for; raises what the circuit or the backend raises."""
+    match head["op"]:
+        case "describe":
+            return {"offers": [_offer(backend) for backend in backends.values()]}, b""
+        case "inputs":
+            return {"inputs": [asdict(it) for it in inputs(body.decode())]}, b""
+        case "profile":
+            return _profile(bound(body.decode(), head)), b""
+    backend = backends[head["backend"]]
+    match head["op"]:
+        case "calibration":
+            return {}, json.dumps(_calibration(backend), separators=(",", ":")).encode()
+        case "estimate":
+            return _estimate(backend, bound(body.decode(), head)), b""
+        case "item":
+            return run_item(backend, head, body.decode())
+        case op if op in remote_worker.OPERATIONS:
+            return remote_worker.answer(backend, head, body)
+        case _:
+            return _run(backend, bound(body.decode(), head), head)
 
 
 def _out_of_memory_or_raise(error: Exception) -> Frame:
@@ -109,6 +121,7 @@ def _offer(backend: Backend) -> dict[str, Any]:  # plain JSON
         "overhead_ns": nanoseconds(it.overhead_s),
         "target": it.target_digest,
         "calibration": it.calibration_digest,
+        "remote": it.remote,
     }
 
 

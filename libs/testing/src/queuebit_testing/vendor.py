@@ -1,0 +1,218 @@
+"""A vendor for tests: its runs live in a file, outlast every executor, and can be held at any point.
+
+The file is named by the variable `FAKE_VENDOR`. A test holds the vendor at a point, waits until a call arrives there,
+and kills whoever called; `runs` says what the vendor was asked to run.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from queuebit_kernel import digest_of
+from queuebit_quantum import (
+    Backend,
+    Calibration,
+    Circuit,
+    Compiled,
+    Description,
+    Failed,
+    Measure,
+    NotReachable,
+    Outcome,
+    Progress,
+    Stack,
+    UnknownHandle,
+    WorkItem,
+    WorkResult,
+    require_fit,
+    result_keys,
+)
+
+__all__ = ["BACKEND", "FILE", "FakeVendor", "VendorFile", "install", "stack"]
+
+BACKEND, FILE = "vendor-qpu", "FAKE_VENDOR"
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS runs (
+    token TEXT PRIMARY KEY, handle TEXT, shots INTEGER, registers TEXT, state TEXT DEFAULT 'running');
+CREATE TABLE IF NOT EXISTS points (name TEXT PRIMARY KEY, reached INTEGER DEFAULT 0);
+"""
+
+
+class VendorFile:
+    """What the vendor keeps, and how a test steers it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with self.open() as base:
+            base.executescript(_TABLES)
+
+    @contextmanager
+    def open(self) -> Iterator[sqlite3.Connection]:
+        """A connection; what was done is committed at the end."""
+        with closing(sqlite3.connect(self.path, timeout=20)) as base, base:
+            yield base
+
+    def hold(self, point: str) -> None:
+        """Let no call pass a point: `before submit`, `after submit`, `run`, `after collect`, `usage` or `away`.
+
+        With a job behind it, such as `run j1`, the point is held for the runs of that job alone.
+        """
+        with self.open() as base:
+            base.execute("INSERT OR REPLACE INTO points (name) VALUES (?)", (point,))
+
+    def release(self, point: str) -> None:
+        """Let calls pass."""
+        with self.open() as base:
+            base.execute("DELETE FROM points WHERE name = ?", (point,))
+
+    def held(self, point: str, token: str = "") -> bool:
+        """Whether a point is held, for all runs or for that of this token."""
+        names = (point, f"{point} {token.partition('-')[0]}")
+        with self.open() as base:
+            return base.execute("SELECT 1 FROM points WHERE name IN (?, ?)", names).fetchone() is not None
+
+    def reached(self, point: str) -> bool:
+        """Whether a call has come to a point that is held."""
+        with self.open() as base:
+            return base.execute("SELECT 1 FROM points WHERE name = ? AND reached", (point,)).fetchone() is not None
+
+    def pass_by(self, point: str, token: str) -> None:
+        """Come to a point, and wait there while it is held."""
+        names = (point, f"{point} {token.partition('-')[0]}")
+        while True:
+            with self.open() as base:
+                if base.execute("UPDATE points SET reached = 1 WHERE name IN (?, ?)", names).rowcount == 0:
+                    return
+            time.sleep(0.01)
+
+    @property
+    def runs(self) -> list[tuple[str, str]]:
+        """Token and state of each run."""
+        with self.open() as base:
+            return base.execute("SELECT token, state FROM runs ORDER BY rowid").fetchall()
+
+
+class FakeVendor:
+    """The port on such a file."""
+
+    def __init__(self, file: VendorFile) -> None:
+        self.file = file
+        self.description = Description(
+            id=BACKEND,
+            vendor="Fake",
+            kind="qpu",
+            num_qubits=5,
+            basis_gates=("x",),
+            max_shots=10_000,
+            target_digest=digest_of({"backend": BACKEND}),
+            rep_delay_s=1e-3,
+            remote=True,
+        )
+
+    def describe(self) -> Description:
+        return self.description
+
+    def calibrate(self) -> Calibration | None:
+        return None
+
+    def compile(self, circuit: Circuit, seed: int) -> Compiled:
+        require_fit(self.description, circuit)
+        return Compiled(
+            circuit_digest=circuit.digest,
+            target_digest=self.description.target_digest,
+            compiler="fake 1",
+            seed=seed,
+            two_qubit_gates=circuit.two_qubit_gates,
+            depth=circuit.depth,
+            program=circuit,
+            registers=circuit.registers,
+            physical_qubits=circuit.touched,
+            rep_delay_s=self.description.rep_delay_s,
+        )
+
+    def submit(self, items: Sequence[WorkItem], token: str) -> str:
+        self._reach()
+        for item in items:
+            require_fit(self.description, shots=item.shots)
+        self.file.pass_by("before submit", token)
+        handle, registers = f"run-{token}", " ".join(map(str, items[0].compiled.registers))
+        with self.file.open() as base:
+            base.execute(
+                "INSERT OR IGNORE INTO runs (token, handle, shots, registers) VALUES (?, ?, ?, ?)",
+                (token, handle, items[0].shots, registers),
+            )
+        self.file.pass_by("after submit", token)
+        return handle
+
+    def find(self, token: str) -> str | None:
+        self._reach()
+        with self.file.open() as base:
+            found = base.execute("SELECT handle FROM runs WHERE token = ?", (token,)).fetchone()
+        return None if found is None else str(found[0])
+
+    def poll(self, handle: str) -> Progress:
+        state, _, _ = self._run(handle)
+        if state == "running" and not self.file.held("run", _token(handle)):
+            self._end(handle, "ended")
+            return "ended"
+        return "running" if state == "running" else "ended"
+
+    def collect(self, handle: str) -> tuple[WorkResult, ...]:
+        state, shots, registers = self._run(handle)
+        self.file.pass_by("after collect", _token(handle))
+        if state == "cancelled":
+            return (Failed("cancelled", "the run was cancelled before it ended"),)
+        return (Outcome(result_keys({0: shots}, registers)),)
+
+    def cancel(self, handle: str) -> None:
+        self._reach()
+        with self.file.open() as base:
+            base.execute("UPDATE runs SET state = 'cancelled' WHERE handle = ? AND state = 'running'", (handle,))
+
+    def usage(self, handle: str) -> tuple[Measure, ...]:
+        state, _, _ = self._run(handle)
+        used = "0" if state == "cancelled" else "1500000"
+        return (Measure("qpu-time", used, "microsecond", final=not self.file.held("usage", _token(handle))),)
+
+    def _run(self, handle: str) -> tuple[str, int, tuple[int, ...]]:
+        self._reach()
+        with self.file.open() as base:
+            found = base.execute("SELECT state, shots, registers FROM runs WHERE handle = ?", (handle,)).fetchone()
+        if found is None:
+            raise UnknownHandle(f"there is no run {handle[:80]!r}")
+        return found[0], found[1], tuple(map(int, found[2].split()))
+
+    def _end(self, handle: str, state: str) -> None:
+        with self.file.open() as base:
+            base.execute("UPDATE runs SET state = ? WHERE handle = ?", (state, handle))
+
+    def _reach(self) -> None:
+        if self.file.held("away"):
+            raise NotReachable("the vendor is away")
+
+
+def _token(handle: str) -> str:
+    return handle.removeprefix("run-")
+
+
+def _open() -> Backend:
+    return FakeVendor(VendorFile(Path(os.environ[FILE])))
+
+
+_builders: dict[str, Callable[[], Backend]] = {BACKEND: _open}
+stack = Stack(_builders)
+"""What the entry point that `install` writes refers to."""
+
+
+def install(folder: Path) -> None:
+    """Leave in a folder what pip would: put it on the path, and the stack `vendor` is installed."""
+    about = folder / "queuebit_fake_vendor-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: queuebit-fake-vendor\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[queuebit.backends]\nvendor = queuebit_testing.vendor:stack\n")

@@ -1,0 +1,214 @@
+"""The work item of a backend that runs elsewhere: a vendor's handle outlives this process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from queuebit_contracts import subjects
+from queuebit_contracts.job import Dispatch, JobPlaced, Measure, Usage
+from queuebit_contracts.usage import QUBITS, SHOTS, UNITS, is_final, usage_of
+from queuebit_contracts.wire import Reason
+from queuebit_executor import events
+from queuebit_executor.answers import Refused, Submitted
+from queuebit_executor.errors import UsagePending
+from queuebit_executor.finished import Finished
+from queuebit_executor.handlers import PAUSES, End, RunPlacement
+from queuebit_executor.instance import Instance
+from queuebit_executor.policy import needless
+from queuebit_executor.ports import Circuits, Vendor
+from queuebit_executor.state import Mark, Past, recall
+from queuebit_executor.watch import JobWatch
+from queuebit_kernel import Clock, Stale, Superseded
+from queuebit_runtime.log import EventLog
+from queuebit_runtime.payloads import PayloadStore
+
+__all__ = ["RunRemotely", "RunWhereItIs"]
+
+_TRIES = 5
+_log = logging.getLogger(__name__)
+
+
+class RunRemotely(RunPlacement):
+    """Submit a job to a vendor once, record its handle before anything waits for it, and follow it to its end.
+
+    Whichever executor receives the placement goes on where the one before stopped. A run that was submitted, but not
+    recorded, is found by its token, which is the placement's: a later attempt does not start a second one.
+    """
+
+    _reports_usage = True
+
+    def __init__(
+        self,
+        log: EventLog,
+        payloads: PayloadStore,
+        circuits: Circuits,
+        clock: Clock,
+        watch: JobWatch,
+        *,
+        me: Instance,
+        vendor: Vendor,
+        poll_s: float,
+        pauses: Sequence[float] = PAUSES,
+    ) -> None:
+        super().__init__(log, payloads, circuits, clock, watch, me=me, pauses=pauses)
+        self._vendor = vendor
+        self._poll_s = poll_s
+        self._slots = asyncio.Semaphore(me.slots)
+
+    async def __call__(self, placed: JobPlaced, sequence: int, *, redelivered: bool = False) -> None:
+        job = subjects.job(placed.data.tenant, placed.data.job)
+        try:
+            end, after = await self._watch.while_needed(job, sequence, self._follow(placed, sequence))
+            await self._conclude(end, after)
+        except Superseded:
+            await self._settle(placed, sequence)
+            raise
+        if not is_final(end.data.usage):
+            raise UsagePending(f"{placed.data.backend} has yet to state what {placed.data.job} used")
+
+    async def _follow(self, placed: JobPlaced, sequence: int) -> tuple[End, int]:
+        """Go on from what the log and the vendor know; return the end, and the sequence of the job's newest event."""
+        past = await self._known(placed)
+        if why := needless(past, sequence):
+            raise Superseded(why)
+        work = await self._work(placed, past)
+        source: bytes | Reason = work if isinstance(work, bytes | Reason) else _one_circuit(placed)
+        async with self._slots:
+            mark, after, taken = past.attempt, past.tail, _recorded(past, sequence)
+            if taken is None and mark is not None and isinstance(source, bytes):
+                found = await self._find(placed, source)
+                if found.handle is not None:
+                    taken, after = await self._record(placed, sequence, mark, found, after)
+            if taken is None or mark is None:
+                begun = await self._begin(placed, sequence, past)
+                submitted = await self._submit(placed, source)
+                if not isinstance(submitted, Submitted):
+                    return await self._end(placed, begun.mark, submitted, past), begun.after
+                mark = begun.mark
+                taken, after = await self._record(placed, sequence, mark, submitted, begun.after)
+            return await self._collected(placed, mark, taken), after
+
+    async def _submit(self, placed: JobPlaced, source: bytes | Reason) -> Submitted | Refused | Reason:
+        """Hand over the circuit. What may have reached the vendor before it failed is looked for, not given up."""
+        if isinstance(source, Reason):
+            return source
+        job, token = placed.data, _token(placed)
+        submit = partial(
+            self._vendor.submit, job.backend, source, job.shots, job.seed, budget_us=job.qpu_us, token=token
+        )
+        answer = await self._insist(submit)
+        if isinstance(answer, Refused) and not answer.lasting:
+            found = await self._find(placed, source)
+            return found if found.handle is not None else answer
+        return answer
+
+    async def _record(
+        self, placed: JobPlaced, sequence: int, mark: Mark, taken: Submitted, after: int
+    ) -> tuple[Dispatch, int]:
+        """Append `dispatched`; raises `Superseded` if the job needs no run any more."""
+        event = events.dispatched(self._me, placed, mark.number, taken, _token(placed))
+        job = subjects.job(placed.data.tenant, placed.data.job)
+        for _ in range(_TRIES):
+            try:
+                after = await self._insist(partial(self._log.append, event, after=after, guard=job.everything))
+            except Stale:
+                past = await self._known(placed)
+                if why := needless(past, sequence):
+                    raise Superseded(why) from None
+                if (recorded := _recorded(past, sequence)) is not None:
+                    return recorded, past.tail
+                after = past.tail
+            else:
+                _log.info(
+                    "job %s of %s is at %s as %s",
+                    placed.data.job,
+                    placed.data.tenant,
+                    placed.data.backend,
+                    taken.handle,
+                )
+                return event.data, after
+        raise Stale(f"{job.prefix} keeps changing")
+
+    async def _collected(self, placed: JobPlaced, mark: Mark, taken: Dispatch) -> End:
+        """Wait for the vendor, and take what the run came to."""
+        backend, handle = placed.data.backend, taken.handle
+        while not await self._insist(partial(self._vendor.ended, backend, handle)):  # noqa: ASYNC110  # another machine
+            await asyncio.sleep(self._poll_s)
+        counts = await self._insist(partial(self._vendor.collect, backend, handle))
+        usage = await self._usage(placed, handle, taken.qubits)
+        if isinstance(counts, Refused):
+            return self._failed(placed, mark, Reason(code=counts.error.code, text=counts.error.message), usage)
+        done = Finished(counts, "application/json", usage, taken.compilation, taken.calibration)
+        return await self._finished(placed, mark, done)
+
+    async def _settle(self, placed: JobPlaced, sequence: int) -> None:
+        """Leave nothing behind at the vendor, and state the usage of a job that ended without a final one.
+
+        Raises:
+            UsagePending: the vendor does not know it yet.
+        """
+        past = await self._known(placed)
+        if past.attempt is None:
+            return
+        taken, backend = _recorded(past, sequence), placed.data.backend
+        handle = taken.handle if taken else (await self._find(placed)).handle
+        if handle is not None and (past.cancelled or not past.ended):
+            await self._insist(partial(self._vendor.cancel, backend, handle))
+        if not past.ended or past.usage_final:
+            return
+        usage = Usage() if handle is None else await self._usage(placed, handle, taken.qubits if taken else None)
+        if not is_final(usage):
+            raise UsagePending(f"{backend} has yet to state what {placed.data.job} used")
+        report = events.usage_reported(self._me, placed, past.attempt.number, past.reports + 1, usage)
+        job = subjects.job(placed.data.tenant, placed.data.job)
+        await self._insist(partial(self._log.append, report, after=past.tail, guard=job.everything))
+
+    async def _usage(self, placed: JobPlaced, handle: str, qubits: int | None) -> Usage:
+        """What the vendor measured, and what it need not say: shots and qubits."""
+        measures = await self._insist(partial(self._vendor.usage, placed.data.backend, handle))
+        known = {SHOTS: placed.data.shots, QUBITS: qubits or 0}
+        said = {it.metric for it in measures}
+        ours = [
+            Measure(metric=name, quantity=str(value), unit=UNITS[name])
+            for name, value in known.items()
+            if name not in said
+        ]
+        return usage_of(*measures, *ours)
+
+    async def _find(self, placed: JobPlaced, source: bytes = b"") -> Submitted:
+        return await self._insist(partial(self._vendor.find, placed.data.backend, source, _token(placed)))
+
+    async def _known(self, placed: JobPlaced) -> Past:
+        job = subjects.job(placed.data.tenant, placed.data.job)
+        return recall(await self._insist(partial(self._log.history, job)))
+
+
+class RunWhereItIs:
+    """Run a placement here or at a vendor; which of the two, a backend says once it is open."""
+
+    def __init__(self, here: RunPlacement, there: RunRemotely, remote: Callable[[], bool]) -> None:
+        self._here = here
+        self._there = there
+        self._remote = remote
+
+    async def __call__(self, placed: JobPlaced, sequence: int, *, redelivered: bool = False) -> None:
+        run = self._there if self._remote() else self._here
+        await run(placed, sequence, redelivered=redelivered)
+
+
+def _recorded(past: Past, placement: int) -> Dispatch | None:
+    """What a vendor has of this placement, as far as the log says."""
+    return past.handle.data if past.handle is not None and past.handle.sequence > placement else None
+
+
+def _token(placed: JobPlaced) -> str:
+    """The name of the run at the vendor. It is the placement's, so that every attempt means the same run."""
+    return f"{placed.data.job}-{placed.id}"
+
+
+def _one_circuit(placed: JobPlaced) -> Reason:
+    text = f"{placed.data.backend} runs single circuits: submit the items of the program one by one"
+    return Reason(code="one_circuit_only", text=text)

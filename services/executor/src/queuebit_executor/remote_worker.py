@@ -1,0 +1,73 @@
+"""What a child does for a backend whose work goes on elsewhere: short requests, none of which waits for a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from queuebit_executor.compilation import bound, described
+from queuebit_executor.frames import Frame
+from queuebit_executor.seeds import compilation_seed, simulation_seed
+from queuebit_quantum import Backend, Circuit, Compiled, Failed, UnknownHandle, WorkItem
+
+__all__ = ["OPERATIONS", "answer"]
+
+OPERATIONS = frozenset({"submit", "find", "poll", "collect", "cancel", "usage"})
+"""The requests that this module answers."""
+
+
+def answer(backend: Backend, head: Mapping[str, Any], body: bytes) -> Frame:
+    """Answer one of `OPERATIONS`; raises what the backend raises."""
+    try:
+        match head["op"]:
+            case "submit":
+                return _submit(backend, bound(body.decode(), head), head)
+            case "find":
+                return _find(backend, body.decode(), head)
+            case "poll":
+                return {"text": backend.poll(head["handle"])}, b""
+            case "collect":
+                return _collect(backend, head["handle"])
+            case "cancel":
+                backend.cancel(head["handle"])
+                return {}, b""
+            case _:
+                return {"measures": [asdict(it) for it in backend.usage(head["handle"])]}, b""
+    except UnknownHandle as error:
+        return _refused("unknown_handle", f"the vendor does not know the run any more: {error}")
+
+
+def _submit(backend: Backend, circuit: Circuit, head: Mapping[str, Any]) -> Frame:
+    compiled = _compiled(backend, circuit)
+    if (qpu_us := compiled.qpu_us(head["shots"])) > head["budget_us"]:
+        return _refused(
+            "limit_exceeded",
+            f"the run takes {qpu_us:,} µs of QPU time and its hold pays for {head['budget_us']:,} µs: submit again",
+        )
+    item = WorkItem(compiled, head["shots"], simulation_seed(head["seed"]))
+    return {"handle": backend.submit([item], head["token"]), **described(backend, circuit, compiled)}, b""
+
+
+def _find(backend: Backend, source: str, head: Mapping[str, Any]) -> Frame:
+    handle = backend.find(head["token"])
+    if handle is None or not source:
+        return {"handle": handle}, b""
+    circuit = bound(source, head)
+    return {"handle": handle, **described(backend, circuit, _compiled(backend, circuit))}, b""
+
+
+def _compiled(backend: Backend, circuit: Circuit) -> Compiled:
+    return backend.compile(circuit, compilation_seed(circuit.digest))
+
+
+def _collect(backend: Backend, handle: str) -> Frame:
+    (result,) = backend.collect(handle)
+    if isinstance(result, Failed):
+        return _refused(result.code, result.text)
+    return {}, json.dumps(dict(result.counts), sort_keys=True, separators=(",", ":")).encode()
+
+
+def _refused(code: str, message: str) -> Frame:
+    return {"error": {"code": code, "message": message[:500]}}, b""

@@ -1,0 +1,72 @@
+"""The children behind the port `Vendor`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from queuebit_contracts.job import Measure
+from queuebit_executor.adapters import ChildCircuits, read_as, read_body
+from queuebit_executor.answers import Refused, Submitted, Text, Used
+from queuebit_executor.errors import NOT_REACHABLE, VendorAway
+from queuebit_executor.worker_pool import WorkerPool
+from queuebit_planning.limits import TRANSIENT
+
+__all__ = ["ChildVendor"]
+
+_Head = dict[str, Any]  # plain JSON
+
+
+class ChildVendor:
+    """Has one of a backend's children ask the vendor."""
+
+    def __init__(self, circuits: ChildCircuits) -> None:
+        self._circuits = circuits
+
+    async def submit(
+        self, backend: str, source: bytes, shots: int, seed: int, *, budget_us: int, token: str
+    ) -> Submitted | Refused:
+        work: _Head = {"shots": shots, "seed": seed, "budget_us": budget_us, "token": token}
+        found = await self._pool(backend).ask(_head("submit", backend, **work), read_as(Submitted), source)
+        return found if isinstance(found, Submitted) else _unless_away(found)
+
+    async def find(self, backend: str, source: bytes, token: str) -> Submitted:
+        found = await self._pool(backend).ask(_head("find", backend, token=token), read_as(Submitted), source)
+        if isinstance(found, Refused):
+            raise VendorAway(f"{backend} cannot be asked for {token}: {found.error.message}")
+        return found
+
+    async def ended(self, backend: str, handle: str) -> bool:
+        found = await self._pool(backend).ask(_head("poll", backend, handle=handle), read_as(Text))
+        if isinstance(found, Refused):
+            return _unless_away(found) is found  # a run that the vendor does not know will not go on
+        return found.text == "ended"
+
+    async def collect(self, backend: str, handle: str) -> bytes | Refused:
+        found = await self._pool(backend).ask(_head("collect", backend, handle=handle), read_body)
+        return _unless_away(found) if isinstance(found, Refused) else found
+
+    async def cancel(self, backend: str, handle: str) -> None:
+        found = await self._pool(backend).ask(_head("cancel", backend, handle=handle), read_as(Text))
+        if isinstance(found, Refused):
+            _unless_away(found)
+
+    async def usage(self, backend: str, handle: str) -> tuple[Measure, ...]:
+        found = await self._pool(backend).ask(_head("usage", backend, handle=handle), read_as(Used))
+        if isinstance(found, Refused):
+            _unless_away(found)
+            return ()
+        return found.measures
+
+    def _pool(self, backend: str) -> WorkerPool:
+        return self._circuits.runners[backend]
+
+
+def _head(op: str, backend: str, **more: Any) -> _Head:
+    return {"op": op, "backend": backend, **more}
+
+
+def _unless_away(refused: Refused) -> Refused:
+    """Raise where the answer says nothing of the run: the vendor is away, or the child ended while it asked."""
+    if refused.error.code == NOT_REACHABLE or refused.error.code in TRANSIENT:
+        raise VendorAway(refused.error.message)
+    return refused

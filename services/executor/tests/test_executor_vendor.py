@@ -1,0 +1,126 @@
+"""A backend that runs elsewhere: whenever its executor is killed, the vendor runs each job once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from nats.aio.client import Client
+
+from queuebit_contracts.job import JobCancelled, JobCompleted, JobDispatched, JobStarted, JobUsageReported
+from queuebit_contracts.subjects import job as job_of
+from queuebit_contracts.usage import is_final, quantities
+from queuebit_runtime.log import JetStreamLog, Stored
+from queuebit_testing.server import NatsServer
+from queuebit_testing.vendor import BACKEND, FILE, VendorFile, install
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
+
+HELD = {"j1": "before submit", "j2": "after submit", "j3": "run", "j4": "after collect"}
+"""Where the executor is killed, for each job."""
+
+
+@dataclass
+class Link:
+    client: Client
+
+
+@contextmanager
+def executor(server: NatsServer, vendor: VendorFile, site: Path) -> Iterator[subprocess.Popen[bytes]]:
+    environment = os.environ | {
+        "PYTHONPATH": str(site),
+        FILE: str(vendor.path),
+        "QUEUEBIT_EXECUTOR_STACK": "vendor",
+        "QUEUEBIT_EXECUTOR_PASSED": f'["{FILE}"]',
+        "QUEUEBIT_EXECUTOR_SLOTS": "4",
+        "QUEUEBIT_EXECUTOR_POLL_SECONDS": "0.05",
+        "QUEUEBIT_BUS_URL": server.url,
+        "QUEUEBIT_BUS_SEED_FILE": str(server.seed_file("executor-vendor")),
+    }
+    process = subprocess.Popen([sys.executable, "-m", "queuebit_executor"], env=environment)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():  # another process; the test's own time limit ends this
+        await asyncio.sleep(0.02)
+
+
+async def test_a_vendor_runs_each_job_once_wherever_its_executor_is_killed(tmp_path: Path, world) -> None:
+    vendor, site = VendorFile(tmp_path / "vendor.sqlite"), tmp_path / "site"
+    install(site)
+    server = NatsServer(tmp_path, clients=(("acme", "ann", "member"),), stacks={"vendor": (BACKEND,)})
+    async with server.running():
+        ann, scheduler, broker = [await server.connect(name) for name in ("acme/ann", "scheduler", "broker")]
+        asked, plans, ends = [JetStreamLog(Link(client)) for client in (ann, scheduler, broker)]
+
+        async def place(job: str) -> None:
+            await asked.append(world.submitted(job))
+            await plans.append(world.placed(job, BACKEND))
+
+        async def history(job: str) -> list[Stored]:
+            return await plans.history(job_of("acme", job))
+
+        async def newest(job: str, kind: type) -> Stored:
+            while True:
+                if found := [it for it in await history(job) if isinstance(it.event, kind)]:
+                    return found[-1]
+                await asyncio.sleep(0.05)
+
+        for job, point in HELD.items():
+            vendor.hold(f"{point} {job}")
+            await place(job)
+        with executor(server, vendor, site) as first:
+            for job in ("j1", "j2", "j4"):
+                await until(lambda: vendor.reached(f"{HELD[job]} {job}"))  # noqa: B023  # used at once
+            await newest("j3", JobDispatched)
+            assert not [it for it in await history("j2") if isinstance(it.event, JobDispatched)]
+            first.send_signal(signal.SIGKILL)
+        for job, point in HELD.items():
+            vendor.release(f"{point} {job}")
+        with executor(server, vendor, site):
+            for job in HELD:
+                end = (await newest(job, JobCompleted)).event
+                assert end.data.result.inline == '{"00":1000}'
+                assert (is_final(end.data.usage), end.data.usage.qpu_us, end.data.usage.shots) == (
+                    True,
+                    1_500_000,
+                    1_000,
+                )
+                assert end.data.compilation.compiler == "fake 1"
+                taken = (await newest(job, JobDispatched)).event.data
+                assert taken.handle == f"run-{taken.token}"
+            assert Counter(token.partition("-")[0] for token, _ in vendor.runs) == dict.fromkeys(HELD, 1)
+            attempts = {job: (await newest(job, JobStarted)).event.data.attempt for job in HELD}
+            assert attempts == {"j1": 2, "j2": 1, "j3": 1, "j4": 1}, "a run that was found is the same attempt"
+
+            vendor.hold("run j5")
+            await place("j5")
+            await newest("j5", JobDispatched)
+            await ends.append(world.cancelled("j5"))
+            report = (await newest("j5", JobUsageReported)).event.data
+            assert (report.revision, quantities(report.usage)["qpu-time"]) == (1, 0)
+            assert vendor.runs[-1][1] == "cancelled"
+            assert isinstance((await history("j5"))[-2].event, JobCancelled)
+
+            vendor.hold("usage j6")
+            await place("j6")
+            assert not is_final((await newest("j6", JobCompleted)).event.data.usage)
+            vendor.release("usage j6")
+            late = (await newest("j6", JobUsageReported)).event.data
+            assert (is_final(late.usage), late.usage.qpu_us) == (True, 1_500_000)
+        for client in (ann, scheduler, broker):
+            await client.close()
