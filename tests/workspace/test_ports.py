@@ -18,6 +18,7 @@ WITHOUT_LAWS = {
     "Result": "what chDB returns",
     "Sealing": "one implementation, and no fake",
     "Traces": "one implementation, and no fake",
+    "Vendor": "one implementation, on top of BackendLaws; tested with a real executor that is killed",
     "Worker": "part of CircuitsLaws",
 }
 

@@ -1,7 +1,7 @@
 """A vendor for tests: its runs live in a file, outlast every executor, and can be held at any point.
 
 The file is named by the variable `FAKE_VENDOR`. A test holds the vendor at a point, waits until a call arrives there,
-and kills whoever called; `runs` says what the vendor was asked to run.
+and kills the caller; `runs` says what the vendor was asked to run.
 """
 
 from __future__ import annotations
