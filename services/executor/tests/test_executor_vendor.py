@@ -17,6 +17,7 @@ import pytest
 from nats.aio.client import Client
 
 from queuebit_contracts.job import JobCancelled, JobCompleted, JobDispatched, JobStarted, JobUsageReported
+from queuebit_contracts.subjects import backend as backend_of
 from queuebit_contracts.subjects import job as job_of
 from queuebit_contracts.usage import is_final, quantities
 from queuebit_runtime.log import JetStreamLog, Stored
@@ -43,6 +44,7 @@ def executor(server: NatsServer, vendor: VendorFile, site: Path) -> Iterator[sub
         "QUEUEBIT_EXECUTOR_PASSED": f'["{FILE}"]',
         "QUEUEBIT_EXECUTOR_SLOTS": "4",
         "QUEUEBIT_EXECUTOR_POLL_SECONDS": "0.05",
+        "QUEUEBIT_EXECUTOR_CALIBRATION_SECONDS": "0.2",
         "QUEUEBIT_BUS_URL": server.url,
         "QUEUEBIT_BUS_SEED_FILE": str(server.seed_file("executor-vendor")),
     }
@@ -80,6 +82,7 @@ async def test_a_vendor_runs_each_job_once_wherever_its_executor_is_killed(tmp_p
                     return found[-1]
                 await asyncio.sleep(0.05)
 
+        calibrated = backend_of(BACKEND).event("calibrated")
         for job, point in HELD.items():
             vendor.hold(f"{point} {job}")
             await place(job)
@@ -116,9 +119,15 @@ async def test_a_vendor_runs_each_job_once_wherever_its_executor_is_killed(tmp_p
             assert vendor.runs[-1][1] == "cancelled"
             assert isinstance((await history("j5"))[-2].event, JobCancelled)
 
+            vendor.drift()
+            while (said := await plans.last(calibrated)) is None or said.event.data.digest != vendor.calibration.digest:
+                await asyncio.sleep(0.05)
+
             vendor.hold("usage j6")
             await place("j6")
-            assert not is_final((await newest("j6", JobCompleted)).event.data.usage)
+            end = (await newest("j6", JobCompleted)).event.data
+            assert (is_final(end.usage), end.calibration) == (False, vendor.calibration.digest)
+            assert end.compilation.digest == end.calibration, "a child that knew older figures has read these"
             vendor.release("usage j6")
             late = (await newest("j6", JobUsageReported)).event.data
             assert (is_final(late.usage), late.usage.qpu_us) == (True, 1_500_000)

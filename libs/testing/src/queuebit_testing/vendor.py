@@ -32,6 +32,7 @@ from queuebit_quantum import (
     require_fit,
     result_keys,
 )
+from queuebit_quantum.calibration import Qubit
 
 __all__ = ["BACKEND", "FILE", "FakeVendor", "VendorFile", "install", "stack"]
 
@@ -40,6 +41,7 @@ BACKEND, FILE = "vendor-qpu", "FAKE_VENDOR"
 _TABLES = """
 CREATE TABLE IF NOT EXISTS runs (
     token TEXT PRIMARY KEY, handle TEXT, shots INTEGER, registers TEXT, state TEXT DEFAULT 'running');
+CREATE TABLE IF NOT EXISTS drifts (number INTEGER PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS points (name TEXT PRIMARY KEY, reached INTEGER DEFAULT 0);
 """
 
@@ -91,6 +93,19 @@ class VendorFile:
                     return
             time.sleep(0.01)
 
+    def drift(self) -> None:
+        """Give the device another calibration."""
+        with self.open() as base:
+            base.execute("INSERT INTO drifts DEFAULT VALUES")
+
+    @property
+    def calibration(self) -> Calibration:
+        """The newest figures."""
+        with self.open() as base:
+            (number,) = base.execute("SELECT count(*) FROM drifts").fetchone()
+        qubits = tuple(Qubit(1e-4, 1e-4, 0.01 + 0.001 * number, 1e-4) for _ in range(5))
+        return Calibration("2026-01-01T00:00:00.000000Z", qubits, (), digest_of({"vendor": number}))
+
     @property
     def runs(self) -> list[tuple[str, str]]:
         """Token and state of each run."""
@@ -103,6 +118,13 @@ class FakeVendor:
 
     def __init__(self, file: VendorFile) -> None:
         self.file = file
+        self.calibrate()
+
+    def describe(self) -> Description:
+        return self.description
+
+    def calibrate(self) -> Calibration:
+        calibration = self.file.calibration
         self.description = Description(
             id=BACKEND,
             vendor="Fake",
@@ -110,16 +132,13 @@ class FakeVendor:
             num_qubits=5,
             basis_gates=("x",),
             max_shots=10_000,
-            target_digest=digest_of({"backend": BACKEND}),
+            target_digest=calibration.digest,
+            calibrated_at=calibration.calibrated_at,
+            calibration_digest=calibration.digest,
             rep_delay_s=1e-3,
             remote=True,
         )
-
-    def describe(self) -> Description:
-        return self.description
-
-    def calibrate(self) -> Calibration | None:
-        return None
+        return calibration
 
     def compile(self, circuit: Circuit, seed: int) -> Compiled:
         require_fit(self.description, circuit)

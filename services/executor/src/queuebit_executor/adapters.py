@@ -12,7 +12,7 @@ from queuebit_contracts.query import CircuitError
 from queuebit_contracts.results import ItemResult
 from queuebit_executor.answers import Declared, Described, Descriptions, Estimate, ItemRan, Profiled, Ran, Refused
 from queuebit_executor.bound_circuit import BoundCircuit
-from queuebit_executor.errors import Garbled
+from queuebit_executor.errors import Garbled, VendorAway
 from queuebit_executor.frames import Broken, Frame
 from queuebit_executor.policy import slots_of
 from queuebit_executor.ports import Asker, ItemWork
@@ -80,13 +80,25 @@ class ChildCircuits:
         return await self._ask({"op": "profile", **circuit.head}, read_as(Profiled), circuit.source, asker)
 
     async def estimate(self, circuit: BoundCircuit, backend: str, asker: Asker) -> Estimate | Refused:
-        ask = {"op": "estimate", "backend": backend, **circuit.head}
+        ask = {"op": "estimate", "backend": backend, "target": self.target(backend), **circuit.head}
         return await self._ask(ask, read_as(Estimate), circuit.source, asker)
 
     async def _ask(
         self, head: dict[str, Any], read: Callable[[Frame], _A | Refused], body: bytes, asker: Asker
     ) -> _A | Refused:  # a head is plain JSON
         return await self._profilers.ask(head, read, body, line=asker.tenant, begin_by=asker.begin_by)
+
+    async def recalibrate(self, backend: str) -> Described:
+        """Read a device's figures anew and describe it as it is now; children with older figures read them too."""
+        found = await self._profilers.ask({"op": "recalibrate", "backend": backend}, read_as(Described))
+        if isinstance(found, Refused):
+            raise VendorAway(f"{backend} could not be calibrated: {found.error.message}")
+        self._offers[backend] = found
+        return found
+
+    def target(self, backend: str) -> str:
+        """Of the calibration that a backend is offered with."""
+        return self._offers[backend].target
 
     def remote(self, backend: str) -> bool:
         """Whether a backend's work goes on elsewhere; known once it is open."""
@@ -121,7 +133,7 @@ class ChildWorker:
 
     async def run(self, source: bytes, shots: int, seed: int, *, budget_us: int, token: str) -> Ran | Refused:
         work = {"shots": shots, "seed": seed, "budget_us": budget_us, "token": token}
-        ask = {"op": "run", "backend": self._offer.backend, **work}
+        ask = {"op": "run", "backend": self._offer.backend, "target": self._offer.target, **work}
         return await self._child.ask(ask, _ran, source, self.limit_s(budget_us))
 
     async def run_item(self, work: ItemWork, budget_us: int, seconds: float) -> ItemRan | Refused:
@@ -131,6 +143,7 @@ class ChildWorker:
         head = {
             "op": "item",
             "backend": self._offer.backend,
+            "target": self._offer.target,
             "parameters": dict(work.item.parameters),
             "observables": [dict(it) for it in work.item.observables],
             "outputs": [*work.outputs],

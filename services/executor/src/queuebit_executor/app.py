@@ -8,10 +8,12 @@ from functools import partial
 
 from queuebit_executor.adapters import ChildCircuits
 from queuebit_executor.announce import AnnounceBackends
+from queuebit_executor.answers import Described
 from queuebit_executor.handlers import RunPlacement
 from queuebit_executor.instance import Instance
 from queuebit_executor.policy import Allowance
 from queuebit_executor.profiling import AnswerProfile
+from queuebit_executor.recalibrate import Recalibrate
 from queuebit_executor.remote import RunRemotely, RunWhereItIs
 from queuebit_executor.routes import cancellations, liveness, placements, profiles
 from queuebit_executor.settings import Settings
@@ -66,6 +68,13 @@ def create_app() -> Service:
             service.include(router)
             await service.bus.start(router)
         await offer(offers)
+
+        async def changed(described: Described) -> None:
+            answer.offer(described)
+            await offer((described,))
+
+        recalibrate = Recalibrate(circuits, settings.calibration_seconds, changed)
+        service.tasks.spawn(recalibrate.run(offers), "calibrations")
 
     service.before.append(take_up)
     service.trouble = circuits.trouble

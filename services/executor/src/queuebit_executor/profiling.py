@@ -79,6 +79,10 @@ class AnswerProfile:
                 await self._profiles.compile(circuit, backend, asker)
             return self._answer(request, found)
 
+    def offer(self, described: Described) -> None:
+        """Answer for a backend as it is now: circuits are compiled anew where that matters."""
+        self._offers[described.backend] = described
+
     def _missing(self, request: ProfileRequest) -> list[str]:
         asked, circuit = request.backends or self._offers, request.circuit.digest
         return [it for it in asked if it in self._offers and self._profiles.compiled(circuit, it) is None]

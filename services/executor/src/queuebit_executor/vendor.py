@@ -26,6 +26,7 @@ class ChildVendor:
         self, backend: str, source: bytes, shots: int, seed: int, *, budget_us: int, token: str
     ) -> Submitted | Refused:
         work: _Head = {"shots": shots, "seed": seed, "budget_us": budget_us, "token": token}
+        work["target"] = self._circuits.target(backend)
         found = await self._pool(backend).ask(_head("submit", backend, **work), read_as(Submitted), source)
         return found if isinstance(found, Submitted) else _unless_away(found)
 

@@ -84,7 +84,12 @@ def _done(backends: Mapping[str, Backend], head: Mapping[str, Any], body: bytes)
         case "profile":
             return _profile(bound(body.decode(), head)), b""
     backend = backends[head["backend"]]
+    if head.get("target", target := backend.describe().target_digest) != target:
+        backend.calibrate()  # another child has read newer figures
     match head["op"]:
+        case "recalibrate":
+            backend.calibrate()
+            return _offer(backend), b""
         case "calibration":
             return {}, json.dumps(_calibration(backend), separators=(",", ":")).encode()
         case "estimate":

@@ -1,0 +1,41 @@
+"""Reading the figures of devices anew, every now and then."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+from queuebit_executor.adapters import ChildCircuits
+from queuebit_executor.answers import Described
+from queuebit_kernel import Unavailable
+
+__all__ = ["Recalibrate"]
+
+_log = logging.getLogger(__name__)
+
+
+class Recalibrate:
+    """Calibrates each device every `every_s` seconds, and says of each that changed what it is now."""
+
+    def __init__(
+        self, circuits: ChildCircuits, every_s: float, changed: Callable[[Described], Awaitable[None]]
+    ) -> None:
+        self._circuits = circuits
+        self._every_s = every_s
+        self._changed = changed
+
+    async def run(self, offers: Sequence[Described]) -> None:
+        """Work until cancelled. A device that cannot be asked keeps the figures that it has."""
+        known = {offer.backend: offer for offer in offers if offer.calibration is not None}
+        while known:
+            await asyncio.sleep(self._every_s)
+            for backend, before in known.items():
+                try:
+                    now = await self._circuits.recalibrate(backend)
+                    if now != before:
+                        await self._changed(now)
+                        known[backend] = now
+                        _log.info("%s is calibrated anew: %s", backend, now.calibration)
+                except Unavailable as fault:
+                    _log.warning("%s keeps its calibration: %s: %s", backend, fault.code, fault)
