@@ -28,16 +28,16 @@ _MAX_CLOSED = 100_000
 
 @dataclass(frozen=True, slots=True)
 class OpenHold:
-    """Money that is set aside."""
+    """Money held for a job."""
 
     amount: Money
     budgets: tuple[str, ...] = ()
-    """What it counts against, beside its account."""
+    """The budgets it counts against, besides its account."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Movement:
-    """What an event moved, for the budgets that it counts against."""
+    """A change of money by an event, for the budgets that it counts against."""
 
     budgets: Sequence[str]
     held: Money
@@ -46,7 +46,7 @@ class _Movement:
 
 @dataclass(slots=True)
 class Account:
-    """One project's money, by currency: nothing here converts."""
+    """One project's money, by currency; currencies are never converted."""
 
     funded: dict[str, Money] = field(default_factory=dict)
     free: dict[str, Money] = field(default_factory=dict)
@@ -54,24 +54,24 @@ class Account:
     holds: dict[str, OpenHold] = field(default_factory=dict)
     """By job."""
     closed: dict[str, None] = field(default_factory=dict)
-    """Jobs whose hold was settled or went back whole, the newest 100,000: they never hold again, however late a
-    delivery wakes up."""
+    """The newest 100,000 jobs whose hold was settled or released: they never hold again, even after a late
+    delivery."""
     last_funded: int = 0
     last_held: int = 0
-    """Sequence of the newest hold. Who appends the next one expects it, and so has seen every hold before."""
+    """Sequence of the newest hold. The next append expects it, so its writer has seen every earlier hold."""
     last_corrected: int = 0
 
     def available(self, currency: str) -> Money:
-        """What may still be held."""
+        """The free amount."""
         return self.free.get(currency, Money.zero(currency))
 
     def held(self, currency: str) -> Money:
-        """What is set aside now."""
+        """The held amount."""
         amounts = (it.amount for it in self.holds.values() if it.amount.currency == currency)
         return sum(amounts, Money.zero(currency))
 
     def spent(self, currency: str) -> Money:
-        """What was charged, corrections included."""
+        """The charged amount, with corrections."""
         return self.funded.get(currency, Money.zero(currency)) - self.available(currency) - self.held(currency)
 
     def take(self, event: Decoded, sequence: int) -> _Movement | None:
@@ -136,7 +136,7 @@ class Accounts:
         self._seen: defaultdict[str, int] = defaultdict(int)
 
     def account(self, tenant: str, name: str) -> Account:
-        """The account as it is now; an empty one where nothing was ever funded."""
+        """The account; an empty one if it was never funded."""
         return self._accounts.get((tenant, name)) or Account()
 
     def of(self, tenant: str) -> dict[str, Account]:
@@ -149,11 +149,11 @@ class Accounts:
         return self._committed.get((tenant, budget, currency)) or Committed(zero, zero)
 
     def seen(self, tenant: str) -> int:
-        """Up to where all holds of a tenant are folded. Who appends the next one on any of its accounts expects it."""
+        """The sequence up to which all holds of a tenant are folded; the next append on its accounts expects it."""
         return self._seen[tenant]
 
     def take(self, event: AnyEvent, sequence: int) -> None:
-        """Fold the next fact in the order of the log."""
+        """Fold the next event in the order of the log."""
         self._fold(event, sequence)
         if isinstance(event, AccountHeld):
             self._seen[event.data.tenant] = max(self._seen[event.data.tenant], sequence)

@@ -41,7 +41,7 @@ class BusExecutors:
 
 
 def folding(world: World, undecided: Undecided) -> Callable[[Raw], Awaitable[None]]:
-    """Fold messages of the log into the broker's world. Of a job only the subject is read: it says all that counts."""
+    """Fold messages of the log into the broker's world. Of a job's events only the subject is read."""
 
     async def fold(raw: Raw) -> None:
         it = parse(raw.subject)

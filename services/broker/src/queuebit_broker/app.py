@@ -1,4 +1,4 @@
-"""Where the broker's objects meet."""
+"""Builds the broker."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from queuebit_runtime.view import View
 __all__ = ["create_app"]
 
 _QUESTIONS_AT_ONCE = 4
-"""Queries of one tenant that are answered side by side; a plan may wait for an executor."""
+"""The most concurrent queries of one tenant; a plan may wait for an executor."""
 
 
 def create_app() -> Service:

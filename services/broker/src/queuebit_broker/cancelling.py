@@ -20,12 +20,12 @@ _ATTEMPTS = 8
 
 
 def _as_of(submitted: JobSubmitted, stored: Stored) -> JobSubmitted:
-    """The submission, at the time at which the log stored it."""
+    """The submission, and the time at which the log stored it."""
     return submitted.model_copy(update={"time": stored.stored_at})
 
 
 class CancelJobs:
-    """Ends a job that has not ended: members their own, admins anybody's of their tenant."""
+    """Ends a job that has not ended: members may end their own jobs, admins all jobs of their tenant."""
 
     def __init__(self, log: EventLog, world: World) -> None:
         self._log = log

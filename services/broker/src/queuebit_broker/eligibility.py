@@ -1,4 +1,4 @@
-"""What a circuit costs on the backends that it fits; whether it fits, `queuebit_planning.eligibility` decides."""
+"""The cost of a circuit on the backends that it fits; `queuebit_planning.eligibility` decides whether it fits."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """Nothing speaks against a backend, but its executor did not say how the circuit fits."""
+    """A backend is acceptable, but its executor did not profile the circuit."""
 
     backend: str
 
@@ -60,7 +60,7 @@ class Tariff:
 
 
 def assess(backend: Registration, shots: int, profiled: Profiled, tariff: Tariff, now: datetime) -> Verdict:
-    """Judge one backend, with everything that speaks against it at once; `shots` are those of each run."""
+    """Judge one backend, with all reasons against it; `shots` are those of each run."""
     name, profile, estimate = backend.backend, profiled.profile, profiled.estimates.get(backend.backend)
     found = [*objections(_demand(shots, profile, estimate), Capacity.of(backend))]
     try:

@@ -8,6 +8,6 @@ __all__ = ["Forbidden"]
 
 
 class Forbidden(Fault):
-    """Someone may not do what they ask for; a dead letter tells the operator, who may replay it once that changed."""
+    """The request is not permitted; it becomes a dead letter, which the operator may replay after a change."""
 
     code = "forbidden"

@@ -31,7 +31,7 @@ _SOURCE = "qb/broker"
 def accepted(
     request: Request, event: JobSubmitted, sequence: int, admitted: Admit, profiled: Profiled, book: str
 ) -> JobAccepted:
-    """The job, as it was submitted at a place of the log, will run on one of what it was admitted for."""
+    """The job may run on one of its candidates."""
     asked = request.submission
     if profiled.profile is None:
         raise ValueError("a job without a profile is never admitted")
@@ -101,7 +101,7 @@ def cancelled(submitted: JobSubmitted, tenant: str, job: str, *, by: str, reason
 
 
 def held(request: Request, admitted: Admit, traceparent: str | None) -> AccountHeld:
-    """Money is set aside for the job."""
+    """Money is held for the job."""
     return AccountHeld(
         id=event_id("held", request.tenant, request.submission.project, request.job),
         source=_SOURCE,
@@ -118,7 +118,7 @@ def held(request: Request, admitted: Admit, traceparent: str | None) -> AccountH
 
 
 def released(request: Request, hold: Money) -> AccountReleased:
-    """The hold goes back whole."""
+    """The whole hold is released."""
     return AccountReleased(
         id=event_id("released", request.tenant, request.submission.project, request.job),
         source=_SOURCE,
@@ -131,7 +131,7 @@ def released(request: Request, hold: Money) -> AccountReleased:
 
 
 def funded(tenant: str, project: str, difference: Money, after: int) -> AccountFunded:
-    """The budget becomes what was declared; brokers that see the same difference say it once."""
+    """The budget becomes the declared one; several brokers append the same event once."""
     return AccountFunded(
         id=event_id("funded", tenant, project, str(after), str(difference)),
         source=_SOURCE,
@@ -140,7 +140,7 @@ def funded(tenant: str, project: str, difference: Money, after: int) -> AccountF
 
 
 def seed_of(job: str) -> int:
-    """A seed that follows from the job's id: 52 bits, which every JSON reader takes exactly."""
+    """A seed derived from the job's id: 52 bits, which every JSON reader keeps exactly."""
     return int(digest(job.encode()).removeprefix("sha256:")[:13], 16)
 
 

@@ -1,4 +1,4 @@
-"""The budget of each project, made true on its account."""
+"""Applies the declared budget of each project to its account."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _ATTEMPTS = 8
 
 
 class FundProjects:
-    """Makes the budget of each project true.
+    """Applies declared budgets.
 
-    What was funded already is subtracted, so that repeating it funds nothing twice; a budget that shrank takes back the
-    difference, even if that leaves less than 0 to spend.
+    Earlier funding is subtracted, so that a repetition changes nothing; a smaller budget takes back the difference,
+    even if less than 0 is left.
     """
 
     def __init__(self, log: EventLog, follower: Follower, world: World) -> None:
@@ -28,10 +28,10 @@ class FundProjects:
         self._world = world
 
     async def __call__(self) -> None:
-        """Append what is missing.
+        """Append the missing difference.
 
         Raises:
-            Stale: other brokers were faster, time after time.
+            Stale: other brokers were faster repeatedly.
             Unavailable: the log does not answer.
         """
         for tenant, entry in [*self._world.directory.tenant.items()]:
@@ -58,6 +58,6 @@ class FundProjects:
 
 
 def other_currencies(world: World, tenant: str, project: str, currency: str) -> list[str]:
-    """The currencies of an account that has others than this one: an account keeps its currency."""
+    """Other currencies of an account: an account keeps its currency."""
     funded = world.account(tenant, project).funded
     return [] if not funded or currency in funded else [*funded]

@@ -107,22 +107,22 @@ class AdmitJob:
             await self._give_back(request)
 
     async def _tail(self, request: Request, sequence: int, redelivered: bool) -> int:
-        """Say where the job's history ends, if it still needs a decision; raises as `_unless_decided`.
+        """The end of the job's history, if it still needs a decision; raises like `_unless_decided`.
 
-        Nothing was decided before the first message of a job. Which one that is the log says, and no header of its
-        sender.
+        Nothing was decided before the first message of a job. The log decides which message is first, never a header
+        of its sender.
         """
         if not redelivered and await self._log.first(_history(request)) == sequence:
             return sequence
         return await self._unless_decided(request, sequence)
 
     async def _unless_decided(self, request: Request, sequence: int, *, reaching: int = 0) -> int:
-        """Say where the job's history ends, if it still needs this decision.
+        """The end of the job's history, if it still needs this decision.
 
-        What was written over the submission without being another one changes nothing.
+        Other messages on the subject of the submission change nothing.
 
         Raises:
-            Superseded: it needs none any more; its hold goes back if it was never accepted.
+            Superseded: it needs none; its hold is released if it was never accepted.
             Unavailable: the history that was read ends before this submission: a replica of the log lags.
         """
         await self._holding.follow(request)
@@ -145,7 +145,7 @@ class AdmitJob:
             await self._log.append(events.released(request, hold.amount), after=0)
 
     def _snapshot(self, request: Request, profiled: Profiled, others: Sequence[Hold] = ()) -> Snapshot:
-        """The world as it is now, but for what is being held for others."""
+        """The current state, including holds under way for others."""
         project, currency = request.submission.project, self._tariff.currency
         account = self._world.account(request.tenant, project)
         taken = sum((it.amount.money for it in others if it.account == project), Money.zero(currency))
@@ -164,7 +164,7 @@ class AdmitJob:
         )
 
     def _budgets(self, request: Request, others: Sequence[Hold]) -> dict[str, Money]:
-        """What is left of each budget that the job counts against."""
+        """The rest of each budget that the job counts against."""
         tenant = self._world.directory.tenant.get(request.tenant)
         if tenant is None or not tenant.budget:
             return {}

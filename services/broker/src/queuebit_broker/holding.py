@@ -1,4 +1,4 @@
-"""Holding money: jobs of one account that come together hold their money together.
+"""Holds money: concurrent jobs of one account share one append.
 
 A hold is guarded by the newest hold of its account, so an account takes one append at a time. Jobs that arrive
 meanwhile join the next round, and a round is one append for any number of jobs.
@@ -30,19 +30,19 @@ from queuebit_runtime.trace_context import current_traceparent
 __all__ = ["ATTEMPTS", "Decide", "Holding", "Outcome"]
 
 ATTEMPTS = 8
-"""Tries of a round against other brokers, before its submissions are delivered again."""
+"""Attempts of a round against other brokers, before its submissions are delivered again."""
 
 Decide = Callable[[Sequence[Hold]], Decision]
-"""Decides on a job as the world is now, but for the holds that its round makes for others."""
+"""Decides on a job with the current state and the holds of its round."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was decided on a job."""
+    """The decision on a job."""
 
     decision: Decision
     held: int = 0
-    """Sequence of the hold that was made for it; 0 where none was, since it was refused or has one."""
+    """Sequence of its new hold; 0 if there is none, because it was refused or has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class _Batch:
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """Whose holds are guarded together."""
+    """Accounts whose holds are guarded together."""
 
     tenant: str
     account: str | None
@@ -78,18 +78,18 @@ class _Scope:
 
     @property
     def subject(self) -> str:
-        """Where its holds lie."""
+        """The subject of its holds."""
         if self.account is None:
             return subjects.every(AccountHeld, tenant=self.tenant)
         return subjects.account(self.tenant, self.account).event("held")
 
     @property
     def guard(self) -> str:
-        """What the next hold is guarded on; empty for its own subject."""
+        """The guard of the next hold; empty for its own subject."""
         return self.subject if self.account is None else ""
 
     def newest(self, world: World) -> int:
-        """Sequence of its newest hold, as far as all before it are known."""
+        """Sequence of its newest hold up to which all are known."""
         if self.account is None:
             return world.accounts.seen(self.tenant)
         return world.account(self.tenant, self.account).last_held
@@ -119,15 +119,15 @@ class Holding:
         """Decide on one job, and if it is admitted and holds no money yet, hold it.
 
         Raises:
-            Stale: other brokers were faster, time after time.
+            Stale: other brokers were faster repeatedly.
             Unavailable: the log or the view of it does not answer.
         """
         scope = self._scope(request)
         queue = self._queues.setdefault(scope, _ScopeQueue())
         while (served := queue.next.served) and request.job in queue.next.pending:
-            await asyncio.wait([served])  # one job decided twice at once: the second sees what became of the first
+            await asyncio.wait([served])  # one job decided twice at once: the second sees the first decision
         queue.next.pending[request.job] = _PendingAdmission(request, decide, current_traceparent())
-        if queue.next.served is None:  # awaited by all whom it serves
+        if queue.next.served is None:  # awaited by all jobs of the round
             queue.next.served = asyncio.ensure_future(self._serve(queue, scope))
         outcome = (await asyncio.shield(queue.next.served))[request.job]
         if isinstance(outcome, ValueError):
@@ -135,10 +135,10 @@ class Holding:
         return outcome
 
     async def follow(self, request: Request) -> None:
-        """See every hold there is at this moment on what the job counts against, whichever broker made it.
+        """Wait until the view has every current hold of the scope, of all brokers.
 
         Raises:
-            Unavailable: the view does not get there.
+            Unavailable: the view did not reach them in time.
         """
         await self._follow(self._scope(request))
 
@@ -166,12 +166,12 @@ class Holding:
         raise Stale(f"account {scope} moved {ATTEMPTS} times while {len(pending)} jobs were being decided")
 
     def _decide(self, pending: dict[str, _PendingAdmission], tenant: str) -> tuple[_Outcomes, list[_NewHold]]:
-        """Decide in the order of arrival; say what was decided, and which holds that takes."""
+        """Decide in the order of arrival; return the decisions and the new holds."""
         outcomes, new_holds = _Outcomes(), list[_NewHold]()
         for job, admission in pending.items():
             try:
                 decision = admission.decide([it.held.data for it in new_holds])
-            except ValueError as error:  # a job that cannot be decided fails alone
+            except ValueError as error:  # a failure affects only its own job
                 outcomes[job] = error
                 continue
             outcomes[job] = Outcome(decision)
@@ -183,9 +183,9 @@ class Holding:
         return outcomes, new_holds
 
     async def _append(self, holds: Sequence[AccountHeld], scope: _Scope) -> Sequence[int]:
-        """Append all in a row, the first behind the newest hold of the scope; return their sequences.
+        """Append all consecutively, the first guarded by the newest hold of the scope; return their sequences.
 
-        They go in one batch. The server opens no further one while strangers hold many open: then they go one by one.
+        They form one batch. If the server allows no further batch, they are appended one by one.
         """
         after = scope.newest(self._world)
         if len(holds) > 1:

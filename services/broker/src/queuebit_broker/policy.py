@@ -1,4 +1,4 @@
-"""Who may run what, where, and on whose money: the decision on one submission, over a snapshot."""
+"""The decision on one submission, over a snapshot: permissions, backends, and money."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Admit:
     candidates: tuple[Candidate, ...]
     hold: Money
     budgets: tuple[str, ...] = ()
-    """What the hold counts against, beside its account."""
+    """The budgets the hold counts against, besides its account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class HoldClosed:
-    """The job was admitted before, and what was held for it is settled or went back: nothing is left to decide."""
+    """The job was admitted before, and its hold is settled or released: nothing is left to decide."""
 
 
 Decision = Admit | Refuse | Wait | HoldClosed
@@ -113,9 +113,9 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
 
 
 def to_profile(request: Request, snapshot: Snapshot) -> tuple[int, dict[str, list[str]]]:
-    """Say what to ask the executors before deciding: for how many shots, and which backends by stack.
+    """The profile requests before the decision: shots, and backends by stack.
 
-    A submission that will be refused is profiled all the same where that can tell its author more.
+    A submission that will be refused is also profiled, if that gives its author more reasons.
     """
     asked, stacks = request.submission, dict[str, list[str]]()
     tenant = snapshot.directory.tenant.get(request.tenant)
@@ -132,14 +132,14 @@ def _verdicts(names: Sequence[str], request: Request, snapshot: Snapshot, tenant
 
 
 def _complete(project: Project, snapshot: Snapshot) -> bool:
-    """Whether all backends that the project may use are known: no other that comes up later can be meant."""
+    """Whether all backends that the project may use are registered."""
     return bool(project.backends) and {*project.backends} <= snapshot.backends.keys()
 
 
 def _others(
     names: Sequence[str], request: Request, snapshot: Snapshot, tenant: Tenant | None, project: Project
 ) -> Sequence[str]:
-    """The other backends of the project, against which nothing speaks that is known without asking their executors."""
+    """Other backends of the project that are acceptable as far as known without their executors."""
     others = [it for it in runs(snapshot.backends, project) if it not in names]
     verdicts = _verdicts(others, request, snapshot, tenant)
     return [name for name, verdict in zip(others, verdicts, strict=True) if isinstance(verdict, Candidate | Silent)]
@@ -162,5 +162,5 @@ def _total(shots: int, profiled: Profiled) -> int:
 
 
 def _plausible(shots: int, tenant: Tenant | None) -> int:
-    """The shots asked for, or where they are absurd, the nearest number that makes the other checks meaningful."""
+    """The requested shots; absurd numbers are replaced by the nearest one that makes the other checks meaningful."""
     return min(max(shots, 1), (tenant or Tenant()).max_shots)

@@ -1,4 +1,4 @@
-"""What the handlers need of the world outside."""
+"""The ports of the handlers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["EventLog", "Executors", "Follower", "Stored"]
 
 
 class Executors(Protocol):
-    """Those who can read a circuit."""
+    """Executors, which can read circuits."""
 
     async def profile(self, stack: str, request: ProfileRequest) -> ProfileAnswer:
         """Ask the executors of a stack.

@@ -1,4 +1,4 @@
-"""What executors say of circuits, remembered."""
+"""Caches profiles from executors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _Key = tuple[str, str, str, int, bool, int, tuple[tuple[str, int], ...]]
 
 
 class Profiles:
-    """Asks all stacks side by side. An answer is kept until a backend it speaks of changes, or others crowd it out."""
+    """Asks all stacks concurrently. An answer is cached until one of its backends changes, or it is evicted."""
 
     def __init__(self, executors: Executors, world: World, *, kept: int = 4096) -> None:
         self._executors = executors
@@ -31,8 +31,8 @@ class Profiles:
     async def of(self, tenant: str, circuit: Payload, shots: int, stacks: Mapping[str, Sequence[str]]) -> Profiled:
         """Profile a circuit for these backends, by stack.
 
-        A stack that does not answer leaves its backends without estimates. An error counts only when no stack could
-        read the circuit: otherwise it says more about the stack.
+        A stack that does not answer leaves its backends without estimates. An error counts only if no stack could
+        read the circuit: otherwise the stack is the cause.
         """
         answers = await asyncio.gather(
             *(self._of_stack(tenant, circuit, shots, stack, backends) for stack, backends in stacks.items())
@@ -45,8 +45,8 @@ class Profiles:
     async def _of_stack(
         self, tenant: str, circuit: Payload, shots: int, stack: str, backends: Sequence[str]
     ) -> ProfileAnswer | None:
-        # The tenant is part of the key: a digest alone must not open another tenant's circuit. So is where the circuit
-        # lies: that it came inside an event before does not say that the payload store has it.
+        # The tenant is part of the key: a digest alone must not give access to another tenant's circuit. So is the
+        # place of the circuit: a circuit inside an earlier event need not be in the payload store.
         inside = circuit.inline is not None
         versions = tuple((it, self._world.backends[it].version) for it in backends)
         key = (tenant, circuit.media_type, circuit.digest, circuit.size, inside, shots, versions)

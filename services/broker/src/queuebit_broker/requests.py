@@ -1,4 +1,4 @@
-"""From bytes of the log to a request whose claims can be checked."""
+"""Parses messages of the log into requests whose claims can be checked."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["address", "read_request", "signature_holds", "signed_content"]
 
 
 def address(subject: str) -> tuple[str, str]:
-    """The tenant and the job that a subject speaks of; the server made sure that its sender may use it.
+    """The tenant and the job of a subject; the server has checked that the sender may use it.
 
     Raises:
         Malformed: they are not plain names.
@@ -38,7 +38,7 @@ def signature_holds(content: Json, proof: Signature) -> bool:
 
 
 def read_request(submission: Submission, body: bytes, subject: str) -> Request:
-    """Check what can be checked without knowing anybody; what does not hold becomes a reason, not an exception."""
+    """Check the request without tenants; a failed check becomes a reason, not an exception."""
     tenant, job = address(subject)
     content = signed_content(body)
     known = (submission.proof.algorithm or ED25519) in ALGORITHMS
@@ -48,5 +48,5 @@ def read_request(submission: Submission, body: bytes, subject: str) -> Request:
 def _named(content: Json) -> str | None:
     try:
         return digest_of(content)
-    except ValueError:  # a number or a text that has no canonical form
+    except ValueError:  # a number or a text without a canonical form
         return None

@@ -1,4 +1,4 @@
-"""Which messages reach which handler."""
+"""Routes messages to handlers."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def routes(admit: AdmitJob, cancel: CancelJobs) -> NatsRouter:
         redelivered: Redelivered,
         stored_at: StoredAt,
     ) -> None:
-        """Admit or refuse a job; its clock starts when the log has it, whatever its sender says."""
-        decode(body)  # what the other services could not read must not be admitted
+        """Admit or refuse a job; its time is when the log stored it, not a claim of its sender."""
+        decode(body)  # jobs that other services cannot read must not be admitted
         asked = event.model_copy(update={"time": stored_at or event.time})
         await admit(asked, body=body, subject=subject, sequence=sequence, redelivered=redelivered)
 
@@ -50,7 +50,7 @@ def routes(admit: AdmitJob, cancel: CancelJobs) -> NatsRouter:
 
 
 def queries(answers: Answers, *, side_by_side: int) -> NatsRouter:
-    """What tenants ask; brokers share the queries."""
+    """Queries of tenants; brokers share them."""
     server = QueryServer("broker", side_by_side=side_by_side)
 
     @server.answers("backends")
@@ -60,29 +60,29 @@ def queries(answers: Answers, *, side_by_side: int) -> NatsRouter:
 
     @server.answers("plan")
     async def on_plan(tenant: Tenant, question: Question) -> Answer:
-        """Say what a circuit would cost and reach on each backend."""
+        """Cost and expected quality of a circuit on each backend."""
         return await answers.plan(tenant, question)
 
     @server.answers("admission")
     async def on_admission(tenant: Tenant, question: Question) -> Answer:
-        """Say which jobs cannot be decided now, and why."""
+        """Jobs that cannot be decided now, and the reasons."""
         return await answers.admission(tenant, question)
 
     @server.answers("balances")
     async def on_balances(tenant: Tenant, question: Question) -> Answer:
-        """Say what the tenant's accounts and budgets have left."""
+        """Balances of the tenant's accounts and budgets."""
         return await answers.balances(tenant, question)
 
     return server.router
 
 
 def tenancy(apply: ApplyTenants) -> NatsRouter:
-    """What the operator asks about tenants; permissions let no other user ask."""
+    """Requests of the operator about tenants; no other user may send them."""
     router = NatsRouter(middlewares=[Replies(_no)])
 
     @router.subscriber(TENANTS_REQUEST, queue="broker", max_workers=SIDE_BY_SIDE, decoder=json_body, title="tenants")
     async def on_tenants(request: TenantsRequest) -> TenantsAnswer:
-        """Put the declared tenants in force, or say which are."""
+        """Put the declared tenants in force, or return the current ones."""
         return await apply(request)
 
     return router

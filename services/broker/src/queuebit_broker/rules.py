@@ -1,4 +1,4 @@
-"""What can be said against a submission, in words its author can act on."""
+"""Reasons against a submission, with the next step for its author."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A submission as it lies in the log. The server vouches for the subject; the data are a claim until proven."""
+    """A submission in the log. The server guarantees the subject; the data are a claim until verified."""
 
     tenant: str
     job: str

@@ -11,10 +11,10 @@ from queuebit_scheduling import MEDIA_TYPE
 __all__ = ["StoredDecisions"]
 
 _INLINE_BYTES = 4096
-"""Bytes up to which a snapshot rides inside each placement that was decided from it."""
+"""The largest snapshot that is copied into its placements."""
 
 _INLINE_TOTAL = 16_384
-"""Bytes up to which its copies may take; storing it once is cheaper then."""
+"""The most bytes of all copies; above, storing it once is cheaper."""
 
 _MOST_BYTES = 16 << 20
 

@@ -1,4 +1,4 @@
-"""Where the scheduler's objects meet."""
+"""Builds the scheduler."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a job was placed where it was, for the tenant who owns it."""
+"""Explains placements to the tenant of the job."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _Row = dict[str, JsonValue]
 
 
 class ExplainJob:
-    """Makes the decisions of a job again, and says of other tenants no more than their rank."""
+    """Recomputes the decisions about a job; of other tenants it reveals only the rank."""
 
     def __init__(self, log: EventLog, decisions: DecisionStore) -> None:
         self._log = log

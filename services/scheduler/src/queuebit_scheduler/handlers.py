@@ -1,4 +1,4 @@
-"""Placing what can be placed, and saying why the rest waits."""
+"""Places jobs, and explains why others wait."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _TRIES = 5
 """How often one placement is tried again after another writer was first."""
 
 _UNDECIDING = JobSubmitted | JobAccepted | UnknownEvent
-"""What may follow an acceptance without deciding about the job: a placement goes behind it."""
+"""Events that may follow an acceptance without a decision about the job."""
 
 _MAX_ROWS = 1000
 """The most rows of one answer, which must stay far below the largest message the bus carries."""
@@ -66,10 +66,10 @@ class PlaceJobs:
             await self.cycle()
 
     async def cycle(self) -> None:
-        """Decide once, keep what the decision was made from, and append every placement.
+        """Decide once, store the snapshot, and append every placement.
 
-        A place is taken before the log is asked, so that no later cycle gives it away again. Where another writer
-        moved the job meanwhile, the view shows what becomes of it. What the log did not confirm waits again.
+        A place is reserved before the append, so that no later cycle assigns it again. If another writer changed the
+        job meanwhile, the view shows the result. Placements without a confirmation wait again.
         """
         snapshot = self._state.snapshot(self._clock.now(), CYCLE_LIMIT)
         if snapshot is None:
@@ -88,7 +88,7 @@ class PlaceJobs:
             self.wake()
 
     async def _append_all(self, jobs: Sequence[AcceptedJob], places: Sequence[Place], snapshot: Snapshot) -> list[bool]:
-        """Append the placements of one decision, once its snapshot is kept; say of each what `_append` says."""
+        """Append the placements of one decision after storing its snapshot; return the result of `_append` for each."""
         try:
             private = len(snapshot.tenants) > 1
             decision = await self._decisions.keep(encode(snapshot), private=private, copies=len(places))
@@ -100,7 +100,7 @@ class PlaceJobs:
         )
 
     async def _append(self, job: AcceptedJob, place: Place, decision: Payload) -> bool:
-        """Append one placement; say whether the view will show what became of the job."""
+        """Append one placement; return whether the view will show the result."""
         tenant, name = job.key
         with self._tracing.span("scheduler place", job.traceparent, whose(tenant, name)):
             try:
@@ -116,7 +116,7 @@ class PlaceJobs:
         return True
 
     async def _place(self, job: AcceptedJob, placed: JobPlaced) -> None:
-        """Append a placement, behind whatever does not decide about the job: any member may submit it once more.
+        """Append a placement; repeated submissions before it do no harm.
 
         Raises:
             Superseded: the job has another place, has started, or ended.

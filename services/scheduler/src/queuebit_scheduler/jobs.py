@@ -1,4 +1,4 @@
-"""What the scheduler keeps of a job between its acceptance and its end."""
+"""The scheduler's state of a job between acceptance and end."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _IDEAL_PPM = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class AcceptedJob:
-    """A job that has not ended: what deciding and placing need."""
+    """A job that has not ended."""
 
     job: Job
-    """As decisions see it."""
+    """The job as decisions see it."""
     after: int
-    """Of the newest event that decides where it runs: its acceptance, or a placement. The next is guarded by it."""
+    """Sequence of the newest event about its place: acceptance or placement. The next placement expects it."""
     project: str
     accepted_at: datetime
     submitted_at: datetime
@@ -70,7 +70,7 @@ class AcceptedJob:
 
     @classmethod
     def of(cls, event: JobAccepted, sequence: int) -> AcceptedJob:
-        """Keep what matters of an acceptance."""
+        """The state after an acceptance."""
         data = event.data
         paid_shots = data.profile.shots or data.shots
         job = Job(

@@ -1,4 +1,4 @@
-"""Asking backends whether they are there."""
+"""Checks whether backends answer."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from queuebit_scheduler.state import State
 __all__ = ["ASK_S", "Ask", "WatchBackends", "over_bus"]
 
 ASK_S = 2.0
-"""Seconds between two rounds of questions."""
+"""Seconds between two rounds of requests."""
 
 _ANSWER_S = 1.0
 
 Ask = Callable[[str], Awaitable[bool | None]]
-"""Ask a backend; whether it answered, or None where nothing was learned, since this process has no connection."""
+"""Ask a backend; return whether it answered, or None if this process has no connection."""
 
 
 class WatchBackends:
-    """Tells the state which backends have not answered for `silence_s`, and since when."""
+    """Reports to the state which backends have not answered for `silence_s`, and since when."""
 
     def __init__(self, state: State, ask: Ask, clock: Clock, *, silence_s: float, wake: Callable[[], None]) -> None:
         self._state = state

@@ -1,4 +1,4 @@
-"""What the handlers need from outside."""
+"""The ports of the handlers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["DecisionStore"]
 
 
 class DecisionStore(Protocol):
-    """Where the snapshots of decisions are kept."""
+    """The store of decision snapshots."""
 
     async def keep(self, content: bytes, *, private: bool, copies: int) -> Payload:
         """Keep a snapshot: inside the reference where it is small, unless it is private.
@@ -29,7 +29,7 @@ class DecisionStore(Protocol):
         """Return a snapshot that was kept.
 
         Raises:
-            Missing: it is not there, or it is not what its digest says.
+            Missing: it is missing, or does not match its digest.
             Unavailable: the store did not answer.
         """
         ...

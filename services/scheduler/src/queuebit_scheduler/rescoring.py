@@ -1,7 +1,7 @@
-"""Scoring the candidates of active jobs anew when a backend has another calibration.
+"""Scores the candidates of active jobs again after a new calibration.
 
-What admission promised was computed under the calibration of that moment. The compiled operations of a candidate stay
-the same, so its success probability under another calibration is a product, and needs no compiler.
+Admission used the calibration of its time. The compiled operations of a candidate stay the same, so its success
+probability under another calibration is a product, and needs no compiler.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["RescoreJobs"]
 _log = logging.getLogger(__name__)
 
 _AGAIN_S = 1.0
-"""Pause before what the payload store did not answer is asked again."""
+"""Pause before a failed read of the payload store is repeated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +96,10 @@ class RescoreJobs:
                 self._moved.set()
 
     async def rescore(self) -> None:
-        """Score what is stale now.
+        """Score stale candidates.
 
         Raises:
-            Unavailable: the payload store did not answer; what is left stays stale.
+            Unavailable: the payload store did not answer; the rest stays stale.
         """
         known: dict[tuple[str, str], int | None] = {}
         changed = False

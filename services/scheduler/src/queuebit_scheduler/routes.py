@@ -1,4 +1,4 @@
-"""What tenants ask of the scheduler."""
+"""Queries of tenants."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from queuebit_scheduler.handlers import AnswerWaiting
 __all__ = ["queries"]
 
 _AT_ONCE = 2
-"""Queries of one tenant in hand at once."""
+"""The most concurrent queries of one tenant."""
 
 
 def queries(waiting: AnswerWaiting, explain: ExplainJob) -> NatsRouter:
-    """What of a tenant's jobs is waiting and why, and why a job was placed where it is."""
+    """Why a tenant's jobs wait, and why a job was placed on its backend."""
     server = QueryServer("scheduler", side_by_side=_AT_ONCE)
 
     @server.answers("waiting")

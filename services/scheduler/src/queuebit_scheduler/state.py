@@ -1,8 +1,8 @@
-"""The scheduler's view of the world, folded from the log and kept current event by event.
+"""The scheduler's state, folded from the log.
 
-It holds active jobs only. Of those that ended two figures remain: what each tenant received, and how long jobs of a
-size take on a backend. A decision reserves its place here before the log confirms it; the fold of the same placement
-then changes nothing. No rule is here: `queuebit_scheduling.policy` has them all.
+It holds active jobs only. Of ended jobs two figures remain: the service of each tenant, and how long jobs of a size
+take on a backend. A decision reserves its place here before the log confirms it; the fold of the same placement then
+changes nothing. All rules are in `queuebit_scheduling.policy`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["State"]
 
 
 class State:
-    """Who waits, what is outstanding, and what every tenant received."""
+    """Waiting jobs, placed jobs, and the service of every tenant."""
 
     def __init__(self, places_per_slot: int, policy: Policy = POLICY) -> None:
         self.policy = policy
@@ -49,7 +49,7 @@ class State:
     def evolve(self, event: Decoded, sequence: int, at: datetime) -> None:
         """Fold one event of the log, stored there `at`.
 
-        An event about a job that is not active says nothing, and neither does one that accepts an active job again.
+        Events of inactive jobs, and a repeated acceptance of an active job, change nothing.
         """
         match event:
             case JobAccepted() if not self._active((event.data.tenant, event.data.job)):
@@ -78,7 +78,7 @@ class State:
         return {name: it for name, it in sorted(self._backends.items()) if it.slots}
 
     def snapshot(self, at: datetime, limit: int) -> Snapshot | None:
-        """What a cycle decides from, or nothing while no job can be placed.
+        """The snapshot of a cycle; None while no job can be placed.
 
         Args:
             at: the moment of the decision.
@@ -107,10 +107,10 @@ class State:
         return sorted(self._answering)
 
     def silence(self, since: Mapping[str, datetime]) -> bool:
-        """Note which backends are taken for gone, and line up what waits there and may run elsewhere.
+        """Note which backends do not answer, and queue jobs that wait there and may run elsewhere.
 
-        A job that has started there stays: its executor may still run it, and no job runs twice. One that was lined up
-        and that the executor starts after all is back at its place as soon as the view shows it.
+        A job that has started there stays: its executor may still run it, and no job runs twice. If the executor starts
+        a queued job after all, the job returns to its place when the view shows it.
 
         Returns:
             Whether anything changed that a cycle may act on.
@@ -135,7 +135,7 @@ class State:
         return found
 
     def reserve(self, key: Key, backend: str) -> None:
-        """Take a place for a waiting job."""
+        """Reserve a place for a waiting job."""
         accepted = self._waiting.pop(key)
         promised_us = next((it.qpu_us for it in accepted.job.candidates if it.backend == backend), 1)
         learned_us = self._run_times.known_us(backend, accepted.job.size)
@@ -144,7 +144,7 @@ class State:
         self._take(accepted.job.tenant, backend, 1, expected_us)
 
     def release(self, key: Key) -> None:
-        """Give back a place that the log has not shown; the job waits again, where it did before."""
+        """Release a place that the log has not confirmed; the job waits again, in its old position."""
         outstanding = self._outstanding.get(key)
         if outstanding is not None and not outstanding.confirmed:
             self._waiting.add(self._free(key).accepted)
@@ -163,7 +163,7 @@ class State:
         return True
 
     def forget(self, key: Key) -> None:
-        """Drop a job that took a place and cannot be placed: neither it nor its place are held up any longer."""
+        """Drop a job that cannot be placed, and free its place."""
         if key in self._outstanding:
             self._free(key)
 
@@ -179,7 +179,7 @@ class State:
             self._answering.discard(name)
 
     def _shown(self, key: Key, backend: str, sequence: int) -> Outstanding | None:
-        """The log shows an active job on a backend: there it is, wherever it was thought to be."""
+        """The log shows an active job on a backend; this overrides any reserved place."""
         outstanding = self._outstanding.get(key)
         if outstanding is not None and outstanding.backend != backend:
             self._waiting.add(self._free(key).accepted)
@@ -202,7 +202,7 @@ class State:
         elif key in self._outstanding and (ended := self._free(key)).started_at is not None:
             job, ran_us = ended.accepted.job, max(1, micros(at) - micros(ended.started_at))
             self._tenants.receive(job.tenant, ran_us, at)
-            if completed:  # only a whole run says how long its like take
+            if completed:  # only complete runs count for durations
                 self._run_times.learn(ended.backend, job.size, ran_us)
 
     def _free(self, key: Key) -> Outstanding:

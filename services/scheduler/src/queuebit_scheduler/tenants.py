@@ -1,4 +1,4 @@
-"""What each tenant received, and is about to receive."""
+"""The service of each tenant: received and reserved."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Tenants:
         self._of[name] = replace(self._of.get(name) or Tenant(name, share, Served(), 0), share=share)
 
     def expect(self, name: str, us: int) -> None:
-        """Count what a tenant is about to receive; less, when it is taken back or has come."""
+        """Change a tenant's reserved service."""
         tenant = self._of[name]
         self._of[name] = replace(tenant, outstanding_us=tenant.outstanding_us + us)
 
     def receive(self, name: str, ran_us: int, at: datetime) -> None:
-        """Count what a tenant received."""
+        """Add service that a tenant received."""
         tenant = self._of[name]
         self._of[name] = replace(tenant, served=tenant.served.plus(ran_us, period_of(micros(at))))

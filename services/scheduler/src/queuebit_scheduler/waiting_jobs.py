@@ -1,4 +1,4 @@
-"""Jobs without a place, kept as the policy groups and orders them."""
+"""Waiting jobs, grouped and ordered by the policy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _Entry = tuple[tuple[int, ...], int, Key]
 
 
 class WaitingJobs:
-    """An index: it knows no rule, and asks the policy where a job belongs once, when it is added."""
+    """An index without rules: it asks the policy for group and order once, when a job is added."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
