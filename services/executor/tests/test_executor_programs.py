@@ -79,6 +79,15 @@ async def test_bases_are_counted_and_a_devices_overhead_is_charged_once(world: A
     assert estimate.qpu_us == 2_000 + 10 * 2 * (100 * 1_000 // 1_000)
 
 
+async def test_a_backend_elsewhere_runs_no_program(world: Any, clock: FixedClock) -> None:
+    world.circuits.declared = (Input("theta", "float"),)
+    vendor = world.offer("vendor").model_copy(update={"remote": True})
+    answer = AnswerProfile(world.payloads, world.circuits, (vendor,), clock, Allowance(1536, 60))
+    (estimate,) = (await answer(asked(sweep(2)))).estimates
+    assert estimate.unfit is not None
+    assert estimate.unfit.code == "one_circuit_only"
+
+
 async def test_an_answer_is_remembered(world: Any, answer: AnswerProfile) -> None:
     request = asked(sweep(5))
     first = await answer(request)

@@ -90,6 +90,9 @@ def total_estimate(shares: Sequence[Share], offer: Described, shots: int, allowa
 
     Times add up; a device's overhead is charged once a job. The ESP is the lowest of all items.
     """
+    if offer.remote:
+        text = f"{offer.backend} runs single circuits: submit the items of the program one by one"
+        return BackendEstimate(backend=offer.backend, unfit=Reason(code="one_circuit_only", text=text))
     reasons = [*_reasons(shares)]
     demand = _demand(shares, offer, shots)
     found = objections(demand, capacity_of(offer, allowance))
