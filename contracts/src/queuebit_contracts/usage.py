@@ -25,6 +25,7 @@ __all__ = [
     "measures_of",
     "prevailing",
     "quantities",
+    "run_usage",
     "usage_of",
 ]
 
@@ -86,30 +87,41 @@ def usage_of(*measures: Measure, at_limit: bool | None = None) -> Usage:
     return plain.model_copy(update={"measures": measures})
 
 
+def run_usage(*, shots: int = 0, qpu_us: int = 0, qubits: int = 0, at_limit: bool | None = None) -> Usage:
+    """What a run used that this platform measured itself, so that it is final."""
+    return Usage(shots=shots, qpu_us=qpu_us, qubits=qubits, at_limit=at_limit)
+
+
 def measures_of(usage: Usage) -> tuple[Measure, ...]:
     """Everything that was measured, whichever version wrote it."""
     if usage.measures is not None:
         return usage.measures
-    fields = {SHOTS: usage.shots, QPU_TIME: usage.qpu_us, QUBITS: usage.qubits}
     return tuple(
-        Measure(metric=metric, quantity=str(max(quantity, 0)), unit=UNITS[metric], final=usage.final)
-        for metric, quantity in fields.items()
+        Measure(metric=metric, quantity=str(quantity), unit=UNITS[metric], final=usage.final)
+        for metric, quantity in _fields(usage).items()
     )
 
 
 def quantities(usage: Usage) -> dict[str, Decimal]:
     """The measured quantities by metric, of the units that price components rate."""
-    return {it.metric: Decimal(it.quantity) for it in measures_of(usage) if UNITS.get(it.metric) == it.unit}
+    if usage.measures is None:
+        return {metric: Decimal(quantity) for metric, quantity in _fields(usage).items()}
+    return {it.metric: Decimal(it.quantity) for it in usage.measures if UNITS.get(it.metric) == it.unit}
 
 
 def is_final(usage: Usage) -> bool:
     """Whether no measure can change any more. Usage that is not final is not billed yet, and keeps its hold."""
-    return all(it.final for it in measures_of(usage))
+    return usage.final if usage.measures is None else all(it.final for it in usage.measures)
 
 
 def prevailing(reports: Mapping[int, Usage]) -> int | None:
     """The revision of the report that counts: the newest final one, or if none is final, the newest."""
     return max(reports, key=lambda revision: (is_final(reports[revision]), revision), default=None)
+
+
+def _fields(usage: Usage) -> dict[str, int]:
+    """What version 0.1 can say."""
+    return {SHOTS: max(usage.shots, 0), QPU_TIME: max(usage.qpu_us, 0), QUBITS: max(usage.qubits, 0)}
 
 
 def _whole(measure: Measure | None) -> int:

@@ -8,7 +8,7 @@ from datetime import UTC
 import pytest
 
 from queuebit_contracts import subjects
-from queuebit_contracts.account import AccountFunded
+from queuebit_contracts.account import AccountFunded, AccountHeld
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_kernel import Clock, Malformed, Stale, Unavailable, digest, event_id
 from queuebit_runtime.log import EventLog, Guarded, Unreadable
@@ -51,6 +51,19 @@ class EventLogLaws:
         with pytest.raises(Stale):
             await log.append(held(event_id(), account=account), after=0, guard=everything)
         assert await log.append(held("j2", account=account, tenant="acme"), after=first, guard=everything) > first
+
+    async def test_a_guard_over_several_aggregates_sees_each_of_them(self, log: EventLog, account: str) -> None:
+        tenant = f"t-{account}"
+        guard = subjects.every(AccountHeld, tenant=tenant)
+        first = await log.append(held("j1", tenant=tenant, account="a"), after=0, guard=guard)
+        with pytest.raises(Stale):
+            await log.append(held("j2", tenant=tenant, account="b"), after=0, guard=guard)
+        facts = [held(f"k{number}", tenant=tenant, account=name) for number, name in enumerate("bab")]
+        last = await log.append_all([Guarded(facts[0], first, guard), *map(Guarded, facts[1:])])
+        assert last == first + 3
+        with pytest.raises(Stale):
+            await log.append_all([Guarded(held("k8", tenant=tenant, account="a"), first, guard), Guarded(facts[1])])
+        assert await log.append(held("k9", tenant=tenant, account="a"), after=last, guard=guard) > last
 
     async def test_a_guard_on_the_own_subject_does_not(self, log: EventLog, account: str) -> None:
         await log.append(funded(account=account), after=0)

@@ -12,9 +12,11 @@ from typing import TypeVar
 from queuebit_contracts import subjects
 from queuebit_contracts.job import JobCompleted, JobFailed, JobPlaced, JobSubmitted, Usage
 from queuebit_contracts.program import PROGRAM, BadProgram, read_program
+from queuebit_contracts.usage import run_usage
 from queuebit_contracts.wire import Payload, Reason
 from queuebit_executor import events
 from queuebit_executor.answers import Ran, Refused
+from queuebit_executor.cancelled_usage import ReportCancelled, Stopwatch
 from queuebit_executor.finished import Finished
 from queuebit_executor.instance import Instance
 from queuebit_executor.policy import Begin, GiveUp, Leave, Resume, next_step
@@ -57,10 +59,11 @@ class RunPlacement:
     """Run a job when a worker is free for it, and state its end, exactly once however often the placement is delivered.
 
     Placements wait here for a worker, where their leases are kept alive. `started` is appended for the one that a
-    worker took. It is stored while the run is under way; no end is appended before it is stored.
+    worker took. It is stored while the run is under way; no end is appended before it is stored. Of a run whose job is
+    cancelled, the usage is reported.
     """
 
-    _reports_usage: bool | None = None
+    _reports_usage: bool | None = True
     """Whether usage is stated after the end, also of a job that was cancelled."""
 
     def __init__(
@@ -81,13 +84,19 @@ class RunPlacement:
         self._watch = watch
         self._me = me
         self._pauses = pauses
+        self._report_cancelled = ReportCancelled(log, me=me)
 
     async def __call__(self, placed: JobPlaced, sequence: int, *, redelivered: bool = False) -> None:
-        job = subjects.job(placed.data.tenant, placed.data.job)
-        end, after = await self._watch.while_needed(job, sequence, self._attempt(placed, sequence, redelivered))
-        await self._conclude(end, after)
+        job, busy, end = subjects.job(placed.data.tenant, placed.data.job), Stopwatch(self._clock), None
+        try:
+            attempt = self._attempt(placed, sequence, redelivered, busy)
+            end, after = await self._watch.while_needed(job, sequence, attempt)
+            await self._conclude(end, after)
+        except Superseded:
+            await self._report_cancelled(placed, sequence, busy.usage() if end is None else end.data.usage)
+            raise
 
-    async def _attempt(self, placed: JobPlaced, sequence: int, redelivered: bool) -> tuple[End, int]:
+    async def _attempt(self, placed: JobPlaced, sequence: int, redelivered: bool, busy: Stopwatch) -> tuple[End, int]:
         """Make one attempt; return the end it came to, and the sequence of the job's newest event.
 
         What is needed is read first, so that a worker is never kept waiting.
@@ -98,6 +107,7 @@ class RunPlacement:
         work = await self._work(placed, past)
         async with self._circuits.worker(job.backend) as worker:
             beginning = asyncio.ensure_future(self._begin(placed, sequence, past))
+            busy.start()
             answer = await self._run(worker, placed, work, beginning)
         attempt = await beginning
         return await self._end(placed, attempt.mark, answer, past), attempt.after
@@ -213,10 +223,10 @@ class RunPlacement:
                 return self._failed(placed, mark, answer)
             case Refused(error=error, used_us=used_us):
                 qubits = placed.data.terms.qubits if placed.data.terms else past.qubits
-                usage = Usage(qpu_us=used_us, qubits=qubits, at_limit=True) if used_us else None
+                usage = run_usage(qpu_us=used_us, qubits=qubits, at_limit=True) if used_us else None
                 return self._failed(placed, mark, Reason(code=error.code, text=error.message), usage)
             case Ran() as ran:
-                usage = Usage(shots=placed.data.shots, qpu_us=ran.qpu_us, qubits=ran.qubits, final=True)
+                usage = run_usage(shots=placed.data.shots, qpu_us=ran.qpu_us, qubits=ran.qubits)
                 done = Finished(ran.counts, "application/json", usage, ran.compilation, ran.calibration)
                 return await self._finished(placed, mark, done)
             case Finished() as done:

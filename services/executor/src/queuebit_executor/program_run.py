@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from queuebit_contracts.job import Compilation, ItemSummary, Placement, Usage
 from queuebit_contracts.program import Program
 from queuebit_contracts.results import RESULTS, ItemResult, results_of
-from queuebit_contracts.usage import QPU_TIME, QUBITS, SHOTS, UNITS, Measure, quantities, usage_of
+from queuebit_contracts.usage import QPU_TIME, QUBITS, SHOTS, quantities, run_usage
 from queuebit_contracts.wire import Digest, Reason
 from queuebit_executor.answers import Refused
 from queuebit_executor.finished import Finished
@@ -65,12 +65,7 @@ class ProgramRun:
             content=results_of(self._results),
             media_type=RESULTS,
             items=ItemSummary(total=total, completed=total - failed, failed=failed),
-            usage=usage_of(
-                Measure(metric=SHOTS, quantity=str(self._shots), unit=UNITS[SHOTS]),
-                Measure(metric=QPU_TIME, quantity=str(used_us), unit=UNITS[QPU_TIME]),
-                Measure(metric=QUBITS, quantity=str(self._qubits), unit=UNITS[QUBITS]),
-                at_limit=at_limit,
-            ),
+            usage=run_usage(shots=self._shots, qpu_us=used_us, qubits=self._qubits, at_limit=at_limit),
             compilation=_joined(self._compilations) if self._compilations else None,
             calibration=self._calibration,
             reason=reason,
@@ -99,7 +94,8 @@ class ProgramRun:
         )
         if isinstance(answer, Refused):
             reason = Reason(code=answer.error.code, text=answer.error.sentence)
-            return _failed(reason, Usage(qpu_us=answer.used_us, qubits=self._accepted_qubits if answer.used_us else 0))
+            qubits = self._accepted_qubits if answer.used_us else 0
+            return _failed(reason, run_usage(qpu_us=answer.used_us, qubits=qubits))
         self._calibration = answer.calibration
         return answer.result
 
