@@ -26,6 +26,7 @@ __all__ = [
     "prevailing",
     "quantities",
     "run_usage",
+    "shots_of",
     "usage_of",
 ]
 
@@ -107,6 +108,11 @@ def quantities(usage: Usage) -> dict[str, Decimal]:
     if usage.measures is None:
         return {metric: Decimal(quantity) for metric, quantity in _fields(usage).items()}
     return {it.metric: Decimal(it.quantity) for it in usage.measures if UNITS.get(it.metric) == it.unit}
+
+
+def shots_of(usage: Usage) -> int:
+    """How many shots were taken."""
+    return int(quantities(usage).get(SHOTS, 0))
 
 
 def is_final(usage: Usage) -> bool:

@@ -118,6 +118,9 @@ def _jobs(words: _Group) -> None:
     submit.add_argument("--max-cost", metavar="1.50", help="refuse the job if it could cost more")
     submit.add_argument("--key", metavar="K", help="idempotency key: the same key and content is the same job")
     submit.add_argument("--purpose", default="interactive", metavar="TEXT", help="the purpose; not empty (interactive)")
+    submit.add_argument(
+        "--tag", action="append", default=[], metavar="T", help="name for the bill and its budget; may be repeated"
+    )
     submit.add_argument("--seed", type=_whole, metavar="N", help="seed of the simulation (from the job's id)")
     submit.add_argument("--label", metavar="TEXT", help="a display name (the file's name)")
     submit.add_argument("--wait", action="store_true", help="wait for results, charges and receipts")

@@ -78,6 +78,7 @@ class AsyncClient:
         key: str | None = None,
         max_cost: Amount | None = None,
         seed: int | None = None,
+        tags: Sequence[str] = (),
         label: str | None = None,
         parameters: Mapping[Any, Any] | None = None,
         observables: Sequence[object] = (),
@@ -95,6 +96,7 @@ class AsyncClient:
             key: idempotency key: the same key and content always means the same job.
             max_cost: refuse the job if it could cost more: `Money`, a number or a text in USD, or "1.50 EUR".
             seed: seed of the simulation; default: derived from the job's id.
+            tags: names for the bill, at most 8; the job also counts against the budget of each tag that has one.
             label: a display name; default: the name of the file or of Qiskit's circuit.
             parameters: values for the `input`s that the circuit declares, by name.
             observables: estimate these, such as "ZZ" or {"XI": 0.5, "ZZ": 1}, instead of returning counts.
@@ -125,6 +127,7 @@ class AsyncClient:
             key=key,
             max_cost=max_cost,
             seed=seed,
+            tags=tags,
         )
         history = subjects.job(self.credential.tenant, event.data.job)
         job, known = self.job(event.data.job), Entry(event, 0)

@@ -9,6 +9,7 @@ from typing import Any
 from queuebit.errors import Reason
 from queuebit.records import Estimate, ItemResult
 from queuebit_contracts.results import RESULTS
+from queuebit_contracts.usage import Usage, shots_of
 
 __all__ = ["items_of"]
 
@@ -37,7 +38,7 @@ def _item(number: int, item: Mapping[str, Any]) -> ItemResult:  # plain JSON
         quasi=None if quasi is None else {bits: _estimate(it) for bits, it in quasi.items()},
         expectations=None if expectations is None else tuple(map(_estimate, expectations)),
         reason=None if reason is None else Reason(reason["code"], reason["text"]),
-        shots=item.get("usage", {}).get("shots", 0),
+        shots=shots_of(Usage.model_validate(item.get("usage", {}))),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from queuebit.amounts import Amount, money_of
@@ -20,7 +21,7 @@ from queuebit_runtime.trace_context import current_traceparent
 
 __all__ = ["content_digest", "label_of", "submission"]
 
-_LONGEST_KEY, _LONGEST_TEXT = 128, 200
+_LONGEST_KEY, _LONGEST_TEXT, _MOST_TAGS = 128, 200, 8
 
 
 def label_of(circuit: object) -> str:
@@ -43,6 +44,7 @@ def submission(
     key: str | None,
     max_cost: Amount | None,
     seed: int | None,
+    tags: Sequence[str] = (),
 ) -> JobSubmitted:
     """Build the event, signed with the credential. Names of backends ignore case.
 
@@ -68,6 +70,7 @@ def submission(
         backend=None if backend is None else plain_name("backend", str(backend).lower()),
         max_cost=None if max_cost is None else WireAmount.of(money_of(max_cost)),
         seed=None if seed is None else whole_number("seed", seed, 0),
+        tags=_tags(tags),
         proof=Signature(key=public_key(credential.seed), signature="-" * 86),
     )
     content = draft.model_dump(mode="json", exclude_none=True, exclude={"proof"})
@@ -84,3 +87,12 @@ def submission(
 def content_digest(asked: Submission) -> str:
     """A digest of everything requested, without signature and label: equal digests mean the same job."""
     return digest_of(asked.model_dump(mode="json", exclude_none=True, exclude={"proof", "label"}))
+
+
+def _tags(tags: Sequence[str]) -> tuple[str, ...] | None:
+    """Each tag once, as they were given; None where there is none."""
+    given = [tags] if isinstance(tags, str) else tags
+    named = tuple(dict.fromkeys(plain_name("tag", it) for it in given))
+    if len(named) > _MOST_TAGS:
+        raise InvalidInput(f"{len(named)} tags are too many: give at most {_MOST_TAGS}")
+    return named or None

@@ -19,6 +19,7 @@ from queuebit_stack.home import Home
 
 if TYPE_CHECKING:
     from queuebit.job import AsyncJob
+    from queuebit.records import Receipt
 
 __all__ = ["get", "verify"]
 
@@ -29,13 +30,20 @@ def get(args: Namespace, out: Output) -> Exit:
     """Write a job's receipt to a file."""
     if args.output:
         require_place(Path(args.output))
-    job, content, _ = run(_fetch(args, with_result=False), out, "waiting for its receipt")
+    receipt, _ = run(_fetch(args, with_result=False), out, "waiting for its receipt")
+    job, content = receipt.job, receipt.content
     target, trust = Path(args.output or f"{job}.receipt.json"), Home(args.home).trust_file
     try:
         write_private(target.absolute(), content.decode())
     except OSError as error:
         raise Stop(Exit.USAGE, f"{target} cannot be written: {error.strerror}") from error
-    out.document({"job": job, "file": str(target), "bytes": len(content)})
+    place = {"revision": receipt.revision, "supersedes": receipt.supersedes}
+    out.document({"job": job, "file": str(target), "bytes": len(content), **place})
+    if receipt.supersedes:
+        out.say(
+            f"this is the newest receipt, of correction {receipt.revision} of the bill; it supersedes the statement"
+        )
+        out.say(f"  {receipt.supersedes}")
     out.say(f"{target} is written; together with {trust} anybody can verify it, offline:")
     out.say(f"  qb receipt verify {quote(str(target))} --trust {quote(str(trust))}")
     return Exit.DONE
@@ -54,7 +62,8 @@ def verify(args: Namespace, out: Output) -> Exit:
         content, job = _read(path, MAX_RECEIPT_BYTES + 2).removesuffix(b"\n"), None
     else:
         try:
-            job, content, stored = run(_fetch(args, with_result=result is None), out, "waiting for its receipt")
+            receipt, stored = run(_fetch(args, with_result=result is None), out, "waiting for its receipt")
+            job, content = receipt.job, receipt.content
             result = result or stored
         except NotFound as error:
             raise Stop(Exit.USAGE, f"there is no file {path}, and {error}") from error
@@ -69,6 +78,7 @@ def verify(args: Namespace, out: Output) -> Exit:
             "job": verified.receipt.job,
             "tenant": verified.receipt.tenant,
             "leaf_index": verified.receipt.leaf_index,
+            "supersedes": verified.supersedes,
             "result_compared": result is not None,
             "checks": [{"name": it.name, "text": it.sentence} for it in verified.checks],
         }
@@ -113,12 +123,12 @@ def _digest(path: Path) -> str:
         raise Stop(Exit.USAGE, f"{path} is not a result from `qb job result --output FILE`: {error}") from error
 
 
-async def _fetch(args: Namespace, *, with_result: bool) -> tuple[str, bytes, str | None]:
-    """The job, its receipt, and on request the digest of its result; None if it has no result."""
+async def _fetch(args: Namespace, *, with_result: bool) -> tuple[Receipt, str | None]:
+    """The newest receipt of the job, and if wanted the digest of its result; none where it ended without one."""
     async with client_of(args) as client:
         job = await job_of(client, args.receipt)
         receipt = await job.receipt(_WAIT_S)
-        return receipt.job, receipt.content, await _result(client.job(job.id)) if with_result else None
+        return receipt, await _result(client.job(job.id)) if with_result else None
 
 
 async def _result(job: AsyncJob) -> str | None:

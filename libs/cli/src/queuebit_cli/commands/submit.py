@@ -140,6 +140,7 @@ class _Submitting:
                 key=wanted.key,
                 max_cost=self._max_cost,
                 seed=args.seed,
+                tags=args.tag,
                 label=wanted.label,
             )
         except Conflict as error:
