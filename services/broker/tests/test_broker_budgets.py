@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from queuebit_broker.answers import Answers
+from queuebit_broker.events import held
+from queuebit_broker.policy import Admit
 from queuebit_broker.profiles import Profiles
 from queuebit_broker.state import Directory, World
 from queuebit_contracts.account import (
@@ -23,10 +25,11 @@ from queuebit_contracts.account import (
     Settlement,
 )
 from queuebit_contracts.job import JobAccepted, JobRejected
+from queuebit_contracts.program import PROGRAM
 from queuebit_contracts.query import Question
 from queuebit_contracts.tenants import parse_tenants
 from queuebit_contracts.wire import Amount
-from queuebit_kernel import Money
+from queuebit_kernel import Money, digest
 
 BUDGETS = """
 [tenant.acme.budget.tenant]
@@ -155,3 +158,11 @@ async def test_balances_say_what_is_held_spent_and_left(limited: Any) -> None:
     assert [thesis[it] for it in ("limit", "held", "spent", "left")] == ["0.05", "0.01", "0.004", "0.036"]
     only = (await answers.balances("acme", Question(project="sim"))).rows
     assert [it["name"] for it in only if it["kind"] == "account"] == ["sim"]
+
+
+def test_a_hold_for_a_program_says_so(ask: Any) -> None:
+    """A hold for a single circuit is as it was: its purpose is left out."""
+    admitted = Admit("ann", 1, (), Money.of("1"))
+    assert held(ask(), admitted, None).data.purpose is None
+    program = ask(circuit={"digest": digest(b"{}"), "size": 2, "media_type": PROGRAM, "inline": "{}"})
+    assert held(program, admitted, None).data.purpose == "program"

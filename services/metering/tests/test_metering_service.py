@@ -74,7 +74,7 @@ async def test_every_job_is_settled_once_through_crashes_and_poison(
     book = tmp_path / "book.toml"
     book.write_text(book_text)
     server = NatsServer(tmp_path)
-    crashed, plain, lost = (life_of(job=name) for name in ("j1", "j2", "j3"))
+    crashed, plain, lost, late = (life_of(job=name) for name in ("j1", "j2", "j3", "j4"))
     ended = crashed.completed()
     half = JobMetered(
         id=event_id("metered", "acme", "j1"),
@@ -84,8 +84,9 @@ async def test_every_job_is_settled_once_through_crashes_and_poison(
     gone = lost.accepted()
     gone = lost.accepted(candidates=tuple(it.model_copy(update={"price": "gone"}) for it in gone.data.candidates))
     async with server.running(), asyncio.timeout(28):
-        await say(server, "broker", crashed.accepted(), gone, plain.accepted())
-        await say(server, "executor-aer", ended, lost.completed(), plain.completed())
+        await say(server, "broker", crashed.accepted(), gone, plain.accepted(), late.accepted())
+        await say(server, "executor-aer", late.reported(1))  # it waits until its job is metered
+        await say(server, "executor-aer", ended, lost.completed(), plain.completed(), late.completed(final=False))
         await say(server, "metering", half)  # an earlier process died here
         process = await start(server, book)
         operator = Bus("operator", server.url, server.seeds["operator"])
@@ -96,6 +97,11 @@ async def test_every_job_is_settled_once_through_crashes_and_poison(
             event = await there(log, settled.event("settled", name))
             assert isinstance(event, AccountSettled)
             assert event.data.settled.amount == "0.002023"
+        event = await there(log, settled.event("settled", "j4"))
+        assert (event.data.settled.amount, event.data.revision) == ("0.002023", 1)
+        await say(server, "executor-aer", late.reported(2, qpu_us=9000))
+        event = await there(log, settled.event("corrected", "j4-2"))
+        assert event.data.delta.amount == "0.000085"
         letter = await dead(server)
         assert letter.headers["Qb-Fault"] == "price_lost"
         assert "put the old row back" in letter.headers["Qb-Reason"]

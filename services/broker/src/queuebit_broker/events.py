@@ -18,6 +18,7 @@ from queuebit_contracts.job import (
     JobSubmitted,
     Rejection,
 )
+from queuebit_contracts.program import PROGRAM
 from queuebit_contracts.wire import Amount, Payload, Reason
 from queuebit_kernel import Money, digest, digest_of, event_id
 from queuebit_planning.limits import MAX_CARRIED_BYTES
@@ -113,6 +114,7 @@ def held(request: Request, admitted: Admit, traceparent: str | None) -> AccountH
             job=request.job,
             amount=Amount.of(admitted.hold),
             budgets=admitted.budgets or None,
+            purpose="program" if request.submission.circuit.media_type == PROGRAM else None,
         ),
     )
 
