@@ -27,7 +27,7 @@ LONG = "\n".join([
 
 
 def test_a_cancelled_run_is_billed_for_the_time_it_took(stack: EmbeddedStack, tenant: str) -> None:
-    async def story() -> tuple[Decimal, int]:
+    async def cancelled_run() -> tuple[Decimal, int]:
         async with AsyncClient(find(stack.home, tenant)) as client:
             job = await client.submit(LONG, shots=10, backend="aer")
             assert (await job.until(("started", "rejected"), 60)).type == "qb.job.started.v1", await job.status()
@@ -42,7 +42,7 @@ def test_a_cancelled_run_is_billed_for_the_time_it_took(stack: EmbeddedStack, te
             assert Decimal(str(main["spent"])) == status.charge.amount
             return status.charge.amount, (await job.receipt(30)).revision
 
-    charge, revision = asyncio.run(story())
+    charge, revision = asyncio.run(cancelled_run())
     assert charge > 0
     assert revision == 1
     assert {it["invariant"]: it["findings"] for it in stack.ask("verify", accept=(0, 1))}["I2"] == []
