@@ -203,7 +203,7 @@ class LogHead:
         return Head(state.first, state.last, state.messages)
 
     async def messages_of(self, tenant: str) -> int:
-        kinds = ("job", "account", "command", "reservation")
+        kinds = ("job", "account", "command", "reservation", "tenant")
         found = (count_messages(self._connection, of_tenant(kind, tenant)) for kind in kinds)
         return sum(await asyncio.gather(*found))
 
