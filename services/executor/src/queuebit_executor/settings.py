@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from queuebit_contracts.executors import durable_of, executor_of, with_executors
 from queuebit_contracts.topology import Topology, topology
 from queuebit_contracts.wire import Name
+from queuebit_planning.limits import MAX_BUSY_US
 from queuebit_quantum import load_stack
 
 __all__ = ["Settings"]
@@ -38,6 +39,8 @@ class Settings(BaseSettings):
     patience_seconds: float = Field(default=9.0, gt=0, le=600)
     """How long a client waits for a profile: a little less than the broker's own limit."""
     run_seconds: float = Field(default=60.0, gt=0, le=86_400)
+    """How long whoever asks for a profile waits: a little less than the broker's own limit."""
+    run_seconds: float = Field(default=60.0, gt=0, le=MAX_BUSY_US / 1_000_000)
     """Wall time for one run."""
     poll_seconds: float = Field(default=2.0, gt=0, le=3_600)
     """How often a vendor is asked whether a run has ended."""

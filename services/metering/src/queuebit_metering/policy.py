@@ -111,14 +111,14 @@ def settle(job: Job) -> Settlement | None:
     """Turn the hold into the charge and give the rest back; None where nothing was held or the bill is not final."""
     if job.metered is None or job.metered.hold is None or job.charge is None or not job.final:
         return None
-    held, settled = _money(job.metered.hold), Money.of(job.charge.amount, job.charge.currency)
+    held, settled = job.metered.hold.money, Money.of(job.charge.amount, job.charge.currency)
     return Settlement(
         tenant=job.metered.tenant,
         account=job.metered.project,
         job=job.metered.job,
-        held=_amount(held),
-        settled=_amount(settled),
-        released=_amount(held - settled),
+        held=Amount.of(held),
+        settled=Amount.of(settled),
+        released=Amount.of(held - settled),
         revision=len(job.corrections) or None,
     )
 
@@ -133,7 +133,7 @@ def adjustments(job: Job, settled: Settlement) -> Iterator[Adjustment]:
                 account=settled.account,
                 job=settled.job,
                 revision=correction.revision,
-                delta=_amount(delta),
+                delta=Amount.of(delta),
                 reason=correction.reason,
                 budgets=job.accepted.budgets if job.accepted else None,
             )
@@ -170,7 +170,7 @@ def _rated(job: str, terms: Terms, state: str, usage: Usage, book: PriceBook) ->
         ) from error
     bounds = Bounds(shots=terms.shots, qpu_us=terms.qpu_us, qubits=terms.qubits)
     rated = rate(price, bounds, state, quantities(usage), final=is_final(usage), at_limit=bool(usage.at_limit))
-    hold = _money(terms.hold)
+    hold = terms.hold.money
     if rated.currency != hold.currency or rated.money > hold:
         raise Overcharged(
             f"job {job} costs {rated.money} by price {price.id!r}, and only {hold} was held: "
@@ -224,11 +224,3 @@ def _project(job: Job, ended: Ended) -> str:
     if project is None:
         raise Unbillable(f"job {ended.data.job} ended without having been submitted: see its history")
     return project
-
-
-def _money(amount: Amount) -> Money:
-    return Money.of(amount.amount, amount.currency)
-
-
-def _amount(money: Money) -> Amount:
-    return Amount(amount=money.text(), currency=money.currency)
