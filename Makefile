@@ -40,6 +40,7 @@ check: setup ## format, lint, types, layers, fresh generated files, fast tests
 	$(PY) -m mypy $(SOURCES) examples tests
 	.venv/bin/lint-imports
 	$(PY) -m queuebit_contracts.generate --check
+	$(PY) -m tests.contracts.services_document --check
 	$(PY) -m queuebit_pricing.schema --check
 	$(PY) -m pytest -q -m "not server and not stack and not docker"
 
@@ -48,6 +49,7 @@ format: setup ## rewrite the code in the one format
 
 generate: setup ## write the schemas and the AsyncAPI document anew
 	$(PY) -m queuebit_contracts.generate
+	$(PY) -m tests.contracts.services_document
 	$(PY) -m queuebit_pricing.schema
 	$(PY) -m queuebit_scheduling.schema
 

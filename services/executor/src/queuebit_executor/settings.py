@@ -38,8 +38,6 @@ class Settings(BaseSettings):
     """Wall time for parsing a circuit to profile it, and again for compiling it for each backend."""
     patience_seconds: float = Field(default=9.0, gt=0, le=600)
     """How long a client waits for a profile: a little less than the broker's own limit."""
-    run_seconds: float = Field(default=60.0, gt=0, le=86_400)
-    """How long whoever asks for a profile waits: a little less than the broker's own limit."""
     run_seconds: float = Field(default=60.0, gt=0, le=MAX_BUSY_US / 1_000_000)
     """Wall time for one run."""
     poll_seconds: float = Field(default=2.0, gt=0, le=3_600)
