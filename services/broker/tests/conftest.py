@@ -24,7 +24,7 @@ from queuebit_contracts.directory import Directory
 from queuebit_contracts.job import JobSubmitted, Profile
 from queuebit_contracts.query import BackendEstimate, CircuitError, ProfileAnswer, ProfileRequest
 from queuebit_contracts.tenants import parse_tenants
-from queuebit_contracts.wire import Amount, Reason
+from queuebit_contracts.wire import Amount, Payload, Reason
 from queuebit_kernel import FixedClock, Money, Unavailable, digest, job_id
 from queuebit_pricing import parse
 from queuebit_runtime.keys import new_seed, public_key, sign
@@ -50,6 +50,9 @@ class FakeExecutors:
         self.profile_ = Profile(qubits=2, clbits=2, depth=3, two_qubit_gates=1, simulation_bytes=64)
         self.qpu_us = {"aer": 0, "cirq": 0, "torino": 2_000_000}
         self.unfit: dict[str, Reason] = {}
+        self.esp_ppm: dict[str, int] = {}
+        self.calibration: dict[str, str] = {}
+        self.operations: dict[str, Payload] = {}
         self.error: CircuitError | None = None
         self.silent: set[str] = set()
         self.asked: list[tuple[str, ProfileRequest]] = []
@@ -67,7 +70,14 @@ class FakeExecutors:
             profile=self.profile_,
             estimates=tuple(
                 BackendEstimate(
-                    backend=it, depth=5, two_qubit_gates=1, qpu_us=self.qpu_us[it], unfit=self.unfit.get(it)
+                    backend=it,
+                    depth=5,
+                    two_qubit_gates=1,
+                    qpu_us=self.qpu_us[it],
+                    unfit=self.unfit.get(it),
+                    esp_ppm=self.esp_ppm.get(it),
+                    calibration=self.calibration.get(it),
+                    operations=self.operations.get(it),
                 )
                 for it in backends
             ),

@@ -9,6 +9,7 @@ import pytest
 
 from queuebit_broker.answers import Answers
 from queuebit_broker.profiles import Profiles
+from queuebit_contracts.backend import BackendCalibrated, Calibration
 from queuebit_contracts.query import CircuitError, Question
 from queuebit_contracts.wire import Payload, Reason
 from queuebit_runtime.payloads import describe
@@ -52,6 +53,22 @@ async def test_a_plan_lists_what_fits_first_and_cheapest_first(office: Any, answ
     assert (rows[0]["cost"], rows[0]["currency"], rows[0]["qpu_us"]) == ("3.20", "USD", 2_000_000)
     assert rows[1]["reason"] == "aer cannot run it: too deep"
     assert "does not answer" in str(rows[2]["reason"])
+
+
+async def test_a_plan_is_made_under_the_newest_calibration(office: Any, answers: Answers) -> None:
+    question = Question(circuit=CIRCUIT, shots=1000)
+
+    async def success() -> object:
+        rows = {row["backend"]: row for row in (await answers.plan("acme", question)).rows}
+        return rows["torino"]["esp_ppm"]
+
+    office.executors.esp_ppm["torino"] = 950_000
+    assert await success() == 950_000
+    office.executors.esp_ppm["torino"] = 700_000
+    assert await success() == 950_000, "an answer is kept while its backend does not change"
+    newer = Calibration(backend="torino", calibrated_at=office.clock.now(), snapshot=CIRCUIT, digest=CIRCUIT.digest)
+    office.world.take(BackendCalibrated(source="qb/executor", data=newer), 1_000)
+    assert await success() == 700_000
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,9 @@ from queuebit_contracts.job import JobAccepted, JobCancelled, JobRejected
 from queuebit_contracts.query import CircuitError, Question
 from queuebit_contracts.wire import Amount, Reason
 from queuebit_kernel import Malformed, Money, Superseded, Unavailable, digest, digest_of
+from queuebit_planning.fidelity import OPERATIONS
 from queuebit_planning.limits import TRANSIENT
+from queuebit_runtime.payloads import describe
 
 Cancel = Callable[..., dict[str, Any]]
 
@@ -296,6 +298,16 @@ async def test_a_circuit_that_was_seen_inside_an_event_is_not_taken_to_be_in_the
     seen = office.executors.asked[0][1].circuit.model_dump(exclude={"inline"})
     await office.deliver(await office.submit(key="k2", backend="aer", circuit=seen))
     assert office.reasons() == ["payload_missing"]
+
+
+async def test_a_candidate_carries_what_its_esp_follows_from(office: Any) -> None:
+    await office.open()
+    operations = describe(b'[["cx",[0,1],1]]', OPERATIONS)
+    office.executors.operations["torino"] = operations
+    office.executors.calibration["torino"] = digest_of("a calibration")
+    await office.deliver(await office.submit(backend="torino"))
+    (candidate,) = office.log.events(JobAccepted)[0].data.candidates
+    assert (candidate.operations, candidate.calibration) == (operations, digest_of("a calibration"))
 
 
 @pytest.mark.parametrize("code", sorted(TRANSIENT))
