@@ -1,7 +1,8 @@
-"""Which stacks a home serves, from what is installed and what it was entry."""
+"""Which stacks a home serves, from what is installed and from `backends.toml`."""
 
 from __future__ import annotations
 
+import errno
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from queuebit_contracts.topology import topology
 from queuebit_stack import ports
 from queuebit_stack.errors import Stop
+from queuebit_stack.executors import FollowStacks
 from queuebit_stack.home import Home
 from queuebit_stack.stacks import Served, Stacks, find, home_topology, known, merge, read_config, save
 
@@ -121,6 +123,29 @@ def test_what_is_installed_is_found_and_looked_for_again_only_when_something_cha
     assert second.served["good"] == Served(("local-good",), {}, "good 1.0")
     assert "half installed" in second.served["bad"].trouble
     assert first.running.items() <= second.running.items()
+
+
+def test_an_installation_that_is_looked_at_before_its_entry_points_are_written_is_looked_at_again(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    about = tmp_path / "late-1.0.dist-info"
+    about.mkdir()
+    listed = [{"aer": AER, "acme": ACME}, {"aer": AER}]
+    monkeypatch.setattr("queuebit_stack.stacks._listed", listed.pop)
+    save(home, find(home))
+    (about / "entry_points.txt").write_text("[queuebit.backends]\nacme = acme:stack\n")
+    assert find(home).running.keys() == {"aer", "acme"}
+
+
+def test_a_full_disk_does_not_end_the_search_for_stacks(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("queuebit_stack.stacks._listed", lambda: {"aer": AER})
+    monkeypatch.setattr("queuebit_stack.stacks.write_private", full)
+    with pytest.raises(Stop, match="No space left"):
+        FollowStacks(home, {})()
 
 
 def test_an_executor_gets_the_port_it_had_or_a_free_one() -> None:

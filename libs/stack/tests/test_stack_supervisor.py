@@ -137,6 +137,19 @@ def test_executors_come_change_and_go_while_the_others_stay(home: Home, monkeypa
     assert began[0] != began[1], "another version is another process"
 
 
+def test_an_executor_that_never_gets_ready_is_replaced_while_the_stack_starts(home: Home) -> None:
+    bus, broken = fake(home, NATS), fake(home, "executor-acme", 1, code="raise SystemExit('no token')")
+    mended = replace(fake(home, "executor-acme", 1), version="acme 2")
+    plans = [Executors([mended], {})]
+
+    def follow() -> Executors | None:
+        return plans.pop() if plans and supervisor.children[-1].restarts else None
+
+    supervisor = Supervisor(home, {}, [bus, broken])
+    supervisor.run(lambda: None, steps(lambda _: written(home).state == "up"), follow=follow)
+    assert supervisor.children[-1].spec == mended
+
+
 def test_a_bus_that_was_started_again_is_laid_out_again_until_that_succeeds(home: Home) -> None:
     output: list[str] = []
 

@@ -82,3 +82,17 @@ async def test_a_job_that_never_started_owes_no_report(world: Any, run: RunPlace
     with pytest.raises(Superseded):
         await run(event, sequence)
     assert world.log.events(JobUsageReported) == []
+
+
+async def test_a_placement_that_was_replaced_reports_no_usage_in_place_of_the_newer_one(
+    world: Any, run: RunPlacement
+) -> None:
+    older, at = await world.place()
+    newer = world.placed(backend="aer-2")
+    await world.log.append(newer)
+    there = Instance("aer", "executor-aer@there:1-ffff", 2, 1024)
+    await world.log.append(events.started(there, newer, 1, newer.time, reports_usage=True))
+    await world.log.append(world.cancelled())
+    with pytest.raises(Superseded):
+        await run(older, at, redelivered=True)
+    assert world.log.events(JobUsageReported) == []

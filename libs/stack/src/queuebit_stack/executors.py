@@ -1,4 +1,4 @@
-"""Executors come and go with the stacks that are installed, while the rest of the home's stack runs."""
+"""Starts and ends executors as stacks are installed and removed, while the other services keep running."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["FollowStacks"]
 
 
 class FollowStacks:
-    """Sees that stacks were installed, upgraded, removed or configured otherwise, and prepares the home for them."""
+    """Detects that stacks were installed, upgraded, removed or configured anew, and prepares the home for them."""
 
     def __init__(self, home: Home, taken: Mapping[str, int]) -> None:
         self._home = home
@@ -30,11 +30,17 @@ class FollowStacks:
         self._applied = known(home)
 
     def __call__(self) -> Executors | None:
-        """Return which executors are to run if that changed. Each has its credential, its port and its durables then.
+        """Return the executors to run, if these changed. Their credentials, ports and durables exist then.
 
         Raises:
-            Stop: something is wrong with a file, or the bus does not answer; call again later.
+            Stop: a file cannot be read or written, or the bus does not answer; call again later.
         """
+        try:
+            return self._changed()
+        except OSError as error:  # a full disk, for example, must not end the supervisor
+            raise Stop(Exit.UNREACHABLE, f"changed stacks cannot be served yet, tried again: {error}") from error
+
+    def _changed(self) -> Executors | None:
         now = find(self._home)
         if now.seen == self._applied.seen:
             return None
@@ -57,4 +63,6 @@ class FollowStacks:
         try:
             asyncio.run(declare(self._home, self._ports[NATS]))
         except (OSError, NatsError, TimeoutError) as error:
-            raise Stop(Exit.UNREACHABLE, f"durables for new executors cannot be made: {error!r}") from error
+            raise Stop(
+                Exit.UNREACHABLE, f"durables for new executors cannot be created yet, tried again: {error!r}"
+            ) from error

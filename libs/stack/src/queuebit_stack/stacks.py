@@ -216,7 +216,11 @@ def _seen(home: Home) -> str:
 
 
 def _changed(path: Path) -> int:
+    """When a file or folder last changed, the descriptions of its distributions included.
+
+    An installer makes the folder of a description first and writes entry points into it later.
+    """
     try:
-        return path.stat().st_mtime_ns
+        return max([path.stat().st_mtime_ns, *(it.stat().st_mtime_ns for it in path.glob("*.dist-info"))])
     except OSError:
         return 0

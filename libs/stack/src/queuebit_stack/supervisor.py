@@ -81,6 +81,10 @@ class Supervisor:
         """Whether every process is ready."""
         return all(child.seen.ready for child in self.children)
 
+    @property
+    def _state(self) -> str:
+        return "up" if self._was_up else "starting"
+
     def run(
         self,
         prepare: Callable[[], None],
@@ -98,7 +102,8 @@ class Supervisor:
             keep: called every few seconds, and before the bus ends: saves the last sequence of the log.
             settle: called once, as soon as the broker is ready; the stack is up when it is done. If it raises `Stop`,
                 its text is printed, and the stack goes on.
-            follow: called every few seconds once everything was up: returns the executors to run, if these changed.
+            follow: called every few seconds once everything was started: returns the executors to run, if these
+                changed. It does not wait until everything is ready: an executor that always fails is replaced too.
 
         Raises:
             Stop: the home was moved or deleted, or the log lost events; all processes have ended.
@@ -177,7 +182,7 @@ class Supervisor:
                 self._complain(str(error))
 
     def _follow(self, pool: ThreadPoolExecutor, follow: Callable[[], Executors | None]) -> None:
-        """Start executors of stacks that are new, and end those of stacks that are gone; of a changed one, both."""
+        """Start the executors of new stacks, end those of removed stacks, restart those of changed stacks."""
         now = time.monotonic()
         for leaving, ended in [*self._leaving.items()]:
             if ended.done():
@@ -194,11 +199,12 @@ class Supervisor:
                 raise error
         if self._wanted is not None and not self._leaving:
             self._reconcile(self._wanted, pool, now)
-        if self._following is None and self._was_up and now >= self._follow_at and self._bus == self._prepared:
+        started = all(child.spec.wave <= self._wave for child in self.children)
+        if self._following is None and started and now >= self._follow_at and self._bus == self._prepared:
             self._following = pool.submit(follow)
 
     def _reconcile(self, wanted: Executors, pool: ThreadPoolExecutor, now: float) -> None:
-        """Go one step: first end what is not wanted as it is, and once all of that has ended, start what is missing."""
+        """End executors that are not wanted or have changed; once they have ended, start the missing ones."""
         specs = {spec.name: spec for spec in wanted.specs}
         running = [child for child in self.children if is_executor(child.spec)]
         for child in running:
@@ -211,7 +217,7 @@ class Supervisor:
                 self.children.append(Child(specs[name], self._home.log_file(name)))
                 self._wave = max(self._wave, specs[name].wave)
                 self.children[-1].start(now)
-        self._record("up")
+        self._record(self._state)
 
     def _start_wave(self, wave: int) -> None:
         self._wave, self._wave_began = wave, time.monotonic()
@@ -234,7 +240,7 @@ class Supervisor:
             self._was_up = True
             changed.append(True)
         if any(changed) or self._written is None or self._written != _identity(self._home.stack_file):
-            self._record("up" if self._was_up else "starting")
+            self._record(self._state)
 
     def _can_recover(self, nats: Child, now: float) -> bool:
         """Whether a restart can help: a server whose disk was full stays unhealthy after space is freed."""

@@ -61,7 +61,7 @@ class ReportCancelled:
             Unavailable: the log does not answer; the placement is delivered again.
         """
         job = subjects.job(placed.data.tenant, placed.data.job)
-        start = _owed(await self._log.history(job, reaching=sequence))
+        start = _owed(await self._log.history(job, reaching=sequence), sequence)
         if start is None:
             return
         report = JobUsageReported(
@@ -85,8 +85,8 @@ class ReportCancelled:
             _log.info("the usage of cancelled job %s was reported before", start.job)
 
 
-def _owed(history: Iterable[Stored]) -> Start | None:
-    """The attempt whose usage is to be reported."""
+def _owed(history: Iterable[Stored], placement: int) -> Start | None:
+    """The attempt whose usage the placement at sequence `placement` reports; a newer placement reports its own."""
     start, cancelled = None, False
     for stored in history:
         match stored.event:
@@ -95,5 +95,7 @@ def _owed(history: Iterable[Stored]) -> Start | None:
             case JobCancelled():
                 cancelled = True
             case JobUsageReported():
+                return None
+            case JobPlaced() if stored.sequence > placement:
                 return None
     return start if cancelled and start is not None and start.reports_usage else None

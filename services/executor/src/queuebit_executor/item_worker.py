@@ -7,15 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from queuebit_executor.compilation import bound, described, figures
-from queuebit_executor.frames import MAX_BYTES, Frame
+from queuebit_executor.frames import Frame
+from queuebit_executor.refusals import refusal, too_large
 from queuebit_executor.seeds import compilation_seed, simulation_seed
 from queuebit_planning.timing import device_us
 from queuebit_quantum import Backend, Basis, Failed, Outcome, WorkItem, bases, expectation, shares
 
 __all__ = ["run_item"]
-
-_MAX_ITEM_BYTES = MAX_BYTES // 2
-"""The largest result of one item."""
 
 
 def run_item(backend: Backend, head: Mapping[str, Any], source: str) -> Frame:
@@ -40,11 +38,11 @@ def run_item(backend: Backend, head: Mapping[str, Any], source: str) -> Frame:
     busy_us = sum(_busy_us(it) for it in work) if on_device else 0
     if busy_us > head["budget_us"]:
         text = f"the item takes {busy_us:,} µs of QPU time and its job has {head['budget_us']:,} µs left: submit again"
-        return _refusal("limit_exceeded", text)
+        return refusal("limit_exceeded", text)
     outcomes = []
     for result in backend.collect(backend.submit(work, head["token"])):
         if isinstance(result, Failed):
-            return _refusal(result.code, result.text)
+            return refusal(result.code, result.text)
         outcomes.append(result)
     used_us = busy_us if on_device else sum(it.qpu_us or 0 for it in outcomes)
     known = [described(backend, circuit, it.compiled) for circuit, it in zip(circuits, work, strict=True)]
@@ -59,9 +57,8 @@ def run_item(backend: Backend, head: Mapping[str, Any], source: str) -> Frame:
         **(_estimated(head["observables"], measured, outcomes) if measured else _sampled(outcomes[0], head["outputs"])),
     }
     body = json.dumps(answer, separators=(",", ":")).encode()
-    if len(body) > _MAX_ITEM_BYTES:
-        text = f"the result fills {len(body):,} bytes: ask for fewer shots or outputs, or measure fewer bits"
-        return _refusal("result_too_large", text, used_us)
+    if (refused := too_large(len(body), used_us)) is not None:
+        return refused
     return {"calibration": backend.describe().calibration_digest}, body
 
 
@@ -85,7 +82,3 @@ def _estimated(
 def _busy_us(work: WorkItem) -> int:
     known = figures(work.compiled)
     return device_us(work.shots, known["duration_ns"], known["rep_delay_ns"], 0)
-
-
-def _refusal(code: str, message: str, used_us: int = 0) -> Frame:
-    return {"error": {"code": code, "message": message, "used_us": used_us}}, b""

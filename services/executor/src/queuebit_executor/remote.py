@@ -21,7 +21,7 @@ from queuebit_executor.policy import needless
 from queuebit_executor.ports import Circuits, Vendor
 from queuebit_executor.state import Mark, Past, recall
 from queuebit_executor.watch import JobWatch
-from queuebit_kernel import Clock, Stale, Superseded
+from queuebit_kernel import Clock, Stale, Superseded, Unavailable
 from queuebit_runtime.log import EventLog
 from queuebit_runtime.payloads import PayloadStore
 
@@ -71,13 +71,13 @@ class RunRemotely(RunPlacement):
 
     async def _follow(self, placed: JobPlaced, sequence: int) -> tuple[End, int]:
         """Go on from what the log and the vendor know; return the end, and the sequence of the job's newest event."""
-        past = await self._known(placed)
+        past = await self._known(placed, sequence)
         if why := needless(past, sequence):
             raise Superseded(why)
         work = await self._work(placed, past)
         source: bytes | Reason = work if isinstance(work, bytes | Reason) else _one_circuit(placed)
         async with self._slots:
-            mark, after, taken = past.attempt, past.tail, _recorded(past, sequence)
+            mark, after, taken = past.attempt, past.tail, _recorded(past, placed)
             if taken is None and mark is not None and isinstance(source, bytes):
                 found = await self._find(placed, source)
                 if found.handle is not None:
@@ -115,10 +115,10 @@ class RunRemotely(RunPlacement):
             try:
                 after = await self._insist(partial(self._log.append, event, after=after, guard=job.everything))
             except Stale:
-                past = await self._known(placed)
+                past = await self._known(placed, after + 1)
                 if why := needless(past, sequence):
                     raise Superseded(why) from None
-                if (recorded := _recorded(past, sequence)) is not None:
+                if (recorded := _recorded(past, placed)) is not None:
                     return recorded, past.tail
                 after = past.tail
             else:
@@ -145,19 +145,24 @@ class RunRemotely(RunPlacement):
         return await self._finished(placed, mark, done)
 
     async def _settle(self, placed: JobPlaced, sequence: int) -> None:
-        """Leave nothing behind at the vendor, and state the usage of a job that ended without a final one.
+        """Cancel a run at the vendor that is not needed any more, and report the final usage of the job if it is owed.
+
+        A placement that a newer one replaced reports nothing: the usage of the job is the newer one's.
 
         Raises:
-            UsagePending: the vendor does not know it yet.
+            Unavailable: the log does not show yet why the placement is needless.
+            UsagePending: the vendor does not know the final usage yet.
         """
-        past = await self._known(placed)
+        past = await self._known(placed, sequence)
+        if needless(past, sequence) is None:
+            raise Unavailable(f"the log does not show yet how {placed.data.job} ended: tried again")
         if past.attempt is None:
             return
-        taken, backend = _recorded(past, sequence), placed.data.backend
+        taken, backend, replaced = _recorded(past, placed), placed.data.backend, past.placed > sequence
         handle = taken.handle if taken else (await self._find(placed)).handle
-        if handle is not None and (past.cancelled or not past.ended):
+        if handle is not None and (past.cancelled or replaced):
             await self._insist(partial(self._vendor.cancel, backend, handle))
-        if not past.ended or past.usage_final:
+        if replaced or past.usage_final:
             return
         usage = Usage() if handle is None else await self._usage(placed, handle, taken.qubits if taken else None)
         if not is_final(usage):
@@ -181,9 +186,9 @@ class RunRemotely(RunPlacement):
     async def _find(self, placed: JobPlaced, source: bytes = b"") -> Submitted:
         return await self._insist(partial(self._vendor.find, placed.data.backend, source, _token(placed)))
 
-    async def _known(self, placed: JobPlaced) -> Past:
+    async def _known(self, placed: JobPlaced, reaching: int) -> Past:
         job = subjects.job(placed.data.tenant, placed.data.job)
-        return recall(await self._insist(partial(self._log.history, job)))
+        return recall(await self._insist(partial(self._log.history, job, reaching=reaching)))
 
 
 class RunWhereItIs:
@@ -199,9 +204,9 @@ class RunWhereItIs:
         await run(placed, sequence, redelivered=redelivered)
 
 
-def _recorded(past: Past, placement: int) -> Dispatch | None:
-    """What a vendor has of this placement, as far as the log says."""
-    return past.handle.data if past.handle is not None and past.handle.sequence > placement else None
+def _recorded(past: Past, placed: JobPlaced) -> Dispatch | None:
+    """The dispatch that the log records for this placement; that of another placement has another token."""
+    return past.handle.data if past.handle is not None and past.handle.data.token == _token(placed) else None
 
 
 def _token(placed: JobPlaced) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from queuebit_executor.compilation import bound, described
 from queuebit_executor.frames import Frame
+from queuebit_executor.refusals import over_budget, refusal, too_large
 from queuebit_executor.seeds import compilation_seed, simulation_seed
 from queuebit_quantum import Backend, Circuit, Compiled, Failed, UnknownHandle, WorkItem
 
@@ -36,16 +37,13 @@ def answer(backend: Backend, head: Mapping[str, Any], body: bytes) -> Frame:
             case _:
                 return {"measures": [asdict(it) for it in backend.usage(head["handle"])]}, b""
     except UnknownHandle as error:
-        return _refused("unknown_handle", f"the vendor does not know the run any more: {error}")
+        return refusal("unknown_handle", f"the vendor does not know the run any more: {error}")
 
 
 def _submit(backend: Backend, circuit: Circuit, head: Mapping[str, Any]) -> Frame:
     compiled = _compiled(backend, circuit)
-    if (qpu_us := compiled.qpu_us(head["shots"])) > head["budget_us"]:
-        return _refused(
-            "limit_exceeded",
-            f"the run takes {qpu_us:,} µs of QPU time and its hold pays for {head['budget_us']:,} µs: submit again",
-        )
+    if (refused := over_budget(compiled.qpu_us(head["shots"]), head["budget_us"])) is not None:
+        return refused
     item = WorkItem(compiled, head["shots"], simulation_seed(head["seed"]))
     return {"handle": backend.submit([item], head["token"]), **described(backend, circuit, compiled)}, b""
 
@@ -65,9 +63,6 @@ def _compiled(backend: Backend, circuit: Circuit) -> Compiled:
 def _collect(backend: Backend, handle: str) -> Frame:
     (result,) = backend.collect(handle)
     if isinstance(result, Failed):
-        return _refused(result.code, result.text)
-    return {}, json.dumps(dict(result.counts), sort_keys=True, separators=(",", ":")).encode()
-
-
-def _refused(code: str, message: str) -> Frame:
-    return {"error": {"code": code, "message": message[:500]}}, b""
+        return refusal(result.code, result.text)
+    counts = json.dumps(dict(result.counts), sort_keys=True, separators=(",", ":")).encode()
+    return too_large(len(counts)) or ({}, counts)

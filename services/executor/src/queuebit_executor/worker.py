@@ -16,8 +16,9 @@ from typing import Any
 from queuebit_executor import remote_worker
 from queuebit_executor.compilation import bound, described, figures, nanoseconds
 from queuebit_executor.errors import NOT_REACHABLE
-from queuebit_executor.frames import MAX_BYTES, Frame, pack, receive
+from queuebit_executor.frames import Frame, pack, receive
 from queuebit_executor.item_worker import run_item
+from queuebit_executor.refusals import over_budget, refusal, too_large
 from queuebit_executor.sandbox import private_bytes
 from queuebit_executor.seeds import compilation_seed, simulation_seed
 from queuebit_planning.fidelity import write_operations
@@ -61,15 +62,15 @@ def _answer(backends: Mapping[str, Backend], head: Mapping[str, Any], body: byte
         return _done(backends, head, body)
     except CircuitError as error:
         where = {"line": error.line, "column": error.column, "expected": error.expected or None}
-        return _refusal(error.code, error.message, **where)
+        return refusal(error.code, error.message, **where)
     except NotReachable as error:
-        return _refusal(NOT_REACHABLE, str(error)[:500] or "the vendor does not answer")
+        return refusal(NOT_REACHABLE, str(error)[:500] or "the vendor does not answer")
     except DoesNotFit as error:
-        return _refusal("does_not_fit", str(error))
+        return refusal("does_not_fit", str(error))
     except UnicodeDecodeError as error:
-        return _refusal("encoding", f"the source is not UTF-8 text: {error.reason} at byte {error.start}")
+        return refusal("encoding", f"the source is not UTF-8 text: {error.reason} at byte {error.start}")
     except RecursionError:
-        return _refusal("too_deep", "the circuit is nested too deeply: unfold gate definitions or expressions")
+        return refusal("too_deep", "the circuit is nested too deeply: unfold gate definitions or expressions")
     except (MemoryError, RuntimeError) as error:
         return _out_of_memory_or_raise(error)
 
@@ -105,11 +106,7 @@ def _done(backends: Mapping[str, Backend], head: Mapping[str, Any], body: bytes)
 def _out_of_memory_or_raise(error: Exception) -> Frame:
     if not isinstance(error, MemoryError) and "memory" not in str(error).lower():
         raise error
-    return _refusal("out_of_memory", "the circuit needs more memory than a job may use here: use fewer qubits")
-
-
-def _refusal(code: str, message: str, **where: str | int | None) -> Frame:
-    return {"error": {"code": code, "message": message, **where}}, b""
+    return refusal("out_of_memory", "the circuit needs more memory than a job may use here: use fewer qubits")
 
 
 def _offer(backend: Backend) -> dict[str, Any]:  # plain JSON
@@ -162,23 +159,16 @@ def _estimate(backend: Backend, circuit: Circuit) -> dict[str, Any]:  # plain JS
 def _run(backend: Backend, circuit: Circuit, head: Mapping[str, Any]) -> Frame:
     """Run on a backend where work has ended when `submit` returns."""
     item = _item(backend, circuit, head)
-    simulator = backend.describe().kind == "simulator"
-    if not simulator and (qpu_us := item.compiled.qpu_us(item.shots)) > head["budget_us"]:
-        return _refusal(
-            "limit_exceeded",
-            f"the run takes {qpu_us:,} µs of QPU time and its hold pays for {head['budget_us']:,} µs: submit again",
-        )
+    on_device = backend.describe().kind != "simulator"
+    if on_device and (refused := over_budget(item.compiled.qpu_us(item.shots), head["budget_us"])) is not None:
+        return refused
     (result,) = backend.collect(backend.submit([item], head["token"]))
     if isinstance(result, Failed):
-        return _refusal(result.code, result.text)
+        return refusal(result.code, result.text)
     used_us = result.qpu_us or 0
     counts = json.dumps(dict(result.counts), sort_keys=True, separators=(",", ":")).encode()
-    if len(counts) > MAX_BYTES // 2:
-        return _refusal(
-            "result_too_large",
-            f"the counts fill {len(counts):,} bytes: ask for fewer shots or measure fewer bits",
-            used_us=used_us,
-        )
+    if (refused := too_large(len(counts), used_us)) is not None:
+        return refused
     return {**described(backend, circuit, item.compiled), "qpu_us": used_us}, counts
 
 
