@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from queuebit.credentials import find, load
+from queuebit_cli.commands import budgets
 from queuebit_cli.commands.limits import OF_A_PROJECT, OF_A_TENANT
 from queuebit_cli.main import main
 from queuebit_contracts.tenants import BadTenants, Project, Tenant, parse_tenants
@@ -64,8 +65,8 @@ def test_what_is_left_is_not_guessed_while_the_stack_is_down(home: Home, capsys:
 def test_a_budget_is_set_changed_and_removed(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tenant", "budget", "demo", "user:me", "50"]) == 0
     assert main(["tenant", "budget", "demo", "tenant", "12.50", "--currency", "EUR"]) == 0
-    budgets = read_tenants(home).tenant["demo"].budget
-    assert {name: (it.amount, it.currency) for name, it in budgets.items()} == {
+    kept = read_tenants(home).tenant["demo"].budget
+    assert {name: (it.amount, it.currency) for name, it in kept.items()} == {
         "user:me": ("50", "USD"),
         "tenant": ("12.50", "EUR"),
     }
@@ -75,6 +76,24 @@ def test_a_budget_is_set_changed_and_removed(home: Home, capsys: pytest.CaptureF
     assert main(["tenant", "budget", "demo", "everything", "5"]) == Exit.USAGE
     assert "is not the name of a budget" in capsys.readouterr().err
     assert main(["tenant", "budget", "demo"]) == Exit.UNREACHABLE
+
+
+def test_without_a_tenant_the_budgets_of_all_are_listed(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def answered(_: Home, tenant: str) -> list[dict[str, object]]:
+        return [{"kind": kind, "name": tenant, "currency": "USD", "left": "5.00"} for kind in ("account", "budget")]
+
+    assert main(["tenant", "add", "acme"]) == 0
+    monkeypatch.setattr(budgets, "balances_of", answered)
+    capsys.readouterr()
+    assert main(["tenant", "budget", "--json"]) == 0
+    assert [(row["tenant"], row["kind"]) for row in json.loads(capsys.readouterr().out)] == [
+        ("demo", "budget"),
+        ("acme", "budget"),
+    ]
+    assert main(["tenant", "budget"]) == 0
+    assert " ".join(capsys.readouterr().out.split()) == "tenant budget left demo demo 5.00 USD acme acme 5.00 USD"
 
 
 def test_comments_and_other_tenants_stay(home: Home) -> None:

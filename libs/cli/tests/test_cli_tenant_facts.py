@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,12 @@ def test_an_export_is_a_file_that_says_the_same(
 @pytest.mark.usefixtures("home")
 def test_a_history_says_who_changed_what(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     async def found(*_: Any) -> list[dict[str, object]]:
-        changed = {"role": ["viewer", "admin"], "keys": [None, ["UBXIW3ZSVBTQGYBYHH"]], "backends": [["aer"], []]}
+        changed = {
+            "role": ["viewer", "admin"],
+            "keys": [None, ["UBXIW3ZSVBTQGYBYHH"]],
+            "backends": [["emulated-ibm-torino"], []],
+        }
+        changed["budgets"] = [{}, {"user:ann": {"amount": "50", "currency": "USD"}}]
         return [
             {"sequence": 3, "at": "2026-01-01T00:00:00Z", "by": "ada", "what": "user ann defined", "changed": changed}
         ]
@@ -90,5 +96,6 @@ def test_a_history_says_who_changed_what(monkeypatch: pytest.MonkeyPatch, capsys
     monkeypatch.setattr(directory, "_operator", lambda _: lambda: None)
     assert main(["tenant", "history", "acme"]) == Exit.DONE
     shown = " ".join(capsys.readouterr().out.split())
-    assert "ada user ann defined" in shown
-    assert "role viewer → admin, keys UBXIW3ZSV, backends aer → none" in shown
+    assert re.search(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d ada user ann defined", shown)
+    assert "role viewer → admin, keys UBXIW3ZSV, backends emulated-ibm-torino → all" in shown
+    assert "budgets none → user:ann 50 USD" in shown

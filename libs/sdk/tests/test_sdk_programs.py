@@ -127,5 +127,7 @@ def test_results_of_programs_and_of_circuits_have_items() -> None:
 def test_a_table_says_in_short_what_each_item_returned() -> None:
     golden = Path(__file__).parents[3] / "contracts/programs/sweep-results.json"
     rows = item_rows(items_of(golden.read_bytes(), RESULTS, 4_000))
-    assert [row["result"] for row in rows] == ["00: 1000", "00: 939  11: 61", None, "1.0000 ± 0.0000  0.0270 ± 0.0182"]
+    assert [row["result"] for row in rows] == ["00: 1000", "00: 939, 11: 61", None, None]
+    assert [rows[3][f"observable {number}"] for number in range(2)] == ["1.0000 ± 0.0000", "0.0270 ± 0.0182"]
+    assert [row["observable 1"] for row in rows[:3]] == [None, None, None]
     assert str(rows[2]["reason"]).startswith("the circuit needs more memory")

@@ -23,7 +23,8 @@ class Log:
         prefix = wanted["next_by_subj"].removesuffix(">")
         for sequence, (where, message) in enumerate(self.messages, start=1):
             if sequence >= wanted["seq"] and where.startswith(prefix):
-                headers = {"Nats-Sequence": str(sequence), "Nats-Subject": where, "Nats-Time-Stamp": f"t{sequence}"}
+                stored_at = f"2026-01-01T00:00:0{sequence}.305392339Z"
+                headers = {"Nats-Sequence": str(sequence), "Nats-Subject": where, "Nats-Time-Stamp": stored_at}
                 return Reply(message, headers)
         return Reply(b"", {"Status": "404"})
 
@@ -53,6 +54,7 @@ async def test_each_change_says_what_was_and_what_is() -> None:
         ("ops1", "user ann defined"),
         ("ops2", "tenant removed"),
     ]
+    assert rows[0]["at"] == "2026-01-01T00:00:01.305392Z"
     assert rows[2]["changed"] == {"share": [1, 3]}
     assert rows[3]["changed"] == {"role": ["viewer", "admin"]}
 

@@ -194,7 +194,7 @@ def _tenants(tenant: _Group) -> None:
         fund.add_argument(name, metavar="TENANT" if name == "name" else name.upper())
 
     budget = tenant.command("budget", "budgets:budget", "limit the cost of jobs of several accounts; or list balances")
-    budget.add_argument("name", metavar="TENANT")
+    budget.add_argument("name", nargs="?", metavar="TENANT", help="without it, list the budgets of all tenants")
     budget.add_argument("what", nargs="?", metavar="WHAT", help="tenant, project:NAME, user:NAME or tag:NAME")
     budget.add_argument("amount", nargs="?", metavar="AMOUNT", help="all that these jobs may cost; `none` removes it")
     budget.add_argument("--currency", default="USD", metavar="C", help="of the price book (USD)")

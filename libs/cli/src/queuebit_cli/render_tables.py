@@ -13,6 +13,7 @@ __all__ = [
     "backend_rows",
     "balance_rows",
     "charge_rows",
+    "day_and_time",
     "job_rows",
     "moment",
     "plan_rows",
@@ -100,6 +101,7 @@ def balance_rows(rows: Sequence[Row]) -> list[Row]:
     """Accounts and budgets: how much there is, and what became of it."""
     return [
         {
+            "tenant": row.get("tenant"),
             str(row.get("kind")): row.get("name"),
             **{name: _money(row, name) for name in ("limit", "held", "spent", "left")},
         }
@@ -169,6 +171,11 @@ def took(value: object) -> str | None:
 
 def _age(value: object) -> str | None:
     return _when(lambda s: f"{s / 3600:.0f} h ago" if s < 2 * _DAY_S else f"{s / _DAY_S:.0f} days ago", value)
+
+
+def day_and_time(value: object) -> str:
+    """The local date and time, to the second: every row of a record has both."""
+    return f"{datetime.fromisoformat(str(value)).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def moment(value: object) -> str | None:

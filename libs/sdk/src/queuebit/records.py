@@ -168,22 +168,24 @@ _MOST_OUTCOMES = 3
 
 
 def item_rows(items: Sequence[ItemResult]) -> list[Row]:
-    """A row for each item: what it returned in short, or why it failed."""
-    return [
-        {"item": it.number, "state": it.state, "result": _in_short(it), "reason": it.reason.text if it.reason else None}
-        for it in items
-    ]
+    """A row for each item: what it returned in short, with a column for each of its observables; or why it failed."""
+    rows: list[Row] = []
+    most = max((len(it.expectations or ()) for it in items), default=0)
+    for it in items:
+        row: Row = {"item": it.number, "state": it.state, "result": _in_short(it)}
+        values = it.expectations or ()
+        row |= {f"observable {at}": _value(values[at]) if at < len(values) else None for at in range(most)}
+        rows.append({**row, "reason": it.reason.text if it.reason else None})
+    return rows
 
 
 def _in_short(item: ItemResult) -> str | None:
-    if item.expectations is not None:
-        return "  ".join(_value(it) for it in item.expectations)
     weights: Mapping[str, float] = item.counts or {bits: it.value for bits, it in (item.quasi or {}).items()}
     if not weights:
         return None if item.memory is None else f"{len(item.memory):,} shots"
     ranked = sorted(weights.items(), key=lambda outcome: (-outcome[1], outcome[0]))
-    more = f"  and {len(ranked) - _MOST_OUTCOMES} more" if len(ranked) > _MOST_OUTCOMES else ""
-    return "  ".join(f"{bits}: {count:.4g}" for bits, count in ranked[:_MOST_OUTCOMES]) + more
+    more = f", and {len(ranked) - _MOST_OUTCOMES} more" if len(ranked) > _MOST_OUTCOMES else ""
+    return ", ".join(f"{bits}: {count:.4g}" for bits, count in ranked[:_MOST_OUTCOMES]) + more
 
 
 def _value(estimate: Estimate) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Protocol
 
 from queuebit.transport import Reply
@@ -11,7 +12,7 @@ from queuebit_contracts import subjects
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.topology import LOG
 from queuebit_contracts.wire import UnknownEvent
-from queuebit_kernel import Malformed
+from queuebit_kernel import Malformed, rfc3339
 
 __all__ = ["Change", "changes_of"]
 
@@ -44,11 +45,11 @@ async def changes_of(transport: _Transport, tenant: str) -> list[Change]:
 
 
 def _change(reply: Reply, sequence: int, known: dict[str, dict[str, object]]) -> Change:
-    at, subject = reply.headers["Nats-Time-Stamp"], reply.headers["Nats-Subject"]
+    at, subject = datetime.fromisoformat(reply.headers["Nats-Time-Stamp"]), reply.headers["Nats-Subject"]
     address = subjects.parse(subject)
     noun, _, verb = address.event.rpartition("_")
     what = " ".join([noun or "tenant", *address.qualifiers, verb])
-    change: Change = {"sequence": sequence, "at": at, "what": what}
+    change: Change = {"sequence": sequence, "at": rfc3339(at), "what": what}
     try:
         event = decode(reply.body, subject)
     except Malformed:

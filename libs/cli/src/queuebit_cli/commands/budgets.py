@@ -12,6 +12,7 @@ from queuebit_cli.connecting import client_of
 from queuebit_cli.output import Output
 from queuebit_cli.progress import run
 from queuebit_cli.render_tables import balance_rows
+from queuebit_stack.bootstrap import read_tenants
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
 from queuebit_stack.tenants_file import tenant_in, unknown
@@ -53,10 +54,13 @@ def budget(args: Namespace, out: Output) -> Exit:
 
 def _show(home: Home, args: Namespace, out: Output) -> Exit:
     home.require()
-    rows = balances_of(home, args.name)
-    if rows is None:
-        raise Stop(Exit.UNREACHABLE, "what is left, only the broker knows: start the stack with `qb up`")
-    found = [it for it in rows if it["kind"] == "budget" and args.what in (None, it["name"])]
-    none = f"no budget: qb tenant budget {args.name} tenant AMOUNT sets one over all accounts"
+    found: list[dict[str, object]] = []
+    for tenant in [args.name] if args.name else read_tenants(home).tenant:
+        rows = balances_of(home, tenant)
+        if rows is None:
+            raise Stop(Exit.UNREACHABLE, "only the broker knows what is left: start the stack with `qb up`")
+        named = {} if args.name else {"tenant": tenant}
+        found += [named | it for it in rows if it["kind"] == "budget" and args.what in (None, it["name"])]
+    none = f"no budget: `qb tenant budget {args.name or 'TENANT'} tenant AMOUNT` sets one over all accounts"
     out.rows(found, none=none, shown=balance_rows)
     return Exit.DONE

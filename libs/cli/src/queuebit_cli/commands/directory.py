@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from queuebit_cli.output import Output
 from queuebit_cli.progress import Progress
+from queuebit_cli.render_tables import day_and_time
 from queuebit_cli.tables import Row
 from queuebit_contracts.query import TenantsRequest
 from queuebit_contracts.tenants import BadTenants, Tenants, check_tenants, parse_tenants, tenants_toml
@@ -175,18 +176,34 @@ async def _history(transport: NatsTransport, tenant: str) -> list[Change]:
 
 
 def _history_rows(rows: Sequence[Row]) -> Sequence[Row]:
-    return [{"at": row["at"], "by": row["by"], "what": row["what"], "changed": _words(row["changed"])} for row in rows]
+    return [
+        {"at": day_and_time(row["at"]), "by": row["by"], "what": row["what"], "changed": _words(row["changed"])}
+        for row in rows
+    ]
 
 
 def _words(changed: object) -> str:
     if not isinstance(changed, dict):
         return ""
     return ", ".join(
-        f"{name} {_value(new)}" if old is None else f"{name} {_value(old)} → {_value(new)}"
+        f"{name} {_value(name, new)}" if old is None else f"{name} {_value(name, old)} → {_value(name, new)}"
         for name, (old, new) in changed.items()
     )
 
 
-def _value(value: object) -> str:
-    """Keys by their beginning, which is what `qb tenant token revoke` takes."""
-    return ", ".join(str(it)[:9] for it in value) or "none" if isinstance(value, list) else str(value)
+def _value(name: str, value: object) -> str:
+    match name, value:
+        case "backends", []:
+            return "all"
+        case "keys", [*keys]:  # by their beginning, which is what `qb tenant token revoke` takes
+            return ", ".join(str(it)[:9] for it in keys) or "none"
+        case _, [*values]:
+            return ", ".join(map(str, values)) or "none"
+        case _, {}:
+            return ", ".join(f"{what} {_limit(limit)}" for what, limit in value.items()) or "none"
+        case _:
+            return str(value)
+
+
+def _limit(limit: Mapping[str, str]) -> str:
+    return f"{limit['amount']} {limit['currency']}"
