@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from queuebit_contracts.wire import Amount, Event, Name, Sentence, Wire
+from queuebit_contracts.wire import Amount, Event, Name, Sentence, Wire, open_text
 
 __all__ = [
     "PURPOSES",
@@ -44,10 +44,10 @@ class Hold(Wire):
     job: Name
     """The id of what the money is for; of a job, where `purpose` says nothing else."""
     amount: Amount
-    purpose: str | None = Field(default=None, json_schema_extra={"x-values": [*PURPOSES]})
+    purpose: Annotated[str, open_text(*PURPOSES)] | None = None
     """One of `PURPOSES`; absent means `job`."""
     budgets: tuple[str, ...] | None = Field(default=None, max_length=16)
-    """Names of the budgets that this counts against beside the account, such as `tenant`, `user:ada` and `tag:x`."""
+    """Names of the budgets that this counts against in addition to the account, such as `tenant` or `user:ada`."""
 
 
 class Settlement(Wire):
@@ -79,9 +79,9 @@ class Adjustment(Wire):
     account: Name
     job: Name
     revision: int = Field(ge=1)
-    """The correction of the bill that this follows from."""
+    """The correction of the bill that caused this."""
     delta: Amount
-    """What is charged beside the settlement; an amount below 0 goes back to the account."""
+    """Charged in addition to the settlement; a negative amount goes back to the account."""
     reason: Sentence
     budgets: tuple[str, ...] | None = Field(default=None, max_length=16)
     """As the job's hold names them."""

@@ -1,8 +1,8 @@
 """The catalogue: each event type, where it is published, who appends it, and what it makes of a job.
 
-This is the one list. Permissions, subjects, the AsyncAPI document, `lifecycle` and the ends that views and queries go
-by follow from it or are checked against it. To add a type, add its class and its line here, a golden example, and run
-`make generate`.
+This is the only list. Permissions, subjects, the AsyncAPI document, `lifecycle`, and the terminal events that views and
+queries use are derived from it or checked against it. To add a type, add its class, its line here and a golden example,
+then run `make generate`.
 """
 
 from __future__ import annotations
@@ -72,9 +72,9 @@ class Entry:
 
     event: type[AnyEvent]
     subject: str
-    """Where it is published; what stands in braces are fields of its data."""
+    """Where it is published; names in braces are fields of its data."""
     appended_by: tuple[str, ...]
-    """The services that append it; `executor` is each executor, `client` is a tenant's user, by way of the intake."""
+    """The services that append it; `executor` is each executor, `client` is a tenant's user, through the intake."""
     state: str | None = None
     """The state of its job from then on; None if it changes none."""
     terminal: bool = False
@@ -157,10 +157,10 @@ _ANY: Final[TypeAdapter[AnyEvent]] = TypeAdapter(Annotated[_union, Field(discrim
 
 
 _MAX_DEPTH = 32
-"""Levels of brackets in an event; a reader that follows more than it has a stack for would end."""
+"""Levels of brackets in an event. Deeper nesting could exhaust the stack of a recursive reader."""
 
 _STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
-"""Texts. One without an end takes the rest: otherwise each quote in it would be tried as another beginning."""
+"""Texts in quotes. An unclosed one matches to the end; otherwise the search would start again at each quote in it."""
 
 
 def _depth(body: bytes) -> int:
@@ -172,7 +172,7 @@ def _depth(body: bytes) -> int:
 def decode(body: bytes, subject: str = "") -> Decoded:
     """Read a document of the log.
 
-    A type that is not in the catalogue is no fault: it gives an `UnknownEvent`, which readers pass over.
+    A type that is not in the catalogue is not an error: it gives an `UnknownEvent`, which readers ignore.
 
     Raises:
         Malformed: not a JSON object with a `type`, nested too deep, or of a known type whose schema it breaks.
@@ -185,16 +185,16 @@ def decode(body: bytes, subject: str = "") -> Decoded:
         if error.errors(include_url=False, include_input=False, include_context=False)[0]["type"] == _UNKNOWN_TYPE:
             name = from_json(body)["type"]
             if not name or not isinstance(name, str):
-                raise Malformed("not an event: its `type` is no text") from error
+                raise Malformed("not an event: its `type` is not a text") from error
             return UnknownEvent(name, subject, body)
         raise Malformed(f"not an event: {_faults(error):.300}") from error
 
 
 _UNKNOWN_TYPE = "union_tag_invalid"
-"""How pydantic names the fault that a document's `type` is none of the union's."""
+"""The error type of pydantic for a `type` that is not in the union."""
 
 
 def _faults(error: ValidationError) -> str:
-    """Each field with what is wrong, without the list of types that came into question."""
+    """Each invalid field and its error, without the list of all types."""
     found = error.errors(include_url=False, include_input=False, include_context=False)
     return "; ".join(f"{'.'.join(map(str, it['loc'][1:]))} {it['msg']}".strip() for it in found[:5])

@@ -1,4 +1,4 @@
-"""Who may use the platform, folded from the facts `qb.tenant.*`; and the facts that lead from there to a document.
+"""Who may use the platform, folded from the facts `qb.tenant.*`; and the facts that turn this into a given document.
 
 Pure: all readers of the events, such as the broker, `qb verify` or `qb tenant export`, get the same directory.
 """
@@ -30,13 +30,13 @@ __all__ = ["ROLES", "Directory", "TenantEvent", "changes", "faults", "narrowed"]
 TenantEvent = TenantDefined | TenantRemoved | ProjectDefined | ProjectRemoved | UserDefined | UserRemoved
 
 ROLES: tuple[Role, ...] = ("viewer", "member", "admin")
-"""Each may do what those before it may. A role that is not among them is taken for the first."""
+"""Each may do what those before it may. An unknown role counts as the first."""
 
 
 class Directory:
-    """Tenants with their projects and users, as the facts say; and the owner of each key at hand.
+    """Tenants with their projects and users, as the facts say; and the owner of each key.
 
-    What a fact says of a tenant that was never defined, or was removed, changes nothing.
+    Facts about a tenant that was never defined, or was removed, change nothing.
     """
 
     def __init__(self, document: Tenants | None = None) -> None:
@@ -128,8 +128,8 @@ def _user(data: UserDefinition) -> User:
 def changes(current: Directory, desired: Tenants, by: str) -> list[TenantEvent]:
     """The facts that make the directory what a document says, in the order in which to append them.
 
-    What ends comes before what begins, so that a crash in the middle leaves less than was granted, never more.
-    `faults` says first whether the document may come into force.
+    Removals come before additions, so that a crash in the middle leaves less than was granted, never more. Call
+    `faults` first: it checks whether the document may come into force.
     """
     gone = [name for name in (*current.tenant, *desired.removed) if name not in desired.tenant]
     events: list[TenantEvent] = [
@@ -172,7 +172,7 @@ def _begun(name: str, old: Tenant | None, new: Tenant, by: str) -> Iterator[Tena
 
 
 def faults(current: Directory, desired: Tenants) -> list[str]:
-    """Why a document may not come into force though it breaks no rule by itself; all of it at once."""
+    """Every reason why a document that is valid by itself may not replace the current one."""
     reserved = Tenants.model_construct(removed=tuple(current.removed))
     refusals = [refusal for name in desired.tenant if (refusal := reserved.refusal(name))]
     unnamed = current.tenant.keys() - desired.tenant.keys() - {*desired.removed}
@@ -184,7 +184,7 @@ def faults(current: Directory, desired: Tenants) -> list[str]:
 
 
 def narrowed(old: Tenants, new: Tenants) -> Tenants:
-    """What both documents grant: keys that both list, each with the lesser of its two roles."""
+    """What both documents grant: keys that both list, each with the lower of its two roles."""
 
     def common(before: User, after: User) -> User:
         role = min(before.role, after.role, key=ROLES.index)

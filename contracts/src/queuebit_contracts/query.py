@@ -59,8 +59,8 @@ class BackendEstimate(Wire):
     esp_ppm: int | None = None
     calibration: Digest | None = None
     operations: Payload | None = None
-    """Of the compiled circuit, so that its ESP can be computed anew under another calibration: a JSON array of
-    `[gate, [device qubits], count]`. Absent on ideal simulators."""
+    """Operations of the compiled circuit, so that its ESP can be computed again for another calibration: a JSON array
+    of `[gate, [device qubits], count]`. Absent on ideal simulators."""
     unfit: Reason | None = None
     """Why the circuit cannot run there; the figures mean nothing then."""
 

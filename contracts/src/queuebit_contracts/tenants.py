@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 Role = Literal["viewer", "member", "admin"]
-"""viewer follows and reads · member also submits and cancels its own jobs · admin also cancels anybody's."""
+"""viewer follows and reads · member also submits and cancels its own jobs · admin also cancels any job."""
 
 Kind = Literal["simulator", "emulated", "qpu"]
 """The kinds of backend that a project may prefer. Backends may be of further kinds, which jobs have to name."""
@@ -84,7 +84,7 @@ class Budget(_Entry):
 
 
 class Project(_Entry):
-    """Work that is paid from one account, which bears the project's name."""
+    """Work that is paid from one account, which has the project's name."""
 
     budget: DecimalText = "0"
     currency: str = Field(default="USD", pattern="^[A-Z]{3}$")
@@ -127,11 +127,11 @@ class Tenants(_Entry):
     """The whole file."""
 
     removed: tuple[Name, ...] = ()
-    """Names of former tenants. Their jobs, bills and receipts stay, so no other tenant may bear them."""
+    """Names of former tenants. Their jobs, bills and receipts stay, so no other tenant may have them."""
     tenant: dict[Name, Tenant] = Field(default_factory=dict)
 
     def refusal(self, name: str) -> str | None:
-        """Say why no tenant may bear a name, if that is so."""
+        """Return why no tenant may have this name; None if it is free."""
         if name in _RESERVED:
             return f"no tenant may be called {name}: the name is the platform's own; choose another"
         if name in self.removed:

@@ -1,7 +1,7 @@
 """Streams, buckets and durables, and the permissions that follow from them.
 
-`topology.toml` beside this module says what cannot be derived; which service appends what says the catalogue of events.
-A permission is never written by hand: it is derived from what a service appends, follows, asks and answers.
+`topology.toml` next to this module states what cannot be derived. The catalogue of events states which service appends
+what. Permissions are never written by hand: they are derived from what a service appends, follows, asks and answers.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Durable(_Entry):
 
 
 class Party(_Entry):
-    """What someone on the bus does, from which follows what it may do."""
+    """What one user of the bus does. Its permissions are derived from this."""
 
     description: str = ""
     appends: tuple[str, ...] = ()

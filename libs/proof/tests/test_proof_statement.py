@@ -7,6 +7,7 @@ from datetime import datetime
 import pytest
 
 from queuebit_proof import ChargeLine, JobRecord, Reason, UsageLine, build_statement
+from queuebit_proof.statement import read_statement, supersession_of
 
 SALT = bytes(range(16))
 
@@ -64,6 +65,9 @@ def test_a_statement_needs_a_full_salt(record: JobRecord) -> None:
         ({"result_digest": None}, "has a result"),
         ({"circuit_digest": "sha256:12"}, "circuit_digest"),
         ({"started_at": datetime(2026, 1, 1)}, "no time zone"),
+        ({"revision": 1}, "give a revision"),
+        ({"revision": -1, "supersedes": "sha256:" + "0" * 64}, "give a revision"),
+        ({"revision": 1, "supersedes": "sha256:12"}, "supersedes"),
         ({"usage": (UsageLine("shots", "many", "shot"),)}, "not a decimal"),
         ({"charges": (ChargeLine("task", "1", "0.3", "NaN", "USD"),)}, "not a decimal"),
     ],
@@ -72,3 +76,29 @@ def test_a_statement_needs_a_full_salt(record: JobRecord) -> None:
 def test_a_record_that_cannot_be_true_is_refused(record: JobRecord, change: dict[str, object], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         replace(record, **change)
+
+
+BEFORE = "sha256:" + "0" * 64
+
+
+def test_a_further_statement_names_the_one_it_supersedes(record: JobRecord) -> None:
+    first = read_statement(build_statement(record, salt=SALT))
+    second = read_statement(build_statement(replace(record, revision=1, supersedes=BEFORE), salt=SALT))
+    assert supersession_of(first) is None
+    assert supersession_of(second) == (1, BEFORE)
+
+
+@pytest.mark.parametrize(
+    "predicate",
+    [
+        {"revision": 1},
+        {"supersedes": BEFORE},
+        {"revision": 0, "supersedes": BEFORE},
+        {"revision": True, "supersedes": BEFORE},
+        {"revision": 1, "supersedes": "sha256:12"},
+    ],
+    ids=str,
+)
+def test_half_a_supersession_is_refused(predicate: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="supersedes another"):
+        supersession_of({"predicate": predicate})

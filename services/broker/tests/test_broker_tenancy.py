@@ -29,7 +29,7 @@ def wanted(text: str, **fields: Any) -> TenantsRequest:
 
 @pytest.fixture
 def fresh(office: Any) -> Any:
-    """An office that knows what its log says and nothing else."""
+    """A broker whose state comes from its log alone."""
     office.restart()
     office.world.directory = type(office.world.directory)()
     return office

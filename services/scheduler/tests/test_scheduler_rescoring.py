@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -73,7 +74,7 @@ def test_a_calibration_flips_the_choice_between_two_devices_of_equal_price(
     rescoring.evolve(calibrated(payloads, "manila", cx_error=0.1))
     asyncio.run(rescoring.rescore())
     assert choice(world) == "perth"
-    assert woken == [True], "a decision is made anew"
+    assert woken == [True], "a new decision is made"
     rescoring.evolve(calibrated(payloads, "manila", cx_error=0.01))
     asyncio.run(rescoring.rescore())
     assert choice(world) == "manila"
@@ -158,3 +159,42 @@ def test_a_job_that_ended_is_not_scored(world: Any, payloads: MemoryPayloads, re
     rescoring.evolve(world.cancelled("j1"))
     asyncio.run(rescoring.rescore())
     assert payloads.reads == []
+
+
+class SlowPayloads(MemoryPayloads):
+    """Lets events happen during the first read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meanwhile: Callable[[], None] | None = None
+
+    async def get(self, tenant: str, payload: Payload, *, limit: int = 1 << 30) -> bytes:
+        if (meanwhile := self.meanwhile) is not None:
+            self.meanwhile = None
+            meanwhile()
+        return await super().get(tenant, payload, limit=limit)
+
+
+def test_a_job_that_ends_during_the_read_is_left_alone(world: Any) -> None:
+    payloads = SlowPayloads()
+    rescoring = RescoreJobs(payloads, world.state.rescore, lambda: None)
+    job = accepted(world, "j1", describe(CX, OPERATIONS), manila=950_000)
+    world.happens(world.registered("manila"), job)
+    rescoring.evolve(job)
+    rescoring.evolve(calibrated(payloads, "manila", cx_error=0.5))
+    payloads.meanwhile = lambda: rescoring.evolve(world.cancelled("j1"))
+    asyncio.run(rescoring.rescore())
+    assert payloads.meanwhile is None, "the payload store was read"
+    assert world.state.job(("acme", "j1")).candidate("manila").esp_ppm == 950_000
+
+
+def test_a_calibration_that_comes_during_the_read_of_the_one_before_counts(world: Any) -> None:
+    payloads = SlowPayloads()
+    rescoring = RescoreJobs(payloads, world.state.rescore, lambda: None)
+    job = accepted(world, "j1", describe(CX, OPERATIONS), manila=950_000)
+    world.happens(world.registered("manila"), job)
+    rescoring.evolve(job)
+    rescoring.evolve(calibrated(payloads, "manila", cx_error=0.5))
+    payloads.meanwhile = lambda: rescoring.evolve(calibrated(payloads, "manila", cx_error=0.25))
+    asyncio.run(rescoring.rescore())
+    assert world.state.job(("acme", "j1")).candidate("manila").esp_ppm == 750_000

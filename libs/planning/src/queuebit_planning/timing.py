@@ -53,7 +53,7 @@ class Rates:
     draw_qubit_ns: int
     draw_clbit_ns: int = 10
     trajectory_ns: int
-    """Beginning anew, where each shot is simulated on its own."""
+    """Starting again, where each shot is simulated on its own."""
     amplitude_bytes: int
 
 

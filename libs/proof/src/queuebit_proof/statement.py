@@ -120,8 +120,8 @@ class JobRecord:
             moment = getattr(self, f"{name}_at")
             if moment is not None and moment.tzinfo is None:
                 raise ValueError(f"{name}_at has no time zone: use aware times in UTC")
-        if (self.revision is None) != (self.supersedes is None) or self.revision == 0:
-            raise ValueError("a first statement has no revision and supersedes none; every other has both")
+        if (self.revision is None) != (self.supersedes is None) or (self.revision is not None and self.revision < 1):
+            raise ValueError("give a revision from 1 and `supersedes`, or neither in the first statement of a job")
         if self.supersedes is not None and not _DIGEST.fullmatch(self.supersedes):
             raise ValueError(f"supersedes {self.supersedes!r} is not sha256:<64 hex digits>")
         for line in self.usage:
@@ -180,14 +180,14 @@ def supersession_of(statement: dict[str, object]) -> tuple[int, str] | None:
     """Which revision a statement is and the digest of the one that it supersedes; None for a first statement.
 
     Raises:
-        ValueError: it names only one of the two.
+        ValueError: it names only one of the two, or one of them is invalid.
     """
     predicate = statement["predicate"]
     stated = predicate if isinstance(predicate, dict) else {}
     revision, before = stated.get("revision"), stated.get("supersedes")
     if revision is None and before is None:
         return None
-    if not isinstance(revision, int) or revision < 1 or not isinstance(before, str) or not _DIGEST.fullmatch(before):
+    if type(revision) is not int or revision < 1 or not isinstance(before, str) or not _DIGEST.fullmatch(before):
         raise ValueError("a statement that supersedes another has a revision and the other's digest")
     return revision, before
 

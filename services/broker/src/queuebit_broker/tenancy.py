@@ -1,4 +1,4 @@
-"""Putting a tenants document in force: what differs becomes facts, and each project's budget as declared."""
+"""Puts a tenants document in force: appends what differs as facts, and funds each project as declared."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _BATCH = 400
 
 _STALE = Reason(
     code=Stale.code,
-    text="the tenants were changed by someone else at the same time, and nothing was changed here: see what is in "
-    "force now, then try again",
+    text="another request changed the tenants at the same time, so this document was not applied, or not all of it: "
+    "see what is in force now, then apply it again",
 )
 
 
 class ApplyTenants:
-    """Makes the facts what a document says; of two documents at once, the second sees what the first did."""
+    """Appends facts until they equal a document; of two documents at once, the second sees the facts of the first."""
 
     def __init__(self, log: EventLog, follower: Follower, world: World) -> None:
         self._log = log
@@ -43,12 +43,12 @@ class ApplyTenants:
         self._one_at_a_time = asyncio.Lock()
 
     async def __call__(self, request: TenantsRequest) -> TenantsAnswer:
-        """Append what differs, all or nothing up to 400 facts; or say everything that is wrong.
+        """Append what differs, all or nothing up to 400 facts; or answer with everything that is wrong.
 
-        A crash in the middle of more than that leaves revoked what was revoked; the next request completes the rest.
+        With more facts, a crash in between leaves the removals done and the rest undone; the next request completes it.
 
         Raises:
-            Stale, Unavailable: the log does not take it now. What was appended stays; the same request completes it.
+            Stale, Unavailable: the log does not accept it now. What was appended stays; apply the document again.
         """
         async with self._one_at_a_time:
             sequence = await self._see_all()
@@ -72,7 +72,7 @@ class ApplyTenants:
             return self._answer(sequence, facts)
 
     async def start(self, initial: Callable[[], Tenants], by: str) -> None:
-        """Begin with a document if the log has no fact about any tenant, and make budgets true that are not yet.
+        """Apply a first document if the log has no fact about any tenant, and complete funding that is missing.
 
         Raises:
             BadTenants: the document is needed and cannot be used.

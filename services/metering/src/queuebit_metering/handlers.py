@@ -1,4 +1,4 @@
-"""Billing each job once, and correcting the bill when its usage comes later: however often, and in whatever order."""
+"""Bills each job once, and corrects the bill when usage comes later. Repeats and any order of messages are safe."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ __all__ = ["CorrectBill", "MeterJob"]
 
 _SOURCE = "qb/metering"
 _TRIES = 5
-"""How often a correction is decided anew when another one was stored first."""
+"""How often a correction is decided again because another one was stored first."""
 
 
 class MeterJob:
     """Appends `metered`, then `settled` if the bill is final, each at most once.
 
-    What was metered first is the bill: a repeat reads it and goes on, so that after a crash between the two facts the
-    next delivery completes them.
+    The first `metered` is the bill. A repeat reads it and continues, so that after a crash between the two facts the
+    next delivery appends the second.
     """
 
     def __init__(self, log: EventLog, book: PriceBook) -> None:
@@ -49,10 +49,10 @@ class MeterJob:
         await _settle(self._log, Job(metered=metered), ended.provenanceid)
 
     async def _past(self, ended: Ended) -> Job:
-        """What the bill rests on.
+        """What the bill is computed from.
 
-        For a job that ran these are the terms of its admission, which its end carries, or else the log has. For any
-        other it is the whole history.
+        For a job that ran, these are the terms of its admission: its end carries them, or else they are read from
+        `accepted`. For any other job it is the whole history.
         """
         aggregate = job_aggregate(ended.data.tenant, ended.data.job)
         if isinstance(ended, JobCompleted | JobFailed):
@@ -63,7 +63,7 @@ class MeterJob:
                 return job_of([accepted.event])
         history = known_events(await self._log.history(aggregate))
         if all(it.id != ended.id for it in history):
-            raise Unavailable(f"{aggregate.everything} is read from a replica that lags behind {ended.type}")
+            raise Unavailable(f"the replica that answered for {aggregate.everything} lags behind {ended.type}")
         return job_of(history)
 
     async def _meter(self, data: Metering, provenanceid: str | None) -> Metering:
@@ -85,11 +85,11 @@ class MeterJob:
 
 
 class CorrectBill:
-    """Answers usage that came after the end of a job: `corrected`, then `settled` if the bill is final by now.
+    """Bills usage that came after the end of a job: appends `corrected`, then `settled` once the bill is final.
 
-    Where the hold was settled before, what changed is `corrected` on the account. Each fact has a subject of its own
-    that takes one event, and corrections of a job are guarded by the one before; so a repeat, or a crash between two
-    facts, changes nothing but what is missing.
+    If the hold was settled before, the difference becomes `corrected` on the account. Each fact has its own subject,
+    which takes one event, and each correction is guarded by the one before. So after a repeat, or a crash between two
+    facts, only the missing facts are appended.
     """
 
     def __init__(self, log: EventLog, book: PriceBook) -> None:
@@ -105,7 +105,7 @@ class CorrectBill:
 
         Raises:
             Unavailable: the job is not metered yet; the report is delivered again later.
-            Stale: other processes corrected the bill time after time.
+            Stale: other processes corrected the bill again and again.
         """
         job = await self._corrected(report, sequence)
         settled = await _settle(self._log, job, report.provenanceid)
@@ -130,11 +130,11 @@ class CorrectBill:
                 reaching = max(reaching, last + 1)
             else:
                 return evolve(job, event)
-        raise Stale(f"the bill of job {name} was corrected {_TRIES} times meanwhile")
+        raise Stale(f"other processes corrected the bill of job {name} {_TRIES} times; the report is delivered again")
 
 
 async def _settle(log: EventLog, job: Job, provenanceid: str | None) -> Settlement | None:
-    """Settle the hold by the last bill, unless it was settled before; say how it is settled, if it is."""
+    """Settle the hold by the last bill unless it was settled before; return the settlement, None if there is none."""
     data = settle(job)
     if data is None:
         return None

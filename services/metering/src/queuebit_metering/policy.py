@@ -1,4 +1,4 @@
-"""What a job costs, and what becomes of its hold: exact, and never above what was authorised."""
+"""What a job costs, and how its hold is settled: exact, and never above what was authorised."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def bill(job: Job, ended: Ended, book: PriceBook) -> Metering:
     """Bill a job that ended.
 
     1. A job that was never accepted, or never placed, costs nothing.
-    2. Any other is rated by the price that its backend was quoted, valid today or not, under the bounds that the hold
-       pays for. Which usage is charged, `queuebit_pricing.bill` says.
-    3. While any measure may still change, nothing is charged: the bill is not final, and `correct` follows. That holds
-       for a run that was cancelled too, if its executor promised to report what it used.
+    2. Any other is rated by the price quoted for its backend, even if that has expired, within the bounds that the hold
+       pays for. `queuebit_pricing.bill` decides which usage is charged.
+    3. While any measure may still change, nothing is charged: the bill is not final, and `correct` follows. The same
+       applies to a cancelled run if its executor promised to report what it used.
 
     Raises:
         PriceLost: the book no longer has the price.
@@ -89,7 +89,7 @@ def correct(job: Job, book: PriceBook) -> Correction | None:
         return None
     terms = _terms(job, report.backend)
     if terms is None:
-        raise Unbillable(f"usage was reported of job {metered.job}, which was never accepted: see its history")
+        raise Unbillable(f"usage was reported for job {metered.job}, which was never accepted: see its history")
     charge = _rated(metered.job, terms, metered.state, usage, book)
     return Correction(
         tenant=metered.tenant,
@@ -108,7 +108,7 @@ def correct(job: Job, book: PriceBook) -> Correction | None:
 
 
 def settle(job: Job) -> Settlement | None:
-    """Turn the hold into the charge and give the rest back; None where nothing was held or the bill is not final."""
+    """Turn the hold into the charge and release the rest; None if nothing was held or the bill is not final."""
     if job.metered is None or job.metered.hold is None or job.charge is None or not job.final:
         return None
     held, settled = job.metered.hold.money, Money.of(job.charge.amount, job.charge.currency)
@@ -124,7 +124,7 @@ def settle(job: Job) -> Settlement | None:
 
 
 def adjustments(job: Job, settled: Settlement) -> Iterator[Adjustment]:
-    """What corrections after the settlement charge or give back; one for each that changed the charge."""
+    """What corrections after the settlement charge or give back: one for each that changed the charge."""
     for correction in job.corrections[settled.revision or 0 :]:
         delta = Money.of(correction.delta.amount, correction.delta.currency)
         if delta.amount:
@@ -180,7 +180,7 @@ def _rated(job: str, terms: Terms, state: str, usage: Usage, book: PriceBook) ->
 
 
 def _reported(report: UsageReport, metered: Metering) -> Usage:
-    """The usage as reported; that the run reached a limit its end has said."""
+    """The usage as reported, with `at_limit` from the end of the run if the report leaves it out."""
     if report.usage.at_limit is not None or metered.usage.at_limit is None:
         return report.usage
     return report.usage.model_copy(update={"at_limit": metered.usage.at_limit})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from queuebit_contracts.backend import BackendCalibrated, Calibration
 from queuebit_contracts.catalog import Decoded
@@ -91,7 +91,7 @@ class RescoreJobs:
             try:
                 await self.rescore()
             except Unavailable as error:
-                _log.warning("%d candidates wait to be scored anew: %s", len(self._stale), error)
+                _log.warning("%d candidates wait to be scored again: %s", len(self._stale), error)
                 await asyncio.sleep(_AGAIN_S)
                 self._moved.set()
 
@@ -105,18 +105,25 @@ class RescoreJobs:
         changed = False
         while self._stale:
             key, backend = next(iter(self._stale))
-            if (scored := self._jobs.get(key, {}).get(backend)) is not None:
-                newest = self._newest[backend]
+            newest, scored = self._newest[backend], self._jobs.get(key, {}).get(backend)
+            if scored is not None:
                 score = (newest.digest, scored.operations.digest)
                 if score not in known:
                     known[score] = await self._score(newest, scored.operations)
-                if (ppm := known[score]) is not None:
-                    changed |= self._rescore(key, backend, ppm)
-                self._jobs[key][backend] = _Scored(newest.digest, scored.operations)
-            self._stale.pop((key, backend), None)
+                changed |= self._take(key, backend, newest.digest, known[score])
+            if self._newest[backend] is newest:  # otherwise a newer calibration came during the read
+                self._stale.pop((key, backend), None)
             await asyncio.sleep(0)  # thousands of jobs must not keep the fold and the next decision waiting
         if changed:
             self._wake()
+
+    def _take(self, key: Key, backend: str, calibration: str, ppm: int | None) -> bool:
+        """Note a score unless the job ended during the read; return whether it changed."""
+        candidates = self._jobs.get(key)
+        if candidates is None:
+            return False
+        candidates[backend] = replace(candidates[backend], calibration=calibration)
+        return ppm is not None and self._rescore(key, backend, ppm)
 
     async def _score(self, calibration: Calibration, operations: Payload) -> int | None:
         """The success probability in parts per million; None where what it needs cannot be read."""
