@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from queuebit_contracts import query
-from queuebit_contracts.catalog import CATALOG, EVENTS, AnyEvent, wire_name
+from queuebit_contracts.catalog import CATALOG, EVENTS, AnyEvent, Entry, wire_name
 from queuebit_contracts.executors import with_executors
 from queuebit_contracts.program import Program
 from queuebit_contracts.results import Results
@@ -87,20 +87,11 @@ def _document_schema(name: str, model: type[BaseModel]) -> _Document:
 def _asyncapi() -> _Document:
     wanted = with_executors(topology(), {"stack": ("backend",)})  # stacks are plugins: one stands for all
     parties = {**wanted.service, **{f"client-{role}": party for role, party in wanted.role.items()}}
-    channels: _Document = {}
     operations: _Document = {}
-    for name, event in EVENTS.items():
-        address = CATALOG[name].subject
-        parameters: _Document = {field: {} for field in re.findall(r"\{(\w+)\}", address)}
-        channels[name] = {
-            "address": address,
-            "description": (event.__doc__ or "").strip(),
-            "parameters": parameters,
-            "messages": {name: {"$ref": f"#/components/messages/{name}"}},
-        }
+    for name, entry in CATALOG.items():
         for party, does in parties.items():
             for action, subjects in (("send", does.appends), ("receive", _received(wanted, party, does))):
-                if any(covers(subject, address) for subject in subjects):
+                if any(covers(subject, entry.subject) for subject in subjects):
                     operations[f"{party} {action} {name}"] = {
                         "action": action,
                         "channel": {"$ref": f"#/channels/{name}"},
@@ -113,7 +104,7 @@ def _asyncapi() -> _Document:
             "description": "Job events of a shared quantum cloud, over NATS JetStream.",
         },
         "defaultContentType": "application/json",
-        "channels": channels,
+        "channels": {name: _channel(entry) for name, entry in CATALOG.items()},
         "operations": operations,
         "components": {
             "messages": {
@@ -128,6 +119,17 @@ def _asyncapi() -> _Document:
         },
         "x-streams": {name: stream.model_dump() for name, stream in wanted.stream.items()},
         "x-durables": {name: durable.model_dump() for name, durable in wanted.durable.items()},
+    }
+
+
+def _channel(entry: Entry) -> _Document:
+    parameters: _Document = {field: {} for field in re.findall(r"\{(\w+)\}", entry.subject)}
+    further = f" Further ones are published to `{entry.subjects[-1]}`." if entry.revised else ""
+    return {
+        "address": entry.subject,
+        "description": (entry.event.__doc__ or "").strip() + further,
+        "parameters": parameters,
+        "messages": {entry.type: {"$ref": f"#/components/messages/{entry.type}"}},
     }
 
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from queuebit_metering.routes import routes
 from queuebit_testing.build import submitted
-from queuebit_testing.routes import in_memory
+from queuebit_testing.routes import SEQUENCE, in_memory
 
 EXAMPLES = Path(__file__).parents[3] / "contracts" / "examples"
 
@@ -32,3 +32,20 @@ async def test_every_end_of_a_job_is_metered(end: str) -> None:
         with pytest.raises(ValidationError):
             await broker.request(submitted().to_bytes(), "qb.replay.metering-ended")
     assert metered == [f"qb.job.{end}.v1"]
+
+
+async def test_usage_that_comes_later_reaches_the_correction_with_its_place_in_the_log() -> None:
+    corrected: list[tuple[str, int]] = []
+
+    async def no_bill(event: Any) -> None:
+        raise AssertionError("no job ended")
+
+    async def correct(event: Any, sequence: int) -> None:
+        corrected.append((event.type, sequence))
+
+    body = next((EXAMPLES / "qb.job.usage_reported.v1").glob("*.json")).read_bytes()
+    async with in_memory(routes(no_bill, correct, workers=4)) as broker:  # type: ignore[arg-type]
+        await broker.request(body, "qb.replay.metering-reported")
+        with pytest.raises(ValidationError):
+            await broker.request(submitted().to_bytes(), "qb.replay.metering-reported")
+    assert corrected == [("qb.job.usage_reported.v1", SEQUENCE)]

@@ -30,3 +30,15 @@ async def test_bills_alone_are_attested(body: bytes, reached: bool) -> None:
         else:
             await broker.request(body, "qb.job.acme.j1.metered")
     assert attested == ([("qb.job.metered.v1", SEQUENCE)] if reached else [])
+
+
+async def test_a_correction_of_a_bill_is_attested() -> None:
+    attested: list[tuple[str, int]] = []
+
+    async def attest(event: Any, sequence: int) -> None:
+        attested.append((event.type, sequence))
+
+    body = next((EXAMPLES / "qb.job.corrected.v1").glob("*.json")).read_bytes()
+    async with in_memory(routes(attest, workers=4)) as broker:  # type: ignore[arg-type]
+        await broker.request(body, "qb.replay.provenance-corrected")
+    assert attested == [("qb.job.corrected.v1", SEQUENCE)]

@@ -24,3 +24,18 @@ def test_each_tenant_is_reported_of_its_own_jobs(world: Any) -> None:
 
     assert [row["job"] for row in asyncio.run(ask("acme")).rows] == ["j1"]
     assert [row["job"] for row in asyncio.run(ask("evil")).rows] == ["j2"]
+
+
+def test_an_explanation_is_asked_for_the_tenant_of_the_subject(world: Any) -> None:
+    asked: list[tuple[str, str | None]] = []
+
+    async def explain(tenant: str, question: Question) -> Answer:
+        asked.append((tenant, question.job))
+        return Answer(rows=({"job": question.job},))
+
+    async def ask() -> Answer:
+        async with in_memory(queries(AnswerWaiting(world.state, world.clock), explain)) as broker:  # type: ignore[arg-type]
+            return Answer.model_validate_json((await broker.request(b'{"job":"j1"}', "qb.query.acme.explain")).body)
+
+    assert asyncio.run(ask()).rows == ({"job": "j1"},)
+    assert asked == [("acme", "j1")]

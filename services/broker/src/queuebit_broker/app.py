@@ -26,7 +26,7 @@ from queuebit_runtime.view import View
 
 __all__ = ["create_app"]
 
-_QUESTIONS_AT_ONCE = 4
+_QUERIES_AT_ONCE = 4
 """The most concurrent queries of one tenant; a plan may wait for an executor."""
 
 
@@ -50,16 +50,15 @@ def create_app() -> Service:
     )
     answers = Answers(world, profiles, tariff, clock, settings.max_source_bytes)
 
-    async def taking_in() -> None:
+    async def forward_writes() -> None:
         intake = Intake(service.name, service.tasks, Pace(settings.writes_per_s), undecided)
         await intake.listen(service.bus.client)
 
-    async def beginning() -> None:
-        await apply_tenants.start(partial(_first_tenants, settings.tenants_file), by="first start")
-
     service.views.append(view)
-    service.connected.append(taking_in)
-    service.before.append(beginning)
+    service.connected.append(forward_writes)
+    service.before.append(
+        partial(apply_tenants.start, partial(_first_tenants, settings.tenants_file), by="first start")
+    )
     service.detail = lambda: {
         "backends": len(world.registered()),
         "tenants": len(world.directory.tenant),
@@ -67,7 +66,7 @@ def create_app() -> Service:
     }
     service.bus.separate_tenants("broker-submitted", settings.workers)
     service.bus.separate_tenants("broker-commands", 4)
-    service.include(queries(answers, side_by_side=_QUESTIONS_AT_ONCE))
+    service.include(queries(answers, side_by_side=_QUERIES_AT_ONCE))
     service.include(tenancy(apply_tenants))
     service.include(routes(admit, CancelJobs(service.log, world)))
     return service

@@ -50,18 +50,7 @@ def accepted(
             shots=asked.shots,
             circuit=asked.circuit.digest,
             profile=profiled.profile,
-            candidates=tuple(
-                Candidate(
-                    backend=it.backend,
-                    price=it.price,
-                    hold=it.cost.text(),
-                    qpu_us=it.estimate.qpu_us,
-                    esp_ppm=it.estimate.esp_ppm,
-                    calibration=it.estimate.calibration,
-                    operations=it.estimate.operations,
-                )
-                for it in admitted.candidates
-            ),
+            candidates=_candidates(admitted),
             hold=Amount.of(admitted.hold),
             budgets=admitted.budgets or None,
             price_book=book,
@@ -144,6 +133,21 @@ def funded(tenant: str, project: str, difference: Money, after: int) -> AccountF
 def seed_of(job: str) -> int:
     """A seed derived from the job's id: 52 bits, which every JSON reader keeps exactly."""
     return int(digest(job.encode()).removeprefix("sha256:")[:13], 16)
+
+
+def _candidates(admitted: Admit) -> tuple[Candidate, ...]:
+    return tuple(
+        Candidate(
+            backend=it.backend,
+            price=it.price,
+            hold=it.cost.text(),
+            qpu_us=it.estimate.qpu_us,
+            esp_ppm=it.estimate.esp_ppm,
+            calibration=it.estimate.calibration,
+            operations=it.estimate.operations,
+        )
+        for it in admitted.candidates
+    )
 
 
 def _carried(program: Payload) -> Payload | None:

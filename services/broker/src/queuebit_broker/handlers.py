@@ -75,26 +75,32 @@ class AdmitJob:
             self._tail(request, sequence, redelivered),
             self._profiles.of(request.tenant, event.data.circuit, shots, stacks),
         )
+        try:
+            await self._decide(request, event, sequence, tail, profiled)
+        except BaseException:
+            self._world.give_up(request.tenant, request.job)
+            raise
+
+    async def _decide(
+        self, request: Request, event: JobSubmitted, sequence: int, tail: int, profiled: Profiled
+    ) -> None:
+        """Hold the money if the job is admitted, then append the decision."""
 
         def decide(others: Sequence[Hold]) -> Decision:
             return admit(request, self._snapshot(request, profiled, others))
 
-        try:
-            outcome = await self._holding.hold(request, decide)
-            match outcome.decision:
-                case HoldClosed():
-                    raise Superseded(f"job {request.job} was decided, and its hold has ended")
-                case Wait(text):
-                    self._world.wait(request.tenant, request.job, text)
-                    raise Unavailable(text)
-                case Refuse(reasons):
-                    await self._conclude(request, tail, events.rejected(request, event, reasons), outcome.held)
-                case Admit() as admitted:
-                    accepted = events.accepted(request, event, sequence, admitted, profiled, self._tariff.digest)
-                    await self._conclude(request, tail, accepted, outcome.held)
-        except BaseException:
-            self._world.give_up(request.tenant, request.job)
-            raise
+        outcome = await self._holding.hold(request, decide)
+        match outcome.decision:
+            case HoldClosed():
+                raise Superseded(f"job {request.job} was decided, and its hold has ended")
+            case Wait(text):
+                self._world.wait(request.tenant, request.job, text)
+                raise Unavailable(text)
+            case Refuse(reasons):
+                await self._conclude(request, tail, events.rejected(request, event, reasons), outcome.held)
+            case Admit() as admitted:
+                accepted = events.accepted(request, event, sequence, admitted, profiled, self._tariff.digest)
+                await self._conclude(request, tail, accepted, outcome.held)
 
     async def _conclude(self, request: Request, tail: int, event: JobAccepted | JobRejected, held: int) -> None:
         """Append the decision, provided that the job's history still ends where it did."""

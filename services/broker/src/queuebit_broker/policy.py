@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from queuebit_broker.eligibility import Candidate, Silent, Verdict, assess
@@ -84,18 +84,8 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
     verdicts = _verdicts(names, request, snapshot, tenant)
     candidates = [it for it in verdicts if isinstance(it, Candidate)]
     silent = [it.backend for it in verdicts if isinstance(it, Silent)]
-    absurd = [*about_shots(_total(asked.shots, snapshot.profiled), request.tenant, tenant)]
-    reasons = [
-        *about_proof(request, owner),
-        *about_account(request, snapshot, tenant, project),
-        *absurd,
-        *about_source(asked.circuit, snapshot.max_source_bytes),
-        *about_choice(request, snapshot, project),
-        *(about_currency(asked, project, snapshot.tariff.currency) if project else ()),
-        *about_budgets(request.tenant, snapshot.limits, snapshot.tariff.currency),
-    ]
-    if snapshot.profiled.error is not None:
-        reasons.append(circuit_reason(snapshot.profiled.error))
+    reasons = [*about_proof(request, owner), *_about_submission(request, snapshot, tenant, project)]
+    priced = {it.code for it in reasons}.isdisjoint({"bad_shots", "currency_mismatch"})
     if not candidates and not silent:
         reasons += explain(it for verdict in verdicts if isinstance(verdict, tuple) for it in verdict)
         if project and (verdicts or _complete(project, snapshot)):
@@ -103,13 +93,29 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
     paid = [it for it in candidates if _payable(it, request, snapshot)]
     if not paid and not reasons and (silent or not verdicts):
         return Wait(_waiting(request, silent, project))
-    if not absurd and not any(it.code == "currency_mismatch" for it in reasons):
+    if priced:
         reasons += about_money(request, snapshot.left if project else None, snapshot.limits, candidates)
     if reasons or owner is None or tenant is None:
         return Refuse(tuple(reasons))
     if (existing := snapshot.existing_hold) is not None:
         return Admit(owner[0], tenant.share, tuple(paid), existing.amount, existing.budgets)
     return Admit(owner[0], tenant.share, tuple(paid), max(it.cost for it in paid), tuple(snapshot.budgets))
+
+
+def _about_submission(
+    request: Request, snapshot: Snapshot, tenant: Tenant | None, project: Project | None
+) -> Iterator[Reason]:
+    """Every reason against the submission that does not depend on the candidates."""
+    asked, currency = request.submission, snapshot.tariff.currency
+    yield from about_account(request, snapshot, tenant, project)
+    yield from about_shots(_total(asked.shots, snapshot.profiled), request.tenant, tenant)
+    yield from about_source(asked.circuit, snapshot.max_source_bytes)
+    yield from about_choice(request, snapshot, project)
+    if project is not None:
+        yield from about_currency(asked, project, currency)
+    yield from about_budgets(request.tenant, snapshot.limits, currency)
+    if snapshot.profiled.error is not None:
+        yield circuit_reason(snapshot.profiled.error)
 
 
 def to_profile(request: Request, snapshot: Snapshot) -> tuple[int, dict[str, list[str]]]:

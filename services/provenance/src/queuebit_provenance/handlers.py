@@ -45,8 +45,8 @@ class AttestJob:
             sequence: its place in the log; the history that is attested reaches to it.
 
         Raises:
-            Superseded: it has been for longer.
-            Unavailable: the log cannot be read so far yet, or the receipt to supersede is still to come.
+            Superseded: the receipt exists already.
+            Unavailable: the replica that answered lags behind, or the receipt to supersede does not exist yet.
             Malformed: the job's history cannot be attested.
         """
         aggregate = job(event.data.tenant, event.data.job)

@@ -63,11 +63,9 @@ class Ledger:
         Args:
             log: where seals and checkpoints are appended.
             seals: where leaves are read again.
-            keys: keys for signatures.
             trust: verifies earlier checkpoints.
             folder: where tiles are published.
             name: name of the log in subjects.
-            clock: the current time.
             losses_known: whether a recovery recorded lost events: leaves that only the published tiles have are then
                 kept, and the log continues after them.
         """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import TypeVar, get_args
 
@@ -72,31 +73,15 @@ def record_of(history: Sequence[AnyEvent], *, software: str, revision: int | Non
     bill = metered.data if revision is None else _correction(history, revision)
     before = superseded(history, revision) if revision is not None else None
     end = _required(history, _ENDINGS[metered.data.state])
-    accepted = _newest(history, JobAccepted)
-    placed = _newest(history, JobPlaced)
-    started = _newest(history, JobStarted)
-    completion = end.data if isinstance(end, JobCompleted) else None
-    compilation = completion.compilation if completion else None
-    return JobRecord(
+    record = JobRecord(
         tenant=metered.data.tenant,
         project=metered.data.project,
         job=metered.data.job,
-        actor=accepted.data.user if accepted else None,
         outcome=metered.data.state,
         reasons=_reasons(end),
-        request_digest=_request(history, end, accepted),
-        result_digest=completion.result.digest if completion else None,
-        circuit_digest=accepted.data.circuit if accepted else None,
-        compiler=compilation.compiler if compilation else None,
-        compiler_seed=compilation.seed if compilation else None,
-        backend=placed.data.backend if placed else None,
-        calibration_digest=completion.calibration if completion else None,
-        shots=completion.shots if completion else None,
-        simulator_seed=placed.data.seed if placed and started else None,
+        request_digest=_request(history, end),
+        result_digest=end.data.result.digest if isinstance(end, JobCompleted) else None,
         submitted_at=metered.data.submitted_at,
-        accepted_at=accepted.time if accepted else None,
-        placed_at=placed.time if placed else None,
-        started_at=started.time if started else None,
         finished_at=metered.data.ended_at,
         usage=_usage(bill.usage),
         charges=_charges(bill.charge),
@@ -105,6 +90,30 @@ def record_of(history: Sequence[AnyEvent], *, software: str, revision: int | Non
         supersedes=before.statement if before else None,
         trace_id=metered.traceparent.split("-")[1] if metered.traceparent else None,
         software=software,
+    )
+    return _with_run(record, history, end)
+
+
+def _with_run(record: JobRecord, history: Sequence[AnyEvent], end: Ended) -> JobRecord:
+    """Add what acceptance, placement, start and completion state, as far as the job got."""
+    accepted = _newest(history, JobAccepted)
+    placed = _newest(history, JobPlaced)
+    started = _newest(history, JobStarted)
+    completion = end.data if isinstance(end, JobCompleted) else None
+    compilation = completion.compilation if completion else None
+    return replace(
+        record,
+        actor=accepted.data.user if accepted else None,
+        circuit_digest=accepted.data.circuit if accepted else None,
+        compiler=compilation.compiler if compilation else None,
+        compiler_seed=compilation.seed if compilation else None,
+        backend=placed.data.backend if placed else None,
+        calibration_digest=completion.calibration if completion else None,
+        shots=completion.shots if completion else None,
+        simulator_seed=placed.data.seed if placed and started else None,
+        accepted_at=accepted.time if accepted else None,
+        placed_at=placed.time if placed else None,
+        started_at=started.time if started else None,
     )
 
 
@@ -127,12 +136,13 @@ def _correction(history: Sequence[AnyEvent], revision: int) -> Correction:
     return next(it for it in found if it.revision == revision)
 
 
-def _request(history: Sequence[AnyEvent], end: Ended, accepted: JobAccepted | None) -> str:
+def _request(history: Sequence[AnyEvent], end: Ended) -> str:
     """The digest of the decided request, which the broker took from the signed bytes.
 
     A repeated submission cannot replace it. The stored submission is digested only if no other event names the request:
     it may be another one by now, and lacks fields that this version does not know.
     """
+    accepted = _newest(history, JobAccepted)
     if accepted is not None:
         if accepted.provenanceid is None:
             raise Malformed(
