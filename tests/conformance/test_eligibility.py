@@ -13,7 +13,7 @@ from queuebit_broker.answers import Answers
 from queuebit_broker.eligibility import Tariff
 from queuebit_broker.policy import Admit, admit
 from queuebit_broker.profiles import Profiles
-from queuebit_broker.rules import Request, Snapshot
+from queuebit_broker.snapshot import Request, Snapshot
 from queuebit_broker.state import Profiled, World
 from queuebit_contracts.backend import BackendRegistered
 from queuebit_contracts.directory import Directory

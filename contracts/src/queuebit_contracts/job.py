@@ -1,36 +1,39 @@
-"""The life of a job, as facts. What each of them says lies in `job_data`."""
+"""The life of a job, as facts. What each of them says is in `admission`, `execution` and `billing`."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from queuebit_contracts.job_data import (
+from queuebit_contracts.admission import (
     Acceptance,
-    Cancellation,
     Candidate,
+    Profile,
+    Rejection,
+    Signature,
+    Submission,
+    Terms,
+)
+from queuebit_contracts.billing import (
     Charge,
     ChargeLine,
+    Correction,
+    Metering,
+    Seal,
+    UsageReport,
+)
+from queuebit_contracts.execution import (
+    Cancellation,
     Compilation,
     Completion,
-    Correction,
     Dispatch,
     Failure,
     ItemSummary,
-    Measure,
-    Metering,
     Placement,
-    Profile,
-    Rejection,
     Score,
-    Seal,
-    Signature,
     Start,
-    Submission,
-    Terms,
-    Usage,
-    UsageReport,
 )
 from queuebit_contracts.lifecycle import TERMINAL
+from queuebit_contracts.usage import Measure, Usage
 from queuebit_contracts.wire import Event
 
 __all__ = [

@@ -8,7 +8,8 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from queuebit_contracts.job_data import Compilation, Usage
+from queuebit_contracts.execution import Compilation
+from queuebit_contracts.usage import Usage
 from queuebit_contracts.wire import Reason, Wire
 
 __all__ = ["RESULTS", "Estimate", "ItemResult", "Results", "results_of"]

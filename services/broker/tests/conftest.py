@@ -14,7 +14,7 @@ from queuebit_broker.eligibility import Tariff
 from queuebit_broker.handlers import AdmitJob
 from queuebit_broker.profiles import Profiles
 from queuebit_broker.requests import read_request
-from queuebit_broker.rules import Request, Snapshot
+from queuebit_broker.snapshot import Request, Snapshot
 from queuebit_broker.state import Profiled, World
 from queuebit_contracts import subjects
 from queuebit_contracts.account import AccountFunded, Funding

@@ -11,7 +11,7 @@ import pytest
 
 from queuebit_broker import handlers, holding
 from queuebit_broker.policy import Decision, admit
-from queuebit_broker.rules import Request, Snapshot
+from queuebit_broker.snapshot import Request, Snapshot
 from queuebit_contracts.account import AccountHeld, Hold
 from queuebit_contracts.directory import Directory
 from queuebit_contracts.job import JobAccepted, JobRejected

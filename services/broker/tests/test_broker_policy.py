@@ -11,7 +11,7 @@ import pytest
 
 from queuebit_broker.accounts import OpenHold
 from queuebit_broker.policy import Admit, Decision, Refuse, Wait, admit, to_profile
-from queuebit_broker.rules import Request, Snapshot
+from queuebit_broker.snapshot import Request, Snapshot
 from queuebit_broker.state import Profiled
 from queuebit_contracts.query import CircuitError
 from queuebit_contracts.wire import Reason

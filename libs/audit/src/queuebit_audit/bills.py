@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from queuebit_audit.state import Authorised, Bill, Job
+from queuebit_audit.job_state import Authorised, Bill, Job
 from queuebit_contracts.job import Charge, Correction, Usage
 from queuebit_contracts.usage import is_final, quantities
 from queuebit_pricing import Bounds, PriceBook, Unpriced, bill

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from queuebit_audit.records import Decision, Placed
 from queuebit_audit.report import Verdict
-from queuebit_audit.state import Decision, History, Placed
+from queuebit_audit.state import History
 from queuebit_contracts.topology import DECISIONS
 from queuebit_kernel import Malformed
 from queuebit_runtime.payloads import Missing, PayloadStore

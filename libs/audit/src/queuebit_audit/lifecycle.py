@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from queuebit_audit.job_state import Job
 from queuebit_audit.report import Verdict
-from queuebit_audit.state import History, Job
+from queuebit_audit.state import History
 from queuebit_contracts.catalog import CATALOG, NUMBERED
 from queuebit_stack.recovery.record import runs
 

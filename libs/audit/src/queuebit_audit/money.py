@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from queuebit_audit.bills import billed
+from queuebit_audit.job_state import Job
 from queuebit_audit.lifecycle import Outstanding
+from queuebit_audit.records import Entry
 from queuebit_audit.report import Verdict
-from queuebit_audit.state import Entry, History, Job
+from queuebit_audit.state import History
 from queuebit_pricing import PriceBook
 
 __all__ = ["money_adds_up"]

@@ -6,9 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from queuebit_audit.job_state import Job
 from queuebit_audit.lifecycle import Outstanding
+from queuebit_audit.records import CheckSeal, Head, Leaf
 from queuebit_audit.report import Verdict
-from queuebit_audit.state import CheckSeal, Head, History, Job, Leaf
+from queuebit_audit.state import History
 from queuebit_contracts.job import Seal
 from queuebit_proof import (
     CheckpointInvalid,

@@ -17,8 +17,9 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from queuebit_audit.lifecycle import Outstanding
+from queuebit_audit.records import CheckSeal
 from queuebit_audit.rows import Rows
-from queuebit_audit.state import CheckSeal, History
+from queuebit_audit.state import History
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.query import Answer, Question
 from queuebit_contracts.subjects import parse, query

@@ -5,26 +5,15 @@ from __future__ import annotations
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from decimal import Decimal
 
-from queuebit_contracts.account import (
-    AccountCorrected,
-    AccountFunded,
-    AccountHeld,
-    AccountReleased,
-    AccountSettled,
-)
+from queuebit_audit.job_state import Job, authorised, bill
+from queuebit_audit.records import CheckSeal, Decision, Entry, Head, Leaf, Placed, Stray, entries
 from queuebit_contracts.backend import BackendCalibrated
 from queuebit_contracts.catalog import CATALOG, NUMBERED
 from queuebit_contracts.directory import Directory, TenantEvent
 from queuebit_contracts.job import (
-    TERMINAL,
-    Acceptance,
-    Charge,
     Completion,
-    Correction,
     JobAccepted,
     JobCompleted,
     JobCorrected,
@@ -34,216 +23,24 @@ from queuebit_contracts.job import (
     JobSealed,
     JobSubmitted,
     JobUsageReported,
-    Metering,
     Placement,
     Seal,
-    Usage,
 )
 from queuebit_contracts.subjects import event_name, parse, subject_of
 from queuebit_contracts.transparency import LogCheckpointed
-from queuebit_contracts.usage import is_final, prevailing, quantities
-from queuebit_contracts.wire import Amount, Payload, UnknownEvent
+from queuebit_contracts.wire import Payload, UnknownEvent
 from queuebit_kernel import InvalidId, require_token
-from queuebit_pricing import Outcome
 from queuebit_runtime.log import Stored
 from queuebit_runtime.rows import Row, mark_of
 from queuebit_scheduling import micros
 
 __all__ = [
-    "Authorised",
-    "Bill",
-    "CheckSeal",
-    "Decision",
-    "Entry",
-    "Head",
     "History",
-    "Job",
-    "Leaf",
-    "Placed",
-    "Stray",
 ]
 
-CheckSeal = Callable[[str, str, Seal], "str | None"]
-"""Verifies the receipt of a tenant's job; returns the fault, if there is one."""
 
 _BY_CLIENTS = frozenset(it.name for it in CATALOG.values() if "client" in it.appended_by)
 """Written by clients: their content is a claim until the broker has checked it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Authorised:
-    """What the broker authorised: how much may run where, and the hold."""
-
-    shots: int
-    qubits: int
-    bounds: dict[str, tuple[str, int]]
-    """By backend: the price, and the most QPU time in microseconds."""
-    hold: Amount
-    submission: int | None
-    accepted_us: int
-
-
-@dataclass(frozen=True, slots=True)
-class Bill:
-    """The bill of a job."""
-
-    state: Outcome
-    usage: Usage
-    charge: Charge
-    hold: Amount | None
-    final: bool
-    """Whether nothing of it can change any more, short of a correction."""
-
-
-@dataclass(slots=True)
-class Job:
-    """One job's history: sequences and names of its events, and the figures of its bill."""
-
-    tenant: str
-    job: str
-    events: list[tuple[int, str]] = field(default_factory=list)
-    key: str = ""
-    """The public key under its newest submission."""
-    permitted: bool = False
-    """Whether the user of that key could submit when it was submitted."""
-    backend: str | None = None
-    """The backend of its last placement."""
-    authorised: Authorised | None = None
-    usage: Usage = field(default_factory=Usage)
-    circuits: dict[int, Payload] = field(default_factory=dict)
-    """By sequence of the submission: circuits in the payload store."""
-    result: Payload | None = None
-    """Its place in the payload store."""
-    bills: list[Bill] = field(default_factory=list)
-    reports: dict[int, Usage] = field(default_factory=dict)
-    """Usage that came after its end, by revision."""
-    corrections: list[Correction] = field(default_factory=list)
-    """Of its bill, in the order of the log."""
-
-    @property
-    def provisional(self) -> bool:
-        """Whether its last bill waits for final usage, so that its hold stays."""
-        last = self.corrections[-1] if self.corrections else next(iter(self.bills), None)
-        return last is not None and not last.final and self.authorised is not None
-
-    @property
-    def unbilled(self) -> int | None:
-        """The revision of the usage report that its bill does not include yet."""
-        revision = prevailing(self.reports)
-        if revision is None or not self.bills:
-            return None
-        last: Bill | Correction = self.corrections[-1] if self.corrections else self.bills[0]
-        usage = self.reports[revision]
-        known = quantities(usage) == quantities(last.usage) and is_final(usage) is last.final
-        return None if known or (last.final and not is_final(usage)) else revision
-
-    def charge(self, revision: int) -> Decimal | None:
-        """The charge after so many corrections."""
-        if revision:
-            return next((Decimal(it.charge.amount) for it in self.corrections if it.revision == revision), None)
-        return Decimal(self.bills[0].charge.amount) if self.bills else None
-
-    @property
-    def names(self) -> list[str]:
-        return [name for _, name in self.events]
-
-    @property
-    def accepted_submission(self) -> int | None:
-        """The sequence of the submission that the broker accepted; older versions accepted the first."""
-        if self.authorised is None:
-            return None
-        return self.authorised.submission or next((at for at, name in self.events if name == "submitted"), None)
-
-    @property
-    def ends(self) -> list[str]:
-        """The names of its terminal events; more than one is the gravest fault."""
-        return [name for _, name in self.events if name in TERMINAL]
-
-    @property
-    def finished(self) -> bool:
-        """Whether no event is missing: ended, metered and sealed, with all usage that came later."""
-        names = set(self.names)
-        receipts = {f"sealed {it.revision}" for it in self.corrections}
-        return {"metered", "sealed", *receipts} <= names and not names.isdisjoint(TERMINAL) and self.unbilled is None
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry of an account: a movement between budget, hold and charge."""
-
-    sequence: int
-    name: str
-    job: str
-    """Empty when the budget itself changed."""
-    currencies: tuple[str, ...]
-    amount: Decimal
-    """The amount funded or held, or the hold that ended."""
-    settled: Decimal = Decimal(0)
-    released: Decimal = Decimal(0)
-    revision: int = 0
-    """The correction of the bill that it follows from; 0 for the first bill."""
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """A job's place in the transparency log."""
-
-    tenant: str
-    job: str
-    index: int
-    entry: bytes
-    revision: int
-    """The correction of the job's bill that its receipt includes; 0 for the first receipt."""
-    statement: str
-    supersedes: str | None
-    """The statement of the receipt before."""
-    trouble: str | None
-    """The reason why its receipt does not verify."""
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """A signed head of the transparency log, and the number of leaves in `LOG` before it."""
-
-    tree_size: int
-    leaves: int
-    checkpoint: str
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A placement, as far as its decision determines it."""
-
-    tenant: str
-    job: str
-    backend: str
-    policy: str
-    snapshot: str
-    scores: tuple[tuple[str, int], ...]
-    """By backend: expected completion in milliseconds."""
-
-    @property
-    def subject(self) -> str:
-        return f"{self.tenant}/{self.job}"
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """One scheduling decision: what it was made from, and the placements that cite it."""
-
-    payload: Payload
-    placed: list[Placed]
-
-
-@dataclass(frozen=True, slots=True)
-class Stray:
-    """An event under the wrong subject, or one that cannot be read."""
-
-    sequence: int
-    subject: str
-    text: str
-    by_client: bool
-    """A client wrote it under its own subjects: harmless, because services ignore it."""
 
 
 @dataclass(slots=True)
@@ -294,7 +91,7 @@ class History:
                 label = " ".join((it.event, *it.qualifiers)) if it.event in NUMBERED else it.event
                 self._job(stored, it.tenant, it.id, label, check_seal)
             case "account":
-                self.accounts.setdefault((it.tenant, it.id), []).extend(_entries(stored))
+                self.accounts.setdefault((it.tenant, it.id), []).extend(entries(stored))
             case "tenant" if isinstance(event, TenantEvent) and proper == stored.subject:
                 self.directory.take(event)
                 self.knows_tenants = True
@@ -336,7 +133,7 @@ class History:
                 if data.circuit.inline is None:
                     job.circuits[stored.sequence] = data.circuit
             case JobAccepted(data=data, time=time):
-                job.authorised = _authorised(data, micros(time))
+                job.authorised = authorised(data, micros(time))
                 if self.knows_tenants and not self.given_up and not (job.permitted or self._may_submit(job)):
                     text = f"sequence {stored.sequence} accepts what no user of {tenant} who may submit has signed"
                     self.unauthorised.append((stored.subject, text))
@@ -348,14 +145,9 @@ class History:
                 if isinstance(data, Completion) and data.result.inline is None:
                     job.result = data.result
             case JobMetered(data=data):
-                job.bills.append(_bill(data))
+                job.bills.append(bill(data))
             case JobSealed(data=data):
-                entry = bytes.fromhex(data.statement.removeprefix("sha256:"))
-                trouble = check_seal(tenant, name, data)
-                revision = data.revision or 0
-                self.leaves.append(
-                    Leaf(tenant, name, data.leaf_index, entry, revision, data.statement, data.supersedes, trouble)
-                )
+                self.leaves.append(_leaf(tenant, name, data, check_seal))
             case JobUsageReported(data=data):
                 job.reports[data.revision] = data.usage
             case JobCorrected(data=data):
@@ -370,40 +162,10 @@ class History:
         decision.placed.append(Placed(tenant, job, data.backend, data.policy, data.snapshot, scores))
 
 
-def _authorised(data: Acceptance, accepted_us: int) -> Authorised:
-    bounds = {it.backend: (it.price, it.qpu_us) for it in data.candidates}
-    return Authorised(
-        data.profile.shots or data.shots, data.profile.qubits, bounds, data.hold, data.submission, accepted_us
-    )
-
-
-def _bill(data: Metering) -> Bill:
-    return Bill(data.state, data.usage, data.charge, data.hold, data.final is not False)
-
-
-def _entries(stored: Stored) -> list[Entry]:
-    match stored.event:
-        case AccountFunded(data=funding):
-            return [Entry(stored.sequence, "funded", "", (funding.amount.currency,), _exact(funding.amount))]
-        case AccountHeld(data=hold):
-            return [Entry(stored.sequence, "held", hold.job, (hold.amount.currency,), _exact(hold.amount))]
-        case AccountReleased(data=back):
-            amount = _exact(back.amount)
-            return [Entry(stored.sequence, "released", back.job, (back.amount.currency,), amount, released=amount)]
-        case AccountSettled(data=data):
-            currencies = (data.held.currency, data.settled.currency, data.released.currency)
-            held, settled, released = _exact(data.held), _exact(data.settled), _exact(data.released)
-            revision = data.revision or 0
-            return [Entry(stored.sequence, "settled", data.job, currencies, held, settled, released, revision)]
-        case AccountCorrected(data=data):
-            delta, currency = _exact(data.delta), data.delta.currency
-            return [Entry(stored.sequence, "corrected", data.job, (currency,), delta, revision=data.revision)]
-        case _:
-            return []
-
-
-def _exact(amount: Amount) -> Decimal:
-    return Decimal(amount.amount)
+def _leaf(tenant: str, job: str, data: Seal, check_seal: CheckSeal) -> Leaf:
+    entry = bytes.fromhex(data.statement.removeprefix("sha256:"))
+    trouble, revision = check_seal(tenant, job, data), data.revision or 0
+    return Leaf(tenant, job, data.leaf_index, entry, revision, data.statement, data.supersedes, trouble)
 
 
 def _plain(name: str) -> bool:

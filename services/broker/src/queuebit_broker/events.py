@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from queuebit_broker.policy import Admit
-from queuebit_broker.rules import Request
+from queuebit_broker.snapshot import Request
 from queuebit_broker.state import Profiled
 from queuebit_contracts.account import AccountFunded, AccountHeld, AccountReleased, Funding, Hold, Release
 from queuebit_contracts.job import (

@@ -14,7 +14,8 @@ from queuebit_broker.policy import Admit, Decision, HoldClosed, Refuse, Wait, ad
 from queuebit_broker.ports import EventLog, Follower
 from queuebit_broker.profiles import Profiles
 from queuebit_broker.requests import read_request
-from queuebit_broker.rules import Request, Snapshot, counts_against
+from queuebit_broker.rules import counts_against
+from queuebit_broker.snapshot import Request, Snapshot
 from queuebit_broker.state import Profiled, World
 from queuebit_contracts import subjects
 from queuebit_contracts.account import Hold

@@ -19,7 +19,7 @@ from queuebit_broker import events
 from queuebit_broker.following import follow
 from queuebit_broker.policy import Admit, Decision
 from queuebit_broker.ports import EventLog, Follower
-from queuebit_broker.rules import Request
+from queuebit_broker.snapshot import Request
 from queuebit_broker.state import World
 from queuebit_contracts import subjects
 from queuebit_contracts.account import AccountHeld, Hold

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from queuebit_broker.eligibility import Candidate, Silent, Verdict, assess
 from queuebit_broker.rules import (
-    Request,
-    Snapshot,
     about_account,
     about_budgets,
     about_choice,
@@ -23,6 +21,7 @@ from queuebit_broker.rules import (
     meant,
     runs,
 )
+from queuebit_broker.snapshot import Request, Snapshot
 from queuebit_broker.state import Profiled
 from queuebit_contracts.tenants import Project, Tenant
 from queuebit_contracts.wire import Reason

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from queuebit_broker.rules import Request
+from queuebit_broker.snapshot import Request
 from queuebit_contracts.job import Signature, Submission
 from queuebit_contracts.subjects import parse
 from queuebit_kernel import InvalidId, Json, Malformed, digest_of, require_token

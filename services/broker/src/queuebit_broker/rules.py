@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from difflib import get_close_matches
 
-from queuebit_broker.accounts import OpenHold
-from queuebit_broker.eligibility import Candidate, Tariff
-from queuebit_broker.state import Profiled
+from queuebit_broker.eligibility import Candidate
+from queuebit_broker.snapshot import Request, Snapshot
 from queuebit_contracts.backend import Kind, Registration
-from queuebit_contracts.directory import Directory
 from queuebit_contracts.job import Submission
 from queuebit_contracts.query import CircuitError
 from queuebit_contracts.tenants import Project, Role, Tenant
@@ -20,8 +16,6 @@ from queuebit_kernel import Money, digest, job_id
 from queuebit_runtime.keys import ALGORITHMS
 
 __all__ = [
-    "Request",
-    "Snapshot",
     "about_account",
     "about_budgets",
     "about_choice",
@@ -37,54 +31,6 @@ __all__ = [
     "meant",
     "runs",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A submission in the log. The server guarantees the subject; the data are a claim until verified."""
-
-    tenant: str
-    job: str
-    submission: Submission
-    signed: bool
-    """The signature is by the key it names, over exactly these data."""
-    known_algorithm: bool
-    """Whether this version can check signatures of that algorithm at all."""
-    provenance: str | None
-    """Digest of the data without the signature; the receipt names it. None if the data have no canonical form, and
-    so no signature either."""
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The world at the moment of a decision."""
-
-    now: datetime
-    directory: Directory
-    tariff: Tariff
-    backends: Mapping[str, Registration]
-    profiled: Profiled
-    others_active: int
-    """Jobs of the tenant, this one aside, that are accepted and have not ended."""
-    available: Money
-    """What the account may still hold, in the currency of the price book."""
-    budgets: Mapping[str, Money]
-    """What may still be held against each budget that the job counts against beside its account, by name."""
-    existing_hold: OpenHold | None
-    """What is held for this job already: an earlier try ended between hold and acceptance."""
-    hold_closed: bool
-    """What was held for this job is settled or went back."""
-    max_source_bytes: int
-
-    @property
-    def left(self) -> Money:
-        """What its account has to spend on this job."""
-        return self.existing_hold.amount if self.existing_hold else self.available
-
-    @property
-    def limits(self) -> Mapping[str, Money]:
-        """What each of its budgets has to spend on this job; what is held already was counted then."""
-        return {} if self.existing_hold else self.budgets
 
 
 def runs(backends: Mapping[str, Registration], project: Project | None) -> list[str]:

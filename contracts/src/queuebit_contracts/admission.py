@@ -1,0 +1,146 @@
+"""What the events of a job say up to the broker's decision: what was asked for, and what was accepted."""
+
+from __future__ import annotations
+
+from pydantic import Field, StrictInt
+
+from queuebit_contracts.wire import Amount, DecimalText, Digest, Moment, Name, Payload, Reason, Wire
+
+__all__ = [
+    "Acceptance",
+    "Candidate",
+    "Profile",
+    "Rejection",
+    "Signature",
+    "Submission",
+    "Terms",
+]
+
+
+class Signature(Wire):
+    """Who asks: a public key, and the signature by its secret half over the canonical `data` without `proof`.
+
+    The canonical form is RFC 8785, with whole numbers only, within 2^53 - 1 of 0.
+    """
+
+    key: str
+    """The public key, in the form of its algorithm; for `ed25519` the public half of a token."""
+    signature: str
+    """Base64url without padding."""
+    algorithm: str | None = None
+    """How it was signed; absent means `ed25519`. The broker rejects what was signed by an algorithm unknown to it."""
+    key_id: str | None = None
+    """Which of its author's keys signed, as the author names it. It says nothing about who the author is."""
+
+
+class Submission(Wire):
+    """What a person asks for."""
+
+    tenant: Name
+    project: Name
+    job: Name
+    """Derived from tenant and key: `j` and 20 characters of base 32 over SHA-256 of `tenant`, newline, `key`."""
+    key: str = Field(min_length=1, max_length=128)
+    """Idempotency key: the same key with the same content is the same job."""
+    purpose: str = Field(default="", max_length=200)
+    label: str = Field(default="", max_length=200)
+    """A name for people, such as the file the circuit came from."""
+    circuit: Payload
+    """What to run; its media type says what that is. `text/x-openqasm`: one circuit, OpenQASM 2 or 3 source.
+    `application/vnd.queuebit.program+json`: a program of several items, see `queuebit_contracts.program`."""
+    shots: StrictInt
+    """How often the circuit is run; in a program, each item, and each basis of its observables."""
+    backend: Name | None = None
+    """The backend to run on; absent means the cheapest that fits, of the project's default kind."""
+    max_cost: Amount | None = None
+    """The most this job may cost; it is refused when its quote is higher."""
+    seed: StrictInt | None = Field(default=None, ge=0, lt=2**53)
+    """Seed of the simulation; derived from the job's id when absent."""
+    tags: tuple[Name, ...] | None = Field(default=None, max_length=8)
+    """Words for the bill; the job also counts against the budget of each tag that has one."""
+    proof: Signature
+
+
+class Profile(Wire):
+    """What admission and scheduling know of a circuit; of a program, the most that any of its items needs."""
+
+    qubits: int
+    clbits: int
+    depth: int
+    two_qubit_gates: int
+    simulation_bytes: int
+    features: tuple[str, ...] = ()
+    items: int | None = None
+    """Items of a program; absent for a single circuit."""
+    shots: int | None = None
+    """Shots of all items of a program together; absent for a single circuit."""
+
+
+class Candidate(Wire):
+    """A backend that fits, with what the job would cost and take there."""
+
+    backend: Name
+    price: str
+    """Immutable id of the price that applied."""
+    hold: DecimalText
+    qpu_us: int = Field(ge=0)
+    """The most QPU time, in microseconds, that the hold pays for."""
+    esp_ppm: int | None = Field(default=None, ge=0, le=1_000_000)
+    """Estimated success probability in parts per million; absent on ideal simulators."""
+    calibration: Digest | None = None
+    """The calibration under which `esp_ppm` was computed."""
+    operations: Payload | None = None
+    """Of the compiled circuit, as `BackendEstimate.operations`: with them the scheduler scores the candidate anew when
+    the backend's calibration changes."""
+
+
+class Terms(Wire):
+    """What was accepted for the backend that runs the job: its end can be billed from this alone."""
+
+    project: Name
+    """Whose account holds the money."""
+    price: str
+    """Immutable id of the price that applies."""
+    price_book: Digest
+    hold: Amount
+    shots: int = Field(ge=0)
+    """All shots that the hold pays for."""
+    qpu_us: int = Field(ge=0)
+    """The most QPU time, in microseconds, that the hold pays for."""
+    qubits: int = Field(ge=0)
+
+
+class Acceptance(Wire):
+    """The broker admitted a job and holds its budget."""
+
+    tenant: Name
+    project: Name
+    job: Name
+    user: Name
+    share: int = Field(ge=1)
+    """The tenant's weight in fair share."""
+    shots: int
+    circuit: Digest
+    profile: Profile
+    candidates: tuple[Candidate, ...] = Field(min_length=1)
+    hold: Amount
+    """Held on the project's account: the largest of the candidates' holds."""
+    budgets: tuple[str, ...] | None = None
+    """Names of the budgets that the hold counts against, beside the account."""
+    price_book: Digest
+    seed: int
+    submitted_at: Moment
+    submission: int | None = Field(default=None, ge=1)
+    """Sequence of the submission that was accepted; later ones of the same job change nothing."""
+    program: Payload | None = None
+    """What to run, as it was submitted; absent where it is too large to ride along, and the submission has it."""
+
+
+class Rejection(Wire):
+    """The broker refused a job; every reason at once."""
+
+    tenant: Name
+    job: Name
+    project: str
+    reasons: tuple[Reason, ...] = Field(min_length=1)
+    submitted_at: Moment

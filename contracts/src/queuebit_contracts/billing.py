@@ -1,0 +1,120 @@
+"""What the events of a job say after its end: bill, later usage, corrections, receipt."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from queuebit_contracts.lifecycle import TERMINAL
+from queuebit_contracts.usage import Usage
+from queuebit_contracts.wire import Amount, DecimalText, Digest, Moment, Name, Sentence, Wire, open_text
+
+__all__ = [
+    "Charge",
+    "ChargeLine",
+    "Correction",
+    "Metering",
+    "Seal",
+    "UsageReport",
+]
+
+
+class ChargeLine(Wire):
+    """One price component."""
+
+    price: str
+    component: str
+    unit: str
+    consumed: DecimalText
+    billed: DecimalText
+    unit_price: DecimalText
+    amount: DecimalText
+
+
+class Charge(Wire):
+    """What a job costs; the amount is the sum of its lines."""
+
+    amount: DecimalText
+    currency: str
+    jbu: DecimalText
+    lines: tuple[ChargeLine, ...] = ()
+
+
+class Metering(Wire):
+    """The bill of one job, whatever its end."""
+
+    tenant: Name
+    project: str
+    job: Name
+    state: Annotated[str, open_text(*TERMINAL)]
+    """How the job ended: the name of its terminal event."""
+    backend: Name | None = None
+    usage: Usage
+    charge: Charge
+    price_book: Digest
+    hold: Amount | None = None
+    """What was held; absent when the job was never accepted."""
+    final: bool | None = None
+    """False: the usage may still change, so that nothing is charged and the hold stays. Absent: this is the bill."""
+    submitted_at: Moment
+    ended_at: Moment
+
+
+class UsageReport(Wire):
+    """The whole usage of a job that ended, as its backend states it later; it replaces what was stated before.
+
+    Of several reports the final one of the highest revision counts; if none is final, the one of the highest revision.
+    """
+
+    tenant: Name
+    job: Name
+    backend: Name
+    attempt: int = Field(ge=1)
+    revision: int = Field(ge=1)
+    """Counts the reports of the job from 1; the usage in the job's end is revision 0."""
+    usage: Usage
+    reason: Sentence = ""
+    """Why it comes later, or differs: for people."""
+
+
+class Correction(Wire):
+    """The bill of a job changed. The first bill, the deltas of all corrections added, is the last charge."""
+
+    tenant: Name
+    project: Name
+    job: Name
+    backend: Name | None = None
+    revision: int = Field(ge=1)
+    """Counts the corrections of the job from 1."""
+    report: int = Field(ge=1)
+    """Revision of the usage report that this answers."""
+    usage: Usage
+    """The whole usage, not a difference."""
+    charge: Charge
+    """The whole charge from now on."""
+    delta: Charge
+    """What changed, without lines; an amount below 0 goes back."""
+    reason: Sentence
+    final: bool
+    """Whether this is the bill, until a further correction. If not, nothing is charged and the hold stays."""
+    price_book: Digest
+
+
+class Seal(Wire):
+    """The receipt of one job: a signed statement, its place in the transparency log, and the log's checkpoint."""
+
+    tenant: Name
+    job: Name
+    statement: Digest
+    """Of the envelope's bytes; the leaf of the log."""
+    envelope: str
+    """The signed DSSE envelope, base64 of its exact bytes."""
+    leaf_index: int = Field(ge=0)
+    tree_size: int = Field(ge=1)
+    inclusion: tuple[str, ...]
+    checkpoint: str
+    revision: int | None = Field(default=None, ge=1)
+    """The correction that the statement includes; absent in the first receipt of a job."""
+    supersedes: Digest | None = None
+    """The statement of the receipt before, which stays valid as what was known then; absent in the first."""

@@ -1,0 +1,163 @@
+"""What the events of a job say from its placement to its end."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from queuebit_contracts.admission import Terms
+from queuebit_contracts.usage import Usage
+from queuebit_contracts.wire import Digest, Moment, Name, Payload, Reason, Wire
+
+__all__ = [
+    "Cancellation",
+    "Compilation",
+    "Completion",
+    "Dispatch",
+    "Failure",
+    "ItemSummary",
+    "Placement",
+    "Score",
+    "Start",
+]
+
+
+class Score(Wire):
+    """How one candidate looked when the choice was made."""
+
+    backend: Name
+    expected_ms: int
+    """Expected time to completion."""
+
+
+class Placement(Wire):
+    """The scheduler gave a job to a backend. It is the work item of that backend's executors."""
+
+    tenant: Name
+    project: Name
+    job: Name
+    backend: Name
+    shots: int
+    circuit: Digest
+    seed: int
+    qpu_us: int
+    """The most QPU time the hold pays for."""
+    policy: str
+    snapshot: Digest
+    """Digest of the inputs of the decision."""
+    decision: Payload | None = None
+    """The inputs themselves, `application/vnd.queuebit.decision+json`; its digest is `snapshot`. Absent: not kept."""
+    scores: tuple[Score, ...]
+    submitted_at: Moment
+    accepted_at: Moment
+    program: Payload | None = None
+    """What to run; absent where it is too large to ride along, and the submission has it."""
+    terms: Terms | None = None
+    """What was accepted for this backend."""
+
+
+class Start(Wire):
+    """An executor began an attempt."""
+
+    tenant: Name
+    job: Name
+    backend: Name
+    attempt: int = Field(ge=1)
+    executor: str
+    reports_usage: bool | None = None
+    """Whether the executor appends `usage_reported` for this attempt if the job is cancelled. Until then
+    the hold stays."""
+
+
+class Compilation(Wire):
+    """How the circuit was made to fit its backend."""
+
+    compiler: str
+    digest: Digest
+    """Of the target that the circuit was compiled for."""
+    seed: int
+    depth: int
+    two_qubit_gates: int
+    duration_ns: int
+    esp_ppm: int | None = None
+
+
+class Dispatch(Wire):
+    """A vendor took the work; whichever executor reads this asks for it under the handle, and starts no second run."""
+
+    tenant: Name
+    job: Name
+    backend: Name
+    attempt: int = Field(ge=1)
+    handle: str = Field(min_length=1, max_length=1024)
+    """The vendor's name for the run."""
+    token: str = Field(min_length=1, max_length=256)
+    """Our name for the run, under which the vendor finds it where its handle was lost."""
+    qubits: int | None = None
+    """Of the circuit."""
+    compilation: Compilation | None = None
+    """How the circuit was made to fit the backend, which the vendor does not say afterwards."""
+    calibration: Digest | None = None
+
+
+class ItemSummary(Wire):
+    """How the items of a program ended."""
+
+    total: int = Field(ge=1)
+    completed: int = Field(ge=0)
+    failed: int = Field(ge=0)
+
+
+class Completion(Wire):
+    """A job ran: its result and its usage, in one fact."""
+
+    tenant: Name
+    job: Name
+    backend: Name
+    attempt: int
+    shots: int
+    result: Payload
+    """Of a circuit, the JSON object of its counts: bit strings as Qiskit orders them, media type `application/json`.
+    Of a program, `application/vnd.queuebit.results+json`, see `queuebit_contracts.results`."""
+    usage: Usage
+    compilation: Compilation
+    """Of a program, the sum over its items: gates, duration of one shot each; the greatest depth, the least ESP."""
+    calibration: Digest | None = None
+    submitted_at: Moment
+    accepted_at: Moment
+    placed_at: Moment
+    started_at: Moment
+    items: ItemSummary | None = None
+    """How many items of a program completed, at least one, and how many failed; absent for a single circuit."""
+    terms: Terms | None = None
+    """As the placement had them."""
+
+
+class Failure(Wire):
+    """A job could not be run."""
+
+    tenant: Name
+    job: Name
+    backend: Name
+    attempt: int
+    reason: Reason
+    usage: Usage
+    submitted_at: Moment
+    accepted_at: Moment
+    placed_at: Moment
+    started_at: Moment
+    items: ItemSummary | None = None
+    """Of a program whose items all failed."""
+    result: Payload | None = None
+    """Why each item of a program failed, as `queuebit_contracts.results` says it."""
+    terms: Terms | None = None
+    """As the placement had them."""
+
+
+class Cancellation(Wire):
+    """A job was stopped at its owner's wish before it ended by itself."""
+
+    tenant: Name
+    job: Name
+    by: Name
+    reason: str = ""
+    submitted_at: Moment
