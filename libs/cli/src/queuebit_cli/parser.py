@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
-from contextlib import suppress
-from difflib import get_close_matches
-from math import inf
-from typing import NoReturn
+from argparse import ArgumentParser
+
+from queuebit_cli.grammar import DOCUMENT, LINES, Group, Help, Parser, count, hours, names, positive, seconds, whole
 
 __all__ = ["build"]
 
@@ -19,69 +16,20 @@ exit codes:  0 done, 1 a job failed or a check did not hold, 2 bad usage,
 """
 
 
-_CHOICE = re.compile(r"argument COMMAND: invalid choice: '(.*)' \(choose from (.*)\)")
-
-
-class _Help(RawDescriptionHelpFormatter):
-    """With room for the longest command beside its help."""
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=16)
-        self._action_max_length = 14
-
-
-class _Parser(ArgumentParser):
-    """Lists the commands if none is given; suggests the nearest for a mistyped one."""
-
-    def error(self, message: str) -> NoReturn:
-        if message.endswith("required: COMMAND"):
-            self.exit(2, self.format_help())
-        if wrong := _CHOICE.match(message):
-            words = re.findall(r"'([^']+)'", wrong[2])
-            near = get_close_matches(wrong[1], words, 1)
-            hint = f"did you mean `{self.prog} {near[0]}`?" if near else f"choose one of {', '.join(words)}"
-            message = f"invalid choice: {wrong[1]!r}; {hint}"
-        super().error(message)
-
-
 _ANYWHERE = "where to run; default: the cheapest ideal simulator that fits (or of the project's default kind)"
-_DOCUMENT = "JSON for programs instead of text for people"
-_LINES = "JSON for programs: one object per line"
 _ROLES = ("viewer", "member", "admin")
 _JOB = "its id, a prefix of its id, or `latest`"
 
 
-class _Group:
-    """A group of commands."""
-
-    def __init__(self, parser: ArgumentParser) -> None:
-        self._commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
-
-    def command(self, word: str, run: str, text: str, *, client: bool = False, json: str = _DOCUMENT) -> ArgumentParser:
-        """Add a command: `run` is `module:function` under `queuebit_cli.commands`, `json` describes its JSON output."""
-        parser = self._commands.add_parser(word, help=text, description=text, allow_abbrev=False)
-        parser.set_defaults(run=run, misused=parser.error)
-        parser.add_argument("--home", metavar="DIR", help="the stack's folder (QUEUEBIT_HOME, else ~/.queuebit)")
-        parser.add_argument("--json", action="store_true", help=json)
-        if client:
-            parser.add_argument("--tenant", metavar="T", help="act as a user of this tenant (demo)")
-            parser.add_argument("--user", metavar="U", help="which of the tenant's users, if the home has several")
-        return parser
-
-    def group(self, word: str, text: str) -> _Group:
-        """Add a group of commands."""
-        return _Group(self._commands.add_parser(word, help=text, description=text, allow_abbrev=False))
-
-
 def build() -> ArgumentParser:
     """The whole grammar."""
-    parser = _Parser(
+    parser = Parser(
         "qb",
         description="Queuebit: a shared quantum cloud.",
         epilog=_EPILOG,
-        formatter_class=_Help,
+        formatter_class=Help,
     )
-    words = _Group(parser)
+    words = Group(parser)
     _stack(words)
     _jobs(words)
     _reading(words)
@@ -90,20 +38,20 @@ def build() -> ArgumentParser:
     return parser
 
 
-def _stack(words: _Group) -> None:
+def _stack(words: Group) -> None:
     up = words.command("up", "stack:up", "start the stack and keep it running")
     up.add_argument("--detach", action="store_true", help="in the background; returns when all processes are ready")
     up.add_argument("--ports", choices=("default", "auto"), help="7420 to 7438, or free ones (as in the last start)")
     words.command("down", "stack:down", "end exactly what `qb up` started; data stays")
     words.command("status", "stack:status", "show which processes are healthy, ready and behind")
-    logs = words.command("logs", "logs:logs", "show logs of one service, or of all by time", json=_LINES)
+    logs = words.command("logs", "logs:logs", "show logs of one service, or of all by time", json=LINES)
     logs.add_argument("service", nargs="?", metavar="SERVICE", help="as `qb status` names it; or `supervisor`")
     logs.add_argument("--follow", "-f", action="store_true", help="follow new lines; Ctrl-C ends it")
-    logs.add_argument("--lines", "-n", type=_count, default=50, metavar="N", help="how many of the last (50)")
+    logs.add_argument("--lines", "-n", type=count, default=50, metavar="N", help="how many of the last (50)")
 
 
-def _jobs(words: _Group) -> None:
-    submit = words.command("submit", "submit:submit", "submit a job for each file", client=True, json=_LINES)
+def _jobs(words: Group) -> None:
+    submit = words.command("submit", "submit:submit", "submit a job for each file", client=True, json=LINES)
     submit.add_argument(
         "files", nargs="+", metavar="FILE", help="OpenQASM 2 or 3, or a batch (.json); `-` is standard input"
     )
@@ -111,9 +59,9 @@ def _jobs(words: _Group) -> None:
     submit.add_argument(
         "--observable", action="append", default=[], metavar="ZZ", help='estimate it; or a sum: {"XI": 0.5, "ZZ": 1}'
     )
-    submit.add_argument("--outputs", type=_names, metavar="LIST", help="of counts, memory, quasi (counts)")
+    submit.add_argument("--outputs", type=names, metavar="LIST", help="of counts, memory, quasi (counts)")
     submit.add_argument("--project", metavar="P", help="the project that pays (the credential's project)")
-    submit.add_argument("--shots", type=_whole, default=1000, metavar="N", help="how often to run it (1000)")
+    submit.add_argument("--shots", type=whole, default=1000, metavar="N", help="how often to run it (1000)")
     submit.add_argument("--backend", metavar="B", help=_ANYWHERE)
     submit.add_argument("--max-cost", metavar="1.50", help="refuse the job if it could cost more")
     submit.add_argument("--key", metavar="K", help="idempotency key: the same key and content is the same job")
@@ -121,19 +69,19 @@ def _jobs(words: _Group) -> None:
     submit.add_argument(
         "--tag", action="append", default=[], metavar="T", help="name for the bill and its budget; may be repeated"
     )
-    submit.add_argument("--seed", type=_whole, metavar="N", help="seed of the simulation (from the job's id)")
+    submit.add_argument("--seed", type=whole, metavar="N", help="seed of the simulation (from the job's id)")
     submit.add_argument("--label", metavar="TEXT", help="a display name (the file's name)")
     submit.add_argument("--wait", action="store_true", help="wait for results, charges and receipts")
-    submit.add_argument("--timeout", type=_seconds, metavar="S", help="wait no longer; the job continues")
+    submit.add_argument("--timeout", type=seconds, metavar="S", help="wait no longer; the job continues")
 
     plan = words.command("plan", "jobs:plan", "cost and expected quality of a job, before it runs", client=True)
     plan.add_argument("file", metavar="FILE", help="OpenQASM 2 or 3; `-` is standard input")
-    plan.add_argument("--shots", type=_whole, default=1000, metavar="N", help="how often it would run (1000)")
+    plan.add_argument("--shots", type=whole, default=1000, metavar="N", help="how often it would run (1000)")
     plan.add_argument("--project", metavar="P", help="the project that would pay (the credential's project)")
 
     jobs = words.command("jobs", "jobs:jobs", "the newest jobs", client=True)
     jobs.add_argument("--project", metavar="P", help="of this project alone")
-    jobs.add_argument("--limit", type=_positive, default=50, metavar="N", help="how many (50)")
+    jobs.add_argument("--limit", type=positive, default=50, metavar="N", help="how many (50)")
 
     job = words.group("job", "show, explain, watch or cancel one job, or get its result")
     for word, text in (
@@ -143,7 +91,7 @@ def _jobs(words: _Group) -> None:
         ("cancel", "stop it if it has not ended"),
         ("result", "its counts, or those of each item"),
     ):
-        lines = _LINES if word == "watch" else _DOCUMENT
+        lines = LINES if word == "watch" else DOCUMENT
         command = job.command(word, f"jobs:{word}", text, client=True, json=lines)
         command.add_argument("job", metavar="ID", help=_JOB)
         if word == "explain":
@@ -151,17 +99,17 @@ def _jobs(words: _Group) -> None:
         if word == "cancel":
             command.add_argument("--reason", default="", metavar="TEXT", help="stored with the cancellation")
         if word == "result":
-            command.add_argument("--timeout", type=_seconds, default=0.0, metavar="S", help="wait so long for it (0)")
+            command.add_argument("--timeout", type=seconds, default=0.0, metavar="S", help="wait so long for it (0)")
             command.add_argument("--output", metavar="FILE", help="also write the counts there, as JSON")
 
 
-def _reading(words: _Group) -> None:
+def _reading(words: Group) -> None:
     words.command("backends", "queries:backends", "list backends", client=True)
     left = words.command("balances", "budgets:balances", "list balances of accounts and budgets", client=True)
     left.add_argument("--project", metavar="P", help="only the account of this project")
     charges = words.command("charges", "queries:charges", "list charges", client=True)
     charges.add_argument("--project", metavar="P", help="of this project alone")
-    charges.add_argument("--limit", type=_positive, default=50, metavar="N", help="how many (50)")
+    charges.add_argument("--limit", type=positive, default=50, metavar="N", help="how many (50)")
     words.command("slo", "queries:slo", "list service levels", client=True)
 
     receipt = words.group("receipt", "receipts that verify offline")
@@ -174,16 +122,16 @@ def _reading(words: _Group) -> None:
     verify.add_argument("--result", metavar="FILE", help="compare this result too, from `qb job result --output FILE`")
 
     events = words.group("events", "what happens")
-    events.command("follow", "queries:follow", "print the tenant's events as they are stored", client=True, json=_LINES)
+    events.command("follow", "queries:follow", "print the tenant's events as they are stored", client=True, json=LINES)
 
 
-def _tenants(tenant: _Group) -> None:
+def _tenants(tenant: Group) -> None:
     tenant.command("list", "tenancy:list_tenants", "every tenant")
     tenant.command("show", "tenancy:show", "one tenant").add_argument("name", metavar="TENANT")
     _tenant_facts(tenant)
     add = tenant.command("add", "tenancy:add", "a new tenant with a first project and a first user")
     add.add_argument("name", metavar="TENANT")
-    add.add_argument("--share", type=_whole, default=1, metavar="N", help="weight in fair share (1)")
+    add.add_argument("--share", type=whole, default=1, metavar="N", help="weight in fair share (1)")
     add.add_argument("--user", default="me", metavar="U", help="its first user, an admin (me)")
     add.add_argument("--project", default="main", metavar="P", help="its first project (main)")
     _budget(add)
@@ -202,9 +150,9 @@ def _tenants(tenant: _Group) -> None:
     limit = tenant.command("limit", "limits:limit", "limits of a tenant, and backends of a project")
     limit.add_argument("name", metavar="TENANT")
     limit.add_argument("project", nargs="?", metavar="PROJECT")
-    limit.add_argument("--share", type=_positive, metavar="N", help="of the tenant: weight in fair share")
-    limit.add_argument("--max-shots", type=_positive, metavar="N", help="of the tenant: shots of one job")
-    limit.add_argument("--max-active-jobs", type=_positive, metavar="N", help="of the tenant: jobs that have not ended")
+    limit.add_argument("--share", type=positive, metavar="N", help="of the tenant: weight in fair share")
+    limit.add_argument("--max-shots", type=positive, metavar="N", help="of the tenant: shots of one job")
+    limit.add_argument("--max-active-jobs", type=positive, metavar="N", help="of the tenant: jobs that have not ended")
     limit.add_argument("--backends", metavar="A,B", help="of the project: where it may run; `all` for everywhere")
     limit.add_argument("--default-kind", metavar="KIND", help="of the project: simulator, emulated or qpu")
 
@@ -229,7 +177,7 @@ def _tenants(tenant: _Group) -> None:
     revoke.add_argument("key", metavar="KEY", help="a prefix of its public key, as in `qb tenant show`")
 
 
-def _tenant_facts(tenant: _Group) -> None:
+def _tenant_facts(tenant: Group) -> None:
     apply = tenant.command("apply", "directory:apply", "put a tenants file in force")
     apply.add_argument("file", nargs="?", metavar="FILE", help="which becomes the home's; without it, the home's own")
     apply.add_argument("--dry-run", action="store_true", help="show what it would change, and change nothing")
@@ -244,7 +192,7 @@ def _tenant_facts(tenant: _Group) -> None:
         words.add_argument("--ca-file", metavar="FILE", help="with --url: the authority of that bus's certificates")
 
 
-def _operating(words: _Group) -> None:
+def _operating(words: Group) -> None:
     sql = words.command("sql", "sql:sql", "query the warehouse, read-only")
     sql.add_argument("query", metavar="QUERY", help="of ClickHouse; tables: events, jobs, otel_traces")
     sql.add_argument("--tenant", metavar="T", help="query as a user of this tenant, who sees only the tenant's rows")
@@ -260,53 +208,15 @@ def _operating(words: _Group) -> None:
     how.add_argument("--give-up", action="store_true", help="record messages as lost if they cannot be restored now")
     how.add_argument("--begin-anew", action="store_true", help="move all jobs, money, receipts and keys aside")
     verify = words.command("verify", "verify:verify", "check the invariants of the whole stack")
-    verify.add_argument(
-        "--wait", type=_seconds, default=30.0, metavar="S", help="wait so long for unfinished work (30)"
-    )
-    verify.add_argument("--sample", type=_positive, metavar="N", help="recompute N scheduling decisions, not all")
+    verify.add_argument("--wait", type=seconds, default=30.0, metavar="S", help="wait so long for unfinished work (30)")
+    verify.add_argument("--sample", type=positive, metavar="N", help="recompute N scheduling decisions, not all")
     verify.add_argument("--seed", default="0", metavar="TEXT", help="chooses the sample (0)")
     warehouse = words.group("warehouse", "the analytical store")
     warehouse.command("rebuild", "warehouse:rebuild", "fill it again from the log")
     login = warehouse.command("login", "warehouse:login", "a password for any ClickHouse client", client=True)
-    login.add_argument("--hours", type=_hours, default=8, metavar="H", help="hours until it expires: 1 to 24 (8)")
+    login.add_argument("--hours", type=hours, default=8, metavar="H", help="hours until it expires: 1 to 24 (8)")
     containers = words.group("containers", "the same stack on a container engine")
     containers.command("prepare", "containers:prepare", "keys and configuration for compose.yaml, in a home of its own")
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(","))
-
-
-def _whole(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise ArgumentTypeError(f"{text!r} is not a whole number") from None
-
-
-def _seconds(text: str) -> float:
-    with suppress(ValueError):
-        if 0 <= (seconds := float(text)) < inf:
-            return seconds
-    raise ArgumentTypeError(f"{text!r} is not a number of seconds from 0 on")
-
-
-def _count(text: str) -> int:
-    if not text.isdigit():
-        raise ArgumentTypeError(f"{text!r} is not a number from 0 on")
-    return int(text)
-
-
-def _hours(text: str) -> int:
-    if not 1 <= (hours := _positive(text)) <= 24:
-        raise ArgumentTypeError(f"{text!r} is not a number from 1 to 24")
-    return hours
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or not int(text):
-        raise ArgumentTypeError(f"{text!r} is not a number from 1 on")
-    return int(text)
 
 
 def _user(parser: ArgumentParser) -> None:

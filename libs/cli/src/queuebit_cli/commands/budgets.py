@@ -6,12 +6,12 @@ from argparse import Namespace
 
 import tomlkit
 
-from queuebit_cli.balances import balances as balances_of
 from queuebit_cli.commands.tenancy import amount_of, done, editing_tenants
 from queuebit_cli.connecting import client_of
 from queuebit_cli.output import Output
 from queuebit_cli.progress import run
 from queuebit_cli.render_tables import balance_rows
+from queuebit_stack.balances import balances as balances_of
 from queuebit_stack.bootstrap import read_tenants
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home

@@ -9,12 +9,12 @@ from contextlib import suppress
 
 from queuebit.errors import QueuebitError
 from queuebit.records import Row
-from queuebit_cli.balances import by_account
 from queuebit_cli.connecting import client_of
 from queuebit_cli.output import Output
 from queuebit_cli.progress import run
 from queuebit_cli.render_jobs import event_document, event_line
 from queuebit_cli.render_tables import backend_rows, charge_rows, slo_rows
+from queuebit_stack.balances import by_account
 from queuebit_stack.errors import Exit
 
 __all__ = ["backends", "charges", "follow", "slo"]

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from collections.abc import Iterator
-from contextlib import contextmanager
 from shlex import quote
 
 from queuebit_cli.output import Output
 from queuebit_cli.progress import Progress
 from queuebit_kernel import SystemClock, rfc3339
-from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.errors import Exit
 from queuebit_stack.home import Home
-from queuebit_stack.locks import holder, take
-from queuebit_stack.stack import Stack, take_down
+from queuebit_stack.recovery.anew import move_aside, stopped
+from queuebit_stack.stack import Stack
 
 __all__ = ["recover"]
 
@@ -26,34 +24,10 @@ def recover(args: Namespace, out: Output) -> Exit:
     os.umask(0o077)
     home = Home(args.home)
     home.require()
-    with _alone(home) as stack:
+    with stopped(home) as stack:
         if args.begin_anew:
             return _begin_anew(home, stack, out)
         return _mend(home, stack, out, give_up=args.give_up)
-
-
-@contextmanager
-def _alone(home: Home) -> Iterator[Stack]:
-    """Lock the home, so that no process runs or starts in it.
-
-    Raises:
-        Stop: its stack runs.
-    """
-    lock = take(home.lock_file)
-    if lock is None:
-        who = holder(home.lock_file)
-        raise Stop(
-            Exit.REFUSED, f"process {who} runs the stack in {home.root}: end it first, with {home.command('down')}"
-        )
-    with lock:
-        stack = Stack.load(home)
-        if stack is None:
-            stack = Stack("down", {}, {})
-        if stack.in_containers:
-            raise Stop(Exit.REFUSED, f"a container engine runs the stack of {home.root}: restore its volumes")
-        if stack.left:  # left by a killed supervisor
-            take_down(home, stack)
-        yield stack
 
 
 def _mend(home: Home, stack: Stack, out: Output, *, give_up: bool) -> Exit:
@@ -88,15 +62,7 @@ def _mend(home: Home, stack: Stack, out: Output, *, give_up: bool) -> Exit:
 
 
 def _begin_anew(home: Home, stack: Stack, out: Output) -> Exit:
-    """Move the data away, so that the next start creates a new log; tenants, prices and logins stay."""
-    aside = home.aside / rfc3339(SystemClock().now()).replace(":", "")
-    aside.mkdir(mode=0o700, parents=True)
-    moved = [home.jetstream, home.warehouse, home.provenance, home.trust_file, home.log_mark, home.recoveries]
-    for path in moved:
-        if path.exists():
-            path.rename(aside / path.name)
-    home.prepare()
-    Stack("down", stack.ports, {}).save(home)  # it gets its own keys, even if it was a copy
+    aside = move_aside(home, stack)
     out.document({"begun_anew": True, "aside": str(aside)})
     out.say(f"all jobs, money, receipts and the keys that signed them are now in {aside}")
     out.say(f"keep {quote(str(aside / home.trust_file.name))} for receipts that were issued")

@@ -10,70 +10,39 @@ from argparse import Namespace
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
 
+from queuebit_cli.copies import require_alone
 from queuebit_cli.output import Output
 from queuebit_cli.progress import Progress
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
-from queuebit_stack.locks import holder, sign, take
+from queuebit_stack.locks import sign
 from queuebit_stack.overview import COLUMNS, overview
 from queuebit_stack.process import Identity
 from queuebit_stack.stack import Running, Stack, take_down
+from queuebit_stack.startup import START_S, grown, last_words, own, prepare, require_ports, turn
 
 __all__ = ["down", "status", "up"]
-
-_START_S = 90.0
-_BIRTH_S = 10.0
-"""The longest time from taking the lock to a running supervisor."""
 
 
 def up(args: Namespace, out: Output) -> Exit:
     """Start the stack, and keep it running here or in the background."""
     os.umask(0o077)
-    from queuebit_stack import ports
-
     home = Home(args.home)
-    free = home.command("up --ports auto")
-    if not home.initialised and args.ports != "auto":
-        ports.fixed(way_out=free)  # before anything is created that a failed start would leave behind
+    require_ports(home, args.ports)
     home.prepare()
-    lock = _turn(home, out)
+    with Progress(out.as_json, "another `qb` is starting or ending the stack"):
+        lock = turn(home)
     if lock is None:
         return _already(home, out)
-    from queuebit_cli.copies import require_alone
-    from queuebit_stack.bootstrap import (
-        bootstrap,
-        first_tenants,
-        keep_tenants,
-        kept_tenants,
-        readdress,
-        write_logins,
-        write_nats_config,
-    )
-    from queuebit_stack.config_check import require_good
-    from queuebit_stack.process import rotate
-    from queuebit_stack.stacks import find, save
-
-    previous = _own(home)
-    if previous is not None:
+    if (previous := own(home)) is not None:
         require_alone(home, previous, out)
-        take_down(home, previous)  # left by a killed supervisor
-    had = previous.ports if previous else {}
-    stacks = find(home)
-    chosen = ports.with_executors(ports.choose(args.ports, had, free), stacks.served, had)
-    save(home, stacks)
-    bootstrap(home)
-    require_good(home)
-    first = first_tenants(home)
-    write_nats_config(home, chosen, first)
-    write_logins(home, first)
-    if kept_tenants(home) is None:
-        keep_tenants(home)  # what the broker begins with
-    readdress(home, f"nats://127.0.0.1:{chosen['nats-server']}")
+    chosen = prepare(home, previous, args.ports)
     if not args.detach:
         out.say(f"starting in {home.root}; Ctrl-C ends it")
         return _in_foreground(home, chosen, out)
+    from queuebit_stack.process import rotate
+
     log = home.log_file("supervisor")
     rotate(log)
     words = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -94,7 +63,7 @@ def down(args: Namespace, out: Output) -> Exit:
     """End exactly what `qb up` started."""
     home = Home(args.home)
     with Progress(out.as_json, "stopping"):
-        stack = _grown(home)
+        stack = grown(home)
         if stack is None or not (stack.supervised or stack.left):
             out.document({"stopped": []})
             out.say(f"nothing is running in {home.root}")
@@ -111,7 +80,7 @@ def status(args: Namespace, out: Output) -> Exit:
 
     home = Home(args.home)
     home.require()
-    stack = _own(home)
+    stack = own(home)
     with Progress(out.as_json, "asking the processes"):
         rows = overview(home, stack) if stack else []
     ready = bool(rows) and all(row["ready"] for row in rows)
@@ -144,50 +113,6 @@ def _words_on(rows: list[dict[str, object]]) -> list[str]:
         if why := row["reason"] or again:
             remarks.append(f"{row['service']}: {why}")
     return remarks
-
-
-def _own(home: Home) -> Stack | None:
-    """The stack that `qb up` started here; None if there is none."""
-    stack = Stack.load(home)
-    if stack is not None and stack.in_containers:
-        raise Stop(Exit.REFUSED, f"a container engine runs the stack of {home.root}: see `docker compose ps`")
-    return stack
-
-
-def _turn(home: Home, out: Output) -> IO[str] | None:
-    """Take the lock to run this home's stack; None if the stack is up.
-
-    Waits while another process starts or ends the stack.
-
-    Raises:
-        Stop: the other process makes no progress.
-    """
-    deadline = time.monotonic() + _START_S
-    with Progress(out.as_json, "another `qb` is starting or ending the stack"):
-        while (lock := take(home.lock_file)) is None:
-            stack = Stack.load(home)
-            if stack is not None and stack.supervised and stack.state == "up":
-                return None
-            if time.monotonic() > deadline:
-                raise Stop(
-                    Exit.UNREACHABLE,
-                    f"process {holder(home.lock_file)} is starting or ending the stack in {home.root} and makes no "
-                    f"progress: see {home.command('status')}; {home.command('down')} ends it",
-                )
-            time.sleep(0.1)
-    return lock
-
-
-def _grown(home: Home) -> Stack | None:
-    """The stack; waits for a stack that is just starting, until its supervisor runs."""
-    deadline = time.monotonic() + _BIRTH_S
-    while (stack := _own(home)) is None or not stack.supervised:
-        if (who := holder(home.lock_file)) is None:
-            break
-        if time.monotonic() > deadline:
-            raise Stop(Exit.UNREACHABLE, f"process {who} holds {home.lock_file}: check what it does")
-        time.sleep(0.05)
-    return stack
 
 
 def _already(home: Home, out: Output) -> Exit:
@@ -261,7 +186,7 @@ def _appending(log: Path) -> Callable[[str], None]:
 
 def _await(home: Home, supervisor: int, out: Output, begin: int) -> Exit:
     """Wait until the stack is up or its supervisor ended; `begin` is the supervisor's first position in the log."""
-    deadline = time.monotonic() + _START_S
+    deadline = time.monotonic() + START_S
     rows: list[dict[str, object]] = []
     ready: list[str] = []  # the newest first: older ones may not fit
     ended, code = 0, 0
@@ -297,17 +222,8 @@ def _did_not_come_up(home: Home, rows: list[dict[str, object]], begin: int, code
         )
     logs = f"logs are in {home.root / 'logs'}"
     if code is not None:
-        said = _said(home.log_file("supervisor"), begin)
+        said = last_words(home.log_file("supervisor"), begin)
         return Stop(Exit.UNREACHABLE, f"the stack could not be started:\n{said}{logs}")
     late = "".join(f"  {row['service']}: {row['reason']}\n" for row in rows if not row["ready"])
     trying = f"late processes are restarted: see {home.command('status')}; {home.command('down')} ends it"
-    return Stop(Exit.UNREACHABLE, f"the stack is not up after {_START_S:g} s:\n{late}{trying}; {logs}")
-
-
-def _said(log: Path, begin: int, lines: int = 5) -> str:
-    """The last messages of the supervisor."""
-    with suppress(FileNotFoundError), log.open("rb") as written:
-        written.seek(begin)
-        said = written.read().decode(errors="replace").splitlines()
-        return "".join(f"  {line}\n" for line in said[-lines:] if line)
-    return ""
+    return Stop(Exit.UNREACHABLE, f"the stack is not up after {START_S:g} s:\n{late}{trying}; {logs}")

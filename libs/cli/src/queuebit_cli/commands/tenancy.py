@@ -11,13 +11,13 @@ from pathlib import Path
 import tomlkit
 
 from queuebit.records import Row
-from queuebit_cli.balances import NOTHING, balances, by_account
 from queuebit_cli.commands.directory import current, tell_restart
 from queuebit_cli.output import Output
 from queuebit_cli.progress import Progress
 from queuebit_cli.render_tables import balance_rows
 from queuebit_kernel import InvalidId, require_token
 from queuebit_runtime.keys import new_seed, public_key
+from queuebit_stack.balances import NOTHING, balances, by_account
 from queuebit_stack.bootstrap import is_in_force, kept_credentials, read_tenants, write_credential
 from queuebit_stack.containers import RESTARTED
 from queuebit_stack.errors import Exit, Stop

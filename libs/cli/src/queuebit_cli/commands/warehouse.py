@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
-import subprocess
-import sys
 import time
 from argparse import Namespace
 
 from queuebit.credentials import find
 from queuebit_cli.output import Output
 from queuebit_cli.progress import Progress
-from queuebit_stack.connection import operator_of
-from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.errors import Exit
 from queuebit_stack.home import Home
-from queuebit_stack.recovery.finding import require_whole_log
-from queuebit_stack.stack import Stack, running_stack
-from queuebit_stack.warehouse import member, query
+from queuebit_stack.refilling import refill
+from queuebit_stack.stack import running_stack
+from queuebit_stack.warehouse import member
 
 __all__ = ["login", "rebuild"]
-
-_LOOK_S = 0.2
-_STALLED_S = 60.0
-"""How long telemetry may store nothing before the wait ends."""
 
 
 def rebuild(args: Namespace, out: Output) -> Exit:
@@ -33,10 +23,7 @@ def rebuild(args: Namespace, out: Output) -> Exit:
     stack = running_stack(home)
     begin = time.monotonic()
     with Progress(out.as_json, "emptying the warehouse") as progress:
-        require_whole_log(home, stack)
-        last = asyncio.run(_last_sequence(home))
-        _forget(home, stack)
-        _refilled(home, stack, last, progress)
+        last = refill(home, stack, progress.update)
     seconds = round(time.monotonic() - begin, 1)
     out.document({"rebuilt": True, "seconds": seconds, "sequence": last})
     out.say(f"the warehouse holds the whole log again, {last} events, after {seconds} s")
@@ -52,53 +39,3 @@ def login(args: Namespace, out: Output) -> Exit:
     out.say(f"url       {url}\nuser      {one.user}\npassword  {one.password}")
     out.say(f"valid for {args.hours} h, reads only the rows of {one.user.partition('/')[0]}")
     return Exit.DONE
-
-
-def _forget(home: Home, stack: Stack) -> None:
-    settings = {
-        "QUEUEBIT_TELEMETRY_WAREHOUSE_URL": stack.listens["warehouse"],
-        "QUEUEBIT_TELEMETRY_WAREHOUSE_PASSWORD_FILE": str(home.warehouse_password),
-    }
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("QUEUEBIT_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "queuebit_telemetry.rebuild"],
-        env=inherited | settings,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise Stop(Exit.UNREACHABLE, (done.stderr or done.stdout).strip())
-
-
-def _refilled(home: Home, stack: Stack, last: int, progress: Progress) -> None:
-    stored, moved = 0, time.monotonic()
-    while stored < last:
-        before, stored = stored, _stored(home, stack)
-        if stored != before:
-            moved = time.monotonic()
-        elif time.monotonic() - moved > _STALLED_S:
-            raise Stop(
-                Exit.UNREACHABLE,
-                f"the warehouse holds {stored} of {last} events, and no more for {_STALLED_S:g} s: see telemetry in "
-                f"{stack.overview_command}; it continues by itself when telemetry is healthy",
-            )
-        progress.update(f"filling the warehouse: {stored} of {last} events")
-        time.sleep(_LOOK_S)
-
-
-def _stored(home: Home, stack: Stack) -> int:
-    """The last sequence in the warehouse; telemetry stores the log in order."""
-    status, body = query(home, stack, "SELECT max(seq) FROM events")
-    if status != 200:
-        raise Stop(Exit.UNREACHABLE, f"the warehouse refuses: {body.decode(errors='replace').strip()[:300]}")
-    return int(json.loads(body)["data"][0][0] or 0)
-
-
-async def _last_sequence(home: Home) -> int:
-    transport = operator_of(home)
-    try:
-        stream = json.loads((await transport.request("$JS.API.STREAM.INFO.LOG")).body)
-    finally:
-        await transport.close()
-    return int(stream["state"]["last_seq"])

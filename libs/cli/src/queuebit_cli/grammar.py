@@ -1,0 +1,120 @@
+"""The parts that the grammar of `qb` is made of: groups, commands and kinds of arguments."""
+
+from __future__ import annotations
+
+import re
+from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from contextlib import suppress
+from difflib import get_close_matches
+from math import inf
+from typing import NoReturn
+
+__all__ = [
+    "DOCUMENT",
+    "LINES",
+    "Group",
+    "Help",
+    "Parser",
+    "count",
+    "hours",
+    "names",
+    "positive",
+    "seconds",
+    "whole",
+]
+
+
+_CHOICE = re.compile(r"argument COMMAND: invalid choice: '(.*)' \(choose from (.*)\)")
+
+
+class Help(RawDescriptionHelpFormatter):
+    """With room for the longest command beside its help."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=16)
+        self._action_max_length = 14
+
+
+class Parser(ArgumentParser):
+    """Lists the commands if none is given; suggests the nearest for a mistyped one."""
+
+    def error(self, message: str) -> NoReturn:
+        if message.endswith("required: COMMAND"):
+            self.exit(2, self.format_help())
+        if wrong := _CHOICE.match(message):
+            words = re.findall(r"'([^']+)'", wrong[2])
+            near = get_close_matches(wrong[1], words, 1)
+            hint = f"did you mean `{self.prog} {near[0]}`?" if near else f"choose one of {', '.join(words)}"
+            message = f"invalid choice: {wrong[1]!r}; {hint}"
+        super().error(message)
+
+
+DOCUMENT = "JSON for programs instead of text for people"
+
+
+LINES = "JSON for programs: one object per line"
+"""What `--json` prints, of commands that print as they go."""
+
+
+class Group:
+    """A group of commands."""
+
+    def __init__(self, parser: ArgumentParser) -> None:
+        self._commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
+
+    def command(self, word: str, run: str, text: str, *, client: bool = False, json: str = DOCUMENT) -> ArgumentParser:
+        """Add a command: `run` is `module:function` under `queuebit_cli.commands`, `json` describes its JSON output."""
+        parser = self._commands.add_parser(word, help=text, description=text, allow_abbrev=False)
+        parser.set_defaults(run=run, misused=parser.error)
+        parser.add_argument("--home", metavar="DIR", help="the stack's folder (QUEUEBIT_HOME, else ~/.queuebit)")
+        parser.add_argument("--json", action="store_true", help=json)
+        if client:
+            parser.add_argument("--tenant", metavar="T", help="act as a user of this tenant (demo)")
+            parser.add_argument("--user", metavar="U", help="which of the tenant's users, if the home has several")
+        return parser
+
+    def group(self, word: str, text: str) -> Group:
+        """Add a group of commands."""
+        return Group(self._commands.add_parser(word, help=text, description=text, allow_abbrev=False))
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Words between commas."""
+    return tuple(name.strip() for name in text.split(","))
+
+
+def whole(text: str) -> int:
+    """A whole number, even a negative one: the service says which it takes."""
+    try:
+        return int(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not a whole number") from None
+
+
+def seconds(text: str) -> float:
+    """Seconds from 0 on."""
+    with suppress(ValueError):
+        if 0 <= (found := float(text)) < inf:
+            return found
+    raise ArgumentTypeError(f"{text!r} is not a number of seconds from 0 on")
+
+
+def count(text: str) -> int:
+    """A number from 0 on."""
+    if not text.isdigit():
+        raise ArgumentTypeError(f"{text!r} is not a number from 0 on")
+    return int(text)
+
+
+def hours(text: str) -> int:
+    """Hours of a login: 1 to 24."""
+    if not 1 <= (found := positive(text)) <= 24:
+        raise ArgumentTypeError(f"{text!r} is not a number from 1 to 24")
+    return found
+
+
+def positive(text: str) -> int:
+    """A number from 1 on."""
+    if not text.isdigit() or not int(text):
+        raise ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return int(text)
