@@ -68,6 +68,15 @@ WRONG = {
     "no Pauli string": (program(items=[{"observables": ["ZQ"]}]), "item 0, observables 0: 'ZQ' is not a Pauli"),
     "nothing to measure": (program(items=[{"observables": [{"II": 2}]}]), "item 0, observables 0: it measures nothing"),
     "a complex factor": (program(items=[{"observables": [{"Z": "1j"}]}]), "item 0, observables 0: the factor of Z"),
+    "an infinite factor": (program(items=[{"observables": [{"Z": float("inf")}]}]), "the factor of Z is inf: give"),
+    "a whole factor that no float holds": (
+        program(items=[{"observables": [{"Z": 10**400}]}]),
+        "item 0, observables 0: the factor of Z is 10000",
+    ),
+    "a factor whose square is infinite": (
+        program(items=[{"observables": [{"Z": 1e200}]}]),
+        "the factor of Z is 1e+200: give a finite real number, at most 1e+100",
+    ),
     "terms of two lengths": (program(items=[{"observables": [{"Z": 1, "ZZ": 1}]}]), "item 0, observables 0: its Pauli"),
     "observables of two lengths": (program(items=[{"observables": ["Z", "ZZ"]}]), "item 0: its observables differ"),
     "too many terms": (

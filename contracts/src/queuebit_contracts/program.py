@@ -49,6 +49,9 @@ _MAX_TERMS: Final = 2_000
 _MAX_DISTINCT_TERMS: Final = 10_000
 """Terms of all different observables of a program: grouping them takes time that grows with their square."""
 
+_MAX_FACTOR: Final = 1e100
+"""The largest factor of a Pauli string: errors add up its square, which must stay a finite number."""
+
 _SHOWN: Final = 5
 """Faults that an error spells out; the others are counted."""
 
@@ -76,8 +79,10 @@ def _terms(value: Any) -> Any:  # JSON
     for paulis, factor in terms.items():
         if not isinstance(paulis, str) or not _PAULIS.fullmatch(paulis):
             raise ValueError(f"{paulis!r:.40} is not a Pauli string: write one of I, X, Y, Z for each qubit")
-        if isinstance(factor, bool) or not isinstance(factor, int | float) or not math.isfinite(factor):
-            raise ValueError(f"the factor of {paulis:.40} is {factor!r:.40}: give a finite real number")
+        if isinstance(factor, bool) or not isinstance(factor, int | float) or not abs(factor) <= _MAX_FACTOR:
+            raise ValueError(
+                f"the factor of {paulis:.40} is {factor!r:.40}: give a finite real number, at most {_MAX_FACTOR:g}"
+            )
     if len({len(paulis) for paulis in terms}) > 1:
         raise ValueError("its Pauli strings differ in length: write one letter for each qubit of the circuit")
     if not any(set(paulis) - {"I"} for paulis in terms):

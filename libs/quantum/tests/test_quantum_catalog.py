@@ -1,5 +1,7 @@
 """Ids, stacks and what importing costs."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +32,36 @@ def test_importing_the_package_loads_no_sdk() -> None:
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=20)
     assert run.stdout.strip() == "[]"
+
+
+_PLUGIN = "{imports}\nfrom queuebit_quantum import Stack\nstack = Stack({{'{name}': lambda: None}})\n"
+_WORD = {
+    "ends": ("import sys; sys.exit(3)", "its module ended the process that imported it, with status 3"),
+    "raises": ("raise RuntimeError('no licence')", "RuntimeError: no licence"),
+    "prints": ("print('welcome')", ""),
+}
+
+
+def test_a_plugin_that_prints_or_ends_its_process_hides_no_other(tmp_path: Path) -> None:
+    packed = tmp_path / "foreign-1.0.dist-info"
+    packed.mkdir()
+    (packed / "METADATA").write_text("Metadata-Version: 2.1\nName: foreign\nVersion: 1.0\n")
+    entries = "".join(f"{name} = {name}_plugin:stack\n" for name in _WORD)
+    (packed / "entry_points.txt").write_text(f"[queuebit.backends]\n{entries}")
+    for name, (imports, _) in _WORD.items():
+        (tmp_path / f"{name}_plugin.py").write_text(_PLUGIN.format(imports=imports, name=name))
+    run = subprocess.run(
+        [sys.executable, "-P", "-m", "queuebit_quantum"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=25,
+    )
+    listed = json.loads(run.stdout)
+    assert {name for name, it in listed.items() if "error" not in it} == {"aer", "cirq", "ibm", "prints"}
+    assert all(word in listed[name].get("error", "") for name, (_, word) in _WORD.items())
+    assert listed["prints"]["backends"] == ["prints"]
 
 
 def test_every_backend_belongs_to_one_stack() -> None:

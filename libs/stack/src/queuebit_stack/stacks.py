@@ -26,7 +26,7 @@ from queuebit_stack.home import Home
 
 __all__ = ["Served", "Stacks", "find", "home_topology", "known", "merge", "read_config", "save"]
 
-_LIST_S = 30.0
+_LIST_S = 60.0
 _REMOVED = "is not installed any more: install it again, its jobs wait for it"
 
 
