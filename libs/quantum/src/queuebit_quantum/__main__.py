@@ -37,7 +37,11 @@ def _asked(name: str) -> object:
     """The answer of a process for one stack."""
     try:
         answer = subprocess.run(
-            [sys.executable, "-P", "-m", "queuebit_quantum", name], capture_output=True, text=True, timeout=_LOAD_S
+            [sys.executable, "-P", "-m", "queuebit_quantum", name],
+            capture_output=True,
+            text=True,
+            timeout=_LOAD_S,
+            check=False,
         )
         return json.loads(answer.stdout)
     except subprocess.TimeoutExpired:
