@@ -51,6 +51,16 @@ def test_what_breaks_its_contract_reaches_no_stream(subject: str, body: bytes) -
         read_write(arrived, body)
 
 
+@pytest.mark.parametrize(("shots", "size"), [(10**40, 1), (-(10**40), 1), (2**53, 1), (1, 10**30)])
+def test_numbers_that_readers_take_for_floats_reach_no_stream(shots: int, size: int) -> None:
+    document = json.loads(GOOD)
+    document["data"] |= {"shots": shots, "circuit": {**document["data"]["circuit"], "size": size}}
+    arrived = arrival_of("qb.job.acme.j1.submitted")
+    assert arrived is not None
+    with pytest.raises(Malformed, match=r"data\.shots and data\.circuit\.size may be at most 9,007,199,254,740,991"):
+        read_write(arrived, json.dumps(document).encode())
+
+
 def test_each_tenant_has_a_pace_and_large_messages_count_for_more() -> None:
     pace = Pace(per_s=10)
     waits = [pace.wait("acme", 1, now=100.0) for _ in range(50)]

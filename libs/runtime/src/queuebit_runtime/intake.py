@@ -13,6 +13,7 @@ import logging
 import re
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 from queuebit_contracts import subjects
 from queuebit_contracts.catalog import decode
@@ -60,9 +61,13 @@ _PIECE = 4096
 
 _OTHER_CONTENT = "other content is stored under this digest: change a comment of the circuit and submit it again"
 
+_MAX_WHOLE = 2**53 - 1
+"""Larger whole numbers have no canonical form, so they cannot be signed, and some readers take them for floats."""
+
 _PAYLOADS = "$KV.PAYLOADS."
 _EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 _CHUNK_NAME = re.compile(r"\$KV\.PAYLOADS\.[^.]+\.([0-9a-f]{64})\.(0|[1-9][0-9]?)")
+_Sent = TypeVar("_Sent", JobSubmitted, CancelJob)
 _CHUNKS = -(-MAX_SOURCE_BYTES // CHUNK)
 
 
@@ -147,7 +152,7 @@ def read_write(arrived: str, body: bytes, traceparent: str | None = None) -> Wri
     headers = {} if traceparent is None else {"traceparent": traceparent}
     match parse(subject):
         case Address("job", tenant, job, "submitted", ()):
-            _require(body, JobSubmitted)
+            _require_sizes(_require(body, JobSubmitted))
             headers |= {_EXPECTED: "0", f"{_EXPECTED}-Subject": _plain(tenant, job).everything}
         case Address("command", tenant, job, "cancel", ()):
             _plain(tenant, job)
@@ -160,11 +165,17 @@ def read_write(arrived: str, body: bytes, traceparent: str | None = None) -> Wri
     return Write(subject, body, {**headers, "Nats-Expected-Stream": LOG})
 
 
-def _require(body: bytes, kind: type[JobSubmitted] | type[CancelJob]) -> JobSubmitted | CancelJob:
+def _require(body: bytes, kind: type[_Sent]) -> _Sent:
     event = decode(body)
     if not isinstance(event, kind):
         raise Malformed(f"an event {event.type} was sent where {kind.__name__} belongs")
     return event
+
+
+def _require_sizes(submission: JobSubmitted) -> None:
+    asked = submission.data
+    if max(abs(asked.shots), asked.circuit.size) > _MAX_WHOLE:
+        raise Malformed(f"data.shots and data.circuit.size may be at most {_MAX_WHOLE:,}: no larger number is signed")
 
 
 def _plain(tenant: str, job: str) -> subjects.Aggregate:
