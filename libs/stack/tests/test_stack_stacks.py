@@ -148,6 +148,16 @@ def test_a_full_disk_does_not_end_the_search_for_stacks(home: Home, monkeypatch:
         FollowStacks(home, {})()
 
 
+def test_a_broken_file_of_logins_does_not_end_the_search_for_stacks(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.logins_file.write_text("")
+    monkeypatch.setattr("queuebit_stack.stacks._listed", lambda: {"aer": AER})
+    monkeypatch.setattr("queuebit_stack.executors.bootstrap", lambda _: None)
+    with pytest.raises(Stop, match="the tenants file is empty"):
+        FollowStacks(home, {})()
+
+
 def test_an_executor_gets_the_port_it_had_or_a_free_one() -> None:
     had = ports.with_executors({"broker": 1}, ["acme"])
     assert had["executor-acme"] > 1

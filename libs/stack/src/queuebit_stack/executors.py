@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from nats.errors import Error as NatsError
 
-from queuebit_contracts.tenants import parse_tenants
+from queuebit_contracts.tenants import BadTenants, parse_tenants
 from queuebit_stack import nats_server, ports
 from queuebit_stack.bootstrap import bootstrap, write_nats_config
 from queuebit_stack.errors import Exit, Stop
@@ -37,7 +37,7 @@ class FollowStacks:
         """
         try:
             return self._changed()
-        except OSError as error:  # a full disk, for example, must not end the supervisor
+        except (BadTenants, OSError) as error:  # a full disk, for example, must not end the supervisor
             raise Stop(Exit.UNREACHABLE, f"changed stacks cannot be served yet, tried again: {error}") from error
 
     def _changed(self) -> Executors | None:
