@@ -29,7 +29,7 @@ __all__ = ["COMPILER", "Aer", "compile_for_aer", "run_on_aer"]
 COMPILER = f"qiskit {qiskit_version}"
 """Name and version of the compiler behind every Qiskit target."""
 _SERIAL_QUBITS = 16
-"""Up to here one thread is quicker than several that wait for one another."""
+"""Up to this number of qubits, one thread is faster than several."""
 _MOST_QUBITS = 1_000
 _USUAL_SHOTS = 1_000
 """The method that is quickest for so many is taken for any number: the circuit alone decides, and is compiled once."""

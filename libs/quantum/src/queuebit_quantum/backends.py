@@ -1,4 +1,4 @@
-"""The port of everything that runs circuits, whatever SDK or vendor stands behind it. Loads no SDK."""
+"""The port of all backends, simulators and devices. Loads no SDK."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True)
 class WorkItem:
-    """One compiled circuit, to be run so many times. Of the items of a submission, each succeeds or fails alone."""
+    """One compiled circuit and its number of shots. Each item of a submission succeeds or fails alone."""
 
     compiled: Compiled
     shots: int
@@ -109,7 +109,7 @@ class WorkItem:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came back from one item."""
+    """The outcome of one item."""
 
     counts: Mapping[str, int]
     """Bit strings as Qiskit's `get_counts` writes them: last bit first, last register first, a space between."""
@@ -121,7 +121,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Why one item has no outcome."""
+    """The reason why an item has no outcome."""
 
     code: str
     """For machines, such as `does_not_fit`, `out_of_memory` or `cancelled`."""

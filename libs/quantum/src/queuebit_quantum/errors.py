@@ -1,4 +1,4 @@
-"""What this library refuses, in words a submitter can act on."""
+"""The errors of this library; their texts say what to change."""
 
 from __future__ import annotations
 

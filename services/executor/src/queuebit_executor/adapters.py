@@ -59,11 +59,11 @@ class ChildCircuits:
         await self.zygote.close()
 
     def trouble(self) -> str | None:
-        """What keeps circuits from being run, if anything does."""
+        """Why circuits cannot run; empty if they can."""
         return "the process that holds the SDK has ended" if self.zygote.lost else None
 
     def detail(self) -> dict[str, str | int]:
-        """For the health page."""
+        """Details for the health page."""
         idle = sum(pool.idle for pool in self.runners.values())
         return {"idle_runners": idle, "idle_profilers": self._profilers.idle}
 
@@ -89,7 +89,7 @@ class ChildCircuits:
         return await self._profilers.ask(head, read, body, line=asker.tenant, begin_by=asker.begin_by)
 
     async def recalibrate(self, backend: str) -> Described:
-        """Read a device's figures anew and describe it as it is now; children with older figures read them too."""
+        """Read a device's calibration again and return its new description; all children update theirs."""
         found = await self._profilers.ask({"op": "recalibrate", "backend": backend}, read_as(Described))
         if isinstance(found, Refused):
             raise VendorAway(f"{backend} could not be calibrated: {found.error.message}")
@@ -97,7 +97,7 @@ class ChildCircuits:
         return found
 
     def target(self, backend: str) -> str:
-        """Of the calibration that a backend is offered with."""
+        """The digest of the calibration that a backend is offered with."""
         return self._offers[backend].target
 
     def remote(self, backend: str) -> bool:
@@ -167,7 +167,7 @@ def _item_ran(frame: Frame) -> ItemRan | Refused:
     try:
         return _valid(ItemRan, {**head, "result": ItemResult.model_validate_json(body)})
     except ValidationError as error:
-        raise Broken(f"a child's answer makes no sense: {error!s:.300}") from error
+        raise Broken(f"a child's answer cannot be read: {error!s:.300}") from error
 
 
 def read_body(frame: Frame) -> bytes | Refused:
@@ -197,4 +197,4 @@ def _valid(model: type[_A], document: Any) -> _A:  # plain JSON
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        raise Broken(f"a child's answer makes no sense: {error!s:.300}") from error
+        raise Broken(f"a child's answer cannot be read: {error!s:.300}") from error

@@ -1,4 +1,4 @@
-"""Making the log say what this executor offers: once, and again whenever it changes."""
+"""Appends what this executor offers to the log, at the start and after each change."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TRIES = 5
 
 
 class AnnounceBackends:
-    """Append what the log does not say yet. Several executors of one stack may do so at once."""
+    """Append what the log does not contain yet. Several executors of one stack may do so concurrently."""
 
     def __init__(
         self, log: EventLog, payloads: PayloadStore, circuits: Circuits, clock: Clock, *, me: Instance
@@ -60,7 +60,9 @@ class AnnounceBackends:
             except Stale:
                 continue
             return
-        raise Stale(f"{subject} keeps changing: do two executors disagree about what they offer?")
+        raise Stale(
+            f"{subject} keeps changing: two executors may offer different backends under one stack: stop one of them"
+        )
 
     async def _said(self, subject: str) -> tuple[AnyEvent | None, int]:
         """The newest known event on a subject and the sequence to guard the next with; nonsense before it is none."""

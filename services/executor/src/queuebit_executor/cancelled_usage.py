@@ -1,4 +1,4 @@
-"""What a run used whose job was cancelled: reported, so that it is billed and the rest of its hold goes back."""
+"""Reports the usage of cancelled runs, so that it is billed and the rest of the hold is released."""
 
 from __future__ import annotations
 

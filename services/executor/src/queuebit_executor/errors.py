@@ -1,4 +1,4 @@
-"""What can go wrong around the children; what goes wrong inside them is an answer, not a fault.
+"""Faults of the executor. A failure inside a child is an answer, not a fault.
 
 Fault
 └── Unavailable
@@ -26,7 +26,7 @@ class Overloaded(Unavailable):
 
 
 class Garbled(Unavailable):
-    """Children cannot say what a backend is, before any circuit came near them."""
+    """Children cannot describe a backend, although they have run no circuit yet."""
 
     code = "garbled"
 

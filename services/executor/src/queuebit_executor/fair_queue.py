@@ -1,4 +1,4 @@
-"""Who is next when several wait for one of a few things."""
+"""Decides who is next when several callers wait for a few items."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _T = TypeVar("_T")
 
 
 class FairQueue(Generic[_T]):
-    """Lends things that are idle. Lines are served in turn, and each line in order of arrival.
+    """Lends idle items. Lines take turns; within a line, the order is that of arrival.
 
-    A line that is long makes only itself wait.
+    A long line delays no other line.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class FairQueue(Generic[_T]):
 
     @property
     def idle(self) -> int:
-        """Free things."""
+        """Idle items."""
         return len(self._idle)
 
     async def take(self, line: str, by: float | None = None) -> _T:

@@ -1,4 +1,4 @@
-"""The work item: run what was placed."""
+"""Runs placements on backends that work inside this executor."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _Work = bytes | ProgramWork | Reason
 """The source of a circuit, a program, or why there is neither."""
 _Answer = Ran | Finished | Refused | Reason
 End = JobCompleted | JobFailed
-"""How a job ends that an executor had."""
+"""The ends of a job that an executor appends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class _Attempt:
 
 
 class RunPlacement:
-    """Run a job when a worker is free for it, and state its end, exactly once however often the placement is delivered.
+    """Run a job when a worker is free, and append its end, exactly once however often the placement is delivered.
 
     Placements wait here for a worker, where their leases are kept alive. `started` is appended for the one that a
     worker took. It is stored while the run is under way; no end is appended before it is stored. Of a run whose job is
@@ -97,9 +97,9 @@ class RunPlacement:
             raise
 
     async def _attempt(self, placed: JobPlaced, sequence: int, redelivered: bool, busy: Stopwatch) -> tuple[End, int]:
-        """Make one attempt; return the end it came to, and the sequence of the job's newest event.
+        """Make one attempt; return the job's end, and the sequence of its newest event.
 
-        What is needed is read first, so that a worker is never kept waiting.
+        All inputs are read first, so that no worker waits for them.
         """
         job = placed.data
         past = await self._past(placed, sequence, redelivered)
@@ -162,9 +162,9 @@ class RunPlacement:
         raise Stale(f"{job.prefix} keeps changing")
 
     async def _past(self, placed: JobPlaced, sequence: int, redelivered: bool) -> Past:
-        """What is known of the job before it starts.
+        """The state of the job before it starts.
 
-        A placement that carries the program is taken for the newest event of its job, without a look into the log:
+        A placement that carries the program counts as the newest event of its job, without a read of the log:
         `started` is guarded by its sequence, and the history is read where that guard does not hold. A delivery that
         is not the first may follow a start, or an end.
         """
@@ -190,7 +190,7 @@ class RunPlacement:
                 return step
 
     async def _work(self, placed: JobPlaced, past: Past) -> _Work:
-        """What was accepted: whatever is submitted under the job's name later changes nothing."""
+        """The program that was accepted; a later submission under the same name changes nothing."""
         program = placed.data.program or await self._submitted(placed, past)
         if program.digest != placed.data.circuit:  # only where the acceptance does not say which submission it was
             text = "the circuit was replaced after the job was accepted: submit it again under another key"
@@ -258,7 +258,7 @@ class RunPlacement:
         raise Stale(f"{job.prefix} keeps changing")
 
     async def _insist(self, step: Callable[[], Awaitable[_T]]) -> _T:
-        """Try until what is needed is there again: the lease is held meanwhile, and no attempt is lost."""
+        """Repeat a step until the log or the payload store answers; the lease is kept, so no attempt is lost."""
         for pause in self._pauses:
             try:
                 return await step()

@@ -9,15 +9,15 @@ __all__ = ["Instance"]
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One process."""
+    """One executor process."""
 
     stack: str
     name: str
-    """Tells processes apart, also those that ran under the same number on the same host before."""
+    """Unique for each process, also when a host reuses a process id."""
     slots: int
     memory_mb: int
 
     @property
     def source(self) -> str:
-        """Who speaks, as events say it."""
+        """The `source` of its events."""
         return f"qb/executor-{self.stack}"

@@ -1,4 +1,4 @@
-"""The work item of a backend that runs elsewhere: a vendor's handle outlives this process."""
+"""Runs placements at a vendor, where the work goes on when this process ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an executor listens to."""
+"""The subscribers of an executor."""
 
 from __future__ import annotations
 
@@ -25,38 +25,39 @@ __all__ = ["cancellations", "liveness", "placements", "profiles"]
 
 
 def placements(run: RunPlacement | RunWhereItIs, durable: str, wanted: Topology) -> NatsRouter:
-    """The work items.
+    """Run placements.
 
-    There are as many handlers as the server hands out messages, so that none waits where no beat keeps its lease.
+    There are as many handlers as the server has messages in flight, so that each message is handled, and its lease
+    extended, at once.
     """
     router = NatsRouter()
 
     @subscribes(router, durable, workers=wanted.durable[durable].max_ack_pending, wanted=wanted)
     async def on_placed(event: JobPlaced, sequence: Sequence, redelivered: Redelivered) -> None:
-        """Run the job and state its end."""
+        """Run the job and append its end."""
         await run(event, sequence, redelivered=redelivered)
 
     return router
 
 
 def cancellations(watch: JobWatch) -> NatsRouter:
-    """What is said live about the end of jobs."""
+    """Follow cancellations live."""
     router = NatsRouter()
 
     @router.subscriber(every(JobCancelled), title="cancelled", no_reply=True)
     async def on_cancelled(message: NatsMessage) -> None:
-        """Look into the log whether a job that waits or runs here was cancelled."""
+        """Check in the log whether a job that waits or runs here was cancelled."""
         watch.hint(message.raw_message.subject)
 
     return router
 
 
 def liveness(backends: Iterable[str]) -> NatsRouter:
-    """The question whether backends are there."""
+    """Answer whether the executor of a backend is alive."""
     router = NatsRouter()
 
     async def on_alive() -> bytes:
-        """Say that the executor of the backend is there."""
+        """Confirm that the executor is alive."""
         return b"{}"
 
     for backend in backends:
@@ -65,10 +66,10 @@ def liveness(backends: Iterable[str]) -> NatsRouter:
 
 
 def profiles(answer: AnswerProfile, stack: str, tracing: Tracing, begin_s: float) -> NatsRouter:
-    """Requests for profiles; executors of a stack share them.
+    """Answer requests for profiles; executors of a stack share them.
 
-    Nothing is begun for a request that is older than `begin_s`. One that cannot be answered now is left to its asker's
-    timeout: it will ask again.
+    No work starts for a request that is older than `begin_s` seconds. A request that cannot be answered now gets no
+    reply: the requester times out and asks again.
     """
     router = NatsRouter(middlewares=[Replies(_refusal, exclude_none=True)])
 
@@ -76,7 +77,7 @@ def profiles(answer: AnswerProfile, stack: str, tracing: Tracing, begin_s: float
         profile(stack), queue=stack, max_workers=SIDE_BY_SIDE, decoder=json_body, title=f"profile-{stack}"
     )
     async def on_request(request: ProfileRequest, traceparent: Traceparent) -> ProfileAnswer:
-        """Say what a circuit needs, and what it would take on each backend."""
+        """Return what a circuit needs, and the estimate for each backend."""
         if (known := answer.remembered(request)) is not None:
             return known
         begin_by = asyncio.get_running_loop().time() + begin_s

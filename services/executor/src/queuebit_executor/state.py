@@ -32,7 +32,7 @@ class Mark:
     number: int
     started_at: datetime
     executor: str
-    """Whose it is."""
+    """The executor that made it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +45,14 @@ class Dispatched:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """All that matters for what comes next."""
+    """The state that the next step depends on."""
 
     tail: int = 0
     """Sequence of the job's newest event."""
     submitted: Stored | None = None
     """The newest submission, whatever came of it."""
     accepted: int | None = None
-    """Sequence of the submission that was accepted; brokers of old did not say."""
+    """Sequence of the submission that was accepted; None from older brokers."""
     qubits: int = 0
     """Of the circuit that was accepted."""
     placed: int = 0
@@ -60,7 +60,7 @@ class Past:
     attempt: Mark | None = None
     """The newest."""
     handle: Dispatched | None = None
-    """What a vendor has of the job, newest."""
+    """The newest dispatch to a vendor."""
     ended: bool = False
     cancelled: bool = False
     usage_final: bool = True

@@ -1,4 +1,4 @@
-"""What was found out lately."""
+"""A cache of limited size and age."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _V = TypeVar("_V")
 
 
 class TtlCache(Generic[_K, _V]):
-    """The latest of what was asked for; some of it only for a while."""
+    """Keeps the most recently used values; each may have a time limit."""
 
     def __init__(self, capacity: int, clock: Clock) -> None:
         self._capacity = capacity
@@ -23,7 +23,7 @@ class TtlCache(Generic[_K, _V]):
         self._kept: OrderedDict[_K, tuple[_V, float]] = OrderedDict()
 
     def get(self, key: _K) -> _V | None:
-        """What is remembered, if anything is."""
+        """The value; None if there is none, or it is too old."""
         if key not in self._kept:
             return None
         value, until = self._kept[key]
@@ -34,7 +34,7 @@ class TtlCache(Generic[_K, _V]):
         return value
 
     def put(self, key: _K, value: _V, seconds: float = inf) -> None:
-        """Remember for so long, as far as there is room."""
+        """Keep a value for this time, or until newer values need its place."""
         self._kept[key] = value, self._clock.monotonic() + seconds
         self._kept.move_to_end(key)
         if len(self._kept) > self._capacity:

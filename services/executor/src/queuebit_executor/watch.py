@@ -1,4 +1,4 @@
-"""Noticing that a placement needs no run any more: its job was cancelled, ended otherwise, or was placed elsewhere."""
+"""Detects that a placement needs no run any more: its job was cancelled, has ended, or was placed again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from queuebit_runtime.log import EventLog
 __all__ = ["LOOK_S", "JobWatch"]
 
 LOOK_S = 5.0
-"""Seconds between two looks into the log while nothing hints at an end: a hint can be lost with its connection."""
+"""Seconds between two reads of the log without a hint: a hint can be lost with its connection."""
 
 _SETTLING_S = (0.01, 0.05, 0.2, 0.7)
 """Seconds until the looks after a hint, which can be faster than the storage of what it hints at."""

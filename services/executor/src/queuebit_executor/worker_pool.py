@@ -1,4 +1,4 @@
-"""Children at work: some for each role, and one request a child."""
+"""A pool of children; each child handles one request at a time."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class WorkerPool:
         line: str = "",
         begin_by: float | None = None,
     ) -> _A | Refused:
-        """Have one child do one thing; raises as `borrow`, refuses as `Borrowed.ask`."""
+        """Send one request to one child; raises as `borrow`, refuses as `Borrowed.ask`."""
         async with self.borrow(line, begin_by) as child:
             return await child.ask(head, read, body)
 

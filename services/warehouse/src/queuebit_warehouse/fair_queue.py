@@ -16,7 +16,7 @@ _QUEUE_PER_WORKER = 16
 
 
 class _Line:
-    """Those who wait for each other, with so many workers at most."""
+    """Queries that share a limit of workers."""
 
     def __init__(self, workers: int) -> None:
         self.turns = asyncio.Semaphore(workers)

@@ -38,8 +38,8 @@ class Kind(Enum):
 class Handle:
     """A session. Serves one query at a time, from any thread.
 
-    A request's settings and database are put on before its query and taken off before the next one;
-    what the session's own SET and USE said stays. A reader's handle serves one request: once dressed, it is locked.
+    A request's settings and database are applied before its query and reset before the next one; the effects of the
+    session's own SET and USE stay. A reader's handle serves one request, and is locked once its settings are applied.
     """
 
     def __init__(self, connection: Connection, profile: Mapping[str, str], login: Login) -> None:

@@ -21,12 +21,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """One who has logged in."""
+    """A user who has logged in."""
 
     user: str
     writes: bool = False
     tenant: str | None = None
-    """Whose rows it reads; absent for those who read everything."""
+    """The tenant whose rows the user reads; None for users who read everything."""
 
 
 class Logins:
@@ -40,7 +40,7 @@ class Logins:
         self._clock = clock
 
     def admit(self, given: Credentials) -> Login:
-        """Return who it is.
+        """Return the user.
 
         Raises:
             DatabaseError: no such user, or the password is not the user's.

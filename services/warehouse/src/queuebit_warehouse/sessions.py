@@ -38,7 +38,7 @@ class Sessions:
     def lease(self, ask: Ask, login: Login) -> Iterator[Handle]:
         """Lend the handle a request runs on: its session's, or a fresh one that ends with it.
 
-        Who only reads has nothing that a session could keep, and gets a fresh one each time.
+        A reader has nothing to keep in a session, and gets a new handle for each request.
 
         Raises:
             DatabaseError: the session is busy, unknown though `session_check` asked for it, or one too many.
