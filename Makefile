@@ -5,6 +5,7 @@ PY := .venv/bin/python
 UV := 0.13.8
 MEMBERS := contracts $(sort $(wildcard libs/*)) $(sort $(wildcard services/*))
 SOURCES := $(foreach m,$(MEMBERS),$(m)/src)
+TESTS := $(wildcard $(foreach m,$(MEMBERS),$(m)/tests))
 EXTERNAL := $(foreach m,$(MEMBERS),--no-emit-package $(shell sed -n 's/^name = "\(.*\)"/\1/p' $(m)/pyproject.toml))
 
 .PHONY: help setup demo test check format generate lock provision bench fuzz collections drill images
@@ -37,7 +38,7 @@ test: setup ## the whole suite: real nats-server, real warehouse, real processes
 check: setup ## format, lint, types, layers, fresh generated files, fast tests
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
-	$(PY) -m mypy $(SOURCES) examples tests
+	$(PY) -m mypy $(SOURCES) $(TESTS) examples tests
 	.venv/bin/lint-imports
 	$(PY) -m queuebit_contracts.generate --check
 	$(PY) -m tests.contracts.services_document --check

@@ -29,6 +29,12 @@ WORDS = {
 _number = itertools.count(1)
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Leave the start of a stack out of the time limit of its first test: each command has a limit of its own."""
+    if item.get_closest_marker("timeout") is None:
+        item.add_marker(pytest.mark.timeout(30, func_only=True))
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
     """The embedded stack, up, in an empty folder."""

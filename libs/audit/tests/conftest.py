@@ -279,8 +279,8 @@ def _sealed(recording: Recording, folder: Path) -> list[AnyEvent]:
                 checkpoint=checkpoint,
             )
             events.append(JobSealed(source="qb/provenance", data=data))
-        data = Checkpoint(log="main", tree_size=head.size, checkpoint=checkpoint)
-        events.append(LogCheckpointed(source="qb/provenance", data=data))
+        written = Checkpoint(log="main", tree_size=head.size, checkpoint=checkpoint)
+        events.append(LogCheckpointed(source="qb/provenance", data=written))
     return events
 
 

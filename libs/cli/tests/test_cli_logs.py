@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from queuebit_cli.commands import logs
 from queuebit_cli.live import announce
 from queuebit_cli.main import main
 from queuebit_cli.output import Output
@@ -82,7 +81,7 @@ def test_what_is_written_while_one_follows_is_reported_in_whole_lines(
         except StopIteration:
             raise KeyboardInterrupt from None
 
-    monkeypatch.setattr(logs.time, "sleep", pause)
+    monkeypatch.setattr("queuebit_cli.commands.logs.time.sleep", pause)
     assert main(["logs", "broker", "-f", "-n", "0"]) == 0
     assert capsys.readouterr().out == "half of a line\nanew\n"
 

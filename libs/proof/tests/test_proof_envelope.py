@@ -11,7 +11,7 @@ from pqcrypto import InvalidSignatureError
 from pqcrypto.sign import ml_dsa_65
 from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
-from securesystemslib.signer import SSlibKey
+from securesystemslib.signer._key import SSlibKey
 
 from queuebit_proof import EnvelopeInvalid, KeyRing, TrustRoot, entry_of, open_envelope, seal
 

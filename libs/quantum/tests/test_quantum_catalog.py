@@ -21,6 +21,8 @@ from queuebit_quantum import (
     stack_of,
 )
 
+from .simulators import simulator
+
 EXAMPLES = Path(__file__).parents[3] / "examples" / "circuits"
 CERTAIN = {"bernstein_vazirani": "1011", "grover2": "11"}
 
@@ -90,7 +92,7 @@ def test_a_description_matches_its_id(id_: str) -> None:
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.qasm")), ids=lambda path: path.stem)
 def test_examples_run_and_give_what_they_say(path: Path) -> None:
     circuit = parse(path.read_text())
-    aer, device = open_backend("aer"), open_backend("emulated-ibm-manila")
+    aer, device = simulator("aer"), simulator("emulated-ibm-manila")
     ideal = aer.run(WorkItem(aer.compile(circuit, 1), 4_000, 1)).counts
     if path.stem in CERTAIN:
         assert ideal == {CERTAIN[path.stem]: 4_000}
@@ -102,7 +104,7 @@ def test_examples_run_and_give_what_they_say(path: Path) -> None:
 
 def test_teleportation_arrives() -> None:
     circuit = parse((EXAMPLES / "teleport.qasm").read_text())
-    aer = open_backend("aer")
+    aer = simulator("aer")
     counts = aer.run(WorkItem(aer.compile(circuit, 1), 8_000, 1)).counts
     ones = sum(count for bits, count in counts.items() if bits[0] == "1") / 8_000
     assert ones == pytest.approx(0.25, abs=0.025), "five standard deviations of 8,000 shots"

@@ -5,7 +5,9 @@ import pytest
 from qiskit import QuantumCircuit, qasm3
 from qiskit.circuit.library import QFTGate, iSwapGate
 
-from queuebit_quantum import CircuitError, WorkItem, open_backend, parse
+from queuebit_quantum import CircuitError, WorkItem, parse
+
+from .simulators import simulator
 
 QASM2 = 'OPENQASM 2.0;\ninclude "qelib1.inc";\n'
 QASM3 = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'
@@ -18,7 +20,7 @@ RESERVED = (
 
 def _only(source: str) -> str:
     """Run a program that has one outcome, and return it."""
-    backend = open_backend("aer")
+    backend = simulator("aer")
     (outcome,) = backend.run(WorkItem(backend.compile(parse(source), 1), 20, 1)).counts
     return outcome
 

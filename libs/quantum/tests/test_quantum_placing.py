@@ -6,6 +6,8 @@ from queuebit_quantum import Compiled, DoesNotFit, WorkItem, known_backends, ope
 from queuebit_quantum.ibm import EmulatedIbm
 from queuebit_quantum.physical import gate_steps
 
+from .simulators import simulator
+
 HEADER = 'OPENQASM 3.0; include "stdgates.inc"; '
 SWAP_IN_A_BLOCK = (
     HEADER + "qubit[2] q; bit a; bit[2] c; x q[0]; a = measure q[1]; if (!a) { swap q[0], q[1]; } c = measure q;"
@@ -122,6 +124,6 @@ def test_a_coupler_that_works_in_one_direction_is_used_in_that_one() -> None:
 
 @pytest.mark.parametrize("id_", ["aer", "cirq"])
 def test_an_ideal_simulator_takes_a_numbered_qubit_for_any_qubit(id_: str) -> None:
-    backend = open_backend(id_)
+    backend = simulator(id_)
     compiled = backend.compile(parse(HEADER + "bit c; x $86; c = measure $86;"), 1)
     assert backend.run(WorkItem(compiled, 10, 1)).counts == {"1": 10}

@@ -20,6 +20,8 @@ from queuebit_quantum import (
     parse,
 )
 
+from .simulators import simulator
+
 HEADER = 'OPENQASM 2.0;\ninclude "qelib1.inc";\n'
 SHOTS = 20_000
 CLOSE = 0.99
@@ -57,7 +59,7 @@ def _random_source(seed: int) -> str:
 @given(seed=st.integers(0, 2**32))
 @pytest.mark.parametrize("id_", ["aer", "cirq"])
 def test_random_circuits_follow_the_exact_distribution(id_: str, seed: int) -> None:
-    backend = open_backend(id_)
+    backend = simulator(id_)
     circuit = parse(_random_source(seed))
     counts = backend.run(WorkItem(backend.compile(circuit, 1), SHOTS, seed % 1000)).counts
     assert hellinger_fidelity(counts, ideal_distribution(circuit)) > CLOSE
@@ -78,7 +80,7 @@ def test_registers_are_written_last_first_with_spaces(id_: str) -> None:
         HEADER + "qreg q[3]; creg low[1]; creg mid[2]; creg high[2]; x q[0]; x q[2];"
         "measure q[0] -> low[0]; measure q[1] -> mid[0]; measure q[2] -> mid[1];"
     )
-    backend = open_backend(id_)
+    backend = simulator(id_)
     counts = backend.run(WorkItem(backend.compile(circuit, 1), 200, 1)).counts
     assert next(iter(counts)) == "00 10 1"
     assert sum(counts.values()) == 200
@@ -86,7 +88,7 @@ def test_registers_are_written_last_first_with_spaces(id_: str) -> None:
 
 @pytest.mark.parametrize("id_", ["aer", "cirq", "emulated-ibm-perth"])
 def test_the_same_seed_gives_the_same_counts(id_: str) -> None:
-    backend = open_backend(id_)
+    backend = simulator(id_)
     compiled = backend.compile(parse(HEADER + "qreg q[4]; creg c[4]; h q; measure q -> c;"), 7)
     first, again, other = (backend.run(WorkItem(compiled, 500, seed)).counts for seed in (11, 11, 12))
     assert first == again
@@ -96,7 +98,7 @@ def test_the_same_seed_gives_the_same_counts(id_: str) -> None:
 
 @pytest.mark.parametrize("id_", ["aer", "cirq"])
 def test_a_later_measurement_overwrites_the_bit(id_: str) -> None:
-    backend = open_backend(id_)
+    backend = simulator(id_)
     circuit = parse(HEADER + "qreg q[1]; creg c[1]; x q; measure q -> c; reset q; measure q -> c;")
     assert backend.run(WorkItem(backend.compile(circuit, 1), 50, 1)).counts == {"0": 50}
 
@@ -106,7 +108,7 @@ def test_aer_runs_what_is_decided_on_the_way() -> None:
         'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[1] a; bit[1] b;'
         "h q[0]; a[0] = measure q[0]; if (a[0]) { x q[1]; } b[0] = measure q[1];"
     )
-    backend = open_backend("aer")
+    backend = simulator("aer")
     assert backend.run(WorkItem(backend.compile(circuit, 1), 500, 1)).counts.keys() == {"0 0", "1 1"}
 
 
@@ -122,7 +124,7 @@ def test_aer_runs_what_is_decided_on_the_way() -> None:
 def test_aer_takes_a_method_that_fits(qubits: int, gate: str, method: str) -> None:
     chain = "".join(f"cx q[{i}], q[{i + 1}];" for i in range(qubits - 1))
     circuit = parse(HEADER + f"qreg q[{qubits}]; creg c[{qubits}]; {gate} q[0]; h q[0]; {chain} measure q -> c;")
-    backend = open_backend("aer")
+    backend = simulator("aer")
     compiled = backend.compile(circuit, 1)
     assert [candidate.name for candidate in compiled.methods] == [method]
     assert backend.run(WorkItem(compiled, 100, 1)).counts.keys() == {"0" * qubits, "1" * qubits}
@@ -132,7 +134,7 @@ def test_a_large_clifford_circuit_runs_on_a_tableau() -> None:
     rng = random.Random(1)
     steps = "".join("s q[{}]; h q[{}]; cx q[{}], q[{}];".format(*rng.sample(range(1_000), 4)) for _ in range(1_000))
     circuit = parse(HEADER + f"qreg q[1000]; creg c[2]; h q; {steps} measure q[0] -> c[0]; measure q[9] -> c[1];")
-    backend = open_backend("aer")
+    backend = simulator("aer")
     compiled = backend.compile(circuit, 1)
     assert compiled.method(20).name == "stabilizer"
     assert compiled.method(20).memory_bytes < 1 << 20
@@ -150,7 +152,7 @@ def test_a_dynamic_clifford_circuit_runs_on_a_tableau_where_that_is_quicker() ->
 @pytest.mark.parametrize("id_", ["aer", "cirq", "emulated-ibm-manila"])
 def test_untouched_qubits_cost_nothing(id_: str) -> None:
     circuit = parse(HEADER + "qreg q[28]; creg c[1]; x q[3]; t q[3]; barrier q; measure q[3] -> c[0];")
-    backend = open_backend(id_)
+    backend = simulator(id_)
     compiled = backend.compile(circuit, 1)
     assert compiled.method(100).memory_bytes < 1_000
     assert backend.run(WorkItem(compiled, 100, 1)).counts["1"] > 85
@@ -162,7 +164,7 @@ def test_untouched_qubits_are_left_out_of_blocks_too() -> None:
         "if (c[0]) { barrier q; x q[30]; } c[1] = measure q[30];"
     )
     assert circuit.touched == (7, 30)
-    backend = open_backend("aer")
+    backend = simulator("aer")
     assert backend.run(WorkItem(backend.compile(circuit, 1), 50, 1)).counts == {"11": 50}
 
 
@@ -172,7 +174,7 @@ def test_a_delay_fits_an_ideal_simulator_which_has_no_time(id_: str) -> None:
         'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; x q[0]; delay[100ns] q[0]; delay[16dt] q[1];'
         "c = measure q;"
     )
-    backend = open_backend(id_)
+    backend = simulator(id_)
     assert backend.run(WorkItem(backend.compile(circuit, 1), 50, 1)).counts == {"01": 50}
 
 

@@ -117,7 +117,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], World
         bootstrap(home)
         made = World(home)
         monkeypatch.setattr(tenant_facts, "ask", made.ask)
-        monkeypatch.setattr(tenant_facts.nats_server, "reload", made.reload)
+        monkeypatch.setattr("queuebit_stack.tenant_facts.nats_server.reload", made.reload)
         return made
 
     return make

@@ -146,7 +146,7 @@ class Office:
                 raise Crash
             return await append(fact, **guard)
 
-        self.log.append = broken  # type: ignore[method-assign]
+        self.log.append = broken  # type: ignore[method-assign, assignment]
         with pytest.raises(Crash):
             await self.deliver(delivery, redelivered=redelivered)
         self.log.append = append  # type: ignore[method-assign]

@@ -12,7 +12,7 @@ from queuebit_broker.answers import Answers
 from queuebit_broker.events import held
 from queuebit_broker.policy import Admit
 from queuebit_broker.profiles import Profiles
-from queuebit_broker.state import Directory, World
+from queuebit_broker.state import World
 from queuebit_contracts.account import (
     AccountCorrected,
     AccountFunded,
@@ -24,6 +24,7 @@ from queuebit_contracts.account import (
     Release,
     Settlement,
 )
+from queuebit_contracts.directory import Directory
 from queuebit_contracts.job import JobAccepted, JobRejected
 from queuebit_contracts.program import PROGRAM
 from queuebit_contracts.query import Question

@@ -158,7 +158,7 @@ async def test_two_brokers_racing_for_the_last_cent_never_overdraw(
     directory = Directory(parse_tenants((stack.folder / "tenants.toml").read_text() + budget))
     ann = await stack.client("acme/ann")
     truth = await stack.log("operator")
-    pending = []
+    pending: list[dict[str, Any]] = []
     for number in range(50):
         event, body = submit_document(key=f"k{number}", backend="aer", project=projects[number % len(projects)])
         sequence = await publish(ann, event, body)
@@ -202,8 +202,8 @@ async def test_two_brokers_racing_for_the_last_cent_never_overdraw(
             assert world.accounts.committed("acme", "tenant", "USD").total == Money.of("0.10")
         else:
             assert world.account("acme", "main").available("USD") == Money.zero()
-    for view in views:
-        view.cancel()
+    for task in views:
+        task.cancel()
     await asyncio.gather(*views, return_exceptions=True)
 
 
@@ -299,7 +299,7 @@ async def test_two_brokers_take_two_documents_at_once(stack: Stack) -> None:
         assert newest is not None
         now = TenantsAnswer.model_validate_json((await operator.request(subjects.TENANTS_REQUEST, b"{}")).data)
         assert now.sequence == newest.sequence
-        assert [*now.document["tenant"]] in [[*it.tenant] for it in both]
+        assert [*Tenants.model_validate(now.document).tenant] in [[*it.tenant] for it in both]
 
 
 GUARD = b"Nats-Expected-Last-Subject-Sequence"

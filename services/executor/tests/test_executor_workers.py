@@ -112,6 +112,8 @@ async def code_of(circuits: ChildCircuits, source: str) -> str:
             return error.code
         case Ran():
             return "ran"
+        case other:
+            raise AssertionError(other)
 
 
 async def test_a_circuit_is_profiled_and_run_alike_each_time(aer, world) -> None:

@@ -86,7 +86,9 @@ def life(job: str = "j1", end: str = "completed", *, accepted: bool = True, tena
         events.append(_accepted(about))
     if end in ("completed", "failed"):
         events += _placed_and_started(about)
-    ended = {"completed": _completed, "failed": _failed, "rejected": _rejected, "cancelled": _cancelled}[end](about)
+    endings: dict[str, Callable[[dict[str, str]], AnyEvent]]
+    endings = {"completed": _completed, "failed": _failed, "rejected": _rejected, "cancelled": _cancelled}
+    ended = endings[end](about)
     return [*events, ended.model_copy(update={"provenanceid": request_of(job)}), _metered(about, end)]
 
 

@@ -35,7 +35,7 @@ def test_a_completed_job_states_its_request_result_run_and_bill(life) -> None:
     assert record.price_book == digest(b"book")
     assert record.trace_id == "0af7651916cd43dd8448eb211c80319c"
     moments = [record.submitted_at, record.accepted_at, record.placed_at, record.started_at, record.finished_at]
-    assert moments == sorted(moments)
+    assert moments == sorted(filter(None, moments))
 
 
 @pytest.mark.parametrize(("end", "accepted"), [("completed", True), ("rejected", False), ("cancelled", False)])

@@ -100,10 +100,11 @@ async def heads_of(client: Client) -> list[AnyEvent]:
     while True:
         request = json.dumps({"seq": sequence, "next_by_subj": HEADS}).encode()
         reply = await client.request("$JS.API.DIRECT.GET.LOG", request)
-        if (reply.headers or {}).get("Status"):
+        headers = reply.headers or {}
+        if headers.get("Status"):
             return found
         found.append(decode(reply.data))
-        sequence = int(reply.headers["Nats-Sequence"]) + 1
+        sequence = int(headers["Nats-Sequence"]) + 1
 
 
 async def test_killed_and_doubled_each_job_gets_one_leaf_of_one_tree(server: NatsServer, tmp_path: Path, life) -> None:

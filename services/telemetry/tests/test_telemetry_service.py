@@ -29,7 +29,8 @@ from queuebit_telemetry.settings import Settings
 from queuebit_telemetry.sink import Sink
 from queuebit_testing.server import NatsServer, free_port
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
+"""Each insert waits for the disk: on a busy machine these tests take ten times as long."""
 
 WRITERS = {
     "submitted": "broker",
@@ -90,9 +91,8 @@ async def sinking(server: NatsServer, warehouse: Any, password_file: Path, **set
 
 async def holds(clickhouse: ClickHouse, last: int) -> None:
     """Wait until the warehouse has the log up to `last`."""
-    async with asyncio.timeout(15):
-        while (await clickhouse.place()).seq < last:
-            await asyncio.sleep(0.02)
+    while (await clickhouse.place()).seq < last:  # the test's own time limit ends this
+        await asyncio.sleep(0.02)
 
 
 async def assert_exactly_once(clickhouse: ClickHouse, last: int) -> None:
@@ -127,6 +127,7 @@ async def test_warehouse_killed_during_inserts_holds_every_event_once(
     client = await clickhouse._client()
     counters = await client.query(COUNTS, parameters=values, settings={"force_optimize_projection_name": "levels"})
     recomputed = await client.query(COUNTS, parameters=values, settings={"optimize_use_projections": 0})
+    assert counters.first_row is not None
     assert counters.first_row == recomputed.first_row
     assert counters.first_row[0] == jobs
 
@@ -205,7 +206,7 @@ async def test_spans_of_the_services_arrive(nats_server: NatsServer, warehouse: 
         pass
     await bus.tracing.flush(bus.client)
     await bus.close()
-    async with serving(nats_server, warehouse), asyncio.timeout(10):
+    async with serving(nats_server, warehouse):
         query = "SELECT SpanName, ServiceName, SpanAttributes FROM otel_traces WHERE ServiceName = 'broker'"
         while not (rows := await clickhouse._query(query)):
             await asyncio.sleep(0.05)
@@ -226,7 +227,7 @@ async def test_nothing_that_can_be_sent_stops_it(
     life_of: Callable[..., list[AnyEvent]],
 ) -> None:
     ann, broker = writers.clients["acme/ann"], writers.clients["broker"]
-    async with serving(nats_server, warehouse) as service, asyncio.timeout(20):
+    async with serving(nats_server, warehouse) as service:
         service.tasks.failed = failed = asyncio.get_running_loop().create_future()
         for body in STRANGE:
             size = len(body)
@@ -251,7 +252,7 @@ async def test_nothing_that_can_be_sent_stops_it(
 async def test_service_waits_for_its_warehouse_and_says_so(
     nats_server: NatsServer, warehouse: Any, writers: Writers, life_of: Callable[..., list[AnyEvent]]
 ) -> None:
-    async with serving(nats_server, warehouse) as service, asyncio.timeout(15):
+    async with serving(nats_server, warehouse) as service:
         warehouse.kill()
         await writers.append(life_of("acme", "j1"))
         while "stay in the log" not in (service.health().reason or "") or service.health().behind != 6:

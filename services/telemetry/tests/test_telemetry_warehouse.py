@@ -319,11 +319,9 @@ async def test_a_warehouse_that_was_rewritten_is_not_taken_for_the_log(
     assert (changed, list(stored.altered), stored.views) == found
 
 
+VALUES: list[object] = [None, True, -1, 2**64, 1e308, "x" * 5000, "a\0b", [], [[]], [None, 1, {"code": [1]}], {}]
 HOSTILE: list[bytes] = [
-    *(
-        json.dumps(value).encode()
-        for value in (None, True, -1, 2**64, 1e308, "x" * 5000, "a\0b", [], [[]], [None, 1, {"code": [1]}], {})
-    ),
+    *(json.dumps(value).encode() for value in VALUES),
     *(b'"9999-12-31T23:59:59Z"', b'"0001-01-01T00:00:00+14:00"', b'"2026-01-01T00:00:00"', b'"NaN"', b'"-1e999"'),
     *(b'{"amount":"%b","jbu":"-0.%b1","currency":[]}' % (b"9" * 60, b"0" * 60), b'{"qubits":-1,"code":{}}'),
     *(b"NaN", b"1e999", b"9" * 5000, b'"\\ud800"', b'"\xff"', b"[" * 900 + b"]" * 900, b'"' + b"\\u0000" * 99 + b'"'),

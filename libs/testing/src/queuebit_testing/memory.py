@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.subjects import Aggregate, covers, subject_of
@@ -16,6 +17,8 @@ from queuebit_runtime.payloads import Missing, describe
 from queuebit_runtime.stored import Message, event_in
 
 __all__ = ["MemoryLog", "MemoryPayloads"]
+
+_Event = TypeVar("_Event", bound=AnyEvent)
 
 
 class MemoryLog:
@@ -76,7 +79,7 @@ class MemoryLog:
     async def first(self, aggregate: Aggregate) -> int:
         return min((it.sequence for it in self._on(aggregate.everything)), default=0)
 
-    def events(self, kind: type[AnyEvent]) -> list[AnyEvent]:
+    def events(self, kind: type[_Event]) -> list[_Event]:
         """Everything stored of one class, in order."""
         return [it.event for it in self.stored if isinstance(it.event, kind)]
 
