@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from queuebit_executor import worker
+from queuebit_executor import refusals
 from queuebit_executor.answers import Descriptions, Estimate
 from queuebit_executor.policy import Allowance, quoted
 from queuebit_executor.worker import _answer
@@ -66,7 +66,7 @@ def test_counts_too_large_to_store_cost_a_device_what_the_same_counts_would_have
 ) -> None:
     asked = {"backend": "emulated-ibm-manila", "shots": SHOTS, "seed": 1, "budget_us": 10**9}
     ran, _ = ask("run", CIRCUITS["bell"], **asked)
-    monkeypatch.setattr(worker, "MAX_BYTES", 2)
+    monkeypatch.setattr(refusals, "MAX_RESULT_BYTES", 1)
     refused, _ = ask("run", CIRCUITS["bell"], **asked)
     assert refused["error"]["code"] == "result_too_large"
     assert refused["error"]["used_us"] == ran["qpu_us"]
