@@ -13,13 +13,12 @@ from queuebit_contracts.job import (
     JobUsageReported,
     Start,
     Usage,
-    UsageReport,
 )
 from queuebit_contracts.usage import run_usage
+from queuebit_executor import events
 from queuebit_executor.instance import Instance
-from queuebit_kernel import Clock, Stale, event_id
+from queuebit_kernel import Clock, Stale
 from queuebit_runtime.log import EventLog, Stored
-from queuebit_runtime.trace_context import current_traceparent
 
 __all__ = ["ReportCancelled", "Stopwatch"]
 
@@ -64,20 +63,14 @@ class ReportCancelled:
         start = _owed(await self._log.history(job, reaching=sequence), sequence)
         if start is None:
             return
-        report = JobUsageReported(
-            id=event_id("usage_reported", start.tenant, start.job, "1"),
-            source=self._me.source,
-            traceparent=current_traceparent(),
-            provenanceid=placed.provenanceid,
-            data=UsageReport(
-                tenant=start.tenant,
-                job=start.job,
-                backend=start.backend,
-                attempt=start.attempt,
-                revision=1,
-                usage=usage,
-                reason="the job was cancelled while it ran",
-            ),
+        report = events.usage_reported(
+            self._me,
+            placed,
+            backend=start.backend,
+            attempt=start.attempt,
+            revision=1,
+            usage=usage,
+            reason="the job was cancelled while it ran",
         )
         try:
             await self._log.append(report, after=0)

@@ -75,20 +75,24 @@ def dispatched(me: Instance, placed: JobPlaced, attempt: int, taken: Submitted, 
     )
 
 
-def usage_reported(me: Instance, placed: JobPlaced, attempt: int, revision: int, usage: Usage) -> JobUsageReported:
-    """The final usage of a job that ended before its vendor knew it."""
+def usage_reported(
+    me: Instance, placed: JobPlaced, *, backend: str, attempt: int, revision: int, usage: Usage, reason: str
+) -> JobUsageReported:
+    """What an attempt used, stated apart from the end of its job."""
     job = placed.data
     return JobUsageReported(
+        id=event_id("usage_reported", job.tenant, job.job, str(revision)),
         source=me.source,
+        traceparent=current_traceparent(),
         provenanceid=placed.provenanceid,
         data=UsageReport(
             tenant=job.tenant,
             job=job.job,
-            backend=job.backend,
+            backend=backend,
             attempt=attempt,
             revision=revision,
             usage=usage,
-            reason="as the vendor states it",
+            reason=reason,
         ),
     )
 

@@ -167,7 +167,15 @@ class RunRemotely(RunPlacement):
         usage = Usage() if handle is None else await self._usage(placed, handle, taken.qubits if taken else None)
         if not is_final(usage):
             raise UsagePending(f"{backend} has yet to state what {placed.data.job} used")
-        report = events.usage_reported(self._me, placed, past.attempt.number, past.reports + 1, usage)
+        report = events.usage_reported(
+            self._me,
+            placed,
+            backend=backend,
+            attempt=past.attempt.number,
+            revision=past.reports + 1,
+            usage=usage,
+            reason="as the vendor states it",
+        )
         job = subjects.job(placed.data.tenant, placed.data.job)
         await self._insist(partial(self._log.append, report, after=past.tail, guard=job.everything))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from openqasm3 import ast
@@ -22,7 +23,7 @@ _STORED = frozenset({"bit", "bool", "int", "uint"})
 """Types whose values can depend on measurements: they are kept in classical bits."""
 
 
-class Storage:
+class Storage(ABC):
     """Variables that are known, and bits that a run decides.
 
     A variable is only a value here until it depends on a measurement; from then on it has bits in the circuit.
@@ -37,9 +38,9 @@ class Storage:
         self.costs = Costs(limits, places)
         self.expressions = Expressions(places, self.costs, self.memory, physical, self.call)
 
+    @abstractmethod
     def call(self, node: Node, scope: Scope) -> Value:
         """Carry out a subroutine call or a measurement inside an expression."""
-        raise NotImplementedError
 
     def bits(self, node: Node, scope: Scope) -> Bits:
         """Return the stored bits that the target of a measurement names."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -37,9 +38,9 @@ class Subroutines(Statements):
         self.call_depth = 0
         """Conditions around the innermost call."""
 
+    @abstractmethod
     def block(self, statements: Sequence[Node], scope: Scope) -> Ended | None:
         """Carry out statements until one of them ends the block."""
-        raise NotImplementedError
 
     def call(self, node: Node, scope: Scope) -> Value:
         if isinstance(node, ast.QuantumMeasurement):
