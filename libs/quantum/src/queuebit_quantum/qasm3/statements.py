@@ -119,7 +119,9 @@ class Statements(Storage):
     def _declare_input(self, node: Node, scope: Scope) -> None:
         declared = input_of(node)
         if declared.name not in self.given:
-            raise Mistake(f"no value is given for {declared.name}", "a parameter of this name", "parameter")
+            raise Mistake(
+                f"no value is given for {declared.name}", "a sweep or an item of a program that gives one", "parameter"
+            )
         value = self.given[declared.name]
         if faults := parameter_faults((declared,), {declared.name: value}):
             raise Mistake(faults[0], "", "parameter")
