@@ -59,7 +59,7 @@ def test_a_service_tells_in_its_log_what_it_runs(stack: EmbeddedStack, circuits:
     assert "executor-aer is ready" in written
     assert f"job {printed['job']} of demo started on aer" in written
     assert f"job {printed['job']} of demo completed on aer" in written
-    lines = [json.loads(line) for line in stack.qb("logs", "--json", "-n", "500").splitlines()]
+    lines = [json.loads(line) for line in stack.qb("logs", "--json", "-n", "100000").splitlines()]
     assert {"supervisor", "nats-server", "broker"} <= {line["service"] for line in lines}
     assert [line["at"] for line in lines] == sorted(line["at"] for line in lines)
 

@@ -142,6 +142,7 @@ def test_a_placement_is_explained_to_its_tenant_alone_and_to_the_operator(
     assert (row["backend"], row["rule"], row["waiting"]) == ("aer", "only", {alice: 1})
     with Client(find(stack.home, mallory, "me")) as client, pytest.raises(Refused, match="there is no job"):
         client.explain(job)
-    assert f"{job} was placed on aer at" in stack.qb("job", "explain", job, "--tenant", alice)
-    [full] = stack.ask("job", "explain", job, "--tenant", alice, "--all-tenants")
+    who = ("--tenant", alice, "--user", "me")
+    assert f"{job} was placed on aer at" in stack.qb("job", "explain", job, *who)
+    [full] = stack.ask("job", "explain", job, *who, "--all-tenants")
     assert [it["tenant"] for it in full["tenants"]] == [alice]
