@@ -72,7 +72,7 @@ def open_text(*values: str) -> FieldInfo:
 class Wire(BaseModel):
     """Anything that crosses the bus: frozen, and ignores fields it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 class Amount(Wire):

@@ -24,7 +24,7 @@ __all__ = ["PriceBook", "load", "parse"]
 class PriceBook(BaseModel):
     """What everything costs. Prices are added to a book and closed with `valid_until`, never edited or removed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(\.[0-9]+)?$", examples=["2026-11-01"])]
     """The day of this edition, with `.2` and so on for further ones of the same day."""

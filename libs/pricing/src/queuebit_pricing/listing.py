@@ -26,7 +26,7 @@ _Utc = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(
 
 
 class _Term(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Duration(_Term):

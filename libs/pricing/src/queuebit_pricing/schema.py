@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import ast
+import inspect
+import itertools
 import json
 import sys
 from pathlib import Path
+from types import ModuleType
 
+from pydantic import BaseModel
+
+from queuebit_pricing import book, listing
 from queuebit_pricing.book import PriceBook
 
 __all__ = ["document", "main"]
@@ -19,9 +26,26 @@ def document() -> str:
 
     It says what each key may hold; what keys say together (overlaps, repeated ids) only `load` can tell.
     """
+    for module in (listing, book):
+        _describe_fields(module)
     schema = PriceBook.model_json_schema(by_alias=True)
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _describe_fields(module: ModuleType) -> None:
+    """Take each field's docstring as its description.
+
+    Pydantic can do so itself, but would read the sources whenever a service starts.
+    """
+    for node in ast.parse(inspect.getsource(module)).body:
+        if not (isinstance(node, ast.ClassDef) and issubclass(model := getattr(module, node.name), BaseModel)):
+            continue
+        for pair in itertools.pairwise(node.body):
+            match pair:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                    model.model_fields[name].description = inspect.cleandoc(text)
+        model.model_rebuild(force=True)
 
 
 def main(arguments: list[str] | None = None) -> int:

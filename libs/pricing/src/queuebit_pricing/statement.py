@@ -22,7 +22,7 @@ UNITS: dict[Component, str] = {
 
 
 class _Document(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Line(_Document):

@@ -13,7 +13,7 @@ _Some = Annotated[int, Field(strict=True, ge=1, le=10**15)]
 
 
 class _Measured(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Bounds(_Measured):
