@@ -194,7 +194,7 @@ async def test_one_tenant_cannot_take_all_of_the_server(fresh_server: NatsServer
         await closed.wait()
     assert "maximum subscriptions exceeded" in (fresh_server.folder / "nats.log").read_text()
     crowd = await asyncio.gather(*(knock(fresh_server, "evil/eve") for _ in range(260)))
-    async with asyncio.timeout(20):  # a client may be told that it is one too many after its first answer
+    async with asyncio.timeout(20):  # the server may refuse a connection after its first answer
         while sum(it is not None and it.is_connected for it in crowd) > 256:
             await asyncio.sleep(0.05)
     assert any(crowd)
