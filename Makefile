@@ -57,12 +57,14 @@ generate: setup ## write the schemas and the AsyncAPI document anew
 lock: .venv/.uv ## compile requirements.lock from what the members import
 	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --no-header --no-annotate $(EXTERNAL) $(foreach m,$(MEMBERS),$(m)/pyproject.toml) --group pyproject.toml:dev -o requirements.lock
+	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-header --no-annotate --group pyproject.toml:bench -o tests/bench/celery.lock
 
 provision: setup ## create streams, buckets and durables on URL with the provisioner's SEED file
 	$(PY) -m queuebit_runtime.provision $(URL) $(SEED)
 
-bench: setup ## measure everything the project promises, beside the bare limits
-	$(PY) -m tests.bench
+bench: setup ## measure everything the project promises, beside the bare limits and Celery: ONLY=peer
+	$(PY) -m tests.bench $(if $(ONLY),--only $(ONLY))
 
 fuzz: setup ## random programs against independent interpreters: SEED=1 PROGRAMS=2000
 	$(PY) -m tests.differential --seed $(or $(SEED),1) --programs $(or $(PROGRAMS),2000)

@@ -1,6 +1,6 @@
 """Measure what the project promises, on the embedded stack with everything on: `make bench`.
 
-Figures are printed, never asserted: the machine decides. `--quick` runs a tenth of the load.
+Figures are printed, never asserted: the machine decides. `--quick` runs a tenth of the load, `--only` some sections.
 """
 
 from __future__ import annotations
@@ -12,20 +12,26 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Container
 from contextlib import suppress
 from pathlib import Path
 
 import uvloop
 from tests.bench.bare import measure_aer, measure_jetstream
+from tests.bench.celery_side import celery_side, install
 from tests.bench.decisions import measure_decisions
 from tests.bench.levels import measure_levels
 from tests.bench.load import device_runs, first_accepted, round_trips, sustained
+from tests.bench.peer import measure_peer
 from tests.bench.report import Report, percentile
+from tests.bench.sides import QueuebitSide
 from tests.bench.stack import Lag, memory
 
 from queuebit import AsyncClient, QueuebitError
 from queuebit.credentials import find
 from queuebit_testing.embedded import EmbeddedStack
+
+SECTIONS = ("limits", "decisions", "levels", "stack", "peer")
 
 PROJECTS = ("playground", "north", "south", "west")
 """Accounts of the load, which is measured over all and over one: an account takes one append of holds at a time."""
@@ -87,33 +93,55 @@ async def _on_the_stack(report: Report, stack: EmbeddedStack, scale: float) -> N
     report.add("all", f"{sum(held.values()) / 2**20:,.0f} MiB")
 
 
-def main() -> int:
-    """Run everything; 0 when it ran."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a tenth of the load")
-    scale = 0.1 if parser.parse_args().quick else 1.0
-    report = Report()
-    print(report.conditions())
-    report.heading("Bare limits")
-    measure_aer(report)
-    measure_jetstream(report)
-    report.heading("Decisions")
-    measure_decisions(report)
-    report.heading("Service levels")
-    measure_levels(report, round(10 * scale) * 1_000_000)
+async def _beside_celery(report: Report, stack: EmbeddedStack, scale: float) -> None:
+    async with AsyncClient(find(stack.home)) as client:
+        with celery_side() as celery:
+            await measure_peer(report, QueuebitSide(stack, client), celery, scale)
+
+
+def _with_a_stack(report: Report, sections: Container[str], scale: float) -> None:
     report.heading("The stack")
     home = Path(tempfile.mkdtemp(prefix="queuebit-bench-"))
     stack = EmbeddedStack(home)
     try:
         report.add("qb up to the first accepted job", f"{uvloop.run(_until_accepted(home)):.1f} s", "floor: 8 s")
-        for project in PROJECTS[1:]:
-            stack.qb("tenant", "project", "add", "demo", project, "--budget", "1000")
-        uvloop.run(_on_the_stack(report, stack, scale))
+        if "stack" in sections:
+            for project in PROJECTS[1:]:
+                stack.qb("tenant", "project", "add", "demo", project, "--budget", "1000")
+            uvloop.run(_on_the_stack(report, stack, scale))
+        if "peer" in sections:
+            if missing := install():
+                report.heading(f"Beside Celery: skipped. {missing}")
+            else:
+                uvloop.run(_beside_celery(report, stack, scale))
         report.heading("Afterwards")
         print(stack.qb("verify"))
     finally:
         stack.qb("down", accept=(0, 4))
     shutil.rmtree(home)
+
+
+def main() -> int:
+    """Run the sections; 0 when they ran."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a tenth of the load")
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS, help="run these sections alone")
+    asked = parser.parse_args()
+    scale = 0.1 if asked.quick else 1.0
+    report = Report()
+    print(report.conditions())
+    if "limits" in asked.only:
+        report.heading("Bare limits")
+        measure_aer(report)
+        measure_jetstream(report)
+    if "decisions" in asked.only:
+        report.heading("Decisions")
+        measure_decisions(report)
+    if "levels" in asked.only:
+        report.heading("Service levels")
+        measure_levels(report, round(10 * scale) * 1_000_000)
+    if {"stack", "peer"}.intersection(asked.only):
+        _with_a_stack(report, asked.only, scale)
     return 0
 
 
