@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from queuebit_contracts.wire import Digest, Event, Moment, Name, Payload, Wire, open_text
 
-__all__ = ["BackendCalibrated", "BackendRegistered", "Calibration", "Kind", "Registration"]
+__all__ = ["KINDS", "BackendCalibrated", "BackendRegistered", "Calibration", "Kind", "Registration"]
 
-Kind = Annotated[str, open_text("simulator", "emulated", "qpu")]
+KINDS: Final = ("simulator", "emulated", "qpu")
+"""The kinds that this version knows."""
+
+Kind = Annotated[str, open_text(*KINDS)]
 """A simulator is ideal; a device, emulated or real, is noisy and costs what a device costs.
 
 A backend of a kind that a reader does not know is used only by jobs that name it.

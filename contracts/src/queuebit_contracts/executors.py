@@ -60,9 +60,8 @@ def with_executors(base: Topology, stacks: Mapping[str, Sequence[str]]) -> Topol
         for backend in backends:
             name = durable_of(stack, backend)
             if backend in owner or name in durable:
-                other = owner.get(backend) or durable[name].service
-                raise Clash(f"{backend} of the stack {stack} clashes with a backend of {other}: offer only one of them")
-            owner[backend] = executor_of(stack)
+                raise Clash(_refusal(stack, backend, owner.get(backend), durable))
+            owner[backend] = stack
             filters = (every(JobPlaced, backend=backend),)
             durable[name] = Durable(service=executor_of(stack), filters=filters, max_ack_pending=MAX_ACK_PENDING)
     return base.model_copy(update={"service": service, "durable": durable})
@@ -75,6 +74,16 @@ def parse_stacks(body: bytes) -> dict[str, tuple[str, ...]]:
         pydantic.ValidationError: it is something else.
     """
     return _STACKS.validate_json(body)
+
+
+def _refusal(stack: str, backend: str, other: str | None, durable: Mapping[str, Durable]) -> str:
+    """Why a backend of a stack cannot be served: the stack `other` has it, or another backend has its durable."""
+    if other is not None:
+        taken = f"the stack {other} already offers a backend {backend}"
+    else:
+        name = durable_of(stack, backend)
+        taken = f"{durable[name].service} already has the durable {name}"
+    return f"the stack {stack} cannot offer the backend {backend}, because {taken}: offer only one of them"
 
 
 def _party(stack: str, backends: Sequence[str]) -> Party:

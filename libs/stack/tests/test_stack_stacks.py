@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from queuebit_contracts.tenants import Tenants
 from queuebit_contracts.topology import topology
 from queuebit_stack import ports
+from queuebit_stack.bootstrap import write_logins
 from queuebit_stack.errors import Stop
 from queuebit_stack.executors import FollowStacks
 from queuebit_stack.home import Home
@@ -70,7 +72,11 @@ def test_a_stack_that_is_removed_keeps_its_backends_and_does_not_run() -> None:
         ({"error": "no module acme"}, "", "does not work: no module acme"),
         (ACME, "enabled = false", "is switched off"),
         (ACME, 'backends = ["huge"]', "has no backend huge, which backends.toml names; it has big, small"),
-        ({**ACME, "offers": ["aer"]}, "", "cannot be served: aer of the stack acme clashes"),
+        (
+            {**ACME, "offers": ["aer"]},
+            "",
+            "cannot be served: the stack acme cannot offer the backend aer, because the stack aer already offers",
+        ),
         ({**ACME, "offers": ["a.b"]}, "", "cannot be served: backend 'a.b' is not a plain name"),
         (None, "slots = 2", "is named in backends.toml and not installed"),
     ],
@@ -84,6 +90,26 @@ def test_a_stack_that_cannot_run_says_why_and_stops_no_other(
     now = merge(listed, read_config(home), {"aer": Served(("aer",))})
     assert why in now["acme"].trouble
     assert not now["aer"].trouble
+
+
+def test_in_a_fresh_home_built_in_stacks_choose_first() -> None:
+    claims = {**ACME, "backends": ["aer"], "offers": ["aer"]}
+    now = merge({"acme": claims, "aer": {**AER, "builtin": True}}, {}, {})
+    assert now["aer"].backends == ("aer",)
+    assert now["acme"].trouble == (
+        "cannot be served: the stack acme cannot offer the backend aer, because the stack aer already offers a backend "
+        "aer: offer only one of them"
+    )
+
+
+@pytest.mark.parametrize("entry", [{"error": "no module"}, None], ids=["broken", "removed"])
+def test_a_stack_that_does_not_run_keeps_its_backends_from_others(entry: dict[str, object] | None) -> None:
+    """Its durables exist and its jobs wait, so that a second owner of the id could not be declared."""
+    claims = {**ACME, "backends": ["aer"], "offers": ["aer"]}
+    listed, now = {"acme": claims} | ({} if entry is None else {"aer": entry}), {"aer": Served(("aer",))}
+    for _ in range(2):
+        now = merge(listed, {}, now)
+        assert (now["aer"].backends, now["acme"].backends) == (("aer",), ())
 
 
 def test_the_home_remembers_what_it_serves_and_declares_it(home: Home) -> None:
@@ -146,6 +172,24 @@ def test_a_full_disk_does_not_end_the_search_for_stacks(home: Home, monkeypatch:
     monkeypatch.setattr("queuebit_stack.stacks.write_private", full)
     with pytest.raises(Stop, match="No space left"):
         FollowStacks(home, {})()
+
+
+def test_a_disk_that_is_full_when_the_server_is_configured_is_reported_and_tried_again(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new executor could not log in with the old configuration."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    write_logins(home, Tenants())
+    monkeypatch.setattr("queuebit_stack.stacks._listed", lambda: {"aer": AER})
+    monkeypatch.setattr("queuebit_stack.executors.bootstrap", lambda _: None)
+    monkeypatch.setattr("queuebit_stack.executors.write_nats_config", full)
+    follow = FollowStacks(home, {})
+    for _ in range(2):
+        with pytest.raises(Stop, match=r"cannot be served yet, tried again: .*No space left"):
+            follow()
 
 
 def test_a_broken_file_of_logins_does_not_end_the_search_for_stacks(

@@ -14,6 +14,7 @@ from queuebit_broker.policy import Admit, Decision, Refuse, Wait, admit, to_prof
 from queuebit_broker.snapshot import Request, Snapshot
 from queuebit_broker.state import Profiled
 from queuebit_contracts.query import CircuitError
+from queuebit_contracts.tenant import ProjectDefined, ProjectDefinition
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import Money, job_id
 
@@ -231,6 +232,17 @@ def test_a_project_of_devices_alone_is_reported_to_name_one(ask: Ask, snapshot: 
     assert codes(admit(ask(project="devices"), snapshot)) == ["backend_required"]
     not_up_yet = replace(snapshot, backends={name: snapshot.backends[name] for name in ("aer", "cirq")})
     assert isinstance(admit(ask(project="devices"), not_up_yet), Wait)
+
+
+def test_an_unknown_kind_is_no_kind_that_a_project_can_run_on(ask: Ask, snapshot: Snapshot) -> None:
+    """A later version may write a kind that this one does not know; two such words being equal grants nothing."""
+    project = ProjectDefinition(tenant="acme", project="main", default_kind="annealer", by="later")
+    snapshot.directory.take(ProjectDefined(source="qb/test", data=project))
+    annealer = snapshot.backends["aer"].model_copy(update={"backend": "dwave", "kind": "annealer"})
+    decision = admit(ask(), replace(snapshot, backends={**snapshot.backends, "dwave": annealer}))
+    assert codes(decision) == ["backend_required"]
+    assert isinstance(decision, Refuse)
+    assert "runs on a backend of kind annealer only: name one of aer, cirq, torino" in decision.reasons[0].text
 
 
 def test_before_any_simulator_is_up_a_job_waits_for_one_and_goes_to_no_device(ask: Ask, snapshot: Snapshot) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stdout
 
-from queuebit_quantum.catalog import installed_stacks, load_stack
+from queuebit_quantum.catalog import installed_stacks, is_builtin, load_stack
 from queuebit_quantum.errors import BrokenStack
 
 __all__: list[str] = []
@@ -22,15 +22,20 @@ _LOAD_S = 30.0
 """The longest that importing the module of one stack may take. It imports no SDK."""
 
 
-def _loaded(name: str) -> dict[str, str | Sequence[str]]:
+def _loaded(name: str) -> dict[str, str | bool | Sequence[str]]:
     try:
         with redirect_stdout(sys.stderr):  # what the plugin prints is no part of the answer
             stack = load_stack(name)
     except BrokenStack as error:
         return {"error": str(error)}
-    distribution = installed_stacks()[name].dist
-    version = f"{distribution.name} {distribution.version}" if distribution else ""
-    return {"backends": [*stack.backends], "offers": [*stack.offers], "version": version}
+    entry = installed_stacks()[name]
+    version = f"{entry.dist.name} {entry.dist.version}" if entry.dist else ""
+    return {
+        "backends": [*stack.backends],
+        "offers": [*stack.offers],
+        "version": version,
+        "builtin": is_builtin(entry),
+    }
 
 
 def _asked(name: str) -> object:

@@ -15,10 +15,22 @@ from queuebit_kernel import InvalidId, require_token
 from queuebit_quantum.backends import Backend
 from queuebit_quantum.errors import BrokenStack, UnknownBackend
 
-__all__ = ["GROUP", "Stack", "installed_stacks", "known_backends", "load_stack", "open_backend", "stack_of"]
+__all__ = [
+    "GROUP",
+    "Stack",
+    "installed_stacks",
+    "is_builtin",
+    "known_backends",
+    "load_stack",
+    "open_backend",
+    "stack_of",
+]
 
 GROUP = "queuebit.backends"
 """The group of entry points in which a distribution names its stacks."""
+
+_OURS = "queuebit-quantum"
+"""The distribution with the built-in stacks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +57,16 @@ class Stack:
 
 
 def installed_stacks() -> dict[str, EntryPoint]:
-    """Return the entry point of each stack by name, in order of name. Imports none of them."""
-    return {it.name: it for it in sorted(entry_points(group=GROUP), key=lambda it: it.name)}
+    """Return the entry point of each stack by name, in order of name. Imports none of them.
+
+    Of two with one name the built-in stack counts.
+    """
+    return {it.name: it for it in sorted(entry_points(group=GROUP), key=lambda it: (it.name, is_builtin(it)))}
+
+
+def is_builtin(entry: EntryPoint) -> bool:
+    """Whether a stack comes with this library."""
+    return entry.dist is not None and entry.dist.name == _OURS
 
 
 def load_stack(name: str) -> Stack:

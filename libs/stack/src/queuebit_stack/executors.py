@@ -55,10 +55,13 @@ class FollowStacks:
         save(self._home, stacks)
         bootstrap(self._home)
         self._ports = ports.with_executors(self._ports, stacks.served)
-        with alone(self._home.tenants_lock), suppress(OSError):  # a silent server reads the file when it starts
+        with alone(self._home.tenants_lock):
             granted = parse_tenants(self._home.logins_file.read_text(encoding="utf-8"))
             write_nats_config(self._home, self._ports, granted)
-            if refused := nats_server.reload(self._home.seed_file("system"), self._ports[NATS]):
+            refused = None
+            with suppress(OSError):  # a silent server reads the file when it starts
+                refused = nats_server.reload(self._home.seed_file("system"), self._ports[NATS])
+            if refused:
                 raise Stop(Exit.REFUSED, f"nats-server refuses {self._home.nats_config}: {refused}")
         try:
             asyncio.run(declare(self._home, self._ports[NATS]))

@@ -154,15 +154,15 @@ def merge(
     config: Mapping[str, StackConfig],
     before: Mapping[str, Served],
 ) -> dict[str, Served]:
-    """Decide what is served. A stack that was there before keeps its backends from one that comes later.
+    """Decide what is served. A stack keeps the backends that it has; of new ones, built-in stacks come first.
 
     Args:
         listed: what is installed, as `python -m queuebit_quantum` says it.
         config: what the home wants of it.
         before: what was served so far.
     """
-    found: dict[str, Served] = {}
-    for name in sorted(listed, key=lambda it: (it not in before or bool(before[it].trouble), it)):
+    found = {name: replace(it, trouble=_REMOVED) for name, it in before.items() if name not in listed}
+    for name in sorted(listed, key=lambda it: _precedence(it, listed, before)):
         wanted, had = config.get(name, StackConfig()), before.get(name, Served())
         served = _served(listed[name], wanted)
         if served.trouble:
@@ -174,9 +174,18 @@ def merge(
         except (Clash, InvalidId) as error:
             served = Served(trouble=f"cannot be served: {error}")
         found[name] = served
-    gone = {name: replace(it, trouble=_REMOVED) for name, it in before.items() if name not in listed}
     missing = {name: Served(trouble="is named in backends.toml and not installed") for name in config}
-    return dict(sorted({**missing, **gone, **found}.items()))
+    return dict(sorted({**missing, **found}.items()))
+
+
+def _precedence(
+    name: str,
+    listed: Mapping[str, Mapping[str, Any]],  # plain JSON
+    before: Mapping[str, Served],
+) -> tuple[bool, bool, str]:
+    """The order in which stacks choose their backends, the first first."""
+    has = name in before and bool(before[name].backends)
+    return not has, not listed[name].get("builtin", False), name
 
 
 def _served(entry: Mapping[str, Any], wanted: StackConfig) -> Served:  # plain JSON

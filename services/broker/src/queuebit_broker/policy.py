@@ -23,6 +23,7 @@ from queuebit_broker.rules import (
 )
 from queuebit_broker.snapshot import Request, Snapshot
 from queuebit_broker.state import Profiled
+from queuebit_contracts.backend import KINDS
 from queuebit_contracts.tenants import Project, Tenant
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import Money
@@ -87,7 +88,7 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
     priced = {it.code for it in reasons}.isdisjoint({"bad_shots", "currency_mismatch"})
     if not candidates and not silent:
         reasons += explain(it for verdict in verdicts if isinstance(verdict, tuple) for it in verdict)
-        if project and (verdicts or _complete(project, snapshot)):
+        if project and (verdicts or _complete(project, snapshot) or default_kind(project) not in KINDS):
             reasons += about_default(asked, project, _others(names, request, snapshot, tenant, project))
     paid = [it for it in candidates if _payable(it, request, snapshot)]
     if not paid and not reasons and (silent or not verdicts):

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from queuebit_broker.eligibility import Candidate
 from queuebit_broker.snapshot import Request, Snapshot
-from queuebit_contracts.backend import Kind, Registration
+from queuebit_contracts.backend import KINDS, Kind, Registration
 from queuebit_contracts.job import Submission
 from queuebit_contracts.query import CircuitError
 from queuebit_contracts.tenants import Project, Role, Tenant
@@ -39,10 +39,14 @@ def runs(backends: Mapping[str, Registration], project: Project | None) -> list[
 
 
 def meant(asked: Submission, backends: Mapping[str, Registration], project: Project | None) -> list[str]:
-    """The backends that a job may be given to: the one it names, or else those of its project's default kind."""
+    """The backends that a job may be given to: the one it names, or else those of its project's default kind.
+
+    A kind that this version does not know has none: such a backend runs only jobs that name it.
+    """
     if asked.backend is not None:
         return [asked.backend] if asked.backend in backends else []
-    return [name for name in runs(backends, project) if backends[name].kind == default_kind(project)]
+    wanted = default_kind(project)
+    return [name for name in runs(backends, project) if backends[name].kind == wanted and wanted in KINDS]
 
 
 def default_kind(project: Project | None) -> Kind:
