@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 
 import pytest
 from faststream.nats import NatsRouter
 
 from queuebit_contracts.query import Answer, Question
-from queuebit_contracts.wire import Reason
 from queuebit_kernel import Unavailable
 from queuebit_runtime.query_server import QueryServer
-from queuebit_runtime.replies import Replies, Tenant, Traceparent, json_body
+from queuebit_runtime.replies import Replies, Tenant, Traceparent, request_of
 from queuebit_testing.routes import in_memory
 
 
@@ -69,7 +69,7 @@ async def test_what_cannot_be_answered_is_refused_with_its_reason(queries: NatsR
 async def test_a_route_may_leave_a_refusal_to_the_askers_timeout() -> None:
     router = NatsRouter(middlewares=[Replies(lambda code, text: None)])
 
-    @router.subscriber("qb.profile.aer", decoder=json_body)
+    @router.subscriber("qb.profile.aer", decoder=request_of(Question))
     async def on_profile(question: Question) -> Answer:
         raise Unavailable("not now")
 
@@ -78,23 +78,58 @@ async def test_a_route_may_leave_a_refusal_to_the_askers_timeout() -> None:
             await broker.request(b"{}", "qb.profile.aer")
 
 
-async def test_a_bug_is_logged_and_answers_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    router = NatsRouter(middlewares=[Replies(lambda code, text: Answer(error=Reason(code=code, text=text)))])
+def a_bug() -> Answer:
+    raise AssertionError("a bug")
 
-    @router.subscriber("qb.profile.aer", decoder=json_body)
-    async def on_profile(question: Question) -> Answer:
-        raise AssertionError("a bug")
 
-    async with in_memory(router) as broker:
-        with pytest.raises(AssertionError):
-            await broker.request(b"{}", "qb.profile.aer")
-    assert "a request on qb.profile.aer was not answered" in caplog.text
+def a_bug_of_validation() -> Answer:
+    Question(limit=0)
+    return Answer()
+
+
+@pytest.mark.parametrize("bug", [a_bug, a_bug_of_validation])
+async def test_a_bug_in_a_handler_is_logged_with_its_trace_and_blames_no_requester(
+    bug: Callable[[], Answer], caplog: pytest.LogCaptureFixture
+) -> None:
+    server = QueryServer("telemetry", side_by_side=2)
+
+    @server.answers("jobs")
+    async def on_jobs(question: Question) -> Answer:
+        return bug()
+
+    error = (await ask(server.router, b"{}")).error
+    assert error is not None
+    assert error.code == "internal_error"
+    assert "see the service's log" in error.text
+    assert "an internal error in the answer to a request on qb.query.acme.jobs" in caplog.text
+    assert f"in {bug.__name__}" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b'{"limit": 0}', "the request is refused: limit must be at least 1"),
+        (b'{"limit": 10001}', "the request is refused: limit must be at most 10,000"),
+        (
+            b'{"limit": "x", "shots": 1.5}',
+            "the request is refused: limit must be a whole number; shots must be a whole number",
+        ),
+        (b'{"job": "A.b"}', "the request is refused: job must be 1 to 64 lower-case letters, digits, '-' or '_', from"),
+        (b'{"circuit": {}}', "the request is refused: circuit.digest is required; circuit.size is required"),
+        (b"[]", "the request is refused: the body must be an object"),
+        (b"{", "the request is refused: the body is not JSON: "),
+    ],
+)
+async def test_a_refusal_names_the_fields_and_what_they_may_hold(queries: NatsRouter, body: bytes, text: str) -> None:
+    error = (await ask(queries, body)).error
+    assert error is not None
+    assert error.text.startswith(text)
 
 
 async def test_the_trace_of_the_asker_is_at_hand() -> None:
     router, seen = NatsRouter(middlewares=[Replies(lambda code, text: None)]), asyncio.Queue[str | None]()
 
-    @router.subscriber("qb.profile.aer", decoder=json_body)
+    @router.subscriber("qb.profile.aer", decoder=request_of(Question))
     async def on_profile(question: Question, traceparent: Traceparent) -> Answer:
         seen.put_nowait(traceparent)
         return Answer()

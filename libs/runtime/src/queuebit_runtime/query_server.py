@@ -10,7 +10,7 @@ from faststream.nats import NatsRouter
 from queuebit_contracts.query import Answer, Question
 from queuebit_contracts.subjects import query
 from queuebit_contracts.wire import Reason
-from queuebit_runtime.replies import SIDE_BY_SIDE, Replies, Tenant, json_body
+from queuebit_runtime.replies import SIDE_BY_SIDE, Replies, Tenant, request_of
 from queuebit_runtime.tenant_limiter import TenantLimiter
 
 __all__ = ["Answerer", "Query", "QueryServer"]
@@ -37,7 +37,11 @@ class QueryServer:
     def answers(self, question: str) -> Callable[[Query], Query]:
         """Give one kind of question to a handler."""
         return self.router.subscriber(
-            query(question), queue=self._service, max_workers=SIDE_BY_SIDE, decoder=json_body, title=f"query-{question}"
+            query(question),
+            queue=self._service,
+            max_workers=SIDE_BY_SIDE,
+            decoder=request_of(Question),
+            title=f"query-{question}",
         )
 
 

@@ -1,7 +1,7 @@
 """Answering requests: what a FastStream handler returns or raises becomes the one reply to it.
 
-Routes that reply take `Replies` as their middleware and `json_body` as their decoder. A requester decides nothing about
-how its request is read: headers such as `content-type` are ignored.
+Routes that reply take `Replies` as their middleware and `request_of` as their decoder. Only the decoder blames the
+requester. Headers such as `content-type` are ignored: a requester decides nothing about how its request is read.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, TypeVar
 
 from faststream import BaseMiddleware, ContextRepo, Depends, Header
 from faststream.message import StreamMessage
 from faststream.nats.annotations import NatsMessage
 from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json
 
 from queuebit_contracts.subjects import parse
 from queuebit_kernel import Fault, Malformed, Unavailable
 from queuebit_runtime.connection import Msg
+from queuebit_runtime.request_faults import explain_request
 from queuebit_runtime.tenant_limiter import Crowded, TenantLimiter
 
-__all__ = ["SIDE_BY_SIDE", "Refusal", "Replies", "Tenant", "Traceparent", "json_body"]
+__all__ = ["SIDE_BY_SIDE", "Refusal", "Replies", "Tenant", "Traceparent", "request_of"]
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +36,10 @@ _LARGEST = 1_000_000
 Refusal = Callable[[str, str], BaseModel | None]
 """Words a refusal, from its code and its text; None: nothing is replied, and the requester asks again later."""
 
+_INTERNAL: Final = "internal_error"
+"""The code of a fault inside a handler: no fault of the requester, and repeating the request may not help."""
+
+_Request = TypeVar("_Request", bound=BaseModel)
 _Next = Callable[[StreamMessage[Msg]], Awaitable[BaseModel]]
 
 
@@ -50,12 +54,19 @@ Traceparent = Annotated[str | None, Header("traceparent", default=None)]
 """The trace context in which the request was sent."""
 
 
-async def json_body(message: StreamMessage[Msg]) -> Any:  # what JSON holds
-    """Decode a request's JSON, whatever its headers say; empty is an empty object, and what is no JSON stays bytes."""
-    try:
-        return from_json(message.body or b"{}")
-    except ValueError:
-        return message.body
+def request_of(kind: type[_Request]) -> Callable[[StreamMessage[Msg]], Awaitable[_Request]]:
+    """Return the decoder of a kind of request; an empty body is an empty object.
+
+    It raises `Malformed` with the fields that are wrong and what they may hold.
+    """
+
+    async def decode(message: StreamMessage[Msg]) -> _Request:
+        try:
+            return kind.model_validate_json(message.body or b"{}")
+        except ValidationError as error:
+            raise Malformed(f"the request is refused: {explain_request(error)}") from error
+
+    return decode
 
 
 class Replies:
@@ -96,13 +107,11 @@ class _Reply(BaseMiddleware[Any, Msg | None]):
                 answer = await call_next(msg)
         except Crowded as error:
             return self._refused("busy", "too many requests wait: ask again in a second, and less often", error)
-        except ValidationError as error:
-            return self._refused(Malformed.code, f"not a request of this kind: {error!s:.300}", error)
         except Fault as error:
             return self._refused(error.code, str(error), error)
-        except Exception:
-            _log.exception("a request on %s was not answered", msg.raw_message.subject)
-            raise
+        except Exception as error:  # noqa: BLE001  # whatever it is, the requester gets an answer
+            _log.exception("an internal error in the answer to a request on %s", msg.raw_message.subject)
+            return self._refused(_INTERNAL, f"internal error ({type(error).__name__}): see the service's log", error)
         body = self._encoded(answer)
         if len(body) > _LARGEST:
             return self._refused("too_large", "the answer is too large for the bus: ask with a smaller limit")

@@ -17,7 +17,7 @@ from queuebit_contracts.wire import Reason
 from queuebit_kernel import Malformed
 from queuebit_runtime.consumers import Body, Redelivered, Sequence, StoredAt, Subject, subscribes
 from queuebit_runtime.query_server import QueryServer
-from queuebit_runtime.replies import SIDE_BY_SIDE, Replies, Tenant, json_body
+from queuebit_runtime.replies import SIDE_BY_SIDE, Replies, Tenant, request_of
 from queuebit_runtime.tenant_limiter import PLACES
 
 __all__ = ["queries", "routes", "tenancy"]
@@ -80,7 +80,9 @@ def tenancy(apply: ApplyTenants) -> NatsRouter:
     """Requests of the operator about tenants; no other user may send them."""
     router = NatsRouter(middlewares=[Replies(_no)])
 
-    @router.subscriber(TENANTS_REQUEST, queue="broker", max_workers=SIDE_BY_SIDE, decoder=json_body, title="tenants")
+    @router.subscriber(
+        TENANTS_REQUEST, queue="broker", max_workers=SIDE_BY_SIDE, decoder=request_of(TenantsRequest), title="tenants"
+    )
     async def on_tenants(request: TenantsRequest) -> TenantsAnswer:
         """Put the declared tenants in force, or return the current ones."""
         return await apply(request)

@@ -18,7 +18,7 @@ from queuebit_executor.remote import RunWhereItIs
 from queuebit_executor.watch import JobWatch
 from queuebit_kernel import Malformed
 from queuebit_runtime.consumers import Redelivered, Sequence, subscribes
-from queuebit_runtime.replies import SIDE_BY_SIDE, Replies, Traceparent, json_body
+from queuebit_runtime.replies import SIDE_BY_SIDE, Replies, Traceparent, request_of
 from queuebit_runtime.tracing import Tracing, whose
 
 __all__ = ["cancellations", "liveness", "placements", "profiles"]
@@ -74,7 +74,11 @@ def profiles(answer: AnswerProfile, stack: str, tracing: Tracing, begin_s: float
     router = NatsRouter(middlewares=[Replies(_refusal, exclude_none=True)])
 
     @router.subscriber(
-        profile(stack), queue=stack, max_workers=SIDE_BY_SIDE, decoder=json_body, title=f"profile-{stack}"
+        profile(stack),
+        queue=stack,
+        max_workers=SIDE_BY_SIDE,
+        decoder=request_of(ProfileRequest),
+        title=f"profile-{stack}",
     )
     async def on_request(request: ProfileRequest, traceparent: Traceparent) -> ProfileAnswer:
         """Return what a circuit needs, and the estimate for each backend."""
