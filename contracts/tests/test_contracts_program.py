@@ -57,10 +57,10 @@ def test_a_single_pauli_string_is_a_sum_of_one_term() -> None:
 
 WRONG = {
     "no JSON": (b"{", "Invalid JSON"),
-    "another version": (program(program="v2"), "program: Input should be 'v1'"),
+    "another version": (program(program="v2"), "program: must be 'v1'"),
     "no items": (program(items=[]), "items: "),
     "an unknown field": (program(items=[{}, {"parametres": {}}]), "item 1, parametres: Extra inputs"),
-    "an unknown output": (program(outputs=["counts", "pulses"]), "outputs.1: Input should be"),
+    "an unknown output": (program(outputs=["counts", "pulses"]), "outputs.1: must be"),
     "a missing circuit": (program(items=[{"circuit": 1}]), "item 0: there is no circuit 1: the program has 1"),
     "a list for a parameter": (program(items=[{"parameters": {"t": [1]}}]), "item 0, parameters t: [1] is not"),
     "an infinite parameter": (program(items=[{"parameters": {"t": float("inf")}}]), "item 0, parameters t: inf is not"),
@@ -113,6 +113,18 @@ def test_all_faults_are_named_at_once_and_many_are_counted() -> None:
         read_program(content)
     assert len(refusal.value.faults) == 9
     assert str(refusal.value).endswith("item 4: there is no circuit 5: the program has 1; and 4 more")
+
+
+@pytest.mark.parametrize("observable", ["ZQ", {"XI": "a"}, 3])
+def test_a_fault_that_the_items_of_a_sweep_share_is_named_once(observable: object) -> None:
+    items = [{"parameters": {"t": step}, "observables": ["ZZ", observable]} for step in range(20)]
+    (fault,) = faults(program(items=items))
+    assert fault.startswith("item 0 and 19 more, observables 1: ")
+
+
+def test_observables_of_two_lengths_are_named_once_in_a_sweep() -> None:
+    (fault,) = faults(program(items=[{"observables": ["Z", "ZZ"]}] * 3))
+    assert fault.startswith("item 0 and 2 more: its observables differ in length")
 
 
 def test_content_is_the_same_for_the_same_program() -> None:

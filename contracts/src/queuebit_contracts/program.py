@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -152,35 +153,71 @@ def read_program(content: bytes) -> Program:
         program = Program.model_validate_json(content)
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
-        raise BadProgram([f"{_place(it['loc'])}{it['msg'].removeprefix('Value error, ')}" for it in found]) from error
-    if faults := [*_faults(program)]:
-        raise BadProgram(faults)
+        causes = {it["loc"][:length] for it in found for length in range(len(it["loc"]))}
+        faults = [_placed(it["loc"], _plain(it["msg"])) for it in found if it["loc"] not in causes]
+    else:
+        faults = [*_faults(program)]
+    if faults:
+        raise BadProgram(_once(faults))
     return program
 
 
-def _faults(program: Program) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    item: int | None
+    """Which item has it, if one does."""
+    text: str
+
+
+def _once(faults: Iterable[_Fault]) -> list[str]:
+    """A sentence for each fault: the items of a sweep have the same observables, and therefore the same faults."""
+    items: dict[str, list[int]] = {}
+    for fault in faults:
+        items.setdefault(fault.text, []).extend([] if fault.item is None else [fault.item])
+    return [f"{_named(numbers)}{text}" for text, numbers in items.items()]
+
+
+def _named(items: Sequence[int]) -> str:
+    if not items:
+        return ""
+    return f"item {items[0]}" + (f" and {len(items) - 1:,} more" if len(items) > 1 else "")
+
+
+def _faults(program: Program) -> Iterator[_Fault]:
     for number, circuit in enumerate(program.circuits):
         source = None if circuit.inline is None else circuit.inline.encode()
         if source is not None and (digest(source), len(source)) != (circuit.digest, circuit.size):
-            yield f"circuit {number}: it is not what its digest and size say: compute both from its UTF-8 bytes"
+            text = f"circuit {number}: it is not what its digest and size say: compute both from its UTF-8 bytes"
+            yield _Fault(None, text)
     for number, item in enumerate(program.items):
         if item.circuit >= len(program.circuits):
-            yield f"item {number}: there is no circuit {item.circuit}: the program has {len(program.circuits):,}"
+            yield _Fault(number, f": there is no circuit {item.circuit}: the program has {len(program.circuits):,}")
         if len({len(paulis) for observable in item.observables for paulis in observable}) > 1:
-            yield f"item {number}: its observables differ in length: write one letter for each qubit of the circuit"
+            yield _Fault(number, ": its observables differ in length: write one letter for each qubit of the circuit")
         if (terms := sum(map(len, item.observables))) > _MAX_TERMS:
-            yield f"item {number}: its observables have {terms:,} terms and may have {_MAX_TERMS:,}"
+            yield _Fault(number, f": its observables have {terms:,} terms and may have {_MAX_TERMS:,}")
     different = {json.dumps(item.observables): sum(map(len, item.observables)) for item in program.items}
     if (terms := sum(different.values())) > _MAX_DISTINCT_TERMS:
-        yield f"its different observables have {terms:,} terms and may have {_MAX_DISTINCT_TERMS:,}: split the program"
+        text = f"its different observables have {terms:,} terms and may have {_MAX_DISTINCT_TERMS:,}: split the program"
+        yield _Fault(None, text)
 
 
-def _place(location: tuple[int | str, ...]) -> str:
-    """Where a fault is, as its author counts: `item 3, parameters theta: `."""
+def _placed(location: tuple[int | str, ...], text: str) -> _Fault:
+    """A fault with its place, as its author counts: `item 3, parameters theta: …`."""
     match location:
-        case ("items" | "circuits" as many, int(number), *rest):
-            return ", ".join([f"{many.removesuffix('s')} {number}", " ".join(map(str, rest))]).removesuffix(", ") + ": "
+        case ("items", int(number), *rest):
+            return _Fault(number, f"{_inside(rest)}: {text}")
+        case ("circuits", int(number), *rest):
+            return _Fault(None, f"circuit {number}{_inside(rest)}: {text}")
         case ():
-            return ""
+            return _Fault(None, text)
         case _:
-            return f"{'.'.join(map(str, location))}: "
+            return _Fault(None, f"{'.'.join(map(str, location))}: {text}")
+
+
+def _inside(rest: Sequence[int | str]) -> str:
+    return f", {' '.join(map(str, rest))}" if rest else ""
+
+
+def _plain(message: str) -> str:
+    return message.removeprefix("Value error, ").replace("Input should be", "must be")

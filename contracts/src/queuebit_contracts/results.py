@@ -24,6 +24,9 @@ class Estimate(Wire):
     value: float
     stderr: float | None = None
     """Standard error, from shot noise alone: errors of the device are not in it. Absent where one shot cannot say."""
+    observable: str | None = None
+    """What was estimated, for people, such as `ZZ` or `0.5 XI - 2 ZZ`; a long sum is cut. Absent for shares, and in
+    results of older executors."""
 
 
 class ItemResult(Wire):

@@ -131,3 +131,16 @@ def test_a_table_says_in_short_what_each_item_returned() -> None:
     assert [rows[3][f"observable {number}"] for number in range(2)] == ["1.0000 ± 0.0000", "0.0270 ± 0.0182"]
     assert [row["observable 1"] for row in rows[:3]] == [None, None, None]
     assert str(rows[2]["reason"]).startswith("the circuit needs more memory")
+
+
+def test_values_stand_under_the_names_of_their_observables() -> None:
+    """Where two have one name, such as two long sums that begin alike, the later has its number too."""
+    names = ("ZZ", "0.5 XI", "ZZ")
+    item = {"state": "completed", "expectations": [{"value": 0.5, "observable": name} for name in names]}
+    other = {"state": "completed", "expectations": [{"value": 1, "observable": "XX"}]}
+    content = json.dumps({"results": "v1", "items": [item, other]}).encode()
+    items = items_of(content, RESULTS, 0)
+    assert [it.observable for it in items[0].expectations or ()] == [*names]
+    first, second = item_rows(items)
+    assert [*first] == ["item", "state", "result", "ZZ", "0.5 XI", "ZZ (2)", "XX", "reason"]
+    assert (first["ZZ (2)"], first["XX"], second["ZZ"], second["XX"]) == ("0.5000", None, None, "1.0000")

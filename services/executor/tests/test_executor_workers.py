@@ -249,6 +249,7 @@ async def test_observables_are_estimated_within_their_standard_error(circuits) -
     assert found.result.counts is None
     assert found.result.usage.shots == 4_000
     assert len(found.result.compilations) == 2
+    assert [it.observable for it in found.result.expectations] == ["ZZ", "XX - 0.5 ZI"]
     exact = (1.0, math.sin(1.0) - 0.5 * math.cos(1.0))
     for estimate, value in zip(found.result.expectations, exact, strict=True):
         assert estimate.stderr is not None

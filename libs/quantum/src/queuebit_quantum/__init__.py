@@ -31,7 +31,7 @@ from queuebit_quantum.errors import (
 from queuebit_quantum.fidelity import hellinger_fidelity, ideal_distribution, total_variation
 from queuebit_quantum.in_process import InProcess
 from queuebit_quantum.limits import Limits
-from queuebit_quantum.observables import Basis, bases, expectation, measured_in, shares
+from queuebit_quantum.observables import Basis, bases, expectation, label, measured_in, shares
 from queuebit_quantum.parameters import Input, Parameters, bound_digest, parameter_faults, representatives
 from queuebit_quantum.profile import Profile, profile, simulation_bytes
 
@@ -69,6 +69,7 @@ __all__ = [
     "inputs",
     "installed_stacks",
     "known_backends",
+    "label",
     "load_stack",
     "measured_in",
     "open_backend",

@@ -13,10 +13,13 @@ from queuebit_quantum.circuits import Circuit, circuit_of
 from queuebit_quantum.errors import CircuitError
 from queuebit_quantum.loaded import Loaded
 
-__all__ = ["Basis", "PauliSum", "bases", "expectation", "measured_in", "shares"]
+__all__ = ["Basis", "PauliSum", "bases", "expectation", "label", "measured_in", "shares"]
 
 PauliSum: TypeAlias = Mapping[str, float]
 """Real factors by Pauli string, whose rightmost letter acts on qubit 0, as in Qiskit's `SparsePauliOp`."""
+
+_LABEL = 60
+"""Characters of a label; each item of a program repeats it."""
 
 _ENDS_ONLY = frozenset({"mid_circuit_measurement", "conditional", "assignment", "loop", "while_loop"})
 """Features of circuits that have no single state in front of their final measurements."""
@@ -148,6 +151,18 @@ def expectation(
             squares = math.fsum(count * (reading - mean) ** 2 for reading, count in readings)
             variance += squares / (shots - 1) / shots
     return value, None if variance is None else math.sqrt(variance)
+
+
+def label(observable: PauliSum) -> str:
+    """The observable as people write it, such as `ZZ` or `0.5 XI - 2 ZZ`; a long sum is cut."""
+    text = ""
+    for paulis, factor in observable.items():
+        sign = "-" if factor < 0 else "+" if text else ""
+        size = "" if abs(factor) == 1 else f"{abs(factor):.6g} "
+        text += f" {sign} {size}{paulis}" if text else f"{sign}{size}{paulis}"
+        if len(text) > _LABEL:
+            return f"{text[: _LABEL - 1]}…"
+    return text
 
 
 def shares(counts: Mapping[str, int]) -> Iterator[tuple[str, float, float]]:

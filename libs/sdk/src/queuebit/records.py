@@ -82,6 +82,8 @@ class Estimate:
     value: float
     stderr: float | None = None
     """Standard error from shot noise alone; absent where a single shot cannot say."""
+    observable: str | None = None
+    """What was estimated, such as `ZZ` or `0.5 XI - 2 ZZ`; absent for shares, and in results of older executors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,14 +171,27 @@ _MOST_OUTCOMES = 3
 
 def item_rows(items: Sequence[ItemResult]) -> list[Row]:
     """A row for each item: what it returned in short, with a column for each of its observables; or why it failed."""
-    rows: list[Row] = []
-    most = max((len(it.expectations or ()) for it in items), default=0)
-    for it in items:
-        row: Row = {"item": it.number, "state": it.state, "result": _in_short(it)}
-        values = it.expectations or ()
-        row |= {f"observable {at}": _value(values[at]) if at < len(values) else None for at in range(most)}
-        rows.append({**row, "reason": it.reason.text if it.reason else None})
-    return rows
+    values = [_values(it.expectations or ()) for it in items]
+    columns = dict.fromkeys(name for it in values for name in it)
+    return [
+        {
+            "item": it.number,
+            "state": it.state,
+            "result": _in_short(it),
+            **{name: found.get(name) for name in columns},
+            "reason": it.reason.text if it.reason else None,
+        }
+        for it, found in zip(items, values, strict=True)
+    ]
+
+
+def _values(expectations: Sequence[Estimate]) -> dict[str, str]:
+    """The values by observable; one that has no name, or that of an earlier one, has its number too."""
+    found: dict[str, str] = {}
+    for number, it in enumerate(expectations):
+        name = it.observable or f"observable {number}"
+        found[name if name not in found else f"{name} ({number})"] = _value(it)
+    return found
 
 
 def _in_short(item: ItemResult) -> str | None:

@@ -43,4 +43,4 @@ def _item(number: int, item: Mapping[str, Any]) -> ItemResult:  # plain JSON
 
 
 def _estimate(it: Mapping[str, Any]) -> Estimate:  # plain JSON
-    return Estimate(it["value"], it.get("stderr"))
+    return Estimate(it["value"], it.get("stderr"), it.get("observable"))

@@ -11,7 +11,7 @@ from queuebit_executor.frames import Frame
 from queuebit_executor.refusals import refusal, too_large
 from queuebit_executor.seeds import compilation_seed, simulation_seed
 from queuebit_planning.timing import device_us
-from queuebit_quantum import Backend, Basis, Failed, Outcome, WorkItem, bases, expectation, shares
+from queuebit_quantum import Backend, Basis, Failed, Outcome, WorkItem, bases, expectation, label, shares
 
 __all__ = ["run_item"]
 
@@ -75,8 +75,8 @@ def _estimated(
     observables: Sequence[Mapping[str, float]], measured: Sequence[Basis], outcomes: Sequence[Outcome]
 ) -> dict[str, Any]:  # plain JSON
     counted = [(basis, outcome.counts) for basis, outcome in zip(measured, outcomes, strict=True)]
-    found = [expectation(it, counted) for it in observables]
-    return {"expectations": [{"value": value, "stderr": error} for value, error in found]}
+    found = [(label(it), *expectation(it, counted)) for it in observables]
+    return {"expectations": [{"observable": name, "value": value, "stderr": error} for name, value, error in found]}
 
 
 def _busy_us(work: WorkItem) -> int:
