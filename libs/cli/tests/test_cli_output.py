@@ -190,6 +190,8 @@ def test_counts_are_reported_most_frequent_first_and_cut_with_a_sum() -> None:
 def test_people_read_durations_shares_and_amounts() -> None:
     (job,) = job_rows([{"job": "j", "end_to_end_ms": 1500, "charge": "0.10", "currency": "USD"}])
     assert (job["took"], job["charge"]) == ("1.5 s", "0.10 USD")
+    (late,) = job_rows([{"job": "j", "charge": "0.00", "currency": "USD", "provisional": 1}])
+    assert late["charge"] == "0.00 USD, until its usage is final"
     (plan,) = plan_rows([{"backend": "x", "qpu_us": 6100, "esp_ppm": 983657, "calibration_age_s": 864000}])
     assert (plan["runs"], plan["success"], plan["calibrated"]) == ("6 ms", "98.37%", "10 days ago")
     (level,) = slo_rows([{"name": "x", "target": 0.99, "actual": 0.5}])

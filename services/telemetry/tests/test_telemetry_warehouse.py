@@ -18,7 +18,7 @@ import pytest
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.job import Charge, Correction, JobCorrected, JobRejected, Rejection, Usage
 from queuebit_contracts.query import Question
-from queuebit_contracts.subjects import subject_of
+from queuebit_contracts.subjects import event_name, subject_of
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import Fault, SystemClock
 from queuebit_runtime.rows import Row, mark_of, row_of
@@ -122,6 +122,7 @@ async def test_job_is_reported_from_its_events(clickhouse: ClickHouse, life_of: 
         "charge": "0.100000000000000001",
         "currency": "USD",
         "jbu": "2.50",
+        "provisional": 0,
         "sealed": 1,
         "reasons": [],
     }
@@ -129,6 +130,15 @@ async def test_job_is_reported_from_its_events(clickhouse: ClickHouse, life_of: 
     assert [it["job"] for it in await clickhouse.jobs("acme", Question(job="j1"))] == ["j1"]
     assert await clickhouse.jobs("acme", Question(project="other")) == []
     assert len(await clickhouse.jobs("acme", Question(limit=1))) == 1
+
+
+async def test_a_charge_is_provisional_until_its_hold_is_settled(clickhouse: ClickHouse, life_of: Life) -> None:
+    place, found = await clickhouse.place(), {}
+    for seq, event in enumerate(life_of("acme", "j1"), 1):
+        await clickhouse.append(rows_of([event], seq), place.generation, f"LOG>{seq - 1}")
+        (row,) = await clickhouse.jobs("acme", Question())
+        found[event_name(event.type)] = row["provisional"]
+    assert found == {"submitted": 0, "accepted": 0, "completed": 0, "metered": 1, "settled": 0, "sealed": 0}
 
 
 def altered(event: AnyEvent, **data: Any) -> AnyEvent:

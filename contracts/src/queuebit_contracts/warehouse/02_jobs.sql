@@ -2,6 +2,8 @@
 --
 -- A client may send `submitted` again at any time, with other content. What counts is the submission that was accepted,
 -- which is the last one before that, or else the first; and none of them takes back what was decided since.
+--
+-- A charge is provisional until its hold is settled, which happens at once when the usage is final.
 CREATE OR REPLACE VIEW jobs AS
 WITH
     (seq, events.project, events.label, events.shots, event_time) AS content,
@@ -39,11 +41,12 @@ SELECT
     if(bills = [], NULL, arraySum(it -> it.2, bills)) AS charge,
     max(currency) AS currency,
     if(bills = [], NULL, arraySum(it -> it.3, bills)) AS jbu,
+    charge IS NOT NULL AND accepted_at IS NOT NULL AND countIf(type = 'qb.account.settled.v1') = 0 AS provisional,
     max(type = 'qb.job.sealed.v1') AS sealed,
     arraySort(groupUniqArrayArray(reasons)) AS reasons
 FROM events
 WHERE type IN (
     'qb.job.submitted.v1', 'qb.job.accepted.v1', 'qb.job.rejected.v1', 'qb.job.placed.v1', 'qb.job.started.v1',
     'qb.job.dispatched.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1', 'qb.job.metered.v1',
-    'qb.job.corrected.v1', 'qb.job.sealed.v1')
+    'qb.job.corrected.v1', 'qb.job.sealed.v1', 'qb.account.settled.v1')
 GROUP BY tenant, job

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
+from queuebit.records import UNTIL_FINAL
 from queuebit.text import visible
 from queuebit_cli.output import shortened
 
@@ -37,13 +38,18 @@ def job_rows(rows: Sequence[Row]) -> list[Row]:
             "label": shortened(visible(str(row.get("label") or "")), _LABEL),
             "backend": row.get("backend"),
             "shots": row.get("shots"),
-            "charge": _money(row, "charge"),
+            "charge": _charge(row),
             "took": took(row.get("end_to_end_ms")),
             "at": moment(row.get("submitted_at")),
             "waits": row.get("waiting"),
         }
         for row in rows
     ]
+
+
+def _charge(row: Row) -> object:
+    charge = _money(row, "charge")
+    return f"{charge}{UNTIL_FINAL}" if charge and row.get("provisional") else charge
 
 
 def backend_rows(rows: Sequence[Row]) -> list[Row]:

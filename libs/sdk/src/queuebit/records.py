@@ -12,10 +12,25 @@ from queuebit.notebook import counts_html, described_html, table_html
 from queuebit_contracts.lifecycle import TERMINAL
 from queuebit_kernel import Money
 
-__all__ = ["ENDS", "Estimate", "ItemResult", "Receipt", "Result", "Row", "Status", "Step", "Table", "item_rows"]
+__all__ = [
+    "ENDS",
+    "UNTIL_FINAL",
+    "Estimate",
+    "ItemResult",
+    "Receipt",
+    "Result",
+    "Row",
+    "Status",
+    "Step",
+    "Table",
+    "item_rows",
+]
 
 ENDS = TERMINAL
 """Final states of a job."""
+
+UNTIL_FINAL = ", until its usage is final"
+"""What people read behind a provisional charge."""
 
 Row = dict[str, object]
 """One row of an answer, by column."""

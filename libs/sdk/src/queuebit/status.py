@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from queuebit.errors import Reason
 from queuebit.log_client import Entry
-from queuebit.records import Status, Step
+from queuebit.records import UNTIL_FINAL, Status, Step
 from queuebit_contracts.catalog import CATALOG, AnyEvent, Decoded
 from queuebit_contracts.job import (
     Charge,
@@ -104,7 +104,7 @@ def _step(event: AnyEvent) -> Step:
         case JobCancelled():
             detail = f"by {event.data.by}" + (f": {event.data.reason}" if event.data.reason else "")
         case JobMetered():
-            detail = f"{_money(event.data.charge)}{', until its usage is final' if event.data.final is False else ''}"
+            detail = f"{_money(event.data.charge)}{UNTIL_FINAL if event.data.final is False else ''}"
         case JobUsageReported():
             detail = f"{'final' if is_final(event.data.usage) else 'not final'}: {event.data.reason}".removesuffix(": ")
         case JobCorrected():
