@@ -19,7 +19,6 @@ from queuebit_quantum import (
     WorkItem,
     bases,
     expectation,
-    label,
     measured_in,
     open_backend,
     parse,
@@ -133,17 +132,3 @@ def test_shares_have_the_error_of_a_proportion() -> None:
     found = {outcome: (share, error) for outcome, share, error in shares({"0": 75, "1": 25})}
     assert {outcome: share for outcome, (share, _) in found.items()} == {"0": 0.75, "1": 0.25}
     assert [error for _, error in found.values()] == pytest.approx([math.sqrt(0.75 * 0.25 / 100)] * 2)
-
-
-@pytest.mark.parametrize(
-    ("observable", "text"),
-    [
-        ({"ZZ": 1.0}, "ZZ"),
-        ({"XI": 0.5, "ZZ": -2.0, "YY": 1.0}, "0.5 XI - 2 ZZ + YY"),
-        ({"ZZ": -1.0}, "-ZZ"),
-        ({"ZI": 1e-9, "IZ": 0.1 + 0.2}, "1e-09 ZI + 0.3 IZ"),
-        ({"Z" * 80: 1.0}, "Z" * 59 + "…"),
-    ],
-)
-def test_an_observable_is_labelled_as_people_write_it(observable: dict[str, float], text: str) -> None:
-    assert label(observable) == text
