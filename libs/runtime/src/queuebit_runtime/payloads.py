@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
 
 from queuebit_contracts.wire import Payload
 from queuebit_kernel import Fault, Unavailable, digest, require_token
 from queuebit_planning.limits import MAX_SOURCE_BYTES
 from queuebit_runtime.connection import APIError, Connection, NatsError, NotFoundError
 
-__all__ = ["CHUNK", "INLINE_LIMIT", "KeyValuePayloads", "Missing", "PayloadStore", "describe"]
+__all__ = ["CHUNK", "INLINE_LIMIT", "IN_FLIGHT", "KeyValuePayloads", "Missing", "PayloadStore", "chunks", "describe"]
+
+_T = TypeVar("_T")
 
 INLINE_LIMIT = 16_384
 """The largest content inside an event."""
 
 CHUNK = 98_304
+
+IN_FLIGHT = 8
+"""Chunks of one content that are written or read at once: enough to keep the server busy, and under a megabyte."""
 
 _TIMEOUT_S = 5.0
 
@@ -52,6 +59,29 @@ def describe(content: bytes, media_type: str) -> Payload:
     return Payload(digest=digest(content), size=len(content), media_type=media_type, inline=inline)
 
 
+async def chunks(size: int, one: Callable[[int], Awaitable[_T]]) -> list[_T]:
+    """Call `one` with the number of each chunk of a content of `size` bytes, `IN_FLIGHT` at once; return all in order.
+
+    The first failure cancels the others and is raised.
+    """
+    count = -(-size // CHUNK)
+    if count == 1:
+        return [await one(0)]
+    numbers, done = iter(range(count)), dict[int, _T]()
+
+    async def work() -> None:
+        for number in numbers:
+            done[number] = await one(number)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(count, IN_FLIGHT)):
+                group.create_task(work())
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    return [done[number] for number in range(count)]
+
+
 class KeyValuePayloads:
     """Content in the bucket `PAYLOADS`, under `<tenant>.<digest>.<chunk>`."""
 
@@ -65,8 +95,11 @@ class KeyValuePayloads:
     async def store(self, tenant: str, content: bytes, media_type: str) -> Payload:
         """Store content in the bucket, even if small."""
         payload = Payload(digest=digest(content), size=len(content), media_type=media_type)
-        for number, start in enumerate(range(0, len(content), CHUNK)):
-            await self._write(_key(tenant, payload, number), content[start : start + CHUNK])
+
+        async def write(number: int) -> None:
+            await self._write(_key(tenant, payload, number), content[number * CHUNK : (number + 1) * CHUNK])
+
+        await chunks(len(content), write)
         return payload
 
     async def get(self, tenant: str, payload: Payload, *, limit: int = MAX_SOURCE_BYTES) -> bytes:
@@ -75,8 +108,8 @@ class KeyValuePayloads:
         if payload.inline is not None:
             content = payload.inline.encode()
         else:
-            chunks = (payload.size + CHUNK - 1) // CHUNK
-            content = b"".join([await self._read(_key(tenant, payload, number)) for number in range(chunks)])
+            read = await chunks(payload.size, lambda number: self._read(_key(tenant, payload, number)))
+            content = b"".join(read)
         if len(content) != payload.size or digest(content) != payload.digest:
             raise Missing(f"the stored content does not match {payload.digest}: submit it again")
         return content

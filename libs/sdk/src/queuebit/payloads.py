@@ -8,7 +8,7 @@ from queuebit.writing import write
 from queuebit_contracts.wire import Payload
 from queuebit_kernel import digest
 from queuebit_runtime.lag import read_past_lag
-from queuebit_runtime.payloads import CHUNK, describe
+from queuebit_runtime.payloads import CHUNK, chunks, describe
 
 __all__ = ["Payloads"]
 
@@ -34,16 +34,19 @@ class Payloads:
         return payload
 
     async def _store(self, payload: Payload, content: bytes) -> None:
-        for number, start in enumerate(range(0, len(content), CHUNK)):
-            answer = await write(self._transport, self._key(payload, number), content[start : start + CHUNK])
+        async def store(number: int) -> None:
+            chunk = content[number * CHUNK : (number + 1) * CHUNK]
+            answer = await write(self._transport, self._key(payload, number), chunk)
             if error := answer.get("error"):
                 raise Unreachable(f"the circuit was not stored: {error.get('description')}; see `qb doctor`")
+
+        await chunks(len(content), store)
 
     async def get(self, payload: Payload) -> bytes:
         """Return content after checking its digest."""
         if payload.inline is not None:
             return payload.inline.encode()
-        content = b"".join([await self._chunk(payload, n) for n in range(-(-payload.size // CHUNK))])
+        content = b"".join(await chunks(payload.size, lambda number: self._chunk(payload, number)))
         if digest(content) != payload.digest:
             raise NotFound(f"the content stored under {payload.digest} has another digest: tell the operator")
         return content

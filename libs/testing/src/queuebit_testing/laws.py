@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Awaitable, Callable
 from datetime import UTC
 
@@ -205,9 +206,9 @@ class PayloadStoreLaws:
         assert (payload.inline, payload.size, payload.digest) == ("small", 5, digest(b"small"))
         assert await payloads.get("acme", payload) == b"small"
 
-    @pytest.mark.parametrize("size", [INLINE_LIMIT + 1, CHUNK, CHUNK + 1])
+    @pytest.mark.parametrize("size", [INLINE_LIMIT + 1, CHUNK, CHUNK + 1, 10 * CHUNK + 1])
     async def test_large_content_is_found_by_its_reference(self, payloads: PayloadStore, size: int) -> None:
-        content = b"x" * size
+        content = (string.ascii_letters.encode() * size)[:size]  # no two chunks of it are alike
         payload = await payloads.put("acme", content, "text/plain")
         assert (payload.inline, payload.size, payload.digest) == (None, size, digest(content))
         assert await payloads.get("acme", payload) == content
