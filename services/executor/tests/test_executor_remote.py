@@ -6,16 +6,27 @@ from typing import Any
 
 import pytest
 
-from queuebit_contracts.job import JobDispatched, JobPlaced, JobUsageReported, Measure
-from queuebit_contracts.usage import quantities
+from queuebit_contracts.job import (
+    Compilation,
+    JobCompleted,
+    JobDispatched,
+    JobFailed,
+    JobPlaced,
+    JobUsageReported,
+    Measure,
+)
+from queuebit_contracts.query import CircuitError
+from queuebit_contracts.usage import is_final, quantities
 from queuebit_executor import events
-from queuebit_executor.answers import Submitted
+from queuebit_executor.answers import Refused, Submitted
+from queuebit_executor.errors import PluginFailed, UsagePending
 from queuebit_executor.instance import Instance
 from queuebit_executor.remote import RunRemotely
 from queuebit_executor.watch import JobWatch
-from queuebit_kernel import FixedClock, Superseded
+from queuebit_kernel import FixedClock, Superseded, digest
 
 ME = Instance("vendor", "executor-vendor@here:1", slots=2, memory_mb=1536)
+COMPILED = Compilation(compiler="fake 1", digest=digest(b"target"), seed=1, depth=3, two_qubit_gates=1, duration_ns=0)
 
 
 class Vendor:
@@ -24,14 +35,39 @@ class Vendor:
     def __init__(self) -> None:
         self.handles: dict[str, str] = {}
         self.cancelled: list[str] = []
+        self.failing: set[str] = set()
+        """Calls at which its plugin fails each time."""
+
+    def _call(self, name: str) -> None:
+        if name in self.failing:
+            raise PluginFailed(Refused(error=CircuitError(code="crashed", message=f"{name} failed"), lasting=False))
+
+    async def submit(
+        self, backend: str, source: bytes, shots: int, seed: int, *, budget_us: int, token: str
+    ) -> Submitted:
+        self._call("submit")
+        self.handles[token] = f"run-{token}"
+        return Submitted(handle=f"run-{token}", qubits=2, compilation=COMPILED)
 
     async def find(self, backend: str, source: bytes, token: str) -> Submitted:
-        return Submitted(handle=self.handles.get(token))
+        self._call("find")
+        handle = self.handles.get(token)
+        return Submitted(handle=handle, qubits=2, compilation=COMPILED) if handle else Submitted()
+
+    async def ended(self, backend: str, handle: str) -> bool:
+        self._call("ended")
+        return True
+
+    async def collect(self, backend: str, handle: str) -> bytes:
+        self._call("collect")
+        return b'{"00":1000}'
 
     async def cancel(self, backend: str, handle: str) -> None:
+        self._call("cancel")
         self.cancelled.append(handle)
 
     async def usage(self, backend: str, handle: str) -> tuple[Measure, ...]:
+        self._call("usage")
         return (Measure(metric="qpu-time", quantity="1000000", unit="microsecond"),)
 
 
@@ -51,7 +87,7 @@ def run(world: Any, vendor: Vendor) -> RunRemotely:
         me=ME,
         vendor=vendor,
         poll_s=0.01,
-        pauses=(0,),
+        pauses=(0,) * 5,
     )
 
 
@@ -83,3 +119,52 @@ async def test_a_placement_that_was_replaced_leaves_the_newer_run_and_its_usage_
     (report,) = world.log.events(JobUsageReported)
     assert (report.data.backend, quantities(report.data.usage)["qpu-time"]) == ("vendor-b", 1_000_000)
     assert len(world.log.events(JobDispatched)) == 2
+
+
+@pytest.mark.parametrize("call", ["submit", "ended", "collect"])
+async def test_a_plugin_that_always_fails_at_a_call_fails_the_job(
+    world: Any, vendor: Vendor, run: RunRemotely, call: str
+) -> None:
+    """It was asked for ever: the job never ended, and its hold stayed."""
+    vendor.failing = {call}
+    await run(*await world.place())
+    (failed,) = world.log.events(JobFailed)
+    assert (failed.data.reason.code, failed.data.reason.text) == ("crashed", f"aer was asked 5 times: {call} failed")
+    assert is_final(failed.data.usage)
+    assert len(vendor.cancelled) == (call != "submit"), "what the vendor has is cancelled"
+
+
+async def test_a_run_that_was_submitted_before_the_plugin_failed_is_followed(
+    world: Any, vendor: Vendor, run: RunRemotely
+) -> None:
+    event, sequence = await world.place()
+    vendor.failing, vendor.handles = {"submit"}, {f"j1-{event.id}": "run-found"}
+    await run(event, sequence)
+    assert len(world.log.events(JobCompleted)) == 1
+
+
+async def test_the_hold_of_a_job_stays_until_its_plugin_can_say_what_it_used(
+    world: Any, vendor: Vendor, run: RunRemotely
+) -> None:
+    event, sequence = await world.place()
+    vendor.failing = {"usage"}
+    with pytest.raises(UsagePending):
+        await run(event, sequence)
+    (completed,) = world.log.events(JobCompleted)
+    assert not is_final(completed.data.usage)
+    with pytest.raises(UsagePending):
+        await run(event, sequence, redelivered=True)
+    vendor.failing = set()
+    with pytest.raises(Superseded):
+        await run(event, sequence, redelivered=True)
+    (report,) = world.log.events(JobUsageReported)
+    assert quantities(report.data.usage)["qpu-time"] == 1_000_000
+
+
+async def test_a_cancelled_job_is_settled_though_its_plugin_fails(world: Any, vendor: Vendor, run: RunRemotely) -> None:
+    placed, at = await placed_and_dispatched(world, vendor, "vendor-a", 1)
+    await world.log.append(world.cancelled())
+    vendor.failing = {"find", "cancel"}
+    with pytest.raises(Superseded):
+        await run(placed, at, redelivered=True)
+    assert len(world.log.events(JobUsageReported)) == 1

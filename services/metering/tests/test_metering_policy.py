@@ -164,10 +164,11 @@ def test_a_correction_after_the_settlement_goes_to_the_account(life: Any) -> Non
     assert list(adjustments(job, late)) == [], "what was settled later includes the correction"
 
 
-def test_a_report_above_the_hold_is_cut_to_what_the_hold_pays_for(life: Any) -> None:
+@pytest.mark.parametrize("qpu_us", [10**12, 10**18 - 1], ids=["much", "the most that a measure can say"])
+def test_a_report_above_the_hold_is_cut_to_what_the_hold_pays_for(life: Any, qpu_us: int) -> None:
     ended = life.completed(final=False)
     job = evolve(job_of([life.accepted(), life.placed(), ended]), life.metered(ended))
-    correction = correct(evolve(job, life.reported(1, qpu_us=10**12, shots=10**9)), life.book)
+    correction = correct(evolve(job, life.reported(1, qpu_us=qpu_us, shots=10**9)), life.book)
     assert correction is not None
     assert 0 < Decimal(correction.charge.amount) <= life.holds["aer"].amount
 

@@ -7,7 +7,7 @@ from decimal import ROUND_CEILING, Decimal
 
 from queuebit_pricing.listing import Price
 from queuebit_pricing.rating import Charge, rate
-from queuebit_pricing.usage import Bounds, Usage
+from queuebit_pricing.usage import MAX_COUNT, Bounds, Usage
 
 __all__ = ["bill"]
 
@@ -47,5 +47,8 @@ def bill(
 
 
 def _whole(quantity: Decimal) -> int:
-    """A quantity in whole units: a part of a shot or of a microsecond counts as one."""
-    return int(quantity.to_integral_value(ROUND_CEILING))
+    """A quantity in whole units: a part of a shot or of a microsecond counts as one.
+
+    More than a bound can be changes no charge, and a report of a vendor may say so.
+    """
+    return min(int(quantity.to_integral_value(ROUND_CEILING)), MAX_COUNT)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Bounds", "Usage"]
+__all__ = ["MAX_COUNT", "Bounds", "Usage"]
 
-_Count = Annotated[int, Field(strict=True, ge=0, le=10**15)]
-_Some = Annotated[int, Field(strict=True, ge=1, le=10**15)]
+MAX_COUNT: Final = 10**15
+"""The largest number of anything that is authorised or counted here."""
+
+_Count = Annotated[int, Field(strict=True, ge=0, le=MAX_COUNT)]
+_Some = Annotated[int, Field(strict=True, ge=1, le=MAX_COUNT)]
 
 
 class _Measured(BaseModel):

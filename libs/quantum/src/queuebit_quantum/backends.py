@@ -153,7 +153,8 @@ class Backend(Protocol):
     """Something that runs circuits.
 
     A method that needs a vendor raises `NotReachable` when the vendor does not answer, and is called again later.
-    Every other exception ends the process that called it; the job fails, the service does not.
+    Every other exception ends the process that called it; the job fails, the service does not. A call to a vendor is
+    made a few times before.
     """
 
     def describe(self) -> Description:

@@ -10,10 +10,12 @@ from queuebit_contracts.job import Compilation, Measure, Profile
 from queuebit_contracts.query import CircuitError
 from queuebit_contracts.results import ItemResult
 from queuebit_contracts.wire import Digest, Name, Reason
+from queuebit_executor.returned import MAX_MEASURES
 from queuebit_planning.timing import Method
 from queuebit_quantum import Input
 
 __all__ = [
+    "Collected",
     "Declared",
     "Described",
     "Descriptions",
@@ -116,14 +118,21 @@ class Refused(_Answer):
 class Submitted(_Answer):
     """A vendor has the work, or does not know it where there is no handle."""
 
-    handle: str | None = None
+    handle: str | None = Field(default=None, min_length=1, max_length=1024)
     compilation: Compilation | None = None
     qubits: int = 0
     calibration: Digest | None = None
 
 
+class Collected(_Answer):
+    """What came of a run at a vendor: counts, the frame's body; or the vendor's own failure."""
+
+    failed: CircuitError | None = None
+    counts: bytes = b""
+
+
 class Text(_Answer):
-    """One word: how far a submission is, or the counts that it came to."""
+    """One word: how far a submission is."""
 
     text: str = ""
 
@@ -131,4 +140,4 @@ class Text(_Answer):
 class Used(_Answer):
     """What a vendor measured."""
 
-    measures: tuple[Measure, ...] = ()
+    measures: tuple[Measure, ...] = Field(default=(), max_length=MAX_MEASURES)

@@ -8,9 +8,11 @@ from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
+from queuebit_executor.returned import require_compiled
+from queuebit_executor.seeds import compilation_seed
 from queuebit_quantum import Backend, Basis, Circuit, Compiled, measured_in, parse
 
-__all__ = ["bound", "described", "figures", "nanoseconds"]
+__all__ = ["bound", "compile_for", "described", "figures", "nanoseconds"]
 
 
 def bound(source: str, head: Mapping[str, Any]) -> Circuit:
@@ -22,6 +24,11 @@ def bound(source: str, head: Mapping[str, Any]) -> Circuit:
 def _bound(source: str, parameters: str, basis: str) -> Circuit:
     circuit = parse(source, parameters=json.loads(parameters), measured=not basis)
     return measured_in(circuit, Basis(basis, ())) if basis else circuit
+
+
+def compile_for(backend: Backend, circuit: Circuit) -> Compiled:
+    """The circuit made ready for a backend, always with the same seed; raises `Unusable` too."""
+    return require_compiled(backend.compile(circuit, compilation_seed(circuit.digest)))
 
 
 def figures(compiled: Compiled) -> dict[str, Any]:  # plain JSON

@@ -6,17 +6,31 @@ Fault
     ├── Garbled      the SDK does not know its backends   → this process ends and is started afresh
     ├── Orphaned     the template is gone                 → this process ends and is started afresh
     ├── VendorAway   a vendor does not answer             → asked again
+    ├── PluginFailed a backend's own code failed          → asked again, a few times
     └── UsagePending a vendor has yet to state the usage  → the placement is delivered again, and it is asked again
 """
 
 from __future__ import annotations
 
+from queuebit_executor.answers import Refused
 from queuebit_kernel import Unavailable
 
-__all__ = ["NOT_REACHABLE", "Garbled", "Orphaned", "Overloaded", "UsagePending", "VendorAway"]
+__all__ = [
+    "BACKEND_ERROR",
+    "NOT_REACHABLE",
+    "Garbled",
+    "Orphaned",
+    "Overloaded",
+    "PluginFailed",
+    "UsagePending",
+    "VendorAway",
+]
 
 NOT_REACHABLE = "not_reachable"
 """The code by which a child says that a vendor does not answer."""
+
+BACKEND_ERROR = "backend_error"
+"""The code by which a child says that a backend returned what cannot be."""
 
 
 class Overloaded(Unavailable):
@@ -38,9 +52,19 @@ class Orphaned(Unavailable):
 
 
 class VendorAway(Unavailable):
-    """A vendor does not answer, or the process that asked it ended."""
+    """A vendor does not answer."""
 
     code = "vendor_away"
+
+
+class PluginFailed(Unavailable):
+    """A backend's code crashed, took too long, or returned what cannot be. It may be chance, or happen each time."""
+
+    code = "plugin_failed"
+
+    def __init__(self, refused: Refused) -> None:
+        super().__init__(refused.error.message)
+        self.refused = refused
 
 
 class UsagePending(Unavailable):

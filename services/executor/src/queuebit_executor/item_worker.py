@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from queuebit_executor.compilation import bound, described, figures
+from queuebit_executor.compilation import bound, compile_for, described, figures
 from queuebit_executor.frames import Frame
 from queuebit_executor.refusals import refusal, too_large
-from queuebit_executor.seeds import compilation_seed, simulation_seed
+from queuebit_executor.returned import require_results
+from queuebit_executor.seeds import simulation_seed
 from queuebit_planning.timing import device_us
 from queuebit_quantum import Backend, Basis, Failed, Outcome, WorkItem, bases, expectation, label, shares
 
@@ -27,7 +28,7 @@ def run_item(backend: Backend, head: Mapping[str, Any], source: str) -> Frame:
     wants_memory = "memory" in head["outputs"] and not measured
     work = [
         WorkItem(
-            backend.compile(circuit, compilation_seed(circuit.digest)),
+            compile_for(backend, circuit),
             head["shots"],
             simulation_seed(head["seed"] + number),
             memory=wants_memory,
@@ -40,7 +41,7 @@ def run_item(backend: Backend, head: Mapping[str, Any], source: str) -> Frame:
         text = f"the item takes {busy_us:,} µs of QPU time and its job has {head['budget_us']:,} µs left: submit again"
         return refusal("limit_exceeded", text)
     outcomes = []
-    for result in backend.collect(backend.submit(work, head["token"])):
+    for result in require_results(backend.collect(backend.submit(work, head["token"])), len(work)):
         if isinstance(result, Failed):
             return refusal(result.code, result.text)
         outcomes.append(result)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from typing import TypeVar
 
 from queuebit_contracts import subjects
 from queuebit_contracts.job import Dispatch, JobPlaced, Measure, Usage
-from queuebit_contracts.usage import QUBITS, SHOTS, UNITS, is_final, usage_of
+from queuebit_contracts.usage import QPU_TIME, QUBITS, SHOTS, UNITS, is_final, usage_of
 from queuebit_contracts.wire import Reason
 from queuebit_executor import events
 from queuebit_executor.answers import Refused, Submitted
-from queuebit_executor.errors import UsagePending
+from queuebit_executor.errors import PluginFailed, UsagePending
 from queuebit_executor.finished import Finished
 from queuebit_executor.handlers import PAUSES, End, RunPlacement
 from queuebit_executor.instance import Instance
@@ -28,6 +29,14 @@ from queuebit_runtime.payloads import PayloadStore
 __all__ = ["RunRemotely", "RunWhereItIs"]
 
 _TRIES = 5
+
+_PLUGIN_TRIES = 5
+"""How often a call is made whose plugin crashes, takes too long, or returns what cannot be. Seconds if it crashes."""
+
+_UNKNOWN = Measure(metric=QPU_TIME, quantity="0", unit=UNITS[QPU_TIME], final=False)
+"""The usage of a run whose backend cannot be asked for it: the job ends, and its hold stays until it can."""
+
+_T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 
@@ -36,6 +45,8 @@ class RunRemotely(RunPlacement):
 
     Whichever executor receives the placement goes on where the one before stopped. A run that was submitted, but not
     recorded, is found by its token, which is the placement's: a later attempt does not start a second one.
+
+    A vendor that is away is asked until it answers. A plugin that fails at a call fails the job after a few tries.
     """
 
     _reports_usage = True
@@ -99,11 +110,11 @@ class RunRemotely(RunPlacement):
         submit = partial(
             self._vendor.submit, job.backend, source, job.shots, job.seed, budget_us=job.qpu_us, token=token
         )
-        answer = await self._insist(submit)
-        if isinstance(answer, Refused) and not answer.lasting:
+        try:
+            return await self._asked(submit)
+        except PluginFailed as fault:
             found = await self._find(placed, source)
-            return found if found.handle is not None else answer
-        return answer
+            return found if found.handle is not None else _plugin_failed(placed, fault)
 
     async def _record(
         self, placed: JobPlaced, sequence: int, mark: Mark, taken: Submitted, after: int
@@ -135,9 +146,13 @@ class RunRemotely(RunPlacement):
     async def _collected(self, placed: JobPlaced, mark: Mark, taken: Dispatch) -> End:
         """Wait for the vendor, and take what the run came to."""
         backend, handle = placed.data.backend, taken.handle
-        while not await self._insist(partial(self._vendor.ended, backend, handle)):  # noqa: ASYNC110  # another machine
-            await asyncio.sleep(self._poll_s)
-        counts = await self._insist(partial(self._vendor.collect, backend, handle))
+        try:
+            while not await self._asked(partial(self._vendor.ended, backend, handle)):  # noqa: ASYNC110  # another machine
+                await asyncio.sleep(self._poll_s)
+            counts = await self._asked(partial(self._vendor.collect, backend, handle))
+        except PluginFailed as fault:
+            await self._cancel(placed, handle)
+            return self._failed(placed, mark, _plugin_failed(placed, fault))
         usage = await self._usage(placed, handle, taken.qubits)
         if isinstance(counts, Refused):
             return self._failed(placed, mark, Reason(code=counts.error.code, text=counts.error.message), usage)
@@ -161,7 +176,7 @@ class RunRemotely(RunPlacement):
         taken, backend, replaced = _recorded(past, placed), placed.data.backend, past.placed > sequence
         handle = taken.handle if taken else (await self._find(placed)).handle
         if handle is not None and (past.cancelled or replaced):
-            await self._insist(partial(self._vendor.cancel, backend, handle))
+            await self._cancel(placed, handle)
         if replaced or past.usage_final:
             return
         usage = Usage() if handle is None else await self._usage(placed, handle, taken.qubits if taken else None)
@@ -181,7 +196,11 @@ class RunRemotely(RunPlacement):
 
     async def _usage(self, placed: JobPlaced, handle: str, qubits: int | None) -> Usage:
         """What the vendor measured, and what it need not say: shots and qubits."""
-        measures = await self._insist(partial(self._vendor.usage, placed.data.backend, handle))
+        try:
+            measures = await self._asked(partial(self._vendor.usage, placed.data.backend, handle))
+        except PluginFailed as fault:
+            _log.error("%s has used what %s cannot say: %s", placed.data.job, placed.data.backend, fault)
+            measures = (_UNKNOWN,)
         known = {SHOTS: placed.data.shots, QUBITS: qubits or 0}
         said = {it.metric for it in measures}
         ours = [
@@ -192,7 +211,37 @@ class RunRemotely(RunPlacement):
         return usage_of(*measures, *ours)
 
     async def _find(self, placed: JobPlaced, source: bytes = b"") -> Submitted:
-        return await self._insist(partial(self._vendor.find, placed.data.backend, source, _token(placed)))
+        """Look for the run by its token; where the plugin fails, submitting again gives the same run."""
+        try:
+            return await self._asked(partial(self._vendor.find, placed.data.backend, source, _token(placed)))
+        except PluginFailed as fault:
+            _log.error("%s cannot be looked for at %s: %s", placed.data.job, placed.data.backend, fault)
+            return Submitted()
+
+    async def _cancel(self, placed: JobPlaced, handle: str) -> None:
+        try:
+            await self._asked(partial(self._vendor.cancel, placed.data.backend, handle))
+        except PluginFailed as fault:
+            _log.error("%s may go on at %s as %s: %s", placed.data.job, placed.data.backend, handle, fault)
+
+    async def _asked(self, step: Callable[[], Awaitable[_T]]) -> _T:
+        """Repeat a call until the vendor answers; raises `PluginFailed` where its plugin failed a few times."""
+        failures = 0
+
+        async def call() -> _T | PluginFailed:
+            nonlocal failures
+            try:
+                return await step()
+            except PluginFailed as fault:
+                failures += 1
+                if failures < _PLUGIN_TRIES:
+                    raise
+                return fault
+
+        found = await self._insist(call)
+        if isinstance(found, PluginFailed):
+            raise found
+        return found
 
     async def _known(self, placed: JobPlaced, reaching: int) -> Past:
         job = subjects.job(placed.data.tenant, placed.data.job)
@@ -220,6 +269,11 @@ def _recorded(past: Past, placed: JobPlaced) -> Dispatch | None:
 def _token(placed: JobPlaced) -> str:
     """The name of the run at the vendor. It is the placement's, so that every attempt means the same run."""
     return f"{placed.data.job}-{placed.id}"
+
+
+def _plugin_failed(placed: JobPlaced, fault: PluginFailed) -> Reason:
+    text = f"{placed.data.backend} was asked {_PLUGIN_TRIES} times: {fault}"
+    return Reason(code=fault.refused.error.code, text=text)
 
 
 def _one_circuit(placed: JobPlaced) -> Reason:

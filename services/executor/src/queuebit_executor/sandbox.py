@@ -12,14 +12,24 @@ import resource
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 
 import psutil
 
-__all__ = ["bound", "clean_environment", "die_with_parent", "enter_nowhere", "private_bytes"]
+__all__ = [
+    "adopt_orphans",
+    "bound",
+    "clean_environment",
+    "die_with_parent",
+    "end_others",
+    "enter_nowhere",
+    "private_bytes",
+]
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 _INHERITED = ("LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONPYCACHEPREFIX")
 """Where Python and its libraries lie; nothing else of the environment is needed."""
@@ -43,12 +53,23 @@ def die_with_parent(parent: int) -> None:
     process notices at its next read."""
     if sys.platform != "linux":
         return
-    libc = ctypes.CDLL(None, use_errno=True)
-    for option, value in ((_PR_SET_PDEATHSIG, signal.SIGKILL), (_PR_SET_NO_NEW_PRIVS, 1)):
-        if libc.prctl(option, value, 0, 0, 0) != 0:
-            raise OSError(ctypes.get_errno(), f"prctl({option}) was refused")
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     if os.getppid() != parent:  # it ended before the request was made
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of what a child's own children leave behind when the child ends. Linux only."""
+    if sys.platform == "linux":
+        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def end_others(children: Collection[int] = ()) -> None:
+    """Kill the children of this process other than these; without any of these, all processes below it."""
+    for pid in {it.pid for it in psutil.Process().children(recursive=not children)} - {*children}:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def enter_nowhere() -> None:
@@ -81,6 +102,12 @@ def private_bytes() -> int:
 def _process(pid: int) -> psutil.Process:
     """This process; made once, and again after a fork, because each request asks for its memory."""
     return psutil.Process(pid)
+
+
+def _prctl(option: int, value: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), f"prctl({option}) was refused")
 
 
 def _lower(kind: int, limit: int) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from queuebit_contracts.job import Measure
-from queuebit_executor.adapters import ChildCircuits, read_as, read_body
-from queuebit_executor.answers import Refused, Submitted, Text, Used
-from queuebit_executor.errors import NOT_REACHABLE, VendorAway
+from queuebit_executor.adapters import ChildCircuits, read_as
+from queuebit_executor.answers import Collected, Refused, Submitted, Text, Used
+from queuebit_executor.errors import BACKEND_ERROR, NOT_REACHABLE, PluginFailed, VendorAway
+from queuebit_executor.frames import Frame
 from queuebit_executor.worker_pool import WorkerPool
 from queuebit_planning.limits import TRANSIENT
 
@@ -28,33 +29,36 @@ class ChildVendor:
         work: _Head = {"shots": shots, "seed": seed, "budget_us": budget_us, "token": token}
         work["target"] = self._circuits.target(backend)
         found = await self._pool(backend).ask(_head("submit", backend, **work), read_as(Submitted), source)
-        return found if isinstance(found, Submitted) else _unless_away(found)
+        return found if isinstance(found, Submitted) else _unless_unasked(found)
 
     async def find(self, backend: str, source: bytes, token: str) -> Submitted:
         found = await self._pool(backend).ask(_head("find", backend, token=token), read_as(Submitted), source)
         if isinstance(found, Refused):
-            raise VendorAway(f"{backend} cannot be asked for {token}: {found.error.message}")
+            _unless_unasked(found)
+            return Submitted()
         return found
 
     async def ended(self, backend: str, handle: str) -> bool:
         found = await self._pool(backend).ask(_head("poll", backend, handle=handle), read_as(Text))
         if isinstance(found, Refused):
-            return _unless_away(found) is found  # a run that the vendor does not know will not go on
+            return _unless_unasked(found) is found  # a run that the vendor does not know will not go on
         return found.text == "ended"
 
     async def collect(self, backend: str, handle: str) -> bytes | Refused:
-        found = await self._pool(backend).ask(_head("collect", backend, handle=handle), read_body)
-        return _unless_away(found) if isinstance(found, Refused) else found
+        found = await self._pool(backend).ask(_head("collect", backend, handle=handle), _collected)
+        if isinstance(found, Refused):
+            return _unless_unasked(found)
+        return found.counts if found.failed is None else Refused(error=found.failed)
 
     async def cancel(self, backend: str, handle: str) -> None:
         found = await self._pool(backend).ask(_head("cancel", backend, handle=handle), read_as(Text))
         if isinstance(found, Refused):
-            _unless_away(found)
+            _unless_unasked(found)
 
     async def usage(self, backend: str, handle: str) -> tuple[Measure, ...]:
         found = await self._pool(backend).ask(_head("usage", backend, handle=handle), read_as(Used))
         if isinstance(found, Refused):
-            _unless_away(found)
+            _unless_unasked(found)
             return ()
         return found.measures
 
@@ -66,8 +70,15 @@ def _head(op: str, backend: str, **more: Any) -> _Head:
     return {"op": op, "backend": backend, **more}
 
 
-def _unless_away(refused: Refused) -> Refused:
-    """Raise where the answer says nothing of the run: the vendor is away, or the child ended while it asked."""
-    if refused.error.code == NOT_REACHABLE or refused.error.code in TRANSIENT:
+def _collected(frame: Frame) -> Collected | Refused:
+    head, counts = frame
+    return read_as(Collected)(({**head, "counts": counts}, b""))
+
+
+def _unless_unasked(refused: Refused) -> Refused:
+    """Raise where the answer says nothing of the run: the vendor is away, or the plugin failed while it asked."""
+    if refused.error.code == NOT_REACHABLE:
         raise VendorAway(refused.error.message)
+    if refused.error.code == BACKEND_ERROR or refused.error.code in TRANSIENT:
+        raise PluginFailed(refused)
     return refused

@@ -14,13 +14,14 @@ from dataclasses import asdict
 from typing import Any
 
 from queuebit_executor import remote_worker
-from queuebit_executor.compilation import bound, described, figures, nanoseconds
-from queuebit_executor.errors import NOT_REACHABLE
+from queuebit_executor.compilation import bound, compile_for, described, figures, nanoseconds
+from queuebit_executor.errors import BACKEND_ERROR, NOT_REACHABLE
 from queuebit_executor.frames import Frame, pack, receive
 from queuebit_executor.item_worker import run_item
 from queuebit_executor.refusals import over_budget, refusal, too_large
+from queuebit_executor.returned import Unusable, require_described, require_results
 from queuebit_executor.sandbox import private_bytes
-from queuebit_executor.seeds import compilation_seed, simulation_seed
+from queuebit_executor.seeds import simulation_seed
 from queuebit_planning.fidelity import write_operations
 from queuebit_quantum import (
     Backend,
@@ -67,6 +68,8 @@ def _answer(backends: Mapping[str, Backend], head: Mapping[str, Any], body: byte
         return refusal(NOT_REACHABLE, str(error)[:500] or "the vendor does not answer")
     except DoesNotFit as error:
         return refusal("does_not_fit", str(error))
+    except Unusable as error:
+        return refusal(BACKEND_ERROR, f"the backend's plugin is at fault: {error}")
     except UnicodeDecodeError as error:
         return refusal("encoding", f"the source is not UTF-8 text: {error.reason} at byte {error.start}")
     except RecursionError:
@@ -79,7 +82,7 @@ def _done(backends: Mapping[str, Backend], head: Mapping[str, Any], body: bytes)
     """Do what a request asks for; raises what the circuit or the backend raises."""
     match head["op"]:
         case "describe":
-            return {"offers": [_offer(backend) for backend in backends.values()]}, b""
+            return {"offers": [_offer(*it) for it in backends.items()]}, b""
         case "inputs":
             return {"inputs": [asdict(it) for it in inputs(body.decode())]}, b""
         case "profile":
@@ -90,9 +93,9 @@ def _done(backends: Mapping[str, Backend], head: Mapping[str, Any], body: bytes)
     match head["op"]:
         case "recalibrate":
             backend.calibrate()
-            return _offer(backend), b""
+            return _offer(head["backend"], backend), b""
         case "calibration":
-            return {}, json.dumps(_calibration(backend), separators=(",", ":")).encode()
+            return {}, json.dumps(_calibration(backend), separators=(",", ":"), allow_nan=False).encode()
         case "estimate":
             return _estimate(backend, bound(body.decode(), head)), b""
         case "item":
@@ -109,8 +112,8 @@ def _out_of_memory_or_raise(error: Exception) -> Frame:
     return refusal("out_of_memory", "the circuit needs more memory than a job may use here: use fewer qubits")
 
 
-def _offer(backend: Backend) -> dict[str, Any]:  # plain JSON
-    it = backend.describe()
+def _offer(id_: str, backend: Backend) -> dict[str, Any]:  # plain JSON
+    it = require_described(id_, backend.describe())
     return {
         "backend": it.id,
         "vendor": it.vendor,
@@ -149,7 +152,7 @@ def _profile(circuit: Circuit) -> dict[str, Any]:  # plain JSON
 def _estimate(backend: Backend, circuit: Circuit) -> dict[str, Any]:  # plain JSON
     about = {"backend": backend.describe().id}
     try:
-        compiled = backend.compile(circuit, compilation_seed(circuit.digest))
+        compiled = compile_for(backend, circuit)
     except DoesNotFit as error:
         return {**about, "unfit": {"code": "does_not_fit", "text": str(error)}}
     operations = write_operations(compiled.operations).decode() if compiled.operations else ""
@@ -162,7 +165,7 @@ def _run(backend: Backend, circuit: Circuit, head: Mapping[str, Any]) -> Frame:
     on_device = backend.describe().kind != "simulator"
     if on_device and (refused := over_budget(item.compiled.qpu_us(item.shots), head["budget_us"])) is not None:
         return refused
-    (result,) = backend.collect(backend.submit([item], head["token"]))
+    (result,) = require_results(backend.collect(backend.submit([item], head["token"])), 1)
     if isinstance(result, Failed):
         return refusal(result.code, result.text)
     used_us = result.qpu_us or 0
@@ -173,5 +176,5 @@ def _run(backend: Backend, circuit: Circuit, head: Mapping[str, Any]) -> Frame:
 
 
 def _item(backend: Backend, circuit: Circuit, head: Mapping[str, Any]) -> WorkItem:
-    compiled = backend.compile(circuit, compilation_seed(circuit.digest))
+    compiled = compile_for(backend, circuit)
     return WorkItem(compiled, head["shots"], simulation_seed(head["seed"]))

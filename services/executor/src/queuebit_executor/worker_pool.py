@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Literal, TypeVar
@@ -17,12 +18,16 @@ from queuebit_runtime.tasks import Tasks
 
 __all__ = ["Borrowed", "WorkerPool"]
 
+_log = logging.getLogger(__name__)
 _A = TypeVar("_A")
 _Role = Literal["profile", "run"]
 _LATE = {
     "profile": "reading it, or compiling it for one backend, may take: use fewer gates, or split it into several jobs",
     "run": "a run may take: use fewer qubits, gates or shots",
 }
+
+_ABOUT_CIRCUITS = frozenset({"inputs", "profile", "estimate", "run", "item"})
+"""Requests that take the longer, the larger their circuit is."""
 
 
 class WorkerPool:
@@ -125,12 +130,20 @@ class Borrowed:
             retiring = answer.pop("retiring", False)
             found = read((answer, content))
         except TimeoutError:
-            late = f"{_named(body)} took longer than the {limit_s:g} s that {_LATE[self._role]}"
-            return _refused(f"{self._role}_timeout", late, round(limit_s * 1_000_000))
-        except (asyncio.IncompleteReadError, ConnectionError, Broken):
+            return _refused(f"{self._role}_timeout", self._late(head, body, limit_s), round(limit_s * 1_000_000))
+        except Broken as error:
+            _log.warning("%s (%s)", error, head["op"])
+            await self._zygote.end(self.child)
+            return _refused("crashed", "the process that handled it gave an answer that cannot be read")
+        except (asyncio.IncompleteReadError, ConnectionError):
             return _refused("crashed", f"the process that handled it ended {await self._zygote.end(self.child)}")
         self.idle = not retiring
         return found
+
+    def _late(self, head: dict[str, Any], body: bytes, limit_s: float) -> str:  # plain JSON
+        if head["op"] not in _ABOUT_CIRCUITS:
+            return f"the backend took longer than the {limit_s:g} s that a call may take ({head['op']})"
+        return f"{_named(body)} took longer than the {limit_s:g} s that {_LATE[self._role]}"
 
 
 def _named(source: bytes) -> str:

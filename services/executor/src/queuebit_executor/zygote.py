@@ -4,7 +4,7 @@ It loads the SDK once, which takes seconds, so that a child starts in millisecon
 circuit: the threads of OpenMP and Rayon would be missing in its forks.
 
 Over the socket: an integer 0 with a file descriptor forks a child that serves it; another integer kills the child of
-that id. For each child that ends, the zygote sends its id and its wait status.
+that id. For each child that ends, the zygote sends its id and its wait status, and kills what it left behind.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING
 
-from queuebit_executor.sandbox import bound, die_with_parent, enter_nowhere
+from queuebit_executor.sandbox import adopt_orphans, bound, die_with_parent, end_others, enter_nowhere
 
 if TYPE_CHECKING:
     from queuebit_quantum import Backend
@@ -42,11 +42,16 @@ _DIALECTS = (
 
 
 def main(control: socket.socket, memory_bytes: int, stack: str, ids: list[str]) -> None:
-    """Serve orders until the parent hangs up."""
+    """Serve orders until the parent hangs up, then kill all children and theirs."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's interrupt is for the parent to handle
     die_with_parent(os.getppid())
+    adopt_orphans()
     enter_nowhere()
-    backends = _load(stack, ids)
+    _serve(control, memory_bytes, _load(stack, ids))
+    end_others()
+
+
+def _serve(control: socket.socket, memory_bytes: int, backends: dict[str, Backend]) -> None:
     ended = _notice_ends()
     alive: set[int] = set()
     while True:
@@ -56,6 +61,7 @@ def main(control: socket.socket, memory_bytes: int, stack: str, ids: list[str]) 
             while alive and (end := os.waitpid(-1, os.WNOHANG))[0]:
                 alive.discard(end[0])
                 control.sendall(END.pack(*end))
+            end_others(alive)
         if control in ready:
             try:
                 order, descriptors, _, _ = socket.recv_fds(control, ORDER.size, 1)

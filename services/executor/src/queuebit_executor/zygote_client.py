@@ -20,6 +20,10 @@ from queuebit_executor.zygote import END, ORDER
 __all__ = ["Child", "ZygoteClient", "ZygoteSettings"]
 
 _REAP_SECONDS = 2.0
+"""Until a child that was killed has ended, and until the last answer of one that ended was read: a process that it left
+behind can keep the connection open."""
+
+_CLOSE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,7 @@ class ZygoteClient:
                 pid, status = END.unpack(await self._reader.readexactly(END.size))
                 if child := self._children.pop(pid, None):
                     child.ended.set_result(status)
+                    asyncio.get_running_loop().call_later(_REAP_SECONDS, child.hang_up)
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             self.lost = True
             raise _orphaned() from error
@@ -135,6 +140,8 @@ class ZygoteClient:
         with contextlib.suppress(ConnectionError):
             await self._writer.wait_closed()
         self._orders.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # one that still loads the SDK reads nothing
+            self.process.wait(_CLOSE_SECONDS)
         self.process.kill()
         self.process.wait()
 
