@@ -68,8 +68,7 @@ class FairShare:
         places = {it.name: count for it in world.backends if (count := self.free(it))}
         rank = {it.name: Fraction(self.usage_us(it, world.at_us), it.share) for it in world.tenants}
         useful = {
-            group: min(count, world.limit, sum(places[it.backend] for it in first.candidates if it.backend in places))
-            for group, (first, count) in groups.items()
+            group: _placeable_now(first, places, min(count, world.limit)) for group, (first, count) in groups.items()
         }
 
         def turn(group: Group) -> tuple[Fraction, str, tuple[int, ...], int]:
@@ -95,6 +94,16 @@ class FairShare:
             if (step := cycle.step()) is None:
                 return
             yield step
+
+
+def _placeable_now(first: Job, places: Mapping[str, int], wanted: int) -> int:
+    """How many of `wanted` jobs like `first` have a free place; stops counting when all have."""
+    found = 0
+    for it in first.candidates:
+        found += places.get(it.backend, 0)
+        if found >= wanted:
+            return wanted
+    return found
 
 
 POLICY = FairShare()
