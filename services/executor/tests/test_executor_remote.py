@@ -1,4 +1,4 @@
-"""What an executor leaves at a vendor, and reports, when a placement is not needed any more."""
+"""How often an executor starts a run at a vendor, and what it leaves and reports when a placement is not needed."""
 
 from __future__ import annotations
 
@@ -24,16 +24,24 @@ from queuebit_executor.instance import Instance
 from queuebit_executor.remote import RunRemotely
 from queuebit_executor.watch import JobWatch
 from queuebit_kernel import FixedClock, Superseded, digest
+from queuebit_runtime.payloads import describe
+from queuebit_testing.memory import MemoryLog
 
 ME = Instance("vendor", "executor-vendor@here:1", slots=2, memory_mb=1536)
+LOST = Instance("vendor", "executor-vendor@there:2", slots=2, memory_mb=1536)
+"""The executor that ended in the middle of its work."""
 COMPILED = Compilation(compiler="fake 1", digest=digest(b"target"), seed=1, depth=3, two_qubit_gates=1, duration_ns=0)
 
 
 class Vendor:
-    """Has the runs that were given to it; each has used a second."""
+    """Starts a run for each submission, the same token again included; each run uses a second."""
 
-    def __init__(self) -> None:
+    def __init__(self, log: MemoryLog) -> None:
+        self.log = log
         self.handles: dict[str, str] = {}
+        self.submitted: list[str] = []
+        self.recorded_at_first_poll: list[str] | None = None
+        self.final = True
         self.cancelled: list[str] = []
         self.failing: set[str] = set()
         """Calls at which its plugin fails each time."""
@@ -46,6 +54,7 @@ class Vendor:
         self, backend: str, source: bytes, shots: int, seed: int, *, budget_us: int, token: str
     ) -> Submitted:
         self._call("submit")
+        self.submitted.append(token)
         self.handles[token] = f"run-{token}"
         return Submitted(handle=f"run-{token}", qubits=2, compilation=COMPILED)
 
@@ -56,6 +65,8 @@ class Vendor:
 
     async def ended(self, backend: str, handle: str) -> bool:
         self._call("ended")
+        if self.recorded_at_first_poll is None:
+            self.recorded_at_first_poll = [it.data.handle for it in self.log.events(JobDispatched)]
         return True
 
     async def collect(self, backend: str, handle: str) -> bytes:
@@ -68,12 +79,12 @@ class Vendor:
 
     async def usage(self, backend: str, handle: str) -> tuple[Measure, ...]:
         self._call("usage")
-        return (Measure(metric="qpu-time", quantity="1000000", unit="microsecond"),)
+        return (Measure(metric="qpu-time", quantity="1000000", unit="microsecond", final=self.final),)
 
 
 @pytest.fixture
-def vendor() -> Vendor:
-    return Vendor()
+def vendor(world: Any) -> Vendor:
+    return Vendor(world.log)
 
 
 @pytest.fixture
@@ -168,3 +179,73 @@ async def test_a_cancelled_job_is_settled_though_its_plugin_fails(world: Any, ve
     with pytest.raises(Superseded):
         await run(placed, at, redelivered=True)
     assert len(world.log.events(JobUsageReported)) == 1
+
+
+async def placed(world: Any) -> tuple[JobPlaced, int, str]:
+    """A placement, its sequence, and the token of its run."""
+    event, sequence = await world.place(carried=describe(world.bell.encode(), "text/x-openqasm"))
+    return event, sequence, f"j1-{event.id}"
+
+
+async def lost_attempt(world: Any, event: JobPlaced) -> None:
+    """Another executor started the job, and ended."""
+    await world.log.append(events.started(LOST, event, 1, event.time, reports_usage=True))
+
+
+async def test_the_handle_is_recorded_before_the_run_is_asked_for(world: Any, vendor: Vendor, run: RunRemotely) -> None:
+    event, sequence, token = await placed(world)
+    await run(event, sequence)
+    assert vendor.submitted == [token]
+    assert vendor.recorded_at_first_poll == [f"run-{token}"]
+    assert [it.data.attempt for it in world.log.events(JobCompleted)] == [1]
+
+
+async def test_a_run_whose_handle_was_lost_is_found_and_not_started_again(
+    world: Any, vendor: Vendor, run: RunRemotely
+) -> None:
+    event, sequence, token = await placed(world)
+    await lost_attempt(world, event)
+    vendor.handles[token] = f"run-{token}"
+    await run(event, sequence, redelivered=True)
+    assert vendor.submitted == []
+    assert vendor.recorded_at_first_poll == [f"run-{token}"]
+    assert [it.data.attempt for it in world.log.events(JobCompleted)] == [1], "the run that was found is attempt 1"
+
+
+async def test_a_run_whose_handle_is_recorded_is_followed_by_it(world: Any, vendor: Vendor, run: RunRemotely) -> None:
+    """The recorded handle counts, even if the vendor finds nothing by the token any more."""
+    event, sequence, token = await placed(world)
+    await lost_attempt(world, event)
+    taken = Submitted(handle="run-of-old", compilation=COMPILED, qubits=2)
+    await world.log.append(events.dispatched(LOST, event, 1, taken, token))
+    await run(event, sequence, redelivered=True)
+    assert vendor.submitted == []
+    assert [it.data.handle for it in world.log.events(JobDispatched)] == ["run-of-old"]
+    assert len(world.log.events(JobCompleted)) == 1
+
+
+async def test_a_submission_that_never_arrived_is_made_by_the_next_attempt(
+    world: Any, vendor: Vendor, run: RunRemotely
+) -> None:
+    event, sequence, token = await placed(world)
+    await lost_attempt(world, event)
+    await run(event, sequence, redelivered=True)
+    assert vendor.submitted == [token]
+    assert [it.data.attempt for it in world.log.events(JobCompleted)] == [2]
+
+
+async def test_usage_that_is_not_final_keeps_the_placement_until_it_is_reported(
+    world: Any, vendor: Vendor, run: RunRemotely
+) -> None:
+    event, sequence, token = await placed(world)
+    vendor.final = False
+    for redelivered in (False, True):
+        with pytest.raises(UsagePending):
+            await run(event, sequence, redelivered=redelivered)
+    assert world.log.events(JobUsageReported) == []
+    vendor.final = True
+    with pytest.raises(Superseded):
+        await run(event, sequence, redelivered=True)
+    (report,) = world.log.events(JobUsageReported)
+    assert (report.data.revision, quantities(report.data.usage)["qpu-time"]) == (1, 1_000_000)
+    assert vendor.submitted == [token]
