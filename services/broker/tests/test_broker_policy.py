@@ -74,6 +74,20 @@ def test_the_hold_of_a_program_covers_the_shots_of_all_its_items(ask: Ask, snaps
     assert decision.hold == Money.of("0.05")
 
 
+def test_a_backend_of_a_kind_that_is_new_runs_only_jobs_that_name_it(ask: Ask, snapshot: Snapshot) -> None:
+    """As a simulator it is a candidate of jobs that name no backend."""
+    other = snapshot.backends["cirq"].model_copy(update={"kind": "annealer"})
+    world = replace(snapshot, backends={**snapshot.backends, "cirq": other})
+
+    def chosen(**changes: Any) -> list[str]:
+        decision = admit(ask(**changes), world)
+        assert isinstance(decision, Admit)
+        return [it.backend for it in decision.candidates]
+
+    assert chosen() == ["aer"]
+    assert chosen(backend="cirq") == ["cirq"]
+
+
 def test_the_limit_on_shots_counts_all_items(ask: Ask, snapshot: Snapshot) -> None:
     decision = admit(ask(shots=100), of_items(snapshot, 200, 20_000))
     assert codes(decision) == ["bad_shots"]

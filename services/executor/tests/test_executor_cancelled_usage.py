@@ -67,7 +67,7 @@ async def test_an_attempt_that_was_lost_before_the_cancellation_is_free(world: A
     """The executor ended between the cancellation and its report; the placement is delivered again."""
     event, sequence = await world.place()
     lost = Instance("aer", "executor-aer@there:1-ffff", 2, 1024)
-    await world.log.append(events.started(lost, event, 1, event.time, reports_usage=True))
+    await world.log.append(events.started(lost, event, 1, event.time))
     await world.log.append(world.cancelled())
     for _ in range(2):
         with pytest.raises(Superseded):
@@ -91,7 +91,7 @@ async def test_a_placement_that_was_replaced_reports_no_usage_in_place_of_the_ne
     newer = world.placed(backend="aer-2")
     await world.log.append(newer)
     there = Instance("aer", "executor-aer@there:1-ffff", 2, 1024)
-    await world.log.append(events.started(there, newer, 1, newer.time, reports_usage=True))
+    await world.log.append(events.started(there, newer, 1, newer.time))
     await world.log.append(world.cancelled())
     with pytest.raises(Superseded):
         await run(older, at, redelivered=True)

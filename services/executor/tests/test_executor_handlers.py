@@ -13,11 +13,13 @@ import pytest
 from queuebit_contracts.backend import BackendCalibrated, BackendRegistered
 from queuebit_contracts.job import JobCompleted, JobFailed, JobPlaced, JobStarted, Usage
 from queuebit_executor.announce import AnnounceBackends
+from queuebit_executor.answers import Described
 from queuebit_executor.events import started
 from queuebit_executor.handlers import RunPlacement
 from queuebit_executor.instance import Instance
+from queuebit_executor.recalibrate import Recalibrate
 from queuebit_executor.watch import JobWatch
-from queuebit_kernel import FixedClock, Superseded, Unavailable
+from queuebit_kernel import FixedClock, Stale, Superseded, Unavailable, digest
 
 ME = Instance("aer", "executor-aer@here:1", slots=2, memory_mb=1536)
 LOST = Instance("aer", "executor-aer@there:1", slots=2, memory_mb=1536)
@@ -390,3 +392,30 @@ async def test_backends_are_offered_once_and_again_when_they_change(world) -> No
     assert (calibration.median_two_qubit_error_ppm, calibration.median_readout_error_ppm) == (5_100, None)
     await announcing(Instance("aer", "x", slots=3, memory_mb=1536))(offers)
     assert [it.data.slots for it in world.log.events(BackendRegistered)] == [2, 1, 3]
+
+
+async def test_a_backend_of_a_kind_that_is_new_is_announced_as_a_device(world) -> None:
+    described = Described.model_validate_json(world.offer("annealer", "annealer").model_dump_json())
+    await AnnounceBackends(world.log, world.payloads, world.circuits, FixedClock(), me=ME)((described,))
+    (registered,) = (it.data for it in world.log.events(BackendRegistered))
+    assert (registered.kind, registered.slots, registered.memory_bytes) == ("annealer", 1, None)
+
+
+async def test_a_calibration_that_the_log_does_not_take_is_passed_again(world) -> None:
+    before, now = world.offer("torino", "emulated", digest(b"old")), world.offer("torino", "emulated", digest(b"new"))
+    passed, taken = [], asyncio.Event()
+
+    async def changed(described: Described) -> None:
+        passed.append(described)
+        if len(passed) == 1:
+            raise Stale("another executor was faster")
+        taken.set()
+
+    async def recalibrate(backend: str) -> Described:
+        return now
+
+    world.circuits.recalibrate = recalibrate
+    working = asyncio.ensure_future(Recalibrate(world.circuits, 0, changed).run((before,)))
+    await taken.wait()
+    working.cancel()
+    assert passed == [now, now]

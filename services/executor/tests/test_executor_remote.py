@@ -107,7 +107,7 @@ async def placed_and_dispatched(world: Any, vendor: Vendor, backend: str, attemp
     sequence = await world.log.append(event)
     token = f"j1-{event.id}"
     vendor.handles[token] = f"run-{token}"
-    await world.log.append(events.started(ME, event, attempt, event.time, reports_usage=True))
+    await world.log.append(events.started(ME, event, attempt, event.time))
     submitted = Submitted(handle=f"run-{token}", qubits=2)
     await world.log.append(events.dispatched(ME, event, attempt, submitted, token))
     return event, sequence
@@ -189,7 +189,7 @@ async def placed(world: Any) -> tuple[JobPlaced, int, str]:
 
 async def lost_attempt(world: Any, event: JobPlaced) -> None:
     """Another executor started the job, and ended."""
-    await world.log.append(events.started(LOST, event, 1, event.time, reports_usage=True))
+    await world.log.append(events.started(LOST, event, 1, event.time))
 
 
 async def test_the_handle_is_recorded_before_the_run_is_asked_for(world: Any, vendor: Vendor, run: RunRemotely) -> None:

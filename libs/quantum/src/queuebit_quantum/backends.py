@@ -38,7 +38,9 @@ class Description:
 
     id: str
     vendor: str
-    kind: Literal["simulator", "emulated", "qpu"]
+    kind: str
+    """`simulator`, `emulated` or `qpu`. A backend of any other kind counts as a device, and runs only jobs that name
+    it."""
     num_qubits: int
     basis_gates: tuple[str, ...]
     max_shots: int

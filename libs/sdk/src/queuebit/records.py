@@ -58,7 +58,7 @@ class Status:
 
     job: str
     state: str
-    """`submitted`, `accepted`, `placed`, `started`, or one of `ENDS`."""
+    """One of `queuebit_contracts.lifecycle.STATES`, such as `placed`; the last are those of `ENDS`."""
     tenant: str
     project: str
     shots: int

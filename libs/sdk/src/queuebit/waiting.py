@@ -7,15 +7,12 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from queuebit.errors import QueuebitError
 from queuebit.records import Table
+from queuebit_contracts.lifecycle import STATES, TERMINAL
 
 __all__ = ["WAITING", "waiting_reasons"]
 
 WAITING: Mapping[str, str] = {
-    "submitted": "admission",
-    "accepted": "waiting",
-    "placed": "waiting",
-    "started": "waiting",
-    "dispatched": "waiting",
+    state: "admission" if state == "submitted" else "waiting" for state in STATES if state not in TERMINAL
 }
 """By state of a waiting job: the query for its reason; the broker answers `admission`, the scheduler `waiting`."""
 _TIMEOUT_S = 1.0

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import BaseModel, ConfigDict, Field
 
+from queuebit_contracts.backend import Kind
 from queuebit_contracts.job import Compilation, Measure, Profile
 from queuebit_contracts.query import CircuitError
 from queuebit_contracts.results import ItemResult
@@ -39,7 +38,7 @@ class Described(_Answer):
 
     backend: Name
     vendor: str
-    kind: Literal["simulator", "emulated", "qpu"]
+    kind: Kind
     qubits: int
     max_shots: int
     features: tuple[str, ...]

@@ -29,13 +29,14 @@ from queuebit_executor.state import Mark
 from queuebit_kernel import event_id
 from queuebit_runtime.trace_context import current_traceparent
 
-__all__ = ["calibrated", "completed", "dispatched", "failed", "registered", "started", "usage_reported"]
+__all__ = ["calibrated", "dispatched", "failed", "finished", "registered", "started", "usage_reported"]
 
 
-def started(
-    me: Instance, placed: JobPlaced, attempt: int, now: datetime, *, reports_usage: bool | None = None
-) -> JobStarted:
-    """An attempt begins; each has an id of its own, so that two executors never take one for the other's."""
+def started(me: Instance, placed: JobPlaced, attempt: int, now: datetime) -> JobStarted:
+    """An attempt begins; its usage will be reported if the job is cancelled.
+
+    Each attempt has an id of its own, so that two executors never take one for the other's.
+    """
     job = placed.data
     return JobStarted(
         source=me.source,
@@ -48,7 +49,7 @@ def started(
             backend=job.backend,
             attempt=attempt,
             executor=me.name,
-            reports_usage=reports_usage,
+            reports_usage=True,
         ),
     )
 
@@ -97,10 +98,10 @@ def usage_reported(
     )
 
 
-def completed(
+def finished(
     me: Instance, placed: JobPlaced, mark: Mark, *, done: Finished, result: Payload, now: datetime
 ) -> JobCompleted | JobFailed:
-    """The result and the usage, in one fact; a failure with a result where no item of a program completed."""
+    """The end of a run: the result and the usage, in one fact; a failure if no item of a program completed."""
     job = placed.data
     if done.reason is not None or done.compilation is None:
         reason = done.reason or Reason(code="items_failed", text="no item completed")

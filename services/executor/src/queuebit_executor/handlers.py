@@ -63,9 +63,6 @@ class RunPlacement:
     cancelled, the usage is reported.
     """
 
-    _reports_usage: bool | None = True
-    """Whether usage is stated after the end, also of a job that was cancelled."""
-
     def __init__(
         self,
         log: EventLog,
@@ -149,9 +146,7 @@ class RunPlacement:
                 case Resume(mark, after):
                     return _Attempt(mark, after)
                 case Begin(number, after):
-                    start = events.started(
-                        self._me, placed, number, self._clock.now(), reports_usage=self._reports_usage
-                    )
+                    start = events.started(self._me, placed, number, self._clock.now())
                     try:  # the same event may be appended again: it is stored once
                         began = await self._insist(partial(self._log.append, start, after=after, guard=job.everything))
                     except Stale:
@@ -235,7 +230,7 @@ class RunPlacement:
     async def _finished(self, placed: JobPlaced, mark: Mark, done: Finished) -> End:
         keep = partial(self._payloads.put, placed.data.tenant, done.content, done.media_type)
         result = await self._insist(keep)
-        return events.completed(self._me, placed, mark, done=done, result=result, now=self._clock.now())
+        return events.finished(self._me, placed, mark, done=done, result=result, now=self._clock.now())
 
     async def _conclude(self, end: End, after: int) -> None:
         """Append the end of a job, unless it has one.

@@ -1,4 +1,4 @@
-"""Reading the figures of devices anew, every now and then."""
+"""Reads the calibrations of devices again on a schedule."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from queuebit_executor.adapters import ChildCircuits
 from queuebit_executor.answers import Described
-from queuebit_kernel import Unavailable
+from queuebit_kernel import Stale, Unavailable
 
 __all__ = ["Recalibrate"]
 
@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 class Recalibrate:
-    """Calibrates each device every `every_s` seconds, and says of each that changed what it is now."""
+    """Calibrates each device every `every_s` seconds, and passes the new description of each that changed."""
 
     def __init__(
         self, circuits: ChildCircuits, every_s: float, changed: Callable[[Described], Awaitable[None]]
@@ -26,7 +26,10 @@ class Recalibrate:
         self._changed = changed
 
     async def run(self, offers: Sequence[Described]) -> None:
-        """Work until cancelled. A device that cannot be asked keeps the figures that it has."""
+        """Work until cancelled.
+
+        A device that does not answer keeps its calibration; a change that the log does not take is passed again later.
+        """
         known = {offer.backend: offer for offer in offers if offer.calibration is not None}
         while known:
             await asyncio.sleep(self._every_s)
@@ -37,5 +40,5 @@ class Recalibrate:
                         await self._changed(now)
                         known[backend] = now
                         _log.info("%s is calibrated anew: %s", backend, now.calibration)
-                except Unavailable as fault:
+                except (Stale, Unavailable) as fault:
                     _log.warning("%s keeps its calibration: %s: %s", backend, fault.code, fault)

@@ -49,8 +49,6 @@ class RunRemotely(RunPlacement):
     A vendor that is away is asked until it answers. A plugin that fails at a call fails the job after a few tries.
     """
 
-    _reports_usage = True
-
     def __init__(
         self,
         log: EventLog,

@@ -133,7 +133,12 @@ def _required(history: Sequence[AnyEvent], kind: type[_E]) -> _E:
 
 def _correction(history: Sequence[AnyEvent], revision: int) -> Correction:
     found = (event.data for event in history if isinstance(event, JobCorrected))
-    return next(it for it in found if it.revision == revision)
+    if (correction := next((it for it in found if it.revision == revision), None)) is None:
+        raise Malformed(
+            f"the log holds no readable correction {revision} of this job, so it cannot be attested: "
+            "see its history, then replay this message"
+        )
+    return correction
 
 
 def _request(history: Sequence[AnyEvent], end: Ended) -> str:
