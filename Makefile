@@ -8,7 +8,9 @@ SOURCES := $(foreach m,$(MEMBERS),$(m)/src)
 TESTS := $(wildcard $(foreach m,$(MEMBERS),$(m)/tests))
 EXTERNAL := $(foreach m,$(MEMBERS),--no-emit-package $(shell sed -n 's/^name = "\(.*\)"/\1/p' $(m)/pyproject.toml))
 
-.PHONY: help setup demo test check format generate lock provision bench fuzz collections drill images
+REAL := server or stack or docker
+
+.PHONY: help setup demo test check analysis fast format generate lock provision bench fuzz collections drill images
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -32,10 +34,12 @@ setup: .venv/.ready ## make .venv and install the pinned dependencies
 demo: setup ## three teams, seventy real circuits, five backends, half a minute: watch it
 	@$(PY) -m examples.demo
 
-test: setup ## the whole suite: real nats-server, real warehouse, real processes, no Docker
-	$(PY) -m pytest -q
+test: fast ## the whole suite: real nats-server, real warehouse, real processes, no Docker
+	$(PY) -m pytest -q -m "$(REAL)"
 
-check: setup ## format, lint, types, layers, fresh generated files, fast tests
+check: analysis fast ## format, lint, types, layers, fresh generated files, fast tests
+
+analysis: setup
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy $(SOURCES) $(TESTS) examples tests
@@ -43,7 +47,10 @@ check: setup ## format, lint, types, layers, fresh generated files, fast tests
 	$(PY) -m queuebit_contracts.generate --check
 	$(PY) -m tests.contracts.services_document --check
 	$(PY) -m queuebit_pricing.schema --check
-	$(PY) -m pytest -q -m "not server and not stack and not docker"
+
+# These start no process and need no quiet machine: they share the processors. `make check test` runs them once.
+fast: setup
+	$(PY) -m pytest -q -m "not ($(REAL))" -n logical --maxprocesses 4 --dist worksteal
 
 format: setup ## rewrite the code in the one format
 	$(PY) -m ruff check --fix --quiet . ; $(PY) -m ruff format .
