@@ -18,6 +18,7 @@ from queuebit_kernel import Malformed, digest, digest_of, job_id
 from queuebit_runtime.keys import verify
 
 ROOT = Path(__file__).parents[1]
+DOCUMENTS = documents()
 EXAMPLES = sorted((ROOT / "examples").glob("*/*.json"))
 RELEASED = sorted((ROOT / "released").glob("*/*.json"))
 
@@ -38,9 +39,9 @@ UNRELEASED = frozenset(
 """Types that came after the newest release."""
 
 
-@pytest.mark.parametrize("path", documents())
+@pytest.mark.parametrize("path", DOCUMENTS)
 def test_generated_file_is_fresh(path: str) -> None:
-    assert (ROOT / path).read_text() == documents()[path], "run `make generate`"
+    assert (ROOT / path).read_text() == DOCUMENTS[path], "run `make generate`"
 
 
 @pytest.mark.parametrize("version", sorted({path.parent.name for path in RELEASED}))

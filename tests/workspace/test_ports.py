@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+TESTS = ("contracts/tests/**/*.py", "libs/*/tests/**/*.py", "services/*/tests/**/*.py", "tests/**/*.py")
 
 WITHOUT_LAWS = {
     "Analytics": "the fake answers one test with canned figures; the real one is tested on the warehouse",
@@ -23,10 +24,10 @@ WITHOUT_LAWS = {
 }
 
 
-def classes(pattern: str) -> Iterator[ast.ClassDef]:
-    for path in sorted(ROOT.glob(pattern)):
-        if ".venv" not in path.parts:
-            yield from (it for it in ast.walk(ast.parse(path.read_text())) if isinstance(it, ast.ClassDef))
+@cache
+def classes(*patterns: str) -> tuple[ast.ClassDef, ...]:
+    paths = sorted(path for pattern in patterns for path in ROOT.glob(pattern))
+    return tuple(it for path in paths for it in ast.walk(ast.parse(path.read_text())) if isinstance(it, ast.ClassDef))
 
 
 def bases(it: ast.ClassDef) -> set[str]:
@@ -34,15 +35,14 @@ def bases(it: ast.ClassDef) -> set[str]:
 
 
 def test_each_port_has_laws_or_a_reason_why_not() -> None:
-    sources = [*classes("libs/*/src/**/*.py"), *classes("services/*/src/**/*.py")]
+    sources = classes("libs/*/src/**/*.py", "services/*/src/**/*.py")
     ports = {it.name for it in sources if "Protocol" in bases(it) and not it.name.startswith("_")}
-    tests = [*classes("**/tests/**/*.py"), *sources]
-    laws = {it.name.removesuffix("Laws") for it in tests if it.name.endswith("Laws")}
+    laws = {it.name.removesuffix("Laws") for it in (*classes(*TESTS), *sources) if it.name.endswith("Laws")}
     assert ports - laws - WITHOUT_LAWS.keys() == set(), "write a suite NAMELaws, or say why there is none"
     assert WITHOUT_LAWS.keys() <= ports - laws, "there are laws now, or no such port: remove its entry"
 
 
 def test_each_suite_of_laws_is_inherited_twice() -> None:
-    tests = [*classes("**/tests/**/*.py")]
+    tests = classes(*TESTS)
     for suite in {base for it in tests for base in bases(it) if base.endswith("Laws")}:
         assert sum(suite in bases(it) for it in tests) > 1, f"{suite} holds one class only"

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[3]
 PATTERNS = ("README.md", "docs/**/*.md", "libs/*/README.md", "services/*/README.md", "examples/**/*.md")
 _SPAN = re.compile(r"`(qb [^`]+)`")
 _LINE = re.compile(r"^\s*(?:\$ )?(qb .+)$")
+_PARSER = build()
 
 
 def _named() -> Iterator[tuple[str, str]]:
@@ -46,7 +47,7 @@ def test_every_command_that_is_named_is_one(place: str, text: str, capsys: pytes
 def _wrong(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     """What the grammar does not know; a command that is only named may lack its arguments."""
     try:
-        _, unknown = build().parse_known_args(words)
+        _, unknown = _PARSER.parse_known_args(words)
     except SystemExit:
         output = capsys.readouterr().err
         return output if "invalid" in output or "not allowed" in output else ""

@@ -12,7 +12,7 @@ from nats.aio.client import Client
 from queuebit_contracts.job import JobSubmitted
 from queuebit_kernel import Malformed, Superseded, Unavailable
 from queuebit_runtime.bus import Bus
-from queuebit_runtime.consumers import Redelivered, Sequence, subscribes
+from queuebit_runtime.consumers import LogSequence, Redelivered, subscribes
 from queuebit_testing.build import submitted
 from queuebit_testing.server import NatsServer
 
@@ -34,7 +34,7 @@ class Desk:
         router = NatsRouter()
 
         @subscribes(router, "broker-submitted", workers=4)
-        async def on_submitted(event: JobSubmitted, sequence: Sequence, redelivered: Redelivered) -> None:
+        async def on_submitted(event: JobSubmitted, sequence: LogSequence, redelivered: Redelivered) -> None:
             self.deliveries.append((event.data.key, sequence, redelivered))
             self._moved.set()
             answer = self.answer.get(event.data.key)

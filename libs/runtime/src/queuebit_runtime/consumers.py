@@ -13,7 +13,7 @@ from queuebit_contracts.subjects import replay
 from queuebit_contracts.topology import Topology, inbox_of, topology
 from queuebit_runtime.delivery import delivered
 
-__all__ = ["Body", "Redelivered", "Sequence", "StoredAt", "Subject", "subscribes"]
+__all__ = ["Body", "LogSequence", "Redelivered", "StoredAt", "Subject", "subscribes"]
 
 _P = ParamSpec("_P")
 
@@ -44,8 +44,9 @@ async def _stored_at() -> datetime | None:
     return delivered().stored_at
 
 
-Sequence = Annotated[int, Depends(_sequence)]
+LogSequence = Annotated[int, Depends(_sequence)]
 """The sequence of the event in the log; a replayed dead letter keeps it."""
+# Not `Sequence`: FastStream resolves an annotation among the variables of all callers first, and pytest-xdist has one.
 
 Redelivered = Annotated[bool, Depends(_redelivered)]
 """Whether an earlier delivery may have done part of the work."""

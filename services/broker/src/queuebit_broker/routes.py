@@ -15,7 +15,7 @@ from queuebit_contracts.query import Answer, Question, TenantsAnswer, TenantsReq
 from queuebit_contracts.subjects import TENANTS_REQUEST
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import Malformed
-from queuebit_runtime.consumers import Body, Redelivered, Sequence, StoredAt, Subject, subscribes
+from queuebit_runtime.consumers import Body, LogSequence, Redelivered, StoredAt, Subject, subscribes
 from queuebit_runtime.query_server import QueryServer
 from queuebit_runtime.replies import SIDE_BY_SIDE, Replies, Tenant, request_of
 from queuebit_runtime.tenant_limiter import PLACES
@@ -32,7 +32,7 @@ def routes(admit: AdmitJob, cancel: CancelJobs) -> NatsRouter:
         event: JobSubmitted,
         body: Body,
         subject: Subject,
-        sequence: Sequence,
+        sequence: LogSequence,
         redelivered: Redelivered,
         stored_at: StoredAt,
     ) -> None:

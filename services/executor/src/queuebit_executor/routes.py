@@ -17,7 +17,7 @@ from queuebit_executor.profiling import AnswerProfile
 from queuebit_executor.remote import RunWhereItIs
 from queuebit_executor.watch import JobWatch
 from queuebit_kernel import Malformed
-from queuebit_runtime.consumers import Redelivered, Sequence, subscribes
+from queuebit_runtime.consumers import LogSequence, Redelivered, subscribes
 from queuebit_runtime.replies import SIDE_BY_SIDE, Replies, Traceparent, request_of
 from queuebit_runtime.tracing import Tracing, whose
 
@@ -33,7 +33,7 @@ def placements(run: RunPlacement | RunWhereItIs, durable: str, wanted: Topology)
     router = NatsRouter()
 
     @subscribes(router, durable, workers=wanted.durable[durable].max_ack_pending, wanted=wanted)
-    async def on_placed(event: JobPlaced, sequence: Sequence, redelivered: Redelivered) -> None:
+    async def on_placed(event: JobPlaced, sequence: LogSequence, redelivered: Redelivered) -> None:
         """Run the job and append its end."""
         await run(event, sequence, redelivered=redelivered)
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from queuebit_contracts.job import Ended, JobUsageReported
 from queuebit_metering.handlers import CorrectBill, MeterJob
-from queuebit_runtime.consumers import Sequence, subscribes
+from queuebit_runtime.consumers import LogSequence, subscribes
 
 __all__ = ["routes"]
 
@@ -26,7 +26,7 @@ def routes(meter: MeterJob, correct: CorrectBill, *, workers: int) -> NatsRouter
         await meter(event)
 
     @subscribes(router, "metering-reported", workers=workers)
-    async def on_reported(event: JobUsageReported, sequence: Sequence) -> None:
+    async def on_reported(event: JobUsageReported, sequence: LogSequence) -> None:
         """Correct the bill of a job."""
         await correct(event, sequence)
 

@@ -4,7 +4,7 @@ from faststream.nats import NatsRouter
 
 from queuebit_contracts.job import JobCorrected, JobMetered
 from queuebit_provenance.handlers import AttestJob
-from queuebit_runtime.consumers import Sequence, subscribes
+from queuebit_runtime.consumers import LogSequence, subscribes
 
 __all__ = ["routes"]
 
@@ -14,12 +14,12 @@ def routes(attest: AttestJob, *, workers: int) -> NatsRouter:
     router = NatsRouter()
 
     @subscribes(router, "provenance-metered", workers=workers)
-    async def on_metered(event: JobMetered, sequence: Sequence) -> None:
+    async def on_metered(event: JobMetered, sequence: LogSequence) -> None:
         """Give the job a receipt."""
         await attest(event, sequence)
 
     @subscribes(router, "provenance-corrected", workers=workers)
-    async def on_corrected(event: JobCorrected, sequence: Sequence) -> None:
+    async def on_corrected(event: JobCorrected, sequence: LogSequence) -> None:
         """Give the job a receipt that supersedes the one before."""
         await attest(event, sequence)
 

@@ -9,7 +9,7 @@ from faststream.nats import NatsRouter
 from pydantic import JsonValue
 
 from queuebit_contracts.query import Answer, Question
-from queuebit_runtime.consumers import Body, Sequence, subscribes
+from queuebit_runtime.consumers import Body, LogSequence, subscribes
 from queuebit_runtime.query_server import Query, QueryServer
 from queuebit_runtime.replies import Tenant
 from queuebit_telemetry.handlers import KeepSpans
@@ -25,7 +25,7 @@ def spans(keep: KeepSpans) -> NatsRouter:
     router = NatsRouter()
 
     @subscribes(router, "telemetry-spans", workers=64)
-    async def on_spans(body: Body, sequence: Sequence) -> None:
+    async def on_spans(body: Body, sequence: LogSequence) -> None:
         """Store the spans of one message."""
         await keep(body, sequence)
 
