@@ -19,15 +19,16 @@ from queuebit_contracts.query import CircuitError
 from queuebit_contracts.usage import is_final, quantities
 from queuebit_executor import events
 from queuebit_executor.answers import Refused, Submitted
-from queuebit_executor.errors import PluginFailed, UsagePending
+from queuebit_executor.errors import PluginFailed, UsagePending, VendorAway, VendorSilent
 from queuebit_executor.instance import Instance
 from queuebit_executor.remote import RunRemotely
 from queuebit_executor.watch import JobWatch
-from queuebit_kernel import FixedClock, Superseded, digest
+from queuebit_kernel import FixedClock, Settle, Superseded, digest
 from queuebit_runtime.payloads import describe
 from queuebit_testing.memory import MemoryLog
 
 ME = Instance("vendor", "executor-vendor@here:1", slots=2, memory_mb=1536)
+WEEK_S = 7 * 86_400.0
 LOST = Instance("vendor", "executor-vendor@there:2", slots=2, memory_mb=1536)
 """The executor that ended in the middle of its work."""
 COMPILED = Compilation(compiler="fake 1", digest=digest(b"target"), seed=1, depth=3, two_qubit_gates=1, duration_ns=0)
@@ -45,8 +46,11 @@ class Vendor:
         self.cancelled: list[str] = []
         self.failing: set[str] = set()
         """Calls at which its plugin fails each time."""
+        self.away = False
 
     def _call(self, name: str) -> None:
+        if self.away:
+            raise VendorAway("vendor-a does not answer")
         if name in self.failing:
             raise PluginFailed(Refused(error=CircuitError(code="crashed", message=f"{name} failed"), lasting=False))
 
@@ -88,16 +92,22 @@ def vendor(world: Any) -> Vendor:
 
 
 @pytest.fixture
-def run(world: Any, vendor: Vendor) -> RunRemotely:
+def clock(world: Any) -> FixedClock:
+    return FixedClock(world.placed().time)
+
+
+@pytest.fixture
+def run(world: Any, vendor: Vendor, clock: FixedClock) -> RunRemotely:
     return RunRemotely(
         world.log,
         world.payloads,
         world.circuits,
-        FixedClock(),
+        clock,
         JobWatch(world.log),
         me=ME,
         vendor=vendor,
         poll_s=0.01,
+        give_up_s=WEEK_S,
         pauses=(0,) * 5,
     )
 
@@ -249,3 +259,39 @@ async def test_usage_that_is_not_final_keeps_the_placement_until_it_is_reported(
     (report,) = world.log.events(JobUsageReported)
     assert (report.data.revision, quantities(report.data.usage)["qpu-time"]) == (1, 1_000_000)
     assert vendor.submitted == [token]
+
+
+async def test_usage_that_never_comes_is_asked_for_a_week_and_then_left_to_an_operator(
+    world: Any, vendor: Vendor, run: RunRemotely, clock: FixedClock
+) -> None:
+    """The placement becomes a dead letter, so that it takes no place from others. Replaying it asks again."""
+    event, at = await placed_and_dispatched(world, vendor, "vendor-a", 1)
+    await world.log.append(world.cancelled().model_copy(update={"time": clock.now()}))
+    vendor.final = False
+    with pytest.raises(UsagePending):
+        await run(event, at, redelivered=True)
+    clock.advance(WEEK_S)
+    with pytest.raises(VendorSilent, match=r"has yet to state what j1 used; nothing has changed for 7 days") as silent:
+        await run(event, at, redelivered=True)
+    assert silent.value.settle is Settle.DEAD_LETTER
+    assert world.log.events(JobUsageReported) == []
+    vendor.final = True
+    with pytest.raises(Superseded):
+        await run(event, at, redelivered=True)
+    assert len(world.log.events(JobUsageReported)) == 1
+
+
+async def test_a_run_that_a_vendor_cannot_be_asked_for_is_left_to_an_operator_after_a_week(
+    world: Any, vendor: Vendor, run: RunRemotely, clock: FixedClock
+) -> None:
+    """The job is not failed: the vendor may have the run, and charge for it."""
+    vendor.away = True
+    event, sequence, _ = await placed(world)
+    await lost_attempt(world, event)
+    with pytest.raises(VendorAway):
+        await run(event, sequence, redelivered=True)
+    clock.advance(WEEK_S)
+    before = len(await world.log.history(world.job))
+    with pytest.raises(VendorSilent, match="does not answer; nothing has changed for 7 days"):
+        await run(event, sequence, redelivered=True)
+    assert len(await world.log.history(world.job)) == before

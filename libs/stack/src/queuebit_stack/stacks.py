@@ -44,6 +44,7 @@ class StackConfig(BaseModel):
     run_seconds: float | None = Field(default=None, gt=0)
     calibration_seconds: float | None = Field(default=None, gt=0)
     poll_seconds: float | None = Field(default=None, gt=0)
+    vendor_seconds: float | None = Field(default=None, gt=0)
     environment: dict[str, str] = {}
     """Variables for the processes that run the plugin's code, such as a vendor's address and the file of its token."""
 

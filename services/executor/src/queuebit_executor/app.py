@@ -90,6 +90,7 @@ def create_app() -> Service:
             me=me,
             vendor=ChildVendor(circuits),
             poll_s=settings.poll_seconds,
+            give_up_s=settings.vendor_seconds,
         )
         run = RunWhereItIs(here, there, partial(circuits.remote, backend))
         service.include(placements(run, durable, settings.topology))

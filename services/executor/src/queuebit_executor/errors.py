@@ -1,6 +1,7 @@
 """Faults of the executor. A failure inside a child is an answer, not a fault.
 
 Fault
+├── VendorSilent     a vendor was asked for long enough → a dead letter; its job and hold stay as they are
 └── Unavailable
     ├── Overloaded   too many circuits wait for a child   → the asker tries again
     ├── Garbled      the SDK does not know its backends   → this process ends and is started afresh
@@ -13,7 +14,7 @@ Fault
 from __future__ import annotations
 
 from queuebit_executor.answers import Refused
-from queuebit_kernel import Unavailable
+from queuebit_kernel import Fault, Unavailable
 
 __all__ = [
     "BACKEND_ERROR",
@@ -24,6 +25,7 @@ __all__ = [
     "PluginFailed",
     "UsagePending",
     "VendorAway",
+    "VendorSilent",
 ]
 
 NOT_REACHABLE = "not_reachable"
@@ -71,3 +73,9 @@ class UsagePending(Unavailable):
     """A job ended, and its vendor has yet to say finally what it used."""
 
     code = "usage_pending"
+
+
+class VendorSilent(Fault):
+    """A vendor was asked about a job for long enough; a person decides what becomes of it."""
+
+    code = "vendor_silent"

@@ -14,7 +14,7 @@ from queuebit_contracts.usage import QPU_TIME, QUBITS, SHOTS, UNITS, is_final, u
 from queuebit_contracts.wire import Reason
 from queuebit_executor import events
 from queuebit_executor.answers import Refused, Submitted
-from queuebit_executor.errors import PluginFailed, UsagePending
+from queuebit_executor.errors import PluginFailed, UsagePending, VendorAway, VendorSilent
 from queuebit_executor.finished import Finished
 from queuebit_executor.handlers import PAUSES, End, RunPlacement
 from queuebit_executor.instance import Instance
@@ -46,7 +46,8 @@ class RunRemotely(RunPlacement):
     Whichever executor receives the placement goes on where the one before stopped. A run that was submitted, but not
     recorded, is found by its token, which is the placement's: a later attempt does not start a second one.
 
-    A vendor that is away is asked until it answers. A plugin that fails at a call fails the job after a few tries.
+    A vendor that is away, or does not state final usage, is asked for `Settings.vendor_seconds`. A plugin that fails at
+    a call fails the job after a few tries.
     """
 
     def __init__(
@@ -60,14 +61,29 @@ class RunRemotely(RunPlacement):
         me: Instance,
         vendor: Vendor,
         poll_s: float,
+        give_up_s: float,
         pauses: Sequence[float] = PAUSES,
     ) -> None:
         super().__init__(log, payloads, circuits, clock, watch, me=me, pauses=pauses)
         self._vendor = vendor
         self._poll_s = poll_s
+        self._give_up_s = give_up_s
         self._slots = asyncio.Semaphore(me.slots)
 
     async def __call__(self, placed: JobPlaced, sequence: int, *, redelivered: bool = False) -> None:
+        try:
+            await self._run_or_settle(placed, sequence)
+        except (VendorAway, UsagePending) as fault:
+            past = await self._known(placed, sequence)
+            waited = self._clock.now() - (past.newest_at or placed.time)
+            if waited.total_seconds() < self._give_up_s:
+                raise
+            raise VendorSilent(
+                f"{fault}; nothing has changed for {waited.days} days, so it is not asked any more. Replay this once "
+                f"it answers, or state the usage of {placed.data.job}: see docs/operating.md"
+            ) from fault
+
+    async def _run_or_settle(self, placed: JobPlaced, sequence: int) -> None:
         job = subjects.job(placed.data.tenant, placed.data.job)
         try:
             end, after = await self._watch.while_needed(job, sequence, self._follow(placed, sequence))

@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     """Wall time for one run."""
     poll_seconds: float = Field(default=2.0, gt=0, le=3_600)
     """How often a vendor is asked whether a run has ended."""
+    vendor_seconds: float = Field(default=604_800.0, gt=0)
+    """How long after a job's newest event a vendor is asked that does not answer, or does not state final usage. Then
+    the placement becomes a dead letter, so that it blocks no other; the job and its hold stay as they are."""
     calibration_seconds: float = Field(default=300.0, gt=0, le=86_400)
     """How often devices are calibrated anew: their figures are read again, and announced if they changed."""
     start_seconds: float = Field(default=60.0, gt=0, le=600)

@@ -49,6 +49,8 @@ class Past:
 
     tail: int = 0
     """Sequence of the job's newest event."""
+    newest_at: datetime | None = None
+    """When that happened; None where no event can be read."""
     submitted: Stored | None = None
     """The newest submission, whatever came of it."""
     accepted: int | None = None
@@ -71,7 +73,8 @@ class Past:
 
 def evolve(past: Past, stored: Stored) -> Past:
     """Take one event into account; in order of sequence."""
-    past = replace(past, tail=max(past.tail, stored.sequence))
+    moment = getattr(stored.event, "time", past.newest_at)
+    past = replace(past, tail=max(past.tail, stored.sequence), newest_at=moment)
     match stored.event:
         case JobSubmitted():
             return replace(past, submitted=stored)
