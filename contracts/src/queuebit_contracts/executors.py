@@ -12,7 +12,7 @@ from typing import Final
 from pydantic import TypeAdapter
 
 from queuebit_contracts.job import JobCancelled, JobPlaced
-from queuebit_contracts.subjects import alive, appended_by, every, profile
+from queuebit_contracts.subjects import USAGE_REQUEST, alive, appended_by, every, profile
 from queuebit_contracts.topology import Durable, Party, Topology
 from queuebit_kernel import require_token
 
@@ -91,6 +91,6 @@ def _party(stack: str, backends: Sequence[str]) -> Party:
     return Party(
         appends=tuple(appended_by(ROLE)),
         follows=(every(JobCancelled),),
-        answers=(profile(stack), *map(alive, backends)),
+        answers=(profile(stack), USAGE_REQUEST, *map(alive, backends)),
         payloads="write",
     )

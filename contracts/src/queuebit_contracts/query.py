@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, JsonValue
 
 from queuebit_contracts.job import Profile
+from queuebit_contracts.usage import Measure
 from queuebit_contracts.wire import Digest, Name, Payload, Reason, Sentence, Wire
 
 __all__ = [
@@ -16,6 +17,8 @@ __all__ = [
     "Question",
     "TenantsAnswer",
     "TenantsRequest",
+    "UsageAnswer",
+    "UsageRequest",
 ]
 
 
@@ -114,3 +117,21 @@ class TenantsAnswer(Wire):
     """Subjects of the facts that were appended, or would be."""
     errors: tuple[Reason, ...] = ()
     """Everything that is wrong, at once."""
+
+
+class UsageRequest(Wire):
+    """State what a job used whose backend never states it finally. Only the operator may ask this: `qb.admin.usage`."""
+
+    tenant: Name
+    job: Name
+    measures: tuple[Measure, ...] = Field(min_length=1, max_length=32)
+    """The whole usage; each measure is final."""
+    by: str = Field(min_length=1, max_length=200)
+    """Who states it; the fact names this."""
+
+
+class UsageAnswer(Wire):
+    """Which report of the job it became; or why it became none."""
+
+    revision: int = 0
+    errors: tuple[Reason, ...] = ()

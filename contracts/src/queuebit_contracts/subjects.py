@@ -4,7 +4,7 @@ qb.job.<tenant>.<job>.<event>[.<backend>]     qb.account.<tenant>.<account>.<eve
 qb.job.<tenant>.<job>.<event>[.<revision>]    qb.account.<tenant>.<account>.corrected.<job>-<revision>
 qb.backend.<backend>.<event>                  qb.proof.<log>.<event>
 qb.command.<tenant>.<job>.<verb>              qb.query.<tenant>.<question>
-qb.tenant.<tenant>.<event>[.<project or user>]   qb.admin.tenants
+qb.tenant.<tenant>.<event>[.<project or user>]   qb.admin.tenants, qb.admin.usage
 qb.profile.<stack>                            qb.dead.<durable>.<sequence>
 qb.alive.<backend>                            qb.replay.<durable>
 qb.trace.<service>
@@ -30,6 +30,7 @@ __all__ = [
     "REPLAY",
     "TENANTS",
     "TENANTS_REQUEST",
+    "USAGE_REQUEST",
     "Address",
     "Aggregate",
     "account",
@@ -59,6 +60,9 @@ TENANTS: Final = "qb.tenant.>"
 
 TENANTS_REQUEST: Final = "qb.admin.tenants"
 """Where the operator asks which tenants there are, and puts a document in force."""
+
+USAGE_REQUEST: Final = "qb.admin.usage"
+"""Where the operator states the usage of a job whose backend never states it."""
 
 DEAD = "qb.dead.>"
 """All dead letters."""

@@ -15,13 +15,14 @@ from queuebit_contracts.job import (
     JobUsageReported,
     Measure,
 )
-from queuebit_contracts.query import CircuitError
+from queuebit_contracts.query import CircuitError, UsageAnswer, UsageRequest
 from queuebit_contracts.usage import is_final, quantities
 from queuebit_executor import events
 from queuebit_executor.answers import Refused, Submitted
-from queuebit_executor.errors import PluginFailed, UsagePending, VendorAway, VendorSilent
+from queuebit_executor.errors import NotOwed, PluginFailed, UsagePending, VendorAway, VendorSilent
 from queuebit_executor.instance import Instance
 from queuebit_executor.remote import RunRemotely
+from queuebit_executor.stated_usage import StateUsage
 from queuebit_executor.watch import JobWatch
 from queuebit_kernel import FixedClock, Settle, Superseded, digest
 from queuebit_runtime.payloads import describe
@@ -295,3 +296,29 @@ async def test_a_run_that_a_vendor_cannot_be_asked_for_is_left_to_an_operator_af
     with pytest.raises(VendorSilent, match="does not answer; nothing has changed for 7 days"):
         await run(event, sequence, redelivered=True)
     assert len(await world.log.history(world.job)) == before
+
+
+QPU_TIME = Measure(metric="qpu-time", quantity="1500", unit="microsecond")
+
+
+async def test_usage_that_never_comes_is_stated_by_the_operator(
+    world: Any, vendor: Vendor, run: RunRemotely, clock: FixedClock
+) -> None:
+    """By any executor: the vendor's stack may be gone. The placement, when it is delivered again, has nothing to do."""
+    state = StateUsage(world.log, me=Instance("aer", "executor-aer@here:2", slots=1, memory_mb=1536))
+    asked = UsageRequest(tenant="acme", job="j1", measures=(QPU_TIME,), by="ops")
+    with pytest.raises(NotOwed, match="has not ended after a run"):
+        await state(asked)
+    event, at = await placed_and_dispatched(world, vendor, "vendor-a", 1)
+    await world.log.append(world.cancelled())
+    with pytest.raises(NotOwed, match="only final usage"):
+        await state(asked.model_copy(update={"measures": (QPU_TIME.model_copy(update={"final": False}),)}))
+    assert await state(asked) == UsageAnswer(revision=1)
+    (report,) = world.log.events(JobUsageReported)
+    assert (report.data.backend, report.data.attempt, report.data.reason) == ("vendor-a", 1, "stated by ops")
+    with pytest.raises(NotOwed, match="is final: nothing is owed"):
+        await state(asked)
+    vendor.final = False
+    with pytest.raises(Superseded):
+        await run(event, at, redelivered=True)
+    assert len(world.log.events(JobUsageReported)) == 1

@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 from nats.aio.client import Client
 
-from queuebit_contracts.job import JobCancelled, JobCompleted, JobDispatched, JobStarted, JobUsageReported
+from queuebit_contracts.job import JobCancelled, JobCompleted, JobDispatched, JobStarted, JobUsageReported, Measure
+from queuebit_contracts.query import UsageRequest
+from queuebit_contracts.subjects import USAGE_REQUEST
 from queuebit_contracts.subjects import backend as backend_of
 from queuebit_contracts.subjects import job as job_of
 from queuebit_contracts.usage import is_final, quantities
@@ -128,6 +130,17 @@ async def test_a_vendor_runs_each_job_once_wherever_its_executor_is_killed(tmp_p
             end = (await newest("j6", JobCompleted)).event.data
             assert (is_final(end.usage), end.calibration) == (False, vendor.calibration.digest)
             assert end.compilation.digest == end.calibration, "a child that knew older figures has read these"
+            vendor.hold("usage j7")
+            await place("j7")
+            await newest("j7", JobCompleted)
+            operator = await server.connect("operator")
+            measure = Measure(metric="qpu-time", quantity="5", unit="microsecond")
+            owed = UsageRequest(tenant="acme", job="j7", measures=(measure,), by="ops")
+            await operator.request(USAGE_REQUEST, owed.model_dump_json().encode(), timeout=10)
+            stated = (await newest("j7", JobUsageReported)).event.data
+            assert (quantities(stated.usage)["qpu-time"], stated.reason) == (5, "stated by ops")
+            await operator.close()
+
             vendor.release("usage j6")
             late = (await newest("j6", JobUsageReported)).event.data
             assert (is_final(late.usage), late.usage.qpu_us) == (True, 1_500_000)

@@ -156,6 +156,12 @@ def _tenants(tenant: Group) -> None:
     limit.add_argument("--backends", metavar="A,B", help="of the project: where it may run; `all` for everywhere")
     limit.add_argument("--default-kind", metavar="KIND", help="of the project: simulator, emulated or qpu")
 
+    usage = tenant.command("usage", "usage:state", "state what a job used, where its backend never does")
+    usage.add_argument("name", metavar="TENANT")
+    usage.add_argument("job", metavar="JOB", help="its whole id")
+    usage.add_argument("measures", nargs="+", metavar="METRIC=N", help="qpu-time (microseconds), shots, qubits")
+    usage.add_argument("--by", metavar="NAME", help="who states it, as the fact names it (your account)")
+
     project = tenant.group("project", "what is paid from one account")
     new = project.command("add", "tenancy:add_project", "a new project")
     new.add_argument("name", metavar="TENANT")

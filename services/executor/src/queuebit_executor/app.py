@@ -15,8 +15,9 @@ from queuebit_executor.policy import Allowance
 from queuebit_executor.profiling import AnswerProfile
 from queuebit_executor.recalibrate import Recalibrate
 from queuebit_executor.remote import RunRemotely, RunWhereItIs
-from queuebit_executor.routes import cancellations, liveness, placements, profiles
+from queuebit_executor.routes import cancellations, liveness, placements, profiles, statements
 from queuebit_executor.settings import Settings
+from queuebit_executor.stated_usage import StateUsage
 from queuebit_executor.vendor import ChildVendor
 from queuebit_executor.watch import JobWatch
 from queuebit_executor.zygote_client import ZygoteClient, ZygoteSettings
@@ -64,6 +65,7 @@ def create_app() -> Service:
             cancellations(watch),
             profiles(answer, settings.stack, service.bus.tracing, begin_s),
             liveness(settings.offered),
+            statements(StateUsage(service.log, me=me)),
         ):
             service.include(router)
             await service.bus.start(router)

@@ -1,6 +1,7 @@
 """Faults of the executor. A failure inside a child is an answer, not a fault.
 
 Fault
+├── NotOwed          usage was stated that no bill waits for → refused
 ├── VendorSilent     a vendor was asked for long enough → a dead letter; its job and hold stay as they are
 └── Unavailable
     ├── Overloaded   too many circuits wait for a child   → the asker tries again
@@ -20,6 +21,7 @@ __all__ = [
     "BACKEND_ERROR",
     "NOT_REACHABLE",
     "Garbled",
+    "NotOwed",
     "Orphaned",
     "Overloaded",
     "PluginFailed",
@@ -79,3 +81,9 @@ class VendorSilent(Fault):
     """A vendor was asked about a job for long enough; a person decides what becomes of it."""
 
     code = "vendor_silent"
+
+
+class NotOwed(Fault):
+    """The operator stated usage of a job whose bill does not wait for it."""
+
+    code = "not_owed"

@@ -9,19 +9,21 @@ from faststream.nats import NatsRouter
 from faststream.nats.annotations import NatsMessage
 
 from queuebit_contracts.job import JobCancelled, JobPlaced
-from queuebit_contracts.query import CircuitError, ProfileAnswer, ProfileRequest
-from queuebit_contracts.subjects import alive, every, profile
+from queuebit_contracts.query import CircuitError, ProfileAnswer, ProfileRequest, UsageAnswer, UsageRequest
+from queuebit_contracts.subjects import USAGE_REQUEST, alive, every, profile
 from queuebit_contracts.topology import Topology
+from queuebit_contracts.wire import Reason
 from queuebit_executor.handlers import RunPlacement
 from queuebit_executor.profiling import AnswerProfile
 from queuebit_executor.remote import RunWhereItIs
+from queuebit_executor.stated_usage import StateUsage
 from queuebit_executor.watch import JobWatch
 from queuebit_kernel import Malformed
 from queuebit_runtime.consumers import LogSequence, Redelivered, subscribes
 from queuebit_runtime.replies import SIDE_BY_SIDE, Replies, Traceparent, request_of
 from queuebit_runtime.tracing import Tracing, whose
 
-__all__ = ["cancellations", "liveness", "placements", "profiles"]
+__all__ = ["cancellations", "liveness", "placements", "profiles", "statements"]
 
 
 def placements(run: RunPlacement | RunWhereItIs, durable: str, wanted: Topology) -> NatsRouter:
@@ -89,6 +91,22 @@ def profiles(answer: AnswerProfile, stack: str, tracing: Tracing, begin_s: float
             return await answer(request, begin_by)
 
     return router
+
+
+def statements(state: StateUsage) -> NatsRouter:
+    """Take usage that the operator states; executors share the requests, and no other user may send them."""
+    router = NatsRouter(middlewares=[Replies(_not_stated)])
+
+    @router.subscriber(USAGE_REQUEST, queue="executor", decoder=request_of(UsageRequest), title="usage")
+    async def on_stated(request: UsageRequest) -> UsageAnswer:
+        """Report the usage of a job whose backend never states it."""
+        return await state(request)
+
+    return router
+
+
+def _not_stated(code: str, text: str) -> UsageAnswer:
+    return UsageAnswer(errors=(Reason(code=code, text=text),))
 
 
 def _refusal(code: str, text: str) -> ProfileAnswer | None:
