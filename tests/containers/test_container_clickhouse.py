@@ -38,31 +38,31 @@ def rows(first: int, last: int) -> list[Row]:
 
 
 async def test_each_batch_is_stored_once_however_often_it_comes(clickhouse: ClickHouse) -> None:
-    generation = (await clickhouse.place()).generation
+    generation = (await clickhouse.position()).generation
     for _ in range(3):
         await clickhouse.append(rows(1, 50), generation, "LOG>0")
     await clickhouse.append(rows(51, 80), generation, "LOG>50")
-    assert (await clickhouse.place()).seq == 80
+    assert (await clickhouse.position()).seq == 80
     assert await clickhouse.count_events("acme") == 80
 
 
 async def test_a_batch_cut_anew_at_the_same_place_is_dropped_whole(clickhouse: ClickHouse) -> None:
-    generation = (await clickhouse.place()).generation
+    generation = (await clickhouse.position()).generation
     await clickhouse.append(rows(1, 50), generation, "LOG>0")
     await clickhouse.append(rows(1, 60), generation, "LOG>0")
     assert await clickhouse.count_events("acme") == 50
 
 
 async def test_tables_that_were_made_anew_refuse_who_speaks_of_the_old_ones(clickhouse: ClickHouse) -> None:
-    old = (await clickhouse.place()).generation
+    old = (await clickhouse.position()).generation
     await rebuild(clickhouse)
     with pytest.raises(OtherGeneration):
         await clickhouse.append(rows(1, 5), old, "LOG>0")
-    assert (await clickhouse.place()).seq == 0
+    assert (await clickhouse.position()).seq == 0
 
 
 async def test_jobs_are_reported_to_their_tenant_alone(clickhouse: ClickHouse) -> None:
-    await clickhouse.append(rows(1, 5), (await clickhouse.place()).generation, "LOG>0")
+    await clickhouse.append(rows(1, 5), (await clickhouse.position()).generation, "LOG>0")
     assert len(await clickhouse.jobs("acme", Question())) == 5
     assert await clickhouse.jobs("evil", Question()) == []
 

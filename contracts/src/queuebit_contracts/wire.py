@@ -13,6 +13,7 @@ from queuebit_kernel import Money, event_id, rfc3339
 
 __all__ = [
     "DIGEST",
+    "INLINE_LIMIT",
     "NAME",
     "VALUES",
     "Amount",
@@ -31,6 +32,9 @@ __all__ = [
 
 NAME = r"^[a-z0-9]([a-z0-9_-]{0,62}[a-z0-9])?$"
 DIGEST = r"^sha256:[0-9a-f]{64}$"
+
+INLINE_LIMIT = 16_384
+"""Bytes of the largest content that an event carries itself."""
 
 Name = Annotated[str, Field(pattern=NAME)]
 """One token of a subject: a tenant, project, user, job or backend."""
@@ -106,7 +110,7 @@ class Payload(Wire):
     size: StrictInt = Field(ge=0)
     """Bytes of the content, UTF-8 where it is text."""
     media_type: str
-    inline: str | None = Field(default=None, max_length=16384)
+    inline: str | None = Field(default=None, max_length=INLINE_LIMIT)
     """The content itself when it is small text; absent means: read it from the payload store."""
 
 

@@ -5,11 +5,14 @@ from typing import Any
 import pytest
 
 from queuebit_contracts.account import AccountSettled
-from queuebit_contracts.job import JobMetered
+from queuebit_contracts.job import JobMetered, Terms
+from queuebit_contracts.subjects import Aggregate
+from queuebit_contracts.wire import Amount
 from queuebit_kernel import Unavailable
 from queuebit_metering.handlers import MeterJob
 from queuebit_metering.policy import bill
 from queuebit_metering.state import job_of
+from queuebit_runtime.log import Stored
 from queuebit_testing.memory import MemoryLog
 
 
@@ -118,3 +121,30 @@ async def test_an_outage_is_left_to_the_next_delivery(life: Any, log: MemoryLog)
     with pytest.raises(Unavailable):
         await MeterJob(down, life.book)(ended)
     assert down.events(JobMetered) == []
+
+
+class AppendOnly(MemoryLog):
+    """Fails if it is read."""
+
+    async def last(self, subject: str) -> Stored | None:
+        raise AssertionError(f"{subject} was read")
+
+    async def history(self, aggregate: Aggregate, *, reaching: int = 0) -> list[Stored]:
+        raise AssertionError(f"the history of {aggregate.prefix} was read")
+
+
+async def test_an_end_that_carries_its_terms_is_billed_without_a_read_of_the_log(life: Any) -> None:
+    terms = Terms(
+        project="main",
+        price="aer-1",
+        price_book=life.accepted().data.price_book,
+        hold=Amount.of(life.hold),
+        shots=life.shots,
+        qpu_us=life.qpu_us,
+        qubits=life.qubits,
+    )
+    ended, log = life.completed(), AppendOnly()
+    await MeterJob(log, life.book)(ended.model_copy(update={"data": ended.data.model_copy(update={"terms": terms})}))
+    (metered,), (settled,) = log.events(JobMetered), log.events(AccountSettled)
+    assert metered.data.charge == bill(job_of([life.accepted()]), ended, life.book).charge
+    assert settled.data.settled.amount == metered.data.charge.amount

@@ -25,49 +25,49 @@ class EventsLaws:
 
     async def test_an_empty_warehouse_has_no_place(self, events: Events) -> None:
         with pytest.raises(NoTables):
-            await events.place()
+            await events.position()
         await events.create()
-        place = await events.place()
-        assert place.seq == 0
+        position = await events.position()
+        assert position.seq == 0
         await events.create()
-        assert await events.place() == place
+        assert await events.position() == position
 
     async def test_an_insert_is_stored_once_by_its_token(self, events: Events) -> None:
         await events.create()
-        generation = (await events.place()).generation
+        generation = (await events.position()).generation
         await events.append(rows(1, 2, 3), generation, "LOG>0")
         await events.append(rows(1, 2, 3, 4, 5), generation, "LOG>0")
-        assert (await events.place()).seq == 3
+        assert (await events.position()).seq == 3
         await events.append(rows(4, 5), generation, "LOG>3")
-        assert (await events.place()).seq == 5
+        assert (await events.position()).seq == 5
 
     async def test_a_writer_of_another_generation_is_refused(self, events: Events) -> None:
         await events.create()
-        generation = (await events.place()).generation
+        generation = (await events.position()).generation
         with pytest.raises(OtherGeneration):
             await events.append(rows(1), f"{generation}0", "LOG>0")
-        assert (await events.place()).seq == 0
+        assert (await events.position()).seq == 0
 
     async def test_a_table_that_is_set_aside_makes_room_for_another_generation(self, events: Events) -> None:
         await events.create()
-        first = (await events.place()).generation
+        first = (await events.position()).generation
         await events.append(rows(1, 2), first, "LOG>0")
         await events.set_aside()
         with pytest.raises(NoTables):
-            await events.place()
+            await events.position()
         await events.create()
-        second = await events.place()
+        second = await events.position()
         assert second.generation != first
         assert second.seq == 0
         with pytest.raises(OtherGeneration):
             await events.append(rows(1, 2), first, "LOG>0")
         await events.append(rows(1, 2), second.generation, "LOG>0")
         await events.forget_set_aside()
-        assert (await events.place()).seq == 2
+        assert (await events.position()).seq == 2
 
     async def test_without_its_table_nothing_is_stored(self, events: Events) -> None:
         await events.create()
-        generation = (await events.place()).generation
+        generation = (await events.position()).generation
         await events.set_aside()
         with pytest.raises(NoTables):
             await events.append(rows(1), generation, "LOG>0")

@@ -12,7 +12,7 @@ from queuebit_telemetry.backlog import Backlog
 from queuebit_telemetry.handlers import AnswerLevels
 from queuebit_telemetry.objectives import objectives
 from queuebit_telemetry.policy import Counts, Durations, Ratio
-from queuebit_telemetry.state import Head, Place
+from queuebit_telemetry.state import Head, Position
 
 _NONE = Durations((0,) * 24)
 
@@ -35,8 +35,8 @@ class Analytics:
     def __init__(self, seq: int, own: int) -> None:
         self._seq, self._own = seq, own
 
-    async def place(self) -> Place:
-        return Place("g", self._seq)
+    async def position(self) -> Position:
+        return Position("g", self._seq)
 
     async def count_events(self, tenant: str) -> int:
         return self._own if tenant == "acme" else 0

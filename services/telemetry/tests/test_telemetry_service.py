@@ -91,7 +91,7 @@ async def sinking(server: NatsServer, warehouse: Any, password_file: Path, **set
 
 async def holds(clickhouse: ClickHouse, last: int) -> None:
     """Wait until the warehouse has the log up to `last`."""
-    while (await clickhouse.place()).seq < last:  # the test's own time limit ends this
+    while (await clickhouse.position()).seq < last:  # the test's own time limit ends this
         await asyncio.sleep(0.02)
 
 

@@ -19,7 +19,7 @@ from queuebit_telemetry.errors import NoTables, OtherGeneration, Unsound
 from queuebit_telemetry.ports import Fold
 from queuebit_telemetry.settings import Settings
 from queuebit_telemetry.sink import Sink
-from queuebit_telemetry.state import Place
+from queuebit_telemetry.state import Position
 
 
 class MemoryEvents:
@@ -34,12 +34,12 @@ class MemoryEvents:
         self.before_append: Callable[[str], None] = lambda token: None
         self.after_append: Callable[[str], None] = lambda token: None
 
-    async def place(self) -> Place:
+    async def position(self) -> Position:
         if not self.generation or self.missing:
             raise NoTables("none")
         if self.damaged:
             raise Unsound("parts were set aside")
-        return Place(str(self.generation), max((row.seq for row in self.rows), default=0))
+        return Position(str(self.generation), max((row.seq for row in self.rows), default=0))
 
     async def create(self) -> None:
         if not self.generation or self.missing:
@@ -172,7 +172,7 @@ async def test_tables_made_anew_are_filled_from_the_beginning(settings: Settings
     events = MemoryEvents()
     async with running(events, settings, last=10) as sink:
         events.rebuild()
-        while len(events.rows) < 10 or sink.place.generation != "2":
+        while len(events.rows) < 10 or sink.position.generation != "2":
             await asyncio.sleep(0.001)
         assert events.sequences == [*range(1, 11)]
 
@@ -242,7 +242,7 @@ async def test_a_table_that_lost_rows_is_filled_again_from_the_log(settings: Set
         events.damaged = True
         while events.generation == before or events.sequences != [*range(1, 11)] or events.aside:
             await asyncio.sleep(0.01)
-        assert sink.place == Place(str(events.generation), 10)
+        assert sink.position == Position(str(events.generation), 10)
 
 
 async def test_what_was_set_aside_is_kept_until_the_log_has_filled_its_successor(settings: Settings) -> None:
@@ -251,6 +251,6 @@ async def test_what_was_set_aside_is_kept_until_the_log_has_filled_its_successor
         pass
     events.damaged = True
     async with running(events, settings, last=7) as sink:  # a log that lost its end
-        while sink.place.seq < 7:
+        while sink.position.seq < 7:
             await asyncio.sleep(0.01)
         assert len(events.aside) == 10

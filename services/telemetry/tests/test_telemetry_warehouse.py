@@ -42,34 +42,34 @@ def rows_of(events: list[AnyEvent], first: int = 1) -> list[Row]:
 
 
 async def test_tables_are_made_once_and_anew_only_by_rebuild(clickhouse: ClickHouse, life_of: Life) -> None:
-    place = await clickhouse.place()
+    position = await clickhouse.position()
     await clickhouse.create()
-    assert await clickhouse.place() == place
+    assert await clickhouse.position() == position
 
-    await clickhouse.append(rows_of(life_of("acme", "j1")), place.generation, "LOG>0")
-    assert (await clickhouse.place()).seq == 6
+    await clickhouse.append(rows_of(life_of("acme", "j1")), position.generation, "LOG>0")
+    assert (await clickhouse.position()).seq == 6
     await rebuild(clickhouse)
     with pytest.raises(OtherGeneration):
-        await clickhouse.append(rows_of(life_of("acme", "j2"), 7), place.generation, "LOG>6")
-    anew = await clickhouse.place()
-    assert anew.generation != place.generation
+        await clickhouse.append(rows_of(life_of("acme", "j2"), 7), position.generation, "LOG>6")
+    anew = await clickhouse.position()
+    assert anew.generation != position.generation
     assert anew.seq == 0
 
 
 async def test_second_insert_at_one_place_is_dropped_whole(clickhouse: ClickHouse, life_of: Life) -> None:
-    place = await clickhouse.place()
+    position = await clickhouse.position()
     events = life_of("acme", "j1")
-    await clickhouse.append(rows_of(events[:4]), place.generation, "LOG>0")
-    await clickhouse.append(rows_of(events), place.generation, "LOG>0")
-    assert (await clickhouse.place()).seq == 4
+    await clickhouse.append(rows_of(events[:4]), position.generation, "LOG>0")
+    await clickhouse.append(rows_of(events), position.generation, "LOG>0")
+    assert (await clickhouse.position()).seq == 4
     assert await clickhouse.count_events("acme") == 4
 
 
 async def test_large_batch_is_one_part(clickhouse: ClickHouse) -> None:
-    place = await clickhouse.place()
+    position = await clickhouse.position()
     now = datetime.now(UTC)
     rows = [row_of("qb.job.acme.j1.submitted", bytes([65 + seq % 26]) * 1600, seq, now) for seq in range(1, 10_001)]
-    await clickhouse.append(rows, place.generation, "LOG>0")
+    await clickhouse.append(rows, position.generation, "LOG>0")
     parts = await clickhouse._query(
         "SELECT rows, max_block_number - min_block_number AS merged FROM system.parts WHERE table = 'events' AND active"
     )
@@ -89,18 +89,18 @@ def _no_collector() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_no_collector")
 async def test_what_was_inserted_does_not_wait_for_the_collector(clickhouse: ClickHouse) -> None:
-    place, output = await clickhouse.place(), Rows("a")
+    position, output = await clickhouse.position(), Rows("a")
     alive = weakref.ref(output)
     row = row_of("qb.job.acme.j1.submitted", b"x", 1, datetime.now(UTC))._replace(subject=output)
-    await clickhouse.append([row], place.generation, "LOG>0")
+    await clickhouse.append([row], position.generation, "LOG>0")
     del row, output
     assert alive() is None
 
 
 async def test_job_is_reported_from_its_events(clickhouse: ClickHouse, life_of: Life) -> None:
-    place = await clickhouse.place()
+    position = await clickhouse.position()
     events = life_of("acme", "j1") + life_of("acme", "j2")[:2] + life_of("evil", "j3")
-    await clickhouse.append(rows_of(events), place.generation, "LOG>0")
+    await clickhouse.append(rows_of(events), position.generation, "LOG>0")
     newest, oldest = sorted(await clickhouse.jobs("acme", Question()), key=lambda it: it["state"] != "accepted")
     assert (newest["job"], newest["state"], newest["charge"], newest["sealed"]) == ("j2", "accepted", None, 0)
     assert oldest | {"submitted_at": "", "accepted_at": "", "ended_at": ""} == {
@@ -133,9 +133,9 @@ async def test_job_is_reported_from_its_events(clickhouse: ClickHouse, life_of: 
 
 
 async def test_a_charge_is_provisional_until_its_hold_is_settled(clickhouse: ClickHouse, life_of: Life) -> None:
-    place, found = await clickhouse.place(), {}
+    position, found = await clickhouse.position(), {}
     for seq, event in enumerate(life_of("acme", "j1"), 1):
-        await clickhouse.append(rows_of([event], seq), place.generation, f"LOG>{seq - 1}")
+        await clickhouse.append(rows_of([event], seq), position.generation, f"LOG>{seq - 1}")
         (row,) = await clickhouse.jobs("acme", Question())
         found[event_name(event.type)] = row["provisional"]
     assert found == {"submitted": 0, "accepted": 0, "completed": 0, "metered": 1, "settled": 0, "sealed": 0}
@@ -147,13 +147,13 @@ def altered(event: AnyEvent, **data: Any) -> AnyEvent:
 
 async def test_no_later_submission_changes_what_was_decided(clickhouse: ClickHouse, life_of: Life) -> None:
     """State and content of a job, for each place where another submission may come in between."""
-    place = await clickhouse.place()
+    position = await clickhouse.position()
     events: list[AnyEvent] = []
     for at, length in ((1, 1), (2, 2), (3, 3), (6, 6), (1, 6)):
         life = life_of("acme", f"at{at}of{length}")[:length]
         again = altered(life[0], label="zzz", shots=9999, project="zzz", backend="zzz")
         events += [*life[:at], again.model_copy(update={"time": again.time - timedelta(days=1)}), *life[at:]]
-    await clickhouse.append(rows_of(events), place.generation, "LOG>0")
+    await clickhouse.append(rows_of(events), position.generation, "LOG>0")
     output = {it["job"]: (it["state"], it["label"], it["shots"]) for it in await clickhouse.jobs("acme", Question())}
     assert output == {
         "at1of1": ("submitted", "at1of1.qasm", 1000),
@@ -168,7 +168,7 @@ async def test_no_later_submission_changes_what_was_decided(clickhouse: ClickHou
 
 
 async def test_a_view_of_another_version_is_replaced(clickhouse: ClickHouse, tmp_path: Path) -> None:
-    place = await clickhouse.place()
+    position = await clickhouse.position()
     await clickhouse._command("CREATE OR REPLACE VIEW jobs AS SELECT 1 AS old")
 
     class Idle:
@@ -180,18 +180,18 @@ async def test_a_view_of_another_version_is_replaced(clickhouse: ClickHouse, tmp
     sink = Sink(clickhouse, lambda fold, after: Idle(), Settings(warehouse_password_file=tmp_path), SystemClock())
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
         task = group.create_task(sink.run())
-        while sink.place != place:
+        while sink.position != position:
             await asyncio.sleep(0.01)
         assert await clickhouse.jobs("acme", Question()) == []
         task.cancel()
 
 
 async def test_a_job_that_never_started_has_no_queue_wait(clickhouse: ClickHouse, life_of: Life) -> None:
-    place, events = await clickhouse.place(), life_of("acme", "ran") + life_of("acme", "refused")[:1]
+    position, events = await clickhouse.position(), life_of("acme", "ran") + life_of("acme", "refused")[:1]
     whose = {"tenant": "acme", "project": "main", "job": "refused", "submitted_at": events[0].time}
     refusal = Rejection.model_validate({**whose, "reasons": [Reason(code="over_budget", text="too expensive")]})
     events.append(JobRejected(source="qb/broker", data=refusal))
-    await clickhouse.append(rows_of(events), place.generation, "LOG>0")
+    await clickhouse.append(rows_of(events), position.generation, "LOG>0")
     (row,) = await clickhouse._query(
         "SELECT count(), avg(queue_wait_ms) AS mean, countIf(queue_wait_ms = 0) AS zero FROM jobs"
     )
@@ -201,11 +201,11 @@ async def test_a_job_that_never_started_has_no_queue_wait(clickhouse: ClickHouse
 async def test_tables_of_an_earlier_version_are_set_aside_and_dropped_when_refilled(
     clickhouse: ClickHouse, life_of: Life
 ) -> None:
-    place = await clickhouse.place()
-    await clickhouse.append(rows_of(life_of("acme", "j1")), place.generation, "LOG>0")
+    position = await clickhouse.position()
+    await clickhouse.append(rows_of(life_of("acme", "j1")), position.generation, "LOG>0")
     await clickhouse._command("ALTER TABLE events MODIFY COMMENT 'queuebit schema 1, generation abc'")
     with pytest.raises(Unsound):
-        await clickhouse.place()
+        await clickhouse.position()
     await clickhouse.set_aside()
     await clickhouse.create()
     await clickhouse.forget_set_aside()
@@ -213,8 +213,8 @@ async def test_tables_of_an_earlier_version_are_set_aside_and_dropped_when_refil
         "events",
         "events_set_aside",
     ]
-    place = await clickhouse.place()
-    await clickhouse.append(rows_of(life_of("acme", "j1")), place.generation, "LOG>0")
+    position = await clickhouse.position()
+    await clickhouse.append(rows_of(life_of("acme", "j1")), position.generation, "LOG>0")
     await clickhouse.forget_set_aside()
     await clickhouse.forget_set_aside()
     assert [row["name"] for row in await clickhouse._query("SHOW TABLES LIKE 'events%'")] == ["events"]
@@ -225,27 +225,27 @@ async def test_what_was_set_aside_survives_damage_to_the_table_that_is_to_replac
 ) -> None:
     rows = rows_of(life_of("acme", "j1"))
     for held in (rows, rows[:2]):
-        await clickhouse.append(held, (await clickhouse.place()).generation, "LOG>0")
+        await clickhouse.append(held, (await clickhouse.position()).generation, "LOG>0")
         await clickhouse.set_aside()
         await clickhouse.create()
-    assert (await clickhouse.place()).seq == 0
+    assert (await clickhouse.position()).seq == 0
     (kept,) = await clickhouse._query("SELECT count() AS rows FROM events_set_aside")
     assert kept["rows"] == len(rows)
 
 
 async def test_a_table_with_a_detached_part_is_unsound(clickhouse: ClickHouse, life_of: Life) -> None:
-    place = await clickhouse.place()
-    await clickhouse.append(rows_of(life_of("acme", "j1")), place.generation, "LOG>0")
+    position = await clickhouse.position()
+    await clickhouse.append(rows_of(life_of("acme", "j1")), position.generation, "LOG>0")
     (part,) = await clickhouse._query("SELECT name FROM system.parts WHERE table = 'events' AND active")
     await clickhouse._command(f"ALTER TABLE events DETACH PART '{part['name']}'")
     with pytest.raises(Unsound, match="1 damaged part"):
-        await clickhouse.place()
+        await clickhouse.position()
 
 
 async def test_charges_add_up_exactly_by_project(clickhouse: ClickHouse, life_of: Life) -> None:
-    place = await clickhouse.place()
+    position = await clickhouse.position()
     events = [event for number in range(10) for event in life_of("acme", f"j{number}")] + life_of("evil", "j99")
-    await clickhouse.append(rows_of(events), place.generation, "LOG>0")
+    await clickhouse.append(rows_of(events), position.generation, "LOG>0")
     assert await clickhouse.charges("acme", Question()) == [
         {"project": "main", "currency": "USD", "jobs": 10, "amount": "1.00000000000000001", "jbu": "25.00"}
     ]
@@ -253,15 +253,15 @@ async def test_charges_add_up_exactly_by_project(clickhouse: ClickHouse, life_of
 
 
 async def test_a_corrected_bill_is_charged_once_with_its_delta(clickhouse: ClickHouse, life_of: Life) -> None:
-    place = await clickhouse.place()
+    position = await clickhouse.position()
     delta = Charge(amount="-0.04", currency="USD", jbu="-1")
     data = Correction(
         tenant="acme", project="main", job="j1", revision=1, report=1, usage=Usage(), charge=delta, delta=delta,
         reason="late", final=True, price_book="sha256:" + "0" * 64,
     )  # fmt: skip
     rows = rows_of([*life_of("acme", "j1"), JobCorrected(source="qb/test", data=data), *life_of("acme", "j2")])
-    await clickhouse.append(rows, place.generation, "LOG>0")
-    await clickhouse.append(rows, place.generation, "LOG>1")  # the same rows under another token
+    await clickhouse.append(rows, position.generation, "LOG>0")
+    await clickhouse.append(rows, position.generation, "LOG>1")  # the same rows under another token
     assert await clickhouse.charges("acme", Question()) == [
         {"project": "main", "currency": "USD", "jobs": 2, "amount": "0.160000000000000002", "jbu": "4.00"}
     ]
@@ -270,10 +270,10 @@ async def test_a_corrected_bill_is_charged_once_with_its_delta(clickhouse: Click
 
 
 async def test_counters_are_those_of_the_rows(clickhouse: ClickHouse, life_of: Life) -> None:
-    place = await clickhouse.place()
+    position = await clickhouse.position()
     events = [event for number in range(20) for event in life_of("acme", f"j{number}", number * 20)]
     events += life_of("acme", "unsealed")[:3] + life_of("evil", "j99")
-    await clickhouse.append(rows_of(events), place.generation, "LOG>0")
+    await clickhouse.append(rows_of(events), position.generation, "LOG>0")
     now = datetime.now(UTC)
     since = now - timedelta(days=1)
     later = await clickhouse.counts("acme", since, now + timedelta(minutes=1))
@@ -291,8 +291,8 @@ async def test_counters_are_those_of_the_rows(clickhouse: ClickHouse, life_of: L
 
 
 async def test_rows_are_verified_by_all_they_hold(warehouse: Any, clickhouse: ClickHouse, life_of: Life) -> None:
-    place, rows = await clickhouse.place(), rows_of(life_of("acme", "j1"))
-    await clickhouse.append(rows, place.generation, "LOG>0")
+    position, rows = await clickhouse.position(), rows_of(life_of("acme", "j1"))
+    await clickhouse.append(rows, position.generation, "LOG>0")
     stored = await warehouse.verified().rows()
     assert (list(stored.sequences), list(stored.marks)) == ([1, 2, 3, 4, 5, 6], [mark_of(row) for row in rows])
     assert (list(stored.altered), stored.views) == ([], [])
@@ -319,8 +319,8 @@ async def test_rows_are_verified_by_all_they_hold(warehouse: Any, clickhouse: Cl
 async def test_a_warehouse_that_was_rewritten_is_not_taken_for_the_log(
     warehouse: Any, clickhouse: ClickHouse, life_of: Life, statements: str, found: object
 ) -> None:
-    place, rows = await clickhouse.place(), rows_of(life_of("acme", "j1"))
-    await clickhouse.append(rows, place.generation, "LOG>0")
+    position, rows = await clickhouse.position(), rows_of(life_of("acme", "j1"))
+    await clickhouse.append(rows, position.generation, "LOG>0")
     for statement in statements.split(";"):
         alters = statement.startswith("ALTER")
         await clickhouse._command(f"{statement} SETTINGS mutations_sync = 2" if alters else statement)
@@ -343,7 +343,7 @@ HOSTILE: list[bytes] = [
 async def test_no_event_is_too_strange_to_be_stored_asked_about_and_verified(
     warehouse: Any, clickhouse: ClickHouse, event: str
 ) -> None:
-    place, now = await clickhouse.place(), datetime.now(UTC)
+    position, now = await clickhouse.position(), datetime.now(UTC)
     inside = ("label", "shots", "user", "profile", "reasons", "reason", "charge", "project", "backend")
     times = ("accepted_at", "started_at", "submitted_at")
     whole = b'{"id":"i","type":"qb.job.%b.v1","time":"2026-01-01T00:00:00Z","data":{"%b":%b}}'
@@ -353,7 +353,7 @@ async def test_no_event_is_too_strange_to_be_stored_asked_about_and_verified(
         outside % (event.encode(), key, value) for key in (b"id", b"time", b"type", b"data") for value in HOSTILE
     ]
     rows = [row_of(f"qb.job.acme.j{seq % 9}.{event}", it, seq, now) for seq, it in enumerate(bodies, 1)]
-    await clickhouse.append(rows, place.generation, "LOG>0")
+    await clickhouse.append(rows, position.generation, "LOG>0")
     assert await clickhouse.count_events("acme") == len(rows)
     assert json.dumps([await clickhouse.jobs("acme", Question()), await clickhouse.charges("acme", Question())])
     await clickhouse.counts("acme", now - timedelta(days=1), now)
@@ -420,7 +420,7 @@ async def test_an_answer_that_is_none_is_a_fault_like_any_other(encoding: str, b
         client = ClickHouse(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", "queuebit", "none")
         await client._client()
         bad, now = True, datetime.now(UTC)
-        for question in (client.place(), client.counts("acme", now, now), client.count_events("acme")):
+        for question in (client.position(), client.counts("acme", now, now), client.count_events("acme")):
             with pytest.raises(Fault):
                 await question
         await client.close()

@@ -9,7 +9,7 @@ from decimal import Decimal
 from queuebit_audit.bills import billed
 from queuebit_audit.job_state import Job
 from queuebit_audit.lifecycle import Outstanding
-from queuebit_audit.records import Entry
+from queuebit_audit.records import AccountEntry
 from queuebit_audit.report import Verdict
 from queuebit_audit.state import History
 from queuebit_pricing import PriceBook
@@ -20,7 +20,7 @@ __all__ = ["money_adds_up"]
 def money_adds_up(history: History, book: PriceBook, outstanding: Outstanding) -> Verdict:
     """Fold every account in order, and rate every bill again."""
     verdict = Verdict("I2", len(history.jobs), "jobs")
-    by_job: dict[tuple[str, str], list[Entry]] = defaultdict(list)
+    by_job: dict[tuple[str, str], list[AccountEntry]] = defaultdict(list)
     for (tenant, account), entries in history.accounts.items():
         for fault in _overdrawn(entries):
             verdict.add(f"{tenant}/{account}", fault)
@@ -37,7 +37,7 @@ def money_adds_up(history: History, book: PriceBook, outstanding: Outstanding) -
     return verdict
 
 
-def _overdrawn(entries: Sequence[Entry]) -> Iterator[str]:
+def _overdrawn(entries: Sequence[AccountEntry]) -> Iterator[str]:
     """An operator may cut a budget below what is spent; a hold may not exceed what is free."""
     free, currency = Decimal(0), entries[0].currencies[0]
     for entry in entries:
@@ -50,7 +50,7 @@ def _overdrawn(entries: Sequence[Entry]) -> Iterator[str]:
             yield f"sequence {entry.sequence} holds {entry.amount} for {entry.job}, which overdraws it by {-free}"
 
 
-def _held_is_settled(job: Job, entries: Sequence[Entry], outstanding: Outstanding) -> Iterator[str]:
+def _held_is_settled(job: Job, entries: Sequence[AccountEntry], outstanding: Outstanding) -> Iterator[str]:
     for name in ("held", "settled", "released"):
         if (times := sum(entry.name == name for entry in entries)) > 1:
             yield f"its budget was {name} {times} times"
@@ -75,7 +75,7 @@ def _held_is_settled(job: Job, entries: Sequence[Entry], outstanding: Outstandin
     yield from _adjusted(job, end, [it for it in entries if it.name == "corrected"], outstanding)
 
 
-def _adjusted(job: Job, end: Entry, entries: Sequence[Entry], outstanding: Outstanding) -> Iterator[str]:
+def _adjusted(job: Job, end: AccountEntry, entries: Sequence[AccountEntry], outstanding: Outstanding) -> Iterator[str]:
     """What was corrected after the settlement must be corrected on the account, once each."""
     late = (it for it in job.corrections if it.revision > end.revision)
     due = {it.revision: Decimal(it.delta.amount) for it in late if Decimal(it.delta.amount)}
@@ -87,7 +87,7 @@ def _adjusted(job: Job, end: Entry, entries: Sequence[Entry], outstanding: Outst
             yield f"correction {revision} of its bill by {amount} never reached its account"
 
 
-def _given_back(job: Job, by_name: Mapping[str, Entry], held: Decimal) -> Iterator[str]:
+def _given_back(job: Job, by_name: Mapping[str, AccountEntry], held: Decimal) -> Iterator[str]:
     released = by_name["released"].released if "released" in by_name else Decimal(0)
     if "settled" in by_name:
         yield "its hold was settled, although it was never accepted"

@@ -18,9 +18,9 @@ from queuebit_contracts.wire import Amount, Payload
 from queuebit_runtime.log import Stored
 
 __all__ = [
+    "AccountEntry",
     "CheckSeal",
     "Decision",
-    "Entry",
     "Head",
     "Leaf",
     "Placed",
@@ -34,7 +34,7 @@ CheckSeal = Callable[[str, str, Seal], "str | None"]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AccountEntry:
     """One entry of an account: a movement between budget, hold and charge."""
 
     sequence: int
@@ -112,24 +112,26 @@ class Stray:
     """A client wrote it under its own subjects: harmless, because services ignore it."""
 
 
-def entries(stored: Stored) -> list[Entry]:
+def entries(stored: Stored) -> list[AccountEntry]:
     """The entries that an event makes in its account; none for other events."""
     match stored.event:
         case AccountFunded(data=funding):
-            return [Entry(stored.sequence, "funded", "", (funding.amount.currency,), _exact(funding.amount))]
+            return [AccountEntry(stored.sequence, "funded", "", (funding.amount.currency,), _exact(funding.amount))]
         case AccountHeld(data=hold):
-            return [Entry(stored.sequence, "held", hold.job, (hold.amount.currency,), _exact(hold.amount))]
+            return [AccountEntry(stored.sequence, "held", hold.job, (hold.amount.currency,), _exact(hold.amount))]
         case AccountReleased(data=back):
             amount = _exact(back.amount)
-            return [Entry(stored.sequence, "released", back.job, (back.amount.currency,), amount, released=amount)]
+            return [
+                AccountEntry(stored.sequence, "released", back.job, (back.amount.currency,), amount, released=amount)
+            ]
         case AccountSettled(data=data):
             currencies = (data.held.currency, data.settled.currency, data.released.currency)
             held, settled, released = _exact(data.held), _exact(data.settled), _exact(data.released)
             revision = data.revision or 0
-            return [Entry(stored.sequence, "settled", data.job, currencies, held, settled, released, revision)]
+            return [AccountEntry(stored.sequence, "settled", data.job, currencies, held, settled, released, revision)]
         case AccountCorrected(data=data):
             delta, currency = _exact(data.delta), data.delta.currency
-            return [Entry(stored.sequence, "corrected", data.job, (currency,), delta, revision=data.revision)]
+            return [AccountEntry(stored.sequence, "corrected", data.job, (currency,), delta, revision=data.revision)]
         case _:
             return []
 

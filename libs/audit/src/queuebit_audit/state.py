@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from queuebit_audit.job_state import Job, authorised, bill
-from queuebit_audit.records import CheckSeal, Decision, Entry, Head, Leaf, Placed, Stray, entries
+from queuebit_audit.records import AccountEntry, CheckSeal, Decision, Head, Leaf, Placed, Stray, entries
 from queuebit_contracts.backend import BackendCalibrated
 from queuebit_contracts.catalog import CATALOG, NUMBERED
 from queuebit_contracts.directory import Directory, TenantEvent
@@ -48,7 +48,7 @@ class History:
     """The state folded so far, in order of sequence."""
 
     jobs: dict[tuple[str, str], Job] = field(default_factory=dict)
-    accounts: dict[tuple[str, str], list[Entry]] = field(default_factory=dict)
+    accounts: dict[tuple[str, str], list[AccountEntry]] = field(default_factory=dict)
     leaves: list[Leaf] = field(default_factory=list)
     heads: list[Head] = field(default_factory=list)
     strays: list[Stray] = field(default_factory=list)

@@ -6,17 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
-from queuebit_contracts.wire import Payload
+from queuebit_contracts.wire import INLINE_LIMIT, Payload
 from queuebit_kernel import Fault, Unavailable, digest, require_token
 from queuebit_planning.limits import MAX_SOURCE_BYTES
 from queuebit_runtime.connection import APIError, Connection, NatsError, NotFoundError
 
-__all__ = ["CHUNK", "INLINE_LIMIT", "IN_FLIGHT", "KeyValuePayloads", "Missing", "PayloadStore", "chunks", "describe"]
+__all__ = ["CHUNK", "IN_FLIGHT", "KeyValuePayloads", "Missing", "PayloadStore", "chunks", "describe"]
 
 _T = TypeVar("_T")
-
-INLINE_LIMIT = 16_384
-"""The largest content inside an event."""
 
 CHUNK = 98_304
 

@@ -110,7 +110,8 @@ async def content_of(
     Circuits that a program cannot carry itself are stored first. Raises `InvalidInput` as `draft_of`.
     """
     from queuebit_contracts.program import CIRCUIT, PROGRAM
-    from queuebit_runtime.payloads import INLINE_LIMIT, describe
+    from queuebit_contracts.wire import INLINE_LIMIT
+    from queuebit_runtime.payloads import describe
 
     draft = draft_of(circuit, parameters, observables, outputs)
     if draft is None:

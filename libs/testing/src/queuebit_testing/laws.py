@@ -10,10 +10,10 @@ import pytest
 
 from queuebit_contracts import subjects
 from queuebit_contracts.account import AccountFunded, AccountHeld
-from queuebit_contracts.wire import UnknownEvent
+from queuebit_contracts.wire import INLINE_LIMIT, UnknownEvent
 from queuebit_kernel import Clock, Malformed, Stale, Unavailable, digest, event_id
 from queuebit_runtime.log import EventLog, Guarded, Unreadable
-from queuebit_runtime.payloads import CHUNK, INLINE_LIMIT, Missing, PayloadStore
+from queuebit_runtime.payloads import CHUNK, Missing, PayloadStore
 from queuebit_testing.build import funded, held
 
 __all__ = ["ClockLaws", "EventLogLaws", "PayloadStoreLaws", "Publish"]

@@ -28,9 +28,9 @@ from queuebit_runtime.rows import Row
 from queuebit_runtime.stream_state import count_messages, stream_state
 from queuebit_telemetry.errors import NoTables, OtherGeneration, Refused, Unsound, WrongSchema
 from queuebit_telemetry.policy import Counts, Durations, Ratio
-from queuebit_telemetry.queries import CHARGES, COUNTS, EVENTS_OF, FORGET, JOBS, PLACE, RECENT, REFILLED, SET_ASIDE
+from queuebit_telemetry.queries import CHARGES, COUNTS, EVENTS_OF, FORGET, JOBS, POSITION, RECENT, REFILLED, SET_ASIDE
 from queuebit_telemetry.spans import Span
-from queuebit_telemetry.state import Head, Place
+from queuebit_telemetry.state import Head, Position
 
 __all__ = ["ClickHouse", "LogHead"]
 
@@ -72,8 +72,8 @@ class ClickHouse:
         self._opened: AsyncClient | None = None
         self._opening = asyncio.Lock()
 
-    async def place(self) -> Place:
-        rows = await self._query(PLACE)
+    async def position(self) -> Position:
+        rows = await self._query(POSITION)
         if not rows:
             raise NoTables("the warehouse has no table `events`")
         with _faults():
@@ -86,7 +86,7 @@ class ClickHouse:
             raise Unsound(f"the warehouse holds tables of version {version} and this is {VERSION}")
         if lost := int(rows[0]["lost"]):
             raise Unsound(f"{lost} damaged parts of the table `events` are set aside")
-        return Place(generation, seq)
+        return Position(generation, seq)
 
     async def create(self) -> None:
         for statement in statements(uuid.uuid4().hex):

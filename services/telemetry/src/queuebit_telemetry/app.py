@@ -55,10 +55,10 @@ class Telemetry(Service):
         self.before.append(self._catch_up)
         self.after.append(self._warehouse.close)
         self.trouble = lambda: self._sink.trouble
-        self.detail = lambda: {"position": self._sink.place.seq, "lag_ms": self._sink.lag_ms}
+        self.detail = lambda: {"position": self._sink.position.seq, "lag_ms": self._sink.lag_ms}
 
     def health(self) -> Health:
-        return replace(super().health(), behind=self._backlog.behind(self._sink.place.seq))
+        return replace(super().health(), behind=self._backlog.behind(self._sink.position.seq))
 
     def _fresh(self, handler: Handler) -> Handler:
         """Answer after the warehouse has the log up to the time of the query, or after a short timeout."""

@@ -49,8 +49,8 @@ class AnswerLevels:
         if then is None:
             return Ratio(0, 0)
         total = await self._log.messages_of(tenant)
-        now, place = await asyncio.gather(self._log.head(), self._analytics.place())
-        young = max(0, now.last - max(place.seq, then.last))
+        now, position = await asyncio.gather(self._log.head(), self._analytics.position())
+        young = max(0, now.last - max(position.seq, then.last))
         return Ratio(min(total, await self._analytics.count_events(tenant) + young), total)
 
     def _timeout(self, indicator: str) -> int:

@@ -14,7 +14,7 @@ from queuebit_runtime.rows import Row
 from queuebit_runtime.view import Raw
 from queuebit_telemetry.policy import Counts
 from queuebit_telemetry.spans import Span
-from queuebit_telemetry.state import Head, Place
+from queuebit_telemetry.state import Head, Position
 
 __all__ = ["Analytics", "Events", "Fold", "Follow", "Follower", "Log", "Traces"]
 
@@ -48,7 +48,7 @@ class Log(Protocol):
 class Events(Protocol):
     """The table `events` as its only writer sees it. Every method raises `Unavailable` when there is no answer."""
 
-    async def place(self) -> Place:
+    async def position(self) -> Position:
         """The position of the warehouse.
 
         Raises:
@@ -101,6 +101,6 @@ class Analytics(Protocol):
 
     async def counts(self, tenant: str, since: datetime, ended_before: datetime) -> Counts: ...
 
-    async def place(self) -> Place: ...
+    async def position(self) -> Position: ...
 
     async def count_events(self, tenant: str) -> int: ...

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["CHARGES", "COUNTS", "EVENTS_OF", "FORGET", "JOBS", "PLACE", "RECENT", "REFILLED", "SET_ASIDE"]
+__all__ = ["CHARGES", "COUNTS", "EVENTS_OF", "FORGET", "JOBS", "POSITION", "RECENT", "REFILLED", "SET_ASIDE"]
 
-PLACE: Final = """
+POSITION: Final = """
 SELECT
     comment,
     (SELECT max(seq) FROM events) AS seq,

@@ -18,7 +18,7 @@ from queuebit_runtime.view import Raw
 from queuebit_telemetry.errors import NoTables, OtherGeneration, Unsound, WrongSchema
 from queuebit_telemetry.ports import Events, Follow, Follower
 from queuebit_telemetry.settings import Settings
-from queuebit_telemetry.state import Buffer, Place
+from queuebit_telemetry.state import Buffer, Position
 
 __all__ = ["LOOK_S", "PAUSES_S", "Sink"]
 
@@ -53,7 +53,7 @@ class Sink:
         self._refusals = 0
         self._has_set_aside = True
         """Whether a table set aside may exist, possibly left by an earlier process."""
-        self.place = Place("", 0)
+        self.position = Position("", 0)
         """The last known position of the warehouse."""
         self.caught_up = asyncio.Event()
         """Set after the warehouse has everything that was in the log at the start."""
@@ -76,19 +76,19 @@ class Sink:
             self._complete.set()
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
-                while self.place.seq < sequence:
+                while self.position.seq < sequence:
                     self._moved.clear()
                     await self._moved.wait()
 
     async def run(self) -> None:
         """Follow the log until cancelled; survives outages of both sides."""
-        await self._find_place()
+        await self._find_position()
         await self._create()  # views too, which another version may have left
         while True:
-            self.place = await self._find_place()
+            self.position = await self._find_position()
             self._refusals = 0
             self._drop_through(_EVERYTHING)
-            follower = self._follow(self._take, self.place.seq)
+            follower = self._follow(self._take, self.position.seq)
             try:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(follower.run())
@@ -97,7 +97,7 @@ class Sink:
                 _log.warning("%s: reading the log again from there", found.exceptions[0])
 
     async def _take(self, raw: Raw) -> None:
-        if raw.sequence <= self.place.seq:
+        if raw.sequence <= self.position.seq:
             return
         self._buffer.add(row_of(raw.subject, raw.body, raw.sequence, raw.stored_at))
         self._filled.set()
@@ -113,7 +113,7 @@ class Sink:
                 await _within(self._flush_s, self._complete)
                 await self._deliver()
             else:
-                self._moved_to(await self._find_place())
+                self._moved_to(await self._find_position())
                 self._all_is_well()
             if follower.caught_up.is_set() and not self._buffer:
                 await self._has_caught_up()
@@ -130,30 +130,30 @@ class Sink:
 
     async def _deliver(self) -> None:
         """Insert the next batch, then continue from the warehouse's position."""
-        before = self.place
+        before = self.position
         token = f"LOG>{before.seq}" + (f"#{self._refusals}" if self._refusals else "")
         try:
             await self._events.append(self._buffer.batch(), before.generation, token)
         except (Unavailable, NoTables) as error:
             await self._pause(error)
-            self._moved_to(await self._find_place())
+            self._moved_to(await self._find_position())
             return
-        self._moved_to(await self._find_place())
-        if self.place == before:
+        self._moved_to(await self._find_position())
+        if self.position == before:
             # A crash can leave a token behind without its rows. Another writer's insert would show after a pause.
             await asyncio.sleep(PAUSES_S[-1])
-            self._moved_to(await self._find_place())
-            self._refusals += self.place == before
+            self._moved_to(await self._find_position())
+            self._refusals += self.position == before
             return
         self._refusals = 0
         self._all_is_well()
 
-    async def _find_place(self) -> Place:
+    async def _find_position(self) -> Position:
         """Query until the warehouse answers."""
         made = False
         while True:
             try:
-                return await self._events.place()
+                return await self._events.position()
             except NoTables as missing:
                 if made:  # they were dropped again, or this is not a warehouse
                     await self._pause(missing)
@@ -182,15 +182,15 @@ class Sink:
             except (Unavailable, NoTables) as error:  # dropped again meanwhile
                 await self._pause(error)
 
-    def _moved_to(self, found: Place) -> None:
+    def _moved_to(self, found: Position) -> None:
         """Continue after the warehouse's position.
 
         Raises:
             OtherGeneration: it holds less than it did.
         """
-        if found.generation != self.place.generation or found.seq < self.place.seq:
+        if found.generation != self.position.generation or found.seq < self.position.seq:
             raise OtherGeneration(f"the warehouse was rebuilt and holds the log up to {found.seq}")
-        self.place = found
+        self.position = found
         self._drop_through(found.seq)
         self._moved.set()
 
@@ -198,7 +198,7 @@ class Sink:
         self._buffer.drop_through(seq)
         if not self._buffer:
             self._filled.clear()
-        if not self._buffer.has_batch and self.place.seq >= self._awaited:
+        if not self._buffer.has_batch and self.position.seq >= self._awaited:
             self._complete.clear()
         if not self._buffer.full:
             self._room.set()

@@ -8,14 +8,14 @@ from itertools import islice
 
 from queuebit_runtime.rows import Row
 
-__all__ = ["PARTITION", "Buffer", "Head", "Place"]
+__all__ = ["PARTITION", "Buffer", "Head", "Position"]
 
 PARTITION = 10_000_000
 """Sequences in one partition of `events`; a batch is in one, so that an insert is one part."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Position:
     """The position of the warehouse."""
 
     generation: str
