@@ -1,4 +1,4 @@
-"""A simulator as a plugin: it samples the exact state vector of a circuit that measures at its end."""
+"""A plugin with one simulator: it samples the exact state vector of circuits that measure only at the end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ID, QUBITS = "local-statevector", 12
 
 
 class StateVector(InProcess):
-    """Runs in the executor's own processes, so that one method does the work."""
+    """A simulator that runs in the executor's child processes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class StateVector(InProcess):
         )
 
     def compile(self, circuit: Circuit, seed: int) -> Compiled:
-        """Check that it fits, and say how long it takes and how much memory, generously."""
+        """Check that the circuit fits, and give upper bounds of its time and memory."""
         require_fit(self.description, circuit)
         return Compiled(
             circuit_digest=circuit.digest,
@@ -55,9 +55,9 @@ class StateVector(InProcess):
         import numpy as np
         from qiskit.quantum_info import Statevector
 
-        from queuebit_quantum.physical import without_time
+        from queuebit_quantum.physical import remove_delays
 
-        program = without_time(item.compiled.program.quantum_circuit)
+        program = remove_delays(item.compiled.program.quantum_circuit)
         bare, wires = program.copy_empty_like(), {}
         for step in program.data:
             if step.operation.name == "measure":

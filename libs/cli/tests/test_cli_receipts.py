@@ -60,13 +60,13 @@ def test_the_result_at_hand_is_the_one_that_was_signed(
     assert main([*words, "--result", str(tmp_path / "result.json"), "--json"]) == 0
     output = json.loads(capsys.readouterr().out)
     assert output["result_compared"] is True
-    assert "the result at hand is the one that was signed" in json.dumps(output)
+    assert "your result is the signed result" in json.dumps(output)
 
 
 def test_another_result_is_not_verified(words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "result.json").write_text('{"00": 501, "11": 499}')
     assert main([*words, "--result", str(tmp_path / "result.json")]) == 1
-    assert "not the result that was signed" in capsys.readouterr().err
+    assert "your result differs from the signed result" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", [None, "", "[1]", "{", '{"00": 0.5}'])

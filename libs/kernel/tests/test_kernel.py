@@ -31,14 +31,14 @@ JSON = st.recursive(
 )
 
 
-def test_a_job_is_named_by_its_tenant_and_key() -> None:
+def test_a_job_id_follows_from_tenant_and_key() -> None:
     assert job_id("acme", "k") == job_id("acme", "k")
     assert len({job_id("acme", "k"), job_id("acme", "l"), job_id("evil", "k"), job_id("acm", "ek")}) == 4
     assert require_token(job_id("acme", "any key at all, even\nwith lines"))
 
 
 @given(st.text(max_size=70))
-def test_a_token_never_holds_what_means_something_in_a_subject(text: str) -> None:
+def test_a_token_contains_no_special_characters_of_subjects(text: str) -> None:
     try:
         require_token(text)
     except InvalidId:
@@ -48,20 +48,20 @@ def test_a_token_never_holds_what_means_something_in_a_subject(text: str) -> Non
 
 
 @given(JSON)
-def test_the_canonical_form_is_one_form(document: object) -> None:
+def test_equal_documents_have_the_same_canonical_form(document: object) -> None:
     once = canonical(document)  # type: ignore[arg-type]  # any JSON
     assert canonical(json.loads(once)) == once
 
 
-def test_names_are_sorted_as_the_standard_sorts_them() -> None:
-    """The sample of RFC 8785, section 3.2.3: UTF-16 puts the smiley before U+FB33, code points would not."""
+def test_names_are_sorted_as_in_the_standard() -> None:
+    """The sample of RFC 8785, section 3.2.3: in UTF-16 the smiley is before U+FB33, by code points after it."""
     names = ["\u20ac", "\r", "\ufb33", "1", "\U0001f600", "\u0080", "\u00f6"]
     inner = json.loads(canonical({"list": [dict.fromkeys(names, 0)]}))["list"][0]
     assert list(inner) == ["\r", "1", "\u0080", "\u00f6", "\u20ac", "\U0001f600", "\ufb33"]
 
 
-def test_texts_and_literals_are_written_as_the_standard_writes_them() -> None:
-    """The sample of RFC 8785, section 3.2.2, without its numbers, which are refused."""
+def test_text_and_literals_are_written_as_in_the_standard() -> None:
+    """The sample of RFC 8785, section 3.2.2, without its floats, which are refused."""
     document = {"string": '\u20ac$\u000f\nA\'B"\\\\"/', "literals": [None, True, False]}
     written = '{"literals":[null,true,false],"string":"€$\\u000f\\nA\'B\\"\\\\\\\\\\"/"}'
     assert canonical(document) == written.encode()
@@ -69,7 +69,7 @@ def test_texts_and_literals_are_written_as_the_standard_writes_them() -> None:
 
 
 @pytest.mark.parametrize("number", [0, -1, 9007199254740991, -9007199254740991])
-def test_whole_numbers_that_a_double_holds_exactly_are_written_plainly(number: int) -> None:
+def test_integers_that_are_exact_as_doubles_are_written_as_digits(number: int) -> None:
     assert canonical(number) == str(number).encode()
 
 
@@ -80,7 +80,7 @@ FLOATS = """
     3eb0c6f7a0b5ed8d 41b3de4355555553 41b3de4355555554 41b3de4355555555 41b3de4355555556 41b3de4355555557
     becbf647612f3696 43143ff3c1cb0959
 """
-"""The doubles of RFC 8785, appendix B, among them what is whole, what is not finite, and minus zero."""
+"""The doubles of RFC 8785, appendix B, with integers, infinities, NaN and minus zero."""
 
 
 @pytest.mark.parametrize("bits", FLOATS.split())
@@ -91,39 +91,39 @@ def test_a_float_cannot_be_signed(bits: str) -> None:
 
 
 @pytest.mark.parametrize("number", [2**53, -(2**53), 295147905179352825856, 10**400])
-def test_a_number_that_other_languages_round_cannot_be_signed(number: int) -> None:
-    with pytest.raises(ValueError, match="bits is read differently elsewhere"):
+def test_an_integer_that_other_languages_round_cannot_be_signed(number: int) -> None:
+    with pytest.raises(ValueError, match="bits loses precision"):
         canonical({"a": [number]})
 
 
 @pytest.mark.parametrize("document", ["\ud800", {"\udc00": 1}])
-def test_half_a_character_cannot_be_signed(document: Json) -> None:
+def test_a_lone_surrogate_cannot_be_signed(document: Json) -> None:
     with pytest.raises(ValueError, match="surrogates"):
         canonical(document)
 
 
 @pytest.mark.parametrize("document", [{1: "a"}, {None: "a"}, {"a": b"bytes"}, {"a": {1, 2}}])
-def test_what_json_does_not_know_cannot_be_signed(document: object) -> None:
+def test_a_value_that_is_not_json_cannot_be_signed(document: object) -> None:
     with pytest.raises(TypeError):
         canonical(document)  # type: ignore[arg-type]  # the point of the test
 
 
-def test_a_digest_says_its_algorithm() -> None:
+def test_a_digest_names_its_algorithm() -> None:
     assert digest(b"") == "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
-def test_an_event_id_repeats_only_when_asked() -> None:
+def test_an_event_id_is_random_without_parts() -> None:
     assert event_id("a", "b") == event_id("a", "b") != event_id("ab")
     assert event_id() != event_id()
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=12, min_value=-(10**12), max_value=10**12))
-def test_adding_and_taking_away_is_nothing(amount: Decimal) -> None:
+def test_addition_and_subtraction_are_inverse(amount: Decimal) -> None:
     money = Money(amount)
     assert (money + Money.of("0.000000000001")) - Money.of("0.000000000001") == money
 
 
-def test_money_is_never_rounded_nor_converted() -> None:
+def test_money_is_never_rounded_or_converted() -> None:
     with pytest.raises(TypeError):
         Money(0.1)  # type: ignore[arg-type]  # the point of the test
     with pytest.raises(CurrencyMismatch):
@@ -136,11 +136,11 @@ def test_money_is_never_rounded_nor_converted() -> None:
     ("amount", "text"),
     [("1", "1.00"), ("1.5", "1.50"), ("0.000023", "0.000023"), ("100", "100.00"), ("-2.1", "-2.10")],
 )
-def test_an_amount_is_written_plainly(amount: str, text: str) -> None:
+def test_an_amount_is_written_as_plain_digits(amount: str, text: str) -> None:
     assert Money.of(amount).text() == text
 
 
-def test_every_fault_knows_how_it_is_settled() -> None:
+def test_every_fault_has_a_settlement() -> None:
     settled = {
         fault.code: fault.settle for fault in Fault.__subclasses__() if fault.__module__ == "queuebit_kernel.faults"
     }

@@ -1,4 +1,4 @@
-"""Times are whole numbers, rounded up, from one formula."""
+"""Times are integers, rounded up, from one formula."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from queuebit_planning.timing import (
 BELL = (("h", (0,)), ("cx", (0, 1)), ("measure", (0,)), ("measure", (1,)))
 
 
-def test_a_device_is_occupied_by_its_shots_its_pauses_and_its_overhead() -> None:
+def test_device_time_has_shots_pauses_and_overhead() -> None:
     assert device_us(1, 1, 0, 0) == 1
     assert device_us(1_000, 1_692, 250_000, 2_000_000_000) == 2_251_692
 
@@ -44,17 +44,17 @@ def test_a_bell_pair_is_sampled_from_one_state() -> None:
     assert (product.name, tableau.name, tableau.memory_bytes) == ("matrix_product_state", "stabilizer", 3)
 
 
-def test_a_dynamic_circuit_is_simulated_anew_for_each_shot() -> None:
+def test_a_dynamic_circuit_is_simulated_for_each_shot() -> None:
     still, moving = (statevector(Workload(3, 3, BELL, dynamic=dynamic), AER) for dynamic in (False, True))
     assert moving.per_shot_ns > still.per_shot_ns
     assert moving.microseconds(10_000) > still.microseconds(10_000)
 
 
-def test_one_formula_serves_both_simulators_with_their_own_rates() -> None:
+def test_both_simulators_share_a_formula_with_different_rates() -> None:
     assert statevector(Workload(2, 2, BELL), CIRQ) == Method("statevector", 5_000_000 + 4 * 300_020, 11_020, 96)
 
 
-def test_a_density_matrix_holds_all_trajectories_of_a_small_circuit() -> None:
+def test_a_small_noisy_circuit_uses_a_density_matrix() -> None:
     assert {it.name for it in noisy_methods(Workload(2, 2, BELL))} == {
         "matrix_product_state",
         "statevector",

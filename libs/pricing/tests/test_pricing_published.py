@@ -1,4 +1,4 @@
-"""What `contracts/pricebook` publishes: a usable default book, and a schema that is fresh and accepts it."""
+"""The published files in `contracts/pricebook`: a valid default book, and a current schema that accepts it."""
 
 import json
 import tomllib
@@ -41,7 +41,7 @@ def test_a_first_job_of_2_qubits_and_1000_shots_costs_a_readable_amount(
 
 
 def test_published_terms_never_change(book: PriceBook) -> None:
-    """Add a line for a new price; a line that fails means a price was edited instead of closed and replaced."""
+    """Add a line for a new price. A line that fails means that a price was edited instead of ended and replaced."""
     terms = {
         listing.id: digest_of(listing.model_dump(mode="json", exclude_defaults=True, exclude={"valid_until"}))[:19]
         for listing in book.listings
@@ -58,7 +58,7 @@ def test_the_published_schema_is_fresh() -> None:
     assert main([str(PUBLISHED / "pricebook.schema.json"), "--check"]) == 0
 
 
-def test_a_stale_schema_is_noticed_and_rewritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stale_schema_is_detected_and_rewritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "schema.json"
     assert main([str(path), "--check"]) == 1
     assert "is stale: run" in capsys.readouterr().err
@@ -75,7 +75,7 @@ def test_the_schema_accepts_the_default_book_and_refuses_an_unquoted_amount() ->
 
 
 def _as_json(text: str) -> object:
-    """Return a TOML document as an editor's validator sees it: times as text."""
+    """Return a TOML document as validators of editors see it, with times as text."""
 
     def written(value: object) -> str:
         assert isinstance(value, date)

@@ -1,4 +1,4 @@
-"""Charges and quotes: exact, explained line by line, and never above what was quoted."""
+"""Charges and quotes: exact, itemised, and never above the quote."""
 
 import json
 from decimal import ROUND_CEILING, Context, Decimal, localcontext
@@ -26,7 +26,7 @@ CONTEXT = {
 }
 
 
-def price(**terms: Any) -> Price:  # whatever a row may hold
+def price(**terms: Any) -> Price:  # any value of a row
     return Price.model_validate({**CONTEXT, **terms})
 
 
@@ -91,7 +91,7 @@ OUTCOMES: st.SearchStrategy[Outcome] = st.sampled_from(["completed", "stopped", 
         ("AQT on Scaleway, EUR", "0.30", "0.021", 1_000, "21.30"),
     ],
 )
-def test_task_and_shot_fees_as_vendors_publish_them(
+def test_published_task_and_shot_prices_of_vendors(
     device: str, task: str, shot: str, shots: int, expected: str
 ) -> None:
     assert rate(price(per_task=task, per_shot=shot), used(shots)).amount == Decimal(expected), device
@@ -107,7 +107,7 @@ def test_task_and_shot_fees_as_vendors_publish_them(
         ("whole hours", {"amount": "2", "quantum": "3600"}, 1, "7200"),
     ],
 )
-def test_durations_as_vendors_publish_them(device: str, terms: dict[str, str], qpu_us: int, expected: str) -> None:
+def test_published_time_prices_of_vendors(device: str, terms: dict[str, str], qpu_us: int, expected: str) -> None:
     assert rate(price(per_second=terms), used(qpu_us=qpu_us)).amount == Decimal(expected), device
 
 
@@ -132,17 +132,17 @@ def test_each_component_is_a_line_with_a_stable_id() -> None:
     assert charge.jbu == Decimal("1") + Decimal("0.004") + 20 + 450
 
 
-def test_shots_beyond_those_requested_are_seen_but_not_billed() -> None:
+def test_more_shots_than_requested_are_listed_but_not_billed() -> None:
     (line,) = rate(price(per_shot="1"), used(shots=1024, requested=1000)).lines
     assert line.consumed == 1024
     assert line.billed == 1000
 
 
-def test_a_partial_run_is_billed_for_what_it_completed() -> None:
+def test_a_partial_run_is_billed_for_its_completed_shots() -> None:
     assert rate(price(per_shot="1"), used(shots=10, requested=1000)).amount == 10
 
 
-def test_usage_beyond_the_bounds_is_seen_but_not_billed() -> None:
+def test_usage_beyond_the_bounds_is_listed_but_not_billed() -> None:
     bounds = Bounds(shots=100, qpu_us=1_000_000, qubits=5)
     (line,) = rate(price(per_second={"amount": "2"}), used(100, qpu_us=5_000_000), bounds=bounds).lines
     assert line.consumed == 5
@@ -150,7 +150,7 @@ def test_usage_beyond_the_bounds_is_seen_but_not_billed() -> None:
     assert line.amount == 2
 
 
-def test_a_minimum_is_due_once_a_task_ran() -> None:
+def test_a_minimum_is_billed_if_a_task_ran() -> None:
     terms = price(per_second={"amount": "1", "minimum": "3"})
     assert rate(terms, used()).amount == 3
     assert rate(terms, used(tasks=0)).amount == 0
@@ -201,14 +201,14 @@ def test_a_job_that_reaches_its_bounds_costs_its_quote(terms: Price, bounds: Bou
 
 
 @given(PRICES, USAGES, st.sampled_from(["shots_completed", "shots_requested", "qpu_us", "qubits", "tasks"]), COUNTS)
-def test_using_more_never_costs_less(terms: Price, usage: Usage, what: str, more: int) -> None:
+def test_more_usage_never_costs_less(terms: Price, usage: Usage, what: str, more: int) -> None:
     larger = usage.model_copy(update={what: getattr(usage, what) + more})
     assert rate(terms, larger).amount >= rate(terms, usage).amount
     assert rate(terms, larger).jbu >= rate(terms, usage).jbu
 
 
 @given(PRICES, USAGES, OUTCOMES)
-def test_lines_add_up_and_survive_the_wire_without_floats(terms: Price, usage: Usage, outcome: Outcome) -> None:
+def test_lines_add_up_and_round_trip_without_floats(terms: Price, usage: Usage, outcome: Outcome) -> None:
     charge = rate(terms, usage, outcome)
     assert sum(Fraction(line.amount) for line in charge.lines) == Fraction(charge.amount)
     wire = json.loads(canonical(charge.to_json()))
@@ -218,7 +218,7 @@ def test_lines_add_up_and_survive_the_wire_without_floats(terms: Price, usage: U
 
 
 @given(PRICES, BOUNDS)
-def test_a_quote_survives_the_wire(terms: Price, bounds: Bounds) -> None:
+def test_a_quote_round_trips(terms: Price, bounds: Bounds) -> None:
     offered = quote(terms, bounds)
     assert Quote.from_json(json.loads(canonical(offered.to_json()))) == offered
 
@@ -258,13 +258,13 @@ def test_fields_of_later_versions_are_ignored() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"qpu_us": 1.5}, {"qpu_us": 1.0}, {"qubits": -1}, {"shots_completed": True}])
-def test_usage_is_counted_in_whole_numbers(wrong: dict[str, object]) -> None:
+def test_usage_is_in_integers(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Usage.model_validate({**used().model_dump(), **wrong})
 
 
 @given(st.integers(0, 10**9), st.sampled_from([1, 1_000, 10_000, 1_000_000]))
-def test_durations_are_rounded_up_to_the_increment_and_by_less_than_one(qpu_us: int, step_us: int) -> None:
+def test_durations_are_rounded_up_by_less_than_one_increment(qpu_us: int, step_us: int) -> None:
     quantum = Decimal(step_us).scaleb(-6)
     (line,) = rate(price(per_second={"amount": "1", "quantum": str(quantum)}), used(qpu_us=qpu_us)).lines
     assert line.billed == (line.consumed / quantum).to_integral_value(ROUND_CEILING) * quantum

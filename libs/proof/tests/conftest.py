@@ -1,4 +1,4 @@
-"""One log with keys, and one finished job, for every test of proofs."""
+"""Fixtures: a log with keys, and one completed job."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def ring(tmp_path_factory: pytest.TempPathFactory) -> KeyRing:
 
 @pytest.fixture(scope="session")
 def other_ring(tmp_path_factory: pytest.TempPathFactory) -> KeyRing:
-    """The keys of another operator who uses the same name for the log."""
+    """The keys of another operator with the same log name."""
     return KeyRing.open(tmp_path_factory.mktemp("proof") / "keys", ORIGIN, BEGIN)
 
 
@@ -92,7 +92,7 @@ def envelope(record: JobRecord, ring: KeyRing) -> bytes:
 
 @pytest.fixture
 def receipt_at(envelope: bytes, tmp_path: Path) -> Callable[..., bytes]:
-    """Log the job's envelope among others and write its receipt."""
+    """Append the envelope of the job among others, and return its receipt."""
 
     def receipt_at(signer: KeyRing, *, before: int = 2, after: int = 4, sealed: bytes = envelope) -> bytes:
         log = TileLog(tmp_path / "unwritten")

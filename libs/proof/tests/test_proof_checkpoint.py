@@ -49,21 +49,19 @@ def test_the_published_example_of_a_signed_note_verifies() -> None:
 @pytest.mark.parametrize(
     "line", ["", "a+b", PUBLISHED_VKEY.replace("530d", "530e"), PUBLISHED_VKEY[:-4], "example.com/foo+530d903a+"]
 )
-def test_what_is_not_a_verifier_key_is_refused(line: str) -> None:
+def test_a_malformed_verifier_key_is_refused(line: str) -> None:
     with pytest.raises(ValueError):
         parse_vkey(line)
 
 
-def test_a_signed_checkpoint_verifies_and_tells_when_it_was_signed(
-    checkpoint: str, head: Checkpoint, trust: TrustRoot
-) -> None:
+def test_a_signed_checkpoint_verifies_and_has_its_time(checkpoint: str, head: Checkpoint, trust: TrustRoot) -> None:
     signed = verify_checkpoint(checkpoint, trust)
     assert signed.head == head
     assert signed.signed_at == SIGNED_AT
     assert [key.algorithm for key in signed.keys] == ["ed25519", "ml-dsa-44"]
 
 
-def test_a_checkpoint_reads_as_the_standard_writes_it(checkpoint: str) -> None:
+def test_a_checkpoint_has_the_form_of_the_standard(checkpoint: str) -> None:
     lines = checkpoint.split("\n")
     assert lines[:4] == ["queuebit.example/log", "70000", base64.b64encode(bytes(range(32))).decode(), ""]
     assert [line.startswith("— queuebit.example/log ") for line in lines[4:-1]] == [True, True]
@@ -89,13 +87,13 @@ def test_one_signature_alone_is_not_enough(checkpoint: str, trust: TrustRoot, re
         verify_checkpoint(without_line(checkpoint, removed), trust)
 
 
-def test_signatures_of_witnesses_may_be_added(checkpoint: str, head: Checkpoint, trust: TrustRoot) -> None:
+def test_signatures_of_witnesses_can_be_added(checkpoint: str, head: Checkpoint, trust: TrustRoot) -> None:
     witness = "— witness.example/w1 jWbPPwAAAABkGFDLEZMHwSRaJNiIDoe9DYn/zXcrtPHeolMI5OWXEg==\n"
     assert verify_checkpoint(checkpoint + 14 * witness, trust).head == head
 
 
 def test_a_checkpoint_of_another_log_is_refused(checkpoint: str, trust: TrustRoot) -> None:
-    with pytest.raises(CheckpointInvalid, match="is the one trusted"):
+    with pytest.raises(CheckpointInvalid, match="the trusted log is"):
         verify_checkpoint(checkpoint, replace(trust, origin="elsewhere.example/log"))
 
 
@@ -111,7 +109,7 @@ def test_a_checkpoint_signed_by_others_under_the_same_name_is_refused(
         verify_checkpoint(sign_checkpoint(head, other_ring, SIGNED_AT), trust)
 
 
-def test_an_altered_size_or_time_is_noticed(checkpoint: str, trust: TrustRoot) -> None:
+def test_an_altered_size_or_time_is_detected(checkpoint: str, trust: TrustRoot) -> None:
     with pytest.raises(CheckpointInvalid, match="ed25519 signature does not match"):
         verify_checkpoint(checkpoint.replace("\n70000\n", "\n70001\n"), trust)
     note = Note.parse(checkpoint)
@@ -152,7 +150,7 @@ def test_an_altered_size_or_time_is_noticed(checkpoint: str, trust: TrustRoot) -
         "stray-bits",
     ],
 )
-def test_what_is_not_a_checkpoint_is_refused(checkpoint: str, trust: TrustRoot, change: object) -> None:
+def test_a_malformed_checkpoint_is_refused(checkpoint: str, trust: TrustRoot, change: object) -> None:
     assert callable(change)
     with pytest.raises(CheckpointInvalid, match="not a checkpoint"):
         verify_checkpoint(change(checkpoint), trust)

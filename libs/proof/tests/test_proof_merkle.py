@@ -1,4 +1,4 @@
-"""The tree against the definitions of RFC 6962, written down word for word below, and its published vectors."""
+"""The tree against a literal implementation of RFC 6962 (below), and against published test vectors."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_roots_of_the_certificate_transparency_vectors(size: int, root: str) -> 
 
 @QUICK
 @given(sizes, st.data())
-def test_every_proof_is_the_one_the_standard_defines(size: int, data: st.DataObject) -> None:
+def test_every_proof_equals_that_of_the_standard(size: int, data: st.DataObject) -> None:
     leaves = numbered(size)
     index = data.draw(st.integers(0, size - 1))
     old = data.draw(st.integers(1, size))
@@ -87,7 +87,7 @@ def test_every_proof_is_the_one_the_standard_defines(size: int, data: st.DataObj
 
 @QUICK
 @given(st.lists(st.integers(0, 40), max_size=8))
-def test_appending_in_parts_is_appending_at_once(parts: list[int]) -> None:
+def test_appending_in_parts_gives_the_same_tree(parts: list[int]) -> None:
     tree = Tree()
     for part in parts:
         tree.extend(leaf_hash(item) for item in numbered(tree.size + part)[tree.size :])
@@ -97,7 +97,7 @@ def test_appending_in_parts_is_appending_at_once(parts: list[int]) -> None:
 
 @QUICK
 @given(sizes, st.data())
-def test_an_inclusion_proof_holds_for_its_own_leaf_place_and_tree_only(size: int, data: st.DataObject) -> None:
+def test_an_inclusion_proof_is_valid_only_for_its_leaf_index_and_tree(size: int, data: st.DataObject) -> None:
     index = data.draw(st.integers(0, size - 1))
     leaf, proof, root = leaf_hash(str(index).encode()), BIG.inclusion(index, size), BIG.root(size)
     assert verify_inclusion(leaf, index, size, proof, root)
@@ -114,7 +114,7 @@ def test_an_inclusion_proof_holds_for_its_own_leaf_place_and_tree_only(size: int
 
 @QUICK
 @given(sizes, st.data())
-def test_a_consistency_proof_holds_for_its_own_two_trees_only(new: int, data: st.DataObject) -> None:
+def test_a_consistency_proof_is_valid_only_for_its_two_trees(new: int, data: st.DataObject) -> None:
     old = data.draw(st.integers(1, new))
     proof, first, second = BIG.consistency(old, new), BIG.root(old), BIG.root(new)
     forged = tree_of([b"forged", *numbered(new)[1:]])
@@ -133,7 +133,7 @@ def test_every_tree_continues_the_empty_one() -> None:
     assert not verify_consistency(0, 5, BIG.root(1), BIG.root(5), [])
 
 
-def test_nonsense_is_not_proof() -> None:
+def test_malformed_proofs_are_invalid() -> None:
     root = BIG.root(8)
     assert not verify_inclusion(root, -1, 8, [], root)
     assert not verify_inclusion(root, 8, 8, [], root)
@@ -143,7 +143,7 @@ def test_nonsense_is_not_proof() -> None:
     assert not verify_consistency(3, 8, BIG.root(3), root, [])
 
 
-def test_what_the_tree_never_had_cannot_be_proven() -> None:
+def test_proofs_for_sizes_that_the_tree_never_had_are_refused() -> None:
     tree = tree_of(numbered(5))
     for ask in (
         lambda: tree.root(6),

@@ -37,31 +37,31 @@ def refused(receipt: bytes, trust: TrustRoot, **expected: str) -> tuple[str, str
     return caught.value.check, str(caught.value)
 
 
-def test_a_receipt_verifies_with_the_trust_document_alone(receipt: bytes, record: JobRecord, trust: TrustRoot) -> None:
+def test_a_receipt_verifies_with_only_the_trust_document(receipt: bytes, record: JobRecord, trust: TrustRoot) -> None:
     published = TrustRoot.parse(trust.to_bytes())
     verified = verify(receipt, published, tenant="acme", job=record.job, result_digest=record.result_digest)
     assert [check.name for check in verified.checks] == list(CHECKS)
-    assert "the result at hand is the one that was signed" in verified.checks[2].sentence
+    assert "your result is the signed result" in verified.checks[2].sentence
     assert verified.receipt.job == record.job
     predicate = verified.statement["predicate"]
     assert isinstance(predicate, dict)
     assert predicate["charges"][1]["amount"] == "0.35"
 
 
-def test_a_verified_receipt_admits_that_no_result_was_compared(receipt: bytes, trust: TrustRoot) -> None:
+def test_a_verified_receipt_states_that_no_result_was_compared(receipt: bytes, trust: TrustRoot) -> None:
     assert "the result itself was not compared" in verify(receipt, trust).checks[2].sentence
 
 
 @pytest.mark.parametrize(("before", "after"), [(0, 0), (0, 1), (1, 0), (255, 0), (256, 300), (700, 3)])
-def test_receipts_hold_wherever_the_job_stands_in_the_log(
+def test_receipts_are_valid_at_any_position_in_the_log(
     receipt_at: Callable[..., bytes], ring: KeyRing, before: int, after: int
 ) -> None:
     verified = verify(receipt_at(ring, before=before, after=after), ring.trust)
     assert (verified.receipt.leaf_index, verified.receipt.tree_size) == (before, before + 1 + after)
 
 
-def test_any_flipped_bit_is_noticed(receipt: bytes, trust: TrustRoot) -> None:
-    """Every 11th byte, each with another bit; the fields of a receipt are longer than that, its signatures by far."""
+def test_any_flipped_bit_is_detected(receipt: bytes, trust: TrustRoot) -> None:
+    """Every 11th byte, each with another bit; fields and signatures of a receipt are longer than 11 bytes."""
     for spot in range(0, len(receipt), 11):
         flipped = bytearray(receipt)
         flipped[spot] ^= 1 << (spot % 8)
@@ -69,7 +69,7 @@ def test_any_flipped_bit_is_noticed(receipt: bytes, trust: TrustRoot) -> None:
         assert check in CHECKS
 
 
-def test_any_flipped_bit_outside_of_signatures_is_noticed(receipt: bytes, trust: TrustRoot) -> None:
+def test_any_flipped_bit_outside_signatures_is_detected(receipt: bytes, trust: TrustRoot) -> None:
     names = receipt.index("— queuebit.example/log".encode()) + 40
     for spot in [*range(names), *range(receipt.index(b'"inclusion"'), len(receipt))]:
         for bit in range(8):
@@ -78,7 +78,7 @@ def test_any_flipped_bit_outside_of_signatures_is_noticed(receipt: bytes, trust:
             refused(bytes(flipped), trust)
 
 
-def test_a_cut_receipt_is_not_a_receipt(receipt: bytes, trust: TrustRoot) -> None:
+def test_a_truncated_receipt_is_refused(receipt: bytes, trust: TrustRoot) -> None:
     for length in range(0, len(receipt), 997):
         assert refused(receipt[:length], trust)[0] == "form"
 
@@ -90,7 +90,7 @@ def _with_upper_case_escapes(receipt: bytes) -> bytes:
 @pytest.mark.parametrize(
     "respelled",
     [
-        lambda it: json.dumps(json.loads(it), separators=(",", ":"), sort_keys=True).encode(),  # escapes beyond ASCII
+        lambda it: json.dumps(json.loads(it), separators=(",", ":"), sort_keys=True).encode(),  # escapes non-ASCII
         _with_upper_case_escapes,
         lambda it: it + b"\n",
         lambda it: b" " + it,
@@ -105,7 +105,7 @@ def _with_upper_case_escapes(receipt: bytes) -> bytes:
     ],
     ids=["escaped", "escapes", "newline", "blank", "inner-blank", "indented", "order", "letter", "twice", "mark"],
 )
-def test_a_receipt_has_one_spelling(receipt: bytes, trust: TrustRoot, respelled: Callable[[bytes], bytes]) -> None:
+def test_a_receipt_has_only_one_encoding(receipt: bytes, trust: TrustRoot, respelled: Callable[[bytes], bytes]) -> None:
     other = respelled(receipt)
     assert other != receipt
     assert refused(other, trust)[0] == "form"
@@ -144,7 +144,7 @@ def test_a_checkpoint_with_one_signature_is_refused(
     assert f"no {missing} signature" in text
 
 
-def test_the_receipt_of_another_job_is_not_this_jobs(receipt: bytes, trust: TrustRoot) -> None:
+def test_the_receipt_of_another_job_is_refused(receipt: bytes, trust: TrustRoot) -> None:
     check, text = refused(receipt, trust, job="janother")
     assert check == "subject"
     assert "not of 'janother'" in text
@@ -174,10 +174,10 @@ def test_a_proof_for_another_size_is_refused(receipt: bytes, trust: TrustRoot) -
     assert "for size 8, the checkpoint for size 7" in text
 
 
-def test_another_result_is_not_the_one_that_was_signed(receipt: bytes, trust: TrustRoot) -> None:
+def test_another_result_than_the_signed_one_is_refused(receipt: bytes, trust: TrustRoot) -> None:
     check, text = refused(receipt, trust, result_digest="sha256:" + hashlib.sha256(b"forged").hexdigest())
     assert check == "subject"
-    assert "not the result that was signed" in text
+    assert "your result differs from the signed result" in text
 
 
 def test_a_refused_job_has_a_receipt_but_no_result(
@@ -192,7 +192,7 @@ def test_a_refused_job_has_a_receipt_but_no_result(
 def test_a_checkpoint_of_another_log_is_refused(receipt: bytes, trust: TrustRoot) -> None:
     check, text = refused(receipt, replace(trust, origin="elsewhere.example/log"))
     assert check == "checkpoint"
-    assert "'elsewhere.example/log' is the one trusted" in text
+    assert "the trusted log is 'elsewhere.example/log'" in text
 
 
 def test_a_log_signed_by_others_under_the_same_name_is_refused(
@@ -207,7 +207,7 @@ def test_the_wrong_trust_document_verifies_nothing(receipt: bytes, other_ring: K
     assert refused(receipt, other_ring.trust)[0] == "statement"
 
 
-def test_a_key_does_not_count_before_its_time(receipt: bytes, trust: TrustRoot) -> None:
+def test_a_key_is_not_valid_before_its_start(receipt: bytes, trust: TrustRoot) -> None:
     later = tuple(replace(key, valid_from=key.valid_from + timedelta(days=1)) for key in trust.keys)
     check, text = refused(receipt, replace(trust, keys=later))
     assert check == "keys"
@@ -219,13 +219,13 @@ def test_a_key_does_not_count_before_its_time(receipt: bytes, trust: TrustRoot) 
     [b"", b"\xff", b"null", b"[]", b"{}", b"[" * 100_000, b'{"version":1.0}', b'{"version":NaN}', b" " * 300_000],
     ids=["empty", "not-utf8", "null", "list", "bare", "deep", "float", "nan", "huge"],
 )
-def test_what_is_not_a_receipt_is_refused_without_a_crash(content: bytes, trust: TrustRoot) -> None:
+def test_a_malformed_receipt_is_refused(content: bytes, trust: TrustRoot) -> None:
     check, text = refused(content, trust)
     assert check == "form"
     assert text.startswith("this is not a receipt")
 
 
-def test_a_file_that_is_not_json_is_named_in_plain_words(trust: TrustRoot) -> None:
+def test_the_error_for_a_file_that_is_not_json_is_plain(trust: TrustRoot) -> None:
     assert refused(b"OPENQASM 3.0;", trust)[1] == "this is not a receipt: it is not JSON (line 1, column 1)"
     assert refused(b"\xff", trust)[1] == "this is not a receipt: it is not text"
 
@@ -251,7 +251,7 @@ def test_a_file_that_is_not_json_is_named_in_plain_words(trust: TrustRoot) -> No
     ],
     ids=repr,
 )
-def test_a_field_of_another_kind_is_refused(receipt: bytes, trust: TrustRoot, change: dict[str, object]) -> None:
+def test_a_field_of_another_type_is_refused(receipt: bytes, trust: TrustRoot, change: dict[str, object]) -> None:
     assert refused(edited(receipt, **change), trust)[0] == "form"
 
 
@@ -281,7 +281,7 @@ def test_a_field_of_another_kind_is_refused(receipt: bytes, trust: TrustRoot, ch
     ],
     ids=ascii,
 )
-def test_no_text_of_a_strangers_reaches_a_screen_as_it_is(
+def test_errors_escape_control_characters_of_the_input(
     receipt: bytes, trust: TrustRoot, change: dict[str, object]
 ) -> None:
     _, text = refused(json.dumps(json.loads(receipt) | change).encode(), trust)
@@ -290,17 +290,17 @@ def test_no_text_of_a_strangers_reaches_a_screen_as_it_is(
 
 
 @pytest.mark.parametrize("tail", [b"{}", b"\0", b",", b"receipt"])
-def test_what_follows_the_document_is_refused(receipt: bytes, trust: TrustRoot, tail: bytes) -> None:
+def test_data_after_the_document_is_refused(receipt: bytes, trust: TrustRoot, tail: bytes) -> None:
     assert refused(receipt + tail, trust)[0] == "form"
 
 
-def test_a_name_given_twice_is_refused(receipt: bytes, trust: TrustRoot) -> None:
+def test_a_repeated_name_is_refused(receipt: bytes, trust: TrustRoot) -> None:
     check, text = refused(receipt.replace(b'{"checkpoint"', b'{"tenant":"globex","checkpoint"', 1), trust)
     assert check == "form"
     assert "twice" in text
 
 
-def test_no_receipt_is_issued_for_a_proof_that_does_not_hold(receipt: bytes) -> None:
+def test_no_receipt_is_issued_for_an_invalid_proof(receipt: bytes) -> None:
     document = json.loads(receipt)
     with pytest.raises(ValueError, match="does not show the statement as entry 3 of 7"):
         issue(
@@ -311,7 +311,7 @@ def test_no_receipt_is_issued_for_a_proof_that_does_not_hold(receipt: bytes) -> 
         )
 
 
-def test_the_text_form_proves_the_same_by_the_standards_own_steps(receipt: bytes, trust: TrustRoot) -> None:
+def test_the_text_form_verifies_with_the_steps_of_the_standard(receipt: bytes, trust: TrustRoot) -> None:
     text = to_tlog_proof(receipt)
     proof, checkpoint = text.split("\n\n", 1)
     header, extra, index, *path = proof.split("\n")

@@ -56,7 +56,7 @@ def test_a_missing_folder_is_an_empty_log(tmp_path: Path, trust: TrustRoot) -> N
     assert not (tmp_path / "log").exists()
 
 
-def test_files_lie_where_the_standard_says(folder: Path) -> None:
+def test_paths_of_files_follow_the_standard(folder: Path) -> None:
     assert files(folder) == {
         "checkpoint",
         "tile/0/000",
@@ -72,7 +72,7 @@ def test_files_lie_where_the_standard_says(folder: Path) -> None:
     assert (folder / "tile/0/002.p/188").read_bytes()[:32] == leaf_hash(entries(512, 513)[0])
 
 
-def test_a_log_of_70000_entries_has_the_tiles_the_standard_counts(
+def test_a_log_of_70000_entries_has_the_tiles_of_the_standard(
     tmp_path: Path, publish: Callable[[TileLog], str], trust: TrustRoot
 ) -> None:
     log = TileLog.open(tmp_path, trust)
@@ -89,13 +89,13 @@ def test_large_indices_become_folders() -> None:
     assert tile_path("entries", 1000, 5) == Path("tile/entries/x001/000.p/5")
 
 
-def test_a_log_reads_back_what_was_published(folder: Path, trust: TrustRoot) -> None:
+def test_a_published_log_round_trips(folder: Path, trust: TrustRoot) -> None:
     log = TileLog.open(folder, trust)
     assert (log.size, log.published) == (700, 700)
     assert verify_inclusion(leaf_hash(entries(300, 301)[0]), 300, 700, log.inclusion(300), log.root())
 
 
-def test_publishing_in_steps_ends_in_the_same_files(
+def test_publishing_in_steps_gives_the_same_files(
     tmp_path: Path, folder: Path, publish: Callable[[TileLog], str], trust: TrustRoot
 ) -> None:
     stepwise = tmp_path / "stepwise"
@@ -106,7 +106,7 @@ def test_publishing_in_steps_ends_in_the_same_files(
         publish(log)
         assert verify_consistency(start, end, before, log.root(), log.consistency(start))
     leftover = files(stepwise) - files(folder)
-    assert leftover == {"tile/1/000.p/1"}, "partial tiles go when their full tile is there"
+    assert leftover == {"tile/1/000.p/1"}, "partial tiles are removed when their full tile exists"
     for name in files(folder) - {"checkpoint"}:
         assert (stepwise / name).read_bytes() == (folder / name).read_bytes()
 
@@ -138,14 +138,14 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "garbage": lambda good: hashlib.shake_128(b"garbage").digest(len(good)),
     "flip": lambda good: good[:20] + bytes([good[20] ^ 1]) + good[21:],
 }
-"""What a power cut, a bad disk or a stranger may leave of a file."""
+"""Damage that a power cut, a bad disk or an attacker can cause."""
 
 
 @pytest.mark.parametrize(
     "name", ["tile/entries/000", "tile/entries/002.p/188", "tile/0/001", "tile/0/002.p/188", "tile/1/000.p/2"]
 )
 @pytest.mark.parametrize("damage", [*DAMAGES, "missing", "a folder"])
-def test_a_damaged_tile_is_found_and_made_anew(folder: Path, trust: TrustRoot, name: str, damage: str) -> None:
+def test_a_damaged_tile_is_detected_and_rebuilt(folder: Path, trust: TrustRoot, name: str, damage: str) -> None:
     path, good = folder / name, (folder / name).read_bytes()
     path.unlink()
     if damage == "a folder":
@@ -168,19 +168,19 @@ def test_the_error_names_the_damaged_file(folder: Path, trust: TrustRoot) -> Non
         TileLog.open(folder, trust)
 
 
-def test_entries_and_tiles_altered_together_still_miss_the_root(folder: Path, ring: KeyRing, trust: TrustRoot) -> None:
-    """A change of everything but the signed checkpoint is detected by the checkpoint."""
+def test_entries_and_tiles_altered_together_do_not_match(folder: Path, ring: KeyRing, trust: TrustRoot) -> None:
+    """The checkpoint detects a consistent change of all other files."""
     forged = TileLog.open(folder.parent / "forged", trust)
     forged.append([*entries(0, 299), *entries(9, 10), *entries(300, 700)])
     forged.write(sign_checkpoint(forged.head(ring.origin), ring, NOW))
     (folder.parent / "forged" / "checkpoint").write_bytes((folder / "checkpoint").read_bytes())
-    with pytest.raises(LogCorrupt, match="do not have the root that its checkpoint signs"):
+    with pytest.raises(LogCorrupt, match="do not match the root in its checkpoint"):
         TileLog.open(folder.parent / "forged", trust)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_checkpoint_is_found_and_says_nothing(folder: Path, trust: TrustRoot, damage: str) -> None:
-    """A power cut left it empty, and sealing stopped until a person came."""
+def test_a_damaged_checkpoint_is_detected_and_ignored(folder: Path, trust: TrustRoot, damage: str) -> None:
+    """A power cut left it empty, and sealing stopped until an operator repaired it."""
     path, good = folder / "checkpoint", (folder / "checkpoint").read_bytes()
     path.write_bytes(DAMAGES[damage](good))
     with pytest.raises(LogCorrupt, match=r"checkpoint is damaged .* rebuild the log from the event stream"):
@@ -191,8 +191,8 @@ def test_a_damaged_checkpoint_is_found_and_says_nothing(folder: Path, trust: Tru
     assert TileLog.open(folder, trust).published == 700
 
 
-def test_whatever_byte_of_the_checkpoint_is_altered_it_is_no_evidence(folder: Path, trust: TrustRoot) -> None:
-    """An unsigned root or size does not mean that the event log lost events."""
+def test_a_checkpoint_with_any_altered_byte_is_ignored(folder: Path, trust: TrustRoot) -> None:
+    """A root or size without a valid signature does not mean that the event log lost events."""
     path, good = folder / "checkpoint", (folder / "checkpoint").read_bytes()
     for at in range(0, len(good), 97):
         path.write_bytes(good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :])
@@ -213,7 +213,7 @@ def test_a_missing_checkpoint_means_that_nothing_was_published(
 def test_a_crash_between_tiles_and_checkpoint_loses_nothing(
     folder: Path, publish: Callable[[TileLog], str], monkeypatch: pytest.MonkeyPatch, trust: TrustRoot
 ) -> None:
-    """Afterwards other entries may come first: no checkpoint covered the ones before."""
+    """After it, other entries may be appended first, because no checkpoint covered the lost ones."""
     put = TileLog._put
 
     def power_cut(log: TileLog, path: Path, content: bytes) -> None:
@@ -235,8 +235,8 @@ def test_a_crash_between_tiles_and_checkpoint_loses_nothing(
 
 
 @pytest.mark.parametrize("truth", [entries(0, 699), [*entries(0, 300), *entries(301, 900)]], ids=["fewer", "others"])
-def test_a_rebuild_never_forks_what_was_published(folder: Path, truth: list[bytes], trust: TrustRoot) -> None:
-    with pytest.raises(LogCorrupt, match="find the events that are missing"):
+def test_a_rebuild_never_forks_the_published_log(folder: Path, truth: list[bytes], trust: TrustRoot) -> None:
+    with pytest.raises(LogCorrupt, match="find the missing events"):
         TileLog.rebuild(folder, truth, trust)
     assert TileLog.open(folder, trust).size == 700
 
@@ -249,7 +249,7 @@ def test_a_checkpoint_of_another_tree_is_not_published(
     old = TileLog.open(tmp_path / "old", trust)
     old.append(entries(0, 650))
     for tree in (other, old):
-        with pytest.raises(ValueError, match="is not in this log"):
+        with pytest.raises(ValueError, match="is not of this log"):
             log.write(sign_checkpoint(tree.head(ring.origin), ring, NOW))
 
 

@@ -1,4 +1,4 @@
-"""Opens backends that run in this process."""
+"""Opens simulators."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from queuebit_quantum.in_process import InProcess
 
 
 def simulator(id_: str) -> InProcess:
-    """A backend whose `run` a test may call directly."""
+    """Return a backend with a method `run` that tests can call."""
     backend = open_backend(id_)
     assert isinstance(backend, InProcess)
     return backend

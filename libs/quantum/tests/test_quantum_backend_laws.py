@@ -1,4 +1,4 @@
-"""What an executor relies on, whichever stack runs the circuits."""
+"""The laws of the port `Backend`, for every stack of this package."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ BELL = parse('OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2]; h q[0]; 
 
 
 class BackendLaws:
-    """Asks for the fixture `backend`, which ends its work in `submit`."""
+    """Needs a fixture `backend`; its work has ended when `submit` returns."""
 
     def run(self, backend: Backend, token: str, shots: Sequence[int] = (20,)) -> str:
         compiled = backend.compile(BELL, 7)
         return backend.submit([WorkItem(compiled, it, seed=5) for it in shots], token)
 
-    def test_it_describes_itself_alike_each_time(self, backend: Backend) -> None:
+    def test_the_description_is_the_same_each_time(self, backend: Backend) -> None:
         first = backend.describe()
         assert first == backend.describe()
         assert first.num_qubits >= 2
         assert (backend.calibrate() is None) == (first.kind == "simulator")
         assert first.target_digest.startswith("sha256:")
 
-    def test_the_same_circuit_and_seed_compile_alike(self, backend: Backend) -> None:
+    def test_the_same_circuit_and_seed_compile_to_the_same_program(self, backend: Backend) -> None:
         assert backend.compile(BELL, 7) == backend.compile(BELL, 7)
 
     def test_each_item_has_its_result_in_order(self, backend: Backend) -> None:
@@ -43,7 +43,7 @@ class BackendLaws:
         assert self.run(backend, "law-token") == handle
         assert backend.find("law-token") == handle
 
-    def test_what_does_not_fit_has_no_outcome(self, backend: Backend) -> None:
+    def test_an_item_that_does_not_fit_fails(self, backend: Backend) -> None:
         too_many = backend.describe().max_shots + 1
         try:
             result, other = backend.collect(self.run(backend, "law-unfit", (too_many, 10)))
@@ -52,20 +52,20 @@ class BackendLaws:
             return
         assert isinstance(result, Failed)
         assert result.code == "does_not_fit"
-        assert isinstance(other, Outcome), "an item fails alone"
+        assert isinstance(other, Outcome), "the other items complete"
 
-    def test_an_unknown_handle_is_named_as_such(self, backend: Backend) -> None:
+    def test_an_unknown_handle_raises(self, backend: Backend) -> None:
         for ask in (backend.poll, backend.collect, backend.usage):
             with pytest.raises(UnknownHandle):
                 ask("law-unknown")
         backend.cancel("law-unknown")
 
-    def test_cancelling_what_has_ended_changes_nothing(self, backend: Backend) -> None:
+    def test_cancelling_an_ended_submission_changes_nothing(self, backend: Backend) -> None:
         handle = self.run(backend, "law-cancel")
         backend.cancel(handle)
         assert not any(isinstance(it, Failed) for it in backend.collect(handle))
 
-    def test_usage_is_given_in_exact_figures(self, backend: Backend) -> None:
+    def test_usage_is_an_exact_decimal(self, backend: Backend) -> None:
         for measure in backend.usage(self.run(backend, "law-usage")):
             assert measure.metric
             assert measure.unit

@@ -45,8 +45,8 @@ def test_every_type_of_input_takes_its_value() -> None:
     assert counts(ALL, **{**GIVEN, "n": 0, "x": False, "b": "111"}) == {"000": 100}
 
 
-def test_one_source_is_bound_again_and_again() -> None:
-    """The tree of the source is kept between bindings: no binding may leave a trace in it."""
+def test_bindings_of_one_source_are_independent() -> None:
+    """The syntax tree is cached between bindings; no binding may change it."""
     angles = [0.0, math.pi, 0.0, math.pi]
     found = [counts(HEAD + "input float t; qubit q; bit m; rx(t) q; m = measure q;", t=it) for it in angles]
     assert found == [{"0": 100}, {"1": 100}, {"0": 100}, {"1": 100}]
@@ -76,7 +76,7 @@ WRONG: dict[str, tuple[dict[str, bool | int | float | str | None], str]] = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_parameter_is_named(name: str) -> None:
+def test_a_wrong_parameter_is_reported_by_name(name: str) -> None:
     change, fault = WRONG[name]
     given = {name: value for name, value in {**GIVEN, **change}.items() if value is not None}
     with pytest.raises(CircuitError) as refusal:
@@ -85,7 +85,7 @@ def test_a_wrong_parameter_is_named(name: str) -> None:
     assert refusal.value.message.startswith(fault)
 
 
-def test_all_faults_are_named_at_once() -> None:
+def test_all_faults_are_reported_together() -> None:
     faults = parameter_faults(inputs(ALL), {**GIVEN, "t": "1", "n": 0.5, "y": 1, "z": 1})
     assert len(faults) == 4
 
@@ -98,7 +98,7 @@ def test_version_2_and_unsupported_types_have_no_parameters() -> None:
     assert "complex" in parameter_faults((Input("z", "complex"),), {"z": 1})[0]
 
 
-def test_a_value_that_the_program_cannot_use_is_refused_where_it_is_used() -> None:
+def test_a_value_outside_the_range_of_a_function_is_reported_at_its_use() -> None:
     source = HEAD + "input float t;\nqubit q; bit m; ry(sqrt(t)) q; m = measure q;"
     assert parse(source, parameters={"t": 0.25}).gates["ry"] == 1
     with pytest.raises(CircuitError) as refusal:
@@ -106,7 +106,7 @@ def test_a_value_that_the_program_cannot_use_is_refused_where_it_is_used() -> No
     assert (refusal.value.line, refusal.value.code) == (4, "parameter")
 
 
-def test_representatives_stand_for_all_bindings() -> None:
+def test_representatives_cover_all_bindings() -> None:
     declared = (Input("t", "float"), Input("n", "int"))
     sweep = [{"t": step / 10, "n": step % 2} for step in range(20)]
     groups = representatives(declared, sweep)
@@ -114,5 +114,5 @@ def test_representatives_stand_for_all_bindings() -> None:
     for parity, group in enumerate(groups):
         assert all(given["n"] == parity for given, _ in group)
         times = [given["t"] for given, _ in group]
-        assert {0.1 * parity, (18 + parity) / 10} < {*times}, "the least and the greatest value"
+        assert {0.1 * parity, (18 + parity) / 10} < {*times}, "the smallest and the largest value"
     assert representatives(declared, [{"t": 0.0, "n": 1}]) == [[({"t": 0.0, "n": 1}, 1)]]

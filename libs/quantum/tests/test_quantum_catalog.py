@@ -1,4 +1,4 @@
-"""Ids, stacks and what importing costs."""
+"""Backend ids, stacks, and which imports load an SDK."""
 
 import json
 import os
@@ -38,13 +38,13 @@ def test_importing_the_package_loads_no_sdk() -> None:
 
 _PLUGIN = "{imports}\nfrom queuebit_quantum import Stack\nstack = Stack({{'{name}': lambda: None}})\n"
 _WORD = {
-    "ends": ("import sys; sys.exit(3)", "its module ended the process that imported it, with status 3"),
+    "ends": ("import sys; sys.exit(3)", "the process that imported its module ended with status 3"),
     "raises": ("raise RuntimeError('no licence')", "RuntimeError: no licence"),
     "prints": ("print('welcome')", ""),
 }
 
 
-def test_a_plugin_that_prints_or_ends_its_process_hides_no_other(tmp_path: Path) -> None:
+def test_a_plugin_that_prints_or_exits_does_not_affect_other_plugins(tmp_path: Path) -> None:
     packed = tmp_path / "foreign-1.0.dist-info"
     packed.mkdir()
     (packed / "METADATA").write_text("Metadata-Version: 2.1\nName: foreign\nVersion: 1.0\n")
@@ -73,7 +73,7 @@ def test_every_backend_belongs_to_one_stack() -> None:
 
 
 @pytest.mark.parametrize("id_", ["", "ibm_torino", "Aer", "aer "])
-def test_an_unknown_backend_is_answered_with_the_known(id_: str) -> None:
+def test_the_error_for_an_unknown_backend_lists_the_known_backends(id_: str) -> None:
     with pytest.raises(UnknownBackend, match="emulated-ibm-torino"):
         open_backend(id_)
 
@@ -90,7 +90,7 @@ def test_a_description_matches_its_id(id_: str) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.qasm")), ids=lambda path: path.stem)
-def test_examples_run_and_give_what_they_say(path: Path) -> None:
+def test_examples_give_the_documented_results(path: Path) -> None:
     circuit = parse(path.read_text())
     aer, device = simulator("aer"), simulator("emulated-ibm-manila")
     ideal = aer.run(WorkItem(aer.compile(circuit, 1), 4_000, 1)).counts
@@ -102,7 +102,7 @@ def test_examples_run_and_give_what_they_say(path: Path) -> None:
     assert hellinger_fidelity(ideal, noisy) > 0.7
 
 
-def test_teleportation_arrives() -> None:
+def test_teleportation_keeps_the_state() -> None:
     circuit = parse((EXAMPLES / "teleport.qasm").read_text())
     aer = simulator("aer")
     counts = aer.run(WorkItem(aer.compile(circuit, 1), 8_000, 1)).counts

@@ -1,4 +1,4 @@
-"""Programs mean what their language says: names, phases, control flow and what is known before a run."""
+"""The semantics of OpenQASM: names, phases, control flow and values that are known before a run."""
 
 import cirq
 import pytest
@@ -15,11 +15,11 @@ RESERVED = (
     "box", "break_loop", "continue_loop", "for_loop", "if_else", "initialize", "kraus", "mark", "p", "roerror",
     "save_state", "store", "switch_case", "u", "unitary", "while_loop",
 )  # fmt: skip
-"""Names that mean something to Qiskit or Aer."""
+"""Names with a special meaning in Qiskit or Aer."""
 
 
 def _only(source: str) -> str:
-    """Run a program that has one outcome, and return it."""
+    """Run a program and return its only outcome."""
     backend = simulator("aer")
     (outcome,) = backend.run(WorkItem(backend.compile(parse(source), 1), 20, 1)).counts
     return outcome
@@ -40,18 +40,18 @@ def test_parameters_bind_by_position_not_by_name() -> None:
     assert _only(QASM3 + many) == "1"
 
 
-def test_a_gate_of_the_source_wins_over_the_library() -> None:
+def test_a_gate_of_the_source_takes_precedence_over_the_library() -> None:
     assert _only(QASM2 + "gate x a { } qreg q[1]; creg c[1]; x q[0]; measure q[0] -> c[0];") == "0"
     assert _only(QASM2 + "gate swap(t) a { rx(t) a; } qreg q[1]; creg c[1]; swap(pi) q[0]; measure q -> c;") == "1"
     assert _only(QASM3 + "gate x a { } qubit q; bit c; x q; c = measure q;") == "0"
 
 
-def test_a_gate_means_what_its_parts_meant_where_it_was_defined() -> None:
+def test_a_gate_uses_the_gates_that_were_visible_at_its_definition() -> None:
     assert _only(QASM3 + "gate g a { x a; } gate x a { } qubit q; bit c; g q; c = measure q;") == "1"
 
 
 @pytest.mark.parametrize("name", RESERVED)
-def test_no_name_of_a_host_library_is_special(name: str) -> None:
+def test_names_of_qiskit_and_aer_are_not_special(name: str) -> None:
     assert _only(QASM2 + f"gate {name} a {{ x a; }} qreg q[1]; creg c[1]; {name} q[0]; measure q -> c;") == "1"
     assert _only(QASM2 + f"qreg {name}[1]; creg c[1]; x {name}; measure {name} -> c;") == "1"
     if name not in ("box",):  # a keyword of OpenQASM 3
@@ -59,17 +59,17 @@ def test_no_name_of_a_host_library_is_special(name: str) -> None:
         assert _only(QASM3 + f"qubit {name}; bit c; x {name}; c = measure {name};") == "1"
 
 
-def test_fresh_names_differ_from_all_names_of_the_source() -> None:
+def test_new_names_differ_from_all_names_of_the_source() -> None:
     own = "gate own0 a { x a; } gate own2 a { } gate flip a { own0 a; }"
     assert _only(QASM2 + f"{own} qreg own1[1]; creg c[1]; flip own1[0]; own2 own1[0]; measure own1 -> c;") == "1"
 
 
-def test_a_gates_own_names_hide_those_outside() -> None:
+def test_names_in_a_gate_hide_outer_names() -> None:
     body = "qreg q[2]; creg c[2]; gate g(c) q, a { rx(c) a; } g(pi) q[0], q[1]; measure q -> c;"
     assert _only(QASM2 + body) == "10"
 
 
-def test_faults_speak_in_the_sources_names_and_places() -> None:
+def test_errors_use_the_names_and_positions_of_the_source() -> None:
     fault = _refused(QASM2 + "qreg first[2]; qreg second[2];\ncx first[0], second[9];")
     assert (fault.code, fault.line, fault.column) == ("index", 4, 21)
     assert "'second'" in fault.message
@@ -92,7 +92,7 @@ def test_faults_speak_in_the_sources_names_and_places() -> None:
     ],
 )
 def test_controls_control_phases_too(gate: str) -> None:
-    """Each line is the identity by the specification, so that what surrounds it undoes itself."""
+    """Each line is the identity by the specification, so that the gates around it cancel."""
     head = "gate g a, b { gphase(0.7); U(0.3, 0.2, 0.1) a; ctrl @ U(1, 2, 3) a, b; t b; }"
     source = f"{QASM3}{head} qubit[3] q; bit[3] c; h q; {gate}; h q; c = measure q;"
     assert _only(source) == "000"
@@ -102,17 +102,17 @@ def test_the_built_in_gate_runs() -> None:
     assert _only("OPENQASM 3.0; qubit q; bit c; U(pi,0,pi) q; c = measure q;") == "1"
 
 
-def test_a_measurement_may_be_conditional() -> None:
+def test_a_measurement_can_be_conditional() -> None:
     assert _only(QASM2 + "qreg q[1]; creg c[1]; x q[0]; if(c==0) measure q[0] -> c[0];") == "1"
     assert _only(QASM3 + "qubit q; bit c; bit d; x q; d = measure q; if (d) { c = measure q; }") == "1 1"
 
 
-def test_a_condition_is_read_once_for_a_whole_register() -> None:
+def test_a_condition_on_a_register_measurement_is_evaluated_once() -> None:
     body = "qreg q[2]; creg c[2]; x q; if (c == 0) measure q -> c;"
     assert _only(QASM2 + body) == "11"
 
 
-def test_an_argument_keeps_the_value_it_was_given() -> None:
+def test_an_argument_is_passed_by_value() -> None:
     body = (
         "def both(bit a, bit b) -> bit { return a & b; } qubit[2] q; bit[2] c; bit r; x q; c = measure q;"
         "r = both(c[0] ^ c[1], c[0]); if (!r) { x q[0]; } c = measure q;"
@@ -120,7 +120,7 @@ def test_an_argument_keeps_the_value_it_was_given() -> None:
     assert _only(QASM3 + body) == "0 10"
 
 
-def test_what_nests_within_the_limits_is_read() -> None:
+def test_nesting_within_the_limits_is_accepted() -> None:
     source = f"{QASM3}qubit q; bit c; rx({'+'.join(['0'] * 250)}) q; c = measure q; {'if (c) { ' * 60}x q; {'}' * 60}"
     assert parse(source).features == {"conditional", "mid_circuit_measurement"}
 
@@ -176,7 +176,7 @@ RUNS = {
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_what_is_known_beforehand_is_worked_out(name: str) -> None:
+def test_known_values_are_computed(name: str) -> None:
     body, outcome = RUNS[name]
     assert _only(f"{QASM3}qubit[3] q; bit[3] c; {body}") == outcome
 
@@ -199,18 +199,18 @@ UNSUPPORTED = {
 
 
 @pytest.mark.parametrize("name", UNSUPPORTED)
-def test_what_cannot_run_is_named_with_its_place(name: str) -> None:
+def test_unsupported_features_are_reported_with_their_position(name: str) -> None:
     body, line, column, words = UNSUPPORTED[name]
     fault = _refused(QASM3 + body)
     assert (fault.line, fault.column) == (line, column), str(fault)
     assert words in fault.message
 
 
-def test_a_header_line_is_not_needed() -> None:
+def test_the_version_header_is_optional() -> None:
     assert _only('// an official example\ninclude "stdgates.inc";\nqubit q; bit c; x q; c = measure q;') == "1"
 
 
-def test_the_other_languages_gates_say_which_header_is_missing() -> None:
+def test_an_include_of_the_other_version_names_the_missing_header() -> None:
     fault = _refused('include "qelib1.inc"; qreg q[1];')
     assert fault.code == "include"
     assert "OPENQASM 2.0" in fault.expected
@@ -229,11 +229,11 @@ def test_a_byte_order_mark_is_skipped() -> None:
         (QASM2 + 'qreg q[1]; "a" q[0];', 'got "a"'),
     ],
 )
-def test_faults_are_reported_in_plain_words(source: str, words: str) -> None:
+def test_errors_have_plain_texts(source: str, words: str) -> None:
     assert words in _refused(source).message
 
 
-def test_what_cirq_writes_can_be_read() -> None:
+def test_programs_that_cirq_writes_are_accepted() -> None:
     first, second = cirq.LineQubit.range(2)
     program = cirq.Circuit(
         cirq.X(first),
@@ -244,7 +244,7 @@ def test_what_cirq_writes_can_be_read() -> None:
     assert _only(program.to_qasm(version="3.0")) == "1 1"
 
 
-def test_what_qiskit_writes_can_be_read() -> None:
+def test_programs_that_qiskit_writes_are_accepted() -> None:
     program = QuantumCircuit(3, 3)
     for gate in (iSwapGate(), iSwapGate().inverse()):
         program.append(gate, [0, 1])

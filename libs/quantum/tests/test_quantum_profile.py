@@ -1,4 +1,4 @@
-"""What a profile says, and how quality is measured."""
+"""Profiles, and measures of quality."""
 
 import pickle
 
@@ -22,7 +22,7 @@ HEADER = 'OPENQASM 2.0;\ninclude "qelib1.inc";\n'
 DISTRIBUTIONS = st.dictionaries(st.sampled_from(["00", "01", "10", "11"]), st.integers(1, 1_000), min_size=1)
 
 
-def test_a_profile_repeats_the_circuit() -> None:
+def test_a_profile_has_the_properties_of_the_circuit() -> None:
     circuit = parse(HEADER + "qreg q[3]; creg c[2]; h q; cx q[0], q[1]; measure q[0] -> c[0];")
     summary = profile(circuit)
     assert (summary.digest, summary.language) == (circuit.digest, "openqasm2")
@@ -31,7 +31,7 @@ def test_a_profile_repeats_the_circuit() -> None:
     assert summary.features == frozenset()
 
 
-def test_answers_and_refusals_cross_a_process_boundary() -> None:
+def test_circuits_profiles_and_errors_can_be_pickled() -> None:
     circuit = parse(HEADER + "qreg q[2]; creg c[1]; h q; measure q[0] -> c[0];")
     assert pickle.loads(pickle.dumps(circuit)) == circuit
     assert pickle.loads(pickle.dumps(profile(circuit))) == profile(circuit)
@@ -53,14 +53,14 @@ def test_memory_is_that_of_the_smallest_exact_method(body: str, measured: int, s
     assert simulation_bytes(parse(HEADER + body + f"creg c[1]; measure q[{measured}] -> c[0];")) == size
 
 
-def test_a_clifford_circuit_of_much_entanglement_takes_a_tableau() -> None:
+def test_an_entangled_clifford_circuit_needs_the_memory_of_a_tableau() -> None:
     pairs = "".join(f"cx q[{i}], q[{(7 * i + 1) % 100}];" for _ in range(30) for i in range(100) if 6 * i % 100 != 99)
     circuit = parse(HEADER + f"qreg q[100]; creg c[100]; h q; {pairs} measure q -> c;")
     assert simulation_bytes(circuit) == -(-200 * 201 // 8)
 
 
 @given(DISTRIBUTIONS, DISTRIBUTIONS)
-def test_fidelity_is_that_of_qiskit(first: dict[str, int], second: dict[str, int]) -> None:
+def test_fidelity_equals_that_of_qiskit(first: dict[str, int], second: dict[str, int]) -> None:
     fidelity = hellinger_fidelity(first, second)
     assert fidelity == pytest.approx(qiskit_fidelity(first, second))
     assert 0 <= fidelity <= 1
@@ -76,7 +76,7 @@ def test_total_variation_bounds(first: dict[str, int], second: dict[str, int]) -
     assert distance <= (max(0.0, 1 - overlap**2)) ** 0.5 + 1e-9, "TV <= sqrt(1 - BC^2)"
 
 
-def test_equal_and_foreign_distributions() -> None:
+def test_equal_and_disjoint_distributions() -> None:
     assert hellinger_fidelity({"0": 5, "1": 5}, {"0": 0.5, "1": 0.5}) == pytest.approx(1)
     assert hellinger_fidelity({"0": 1}, {"1": 1}) == 0
     assert total_variation({"0": 1}, {"1": 1}) == 1
@@ -93,6 +93,6 @@ def test_the_ideal_distribution_follows_the_measurements() -> None:
 
 
 @pytest.mark.parametrize("body", ["qreg q[21]; h q; measure q[0] -> c[0];", "qreg q[1]; reset q; measure q -> c;"])
-def test_no_ideal_distribution_of_the_large_or_dynamic(body: str) -> None:
+def test_large_or_dynamic_circuits_have_no_ideal_distribution(body: str) -> None:
     with pytest.raises(DoesNotFit):
         ideal_distribution(parse(HEADER + "creg c[1];" + body))

@@ -1,4 +1,4 @@
-"""The ideal simulators: the same distribution, the same bit order, the same counts for the same seed."""
+"""The ideal simulators: exact distributions, Qiskit's bit order, and the same counts for the same seed."""
 
 import random
 from collections import Counter
@@ -25,8 +25,8 @@ from .simulators import simulator
 HEADER = 'OPENQASM 2.0;\ninclude "qelib1.inc";\n'
 SHOTS = 20_000
 CLOSE = 0.99
-"""Sampling alone keeps 20,000 shots over at most 32 outcomes above 1 - 32 / (4 * 20,000) = 0.9996 on average; a wrong
-bit order or gate drops far below 0.99."""
+"""With correct sampling, 20,000 shots over at most 32 outcomes have a mean fidelity above 1 - 32 / (4 * 20,000) =
+0.9996; with a wrong bit order or gate it is far below 0.99."""
 GATES = (
     *((name, 1, 0) for name in ("x", "y", "z", "h", "s", "sdg", "t", "tdg", "sx", "sxdg", "id")),
     *((name, 1, 1) for name in ("rx", "ry", "rz", "p", "u1")),
@@ -42,7 +42,7 @@ GATES = (
 
 
 def _random_source(seed: int) -> str:
-    """A random circuit on two quantum registers, measured into registers of other sizes in random order."""
+    """Return a random circuit on two quantum registers, measured into registers of other sizes in random order."""
     rng = random.Random(seed)
     qubits = ["a[0]", "a[1]", "b[0]", "b[1]", "b[2]"]
     clbits = ["m[0]", "n[0]", "n[1]", "n[2]", "o[0]"]
@@ -67,7 +67,7 @@ def test_random_circuits_follow_the_exact_distribution(id_: str, seed: int) -> N
 
 @settings(max_examples=10, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 2**32))
-def test_keys_are_those_of_qiskit(seed: int) -> None:
+def test_bit_strings_equal_those_of_qiskit(seed: int) -> None:
     source = _random_source(seed)
     program = QuantumCircuit.from_qasm_str(source).decompose(reps=2)
     theirs = AerSimulator().run(program, shots=SHOTS, seed_simulator=1).result().get_counts()
@@ -103,7 +103,7 @@ def test_a_later_measurement_overwrites_the_bit(id_: str) -> None:
     assert backend.run(WorkItem(backend.compile(circuit, 1), 50, 1)).counts == {"0": 50}
 
 
-def test_aer_runs_what_is_decided_on_the_way() -> None:
+def test_aer_runs_control_flow_that_depends_on_measurements() -> None:
     circuit = parse(
         'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[1] a; bit[1] b;'
         "h q[0]; a[0] = measure q[0]; if (a[0]) { x q[1]; } b[0] = measure q[1];"
@@ -141,8 +141,8 @@ def test_a_large_clifford_circuit_runs_on_a_tableau() -> None:
     assert sum(backend.run(WorkItem(compiled, 20, 1)).counts.values()) == 20
 
 
-def test_a_dynamic_clifford_circuit_runs_on_a_tableau_where_that_is_quicker() -> None:
-    """On a state vector each of the shots would take as long as a whole run that is not dynamic."""
+def test_a_dynamic_clifford_circuit_runs_on_a_tableau_if_that_is_faster() -> None:
+    """On a state vector, each shot takes as long as a whole run of a circuit that is not dynamic."""
     circuit = parse(HEADER + "qreg q[17]; creg c[17]; h q; measure q[0] -> c[0]; if (c == 1) x q[1]; measure q -> c;")
     compiled = open_backend("aer").compile(circuit, 1)
     assert compiled.method(4_096).name == "stabilizer"
@@ -150,7 +150,7 @@ def test_a_dynamic_clifford_circuit_runs_on_a_tableau_where_that_is_quicker() ->
 
 
 @pytest.mark.parametrize("id_", ["aer", "cirq", "emulated-ibm-manila"])
-def test_untouched_qubits_cost_nothing(id_: str) -> None:
+def test_idle_qubits_cost_nothing(id_: str) -> None:
     circuit = parse(HEADER + "qreg q[28]; creg c[1]; x q[3]; t q[3]; barrier q; measure q[3] -> c[0];")
     backend = simulator(id_)
     compiled = backend.compile(circuit, 1)
@@ -158,7 +158,7 @@ def test_untouched_qubits_cost_nothing(id_: str) -> None:
     assert backend.run(WorkItem(compiled, 100, 1)).counts["1"] > 85
 
 
-def test_untouched_qubits_are_left_out_of_blocks_too() -> None:
+def test_idle_qubits_are_removed_from_blocks_too() -> None:
     circuit = parse(
         'OPENQASM 3.0; include "stdgates.inc"; qubit[40] q; bit[2] c; x q[7]; c[0] = measure q[7];'
         "if (c[0]) { barrier q; x q[30]; } c[1] = measure q[30];"
@@ -169,7 +169,7 @@ def test_untouched_qubits_are_left_out_of_blocks_too() -> None:
 
 
 @pytest.mark.parametrize("id_", ["aer", "cirq"])
-def test_a_delay_fits_an_ideal_simulator_which_has_no_time(id_: str) -> None:
+def test_an_ideal_simulator_accepts_delays(id_: str) -> None:
     circuit = parse(
         'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; x q[0]; delay[100ns] q[0]; delay[16dt] q[1];'
         "c = measure q;"
@@ -178,7 +178,7 @@ def test_a_delay_fits_an_ideal_simulator_which_has_no_time(id_: str) -> None:
     assert backend.run(WorkItem(backend.compile(circuit, 1), 50, 1)).counts == {"01": 50}
 
 
-def test_what_no_method_can_simulate_does_not_fit() -> None:
+def test_a_circuit_that_no_method_can_simulate_does_not_fit() -> None:
     pairs = "".join(
         f"cx q[{i}], q[{(7 * i + 1) % 40}]; t q[{i}];" for _ in range(5) for i in range(40) if (6 * i + 1) % 40
     )
@@ -187,13 +187,13 @@ def test_what_no_method_can_simulate_does_not_fit() -> None:
         open_backend("aer").compile(circuit, 1)
 
 
-def test_simulators_are_free_of_device_time() -> None:
+def test_simulators_use_no_device_time() -> None:
     backend = open_backend("aer")
     compiled = backend.compile(parse(HEADER + "qreg q[1]; creg c[1]; h q; measure q -> c;"), 1)
     assert (compiled.esp, compiled.duration_s, compiled.qpu_us(1_000)) == (1.0, 0.0, 0)
 
 
-def test_every_reason_is_named_when_a_circuit_does_not_fit() -> None:
+def test_the_error_lists_every_reason() -> None:
     circuit = parse(HEADER + "qreg q[30]; creg c[1]; h q; measure q[0] -> c[0]; if (c == 1) x q[1];")
     with pytest.raises(DoesNotFit, match=r"cirq: it has 24 qubits, the circuit needs 30; it does not run conditional"):
         open_backend("cirq").compile(circuit, 1)
@@ -201,7 +201,7 @@ def test_every_reason_is_named_when_a_circuit_does_not_fit() -> None:
 
 @pytest.mark.parametrize("shots", [0, -1, 10**12])
 @pytest.mark.parametrize("id_", ["aer", "cirq", "emulated-ibm-manila"])
-def test_absurd_shots_are_refused(id_: str, shots: int) -> None:
+def test_numbers_of_shots_out_of_range_are_refused(id_: str, shots: int) -> None:
     backend: Backend = open_backend(id_)
     compiled = backend.compile(parse(HEADER + "qreg q[1]; creg c[1]; measure q -> c;"), 1)
     (failed,) = backend.collect(backend.submit([WorkItem(compiled, shots, 1)], "absurd"))
@@ -210,7 +210,7 @@ def test_absurd_shots_are_refused(id_: str, shots: int) -> None:
     assert "it takes at " in failed.text
 
 
-def test_what_qiskit_writes_can_be_read() -> None:
+def test_programs_that_qiskit_writes_are_accepted() -> None:
     program = QuantumCircuit(5, 5)
     program.h(0)
     program.mcx([0, 1, 2, 3], 4)
@@ -221,7 +221,7 @@ def test_what_qiskit_writes_can_be_read() -> None:
 
 
 @pytest.mark.parametrize("id_", ["aer", "cirq", "emulated-ibm-torino"])
-def test_the_memory_of_a_run_is_its_counts_shot_by_shot(id_: str) -> None:
+def test_the_memory_of_a_run_adds_up_to_its_counts(id_: str) -> None:
     source = HEADER + "qreg q[2]; creg a[1]; creg b[2]; h q[0]; cx q[0],q[1]; measure q[0]->a[0]; measure q[1]->b[1];"
     backend = open_backend(id_)
     compiled = backend.compile(parse(source), 1)

@@ -101,7 +101,7 @@ def test_a_tenant_reads_of_others_their_rank_alone() -> None:
 @pytest.mark.parametrize(
     ("changes", "backend", "why"),
     [
-        ({}, "b", "does not give it this place"),
+        ({}, "b", "differs from this placement"),
         ({"policy": "other/9"}, "a", "does not have the policy other/9"),
         ({"version": 2}, "a", "cannot be read"),
     ],

@@ -136,8 +136,8 @@ def test_scores_tell_the_expected_completion_everywhere_soonest_first() -> None:
             [on("aer"), on("cirq")],
             "all 8 places on aer and all 4 places on cirq are taken",
         ),
-        ([], [on("aer")], "aer has not registered yet: see whether its executor runs"),
-        ([], [on("a"), on("b")], "none of a, b has registered yet: see whether its executor runs"),
+        ([], [on("aer")], "aer has not registered yet: see in `qb status` whether its executor runs"),
+        ([], [on("a"), on("b")], "none of a, b has registered yet: see in `qb status` whether its executor runs"),
     ],
 )
 def test_a_job_that_cannot_be_placed_waits_for_a_reason(

@@ -50,7 +50,7 @@ class TestVendor(BackendLaws):
         assert other.collect(handle) == backend.collect(handle)
 
     def test_a_run_that_is_cancelled_ends_without_an_outcome(self, backend: FakeVendor) -> None:
-        backend.file.hold("run")
+        backend.file.pause("run")
         item = WorkItem(backend.compile(parse("OPENQASM 3.0; qubit q; bit c; c = measure q;"), 1), 10, 1)
         handle = backend.submit([item], event_id())
         assert backend.poll(handle) == "running"
@@ -61,6 +61,6 @@ class TestVendor(BackendLaws):
         assert failed.code == "cancelled"
 
     def test_a_vendor_that_is_away_says_so(self, backend: FakeVendor) -> None:
-        backend.file.hold("away")
+        backend.file.pause("away")
         with pytest.raises(NotReachable):
             backend.find("x")

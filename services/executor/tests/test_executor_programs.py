@@ -141,7 +141,7 @@ def failing_profile(world: Any, only: float | None) -> Any:
 async def test_other_languages_and_missing_circuits_are_refused(world: Any, answer: AnswerProfile) -> None:
     program = sweep(1)
     foreign = program.circuits[0].model_copy(update={"media_type": "application/qir"})
-    assert "circuit 0: application/qir is not run here" in await refused(
+    assert "circuit 0: application/qir is not supported" in await refused(
         answer, program.model_copy(update={"circuits": (foreign,)})
     )
     absent = Payload(digest="sha256:" + "1" * 64, size=20, media_type=CIRCUIT)

@@ -28,7 +28,7 @@ from queuebit_testing.vendor import BACKEND, FILE, VendorFile, install
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
 
-HELD = {"j1": "before submit", "j2": "after submit", "j3": "run", "j4": "after collect"}
+PAUSED = {"j1": "before submit", "j2": "after submit", "j3": "run", "j4": "after collect"}
 """Where the executor is killed, for each job."""
 
 
@@ -85,19 +85,19 @@ async def test_a_vendor_runs_each_job_once_wherever_its_executor_is_killed(tmp_p
                 await asyncio.sleep(0.05)
 
         calibrated = backend_of(BACKEND).event("calibrated")
-        for job, point in HELD.items():
-            vendor.hold(f"{point} {job}")
+        for job, point in PAUSED.items():
+            vendor.pause(f"{point} {job}")
             await place(job)
         with executor(server, vendor, site) as first:
             for job in ("j1", "j2", "j4"):
-                await until(lambda: vendor.reached(f"{HELD[job]} {job}"))  # noqa: B023  # used at once
+                await until(lambda: vendor.is_reached(f"{PAUSED[job]} {job}"))  # noqa: B023  # used at once
             await newest("j3", JobDispatched)
             assert not [it for it in await history("j2") if isinstance(it.event, JobDispatched)]
             first.send_signal(signal.SIGKILL)
-        for job, point in HELD.items():
-            vendor.release(f"{point} {job}")
+        for job, point in PAUSED.items():
+            vendor.resume(f"{point} {job}")
         with executor(server, vendor, site):
-            for job in HELD:
+            for job in PAUSED:
                 end = (await newest(job, JobCompleted)).event
                 assert end.data.result.inline == '{"00":1000}'
                 assert (is_final(end.data.usage), end.data.usage.qpu_us, end.data.usage.shots) == (
@@ -108,11 +108,11 @@ async def test_a_vendor_runs_each_job_once_wherever_its_executor_is_killed(tmp_p
                 assert end.data.compilation.compiler == "fake 1"
                 taken = (await newest(job, JobDispatched)).event.data
                 assert taken.handle == f"run-{taken.token}"
-            assert Counter(token.partition("-")[0] for token, _ in vendor.runs) == dict.fromkeys(HELD, 1)
-            attempts = {job: (await newest(job, JobStarted)).event.data.attempt for job in HELD}
+            assert Counter(token.partition("-")[0] for token, _ in vendor.runs) == dict.fromkeys(PAUSED, 1)
+            attempts = {job: (await newest(job, JobStarted)).event.data.attempt for job in PAUSED}
             assert attempts == {"j1": 2, "j2": 1, "j3": 1, "j4": 1}, "a run that was found is the same attempt"
 
-            vendor.hold("run j5")
+            vendor.pause("run j5")
             await place("j5")
             await newest("j5", JobDispatched)
             await ends.append(world.cancelled("j5"))
@@ -125,12 +125,12 @@ async def test_a_vendor_runs_each_job_once_wherever_its_executor_is_killed(tmp_p
             while (said := await plans.last(calibrated)) is None or said.event.data.digest != vendor.calibration.digest:
                 await asyncio.sleep(0.05)
 
-            vendor.hold("usage j6")
+            vendor.pause("usage j6")
             await place("j6")
             end = (await newest("j6", JobCompleted)).event.data
             assert (is_final(end.usage), end.calibration) == (False, vendor.calibration.digest)
             assert end.compilation.digest == end.calibration, "a child that knew older figures has read these"
-            vendor.hold("usage j7")
+            vendor.pause("usage j7")
             await place("j7")
             await newest("j7", JobCompleted)
             operator = await server.connect("operator")
@@ -141,7 +141,7 @@ async def test_a_vendor_runs_each_job_once_wherever_its_executor_is_killed(tmp_p
             assert (quantities(stated.usage)["qpu-time"], stated.reason) == (5, "stated by ops")
             await operator.close()
 
-            vendor.release("usage j6")
+            vendor.resume("usage j6")
             late = (await newest("j6", JobUsageReported)).event.data
             assert (is_final(late.usage), late.usage.qpu_us) == (True, 1_500_000)
         for client in (ann, scheduler, broker):

@@ -68,7 +68,7 @@ def _without(world: Any, **changes: object) -> None:
     ("changes", "why"),
     [
         ({"decision": None}, "did not keep what it decided from"),
-        ({"job": "j2"}, "its decision does not give it this place"),
+        ({"job": "j2"}, "the recomputed decision differs from this placement"),
         ({}, "no content"),
     ],
 )

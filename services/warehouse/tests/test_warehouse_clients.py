@@ -1,4 +1,4 @@
-"""The stock driver with its default settings, sync and async, against a real process."""
+"""The standard driver with its default settings, sync and async, against a real process."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_token_makes_a_repeated_insert_count_once(client: Any, table: str) -> 
 
 
 @pytest.mark.parametrize("compress", ["lz4", "zstd", "gzip", False])
-def test_compression_both_ways(warehouse: Any, table: str, compress: str | bool) -> None:
+def test_compression_of_requests_and_responses(warehouse: Any, table: str, compress: str | bool) -> None:
     with warehouse.client(compress=compress) as client:
         summary = client.insert(table, [[i, f"name {i}"] for i in range(5000)], ["id", "name"])
         assert summary.written_rows == 5000
@@ -94,7 +94,7 @@ def test_a_failure_in_the_middle_of_a_stream_is_reported(client: Any) -> None:
         ("SELECT sleepEachRow(1) FROM numbers(3) SETTINGS max_execution_time = 0.1, max_block_size = 1", 159),
     ],
 )
-def test_errors_carry_clickhouses_codes(client: Any, statement: str, code: int) -> None:
+def test_errors_have_the_codes_of_clickhouse(client: Any, statement: str, code: int) -> None:
     with pytest.raises(DatabaseError) as refused:
         client.command(statement)
     assert refused.value.code == code
@@ -124,13 +124,15 @@ def test_sessions_do_not_see_one_another(warehouse: Any, client: Any) -> None:
     assert refused.value.code == 60
 
 
-def test_external_data_lives_as_long_as_its_query(client: Any) -> None:
+def test_external_data_exists_only_during_its_query(client: Any) -> None:
     data = ExternalData(file_name="sent.csv", data=b"1\n2\n3\n", fmt="CSV", structure="x UInt32")
     for _ in range(2):
         assert client.query("SELECT sum(x) FROM sent", external_data=data).first_row == (6,)
 
 
-async def test_the_async_client_inserts_once_and_queries_at_once(warehouse: Any, table: str, async_client: Any) -> None:
+async def test_the_async_client_inserts_once_and_runs_queries_in_parallel(
+    warehouse: Any, table: str, async_client: Any
+) -> None:
     for _ in range(2):
         await async_client.insert(table, [[1, "a"]], ["id", "name"], settings={"insert_deduplication_token": "one"})
     assert (await async_client.query(f"SELECT count() FROM {table}")).first_row == (1,)

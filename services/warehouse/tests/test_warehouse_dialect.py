@@ -11,13 +11,13 @@ from queuebit_warehouse.dialect import (
     content_type,
     credentials,
     external_table,
-    read_ask,
+    parse_request,
 )
 from queuebit_warehouse.errors import DatabaseError
 
 
 def test_any_key_that_is_not_reserved_is_a_setting() -> None:
-    ask = read_ask(
+    ask = parse_request(
         "POST",
         [
             ("query", "SELECT"),
@@ -38,8 +38,8 @@ def test_any_key_that_is_not_reserved_is_a_setting() -> None:
     assert (ask.database, ask.session_id, ask.wait_end, ask.compress, ask.read_only) == ("d", "s", True, True, False)
 
 
-def test_get_is_read_only_and_an_id_is_made_up() -> None:
-    ask = read_ask("GET", [("query_id", "")], {"x-clickhouse-format": "JSON"})
+def test_get_is_read_only_and_a_query_id_is_generated() -> None:
+    ask = parse_request("GET", [("query_id", "")], {"x-clickhouse-format": "JSON"})
     assert ask.read_only
     assert len(ask.query_id) == 36
     assert ask.default_format == "JSON"
@@ -55,9 +55,9 @@ def test_get_is_read_only_and_an_id_is_made_up() -> None:
         ("not a name", "1", 115),
     ],
 )
-def test_keys_no_server_takes(key: str, value: str, number: int) -> None:
+def test_invalid_keys_are_refused(key: str, value: str, number: int) -> None:
     with pytest.raises(DatabaseError) as refused:
-        read_ask("GET", [(key, value)], {})
+        parse_request("GET", [(key, value)], {})
     assert refused.value.number == number
 
 
@@ -73,7 +73,7 @@ BASIC = {"authorization": "Basic " + base64.b64encode(b"u:p:q").decode()}
         ({}, {}, Credentials("default", "")),
     ],
 )
-def test_three_ways_to_say_who_one_is(query: dict[str, str], headers: dict[str, str], found: Credentials) -> None:
+def test_three_ways_to_authenticate(query: dict[str, str], headers: dict[str, str], found: Credentials) -> None:
     assert credentials(query, headers) == found
 
 
@@ -85,7 +85,7 @@ def test_three_ways_to_say_who_one_is(query: dict[str, str], headers: dict[str, 
         ({}, {"authorization": "Basic ???"}),
     ],
 )
-def test_unclear_credentials_are_refused(query: dict[str, str], headers: dict[str, str]) -> None:
+def test_ambiguous_credentials_are_refused(query: dict[str, str], headers: dict[str, str]) -> None:
     with pytest.raises(DatabaseError) as refused:
         credentials(query, headers)
     assert (refused.value.number, refused.value.status) == (516, 403)
@@ -112,13 +112,13 @@ def test_external_tables_name_their_columns() -> None:
         ("something else", 1001, 500, "std::exception. something else (STD_EXCEPTION)"),
     ],
 )
-def test_the_engines_text_becomes_a_servers_answer(text: str, number: int, status: int, message: str) -> None:
+def test_the_engines_text_becomes_an_error_of_clickhouse(text: str, number: int, status: int, message: str) -> None:
     error = DatabaseError.from_engine(RuntimeError(text))
     assert (error.number, error.status, error.text) == (number, status, message)
     assert error.body("26.9") == f"Code: {number}. DB::Exception: {message} (version 26.9)\n"
 
 
-def test_labels_of_answers() -> None:
+def test_content_types_of_responses() -> None:
     assert choose_encoding("gzip;q=1, lz4") == "lz4"
     assert choose_encoding("br") is None
     assert content_type("JSONEachRow").startswith("application/json")

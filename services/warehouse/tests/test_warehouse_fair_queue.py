@@ -1,4 +1,4 @@
-"""Whose query runs next."""
+"""The order in which queries of several users run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ANN, BOB, EVE = Login("acme/ann", tenant="acme"), Login("acme/bob", tenant="acme
 
 
 class Queries:
-    """Queries that never end by themselves."""
+    """Queries that run until they are cancelled."""
 
     def __init__(self, workers: int) -> None:
         self._turns = FairQueue(workers)
@@ -24,7 +24,7 @@ class Queries:
         self.running: list[Login] = []
 
     async def start(self, login: Login, number: int = 1) -> int:
-        """Ask for so many, and say how many of this login run."""
+        """QueryRequest for so many, and say how many of this login run."""
 
         async def query() -> None:
             async with self._turns.turn(login):
@@ -57,7 +57,7 @@ async def test_long_queries_of_one_tenant_leave_workers_to_the_writer_and_to_oth
     await queries.end()
 
 
-async def test_a_full_queue_of_a_tenant_fills_no_other() -> None:
+async def test_a_full_queue_of_one_tenant_does_not_fill_others() -> None:
     turns = FairQueue(workers=8)
     async with AsyncExitStack() as held:
         waiting = [asyncio.create_task(held.enter_async_context(turns.turn(EVE))) for _ in range(2 + 32)]
@@ -73,7 +73,7 @@ async def test_a_full_queue_of_a_tenant_fills_no_other() -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
-async def test_few_workers_are_enough_for_everybody_in_turn(workers: int) -> None:
+async def test_all_users_get_a_turn_with_few_workers(workers: int) -> None:
     turns, served = FairQueue(workers), []
 
     async def query(login: Login) -> None:

@@ -1,4 +1,4 @@
-"""Nothing outside the store can be read, written or called, whatever a statement looks like."""
+"""No statement can read, write or call anything outside the store."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ guard = Guard(["file", "url", "icebergLocal", "python", "numbers", "newlyInvente
         "BACKUP TABLE t TO File('x')",
     ],
 )
-def test_what_reaches_outside_is_refused(statement: str) -> None:
+def test_access_outside_the_store_is_refused(statement: str) -> None:
     with pytest.raises(DatabaseError) as refused:
         guard.check(statement.encode())
     assert refused.value.number == 291
@@ -63,7 +63,7 @@ def test_what_reaches_outside_is_refused(statement: str) -> None:
         ("SELECT 1 AS a$$, file('x') AS b$$", 62),
     ],
 )
-def test_refusals_with_a_number_of_their_own(statement: str, number: int) -> None:
+def test_refusals_with_special_error_numbers(statement: str, number: int) -> None:
     with pytest.raises(DatabaseError) as refused:
         guard.check(statement.encode())
     assert refused.value.number == number
@@ -81,7 +81,7 @@ def test_refusals_with_a_number_of_their_own(statement: str, number: int) -> Non
         "INSERT INTO t (a) FORMAT CSV",
     ],
 )
-def test_what_stays_inside_passes(statement: str) -> None:
+def test_statements_inside_the_store_pass(statement: str) -> None:
     guard.check(statement.encode())
 
 
@@ -92,12 +92,12 @@ class _Bait(BaseHTTPRequestHandler):
         self.asked.append(self.path)
         self.send_error(404)
 
-    do_HEAD = do_POST = do_PUT = do_GET  # what ClickHouse would send
+    do_HEAD = do_POST = do_PUT = do_GET  # as ClickHouse sends it
 
 
 @pytest.fixture(scope="module")
 def bait() -> Iterator[int]:
-    """A server on this machine that no statement may reach."""
+    """A server on this machine that statements must not reach."""
     with HTTPServer(("127.0.0.1", 0), _Bait) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         yield server.server_port
@@ -157,7 +157,7 @@ ATTACKS = [
 
 @pytest.mark.server
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_no_attack_gets_at_a_file_or_a_server(
+def test_no_attack_reaches_a_file_or_a_server(
     warehouse: Any, target: str, secret: Path, bait: int, attack: str
 ) -> None:
     host = f"127.0.0.1:{bait}"
@@ -177,7 +177,7 @@ def test_no_attack_gets_at_a_file_or_a_server(
         {"additional_result_filter": "throwIf(1, file('{path}'))"},
     ],
 )
-def test_no_key_of_a_request_does(warehouse: Any, secret: Path, keys: dict[str, str]) -> None:
+def test_no_key_of_a_request_reaches_a_file_or_a_server(warehouse: Any, secret: Path, keys: dict[str, str]) -> None:
     reply = warehouse.request("SELECT 1", keys={key: value.format(path=secret) for key, value in keys.items()})
     assert reply.code in {"73", "452"}
     assert SECRET.encode() not in reply.body
@@ -185,7 +185,7 @@ def test_no_key_of_a_request_does(warehouse: Any, secret: Path, keys: dict[str, 
 
 @pytest.mark.server
 @pytest.mark.parametrize("structure", ["a String, b String DEFAULT file('{path}')", "a String); SELECT (1"])
-def test_no_table_sent_along_does(warehouse: Any, secret: Path, structure: str) -> None:
+def test_no_external_table_reaches_a_file_or_a_server(warehouse: Any, secret: Path, structure: str) -> None:
     form = b'--x\r\nContent-Disposition: form-data; name="e"; filename="e"\r\n\r\n1\r\n--x--\r\n'
     reply = warehouse.request(
         "SELECT * FROM e",
@@ -202,7 +202,7 @@ def test_no_table_sent_along_does(warehouse: Any, secret: Path, structure: str) 
     "statement",
     [b"SHOW", b"DESCRIBE", b"EXISTS", b"SELECT 1 FROM", b"SELECT '\xff' +", b"INSERT INTO t SETTINGS FORMAT CSV\n1"],
 )
-def test_an_error_speaks_of_what_was_sent(warehouse: Any, statement: bytes) -> None:
+def test_an_error_refers_to_the_statement_as_sent(warehouse: Any, statement: bytes) -> None:
     reply = warehouse.request(body=statement)
     assert reply.code == "62"
     assert not any(ours in reply.body for ours in (b"/dev/fd", b"TRUNCATE"))
@@ -210,7 +210,7 @@ def test_an_error_speaks_of_what_was_sent(warehouse: Any, statement: bytes) -> N
 
 @pytest.mark.server
 @pytest.mark.parametrize("rows", [b"FORMAT CSV\nx", b"VALUES (x", b"VALUES (1 + 1)", b"FORMAT Native\n\x01\x01"])
-def test_so_does_an_error_in_rows(warehouse: Any, table: str, rows: bytes) -> None:
+def test_an_error_in_rows_refers_to_the_rows_as_sent(warehouse: Any, table: str, rows: bytes) -> None:
     reply = warehouse.request(body=f"INSERT INTO {table} (id) ".encode() + rows)
     assert reply.code
     assert not any(ours in reply.body for ours in (b"/dev/fd", b"File", b"parsed from file"))

@@ -1,4 +1,4 @@
-"""Raw HTTP, as curl would send it, against a real process."""
+"""Raw HTTP, as curl sends it, against a real process."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ import zstandard
 pytestmark = pytest.mark.server
 
 
-def test_the_statement_may_be_in_the_query_string_in_the_body_or_in_both(warehouse: Any) -> None:
+def test_the_statement_can_be_in_the_query_string_the_body_or_both(warehouse: Any) -> None:
     assert warehouse.request("SELECT 1").body == b"1\n"
     assert warehouse.request(body=b"SELECT 2").body == b"2\n"
     assert warehouse.request("SELECT", b"3").body == b"3\n"
 
 
-def test_rows_follow_the_statement_wherever_it_is(warehouse: Any, table: str) -> None:
+def test_rows_follow_the_statement_in_query_string_or_body(warehouse: Any, table: str) -> None:
     assert warehouse.request(f"INSERT INTO {table} (id) FORMAT CSV", b"1\n2\n").status == 200
     assert warehouse.request(body=f"INSERT INTO {table} (id) VALUES (3), (4)".encode()).status == 200
     packed = gzip.compress(f'INSERT INTO {table} (id) FORMAT JSONEachRow\n{{"id": 5}}\n'.encode())
@@ -48,7 +48,7 @@ def test_a_chunked_body_larger_than_one_read_streams_in(warehouse: Any, table: s
     assert warehouse.request(f"SELECT count(), uniqExact(id) FROM {table}").body == b"6000\t6000\n"
 
 
-def test_an_upload_cut_short_stores_nothing(warehouse: Any, table: str) -> None:
+def test_a_truncated_upload_stores_nothing(warehouse: Any, table: str) -> None:
     with socket.create_connection(("127.0.0.1", warehouse.port)) as line:
         line.sendall(
             f"POST /?query=INSERT+INTO+{table}+(id)+FORMAT+CSV HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n"
@@ -57,7 +57,7 @@ def test_an_upload_cut_short_stores_nothing(warehouse: Any, table: str) -> None:
     assert warehouse.request(f"SELECT count() FROM {table}").body == b"0\n"
 
 
-def test_answers_are_labelled(warehouse: Any) -> None:
+def test_responses_have_the_headers_of_clickhouse(warehouse: Any) -> None:
     reply = warehouse.request("SELECT number FROM numbers(5) FORMAT CSVWithNames", keys={"query_id": "mine"})
     assert reply.body.startswith(b'"number"\n0\n')
     assert reply.headers["X-ClickHouse-Format"] == "CSVWithNames"
@@ -72,7 +72,7 @@ def test_an_empty_result_keeps_its_header_row(warehouse: Any) -> None:
     assert warehouse.request("SELECT 1 AS a WHERE 0", keys={"default_format": "CSVWithNames"}).body == b'"a"\n'
 
 
-def test_answers_are_compressed_only_when_both_ask(warehouse: Any) -> None:
+def test_responses_are_compressed_only_if_header_and_setting_ask(warehouse: Any) -> None:
     accept = {"Accept-Encoding": "gzip"}
     asked = warehouse.request("SELECT 1", keys={"enable_http_compression": "1"}, headers=accept)
     assert (asked.headers["Content-Encoding"], gzip.decompress(asked.body)) == ("gzip", b"1\n")
@@ -94,7 +94,7 @@ def test_answers_are_compressed_only_when_both_ask(warehouse: Any) -> None:
         ("INSERT INTO g VALUES (1)", {}, 500, "164"),
     ],
 )
-def test_refusals_have_a_servers_status_and_code(
+def test_refusals_have_the_status_and_code_of_clickhouse(
     warehouse: Any, statement: str, keys: dict[str, str], status: int, code: str
 ) -> None:
     reply = warehouse.request(statement, keys=keys)
@@ -103,7 +103,7 @@ def test_refusals_have_a_servers_status_and_code(
 
 
 @pytest.mark.parametrize("credentials", [None, ("queuebit", "wrong"), ("somebody", "correct horse battery staple")])
-def test_no_one_gets_in_without_the_password(warehouse: Any, credentials: tuple[str, str] | None) -> None:
+def test_a_request_without_the_password_is_refused(warehouse: Any, credentials: tuple[str, str] | None) -> None:
     reply = warehouse.request("SELECT 1", credentials=credentials)
     assert (reply.status, reply.code) == (403, "516")
 
@@ -122,7 +122,7 @@ def test_health_needs_no_password(warehouse: Any) -> None:
 
 
 def running(warehouse: Any, marked: str) -> int:
-    """How many queries with this mark in their text run now."""
+    """The number of running queries with this mark in their text."""
     counting = f"SELECT count() FROM system.processes WHERE query LIKE '%{marked}%' AND query NOT LIKE '%processes%'"
     return int(warehouse.request(counting).body)
 
@@ -146,7 +146,7 @@ def test_a_session_can_be_closed(warehouse: Any) -> None:
     assert warehouse.request("SELECT 1", keys={**keys, "session_check": "1"}).code == "372"
 
 
-def test_a_query_dies_with_its_client(warehouse: Any) -> None:
+def test_a_query_is_cancelled_when_its_client_disconnects(warehouse: Any) -> None:
     with socket.create_connection(("127.0.0.1", warehouse.port)) as line:
         line.sendall(
             b"GET /?query=SELECT+*,+1+AS+endless+FROM+numbers(99999999999) HTTP/1.1\r\nHost: x\r\n"

@@ -1,4 +1,4 @@
-"""What becomes of a part whose check or detaching fails, by a handle in memory."""
+"""Parts with failing checks, on a handle in memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DAMAGED, NO_MEMORY, GONE = 40, 241, 232
 
 
 class Part:
-    """A handle on a store of one part; statements fail with the error numbers that it is given."""
+    """A handle on a store with one part; its statements fail with the given error numbers."""
 
     def __init__(self, check: int, detach: int) -> None:
         self._fails = {b"CHECK": check, b"ALTER": detach}
@@ -39,10 +39,10 @@ class Part:
         (NO_MEMORY, 0, "cannot be checked"),
         (DAMAGED, 0, None),
         (DAMAGED, GONE, None),
-        (DAMAGED, NO_MEMORY, "is damaged and cannot be set aside"),
+        (DAMAGED, NO_MEMORY, "is damaged and cannot be detached"),
     ],
 )
-def test_only_a_part_whose_checksums_are_wrong_is_called_damaged(check: int, detach: int, trouble: str | None) -> None:
+def test_only_a_part_with_wrong_checksums_is_damaged(check: int, detach: int, trouble: str | None) -> None:
     integrity = Integrity(lambda: cast("Handle", Part(check, detach)), SystemClock())
     integrity.check()
     if trouble is None:
@@ -51,7 +51,7 @@ def test_only_a_part_whose_checksums_are_wrong_is_called_damaged(check: int, det
         assert f"part all_1_1_0 of `default`.`events` {trouble}" in str(integrity.trouble)
 
 
-def test_an_engine_that_opens_no_session_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_check_is_repeated_if_the_engine_opens_no_session(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("queuebit_warehouse.integrity._PAUSE_S", 0.0)
     monkeypatch.setattr("queuebit_warehouse.integrity._EVERY_S", 0.0)
     first, again = Event(), Event()
@@ -64,6 +64,6 @@ def test_an_engine_that_opens_no_session_is_asked_again(monkeypatch: pytest.Monk
     integrity.start()
     try:
         assert again.wait(10)
-        assert integrity.trouble == "what is stored cannot be checked: too many open files"
+        assert integrity.trouble == "the stored data cannot be checked: too many open files"
     finally:
         integrity.stop()

@@ -1,4 +1,4 @@
-"""What a sender without a password can use: little memory, little time, few connections."""
+"""Limits of clients without a login: memory, time and connections."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def line(narrow: Any) -> Iterator[socket.socket]:
 
 
 def ended(connection: socket.socket) -> bool:
-    """Whether the other side ends the connection without a word."""
+    """Whether the server closes the connection without a response."""
     try:
         return connection.recv(1) == b""
     except ConnectionResetError:
         return True
 
 
-def test_half_open_requests_without_a_password_leave_room_for_others(narrow: Any) -> None:
+def test_half_open_requests_without_a_login_do_not_block_others(narrow: Any) -> None:
     with ExitStack() as opened:
         crowd = [
             opened.enter_context(socket.create_connection(("127.0.0.1", narrow.port), timeout=10)) for _ in range(300)
@@ -58,7 +58,7 @@ def test_a_connection_that_has_logged_in_stays_when_others_come(narrow: Any, lin
         line.sendall(asking)
         response = HTTPResponse(line)
         response.begin()
-        assert response.read() == b"1\n"  # to its end: what is left would be taken for the next answer
+        assert response.read() == b"1\n"  # read to the end; the rest would count as the next response
         return response.status
 
     assert ask() == 200
@@ -69,7 +69,7 @@ def test_a_connection_that_has_logged_in_stays_when_others_come(narrow: Any, lin
         assert ask() == 200
 
 
-def test_a_head_that_does_not_come_is_not_waited_for(line: socket.socket) -> None:
+def test_an_incomplete_head_times_out(line: socket.socket) -> None:
     line.sendall(b"GET /ping HTTP/1.1\r\nHost:")
     assert ended(line)
 
@@ -99,5 +99,5 @@ def test_64_mib_in_one_header_delay_no_other_request(line: socket.socket, narrow
     assert time.monotonic() - begin < 5
 
 
-def test_a_large_body_behind_a_small_head_is_none(narrow: Any) -> None:
+def test_a_large_body_does_not_count_as_a_large_head(narrow: Any) -> None:
     assert narrow.request("SELECT length(a) FROM (SELECT", b"'" + b"x" * 100_000 + b"' AS a)").body == b"100000\n"

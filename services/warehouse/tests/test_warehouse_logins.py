@@ -1,4 +1,4 @@
-"""Who may do what: analysts read, tenants' users read their tenant's rows, and only the writer changes anything."""
+"""Permissions: analysts read all rows, tenants' users read their tenant's rows, only the writer changes data."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ WRITES = [
 
 @pytest.mark.parametrize("statement", WRITES)
 @pytest.mark.parametrize("who", [ANALYST, None], ids=["analyst", "tenant"])
-def test_who_reads_changes_nothing(guarded: Any, who: tuple[str, str] | None, statement: str) -> None:
+def test_readers_cannot_change_data(guarded: Any, who: tuple[str, str] | None, statement: str) -> None:
     answer = rows(guarded, statement, who or ann())
     assert isinstance(answer, str)
     assert answer.startswith("497 " if statement.startswith("EXPLAIN") and who is None else "164 ")
@@ -101,7 +101,7 @@ def test_who_reads_changes_nothing(guarded: Any, who: tuple[str, str] | None, st
         "SELECT * FROM viewExplain('EXPLAIN ESTIMATE', '', (SELECT * FROM events))",
     ],
 )
-def test_a_tenants_user_does_not_learn_from_indexes_whether_others_have_a_job(guarded: Any, query: str) -> None:
+def test_a_tenants_user_learns_nothing_about_other_tenants_from_indexes(guarded: Any, query: str) -> None:
     answer = rows(guarded, query, ann())
     assert isinstance(answer, str)
     assert answer[:4] in ("497 ", "291 ")
@@ -109,14 +109,14 @@ def test_a_tenants_user_does_not_learn_from_indexes_whether_others_have_a_job(gu
 
 
 @pytest.mark.parametrize("key", ["log_comment", "max_memory_usage", "additional_table_filters"])
-def test_who_reads_chooses_no_settings_but_of_the_answers_form(guarded: Any, key: str) -> None:
+def test_readers_can_set_only_the_format_of_responses(guarded: Any, key: str) -> None:
     assert rows(guarded, "SELECT 1", ann(), **{key: "1"})[:4] == "164 "
     assert rows(guarded, "SELECT tenant FROM events", ann(), readonly="0") == ["acme"]
     form = {"default_format": "JSONEachRow", "output_format_json_quote_decimals": "1"}
     assert rows(guarded, "SELECT toDecimal32(1.5, 1) AS a", ann(), **form) == ['{"a":"1.5"}']
 
 
-def test_an_analyst_reads_everything(guarded: Any) -> None:
+def test_an_analyst_reads_all_rows(guarded: Any) -> None:
     assert rows(guarded, "SELECT tenant FROM events ORDER BY tenant", ANALYST) == ["acme", "beta"]
     assert rows(guarded, "SELECT count() FROM notes", ANALYST) == ["1"]
 
@@ -148,7 +148,7 @@ def test_a_tenants_user_sees_the_rows_of_its_tenant(guarded: Any, query: str, se
     assert answer[: len(seen)] == seen if isinstance(seen, str) else answer == seen
 
 
-def test_the_stock_client_works_for_who_only_reads(guarded: Any) -> None:
+def test_the_standard_client_works_for_readers(guarded: Any) -> None:
     for user, password in (ANALYST, ann()):
         client = clickhouse_connect.get_client(
             host="127.0.0.1", port=guarded.port, username=user, password=password, session_id="shared"
@@ -158,14 +158,14 @@ def test_the_stock_client_works_for_who_only_reads(guarded: Any) -> None:
         client.close()
 
 
-def test_a_writers_session_is_not_a_readers(guarded: Any) -> None:
+def test_a_reader_cannot_use_a_session_of_the_writer(guarded: Any) -> None:
     session = {"session_id": "one"}
     assert guarded.request(body=b"CREATE TEMPORARY TABLE secret (a UInt8)", keys=session).status == 200
     assert "UNKNOWN_TABLE" in rows(guarded, "SELECT * FROM secret", ANALYST, **session)
     assert guarded.request("SELECT count() FROM secret", keys=session).body == b"0\n"
 
 
-def test_the_tenants_file_is_followed(guarded: Any) -> None:
+def test_changes_of_the_tenants_file_apply(guarded: Any) -> None:
     file: Path = guarded.log.parent / "tenants.toml"
     other = new_seed()
     bea = ("beta/bea", ticket(other, "beta", "bea", int(time.time()) + 60))
@@ -179,7 +179,7 @@ def test_the_tenants_file_is_followed(guarded: Any) -> None:
     assert rows(guarded, "SELECT 1", ("acme/ann", "wrong"))[:4] == "516 "
 
 
-def test_a_key_that_was_replaced_opens_nothing_though_the_file_is_as_long_and_as_old(tmp_path: Path) -> None:
+def test_a_replaced_key_is_refused_even_if_size_and_time_of_the_file_are_equal(tmp_path: Path) -> None:
     file, new_key = tmp_path / "tenants.toml", new_seed()
     file.write_text(TENANTS)
     logins = Logins({}, file, SystemClock())
@@ -193,9 +193,7 @@ def test_a_key_that_was_replaced_opens_nothing_though_the_file_is_as_long_and_as
         logins.admit(Credentials(*ann()))
 
 
-def test_a_tenants_file_that_could_not_be_read_once_is_read_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_tenants_file_is_read_again_after_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "tenants.toml"
     file.write_text(TENANTS)
     logins = Logins({}, file, SystemClock())

@@ -1,4 +1,4 @@
-"""What survives: kills, restarts, a broken store, a full disk, a second process."""
+"""Kills, restarts, a broken store, a full disk, and a second process."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TABLE = (
 
 
 def insert(warehouse: Any, batch: int) -> bool:
-    """Insert a batch of 100 ids under its token; whether it was acknowledged."""
+    """Insert a batch of 100 ids with its token; return whether it was acknowledged."""
     rows = "\n".join(str(batch * 100 + i) for i in range(100)).encode()
     try:
         reply = warehouse.request(
@@ -41,7 +41,7 @@ def insert(warehouse: Any, batch: int) -> bool:
 
 
 @pytest.mark.server
-def test_no_acknowledged_row_is_lost_or_doubled_by_kill_9(start_warehouse: Start, tmp_path: Path) -> None:
+def test_kill_9_neither_loses_nor_duplicates_acknowledged_rows(start_warehouse: Start, tmp_path: Path) -> None:
     warehouse = start_warehouse(tmp_path / "data")
     warehouse.request(body=TABLE)
     batch = 0
@@ -65,7 +65,7 @@ def test_no_acknowledged_row_is_lost_or_doubled_by_kill_9(start_warehouse: Start
 
 
 @pytest.mark.server
-def test_a_second_process_is_refused_and_sigterm_ends_well(start_warehouse: Start, run: Any, tmp_path: Path) -> None:
+def test_a_second_process_is_refused_and_sigterm_exits_with_0(start_warehouse: Start, run: Any, tmp_path: Path) -> None:
     warehouse = start_warehouse(tmp_path / "data")
     second = run(tmp_path / "data", 0)
     assert second.returncode == 75
@@ -79,7 +79,7 @@ def test_a_second_process_is_refused_and_sigterm_ends_well(start_warehouse: Star
 
 
 @pytest.mark.server
-def test_an_inherited_socket_outlives_the_process(tmp_path: Path) -> None:
+def test_an_inherited_socket_stays_open_after_the_process(tmp_path: Path) -> None:
     password = tmp_path / "password"
     password.touch(mode=0o600)
     password.write_text("x")
@@ -98,7 +98,7 @@ def test_an_inherited_socket_outlives_the_process(tmp_path: Path) -> None:
 
 
 @pytest.mark.server
-def test_what_is_too_much_is_refused(start_warehouse: Start, tmp_path: Path) -> None:
+def test_requests_beyond_the_limits_are_refused(start_warehouse: Start, tmp_path: Path) -> None:
     warehouse = start_warehouse(tmp_path / "data", workers=1, max_body_mb=1)
     warehouse.request(body=TABLE)
     large = warehouse.request("INSERT INTO log FORMAT CSV", b"1234567\n" * (2 << 17))
@@ -113,7 +113,7 @@ def test_what_is_too_much_is_refused(start_warehouse: Start, tmp_path: Path) -> 
 
 
 @pytest.mark.server
-def test_a_store_that_does_not_open_is_set_aside(start_warehouse: Start, tmp_path: Path) -> None:
+def test_a_store_that_does_not_open_is_moved_away(start_warehouse: Start, tmp_path: Path) -> None:
     data = tmp_path / "data"
     warehouse = start_warehouse(data)
     warehouse.request(body=TABLE)
@@ -131,7 +131,7 @@ def test_a_store_that_does_not_open_is_set_aside(start_warehouse: Start, tmp_pat
 
 
 @pytest.mark.server
-def test_a_store_from_when_default_was_an_overlay_opens(start_warehouse: Start, tmp_path: Path) -> None:
+def test_an_old_store_with_an_overlay_default_opens(start_warehouse: Start, tmp_path: Path) -> None:
     store = str(tmp_path / "data" / "store")
     making = f"from queuebit_warehouse.engine import connect; c = connect({store!r}); c.query({TABLE!r}, 'Null')"
     subprocess.run([sys.executable, "-c", making + "; c.query('INSERT INTO log VALUES (7)', 'Null')"], check=True)
@@ -142,7 +142,9 @@ def test_a_store_from_when_default_was_an_overlay_opens(start_warehouse: Start, 
 
 
 @pytest.mark.server
-def test_a_broken_part_means_a_new_beginning_rather_than_missing_rows(start_warehouse: Start, tmp_path: Path) -> None:
+def test_a_store_with_a_broken_part_is_replaced_not_opened_with_missing_rows(
+    start_warehouse: Start, tmp_path: Path
+) -> None:
     data = tmp_path / "data"
     warehouse = start_warehouse(data)
     warehouse.request(body=TABLE)
@@ -155,7 +157,7 @@ def test_a_broken_part_means_a_new_beginning_rather_than_missing_rows(start_ware
 
 
 def flip(path: Path) -> None:
-    """Change every byte of a file, as a failing disk may."""
+    """Change every byte of a file, as a failing disk can."""
     path.write_bytes(bytes(byte ^ 0xFF for byte in path.read_bytes()))
 
 
@@ -164,9 +166,7 @@ def lost_parts(warehouse: Any) -> int:
 
 
 @pytest.mark.server
-def test_a_damaged_part_is_set_aside_when_a_query_meets_it_and_at_the_next_start(
-    start_warehouse: Start, tmp_path: Path
-) -> None:
+def test_a_damaged_part_is_detached_after_a_query_and_at_the_next_start(start_warehouse: Start, tmp_path: Path) -> None:
     warehouse = start_warehouse(tmp_path / "data")
     warehouse.request(body=TABLE)
     assert insert(warehouse, 0)
@@ -203,7 +203,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.server
-def test_a_full_disk_is_reported_and_passes(start_warehouse: Start, small_disk: Path) -> None:
+def test_a_full_disk_is_reported_until_there_is_space(start_warehouse: Start, small_disk: Path) -> None:
     warehouse = start_warehouse(small_disk / "data")
     warehouse.request(body=TABLE)
     assert insert(warehouse, 0)
@@ -228,7 +228,7 @@ def test_a_full_disk_is_reported_and_passes(start_warehouse: Start, small_disk: 
     ("mode", "text", "says"),
     [(0o644, "secret", "chmod 600"), (0o600, " \n", "must hold exactly one line"), (None, "", "cannot read")],
 )
-def test_a_password_file_must_be_private_and_full(tmp_path: Path, mode: int | None, text: str, says: str) -> None:
+def test_a_password_file_must_be_private_and_not_empty(tmp_path: Path, mode: int | None, text: str, says: str) -> None:
     path = tmp_path / "password"
     if mode is not None:
         path.write_text(text)

@@ -28,7 +28,7 @@ from queuebit_warehouse.sql import (
         (b"INSERT INTO t (`values`) FORMAT CSV\n", b"INSERT INTO t (`values`) <file>\nFORMAT CSV", b""),
     ],
 )
-def test_rows_are_found_behind_the_statement(text: bytes, reading: bytes, rows: bytes) -> None:
+def test_rows_are_found_after_the_statement(text: bytes, reading: bytes, rows: bytes) -> None:
     insert = insert_with_data(text)
     assert insert is not None
     assert insert.reading("p") == reading.replace(b"<file>", b"\nFROM INFILE 'p' COMPRESSION 'none' ")
@@ -48,7 +48,7 @@ def test_rows_are_found_behind_the_statement(text: bytes, reading: bytes, rows: 
         b"",
     ],
 )
-def test_a_statement_without_rows_of_its_own(text: bytes) -> None:
+def test_statements_without_rows(text: bytes) -> None:
     assert insert_with_data(text) is None
 
 
@@ -66,12 +66,12 @@ def test_a_statement_without_rows_of_its_own(text: bytes) -> None:
         (b"SELECT ' FORMAT X'", b"SELECT ' FORMAT X'\nINTO OUTFILE 'p' TRUNCATE COMPRESSION 'none' FORMAT D "),
     ],
 )
-def test_a_result_is_led_into_a_file_of_ours(text: bytes, result: bytes) -> None:
+def test_a_result_is_written_to_our_file(text: bytes, result: bytes) -> None:
     assert select(text).into("p", "D") == result
 
 
 @pytest.mark.parametrize("text", [b"a$$, b AS c$$", "“a”".encode(), "1\u00a0".encode(), b"a\0"])
-def test_what_the_engine_may_take_for_a_quote_is_refused(text: bytes) -> None:
+def test_characters_that_the_engine_may_read_as_quotes_are_refused(text: bytes) -> None:
     with pytest.raises(DatabaseError, match="plain quotes"):
         list(tokens(text))
     assert [token.kind for token in tokens(b"'" + text + b"' -- " + text)] == ["quoted"]
@@ -81,7 +81,7 @@ def test_assignments_keep_their_literals() -> None:
     assert assignments(b"SET a = 1, b = 'x, y', c = DEFAULT;") == {"a": "1", "b": "'x, y'", "c": "DEFAULT"}
 
 
-def test_quoting_survives_quotes() -> None:
+def test_quotes_are_escaped() -> None:
     assert literal("it's \\") == "'it\\'s \\\\'"
     assert name("a`b") == "`a\\`b`"
 

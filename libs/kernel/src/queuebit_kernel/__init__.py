@@ -1,4 +1,4 @@
-"""Faults, ids, clock, money and digests: what every other package may lean on."""
+"""Faults, ids, clock, money and digests, which every other package may use."""
 
 from queuebit_kernel.clock import Clock, FixedClock, SystemClock, rfc3339
 from queuebit_kernel.digests import Json, canonical, digest, digest_of

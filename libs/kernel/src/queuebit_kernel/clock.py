@@ -1,4 +1,4 @@
-"""Time as an argument, so that a decision can be made again later from the same inputs."""
+"""The clock as an argument, so that a decision can be recomputed from the same inputs."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ __all__ = ["Clock", "FixedClock", "SystemClock", "rfc3339"]
 
 
 class Clock(Protocol):
-    """Where a service reads the time."""
+    """The time source of a service."""
 
     def now(self) -> datetime:
         """Return the aware time in UTC."""
         ...
 
     def monotonic(self) -> float:
-        """Return seconds from an arbitrary start; never runs backwards."""
+        """Return seconds since an arbitrary start; never decreases."""
         ...
 
 
@@ -32,7 +32,7 @@ class SystemClock:
 
 
 class FixedClock:
-    """A clock that moves only on request."""
+    """A clock that only `advance` moves."""
 
     def __init__(self, start: datetime | None = None) -> None:
         self._now = start or datetime(2026, 1, 1, tzinfo=UTC)
@@ -51,5 +51,5 @@ class FixedClock:
 
 
 def rfc3339(moment: datetime) -> str:
-    """Write an aware time as UTC with microseconds and a `Z`, so that text order is time order."""
+    """Format an aware time as UTC with microseconds and a `Z`, so that text order is time order."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,4 +1,4 @@
-"""Content addresses and the one byte form of a document."""
+"""Digests of content, and the canonical JSON of documents."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import TypeAlias
 __all__ = ["Json", "canonical", "digest", "digest_of"]
 
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | bool | None"
-"""Values that may be signed. No floats: amounts are decimal texts, which are never rounded."""
+"""Values that may be signed. No floats: amounts are decimal text, which is never rounded."""
 
 _MOST = 2**53 - 1
-"""Beyond it, a reader that keeps numbers as IEEE 754 doubles (RFC 7493, section 2.2) sees another number."""
+"""The largest integer that readers with IEEE 754 doubles (RFC 7493, section 2.2) read exactly."""
 
 
 def digest(content: bytes) -> str:
@@ -22,24 +22,24 @@ def digest(content: bytes) -> str:
 
 
 def canonical(document: Json) -> bytes:
-    """Return the RFC 8785 form of a document: UTF-8, no blanks, names sorted by their UTF-16 code units.
+    """Return a document in canonical JSON (RFC 8785): UTF-8, no spaces, names sorted by UTF-16 code units.
 
-    A document whose RFC 8785 form others may write differently is refused, never guessed at.
+    Refuses values that other implementations may write differently.
 
     Raises:
-        ValueError: it holds a float, a whole number beyond 2^53 - 1, or a text that is not Unicode.
-        TypeError: it holds what JSON does not know.
+        ValueError: the document has a float, an integer beyond 2^53 - 1, or text that is not valid Unicode.
+        TypeError: the document has a value that is not JSON.
     """
     return json.dumps(_ordered(document), separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def digest_of(document: Json) -> str:
-    """Return the digest of a document's canonical form."""
+    """Return the digest of the canonical JSON of a document."""
     return digest(canonical(document))
 
 
 def _ordered(value: Json) -> Json:
-    """The same document with its names in order; what has no agreed form is refused on the way."""
+    """Return the document with sorted names; raises for values without a canonical form."""
     if isinstance(value, str):
         return value
     if isinstance(value, dict):
@@ -49,12 +49,12 @@ def _ordered(value: Json) -> Json:
     if isinstance(value, float):
         raise ValueError(f"{value!r} is a float: write it as a decimal string")
     if isinstance(value, int) and not -_MOST <= value <= _MOST:
-        raise ValueError(f"a number of {value.bit_length()} bits is read differently elsewhere: write it as a string")
+        raise ValueError(f"an integer of {value.bit_length()} bits loses precision elsewhere: write it as a string")
     return value
 
 
 def _code_units(name: str) -> bytes:
-    """What RFC 8785, section 3.2.3, sorts by: it differs from code points where U+10000 and above meet U+E000."""
+    """Return the sort key of RFC 8785, section 3.2.3. Its order differs from code points above U+E000."""
     if not isinstance(name, str):
-        raise TypeError(f"{name!r} names a member: JSON knows only texts there")
+        raise TypeError(f"{name!r} is the name of a member: JSON allows only text there")
     return name.encode("utf-16-be")

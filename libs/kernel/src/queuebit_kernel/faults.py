@@ -1,4 +1,4 @@
-"""The one tree of failures, and how the platform settles each of them."""
+"""The base classes of faults, and how the platform settles a message after each."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ __all__ = ["Fault", "Malformed", "Settle", "Stale", "Superseded", "Unavailable"]
 
 
 class Settle(Enum):
-    """What becomes of a message whose handler raised."""
+    """How a message is settled after its handler raised a fault."""
 
     RETRY = "retry"
-    """Deliver again, soon."""
+    """Deliver it again soon."""
     RETRY_LATER = "retry_later"
-    """Deliver again after a growing delay."""
+    """Deliver it again after a growing delay."""
     ACKNOWLEDGE = "acknowledge"
-    """Nothing is left to do."""
+    """Acknowledge it; nothing is left to do."""
     DEAD_LETTER = "dead_letter"
-    """Keep it as a dead letter, with its reason, until a person decides."""
+    """Store it as a dead letter with the reason; an operator decides."""
 
 
 class Fault(Exception):
-    """A failure the platform knows how to settle.
+    """A failure with a defined settlement.
 
     Fault
-    ├── Stale        another writer won; reload and decide again   → retry
+    ├── Stale        another writer was first; reload and decide   → retry
     ├── Unavailable  a dependency did not answer in time           → retry, delayed
-    ├── Superseded   already done, or no longer wanted             → acknowledge
+    ├── Superseded   already done, or no longer needed             → acknowledge
     └── Malformed    the message breaks its contract               → dead letter
 
-    The text is for people: what happened, and what to do next. `code` is for machines and never changes.
+    The text is for people: what happened, and what to do next. `code` is for programs and never changes.
     """
 
     code: ClassVar[str] = "fault"
@@ -38,7 +38,7 @@ class Fault(Exception):
 
 
 class Stale(Fault):
-    """Another writer moved the aggregate past the sequence this fact expected."""
+    """Another writer appended first: the aggregate is past the expected sequence."""
 
     code = "stale"
     settle = Settle.RETRY
@@ -52,14 +52,14 @@ class Unavailable(Fault):
 
 
 class Superseded(Fault):
-    """The work is already done, or no longer wanted."""
+    """The work is already done, or no longer needed."""
 
     code = "superseded"
     settle = Settle.ACKNOWLEDGE
 
 
 class Malformed(Fault):
-    """The message breaks its contract; delivering it again cannot help."""
+    """The message breaks its contract; another delivery would fail too."""
 
     code = "malformed"
     settle = Settle.DEAD_LETTER

@@ -1,4 +1,4 @@
-"""Names of jobs and events."""
+"""Ids of jobs and events."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TOKEN = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
 
 
 class InvalidId(ValueError):
-    """A name that cannot be one token of a subject."""
+    """The value cannot be a token of a subject."""
 
 
 def require_token(value: str, what: str = "id") -> str:
@@ -32,21 +32,21 @@ def require_token(value: str, what: str = "id") -> str:
 
 
 def job_id(tenant: str, key: str) -> str:
-    """Derive a job's id from its tenant and idempotency key: the same pair always names the same job.
+    """Derive the id of a job from its tenant and idempotency key; the same pair always gives the same id.
 
-    100 bits of SHA-256 in base 32, behind a `j`.
+    The id is `j` and 100 bits of SHA-256 in base 32.
     """
     image = hashlib.sha256(f"{tenant}\n{key}".encode()).digest()
     return "j" + base64.b32encode(image).decode().lower()[:20]
 
 
 def new_key() -> str:
-    """Return a fresh idempotency key for a submission that was given none."""
+    """Return a new random idempotency key."""
     return secrets.token_hex(16)
 
 
 def event_id(*parts: str) -> str:
-    """Return an event's id: derived from `parts` where a repeat must be recognised, random where there are none."""
+    """Return an event id: derived from `parts`, so that a repeat has the same id, or random without parts."""
     if not parts:
         return str(uuid.uuid4())
     return str(uuid.uuid5(uuid.NAMESPACE_URL, "queuebit:" + "\n".join(parts)))

@@ -9,13 +9,13 @@ from decimal import Context, Decimal, Inexact
 __all__ = ["CurrencyMismatch", "Money"]
 
 _EXACT = Context(prec=60, traps=[Inexact])
-"""Wide enough for any sum here; a result that would have to be rounded raises instead."""
+"""60 digits, more than any sum here needs; raises instead of rounding."""
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 class CurrencyMismatch(ValueError):
-    """Two amounts in different currencies met; nothing here converts."""
+    """An operation on amounts in different currencies. There is no conversion."""
 
 
 @dataclass(frozen=True, slots=True, order=False)
@@ -40,7 +40,7 @@ class Money:
 
     @classmethod
     def of(cls, amount: str | int | Decimal, currency: str = "USD") -> Money:
-        """Build from text or an integer, never from a float."""
+        """Build an amount from text, an integer or a `Decimal`."""
         return cls(Decimal(amount), currency)
 
     @classmethod
@@ -69,7 +69,7 @@ class Money:
         return f"{self.text()} {self.currency}"
 
     def text(self) -> str:
-        """The amount in plain digits, without exponent or trailing zeros beyond two places."""
+        """The amount as plain digits without exponent, with two or more decimal places and no other trailing zeros."""
         digits = format(_EXACT.normalize(self.amount), "f")
         whole, _, fraction = digits.partition(".")
         return f"{whole}.{fraction.ljust(2, '0')}"

@@ -1,1 +1,1 @@
-"""The rules of planning a job, each with one home: limits, eligibility, timing and fidelity. Pure, no quantum SDK."""
+"""The rules for planning a job: limits, eligibility, timing and fidelity. Pure functions; needs no quantum SDK."""

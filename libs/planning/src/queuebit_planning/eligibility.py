@@ -1,7 +1,7 @@
-"""Whether a job fits a backend: one check, with every reason at once, for all who ask.
+"""Checks whether a job fits a backend, and returns every reason if it does not.
 
-A job is known better and better: the parser knows its qubits, the compiler its time and memory. What is not known yet
-is left out of the `Demand`, and nothing is objected to it.
+Broker, scheduler, executor and client share this check. The parser gives the qubits of a job, the compiler its time and
+memory. A `Demand` leaves out values that are not known yet, and these cause no objection.
 """
 
 from __future__ import annotations
@@ -26,31 +26,31 @@ _REMEDY: Final = {
     "`qb plan FILE` shows which can run it",
     "unpriced": "add a price to the price book, or choose another backend",
 }
-"""What to do next, by the code of the objection."""
+"""What the user can do, by the code of the objection."""
 
 _HOUR_US: Final = 3_600 * 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
-    """What one job asks of one backend, as far as it is known."""
+    """What one job needs from one backend, as far as it is known."""
 
     shots: int = 1
     qubits: int = 0
-    """Qubits that an operation acts on."""
+    """The number of qubits that an operation acts on."""
     features: frozenset[str] = frozenset()
     """Dynamic circuit features, such as `reset`."""
     memory_bytes: int = 0
-    """Of the simulation's state."""
+    """Memory of the simulation's state, in bytes."""
     run_us: int = 0
-    """Time that the simulation computes."""
+    """Computing time of the simulation, in microseconds."""
     busy_us: int = 0
-    """Time that the backend is occupied, as it is billed."""
+    """Time that the job occupies the backend and is billed for, in microseconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """What one backend takes. None: it states no limit."""
+    """The limits of one backend. None: no limit."""
 
     backend: str
     max_shots: int
@@ -61,7 +61,7 @@ class Capacity:
 
     @classmethod
     def of(cls, registration: Registration) -> Capacity:
-        """Read the capacity from what the backend registered."""
+        """Read the capacity from the registration of a backend."""
         return cls(
             backend=registration.backend,
             max_shots=registration.max_shots,
@@ -78,7 +78,7 @@ class Objection:
     code: str
     backend: str
     text: str
-    """Continues a sentence that begins with the backend's name."""
+    """The predicate of a sentence; its subject is the backend."""
 
     def __str__(self) -> str:
         return f"{self.backend} {self.text}"
@@ -90,7 +90,7 @@ def objections(demand: Demand, capacity: Capacity) -> tuple[Objection, ...]:
 
 
 def explain(found: Iterable[Objection]) -> list[Reason]:
-    """Return one reason for each kind of objection: it names every backend concerned, and what to do next."""
+    """Return one reason per code. It names all backends with this objection, and says what to do next."""
     by_code = groupby(sorted(found, key=lambda it: (it.code, it.backend)), key=lambda it: it.code)
     return [Reason(code=code, text=_sentence(code, alike)) for code, alike in by_code]
 

@@ -1,11 +1,10 @@
-"""How likely a compiled circuit succeeds: its ESP, from its operations and a calibration.
+"""Computes the ESP of a compiled circuit from its operations and a calibration.
 
-ESP, the estimated success probability, is the product over all operations of one minus their error, readout included
-(Nishio et al. 2020, "Extracting success from IBM's 20-qubit machines using error-aware compilation",
-arXiv:1903.10963). Idle decay is left out. Both branches of a condition count, so that for dynamic circuits it is a
-lower bound.
+ESP, the estimated success probability, is the product of (1 - error) over all operations, with readout (Nishio et al.
+2020, "Extracting success from IBM's 20-qubit machines using error-aware compilation", arXiv:1903.10963). It excludes
+the decay of idle qubits. Both branches of a condition count, so that it is a lower bound for dynamic circuits.
 
-The product is computed in decimal numbers and in one order, so that every machine gets the same parts per million.
+The product is computed in decimal numbers in sorted order, so that every machine gets the same parts per million.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ OPERATIONS: Final = "application/vnd.queuebit.operations+json"
 """Media type of the operations of a compiled circuit: a JSON array of `[gate, [qubits], count]`, sorted."""
 
 Errors: TypeAlias = Mapping[Step, float]
-"""Error probability, from 0 to 1, of a gate on device qubits. A gate that is missing counts as free of errors."""
+"""Error probability, from 0 to 1, of a gate on device qubits. A missing gate has error 0."""
 
 _NO_ERRORS: Final = frozenset({"barrier", "delay"})
 _EXACT: Final = Context(prec=34)
@@ -44,7 +43,7 @@ _ONE: Final = Decimal(1)
 
 
 class Operation(NamedTuple):
-    """A gate on device qubits, and how often the compiled circuit applies it."""
+    """A gate on device qubits, and its count in the compiled circuit."""
 
     gate: str
     qubits: tuple[int, ...]
@@ -52,7 +51,7 @@ class Operation(NamedTuple):
 
 
 def tally(steps: Iterable[Step]) -> tuple[Operation, ...]:
-    """Count equal operations, sorted; barriers and delays, which have no error, are left out."""
+    """Count equal operations and sort them; skips barriers and delays, which have no error."""
     counted = Counter(step for step in steps if step[0] not in _NO_ERRORS)
     return tuple(Operation(gate, qubits, counted[gate, qubits]) for gate, qubits in sorted(counted))
 
@@ -73,15 +72,15 @@ def esp_ppm(operations: Iterable[Operation], errors: Errors) -> int:
 
 
 def write_operations(operations: Iterable[Operation]) -> bytes:
-    """Return the compact JSON form, the same bytes for the same operations."""
+    """Return compact JSON; equal operations give equal bytes."""
     return canonical([[gate, list(qubits), times] for gate, qubits, times in sorted(operations)])
 
 
 def read_operations(content: bytes) -> tuple[Operation, ...]:
-    """Read what `write_operations` wrote.
+    """Parse the output of `write_operations`.
 
     Raises:
-        Malformed: it is not an array of `[gate, [qubits], count]`.
+        Malformed: the content is not an array of `[gate, [qubits], count]`.
     """
     try:
         return tuple(
@@ -93,7 +92,7 @@ def read_operations(content: bytes) -> tuple[Operation, ...]:
 
 
 def write_errors(errors: Errors) -> dict[str, dict[str, float]]:
-    """Return the errors as they stand in a calibration's snapshot: by gate, then by qubits such as `"0 1"`."""
+    """Return the errors in the form of a calibration snapshot: by gate, then by qubits such as `"0 1"`."""
     written: dict[str, dict[str, float]] = {}
     for (gate, qubits), error in sorted(errors.items()):
         written.setdefault(gate, {})[" ".join(map(str, qubits))] = error
@@ -101,10 +100,10 @@ def write_errors(errors: Errors) -> dict[str, dict[str, float]]:
 
 
 def errors_in(snapshot: bytes) -> Errors | None:
-    """Read the errors out of a calibration's snapshot; None where it was written before snapshots named every gate.
+    """Read the errors from a calibration snapshot; None for snapshots of older versions, which lack them.
 
     Raises:
-        Malformed: it is not a snapshot.
+        Malformed: the content is not a snapshot.
     """
     try:
         gates = json.loads(snapshot).get("errors")

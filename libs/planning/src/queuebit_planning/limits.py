@@ -1,4 +1,4 @@
-"""The limits of one job that more than one part of the platform applies."""
+"""Limits of one job that several services share."""
 
 from __future__ import annotations
 
@@ -18,46 +18,45 @@ __all__ = [
 ]
 
 MAX_SOURCE_BYTES: Final = 1 << 20
-"""UTF-8 bytes of one source. The client checks it before it sends, the broker before it profiles, the parser before it
-parses."""
+"""The longest source, in UTF-8 bytes. The client checks it before it sends, the broker before it profiles, and the
+parser before it parses."""
 
 MAX_CARRIED_BYTES: Final = 4_096
-"""Bytes of the largest program that is copied into `accepted` and `placed`, so that an executor need not look for it.
-Larger ones are read from the payload store, or from the submission."""
+"""The largest program, in bytes, that `accepted` and `placed` contain. Executors read larger programs from the payload
+store or the submission."""
 
 MAX_BUSY_US: Final = 24 * 3_600 * 1_000_000
-"""The longest that one job may occupy a backend, estimated from above: a day. No number of a quote is then too large
-for a reader that keeps numbers as doubles."""
+"""The longest estimated time, in microseconds, that one job may occupy a backend: a day. With this limit, readers with
+IEEE 754 doubles read all numbers of a quote exactly."""
 
 TRANSIENT: Final = frozenset({"profile_timeout", "run_timeout", "out_of_memory", "crashed"})
-"""Codes of refusals that say more about the moment than about the circuit: a busy machine, or memory that others took.
-Such an answer is not remembered for good, and not stored in a cache."""
+"""Codes of refusals with temporary causes, such as a busy machine. Answers with these codes are not cached for long."""
 
 _RESERVED_MB: Final = 256
-"""Of a child's memory: parsing, compiling and the counts. A state may take the rest."""
+"""Memory of a child for parsing, compiling and counts, in MiB. The state may use the rest."""
 
 _LEEWAY: Final = 4
-"""A run may take this many times what its hold pays for: the estimate is generous, but the machine may be busy."""
+"""A run may take this multiple of the time that its hold pays for, because the machine may be busy."""
 
 _MIN_RUN_S: Final = 10.0
-"""No run is stopped earlier: starting one may take longer than a small circuit does."""
+"""No run is stopped earlier, because the start of a run may take longer than a small circuit."""
 
 
 def state_bytes(memory_mb: int) -> int:
-    """Return the bytes that the state of a simulation may take in a child with `memory_mb` MiB."""
+    """Return the largest state of a simulation, in bytes, in a child with `memory_mb` MiB."""
     return max(0, memory_mb - _RESERVED_MB) << 20
 
 
 def run_limit_s(kind: str, budget_us: int, max_s: float) -> float:
-    """Return the seconds after which a run is stopped.
+    """Return the time limit of a run, in seconds.
 
-    On a simulator they follow from the time that the job's hold pays for, so that little money cannot keep it busy for
-    long. A hold on a device pays for the device's time, not for the time of its emulation: there `max_s` applies.
+    On a simulator it follows from the time that the hold of the job pays for, so that a cheap job cannot occupy it for
+    long. A hold on a device pays for device time, not for the time of its emulation: there `max_s` applies.
 
     Args:
-        kind: of the backend, as it is registered.
+        kind: the kind of the backend in its registration.
         budget_us: the time that the hold pays for, in microseconds.
-        max_s: the longest that any run may take here, in seconds.
+        max_s: the longest time of any run on this executor, in seconds.
     """
     if kind != "simulator":
         return max_s

@@ -1,4 +1,4 @@
-"""What a matrix product state takes: little, as long as few gates cross each cut of the line of qubits."""
+"""Estimates time and memory of matrix product states: small if few gates cross each cut of the line of qubits."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ Step: TypeAlias = tuple[str, tuple[int, ...]]
 """One operation: its name and the qubits it acts on."""
 
 _GATE_NS: Final = 12_000
-"""One gate, whatever the size of the state (Aer 0.18, measured)."""
+"""Time of one gate for any size of the state (measured, Aer 0.18)."""
 _ENTRY_NS: Final = 60
-"""One gate across a cut of bond dimension 1; grows with its cube (measured)."""
+"""Time of one gate across a cut of bond dimension 1; grows with the cube of the bond dimension (measured)."""
 _DRAW_NS: Final = 4_000
-"""Drawing one qubit's outcome (measured)."""
+"""Time to sample the outcome of one qubit (measured)."""
 _DRAW_ENTRY_NS: Final = 40
-"""Drawing one qubit's outcome at bond dimension 1, on top; grows with its square (measured)."""
+"""Additional time to sample one qubit at bond dimension 1; grows with the square of the bond dimension (measured)."""
 _ENTRY_BYTES: Final = 2 * 16
-"""One qubit's tensor at bond dimension 1; grows with its square."""
+"""Tensor of one qubit at bond dimension 1, in bytes; grows with the square of the bond dimension."""
 _RANK_FOUR: Final = frozenset({"cswap", "dcx", "iswap", "swap", "unitary"})
-"""Gates of operator Schmidt rank 4 across a cut; all others of two or more qubits are of rank 2."""
+"""Gates of operator Schmidt rank 4 across a cut; all other gates on two or more qubits have rank 2."""
 _HOPELESS_NS: Final = 10**15
-"""Twelve days: no larger time is computed exactly."""
+"""Twelve days; longer times are not computed exactly."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tensors:
-    """Time and memory, from above.
+    """Upper bounds of time and memory.
 
-    The bond dimension at a cut is at most the product of the ranks of the gates that cross it, and at most 2 to the
-    number of qubits on either side (Vidal 2003, quant-ph/0301063).
+    The bond dimension at a cut is at most the product of the ranks of the gates that cross it, and at most 2^n with n
+    the number of qubits on the smaller side (Vidal 2003, quant-ph/0301063).
     """
 
     gates_ns: int
-    """All gates."""
+    """Time of all gates."""
     draw_ns: int
-    """One shot."""
+    """Time to sample one shot."""
     memory_bytes: int
 
     @classmethod
     def of(cls, steps: Iterable[Step], qubits: int) -> Tensors:
-        """Estimate operations on a line of qubits."""
+        """Estimate operations on qubits in a line."""
         bonds = [0] * qubits
         ns = 0
         for name, places in steps:

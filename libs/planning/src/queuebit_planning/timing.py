@@ -1,8 +1,8 @@
-"""How long a job takes: on a device by its own clock, on a simulator by what its method computes.
+"""Forecasts the time of a job: device time from gate durations, simulation time from the operations of the method.
 
-Whole numbers only, rounded up, so that a quote, a hold and a run agree. Times of simulations are estimated from above:
-a plan that says "fits" must hold on a busy machine too. The rates were measured with Aer 0.18 and Cirq 1.7 on one
-shared core, and rounded up.
+All times are integers and rounded up, so that a quote, a hold and a run agree. Times of simulations are upper bounds,
+because a plan must also hold on a busy machine. The rates were measured with Aer 0.18 and Cirq 1.7 on one shared core,
+and rounded up.
 """
 
 from __future__ import annotations
@@ -27,33 +27,33 @@ __all__ = [
 ]
 
 _MAX_STATE_QUBITS: Final = 30
-"""A state vector of 30 qubits takes 16 GiB, and each further qubit twice as much."""
+"""A state vector of 30 qubits needs 16 GiB; each further qubit doubles it."""
 _MAX_DENSITY_QUBITS: Final = 12
-"""A density matrix of 12 qubits takes 256 MiB, and each further qubit four times as much."""
+"""A density matrix of 12 qubits needs 256 MiB; each further qubit multiplies it by four."""
 _NOISE_NS: Final = 10_000_000
-"""Modelling the noise of one operation of a device, once a run."""
+"""Time to build the noise model of one device operation, once per run."""
 _NOISE_GATES: Final = 2
-"""Gates that one noisy gate counts for."""
+"""The number of gates that a noisy gate counts as."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """What one simulator's steps take, in nanoseconds and bytes."""
+    """Times and sizes of one simulator, in nanoseconds and bytes."""
 
     run_ns: int = 5_000_000
-    """A simulation, however small."""
+    """Fixed time of a simulation."""
     operation_ns: int
-    """Handing over one operation, once a run."""
+    """Time to load one operation, once per run."""
     gate_ns: int
-    """One gate, whatever the size of the state."""
+    """Time of one gate for any size of the state."""
     amplitude_ns: int = 5
-    """One gate on one amplitude."""
+    """Time of one gate per amplitude."""
     draw_ns: int
-    """Drawing one shot; `draw_qubit_ns` and `draw_clbit_ns` for each qubit and classical bit on top."""
+    """Time to sample one shot; `draw_qubit_ns` and `draw_clbit_ns` are added per qubit and classical bit."""
     draw_qubit_ns: int
     draw_clbit_ns: int = 10
     trajectory_ns: int
-    """Starting again, where each shot is simulated on its own."""
+    """Time to start each shot if every shot is simulated separately."""
     amplitude_bytes: int
 
 
@@ -72,70 +72,69 @@ CIRQ: Final = Rates(
     draw_ns=5_000,
     draw_qubit_ns=3_000,
     trajectory_ns=0,
-    amplitude_bytes=24,  # 8 bytes an amplitude: the state, its successor and a copy
+    amplitude_bytes=24,  # 8 bytes per amplitude, for the state, the next state and a copy
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A circuit as a simulator sees it."""
+    """The operations of a circuit that determine the time of its simulation."""
 
     qubits: int
     clbits: int
     steps: Sequence[Step]
-    """All operations, those in blocks included."""
+    """All operations, also inside blocks."""
     clifford: bool = False
     """Whether all gates are Clifford gates."""
     dynamic: bool = False
-    """Whether a measurement decides what follows: then each shot is simulated on its own."""
+    """Whether operations depend on measurements; then every shot is simulated separately."""
 
     def draw_ns(self, rates: Rates) -> int:
-        """Drawing one shot from a state."""
+        """Return the time to sample one shot from a state, in nanoseconds."""
         return rates.draw_ns + rates.draw_qubit_ns * self.qubits + rates.draw_clbit_ns * self.clbits
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One way to simulate a circuit, and what it takes: some time once, some for each shot."""
+    """One way to simulate a circuit, with its time (once, and per shot) in nanoseconds and its memory."""
 
     name: str
     once_ns: int
     per_shot_ns: int
     memory_bytes: int
-    """Of the state."""
+    """Memory of the state."""
 
     def microseconds(self, shots: int) -> int:
-        """Return the time of a run, rounded up."""
+        """Return the time of a run in microseconds, rounded up."""
         return -(-(self.once_ns + shots * self.per_shot_ns) // 1_000)
 
 
 def device_us(shots: int, duration_ns: int, rep_delay_ns: int, overhead_ns: int) -> int:
-    """Return the time that a device is occupied, in whole microseconds, rounded up.
+    """Return the time that a job occupies a device, in microseconds, rounded up.
 
-    shots * (duration + repetition delay) + overhead: the form of IBM's guide "Estimate job run time", which puts the
-    overhead at about 2 s.
+    This is shots * (duration + repetition delay) + overhead, as in IBM's guide "Estimate job run time". The guide gives
+    about 2 s for the overhead.
     """
     return -(-(shots * (duration_ns + rep_delay_ns) + overhead_ns) // 1_000)
 
 
 def quickest(methods: Sequence[Method], shots: int) -> Method:
-    """Return the method to take; ties: the method's name, so that the same job always runs the same way."""
+    """Return the fastest method. Ties are broken by name, so that the same job always runs with the same method."""
     return min(methods, key=lambda method: (method.microseconds(shots), method.name))
 
 
 def statevector(work: Workload, rates: Rates) -> Method:
-    """Estimate the simulation of an ideal circuit as a vector of 2^n complex amplitudes."""
+    """Estimate the simulation of an ideal circuit with a vector of 2^n complex amplitudes."""
     n, operations = work.qubits, len(work.steps)
     state_ns = operations * (rates.gate_ns + (rates.amplitude_ns << n))
     return _method("statevector", work, rates, (state_ns, work.draw_ns(rates), rates.amplitude_bytes << n))
 
 
 def ideal_methods(work: Workload) -> tuple[Method, ...]:
-    """Estimate Aer's exact methods, which compute one state and sample it unless measurements decide what follows.
+    """Estimate Aer's exact methods. They compute one state and sample it; for dynamic circuits, one state per shot.
 
-    The state of a circuit of Clifford gates is a tableau of 2n rows with 2n + 1 bits each, on which a measurement takes
-    time of order n^2 (Aaronson and Gottesman 2004, "Improved simulation of stabilizer circuits", quant-ph/0406196,
-    section III).
+    The state of a Clifford circuit is a tableau of 2n rows with 2n + 1 bits each; a measurement takes O(n^2) time
+    (Aaronson and Gottesman 2004, "Improved simulation of stabilizer circuits", quant-ph/0406196, section III).
     """
     n = work.qubits
     tensors = Tensors.of(work.steps, n)
@@ -154,8 +153,8 @@ def ideal_methods(work: Workload) -> tuple[Method, ...]:
 def noisy_methods(work: Workload) -> tuple[Method, ...]:
     """Estimate Aer's methods for a circuit with noise.
 
-    With noise every shot is its own trajectory, unless a density matrix holds all of them at once; it cannot when a
-    measurement decides what follows.
+    With noise, every shot is a separate trajectory, or a density matrix holds the average over all. A density matrix
+    cannot simulate operations that depend on measurements.
     """
     n, gates = work.qubits, _NOISE_GATES * len(work.steps)
     modelled = len({step for step in work.steps if step[0] != "barrier"})
@@ -174,13 +173,13 @@ def noisy_methods(work: Workload) -> tuple[Method, ...]:
 
 
 def _method(name: str, work: Workload, rates: Rates, takes: tuple[int, int, int]) -> Method:
-    """A method whose state is computed once and then sampled, or computed for each shot where the circuit is dynamic.
+    """Return a method that computes the state once and samples it, or once per shot if the circuit is dynamic.
 
     Args:
-        name: of the method.
+        name: the name of the method.
         work: the circuit.
-        rates: of the simulator.
-        takes: time to compute the state and to draw one shot, in nanoseconds, and the bytes of the state.
+        rates: the rates of the simulator.
+        takes: time to compute the state and to sample one shot, in nanoseconds, and the bytes of the state.
     """
     state_ns, draw_ns, size = takes
     begin_ns = rates.run_ns + len(work.steps) * rates.operation_ns

@@ -1,4 +1,4 @@
-"""Which usage is charged: the one rule for metering, which writes bills, and for the audit, which checks them."""
+"""The rule that decides which usage is charged. Metering uses it for charges, and the audit to check them."""
 
 from __future__ import annotations
 
@@ -17,21 +17,20 @@ _NOTHING = Decimal(0)
 def bill(
     price: Price, bounds: Bounds, state: str, quantities: Mapping[str, Decimal], *, final: bool, at_limit: bool = False
 ) -> Charge:
-    """Charge a job that ran, never above `quote(price, bounds)`.
+    """Charge a job that ran; the charge is never above `quote(price, bounds)`.
 
     1. Usage that is not final costs nothing yet.
-    2. A job that completed is charged one task and what it used.
-    3. A run that was stopped, because it reached a limit of its own size or because its job was cancelled, is charged
-       the same if it used anything.
-    4. Every other end is free: what was used is listed.
+    2. A completed job is charged one task and its usage.
+    3. A stopped run, which reached a limit of its size or was cancelled, is charged the same if it used anything.
+    4. All other jobs are free; the lines list their usage.
 
     Args:
-        price: the price that the job was quoted.
-        bounds: what its hold pays for.
-        state: how it ended.
-        quantities: what was measured, by metric: `shots`, `qpu-time` in microseconds, `qubits`; others have no price.
-        final: whether none of them can change any more.
-        at_limit: whether a run failed at a limit of its own size.
+        price: the price of the quote of the job.
+        bounds: the quantities that its hold pays for.
+        state: the final state of the job.
+        quantities: measured quantities by metric: `shots`, `qpu-time` in microseconds, `qubits`; others are ignored.
+        final: whether all quantities are final.
+        at_limit: whether the run failed because it reached a limit of its size.
     """
     shots, qpu_us, qubits = (_whole(quantities.get(it, _NOTHING)) for it in ("shots", "qpu-time", "qubits"))
     ran = final and (state == "completed" or shots > 0 or qpu_us > 0)
@@ -47,8 +46,8 @@ def bill(
 
 
 def _whole(quantity: Decimal) -> int:
-    """A quantity in whole units: a part of a shot or of a microsecond counts as one.
+    """Return a quantity in whole units, rounded up and at most `MAX_COUNT`.
 
-    More than a bound can be changes no charge, and a report of a vendor may say so.
+    A vendor may report more, but the charge never exceeds its bounds.
     """
     return min(int(quantity.to_integral_value(ROUND_CEILING)), MAX_COUNT)

@@ -1,4 +1,4 @@
-"""The price book: one version, one currency, and every price with the time it is valid."""
+"""The price book: one version, one currency, and all prices with their validity periods."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ __all__ = ["PriceBook", "load", "parse"]
 
 
 class PriceBook(BaseModel):
-    """What everything costs. Prices are added to a book and closed with `valid_until`, never edited or removed."""
+    """All prices. Prices are added to a book and ended with `valid_until`; they are never edited or removed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(\.[0-9]+)?$", examples=["2026-11-01"])]
-    """The day of this edition, with `.2` and so on for further ones of the same day."""
+    """The date of this edition; further editions of the same day end with `.2` and so on."""
     currency: Currency
-    """The currency of every price (ISO 4217). Nothing here converts: another currency is another book."""
+    """The currency of all prices (ISO 4217). There is no conversion: another currency needs another book."""
     listings: Annotated[tuple[Listing, ...], Field(alias="price", min_length=1)]
     """The prices, in any order."""
 
@@ -41,36 +41,36 @@ class PriceBook(BaseModel):
 
     @cached_property
     def digest(self) -> str:
-        """The digest of what the book says; comments, spelling of numbers and stated defaults do not move it."""
+        """The digest of the content. Comments, the spelling of numbers and explicit defaults do not change it."""
         return digest_of(self.model_dump(mode="json", by_alias=True, exclude_defaults=True))
 
     @cached_property
     def prices(self) -> tuple[Price, ...]:
-        """Every listing, citing this book."""
+        """All listings as prices of this book."""
         context = {"currency": self.currency, "book": self.version, "book_digest": self.digest}
         return tuple(Price.model_validate({**dict(listing), **context}) for listing in self.listings)
 
     def price(self, price_id: str) -> Price:
-        """Return the price of that id, valid or not: what was quoted is what is charged.
+        """Return the price with an id, also if it is no longer valid: a job is charged the price of its quote.
 
         Raises:
-            Unpriced: the book has no such id.
+            Unpriced: the book has no price with this id.
         """
         for price in self.prices:
             if price.id == price_id:
                 return price
         raise Unpriced(
-            f"price book {self.version} has no price {price_id!r}: use a book that still lists it; "
-            "prices are closed with valid_until, not removed"
+            f"price book {self.version} has no price {price_id!r}: use a book that contains it; "
+            "end prices with valid_until instead of removing them"
         )
 
     def price_for(self, backend: str, at: datetime) -> Price:
-        """Return the most specific price of a backend that is valid at an aware moment.
+        """Return the most specific price of a backend that is valid at a time (aware).
 
-        An exact id wins, then the longest start; no two can tie.
+        An exact id has precedence, then the longest prefix; there are no ties.
 
         Raises:
-            Unpriced: there is none. The backend must not be used, let alone for free.
+            Unpriced: there is no such price; the backend must not be used.
         """
         meant = [price for price in self.prices if price.covers(backend)]
         valid = [price for price in meant if price.applies(at)]
@@ -79,7 +79,7 @@ class PriceBook(BaseModel):
         known = f" ({', '.join(f'{price.id} is valid {_span(price)}' for price in meant)})" if meant else ""
         raise Unpriced(
             f"backend {backend!r} has no price at {rfc3339(at)}{known}: add a [[price]] for it to price book "
-            f'{self.version}; if it is free, say so with per_task = "0"'
+            f'{self.version}; for a free backend, set per_task = "0"'
         )
 
 
@@ -87,7 +87,7 @@ def load(path: Path) -> PriceBook:
     """Read and check a price book.
 
     Raises:
-        BadPriceBook: it cannot be read or used; names everything that is wrong at once.
+        BadPriceBook: the book cannot be read or used; the error lists all problems.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -97,7 +97,7 @@ def load(path: Path) -> PriceBook:
 
 
 def parse(text: str, name: str = "(text)") -> PriceBook:
-    """Check a price book given as TOML; `name` is what errors call it.
+    """Parse and check a price book in TOML; errors use `name` for the book.
 
     Raises:
         BadPriceBook: as `load`.
@@ -105,7 +105,7 @@ def parse(text: str, name: str = "(text)") -> PriceBook:
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise BadPriceBook(name, [Problem("TOML", f"{error}: correct the spelling there")]) from error
+        raise BadPriceBook(name, [Problem("TOML", f"{error}: correct the syntax there")]) from error
     try:
         return PriceBook.model_validate(document)
     except ValidationError as error:
@@ -113,7 +113,7 @@ def parse(text: str, name: str = "(text)") -> PriceBook:
 
 
 def _usable(document: Mapping[str, object]) -> Iterator[tuple[int, Listing]]:
-    """Yield the listings that are right by themselves, so that one wrong listing does not hide clashes of others."""
+    """Yield the valid listings, so that an invalid listing does not hide conflicts of the others."""
     rows = document.get("price")
     for index, row in enumerate(rows if isinstance(rows, list) else []):
         try:
@@ -127,19 +127,19 @@ def _clashes(listings: Sequence[tuple[int, Listing]]) -> list[Problem]:
     for (first, one), (second, two) in combinations(listings, 2):
         if one.id == two.id:
             problems.append(
-                Problem(place(second, two.id), f"price {first + 1} has the same id: give each its own, for ever")
+                Problem(place(second, two.id), f"price {first + 1} has the same id: give each price its own id")
             )
         if one.overlaps(two):
             problems.append(
                 Problem(
                     place(second, two.id),
                     f"overlaps {one.id!r} for backend {one.backend!r} ({_span(one)}, {_span(two)}): "
-                    "close the earlier one with valid_until where the later one starts",
+                    "end the earlier one with valid_until at the start of the later one",
                 )
             )
     return problems
 
 
 def _span(listing: Listing) -> str:
-    until = f"until {rfc3339(listing.valid_until)}" if listing.valid_until else "with no end"
+    until = f"until {rfc3339(listing.valid_until)}" if listing.valid_until else "without end"
     return f"from {rfc3339(listing.valid_from)} {until}"

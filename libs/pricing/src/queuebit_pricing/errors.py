@@ -1,4 +1,4 @@
-"""What can go wrong with prices."""
+"""Errors of prices."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["BadPriceBook", "Problem", "Unpriced"]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a price book: where it is, and what to do about it."""
+    """One problem in a price book: its position, and what to do."""
 
     where: str
     what: str
@@ -22,7 +22,7 @@ class Problem:
 
 
 class BadPriceBook(Fault):
-    """A price book cannot be used; carries everything wrong with it, so that one edit can repair it."""
+    """A price book cannot be used; lists all problems."""
 
     code = "bad_price_book"
 
@@ -33,6 +33,6 @@ class BadPriceBook(Fault):
 
 
 class Unpriced(Fault):
-    """No price applies. Never a reason to charge nothing: a free backend has an explicit price of zero."""
+    """No price applies. This never means that a job is free: a free backend has an explicit price of zero."""
 
     code = "unpriced"

@@ -1,7 +1,7 @@
-"""Exact decimals: how they are read, multiplied and written.
+"""Reads, adds, multiplies and writes exact decimals.
 
-Nothing here rounds. A result that would need rounding raises `decimal.Inexact`, which the limits of `Digits` make
-unreachable for a valid price and a valid usage.
+Nothing is rounded: a result that needs rounding raises `decimal.Inexact`. The limits of `Digits` prevent this for valid
+prices and usage.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def product(left: Decimal, right: Decimal) -> Decimal:
 
 
 def total(amounts: Iterable[Decimal]) -> Decimal:
-    """Add without rounding; the total of nothing is 0."""
+    """Add without rounding; the total of no amounts is 0."""
     context, result = _context(), Decimal(0)
     for amount in amounts:
         result = context.add(result, amount)
@@ -38,32 +38,32 @@ def total(amounts: Iterable[Decimal]) -> Decimal:
 
 
 def from_micros(micros: int) -> Decimal:
-    """Return millionths as units: 1_500_000 becomes 1.5."""
+    """Convert millionths to units: 1_500_000 becomes 1.5."""
     return _context().scaleb(Decimal(micros), -_MICRO)
 
 
 def to_micros(units: Decimal) -> int:
-    """Return units of at most six places as millionths: 1.5 becomes 1_500_000."""
+    """Convert units with at most six decimal places to millionths: 1.5 becomes 1_500_000."""
     return int(_context().scaleb(units, _MICRO))
 
 
 def plain(value: Decimal) -> str:
-    """Write in plain digits, without exponent or trailing zeros: one value, one text."""
+    """Format without exponent or trailing zeros; equal values have equal text."""
     return format(_context().normalize(value), "f")
 
 
 @dataclass(frozen=True, slots=True)
 class Digits:
-    """Marks a `Decimal` that is written as text, zero or more, and bounded in length.
+    """Type of a `Decimal` of at least 0 that is written as text, with a limited number of digits.
 
-    Reading accepts text and `Decimal`. Numbers are refused: a TOML or JSON number has usually been a binary float
-    before it gets here, and `0.1` is not one tenth then.
+    Accepts text and `Decimal`. Refuses numbers, because parsers read a TOML or JSON number as a binary float, which
+    cannot represent 0.1 exactly.
     """
 
     whole: int
-    """How many digits may stand before the point."""
+    """The most digits before the decimal point."""
     places: int
-    """How many digits may stand behind the point."""
+    """The most digits after the decimal point."""
 
     @property
     def pattern(self) -> str:
@@ -77,8 +77,8 @@ class Digits:
         if not isinstance(text, str) or not re.fullmatch(self.pattern, text):
             raise PydanticCustomError(
                 "digits",
-                "{value} is not an amount: write plain digits in quotes, zero or more, with at most {whole} digits "
-                'before the point and {places} behind it, such as "0.25"',
+                "{value} is not an amount: write digits in quotes, without a sign, at most {whole} digits "
+                'before the point and {places} after it, such as "0.25"',
                 {"value": repr(value), "whole": self.whole, "places": self.places},
             )
         return Decimal(text)
@@ -94,10 +94,10 @@ class Digits:
 
 
 Amount = Annotated[Decimal, Digits(whole=9, places=12)]
-"""The price of one unit, or the weight of one unit in JBU."""
+"""The price of one unit, or its weight in JBU."""
 
 Seconds = Annotated[Decimal, Digits(whole=9, places=6)]
-"""A duration, down to the microsecond."""
+"""A duration in seconds, with microseconds."""
 
 Exact = Annotated[Decimal, Digits(whole=60, places=18)]
 """A quantity, or an amount of money, after multiplication."""

@@ -1,4 +1,4 @@
-"""Turn the validator's findings into sentences for the person who edits the book."""
+"""Turns validation errors into instructions for the editor of the book."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 __all__ = ["CLASH", "explain", "place"]
 
 CLASH = "clash"
-"""The kind of finding that is left out here: prices that contradict each other are reported one by one."""
+"""The error type of conflicts between prices, which are reported separately."""
 
 _SPELLING = {
     "id": 'use lower-case letters, digits, "-" and ".", such as "aer-2026-11"',
-    "backend": 'write a backend\'s id such as "aer", or the start of several and one "*" at the end, such as '
+    "backend": 'write a backend\'s id such as "aer", or a common prefix and one "*" at the end, such as '
     '"emulated-ibm-*"; "*" alone would price backends that were never reviewed',
-    "version": 'write the day of the edition, such as "2026-11-01"',
+    "version": 'write the date of the edition, such as "2026-11-01"',
     "currency": 'write three capital letters, such as "USD"',
 }
 
@@ -44,18 +44,18 @@ _KEYS: dict[str, type[BaseModel]] = {
 
 
 def place(index: int, price_id: object) -> str:
-    """Name a price the way a reader finds it: by its position, and by its id where it has one."""
+    """Name a price by its position and, if it has one, its id."""
     return f"price {index + 1} ({price_id})" if isinstance(price_id, str) else f"price {index + 1}"
 
 
 def explain(error: ValidationError, document: Mapping[str, object]) -> list[Problem]:
-    """Say of each finding where it lies in the document and what to do about it."""
+    """Return the position of each error in the document, and what to do."""
     faults = error.errors()
     return [_explain(fault, document) for fault in faults if fault["type"] != CLASH and not _echoes(fault, faults)]
 
 
 def _echoes(fault: ErrorDetails, faults: list[ErrorDetails]) -> bool:
-    """Whether a list counts as too short only because its entries were refused, which is reported already."""
+    """Whether a list is too short only because its entries were refused, which is reported already."""
     path = fault["loc"]
     return fault["type"] == "too_short" and any(
         len(other["loc"]) > len(path) and other["loc"][: len(path)] == path for other in faults
@@ -77,7 +77,7 @@ def _explain(fault: ErrorDetails, document: Mapping[str, object]) -> Problem:
 
 def _advice(kind: str, message: str, keys: list[str]) -> str:
     if kind == "missing":
-        return "is missing: add it (pricebook.schema.json says what it means)"
+        return "is missing: add it (see pricebook.schema.json)"
     if kind == "extra_forbidden":
         return f"is not a key of a price book: {_instead(keys)}"
     if kind == "string_pattern_mismatch" and keys[-1] in _SPELLING:

@@ -1,4 +1,4 @@
-"""One price: which backend, since when, on whose word, and what a task, shot, second or qubit-second costs."""
+"""One price: backend, validity period, source, and the costs of a task, shot, second or qubit-second."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from queuebit_pricing.exact import Amount, Seconds
 __all__ = ["Component", "Currency", "Duration", "Listing", "Outcome", "Price", "Weights"]
 
 Component = Literal["task", "shot", "second", "qubit_second"]
-"""What a job is charged for; a price names its components `per_<component>`."""
+"""A priced quantity; its key in a price is `per_<component>`."""
 
 Outcome = str
-"""How a job ended: the state it ended in, or `stopped` at a limit of its own size. These two and no others are charged:
-`completed` and `stopped`."""
+"""The final state of a job, or `stopped` for a run that reached a limit of its size. Only `completed` and `stopped` are
+charged."""
 
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$", examples=["USD"])]
 
@@ -30,25 +30,25 @@ class _Term(BaseModel):
 
 
 class Duration(_Term):
-    """A price per second, or per qubit-second, with the steps it is billed in."""
+    """A price per second or per qubit-second, with its billing increment."""
 
     amount: Amount
     """The price of one whole second or qubit-second."""
     quantum: Seconds = Decimal("0.000001")
-    """The billing increment: what is consumed is rounded up to a whole number of these."""
+    """The billing increment: the consumed time is rounded up to a multiple of it."""
     minimum: Seconds = Decimal(0)
-    """The least that is billed once a task has run; rounded up to the increment like everything else."""
+    """The minimum time that is billed if a task has run; rounded up to the increment."""
 
     @field_validator("quantum")
     @classmethod
     def _is_a_step(cls, quantum: Decimal) -> Decimal:
         if not quantum:
-            raise PydanticCustomError("zero_quantum", 'must be longer than 0; leave it out for "0.000001"')
+            raise PydanticCustomError("zero_quantum", 'must be longer than 0; omit it for "0.000001"')
         return quantum
 
 
 class Weights(_Term):
-    """How many job billing units (JBU) one billed unit is worth; JBU compare jobs, they are not money."""
+    """Job billing units (JBU) per billed unit. JBU measure the size of jobs; they are not money."""
 
     task: Amount = Decimal(0)
     shot: Amount = Decimal(0)
@@ -57,22 +57,22 @@ class Weights(_Term):
 
 
 class Listing(_Term):
-    """A price as the book holds it. Its terms never change: a new price is a new listing with a new id."""
+    """A price in the book. It never changes: a new price is a new listing with a new id."""
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$")]
-    """Names these terms for ever; invoices refer to it."""
+    """The permanent id of this price; invoices refer to it."""
     backend: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}\*?$")]
-    """A backend's id, or the start of several followed by `*`. An exact id wins, then the longest start."""
+    """A backend id, or a prefix of ids followed by `*`. An exact id has precedence, then the longest prefix."""
     valid_from: _Utc
-    """The first moment these terms apply."""
+    """The start of validity."""
     valid_until: _Utc | None = None
-    """The first moment they no longer apply; open when absent."""
+    """The end of validity, exclusive; no end if absent."""
     source: Annotated[str, Field(min_length=1)]
-    """Where the figures come from, in words a reader can check."""
+    """The source of the amounts, so that a reader can check them."""
     as_of: date
     """The day the source was read."""
     confidence: Literal["low", "medium", "high"]
-    """How far to trust the figures; `high` only when checked at the vendor."""
+    """The reliability of the amounts; `high` only if checked with the vendor."""
     jbu: Weights = Weights()
     """Conversion into job billing units."""
     per_task: Amount | None = None
@@ -80,9 +80,9 @@ class Listing(_Term):
     per_shot: Amount | None = None
     """Charged for each completed shot."""
     per_second: Duration | None = None
-    """Charged for the time on the backend."""
+    """Charged for time on the backend."""
     per_qubit_second: Duration | None = Field(default=None, validate_default=True)
-    """Charged for qubits times the time on the backend."""
+    """Charged for qubits times time on the backend."""
 
     @field_validator("valid_until")
     @classmethod
@@ -100,7 +100,7 @@ class Listing(_Term):
             raise PydanticCustomError(
                 "no_component",
                 "the price has no component: add per_task, per_shot, per_second or per_qubit_second; "
-                'for a free backend, say so with per_task = "0"',
+                'for a free backend, set per_task = "0"',
             )
         return last
 
@@ -109,30 +109,30 @@ class Listing(_Term):
         return self.backend.endswith("*")
 
     def covers(self, backend: str) -> bool:
-        """Tell whether these terms are meant for a backend, at whatever time."""
+        """Return whether this price is for a backend, at any time."""
         return backend.startswith(self.backend[:-1]) if self.is_pattern else backend == self.backend
 
     def applies(self, at: datetime) -> bool:
-        """Tell whether these terms are valid at a moment: from `valid_from`, up to but not including `valid_until`."""
+        """Return whether this price is valid at a time: from `valid_from` (inclusive) to `valid_until` (exclusive)."""
         return self.valid_from <= at and (self.valid_until is None or at < self.valid_until)
 
     def overlaps(self, other: Listing) -> bool:
-        """Tell whether two listings for the same backend are valid at the same moment."""
+        """Return whether two listings for the same backend are valid at the same time."""
         first, second = sorted((self, other), key=lambda listing: listing.valid_from)
         return self.backend == other.backend and first.applies(second.valid_from)
 
 
 class Price(Listing):
-    """A listing with what it inherits from its book: all that rating needs, and all that a charge must cite."""
+    """A listing with the properties of its book: all that a charge needs and refers to."""
 
     currency: Currency
     book: str
-    """The book's version."""
+    """The version of the book."""
     book_digest: str
-    """The book's content digest."""
+    """The digest of the book."""
 
     def terms(self, component: Component) -> tuple[Decimal, Decimal, Decimal] | None:
-        """Return (unit price, quantum, minimum) of a component, or None where it is not priced."""
+        """Return (unit price, quantum, minimum) of a component, or None if it has no price."""
         term = getattr(self, f"per_{component}")
         if isinstance(term, Duration):
             return term.amount, term.quantum, term.minimum

@@ -1,4 +1,4 @@
-"""Before the run: the most a job can cost."""
+"""Computes the maximum cost of a job before its run."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Quote(Statement):
 
 
 def quote(price: Price, bounds: Bounds) -> Quote:
-    """Price a job as if it reached every bound and completed.
+    """Compute the price of a job that completes and reaches every bound.
 
-    Any `rate` of the same price under the same bounds is at most this: each component's amount grows with its
-    quantities, and quantities beyond the bounds are not billed.
+    A charge with the same price and bounds is never higher: the amount of each component increases with its quantity,
+    and quantities beyond the bounds are not billed.
     """
     most = bounds.exhausted()
     return Quote(**dict(itemise(price, consumed=most, payable=most)), bounds=bounds)

@@ -1,7 +1,7 @@
-"""From usage to a charge.
+"""Computes charges from usage.
 
-Rounding happens in one place: a duration is rounded *up* to the billing increment its price states. Amounts are kept
-exact, however many places that takes; an invoice rounds its total once, later.
+Only durations are rounded: *up* to the billing increment of the price. Amounts are exact, with any number of decimal
+places. An invoice rounds only its total.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ _TIMED = ("second", "qubit_second")
 
 
 class Charge(Statement):
-    """What a job costs, after it ended."""
+    """The cost of a job after it ended."""
 
     outcome: Outcome
     usage: Usage
 
 
 def rate(price: Price, usage: Usage, outcome: Outcome = "completed", bounds: Bounds | None = None) -> Charge:
-    """Charge a job's final usage.
+    """Compute the charge for the final usage of a job.
 
     Args:
-        price: the price the job was quoted.
-        usage: what it consumed; final, because a partial figure would be charged as if it were all.
-        outcome: how it ended. `stopped` is a run that reached a limit of its own size: it is charged for what it used,
-            as what completed is. All else is free: its lines keep the consumed quantities and bill none.
-        bounds: what was authorised. With them the charge never exceeds `quote(price, bounds)`.
+        price: the price of the quote of the job.
+        usage: the consumed quantities; must be final, because they are charged as the total.
+        outcome: the final state, or `stopped` for a run that reached a limit of its size. `completed` and `stopped` are
+            charged. All others are free: their lines have consumed quantities, but nothing billed.
+        bounds: the authorised quantities; with them, the charge is never above `quote(price, bounds)`.
     """
     if outcome in ("completed", "stopped"):
         payable = usage if bounds is None else usage.within(bounds)
@@ -46,7 +46,7 @@ def rate(price: Price, usage: Usage, outcome: Outcome = "completed", bounds: Bou
 
 
 def itemise(price: Price, *, consumed: Usage, payable: Usage) -> Statement:
-    """State one line per component of the price, what they add up to, and the job billing units of what is billed."""
+    """Return one line per component of the price, their sum, and the job billing units of the billed quantities."""
     lines, jbu = [], []
     for component in _COMPONENTS:
         terms = price.terms(component)
@@ -90,7 +90,7 @@ def _quantity(component: Component, usage: Usage) -> Decimal:
 
 
 def _billed(component: Component, usage: Usage, terms: tuple[Decimal, Decimal, Decimal] | None) -> Decimal:
-    """Return the payable quantity: shots up to those requested, durations at least the minimum and in whole steps."""
+    """Return the billed quantity: durations are at least the minimum and rounded up to the increment."""
     if component == "shot":
         return Decimal(min(usage.shots_completed, usage.shots_requested))
     quantity = _quantity(component, usage)

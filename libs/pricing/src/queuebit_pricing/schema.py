@@ -1,4 +1,4 @@
-"""Publish the JSON Schema of the price book: `python -m queuebit_pricing.schema [--check] [PATH]`, from the root."""
+"""Writes the JSON Schema of the price book: `python -m queuebit_pricing.schema [--check] [PATH]`, from the root."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _PUBLISHED = Path("contracts/pricebook/pricebook.schema.json")
 
 
 def document() -> str:
-    """Return the schema of a TOML price book, for editors and other languages.
+    """Return the schema of a price book in TOML, for editors and other languages.
 
-    It says what each key may hold; what keys say together (overlaps, repeated ids) only `load` can tell.
+    It describes single keys. Only `load` checks conflicts between prices (overlaps, repeated ids).
     """
     for module in (listing, book):
         _describe_fields(module)
@@ -49,7 +49,7 @@ def _describe_fields(module: ModuleType) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the schema, or with `--check` tell whether the written one is fresh."""
+    """Write the schema; with `--check`, return 1 if the file is stale."""
     parser = argparse.ArgumentParser(prog="python -m queuebit_pricing.schema", description=__doc__)
     parser.add_argument("path", type=Path, nargs="?", default=_PUBLISHED)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if the file is stale")

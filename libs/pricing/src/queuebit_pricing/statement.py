@@ -1,4 +1,4 @@
-"""What quotes and charges have in common: lines that add up, and the price and book they cite."""
+"""The base of quotes and charges: lines with their sum, and a reference to price and book."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UNITS: dict[Component, str] = {
     "second": "Seconds",
     "qubit_second": "Qubit-Seconds",
 }
-"""How each component's quantity is called on an invoice."""
+"""The unit of each component on an invoice."""
 
 
 class _Document(BaseModel):
@@ -26,16 +26,16 @@ class _Document(BaseModel):
 
 
 class Line(_Document):
-    """One price component of one job; `billed` times `unit_price` is `amount`, exactly."""
+    """One price component of one job; `amount` is exactly `billed` times `unit_price`."""
 
     id: str
-    """Price id and component, such as `aer-2026-11.task`: stable over time and tenants."""
+    """Price id and component, such as `aer-2026-11.task`; the same for all tenants."""
     component: Component
     unit: str
     consumed: Exact
-    """What was used, bounded by nothing."""
+    """The consumed quantity, without limits."""
     billed: Exact
-    """What is paid for: cut to what was authorised, then rounded up to the billing increment."""
+    """The billed quantity: at most the authorised quantity, rounded up to the billing increment."""
     unit_price: Exact
     amount: Exact
 
@@ -47,11 +47,11 @@ class Line(_Document):
 
 
 class Statement(_Document):
-    """An amount that can be explained: it equals the sum of its lines, and says which price and book it follows."""
+    """An amount with its explanation: the lines that add up to it, and the price and book."""
 
     price_id: str
     book: str
-    """Version of the price book."""
+    """The version of the price book."""
     book_digest: str
     currency: Currency
     lines: tuple[Line, ...]
@@ -71,15 +71,15 @@ class Statement(_Document):
         return Money(self.amount, self.currency)
 
     def to_json(self) -> dict[str, Any]:  # JSON: text, integers, lists and objects of them
-        """Return the form that goes into events: every decimal as plain text, no floats."""
+        """Return the form for events, with decimals as text."""
         return self.model_dump(mode="json")
 
     @classmethod
     def from_json(cls, document: object) -> Self:
-        """Read `to_json`'s form; unknown fields are ignored.
+        """Read the form of `to_json`; ignores unknown fields.
 
         Raises:
-            Malformed: a field is missing or wrong, or the figures do not add up.
+            Malformed: a field is missing or invalid, or the amounts do not add up.
         """
         try:
             return cls.model_validate(document)

@@ -1,4 +1,4 @@
-"""What a job may use, and what it used: whole numbers only."""
+"""Authorised and consumed quantities of a job, in integers."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class _Measured(BaseModel):
 
 
 class Bounds(_Measured):
-    """The most that was authorised for a job; nothing beyond it is ever billed."""
+    """The authorised quantities of a job; more is never billed."""
 
     tasks: _Some = 1
     shots: _Some
     qpu_us: _Count
-    """Microseconds on the backend, estimated from above."""
+    """Upper bound of the time on the backend, in microseconds."""
     qubits: _Count
 
     def exhausted(self) -> Usage:
@@ -40,22 +40,22 @@ class Bounds(_Measured):
 
 
 class Usage(_Measured):
-    """What a job consumed, as the executor reported it: final, not "so far".
+    """The final usage of a job, from the executor.
 
-    More completed than requested is a fact worth keeping, not an error; the surplus is not billed.
+    More shots than requested are recorded but not billed.
     """
 
     tasks: _Count = 1
-    """Tasks that ran; 0 for a job that never reached the backend."""
+    """Tasks that ran; 0 if the job did not reach the backend."""
     shots_requested: _Count
     shots_completed: _Count
     qpu_us: _Count
-    """Microseconds on the backend."""
+    """Time on the backend, in microseconds."""
     qubits: _Count
-    """Qubits the job occupied."""
+    """Qubits that the job used."""
 
     def within(self, bounds: Bounds) -> Usage:
-        """Return this usage cut down to the bounds."""
+        """Return this usage limited to the bounds."""
         return Usage(
             tasks=min(self.tasks, bounds.tasks),
             shots_requested=min(self.shots_requested, bounds.shots),

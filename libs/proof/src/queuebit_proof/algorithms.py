@@ -1,4 +1,4 @@
-"""Signature algorithms, by the id that every record carries."""
+"""Signature algorithms by id. Every signed record names its algorithm."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import (
 __all__ = ["SEED_BYTES", "Algorithm", "SigningKey", "is_signed", "require_public"]
 
 SEED_BYTES = 32
-"""Length of every private key here: an RFC 8032 secret, or a FIPS 204 seed."""
+"""Length of every private key, in bytes: an RFC 8032 secret or a FIPS 204 seed."""
 
 
 class Algorithm(StrEnum):
-    """RFC 8032 and FIPS 204."""
+    """Algorithms of RFC 8032 and FIPS 204."""
 
     ED25519 = "ed25519"
     ML_DSA_44 = "ml-dsa-44"
@@ -30,7 +30,7 @@ class Algorithm(StrEnum):
 
 
 class SigningKey:
-    """A private key; its text form never shows the secret."""
+    """A private key. `repr` does not show the secret."""
 
     def __init__(self, algorithm: Algorithm, seed: bytes) -> None:
         """Derive the key pair.
@@ -45,7 +45,7 @@ class SigningKey:
         self._private, self.public = _pair(algorithm, seed)
 
     def sign(self, message: bytes) -> bytes:
-        """Sign the message itself; callers apply their format's own framing first."""
+        """Sign the message; the caller adds the framing of its format first."""
         return self._private.sign(message)
 
     def __repr__(self) -> str:
@@ -53,7 +53,7 @@ class SigningKey:
 
 
 def is_signed(algorithm: Algorithm, public: bytes, signature: bytes, message: bytes) -> bool:
-    """Tell whether the signature over the message is this key's."""
+    """Return whether the signature of the message is valid for this key."""
     try:
         _public(algorithm, public).verify(signature, message)
     except InvalidSignature:
@@ -62,7 +62,7 @@ def is_signed(algorithm: Algorithm, public: bytes, signature: bytes, message: by
 
 
 def require_public(algorithm: Algorithm, public: bytes) -> None:
-    """Refuse bytes that are no public key of this algorithm, with `ValueError`."""
+    """Raise `ValueError` if the bytes are not a public key of this algorithm."""
     _public(algorithm, public)
 
 

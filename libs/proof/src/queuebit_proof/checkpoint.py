@@ -1,7 +1,7 @@
-"""Checkpoints: a log's signed tree heads (C2SP tlog-checkpoint, tlog-cosignature).
+"""Checkpoints: the signed tree heads of a log (C2SP tlog-checkpoint, tlog-cosignature).
 
-Signed by Ed25519, as witnesses expect of a log, and by ML-DSA-44 as a timestamped cosignature of the whole tree. The
-latter does not cover extension lines, so a checkpoint here has none.
+They are signed with Ed25519, as witnesses require, and with ML-DSA-44 as a timestamped cosignature of the whole tree.
+The cosignature does not cover extension lines; therefore checkpoints have none.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LATEST = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A tree head: which log, how many leaves, and the root over them."""
+    """A tree head: the log, the number of leaves, and their root."""
 
     origin: str
     size: int
@@ -36,7 +36,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class SignedCheckpoint:
-    """A tree head that both required signatures cover, when it was signed, and the keys that did."""
+    """A tree head with two verified signatures, the time of signing, and the keys."""
 
     head: Checkpoint
     signed_at: datetime
@@ -46,10 +46,10 @@ class SignedCheckpoint:
 def sign_checkpoint(head: Checkpoint, ring: KeyRing, at: datetime) -> str:
     """Sign a tree head.
 
-    The caller answers for the one rule of a log: never sign a head that does not continue every head signed before.
+    The caller must ensure the rule of a log: a new head continues every head that was signed before.
 
     Raises:
-        ValueError: the head is another log's.
+        ValueError: the head belongs to another log.
     """
     if head.origin != ring.origin:
         raise ValueError(f"the keys of {ring.origin} do not sign for {head.origin}")
@@ -64,15 +64,15 @@ def sign_checkpoint(head: Checkpoint, ring: KeyRing, at: datetime) -> str:
 
 
 def verify_checkpoint(text: str, trust: TrustRoot) -> SignedCheckpoint:
-    """Return the tree head once both signatures of trusted keys were verified; other signatures are ignored.
+    """Verify both signatures with trusted keys and return the tree head; ignores other signatures.
 
     Raises:
-        CheckpointInvalid: it is malformed, altered, another log's, or lacks one of the required signatures.
+        CheckpointInvalid: the checkpoint is malformed or altered, belongs to another log, or lacks a signature.
     """
     note, head = _parse(text)
     if head.origin != trust.origin:
         raise CheckpointInvalid(
-            f"the checkpoint is of the log {head.origin!r}, and {trust.origin!r} is the one trusted"
+            f"the checkpoint is of the log {head.origin!r}, but the trusted log is {trust.origin!r}"
         )
     found = tuple(_signed_by(algorithm, note, head, trust) for algorithm in REQUIRED[Purpose.CHECKPOINT])
     signed_at = next(moment for _, moment in found if moment is not None)
@@ -80,10 +80,10 @@ def verify_checkpoint(text: str, trust: TrustRoot) -> SignedCheckpoint:
 
 
 def read_checkpoint(text: str) -> Checkpoint:
-    """Return the tree head of a checkpoint of our own making, without verifying its signatures.
+    """Return the tree head of one of our own checkpoints, without verifying signatures.
 
     Raises:
-        CheckpointInvalid: it is not a checkpoint.
+        CheckpointInvalid: the text is not a checkpoint.
     """
     return _parse(text)[1]
 
@@ -93,10 +93,10 @@ def _parse(text: str) -> tuple[Note, Checkpoint]:
         note = Note.parse(text)
         origin, size, root, *extensions = note.text[:-1].split("\n")
         if extensions:
-            raise ValueError("it has extension lines, which its signatures do not all cover")
+            raise ValueError("it has extension lines, which the signatures do not cover")
         head = Checkpoint(require_key_name(origin), int(size) if size.isascii() and size.isdigit() else -1, unb64(root))
         if not 0 <= head.size < 2**63 or len(head.root) != HASH_BYTES or str(head) != note.text:
-            raise ValueError("its size or root is not written as it should be")
+            raise ValueError("its size or root is not in the required form")
     except ValueError as error:
         raise CheckpointInvalid(f"this is not a checkpoint: {error}") from error
     return note, head
@@ -122,7 +122,7 @@ def _signed_by(
 
 
 def _message(algorithm: Algorithm, name: str, head: Checkpoint, seconds: int) -> bytes:
-    """What is signed: the note's text, or the `cosigned_message` of tlog-cosignature for leaves 0 to size."""
+    """Return the signed message: the text of the note, or the `cosigned_message` of tlog-cosignature for all leaves."""
     if algorithm is Algorithm.ED25519:
         return str(head).encode()
     return b"".join(

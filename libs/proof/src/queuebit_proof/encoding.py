@@ -1,8 +1,8 @@
-"""Strict readers for untrusted input: one spelling for every value.
+"""Strict parsers for untrusted input, with only one encoding per value.
 
-A lenient reader lets two different texts mean the same value, so that a changed byte goes unnoticed. These readers
-accept only one form of base64 and JSON, and raise `ValueError` otherwise. Errors quote the text escaped, because it
-may be printed on a terminal.
+A lenient parser accepts several encodings of one value, so that a changed byte may not be detected. These parsers
+accept one form of base64 and JSON, and raise `ValueError` otherwise. Errors escape quoted input, because a terminal may
+show it.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ __all__ = ["b64", "exactly", "parse_json", "text", "unb64", "whole"]
 
 
 def b64(content: bytes) -> str:
-    """Standard base64 with padding (RFC 4648, section 4)."""
+    """Encode in standard base64 with padding (RFC 4648, section 4)."""
     return base64.b64encode(content).decode()
 
 
 def unb64(encoded: str) -> bytes:
-    """Decode what `b64` writes and nothing else: no blanks, no stray trailing bits."""
+    """Decode only the output of `b64`: no spaces, no unused trailing bits."""
     try:
         content = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError) as error:
         raise ValueError(f"{encoded[:20]!r}… is not base64") from error
     if b64(content) != encoded:
-        raise ValueError(f"{encoded[:20]!r}… is not base64 in its one proper spelling")
+        raise ValueError(f"{encoded[:20]!r}… is not base64 in canonical form")
     return content
 
 
 def parse_json(content: bytes) -> object:
-    """Parse UTF-8 JSON without floats and without repeated names."""
+    """Parse UTF-8 JSON; refuses floats and repeated names."""
     try:
         return json.loads(
             content.decode(),
@@ -48,26 +48,26 @@ def parse_json(content: bytes) -> object:
 
 
 def exactly(document: object, names: frozenset[str], what: str) -> dict[str, object]:
-    """Return an object that has exactly these names: what is not expected cannot have been checked."""
+    """Check that an object has exactly these names, and return it; unexpected names would be unverified."""
     if not isinstance(document, dict):
         raise ValueError(f"{what} is not a JSON object")
     found = {str(name): value for name, value in document.items()}
     if wrong := sorted(names ^ found.keys()):
-        raise ValueError(f"{what} lacks, or should not have, {', '.join(map(repr, wrong))[:200]}")
+        raise ValueError(f"{what} has missing or unexpected names: {', '.join(map(repr, wrong))[:200]}")
     return found
 
 
 def text(value: object, what: str) -> str:
-    """Return a text."""
+    """Check that a value is text, and return it."""
     if not isinstance(value, str):
-        raise ValueError(f"{what} is not a text")
+        raise ValueError(f"{what} is not text")
     return value
 
 
 def whole(value: object, what: str) -> int:
-    """Return a whole number that is not negative and fits 63 bits."""
+    """Check that a value is an integer from 0 to 2^63-1, and return it."""
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
-        raise ValueError(f"{what} is not a whole number from 0 to 2^63-1")
+        raise ValueError(f"{what} is not an integer from 0 to 2^63-1")
     return value
 
 
@@ -79,4 +79,4 @@ def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _refuse_number(literal: str) -> object:
-    raise ValueError(f"{literal[:20]} is a float: proofs hold whole numbers and decimal texts only")
+    raise ValueError(f"{literal[:20]} is a float: proofs contain only integers and decimal text")

@@ -1,8 +1,8 @@
-"""DSSE envelopes around statements, signed by Ed25519 and ML-DSA-65 together.
+"""DSSE envelopes of statements, signed with both Ed25519 and ML-DSA-65.
 
 ML-DSA signs `tuf`, a version byte 1 and the SHA-512 of the pre-authentication encoding (TUF TAP 21, scheme
-`ml-dsa-65/1`); Ed25519 signs the encoding itself. That is what securesystemslib does, which makes it an independent
-verifier of our envelopes.
+`ml-dsa-65/1`); Ed25519 signs the encoding itself. securesystemslib does the same, and can verify our envelopes
+independently.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _SIGNATURE = frozenset({"keyid", "sig"})
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A payload that both required signatures cover, and the keys that made them."""
+    """A payload with two verified signatures, and the keys."""
 
     payload: bytes
     keys: tuple[TrustKey, ...]
 
 
 def seal(payload: bytes, ring: KeyRing) -> bytes:
-    """Sign a statement; the bytes returned are the envelope for ever, never to be written anew."""
+    """Sign a statement. Store the returned bytes unchanged: another envelope of the same statement would differ."""
     message = _pae(payload)
     signatures = [
         {"keyid": public.key_id, "sig": b64(private.sign(_framed(private.algorithm, message)))}
@@ -44,10 +44,10 @@ def seal(payload: bytes, ring: KeyRing) -> bytes:
 
 
 def open_envelope(envelope: bytes, trust: TrustRoot) -> Opened:
-    """Return the payload once both signatures of trusted keys were verified; read the payload only then.
+    """Verify both signatures with trusted keys and return the payload.
 
     Raises:
-        EnvelopeInvalid: it is malformed, altered, or lacks one of the required signatures.
+        EnvelopeInvalid: the envelope is malformed or altered, or lacks a signature.
     """
     payload, signatures = _split(envelope)
     message = _pae(payload)
@@ -58,12 +58,12 @@ def open_envelope(envelope: bytes, trust: TrustRoot) -> Opened:
 
 
 def payload_of(envelope: bytes) -> bytes:
-    """Return the payload of an envelope of our own making, without verifying anything."""
+    """Return the payload of one of our own envelopes, without verification."""
     return _split(envelope)[0]
 
 
 def entry_of(envelope: bytes) -> bytes:
-    """The envelope's entry in the log: 32 bytes, the SHA-256 of its exact bytes."""
+    """Return the log entry of an envelope: the SHA-256 of its bytes (32 bytes)."""
     return hashlib.sha256(envelope).digest()
 
 
@@ -100,7 +100,7 @@ def _split(envelope: bytes) -> tuple[bytes, dict[str, bytes]]:
 
 
 def _pae(payload: bytes) -> bytes:
-    """DSSE's pre-authentication encoding: type and content cannot be shifted into one another."""
+    """Return DSSE's pre-authentication encoding, in which lengths separate type and content."""
     return b"DSSEv1 %d %b %d %b" % (len(PAYLOAD_TYPE), PAYLOAD_TYPE.encode(), len(payload), payload)
 
 

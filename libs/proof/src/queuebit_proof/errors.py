@@ -1,4 +1,4 @@
-"""What can be wrong with a proof, and what it means."""
+"""Errors of proofs."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ __all__ = [
 
 
 class ProofFault(Fault):
-    """Something in the chain of proof does not hold; trying again cannot help.
+    """A part of a proof is invalid; a retry cannot succeed.
 
     ProofFault
-    ├── KeysUnsafe         others could read the private keys, or they are not what they should be
-    ├── TrustInvalid       a trust document is not one, or demands less than both signatures
-    ├── EnvelopeInvalid    a statement is not signed by both of its keys
-    ├── CheckpointInvalid  a tree head is not signed by both of its keys, or belongs to another log
-    ├── LogCorrupt         files of the log differ from what its checkpoint covers
-    └── ReceiptInvalid     a receipt failed one named check
+    ├── KeysUnsafe         other users can read the private keys, or the keys are damaged or of another log
+    ├── TrustInvalid       a trust document is invalid, or requires less than both signatures
+    ├── EnvelopeInvalid    a statement does not have both valid signatures
+    ├── CheckpointInvalid  a tree head does not have both valid signatures, or belongs to another log
+    ├── LogCorrupt         files of the log differ from its checkpoint
+    └── ReceiptInvalid     a receipt failed a check
     """
 
     code = "proof"
@@ -32,13 +32,13 @@ class ProofFault(Fault):
 
 
 class KeysUnsafe(ProofFault):
-    """The key folder cannot be used as it is."""
+    """The key folder cannot be used safely."""
 
     code = "keys_unsafe"
 
 
 class TrustInvalid(ProofFault):
-    """The trust document cannot be relied on."""
+    """The trust document cannot be used."""
 
     code = "trust_invalid"
 
@@ -50,22 +50,22 @@ class EnvelopeInvalid(ProofFault):
 
 
 class CheckpointInvalid(ProofFault):
-    """The checkpoint is malformed, altered, lacks a signature, or is another log's."""
+    """The checkpoint is malformed or altered, lacks a signature, or belongs to another log."""
 
     code = "checkpoint_invalid"
 
 
 class LogCorrupt(ProofFault):
-    """The log's folder does not hold what its checkpoint covers."""
+    """The files of the log differ from its checkpoint."""
 
     code = "log_corrupt"
 
 
 class ReceiptInvalid(ProofFault):
-    """A receipt proves nothing, because one check failed.
+    """A receipt is invalid, because a check failed.
 
     Attributes:
-        check: the name of the failed check, for machines; one of `verifier.CHECKS`.
+        check: the name of the failed check, for programs; one of `verifier.CHECKS`.
     """
 
     code = "receipt_invalid"

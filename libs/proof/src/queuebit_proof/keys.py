@@ -1,4 +1,4 @@
-"""The four private keys of one log, made once and kept in a folder only their owner can read."""
+"""The four private keys of one log, generated once and stored in a folder that only the owner can read."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from queuebit_proof.trust import REQUIRED, Purpose, TrustKey, TrustRoot
 __all__ = ["KEYS_FILE", "TRUST_FILE", "KeyRing"]
 
 KEYS_FILE = "keys.json"
-"""All private keys in one file, so that there are either four keys or none."""
+"""The file of all private keys: one file, so that there are either four keys or none."""
 TRUST_FILE = "trust.json"
-"""The public half, for verifiers; made anew from the private half when missing."""
+"""The file of the public keys, for verifiers; it is written again if it is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """What the log signs with. `trust` is what others verify with."""
+    """The signing keys of a log. `trust` has the public keys for verifiers."""
 
     trust: TrustRoot
     _keys: dict[tuple[Purpose, Algorithm], SigningKey]
 
     @property
     def origin(self) -> str:
-        """The log's name, which is also the name of its keys."""
+        """The name of the log and of its keys."""
         return self.trust.origin
 
     def signers(self, purpose: Purpose) -> tuple[tuple[TrustKey, SigningKey], ...]:
-        """Both keys for a purpose, public half first, in the order of `REQUIRED`."""
+        """Return both key pairs for a purpose, public key first, in the order of `REQUIRED`."""
         return tuple(
             (self.trust.keys_for(purpose, algorithm)[0], self._keys[purpose, algorithm])
             for algorithm in REQUIRED[purpose]
@@ -47,17 +47,17 @@ class KeyRing:
 
     @classmethod
     def open(cls, folder: Path, origin: str, now: datetime) -> KeyRing:
-        """Load the keys of `folder`, or make them where there are none yet.
+        """Load the keys in `folder`; generate them if there are none.
 
-        Two processes that start at once end up with the same keys.
+        Two processes that start at the same time get the same keys.
 
         Args:
-            folder: created with mode 0700 when missing.
-            origin: the log's name, such as `queuebit.example.org/log`.
-            now: becomes the new keys' `valid_from`, cut to the second, because checkpoints tell time in seconds.
+            folder: created with mode 0700 if it is missing.
+            origin: the name of the log, such as `queuebit.example.org/log`.
+            now: the `valid_from` of new keys, rounded down to seconds, because checkpoints have whole seconds.
 
         Raises:
-            KeysUnsafe: others can reach the folder or the keys, or the keys are another log's.
+            KeysUnsafe: other users can access the folder or the keys, or the keys belong to another log.
         """
         require_key_name(origin)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -66,15 +66,15 @@ class KeyRing:
             _create_once(folder / KEYS_FILE, _new_keys(origin, now.replace(microsecond=0)))
         ring = cls.load(folder)
         if ring.origin != origin:
-            raise KeysUnsafe(f"the keys in {folder} are those of {ring.origin}, not of {origin}: use another folder")
+            raise KeysUnsafe(f"the keys in {folder} belong to {ring.origin}, not to {origin}: use another folder")
         return ring
 
     @classmethod
     def load(cls, folder: Path) -> KeyRing:
-        """Load the keys of `folder`.
+        """Load the keys in `folder`.
 
         Raises:
-            KeysUnsafe: there are none, they are damaged, or others can read them.
+            KeysUnsafe: there are no keys, they are damaged, or other users can read them.
         """
         path = folder / KEYS_FILE
         try:
@@ -82,10 +82,10 @@ class KeyRing:
             _require_private(path)
             ring = _read(path.read_bytes())
         except FileNotFoundError as error:
-            raise KeysUnsafe(f"there are no keys in {folder}: open it once with the log's name to make them") from error
+            raise KeysUnsafe(f"there are no keys in {folder}: open it with the log's name to generate them") from error
         except ValueError as error:
             raise KeysUnsafe(
-                f"{path} is damaged ({error}): restore it from a backup; a new one cannot replace it"
+                f"{path} is damaged ({error}): restore it from a backup; new keys cannot replace it"
             ) from error
         if not (folder / TRUST_FILE).exists():
             _create_once(folder / TRUST_FILE, ring.trust.to_bytes())
@@ -96,7 +96,9 @@ def _require_private(path: Path) -> None:
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:
         wanted = "700" if path.is_dir() else "600"
-        raise KeysUnsafe(f"{path} has mode {mode:o}, so others can reach the private keys: run chmod {wanted} {path}")
+        raise KeysUnsafe(
+            f"{path} has mode {mode:o}, and other users can access the private keys: run chmod {wanted} {path}"
+        )
 
 
 def _new_keys(origin: str, valid_from: datetime) -> bytes:
@@ -122,7 +124,7 @@ def _read(content: bytes) -> KeyRing:
 
 
 def _create_once(path: Path, content: bytes) -> None:
-    """Write a complete file with mode 0600, or keep the one that another process has just written."""
+    """Write a complete file with mode 0600; keep the file if another process has written it first."""
     descriptor, draft = tempfile.mkstemp(dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:

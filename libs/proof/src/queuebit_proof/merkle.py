@@ -1,4 +1,4 @@
-"""The Merkle tree of RFC 6962, section 2: append, prove, verify."""
+"""The Merkle tree of RFC 6962, section 2, with its proofs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _EMPTY_ROOT = hashlib.sha256(b"").digest()
 
 
 def leaf_hash(entry: bytes) -> bytes:
-    """Hash an entry; the prefix keeps leaves and nodes apart, so that one cannot pass for the other."""
+    """Hash an entry; the prefix makes hashes of leaves and of nodes different."""
     return hashlib.sha256(b"\x00" + entry).digest()
 
 
@@ -21,10 +21,10 @@ def _node_hash(left: bytes, right: bytes) -> bytes:
 
 
 class Tree:
-    """An append-only tree that can prove things about every size it ever had.
+    """An append-only tree with proofs for every earlier size.
 
-    Keeps the hash of every complete subtree, 64 bytes a leaf in all. Appending costs two hashes a leaf; a root or proof
-    costs a number of hashes that grows with the logarithm of the size, squared at worst.
+    It stores the hash of every complete subtree, 64 bytes per leaf in total. An append computes two hashes per leaf. A
+    root or a proof computes O(log n) to O(log^2 n) hashes.
     """
 
     def __init__(self) -> None:
@@ -32,14 +32,14 @@ class Tree:
 
     @property
     def size(self) -> int:
-        """How many leaves there are."""
+        """The number of leaves."""
         return len(self._levels[0]) // HASH_BYTES
 
     def extend(self, leaves: Iterable[bytes]) -> None:
         """Append leaf hashes.
 
         Raises:
-            ValueError: one of them is not a SHA-256 hash; nothing was appended.
+            ValueError: a leaf is not a SHA-256 hash; no leaf was appended.
         """
         fresh = tuple(leaves)
         if any(len(leaf) != HASH_BYTES for leaf in fresh):
@@ -56,33 +56,33 @@ class Tree:
                 above += hashlib.sha256(b"\x01" + below[at : at + 2 * HASH_BYTES]).digest()
 
     def hashes(self, level: int, start: int, end: int) -> bytes:
-        """Hashes `start` to `end` (exclusive) of the complete subtrees of 2^level leaves, one after the other."""
+        """Return the hashes `start` to `end` (exclusive) of the complete subtrees of 2^level leaves, concatenated."""
         return bytes(self._levels[level][HASH_BYTES * start : HASH_BYTES * end])
 
     def root(self, size: int | None = None) -> bytes:
-        """The root now, or as it was at an earlier size."""
+        """Return the root of the tree, or of its first `size` leaves."""
         end = self._bounded(size)
         return self._range(0, end) if end else _EMPTY_ROOT
 
     def inclusion(self, index: int, size: int | None = None) -> list[bytes]:
-        """Prove that leaf `index` is in the tree of `size` leaves: siblings, from the leaf upwards."""
+        """Return the inclusion proof of leaf `index` in the tree of `size` leaves: sibling hashes, from the leaf up."""
         end = self._bounded(size)
         if not 0 <= index < end:
             raise ValueError(f"a tree of {end} leaves has no leaf {index}")
         return self._path(index, 0, end)
 
     def consistency(self, old: int, new: int | None = None) -> list[bytes]:
-        """Prove that the tree of `new` leaves begins with the tree of `old` leaves."""
+        """Return the proof that the tree of `new` leaves starts with the tree of `old` leaves."""
         end = self._bounded(new)
         if not 0 <= old <= end:
-            raise ValueError(f"a tree of {end} leaves cannot begin with {old} leaves")
+            raise ValueError(f"a tree of {end} leaves cannot start with {old} leaves")
         return self._subproof(old, 0, end, known=True) if 0 < old < end else []
 
     def _bounded(self, size: int | None) -> int:
         if size is None:
             return self.size
         if not 0 <= size <= self.size:
-            raise ValueError(f"the tree has {self.size} leaves, never had {size}")
+            raise ValueError(f"the tree has {self.size} leaves, and never had {size}")
         return size
 
     def _range(self, start: int, end: int) -> bytes:
@@ -111,7 +111,7 @@ class Tree:
 
 
 def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
-    """Tell whether the proof leads from the leaf hash at `index` to the root (RFC 9162, section 2.1.3.2)."""
+    """Return whether the proof connects the leaf hash at `index` with the root (RFC 9162, section 2.1.3.2)."""
     if not 0 <= index < size or any(len(item) != HASH_BYTES for item in proof):
         return False
     node, last, current = index, size - 1, leaf
@@ -129,9 +129,9 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
 
 
 def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, proof: Sequence[bytes]) -> bool:
-    """Tell whether the tree of `new` leaves begins with the tree of `old` leaves (RFC 9162, section 2.1.4.2).
+    """Return whether the tree of `new` leaves starts with the tree of `old` leaves (RFC 9162, section 2.1.4.2).
 
-    The empty tree begins every tree and needs no proof.
+    Every tree starts with the empty tree; this needs no proof.
     """
     if not 0 <= old <= new or any(len(item) != HASH_BYTES for item in proof):
         return False
@@ -158,5 +158,5 @@ def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, pro
 
 
 def _split(width: int) -> int:
-    """The largest power of two below `width`."""
+    """Return the largest power of two below `width`."""
     return 1 << ((width - 1).bit_length() - 1)

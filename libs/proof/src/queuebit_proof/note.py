@@ -1,4 +1,4 @@
-"""Signed notes: a text, a blank line, and signature lines (C2SP signed-note)."""
+"""Signed notes: text, an empty line, and signature lines (C2SP signed-note)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from queuebit_proof.encoding import b64, unb64
 __all__ = ["NOTE_TYPES", "Note", "NoteSignature", "note_key_id", "parse_vkey", "require_key_name", "vkey"]
 
 NOTE_TYPES: dict[Algorithm, int] = {Algorithm.ED25519: 0x01, Algorithm.ML_DSA_44: 0x06}
-"""Signature types assigned by C2SP: a plain signature of the text, and a timestamped cosignature of a (sub)tree."""
+"""Signature types of C2SP: a signature of the text, and a timestamped cosignature of a tree or subtree."""
 
 _MOST_SIGNATURES = 32
 _LINE = re.compile(r"— (\S+) (\S+)")
@@ -21,7 +21,7 @@ _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
 @dataclass(frozen=True, slots=True)
 class NoteSignature:
-    """One signature line: who, with which key, and the bytes their algorithm made."""
+    """One signature line: name, key id and signature."""
 
     name: str
     key_id: bytes
@@ -33,7 +33,7 @@ class NoteSignature:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A text with its signatures. The text means nothing before a signature of a trusted key was verified."""
+    """Text with its signatures. Use the text only after verifying a signature of a trusted key."""
 
     text: str
     signatures: tuple[NoteSignature, ...]
@@ -43,41 +43,41 @@ class Note:
 
     @classmethod
     def parse(cls, content: str) -> Note:
-        """Split text from signatures, without verifying any.
+        """Split text and signatures; verifies nothing.
 
         Raises:
             ValueError: the content is not a note.
         """
         if _CONTROL.search(content):
-            raise ValueError("a note holds no control characters but newlines")
+            raise ValueError("a note contains no control characters except newlines")
         body, blank, lines = content.rpartition("\n\n")
         if not blank or not lines.endswith("\n"):
-            raise ValueError("a note is a text, a blank line and signature lines, each ending in a newline")
+            raise ValueError("a note is text, an empty line and signature lines, each ending with a newline")
         signatures = tuple(_read_line(line) for line in lines[:-1].split("\n"))
         if len(signatures) > _MOST_SIGNATURES:
-            raise ValueError(f"a note has {_MOST_SIGNATURES} signatures at most")
+            raise ValueError(f"a note has at most {_MOST_SIGNATURES} signatures")
         return cls(body + "\n", signatures)
 
     def by(self, name: str, key_id: bytes) -> tuple[bytes, ...]:
-        """The signatures that claim to be this key's; lines of unknown keys are to be ignored."""
+        """Return the signatures with this name and key id, not verified. Callers ignore lines of unknown keys."""
         return tuple(each.signature for each in self.signatures if (each.name, each.key_id) == (name, key_id))
 
 
 def note_key_id(name: str, note_type: int, public: bytes) -> bytes:
-    """Four bytes that tell keys apart; not a commitment to the key."""
+    """Return the four bytes that identify a key; they are not a commitment to the key."""
     return hashlib.sha256(name.encode() + b"\n" + bytes([note_type]) + public).digest()[:4]
 
 
 def vkey(name: str, note_type: int, public: bytes) -> str:
-    """A key as one line of text, as other C2SP programs want it."""
+    """Return a verifier key in the text form of C2SP."""
     return f"{name}+{note_key_id(name, note_type, public).hex()}+{b64(bytes([note_type]) + public)}"
 
 
 def parse_vkey(line: str) -> tuple[str, int, bytes]:
-    """Return name, note type and public key of a verifier key.
+    """Parse a verifier key into name, note type and public key.
 
     Raises:
-        ValueError: it is not one, or its key id is another key's.
+        ValueError: the text is not a verifier key, or the key id does not match the key.
     """
     try:
         name, key_id, encoded = line.split("+", 2)
@@ -90,13 +90,13 @@ def parse_vkey(line: str) -> tuple[str, int, bytes]:
 
 
 def require_key_name(name: str) -> str:
-    """Return a name that can stand in a signature line.
+    """Check that a name is allowed in a signature line, and return it.
 
     Raises:
-        ValueError: it is empty, longer than 255 bytes, or has blanks, control characters or a plus.
+        ValueError: it is empty, longer than 255 bytes, or has spaces, control characters or a plus sign.
     """
     if not name or len(name.encode()) > 255 or "+" in name or not name.isprintable() or re.search(r"\s", name):
-        raise ValueError(f"{name[:80]!r} cannot name a log: use something like example.org/log")
+        raise ValueError(f"{name[:80]!r} is not a name for a log: use a name such as example.org/log")
     return name
 
 

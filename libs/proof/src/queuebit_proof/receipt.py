@@ -1,4 +1,4 @@
-"""Receipts: the complete proof of one job's outcome, in one JSON document that verifies offline."""
+"""Receipts: the complete proof of the outcome of one job, in one JSON document that can be verified offline."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from queuebit_proof.statement import job_of, read_statement
 __all__ = ["MAX_RECEIPT_BYTES", "Receipt", "issue", "to_tlog_proof"]
 
 MAX_RECEIPT_BYTES = 256 * 1024
-"""Far above any real receipt; nothing larger is even parsed."""
+"""The largest document that is parsed; receipts are much smaller."""
 
 _VERSION = 1
 _FIELDS = frozenset(
@@ -26,9 +26,9 @@ _FIELDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A receipt taken apart, not verified.
+    """A parsed receipt, not verified.
 
-    `envelope` travels as a text, not as base64: it is ASCII JSON, so its exact bytes survive, a quarter smaller.
+    The document has the envelope as text instead of base64: ASCII JSON keeps its exact bytes and is a quarter smaller.
     """
 
     tenant: str
@@ -40,7 +40,7 @@ class Receipt:
     checkpoint: str
 
     def to_bytes(self) -> bytes:
-        """The document."""
+        """Return the document."""
         return canonical(
             {
                 "version": _VERSION,
@@ -56,10 +56,10 @@ class Receipt:
 
     @classmethod
     def parse(cls, content: bytes) -> Receipt:
-        """Take a document apart.
+        """Parse a document; verifies nothing.
 
         Raises:
-            ReceiptInvalid: it is not a receipt, or written in another form than `to_bytes` writes (check `form`).
+            ReceiptInvalid: it is not a receipt, or not in the form of `to_bytes` (check `form`).
         """
         try:
             if len(content) > MAX_RECEIPT_BYTES:
@@ -80,23 +80,23 @@ class Receipt:
                 checkpoint=text(fields["checkpoint"], "checkpoint"),
             )
             if receipt.to_bytes() != content:
-                raise ValueError("it is not written in its one proper form: canonical JSON, not a byte more")
+                raise ValueError("it is not canonical JSON, or has additional bytes")
         except ValueError as error:
             raise ReceiptInvalid("form", f"this is not a receipt: {error}") from error
         return receipt
 
 
 def issue(envelope: bytes, *, leaf_index: int, inclusion: Sequence[bytes], checkpoint: str) -> bytes:
-    """Write the receipt of a sealed statement.
+    """Create the receipt of a sealed statement.
 
     Args:
-        envelope: the exact bytes whose digest is the entry.
-        leaf_index: where the entry stands in the log.
-        inclusion: its proof, for the size of `checkpoint`.
-        checkpoint: the signed text.
+        envelope: the exact bytes of the envelope.
+        leaf_index: the index of its entry in the log.
+        inclusion: the inclusion proof, for the size of `checkpoint`.
+        checkpoint: the signed checkpoint.
 
     Raises:
-        ValueError: the proof does not lead from this envelope to this checkpoint; no false receipt leaves the house.
+        ValueError: the proof does not connect this envelope with this checkpoint.
     """
     head = read_checkpoint(checkpoint)
     if not verify_inclusion(leaf_hash(entry_of(envelope)), leaf_index, head.size, inclusion, head.root):
@@ -114,7 +114,7 @@ def issue(envelope: bytes, *, leaf_index: int, inclusion: Sequence[bytes], check
 
 
 def to_tlog_proof(content: bytes) -> str:
-    """Write the same proof in C2SP's text form, with the envelope as extra data, for other programs."""
+    """Convert a receipt to C2SP's text form of a proof, with the envelope as extra data, for other programs."""
     receipt = Receipt.parse(content)
     lines = (
         "c2sp.org/tlog-proof@v1",

@@ -1,4 +1,4 @@
-"""What is claimed about a job: an in-toto Statement v1 with our own predicate (its fields: STATEMENT.md)."""
+"""The statement about a job: an in-toto Statement v1 with our own predicate (fields: STATEMENT.md)."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ __all__ = [
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://queuebit.dev/attestations/job/v1"
 OUTCOMES = frozenset({"completed", "failed", "cancelled", "expired", "rejected"})
-"""How a job can end; each ends exactly once."""
+"""The terminal states of a job."""
 SALT_BYTES = 16
-"""Enough that the content cannot be found by comparing digests of likely contents."""
+"""Length of the salt in bytes. It prevents finding the content by comparing digests of likely contents."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a job ended as it did: `code` for machines, `text` for people."""
+    """A reason for the outcome of a job: `code` for programs, `text` for people."""
 
     code: str
     text: str
@@ -46,18 +46,18 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class UsageLine:
-    """Something measured, such as 1000 `shots`; the quantity is a decimal text."""
+    """One measured quantity, such as 1000 `shots`; the quantity is decimal text."""
 
     metric: str
     quantity: str
     unit: str
     final: bool = True
-    """Whether it can change no more; if it can, a later statement says what it became."""
+    """False if the quantity can still change; a later statement then has the final one."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChargeLine:
-    """One line of the bill; numbers are decimal texts, exactly as billed."""
+    """One line of the charge; numbers are decimal text, exactly as billed."""
 
     component: str
     quantity: str
@@ -68,9 +68,9 @@ class ChargeLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRecord:
-    """Everything a receipt states about one job. `None` means: did not happen, or is not known.
+    """All values that a receipt states about one job. `None`: did not happen, or unknown.
 
-    Digests read `sha256:<64 hex digits>`; times are aware.
+    Digests have the form `sha256:<64 hex digits>`; times are aware.
     """
 
     tenant: str
@@ -101,9 +101,9 @@ class JobRecord:
     price_book: str | None = None
     trace_id: str | None = None
     revision: int | None = None
-    """How often the bill was corrected before this statement."""
+    """The number of corrections of the charge before this statement."""
     supersedes: str | None = None
-    """The digest of the statement before, which this one replaces."""
+    """The digest of the previous statement, which this one replaces."""
 
     def __post_init__(self) -> None:
         for name in ("tenant", "project", "job"):
@@ -131,14 +131,14 @@ class JobRecord:
 
 
 def build_statement(record: JobRecord, *, salt: bytes) -> bytes:
-    """Write the statement once; from here on it is bytes, signed and kept as they are.
+    """Return the statement as bytes, which are signed and stored unchanged.
 
-    The subject is the result, or the request where there is no result: a receipt then proves what was asked for, and
-    that nothing came of it.
+    The subject is the result. Without a result it is the request: the receipt then proves that the request had no
+    result.
 
     Args:
-        record: what happened.
-        salt: `SALT_BYTES` fresh random bytes.
+        record: the values of the job.
+        salt: `SALT_BYTES` new random bytes.
     """
     if len(salt) != SALT_BYTES:
         raise ValueError(f"the salt is {SALT_BYTES} random bytes, not {len(salt)}")
@@ -154,7 +154,7 @@ def build_statement(record: JobRecord, *, salt: bytes) -> bytes:
 
 
 def read_statement(payload: bytes) -> dict[str, object]:
-    """Parse a statement whose bytes were verified before.
+    """Parse a statement; verify its signatures first.
 
     Raises:
         ValueError: it is not a statement about a job.
@@ -168,7 +168,7 @@ def read_statement(payload: bytes) -> dict[str, object]:
 
 
 def job_of(statement: dict[str, object]) -> dict[str, object]:
-    """The statement's own names of its tenant, project and job (`id`)."""
+    """Return tenant, project and job (`id`) of a statement."""
     predicate = statement["predicate"]
     job = predicate.get("job") if isinstance(predicate, dict) else None
     if not isinstance(job, dict):
@@ -177,10 +177,10 @@ def job_of(statement: dict[str, object]) -> dict[str, object]:
 
 
 def supersession_of(statement: dict[str, object]) -> tuple[int, str] | None:
-    """Which revision a statement is and the digest of the one that it supersedes; None for a first statement.
+    """Return the revision and the digest of the superseded statement; None for a first statement.
 
     Raises:
-        ValueError: it names only one of the two, or one of them is invalid.
+        ValueError: the statement has only one of the two, or one is invalid.
     """
     predicate = statement["predicate"]
     stated = predicate if isinstance(predicate, dict) else {}
@@ -242,7 +242,7 @@ def _charge(line: ChargeLine) -> Mapping[str, Json]:
 
 
 def _present(**fields: Json) -> dict[str, Json]:
-    """Leave out what is absent, so that absent and empty are written in one way only."""
+    """Remove None, so that a missing value has only one encoding."""
     return {name: value for name, value in fields.items() if value not in (None, [], {})}
 
 

@@ -1,13 +1,13 @@
-"""The log as plain files that any web server can publish (C2SP tlog-tiles).
+"""The log as files that any web server can publish (C2SP tlog-tiles).
 
     checkpoint                  the latest signed tree head
-    tile/<level>/<index>        256 hashes; never changes once a checkpoint covers it
+    tile/<level>/<index>        256 hashes; never changes after a checkpoint covers it
     tile/<level>/<index>.p/<n>  the first n hashes of a tile that is not full yet
-    tile/entries/<index>[.p/<n>]  the entries themselves, each behind its length in two bytes
+    tile/entries/<index>[.p/<n>]  the entries, each after its length in two bytes
 
-The files are a projection: entries come from the event stream, and a damaged folder is made anew from there. What is in
-a file is on the disk before it takes its name, and tiles come before the checkpoint that covers them, so that a power
-cut leaves no half of anything to those who read the folder; `open` finds out what got lost all the same.
+The files are a view: entries come from the event stream, and a damaged folder is rebuilt from it. The content of a file
+is synced to disk before its rename, and tiles are written before the checkpoint that covers them. So readers of the
+folder never see partial files after a power cut; `open` detects files that were lost.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from queuebit_proof.trust import TrustRoot
 __all__ = ["ENTRY_BYTES", "TileLog", "tile_path"]
 
 ENTRY_BYTES = 32
-"""An entry is a SHA-256 digest: contents stay with their owners, and no entry outgrows the format."""
+"""Length of an entry, a SHA-256 digest: the log does not contain contents, and every entry fits the format."""
 
 _WIDTH = 256
 _PREFIX = ENTRY_BYTES.to_bytes(2)
@@ -37,10 +37,10 @@ _AGAIN = "rebuild the log from the event stream"
 
 
 class TileLog:
-    """A log in memory, ahead of its folder by what was appended since the last `write`."""
+    """A log in memory; `write` publishes appended entries to its folder."""
 
     def __init__(self, folder: Path) -> None:
-        """Start an empty log; `open` and `rebuild` are how to get one that knows its past."""
+        """Start an empty log; `open` and `rebuild` load the entries of an existing one."""
         self._folder = folder
         self._tree = Tree()
         self._records = bytearray()
@@ -49,12 +49,12 @@ class TileLog:
 
     @classmethod
     def open(cls, folder: Path, trust: TrustRoot) -> TileLog:
-        """Read the folder back and compare every file with the checkpoint; a missing folder is an empty log.
+        """Load the folder and verify every file with the checkpoint; a missing folder is an empty log.
 
-        Files beyond the checkpoint, left by a crash in the middle of `write`, are ignored and later replaced.
+        Ignores files beyond the checkpoint, which a crash during `write` can leave, and replaces them later.
 
         Raises:
-            LogCorrupt: a file is missing, cut short or altered; its text names the file.
+            LogCorrupt: a file is missing, truncated or altered; the text names the file.
         """
         log = cls(folder)
         head = log._published_head(trust)
@@ -64,19 +64,19 @@ class TileLog:
             log.append(_read_entries(folder / tile_path(_ENTRIES, index, width), width))
         for path, content in log._hash_tiles(0, head.size):
             if _read(folder / path) != content:
-                raise LogCorrupt(f"{folder / path} and the entries below it disagree: {_AGAIN}")
+                raise LogCorrupt(f"{folder / path} does not match its entries: {_AGAIN}")
         if log.root() != head.root:
-            raise LogCorrupt(f"the entries under {folder} do not have the root that its checkpoint signs: {_AGAIN}")
+            raise LogCorrupt(f"the entries in {folder} do not match the root in its checkpoint: {_AGAIN}")
         log._covered(head.size)
         return log
 
     @classmethod
     def rebuild(cls, folder: Path, entries: Iterable[bytes], trust: TrustRoot) -> TileLog:
-        """Start from the true entries, in order, whatever the folder holds; the next `write` makes every file anew.
+        """Start from the given entries, in order, instead of the folder; the next `write` writes every file again.
 
         Raises:
-            LogCorrupt: the folder's checkpoint is signed, and these are not the entries it covers: going on would fork
-                the log. A checkpoint that is damaged says nothing.
+            LogCorrupt: the folder has a validly signed checkpoint of other entries, so that the log would fork. A
+                damaged checkpoint is ignored.
         """
         log = cls(folder)
         log.append(entries)
@@ -86,23 +86,23 @@ class TileLog:
             head = None
         if head and (head.size > log.size or log.root(head.size) != head.root):
             raise LogCorrupt(
-                f"the entries given ({log.size}) are not those that the checkpoint in {folder} covers ({head.size}): "
-                "find the events that are missing, or start a log with another name"
+                f"the given entries ({log.size}) differ from those of the checkpoint in {folder} ({head.size}): "
+                "find the missing events, or start a log with another name"
             )
         return log
 
     @property
     def size(self) -> int:
-        """How many entries there are, published or not."""
+        """The number of entries, published or not."""
         return self._tree.size
 
     @property
     def published(self) -> int:
-        """How many entries the checkpoint in the folder covers."""
+        """The number of entries that the checkpoint in the folder covers."""
         return self._published
 
     def append(self, entries: Iterable[bytes]) -> int:
-        """Add entries in memory and return the index of the first of them."""
+        """Add entries in memory; return the index of the first one."""
         fresh: Sequence[bytes] = tuple(entries)
         if any(len(entry) != ENTRY_BYTES for entry in fresh):
             raise ValueError(f"an entry is a SHA-256 digest of {ENTRY_BYTES} raw bytes")
@@ -113,34 +113,32 @@ class TileLog:
         return first
 
     def root(self, size: int | None = None) -> bytes:
-        """The root now, or at an earlier size."""
+        """Return the root of the log, or of its first `size` entries."""
         return self._tree.root(size)
 
     def head(self, origin: str) -> Checkpoint:
-        """The tree head to sign next."""
+        """Return the tree head to sign next."""
         return Checkpoint(origin, self.size, self.root())
 
     def inclusion(self, index: int, size: int | None = None) -> list[bytes]:
-        """Prove that an entry is in the log of `size` entries."""
+        """Return the proof that an entry is in the log of `size` entries."""
         return self._tree.inclusion(index, size)
 
     def consistency(self, old: int, new: int | None = None) -> list[bytes]:
-        """Prove that the log of `new` entries continues the log of `old` entries."""
+        """Return the proof that the log of `new` entries continues the log of `old` entries."""
         return self._tree.consistency(old, new)
 
     def write(self, checkpoint: str) -> None:
-        """Publish everything the signed checkpoint covers: tiles first, then the checkpoint.
+        """Publish all entries that the signed checkpoint covers: tiles first, then the checkpoint.
 
-        Partial tiles go once their full tile is there and no checkpoint needs them.
+        Removes partial tiles when their full tile exists and no checkpoint needs them.
 
         Raises:
-            ValueError: the checkpoint is not of this tree, or older than the published one.
+            ValueError: the checkpoint is of another tree, or older than the published one.
         """
         head = read_checkpoint(checkpoint)
         if not self._published <= head.size <= self.size or self.root(head.size) != head.root:
-            raise ValueError(
-                f"what the checkpoint covers (size {head.size}) is not in this log, or less than was published before"
-            )
+            raise ValueError(f"the checkpoint (size {head.size}) is not of this log, or older than the published one")
         changed = [*self._bundles(self._published, head.size), *self._hash_tiles(self._published, head.size)]
         for path, content in changed:
             self._put(path, content)
@@ -161,7 +159,7 @@ class TileLog:
             raise LogCorrupt(f"{path} is damaged ({error}): {_AGAIN}") from error
 
     def _covered(self, size: int) -> None:
-        """Remember what is published, and keep only the records that a later write may need again."""
+        """Record the published size, and keep only the entries that a later write may need."""
         keep = size // _WIDTH * _WIDTH
         del self._records[: _RECORD * (keep - self._first_record)]
         self._first_record, self._published = keep, size
@@ -196,7 +194,7 @@ class TileLog:
 
 
 def _spans(old: int, new: int) -> Iterator[tuple[int, int]]:
-    """Index and width of each tile that differs between two sizes of a level."""
+    """Yield index and width of each tile that differs between two sizes of a level."""
     if old == new:
         return
     for index in range(old // _WIDTH, -(-new // _WIDTH)):
@@ -204,9 +202,10 @@ def _spans(old: int, new: int) -> Iterator[tuple[int, int]]:
 
 
 def tile_path(kind: str, index: int, width: int = _WIDTH) -> Path:
-    """Where a tile of a level, or of `entries`, lies in the folder.
+    """Return the path of a tile of a level, or of `entries`.
 
-    Three digits an element, all but the last marked `x`: no folder gets crowded, and no name is both file and folder.
+    Each element has three digits, with the prefix `x` on all but the last: folders stay small, and no name is both a
+    file and a folder.
     """
     digits = str(index).zfill(-(-len(str(index)) // 3) * 3)
     *outer, last = (digits[at : at + 3] for at in range(0, len(digits), 3))
@@ -215,7 +214,7 @@ def tile_path(kind: str, index: int, width: int = _WIDTH) -> Path:
 
 
 def _sync(folder: Path) -> None:
-    """Have the names in a folder on the disk."""
+    """Sync the names in a folder to disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""The trust document: all that a verifier needs to have, and has to get from somewhere it believes."""
+"""The trust document: the public keys that a verifier needs. It must come from a trusted source."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _RULE = "every listed algorithm must have signed"
 
 
 class Purpose(StrEnum):
-    """What a key may sign; a key never serves two purposes."""
+    """What a key may sign; a key has only one purpose."""
 
     STATEMENT = "statement"
     CHECKPOINT = "checkpoint"
@@ -31,15 +31,15 @@ REQUIRED: dict[Purpose, tuple[Algorithm, Algorithm]] = {
     Purpose.STATEMENT: (Algorithm.ED25519, Algorithm.ML_DSA_65),
     Purpose.CHECKPOINT: (Algorithm.ED25519, Algorithm.ML_DSA_44),
 }
-"""Both signatures of each, always: breaking one algorithm, or removing its signature, must gain nothing.
+"""The two required signatures per purpose, so that breaking one algorithm or removing one signature is not enough.
 
-Fixed here and not read from the trust document, so that no document can ask for less.
+They are constants here, not values of the trust document, so that no document can require less.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class TrustKey:
-    """A public key, and what it may be believed for."""
+    """A public key, with its purpose and validity."""
 
     purpose: Purpose
     algorithm: Algorithm
@@ -49,7 +49,7 @@ class TrustKey:
 
     @property
     def key_id(self) -> str:
-        """How signatures refer to this key.
+        """The id of this key in signatures.
 
         Statements: the algorithm, a colon, 32 hex digits of SHA-256 over name, newline, algorithm, newline and key.
         Checkpoints: the eight hex digits that C2SP signed-note defines.
@@ -62,10 +62,10 @@ class TrustKey:
 
 @dataclass(frozen=True, slots=True)
 class TrustRoot:
-    """Which log, and whose signatures, are believed.
+    """The trusted log and its public keys.
 
-    After a change of keys the document lists old and new ones under a higher `version`; old receipts stay valid. A key
-    that leaked is left out.
+    After a change of keys, the document lists old and new keys with a higher `version`; old receipts stay valid. A key
+    that leaked is removed.
     """
 
     version: int
@@ -91,19 +91,19 @@ class TrustRoot:
         )
 
     def fingerprint(self) -> str:
-        """A digest short enough to compare by voice or print."""
+        """A short digest, for comparison by phone or on paper."""
         return digest_of(self._document())
 
     def to_bytes(self) -> bytes:
-        """The document as published, made to be read by people too."""
+        """Return the document for publication, formatted for people."""
         return json.dumps(self._document(), indent=2).encode() + b"\n"
 
     @classmethod
     def parse(cls, content: bytes) -> TrustRoot:
-        """Read a published document.
+        """Parse a published document.
 
         Raises:
-            TrustInvalid: it is not one, its policy is not ours, or a key id does not belong to its key.
+            TrustInvalid: the content is not a trust document, has another policy, or a key id does not match its key.
         """
         try:
             fields = exactly(parse_json(content), _ROOT_FIELDS, "the document")

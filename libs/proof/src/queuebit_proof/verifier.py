@@ -1,4 +1,4 @@
-"""Verifying a receipt: six checks, each with a name for machines and a sentence for people."""
+"""Verifies a receipt with six checks, each with a name for programs and a sentence for people."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from queuebit_proof.trust import TrustRoot
 __all__ = ["CHECKS", "Check", "Verified", "verify"]
 
 CHECKS = ("form", "statement", "subject", "checkpoint", "inclusion", "keys")
-"""The checks, in the order they are made."""
+"""The checks, in order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was verified: its name in `CHECKS`, and a sentence for people."""
+    """One check that passed: its name in `CHECKS`, and a sentence for people."""
 
     name: str
     sentence: str
@@ -32,14 +32,14 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A receipt that holds, and what it says: only here is `statement` to be believed."""
+    """A valid receipt; its `statement` can be trusted."""
 
     receipt: Receipt
     statement: dict[str, object]
     signed_at: datetime
     checks: tuple[Check, ...]
     supersedes: str | None = None
-    """The digest of the statement that this one replaces; None in a job's first receipt. A newer one may exist."""
+    """The digest of the statement that this one replaces; None in the first receipt of a job. A newer one may exist."""
 
 
 def verify(
@@ -50,17 +50,17 @@ def verify(
     job: str | None = None,
     result_digest: str | None = None,
 ) -> Verified:
-    """Verify a receipt with nothing but the trust document.
+    """Verify a receipt with only the trust document.
 
     Args:
-        content: the receipt's bytes.
-        trust: whom to believe; never take it from the place the receipt came from.
-        tenant: whose job it has to be, if given.
-        job: which job it has to be about, if given.
-        result_digest: the digest of the result at hand; without it the receipt is verified, the result is not.
+        content: the receipt.
+        trust: the trust document, from another source than the receipt.
+        tenant: the expected tenant of the job, if given.
+        job: the expected job, if given.
+        result_digest: the digest of your copy of the result; without it, only the receipt is verified.
 
     Raises:
-        ReceiptInvalid: a check failed; `check` names it, the text says what that means.
+        ReceiptInvalid: a check failed; `check` is its name, and the text explains the failure.
     """
     receipt = Receipt.parse(content)
     with _as_check("statement"):
@@ -71,9 +71,9 @@ def verify(
         follows = supersession_of(statement)
     with _as_check("checkpoint"):
         signed = verify_checkpoint(receipt.checkpoint, trust)
-    with _as_check("inclusion", "the statement is not in the log where the receipt says"):
+    with _as_check("inclusion", "the statement is not at the position in the log that the receipt gives"):
         _require_inclusion(receipt, signed)
-    with _as_check("keys", "a key was used before its time"):
+    with _as_check("keys", "a key was used before it was valid"):
         _require_keys_in_time(opened, signed)
     if follows is not None:
         about += f" It is revision {follows[0]} of the receipt and supersedes statement {follows[1]}."
@@ -85,14 +85,14 @@ def verify(
 def _sentences(
     receipt: Receipt, opened: Opened, about: str, signed: SignedCheckpoint, trust: TrustRoot
 ) -> tuple[str, ...]:
-    """What each of `CHECKS` established."""
+    """Return a sentence for each of `CHECKS`."""
     size = "1 entry" if receipt.tree_size == 1 else f"{receipt.tree_size} entries"
     return (
         "The receipt is complete and well formed.",
         f"The statement is unaltered and signed by both keys ({_names(opened)}) of {trust.origin}.",
         about,
-        f"The log's state at {size} was signed with both keys ({_names(signed)}) at {rfc3339(signed.signed_at)}.",
-        f"The statement is entry {receipt.leaf_index} of that log: it can neither change nor vanish unnoticed.",
+        f"The log with {size} was signed with both keys ({_names(signed)}) at {rfc3339(signed.signed_at)}.",
+        f"The statement is entry {receipt.leaf_index} of that log: any change or removal can be detected.",
         "All four keys were valid when the log was signed.",
     )
 
@@ -114,8 +114,8 @@ def _require_subject(
         return f"{about}; the result itself was not compared."
     digest = {"sha256": result_digest.removeprefix("sha256:")}
     if statement["subject"] != [{"name": "result", "digest": digest}]:
-        raise ValueError("the result at hand is not the result that was signed")
-    return f"{about}, and the result at hand is the one that was signed."
+        raise ValueError("your result differs from the signed result")
+    return f"{about}, and your result is the signed result."
 
 
 def _require_inclusion(receipt: Receipt, signed: SignedCheckpoint) -> None:
@@ -130,8 +130,8 @@ def _require_keys_in_time(opened: Opened, signed: SignedCheckpoint) -> None:
     for key in (*opened.keys, *signed.keys):
         if signed.signed_at < key.valid_from:
             raise ValueError(
-                f"the log was signed at {rfc3339(signed.signed_at)}, but key {key.key_id} is valid from "
-                f"{rfc3339(key.valid_from)} only"
+                f"the log was signed at {rfc3339(signed.signed_at)}, but key {key.key_id} is only valid from "
+                f"{rfc3339(key.valid_from)}"
             )
 
 
@@ -141,7 +141,7 @@ def _names(signed: Opened | SignedCheckpoint) -> str:
 
 @contextmanager
 def _as_check(name: str, meaning: str | None = None) -> Iterator[None]:
-    """Turn what goes wrong inside into the failure of one named check."""
+    """Turn errors in the block into the failure of one named check."""
     try:
         yield
     except (ValueError, EnvelopeInvalid, CheckpointInvalid) as error:

@@ -1,4 +1,4 @@
-"""Circuits, calibrations, emulated devices: pure, no bus.
+"""Circuits, calibrations and emulated devices. Uses no message bus.
 
 Importing this package loads no quantum SDK; `parse` loads Qiskit, and opening a backend loads its stack.
 """

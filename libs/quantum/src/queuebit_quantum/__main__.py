@@ -1,7 +1,6 @@
 """`python -m queuebit_quantum`: list the installed stacks and their backends as JSON; with a name, only that stack.
 
-Plugins are foreign code, and a process cannot unload what it imported. Therefore a process of its own asks each: one
-that hangs, ends its process or prints does not hide the others.
+Each plugin is imported in its own process: a plugin that hangs, exits or prints does not affect the others.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ _LOAD_S = 30.0
 """The longest that importing the module of one stack may take. It imports no SDK."""
 
 
-def _loaded(name: str) -> dict[str, str | bool | Sequence[str]]:
+def _load(name: str) -> dict[str, str | bool | Sequence[str]]:
     try:
-        with redirect_stdout(sys.stderr):  # what the plugin prints is no part of the answer
+        with redirect_stdout(sys.stderr):  # keeps what the plugin prints out of the answer
             stack = load_stack(name)
     except BrokenStack as error:
         return {"error": str(error)}
@@ -38,8 +37,8 @@ def _loaded(name: str) -> dict[str, str | bool | Sequence[str]]:
     }
 
 
-def _asked(name: str) -> object:
-    """The answer of a process for one stack."""
+def _load_in_process(name: str) -> object:
+    """Import one stack in a new process and return its answer."""
     try:
         answer = subprocess.run(
             [sys.executable, "-P", "-m", "queuebit_quantum", name],
@@ -50,20 +49,20 @@ def _asked(name: str) -> object:
         )
         return json.loads(answer.stdout)
     except subprocess.TimeoutExpired:
-        return {"error": f"its module is still being imported after {_LOAD_S:g} s: correct the plugin or remove it"}
+        return {"error": f"the import of its module took longer than {_LOAD_S:g} s: correct the plugin or remove it"}
     except ValueError:
-        said = f": {answer.stderr.strip()[-300:]}" if answer.stderr.strip() else ""
+        output = f": {answer.stderr.strip()[-300:]}" if answer.stderr.strip() else ""
         return {
-            "error": "its module ended the process that imported it, with status "
-            f"{answer.returncode}: correct the plugin or remove it{said}"
+            "error": "the process that imported its module ended with status "
+            f"{answer.returncode}: correct the plugin or remove it{output}"
         }
 
 
 def _all() -> dict[str, object]:
     names = [*installed_stacks()]
     with ThreadPoolExecutor(max(1, len(names))) as pool:
-        return dict(zip(names, pool.map(_asked, names), strict=True))
+        return dict(zip(names, pool.map(_load_in_process, names), strict=True))
 
 
 if __name__ == "__main__":
-    print(json.dumps(_loaded(sys.argv[1]) if len(sys.argv) > 1 else _all()))
+    print(json.dumps(_load(sys.argv[1]) if len(sys.argv) > 1 else _all()))

@@ -19,7 +19,7 @@ from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.compiling import CompileCache, translate
 from queuebit_quantum.errors import DoesNotFit
 from queuebit_quantum.in_process import InProcess
-from queuebit_quantum.physical import coupling_gates, without_time
+from queuebit_quantum.physical import coupling_gates, remove_delays
 from queuebit_quantum.profile import is_clifford
 from queuebit_quantum.structure import has_blocks
 from queuebit_quantum.workload import ideal_methods
@@ -32,15 +32,15 @@ _SERIAL_QUBITS = 16
 """Up to this number of qubits, one thread is faster than several."""
 _MOST_QUBITS = 1_000
 _USUAL_SHOTS = 1_000
-"""The method that is quickest for so many is taken for any number: the circuit alone decides, and is compiled once."""
+"""The compiler takes the fastest method for this number of shots, so that the program does not depend on the shots."""
 
 
 class Aer(InProcess):
     """Samples a circuit's exact distribution.
 
-    Small circuits run on a state vector, large Clifford circuits on a stabiliser tableau, and large circuits with few
-    two-qubit gates across any cut as matrix product states, which are exact too. Only the qubits that something acts on
-    are simulated, and delays are left out: there is no time.
+    Small circuits run on a state vector, large Clifford circuits on a stabiliser tableau. Large circuits with few
+    two-qubit gates across each cut run as matrix product states, which are exact too. Idle qubits and delays are
+    removed before the simulation.
     """
 
     id = "aer"
@@ -65,7 +65,7 @@ class Aer(InProcess):
         return self._cache.get(circuit, self.description.target_digest, seed, lambda: self._compile(circuit, seed))
 
     def _compile(self, circuit: Circuit, seed: int) -> Compiled:
-        bare, clifford, dynamic = without_time(circuit.quantum_circuit), is_clifford(circuit), bool(circuit.features)
+        bare, clifford, dynamic = remove_delays(circuit.quantum_circuit), is_clifford(circuit), bool(circuit.features)
         found = quickest(ideal_methods(bare, clifford=clifford, dynamic=dynamic), _USUAL_SHOTS)
         if found.microseconds(1) > MAX_BUSY_US:
             raise DoesNotFit(
@@ -93,17 +93,17 @@ class Aer(InProcess):
 
 
 def compile_for_aer(circuit: QuantumCircuit, method: str) -> QuantumCircuit:
-    """Translate a circuit into the gates that one of Aer's methods knows."""
+    """Translate a circuit into the gates that one of Aer's methods supports."""
     return translate(_pass_manager(method), circuit, Aer.id)
 
 
 def run_on_aer(simulator: AerSimulator, item: WorkItem) -> Outcome:
-    """Run a compiled circuit with the quickest of its methods.
+    """Run a compiled circuit with the fastest of its methods.
 
-    Shots are never split over threads, so that the same seed gives the same counts whatever the number of cores.
+    Shots are never split over threads, so that the same seed gives the same counts on any number of cores.
 
     Raises:
-        RuntimeError: Aer gave up, usually for lack of memory.
+        RuntimeError: Aer did not finish, usually because it needs more memory.
     """
     compiled = item.compiled
     result = simulator.run(
@@ -114,8 +114,8 @@ def run_on_aer(simulator: AerSimulator, item: WorkItem) -> Outcome:
         max_parallel_shots=1,
         max_parallel_threads=1 if compiled.program.num_qubits <= _SERIAL_QUBITS else 0,
         method=compiled.method(item.shots).name,
-        mps_sample_measure_algorithm="mps_apply_measure",  # the other one computes all 2^n probabilities, for each shot
-        enable_truncation=not has_blocks(compiled.program),  # it cuts a program whose last measurement is in a block
+        mps_sample_measure_algorithm="mps_apply_measure",  # the other computes 2^n probabilities per shot
+        enable_truncation=not has_blocks(compiled.program),  # breaks programs with the last measurement in a block
     ).result()
     if not result.success:
         raise RuntimeError(f"Aer could not run the circuit: {result.status}")
@@ -132,12 +132,12 @@ def _simulator(method: str) -> AerSimulator:
 
 @cache
 def _pass_manager(method: str) -> PassManager:
-    """Building one costs hundreds of times what it costs to use it."""
+    """Return a cached pass manager: to build one takes hundreds of times longer than to use it."""
     return generate_preset_pass_manager(optimization_level=1, target=_gates_of(method), seed_transpiler=0)
 
 
 def _gates_of(method: str) -> Target:
-    """Aer's target with our number of qubits; its own follows from the machine's memory, or is 63."""
+    """Return Aer's target with our number of qubits. Aer's own number depends on the machine's memory, or is 63."""
     known, free = _simulator(method).target, Target(num_qubits=_MOST_QUBITS)
     for name in known.operation_names:
         free.add_instruction(known.operation_from_name(name), name=name)

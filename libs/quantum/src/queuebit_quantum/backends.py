@@ -34,7 +34,7 @@ _Weight = TypeVar("_Weight", int, float)
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a backend is and accepts."""
+    """The properties of a backend, and the circuits that it accepts."""
 
     id: str
     vendor: str
@@ -57,13 +57,13 @@ class Description:
     overhead_s: float = 0.0
     """Time charged once per job, in seconds."""
     remote: bool = False
-    """Whether work goes on elsewhere when this process ends: then its handle is recorded before anything waits for it,
-    and it is polled. Otherwise it has ended when `submit` returns."""
+    """True if the work continues at a vendor when this process ends. The executor then records the handle in the log
+    before it waits, and polls. False if the work has ended when `submit` returns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A circuit made ready for one backend, and what can be said of it before it runs."""
+    """A circuit compiled for one backend, with estimates of its run."""
 
     circuit_digest: str
     target_digest: str
@@ -72,28 +72,28 @@ class Compiled:
     seed: int
     two_qubit_gates: int
     depth: int
-    program: Any = field(repr=False, compare=False)  # belongs to the stack that compiled it
+    program: Any = field(repr=False, compare=False)  # only the stack that compiled it reads it
     registers: tuple[int, ...]
     methods: tuple[Method, ...] = ()
-    """Ways to simulate it, at least one on a simulator; a run takes the quickest for its shots."""
+    """Ways to simulate it, at least one on a simulator; a run takes the fastest for its shots."""
     physical_qubits: tuple[int, ...] = ()
-    """Device qubits that the circuit touches."""
+    """Device qubits that the circuit uses."""
     duration_s: float = 0.0
     """Longest path through one shot, in seconds; 0.0 on simulators, which have no gate times."""
     esp: float = 1.0
     """Estimated success probability, from 0 to 1, of the operations under the calibration, as
     `queuebit_planning.fidelity` computes it. 1.0 on ideal simulators."""
     operations: tuple[Operation, ...] = ()
-    """Gates on device qubits, counted: with them the ESP follows from any calibration. Empty on ideal simulators."""
+    """Gate counts per device qubits, from which the ESP follows for any calibration. Empty on ideal simulators."""
     rep_delay_s: float = 0.0
     overhead_s: float = 0.0
 
     def method(self, shots: int) -> Method:
-        """Return how a run of these shots is simulated, with its time and memory."""
+        """Return the method that a run of this many shots takes, with its time and memory."""
         return quickest(self.methods, shots)
 
     def qpu_us(self, shots: int) -> int:
-        """Return the time a device is occupied, in microseconds, as `device_us` forecasts it; 0 on simulators."""
+        """Return the forecast time on the device in microseconds, from `device_us`; 0 on simulators."""
         return device_us(shots, *(round(it * 1e9) for it in (self.duration_s, self.rep_delay_s, self.overhead_s)))
 
 
@@ -106,7 +106,7 @@ class WorkItem:
     seed: int
     """The same seed gives the same result on a simulator; a device ignores it."""
     memory: bool = False
-    """Whether the outcome of each shot is wanted, besides the counts."""
+    """Whether the caller wants the outcome of each shot, besides the counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +114,12 @@ class Outcome:
     """The outcome of one item."""
 
     counts: Mapping[str, int]
-    """Bit strings as Qiskit's `get_counts` writes them: last bit first, last register first, a space between."""
+    """Shots per bit string, in the order of Qiskit's `get_counts`: last bit first, last register first, one space
+    between registers."""
     qpu_us: int | None = None
-    """Device time in microseconds, on simulators the time of the simulation; None where only `usage` tells it."""
+    """Device time in microseconds, on simulators the time of the simulation; None if only `usage` reports it."""
     memory: tuple[str, ...] | None = None
-    """The bit string of each shot, in order, where the item asked for it and the backend can tell."""
+    """The bit string of each shot, in order; None if the item does not ask for it or the backend does not report it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,53 +136,56 @@ WorkResult: TypeAlias = Outcome | Failed
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One figure of what a submission used."""
+    """One measured quantity that a submission used."""
 
     metric: str
-    """Such as `qpu-time`."""
+    """For example `qpu-time`."""
     quantity: str
     """A decimal number, exact."""
     unit: str
-    """Such as `microsecond`."""
+    """For example `microsecond`."""
     final: bool = True
-    """Whether the figure can no longer change. What is not final is asked for again later."""
+    """False if the quantity can still change; the executor asks for it again later."""
 
 
 Progress: TypeAlias = Literal["queued", "running", "ended"]
-"""How far a submission is. `ended` says nothing of success: `collect` does, for each item."""
+"""The state of a submission. `ended` does not mean success: `collect` reports success for each item."""
 
 
 class Backend(Protocol):
     """Something that runs circuits.
 
-    A method that needs a vendor raises `NotReachable` when the vendor does not answer, and is called again later.
-    Every other exception ends the process that called it; the job fails, the service does not. A call to a vendor is
-    made a few times before.
+    A method that calls a vendor raises `NotReachable` if the vendor does not answer; the executor calls it again later.
+    Any other exception ends the child process that made the call. A call to a vendor is repeated a few times; then the
+    job fails, and the service continues.
     """
 
     def describe(self) -> Description:
-        """Return what it is and accepts, as `calibrate` last found it. Called often, and must not block."""
+        """Return the description as of the last `calibrate`. Called often; must not block."""
         ...
 
     def calibrate(self) -> Calibration | None:
-        """Read the figures of the device anew and return them; None for an ideal simulator.
+        """Read the calibration of the device and return it; None for an ideal simulator.
 
-        From then on `describe` and `compile` use them.
+        `describe` and `compile` use it from then on.
         """
         ...
 
     def compile(self, circuit: Circuit, seed: int) -> Compiled:
-        """Make a circuit ready; the same circuit, target and seed give the same program. Raises `DoesNotFit`."""
+        """Compile a circuit; the same circuit, target and seed give the same program.
+
+        Raises:
+            DoesNotFit: the backend cannot run the circuit.
+        """
         ...
 
     def submit(self, items: Sequence[WorkItem], token: str) -> str:
-        """Hand over the items as one submission and return its handle.
+        """Submit the items together and return the handle of the submission.
 
-        The token names the submission at the vendor: the same token again is the same submission, which runs once and
-        has one handle.
+        The token is an idempotency key: the same token again returns the same handle, and the items run once.
 
         Raises:
-            DoesNotFit: none of it was taken, and none ever will be.
+            DoesNotFit: the backend refused all items, and will refuse them again.
         """
         ...
 
@@ -190,30 +194,43 @@ class Backend(Protocol):
         ...
 
     def poll(self, handle: str) -> Progress:
-        """Say how far a submission is. Raises `UnknownHandle`."""
+        """Return the state of a submission.
+
+        Raises:
+            UnknownHandle: the backend has no submission with this handle.
+        """
         ...
 
     def collect(self, handle: str) -> tuple[WorkResult, ...]:
-        """Return what came of each item, in their order, once the submission has ended; again as often as asked.
+        """Return the outcome or failure of each item, in order, of a submission that has ended; can be called again.
 
-        Raises `UnknownHandle`.
+        Raises:
+            UnknownHandle: the backend has no submission with this handle.
         """
         ...
 
     def cancel(self, handle: str) -> None:
-        """Stop a submission; does nothing to one that has ended or is unknown.
+        """Stop a submission; does nothing if it has ended or is unknown.
 
-        It ends soon after: items that did not finish are `Failed` with the code `cancelled`.
+        The submission ends soon after. Items that did not finish are `Failed` with the code `cancelled`.
         """
         ...
 
     def usage(self, handle: str) -> tuple[Measure, ...]:
-        """Say what a submission has used so far. Raises `UnknownHandle`."""
+        """Return what a submission has used until now.
+
+        Raises:
+            UnknownHandle: the backend has no submission with this handle.
+        """
         ...
 
 
 def require_fit(description: Description, circuit: Circuit | None = None, shots: int = 1) -> None:
-    """Raise `DoesNotFit`, naming every reason, unless the backend takes this circuit and this many shots."""
+    """Check that a backend accepts this circuit and this number of shots.
+
+    Raises:
+        DoesNotFit: it does not; the text lists every reason.
+    """
     demand = Demand(shots=shots)
     if circuit is not None:
         demand = Demand(shots=shots, qubits=len(circuit.touched), features=circuit.features)
@@ -228,15 +245,15 @@ def require_fit(description: Description, circuit: Circuit | None = None, shots:
 
 
 def result_key(value: int, registers: tuple[int, ...]) -> str:
-    """Write one outcome, an integer with bit 0 the first classical bit, as `result_keys` does."""
+    """Format one outcome as `result_keys` does; bit 0 of the integer is the first classical bit."""
     width = sum(registers)
     return _spaced(format(value & (1 << width) - 1, f"0{width}b"), registers)
 
 
 def result_keys(counts: Mapping[int, _Weight], registers: tuple[int, ...]) -> dict[str, _Weight]:
-    """Write outcomes, given as integers with bit 0 the first classical bit, as Qiskit does; most frequent first.
+    """Format outcomes as Qiskit's bit strings, most frequent first; bit 0 of each integer is the first classical bit.
 
-    Bits beyond the registers serve the program only, and are left out.
+    Bits beyond the registers are internal to the program, and are removed.
     """
     width = sum(registers)
     shown: dict[int, _Weight] = {}

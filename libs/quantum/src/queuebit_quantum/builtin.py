@@ -1,4 +1,4 @@
-"""The stacks that ship with this package, as its entry points name them. No SDK is imported before one is opened."""
+"""The stacks that ship with this package, for its entry points. An SDK is imported when its first backend is opened."""
 
 from __future__ import annotations
 
@@ -47,4 +47,4 @@ ibm = Stack(
     {id_: partial(_emulated_ibm, id_) for id_ in _SNAPSHOTS},
     offered=tuple(id_ for id_ in _SNAPSHOTS if id_ != "emulated-ibm-brisbane"),
 )
-"""IBM devices, emulated from calibration snapshots. Brisbane is much like Sherbrooke, and not offered by default."""
+"""IBM devices, emulated from calibration snapshots. Brisbane is similar to Sherbrooke and not offered by default."""

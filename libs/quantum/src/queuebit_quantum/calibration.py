@@ -1,4 +1,4 @@
-"""A device's figures on the day of its snapshot."""
+"""The calibration of a device: error rates and times at one date."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ __all__ = ["Calibration", "Coupler", "Qubit", "read_calibration"]
 
 @dataclass(frozen=True, slots=True)
 class Qubit:
-    """One qubit: relaxation and dephasing times in seconds, error probabilities from 0 to 1; None where unknown."""
+    """One qubit: relaxation and dephasing times in seconds, error probabilities from 0 to 1; None if unknown."""
 
     t1_s: float | None
     t2_s: float | None
     readout_error: float | None
     gate_error: float | None
-    """Of an `sx` gate."""
+    """The error of an `sx` gate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Coupler:
-    """One pair of qubits that can interact, with the better of its directions."""
+    """One pair of qubits that can interact; its error is that of the better direction."""
 
     qubits: tuple[int, int]
     gate: str
@@ -39,19 +39,19 @@ class Coupler:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """All figures of one snapshot."""
+    """All values of one calibration."""
 
     calibrated_at: str
     """RFC 3339, UTC."""
     qubits: tuple[Qubit, ...]
     couplers: tuple[Coupler, ...]
     digest: str
-    """SHA-256 of the figures in canonical JSON, each number written as the shortest decimal that reads back."""
+    """SHA-256 of the values in canonical JSON; each number is the shortest decimal text that reads back exactly."""
     errors: Errors = field(default_factory=dict)
-    """Of every gate on every qubit or pair of qubits, in its direction; what has no known error is left out."""
+    """Error by gate and ordered qubits; gates without a known error are absent."""
 
     def as_json(self) -> dict[str, Any]:
-        """Return the figures, their medians over the device and the digest as plain JSON values."""
+        """Return the values, their medians over the device and the digest as plain JSON values."""
         return {
             **_figures(self.calibrated_at, self.qubits, self.couplers, self.errors),
             "medians": {
@@ -66,7 +66,7 @@ class Calibration:
 
 
 def read_calibration(updated_at: datetime, target: Target) -> Calibration:
-    """Read the figures out of a Qiskit target."""
+    """Read the calibration from a Qiskit target."""
     qubits = tuple(_qubit(target, index) for index in range(target.num_qubits))
     couplers = tuple(_couplers(target))
     moment, errors = rfc3339(updated_at), _errors(target)
@@ -132,11 +132,11 @@ def _median(values: Any) -> float | None:
 
 
 def _texts(value: Any) -> Json:
-    """Replace floats by text, so that the digest does not depend on how a language writes them."""
+    """Replace floats by text, so that the digest does not depend on the float format of a language."""
     if isinstance(value, float):
         return repr(value)
     if isinstance(value, dict):
         return {key: _texts(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_texts(item) for item in value]
-    return value  # type: ignore[no-any-return]  # a plain JSON value by now
+    return value  # type: ignore[no-any-return]  # a plain JSON value

@@ -1,7 +1,7 @@
-"""Which stacks are installed, and which backends each has.
+"""The installed stacks and their backends.
 
-A stack is a plugin: an entry point in the group `queuebit.backends`, whose name is the stack's and which refers to a
-`Stack`.
+A stack is a plugin: an entry point in the group `queuebit.backends` that refers to a `Stack`. The name of the entry
+point is the name of the stack.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 GROUP = "queuebit.backends"
-"""The group of entry points in which a distribution names its stacks."""
+"""The group of entry points of stacks."""
 
 _OURS = "queuebit-quantum"
 """The distribution with the built-in stacks."""
@@ -35,24 +35,24 @@ _OURS = "queuebit-quantum"
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Backends that share an SDK, and therefore a process. The module that makes one must import no SDK."""
+    """Backends that share an SDK and a process. The module that defines a stack must not import the SDK."""
 
     backends: Mapping[str, Callable[[], Backend]]
-    """How to build each backend, by its id; building one imports the SDK."""
+    """A function per backend id that imports the SDK and builds the backend."""
     offered: tuple[str, ...] = ()
-    """The ids that are offered unless an installation chooses others; empty means all."""
+    """The ids offered by default; empty means all. An installation can choose others."""
     preload: Callable[[], object] | None = None
-    """Loads what all backends share; called once in each executor, before any backend is built."""
+    """Loads code that all backends share; each executor calls it once, before it builds a backend."""
 
     def __post_init__(self) -> None:
         for id_ in (*self.backends, *self.offered):
             require_token(id_, "backend")
         if not self.backends or not self.backends.keys() >= set(self.offered):
-            raise ValueError("a stack needs at least one backend, and offers none that it does not have")
+            raise ValueError("a stack needs at least one backend, and can offer only its own backends")
 
     @property
     def offers(self) -> tuple[str, ...]:
-        """The ids that are offered unless an installation chooses others."""
+        """The ids offered by default."""
         return self.offered or tuple(self.backends)
 
 
@@ -70,21 +70,21 @@ def is_builtin(entry: EntryPoint) -> bool:
 
 
 def load_stack(name: str) -> Stack:
-    """Import a stack's module and return what its entry point refers to.
+    """Import the module of a stack and return the stack.
 
     Raises:
-        BrokenStack: no such stack is installed, or its module does not work; the text says why.
+        BrokenStack: no such stack is installed, or its module fails; the text gives the reason.
     """
     found = installed_stacks().get(name)
     if found is None:
         known = ", ".join(installed_stacks()) or "none"
-        raise BrokenStack(f"the stack {name[:80]!r} is not installed in this environment; installed are {known}")
+        raise BrokenStack(f"the stack {name[:80]!r} is not installed in this environment; installed stacks: {known}")
     try:
         require_token(name, "stack")
         stack = found.load()
     except InvalidId as error:
         raise BrokenStack(f"{found.value} of the stack {name[:80]!r}: {error}") from error
-    except Exception as error:  # foreign code may raise anything, and must not stop the other stacks
+    except Exception as error:  # a plugin may raise any exception; the other stacks must still load
         raise BrokenStack(f"{found.value} cannot be loaded: {type(error).__name__}: {error!s:.300}") from error
     if not isinstance(stack, Stack):
         raise BrokenStack(f"{found.value} is a {type(stack).__name__}, not a queuebit_quantum.Stack")
@@ -92,7 +92,7 @@ def load_stack(name: str) -> Stack:
 
 
 def known_backends(stack: str | None = None) -> tuple[str, ...]:
-    """Return the ids of one stack's backends, or of all that can be loaded.
+    """Return the backend ids of one stack, or of all stacks that load.
 
     Raises:
         BrokenStack: as `load_stack`, for one stack.
@@ -103,23 +103,23 @@ def known_backends(stack: str | None = None) -> tuple[str, ...]:
 
 
 def stack_of(id_: str) -> Stack:
-    """Return the stack a backend belongs to.
+    """Return the stack of a backend.
 
     Raises:
-        UnknownBackend: no backend goes by this id.
+        UnknownBackend: no installed stack has a backend with this id.
     """
     for stack in _working():
         if id_ in stack.backends:
             return stack
-    raise UnknownBackend(f"there is no backend {id_[:80]!r}; known are {', '.join(known_backends())}")
+    raise UnknownBackend(f"there is no backend {id_[:80]!r}; known backends: {', '.join(known_backends())}")
 
 
 @cache
 def open_backend(id_: str) -> Backend:
-    """Import a backend's stack and build it; the same id gives the same object.
+    """Import the stack of a backend and build the backend; the same id returns the same object.
 
     Raises:
-        UnknownBackend: no backend goes by this id.
+        UnknownBackend: no installed stack has a backend with this id.
     """
     return stack_of(id_).backends[id_]()
 

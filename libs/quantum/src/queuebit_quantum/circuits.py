@@ -1,4 +1,4 @@
-"""OpenQASM in, a checked circuit out."""
+"""Parses OpenQASM into a checked circuit."""
 
 from __future__ import annotations
 
@@ -22,41 +22,41 @@ __all__ = ["Circuit", "circuit_of", "inputs", "parse"]
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """A program that parsed, measures something, and stays within the limits.
+    """A parsed program that is within the limits and has a measurement.
 
-    Counts are of the program written out: gates the source defined are replaced by their definitions and loops by all
-    their turns; both branches of a condition count. `depth` takes a condition as one step.
+    Counts are of the expanded program: gates that the source defines are replaced by their definitions, and loops are
+    unrolled. Both branches of a condition count. In `depth` a condition is one step.
     """
 
     digest: str
-    """SHA-256 of the source's UTF-8 bytes; with parameters, of both."""
+    """SHA-256 of the source in UTF-8; if parameters were given, of source and parameters."""
     language: str
     """`openqasm2` or `openqasm3`."""
     num_qubits: int
     num_clbits: int
     registers: tuple[int, ...]
-    """Widths of the classical registers in declaration order; a result's bit string has them from right to left."""
+    """Widths of the classical registers in order of declaration; a result's bit string has them from right to left."""
     gates: Mapping[str, int]
-    """Operations by name, measurements, resets and delays included, barriers not."""
+    """Operations per name, with measurements, resets and delays, without barriers."""
     depth: int
     two_qubit_gates: int
     features: frozenset[str]
     """Any of `mid_circuit_measurement`, `reset`, `conditional`, `assignment`, `loop`, `while_loop`, `opaque`.
 
-    `assignment` sets classical bits other than by measuring; `loop` is one that a measurement may end. No backend here
-    runs the last two: nothing bounds a `while` loop, and an opaque gate does nothing known.
+    `assignment`: the program sets classical bits without a measurement. `loop`: a measurement may end a loop early. No
+    backend here runs the last two: a `while` loop has no upper bound, and an opaque gate has no definition.
     """
     physical: tuple[int, ...] = ()
-    """Device qubits the source names as `$n`, one for each qubit of the circuit, ascending; empty if it declares its
-    qubits."""
+    """Device qubits that the source names as `$n`, one for each qubit of the circuit, ascending; empty if the source
+    declares qubits."""
     touched: tuple[int, ...] = ()
-    """Indices of the qubits that a gate, a measurement or a reset acts on: only these are run."""
+    """Indices of the qubits that a gate, a measurement or a reset acts on; backends ignore the others."""
     quantum_circuit: QuantumCircuit = field(repr=False, compare=False, kw_only=True)
-    """The same program as Qiskit holds it, written out. Treat as read-only."""
+    """The expanded program as a Qiskit circuit. Read-only."""
 
 
 def inputs(source: str, limits: Limits | None = None) -> tuple[Input, ...]:
-    """Return what OpenQASM 2 or 3 text leaves open, which is nothing in version 2; raises `CircuitError` as `parse`."""
+    """Return the `input` declarations of OpenQASM 3 text; none for OpenQASM 2. Raises `CircuitError` as `parse`."""
     tokens = read(source, limits or Limits())
     if tokens.version == 2:
         return ()
@@ -68,20 +68,20 @@ def inputs(source: str, limits: Limits | None = None) -> tuple[Input, ...]:
 def parse(
     source: str, limits: Limits | None = None, *, parameters: Parameters | None = None, measured: bool = True
 ) -> Circuit:
-    """Turn OpenQASM 2 or 3 text into a circuit; the header says which it is, and without one it is OpenQASM 3.
+    """Parse OpenQASM 2 or 3 text into a circuit; text without a version header is OpenQASM 3.
 
-    Nothing is ever read from disk: the standard includes are built in, all others are refused. What the program would
-    become written out is counted before it is. Parsing stays a job for a process bounded in memory and time all the
-    same: the grammars are large, and the parsers are not ours.
+    Reads no files: the standard includes are built in, and all other includes are refused. The size of the program is
+    counted before it is expanded. Still, parse in a process with limited memory and time: the grammars are large, and
+    the parsers are third-party code.
 
     Args:
-        source: the text.
-        limits: how large it may be.
-        parameters: a value for each `input` that it declares, by name.
-        measured: whether a program that measures nothing is refused.
+        source: the OpenQASM text.
+        limits: the largest program that is accepted; the default limits if None.
+        parameters: a value for each `input` of the source, by name.
+        measured: whether to refuse a program without measurements.
 
     Raises:
-        CircuitError: with the place, what was expected there, and a code.
+        CircuitError: the source is wrong or too large; it has the line and column, what was expected, and a code.
     """
     limits, given = limits or Limits(), parameters or {}
     tokens = read(source, limits)
@@ -104,15 +104,15 @@ def _load(tokens: Source, limits: Limits, given: Parameters) -> Loaded:
 
 
 def circuit_of(loaded: Loaded, digest_: str, language: str, *, measured: bool = True) -> Circuit:
-    """Count and check a program that was written out; raises `CircuitError`."""
+    """Count and check an expanded program; raises `CircuitError`."""
     from queuebit_quantum.physical import touched
-    from queuebit_quantum.structure import census, unusable_parameter
+    from queuebit_quantum.structure import count_operations, unusable_parameter
 
     flat = loaded.circuit
     unusable = unusable_parameter(flat)
     if unusable:
         raise CircuitError(unusable, expected="angles below 2^53, and delays of at most 1 s", code="parameter")
-    found = census(flat)
+    found = count_operations(flat)
     if measured and not found.measurements:
         raise CircuitError(
             "the program measures nothing, so it has no result: add `measure` statements",

@@ -1,4 +1,4 @@
-"""Google's simulator: the circuit is rebuilt gate by gate as a Cirq circuit."""
+"""Google's simulator: converts a circuit gate by gate into a Cirq circuit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from queuebit_quantum.backends import Compiled, Description, Outcome, WorkItem, 
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.compiling import CompileCache, translate
 from queuebit_quantum.in_process import InProcess
-from queuebit_quantum.physical import coupling_gates, without_time
+from queuebit_quantum.physical import coupling_gates, remove_delays
 from queuebit_quantum.workload import cirq_method
 
 __all__ = ["CirqSimulator"]
@@ -51,14 +51,14 @@ _GATES: dict[str, Callable[..., cirq.Gate]] = {
     "ccz": lambda: cirq.CCZ,
     "cswap": lambda: cirq.CSWAP,
 }
-"""Qiskit's gates and the Cirq gates with the same matrix up to a global phase; all others are translated into these."""
+"""Cirq gates by Qiskit name, equal up to a global phase; the compiler translates all other gates into these."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Program:
     circuit: cirq.Circuit
     records: tuple[tuple[str, int], ...]
-    """Measurement key and the classical bit it writes, in program order: a later record overwrites an earlier one."""
+    """Measurement keys and the classical bits they write, in program order; later records overwrite earlier ones."""
 
 
 class CirqSimulator(InProcess):
@@ -95,7 +95,7 @@ class CirqSimulator(InProcess):
         return Outcome(result_keys(_tallied(bits, clbits), registers), memory=memory)
 
     def _compile(self, circuit: Circuit, seed: int) -> Compiled:
-        translated = translate(_pass_manager(), without_time(circuit.quantum_circuit), self.id)
+        translated = translate(_pass_manager(), remove_delays(circuit.quantum_circuit), self.id)
         return Compiled(
             circuit_digest=circuit.digest,
             target_digest=self.description.target_digest,
@@ -118,7 +118,7 @@ def _pass_manager() -> PassManager:
 
 
 def _converted(circuit: QuantumCircuit) -> _Program:
-    """Rebuild a circuit of known gates; barriers mean nothing to an ideal simulator."""
+    """Convert a circuit that has only gates of `_GATES`; barriers are removed."""
     qubits = cirq.LineQubit.range(circuit.num_qubits)
     operations: list[cirq.Operation] = []
     records: list[tuple[str, int]] = []
@@ -137,7 +137,7 @@ def _converted(circuit: QuantumCircuit) -> _Program:
 
 
 def _tallied(bits: np.ndarray[tuple[int, int], np.dtype[np.uint8]], clbits: list[int]) -> dict[int, int]:
-    """Count equal rows; each is read as an integer, in which `clbits` says which bit a column is."""
+    """Count equal rows. A row is an integer; column n of a row is bit `clbits[n]` of the integer."""
     rows, counts = np.unique(bits, axis=0, return_counts=True)
     return {_value(row, clbits): int(count) for row, count in zip(rows, counts, strict=True)}
 

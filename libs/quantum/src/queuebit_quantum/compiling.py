@@ -1,4 +1,4 @@
-"""What compilers share: one way to fail, and a memory, so that the same circuit, target and seed are compiled once."""
+"""Code that all compilers share: a cache, and the error for circuits that do not compile."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["CompileCache", "translate"]
 
 
 class CompileCache:
-    """Keeps the latest compiled circuits by (circuit digest, target digest, compiler, seed)."""
+    """Keeps the most recent compiled circuits by (circuit digest, target digest, compiler, seed)."""
 
     def __init__(self, compiler: str, capacity: int = 256) -> None:
         self._compiler = compiler
@@ -25,7 +25,7 @@ class CompileCache:
         self._kept: OrderedDict[tuple[str, str, str, int], Compiled] = OrderedDict()
 
     def get(self, circuit: Circuit, target_digest: str, seed: int, compile_: Callable[[], Compiled]) -> Compiled:
-        """Return what is kept, or compile and keep it."""
+        """Return the cached circuit, or compile and cache it."""
         key = (circuit.digest, target_digest, self._compiler, seed)
         if key not in self._kept:
             self._kept[key] = compile_()
@@ -36,7 +36,7 @@ class CompileCache:
 
 
 def translate(passes: PassManager, program: QuantumCircuit, backend: str) -> QuantumCircuit:
-    """Compile a program; raises `DoesNotFit` for one that the compiler cannot take."""
+    """Compile a program; raises `DoesNotFit` if the compiler refuses it."""
     try:
         return passes.run(program)
     except TranspilerError as failure:

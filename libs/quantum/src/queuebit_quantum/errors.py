@@ -5,18 +5,18 @@ from __future__ import annotations
 __all__ = ["BrokenStack", "CircuitError", "DoesNotFit", "NotReachable", "UnknownBackend", "UnknownHandle"]
 
 _MOST = 500
-"""Characters of a text. Parsers quote the source, where one name may be as long as the source itself."""
+"""The longest text, in characters. Parsers quote the source, and one name may be as long as the whole source."""
 
 
 class CircuitError(ValueError):
-    """A source that cannot become a circuit.
+    """The source is not a valid circuit.
 
     Attributes:
-        message: What is wrong, and where the fix is not obvious, what to do; at most 500 characters.
-        line: 1-based line of the fault; None when the source as a whole is at fault.
-        column: 1-based column of the fault; None when the source as a whole is at fault.
-        expected: What would have been accepted there, as short; empty when there is no short answer.
-        code: For machines; never changes. One of `syntax`, `header`, `include`, `undefined`, `redefined`, `arguments`,
+        message: What is wrong and, if it is not obvious, what to do; at most 500 characters.
+        line: 1-based line of the error; None if the error is in the source as a whole.
+        column: 1-based column of the error; None if the error is in the source as a whole.
+        expected: What the parser accepts there, in a few words; empty if there is no short answer.
+        code: For programs; never changes. One of `syntax`, `header`, `include`, `undefined`, `redefined`, `arguments`,
             `index`, `unsupported`, `parameter`, `no_measurement`, `too_large`, `too_many_operations`, `too_deep`.
     """
 
@@ -46,7 +46,7 @@ class BrokenStack(ValueError):
 
 
 class UnknownBackend(LookupError):
-    """No backend goes by this id."""
+    """No installed stack has a backend with this id."""
 
     def __str__(self) -> str:
         return str(self.args[0])
@@ -57,14 +57,14 @@ class NotReachable(Exception):
 
 
 class UnknownHandle(LookupError):
-    """The backend keeps no submission under this handle."""
+    """The backend has no submission with this handle."""
 
     def __str__(self) -> str:
         return str(self.args[0])
 
 
 class DoesNotFit(ValueError):
-    """A circuit or a number of shots that this backend cannot take; the text lists every reason."""
+    """The backend cannot run this circuit or this number of shots; the text lists every reason."""
 
     def __init__(self, text: str) -> None:
         super().__init__(_cut(text))

@@ -1,4 +1,4 @@
-"""How close two distributions of outcomes are, and what the ideal one is."""
+"""Compares distributions of outcomes, and computes the ideal one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from queuebit_quantum.backends import result_keys
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.errors import DoesNotFit
-from queuebit_quantum.physical import without_time
+from queuebit_quantum.physical import remove_delays
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,18 +19,18 @@ __all__ = ["hellinger_fidelity", "ideal_distribution", "total_variation"]
 
 _MAX_QUBITS = 20
 _NEGLIGIBLE = 1e-12
-"""Probabilities below this are rounding, not outcomes."""
+"""Probabilities below this are rounding errors, not outcomes."""
 
 
 def hellinger_fidelity(first: Mapping[str, float], second: Mapping[str, float]) -> float:
     """Return (sum over outcomes of sqrt(p * q))^2, from 0 (nothing in common) to 1 (equal).
 
-    Both arguments are counts or probabilities by bit string; each is normalised by its own total. This is
+    Both arguments are counts or probabilities by bit string; each is divided by its own total. This is
     (1 - H^2)^2 with H the Hellinger distance (Hellinger 1909): the square of the classical fidelity of Nielsen and
     Chuang, "Quantum Computation and Quantum Information", section 9.1. Qiskit's function of this name agrees.
 
     Raises:
-        ValueError: one of them is empty or sums to nothing.
+        ValueError: an argument is empty, has a negative value or sums to 0.
     """
     p, q = _normalised(first), _normalised(second)
     overlap = math.fsum(math.sqrt(p[outcome] * q[outcome]) for outcome in p.keys() & q.keys())
@@ -47,12 +47,12 @@ def total_variation(first: Mapping[str, float], second: Mapping[str, float]) -> 
 
 
 def ideal_distribution(circuit: Circuit) -> dict[str, float]:
-    """Return the exact probability of each outcome, written as in a result's counts.
+    """Return the exact probability of each outcome, by the bit strings of a result's counts.
 
-    From the statevector, so for circuits that act on at most 20 qubits and measure only at their end.
+    Computed from the state vector: for circuits that use at most 20 qubits and measure only at the end.
 
     Raises:
-        DoesNotFit: the circuit is larger, or dynamic.
+        DoesNotFit: the circuit uses more qubits, or is dynamic.
     """
     if len(circuit.touched) > _MAX_QUBITS:
         raise DoesNotFit(f"an exact distribution needs at most {_MAX_QUBITS} qubits, not {len(circuit.touched)}")
@@ -68,13 +68,13 @@ def ideal_distribution(circuit: Circuit) -> dict[str, float]:
 
 
 def _measured_probabilities(circuit: Circuit) -> tuple[NDArray[np.float64], list[int]]:
-    """Return probabilities over the measured qubits, first one as lowest bit, and the classical bits they go to."""
+    """Return probabilities over the measured qubits, the first as lowest bit, and the classical bit of each qubit."""
     from qiskit.quantum_info import Statevector
     from qiskit_aer import AerSimulator
 
     from queuebit_quantum.aer import compile_for_aer
 
-    source = without_time(circuit.quantum_circuit)
+    source = remove_delays(circuit.quantum_circuit)
     unitary = source.copy_empty_like()
     reads: dict[int, int] = {}
     for instruction in source.data:
@@ -91,5 +91,5 @@ def _measured_probabilities(circuit: Circuit) -> tuple[NDArray[np.float64], list
 def _normalised(weights: Mapping[str, float]) -> dict[str, float]:
     total = math.fsum(weights.values())
     if total <= 0 or min(weights.values()) < 0:
-        raise ValueError("a distribution needs at least one outcome, and none may count less than nothing")
+        raise ValueError("a distribution needs at least one outcome with a count above 0, and no negative count")
     return {outcome: weight / total for outcome, weight in weights.items()}

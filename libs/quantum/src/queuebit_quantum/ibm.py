@@ -1,4 +1,4 @@
-"""Emulated IBM devices, built from the calibration snapshots that ship with `qiskit-ibm-runtime`."""
+"""Emulated IBM devices, from the calibration snapshots that ship with `qiskit-ibm-runtime`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from queuebit_quantum.calibration import Calibration, read_calibration
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.compiling import CompileCache, translate
 from queuebit_quantum.in_process import InProcess
+from queuebit_quantum.layout import compile_on_named_qubits, interaction_circuit, require_working, working
 from queuebit_quantum.noise import noisy_simulator
 from queuebit_quantum.physical import (
     UsedGate,
@@ -24,30 +25,28 @@ from queuebit_quantum.physical import (
     cut_down,
     duration_s,
     operations,
+    remove_unused_qubits,
     used_gates,
-    without_untouched,
 )
-from queuebit_quantum.placing import interactions, pinned, require_working, working
 from queuebit_quantum.workload import noisy_methods
 
 __all__ = ["EmulatedIbm"]
 
 _OVERHEAD_S = 2.0
-"""IBM's guide "Estimate job run time" puts the overhead of a job at about two seconds."""
+"""About two seconds per job, from IBM's guide "Estimate job run time"."""
 _REP_DELAY_S = 250e-6
-"""IBM's usual pause between shots, for snapshots that name none."""
+"""IBM's default pause between shots, for snapshots without one."""
 _OPTIMIZATION_LEVEL = 2
-"""Level 2 places circuits by calibration. Level 1 takes the first qubits in line, dead couplers included: on the
-Torino snapshot a GHZ-5 then has an ESP of 0.70 instead of 0.92, and compiles only 0.8 ms faster."""
+"""Level 2 chooses qubits by calibration. Level 1 takes the first qubits of a line, even with failed couplers: on the
+Torino snapshot the ESP of a GHZ-5 circuit is then 0.70 instead of 0.92, and it compiles only 0.8 ms faster."""
 
 
 class EmulatedIbm(InProcess):
-    """One device as it was calibrated on the day of its snapshot.
+    """One device with the calibration of its snapshot.
 
-    Compiling sees the whole device but for gates that failed their calibration: no circuit is laid on these. Qubits
-    that a program names as `$n` stay where they are. Running simulates only the qubits that the compiled circuit
-    touches, with their gate errors, relaxation and readout errors: untouched ones cannot change the distribution, only
-    the time it takes.
+    The compiler uses the whole device, except gates that failed their calibration. Qubits that a program names as `$n`
+    are not moved. A run simulates only the qubits that the compiled circuit uses, with their gate errors, relaxation
+    and readout errors: the other qubits do not change the distribution.
     """
 
     def __init__(self, id_: str, snapshot: str) -> None:
@@ -56,7 +55,7 @@ class EmulatedIbm(InProcess):
         configuration = device.configuration()
         rep_delay = getattr(configuration, "default_rep_delay", None)
         self._target: Target = device.target
-        self._target.acquire_alignment = self._target.pulse_alignment = 1  # an emulation has no clock to keep to
+        self._target.acquire_alignment = self._target.pulse_alignment = 1  # an emulated device has no clock
         self._cache = CompileCache(COMPILER)
         self._working = working(self._target)
         self._pass_manager = lru_cache(maxsize=8)(self._build_pass_manager)
@@ -79,7 +78,7 @@ class EmulatedIbm(InProcess):
         )
 
     def calibrate(self) -> Calibration:
-        """Return the snapshot's figures; a snapshot never changes."""
+        """Return the calibration of the snapshot, which never changes."""
         return self._calibration
 
     def compile(self, circuit: Circuit, seed: int) -> Compiled:
@@ -114,12 +113,12 @@ class EmulatedIbm(InProcess):
 
     def _laid_out(self, circuit: Circuit, seed: int) -> QuantumCircuit:
         if circuit.physical:
-            return pinned(circuit, self._working, seed, self.description.id)
-        program = without_untouched(circuit.quantum_circuit)
+            return compile_on_named_qubits(circuit, self._working, seed, self.description.id)
+        program = remove_unused_qubits(circuit.quantum_circuit)
         found = [translate(self._pass_manager(seed), program, self.description.id)]
         if "conditional" in circuit.features:
-            shadow = translate(self._pass_manager(seed), interactions(program), self.description.id)
-            where = shadow.layout.initial_index_layout(filter_ancillas=True)
+            interaction = translate(self._pass_manager(seed), interaction_circuit(program), self.description.id)
+            where = interaction.layout.initial_index_layout(filter_ancillas=True)
             found.append(translate(self._pass_manager_for(where, seed), program, self.description.id))
         best = max(found, key=lambda on_device: esp(operations(on_device), self._calibration.errors))
         require_working(best, self._working, self.description.id)

@@ -1,4 +1,4 @@
-"""The port `Backend` for everything that runs in the calling process, around one method."""
+"""A base class for backends that run in the calling process."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ __all__ = ["InProcess"]
 
 
 class InProcess(ABC):
-    """A simulator. Give it `description`, `compile` and `run`; it does the rest.
+    """A simulator. A subclass defines `description`, `compile` and `run`.
 
-    A submission has ended when `submit` returns. The newest one alone is kept.
+    A submission has ended when `submit` returns. Only the newest submission is kept.
     """
 
     description: Description
@@ -45,8 +45,8 @@ class InProcess(ABC):
     def run(self, item: WorkItem) -> Outcome:
         """Run one item; raises `DoesNotFit`.
 
-        Where the outcome names no QPU time, it is the time of the call on a simulator, and what `Compiled.qpu_us`
-        forecasts on an emulated device.
+        If the outcome has no QPU time, it is the duration of the call on a simulator, and `Compiled.qpu_us` on an
+        emulated device.
         """
 
     def describe(self) -> Description:
@@ -73,7 +73,7 @@ class InProcess(ABC):
         return self._results
 
     def cancel(self, handle: str) -> None:
-        """Do nothing: what was submitted has ended."""
+        """Do nothing: the submission has ended."""
         return
 
     def usage(self, handle: str) -> tuple[Measure, ...]:
@@ -91,7 +91,7 @@ class InProcess(ABC):
         except (MemoryError, RuntimeError) as error:
             if not _lacks_memory(error):
                 raise
-            return Failed("out_of_memory", "the circuit needs more memory than a job may use here: use fewer qubits")
+            return Failed("out_of_memory", "the circuit needs more memory than one job may use: use fewer qubits")
         if outcome.qpu_us is not None:
             return outcome
         if self.description.kind == "simulator":
@@ -100,9 +100,11 @@ class InProcess(ABC):
 
     def _require(self, handle: str) -> None:
         if handle != self._token:
-            raise UnknownHandle(f"{self.description.id} keeps the newest submission only, and not {handle[:80]!r}")
+            raise UnknownHandle(
+                f"{self.description.id} keeps only the newest submission; {handle[:80]!r} is another one"
+            )
 
 
 def _lacks_memory(error: Exception) -> bool:
-    """Whether memory ran out; Aer says so with a `RuntimeError`."""
+    """Whether memory ran out; Aer raises a `RuntimeError` then."""
     return isinstance(error, MemoryError) or "memory" in str(error).lower()

@@ -1,4 +1,4 @@
-"""How large a source may be before anybody spends memory on it."""
+"""The largest source that is parsed."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ __all__ = ["Limits"]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds on one source; all are checked before the work they bound is done."""
+    """Limits of one source; each is checked before the work that it limits."""
 
     max_source_bytes: int = MAX_SOURCE_BYTES
     """UTF-8 bytes of source."""
     max_operations: int = 1_000_000
-    """Operations once gate definitions, loops and register broadcasts are written out."""
+    """Operations after gate definitions, loops and register broadcasts are expanded."""
     max_qubits: int = 4_096
     """Qubits over all registers."""
     max_clbits: int = 65_536
@@ -24,4 +24,4 @@ class Limits:
     max_nesting: int = 64
     """Levels of brackets, of blocks, and of gate definitions that use gate definitions."""
     max_controls: int = 16
-    """Control qubits that modifiers may add to one gate."""
+    """Control qubits that modifiers can add to one gate."""

@@ -1,4 +1,4 @@
-"""What a language's loader hands over."""
+"""The result of the loader of a language."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ class Loaded:
 
     circuit: QuantumCircuit
     registers: tuple[int, ...]
-    """Widths of the result's registers. Their bits come first in the circuit; those after them serve the program."""
+    """Widths of the result's registers. Their bits come first in the circuit; the bits after them are internal."""
     physical: tuple[int, ...] = ()
-    """As `Circuit.physical`."""
+    """As in `Circuit.physical`."""

@@ -1,4 +1,4 @@
-"""Noise of a device, modelled for the few qubits and gates that a circuit uses."""
+"""The noise model of a device, for the qubits and gates that a circuit uses."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ __all__ = ["noisy_simulator"]
 
 
 def noisy_simulator(target: Target, qubits: tuple[int, ...], gates: frozenset[UsedGate]) -> AerSimulator:
-    """Return a simulator of the given qubits, renumbered from 0, on which the given gates are noisy.
+    """Return a simulator of the given qubits, renumbered from 0, with noise on the given gates.
 
-    The model is Aer's `NoiseModel.from_backend` on a target cut down to them: depolarising error that brings each
-    gate to its calibrated error together with the relaxation (T1, T2) over its duration, relaxation during delays,
-    and readout errors. Cutting down keeps each remaining gate's model as it is in the whole device's.
+    The model is Aer's `NoiseModel.from_backend` on a target reduced to these qubits and gates. It has readout errors,
+    relaxation (T1, T2) during gates and delays, and a depolarising error per gate, so that gate and relaxation together
+    have the calibrated error. The model of each gate is the same as for the whole device.
     """
-    model = NoiseModel.from_backend(_Device(_cut_down(target, qubits, gates)))
+    model = NoiseModel.from_backend(_Device(_reduced(target, qubits, gates)))
     if not any(name == "delay" for name, _ in gates):
-        _write_out_once(model)
+        _cache_serialised(model)
     return AerSimulator(noise_model=model)
 
 
-def _write_out_once(model: NoiseModel) -> None:
-    """Keep the form Aer writes a model out in, which takes it longer than simulating five qubits.
+def _cache_serialised(model: NoiseModel) -> None:
+    """Cache the serialised model: Aer needs more time to serialise it than to simulate five qubits.
 
-    Not for circuits with delays: to those Aer adds errors of their own for each run.
+    Not for circuits with delays, because Aer adds errors for their delays in each run.
     """
-    written = model.to_dict(serializable=True)
-    model.to_dict = lambda serializable=False: written
+    serialised = model.to_dict(serializable=True)
+    model.to_dict = lambda serializable=False: serialised
 
 
-def _cut_down(target: Target, qubits: tuple[int, ...], gates: frozenset[UsedGate]) -> Target:
+def _reduced(target: Target, qubits: tuple[int, ...], gates: frozenset[UsedGate]) -> Target:
     place = {qubit: index for index, qubit in enumerate(qubits)}
     small = Target(
         num_qubits=len(qubits), dt=target.dt, qubit_properties=[target.qubit_properties[qubit] for qubit in qubits]
@@ -49,7 +49,7 @@ def _cut_down(target: Target, qubits: tuple[int, ...], gates: frozenset[UsedGate
 
 
 class _Device(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
-    """Just enough of a backend for `NoiseModel.from_backend`, which takes nothing less."""
+    """The smallest backend that `NoiseModel.from_backend` accepts."""
 
     def __init__(self, target: Target) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Expectation values of Pauli sums from counts: which bases to measure in, and what the counts say. Loads no SDK."""
+"""Expectation values of Pauli sums: measurement bases, and estimates from counts. Loads no SDK."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from queuebit_quantum.loaded import Loaded
 __all__ = ["Basis", "PauliSum", "bases", "expectation", "label", "measured_in", "shares"]
 
 PauliSum: TypeAlias = Mapping[str, float]
-"""Real factors by Pauli string, whose rightmost letter acts on qubit 0, as in Qiskit's `SparsePauliOp`."""
+"""Real coefficients by Pauli string. The rightmost letter acts on qubit 0, as in Qiskit's `SparsePauliOp`."""
 
 _LABEL = 60
 """Characters of a label; each item of a program repeats it."""
 
 _ENDS_ONLY = frozenset({"mid_circuit_measurement", "conditional", "assignment", "loop", "while_loop"})
-"""Features of circuits that have no single state in front of their final measurements."""
+"""Features of circuits without a single state before the final measurements."""
 
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """One way to measure all qubits that some terms act on, and the terms that are read from it."""
+    """A measurement basis, and the terms that its counts estimate."""
 
     paulis: str
-    """For each qubit the Pauli operator that is measured; I where none is. The rightmost letter is qubit 0."""
+    """The Pauli operator that is measured on each qubit; I for none. The rightmost letter is qubit 0."""
     terms: tuple[str, ...]
 
     @property
@@ -40,19 +40,19 @@ class Basis:
 
 
 def bases(observables: Iterable[PauliSum]) -> tuple[Basis, ...]:
-    """Group the terms of some observables so that each group is measured at once.
+    """Group the terms of all observables so that one basis measures each group.
 
-    Terms commute qubit-wise if on each qubit they are equal or one of them is I; then one rotation of each qubit
+    Terms commute qubit-wise if on each qubit they are equal or one of them is I; then one rotation per qubit
     diagonalises all of them (Kandala et al. 2017, arXiv:1704.05018; Gokhale et al. 2019, arXiv:1907.13623, section 3).
-    Groups are filled greedily, the term with the greatest total factor first: "sorted insertion" of Crawford et al.
-    2021, arXiv:1908.06942. Terms of I alone need no measurement.
+    Groups are filled greedily, largest total coefficient first: "sorted insertion" of Crawford et al. 2021,
+    arXiv:1908.06942. The identity needs no measurement.
     """
     return _grouped(tuple(tuple(it.items()) for it in observables))
 
 
 @lru_cache(maxsize=64)
 def _grouped(observables: tuple[tuple[tuple[str, float], ...], ...]) -> tuple[Basis, ...]:
-    """The items of a sweep have the same observables: they are grouped once."""
+    """Group the terms; cached, because all items of a sweep have the same observables."""
     weights: dict[str, float] = {}
     for observable in observables:
         for paulis, factor in observable:
@@ -72,8 +72,8 @@ def _grouped(observables: tuple[tuple[tuple[str, float], ...], ...]) -> tuple[Ba
 
 @dataclass(slots=True)
 class _Group:
-    """Terms that commute qubit-wise, with their union in symplectic form: bit n of x and z says I, X, Z or Y on qubit n
-    (Aaronson and Gottesman 2004, quant-ph/0406196, section II)."""
+    """Terms that commute qubit-wise, with their union in symplectic form: bit n of x and z gives the Pauli operator on
+    qubit n (Aaronson and Gottesman 2004, quant-ph/0406196, section II)."""
 
     x: int
     z: int
@@ -94,15 +94,17 @@ def measured_in(circuit: Circuit, basis: Basis) -> Circuit:
     X is measured after H, Y after S-dagger and H, Z as it is (Nielsen and Chuang, section 4.3 and exercise 4.13).
 
     Raises:
-        CircuitError: the basis is of another number of qubits, or the circuit measures before its end.
+        CircuitError: basis and circuit have different numbers of qubits, or the circuit measures before its end.
     """
     from qiskit import ClassicalRegister, QuantumCircuit
 
     if len(basis.paulis) != circuit.num_qubits:
         text = f"{basis.paulis!r:.40} has {len(basis.paulis)} letters, and the circuit has {circuit.num_qubits} qubits"
-        raise CircuitError(f"the observable {text}: write one letter for each", code="observable")
+        raise CircuitError(f"the observable {text}: write one letter per qubit", code="observable")
     if found := circuit.features & _ENDS_ONLY:
-        text = f"the circuit has {', '.join(sorted(found))}, and observables need one whose measurements all come last"
+        text = (
+            f"the circuit has {', '.join(sorted(found))}, and observables need a circuit that measures only at its end"
+        )
         raise CircuitError(text, code="observable")
     source = circuit.quantum_circuit
     register = ClassicalRegister(len(basis.qubits), "c")
@@ -124,16 +126,15 @@ def measured_in(circuit: Circuit, basis: Basis) -> Circuit:
 def expectation(
     observable: PauliSum, measured: Sequence[tuple[Basis, Mapping[str, int]]]
 ) -> tuple[float, float | None]:
-    """Return an observable's mean over all shots, and its standard error.
+    """Return the mean of an observable over all shots, and its standard error, in the unit of its coefficients.
 
-    Terms of one basis are added for each shot, so that their covariances count; bases are measured apart, so that
-    their variances add. The standard error is sqrt(sum over bases of s^2 / n), with s^2 the sample variance over the n
-    shots of a basis; it is None where a basis has one shot. It is of shot noise alone: what a device's errors shift
-    is not in it.
+    Terms of one basis are summed per shot, which includes their covariances. Bases are measured separately, so their
+    variances add. The standard error is sqrt(sum over bases of s^2 / n), with s^2 the sample variance over the n shots
+    of a basis; it is None if a basis has only one shot. It covers shot noise, not the bias from errors of the device.
 
     Args:
-        observable: the sum, in the units of its factors.
-        measured: the bases that `bases` made of it, or of it and others, each with the counts of its outcomes.
+        observable: the Pauli sum.
+        measured: the bases that `bases` returned for it, alone or with other observables, each with its counts.
     """
     value = math.fsum(factor for paulis, factor in observable.items() if set(paulis) == {"I"})
     variance: float | None = 0.0
@@ -166,10 +167,10 @@ def label(observable: PauliSum) -> str:
 
 
 def shares(counts: Mapping[str, int]) -> Iterator[tuple[str, float, float]]:
-    """Yield each outcome with its share p of the shots, and the standard error sqrt(p (1 - p) / shots) of that share.
+    """Yield each outcome with its share p of the shots, and the standard error sqrt(p (1 - p) / shots) of p.
 
-    The error is that of a binomial proportion; it is 0 for an outcome that was always measured, which says little
-    about few shots (Brown, Cai and DasGupta 2001, "Interval estimation for a binomial proportion").
+    The error is that of a binomial proportion. It is 0 if all shots had the same outcome, and too small for few shots
+    (Brown, Cai and DasGupta 2001, "Interval estimation for a binomial proportion").
     """
     shots = sum(counts.values())
     for outcome, count in counts.items():
@@ -178,10 +179,10 @@ def shares(counts: Mapping[str, int]) -> Iterator[tuple[str, float, float]]:
 
 
 def _mask(term: str, basis: Basis) -> int:
-    """The bits of an outcome whose parity is the term's sign."""
+    """The bits of an outcome; their parity is the sign of the term."""
     return sum(1 << bit for bit, qubit in enumerate(basis.qubits) if term[-1 - qubit] != "I")
 
 
 def _reading(terms: Sequence[tuple[int, float]], outcome: int) -> float:
-    """What one shot says of a sum of terms: each is +1 or -1 by the parity of its bits."""
+    """The value of a sum of terms in one shot: each term is +1 or -1, from the parity of its bits."""
     return math.fsum(-factor if (outcome & mask).bit_count() & 1 else factor for mask, factor in terms)

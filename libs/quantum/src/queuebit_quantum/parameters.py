@@ -1,4 +1,4 @@
-"""The `input` declarations of a circuit, and the values that are given for them. Loads no SDK."""
+"""The `input` declarations of a circuit, and their values. Loads no SDK."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from queuebit_kernel import digest_of
 __all__ = ["Input", "Parameters", "bound_digest", "parameter_faults", "representatives"]
 
 Parameters: TypeAlias = Mapping[str, bool | int | float | str]
-"""Values by the name of the input; the bits of a register are text, highest bit first."""
+"""Values by name of the input; the value of a bit register is text, highest bit first."""
 
 _REAL = frozenset({"float", "angle"})
 _WANTED = {
@@ -27,23 +27,23 @@ _UNSIZED_BITS = 32
 _MOST_REPRESENTATIVES = 8
 
 _GENERIC = 0.7548776662466927
-"""An angle at which no gate is a simpler one; its multiples never come back to another (the plastic number's inverse,
-Roberts 2018, "The unreasonable effectiveness of quasirandom sequences")."""
+"""A generic angle, at which no gate simplifies; so are its multiples (the inverse of the plastic number, Roberts 2018,
+"The unreasonable effectiveness of quasirandom sequences")."""
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A value that a circuit declares and leaves open."""
+    """One `input` declaration: a value that the circuit gets before the run."""
 
     name: str
     kind: str
-    """`float`, `angle`, `int`, `uint`, `bool` or `bit`; inputs of other types cannot be given."""
+    """`float`, `angle`, `int`, `uint`, `bool` or `bit`; inputs of other types cannot get a value."""
     size: int | None = None
-    """Bits of the type, or of the register; None where the source does not write them as a number."""
+    """Bits of the type or register; None if the source does not give a plain number."""
 
 
 def parameter_faults(inputs: Sequence[Input], given: Parameters) -> list[str]:
-    """Say everything that is wrong with the values for a circuit's inputs; nothing, if they can be bound."""
+    """Return every fault of the values for the inputs of a circuit; empty if the values can be bound."""
     declared = {it.name: it for it in inputs}
     known = f"its inputs are {', '.join(declared)}" if declared else "it declares no `input`"
     faults = [f"no value is given for {name}" for name in declared if name not in given]
@@ -55,21 +55,21 @@ def parameter_faults(inputs: Sequence[Input], given: Parameters) -> list[str]:
 
 
 def bound_digest(source_digest: str, given: Parameters) -> str:
-    """Return what names a circuit with its parameters; without any, the digest of its source."""
+    """Return the digest of a circuit with its parameters; without parameters, the digest of the source."""
     if not given:
         return source_digest
     return digest_of({"circuit": source_digest, "parameters": {name: repr(given[name]) for name in sorted(given)}})
 
 
 def representatives(inputs: Sequence[Input], bindings: Sequence[Parameters]) -> list[list[tuple[Parameters, int]]]:
-    """Choose which of many bindings of one circuit say what all of them take.
+    """Choose a few bindings of one circuit from which the resources of all bindings are estimated.
 
-    Bindings that agree in everything but real numbers are alike: they have the same structure. For them stand one with
-    generic angles, for which no gate can be left out, and those with the least and the greatest value of each real
-    number, such as the longest delay; at most 8.
+    Bindings that differ only in real numbers form a group: their circuits have the same structure. A group has at most
+    8 representatives: one with generic angles, for which no gate can be removed, and those with the smallest and the
+    largest value of each real number, such as the longest delay.
 
     Returns:
-        For each group of alike bindings, the representatives; each with the number of bindings in the group.
+        The representatives of each group, each with the number of bindings in the group.
     """
     real = [it.name for it in inputs if it.kind in _REAL]
     groups: dict[tuple[object, ...], list[Parameters]] = {}
@@ -94,7 +94,7 @@ def _extremes(real: Sequence[str], alike: Sequence[Parameters]) -> list[Paramete
 
 def _fault(declared: Input, value: bool | int | float | str) -> str:
     if declared.kind not in _WANTED:
-        return f"input {declared.name} is of type {declared.kind}, which cannot be given: declare a number or bits"
+        return f"input {declared.name} is of type {declared.kind}, which cannot get a value: declare a number or bits"
     if _fits(declared, value):
         return ""
     size = f"[{declared.size}]" if declared.size is not None else ""

@@ -1,4 +1,4 @@
-"""A compiled circuit on its device: which qubits it touches, how long it takes, how likely it succeeds."""
+"""A compiled circuit on its device: the qubits and gates that it uses, and its duration."""
 
 from __future__ import annotations
 
@@ -19,74 +19,74 @@ __all__ = [
     "duration_s",
     "gate_steps",
     "operations",
+    "remove_delays",
+    "remove_unused_qubits",
     "touched",
     "used_gates",
-    "without_time",
-    "without_untouched",
 ]
 
 UsedGate: TypeAlias = tuple[str, tuple[int, ...]]
 """A gate's name and the device qubits it acts on."""
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12}
 _JUMPS = frozenset({"break_loop", "continue_loop"})
-_CHANGE_NOTHING = frozenset({"barrier", "delay"}) | _JUMPS
-"""Operations that leave every qubit as it is, though they may span many."""
+_NO_EFFECT = frozenset({"barrier", "delay"}) | _JUMPS
+"""Operations that do not change the state of a qubit, although they may span many qubits."""
 
 
 def touched(circuit: QuantumCircuit) -> tuple[int, ...]:
-    """Return the qubits, ascending, that a gate, a measurement or a reset acts on, in a block or outside."""
+    """Return the qubits that a gate, a measurement or a reset acts on, also inside blocks; ascending."""
     steps = gate_steps(circuit, range(circuit.num_qubits))
-    return tuple(sorted({qubit for operation, on in steps if operation.name not in _CHANGE_NOTHING for qubit in on}))
+    return tuple(sorted({qubit for operation, on in steps if operation.name not in _NO_EFFECT for qubit in on}))
 
 
 def cut_down(circuit: QuantumCircuit) -> tuple[QuantumCircuit, tuple[int, ...]]:
-    """Leave out the qubits that nothing but barriers and delays act on.
+    """Remove the idle qubits: those with no operation other than barriers and delays.
 
     Returns:
-        The circuit on the remaining qubits, and which of the circuit's qubits those are, ascending.
+        The circuit on the remaining qubits, and the indices of these qubits in the circuit, ascending.
     """
     qubits = touched(circuit)
-    return _shrunk(circuit, range(circuit.num_qubits), frozenset(qubits)), qubits
+    return _reduced(circuit, range(circuit.num_qubits), frozenset(qubits)), qubits
 
 
-def without_time(circuit: QuantumCircuit) -> QuantumCircuit:
-    """Leave out delays, and the qubits that nothing but barriers act on then: an ideal simulator knows neither."""
+def remove_delays(circuit: QuantumCircuit) -> QuantumCircuit:
+    """Remove delays and idle qubits, for ideal simulators."""
     every, keep = range(circuit.num_qubits), frozenset(touched(circuit))
     if len(keep) == circuit.num_qubits and all(
         operation.name != "delay" for operation, _ in gate_steps(circuit, every)
     ):
         return circuit
-    return _shrunk(circuit, every, keep, leave_out=frozenset({"delay"}))
+    return _reduced(circuit, every, keep, leave_out=frozenset({"delay"}))
 
 
-def without_untouched(circuit: QuantumCircuit) -> QuantumCircuit:
-    """Leave out the qubits that nothing but barriers act on; a delay takes its time on any."""
+def remove_unused_qubits(circuit: QuantumCircuit) -> QuantumCircuit:
+    """Remove the qubits with no operation other than barriers; qubits with a delay stay, because it takes time."""
     every = range(circuit.num_qubits)
     delayed = {on[0] for operation, on in gate_steps(circuit, every) if operation.name == "delay"}
     keep = delayed | {*touched(circuit)}
-    return circuit if len(keep) == circuit.num_qubits else _shrunk(circuit, every, frozenset(keep))
+    return circuit if len(keep) == circuit.num_qubits else _reduced(circuit, every, frozenset(keep))
 
 
 def coupling_gates(circuit: QuantumCircuit) -> int:
-    """Count the gates on two qubits or more, those of both branches of a condition included."""
+    """Count the gates on two or more qubits, in both branches of a condition."""
     steps = gate_steps(circuit, range(circuit.num_qubits))
-    return sum(len(qubits) > 1 and operation.name not in _CHANGE_NOTHING for operation, qubits in steps)
+    return sum(len(qubits) > 1 and operation.name not in _NO_EFFECT for operation, qubits in steps)
 
 
-def used_gates(circuit: QuantumCircuit, places: Sequence[int]) -> frozenset[UsedGate]:
-    """Return every operation but barriers with the device qubits it acts on; `places` are the circuit's qubits."""
+def used_gates(circuit: QuantumCircuit, layout: Sequence[int]) -> frozenset[UsedGate]:
+    """Return every operation except barriers with its device qubits; `layout[n]` is the device qubit of qubit n."""
     return frozenset(
-        (operation.name, qubits) for operation, qubits in gate_steps(circuit, places) if operation.name != "barrier"
+        (operation.name, qubits) for operation, qubits in gate_steps(circuit, layout) if operation.name != "barrier"
     )
 
 
-def gate_steps(circuit: QuantumCircuit, places: Sequence[int]) -> Iterator[tuple[Operation, tuple[int, ...]]]:
-    """Yield every operation with its device qubits; `places` are the circuit's qubits.
+def gate_steps(circuit: QuantumCircuit, layout: Sequence[int]) -> Iterator[tuple[Operation, tuple[int, ...]]]:
+    """Yield every operation with its device qubits; `layout[n]` is the device qubit of qubit n.
 
-    Operations inside blocks are included: those of both branches of a condition, and of all turns of a loop.
+    This includes operations inside blocks: both branches of a condition, and all iterations of a loop.
     """
     for instruction in circuit.data:
-        qubits = _device_qubits(circuit, instruction, places)
+        qubits = _device_qubits(circuit, instruction, layout)
         blocks = getattr(instruction.operation, "blocks", None)
         if blocks is None:
             yield instruction.operation, qubits
@@ -97,23 +97,23 @@ def gate_steps(circuit: QuantumCircuit, places: Sequence[int]) -> Iterator[tuple
 
 
 def operations(circuit: QuantumCircuit) -> tuple[fidelity.Operation, ...]:
-    """Count the operations of a compiled circuit by gate and device qubits, for its ESP."""
+    """Count the operations of a compiled circuit by gate and device qubits; the ESP needs them."""
     return fidelity.tally((operation.name, on) for operation, on in gate_steps(circuit, range(circuit.num_qubits)))
 
 
 def duration_s(circuit: QuantumCircuit, target: Target) -> float:
-    """Return the longest path through one shot in seconds, each operation starting as soon as its bits are free.
+    """Return the longest path through one shot in seconds. Each operation starts as soon as its bits are free.
 
-    A condition takes as long as its longer branch.
+    The time of a condition is that of its longer branch.
     """
     return _length(circuit, range(circuit.num_qubits), target)
 
 
-def _length(circuit: QuantumCircuit, places: Sequence[int], target: Target) -> float:
+def _length(circuit: QuantumCircuit, layout: Sequence[int], target: Target) -> float:
     free: dict[object, float] = {}
     for instruction in circuit.data:
         operation = instruction.operation
-        qubits = _device_qubits(circuit, instruction, places)
+        qubits = _device_qubits(circuit, instruction, layout)
         bits = (*instruction.qubits, *instruction.clbits)
         begin = max((free.get(bit, 0.0) for bit in bits), default=0.0)
         blocks = getattr(operation, "blocks", None)
@@ -135,17 +135,17 @@ def _operation_s(operation: Operation, qubits: tuple[int, ...], target: Target) 
     return float(properties.duration or 0.0) if properties is not None else 0.0
 
 
-def _device_qubits(circuit: QuantumCircuit, instruction: CircuitInstruction, places: Sequence[int]) -> tuple[int, ...]:
-    return tuple(places[circuit.find_bit(bit).index] for bit in instruction.qubits)
+def _device_qubits(circuit: QuantumCircuit, instruction: CircuitInstruction, layout: Sequence[int]) -> tuple[int, ...]:
+    return tuple(layout[circuit.find_bit(bit).index] for bit in instruction.qubits)
 
 
-def _shrunk(
-    circuit: QuantumCircuit, places: Sequence[int], keep: frozenset[int], leave_out: frozenset[str] = frozenset()
+def _reduced(
+    circuit: QuantumCircuit, layout: Sequence[int], keep: frozenset[int], leave_out: frozenset[str] = frozenset()
 ) -> QuantumCircuit:
-    """Copy a circuit or block without the qubits that are not kept, whose barriers and delays go with them."""
+    """Copy a circuit or block with only the qubits in `keep`."""
     from qiskit.circuit import Qubit
 
-    kept = sorted((index for index, place in enumerate(places) if place in keep), key=places.__getitem__)
+    kept = sorted((index for index, place in enumerate(layout) if place in keep), key=layout.__getitem__)
     fresh = {circuit.qubits[index]: Qubit() for index in kept}
     order = {qubit: index for index, qubit in enumerate(fresh.values())}
     small = _empty(circuit, list(fresh.values()))
@@ -154,8 +154,8 @@ def _shrunk(
         qubits = [fresh[bit] for bit in instruction.qubits if bit in fresh]
         blocks = getattr(operation, "blocks", None)
         if blocks is not None:
-            inner = _device_qubits(circuit, instruction, places)
-            blocks = [_shrunk(block, inner, keep, leave_out) for block in blocks]
+            inner = _device_qubits(circuit, instruction, layout)
+            blocks = [_reduced(block, inner, keep, leave_out) for block in blocks]
         does_nothing = instruction.qubits and not qubits and not (blocks and any(block.data for block in blocks))
         if does_nothing or operation.name in leave_out:
             continue
@@ -163,13 +163,13 @@ def _shrunk(
             qubits.sort(key=order.__getitem__)
             operation = operation.replace_blocks(blocks)
         elif len(qubits) != len(instruction.qubits):
-            operation = _narrowed(operation, len(qubits))
+            operation = _on_fewer_qubits(operation, len(qubits))
         small.append(operation, qubits, instruction.clbits, copy=False)
     return small
 
 
 def _empty(circuit: QuantumCircuit, qubits: list[Qubit]) -> QuantumCircuit:
-    """A circuit with other qubits, and with the bits, registers and variables of this one."""
+    """An empty circuit with other qubits, and the same bits, registers and variables."""
     from qiskit import QuantumCircuit
 
     small = QuantumCircuit(
@@ -185,8 +185,8 @@ def _empty(circuit: QuantumCircuit, qubits: list[Qubit]) -> QuantumCircuit:
     return small
 
 
-def _narrowed(operation: Operation, qubits: int) -> Operation:
-    """The same barrier or jump out of a loop on fewer qubits: nothing else spans qubits that are left out."""
+def _on_fewer_qubits(operation: Operation, qubits: int) -> Operation:
+    """Return the same barrier, `break` or `continue` on fewer qubits. No other operation spans removed qubits."""
     from qiskit.circuit.library import Barrier
 
     return type(operation)(qubits, operation.num_clbits) if operation.name in _JUMPS else Barrier(qubits)

@@ -1,4 +1,4 @@
-"""What admission and scheduling need to know of a circuit, without a quantum SDK of their own."""
+"""The profile of a circuit, for admission and scheduling, which have no quantum SDK."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from queuebit_quantum.circuits import Circuit
-from queuebit_quantum.physical import without_time
+from queuebit_quantum.physical import remove_delays
 from queuebit_quantum.workload import ideal_methods
 
 __all__ = ["CLIFFORD_GATES", "Profile", "is_clifford", "profile", "simulation_bytes"]
@@ -14,29 +14,29 @@ __all__ = ["CLIFFORD_GATES", "Profile", "is_clifford", "profile", "simulation_by
 CLIFFORD_GATES = frozenset(
     {"cx", "cy", "cz", "dcx", "ecr", "h", "id", "iswap", "s", "sdg", "swap", "sx", "sxdg", "x", "y", "z"}
 )
-"""Gates recognised as Clifford by name; rotations are not, whatever their angle."""
+"""Gates that count as Clifford, by name. Rotations do not count, at any angle."""
 _FREE = frozenset({"barrier", "delay", "measure", "reset"})
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Size and demands of one circuit; everything here depends on the source alone."""
+    """Size and features of one circuit. Depends only on the source."""
 
     digest: str
     language: str
     qubits: int
-    """That a gate, a measurement or a reset acts on; the others cost nothing."""
+    """Qubits that a gate, a measurement or a reset acts on; idle qubits cost nothing."""
     clbits: int
     gates: Mapping[str, int]
     depth: int
     two_qubit_gates: int
     features: frozenset[str]
     simulation_bytes: int
-    """The least memory that an exact method takes for the state."""
+    """The smallest memory, in bytes, that an exact method needs for the state."""
 
 
 def profile(circuit: Circuit) -> Profile:
-    """Summarise a circuit."""
+    """Return the profile of a circuit."""
     return Profile(
         digest=circuit.digest,
         language=circuit.language,
@@ -51,16 +51,16 @@ def profile(circuit: Circuit) -> Profile:
 
 
 def is_clifford(circuit: Circuit) -> bool:
-    """Say whether all gates are Clifford gates by name; measurements, resets, barriers and delays are free."""
+    """Return whether all gates are Clifford gates by name; measurements, resets, barriers and delays are allowed."""
     return circuit.gates.keys() <= CLIFFORD_GATES | _FREE
 
 
 def simulation_bytes(circuit: Circuit) -> int:
-    """Return the least memory that one of Aer's exact methods takes for the circuit's state, in bytes.
+    """Return the smallest memory in bytes that one of Aer's exact methods needs for the state of the circuit.
 
-    See `queuebit_quantum.workload`. A backend may take another method, which is quicker, or know none but a state
-    vector; its own figure stands in `Compiled.methods`.
+    See `queuebit_quantum.workload`. A backend may use a faster method, or have only a state vector; `Compiled.methods`
+    has the memory of each method of that backend.
     """
-    program = without_time(circuit.quantum_circuit)
+    program = remove_delays(circuit.quantum_circuit)
     found = ideal_methods(program, clifford=is_clifford(circuit), dynamic=bool(circuit.features))
     return min(method.memory_bytes for method in found)

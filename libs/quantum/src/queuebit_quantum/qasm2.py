@@ -1,4 +1,4 @@
-"""OpenQASM 2: counted token by token, then parsed by Qiskit."""
+"""Loads OpenQASM 2: counts operations token by token, then parses with Qiskit."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from queuebit_quantum.errors import CircuitError
 from queuebit_quantum.limits import Limits
 from queuebit_quantum.loaded import Loaded
+from queuebit_quantum.program_size import GateCost, ProgramSize
 from queuebit_quantum.renaming import Renamed
 from queuebit_quantum.structure import flatten
-from queuebit_quantum.tally import GateCost, Tally
 from queuebit_quantum.tokens import Source, Token
 
 if TYPE_CHECKING:
@@ -36,14 +36,14 @@ _KINDS = (
     (re.compile(r"cannot resolve broadcast"), "arguments", "registers of one size, or single bits"),
     (re.compile(r"divide by zero|constant folding"), "parameter", "a finite number"),
 )
-"""What Qiskit's parser says, what kind of fault that is, and what it had hoped for."""
+"""Patterns of messages of Qiskit's parser, each with the error code and what the parser expected."""
 
 
 def load(source: Source, limits: Limits) -> Loaded:
-    """Parse OpenQASM 2 text that `tokens.read` let through; no file is ever opened.
+    """Parse OpenQASM 2 text that `tokens.read` accepted. Opens no file.
 
     Raises:
-        CircuitError: the program is malformed, or too large once written out.
+        CircuitError: the program is malformed, or too large when expanded.
     """
     from qiskit import qasm2
     from qiskit.exceptions import QiskitError
@@ -54,16 +54,19 @@ def load(source: Source, limits: Limits) -> Loaded:
     try:
         parsed = qasm2.loads(renamed.text, include_path=(), custom_instructions=_instructions(source))
     except qasm2.QASM2ParseError as failure:
-        raise _explained(renamed, str(failure.message)) from failure
+        raise _translated(renamed, str(failure.message)) from failure
     except (QiskitError, TypeError, ValueError, ArithmeticError, RecursionError) as failure:
         raise CircuitError("the program cannot be built", code="unsupported") from failure
-    return Loaded(flatten(_asked_once(parsed, counter.conditional)), tuple(register.size for register in parsed.cregs))
+    return Loaded(
+        flatten(_join_conditional_measurements(parsed, counter.conditional)),
+        tuple(register.size for register in parsed.cregs),
+    )
 
 
-def _asked_once(circuit: QuantumCircuit, widths: list[int]) -> QuantumCircuit:
-    """Join the measurements of each conditional `measure` statement under one condition, which is read once.
+def _join_conditional_measurements(circuit: QuantumCircuit, widths: list[int]) -> QuantumCircuit:
+    """Join the measurements of each conditional `measure` statement under one condition, evaluated once.
 
-    Qiskit repeats the condition for each bit, where a bit that is measured already can make it false.
+    Qiskit repeats the condition for each bit; a bit that is already measured can then make the condition false.
     """
     if max(widths, default=1) == 1:
         return circuit
@@ -88,7 +91,7 @@ def _asked_once(circuit: QuantumCircuit, widths: list[int]) -> QuantumCircuit:
 
 
 def _instructions(source: Source) -> list[object]:
-    """The gates of Qiskit that the source uses; without `u0`, which unrolls as often as its parameter says."""
+    """The gates of Qiskit that the source uses; without `u0`, which expands to as many gates as its parameter says."""
     from qiskit import qasm2
 
     used = {token.text for token in source.tokens} - {"u0"}
@@ -97,14 +100,14 @@ def _instructions(source: Source) -> list[object]:
 
 @cache
 def _parameters() -> dict[str, int]:
-    """How many parameters the known gates take."""
+    """The number of parameters of each known gate."""
     from qiskit import qasm2
 
     known = {gate.name: gate.num_params for gate in qasm2.LEGACY_CUSTOM_INSTRUCTIONS if gate.name != "u0"}
     return {**known, "U": 3, "CX": 0}
 
 
-def _explained(renamed: Renamed, text: str) -> CircuitError:
+def _translated(renamed: Renamed, text: str) -> CircuitError:
     located = _LOCATED.search(text)
     if not located:
         return CircuitError(renamed.shown(text))
@@ -124,15 +127,15 @@ def _explained(renamed: Renamed, text: str) -> CircuitError:
 
 
 class _Counter:
-    """Refuses what would be too large written out. Malformed statements are left for the parser to explain."""
+    """Refuses programs that are too large when expanded. Ignores malformed statements: the parser reports them."""
 
     def __init__(self, source: Source, renamed: Renamed, limits: Limits) -> None:
         self._source = source
         self._renamed = renamed
-        self._tally = Tally(limits)
+        self._size = ProgramSize(limits)
         self._parameters = dict(_parameters())
         self.conditional: list[int] = []
-        """Bits that each conditional `measure` statement measures, in order."""
+        """The number of bits of each conditional `measure` statement, in order."""
 
     def count(self) -> None:
         total = 0
@@ -142,23 +145,23 @@ class _Counter:
                 case []:
                     pass
                 case ["qreg" | "creg" as kind, name, "[", size, "]"] if size.isascii() and size.isdigit():
-                    self._tally.declare(name, int(size), quantum=kind == "qreg", error=self._error(head[0]))
+                    self._size.declare(name, int(size), quantum=kind == "qreg", error=self._error(head[0]))
                 case ["gate" | "opaque", name, *rest]:
                     self._parameters[name] = _parameter_count(rest)
                     used = [self._cost(inner) for inner in statement.body]
-                    self._tally.define(name, used, self._error(head[0]))
+                    self._size.define(name, used, self._error(head[0]))
                 case _:
                     cost = self._cost(head).operations
                     if head[0].text == "if" and any(token.text == "measure" for token in head):
                         self.conditional.append(cost)
                     total += cost
-                    self._tally.check(total, self._error(head[0]))
+                    self._size.check(total, self._error(head[0]))
 
     def _error(self, at: Token) -> Callable[[str, str, str], CircuitError]:
         return lambda message, expected, code: self._source.error(at, self._renamed.shown(message), expected, code)
 
     def _cost(self, statement: list[Token]) -> GateCost:
-        """Count one use of a gate: its own cost, as often as the largest whole register it names."""
+        """Count one use of a gate: its cost times the size of the largest whole register that it names."""
         words = [token.text for token in statement]
         if words[0] == "if" and ")" in words:
             after = words.index(")") + 1
@@ -173,11 +176,11 @@ class _Counter:
             expected = f"{wanted} parameter{'s' * (wanted > 1)} in brackets"
             raise self._error(statement[0])(f"{gate!r} is used without its parameters", expected, "arguments")
         whole = [
-            self._tally.registers[word]
+            self._size.registers[word]
             for word, following in pairwise([*words[1:], ""])
-            if word in self._tally.registers and following != "["
+            if word in self._size.registers and following != "["
         ]
-        cost = self._tally.cost(gate)
+        cost = self._size.cost(gate)
         return GateCost(cost.operations * max(whole, default=1), cost.level)
 
 

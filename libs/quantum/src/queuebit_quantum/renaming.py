@@ -1,7 +1,7 @@
-"""Gives every name that an OpenQASM 2 source defines a fresh one, so that none can mean anything to a host library.
+"""Replaces every name that an OpenQASM 2 source defines, so that no name collides with one of Qiskit.
 
-Gates and registers have a namespace each, and a gate's parameters and qubits belong to its body. Errors speak in the
-source's own names and places.
+Gates and registers have separate namespaces; parameters and qubits of a gate belong to its body. Errors use the names
+and positions of the source.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ __all__ = ["Renamed", "Statement"]
 _FIXED = frozenset(
     {"CX", "OPENQASM", "U", "barrier", "creg", "gate", "if", "include", "measure", "opaque", "pi", "qreg", "reset"}
 )
-"""Words of the language, which no definition can take."""
+"""Reserved words of the language."""
 
 
 class Statement(NamedTuple):
-    """A statement up to its `;` or `}`; a gate's body is cut into statements of its own."""
+    """A statement up to its `;` or `}`. The body of a gate is split into statements."""
 
     head: list[Token]
     body: Sequence[list[Token]] = ()
 
 
 class Renamed:
-    """A source with fresh names.
+    """A source with new names.
 
     Attributes:
-        statements: The statements, comments left out, in fresh names at their old places.
-        text: The source in fresh names.
+        statements: The statements with new names at their old positions, without comments.
+        text: The source with new names.
     """
 
     def __init__(self, source: Source, library: Set[str]) -> None:
@@ -50,11 +50,11 @@ class Renamed:
         self.text = self._written()
 
     def shown(self, message: str) -> str:
-        """Return a message in the source's names."""
+        """Return a message with the names of the source."""
         return re.sub(r"\bown\d+\b", lambda match: self._original.get(match[0], match[0]), message)
 
     def place(self, line: int, column: int) -> tuple[int, int]:
-        """Return the place in the source of a 1-based place in the text."""
+        """Return the 1-based position in the source for a 1-based position in the text."""
         on_line = [(token, new) for token, new in self._changes if self._source.position(token.offset)[0] == line]
         for token, new in on_line:
             start = self._source.position(token.offset)[1]
@@ -88,14 +88,14 @@ class Renamed:
                 local[token.text] = self._fresh(token.text)
         body = [self._use(inner, local) for inner in statement.body]
         if head[0].text == "opaque" and head[1].text in self._library:
-            name = head[1]  # names the library's gate, and defines nothing
+            name = head[1]  # the library has this gate already
         else:
             self._define(head[1], self._gates)
             name = self._new(head[1], self._gates)
         return Statement([head[0], name, *(self._new(token, local) for token in head[2:])], body)
 
     def _use(self, statement: list[Token], names: dict[str, str]) -> list[Token]:
-        """Rename a gate's use: the gate, and what it is applied to."""
+        """Rename the gate and the operands of one use."""
         gate = 0
         if statement[0].text == "if":
             gate = next((place for place, token in enumerate(statement, 1) if token.text == ")"), 0)

@@ -1,6 +1,6 @@
-"""What a Qiskit circuit consists of, gate definitions written out and blocks looked into.
+"""Expands gate definitions of a Qiskit circuit, and counts its operations, also inside blocks.
 
-Names of operations are Qiskit's own here: no loader lets a name of the source through.
+Names of operations are those of Qiskit: the loaders replace all names of the source.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
     from qiskit.circuit import Clbit, Operation, Qubit
 
-__all__ = ["Census", "census", "flatten", "has_blocks", "unusable_parameter"]
+__all__ = ["OperationCounts", "count_operations", "flatten", "has_blocks", "unusable_parameter"]
 
 _JUMPS = frozenset({"break_loop", "continue_loop"})
 _NOT_GATES = frozenset({"barrier", "delay", "measure", "reset", "store"}) | _JUMPS
 _BLOCKS = {"if_else": "conditional", "for_loop": "loop", "while_loop": "while_loop"}
-"""Operations with blocks inside, and the feature each of them needs."""
+"""Operations with blocks, and the feature that each needs."""
 _FEATURES = {"reset": "reset", "store": "assignment"}
-"""Other operations that not every backend has, and the feature each of them needs."""
+"""Other operations that not every backend has, and the feature that each needs."""
 _MAX_DELAY_S = 1.0
-"""A thousand times what a qubit remembers; a million of them still fit the 64 bits that compilers count in."""
+"""A thousand times the coherence time of a qubit; a million such delays fit the 64-bit integers of compilers."""
 _MAX_ANGLE = 2.0**53
-"""Beyond it floating-point numbers are more than a radian apart, and sums of a few of them are infinite."""
+"""Above this, neighbouring floating-point numbers are more than 1 radian apart."""
 _UNIT_S = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12, "dt": 1e-9}
-"""Seconds; a device's own `dt` is shorter than a nanosecond."""
+"""Seconds per unit; the `dt` of a device is shorter than a nanosecond."""
 
 
 @dataclass(slots=True)
-class Census:
-    """Gate counts and features; loop bodies count once per iteration, both branches of a condition count."""
+class OperationCounts:
+    """Gate counts and features. A loop body counts once per iteration; both branches of a condition count."""
 
     gates: Counter[str] = field(default_factory=Counter)
     two_qubit_gates: int = 0
@@ -42,18 +42,18 @@ class Census:
 
 
 def flatten(circuit: QuantumCircuit) -> QuantumCircuit:
-    """Replace gates that the source defined by their definitions, inside conditions too.
+    """Replace gates that the source defines by their definitions, also inside conditions.
 
-    What remains are Qiskit's library gates, measurements, resets, barriers, delays, conditions, and opaque gates.
+    The result has only Qiskit's library gates, measurements, resets, barriers, delays, conditions and opaque gates.
     """
-    if not any(_opens(instruction.operation) for instruction in circuit.data):
+    if not any(_is_expandable(instruction.operation) for instruction in circuit.data):
         return circuit
     flat = circuit.copy_empty_like()
-    _write_out(flat, circuit, list(flat.qubits), list(flat.clbits))
+    _expand(flat, circuit, list(flat.qubits), list(flat.clbits))
     return flat
 
 
-def _opens(operation: Operation) -> bool:
+def _is_expandable(operation: Operation) -> bool:
     if operation.name in _BLOCKS:
         return True
     return not _from_library(operation) and getattr(operation, "definition", None) is not None
@@ -65,7 +65,7 @@ def _from_library(operation: Operation) -> bool:
     return operation.name in _NOT_GATES or module.startswith("qiskit.circuit.library.")
 
 
-def _write_out(flat: QuantumCircuit, circuit: QuantumCircuit, qubits: list[Qubit], clbits: list[Clbit]) -> None:
+def _expand(flat: QuantumCircuit, circuit: QuantumCircuit, qubits: list[Qubit], clbits: list[Clbit]) -> None:
     flat.global_phase += circuit.global_phase if flat is not circuit else 0
     for instruction in circuit.data:
         operation = instruction.operation
@@ -74,25 +74,25 @@ def _write_out(flat: QuantumCircuit, circuit: QuantumCircuit, qubits: list[Qubit
         if operation.name in _BLOCKS:
             blocks = [flatten(block) for block in operation.blocks]
             flat.append(operation.replace_blocks(blocks), outer_qubits, outer_clbits)
-        elif _opens(operation):
-            _write_out(flat, operation.definition, outer_qubits, outer_clbits)
+        elif _is_expandable(operation):
+            _expand(flat, operation.definition, outer_qubits, outer_clbits)
         else:
             flat.append(operation, outer_qubits, outer_clbits)
 
 
 def has_blocks(circuit: QuantumCircuit) -> bool:
-    """Say whether a circuit has conditions or loops."""
+    """Return whether a circuit has conditions or loops."""
     return any(name in _BLOCKS for name in circuit.count_ops())
 
 
-def census(circuit: QuantumCircuit) -> Census:
+def count_operations(circuit: QuantumCircuit) -> OperationCounts:
     """Count a flattened circuit."""
-    found = Census()
-    _survey(circuit, found, 1, inside=False)
+    found = OperationCounts()
+    _count(circuit, found, 1, inside=False)
     return found
 
 
-def _survey(circuit: QuantumCircuit, found: Census, times: int, *, inside: bool) -> None:
+def _count(circuit: QuantumCircuit, found: OperationCounts, times: int, *, inside: bool) -> None:
     measured: set[Qubit] = set()
     for instruction in circuit.data:
         operation, name = instruction.operation, instruction.operation.name
@@ -102,7 +102,7 @@ def _survey(circuit: QuantumCircuit, found: Census, times: int, *, inside: bool)
             found.features.add(_BLOCKS[name])
             again = len(operation.params[0]) if name == "for_loop" else 1
             for block in operation.blocks:
-                _survey(block, found, times * again, inside=True)
+                _count(block, found, times * again, inside=True)
         elif name == "measure":
             found.measurements += times
             measured.update(instruction.qubits)
@@ -119,7 +119,7 @@ def _survey(circuit: QuantumCircuit, found: Census, times: int, *, inside: bool)
 
 
 def unusable_parameter(circuit: QuantumCircuit) -> str:
-    """Say what is wrong with the first angle that means nothing, or a delay of eons; empty when there is none."""
+    """Return what is wrong with the first unusable angle or delay; empty if all can be used."""
     if not all(math.isfinite(phase) for phase in _phases(circuit)):
         return "the sum of its global phases is not finite"
     for operation in _operations(circuit):

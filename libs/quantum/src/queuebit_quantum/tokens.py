@@ -1,4 +1,4 @@
-"""A first look at a source, before any parser sees it: cheap, linear, and safe on anything."""
+"""Splits a source into tokens and refuses unsafe ones before a parser runs; takes linear time on any input."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _PHYSICAL = re.compile(r"\$[0-9]+")
 _OPERATORS = frozenset("+-*/^%!~&|") | {"**", "++", "==", "!="}
 _INCLUDES = {2: "qelib1.inc", 3: "stdgates.inc"}
 _MAX_DIGITS = 18
-"""Longest integer literal: everything shorter fits 64 bits, which the parsers take for granted."""
+"""The longest integer literal: shorter ones fit 64 bits, which the parsers assume."""
 _MAX_OPERATORS = 256
-"""Operators in one argument: expression trees are walked recursively further down."""
+"""The most operators in one argument: later code visits expression trees recursively."""
 
 
 class Token(NamedTuple):
-    """One word, number, string or symbol, and where it starts in the text."""
+    """One word, number, string or symbol, with its offset in the text."""
 
     kind: str
     text: str
@@ -39,7 +39,7 @@ class Token(NamedTuple):
 
 
 class Source:
-    """A source text cut into tokens, comments left out, with its language."""
+    """A source text as tokens without comments, and its language version."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -49,16 +49,16 @@ class Source:
         self.version = 0
 
     def position(self, offset: int) -> tuple[int, int]:
-        """Return the 1-based line and column of a character."""
+        """Return the 1-based line and column of an offset."""
         line = bisect_right(self._starts, offset)
         return line, offset - self._starts[line - 1] + 1
 
     def offset(self, line: int, column: int) -> int:
-        """Return the character at a 1-based line and column."""
+        """Return the offset of a 1-based line and column."""
         return self._starts[line - 1] + column - 1
 
     def error(self, at: Token | int, message: str, expected: str = "", code: str = "syntax") -> CircuitError:
-        """Build an error that points at a token or character."""
+        """Build an error with the position of a token or offset."""
         offset = at if isinstance(at, int) else at.offset
         return CircuitError(message, *self.position(offset), expected, code)
 
@@ -73,11 +73,11 @@ class Source:
 
 
 def read(text: str, limits: Limits) -> Source:
-    """Cut a source into tokens and refuse what no parser should be given.
+    """Split a source into tokens, and refuse sources that are unsafe to parse.
 
     Raises:
-        CircuitError: the source is too large or not UTF-8, does not say its language, includes anything but its
-            language's standard gates, or nests, chains or counts beyond what the limits allow.
+        CircuitError: the source is too large or not UTF-8, has an unknown version, includes a file other than the
+            standard gates, or has brackets, operators or numbers beyond the limits.
     """
     try:
         size = len(text.encode())
@@ -89,7 +89,7 @@ def read(text: str, limits: Limits) -> Source:
             "definitions, or split the work into several jobs",
             code="too_large",
         )
-    source = Source(text.removeprefix("\ufeff"))  # a byte order mark, which editors on Windows write
+    source = Source(text.removeprefix("\ufeff"))  # a byte order mark, as some editors write
     if source.tokens and source.tokens[-1].kind == "unclosed":
         raise source.error(source.tokens[-1], "the comment is not closed", "'*/' at its end")
     source.version = _version(source)
@@ -104,7 +104,7 @@ def _version(source: Source) -> int:
     if not source.tokens:
         raise source.error(0, "the source is empty", expected, "header")
     if source.tokens[0].text != "OPENQASM":
-        return 3  # where the line is optional; version 2 demands it
+        return 3  # the header is optional in version 3 only
     number = source.tokens[1] if len(source.tokens) > 1 else source.tokens[0]
     match = re.fullmatch(r"([23])(?:\.\d{1,3})?", number.text)
     if not match:
@@ -127,7 +127,7 @@ def _refuse_foreign_includes(source: Source) -> None:
             )
         raise source.error(
             name,
-            f"include of {name.text[:80]} is refused: files are never read, so paste the definitions you need",
+            f"include of {name.text[:80]} is refused: files are never read: copy the definitions into the source",
             f'"{standard}"',
             "include",
         )

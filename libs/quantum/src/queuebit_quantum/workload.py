@@ -1,4 +1,4 @@
-"""A circuit's workload for a simulator: its operations, counted for the forecasts of `queuebit_planning.timing`."""
+"""Counts the operations of a circuit, for the forecasts of `queuebit_planning.timing`."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ __all__ = ["cirq_method", "ideal_methods", "noisy_methods", "workload"]
 
 
 def workload(program: QuantumCircuit, *, clifford: bool = False, dynamic: bool) -> Workload:
-    """Count a circuit's operations, those in blocks included."""
+    """Count the operations of a circuit, also inside blocks."""
     n = program.num_qubits
     steps = [(operation.name, on) for operation, on in gate_steps(program, range(n))]
     return Workload(n, program.num_clbits, steps, clifford, dynamic)
 
 
 def ideal_methods(program: QuantumCircuit, *, clifford: bool, dynamic: bool) -> tuple[Method, ...]:
-    """Estimate Aer's exact methods."""
+    """Return Aer's exact methods with time and memory estimates."""
     return timing.ideal_methods(workload(program, clifford=clifford, dynamic=dynamic))
 
 
 def cirq_method(program: QuantumCircuit, *, dynamic: bool) -> Method:
-    """Estimate Cirq's state vector."""
+    """Return Cirq's state vector method with time and memory estimates."""
     return timing.statevector(workload(program, dynamic=dynamic), timing.CIRQ)
 
 
 def noisy_methods(program: QuantumCircuit, *, dynamic: bool) -> tuple[Method, ...]:
-    """Estimate Aer's methods for a circuit with noise."""
+    """Return Aer's methods for a circuit with noise, with time and memory estimates."""
     return timing.noisy_methods(workload(program, dynamic=dynamic))

@@ -1,4 +1,4 @@
-"""Which job runs next, and where: the rules, what they decide from, and its stored form."""
+"""The rules of scheduling, the snapshots that they use, and the stored form of a snapshot."""
 
 from queuebit_scheduling.codec import MEDIA_TYPE, decode, encode
 from queuebit_scheduling.explain import Explanation, Unexplained, explain, explain_stored

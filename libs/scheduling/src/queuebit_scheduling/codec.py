@@ -1,7 +1,7 @@
 """The stored form of a snapshot: canonical JSON, version 1.
 
-Each table is an object of columns, named as the fields are. Equal snapshots have equal bytes, and the digest of the
-bytes is what a placement cites.
+Each table is an object of columns with the names of the fields. Equal snapshots have equal bytes; a placement refers to
+the digest of the bytes.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class _Jobs(_Table):
     accepted_us: list[_Whole]
     size: list[str]
     qpu_us: list[list[_Whole]]
-    """Of each job, a figure for each backend of its group; so are the next two."""
+    """For each job, one value per backend of its group. The next two fields have the same form."""
     esp_ppm: list[list[_Whole]]
     cost_rank: list[list[_Whole]]
 
@@ -82,7 +82,7 @@ class Document(_Table):
 
 
 def encode(snapshot: Snapshot) -> bytes:
-    """Write a snapshot. It holds whole numbers and plain names only, so that sorted names make it RFC 8785."""
+    """Encode a snapshot. It has only integers and plain names, so that sorted names make the JSON canonical."""
     backends, tenants, run_times = snapshot.backends, snapshot.tenants, snapshot.run_times
     document = {
         "version": 1,
@@ -115,14 +115,14 @@ def encode(snapshot: Snapshot) -> bytes:
 
 
 def decode(content: bytes) -> Snapshot:
-    """Read what `encode` wrote.
+    """Decode the output of `encode`.
 
     Raises:
-        Malformed: it is no snapshot of version 1.
+        Malformed: the content is not a snapshot of version 1.
     """
     try:
         return _snapshot(Document.model_validate_json(content))
-    except ValueError as error:  # also what pydantic raises
+    except ValueError as error:  # pydantic's errors too
         raise Malformed(f"not a snapshot of version 1: {error!s:.300}") from error
 
 
@@ -147,7 +147,7 @@ def _group(group: CandidateGroup) -> Json:
 def _snapshot(document: Document) -> Snapshot:
     backends, tenants, run_times = document.backends, document.tenants, document.run_times
     if unknown := {it.tenant for it in document.groups} - set(tenants.name):
-        raise ValueError(f"it has jobs of {', '.join(sorted(unknown))}, but not these tenants")
+        raise ValueError(f"it has jobs of the tenants {', '.join(sorted(unknown))}, but not these tenants")
     return Snapshot(
         policy=document.policy,
         at_us=document.at_us,

@@ -1,4 +1,4 @@
-"""Why a job was placed where it was: one decision made again, and what it compared."""
+"""Explains a placement: recomputes its decision, and lists what was compared."""
 
 from __future__ import annotations
 
@@ -19,59 +19,59 @@ __all__ = ["Considered", "Contender", "Explanation", "Unexplained", "explain", "
 
 _ONLY = "only"
 
-_DECIDED = {
+_WHY_CHOSEN = {
     _ONLY: "it was the only candidate with a free place",
     "cost": "it was the cheapest candidate with a free place",
-    "completion": "it was expected to be done first, of the cheapest candidates with a free place",
-    "success": "it had the highest estimated success probability, of candidates of the same cost and completion",
-    "name": "its name comes first, of candidates that are alike in everything else",
+    "completion": "it was expected to complete the job first, among the cheapest candidates with a free place",
+    "success": "it had the highest estimated success probability, among candidates with equal cost and completion",
+    "name": "its name is first in alphabetical order, among candidates that are otherwise equal",
 }
-_LOST = {
+_WHY_NOT = {
     "cost": "it costs more",
-    "completion": "it is expected to be done later",
+    "completion": "it is expected to complete the job later",
     "success": "its estimated success probability is lower",
-    "name": "it is alike in everything, and its name comes later",
+    "name": "it is equal otherwise, and its name is later in alphabetical order",
 }
 
 
 class Unexplained(Fault):
-    """A placement whose decision cannot be made again."""
+    """The decision of a placement cannot be recomputed."""
 
     code = "unexplained"
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A tenant whose turn it could have been."""
+    """A tenant with a job that could have been placed."""
 
     tenant: str
     share: int
     usage_us: int
     cost_us: int
     rank_us: int
-    """(usage + cost) / share, rounded down: the lowest is next, ties by name."""
+    """(usage + cost) / share, rounded down. The lowest is next; ties are broken by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Considered:
-    """A candidate of the job, as it was when the job was placed."""
+    """A candidate of the job at the time of the placement."""
 
     backend: str
     cost_rank: int
     """0 for the cheapest."""
     expected_us: int
-    """Its own run."""
+    """Expected run time of the job."""
     completion_us: int | None
-    """Time until it would have ended there; None where that cannot be known."""
+    """Expected time until the job ends there; None if it is unknown."""
     esp_ppm: int
     free: int
     reason: str
-    """Why the job did not go there; empty for the one that was chosen."""
+    """Why this candidate was not chosen; empty for the chosen one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One placement."""
+    """The explanation of one placement."""
 
     tenant: str
     job: str
@@ -80,24 +80,23 @@ class Explanation:
     at_us: int
     waited_us: int
     position: int
-    """The first placement of its cycle has 1."""
+    """The number of the placement in its cycle, from 1."""
     waiting: Mapping[str, int]
-    """By tenant: jobs that could be placed at this moment."""
+    """The number of jobs that could be placed, by tenant."""
     contenders: tuple[Contender, ...]
-    """The next first."""
+    """Tenants in order of rank."""
     considered: tuple[Considered, ...]
-    """The chosen one, then by name."""
+    """The chosen candidate first, then the others by name."""
     rule: str
-    """The first rule that separates the chosen backend from the next best; `only` if there was no other."""
+    """The first rule that prefers the chosen backend to the second best; `only` if there was no other."""
     decided: str
-    """The same in words."""
+    """The rule as a sentence."""
 
     def document(self, viewer: str | None = None) -> dict[str, JsonValue]:
-        """The explanation as JSON.
+        """Return the explanation as JSON.
 
         Args:
-            viewer: the tenant who reads it, who learns of other tenants their rank alone, and no name; None for the
-                operator.
+            viewer: the tenant that reads it and sees ranks, but not names, of other tenants; None for the operator.
         """
         waiting = {name: count for name, count in self.waiting.items() if viewer in (None, name)}
         return {
@@ -116,12 +115,12 @@ class Explanation:
 
 
 def explain(policy: Policy, snapshot: Snapshot, key: Key) -> Explanation | None:
-    """Decide again up to a job's placement; None where the snapshot does not place it.
+    """Recompute the decisions of a cycle until the placement of a job; None if the snapshot does not place it.
 
     Args:
-        policy: the one that the snapshot names.
-        snapshot: what was decided from.
-        key: the job.
+        policy: the policy that the snapshot names.
+        snapshot: the inputs of the decision.
+        key: tenant and id of the job.
     """
     for position, step in enumerate(policy.steps(snapshot), start=1):
         if step.place.job == key:
@@ -130,21 +129,21 @@ def explain(policy: Policy, snapshot: Snapshot, key: Key) -> Explanation | None:
 
 
 def explain_stored(content: bytes, key: Key, backend: str) -> Explanation:
-    """Explain a placement from what was stored of its decision.
+    """Explain a placement from its stored snapshot.
 
     Raises:
-        Unexplained: the decision cannot be made again, or does not place the job there.
+        Unexplained: the decision cannot be recomputed, or does not place the job on this backend.
     """
     try:
         snapshot = decode(content)
     except Malformed as error:
-        raise Unexplained(f"what it was decided from cannot be read: {error}") from error
+        raise Unexplained(f"the stored snapshot cannot be read: {error}") from error
     policy = POLICIES.get(snapshot.policy)
     if policy is None:
         raise Unexplained(f"this version does not have the policy {snapshot.policy}")
     found = explain(policy, snapshot, key)
     if found is None or found.backend != backend:
-        raise Unexplained("its decision does not give it this place: `qb verify` says more")
+        raise Unexplained("the recomputed decision differs from this placement: run `qb verify`")
     return found
 
 
@@ -190,18 +189,18 @@ def _explanation(policy: Policy, snapshot: Snapshot, step: Step, position: int) 
         position=position,
         waiting=_waiting(snapshot),
         contenders=tuple(map(_contender, sorted(step.turns, key=lambda it: (it.rank, it.tenant.name)))),
-        considered=(_considered(chosen, ""), *(_considered(it, _lost(policy.choice, chosen, it)) for it in others)),
+        considered=(_considered(chosen, ""), *(_considered(it, _why_not(policy.choice, chosen, it)) for it in others)),
         rule=rule,
-        decided=_DECIDED.get(rule, f"the rule {rule!r} decided"),
+        decided=_WHY_CHOSEN.get(rule, f"the rule {rule!r} decided"),
     )
 
 
 def _rule(choice: Choice, chosen: Target, other: Target) -> str:
-    """The first rule that tells two candidates apart."""
+    """Return the first rule that prefers one of two candidates."""
     return next(name for name, rule in choice if rule(chosen) != rule(other))
 
 
-def _lost(choice: Choice, chosen: Target, other: Target) -> str:
+def _why_not(choice: Choice, chosen: Target, other: Target) -> str:
     if other.capacity is None:
         return f"{other.candidate.backend} had not registered"
     if other.capacity.silent_since_us is not None:
@@ -209,7 +208,7 @@ def _lost(choice: Choice, chosen: Target, other: Target) -> str:
     if not other.free:
         return f"all {other.capacity.queue_depth} places were taken"
     rule = _rule(choice, chosen, other)
-    return _LOST.get(rule, f"the rule {rule!r} is against it")
+    return _WHY_NOT.get(rule, f"the rule {rule!r} prefers the other")
 
 
 def _considered(target: Target, reason: str) -> Considered:

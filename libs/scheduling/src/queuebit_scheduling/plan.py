@@ -1,4 +1,4 @@
-"""What a policy decides, and what it compared to decide so."""
+"""The decisions of a policy, and the values that it compared."""
 
 from __future__ import annotations
 
@@ -14,47 +14,47 @@ __all__ = ["Choice", "Cycle", "Group", "Place", "Policy", "Step", "Target", "Tur
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Give the job to the backend."""
+    """The decision to place a job on a backend."""
 
     job: Key
     backend: str
     expected_us: int
-    """How long it is expected to run there."""
+    """Expected run time on this backend."""
     scores: tuple[tuple[str, int], ...]
-    """Expected completion in microseconds on each candidate that is registered and answers, soonest first."""
+    """Expected time to completion, in microseconds, on each registered candidate that answers; soonest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A tenant that has a job which can be placed."""
+    """A tenant with a job that can be placed."""
 
     tenant: Tenant
     usage_us: int
-    """Service received, partly forgotten, and the expected run time of what is outstanding."""
+    """Service received, with decay, plus the expected run time of outstanding jobs."""
     cost_us: int
-    """What the job counts beside it."""
+    """The cost of the job that is added to the usage."""
     job: Job | None
-    """The job that is next, or None where it is not in the snapshot; `cost_us` is then the least it can be."""
+    """The next job; None if it is not in the snapshot, and `cost_us` is then a lower bound."""
     rank: Fraction
-    """(usage + cost) / share: the lowest is next."""
+    """(usage + cost) / share; the lowest is next."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A candidate of the job whose turn it is."""
+    """A candidate of the job that is placed next."""
 
     candidate: Candidate
     expected_us: int
     capacity: BackendCapacity | None
-    """As it is at this moment of the cycle; None if it has not registered."""
+    """Its capacity at this point of the cycle; None if it is not registered."""
     free: int
     completion_us: int
-    """Expected time until the job would have ended there; 0 if it has not registered."""
+    """Expected time until the job ends there; 0 if the backend is not registered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One placement, and what was compared for it."""
+    """One placement, and the values that were compared."""
 
     place: Place
     turns: tuple[Turn, ...]
@@ -67,57 +67,57 @@ class Cycle:
 
     snapshot: Snapshot
     places: tuple[Place, ...]
-    """In the order in which they were made. Every other job of the snapshot waits; `reasons.waiting` says why."""
+    """In the order of decision. All other jobs of the snapshot wait; `reasons.waiting` gives their reasons."""
 
 
 Choice = tuple[tuple[str, Callable[[Target], "int | str"]], ...]
-"""Named rules by which one of several targets is chosen: the least by the first rule that tells two apart."""
+"""Named keys that choose one of several targets: the lowest by the first key; ties by the next."""
 
 
 Group = TypeVar("Group", bound=Hashable)
-"""What a policy calls a group: any value that tells groups apart."""
+"""The identity of a group, chosen by the policy."""
 
 
 class Policy(Protocol):
-    """The rules. The scheduler keeps waiting jobs as these functions say, and knows no rule of its own."""
+    """The rules of scheduling. The scheduler itself has no rules; it keeps waiting jobs as these functions say."""
 
     @property
     def name(self) -> str:
-        """Name and version; it changes whenever a snapshot could be decided otherwise."""
+        """Name and version. Must change if a snapshot may lead to another decision."""
         ...
 
     @property
     def choice(self) -> Choice:
-        """Which of its free candidates a job goes to."""
+        """The rule that chooses one of the free candidates of a job."""
         ...
 
     def free(self, backend: BackendCapacity) -> int:
-        """How many more jobs a backend may be given."""
+        """Return how many more jobs can be placed on a backend."""
         ...
 
     def expected_us(self, promised_us: int, learned_us: int | None) -> int:
-        """How long a job is expected to run: admission's promise, and what its like took of late, if known."""
+        """Return the expected run time of a job, from the estimate at admission and recent times of similar jobs."""
         ...
 
     def group(self, job: Job) -> Hashable:
-        """The group of a job. Jobs of one group have one tenant and the same candidates."""
+        """Return the group of a job. Jobs of one group have the same tenant and the same candidates."""
         ...
 
     def order(self, job: Job) -> tuple[int, ...]:
-        """The place of a job among those of its tenant: the smallest is next."""
+        """Return the sort key of a job among those of its tenant; the smallest is next."""
         ...
 
     def shown(self, world: Snapshot, groups: Mapping[Group, tuple[Job, int]]) -> Mapping[Group, int]:
-        """How many jobs of each group a snapshot shows; groups without one are left out.
+        """Return how many jobs of each group a snapshot contains; omits groups with 0.
 
         Args:
-            world: every registered backend, and every tenant with a job here; no jobs.
-            groups: of each the first job, and how many there are.
+            world: a snapshot of all registered backends and all tenants with waiting jobs, without jobs.
+            groups: for each group the first job and the number of jobs.
         """
         ...
 
     def steps(self, snapshot: Snapshot) -> Iterator[Step]:
-        """Decide one cycle, placement by placement."""
+        """Decide one cycle, one placement at a time."""
         ...
 
 

@@ -1,8 +1,7 @@
-"""Who is next, and where: weighted fair share over tenants, the cheapest backend and then the soonest.
+"""Chooses the next job and its backend: weighted fair share over tenants; the cheapest backend, then the soonest.
 
-Everything is decided from a frozen snapshot in integers and fractions, and every tie has a named rule. To change a
-rule, edit it here, give `FairShare.name` a new version, and add a test. `registry` says what to do about decisions
-that were made by the version before.
+All decisions use a frozen snapshot with integers and fractions, and every tie has a named rule. To change a rule, edit
+it here, give `FairShare.name` a new version, and add a test. `registry` explains how to keep earlier versions.
 """
 
 from __future__ import annotations
@@ -19,21 +18,21 @@ from queuebit_scheduling.usage import period_of
 __all__ = ["POLICY", "SNAPSHOT_JOBS", "FairShare"]
 
 SNAPSHOT_JOBS = 64
-"""The most jobs that a snapshot shows: twice as many as a cycle places."""
+"""The most jobs in a snapshot: twice as many as a cycle places."""
 
 
 class FairShare:
     """The rules in force.
 
-    1. A job can be placed while one of its candidates is registered, answers and has a free place. Others wait and
-       block no job.
-    2. Of the tenants with such a job, the lowest (usage + cost) / share is next; ties: tenant name. Usage is service
-       received, partly forgotten, plus the expected run time of what is outstanding. Cost is the job's least expected
-       run time less the time it has waited, so that no job is too large for ever.
-    3. The tenant offers the first such job by `order`: the oldest.
-    4. The job goes to the first free candidate by `choice`: the cheapest, then the soonest.
-    5. It takes its place at once: the next decision sees it. Back to 2, up to the limit of the cycle, or until the
-       tenant that is next may have a job that the snapshot does not show.
+    1. A job can be placed if one of its candidates is registered, answers and has a free place. Other jobs wait and do
+       not block any job.
+    2. Among the tenants with such a job, the lowest (usage + cost) / share is next; ties: tenant name. Usage is service
+       received, with decay, plus the expected run time of outstanding jobs. Cost is the shortest expected run time of
+       the job minus its waiting time, so that no job waits forever because of its size.
+    3. The tenant's first such job by `order` is placed: the oldest.
+    4. It is placed on the first free candidate by `choice`: the cheapest, then the soonest.
+    5. The next decision includes this placement. Repeat from 2 up to the limit of the cycle, or until the next tenant
+       may have a job that is not in the snapshot.
     """
 
     name = "fair-share/3"
@@ -45,15 +44,15 @@ class FairShare:
     )
 
     def free(self, backend: BackendCapacity) -> int:
-        """How many more jobs a backend may be given: 0 while it does not answer."""
+        """Return how many more jobs can be placed on a backend; 0 while it does not answer."""
         return 0 if backend.silent_since_us is not None else max(0, backend.queue_depth - backend.taken)
 
     def expected_us(self, promised_us: int, learned_us: int | None) -> int:
-        """What was learned counts more than what was promised."""
+        """Return the learned run time; the estimate of admission if there is none."""
         return learned_us or max(1, promised_us)
 
     def group(self, job: Job) -> Hashable:
-        """Tell apart what can be placed independently of each other: tenants, and sets of candidates."""
+        """Return tenant and candidates: jobs of different groups can be placed independently."""
         return job.tenant, tuple(it.backend for it in job.candidates)
 
     def order(self, job: Job) -> tuple[int, ...]:
@@ -61,9 +60,9 @@ class FairShare:
         return (job.sequence,)
 
     def shown(self, world: Snapshot, groups: Mapping[Group, tuple[Job, int]]) -> Mapping[Group, int]:
-        """As many of each group as can be placed in one cycle, and all groups alike.
+        """Return the same number for each group, at most what one cycle can place.
 
-        Where there are more groups than jobs to show, those of the tenants that received least for their share.
+        If there are more groups than jobs in a snapshot, the tenants with the least service per share come first.
         """
         places = {it.name: count for it in world.backends if (count := self.free(it))}
         rank = {it.name: Fraction(self.usage_us(it, world.at_us), it.share) for it in world.tenants}
@@ -80,11 +79,11 @@ class FairShare:
         return {group: min(useful[group], each) for group in placeable}
 
     def usage_us(self, tenant: Tenant, at_us: int) -> int:
-        """What a tenant has: service received, partly forgotten, and what it is about to receive."""
+        """Return the usage of a tenant: service received, with decay, plus the run time of outstanding jobs."""
         return tenant.served.at(period_of(at_us)).us + tenant.outstanding_us
 
     def cost_us(self, job: Job, expected_us: Iterable[int], at_us: int) -> int:
-        """What a job counts when tenants are compared."""
+        """Return the cost of a job in the comparison of tenants."""
         return max(0, min(expected_us) - max(0, at_us - job.accepted_us))
 
     def steps(self, snapshot: Snapshot) -> Iterator[Step]:
@@ -107,7 +106,7 @@ def _placeable_now(first: Job, places: Mapping[str, int], wanted: int) -> int:
 
 
 POLICY = FairShare()
-"""By which the scheduler decides."""
+"""The policy of the scheduler."""
 
 
 @dataclass(slots=True)
@@ -117,11 +116,11 @@ class _Queue:
     jobs: deque[Job]
     candidates: tuple[Candidate, ...]
     hidden: bool
-    """Whether there are more behind those that the snapshot shows."""
+    """Whether the group has more jobs than the snapshot."""
 
 
 class _Cycle:
-    """Backends as they fill up, tenants as their usage grows, and the jobs that are left."""
+    """The state during a cycle: capacities, usage of tenants, and the remaining jobs."""
 
     def __init__(self, policy: FairShare, snapshot: Snapshot) -> None:
         self._policy = policy
@@ -138,7 +137,7 @@ class _Cycle:
         self._turns = {name: self._turn(name) for name in self._tenants}
 
     def step(self) -> Step | None:
-        """Make the next placement; None if there is none, or if it cannot be known."""
+        """Make the next placement; None if there is none, or the snapshot has too few jobs to decide."""
         turns = [turn for turn in self._turns.values() if turn is not None]
         if not turns:
             return None
@@ -155,7 +154,7 @@ class _Cycle:
         return Step(place, tuple(turns), tuple(targets))
 
     def _take(self, tenant: Tenant, job: Job, chosen: Target) -> None:
-        """Give the place away; then see whose turn it can be."""
+        """Update capacity and usage after a placement, and the affected tenants."""
         backend, took = chosen.candidate.backend, chosen.expected_us
         before = self._capacity[backend]
         self._capacity[backend] = replace(before, taken=before.taken + 1, backlog_us=before.backlog_us + took)
@@ -166,7 +165,7 @@ class _Cycle:
             self._turns[name] = self._turn(name)
 
     def _turn(self, name: str) -> Turn | None:
-        """What a tenant may place now."""
+        """Return the next job that a tenant can place."""
         queues = [it for it in self._queues[name] if (it.jobs or it.hidden) and self._placeable(it.candidates)]
         if not queues:
             return None
@@ -186,7 +185,7 @@ class _Cycle:
         expected_us, capacity = self._expected_us(job, candidate), self._capacity.get(candidate.backend)
         if capacity is None:
             return Target(candidate, expected_us, None, 0, 0)
-        # the slots share the backlog, rounded up; then the job's own run
+        # the slots share the backlog, rounded up; then the job runs
         completion_us = -(-capacity.backlog_us // capacity.slots) + expected_us
         return Target(candidate, expected_us, capacity, self._policy.free(capacity), completion_us)
 

@@ -1,4 +1,4 @@
-"""Why a job waits, in words."""
+"""Explains in words why a job waits."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["Waiting", "unanswered", "waiting", "why_placed", "why_waiting"]
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A job that stays where it is, and the reason."""
+    """A job that is not placed, and the reason."""
 
     job: Key
     reason: str
 
 
 def waiting(plan: Cycle) -> tuple[Waiting, ...]:
-    """The jobs of a snapshot that get no place in its cycle."""
+    """Return the jobs of a snapshot that are not placed in its cycle."""
     placed = {it.job for it in plan.places}
     backends = {it.name: it for it in plan.snapshot.backends}
     left = (job for group in plan.snapshot.groups for job in group.jobs if job.key not in placed)
@@ -30,12 +30,12 @@ def waiting(plan: Cycle) -> tuple[Waiting, ...]:
 
 
 def why_waiting(candidates: Iterable[str], backends: Mapping[str, BackendCapacity]) -> str:
-    """Say why a job with these candidates has no place yet."""
+    """Return why a job with these candidates is not placed yet."""
     names = sorted(candidates)
     registered = [backends[name] for name in names if name in backends]
     if not registered:
         absent = f"{names[0]} has not" if len(names) == 1 else f"none of {', '.join(names)} has"
-        return f"{absent} registered yet: see whether its executor runs"
+        return f"{absent} registered yet: see in `qb status` whether its executor runs"
     if any(POLICY.free(backend) for backend in registered):
         return "its turn has not come yet"
     silent = [unanswered(backend) for backend in registered if backend.silent_since_us is not None]
@@ -47,13 +47,13 @@ def why_waiting(candidates: Iterable[str], backends: Mapping[str, BackendCapacit
 
 
 def why_placed(backend: BackendCapacity, ahead: int, *, confirmed: bool, started: bool) -> str | None:
-    """Say why a job that has a place does not run, or None if it does.
+    """Return why a placed job does not run, or None if it runs.
 
     Args:
-        backend: where its place is.
-        ahead: jobs that were placed there before it and have not ended.
-        confirmed: whether the log has shown its placement.
-        started: whether a worker took it.
+        backend: the backend of the placement.
+        ahead: the number of jobs that were placed there earlier and have not ended.
+        confirmed: whether the log contains the placement.
+        started: whether a worker has started it.
     """
     if backend.silent_since_us is not None:
         state = f"it was started on {backend.name}" if started else f"it is placed on {backend.name}"
@@ -68,6 +68,6 @@ def why_placed(backend: BackendCapacity, ahead: int, *, confirmed: bool, started
 
 
 def unanswered(backend: BackendCapacity) -> str:
-    """Say since when a backend is silent."""
+    """Return since when a backend has not answered, as a sentence."""
     since = moment_of(backend.silent_since_us or 0)
     return f"{backend.name} has not answered since {since:%Y-%m-%d %H:%M:%S} UTC"

@@ -1,8 +1,8 @@
 """Policies by name and version, so that decisions of several versions can be recomputed.
 
-A decision names the policy that made it. When a rule changes, `FairShare.name` gets a new version. To go on recomputing
-decisions of the version before, keep its class as a module of its own and add it here; without it `qb verify` counts
-them as not recomputable by this version.
+A decision names its policy. When a rule changes, `FairShare.name` gets a new version. To recompute decisions of the
+previous version, keep its class in a separate module and add it here; otherwise `qb verify` counts its decisions as not
+recomputable.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["POLICIES", "by_name"]
 
 
 def by_name(policies: Iterable[Policy]) -> Mapping[str, Policy]:
-    """Index policies; two versions need two names."""
+    """Index policies by name; each version needs its own name."""
     return MappingProxyType({it.name: it for it in policies})
 
 

@@ -1,4 +1,4 @@
-"""How long jobs take, learned from those that ended."""
+"""Learns run times from jobs that ended."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from queuebit_scheduling.snapshot import Job, RunTime
 __all__ = ["RunTimes", "size_of"]
 
 _WEIGHT = 8
-"""The newest run counts one eighth."""
+"""The newest run has a weight of one eighth."""
 
 
 def size_of(qubits: int, depth: int, shots: int) -> str:
-    """The size of a job: its qubits, and the power of two of its depth times its shots."""
+    """Return the size class of a job: its qubits, and the binary logarithm of depth times shots."""
     return f"{qubits}q{(max(1, depth) * shots).bit_length()}"
 
 
 class RunTimes:
-    """The moving average of each size on each backend."""
+    """Moving averages of run times, by backend and size."""
 
     def __init__(self) -> None:
         self._us: dict[tuple[str, str], int] = {}
 
     def learn(self, backend: str, size: str, ran_us: int) -> None:
-        """Take in how long one job ran."""
+        """Add the run time of one job."""
         known = self._us.get((backend, size), ran_us)
         self._us[backend, size] = ((_WEIGHT - 1) * known + ran_us) // _WEIGHT
 
     def known_us(self, backend: str, size: str) -> int | None:
-        """How long jobs of a size took there, if any did."""
+        """Return the average run time of a size on a backend, or None."""
         return self._us.get((backend, size))
 
     def about(self, jobs: Iterable[Job]) -> tuple[RunTime, ...]:
-        """What is known about these jobs on their candidates."""
+        """Return the known run times of these jobs on their candidates."""
         wanted = {(it.backend, job.size) for job in jobs for it in job.candidates} if self._us else ()
         return tuple(RunTime(*pair, self._us[pair]) for pair in wanted if pair in self._us)

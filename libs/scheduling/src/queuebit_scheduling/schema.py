@@ -1,4 +1,4 @@
-"""Publish the JSON Schema of stored decisions: `python -m queuebit_scheduling.schema`, from the root."""
+"""Writes the JSON Schema of stored snapshots: `python -m queuebit_scheduling.schema`, from the root."""
 
 from __future__ import annotations
 

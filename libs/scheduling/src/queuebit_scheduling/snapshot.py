@@ -1,4 +1,4 @@
-"""Everything that one scheduling decision is made from: frozen, in integers and text, and kept in order."""
+"""The inputs of one scheduling decision: frozen, in integers and text, with sorted rows."""
 
 from __future__ import annotations
 
@@ -14,63 +14,63 @@ if TYPE_CHECKING:
 __all__ = ["BackendCapacity", "Candidate", "CandidateGroup", "Job", "Key", "RunTime", "Snapshot", "Tenant"]
 
 Key = tuple[str, str]
-"""A job: its tenant and its id."""
+"""Tenant and id of a job."""
 
 _Row = TypeVar("_Row")
 
 
 @dataclass(frozen=True, slots=True)
 class BackendCapacity:
-    """A registered backend, and how full it is."""
+    """A registered backend and its load."""
 
     name: str
     slots: int
-    """Jobs that it runs at the same time."""
+    """The number of jobs that run at the same time."""
     queue_depth: int
-    """Jobs that it may hold before one of them has ended."""
+    """The most placed jobs that have not ended."""
     taken: int = 0
-    """Jobs that it holds."""
+    """The number of placed jobs that have not ended."""
     backlog_us: int = 0
-    """Expected run time of the jobs that it holds."""
+    """Expected run time of these jobs."""
     silent_since_us: int | None = None
-    """Since when its executor has not answered, if it is taken for gone."""
+    """When its executor was last seen, if it counts as stopped; otherwise None."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A tenant: its weight, what it received, and what it is about to receive."""
+    """A tenant: its share, its service received, and its outstanding jobs."""
 
     name: str
     share: int
     served: Served
     outstanding_us: int
-    """Expected run time of its jobs that have a place."""
+    """Expected run time of its placed jobs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A backend on which admission allowed a job, and what was promised there."""
+    """A backend that admission allowed for a job, with its estimates."""
 
     backend: str
     qpu_us: int
-    """The run time that admission expected."""
+    """The run time that admission estimated."""
     esp_ppm: int
-    """Estimated success probability in parts per million; an ideal simulator has 1,000,000."""
+    """Estimated success probability in parts per million; 1,000,000 for an ideal simulator."""
     cost_rank: int = 0
     """0 for the cheapest candidates of the job, 1 for the next price, and so on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job without a place. Nothing of it changes while it waits, except a success probability."""
+    """A waiting job. Only its success probabilities can change while it waits."""
 
     tenant: str
     job: str
     sequence: int
-    """Of its acceptance in the log: the older, the smaller."""
+    """The sequence of its `accepted` event in the log."""
     accepted_us: int
     size: str
-    """See `size_of`: jobs of one size take about as long on one backend."""
+    """The size class from `size_of`: jobs of one size have similar run times on one backend."""
     candidates: tuple[Candidate, ...]
     """Sorted by backend."""
 
@@ -87,14 +87,14 @@ class CandidateGroup:
     """Waiting jobs of one tenant with the same candidates: if the first cannot be placed, none can."""
 
     jobs: tuple[Job, ...]
-    """The first of them, in the order of the policy."""
+    """The first jobs in the order of the policy."""
     waiting: int
-    """How many there are, including those that are not shown."""
+    """The number of jobs, including those that are not in `jobs`."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunTime:
-    """How long jobs of one size took on a backend of late."""
+    """The recent run time of jobs of one size on a backend."""
 
     backend: str
     size: str
@@ -103,10 +103,10 @@ class RunTime:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The inputs of one cycle. Rows are sorted when it is made, so that equal contents are equal snapshots."""
+    """The inputs of one cycle. The constructor sorts rows, so that equal contents are equal snapshots."""
 
     policy: str
-    """Name and version of the rules that decide."""
+    """Name and version of the policy."""
     at_us: int
     limit: int
     """The most placements of the cycle."""
@@ -123,7 +123,7 @@ class Snapshot:
         object.__setattr__(self, "groups", _sorted(groups, lambda it: _by_sequence(it.jobs[0])))
 
     def showing(self, groups: tuple[CandidateGroup, ...], run_times: tuple[RunTime, ...]) -> Snapshot:
-        """The same moment with these jobs, and with the backends and tenants that they concern."""
+        """Return the snapshot with these jobs, and only their backends and tenants."""
         tenants = {it.jobs[0].tenant for it in groups}
         candidates = {it.backend for group in groups for it in group.jobs[0].candidates}
         return replace(

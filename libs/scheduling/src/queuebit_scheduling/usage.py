@@ -1,4 +1,4 @@
-"""Service a tenant received: microseconds of backend time, slowly forgotten."""
+"""The service that a tenant received: microseconds of backend time, with decay."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 __all__ = ["PERIOD_US", "Served", "micros", "moment_of", "period_of"]
 
 PERIOD_US = 10_000_000
-"""At every boundary of ten seconds (UTC) a tenth of the service is forgotten: after 66 s half of it is."""
+"""At every multiple of ten seconds (UTC) the service decays by a tenth; it is halved after 66 s."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -20,27 +20,27 @@ def micros(moment: datetime) -> int:
 
 
 def moment_of(us: int) -> datetime:
-    """Return the moment that `micros` made these microseconds of."""
+    """Return the time of microseconds since 1970; the inverse of `micros`."""
     return _EPOCH + us * _MICROSECOND
 
 
 def period_of(at_us: int) -> int:
-    """Return the number of the period in which a moment lies."""
+    """Return the number of the decay period of a time."""
     return at_us // PERIOD_US
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """Service received, as it stood in one period.
+    """The service received, as of one period.
 
-    Forgetting happens at boundaries only, so the value at a moment does not depend on when else it was read.
+    It decays only between periods, so that the value does not depend on how often it is read.
     """
 
     us: int = 0
     period: int = 0
 
     def at(self, period: int) -> Served:
-        """What is left of it in a later period; time never runs backwards here."""
+        """Return the service after decay until a later period; an earlier period changes nothing."""
         us = self.us
         for _ in range(period - self.period):
             if not us:

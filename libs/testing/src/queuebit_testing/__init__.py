@@ -1,1 +1,1 @@
-"""Fixtures and port laws for tests; never shipped."""
+"""Fixtures and port laws for tests; not shipped."""

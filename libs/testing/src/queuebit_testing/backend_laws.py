@@ -1,4 +1,4 @@
-"""What every backend obeys, whatever stack or vendor stands behind it. Inherit, and give the fixture `backend`."""
+"""The laws of the port `Backend`. To test a backend, inherit `BackendLaws` and define the fixture `backend`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BELL = 'OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2]; h q[0]; cx q[
 
 
 def collected(backend: Backend, handle: str) -> tuple[WorkResult, ...]:
-    """Wait for a submission, however often it has to be asked for, and take what came of it."""
+    """Poll a submission until it has ended, and return its results."""
     for _ in range(10_000):
         if backend.poll(handle) == "ended":
             return backend.collect(handle)
@@ -25,14 +25,14 @@ def _item(backend: Backend, shots: int = 100, seed: int = 1) -> WorkItem:
 
 
 class BackendLaws:
-    """A test class of this kind checks one implementation of `queuebit_quantum.Backend`."""
+    """Tests of one implementation of `queuebit_quantum.Backend`."""
 
-    def test_it_says_what_it_is(self, backend: Backend) -> None:
+    def test_the_description_is_consistent(self, backend: Backend) -> None:
         it = backend.describe()
         assert (it.num_qubits > 1, it.max_shots > 100, it.id == it.id.lower()) == (True, True, True)
         compiled = backend.compile(parse(_BELL), 1)
         assert compiled.target_digest == it.target_digest
-        assert it.kind != "simulator" or compiled.methods, "a simulator says how long it takes"
+        assert it.kind != "simulator" or compiled.methods, "a simulator gives its time and memory"
 
     def test_a_calibration_can_be_read_again(self, backend: Backend) -> None:
         first, again = backend.calibrate(), backend.calibrate()
@@ -45,12 +45,12 @@ class BackendLaws:
         assert sum(outcome.counts.values()) == 100
         assert backend.collect(handle) == (outcome,)
 
-    def test_the_same_token_is_the_same_run(self, backend: Backend) -> None:
+    def test_the_same_token_gives_the_same_run(self, backend: Backend) -> None:
         token = event_id()
         first, again = (backend.submit([_item(backend)], token) for _ in range(2))
         assert first == again == backend.find(token)
 
-    def test_a_token_that_never_arrived_has_no_run(self, backend: Backend) -> None:
+    def test_an_unknown_token_has_no_run(self, backend: Backend) -> None:
         assert backend.find(event_id()) is None
 
     @pytest.mark.parametrize("ask", ["poll", "collect", "usage"])
@@ -58,14 +58,14 @@ class BackendLaws:
         with pytest.raises(UnknownHandle):
             getattr(backend, ask)("no such run")
 
-    def test_cancelling_what_has_ended_or_is_unknown_changes_nothing(self, backend: Backend) -> None:
+    def test_cancelling_an_ended_or_unknown_submission_changes_nothing(self, backend: Backend) -> None:
         handle = backend.submit([_item(backend)], event_id())
         before = collected(backend, handle)
         for name in (handle, "no such run"):
             backend.cancel(name)
         assert backend.collect(handle) == before
 
-    def test_usage_is_stated_in_exact_numbers(self, backend: Backend) -> None:
+    def test_usage_is_an_exact_decimal(self, backend: Backend) -> None:
         handle = backend.submit([_item(backend)], event_id())
         collected(backend, handle)
         measures = {it.metric: it for it in backend.usage(handle)}
@@ -73,13 +73,13 @@ class BackendLaws:
         assert int(measures["qpu-time"].quantity) > 0
         assert all(it.final for it in measures.values())
 
-    def test_what_does_not_fit_is_refused_before_it_runs(self, backend: Backend) -> None:
+    def test_a_circuit_that_does_not_fit_is_refused_before_it_runs(self, backend: Backend) -> None:
         wide = backend.describe().num_qubits + 1
         source = f'OPENQASM 2.0; include "qelib1.inc"; qreg q[{wide}]; creg c[1]; x q; measure q[0] -> c[0];'
         with pytest.raises(DoesNotFit, match="qubits"):
             backend.compile(parse(source), 1)
 
-    def test_too_many_shots_are_refused_or_fail_alone(self, backend: Backend) -> None:
+    def test_too_many_shots_are_refused_or_fail_that_item_only(self, backend: Backend) -> None:
         """A vendor may refuse the whole submission; a simulator runs the other items."""
         items = [_item(backend, shots=backend.describe().max_shots + 1), _item(backend)]
         try:

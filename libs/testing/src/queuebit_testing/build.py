@@ -1,4 +1,4 @@
-"""Events with sensible contents, for tests that care about one field."""
+"""Builders of events with default contents."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def submission(
     seed: str = _SEED,
     job: str | None = None,
 ) -> Submission:
-    """What a client asks for, signed with `seed`."""
+    """A submission, signed with `seed`."""
     body = Submission(
         tenant=tenant,
         project=project,
@@ -68,13 +68,13 @@ def submission(
 
 
 def submitted(key: str = "k1", **fields: object) -> JobSubmitted:
-    """The event around a submission; takes the arguments of `submission`."""
+    """The event of a submission; takes the arguments of `submission`."""
     data = submission(key, **fields)  # type: ignore[arg-type]  # passed through by name
     return JobSubmitted(id=event_id("submitted", data.tenant, data.job), source="qb/client", data=data)
 
 
 def accepted(job: str = "j1", *, tenant: str = "acme", backend: str = "aer", share: int = 1) -> JobAccepted:
-    """A job that was admitted to one backend."""
+    """A job that is accepted for one backend."""
     return JobAccepted(
         id=event_id("accepted", tenant, job),
         source="qb/broker",
@@ -98,11 +98,11 @@ def accepted(job: str = "j1", *, tenant: str = "acme", backend: str = "aer", sha
 
 
 def funded(amount: str = "10.00", *, tenant: str = "acme", account: str = "main") -> AccountFunded:
-    """A budget that grew."""
+    """An increased budget."""
     return AccountFunded(source="qb/broker", data=Funding(tenant=tenant, account=account, amount=Amount(amount=amount)))
 
 
 def held(job: str = "j1", amount: str = "0.01", *, tenant: str = "acme", account: str = "main") -> AccountHeld:
-    """Budget set aside."""
+    """A hold."""
     data = Hold(tenant=tenant, account=account, job=job, amount=Amount(amount=amount))
     return AccountHeld(id=event_id("held", tenant, job), source="qb/broker", data=data)

@@ -1,4 +1,4 @@
-"""Three nats-servers on loopback that keep every stream three times, as a production cluster does."""
+"""A cluster of three nats-servers on loopback, with three replicas of every stream, as in production."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ __all__ = ["NatsCluster"]
 
 _NAMES = ("n1", "n2", "n3")
 _START_S = 60.0
-"""Time limit for the first election of leaders: a few seconds on a quiet machine."""
+"""Time limit for the first election of leaders, in seconds; it takes a few seconds on an idle machine."""
 
 
 class NatsCluster:
-    """Three servers in one folder. Each of them can be stopped, continued, killed and started again."""
+    """Three servers in one folder. Each can be stopped, continued, killed and restarted."""
 
     def __init__(self, folder: Path, clients: tuple[tuple[str, str, str], ...] = ()) -> None:
         """Prepare the folder.
 
         Args:
-            folder: where configuration and data lie.
+            folder: the folder of configuration and data.
             clients: tenants' users as (tenant, user, role).
         """
         self.folder = folder
@@ -58,7 +58,7 @@ class NatsCluster:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[NatsCluster]:
-        """Start, and kill at the end."""
+        """Start all servers; kill them at the end."""
         try:
             for name in _NAMES:
                 self.start(name)
@@ -75,14 +75,14 @@ class NatsCluster:
             self._processes[name] = subprocess.Popen(command, stdout=log, stderr=log)
 
     def kill(self, name: str) -> None:
-        """End one server as a crash would, also one that is stopped."""
+        """Kill one server, also if it is stopped."""
         if (process := self._processes.pop(name, None)) is not None:
             process.kill()
             process.wait()
 
     @asynccontextmanager
     async def stalled(self, name: str) -> AsyncIterator[None]:
-        """One server stands still: connected, silent, and behind the others when it goes on."""
+        """Stop one server (SIGSTOP): it stays connected, does not answer, and lags behind when it continues."""
         os.kill(self._processes[name].pid, signal.SIGSTOP)
         try:
             yield
@@ -90,15 +90,15 @@ class NatsCluster:
             os.kill(self._processes[name].pid, signal.SIGCONT)
 
     async def connect(self, name: str) -> Client:
-        """A plain connection as one of the users, to any of the servers."""
+        """Connect as a user, to any of the servers."""
         return await connect_as(self.url.split(","), name, self.seeds[name])
 
     def seed_file(self, name: str) -> Path:
-        """The seed of a user in a file that only its owner reads."""
+        """Return a file with the seed of a user; only its owner can read it."""
         return seed_file_of(self.folder, name, self.seeds[name])
 
     async def leader(self) -> str:
-        """The server that leads the log."""
+        """Return the leader of the stream `LOG`."""
         client = await self.connect("provisioner")
         try:
             found = (await client.jetstream(timeout=10).stream_info(LOG)).cluster

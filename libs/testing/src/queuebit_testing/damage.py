@@ -1,4 +1,4 @@
-"""Damage to a stopped server's store, as a failing disk does it."""
+"""Damages the store of a stopped server, as a failing disk does."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def flip_a_bit(store: Path, sequence: int) -> None:
 
 
 def tear(store: Path, sequence: int) -> None:
-    """Cut the block off in the middle of a message of `LOG`, and the index with it, as a crash leaves them."""
+    """Truncate the block in the middle of a message of `LOG`, and the index, as after a crash."""
     block, start, _ = _find(store, sequence)
     block.write_bytes(block.read_bytes()[: start + 60])
     (block.parent / "index.db").unlink(missing_ok=True)
@@ -31,14 +31,14 @@ def _find(store: Path, sequence: int) -> tuple[Path, int, int]:
         for start, length, found in _records(block.read_bytes()):
             if found == sequence:
                 return block, start, length
-    raise LookupError(f"no block under {store} holds message {sequence}")
+    raise LookupError(f"no block in {store} contains message {sequence}")
 
 
 def _records(content: bytes) -> Iterator[tuple[int, int, int]]:
-    """Start, length and sequence of each record: a length, a sequence, a time, a subject, headers, body, checksum."""
+    """Yield start, length and sequence of each record: length, sequence, time, subject, headers, body, checksum."""
     start = 0
     while start < len(content):
         length, sequence = struct.unpack_from("<IQ", content, start)
-        length &= 0x7FFFFFFF  # the highest bit says that there are headers
+        length &= 0x7FFFFFFF  # the highest bit marks headers
         yield start, length, sequence
         start += length

@@ -1,4 +1,4 @@
-"""The whole embedded stack for a test: real processes under their supervisor, in a folder of its own."""
+"""The complete embedded stack for a test: real processes under their supervisor, in a separate folder."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ __all__ = ["EmbeddedStack"]
 
 
 class EmbeddedStack:
-    """A stack on free ports. Use it as `with EmbeddedStack(folder) as stack`; it is ended, and its data stay."""
+    """A stack on free ports. Use `with EmbeddedStack(folder) as stack`; the end stops it and keeps its data."""
 
     def __init__(self, home: Path, plugins: Path | None = None) -> None:
-        """Prepare.
+        """Prepare the stack; entering the context starts it.
 
         Args:
-            home: the folder.
-            plugins: a folder where more packages may be installed, before the start and while the stack runs.
+            home: the folder of the stack.
+            plugins: a folder for additional packages, which can be installed before the start or while the stack runs.
         """
         self.home = home
         self.plugins = plugins
@@ -45,10 +45,10 @@ class EmbeddedStack:
         self.qb("down")
 
     def qb(self, *words: str, accept: tuple[int, ...] = (0,), timeout: float = 120) -> str:
-        """Run a command and return what it printed.
+        """Run a command and return its output.
 
         Raises:
-            RuntimeError: its exit code is none of `accept`.
+            RuntimeError: its exit code is not in `accept`.
         """
         done = self.run(*words, timeout=timeout)
         if done.returncode not in accept:
@@ -56,7 +56,7 @@ class EmbeddedStack:
         return done.stdout
 
     def run(self, *words: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end, however it ends."""
+        """Run a command to its end, with any exit code."""
         return subprocess.run(
             self.argv(*words), capture_output=True, text=True, timeout=timeout, check=False, env=self._environment()
         )
@@ -65,7 +65,7 @@ class EmbeddedStack:
         return {**os.environ, **({"PYTHONPATH": str(self.plugins)} if self.plugins else {})}
 
     def argv(self, *words: str) -> list[str]:
-        """The argument list of a command on this stack."""
+        """Return the argument list of a command on this stack."""
         return [sys.executable, "-m", "queuebit_cli", *words, "--home", str(self.home)]
 
     def ask(self, *words: str, accept: tuple[int, ...] = (0,), timeout: float = 120) -> Any:  # any JSON
@@ -78,7 +78,7 @@ class EmbeddedStack:
         return [json.loads(line) for line in output.splitlines()]
 
     async def connect(self, name: str, error_cb: Callable[[Exception], Awaitable[None]] | None = None) -> Client:
-        """A plain connection as one of the bus's users: a service's name, `operator`, or `<tenant>/<user>`."""
+        """Connect to the message bus as a service, as `operator`, or as `<tenant>/<user>`."""
         tenant, _, user = name.rpartition("/")
         if tenant:
             seed = tomllib.loads((self.home / "credentials" / f"{tenant}-{user}.toml").read_text())["seed"]
@@ -90,20 +90,20 @@ class EmbeddedStack:
         )
 
     def listens(self, name: str) -> str:
-        """Where a process listens."""
+        """Return the address on which a process listens."""
         return str(json.loads((self.home / "stack.json").read_text())["listens"][name])
 
     def pid(self, name: str) -> int | None:
-        """The process of a service now; none while it waits to be started again."""
+        """Return the process id of a service; None while it waits for its restart."""
         found: int | None = json.loads((self.home / "stack.json").read_text())["processes"][name]["pid"]
         return found
 
     def names(self) -> list[str]:
-        """Every process that the supervisor keeps running."""
+        """Return the names of all processes of the supervisor."""
         return list(json.loads((self.home / "stack.json").read_text())["processes"])
 
     def kill(self, name: str) -> bool:
-        """End a process as a crash would; say whether there was one to end."""
+        """Kill a process; return whether there was one."""
         pid = self.pid(name)
         if pid is None:
             return False
@@ -114,7 +114,7 @@ class EmbeddedStack:
         return True
 
     def until(self, ready: bool, seconds: float = 60) -> list[dict[str, Any]]:
-        """Wait until all services are ready, or until one is not; return what `qb status` says of each."""
+        """Wait until all services are ready, or until one is not; return the services in `qb status`."""
         deadline = time.monotonic() + seconds
         while True:
             status = self.ask("status", accept=(0, 4))

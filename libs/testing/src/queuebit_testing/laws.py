@@ -1,4 +1,4 @@
-"""Laws that every implementation of a port obeys: inherit a class, give it the fixture that it asks for."""
+"""Laws that every implementation of a port obeys: inherit a class and define its fixtures."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from queuebit_testing.build import funded, held
 __all__ = ["ClockLaws", "EventLogLaws", "PayloadStoreLaws", "Publish"]
 
 Publish = Callable[[str, bytes], Awaitable[int]]
-"""Writes any message on a subject of the log, as another program could, and returns its sequence."""
+"""Publishes any message on a subject of the log, as another program can, and returns its sequence."""
 
 _LATER = b'{"type": "qb.account.funded.v9", "data": {"stars": 5}}'
-"""An event of a type that this version does not know."""
+"""An event of an unknown type."""
 _NONSENSE = b"\xff nonsense"
 
 
 class EventLogLaws:
-    """What handlers rely on. Asks for the fixtures `log` and `publish`."""
+    """The laws of `EventLog`. Needs the fixtures `log` and `publish`."""
 
     @pytest.fixture
     def account(self, request: pytest.FixtureRequest) -> str:
-        """An account of the test's own."""
+        """An account that only this test uses."""
         return "a" + event_id(request.node.nodeid)[:8]
 
     async def test_the_first_writer_wins(self, log: EventLog, account: str) -> None:
@@ -66,11 +66,11 @@ class EventLogLaws:
             await log.append_all([Guarded(held("k8", tenant=tenant, account="a"), first, guard), Guarded(facts[1])])
         assert await log.append(held("k9", tenant=tenant, account="a"), after=last, guard=guard) > last
 
-    async def test_a_guard_on_the_own_subject_does_not(self, log: EventLog, account: str) -> None:
+    async def test_a_guard_on_the_own_subject_ignores_other_subjects(self, log: EventLog, account: str) -> None:
         await log.append(funded(account=account), after=0)
         assert await log.append(held(f"j{account}", account=account), after=0)
 
-    async def test_a_batch_is_stored_whole(self, log: EventLog, account: str) -> None:
+    async def test_a_batch_is_stored_completely(self, log: EventLog, account: str) -> None:
         facts = [Guarded(funded(str(n), account=account)) for n in range(1, 6)]
         last = await log.append_all(facts)
         newest = await log.last(subjects.account("acme", account).event("funded"))
@@ -103,11 +103,11 @@ class EventLogLaws:
         with pytest.raises(Stale):
             await log.append_all([Guarded(funded(account=account)), Guarded(event, after=0)])
 
-    async def test_an_empty_batch_is_a_mistake(self, log: EventLog) -> None:
+    async def test_an_empty_batch_is_refused(self, log: EventLog) -> None:
         with pytest.raises(ValueError, match="at least one"):
             await log.append_all([])
 
-    async def test_an_event_is_found_at_its_place(self, log: EventLog, account: str) -> None:
+    async def test_an_event_is_found_at_its_sequence(self, log: EventLog, account: str) -> None:
         event = funded(account=account)
         sequence = await log.append(event)
         await log.append(funded(account=account))
@@ -116,13 +116,13 @@ class EventLogLaws:
         assert (found.event, found.sequence) == (event, sequence)
         assert await log.at(sequence + 1_000_000) is None
 
-    async def test_history_is_the_newest_of_each_subject_in_order(self, log: EventLog, account: str) -> None:
+    async def test_history_has_the_newest_event_of_each_subject_in_order(self, log: EventLog, account: str) -> None:
         await log.append(funded("1", account=account))
         second = await log.append(held(f"h{account}", account=account))
         third = await log.append(funded("2", account=account))
         assert [it.sequence for it in await log.history(subjects.account("acme", account))] == [second, third]
 
-    async def test_the_first_of_a_history_stays_the_first(self, log: EventLog, account: str) -> None:
+    async def test_the_first_event_of_a_history_stays_the_first(self, log: EventLog, account: str) -> None:
         ledger = subjects.account("acme", account)
         assert await log.first(ledger) == 0
         first = await log.append(funded("1", account=account))
@@ -130,18 +130,18 @@ class EventLogLaws:
         await log.append(funded("2", account=account))
         assert await log.first(ledger) == first
 
-    async def test_a_history_that_ends_too_early_is_not_taken_for_the_whole(self, log: EventLog, account: str) -> None:
+    async def test_a_truncated_history_is_not_returned_as_complete(self, log: EventLog, account: str) -> None:
         known = await log.append(funded(account=account))
         assert await log.history(subjects.account("acme", account), reaching=known)
         with pytest.raises(Unavailable):
             await log.history(subjects.account("acme", account), reaching=known + 1)
 
-    async def test_nothing_there_is_nothing(self, log: EventLog) -> None:
+    async def test_an_empty_subject_has_no_events(self, log: EventLog) -> None:
         assert await log.history(subjects.account("acme", "nobody")) == []
         assert await log.last(subjects.account("acme", "nobody").everything) is None
 
     @pytest.mark.parametrize("over", [[_LATER], [_NONSENSE], [_LATER, _NONSENSE], [_NONSENSE, _LATER]])
-    async def test_a_known_event_stays_readable_under_others(
+    async def test_a_known_event_stays_readable_before_unknown_or_malformed_ones(
         self, log: EventLog, publish: Publish, account: str, over: list[bytes]
     ) -> None:
         ledger, event = subjects.account("acme", account), funded(account=account)
@@ -152,7 +152,7 @@ class EventLogLaws:
         assert (newest.event, newest.sequence) == (event, places[-1])
         assert await log.history(ledger) == [newest]
 
-    async def test_guards_see_what_cannot_be_read(self, log: EventLog, publish: Publish, account: str) -> None:
+    async def test_guards_see_unreadable_messages(self, log: EventLog, publish: Publish, account: str) -> None:
         ledger = subjects.account("acme", account)
         known = await log.append(funded(account=account), after=0, guard=ledger.everything)
         newest = await publish(ledger.event("funded"), _LATER)
@@ -161,7 +161,7 @@ class EventLogLaws:
             await log.append(funded(account=account), after=known, guard=ledger.everything)
         assert await log.append(funded(account=account), after=newest, guard=ledger.everything) > newest
 
-    async def test_a_subject_of_unknown_types_gives_what_it_holds(
+    async def test_a_subject_of_unknown_types_returns_its_events(
         self, log: EventLog, publish: Publish, account: str
     ) -> None:
         ledger = subjects.account("acme", account)
@@ -178,7 +178,7 @@ class EventLogLaws:
         assert (newest.event, newest.sequence) == (unknown, later)
         assert await log.first(ledger) == known
 
-    async def test_a_subject_of_nonsense_says_where_the_next_event_belongs(
+    async def test_the_error_for_unreadable_messages_has_the_newest_sequence(
         self, log: EventLog, publish: Publish, account: str
     ) -> None:
         ledger = subjects.account("acme", account)
@@ -194,11 +194,11 @@ class EventLogLaws:
 
 
 class PayloadStoreLaws:
-    """What writers and readers of content rely on. Asks for the fixture `payloads`, whose tenant is `acme`."""
+    """The laws of `PayloadStore`. Needs the fixture `payloads` for the tenant `acme`."""
 
     @pytest.fixture
     def content(self, request: pytest.FixtureRequest) -> bytes:
-        """Large content of the test's own."""
+        """Large content that only this test uses."""
         return str(request.node.nodeid).encode() + bytes(CHUNK)
 
     async def test_small_content_is_inside_the_reference(self, payloads: PayloadStore) -> None:
@@ -214,19 +214,19 @@ class PayloadStoreLaws:
         assert await payloads.get("acme", payload) == content
         assert await payloads.put("acme", content, "text/plain") == payload
 
-    async def test_what_is_to_lie_outside_of_events_does(self, payloads: PayloadStore) -> None:
+    async def test_store_always_stores_content_outside_events(self, payloads: PayloadStore) -> None:
         payload = await payloads.store("acme", b"outside", "text/plain")
         assert payload.inline is None
         assert await payloads.get("acme", payload) == b"outside"
 
-    async def test_content_that_is_not_there_is_missing(self, payloads: PayloadStore, content: bytes) -> None:
+    async def test_unknown_content_is_missing(self, payloads: PayloadStore, content: bytes) -> None:
         known = await payloads.put("acme", content, "text/plain")
         with pytest.raises(Missing):
             await payloads.get("acme", known.model_copy(update={"digest": digest(b"other")}))
         with pytest.raises(Missing):
             await payloads.get("evil", known)
 
-    async def test_content_that_is_not_what_it_claims_is_missing(self, payloads: PayloadStore, content: bytes) -> None:
+    async def test_content_with_a_wrong_digest_is_missing(self, payloads: PayloadStore, content: bytes) -> None:
         small = await payloads.put("acme", b"small", "text/plain")
         large = await payloads.put("acme", content, "text/plain")
         for payload in (
@@ -244,7 +244,7 @@ class PayloadStoreLaws:
 
 
 class ClockLaws:
-    """What decisions rely on. Asks for the fixtures `clock` and `later`, which lets some time pass."""
+    """The laws of `Clock`. Needs the fixtures `clock` and `later`; `later` lets time pass."""
 
     def test_the_time_is_aware_and_in_utc(self, clock: Clock) -> None:
         assert clock.now().tzinfo is UTC

@@ -1,4 +1,4 @@
-"""The event log and the payload store in memory; `tests/conformance` holds them to the laws of the real ones."""
+"""Event log and payload store in memory; `tests/conformance` checks that they obey the same laws as the real ones."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class MemoryLog:
 
     def __init__(self) -> None:
         self.stored: list[Stored] = []
-        """What can be read, events of unknown types included."""
+        """All readable events, including those of unknown types."""
         self.unreadable: list[Message] = []
 
     async def append(self, event: AnyEvent, *, after: int | None = None, guard: str = "") -> int:
@@ -42,7 +42,7 @@ class MemoryLog:
                 return same
             guard = fact.guard or subject
             if fact.after is not None and (guard in written or self._tail(guard) != fact.after):
-                raise Stale(f"{subject}: moved past {fact.after}")
+                raise Stale(f"{subject}: its last sequence is above {fact.after}")
             written.add(subject)
         for fact in facts:
             sequence = self._end() + 1
@@ -50,7 +50,7 @@ class MemoryLog:
         return self._end()
 
     def publish(self, subject: str, body: bytes) -> int:
-        """Store what any other program wrote, known, unknown or unreadable; return its sequence."""
+        """Store any message, known, unknown or unreadable; return its sequence."""
         sequence = self._end() + 1
         message = Message(subject, sequence, _moment(sequence), body)
         try:
@@ -80,7 +80,7 @@ class MemoryLog:
         return min((it.sequence for it in self._on(aggregate.everything)), default=0)
 
     def events(self, kind: type[_Event]) -> list[_Event]:
-        """Everything stored of one class, in order."""
+        """Return all stored events of one class, in order."""
         return [it.event for it in self.stored if isinstance(it.event, kind)]
 
     def _on(self, pattern: str) -> list[Stored | Message]:
@@ -90,15 +90,15 @@ class MemoryLog:
         return [*self.stored, *self.unreadable]
 
     def _readable(self, newest: Stored | Message) -> Stored:
-        """What `EventLog.last` promises about a subject whose newest message this is."""
+        """Return what `EventLog.last` returns for a subject with this newest message."""
         readable = [it for it in self.stored if it.subject == newest.subject and it.sequence <= newest.sequence]
         known = [it for it in readable if not isinstance(it.event, UnknownEvent)]
         if not readable:
-            raise Unreadable(f"sequence {newest.sequence} is no event", newest.sequence)
+            raise Unreadable(f"sequence {newest.sequence} is not an event", newest.sequence)
         return replace((known or readable)[-1], sequence=newest.sequence)
 
     def _same(self, event: AnyEvent, subject: str) -> int | None:
-        """Where the newest message of a subject lies, if it is this very event."""
+        """Return the sequence of the newest message of a subject if it is this event."""
         newest = next((it for it in reversed(self.stored) if it.subject == subject), None)
         if newest is None or isinstance(newest.event, UnknownEvent) or newest.event.id != event.id:
             return None
@@ -112,13 +112,13 @@ class MemoryLog:
 
 
 class MemoryPayloads:
-    """A fake for handler tests; `away` makes it an outage."""
+    """A fake for handler tests; `away` simulates an outage."""
 
     def __init__(self) -> None:
         self.kept: dict[tuple[str, str], bytes] = {}
-        """By tenant and digest: what lies outside of events."""
+        """Content outside events, by tenant and digest."""
         self.reads: list[str] = []
-        """The digest of each content that was read."""
+        """The digests of content that was read, in order."""
         self.away = False
 
     async def put(self, tenant: str, content: bytes, media_type: str) -> Payload:
@@ -127,22 +127,22 @@ class MemoryPayloads:
 
     async def store(self, tenant: str, content: bytes, media_type: str) -> Payload:
         if self.away:
-            raise Unavailable("the payload store is away")
+            raise Unavailable("the payload store does not answer")
         return self.keep(tenant, content, media_type)
 
     async def get(self, tenant: str, payload: Payload, *, limit: int = MAX_SOURCE_BYTES) -> bytes:
         if payload.size > limit:
             raise Missing(f"{payload.digest} has {payload.size:,} bytes; the limit is {limit:,}")
         if self.away:
-            raise Unavailable("the payload store is away")
+            raise Unavailable("the payload store does not answer")
         self.reads.append(payload.digest)
         content = payload.inline.encode() if payload.inline is not None else self.kept.get((tenant, payload.digest))
         if content is None or len(content) != payload.size or digest(content) != payload.digest:
-            raise Missing(f"no content {payload.digest} under {tenant}")
+            raise Missing(f"tenant {tenant} has no content {payload.digest}")
         return content
 
     def keep(self, tenant: str, content: bytes, media_type: str = "text/plain") -> Payload:
-        """Store content at once; return a reference without the content."""
+        """Store content; return a reference without the content."""
         self.kept[tenant, digest(content)] = content
         return Payload(digest=digest(content), size=len(content), media_type=media_type)
 

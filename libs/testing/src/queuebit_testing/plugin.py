@@ -18,7 +18,7 @@ _CLIENTS = (("acme", "ann", "member"), ("acme", "vic", "viewer"), ("evil", "eve"
 
 @pytest.fixture(scope="session")
 def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
-    """One provisioned server for the whole run; tests keep apart by their own ids."""
+    """One provisioned server for the whole run; each test uses its own ids."""
     server = NatsServer(tmp_path_factory.mktemp("nats"), _CLIENTS)
     asyncio.run(server.start())
     yield server
@@ -27,7 +27,7 @@ def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer
 
 @pytest.fixture
 async def fresh_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[NatsServer]:
-    """A server of one's own, to kill or to count in."""
+    """A separate server, for tests that kill it or count its messages."""
     server = NatsServer(tmp_path_factory.mktemp("nats"), _CLIENTS)
     async with server.running():
         yield server

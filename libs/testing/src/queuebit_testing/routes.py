@@ -1,6 +1,6 @@
-"""Routes with FastStream's broker in memory: which handler gets a message, with which arguments, and what is replied.
+"""Tests routes with FastStream's broker in memory: which handler gets a message, its arguments, and the reply.
 
-Nothing here acknowledges, redelivers or guards; what rests on these is tested against a real nats-server.
+This broker does not acknowledge, redeliver or check guards; tests of these use a real nats-server.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from queuebit_runtime.delivery import Delivered, current
 __all__ = ["SEQUENCE", "STORED_AT", "in_memory"]
 
 SEQUENCE = 7
-"""Where every message lies in the log."""
+"""The sequence of every message."""
 
 STORED_AT = datetime(2026, 1, 2, tzinfo=UTC)
-"""When the log stored it."""
+"""The time at which the log stored every message."""
 
 _Next = Callable[[StreamMessage[Msg]], Awaitable[Any]]
 
 
 @asynccontextmanager
 async def in_memory(*routers: NatsRouter, number: int = 1) -> AsyncIterator[NatsBroker]:
-    """Open a broker with these routes; every message is the delivery `number` of what lies at `SEQUENCE`."""
+    """Open a broker with these routes; every message has the sequence `SEQUENCE` and the delivery count `number`."""
 
     def deliver(message: Msg | None, /, *, context: ContextRepo) -> _Delivery:
         return _Delivery(message, context=context, number=number)
@@ -42,7 +42,7 @@ async def in_memory(*routers: NatsRouter, number: int = 1) -> AsyncIterator[Nats
 
 
 class _Delivery(BaseMiddleware[Any, Msg | None]):
-    """Says of a message what the log would say of it."""
+    """Adds the metadata of the log to a message."""
 
     def __init__(self, msg: Msg | None, /, *, context: ContextRepo, number: int) -> None:
         super().__init__(msg, context=context)

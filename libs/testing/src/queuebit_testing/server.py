@@ -1,4 +1,4 @@
-"""A real nats-server for a test: own port, own store, the topology provisioned, real users with real permissions."""
+"""A real nats-server for a test: free port, new store, provisioned topology, and users with real permissions."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ __all__ = ["NatsServer", "connect_as", "declared", "free_port", "seed_file_of", 
 
 @cache
 def declared() -> Topology:
-    """The topology with the executors of the stacks that are built in."""
+    """Return the topology with the executors of the built-in stacks."""
     return with_executors(topology(), {name: load_stack(name).offers for name in ("aer", "cirq", "ibm")})
 
 
 def free_port() -> int:
-    """A port without a listener right now."""
+    """Return a port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -45,11 +45,11 @@ def free_port() -> int:
 def seeds_and_users(
     clients: Sequence[tuple[str, str, str]], wanted: Topology | None = None
 ) -> tuple[dict[str, str], list[User]]:
-    """New seeds by name for all who may log in, and the users that a server's configuration lists.
+    """Return new seeds by user name, and the users of the server's configuration.
 
     Args:
         clients: tenants' users as (tenant, user, role).
-        wanted: what is declared; the stacks that are built in, if absent.
+        wanted: the topology; that of the built-in stacks by default.
     """
     wanted = wanted or declared()
     names = [*wanted.service, "operator", "provisioner"]
@@ -65,7 +65,7 @@ def seeds_and_users(
 async def connect_as(
     servers: list[str], name: str, seed: str, tls: SSLContext | None = None, *, allow_reconnect: bool = True
 ) -> Client:
-    """A plain connection as one of the users: a service's name, `operator`, or `<tenant>/<user>`."""
+    """Connect as a service, as `operator`, or as `<tenant>/<user>`."""
     tenant, _, user = name.rpartition("/")
     client = _Client()
     await client.connect(
@@ -75,14 +75,14 @@ async def connect_as(
         inbox_prefix=inbox_of(user, tenant or None).encode(),
         allow_reconnect=allow_reconnect,
         max_reconnect_attempts=-1,
-        reconnect_time_wait=0.1,  # type: ignore[arg-type]  # seconds: any number will do
+        reconnect_time_wait=0.1,  # type: ignore[arg-type]  # seconds; a float works
         error_cb=_quiet,
     )
     return client
 
 
 def seed_file_of(folder: Path, name: str, seed: str) -> Path:
-    """A seed in a file that only its owner reads."""
+    """Write a seed to a file that only its owner can read; return its path."""
     path = folder / f"{name.replace('/', '-')}.seed"
     path.touch(mode=0o600)
     path.write_text(seed)
@@ -90,7 +90,7 @@ def seed_file_of(folder: Path, name: str, seed: str) -> Path:
 
 
 class NatsServer:
-    """One server in a folder. It can be killed and started again on the same data and port."""
+    """One server in a folder. It can be killed and restarted on the same data and port."""
 
     def __init__(
         self,
@@ -103,10 +103,10 @@ class NatsServer:
         """Prepare the folder.
 
         Args:
-            folder: where configuration and data lie.
+            folder: the folder of configuration and data.
             clients: tenants' users as (tenant, user, role).
-            tls: the server's certificates, where it is to have some.
-            stacks: backends of stacks beside those that are built in.
+            tls: the server's certificates; None for no TLS.
+            stacks: backends of additional stacks.
         """
         self._tls = tls
         self.folder = folder
@@ -143,26 +143,26 @@ class NatsServer:
                 await provision(client, self.wanted)
             await client.close()
             return
-        raise TimeoutError(f"nats-server did not come up: see {self.folder}/nats.log")
+        raise TimeoutError(f"nats-server did not start: see {self.folder}/nats.log")
 
     async def connect(self, name: str, *, allow_reconnect: bool = True) -> Client:
-        """A plain connection as one of the users: a service's name, `operator`, or `<tenant>/<user>`."""
+        """Connect as a service, as `operator`, or as `<tenant>/<user>`."""
         tls = tls_of(self._tls.authority) if self._tls else None
         return await connect_as([self.url], name, self.seeds[name], tls, allow_reconnect=allow_reconnect)
 
     def seed_file(self, name: str) -> Path:
-        """The seed of a user in a file that only its owner reads."""
+        """Return a file with the seed of a user; only its owner can read it."""
         return seed_file_of(self.folder, name, self.seeds[name])
 
     def stop(self) -> None:
-        """End it in order, with its index written."""
+        """Stop the server cleanly; it writes its index."""
         if self._process is not None:
             self._process.terminate()
             self._process.wait()
             self._process = None
 
     def kill(self) -> None:
-        """End it as a crash would."""
+        """Kill the server."""
         if self._process is not None:
             os.kill(self._process.pid, signal.SIGKILL)
             self._process.wait()
@@ -170,7 +170,7 @@ class NatsServer:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[NatsServer]:
-        """Start, with an intake for what tenants write; kill at the end."""
+        """Start the server with an intake for tenants' writes; kill it at the end."""
         await self.start()
         try:
             async with self.intake():
@@ -180,7 +180,7 @@ class NatsServer:
 
     @asynccontextmanager
     async def intake(self) -> AsyncIterator[None]:
-        """What takes in the writes of tenants, in the place of the broker."""
+        """Run an intake for tenants' writes instead of the broker."""
         client, tasks = await self.connect("broker"), Tasks()
         await Intake("broker", tasks, Pace(10_000), Undecided(100_000)).listen(client)
         await client.flush()
@@ -192,13 +192,13 @@ class NatsServer:
 
 
 class _Client(Client):
-    """A client whose `flush` says that the server has read all that was sent before."""
+    """A client; its `flush` returns after the server has read all earlier messages."""
 
     async def flush(self, timeout: int = 10) -> None:
-        await super().flush(timeout)  # this PING overtakes what is buffered, the next one stands behind it
+        await super().flush(timeout)  # this PING overtakes buffered messages, the next one follows them
         await super().flush(timeout)
 
 
 async def _quiet(error: Exception) -> None:
-    """Permission errors are asserted by tests, not printed."""
+    """Print nothing: tests assert permission errors."""
     del error

@@ -1,4 +1,4 @@
-"""Snapshots of every kind, for properties."""
+"""Strategies for scheduling snapshots."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from queuebit_scheduling import (
 __all__ = ["NOW_US", "QUICK", "crowded", "grouped", "snapshots"]
 
 QUICK = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-"""The same cases in every run; a busy machine may be slow."""
+"""The same examples in every run, without a deadline."""
 
 NOW_US = 1_000 * PERIOD_US
 _NAMES = "abcd"
@@ -33,7 +33,7 @@ _SIZES = ("2q9", "5q14")
 
 
 def grouped(policy: Policy, jobs: Iterable[Job], *, hidden: Collection[str] = ()) -> tuple[CandidateGroup, ...]:
-    """The groups of these jobs; a group with a job named in `hidden` has more jobs than are shown."""
+    """Return the groups of these jobs; a group with a job in `hidden` has more jobs than the snapshot."""
     groups: dict[Hashable, list[Job]] = {}
     for job in jobs:
         groups.setdefault(policy.group(job), []).append(job)
@@ -42,7 +42,7 @@ def grouped(policy: Policy, jobs: Iterable[Job], *, hidden: Collection[str] = ()
 
 @st.composite
 def snapshots(draw: st.DrawFn) -> Snapshot:
-    """Anything that a state can give away, and more."""
+    """Any snapshot that the state can produce, and more."""
     backends = [
         BackendCapacity(
             name,
@@ -75,7 +75,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
 
 @st.composite
 def crowded(draw: st.DrawFn) -> Snapshot:
-    """More jobs than places, all of them shown, and a cycle without a limit that matters."""
+    """Snapshots with more jobs than places, without hidden jobs, and with a high limit of the cycle."""
     names = draw(st.sets(st.sampled_from(_NAMES), min_size=1))
     backends = [BackendCapacity(name, 1, draw(st.integers(1, 3)), backlog_us=draw(_FIGURES)) for name in sorted(names)]
     tenants = [Tenant(f"t{n}", draw(st.integers(1, 5)), Served(draw(_FIGURES), 1_000), 0) for n in range(2)]

@@ -1,7 +1,7 @@
-"""A vendor for tests: its runs live in a file, outlast every executor, and can be held at any point.
+"""A fake vendor for tests: its runs are in a file, independent of executors, and can be paused at several points.
 
-The file is named by the variable `FAKE_VENDOR`. A test holds the vendor at a point, waits until a call arrives there,
-and kills the caller; `runs` says what the vendor was asked to run.
+The variable `FAKE_VENDOR` names the file. A test pauses the vendor at a point, waits until a call arrives there, and
+kills the caller; `runs` returns the runs that the vendor received.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ CREATE TABLE IF NOT EXISTS points (name TEXT PRIMARY KEY, reached INTEGER DEFAUL
 
 
 class VendorFile:
-    """What the vendor keeps, and how a test steers it."""
+    """The vendor's data, and its control by tests."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -56,36 +56,36 @@ class VendorFile:
 
     @contextmanager
     def open(self) -> Iterator[sqlite3.Connection]:
-        """A connection; what was done is committed at the end."""
+        """Open a connection; its changes are committed at the end."""
         with closing(sqlite3.connect(self.path, timeout=20)) as base, base:
             yield base
 
-    def hold(self, point: str) -> None:
-        """Let no call pass a point: `before submit`, `after submit`, `run`, `after collect`, `usage` or `away`.
+    def pause(self, point: str) -> None:
+        """Pause calls at a point: `before submit`, `after submit`, `run`, `after collect`, `usage` or `away`.
 
-        With a job behind it, such as `run j1`, the point is held for the runs of that job alone.
+        With a job id, as in `run j1`, only runs of that job are paused.
         """
         with self.open() as base:
             base.execute("INSERT OR REPLACE INTO points (name) VALUES (?)", (point,))
 
-    def release(self, point: str) -> None:
-        """Let calls pass."""
+    def resume(self, point: str) -> None:
+        """Continue calls at a point."""
         with self.open() as base:
             base.execute("DELETE FROM points WHERE name = ?", (point,))
 
-    def held(self, point: str, token: str = "") -> bool:
-        """Whether a point is held, for all runs or for that of this token."""
+    def is_paused(self, point: str, token: str = "") -> bool:
+        """Return whether a point is paused, for all runs or for the run of this token."""
         names = (point, f"{point} {token.partition('-')[0]}")
         with self.open() as base:
             return base.execute("SELECT 1 FROM points WHERE name IN (?, ?)", names).fetchone() is not None
 
-    def reached(self, point: str) -> bool:
-        """Whether a call has come to a point that is held."""
+    def is_reached(self, point: str) -> bool:
+        """Return whether a call waits at a paused point."""
         with self.open() as base:
             return base.execute("SELECT 1 FROM points WHERE name = ? AND reached", (point,)).fetchone() is not None
 
-    def pass_by(self, point: str, token: str) -> None:
-        """Come to a point, and wait there while it is held."""
+    def wait_at(self, point: str, token: str) -> None:
+        """Wait at a point while it is paused."""
         names = (point, f"{point} {token.partition('-')[0]}")
         while True:
             with self.open() as base:
@@ -94,13 +94,13 @@ class VendorFile:
             time.sleep(0.01)
 
     def drift(self) -> None:
-        """Give the device another calibration."""
+        """Change the calibration of the device."""
         with self.open() as base:
             base.execute("INSERT INTO drifts DEFAULT VALUES")
 
     @property
     def calibration(self) -> Calibration:
-        """The newest figures."""
+        """Return the newest calibration."""
         with self.open() as base:
             (number,) = base.execute("SELECT count(*) FROM drifts").fetchone()
         qubits = tuple(Qubit(1e-4, 1e-4, 0.01 + 0.001 * number, 1e-4) for _ in range(5))
@@ -108,13 +108,13 @@ class VendorFile:
 
     @property
     def runs(self) -> list[tuple[str, str]]:
-        """Token and state of each run."""
+        """Return token and state of each run."""
         with self.open() as base:
             return base.execute("SELECT token, state FROM runs ORDER BY rowid").fetchall()
 
 
 class FakeVendor:
-    """The port on such a file."""
+    """The port `Backend` on such a file."""
 
     def __init__(self, file: VendorFile) -> None:
         self.file = file
@@ -159,14 +159,14 @@ class FakeVendor:
         self._reach()
         for item in items:
             require_fit(self.description, shots=item.shots)
-        self.file.pass_by("before submit", token)
+        self.file.wait_at("before submit", token)
         handle, registers = f"run-{token}", " ".join(map(str, items[0].compiled.registers))
         with self.file.open() as base:
             base.execute(
                 "INSERT OR IGNORE INTO runs (token, handle, shots, registers) VALUES (?, ?, ?, ?)",
                 (token, handle, items[0].shots, registers),
             )
-        self.file.pass_by("after submit", token)
+        self.file.wait_at("after submit", token)
         return handle
 
     def find(self, token: str) -> str | None:
@@ -177,14 +177,14 @@ class FakeVendor:
 
     def poll(self, handle: str) -> Progress:
         state, _, _ = self._run(handle)
-        if state == "running" and not self.file.held("run", _token(handle)):
+        if state == "running" and not self.file.is_paused("run", _token(handle)):
             self._end(handle, "ended")
             return "ended"
         return "running" if state == "running" else "ended"
 
     def collect(self, handle: str) -> tuple[WorkResult, ...]:
         state, shots, registers = self._run(handle)
-        self.file.pass_by("after collect", _token(handle))
+        self.file.wait_at("after collect", _token(handle))
         if state == "cancelled":
             return (Failed("cancelled", "the run was cancelled before it ended"),)
         return (Outcome(result_keys({0: shots}, registers)),)
@@ -197,7 +197,7 @@ class FakeVendor:
     def usage(self, handle: str) -> tuple[Measure, ...]:
         state, _, _ = self._run(handle)
         used = "0" if state == "cancelled" else "1500000"
-        return (Measure("qpu-time", used, "microsecond", final=not self.file.held("usage", _token(handle))),)
+        return (Measure("qpu-time", used, "microsecond", final=not self.file.is_paused("usage", _token(handle))),)
 
     def _run(self, handle: str) -> tuple[str, int, tuple[int, ...]]:
         self._reach()
@@ -212,8 +212,8 @@ class FakeVendor:
             base.execute("UPDATE runs SET state = ? WHERE handle = ?", (state, handle))
 
     def _reach(self) -> None:
-        if self.file.held("away"):
-            raise NotReachable("the vendor is away")
+        if self.file.is_paused("away"):
+            raise NotReachable("the vendor does not answer")
 
 
 def _token(handle: str) -> str:
@@ -226,11 +226,11 @@ def _open() -> Backend:
 
 _builders: dict[str, Callable[[], Backend]] = {BACKEND: _open}
 stack = Stack(_builders)
-"""What the entry point that `install` writes refers to."""
+"""The stack of the entry point that `install` writes."""
 
 
 def install(folder: Path) -> None:
-    """Leave in a folder what pip would: put it on the path, and the stack `vendor` is installed."""
+    """Write the metadata of an installed package to a folder. On the path, the folder installs the stack `vendor`."""
     about = folder / "queuebit_fake_vendor-1.0.dist-info"
     about.mkdir(parents=True)
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: queuebit-fake-vendor\nVersion: 1.0\n")

@@ -60,7 +60,7 @@ class ChildCircuits:
 
     def trouble(self) -> str | None:
         """Why circuits cannot run; empty if they can."""
-        return "the process that holds the SDK has ended" if self.zygote.lost else None
+        return "the zygote, which holds the SDK, has ended" if self.zygote.lost else None
 
     def detail(self) -> dict[str, str | int]:
         """Details for the health page."""

@@ -6,7 +6,7 @@ Fault
 └── Unavailable
     ├── Overloaded   too many circuits wait for a child   → the asker tries again
     ├── Garbled      the SDK does not know its backends   → this process ends and is started afresh
-    ├── Orphaned     the template is gone                 → this process ends and is started afresh
+    ├── Orphaned     the zygote ended                 → this process ends and is started afresh
     ├── VendorAway   a vendor does not answer             → asked again
     ├── PluginFailed a backend's own code failed          → asked again, a few times
     └── UsagePending a vendor has yet to state the usage  → the placement is delivered again, and it is asked again

@@ -48,7 +48,7 @@ class AnswerProfile:
             return self._programs.remembered(request)
         if circuit.media_type != CIRCUIT:
             known = f"send OpenQASM as {CIRCUIT}, or a program as {PROGRAM}"
-            return _refusal("media_type", f"{circuit.media_type:.80} is not run here: {known}")
+            return _refusal("media_type", f"{circuit.media_type:.80} is not supported: {known}")
         match self._profiles.profile(request.tenant, circuit.digest):
             case CircuitError() as error:
                 return ProfileAnswer(error=error)
@@ -96,7 +96,7 @@ class AnswerProfile:
         compiled = self._profiles.compiled(request.circuit.digest, backend) if offer else None
         if offer is None or compiled is None:
             return BackendEstimate(
-                backend=backend, unfit=Reason(code="unknown_backend", text=f"{backend} is not run here")
+                backend=backend, unfit=Reason(code="unknown_backend", text=f"this executor has no backend {backend}")
             )
         return quoted(compiled.estimate, offer, request.shots, self._allowance, compiled.operations)
 

@@ -1,4 +1,4 @@
-"""What a program takes: which of its circuits stand for all items, and what theirs adds up to. No input or output."""
+"""Estimates a program from a few representative circuits. Pure functions."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ __all__ = ["Group", "Share", "faults", "groups", "total_estimate", "total_profil
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Items that run circuits of one structure."""
+    """Items with circuits of the same structure."""
 
     item: int
-    """The first of them."""
+    """The number of its first item."""
     runs: int
-    """Circuits that are run for all of them: one for an item that is sampled, one for each basis of its observables."""
+    """The number of circuit runs for all items: one for a sampled item, one per measurement basis for observables."""
     circuits: tuple[BoundCircuit, ...]
-    """Those that stand for all."""
+    """The representative circuits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What is known of a group: of each circuit that stands for it, the profile and the compilation."""
+    """The profiles and compilations of the representative circuits of a group."""
 
     item: int
     runs: int
@@ -42,7 +42,7 @@ class Share:
 
 
 def faults(program: Program, inputs: Mapping[int, Sequence[Input]]) -> list[str]:
-    """Everything that is wrong with the parameters of the items, given the inputs of each circuit in use."""
+    """Return every fault of the parameters of all items; `inputs` are those of each circuit by number."""
     return [
         f"item {number}: {fault}"
         for number, item in enumerate(program.items)
@@ -51,9 +51,9 @@ def faults(program: Program, inputs: Mapping[int, Sequence[Input]]) -> list[str]
 
 
 def groups(program: Program, sources: Mapping[int, bytes], inputs: Mapping[int, Sequence[Input]]) -> tuple[Group, ...]:
-    """Group the items by circuit, observables and structure, and choose what stands for each group.
+    """Group the items by circuit, observables and structure, and choose the representative circuits of each group.
 
-    Observables are represented by the basis that measures the most qubits: the others need no more gates.
+    The basis that measures the most qubits represents the observables: the other bases need no more gates.
     """
     alike: dict[tuple[int, str], list[int]] = {}
     for number, item in enumerate(program.items):
@@ -71,7 +71,7 @@ def groups(program: Program, sources: Mapping[int, bytes], inputs: Mapping[int, 
 
 
 def total_profile(shares: Sequence[Share], items: int, shots: int) -> Profile:
-    """The profile of a program: the most that any item needs, and the gates and shots of all."""
+    """Return the profile of a program: the maximum of the needs of its items, and the sum of gates and shots."""
     profiles = [profile for share in shares for profile in share.profiles]
     return Profile(
         qubits=max(it.qubits for it in profiles),
@@ -86,12 +86,12 @@ def total_profile(shares: Sequence[Share], items: int, shots: int) -> Profile:
 
 
 def total_estimate(shares: Sequence[Share], offer: Described, shots: int, allowance: Allowance) -> BackendEstimate:
-    """What all items would take on a backend, or why it cannot run one of them, or all of them in one job.
+    """Return the estimate for all items on a backend, or the reasons why it cannot run them in one job.
 
-    Times add up; a device's overhead is charged once a job. The ESP is the lowest of all items.
+    Times are added; the overhead of a device counts once per job. The ESP is the lowest of all items.
     """
     if offer.remote:
-        text = f"{offer.backend} runs single circuits: submit the items of the program one by one"
+        text = f"{offer.backend} runs single circuits: submit each item of the program as a separate job"
         return BackendEstimate(backend=offer.backend, unfit=Reason(code="one_circuit_only", text=text))
     reasons = [*_reasons(shares)]
     demand = _demand(shares, offer, shots)

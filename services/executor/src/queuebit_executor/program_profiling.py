@@ -1,4 +1,4 @@
-"""Questions about programs: what all of their items take together, from circuits that stand for them."""
+"""Answers profile requests for programs, with estimates from representative circuits."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from queuebit_runtime.payloads import Missing, PayloadStore
 __all__ = ["MAX_PROGRAM_BYTES", "ProgramProfiles", "read_sources"]
 
 _REMEMBERED = 1_000
-"""Programs whose outlines are kept: digests, a hundred bytes for each circuit that stands for others."""
+"""Programs in the cache. An outline has about a hundred bytes per representative circuit."""
 
 _MAX_STRUCTURES = 1_500
-"""Circuits that are compiled to estimate one program."""
+"""The most circuits that are compiled to estimate one program."""
 
 MAX_PROGRAM_BYTES = 16 << 20
-"""Source of all circuits of one program: both its profile and its run have them in memory at once."""
+"""The most source bytes of all circuits of one program: profile and run keep them in memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A group of items, by the digests of the circuits that stand for it."""
+    """A group of items, with the digests of its representative circuits."""
 
     item: int
     runs: int
@@ -57,7 +57,7 @@ class _Refusal(Exception):
 
 
 class ProgramProfiles:
-    """Profiles and estimates of programs. All that children find out is remembered by `CircuitProfiles`."""
+    """Profiles and estimates of programs. `CircuitProfiles` caches the answers of children."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class ProgramProfiles:
         self._outlines: TtlCache[tuple[str, str], _Outline | CircuitError] = TtlCache(_REMEMBERED, clock)
 
     def remembered(self, request: ProfileRequest) -> ProfileAnswer | None:
-        """The answer, if it needs neither the payload store nor a child."""
+        """Return the answer if it needs neither the payload store nor a child; otherwise None."""
         match self._outlines.get((request.tenant, request.circuit.digest)):
             case CircuitError() as error:
                 return ProfileAnswer(error=error)
@@ -83,7 +83,7 @@ class ProgramProfiles:
         return None
 
     async def __call__(self, request: ProfileRequest, asker: Asker) -> ProfileAnswer:
-        """Answer; raises `Unavailable` as `AnswerProfile`, and asking again goes on from there."""
+        """Answer a request; raises `Unavailable` as `AnswerProfile`. A repeated request uses the cached results."""
         key = request.tenant, request.circuit.digest
         try:
             outline: _Outline | CircuitError = await self._outline(request, asker)
@@ -96,7 +96,9 @@ class ProgramProfiles:
         self._outlines.put(key, outline, A_WHILE_S if transient else inf)
         answer = self.remembered(request)
         if answer is None:
-            raise Unavailable("more circuits were asked about at once than are remembered: ask again")
+            raise Unavailable(
+                "too many circuits were profiled at the same time, and cached answers were dropped: try again"
+            )
         return answer
 
     async def _outline(self, request: ProfileRequest, asker: Asker) -> _Outline:
@@ -105,9 +107,9 @@ class ProgramProfiles:
         inputs = await self._inputs(sources, asker)
         if found := faults(program, inputs):
             raise _Refusal("parameter", str(BadProgram(found)))
-        chosen = await asyncio.to_thread(groups, program, sources, inputs)  # many observables take seconds
+        chosen = await asyncio.to_thread(groups, program, sources, inputs)  # takes seconds for many observables
         if (structures := sum(len(group.circuits) for group in chosen)) > _MAX_STRUCTURES:
-            text = f"its items have {structures:,} different structures and may have {_MAX_STRUCTURES:,}: split it"
+            text = f"its items have {structures:,} different structures, more than {_MAX_STRUCTURES:,}: split it"
             raise _Refusal("too_many_structures", f"{text} into several jobs, or vary real parameters only")
         parts = [await self._part(request, group, asker) for group in chosen]
         return _Outline(len(program.items), tuple(parts))
@@ -122,7 +124,7 @@ class ProgramProfiles:
         return inputs
 
     async def _part(self, request: ProfileRequest, group: Group, asker: Asker) -> _Part:
-        """Read and compile what stands for a group; what cannot be read counts only if nothing else can."""
+        """Profile and compile the representatives of a group; skips those that fail, and raises if all fail."""
         readable, error = [], None
         for circuit in group.circuits:
             found = await self._profiles.read(circuit, asker)
@@ -159,7 +161,7 @@ class ProgramProfiles:
     ) -> BackendEstimate | None:
         offer = self._offers.get(backend)
         if offer is None:
-            unknown = Reason(code="unknown_backend", text=f"{backend} is not run here")
+            unknown = Reason(code="unknown_backend", text=f"this executor has no backend {backend}")
             return BackendEstimate(backend=backend, unfit=unknown)
         compiled = []
         for part, share in zip(outline.parts, shares, strict=True):
@@ -172,18 +174,18 @@ class ProgramProfiles:
 
 
 async def read_sources(payloads: PayloadStore, tenant: str, program: Program) -> dict[int, bytes]:
-    """Fetch the circuits that the items use, by their number.
+    """Fetch the circuits that the items use, by number.
 
     Raises:
-        Missing: one is not there.
-        BadProgram: one is in a language that is not run here, or all of them are too large.
+        Missing: the payload store does not have a circuit.
+        BadProgram: a circuit has an unsupported media type, or the circuits are too large together.
     """
     used = sorted({item.circuit for item in program.items})
     foreign = [number for number in used if program.circuits[number].media_type != CIRCUIT]
     if foreign:
         kinds = ((number, program.circuits[number].media_type) for number in foreign)
-        raise BadProgram([f"circuit {number}: {kind:.80} is not run here: send {CIRCUIT}" for number, kind in kinds])
+        raise BadProgram([f"circuit {number}: {kind:.80} is not supported: send {CIRCUIT}" for number, kind in kinds])
     size = sum(program.circuits[number].size for number in used)
     if size > MAX_PROGRAM_BYTES:
-        raise BadProgram([f"its circuits have {size:,} bytes and may have {MAX_PROGRAM_BYTES:,}: split it into jobs"])
+        raise BadProgram([f"its circuits have {size:,} bytes, more than {MAX_PROGRAM_BYTES:,}: split it into jobs"])
     return {number: await payloads.get(tenant, program.circuits[number]) for number in used}

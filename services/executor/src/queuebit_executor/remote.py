@@ -291,5 +291,5 @@ def _plugin_failed(placed: JobPlaced, fault: PluginFailed) -> Reason:
 
 
 def _one_circuit(placed: JobPlaced) -> Reason:
-    text = f"{placed.data.backend} runs single circuits: submit the items of the program one by one"
+    text = f"{placed.data.backend} runs single circuits: submit each item of the program as a separate job"
     return Reason(code="one_circuit_only", text=text)

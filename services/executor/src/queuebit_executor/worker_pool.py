@@ -120,7 +120,7 @@ class Borrowed:
         answer nonsense, for which `read` raises `Broken`.
 
         Raises:
-            Orphaned: the template is gone.
+            Orphaned: the zygote ended.
         """
         self.idle = False
         limit_s = self._seconds if seconds is None else min(seconds, self._seconds)

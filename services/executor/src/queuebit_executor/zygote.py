@@ -1,10 +1,11 @@
-"""The process that children are forked from: `python -m queuebit_executor.zygote <fd> <memory MiB> <stack> <backend>…`.
+"""The process that forks children: `python -m queuebit_executor.zygote <fd> <memory MiB> <stack> <backend>…`.
 
-It loads the SDK once, which takes seconds, so that a child starts in milliseconds. It never compiles and never runs a
-circuit: the threads of OpenMP and Rayon would be missing in its forks.
+It loads the SDK once, which takes seconds, so that a child starts in milliseconds. It never compiles or runs a circuit,
+because the threads of OpenMP and Rayon do not survive a fork.
 
-Over the socket: an integer 0 with a file descriptor forks a child that serves it; another integer kills the child of
-that id. For each child that ends, the zygote sends its id and its wait status, and kills what it left behind.
+Protocol on the socket: the integer 0 with a file descriptor forks a child that serves the descriptor; any other integer
+kills the child with that process id. For each child that ends, the zygote sends process id and wait status, and kills
+the processes that the child left running.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ if TYPE_CHECKING:
 __all__ = ["END", "ORDER", "main"]
 
 ORDER = struct.Struct("!i")
-"""0 to fork, or the id of the child to kill."""
+"""0 to fork, or the process id of the child to kill."""
 
 END = struct.Struct("!ii")
-"""Id and wait status of a child that ended."""
+"""Process id and wait status of a child that ended."""
 
 _SERVED = 3
-"""The one descriptor a child has besides the standard three."""
+"""The only file descriptor of a child besides the standard three."""
 
 _DIALECTS = (
     'OPENQASM 2.0; include "qelib1.inc"; qreg q[1]; creg c[1]; x q[0]; measure q -> c;',
@@ -42,8 +43,8 @@ _DIALECTS = (
 
 
 def main(control: socket.socket, memory_bytes: int, stack: str, ids: list[str]) -> None:
-    """Serve orders until the parent hangs up, then kill all children and theirs."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's interrupt is for the parent to handle
+    """Serve orders until the parent closes the connection, then kill all children and their processes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C in a terminal
     die_with_parent(os.getppid())
     adopt_orphans()
     enter_nowhere()
@@ -72,12 +73,12 @@ def _serve(control: socket.socket, memory_bytes: int, backends: dict[str, Backen
             (pid,) = ORDER.unpack(order)
             if descriptors:
                 alive.add(_fork(descriptors[0], memory_bytes, backends))
-            elif pid in alive:  # not reaped yet, so the id cannot belong to anybody else
+            elif pid in alive:  # not reaped yet, so that no other process has this id
                 os.kill(pid, signal.SIGKILL)
 
 
 def _notice_ends() -> socket.socket:
-    """A socket that becomes readable whenever a child has ended."""
+    """Return a socket that becomes readable when a child has ended."""
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)
     signal.set_wakeup_fd(theirs.detach())
@@ -97,27 +98,27 @@ def _load(stack: str, ids: list[str]) -> dict[str, Backend]:
     for source in _DIALECTS:
         parse(source)
 
-    del worker  # imported for the forks
+    del worker  # imported here so that forks have it
     gc.collect()
     gc.freeze()
     return backends
 
 
 def _fork(descriptor: int, memory_bytes: int, backends: dict[str, Backend]) -> int:
-    template = os.getpid()
+    zygote = os.getpid()
     pid = os.fork()
     if pid == 0:
-        _child(template, descriptor, memory_bytes, backends)
+        _child(zygote, descriptor, memory_bytes, backends)
     os.close(descriptor)
     return pid
 
 
-def _child(template: int, descriptor: int, memory_bytes: int, backends: dict[str, Backend]) -> None:
+def _child(zygote: int, descriptor: int, memory_bytes: int, backends: dict[str, Backend]) -> None:
     from queuebit_executor.worker import serve
 
     status = 1
     try:
-        die_with_parent(template)
+        die_with_parent(zygote)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.dup2(descriptor, _SERVED)
@@ -130,7 +131,7 @@ def _child(template: int, descriptor: int, memory_bytes: int, backends: dict[str
         if status:
             traceback.print_exc()
             sys.stderr.flush()
-        os._exit(status)  # never back into the template's loop
+        os._exit(status)  # never return to the loop of the zygote
 
 
 if __name__ == "__main__":

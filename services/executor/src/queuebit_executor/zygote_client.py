@@ -1,4 +1,4 @@
-"""The parent's side of the zygote: forks children, ends them, and reports how they ended."""
+"""The client of the zygote: forks children, kills them, and reports their exit status."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CLOSE_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class ZygoteSettings:
-    """What children are made of."""
+    """The configuration of the children."""
 
     stack: str
     backends: tuple[str, ...]
@@ -36,16 +36,16 @@ class ZygoteSettings:
     threads: int
     start_seconds: float
     passed: tuple[str, ...] = ()
-    """Names of further variables that they see."""
+    """Names of further environment variables for the children."""
 
 
 class Child:
-    """One confined process; it takes one request at a time."""
+    """One sandboxed process; it serves one request at a time."""
 
     def __init__(self, pid: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.pid = pid
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        """Its wait status, once it has one."""
+        """The wait status, set when the child has ended."""
         self._reader = reader
         self._writer = writer
 
@@ -54,7 +54,7 @@ class Child:
 
         Raises:
             asyncio.IncompleteReadError, ConnectionError: the child has ended.
-            Broken: it answered nonsense.
+            Broken: the answer cannot be decoded.
         """
         self._writer.write(pack(head, body))
         await self._writer.drain()
@@ -66,16 +66,16 @@ class Child:
 
 
 class ZygoteClient:
-    """Owns the template process. When that ends, so do all children, and this process had better end too."""
+    """Owns the zygote process. If the zygote ends, all children end, and this process must end too."""
 
     def __init__(self, plan: ZygoteSettings) -> None:
         self._plan = plan
         self._children: dict[int, Child] = {}
         self.lost = False
-        """The template has ended."""
+        """Whether the zygote has ended."""
 
     async def open(self) -> None:
-        """Start the template; it loads the SDK while the caller does other things."""
+        """Start the zygote; it loads the SDK in the background."""
         ours, theirs = socket.socketpair()
         with theirs:
             self.process = _start(self._plan, theirs.fileno())
@@ -83,10 +83,10 @@ class ZygoteClient:
         self._reader, self._writer = await asyncio.open_unix_connection(sock=ours)
 
     async def watch(self) -> None:
-        """Note how children end, until cancelled.
+        """Record the exit status of children, until cancelled.
 
         Raises:
-            Orphaned: the template ended.
+            Orphaned: the zygote ended.
         """
         try:
             while True:
@@ -105,7 +105,7 @@ class ZygoteClient:
         """Start one more child.
 
         Raises:
-            Orphaned: the template is gone.
+            Orphaned: the zygote ended.
             TimeoutError: the SDK did not load in time.
         """
         ours, theirs = socket.socketpair()
@@ -117,25 +117,25 @@ class ZygoteClient:
                 head, _ = await read_frame(reader)
         except asyncio.IncompleteReadError as error:
             writer.close()
-            raise Orphaned("a child ended before it could say its name: its own messages say why") from error
+            raise Orphaned("a child ended before it sent its process id: see its messages for the reason") from error
         child = self._children[int(head["pid"])] = Child(int(head["pid"]), reader, writer)
         return child
 
     async def end(self, child: Child) -> str:
-        """End a child, whatever it is doing, and say what ended it.
+        """Kill a child and return how it ended.
 
         Raises:
-            Orphaned: it was the end of the template.
+            Orphaned: the zygote ended too.
         """
         self._order(child.pid, [])
         child.hang_up()
         await asyncio.wait([child.ended], timeout=_REAP_SECONDS)
         if child.ended.cancelled():
             raise _orphaned()
-        return _cause(child.ended.result()) if child.ended.done() else "without a trace"
+        return _cause(child.ended.result()) if child.ended.done() else "without a status"
 
     async def close(self) -> None:
-        """End the template and all children."""
+        """End the zygote and all children."""
         self._writer.close()
         with contextlib.suppress(ConnectionError):
             await self._writer.wait_closed()
@@ -166,7 +166,7 @@ def _start(plan: ZygoteSettings, descriptor: int) -> subprocess.Popen[bytes]:
 
 
 def _orphaned() -> Orphaned:
-    return Orphaned("the process that holds the SDK has ended: its own messages say why")
+    return Orphaned("the zygote, which holds the SDK, has ended: see its messages for the reason")
 
 
 def _cause(status: int) -> str:

@@ -1,1 +1,1 @@
-"""chDB behind ClickHouse's HTTP interface, so that every client uses the stock driver."""
+"""Serves chDB over ClickHouse's HTTP interface, so that clients use the standard driver."""

@@ -29,7 +29,7 @@ _FILES = 65_536
 
 
 def main() -> int:
-    """Serve; return 0 after SIGTERM or SIGINT, else the exit code that says why not."""
+    """Serve; return 0 after SIGTERM or SIGINT, otherwise the exit code of the failure."""
     try:
         settings = Settings()
         logging.basicConfig(
@@ -56,7 +56,7 @@ def _serve(settings: Settings) -> None:
     listening = _listen(settings)
     store = Store(settings.data_dir.resolve(), settings.max_memory_mb, clock)
     _allow_files()
-    # uvicorn repeats the signal that stopped it; by then everything is closed and it must not end us with an error.
+    # uvicorn raises the signal again after shutdown; ignore it, so that the process exits with 0
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     server = uvicorn.Server(
@@ -89,7 +89,7 @@ def _logins(settings: Settings, clock: Clock) -> Logins:
 
 
 def _allow_files() -> None:
-    """Every connection, pipe and part is a file: take as many as the machine allows, within reason."""
+    """Raise the limit on open files, because every connection, pipe and part is a file."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _FILES if most == resource.RLIM_INFINITY else min(_FILES, most)
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
@@ -107,7 +107,7 @@ def _listen(settings: Settings) -> socket.socket:
     except OSError as error:
         why = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
         raise CannotStart(
-            f"port {settings.port} on {settings.host} {why}: stop what listens there, "
+            f"port {settings.port} on {settings.host} {why}: stop the process that listens there, "
             "or set QUEUEBIT_WAREHOUSE_PORT to a free port",
             69,
         ) from error
@@ -120,8 +120,8 @@ def _inherited(number: int) -> socket.socket:
         if listening.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             return listening
     except OSError as error:
-        raise CannotStart(f"QUEUEBIT_WAREHOUSE_LISTEN_FD: {number} is no socket: {error.strerror}", 78) from error
-    raise CannotStart(f"QUEUEBIT_WAREHOUSE_LISTEN_FD: {number} is no socket that listens", 78)
+        raise CannotStart(f"QUEUEBIT_WAREHOUSE_LISTEN_FD: {number} is not a socket: {error.strerror}", 78) from error
+    raise CannotStart(f"QUEUEBIT_WAREHOUSE_LISTEN_FD: {number} is not a listening socket", 78)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""One HTTP answer in ClickHouse's manner: headers, compression, and failures even after the status line."""
+"""One HTTP response as ClickHouse sends it: headers, compression, and errors also after the status line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import IO
 from starlette.types import Send
 
 from queuebit_warehouse.codec import Encoder, encoder
-from queuebit_warehouse.dialect import Ask, Stats, choose_encoding, content_type
+from queuebit_warehouse.dialect import QueryRequest, Stats, choose_encoding, content_type
 from queuebit_warehouse.errors import DatabaseError
 from queuebit_warehouse.store import Store
 
@@ -30,11 +30,11 @@ class Answer:
         self._encoder: Encoder | None = None
         self._tag = ""
 
-    def prepare(self, ask: Ask, accept_encoding: str) -> None:
-        """Learn how the client wants its answer."""
-        self._headers["X-ClickHouse-Query-Id"] = ask.query_id
+    def prepare(self, request: QueryRequest, accept_encoding: str) -> None:
+        """Read which compression and headers the client accepts."""
+        self._headers["X-ClickHouse-Query-Id"] = request.query_id
         self._headers["X-ClickHouse-Timezone"] = self._store.timezone
-        self._encoding = choose_encoding(accept_encoding) if ask.compress else None
+        self._encoding = choose_encoding(accept_encoding) if request.compress else None
 
     async def plain(self, text: str, status: int = 200) -> None:
         body = text.encode()
@@ -54,7 +54,7 @@ class Answer:
         await self._body(body, more=False)
 
     async def whole(self, held: IO[bytes], stats: Stats, format_name: str | None) -> None:
-        """Send a result that is complete."""
+        """Send a complete result."""
         size = held.tell()
         held.seek(0)
         self._describe(format_name, stats)
@@ -68,7 +68,7 @@ class Answer:
         await self.end()
 
     async def begin(self, held: IO[bytes], format_name: str | None) -> None:
-        """Send the first part of a result whose end is not known."""
+        """Send the first part of a result that is not complete yet."""
         held.seek(0)
         self._describe(format_name, Stats())
         self._tag = secrets.token_hex(8)
@@ -87,7 +87,7 @@ class Answer:
         await self._body(self._encoder.flush() if self._encoder else b"", more=False)
 
     async def break_off(self, error: DatabaseError) -> None:
-        """End a result that failed on the way: the message follows the rows, between marks a header has announced."""
+        """End a result that failed after its start: the message follows the rows, between marks named in a header."""
         text = error.body(self._store.version)
         marked = f"\r\n__exception__\r\n{self._tag}\r\n{text}{len(text.encode())} {self._tag}\r\n__exception__\r\n"
         await self.more(marked.encode())

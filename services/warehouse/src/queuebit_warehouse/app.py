@@ -1,4 +1,4 @@
-"""Where the warehouse's objects meet."""
+"""Builds the application from its parts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["create_app"]
 
 
 def create_app(settings: Settings, logins: Logins, store: Store, clock: Clock) -> Starlette:
-    """Wire the service around an open store; the store is closed with the application."""
+    """Build the application on an open store; the application closes the store when it stops."""
     sessions = Sessions(store.connect, clock)
     integrity = Integrity(lambda: store.connect(Login(settings.user, writes=True)), clock)
     statements = Statements(store, sessions, settings, logins, integrity)
@@ -65,7 +65,7 @@ def create_app(settings: Settings, logins: Logins, store: Store, clock: Clock) -
             status_code=200 if reason is None else 503,
         )
 
-    async def nothing_here(request: Request) -> Response:
+    async def not_found(request: Request) -> Response:
         return PlainTextResponse(
             f"There is no handle {request.url.path}\n\nUse / to send queries, /ping for a health check.\n",
             status_code=404,
@@ -78,7 +78,7 @@ def create_app(settings: Settings, logins: Logins, store: Store, clock: Clock) -
             Route("/replicas_status", ping),
             Route("/healthz", health),
             Route("/readyz", ready),
-            Route("/{path:path}", nothing_here),
+            Route("/{path:path}", not_found),
         ],
         lifespan=lifespan,
     )

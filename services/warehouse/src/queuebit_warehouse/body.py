@@ -1,4 +1,4 @@
-"""A request's body as a file: filled by the event loop, read by a worker thread."""
+"""A request body as a file: the event loop fills it, a worker thread reads it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Body"]
 
-_AHEAD = 1 << 20
-"""How much is fetched before a worker is asked: requests smaller than this never cross threads while they run."""
+_PREFETCH_BYTES = 1 << 20
+"""Bytes that are read before a worker starts: workers never wait for the body of a smaller request."""
 
 
 class Body(io.RawIOBase):
-    """The bytes of a request, in memory only as far as they have been asked for.
+    """The body of a request, read on demand.
 
-    Reading blocks the worker until the client has sent more.
+    A read blocks the worker until the client has sent more.
 
     Attributes:
         complete: set when the last byte has arrived.
@@ -40,12 +40,12 @@ class Body(io.RawIOBase):
         self.complete = asyncio.Event()
 
     async def prefetch(self) -> None:
-        """Take what is small at once."""
-        while len(self._ready) < _AHEAD and not self.complete.is_set():
+        """Read the first part, or all of a small body."""
+        while len(self._ready) < _PREFETCH_BYTES and not self.complete.is_set():
             self._ready += await self._next()
 
     def abandon(self) -> None:
-        """The client no longer waits for the answer: free the worker, which may be waiting for bytes."""
+        """Free the worker, which may be waiting for bytes, because the client no longer waits for the response."""
         self._abandoned = True
         if self._pending is not None:
             self._pending.cancel()
@@ -72,11 +72,11 @@ class Body(io.RawIOBase):
             raise Disconnected from None
 
     async def _next(self) -> bytes:
-        """The next bytes; empty only at the end.
+        """Return the next bytes; empty only at the end.
 
         Raises:
             DatabaseError: the body is larger than allowed.
-            Disconnected: the client went away before its end.
+            Disconnected: the client disconnected before the end.
         """
         try:
             async for chunk in self._stream:

@@ -1,4 +1,4 @@
-"""Content encodings, both ways, in bounded memory."""
+"""Encodes and decodes HTTP content encodings in bounded memory."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["CORRUPT", "Encoder", "decoded", "encoder"]
 
 _PIECE = 1 << 10
-"""Bytes that are unpacked at once: even those made for it grow to no more than 32 MB."""
+"""Bytes that are decompressed at a time: even malicious input expands to at most 32 MB."""
 
 CORRUPT = (zlib.error, EOFError, gzip.BadGzipFile, zstandard.ZstdError, RuntimeError)
-"""What reading a damaged body raises, whatever its encoding."""
+"""The errors of reading a damaged body, for all encodings."""
 
 
 class Encoder(Protocol):
@@ -31,7 +31,7 @@ class Encoder(Protocol):
 
 
 class _Lz4:
-    """An LZ4 frame that is opened with its first bytes."""
+    """An LZ4 frame that starts with the first bytes."""
 
     def __init__(self) -> None:
         self._frame = lz4.frame.LZ4FrameCompressor()
@@ -48,7 +48,7 @@ class _Lz4:
 
 
 def encoder(encoding: str) -> Encoder:
-    """Start compressing an answer."""
+    """Return a compressor for a response."""
     if encoding == "lz4":
         return _Lz4()
     if encoding == "zstd":
@@ -57,7 +57,7 @@ def encoder(encoding: str) -> Encoder:
 
 
 def decoded(body: BinaryIO, encoding: str) -> BinaryIO:
-    """Read through a request's Content-Encoding; frames may follow one another.
+    """Return a reader that decodes the Content-Encoding of a request; the body may have several frames.
 
     Raises:
         DatabaseError: the encoding is not one of lz4, zstd, gzip, deflate.
@@ -79,7 +79,7 @@ def decoded(body: BinaryIO, encoding: str) -> BinaryIO:
 
 
 class _Inflated(io.RawIOBase):
-    """A zlib stream as a file; the standard library has one for gzip only."""
+    """A zlib stream as a file; the standard library has this only for gzip."""
 
     def __init__(self, body: BinaryIO) -> None:
         self._body = body
@@ -101,7 +101,7 @@ class _Inflated(io.RawIOBase):
 
 
 class _Frames(io.RawIOBase):
-    """Zstandard frames as a file; the library's own takes a frame that is cut short for one that has ended."""
+    """Zstandard frames as a file; the library's reader does not detect a truncated frame."""
 
     def __init__(self, body: BinaryIO) -> None:
         self._body = body
@@ -122,7 +122,7 @@ class _Frames(io.RawIOBase):
         return size
 
     def _unpack(self) -> bool:
-        """Take the next piece; whether there was one."""
+        """Decompress the next piece; return whether there was one."""
         source = b""
         if self._frame.eof:
             source = self._frame.unused_data

@@ -1,7 +1,7 @@
 """The engine's configuration: resources, durability, and permissions of statements.
 
-Every statement runs as one user whose grants are an allow-list: sources outside the store (files, URLs, other servers),
-dictionaries, functions, backups and all of SYSTEM are never granted. `guard` covers the rest.
+Every statement runs as one user with an allow-list of grants: sources outside the store (files, URLs, other servers),
+dictionaries, functions, backups and all of SYSTEM are never granted. `guard` refuses the rest.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ PROFILE: Final[Mapping[str, str]] = {
     "use_skip_indexes_if_final": "1",
     "use_skip_indexes_if_final_exact_mode": "1",
 }
-"""Settings a query starts from. Those that decide what is counted once are pinned: their defaults have moved."""
+"""The default settings of a query. Settings for deduplication are set explicitly, because their defaults changed
+between versions."""
 
 _FIXED: Final[Mapping[str, str]] = {
     "input_format_values_interpret_expressions": "0",
@@ -39,22 +40,22 @@ _FIXED: Final[Mapping[str, str]] = {
     "implicit_select": "0",
     "allow_experimental_eval_table_function": "0",
 }
-"""Settings no statement may change: they hold SQL, paths or addresses, or make something else into SQL."""
+"""Settings that no statement may change: their values are SQL, paths or addresses, or are interpreted as SQL."""
 
 _GRANTED: Final = (
     "SELECT, INSERT, ALTER, DROP, TRUNCATE, OPTIMIZE, SHOW, CHECK, KILL QUERY, "
     "CREATE TABLE, CREATE VIEW, CREATE TEMPORARY TABLE"
 )
-"""No databases: the rows that tenants see are decided by database and table."""
+"""No CREATE DATABASE: the rows that tenants see depend on database and table."""
 
 TENANT_MARK: Final = "tenant:"
-"""What the setting `log_comment` begins with in the session of a tenant's user; its tenant follows."""
+"""The prefix of the setting `log_comment` in the session of a tenant's user; the tenant follows."""
 
 _NO_TENANT: Final = f"NOT startsWith(getSetting('log_comment'), '{TENANT_MARK}')"
 _ITS_TENANT: Final = f"substring(getSetting('log_comment'), {len(TENANT_MARK) + 1})"
 _OWN_TABLES: Final = "('events', 'jobs', 'otel_traces')"
 
-_SEEN_BY_TENANTS: Final[Mapping[str, Mapping[str, str]]] = {
+_ROWS_OF_TENANT: Final[Mapping[str, Mapping[str, str]]] = {
     "default": {
         "events": f"tenant = {_ITS_TENANT}",
         "jobs": f"tenant = {_ITS_TENANT}",
@@ -66,13 +67,13 @@ _SEEN_BY_TENANTS: Final[Mapping[str, Mapping[str, str]]] = {
         **dict.fromkeys(("databases", "settings", "functions", "formats", "data_type_families", "one"), "1"),
     },
 }
-"""Which rows a tenant's user is given, by database and table; of all other tables none."""
+"""Filters of the rows that a tenant's user sees, by database and table; no rows of all other tables."""
 
 OVERLAY: Final = "files"
-"""Where the library puts its database of files, which it otherwise lays under `default`."""
+"""The name of the library's database of files. Without it, the library puts the files under `default`."""
 
 FREE_BYTES: Final = 4 << 20
-"""Below this much free space inserts are refused, so that the store can still merge and be opened again."""
+"""With less free disk space inserts are refused, so that the store can still merge and open."""
 
 _MERGE_TREE: Final = {
     "fsync_after_insert": "1",
@@ -82,8 +83,8 @@ _MERGE_TREE: Final = {
     "max_suspicious_broken_parts": "0",
     "min_free_disk_bytes_to_perform_insert": str(FREE_BYTES),
 }
-"""All four syncs or none: without the ones after a merge a power cut leaves a store that does not open.
-No broken part is tolerated either: a projection is exact, or it is made anew."""
+"""All four syncs are needed: without those after a merge, a store does not open after a power cut.
+A store with a broken part does not open: a projection is exact, or it is rebuilt."""
 
 _SERVER: Final = {
     "default_database": OVERLAY,
@@ -103,16 +104,16 @@ _SERVER: Final = {
 }
 
 _ENGINE_MB: Final = 512
-"""What the engine needs for itself; all queries together may take twice what one may."""
+"""Memory of the engine itself, in MB; all queries together may use twice the limit of one query."""
 
 
 def profile(max_memory_mb: int) -> dict[str, str]:
-    """Return the settings a session starts from."""
+    """Return the default settings of a session."""
     return {**PROFILE, "max_memory_usage": str(max_memory_mb << 20)}
 
 
 def write_config(folder: Path, max_memory_mb: int) -> Path:
-    """Write the engine's two configuration files; they are ours and rewritten at every start."""
+    """Write the engine's two configuration files; every start overwrites them."""
     users, config = folder / "users.xml", folder / "config.xml"
     everything = str((2 * max_memory_mb + _ENGINE_MB) << 20)
     fixed = "".join(f"<{name}><const/></{name}>" for name in _FIXED)
@@ -132,13 +133,13 @@ def write_config(folder: Path, max_memory_mb: int) -> Path:
 
 
 def _row_policies() -> str:
-    """A row is given if one policy of its table gives it; the one without a name stands for every table."""
+    """Return the row policies as XML. A user sees a row if one policy allows it; an empty name means all tables."""
     everything = f"<table name=''><filter>{escape(_NO_TENANT)}</filter></table>"
     return "".join(
         f"<{database}>{everything}"
         + "".join(f"<{table}><filter>{escape(rule)}</filter></{table}>" for table, rule in tables.items())
         + f"</{database}>"
-        for database, tables in _SEEN_BY_TENANTS.items()
+        for database, tables in _ROWS_OF_TENANT.items()
     )
 
 

@@ -1,4 +1,4 @@
-"""ClickHouse's HTTP interface as values: what a request asks, and how an answer is labelled. Pure."""
+"""Parses requests of ClickHouse's HTTP interface, and builds headers of responses. Pure functions."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from queuebit_warehouse.errors import DatabaseError
 
 __all__ = [
-    "Ask",
     "Credentials",
     "ExternalTable",
+    "QueryRequest",
     "Stats",
     "choose_encoding",
     "content_type",
     "credentials",
     "external_table",
-    "read_ask",
+    "parse_request",
 ]
 
 _RESERVED = frozenset(
@@ -49,7 +49,7 @@ _RESERVED = frozenset(
 """Keys of the query string that are not settings."""
 
 _BUFFER_BYTES = 1 << 20
-"""How much of a result is held back before the status line is sent, as a server does."""
+"""Bytes of a result that are buffered before the status line is sent, as in ClickHouse."""
 
 _SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 _FORMAT = re.compile(r"[A-Za-z0-9_]*")
@@ -74,7 +74,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class ExternalTable:
-    """A temporary table that travels with the request and lives as long as its query."""
+    """A temporary table that the request contains; it exists while the query runs."""
 
     name: str
     structure: str
@@ -82,10 +82,10 @@ class ExternalTable:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """What one request asks, its statement's body aside.
+class QueryRequest:
+    """The parts of a request, without its body.
 
-    `settings` and `database` hold for this query only; what a session keeps comes from its own SET and USE.
+    `settings` and `database` apply to this query only; a session keeps only the effects of its SET and USE statements.
     """
 
     query: str
@@ -106,7 +106,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """What a query read, wrote and answered."""
+    """Rows and bytes that a query read, wrote and returned."""
 
     read_rows: int = 0
     read_bytes: int = 0
@@ -117,7 +117,7 @@ class Stats:
     elapsed_ns: int = 0
 
     def summary(self) -> str:
-        """The value of `X-ClickHouse-Summary`: numbers as strings."""
+        """Return the value of `X-ClickHouse-Summary`, with numbers as strings."""
         counts = {
             "read_rows": self.read_rows,
             "read_bytes": self.read_bytes,
@@ -131,15 +131,15 @@ class Stats:
         return json.dumps({key: str(value) for key, value in counts.items()}, separators=(",", ":"))
 
 
-def read_ask(
+def parse_request(
     method: str, query: Iterable[tuple[str, str]], headers: Mapping[str, str], *, external: bool = False
-) -> Ask:
-    """Sort a request's keys into statement, settings, parameters and the rest.
+) -> QueryRequest:
+    """Split the keys of a request into statement, settings, parameters and the rest.
 
-    A key that comes twice counts as its last value, except `query`, whose parts are joined by line feeds.
+    The last value of a repeated key counts; the values of `query` are joined with line feeds.
 
     Raises:
-        DatabaseError: a key has a value no server accepts, or asks for what this service cannot do.
+        DatabaseError: a key has an invalid value, or asks for a feature that this service does not have.
     """
     pairs = list(query)
     keys = dict(pairs)
@@ -151,7 +151,7 @@ def read_ask(
     if keys.get("role"):
         raise DatabaseError(511, f"Role {keys['role']} is not found", "UNKNOWN_ROLE")
     settings = {key: value for key, value in keys.items() if _is_setting(key, external=external)}
-    return Ask(
+    return QueryRequest(
         query="\n".join(value for key, value in pairs if key == "query"),
         settings=settings,
         params={key.removeprefix("param_"): value for key, value in keys.items() if key.startswith("param_")},
@@ -170,10 +170,10 @@ def read_ask(
 
 
 def credentials(query: Mapping[str, str], headers: Mapping[str, str]) -> Credentials:
-    """Find user and password: headers of ClickHouse, else basic authentication, else the query string.
+    """Return user and password from ClickHouse's headers, basic authentication or the query string, in this order.
 
     Raises:
-        DatabaseError: two ways at once, or an Authorization header that is not basic.
+        DatabaseError: the request uses two ways, or an Authorization header that is not basic.
     """
     own_headers = "x-clickhouse-user" in headers or "x-clickhouse-key" in headers
     in_query = "user" in query or "password" in query
@@ -205,10 +205,10 @@ def credentials(query: Mapping[str, str], headers: Mapping[str, str]) -> Credent
 
 
 def external_table(part: str, keys: Mapping[str, str]) -> ExternalTable:
-    """Describe the table a multipart file fills, from `<part>_structure` or `<part>_types`, and `<part>_format`.
+    """Return the table of a multipart file, from `<part>_structure` or `<part>_types`, and `<part>_format`.
 
     Raises:
-        DatabaseError: neither structure nor types were sent, or the format is none.
+        DatabaseError: the request has neither structure nor types, or the format is not valid.
     """
     structure = keys.get(f"{part}_structure", "")
     if not structure and (types := keys.get(f"{part}_types", "")):
@@ -223,13 +223,13 @@ def external_table(part: str, keys: Mapping[str, str]) -> ExternalTable:
 
 
 def choose_encoding(accepted: str) -> str | None:
-    """The cheapest encoding the client accepts and we can produce while streaming."""
+    """Return the cheapest encoding that the client accepts and that can be streamed."""
     offered = {part.partition(";")[0].strip().lower() for part in accepted.split(",")}
     return next((encoding for encoding in _ENCODINGS if encoding in offered), None)
 
 
 def content_type(format_name: str) -> str:
-    """The media type a server gives a format."""
+    """Return the media type of a format, as in ClickHouse."""
     lower = format_name.lower()
     if lower.startswith("json"):
         return _CONTENT_TYPES["json"]
@@ -255,7 +255,7 @@ def _is_setting(key: str, *, external: bool) -> bool:
 
 
 def _format(name: str) -> str:
-    """A format's name, which becomes part of a statement, so that it must be no more than a name."""
+    """Check that a format is a plain name, because it becomes part of a statement."""
     if not _FORMAT.fullmatch(name):
         raise DatabaseError(73, f"Unknown format {name}", "UNKNOWN_FORMAT")
     return name or "TabSeparated"

@@ -1,7 +1,7 @@
-"""The one place that touches the library: its low-level connection, with the types it lacks.
+"""The only module that uses chDB: its low-level connection, with types.
 
-The public wrapper hides statement classification; the connection underneath is what it is made of. Its streaming insert
-is not used: in 4.4.0 it reports success when the rows could not be stored (full disk, constraint, failing view).
+The public wrapper of chDB does not offer statement classification; the low-level connection does. Its streaming insert
+is not used: in 4.4.0 it reports success for rows that were not stored (full disk, constraint, failing view).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Protocol, cast
 _ARROW = "pyarrow"
 _without_arrow = _ARROW not in sys.modules
 if _without_arrow:
-    # The library imports it for kinds of results that are not used here: saves half a second and 36 MB.
-    sys.modules[_ARROW] = None  # type: ignore[assignment]  # the import system's own mark for "not there"
+    # The library imports it for result types that are not used here; this saves half a second and 36 MB.
+    sys.modules[_ARROW] = None  # type: ignore[assignment]  # the import system's mark for a missing module
 try:
     from chdb import _chdb
 finally:
@@ -25,7 +25,7 @@ __all__ = ["Connection", "Result", "connect"]
 
 
 class Result(Protocol):
-    """What a finished query tells."""
+    """The result and statistics of a finished query."""
 
     def bytes(self) -> bytes: ...
 
@@ -58,5 +58,5 @@ class Connection(Protocol):
 
 
 def connect(path: str) -> Connection:
-    """Open a session on a folder; the first one starts the engine, which then belongs to that folder."""
+    """Open a session on a folder. The first session starts the engine, which uses only that folder."""
     return cast("Connection", _chdb.connect(path))  # type: ignore[attr-defined]  # a compiled module without stubs

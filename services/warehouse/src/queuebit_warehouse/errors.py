@@ -1,4 +1,4 @@
-"""What can go wrong, in ClickHouse's own numbers, and what stops the service from starting."""
+"""Errors with ClickHouse's numbers, and errors at startup."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from queuebit_kernel import Unavailable
 __all__ = ["CannotStart", "DatabaseError", "Disconnected", "Overloaded"]
 
 _ENGINE_TEXT = re.compile(r"Code: (\d+)\. (?:DB::Exception: )?(.*?)\s*(?:\(version [^)]*\)\.?)?\s*$", re.DOTALL)
-_OUR_PIPES = re.compile(
+_PIPE_NAMES = re.compile(
     r": ?\(in file/uri /dev/fd/\d+\)|: While executing File\b|: data for INSERT was parsed from file"
 )
-"""How the engine tells of the pipes that rows come in by, which are no business of who sent them."""
+"""Parts of the engine's messages about our internal pipes; they are removed from the text for clients."""
 _NAMED = re.compile(r"\([A-Z][A-Z0-9_]+\)$")
 
 _BAD_REQUEST = frozenset(
     {6, 8, 15, 25, 26, 27, 36, 38, 41, 43, 44, 53, 62, 67, 72, 117, 167, 168, 170, 171, 321, 376, 427, 441, 676, 677}
 )
-"""Numbers whose cause is the text or the data of the request."""
+"""Error numbers that the text or data of the request causes."""
 _NOT_FOUND = frozenset({46, 47, 50, 56, 60, 63, 73, 78, 81, 99, 115, 336, 511})
-"""Numbers that say a name is unknown: table, database, setting, function, format."""
+"""Error numbers for unknown names: table, database, setting, function, format."""
 _STATUS = {
     **dict.fromkeys(_BAD_REQUEST, HTTPStatus.BAD_REQUEST),
     **dict.fromkeys(_NOT_FOUND, HTTPStatus.NOT_FOUND),
@@ -41,11 +41,11 @@ _STATUS = {
 
 
 class DatabaseError(Exception):
-    """A refusal as a ClickHouse server words it.
+    """An error as a ClickHouse server reports it.
 
     Attributes:
         number: ClickHouse's error number; clients read it from `X-ClickHouse-Exception-Code`.
-        text: the message, ending with the number's name in brackets.
+        text: the message; it ends with the name of the error in brackets.
     """
 
     def __init__(self, number: int, text: str, name: str = "") -> None:
@@ -55,12 +55,12 @@ class DatabaseError(Exception):
 
     @classmethod
     def from_engine(cls, error: RuntimeError | UnicodeDecodeError) -> DatabaseError:
-        """Read the number out of the engine's text; a text without one is error 1001, as for any foreign exception.
+        """Parse the number from the engine's text; a text without a number is error 1001, as in ClickHouse.
 
-        A text that quotes bytes of the statement may be no UTF-8, which the library raises in its own way.
+        The library raises `UnicodeDecodeError` if its text quotes bytes of the statement that are not UTF-8.
         """
         message = error.object.decode(errors="replace") if isinstance(error, UnicodeDecodeError) else str(error)
-        found = _ENGINE_TEXT.match(_OUR_PIPES.sub("", message))
+        found = _ENGINE_TEXT.match(_PIPE_NAMES.sub("", message))
         if found is None:
             return cls(1001, f"std::exception. {message}", "STD_EXCEPTION")
         inner = _ENGINE_TEXT.match(found[2].rpartition(". (")[0])
@@ -68,7 +68,7 @@ class DatabaseError(Exception):
 
     @property
     def status(self) -> int:
-        """The HTTP status a server answers this number with."""
+        """The HTTP status for this number, as in ClickHouse."""
         return _STATUS.get(self.number, HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def body(self, version: str) -> str:

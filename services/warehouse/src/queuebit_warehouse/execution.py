@@ -1,4 +1,4 @@
-"""One request on a worker thread: read the statement, run it, let its result flow out."""
+"""Runs one request on a worker thread: reads the statement, executes it, streams its result."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from queuebit_warehouse.codec import CORRUPT
-from queuebit_warehouse.dialect import Ask, ExternalTable, Stats
+from queuebit_warehouse.dialect import ExternalTable, QueryRequest, Stats
 from queuebit_warehouse.errors import DatabaseError
 from queuebit_warehouse.guard import Guard
 from queuebit_warehouse.handle import Handle, Kind
@@ -18,23 +18,23 @@ from queuebit_warehouse.sql import Insert, first_word, insert_with_data, name, s
 __all__ = ["Execution"]
 
 _HEAD = 1 << 18
-"""How far into a body the rows of an INSERT are looked for: a server's `max_query_size`."""
+"""The longest statement before the rows of an INSERT, in bytes: ClickHouse's `max_query_size`."""
 _CHUNK = 1 << 20
 _HARMLESS = frozenset({"SET", "USE"})
 
 
 @dataclass(slots=True)
 class Execution:
-    """What one request does on its worker.
+    """The execution of one request on a worker.
 
     Attributes:
-        guard: refuses statements that reach outside the store.
-        cancel: cancels the query that uses a path; tells whether it found one.
-        abandon: stops waiting for a body that is still arriving.
-        format: the result's format, known before its first byte is in the outlet; `None` where there is no result.
+        guard: refuses statements that access data outside the store.
+        cancel: cancels the query that uses a path; returns whether there was one.
+        abandon: stops waiting for the rest of the body.
+        format: the format of the result, set before its first byte is in the outlet; `None` if there is no result.
     """
 
-    ask: Ask
+    request: QueryRequest
     body: BinaryIO
     external: Sequence[tuple[ExternalTable, BinaryIO]]
     out: Outlet
@@ -44,11 +44,11 @@ class Execution:
     format: str | None = None
 
     def __call__(self, handle: Handle) -> Stats:
-        """Run to the end, then end the result.
+        """Run the statement to its end, then end the result.
 
         Raises:
-            DatabaseError: refused or failed; what is in the outlet by then is a part of a result.
-            Disconnected: the client went away before its body was complete.
+            DatabaseError: the statement was refused or failed; the outlet may already have a part of the result.
+            Disconnected: the client disconnected before its body was complete.
         """
         try:
             return self._run(handle)
@@ -56,22 +56,22 @@ class Execution:
             self.out.finish()
 
     def _run(self, handle: Handle) -> Stats:
-        handle.apply_settings(self.ask.database, self.ask.settings)
+        handle.apply_settings(self.request.database, self.request.settings)
         text = self._statement_head()
         insert = insert_with_data(text)
         statement = self._whole_statement(text) if insert is None else text[: insert.data_at]
         self.guard.check(statement)
         kind = handle.classify(statement)
         if not handle.writes and kind.changes:
-            raise _for_writers()
-        if self.ask.read_only and kind.changes and first_word(statement) not in _HARMLESS:
+            raise _writers_only()
+        if self.request.read_only and kind.changes and first_word(statement) not in _HARMLESS:
             raise _read_only()
         if kind is Kind.UNREADABLE or insert is None:
             return self._with_tables(handle, kind, statement)
         return self._insert(handle, insert, self._rows(insert, text))
 
     def _with_tables(self, handle: Handle, kind: Kind, statement: bytes) -> Stats:
-        """Answer a statement while the tables that were sent along with it exist."""
+        """Run a statement with the temporary tables of its request."""
         lent: list[ExternalTable] = []
         try:
             for table, rows in self.external:
@@ -92,30 +92,30 @@ class Execution:
 
     def _insert(self, handle: Handle, insert: Insert, rows: Iterable[bytes]) -> Stats:
         with Feed(rows, self.cancel, self.abandon) as feed:
-            _, stats = handle.run(insert.reading(feed.path), self.ask.params)
+            _, stats = handle.run(insert.reading(feed.path), self.request.params)
         return stats
 
     def _answer(self, handle: Handle, kind: Kind, statement: bytes) -> Stats:
         if kind is Kind.READS:
             cut = select(statement)
-            self.format = cut.format or self.ask.default_format
-            _, stats = handle.run(cut.into(self.out.path, self.ask.default_format), self.ask.params)
+            self.format = cut.format or self.request.default_format
+            _, stats = handle.run(cut.into(self.out.path, self.request.default_format), self.request.params)
             return stats
-        answer, stats = handle.run(statement, self.ask.params)
+        answer, stats = handle.run(statement, self.request.params)
         if answer:
             self.format = "TabSeparated"
             self.out.write(answer)
         return stats
 
     def _statement_head(self) -> bytes:
-        query = self.ask.query.encode()
+        query = self.request.query.encode()
         body = bytearray()
         while len(body) < _HEAD and (chunk := _read(self.body, _HEAD - len(body))):
             body += chunk
         return query + b"\n" + body if query and body else query or bytes(body)
 
     def _whole_statement(self, head: bytes) -> bytes:
-        limit = int(self.ask.settings.get("max_query_size", _HEAD)) or sys.maxsize
+        limit = int(self.request.settings.get("max_query_size", _HEAD)) or sys.maxsize
         statement = bytearray(head)
         while len(statement) <= limit and (chunk := _read(self.body, _CHUNK)):
             statement += chunk
@@ -152,5 +152,5 @@ def _read_only() -> DatabaseError:
     )
 
 
-def _for_writers() -> DatabaseError:
+def _writers_only() -> DatabaseError:
     return DatabaseError(164, "Cannot execute query in readonly mode: this user may read and nothing else", "READONLY")

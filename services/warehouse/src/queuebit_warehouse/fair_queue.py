@@ -15,7 +15,7 @@ __all__ = ["FairQueue"]
 _QUEUE_PER_WORKER = 16
 
 
-class _Line:
+class _Queue:
     """Queries that share a limit of workers."""
 
     def __init__(self, workers: int) -> None:
@@ -25,40 +25,40 @@ class _Line:
 
 
 class FairQueue:
-    """Lends workers, in queues of bounded length.
+    """Lends workers; its queues have limited lengths.
 
-    A query may run for hours. So a reader, all users of one tenant together, has a quarter of the workers, and all
-    readers have three quarters: the writer, which follows the log, always finds one.
+    A query may run for hours. Therefore one reader (all users of one tenant together) may use a quarter of the workers,
+    and all readers together three quarters, so that the writer, which follows the log, always gets one.
     """
 
     def __init__(self, workers: int) -> None:
         self._share = max(1, workers // 4)
         self._workers = asyncio.Semaphore(workers)
         self._readers = asyncio.Semaphore(max(1, workers - self._share))
-        self._writer = _Line(workers)
-        self._lines: WeakValueDictionary[tuple[str, str], _Line] = WeakValueDictionary()
+        self._writer = _Queue(workers)
+        self._queues: WeakValueDictionary[tuple[str, str], _Queue] = WeakValueDictionary()
 
     @asynccontextmanager
     async def turn(self, login: Login) -> AsyncIterator[None]:
         """Wait for a worker, and keep it until the end of the block.
 
         Raises:
-            Overloaded: too many queries of this reader, or of the writer, wait already.
+            Overloaded: too many queries of this reader, or of the writer, are waiting.
         """
-        line = self._writer if login.writes else self._lines.setdefault(_whose(login), _Line(self._share))
-        if line.waiting >= line.most:
-            raise Overloaded(line.most)
+        queue = self._writer if login.writes else self._queues.setdefault(_queue_of(login), _Queue(self._share))
+        if queue.waiting >= queue.most:
+            raise Overloaded(queue.most)
         async with AsyncExitStack() as held:
-            line.waiting += 1
+            queue.waiting += 1
             try:
-                await held.enter_async_context(line.turns)
+                await held.enter_async_context(queue.turns)
                 if not login.writes:
                     await held.enter_async_context(self._readers)
                 await held.enter_async_context(self._workers)
             finally:
-                line.waiting -= 1
+                queue.waiting -= 1
             yield
 
 
-def _whose(login: Login) -> tuple[str, str]:
+def _queue_of(login: Login) -> tuple[str, str]:
     return ("tenant", login.tenant) if login.tenant is not None else ("user", login.user)

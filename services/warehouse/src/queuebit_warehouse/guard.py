@@ -1,7 +1,7 @@
-"""What a statement may name, so that it stays inside the store. Pure.
+"""Refuses statements that access data outside the store. Pure functions.
 
-The engine's grants refuse most access outside the store; this refuses the rest, for which the library checks no grant,
-with uniform errors. Names are checked against allow-lists: additions of a later engine are refused until reviewed.
+The engine's grants refuse most of this access; the guard refuses access for which the library checks no grant. Names
+are checked against allow-lists: new names of a later engine are refused until they are reviewed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["Guard"]
 _FUNCTIONS: Final = frozenset(
     {"generate_series", "generateseries", "merge", "numbers", "numbers_mt", "primes", "view", "zeros", "zeros_mt"}
 )
-"""Table functions that make rows from nothing or from tables. None takes columns as text, which would be SQL unseen."""
+"""Table functions that generate rows or read tables. None takes columns as text, which would be unchecked SQL."""
 
 _ENGINES: Final = frozenset(
     {
@@ -27,22 +27,22 @@ _ENGINES: Final = frozenset(
         *("memory", "null", "log", "tinylog", "stripelog", "set", "join", "buffer", "merge", "atomic"),
     }
 )
-"""Engines of tables and databases that keep their rows in the store, or keep none."""
+"""Engines of tables and databases that store rows only in the store, or not at all."""
 
 _DEFINING: Final = frozenset({"CREATE", "ATTACH", "REPLACE"})
 
 
 class Guard:
-    """Knows the engine's table functions; refuses those that are not known to be harmless."""
+    """Refuses the engine's table functions that are not on the allow-list."""
 
     def __init__(self, table_functions: Iterable[str]) -> None:
         self._outside = {it.lower() for it in table_functions} - _FUNCTIONS | {"disk"}
 
     def check(self, statement: bytes) -> None:
-        """Let a statement pass.
+        """Check a statement.
 
         Raises:
-            DatabaseError: it reaches outside the store, or is written so that one cannot see whether it does.
+            DatabaseError: it accesses data outside the store, or its text does not show whether it does.
         """
         found = [*tokens(statement)]
         defines = any(token.word in _DEFINING for token in found)
@@ -65,12 +65,12 @@ class Guard:
 def _check_name(token: Token) -> None:
     if token.is_quoted_name and "\\" in token.name:
         raise _denied(f"{token.name}: write names without backslashes")
-    if token.name.lower() == "file":  # a scalar function as well, called without brackets too: `arrayMap(file, …)`
+    if token.name.lower() == "file":  # also a scalar function, which can be used without brackets: `arrayMap(file, …)`
         raise _denied("files of this machine cannot be read here, and nothing else can be called `file`")
 
 
 def _engines(found: list[Token]) -> Iterator[Token]:
-    """What follows ENGINE outside brackets; a column of that name can be written in quotes."""
+    """Yield the tokens after ENGINE outside brackets; a column of that name can be written in quotes."""
     for at, token in enumerate(found):
         if token.word == "ENGINE" and token.depth == 0:
             yield from [it for it in found[at + 1 : at + 3] if it.text != b"="][:1]

@@ -1,4 +1,4 @@
-"""One connection of the engine, which is one ClickHouse session: settings, database and temporary tables of its own."""
+"""One connection of the engine, which is one ClickHouse session with its settings, database and temporary tables."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["Handle", "Kind"]
 
 
 _READERS_MAY_SET = re.compile(r"output_format_\w+|http_\w+|enable_http_compression|session_timezone|max_execution_time")
-_LEFT_OUT = frozenset({"readonly"})
-"""Sent by clients that know they only read; it is set in any case."""
+_IGNORED = frozenset({"readonly"})
+"""Settings that are ignored: clients that only read send `readonly`, and it is always set for readers."""
 
 
 class Kind(Enum):
-    """What a statement would do, as the engine's own parser judges it."""
+    """The effect of a statement, from the engine's parser."""
 
     READS = 0
     WRITES = 1
@@ -38,8 +38,8 @@ class Kind(Enum):
 class Handle:
     """A session. Serves one query at a time, from any thread.
 
-    A request's settings and database are applied before its query and reset before the next one; the effects of the
-    session's own SET and USE stay. A reader's handle serves one request, and is locked once its settings are applied.
+    The settings and database of a request are applied before its query and reset before the next one; the effects of
+    SET and USE statements stay. A reader's handle serves one request, and is locked after its settings are applied.
     """
 
     def __init__(self, connection: Connection, profile: Mapping[str, str], login: Login) -> None:
@@ -51,14 +51,14 @@ class Handle:
 
     @property
     def writes(self) -> bool:
-        """Whether its user may change anything."""
+        """Whether its user may change data."""
         return self._login.writes
 
     def apply_settings(self, database: str, settings: Mapping[str, str]) -> None:
-        """Put on one request's settings and database.
+        """Apply the settings and database of one request.
 
         Raises:
-            DatabaseError: unknown setting, value or database, or a setting that is not a reader's to choose.
+            DatabaseError: unknown setting, value or database, or a setting that a reader may not change.
         """
         if not self._login.writes:
             settings = _for_readers(settings)
@@ -75,14 +75,14 @@ class Handle:
             self._lock()
 
     def classify(self, statement: bytes) -> Kind:
-        """Judge a statement without running it.
+        """Return the kind of a statement without running it.
 
         Raises:
-            DatabaseError: it is empty, or more than one, or a tenant's user asks how it would run: that shows what the
-                indexes know of other tenants' rows.
+            DatabaseError: the text is empty or has several statements, or a tenant's user sends EXPLAIN, which reveals
+                index data about other tenants' rows.
         """
         if self._login.tenant is not None and any(token.word == "EXPLAIN" for token in tokens(statement)):
-            raise DatabaseError(497, "EXPLAIN is for those who may read everything", "ACCESS_DENIED")
+            raise DatabaseError(497, "EXPLAIN is only for users who may read the rows of all tenants", "ACCESS_DENIED")
         verdict = self._connection.classify_query(statement)
         if verdict["statement_count"] > 1:
             raise DatabaseError(62, "Syntax error (Multi-statements are not allowed)", "SYNTAX_ERROR")
@@ -91,7 +91,7 @@ class Handle:
         return Kind(int(verdict["query_class"]))
 
     def run(self, statement: bytes, params: Mapping[str, str]) -> tuple[bytes, Stats]:
-        """Run a statement to its end; the answer is for small results only.
+        """Run a statement and return its result; for small results only.
 
         Raises:
             DatabaseError: the engine refused or failed.
@@ -100,7 +100,7 @@ class Handle:
             result = self._connection.query(statement, "TabSeparated", params=dict(params))
         except (RuntimeError, UnicodeDecodeError) as error:
             raise DatabaseError.from_engine(error) from error
-        self._remember(statement)
+        self._record_change(statement)
         return result.bytes(), Stats(
             read_rows=result.storage_rows_read(),
             read_bytes=result.storage_bytes_read(),
@@ -115,7 +115,7 @@ class Handle:
         self._connection.close()
 
     def _lock(self) -> None:
-        """Have the engine refuse every change, of settings too, and give a tenant's user its own rows alone."""
+        """Make the engine refuse every change, also of settings, and show a tenant's user only the tenant's rows."""
         whose = "" if self._login.tenant is None else f"log_comment = {literal(TENANT_MARK + self._login.tenant)}, "
         self._command(f"SET {whose}readonly = 1")
 
@@ -125,8 +125,8 @@ class Handle:
         except RuntimeError as error:
             raise DatabaseError.from_engine(error) from error
 
-    def _remember(self, statement: bytes) -> None:
-        """Note what the session's own SET or USE changed, so that a request's settings do not undo it."""
+    def _record_change(self, statement: bytes) -> None:
+        """Record the changes of a SET or USE statement, so that the reset after a request keeps them."""
         verb = first_word(statement)
         if verb == "SET":
             changed = assignments(statement)
@@ -138,12 +138,12 @@ class Handle:
 
 
 def _for_readers(settings: Mapping[str, str]) -> dict[str, str]:
-    """The settings of a request that only reads.
+    """Return the settings of a reader's request.
 
     Raises:
-        DatabaseError: one of them is more than how an answer looks.
+        DatabaseError: a setting affects more than the format of the response.
     """
     for key in settings:
-        if not (_READERS_MAY_SET.fullmatch(key) or key in _LEFT_OUT):
+        if not (_READERS_MAY_SET.fullmatch(key) or key in _IGNORED):
             raise DatabaseError(164, f"Cannot modify '{key}' setting in readonly mode", "READONLY")
-    return {key: value for key, value in settings.items() if key not in _LEFT_OUT}
+    return {key: value for key, value in settings.items() if key not in _IGNORED}

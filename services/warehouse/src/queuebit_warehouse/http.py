@@ -1,4 +1,4 @@
-"""The statement endpoint: from an ASGI request to an answer that streams."""
+"""The endpoint for statements: reads an ASGI request and streams the response."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from queuebit_warehouse.answer import Answer
 from queuebit_warehouse.body import Body
 from queuebit_warehouse.codec import decoded
-from queuebit_warehouse.dialect import Ask, ExternalTable, Stats, credentials, external_table, read_ask
+from queuebit_warehouse.dialect import ExternalTable, QueryRequest, Stats, credentials, external_table, parse_request
 from queuebit_warehouse.errors import DatabaseError, Disconnected
 from queuebit_warehouse.execution import Execution
 from queuebit_warehouse.fair_queue import FairQueue
@@ -32,16 +32,16 @@ from queuebit_warehouse.store import Store
 __all__ = ["Statements"]
 
 _IN_MEMORY = 16 << 20
-"""A result that is held back beyond this lies on disk, whatever buffer its client asks for."""
+"""A buffered result that is larger is written to disk, for any buffer size that the client asks for."""
 
 
 @dataclass(slots=True)
 class _Request:
-    ask: Ask
+    query: QueryRequest
     body: BinaryIO
     external: list[tuple[ExternalTable, BinaryIO]]
     source: Body | None
-    """Where `body` comes from while it is still arriving; a form is here as a whole."""
+    """The source of `body` while it is still arriving; None for a form, which is read completely."""
 
     def abandon(self) -> None:
         if self.source is not None:
@@ -50,9 +50,9 @@ class _Request:
 
 @dataclass(slots=True)
 class _Flow:
-    """A query under way, and everything to give back when it is over."""
+    """A running query, and the resources to release when it ends."""
 
-    ask: Ask
+    query: QueryRequest
     execution: Execution
     running: asyncio.Future[Stats]
     out: Outlet
@@ -60,9 +60,9 @@ class _Flow:
 
 
 class Statements:
-    """`/`: runs what a request asks. An ASGI application.
+    """The ASGI application of `/`: runs the statement of a request.
 
-    A query whose client goes away is cancelled; an insert whose rows are all here is not.
+    If the client disconnects, its query is cancelled; an insert is not cancelled after all its rows have arrived.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Statements:
         self._logins = logins
         self._integrity = integrity
         self._pool = ThreadPoolExecutor(settings.workers, thread_name_prefix="query")
-        self._turns = FairQueue(settings.workers)
+        self._queue = FairQueue(settings.workers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -84,10 +84,10 @@ class Statements:
             return
         try:
             login = self._logins.admit(credentials(request.query_params, request.headers))
-            scope["state"].get(ADMITTED, _no_matter)()
-            asked = await self._read(request)
-            answer.prepare(asked.ask, request.headers.get("accept-encoding", ""))
-            await self._run(asked, login, answer, receive)
+            scope["state"].get(ADMITTED, _ignore_login)()
+            incoming = await self._read(request)
+            answer.prepare(incoming.query, request.headers.get("accept-encoding", ""))
+            await self._run(incoming, login, answer, receive)
         except DatabaseError as error:
             self._integrity.suspect(error)
             await answer.fail(error)
@@ -95,7 +95,7 @@ class Statements:
             return
 
     async def close(self) -> None:
-        """Wait for the workers; the event loop goes on, they may need it to end."""
+        """Wait for the workers. The event loop keeps running, because they may need it to end."""
         await asyncio.get_running_loop().run_in_executor(None, self._pool.shutdown)
 
     async def _read(self, request: Request) -> _Request:
@@ -105,43 +105,45 @@ class Statements:
             body = Body(request, limit)
             await body.prefetch()
             stream = decoded(cast("BinaryIO", body), request.headers.get("content-encoding", ""))
-            return _Request(read_ask(request.method, keys, request.headers), stream, [], body)
+            return _Request(parse_request(request.method, keys, request.headers), stream, [], body)
         form = await request.form(max_part_size=limit)
         files = {part: value for part, value in form.multi_items() if isinstance(value, UploadFile)}
         keys += [(part, value) for part, value in form.multi_items() if isinstance(value, str)]
-        ask = read_ask(request.method, keys, request.headers, external=bool(files))
+        query = parse_request(request.method, keys, request.headers, external=bool(files))
         tables = [(external_table(part, dict(keys)), file.file) for part, file in files.items()]
-        return _Request(ask, io.BytesIO(), tables, None)
+        return _Request(query, io.BytesIO(), tables, None)
 
-    async def _run(self, asked: _Request, login: Login, answer: Answer, receive: Receive) -> None:
+    async def _run(self, incoming: _Request, login: Login, answer: Answer, receive: Receive) -> None:
         async with AsyncExitStack() as lent:
-            handle = lent.enter_context(self._sessions.lease(asked.ask, login))
-            await lent.enter_async_context(self._turns.turn(login))
+            handle = lent.enter_context(self._sessions.lease(incoming.query, login))
+            await lent.enter_async_context(self._queue.turn(login))
             out = Outlet()
             store = self._store
-            execution = Execution(asked.ask, asked.body, asked.external, out, store.guard, store.kill, asked.abandon)
+            execution = Execution(
+                incoming.query, incoming.body, incoming.external, out, store.guard, store.kill, incoming.abandon
+            )
             running = asyncio.get_running_loop().run_in_executor(self._pool, execution, handle)
-            lent.push_async_callback(self._settle, running, out, asked)
+            lent.push_async_callback(self._finish, running, out, incoming)
             failure: Exception | None = None
             try:
                 async with asyncio.TaskGroup() as group:
-                    watch = group.create_task(_watch(receive, asked.source))
-                    await self._deliver(_Flow(asked.ask, execution, running, out, lent), answer)
+                    watch = group.create_task(_watch(receive, incoming.source))
+                    await self._deliver(_Flow(incoming.query, execution, running, out, lent), answer)
                     watch.cancel()
             except* (Disconnected, DatabaseError) as failed:
-                failure = failed.exceptions[0]  # raised here it would become a group again, before Python 3.11.4
+                failure = failed.exceptions[0]  # before Python 3.11.4, raising here would create a group again
             if failure is not None:
                 raise failure
 
     async def _deliver(self, flow: _Flow, answer: Answer) -> None:
-        """Hold the result back as long as its end may still change the status line, then let it flow.
+        """Buffer the result while an error can still change the status line, then stream it.
 
-        What was lent is given back before the answer's last byte: the client may use its session again at once.
+        Resources are released before the last byte of the response, so that the client can use its session at once.
         """
-        with _spool(flow.ask, self._store) as held:
+        with _spool(flow.query, self._store) as held:
             async for chunk in flow.out:
-                _hold(held, chunk)
-                if not flow.ask.wait_end and held.tell() > flow.ask.buffer_bytes:
+                _buffer(held, chunk)
+                if not flow.query.wait_end and held.tell() > flow.query.buffer_bytes:
                     break
             else:
                 stats = await flow.running
@@ -160,10 +162,10 @@ class Statements:
         await flow.lent.aclose()
         await (answer.break_off(failed) if failed else answer.end())
 
-    async def _settle(self, running: asyncio.Future[Stats], out: Outlet, asked: _Request) -> None:
+    async def _finish(self, running: asyncio.Future[Stats], out: Outlet, incoming: _Request) -> None:
         """Wait for the worker; cancel a query without a waiting client, repeatedly until it ends."""
         out.stop_reading()
-        asked.abandon()
+        incoming.abandon()
         loop = asyncio.get_running_loop()
         while not running.done():
             await loop.run_in_executor(None, self._store.kill, out.path)
@@ -172,15 +174,15 @@ class Statements:
         running.exception()
 
 
-def _no_matter() -> None:
-    """A connection without limits needs no notice of a login."""
+def _ignore_login() -> None:
+    """Do nothing: a connection without limits needs no notice of a login."""
 
 
-def _spool(ask: Ask, store: Store) -> IO[bytes]:
-    return tempfile.SpooledTemporaryFile(max_size=min(2 * ask.buffer_bytes, _IN_MEMORY) or 1, dir=str(store.spool))
+def _spool(query: QueryRequest, store: Store) -> IO[bytes]:
+    return tempfile.SpooledTemporaryFile(max_size=min(2 * query.buffer_bytes, _IN_MEMORY) or 1, dir=str(store.spool))
 
 
-def _hold(held: IO[bytes], chunk: bytes) -> None:
+def _buffer(held: IO[bytes], chunk: bytes) -> None:
     try:
         held.write(chunk)
     except OSError as error:
@@ -188,7 +190,7 @@ def _hold(held: IO[bytes], chunk: bytes) -> None:
 
 
 async def _watch(receive: Receive, source: Body | None) -> None:
-    """Raise `Disconnected` once the client is gone; only after its body, which another task reads, is complete."""
+    """Raise `Disconnected` when the client disconnects, after its body is complete. Another task reads the body."""
     if source is not None:
         await source.complete.wait()
     while (await receive())["type"] != "http.disconnect":

@@ -1,4 +1,4 @@
-"""Who may log in: the writer, analysts who read everything, and tenants' users who read their tenant's rows."""
+"""Authentication of the writer, of analysts, who read all rows, and of tenants' users, who read their tenant's rows."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Login:
     user: str
     writes: bool = False
     tenant: str | None = None
-    """The tenant whose rows the user reads; None for users who read everything."""
+    """The tenant of the rows that the user may read; None for users who read all rows."""
 
 
 class Logins:
-    """Knows passwords, and the public keys of tenants' users as the tenants file has them now."""
+    """Passwords, and the public keys of tenants' users from the current tenants file."""
 
     def __init__(self, passwords: Mapping[Login, str], tenants_file: Path | None, clock: Clock) -> None:
         self._passwords = [(login, password.encode()) for login, password in passwords.items()]
@@ -40,7 +40,7 @@ class Logins:
         self._clock = clock
 
     def admit(self, given: Credentials) -> Login:
-        """Return the user.
+        """Authenticate a user.
 
         Raises:
             DatabaseError: no such user, or the password is not the user's.
@@ -68,7 +68,7 @@ class Logins:
         return Login(given.user, tenant=name)
 
     def _current(self) -> Tenants:
-        """The tenants file as it is now; while it is away or broken, as it last was good."""
+        """Return the current tenants file; the last valid one if it is missing or invalid."""
         if self._tenants_file is None:
             return self._tenants
         try:
@@ -76,8 +76,8 @@ class Logins:
             state = (seen.st_mtime_ns, seen.st_size, seen.st_ino)
             if state != self._read:
                 text = self._tenants_file.read_text(encoding="utf-8")
-                self._read = state  # a mistake in the text stays until it changes; a failure to read it may pass
+                self._read = state  # an invalid file is read again only after a change; an I/O error may be temporary
                 self._tenants = parse_tenants(text)
         except (OSError, UnicodeDecodeError, BadTenants) as error:
-            _log.warning("the tenants file %s is not followed: %s", self._tenants_file, error)
+            _log.warning("the tenants file %s is ignored until it is valid: %s", self._tenants_file, error)
         return self._tenants

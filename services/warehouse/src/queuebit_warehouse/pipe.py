@@ -1,7 +1,7 @@
-"""Pipes between this process and the engine inside it, which opens them by name: `/dev/fd/<number>`.
+"""Pipes between this process and the engine in it, which opens them by name: `/dev/fd/<number>`.
 
-A name must mean one query, because it is also how that query is found and cancelled. So an end that has done its work
-is *retired*, closed with its number still taken, and the numbers are given back only when the query is over.
+A name must belong to one query, because queries are also found and cancelled by it. Therefore an end that is no longer
+used is *retired*: closed, but its number stays reserved until the query has ended.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _AGAIN_S = 0.005
 
 
 class Outlet:
-    """A result on its way from the engine to the event loop.
+    """The pipe for a result from the engine to the event loop.
 
-    A full pipe makes the engine wait, so a slow client costs no memory.
+    The engine waits while the pipe is full, so that a slow client needs no memory.
     """
 
     def __init__(self) -> None:
@@ -36,11 +36,11 @@ class Outlet:
         return f"/dev/fd/{self._write_end}"
 
     def write(self, answer: bytes) -> None:
-        """Answer in the engine's place. Belongs to the worker."""
+        """Write a result instead of the engine. For the worker thread."""
         _write(self._write_end, answer)
 
     def finish(self) -> None:
-        """End the result. Belongs to the worker."""
+        """End the result. For the worker thread."""
         _retire(self._write_end)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -55,11 +55,11 @@ class Outlet:
             yield chunk
 
     def stop_reading(self) -> None:
-        """Let a writer that waits for room fail instead."""
+        """Make a writer that waits for space fail."""
         _retire(self._read_end)
 
     def close(self) -> None:
-        """Give the numbers back, once the worker is done."""
+        """Release the numbers, after the worker has ended."""
         os.close(self._read_end)
         os.close(self._write_end)
 
@@ -73,14 +73,14 @@ class Outlet:
 
 
 class Feed:
-    """Rows on their way into an INSERT, written by a thread of their own while the engine reads `path`.
+    """The pipe for the rows of an INSERT: a thread writes them while the engine reads `path`.
 
-    To the engine the end of the pipe is the end of the rows. Where rows stop because something failed, the insert is
-    therefore cancelled before the pipe ends, and leaving the context raises what failed.
+    For the engine, the end of the pipe is the end of the rows. If the rows end with an error, the insert is therefore
+    cancelled before the pipe is closed, and the exit of the context raises the error.
 
     Args:
-        rows: read to its end, or until the engine has had enough.
-        cancel: cancels the query that reads a path; tells whether it found one.
+        rows: read to its end, or until the engine stops reading.
+        cancel: cancels the query that reads a path; returns whether there was one.
         abandon: makes a blocked `rows` raise.
     """
 
@@ -89,7 +89,7 @@ class Feed:
         self._read_end, self._write_end = _pipe()
         self._over = Event()
         self._failed: DatabaseError | Disconnected | None = None
-        self._thread = Thread(target=self._pour, name="feed", daemon=True)
+        self._thread = Thread(target=self._write_rows, name="feed", daemon=True)
 
     @property
     def path(self) -> str:
@@ -110,12 +110,12 @@ class Feed:
         if failed is not None:
             raise failed from None
 
-    def _pour(self) -> None:
+    def _write_rows(self) -> None:
         try:
             for chunk in self._rows:
                 _write(self._write_end, chunk)
         except BrokenPipeError:
-            return  # the engine stopped reading, and says why
+            return  # the engine stopped reading, and reports the reason
         except (DatabaseError, Disconnected) as error:
             self._failed = error
             while not (self._over.wait(_AGAIN_S) or self._cancel(self.path)):

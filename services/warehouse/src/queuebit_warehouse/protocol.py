@@ -1,4 +1,4 @@
-"""HTTP with limits on what a sender can use before it has logged in: memory, time and connections."""
+"""HTTP with limits for clients that have not logged in: memory, time and connections."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 __all__ = ["ADMITTED", "HEAD_BYTES", "LimitedProtocol", "Unauthenticated"]
 
 ADMITTED = "admitted"
-"""The key of the function in a request's state that is to be called once its sender has logged in."""
+"""The key in the state of a request of the function to call after the client has logged in."""
 
 HEAD_BYTES = 16 << 10
-"""The longest head of a request: its first line and all headers."""
+"""The longest head of a request, in bytes: request line and all headers."""
 
 _TOO_LARGE = f"The request's head is larger than {HEAD_BYTES >> 10} KiB: POST the statement as the body\n".encode()
 
@@ -24,7 +24,7 @@ class _Connection(Protocol):
 
 
 class Unauthenticated:
-    """Connections whose sender has not logged in. When one too many comes, the one that has waited longest goes."""
+    """Connections without a login. If there are too many, the oldest one is closed."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -40,9 +40,9 @@ class Unauthenticated:
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol with a limit on the length of a head and on the time that it takes; uvicorn has none."""
+    """uvicorn's protocol with limits on the length of a head and on the time until it is complete; uvicorn has none."""
 
-    def __init__(  # uvicorn's own arguments, and two of ours
+    def __init__(  # the arguments of uvicorn, and two more
         self, *args: Any, unauthenticated: Unauthenticated, head_s: float, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)

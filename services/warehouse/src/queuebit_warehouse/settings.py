@@ -1,4 +1,4 @@
-"""What the warehouse reads from its environment."""
+"""The settings of the warehouse."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ __all__ = ["Settings", "read_password"]
 
 
 class Settings(BaseSettings):
-    """Everything the warehouse reads from its environment; the password is only ever in a file."""
+    """The settings of the warehouse, from its environment. Passwords are in files."""
 
     model_config = SettingsConfigDict(env_prefix="QUEUEBIT_WAREHOUSE_", frozen=True, extra="forbid")
 
     host: str = "127.0.0.1"
-    """Where to listen. Loopback unless it is set: the interface is not encrypted."""
+    """The address to listen on. Loopback by default, because the interface is not encrypted."""
     port: int = Field(default=8123, ge=0, le=65535)
-    """0 takes a free port and logs which."""
+    """0 takes a free port and logs it."""
     listen_fd: int | None = Field(default=None, ge=3)
-    """A descriptor of a socket that listens already, inherited from the parent process; instead of host and port."""
+    """The descriptor of a listening socket from the parent process; replaces host and port."""
     data_dir: Path
-    """The folder that only this process may open."""
+    """The folder of the store; only one process may use it."""
     user: str = Field(default="queuebit", min_length=1)
     password_file: Path
-    """One line; readable by its owner only."""
+    """The file with the writer's password: one line, readable by its owner only."""
     analyst: str = Field(default="analyst", min_length=1)
     analyst_password_file: Path | None = None
-    """The password of a user who reads everything and writes nothing; without it there is no such user."""
+    """The file with the password of the analyst, who reads all rows and writes nothing; None: no analyst."""
     tenants_file: Path | None = None
-    """Whose users may read their tenant's rows; without it no tenant's user may."""
+    """The file of tenants; their users may read their tenant's rows. None: no tenants' users."""
     max_memory_mb: int = Field(default=1024, ge=64, le=1 << 20)
-    """How much memory one query may take; a query may ask for less or more by `max_memory_usage`."""
+    """Memory of one query; a query can ask for less or more with `max_memory_usage`."""
     max_body_mb: int = Field(default=256, ge=1, le=1 << 16)
-    """The largest request body, as it travels."""
+    """The largest request body, before decompression."""
     workers: int = Field(default=8, ge=1, le=64)
-    """How many queries run at once, a quarter of them of one reader at most; sixteen times as many may wait."""
+    """Queries that run at the same time, at most a quarter of them from one reader; sixteen times as many may wait."""
     max_unauthenticated: int = Field(default=64, ge=4, le=10_000)
-    """Connections that have not logged in; one more ends the one of them that has waited longest."""
+    """The most connections without a login; one more closes the oldest of them."""
     head_s: float = Field(default=10, gt=0, le=600)
-    """How long the head of a request may take to arrive."""
+    """The longest time until the head of a request is complete, in seconds."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property

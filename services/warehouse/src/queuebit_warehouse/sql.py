@@ -1,7 +1,7 @@
-"""Just enough of ClickHouse's grammar to know where a statement ends and its data begin. Pure.
+"""The part of ClickHouse's grammar that separates a statement from its data. Pure functions.
 
-Nothing is taken for quoted or commented out that the engine would run. What its lexer reads in ways of its own, dollar
-signs and typographic quotes, is therefore refused outside plain quotes.
+Text that the engine executes must never count as quoted or commented out here. Therefore characters with special rules
+in the engine's lexer, dollar signs and typographic quotes, are refused outside plain quotes.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Token:
 
     @property
     def word(self) -> str:
-        """The keyword in capitals; empty for anything that is not a bare word."""
+        """The keyword in capitals; empty if the token is not a plain word."""
         return self.text.decode().upper() if self.kind == "word" else ""
 
     @property
@@ -57,7 +57,7 @@ class Token:
 
     @property
     def name(self) -> str:
-        """The name that a word or quotes spell, its escapes as they are; empty for anything else."""
+        """The name in a word or in quotes, with its escape sequences; empty for other tokens."""
         if self.is_quoted_name:
             return self.text[1:-1].decode(errors="replace")
         return self.text.decode() if self.kind == "word" else ""
@@ -65,7 +65,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Insert:
-    """An INSERT whose rows follow the statement, cut open where FROM INFILE may stand; the rows start at `data_at`."""
+    """An INSERT followed by its rows, split where FROM INFILE can be added; the rows start at `data_at`."""
 
     head: bytes
     settings: bytes
@@ -73,21 +73,21 @@ class Insert:
     data_at: int
 
     def reading(self, path: str) -> bytes:
-        """The same statement, its rows read raw from `path`."""
+        """Return the statement with its rows read from `path`."""
         infile = f"\nFROM INFILE {literal(path)} COMPRESSION 'none' ".encode()
         return self.head + infile + self.settings + f"\nFORMAT {self.format}".encode()
 
 
 @dataclass(frozen=True, slots=True)
 class Select:
-    """A statement with a result, cut open where INTO OUTFILE may stand."""
+    """A statement with a result, split where INTO OUTFILE can be added."""
 
     head: bytes
     format: str | None
     tail: bytes
 
     def into(self, path: str, default_format: str) -> bytes:
-        """The same statement, its result written raw to `path`."""
+        """Return the statement with its result written to `path`."""
         outfile = f"\nINTO OUTFILE {literal(path)} TRUNCATE COMPRESSION 'none' FORMAT {self.format or default_format} "
         return self.head + outfile.encode() + self.tail
 
@@ -103,12 +103,12 @@ def name(value: str) -> str:
 
 
 def first_word(text: bytes) -> str:
-    """The keyword a statement starts with, brackets and comments skipped."""
+    """Return the first keyword of a statement; skips brackets and comments."""
     return next((token.word for token in tokens(text) if token.kind != "open"), "")
 
 
 def insert_with_data(text: bytes) -> Insert | None:
-    """Find the rows inside an INSERT; `None` where it is no INSERT or takes its rows from a query.
+    """Find the rows in an INSERT; `None` if it is not an INSERT or takes its rows from a query.
 
     Reads no further than the first byte of the rows, which may be binary.
     """
@@ -141,7 +141,7 @@ def insert_with_data(text: bytes) -> Insert | None:
 
 
 def select(text: bytes) -> Select:
-    """Cut a statement that answers rows before its trailing FORMAT and SETTINGS."""
+    """Split a statement with a result before its trailing FORMAT and SETTINGS."""
     found = list(tokens(text))
     while found and found[-1].text == b";":
         found.pop()
@@ -160,7 +160,7 @@ def select(text: bytes) -> Select:
 
 
 def assignments(text: bytes) -> dict[str, str]:
-    """The names and literals of `SET a = 1, b = 'x'`; a value of DEFAULT stands as `DEFAULT`."""
+    """Return the names and literals of `SET a = 1, b = 'x'`; the value DEFAULT is returned as `DEFAULT`."""
     found: dict[str, str] = {}
     parts: list[list[Token]] = [[]]
     for token in list(tokens(text))[1:]:
@@ -180,10 +180,10 @@ def _data_start(text: bytes, after_format: int) -> int:
 
 
 def tokens(text: bytes) -> Iterator[Token]:
-    """Cut a statement into words, quotes and marks.
+    """Split a statement into words, quoted text and other characters.
 
     Raises:
-        DatabaseError: a character outside quotes that the engine may take for a quote.
+        DatabaseError: a character outside quotes that the engine may read as a quote.
     """
     depth = 0
     for found in _TOKEN.finditer(text):
@@ -192,7 +192,7 @@ def tokens(text: bytes) -> Iterator[Token]:
             depth = max(0, depth - 1)
         if kind == "mark" and _AMBIGUOUS.match(found[0]):
             raise DatabaseError(
-                62, "Syntax error: `$` and characters beyond ASCII may stand in plain quotes only", "SYNTAX_ERROR"
+                62, "Syntax error: `$` and non-ASCII characters are allowed only inside plain quotes", "SYNTAX_ERROR"
             )
         if kind != "blank":
             yield Token(kind, found[0], found.start(), found.end(), depth)

@@ -1,4 +1,4 @@
-"""The folder on disk: opened by one process, set aside when it no longer opens."""
+"""The store on disk: used by one process, and moved away if it does not open."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ __all__ = ["Store"]
 
 _log = logging.getLogger(__name__)
 
-_NOT_ITS_FAULT: Final = re.compile(
+_EXTERNAL_CAUSES: Final = re.compile(
     r"No space left|NOT_ENOUGH_SPACE|Cannot lock file|Permission denied|Read-only file|Too many open files|MEMORY_LIMIT"
 )
-"""Reasons for which a sound store may fail to open: it is never set aside for one of these."""
+"""Reasons why a healthy store may fail to open; the store is not moved away for these."""
 
 
 class Store:
-    """An open store; `connect` gives handles to it until `close`."""
+    """An open store; `connect` returns handles until `close`."""
 
     def __init__(self, folder: Path, max_memory_mb: int, clock: Clock) -> None:
         self._folder = folder
@@ -50,18 +50,18 @@ class Store:
         try:
             self._control = self._open()
         except _Unreadable as broken:
-            self._control = self._start_anew(broken.reason, clock)
+            self._control = self._replace(broken.reason, clock)
         answer = self._control.query("SELECT version(), timezone()", "TSV").bytes().decode()
         self.version, self.timezone = answer.strip().split("\t")
         functions = self._control.query("SELECT name FROM system.table_functions", "TSV").bytes().decode()
         self.guard = Guard(functions.split())
 
     def connect(self, login: Login) -> Handle:
-        """Open a session of its own; costs about 0.1 ms."""
+        """Open a new session; takes about 0.1 ms."""
         return Handle(self._connect(), self.profile, login)
 
     def kill(self, path: str) -> bool:
-        """Cancel the query that reads from or writes to `path`; whether one was found."""
+        """Cancel the query that reads from or writes to `path`; return whether there was one."""
         mark = literal(f"FILE {literal(path)} ")
         with self._control_lock:
             found = self._control.query(f"KILL QUERY WHERE position(query, {mark}) > 0 ASYNC", "TSV")
@@ -69,17 +69,17 @@ class Store:
 
     @property
     def set_aside(self) -> Path | None:
-        """The latest store that did not open: everything must be rebuilt from the log. Reported until it is deleted."""
+        """The newest store that did not open, until it is deleted. Its data must be rebuilt from the log."""
         return max(self._folder.glob("store.broken-*"), default=None)
 
     def trouble(self) -> str | None:
-        """Why the store cannot take inserts now; `None` when all is well."""
+        """The reason why the store cannot take inserts now; `None` if it can."""
         if not self._path.is_dir():
-            return f"the store's folder {self._path} is gone: restart the warehouse and rebuild it from the log"
+            return f"the store's folder {self._path} is missing: restart the warehouse and rebuild it from the log"
         disk = os.statvfs(self._path)
         free = disk.f_bavail * disk.f_frsize
         if free < FREE_BYTES:
-            return f"the disk under {self._folder} is full ({free} bytes free): make room, inserts go on by themselves"
+            return f"the disk under {self._folder} is full ({free} bytes free): free some space, and inserts continue"
         return None
 
     def close(self) -> None:
@@ -88,19 +88,21 @@ class Store:
 
     def _open(self) -> Connection:
         _define_default(self._path / "metadata")
-        with _native_stderr() as said:
+        with _native_stderr() as captured:
             try:
                 connection = self._connect()
                 connection.query(f"DROP DATABASE {OVERLAY}", "Null")
                 connection.query("SELECT sum(total_rows) FROM system.tables WHERE engine LIKE '%MergeTree'", "Null")
             except RuntimeError as error:
-                raise _Unreadable(f"{error} {said()}".strip()) from error
+                raise _Unreadable(f"{error} {captured()}".strip()) from error
         return connection
 
-    def _start_anew(self, reason: str, clock: Clock) -> Connection:
-        """Set the store aside and open an empty one, unless the store is not to blame."""
-        failure = CannotStart(f"cannot open {self._path}: {reason} Nothing was changed; mend this and start again", 75)
-        if _NOT_ITS_FAULT.search(reason):
+    def _replace(self, reason: str, clock: Clock) -> Connection:
+        """Move the store away and open an empty one, unless the reason is outside the store."""
+        failure = CannotStart(
+            f"cannot open {self._path}: {reason} Nothing was changed; correct this and start again", 75
+        )
+        if _EXTERNAL_CAUSES.search(reason):
             raise failure
         aside = self._path.with_name(f"store.broken-{clock.now():%Y%m%dT%H%M%SZ}")
         self._path.rename(aside)
@@ -110,7 +112,7 @@ class Store:
             shutil.rmtree(self._path, ignore_errors=True)
             aside.rename(self._path)
             raise failure from None
-        _log.critical("the store did not open and was set aside as %s; starting EMPTY, rebuild it from the log", aside)
+        _log.critical("the store did not open and was moved to %s; starting EMPTY, rebuild it from the log", aside)
         _log.critical("the reason was: %s", reason)
         return fresh
 
@@ -121,8 +123,8 @@ class Store:
 def _define_default(metadata: Path) -> None:
     """Make `default` a database of tables.
 
-    Where the library finds no definition it lays files under `default`: a name that is no table is a path then. A store
-    from before has a link that says which tables it holds; it must not find the link either, and lays it anew.
+    Without a definition, the library adds files to `default`, and a name that is not a table is then a path. A store of
+    an older version has a link to its tables; the definition keeps its target, and the library creates the link again.
     """
     link, definition = metadata / "default", metadata / "default.sql"
     if not definition.exists():
@@ -144,7 +146,7 @@ class _Unreadable(Exception):
 
 
 class _FolderLock:
-    """An advisory lock that dies with its process, and says which process that is."""
+    """An advisory lock that ends with its process; the file contains the process id."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("a+")
@@ -170,23 +172,23 @@ def _lock(folder: Path) -> _FolderLock:
         ) from None
     except OSError as error:
         raise CannotStart(
-            f"cannot use the data folder {folder} ({error.strerror}): make it a folder this user may write", 75
+            f"cannot use the data folder {folder} ({error.strerror}): make it a folder that this user can write to", 75
         ) from error
 
 
 @contextmanager
 def _native_stderr() -> Iterator[Callable[[], str]]:
-    """Catch what the engine prints while it opens: its exception leaves out the reason."""
+    """Capture what the engine prints while it opens, because its exception does not contain the reason."""
     with tempfile.TemporaryFile() as caught:
         kept = os.dup(2)
         os.dup2(caught.fileno(), 2)
 
-        def said() -> str:
+        def captured() -> str:
             caught.seek(0)
             return " ".join(caught.read(4000).decode(errors="replace").split())
 
         try:
-            yield said
+            yield captured
         finally:
             os.dup2(kept, 2)
             os.close(kept)

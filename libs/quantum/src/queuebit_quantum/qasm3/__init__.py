@@ -1,7 +1,7 @@
-"""OpenQASM 3: parsed by the reference parser, then written out as a Qiskit circuit.
+"""Loads OpenQASM 3: parses with the reference parser, then expands the program into a Qiskit circuit.
 
-Constants are computed, loops turned, and gates and subroutines replaced by what they do, so that no name of the source
-reaches Qiskit. What depends on measurements becomes Qiskit's control flow.
+Constants are computed, loops are unrolled, and gates and subroutines are inlined, so that no name of the source
+reaches Qiskit. Statements that depend on measurements become Qiskit's control flow.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from queuebit_quantum.errors import CircuitError
 from queuebit_quantum.limits import Limits
 from queuebit_quantum.loaded import Loaded
 from queuebit_quantum.parameters import Input, Parameters, parameter_faults
-from queuebit_quantum.qasm3.faults import Node, Places
+from queuebit_quantum.qasm3.faults import Node, SourceMap
 from queuebit_quantum.qasm3.flow import Flow
 from queuebit_quantum.qasm3.statements import input_of
 from queuebit_quantum.qasm3.syntax import tree
@@ -26,26 +26,26 @@ from queuebit_quantum.tokens import Source
 __all__ = ["inputs", "load"]
 
 _FRAMES = 10_000
-"""Python's own frames, which lie on the heap: this takes no more of the thread's stack."""
+"""Frames of Python functions. They are on the heap, so that this does not use the thread's stack."""
 
 
 def inputs(source: Source) -> tuple[Input, ...]:
-    """Return the values that OpenQASM 3 text leaves open; raises `CircuitError` for text that does not parse."""
+    """Return the `input` declarations of OpenQASM 3 text; raises `CircuitError` for text that does not parse."""
     with _deep_stack():
         return _inputs(tree(source))
 
 
 def load(source: Source, limits: Limits, given: Parameters | None = None) -> Loaded:
-    """Parse OpenQASM 3 text that `tokens.read` let through, with values for its inputs; no file is ever opened.
+    """Parse OpenQASM 3 text that `tokens.read` accepted, with values for its inputs. Opens no file.
 
     Raises:
-        CircuitError: the program is malformed, uses what no circuit can express, or is too large once written out; or
-            the values are not those that it asks for.
+        CircuitError: the program is malformed, uses an unsupported feature, or is too large when expanded; or the
+            values do not match its inputs.
     """
-    flow = Flow(Places(source), limits, source.physical)
+    flow = Flow(SourceMap(source), limits, source.physical)
     try:
         with _deep_stack():
-            program = _remembered(source.text) if given else tree(source)
+            program = _cached_tree(source.text) if given else tree(source)
             if given:
                 flow.given = given
                 if faults := parameter_faults(_inputs(program), given):
@@ -60,8 +60,8 @@ def load(source: Source, limits: Limits, given: Parameters | None = None) -> Loa
 
 
 @lru_cache(maxsize=4)
-def _remembered(text: str) -> Node:
-    """The tree of a program that is bound again and again: parsing it takes longer than all that follows."""
+def _cached_tree(text: str) -> Node:
+    """Return the cached syntax tree: a sweep binds the same text many times, and parsing takes most of the time."""
     return tree(Source(text))
 
 
@@ -72,7 +72,7 @@ def _inputs(program: Node) -> tuple[Input, ...]:
 
 @contextmanager
 def _deep_stack() -> Iterator[None]:
-    """Allow as many frames as the deepest program within `Limits` takes; the parser uses many for each level."""
+    """Allow the frames that the deepest program within `Limits` needs; the parser uses many frames per level."""
     usual = sys.getrecursionlimit()
     sys.setrecursionlimit(max(usual, _FRAMES))
     try:

@@ -1,6 +1,6 @@
 """Operators and functions of OpenQASM 3 on values.
 
-Integers divide as integers do in C, toward zero (specification, "Classical instructions", Integers).
+Integer division rounds toward zero, as in C (specification, "Classical instructions", Integers).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from queuebit_quantum.qasm3 import logic
-from queuebit_quantum.qasm3.faults import Mistake
+from queuebit_quantum.qasm3.faults import UnlocatedError
 from queuebit_quantum.qasm3.logic import Bit
 from queuebit_quantum.qasm3.values import Duration, Value, Word, bits_of, checked, integer, number, truth, word
 
@@ -54,7 +54,7 @@ def unary(operator: str, value: Value) -> Value:
             return -integer(value, "the operand of '-'")
         case "-", int() | float() | complex():
             return -value
-    raise Mistake(f"{operator!r} has no meaning here", "a number or bits")
+    raise UnlocatedError(f"{operator!r} cannot be used here", "a number or bits")
 
 
 def binary(operator: str, left: Value, right: Value) -> Value:
@@ -66,18 +66,18 @@ def binary(operator: str, left: Value, right: Value) -> Value:
     if not timed and (isinstance(left, Word) or isinstance(right, Word)):
         return _on_words(operator, left, right)
     if not timed and not (isinstance(left, int | float | complex) and isinstance(right, int | float | complex)):
-        raise Mistake(f"{operator!r} has no meaning here", "numbers or bits")
+        raise UnlocatedError(f"{operator!r} cannot be used here", "numbers or bits")
     try:
         return _timed(operator, left, right) if timed else _on_numbers(operator, left, right)
     except ZeroDivisionError as failure:
-        raise Mistake("division by zero", "a divisor other than zero", "parameter") from failure
+        raise UnlocatedError("division by zero", "a divisor other than zero", "parameter") from failure
     except (OverflowError, ValueError) as failure:
-        raise Mistake("the result is not a finite number", "a finite number", "parameter") from failure
+        raise UnlocatedError("the result is not a finite number", "a finite number", "parameter") from failure
     except TypeError as failure:
-        raise Mistake(f"{operator!r} has no meaning for these numbers", "whole or real numbers") from failure
+        raise UnlocatedError(f"{operator!r} cannot be used with these numbers", "whole or real numbers") from failure
 
 
-def _on_numbers(operator: str, left: Any, right: Any) -> Value:  # any kind of number: operators sort them out
+def _on_numbers(operator: str, left: Any, right: Any) -> Value:  # any kind of number
     if operator in _COMPARISONS:
         return _COMPARISONS[operator](left, right)
     if operator in _BITWISE:
@@ -100,10 +100,10 @@ def _on_numbers(operator: str, left: Any, right: Any) -> Value:  # any kind of n
             result = _power(left, right)
         case "<<" | ">>":
             if not 0 <= right <= _MAX_SHIFT:
-                raise Mistake(f"a shift by {right}", f"from 0 to {_MAX_SHIFT:,} places", "too_large")
+                raise UnlocatedError(f"a shift by {right}", f"from 0 to {_MAX_SHIFT:,} positions", "too_large")
             result = left << right if operator == "<<" else left >> right
         case _:
-            raise Mistake(f"the operator {operator!r} is not supported")
+            raise UnlocatedError(f"the operator {operator!r} is not supported")
     return checked(result) if isinstance(result, int) else result
 
 
@@ -115,14 +115,14 @@ def _quotient(left: int, right: int) -> int:
 def _power(left: Any, right: Any) -> Any:  # any kind of number
     if isinstance(left, int) and isinstance(right, int) and right >= 0:
         if left.bit_length() * right > _MAX_SHIFT:
-            raise Mistake("the power is too large", f"at most {_MAX_SHIFT:,} bits", "too_large")
+            raise UnlocatedError("the power is too large", f"at most {_MAX_SHIFT:,} bits", "too_large")
         return int(left**right)
     return left**right
 
 
 def _on_words(operator: str, left: Value, right: Value) -> Value:
     if operator in ("<<", ">>") and isinstance(left, Word):
-        return _shifted(left, integer(right, "the number of places") * (1 if operator == "<<" else -1))
+        return _shifted(left, integer(right, "the shift distance") * (1 if operator == "<<" else -1))
     width = max(_width(left), _width(right))
     if operator in _COMPARISONS or operator in _BITWISE:
         for value in (left, right):
@@ -135,7 +135,7 @@ def _on_words(operator: str, left: Value, right: Value) -> Value:
         return word(_compared(operator, one, other))
     for value in (left, right):
         if isinstance(value, Word) and not value.known:
-            raise Mistake(
+            raise UnlocatedError(
                 f"{operator!r} on measured bits is not supported", "comparisons, logic and shifts of measured bits"
             )
     return binary(operator, *(integer(value) if isinstance(value, Word) else value for value in (left, right)))
@@ -146,7 +146,7 @@ def _width(value: Value) -> int:
         return len(value.bits)
     if isinstance(value, int):
         return max(1, value.bit_length())
-    raise Mistake("bits are compared and combined with bits or whole numbers", "bits or an integer")
+    raise UnlocatedError("bits are compared and combined with bits or whole numbers", "bits or an integer")
 
 
 def _compared(operator: str, left: tuple[Bit, ...], right: tuple[Bit, ...]) -> Bit:
@@ -186,8 +186,8 @@ def _timed(operator: str, left: Value, right: Value) -> Value:
             return Duration(left.value + (right.value if operator == "+" else -right.value), left.unit)
         case _, Duration(), Duration() if operator in _COMPARISONS and left.unit == right.unit:
             return _COMPARISONS[operator](left.value, right.value)
-    raise Mistake(
-        f"{operator!r} has no meaning for these durations", "durations of one unit, or a duration and a number"
+    raise UnlocatedError(
+        f"{operator!r} cannot be used with these durations", "durations of one unit, or a duration and a number"
     )
 
 
@@ -196,7 +196,9 @@ def _real(function: Callable[[float], float]) -> Callable[..., Value]:
         try:
             return function(number(value, "the argument"))
         except (ValueError, OverflowError) as failure:
-            raise Mistake("the argument is outside the function's range", "another number", "parameter") from failure
+            raise UnlocatedError(
+                "the argument is outside the function's range", "another number", "parameter"
+            ) from failure
 
     return applied
 
@@ -215,8 +217,8 @@ def _popcount(value: Value) -> Value:
 
 def _rotated(value: Value, places: Value) -> Value:
     if not isinstance(value, Word):
-        raise Mistake("only bit registers are rotated", "a bit register", "arguments")
-    by = integer(places, "the number of places") % len(value.bits)
+        raise UnlocatedError("only bit registers can be rotated", "a bit register", "arguments")
+    by = integer(places, "the shift distance") % len(value.bits)
     return Word(value.bits[len(value.bits) - by :] + value.bits[: len(value.bits) - by])
 
 
@@ -234,9 +236,9 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "popcount": _popcount,
     "real": lambda value: value.real if isinstance(value, complex) else number(value),
     "rotl": _rotated,
-    "rotr": lambda value, places: _rotated(value, -integer(places, "the number of places")),
+    "rotr": lambda value, places: _rotated(value, -integer(places, "the shift distance")),
     "sin": _real(math.sin),
     "sqrt": _sqrt,
     "tan": _real(math.tan),
 }
-"""The language's own functions, by name."""
+"""The built-in functions, by name."""

@@ -1,4 +1,4 @@
-"""Builds the Qiskit circuit: operations in blocks, and classical bits with what is known of them."""
+"""Builds the Qiskit circuit: operations in blocks, and classical bits with their known values."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from qiskit.circuit import (
 )
 from qiskit.circuit.classical import expr
 
-from queuebit_quantum.qasm3.faults import Mistake
+from queuebit_quantum.qasm3.faults import UnlocatedError
 from queuebit_quantum.qasm3.logic import Bit, sources
 
 __all__ = ["Assembly", "Block", "Memory"]
@@ -51,8 +51,8 @@ class _Choice:
 @dataclass(frozen=True, slots=True)
 class _Loop:
     condition: Bit
-    """What a `while` checks before each turn; unused where `turns` counts them."""
-    turns: int | None
+    """The condition of a `while` loop; unused if `iterations` is given."""
+    iterations: int | None
     body: Block
 
 
@@ -80,7 +80,7 @@ class Block:
 
 
 class Memory:
-    """The program's classical bits; those of the result come first in the circuit."""
+    """The classical bits of the program; the bits of the result come first in the circuit."""
 
     def __init__(self) -> None:
         self.clbits: list[Clbit] = []
@@ -89,7 +89,7 @@ class Memory:
         self._index: dict[Clbit, int] = {}
 
     def allocate(self, width: int, *, visible: bool = False, zero: bool = True) -> tuple[int, ...]:
-        """Add bits; `zero` unless a loop may come back to them with another value."""
+        """Add bits; `zero` if their value is known to be 0, which it is not inside loops."""
         start = len(self.clbits)
         fresh = tuple(range(start, start + width))
         for index in fresh:
@@ -106,8 +106,8 @@ class Memory:
         known = self._known.get(index)
         return expr.Var(self.clbits[index], _BOOL) if known is None else known
 
-    def know(self, index: int, value: Bit | None) -> None:
-        """Note what a bit holds from here on."""
+    def set_known(self, index: int, value: Bit | None) -> None:
+        """Set the known value of a bit; None if only a run can decide it."""
         if isinstance(value, bool):
             self._known[index] = value
         else:
@@ -119,15 +119,15 @@ class Memory:
     def snapshot(self) -> dict[int, bool]:
         return dict(self._known)
 
-    def forget(self) -> None:
-        """Take nothing as known: a loop comes back with other values."""
+    def clear_known(self) -> None:
+        """Drop all known values: a later iteration of a loop may have others."""
         self._known.clear()
 
     def restore(self, known: dict[int, bool]) -> None:
         self._known = dict(known)
 
-    def agree(self, other: dict[int, bool]) -> None:
-        """Keep only what is known on another path too."""
+    def keep_common(self, other: dict[int, bool]) -> None:
+        """Keep only the values that another path has too."""
         self._known = {index: value for index, value in self._known.items() if other.get(index) is value}
 
 
@@ -141,21 +141,21 @@ class Assembly:
         self._memory = memory
         self._blocks = [Block()]
         self._measured = 0
-        """A qubit that is measured, as one is before any condition."""
+        """The qubit that was measured last. There is one before any condition."""
 
     @property
     def block(self) -> Block:
-        """The block that is being written."""
+        """The innermost open block."""
         return self._blocks[-1]
 
     @property
     def depth(self) -> int:
-        """Conditions and loops around what is being written."""
+        """The number of open conditions and loops."""
         return len(self._blocks) - 1
 
     @contextmanager
     def inner(self) -> Iterator[Block]:
-        """Collect what is emitted inside a condition or loop."""
+        """Collect the operations of the body of a condition or loop."""
         block = Block()
         self._blocks.append(block)
         try:
@@ -169,24 +169,26 @@ class Assembly:
             self._measured = qubits[0]
 
     def store(self, clbit: int, value: Bit, depth: int | None = None) -> None:
-        """Set a bit; `depth` names a block further out. In a block, Aer would do so whatever the condition: refused."""
+        """Set a bit in the block at `depth`. Refused inside blocks: Aer sets the bit even if the condition is false."""
         if depth is None:
             depth = self.depth
         if depth:
-            raise Mistake("bits are assigned in a block that depends on a measurement", "an assignment outside of it")
+            raise UnlocatedError(
+                "bits are assigned in a block that depends on a measurement", "an assignment outside the block"
+            )
         self._blocks[depth].items.append(_Assign(clbit, value))
 
     def choose(self, condition: expr.Expr, then: Block, otherwise: Block) -> None:
         self.block.items.append(_Choice(condition, then, otherwise))
 
-    def repeat(self, condition: Bit, turns: int | None, body: Block) -> None:
-        self.block.items.append(_Loop(condition, turns, body))
+    def repeat(self, condition: Bit, iterations: int | None, body: Block) -> None:
+        self.block.items.append(_Loop(condition, iterations, body))
 
     def jump(self, keyword: str) -> None:
         self.block.items.append(_Jump(keyword))
 
     def circuit(self, num_qubits: int, results: Sequence[int]) -> QuantumCircuit:
-        """Return the circuit; `results` are the bits of the result in order, all others follow them."""
+        """Return the circuit; the bits in `results` come first, in this order."""
         shown = set(results)
         order = [*results, *(index for index in range(len(self._memory.clbits)) if index not in shown)]
         clbits = [self._memory.clbits[index] for index in order]
@@ -219,10 +221,10 @@ class Assembly:
                 case _Loop():
                     used = self._used([item])
                     body = self._body(item.body, used, qubits, used)
-                    if item.turns is None:
+                    if item.iterations is None:
                         self._place(circuit, WhileLoopOp(expr.lift(item.condition), body), used, qubits)
                     else:
-                        self._place(circuit, ForLoopOp(range(item.turns), None, body), used, qubits)
+                        self._place(circuit, ForLoopOp(range(item.iterations), None, body), used, qubits)
 
     def _body(self, block: Block, used: _Bits, qubits: list[Qubit], loop: _Bits | None) -> QuantumCircuit:
         body = QuantumCircuit(
@@ -237,7 +239,7 @@ class Assembly:
         circuit.append(operation, on, to, copy=False)
 
     def _used(self, items: Iterable[_Item]) -> _Bits:
-        """Return the qubits and bits that some operations touch or depend on."""
+        """Return the qubits and bits that the operations use or depend on."""
         used: _Bits = (set(), set())
         self._collect(items, used)
         return used
@@ -257,7 +259,7 @@ class Assembly:
                     self._enclose(item.body.items, item.condition, used)
 
     def _enclose(self, items: Iterable[_Item], condition: Bit, used: _Bits) -> None:
-        """Add what a condition or loop touches: at least one qubit, because Aer runs blocks without any out of turn."""
+        """Add the bits of a condition or loop, and at least one qubit: Aer runs blocks without qubits out of order."""
         qubits, clbits = self._used(items)
         used[0].update(qubits or {self._measured})
         used[1].update(clbits, self._read(condition))
@@ -267,4 +269,4 @@ class Assembly:
 
 
 _Bits: TypeAlias = tuple[set[int], set[int]]
-"""Qubits and classical bits by number."""
+"""Indices of qubits and of classical bits."""

@@ -1,4 +1,4 @@
-"""Counts what statements stand for before they are carried out."""
+"""Counts the operations of statements before they are expanded."""
 
 from __future__ import annotations
 
@@ -7,51 +7,51 @@ from collections.abc import Sequence
 from openqasm3 import ast
 
 from queuebit_quantum.limits import Limits
-from queuebit_quantum.qasm3.faults import Mistake, Node, Places
+from queuebit_quantum.program_size import GateCost, ProgramSize
+from queuebit_quantum.qasm3.faults import Node, SourceMap, UnlocatedError
 from queuebit_quantum.qasm3.names import Scope
 from queuebit_quantum.qasm3.values import Qubits
-from queuebit_quantum.tally import GateCost, Tally
 
 __all__ = ["Costs", "added_controls"]
 
 _CONTROL_COST = 16
-"""Operations charged for each of the first three controls of a gate with more than two: their decompositions grow."""
+"""Operations counted for each of the first three controls of a gate with more than two: their decompositions grow."""
 _FREE_CONTROLS = 2
 _GATE = GateCost()
 
 
 class Costs:
-    """Operations spent so far, and lower bounds of what is to come.
+    """Operations counted until now, and lower bounds for statements.
 
-    A bound takes each statement once, gates as their definitions count, and loops over plain numbers as often as they
-    turn. So a loop is refused before its first turn, and a gate where it is defined.
+    A bound counts each statement once, a gate by its definition, and a loop over plain numbers by its iterations. So a
+    loop that is too large is refused before its first iteration, and a gate at its definition.
     """
 
-    def __init__(self, limits: Limits, places: Places) -> None:
+    def __init__(self, limits: Limits, source_map: SourceMap) -> None:
         self.limits = limits
-        self.tally = Tally(limits)
-        self._places = places
+        self.size = ProgramSize(limits)
+        self._source_map = source_map
         self._spent = 0
 
     def spend(self, operations: int, node: Node) -> None:
-        """Count operations that are about to be carried out."""
+        """Count operations before they are added to the circuit."""
         self._spent += operations
         if self._spent > self.limits.max_operations:
-            self.tally.check(self._spent, lambda *fault: self._places.error(node, *fault))
+            self.size.check(self._spent, lambda *fault: self._source_map.error(node, *fault))
 
-    def require(self, turns: int, block: Sequence[Node], node: Node, scope: Scope) -> None:
-        """Refuse a loop that would take too much."""
-        least = turns * max(1, self._bound(block, scope).operations)
-        self.tally.check(self._spent + least, lambda *fault: self._places.error(node, *fault), "the loop")
+    def require(self, iterations: int, block: Sequence[Node], node: Node, scope: Scope) -> None:
+        """Refuse a loop that expands to too many operations."""
+        least = iterations * max(1, self._bound(block, scope).operations)
+        self.size.check(self._spent + least, lambda *fault: self._source_map.error(node, *fault), "the loop")
 
     def define(self, node: Node) -> None:
         """Count a gate definition."""
         body = [self._of(statement, None) for statement in node.body]
-        self.tally.define(node.name.name, body, lambda *fault: self._places.error(node, *fault))
+        self.size.define(node.name.name, body, lambda *fault: self._source_map.error(node, *fault))
 
     def gate(self, node: Node) -> GateCost:
-        """Return what one use of a gate stands for, controls included."""
-        cost = self.tally.cost(node.name.name) if isinstance(node, ast.QuantumGate) else _GATE
+        """Return the cost of one use of a gate, with its controls."""
+        cost = self.size.cost(node.name.name) if isinstance(node, ast.QuantumGate) else _GATE
         if not node.modifiers:
             return cost
         controls = added_controls(node, self.limits)
@@ -59,7 +59,7 @@ class Costs:
         return GateCost(cost.operations * factor, cost.level)
 
     def _bound(self, block: Sequence[Node], scope: Scope | None) -> GateCost:
-        """Return the least that a block stands for."""
+        """Return a lower bound of the cost of a block."""
         costs = [self._of(statement, scope) for statement in block]
         return GateCost(sum(cost.operations for cost in costs), max((cost.level for cost in costs), default=0))
 
@@ -67,36 +67,36 @@ class Costs:
         if isinstance(node, ast.QuantumGate | ast.QuantumPhase):
             try:
                 cost = self.gate(node)
-            except Mistake as mistake:
-                raise self._places.at(node, mistake) from mistake
+            except UnlocatedError as error:
+                raise self._source_map.at(node, error) from error
             return GateCost(
                 cost.operations * max((_width(qubit, scope) for qubit in node.qubits), default=1), cost.level
             )
         if not isinstance(node, ast.ForInLoop):
             return _GATE
         inside = self._bound(node.block, scope)
-        return GateCost(_turns(node.set_declaration) * max(1, inside.operations), inside.level)
+        return GateCost(_iterations(node.set_declaration) * max(1, inside.operations), inside.level)
 
 
 def _width(operand: Node, scope: Scope | None) -> int:
-    """Return how many qubits an operand names, as far as a whole register tells."""
+    """Return the size of an operand that is a whole register; otherwise 1."""
     symbol = scope.visible(operand.name) if scope is not None and isinstance(operand, ast.Identifier) else None
     return len(symbol.indices) if isinstance(symbol, Qubits) else 1
 
 
 def added_controls(node: Node, limits: Limits) -> int:
-    """Return how many controls the modifiers of a gate add, as far as plain numbers tell."""
+    """Return the number of controls that the modifiers of a gate add; arguments other than plain numbers count as 1."""
     controls = 0
     for modifier in node.modifiers:
         if modifier.modifier.name in ("ctrl", "negctrl"):
             controls += 1 if modifier.argument is None else (_integer(modifier.argument) or 1)
     if controls > limits.max_controls:
-        raise Mistake(f"modifiers add {controls:,} controls", f"at most {limits.max_controls}", "too_large")
+        raise UnlocatedError(f"modifiers add {controls:,} controls", f"at most {limits.max_controls}", "too_large")
     return controls
 
 
-def _turns(values: Node) -> int:
-    """Return how often a loop turns; 1 where its bounds are not plain numbers."""
+def _iterations(values: Node) -> int:
+    """Return the number of iterations of a loop; 1 if its bounds are not plain numbers."""
     if isinstance(values, ast.DiscreteSet):
         return len(values.values)
     if not isinstance(values, ast.RangeDefinition) or values.start is None or values.end is None:

@@ -1,4 +1,4 @@
-"""Evaluates expressions, and finds the bits and qubits that operands name."""
+"""Evaluates expressions, and resolves operands to bits and qubits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from openqasm3 import ast
 from queuebit_quantum.qasm3.arithmetic import FUNCTIONS, binary, unary
 from queuebit_quantum.qasm3.assembly import Memory
 from queuebit_quantum.qasm3.costs import Costs
-from queuebit_quantum.qasm3.faults import Mistake, Node, Places
+from queuebit_quantum.qasm3.faults import Node, SourceMap, UnlocatedError
 from queuebit_quantum.qasm3.names import Bits, Scope, Subroutine, Variable
 from queuebit_quantum.qasm3.values import Duration, Qubits, Type, Value, Word, converted, integer
 
@@ -26,9 +26,9 @@ _Element = TypeVar("_Element")
 _MAX_ELEMENTS = 65_536
 """Elements of an array, and the largest size of a type."""
 _READ_COST = 8
-"""Operations charged for a bit in an expression: it becomes part of conditions, which are larger than gates."""
+"""Operations counted for a bit in an expression, because conditions are larger than gates."""
 _SMALL_COST = 8
-"""Known bits, elements of arrays or qubits of a slice that cost as much as one operation."""
+"""Number of known bits, array elements or qubits of a slice that count as one operation."""
 _PLAIN = (ast.IntegerLiteral, ast.FloatLiteral, ast.BooleanLiteral)
 
 
@@ -37,13 +37,13 @@ class Expressions:
 
     def __init__(
         self,
-        places: Places,
+        source_map: SourceMap,
         costs: Costs,
         memory: Memory,
         physical: tuple[int, ...],
         call: Callable[[Node, Scope], Value],
     ) -> None:
-        self._places = places
+        self._source_map = source_map
         self._costs = costs
         self._memory = memory
         self._physical = {f"${number}": Qubits((rank,), scalar=True) for rank, number in enumerate(physical)}
@@ -53,14 +53,14 @@ class Expressions:
         """Return the value of an expression.
 
         Raises:
-            CircuitError: it has none, or none that can be known or left to the backend.
+            CircuitError: the expression has no value, or one that neither this loader nor a backend can compute.
         """
         if isinstance(node, _PLAIN):
             return cast("Value", node.value)
         try:
             return self._evaluated(node, scope)
-        except Mistake as mistake:
-            raise self._places.at(node, mistake) from mistake
+        except UnlocatedError as error:
+            raise self._source_map.at(node, error) from error
 
     def _evaluated(self, node: Node, scope: Scope) -> Value:
         match node:
@@ -86,7 +86,7 @@ class Expressions:
                 return self._size(node, scope)
             case ast.QuantumMeasurement():
                 return self._call(node, scope)
-        raise Mistake(f"{_words(node)} is not supported here", "an expression of numbers and bits")
+        raise UnlocatedError(f"{_words(node)} is not supported here", "an expression of numbers and bits")
 
     def _function(self, node: Node, scope: Scope) -> Value:
         name = node.name.name
@@ -95,20 +95,22 @@ class Expressions:
             try:
                 return FUNCTIONS[name](*arguments)
             except TypeError as failure:
-                raise Mistake(f"{name!r} does not take these arguments", "other arguments", "arguments") from failure
+                raise UnlocatedError(
+                    f"{name!r} does not take these arguments", "other arguments", "arguments"
+                ) from failure
             except (OverflowError, ValueError) as failure:
-                raise Mistake(f"{name!r} has no finite value here", "another argument", "parameter") from failure
+                raise UnlocatedError(f"{name!r} has no finite value here", "another argument", "parameter") from failure
         return self._call(node, scope)
 
     def reference(self, node: Node, scope: Scope) -> _Found:
-        """Return the qubits or stored bits that an operand names, or the value of anything else."""
+        """Return the qubits or stored bits that an operand names, or the value of another expression."""
         match node:
             case ast.Identifier() if node.name in self._physical:
                 return self._physical[node.name]
             case ast.Identifier():
                 symbol = scope.find(node.name)
                 if isinstance(symbol, Subroutine):
-                    raise Mistake(f"{node.name!r} is a subroutine", f"{node.name}(…)", "arguments")
+                    raise UnlocatedError(f"{node.name!r} is a subroutine", f"{node.name}(…)", "arguments")
                 return symbol.value if isinstance(symbol, Variable) else symbol
             case ast.IndexedIdentifier():
                 found: Any = self.operand(node.name, scope)
@@ -123,49 +125,51 @@ class Expressions:
         return self.value(node, scope)
 
     def operand(self, node: Node, scope: Scope) -> _Found:
-        """As `reference`, with the node's place in the fault."""
+        """As `reference`; errors have the position of the node."""
         try:
             return self.reference(node, scope)
-        except Mistake as mistake:
-            raise self._places.at(node, mistake) from mistake
+        except UnlocatedError as error:
+            raise self._source_map.at(node, error) from error
 
     def qubits(self, node: Node, scope: Scope) -> Qubits:
         """Return the qubits that an operand names."""
         found = self.operand(node, scope)
         if not isinstance(found, Qubits):
-            raise self._places.error(node, f"{_words(node)} is not a qubit", "a qubit or a qubit register", "arguments")
+            raise self._source_map.error(
+                node, f"{_words(node)} is not a qubit", "a qubit or a qubit register", "arguments"
+            )
         return found
 
     def type(self, node: Node, scope: Scope) -> Type:
-        """Return a type with its sizes computed."""
+        """Return the type of a declaration; computes its sizes."""
         if isinstance(node, ast.ArrayType):
             base = self.type(node.base_type, scope)
             dimensions = tuple(self.length(size, scope) for size in node.dimensions)
             if math.prod(dimensions) > _MAX_ELEMENTS:
-                raise self._places.error(
+                raise self._source_map.error(
                     node, "the array is too large", f"at most {_MAX_ELEMENTS:,} elements", "too_large"
                 )
             return Type(base.kind, base.size, dimensions)
         kind = _KINDS.get(type(node))
         if kind is None:
-            raise self._places.error(node, f"{_words(node)} is not supported", "numbers, bits or durations")
+            raise self._source_map.error(node, f"{_words(node)} is not supported", "numbers, bits or durations")
         size: Node = getattr(node, "size", None)
         return Type(kind, None if size is None else self.length(size, scope))
 
     def length(self, node: Node, scope: Scope) -> int:
-        """Return a size that a declaration gives."""
+        """Return the size in a declaration."""
         try:
             size = integer(self.value(node, scope), "the size")
-        except Mistake as mistake:
-            raise self._places.at(node, mistake) from mistake
+        except UnlocatedError as error:
+            raise self._source_map.at(node, error) from error
         if size < 1:
-            raise self._places.error(node, f"a size of {size}", "a size of at least 1", "index")
+            raise self._source_map.error(node, f"a size of {size}", "a size of at least 1", "index")
         if size > _MAX_ELEMENTS:
-            raise self._places.error(node, f"a size of {size:,}", f"at most {_MAX_ELEMENTS:,}", "too_large")
+            raise self._source_map.error(node, f"a size of {size:,}", f"at most {_MAX_ELEMENTS:,}", "too_large")
         return size
 
     def positions(self, index: Node, scope: Scope, size: int, name: str) -> tuple[list[int], bool]:
-        """Return the elements an index names, and whether it is a single one."""
+        """Return the indices of the elements that an index expression names, and whether it names a single one."""
         if isinstance(index, ast.DiscreteSet):
             return [self._position(element, scope, size, name) for element in index.values], False
         if isinstance(index, ast.RangeDefinition):
@@ -173,18 +177,18 @@ class Expressions:
             end = size - 1 if index.end is None else self._position(index.end, scope, size, name)
             step = 1 if index.step is None else integer(self.value(index.step, scope), "the step")
             if step == 0:
-                raise Mistake("a step of 0", "another step", "index")
+                raise UnlocatedError("a step of 0", "another step", "index")
             found = list(range(start, end + (1 if step > 0 else -1), step))
             self._costs.spend(len(found) // _SMALL_COST, index)
             if not found:
-                raise Mistake(f"the range of {name!r} is empty", "at least one element", "index")
+                raise UnlocatedError(f"the range of {name!r} is empty", "at least one element", "index")
             return found, False
         return [self._position(index, scope, size, name)], True
 
     def _position(self, node: Node, scope: Scope, size: int, name: str) -> int:
         position = integer(self.value(node, scope), "the index")
         if not -size <= position < size:
-            raise self._places.error(
+            raise self._source_map.error(
                 node, f"index {position} is outside {name!r} of size {size}", f"an index below {size}", "index"
             )
         return position % size
@@ -212,7 +216,7 @@ class Expressions:
             case int() if not isinstance(found, bool):
                 chosen, single = self.positions(part, scope, max(64, found.bit_length()), name)
                 return Word(tuple(bool(found >> at & 1) for at in chosen), single)
-        raise Mistake(f"{name!r} has no elements", "a register or an array", "arguments")
+        raise UnlocatedError(f"{name!r} has no elements", "a register or an array", "arguments")
 
     def _read(self, node: Node, found: Any) -> Value:  # as `reference`
         if not isinstance(found, Bits):
@@ -232,7 +236,7 @@ class Expressions:
             return len(found)
         if axis == 0 and isinstance(found, Qubits | Bits):
             return len(found.indices)
-        raise Mistake("this has no such dimension", "an array or a register", "arguments")
+        raise UnlocatedError("this has no such dimension", "an array or a register", "arguments")
 
 
 def _joined(left: Any, right: Any) -> Any:  # as `reference`
@@ -246,17 +250,17 @@ def _joined(left: Any, right: Any) -> Any:  # as `reference`
             return Word(_together(left.bits, right.bits))
         case list(), list():
             return [*_together(tuple(left), tuple(right))]
-    raise Mistake("these cannot be joined", "registers of one kind", "arguments")
+    raise UnlocatedError("these cannot be joined", "registers of one kind", "arguments")
 
 
 def _together(left: tuple[_Element, ...], right: tuple[_Element, ...]) -> tuple[_Element, ...]:
     if len(left) + len(right) > _MAX_ELEMENTS:
-        raise Mistake("the registers are too large together", f"at most {_MAX_ELEMENTS:,} elements", "too_large")
+        raise UnlocatedError("the joined register is too large", f"at most {_MAX_ELEMENTS:,} elements", "too_large")
     return left + right
 
 
 def _words(node: Node) -> str:
-    """Name a construct as people do."""
+    """Return a readable name of a construct."""
     name = getattr(node, "name", None)
     if isinstance(name, str):
         return repr(name)

@@ -1,4 +1,4 @@
-"""How a fault in an OpenQASM 3 program gets its place."""
+"""Adds source positions to errors in OpenQASM 3 programs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from openqasm3 import ast
 from queuebit_quantum.errors import CircuitError
 from queuebit_quantum.tokens import Source
 
-__all__ = ["Mistake", "Node", "Places"]
+__all__ = ["Node", "SourceMap", "UnlocatedError"]
 
 Node: TypeAlias = Any
-"""A node of the reference parser's tree, which ships no usable types."""
+"""A node of the reference parser's syntax tree. The parser ships no usable types."""
 
 
-class Mistake(Exception):
-    """A fault found where the place in the source is not known; the caller that knows it adds it."""
+class UnlocatedError(Exception):
+    """An error without a source position. The caller that has the node turns it into a `CircuitError`."""
 
     def __init__(self, message: str, expected: str = "", code: str = "unsupported") -> None:
         super().__init__(message, expected, code)
@@ -25,22 +25,22 @@ class Mistake(Exception):
         self.code = code
 
 
-class Places:
-    """Finds nodes in the source."""
+class SourceMap:
+    """Maps nodes to positions in the source."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
 
     def error(self, node: Node, message: str, expected: str = "", code: str = "unsupported") -> CircuitError:
-        """Build an error that points at a node."""
+        """Build an error with the position of a node."""
         return CircuitError(message, *self._position(node), expected, code)
 
-    def at(self, node: Node, mistake: Mistake) -> CircuitError:
-        """Give a mistake its place."""
-        return self.error(node, mistake.message, mistake.expected, mistake.code)
+    def at(self, node: Node, error: UnlocatedError) -> CircuitError:
+        """Add the position of a node to an error."""
+        return self.error(node, error.message, error.expected, error.code)
 
     def _position(self, node: Node) -> tuple[int | None, int | None]:
-        """Return the 1-based line and column; the parser counts some names from the source's start, not the line's."""
+        """Return the 1-based line and column. For some names the parser counts from the start of the source."""
         if node.span is None:
             return None, None
         line, column = node.span.start_line, node.span.start_column + 1

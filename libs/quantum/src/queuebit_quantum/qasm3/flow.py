@@ -1,4 +1,4 @@
-"""Carries out blocks: what is known beforehand is decided here, what depends on measurements is left to the backend."""
+"""Expands blocks. Known conditions are decided here; the backend decides those that depend on measurements."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from queuebit_quantum.limits import Limits
 from queuebit_quantum.qasm3 import logic
 from queuebit_quantum.qasm3.arithmetic import binary
 from queuebit_quantum.qasm3.assembly import Block
-from queuebit_quantum.qasm3.faults import Mistake, Node, Places
+from queuebit_quantum.qasm3.faults import Node, SourceMap, UnlocatedError
 from queuebit_quantum.qasm3.names import Scope, Variable
 from queuebit_quantum.qasm3.subroutines import Ended, Subroutines
 from queuebit_quantum.qasm3.values import integer, truth
@@ -18,24 +18,24 @@ from queuebit_quantum.qasm3.values import integer, truth
 __all__ = ["Flow"]
 
 _CHARGED = (ast.QuantumGate, ast.QuantumPhase, ast.QuantumMeasurementStatement, ast.QuantumReset, ast.DelayInstruction)
-"""Statements that count their own operations."""
+"""Statements whose handlers count their operations."""
 _REFUSED = {
-    ast.Pragma: "a pragma may change what the program means, and none is known",
+    ast.Pragma: "pragmas are not supported, because they may change the meaning of the program",
     ast.CalibrationStatement: "pulses ('cal') are not supported",
     ast.CalibrationDefinition: "pulses ('defcal') are not supported",
     ast.CalibrationGrammarDeclaration: "pulses ('defcalgrammar') are not supported",
 }
 
 
-class _LeavesEarly(Exception):
-    """A loop that was taken for one of known turns is left on a measurement."""
+class _EndsOnMeasurement(Exception):
+    """Stops the unrolling of a loop that a measurement can end early."""
 
 
 class Flow(Subroutines):
     """Blocks, conditions and loops."""
 
-    def __init__(self, places: Places, limits: Limits, physical: tuple[int, ...]) -> None:
-        super().__init__(places, limits, physical)
+    def __init__(self, source_map: SourceMap, limits: Limits, physical: tuple[int, ...]) -> None:
+        super().__init__(source_map, limits, physical)
         self._blocks: dict[type[Node], Callable[[Node, Scope], Ended | None]] = {
             ast.BranchingStatement: self._branch,
             ast.SwitchStatement: self._switch,
@@ -66,10 +66,10 @@ class Flow(Subroutines):
                 simple(node, scope)
                 return None
             if kind in _REFUSED:
-                raise Mistake(_REFUSED[kind], "a program of gates, measurements and classical statements")
+                raise UnlocatedError(_REFUSED[kind], "a program of gates, measurements and classical statements")
             return self._blocks[kind](node, scope)
-        except Mistake as mistake:
-            raise self.places.at(node, mistake) from mistake
+        except UnlocatedError as error:
+            raise self.source_map.at(node, error) from error
 
     # ---------------------------------------------------------------------------------------------------- branches
 
@@ -84,13 +84,13 @@ class Flow(Subroutines):
             matches = [truth(binary("==", target, integer(self.expressions.value(label, scope)))) for label in labels]
             cases.append((logic.some(matches), case.statements))
         if len(cases) > self.limits.max_nesting:
-            raise Mistake(f"a switch of {len(cases):,} cases", f"at most {self.limits.max_nesting}", "too_deep")
+            raise UnlocatedError(f"a switch of {len(cases):,} cases", f"at most {self.limits.max_nesting}", "too_deep")
         return self._choose(cases, node.default.statements if node.default else [], scope)
 
     def _choose(
         self, cases: Sequence[tuple[logic.Bit, Sequence[Node]]], otherwise: Sequence[Node], scope: Scope
     ) -> Ended | None:
-        """Carry out the first block whose condition holds."""
+        """Expand the first block with a true condition; keep conditions that depend on measurements."""
         if not cases:
             return self.block(otherwise, Scope(scope))
         condition, statements = cases[0]
@@ -105,7 +105,7 @@ class Flow(Subroutines):
         self.memory.restore(before)
         with self.assembly.inner() as other:
             self._choose(cases[1:], otherwise, scope)
-        self.memory.agree(after)
+        self.memory.keep_common(after)
         self.assembly.choose(condition, then, other)
         return None
 
@@ -113,23 +113,23 @@ class Flow(Subroutines):
 
     def _for(self, node: Node, scope: Scope) -> Ended | None:
         def unrolled() -> Ended | None:
-            return self._turns(self.loops.scopes(node, scope, self.assembly.depth)[1], node.block)
+            return self._iterate(self.loops.scopes(node, scope, self.assembly.depth)[1], node.block)
 
-        def left_to_the_backend() -> None:
+        def on_backend() -> None:
             self._keep(node.block, scope)
             number, scopes = self.loops.scopes(node, scope, self.assembly.depth + 1)
             bodies = [self._body(node.block, inner) for inner in scopes]
             if any(body != bodies[0] for body in bodies):
-                raise Mistake(
-                    "a loop that a measurement ends early has turns that differ from one another",
-                    "turns that do not depend on the loop's variable",
+                raise UnlocatedError(
+                    "a loop that a measurement ends early must do the same in each iteration",
+                    "a body that does not depend on the loop variable",
                 )
             if bodies:
                 self.assembly.repeat(True, number, bodies[0])
 
-        return self._either(unrolled, left_to_the_backend, node.block, scope)
+        return self._unroll_or_defer(unrolled, on_backend, node.block, scope)
 
-    def _turns(self, scopes: Iterable[Scope], block: Sequence[Node]) -> Ended | None:
+    def _iterate(self, scopes: Iterable[Scope], block: Sequence[Node]) -> Ended | None:
         for scope in scopes:
             end = self.block(block, scope)
             if end is not None and end.how == "break":
@@ -143,58 +143,58 @@ class Flow(Subroutines):
             while True:
                 condition = truth(self.expressions.value(node.while_condition, scope))
                 if not isinstance(condition, bool):
-                    left_to_the_backend()
+                    on_backend()
                     return None
                 self.costs.spend(1, node)
                 end = self.block(node.block, Scope(scope)) if condition else Ended("break")
                 if end is not None and end.how != "continue":
                     return None if end.how == "break" else end
 
-        def left_to_the_backend() -> None:
+        def on_backend() -> None:
             self._keep(node.block, scope)
-            self.memory.forget()
+            self.memory.clear_known()
             condition = truth(self.expressions.value(node.while_condition, scope))
             self.assembly.repeat(condition, None, self._body(node.block, Scope(scope)))
 
-        return self._either(unrolled, left_to_the_backend, node.block, scope)
+        return self._unroll_or_defer(unrolled, on_backend, node.block, scope)
 
-    def _either(
-        self, unrolled: Callable[[], Ended | None], left: Callable[[], None], body: Sequence[Node], scope: Scope
+    def _unroll_or_defer(
+        self, unrolled: Callable[[], Ended | None], on_backend: Callable[[], None], body: Sequence[Node], scope: Scope
     ) -> Ended | None:
-        """Unroll a loop, or leave it to the backend if it turns out that a measurement ends it."""
+        """Unroll a loop; if a measurement can end it early, undo this and leave the loop to the backend."""
         outer, self.loop, jumps, self.jumps = self.loop, self.assembly.depth, self.jumps, False
         block, memory = self.assembly.block, self.memory.snapshot()
         items, phase = len(block.items), block.phase
         restore = scope.saved() if _may_jump(body) else None
         try:
             return unrolled()
-        except _LeavesEarly:
+        except _EndsOnMeasurement:
             del block.items[items:]
             block.phase = phase
             self.memory.restore(memory)
             if restore is not None:
                 restore()
-            left()
+            on_backend()
             return None
         finally:
             self.loop, self.jumps = outer, jumps
 
     def _keep(self, block: Sequence[Node], scope: Scope) -> None:
-        """Store the variables that a loop of unknown turns changes: each turn finds what the one before left."""
+        """Store the variables that a loop changes, so that each iteration reads the values of the one before."""
         for name in sorted(_changed(block)):
             if isinstance(scope.visible(name), Variable):
                 self.put_in_bits(name, scope)
 
     def _body(self, statements: Sequence[Node], scope: Scope) -> Block:
-        """Write the body of a loop that the backend turns."""
+        """Expand the body of a loop that the backend runs."""
         jumps, self.jumps = self.jumps, True
-        self.memory.forget()
+        self.memory.clear_known()
         try:
             with self.assembly.inner() as body:
                 self.block(statements, scope)
         finally:
             self.jumps = jumps
-        self.memory.forget()
+        self.memory.clear_known()
         return body
 
     def _jump(self, _: Node, how: str) -> Ended:
@@ -202,22 +202,24 @@ class Flow(Subroutines):
             self.assembly.jump(how)
             return Ended("jump")
         if self.loop != self.assembly.depth:
-            raise _LeavesEarly
+            raise _EndsOnMeasurement
         return Ended(how)
 
     def _return(self, node: Node, scope: Scope) -> Ended:
         if self.assembly.depth != self.call_depth:
-            raise Mistake("'return' depends on a measurement", "'return' as the last statement of the subroutine")
+            raise UnlocatedError(
+                "'return' depends on a measurement", "'return' as the last statement of the subroutine"
+            )
         return Ended("return", False if node.expression is None else self.expressions.value(node.expression, scope))
 
     def _stop(self, _: Node, __: Scope) -> Ended:
         if self.assembly.depth or self.calls:
-            raise Mistake("'end' depends on a measurement or stands in a subroutine", "'end' outside of both")
+            raise UnlocatedError("'end' depends on a measurement or is in a subroutine", "'end' outside both")
         return Ended("end")
 
 
 def _may_jump(block: Sequence[Node]) -> bool:
-    """Say whether `break` or `continue` stands in a block, whatever loop it belongs to."""
+    """Return whether a block contains `break` or `continue`, at any depth."""
     return any(
         isinstance(node, ast.BreakStatement | ast.ContinueStatement) or any(map(_may_jump, _inner(node)))
         for node in block
@@ -235,7 +237,7 @@ def _inner(node: Node) -> Iterator[Sequence[Node]]:
 
 
 def _changed(block: Sequence[Node]) -> set[str]:
-    """Return the names that statements assign to, in whatever block."""
+    """Return the names that statements assign to, at any depth."""
     names: set[str] = set()
     for node in block:
         target = getattr(node, "lvalue", None) or getattr(node, "target", None)

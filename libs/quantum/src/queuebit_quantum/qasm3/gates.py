@@ -1,4 +1,4 @@
-"""Gate definitions and uses: each use becomes leaves, with its modifiers applied."""
+"""Gate definitions and uses. Each use expands to base gates, with its modifiers applied."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import TypeAlias
 
 from openqasm3 import ast
 
+from queuebit_quantum.qasm3.base_gates import BARRIER, BaseGate, controlled, inverse, power
 from queuebit_quantum.qasm3.costs import Costs
 from queuebit_quantum.qasm3.expressions import Expressions
-from queuebit_quantum.qasm3.faults import Mistake, Node, Places
-from queuebit_quantum.qasm3.leaves import BARRIER, Leaf, controlled, inverse, power
+from queuebit_quantum.qasm3.faults import Node, SourceMap, UnlocatedError
 from queuebit_quantum.qasm3.library import BUILTIN, STANDARD, Known
 from queuebit_quantum.qasm3.loops import Loops
 from queuebit_quantum.qasm3.names import Scope, Variable
@@ -22,12 +22,12 @@ __all__ = ["Gates", "broadcast"]
 
 _CONTROLS = frozenset({"ctrl", "negctrl"})
 _MATRIX_COST = 64
-"""Operations charged for each gate whose matrix is computed."""
+"""Operations counted for each gate that needs a matrix."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Defined:
-    """A gate that the source defines, with the gates its body meant when it was defined."""
+    """A gate that the source defines, with the gates that were visible at its definition."""
 
     node: Node
     uses: Mapping[str, _Gate]
@@ -45,25 +45,27 @@ _Gate: TypeAlias = "_Defined | Known"
 
 
 class Gates:
-    """The gates of one program. What it defines wins over the standard library."""
+    """The gates of one program. Its own definitions take precedence over the standard library."""
 
-    def __init__(self, expressions: Expressions, loops: Loops, costs: Costs, places: Places, outside: Scope) -> None:
+    def __init__(
+        self, expressions: Expressions, loops: Loops, costs: Costs, source_map: SourceMap, outside: Scope
+    ) -> None:
         self._expressions = expressions
         self._loops = loops
         self._costs = costs
-        self._places = places
+        self._source_map = source_map
         self._outside = outside
         self._own: dict[str, _Gate] = {}
         self.included = False
-        """Whether `stdgates.inc` is."""
+        """Whether the program includes `stdgates.inc`."""
 
     def define(self, node: Node) -> None:
         name = node.name.name
         if name in self._own:
-            raise Mistake(f"{name!r} is already defined", "a name that is not taken", "redefined")
+            raise UnlocatedError(f"{name!r} is already defined", "a name that is not taken", "redefined")
         names = [parameter.name for parameter in (*node.arguments, *node.qubits)]
         if len(set(names)) < len(names):
-            raise Mistake(f"gate {name!r} has two parameters of one name", "different names", "redefined")
+            raise UnlocatedError(f"gate {name!r} has two parameters of one name", "different names", "redefined")
         uses: dict[str, _Gate] = {}
         self._note_uses(node.body, uses)
         self._costs.define(node)
@@ -79,12 +81,12 @@ class Gates:
                 case ast.QuantumPhase() | ast.QuantumBarrier():
                     pass
                 case _:
-                    raise self._places.error(
-                        statement, "only gates may stand in a gate's body", "a gate or a `for` loop"
+                    raise self._source_map.error(
+                        statement, "the body of a gate contains only gates", "a gate or a `for` loop"
                     )
 
     def defines(self, name: str) -> bool:
-        """Say whether a name is one of a gate here."""
+        """Return whether a name is that of a gate."""
         return name in self._own or name in BUILTIN or (self.included and name in STANDARD)
 
     def _find(self, node: Node, own: Mapping[str, _Gate]) -> _Gate:
@@ -93,16 +95,18 @@ class Gates:
         if known is not None:
             return known
         if name in STANDARD:
-            raise self._places.error(
+            raise self._source_map.error(
                 node,
                 f"gate {name!r} is not defined: it is one of stdgates.inc, which the program does not include",
                 'include "stdgates.inc"; before it',
                 "undefined",
             )
-        raise self._places.error(node, f"gate {name!r} is not defined", "a gate defined before its use", "undefined")
+        raise self._source_map.error(
+            node, f"gate {name!r} is not defined", "a gate defined before its use", "undefined"
+        )
 
-    def leaves(self, node: Node, scope: Scope) -> list[Leaf]:
-        """Return what a gate statement of the program does, over all qubits it is broadcast to."""
+    def base_gates(self, node: Node, scope: Scope) -> list[BaseGate]:
+        """Expand a gate statement of the program to base gates, for all qubits of its registers."""
         operands = [self._expressions.qubits(operand, scope) for operand in node.qubits]
         width = broadcast(operands)
         self._costs.spend(self._costs.gate(node).operations * width, node)
@@ -110,7 +114,7 @@ class Gates:
 
     def _used(
         self, node: Node, scope: Scope, own: Mapping[str, _Gate], operands: Sequence[Qubits], width: int
-    ) -> list[Leaf]:
+    ) -> list[BaseGate]:
         if isinstance(node, ast.QuantumPhase):
             gate: _Gate | None = None
             params: tuple[float, ...] = (self._angle(node.argument, scope),)
@@ -122,30 +126,30 @@ class Gates:
         modifiers = [(modifier, self._argument(modifier, scope)) for modifier in reversed(node.modifiers)]
         controls = sum(int(argument) for modifier, argument in modifiers if modifier.modifier.name in _CONTROLS)
         if controls > self._costs.limits.max_controls:
-            raise Mistake(
+            raise UnlocatedError(
                 f"modifiers add {controls:,} controls", f"at most {self._costs.limits.max_controls}", "too_large"
             )
         name = "gphase" if gate is None else node.name.name
         wanted = controls + _size(gate)
         if len(operands) != wanted:
-            if gate is None and not controls:  # a global phase may name qubits of its scope
+            if gate is None and not controls:  # a global phase may name the qubits of its scope
                 operands = operands[:0]
             else:
                 raise _count("qubit", name, wanted, len(operands))
-        found: list[Leaf] = []
+        found: list[BaseGate] = []
         for turn in range(width):
             on = tuple(operand.indices[0 if operand.scalar else turn] for operand in operands)
             if len(set(on)) < len(on):
-                raise Mistake(f"gate {name!r} gets one qubit twice", "different qubits", "arguments")
-            leaves = self._plain(gate, params, on[controls:])
-            found += self._modified(leaves, modifiers, on[:controls], node) if modifiers else leaves
+                raise UnlocatedError(f"gate {name!r} gets one qubit twice", "different qubits", "arguments")
+            base_gates = self._plain(gate, params, on[controls:])
+            found += self._modified(base_gates, modifiers, on[:controls], node) if modifiers else base_gates
         return found
 
-    def _plain(self, gate: _Gate | None, params: tuple[float, ...], on: tuple[int, ...]) -> list[Leaf]:
+    def _plain(self, gate: _Gate | None, params: tuple[float, ...], on: tuple[int, ...]) -> list[BaseGate]:
         if gate is None:
-            return [Leaf("phase", params, ())]
+            return [BaseGate("phase", params, ())]
         if isinstance(gate, Known):
-            return [gate.leaf(params, on)]
+            return [gate.base_gate(params, on)]
         scope = Scope(self._outside, callable=True)
         for parameter, value in zip(gate.node.arguments, params, strict=True):
             scope.declare(parameter.name, Variable(Type("float"), value, constant=True))
@@ -153,13 +157,15 @@ class Gates:
             scope.declare(parameter.name, Qubits((qubit,), scalar=True))
         return self._body(gate.node.body, scope, gate.uses)
 
-    def _body(self, body: Sequence[Node], scope: Scope, uses: Mapping[str, _Gate]) -> list[Leaf]:
-        found: list[Leaf] = []
+    def _body(self, body: Sequence[Node], scope: Scope, uses: Mapping[str, _Gate]) -> list[BaseGate]:
+        found: list[BaseGate] = []
         for statement in body:
             match statement:
                 case ast.QuantumBarrier():
                     operands = [self._expressions.qubits(operand, scope) for operand in statement.qubits]
-                    found.append(Leaf(BARRIER, (), tuple(dict.fromkeys(at for on in operands for at in on.indices))))
+                    found.append(
+                        BaseGate(BARRIER, (), tuple(dict.fromkeys(at for on in operands for at in on.indices)))
+                    )
                 case ast.ForInLoop():
                     for inner in self._loops.scopes(statement, scope, 0)[1]:
                         found += self._body(statement.block, inner, uses)
@@ -167,12 +173,12 @@ class Gates:
                     operands = [self._expressions.qubits(operand, scope) for operand in statement.qubits]
                     try:
                         found += self._used(statement, scope, uses, operands, 1)
-                    except Mistake as mistake:
-                        raise self._places.at(statement, mistake) from mistake
+                    except UnlocatedError as error:
+                        raise self._source_map.at(statement, error) from error
         return found
 
     def _argument(self, modifier: Node, scope: Scope) -> float:
-        """Return how many controls a modifier adds, or the exponent; 1 where it has none."""
+        """Return the argument of a modifier, a number of controls or an exponent; 1 by default."""
         if modifier.argument is None:
             return 1
         value = self._expressions.value(modifier.argument, scope)
@@ -180,43 +186,43 @@ class Gates:
             return number(value, "the exponent")
         controls = integer(value, "the number of controls")
         if controls < 1:
-            raise Mistake(f"{controls} controls", "at least 1", "arguments")
+            raise UnlocatedError(f"{controls} controls", "at least 1", "arguments")
         return controls
 
     def _angle(self, node: Node, scope: Scope) -> float:
         angle = number(self._expressions.value(node, scope), "the angle")
         if not math.isfinite(angle):
-            raise Mistake("the angle is not finite", "a finite number", "parameter")
+            raise UnlocatedError("the angle is not finite", "a finite number", "parameter")
         return angle
 
     def _modified(
-        self, leaves: list[Leaf], modifiers: Sequence[tuple[Node, float]], controls: tuple[int, ...], node: Node
-    ) -> list[Leaf]:
-        """Apply modifiers, innermost first; the outermost has the first controls."""
+        self, base_gates: list[BaseGate], modifiers: Sequence[tuple[Node, float]], controls: tuple[int, ...], node: Node
+    ) -> list[BaseGate]:
+        """Apply modifiers, innermost first; the outermost takes the first controls."""
         for modifier, argument in modifiers:
             match modifier.modifier.name:
                 case "inv":
-                    leaves = inverse(leaves)
+                    base_gates = inverse(base_gates)
                 case "pow":
                     if not math.isfinite(argument):
-                        raise Mistake("the exponent is not finite", "a finite number", "parameter")
-                    if len(leaves) > 1:
+                        raise UnlocatedError("the exponent is not finite", "a finite number", "parameter")
+                    if len(base_gates) > 1:
                         turns = int(abs(argument)) if float(argument).is_integer() else _MATRIX_COST
-                        self._costs.spend(len(leaves) * turns, node)
-                    leaves = power(leaves, argument)
+                        self._costs.spend(len(base_gates) * turns, node)
+                    base_gates = power(base_gates, argument)
                 case kind:
                     mine = controls[len(controls) - int(argument) :]
                     controls = controls[: len(controls) - int(argument)]
-                    leaves = controlled(leaves, mine, [kind == "ctrl"] * len(mine))
-        return leaves
+                    base_gates = controlled(base_gates, mine, [kind == "ctrl"] * len(mine))
+        return base_gates
 
 
 def broadcast(operands: Sequence[Qubits]) -> int:
-    """Return how often a statement is applied: once for each qubit of its registers."""
+    """Return how many times a statement is applied: once for each qubit of its registers."""
     widths = {len(operand.indices) for operand in operands if not operand.scalar}
     if len(widths) > 1:
         sizes = " and ".join(map(str, sorted(widths)))
-        raise Mistake(f"registers of {sizes} qubits are used together", "registers of one size", "arguments")
+        raise UnlocatedError(f"one statement has registers of {sizes} qubits", "registers of one size", "arguments")
     return widths.pop() if widths else 1
 
 
@@ -226,6 +232,6 @@ def _size(gate: _Gate | None) -> int:
     return gate.controls + gate.targets if isinstance(gate, Known) else gate.qubits
 
 
-def _count(what: str, name: str, wanted: int, given: int) -> Mistake:
+def _count(what: str, name: str, wanted: int, given: int) -> UnlocatedError:
     expected = f"{wanted} {what}{'s' * (wanted != 1)}"
-    return Mistake(f"gate {name!r} takes {expected}, but got {given}", expected, "arguments")
+    return UnlocatedError(f"gate {name!r} takes {expected}, but got {given}", expected, "arguments")

@@ -1,7 +1,7 @@
 """The standard gates of OpenQASM 3, and Qiskit's operations for each gate.
 
-Unitaries are those of the specification's "Standard library" and `stdgates.inc`; `U` is that of "Gates", Built-in
-gates, which is e^(i theta / 2) times Qiskit's.
+Unitaries follow the specification, "Standard library", and `stdgates.inc`. `U` follows "Gates", Built-in gates: it is
+e^(i theta / 2) times Qiskit's `u`.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ from qiskit.circuit.library import (
     ZGate,
 )  # fmt: skip
 
-from queuebit_quantum.qasm3.faults import Mistake
-from queuebit_quantum.qasm3.leaves import BARRIER, Leaf
+from queuebit_quantum.qasm3.base_gates import BARRIER, BaseGate
+from queuebit_quantum.qasm3.faults import UnlocatedError
 
 __all__ = ["BUILTIN", "STANDARD", "Known", "operations"]
 
@@ -63,27 +63,27 @@ _NATIVE: dict[tuple[str, int], Callable[..., Operation]] = {
     ("rx", 1): CRXGate, ("ry", 1): CRYGate, ("rz", 1): CRZGate, ("swap", 1): CSwapGate, ("u", 1): CUGate,
     ("x", 2): CCXGate, ("z", 2): CCZGate,
 }  # fmt: skip
-"""Qiskit's gate for a base gate with so many controls, where its matrix is exactly that."""
+"""Qiskit's gate for a base gate and number of controls, if its matrix is exactly equal."""
 _MAX_MATRIX_QUBITS = 8
 
 
 class Known(NamedTuple):
-    """A gate that needs no definition: how many of what it takes, and the leaf it is."""
+    """A gate that needs no definition: the numbers of its arguments, and its base gate."""
 
     params: int
     controls: int
     targets: int
     base: str
     angles: Callable[..., tuple[float, ...]] | None = None
-    """The base gate's parameters, where they are not the gate's own."""
+    """Computes the parameters of the base gate; None if they are those of the gate."""
 
-    def leaf(self, params: tuple[float, ...], qubits: tuple[int, ...]) -> Leaf:
+    def base_gate(self, params: tuple[float, ...], qubits: tuple[int, ...]) -> BaseGate:
         angles = params if self.angles is None else self.angles(*params)
-        return Leaf(self.base, angles, qubits[self.controls :], qubits[: self.controls])
+        return BaseGate(self.base, angles, qubits[self.controls :], qubits[: self.controls])
 
 
 BUILTIN = {"U": Known(3, 0, 1, "u", lambda theta, phi, lam: (theta, phi, lam, theta / 2))}
-"""Gates that need no include; `gphase` is a statement of its own."""
+"""Gates that need no include; `gphase` is a separate statement."""
 STANDARD = {
     **{name: Known(0, 0, 1, name) for name in ("id", "x", "y", "z", "h", "s", "sdg", "t", "tdg", "sx")},
     **{name: Known(1, 0, 1, name) for name in ("p", "rx", "ry", "rz")},
@@ -103,70 +103,70 @@ STANDARD = {
 """The gates of `stdgates.inc`."""
 
 
-def operations(leaf: Leaf) -> tuple[float, _Steps]:
-    """Return Qiskit's operations for a gate, and the global phase that comes with them."""
-    if leaf.base == BARRIER:
-        return 0.0, [(Barrier(len(leaf.targets)), leaf.targets)]
-    if not leaf.controls:
-        if leaf.base == "phase":
-            return leaf.params[0], []
-        if leaf.base == "u":
-            return leaf.params[3], [(UGate(*leaf.params[:3]), leaf.targets)]
-    return 0.0, list(_written(leaf))
+def operations(base_gate: BaseGate) -> tuple[float, _Steps]:
+    """Return the global phase and Qiskit's operations for a base gate."""
+    if base_gate.base == BARRIER:
+        return 0.0, [(Barrier(len(base_gate.targets)), base_gate.targets)]
+    if not base_gate.controls:
+        if base_gate.base == "phase":
+            return base_gate.params[0], []
+        if base_gate.base == "u":
+            return base_gate.params[3], [(UGate(*base_gate.params[:3]), base_gate.targets)]
+    return 0.0, list(_written(base_gate))
 
 
-def _written(leaf: Leaf) -> Iterator[tuple[Operation, tuple[int, ...]]]:
-    native = _NATIVE.get((leaf.base, len(leaf.controls)))
+def _written(base_gate: BaseGate) -> Iterator[tuple[Operation, tuple[int, ...]]]:
+    native = _NATIVE.get((base_gate.base, len(base_gate.controls)))
     if native is not None:
-        yield native(*leaf.params), leaf.qubits
-    elif leaf.base == "matrix":
-        yield _controlled_matrix(leaf), leaf.targets + leaf.controls
-    elif leaf.base == "x":
-        yield MCXGate(len(leaf.controls)), leaf.qubits
-    elif leaf.base == "p":
-        yield MCPhaseGate(leaf.params[0], len(leaf.controls)), leaf.qubits
+        yield native(*base_gate.params), base_gate.qubits
+    elif base_gate.base == "matrix":
+        yield _controlled_matrix(base_gate), base_gate.targets + base_gate.controls
+    elif base_gate.base == "x":
+        yield MCXGate(len(base_gate.controls)), base_gate.qubits
+    elif base_gate.base == "p":
+        yield MCPhaseGate(base_gate.params[0], len(base_gate.controls)), base_gate.qubits
     else:
-        for part in _parts(leaf):
+        for part in _parts(base_gate):
             yield from _written(part)
 
 
-def _parts(leaf: Leaf) -> list[Leaf]:
-    """Write a gate with several controls with controlled `x`, `p` and global phase, and gates without controls."""
-    controls, targets = leaf.controls, leaf.targets
+def _parts(base_gate: BaseGate) -> list[BaseGate]:
+    """Decompose a gate with several controls into controlled `x`, `p` and global phase, and gates without controls."""
+    controls, targets = base_gate.controls, base_gate.targets
 
-    def inside(base: str, *params: float) -> Leaf:
-        return Leaf(base, params, targets, controls)
+    def inside(base: str, *params: float) -> BaseGate:
+        return BaseGate(base, params, targets, controls)
 
-    def around(base: str, *params: float) -> Leaf:
-        return Leaf(base, params, targets)
+    def around(base: str, *params: float) -> BaseGate:
+        return BaseGate(base, params, targets)
 
-    match leaf.base:
+    match base_gate.base:
         case "phase":
-            return [Leaf("p", leaf.params, controls[-1:], controls[:-1])]
+            return [BaseGate("p", base_gate.params, controls[-1:], controls[:-1])]
         case "id":
             return []
         case "z" | "s" | "sdg" | "t" | "tdg":
-            turns = {"z": 1.0, "s": 0.5, "sdg": -0.5, "t": 0.25, "tdg": -0.25}[leaf.base]
+            turns = {"z": 1.0, "s": 0.5, "sdg": -0.5, "t": 0.25, "tdg": -0.25}[base_gate.base]
             return [inside("p", turns * math.pi)]
         case "y":
             return [around("sdg"), inside("x"), around("s")]
         case "h":
             return [around("ry", -math.pi / 4), inside("z"), around("ry", math.pi / 4)]
         case "sx" | "sxdg":
-            return [around("h"), inside("p", math.pi / 2 * (1 if leaf.base == "sx" else -1)), around("h")]
+            return [around("h"), inside("p", math.pi / 2 * (1 if base_gate.base == "sx" else -1)), around("h")]
         case "rz":
-            return [Leaf("phase", (-leaf.params[0] / 2,), (), controls), inside("p", *leaf.params)]
+            return [BaseGate("phase", (-base_gate.params[0] / 2,), (), controls), inside("p", *base_gate.params)]
         case "rx":
-            return [around("h"), inside("rz", *leaf.params), around("h")]
+            return [around("h"), inside("rz", *base_gate.params), around("h")]
         case "ry":
-            return [around("sdg"), around("h"), inside("rz", *leaf.params), around("h"), around("s")]
+            return [around("sdg"), around("h"), inside("rz", *base_gate.params), around("h"), around("s")]
         case "swap":
             first, second = targets
-            outer = Leaf("x", (), (first,), (second,))
-            return [outer, Leaf("x", (), (second,), (*controls, first)), outer]
-    theta, phi, lam, gamma = leaf.params
+            outer = BaseGate("x", (), (first,), (second,))
+            return [outer, BaseGate("x", (), (second,), (*controls, first)), outer]
+    theta, phi, lam, gamma = base_gate.params
     return [
-        Leaf("phase", (gamma + (phi + lam) / 2,), (), controls),
+        BaseGate("phase", (gamma + (phi + lam) / 2,), (), controls),
         around("rz", (lam - phi) / 2),
         inside("x"),
         around("rz", -(phi + lam) / 2),
@@ -177,15 +177,15 @@ def _parts(leaf: Leaf) -> list[Leaf]:
     ]
 
 
-def _controlled_matrix(leaf: Leaf) -> Operation:
-    """Return a unitary that acts on its targets, the lower qubits, where all controls are 1."""
-    if len(leaf.qubits) > _MAX_MATRIX_QUBITS:
-        raise Mistake(
-            f"a controlled fractional power on {len(leaf.qubits)} qubits",
+def _controlled_matrix(base_gate: BaseGate) -> Operation:
+    """Return a unitary that acts on the targets, the lower qubits, if all controls are 1."""
+    if len(base_gate.qubits) > _MAX_MATRIX_QUBITS:
+        raise UnlocatedError(
+            f"a controlled fractional power on {len(base_gate.qubits)} qubits",
             f"at most {_MAX_MATRIX_QUBITS} qubits",
             "too_large",
         )
-    inner = leaf.params[0]
-    whole = np.eye(len(inner) << len(leaf.controls), dtype=complex)
+    inner = base_gate.params[0]
+    whole = np.eye(len(inner) << len(base_gate.controls), dtype=complex)
     whole[-len(inner) :, -len(inner) :] = inner
     return UnitaryGate(whole)

@@ -1,4 +1,4 @@
-"""Logic on classical bits, decided at once where they are known and left to the backend where they are measured."""
+"""Logic on classical bits: computes known bits, and builds expressions for the backend from measured bits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 Bit: TypeAlias = bool | expr.Expr
-"""A bit that is known, or an expression of bits that only a run can decide."""
+"""A known bit, or an expression that only a run can decide."""
 
 
 def negate(bit: Bit) -> Bit:
@@ -62,12 +62,12 @@ def some(bits: Sequence[Bit]) -> Bit:
 
 
 def equal(left: Sequence[Bit], right: Sequence[Bit]) -> Bit:
-    """Compare two words of one width."""
+    """Compare two words of the same width."""
     return every([negate(differ(one, other)) for one, other in zip(left, right, strict=True)])
 
 
 def less(left: Sequence[Bit], right: Sequence[Bit]) -> Bit:
-    """Compare two words of one width as unsigned integers, lowest bit first; halves keep the expression shallow."""
+    """Compare two words of one width as unsigned integers, lowest bit first. Splits in halves to limit the depth."""
     if len(left) == 1:
         return both(negate(left[0]), right[0])
     half = len(left) // 2
@@ -84,7 +84,7 @@ def sources(bit: Bit) -> Iterator[Clbit]:
 
 
 def _folded(bits: Sequence[Bit], combine: Callable[[Bit, Bit], Bit], empty: bool) -> Bit:
-    """Combine pairwise, so that the expression is as shallow as it can be."""
+    """Combine bits in pairs, so that the expression has the smallest depth."""
     left = list(bits)
     while len(left) > 1:
         left = [combine(*left[at : at + 2]) if at + 1 < len(left) else left[at] for at in range(0, len(left), 2)]

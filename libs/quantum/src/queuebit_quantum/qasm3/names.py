@@ -1,4 +1,4 @@
-"""Scopes of an OpenQASM 3 program, and what names stand for in them."""
+"""Scopes of an OpenQASM 3 program, and the symbols in them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from queuebit_quantum.qasm3.arithmetic import CONSTANTS
-from queuebit_quantum.qasm3.faults import Mistake, Node
+from queuebit_quantum.qasm3.faults import Node, UnlocatedError
 from queuebit_quantum.qasm3.values import Qubits, Type, Value
 
 __all__ = ["Bits", "Scope", "Subroutine", "Symbol", "Variable"]
@@ -16,18 +16,18 @@ __all__ = ["Bits", "Scope", "Subroutine", "Symbol", "Variable"]
 
 @dataclass(slots=True)
 class Variable:
-    """A classical value that is known before the program runs, or follows from measured bits."""
+    """A classical value that is known before the run, or computed from measured bits."""
 
     type: Type
     value: Value
     constant: bool = False
     depth: int = 0
-    """Conditions around its declaration; below more of them an assignment may or may not happen."""
+    """The number of conditions around the declaration. An assignment at a greater depth is conditional."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bits:
-    """Stored classical bits, by their number in the circuit, lowest first."""
+    """Stored classical bits, by index in the circuit, lowest first."""
 
     indices: tuple[int, ...]
     type: Type
@@ -45,16 +45,16 @@ Symbol: TypeAlias = "Variable | Bits | Qubits | Subroutine"
 
 @dataclass(slots=True)
 class Scope:
-    """Names of one block; a name declared here hides the same name further out."""
+    """The names of one block; a name here hides the same name in outer blocks."""
 
     outer: Scope | None = None
     callable: bool = False
-    """A gate's or subroutine's body, which sees only constants and subroutines from outside."""
+    """Whether this is the body of a gate or subroutine, which sees only outer constants and subroutines."""
     names: dict[str, Symbol] = field(default_factory=dict)
 
     def declare(self, name: str, symbol: Symbol) -> None:
         if name in self.names:
-            raise Mistake(f"{name!r} is already defined", "a name that is not taken", "redefined")
+            raise UnlocatedError(f"{name!r} is already defined", "a name that is not taken", "redefined")
         self.names[name] = symbol
 
     def find(self, name: str) -> Symbol:
@@ -65,20 +65,20 @@ class Scope:
             if symbol is not None:
                 if inside or isinstance(symbol, Subroutine) or (isinstance(symbol, Variable) and symbol.constant):
                     return symbol
-                raise Mistake(
+                raise UnlocatedError(
                     f"{name!r} is not visible inside a gate or subroutine", "a parameter instead", "undefined"
                 )
             inside = inside and not scope.callable
             scope = scope.outer
         if name in CONSTANTS:
             return Variable(Type("float"), CONSTANTS[name], constant=True)
-        raise Mistake(f"{name!r} is not defined", "a name defined before its use", "undefined")
+        raise UnlocatedError(f"{name!r} is not defined", "a name defined before its use", "undefined")
 
     def visible(self, name: str) -> Symbol | None:
-        """As `find`, with None for a name that stands for nothing here."""
+        """As `find`, but returns None for a name that is not visible."""
         try:
             return self.find(name)
-        except Mistake:
+        except UnlocatedError:
             return None
 
     def owner(self, name: str) -> Scope:
@@ -89,7 +89,7 @@ class Scope:
         return scope
 
     def saved(self) -> Callable[[], None]:
-        """Return a function that puts back what all visible names stand for now."""
+        """Return a function that restores the current values of all visible names."""
         kept: list[tuple[Scope, dict[str, Symbol], list[tuple[Variable, Value]]]] = []
         scope: Scope | None = self
         while scope is not None:

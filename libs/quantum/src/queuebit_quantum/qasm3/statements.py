@@ -1,4 +1,4 @@
-"""Carries out the statements that have no blocks: declarations, gates and measurements."""
+"""Expands statements without blocks: declarations, gates and measurements."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from qiskit.circuit.library import Barrier
 
 from queuebit_quantum.limits import Limits
 from queuebit_quantum.parameters import Input, Parameters, parameter_faults
-from queuebit_quantum.qasm3.faults import Mistake, Node, Places
+from queuebit_quantum.qasm3.faults import Node, SourceMap, UnlocatedError
 from queuebit_quantum.qasm3.gates import Gates
 from queuebit_quantum.qasm3.library import operations
 from queuebit_quantum.qasm3.loops import Loops
@@ -23,20 +23,20 @@ from queuebit_quantum.qasm3.values import Duration, Qubits, Type, Word, converte
 __all__ = ["Statements", "input_of"]
 
 _SMALL_COST = 8
-"""Qubits of a barrier, or bits of a variable, that cost as much as one operation."""
+"""Number of qubits of a barrier, or bits of a variable, that count as one operation."""
 
 
 class Statements(Storage):
     """Declarations, gates and measurements."""
 
-    def __init__(self, places: Places, limits: Limits, physical: tuple[int, ...]) -> None:
-        super().__init__(places, limits, physical)
-        self.loops = Loops(self.expressions, self.costs, places)
-        self.gates = Gates(self.expressions, self.loops, self.costs, places, self.globals)
+    def __init__(self, source_map: SourceMap, limits: Limits, physical: tuple[int, ...]) -> None:
+        super().__init__(source_map, limits, physical)
+        self.loops = Loops(self.expressions, self.costs, source_map)
+        self.gates = Gates(self.expressions, self.loops, self.costs, source_map, self.globals)
         self.physical = physical
         self.num_qubits = len(physical)
         self.given: Parameters = {}
-        """Values of the inputs."""
+        """The values of the inputs."""
         self.registers: list[tuple[int, ...]] = []
         self.outputs: list[tuple[int, ...]] = []
         self.simple: dict[type[Node], Callable[[Node, Scope], object]] = {
@@ -63,12 +63,12 @@ class Statements(Storage):
 
     def _declare_qubits(self, node: Node, scope: Scope) -> None:
         if self.physical:
-            raise Mistake(
+            raise UnlocatedError(
                 f"{node.qubit.name!r} is declared in a program that names device qubits such as ${self.physical[0]}",
                 "either declared qubits or device qubits",
             )
         size = 1 if node.size is None else self.expressions.length(node.size, scope)
-        self.costs.tally.declare(node.qubit.name, size, quantum=True, error=_mistaken(node, self.places))
+        self.costs.size.declare(node.qubit.name, size, quantum=True, error=_unlocated(node, self.source_map))
         indices = tuple(range(self.num_qubits, self.num_qubits + size))
         scope.declare(node.qubit.name, Qubits(indices, scalar=node.size is None))
         self.num_qubits += size
@@ -91,9 +91,9 @@ class Statements(Storage):
             self.set(node.identifier, value, scope)
 
     def _declare_result(self, node: Node, kind: Type) -> tuple[int, ...]:
-        """Add a register that the result shows."""
+        """Add a register that is part of the result."""
         name = node.identifier.name
-        self.costs.tally.declare(name, kind.width, quantum=False, error=_mistaken(node, self.places))
+        self.costs.size.declare(name, kind.width, quantum=False, error=_unlocated(node, self.source_map))
         bits = self.memory.allocate(kind.width, visible=True)
         self.globals.declare(name, Bits(bits, kind))
         self.registers.append(bits)
@@ -103,7 +103,9 @@ class Statements(Storage):
         kind = self.expressions.type(node.type, scope)
         value = converted(self.expressions.value(node.init_expression, scope), kind)
         if isinstance(value, Word) and not value.known:
-            raise Mistake(f"the constant {node.identifier.name!r} depends on a measurement", "a known value")
+            raise UnlocatedError(
+                f"the constant {node.identifier.name!r} depends on a measurement", "a value known before the run"
+            )
         scope.declare(node.identifier.name, Variable(kind, value, constant=True))
 
     def _declare_io(self, node: Node, scope: Scope) -> None:
@@ -113,18 +115,18 @@ class Statements(Storage):
             return
         kind = self.expressions.type(node.type, scope)
         if kind.kind != "bit" or kind.dimensions:
-            raise Mistake(f"the output {name!r} is not made of bits", "an output of type bit")
+            raise UnlocatedError(f"the output {name!r} is not made of bits", "an output of type bit")
         self.outputs.append(self._declare_result(node, kind))
 
     def _declare_input(self, node: Node, scope: Scope) -> None:
         declared = input_of(node)
         if declared.name not in self.given:
-            raise Mistake(
+            raise UnlocatedError(
                 f"no value is given for {declared.name}", "a sweep or an item of a program that gives one", "parameter"
             )
         value = self.given[declared.name]
         if faults := parameter_faults((declared,), {declared.name: value}):
-            raise Mistake(faults[0], "", "parameter")
+            raise UnlocatedError(faults[0], "", "parameter")
         kind = self.expressions.type(node.type, scope)
         self.costs.spend(kind.width // _SMALL_COST, node)
         word = Word(tuple(bit == "1" for bit in reversed(value))) if isinstance(value, str) else value
@@ -144,7 +146,7 @@ class Statements(Storage):
         scope.declare(node.target.name, found)
 
     def _include(self, node: Node, _: Scope) -> None:
-        self.gates.included = True  # other files were refused before
+        self.gates.included = True  # `tokens.read` refuses other files
 
     # ---------------------------------------------------------------------------------------------------- quantum
 
@@ -152,13 +154,15 @@ class Statements(Storage):
         if isinstance(node, ast.QuantumGate):
             if not self.gates.defines(node.name.name) and self._is_subroutine(node.name.name, scope):
                 if node.modifiers:
-                    raise Mistake(f"{node.name.name!r} is a subroutine, and modifiers take gates", "a gate")
+                    raise UnlocatedError(
+                        f"{node.name.name!r} is a subroutine, and modifiers apply to gates only", "a gate"
+                    )
                 self.call(node, scope)
                 return
             if node.duration is not None:
-                raise Mistake("a gate with a duration is not supported", "a gate without [duration]")
-        for leaf in self.gates.leaves(node, scope):
-            phase, steps = operations(leaf)
+                raise UnlocatedError("a gate with a duration is not supported", "a gate without [duration]")
+        for base_gate in self.gates.base_gates(node, scope):
+            phase, steps = operations(base_gate)
             self.assembly.block.phase += phase
             for operation, qubits in steps:
                 self.assembly.add(operation, qubits)
@@ -179,7 +183,7 @@ class Statements(Storage):
     def measure(self, node: Node, target: Bits, scope: Scope) -> None:
         qubits = self.expressions.qubits(node.qubit, scope)
         if len(qubits.indices) != len(target.indices):
-            raise Mistake(
+            raise UnlocatedError(
                 f"{len(qubits.indices)} qubits are measured into {len(target.indices)} bits",
                 "registers of one size, or single bits",
                 "arguments",
@@ -187,7 +191,7 @@ class Statements(Storage):
         self.costs.spend(len(qubits.indices), node)
         for qubit, clbit in zip(qubits.indices, target.indices, strict=True):
             self.assembly.add(Measure(), (qubit,), (clbit,))
-            self.memory.know(clbit, None)
+            self.memory.set_known(clbit, None)
 
     def _reset(self, node: Node, scope: Scope) -> None:
         qubits = self.expressions.qubits(node.qubits, scope).indices
@@ -203,11 +207,11 @@ class Statements(Storage):
     def _delay(self, node: Node, scope: Scope) -> None:
         duration = self.expressions.value(node.duration, scope)
         if not isinstance(duration, Duration):
-            raise Mistake("a delay without a duration", "a duration such as 100ns")
+            raise UnlocatedError("a delay without a duration", "a duration such as 100ns")
         if duration.value < 0:
-            raise Mistake("a negative delay", "a duration such as 100ns", "parameter")
+            raise UnlocatedError("a negative delay", "a duration such as 100ns", "parameter")
         if not math.isfinite(duration.value):
-            raise Mistake("the delay is not finite", "a duration such as 100ns", "parameter")
+            raise UnlocatedError("the delay is not finite", "a duration such as 100ns", "parameter")
         qubits = self._all(node.qubits, scope)
         self.costs.spend(len(qubits), node)
         value = round(duration.value) if duration.unit == "dt" else duration.value
@@ -215,7 +219,7 @@ class Statements(Storage):
             self.assembly.add(Delay(value, unit=duration.unit), (qubit,))
 
     def _all(self, operands: list[Node], scope: Scope) -> tuple[int, ...]:
-        """Return the qubits that a list names, each once; an empty list names all."""
+        """Return the qubits in a list of operands, each once; an empty list means all."""
         if not operands:
             return tuple(range(self.num_qubits))
         found = [self.expressions.qubits(operand, scope).indices for operand in operands]
@@ -223,11 +227,11 @@ class Statements(Storage):
 
 
 def input_of(node: Node) -> Input:
-    """Return what an `input` declaration leaves open."""
+    """Return the input of an `input` declaration."""
     size = getattr(node.type, "size", None)
     kind = type(node.type).__name__.removesuffix("Type").lower()
     return Input(node.identifier.name, kind, size.value if isinstance(size, ast.IntegerLiteral) else None)
 
 
-def _mistaken(node: Node, places: Places) -> Any:  # what a tally raises
-    return lambda message, expected, code: places.error(node, message, expected, code)
+def _unlocated(node: Node, source_map: SourceMap) -> Any:  # the error function of `ProgramSize`
+    return lambda message, expected, code: source_map.error(node, message, expected, code)

@@ -1,4 +1,4 @@
-"""The state of a program while it is written out, and how its bits and variables change."""
+"""The bits and variables of a program during its expansion."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from queuebit_quantum.qasm3.arithmetic import binary
 from queuebit_quantum.qasm3.assembly import Assembly, Memory
 from queuebit_quantum.qasm3.costs import Costs
 from queuebit_quantum.qasm3.expressions import Expressions
-from queuebit_quantum.qasm3.faults import Mistake, Node, Places
+from queuebit_quantum.qasm3.faults import Node, SourceMap, UnlocatedError
 from queuebit_quantum.qasm3.logic import Bit, sources
 from queuebit_quantum.qasm3.names import Bits, Scope, Variable
 from queuebit_quantum.qasm3.values import Type, Value, Word, bits_of, converted
@@ -20,27 +20,27 @@ from queuebit_quantum.qasm3.values import Type, Value, Word, bits_of, converted
 __all__ = ["Storage", "named"]
 
 _STORED = frozenset({"bit", "bool", "int", "uint"})
-"""Types whose values can depend on measurements: they are kept in classical bits."""
+"""Types whose values may depend on measurements; such values are stored in classical bits."""
 
 
 class Storage(ABC):
-    """Variables that are known, and bits that a run decides.
+    """Known variables, and bits that a run decides.
 
-    A variable is only a value here until it depends on a measurement; from then on it has bits in the circuit.
+    A variable is a plain value until it depends on a measurement; from then on it has bits in the circuit.
     """
 
-    def __init__(self, places: Places, limits: Limits, physical: tuple[int, ...]) -> None:
-        self.places = places
+    def __init__(self, source_map: SourceMap, limits: Limits, physical: tuple[int, ...]) -> None:
+        self.source_map = source_map
         self.limits = limits
         self.memory = Memory()
         self.assembly = Assembly(self.memory)
         self.globals = Scope()
-        self.costs = Costs(limits, places)
-        self.expressions = Expressions(places, self.costs, self.memory, physical, self.call)
+        self.costs = Costs(limits, source_map)
+        self.expressions = Expressions(source_map, self.costs, self.memory, physical, self.call)
 
     @abstractmethod
     def call(self, node: Node, scope: Scope) -> Value:
-        """Carry out a subroutine call or a measurement inside an expression."""
+        """Expand a subroutine call or a measurement inside an expression."""
 
     def bits(self, node: Node, scope: Scope) -> Bits:
         """Return the stored bits that the target of a measurement names."""
@@ -51,7 +51,9 @@ class Storage(ABC):
                 self.put_in_bits(name, scope, keep=not replaced)
         found = self.expressions.operand(node, scope)
         if not isinstance(found, Bits):
-            raise self.places.error(node, "a measurement needs bits to go to", "a bit or a bit register", "arguments")
+            raise self.source_map.error(
+                node, "the target of a measurement is not a bit", "a bit or a bit register", "arguments"
+            )
         return found
 
     def assign(self, node: Node, scope: Scope) -> None:
@@ -62,12 +64,12 @@ class Storage(ABC):
         self.set(node.lvalue, value, scope)
 
     def set(self, target: Node, value: Value, scope: Scope) -> None:
-        """Give a variable, an element or bits a value."""
+        """Assign a value to a variable, an element or bits."""
         name = target.name if isinstance(target, ast.Identifier) else target.name.name
         symbol = scope.find(name)
         if isinstance(symbol, Variable):
             if symbol.constant:
-                raise Mistake(f"{name!r} is a constant", "a variable")
+                raise UnlocatedError(f"{name!r} is a constant", "a variable")
             if isinstance(target, ast.IndexedIdentifier) and symbol.type.dimensions:
                 self._set_element(target, symbol, value, scope)
                 return
@@ -80,12 +82,12 @@ class Storage(ABC):
             self.put_in_bits(name, scope, keep=not replaced)
         found = self.expressions.operand(target, scope)
         if not isinstance(found, Bits):
-            raise Mistake(f"{name!r} cannot be assigned to", "a variable or bits")
+            raise UnlocatedError(f"{name!r} cannot be assigned to", "a variable or bits")
         self.store(found, value, target)
 
     def _set_element(self, target: Node, symbol: Variable, value: Value, scope: Scope) -> None:
         if symbol.depth != self.assembly.depth:
-            raise Mistake("an array is changed depending on a measurement", "bits, which can be")
+            raise UnlocatedError("the change of an array depends on a measurement", "a bit register instead")
         holder: Any = symbol.value
         parts = [part for index in target.indices for part in (index if isinstance(index, list) else [index])]
         for part in parts[:-1]:
@@ -96,30 +98,30 @@ class Storage(ABC):
 
     def _single(self, part: Node, scope: Scope, holder: Any, name: str) -> int:
         if not isinstance(holder, list):
-            raise Mistake(f"{name!r} has fewer dimensions", "as many indices as dimensions", "arguments")
+            raise UnlocatedError(f"{name!r} has fewer dimensions", "as many indices as dimensions", "arguments")
         chosen, single = self.expressions.positions(part, scope, len(holder), name)
         if not single:
-            raise Mistake("a slice of an array cannot be assigned to", "single elements")
+            raise UnlocatedError("a slice of an array cannot be assigned to", "single elements")
         return chosen[0]
 
     def hidden(self, width: int) -> tuple[int, ...]:
-        """Add bits that the result does not show."""
-        total = self.costs.tally.clbits + width
+        """Add bits that are not part of the result."""
+        total = self.costs.size.clbits + width
         if total > self.limits.max_clbits:
-            raise Mistake(
+            raise UnlocatedError(
                 f"the program needs {total:,} classical bits", f"at most {self.limits.max_clbits:,}", "too_large"
             )
-        self.costs.tally.clbits = total
+        self.costs.size.clbits = total
         return self.memory.allocate(width, zero=self.assembly.depth == 0)
 
     def put_in_bits(self, name: str, scope: Scope, *, keep: bool = True) -> None:
-        """Keep a variable in classical bits from here on, because it depends on measurements; `keep` its value too."""
+        """Store a variable in classical bits, because it now depends on measurements; `keep` copies its value."""
         owner = scope.owner(name)
         variable = owner.names[name]
         if not isinstance(variable, Variable):
             return
         if variable.type.kind not in _STORED or variable.type.dimensions:
-            raise Mistake(
+            raise UnlocatedError(
                 f"{name!r} of type {variable.type.kind} depends on a measurement",
                 "a variable of type bit, bool or uint",
             )
@@ -127,13 +129,13 @@ class Storage(ABC):
         for clbit, value in zip(bits, bits_of(variable.value, len(bits)), strict=True):
             if keep and (value is not False or variable.depth):
                 self.assembly.store(clbit, value, variable.depth)
-                self.memory.know(clbit, value if variable.depth == self.assembly.depth else None)
+                self.memory.set_known(clbit, value if variable.depth == self.assembly.depth else None)
         owner.names[name] = Bits(bits, variable.type)
 
     def store(self, target: Bits, value: Value, node: Node) -> None:
-        """Set stored bits; all are read before any is written."""
+        """Set stored bits; reads all bits before it writes one."""
         if isinstance(value, Word) and len(value.bits) != len(target.indices) and target.type.kind == "bit":
-            raise Mistake(
+            raise UnlocatedError(
                 f"{len(value.bits)} bits are assigned to {len(target.indices)}", "registers of one size", "arguments"
             )
         held = converted(value, target.type)
@@ -145,7 +147,7 @@ class Storage(ABC):
             if isinstance(bit, bool) and self.memory.read(clbit) is bit:
                 continue
             self.assembly.store(clbit, bit)
-            self.memory.know(clbit, bit if isinstance(bit, bool) else None)
+            self.memory.set_known(clbit, bit if isinstance(bit, bool) else None)
 
     def _overwrites(self, targets: tuple[int, ...], bits: tuple[Bit, ...]) -> bool:
         written: set[int] = set()
@@ -160,7 +162,7 @@ class Storage(ABC):
             return bit
         (clbit,) = self.hidden(1)
         self.assembly.store(clbit, bit)
-        self.memory.know(clbit, None)
+        self.memory.set_known(clbit, None)
         return self.memory.read(clbit)
 
 

@@ -1,4 +1,4 @@
-"""Calls: a subroutine's statements are carried out where it is called."""
+"""Calls: expands the statements of a subroutine at each call."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from openqasm3 import ast
 
 from queuebit_quantum.limits import Limits
-from queuebit_quantum.qasm3.faults import Mistake, Node, Places
+from queuebit_quantum.qasm3.faults import Node, SourceMap, UnlocatedError
 from queuebit_quantum.qasm3.names import Bits, Scope, Subroutine, Variable
 from queuebit_quantum.qasm3.statements import Statements
 from queuebit_quantum.qasm3.values import Qubits, Type, Value, Word, converted
@@ -21,26 +21,26 @@ class Ended(NamedTuple):
     """Why a block ended before its last statement."""
 
     how: str
-    """`break`, `continue`, `return`, `end`, or `jump` where the backend leaves the loop."""
+    """`break`, `continue`, `return`, `end`, or `jump` if the backend base_gates the loop."""
     value: Value = False
 
 
 class Subroutines(Statements):
-    """Subroutines, and what a call must put aside."""
+    """Subroutines, and the state that a call saves."""
 
-    def __init__(self, places: Places, limits: Limits, physical: tuple[int, ...]) -> None:
-        super().__init__(places, limits, physical)
+    def __init__(self, source_map: SourceMap, limits: Limits, physical: tuple[int, ...]) -> None:
+        super().__init__(source_map, limits, physical)
         self.loop: int | None = None
-        """Depth of the loop that is being unrolled, or None outside of one."""
+        """Depth of the loop that is being unrolled; None outside loops."""
         self.jumps = False
-        """Whether the innermost loop is one the backend turns."""
+        """Whether the backend runs the innermost loop."""
         self.calls = 0
         self.call_depth = 0
-        """Conditions around the innermost call."""
+        """The number of conditions around the innermost call."""
 
     @abstractmethod
     def block(self, statements: Sequence[Node], scope: Scope) -> Ended | None:
-        """Carry out statements until one of them ends the block."""
+        """Expand statements until one of them ends the block."""
 
     def call(self, node: Node, scope: Scope) -> Value:
         if isinstance(node, ast.QuantumMeasurement):
@@ -52,14 +52,14 @@ class Subroutines(Statements):
         name = node.name.name
         symbol = scope.find(name)
         if not isinstance(symbol, Subroutine):
-            raise Mistake(f"{name!r} is not a function", "a function or subroutine", "arguments")
+            raise UnlocatedError(f"{name!r} is not a function", "a function or subroutine", "arguments")
         definition = symbol.node
         if isinstance(definition, ast.ExternDeclaration):
-            raise Mistake(f"{name!r} is defined outside the program, which is not supported", "a `def` of it")
+            raise UnlocatedError(f"{name!r} is defined outside the program, which is not supported", "a `def` of it")
         given = [*node.arguments, *getattr(node, "qubits", ())]
         inner = self._bound(definition, given, scope)
         if self.calls >= self.limits.max_nesting:
-            raise Mistake(
+            raise UnlocatedError(
                 f"{name!r} calls subroutines too deeply", f"at most {self.limits.max_nesting} levels", "too_deep"
             )
         state = self.loop, self.jumps, self.call_depth
@@ -82,14 +82,14 @@ class Subroutines(Statements):
         name, wanted = definition.name.name, definition.arguments
         if len(given) != len(wanted):
             expected = f"{len(wanted)} argument{'s' * (len(wanted) != 1)}"
-            raise Mistake(f"{name!r} takes {expected}, but got {len(given)}", expected, "arguments")
+            raise UnlocatedError(f"{name!r} takes {expected}, but got {len(given)}", expected, "arguments")
         inner = Scope(self.globals, callable=True)
         taken: set[int] = set()
         for parameter, node in zip(wanted, given, strict=True):
             if isinstance(parameter, ast.QuantumArgument):
                 qubits = self._arguments(parameter, node, scope)
                 if not taken.isdisjoint(qubits.indices):
-                    raise self.places.error(node, f"{name!r} gets one qubit twice", "different qubits", "arguments")
+                    raise self.source_map.error(node, f"{name!r} gets one qubit twice", "different qubits", "arguments")
                 taken.update(qubits.indices)
                 inner.declare(parameter.name.name, qubits)
             else:
@@ -101,7 +101,7 @@ class Subroutines(Statements):
         if isinstance(parameter.type, ast.ArrayReferenceType):
             found = scope.visible(getattr(node, "name", ""))
             if not isinstance(found, Variable) or not found.type.dimensions:
-                raise self.places.error(node, "this is not an array", "the name of an array", "arguments")
+                raise self.source_map.error(node, "this is not an array", "the name of an array", "arguments")
             return found
         kind = self.expressions.type(parameter.type, scope)
         value = converted(self.expressions.value(node, scope), kind)
@@ -115,7 +115,7 @@ class Subroutines(Statements):
         qubits = self.expressions.qubits(node, scope)
         size = 1 if parameter.size is None else self.expressions.length(parameter.size, scope)
         if len(qubits.indices) != size:
-            raise self.places.error(
+            raise self.source_map.error(
                 node,
                 f"{len(qubits.indices)} qubits are given for {parameter.name.name!r} of {size}",
                 "registers of one size",

@@ -1,4 +1,4 @@
-"""The reference parser, with its complaints in plain words."""
+"""Calls the reference parser, and explains its errors."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ __all__ = ["tree"]
 _LEXED = re.compile(r"L(\d+):C(\d+): token recognition error at: '(.*)'", re.DOTALL)
 _LOCATED = re.compile(r"L(\d+):C(\d+): (.*)", re.DOTALL)
 _PARSER_ERRORS = (AttributeError, LookupError, TypeError, ValueError)
-"""How the parser, which assumes a valid program, fails on some others."""
+"""Errors that the parser raises for some invalid programs."""
 
 
 def tree(source: Source) -> Node:
-    """Parse OpenQASM 3 text; no file is ever opened.
+    """Parse OpenQASM 3 text. Opens no file.
 
     Raises:
         CircuitError: the text is not OpenQASM 3.
@@ -40,7 +40,7 @@ def tree(source: Source) -> Node:
 
 
 def _explained(failure: Exception) -> CircuitError:
-    """Find the offending token: ANTLR hides it in the cause, and its lexer in the text."""
+    """Find the wrong token. ANTLR stores it in the exception's cause; its lexer writes it in the text."""
     lexed = _LEXED.match(str(failure))
     if lexed:
         unclosed = lexed[3][:1] in ("'", '"')
@@ -49,7 +49,7 @@ def _explained(failure: Exception) -> CircuitError:
         return CircuitError(message, int(lexed[1]), int(lexed[2]) + 1, expected)
     located = _LOCATED.match(str(failure))
     if located:
-        return CircuitError(located[3], int(located[1]), int(located[2]) + 1, "a statement that may stand here")
+        return CircuitError(located[3], int(located[1]), int(located[2]) + 1, "a statement that is allowed here")
     recognition: Any = failure.__cause__  # ANTLR ships no types
     while recognition is not None and not hasattr(recognition, "offendingToken"):
         recognition = recognition.args[0] if recognition.args else None
@@ -58,7 +58,7 @@ def _explained(failure: Exception) -> CircuitError:
         return CircuitError("the source is not OpenQASM 3")
     wanted = _expected(recognition)
     expected = " or ".join(wanted) if 0 < len(wanted) <= 6 else "an operand, an operator or a closing bracket"
-    message = "the source ends too early" if token.type == -1 else f"{token.text[:40]!r} cannot stand here"
+    message = "the source ends too early" if token.type == -1 else f"{token.text[:40]!r} is not allowed here"
     return CircuitError(message, token.line, token.column + 1, expected)
 
 

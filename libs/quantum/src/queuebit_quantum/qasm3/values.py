@@ -1,4 +1,4 @@
-"""The values of OpenQASM 3 expressions and their types."""
+"""The values and types of OpenQASM 3 expressions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-from queuebit_quantum.qasm3.faults import Mistake
+from queuebit_quantum.qasm3.faults import UnlocatedError
 from queuebit_quantum.qasm3.logic import Bit, some
 
 __all__ = [
@@ -25,17 +25,17 @@ __all__ = [
 ]
 
 _MAX_BITS = 4_096
-"""Longest integer: arithmetic on longer ones costs more than a program is worth."""
+"""The longest integer, to limit the time of arithmetic."""
 _UNSIZED_BITS = 32
-"""Width of an integer without a size where its bits are stored."""
+"""Stored width of an integer without a size."""
 
 _EXACT_BITS = 52
-"""Bits of an angle beyond which its steps are finer than a floating-point number."""
+"""Largest size of an angle that a floating-point number represents exactly."""
 
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """A length of time in one of Qiskit's units."""
+    """A duration in one of Qiskit's units."""
 
     value: float
     unit: str
@@ -50,13 +50,13 @@ class Word:
 
     @property
     def known(self) -> bool:
-        """Whether the value is settled before the program runs."""
+        """Whether the value is known before the run."""
         return all(isinstance(bit, bool) for bit in self.bits)
 
 
 @dataclass(frozen=True, slots=True)
 class Qubits:
-    """Qubits by their number in the circuit; `scalar` for a single one rather than a register."""
+    """Qubits by index in the circuit; `scalar` for a single qubit, not a register."""
 
     indices: tuple[int, ...]
     scalar: bool = False
@@ -90,18 +90,18 @@ def truth(value: Value) -> Bit:
         return some(value.bits)
     if isinstance(value, bool | int | float | complex):
         return bool(value)
-    raise Mistake("this is not a condition", "a comparison, a bit or a Boolean")
+    raise UnlocatedError("this is not a condition", "a comparison, a bit or a Boolean")
 
 
 def integer(value: Value, what: str = "this") -> int:
     """Return a value that must be a known whole number."""
     if isinstance(value, Word):
         if not value.known:
-            raise Mistake(f"{what} depends on a measurement", "a number known before the program runs")
+            raise UnlocatedError(f"{what} depends on a measurement", "a number known before the program runs")
         return sum(bool(bit) << place for place, bit in enumerate(value.bits))
     if isinstance(value, int):
         return int(value)
-    raise Mistake(f"{what} is not a whole number", "an integer such as 5")
+    raise UnlocatedError(f"{what} is not a whole number", "an integer such as 5")
 
 
 def number(value: Value, what: str = "this") -> float:
@@ -110,12 +110,12 @@ def number(value: Value, what: str = "this") -> float:
         return float(_bounded(value))
     if isinstance(value, Word):
         return float(integer(value, what))
-    raise Mistake(f"{what} is not a real number", "a number such as pi/2")
+    raise UnlocatedError(f"{what} is not a real number", "a number such as pi/2")
 
 
 def _bounded(value: int | float) -> int | float:
     if isinstance(value, int) and value.bit_length() > 1_000:
-        raise Mistake("the number is too large", "a number below 10^300", "parameter")
+        raise UnlocatedError("the number is too large", "a number below 10^300", "parameter")
     return value
 
 
@@ -127,22 +127,22 @@ def bits_of(value: Value, width: int) -> tuple[Bit, ...]:
         value = int(value)
     if isinstance(value, int):
         return tuple(bool(value >> place & 1) for place in range(width))
-    raise Mistake("this has no bits", "a bit register or an integer")
+    raise UnlocatedError("this has no bits", "a bit register or an integer")
 
 
 def word(bit: Bit) -> Value:
-    """Return a bit as a value: known ones are Booleans."""
+    """Return a bit as a value; a known bit becomes a Boolean."""
     return bit if isinstance(bit, bool) else Word((bit,), scalar=True)
 
 
 def checked(value: int) -> int:
     if value.bit_length() > _MAX_BITS:
-        raise Mistake("the number is too large", f"at most {_MAX_BITS:,} bits", "too_large")
+        raise UnlocatedError("the number is too large", f"at most {_MAX_BITS:,} bits", "too_large")
     return value
 
 
 def initial(kind: Type) -> Value:
-    """Return what a variable holds that nothing was assigned to."""
+    """Return the value of a variable without an assignment."""
     if kind.dimensions:
         inner = Type(kind.kind, kind.size, kind.dimensions[1:])
         return [initial(inner) for _ in range(kind.dimensions[0])]
@@ -154,18 +154,22 @@ def initial(kind: Type) -> Value:
 
 
 def converted(value: Value, to: Type) -> Value:
-    """Return a value as the given type holds it.
+    """Convert a value to a type.
 
-    Integers of `int` keep their value whatever the size; `uint` wraps around.
+    An `int` keeps its value at any size; `uint` wraps around.
     """
     if to.dimensions:
         return _array(value, to)
     match to.kind:
         case "bit":
             if isinstance(value, Word) and len(value.bits) != to.width:
-                raise Mistake(f"{len(value.bits)} bits do not fill {to.width}", "registers of one size", "arguments")
+                raise UnlocatedError(
+                    f"{len(value.bits)} bits do not fill {to.width}", "registers of one size", "arguments"
+                )
             if isinstance(value, int) and not 0 <= value < 1 << to.width:
-                raise Mistake("the number does not fit the bits", f"below {1 << to.width}" if to.width < 64 else "")
+                raise UnlocatedError(
+                    "the number does not fit the bits", f"below {1 << to.width}" if to.width < 64 else ""
+                )
             return Word(bits_of(value, to.width), to.scalar)
         case "bool":
             return word(truth(value))
@@ -179,7 +183,7 @@ def converted(value: Value, to: Type) -> Value:
             return complex(value)
         case "duration" if isinstance(value, Duration):
             return value
-    raise Mistake(f"this cannot become a value of type {to.kind}", f"a value of type {to.kind}")
+    raise UnlocatedError(f"this cannot become a value of type {to.kind}", f"a value of type {to.kind}")
 
 
 def _whole(value: Value, to: Type) -> Value:
@@ -190,13 +194,13 @@ def _whole(value: Value, to: Type) -> Value:
     if isinstance(value, float) and math.isfinite(value):
         value = int(value)
     if not isinstance(value, int):
-        raise Mistake(f"this cannot become a value of type {to.kind}", "a number")
+        raise UnlocatedError(f"this cannot become a value of type {to.kind}", "a number")
     return checked(int(value)) % (1 << to.size) if to.kind == "uint" and to.size else checked(int(value))
 
 
 def _angle(value: float, size: int | None) -> float:
     if not math.isfinite(value):
-        raise Mistake("the angle is not finite", "a finite number", "parameter")
+        raise UnlocatedError("the angle is not finite", "a finite number", "parameter")
     if size is None or size > _EXACT_BITS:
         return value % math.tau
     steps = 2.0**size
@@ -206,5 +210,5 @@ def _angle(value: float, size: int | None) -> float:
 def _array(value: Value, to: Type) -> list[Value]:
     inner = Type(to.kind, to.size, to.dimensions[1:])
     if not isinstance(value, list) or len(value) != to.dimensions[0]:
-        raise Mistake("the array has another shape", f"{to.dimensions[0]} elements", "arguments")
+        raise UnlocatedError("the array has another shape", f"{to.dimensions[0]} elements", "arguments")
     return [converted(element, inner) for element in value]

@@ -1,4 +1,4 @@
-"""Which of a device's qubits and couplers a circuit may use."""
+"""The qubits and couplers of a device that a circuit may use."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from queuebit_quantum.compiling import translate
 from queuebit_quantum.errors import DoesNotFit
 from queuebit_quantum.physical import gate_steps
 
-__all__ = ["interactions", "pinned", "require_working", "working"]
+__all__ = ["compile_on_named_qubits", "interaction_circuit", "require_working", "working"]
 
 _FAILED = 1.0
-"""The error that a calibration states for a gate that does not work."""
+"""The error in a calibration of a gate that does not work."""
 _OPTIMIZATION_LEVEL = 2
 
 
 def working(target: Target) -> Target:
-    """Return the device without the gates that failed their calibration, each on its own qubits and in its direction.
+    """Return the target without the gates that failed their calibration.
 
-    Qiskit weighs errors but excludes none, so that it would still lay a circuit on a dead coupler.
+    Qiskit weighs errors but excludes no gate: without this, it could place a circuit on a failed coupler.
     """
     alive = Target(num_qubits=target.num_qubits, dt=target.dt, qubit_properties=target.qubit_properties)
     for name in target.operation_names:
@@ -35,11 +35,11 @@ def working(target: Target) -> Target:
     return alive
 
 
-def pinned(circuit: Circuit, target: Target, seed: int, backend: str) -> QuantumCircuit:
-    """Compile a circuit onto the device qubits that it names; gates may be merged, but nothing is moved.
+def compile_on_named_qubits(circuit: Circuit, target: Target, seed: int, backend: str) -> QuantumCircuit:
+    """Compile a circuit onto the device qubits that it names. Gates may be merged, but no qubit is moved.
 
     Raises:
-        DoesNotFit: the device has no such qubit, or no working coupler for a pair of them.
+        DoesNotFit: the device has no such qubit, or no working coupler for a pair of qubits.
     """
     _require_qubits(circuit, target, backend)
     _require_couplers(circuit, target, backend)
@@ -47,7 +47,7 @@ def pinned(circuit: Circuit, target: Target, seed: int, backend: str) -> Quantum
         _OPTIMIZATION_LEVEL,
         target=target,
         initial_layout=list(circuit.physical),
-        routing_method="none",  # also turns off the passes that leave a swap out and rename the qubits instead
+        routing_method="none",  # also turns off the passes that replace a swap by a change of qubits
         seed_transpiler=seed,
     )
     on_device = translate(passes, circuit.quantum_circuit, backend)
@@ -55,26 +55,26 @@ def pinned(circuit: Circuit, target: Target, seed: int, backend: str) -> Quantum
     return on_device
 
 
-def interactions(circuit: QuantumCircuit) -> QuantumCircuit:
-    """Return a circuit without blocks that couples the same qubits in the same order: a shadow to find a layout with.
+def interaction_circuit(circuit: QuantumCircuit) -> QuantumCircuit:
+    """Return a circuit without blocks that couples the same qubits in the same order, to find a layout for the circuit.
 
-    Qiskit's search for a layout that needs swaps weighs what stands inside blocks too little.
+    Qiskit's layout search gives too little weight to gates inside blocks.
     """
-    shadow = QuantumCircuit(circuit.num_qubits, circuit.num_qubits)
+    interaction = QuantumCircuit(circuit.num_qubits, circuit.num_qubits)
     for operation, qubits in gate_steps(circuit, range(circuit.num_qubits)):
         if operation.name == "measure":
-            shadow.measure(qubits[0], qubits[0])
+            interaction.measure(qubits[0], qubits[0])
         elif operation.name != "barrier":
             for pair in combinations(qubits, 2):
-                shadow.rzz(1.0, *pair)
-    return shadow
+                interaction.rzz(1.0, *pair)
+    return interaction
 
 
 def require_working(on_device: QuantumCircuit, target: Target, backend: str) -> None:
-    """Check every gate of a compiled circuit, in a block or outside.
+    """Check every gate of a compiled circuit, also inside blocks.
 
     Raises:
-        DoesNotFit: the device has no such gate there, or it failed its calibration.
+        DoesNotFit: the device does not have a gate on these qubits, or the gate failed its calibration.
     """
     for operation, qubits in gate_steps(on_device, range(on_device.num_qubits)):
         if operation.name != "barrier" and not target.instruction_supported(operation.name, qubits):
@@ -94,9 +94,7 @@ def _require_qubits(circuit: Circuit, target: Target, backend: str) -> None:
     unknown = [qubit for qubit in circuit.physical if qubit >= target.num_qubits]
     if unknown:
         names = ", ".join(f"${qubit}" for qubit in unknown)
-        raise DoesNotFit(
-            f"{backend}: it has no qubit {names}: name qubits from $0 to ${target.num_qubits - 1}, or declare qubits"
-        )
+        raise DoesNotFit(f"{backend}: it has no qubit {names}: use $0 to ${target.num_qubits - 1}, or declare qubits")
 
 
 def _require_couplers(circuit: Circuit, target: Target, backend: str) -> None:
@@ -105,8 +103,12 @@ def _require_couplers(circuit: Circuit, target: Target, backend: str) -> None:
         if len(qubits) == 2 and operation.name != "barrier" and frozenset(qubits) not in pairs:
             first, second = qubits
             near = sorted(next(iter(pair - {first})) for pair in pairs if first in pair)
-            known = f"${first} reaches {', '.join(f'${qubit}' for qubit in near)}" if near else f"${first} reaches none"
+            known = (
+                f"${first} couples to {', '.join(f'${qubit}' for qubit in near)}"
+                if near
+                else f"${first} couples to none"
+            )
             raise DoesNotFit(
                 f"{backend}: `{operation.name} ${first}, ${second}` needs a working coupler between the two, and there "
-                f"is none: {known}; or declare qubits, which are placed for you"
+                f"is none: {known}; or declare qubits, and the compiler chooses device qubits"
             )
