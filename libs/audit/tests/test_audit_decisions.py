@@ -170,6 +170,14 @@ def _accepted_later(document: dict) -> None:  # type: ignore[type-arg]  # JSON
     document["groups"][0]["jobs"]["accepted_us"][0] += 1
 
 
+def _another_sequence(document: dict) -> None:  # type: ignore[type-arg]  # JSON
+    document["groups"][0]["jobs"]["sequence"][0] -= 1
+
+
+def _more_expensive(document: dict) -> None:  # type: ignore[type-arg]  # JSON
+    document["groups"][0]["jobs"]["cost_rank"][0] = [1]
+
+
 def _full(document: dict) -> None:  # type: ignore[type-arg]  # JSON
     document["backends"]["taken"][0] = document["backends"]["queue_depth"][0]
 
@@ -197,6 +205,10 @@ def _cheaper_elsewhere(document: dict) -> None:  # type: ignore[type-arg]  # JSO
         pytest.param(
             lambda it: it.tamper(_accepted_later), "something else than its acceptance", id="a forged acceptance"
         ),
+        pytest.param(
+            lambda it: it.tamper(_another_sequence), "something else than its acceptance", id="a forged sequence"
+        ),
+        pytest.param(lambda it: it.tamper(_more_expensive), "something else than its acceptance", id="a forged cost"),
         pytest.param(lambda it: it.tamper(lambda d: d.update(version=2)), "not a snapshot", id="another version"),
         pytest.param(_of_backend("cirq"), "placed on cirq, and its decision gives it aer", id="another backend"),
         pytest.param(lambda it: it.alter(policy="fair-share/9"), "names the policy fair-share/9", id="another policy"),

@@ -125,6 +125,8 @@ def _differs_from_acceptance(history: History, placed: Placed, snapshot: Snapsho
     if authorised is None:
         return
     job = next(it for group in snapshot.groups for it in group.jobs if it.key == key)
-    promised = {backend: qpu_us for backend, (_, qpu_us) in authorised.bounds.items()}
-    if job.accepted_us != authorised.accepted_us or {it.backend: it.qpu_us for it in job.candidates} != promised:
+    bounds, ranks = authorised.bounds, authorised.cost_ranks
+    promised = {backend: (qpu_us, ranks[backend]) for backend, (_, qpu_us) in bounds.items()}
+    decided = {it.backend: (it.qpu_us, it.cost_rank) for it in job.candidates}
+    if (job.sequence, job.accepted_us, decided) != (authorised.sequence, authorised.accepted_us, promised):
         yield "it was decided from something else than its acceptance"

@@ -9,6 +9,7 @@ from queuebit_contracts.job import TERMINAL, Acceptance, Charge, Correction, Met
 from queuebit_contracts.usage import is_final, prevailing, quantities
 from queuebit_contracts.wire import Amount, Payload
 from queuebit_pricing import Outcome
+from queuebit_scheduling import cost_ranks
 
 __all__ = [
     "Authorised",
@@ -30,6 +31,10 @@ class Authorised:
     hold: Amount
     submission: int | None
     accepted_us: int
+    sequence: int
+    """Of the acceptance."""
+    cost_ranks: dict[str, int]
+    """By backend, as decisions rank them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +121,17 @@ class Job:
         return {"metered", "sealed", *receipts} <= names and not names.isdisjoint(TERMINAL) and self.unbilled is None
 
 
-def authorised(data: Acceptance, accepted_us: int) -> Authorised:
-    """What the broker authorised, from its acceptance."""
-    bounds = {it.backend: (it.price, it.qpu_us) for it in data.candidates}
+def authorised(data: Acceptance, accepted_us: int, sequence: int) -> Authorised:
+    """What the broker authorised, from its acceptance at a sequence of the log."""
     return Authorised(
-        data.profile.shots or data.shots, data.profile.qubits, bounds, data.hold, data.submission, accepted_us
+        shots=data.profile.shots or data.shots,
+        qubits=data.profile.qubits,
+        bounds={it.backend: (it.price, it.qpu_us) for it in data.candidates},
+        hold=data.hold,
+        submission=data.submission,
+        accepted_us=accepted_us,
+        sequence=sequence,
+        cost_ranks=cost_ranks({it.backend: Decimal(it.hold) for it in data.candidates}),
     )
 
 

@@ -133,7 +133,7 @@ class History:
                 if data.circuit.inline is None:
                     job.circuits[stored.sequence] = data.circuit
             case JobAccepted(data=data, time=time):
-                job.authorised = authorised(data, micros(time))
+                job.authorised = authorised(data, micros(time), stored.sequence)
                 if self.knows_tenants and not self.given_up and not (job.permitted or self._may_submit(job)):
                     text = f"sequence {stored.sequence} accepts what no user of {tenant} who may submit has signed"
                     self.unauthorised.append((stored.subject, text))

@@ -16,6 +16,7 @@ from queuebit_scheduling.snapshot import (
     RunTime,
     Snapshot,
     Tenant,
+    cost_ranks,
 )
 from queuebit_scheduling.usage import PERIOD_US, Served, micros, moment_of, period_of
 
@@ -45,6 +46,7 @@ __all__ = [
     "Unexplained",
     "Waiting",
     "by_name",
+    "cost_ranks",
     "decode",
     "encode",
     "explain",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
 from queuebit_scheduling.usage import Served
@@ -11,7 +12,17 @@ from queuebit_scheduling.usage import Served
 if TYPE_CHECKING:
     from _typeshed import SupportsRichComparison
 
-__all__ = ["BackendCapacity", "Candidate", "CandidateGroup", "Job", "Key", "RunTime", "Snapshot", "Tenant"]
+__all__ = [
+    "BackendCapacity",
+    "Candidate",
+    "CandidateGroup",
+    "Job",
+    "Key",
+    "RunTime",
+    "Snapshot",
+    "Tenant",
+    "cost_ranks",
+]
 
 Key = tuple[str, str]
 """Tenant and id of a job."""
@@ -57,7 +68,7 @@ class Candidate:
     esp_ppm: int
     """Estimated success probability in parts per million; 1,000,000 for an ideal simulator."""
     cost_rank: int = 0
-    """0 for the cheapest candidates of the job, 1 for the next price, and so on."""
+    """0 for the cheapest candidates of the job, 1 for the next price, and so on: see `cost_ranks`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +144,12 @@ class Snapshot:
             run_times=run_times,
             groups=groups,
         )
+
+
+def cost_ranks(costs: Mapping[str, Decimal]) -> dict[str, int]:
+    """Rank backends by what a job may cost there: 0 for the lowest cost, and the same rank for the same cost."""
+    ascending = sorted({*costs.values()})
+    return {backend: ascending.index(cost) for backend, cost in costs.items()}
 
 
 def _sorted(rows: Iterable[_Row], key: Callable[[_Row], SupportsRichComparison]) -> tuple[_Row, ...]:

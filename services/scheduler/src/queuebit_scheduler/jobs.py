@@ -10,7 +10,7 @@ from sys import intern
 
 from queuebit_contracts.job import Acceptance, JobAccepted, Terms
 from queuebit_contracts.wire import Amount, Payload
-from queuebit_scheduling import Candidate, Job, Key, micros, size_of
+from queuebit_scheduling import Candidate, Job, Key, cost_ranks, micros, size_of
 
 __all__ = ["AcceptedJob", "Outstanding"]
 
@@ -115,13 +115,13 @@ class Outstanding:
 
 def _candidates(data: Acceptance) -> tuple[Candidate, ...]:
     """An ideal simulator has no success probability and counts as certain."""
-    prices = sorted({Decimal(it.hold) for it in data.candidates})
+    ranks = cost_ranks({it.backend: Decimal(it.hold) for it in data.candidates})
     return tuple(
         Candidate(
             backend=intern(it.backend),
             qpu_us=it.qpu_us,
             esp_ppm=_IDEAL_PPM if it.esp_ppm is None else it.esp_ppm,
-            cost_rank=prices.index(Decimal(it.hold)),
+            cost_rank=ranks[it.backend],
         )
         for it in data.candidates
     )
