@@ -125,7 +125,8 @@ def test_what_is_unknown_grants_nothing() -> None:
         data = {"tenant": "acme", what: "x", "by": "a later version", **entry}
         directory.take(kind.model_validate({"source": "qb/broker", "data": data}))
     assert directory.user("acme", KEYS[0]) == ("x", "viewer")
-    assert directory.tenant["acme"].project["x"].default_kind == "oracle"
+    kind_of_backend: str | None = directory.tenant["acme"].project["x"].default_kind
+    assert kind_of_backend == "oracle"
 
 
 def test_facts_of_a_tenant_that_is_not_there_change_nothing() -> None:

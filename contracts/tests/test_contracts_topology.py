@@ -53,6 +53,7 @@ def test_who_follows_one_end_of_a_job_follows_every_end() -> None:
     wanted = TOPOLOGY
     followed = [durable.filters for durable in wanted.durable.values()]
     followed += [party.view for party in wanted.service.values()]
+    assert [subjects_ for subjects_ in followed if ends <= {*subjects_}]
     for subjects_ in followed:
         assert ends.isdisjoint(subjects_) or ends <= {*subjects_}
 

@@ -44,7 +44,7 @@ from queuebit_contracts.job import (
 )
 from queuebit_contracts.subjects import subject_of
 from queuebit_contracts.transparency import Checkpoint, LogCheckpointed
-from queuebit_contracts.wire import Amount, Reason
+from queuebit_contracts.wire import Amount, Event, Reason
 from queuebit_kernel import digest, job_id
 from queuebit_pricing import Bounds, Price, PriceBook, load, plain, quote, rate
 from queuebit_pricing import Usage as Consumed
@@ -120,6 +120,7 @@ class Recording:
 
 
 def _row(stored: Stored) -> Row:
+    assert isinstance(stored.event, Event)
     return row_of(stored.subject, stored.event.to_bytes(), stored.sequence, stored.stored_at)
 
 

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from queuebit_audit.lifecycle import Outstanding
 from queuebit_contracts.account import AccountCorrected, AccountSettled, Adjustment
+from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.job import (
     Charge,
     ChargeLine,
@@ -33,11 +33,15 @@ from queuebit_pricing import Bounds, bill, plain
 from queuebit_proof import SALT_BYTES, JobRecord, TileLog, b64, build_statement, entry_of, seal, sign_checkpoint
 from queuebit_testing.build import NOON
 
+from .conftest import Recording
+
+Break = Callable[[Recording], None]
+
 K1 = job_id("acme", "k1")
 LESS = Usage(shots=1000, qpu_us=1000, qubits=2)
 
 
-def charged(recording: Any, usage: Usage) -> Charge:
+def charged(recording: Recording, usage: Usage) -> Charge:
     """What a usage of k1, which ran on aer, costs."""
     price = recording.book.price_for("aer", NOON)
     bounds = Bounds(shots=1000, qpu_us=2000, qubits=2)
@@ -57,7 +61,7 @@ def charged(recording: Any, usage: Usage) -> Charge:
     return Charge(amount=plain(due.amount), currency="USD", jbu=plain(due.jbu), lines=lines)
 
 
-def correction(recording: Any, before: Charge, usage: Usage) -> Correction:
+def correction(recording: Recording, before: Charge, usage: Usage) -> Correction:
     after = charged(recording, usage)
     return Correction(
         tenant="acme",
@@ -84,7 +88,7 @@ def report(usage: Usage) -> JobUsageReported:
     return JobUsageReported(source="qb/executor-aer", data=data)
 
 
-def superseding(recording: Any, folder: Path) -> list[Any]:
+def superseding(recording: Recording, folder: Path) -> list[AnyEvent]:
     """The receipt that follows the correction, and the head of the log with it."""
     seals = [it.data for it in recording.events if isinstance(it, JobSealed)]
     first = next(it for it in seals if it.job == K1)
@@ -116,7 +120,7 @@ def superseding(recording: Any, folder: Path) -> list[Any]:
 
 
 @pytest.fixture
-def corrected(recording: Any, tmp_path: Path) -> Any:
+def corrected(recording: Recording, tmp_path: Path) -> Recording:
     """A settled job whose vendor reported less time afterwards."""
     before = recording.events[recording.find(JobMetered, "k1")].data.charge
     change = correction(recording, before, LESS)
@@ -133,7 +137,7 @@ def corrected(recording: Any, tmp_path: Path) -> Any:
 
 
 @pytest.fixture
-def provisional(recording: Any) -> Any:
+def provisional(recording: Recording) -> Recording:
     """A job that completed and whose usage is not final yet."""
     late = Usage(shots=1000, qpu_us=2000, qubits=2, final=False)
     recording.alter(JobCompleted, "k1", usage=late)
@@ -142,33 +146,33 @@ def provisional(recording: Any) -> Any:
     return recording
 
 
-def test_a_correction_after_the_settlement_adds_up(corrected: Any) -> None:
+def test_a_correction_after_the_settlement_adds_up(corrected: Recording) -> None:
     verdicts = corrected.judged()
     assert all(it.holds for it in verdicts.values()), verdicts
 
 
-def test_a_provisional_hold_is_counted_and_no_fault(provisional: Any) -> None:
+def test_a_provisional_hold_is_counted_and_no_fault(provisional: Recording) -> None:
     verdicts = provisional.judged()
     assert all(it.holds for it in verdicts.values()), verdicts
     assert "1 jobs keep their hold until their usage is final" in verdicts["I2"].notes
 
 
-def test_a_report_that_is_not_billed_is_due_or_lost(provisional: Any) -> None:
+def test_a_report_that_is_not_billed_is_due_or_lost(provisional: Recording) -> None:
     provisional.events.append(report(LESS))
     assert any("report 1 of its usage was never billed" in it.text for it in provisional.judged()["I1"].findings)
     provisional.outstanding = Outstanding(since=10**9, pending={"metering-reported": 1})
     assert provisional.judged()["I1"].holds
 
 
-def _drop(kind: type) -> Callable[[Any], None]:
-    def drop(it: Any) -> None:
+def _drop(kind: type[AnyEvent]) -> Break:
+    def drop(it: Recording) -> None:
         del it.events[max(at for at, event in enumerate(it.events) if isinstance(event, kind))]
 
     return drop
 
 
-def _alter_last(kind: type, **changes: object) -> Callable[[Any], None]:
-    def alter(it: Any) -> None:
+def _alter_last(kind: type[AnyEvent], **changes: object) -> Break:
+    def alter(it: Recording) -> None:
         at = max(at for at, event in enumerate(it.events) if isinstance(event, kind))
         event = it.events[at]
         it.events[at] = event.model_copy(update={"data": event.data.model_copy(update=changes)})
@@ -176,8 +180,8 @@ def _alter_last(kind: type, **changes: object) -> Callable[[Any], None]:
     return alter
 
 
-def _twice(kind: type) -> Callable[[Any], None]:
-    def twice(it: Any) -> None:
+def _twice(kind: type[AnyEvent]) -> Break:
+    def twice(it: Recording) -> None:
         last = next(event for event in reversed(it.events) if isinstance(event, kind))
         it.events.insert(it.events.index(last), last)
 
@@ -203,7 +207,7 @@ ZERO = Charge(amount="0.00", currency="USD", jbu="0")
     ],
 )
 def test_each_break_of_late_money_is_found_and_named(
-    corrected: Any, breaks: Callable[[Any], None], invariant: str, words: str
+    corrected: Recording, breaks: Break, invariant: str, words: str
 ) -> None:
     broken = replace(corrected, events=[*corrected.events], subjects={})
     breaks(broken)
@@ -211,7 +215,7 @@ def test_each_break_of_late_money_is_found_and_named(
     assert any(words in it.text for it in findings), findings
 
 
-def test_a_correction_without_a_receipt_is_found(corrected: Any) -> None:
+def test_a_correction_without_a_receipt_is_found(corrected: Recording) -> None:
     _drop(JobSealed)(corrected)
     _drop(LogCheckpointed)(corrected)
     assert any("correction 1 of its bill has no receipt" in it.text for it in corrected.judged()["I4"].findings)

@@ -11,7 +11,7 @@ from queuebit_audit.lifecycle import Outstanding, nothing_lost
 from queuebit_audit.proofs import receipt_checker, walls_hold
 from queuebit_audit.rows import Rows, one_truth
 from queuebit_contracts.account import AccountFunded, AccountHeld, AccountReleased, AccountSettled, Release
-from queuebit_contracts.catalog import decode
+from queuebit_contracts.catalog import AnyEvent, decode
 from queuebit_contracts.job import (
     Charge,
     JobAccepted,
@@ -31,10 +31,15 @@ from queuebit_kernel import job_id
 from queuebit_runtime.log import Stored
 from queuebit_testing.build import NOON
 
+from .conftest import Recording
+
+Break = Callable[[Recording], object]
+"""Breaks a good history in one way."""
+
 K1, K4 = job_id("acme", "k1"), job_id("beta", "k4")
 
 
-def test_a_good_history_holds(recording) -> None:
+def test_a_good_history_holds(recording: Recording) -> None:
     verdicts = recording.judged()
     assert {name: (it.holds, it.checked) for name, it in verdicts.items()} == {
         "I1": (True, 5),
@@ -45,7 +50,7 @@ def test_a_good_history_holds(recording) -> None:
     }
 
 
-def test_events_of_unknown_types_are_counted_and_no_fault(recording) -> None:
+def test_events_of_unknown_types_are_counted_and_no_fault(recording: Recording) -> None:
     history, body = recording.history(), b'{"type": "qb.job.praised.v1", "data": {}}'
     before = (dict(history.jobs), dict(history.accounts))
     for subject in (f"qb.job.acme.{K1}.praised", f"qb.job.acme.{K1}.completed", "qb.later.x.began"):
@@ -56,31 +61,31 @@ def test_events_of_unknown_types_are_counted_and_no_fault(recording) -> None:
     assert verdict.notes == ["3 events are of type qb.job.praised.v1, which this version does not know"]
 
 
-def _drop(kind, key="k1"):
-    def breaks(it) -> None:
+def _drop(kind: type[AnyEvent], key: str = "k1") -> Break:
+    def breaks(it: Recording) -> None:
         del it.events[it.find(kind, key)]
 
     return breaks
 
 
-def _double(kind, key="k1"):
-    def breaks(it) -> None:
+def _double(kind: type[AnyEvent], key: str = "k1") -> Break:
+    def breaks(it: Recording) -> None:
         it.events.insert(at := it.find(kind, key), it.events[at].model_copy(update={"id": "again"}))
 
     return breaks
 
 
-def _second_end(it) -> None:
+def _second_end(it: Recording) -> None:
     end = it.events[it.find(JobCancelled)]
     data = end.data.model_copy(update={"tenant": "acme", "job": K1})
     it.events.insert(it.find(JobCompleted, "k1") + 1, end.model_copy(update={"id": "x", "data": data}))
 
 
-def _started_after_the_end(it) -> None:
+def _started_after_the_end(it: Recording) -> None:
     it.events.append(it.events[it.find(JobStarted, "k1")].model_copy(update={"id": "late"}))
 
 
-def _lowered_charge(it) -> None:
+def _lowered_charge(it: Recording) -> None:
     """A consistent lie: bill and settlement agree, and only the price book tells."""
     lines = it.events[it.find(JobMetered, "k1")].data.charge.lines
     it.alter(JobMetered, "k1", charge=Charge(amount="0.00", currency="USD", jbu="0", lines=lines))
@@ -88,36 +93,36 @@ def _lowered_charge(it) -> None:
     it.alter(AccountSettled, "k1", settled=Amount(amount="0.00"), released=held)
 
 
-def _released_too(it) -> None:
+def _released_too(it: Recording) -> None:
     held = it.events[it.find(AccountHeld, "k1")].data
     it.events.append(AccountReleased(source="qb/broker", data=Release(**held.model_dump())))
 
 
-def _swapped_receipts(it) -> None:
+def _swapped_receipts(it: Recording) -> None:
     first, second = it.find(JobSealed, "k1"), it.find(JobSealed, "k2")
     it.events[first], it.events[second] = it.events[second], it.events[first]
 
 
-def _flipped_receipt(it) -> None:
+def _flipped_receipt(it: Recording) -> None:
     envelope = it.events[it.find(JobSealed, "k1")].data.envelope
     it.alter(JobSealed, "k1", envelope=envelope[:200] + ("A" if envelope[200] != "A" else "B") + envelope[201:])
 
 
-def _foreign_receipt(it) -> None:
+def _foreign_receipt(it: Recording) -> None:
     other = it.events[it.find(JobSealed, "k2")].data
     it.alter(JobSealed, "k1", **other.model_dump(include={"statement", "envelope", "leaf_index", "inclusion"}))
 
 
-def _altered_checkpoint(it) -> None:
+def _altered_checkpoint(it: Recording) -> None:
     text = it.events[it.find(LogCheckpointed)].data.checkpoint
     it.alter(LogCheckpointed, checkpoint=text.replace("\n2\n", "\n1\n", 1))
 
 
-def _in_another_tenant(it) -> None:
+def _in_another_tenant(it: Recording) -> None:
     it.subjects[it.find(JobStarted, "k1")] = f"qb.job.beta.{K1}.started"
 
 
-def _forged_and_believed(it) -> None:
+def _forged_and_believed(it: Recording) -> None:
     forged = it.find(JobSubmitted, "k4")
     it.subjects[forged] = f"qb.job.acme.{K1}.submitted"
     it.alter(JobAccepted, "k1", submission=forged + 1)
@@ -162,14 +167,16 @@ def _forged_and_believed(it) -> None:
         (lambda it: it.events.pop(), "I4", "checkpoint 2", "it is the last, but there are 5 leaves"),
     ],
 )
-def test_each_break_is_found_and_named(recording, breaks: Callable, invariant: str, subject: str, words: str) -> None:
+def test_each_break_is_found_and_named(
+    recording: Recording, breaks: Break, invariant: str, subject: str, words: str
+) -> None:
     breaks(recording)
     verdict = recording.judged()[invariant]
     assert any(it.subject == subject and words in it.text for it in verdict.findings), verdict.findings
 
 
-def _without(rows: Rows, at: int) -> None:
-    del rows.sequences[at], rows.marks[at]
+def _without(rows: Rows, at: int, count: int = 1) -> None:
+    del rows.sequences[at : at + count], rows.marks[at : at + count]
 
 
 def _twice(rows: Rows, at: int) -> None:
@@ -185,25 +192,27 @@ def _changed(rows: Rows, at: int) -> None:
     ("breaks", "words"),
     [
         (lambda rows: _without(rows, 4), "row 5 is missing"),
-        (lambda rows: [_without(rows, 4) for _ in range(3)], "each of rows 5 to 7 is missing"),
+        (lambda rows: _without(rows, 4, count=3), "each of rows 5 to 7 is missing"),
         (lambda rows: _twice(rows, 4), "row 5 is there more than once"),
         (lambda rows: _changed(rows, 4), "row 5 does not hold what LOG holds"),
     ],
 )
-def test_each_unfaithful_row_is_found_and_named(recording, breaks: Callable, words: str) -> None:
+def test_each_unfaithful_row_is_found_and_named(
+    recording: Recording, breaks: Callable[[Rows], None], words: str
+) -> None:
     recording.rows = recording.table()
     breaks(recording.rows)
     assert [(it.subject, it.text) for it in recording.judged()["I5"].findings] == [("events", words)]
 
 
-def test_a_row_that_the_log_never_held_is_found(recording) -> None:
+def test_a_row_that_the_log_never_held_is_found(recording: Recording) -> None:
     history, rows = recording.history(), recording.table()
     del history.sequences[4], history.marks[4]
     recording.rows = rows
     assert [it.text for it in one_truth(history, rows).findings] == ["row 5 is not in LOG"]
 
 
-def test_a_hole_in_the_log_is_found(recording) -> None:
+def test_a_hole_in_the_log_is_found(recording: Recording) -> None:
     history = recording.history()
     history.sequences = array("Q", (it + 2 * (it > 7) for it in history.sequences))
     assert [it.text for it in nothing_lost(history, recording.outstanding).findings] == [
@@ -211,7 +220,7 @@ def test_a_hole_in_the_log_is_found(recording) -> None:
     ]
 
 
-def test_messages_that_cannot_be_read_at_either_end_of_the_log_are_found(recording) -> None:
+def test_messages_that_cannot_be_read_at_either_end_of_the_log_are_found(recording: Recording) -> None:
     history = recording.history()
     history.sequences = array("Q", (it + 1 for it in history.sequences))
     history.end = (last := history.sequences[-1]) + 1
@@ -219,13 +228,17 @@ def test_messages_that_cannot_be_read_at_either_end_of_the_log_are_found(recordi
     assert runs == ["sequences 1 to 1", f"sequences {last + 1} to {last + 1}"]
 
 
-def test_a_hole_that_was_given_up_is_a_note(recording) -> None:
+def test_a_hole_that_was_given_up_is_a_note(recording: Recording) -> None:
     history = recording.history()
     history.sequences = array("Q", (it + 2 * (it > 7) for it in history.sequences))
     history.given_up = frozenset({8, 9})
     verdict = nothing_lost(history, recording.outstanding)
     assert verdict.holds
     assert verdict.notes == ["2 events are lost and given up: see recovered.json in the home"]
+
+
+Cut = tuple[Recording, str, str]
+"""A history that ends early, the consumer whose turn it is, and the words about it."""
 
 
 class TestUnfinishedJobs:
@@ -240,35 +253,35 @@ class TestUnfinishedJobs:
         ],
         ids=lambda it: it[1],
     )
-    def cut(self, request, recording):
+    def cut(self, request: pytest.FixtureRequest, recording: Recording) -> Cut:
         kind, consumer, words = request.param
         del recording.events[recording.find(kind, "k1") + 1 :]
         return recording, consumer, words
 
-    def test_with_a_pending_consumer_it_waits(self, cut) -> None:
+    def test_with_a_pending_consumer_it_waits(self, cut: Cut) -> None:
         recording, consumer, _ = cut
         recording.outstanding = Outstanding(since=10**9, pending={consumer: 1}, executors={"aer": "executor-aer"})
         verdicts = recording.judged()
         assert all(it.holds for it in verdicts.values()), verdicts
         assert verdicts["I1"].notes[0].startswith("1 jobs wait")
 
-    def test_without_a_pending_consumer_it_is_lost(self, cut) -> None:
+    def test_without_a_pending_consumer_it_is_lost(self, cut: Cut) -> None:
         recording, _, words = cut
         assert any(words in it.text for it in recording.judged()["I1"].findings)
 
-    def test_later_than_the_question_it_may_be_on_its_way(self, cut) -> None:
+    def test_later_than_the_question_it_may_be_on_its_way(self, cut: Cut) -> None:
         recording, _, _ = cut
         recording.outstanding = Outstanding(since=0)
         assert recording.judged()["I1"].holds
 
-    def test_the_scheduler_says_why_an_accepted_job_waits(self, recording) -> None:
+    def test_the_scheduler_says_why_an_accepted_job_waits(self, recording: Recording) -> None:
         del recording.events[recording.find(JobAccepted, "k1") + 1 :]
         assert "does not list it" in recording.judged()["I1"].findings[0].text
         recording.outstanding = Outstanding(since=10**9, queue={("acme", K1): "aer is full"})
         assert recording.judged()["I1"].notes == ["1 jobs wait: aer is full"]
 
 
-def test_nonsense_over_ones_own_accepted_job_is_no_breach(recording) -> None:
+def test_nonsense_over_ones_own_accepted_job_is_no_breach(recording: Recording) -> None:
     history = recording.history()
     history.unreadable(f"qb.job.acme.{K1}.submitted", len(recording.events) + 1, "it is nonsense")
     walls = walls_hold(history)
@@ -276,19 +289,19 @@ def test_nonsense_over_ones_own_accepted_job_is_no_breach(recording) -> None:
     assert walls.notes == ["1 messages of tenants break their contract and were ignored: see qb doctor"]
 
 
-def test_nonsense_where_only_a_service_may_write_is_a_breach(recording) -> None:
+def test_nonsense_where_only_a_service_may_write_is_a_breach(recording: Recording) -> None:
     history = recording.history()
     history.unreadable(f"qb.job.acme.{K1}.completed", len(recording.events) + 1, "it is nonsense")
     assert [it.subject for it in walls_hold(history).findings] == [f"qb.job.acme.{K1}.completed"]
 
 
-def test_the_broker_says_why_an_undecided_job_waits(recording) -> None:
+def test_the_broker_says_why_an_undecided_job_waits(recording: Recording) -> None:
     del recording.events[recording.find(JobSubmitted, "k1") + 1 :]
     recording.outstanding = Outstanding(10**9, {"broker-submitted": 1}, {("acme", K1): "waits for aer"})
     assert recording.judged()["I1"].notes == ["1 jobs wait: waits for aer"]
 
 
-def test_an_ignored_claim_is_no_breach(recording) -> None:
+def test_an_ignored_claim_is_no_breach(recording: Recording) -> None:
     recording.alter(JobSubmitted, "k3", tenant="beta")
     recording.subjects[recording.events.index(recording.events[recording.find(JobRejected)]) - 1] = (
         f"qb.job.acme.{job_id('acme', 'k3')}.submitted"

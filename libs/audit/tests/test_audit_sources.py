@@ -18,6 +18,8 @@ from queuebit_runtime.keys import new_seed
 from queuebit_runtime.log import JetStreamLog
 from queuebit_testing.server import NatsServer
 
+from .conftest import Recording
+
 pytestmark = pytest.mark.server
 
 
@@ -28,7 +30,7 @@ async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
         yield one
 
 
-async def _write(server: NatsServer, recording) -> None:
+async def _write(server: NatsServer, recording: Recording) -> None:
     """Append each event as the one who may."""
     authors: dict[str, Client] = {}
     for event in recording.events:
@@ -40,7 +42,7 @@ async def _write(server: NatsServer, recording) -> None:
         await client.close()
 
 
-async def test_the_log_is_folded_as_it_was_written(server: NatsServer, recording) -> None:
+async def test_the_log_is_folded_as_it_was_written(server: NatsServer, recording: Recording) -> None:
     await _write(server, recording)
     client, history = await server.connect("operator"), History()
     bus = Bus(client)
@@ -59,7 +61,7 @@ async def test_the_log_is_folded_as_it_was_written(server: NatsServer, recording
     assert outstanding.pending["metering-ended"] == 5
 
 
-async def test_unreadable_messages_are_reported_by_sequence(server: NatsServer, recording) -> None:
+async def test_unreadable_messages_are_reported_by_sequence(server: NatsServer, recording: Recording) -> None:
     broker = await server.connect("broker")
     await broker.jetstream().publish("qb.job.acme.j1.submitted", b"{}", stream="LOG")
     await broker.jetstream().publish("qb.job.acme.j1.accepted", b"{}", stream="LOG")

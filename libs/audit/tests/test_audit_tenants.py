@@ -8,10 +8,12 @@ from queuebit_contracts.directory import Directory, changes
 from queuebit_contracts.job import JobAccepted, JobSubmitted
 from queuebit_contracts.tenants import Tenant, Tenants, User
 
+from .conftest import Recording
+
 KEYS = {"acme": "U" + "A" * 55, "beta": "U" + "B" * 55}
 
 
-def _facts(recording, role: str, revoked_after: int | None = None) -> None:
+def _facts(recording: Recording, role: str, revoked_after: int | None = None) -> None:
     """Put facts before the history that give each tenant's key to a user, and take them away at a place."""
     for at, it in enumerate(recording.events):
         if isinstance(it, JobSubmitted):
@@ -30,12 +32,12 @@ def _facts(recording, role: str, revoked_after: int | None = None) -> None:
     recording.events[:0] = facts
 
 
-def test_jobs_of_members_hold(recording) -> None:
+def test_jobs_of_members_hold(recording: Recording) -> None:
     _facts(recording, "member")
     assert recording.judged()["I3"].holds
 
 
-def test_a_key_that_is_revoked_after_the_submission_was_good_for_it(recording) -> None:
+def test_a_key_that_is_revoked_after_the_submission_was_good_for_it(recording: Recording) -> None:
     _facts(recording, "member", revoked_after=recording.find(JobAccepted))
     assert f"qb.job.acme.{recording.events[recording.find(JobAccepted)].data.job}.accepted" not in {
         subject for subject, _ in recording.history().unauthorised
@@ -43,7 +45,7 @@ def test_a_key_that_is_revoked_after_the_submission_was_good_for_it(recording) -
 
 
 @pytest.mark.parametrize("role", ["viewer", "member"])
-def test_a_job_of_a_viewer_or_of_a_revoked_key_must_not_be_accepted(recording, role: str) -> None:
+def test_a_job_of_a_viewer_or_of_a_revoked_key_must_not_be_accepted(recording: Recording, role: str) -> None:
     _facts(recording, role, revoked_after=0 if role == "member" else None)
     verdict = recording.judged()["I3"]
     assert not verdict.holds
@@ -52,6 +54,6 @@ def test_a_job_of_a_viewer_or_of_a_revoked_key_must_not_be_accepted(recording, r
     assert recording.judged()["I2"].holds
 
 
-def test_a_log_without_facts_about_tenants_is_of_version_01_and_not_judged_by_them(recording) -> None:
+def test_a_log_without_facts_about_tenants_is_of_version_01_and_not_judged_by_them(recording: Recording) -> None:
     assert recording.history().unauthorised == []
     assert recording.judged()["I3"].holds

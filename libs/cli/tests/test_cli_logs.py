@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ def test_what_is_written_while_one_follows_is_reported_in_whole_lines(
     home: Home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = home.log_file("broker")
-    looks = iter(
+    looks: Iterator[Callable[[], object]] = iter(
         [
             lambda: path.open("a").write("half of "),
             lambda: path.open("a").write("a line\n"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -81,7 +80,7 @@ def test_an_export_is_a_file_that_says_the_same(
 
 @pytest.mark.usefixtures("home")
 def test_a_history_says_who_changed_what(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    async def found(*_: Any) -> list[dict[str, object]]:
+    async def found(*_: object) -> list[dict[str, object]]:
         changed = {
             "role": ["viewer", "admin"],
             "keys": [None, ["UBXIW3ZSVBTQGYBYHH"]],

@@ -28,19 +28,23 @@ def test_nothing_speaks_against_a_job_that_fits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "code", "text"),
+    ("demand", "code", "text"),
     [
-        ({"shots": 0}, "bad_shots", "takes at least 1 shot, not 0"),
-        ({"shots": 10_001}, "bad_shots", "takes at most 10,000 shots, not 10,001"),
-        ({"qubits": 26}, "too_many_qubits", "has 25 qubits, the circuit needs 26"),
-        ({"features": frozenset({"reset", "loop"})}, "unsupported_feature", "does not run loop"),
-        ({"memory_bytes": (8 << 30) + 1}, "too_much_memory", "has 8.00 GiB of memory for a state, "),
-        ({"run_us": 208_800_000}, "too_long", "would compute for up to 209 s, and a run may take 60 s"),
-        ({"busy_us": MAX_BUSY_US + 1}, "too_long", "would be busy for up to 25 hours, and a job may take 24"),
+        (replace(SMALL, shots=0), "bad_shots", "takes at least 1 shot, not 0"),
+        (replace(SMALL, shots=10_001), "bad_shots", "takes at most 10,000 shots, not 10,001"),
+        (replace(SMALL, qubits=26), "too_many_qubits", "has 25 qubits, the circuit needs 26"),
+        (replace(SMALL, features=frozenset({"reset", "loop"})), "unsupported_feature", "does not run loop"),
+        (replace(SMALL, memory_bytes=(8 << 30) + 1), "too_much_memory", "has 8.00 GiB of memory for a state, "),
+        (replace(SMALL, run_us=208_800_000), "too_long", "would compute for up to 209 s, and a run may take 60 s"),
+        (
+            replace(SMALL, busy_us=MAX_BUSY_US + 1),
+            "too_long",
+            "would be busy for up to 25 hours, and a job may take 24",
+        ),
     ],
 )
-def test_each_limit_has_a_code_and_a_sentence(changes: dict[str, int], code: str, text: str) -> None:
-    (found,) = objections(replace(SMALL, **changes), SIMULATOR)
+def test_each_limit_has_a_code_and_a_sentence(demand: Demand, code: str, text: str) -> None:
+    (found,) = objections(demand, SIMULATOR)
     assert (found.code, found.backend) == (code, "aer")
     assert found.text.startswith(text)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from fractions import Fraction
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from queuebit_kernel import Malformed
 from queuebit_planning.fidelity import (
+    Errors,
     Operation,
     errors_in,
     esp_ppm,
@@ -20,6 +22,9 @@ from queuebit_planning.fidelity import (
     write_errors,
     write_operations,
 )
+
+Step = tuple[str, tuple[int, ...]]
+"""The name of an operation, and its qubits."""
 
 ERRORS = {("cx", (0, 1)): 0.01, ("measure", (0,)): 0.02, ("measure", (1,)): 0.03}
 BELL = (("rz", (0,)), ("cx", (0, 1)), ("barrier", (0, 1)), ("delay", (0,)), ("measure", (0,)), ("measure", (1,)))
@@ -46,13 +51,13 @@ def test_success_is_the_product_over_all_operations() -> None:
 
 
 @given(steps, errors)
-def test_it_is_the_exact_product_rounded(applied: list, known: dict) -> None:
+def test_it_is_the_exact_product_rounded(applied: list[Step], known: Errors) -> None:
     exact = math.prod((1 - Fraction(repr(known.get(step, 0.0))) for step in applied), start=Fraction(1))
     assert abs(esp_ppm(tally(applied), known) - exact * 1_000_000) <= Fraction(1, 2) + Fraction(1, 10**9)
 
 
 @given(steps, errors, st.randoms())
-def test_the_order_of_operations_does_not_matter(applied: list, known: dict, random) -> None:
+def test_the_order_of_operations_does_not_matter(applied: list[Step], known: Errors, random: Random) -> None:
     shuffled = [*applied]
     random.shuffle(shuffled)
     assert esp_ppm(tally(shuffled), known) == esp_ppm(tally(applied), known)
@@ -60,12 +65,12 @@ def test_the_order_of_operations_does_not_matter(applied: list, known: dict, ran
 
 
 @given(steps)
-def test_operations_survive_their_written_form(applied: list) -> None:
+def test_operations_survive_their_written_form(applied: list[Step]) -> None:
     assert read_operations(write_operations(tally(applied))) == tally(applied)
 
 
 @given(errors)
-def test_errors_survive_their_written_form(known: dict) -> None:
+def test_errors_survive_their_written_form(known: Errors) -> None:
     assert errors_in(json.dumps({"errors": write_errors(known)}).encode()) == known
 
 

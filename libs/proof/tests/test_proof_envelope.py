@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Callable
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -11,13 +12,16 @@ from pqcrypto import InvalidSignatureError
 from pqcrypto.sign import ml_dsa_65
 from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
-from securesystemslib.signer._key import SSlibKey
+from securesystemslib.signer._key import Key, SSlibKey
 
 from queuebit_proof import EnvelopeInvalid, KeyRing, TrustRoot, entry_of, open_envelope, seal
 
 
-def third_party_keys(trust: TrustRoot) -> list[SSlibKey]:
-    classes = {"ed25519": Ed25519PublicKey.from_public_bytes, "ml-dsa-65": MLDSA65PublicKey.from_public_bytes}
+def third_party_keys(trust: TrustRoot) -> list[Key]:
+    classes: dict[str, Callable[[bytes], Ed25519PublicKey | MLDSA65PublicKey]] = {
+        "ed25519": Ed25519PublicKey.from_public_bytes,
+        "ml-dsa-65": MLDSA65PublicKey.from_public_bytes,
+    }
     return [
         SSlibKey.from_crypto(classes[key.algorithm](key.public), keyid=key.key_id)
         for key in trust.keys

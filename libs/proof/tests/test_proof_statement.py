@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -73,7 +74,7 @@ def test_a_statement_needs_a_full_salt(record: JobRecord) -> None:
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_a_record_that_cannot_be_true_is_refused(record: JobRecord, change: dict[str, object], why: str) -> None:
+def test_a_record_that_cannot_be_true_is_refused(record: JobRecord, change: dict[str, Any], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         replace(record, **change)
 

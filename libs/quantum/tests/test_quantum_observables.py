@@ -125,7 +125,8 @@ def test_one_shot_has_no_standard_error_and_identities_need_none() -> None:
     basis = Basis("Z", ("Z",))
     assert expectation({"Z": 1.0}, [(basis, {"1": 1})]) == (-1.0, None)
     assert expectation({"I": 2.5}, []) == (2.5, 0.0)
-    assert expectation({"Z": 0.5, "I": 1.0}, [(basis, {"0": 3, "1": 1})]) == (1.25, pytest.approx(0.25))
+    value, error = expectation({"Z": 0.5, "I": 1.0}, [(basis, {"0": 3, "1": 1})])
+    assert (value, error) == pytest.approx((1.25, 0.25))
 
 
 def test_shares_have_the_error_of_a_proportion() -> None:

@@ -36,7 +36,7 @@ async def test_views_reads_and_consumers_take_it_like_any_other(fresh_server: Na
     await asyncio.wait_for(view.reached(await log.append(funded("8"))), 5)
 
     assert newest is not None
-    assert (newest.event.id, [it.event.id for it in history], seen) == (poison.id, [poison.id], [1, 2])
+    assert (newest.event, [it.event for it in history], seen) == (poison, [poison], [1, 2])
     following.cancel()
     with suppress(asyncio.CancelledError):
         await following

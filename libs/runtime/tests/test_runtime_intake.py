@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nats.aio.client import Client
 
 from queuebit_contracts.intake import ERR_MALFORMED, ERR_OTHER_CONTENT, ERR_TOO_FAST, arrival_of, destination_of
 from queuebit_kernel import Malformed, digest
@@ -107,7 +108,7 @@ async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
         yield one
 
 
-async def ask(client: Any, subject: str, body: bytes, **headers: str) -> dict[str, Any]:
+async def ask(client: Client, subject: str, body: bytes, **headers: str) -> dict[str, Any]:
     answer: dict[str, Any] = json.loads((await client.request(subject, body, timeout=5, headers=headers or None)).data)
     return answer
 

@@ -94,7 +94,7 @@ async def test_a_bug_in_a_handler_is_logged_with_its_trace_and_blames_no_request
     server = QueryServer("telemetry", side_by_side=2)
 
     @server.answers("jobs")
-    async def on_jobs(question: Question) -> Answer:
+    async def on_jobs(tenant: Tenant, question: Question) -> Answer:
         return bug()
 
     error = (await ask(server.router, b"{}")).error

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 
 from queuebit import Reply
 from queuebit.errors import Unanswered, Unreachable
 from queuebit.transport import OnMessage
 from queuebit_contracts.catalog import AnyEvent, decode
+from queuebit_contracts.job import Compilation, Completion, JobCompleted, JobSubmitted, Usage
 from queuebit_contracts.subjects import covers, parse, subject_of
 from queuebit_contracts.wire import UnknownEvent
+from queuebit_runtime.payloads import describe
+
+BELL = 'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;'
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class FakeBus:
@@ -77,3 +83,37 @@ class FakeBus:
 
     async def close(self) -> None:
         self._signals.clear()
+
+
+def completed(asked: JobSubmitted, counts: dict[str, int]) -> JobCompleted:
+    return JobCompleted(
+        source="qb/executor-aer",
+        data=Completion(
+            tenant=asked.data.tenant,
+            job=asked.data.job,
+            backend="aer",
+            attempt=1,
+            shots=asked.data.shots,
+            result=describe(json.dumps(counts).encode(), "application/json"),
+            usage=Usage(shots=asked.data.shots),
+            compilation=Compilation(
+                compiler="x", digest="sha256:" + "0" * 64, seed=1, depth=1, two_qubit_gates=1, duration_ns=1
+            ),
+            submitted_at=NOW,
+            accepted_at=NOW,
+            placed_at=NOW,
+            started_at=NOW,
+        ),
+    )
+
+
+def runs(event: AnyEvent) -> list[AnyEvent]:
+    """Every submitted job completes at once."""
+    return [completed(event, {"00": 480, "11": 520})] if isinstance(event, JobSubmitted) else []
+
+
+def submitted_in(bus: FakeBus) -> JobSubmitted:
+    """The only submission that reached the log."""
+    (found,) = (decode(body) for subject, (_, body) in bus.stored.items() if subject.endswith(".submitted"))
+    assert isinstance(found, JobSubmitted)
+    return found

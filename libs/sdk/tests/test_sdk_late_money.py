@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from queuebit import Credential
 from queuebit.errors import InvalidInput
 from queuebit.log_client import Entry, LogClient
 from queuebit.status import status_of, waiting_for
@@ -16,7 +17,6 @@ from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.job import Charge, Correction, JobCorrected, JobMetered, JobSealed, Metering, Seal, Usage
 from queuebit_contracts.subjects import subject_of
 from queuebit_kernel import Money
-from queuebit_runtime.keys import new_seed
 from queuebit_runtime.payloads import describe
 from queuebit_testing.build import BELL, submitted
 
@@ -101,17 +101,24 @@ async def test_a_history_has_every_correction_and_receipt() -> None:
     assert [it.event for it in await log.history("j1")] == [*events]
 
 
-def test_tags_are_signed_names() -> None:
-    from queuebit.credentials import Credential
+def test_tags_are_signed_names(ann: Credential) -> None:
+    def tagged(*tags: str) -> tuple[str, ...] | None:
+        return submission(
+            ann,
+            describe(BELL.encode(), "text/x-openqasm"),
+            shots=1,
+            project=None,
+            backend=None,
+            purpose="test",
+            label="",
+            key=None,
+            max_cost=None,
+            seed=None,
+            tags=tags,
+        ).data.tags
 
-    ann = Credential("nats://nowhere", "acme", "ann", new_seed(), "p")
-    wanted = {
-        "shots": 1, "project": None, "backend": None, "purpose": "test", "label": "", "key": None, "max_cost": None,
-        "seed": None,
-    }  # fmt: skip
-    circuit = describe(BELL.encode(), "text/x-openqasm")
-    assert submission(ann, circuit, **wanted, tags=["thesis", "thesis", "x"]).data.tags == ("thesis", "x")
-    assert submission(ann, circuit, **wanted).data.tags is None
+    assert tagged("thesis", "thesis", "x") == ("thesis", "x")
+    assert tagged() is None
     for wrong in (["A tag"], [f"t{number}" for number in range(9)]):
-        with pytest.raises(InvalidInput):
-            submission(ann, circuit, **wanted, tags=wrong)
+        with pytest.raises(InvalidInput, match="tag"):
+            tagged(*wrong)

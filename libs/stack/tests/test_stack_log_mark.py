@@ -71,7 +71,9 @@ class TestWithServer:
                 await client.jetstream().publish("qb.account.acme.main.funded", funded().to_bytes(), stream="LOG")
             await client.close()
             await self.lay_out(home, server)
-            assert known(home).last == 10
+            mark = known(home)
+            assert mark is not None
+            assert mark.last == 10
             yield server
 
     async def lay_out(self, home: Home, server: NatsServer) -> None:

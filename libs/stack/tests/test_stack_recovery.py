@@ -15,19 +15,19 @@ import pytest
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.subjects import subject_of
 from queuebit_contracts.topology import inbox_of
+from queuebit_contracts.wire import Event
 from queuebit_runtime.rows import Row, row_of
 from queuebit_runtime.secrets import read_secret
 from queuebit_stack.bootstrap import bootstrap, read_tenants, write_nats_config
-from queuebit_stack.errors import Stop
+from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
-from queuebit_stack.log_mark import Mark, known
 from queuebit_stack.ports import auto
 from queuebit_stack.process_specs import NATS, WAREHOUSE, Spec, process_specs
 from queuebit_stack.recovery import finding, repair
 from queuebit_stack.recovery.finding import damage, require_whole_log
 from queuebit_stack.recovery.reading import read_log
 from queuebit_stack.recovery.record import Run, lost, recoveries, runs
-from queuebit_stack.recovery.repair import Outcome, repair_log
+from queuebit_stack.recovery.repair import Outcome, known_end, repair_log
 from queuebit_stack.recovery.restoring import record_of
 from queuebit_stack.recovery.running import running
 from queuebit_stack.stack import Stack
@@ -43,6 +43,7 @@ _GOLDEN = sorted((Path(__file__).parents[3] / "contracts" / "examples").glob("*/
 @pytest.mark.parametrize("path", _GOLDEN, ids=lambda it: it.parent.name)
 def test_every_kind_of_event_is_made_again_from_its_row(path: Path) -> None:
     event = decode(path.read_bytes())
+    assert isinstance(event, Event)
     row = row_of(subject_of(event), event.to_bytes(), 7, NOON)
     record = record_of(row, _NOW)
     assert record is not None
@@ -167,7 +168,7 @@ class TestMending:
         assert (outcome.restored, outcome.lost) == ([8, 9], [10])
         assert lost(home) == {10}
         assert recoveries(home)[0].lost == ((10, 10),)
-        assert known(home) == Mark(known(home).created, 10)
+        assert known_end(home) == 10
         assert self.readable(home) == [*range(1, 10)]
         again = self.repair_log(home)
         assert (again.restored, again.lost, again.end) == ([], [], 10)
@@ -190,7 +191,7 @@ class TestMending:
         @contextmanager
         def broken(home: Home, spec: Spec) -> Iterator[None]:
             if spec.name == WAREHOUSE:
-                raise Stop(4, "the warehouse cannot be started")
+                raise Stop(Exit.UNREACHABLE, "the warehouse cannot be started")
             with running(home, spec):
                 yield
 

@@ -32,6 +32,8 @@ from queuebit_contracts.tenants import parse_tenants
 from queuebit_contracts.wire import Amount
 from queuebit_kernel import Money, digest
 
+from .broker_office import Ask, Office
+
 BUDGETS = """
 [tenant.acme.budget.tenant]
 amount = "{tenant}"
@@ -45,7 +47,7 @@ amount = "0.02"
 
 
 @pytest.fixture
-async def limited(office: Any, tenants_text: str) -> Any:
+async def limited(office: Office, tenants_text: str) -> Office:
     """An office with rich accounts and small budgets; a job on aer costs a cent."""
     await office.open()
     text = tenants_text.replace("max_active_jobs = 2\n", "") + BUDGETS.format(tenant="0.10", ann="0.08")
@@ -53,16 +55,17 @@ async def limited(office: Any, tenants_text: str) -> Any:
     return office
 
 
-def left(office: Any, budget: str) -> Decimal:
+def left(office: Office, budget: str) -> Decimal:
     limit = Money.of(office.world.directory.tenant["acme"].budget[budget].amount)
-    return (limit - office.world.accounts.committed("acme", budget, "USD").total).amount
+    left: Decimal = (limit - office.world.accounts.committed("acme", budget, "USD").total).amount
+    return left
 
 
-async def admit(office: Any, key: str, **changes: Any) -> None:
+async def admit(office: Office, key: str, **changes: Any) -> None:
     await office.deliver(await office.submit(key=key, backend="aer", **changes))
 
 
-async def test_a_hold_names_the_budgets_that_it_counts_against(limited: Any) -> None:
+async def test_a_hold_names_the_budgets_that_it_counts_against(limited: Office) -> None:
     await admit(limited, "k1", tags=["thesis", "unknown"])
     await admit(limited, "k2", by="bob", project="sim")
     first, second = (it.data for it in limited.log.events(AccountHeld))
@@ -72,20 +75,20 @@ async def test_a_hold_names_the_budgets_that_it_counts_against(limited: Any) -> 
     assert (left(limited, "tenant"), left(limited, "user:ann")) == (Decimal("0.08"), Decimal("0.07"))
 
 
-async def test_every_budget_that_lacks_is_named(limited: Any) -> None:
+async def test_every_budget_that_lacks_is_named(limited: Office) -> None:
     for number in range(5):
         await admit(limited, f"k{number}", tags=["thesis"])
     for number in range(5, 8):
         await admit(limited, f"k{number}")
     await admit(limited, "k8", tags=["thesis"])
     (rejected,) = limited.log.events(JobRejected)
-    texts = [it.text for it in rejected.data.reasons]
-    assert {it.code for it in rejected.data.reasons} == {"budget_exceeded"}
-    assert ["budget user:ann" in texts[0], "budget tag:thesis" in texts[1]] == [True, True]
-    assert "has 0.00 USD left" in texts[0]
+    assert [it.code for it in rejected.data.reasons] == ["budget_exceeded"] * 2
+    for reason, budget in zip(rejected.data.reasons, ("user:ann", "tag:thesis"), strict=True):
+        assert budget in reason.text
+        assert "0.00 USD" in reason.text
 
 
-async def test_what_goes_back_goes_back_to_all(limited: Any) -> None:
+async def test_what_goes_back_goes_back_to_all(limited: Office) -> None:
     for number in (1, 2):
         await admit(limited, f"k{number}", tags=["thesis"])
     first, second = (it.data for it in limited.log.events(AccountHeld))
@@ -95,7 +98,7 @@ async def test_what_goes_back_goes_back_to_all(limited: Any) -> None:
     await limited.log.append(AccountSettled(source="t", data=settled))
     await limited.log.append(AccountReleased(source="t", data=Release(**where, job=second.job, amount=cent)))
     await limited.catch_up()
-    assert {left(limited, it) for it in ("tenant",)} == {Decimal("0.096")}
+    assert left(limited, "tenant") == Decimal("0.096")
     assert (left(limited, "user:ann"), left(limited, "tag:thesis")) == (Decimal("0.076"), Decimal("0.046"))
     adjusted = Adjustment(
         **where, job=first.job, revision=1, delta=Amount(amount="-0.001"), reason="less", budgets=first.budgets
@@ -106,7 +109,7 @@ async def test_what_goes_back_goes_back_to_all(limited: Any) -> None:
     assert limited.world.account("acme", "main").available("USD") == Money.of("9.997")
 
 
-async def test_a_restart_finds_the_same_budgets(limited: Any) -> None:
+async def test_a_restart_finds_the_same_budgets(limited: Office) -> None:
     await admit(limited, "k1", tags=["thesis"])
     before = {it: left(limited, it) for it in ("tenant", "user:ann", "tag:thesis", "project:sim")}
     limited.restart()
@@ -114,7 +117,7 @@ async def test_a_restart_finds_the_same_budgets(limited: Any) -> None:
     assert {it: left(limited, it) for it in before} == before
 
 
-async def test_brokers_that_hold_on_different_accounts_share_a_budget(limited: Any) -> None:
+async def test_brokers_that_hold_on_different_accounts_share_a_budget(limited: Office) -> None:
     """The second broker knows of no hold yet; its first append is refused, and it decides again on what is left."""
     await limited.log.append(
         AccountFunded(source="t", data=Funding(tenant="acme", account="noisy", amount=Amount(amount="10")))
@@ -134,7 +137,7 @@ async def test_brokers_that_hold_on_different_accounts_share_a_budget(limited: A
     assert len(limited.log.events(JobAccepted)) == 10
 
 
-async def test_a_budget_in_another_currency_refuses_and_says_so(office: Any, tenants_text: str) -> None:
+async def test_a_budget_in_another_currency_refuses_and_says_so(office: Office, tenants_text: str) -> None:
     await office.open()
     text = tenants_text + '[tenant.acme.budget.tenant]\namount = "5"\ncurrency = "EUR"\n'
     office.world.directory = Directory(parse_tenants(text))
@@ -142,7 +145,7 @@ async def test_a_budget_in_another_currency_refuses_and_says_so(office: Any, ten
     assert office.reasons() == ["currency_mismatch"]
 
 
-async def test_balances_say_what_is_held_spent_and_left(limited: Any) -> None:
+async def test_balances_say_what_is_held_spent_and_left(limited: Office) -> None:
     await admit(limited, "k1", tags=["thesis"])
     (held,) = limited.log.events(AccountHeld)
     settled = Settlement(
@@ -161,7 +164,7 @@ async def test_balances_say_what_is_held_spent_and_left(limited: Any) -> None:
     assert [it["name"] for it in only if it["kind"] == "account"] == ["sim"]
 
 
-def test_a_hold_for_a_program_says_so(ask: Any) -> None:
+def test_a_hold_for_a_program_says_so(ask: Ask) -> None:
     """A hold for a single circuit is as it was: its purpose is left out."""
     admitted = Admit("ann", 1, (), Money.of("1"))
     assert held(ask(), admitted, None).data.purpose is None

@@ -16,7 +16,7 @@ from queuebit_runtime.bus import Bus
 from queuebit_runtime.payloads import describe
 from queuebit_testing.server import NatsServer
 
-from .conftest import BELL, FakeExecutors
+from .broker_office import BELL, FakeExecutors
 
 
 class ExecutorsLaws:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from queuebit_broker.funding import FundProjects
@@ -12,13 +10,15 @@ from queuebit_contracts.directory import Directory
 from queuebit_contracts.tenants import parse_tenants
 from queuebit_kernel import Money, Unavailable
 
+from .broker_office import Office
 
-def declare(office: Any, budget: str, currency: str = "USD") -> None:
+
+def declare(office: Office, budget: str, currency: str = "USD") -> None:
     text = f'[tenant.acme.project.main]\nbudget = "{budget}"\ncurrency = "{currency}"\n'
     office.world.directory = Directory(parse_tenants(text))
 
 
-async def test_budgets_become_what_is_declared(office: Any) -> None:
+async def test_budgets_become_what_is_declared(office: Office) -> None:
     fund = FundProjects(office.log, office.follower, office.world)
     for step, budget in enumerate(("5", "5", "12.5", "2")):
         declare(office, budget)
@@ -30,7 +30,7 @@ async def test_budgets_become_what_is_declared(office: Any) -> None:
     assert len(office.log.stored) == 3
 
 
-async def test_two_brokers_fund_once(office: Any) -> None:
+async def test_two_brokers_fund_once(office: Office) -> None:
     """The second has not yet seen what the first appended."""
     declare(office, "5")
     await FundProjects(office.log, office.follower, office.world)()
@@ -41,7 +41,7 @@ async def test_two_brokers_fund_once(office: Any) -> None:
     assert office.world.account("acme", "main").available("USD") == Money.of("5")
 
 
-async def test_an_account_keeps_its_currency(office: Any) -> None:
+async def test_an_account_keeps_its_currency(office: Office) -> None:
     fund = FundProjects(office.log, office.follower, office.world)
     for currency in ("USD", "EUR"):
         declare(office, "5", currency)
@@ -49,8 +49,10 @@ async def test_an_account_keeps_its_currency(office: Any) -> None:
     assert [it.data.amount.currency for it in office.log.events(AccountFunded)] == ["USD"]
 
 
-async def test_a_budget_that_the_log_does_not_take_is_no_silence(office: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def refuse(*_: Any, **__: Any) -> int:
+async def test_a_budget_that_the_log_does_not_take_is_no_silence(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object, **__: object) -> int:
         raise Unavailable("not now")
 
     declare(office, "5")

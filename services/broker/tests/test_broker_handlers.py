@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -14,18 +12,19 @@ from queuebit_broker.cancelling import CancelJobs
 from queuebit_broker.profiles import Profiles
 from queuebit_broker.state import World
 from queuebit_contracts.account import AccountHeld, AccountReleased, AccountSettled, Settlement
-from queuebit_contracts.job import JobAccepted, JobCancelled, JobRejected
-from queuebit_contracts.query import CircuitError, Question
+from queuebit_contracts.backend import BackendRegistered
+from queuebit_contracts.job import Cancellation, JobAccepted, JobCancelled, JobRejected
+from queuebit_contracts.query import CircuitError, ProfileAnswer, ProfileRequest, Question
 from queuebit_contracts.wire import Amount, Reason
 from queuebit_kernel import Malformed, Money, Superseded, Unavailable, digest, digest_of
 from queuebit_planning.fidelity import OPERATIONS
 from queuebit_planning.limits import TRANSIENT
 from queuebit_runtime.payloads import describe
 
-Cancel = Callable[..., dict[str, Any]]
+from .broker_office import Cancel, Office
 
 
-async def test_a_good_job_is_held_for_and_accepted(office: Any) -> None:
+async def test_a_good_job_is_held_for_and_accepted(office: Office) -> None:
     await office.open()
     delivery = await office.submit(label="bell.qasm", backend="torino")
     await office.deliver(delivery)
@@ -35,8 +34,8 @@ async def test_a_good_job_is_held_for_and_accepted(office: Any) -> None:
     assert [it.hold for it in accepted.data.candidates] == ["3.20"]
     assert accepted.data.candidates[0].qpu_us == 2_000_000
     assert (accepted.data.user, accepted.data.share, accepted.data.shots) == ("ann", 3, 1000)
-    assert accepted.provenanceid == office.log.events(AccountHeld)[0].provenanceid
-    assert accepted.provenanceid.startswith("sha256:")
+    content = {key: value for key, value in json.loads(delivery["body"])["data"].items() if key != "proof"}
+    assert accepted.provenanceid == office.log.events(AccountHeld)[0].provenanceid == digest_of(content)
     assert 0 <= accepted.data.seed < 2**53
     assert accepted.data.submission == delivery["sequence"]
     assert accepted.data.program == delivery["event"].data.circuit
@@ -44,7 +43,7 @@ async def test_a_good_job_is_held_for_and_accepted(office: Any) -> None:
 
 @pytest.mark.parametrize(("inline", "size", "carried"), [(True, 200, True), (True, 201, False), (False, 900, True)])
 async def test_a_program_is_carried_where_it_is_small_or_stored(
-    office: Any, monkeypatch: pytest.MonkeyPatch, inline: bool, size: int, carried: bool
+    office: Office, monkeypatch: pytest.MonkeyPatch, inline: bool, size: int, carried: bool
 ) -> None:
     monkeypatch.setattr("queuebit_broker.events.MAX_CARRIED_BYTES", 200)
     source = "//" + "x" * (size - 2)
@@ -54,7 +53,7 @@ async def test_a_program_is_carried_where_it_is_small_or_stored(
     assert (office.log.events(JobAccepted)[0].data.program is not None) is carried
 
 
-async def test_a_refusal_names_the_request_whatever_its_sender_claims(office: Any) -> None:
+async def test_a_refusal_names_the_request_whatever_its_sender_claims(office: Office) -> None:
     await office.open()
     delivery = await office.submit(after_signing={"shots": 7})
     claimed = delivery["event"].model_copy(update={"provenanceid": "sha256:" + "0" * 64})
@@ -64,13 +63,13 @@ async def test_a_refusal_names_the_request_whatever_its_sender_claims(office: An
     assert office.log.events(JobRejected)[0].provenanceid == digest_of(content)
 
 
-async def test_a_requested_seed_is_kept(office: Any) -> None:
+async def test_a_requested_seed_is_kept(office: Office) -> None:
     await office.open()
     await office.deliver(await office.submit(seed=7))
     assert office.log.events(JobAccepted)[0].data.seed == 7
 
 
-async def test_a_refusal_holds_nothing_and_tells_everything(office: Any) -> None:
+async def test_a_refusal_holds_nothing_and_tells_everything(office: Office) -> None:
     await office.open(budget="0")
     office.executors.error = CircuitError(code="syntax", message="what is this", line=1, column=1)
     await office.deliver(await office.submit(purpose="", shots=0))
@@ -78,7 +77,7 @@ async def test_a_refusal_holds_nothing_and_tells_everything(office: Any) -> None
     assert office.reasons() == ["missing_metadata", "bad_shots", "syntax"]
 
 
-async def test_the_next_decision_sees_a_hold_before_the_view_does(office: Any) -> None:
+async def test_the_next_decision_sees_a_hold_before_the_view_does(office: Office) -> None:
     await office.open(budget="5")
     for key in ("k1", "k2"):
         await office.deliver(await office.submit(key=key, backend="torino"))
@@ -86,7 +85,7 @@ async def test_the_next_decision_sees_a_hold_before_the_view_does(office: Any) -
     assert office.reasons() == ["budget_exceeded"]
 
 
-async def test_active_jobs_count_before_the_view_knows_them(office: Any) -> None:
+async def test_active_jobs_count_before_the_view_knows_them(office: Office) -> None:
     await office.open()
     for key in ("k1", "k2", "k3"):
         await office.deliver(await office.submit(key=key, backend="aer"))
@@ -98,15 +97,13 @@ async def test_active_jobs_count_before_the_view_knows_them(office: Any) -> None
     assert office.world.others_active("acme", "another") == 1
 
 
-def cancelled_by_someone(office: Any) -> JobCancelled:
+def cancelled_by_someone(office: Office) -> JobCancelled:
     accepted = office.log.events(JobAccepted)[0].data
-    return JobCancelled(
-        source="t",
-        data={"tenant": "acme", "job": accepted.job, "by": "ann", "submitted_at": accepted.submitted_at},  # type: ignore[arg-type]
-    )
+    data = Cancellation(tenant="acme", job=accepted.job, by="ann", submitted_at=accepted.submitted_at)
+    return JobCancelled(source="t", data=data)
 
 
-async def test_a_crash_between_hold_and_acceptance_is_completed_by_redelivery(office: Any) -> None:
+async def test_a_crash_between_hold_and_acceptance_is_completed_by_redelivery(office: Office) -> None:
     await office.open()
     delivery = await office.submit(backend="torino")
     await office.crash(delivery, before=JobAccepted)
@@ -118,7 +115,7 @@ async def test_a_crash_between_hold_and_acceptance_is_completed_by_redelivery(of
     assert office.world.account("acme", "main").available("USD") == Money.of("6.80")
 
 
-async def test_a_view_that_has_not_seen_the_hold_of_a_crashed_broker_waits_for_it(office: Any) -> None:
+async def test_a_view_that_has_not_seen_the_hold_of_a_crashed_broker_waits_for_it(office: Office) -> None:
     await office.open()
     delivery = await office.submit(backend="torino")
     await office.crash(delivery, before=JobAccepted)
@@ -128,7 +125,7 @@ async def test_a_view_that_has_not_seen_the_hold_of_a_crashed_broker_waits_for_i
     assert office.names() == ["submitted", "held", "accepted"]
 
 
-async def test_a_price_that_rose_meanwhile_is_paid_from_the_existing_hold_or_not_at_all(office: Any) -> None:
+async def test_a_price_that_rose_meanwhile_is_paid_from_the_existing_hold_or_not_at_all(office: Office) -> None:
     await office.open()
     delivery = await office.submit(backend="torino")
     await office.crash(delivery, before=JobAccepted)
@@ -142,7 +139,7 @@ async def test_a_price_that_rose_meanwhile_is_paid_from_the_existing_hold_or_not
     assert office.world.account("acme", "main").available("USD") == Money.of(10)
 
 
-async def test_a_crash_between_refusal_and_release_gives_the_money_back_later(office: Any) -> None:
+async def test_a_crash_between_refusal_and_release_gives_the_money_back_later(office: Office) -> None:
     await office.open()
     delivery = await office.submit(backend="torino")
     await office.crash(delivery, before=JobAccepted)
@@ -155,18 +152,20 @@ async def test_a_crash_between_refusal_and_release_gives_the_money_back_later(of
     assert office.names() == ["submitted", "held", "rejected", "released"]
 
 
-async def test_a_job_cancelled_while_it_was_decided_gives_its_hold_back(office: Any, cancel: Cancel) -> None:
+async def test_a_job_cancelled_while_it_was_decided_gives_its_hold_back(
+    office: Office, cancel: Cancel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await office.open()
     delivery = await office.submit()
     ask = office.executors.profile
 
-    async def slow(stack: str, request: Any) -> Any:
+    async def slow(stack: str, request: ProfileRequest) -> ProfileAnswer:
         with_job = cancel(delivery["event"].data.job)
         if "cancelled" not in office.names():
             await CancelJobs(office.log, office.world)(**with_job)
         return await ask(stack, request)
 
-    office.executors.profile = slow
+    monkeypatch.setattr(office.executors, "profile", slow)
     with pytest.raises(Superseded):
         await office.deliver(delivery)
     assert office.names() == ["submitted", "cancelled", "held", "released"]
@@ -178,7 +177,7 @@ async def test_a_job_cancelled_while_it_was_decided_gives_its_hold_back(office: 
     assert office.names() == ["submitted", "cancelled", "held", "released"]
 
 
-async def test_redelivery_of_a_decided_job_changes_nothing(office: Any) -> None:
+async def test_redelivery_of_a_decided_job_changes_nothing(office: Office) -> None:
     await office.open()
     good, bad = await office.submit(), await office.submit(key="k2", purpose="")
     for delivery in (good, bad):
@@ -188,7 +187,7 @@ async def test_redelivery_of_a_decided_job_changes_nothing(office: Any) -> None:
     assert office.names() == ["submitted", "submitted", "held", "accepted", "rejected"]
 
 
-async def test_an_unannounced_second_delivery_changes_nothing(office: Any) -> None:
+async def test_an_unannounced_second_delivery_changes_nothing(office: Office) -> None:
     await office.open()
     delivery = await office.submit()
     await office.deliver(delivery)
@@ -196,7 +195,7 @@ async def test_an_unannounced_second_delivery_changes_nothing(office: Any) -> No
     assert office.names() == ["submitted", "held", "accepted"]
 
 
-async def test_a_job_submitted_again_after_it_was_settled_never_holds_again(office: Any) -> None:
+async def test_a_job_submitted_again_after_it_was_settled_never_holds_again(office: Office) -> None:
     await office.open()
     delivery = await office.submit(backend="aer")
     await office.deliver(delivery)
@@ -215,7 +214,7 @@ async def test_a_job_submitted_again_after_it_was_settled_never_holds_again(offi
     assert office.world.account("acme", "main").holds == {}
 
 
-async def test_two_brokers_racing_for_the_last_money_hold_it_once(office: Any) -> None:
+async def test_two_brokers_racing_for_the_last_money_hold_it_once(office: Office) -> None:
     await office.open(budget="3.20")
     other = World()
     other.directory = office.world.directory
@@ -227,36 +226,37 @@ async def test_two_brokers_racing_for_the_last_money_hold_it_once(office: Any) -
     assert office.names() == ["submitted", "held", "accepted", "submitted", "rejected"]
 
 
-async def test_a_job_waits_visibly_while_no_one_answers(office: Any) -> None:
+async def test_a_job_waits_visibly_while_no_one_answers(office: Office) -> None:
     await office.open()
     office.executors.silent = {"aer", "cirq", "ibm"}
     delivery = await office.submit()
-    with pytest.raises(Unavailable, match="waits for aer, cirq: "):
+    with pytest.raises(Unavailable, match="aer, cirq"):
         await office.deliver(delivery)
     office.executors.silent.clear()
     await office.deliver(delivery, redelivered=True)
     assert office.names() == ["submitted", "held", "accepted"]
 
 
-async def test_profiles_are_asked_once_a_circuit_tenant_and_calibration(office: Any) -> None:
+async def test_profiles_are_asked_once_a_circuit_tenant_and_calibration(office: Office) -> None:
     await office.open()
     await office.deliver(await office.submit(backend="aer"))
     await office.deliver(await office.submit(key="k2", backend="aer"))
     assert len(office.executors.asked) == 1
-    await office.log.append(type(office.log.stored[0].event)(source="t", data=office.log.stored[0].event.data))
+    aer = office.log.events(BackendRegistered)[0]
+    await office.log.append(BackendRegistered(source="t", data=aer.data))
     await office.catch_up()
     await office.deliver(await office.submit(key="k3", backend="aer"))
     assert len(office.executors.asked) == 2
 
 
-async def test_a_subject_that_names_no_job_is_malformed(office: Any) -> None:
+async def test_a_subject_that_names_no_job_is_malformed(office: Office) -> None:
     await office.open()
     delivery = await office.submit()
     with pytest.raises(Malformed):
         await office.deliver({**delivery, "subject": "qb.job.acme.NOT A NAME.submitted"})
 
 
-async def test_a_submission_under_another_tenants_subject_is_refused_there(office: Any) -> None:
+async def test_a_submission_under_another_tenants_subject_is_refused_there(office: Office) -> None:
     await office.open()
     delivery = await office.submit()
     await office.deliver({**delivery, "subject": "qb.job.evil.jx.submitted", "sequence": 0})
@@ -264,7 +264,7 @@ async def test_a_submission_under_another_tenants_subject_is_refused_there(offic
     assert (rejected.data.tenant, rejected.data.job) == ("evil", "jx")
 
 
-async def test_who_waits_is_reported_why_and_counts_as_active(office: Any) -> None:
+async def test_who_waits_is_reported_why_and_counts_as_active(office: Office) -> None:
     await office.open()
     office.executors.silent = {"aer", "cirq", "ibm"}
     answers = Answers(office.world, Profiles(office.executors, office.world), office.tariff, office.clock, 1000)
@@ -274,7 +274,8 @@ async def test_who_waits_is_reported_why_and_counts_as_active(office: Any) -> No
             await office.deliver(delivery)
     first = waiting[0]["event"].data.job
     rows = (await answers.admission("acme", Question(job=first))).rows
-    assert [(row["job"], "waits for aer" in str(row["reason"])) for row in rows] == [(first, True)]
+    assert [row["job"] for row in rows] == [first]
+    assert "aer" in str(rows[0]["reason"])
     assert (await answers.admission("evil", Question())).rows == ()
     office.executors.silent = set()
     await office.deliver(await office.submit(key="k3", backend="aer"))
@@ -283,7 +284,7 @@ async def test_who_waits_is_reported_why_and_counts_as_active(office: Any) -> No
     assert len((await answers.admission("acme", Question())).rows) == 1
 
 
-async def test_equal_circuits_at_once_are_profiled_once(office: Any) -> None:
+async def test_equal_circuits_at_once_are_profiled_once(office: Office) -> None:
     await office.open()
     deliveries = [await office.submit(key=f"k{number}", backend="aer") for number in range(2)]
     await asyncio.gather(*map(office.deliver, deliveries))
@@ -291,7 +292,7 @@ async def test_equal_circuits_at_once_are_profiled_once(office: Any) -> None:
     assert len(office.log.events(JobAccepted)) == 2
 
 
-async def test_a_circuit_that_was_seen_inside_an_event_is_not_taken_to_be_in_the_payload_store(office: Any) -> None:
+async def test_a_circuit_that_was_seen_inside_an_event_is_not_taken_to_be_in_the_payload_store(office: Office) -> None:
     await office.open()
     await office.deliver(await office.submit(backend="aer"))
     office.executors.error = CircuitError(code="payload_missing", message="it is not there", line=None, column=None)
@@ -300,7 +301,7 @@ async def test_a_circuit_that_was_seen_inside_an_event_is_not_taken_to_be_in_the
     assert office.reasons() == ["payload_missing"]
 
 
-async def test_a_candidate_carries_what_its_esp_follows_from(office: Any) -> None:
+async def test_a_candidate_carries_what_its_esp_follows_from(office: Office) -> None:
     await office.open()
     operations = describe(b'[["cx",[0,1],1]]', OPERATIONS)
     office.executors.operations["torino"] = operations
@@ -311,7 +312,7 @@ async def test_a_candidate_carries_what_its_esp_follows_from(office: Any) -> Non
 
 
 @pytest.mark.parametrize("code", sorted(TRANSIENT))
-async def test_what_failed_by_chance_is_asked_again(office: Any, code: str) -> None:
+async def test_what_failed_by_chance_is_asked_again(office: Office, code: str) -> None:
     await office.open()
     office.executors.unfit["aer"] = Reason(code=code, text="too slow today")
     for key in ("k1", "k2"):
@@ -321,7 +322,7 @@ async def test_what_failed_by_chance_is_asked_again(office: Any, code: str) -> N
     assert len(office.log.events(JobRejected)) == len(office.log.events(JobAccepted)) == 1
 
 
-async def test_a_job_that_would_never_end_is_refused(office: Any) -> None:
+async def test_a_job_that_would_never_end_is_refused(office: Office) -> None:
     await office.open()
     office.executors.qpu_us["torino"] = 3 * 10**15
     await office.deliver(await office.submit(backend="torino"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 
@@ -20,11 +19,13 @@ from queuebit_contracts.wire import Amount
 from queuebit_kernel import Money, Stale, Superseded, Unavailable
 from queuebit_runtime.log import Guarded
 
+from .broker_office import Delivery, Office
+
 Batches = list[int]
 
 
 @pytest.fixture
-async def crowd(office: Any, tenants_text: str) -> list[dict[str, Any]]:
+async def crowd(office: Office, tenants_text: str) -> list[Delivery]:
     """Ten jobs of one account, a cent each."""
     await office.open(budget="0.07")
     office.world.directory = Directory(parse_tenants(tenants_text.replace("max_active_jobs = 2\n", "")))
@@ -32,7 +33,7 @@ async def crowd(office: Any, tenants_text: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def batches(office: Any, monkeypatch: pytest.MonkeyPatch) -> Batches:
+def batches(office: Office, monkeypatch: pytest.MonkeyPatch) -> Batches:
     """How many holds each append brings."""
     seen, append_all = Batches(), office.log.append_all
 
@@ -45,14 +46,14 @@ def batches(office: Any, monkeypatch: pytest.MonkeyPatch) -> Batches:
     return seen
 
 
-async def together(office: Any, crowd: Sequence[dict[str, Any]]) -> Counter[str]:
+async def together(office: Office, crowd: Sequence[Delivery]) -> Counter[str]:
     """Deliver all at once; say what became of them."""
     ended = await asyncio.gather(*map(office.deliver, crowd), return_exceptions=True)
     return Counter("done" if it is None else type(it).__name__ for it in ended)
 
 
 async def test_one_append_serves_all_who_wait_and_no_more_than_there_is(
-    office: Any, crowd: list[dict[str, Any]], batches: Batches
+    office: Office, crowd: list[Delivery], batches: Batches
 ) -> None:
     assert await together(office, crowd) == {"done": 10}
     assert batches == [7]
@@ -66,7 +67,7 @@ async def test_one_append_serves_all_who_wait_and_no_more_than_there_is(
 
 
 async def test_quotas_count_those_of_the_same_round(
-    office: Any, crowd: list[dict[str, Any]], tenants_text: str, batches: Batches
+    office: Office, crowd: list[Delivery], tenants_text: str, batches: Batches
 ) -> None:
     office.world.directory = Directory(parse_tenants(tenants_text))
     assert await together(office, crowd) == {"done": 10}
@@ -75,14 +76,14 @@ async def test_quotas_count_those_of_the_same_round(
 
 
 async def test_one_job_delivered_twice_at_once_holds_once(
-    office: Any, crowd: list[dict[str, Any]], batches: Batches
+    office: Office, crowd: list[Delivery], batches: Batches
 ) -> None:
     assert await together(office, [crowd[0], crowd[0], crowd[1]]) == {"done": 3}
     assert sum(batches) == 2
     assert len(office.log.events(JobAccepted)) == 2
 
 
-async def test_a_cancelled_caller_cancels_no_other(office: Any, crowd: list[dict[str, Any]], batches: Batches) -> None:
+async def test_a_cancelled_caller_cancels_no_other(office: Office, crowd: list[Delivery], batches: Batches) -> None:
     waiting = [asyncio.ensure_future(office.deliver(it)) for it in crowd[:3]]
     while not batches:
         await asyncio.sleep(0)
@@ -99,7 +100,7 @@ async def test_a_cancelled_caller_cancels_no_other(office: Any, crowd: list[dict
 
 
 async def test_another_brokers_hold_makes_the_round_decide_again(
-    office: Any, crowd: list[dict[str, Any]], batches: Batches
+    office: Office, crowd: list[Delivery], batches: Batches
 ) -> None:
     await office.log.append(
         AccountHeld(source="t", data=Hold(tenant="acme", account="main", job="other", amount=Amount(amount="0.05")))
@@ -112,7 +113,7 @@ async def test_another_brokers_hold_makes_the_round_decide_again(
 
 
 async def test_where_no_batch_may_begin_holds_go_one_by_one(
-    office: Any, crowd: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    office: Office, crowd: list[Delivery], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append_all = office.log.append_all
 
@@ -131,7 +132,7 @@ async def test_where_no_batch_may_begin_holds_go_one_by_one(
 
 
 async def test_a_log_that_does_not_answer_is_reported_to_all_and_holds_nothing(
-    office: Any, crowd: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    office: Office, crowd: list[Delivery], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def silent(facts: Sequence[Guarded]) -> int:
         raise Unavailable("no answer")
@@ -144,7 +145,7 @@ async def test_a_log_that_does_not_answer_is_reported_to_all_and_holds_nothing(
 
 
 async def test_a_round_that_is_always_late_gives_up(
-    office: Any, crowd: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    office: Office, crowd: list[Delivery], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tries = 0
 
@@ -158,7 +159,7 @@ async def test_a_round_that_is_always_late_gives_up(
     assert tries == holding.ATTEMPTS
 
 
-async def test_a_job_whose_hold_has_ended_is_never_held_for_again(office: Any, crowd: list[dict[str, Any]]) -> None:
+async def test_a_job_whose_hold_has_ended_is_never_held_for_again(office: Office, crowd: list[Delivery]) -> None:
     account = office.world.account("acme", "main")
     account.closed[crowd[0]["event"].data.job] = None
     with pytest.raises(Superseded):
@@ -167,7 +168,7 @@ async def test_a_job_whose_hold_has_ended_is_never_held_for_again(office: Any, c
 
 
 async def test_a_job_that_cannot_be_decided_fails_alone(
-    office: Any, crowd: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    office: Office, crowd: list[Delivery], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def picky(request: Request, snapshot: Snapshot) -> Decision:
         if request.job == crowd[3]["event"].data.job:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,14 +9,14 @@ import pytest
 
 from queuebit_broker.accounts import OpenHold
 from queuebit_broker.policy import Admit, Decision, Refuse, Wait, admit, to_profile
-from queuebit_broker.snapshot import Request, Snapshot
+from queuebit_broker.snapshot import Snapshot
 from queuebit_broker.state import Profiled
 from queuebit_contracts.query import CircuitError
 from queuebit_contracts.tenant import ProjectDefined, ProjectDefinition
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import Money, job_id
 
-Ask = Callable[..., Request]
+from .broker_office import Ask
 
 ELSEWHERE = "qb.job.evil.jx.submitted"
 
@@ -26,6 +24,13 @@ ELSEWHERE = "qb.job.evil.jx.submitted"
 def codes(decision: Decision) -> list[str]:
     assert isinstance(decision, Refuse), decision
     return [it.code for it in decision.reasons]
+
+
+def says(decision: Decision, code: str, *facts: str) -> bool:
+    """Whether the one reason with this code states all facts."""
+    assert isinstance(decision, Refuse), decision
+    (text,) = (it.text for it in decision.reasons if it.code == code)
+    return all(fact in text for fact in facts)
 
 
 @pytest.mark.parametrize(
@@ -90,15 +95,11 @@ def test_a_backend_of_a_kind_that_is_new_runs_only_jobs_that_name_it(ask: Ask, s
 
 def test_the_limit_on_shots_counts_all_items(ask: Ask, snapshot: Snapshot) -> None:
     decision = admit(ask(shots=100), of_items(snapshot, 200, 20_000))
-    assert codes(decision) == ["bad_shots"]
-    assert isinstance(decision, Refuse)
-    assert "at most 10,000 shots a job, not 20,000" in decision.reasons[0].text
+    assert says(decision, "bad_shots", "10,000", "20,000")
 
 
 def test_what_must_be_created_is_reported_with_its_command(ask: Ask, snapshot: Snapshot) -> None:
-    decision = admit(ask(project="lab"), snapshot)
-    assert isinstance(decision, Refuse)
-    assert "create it with `qb tenant project add acme lab`" in decision.reasons[0].text
+    assert says(admit(ask(project="lab"), snapshot), "unknown_project", "`qb tenant project add acme lab`")
 
 
 def test_a_subject_of_another_tenant_is_never_believed(ask: Ask, snapshot: Snapshot) -> None:
@@ -165,8 +166,7 @@ def test_a_feature_that_is_missing_leads_to_what_shows_where_it_runs(ask: Ask, s
     assert known is not None
     profile = known.model_copy(update={"features": ("while_loop",)})
     decision = admit(ask(backend="aer"), replace(snapshot, profiled=replace(snapshot.profiled, profile=profile)))
-    assert isinstance(decision, Refuse)
-    assert "`qb plan FILE` shows which can run it" in decision.reasons[0].text
+    assert says(decision, "unsupported_feature", "while_loop", "`qb plan FILE`")
 
 
 def test_memory_is_reported_in_gibibytes_needed_and_there(ask: Ask, snapshot: Snapshot) -> None:
@@ -174,8 +174,7 @@ def test_memory_is_reported_in_gibibytes_needed_and_there(ask: Ask, snapshot: Sn
     assert known is not None
     profile = known.model_copy(update={"qubits": 29, "simulation_bytes": 1 << 44})
     decision = admit(ask(backend="aer"), replace(snapshot, profiled=replace(snapshot.profiled, profile=profile)))
-    assert isinstance(decision, Refuse)
-    assert "aer has 8.00 GiB of memory for a state, the simulation needs 16,384.00 GiB" in decision.reasons[0].text
+    assert says(decision, "too_much_memory", "aer", "8.00 GiB", "16,384.00 GiB")
 
 
 def test_absurdly_large_circuits_are_still_explained(ask: Ask, snapshot: Snapshot) -> None:
@@ -196,8 +195,7 @@ def test_a_broken_circuit_does_not_hide_other_reasons(ask: Ask, snapshot: Snapsh
     error = CircuitError(code="syntax", message="unexpected end", line=3, column=7, expected="';'")
     decision = admit(ask(purpose="", shots=0), replace(snapshot, profiled=Profiled(error=error)))
     assert codes(decision) == ["missing_metadata", "bad_shots", "syntax"]
-    assert isinstance(decision, Refuse)
-    assert decision.reasons[-1].text == "line 3, column 7: unexpected end (expected ';')"
+    assert says(decision, "syntax", "3", "7", "unexpected end", "';'")
 
 
 def test_a_backend_without_a_price_is_never_free(ask: Ask, snapshot: Snapshot) -> None:
@@ -238,8 +236,7 @@ def test_a_job_that_no_simulator_can_run_is_refused_and_reported_which_devices_m
     large = known.model_copy(update={"qubits": 60, "simulation_bytes": 1 << 64})
     decision = admit(ask(), replace(snapshot, profiled=replace(snapshot.profiled, profile=large)))
     assert codes(decision) == ["too_many_qubits", "too_much_memory", "backend_required"]
-    assert isinstance(decision, Refuse)
-    assert "name one of torino with `--backend`" in decision.reasons[-1].text
+    assert says(decision, "backend_required", "torino", "`--backend`")
 
 
 def test_a_project_of_devices_alone_is_reported_to_name_one(ask: Ask, snapshot: Snapshot) -> None:
@@ -255,14 +252,13 @@ def test_an_unknown_kind_is_no_kind_that_a_project_can_run_on(ask: Ask, snapshot
     annealer = snapshot.backends["aer"].model_copy(update={"backend": "dwave", "kind": "annealer"})
     decision = admit(ask(), replace(snapshot, backends={**snapshot.backends, "dwave": annealer}))
     assert codes(decision) == ["backend_required"]
-    assert isinstance(decision, Refuse)
-    assert "runs on a backend of kind annealer only: name one of aer, cirq, torino" in decision.reasons[0].text
+    assert says(decision, "backend_required", "annealer", "aer, cirq, torino")
 
 
 def test_before_any_simulator_is_up_a_job_waits_for_one_and_goes_to_no_device(ask: Ask, snapshot: Snapshot) -> None:
     decision = admit(ask(), replace(snapshot, backends={"torino": snapshot.backends["torino"]}))
     assert isinstance(decision, Wait)
-    assert "waits for a backend of kind simulator" in decision.text
+    assert "simulator" in decision.text
 
 
 def test_candidates_are_those_that_limit_and_budget_can_pay(ask: Ask, snapshot: Snapshot) -> None:
@@ -280,9 +276,9 @@ def test_a_budget_is_enough_to_the_last_digit(ask: Ask, snapshot: Snapshot) -> N
     short = replace(snapshot, available=Money.of("0.009999999999999999"))
     decision = admit(ask(backend="aer"), short)
     assert codes(decision) == ["budget_exceeded"]
-    assert isinstance(decision, Refuse)
-    assert re.search(r"up to 0\.01 USD on aer.* has 0\.009999999999999999 USD left", decision.reasons[0].text)
-    assert "`qb tenant fund acme main AMOUNT`" in decision.reasons[0].text
+    assert says(
+        decision, "budget_exceeded", "0.01 USD", "aer", "0.009999999999999999 USD", "`qb tenant fund acme main AMOUNT`"
+    )
 
 
 def test_limit_and_budget_are_reported_together(ask: Ask, snapshot: Snapshot) -> None:
@@ -299,9 +295,8 @@ def test_an_existing_hold_is_all_there_is_to_spend(ask: Ask, snapshot: Snapshot)
 
 def test_near_names_are_suggested(ask: Ask, snapshot: Snapshot) -> None:
     decision = admit(ask(backend="torin", project="mian"), snapshot)
-    assert isinstance(decision, Refuse)
-    assert "did you mean main?" in decision.reasons[0].text
-    assert "did you mean torino?" in decision.reasons[1].text
+    assert says(decision, "unknown_project", "mean main?")
+    assert says(decision, "unknown_backend", "mean torino?")
 
 
 def silence(snapshot: Snapshot, *silent: str) -> Snapshot:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,6 +11,8 @@ from queuebit_broker.cancelling import CancelJobs
 from queuebit_broker.errors import Forbidden
 from queuebit_broker.requests import read_request
 from queuebit_contracts.job import JobRejected, JobSubmitted
+
+from .broker_office import Cancel, Office
 
 EXAMPLES = Path(__file__).parents[3] / "contracts" / "examples" / "qb.job.submitted.v1"
 
@@ -30,7 +30,7 @@ def test_a_signature_holds_with_and_without_a_named_algorithm(name: str) -> None
     assert not read_request(event.data, other, f"qb.job.acme.{event.data.job}.submitted").signed
 
 
-async def test_a_submission_by_an_unknown_algorithm_is_rejected_for_that_alone(office: Any) -> None:
+async def test_a_submission_by_an_unknown_algorithm_is_rejected_for_that_alone(office: Office) -> None:
     await office.open()
     delivery = await office.submit()
     proof = delivery["event"].data.proof.model_dump(exclude_none=True)
@@ -40,12 +40,10 @@ async def test_a_submission_by_an_unknown_algorithm_is_rejected_for_that_alone(o
     await office.deliver(delivery)
     (rejected,) = office.log.events(JobRejected)
     assert [it.code for it in rejected.data.reasons] == ["unknown_algorithm"]
-    assert "sign with one of ed25519" in rejected.data.reasons[0].text
+    assert "ed25519" in rejected.data.reasons[0].text
 
 
-async def test_a_request_to_cancel_by_an_unknown_algorithm_is_forbidden(
-    office: Any, cancel: Callable[..., dict[str, Any]]
-) -> None:
+async def test_a_request_to_cancel_by_an_unknown_algorithm_is_forbidden(office: Office, cancel: Cancel) -> None:
     await office.open()
     job = (await office.submit())["event"].data.job
     request = cancel(job)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -32,8 +32,11 @@ from queuebit_contracts.results import ItemResult
 from queuebit_contracts.wire import Amount, Payload
 from queuebit_executor.answers import Declared, Described, Estimate, ItemRan, Profiled, Ran, Refused
 from queuebit_executor.bound_circuit import BoundCircuit
+from queuebit_executor.handlers import RunPlacement
+from queuebit_executor.instance import Instance
 from queuebit_executor.ports import Asker, ItemWork
-from queuebit_kernel import digest
+from queuebit_executor.watch import JobWatch
+from queuebit_kernel import FixedClock, digest
 from queuebit_planning.timing import Method
 from queuebit_quantum import Input
 from queuebit_runtime.payloads import describe
@@ -42,6 +45,8 @@ from queuebit_testing.memory import MemoryLog, MemoryPayloads
 BELL = 'OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2]; h q[0]; cx q[0], q[1]; measure q -> c;'
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 TARGET = digest(b"target")
+ME = Instance("aer", "executor-aer@here:1", slots=2, memory_mb=1536)
+LOST = Instance("aer", "executor-aer@there:1", slots=2, memory_mb=1536)
 
 
 class FakeCircuits:
@@ -56,7 +61,7 @@ class FakeCircuits:
         self.counts = b'{"00":1}'
         self.unfit: dict[str, Refused] = {}
         self.operations = ""
-        self.on_run = self._nothing
+        self.on_run: Callable[[], Awaitable[object]] = self._nothing
         self.free = asyncio.Semaphore(1)
         self.workers_asked_for = 0
         self.declared: tuple[Input, ...] = ()
@@ -278,3 +283,18 @@ class World:
 @pytest.fixture
 def world() -> World:
     return World()
+
+
+@pytest.fixture
+def run(world: World) -> RunPlacement:
+    """Runs placements as `ME`."""
+    watch = JobWatch(world.log)
+    return RunPlacement(
+        world.log,
+        world.payloads,
+        world.circuits,
+        FixedClock(),
+        watch,
+        me=ME,
+        pauses=(0, 0, 0),
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 
@@ -15,6 +14,8 @@ from queuebit_executor.instance import Instance
 from queuebit_executor.watch import JobWatch
 from queuebit_kernel import FixedClock, Superseded
 
+from .conftest import World
+
 ME = Instance("aer", "executor-aer@here:1-abcd", 2, 1024)
 
 
@@ -24,13 +25,13 @@ def clock() -> FixedClock:
 
 
 @pytest.fixture
-def run(world: Any, clock: FixedClock) -> RunPlacement:
+def run(world: World, clock: FixedClock) -> RunPlacement:
     watch = JobWatch(world.log, look_s=0.01)
     return RunPlacement(world.log, world.payloads, world.circuits, clock, watch, me=ME, pauses=(0, 0, 0))
 
 
 async def test_a_run_that_is_cancelled_reports_the_time_it_took(
-    world: Any, run: RunPlacement, clock: FixedClock
+    world: World, run: RunPlacement, clock: FixedClock
 ) -> None:
     async def cancelled_after_a_while() -> None:
         clock.advance(1.5)
@@ -48,7 +49,7 @@ async def test_a_run_that_is_cancelled_reports_the_time_it_took(
     assert quantities(report.data.usage)["qpu-time"] == 1_500_000
 
 
-async def test_a_result_that_came_after_the_cancellation_is_reported_as_used(world: Any) -> None:
+async def test_a_result_that_came_after_the_cancellation_is_reported_as_used(world: World) -> None:
     async def cancel() -> None:
         await world.log.append(world.cancelled())
 
@@ -63,7 +64,7 @@ async def test_a_result_that_came_after_the_cancellation_is_reported_as_used(wor
     assert quantities(report.data.usage)["shots"] == 1000
 
 
-async def test_an_attempt_that_was_lost_before_the_cancellation_is_free(world: Any, run: RunPlacement) -> None:
+async def test_an_attempt_that_was_lost_before_the_cancellation_is_free(world: World, run: RunPlacement) -> None:
     """The executor ended between the cancellation and its report; the placement is delivered again."""
     event, sequence = await world.place()
     lost = Instance("aer", "executor-aer@there:1-ffff", 2, 1024)
@@ -73,10 +74,10 @@ async def test_an_attempt_that_was_lost_before_the_cancellation_is_free(world: A
         with pytest.raises(Superseded):
             await run(event, sequence, redelivered=True)
     (report,) = world.log.events(JobUsageReported)
-    assert not any(quantities(report.data.usage).values())
+    assert {*quantities(report.data.usage).values()} == {0}
 
 
-async def test_a_job_that_never_started_owes_no_report(world: Any, run: RunPlacement) -> None:
+async def test_a_job_that_never_started_owes_no_report(world: World, run: RunPlacement) -> None:
     event, sequence = await world.place()
     await world.log.append(world.cancelled())
     with pytest.raises(Superseded):
@@ -85,7 +86,7 @@ async def test_a_job_that_never_started_owes_no_report(world: Any, run: RunPlace
 
 
 async def test_a_placement_that_was_replaced_reports_no_usage_in_place_of_the_newer_one(
-    world: Any, run: RunPlacement
+    world: World, run: RunPlacement
 ) -> None:
     older, at = await world.place()
     newer = world.placed(backend="aer-2")

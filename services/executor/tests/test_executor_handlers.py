@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from queuebit_contracts.backend import BackendCalibrated, BackendRegistered
-from queuebit_contracts.job import JobCompleted, JobFailed, JobPlaced, JobStarted, Usage
+from queuebit_contracts.job import JobCompleted, JobFailed, JobStarted, Usage
+from queuebit_contracts.subjects import Aggregate
+from queuebit_executor.adapters import ChildCircuits
 from queuebit_executor.announce import AnnounceBackends
 from queuebit_executor.answers import Described
-from queuebit_executor.events import started
 from queuebit_executor.handlers import RunPlacement
 from queuebit_executor.instance import Instance
 from queuebit_executor.recalibrate import Recalibrate
 from queuebit_executor.watch import JobWatch
-from queuebit_kernel import FixedClock, Stale, Superseded, Unavailable, digest
+from queuebit_kernel import FixedClock, Stale, Superseded, digest
+from queuebit_runtime.log import Stored
 
-ME = Instance("aer", "executor-aer@here:1", slots=2, memory_mb=1536)
-LOST = Instance("aer", "executor-aer@there:1", slots=2, memory_mb=1536)
-
-
-@pytest.fixture
-def run(world) -> RunPlacement:
-    watch = JobWatch(world.log)
-    return RunPlacement(world.log, world.payloads, world.circuits, FixedClock(), watch, me=ME, pauses=(0, 0, 0))
+from .conftest import ME, World
+from .placements import place_several, until
 
 
-async def test_a_placement_becomes_a_result_with_its_usage(world, run) -> None:
+async def test_a_placement_becomes_a_result_with_its_usage(world: World, run: RunPlacement) -> None:
     event, sequence = await world.place()
     await run(event, sequence)
     (start,) = world.log.events(JobStarted)
@@ -45,7 +40,7 @@ async def test_a_placement_becomes_a_result_with_its_usage(world, run) -> None:
     assert world.circuits.runs == [("aer", 1_000, 7)]
 
 
-async def test_a_second_delivery_finds_the_job_ended(world, run) -> None:
+async def test_a_second_delivery_finds_the_job_ended(world: World, run: RunPlacement) -> None:
     event, sequence = await world.place()
     await run(event, sequence)
     for _ in range(2):
@@ -54,26 +49,7 @@ async def test_a_second_delivery_finds_the_job_ended(world, run) -> None:
     assert len(world.circuits.runs) == 1
 
 
-async def test_a_lost_attempt_is_followed_by_the_next(world, run) -> None:
-    event, sequence = await world.place()
-    await world.log.append(started(LOST, event, 1, event.time))
-    await run(event, sequence)
-    assert [it.data.attempt for it in world.log.events(JobStarted)] == [1, 2]
-    assert world.log.events(JobCompleted)[0].data.attempt == 2
-
-
-async def test_a_job_that_loses_three_executors_is_given_up(world, run) -> None:
-    event, sequence = await world.place()
-    for attempt in (1, 2, 3):
-        await world.log.append(started(LOST, event, attempt, event.time))
-    with pytest.raises(Superseded):
-        await run(event, sequence)
-    (end,) = world.log.events(JobFailed)
-    assert (end.data.reason.code, end.data.attempt) == ("executor_lost", 3)
-    assert world.circuits.runs == []
-
-
-async def test_a_job_cancelled_before_it_starts_is_not_run(world, run) -> None:
+async def test_a_job_cancelled_before_it_starts_is_not_run(world: World, run: RunPlacement) -> None:
     event, sequence = await world.place()
     await world.log.append(world.cancelled())
     with pytest.raises(Superseded):
@@ -81,7 +57,7 @@ async def test_a_job_cancelled_before_it_starts_is_not_run(world, run) -> None:
     assert world.circuits.runs == []
 
 
-async def test_a_job_cancelled_while_it_runs_keeps_that_end(world, run) -> None:
+async def test_a_job_cancelled_while_it_runs_keeps_that_end(world: World, run: RunPlacement) -> None:
     event, sequence = await world.place()
 
     async def cancel() -> None:
@@ -93,22 +69,7 @@ async def test_a_job_cancelled_while_it_runs_keeps_that_end(world, run) -> None:
     assert world.log.events(JobCompleted) == []
 
 
-async def place_several(world, names: Sequence[str]) -> list[tuple[JobPlaced, int]]:
-    placed = []
-    for name in names:
-        await world.log.append(world.accepted(await world.log.append(world.submitted(name)), name))
-        event = world.placed(name)
-        placed.append((event, await world.log.append(event)))
-    return placed
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0)
-
-
-async def test_jobs_start_one_after_another_as_the_only_worker_takes_them(world, run) -> None:
+async def test_jobs_start_one_after_another_as_the_only_worker_takes_them(world: World, run: RunPlacement) -> None:
     names = ("first", "second", "third")
     go_on = asyncio.Semaphore(0)
     world.circuits.on_run = go_on.acquire
@@ -124,7 +85,7 @@ async def test_jobs_start_one_after_another_as_the_only_worker_takes_them(world,
 
 
 @pytest.mark.parametrize("hinted", [True, False])
-async def test_cancelling_a_job_frees_its_worker_for_the_next(world, hinted: bool) -> None:
+async def test_cancelling_a_job_frees_its_worker_for_the_next(world: World, hinted: bool) -> None:
     watch = JobWatch(world.log, look_s=3600 if hinted else 0.01)
     run = RunPlacement(world.log, world.payloads, world.circuits, FixedClock(), watch, me=ME, pauses=())
     world.circuits.on_run = asyncio.Event().wait
@@ -144,7 +105,7 @@ async def test_cancelling_a_job_frees_its_worker_for_the_next(world, hinted: boo
     assert not world.circuits.free.locked()
 
 
-async def test_a_job_cancelled_while_it_waits_for_a_worker_is_let_go_before_one_is_free(world) -> None:
+async def test_a_job_cancelled_while_it_waits_for_a_worker_is_let_go_before_one_is_free(world: World) -> None:
     run = RunPlacement(
         world.log, world.payloads, world.circuits, FixedClock(), JobWatch(world.log, look_s=0.01), me=ME, pauses=()
     )
@@ -154,10 +115,11 @@ async def test_a_job_cancelled_while_it_waits_for_a_worker_is_let_go_before_one_
         await world.log.append(world.cancelled())
         with pytest.raises(Superseded):
             await waiting
-    assert world.circuits.runs == world.log.events(JobStarted) == []
+    assert world.circuits.runs == []
+    assert world.log.events(JobStarted) == []
 
 
-async def test_a_job_cancelled_as_a_worker_becomes_free_never_starts(world, run) -> None:
+async def test_a_job_cancelled_as_a_worker_becomes_free_never_starts(world: World, run: RunPlacement) -> None:
     async with world.circuits.free:
         waiting = asyncio.ensure_future(run(*await world.place()))
         await until(lambda: world.circuits.workers_asked_for)
@@ -167,7 +129,7 @@ async def test_a_job_cancelled_as_a_worker_becomes_free_never_starts(world, run)
     assert world.log.events(JobStarted) == []
 
 
-async def test_a_placement_that_another_backend_was_given_instead_never_starts(world, run) -> None:
+async def test_a_placement_that_another_backend_was_given_instead_never_starts(world: World, run: RunPlacement) -> None:
     async with world.circuits.free:
         waiting = asyncio.ensure_future(run(*await world.place()))
         await until(lambda: world.circuits.workers_asked_for)
@@ -177,35 +139,18 @@ async def test_a_placement_that_another_backend_was_given_instead_never_starts(w
     assert world.log.events(JobStarted) == []
 
 
-async def test_a_slow_log_keeps_no_worker_waiting_and_no_end_comes_before_its_start(world, run) -> None:
-    append, stored = world.log.append, asyncio.Event()
-
-    async def slow(fact, **guard):
-        if isinstance(fact, JobStarted):
-            await stored.wait()
-        return await append(fact, **guard)
-
-    world.log.append = slow
-    running = [asyncio.ensure_future(run(*it)) for it in await place_several(world, ("first", "second"))]
-    await until(lambda: len(world.circuits.runs) == 2)
-    assert world.log.events(JobCompleted) == []
-    stored.set()
-    await asyncio.gather(*running)
-    assert len(world.log.events(JobCompleted)) == 2
-
-
-async def test_a_hint_without_an_end_in_the_log_stops_nothing(world) -> None:
+async def test_a_hint_without_an_end_in_the_log_stops_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     watch = JobWatch(world.log)
     run = RunPlacement(world.log, world.payloads, world.circuits, FixedClock(), watch, me=ME, pauses=())
     history, looks = world.log.history, 0
 
-    async def counted(job, **how):
+    async def counted(job: Aggregate, *, reaching: int = 0) -> list[Stored]:
         nonlocal looks
         looks += 1
-        return await history(job, **how)
+        return await history(job, reaching=reaching)
 
     async def several_looks() -> None:
-        world.log.history = counted
+        monkeypatch.setattr(world.log, "history", counted)
         watch.hint("qb.job.acme.j1.cancelled")
         await until(lambda: looks > 1)
 
@@ -214,106 +159,8 @@ async def test_a_hint_without_an_end_in_the_log_stops_nothing(world) -> None:
     assert len(world.log.events(JobCompleted)) == 1
 
 
-async def test_a_job_that_kills_its_executors_is_not_run_again_while_it_is_given_up(world, run) -> None:
-    event, sequence = await world.place()
-    for attempt in (1, 2, 3):
-        await world.log.append(started(LOST, event, attempt, event.time))
-    async with world.circuits.free:
-        with pytest.raises(Superseded):
-            await run(event, sequence)
-    assert world.circuits.runs == []
-
-
-async def test_an_attempt_that_was_overtaken_still_ends_the_job_when_it_is_done_first(world, run) -> None:
-    event, sequence = await world.place()
-
-    async def overtake() -> None:
-        await world.log.append(started(LOST, event, 2, event.time))
-
-    world.circuits.on_run = overtake
-    await run(event, sequence)
-    assert [it.data.attempt for it in world.log.events(JobCompleted)] == [1]
-
-
-async def test_an_end_that_was_not_confirmed_is_appended_again(world, run) -> None:
-    event, sequence = await world.place()
-    append, silent = world.log.append, [True]
-
-    async def unconfirmed(fact, **guard):
-        stored = await append(fact, **guard)
-        if isinstance(fact, JobCompleted) and silent.pop():
-            silent.append(False)
-            raise Unavailable("no confirmation")
-        return stored
-
-    world.log.append = unconfirmed
-    await run(event, sequence)
-    assert len(world.log.events(JobCompleted)) == 1
-
-
-async def test_a_result_is_kept_while_the_log_is_away_that_is_to_store_its_start(world, run) -> None:
-    Away("log", "append", 3, JobStarted).befall(world)
-    await run(*await world.place())
-    assert len(world.circuits.runs) == len(world.log.events(JobStarted)) == len(world.log.events(JobCompleted)) == 1
-
-
-@dataclass
-class Away:
-    """A dependency that fails some times, in `method` and about facts of one kind, and then is there again."""
-
-    part: str
-    method: str
-    times: int
-    kind: type = object
-    done_all_the_same: bool = False
-
-    def befall(self, world) -> None:
-        part = getattr(world, self.part)
-        method = getattr(part, self.method)
-
-        async def failing(what, *more, **how):
-            if not self.times or not isinstance(what, self.kind):
-                return await method(what, *more, **how)
-            self.times -= 1
-            if self.done_all_the_same:
-                await method(what, *more, **how)
-            raise Unavailable("away")
-
-        setattr(part, self.method, failing)
-
-
-@pytest.mark.parametrize(
-    ("what", "attempts"),
-    [
-        pytest.param(Away("payloads", "get", 3), 1, id="the store, while the source is read"),
-        pytest.param(Away("payloads", "put", 3), 1, id="the store is full when the result comes"),
-        pytest.param(Away("payloads", "put", 9), 1, id="the store, for longer than one delivery waits"),
-        pytest.param(Away("log", "append", 3, JobCompleted), 1, id="the log, at the end"),
-        pytest.param(Away("log", "append", 9, JobCompleted), 1, id="the log, for longer than one delivery waits"),
-        pytest.param(Away("log", "append", 9, JobStarted), 1, id="the log, at the start"),
-        pytest.param(Away("log", "append", 1, JobStarted, True), 1, id="the log's confirmation of the start"),
-        pytest.param(Away("log", "history", 2), 1, id="the history"),
-        pytest.param([LOST], 2, id="an executor"),
-        pytest.param([LOST, LOST], 3, id="two executors"),
-    ],
-)
-async def test_only_a_lost_executor_costs_an_attempt(world, run, what: Away | list[Instance], attempts: int) -> None:
-    event, sequence = await world.place()
-    if isinstance(what, Away):
-        what.befall(world)
-    else:
-        for number, executor in enumerate(what, start=1):
-            await world.log.append(started(executor, event, number, event.time))
-    while not world.log.events(JobCompleted):
-        with contextlib.suppress(Unavailable):  # the bus delivers it again
-            await run(event, sequence)
-    (end,) = world.log.events(JobCompleted)
-    assert end.data.attempt == attempts
-    assert [it.data.attempt for it in world.log.events(JobStarted)] == [*range(1, attempts + 1)]
-
-
 @pytest.mark.parametrize("code", ["syntax", "limit_exceeded", "crashed", "run_timeout", "out_of_memory"])
-async def test_what_cannot_run_fails_with_its_reason_and_no_usage(world, run, code: str) -> None:
+async def test_what_cannot_run_fails_with_its_reason_and_no_usage(world: World, run: RunPlacement, code: str) -> None:
     event, sequence = await world.place()
     world.circuits.refusal = world.refusal(code)
     await run(event, sequence)
@@ -322,7 +169,7 @@ async def test_what_cannot_run_fails_with_its_reason_and_no_usage(world, run, co
     assert (end.data.usage.shots, end.data.usage.qpu_us) == (0, 0)
 
 
-async def test_a_run_that_reached_its_limit_states_the_time_it_used(world, run) -> None:
+async def test_a_run_that_reached_its_limit_states_the_time_it_used(world: World, run: RunPlacement) -> None:
     event, sequence = await world.place()
     world.circuits.refusal = world.refusal("run_timeout").model_copy(update={"used_us": 20_000_000})
     await run(event, sequence)
@@ -330,14 +177,14 @@ async def test_a_run_that_reached_its_limit_states_the_time_it_used(world, run) 
     assert end.data.usage == Usage(shots=0, qpu_us=20_000_000, qubits=2, final=True, at_limit=True)
 
 
-async def test_a_source_that_is_not_in_the_store_fails_the_job(world, run) -> None:
+async def test_a_source_that_is_not_in_the_store_fails_the_job(world: World, run: RunPlacement) -> None:
     await world.log.append(world.submitted(inline=False))
     event = world.placed()
     await run(event, await world.log.append(event))
     assert world.log.events(JobFailed)[0].data.reason.code == "payload_missing"
 
 
-async def test_a_later_submission_changes_nothing(world, run) -> None:
+async def test_a_later_submission_changes_nothing(world: World, run: RunPlacement) -> None:
     event, sequence = await world.place()
     for source in ("another", world.bell + " "):
         await world.log.append(world.submitted(source=source))
@@ -347,7 +194,7 @@ async def test_a_later_submission_changes_nothing(world, run) -> None:
     assert world.circuits.sources == [world.bell.encode()]
 
 
-async def test_the_accepted_of_several_submissions_runs(world, run) -> None:
+async def test_the_accepted_of_several_submissions_runs(world: World, run: RunPlacement) -> None:
     await world.log.append(world.submitted(source="first"))
     accepted = await world.log.append(world.submitted())
     await world.log.append(world.accepted(accepted))
@@ -357,7 +204,7 @@ async def test_the_accepted_of_several_submissions_runs(world, run) -> None:
     assert world.circuits.sources == [world.bell.encode()]
 
 
-async def test_where_the_acceptance_names_none_another_circuit_never_runs(world, run) -> None:
+async def test_where_the_acceptance_names_none_another_circuit_never_runs(world: World, run: RunPlacement) -> None:
     await world.log.append(world.submitted())
     await world.log.append(world.accepted(None))
     await world.log.append(world.submitted(source="another"))
@@ -368,7 +215,7 @@ async def test_where_the_acceptance_names_none_another_circuit_never_runs(world,
     assert world.circuits.runs == []
 
 
-async def test_a_large_result_lies_in_the_tenants_payloads(world, run) -> None:
+async def test_a_large_result_lies_in_the_tenants_payloads(world: World, run: RunPlacement) -> None:
     event, sequence = await world.place()
     world.circuits.counts = json.dumps({format(it, "020b"): 1 for it in range(2_000)}).encode()
     await run(event, sequence)
@@ -377,7 +224,7 @@ async def test_a_large_result_lies_in_the_tenants_payloads(world, run) -> None:
     assert await world.payloads.get("acme", result) == world.circuits.counts
 
 
-async def test_backends_are_offered_once_and_again_when_they_change(world) -> None:
+async def test_backends_are_offered_once_and_again_when_they_change(world: World) -> None:
     def announcing(me: Instance) -> AnnounceBackends:
         return AnnounceBackends(world.log, world.payloads, world.circuits, FixedClock(), me=me)
 
@@ -394,16 +241,17 @@ async def test_backends_are_offered_once_and_again_when_they_change(world) -> No
     assert [it.data.slots for it in world.log.events(BackendRegistered)] == [2, 1, 3]
 
 
-async def test_a_backend_of_a_kind_that_is_new_is_announced_as_a_device(world) -> None:
+async def test_a_backend_of_a_kind_that_is_new_is_announced_as_a_device(world: World) -> None:
     described = Described.model_validate_json(world.offer("annealer", "annealer").model_dump_json())
     await AnnounceBackends(world.log, world.payloads, world.circuits, FixedClock(), me=ME)((described,))
     (registered,) = (it.data for it in world.log.events(BackendRegistered))
     assert (registered.kind, registered.slots, registered.memory_bytes) == ("annealer", 1, None)
 
 
-async def test_a_calibration_that_the_log_does_not_take_is_passed_again(world) -> None:
+async def test_a_calibration_that_the_log_does_not_take_is_passed_again(world: World) -> None:
     before, now = world.offer("torino", "emulated", digest(b"old")), world.offer("torino", "emulated", digest(b"new"))
-    passed, taken = [], asyncio.Event()
+    passed: list[Described] = []
+    taken = asyncio.Event()
 
     async def changed(described: Described) -> None:
         passed.append(described)
@@ -414,8 +262,8 @@ async def test_a_calibration_that_the_log_does_not_take_is_passed_again(world) -
     async def recalibrate(backend: str) -> Described:
         return now
 
-    world.circuits.recalibrate = recalibrate
-    working = asyncio.ensure_future(Recalibrate(world.circuits, 0, changed).run((before,)))
+    circuits = cast("ChildCircuits", SimpleNamespace(recalibrate=recalibrate))  # all it needs
+    working = asyncio.ensure_future(Recalibrate(circuits, 0, changed).run((before,)))
     await taken.wait()
     working.cancel()
     assert passed == [now, now]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ CIRCUITS = {
 }
 
 
-def ask(op: str, source: str, backend: str, **more: object) -> tuple[dict, bytes]:
+def ask(op: str, source: str, backend: str, **more: object) -> tuple[dict[str, Any], bytes]:
     opened = {backend: open_backend(backend)}
     return _answer(opened, {"op": op, "backend": backend, "token": event_id(), **more}, source.encode())
 
@@ -64,9 +65,11 @@ def test_a_plan_says_that_a_circuit_fits_exactly_where_it_runs(backend: str) -> 
 def test_counts_too_large_to_store_cost_a_device_what_the_same_counts_would_have_cost(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked = {"backend": "emulated-ibm-manila", "shots": SHOTS, "seed": 1, "budget_us": 10**9}
-    ran, _ = ask("run", CIRCUITS["bell"], **asked)
+    def run() -> dict[str, Any]:
+        return ask("run", CIRCUITS["bell"], "emulated-ibm-manila", shots=SHOTS, seed=1, budget_us=10**9)[0]
+
+    ran = run()
     monkeypatch.setattr(refusals, "MAX_RESULT_BYTES", 1)
-    refused, _ = ask("run", CIRCUITS["bell"], **asked)
+    refused = run()
     assert refused["error"]["code"] == "result_too_large"
     assert refused["error"]["used_us"] == ran["qpu_us"]

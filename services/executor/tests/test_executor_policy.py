@@ -14,6 +14,8 @@ from queuebit_executor.seeds import compilation_seed, simulation_seed
 from queuebit_executor.state import Mark, Past
 from queuebit_planning.timing import Method
 
+from .conftest import World
+
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -45,41 +47,41 @@ STATE = Method("statevector", 5_000_000, 1_100, 64)
 
 
 def estimate(*methods: Method, **figures: object) -> Estimate:
-    return Estimate(backend="aer", methods=methods or (STATE,), **figures)
+    return Estimate.model_validate({"backend": "aer", "methods": methods or (STATE,), **figures})
 
 
-def test_a_state_that_does_not_fit_into_a_child_is_refused_before_it_is_paid_for(world) -> None:
+def test_a_state_that_does_not_fit_into_a_child_is_refused_before_it_is_paid_for(world: World) -> None:
     for kind in ("simulator", "emulated"):
         answer = quoted(estimate(replace(STATE, memory_bytes=16 << 30)), world.offer("aer", kind), 1_000, HERE)
         assert answer.unfit is not None
         assert answer.unfit.code == "too_much_memory"
-        assert "aer has 1.25 GiB of memory for a state, the simulation needs 16.00 GiB" in answer.unfit.text
+        assert all(it in answer.unfit.text for it in ("aer", "1.25 GiB", "16.00 GiB"))
 
 
-def test_memory_is_that_of_the_method_that_would_run(world) -> None:
+def test_memory_is_that_of_the_method_that_would_run(world: World) -> None:
     vector = Method("statevector", 10**12, 0, 16 << 30)
     tableau = Method("stabilizer", 5_000_000, 1_000, 500_000)
     assert quoted(estimate(vector, tableau), world.offer("aer"), 1_000, HERE).unfit is None
 
 
 @pytest.mark.parametrize("kind", ["simulator", "emulated"])
-def test_a_run_that_would_reach_its_limit_is_refused_before_it_is_paid_for(world, kind: str) -> None:
+def test_a_run_that_would_reach_its_limit_is_refused_before_it_is_paid_for(world: World, kind: str) -> None:
     slow = estimate(Method("statevector", 5_000_000, 208_795_000, 1 << 30))
     answer = quoted(slow, world.offer("aer", kind), 1_000, HERE)
     assert answer.unfit is not None
     assert answer.unfit.code == "too_long"
-    assert answer.unfit.text == "aer would compute for up to 209 s, and a run may take 60 s"
+    assert all(it in answer.unfit.text for it in ("aer", "209 s", "60 s"))
     assert quoted(slow, world.offer("aer", kind), 1_000, Allowance(1536, 300)).unfit is None
 
 
-def test_every_reason_is_reported_at_once(world) -> None:
+def test_every_reason_is_reported_at_once(world: World) -> None:
     found = estimate(replace(STATE, memory_bytes=16 << 30), unfit=Reason(code="does_not_fit", text="it cannot loop"))
     answer = quoted(found, world.offer("aer"), 20_000, HERE)
     assert answer.unfit is not None
     assert answer.unfit.text.count(";") == 2
 
 
-def test_a_device_is_quoted_by_its_model_and_a_simulator_by_its_work(world) -> None:
+def test_a_device_is_quoted_by_its_model_and_a_simulator_by_its_work(world: World) -> None:
     found = estimate(duration_ns=1_000, rep_delay_ns=250_000, overhead_ns=2_000_000_000, esp_ppm=970_000)
     device = quoted(found, world.offer("aer", "emulated"), 4_000, HERE)
     simulator = quoted(found, world.offer("aer"), 4_000, HERE)
@@ -87,15 +89,16 @@ def test_a_device_is_quoted_by_its_model_and_a_simulator_by_its_work(world) -> N
     assert (simulator.qpu_us, simulator.esp_ppm) == (5_000 + 4_400, None)
 
 
-def test_what_would_keep_a_backend_busy_for_days_is_refused(world) -> None:
+def test_what_would_keep_a_backend_busy_for_days_is_refused(world: World) -> None:
     """No number of a quote is then too large for readers of doubles."""
     device = quoted(estimate(duration_ns=10**12), world.offer("emulated", "emulated"), 10_000, HERE)
     assert device.unfit is not None
-    assert "emulated would be busy for up to 2,778 hours, and a job may take 24" in device.unfit.text
+    assert device.unfit.code == "too_long"
+    assert all(it in device.unfit.text for it in ("emulated", "2,778", "24"))
     assert device.qpu_us == 0
 
 
-def test_why_a_circuit_was_not_compiled_keeps_its_code(world) -> None:
+def test_why_a_circuit_was_not_compiled_keeps_its_code(world: World) -> None:
     found = Estimate(backend="aer", unfit=Reason(code="profile_timeout", text="aer: it took longer"))
     answer = quoted(found, world.offer("aer"), 1_000, HERE)
     assert answer.unfit == Reason(code="profile_timeout", text="aer: it took longer")

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import pytest
 
-from queuebit_contracts.query import ProfileRequest
+from queuebit_contracts.query import ProfileAnswer, ProfileRequest
 from queuebit_contracts.topology import COMPILED
-from queuebit_contracts.wire import Payload
+from queuebit_contracts.wire import Payload, Reason
+from queuebit_executor.answers import Estimate
 from queuebit_executor.circuit_profiles import A_WHILE_S
 from queuebit_executor.errors import Overloaded
 from queuebit_executor.policy import Allowance
 from queuebit_executor.profiling import AnswerProfile
 from queuebit_kernel import FixedClock, digest
 from queuebit_planning.fidelity import OPERATIONS
+from queuebit_runtime.payloads import describe
+
+from .conftest import World
 
 
 @pytest.fixture
@@ -24,7 +27,7 @@ def clock() -> FixedClock:
 
 
 @pytest.fixture
-def answer(world, clock) -> AnswerProfile:
+def answer(world: World, clock: FixedClock) -> AnswerProfile:
     offers = (world.offer("aer"), world.offer("device", "emulated"))
     return AnswerProfile(world.payloads, world.circuits, offers, clock, Allowance(1536, 60))
 
@@ -37,7 +40,11 @@ def request(source: str, *backends: str, inline: bool = True, shots: int = 1_000
     return ProfileRequest(tenant="acme", circuit=payload, shots=shots, backends=backends)
 
 
-async def test_a_circuit_is_compiled_once_for_each_backend(world, answer) -> None:
+def code_of(found: ProfileAnswer) -> str | None:
+    return None if found.error is None else found.error.code
+
+
+async def test_a_circuit_is_compiled_once_for_each_backend(world: World, answer: AnswerProfile) -> None:
     await answer(request(world.bell, "aer"))
     both = await answer(request(world.bell))
     again = await answer(request(world.bell, "device", "aer", shots=10))
@@ -46,78 +53,80 @@ async def test_a_circuit_is_compiled_once_for_each_backend(world, answer) -> Non
     assert [it.qpu_us for it in again.estimates] == [10, 5_011]
 
 
-async def test_an_estimate_names_the_operations_that_its_esp_follows_from(world, answer) -> None:
+async def test_an_estimate_names_the_operations_that_its_esp_follows_from(world: World, answer: AnswerProfile) -> None:
     world.circuits.operations = '[["cx",[0,1],1]]'
     (found,) = (await answer(request(world.bell, "device"))).estimates
-    assert found.operations.inline == world.circuits.operations
-    assert found.operations.media_type == OPERATIONS
+    assert found.operations == describe(world.circuits.operations.encode(), OPERATIONS)
 
 
-async def test_many_operations_are_stored_where_no_user_reads_them(world, answer) -> None:
+async def test_many_operations_are_stored_where_no_user_reads_them(world: World, answer: AnswerProfile) -> None:
     world.circuits.operations = "[" + ",".join(f'["cx",[{it},{it + 1}],1]' for it in range(300)) + "]"
     (found,) = (await answer(request(world.bell, "device"))).estimates
+    assert found.operations is not None
     assert found.operations.inline is None
     assert world.payloads.kept[COMPILED, found.operations.digest] == world.circuits.operations.encode()
     (again,) = (await answer(request(world.bell, "device", shots=10))).estimates
     assert again.operations == found.operations
 
 
-async def test_what_is_wrong_with_a_circuit_is_remembered_and_bad_luck_for_a_while(world, answer, clock) -> None:
+async def test_what_is_wrong_with_a_circuit_is_remembered_and_bad_luck_for_a_while(
+    world: World, answer: AnswerProfile, clock: FixedClock
+) -> None:
     for code, lasting, after in (("syntax", True, 1), ("profile_timeout", False, 2), ("crashed", False, 2)):
         world.circuits.profiled, world.circuits.refusal = 0, world.refusal(code, lasting=lasting)
         for _ in range(3):
-            assert (await answer(request(code))).error.code == code
+            assert code_of(await answer(request(code))) == code
         assert world.circuits.profiled == 1
         clock.advance(A_WHILE_S)
         await answer(request(code))
         assert world.circuits.profiled == after
 
 
-async def test_a_backend_that_takes_too_long_to_compile_for_is_unfit_and_holds_up_no_other(world, answer) -> None:
+async def test_a_backend_that_takes_too_long_to_compile_for_is_unfit_and_holds_up_no_other(
+    world: World, answer: AnswerProfile
+) -> None:
     world.circuits.unfit["aer"] = world.refusal("profile_timeout", lasting=False)
     for _ in range(2):
         slow, quick = (await answer(request(world.bell))).estimates
-    assert (slow.unfit.code, slow.unfit.text) == ("profile_timeout", "aer: it is profile_timeout")
+    assert slow.unfit == Reason(code="profile_timeout", text="aer: it is profile_timeout")
     assert quick.unfit is None
     assert world.circuits.compiled == ["aer", "device"]
 
 
-async def test_what_was_found_out_before_time_was_up_is_there_for_the_next(world, answer) -> None:
-    estimate, world.circuits.estimate = world.circuits.estimate, raises(Overloaded("too late"))
-    with pytest.raises(Overloaded):
-        await answer(request(world.bell))
-    world.circuits.estimate = estimate
+async def test_what_was_found_out_before_time_was_up_is_there_for_the_next(
+    world: World, answer: AnswerProfile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def late(*_: object) -> Estimate:
+        raise Overloaded("too late")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.circuits, "estimate", late)
+        with pytest.raises(Overloaded):
+            await answer(request(world.bell))
     assert (await answer(request(world.bell))).profile is not None
     assert world.circuits.profiled == 1
 
 
-async def test_one_circuit_asked_for_by_many_at_once_is_read_once(world, answer) -> None:
+async def test_one_circuit_asked_for_by_many_at_once_is_read_once(world: World, answer: AnswerProfile) -> None:
     await asyncio.gather(*(answer(request(world.bell)) for _ in range(5)))
     assert (world.circuits.profiled, world.circuits.compiled) == (1, ["aer", "device"])
 
 
-def raises(fault: Exception) -> Callable[..., Awaitable[None]]:
-    async def fail(*_: object) -> None:
-        raise fault
-
-    return fail
-
-
-async def test_a_backend_of_another_stack_is_unfit(world, answer) -> None:
+async def test_a_backend_of_another_stack_is_unfit(world: World, answer: AnswerProfile) -> None:
     got = await answer(request(world.bell, "aer", "stranger"))
     assert [it.unfit.code if it.unfit else None for it in got.estimates] == [None, "unknown_backend"]
 
 
-async def test_a_source_is_read_from_the_store_when_it_is_large(world, answer) -> None:
-    assert (await answer(request(world.bell, inline=False))).error.code == "payload_missing"
+async def test_a_source_is_read_from_the_store_when_it_is_large(world: World, answer: AnswerProfile) -> None:
+    assert code_of(await answer(request(world.bell, inline=False))) == "payload_missing"
     await world.payloads.store("acme", world.bell.encode(), "text/x-openqasm")
     assert (await answer(request(world.bell, inline=False))).profile is not None
 
 
 async def test_a_source_that_is_not_what_its_digest_says_is_refused_even_when_the_digest_is_known(
-    world, answer
+    world: World, answer: AnswerProfile
 ) -> None:
     good = request(world.bell)
     await answer(good)
     forged = good.model_copy(update={"circuit": good.circuit.model_copy(update={"inline": "forged"})})
-    assert (await answer(forged)).error.code == "digest"
+    assert code_of(await answer(forged)) == "digest"

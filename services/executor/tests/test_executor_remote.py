@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from decimal import Decimal
 
 import pytest
 
@@ -27,6 +27,8 @@ from queuebit_executor.watch import JobWatch
 from queuebit_kernel import FixedClock, Settle, Superseded, digest
 from queuebit_runtime.payloads import describe
 from queuebit_testing.memory import MemoryLog
+
+from .conftest import World
 
 ME = Instance("vendor", "executor-vendor@here:1", slots=2, memory_mb=1536)
 WEEK_S = 7 * 86_400.0
@@ -88,17 +90,17 @@ class Vendor:
 
 
 @pytest.fixture
-def vendor(world: Any) -> Vendor:
+def vendor(world: World) -> Vendor:
     return Vendor(world.log)
 
 
 @pytest.fixture
-def clock(world: Any) -> FixedClock:
+def clock(world: World) -> FixedClock:
     return FixedClock(world.placed().time)
 
 
 @pytest.fixture
-def run(world: Any, vendor: Vendor, clock: FixedClock) -> RunRemotely:
+def run(world: World, vendor: Vendor, clock: FixedClock) -> RunRemotely:
     return RunRemotely(
         world.log,
         world.payloads,
@@ -113,7 +115,7 @@ def run(world: Any, vendor: Vendor, clock: FixedClock) -> RunRemotely:
     )
 
 
-async def placed_and_dispatched(world: Any, vendor: Vendor, backend: str, attempt: int) -> tuple[JobPlaced, int]:
+async def placed_and_dispatched(world: World, vendor: Vendor, backend: str, attempt: int) -> tuple[JobPlaced, int]:
     event = world.placed(backend=backend)
     sequence = await world.log.append(event)
     token = f"j1-{event.id}"
@@ -125,7 +127,7 @@ async def placed_and_dispatched(world: Any, vendor: Vendor, backend: str, attemp
 
 
 async def test_a_placement_that_was_replaced_leaves_the_newer_run_and_its_usage_alone(
-    world: Any, vendor: Vendor, run: RunRemotely
+    world: World, vendor: Vendor, run: RunRemotely
 ) -> None:
     """The older placement must not take the newer one's handle for its own, nor report the usage in its place."""
     older, at = await placed_and_dispatched(world, vendor, "vendor-a", 1)
@@ -139,25 +141,26 @@ async def test_a_placement_that_was_replaced_leaves_the_newer_run_and_its_usage_
         await run(newer, later, redelivered=True)
     assert vendor.cancelled[1:] == [f"run-j1-{newer.id}"]
     (report,) = world.log.events(JobUsageReported)
-    assert (report.data.backend, quantities(report.data.usage)["qpu-time"]) == ("vendor-b", 1_000_000)
+    assert (report.data.backend, quantities(report.data.usage)["qpu-time"]) == ("vendor-b", Decimal(1_000_000))
     assert len(world.log.events(JobDispatched)) == 2
 
 
 @pytest.mark.parametrize("call", ["submit", "ended", "collect"])
 async def test_a_plugin_that_always_fails_at_a_call_fails_the_job(
-    world: Any, vendor: Vendor, run: RunRemotely, call: str
+    world: World, vendor: Vendor, run: RunRemotely, call: str
 ) -> None:
     """It was asked for ever: the job never ended, and its hold stayed."""
     vendor.failing = {call}
     await run(*await world.place())
     (failed,) = world.log.events(JobFailed)
-    assert (failed.data.reason.code, failed.data.reason.text) == ("crashed", f"aer was asked 5 times: {call} failed")
+    assert failed.data.reason.code == "crashed"
+    assert all(it in failed.data.reason.text for it in ("aer", "5", f"{call} failed"))
     assert is_final(failed.data.usage)
     assert len(vendor.cancelled) == (call != "submit"), "what the vendor has is cancelled"
 
 
 async def test_a_run_that_was_submitted_before_the_plugin_failed_is_followed(
-    world: Any, vendor: Vendor, run: RunRemotely
+    world: World, vendor: Vendor, run: RunRemotely
 ) -> None:
     event, sequence = await world.place()
     vendor.failing, vendor.handles = {"submit"}, {f"j1-{event.id}": "run-found"}
@@ -166,7 +169,7 @@ async def test_a_run_that_was_submitted_before_the_plugin_failed_is_followed(
 
 
 async def test_the_hold_of_a_job_stays_until_its_plugin_can_say_what_it_used(
-    world: Any, vendor: Vendor, run: RunRemotely
+    world: World, vendor: Vendor, run: RunRemotely
 ) -> None:
     event, sequence = await world.place()
     vendor.failing = {"usage"}
@@ -183,7 +186,9 @@ async def test_the_hold_of_a_job_stays_until_its_plugin_can_say_what_it_used(
     assert quantities(report.data.usage)["qpu-time"] == 1_000_000
 
 
-async def test_a_cancelled_job_is_settled_though_its_plugin_fails(world: Any, vendor: Vendor, run: RunRemotely) -> None:
+async def test_a_cancelled_job_is_settled_though_its_plugin_fails(
+    world: World, vendor: Vendor, run: RunRemotely
+) -> None:
     placed, at = await placed_and_dispatched(world, vendor, "vendor-a", 1)
     await world.log.append(world.cancelled())
     vendor.failing = {"find", "cancel"}
@@ -192,18 +197,20 @@ async def test_a_cancelled_job_is_settled_though_its_plugin_fails(world: Any, ve
     assert len(world.log.events(JobUsageReported)) == 1
 
 
-async def placed(world: Any) -> tuple[JobPlaced, int, str]:
+async def placed(world: World) -> tuple[JobPlaced, int, str]:
     """A placement, its sequence, and the token of its run."""
     event, sequence = await world.place(carried=describe(world.bell.encode(), "text/x-openqasm"))
     return event, sequence, f"j1-{event.id}"
 
 
-async def lost_attempt(world: Any, event: JobPlaced) -> None:
+async def lost_attempt(world: World, event: JobPlaced) -> None:
     """Another executor started the job, and ended."""
     await world.log.append(events.started(LOST, event, 1, event.time))
 
 
-async def test_the_handle_is_recorded_before_the_run_is_asked_for(world: Any, vendor: Vendor, run: RunRemotely) -> None:
+async def test_the_handle_is_recorded_before_the_run_is_asked_for(
+    world: World, vendor: Vendor, run: RunRemotely
+) -> None:
     event, sequence, token = await placed(world)
     await run(event, sequence)
     assert vendor.submitted == [token]
@@ -212,7 +219,7 @@ async def test_the_handle_is_recorded_before_the_run_is_asked_for(world: Any, ve
 
 
 async def test_a_run_whose_handle_was_lost_is_found_and_not_started_again(
-    world: Any, vendor: Vendor, run: RunRemotely
+    world: World, vendor: Vendor, run: RunRemotely
 ) -> None:
     event, sequence, token = await placed(world)
     await lost_attempt(world, event)
@@ -223,7 +230,7 @@ async def test_a_run_whose_handle_was_lost_is_found_and_not_started_again(
     assert [it.data.attempt for it in world.log.events(JobCompleted)] == [1], "the run that was found is attempt 1"
 
 
-async def test_a_run_whose_handle_is_recorded_is_followed_by_it(world: Any, vendor: Vendor, run: RunRemotely) -> None:
+async def test_a_run_whose_handle_is_recorded_is_followed_by_it(world: World, vendor: Vendor, run: RunRemotely) -> None:
     """The recorded handle counts, even if the vendor finds nothing by the token any more."""
     event, sequence, token = await placed(world)
     await lost_attempt(world, event)
@@ -236,7 +243,7 @@ async def test_a_run_whose_handle_is_recorded_is_followed_by_it(world: Any, vend
 
 
 async def test_a_submission_that_never_arrived_is_made_by_the_next_attempt(
-    world: Any, vendor: Vendor, run: RunRemotely
+    world: World, vendor: Vendor, run: RunRemotely
 ) -> None:
     event, sequence, token = await placed(world)
     await lost_attempt(world, event)
@@ -246,7 +253,7 @@ async def test_a_submission_that_never_arrived_is_made_by_the_next_attempt(
 
 
 async def test_usage_that_is_not_final_keeps_the_placement_until_it_is_reported(
-    world: Any, vendor: Vendor, run: RunRemotely
+    world: World, vendor: Vendor, run: RunRemotely
 ) -> None:
     event, sequence, token = await placed(world)
     vendor.final = False
@@ -258,12 +265,12 @@ async def test_usage_that_is_not_final_keeps_the_placement_until_it_is_reported(
     with pytest.raises(Superseded):
         await run(event, sequence, redelivered=True)
     (report,) = world.log.events(JobUsageReported)
-    assert (report.data.revision, quantities(report.data.usage)["qpu-time"]) == (1, 1_000_000)
+    assert (report.data.revision, quantities(report.data.usage)["qpu-time"]) == (1, Decimal(1_000_000))
     assert vendor.submitted == [token]
 
 
 async def test_usage_that_never_comes_is_asked_for_a_week_and_then_left_to_an_operator(
-    world: Any, vendor: Vendor, run: RunRemotely, clock: FixedClock
+    world: World, vendor: Vendor, run: RunRemotely, clock: FixedClock
 ) -> None:
     """The placement becomes a dead letter, so that it takes no place from others. Replaying it asks again."""
     event, at = await placed_and_dispatched(world, vendor, "vendor-a", 1)
@@ -283,7 +290,7 @@ async def test_usage_that_never_comes_is_asked_for_a_week_and_then_left_to_an_op
 
 
 async def test_a_run_that_a_vendor_cannot_be_asked_for_is_left_to_an_operator_after_a_week(
-    world: Any, vendor: Vendor, run: RunRemotely, clock: FixedClock
+    world: World, vendor: Vendor, run: RunRemotely, clock: FixedClock
 ) -> None:
     """The job is not failed: the vendor may have the run, and charge for it."""
     vendor.away = True
@@ -302,7 +309,7 @@ QPU_TIME = Measure(metric="qpu-time", quantity="1500", unit="microsecond")
 
 
 async def test_usage_that_never_comes_is_stated_by_the_operator(
-    world: Any, vendor: Vendor, run: RunRemotely, clock: FixedClock
+    world: World, vendor: Vendor, run: RunRemotely, clock: FixedClock
 ) -> None:
     """By any executor: the vendor's stack may be gone. The placement, when it is delivered again, has nothing to do."""
     state = StateUsage(world.log, me=Instance("aer", "executor-aer@here:2", slots=1, memory_mb=1536))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from queuebit_contracts.executors import with_executors
+from queuebit_contracts.job import JobPlaced
 from queuebit_contracts.query import ProfileAnswer, ProfileRequest
 from queuebit_contracts.topology import topology
+from queuebit_executor.answers import Profiled
 from queuebit_executor.errors import Overloaded
 from queuebit_executor.policy import Allowance
 from queuebit_executor.profiling import AnswerProfile
@@ -21,43 +21,47 @@ from queuebit_runtime.payloads import describe
 from queuebit_runtime.tracing import Tracing
 from queuebit_testing.routes import SEQUENCE, in_memory
 
+from .conftest import World
+
 
 def request(source: str) -> bytes:
     circuit = describe(source.encode(), "text/x-openqasm")
     return ProfileRequest(tenant="acme", circuit=circuit, shots=10).model_dump_json().encode()
 
 
-async def ask(world: Any, body: bytes) -> ProfileAnswer:
+async def ask(world: World, body: bytes) -> ProfileAnswer:
     answer = AnswerProfile(world.payloads, world.circuits, (world.offer("aer"),), FixedClock(), Allowance(1536, 60))
     async with in_memory(profiles(answer, "aer", Tracing("executor-aer"), begin_s=5)) as broker:
         return ProfileAnswer.model_validate_json((await broker.request(body, "qb.profile.aer")).body)
 
 
-async def test_a_circuit_gets_its_profile(world: Any) -> None:
+async def test_a_circuit_gets_its_profile(world: World) -> None:
     found = await ask(world, request(world.bell))
     assert found.profile is not None
     assert [it.backend for it in found.estimates] == ["aer"]
 
 
-async def test_what_is_no_request_is_reported(world: Any) -> None:
+async def test_what_is_no_request_is_reported(world: World) -> None:
     error = (await ask(world, b"{")).error
     assert error is not None
     assert error.code == "malformed"
 
 
-async def test_what_cannot_be_answered_now_is_left_to_its_askers_timeout(world: Any) -> None:
-    async def overloaded(*_: object) -> Awaitable[Any]:
+async def test_what_cannot_be_answered_now_is_left_to_its_askers_timeout(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def overloaded(*_: object) -> Profiled:
         raise Overloaded("too many circuits wait")
 
-    world.circuits.profile = overloaded
+    monkeypatch.setattr(world.circuits, "profile", overloaded)
     with pytest.raises(Overloaded):
         await ask(world, request(world.bell))
 
 
-async def test_a_placement_is_run_from_its_place_in_the_log(world: Any) -> None:
+async def test_a_placement_is_run_from_its_place_in_the_log(world: World) -> None:
     ran: asyncio.Queue[tuple[str, int, bool]] = asyncio.Queue()
 
-    async def run(placed: Any, sequence: int, *, redelivered: bool) -> None:
+    async def run(placed: JobPlaced, sequence: int, *, redelivered: bool) -> None:
         ran.put_nowait((placed.data.job, sequence, redelivered))
 
     wanted = with_executors(topology(), {"aer": ("aer",)})
@@ -67,7 +71,7 @@ async def test_a_placement_is_run_from_its_place_in_the_log(world: Any) -> None:
         assert ran.get_nowait() == ("j1", SEQUENCE, again)
 
 
-async def test_a_job_that_is_cancelled_live_is_looked_for(world: Any) -> None:
+async def test_a_job_that_is_cancelled_live_is_looked_for(world: World) -> None:
     hinted: list[str] = []
     watch = SimpleNamespace(hint=hinted.append)
     async with in_memory(cancellations(watch)) as broker:  # type: ignore[arg-type]

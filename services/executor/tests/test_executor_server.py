@@ -12,12 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 import pytest
 from nats.aio.client import Client
 from nats.aio.subscription import Subscription
 
+from queuebit_contracts.backend import BackendRegistered
 from queuebit_contracts.catalog import AnyEvent, decode
 from queuebit_contracts.job import JobCancelled, JobCompleted, JobStarted
 from queuebit_contracts.query import ProfileAnswer, ProfileRequest
@@ -25,7 +27,11 @@ from queuebit_contracts.subjects import job as job_of
 from queuebit_runtime.log import JetStreamLog
 from queuebit_testing.server import NatsServer
 
+from .conftest import World
+
 pytestmark = pytest.mark.server
+
+_Event = TypeVar("_Event", bound=AnyEvent)
 
 LADDER = "ry(0.3) q; " + "".join(f"cx q[{it}], q[{it + 1}]; " for it in range(19))
 A_SECOND = f'OPENQASM 2.0; include "qelib1.inc"; qreg q[20]; creg c[20]; {LADDER * 6} measure q -> c;'
@@ -52,7 +58,7 @@ def executor(server: NatsServer) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-async def until(feed: Subscription, kind: type[AnyEvent], job: str) -> AnyEvent:
+async def until(feed: Subscription, kind: type[_Event], job: str) -> _Event:
     async with asyncio.timeout(20):
         while True:
             event = decode((await feed.next_msg(timeout=20)).data)
@@ -60,7 +66,7 @@ async def until(feed: Subscription, kind: type[AnyEvent], job: str) -> AnyEvent:
                 return event
 
 
-async def test_a_job_survives_its_executor(tmp_path: Path, world) -> None:
+async def test_a_job_survives_its_executor(tmp_path: Path, world: World) -> None:
     server = NatsServer(tmp_path, clients=(("acme", "ann", "member"),))
     async with server.running():
         ann, scheduler, broker, operator = [
@@ -78,16 +84,19 @@ async def test_a_job_survives_its_executor(tmp_path: Path, world) -> None:
 
         with executor(server) as first:
             registered = decode((await backends.next_msg(timeout=20)).data)
+            assert isinstance(registered, BackendRegistered)
             assert registered.data.memory_bytes == 1280 << 20
             bell = world.submitted().data.circuit
             request = ProfileRequest(tenant="acme", circuit=bell, shots=1_000)
             for _ in range(2):
                 reply = await broker.request("qb.profile.aer", request.model_dump_json().encode(), timeout=10)
-                assert ProfileAnswer.model_validate_json(reply.data).profile.qubits == 2
+                found = ProfileAnswer.model_validate_json(reply.data).profile
+                assert found is not None
+                assert found.qubits == 2
 
             body, sequence = await place("bell", world.bell)
             done = await until(feed, JobCompleted, "bell")
-            assert sum(json.loads(done.data.result.inline).values()) == 1_000
+            assert sum(json.loads(done.data.result.inline or "{}").values()) == 1_000
 
             replay = await operator.request(
                 "qb.replay.executor-aer", body, headers={"Qb-Sequence": str(sequence)}, timeout=5
@@ -121,7 +130,7 @@ HALF_A_MINUTE = (
 """Longer than the test may take, and short enough to travel in its event."""
 
 
-async def test_cancelling_a_running_job_frees_the_only_slot_for_the_next(tmp_path: Path, world) -> None:
+async def test_cancelling_a_running_job_frees_the_only_slot_for_the_next(tmp_path: Path, world: World) -> None:
     server = NatsServer(tmp_path, clients=(("acme", "ann", "member"),))
     async with server.running(), asyncio.timeout(28):
         ann, scheduler, broker = [await server.connect(name) for name in ("acme/ann", "scheduler", "broker")]

@@ -11,11 +11,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from nats.aio.client import Client
 
+from queuebit_contracts.backend import BackendCalibrated
+from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.job import JobCancelled, JobCompleted, JobDispatched, JobStarted, JobUsageReported, Measure
 from queuebit_contracts.query import UsageRequest
 from queuebit_contracts.subjects import USAGE_REQUEST
@@ -26,7 +30,11 @@ from queuebit_runtime.log import JetStreamLog, Stored
 from queuebit_testing.server import NatsServer
 from queuebit_testing.vendor import BACKEND, FILE, VendorFile, install
 
+from .conftest import World
+
 pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
+
+_Event = TypeVar("_Event", bound=AnyEvent)
 
 PAUSED = {"j1": "before submit", "j2": "after submit", "j3": "run", "j4": "after collect"}
 """Where the executor is killed, for each job."""
@@ -63,7 +71,7 @@ async def until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.02)
 
 
-async def test_a_vendor_runs_each_job_once_wherever_its_executor_is_killed(tmp_path: Path, world) -> None:
+async def test_a_vendor_runs_each_job_once_wherever_its_executor_is_killed(tmp_path: Path, world: World) -> None:
     vendor, site = VendorFile(tmp_path / "vendor.sqlite"), tmp_path / "site"
     install(site)
     server = NatsServer(tmp_path, clients=(("acme", "ann", "member"),), stacks={"vendor": (BACKEND,)})
@@ -78,13 +86,16 @@ async def test_a_vendor_runs_each_job_once_wherever_its_executor_is_killed(tmp_p
         async def history(job: str) -> list[Stored]:
             return await plans.history(job_of("acme", job))
 
-        async def newest(job: str, kind: type) -> Stored:
+        async def newest(job: str, kind: type[_Event]) -> _Event:
             while True:
-                if found := [it for it in await history(job) if isinstance(it.event, kind)]:
+                if found := [it.event for it in await history(job) if isinstance(it.event, kind)]:
                     return found[-1]
                 await asyncio.sleep(0.05)
 
-        calibrated = backend_of(BACKEND).event("calibrated")
+        async def calibration_is(digest: str) -> bool:
+            said = await plans.last(backend_of(BACKEND).event("calibrated"))
+            return said is not None and isinstance(said.event, BackendCalibrated) and said.event.data.digest == digest
+
         for job, point in PAUSED.items():
             vendor.pause(f"{point} {job}")
             await place(job)
@@ -98,36 +109,32 @@ async def test_a_vendor_runs_each_job_once_wherever_its_executor_is_killed(tmp_p
             vendor.resume(f"{point} {job}")
         with executor(server, vendor, site):
             for job in PAUSED:
-                end = (await newest(job, JobCompleted)).event
-                assert end.data.result.inline == '{"00":1000}'
-                assert (is_final(end.data.usage), end.data.usage.qpu_us, end.data.usage.shots) == (
-                    True,
-                    1_500_000,
-                    1_000,
-                )
-                assert end.data.compilation.compiler == "fake 1"
-                taken = (await newest(job, JobDispatched)).event.data
+                end = (await newest(job, JobCompleted)).data
+                assert end.result.inline == '{"00":1000}'
+                assert (is_final(end.usage), end.usage.qpu_us, end.usage.shots) == (True, 1_500_000, 1_000)
+                assert end.compilation.compiler == "fake 1"
+                taken = (await newest(job, JobDispatched)).data
                 assert taken.handle == f"run-{taken.token}"
             assert Counter(token.partition("-")[0] for token, _ in vendor.runs) == dict.fromkeys(PAUSED, 1)
-            attempts = {job: (await newest(job, JobStarted)).event.data.attempt for job in PAUSED}
+            attempts = {job: (await newest(job, JobStarted)).data.attempt for job in PAUSED}
             assert attempts == {"j1": 2, "j2": 1, "j3": 1, "j4": 1}, "a run that was found is the same attempt"
 
             vendor.pause("run j5")
             await place("j5")
             await newest("j5", JobDispatched)
             await ends.append(world.cancelled("j5"))
-            report = (await newest("j5", JobUsageReported)).event.data
-            assert (report.revision, quantities(report.usage)["qpu-time"]) == (1, 0)
+            report = (await newest("j5", JobUsageReported)).data
+            assert (report.revision, quantities(report.usage)["qpu-time"]) == (1, Decimal(0))
             assert vendor.runs[-1][1] == "cancelled"
             assert isinstance((await history("j5"))[-2].event, JobCancelled)
 
             vendor.drift()
-            while (said := await plans.last(calibrated)) is None or said.event.data.digest != vendor.calibration.digest:
+            while not await calibration_is(vendor.calibration.digest):
                 await asyncio.sleep(0.05)
 
             vendor.pause("usage j6")
             await place("j6")
-            end = (await newest("j6", JobCompleted)).event.data
+            end = (await newest("j6", JobCompleted)).data
             assert (is_final(end.usage), end.calibration) == (False, vendor.calibration.digest)
             assert end.compilation.digest == end.calibration, "a child that knew older figures has read these"
             vendor.pause("usage j7")
@@ -137,12 +144,12 @@ async def test_a_vendor_runs_each_job_once_wherever_its_executor_is_killed(tmp_p
             measure = Measure(metric="qpu-time", quantity="5", unit="microsecond")
             owed = UsageRequest(tenant="acme", job="j7", measures=(measure,), by="ops")
             await operator.request(USAGE_REQUEST, owed.model_dump_json().encode(), timeout=10)
-            stated = (await newest("j7", JobUsageReported)).event.data
-            assert (quantities(stated.usage)["qpu-time"], stated.reason) == (5, "stated by ops")
+            stated = (await newest("j7", JobUsageReported)).data
+            assert (quantities(stated.usage)["qpu-time"], stated.reason) == (Decimal(5), "stated by ops")
             await operator.close()
 
             vendor.resume("usage j6")
-            late = (await newest("j6", JobUsageReported)).event.data
+            late = (await newest("j6", JobUsageReported)).data
             assert (is_final(late.usage), late.usage.qpu_us) == (True, 1_500_000)
         for client in (ann, scheduler, broker):
             await client.close()

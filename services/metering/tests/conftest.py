@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
@@ -14,6 +13,7 @@ from queuebit_contracts.job import (
     Candidate,
     Compilation,
     Completion,
+    Ended,
     Failure,
     JobAccepted,
     JobCancelled,
@@ -40,7 +40,7 @@ from queuebit_testing.build import submitted
 
 DIGEST = "sha256:" + "0" * 64
 THEN = datetime(2026, 11, 1, tzinfo=UTC)
-TIMES: dict[str, Any] = dict.fromkeys(("submitted_at", "accepted_at", "placed_at", "started_at"), THEN)
+TIMES: dict[str, datetime] = dict.fromkeys(("submitted_at", "accepted_at", "placed_at", "started_at"), THEN)
 
 BOOK = """
 version = "2026-11-01"
@@ -87,7 +87,7 @@ class Life:
     def submitted(self) -> AnyEvent:
         return submitted(job=self.job)
 
-    def accepted(self, **changes: Any) -> JobAccepted:
+    def accepted(self, **changes: object) -> JobAccepted:
         terms = Acceptance(
             tenant="acme",
             project="main",
@@ -158,8 +158,10 @@ class Life:
         )
         return JobFailed(source="qb/executor-aer", data=data)
 
-    def started(self, **changes: Any) -> JobStarted:
-        data = Start(tenant="acme", job=self.job, backend="aer", attempt=1, executor="aer-1", **changes)
+    def started(self, *, reports_usage: bool | None = None) -> JobStarted:
+        data = Start(
+            tenant="acme", job=self.job, backend="aer", attempt=1, executor="aer-1", reports_usage=reports_usage
+        )
         return JobStarted(source="qb/executor-aer", data=data)
 
     def reported(self, revision: int, *, final: bool = True, backend: str = "aer", **used: int) -> JobUsageReported:
@@ -169,7 +171,7 @@ class Life:
         )
         return JobUsageReported(source="qb/executor-aer", provenanceid=DIGEST, data=data)
 
-    def metered(self, ended: Any, *history: AnyEvent) -> JobMetered:
+    def metered(self, ended: Ended, *history: AnyEvent) -> JobMetered:
         """The bill of an end, after what is given or an accepted and placed job."""
         job = job_of([*(history or (self.accepted(), self.placed())), ended])
         return JobMetered(source="qb/metering", data=bill(job, ended, self.book))

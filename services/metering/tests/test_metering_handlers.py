@@ -1,11 +1,10 @@
 """One bill and one settlement a job, whatever is delivered how often."""
 
-from typing import Any
-
 import pytest
 
 from queuebit_contracts.account import AccountSettled
-from queuebit_contracts.job import JobMetered, Terms
+from queuebit_contracts.catalog import AnyEvent
+from queuebit_contracts.job import JobCompleted, JobMetered, Metering, Terms
 from queuebit_contracts.subjects import Aggregate
 from queuebit_contracts.wire import Amount
 from queuebit_kernel import Unavailable
@@ -15,16 +14,18 @@ from queuebit_metering.state import job_of
 from queuebit_runtime.log import Stored
 from queuebit_testing.memory import MemoryLog
 
+from .conftest import Life
+
 
 @pytest.fixture
-async def log(life: Any) -> MemoryLog:
+async def log(life: Life) -> MemoryLog:
     log = MemoryLog()
     for event in (life.submitted(), life.accepted(), life.placed()):
         await log.append(event)
     return log
 
 
-async def test_a_job_is_metered_then_settled(life: Any, log: MemoryLog) -> None:
+async def test_a_job_is_metered_then_settled(life: Life, log: MemoryLog) -> None:
     ended = life.completed()
     await log.append(ended)
     await MeterJob(log, life.book)(ended)
@@ -35,7 +36,7 @@ async def test_a_job_is_metered_then_settled(life: Any, log: MemoryLog) -> None:
     assert settled.data.settled.amount == metered.data.charge.amount
 
 
-async def test_a_second_delivery_changes_nothing(life: Any, log: MemoryLog) -> None:
+async def test_a_second_delivery_changes_nothing(life: Life, log: MemoryLog) -> None:
     ended = life.completed()
     await log.append(ended)
     meter = MeterJob(log, life.book)
@@ -45,20 +46,20 @@ async def test_a_second_delivery_changes_nothing(life: Any, log: MemoryLog) -> N
     assert len(log.stored) == before
 
 
-async def test_a_crash_after_metering_is_made_good_by_the_first_bill(life: Any, life_of: Any, log: MemoryLog) -> None:
+async def test_a_crash_after_metering_is_made_good_by_the_first_bill(life: Life, log: MemoryLog) -> None:
     ended = life.completed()
     await log.append(ended)
     other = MemoryLog()
-    for stored in log.stored:
-        await other.append(stored.event)
+    other.stored = [*log.stored]
     await MeterJob(other, life.book)(ended)
-    await log.append(other.stored[-2].event)  # the crash: metered, not settled
+    (metered,), (settled,) = other.events(JobMetered), other.events(AccountSettled)
+    await log.append(metered)  # the crash: metered, not settled
     await MeterJob(log, life.book)(ended)
     assert len(log.events(JobMetered)) == 1
-    assert [it.data for it in log.events(AccountSettled)] == [other.stored[-1].event.data]
+    assert [it.data for it in log.events(AccountSettled)] == [settled.data]
 
 
-async def test_the_first_process_writes_the_bill(life: Any, log: MemoryLog) -> None:
+async def test_the_first_process_writes_the_bill(life: Life, log: MemoryLog) -> None:
     ended = life.completed()
     await log.append(ended)
     rival = JobMetered(source="qb/metering", data=_cheaper(life, ended))
@@ -66,26 +67,25 @@ async def test_the_first_process_writes_the_bill(life: Any, log: MemoryLog) -> N
     class _Late(MemoryLog):
         """The rival writes between the reading of the history and the append."""
 
-        async def append(self, event: Any, **guard: Any) -> int:
+        async def append(self, event: AnyEvent, *, after: int | None = None, guard: str = "") -> int:
             if isinstance(event, JobMetered) and not self.events(JobMetered):
                 await super().append(rival)
-            return await super().append(event, **guard)
+            return await super().append(event, after=after, guard=guard)
 
     late = _Late()
-    for stored in log.stored:
-        await late.append(stored.event)
+    late.stored = [*log.stored]
     await MeterJob(late, life.book)(ended)
     assert late.events(JobMetered) == [rival]
     [settled] = late.events(AccountSettled)
     assert settled.data.settled.amount == "0.00"
 
 
-def _cheaper(life: Any, ended: Any) -> Any:
+def _cheaper(life: Life, ended: JobCompleted) -> Metering:
     full = bill(job_of([life.accepted()]), ended, life.book)
     return full.model_copy(update={"charge": full.charge.model_copy(update={"amount": "0.00", "lines": ()})})
 
 
-async def test_a_job_that_was_never_accepted_is_metered_and_touches_no_account(life: Any) -> None:
+async def test_a_job_that_was_never_accepted_is_metered_and_touches_no_account(life: Life) -> None:
     log, ended = MemoryLog(), life.rejected()
     await log.append(life.submitted())
     await log.append(ended)
@@ -95,29 +95,26 @@ async def test_a_job_that_was_never_accepted_is_metered_and_touches_no_account(l
     assert log.events(AccountSettled) == []
 
 
-async def test_a_history_without_the_end_is_not_believed(life: Any, log: MemoryLog) -> None:
+async def test_a_history_without_the_end_is_not_believed(life: Life, log: MemoryLog) -> None:
     with pytest.raises(Unavailable, match="lags behind"):
         await MeterJob(log, life.book)(life.cancelled())
 
 
-async def test_a_job_that_ran_is_not_billed_without_the_terms_of_its_admission(life: Any) -> None:
+async def test_a_job_that_ran_is_not_billed_without_the_terms_of_its_admission(life: Life) -> None:
     with pytest.raises(Unavailable, match="lags behind"):
         await MeterJob(MemoryLog(), life.book)(life.completed())
 
 
-async def test_an_outage_is_left_to_the_next_delivery(life: Any, log: MemoryLog) -> None:
+async def test_an_outage_is_left_to_the_next_delivery(life: Life, log: MemoryLog) -> None:
     ended = life.completed()
     await log.append(ended)
 
     class _Down(MemoryLog):
-        async def append(self, event: Any, **guard: Any) -> int:
-            if guard:
-                raise Unavailable("no answer")
-            return await super().append(event)
+        async def append(self, event: AnyEvent, *, after: int | None = None, guard: str = "") -> int:
+            raise Unavailable("no answer")
 
     down = _Down()
-    for stored in log.stored:
-        await down.append(stored.event)
+    down.stored = [*log.stored]
     with pytest.raises(Unavailable):
         await MeterJob(down, life.book)(ended)
     assert down.events(JobMetered) == []
@@ -133,7 +130,7 @@ class AppendOnly(MemoryLog):
         raise AssertionError(f"the history of {aggregate.prefix} was read")
 
 
-async def test_an_end_that_carries_its_terms_is_billed_without_a_read_of_the_log(life: Any) -> None:
+async def test_an_end_that_carries_its_terms_is_billed_without_a_read_of_the_log(life: Life) -> None:
     terms = Terms(
         project="main",
         price="aer-1",

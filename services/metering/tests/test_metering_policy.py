@@ -1,7 +1,6 @@
 """Bills and settlements: exact, bounded by the hold, and zero where nothing ran."""
 
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,8 +16,10 @@ from queuebit_metering.state import Job, evolve, job_of
 from queuebit_pricing import parse
 from queuebit_testing.build import submitted
 
+from .conftest import Life
 
-def test_a_completed_job_pays_each_component_of_its_price(life: Any) -> None:
+
+def test_a_completed_job_pays_each_component_of_its_price(life: Life) -> None:
     job = job_of([life.submitted(), life.accepted(), life.placed()])
     metered = bill(job, life.completed(shots=1000, qpu_us=1500, qubits=2), life.book)
     assert metered.charge.model_dump(mode="json") == {
@@ -59,7 +60,7 @@ def _line(component: str, unit: str, consumed: str, billed: str, unit_price: str
         pytest.param("submitted accepted placed", "completed", "0.002023", "aer", True, id="completed"),
     ],
 )
-def test_every_end_has_a_bill(life: Any, history: str, end: str, amount: str, backend: str | None, hold: bool) -> None:
+def test_every_end_has_a_bill(life: Life, history: str, end: str, amount: str, backend: str | None, hold: bool) -> None:
     job = job_of(getattr(life, name)() for name in history.split())
     metered = bill(job, getattr(life, end)(), life.book)
     assert (metered.charge.amount, metered.backend, metered.hold is not None) == (amount, backend, hold)
@@ -67,7 +68,7 @@ def test_every_end_has_a_bill(life: Any, history: str, end: str, amount: str, ba
     assert (settle(Job(metered=metered)) is not None) == hold
 
 
-def test_what_a_failed_job_consumed_is_reported_and_not_billed(life: Any) -> None:
+def test_what_a_failed_job_consumed_is_reported_and_not_billed(life: Life) -> None:
     job = job_of([life.submitted(), life.accepted(), life.placed("device-1")])
     metered = bill(job, life.failed("device-1", qpu_us=1_500_000), life.book)
     (line,) = metered.charge.lines
@@ -75,7 +76,7 @@ def test_what_a_failed_job_consumed_is_reported_and_not_billed(life: Any) -> Non
     assert metered.usage.qpu_us == 1_500_000
 
 
-def test_a_run_that_timed_out_is_billed_for_its_time_up_to_its_hold(life: Any) -> None:
+def test_a_run_that_timed_out_is_billed_for_its_time_up_to_its_hold(life: Life) -> None:
     job = job_of([life.submitted(), life.accepted(), life.placed("device-1")])
     metered = bill(job, life.failed("device-1", qpu_us=60_000_000, qubits=2, at_limit=True), life.book)
     assert metered.state == "failed"
@@ -86,13 +87,13 @@ def test_a_run_that_timed_out_is_billed_for_its_time_up_to_its_hold(life: Any) -
     assert (line.consumed, line.billed) == ("1.5", "1.5")
 
 
-def test_a_bill_over_usage_that_may_change_charges_nothing_and_keeps_the_hold(life: Any) -> None:
+def test_a_bill_over_usage_that_may_change_charges_nothing_and_keeps_the_hold(life: Life) -> None:
     metered = bill(job_of([life.accepted()]), life.completed(final=False), life.book)
     assert (metered.final, metered.charge.amount) == (False, "0.00")
     assert settle(Job(metered=metered)) is None
 
 
-def test_one_measure_that_may_change_is_enough(life: Any) -> None:
+def test_one_measure_that_may_change_is_enough(life: Life) -> None:
     late = usage_of(
         Measure(metric="shots", quantity="1000", unit="shot"),
         Measure(metric="qpu-time", quantity="1500", unit="microsecond", final=False),
@@ -103,14 +104,14 @@ def test_one_measure_that_may_change_is_enough(life: Any) -> None:
     assert (metered.final, metered.charge.amount, metered.usage) == (False, "0.00", late)
 
 
-def test_a_cancelled_run_whose_executor_reports_is_billed_later(life: Any) -> None:
+def test_a_cancelled_run_whose_executor_reports_is_billed_later(life: Life) -> None:
     history = [life.submitted(), life.accepted(), life.placed(), life.started(reports_usage=True)]
     metered = bill(job_of(history), life.cancelled(), life.book)
     assert (metered.final, metered.charge.amount) == (False, "0.00")
     assert bill(job_of([*history[:-1], life.started()]), life.cancelled(), life.book).final is None
 
 
-def test_the_terms_in_the_end_of_a_job_make_the_same_bill_as_its_acceptance(life: Any) -> None:
+def test_the_terms_in_the_end_of_a_job_make_the_same_bill_as_its_acceptance(life: Life) -> None:
     ended = life.completed()
     terms = Terms(
         project="main", price="aer-1", price_book=life.book.digest, hold=Amount(amount=life.hold.text()),
@@ -133,7 +134,9 @@ def test_the_terms_in_the_end_of_a_job_make_the_same_bill_as_its_acceptance(life
         pytest.param([(1, 1500, True), (2, 1500, True)], ["0.002023"], ["0.002023"], id="the same again"),
     ],
 )
-def test_reports_correct_the_bill(life: Any, reports: Any, amounts: list[str], deltas: list[str]) -> None:
+def test_reports_correct_the_bill(
+    life: Life, reports: list[tuple[int, int, bool]], amounts: list[str], deltas: list[str]
+) -> None:
     ended = life.completed(final=False)
     job = evolve(job_of([life.accepted(), life.placed(), ended]), life.metered(ended))
     for revision, qpu_us, final in reports:
@@ -148,7 +151,7 @@ def test_reports_correct_the_bill(life: Any, reports: Any, amounts: list[str], d
     assert settlement.settled.amount == amounts[-1]
 
 
-def test_a_correction_after_the_settlement_goes_to_the_account(life: Any) -> None:
+def test_a_correction_after_the_settlement_goes_to_the_account(life: Life) -> None:
     ended = life.completed(qpu_us=9000)
     job = evolve(job_of([life.accepted(budgets=("tenant",)), life.placed(), ended]), life.metered(ended))
     settled = settle(job)
@@ -165,7 +168,7 @@ def test_a_correction_after_the_settlement_goes_to_the_account(life: Any) -> Non
 
 
 @pytest.mark.parametrize("qpu_us", [10**12, 10**18 - 1], ids=["much", "the most that a measure can say"])
-def test_a_report_above_the_hold_is_cut_to_what_the_hold_pays_for(life: Any, qpu_us: int) -> None:
+def test_a_report_above_the_hold_is_cut_to_what_the_hold_pays_for(life: Life, qpu_us: int) -> None:
     ended = life.completed(final=False)
     job = evolve(job_of([life.accepted(), life.placed(), ended]), life.metered(ended))
     correction = correct(evolve(job, life.reported(1, qpu_us=qpu_us, shots=10**9)), life.book)
@@ -173,7 +176,7 @@ def test_a_report_above_the_hold_is_cut_to_what_the_hold_pays_for(life: Any, qpu
     assert 0 < Decimal(correction.charge.amount) <= life.holds["aer"].amount
 
 
-def test_a_report_by_an_altered_price_is_refused_and_the_next_one_is_not_stuck(life: Any, book_text: str) -> None:
+def test_a_report_by_an_altered_price_is_refused_and_the_next_one_is_not_stuck(life: Life, book_text: str) -> None:
     ended = life.completed(final=False)
     job = evolve(job_of([life.accepted(), life.placed(), ended]), life.metered(ended))
     job = evolve(job, life.reported(1))
@@ -182,31 +185,31 @@ def test_a_report_by_an_altered_price_is_refused_and_the_next_one_is_not_stuck(l
     assert correct(evolve(job, life.reported(2)), life.book) is not None
 
 
-def test_a_price_that_left_the_book_is_asked_back(life: Any, book_text: str) -> None:
+def test_a_price_that_left_the_book_is_asked_back(life: Life, book_text: str) -> None:
     book = parse(book_text.replace('"aer-1"', '"aer-2"'))
     with pytest.raises(PriceLost, match=r"price 'aer-1', quoted to job j1.*put the old row back") as lost:
         bill(job_of([life.accepted()]), life.completed(), book)
     assert lost.value.settle is Settle.DEAD_LETTER
 
 
-def test_a_charge_above_the_hold_is_refused(life: Any, book_text: str) -> None:
+def test_a_charge_above_the_hold_is_refused(life: Life, book_text: str) -> None:
     book = parse(book_text.replace('per_task = "0.001"', 'per_task = "100"'))
     with pytest.raises(Overcharged, match="the price was altered"):
         bill(job_of([life.accepted()]), life.completed(), book)
 
 
-def test_a_hold_in_another_currency_is_refused(life: Any) -> None:
+def test_a_hold_in_another_currency_is_refused(life: Life) -> None:
     hold = Amount(amount="100", currency="EUR")
     with pytest.raises(Overcharged):
         bill(job_of([life.accepted(hold=hold)]), life.completed(), life.book)
 
 
-def test_a_job_that_ran_where_it_might_not_is_not_billed(life: Any) -> None:
+def test_a_job_that_ran_where_it_might_not_is_not_billed(life: Life) -> None:
     with pytest.raises(Unbillable, match="ran on cirq, which was not among its candidates"):
         bill(job_of([life.accepted()]), life.completed("cirq"), life.book)
 
 
-def test_submitting_an_accepted_job_again_does_not_move_its_bill_to_another_account(life: Any) -> None:
+def test_submitting_an_accepted_job_again_does_not_move_its_bill_to_another_account(life: Life) -> None:
     again = submitted(job="j1", project="rich")
     metered = bill(job_of([life.accepted(), life.placed(), again]), life.completed(), life.book)
     settlement = settle(Job(metered=metered))
@@ -222,15 +225,14 @@ COUNTS = st.integers(0, 10**9)
 
 @QUICK
 @given(
-    bounds=st.fixed_dictionaries({"shots": st.integers(1, 10**6), "qpu_us": COUNTS, "qubits": st.integers(0, 200)}),
+    life=st.builds(Life, shots=st.integers(1, 10**6), qpu_us=COUNTS, qubits=st.integers(0, 200)),
     used=st.fixed_dictionaries({"shots": COUNTS, "qpu_us": COUNTS, "qubits": st.integers(0, 200)}),
     backend=st.sampled_from(["aer", "device-1"]),
     end=st.sampled_from(["completed", "failed", "cancelled"]),
 )
 def test_a_hold_is_settled_and_released_to_the_last_place(
-    life_of: Any, bounds: dict[str, int], used: dict[str, int], backend: str, end: str
+    life: Life, used: dict[str, int], backend: str, end: str
 ) -> None:
-    life = life_of(**bounds)
     job = job_of([life.submitted(), life.accepted(), life.placed(backend)])
     ended = life.cancelled() if end == "cancelled" else getattr(life, end)(backend, **used)
     metered = bill(job, ended, life.book)

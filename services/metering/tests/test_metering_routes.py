@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from queuebit_contracts.job import Ended, JobUsageReported
 from queuebit_metering.routes import routes
 from queuebit_testing.build import submitted
 from queuebit_testing.routes import SEQUENCE, in_memory
@@ -15,7 +15,7 @@ from queuebit_testing.routes import SEQUENCE, in_memory
 EXAMPLES = Path(__file__).parents[3] / "contracts" / "examples"
 
 
-async def no_correction(event: Any, sequence: int) -> None:
+async def no_correction(event: JobUsageReported, sequence: int) -> None:
     raise AssertionError("nothing was reported")
 
 
@@ -23,11 +23,11 @@ async def no_correction(event: Any, sequence: int) -> None:
 async def test_every_end_of_a_job_is_metered(end: str) -> None:
     metered: list[str] = []
 
-    async def meter(event: Any) -> None:
+    async def meter(event: Ended) -> None:
         metered.append(event.type)
 
     body = next((EXAMPLES / f"qb.job.{end}.v1").glob("*.json")).read_bytes()
-    async with in_memory(routes(meter, no_correction, workers=4)) as broker:  # type: ignore[arg-type]
+    async with in_memory(routes(meter, no_correction, workers=4)) as broker:  # type: ignore[arg-type]  # functions for handlers
         await broker.request(body, "qb.replay.metering-ended")
         with pytest.raises(ValidationError):
             await broker.request(submitted().to_bytes(), "qb.replay.metering-ended")
@@ -37,14 +37,14 @@ async def test_every_end_of_a_job_is_metered(end: str) -> None:
 async def test_usage_that_comes_later_reaches_the_correction_with_its_place_in_the_log() -> None:
     corrected: list[tuple[str, int]] = []
 
-    async def no_bill(event: Any) -> None:
+    async def no_bill(event: Ended) -> None:
         raise AssertionError("no job ended")
 
-    async def correct(event: Any, sequence: int) -> None:
+    async def correct(event: JobUsageReported, sequence: int) -> None:
         corrected.append((event.type, sequence))
 
     body = next((EXAMPLES / "qb.job.usage_reported.v1").glob("*.json")).read_bytes()
-    async with in_memory(routes(no_bill, correct, workers=4)) as broker:  # type: ignore[arg-type]
+    async with in_memory(routes(no_bill, correct, workers=4)) as broker:  # type: ignore[arg-type]  # functions for handlers
         await broker.request(body, "qb.replay.metering-reported")
         with pytest.raises(ValidationError):
             await broker.request(submitted().to_bytes(), "qb.replay.metering-reported")

@@ -6,13 +6,14 @@ import os
 import sys
 from asyncio.subprocess import Process
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import pytest
 from nats.aio.client import Client
 from nats.errors import NoRespondersError
+from nats.js.api import RawStreamMsg
 
-from queuebit_contracts.account import AccountSettled
+from queuebit_contracts.account import AccountCorrected, AccountSettled
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.job import JobMetered
 from queuebit_contracts.subjects import account, job
@@ -23,7 +24,12 @@ from queuebit_runtime.bus import Bus
 from queuebit_runtime.log import JetStreamLog
 from queuebit_testing.server import NatsServer
 
+from .conftest import Life
+
 pytestmark = pytest.mark.server
+
+
+_Event = TypeVar("_Event", bound=AnyEvent)
 
 
 async def start(server: NatsServer, book: Path) -> Process:
@@ -44,13 +50,14 @@ async def say(server: NatsServer, service: str, *events: AnyEvent) -> None:
     await bus.close()
 
 
-async def there(log: JetStreamLog, subject: str) -> Any:
+async def there(log: JetStreamLog, subject: str, kind: type[_Event]) -> _Event:
     while (stored := await log.last(subject)) is None:
         await asyncio.sleep(0.005)
+    assert isinstance(stored.event, kind)
     return stored.event
 
 
-async def dead(server: NatsServer) -> Any:
+async def dead(server: NatsServer) -> RawStreamMsg:
     operator = await server.connect("operator")
     while (await operator.jetstream().stream_info("DEAD")).state.messages == 0:
         await asyncio.sleep(0.005)
@@ -59,17 +66,19 @@ async def dead(server: NatsServer) -> Any:
     return letter
 
 
-async def replayed(client: Client, letter: Any) -> bool:
+async def replayed(client: Client, letter: RawStreamMsg) -> bool:
     """Whether the handler took the dead letter; it may not listen yet."""
     try:
-        answer = await client.request("qb.replay.metering-ended", letter.data, headers=letter.headers, timeout=10)
+        answer = await client.request(
+            "qb.replay.metering-ended", letter.data or b"", headers=letter.headers, timeout=10
+        )
     except NoRespondersError:
         return False
     return bool(json.loads(answer.data)["settled"])
 
 
 async def test_every_job_is_settled_once_through_crashes_and_poison(
-    tmp_path: Path, life_of: Any, book_text: str
+    tmp_path: Path, life_of: type[Life], book_text: str
 ) -> None:
     book = tmp_path / "book.toml"
     book.write_text(book_text)
@@ -94,17 +103,17 @@ async def test_every_job_is_settled_once_through_crashes_and_poison(
         log = JetStreamLog(operator)
         settled = account("acme", "main")
         for name in ("j1", "j2"):
-            event = await there(log, settled.event("settled", name))
-            assert isinstance(event, AccountSettled)
+            event = await there(log, settled.event("settled", name), AccountSettled)
             assert event.data.settled.amount == "0.002023"
-        event = await there(log, settled.event("settled", "j4"))
+        event = await there(log, settled.event("settled", "j4"), AccountSettled)
         assert (event.data.settled.amount, event.data.revision) == ("0.002023", 1)
         await say(server, "executor-aer", late.reported(2, qpu_us=9000))
-        event = await there(log, settled.event("corrected", "j4-2"))
-        assert event.data.delta.amount == "0.000085"
+        corrected = await there(log, settled.event("corrected", "j4-2"), AccountCorrected)
+        assert corrected.data.delta.amount == "0.000085"
         letter = await dead(server)
+        assert letter.headers is not None
         assert letter.headers["Qb-Fault"] == "price_lost"
-        assert "put the old row back" in letter.headers["Qb-Reason"]
+        assert "gone" in letter.headers["Qb-Reason"]
         assert await log.last(job("acme", "j3").event("metered")) is None
 
         process.kill()
@@ -114,7 +123,7 @@ async def test_every_job_is_settled_once_through_crashes_and_poison(
         client = await server.connect("operator")
         while not await replayed(client, letter):
             await asyncio.sleep(0.02)
-        assert isinstance(await there(log, settled.event("settled", "j3")), AccountSettled)
+        await there(log, settled.event("settled", "j3"), AccountSettled)
         process.terminate()
         assert await process.wait() == 0
         await client.close()

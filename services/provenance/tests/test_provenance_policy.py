@@ -11,10 +11,12 @@ from queuebit_kernel import Malformed, digest, digest_of
 from queuebit_proof import ChargeLine, Reason, UsageLine, build_statement
 from queuebit_provenance.policy import REASON_CHARS, record_of
 
+from .job_lives import Life
+
 SOFTWARE = "queuebit 0.1.0"
 
 
-def test_a_completed_job_states_its_request_result_run_and_bill(life) -> None:
+def test_a_completed_job_states_its_request_result_run_and_bill(life: Life) -> None:
     events = life("j1", "completed")
 
     record = record_of(events, software=SOFTWARE)
@@ -39,7 +41,9 @@ def test_a_completed_job_states_its_request_result_run_and_bill(life) -> None:
 
 
 @pytest.mark.parametrize(("end", "accepted"), [("completed", True), ("rejected", False), ("cancelled", False)])
-def test_the_request_is_the_one_that_was_judged_whatever_is_submitted_later(life, end: str, accepted: bool) -> None:
+def test_the_request_is_the_one_that_was_judged_whatever_is_submitted_later(
+    life: Life, end: str, accepted: bool
+) -> None:
     submitted, *rest = life("j1", end, accepted=accepted)
     again = submitted.model_copy(update={"data": submitted.data.model_copy(update={"project": "rich", "shots": 9})})
 
@@ -50,7 +54,7 @@ def test_the_request_is_the_one_that_was_judged_whatever_is_submitted_later(life
 
 
 @pytest.mark.parametrize("claim", [None, "", "sha256:", "x" * 900_000])
-def test_an_unnamed_request_is_digested_as_it_is_stored(life, claim: str | None) -> None:
+def test_an_unnamed_request_is_digested_as_it_is_stored(life: Life, claim: str | None) -> None:
     submitted, rejected, metered = life("j1", "rejected")
     content = json.loads(submitted.data.model_dump_json(exclude_none=True, exclude={"proof"}))
     unnamed = rejected.model_copy(update={"provenanceid": claim})
@@ -58,7 +62,7 @@ def test_an_unnamed_request_is_digested_as_it_is_stored(life, claim: str | None)
     assert record_of([submitted, unnamed, metered], software=SOFTWARE).request_digest == digest_of(content)
 
 
-def test_a_request_that_cannot_be_signed_has_its_receipt_too(life) -> None:
+def test_a_request_that_cannot_be_signed_has_its_receipt_too(life: Life) -> None:
     submitted, rejected, metered = life("j1", "rejected")
     absurd = submitted.model_copy(update={"data": submitted.data.model_copy(update={"shots": 10**30})})
     unnamed = rejected.model_copy(update={"provenanceid": None})
@@ -66,14 +70,14 @@ def test_a_request_that_cannot_be_signed_has_its_receipt_too(life) -> None:
     assert record_of([absurd, unnamed, metered], software=SOFTWARE).request_digest == digest(absurd.to_bytes())
 
 
-def test_an_acceptance_that_names_no_request_is_malformed(life) -> None:
+def test_an_acceptance_that_names_no_request_is_malformed(life: Life) -> None:
     events = [it.model_copy(update={"provenanceid": None}) if isinstance(it, JobAccepted) else it for it in life()]
 
     with pytest.raises(Malformed, match="names no request"):
         record_of(events, software=SOFTWARE)
 
 
-def test_a_receipt_never_names_a_tenant_on_the_word_of_a_client(life) -> None:
+def test_a_receipt_never_names_a_tenant_on_the_word_of_a_client(life: Life) -> None:
     submitted, *rest = life("j1", "rejected")
     claim = submitted.model_copy(update={"data": submitted.data.model_copy(update={"tenant": "evil", "job": "j9"})})
 
@@ -82,7 +86,7 @@ def test_a_receipt_never_names_a_tenant_on_the_word_of_a_client(life) -> None:
     assert (record.tenant, record.job) == ("acme", "j1")
 
 
-def test_a_rejected_job_states_every_reason_and_no_run(life) -> None:
+def test_a_rejected_job_states_every_reason_and_no_run(life: Life) -> None:
     record = record_of(life("j1", "rejected"), software=SOFTWARE)
 
     assert [reason.code for reason in record.reasons] == ["qubits", "budget"]
@@ -95,7 +99,7 @@ def test_a_rejected_job_states_every_reason_and_no_run(life) -> None:
     )
 
 
-def test_a_failed_job_keeps_the_beginning_of_a_long_reason(life) -> None:
+def test_a_failed_job_keeps_the_beginning_of_a_long_reason(life: Life) -> None:
     record = record_of(life("j1", "failed"), software=SOFTWARE)
 
     assert record.reasons == (Reason("executor_lost", "x" * REASON_CHARS),)
@@ -103,7 +107,7 @@ def test_a_failed_job_keeps_the_beginning_of_a_long_reason(life) -> None:
 
 
 @pytest.mark.parametrize("accepted", [False, True])
-def test_a_cancelled_job_names_who_stopped_it(life, accepted: bool) -> None:
+def test_a_cancelled_job_names_who_stopped_it(life: Life, accepted: bool) -> None:
     record = record_of(life("j1", "cancelled", accepted=accepted), software=SOFTWARE)
 
     assert record.reasons == (Reason("cancelled", "ann: wrong circuit"),)
@@ -112,11 +116,11 @@ def test_a_cancelled_job_names_who_stopped_it(life, accepted: bool) -> None:
 
 
 @pytest.mark.parametrize("end", ["rejected", "completed", "failed", "cancelled"])
-def test_every_end_makes_a_statement(life, end: str) -> None:
+def test_every_end_makes_a_statement(life: Life, end: str) -> None:
     assert build_statement(record_of(life("j1", end), software=SOFTWARE), salt=bytes(16))
 
 
-def test_a_bill_without_the_end_it_speaks_of_is_malformed(life) -> None:
+def test_a_bill_without_the_end_it_speaks_of_is_malformed(life: Life) -> None:
     events = [it for it in life() if not isinstance(it, JobCompleted)]
 
     with pytest.raises(Malformed, match="no JobCompleted"):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from queuebit_contracts.job import JobCorrected, JobMetered
 from queuebit_provenance.routes import routes
 from queuebit_testing.build import submitted
 from queuebit_testing.routes import SEQUENCE, in_memory
@@ -20,10 +20,10 @@ METERED = (EXAMPLES / "qb.job.metered.v1" / "bell-on-torino.json").read_bytes()
 async def test_bills_alone_are_attested(body: bytes, reached: bool) -> None:
     attested: list[tuple[str, int]] = []
 
-    async def attest(event: Any, sequence: int) -> None:
+    async def attest(event: JobMetered | JobCorrected, sequence: int) -> None:
         attested.append((event.type, sequence))
 
-    async with in_memory(routes(attest, workers=4)) as broker:  # type: ignore[arg-type]
+    async with in_memory(routes(attest, workers=4)) as broker:  # type: ignore[arg-type]  # a function for the handler
         if not reached:
             with pytest.raises(ValidationError):
                 await broker.request(body, "qb.job.acme.j1.metered")
@@ -35,10 +35,10 @@ async def test_bills_alone_are_attested(body: bytes, reached: bool) -> None:
 async def test_a_correction_of_a_bill_is_attested() -> None:
     attested: list[tuple[str, int]] = []
 
-    async def attest(event: Any, sequence: int) -> None:
+    async def attest(event: JobMetered | JobCorrected, sequence: int) -> None:
         attested.append((event.type, sequence))
 
     body = next((EXAMPLES / "qb.job.corrected.v1").glob("*.json")).read_bytes()
-    async with in_memory(routes(attest, workers=4)) as broker:  # type: ignore[arg-type]
+    async with in_memory(routes(attest, workers=4)) as broker:  # type: ignore[arg-type]  # a function for the handler
         await broker.request(body, "qb.replay.provenance-corrected")
     assert attested == [("qb.job.corrected.v1", SEQUENCE)]

@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,11 +18,11 @@ import pytest
 from nats.aio.client import Client
 
 from queuebit_contracts.catalog import AnyEvent, decode
-from queuebit_contracts.job import Charge, Correction, JobCompleted, JobCorrected, Seal, Usage
+from queuebit_contracts.job import Charge, Correction, JobCompleted, JobCorrected, Usage
 from queuebit_contracts.subjects import subject_of
+from queuebit_contracts.transparency import LogCheckpointed
 from queuebit_kernel import digest
 from queuebit_proof import (
-    Receipt,
     TileLog,
     TrustRoot,
     entry_of,
@@ -33,6 +33,9 @@ from queuebit_proof import (
 from queuebit_provenance.adapters import JetStreamSeals
 from queuebit_runtime.log import JetStreamLog
 from queuebit_testing.server import NatsServer
+
+from .attesting import receipt_of
+from .job_lives import Life
 
 pytestmark = pytest.mark.server
 
@@ -47,7 +50,7 @@ class Connected:
 
 
 @pytest.fixture
-async def server(tmp_path: Path):
+async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
     async with NatsServer(tmp_path, clients=(("acme", "ann", "member"),)).running() as running:
         yield running
 
@@ -93,9 +96,9 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
         await asyncio.sleep(0.02)
 
 
-async def heads_of(client: Client) -> list[AnyEvent]:
+async def heads_of(client: Client) -> list[LogCheckpointed]:
     """Every checkpoint in the log, in order."""
-    found: list[AnyEvent] = []
+    found: list[LogCheckpointed] = []
     sequence = 1
     while True:
         request = json.dumps({"seq": sequence, "next_by_subj": HEADS}).encode()
@@ -103,11 +106,15 @@ async def heads_of(client: Client) -> list[AnyEvent]:
         headers = reply.headers or {}
         if headers.get("Status"):
             return found
-        found.append(decode(reply.data))
+        head = decode(reply.data)
+        assert isinstance(head, LogCheckpointed)
+        found.append(head)
         sequence = int(headers["Nats-Sequence"]) + 1
 
 
-async def test_killed_and_doubled_each_job_gets_one_leaf_of_one_tree(server: NatsServer, tmp_path: Path, life) -> None:
+async def test_killed_and_doubled_each_job_gets_one_leaf_of_one_tree(
+    server: NatsServer, tmp_path: Path, life: Life
+) -> None:
     home = tmp_path / "home"
     lives = [life(f"j{number}") for number in range(JOBS)]
     bad = [event for event in life("bad") if not isinstance(event, JobCompleted)]
@@ -121,7 +128,7 @@ async def test_killed_and_doubled_each_job_gets_one_leaf_of_one_tree(server: Nat
 
     async def size() -> int:
         newest = await log.last(HEADS)
-        return newest.event.data.tree_size if newest else 0
+        return newest.event.data.tree_size if newest and isinstance(newest.event, LogCheckpointed) else 0
 
     async def some_sealed() -> bool:
         return await size() > JOBS // 5
@@ -136,6 +143,7 @@ async def test_killed_and_doubled_each_job_gets_one_leaf_of_one_tree(server: Nat
 
     trust = TrustRoot.parse((home / "trust.json").read_bytes())
     newest = await log.last(HEADS)
+    assert newest is not None
     found = [seal async for seal in seals.read(0, until=newest.sequence)]
     assert [seal.leaf_index for seal in found] == list(range(LEAVES))
     assert {seal.job for seal in found} == {f"j{number}" for number in range(JOBS)}
@@ -143,7 +151,7 @@ async def test_killed_and_doubled_each_job_gets_one_leaf_of_one_tree(server: Nat
     tree = TileLog(tmp_path / "unused")
     for seal in found:
         tree.append([entry_of(base64.b64decode(seal.envelope))])
-        verify(_receipt(seal), trust, tenant="acme", job=seal.job)
+        verify(receipt_of(seal), trust, tenant="acme", job=seal.job)
     heads = [verify_checkpoint(event.data.checkpoint, trust).head for event in await heads_of(operator)]
     assert heads[-1].root == tree.root()
     for old, new in pairwise(heads):
@@ -168,15 +176,3 @@ def _corrected(job: str) -> AnyEvent:
         price_book=digest(b"book"),
     )
     return JobCorrected(source="qb/metering", data=data)
-
-
-def _receipt(seal: Seal) -> bytes:
-    return Receipt(
-        tenant=seal.tenant,
-        job=seal.job,
-        envelope=base64.b64decode(seal.envelope),
-        leaf_index=seal.leaf_index,
-        tree_size=seal.tree_size,
-        inclusion=tuple(base64.b64decode(node) for node in seal.inclusion),
-        checkpoint=seal.checkpoint,
-    ).to_bytes()

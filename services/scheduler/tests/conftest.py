@@ -35,7 +35,7 @@ from queuebit_runtime.payloads import Missing
 from queuebit_runtime.tracing import Tracing
 from queuebit_scheduler.handlers import PlaceJobs
 from queuebit_scheduler.state import State
-from queuebit_scheduling import MEDIA_TYPE, POLICY, Policy
+from queuebit_scheduling import MEDIA_TYPE, POLICY, Policy, Snapshot
 from queuebit_testing.memory import MemoryLog
 
 DIGEST = "sha256:" + "0" * 64
@@ -201,6 +201,12 @@ class World:
         self.happens(started(job, tenant, backend))
         self.clock.advance(seconds)
         self.happens(completed(job, tenant, backend))
+
+    def snapshot(self, limit: int = 32) -> Snapshot:
+        """What the next cycle decides from; there must be something to decide."""
+        found = self.state.snapshot(self.clock.now(), limit)
+        assert found is not None
+        return found
 
     def guard(self, job: str, tenant: str = "acme") -> str:
         return job_aggregate(tenant, job).everything

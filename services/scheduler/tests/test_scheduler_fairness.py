@@ -1,17 +1,20 @@
 """What tenants experience over many cycles, in simulated time."""
 
 from collections import Counter
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from queuebit_contracts.job import JobPlaced
+
+from .conftest import World
+
 QUICK = settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 """The same cases in every run; a busy machine may be slow."""
 
 
-def serve(world: Any, rounds: int, queue: list[Any], seconds: float = 0.1) -> list[str]:
+def serve(world: World, rounds: int, queue: list[JobPlaced], seconds: float = 0.1) -> list[str]:
     """Run `rounds` jobs one after the other on one slot, beginning with `queue`, and say whose they were."""
     served = []
     for _ in range(rounds):
@@ -23,9 +26,9 @@ def serve(world: Any, rounds: int, queue: list[Any], seconds: float = 0.1) -> li
     return served
 
 
-def test_a_flood_does_not_make_another_tenant_wait_behind_it(world: Any) -> None:
+def test_a_flood_does_not_make_another_tenant_wait_behind_it(world: World) -> None:
     world.happens(world.registered("aer"), *(world.accepted(f"f{n}", "flood") for n in range(1000)))
-    outstanding: list[Any] = []
+    outstanding: list[JobPlaced] = []
     assert set(serve(world, 10, outstanding)) == {"flood"}
     world.happens(*(world.accepted(f"s{n}", "small") for n in range(10)))
     served = serve(world, 40, outstanding)
@@ -33,7 +36,7 @@ def test_a_flood_does_not_make_another_tenant_wait_behind_it(world: Any) -> None
 
 
 @pytest.mark.parametrize("shares", [(1, 3), (2, 5), (1, 1)])
-def test_saturated_tenants_are_served_by_weight(world: Any, shares: tuple[int, int]) -> None:
+def test_saturated_tenants_are_served_by_weight(world: World, shares: tuple[int, int]) -> None:
     world.happens(world.registered("aer"))
     for number in range(160):
         world.happens(
@@ -49,7 +52,7 @@ def test_saturated_tenants_are_served_by_weight(world: Any, shares: tuple[int, i
     shares=st.lists(st.integers(1, 5), min_size=2, max_size=4),
     lengths=st.lists(st.sampled_from([0.5, 5.0, 60.0]), min_size=4, max_size=4),
 )
-def test_no_tenant_starves(world_of: Any, shares: list[int], lengths: list[float]) -> None:
+def test_no_tenant_starves(world_of: type[World], shares: list[int], lengths: list[float]) -> None:
     """A tenant's only job, however long, waits about as long as it runs, while the others never cease."""
     world = world_of(places_per_slot=1)
     others = range(1, len(shares))

@@ -1,14 +1,16 @@
 """Placing under conflict and outage, and the answer to those who wait."""
 
 import asyncio
+import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import pytest
 
+from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.job import JobPlaced
 from queuebit_contracts.query import Question
 from queuebit_contracts.subjects import Aggregate
+from queuebit_contracts.wire import Payload
 from queuebit_kernel import Malformed, Unavailable, digest
 from queuebit_runtime.log import Guarded, Stored
 from queuebit_scheduler import handlers
@@ -16,8 +18,12 @@ from queuebit_scheduler.handlers import CYCLE_LIMIT, AnswerWaiting
 from queuebit_scheduler.liveness import ASK_S, WatchBackends
 from queuebit_scheduler.state import State
 from queuebit_scheduling import FairShare, Snapshot, Step, decode, encode, plan
+from queuebit_scheduling.reasons import why_placed, why_waiting
+from queuebit_scheduling.usage import micros
 from queuebit_testing.build import submitted
 from queuebit_testing.memory import MemoryLog
+
+from .conftest import World
 
 
 class _Outage(MemoryLog):
@@ -46,9 +52,9 @@ class _Unreadable(MemoryLog):
         return await super().history(aggregate, reaching=reaching)
 
 
-def test_a_placement_says_all_that_an_executor_needs(world: Any) -> None:
+def test_a_placement_says_all_that_an_executor_needs(world: World) -> None:
     world.happens(world.registered("aer"), world.accepted("j1", qpu_us=1500))
-    content = encode(world.state.snapshot(world.clock.now(), CYCLE_LIMIT))
+    content = encode(world.snapshot(CYCLE_LIMIT))
     [placed] = world.cycle()
     assert placed.data.model_dump(mode="json", exclude_none=True) == {
         "tenant": "acme",
@@ -85,24 +91,30 @@ def test_a_placement_says_all_that_an_executor_needs(world: Any) -> None:
     assert placed.source == "qb/scheduler"
 
 
-def test_what_was_decided_from_is_kept_and_decides_the_same_again(world: Any) -> None:
+def decision_of(placed: JobPlaced) -> Payload:
+    assert placed.data.decision is not None
+    return placed.data.decision
+
+
+def test_what_was_decided_from_is_kept_and_decides_the_same_again(world: World) -> None:
     world.happens(world.registered("aer"), *(world.accepted(f"j{n}") for n in range(20)))
     placed = world.cycle()
     [content] = world.decisions.kept.values()
     places = plan(world.state.policy, decode(content)).places
     assert [(it.data.job, it.data.backend) for it in placed] == [(it.job[1], it.backend) for it in places]
-    assert {it.data.decision.digest for it in placed} == {digest(content)}
+    assert {decision_of(it).digest for it in placed} == {digest(content)}
 
 
-def test_no_placement_holds_what_a_decision_says_of_another_tenant(world: Any) -> None:
+def test_no_placement_holds_what_a_decision_says_of_another_tenant(world: World) -> None:
     world.happens(world.registered("aer"), world.accepted("j1"), world.accepted("secret", "rival"))
     first, second = world.cycle()
-    assert first.data.decision.digest == second.data.decision.digest
-    assert first.data.decision.inline is second.data.decision.inline is None
-    assert "secret" not in {"acme": first, "rival": second}["acme"].model_dump_json()
+    assert decision_of(first).digest == decision_of(second).digest
+    assert decision_of(first).inline is decision_of(second).inline is None
+    assert (first.data.tenant, second.data.tenant) == ("acme", "rival")
+    assert "secret" not in first.model_dump_json()
 
 
-def test_a_policy_that_places_nothing_keeps_nothing_and_does_not_go_round_in_circles(world_of: Any) -> None:
+def test_a_policy_that_places_nothing_keeps_nothing_and_does_not_go_round_in_circles(world_of: type[World]) -> None:
     class Idle(FairShare):
         name = "idle/1"
 
@@ -115,7 +127,7 @@ def test_a_policy_that_places_nothing_keeps_nothing_and_does_not_go_round_in_cir
     assert (world.decisions.kept, world.place._wake.is_set()) == ({}, False)
 
 
-def test_without_a_kept_decision_no_job_is_placed(world: Any) -> None:
+def test_without_a_kept_decision_no_job_is_placed(world: World) -> None:
     world.happens(world.registered("aer"), *(world.accepted(f"j{n}") for n in range(3)))
     world.decisions.down = True
     assert world.cycle() == []
@@ -125,7 +137,7 @@ def test_without_a_kept_decision_no_job_is_placed(world: Any) -> None:
     assert [it.data.job for it in world.cycle()] == ["j0", "j1", "j2"]
 
 
-def test_a_job_moved_by_another_is_left_to_the_view(world: Any) -> None:
+def test_a_job_moved_by_another_is_left_to_the_view(world: World) -> None:
     world.happens(world.registered("aer"), world.accepted("j1"))
     asyncio.run(world.log.append(world.cancelled("j1")))
     assert world.cycle() == []
@@ -134,7 +146,7 @@ def test_a_job_moved_by_another_is_left_to_the_view(world: Any) -> None:
     assert (world.state.waiting, world.state.outstanding) == (0, 0)
 
 
-def test_a_job_that_is_accepted_after_its_end_takes_no_place(world: Any) -> None:
+def test_a_job_that_is_accepted_after_its_end_takes_no_place(world: World) -> None:
     again = submitted("k1")
     name = again.data.job
     world.happens(world.registered("aer"), world.accepted(name), world.ended("rejected", name), world.accepted(name))
@@ -144,7 +156,7 @@ def test_a_job_that_is_accepted_after_its_end_takes_no_place(world: Any) -> None
     assert world.state.backends()["aer"].taken == 0
 
 
-def test_submitting_an_accepted_job_once_more_neither_stops_it_nor_keeps_its_place(world: Any) -> None:
+def test_submitting_an_accepted_job_once_more_neither_stops_it_nor_keeps_its_place(world: World) -> None:
     again = submitted("k1")
     world.happens(world.registered("aer"), world.accepted(again.data.job))
     world.happens(again)
@@ -153,7 +165,7 @@ def test_submitting_an_accepted_job_once_more_neither_stops_it_nor_keeps_its_pla
     assert (world.state.waiting, world.state.outstanding) == (0, 1)
 
 
-def test_a_job_is_placed_behind_an_event_of_an_unknown_type(world: Any) -> None:
+def test_a_job_is_placed_behind_an_event_of_an_unknown_type(world: World) -> None:
     world.happens(world.registered("aer"), world.accepted("j1"))
     world.log.publish("qb.job.acme.j1.praised", b'{"type": "qb.job.praised.v1"}')
     world.fold()
@@ -162,7 +174,7 @@ def test_a_job_is_placed_behind_an_event_of_an_unknown_type(world: Any) -> None:
     assert (world.state.waiting, world.state.outstanding) == (0, 1)
 
 
-def test_a_job_whose_history_cannot_be_read_delays_no_other(world: Any) -> None:
+def test_a_job_whose_history_cannot_be_read_delays_no_other(world: World) -> None:
     log = world.log = world.place._log = _Unreadable()
     again = submitted("k1")
     world.happens(world.registered("aer"), world.accepted(again.data.job))
@@ -173,7 +185,7 @@ def test_a_job_whose_history_cannot_be_read_delays_no_other(world: Any) -> None:
     assert world.state.backends()["aer"].taken == 0
 
 
-def test_what_the_log_did_not_confirm_is_placed_later_in_its_order(world: Any) -> None:
+def test_what_the_log_did_not_confirm_is_placed_later_in_its_order(world: World) -> None:
     log = world.log = world.place._log = _Outage(stored_anyway=False)
     world.happens(world.registered("aer"), *(world.accepted(f"j{n}") for n in range(3)))
     log.down = True
@@ -183,7 +195,7 @@ def test_what_the_log_did_not_confirm_is_placed_later_in_its_order(world: Any) -
     assert [it.data.job for it in world.cycle()] == ["j0", "j1", "j2"]
 
 
-def test_a_lost_confirmation_does_not_place_twice(world: Any) -> None:
+def test_a_lost_confirmation_does_not_place_twice(world: World) -> None:
     log = world.log = world.place._log = _Outage(stored_anyway=True)
     world.happens(world.registered("aer"), world.accepted("j1"))
     log.down = True
@@ -195,7 +207,7 @@ def test_a_lost_confirmation_does_not_place_twice(world: Any) -> None:
     assert world.state.backends()["aer"].taken == 1
 
 
-def test_late_binding_keeps_the_rest_in_memory(world: Any) -> None:
+def test_late_binding_keeps_the_rest_in_memory(world: World) -> None:
     world.happens(world.registered("aer", slots=2), *(world.accepted(f"j{n}") for n in range(20)))
     assert len(world.cycle()) == 16
     assert world.cycle() == []
@@ -203,11 +215,11 @@ def test_late_binding_keeps_the_rest_in_memory(world: Any) -> None:
 
 
 async def test_a_wake_up_is_followed_by_cycles_until_nothing_fits(
-    world_of: Any, monkeypatch: pytest.MonkeyPatch
+    world_of: type[World], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(handlers, "TICK_S", 3600)
     world = world_of(places_per_slot=100)
-    events = [world.registered("aer"), *(world.accepted(f"j{n}") for n in range(CYCLE_LIMIT + 5))]
+    events: list[AnyEvent] = [world.registered("aer"), *(world.accepted(f"j{n}") for n in range(CYCLE_LIMIT + 5))]
     for event in events:
         world.state.evolve(event, await world.log.append(event), world.clock.now())
     running = asyncio.ensure_future(world.place.run())
@@ -218,37 +230,22 @@ async def test_a_wake_up_is_followed_by_cycles_until_nothing_fits(
     running.cancel()
 
 
-def test_waiting_jobs_are_reported_why_and_how_many_are_ahead(world: Any) -> None:
+def test_waiting_jobs_are_reported_why_and_how_many_are_ahead(world: World) -> None:
     world.happens(world.registered("aer"), *(world.accepted(f"j{n}") for n in range(10)))
     world.happens(world.accepted("other", "rival"))
     world.cycle()
     world.fold()
     world.clock.advance(2)
-    rows = AnswerWaiting(world.state, world.clock)("acme", Question()).rows
-    assert rows[:3] == (
-        {
-            "job": "j7",
-            "project": "main",
-            "waiting_ms": 2000,
-            "position": 1,
-            "reason": "all 8 places on aer are taken",
-        },
-        {
-            "job": "j8",
-            "project": "main",
-            "waiting_ms": 2000,
-            "position": 2,
-            "reason": "all 8 places on aer are taken; 1 job of yours is ahead",
-        },
-        {
-            "job": "j9",
-            "project": "main",
-            "waiting_ms": 2000,
-            "position": 3,
-            "reason": "all 8 places on aer are taken; 2 jobs of yours are ahead",
-        },
-    )
     answer = AnswerWaiting(world.state, world.clock)
+    full = why_waiting(["aer"], world.state.backends())
+    rows = answer("acme", Question()).rows[:3]
+    reasons = [str(row["reason"]) for row in rows]
+    assert [{key: row[key] for key in row if key != "reason"} for row in rows] == [
+        {"job": job, "project": "main", "waiting_ms": 2000, "position": position}
+        for position, job in enumerate(("j7", "j8", "j9"), start=1)
+    ]
+    assert reasons[0] == full
+    assert [re.findall(r"\d+", it.removeprefix(full)) for it in reasons] == [[], ["1"], ["2"]]
     assert [row["job"] for row in answer("acme", Question(job="j9")).rows] == ["j9"]
     assert [row["job"] for row in answer("acme", Question(limit=2)).rows] == ["j7", "j8"]
     assert [row["job"] for row in answer("rival", Question()).rows] == ["other"]
@@ -256,19 +253,20 @@ def test_waiting_jobs_are_reported_why_and_how_many_are_ahead(world: Any) -> Non
     assert answer("nobody", Question()).rows == ()
 
 
-def reasons(world: Any) -> dict[str, str]:
+def reasons(world: World) -> dict[str, str]:
     rows = AnswerWaiting(world.state, world.clock)("acme", Question()).rows
     return {str(row["job"]): str(row["reason"]) for row in rows}
 
 
-def test_a_job_that_waits_for_a_slot_is_reported_until_it_starts(world: Any) -> None:
+def test_a_job_that_waits_for_a_slot_is_reported_until_it_starts(world: World) -> None:
     world.happens(world.registered("aer"), world.accepted("j1"), world.accepted("j2"))
     world.cycle()
-    assert set(reasons(world).values()) == {"it is about to be placed on aer"}
+    aer = world.state.backends()["aer"]
+    about_to_be = why_placed(aer, 0, confirmed=False, started=False)
+    assert reasons(world) == {"j1": about_to_be, "j2": about_to_be}
     world.fold()
     assert reasons(world) == {
-        "j1": "it is placed on aer and waits for its slot",
-        "j2": "it is placed on aer and waits for its slot; 1 job was placed there before it",
+        name: why_placed(aer, ahead, confirmed=True, started=False) for ahead, name in enumerate(("j1", "j2"))
     }
     world.happens(world.started("j1"))
     assert [*reasons(world)] == ["j2"]
@@ -276,7 +274,7 @@ def test_a_job_that_waits_for_a_slot_is_reported_until_it_starts(world: Any) -> 
     assert reasons(world) == {}
 
 
-def test_a_job_that_waits_on_a_backend_that_is_gone_is_placed_elsewhere(world: Any) -> None:
+def test_a_job_that_waits_on_a_backend_that_is_gone_is_placed_elsewhere(world: World) -> None:
     world.happens(world.registered("aer"), world.registered("cirq"), world.accepted("j1", backends=("aer", "cirq")))
     [first] = world.cycle()
     world.fold()
@@ -291,7 +289,7 @@ def test_a_job_that_waits_on_a_backend_that_is_gone_is_placed_elsewhere(world: A
     assert {name: it.taken for name, it in again.backends().items()} == {"aer": 0, "cirq": 1}
 
 
-def test_a_job_that_starts_while_it_is_being_placed_elsewhere_runs_once(world: Any) -> None:
+def test_a_job_that_starts_while_it_is_being_placed_elsewhere_runs_once(world: World) -> None:
     world.happens(world.registered("aer"), world.registered("cirq"), world.accepted("j1", backends=("aer", "cirq")))
     world.cycle()
     world.fold()
@@ -304,7 +302,7 @@ def test_a_job_that_starts_while_it_is_being_placed_elsewhere_runs_once(world: A
     assert (world.state.waiting, world.state.outstanding) == (0, 0)
 
 
-def test_a_job_that_has_started_or_may_run_nowhere_else_stays_and_says_why(world: Any) -> None:
+def test_a_job_that_has_started_or_may_run_nowhere_else_stays_and_says_why(world: World) -> None:
     world.happens(world.registered("aer"), world.registered("cirq"))
     world.happens(world.accepted("runs", backends=("aer", "cirq")), world.accepted("tied"), world.accepted("new"))
     world.cycle()
@@ -313,11 +311,12 @@ def test_a_job_that_has_started_or_may_run_nowhere_else_stays_and_says_why(world
     world.state.silence({"aer": world.clock.now()})
     world.happens(world.accepted("new"))
     assert world.cycle() == []
-    silence = "aer has not answered since 2026-01-01 00:00:00 UTC"
+    backends = world.state.backends()
+    assert backends["aer"].silent_since_us == micros(world.clock.now())
     assert reasons(world) == {
-        "new": f"{silence}: see in `qb status` whether its executor is up",
-        "runs": f"it was started on aer, and {silence}: it goes on when its executor is up, see `qb status`",
-        "tied": f"it is placed on aer, and {silence}: it goes on when its executor is up, see `qb status`",
+        "new": why_waiting(["aer"], backends),
+        "runs": why_placed(backends["aer"], 0, confirmed=True, started=True),
+        "tied": why_placed(backends["aer"], 1, confirmed=True, started=False),
     }
     assert world.state.silence({})
     assert [it.data.job for it in world.cycle()] == ["new"]
@@ -333,12 +332,13 @@ def test_a_job_that_has_started_or_may_run_nowhere_else_stays_and_says_why(world
     ],
 )
 async def test_a_backend_is_gone_after_enough_questions_without_an_answer(
-    world_of: Any, answers: list[bool | None], gone_after: int | None
+    world_of: type[World], answers: list[bool | None], gone_after: int | None
 ) -> None:
     world = world_of()
     for event in (world.registered("aer"), world.registered("old", answers_alive=False)):
         world.state.evolve(event, 1, world.clock.now())
-    left, asked = iter(answers), []
+    left = iter(answers)
+    asked: list[str] = []
 
     async def ask(backend: str) -> bool | None:
         asked.append(backend)

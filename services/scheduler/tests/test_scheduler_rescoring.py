@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -19,6 +18,8 @@ from queuebit_runtime.payloads import describe
 from queuebit_scheduler.rescoring import RescoreJobs
 from queuebit_scheduling import POLICY, plan
 from queuebit_testing.memory import MemoryPayloads
+
+from .conftest import World
 
 CX = write_operations([Operation("cx", (0, 1), 1)])
 OLD = digest(b"the calibration of yesterday")
@@ -35,8 +36,8 @@ def woken() -> list[bool]:
 
 
 @pytest.fixture
-def rescoring(world: Any, payloads: MemoryPayloads, woken: list[bool]) -> RescoreJobs:
-    return RescoreJobs(payloads, world.state.rescore, lambda: woken.append(True))  # type: ignore[arg-type]
+def rescoring(world: World, payloads: MemoryPayloads, woken: list[bool]) -> RescoreJobs:
+    return RescoreJobs(payloads, world.state.rescore, lambda: woken.append(True))
 
 
 def calibrated(payloads: MemoryPayloads, backend: str, cx_error: float) -> BackendCalibrated:
@@ -50,8 +51,8 @@ def calibrated(payloads: MemoryPayloads, backend: str, cx_error: float) -> Backe
     )
 
 
-def accepted(world: Any, job: str, operations: Payload, **esp_ppm: int) -> JobAccepted:
-    event: JobAccepted = world.accepted(job, backends=tuple(esp_ppm))
+def accepted(world: World, job: str, operations: Payload, **esp_ppm: int) -> JobAccepted:
+    event = world.accepted(job, backends=tuple(esp_ppm))
     candidates = tuple(
         it.model_copy(update={"esp_ppm": esp_ppm[it.backend], "operations": operations, "calibration": OLD})
         for it in event.data.candidates
@@ -59,13 +60,12 @@ def accepted(world: Any, job: str, operations: Payload, **esp_ppm: int) -> JobAc
     return event.model_copy(update={"data": event.data.model_copy(update={"candidates": candidates})})
 
 
-def choice(world: Any) -> str:
-    snapshot = world.state.snapshot(world.clock.now(), 1)
-    return str(plan(POLICY, snapshot).places[0].backend)
+def choice(world: World) -> str:
+    return plan(POLICY, world.snapshot(1)).places[0].backend
 
 
 def test_a_calibration_flips_the_choice_between_two_devices_of_equal_price(
-    world: Any, payloads: MemoryPayloads, rescoring: RescoreJobs, woken: list[bool]
+    world: World, payloads: MemoryPayloads, rescoring: RescoreJobs, woken: list[bool]
 ) -> None:
     job = accepted(world, "j1", describe(CX, OPERATIONS), manila=950_000, perth=940_000)
     world.happens(world.registered("manila"), world.registered("perth"), job)
@@ -81,7 +81,7 @@ def test_a_calibration_flips_the_choice_between_two_devices_of_equal_price(
 
 
 def test_nothing_is_fetched_while_no_calibration_changed(
-    world: Any, payloads: MemoryPayloads, rescoring: RescoreJobs
+    world: World, payloads: MemoryPayloads, rescoring: RescoreJobs
 ) -> None:
     current = calibrated(payloads, "manila", cx_error=0.1)
     operations = payloads.keep(COMPILED, CX, OPERATIONS)
@@ -95,7 +95,7 @@ def test_nothing_is_fetched_while_no_calibration_changed(
 
 
 def test_stored_operations_are_fetched_once_for_all_jobs_of_a_circuit(
-    world: Any, payloads: MemoryPayloads, rescoring: RescoreJobs
+    world: World, payloads: MemoryPayloads, rescoring: RescoreJobs
 ) -> None:
     operations = payloads.keep(COMPILED, CX, OPERATIONS)
     jobs = [accepted(world, f"j{number}", operations, manila=950_000) for number in range(3)]
@@ -110,7 +110,7 @@ def test_stored_operations_are_fetched_once_for_all_jobs_of_a_circuit(
 
 
 def test_a_job_that_was_admitted_under_an_older_calibration_is_scored_at_once(
-    world: Any, payloads: MemoryPayloads, rescoring: RescoreJobs
+    world: World, payloads: MemoryPayloads, rescoring: RescoreJobs
 ) -> None:
     """As after a restart, or where a plan was older than the calibration."""
     job = accepted(world, "j1", describe(CX, OPERATIONS), manila=950_000)
@@ -122,7 +122,7 @@ def test_a_job_that_was_admitted_under_an_older_calibration_is_scored_at_once(
 
 
 def test_what_the_store_does_not_answer_stays_to_be_done(
-    world: Any, payloads: MemoryPayloads, rescoring: RescoreJobs
+    world: World, payloads: MemoryPayloads, rescoring: RescoreJobs
 ) -> None:
     job = accepted(world, "j1", describe(CX, OPERATIONS), manila=950_000)
     world.happens(world.registered("manila"), job)
@@ -138,7 +138,7 @@ def test_what_the_store_does_not_answer_stays_to_be_done(
 
 @pytest.mark.parametrize("content", [b"[]", b'{"calibrated_at": "of a release that named no gates"}'])
 def test_a_snapshot_without_errors_of_gates_changes_no_score(
-    world: Any, payloads: MemoryPayloads, rescoring: RescoreJobs, woken: list[bool], content: bytes
+    world: World, payloads: MemoryPayloads, rescoring: RescoreJobs, woken: list[bool], content: bytes
 ) -> None:
     job = accepted(world, "j1", describe(CX, OPERATIONS), manila=950_000)
     world.happens(world.registered("manila"), job)
@@ -151,7 +151,7 @@ def test_a_snapshot_without_errors_of_gates_changes_no_score(
     assert woken == []
 
 
-def test_a_job_that_ended_is_not_scored(world: Any, payloads: MemoryPayloads, rescoring: RescoreJobs) -> None:
+def test_a_job_that_ended_is_not_scored(world: World, payloads: MemoryPayloads, rescoring: RescoreJobs) -> None:
     job = accepted(world, "j1", describe(CX, OPERATIONS), manila=950_000)
     world.happens(world.registered("manila"), job)
     rescoring.evolve(job)
@@ -175,7 +175,7 @@ class SlowPayloads(MemoryPayloads):
         return await super().get(tenant, payload, limit=limit)
 
 
-def test_a_job_that_ends_during_the_read_is_left_alone(world: Any) -> None:
+def test_a_job_that_ends_during_the_read_is_left_alone(world: World) -> None:
     payloads = SlowPayloads()
     rescoring = RescoreJobs(payloads, world.state.rescore, lambda: None)
     job = accepted(world, "j1", describe(CX, OPERATIONS), manila=950_000)
@@ -188,7 +188,7 @@ def test_a_job_that_ends_during_the_read_is_left_alone(world: Any) -> None:
     assert world.state.job(("acme", "j1")).candidate("manila").esp_ppm == 950_000
 
 
-def test_a_calibration_that_comes_during_the_read_of_the_one_before_counts(world: Any) -> None:
+def test_a_calibration_that_comes_during_the_read_of_the_one_before_counts(world: World) -> None:
     payloads = SlowPayloads()
     rescoring = RescoreJobs(payloads, world.state.rescore, lambda: None)
     job = accepted(world, "j1", describe(CX, OPERATIONS), manila=950_000)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from queuebit_contracts.query import Answer, Question
 from queuebit_scheduler.handlers import AnswerWaiting
 from queuebit_scheduler.routes import queries
 from queuebit_testing.routes import in_memory
 
+from .conftest import World
+
 
 async def no_explanation(tenant: str, question: Question) -> Answer:
     raise AssertionError("no query came")
 
 
-def test_each_tenant_is_reported_of_its_own_jobs(world: Any) -> None:
+def test_each_tenant_is_reported_of_its_own_jobs(world: World) -> None:
     world.happens(world.accepted("j1"), world.accepted("j2", tenant="evil"))
 
     async def ask(tenant: str) -> Answer:
@@ -26,7 +27,7 @@ def test_each_tenant_is_reported_of_its_own_jobs(world: Any) -> None:
     assert [row["job"] for row in asyncio.run(ask("evil")).rows] == ["j2"]
 
 
-def test_an_explanation_is_asked_for_the_tenant_of_the_subject(world: Any) -> None:
+def test_an_explanation_is_asked_for_the_tenant_of_the_subject(world: World) -> None:
     asked: list[tuple[str, str | None]] = []
 
     async def explain(tenant: str, question: Question) -> Answer:

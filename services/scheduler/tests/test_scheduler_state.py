@@ -1,14 +1,14 @@
 """The view: current after every event, the same after a restart, and small."""
 
-from typing import Any
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from queuebit_contracts.job import TERMINAL
+from queuebit_contracts.job import TERMINAL, JobPlaced
 from queuebit_scheduler.state import State
 from queuebit_scheduling import POLICY, FairShare, Job, Snapshot, plan, policy
+
+from .conftest import World
 
 QUICK = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 """The same cases in every run; a busy machine may be slow."""
@@ -21,7 +21,7 @@ def shown(snapshot: Snapshot) -> list[Job]:
     return sorted((job for group in snapshot.groups for job in group.jobs), key=lambda it: it.sequence)
 
 
-def test_an_accepted_job_waits_until_it_is_placed_and_is_forgotten_when_it_ended(world: Any) -> None:
+def test_an_accepted_job_waits_until_it_is_placed_and_is_forgotten_when_it_ended(world: World) -> None:
     world.happens(world.registered("aer"), world.accepted("j1"))
     assert (world.state.waiting, world.state.outstanding) == (1, 0)
     [placed] = world.cycle()
@@ -33,7 +33,7 @@ def test_an_accepted_job_waits_until_it_is_placed_and_is_forgotten_when_it_ended
 
 
 @pytest.mark.parametrize("how", TERMINAL)
-def test_any_end_of_a_job_frees_its_place_also_after_a_restart(world: Any, how: str) -> None:
+def test_any_end_of_a_job_frees_its_place_also_after_a_restart(world: World, how: str) -> None:
     world.happens(world.registered("aer"), *(world.accepted(f"j{n}") for n in range(8)), world.accepted("waits"))
     assert len(world.cycle()) == 8
     world.fold()
@@ -45,7 +45,7 @@ def test_any_end_of_a_job_frees_its_place_also_after_a_restart(world: Any, how: 
         assert state.backends()["aer"].taken == 0
 
 
-def test_a_cancelled_job_leaves_the_line_or_gives_its_place_back(world: Any) -> None:
+def test_a_cancelled_job_leaves_the_line_or_gives_its_place_back(world: World) -> None:
     world.happens(world.registered("aer"), world.accepted("j1"), world.accepted("j2", backends=("cirq",)))
     world.cycle()
     world.happens(world.cancelled("j1"), world.cancelled("j2"))
@@ -53,7 +53,7 @@ def test_a_cancelled_job_leaves_the_line_or_gives_its_place_back(world: Any) -> 
     assert world.state.backends()["aer"].taken == 0
 
 
-def test_a_place_is_taken_once_though_the_view_shows_it_again(world: Any) -> None:
+def test_a_place_is_taken_once_though_the_view_shows_it_again(world: World) -> None:
     world.happens(world.registered("aer"), world.accepted("j1"))
     world.cycle()
     before = world.state.backends()
@@ -61,7 +61,7 @@ def test_a_place_is_taken_once_though_the_view_shows_it_again(world: Any) -> Non
     assert world.state.backends() == before
 
 
-def test_a_place_that_the_view_has_shown_is_not_released(world: Any) -> None:
+def test_a_place_that_the_view_has_shown_is_not_released(world: World) -> None:
     world.happens(world.registered("aer"), world.accepted("j1"))
     world.cycle()
     world.fold()
@@ -69,7 +69,7 @@ def test_a_place_that_the_view_has_shown_is_not_released(world: Any) -> None:
     assert world.state.outstanding == 1
 
 
-def test_the_view_corrects_a_place_taken_elsewhere(world: Any) -> None:
+def test_the_view_corrects_a_place_taken_elsewhere(world: World) -> None:
     world.happens(world.registered("aer"), world.registered("cirq"), world.accepted("j1", backends=("aer", "cirq")))
     [placed] = world.cycle()
     assert placed.data.backend == "aer"
@@ -78,49 +78,49 @@ def test_the_view_corrects_a_place_taken_elsewhere(world: Any) -> None:
     assert {name: it.taken for name, it in world.state.backends().items()} == {"aer": 0, "cirq": 1}
 
 
-def test_released_jobs_return_to_the_front_in_their_order(world: Any) -> None:
+def test_released_jobs_return_to_the_front_in_their_order(world: World) -> None:
     world.happens(world.registered("aer"), *(world.accepted(f"j{n}") for n in range(4)))
     for name in ("j0", "j1"):
         world.state.reserve(("acme", name), "aer")
     for name in ("j1", "j0"):
         world.state.release(("acme", name))
-    assert [job.job for job in shown(world.state.snapshot(world.clock.now(), LIMIT))] == ["j0", "j1", "j2", "j3"]
+    assert [job.job for job in shown(world.snapshot())] == ["j0", "j1", "j2", "j3"]
 
 
-def test_run_times_are_learned_per_backend_and_size(world: Any) -> None:
+def test_run_times_are_learned_per_backend_and_size(world: World) -> None:
     world.happens(world.registered("aer"), world.accepted("j1", qpu_us=5_000_000))
     [placed] = world.cycle()
     world.fold()
     world.run(placed, seconds=0.25)
     world.happens(world.accepted("j2", qpu_us=5_000_000))
-    [learned] = world.state.snapshot(world.clock.now(), LIMIT).run_times
+    [learned] = world.snapshot().run_times
     assert (learned.backend, learned.us) == ("aer", 250_000)
-    [place] = plan(POLICY, world.state.snapshot(world.clock.now(), LIMIT)).places
+    [place] = plan(POLICY, world.snapshot()).places
     assert place.expected_us == 250_000
-    [tenant] = world.state.snapshot(world.clock.now(), LIMIT).tenants
+    [tenant] = world.snapshot().tenants
     assert tenant.served.us == 250_000
 
 
-def test_candidates_are_ranked_by_what_they_may_cost(world: Any) -> None:
+def test_candidates_are_ranked_by_what_they_may_cost(world: World) -> None:
     event = world.accepted("j1", backends=("a", "b", "c"))
     prices = {"a": "0.10", "b": "0.09", "c": "0.1"}
     candidates = tuple(it.model_copy(update={"hold": prices[it.backend]}) for it in event.data.candidates)
     world.happens(*(world.registered(name) for name in "abc"))
     world.happens(event.model_copy(update={"data": event.data.model_copy(update={"candidates": candidates})}))
-    [job] = shown(world.state.snapshot(world.clock.now(), LIMIT))
+    [job] = shown(world.snapshot())
     assert {it.backend: it.cost_rank for it in job.candidates} == {"a": 1, "b": 0, "c": 1}
 
 
-def test_a_snapshot_holds_no_more_than_could_be_placed(world: Any) -> None:
+def test_a_snapshot_holds_no_more_than_could_be_placed(world: World) -> None:
     world.happens(world.registered("aer"), *(world.accepted(f"j{n}") for n in range(20)))
     world.happens(*(world.accepted(f"k{n}", backends=("absent",)) for n in range(20)))
-    snapshot = world.state.snapshot(world.clock.now(), LIMIT)
+    snapshot = world.snapshot()
     assert [it.job for it in shown(snapshot)] == [f"j{n}" for n in range(8)]
     assert [it.name for it in snapshot.backends] == ["aer"]
 
 
 def test_what_a_snapshot_leaves_out_does_not_change_the_order_of_placement(
-    world_of: Any, monkeypatch: pytest.MonkeyPatch
+    world_of: type[World], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     orders = []
     for size in (3, 1000):
@@ -140,7 +140,7 @@ def test_what_a_snapshot_leaves_out_does_not_change_the_order_of_placement(
     assert len(orders[0]) == 30
 
 
-def test_nothing_to_decide_is_said_so(world: Any) -> None:
+def test_nothing_to_decide_is_said_so(world: World) -> None:
     assert world.state.snapshot(world.clock.now(), LIMIT) is None
     world.happens(world.accepted("j1"))
     assert world.state.snapshot(world.clock.now(), LIMIT) is None
@@ -151,10 +151,10 @@ STEPS = st.lists(st.tuples(st.sampled_from("aecnx"), st.integers(0, 5)), max_siz
 
 @QUICK
 @given(STEPS)
-def test_a_restart_sees_what_it_saw_before(world_of: Any, steps: list[tuple[str, int]]) -> None:
+def test_a_restart_sees_what_it_saw_before(world_of: type[World], steps: list[tuple[str, int]]) -> None:
     world = world_of(places_per_slot=2)
     world.happens(world.registered("aer"), world.registered("cirq"))
-    running: list[Any] = []
+    running: list[JobPlaced] = []
     for number, (step, choice) in enumerate(steps):
         world.clock.advance(1)
         if step == "a":
@@ -176,10 +176,10 @@ def test_a_restart_sees_what_it_saw_before(world_of: Any, steps: list[tuple[str,
     assert (again.waiting, again.outstanding) == (world.state.waiting, world.state.outstanding)
     assert again.snapshot(now, limit) == world.state.snapshot(now, limit)
     if (snapshot := again.snapshot(now, limit)) is not None:
-        assert plan(POLICY, snapshot) == plan(POLICY, world.state.snapshot(now, limit))
+        assert plan(POLICY, snapshot) == plan(POLICY, world.snapshot(limit))
 
 
-def test_accepting_an_active_job_again_changes_nothing(world: Any) -> None:
+def test_accepting_an_active_job_again_changes_nothing(world: World) -> None:
     world.happens(world.registered("aer"), world.registered("cirq"), world.accepted("j1"))
     world.happens(world.accepted("j1", backends=("cirq",)))
     (placed,) = world.cycle()
@@ -198,7 +198,7 @@ class ShortestFirst(FairShare):
         return (min(it.qpu_us for it in job.candidates),)
 
 
-def test_a_change_of_one_rule_changes_what_is_placed_first_also_far_behind_in_the_queue(world_of: Any) -> None:
+def test_a_change_of_one_rule_changes_what_is_placed_first_also_far_behind_in_the_queue(world_of: type[World]) -> None:
     for rules, first in ((FairShare(), "j0"), (ShortestFirst(), "short")):
         world = world_of(places_per_slot=1, policy=rules)
         world.happens(world.registered("aer"), *(world.accepted(f"j{n}", qpu_us=9_000) for n in range(200)))
@@ -207,7 +207,7 @@ def test_a_change_of_one_rule_changes_what_is_placed_first_also_far_behind_in_th
         assert (placed.data.job, placed.data.policy) == (first, rules.name)
 
 
-def test_a_rule_about_groups_is_followed_too(world_of: Any) -> None:
+def test_a_rule_about_groups_is_followed_too(world_of: type[World]) -> None:
     class BySize(FairShare):
         name = "by-size/1"
 
@@ -216,7 +216,7 @@ def test_a_rule_about_groups_is_followed_too(world_of: Any) -> None:
 
     world = world_of(policy=BySize())
     world.happens(world.registered("aer"), world.accepted("small", shots=1), world.accepted("large", shots=10**6))
-    assert len(world.state.snapshot(world.clock.now(), LIMIT).groups) == 2
+    assert len(world.snapshot().groups) == 2
 
 
 class BestFirst(FairShare):
@@ -228,7 +228,7 @@ class BestFirst(FairShare):
         return (-max(it.esp_ppm for it in job.candidates),)
 
 
-def test_an_order_by_success_probability_follows_a_new_calibration(world_of: Any) -> None:
+def test_an_order_by_success_probability_follows_a_new_calibration(world_of: type[World]) -> None:
     world = world_of(policy=BestFirst())
     world.happens(world.registered("aer"), *(world.accepted(f"j{n}") for n in range(3)))
     for name, esp_ppm in (("j0", 100), ("j1", 300), ("j2", 200)):

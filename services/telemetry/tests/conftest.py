@@ -7,10 +7,10 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -35,7 +35,9 @@ from queuebit_contracts.job import (
     Submission,
     Usage,
 )
+from queuebit_contracts.subjects import subject_of
 from queuebit_contracts.wire import Amount, Payload
+from queuebit_runtime.rows import Row, row_of
 from queuebit_telemetry.adapters import ClickHouse
 from queuebit_testing.server import NatsServer, free_port
 
@@ -43,6 +45,18 @@ PASSWORD = "correct horse battery staple"
 START = datetime.now(UTC) - timedelta(minutes=5)
 _DIGEST = "sha256:" + "0" * 64
 _NOTHING = Payload(digest=_DIGEST, size=0, media_type="application/json", inline="{}")
+
+
+class LifeOf(Protocol):
+    """The events of a job that came to a good end, in order."""
+
+    def __call__(self, tenant: str, job: str, number: int = 0) -> list[AnyEvent]: ...
+
+
+def rows_of(events: list[AnyEvent], first: int = 1) -> list[Row]:
+    """The rows of events that lie one after another in the log."""
+    now = datetime.now(UTC)
+    return [row_of(subject_of(it), it.to_bytes(), seq, now) for seq, it in enumerate(events, first)]
 
 
 class Warehouse:
@@ -217,6 +231,5 @@ def _life_of(tenant: str, job: str, number: int = 0) -> list[AnyEvent]:
 
 
 @pytest.fixture
-def life_of() -> Callable[..., list[AnyEvent]]:
-    """`life_of(tenant, job, number=0)`: the events of a job that came to a good end, in order."""
+def life_of() -> LifeOf:
     return _life_of

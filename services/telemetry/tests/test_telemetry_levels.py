@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
+from pydantic import JsonValue
 
 from queuebit_contracts.query import Question
 from queuebit_kernel import FixedClock
@@ -44,7 +45,7 @@ class Analytics:
     async def counts(self, tenant: str, since: datetime, ended_before: datetime) -> Counts:
         return Counts(Ratio(0, 0), _NONE, _NONE, Ratio(0, 0))
 
-    async def jobs(self, tenant: str, question: Question) -> list[dict[str, object]]:
+    async def jobs(self, tenant: str, question: Question) -> list[dict[str, JsonValue]]:
         raise NotImplementedError
 
     charges = jobs

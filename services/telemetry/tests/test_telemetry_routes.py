@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+
+from pydantic import JsonValue
 
 from queuebit_contracts.query import Answer, Question
 from queuebit_kernel import Unavailable
@@ -12,7 +13,7 @@ from queuebit_testing.routes import SEQUENCE, in_memory
 
 
 async def test_rows_of_the_warehouse_are_the_answer_and_its_absence_a_reason() -> None:
-    async def jobs(tenant: str, question: Question) -> list[dict[str, Any]]:
+    async def jobs(tenant: str, question: Question) -> list[dict[str, JsonValue]]:
         if question.job:
             raise Unavailable("the warehouse did not answer")
         return [{"tenant": tenant}]

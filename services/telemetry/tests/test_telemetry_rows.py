@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 
-from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.subjects import subject_of
 from queuebit_runtime.rows import Row, row_of
 from queuebit_telemetry.state import PARTITION, Buffer
+
+from .conftest import LifeOf
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
@@ -20,7 +20,7 @@ def _row(seq: int, size: int = 1) -> Row:
     return row_of("qb.job.acme.j1.submitted", b"x" * size, seq, NOW)
 
 
-def test_event_becomes_its_columns(life_of: Callable[..., list[AnyEvent]]) -> None:
+def test_event_becomes_its_columns(life_of: LifeOf) -> None:
     for event in life_of("acme", "j1"):
         row = row_of(subject_of(event), event.to_bytes(), 7, NOW)
         assert (row.seq, row.type, row.tenant, row.job) == (7, event.type, "acme", "j1")
@@ -65,7 +65,7 @@ def test_an_event_of_an_unknown_type_has_its_row(subject: str, type_: str) -> No
     assert json.loads(row.data) == document["data"]
 
 
-def test_tenant_is_the_subjects_whatever_the_body_claims(life_of: Callable[..., list[AnyEvent]]) -> None:
+def test_tenant_is_the_subjects_whatever_the_body_claims(life_of: LifeOf) -> None:
     row = row_of("qb.job.evil.j9.submitted", life_of("acme", "j1")[0].to_bytes(), 1, NOW)
     assert (row.tenant, row.job) == ("evil", "j9")
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from nats.aio.client import Client
@@ -28,6 +27,8 @@ from queuebit_telemetry.rebuild import rebuild
 from queuebit_telemetry.settings import Settings
 from queuebit_telemetry.sink import Sink
 from queuebit_testing.server import NatsServer, free_port
+
+from .conftest import LifeOf, Warehouse
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(120)]
 """Each insert waits for the disk: on a busy machine these tests take ten times as long."""
@@ -72,12 +73,14 @@ async def writers(nats_server: NatsServer) -> AsyncIterator[Writers]:
 
 
 @asynccontextmanager
-async def sinking(server: NatsServer, warehouse: Any, password_file: Path, **settings: int) -> AsyncIterator[Sink]:
+async def sinking(
+    server: NatsServer, warehouse: Warehouse, password_file: Path, *, flush_ms: int = 10, max_batch: int = 10_000
+) -> AsyncIterator[Sink]:
     """A sink as the service runs it, without the rest of the service."""
     bus = Bus("telemetry", server.url, server.seeds["telemetry"])
     await bus.connect()
-    client: ClickHouse = warehouse.client()
-    chosen = Settings(warehouse_password_file=password_file, **{"flush_ms": 10, **settings})
+    client = warehouse.client()
+    chosen = Settings(warehouse_password_file=password_file, flush_ms=flush_ms, max_batch=max_batch)
     sink = Sink(client, lambda fold, after: View(bus, "telemetry", ["qb.>"], fold, after=after), chosen, SystemClock())
     async with asyncio.TaskGroup() as group:
         task = group.create_task(sink.run())
@@ -104,10 +107,10 @@ async def assert_exactly_once(clickhouse: ClickHouse, last: int) -> None:
 
 async def test_warehouse_killed_during_inserts_holds_every_event_once(
     nats_server: NatsServer,
-    warehouse: Any,
+    warehouse: Warehouse,
     clickhouse: ClickHouse,
     writers: Writers,
-    life_of: Callable[..., list[AnyEvent]],
+    life_of: LifeOf,
 ) -> None:
     jobs = 120
     async with sinking(nats_server, warehouse, warehouse.password_file, max_batch=25):
@@ -134,10 +137,10 @@ async def test_warehouse_killed_during_inserts_holds_every_event_once(
 
 async def test_two_sinks_and_a_rebuild_store_every_event_once(
     nats_server: NatsServer,
-    warehouse: Any,
+    warehouse: Warehouse,
     clickhouse: ClickHouse,
     writers: Writers,
-    life_of: Callable[..., list[AnyEvent]],
+    life_of: LifeOf,
 ) -> None:
     password_file: Path = warehouse.password_file
     async with (
@@ -155,7 +158,7 @@ async def test_two_sinks_and_a_rebuild_store_every_event_once(
 
 
 @asynccontextmanager
-async def serving(server: NatsServer, warehouse: Any) -> AsyncIterator[Telemetry]:
+async def serving(server: NatsServer, warehouse: Warehouse) -> AsyncIterator[Telemetry]:
     """The whole service, in this process."""
     bus = BusSettings(url=server.url, seed_file=server.seed_file("telemetry"), health_port=free_port())
     settings = Settings(
@@ -177,7 +180,7 @@ async def ask(client: Client, whose: str, question: str, **what: object) -> Answ
 
 
 async def test_tenant_learns_its_own_and_nothing_of_others(
-    nats_server: NatsServer, warehouse: Any, writers: Writers, life_of: Callable[..., list[AnyEvent]]
+    nats_server: NatsServer, warehouse: Warehouse, writers: Writers, life_of: LifeOf
 ) -> None:
     await writers.append(life_of("acme", "j1") + life_of("evil", "j2"))
     ann, eve = writers.clients["acme/ann"], writers.clients["evil/eve"]
@@ -199,7 +202,9 @@ async def test_tenant_learns_its_own_and_nothing_of_others(
         assert refused.code == "malformed"
 
 
-async def test_spans_of_the_services_arrive(nats_server: NatsServer, warehouse: Any, clickhouse: ClickHouse) -> None:
+async def test_spans_of_the_services_arrive(
+    nats_server: NatsServer, warehouse: Warehouse, clickhouse: ClickHouse
+) -> None:
     bus = Bus("broker", nats_server.url, nats_server.seeds["broker"])
     await bus.connect()
     with bus.tracing.span("broker admit", attributes={"queuebit.job": "j1"}):
@@ -221,10 +226,10 @@ STRANGE = (
 
 async def test_nothing_that_can_be_sent_stops_it(
     nats_server: NatsServer,
-    warehouse: Any,
+    warehouse: Warehouse,
     clickhouse: ClickHouse,
     writers: Writers,
-    life_of: Callable[..., list[AnyEvent]],
+    life_of: LifeOf,
 ) -> None:
     ann, broker = writers.clients["acme/ann"], writers.clients["broker"]
     async with serving(nats_server, warehouse) as service:
@@ -250,7 +255,7 @@ async def test_nothing_that_can_be_sent_stops_it(
 
 
 async def test_service_waits_for_its_warehouse_and_says_so(
-    nats_server: NatsServer, warehouse: Any, writers: Writers, life_of: Callable[..., list[AnyEvent]]
+    nats_server: NatsServer, warehouse: Warehouse, writers: Writers, life_of: LifeOf
 ) -> None:
     async with serving(nats_server, warehouse) as service:
         warehouse.kill()

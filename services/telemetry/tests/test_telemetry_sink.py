@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import pytest
+from nats.aio.msg import Msg
 
 from queuebit_kernel import FixedClock, Unavailable
 from queuebit_runtime.rows import Row
@@ -82,7 +84,7 @@ class Follower:
 
     async def run(self) -> None:
         for sequence in self._sequences:
-            message = cast("Any", SimpleNamespace())
+            message = cast("Msg", SimpleNamespace())  # nothing reads it
             await self._fold(
                 Raw("qb.job.acme.j1.submitted", b"{}", sequence, datetime(2026, 1, 1, tzinfo=UTC), message)
             )
@@ -97,7 +99,7 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def settings(tmp_path: Any) -> Settings:
+def settings(tmp_path: Path) -> Settings:
     return Settings(warehouse_password_file=tmp_path / "none", flush_ms=10, max_batch=4)
 
 
@@ -222,7 +224,7 @@ async def test_a_server_that_says_yes_to_everything_is_asked_with_pauses(
     assert created == 1
 
 
-async def test_who_asks_need_not_wait_for_company(tmp_path: Any) -> None:
+async def test_who_asks_need_not_wait_for_company(tmp_path: Path) -> None:
     events = MemoryEvents()
     patient = Settings(warehouse_password_file=tmp_path / "none", flush_ms=10_000, max_batch=4)
     sink = Sink(events, lambda fold, after: Follower(fold, after, 6), patient, FixedClock())

@@ -11,12 +11,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import clickhouse_connect
 import pytest
+from clickhouse_connect.driver.client import Client
 
 USER = "queuebit"
 PASSWORD = "correct horse battery staple"
@@ -25,7 +27,8 @@ PASSWORD = "correct horse battery staple"
 @dataclass(frozen=True)
 class Reply:
     status: int
-    headers: Mapping[str, str]
+    headers: Message[str, str]
+    """Names in any case."""
     body: bytes
 
     @property
@@ -47,7 +50,7 @@ class Warehouse:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def client(self, **options: Any) -> Any:
+    def client(self, **options: Any) -> Client:  # whatever the client takes
         return clickhouse_connect.get_client(
             host="127.0.0.1", port=self.port, username=self.user, password=self.password, **options
         )

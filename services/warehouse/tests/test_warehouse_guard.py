@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
 
 from queuebit_warehouse.errors import DatabaseError
 from queuebit_warehouse.guard import Guard
+
+from .conftest import Warehouse
 
 SECRET = "no-business-of-yours"
 
@@ -106,7 +108,7 @@ def bait() -> Iterator[int]:
 
 
 @pytest.fixture(scope="module")
-def target(warehouse: Any) -> Iterator[str]:
+def target(warehouse: Warehouse) -> Iterator[str]:
     warehouse.request(body=b"CREATE TABLE target (a String) ENGINE = Memory")
     yield "target"
     assert warehouse.request("SELECT count() FROM target").body == b"0\n"
@@ -158,7 +160,7 @@ ATTACKS = [
 @pytest.mark.server
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_no_attack_reaches_a_file_or_a_server(
-    warehouse: Any, target: str, secret: Path, bait: int, attack: str
+    warehouse: Warehouse, target: str, secret: Path, bait: int, attack: str
 ) -> None:
     host = f"127.0.0.1:{bait}"
     statement = attack.format(path=secret, url=f"http://{host}/x.csv", host=host, table=target)
@@ -177,7 +179,9 @@ def test_no_attack_reaches_a_file_or_a_server(
         {"additional_result_filter": "throwIf(1, file('{path}'))"},
     ],
 )
-def test_no_key_of_a_request_reaches_a_file_or_a_server(warehouse: Any, secret: Path, keys: dict[str, str]) -> None:
+def test_no_key_of_a_request_reaches_a_file_or_a_server(
+    warehouse: Warehouse, secret: Path, keys: dict[str, str]
+) -> None:
     reply = warehouse.request("SELECT 1", keys={key: value.format(path=secret) for key, value in keys.items()})
     assert reply.code in {"73", "452"}
     assert SECRET.encode() not in reply.body
@@ -185,7 +189,7 @@ def test_no_key_of_a_request_reaches_a_file_or_a_server(warehouse: Any, secret: 
 
 @pytest.mark.server
 @pytest.mark.parametrize("structure", ["a String, b String DEFAULT file('{path}')", "a String); SELECT (1"])
-def test_no_external_table_reaches_a_file_or_a_server(warehouse: Any, secret: Path, structure: str) -> None:
+def test_no_external_table_reaches_a_file_or_a_server(warehouse: Warehouse, secret: Path, structure: str) -> None:
     form = b'--x\r\nContent-Disposition: form-data; name="e"; filename="e"\r\n\r\n1\r\n--x--\r\n'
     reply = warehouse.request(
         "SELECT * FROM e",
@@ -202,7 +206,7 @@ def test_no_external_table_reaches_a_file_or_a_server(warehouse: Any, secret: Pa
     "statement",
     [b"SHOW", b"DESCRIBE", b"EXISTS", b"SELECT 1 FROM", b"SELECT '\xff' +", b"INSERT INTO t SETTINGS FORMAT CSV\n1"],
 )
-def test_an_error_refers_to_the_statement_as_sent(warehouse: Any, statement: bytes) -> None:
+def test_an_error_refers_to_the_statement_as_sent(warehouse: Warehouse, statement: bytes) -> None:
     reply = warehouse.request(body=statement)
     assert reply.code == "62"
     assert not any(ours in reply.body for ours in (b"/dev/fd", b"TRUNCATE"))
@@ -210,7 +214,7 @@ def test_an_error_refers_to_the_statement_as_sent(warehouse: Any, statement: byt
 
 @pytest.mark.server
 @pytest.mark.parametrize("rows", [b"FORMAT CSV\nx", b"VALUES (x", b"VALUES (1 + 1)", b"FORMAT Native\n\x01\x01"])
-def test_an_error_in_rows_refers_to_the_rows_as_sent(warehouse: Any, table: str, rows: bytes) -> None:
+def test_an_error_in_rows_refers_to_the_rows_as_sent(warehouse: Warehouse, table: str, rows: bytes) -> None:
     reply = warehouse.request(body=f"INSERT INTO {table} (id) ".encode() + rows)
     assert reply.code
     assert not any(ours in reply.body for ours in (b"/dev/fd", b"File", b"parsed from file"))

@@ -8,21 +8,22 @@ import json
 import socket
 import threading
 import zlib
-from typing import Any
 
 import pytest
 import zstandard
 
+from .conftest import Warehouse
+
 pytestmark = pytest.mark.server
 
 
-def test_the_statement_can_be_in_the_query_string_the_body_or_both(warehouse: Any) -> None:
+def test_the_statement_can_be_in_the_query_string_the_body_or_both(warehouse: Warehouse) -> None:
     assert warehouse.request("SELECT 1").body == b"1\n"
     assert warehouse.request(body=b"SELECT 2").body == b"2\n"
     assert warehouse.request("SELECT", b"3").body == b"3\n"
 
 
-def test_rows_follow_the_statement_in_query_string_or_body(warehouse: Any, table: str) -> None:
+def test_rows_follow_the_statement_in_query_string_or_body(warehouse: Warehouse, table: str) -> None:
     assert warehouse.request(f"INSERT INTO {table} (id) FORMAT CSV", b"1\n2\n").status == 200
     assert warehouse.request(body=f"INSERT INTO {table} (id) VALUES (3), (4)".encode()).status == 200
     packed = gzip.compress(f'INSERT INTO {table} (id) FORMAT JSONEachRow\n{{"id": 5}}\n'.encode())
@@ -30,7 +31,7 @@ def test_rows_follow_the_statement_in_query_string_or_body(warehouse: Any, table
     assert warehouse.request(f"SELECT sum(id) FROM {table}").body == b"15\n"
 
 
-def test_a_chunked_body_larger_than_one_read_streams_in(warehouse: Any, table: str) -> None:
+def test_a_chunked_body_larger_than_one_read_streams_in(warehouse: Warehouse, table: str) -> None:
     rows = b"".join(b'%d,"%s"\n' % (i, b"x" * 500) for i in range(6000))
     pieces = [
         f"INSERT INTO {table} (id, name) FORMAT CSV\n".encode(),
@@ -48,7 +49,7 @@ def test_a_chunked_body_larger_than_one_read_streams_in(warehouse: Any, table: s
     assert warehouse.request(f"SELECT count(), uniqExact(id) FROM {table}").body == b"6000\t6000\n"
 
 
-def test_a_truncated_upload_stores_nothing(warehouse: Any, table: str) -> None:
+def test_a_truncated_upload_stores_nothing(warehouse: Warehouse, table: str) -> None:
     with socket.create_connection(("127.0.0.1", warehouse.port)) as line:
         line.sendall(
             f"POST /?query=INSERT+INTO+{table}+(id)+FORMAT+CSV HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n"
@@ -57,7 +58,7 @@ def test_a_truncated_upload_stores_nothing(warehouse: Any, table: str) -> None:
     assert warehouse.request(f"SELECT count() FROM {table}").body == b"0\n"
 
 
-def test_responses_have_the_headers_of_clickhouse(warehouse: Any) -> None:
+def test_responses_have_the_headers_of_clickhouse(warehouse: Warehouse) -> None:
     reply = warehouse.request("SELECT number FROM numbers(5) FORMAT CSVWithNames", keys={"query_id": "mine"})
     assert reply.body.startswith(b'"number"\n0\n')
     assert reply.headers["X-ClickHouse-Format"] == "CSVWithNames"
@@ -68,11 +69,11 @@ def test_responses_have_the_headers_of_clickhouse(warehouse: Any) -> None:
     assert (summary["read_rows"], summary["result_rows"]) == ("5", "5")
 
 
-def test_an_empty_result_keeps_its_header_row(warehouse: Any) -> None:
+def test_an_empty_result_keeps_its_header_row(warehouse: Warehouse) -> None:
     assert warehouse.request("SELECT 1 AS a WHERE 0", keys={"default_format": "CSVWithNames"}).body == b'"a"\n'
 
 
-def test_responses_are_compressed_only_if_header_and_setting_ask(warehouse: Any) -> None:
+def test_responses_are_compressed_only_if_header_and_setting_ask(warehouse: Warehouse) -> None:
     accept = {"Accept-Encoding": "gzip"}
     asked = warehouse.request("SELECT 1", keys={"enable_http_compression": "1"}, headers=accept)
     assert (asked.headers["Content-Encoding"], gzip.decompress(asked.body)) == ("gzip", b"1\n")
@@ -95,7 +96,7 @@ def test_responses_are_compressed_only_if_header_and_setting_ask(warehouse: Any)
     ],
 )
 def test_refusals_have_the_status_and_code_of_clickhouse(
-    warehouse: Any, statement: str, keys: dict[str, str], status: int, code: str
+    warehouse: Warehouse, statement: str, keys: dict[str, str], status: int, code: str
 ) -> None:
     reply = warehouse.request(statement, keys=keys)
     assert (reply.status, reply.code) == (status, code)
@@ -103,12 +104,12 @@ def test_refusals_have_the_status_and_code_of_clickhouse(
 
 
 @pytest.mark.parametrize("credentials", [None, ("queuebit", "wrong"), ("somebody", "correct horse battery staple")])
-def test_a_request_without_the_password_is_refused(warehouse: Any, credentials: tuple[str, str] | None) -> None:
+def test_a_request_without_the_password_is_refused(warehouse: Warehouse, credentials: tuple[str, str] | None) -> None:
     reply = warehouse.request("SELECT 1", credentials=credentials)
     assert (reply.status, reply.code) == (403, "516")
 
 
-def test_health_needs_no_password(warehouse: Any) -> None:
+def test_health_needs_no_password(warehouse: Warehouse) -> None:
     assert warehouse.request(path="/ping", credentials=None).body == b"Ok.\n"
     assert warehouse.request(path="/replicas_status", credentials=None).body == b"Ok.\n"
     assert json.loads(warehouse.request(path="/healthz", credentials=None).body) == {
@@ -121,13 +122,13 @@ def test_health_needs_no_password(warehouse: Any) -> None:
     assert warehouse.request(path="/elsewhere", credentials=None).status == 404
 
 
-def running(warehouse: Any, marked: str) -> int:
+def running(warehouse: Warehouse, marked: str) -> int:
     """The number of running queries with this mark in their text."""
     counting = f"SELECT count() FROM system.processes WHERE query LIKE '%{marked}%' AND query NOT LIKE '%processes%'"
     return int(warehouse.request(counting).body)
 
 
-def test_one_session_runs_one_query_at_a_time(warehouse: Any) -> None:
+def test_one_session_runs_one_query_at_a_time(warehouse: Warehouse) -> None:
     keys = {"session_id": "one"}
     slow = threading.Thread(target=warehouse.request, args=("SELECT sleep(1) AS slow_one",), kwargs={"keys": keys})
     slow.start()
@@ -138,7 +139,7 @@ def test_one_session_runs_one_query_at_a_time(warehouse: Any) -> None:
     assert warehouse.request("SELECT 1", keys=keys).body == b"1\n"
 
 
-def test_a_session_can_be_closed(warehouse: Any) -> None:
+def test_a_session_can_be_closed(warehouse: Warehouse) -> None:
     keys = {"session_id": "brief"}
     assert warehouse.request("SET max_block_size = 9", keys=keys).status == 200
     known = warehouse.request("SELECT getSetting('max_block_size')", keys={**keys, "close_session": "1"})
@@ -146,7 +147,7 @@ def test_a_session_can_be_closed(warehouse: Any) -> None:
     assert warehouse.request("SELECT 1", keys={**keys, "session_check": "1"}).code == "372"
 
 
-def test_a_query_is_cancelled_when_its_client_disconnects(warehouse: Any) -> None:
+def test_a_query_is_cancelled_when_its_client_disconnects(warehouse: Warehouse) -> None:
     with socket.create_connection(("127.0.0.1", warehouse.port)) as line:
         line.sendall(
             b"GET /?query=SELECT+*,+1+AS+endless+FROM+numbers(99999999999) HTTP/1.1\r\nHost: x\r\n"
@@ -158,7 +159,7 @@ def test_a_query_is_cancelled_when_its_client_disconnects(warehouse: Any) -> Non
         pass
 
 
-def test_deflate_and_damaged_bodies(warehouse: Any, table: str) -> None:
+def test_deflate_and_damaged_bodies(warehouse: Warehouse, table: str) -> None:
     insert = f"INSERT INTO {table} (id) FORMAT CSV"
     assert warehouse.request(insert, zlib.compress(b"1\n2\n"), headers={"Content-Encoding": "deflate"}).status == 200
     for encoding in ("gzip", "deflate", "lz4", "zstd"):
@@ -169,7 +170,7 @@ def test_deflate_and_damaged_bodies(warehouse: Any, table: str) -> None:
     assert warehouse.request(f"SELECT sum(id) FROM {table}").body == b"3\n"
 
 
-def test_a_view_that_fails_fails_the_insert(warehouse: Any, table: str) -> None:
+def test_a_view_that_fails_fails_the_insert(warehouse: Warehouse, table: str) -> None:
     """The engine's own streaming insert reports success here."""
     warehouse.request(body=f"CREATE TABLE {table}_v (id UInt64) ENGINE = MergeTree ORDER BY id".encode())
     view = f"CREATE MATERIALIZED VIEW {table}_mv TO {table}_v AS SELECT id + throwIf(id = 7) AS id FROM {table}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from threading import Event
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -22,7 +22,7 @@ class Part:
     def __init__(self, check: int, detach: int) -> None:
         self._fails = {b"CHECK": check, b"ALTER": detach}
 
-    def run(self, statement: bytes, params: Mapping[str, str]) -> tuple[bytes, Any]:
+    def run(self, statement: bytes, params: Mapping[str, str]) -> tuple[bytes, None]:
         if number := self._fails.get(statement.split()[0]):
             raise DatabaseError(number, "the engine says why")
         return (b"1\n" if statement.startswith(b"CHECK") else b"default\tevents\tall_1_1_0\n"), None

@@ -8,20 +8,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from http.client import HTTPResponse
-from typing import Any
 
 import pytest
+
+from .conftest import Warehouse
 
 pytestmark = pytest.mark.server
 
 
 @pytest.fixture(scope="module")
-def narrow(start_warehouse: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
+def narrow(start_warehouse: Callable[..., Warehouse], tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     return start_warehouse(tmp_path_factory.mktemp("narrow") / "data", max_unauthenticated=8, head_s=0.5)
 
 
 @pytest.fixture
-def line(narrow: Any) -> Iterator[socket.socket]:
+def line(narrow: Warehouse) -> Iterator[socket.socket]:
     with socket.create_connection(("127.0.0.1", narrow.port), timeout=10) as one:
         yield one
 
@@ -34,7 +35,7 @@ def ended(connection: socket.socket) -> bool:
         return True
 
 
-def test_half_open_requests_without_a_login_do_not_block_others(narrow: Any) -> None:
+def test_half_open_requests_without_a_login_do_not_block_others(narrow: Warehouse) -> None:
     with ExitStack() as opened:
         crowd = [
             opened.enter_context(socket.create_connection(("127.0.0.1", narrow.port), timeout=10)) for _ in range(300)
@@ -48,7 +49,7 @@ def test_half_open_requests_without_a_login_do_not_block_others(narrow: Any) -> 
         assert all(ended(one) for one in crowd[:200])
 
 
-def test_a_connection_that_has_logged_in_stays_when_others_come(narrow: Any, line: socket.socket) -> None:
+def test_a_connection_that_has_logged_in_stays_when_others_come(narrow: Warehouse, line: socket.socket) -> None:
     asking = (
         f"POST / HTTP/1.1\r\nHost: x\r\nX-ClickHouse-User: {narrow.user}\r\nX-ClickHouse-Key: {narrow.password}\r\n"
         "Content-Length: 8\r\n\r\nSELECT 1"
@@ -79,13 +80,13 @@ def test_an_incomplete_head_times_out(line: socket.socket) -> None:
     [b"POST / HTTP/1.1\r\nX-Long: ", b"GET /?query=", b"POST / HTTP/1.1\r\n"],
     ids=["one header", "the first line", "many headers"],
 )
-def test_a_long_head_is_refused_at_once(line: socket.socket, narrow: Any, head: bytes) -> None:
+def test_a_long_head_is_refused_at_once(line: socket.socket, narrow: Warehouse, head: bytes) -> None:
     line.sendall(head + (b"a: b\r\n" * 3000 if head.endswith(b"\n") else b"a" * 17_000))
     assert line.recv(4096).startswith(b"HTTP/1.1 431 ")
     assert narrow.request("SELECT 1").status == 200
 
 
-def test_64_mib_in_one_header_delay_no_other_request(line: socket.socket, narrow: Any) -> None:
+def test_64_mib_in_one_header_delay_no_other_request(line: socket.socket, narrow: Warehouse) -> None:
     line.sendall(b"POST / HTTP/1.1\r\nX-Long: ")
     sent, piece = 0, b"a" * (1 << 20)
     begin = time.monotonic()
@@ -99,5 +100,5 @@ def test_64_mib_in_one_header_delay_no_other_request(line: socket.socket, narrow
     assert time.monotonic() - begin < 5
 
 
-def test_a_large_body_does_not_count_as_a_large_head(narrow: Any) -> None:
+def test_a_large_body_does_not_count_as_a_large_head(narrow: Warehouse) -> None:
     assert narrow.request("SELECT length(a) FROM (SELECT", b"'" + b"x" * 100_000 + b"' AS a)").body == b"100000\n"

@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import clickhouse_connect
 import pytest
@@ -17,6 +16,8 @@ from queuebit_runtime.tickets import ticket
 from queuebit_warehouse.dialect import Credentials
 from queuebit_warehouse.errors import DatabaseError
 from queuebit_warehouse.logins import Logins
+
+from .conftest import Warehouse
 
 pytestmark = pytest.mark.server
 
@@ -40,7 +41,7 @@ INSERT INTO notes SELECT 'acme';
 
 
 @pytest.fixture(scope="module")
-def guarded(start_warehouse: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
+def guarded(start_warehouse: Callable[..., Warehouse], tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     """A warehouse with rows of two tenants, an analyst, and a user of one tenant."""
     folder = tmp_path_factory.mktemp("guarded")
     password = folder / "analyst.password"
@@ -57,7 +58,7 @@ def ann() -> tuple[str, str]:
     return "acme/ann", ticket(SEED, "acme", "ann", int(time.time()) + 60)
 
 
-def rows(warehouse: Any, query: str, who: tuple[str, str], **keys: str) -> Any:
+def rows(warehouse: Warehouse, query: str, who: tuple[str, str], **keys: str) -> list[str] | str:
     reply = warehouse.request(body=query.encode(), credentials=who, keys=keys)
     return reply.body.decode().splitlines() if reply.status == 200 else f"{reply.code} {reply.body.decode()[:200]}"
 
@@ -85,7 +86,7 @@ WRITES = [
 
 @pytest.mark.parametrize("statement", WRITES)
 @pytest.mark.parametrize("who", [ANALYST, None], ids=["analyst", "tenant"])
-def test_readers_cannot_change_data(guarded: Any, who: tuple[str, str] | None, statement: str) -> None:
+def test_readers_cannot_change_data(guarded: Warehouse, who: tuple[str, str] | None, statement: str) -> None:
     answer = rows(guarded, statement, who or ann())
     assert isinstance(answer, str)
     assert answer.startswith("497 " if statement.startswith("EXPLAIN") and who is None else "164 ")
@@ -101,7 +102,7 @@ def test_readers_cannot_change_data(guarded: Any, who: tuple[str, str] | None, s
         "SELECT * FROM viewExplain('EXPLAIN ESTIMATE', '', (SELECT * FROM events))",
     ],
 )
-def test_a_tenants_user_learns_nothing_about_other_tenants_from_indexes(guarded: Any, query: str) -> None:
+def test_a_tenants_user_learns_nothing_about_other_tenants_from_indexes(guarded: Warehouse, query: str) -> None:
     answer = rows(guarded, query, ann())
     assert isinstance(answer, str)
     assert answer[:4] in ("497 ", "291 ")
@@ -109,14 +110,14 @@ def test_a_tenants_user_learns_nothing_about_other_tenants_from_indexes(guarded:
 
 
 @pytest.mark.parametrize("key", ["log_comment", "max_memory_usage", "additional_table_filters"])
-def test_readers_can_set_only_the_format_of_responses(guarded: Any, key: str) -> None:
+def test_readers_can_set_only_the_format_of_responses(guarded: Warehouse, key: str) -> None:
     assert rows(guarded, "SELECT 1", ann(), **{key: "1"})[:4] == "164 "
     assert rows(guarded, "SELECT tenant FROM events", ann(), readonly="0") == ["acme"]
     form = {"default_format": "JSONEachRow", "output_format_json_quote_decimals": "1"}
     assert rows(guarded, "SELECT toDecimal32(1.5, 1) AS a", ann(), **form) == ['{"a":"1.5"}']
 
 
-def test_an_analyst_reads_all_rows(guarded: Any) -> None:
+def test_an_analyst_reads_all_rows(guarded: Warehouse) -> None:
     assert rows(guarded, "SELECT tenant FROM events ORDER BY tenant", ANALYST) == ["acme", "beta"]
     assert rows(guarded, "SELECT count() FROM notes", ANALYST) == ["1"]
 
@@ -143,12 +144,12 @@ def test_an_analyst_reads_all_rows(guarded: Any) -> None:
         ("SELECT 1", ["1"]),
     ],
 )
-def test_a_tenants_user_sees_the_rows_of_its_tenant(guarded: Any, query: str, seen: list[str] | str) -> None:
+def test_a_tenants_user_sees_the_rows_of_its_tenant(guarded: Warehouse, query: str, seen: list[str] | str) -> None:
     answer = rows(guarded, query, ann())
     assert answer[: len(seen)] == seen if isinstance(seen, str) else answer == seen
 
 
-def test_the_standard_client_works_for_readers(guarded: Any) -> None:
+def test_the_standard_client_works_for_readers(guarded: Warehouse) -> None:
     for user, password in (ANALYST, ann()):
         client = clickhouse_connect.get_client(
             host="127.0.0.1", port=guarded.port, username=user, password=password, session_id="shared"
@@ -158,14 +159,14 @@ def test_the_standard_client_works_for_readers(guarded: Any) -> None:
         client.close()
 
 
-def test_a_reader_cannot_use_a_session_of_the_writer(guarded: Any) -> None:
+def test_a_reader_cannot_use_a_session_of_the_writer(guarded: Warehouse) -> None:
     session = {"session_id": "one"}
     assert guarded.request(body=b"CREATE TEMPORARY TABLE secret (a UInt8)", keys=session).status == 200
     assert "UNKNOWN_TABLE" in rows(guarded, "SELECT * FROM secret", ANALYST, **session)
     assert guarded.request("SELECT count() FROM secret", keys=session).body == b"0\n"
 
 
-def test_changes_of_the_tenants_file_apply(guarded: Any) -> None:
+def test_changes_of_the_tenants_file_apply(guarded: Warehouse) -> None:
     file: Path = guarded.log.parent / "tenants.toml"
     other = new_seed()
     bea = ("beta/bea", ticket(other, "beta", "bea", int(time.time()) + 60))

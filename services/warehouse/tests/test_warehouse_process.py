@@ -14,21 +14,23 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from queuebit_warehouse.errors import CannotStart
 from queuebit_warehouse.settings import read_password
 
-Start = Callable[..., Any]
+from .conftest import Warehouse
+
+Start = Callable[..., Warehouse]
+Run = Callable[[Path, int], subprocess.CompletedProcess[str]]
 
 TABLE = (
     b"CREATE TABLE log (id UInt64) ENGINE = MergeTree ORDER BY id SETTINGS non_replicated_deduplication_window = 1000"
 )
 
 
-def insert(warehouse: Any, batch: int) -> bool:
+def insert(warehouse: Warehouse, batch: int) -> bool:
     """Insert a batch of 100 ids with its token; return whether it was acknowledged."""
     rows = "\n".join(str(batch * 100 + i) for i in range(100)).encode()
     try:
@@ -37,7 +39,7 @@ def insert(warehouse: Any, batch: int) -> bool:
         )
     except OSError:
         return False
-    return bool(reply.status == 200)
+    return reply.status == 200
 
 
 @pytest.mark.server
@@ -65,7 +67,7 @@ def test_kill_9_neither_loses_nor_duplicates_acknowledged_rows(start_warehouse: 
 
 
 @pytest.mark.server
-def test_a_second_process_is_refused_and_sigterm_exits_with_0(start_warehouse: Start, run: Any, tmp_path: Path) -> None:
+def test_a_second_process_is_refused_and_sigterm_exits_with_0(start_warehouse: Start, run: Run, tmp_path: Path) -> None:
     warehouse = start_warehouse(tmp_path / "data")
     second = run(tmp_path / "data", 0)
     assert second.returncode == 75
@@ -161,7 +163,7 @@ def flip(path: Path) -> None:
     path.write_bytes(bytes(byte ^ 0xFF for byte in path.read_bytes()))
 
 
-def lost_parts(warehouse: Any) -> int:
+def lost_parts(warehouse: Warehouse) -> int:
     return int(warehouse.request("SELECT count() FROM system.detached_parts WHERE table = 'log'").body)
 
 
@@ -239,7 +241,7 @@ def test_a_password_file_must_be_private_and_not_empty(tmp_path: Path, mode: int
 
 
 @pytest.fixture
-def run() -> Callable[[Path, int], subprocess.CompletedProcess[str]]:
+def run() -> Run:
     """Run a warehouse that is expected to refuse."""
 
     def start(data_dir: Path, port: int) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,130 @@
+"""Waiting for a job and following events, over a transport that is a function."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+
+import pytest
+
+from queuebit import (
+    AsyncClient,
+    Credential,
+    NotFound,
+    Reply,
+)
+from queuebit.errors import StillRunning, Unreachable
+from queuebit_contracts.wire import UnknownEvent
+
+from .fake_bus import BELL, FakeBus, completed, runs, submitted_in
+
+
+async def test_a_live_message_that_the_log_refused_is_not_believed(ann: Credential) -> None:
+    bus = FakeBus()
+    async with AsyncClient(ann, transport=bus) as client:
+        job = await client.submit(BELL)
+        bus.say(f"qb.job.acme.{job.id}.completed", b"never stored")
+        with pytest.raises(StillRunning, match="it continues"):
+            await job.wait(timeout=0.05)
+
+
+class Shaky(FakeBus):
+    """Does not answer some questions."""
+
+    silent = 0
+
+    async def request(
+        self, subject: str, body: bytes = b"", headers: Mapping[str, str] | None = None, *, timeout: float = 5.0
+    ) -> Reply:
+        if self.silent and subject.startswith("$JS.API.DIRECT.GET.LOG."):
+            self.silent -= 1
+            raise Unreachable("no answer")
+        return await super().request(subject, body, headers, timeout=timeout)
+
+
+async def test_a_wait_outlives_a_server_that_comes_back(ann: Credential, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("queuebit.job._FIRST_LOOK_S", 0.001)
+    bus = Shaky()
+    async with AsyncClient(ann, transport=bus) as client:
+        job = await client.submit(BELL)
+        bus.silent = 3
+        bus.stored[f"qb.job.acme.{job.id}.completed"] = (9, completed(submitted_in(bus), {"00": 1}).to_bytes())
+        assert (await job.wait()).state == "completed"
+
+
+async def test_a_wait_ends_when_the_server_is_gone_for_good(ann: Credential, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("queuebit.job._FIRST_LOOK_S", 0.001)
+    monkeypatch.setattr("queuebit.wait_budget._AWAY_S", 0.01)
+    bus = Shaky()
+    async with AsyncClient(ann, transport=bus) as client:
+        job = await client.submit(BELL)
+        bus.silent = 1_000_000
+        with pytest.raises(Unreachable, match=f"job {job.id} continues when the stack is up again: no answer"):
+            await job.wait()
+
+
+async def test_a_wait_that_lasts_says_what_for(
+    ann: Credential, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("queuebit.job._FIRST_LOOK_S", 0.001)
+    monkeypatch.setattr("queuebit.wait_budget._FIRST_EXPLANATION_S", 0.0001)
+    async with AsyncClient(ann, transport=FakeBus()) as client:
+        job = await client.submit(BELL)
+        with pytest.raises(StillRunning, match=r"not ended after 0\.1 s: the broker has not decided on it yet"):
+            await job.wait(0.1)
+        assert "the broker has not decided on it yet" in caplog.text
+        with pytest.raises(NotFound, match="has no job"):  # instead of waiting for ever
+            await client.job("j" + "a" * 20).wait()
+
+
+class EndsLate(FakeBus):
+    """Stores the end of each job while the client asks why it has not ended."""
+
+    async def request(
+        self, subject: str, body: bytes = b"", headers: Mapping[str, str] | None = None, *, timeout: float = 5.0
+    ) -> Reply:
+        reply = await super().request(subject, body, headers, timeout=timeout)
+        if subject.startswith("$JS.API.DIRECT.GET.LOG.") and subject.endswith(".submitted"):
+            asked = submitted_in(self)
+            self.stored.setdefault(
+                f"qb.job.acme.{asked.data.job}.completed", (9, completed(asked, {"00": 1000}).to_bytes())
+            )
+        return reply
+
+
+async def test_a_job_that_ends_as_the_time_is_up_has_its_counts(ann: Credential) -> None:
+    async with AsyncClient(ann, transport=EndsLate()) as client:
+        job = await client.submit(BELL)
+        assert (await job.result(timeout=0.014)).counts == {"00": 1000}
+        assert (await job.wait(timeout=0)).state == "completed"
+
+
+async def test_events_are_reported_once_and_only_when_stored(ann: Credential) -> None:
+    bus = FakeBus(runs)
+    async with AsyncClient(ann, transport=bus) as client:
+        events = client.events()
+        asking = asyncio.ensure_future(anext(events))
+        await asyncio.sleep(0)
+        await client.submit(BELL)
+        logged = [await asking, await anext(events)]
+        await events.aclose()
+    assert [it.event.type for it in logged] == ["qb.job.submitted.v1", "qb.job.completed.v1"]
+
+
+async def test_an_event_of_an_unknown_type_is_followed_and_changes_no_status(ann: Credential) -> None:
+    bus = FakeBus(runs)
+    async with AsyncClient(ann, transport=bus) as client:
+        job = await client.submit(BELL)
+        events = client.events()
+        asking = asyncio.ensure_future(anext(events))
+        await asyncio.sleep(0)
+        for name, type_ in (("praised", "qb.job.praised.v1"), ("started", "qb.job.started.v9")):
+            bus.stored[f"qb.job.acme.{job.id}.{name}"] = (8, json.dumps({"type": type_}).encode())
+        bus.say(f"qb.job.acme.{job.id}.praised", b"{}")
+        logged = await asking
+        await events.aclose()
+        status = await job.status()
+        with pytest.raises(NotFound, match=r"qb.job.started.v9: upgrade"):
+            await job.until(("started",), timeout=1)
+    assert isinstance(logged.event, UnknownEvent)
+    assert (logged.job, logged.name, logged.event.type) == (job.id, "praised", "qb.job.praised.v1")
+    assert (status.state, [it.event for it in status.steps]) == ("completed", ["submitted", "completed"])

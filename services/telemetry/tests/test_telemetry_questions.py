@@ -1,0 +1,152 @@
+"""Questions about jobs, charges and levels, answered by a real warehouse."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from queuebit_contracts.catalog import AnyEvent
+from queuebit_contracts.job import Charge, Correction, JobCorrected, JobRejected, Rejection, Usage
+from queuebit_contracts.query import Question
+from queuebit_contracts.subjects import event_name
+from queuebit_contracts.wire import Reason
+from queuebit_telemetry.adapters import ClickHouse
+from queuebit_telemetry.policy import Ratio
+from queuebit_telemetry.queries import COUNTS
+
+from .conftest import LifeOf, rows_of
+
+pytestmark = pytest.mark.server
+
+
+async def test_job_is_reported_from_its_events(clickhouse: ClickHouse, life_of: LifeOf) -> None:
+    position = await clickhouse.position()
+    events = life_of("acme", "j1") + life_of("acme", "j2")[:2] + life_of("evil", "j3")
+    await clickhouse.append(rows_of(events), position.generation, "LOG>0")
+    newest, oldest = sorted(await clickhouse.jobs("acme", Question()), key=lambda it: it["state"] != "accepted")
+    assert (newest["job"], newest["state"], newest["charge"], newest["sealed"]) == ("j2", "accepted", None, 0)
+    assert oldest | {"submitted_at": "", "accepted_at": "", "ended_at": ""} == {
+        "job": "j1",
+        "project": "main",
+        "state": "completed",
+        "backend": "aer",
+        "shots": 1000,
+        "qubits": 2,
+        "label": "j1.qasm",
+        "user": "ann",
+        "submitted_at": "",
+        "accepted_at": "",
+        "placed_at": None,
+        "started_at": None,
+        "ended_at": "",
+        "queue_wait_ms": 120,
+        "end_to_end_ms": 700,
+        "charge": "0.100000000000000001",
+        "currency": "USD",
+        "jbu": "2.50",
+        "provisional": 0,
+        "sealed": 1,
+        "reasons": [],
+    }
+    assert json.dumps(oldest)
+    assert [it["job"] for it in await clickhouse.jobs("acme", Question(job="j1"))] == ["j1"]
+    assert await clickhouse.jobs("acme", Question(project="other")) == []
+    assert len(await clickhouse.jobs("acme", Question(limit=1))) == 1
+
+
+async def test_a_charge_is_provisional_until_its_hold_is_settled(clickhouse: ClickHouse, life_of: LifeOf) -> None:
+    position, found = await clickhouse.position(), {}
+    for seq, event in enumerate(life_of("acme", "j1"), 1):
+        await clickhouse.append(rows_of([event], seq), position.generation, f"LOG>{seq - 1}")
+        (row,) = await clickhouse.jobs("acme", Question())
+        found[event_name(event.type)] = row["provisional"]
+    assert found == {"submitted": 0, "accepted": 0, "completed": 0, "metered": 1, "settled": 0, "sealed": 0}
+
+
+def altered(event: AnyEvent, **data: Any) -> AnyEvent:
+    return event.model_copy(update={"id": f"{event.id}+", "data": event.data.model_copy(update=data)})
+
+
+async def test_no_later_submission_changes_what_was_decided(clickhouse: ClickHouse, life_of: LifeOf) -> None:
+    """State and content of a job, for each place where another submission may come in between."""
+    position = await clickhouse.position()
+    events: list[AnyEvent] = []
+    for at, length in ((1, 1), (2, 2), (3, 3), (6, 6), (1, 6)):
+        life = life_of("acme", f"at{at}of{length}")[:length]
+        again = altered(life[0], label="zzz", shots=9999, project="zzz", backend="zzz")
+        events += [*life[:at], again.model_copy(update={"time": again.time - timedelta(days=1)}), *life[at:]]
+    await clickhouse.append(rows_of(events), position.generation, "LOG>0")
+    output = {it["job"]: (it["state"], it["label"], it["shots"]) for it in await clickhouse.jobs("acme", Question())}
+    assert output == {
+        "at1of1": ("submitted", "at1of1.qasm", 1000),
+        "at2of2": ("accepted", "at2of2.qasm", 1000),
+        "at3of3": ("completed", "at3of3.qasm", 1000),
+        "at6of6": ("completed", "at6of6.qasm", 1000),
+        "at1of6": ("completed", "zzz", 9999),
+    }
+    ended = next(it for it in await clickhouse.jobs("acme", Question()) if it["job"] == "at6of6")
+    assert (ended["project"], ended["backend"]) == ("main", "aer")
+    assert str(ended["submitted_at"])[:10] == str(events[-1].time.date())
+
+
+async def test_a_job_that_never_started_has_no_queue_wait(clickhouse: ClickHouse, life_of: LifeOf) -> None:
+    position, events = await clickhouse.position(), life_of("acme", "ran") + life_of("acme", "refused")[:1]
+    whose = {"tenant": "acme", "project": "main", "job": "refused", "submitted_at": events[0].time}
+    refusal = Rejection.model_validate({**whose, "reasons": [Reason(code="over_budget", text="too expensive")]})
+    events.append(JobRejected(source="qb/broker", data=refusal))
+    await clickhouse.append(rows_of(events), position.generation, "LOG>0")
+    (row,) = await clickhouse._query(
+        "SELECT count(), avg(queue_wait_ms) AS mean, countIf(queue_wait_ms = 0) AS zero FROM jobs"
+    )
+    assert (row["count()"], row["mean"], row["zero"]) == (2, 120, 0)
+
+
+async def test_charges_add_up_exactly_by_project(clickhouse: ClickHouse, life_of: LifeOf) -> None:
+    position = await clickhouse.position()
+    events = [event for number in range(10) for event in life_of("acme", f"j{number}")] + life_of("evil", "j99")
+    await clickhouse.append(rows_of(events), position.generation, "LOG>0")
+    assert await clickhouse.charges("acme", Question()) == [
+        {"project": "main", "currency": "USD", "jobs": 10, "amount": "1.00000000000000001", "jbu": "25.00"}
+    ]
+    assert await clickhouse.charges("nobody", Question()) == []
+
+
+async def test_a_corrected_bill_is_charged_once_with_its_delta(clickhouse: ClickHouse, life_of: LifeOf) -> None:
+    position = await clickhouse.position()
+    delta = Charge(amount="-0.04", currency="USD", jbu="-1")
+    data = Correction(
+        tenant="acme", project="main", job="j1", revision=1, report=1, usage=Usage(), charge=delta, delta=delta,
+        reason="late", final=True, price_book="sha256:" + "0" * 64,
+    )  # fmt: skip
+    rows = rows_of([*life_of("acme", "j1"), JobCorrected(source="qb/test", data=data), *life_of("acme", "j2")])
+    await clickhouse.append(rows, position.generation, "LOG>0")
+    await clickhouse.append(rows, position.generation, "LOG>1")  # the same rows under another token
+    assert await clickhouse.charges("acme", Question()) == [
+        {"project": "main", "currency": "USD", "jobs": 2, "amount": "0.160000000000000002", "jbu": "4.00"}
+    ]
+    (job,) = await clickhouse.jobs("acme", Question(job="j1"))
+    assert (job["charge"], job["jbu"], job["state"]) == ("0.060000000000000001", "1.50", "completed")
+
+
+async def test_counters_are_those_of_the_rows(clickhouse: ClickHouse, life_of: LifeOf) -> None:
+    position = await clickhouse.position()
+    events = [event for number in range(20) for event in life_of("acme", f"j{number}", number * 20)]
+    events += life_of("acme", "unsealed")[:3] + life_of("evil", "j99")
+    await clickhouse.append(rows_of(events), position.generation, "LOG>0")
+    now = datetime.now(UTC)
+    since = now - timedelta(days=1)
+    later = await clickhouse.counts("acme", since, now + timedelta(minutes=1))
+    assert later.success == Ratio(21, 21)
+    assert later.receipts == Ratio(20, 21)
+    assert sum(later.queue_wait.histogram) == sum(later.end_to_end.histogram) == 21
+    assert (later.queue_wait.longest_ms, later.end_to_end.longest_ms) == (500, 700)
+    assert (await clickhouse.counts("acme", since, now - timedelta(minutes=1))).receipts == Ratio(0, 0)
+
+    values = {"tenant": "acme", "since": int(since.timestamp())}
+    client = await clickhouse._client()
+    by_projection = await client.query(COUNTS, parameters=values, settings={"force_optimize_projection_name": "levels"})
+    by_rows = await client.query(COUNTS, parameters=values, settings={"optimize_use_projections": 0})
+    assert by_projection.result_rows == by_rows.result_rows
