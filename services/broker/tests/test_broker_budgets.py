@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from queuebit_broker.accounts import Committed
 from queuebit_broker.answers import Answers
 from queuebit_broker.events import held
+from queuebit_broker.holding import Holding
 from queuebit_broker.policy import Admit
 from queuebit_broker.profiles import Profiles
 from queuebit_broker.state import World
@@ -44,6 +46,7 @@ amount = "0.05"
 [tenant.acme.budget."project:sim"]
 amount = "0.02"
 """
+NINE_CENTS = Committed(Money.of("0.09"), Money.zero())
 
 
 @pytest.fixture
@@ -73,6 +76,29 @@ async def test_a_hold_names_the_budgets_that_it_counts_against(limited: Office) 
     assert second.budgets == ("tenant", "project:sim")
     assert [it.data.budgets for it in limited.log.events(JobAccepted)] == [first.budgets, second.budgets]
     assert (left(limited, "tenant"), left(limited, "user:ann")) == (Decimal("0.08"), Decimal("0.07"))
+
+
+async def test_a_budget_that_is_defined_while_jobs_wait_for_their_round_is_not_overdrawn(
+    limited: Office, tenants_text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rounds of two accounts guarded their holds apart, so that each spent what the budget had left."""
+    defined, serve, append = limited.world.directory, Holding._serve, limited.log.append
+    limited.world.directory = Directory(parse_tenants(tenants_text))
+
+    async def once_defined(self: Holding, *queue_and_scope: Any) -> Any:
+        limited.world.directory = defined
+        return await serve(self, *queue_and_scope)
+
+    async def slowly(*fact: Any, **guard: Any) -> int:
+        await asyncio.sleep(0)
+        return int(await append(*fact, **guard))
+
+    monkeypatch.setattr(Holding, "_serve", once_defined)
+    monkeypatch.setattr(limited.log, "append", slowly)
+    monkeypatch.setattr(limited.world.accounts, "_committed", {("acme", "tenant", "USD"): NINE_CENTS})
+    await asyncio.gather(admit(limited, "k1"), admit(limited, "k2", project="sim"))
+    assert left(limited, "tenant") == 0
+    assert len(limited.log.events(JobAccepted)) == len(limited.log.events(JobRejected)) == 1
 
 
 async def test_every_budget_that_lacks_is_named(limited: Office) -> None:

@@ -225,6 +225,16 @@ async def test_a_program_has_the_time_of_one_job(world: World, run: RunPlacement
     assert [reason.code for reason in reasons if reason] == ["run_timeout", "run_timeout"]
 
 
+async def test_an_item_that_its_program_leaves_no_time_is_not_called_slow(world: World, run: RunPlacement) -> None:
+    """It was said to take longer than the 0.01 s that a run may take, and to use fewer qubits."""
+    world.circuits.failing = {1: world.refusal("run_timeout", lasting=False)}
+    await run(*await world.place(carried=describe(sweep(2).content(), PROGRAM)))
+    (end,) = world.log.events(JobCompleted)
+    reason = Results.model_validate_json(end.data.result.inline).items[1].reason
+    assert reason is not None
+    assert reason.text == "the items before it left 60 s of the 60 s of one job: split the program into several jobs"
+
+
 async def test_a_program_has_the_money_of_one_job(world: World, run: RunPlacement) -> None:
     event, sequence = await world.place(carried=describe(sweep(3).content(), PROGRAM))
     await run(event, sequence)

@@ -98,6 +98,11 @@ class _Scope:
         return f"{self.tenant}/{self.account or '*'}"
 
 
+def _scope_of(world: World, tenant: str, account: str) -> _Scope:
+    entry = world.directory.tenant.get(tenant)
+    return _Scope(tenant, None if entry and entry.budget else account)
+
+
 class _ScopeQueue:
     """One scope: the current round has the lock, the next one is open for new jobs."""
 
@@ -143,13 +148,14 @@ class Holding:
         await self._follow(self._scope(request))
 
     def _scope(self, request: Request) -> _Scope:
-        tenant = self._world.directory.tenant.get(request.tenant)
-        return _Scope(request.tenant, None if tenant and tenant.budget else request.submission.project)
+        return _scope_of(self._world, request.tenant, request.submission.project)
 
     async def _serve(self, queue: _ScopeQueue, scope: _Scope) -> _Outcomes:
         async with queue.lock:
             pending, queue.next = queue.next.pending, _Batch()
             for _ in range(ATTEMPTS):
+                if scope.account is not None:  # the tenant may have budgets since the jobs came together
+                    scope = _scope_of(self._world, scope.tenant, scope.account)
                 outcomes, new_holds = self._decide(pending, scope.tenant)
                 holds = [it.held for it in new_holds]
                 try:

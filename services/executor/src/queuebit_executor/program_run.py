@@ -21,6 +21,8 @@ __all__ = ["MAX_RESULT_BYTES", "ProgramRun", "ProgramWork"]
 MAX_RESULT_BYTES = 16 << 20
 """The largest result of a program; the items that would come after it are not run."""
 
+_SPLIT = "split the program into several jobs"
+
 
 @dataclass(frozen=True, slots=True)
 class ProgramWork:
@@ -74,10 +76,10 @@ class ProgramRun:
     async def _item(self, number: int) -> ItemResult:
         seconds = self._until - self._clock.monotonic()
         if seconds <= 0:
-            text = f"the items before it took the {self._limit_s:g} s of one job: split the program into several jobs"
+            text = f"the items before it took the {self._limit_s:g} s of one job: {_SPLIT}"
             return _failed(Reason(code="run_timeout", text=text))
         if self._size > MAX_RESULT_BYTES:
-            text = f"the results before it fill {MAX_RESULT_BYTES:,} bytes: split the program into several jobs"
+            text = f"the results before it fill {MAX_RESULT_BYTES:,} bytes: {_SPLIT}"
             return _failed(Reason(code="result_too_large", text=text))
         item = self._work.program.items[number]
         answer = await self._worker.run_item(
@@ -93,7 +95,10 @@ class ProgramRun:
             seconds,
         )
         if isinstance(answer, Refused):
-            reason = Reason(code=answer.error.code, text=answer.error.sentence)
+            text = answer.error.sentence
+            if answer.error.code == "run_timeout" and number:
+                text = f"the items before it left {seconds:.3g} s of the {self._limit_s:g} s of one job: {_SPLIT}"
+            reason = Reason(code=answer.error.code, text=text)
             qubits = self._accepted_qubits if answer.used_us else 0
             return _failed(reason, run_usage(qpu_us=answer.used_us, qubits=qubits))
         self._calibration = answer.calibration
