@@ -81,7 +81,7 @@ WRONG = {
     "observables of two lengths": (program(items=[{"observables": ["Z", "ZZ"]}]), "item 0: its observables differ"),
     "too many terms": (
         program(items=[{"observables": ["".join(it) for it in product("XYZ", repeat=7)]}]),
-        "item 0, observables: Tuple",
+        "item 0, observables: must have at most 1000 items",
     ),
     "too many terms in sums": (
         program(items=[{"observables": [{"".join(it): 1 for it in list(product("XYZ", repeat=6))[:700]}] * 3}]),
@@ -97,7 +97,7 @@ WRONG = {
         "its different observables have 13,300 terms and may have 10,000",
     ),
     "another content": (program(circuits=[{**ONE, "inline": "OPENQASM 2.0;"}]), "circuit 0: it is not what its digest"),
-    "too many items": (program(items=[{}] * (MAX_ITEMS + 1)), "items: Tuple should have at most 10000"),
+    "too many items": (program(items=[{}] * (MAX_ITEMS + 1)), "items: must have at most 10000 items, not 10001"),
 }
 
 

@@ -220,4 +220,5 @@ def _inside(rest: Sequence[int | str]) -> str:
 
 
 def _plain(message: str) -> str:
-    return message.removeprefix("Value error, ").replace("Input should be", "must be")
+    plain = message.removeprefix("Value error, ").replace("Input should be", "must be").replace(" after validation", "")
+    return re.sub(r"^\w+ should have", "must have", plain)

@@ -115,7 +115,7 @@ class Tenant(_Entry):
     share: int = Field(default=1, ge=1, le=1_000_000)
     """Weight in fair share."""
     max_shots: int = Field(default=100_000, ge=1, le=100_000_000)
-    max_active_jobs: int = Field(default=10_000, ge=1)
+    max_active_jobs: int = Field(default=10_000, ge=1, le=1_000_000_000)
     """Jobs accepted and not yet ended."""
     project: dict[Name, Project] = Field(default_factory=dict)
     user: dict[Name, User] = Field(default_factory=dict)
@@ -170,7 +170,9 @@ def parse_tenants(text: str) -> Tenants:
         raise BadTenants("the tenants file is empty")
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError as error:
+        raise BadTenants("the tenants file is not TOML that can be read: it nests too deeply") from error
+    except ValueError as error:  # also a number of thousands of digits
         raise BadTenants(f"the tenants file is not TOML: {error}") from error
     return check_tenants(document)
 

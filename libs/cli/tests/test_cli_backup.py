@@ -42,6 +42,15 @@ def test_a_copy_runs_nothing_and_remembers_its_original(home: Home, tmp_path: Pa
     assert stack.original(Home(tmp_path / "copy")) == Place.of(home.root)
 
 
+def test_a_copy_serves_the_same_backends(home: Home, tmp_path: Path) -> None:
+    """The settings of stacks, and which of them the home served, were left out."""
+    home.backends_file.write_text("[stack.aer]\nslots = 2\n")
+    home.stacks_file.write_text("{}")
+    backup(Namespace(home=home.root, folder=tmp_path / "copy"), Output(as_json=False))
+    copy = Home(tmp_path / "copy")
+    assert (copy.backends_file.read_text(), copy.stacks_file.read_text()) == ("[stack.aer]\nslots = 2\n", "{}")
+
+
 def test_nothing_is_left_of_a_copy_that_fails(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

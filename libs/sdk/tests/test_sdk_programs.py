@@ -110,8 +110,25 @@ def test_a_file_of_bindings_is_checked(tmp_path: Path, text: str) -> None:
     file.write_text(text)
     with pytest.raises(InvalidInput, match="holds no bindings"):
         read_bindings(file)
-    file.write_text('{"theta": [0, 1]}')
+    file.write_text('\ufeff{"theta": [0, 1]}')
     assert read_bindings(file) == {"theta": [0, 1]}
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('{"theta": [0, 1], "theta": [2]}', "it names 'theta' twice"),
+        ("[" * 100_000, "it nests too deeply"),
+        ('{"theta": [', "it is not JSON"),
+    ],
+    ids=["twice", "deep", "cut off"],
+)
+def test_a_file_that_cannot_be_meant_is_refused_in_plain_words(tmp_path: Path, text: str, why: str) -> None:
+    """Of two values under one name, the first was ignored; brackets ended in an internal error."""
+    file = tmp_path / "sweep.json"
+    file.write_text(text)
+    with pytest.raises(InvalidInput, match=why):
+        read_bindings(file)
 
 
 def test_results_of_programs_and_of_circuits_have_items() -> None:

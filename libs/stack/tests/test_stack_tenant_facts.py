@@ -210,3 +210,11 @@ def test_facts_from_elsewhere_are_not_undone(world: Callable[[], World]) -> None
         it.apply()
     assert caught.value.code == Exit.REFUSED
     assert it.bus == {OLD}
+
+
+def test_tenants_that_no_request_can_carry_are_refused_before_they_are_sent() -> None:
+    """The bus cut the connection, and the command waited for an answer."""
+    many = Tenants(tenant={f"t{number}": Tenant() for number in range(20_000)})
+    request = TenantsRequest(document=many.model_dump(mode="json"), by="ann")
+    with pytest.raises(Stop, match="a request at most 1,000,000"):
+        tenant_facts.ask(lambda: pytest.fail("it was sent"), request)

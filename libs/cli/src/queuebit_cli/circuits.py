@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from argparse import Namespace
 from pathlib import Path
 
 from queuebit.errors import InvalidInput
+from queuebit.inputs import plain_json
 
 __all__ = ["BATCH", "STANDARD_INPUT", "circuit_of", "program_of"]
 
@@ -59,6 +59,6 @@ def _observable(text: str) -> object:
     if not text.startswith("{"):
         return text
     try:
-        return json.loads(text)
+        return plain_json(text)
     except ValueError as error:
-        raise InvalidInput(f'--observable {text} is not JSON: write ZZ, or {{"XI": 0.5, "ZZ": 1}}') from error
+        raise InvalidInput(f'--observable {text}: {error}: write ZZ, or {{"XI": 0.5, "ZZ": 1}}') from error

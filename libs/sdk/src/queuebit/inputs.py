@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from operator import index
-from typing import SupportsIndex, cast
+from typing import Any, SupportsIndex, cast
 
 from queuebit.errors import InvalidInput
 from queuebit.text import control_character
 from queuebit_kernel import InvalidId, require_token
 
-__all__ = ["WHOLE", "one_line", "plain_name", "whole_number"]
+__all__ = ["WHOLE", "one_line", "plain_json", "plain_name", "whole_number"]
 
 WHOLE = 2**53 - 1
 """The largest whole number that every JSON reader keeps exact."""
@@ -44,3 +45,26 @@ def whole_number(what: str, value: object, least: int = -WHOLE, most: int = WHOL
         limits = f" of at most {most:,}" if least < 0 else f" from {least:,} to {most:,}"
         raise InvalidInput(f"{what} must be a whole number{limits}, not {value!r:.40}")
     return number
+
+
+def plain_json(text: str) -> Any:  # what JSON holds
+    """JSON that a person wrote.
+
+    Raises:
+        ValueError: it is none, nests too deeply, or names something twice, of which one would be ignored.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_once)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"it is not JSON: {error}") from error
+    except RecursionError as error:
+        raise ValueError("it nests too deeply") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:  # as above
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"it names {name!r:.40} twice")
+        found[name] = value
+    return found

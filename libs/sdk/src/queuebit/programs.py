@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from queuebit.errors import InvalidInput
+from queuebit.inputs import plain_json
 from queuebit.sources import read_program_source, read_source
 from queuebit_planning.limits import MAX_SOURCE_BYTES
 
@@ -252,8 +253,8 @@ def _item_of(path: Path, number: int, item: object) -> Item:
 
 def _json(path: Path) -> Any:  # plain JSON
     try:
-        return json.loads(path.read_text())
+        return plain_json(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise InvalidInput(f"there is no file {path}") from error
     except (OSError, ValueError) as error:
-        raise InvalidInput(f"{path} cannot be read as JSON: {error}") from error
+        raise InvalidInput(f"{path} cannot be read: {error}") from error

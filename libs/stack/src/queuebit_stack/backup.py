@@ -48,7 +48,8 @@ def _fill(home: Home, copy: Home) -> None:
             _copy_stream(account / "streams" / stream, there / "streams" / stream)
     for name in ("secrets", "credentials"):
         _copy(home.root / name, copy.root / name)
-    for path in (home.tenants_file, home.good_tenants_file, home.price_book, home.trust_file, home.recoveries):
+    tenants = (home.tenants_file, home.good_tenants_file)
+    for path in (*tenants, home.price_book, home.trust_file, home.recoveries, home.backends_file, home.stacks_file):
         _copy(path, copy.root / path.name)
     stack = Stack.load(home)
     if stack is not None:  # the copy keeps the place of the original, because both have the same keys

@@ -52,20 +52,29 @@ _AWAY_S = 10.0
 _ANSWER_S = 30.0
 """How long a broker may take to append what changes."""
 
+_MOST_BYTES = 1_000_000
+"""The longest request: what the bus carries, less its headers."""
+
 
 def ask(operator: Operator, request: TenantsRequest, wait_s: float = _AWAY_S) -> TenantsAnswer:
     """Have a broker answer a request about the tenants.
 
     Raises:
         Unreachable: no broker answers within `wait_s`.
-        Stop: the credential is not the operator's.
+        Stop: the credential is not the operator's, or the document is too large.
     """
-    return asyncio.run(_asked(operator(), request, wait_s))
+    body = request.model_dump_json(exclude_none=True).encode()
+    if len(body) > _MOST_BYTES:
+        text = (
+            f"the tenants take {len(body):,} bytes, and a request at most {_MOST_BYTES:,}: remove some, or their keys"
+        )
+        raise Stop(Exit.USAGE, text)
+    return asyncio.run(_asked(operator(), body, wait_s))
 
 
-async def _asked(transport: NatsTransport, request: TenantsRequest, wait_s: float) -> TenantsAnswer:
+async def _asked(transport: NatsTransport, body: bytes, wait_s: float) -> TenantsAnswer:
     loop = asyncio.get_running_loop()
-    deadline, body = loop.time() + wait_s, request.model_dump_json(exclude_none=True).encode()
+    deadline = loop.time() + wait_s
     try:
         while True:
             try:
