@@ -230,6 +230,7 @@ async def test_an_item_that_its_program_leaves_no_time_is_not_called_slow(world:
     world.circuits.failing = {1: world.refusal("run_timeout", lasting=False)}
     await run(*await world.place(carried=describe(sweep(2).content(), PROGRAM)))
     (end,) = world.log.events(JobCompleted)
+    assert end.data.result.inline is not None
     reason = Results.model_validate_json(end.data.result.inline).items[1].reason
     assert reason is not None
     assert reason.text == "the items before it left 60 s of the 60 s of one job: split the program into several jobs"
