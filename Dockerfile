@@ -1,4 +1,4 @@
-# One file, an image for each member: its own dependencies at their locked versions, and nothing else.
+# Builds the image of one member, with only its dependencies at their locked versions.
 #   docker build --build-arg MEMBER=services/broker --build-arg MODULE=queuebit_broker -t queuebit/broker .
 FROM python:3.11-slim AS build
 RUN pip install --no-cache-dir uv==0.13.8
@@ -8,8 +8,8 @@ COPY contracts contracts
 COPY libs libs
 COPY services services
 ARG MEMBER
-# Members are copied into the environment, not linked to /src, which the image does not have. Where the lock has a
-# hash, also of what builds the members, a package without that hash is refused.
+# Members are copied into the environment, not linked to /src, which is not in the image. If the lock has hashes of a
+# package, also of a build dependency, a package with another hash is refused.
 RUN --mount=type=cache,target=/root/.cache/uv uv venv /venv \
  && uv pip install --python /venv/bin/python --no-editable --compile-bytecode --link-mode copy \
       --constraint requirements.lock --build-constraint requirements.lock "./${MEMBER}"

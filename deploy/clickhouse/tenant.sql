@@ -1,8 +1,8 @@
--- A login of a ClickHouse server that reads one tenant's rows: replace {tenant} and {sha256}, run it as an administrator.
--- Not run by anything here: the embedded warehouse does the same by itself, and has no users of its own to create.
+-- A login of a ClickHouse server that reads one tenant's rows: replace {tenant} and {sha256}, and run it as an administrator.
+-- The embedded warehouse does not need it: it enforces the same without users of the engine.
 --
--- Once a table has a policy, a user without one sees no row: the first policy of each table gives all rows to all users,
--- and the last two take the other tenants' rows from this one.
+-- If a table has a policy, users without a policy see no rows. Therefore the first policy of each table allows all rows for all
+-- users, and the last two exclude the other tenants' rows for this user.
 CREATE ROW POLICY IF NOT EXISTS everybody ON default.events USING 1 TO ALL;
 CREATE ROW POLICY IF NOT EXISTS everybody ON default.otel_traces USING 1 TO ALL;
 CREATE USER tenant_{tenant} IDENTIFIED WITH sha256_hash BY '{sha256}' SETTINGS PROFILE 'reads';

@@ -1,1 +1,1 @@
-"""The demo: a whole quantum cloud on a laptop, in half a minute."""
+"""The demo: a complete quantum cloud on a laptop, in half a minute."""

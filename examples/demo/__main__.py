@@ -1,7 +1,7 @@
 """Three teams share five backends for half a minute: `python -m examples.demo`, or `make demo`.
 
-Starts a stack of its own, on free ports and in a folder of its own, and ends exactly that. Everything is real: the
-bus, the warehouse, the circuits, the calibrations behind the emulated devices, the bills and the receipts.
+Starts a separate stack on free ports in a temporary folder, and stops it at the end. All parts are real: message bus,
+warehouse, circuits, calibrations of the emulated devices, charges and receipts.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _NEXT = """
 
 
 def qb(home: Path, *words: str, accept: Sequence[int] = (0,)) -> str:
-    """Run `qb` on the demo's own home and return what it printed; end where it fails."""
+    """Run `qb` on the home of the demo and return its output; exit if it fails."""
     command = [sys.executable, "-m", "queuebit_cli", *words, "--home", str(home)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     if ended.returncode not in accept:
@@ -54,13 +54,13 @@ def qb(home: Path, *words: str, accept: Sequence[int] = (0,)) -> str:
 
 
 def ask(home: Path, *words: str) -> list[Row]:
-    """The rows that a question of `qb` is answered with; every value as text."""
+    """Return the rows of a query of `qb`, with all values as text."""
     rows = json.loads(qb(home, *words, "--json"))
     return [{name: "" if value is None else str(value) for name, value in row.items()} for row in rows]
 
 
 async def run(home: Path, plan: Sequence[Task]) -> tuple[list[Done], int]:
-    """Submit everything at once, watch it, and return the results and how many receipts verified."""
+    """Submit all jobs, show their progress, and return the results and the number of verified receipts."""
     clients = {team: AsyncClient(find(home, team)) for team in TEAMS}
     trust = home / "trust.json"
     with Board(list(TEAMS), len(plan)) as board:
@@ -96,8 +96,8 @@ async def run(home: Path, plan: Sequence[Task]) -> tuple[list[Done], int]:
 def fidelities(done: Sequence[Done]) -> dict[str, list[tuple[float, str]]]:
     """Hellinger fidelity of each result to the exact distribution, by backend.
 
-    Circuits whose exact distribution has more than a twentieth as many outcomes as there were shots are left out:
-    there, the shots themselves are the larger error.
+    Skips circuits with more outcomes in the exact distribution than a twentieth of the shots: there, shot noise is the
+    larger error.
     """
     from queuebit_quantum import DoesNotFit, hellinger_fidelity, ideal_distribution, parse
 
@@ -140,7 +140,7 @@ def tell(home: Path, done: Sequence[Done]) -> None:
 
 
 def prove(home: Path, verified: int, total: int) -> bool:
-    """Print what holds, receipts and invariants; say whether every invariant does."""
+    """Print receipts and invariants; return whether every invariant holds."""
     with step("looking everything over: every job, cent, subject, receipt and row …"):
         verdicts = json.loads(qb(home, "verify", "--json", accept=(0, 1)))
     rows = [
@@ -165,7 +165,7 @@ def _percent(share: str) -> str:
 
 
 def show(home: Path) -> bool:
-    """The whole play on a stack in this home; whether all that it promises held."""
+    """Run the demo on a stack in this home; return whether all checks passed."""
     with step("starting nats-server, the warehouse and eight services …"):
         qb(home, "up", "--detach", "--ports", "auto")
     with step(f"three tenants: {', '.join(TEAMS)}, shares 3 : 2 : 1, {_BUDGET} USD each …"):
@@ -182,8 +182,8 @@ def show(home: Path) -> bool:
 
 
 def main() -> int:
-    """Run the demo; 0 when every job completed, every receipt verified and every invariant held."""
-    logging.getLogger("queuebit").setLevel(logging.ERROR)  # who waits for what, the board shows
+    """Run the demo; return 0 if every job completed, every receipt was verified and every invariant holds."""
+    logging.getLogger("queuebit").setLevel(logging.ERROR)  # the board shows what jobs wait for
     began = time.monotonic()
     home = Path(tempfile.mkdtemp(prefix="queuebit-demo-"))
     console.print("\n[bold]Queuebit[/]: three teams, one shared quantum cloud\n")

@@ -1,4 +1,4 @@
-"""What the three teams run: circuits of MQT Bench, and the files beside this folder."""
+"""The circuits of the three teams: circuits of MQT Bench, and the files in `examples/circuits`."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ _DEVICES = ("emulated-ibm-torino", "emulated-ibm-sherbrooke", "emulated-ibm-pert
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One job to be."""
+    """One job to submit."""
 
     team: str
     label: str
@@ -76,7 +76,7 @@ class Task:
 
 
 def tasks() -> list[Task]:
-    """Every job of the demo, in the order in which the teams think of them."""
+    """Return all jobs of the demo, in order of submission."""
     plan: list[tuple[str, int, int, str | None]] = []
     plan += [(name, size, 2000, "aer") for name, size in _IDEAL]
     plan += [(name, size, 1000, "cirq") for name, size in _CIRQ]
@@ -96,12 +96,12 @@ def tasks() -> list[Task]:
 
 
 def _source(name: str, size: int) -> str:
-    """One circuit of MQT Bench, as OpenQASM 2."""
+    """Return one circuit of MQT Bench as OpenQASM 2."""
     from mqt.bench import BenchmarkLevel, get_benchmark
     from qiskit import qasm2
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its generators use what newer Qiskits deprecate
+        warnings.simplefilter("ignore")  # its generators use deprecated functions of Qiskit
         circuit = get_benchmark(name, BenchmarkLevel.INDEP, size, random_parameters=True)
     if not circuit.clbits:
         circuit.measure_all()

@@ -1,4 +1,4 @@
-"""What the demo shows: steps with their times, jobs as they move, tables when all is done."""
+"""The output of the demo: steps with their times, progress of jobs, and tables at the end."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ console = Console(highlight=False, width=None if Console().is_terminal else 100)
 
 _STATES = ("submitted", "accepted", "placed", "started", "completed", "sealed")
 _BAR = min(24, console.width - 78) if console.width > 84 else 0
-"""Characters of a bar: what a narrow terminal leaves beside the numbers."""
+"""Width of a bar in characters: the space that the numbers leave on the terminal."""
 
 
 @contextmanager
 def step(text: str) -> Iterator[None]:
-    """Say what is being done while it is done, and then how long it took."""
+    """Print a step while it runs, and then its duration."""
     began = time.monotonic()
     console.print(f"  {text}", end=" ")
     console.file.flush()
@@ -39,7 +39,7 @@ def step(text: str) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """The newest that was seen of a job."""
+    """The newest known state of a job."""
 
     team: str
     state: str
@@ -48,12 +48,12 @@ class Sight:
 
 @dataclass
 class Board:
-    """How far every job has come, drawn as it moves."""
+    """The progress of all jobs, drawn live."""
 
     teams: Sequence[str]
     total: int
     jobs: dict[str, Sight] = field(default_factory=dict)
-    """The newest sight, by job."""
+    """The newest state by job."""
     _began: float = field(default_factory=time.monotonic)
     _live: Live | None = None
 
@@ -68,7 +68,7 @@ class Board:
             self._live.__exit__(None, None, None)
 
     def saw(self, job: str, sight: Sight) -> None:
-        """Note that a job moved on; without a terminal, say so in a line now and then."""
+        """Record a new state of a job; without a terminal, print a line from time to time."""
         known = self.jobs.get(job, Sight(sight.team, ""))
         if sight.state not in _STATES or _rank(sight.state) <= _rank(known.state):
             return
@@ -79,7 +79,7 @@ class Board:
 
     @property
     def done(self) -> int:
-        """Jobs that have a result."""
+        """The number of jobs with a result."""
         return sum(1 for sight in self.jobs.values() if _rank(sight.state) >= _rank("completed"))
 
     def _draw(self) -> RenderableType:
@@ -99,7 +99,7 @@ class Board:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print one table; a column whose name ends in `>` is right-aligned, and a promise wraps where there is no room."""
+    """Print one table; a column name that ends with `>` means right-aligned, and long text wraps."""
     grid = _grid(columns)
     for row in rows:
         grid.add_row(*row)
@@ -120,7 +120,7 @@ def _rank(state: str) -> int:
 
 
 def _phase(state: str) -> int:
-    """Whether a job waits for its backend, runs on it, or is done."""
+    """Return the phase of a state: waiting, running or done."""
     return (_rank(state) >= _rank("started")) + (_rank(state) >= _rank("completed"))
 
 

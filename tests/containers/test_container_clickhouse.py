@@ -46,14 +46,14 @@ async def test_each_batch_is_stored_once_however_often_it_comes(clickhouse: Clic
     assert await clickhouse.count_events("acme") == 80
 
 
-async def test_a_batch_cut_anew_at_the_same_place_is_dropped_whole(clickhouse: ClickHouse) -> None:
+async def test_a_batch_of_another_size_at_the_same_position_is_dropped_completely(clickhouse: ClickHouse) -> None:
     generation = (await clickhouse.position()).generation
     await clickhouse.append(rows(1, 50), generation, "LOG>0")
     await clickhouse.append(rows(1, 60), generation, "LOG>0")
     assert await clickhouse.count_events("acme") == 50
 
 
-async def test_tables_that_were_made_anew_refuse_who_speaks_of_the_old_ones(clickhouse: ClickHouse) -> None:
+async def test_tables_that_were_created_again_refuse_inserts_for_the_old_ones(clickhouse: ClickHouse) -> None:
     old = (await clickhouse.position()).generation
     await rebuild(clickhouse)
     with pytest.raises(OtherGeneration):

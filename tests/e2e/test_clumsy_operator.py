@@ -45,7 +45,7 @@ def test_tenants_added_at_the_same_instant_can_all_submit(stack: EmbeddedStack, 
 
 
 @pytest.mark.parametrize("damage", [b'{"state": "up", "po', b"[]", b"\xff", None])
-def test_a_damaged_stack_file_is_written_anew(stack: EmbeddedStack, damage: bytes | None) -> None:
+def test_a_damaged_stack_file_is_written_again(stack: EmbeddedStack, damage: bytes | None) -> None:
     file = stack.home / "stack.json"
     file.unlink()
     if damage is not None:

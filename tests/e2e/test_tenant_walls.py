@@ -111,8 +111,8 @@ def test_a_removed_user_is_out_at_once(stack: EmbeddedStack, neighbours: tuple[s
         stack.qb("tenant", "user", "remove", neighbours[0], "guest")
         done = _jobs(stack, guest)
         assert (done.returncode, "rejects this token" in done.stderr) == (3, True)
-        with Client(load(guest)) as anew, pytest.raises(Refused):
-            anew.backends()
+        with Client(load(guest)) as removed, pytest.raises(Refused):
+            removed.backends()
         with pytest.raises(Refused, match="rejects this token"):
             open_before.backends()
 

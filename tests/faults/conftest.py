@@ -1,4 +1,4 @@
-"""A stack of one's own."""
+"""A separate stack per test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The warehouse is a view: thrown away and made anew from the log, it says the same."""
+"""The warehouse is a view: after it is deleted and rebuilt from the log, it has the same content."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _verify(stack: EmbeddedStack) -> list[str]:
 
 @pytest.mark.stack
 @pytest.mark.timeout(180)
-def test_the_warehouse_is_made_anew_from_the_log(stack: EmbeddedStack, tmp_path: Path) -> None:
+def test_the_warehouse_is_rebuilt_from_the_log(stack: EmbeddedStack, tmp_path: Path) -> None:
     with Client(find(stack.home)) as client:
         jobs = [client.submit(BELL, shots=100, backend="aer", purpose="rebuild", key=f"k{n}") for n in range(20)]
         for job in jobs:

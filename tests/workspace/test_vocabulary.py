@@ -13,17 +13,21 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 RIDDLES = (
-    "whoever whomever nobody somebody nought dear dearer dearest told hear hears heard hearing deaf wonders patience"
+    "whoever whomever whichever wherever nobody somebody nought dear dearer dearest told hear hears heard hearing deaf "
+    "wonders patience anew lest seldom unhappy"
 )
-"""Words for a reader to guess at: name the client, the service or the number instead."""
+"""Words that a reader must guess or look up. Name the client, the service or the number; write "again" for "anew"."""
 
 METAPHORS = (
     "bury buried confinement crew dress duties duty founded founding gathering happened mistrust nursery offering "
-    "presenting purse roster standing story telling wish worn"
+    "presenting purse roster standing story telling wish worn census survey"
 )
 """Parts of names that a word of the glossary replaces."""
 
-MODULES = "asking facts figures findings fitting journal lines lives places questions recent stand template turns work"
+MODULES = (
+    "asking facts figures findings fitting journal leaves lines lives places placing questions recent stand tally "
+    "template turns work"
+)
 """Names of modules that were replaced."""
 
 ALLOWED = {
@@ -35,9 +39,9 @@ ALLOWED = {
 
 ALLOWED_NAMES = {"patience_seconds": "a setting that version 0.1 published"}
 
-_PROSE = re.compile(rf"\b({'|'.join(RIDDLES.split())})\b", re.IGNORECASE)
+_PROSE = re.compile(rf"(?<!begin-)\b({'|'.join(RIDDLES.split())})\b", re.IGNORECASE)
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_NAMES = {*RIDDLES.split(), *METAPHORS.split()}
+_NAMES = {*RIDDLES.split(), *METAPHORS.split()} - {"anew"}  # part of the option `--begin-anew`
 
 
 @cache

@@ -90,7 +90,7 @@ class Candidate(Wire):
     calibration: Digest | None = None
     """The calibration under which `esp_ppm` was computed."""
     operations: Payload | None = None
-    """Of the compiled circuit, as `BackendEstimate.operations`: with them the scheduler scores the candidate anew when
+    """Of the compiled circuit, as `BackendEstimate.operations`: with them the scheduler scores the candidate again when
     the backend's calibration changes."""
 
 

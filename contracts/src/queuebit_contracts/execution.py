@@ -82,7 +82,7 @@ class Compilation(Wire):
 
 
 class Dispatch(Wire):
-    """A vendor took the work; whichever executor reads this asks for it under the handle, and starts no second run."""
+    """A vendor accepted the work. The executor that reads this polls the handle, and starts no second run."""
 
     tenant: Name
     job: Name

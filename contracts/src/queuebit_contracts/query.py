@@ -77,7 +77,7 @@ class ProfileAnswer(Wire):
 
 
 class Question(Wire):
-    """A read of one's own tenant's views: the tenant is taken from the subject, never from here."""
+    """A query of the own tenant's views; the tenant is that of the subject."""
 
     job: Name | None = None
     project: Name | None = None

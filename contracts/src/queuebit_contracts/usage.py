@@ -94,7 +94,7 @@ def run_usage(*, shots: int = 0, qpu_us: int = 0, qubits: int = 0, at_limit: boo
 
 
 def measures_of(usage: Usage) -> tuple[Measure, ...]:
-    """Everything that was measured, whichever version wrote it."""
+    """All measures, from events of any version."""
     if usage.measures is not None:
         return usage.measures
     return tuple(

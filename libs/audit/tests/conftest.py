@@ -71,7 +71,7 @@ RESULT = b'{"00":500,"11":500}'
 
 @dataclass
 class Recording:
-    """A history that can be broken: events in order, numbered anew when it is judged."""
+    """A history that can be broken: events in order, numbered again when it is judged."""
 
     ring: KeyRing
     book: PriceBook

@@ -72,7 +72,7 @@ def test_what_is_written_while_one_follows_is_reported_in_whole_lines(
             lambda: path.open("a").write("half of "),
             lambda: path.open("a").write("a line\n"),
             lambda: os.replace(path, path.with_suffix(".log.1")),
-            lambda: path.write_text("anew\n"),
+            lambda: path.write_text("again\n"),
         ]
     )
 

@@ -1,4 +1,4 @@
-"""One check for all: every reason at once, in words that a person can act on."""
+"""The eligibility check: all reasons, each with what to do next."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SIMULATOR = Capacity(
 SMALL = Demand(shots=1_000, qubits=2, memory_bytes=64, run_us=5_000, busy_us=5_000)
 
 
-def test_nothing_speaks_against_a_job_that_fits() -> None:
+def test_a_job_that_fits_has_no_objections() -> None:
     assert objections(SMALL, SIMULATOR) == ()
 
 
@@ -49,22 +49,22 @@ def test_each_limit_has_a_code_and_a_sentence(demand: Demand, code: str, text: s
     assert found.text.startswith(text)
 
 
-def test_a_lack_of_memory_is_never_rounded_away() -> None:
+def test_a_small_lack_of_memory_is_visible_in_the_text() -> None:
     (found,) = objections(replace(SMALL, memory_bytes=(8 << 30) + 1), SIMULATOR)
     assert found.text.endswith("has 8.00 GiB of memory for a state, the simulation needs 8.01 GiB")
 
 
-def test_a_number_that_no_float_can_hold_is_still_explained() -> None:
+def test_a_number_too_large_for_a_float_is_explained() -> None:
     found = objections(replace(SMALL, memory_bytes=16 << 4_000), SIMULATOR)
     assert [it.code for it in found] == ["too_much_memory"]
 
 
-def test_a_limit_that_is_not_stated_objects_to_nothing() -> None:
+def test_a_missing_limit_causes_no_objection() -> None:
     anything = Demand(shots=10, qubits=4_000, features=frozenset({"loop"}), memory_bytes=1 << 80, run_us=10**15)
     assert objections(anything, Capacity(backend="device", max_shots=10)) == ()
 
 
-def test_reasons_of_one_kind_are_one_sentence_with_what_to_do() -> None:
+def test_objections_with_one_code_become_one_sentence_with_what_to_do() -> None:
     other = replace(SIMULATOR, backend="cirq", qubits=20)
     demand = replace(SMALL, qubits=26, shots=20_000)
     found = [*objections(demand, other), *objections(demand, SIMULATOR)]
@@ -76,7 +76,7 @@ def test_reasons_of_one_kind_are_one_sentence_with_what_to_do() -> None:
     )
 
 
-def test_a_registration_is_a_capacity() -> None:
+def test_a_capacity_is_read_from_a_registration() -> None:
     registration = Registration(
         backend="aer", stack="aer", vendor="x", kind="simulator", qubits=5, max_shots=7, memory_bytes=9, features=("a",)
     )
@@ -109,7 +109,7 @@ demands = st.builds(
         run_us=st.none() | numbers,
     ),
 )
-def test_asking_for_more_never_removes_an_objection(demand: Demand, more: Demand, capacity: Capacity) -> None:
+def test_a_larger_demand_keeps_all_objections(demand: Demand, more: Demand, capacity: Capacity) -> None:
     larger = Demand(
         shots=max(demand.shots, more.shots) if demand.shots else 0,
         qubits=max(demand.qubits, more.qubits),
@@ -131,10 +131,10 @@ def test_asking_for_more_never_removes_an_objection(demand: Demand, more: Demand
         pytest.param("emulated", 2_000_000, 60, id="a device's hold does not pay for its emulation"),
     ],
 )
-def test_a_run_is_bounded_by_what_its_hold_pays_for(kind: str, budget_us: int, limit_s: float) -> None:
+def test_the_time_limit_of_a_run_follows_from_its_hold(kind: str, budget_us: int, limit_s: float) -> None:
     assert run_limit_s(kind, budget_us, 60) == limit_s
 
 
-def test_a_state_gets_what_a_child_has_beside_its_program() -> None:
+def test_a_state_may_use_the_memory_of_a_child_beyond_the_reserve() -> None:
     assert state_bytes(1_536) == 1_280 << 20
     assert state_bytes(100) == 0

@@ -29,7 +29,7 @@ def third_party_keys(trust: TrustRoot) -> list[Key]:
     ]
 
 
-def test_what_was_sealed_opens_with_both_keys(envelope: bytes, trust: TrustRoot) -> None:
+def test_a_sealed_statement_opens_with_both_keys(envelope: bytes, trust: TrustRoot) -> None:
     opened = open_envelope(envelope, trust)
     assert json.loads(opened.payload)["predicate"]["job"]["tenant"] == "acme"
     assert [key.algorithm for key in opened.keys] == ["ed25519", "ml-dsa-65"]
@@ -80,7 +80,7 @@ def test_the_same_key_cannot_sign_twice(envelope: bytes, trust: TrustRoot) -> No
         open_envelope(json.dumps(document).encode(), trust)
 
 
-def test_signatures_of_strangers_do_not_count(envelope: bytes, other_ring: KeyRing) -> None:
+def test_signatures_of_unknown_keys_are_ignored(envelope: bytes, other_ring: KeyRing) -> None:
     with pytest.raises(EnvelopeInvalid, match="no ed25519 signature"):
         open_envelope(envelope, other_ring.trust)
 
@@ -102,7 +102,7 @@ def test_signatures_of_strangers_do_not_count(envelope: bytes, other_ring: KeyRi
     ],
     ids=["empty", "not-utf8", "list", "bare", "type", "signatures", "padding", "stray-bits", "twice", "deep", "float"],
 )
-def test_what_is_not_an_envelope_is_refused(content: bytes, trust: TrustRoot) -> None:
+def test_a_malformed_envelope_is_refused(content: bytes, trust: TrustRoot) -> None:
     with pytest.raises(EnvelopeInvalid, match="not a signed statement"):
         open_envelope(content, trust)
 

@@ -13,7 +13,7 @@ from queuebit_proof.statement import read_statement, supersession_of
 SALT = bytes(range(16))
 
 
-def test_a_completed_job_is_stated_about_its_result(record: JobRecord) -> None:
+def test_the_subject_of_a_completed_job_is_its_result(record: JobRecord) -> None:
     statement = json.loads(build_statement(record, salt=SALT))
     assert statement["_type"] == "https://in-toto.io/Statement/v1"
     assert statement["predicateType"] == "https://queuebit.dev/attestations/job/v1"
@@ -24,7 +24,7 @@ def test_a_completed_job_is_stated_about_its_result(record: JobRecord) -> None:
     assert statement["predicate"]["times"]["finished_at"] == "2026-11-20T08:00:00.720000Z"
 
 
-def test_a_job_without_a_result_is_stated_about_its_request(record: JobRecord) -> None:
+def test_the_subject_of_a_job_without_a_result_is_its_request(record: JobRecord) -> None:
     refused = JobRecord(
         tenant="acme",
         project="chemistry",
@@ -74,7 +74,7 @@ def test_a_statement_needs_a_full_salt(record: JobRecord) -> None:
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_a_record_that_cannot_be_true_is_refused(record: JobRecord, change: dict[str, Any], why: str) -> None:
+def test_an_inconsistent_record_is_refused(record: JobRecord, change: dict[str, Any], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         replace(record, **change)
 
@@ -100,6 +100,6 @@ def test_a_further_statement_names_the_one_it_supersedes(record: JobRecord) -> N
     ],
     ids=str,
 )
-def test_half_a_supersession_is_refused(predicate: dict[str, object]) -> None:
+def test_an_incomplete_supersession_is_refused(predicate: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="supersedes another"):
         supersession_of({"predicate": predicate})

@@ -1,4 +1,4 @@
-"""Emulated devices: only touched qubits are simulated, with the whole device's noise on them."""
+"""Emulated devices: only the used qubits are simulated, with the same noise as on the whole device."""
 
 import json
 import math
@@ -13,7 +13,7 @@ from queuebit_kernel import digest_of
 from queuebit_planning.fidelity import errors_in, esp_ppm, read_operations, write_operations
 from queuebit_quantum import WorkItem, hellinger_fidelity, known_backends, open_backend, parse
 from queuebit_quantum.ibm import EmulatedIbm
-from queuebit_quantum.physical import cut_down
+from queuebit_quantum.physical import remove_idle_qubits
 
 HEADER = 'OPENQASM 2.0;\ninclude "qelib1.inc";\n'
 GHZ4 = HEADER + "qreg q[4]; creg c[4]; h q[0]; cx q[0],q[1]; cx q[1],q[2]; cx q[2],q[3]; measure q -> c;"
@@ -37,9 +37,9 @@ def _device(id_: str) -> EmulatedIbm:
 
 @pytest.mark.parametrize("source", [GHZ4, ROTATIONS, TELEPORT], ids=["ghz", "rotations", "teleport"])
 @pytest.mark.parametrize("id_", DEVICES)
-def test_touched_qubits_alone_give_the_whole_devices_distribution(id_: str, source: str) -> None:
+def test_used_qubits_give_the_distribution_of_the_whole_device(id_: str, source: str) -> None:
     """Hellinger fidelity of two samples of one distribution over 16 outcomes, 20,000 shots each, is about
-    1 - 16 / (2 * 20,000) = 0.9996; noise left out would show as less than 0.99 on these devices."""
+    1 - 16 / (2 * 20,000) = 0.9996; without noise it is below 0.99 on these devices."""
     circuit, device, snapshot = parse(source), _device(id_), DEVICES[id_]()
     whole = AerSimulator.from_backend(snapshot)
     snapshot.target.acquire_alignment = 1
@@ -52,7 +52,7 @@ def test_touched_qubits_alone_give_the_whole_devices_distribution(id_: str, sour
     assert hellinger_fidelity(ours, theirs) >= 0.998
 
 
-def test_noise_shows() -> None:
+def test_noise_changes_the_distribution() -> None:
     device = _device("emulated-ibm-manila")
     counts = device.run(WorkItem(device.compile(parse(GHZ4), 1), 4_000, 1)).counts
     agreeing = (counts["0000"] + counts["1111"]) / 4_000
@@ -60,7 +60,7 @@ def test_noise_shows() -> None:
 
 
 @pytest.mark.parametrize("id_", [id_ for id_ in known_backends("ibm") if id_ not in ("emulated-ibm-brisbane",)])
-def test_a_compiled_circuit_is_forecast_from_the_calibration(id_: str) -> None:
+def test_forecasts_follow_from_the_calibration(id_: str) -> None:
     device = _device(id_)
     compiled = device.compile(parse(GHZ4), 1)
     assert compiled.target_digest == device.describe().calibration_digest == device.calibrate().digest
@@ -75,7 +75,7 @@ def test_a_compiled_circuit_is_forecast_from_the_calibration(id_: str) -> None:
 
 @pytest.mark.parametrize("id_", known_backends("ibm"))
 def test_the_esp_follows_from_the_operations_and_the_published_snapshot(id_: str) -> None:
-    """With both, any service scores a job again, exactly as the compiler does."""
+    """A service computes the same ESP as the compiler from these two."""
     device = _device(id_)
     errors = errors_in(json.dumps(device.calibrate().as_json()).encode())
     assert errors is not None
@@ -85,39 +85,39 @@ def test_the_esp_follows_from_the_operations_and_the_published_snapshot(id_: str
         assert esp_ppm(operations, errors) == round(compiled.esp * 1_000_000)
         known = [(device._target[gate].get(qubits), times) for gate, qubits, times in operations]
         product = math.prod((1 - (it.error or 0.0)) ** times for it, times in known if it is not None)
-        assert compiled.esp == pytest.approx(product, rel=1e-12), "the product over the device's own figures"
+        assert compiled.esp == pytest.approx(product, rel=1e-12), "the product over the calibration"
 
 
 def test_durations_follow_the_longest_path() -> None:
     device, readout = _device("emulated-ibm-perth"), 7.2e-7
     both = device.compile(parse(HEADER + "qreg q[2]; creg c[2]; measure q -> c;"), 1)
-    assert both.duration_s == pytest.approx(readout, rel=0.1), "side by side"
-    assert device.compile(parse(TELEPORT), 1).duration_s > 2 * readout + 2e-6, "one after the other"
+    assert both.duration_s == pytest.approx(readout, rel=0.1), "in parallel"
+    assert device.compile(parse(TELEPORT), 1).duration_s > 2 * readout + 2e-6, "in sequence"
 
 
-def test_delays_need_not_match_the_devices_clock() -> None:
+def test_a_delay_does_not_need_to_be_a_multiple_of_the_devices_clock() -> None:
     device = _device("emulated-ibm-manila")
     source = 'OPENQASM 3.0; include "stdgates.inc"; qubit q; bit c; x q; delay[2us] q; c = measure q;'
     assert device.compile(parse(source), 1).duration_s > 2e-6
 
 
-def test_compiling_is_remembered_per_seed() -> None:
+def test_compiled_circuits_are_cached_per_seed() -> None:
     device = _device("emulated-ibm-perth")
     assert device.compile(parse(GHZ4), 1) is device.compile(parse(GHZ4), 1)
     assert device.compile(parse(GHZ4), 2) is not device.compile(parse(GHZ4), 1)
 
 
-def test_cutting_down_keeps_order_and_drops_idle_qubits() -> None:
+def test_idle_qubits_are_removed_and_the_order_is_kept() -> None:
     circuit = parse(
         HEADER + "qreg q[6]; creg c[2]; x q[4]; barrier q; cx q[4], q[1]; measure q[1] -> c[0]; measure q[4] -> c[1];"
     )
-    program, qubits = cut_down(circuit.quantum_circuit)
+    program, qubits = remove_idle_qubits(circuit.quantum_circuit)
     assert qubits == (1, 4)
     steps = [(gate.operation.name, [program.find_bit(bit).index for bit in gate.qubits]) for gate in program.data]
     assert steps == [("x", [1]), ("barrier", [0, 1]), ("cx", [1, 0]), ("measure", [0]), ("measure", [1])]
 
 
-def test_a_calibration_is_plain_json_with_a_digest_of_its_own() -> None:
+def test_a_calibration_is_plain_json_with_a_digest() -> None:
     calibration = _device("emulated-ibm-manila").calibrate()
     figures = calibration.as_json()
     assert figures["calibrated_at"] == "2024-05-27T18:27:23.000000Z"

@@ -23,7 +23,7 @@ def _doubling(levels: int, parameter: str) -> str:
 
 @pytest.mark.parametrize("parameter", ["", "t"])
 @pytest.mark.parametrize("version", [2, 3])
-def test_nested_definitions_are_counted_not_written_out(version: int, parameter: str) -> None:
+def test_nested_definitions_are_counted_not_expanded(version: int, parameter: str) -> None:
     head, register = (QASM2, "qreg q[1];" + END2) if version == 2 else (QASM3, "qubit[1] q; bit c; c = measure q[0];")
     started = time.monotonic()
     with pytest.raises(CircuitError) as refusal:
@@ -56,7 +56,7 @@ TOO_MUCH = {
 
 
 @pytest.mark.parametrize("name", TOO_MUCH)
-def test_too_much_is_refused_before_it_is_built(name: str) -> None:
+def test_programs_that_are_too_large_are_refused_before_expansion(name: str) -> None:
     body, code = TOO_MUCH[name]
     with pytest.raises(CircuitError) as refusal:
         parse(QASM3 + body)
@@ -74,7 +74,7 @@ def test_too_much_is_refused_before_it_is_built(name: str) -> None:
         ("gate g0 a { x a; }" + "".join(f"gate g{i} a {{ g{i - 1} a; }}" for i in range(1, 100)), "too_deep"),
     ],
 )
-def test_too_much_in_version_2(body: str, code: str) -> None:
+def test_programs_of_version_2_that_are_too_large_are_refused(body: str, code: str) -> None:
     with pytest.raises(CircuitError) as refusal:
         parse(QASM2 + body)
     assert refusal.value.code == code
@@ -145,14 +145,14 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_what_would_never_end_is_refused_at_once(name: str) -> None:
+def test_programs_that_never_end_are_refused_at_once(name: str) -> None:
     body, code = HOSTILE[name]
     refusal = _refusal((QASM3 if name.endswith(", 3") else QASM2) + body)
     assert refusal is not None
     assert refusal.code == code
 
 
-def test_a_loop_without_end_is_left_at_the_limit() -> None:
+def test_an_endless_loop_stops_at_the_limit() -> None:
     with pytest.raises(CircuitError) as refusal:
         parse(QASM3 + "qubit q; while (true) { x q; }", Limits(max_operations=1_000))
     assert refusal.value.code == "too_many_operations"
@@ -175,7 +175,7 @@ LONG = "g" * 100_000
         QASM3 + f"extern {LONG}(int) -> int;",
     ],
 )
-def test_a_fault_quotes_no_more_of_the_source_than_a_person_reads(source: str) -> None:
+def test_an_error_quotes_at_most_500_characters(source: str) -> None:
     refusal = _refusal(source)
     assert refusal is not None
     assert len(refusal.message) <= 500
@@ -185,7 +185,7 @@ def test_a_fault_quotes_no_more_of_the_source_than_a_person_reads(source: str) -
 
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.data())
-def test_no_damage_to_a_source_escapes_as_another_error(data: st.DataObject) -> None:
+def test_a_damaged_source_raises_no_other_error(data: st.DataObject) -> None:
     good = data.draw(
         st.sampled_from(
             [

@@ -1,4 +1,4 @@
-"""Expectation values: exact against Qiskit's operators, and within their own standard error where shots are counted."""
+"""Expectation values: exact values equal Qiskit's, and estimates from counts are within their standard error."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SUMS: list[dict[str, float]] = [
 ]
 SHOTS = 20_000
 SIGMAS = 4.5
-"""A sound estimate is further off with a probability below 10^-5; seeds are fixed, so a test that passes stays so."""
+"""A correct estimate deviates more with a probability below 10^-5; seeds are fixed, so results are repeatable."""
 
 
 def exact(observable: Mapping[str, float]) -> float:
@@ -77,7 +77,7 @@ def test_counts_agree_with_exact_values_and_with_qiskits_estimator() -> None:
 
 
 def test_the_standard_error_is_the_spread_of_repeated_runs() -> None:
-    """Over 200 runs the spread is known to within 5 % (one sigma: 1 / sqrt(2 * 199)); four sigmas are allowed."""
+    """Over 200 runs the standard deviation is known to within 5 % (one sigma: 1 / sqrt(2 * 199)); four sigmas pass."""
     observable, aer = {"ZZI": 1.0, "IIZ": 0.5, "XII": 0.7}, open_backend("aer")
     assert isinstance(aer, InProcess)
     circuit, groups = parse(STATE, measured=False), bases([observable])

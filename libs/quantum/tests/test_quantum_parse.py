@@ -1,4 +1,4 @@
-"""What becomes a circuit, what is refused, and where the fault is said to be."""
+"""Which sources parse, which are refused, and the positions of errors."""
 
 import builtins
 import io
@@ -79,7 +79,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_source_is_reported_where_and_what_was_expected(name: str) -> None:
+def test_a_malformed_source_is_reported_with_position_and_expectation(name: str) -> None:
     body, code, line, column, expected = BROKEN[name]
     with pytest.raises(CircuitError) as refusal:
         parse((QASM3 if name.endswith(", 3") else QASM2) + body)
@@ -127,7 +127,7 @@ def test_included_files_are_never_opened(
 
 
 @pytest.mark.parametrize("body", ["h q[0];", "barrier q;"])
-def test_a_program_without_measurement_is_reported_to_measure(body: str) -> None:
+def test_a_program_without_measurement_is_refused(body: str) -> None:
     with pytest.raises(CircuitError, match="`measure`") as refusal:
         parse(f"{QASM2}qreg q[1]; {body}")
     assert refusal.value.code == "no_measurement"
@@ -164,7 +164,7 @@ def test_an_opaque_gate_is_a_feature() -> None:
     assert parse(QASM2 + "opaque magic a; qreg q[1]; magic q[0];" + END2).features == {"opaque"}
 
 
-def test_counts_are_of_the_program_written_out() -> None:
+def test_counts_are_of_the_expanded_program() -> None:
     source = (
         QASM3 + "gate pair a, b { h a; cx a, b; } qubit[2] q; bit[2] c; box { h q[0]; }"
         "for int i in [1:3] { for int j in [1:2] { pair q[0], q[1]; rx(i * j) q[0]; } } c = measure q;"
@@ -179,7 +179,7 @@ def test_counts_are_of_the_program_written_out() -> None:
     assert angles == [1, 2, 2, 4, 3, 6]
 
 
-def test_loose_and_renamed_bits_keep_their_place() -> None:
+def test_single_bits_and_aliases_keep_their_positions() -> None:
     circuit = parse(QASM3 + "qubit[2] q; bit a; bit[2] c; bit b; let both = c[0:1]; c = measure q; a = measure q[0];")
     assert circuit.registers == (1, 2, 1)
     assert circuit.num_clbits == 4

@@ -68,7 +68,7 @@ def test_the_order_of_rows_changes_neither_bytes_nor_decisions(given_: Snapshot,
         (("surprise",), 1),
     ],
 )
-def test_what_is_no_snapshot_is_refused(path: tuple[str | int, ...], value: object) -> None:
+def test_a_malformed_snapshot_is_refused(path: tuple[str | int, ...], value: object) -> None:
     document = json.loads(GOLDEN[0].read_bytes())["snapshot"]
     place = document
     for step in path[:-1]:

@@ -1,4 +1,4 @@
-"""What the client relies on, whichever transport it has: the fake one tells the truth about the real one."""
+"""The laws of a transport, for the fake one and the real one."""
 
 from __future__ import annotations
 

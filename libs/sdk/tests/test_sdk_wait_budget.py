@@ -21,7 +21,7 @@ def test_pauses_end_when_the_time_is_up() -> None:
     assert WaitBudget(clock, None).next(5) == 5
 
 
-def test_half_a_minute_without_an_answer_is_the_end_and_an_answer_begins_anew() -> None:
+def test_half_a_minute_without_an_answer_is_the_end_and_an_answer_restarts_it() -> None:
     clock = Clock()
     budget = WaitBudget(clock, None)
     assert not budget.lost()
@@ -41,7 +41,7 @@ def test_silence_when_the_time_is_up_is_the_end_too() -> None:
     assert budget.lost()
 
 
-def test_words_come_after_ten_seconds_and_ever_more_seldom() -> None:
+def test_messages_come_after_ten_seconds_at_growing_intervals() -> None:
     clock = Clock()
     budget = WaitBudget(clock, None)
     spoken = []

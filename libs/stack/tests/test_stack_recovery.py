@@ -71,7 +71,7 @@ def test_rising_sequences_are_runs() -> None:
 class Archive:
     """Stands for the warehouse: holds rows by sequence."""
 
-    held: dict[int, Row] = {}  # noqa: RUF012  # made anew for each test
+    held: dict[int, Row] = {}  # noqa: RUF012  # created again for each test
 
     def __init__(self, *_: object) -> None:
         self.rows_by_sequence = self.held

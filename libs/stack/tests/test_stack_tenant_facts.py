@@ -134,7 +134,7 @@ def test_a_document_is_in_force_in_the_facts_and_on_the_bus(world: Callable[[], 
     assert is_in_force(it.home)
 
 
-def test_wherever_it_is_killed_the_bus_grants_no_more_than_the_facts_and_the_next_apply_completes_it(
+def test_after_any_kill_the_bus_grants_no_more_than_the_facts_and_the_next_apply_completes_it(
     world: Callable[[], World],
 ) -> None:
     whole = world()
@@ -154,7 +154,7 @@ def test_wherever_it_is_killed_the_bus_grants_no_more_than_the_facts_and_the_nex
 
 
 @pytest.mark.parametrize("step", range(1, 7))
-def test_wherever_it_is_killed_the_document_before_can_come_back(world: Callable[[], World], step: int) -> None:
+def test_after_any_kill_the_previous_document_can_be_restored(world: Callable[[], World], step: int) -> None:
     it = world()
     it.killed_at = it.steps + step
     with contextlib.suppress(Crash):  # fewer steps were enough

@@ -80,7 +80,7 @@ async def apply(client: Client, document: Tenants, *, dry_run: bool = False, aft
 
 
 async def test_two_brokers_take_two_documents_at_once(stack: Stack) -> None:
-    """Whichever brokers answer, one document wins completely, and the author of the other receives an error."""
+    """With several brokers, one document is applied completely, and the author of the other gets an error."""
     operator, truth = await stack.client("operator"), await stack.log("operator")
     both = [
         parse_tenants('removed = ["acme", "evil"]\n' + "".join(f"[tenant.{it}{n}]\n" for n in range(30)))

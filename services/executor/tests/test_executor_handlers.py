@@ -134,7 +134,7 @@ async def test_a_placement_that_another_backend_was_given_instead_never_starts(w
         waiting = asyncio.ensure_future(run(*await world.place()))
         await until(lambda: world.circuits.workers_asked_for)
         await world.log.append(world.placed(backend="cirq"))
-    with pytest.raises(Superseded, match="placed anew"):
+    with pytest.raises(Superseded, match="placed again"):
         await waiting
     assert world.log.events(JobStarted) == []
 

@@ -35,7 +35,7 @@ MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
         pytest.param(
             Past(tail=6, placed=4, attempt=Mark(3, MOMENT, "me"), ended=True), Leave("the job has ended"), id="it ended"
         ),
-        pytest.param(Past(tail=9, placed=9), Leave("the job was placed anew"), id="it was placed elsewhere since"),
+        pytest.param(Past(tail=9, placed=9), Leave("the job was placed again"), id="it was placed elsewhere since"),
     ],
 )
 def test_next_step(past: Past, step: object) -> None:

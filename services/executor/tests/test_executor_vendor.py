@@ -71,7 +71,7 @@ async def until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.02)
 
 
-async def test_a_vendor_runs_each_job_once_wherever_its_executor_is_killed(tmp_path: Path, world: World) -> None:
+async def test_a_vendor_runs_each_job_once_after_any_kill_of_the_executor(tmp_path: Path, world: World) -> None:
     vendor, site = VendorFile(tmp_path / "vendor.sqlite"), tmp_path / "site"
     install(site)
     server = NatsServer(tmp_path, clients=(("acme", "ann", "member"),), stacks={"vendor": (BACKEND,)})

@@ -1,4 +1,4 @@
-"""Logs, folders, keys and clocks that do not match: what is made anew, and what is refused."""
+"""Logs, folders, keys and clocks that do not match: what is rebuilt, and what is refused."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def test_tiles_that_lag_are_caught_up(
 
 @pytest.mark.parametrize("name", ["checkpoint", "tile/entries/000.p/2", "tile/0/000.p/2"])
 @pytest.mark.parametrize("content", [b"", b"torn", bytes(4096), None])
-async def test_a_damaged_folder_is_made_anew_without_a_person(
+async def test_a_damaged_folder_is_rebuilt_automatically(
     tmp_path: Path,
     keys: KeyRing,
     log: MemoryLog,

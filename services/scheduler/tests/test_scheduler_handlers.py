@@ -326,7 +326,7 @@ def test_a_job_that_has_started_or_may_run_nowhere_else_stays_and_says_why(world
     ("answers", "gone_after"),
     [
         pytest.param([False, False, False], 3, id="silent for the whole time"),
-        pytest.param([False, False, True, False, False, False], 6, id="an answer begins the time anew"),
+        pytest.param([False, False, True, False, False, False], 6, id="an answer restarts the time"),
         pytest.param([False, False, None, False, False, False], 6, id="without a connection nothing is learned"),
         pytest.param([False, True, False, True, False], None, id="now and then"),
     ],

@@ -63,7 +63,7 @@ class MemoryEvents:
         if self.missing:
             raise NoTables("none")
         if generation != str(self.generation):
-            raise OtherGeneration("made anew")
+            raise OtherGeneration("created again")
         if token not in self.tokens:
             self.tokens.append(token)
             self.rows += rows
@@ -170,7 +170,7 @@ async def test_sink_goes_on_after_what_another_writer_stored(settings: Settings)
         assert events.sequences == [*range(1, 21)]
 
 
-async def test_tables_made_anew_are_filled_from_the_beginning(settings: Settings) -> None:
+async def test_tables_that_were_created_again_are_filled_from_the_start(settings: Settings) -> None:
     events = MemoryEvents()
     async with running(events, settings, last=10) as sink:
         events.rebuild()

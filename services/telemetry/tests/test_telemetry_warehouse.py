@@ -25,7 +25,7 @@ from .conftest import LifeOf, rows_of
 pytestmark = pytest.mark.server
 
 
-async def test_tables_are_made_once_and_anew_only_by_rebuild(clickhouse: ClickHouse, life_of: LifeOf) -> None:
+async def test_tables_are_created_once_and_again_only_by_rebuild(clickhouse: ClickHouse, life_of: LifeOf) -> None:
     position = await clickhouse.position()
     await clickhouse.create()
     assert await clickhouse.position() == position
@@ -35,9 +35,9 @@ async def test_tables_are_made_once_and_anew_only_by_rebuild(clickhouse: ClickHo
     await rebuild(clickhouse)
     with pytest.raises(OtherGeneration):
         await clickhouse.append(rows_of(life_of("acme", "j2"), 7), position.generation, "LOG>6")
-    anew = await clickhouse.position()
-    assert anew.generation != position.generation
-    assert anew.seq == 0
+    rebuilt = await clickhouse.position()
+    assert rebuilt.generation != position.generation
+    assert rebuilt.seq == 0
 
 
 async def test_second_insert_at_one_place_is_dropped_whole(clickhouse: ClickHouse, life_of: LifeOf) -> None:

@@ -1,4 +1,4 @@
-"""A real warehouse process for tests: `start_warehouse` for one's own, `warehouse` for a shared one."""
+"""A real warehouse process for tests: `start_warehouse` starts a new one, `warehouse` is shared."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Warehouse:
         headers: Mapping[str, str] | None = None,
         credentials: tuple[str, str] | None = (USER, PASSWORD),
     ) -> Reply:
-        """Send one request the way curl would; POST where there is a body."""
+        """Send one request as curl does; POST if it has a body."""
         everything = {**({"query": query} if query is not None else {}), **(keys or {})}
         sent = dict(headers or {})
         if credentials:
@@ -122,13 +122,13 @@ def start_warehouse() -> Iterator[Callable[..., Warehouse]]:
 
 @pytest.fixture(scope="session")
 def warehouse(start_warehouse: Callable[..., Warehouse], tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
-    """One warehouse for every test that leaves it as it found it."""
+    """A shared warehouse, for tests that do not change it."""
     return start_warehouse(tmp_path_factory.mktemp("warehouse") / "data")
 
 
 @pytest.fixture
 def table(warehouse: Warehouse) -> Iterator[str]:
-    """A fresh table that recognises repeated tokens."""
+    """A new table with deduplication by token."""
     name = f"t_{os.urandom(6).hex()}"
     columns = "id UInt64, name String, at DateTime64(6, 'UTC') DEFAULT toDateTime64('2026-01-01', 6, 'UTC')"
     warehouse.request(

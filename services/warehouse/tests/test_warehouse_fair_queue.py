@@ -24,7 +24,7 @@ class Queries:
         self.running: list[Login] = []
 
     async def start(self, login: Login, number: int = 1) -> int:
-        """QueryRequest for so many, and say how many of this login run."""
+        """Start queries of a login, and return how many of them run."""
 
         async def query() -> None:
             async with self._turns.turn(login):

@@ -22,11 +22,11 @@ __all__ = [
     "OPERATIONS",
     "Errors",
     "Operation",
+    "count_operations",
     "errors_in",
     "esp",
     "esp_ppm",
     "read_operations",
-    "tally",
     "write_errors",
     "write_operations",
 ]
@@ -50,7 +50,7 @@ class Operation(NamedTuple):
     times: int
 
 
-def tally(steps: Iterable[Step]) -> tuple[Operation, ...]:
+def count_operations(steps: Iterable[Step]) -> tuple[Operation, ...]:
     """Count equal operations and sort them; skips barriers and delays, which have no error."""
     counted = Counter(step for step in steps if step[0] not in _NO_ERRORS)
     return tuple(Operation(gate, qubits, counted[gate, qubits]) for gate, qubits in sorted(counted))

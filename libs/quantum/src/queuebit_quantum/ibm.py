@@ -22,9 +22,9 @@ from queuebit_quantum.noise import noisy_simulator
 from queuebit_quantum.physical import (
     UsedGate,
     coupling_gates,
-    cut_down,
     duration_s,
     operations,
+    remove_idle_qubits,
     remove_unused_qubits,
     used_gates,
 )
@@ -91,7 +91,7 @@ class EmulatedIbm(InProcess):
 
     def _compile(self, circuit: Circuit, seed: int) -> Compiled:
         on_device = self._laid_out(circuit, seed)
-        program, qubits = cut_down(on_device)
+        program, qubits = remove_idle_qubits(on_device)
         applied = operations(on_device)
         return Compiled(
             circuit_digest=circuit.digest,

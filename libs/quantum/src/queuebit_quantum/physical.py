@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 __all__ = [
     "UsedGate",
     "coupling_gates",
-    "cut_down",
     "duration_s",
     "gate_steps",
     "operations",
     "remove_delays",
+    "remove_idle_qubits",
     "remove_unused_qubits",
     "touched",
     "used_gates",
@@ -39,7 +39,7 @@ def touched(circuit: QuantumCircuit) -> tuple[int, ...]:
     return tuple(sorted({qubit for operation, on in steps if operation.name not in _NO_EFFECT for qubit in on}))
 
 
-def cut_down(circuit: QuantumCircuit) -> tuple[QuantumCircuit, tuple[int, ...]]:
+def remove_idle_qubits(circuit: QuantumCircuit) -> tuple[QuantumCircuit, tuple[int, ...]]:
     """Remove the idle qubits: those with no operation other than barriers and delays.
 
     Returns:
@@ -98,7 +98,9 @@ def gate_steps(circuit: QuantumCircuit, layout: Sequence[int]) -> Iterator[tuple
 
 def operations(circuit: QuantumCircuit) -> tuple[fidelity.Operation, ...]:
     """Count the operations of a compiled circuit by gate and device qubits; the ESP needs them."""
-    return fidelity.tally((operation.name, on) for operation, on in gate_steps(circuit, range(circuit.num_qubits)))
+    return fidelity.count_operations(
+        (operation.name, on) for operation, on in gate_steps(circuit, range(circuit.num_qubits))
+    )
 
 
 def duration_s(circuit: QuantumCircuit, target: Target) -> float:

@@ -22,7 +22,7 @@ __all__ = ["FollowStacks"]
 
 
 class FollowStacks:
-    """Detects that stacks were installed, upgraded, removed or configured anew, and prepares the home for them."""
+    """Detects that stacks were installed, upgraded, removed or reconfigured, and prepares the home for them."""
 
     def __init__(self, home: Home, taken: Mapping[str, int]) -> None:
         self._home = home

@@ -71,7 +71,7 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
 
     The candidates are all backends that fit and that the job's limit, its account and each of its budgets can pay: of
     the one that the job names, or else of its project's default kind, so that no job is noisy or expensive by surprise.
-    The hold is the largest of their costs, so that whichever is chosen later is paid for. Where a hold stands already,
+    The hold is the largest of their costs, so that it covers any later choice. Where a hold stands already,
     it is all there is to spend. A silent executor turns no job away: without another candidate, the job waits for it.
     """
     if snapshot.hold_closed:

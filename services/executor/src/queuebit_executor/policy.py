@@ -95,7 +95,7 @@ def needless(past: Past, placement: int) -> str | None:
     if past.ended:
         return "the job has ended"
     if past.placed > placement:
-        return "the job was placed anew"
+        return "the job was placed again"
     return None
 
 

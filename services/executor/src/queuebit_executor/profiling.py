@@ -80,7 +80,7 @@ class AnswerProfile:
             return self._answer(request, found)
 
     def offer(self, described: Described) -> None:
-        """Answer for a backend as it is now: circuits are compiled anew where that matters."""
+        """Estimate for the current calibration of a backend; compiles circuits again if it changed."""
         self._offers[described.backend] = described
 
     def _missing(self, request: ProfileRequest) -> list[str]:

@@ -39,6 +39,6 @@ class Recalibrate:
                     if now != before:
                         await self._changed(now)
                         known[backend] = now
-                        _log.info("%s is calibrated anew: %s", backend, now.calibration)
+                        _log.info("%s has a new calibration: %s", backend, now.calibration)
                 except (Stale, Unavailable) as fault:
                     _log.warning("%s keeps its calibration: %s: %s", backend, fault.code, fault)

@@ -43,7 +43,7 @@ _log = logging.getLogger(__name__)
 class RunRemotely(RunPlacement):
     """Submit a job to a vendor once, record its handle before anything waits for it, and follow it to its end.
 
-    Whichever executor receives the placement goes on where the one before stopped. A run that was submitted, but not
+    The executor that receives the placement continues where the previous one stopped. A run that was submitted, but not
     recorded, is found by its token, which is the placement's: a later attempt does not start a second one.
 
     A vendor that is away, or does not state final usage, is asked for `Settings.vendor_seconds`. A plugin that fails at

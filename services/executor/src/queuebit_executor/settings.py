@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     """How long after a job's newest event a vendor is asked that does not answer, or does not state final usage. Then
     the placement becomes a dead letter, so that it blocks no other; the job and its hold stay as they are."""
     calibration_seconds: float = Field(default=300.0, gt=0, le=86_400)
-    """How often devices are calibrated anew: their figures are read again, and announced if they changed."""
+    """Seconds between calibrations of a device: it is read again, and announced if it changed."""
     start_seconds: float = Field(default=60.0, gt=0, le=600)
     """How long the SDK may take to load."""
 

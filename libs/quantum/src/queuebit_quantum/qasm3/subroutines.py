@@ -21,7 +21,7 @@ class Ended(NamedTuple):
     """Why a block ended before its last statement."""
 
     how: str
-    """`break`, `continue`, `return`, `end`, or `jump` if the backend base_gates the loop."""
+    """`break`, `continue`, `return`, `end`, or `jump` if the backend leaves the loop."""
     value: Value = False
 
 
