@@ -1,6 +1,7 @@
-"""Measure what the project promises, on the embedded stack with everything on: `make bench`.
+"""Measures the performance of the embedded stack with all features on: `make bench`.
 
-Figures are printed, never asserted: the machine decides. `--quick` runs a tenth of the load, `--only` some sections.
+Figures are printed, not asserted, because they depend on the machine. `--quick` runs a tenth of the load, `--only` some
+sections.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ PROJECTS = ("playground", "north", "south", "west")
 
 
 async def _until_accepted(home: Path) -> float:
-    """Seconds from `qb up` to the first accepted job."""
+    """Return the seconds from `qb up` to the first accepted job."""
     began = time.monotonic()
     command = [sys.executable, "-m", "queuebit_cli", "up", "--detach", "--ports", "auto", "--home", str(home)]
     starting = await asyncio.create_subprocess_exec(*command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -122,7 +123,7 @@ def _with_a_stack(report: Report, sections: Container[str], scale: float) -> Non
 
 
 def main() -> int:
-    """Run the sections; 0 when they ran."""
+    """Run the sections; return 0 if they ran."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the load")
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS, help="run these sections alone")

@@ -1,4 +1,4 @@
-"""The limits underneath: what the parts can do alone, measured in the same run."""
+"""The limits of Aer and JetStream alone, measured in the same run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The service levels of one tenant over ten million events, on the warehouse's own engine and tables."""
+"""The time to evaluate the service levels of a tenant over ten million events, with the engine of the warehouse."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ FROM numbers({first:UInt64}, {batch:UInt64})
 
 
 def measure_levels(report: Report, events: int) -> None:
-    """Fill the table that telemetry writes, then ask what `qb slo` asks."""
+    """Fill the table `events`, then run the queries of `qb slo`."""
     with tempfile.TemporaryDirectory(prefix="queuebit-bench-") as folder:
         engine = connect(f"{folder}/warehouse")
         began = str(int(BEGAN.timestamp()))

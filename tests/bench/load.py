@@ -1,4 +1,4 @@
-"""Load on a running stack, through the client that everybody uses."""
+"""Load on a running stack, with the Python client."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GHZ5 = (Path(__file__).parents[2] / "examples/circuits/ghz5.qasm").read_text()
 
 
 async def first_accepted(client: AsyncClient, deadline_s: float = 60.0) -> None:
-    """Submit one job and return once it was accepted."""
+    """Submit one job and wait until it is accepted."""
     job = await client.submit(BELL, shots=1000, backend="aer", purpose="bench")
     await job.until(("accepted",), deadline_s)
 
@@ -35,7 +35,7 @@ async def round_trips(client: AsyncClient, jobs: int) -> list[float]:
 
 @dataclass(frozen=True)
 class Sustained:
-    """How a burst went."""
+    """The result of a burst."""
 
     jobs: int
     completed_s: float

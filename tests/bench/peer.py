@@ -1,4 +1,4 @@
-"""Queuebit beside Celery: the same circuits in turns, in one run, and what a job costs each side."""
+"""Compares Queuebit with Celery: the same circuits in alternation, and the processor time per job of each side."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ IN_FLIGHT = 64
 
 @dataclass
 class _Runs:
-    """What one side did, round by round."""
+    """The measurements of one side, per round."""
 
     bursts: list[Burst] = field(default_factory=list)
     costs: list[Mapping[str, float]] = field(default_factory=list)

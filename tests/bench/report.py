@@ -1,4 +1,4 @@
-"""Figures of a run, and their report."""
+"""The report of a benchmark run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Report:
     lines: list[tuple[str, str, str]] = field(default_factory=list)
 
     def add(self, what: str, figure: str, floor: str = "") -> None:
-        """Note one figure, and the floor it is held against if it has one."""
+        """Add one figure, and its required minimum if it has one."""
         self.lines.append((what, figure, floor))
         print(f"  {what:<58} {figure:<34} {floor}", flush=True)
 
@@ -33,7 +33,7 @@ class Report:
 
     @staticmethod
     def conditions() -> str:
-        """The machine, in words: figures without it mean little."""
+        """Return a description of the machine."""
         model = platform.processor() or platform.machine()
         output = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
         model = next((line.split(":", 1)[1].strip() for line in output if line.startswith("model name")), model)

@@ -1,4 +1,4 @@
-"""What is compared: a side runs Bell jobs through its own client, and names its processes."""
+"""The sides of the comparison: each runs Bell jobs with its client, and names its processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is looked at from outside while a stack works: memory, and how far the sink is behind."""
+"""Measurements of a running stack from outside: memory, and the lag of the sink."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The comparison with Celery counts the processor time of every process, and says what is missing."""
+"""The comparison with Celery counts the processor time of every process, and reports missing programs."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ def test_processor_time_of_children_counts_while_they_run_and_after_they_ended()
     assert used_s(this, children=False) - alone < 0.25
 
 
-def test_without_redis_a_sentence_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_redis_a_message_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     assert "apt-get install redis-server" in install()

@@ -22,7 +22,7 @@ _SEED = 7
 
 @dataclass(frozen=True)
 class Run:
-    """What became of one run."""
+    """The result of one run."""
 
     state: str
     """`done`, `refused`, `crash` or `time-out`."""
@@ -33,7 +33,7 @@ class Run:
 def preload() -> None:
     """Import both stacks once; children are forked and find them there.
 
-    No circuit is run: the threads that Qiskit then starts would be missing in a child, which would wait for ever.
+    No circuit is run: the threads that Qiskit then starts do not survive a fork, and a child would wait forever.
     """
     import qiskit.qasm2
     import qiskit.qasm3  # noqa: F401
@@ -47,7 +47,7 @@ def preload() -> None:
 
 
 def bounded(run: Callable[[Path], Run], path: Path) -> Run:
-    """Run in a child with limits on memory and time; a child that dies without an answer has crashed."""
+    """Run in a child with limits on memory and time; a child that ends without an answer counts as crashed."""
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
     child = context.Process(target=_child, args=(run, path, sender))
@@ -96,7 +96,7 @@ def queuebit(path: Path) -> Run:
 
 
 def bare(path: Path) -> Run:
-    """What a user of Qiskit would write; no code of Queuebit takes part."""
+    """Run a source as a user of Qiskit would, without code of Queuebit."""
     from qiskit import qasm2, qasm3, transpile
     from qiskit_aer import AerSimulator
 

@@ -1,4 +1,4 @@
-"""The circuits of MQT Bench as files, and what this repository ships."""
+"""Writes the circuits of MQT Bench and the examples of this repository to files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The check of collections tells chance from difference, and survives what it runs."""
+"""The comparison of collections: its statistics, and its protection against failing runs."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_samples_of_different_distributions_are_wrong(first: list[float], second
         ("done", "crash", "alone"),
     ],
 )
-def test_what_cannot_be_compared_says_who_failed(ours: str, theirs: str, kind: str) -> None:
+def test_without_a_comparison_the_verdict_names_the_side_that_failed(ours: str, theirs: str, kind: str) -> None:
     assert judge(HERE, Run(ours, {"0": 1}), Run(theirs, {"0": 1}), 0).kind == kind
 
 
@@ -57,7 +57,7 @@ def _slow(_: Path) -> Run:
     raise AssertionError("it was not ended")
 
 
-def test_a_child_that_raises_dies_hangs_or_eats_memory_is_reported_from_one_that_answers(
+def test_children_that_raise_crash_hang_or_use_too_much_memory_are_reported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert bounded(lambda _: Run("done", {"0": 1}), HERE) == Run("done", {"0": 1})

@@ -1,4 +1,4 @@
-"""Whether two samples can come from one distribution."""
+"""Decides whether two samples can be from one distribution."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ VERDICTS = {
     "neither": "both failed, took too long, or ran out of memory",
 }
 _FALSE_ALARM = 1e-6
-"""How often equal distributions may be called different, for one file."""
+"""The probability of a false alarm per file."""
 _RARE = 16
-"""Outcomes seen less often than this, in both samples together, share cells."""
+"""Outcomes with a smaller count in both samples together share cells."""
 _SHARED_CELLS = 32
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of one file."""
+    """The verdict on one file."""
 
     path: Path
     kind: str
@@ -41,7 +41,7 @@ class Verdict:
 
 
 def judge(path: Path, ours: Run, theirs: Run, seconds: float) -> Verdict:
-    """Weigh two runs of one file against each other."""
+    """Compare two runs of one file."""
     if ours.state != "done":
         hopeless = ours.state != "refused" and theirs.state in ("crash", "time-out")
         also = f" (plain Qiskit: {theirs.state} {theirs.detail})" if theirs.state != "done" else ""

@@ -1,4 +1,4 @@
-"""A plan, the broker and the executor apply one rule: what a plan says fits is admitted, and what is admitted runs."""
+"""Plan, broker and executor apply the same rule: a job that fits in a plan is admitted, and an admitted job runs."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ per_task = "0"
 
 @dataclass(frozen=True)
 class Case:
-    """A compiled circuit, a backend, and what a run may use there."""
+    """A compiled circuit, a backend, and the limits of a run there."""
 
     simulator: bool
     qubits: int
@@ -72,7 +72,7 @@ class Case:
 
     @property
     def runs(self) -> bool:
-        """Written out once more, without the shared rule."""
+        """An independent implementation of the rule."""
         computes_us = self.method.microseconds(self.shots)
         busy_us = computes_us if self.simulator else device_us(self.shots, self.duration_ns, 0, 0)
         return (
@@ -104,7 +104,7 @@ cases = st.builds(
 
 
 class Executors:
-    """Compiles as a child does, and answers as an executor does."""
+    """Compiles like a child, and answers like an executor."""
 
     def __init__(self, case: Case) -> None:
         self.case = case

@@ -1,4 +1,4 @@
-"""One suite of laws for every event log: the fake tells the truth, the real one is what we think it is."""
+"""The laws of `EventLog`, for the fake and for JetStream."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Circuits of Qiskit and Cirq, exported and run as the platform does, against their own simulators."""
+"""Exported circuits of Qiskit and Cirq, run by the platform, give the same counts as their simulators."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def qiskits(circuit: QuantumCircuit) -> dict[str, int]:
 
 
 def assert_alike(ours: dict[str, int], theirs: dict[str, int]) -> None:
-    """The same outcomes as often, within five standard deviations of the difference of two samples."""
+    """Check that two samples agree within five standard deviations of their difference."""
     for bits in {*ours, *theirs}:
         share = Fraction(ours.get(bits, 0) + theirs.get(bits, 0), 2 * SHOTS)
         sigma = math.sqrt(2 * float(share * (1 - share)) / SHOTS) + 2 / SHOTS
@@ -188,6 +188,6 @@ def unbound() -> QuantumCircuit:
         (3, "a value of type int is not a circuit: give"),
     ],
 )
-def test_a_circuit_that_cannot_be_sent_says_why(circuit: object, complaint: str) -> None:
+def test_the_error_for_a_circuit_that_cannot_be_exported_has_the_reason(circuit: object, complaint: str) -> None:
     with pytest.raises(InvalidInput, match=complaint):
         exported(circuit)

@@ -1,4 +1,4 @@
-"""Circuits with free parameters and operators of Qiskit, as the client sends them and the platform reads them."""
+"""Circuits with free parameters, and operators of Qiskit, exported by the client and parsed by the platform."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from queuebit.sources import read_source
 from queuebit_quantum import parse
 
 
-def test_free_parameters_become_inputs_by_their_own_names() -> None:
+def test_free_parameters_become_inputs_with_the_same_names() -> None:
     circuit, angle, others = QuantumCircuit(1, 1), Parameter("my angle"), ParameterVector("p", 2)
     circuit.ry(angle, 0)
     circuit.rx(2 * others[0] + others[1], 0)
@@ -29,7 +29,7 @@ def test_free_parameters_become_inputs_by_their_own_names() -> None:
         read_source(circuit)
 
 
-def test_observables_come_as_operators_and_need_no_measurement() -> None:
+def test_observables_can_be_operators_and_need_no_measurement() -> None:
     circuit = QuantumCircuit(2)
     circuit.h(0)
     given = ["ZZ", SparsePauliOp(["XX", "ZI", "XX"], [1, -2, 0.5]), Pauli("IZ")]

@@ -1,4 +1,4 @@
-"""The ports of kernel and runtime: each implementation and each fake obeys the same laws, as the log does beside it."""
+"""The laws of the ports of kernel and runtime, for each implementation and each fake."""
 
 from __future__ import annotations
 

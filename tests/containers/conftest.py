@@ -1,4 +1,4 @@
-"""Real servers on a container engine: the images of `compose.yaml`, under the configuration that it mounts."""
+"""Real servers on a container engine: the images and the mounted configuration of `compose.yaml`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HEALTHY_S = 120
 
 @pytest.fixture(scope="session")
 def engine() -> None:
-    """Skips, and says how to run the test, where no container engine answers."""
+    """Skip without a container engine, with a message about how to run the test."""
     try:
         client = docker.from_env(timeout=5)
         client.ping()
@@ -35,13 +35,13 @@ def engine() -> None:
 
 @pytest.fixture(scope="session")
 def compose() -> dict[str, Any]:
-    """The servers of `compose.yaml`; what it says of paths is not read here."""
+    """The servers of `compose.yaml`, without their paths."""
     services: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
     return services
 
 
 def confined(service: dict[str, Any]) -> dict[str, Any]:
-    """The walls that `compose.yaml` builds around a server, as the engine's own arguments."""
+    """The restrictions of a server in `compose.yaml`, as arguments of the engine."""
     return {
         "user": f"{os.getuid()}:{os.getgid()}",
         "read_only": service["read_only"],
@@ -53,7 +53,7 @@ def confined(service: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A home as `qb containers prepare` makes it."""
+    """A home from `qb containers prepare`."""
     home = Home(tmp_path_factory.mktemp("containers") / "home")
     prepare(home)
     return home
@@ -61,7 +61,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 @pytest.fixture(scope="session")
 def nats_url(engine: None, compose: dict[str, Any], prepared: Home) -> Iterator[str]:
-    """A NATS server in a container, with the stack's own users and nothing in it."""
+    """An empty NATS server in a container, with the users of the stack."""
     container = (
         DockerContainer(compose["nats"]["image"])
         .with_command(compose["nats"]["command"])
@@ -78,7 +78,7 @@ def nats_url(engine: None, compose: dict[str, Any], prepared: Home) -> Iterator[
 
 @pytest.fixture(scope="session")
 def clickhouse_url(engine: None, compose: dict[str, Any], prepared: Home) -> Iterator[str]:
-    """A ClickHouse server in a container, with the stack's one user and the pinned settings."""
+    """A ClickHouse server in a container, with the user of the stack and fixed settings."""
     server = compose["clickhouse"]
     settings, users = server["configs"][0]["target"], server["secrets"][0]["target"]
     container = (

@@ -1,4 +1,4 @@
-"""Telemetry's tables and its exactly-once insert, on the ClickHouse image of production."""
+"""Telemetry's tables and exactly-once inserts, on the ClickHouse image of production."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def rows(first: int, last: int) -> list[Row]:
     return [row_of(subject_of(event), event.to_bytes(), seq, now) for seq, event in events]
 
 
-async def test_each_batch_is_stored_once_however_often_it_comes(clickhouse: ClickHouse) -> None:
+async def test_each_batch_is_stored_once_if_it_is_repeated(clickhouse: ClickHouse) -> None:
     generation = (await clickhouse.position()).generation
     for _ in range(3):
         await clickhouse.append(rows(1, 50), generation, "LOG>0")
@@ -61,14 +61,14 @@ async def test_tables_that_were_created_again_refuse_inserts_for_the_old_ones(cl
     assert (await clickhouse.position()).seq == 0
 
 
-async def test_jobs_are_reported_to_their_tenant_alone(clickhouse: ClickHouse) -> None:
+async def test_jobs_are_reported_only_to_their_tenant(clickhouse: ClickHouse) -> None:
     await clickhouse.append(rows(1, 5), (await clickhouse.position()).generation, "LOG>0")
     assert len(await clickhouse.jobs("acme", Question())) == 5
     assert await clickhouse.jobs("evil", Question()) == []
 
 
 @pytest.mark.parametrize("user", ["default", "queuebit"])
-def test_no_one_comes_in_without_the_password(clickhouse_url: str, user: str) -> None:
+def test_a_login_without_the_password_is_refused(clickhouse_url: str, user: str) -> None:
     with (
         pytest.raises(urllib.error.HTTPError) as refused,
         urllib.request.urlopen(f"{clickhouse_url}/?user={user}&query=SELECT+1"),

@@ -41,7 +41,7 @@ class TestNatsImage(EventLogLaws):
         await bus.close()
 
 
-async def test_no_one_comes_in_without_a_key(nats_url: str) -> None:
+async def test_a_connection_without_a_key_is_refused(nats_url: str) -> None:
     async def quiet(error: Exception) -> None:
         del error
 

@@ -1,4 +1,4 @@
-"""What the services consume and answer, as FastStream's own AsyncAPI document says it.
+"""Writes FastStream's AsyncAPI document of the messages that the services consume and answer.
 
 python -m tests.contracts.services_document            write contracts/asyncapi/services.json
 python -m tests.contracts.services_document --check    fail if the committed file is stale
@@ -37,7 +37,7 @@ _LOCAL = "#/components/schemas/"
 
 
 def services_document() -> dict[str, Any]:  # JSON
-    """Return the document of all routes; the handlers behind them are never called."""
+    """Return the document of all routes, without calling their handlers."""
     handler: Any = SimpleNamespace(hint=None)
     wanted = with_executors(topology(), {"aer": ("aer",)})
     broker = NatsBroker("nats://127.0.0.1:4222")

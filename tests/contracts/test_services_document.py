@@ -1,4 +1,4 @@
-"""FastStream's own document of the routes, beside the contract that permissions are derived from."""
+"""FastStream's document of the routes agrees with the topology."""
 
 from __future__ import annotations
 

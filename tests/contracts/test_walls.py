@@ -1,4 +1,4 @@
-"""Permissions: each user tries what it may not do, and the server refuses."""
+"""Permissions: the server refuses all forbidden operations of each user."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ async def test_a_consumer_over_other_tenants_cannot_be_smuggled_in(nats_server: 
 @pytest.mark.parametrize(
     "options", [{}, {"user": "broker", "password": "broker"}, {"token": "x"}, {"nkeys_seed_str": ""}]
 )
-async def test_no_one_comes_in_without_a_known_key(nats_server: NatsServer, options: dict[str, str]) -> None:
+async def test_a_connection_without_a_known_key_is_refused(nats_server: NatsServer, options: dict[str, str]) -> None:
     if "nkeys_seed_str" in options:
         options = {"nkeys_seed_str": new_seed()}
 

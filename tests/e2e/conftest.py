@@ -1,4 +1,4 @@
-"""One stack for all stories; each story has a tenant of its own."""
+"""One stack for all tests; each test has its own tenant."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ WORDS = {
     "backend": ("aer",),
     "proof": ("main",),
 }
-"""What stands for the wildcards of a subject, by its noun; a placement is at each of the places."""
+"""The values of the wildcards of a subject, by its noun; a placement has one value per backend."""
 
 _number = itertools.count(1)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Leave the start of a stack out of the time limit of its first test: each command has a limit of its own."""
+    """Exclude the start of a stack from the time limit of its first test; each command has its own limit."""
     if item.get_closest_marker("timeout") is None:
         item.add_marker(pytest.mark.timeout(30, func_only=True))
 
@@ -44,7 +44,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
 
 @pytest.fixture(scope="session")
 def second(tmp_path_factory: pytest.TempPathFactory, stack: EmbeddedStack) -> Iterator[EmbeddedStack]:
-    """Another stack beside the first, for what leaves traces: nonsense in the log, killed services, a restart."""
+    """A second stack, for tests that change it: malformed messages in the log, killed services, a restart."""
     del stack  # it is up already
     folder = tmp_path_factory.mktemp("second")
     (folder / "plugins").mkdir()
@@ -54,7 +54,7 @@ def second(tmp_path_factory: pytest.TempPathFactory, stack: EmbeddedStack) -> It
 
 @pytest.fixture(scope="session")
 def poisoned(second: EmbeddedStack) -> set[str]:
-    """The subjects of the second stack where each party wrote nonsense: everywhere it may write."""
+    """The subjects of the second stack with malformed messages: all that each user may write."""
     return asyncio.run(_poison(second))
 
 
@@ -68,7 +68,7 @@ def tenant(stack: EmbeddedStack) -> str:
 
 @pytest.fixture(scope="session")
 def circuits() -> Path:
-    """The circuits that a reader of the repository finds first."""
+    """The example circuits of the repository."""
     return Path(__file__).parents[2] / "examples" / "circuits"
 
 
@@ -89,7 +89,7 @@ async def _poison(stack: EmbeddedStack) -> set[str]:
 
 
 def _subjects(pattern: str) -> list[str]:
-    """The subjects that a pattern of the topology stands for here."""
+    """Return the subjects of a pattern of the topology."""
     words = iter(WORDS[pattern.split(".")[1]])
     tokens = [next(words) if token == "*" else token for token in pattern.split(".")]
     return [".".join([*tokens[:-1], it]) for it in PLACES] if tokens[-1] == "" else [".".join(tokens)]

@@ -1,4 +1,4 @@
-"""The warehouse tells what the log holds: every event once, every job as it was, every hop of a trace."""
+"""The warehouse has the contents of the log: every event once, every job, and every hop of a trace."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bad input gets a clear answer and does no harm: the stack is unchanged afterwards."""
+"""Bad input gets a clear answer, and the stack is unchanged."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ SOURCES = {
 
 @pytest.fixture(autouse=True, scope="module")
 def _unharmed(stack: EmbeddedStack, circuits: Path) -> Iterator[None]:
-    """Whatever is tried here, no process ends, all stay ready, and good jobs run."""
+    """Check after each test that no process ended, all are ready, and valid jobs run."""
     before = {row["service"]: (row["pid"], row["restarts"]) for row in stack.until(ready=True)}
     yield
     after = {row["service"]: (row["pid"], row["restarts"]) for row in stack.until(ready=True)}
@@ -75,7 +75,7 @@ def _unharmed(stack: EmbeddedStack, circuits: Path) -> Iterator[None]:
     assert stack.submit(str(circuits / "bell.qasm"))[0]["state"] == "completed"
 
 
-def test_every_bad_circuit_is_refused_with_its_reason_and_the_good_one_runs(
+def test_every_bad_circuit_is_refused_with_its_reason_and_a_valid_one_runs(
     stack: EmbeddedStack, tenant: str, tmp_path: Path
 ) -> None:
     secret = tmp_path / "secret.inc"
@@ -147,7 +147,7 @@ def test_a_simulation_beyond_the_memory_or_the_time_of_a_run_is_refused(
         (b"x q[0];\n" * 1_400_000, "the largest source taken is 1 MiB"),
     ],
 )
-def test_what_cannot_be_a_circuit_is_not_even_sent(
+def test_files_that_are_not_circuits_are_not_sent(
     stack: EmbeddedStack, tmp_path: Path, content: bytes, text: str
 ) -> None:
     path = tmp_path / "circuit.qasm"

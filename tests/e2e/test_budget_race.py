@@ -1,4 +1,4 @@
-"""Clients that race for the last cent cannot overdraw."""
+"""Concurrent clients cannot overdraw a budget."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an operator does to a stack that runs, by mistake or in a hurry."""
+"""Mistakes of an operator on a running stack."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The demo, beside another stack, as `make demo` runs it."""
+"""The demo, as `make demo` runs it, while another stack runs."""
 
 from __future__ import annotations
 

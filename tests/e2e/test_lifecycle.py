@@ -1,4 +1,4 @@
-"""Up, down, up again: what was there is there, what was under way is finished, and nothing else is touched."""
+"""`qb up` and `qb down`: data stays, running work is finished, and nothing else changes."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_taken_port_is_named_and_nothing_is_started(tmp_path: Path) -> None:
     assert not (new.home / "stack.json").exists()
 
 
-def test_jobs_that_came_while_services_were_gone_are_finished(second: EmbeddedStack) -> None:
+def test_jobs_submitted_while_services_were_down_are_finished(second: EmbeddedStack) -> None:
     gone = ("broker", "scheduler", "executor-aer", "metering", "provenance")
     before = [second.pid(service) for service in gone]
     with Client(find(second.home)) as client:

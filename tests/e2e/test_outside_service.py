@@ -1,6 +1,6 @@
-"""A service from outside this repository submits a job and follows it to its receipt.
+"""An external service submits a job and follows it to its receipt.
 
-Nothing of Queuebit is imported for it: plain nats-py, the files under `contracts/`, and the token of a user.
+It imports no code of Queuebit: it uses plain nats-py, the files in `contracts/`, and the token of a user.
 """
 
 from __future__ import annotations

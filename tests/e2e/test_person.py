@@ -1,4 +1,4 @@
-"""What a person does on a first day, with the program alone."""
+"""The first steps of a new user, with `qb` only."""
 
 from __future__ import annotations
 

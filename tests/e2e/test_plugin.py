@@ -1,4 +1,4 @@
-"""A backend from outside this repository is installed into a stack that runs, runs a job, and is removed again."""
+"""An external backend is installed into a running stack, runs a job, and is removed again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def install(tmp_path: Path, target: Path) -> None:
-    """As `pip install` does without a network: what the package needs is here already."""
+    """Install a package as `pip install` does, without network."""
     source = shutil.copytree(EXAMPLE, tmp_path / "plugin")
     words = ("--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--target", str(target))
     subprocess.run([sys.executable, "-m", "pip", "install", *words, str(source)], check=True)

@@ -1,4 +1,4 @@
-"""A poisoned message stops no service: it is stored with its reason, listed, replayed, or dropped."""
+"""A malformed message stops no service: it is stored with the reason, and can be listed, replayed or dropped."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _letters_about(second: EmbeddedStack, subject: str) -> list[dict[str, Any]]:
 
 @contextmanager
 def _halted(second: EmbeddedStack, name: str) -> Iterator[None]:
-    """A process that does nothing meanwhile."""
+    """Stop a process (SIGSTOP) during the block."""
     pid = second.pid(name)
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
@@ -50,7 +50,9 @@ def _halted(second: EmbeddedStack, name: str) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-def test_nonsense_on_every_subject_stops_no_one(second: EmbeddedStack, poisoned: set[str], circuits: Path) -> None:
+def test_malformed_messages_on_every_subject_stop_no_service(
+    second: EmbeddedStack, poisoned: set[str], circuits: Path
+) -> None:
     for backend in ("aer", "cirq", "emulated-ibm-manila"):
         (output,) = second.submit(str(circuits / "bell.qasm"), "--backend", backend)
         assert (output["state"], output["receipt"]["verified"]) == ("completed", True)
@@ -97,7 +99,9 @@ async def _ask_to_stop_what_is_anothers(second: EmbeddedStack) -> str:
 
 
 @pytest.mark.parametrize("moment", ["submitted", "started", "completed"])
-def test_nonsense_over_ones_own_job_spares_neither_run_nor_bill(second: EmbeddedStack, moment: str) -> None:
+def test_malformed_messages_about_the_own_job_prevent_neither_run_nor_charge(
+    second: EmbeddedStack, moment: str
+) -> None:
     async def overwrite() -> str:
         writer = await second.connect("broker")
         async with AsyncClient(find(second.home, "demo")) as client:

@@ -1,4 +1,4 @@
-"""Programs of several items: submitted once, run item by item, paid for what ran, and proven as one job."""
+"""Programs of several items: submitted, run, charged and proven as one job."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ BINDINGS = [-1.0 if step == FAILING else (step * math.pi / 20) ** 2 for step in 
 def test_a_sweep_with_a_failing_item_completes_with_the_others(
     stack: EmbeddedStack, tenant: str, tmp_path: Path
 ) -> None:
-    """The root of a negative number has no value: only a run finds that out, and only its own item fails."""
+    """The root of a negative number has no value: only the run detects this, and only this item fails."""
     (tmp_path / "rotation.qasm").write_text(ROTATION)
     (tmp_path / "sweep.json").write_text(json.dumps({"squared": BINDINGS}))
     asked = (str(tmp_path / "rotation.qasm"), "--sweep", str(tmp_path / "sweep.json"), "--shots", "500")

@@ -1,4 +1,4 @@
-"""What the README says works as it stands there."""
+"""The commands and the code in the README work."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def _block(language: str, title: str = "Your first job") -> str:
-    """The block in a language of a chapter of the README."""
+    """Return the code block of a language in a section of the README."""
     chapter = (ROOT / "README.md").read_text().partition(f"## {title}")[2].partition("\n## ")[0]
     (block,) = re.findall(rf"```{language}\n(.*?)```", chapter, re.DOTALL)
     return str(block)
@@ -63,7 +63,7 @@ def test_the_lines_about_several_circuits(shell: dict[str, str]) -> None:
     assert len(re.findall(r"^ +\d +completed +-?\d\.\d{4} ± 0\.\d{4}$", shown, re.MULTILINE)) == 4, shown
 
 
-def test_the_program_and_both_clients_speak_of_the_same_job(stack: EmbeddedStack, tenant: str) -> None:
+def test_the_program_and_both_clients_show_the_same_job(stack: EmbeddedStack, tenant: str) -> None:
     credential = find(stack.home, tenant)
     with Client(credential) as client:
         job = client.submit(BELL, shots=200, key="one")

@@ -1,4 +1,4 @@
-"""The same key and content is the same job, however often and however much at once it is asked for."""
+"""The same key and content is the same job, also if it is submitted repeatedly or concurrently."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_repeat_is_the_first_job_and_other_content_a_conflict(
     assert (charged["jobs"], Decimal(charged["amount"])) == (1, Decimal(first["charge"]["amount"]))
 
 
-def test_two_processes_at_the_same_instant_are_one_job(stack: EmbeddedStack, tenant: str, circuits: Path) -> None:
+def test_two_concurrent_processes_submit_one_job(stack: EmbeddedStack, tenant: str, circuits: Path) -> None:
     argv = stack.argv("submit", str(circuits / "bell.qasm"), "--tenant", tenant, "--key", "race", "--wait", "--json")
     racing = [subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     output = [json.loads(it.communicate(timeout=60)[0]) for it in racing]
@@ -43,7 +43,7 @@ def test_two_processes_at_the_same_instant_are_one_job(stack: EmbeddedStack, ten
     assert stack.ask("charges", "--tenant", tenant)[0]["jobs"] == 1
 
 
-def test_many_clients_at_the_same_instant_are_one_job_or_a_conflict(stack: EmbeddedStack, tenant: str) -> None:
+def test_many_concurrent_clients_submit_one_job_or_get_a_conflict(stack: EmbeddedStack, tenant: str) -> None:
     def ask(number: int) -> str | None:
         with Client(find(stack.home, tenant)) as client:
             try:

@@ -1,4 +1,4 @@
-"""Nothing is open, not even on a laptop: secrets lie in their files and nowhere else."""
+"""Everything requires a login, also on a laptop, and secrets are only in their files."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ async def test_no_secret_is_in_an_event(stack: EmbeddedStack, secrets: set[bytes
     assert any(subject.endswith(".sealed") for subject in seen)
 
 
-def test_no_file_but_its_own_holds_a_secret_and_no_file_is_for_others(
+def test_secrets_are_only_in_their_files_and_other_users_cannot_read_them(
     stack: EmbeddedStack, secrets: set[bytes]
 ) -> None:
     public = {stack.home / "trust.json", *(stack.home / "provenance" / "log").rglob("*")}
@@ -112,7 +112,7 @@ def test_the_bus_listens_for_clients_with_a_key_and_for_no_one_else(stack: Embed
 
 
 @pytest.mark.parametrize("name", ["operator", "demo/me"])
-async def test_no_one_but_its_keeper_asks_the_server_about_itself(stack: EmbeddedStack, name: str) -> None:
+async def test_only_the_supervisor_can_query_the_monitor_of_the_server(stack: EmbeddedStack, name: str) -> None:
     refused: list[str] = []
 
     async def note(error: Exception) -> None:
@@ -129,7 +129,7 @@ async def test_no_one_but_its_keeper_asks_the_server_about_itself(stack: Embedde
 
 
 @pytest.mark.parametrize("headers", [{}, {"X-ClickHouse-User": "queuebit", "X-ClickHouse-Key": "guess"}])
-def test_the_warehouse_wants_its_password(stack: EmbeddedStack, headers: dict[str, str]) -> None:
+def test_the_warehouse_requires_its_password(stack: EmbeddedStack, headers: dict[str, str]) -> None:
     asked = urllib.request.Request(stack.listens("warehouse"), data=b"SELECT 1", headers=headers)
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(asked, timeout=5)

@@ -1,4 +1,4 @@
-"""Tenants are facts: a file puts them in force, everyone goes by them at once, and they tell who changed what."""
+"""Tenants are facts: a file puts them in force, all services use them at once, and they record who changed what."""
 
 from __future__ import annotations
 

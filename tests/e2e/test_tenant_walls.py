@@ -1,4 +1,4 @@
-"""I3 from outside: what one tenant's credential opens, and that it opens nothing once it was taken away."""
+"""I3 from outside: what a tenant's credential gives access to, and that a revoked one gives none."""
 
 from __future__ import annotations
 

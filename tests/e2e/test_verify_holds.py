@@ -1,4 +1,4 @@
-"""What `qb verify` says after the worst: a bus that forgot its durables, a member who writes whatever the bus takes."""
+"""`qb verify` after serious faults: a bus without its durables, and a member who writes everything that it may."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
         yield running
 
 
-def test_durables_that_the_bus_lost_are_laid_out_again(own: EmbeddedStack, circuits: Path) -> None:
+def test_durables_that_the_bus_lost_are_created_again(own: EmbeddedStack, circuits: Path) -> None:
     before = _restart_without_durables(own)
     own.until(ready=True)
     after = own.submit(str(circuits / "bell.qasm"), timeout=90)
@@ -38,7 +38,7 @@ def test_durables_that_the_bus_lost_are_laid_out_again(own: EmbeddedStack, circu
     assert {it.name for it in _durables(own)} >= before
 
 
-async def test_whatever_lies_where_members_write_breaks_no_invariant(own: EmbeddedStack, circuits: Path) -> None:
+async def test_messages_of_members_break_no_invariant(own: EmbeddedStack, circuits: Path) -> None:
     bell = str(circuits / "bell.qasm")
     ended, other = (own.submit(bell)[0]["job"] for _ in range(2))
     operator, me = await own.connect("operator"), await own.connect("broker")  # an intake would keep it out

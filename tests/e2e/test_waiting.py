@@ -1,4 +1,4 @@
-"""Waiting for what does not come: the wait ends when it should, and says what it waited for."""
+"""Waiting without a result: the wait ends in time, and says what it waited for."""
 
 import json
 import os
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.stack
 
 @pytest.fixture
 def no_scheduler(second: EmbeddedStack) -> Iterator[EmbeddedStack]:
-    """A stack whose scheduler is halted, and goes on afterwards."""
+    """A stack with a stopped scheduler (SIGSTOP), which continues after the test."""
     pid = next(row["pid"] for row in second.until(ready=True) if row["service"] == "scheduler")
     os.kill(pid, signal.SIGSTOP)
     yield second
@@ -25,7 +25,7 @@ def no_scheduler(second: EmbeddedStack) -> Iterator[EmbeddedStack]:
     second.until(ready=True)
 
 
-def test_a_wait_whose_time_is_up_names_what_it_waited_for(no_scheduler: EmbeddedStack, circuits: Path) -> None:
+def test_a_wait_that_times_out_names_what_it_waited_for(no_scheduler: EmbeddedStack, circuits: Path) -> None:
     (output,) = no_scheduler.submit(str(circuits / "bell.qasm"), "--timeout", "3", accept=(1,))
     assert output["state"] == "accepted"
     assert output["reasons"][0]["code"] == "still_running"

@@ -1,10 +1,10 @@
-"""The fault drill: jobs from several clients while every process is killed in turn, again and again; then the proof.
+"""The fault drill: several clients submit jobs while every process is killed in turn; then the checks.
 
     python tests/faults/drill.py --jobs 10000 --every 2
 
-It starts a stack of its own, prints one JSON report, and ends with 0 if every job has its result and every invariant
-holds. One process after another is killed with SIGKILL, nats-server included: each at least once, and on until the last
-job is on its way. What was submitted in between has to come to its end all the same.
+It starts a separate stack, prints one JSON report, and exits with 0 if every job has its result and every invariant
+holds. One process after another is killed with SIGKILL, also nats-server: each at least once, and until the last job is
+submitted. All jobs must still complete.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ BACKENDS = ("aer", "cirq", "emulated-ibm-manila", None)
 TENANTS = ("demo", "lab")
 CLIENTS_EACH = 2
 REPEAT_EVERY = 7
-"""Every seventh job is asked for a second time with its key, by another client of the tenant."""
+"""Another client of the tenant submits every seventh job again with the same key."""
 IN_FLIGHT = 256
 TIMEOUT_S = 600.0
 
@@ -116,7 +116,7 @@ class Drill:
         return job
 
     async def _patiently(self, ask: Callable[[], Awaitable[T]], *also: type[QueuebitError]) -> T:
-        """Ask until there is an answer: what the platform promises, it promises to those who ask again."""
+        """Repeat a request until there is an answer."""
         again: tuple[type[QueuebitError], ...] = (Unreachable, StillRunning, *also)
         deadline = time.monotonic() + TIMEOUT_S
         while True:

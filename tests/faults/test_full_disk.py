@@ -1,4 +1,4 @@
-"""A full disk only costs time: it is reported, and everything confirmed before is there afterwards."""
+"""A full disk only delays work: it is reported, and everything that was confirmed is kept."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
 
 
 def _fill(folder: Path) -> Path:
-    """Leave not one byte free."""
+    """Fill the disk completely."""
     filler = folder / "filler"
     with filler.open("ab", buffering=0) as file:
         for size in (1 << 20, 1 << 12, 1):

@@ -1,4 +1,4 @@
-"""I8: whatever process is killed, whenever, nothing is lost, run twice or billed twice."""
+"""I8: after a kill of any process at any time, nothing is lost, run twice or charged twice."""
 
 from __future__ import annotations
 

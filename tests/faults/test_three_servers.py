@@ -1,4 +1,4 @@
-"""A cluster of three, as in production: reads are answered by replicas, and replicas lag."""
+"""A cluster of three servers, as in production: replicas answer reads, and replicas lag."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
 
 JOBS = 200
 BYTES = 28_000
-"""Of a circuit: too large to ride inside its event, so that executors have to find it in the payload store."""
+"""The size of a circuit: too large for its event, so that executors read it from the payload store."""
 STALL_S, PAUSE_S = 1.2, 0.6
 SERVICES = ("broker", "scheduler", "executor-aer", "metering", "provenance")
 TENANTS = """
@@ -70,7 +70,7 @@ def service(cluster: NatsCluster, name: str) -> Iterator[int]:
 
 @asynccontextmanager
 async def services(cluster: NatsCluster) -> AsyncIterator[None]:
-    """Run all that a job needs from its submission to its receipt."""
+    """Run all services that a job needs."""
     (cluster.folder / "tenants.toml").write_text(TENANTS.format(key=public_key(cluster.seeds["acme/ann"])))
     with ExitStack() as running:
         ports = [running.enter_context(service(cluster, name)) for name in SERVICES]
@@ -80,7 +80,7 @@ async def services(cluster: NatsCluster) -> AsyncIterator[None]:
 
 
 async def stall_followers(cluster: NatsCluster, seen: list[str]) -> None:
-    """One follower of the log after the other stands still for a while, again and again."""
+    """Stop one follower of the log after the other for a while, repeatedly."""
     while True:
         leader = await cluster.leader()
         for name in ("n1", "n2", "n3"):
@@ -92,7 +92,7 @@ async def stall_followers(cluster: NatsCluster, seen: list[str]) -> None:
 
 
 async def run_one(client: AsyncClient, number: int) -> dict[str, int]:
-    """One job of a circuit of its own, from its submission to its receipt."""
+    """Run one job with a unique circuit, from its submission to its receipt."""
     circuit = f"{BELL}\n// {number} ".ljust(BYTES, "-")
     job = await client.submit(circuit, shots=100, backend="aer")
     result = await job.result(timeout=120)

@@ -1,4 +1,4 @@
-"""What older versions recorded: each test runs on every recording, as it is and with unknown types in between."""
+"""Recordings of older versions; each test runs on every recording, with and without unknown types in between."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VERSIONS = sorted(path.parent.name for path in HERE.glob("*/log.jsonl"))
 
 @dataclass(frozen=True)
 class Recorded:
-    """A stream `LOG` that an older version wrote, and what that version made of it."""
+    """A stream `LOG` of an older version, and the state that this version computed."""
 
     folder: Path
     messages: tuple[Message, ...]
@@ -59,7 +59,7 @@ def _read(version: str) -> Iterator[Message]:
 
 
 def _sprinkled(messages: Iterator[Message]) -> Iterator[Message]:
-    """After each message one of a later version: of a new event, or of a new major version of the same event."""
+    """Add a message of a later version after each message: a new event, or a new major version of the same event."""
     for number, it in enumerate(messages):
         yield it
         document = json.loads(it.body)

@@ -1,4 +1,4 @@
-"""Today's code makes of an older version's log what that version made of it: a refactor changes no past decision."""
+"""The current code computes the same state from an old log as the old version: no past decision changes."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_each_message_of_the_recording_is_an_event_of_the_catalogue(recorded: Re
     assert len(known) in (len(recorded.messages), len(recorded.messages) / 2)
 
 
-def test_each_job_stands_as_it_stood(recorded: Recorded) -> None:
+def test_each_job_has_the_same_state(recorded: Recorded) -> None:
     def status(history: list[Stored]) -> dict[str, object]:
         entries = [Entry(it.event, it.sequence) for it in newest(history)]
         it = status_of(next(it.event.data for it in entries if isinstance(it.event, JobSubmitted)), entries)
@@ -73,7 +73,7 @@ def test_each_job_stands_as_it_stood(recorded: Recorded) -> None:
     assert now == recorded.view("log")["jobs"]
 
 
-def test_the_warehouse_of_then_said_the_same_about_jobs_that_had_ended(recorded: Recorded) -> None:
+def test_the_old_warehouse_had_the_same_ended_jobs(recorded: Recorded) -> None:
     then = recorded.view("log")["jobs"]
     rows = {
         f"{path.stem.removeprefix('jobs-')}/{row['job']}": row
@@ -88,7 +88,7 @@ def test_the_warehouse_of_then_said_the_same_about_jobs_that_had_ended(recorded:
         assert Decimal(row["charge"]) == Decimal(then[name]["charge"].split()[0]), name
 
 
-def test_balances_and_holds_are_what_they_were(recorded: Recorded) -> None:
+def test_balances_and_holds_are_the_same(recorded: Recorded) -> None:
     world, view = World(), topology().service["broker"].view
     fold = folding(world, Undecided())
 
@@ -110,7 +110,7 @@ def test_balances_and_holds_are_what_they_were(recorded: Recorded) -> None:
     assert now == then
 
 
-def test_the_scheduler_knows_the_same_places(recorded: Recorded) -> None:
+def test_the_scheduler_has_the_same_placements(recorded: Recorded) -> None:
     state = State(2)
     for it in recorded.stored:
         state.evolve(it.event, it.sequence, it.stored_at)
@@ -129,7 +129,7 @@ def _placed(state: State, tenant: str) -> Iterator[dict[str, Any]]:
         yield {"job": it.accepted.job.job, "backend": it.backend, "started": started, "ahead": ahead}
 
 
-def test_each_bill_is_what_metering_would_write_today(recorded: Recorded) -> None:
+def test_each_charge_is_what_metering_computes_today(recorded: Recorded) -> None:
     book, billed = book_of(recorded), 0
     for history in recorded.histories.values():
         events = known_events(newest(history))
@@ -144,7 +144,7 @@ def test_each_bill_is_what_metering_would_write_today(recorded: Recorded) -> Non
     assert billed == sum(it["charge"] is not None for it in recorded.view("log")["jobs"].values())
 
 
-def test_each_statement_is_what_provenance_would_sign_today(recorded: Recorded) -> None:
+def test_each_statement_is_what_provenance_builds_today(recorded: Recorded) -> None:
     sealed = 0
     for history in recorded.histories.values():
         events = known_events(newest(history))
@@ -159,7 +159,7 @@ def test_each_statement_is_what_provenance_would_sign_today(recorded: Recorded) 
     assert sealed == sum(it["sealed"] for it in recorded.view("log")["jobs"].values())
 
 
-def test_the_invariants_hold_over_it(recorded: Recorded) -> None:
+def test_the_invariants_hold(recorded: Recorded) -> None:
     trust, history = TrustRoot.parse(recorded.in_home("trust.json")), History()
     check = receipt_checker(trust)
     for it, stored in zip(recorded.messages, recorded.stored, strict=True):

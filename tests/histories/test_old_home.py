@@ -1,4 +1,4 @@
-"""A home of an older version starts, verifies, ends what that version left open, and goes on."""
+"""A home of an older version starts, verifies, finishes open jobs, and runs new ones."""
 
 from __future__ import annotations
 

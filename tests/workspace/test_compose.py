@@ -1,4 +1,4 @@
-"""`compose.yaml` cannot run without an engine, so every word of it that the code knows is compared with the code."""
+"""Compares `compose.yaml` with the code, because it cannot run without a container engine."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def service(request: pytest.FixtureRequest, compose: dict[str, Any]) -> dict[str
 
 
 def mounts(compose: Mapping[str, Any], container: Mapping[str, Any]) -> dict[str, Path]:
-    """What lies where in a container: path inside, path outside."""
+    """Return the mounts of a container: path inside, path outside."""
     found = {it["target"]: Path(it["source"]) for it in container.get("volumes", ())}
     for kind in ("configs", "secrets"):
         for it in container.get(kind, ()):
@@ -79,11 +79,13 @@ def project(member: Path) -> dict[str, Any]:
     return document
 
 
-def test_it_runs_what_the_topology_knows_and_the_servers(compose: dict[str, Any]) -> None:
+def test_it_runs_all_services_of_the_topology_and_the_servers(compose: dict[str, Any]) -> None:
     assert set(compose["services"]) == set(EVERYTHING)
 
 
-def test_every_setting_exists_and_every_value_is_good(service: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_setting_exists_and_every_value_is_valid(
+    service: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = import_module(f"queuebit_{service['name'].partition('-')[0]}.settings").Settings
     known = {
         f"{it.model_config['env_prefix']}{name}".upper() for it in (BusSettings, settings) for name in it.model_fields
@@ -96,14 +98,14 @@ def test_every_setting_exists_and_every_value_is_good(service: dict[str, Any], m
     settings()
 
 
-def test_files_named_in_settings_are_mounted(compose: dict[str, Any], service: dict[str, Any]) -> None:
+def test_files_in_settings_are_mounted(compose: dict[str, Any], service: dict[str, Any]) -> None:
     inside = mounts(compose, service)
     for name, value in service["environment"].items():
         if value.startswith("/") and name != "HOME":
             assert any(value == target or value.startswith(f"{target}/") for target in inside), f"{name}={value}"
 
 
-def test_what_is_mounted_was_prepared(compose: dict[str, Any], container: dict[str, Any], home: Home) -> None:
+def test_mounted_files_are_prepared(compose: dict[str, Any], container: dict[str, Any], home: Home) -> None:
     for target, source in mounts(compose, container).items():
         assert source.exists(), f"{target} is {source}, which nothing makes"
         assert not source.is_relative_to(home.root) or source.stat().st_mode & 0o077 == 0
@@ -117,7 +119,7 @@ def test_each_gets_its_own_seed_and_no_other(compose: dict[str, Any], container:
     assert folders <= {home.root / "containers" / name}
 
 
-def test_no_secret_is_written_down(compose: dict[str, Any], home: Home) -> None:
+def test_no_secret_is_in_the_file(compose: dict[str, Any], home: Home) -> None:
     text = json.dumps(compose)
     for path in (home.root / "secrets").iterdir():
         assert path.read_text().strip() not in text

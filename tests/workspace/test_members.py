@@ -1,4 +1,4 @@
-"""Each member declares exactly what it imports, so that its image holds exactly what it needs."""
+"""Each member declares exactly the packages that it imports, so that its image has only what it needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stored form of a snapshot: one form of bytes, and the same decisions from it."""
+"""The stored form of a snapshot: canonical bytes that give the same decisions."""
 
 import json
 from pathlib import Path
@@ -14,12 +14,12 @@ from queuebit_scheduling.schema import PUBLISHED, document
 from queuebit_testing.snapshots import QUICK, snapshots
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))
-"""Snapshots with the placements that they must always give. Only ever added."""
+"""Snapshots with their placements. Only added, never changed."""
 
 
 @QUICK
 @given(snapshots())
-def test_what_is_stored_is_read_as_it_was_and_decided_the_same(given_: Snapshot) -> None:
+def test_a_snapshot_round_trips_and_gives_the_same_decisions(given_: Snapshot) -> None:
     content = encode(given_)
     assert decode(content) == given_
     assert encode(decode(content)) == content
@@ -79,13 +79,13 @@ def test_a_malformed_snapshot_is_refused(path: tuple[str | int, ...], value: obj
         decode(json.dumps(document).encode())
 
 
-def test_bytes_that_are_no_json_are_refused() -> None:
+def test_bytes_that_are_not_json_are_refused() -> None:
     with pytest.raises(Malformed):
         decode(b"\xff{")
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda it: it.stem)
-def test_a_golden_snapshot_gives_the_placements_that_it_always_gave(path: Path) -> None:
+def test_a_golden_snapshot_gives_its_placements(path: Path) -> None:
     golden = json.loads(path.read_bytes())
     snapshot = decode(canonical(golden["snapshot"]))
     places = plan(POLICIES[snapshot.policy], snapshot).places
@@ -93,7 +93,7 @@ def test_a_golden_snapshot_gives_the_placements_that_it_always_gave(path: Path) 
     assert encode(snapshot) == canonical(golden["snapshot"])
 
 
-def test_the_published_schema_is_fresh_and_takes_what_is_stored() -> None:
+def test_the_published_schema_is_fresh_and_accepts_stored_snapshots() -> None:
     published = (Path(__file__).parents[3] / PUBLISHED).read_text()
     assert published == document(), "run `make generate` and commit the result"
     for path in GOLDEN:

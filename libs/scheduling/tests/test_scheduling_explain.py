@@ -1,4 +1,4 @@
-"""Why a job was placed where it was: every rule in words, and nothing of other tenants."""
+"""Explanations of placements: every rule as a sentence, and no data of other tenants."""
 
 import json
 
@@ -24,7 +24,7 @@ from queuebit_testing.snapshots import NOW_US, QUICK, grouped, snapshots
 
 
 def explained(*candidates: Candidate, **changes: int | None) -> Explanation:
-    """Of one job on backends a, b and c, all of them empty, of which `changes` are silent or full."""
+    """Explain one job on the empty backends a, b and c; `changes` makes some silent or full."""
     backends = tuple(
         BackendCapacity(name, 1, 4, 4 if f"{name}_full" in changes else 0, 0, changes.get(f"{name}_silent_us"))
         for name in "abc"
@@ -81,7 +81,7 @@ def test_an_explanation_has_the_figures_of_the_decision() -> None:
     assert (contender.usage_us, contender.cost_us, contender.share, contender.rank_us) == (600, 2_000, 2, 1_300)
 
 
-def test_a_tenant_reads_of_others_their_rank_alone() -> None:
+def test_a_tenant_sees_only_the_rank_of_other_tenants() -> None:
     jobs = [Job(name, f"job-of-{name}", n, NOW_US, "2q9", (Candidate("a", 9, 10),)) for n, name in enumerate("xyz", 1)]
     tenants = tuple(Tenant(name, 1, Served(n * 1_000, 1_000), 0) for n, name in enumerate("xyz"))
     snapshot = Snapshot(POLICY.name, NOW_US, 32, (BackendCapacity("a", 1, 9),), tenants, groups=grouped(POLICY, jobs))
@@ -106,9 +106,7 @@ def test_a_tenant_reads_of_others_their_rank_alone() -> None:
         ({"version": 2}, "a", "cannot be read"),
     ],
 )
-def test_a_stored_decision_that_says_something_else_is_no_explanation(
-    changes: dict[str, object], backend: str, why: str
-) -> None:
+def test_a_stored_decision_that_differs_is_refused(changes: dict[str, object], backend: str, why: str) -> None:
     job = Job("acme", "j1", 1, NOW_US, "2q9", (Candidate("a", 9, 10),))
     tenants = (Tenant("acme", 1, Served(), 0),)
     snapshot = Snapshot(POLICY.name, NOW_US, 32, (BackendCapacity("a", 1, 9),), tenants, groups=grouped(POLICY, [job]))

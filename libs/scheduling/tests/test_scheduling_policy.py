@@ -1,4 +1,4 @@
-"""The rules of fair share and least completion, over snapshots alone."""
+"""The rules of fair share and earliest completion, on snapshots."""
 
 from dataclasses import replace
 
@@ -44,7 +44,7 @@ def on(name: str, expected_us: int = 100, esp_ppm: int = 1_000_000, cost_rank: i
 def snapshot(
     backends: list[BackendCapacity], tenants: list[Tenant], jobs: list[Job], *, limit: int = 32, hidden: str = ""
 ) -> Snapshot:
-    """What these jobs make; there are more like the job `hidden` that are not shown."""
+    """Return a snapshot of these jobs; the group of the job `hidden` has more jobs."""
     return Snapshot(
         POLICY.name, NOW_US, limit, tuple(backends), tuple(tenants), groups=grouped(POLICY, jobs, hidden=(hidden,))
     )
@@ -77,13 +77,15 @@ def test_outstanding_work_counts_as_received() -> None:
 
 
 @pytest.mark.parametrize(("waited_us", "first"), [(0, "small"), (5_000, "large")])
-def test_a_large_job_yields_to_a_small_one_until_it_has_waited_as_long_as_it_runs(waited_us: int, first: str) -> None:
+def test_a_small_job_goes_before_a_large_one_until_that_has_waited_as_long_as_it_runs(
+    waited_us: int, first: str
+) -> None:
     tenants = [tenant("a"), tenant("b", served_us=1)]
     waiting = [job("a", "large", 1, on("aer", 5_000), waited_us=waited_us), job("b", "small", 2, on("aer", 10))]
     assert placed(snapshot([backend("aer", places=1)], tenants, waiting)) == [(first, "aer")]
 
 
-def test_service_long_past_is_forgotten() -> None:
+def test_old_service_decays() -> None:
     tenants = [Tenant("a", 1, Served(1_000_000, 0), 0), tenant("b", served_us=1)]
     waiting = [job("a", "of-a", 1, on("aer")), job("b", "of-b", 2, on("aer"))]
     assert placed(snapshot([backend("aer", places=1)], tenants, waiting)) == [("of-a", "aer")]
@@ -100,7 +102,7 @@ def test_service_long_past_is_forgotten() -> None:
         pytest.param([backend("b")], [on("a"), on("b", 10**9)], "b", id="unregistered is no choice"),
     ],
 )
-def test_the_backend_is_the_one_expected_to_be_done_first(
+def test_the_backend_with_the_earliest_completion_is_chosen(
     backends: list[BackendCapacity], candidates: list[Candidate], chosen: str
 ) -> None:
     assert placed(snapshot(backends, [tenant("acme")], [job("acme", "j", 1, *candidates)])) == [("j", chosen)]
@@ -166,14 +168,14 @@ def test_a_cycle_ends_where_the_next_job_may_be_one_that_is_not_shown() -> None:
     assert placed(given_) == [("last-shown", "aer"), ("b1", "aer")], "usage is then 100 and 150"
 
 
-def test_what_a_snapshot_does_not_show_ends_no_cycle_while_it_cannot_be_placed() -> None:
+def test_hidden_jobs_that_cannot_be_placed_do_not_end_a_cycle() -> None:
     jobs = [job("a", "shown", 1, on("full")), job("a", "free", 2, on("aer")), job("a", "too", 3, on("aer"))]
     given_ = snapshot([backend("aer"), backend("full", taken=8)], [tenant("a")], jobs, hidden="shown")
     assert placed(given_) == [("free", "aer"), ("too", "aer")]
 
 
 class ShortestFirst(FairShare):
-    """What a change of one rule is."""
+    """A policy with one changed rule."""
 
     name = "shortest-first/1"
 
@@ -195,7 +197,7 @@ def test_a_snapshot_shows_of_each_group_what_one_cycle_can_place() -> None:
     assert POLICY.shown(replace(world, limit=3), groups) == {"aer": 3}
 
 
-def test_of_very_many_tenants_a_snapshot_shows_those_that_received_least_for_their_share() -> None:
+def test_of_many_tenants_a_snapshot_has_those_with_the_least_service_per_share() -> None:
     tenants = [tenant(f"t{n:03}", served_us=1000 - n) for n in range(500)]
     groups = {it.name: (job(it.name, "j", n, on("aer")), 20) for n, it in enumerate(tenants)}
     world = snapshot([backend("aer")], tenants, [])
@@ -248,5 +250,5 @@ def test_most_cases_of_the_property_above_check_something() -> None:
 
 @QUICK
 @given(st.integers(0, 10**12), st.integers(0, 50), st.integers(0, 50))
-def test_what_is_left_of_service_does_not_depend_on_who_looked_when(us: int, first: int, second: int) -> None:
+def test_the_decay_of_service_does_not_depend_on_when_it_is_read(us: int, first: int, second: int) -> None:
     assert Served(us).at(first).at(first + second) == Served(us).at(first + second)

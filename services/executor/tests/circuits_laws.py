@@ -1,4 +1,4 @@
-"""What the handlers rely on, whether circuits run in children or nowhere."""
+"""The laws of the port `Circuits`, for child processes and for the fake."""
 
 from __future__ import annotations
 

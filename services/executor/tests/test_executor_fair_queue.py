@@ -1,4 +1,4 @@
-"""Who is next when children are few."""
+"""The order in which callers get children."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a plan says fits runs, and what runs the plan says fits: on every backend, for circuits of every kind."""
+"""A circuit fits in a plan if and only if it runs: on every backend, for all kinds of circuits."""
 
 from __future__ import annotations
 

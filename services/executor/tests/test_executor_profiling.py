@@ -1,4 +1,4 @@
-"""Answers about circuits, remembered."""
+"""Answers to profile requests, and their cache."""
 
 from __future__ import annotations
 

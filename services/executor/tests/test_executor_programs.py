@@ -1,4 +1,4 @@
-"""Programs: estimated from circuits that stand for their items, run item by item, and ended with what came of them."""
+"""Programs: estimated from representative circuits, run item by item, with a result or failure for each item."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ async def test_a_sweep_is_estimated_from_a_few_of_its_bindings(world: World, ans
     assert found.estimates[0].qpu_us == 1_000 * one.qpu_us
     values = [it.parameters["theta"] for it in world.circuits.bound]
     assert 0.0 in values
-    assert 99.9 in values, "the least and the greatest"
+    assert 99.9 in values, "the smallest and the largest"
     assert world.circuits.profiled <= 4
 
 
@@ -94,7 +94,7 @@ async def test_bases_are_counted_and_a_devices_overhead_is_charged_once(world: W
     assert estimate.qpu_us == 2_000 + 10 * 2 * (100 * 1_000 // 1_000)
 
 
-async def test_a_backend_elsewhere_runs_no_program(world: World, clock: FixedClock) -> None:
+async def test_a_remote_backend_runs_no_program(world: World, clock: FixedClock) -> None:
     world.circuits.declared = (Input("theta", "float"),)
     vendor = world.offer("vendor").model_copy(update={"remote": True})
     answer = AnswerProfile(world.payloads, world.circuits, (vendor,), clock, Allowance(1536, 60))
