@@ -41,6 +41,7 @@ from queuebit_contracts.job import (
     JobSubmitted,
     JobUsageReported,
 )
+from queuebit_contracts.subjects import parse
 from queuebit_contracts.tenant import (
     ProjectDefined,
     ProjectRemoved,
@@ -95,12 +96,12 @@ class Entry:
     @property
     def noun(self) -> str:
         """What it is about, such as `job`."""
-        return self.subject.split(".")[1]
+        return parse(self.subject).noun
 
     @property
     def name(self) -> str:
         """The event's name in its subject, such as `placed`."""
-        return next(token for token in self.subject.split(".")[2:] if not token.startswith("{"))
+        return parse(self.subject).event
 
 
 _JOB = "qb.job.{tenant}.{job}."

@@ -203,9 +203,9 @@ def alive(backend_id: str) -> str:
     return f"qb.alive.{require_token(backend_id, 'backend')}"
 
 
-def dead(owner: str, sequence: int) -> str:
-    """Where a dead letter of a durable or view lies."""
-    return f"qb.dead.{require_token(owner, 'owner')}.{sequence}"
+def dead(owner: str, sequence: int | None = None) -> str:
+    """Where a dead letter of a durable or view lies; without a sequence, where all of them do."""
+    return f"qb.dead.{require_token(owner, 'owner')}.{'*' if sequence is None else sequence}"
 
 
 def replay(durable: str) -> str:

@@ -14,6 +14,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from queuebit_contracts.subjects import appended_by, dead, named, replay, trace
+
 __all__ = [
     "COMPILED",
     "DECISIONS",
@@ -133,7 +135,7 @@ class Topology(_Entry):
     def service_permissions(self, name: str) -> Permissions:
         """What the service `name` may publish and subscribe to."""
         party = self.service[name]
-        publish = [*party.appends, *party.asks, f"qb.trace.{name}"]
+        publish = [*party.appends, *party.asks, trace(name)]
         publish += ["$JS.API.DIRECT.GET.LOG", "$JS.API.STREAM.MSG.GET.LOG", "$JS.API.STREAM.INFO.*"]
         subscribe = [*party.answers, *party.follows, f"{inbox_of(name)}.>"]
         for consumer, durable in self.durables_of(name).items():
@@ -141,11 +143,11 @@ class Topology(_Entry):
                 f"$JS.API.CONSUMER.INFO.{durable.stream}.{consumer}",
                 f"$JS.API.CONSUMER.MSG.NEXT.{durable.stream}.{consumer}",
                 f"$JS.ACK.{durable.stream}.{consumer}.>",
-                f"qb.dead.{consumer}.*",
+                dead(consumer),
             ]
-            subscribe.append(f"qb.replay.{consumer}")
+            subscribe.append(replay(consumer))
         if party.view:
-            publish += [*_view_calls(name), f"qb.dead.{name}-view.*"]
+            publish += [*_view_calls(name), dead(f"{name}-view")]
         publish += _payload_calls(party, "*")
         for owner in party.payloads_read:
             publish += _payload_calls(Party(payloads="read"), owner)
@@ -242,8 +244,6 @@ def read_topology(text: str) -> Topology:
     Raises:
         ValueError: as `topology`.
     """
-    from queuebit_contracts.subjects import appended_by, named  # loads every event, which a client does not need
-
     document = tomllib.loads(text)
     parties = [*document.get("service", {}).values(), *document.get("role", {}).values(), document.get("operator", {})]
     for entry in (*document.get("durable", {}).values(), *parties):
