@@ -10,11 +10,8 @@ ROOT = Path(__file__).parents[2]
 TESTS = ("contracts/tests/**/*.py", "libs/*/tests/**/*.py", "services/*/tests/**/*.py", "tests/**/*.py")
 
 WITHOUT_LAWS = {
-    "Analytics": "the fake answers one test with canned figures; the real one is tested on the warehouse",
     "Connection": "an attribute that nats-py and chDB have; nothing is promised beyond it",
     "Encoder": "internal to the warehouse: each is compared with the engine's own output",
-    "Follower": "a view; the runtime tests it on a real server, and the fakes fold at once",
-    "Log": "the fake answers one test with canned figures; the real one is tested on a server",
     "Policy": "a pure function: `qb verify` makes its decisions again",
     "Result": "what chDB returns",
     "Sealing": "one implementation, and no fake",

@@ -5,23 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import pytest
-from nats.aio.msg import Msg
 
 from queuebit_kernel import FixedClock, Unavailable
 from queuebit_runtime.rows import Row
-from queuebit_runtime.view import Raw
 from queuebit_telemetry import sink as sink_module
 from queuebit_telemetry.errors import NoTables, OtherGeneration, Unsound
-from queuebit_telemetry.ports import Fold
+from queuebit_telemetry.ports import Follow
 from queuebit_telemetry.settings import Settings
 from queuebit_telemetry.sink import Sink
 from queuebit_telemetry.state import Position
+
+from .fakes import MemoryMessages
 
 
 class MemoryEvents:
@@ -74,24 +71,6 @@ class MemoryEvents:
         return [row.seq for row in self.rows]
 
 
-class Follower:
-    """Folds the sequences after its start, once."""
-
-    def __init__(self, fold: Fold, after: int, last: int) -> None:
-        self.caught_up = asyncio.Event()
-        self._fold = fold
-        self._sequences = range(after + 1, last + 1)
-
-    async def run(self) -> None:
-        for sequence in self._sequences:
-            message = cast("Msg", SimpleNamespace())  # nothing reads it
-            await self._fold(
-                Raw("qb.job.acme.j1.submitted", b"{}", sequence, datetime(2026, 1, 1, tzinfo=UTC), message)
-            )
-        self.caught_up.set()
-        await asyncio.Event().wait()
-
-
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sink_module, "PAUSES_S", (0.001,))
@@ -103,9 +82,14 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(warehouse_password_file=tmp_path / "none", flush_ms=10, max_batch=4)
 
 
+def following(last: int) -> Follow:
+    """Follows a log of so many messages."""
+    return MemoryMessages(["qb.job.acme.j1.submitted"] * last).follow
+
+
 @asynccontextmanager
 async def running(events: MemoryEvents, settings: Settings, last: int) -> AsyncIterator[Sink]:
-    sink = Sink(events, lambda fold, after: Follower(fold, after, last), settings, FixedClock())
+    sink = Sink(events, following(last), settings, FixedClock())
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
         task = group.create_task(sink.run())
         await sink.caught_up.wait()
@@ -191,7 +175,7 @@ async def test_trouble_is_reported_while_it_lasts(settings: Settings) -> None:
     events = MemoryEvents()
     down = asyncio.Event()
     events.before_append = lambda token: None if down.is_set() else unavailable()
-    sink = Sink(events, lambda fold, after: Follower(fold, after, 3), settings, FixedClock())
+    sink = Sink(events, following(3), settings, FixedClock())
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
         task = group.create_task(sink.run())
         while sink.trouble is None:
@@ -215,7 +199,7 @@ async def test_a_server_that_says_yes_to_everything_is_asked_with_pauses(
             nonlocal created
             created += 1
 
-    sink = Sink(YesMan(), lambda fold, after: Follower(fold, after, 3), settings, FixedClock())
+    sink = Sink(YesMan(), following(3), settings, FixedClock())
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
         task = group.create_task(sink.run())
         while sink.trouble is None:
@@ -227,7 +211,7 @@ async def test_a_server_that_says_yes_to_everything_is_asked_with_pauses(
 async def test_who_asks_need_not_wait_for_company(tmp_path: Path) -> None:
     events = MemoryEvents()
     patient = Settings(warehouse_password_file=tmp_path / "none", flush_ms=10_000, max_batch=4)
-    sink = Sink(events, lambda fold, after: Follower(fold, after, 6), patient, FixedClock())
+    sink = Sink(events, following(6), patient, FixedClock())
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
         task = group.create_task(sink.run())
         await sink.reached(6, 60)

@@ -7,9 +7,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from pydantic import JsonValue
-
-from queuebit_contracts.query import Question
 from queuebit_runtime.rows import Row
 from queuebit_runtime.view import Raw
 from queuebit_telemetry.policy import Counts
@@ -93,14 +90,16 @@ class Traces(Protocol):
 
 
 class Analytics(Protocol):
-    """Reads for one tenant; each raises `Unavailable` when there is no answer."""
+    """What service levels are computed from; each raises `Unavailable` when there is no answer."""
 
-    async def jobs(self, tenant: str, question: Question) -> list[dict[str, JsonValue]]: ...
+    async def counts(self, tenant: str, since: datetime, ended_before: datetime) -> Counts:
+        """Counters of one tenant's jobs since a moment; those that ended before another are owed receipts."""
+        ...
 
-    async def charges(self, tenant: str, question: Question) -> list[dict[str, JsonValue]]: ...
+    async def position(self) -> Position:
+        """Up to where the warehouse has the log."""
+        ...
 
-    async def counts(self, tenant: str, since: datetime, ended_before: datetime) -> Counts: ...
-
-    async def position(self) -> Position: ...
-
-    async def count_events(self, tenant: str) -> int: ...
+    async def count_events(self, tenant: str) -> int:
+        """How many events of one tenant there are."""
+        ...
