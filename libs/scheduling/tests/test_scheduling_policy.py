@@ -54,6 +54,25 @@ def placed(given_: Snapshot) -> list[tuple[str, str]]:
     return [(place.job[1], place.backend) for place in plan(POLICY, given_).places]
 
 
+SILENT = replace(backend("silent"), silent_since_us=NOW_US)
+
+
+@pytest.mark.parametrize(
+    ("here", "others", "leaves"),
+    [
+        pytest.param(SILENT, [backend("aer")], True, id="another answers"),
+        pytest.param(SILENT, [backend("aer", places=0)], True, id="another answers and is full"),
+        pytest.param(SILENT, [], False, id="there is no other"),
+        pytest.param(SILENT, [SILENT, backend("new", slots=0)], False, id="no other answers"),
+        pytest.param(backend("aer", places=0), [backend("cirq")], False, id="it answers"),
+    ],
+)
+def test_a_job_leaves_a_silent_backend_for_one_that_answers(
+    here: BackendCapacity, others: list[BackendCapacity], leaves: bool
+) -> None:
+    assert POLICY.leaves(here, others) is leaves
+
+
 def test_a_tenants_oldest_job_is_first() -> None:
     waiting = [job("acme", "old", 1, on("aer")), job("acme", "new", 2, on("aer"))]
     assert placed(snapshot([backend("aer")], [tenant("acme")], waiting)) == [("old", "aer"), ("new", "aer")]

@@ -1,12 +1,14 @@
 """The view: current after every event, the same after a restart, and small."""
 
+from collections.abc import Iterable
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from queuebit_contracts.job import TERMINAL, JobPlaced
 from queuebit_scheduler.state import State
-from queuebit_scheduling import POLICY, FairShare, Job, Snapshot, plan, policy
+from queuebit_scheduling import POLICY, BackendCapacity, FairShare, Job, Snapshot, plan, policy
 
 from .conftest import World
 
@@ -217,6 +219,24 @@ def test_a_rule_about_groups_is_followed_too(world_of: type[World]) -> None:
     world = world_of(policy=BySize())
     world.happens(world.registered("aer"), world.accepted("small", shots=1), world.accepted("large", shots=10**6))
     assert len(world.snapshot().groups) == 2
+
+
+class Staying(FairShare):
+    name = "staying/1"
+
+    def leaves(self, here: BackendCapacity, others: Iterable[BackendCapacity]) -> bool:
+        return False
+
+
+def test_a_rule_about_silent_backends_is_followed_too(world_of: type[World]) -> None:
+    for rules, waiting in ((FairShare(), 1), (Staying(), 0)):
+        world = world_of(policy=rules)
+        world.happens(*(world.registered(name) for name in ("aer", "cirq")))
+        world.happens(world.accepted("j1", backends=("aer", "cirq")))
+        [placed] = world.cycle()
+        world.fold()
+        world.state.silence({placed.data.backend: world.clock.now()})
+        assert world.state.waiting == waiting
 
 
 class BestFirst(FairShare):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol, TypeVar
@@ -93,6 +93,15 @@ class Policy(Protocol):
 
     def free(self, backend: BackendCapacity) -> int:
         """Return how many more jobs can be placed on a backend."""
+        ...
+
+    def leaves(self, here: BackendCapacity, others: Iterable[BackendCapacity]) -> bool:
+        """Whether a job that has a place and has not started is decided again.
+
+        Args:
+            here: the backend where it waits.
+            others: its other candidates; one without slots has not registered.
+        """
         ...
 
     def expected_us(self, promised_us: int, learned_us: int | None) -> int:

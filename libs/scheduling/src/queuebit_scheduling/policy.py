@@ -47,6 +47,10 @@ class FairShare:
         """Return how many more jobs can be placed on a backend; 0 while it does not answer."""
         return 0 if backend.silent_since_us is not None else max(0, backend.queue_depth - backend.taken)
 
+    def leaves(self, here: BackendCapacity, others: Iterable[BackendCapacity]) -> bool:
+        """Whether it waits at a backend that does not answer, while another of its candidates does."""
+        return here.silent_since_us is not None and any(it.slots and it.silent_since_us is None for it in others)
+
     def expected_us(self, promised_us: int, learned_us: int | None) -> int:
         """Return the learned run time; the estimate of admission if there is none."""
         return learned_us or max(1, promised_us)

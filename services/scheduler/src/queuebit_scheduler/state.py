@@ -107,7 +107,7 @@ class State:
         return sorted(self._answering)
 
     def silence(self, since: Mapping[str, datetime]) -> bool:
-        """Note which backends do not answer, and queue jobs that wait there and may run elsewhere.
+        """Note which backends do not answer, and queue the jobs that the policy takes from them.
 
         A job that has started there stays: its executor may still run it, and no job runs twice. If the executor starts
         a queued job after all, the job returns to its place when the view shows it.
@@ -190,11 +190,11 @@ class State:
         return shown
 
     def _may_leave(self, it: Outstanding) -> bool:
-        """Whether a job waits on a backend that is gone, while another of its candidates is there."""
-        if it.started_at is not None or not it.confirmed or self._capacity(it.backend).silent_since_us is None:
+        """Whether a job that has not started is decided again, as the policy says; no job runs twice."""
+        if it.started_at is not None or not it.confirmed:
             return False
         others = (self._capacity(other.backend) for other in it.accepted.job.candidates if other.backend != it.backend)
-        return any(other.slots and other.silent_since_us is None for other in others)
+        return self.policy.leaves(self._capacity(it.backend), others)
 
     def _ended(self, key: Key, at: datetime, *, completed: bool) -> None:
         if key in self._waiting:
