@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -20,9 +23,11 @@ from queuebit_contracts.usage import is_final, quantities
 from queuebit_executor import events
 from queuebit_executor.answers import Refused, Submitted
 from queuebit_executor.errors import NotOwed, PluginFailed, UsagePending, VendorAway, VendorSilent
+from queuebit_executor.frames import Frame
 from queuebit_executor.instance import Instance
 from queuebit_executor.remote import RunRemotely
 from queuebit_executor.stated_usage import StateUsage
+from queuebit_executor.vendor import ChildVendor
 from queuebit_executor.watch import JobWatch
 from queuebit_kernel import FixedClock, Settle, Superseded, digest
 from queuebit_runtime.payloads import describe
@@ -46,6 +51,8 @@ class Vendor:
         self.submitted: list[str] = []
         self.recorded_at_first_poll: list[str] | None = None
         self.final = True
+        self.compiles = True
+        """Whether the backend takes the circuit today."""
         self.cancelled: list[str] = []
         self.failing: set[str] = set()
         """Calls at which its plugin fails each time."""
@@ -68,7 +75,9 @@ class Vendor:
     async def find(self, backend: str, source: bytes, token: str) -> Submitted:
         self._call("find")
         handle = self.handles.get(token)
-        return Submitted(handle=handle, qubits=2, compilation=COMPILED) if handle else Submitted()
+        if handle is None or not self.compiles:
+            return Submitted(handle=handle)
+        return Submitted(handle=handle, qubits=2, compilation=COMPILED)
 
     async def ended(self, backend: str, handle: str) -> bool:
         self._call("ended")
@@ -329,3 +338,33 @@ async def test_usage_that_never_comes_is_stated_by_the_operator(
     with pytest.raises(Superseded):
         await run(event, at, redelivered=True)
     assert len(world.log.events(JobUsageReported)) == 1
+
+
+async def test_a_run_that_is_found_without_its_compilation_is_followed_and_fails(
+    world: World, vendor: Vendor, run: RunRemotely
+) -> None:
+    """It was taken for a run that the vendor never received, and went on there without a job."""
+    event, sequence, token = await placed(world)
+    await lost_attempt(world, event)
+    vendor.handles[token], vendor.compiles = f"run-{token}", False
+    await run(event, sequence, redelivered=True)
+    (failed,) = world.log.events(JobFailed)
+    assert failed.data.reason.code == "compilation_lost"
+    assert quantities(failed.data.usage)["qpu-time"] == 1_000_000
+    assert vendor.submitted == []
+
+
+class Pool:
+    """Children of a backend that compiles the circuit no more."""
+
+    async def ask(
+        self, head: dict[str, Any], read: Callable[[Frame], Submitted | Refused], body: bytes = b""
+    ) -> Submitted | Refused:
+        refused = {"error": {"code": "does_not_fit", "message": "it has lost a qubit"}}
+        return read((refused if body else {"handle": f"run-{head['token']}"}, b""))
+
+
+async def test_a_vendor_finds_a_run_whose_circuit_does_not_compile_any_more() -> None:
+    circuits: Any = SimpleNamespace(runners={"device": Pool()})
+    found = await ChildVendor(circuits).find("device", b"OPENQASM 3.0;", "t1")
+    assert (found.handle, found.compilation) == ("run-t1", None)

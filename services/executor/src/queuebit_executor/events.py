@@ -32,6 +32,13 @@ from queuebit_runtime.trace_context import current_traceparent
 __all__ = ["calibrated", "dispatched", "failed", "finished", "registered", "started", "usage_reported"]
 
 
+_COMPILATION_LOST = Reason(
+    code="compilation_lost",
+    text="the vendor ran it, but the executor that compiled it ended, and the backend no longer takes the circuit, so "
+    "that no receipt could say what ran: submit it again",
+)
+
+
 def started(me: Instance, placed: JobPlaced, attempt: int, now: datetime) -> JobStarted:
     """An attempt begins; its usage will be reported if the job is cancelled.
 
@@ -101,14 +108,16 @@ def usage_reported(
 def finished(
     me: Instance, placed: JobPlaced, mark: Mark, *, done: Finished, result: Payload, now: datetime
 ) -> JobCompleted | JobFailed:
-    """The end of a run: the result and the usage, in one fact; a failure if no item of a program completed."""
+    """The end of a run: the result and the usage, in one fact.
+
+    It is a failure if no item of a program completed, or if nothing says how the circuit was compiled.
+    """
     job = placed.data
     if done.reason is not None or done.compilation is None:
-        reason = done.reason or Reason(code="items_failed", text="no item completed")
+        reason = done.reason or _COMPILATION_LOST
         failure = failed(me, placed, mark, reason, now, done.usage)
-        return failure.model_copy(
-            update={"data": failure.data.model_copy(update={"items": done.items, "result": result})}
-        )
+        of_items = {"items": done.items, "result": result} if done.items else {}
+        return failure.model_copy(update={"data": failure.data.model_copy(update=of_items)})
     return JobCompleted(
         source=me.source,
         time=now,
