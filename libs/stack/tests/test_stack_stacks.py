@@ -92,6 +92,39 @@ def test_a_stack_that_cannot_run_says_why_and_stops_no_other(
     assert not now["aer"].trouble
 
 
+def test_a_plugin_that_answers_too_late_once_keeps_running_and_is_asked_again(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine all executors were ended, those of built-in stacks too, and nothing was asked again."""
+    late = {"error": "the import of its module took longer than 30 s", "slow": True}
+    listed: list[dict[str, dict[str, object]]] = [{"acme": {**ACME}}, {"acme": late, "new": late}, {"acme": {**ACME}}]
+    monkeypatch.setattr("queuebit_stack.stacks._listed", lambda: listed.pop(0))
+    save(home, Stacks(find(home).served, "before"))
+    busy = find(home)
+    assert ([*busy.running], busy.seen) == (["acme"], "")
+    assert "took longer" in busy.served["new"].trouble
+    save(home, busy)
+    assert find(home).seen
+    assert listed == []
+
+
+def test_a_plugin_that_answers_too_late_is_asked_again_after_a_while(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Home] = []
+
+    def find_late(home: Home) -> Stacks:
+        asked.append(home)
+        return Stacks({"acme": Served(trouble="is late")})
+
+    monkeypatch.setattr("queuebit_stack.executors.find", find_late)
+    monkeypatch.setattr("queuebit_stack.executors._AGAIN_S", 3_600)
+    save(home, Stacks({"acme": Served(trouble="is late")}))
+    follow = FollowStacks(home, {})
+    assert [follow(), follow()] == [None, None]
+    assert len(asked) == 1
+
+
 def test_in_a_fresh_home_built_in_stacks_choose_first() -> None:
     claims = {**ACME, "backends": ["aer"], "offers": ["aer"]}
     now = merge({"acme": claims, "aer": {**AER, "builtin": True}}, {}, {})

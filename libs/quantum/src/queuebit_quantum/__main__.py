@@ -1,16 +1,19 @@
 """`python -m queuebit_quantum`: list the installed stacks and their backends as JSON; with a name, only that stack.
 
-Each plugin is imported in its own process: a plugin that hangs, exits or prints does not affect the others.
+Each plugin is imported in its own process: a plugin that hangs, exits or prints does not affect the others. Stacks that
+are built in are imported here.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 
 from queuebit_quantum.catalog import installed_stacks, is_builtin, load_stack
 from queuebit_quantum.errors import BrokenStack
@@ -19,6 +22,9 @@ __all__: list[str] = []
 
 _LOAD_S = 30.0
 """The longest that importing the module of one stack may take. It imports no SDK."""
+
+_CONCURRENT = 4
+"""Plugins that are imported at once. With more, each would take too long on a small machine."""
 
 
 def _load(name: str) -> dict[str, str | bool | Sequence[str]]:
@@ -38,30 +44,37 @@ def _load(name: str) -> dict[str, str | bool | Sequence[str]]:
 
 
 def _load_in_process(name: str) -> object:
-    """Import one stack in a new process and return its answer."""
+    """Import one stack in a new process and return its answer. What the process started ends with it."""
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "queuebit_quantum", name],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     try:
-        answer = subprocess.run(
-            [sys.executable, "-P", "-m", "queuebit_quantum", name],
-            capture_output=True,
-            text=True,
-            timeout=_LOAD_S,
-            check=False,
-        )
-        return json.loads(answer.stdout)
+        printed, errors = process.communicate(timeout=_LOAD_S)
+        return json.loads(printed)
     except subprocess.TimeoutExpired:
-        return {"error": f"the import of its module took longer than {_LOAD_S:g} s: correct the plugin or remove it"}
+        text = f"the import of its module took longer than {_LOAD_S:g} s: correct the plugin or remove it"
+        return {"error": text, "slow": True}
     except ValueError:
-        output = f": {answer.stderr.strip()[-300:]}" if answer.stderr.strip() else ""
+        output = f": {errors.strip()[-300:]}" if errors.strip() else ""
         return {
             "error": "the process that imported its module ended with status "
-            f"{answer.returncode}: correct the plugin or remove it{output}"
+            f"{process.returncode}: correct the plugin or remove it{output}"
         }
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _all() -> dict[str, object]:
-    names = [*installed_stacks()]
-    with ThreadPoolExecutor(max(1, len(names))) as pool:
-        return dict(zip(names, pool.map(_load_in_process, names), strict=True))
+    found = installed_stacks()
+    plugins = [name for name, entry in found.items() if not is_builtin(entry)]
+    with ThreadPoolExecutor(_CONCURRENT) as pool:
+        answers = dict(zip(plugins, pool.map(_load_in_process, plugins), strict=True))
+    return {name: answers[name] if name in answers else _load(name) for name in found}
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -20,6 +21,9 @@ from queuebit_stack.topology_setup import declare
 
 __all__ = ["FollowStacks"]
 
+_AGAIN_S = 60.0
+"""Seconds until a plugin is asked again that took too long to answer."""
+
 
 class FollowStacks:
     """Detects that stacks were installed, upgraded, removed or reconfigured, and prepares the home for them."""
@@ -28,6 +32,7 @@ class FollowStacks:
         self._home = home
         self._ports = dict(taken)
         self._applied = known(home)
+        self._again_at = 0.0
 
     def __call__(self) -> Executors | None:
         """Return the executors to run, if these changed. Their credentials, ports and durables exist then.
@@ -41,8 +46,12 @@ class FollowStacks:
             raise Stop(Exit.UNREACHABLE, f"changed stacks cannot be served yet, tried again: {error}") from error
 
     def _changed(self) -> Executors | None:
+        if time.monotonic() < self._again_at:
+            return None
         now = find(self._home)
-        if now.seen == self._applied.seen:
+        if not now.seen:
+            self._again_at = time.monotonic() + _AGAIN_S
+        if now == self._applied or (now.seen and now.seen == self._applied.seen):
             return None
         if now.served != self._applied.served:
             self._prepare(now)

@@ -26,7 +26,9 @@ from queuebit_stack.home import Home
 
 __all__ = ["Served", "Stacks", "find", "home_topology", "known", "merge", "read_config", "save"]
 
-_LIST_S = 60.0
+_LIST_S = 300.0
+"""The longest that asking all plugins may take. Those that hang take half a minute each, several at once."""
+
 _REMOVED = "is not installed any more: install it again, its jobs wait for it"
 
 
@@ -83,7 +85,8 @@ class Stacks:
 
     served: Mapping[str, Served] = field(default_factory=dict)
     seen: str = ""
-    """What the answer depends on; while this is the same, nothing needs to be asked again."""
+    """What the answer depends on; while this is the same, nothing needs to be asked again. Empty if a plugin took too
+    long to answer, as on a busy machine."""
 
     @property
     def running(self) -> dict[str, Served]:
@@ -124,7 +127,9 @@ def find(home: Home) -> Stacks:
     before, seen = known(home), _seen(home)
     if seen == before.seen:
         return before
-    return Stacks(merge(_listed(), read_config(home), before.served), seen)
+    listed = _listed()
+    slow = any(it.get("slow") for it in listed.values())
+    return Stacks(merge(listed, read_config(home), before.served), "" if slow else seen)
 
 
 def save(home: Home, stacks: Stacks) -> None:
@@ -165,6 +170,9 @@ def merge(
     found = {name: replace(it, trouble=_REMOVED) for name, it in before.items() if name not in listed}
     for name in sorted(listed, key=lambda it: _precedence(it, listed, before)):
         wanted, had = config.get(name, StackConfig()), before.get(name, Served())
+        if listed[name].get("slow") and had.backends and not had.trouble:  # a busy machine must not end what runs
+            found[name] = had
+            continue
         served = _served(listed[name], wanted)
         if served.trouble:
             found[name] = replace(had, trouble=served.trouble)
