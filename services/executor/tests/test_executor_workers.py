@@ -10,6 +10,7 @@ import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -20,9 +21,10 @@ from queuebit_executor.adapters import ChildCircuits
 from queuebit_executor.answers import Declared, Described, Estimate, ItemRan, Profiled, Ran, Refused
 from queuebit_executor.bound_circuit import BoundCircuit
 from queuebit_executor.errors import Orphaned
+from queuebit_executor.frames import Frame
 from queuebit_executor.policy import Allowance, quoted
 from queuebit_executor.ports import Asker, ItemWork
-from queuebit_executor.zygote_client import ZygoteClient, ZygoteSettings
+from queuebit_executor.zygote_client import Child, ZygoteClient, ZygoteSettings
 from queuebit_kernel import digest, event_id
 from queuebit_quantum import Input
 from queuebit_runtime.tasks import Tasks
@@ -140,6 +142,24 @@ async def test_a_circuit_is_profiled_and_run_alike_each_time(
     assert list(json.loads(first.counts)) == ["00", "11"]
     assert first.compilation.digest == offer.target
     assert first.compilation.depth == estimate.depth
+
+
+async def test_the_source_of_a_long_circuit_goes_to_one_child_only(
+    circuits: ChildCircuits, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = Child.ask
+    sent: list[tuple[str, bool]] = []
+
+    async def counted(child: Child, head: dict[str, Any], body: bytes = b"") -> Frame:
+        sent.append((head["op"], body == source))
+        return await ask(child, head, body)
+
+    monkeypatch.setattr(Child, "ask", counted)
+    source = (world.bell + "// " + "x" * 70_000).encode()
+    assert isinstance(await circuits.profile(BoundCircuit(source), ANN), Profiled)
+    assert isinstance(await circuits.estimate(BoundCircuit(source), "aer", ANN), Estimate)
+    assert isinstance(await run(circuits, "aer", source, 100, 1, PLENTY), Ran)
+    assert sent == [("profile", True), ("estimate", False), ("run", False)]
 
 
 async def test_whatever_a_circuit_does_the_next_one_runs(circuits: ChildCircuits, world: World) -> None:

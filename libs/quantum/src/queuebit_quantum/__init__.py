@@ -33,6 +33,7 @@ from queuebit_quantum.in_process import InProcess
 from queuebit_quantum.limits import Limits
 from queuebit_quantum.observables import Basis, bases, expectation, label, measured_in, shares
 from queuebit_quantum.parameters import Input, Parameters, bound_digest, parameter_faults, representatives
+from queuebit_quantum.parsed import read_circuit, write_circuit
 from queuebit_quantum.profile import Profile, profile, simulation_bytes
 
 __all__ = [
@@ -76,6 +77,7 @@ __all__ = [
     "parameter_faults",
     "parse",
     "profile",
+    "read_circuit",
     "representatives",
     "require_fit",
     "result_keys",
@@ -83,4 +85,5 @@ __all__ = [
     "simulation_bytes",
     "stack_of",
     "total_variation",
+    "write_circuit",
 ]

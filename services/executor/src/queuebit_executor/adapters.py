@@ -14,6 +14,7 @@ from queuebit_executor.answers import Declared, Described, Descriptions, Estimat
 from queuebit_executor.bound_circuit import BoundCircuit
 from queuebit_executor.errors import Garbled, VendorAway
 from queuebit_executor.frames import Broken, Frame
+from queuebit_executor.parsed_circuits import ParsedCircuits
 from queuebit_executor.policy import slots_of
 from queuebit_executor.ports import Asker, ItemWork
 from queuebit_executor.worker_pool import Borrowed, WorkerPool
@@ -37,6 +38,7 @@ class ChildCircuits:
         self._slots = slots
         self._run_seconds = run_seconds
         self._profilers = WorkerPool("profile", 1, profile_seconds, zygote, tasks)
+        self._parsed = ParsedCircuits()
         self.runners: dict[str, WorkerPool] = {}
         self._offers: dict[str, Described] = {}
 
@@ -77,11 +79,19 @@ class ChildCircuits:
         return await self._ask({"op": "inputs"}, read_as(Declared), source, asker)
 
     async def profile(self, circuit: BoundCircuit, asker: Asker) -> Profiled | Refused:
-        return await self._ask({"op": "profile", **circuit.head}, read_as(Profiled), circuit.source, asker)
+        def read(frame: Frame) -> Profiled | Refused:
+            found = read_as(Profiled)(frame)
+            if parsed := frame[1]:
+                self._parsed.put(circuit, parsed)
+            return found
+
+        head = {"op": "profile", **circuit.head, "keep": self._parsed.wanted(circuit)}
+        return await self._ask(head, read, circuit.source, asker)
 
     async def estimate(self, circuit: BoundCircuit, backend: str, asker: Asker) -> Estimate | Refused:
-        ask = {"op": "estimate", "backend": backend, "target": self.target(backend), **circuit.head}
-        return await self._ask(ask, read_as(Estimate), circuit.source, asker)
+        head, body = self._parsed.request(circuit)
+        ask = {"op": "estimate", "backend": backend, "target": self.target(backend), **head}
+        return await self._ask(ask, read_as(Estimate), body, asker)
 
     async def _ask(
         self, head: dict[str, Any], read: Callable[[Frame], _A | Refused], body: bytes, asker: Asker
@@ -109,19 +119,26 @@ class ChildCircuits:
         async with AsyncExitStack() as held:
             pool = self.runners[backend]
             child = await held.enter_async_context(pool.borrow())
-            yield ChildWorker(self._offers[backend], pool, child, held, self._run_seconds)
+            yield ChildWorker(self._offers[backend], pool, child, held, self._parsed, self._run_seconds)
 
 
 class ChildWorker:
     """A child that runs one circuit, or one after another those that run the items of a program."""
 
     def __init__(
-        self, offer: Described, pool: WorkerPool, child: Borrowed, held: AsyncExitStack, most_s: float
+        self,
+        offer: Described,
+        pool: WorkerPool,
+        child: Borrowed,
+        held: AsyncExitStack,
+        parsed: ParsedCircuits,
+        most_s: float,
     ) -> None:
         self._offer = offer
         self._pool = pool
         self._child = child
         self._held = held
+        self._parsed = parsed
         self._most_s = most_s
 
     @property
@@ -133,8 +150,9 @@ class ChildWorker:
 
     async def run(self, source: bytes, shots: int, seed: int, *, budget_us: int, token: str) -> Ran | Refused:
         work = {"shots": shots, "seed": seed, "budget_us": budget_us, "token": token}
-        ask = {"op": "run", "backend": self._offer.backend, "target": self._offer.target, **work}
-        return await self._child.ask(ask, _ran, source, self.limit_s(budget_us))
+        head, body = self._parsed.request(BoundCircuit(source))
+        ask = {"op": "run", "backend": self._offer.backend, "target": self._offer.target, **work, **head}
+        return await self._child.ask(ask, _ran, body, self.limit_s(budget_us))
 
     async def run_item(self, work: ItemWork, budget_us: int, seconds: float) -> ItemRan | Refused:
         if not self._child.idle:

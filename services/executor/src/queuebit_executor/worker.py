@@ -18,6 +18,7 @@ from queuebit_executor.compilation import bound, compile_for, described, figures
 from queuebit_executor.errors import BACKEND_ERROR, NOT_REACHABLE
 from queuebit_executor.frames import Frame, pack, receive
 from queuebit_executor.item_worker import run_item
+from queuebit_executor.parsed_circuits import MAX_PARSED_BYTES
 from queuebit_executor.refusals import over_budget, refusal, too_large
 from queuebit_executor.returned import Unusable, require_described, require_results
 from queuebit_executor.sandbox import private_bytes
@@ -33,6 +34,8 @@ from queuebit_quantum import (
     WorkItem,
     inputs,
     profile,
+    read_circuit,
+    write_circuit,
 )
 
 __all__ = ["serve"]
@@ -86,7 +89,8 @@ def _done(backends: Mapping[str, Backend], head: Mapping[str, Any], body: bytes)
         case "inputs":
             return {"inputs": [asdict(it) for it in inputs(body.decode())]}, b""
         case "profile":
-            return _profile(bound(body.decode(), head)), b""
+            circuit = bound(body.decode(), head)
+            return _profile(circuit), _parsed(circuit) if head.get("keep") else b""
     backend = backends[head["backend"]]
     if head.get("target", target := backend.describe().target_digest) != target:
         backend.calibrate()  # another child has read newer figures
@@ -97,13 +101,23 @@ def _done(backends: Mapping[str, Backend], head: Mapping[str, Any], body: bytes)
         case "calibration":
             return {}, json.dumps(_calibration(backend), separators=(",", ":"), allow_nan=False).encode()
         case "estimate":
-            return _estimate(backend, bound(body.decode(), head)), b""
+            return _estimate(backend, _circuit(head, body)), b""
         case "item":
             return run_item(backend, head, body.decode())
         case op if op in remote_worker.OPERATIONS:
             return remote_worker.answer(backend, head, body)
         case _:
-            return _run(backend, bound(body.decode(), head), head)
+            return _run(backend, _circuit(head, body), head)
+
+
+def _circuit(head: Mapping[str, Any], body: bytes) -> Circuit:
+    """The circuit of a request, from its source or as another child parsed it."""
+    return read_circuit(body) if "parsed" in head else bound(body.decode(), head)
+
+
+def _parsed(circuit: Circuit) -> bytes:
+    written = write_circuit(circuit)
+    return written if len(written) <= MAX_PARSED_BYTES else b""
 
 
 def _out_of_memory_or_raise(error: Exception) -> Frame:

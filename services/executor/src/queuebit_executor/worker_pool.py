@@ -143,11 +143,12 @@ class Borrowed:
     def _late(self, head: dict[str, Any], body: bytes, limit_s: float) -> str:  # plain JSON
         if head["op"] not in _ABOUT_CIRCUITS:
             return f"the backend took longer than the {limit_s:g} s that a call may take ({head['op']})"
-        return f"{_named(body)} took longer than the {limit_s:g} s that {_LATE[self._role]}"
+        return f"{_named(head, body)} took longer than the {limit_s:g} s that {_LATE[self._role]}"
 
 
-def _named(source: bytes) -> str:
-    return f"the circuit of {len(source):,} bytes with the digest {digest(source)[:19]}…"
+def _named(head: dict[str, Any], body: bytes) -> str:  # a head is plain JSON
+    name, size = head.get("parsed") or digest(body), head.get("source_bytes", len(body))
+    return f"the circuit of {size:,} bytes with the digest {name[:19]}…"
 
 
 def _refused(code: str, message: str, used_us: int = 0) -> Refused:
