@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -39,6 +40,8 @@ from queuebit_scheduling import (
 )
 from queuebit_testing.build import NOON, accepted
 from queuebit_testing.snapshots import grouped
+
+Document = dict[str, Any]  # JSON
 
 
 class Record:
@@ -79,7 +82,7 @@ class Record:
         event = self.events[at]
         self.events[at] = event.model_copy(update={"data": event.data.model_copy(update=changes)})
 
-    def tamper(self, change: Callable[[dict], None], *, cite: bool = True) -> None:  # type: ignore[type-arg]  # JSON
+    def tamper(self, change: Callable[[Document], None], *, cite: bool = True) -> None:
         """Change the first kept decision; with `cite`, every placement cites the changed one, as a forger would."""
         old, content = next(iter(self.kept.items()))
         document = json.loads(content)
@@ -166,27 +169,27 @@ def _without_content(it: Record) -> None:
     it.kept.clear()
 
 
-def _accepted_later(document: dict) -> None:  # type: ignore[type-arg]  # JSON
+def _accepted_later(document: Document) -> None:
     document["groups"][0]["jobs"]["accepted_us"][0] += 1
 
 
-def _another_sequence(document: dict) -> None:  # type: ignore[type-arg]  # JSON
+def _another_sequence(document: Document) -> None:
     document["groups"][0]["jobs"]["sequence"][0] -= 1
 
 
-def _more_expensive(document: dict) -> None:  # type: ignore[type-arg]  # JSON
+def _more_expensive(document: Document) -> None:
     document["groups"][0]["jobs"]["cost_rank"][0] = [1]
 
 
-def _full(document: dict) -> None:  # type: ignore[type-arg]  # JSON
+def _full(document: Document) -> None:
     document["backends"]["taken"][0] = document["backends"]["queue_depth"][0]
 
 
-def _slow(document: dict) -> None:  # type: ignore[type-arg]  # JSON
+def _slow(document: Document) -> None:
     document["backends"]["backlog_us"][0] = 9_000_000
 
 
-def _cheaper_elsewhere(document: dict) -> None:  # type: ignore[type-arg]  # JSON
+def _cheaper_elsewhere(document: Document) -> None:
     group = document["groups"][0]
     group["backends"] = ["aer", "cirq"]
     for figures, rank in (("qpu_us", 1_000_000), ("esp_ppm", 1_000_000), ("cost_rank", 0)):
