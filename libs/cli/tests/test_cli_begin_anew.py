@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from queuebit_cli.commands.recover import recover
-from queuebit_cli.copies import require_alone
 from queuebit_cli.output import Output
 from queuebit_stack.bootstrap import bootstrap
 from queuebit_stack.errors import Stop
@@ -17,6 +16,7 @@ from queuebit_stack.home import Home
 from queuebit_stack.locks import take
 from queuebit_stack.log_mark import Mark, require_whole
 from queuebit_stack.stack import Stack
+from queuebit_stack.startup import require_alone
 
 _OUT = Output(as_json=False)
 
@@ -62,7 +62,7 @@ def test_a_copy_that_began_anew_may_run_beside_its_original(home: Home, tmp_path
     assert lock is not None
     assert stack is not None
     with lock:
-        require_alone(copy, stack, _OUT)
+        assert require_alone(copy, stack) == []
 
 
 def test_nothing_is_moved_while_the_stack_runs(home: Home) -> None:

@@ -7,17 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from queuebit_cli.live import announce
 from queuebit_cli.main import main
-from queuebit_cli.output import Output
 from queuebit_stack.bootstrap import bootstrap
-from queuebit_stack.child import Child
 from queuebit_stack.home import Home
 from queuebit_stack.log_files import LogFile
-from queuebit_stack.probe import Look
 from queuebit_stack.process import shorten
-from queuebit_stack.process_specs import Spec
-from queuebit_stack.supervisor import Supervisor
 
 
 @pytest.fixture
@@ -107,16 +101,3 @@ def test_a_log_that_grew_large_is_put_aside_while_it_is_written(
     assert path.read_text() == "few\n"
     assert path.with_suffix(".log.1").read_text() == "more than ten\n"
     assert not shorten(path)
-
-
-def test_every_restart_is_announced_with_its_time_and_reason(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
-    spec = Spec("broker", ("false",), {}, "http://x", Look)
-    supervisor = Supervisor(home, {}, [spec])
-    child: Child = supervisor.children[0]
-    show = announce(Output(as_json=False).say)
-    for restarts in (0, 0, 1):
-        child.reason, child.restarts = "ended by signal 9 (SIGKILL)", restarts
-        show(supervisor)
-    printed = capsys.readouterr().out.splitlines()
-    assert [line[24:] for line in printed] == ["broker: ended by signal 9 (SIGKILL); it is restarted"] * 2
-    assert all(line[:4].isdigit() for line in printed)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from queuebit_cli.output import Output
-from queuebit_stack.child import Child
-from queuebit_stack.log_files import stamped
-from queuebit_stack.supervisor import Supervisor
 
-__all__ = ["Live", "announce"]
+if TYPE_CHECKING:
+    from queuebit_stack.child import Child
+    from queuebit_stack.supervisor import Supervisor
+
+__all__ = ["Live"]
 
 _REDRAW_S = 0.5
 _NO_WRAP, _WRAP = "\033[?7l", "\033[?7h"
@@ -56,23 +56,3 @@ class Live:
     def _state(child: Child) -> str:
         behind = f"{child.seen.behind} behind" if child.seen.behind else ""
         return child.reason or child.seen.reason or behind
-
-
-def announce(write: Callable[[str], None]) -> Callable[[Supervisor], None]:
-    """Lines for a log: processes that became ready or ended."""
-    announced: dict[str, tuple[int, str]] = {}
-
-    def show(supervisor: Supervisor) -> None:
-        for child in supervisor.children:
-            news = "ready" if child.seen.ready else child.reason
-            if news and announced.get(child.spec.name) != (child.restarts, news):
-                announced[child.spec.name] = child.restarts, news
-                more = f", {child.spec.listens}" if child.seen.ready else "; it is restarted"
-                with suppress(OSError):  # a log on a full disk must not end the stack
-                    write(stamped(f"{child.spec.name}: {news}{more}"))
-        for gone in announced.keys() - {child.spec.name for child in supervisor.children}:
-            del announced[gone]
-            with suppress(OSError):
-                write(stamped(f"{gone}: ended, since its stack was removed or changed"))
-
-    return show

@@ -82,8 +82,12 @@ class Output:
         if not rows:
             self.say(none)
         elif not self.as_json:
-            for line in self.lines(shown(rows), fit=shown is not list):
-                self.say(line)
+            self.table(shown(rows), fit=shown is not list)
+
+    def table(self, rows: Sequence[Row], columns: Sequence[str] = (), *, fit: bool = False) -> None:
+        """Print a table for people, as `lines` draws it."""
+        for line in () if self.as_json else self.lines(rows, columns, fit=fit):
+            self.say(line)
 
     def lines(self, rows: Sequence[Row], columns: Sequence[str] = (), *, fit: bool = False) -> list[str]:
         """The lines of a table, aligned and coloured; with `fit`, no wider than the terminal."""

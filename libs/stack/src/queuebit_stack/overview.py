@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from queuebit_stack.probe import Look, look
 from queuebit_stack.process_specs import NATS
 from queuebit_stack.stack import Stack
 
-__all__ = ["COLUMNS", "overview", "sealing_trouble"]
+__all__ = ["COLUMNS", "overview", "remarks", "sealing_trouble"]
 
 COLUMNS = ("service", "pid", "listens", "healthy", "ready", "behind", "restarts")
 
@@ -24,6 +24,16 @@ def overview(home: Home, stack: Stack) -> list[dict[str, object]]:
         looks = list(pool.map(lambda name: _look(home, stack, name), names))
     backlog = nats_server.backlog(home.seed_file("system"), stack.ports.get(NATS, 0))
     return [_row(home, stack, name, seen, backlog) for name, seen in zip(names, looks, strict=True)]
+
+
+def remarks(rows: Iterable[Mapping[str, object]]) -> list[str]:
+    """Why processes are not ready, and why they were restarted."""
+    found = []
+    for row in rows:
+        again = f"restarted because it {row['last_end']}" if row["restarts"] and row["last_end"] else ""
+        if why := row["reason"] or again:
+            found.append(f"{row['service']}: {why}")
+    return found
 
 
 def sealing_trouble(root: Path) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 from typing import IO
 
 from queuebit_stack.errors import Exit, Stop
@@ -18,6 +19,7 @@ __all__ = [
     "last_words",
     "own",
     "prepare",
+    "require_alone",
     "require_ports",
     "turn",
 ]
@@ -84,6 +86,32 @@ def grown(home: Home) -> Stack | None:
             raise Stop(Exit.UNREACHABLE, f"process {who} holds {home.lock_file}: check what it does")
         time.sleep(0.05)
     return stack
+
+
+def require_alone(home: Home, stack: Stack) -> list[str]:
+    """What to warn of where a home is a copy of another one: it has the same keys, so only one of them may run.
+
+    Raises:
+        Stop: the stack of the original runs.
+    """
+    original = stack.original(home)
+    if original is None:
+        return []
+    there, here = quote(original.path), quote(str(home.root))
+    if holder(Home(Path(original.path)).lock_file) is not None:
+        raise Stop(
+            Exit.REFUSED,
+            f"{home.root} is a copy of {original.path}, whose stack runs: with the same keys, the two would sign two "
+            f"different logs, and receipts of both would be worthless\nto use the copy instead: qb down --home "
+            f"{there}\nto use it beside the original, with new keys and no jobs: qb recover --begin-anew --home {here}",
+        )
+    warnings = [f"{home.root} is a copy of {original.path}: never run both, they have the same keys"]
+    if stack.state != "down":
+        warnings.append(
+            "it was copied while its stack ran, so its files may not match; if it does not start, "
+            f"{home.command('recover')} lists what is missing; `qb backup DIR` makes a consistent copy"
+        )
+    return warnings
 
 
 def prepare(home: Home, previous: Stack | None, choice: str | None) -> dict[str, int]:

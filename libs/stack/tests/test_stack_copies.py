@@ -6,22 +6,19 @@ import json
 import shutil
 import subprocess
 import sys
-from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from queuebit_cli.commands.stack import down
-from queuebit_cli.copies import require_alone
-from queuebit_cli.output import Output
 from queuebit_stack.errors import Stop
 from queuebit_stack.home import Home
 from queuebit_stack.locks import take
 from queuebit_stack.place import Place
 from queuebit_stack.process import Identity
-from queuebit_stack.stack import Running, Stack
+from queuebit_stack.stack import Running, Stack, take_down
+from queuebit_stack.startup import require_alone
 
 
 @pytest.fixture
@@ -57,11 +54,8 @@ def loaded(home: Home) -> Stack:
     return stack
 
 
-def test_down_on_a_copy_ends_nothing_of_the_original(
-    copy: Home, process: Identity, capsys: pytest.CaptureFixture[str]
-) -> None:
-    down(Namespace(home=copy.root), Output(as_json=False))
-    assert f"nothing is running in {copy.root}" in capsys.readouterr().out
+def test_down_on_a_copy_ends_nothing_of_the_original(copy: Home, process: Identity) -> None:
+    assert take_down(copy, loaded(copy)) == []
     assert process.alive
 
 
@@ -87,25 +81,19 @@ def test_a_copy_is_not_started_beside_its_original(original: Home, copy: Home) -
     lock = take(original.lock_file)
     assert lock is not None
     with lock, pytest.raises(Stop, match=f"is a copy of {original.root}, whose stack runs") as refused:
-        require_alone(copy, loaded(copy), Output(as_json=False))
+        require_alone(copy, loaded(copy))
     assert f"qb down --home {original.root}" in str(refused.value)
 
 
-def test_a_copy_that_was_made_of_a_running_home_is_named(
-    original: Home, copy: Home, capsys: pytest.CaptureFixture[str]
-) -> None:
-    require_alone(copy, loaded(copy), Output(as_json=False))
-    said = capsys.readouterr().out
-    assert f"{copy.root} is a copy of {original.root}" in said
-    assert "it was copied while its stack ran" in said
+def test_a_copy_that_was_made_of_a_running_home_is_named(original: Home, copy: Home) -> None:
+    copied, running = require_alone(copy, loaded(copy))
+    assert f"{copy.root} is a copy of {original.root}" in copied
+    assert "it was copied while its stack ran" in running
 
 
-def test_a_copy_whose_original_is_gone_is_a_home_like_any_other(
-    original: Home, copy: Home, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_copy_whose_original_is_gone_is_a_home_like_any_other(original: Home, copy: Home) -> None:
     shutil.rmtree(original.root)
-    require_alone(copy, loaded(copy), Output(as_json=False))
-    assert capsys.readouterr().out == ""
+    assert require_alone(copy, loaded(copy)) == []
 
 
 def test_a_file_of_an_older_version_names_its_own_processes(original: Home) -> None:

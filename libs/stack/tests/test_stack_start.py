@@ -1,0 +1,32 @@
+"""The start of a stack: what its log and the terminal read meanwhile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from queuebit_stack.home import Home
+from queuebit_stack.overview import remarks
+from queuebit_stack.probe import Look
+from queuebit_stack.process_specs import Spec
+from queuebit_stack.start import announce
+from queuebit_stack.supervisor import Supervisor
+
+
+def test_every_restart_is_announced_with_its_time_and_reason(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    supervisor = Supervisor(home, {}, [Spec("broker", ("false",), {}, "http://x", Look)])
+    child = supervisor.children[0]
+    written: list[str] = []
+    show = announce(written.append)
+    for restarts in (0, 0, 1):
+        child.reason, child.restarts = "ended by signal 9 (SIGKILL)", restarts
+        show(supervisor)
+    assert [line[24:] for line in written] == ["broker: ended by signal 9 (SIGKILL); it is restarted"] * 2
+    assert all(line[:4].isdigit() for line in written)
+
+
+def test_a_process_that_is_not_ready_or_was_restarted_is_explained() -> None:
+    well = {"service": "broker", "restarts": 0, "reason": "", "last_end": ""}
+    again = {"service": "metering", "restarts": 2, "reason": "", "last_end": "ended by signal 9"}
+    late = {"service": "fleet", "restarts": 1, "reason": "not running", "last_end": "ended by signal 9"}
+    assert remarks([well, again, late]) == ["metering: restarted because it ended by signal 9", "fleet: not running"]
