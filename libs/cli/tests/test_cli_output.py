@@ -14,7 +14,7 @@ from queuebit_cli.commands import jobs
 from queuebit_cli.main import main
 from queuebit_cli.output import Output
 from queuebit_cli.render_jobs import count_rows, describe, event_document, event_line, exit_of
-from queuebit_cli.render_tables import backend_rows, job_rows, plan_rows, slo_rows
+from queuebit_cli.render_tables import backend_rows, balance_rows, job_rows, plan_rows, slo_rows
 from queuebit_cli.tables import fitted, table
 from queuebit_kernel import rfc3339
 
@@ -185,6 +185,14 @@ def test_counts_are_reported_most_frequent_first_and_cut_with_a_sum() -> None:
         ("00", 5, "5.0%"),
         ("2 more", 5, "5.0%"),
     ]
+
+
+def test_lists_and_amounts_look_the_same_in_every_table() -> None:
+    rows = [{"backends": ["aer", "cirq"], "budget": {"amount": "1000", "currency": "USD"}}]
+    assert table(rows)[1] == ["aer, cirq", "1000.00 USD"]
+    assert balance_rows([{"left": "0.000000000000000000123", "currency": "EUR"}])[0]["left"] == (
+        "0.000000000000000000123 EUR"
+    )
 
 
 def test_people_read_durations_shares_and_amounts() -> None:

@@ -83,4 +83,6 @@ def test_without_a_result_the_way_to_compare_it_is_reported(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(words) == 0
-    assert "--result FILE" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "--result FILE" in printed
+    assert "at 2026-01-01 12:00:00 UTC." in printed

@@ -10,7 +10,7 @@ import pytest
 
 from queuebit.credentials import find, load
 from queuebit_cli.commands import budgets
-from queuebit_cli.commands.limits import OF_A_PROJECT, OF_A_TENANT
+from queuebit_cli.commands.budgets import OF_A_PROJECT, OF_A_TENANT
 from queuebit_cli.main import main
 from queuebit_contracts.tenants import BadTenants, Project, Tenant, parse_tenants
 from queuebit_pricing import load as load_prices
@@ -184,7 +184,7 @@ def test_projects_are_added_and_shown(home: Home, capsys: pytest.CaptureFixture[
         "default_kind": "simulator",
     }
     assert main(["tenant", "list"]) == 0
-    assert "playground; thesis" in capsys.readouterr().out
+    assert "playground, thesis" in capsys.readouterr().out
 
 
 def test_edits_at_the_same_instant_all_count(home: Home) -> None:
@@ -282,7 +282,7 @@ def test_limits_are_set_by_a_command_and_shown(home: Home, capsys: pytest.Captur
     assert demo.project["playground"].backends == ("aer", "cirq")
     main(["tenant", "show", "demo"])
     shown = capsys.readouterr().out
-    for printed in ("max_shots 5000", "max_active_jobs 7", "share 2", "aer; cirq"):
+    for printed in ("max_shots 5000", "max_active_jobs 7", "share 2", "aer, cirq"):
         assert printed in shown
     assert main(["tenant", "limit", "demo", "playground", "--backends", "all"]) == 0
     assert read_tenants(home).tenant["demo"].project["playground"].backends == ()

@@ -97,4 +97,4 @@ def test_a_history_says_who_changed_what(monkeypatch: pytest.MonkeyPatch, capsys
     shown = " ".join(capsys.readouterr().out.split())
     assert re.search(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d ada user ann defined", shown)
     assert "role viewer → admin, keys UBXIW3ZSV, backends emulated-ibm-torino → all" in shown
-    assert "budgets none → user:ann 50 USD" in shown
+    assert "budgets none → user:ann 50.00 USD" in shown

@@ -147,7 +147,7 @@ def _tenants(tenant: Group) -> None:
     budget.add_argument("amount", nargs="?", metavar="AMOUNT", help="all that these jobs may cost; `none` removes it")
     budget.add_argument("--currency", default="USD", metavar="C", help="of the price book (USD)")
 
-    limit = tenant.command("limit", "limits:limit", "limits of a tenant, and backends of a project")
+    limit = tenant.command("limit", "budgets:limit", "limits of a tenant, and backends of a project")
     limit.add_argument("name", metavar="TENANT")
     limit.add_argument("project", nargs="?", metavar="PROJECT")
     limit.add_argument("--share", type=positive, metavar="N", help="of the tenant: weight in fair share")
@@ -172,7 +172,7 @@ def _tenants(tenant: Group) -> None:
     _user(adding := user.command("add", "tenancy:add_user", "a new user with a credential"))
     adding.add_argument("--role", choices=_ROLES, default="member")
     _output(adding)
-    _user(role := user.command("role", "roles:set_role", "give a user another role"))
+    _user(role := user.command("role", "tenancy:set_role", "give a user another role"))
     role.add_argument("role", choices=_ROLES, metavar="ROLE", help=", ".join(_ROLES))
     _user(user.command("remove", "tenancy:remove_user", "a user goes, with every token"))
 

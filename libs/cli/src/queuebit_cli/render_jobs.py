@@ -10,6 +10,7 @@ from queuebit import LoggedEvent, UnknownEvent
 from queuebit.records import ItemResult, Result, Status, Step, item_rows
 from queuebit.text import visible
 from queuebit_cli.output import Output
+from queuebit_cli.render_tables import clock
 from queuebit_cli.tables import wrapped
 from queuebit_kernel import Money, rfc3339
 from queuebit_stack.errors import Exit
@@ -80,8 +81,7 @@ def step_document(job: str, step: Step) -> dict[str, object]:
 
 def step_lines(step: Step, out: Output, indent: str = "") -> list[str]:
     """An event, for people."""
-    moment = step.at.astimezone().strftime("%H:%M:%S.%f")[:-3]
-    return _beside(f"{indent}{out.paint(moment, 'dim')}  {step.event:<10} ", step.detail, out, len(indent))
+    return _beside(f"{indent}{out.paint(clock(step.at), 'dim')}  {step.event:<10} ", step.detail, out, len(indent))
 
 
 def waiting_lines(reason: str, out: Output, indent: str = "") -> list[str]:
@@ -125,7 +125,7 @@ def event_line(logged: LoggedEvent, out: Output) -> str:
     if isinstance(event, UnknownEvent):
         source = f"{event.type}: this version of qb does not know it"
     else:
-        moment, source = event.time.astimezone().strftime("%H:%M:%S.%f")[:-3], event.source
+        moment, source = clock(event.time), event.source
     what = f"{visible(logged.job)}  {visible(logged.name):<10}"
     return f"{out.paint(f'{moment:<12}', 'dim')}  {what} {out.paint(visible(source), 'dim')}"
 

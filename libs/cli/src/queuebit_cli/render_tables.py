@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from queuebit.records import UNTIL_FINAL
 from queuebit.text import visible
 from queuebit_cli.output import shortened
+from queuebit_cli.tables import Row, amount
 
 __all__ = [
-    "Row",
     "backend_rows",
     "balance_rows",
     "charge_rows",
+    "clock",
     "day_and_time",
     "job_rows",
     "moment",
@@ -22,8 +23,6 @@ __all__ = [
     "slo_rows",
     "took",
 ]
-
-Row = Mapping[str, object]
 
 _DAY_S = 86_400
 _LABEL = 20
@@ -136,9 +135,8 @@ def _kept(row: Row) -> bool | None:
 
 
 def _money(row: Row, name: str) -> object:
-    amount = row.get(name)
-    currency = row.get("currency")
-    return f"{amount} {currency}" if amount is not None and currency else amount
+    number, currency = row.get(name), row.get("currency")
+    return amount(number, currency) if number is not None and currency else number
 
 
 def _price(row: Row) -> object:
@@ -182,6 +180,11 @@ def _age(value: object) -> str | None:
 def day_and_time(value: object) -> str:
     """The local date and time, to the second: every row of a record has both."""
     return f"{datetime.fromisoformat(str(value)).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def clock(at: datetime) -> str:
+    """The local time to the millisecond, of events that follow one another quickly."""
+    return at.astimezone().strftime("%H:%M:%S.%f")[:-3]
 
 
 def moment(value: object) -> str | None:

@@ -8,7 +8,7 @@ from textwrap import wrap
 
 from queuebit.text import visible
 
-__all__ = ["Fitted", "Row", "fitted", "table", "wrapped"]
+__all__ = ["Fitted", "Row", "amount", "fitted", "table", "wrapped"]
 
 Row = Mapping[str, object]
 
@@ -74,6 +74,16 @@ def fitted(cells: list[list[str]], room: int | None = None) -> Fitted:
     return Fitted(rows, widths, right, [[], *(wrapped(text, room, "   ") for text in remarks)])
 
 
+def amount(number: object, currency: object) -> str:
+    """An amount of money, as `1000.00 USD`: two places at least, and every digit that there is."""
+    from queuebit_kernel import Money  # help needs no decimals
+
+    try:
+        return str(Money.of(str(number), str(currency)))
+    except (ArithmeticError, ValueError):
+        return f"{number} {currency}"
+
+
 def wrapped(text: str, room: int | None, indent: str = "") -> list[str]:
     """The text wrapped between words to a width; no lines for an empty text."""
     if room is None:
@@ -125,12 +135,12 @@ def _text(value: object) -> str:
             return "yes" if value else "no"
         case float():
             return f"{value:.4g}"
-        case {"amount": amount, "currency": currency}:
-            return f"{amount} {currency}"
+        case {"amount": number, "currency": currency}:
+            return amount(number, currency)
         case dict():
             return " ".join(f"{name}:{_text(item)}" for name, item in value.items())
         case list() | tuple():
-            return "; ".join(_text(item) for item in value)
+            return ", ".join(_text(item) for item in value)
         case _:
             return visible(" ".join(str(value).split()))
 

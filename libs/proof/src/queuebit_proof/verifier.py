@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from queuebit_kernel import rfc3339
 from queuebit_proof.checkpoint import SignedCheckpoint, verify_checkpoint
@@ -87,11 +87,12 @@ def _sentences(
 ) -> tuple[str, ...]:
     """Return a sentence for each of `CHECKS`."""
     size = "1 entry" if receipt.tree_size == 1 else f"{receipt.tree_size} entries"
+    at = f"{signed.signed_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
     return (
         "The receipt is complete and well formed.",
         f"The statement is unaltered and signed by both keys ({_names(opened)}) of {trust.origin}.",
         about,
-        f"The log with {size} was signed with both keys ({_names(signed)}) at {rfc3339(signed.signed_at)}.",
+        f"The log with {size} was signed with both keys ({_names(signed)}) at {at}.",
         f"The statement is entry {receipt.leaf_index} of that log: any change or removal can be detected.",
         "All four keys were valid when the log was signed.",
     )

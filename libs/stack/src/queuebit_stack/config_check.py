@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from shlex import quote
 from typing import Any
 
@@ -14,7 +15,7 @@ from queuebit_stack.secret_files import require_passwords, require_signing_keys
 from queuebit_stack.stack import Stack
 from queuebit_stack.stacks import known, read_config
 
-__all__ = ["require_good", "troubles"]
+__all__ = ["require_good", "troubles", "unpriced"]
 
 _NOT_APPLIED = "\nit is in force once you run `qb tenant apply`; `qb tenant apply --dry-run` shows what that changes"
 _MEANWHILE = "\nuntil then the stack uses the last valid version"
@@ -34,6 +35,15 @@ def require_good(home: Home) -> None:
     _require_prices(home)
     require_passwords(home)
     require_signing_keys(home)
+
+
+def unpriced(home: Home, backends: Iterable[str]) -> list[str]:
+    """Backends that the price book has no price for: misspelled, or not installed yet."""
+    try:
+        prices = load(home.price_book).prices
+    except BadPriceBook:  # `qb status` reports it
+        return []
+    return [name for name in backends if not any(price.covers(name) for price in prices)]
 
 
 def troubles(home: Home, stack: Stack | None) -> list[str]:

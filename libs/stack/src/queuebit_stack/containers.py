@@ -25,7 +25,7 @@ from queuebit_stack.home import Home
 from queuebit_stack.stack import CONTAINERS, Stack
 from queuebit_stack.stacks import find, known, save
 
-__all__ = ["RESTARTED", "configure", "env_file", "folder", "prepare", "used"]
+__all__ = ["RESTARTED", "configure", "env_file", "folder", "prepare", "restart_command", "used"]
 
 RESTARTED = ("nats",)
 """Containers that read only when they start who may log in."""
@@ -75,6 +75,11 @@ def folder(home: Home) -> Path:
 def env_file(home: Home) -> Path:
     """The file for `docker compose --env-file`."""
     return folder(home) / "compose.env"
+
+
+def restart_command(home: Home) -> str:
+    """The command that restarts what reads its users only when it starts."""
+    return f"docker compose --env-file {env_file(home)} restart {' '.join(RESTARTED)}"
 
 
 def prepare(home: Home) -> Path:

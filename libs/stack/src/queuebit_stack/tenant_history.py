@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -12,9 +12,9 @@ from queuebit_contracts import subjects
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.topology import LOG
 from queuebit_contracts.wire import UnknownEvent
-from queuebit_kernel import Malformed, rfc3339
+from queuebit_kernel import Malformed, Money, rfc3339
 
-__all__ = ["Change", "changes_of"]
+__all__ = ["Change", "changes_of", "in_words"]
 
 Change = dict[str, object]
 """One fact: `at`, `by`, `what`, and in `changed` each field that is not as it was, as it was and as it is."""
@@ -42,6 +42,34 @@ async def changes_of(transport: _Transport, tenant: str) -> list[Change]:
             return found
         after = int(reply.headers["Nats-Sequence"])
         found.append(_change(reply, after, known))
+
+
+def in_words(changed: object) -> str:
+    """What a change did to each field, in one line: `role viewer → admin, budgets tenant 50.00 USD`."""
+    if not isinstance(changed, dict):
+        return ""
+    return ", ".join(
+        f"{name} {_value(name, new)}" if old is None else f"{name} {_value(name, old)} → {_value(name, new)}"
+        for name, (old, new) in changed.items()
+    )
+
+
+def _value(name: str, value: object) -> str:
+    match name, value:
+        case "backends", []:
+            return "all"
+        case "keys", [*keys]:  # by their beginning, which is what `qb tenant token revoke` takes
+            return ", ".join(str(it)[:9] for it in keys) or "none"
+        case _, [*values]:
+            return ", ".join(map(str, values)) or "none"
+        case _, {}:
+            return ", ".join(f"{what} {_limit(limit)}" for what, limit in value.items()) or "none"
+        case _:
+            return str(value)
+
+
+def _limit(limit: Mapping[str, str]) -> str:
+    return str(Money.of(limit["amount"], limit["currency"]))
 
 
 def _change(reply: Reply, sequence: int, known: dict[str, dict[str, object]]) -> Change:

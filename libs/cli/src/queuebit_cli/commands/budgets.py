@@ -1,25 +1,26 @@
-"""`qb balances`, and `qb tenant budget`: limits that the jobs of several accounts share."""
+"""`qb balances`, `qb tenant budget` and `qb tenant limit`: how much there may be of what."""
 
 from __future__ import annotations
 
 from argparse import Namespace
 
-import tomlkit
-
-from queuebit_cli.commands.tenancy import amount_of, done, editing_tenants
+from queuebit_cli.commands.tenancy import done, edited
 from queuebit_cli.connecting import client_of
 from queuebit_cli.output import Output
 from queuebit_cli.progress import run
 from queuebit_cli.render_tables import balance_rows
 from queuebit_stack.balances import balances as balances_of
 from queuebit_stack.bootstrap import read_tenants
+from queuebit_stack.config_check import unpriced
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
-from queuebit_stack.tenants_file import tenant_in, unknown
+from queuebit_stack.tenant_edits import budget_of
 
-__all__ = ["balances", "budget"]
+__all__ = ["OF_A_PROJECT", "OF_A_TENANT", "balances", "budget", "limit"]
 
-_NONE = "none"
+OF_A_TENANT = ("share", "max_shots", "max_active_jobs")
+OF_A_PROJECT = ("backends", "default_kind")
+_NONE, _ALL = "none", "all"
 
 
 def balances(args: Namespace, out: Output) -> Exit:
@@ -35,24 +36,18 @@ def balances(args: Namespace, out: Output) -> Exit:
 
 def budget(args: Namespace, out: Output) -> Exit:
     """Set a budget, or remove it; without an amount, show what each has left."""
-    home = Home(args.home)
     if args.amount is None:
-        return _show(home, args, out)
-    with editing_tenants(home, out) as document:
-        tenant = tenant_in(document, args.name)
-        if args.amount == _NONE:
-            if args.what not in tenant.get("budget", {}):
-                raise unknown("budget", args.what, tenant.get("budget", {}), args.name)
-            del tenant["budget"][args.what]
-            words = f"{args.name} has no budget {args.what} any more; its accounts are as they were"
-        else:
-            entry = {"amount": amount_of(args.amount), "currency": args.currency}
-            tenant.setdefault("budget", tomlkit.table(is_super_table=True))[args.what] = entry
-            words = f"budget {args.what} of {args.name} is {entry['amount']} {args.currency}"
-    return done(home, out, words, tenant=args.name, budget=args.what, amount=args.amount)
+        return _show(args, out)
+    money = None if args.amount == _NONE else budget_of(args.amount, args.currency)
+    edited(args, out, lambda it: it.set_budget(args.name, args.what, money))
+    words = f"budget {args.what} of {args.name} is {money}"
+    if money is None:
+        words = f"{args.name} has no budget {args.what} any more; its accounts are as they were"
+    return done(args, out, words, tenant=args.name, budget=args.what, amount=args.amount)
 
 
-def _show(home: Home, args: Namespace, out: Output) -> Exit:
+def _show(args: Namespace, out: Output) -> Exit:
+    home = Home(args.home)
     home.require()
     found: list[dict[str, object]] = []
     for tenant in [args.name] if args.name else read_tenants(home).tenant:
@@ -64,3 +59,44 @@ def _show(home: Home, args: Namespace, out: Output) -> Exit:
     none = f"no budget: `qb tenant budget {args.name or 'TENANT'} tenant AMOUNT` sets one over all accounts"
     out.rows(found, none=none, shown=balance_rows)
     return Exit.DONE
+
+
+def limit(args: Namespace, out: Output) -> Exit:
+    """Set limits of a tenant or of one of its projects; other limits do not change."""
+    requested = _requested(args)
+    backends = None if args.backends is None else _backends(args.backends)
+    values = {name: backends if name == "backends" else value for name, value in requested.items()}
+    edited(args, out, lambda it: it.set_limits(args.name, args.project, values))
+    target = args.name if args.project is None else f"{args.project} of {args.name}"
+    changes = ", ".join(f"{_flag(name).lstrip('-')} {value}" for name, value in requested.items())
+    project = {} if args.project is None else {"project": args.project}
+    code = done(args, out, f"{target}: {changes}", tenant=args.name, **project, **requested)
+    if without := unpriced(Home(args.home), backends or ()):
+        out.paragraph(
+            f"the price book has no price for {', '.join(without)}, so no job can run there yet: "
+            "`qb backends` lists backends"
+        )
+    return code
+
+
+def _requested(args: Namespace) -> dict[str, object]:
+    """The limits that were given, which all are of a tenant, or all of a project."""
+    requested = {name: getattr(args, name) for name in (*OF_A_TENANT, *OF_A_PROJECT) if getattr(args, name) is not None}
+    own, others = (OF_A_TENANT, OF_A_PROJECT) if args.project is None else (OF_A_PROJECT, OF_A_TENANT)
+    if not requested:
+        args.misused(f"which limit? {' '.join(map(_flag, own))}; `qb tenant show {args.name}` shows the current ones")
+    if strange := [_flag(name) for name in requested if name in others]:
+        whose = "a tenant: leave the project out" if args.project else "a project: name it after the tenant"
+        args.misused(f"{', '.join(strange)} is a limit of {whose}")
+    return requested
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _backends(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise Stop(Exit.USAGE, f"--backends names no backend: write aer,cirq, or {_ALL}")
+    return [] if names == [_ALL] else names

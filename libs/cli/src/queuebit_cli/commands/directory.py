@@ -5,59 +5,48 @@ from __future__ import annotations
 import asyncio
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
-from difflib import unified_diff
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from queuebit_cli.commands.tenancy import say_restart
 from queuebit_cli.output import Output
 from queuebit_cli.progress import Progress
-from queuebit_cli.render_tables import day_and_time
-from queuebit_cli.tables import Row
+from queuebit_cli.render_tenants import history_rows
 from queuebit_contracts.query import TenantsRequest
-from queuebit_contracts.tenants import BadTenants, Tenants, check_tenants, parse_tenants, tenants_toml
+from queuebit_contracts.tenants import Tenants, check_tenants, tenants_toml
 from queuebit_stack.bootstrap import read_tenants
 from queuebit_stack.connection import operator_at, operator_of
-from queuebit_stack.containers import RESTARTED, env_file
+from queuebit_stack.containers import RESTARTED
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.files import require_place, write_private
 from queuebit_stack.home import Home
-from queuebit_stack.locks import alone
 from queuebit_stack.stack import Stack
-from queuebit_stack.tenant_facts import Operator, apply_here, apply_there, ask, author, runs
+from queuebit_stack.tenant_documents import apply_document, difference, document_of
+from queuebit_stack.tenant_facts import Operator, apply_there, ask, author
 from queuebit_stack.tenant_history import Change, changes_of
 
 if TYPE_CHECKING:
     from queuebit.nats_transport import NatsTransport
 
-__all__ = ["apply", "current", "export", "history", "tell_restart"]
+__all__ = ["apply", "export", "history"]
 
 
 def apply(args: Namespace, out: Output) -> Exit:
     """Put a tenants file in force: this home's, or another one, which then becomes this home's."""
-    by = args.by or author()
-    if args.url:
-        return _apply_there(args, out, _read(args.file) if args.file else args.misused("name the file to apply"), by)
+    by, file = args.by or author(), None if args.file is None else Path(args.file)
     home = Home(args.home)
-    home.require()
-    with alone(home.tenants_lock):
-        text = None if args.file is None else _text(args.file)
-        desired = read_tenants(home) if text is None else _parsed(args.file, text)
-        stack = Stack.load(home)
-        if args.dry_run:
-            return _shown(apply_there(partial(operator_of, home), desired, by, dry_run=True).document, desired, out)
-        before = home.tenants_file.read_text(encoding="utf-8") if home.tenants_file.exists() else ""
-        if text is not None:
-            write_private(home.tenants_file, text)
-        if stack is None or not runs(stack):
-            return _said(home, out, f"{home.tenants_file} is good; the next {home.command('up')} puts it in force", ())
-        try:
-            with Progress(out.as_json, "putting the tenants in force"):
-                changes = apply_here(home, stack, desired, by, overwrite=True)
-        except Stop:
-            write_private(home.tenants_file, before)
-            raise
-    return _said(home, out, f"{home.tenants_file} is in force", changes)
+    if args.url and file is None:
+        args.misused("name the file to apply")
+    if not args.url:
+        home.require()
+    if args.url or args.dry_run:
+        return _apply_there(args, document_of(home, file), by, out)
+    with Progress(out.as_json, "putting the tenants in force"):
+        applied = apply_document(home, file, by)
+    if applied.waits_for_start:
+        return _said(home, out, f"{home.tenants_file} is good; the next {home.command('up')} puts it in force", ())
+    return _said(home, out, f"{home.tenants_file} is in force", applied.changes)
 
 
 def export(args: Namespace, out: Output) -> Exit:
@@ -80,25 +69,11 @@ def history(args: Namespace, out: Output) -> Exit:
     rows = asyncio.run(_history(_operator(args)(), args.name))
     if not rows:
         raise Stop(Exit.REFUSED, f"no fact names a tenant {args.name}: `qb tenant list` shows what there is")
-    out.rows(rows, none="", shown=_history_rows)
+    out.rows(rows, none="", shown=history_rows)
     return Exit.DONE
 
 
-def current(home: Home) -> Tenants:
-    """What is in force; while the stack is down, what its next start puts in force."""
-    stack = Stack.load(home)
-    if stack is None or not runs(stack):
-        return read_tenants(home)
-    return check_tenants(ask(partial(operator_of, home), TenantsRequest()).document)
-
-
-def tell_restart(home: Home, out: Output) -> None:
-    """Say what is left to do where containers run the stack."""
-    out.say("next, since nats keeps the users that it was started with, in the repository:")
-    out.say(f"  docker compose --env-file {env_file(home)} restart {' '.join(RESTARTED)}")
-
-
-def _apply_there(args: Namespace, out: Output, desired: Tenants, by: str) -> Exit:
+def _apply_there(args: Namespace, desired: Tenants, by: str, out: Output) -> Exit:
     before = apply_there(_operator(args), desired, by, dry_run=args.dry_run)
     if args.dry_run:
         return _shown(before.document, desired, out)
@@ -126,14 +101,12 @@ def _said(home: Home, out: Output, words: str, changes: Sequence[str] | None) ->
         out.say(change)
     out.say(words)
     if restart:
-        tell_restart(home, out)
+        say_restart(home, out)
     return Exit.DONE
 
 
 def _shown(document: Mapping[str, object], desired: Tenants, out: Output) -> Exit:
-    """How a document differs from what is in force."""
-    now, then = (tenants_toml(it).splitlines() for it in (check_tenants(document), desired))
-    lines = [*unified_diff(now, then, "in force", "wanted", lineterm="", n=2)]
+    lines = difference(document, desired)
     out.document({"diff": lines})
     if not out.as_json:
         out.stream(lines)
@@ -150,60 +123,8 @@ def _operator(args: Namespace) -> Operator:
     return partial(operator_at, args.url, Path(args.seed_file), Path(args.ca_file) if args.ca_file else None)
 
 
-def _read(file: str) -> Tenants:
-    return _parsed(file, _text(file))
-
-
-def _text(file: str) -> str:
-    try:
-        return Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Stop(Exit.USAGE, f"{file} cannot be read: {error}") from error
-
-
-def _parsed(file: str, text: str) -> Tenants:
-    try:
-        return parse_tenants(text)
-    except BadTenants as error:
-        raise Stop(Exit.USAGE, f"{file}: {error}") from error
-
-
 async def _history(transport: NatsTransport, tenant: str) -> list[Change]:
     try:
         return await changes_of(transport, tenant)
     finally:
         await transport.close()
-
-
-def _history_rows(rows: Sequence[Row]) -> Sequence[Row]:
-    return [
-        {"at": day_and_time(row["at"]), "by": row["by"], "what": row["what"], "changed": _words(row["changed"])}
-        for row in rows
-    ]
-
-
-def _words(changed: object) -> str:
-    if not isinstance(changed, dict):
-        return ""
-    return ", ".join(
-        f"{name} {_value(name, new)}" if old is None else f"{name} {_value(name, old)} → {_value(name, new)}"
-        for name, (old, new) in changed.items()
-    )
-
-
-def _value(name: str, value: object) -> str:
-    match name, value:
-        case "backends", []:
-            return "all"
-        case "keys", [*keys]:  # by their beginning, which is what `qb tenant token revoke` takes
-            return ", ".join(str(it)[:9] for it in keys) or "none"
-        case _, [*values]:
-            return ", ".join(map(str, values)) or "none"
-        case _, {}:
-            return ", ".join(f"{what} {_limit(limit)}" for what, limit in value.items()) or "none"
-        case _:
-            return str(value)
-
-
-def _limit(limit: Mapping[str, str]) -> str:
-    return f"{limit['amount']} {limit['currency']}"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from queuebit_cli.output import Output, shortened
 from queuebit_cli.progress import Progress
-from queuebit_cli.render_tables import Row
+from queuebit_cli.tables import Row
 from queuebit_stack.checks import Findings, examine, settle
 from queuebit_stack.errors import Exit
 from queuebit_stack.home import Home

@@ -1,0 +1,47 @@
+"""Renders tenants: what their projects may spend, and who changed them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from queuebit_cli.render_tables import day_and_time
+from queuebit_cli.tables import Row
+from queuebit_contracts.tenants import Project
+from queuebit_stack.balances import NOTHING
+from queuebit_stack.tenant_history import in_words
+
+__all__ = ["Accounts", "history_rows", "moved", "project_rows"]
+
+Accounts = Mapping[tuple[str, str], Row]
+"""Accounts as the broker holds them, by project and currency."""
+
+
+def project_rows(projects: Mapping[str, Project], accounts: Accounts | None) -> list[Row]:
+    """Projects with their budgets; with accounts, also what became of the money."""
+    rows: list[Row] = []
+    for name, it in projects.items():
+        money = {"budget": it.budget}
+        if accounts is not None:
+            money |= moved(accounts.get((name, it.currency), NOTHING))
+        rows.append(
+            {
+                "project": name,
+                **{word: {"amount": amount, "currency": it.currency} for word, amount in money.items()},
+                "backends": list(it.backends),
+                "default kind": it.default_kind,
+            }
+        )
+    return rows
+
+
+def moved(account: Row) -> dict[str, str]:
+    """What an account holds for jobs, what they cost, and what is left."""
+    return {"held": str(account["held"]), "charged": str(account["spent"]), "left": str(account["left"])}
+
+
+def history_rows(rows: Sequence[Row]) -> list[Row]:
+    """Changes of a tenant, oldest first."""
+    return [
+        {"at": day_and_time(row["at"]), "by": row["by"], "what": row["what"], "changed": in_words(row["changed"])}
+        for row in rows
+    ]
