@@ -8,12 +8,13 @@ from itertools import zip_longest
 import pytest
 
 from queuebit import LoggedEvent, UnknownEvent
+from queuebit.documents import event_document
 from queuebit.errors import Reason
 from queuebit.records import Status, Step
 from queuebit_cli.commands import jobs
 from queuebit_cli.main import main
 from queuebit_cli.output import Output
-from queuebit_cli.render_jobs import count_rows, describe, event_document, event_line, exit_of
+from queuebit_cli.render_jobs import count_rows, describe, event_line, exit_of
 from queuebit_cli.render_tables import backend_rows, balance_rows, job_rows, plan_rows, slo_rows
 from queuebit_cli.tables import fitted, table
 from queuebit_kernel import rfc3339

@@ -133,6 +133,7 @@ async def test_questions_are_asked_under_the_own_tenant(ann: Credential) -> None
     bus.answers = {"jobs": {"rows": [{"job": "jabc" + "a" * 17}]}, "slo": {"error": {"code": "late", "text": "later"}}}
     async with AsyncClient(ann, transport=bus) as client:
         assert (await client.find("jab")).id == "jabc" + "a" * 17
+        assert (await client.find("latest")).id == "jabc" + "a" * 17
         with pytest.raises(NotFound, match="begins with"):
             await client.find("jz")
         with pytest.raises(Refused, match="later"):

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from queuebit import Batch, InvalidInput, Item, ItemResult, Sweep
-from queuebit.programs import content_of, draft_of, read_batch, read_bindings
+from queuebit.program_files import program_of, read_batch, read_bindings
+from queuebit.programs import content_of, draft_of
 from queuebit.records import Estimate, item_rows
 from queuebit.results import items_of
 from queuebit_contracts.program import CIRCUIT, PROGRAM, Program, read_program
@@ -161,3 +162,16 @@ def test_values_stand_under_the_names_of_their_observables() -> None:
     first, second = item_rows(items)
     assert [*first] == ["item", "state", "result", "ZZ", "0.5 XI", "ZZ (2)", "XX", "reason"]
     assert (first["ZZ (2)"], first["XX"], second["ZZ"], second["XX"]) == ("0.5000", None, None, "1.0000")
+
+
+async def test_what_a_person_asks_for_becomes_a_program(tmp_path: Path) -> None:
+    bindings = tmp_path / "sweep.json"
+    bindings.write_text('{"theta": [0, 1]}')
+    assert program_of("OPENQASM 3.0;") == "OPENQASM 3.0;"
+    swept = program_of(ROTATED, bindings=bindings, observables=["Z", '{"Z": 0.5}'])
+    assert swept == Sweep(ROTATED, {"theta": [0, 1]}, ["Z", {"Z": 0.5}], ("counts",))
+    assert program_of(ROTATED, outputs=("memory",)) == Sweep(ROTATED, [{}], [], ("memory",))
+    with pytest.raises(InvalidInput, match="it is not JSON: .*write ZZ"):
+        program_of(ROTATED, observables=["{ZZ"])
+    with pytest.raises(InvalidInput, match="is a batch: write parameters"):
+        program_of(tmp_path / "batch.json", outputs=("memory",))

@@ -1,4 +1,4 @@
-"""The client and the job that a command names."""
+"""The client that a command uses."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from queuebit_stack.connection import quick_start
 
 if TYPE_CHECKING:
     from queuebit.client import AsyncClient
-    from queuebit.job import AsyncJob
 
-__all__ = ["client_of", "job_of"]
+__all__ = ["client_of"]
 
 
 def client_of(args: Namespace) -> AsyncClient:
@@ -21,19 +20,3 @@ def client_of(args: Namespace) -> AsyncClient:
     from queuebit.credentials import find
 
     return AsyncClient(find(args.home, args.tenant, args.user))
-
-
-async def job_of(client: AsyncClient, word: str) -> AsyncJob:
-    """The job named by its id, a prefix of its id, or `latest`.
-
-    Raises:
-        NotFound: there is no such job.
-    """
-    from queuebit.errors import NotFound
-
-    if word != "latest":  # no id begins like this
-        return await client.find(word)
-    rows = await client.jobs(limit=1)
-    if not rows:
-        raise NotFound("there is no job yet: `qb submit FILE.qasm --wait` submits one")
-    return client.job(str(rows[0]["job"]))

@@ -1,32 +1,23 @@
-"""Renders jobs: documents for programs, lines for people."""
+"""Renders jobs, their events and their results for people."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 
 from queuebit import LoggedEvent, UnknownEvent
-from queuebit.records import ItemResult, Result, Status, Step, item_rows
+from queuebit.records import Result, Status, Step, is_program, item_rows
 from queuebit.text import visible
 from queuebit_cli.output import Output
 from queuebit_cli.render_tables import clock
 from queuebit_cli.tables import wrapped
-from queuebit_kernel import Money, rfc3339
 from queuebit_stack.errors import Exit
 
 __all__ = [
-    "charge_document",
     "count_rows",
-    "counts_document",
     "describe",
-    "event_document",
     "event_line",
     "exit_of",
-    "reasons_document",
     "result_lines",
-    "status_document",
-    "step_document",
     "step_lines",
     "waiting_lines",
 ]
@@ -45,38 +36,6 @@ def exit_of(states: Iterable[str]) -> Exit:
     if ends & {"rejected", "refused"}:
         return Exit.REFUSED
     return Exit.DONE if ends <= {"completed", "submitted"} else Exit.JOB_FAILED
-
-
-def charge_document(charge: Money | None) -> dict[str, str] | None:
-    """An amount for programs: exact text and a currency."""
-    return None if charge is None else {"amount": charge.text(), "currency": charge.currency}
-
-
-def reasons_document(status: Status) -> list[dict[str, str]]:
-    """Reasons of a rejection, failure or cancellation."""
-    return [{"code": reason.code, "text": reason.text} for reason in status.reasons]
-
-
-def status_document(status: Status) -> dict[str, object]:
-    """A job for programs."""
-    return {
-        "job": status.job,
-        "state": status.state,
-        "tenant": status.tenant,
-        "project": status.project,
-        "label": status.label,
-        "backend": status.backend,
-        "shots": status.shots,
-        "charge": charge_document(status.charge),
-        "sealed": status.sealed,
-        "reasons": reasons_document(status),
-        "steps": [step_document(status.job, step) for step in status.steps],
-    }
-
-
-def step_document(job: str, step: Step) -> dict[str, object]:
-    """An event, for programs."""
-    return {"job": job, "event": step.event, "at": rfc3339(step.at), "detail": step.detail}
 
 
 def step_lines(step: Step, out: Output, indent: str = "") -> list[str]:
@@ -109,16 +68,6 @@ def describe(status: Status, out: Output, waiting: str | None = None) -> list[st
     return lines
 
 
-def event_document(logged: LoggedEvent) -> dict[str, object]:
-    """An event that was followed; one of an unknown type as it was written."""
-    event = logged.event
-    if isinstance(event, UnknownEvent):
-        written = json.loads(event.raw)
-    else:
-        written = event.model_dump(mode="json", exclude_none=True)
-    return {"sequence": logged.sequence, "subject": logged.subject, "event": written}
-
-
 def event_line(logged: LoggedEvent, out: Output) -> str:
     """When it happened, to which job, what, and who says so."""
     event, moment = logged.event, ""
@@ -130,29 +79,9 @@ def event_line(logged: LoggedEvent, out: Output) -> str:
     return f"{out.paint(f'{moment:<12}', 'dim')}  {what} {out.paint(visible(source), 'dim')}"
 
 
-def counts_document(result: Result | None) -> dict[str, object]:
-    """What a job returned, for programs: its counts, and `items` where it ran a program."""
-    if result is None or not _of_items(result):
-        return {"counts": dict(result.counts) if result else None}
-    return {"counts": dict(result.counts) or None, "items": [_item_document(it) for it in result.items]}
-
-
 def result_lines(result: Result, out: Output) -> list[str]:
     """What a job returned, for people: its counts, or a line for each item."""
-    return out.lines(item_rows(result.items) if _of_items(result) else count_rows(result.counts))
-
-
-def _of_items(result: Result) -> bool:
-    """Whether a result is more than the counts of one circuit."""
-    if len(result.items) != 1:
-        return bool(result.items)
-    (only,) = result.items
-    return only.counts is None or only.memory is not None or only.quasi is not None
-
-
-def _item_document(item: ItemResult) -> dict[str, object]:
-    document = asdict(item)
-    return {name: value for name, value in document.items() if value is not None}
+    return out.lines(item_rows(result.items) if is_program(result) else count_rows(result.counts))
 
 
 def count_rows(counts: Mapping[str, int], most: int = _MOST_COUNTS) -> list[dict[str, object]]:

@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from queuebit.credentials import Credential, find, home_folder, load
-from queuebit.errors import Conflict, NotFound, Unreachable
+from queuebit.errors import Conflict, Unreachable
+from queuebit.finding import LATEST, newest, only
 from queuebit.inputs import plain_name, whole_number
 from queuebit.permissions import permitted
 from queuebit.queries import ask
@@ -152,22 +153,18 @@ class AsyncClient:
         return AsyncJob(plain_name("job", job), self.credential, self._log_client(), self._watch, self._payloads())
 
     async def find(self, prefix: str) -> AsyncJob:
-        """A job by its full id, or a recent one by a prefix of its id.
+        """A job by its full id, a recent one by a prefix of its id, or the newest: `latest`.
 
         Raises:
             NotFound: there is no such job, or the prefix fits none or several of the last 1,000 jobs.
         """
+        if prefix == LATEST:
+            return self.job(await newest(self))
         if len(prefix) == _ID_LENGTH:
             job = self.job(prefix)
             await job.status()  # a wait for a missing job would never end
             return job
-        rows = await self.jobs(limit=1000)
-        fitting = sorted({str(row["job"]) for row in rows if str(row.get("job", "")).startswith(prefix)})
-        if len(fitting) == 1:
-            return self.job(fitting[0])
-        if fitting:
-            raise NotFound(f"{len(fitting)} jobs begin with {prefix!r}: give more of the id, such as {fitting[0][:10]}")
-        raise NotFound(f"no recent job begins with {prefix!r}: `qb jobs` lists jobs")
+        return self.job(await only(self, prefix))
 
     async def jobs(self, *, project: str | None = None, limit: int = 50) -> Table:
         """The newest jobs of the tenant.

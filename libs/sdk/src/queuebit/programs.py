@@ -6,11 +6,9 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from queuebit.errors import InvalidInput
-from queuebit.inputs import plain_json
 from queuebit.sources import read_program_source, read_source
 from queuebit_planning.limits import MAX_SOURCE_BYTES
 
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
     from queuebit.payloads import Payloads
     from queuebit_contracts.program import Program
 
-__all__ = ["Batch", "Draft", "Item", "Sweep", "content_of", "draft_of", "read_batch", "read_bindings"]
+__all__ = ["Batch", "Draft", "Item", "Sweep", "content_of", "draft_of"]
 
 _INLINE_BYTES = 256 * 1024
 """Source that a program carries itself; the circuits beyond it are stored one by one."""
@@ -130,35 +128,6 @@ async def content_of(
     return manifest, PROGRAM
 
 
-def read_batch(path: Path) -> Batch:
-    """Read a batch from a JSON file: `items` as in a program, with the names of files for circuits.
-
-    Raises:
-        InvalidInput: there is no such file, or it is no batch.
-    """
-    document = _json(path)
-    if not isinstance(document, dict) or not isinstance(document.get("items"), list):
-        raise InvalidInput(f'{path} is not a batch: write {{"items": [{{"circuit": "a.qasm", "parameters": {{}}}}]}}')
-    if unknown := document.keys() - {"items", "outputs"}:
-        raise InvalidInput(f"{path} has the unknown field {sorted(unknown)[0]!r}: write items and outputs")
-    items = [_item_of(path, number, item) for number, item in enumerate(document["items"])]
-    return Batch(items, document.get("outputs", ("counts",)))
-
-
-def read_bindings(path: Path) -> Sequence[Mapping[str, object]] | Mapping[str, Sequence[object]]:
-    """Read the bindings of a sweep from a JSON file, as `Sweep.bindings` takes them.
-
-    Raises:
-        InvalidInput: there is no such file, or it holds no bindings.
-    """
-    document = _json(path)
-    if isinstance(document, dict) and all(isinstance(it, list) for it in document.values()):
-        return document
-    if isinstance(document, list) and all(isinstance(it, dict) for it in document):
-        return document
-    raise InvalidInput(f'{path} holds no bindings: write {{"theta": [0, 0.1]}} or [{{"theta": 0}}, {{"theta": 0.1}}]')
-
-
 def _items(program: Batch | Sweep) -> Iterator[Item]:
     if isinstance(program, Batch):
         for it in program.items:
@@ -241,20 +210,3 @@ def _real(factor: Any) -> float:  # any type of number
     if isinstance(number, bool) or not isinstance(number, int | float):
         raise InvalidInput(f"the factor {factor!r:.40} of an observable is not a real number")
     return float(number)
-
-
-def _item_of(path: Path, number: int, item: object) -> Item:
-    if not isinstance(item, dict) or not isinstance(item.get("circuit"), str):
-        raise InvalidInput(f"{path}: item {number} names no circuit: write its file, such as 'a.qasm'")
-    if unknown := item.keys() - {"circuit", "parameters", "observables"}:
-        raise InvalidInput(f"{path}: item {number} has the unknown field {sorted(unknown)[0]!r}")
-    return Item(path.parent / item["circuit"], item.get("parameters"), item.get("observables", ()))
-
-
-def _json(path: Path) -> Any:  # plain JSON
-    try:
-        return plain_json(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError as error:
-        raise InvalidInput(f"there is no file {path}") from error
-    except (OSError, ValueError) as error:
-        raise InvalidInput(f"{path} cannot be read: {error}") from error

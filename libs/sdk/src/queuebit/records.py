@@ -23,6 +23,7 @@ __all__ = [
     "Status",
     "Step",
     "Table",
+    "is_program",
     "item_rows",
 ]
 
@@ -182,6 +183,14 @@ class Receipt:
 
 _MOST_OUTCOMES = 3
 """Of the counts of an item, in a table of many."""
+
+
+def is_program(result: Result) -> bool:
+    """Whether a result is more than the counts of one circuit."""
+    if len(result.items) != 1:
+        return bool(result.items)
+    (only,) = result.items
+    return only.counts is None or only.memory is not None or only.quasi is not None
 
 
 def item_rows(items: Sequence[ItemResult]) -> list[Row]:

@@ -208,7 +208,7 @@ class Client:
         return Job(self._client.job(job), self._loop)
 
     def find(self, prefix: str) -> Job:
-        """A job by its full id, or a recent one by a prefix of its id."""
+        """A job by its full id, a recent one by a prefix of its id, or the newest: `latest`."""
         return Job(self._loop.run(self._client.find(prefix)), self._loop)
 
     def jobs(self, *, project: str | None = None, limit: int = 50) -> Table:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from queuebit.errors import QueuebitError
 from queuebit_cli.circuits import circuit_of
-from queuebit_cli.connecting import client_of, job_of
+from queuebit_cli.connecting import client_of
 from queuebit_cli.output import Output
 from queuebit_cli.progress import run
 from queuebit_cli.render_tables import job_rows, plan_rows
@@ -69,11 +69,12 @@ def jobs(args: Namespace, out: Output) -> Exit:
 
 def show(args: Namespace, out: Output) -> Exit:
     """All events of a job, and why it waits."""
-    from queuebit_cli.render_jobs import describe, status_document
+    from queuebit.documents import status_document
+    from queuebit_cli.render_jobs import describe
 
     async def ask() -> tuple[Status, str | None]:
         async with client_of(args) as client:
-            status = await (await job_of(client, args.job)).status()
+            status = await (await client.find(args.job)).status()
             return status, (await client.waiting(states=[status.state], job=status.job)).get(status.job)
 
     status, reason = run(ask(), out, "asking the log")
@@ -93,7 +94,7 @@ def explain(args: Namespace, out: Output) -> Exit:
 
     async def ask() -> list[dict[str, object]]:
         async with client_of(args) as client:
-            job = (await job_of(client, args.job)).id
+            job = (await client.find(args.job)).id
             return await (_explained(args, client.credential.tenant, job) if args.all_tenants else client.explain(job))
 
     rows = run(ask(), out, "making its decisions again")
@@ -121,11 +122,12 @@ async def _explained(args: Namespace, tenant: str, job: str) -> list[dict[str, o
 
 def watch(args: Namespace, out: Output) -> Exit:
     """Follow a job until it is sealed; print why it waits."""
-    from queuebit_cli.render_jobs import exit_of, step_document, step_lines, waiting_lines
+    from queuebit.documents import step_document
+    from queuebit_cli.render_jobs import exit_of, step_lines, waiting_lines
 
     async def follow() -> Exit:
         async with client_of(args) as client:
-            job = await job_of(client, args.job)
+            job = await client.find(args.job)
             explaining = asyncio.ensure_future(say_why(client, job))
             try:
                 async for step in job.steps():
@@ -152,7 +154,7 @@ def watch(args: Namespace, out: Output) -> Exit:
 
 def cancel(args: Namespace, out: Output) -> Exit:
     """Stop a job that has not ended."""
-    from queuebit_cli.render_jobs import status_document
+    from queuebit.documents import status_document
 
     status = run(_cancelled(args), out, "asking the broker to stop it")
     out.document(status_document(status))
@@ -164,16 +166,17 @@ def cancel(args: Namespace, out: Output) -> Exit:
 
 async def _cancelled(args: Namespace) -> Status:
     async with client_of(args) as client:
-        return await (await job_of(client, args.job)).cancel(args.reason)
+        return await (await client.find(args.job)).cancel(args.reason)
 
 
 def result(args: Namespace, out: Output) -> Exit:
     """The counts of a completed job, or of each of its items."""
-    from queuebit_cli.render_jobs import counts_document, result_lines
+    from queuebit.documents import counts_document
+    from queuebit_cli.render_jobs import result_lines
 
     async def ask() -> Result:
         async with client_of(args) as client:
-            return await (await job_of(client, args.job)).result(timeout=args.timeout)
+            return await (await client.find(args.job)).result(timeout=args.timeout)
 
     if args.output:
         require_place(Path(args.output))

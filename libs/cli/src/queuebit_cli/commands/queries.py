@@ -12,7 +12,6 @@ from queuebit.records import Row
 from queuebit_cli.connecting import client_of
 from queuebit_cli.output import Output
 from queuebit_cli.progress import run
-from queuebit_cli.render_jobs import event_document, event_line
 from queuebit_cli.render_tables import backend_rows, charge_rows, slo_rows
 from queuebit_stack.balances import by_account
 from queuebit_stack.errors import Exit
@@ -68,6 +67,8 @@ def slo(args: Namespace, out: Output) -> Exit:
 
 def follow(args: Namespace, out: Output) -> Exit:
     """Print events of the tenant's jobs until Ctrl-C."""
+    from queuebit.documents import event_document
+    from queuebit_cli.render_jobs import event_line
 
     async def listen() -> None:
         async with client_of(args) as client:

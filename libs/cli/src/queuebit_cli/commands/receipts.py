@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from argparse import Namespace
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
 from queuebit.errors import JobFailed, NotFound, Refused, StillRunning
-from queuebit_cli.connecting import client_of, job_of
+from queuebit.receipt_files import read_receipt, read_result_digest, read_trust
+from queuebit_cli.connecting import client_of
 from queuebit_cli.output import Output
 from queuebit_cli.progress import run
-from queuebit_kernel import digest_of
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.files import require_place, write_private
 from queuebit_stack.home import Home
@@ -20,6 +19,7 @@ from queuebit_stack.home import Home
 if TYPE_CHECKING:
     from queuebit.job import AsyncJob
     from queuebit.records import Receipt
+    from queuebit_proof import Verified
 
 __all__ = ["get", "verify"]
 
@@ -53,80 +53,52 @@ def verify(args: Namespace, out: Output) -> Exit:
     """Verify a receipt: a file offline, or a job's from the stack; optionally also against a result."""
     from queuebit_proof import ReceiptInvalid, TrustInvalid, TrustRoot
     from queuebit_proof import verify as check
-    from queuebit_proof.receipt import MAX_RECEIPT_BYTES
 
     path = Path(args.receipt)
-    result = _digest(Path(args.result)) if args.result else None
-    trust = _trust(Path(args.trust) if args.trust else Home(args.home).trust_file)
+    result = read_result_digest(Path(args.result)) if args.result else None
+    trust = read_trust(Path(args.trust) if args.trust else Home(args.home).trust_file)
     if path.is_file():
-        content, job = _read(path, MAX_RECEIPT_BYTES + 2).removesuffix(b"\n"), None
+        content, job = read_receipt(path), None
     else:
         try:
             receipt, stored = run(_fetch(args, with_result=result is None), out, "waiting for its receipt")
-            job, content = receipt.job, receipt.content
-            result = result or stored
         except NotFound as error:
             raise Stop(Exit.USAGE, f"there is no file {path}, and {error}") from error
+        content, job, result = receipt.content, receipt.job, result or stored
     try:
         verified = check(content, TrustRoot.parse(trust), job=job, result_digest=result)
     except (ReceiptInvalid, TrustInvalid) as error:
         out.document({"verified": False, "check": getattr(error, "check", "trust"), "text": str(error)})
         raise Stop(Exit.JOB_FAILED, f"not verified: {error}") from error
-    out.document(
-        {
-            "verified": True,
-            "job": verified.receipt.job,
-            "tenant": verified.receipt.tenant,
-            "leaf_index": verified.receipt.leaf_index,
-            "supersedes": verified.supersedes,
-            "result_compared": result is not None,
-            "checks": [{"name": it.name, "text": it.sentence} for it in verified.checks],
-        }
-    )
-    rows = [{"": "ok", "check": it.name, "found": it.sentence} for it in verified.checks]
-    for line in out.lines(rows, fit=True)[1:]:
-        out.say(line)
+    _print(verified, out, compared=result is not None)
     if path.is_file() and not result:
         out.say("to compare the result too, give --result FILE, written by:")
         out.say(f"  qb job result {verified.receipt.job} --output FILE")
     return Exit.DONE
 
 
-def _trust(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise Stop(Exit.USAGE, f"there is no trust document {path}: name one with --trust") from error
-    except OSError as error:
-        raise Stop(Exit.USAGE, f"{path} is not a trust document: {error.strerror}") from error
-
-
-def _read(path: Path, most: int) -> bytes:
-    """The start of an untrusted file: the verifier refuses more than the size of a receipt."""
-    try:
-        with path.open("rb") as file:
-            return file.read(most)
-    except OSError as error:
-        raise Stop(Exit.USAGE, f"{path} cannot be read: {error.strerror}") from error
-
-
-def _digest(path: Path) -> str:
-    """The digest of a result, from its counts as `qb job result --output` writes them."""
-    try:
-        counts = json.loads(path.read_bytes())
-        if not isinstance(counts, dict):
-            raise ValueError("it is not a JSON object")
-        return digest_of(counts)
-    except OSError as error:
-        raise Stop(Exit.USAGE, f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise Stop(Exit.USAGE, f"{path} is not a result from `qb job result --output FILE`: {error}") from error
+def _print(verified: Verified, out: Output, *, compared: bool) -> None:
+    receipt = verified.receipt
+    out.document(
+        {
+            "verified": True,
+            "job": receipt.job,
+            "tenant": receipt.tenant,
+            "leaf_index": receipt.leaf_index,
+            "supersedes": verified.supersedes,
+            "result_compared": compared,
+            "checks": [{"name": it.name, "text": it.sentence} for it in verified.checks],
+        }
+    )
+    rows = [{"": "ok", "check": it.name, "found": it.sentence} for it in verified.checks]
+    for line in out.lines(rows, fit=True)[1:]:
+        out.say(line)
 
 
 async def _fetch(args: Namespace, *, with_result: bool) -> tuple[Receipt, str | None]:
     """The newest receipt of the job, and if wanted the digest of its result; none where it ended without one."""
     async with client_of(args) as client:
-        job = await job_of(client, args.receipt)
+        job = await client.find(args.receipt)
         receipt = await job.receipt(_WAIT_S)
         return receipt, await _result(client.job(job.id)) if with_result else None
 

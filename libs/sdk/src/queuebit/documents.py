@@ -1,0 +1,85 @@
+"""JSON documents of what the client returns: every front door shows programs the same fields.
+
+Fields are only ever added. An amount is `{"amount", "currency"}` with exact digits as text; a time is RFC 3339 in UTC.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from queuebit.errors import Reason
+from queuebit.events import LoggedEvent, UnknownEvent
+from queuebit.records import ItemResult, Receipt, Result, Status, Step, is_program
+from queuebit_kernel import Money, rfc3339
+
+__all__ = [
+    "amount_document",
+    "counts_document",
+    "event_document",
+    "reasons_document",
+    "receipt_document",
+    "status_document",
+    "step_document",
+]
+
+
+def amount_document(amount: Money | None) -> dict[str, str] | None:
+    """An amount of money, with its exact digits."""
+    return None if amount is None else {"amount": amount.text(), "currency": amount.currency}
+
+
+def reasons_document(reasons: Iterable[Reason]) -> list[dict[str, str]]:
+    """Reasons of a rejection, failure or cancellation."""
+    return [{"code": reason.code, "text": reason.text} for reason in reasons]
+
+
+def status_document(status: Status) -> dict[str, object]:
+    """A job, and all that happened to it."""
+    return {
+        "job": status.job,
+        "state": status.state,
+        "tenant": status.tenant,
+        "project": status.project,
+        "label": status.label,
+        "backend": status.backend,
+        "shots": status.shots,
+        "charge": amount_document(status.charge),
+        "sealed": status.sealed,
+        "reasons": reasons_document(status.reasons),
+        "steps": [step_document(status.job, step) for step in status.steps],
+    }
+
+
+def step_document(job: str, step: Step) -> dict[str, object]:
+    """One event of a job."""
+    return {"job": job, "event": step.event, "at": rfc3339(step.at), "detail": step.detail}
+
+
+def event_document(logged: LoggedEvent) -> dict[str, object]:
+    """An event that was followed; one of an unknown type as it was written."""
+    event = logged.event
+    if isinstance(event, UnknownEvent):
+        written = json.loads(event.raw)
+    else:
+        written = event.model_dump(mode="json", exclude_none=True)
+    return {"sequence": logged.sequence, "subject": logged.subject, "event": written}
+
+
+def counts_document(result: Result | None) -> dict[str, object]:
+    """What a job returned: its counts, and `items` where it ran a program."""
+    if result is None or not is_program(result):
+        return {"counts": dict(result.counts) if result else None}
+    return {"counts": dict(result.counts) or None, "items": [_item(it) for it in result.items]}
+
+
+def receipt_document(receipt: Receipt | None, verified: bool | None) -> dict[str, object] | None:
+    """A receipt in short, and whether it was verified."""
+    if receipt is None:
+        return None
+    return {"leaf_index": receipt.leaf_index, "statement": receipt.statement, "verified": verified}
+
+
+def _item(item: ItemResult) -> dict[str, object]:
+    return {name: value for name, value in asdict(item).items() if value is not None}

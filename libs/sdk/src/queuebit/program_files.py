@@ -1,0 +1,101 @@
+"""Reads programs from files: batches, the bindings of a sweep, and what observables a person wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from queuebit.errors import InvalidInput
+from queuebit.inputs import plain_json
+from queuebit.programs import Batch, Item, Sweep
+
+__all__ = ["BATCH", "program_of", "read_batch", "read_bindings"]
+
+BATCH = ".json"
+"""How the name of a file ends that holds a batch."""
+
+
+def program_of(
+    circuit: Path | str,
+    *,
+    bindings: Path | None = None,
+    observables: Sequence[str] = (),
+    outputs: Sequence[str] = (),
+) -> object:
+    """What is to be submitted: a circuit, a sweep over its inputs, a circuit with observables, or a batch.
+
+    Args:
+        circuit: a file of OpenQASM, or of a batch if its name ends with `BATCH`; or the source of a circuit.
+        bindings: a file as for `read_bindings`.
+        observables: Pauli strings such as `ZZ`, or sums of them as JSON: `{"XI": 0.5, "ZZ": 1}`.
+        outputs: as of `Sweep`.
+
+    Raises:
+        InvalidInput: a file cannot be read, or the arguments do not go together.
+    """
+    wanted = [_observable(it) for it in observables]
+    if isinstance(circuit, Path) and circuit.name.endswith(BATCH):
+        if bindings or wanted or outputs:
+            raise InvalidInput(f"{circuit} is a batch: write parameters, observables and outputs into it")
+        return read_batch(circuit)
+    if bindings:
+        return Sweep(circuit, read_bindings(bindings), wanted, outputs or ("counts",))
+    if wanted or outputs:
+        return Sweep(circuit, [{}], wanted, outputs or ("counts",))
+    return circuit
+
+
+def read_batch(path: Path) -> Batch:
+    """Read a batch from a JSON file: `items` as in a program, with the names of files for circuits.
+
+    Raises:
+        InvalidInput: there is no such file, or it is no batch.
+    """
+    document = _json(path)
+    if not isinstance(document, dict) or not isinstance(document.get("items"), list):
+        raise InvalidInput(f'{path} is not a batch: write {{"items": [{{"circuit": "a.qasm", "parameters": {{}}}}]}}')
+    if unknown := document.keys() - {"items", "outputs"}:
+        raise InvalidInput(f"{path} has the unknown field {sorted(unknown)[0]!r}: write items and outputs")
+    items = [_item_of(path, number, item) for number, item in enumerate(document["items"])]
+    return Batch(items, document.get("outputs", ("counts",)))
+
+
+def read_bindings(path: Path) -> Sequence[Mapping[str, object]] | Mapping[str, Sequence[object]]:
+    """Read the bindings of a sweep from a JSON file, as `Sweep.bindings` takes them.
+
+    Raises:
+        InvalidInput: there is no such file, or it holds no bindings.
+    """
+    document = _json(path)
+    if isinstance(document, dict) and all(isinstance(it, list) for it in document.values()):
+        return document
+    if isinstance(document, list) and all(isinstance(it, dict) for it in document):
+        return document
+    raise InvalidInput(f'{path} holds no bindings: write {{"theta": [0, 0.1]}} or [{{"theta": 0}}, {{"theta": 0.1}}]')
+
+
+def _observable(text: str) -> object:
+    if not text.startswith("{"):
+        return text
+    try:
+        return plain_json(text)
+    except ValueError as error:
+        raise InvalidInput(f'the observable {text}: {error}: write ZZ, or {{"XI": 0.5, "ZZ": 1}}') from error
+
+
+def _item_of(path: Path, number: int, item: object) -> Item:
+    if not isinstance(item, dict) or not isinstance(item.get("circuit"), str):
+        raise InvalidInput(f"{path}: item {number} names no circuit: write its file, such as 'a.qasm'")
+    if unknown := item.keys() - {"circuit", "parameters", "observables"}:
+        raise InvalidInput(f"{path}: item {number} has the unknown field {sorted(unknown)[0]!r}")
+    return Item(path.parent / item["circuit"], item.get("parameters"), item.get("observables", ()))
+
+
+def _json(path: Path) -> Any:  # plain JSON
+    try:
+        return plain_json(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError as error:
+        raise InvalidInput(f"there is no file {path}") from error
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"{path} cannot be read: {error}") from error
