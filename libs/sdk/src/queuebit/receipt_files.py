@@ -12,7 +12,7 @@ __all__ = ["read_receipt", "read_result_digest", "read_trust"]
 
 
 def read_receipt(path: Path) -> bytes:
-    """A receipt from a file that nobody vouches for: no more is read than the verifier needs to refuse it.
+    """A receipt from an untrusted file: no more of it is read than the verifier needs to refuse it.
 
     Raises:
         InvalidInput: the file cannot be read.
