@@ -12,7 +12,8 @@ import pytest
 
 from queuebit.errors import StillRunning
 from queuebit.records import Result, Status
-from queuebit_cli.commands import jobs, submit
+from queuebit_cli import connecting
+from queuebit_cli.commands import submit
 from queuebit_cli.main import main
 
 
@@ -119,7 +120,7 @@ def test_what_comes_next_stands_on_one_line_of_a_terminal(
 def test_a_plan_reads_standard_input_too(monkeypatch: pytest.MonkeyPatch, bell: Path) -> None:
     platform = Platform("submitted")
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(bell.read_bytes())))
-    monkeypatch.setattr(jobs, "client_of", lambda _: platform)
+    monkeypatch.setattr(connecting, "client_of", lambda _: platform)
     assert main(["plan", "-", "--json"]) == 0
     assert platform.planned == [bell.read_text()]
 
@@ -130,7 +131,7 @@ def test_a_plan_ends_with_what_to_do(
 ) -> None:
     platform = Platform("submitted")
     platform.estimates = [{"backend": "aer", "fits": fits, "reason": None if fits else "aer does not run while_loop"}]
-    monkeypatch.setattr(jobs, "client_of", lambda _: platform)
+    monkeypatch.setattr(connecting, "client_of", lambda _: platform)
     assert main(["plan", str(bell)]) == 0
     assert output in capsys.readouterr().out
 

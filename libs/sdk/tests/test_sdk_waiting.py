@@ -6,10 +6,15 @@ import asyncio
 import json
 from collections.abc import Mapping
 
+import pytest
+
+from queuebit.balances import with_balances
 from queuebit.client import AsyncClient
 from queuebit.credentials import Credential
 from queuebit.errors import Unreachable
+from queuebit.records import Table
 from queuebit.transport import OnMessage, Reply, Unsubscribe
+from queuebit.waiting import changing_reasons
 from queuebit_runtime.keys import new_seed
 
 
@@ -67,3 +72,22 @@ async def test_an_explanation_is_asked_of_the_scheduler_and_comes_as_it_is() -> 
     bus = Bus(explain=[{"job": "j1", "rule": "only"}])
     assert await client(bus).explain("j1") == [{"job": "j1", "rule": "only"}]
     assert bus.asked == ["explain"]
+
+
+async def test_a_reason_is_reported_when_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("queuebit.waiting._LASTING_S", 0)
+    known = iter(["", "no slot", "no slot", "no money", "", "no money"])
+
+    async def now() -> str:
+        return next(known)
+
+    changing = changing_reasons(now)
+    assert [await anext(changing) for _ in range(3)] == ["no slot", "no money", "no money"]
+
+
+def test_charges_name_what_the_account_has_left() -> None:
+    charges = Table([{"project": name, "currency": "USD", "amount": "1.00"} for name in ("main", "other")])
+    account = {"name": "main", "currency": "USD", "limit": "10.00", "held": "0.50", "spent": "1.00", "left": "8.50"}
+    paid, unknown = with_balances(charges, Table([{"kind": "account", **account}, {"kind": "budget", **account}]))
+    assert (paid["budget"], paid["held"], paid["left"]) == ("10.00", "0.50", "8.50")
+    assert "left" not in unknown

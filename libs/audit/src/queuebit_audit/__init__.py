@@ -1,9 +1,20 @@
 """Checks the invariants of a stack from its own records."""
 
 from queuebit_audit.decisions import Sample
-from queuebit_audit.explaining import explain_job
+from queuebit_audit.explaining import explain_job, explain_to_operator
 from queuebit_audit.inspection import inspect, judge
 from queuebit_audit.report import PROMISES, Finding, Verdict
 from queuebit_audit.target import Target, target_of
 
-__all__ = ["PROMISES", "Finding", "Sample", "Target", "Verdict", "explain_job", "inspect", "judge", "target_of"]
+__all__ = [
+    "PROMISES",
+    "Finding",
+    "Sample",
+    "Target",
+    "Verdict",
+    "explain_job",
+    "explain_to_operator",
+    "inspect",
+    "judge",
+    "target_of",
+]

@@ -12,8 +12,11 @@ from queuebit_contracts.job import JobPlaced
 from queuebit_contracts.topology import DECISIONS
 from queuebit_kernel import rfc3339
 from queuebit_scheduling import Unexplained, explain_stored
+from queuebit_stack.connection import operator_of
+from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.home import Home
 
-__all__ = ["explain_job"]
+__all__ = ["explain_job", "explain_to_operator"]
 
 
 async def explain_job(operator: Transport, tenant: str, job: str) -> list[dict[str, JsonValue]]:
@@ -24,6 +27,23 @@ async def explain_job(operator: Transport, tenant: str, job: str) -> list[dict[s
     """
     history = await LogClient(operator, tenant).history(job)
     return [await _row(operator, it.event) for it in history if isinstance(it.event, JobPlaced)]
+
+
+async def explain_to_operator(home: Home, tenant: str, job: str) -> list[dict[str, JsonValue]]:
+    """The same, for the person who runs the stack of this home.
+
+    Raises:
+        Stop: the stack is down, or the job has no place yet.
+        Unreachable: the bus does not answer.
+    """
+    operator = operator_of(home)
+    try:
+        rows = await explain_job(operator, tenant, job)
+    finally:
+        await operator.close()
+    if not rows:
+        raise Stop(Exit.REFUSED, f"{job} has no place: `qb job show {job}` says how it stands")
+    return rows
 
 
 async def _row(operator: Transport, placed: JobPlaced) -> dict[str, JsonValue]:

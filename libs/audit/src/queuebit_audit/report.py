@@ -47,3 +47,15 @@ class Verdict:
     def add(self, subject: str, text: str) -> None:
         """Add a finding."""
         self.findings.append(Finding(self.invariant, subject, text))
+
+    def document(self) -> dict[str, object]:
+        """The same for programs, with every finding."""
+        return {
+            "invariant": self.invariant,
+            "promise": PROMISES[self.invariant],
+            "holds": self.holds,
+            "checked": self.checked,
+            "of": self.of,
+            "findings": [{"subject": it.subject, "text": it.text} for it in self.findings],
+            "notes": self.notes,
+        }

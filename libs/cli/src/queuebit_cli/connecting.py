@@ -1,16 +1,21 @@
-"""The client that a command uses."""
+"""Questions to the platform, as the user that a command names."""
 
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
 
+from queuebit_cli.output import Output
+from queuebit_cli.progress import run
 from queuebit_stack.connection import quick_start
 
 if TYPE_CHECKING:
     from queuebit.client import AsyncClient
 
-__all__ = ["client_of"]
+__all__ = ["ask", "client_of"]
+
+_T = TypeVar("_T")
 
 
 def client_of(args: Namespace) -> AsyncClient:
@@ -20,3 +25,13 @@ def client_of(args: Namespace) -> AsyncClient:
     from queuebit.credentials import find
 
     return AsyncClient(find(args.home, args.tenant, args.user))
+
+
+def ask(args: Namespace, out: Output, whom: str, question: Callable[[AsyncClient], Awaitable[_T]]) -> _T:
+    """Connect, ask one question, and show whom it waits for, if that takes long."""
+
+    async def asked() -> _T:
+        async with client_of(args) as client:
+            return await question(client)
+
+    return run(asked(), out, whom)

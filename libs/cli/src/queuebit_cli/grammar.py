@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from collections.abc import Callable
 from contextlib import suppress
 from difflib import get_close_matches
 from math import inf
@@ -15,10 +16,8 @@ __all__ = [
     "Group",
     "Help",
     "Parser",
-    "count",
-    "hours",
     "names",
-    "positive",
+    "number",
     "seconds",
     "whole",
 ]
@@ -99,22 +98,12 @@ def seconds(text: str) -> float:
     raise ArgumentTypeError(f"{text!r} is not a number of seconds from 0 on")
 
 
-def count(text: str) -> int:
-    """A number from 0 on."""
-    if not text.isdigit():
-        raise ArgumentTypeError(f"{text!r} is not a number from 0 on")
-    return int(text)
+def number(least: int, most: int | None = None) -> Callable[[str], int]:
+    """A number from `least` on, or up to `most`."""
 
+    def read(text: str) -> int:
+        if text.isdigit() and least <= (found := int(text)) <= (found if most is None else most):
+            return found
+        raise ArgumentTypeError(f"{text!r} is not a number from {least} {'on' if most is None else f'to {most}'}")
 
-def hours(text: str) -> int:
-    """Hours of a login: 1 to 24."""
-    if not 1 <= (found := positive(text)) <= 24:
-        raise ArgumentTypeError(f"{text!r} is not a number from 1 to 24")
-    return found
-
-
-def positive(text: str) -> int:
-    """A number from 1 on."""
-    if not text.isdigit() or not int(text):
-        raise ArgumentTypeError(f"{text!r} is not a number from 1 on")
-    return int(text)
+    return read

@@ -7,9 +7,9 @@ import time
 from typing import TYPE_CHECKING
 
 from queuebit_cli.output import Output
+from queuebit_stack.overview import inside
 
 if TYPE_CHECKING:
-    from queuebit_stack.child import Child
     from queuebit_stack.supervisor import Supervisor
 
 __all__ = ["Live"]
@@ -33,26 +33,11 @@ class Live:
         if now - self._drawn < _REDRAW_S:
             return
         self._drawn = now
-        rows = [
-            {
-                "service": child.spec.name,
-                "pid": child.identity.pid if child.identity else None,
-                "listens": child.spec.listens,
-                "ready": child.seen.ready,
-                "restarts": child.restarts or None,
-                "state": self._state(child),
-            }
-            for child in supervisor.children
-        ]
-        ready = sum(child.seen.ready for child in supervisor.children)
+        rows = inside(supervisor)
+        ready = sum(bool(row["ready"]) for row in rows)
         starting = f"starting: {ready} of {len(rows)} ready"
         lines = [*self._out.lines(rows, fit=True), "", _UP if ready == len(rows) else starting]
         up = f"\033[{self._height}A" if self._height else ""
         sys.stdout.write(_NO_WRAP + up + "".join(f"\033[2K{line}\n" for line in lines) + _WRAP)
         sys.stdout.flush()
         self._height = len(lines)
-
-    @staticmethod
-    def _state(child: Child) -> str:
-        behind = f"{child.seen.behind} behind" if child.seen.behind else ""
-        return child.reason or child.seen.reason or behind

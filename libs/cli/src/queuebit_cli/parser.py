@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 
-from queuebit_cli.grammar import DOCUMENT, LINES, Group, Help, Parser, count, hours, names, positive, seconds, whole
+from queuebit_cli.grammar import DOCUMENT, LINES, Group, Help, Parser, names, number, seconds, whole
 
 __all__ = ["build"]
 
@@ -31,6 +31,7 @@ def build() -> ArgumentParser:
     )
     words = Group(parser)
     _stack(words)
+    _submit(words)
     _jobs(words)
     _reading(words)
     _tenants(words.group("tenant", "tenants, projects, users and tokens"))
@@ -47,10 +48,10 @@ def _stack(words: Group) -> None:
     logs = words.command("logs", "logs:logs", "show logs of one service, or of all by time", json=LINES)
     logs.add_argument("service", nargs="?", metavar="SERVICE", help="as `qb status` names it; or `supervisor`")
     logs.add_argument("--follow", "-f", action="store_true", help="follow new lines; Ctrl-C ends it")
-    logs.add_argument("--lines", "-n", type=count, default=50, metavar="N", help="how many of the last (50)")
+    logs.add_argument("--lines", "-n", type=number(0), default=50, metavar="N", help="how many of the last (50)")
 
 
-def _jobs(words: Group) -> None:
+def _submit(words: Group) -> None:
     submit = words.command("submit", "submit:submit", "submit a job for each file", client=True, json=LINES)
     submit.add_argument(
         "files", nargs="+", metavar="FILE", help="OpenQASM 2 or 3, or a batch (.json); `-` is standard input"
@@ -74,6 +75,8 @@ def _jobs(words: Group) -> None:
     submit.add_argument("--wait", action="store_true", help="wait for results, charges and receipts")
     submit.add_argument("--timeout", type=seconds, metavar="S", help="wait no longer; the job continues")
 
+
+def _jobs(words: Group) -> None:
     plan = words.command("plan", "jobs:plan", "cost and expected quality of a job, before it runs", client=True)
     plan.add_argument("file", metavar="FILE", help="OpenQASM 2 or 3; `-` is standard input")
     plan.add_argument("--shots", type=whole, default=1000, metavar="N", help="how often it would run (1000)")
@@ -81,7 +84,7 @@ def _jobs(words: Group) -> None:
 
     jobs = words.command("jobs", "jobs:jobs", "the newest jobs", client=True)
     jobs.add_argument("--project", metavar="P", help="of this project alone")
-    jobs.add_argument("--limit", type=positive, default=50, metavar="N", help="how many (50)")
+    jobs.add_argument("--limit", type=number(1), default=50, metavar="N", help="how many (50)")
 
     job = words.group("job", "show, explain, watch or cancel one job, or get its result")
     for word, text in (
@@ -105,11 +108,11 @@ def _jobs(words: Group) -> None:
 
 def _reading(words: Group) -> None:
     words.command("backends", "queries:backends", "list backends", client=True)
-    left = words.command("balances", "budgets:balances", "list balances of accounts and budgets", client=True)
+    left = words.command("balances", "queries:balances", "list balances of accounts and budgets", client=True)
     left.add_argument("--project", metavar="P", help="only the account of this project")
     charges = words.command("charges", "queries:charges", "list charges", client=True)
     charges.add_argument("--project", metavar="P", help="of this project alone")
-    charges.add_argument("--limit", type=positive, default=50, metavar="N", help="how many (50)")
+    charges.add_argument("--limit", type=number(1), default=50, metavar="N", help="how many (50)")
     words.command("slo", "queries:slo", "list service levels", client=True)
 
     receipt = words.group("receipt", "receipts that verify offline")
@@ -137,6 +140,11 @@ def _tenants(tenant: Group) -> None:
     _budget(add)
     _output(add)
     tenant.command("remove", "tenancy:remove", "its users can no longer log in").add_argument("name", metavar="TENANT")
+    _money(tenant)
+    _people(tenant)
+
+
+def _money(tenant: Group) -> None:
     fund = tenant.command("fund", "tenancy:fund", "set a project's budget, or change it by +N or -N")
     for name in ("name", "project", "amount"):
         fund.add_argument(name, metavar="TENANT" if name == "name" else name.upper())
@@ -146,15 +154,6 @@ def _tenants(tenant: Group) -> None:
     budget.add_argument("what", nargs="?", metavar="WHAT", help="tenant, project:NAME, user:NAME or tag:NAME")
     budget.add_argument("amount", nargs="?", metavar="AMOUNT", help="all that these jobs may cost; `none` removes it")
     budget.add_argument("--currency", default="USD", metavar="C", help="of the price book (USD)")
-
-    limit = tenant.command("limit", "budgets:limit", "limits of a tenant, and backends of a project")
-    limit.add_argument("name", metavar="TENANT")
-    limit.add_argument("project", nargs="?", metavar="PROJECT")
-    limit.add_argument("--share", type=positive, metavar="N", help="of the tenant: weight in fair share")
-    limit.add_argument("--max-shots", type=positive, metavar="N", help="of the tenant: shots of one job")
-    limit.add_argument("--max-active-jobs", type=positive, metavar="N", help="of the tenant: jobs that have not ended")
-    limit.add_argument("--backends", metavar="A,B", help="of the project: where it may run; `all` for everywhere")
-    limit.add_argument("--default-kind", metavar="KIND", help="of the project: simulator, emulated or qpu")
 
     usage = tenant.command("usage", "usage:state", "state what a job used, where its backend never does")
     usage.add_argument("name", metavar="TENANT")
@@ -168,6 +167,17 @@ def _tenants(tenant: Group) -> None:
     new.add_argument("project", metavar="PROJECT")
     _budget(new)
 
+    limit = tenant.command("limit", "budgets:limit", "limits of a tenant, and backends of a project")
+    limit.add_argument("name", metavar="TENANT")
+    limit.add_argument("project", nargs="?", metavar="PROJECT")
+    limit.add_argument("--share", type=number(1), metavar="N", help="of the tenant: weight in fair share")
+    limit.add_argument("--max-shots", type=number(1), metavar="N", help="of the tenant: shots of one job")
+    limit.add_argument("--max-active-jobs", type=number(1), metavar="N", help="of the tenant: jobs that have not ended")
+    limit.add_argument("--backends", metavar="A,B", help="of the project: where it may run; `all` for everywhere")
+    limit.add_argument("--default-kind", metavar="KIND", help="of the project: simulator, emulated or qpu")
+
+
+def _people(tenant: Group) -> None:
     user = tenant.group("user", "persons and programs")
     _user(adding := user.command("add", "tenancy:add_user", "a new user with a credential"))
     adding.add_argument("--role", choices=_ROLES, default="member")
@@ -215,12 +225,14 @@ def _operating(words: Group) -> None:
     how.add_argument("--begin-anew", action="store_true", help="move all jobs, money, receipts and keys aside")
     verify = words.command("verify", "verify:verify", "check the invariants of the whole stack")
     verify.add_argument("--wait", type=seconds, default=30.0, metavar="S", help="wait so long for unfinished work (30)")
-    verify.add_argument("--sample", type=positive, metavar="N", help="recompute N scheduling decisions, not all")
+    verify.add_argument("--sample", type=number(1), metavar="N", help="recompute N scheduling decisions, not all")
     verify.add_argument("--seed", default="0", metavar="TEXT", help="chooses the sample (0)")
     warehouse = words.group("warehouse", "the analytical store")
     warehouse.command("rebuild", "warehouse:rebuild", "fill it again from the log")
     login = warehouse.command("login", "warehouse:login", "a password for any ClickHouse client", client=True)
-    login.add_argument("--hours", type=hours, default=8, metavar="H", help="hours until it expires: 1 to 24 (8)")
+    login.add_argument(
+        "--hours", type=number(1, 24), default=8, metavar="H", help="hours until it expires: 1 to 24 (8)"
+    )
     containers = words.group("containers", "the same stack on a container engine")
     containers.command("prepare", "containers:prepare", "keys and configuration for compose.yaml, in a home of its own")
 

@@ -32,11 +32,9 @@ def job_rows(rows: Sequence[Row]) -> list[Row]:
     """Jobs, newest first."""
     return [
         {
-            "job": row.get("job"),
-            "state": row.get("state"),
+            **_same(row, "job", "state"),
             "label": shortened(visible(str(row.get("label") or "")), _LABEL),
-            "backend": row.get("backend"),
-            "shots": row.get("shots"),
+            **_same(row, "backend", "shots"),
             "charge": _charge(row),
             "took": took(row.get("end_to_end_ms")),
             "at": moment(row.get("submitted_at")),
@@ -55,9 +53,7 @@ def backend_rows(rows: Sequence[Row]) -> list[Row]:
     """Backends: size, quality and price."""
     return [
         {
-            "backend": row.get("backend"),
-            "kind": row.get("kind"),
-            "qubits": row.get("qubits"),
+            **_same(row, "backend", "kind", "qubits"),
             "2q error": _error(row.get("median_two_qubit_error_ppm")),
             "readout": _error(row.get("median_readout_error_ppm")),
             "calibrated": _age(row.get("calibration_age_s")),
@@ -71,8 +67,7 @@ def plan_rows(rows: Sequence[Row]) -> list[Row]:
     """A plan: one row for each backend."""
     return [
         {
-            "backend": row.get("backend"),
-            "fits": row.get("fits"),
+            **_same(row, "backend", "fits"),
             "costs up to": _money(row, "cost"),
             "wait": took(row.get("wait_ms")),
             "runs": took(_number(row.get("qpu_us"), 1e-3)),
@@ -90,8 +85,7 @@ def charge_rows(rows: Sequence[Row]) -> list[Row]:
     """Sums by project."""
     return [
         {
-            "project": row.get("project"),
-            "jobs": row.get("jobs"),
+            **_same(row, "project", "jobs"),
             "charged": _money(row, "amount"),
             "held": _money(row, "held"),
             "left": _money(row, "left"),
@@ -127,6 +121,11 @@ def slo_rows(rows: Sequence[Row]) -> list[Row]:
         }
         for row in rows
     ]
+
+
+def _same(row: Row, *names: str) -> Row:
+    """Fields that people read as they are."""
+    return {name: row.get(name) for name in names}
 
 
 def _kept(row: Row) -> bool | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from queuebit.balances import NOTHING
 from queuebit_cli.render_tables import day_and_time
 from queuebit_cli.tables import Row
 from queuebit_contracts.tenants import Project
-from queuebit_stack.balances import NOTHING
 from queuebit_stack.tenant_history import in_words
 
 __all__ = ["Accounts", "history_rows", "moved", "project_rows"]

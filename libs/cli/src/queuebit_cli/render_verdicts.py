@@ -13,9 +13,7 @@ _SHOWN = 10
 
 def print_verdicts(out: Output, verdicts: list[Verdict]) -> None:
     """Print the verdict on each invariant."""
-    if out.as_json:
-        out.document([_document(verdict) for verdict in verdicts])
-        return
+    out.document([verdict.document() for verdict in verdicts])
     rows = [
         {
             "invariant": verdict.invariant,
@@ -25,8 +23,7 @@ def print_verdicts(out: Output, verdicts: list[Verdict]) -> None:
         }
         for verdict in verdicts
     ]
-    for line in out.lines(rows, fit=True):
-        out.say(line)
+    out.table(rows, fit=True)
     for verdict in verdicts:
         for note in verdict.notes:
             out.say(f"  {verdict.invariant} note: {note}")
@@ -34,15 +31,3 @@ def print_verdicts(out: Output, verdicts: list[Verdict]) -> None:
             out.say(f"  {finding.invariant} {finding.subject}: {finding.text}")
         if (more := len(verdict.findings) - _SHOWN) > 0:
             out.say(f"  {verdict.invariant} and {more} more; `qb verify --json` has all")
-
-
-def _document(verdict: Verdict) -> dict[str, object]:
-    return {
-        "invariant": verdict.invariant,
-        "promise": PROMISES[verdict.invariant],
-        "holds": verdict.holds,
-        "checked": verdict.checked,
-        "of": verdict.of,
-        "findings": [{"subject": it.subject, "text": it.text} for it in verdict.findings],
-        "notes": verdict.notes,
-    }

@@ -15,7 +15,7 @@ from queuebit.permissions import permitted
 from queuebit.queries import ask
 from queuebit.records import Table
 from queuebit.transport import Transport
-from queuebit.waiting import WAITING, waiting_reasons
+from queuebit.waiting import WAITING, changing_reasons, waiting_reasons
 from queuebit.watch import Watch
 from queuebit_kernel import Stale
 
@@ -229,6 +229,19 @@ class AsyncClient:
             job: only of the job with this id.
         """
         return await waiting_reasons(self._ask, states, job)
+
+    def reasons(self, job: str) -> AsyncGenerator[str, None]:
+        """Why a job waits: a text whenever the reason changes, without an end.
+
+        Args:
+            job: its id.
+        """
+
+        async def now() -> str:
+            state = (await self.job(job).status()).state
+            return (await self.waiting(states=[state], job=job)).get(job, "")
+
+        return changing_reasons(now)
 
     async def explain(self, job: str) -> Table:
         """Why a job was placed where it was: one row for each placement, oldest first.

@@ -239,6 +239,10 @@ class Client:
         """Why jobs wait, by job."""
         return self._loop.run(self._client.waiting(states=states, job=job))
 
+    def reasons(self, job: str) -> Iterator[str]:
+        """Why a job waits, each time that changes."""
+        return self._loop.each(self._client.reasons(job))
+
     def explain(self, job: str) -> Table:
         """Why a job was placed where it was, placement by placement."""
         return self._loop.run(self._client.explain(job))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 
 from queuebit.errors import QueuebitError
 from queuebit.records import Table
 from queuebit_contracts.lifecycle import STATES, TERMINAL
 
-__all__ = ["WAITING", "waiting_reasons"]
+__all__ = ["WAITING", "changing_reasons", "waiting_reasons"]
 
 WAITING: Mapping[str, str] = {
     state: "admission" if state == "submitted" else "waiting" for state in STATES if state not in TERMINAL
@@ -17,6 +17,8 @@ WAITING: Mapping[str, str] = {
 """By state of a waiting job: the query for its reason; the broker answers `admission`, the scheduler `waiting`."""
 _TIMEOUT_S = 1.0
 _MOST = 1000
+_LASTING_S = 1.5
+"""The shortest wait that is mentioned."""
 
 
 async def waiting_reasons(
@@ -34,3 +36,14 @@ async def waiting_reasons(
 
     answers = await asyncio.gather(*map(ask, sorted({WAITING[state] for state in states if state in WAITING})))
     return {name: reason for answer in answers for name, reason in answer.items()}
+
+
+async def changing_reasons(reason_now: Callable[[], Awaitable[str]]) -> AsyncGenerator[str, None]:
+    """Why a job waits, each time that changes; what passes at once is not mentioned."""
+    said = ""
+    while True:
+        await asyncio.sleep(_LASTING_S)
+        reason = await reason_now()
+        if reason not in ("", said):
+            yield reason
+        said = reason

@@ -12,14 +12,38 @@ import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.files import write_private
 from queuebit_stack.home import Home
+from queuebit_stack.log_mark import known
 from queuebit_stack.stack import Running, Stack
 
-__all__ = ["copy_home"]
+__all__ = ["back_up", "copy_home"]
 
 _LOG, _PAYLOADS, _DEAD = "LOG", "KV_PAYLOADS", "DEAD"
 _INDEX = "index.db"
+
+
+def back_up(home: Home, target: Path) -> int:
+    """Copy a home to a folder that is not there yet; return the event that the copied log reaches at least.
+
+    Raises:
+        Stop: the folder is there, or inside the home; or a container engine has the data; or a file cannot be copied.
+    """
+    home.require()
+    stack = Stack.load(home)
+    if stack is not None and stack.in_containers:
+        raise Stop(Exit.REFUSED, f"a container engine runs the stack of {home.root}: back up its volumes")
+    if target.exists():
+        raise Stop(Exit.USAGE, f"{target} exists already: choose a folder that is not there yet")
+    if target.is_relative_to(home.root.resolve()):
+        raise Stop(Exit.USAGE, f"{target} is inside the home: choose a folder outside it")
+    try:
+        copy_home(home, target)
+    except OSError as error:
+        raise Stop(Exit.USAGE, f"{error.filename or target} cannot be copied: {error.strerror}") from error
+    mark = known(Home(target))
+    return 0 if mark is None else mark.last
 
 
 def copy_home(home: Home, target: Path) -> None:

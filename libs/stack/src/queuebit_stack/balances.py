@@ -6,15 +6,12 @@ import asyncio
 
 from queuebit.errors import QueuebitError
 from queuebit.queries import ask
-from queuebit.records import Row, Table
+from queuebit.records import Table
 from queuebit_stack.connection import operator_of
 from queuebit_stack.errors import Stop
 from queuebit_stack.home import Home
 
-__all__ = ["NOTHING", "balances", "by_account"]
-
-NOTHING: Row = {"limit": "0.00", "held": "0.00", "spent": "0.00", "left": "0.00"}
-"""An account that was never funded."""
+__all__ = ["balances"]
 
 
 def balances(home: Home, tenant: str) -> Table | None:
@@ -31,8 +28,3 @@ def balances(home: Home, tenant: str) -> Table | None:
         return asyncio.run(asked())
     except (QueuebitError, Stop, OSError):
         return None
-
-
-def by_account(rows: Table) -> dict[tuple[str, str], Row]:
-    """The rows of accounts, by project and currency."""
-    return {(str(it["name"]), str(it["currency"])): it for it in rows if it["kind"] == "account"}

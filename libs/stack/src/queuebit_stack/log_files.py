@@ -7,9 +7,14 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
 
-__all__ = ["Line", "LogFile", "merged", "stamped"]
+from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.home import Home
+from queuebit_stack.stack import Stack
+
+__all__ = ["Line", "LogFile", "logs_of", "merged", "stamped"]
 
 _MOMENT = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)[ T](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?")
 _LOOKED_AT = 60
@@ -76,6 +81,24 @@ class LogFile:
             year, month, day, time, fraction = found.groups(default="")
             self._at = f"{year}-{month}-{day} {time}.{fraction:0<6.6}"
         return Line(self._at, self.service, text)
+
+
+def logs_of(home: Home, service: str | None) -> list[LogFile]:
+    """The log of one service, or of all.
+
+    Raises:
+        Stop: the service has none, or a container engine keeps the logs.
+    """
+    home.require()
+    stack = Stack.load(home)
+    if stack is not None and stack.in_containers:
+        raise Stop(Exit.REFUSED, "a container engine keeps these logs: see `docker compose logs`")
+    known = sorted(path.stem for path in home.log_file("x").parent.glob("*.log"))
+    if service is not None and service not in known:
+        near = get_close_matches(service, known, 1)
+        hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(known) or 'none yet'}"
+        raise Stop(Exit.USAGE, f"{home.root} has no log of {service}: {hint}")
+    return [LogFile(name, home.log_file(name)) for name in (known if service is None else [service])]
 
 
 def merged(logs: Iterable[Sequence[Line]]) -> list[Line]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from queuebit_stack import nats_server
 from queuebit_stack.home import Home
@@ -12,7 +13,10 @@ from queuebit_stack.probe import Look, look
 from queuebit_stack.process_specs import NATS
 from queuebit_stack.stack import Stack
 
-__all__ = ["COLUMNS", "overview", "remarks", "sealing_trouble"]
+if TYPE_CHECKING:
+    from queuebit_stack.supervisor import Supervisor
+
+__all__ = ["COLUMNS", "inside", "overview", "remarks", "sealing_trouble"]
 
 COLUMNS = ("service", "pid", "listens", "healthy", "ready", "behind", "restarts")
 
@@ -24,6 +28,21 @@ def overview(home: Home, stack: Stack) -> list[dict[str, object]]:
         looks = list(pool.map(lambda name: _look(home, stack, name), names))
     backlog = nats_server.backlog(home.seed_file("system"), stack.ports.get(NATS, 0))
     return [_row(home, stack, name, seen, backlog) for name, seen in zip(names, looks, strict=True)]
+
+
+def inside(supervisor: Supervisor) -> list[dict[str, object]]:
+    """A row for each process, as its supervisor sees it."""
+    return [
+        {
+            "service": child.spec.name,
+            "pid": child.identity.pid if child.identity else None,
+            "listens": child.spec.listens,
+            "ready": child.seen.ready,
+            "restarts": child.restarts or None,
+            "state": child.reason or child.seen.reason or (f"{child.seen.behind} behind" if child.seen.behind else ""),
+        }
+        for child in supervisor.children
+    ]
 
 
 def remarks(rows: Iterable[Mapping[str, object]]) -> list[str]:

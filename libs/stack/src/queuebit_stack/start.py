@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from queuebit.text import visible
@@ -24,7 +25,7 @@ from queuebit_stack.startup import START_S, last_words
 if TYPE_CHECKING:  # supervision is imported where it begins: other commands of `qb` need none of it
     from queuebit_stack.supervisor import Supervisor
 
-__all__ = ["Background", "announce", "in_background", "supervise"]
+__all__ = ["Background", "announce", "append_to", "in_background", "supervise"]
 
 _Rows = list[dict[str, object]]
 
@@ -87,6 +88,16 @@ def announce(write: Callable[[str], None]) -> Callable[[Supervisor], None]:
                 write(stamped(f"{gone}: ended, since its stack was removed or changed"))
 
     return show
+
+
+def append_to(log: Path) -> Callable[[str], None]:
+    """Append lines to a log, for a terminal that shows only the newest state."""
+
+    def append(text: str) -> None:
+        with log.open("a", encoding="utf-8") as file:
+            print(text, file=file)
+
+    return append
 
 
 @dataclass(frozen=True, slots=True)

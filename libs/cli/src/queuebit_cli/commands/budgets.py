@@ -1,13 +1,11 @@
-"""`qb balances`, `qb tenant budget` and `qb tenant limit`: how much there may be of what."""
+"""`qb tenant budget` and `qb tenant limit`: how much there may be of what."""
 
 from __future__ import annotations
 
 from argparse import Namespace
 
 from queuebit_cli.commands.tenancy import done, edited
-from queuebit_cli.connecting import client_of
 from queuebit_cli.output import Output
-from queuebit_cli.progress import run
 from queuebit_cli.render_tables import balance_rows
 from queuebit_stack.balances import balances as balances_of
 from queuebit_stack.bootstrap import read_tenants
@@ -16,22 +14,11 @@ from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
 from queuebit_stack.tenant_edits import budget_of
 
-__all__ = ["OF_A_PROJECT", "OF_A_TENANT", "balances", "budget", "limit"]
+__all__ = ["OF_A_PROJECT", "OF_A_TENANT", "budget", "limit"]
 
 OF_A_TENANT = ("share", "max_shots", "max_active_jobs")
 OF_A_PROJECT = ("backends", "default_kind")
 _NONE, _ALL = "none", "all"
-
-
-def balances(args: Namespace, out: Output) -> Exit:
-    """What accounts and budgets have left."""
-
-    async def ask() -> list[dict[str, object]]:
-        async with client_of(args) as client:
-            return await client.balances(project=args.project)
-
-    out.rows(run(ask(), out, "asking the broker"), none="no account has money yet", shown=balance_rows)
-    return Exit.DONE
 
 
 def budget(args: Namespace, out: Output) -> Exit:

@@ -41,8 +41,7 @@ def _print(found: Findings, out: Output) -> None:
     checks, letters = found.checks, [letter.document() for letter in found.letters]
     out.document({"healthy": not found.ill, "checks": checks, "dead_letters": letters})
     shown = [{**check, "found": check["found"] if check["state"] == "ok" else "see below"} for check in checks]
-    for line in out.lines(shown, ("check", "state", "found"), fit=True):
-        out.say(line)
+    out.table(shown, ("check", "state", "found"), fit=True)
     for check in checks:
         if check["state"] != "ok":
             out.say(f"\n{check['check']}: {check['found']}\n{check.get('do', '')}".rstrip())

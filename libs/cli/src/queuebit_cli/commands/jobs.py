@@ -5,22 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 from argparse import Namespace
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from queuebit.errors import QueuebitError
 from queuebit_cli.circuits import circuit_of
-from queuebit_cli.connecting import client_of
+from queuebit_cli.connecting import ask, client_of
 from queuebit_cli.output import Output
-from queuebit_cli.progress import run
 from queuebit_cli.render_tables import job_rows, plan_rows
+from queuebit_cli.tables import Row
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.files import require_place
+from queuebit_stack.home import Home
 
 if TYPE_CHECKING:
     from queuebit.client import AsyncClient
-    from queuebit.job import AsyncJob
     from queuebit.records import Result, Status
 
 __all__ = ["cancel", "explain", "jobs", "plan", "result", "show", "watch"]
@@ -31,20 +32,14 @@ _WITHOUT_BACKEND = (
 )
 _NONE_FITS = "no backend here can run this circuit: see the reasons"
 _ENDED = {"completed": "had completed", "failed": "had failed", "rejected": "had been rejected"}
-_LASTING_S = 1.5
-"""The shortest wait that is mentioned."""
 
 
 def plan(args: Namespace, out: Output) -> Exit:
     """Cost, duration and expected quality of a job on every backend."""
-
     circuit = circuit_of(args.file)
-
-    async def ask() -> list[dict[str, object]]:
-        async with client_of(args) as client:
-            return await client.plan(circuit, shots=args.shots, project=args.project)
-
-    rows = run(ask(), out, "asking the executors")
+    rows = ask(
+        args, out, "asking the executors", lambda client: client.plan(circuit, shots=args.shots, project=args.project)
+    )
     out.rows(rows, none="no backend is registered yet: see `qb status`", shown=plan_rows)
     if any(row.get("fits") for row in rows):
         out.paragraph(_WITHOUT_BACKEND)
@@ -56,13 +51,12 @@ def plan(args: Namespace, out: Output) -> Exit:
 def jobs(args: Namespace, out: Output) -> Exit:
     """The newest jobs."""
 
-    async def ask() -> list[dict[str, object]]:
-        async with client_of(args) as client:
-            rows = await client.jobs(project=args.project, limit=args.limit)
-            reasons = await client.waiting(states=[str(row["state"]) for row in rows])
-            return [{**row, "waiting": reasons.get(str(row["job"]))} for row in rows]
+    async def newest(client: AsyncClient) -> list[Row]:
+        rows = await client.jobs(project=args.project, limit=args.limit)
+        reasons = await client.waiting(states=[str(row["state"]) for row in rows])
+        return [{**row, "waiting": reasons.get(str(row["job"]))} for row in rows]
 
-    rows = run(ask(), out, "asking the warehouse")
+    rows = ask(args, out, "asking the warehouse", newest)
     out.rows(rows, none="no jobs yet: qb submit FILE.qasm --wait", shown=job_rows)
     return Exit.DONE
 
@@ -72,12 +66,11 @@ def show(args: Namespace, out: Output) -> Exit:
     from queuebit.documents import status_document
     from queuebit_cli.render_jobs import describe
 
-    async def ask() -> tuple[Status, str | None]:
-        async with client_of(args) as client:
-            status = await (await client.find(args.job)).status()
-            return status, (await client.waiting(states=[status.state], job=status.job)).get(status.job)
+    async def found(client: AsyncClient) -> tuple[Status, str | None]:
+        status = await (await client.find(args.job)).status()
+        return status, (await client.waiting(states=[status.state], job=status.job)).get(status.job)
 
-    status, reason = run(ask(), out, "asking the log")
+    status, reason = ask(args, out, "asking the log", found)
     if status.ended and not status.sealed:
         from queuebit_stack.overview import sealing_trouble
 
@@ -92,32 +85,20 @@ def explain(args: Namespace, out: Output) -> Exit:
     """Why a job was placed where it was; the operator may read of all tenants."""
     from queuebit_cli.render_explanations import explanation_lines
 
-    async def ask() -> list[dict[str, object]]:
-        async with client_of(args) as client:
-            job = (await client.find(args.job)).id
-            return await (_explained(args, client.credential.tenant, job) if args.all_tenants else client.explain(job))
+    async def explained(client: AsyncClient) -> Sequence[Row]:
+        job = (await client.find(args.job)).id
+        if not args.all_tenants:
+            return await client.explain(job)
+        from queuebit_audit import explain_to_operator
 
-    rows = run(ask(), out, "making its decisions again")
+        return await explain_to_operator(Home(args.home), client.credential.tenant, job)
+
+    rows = ask(args, out, "making its decisions again", explained)
     out.document(rows)
     for row in rows:
         for line in explanation_lines(row, out):
             out.say(line)
     return Exit.DONE
-
-
-async def _explained(args: Namespace, tenant: str, job: str) -> list[dict[str, object]]:
-    from queuebit_audit import explain_job
-    from queuebit_stack.connection import operator_of
-    from queuebit_stack.home import Home
-
-    operator = operator_of(Home(args.home))
-    try:
-        rows = await explain_job(operator, tenant, job)
-    finally:
-        await operator.close()
-    if not rows:
-        raise Stop(Exit.REFUSED, f"{job} has no place: `qb job show {job}` says how it stands")
-    return [{**row} for row in rows]
 
 
 def watch(args: Namespace, out: Output) -> Exit:
@@ -128,7 +109,7 @@ def watch(args: Namespace, out: Output) -> Exit:
     async def follow() -> Exit:
         async with client_of(args) as client:
             job = await client.find(args.job)
-            explaining = asyncio.ensure_future(say_why(client, job))
+            explaining = asyncio.ensure_future(say_why(client, job.id))
             try:
                 async for step in job.steps():
                     out.document(step_document(job.id, step))
@@ -138,16 +119,11 @@ def watch(args: Namespace, out: Output) -> Exit:
                 explaining.cancel()
             return exit_of([(await job.status()).state])
 
-    async def say_why(client: AsyncClient, job: AsyncJob) -> None:
-        printed = ""
+    async def say_why(client: AsyncClient, job: str) -> None:
         with suppress(QueuebitError):  # every error must reach the user who follows the job
-            while True:
-                await asyncio.sleep(_LASTING_S)
-                state = (await job.status()).state
-                reason = (await client.waiting(states=[state], job=job.id)).get(job.id, "")
-                for line in waiting_lines(reason, out) if reason not in ("", printed) else ():
+            async for reason in client.reasons(job):
+                for line in waiting_lines(reason, out):
                     out.say(line)
-                printed = reason
 
     return asyncio.run(follow())
 
@@ -156,7 +132,7 @@ def cancel(args: Namespace, out: Output) -> Exit:
     """Stop a job that has not ended."""
     from queuebit.documents import status_document
 
-    status = run(_cancelled(args), out, "asking the broker to stop it")
+    status = _cancelled(args, out)
     out.document(status_document(status))
     out.say(f"{status.job} {status.state}")
     if status.state == "cancelled":
@@ -164,9 +140,11 @@ def cancel(args: Namespace, out: Output) -> Exit:
     raise Stop(Exit.REFUSED, f"job {status.job} {_ENDED[status.state]} before it could be cancelled")
 
 
-async def _cancelled(args: Namespace) -> Status:
-    async with client_of(args) as client:
+def _cancelled(args: Namespace, out: Output) -> Status:
+    async def stopped(client: AsyncClient) -> Status:
         return await (await client.find(args.job)).cancel(args.reason)
+
+    return ask(args, out, "asking the broker to stop it", stopped)
 
 
 def result(args: Namespace, out: Output) -> Exit:
@@ -174,13 +152,12 @@ def result(args: Namespace, out: Output) -> Exit:
     from queuebit.documents import counts_document
     from queuebit_cli.render_jobs import result_lines
 
-    async def ask() -> Result:
-        async with client_of(args) as client:
-            return await (await client.find(args.job)).result(timeout=args.timeout)
+    async def returned(client: AsyncClient) -> Result:
+        return await (await client.find(args.job)).result(timeout=args.timeout)
 
     if args.output:
         require_place(Path(args.output))
-    measured = run(ask(), out, "waiting for its result")
+    measured = ask(args, out, "waiting for its result", returned)
     fields = {"job": measured.job, "backend": measured.backend, "shots": measured.shots}
     found = counts_document(measured)
     out.document({**fields, **found, "digest": measured.digest})

@@ -6,13 +6,11 @@ import time
 from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import suppress
-from difflib import get_close_matches
 
 from queuebit_cli.output import Output
-from queuebit_stack.errors import Exit, Stop
+from queuebit_stack.errors import Exit
 from queuebit_stack.home import Home
-from queuebit_stack.log_files import Line, LogFile, merged
-from queuebit_stack.stack import Stack
+from queuebit_stack.log_files import Line, logs_of, merged
 
 __all__ = ["logs"]
 
@@ -21,12 +19,7 @@ _LOOK_S = 0.2
 
 def logs(args: Namespace, out: Output) -> Exit:
     """Print the last lines of one service's log, or of all; with `--follow`, continue until Ctrl-C."""
-    home = Home(args.home)
-    home.require()
-    stack = Stack.load(home)
-    if stack is not None and stack.in_containers:
-        raise Stop(Exit.REFUSED, "a container engine keeps these logs: see `docker compose logs`")
-    files = [LogFile(name, home.log_file(name)) for name in _chosen(home, args.service)]
+    files = logs_of(Home(args.home), args.service)
     width = max((len(it.service) for it in files), default=0) if args.service is None else 0
     last = merged(it.last(args.lines) for it in files)
     _print(last[max(0, len(last) - args.lines) :], width, out)
@@ -35,17 +28,6 @@ def logs(args: Namespace, out: Output) -> Exit:
             time.sleep(_LOOK_S)
             _print(merged(it.fresh() for it in files), width, out)
     return Exit.DONE
-
-
-def _chosen(home: Home, service: str | None) -> list[str]:
-    known = sorted(path.stem for path in home.log_file("x").parent.glob("*.log"))
-    if service is None:
-        return known
-    if service in known:
-        return [service]
-    near = get_close_matches(service, known, 1)
-    hint = f"did you mean {near[0]}?" if near else f"there is {', '.join(known) or 'none yet'}"
-    raise Stop(Exit.USAGE, f"{home.root} has no log of {service}: {hint}")
 
 
 def _print(lines: Sequence[Line], width: int, out: Output) -> None:

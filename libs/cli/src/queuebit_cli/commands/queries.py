@@ -1,67 +1,57 @@
-"""`qb backends`, `qb charges`, `qb slo`, `qb events follow`."""
+"""`qb backends`, `qb charges`, `qb balances`, `qb slo`, `qb events follow`."""
 
 from __future__ import annotations
 
 import asyncio
 from argparse import Namespace
-from collections.abc import Mapping
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
+from queuebit.balances import with_balances
 from queuebit.errors import QueuebitError
-from queuebit.records import Row
-from queuebit_cli.connecting import client_of
+from queuebit.records import Table
+from queuebit_cli.connecting import ask, client_of
 from queuebit_cli.output import Output
-from queuebit_cli.progress import run
-from queuebit_cli.render_tables import backend_rows, charge_rows, slo_rows
-from queuebit_stack.balances import by_account
+from queuebit_cli.render_tables import backend_rows, balance_rows, charge_rows, slo_rows
 from queuebit_stack.errors import Exit
 
-__all__ = ["backends", "charges", "follow", "slo"]
+if TYPE_CHECKING:
+    from queuebit.client import AsyncClient
 
-_Rows = list[dict[str, object]]
+__all__ = ["backends", "balances", "charges", "follow", "slo"]
 
 
 def backends(args: Namespace, out: Output) -> Exit:
     """List backends."""
+    rows = ask(args, out, "asking the broker", lambda client: client.backends())
+    out.rows(rows, none="no backend is registered yet: see `qb status`", shown=backend_rows)
+    return Exit.DONE
 
-    async def ask() -> _Rows:
-        async with client_of(args) as client:
-            return await client.backends()
 
-    out.rows(
-        run(ask(), out, "asking the broker"), none="no backend is registered yet: see `qb status`", shown=backend_rows
-    )
+def balances(args: Namespace, out: Output) -> Exit:
+    """What accounts and budgets have left."""
+    rows = ask(args, out, "asking the broker", lambda client: client.balances(project=args.project))
+    out.rows(rows, none="no account has money yet", shown=balance_rows)
     return Exit.DONE
 
 
 def charges(args: Namespace, out: Output) -> Exit:
     """List charges and balances."""
 
-    async def ask() -> _Rows:
-        async with client_of(args) as client:
-            rows = await client.charges(project=args.project, limit=args.limit)
-            with suppress(QueuebitError):  # the charges are known without the broker
-                return _with_left(rows, by_account(await client.balances(project=args.project)))
-            return rows
+    async def charged(client: AsyncClient) -> Table:
+        rows = await client.charges(project=args.project, limit=args.limit)
+        with suppress(QueuebitError):  # the charges are known without the broker
+            return with_balances(rows, await client.balances(project=args.project))
+        return rows
 
-    out.rows(run(ask(), out, "asking the warehouse"), none="no charges yet", shown=charge_rows)
+    out.rows(ask(args, out, "asking the warehouse", charged), none="no charges yet", shown=charge_rows)
     return Exit.DONE
-
-
-def _with_left(rows: _Rows, accounts: Mapping[tuple[str, str], Row]) -> _Rows:
-    """The rows with budget, held and left."""
-    known = {key: {"budget": it["limit"], "held": it["held"], "left": it["left"]} for key, it in accounts.items()}
-    return [{**row, **known.get((str(row["project"]), str(row["currency"])), {})} for row in rows]
 
 
 def slo(args: Namespace, out: Output) -> Exit:
     """List service levels."""
-
-    async def ask() -> _Rows:
-        async with client_of(args) as client:
-            return await client.slo()
-
-    out.rows(run(ask(), out, "asking the warehouse"), none="nothing was measured yet", shown=slo_rows)
+    rows = ask(args, out, "asking the warehouse", lambda client: client.slo())
+    out.rows(rows, none="nothing was measured yet", shown=slo_rows)
     return Exit.DONE
 
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from contextlib import suppress
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
 from queuebit.errors import JobFailed, NotFound, Refused, StillRunning
 from queuebit.receipt_files import read_receipt, read_result_digest, read_trust
-from queuebit_cli.connecting import client_of
+from queuebit_cli.connecting import ask
 from queuebit_cli.output import Output
-from queuebit_cli.progress import run
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.files import require_place, write_private
 from queuebit_stack.home import Home
 
 if TYPE_CHECKING:
-    from queuebit.job import AsyncJob
+    from queuebit.client import AsyncClient
     from queuebit.records import Receipt
     from queuebit_proof import Verified
 
@@ -30,7 +30,7 @@ def get(args: Namespace, out: Output) -> Exit:
     """Write a job's receipt to a file."""
     if args.output:
         require_place(Path(args.output))
-    receipt, _ = run(_fetch(args, with_result=False), out, "waiting for its receipt")
+    receipt, _ = _fetched(args, out, with_result=False)
     job, content = receipt.job, receipt.content
     target, trust = Path(args.output or f"{job}.receipt.json"), Home(args.home).trust_file
     try:
@@ -61,7 +61,7 @@ def verify(args: Namespace, out: Output) -> Exit:
         content, job = read_receipt(path), None
     else:
         try:
-            receipt, stored = run(_fetch(args, with_result=result is None), out, "waiting for its receipt")
+            receipt, stored = _fetched(args, out, with_result=result is None)
         except NotFound as error:
             raise Stop(Exit.USAGE, f"there is no file {path}, and {error}") from error
         content, job, result = receipt.content, receipt.job, result or stored
@@ -95,16 +95,15 @@ def _print(verified: Verified, out: Output, *, compared: bool) -> None:
         out.say(line)
 
 
-async def _fetch(args: Namespace, *, with_result: bool) -> tuple[Receipt, str | None]:
+def _fetched(args: Namespace, out: Output, *, with_result: bool) -> tuple[Receipt, str | None]:
     """The newest receipt of the job, and if wanted the digest of its result; none where it ended without one."""
-    async with client_of(args) as client:
+
+    async def fetch(client: AsyncClient) -> tuple[Receipt, str | None]:
         job = await client.find(args.receipt)
         receipt = await job.receipt(_WAIT_S)
-        return receipt, await _result(client.job(job.id)) if with_result else None
+        if with_result:
+            with suppress(JobFailed, Refused, StillRunning):
+                return receipt, (await client.job(job.id).result(0)).digest
+        return receipt, None
 
-
-async def _result(job: AsyncJob) -> str | None:
-    try:
-        return (await job.result(0)).digest
-    except (JobFailed, Refused, StillRunning):
-        return None
+    return ask(args, out, "waiting for its receipt", fetch)

@@ -8,7 +8,6 @@ from shlex import quote
 
 from queuebit_cli.output import Output
 from queuebit_cli.progress import Progress
-from queuebit_kernel import SystemClock, rfc3339
 from queuebit_stack.errors import Exit
 from queuebit_stack.home import Home
 from queuebit_stack.recovery.anew import move_aside, stopped
@@ -31,15 +30,10 @@ def recover(args: Namespace, out: Output) -> Exit:
 
 
 def _mend(home: Home, stack: Stack, out: Output, *, give_up: bool) -> Exit:
-    from queuebit_stack import ports
-    from queuebit_stack.bootstrap import bootstrap, first_tenants, write_nats_config
-    from queuebit_stack.recovery.repair import repair_log
+    from queuebit_stack.recovery.repair import repair
 
-    chosen = ports.auto(stack.ports)
-    bootstrap(home)
-    write_nats_config(home, chosen, first_tenants(home))
     with Progress(out.as_json, "examining the log") as progress:
-        outcome = repair_log(home, chosen, rfc3339(SystemClock().now()), progress.update, give_up=give_up)
+        outcome = repair(home, stack, progress.update, give_up=give_up)
     rows = [
         {"sequence": sequence, "event": row.type or row.subject, "tenant": row.tenant or None, "job": row.job or None}
         for sequence, row in outcome.what.items()
@@ -50,8 +44,7 @@ def _mend(home: Home, stack: Stack, out: Output, *, give_up: bool) -> Exit:
         out.say(f"the log is whole: {outcome.end} events; {home.command('up')} starts the stack")
         return Exit.DONE
     out.say(f"of {outcome.end} events, {len(outcome.restored)} were restored, {len(outcome.lost)} are lost")
-    for line in out.lines(rows[:_LISTED], fit=True):
-        out.say(line)
+    out.table(rows[:_LISTED], fit=True)
     if (more := len(outcome.restored) + len(outcome.lost) - len(rows)) > 0:
         out.say(f"and {more} more: {home.recoveries} has the sequences of all")
     if outcome.lost:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from argparse import Namespace
 from codecs import iterdecode
@@ -18,10 +17,11 @@ from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
 from queuebit_stack.stack import running_stack
 from queuebit_stack.warehouse import analyst_of, asking, in_short, member
+from queuebit_stack.warehouse_text import TEXT, lines_of, text_table
 
 __all__ = ["aligned", "sql"]
 
-_TEXT, _JSON = "TabSeparatedWithNamesAndTypes", "JSONEachRow"
+_JSON = "JSONEachRow"
 _SETTINGS = {
     "output_format_json_array_of_rows": "1",
     "output_format_json_quote_decimals": "1",
@@ -30,9 +30,6 @@ _SETTINGS = {
 }
 _SAMPLE = 500
 """Rows that set the width of columns; a wider cell further down moves the rest of its line."""
-_NUMBER = re.compile(r"(?:Nullable\(|LowCardinality\()*(?:U?Int\d|B?Float|Decimal)")
-_PLAIN = re.compile(r"(?:Nullable\(|LowCardinality\()*(?:String|FixedString|Enum)")
-"""Types whose values are escaped twice."""
 
 
 def sql(args: Namespace, out: Output) -> Exit:
@@ -41,15 +38,15 @@ def sql(args: Namespace, out: Output) -> Exit:
     stack = running_stack(home)
     as_member = args.tenant is not None or args.user is not None
     login = member(find(home.root, args.tenant, args.user)) if as_member else analyst_of(home)
-    wanted = _JSON if out.as_json else _TEXT
+    wanted = _JSON if out.as_json else TEXT
     try:
         with ExitStack() as opened:
             with Progress(out.as_json, "asking the warehouse"):
                 answer = opened.enter_context(asking(stack, login, args.query, wanted, _SETTINGS))
             if answer.status != 200:
                 raise Stop(Exit.REFUSED, in_short(b"".join(answer.chunks).decode(errors="replace")))
-            if answer.format == _TEXT:
-                out.stream(aligned(_lines(answer.chunks), out))
+            if answer.format == TEXT:
+                out.stream(aligned(lines_of(answer.chunks), out))
             else:  # JSON, or the query's own format
                 _pass_on(answer.chunks)
     except KeyboardInterrupt:
@@ -58,37 +55,18 @@ def sql(args: Namespace, out: Output) -> Exit:
 
 
 def aligned(lines: Iterator[str], out: Output) -> Iterator[str]:
-    """A table from lines of ClickHouse's TabSeparatedWithNamesAndTypes."""
-    names, types = ([*line.split("\t")] for line in islice(lines, 2))
-    right = [_NUMBER.match(it) is not None for it in types]
-    plain = [_PLAIN.match(it) is not None for it in types]
-    rows = (list(map(_cell, line.split("\t"), plain)) for line in lines)
-    sample = list(islice(rows, _SAMPLE))
-    widths = [max(map(len, column)) for column in zip(names, *sample, strict=True)]
-    yield out.paint(_line(names, widths, right), "bold")
-    for row in chain(sample, rows):
-        yield _line(row, widths, right)
+    """A table from the lines of an answer in the format `TEXT`."""
+    table = text_table(lines)
+    sample = list(islice(table.rows, _SAMPLE))
+    widths = [max(map(len, column)) for column in zip(table.names, *sample, strict=True)]
+    yield out.paint(_line(table.names, widths, table.numbers), "bold")
+    for row in chain(sample, table.rows):
+        yield _line(row, widths, table.numbers)
 
 
 def _line(cells: list[str], widths: list[int], right: list[bool]) -> str:
     padded = map(lambda cell, width, number: cell.rjust(width) if number else cell.ljust(width), cells, widths, right)
     return "  ".join(padded).rstrip()
-
-
-def _cell(text: str, plain: bool) -> str:
-    """A value as ClickHouse writes it; line feeds and tabs stay escaped to keep the table intact."""
-    if text == r"\N":
-        return "NULL"
-    return visible(text.replace(r"\'", "'").replace(r"\\", "\\") if plain and "\\" in text else text)
-
-
-def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
-    rest = b""
-    for chunk in chunks:
-        *whole, rest = (rest + chunk).split(b"\n")
-        yield from (line.decode(errors="replace") for line in whole)
-    if rest:
-        yield rest.decode(errors="replace")
 
 
 def _pass_on(chunks: Iterable[bytes]) -> None:

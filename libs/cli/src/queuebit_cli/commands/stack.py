@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Callable
-from pathlib import Path
 
 from queuebit_cli.live import Live
 from queuebit_cli.output import Output
@@ -15,7 +13,7 @@ from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
 from queuebit_stack.overview import COLUMNS, overview, remarks
 from queuebit_stack.stack import Stack, take_down
-from queuebit_stack.start import in_background, supervise
+from queuebit_stack.start import append_to, in_background, supervise
 from queuebit_stack.startup import grown, own, prepare, require_alone, require_ports, turn
 
 __all__ = ["down", "status", "up"]
@@ -96,21 +94,11 @@ def status(args: Namespace, out: Output) -> Exit:
 def _in_foreground(home: Home, ports: dict[str, int], out: Output) -> Exit:
     out.say(f"starting in {home.root}; Ctrl-C ends it")
     if sys.stdout.isatty() and not out.as_json:
-        supervise(home, ports, _append_to(home.log_file("supervisor")), Live(out))
+        supervise(home, ports, append_to(home.log_file("supervisor")), Live(out))
     else:
         supervise(home, ports, out.say)
     out.say(f"\nstopped; data stays in {home.root}")
     return Exit.DONE
-
-
-def _append_to(log: Path) -> Callable[[str], None]:
-    """Append lines to a log: the terminal shows only the newest state."""
-
-    def append(text: str) -> None:
-        with log.open("a", encoding="utf-8") as file:
-            print(text, file=file)
-
-    return append
 
 
 def _is_up(home: Home, rows: list[dict[str, object]], out: Output, *, already: bool) -> Exit:

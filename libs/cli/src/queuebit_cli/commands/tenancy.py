@@ -7,11 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from queuebit.balances import by_account
 from queuebit_cli.output import Output
 from queuebit_cli.progress import Progress
 from queuebit_cli.render_tables import balance_rows
 from queuebit_cli.render_tenants import moved, project_rows
-from queuebit_stack.balances import balances, by_account
+from queuebit_stack.balances import balances
 from queuebit_stack.bootstrap import is_in_force
 from queuebit_stack.containers import RESTARTED, restart_command
 from queuebit_stack.errors import Exit

@@ -8,9 +8,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from queuebit_kernel import Unavailable
+from queuebit_kernel import SystemClock, Unavailable, rfc3339
 from queuebit_runtime.rows import Row
 from queuebit_runtime.secrets import read_secret
+from queuebit_stack import ports
+from queuebit_stack.bootstrap import bootstrap, first_tenants, write_nats_config
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
 from queuebit_stack.log_mark import Mark, known
@@ -25,7 +27,7 @@ from queuebit_stack.recovery.running import running
 from queuebit_stack.stack import Stack
 from queuebit_stack.topology_setup import lay_out_again
 
-__all__ = ["Outcome", "repair_log"]
+__all__ = ["Outcome", "repair", "repair_log"]
 
 
 @dataclass(slots=True)
@@ -47,6 +49,18 @@ _DESCRIBED = 20
 _NO_WAREHOUSE = """\
 the log lacks {} messages, and the warehouse, from which they could be restored, does not answer: nothing was changed
 repair the warehouse or restore a backup of the home; to give these messages up: {}"""
+
+
+def repair(home: Home, stack: Stack, report: Callable[[str], None], *, give_up: bool = False) -> Outcome:
+    """Restore missing messages of a home whose stack is down; its other files are completed first.
+
+    Raises:
+        Stop: as `repair_log`, or a file of the home breaks its rules.
+    """
+    chosen = ports.auto(stack.ports)
+    bootstrap(home)
+    write_nats_config(home, chosen, first_tenants(home))
+    return repair_log(home, chosen, rfc3339(SystemClock().now()), report, give_up=give_up)
 
 
 def repair_log(
