@@ -80,7 +80,7 @@ def test_an_export_is_a_file_that_says_the_same(
 
 @pytest.mark.usefixtures("home")
 def test_a_history_says_who_changed_what(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    async def found(*_: object) -> list[dict[str, object]]:
+    def found(*_: object) -> list[dict[str, object]]:
         changed = {
             "role": ["viewer", "admin"],
             "keys": [None, ["UBXIW3ZSVBTQGYBYHH"]],
@@ -91,7 +91,7 @@ def test_a_history_says_who_changed_what(monkeypatch: pytest.MonkeyPatch, capsys
             {"sequence": 3, "at": "2026-01-01T00:00:00Z", "by": "ada", "what": "user ann defined", "changed": changed}
         ]
 
-    monkeypatch.setattr(directory, "_history", found)
+    monkeypatch.setattr(directory, "history_of", found)
     monkeypatch.setattr(directory, "_operator", lambda _: lambda: None)
     assert main(["tenant", "history", "acme"]) == Exit.DONE
     shown = " ".join(capsys.readouterr().out.split())

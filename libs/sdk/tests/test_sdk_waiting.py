@@ -74,15 +74,14 @@ async def test_an_explanation_is_asked_of_the_scheduler_and_comes_as_it_is() -> 
     assert bus.asked == ["explain"]
 
 
-async def test_a_reason_is_reported_when_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_reason_is_reported_when_it_changes_until_the_job_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("queuebit.waiting._LASTING_S", 0)
-    known = iter(["", "no slot", "no slot", "no money", "", "no money"])
+    known = iter(["", "no slot", "no slot", "no money", "", "no money", None])
 
-    async def now() -> str:
+    async def now() -> str | None:
         return next(known)
 
-    changing = changing_reasons(now)
-    assert [await anext(changing) for _ in range(3)] == ["no slot", "no money", "no money"]
+    assert [reason async for reason in changing_reasons(now)] == ["no slot", "no money", "no money"]
 
 
 def test_charges_name_what_the_account_has_left() -> None:

@@ -10,19 +10,11 @@ from difflib import get_close_matches
 from math import inf
 from typing import NoReturn
 
-__all__ = [
-    "DOCUMENT",
-    "LINES",
-    "Group",
-    "Help",
-    "Parser",
-    "names",
-    "number",
-    "seconds",
-    "whole",
-]
+__all__ = ["DOCUMENT", "LINES", "Group", "Help", "Parser", "names", "number", "seconds", "whole"]
 
-
+DOCUMENT = "JSON for programs instead of text for people"
+LINES = "JSON for programs: one object per line"
+"""What `--json` prints, of commands that print as they go."""
 _CHOICE = re.compile(r"argument COMMAND: invalid choice: '(.*)' \(choose from (.*)\)")
 
 
@@ -48,22 +40,28 @@ class Parser(ArgumentParser):
         super().error(message)
 
 
-DOCUMENT = "JSON for programs instead of text for people"
-
-
-LINES = "JSON for programs: one object per line"
-"""What `--json` prints, of commands that print as they go."""
-
-
 class Group:
     """A group of commands."""
 
     def __init__(self, parser: ArgumentParser) -> None:
         self._commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
 
-    def command(self, word: str, run: str, text: str, *, client: bool = False, json: str = DOCUMENT) -> ArgumentParser:
-        """Add a command: `run` is `module:function` under `queuebit_cli.commands`, `json` describes its JSON output."""
+    def command(
+        self, word: str, run: str, text: str, *places: str, client: bool = False, json: str = DOCUMENT
+    ) -> ArgumentParser:
+        """Add a command.
+
+        Args:
+            word: its name.
+            run: `module:function` under `queuebit_cli.commands`.
+            text: its help.
+            places: names of positional arguments that need no help.
+            client: whether it acts as a user of a tenant.
+            json: describes its JSON output.
+        """
         parser = self._commands.add_parser(word, help=text, description=text, allow_abbrev=False)
+        for place in places:
+            parser.add_argument(place.lower(), metavar=place)
         parser.set_defaults(run=run, misused=parser.error)
         parser.add_argument("--home", metavar="DIR", help="the stack's folder (QUEUEBIT_HOME, else ~/.queuebit)")
         parser.add_argument("--json", action="store_true", help=json)

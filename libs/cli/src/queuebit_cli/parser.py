@@ -130,45 +130,30 @@ def _reading(words: Group) -> None:
 
 def _tenants(tenant: Group) -> None:
     tenant.command("list", "tenancy:list_tenants", "every tenant")
-    tenant.command("show", "tenancy:show", "one tenant").add_argument("name", metavar="TENANT")
+    tenant.command("show", "tenancy:show", "one tenant", "TENANT")
     _tenant_facts(tenant)
-    add = tenant.command("add", "tenancy:add", "a new tenant with a first project and a first user")
-    add.add_argument("name", metavar="TENANT")
+    add = tenant.command("add", "tenancy:add", "a new tenant with a first project and a first user", "TENANT")
     add.add_argument("--share", type=whole, default=1, metavar="N", help="weight in fair share (1)")
     add.add_argument("--user", default="me", metavar="U", help="its first user, an admin (me)")
     add.add_argument("--project", default="main", metavar="P", help="its first project (main)")
     _budget(add)
     _output(add)
-    tenant.command("remove", "tenancy:remove", "its users can no longer log in").add_argument("name", metavar="TENANT")
+    tenant.command("remove", "tenancy:remove", "its users can no longer log in", "TENANT")
     _money(tenant)
     _people(tenant)
 
 
 def _money(tenant: Group) -> None:
-    fund = tenant.command("fund", "tenancy:fund", "set a project's budget, or change it by +N or -N")
-    for name in ("name", "project", "amount"):
-        fund.add_argument(name, metavar="TENANT" if name == "name" else name.upper())
+    text = "set a project's budget, or change it by +N or -N"
+    tenant.command("fund", "tenancy:fund", text, "TENANT", "PROJECT", "AMOUNT")
 
     budget = tenant.command("budget", "budgets:budget", "limit the cost of jobs of several accounts; or list balances")
-    budget.add_argument("name", nargs="?", metavar="TENANT", help="without it, list the budgets of all tenants")
+    budget.add_argument("tenant", nargs="?", metavar="TENANT", help="without it, list the budgets of all tenants")
     budget.add_argument("what", nargs="?", metavar="WHAT", help="tenant, project:NAME, user:NAME or tag:NAME")
     budget.add_argument("amount", nargs="?", metavar="AMOUNT", help="all that these jobs may cost; `none` removes it")
     budget.add_argument("--currency", default="USD", metavar="C", help="of the price book (USD)")
 
-    usage = tenant.command("usage", "usage:state", "state what a job used, where its backend never does")
-    usage.add_argument("name", metavar="TENANT")
-    usage.add_argument("job", metavar="JOB", help="its whole id")
-    usage.add_argument("measures", nargs="+", metavar="METRIC=N", help="qpu-time (microseconds), shots, qubits")
-    usage.add_argument("--by", metavar="NAME", help="who states it, as the fact names it (your account)")
-
-    project = tenant.group("project", "what is paid from one account")
-    new = project.command("add", "tenancy:add_project", "a new project")
-    new.add_argument("name", metavar="TENANT")
-    new.add_argument("project", metavar="PROJECT")
-    _budget(new)
-
-    limit = tenant.command("limit", "budgets:limit", "limits of a tenant, and backends of a project")
-    limit.add_argument("name", metavar="TENANT")
+    limit = tenant.command("limit", "budgets:limit", "limits of a tenant, and backends of a project", "TENANT")
     limit.add_argument("project", nargs="?", metavar="PROJECT")
     limit.add_argument("--share", type=number(1), metavar="N", help="of the tenant: weight in fair share")
     limit.add_argument("--max-shots", type=number(1), metavar="N", help="of the tenant: shots of one job")
@@ -176,20 +161,27 @@ def _money(tenant: Group) -> None:
     limit.add_argument("--backends", metavar="A,B", help="of the project: where it may run; `all` for everywhere")
     limit.add_argument("--default-kind", metavar="KIND", help="of the project: simulator, emulated or qpu")
 
+    usage = tenant.command("usage", "tenancy:state_usage", "state what a job used, where its backend never does", "TENANT")
+    usage.add_argument("job", metavar="JOB", help="its whole id")
+    usage.add_argument("measures", nargs="+", metavar="METRIC=N", help="qpu-time (microseconds), shots, qubits")
+    usage.add_argument("--by", metavar="NAME", help="who states it, as the fact names it (your account)")
+
+    project = tenant.group("project", "what is paid from one account")
+    _budget(project.command("add", "tenancy:add_project", "a new project", "TENANT", "PROJECT"))
+
 
 def _people(tenant: Group) -> None:
     user = tenant.group("user", "persons and programs")
-    _user(adding := user.command("add", "tenancy:add_user", "a new user with a credential"))
-    adding.add_argument("--role", choices=_ROLES, default="member")
-    _output(adding)
-    _user(role := user.command("role", "tenancy:set_role", "give a user another role"))
+    new = user.command("add", "tenancy:add_user", "a new user with a credential", "TENANT", "USER")
+    new.add_argument("--role", choices=_ROLES, default="member")
+    _output(new)
+    role = user.command("role", "tenancy:set_role", "give a user another role", "TENANT", "USER")
     role.add_argument("role", choices=_ROLES, metavar="ROLE", help=", ".join(_ROLES))
-    _user(user.command("remove", "tenancy:remove_user", "a user goes, with every token"))
+    user.command("remove", "tenancy:remove_user", "a user goes, with every token", "TENANT", "USER")
 
     token = tenant.group("token", "what users log in with")
-    _user(another := token.command("new", "tenancy:new_token", "add a token; older ones stay valid"))
-    _output(another)
-    _user(revoke := token.command("revoke", "tenancy:revoke_token", "revoke a token"))
+    _output(token.command("new", "tenancy:new_token", "add a token; older ones stay valid", "TENANT", "USER"))
+    revoke = token.command("revoke", "tenancy:revoke_token", "revoke a token", "TENANT", "USER")
     revoke.add_argument("key", metavar="KEY", help="a prefix of its public key, as in `qb tenant show`")
 
 
@@ -200,8 +192,7 @@ def _tenant_facts(tenant: Group) -> None:
     apply.add_argument("--by", metavar="NAME", help="who changes it, as the facts name it (your account)")
     export = tenant.command("export", "directory:export", "what is in force, as a tenants file")
     export.add_argument("--output", metavar="FILE", help="where; without it, print it")
-    history = tenant.command("history", "directory:history", "who changed a tenant, what, and when")
-    history.add_argument("name", metavar="TENANT")
+    history = tenant.command("history", "directory:history", "who changed a tenant, what, and when", "TENANT")
     for words in (apply, export, history):
         words.add_argument("--url", metavar="URL", help="of the bus of a stack elsewhere, instead of a home here")
         words.add_argument("--seed-file", metavar="FILE", help="with --url: the seed of that stack's operator")
@@ -235,11 +226,6 @@ def _operating(words: Group) -> None:
     )
     containers = words.group("containers", "the same stack on a container engine")
     containers.command("prepare", "containers:prepare", "keys and configuration for compose.yaml, in a home of its own")
-
-
-def _user(parser: ArgumentParser) -> None:
-    parser.add_argument("name", metavar="TENANT")
-    parser.add_argument("user", metavar="USER")
 
 
 def _budget(parser: ArgumentParser) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,12 +71,18 @@ class BulkSubmission:
     waiting: dict[str, str] = field(default_factory=dict)
     """By job: why it waits, as far as known."""
 
-    async def run(self, wanted: Iterable[Wanted], report: Callable[[int], None] = lambda _: None) -> list[Outcome]:
+    async def run(
+        self,
+        wanted: Iterable[Wanted],
+        report: Callable[[int], None] = lambda _: None,
+        note: Callable[[str], None] | None = None,
+    ) -> list[Outcome]:
         """Submit all, 64 at a time, and return an outcome for each, in their order.
 
         Args:
             wanted: the jobs.
             report: called every second with the number of jobs that are done.
+            note: called with the client's warnings about long waits, and with what a job waits for.
 
         Raises:
             QueuebitError: a job cannot be sent, or the user may not submit.
@@ -87,10 +94,13 @@ class BulkSubmission:
                 return await self._one(it)
 
         work = [asyncio.ensure_future(one(it)) for it in wanted]
-        while work and (await asyncio.wait(work, timeout=_LOOK_S))[1]:
-            if self.wait:
-                self.waiting = await self.client.waiting()
-            report(sum(it.done() for it in work))
+        with _noting(note, self.waiting):
+            while work and (await asyncio.wait(work, timeout=_LOOK_S))[1]:
+                if self.wait:
+                    now = await self.client.waiting()
+                    self.waiting.clear()
+                    self.waiting.update(now)
+                report(sum(it.done() for it in work))
         return await asyncio.gather(*work)
 
     async def _one(self, wanted: Wanted) -> Outcome:
@@ -145,3 +155,27 @@ class BulkSubmission:
 
 def _lost(state: str, job: str | None, error: Unreachable) -> Outcome:
     return Outcome(state, job, (Reason("unreachable", str(error)),), away=str(error))
+
+
+@contextmanager
+def _noting(note: Callable[[str], None] | None, waiting: Mapping[str, str]) -> Iterator[None]:
+    """Pass on the warnings of the logger `queuebit`."""
+    logger, handler = logging.getLogger("queuebit"), _Noting(note or (lambda _: None), waiting)
+    if note is not None:
+        logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+class _Noting(logging.Handler):
+    def __init__(self, note: Callable[[str], None], waiting: Mapping[str, str]) -> None:
+        super().__init__(logging.WARNING)
+        self._note = note
+        self._waiting = waiting
+
+    def emit(self, record: logging.LogRecord) -> None:
+        job = record.args[0] if isinstance(record.args, tuple) and record.args else ""
+        why = self._waiting.get(str(job), "")
+        self._note(f"{record.getMessage()} ({why})" if why else record.getMessage())

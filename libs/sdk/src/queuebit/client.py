@@ -230,16 +230,16 @@ class AsyncClient:
         """
         return await waiting_reasons(self._ask, states, job)
 
-    def reasons(self, job: str) -> AsyncGenerator[str, None]:
-        """Why a job waits: a text whenever the reason changes, without an end.
+    def follow_waiting(self, job: str) -> AsyncGenerator[str, None]:
+        """Why a job waits, each time that changes, until the job ends.
 
         Args:
             job: its id.
         """
 
-        async def now() -> str:
-            state = (await self.job(job).status()).state
-            return (await self.waiting(states=[state], job=job)).get(job, "")
+        async def now() -> str | None:
+            status = await self.job(job).status()
+            return None if status.ended else (await self.waiting(states=[status.state], job=job)).get(job, "")
 
         return changing_reasons(now)
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict
 
+from queuebit.bulk import Outcome
 from queuebit.errors import Reason
 from queuebit.events import LoggedEvent, UnknownEvent
 from queuebit.records import ItemResult, Receipt, Result, Status, Step, is_program
@@ -18,6 +19,7 @@ __all__ = [
     "amount_document",
     "counts_document",
     "event_document",
+    "outcome_document",
     "reasons_document",
     "receipt_document",
     "status_document",
@@ -72,6 +74,21 @@ def counts_document(result: Result | None) -> dict[str, object]:
     if result is None or not is_program(result):
         return {"counts": dict(result.counts) if result else None}
     return {"counts": dict(result.counts) or None, "items": [_item(it) for it in result.items]}
+
+
+def outcome_document(outcome: Outcome, shots: int, backend: str | None) -> dict[str, object]:
+    """How far a submitted job came; `shots` and `backend` as they were asked for."""
+    status = outcome.status
+    return {
+        "job": outcome.job,
+        "state": outcome.state,
+        "shots": shots,
+        "backend": status.backend if status else backend,
+        **counts_document(outcome.result),
+        "charge": amount_document(status.charge if status else None),
+        "receipt": receipt_document(outcome.receipt, outcome.verified),
+        "reasons": reasons_document(outcome.reasons),
+    }
 
 
 def receipt_document(receipt: Receipt | None, verified: bool | None) -> dict[str, object] | None:

@@ -239,9 +239,9 @@ class Client:
         """Why jobs wait, by job."""
         return self._loop.run(self._client.waiting(states=states, job=job))
 
-    def reasons(self, job: str) -> Iterator[str]:
-        """Why a job waits, each time that changes."""
-        return self._loop.each(self._client.reasons(job))
+    def follow_waiting(self, job: str) -> Iterator[str]:
+        """Why a job waits, each time that changes, until the job ends."""
+        return self._loop.each(self._client.follow_waiting(job))
 
     def explain(self, job: str) -> Table:
         """Why a job was placed where it was, placement by placement."""

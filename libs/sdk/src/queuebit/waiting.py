@@ -38,12 +38,16 @@ async def waiting_reasons(
     return {name: reason for answer in answers for name, reason in answer.items()}
 
 
-async def changing_reasons(reason_now: Callable[[], Awaitable[str]]) -> AsyncGenerator[str, None]:
-    """Why a job waits, each time that changes; what passes at once is not mentioned."""
+async def changing_reasons(now: Callable[[], Awaitable[str | None]]) -> AsyncGenerator[str, None]:
+    """Why a job waits, each time that changes; what passes at once is not mentioned.
+
+    Args:
+        now: the present reason; empty while it does not wait, None once it ended.
+    """
     said = ""
-    while True:
-        await asyncio.sleep(_LASTING_S)
-        reason = await reason_now()
+    await asyncio.sleep(_LASTING_S)
+    while (reason := await now()) is not None:
         if reason not in ("", said):
             yield reason
         said = reason
+        await asyncio.sleep(_LASTING_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -13,8 +14,9 @@ from queuebit_contracts.catalog import decode
 from queuebit_contracts.topology import LOG
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_kernel import Malformed, Money, rfc3339
+from queuebit_stack.tenant_facts import Operator
 
-__all__ = ["Change", "changes_of", "in_words"]
+__all__ = ["Change", "changes_of", "history_of", "in_words"]
 
 Change = dict[str, object]
 """One fact: `at`, `by`, `what`, and in `changed` each field that is not as it was, as it was and as it is."""
@@ -42,6 +44,19 @@ async def changes_of(transport: _Transport, tenant: str) -> list[Change]:
             return found
         after = int(reply.headers["Nats-Sequence"])
         found.append(_change(reply, after, known))
+
+
+def history_of(operator: Operator, tenant: str) -> list[Change]:
+    """The same, over a connection that is opened and closed for it."""
+
+    async def asked() -> list[Change]:
+        transport = operator()
+        try:
+            return await changes_of(transport, tenant)
+        finally:
+            await transport.close()
+
+    return asyncio.run(asked())
 
 
 def in_words(changed: object) -> str:

@@ -26,24 +26,24 @@ def budget(args: Namespace, out: Output) -> Exit:
     if args.amount is None:
         return _show(args, out)
     money = None if args.amount == _NONE else budget_of(args.amount, args.currency)
-    edited(args, out, lambda it: it.set_budget(args.name, args.what, money))
-    words = f"budget {args.what} of {args.name} is {money}"
+    edited(args, out, lambda it: it.set_budget(args.tenant, args.what, money))
+    words = f"budget {args.what} of {args.tenant} is {money}"
     if money is None:
-        words = f"{args.name} has no budget {args.what} any more; its accounts are as they were"
-    return done(args, out, words, tenant=args.name, budget=args.what, amount=args.amount)
+        words = f"{args.tenant} has no budget {args.what} any more; its accounts are as they were"
+    return done(args, out, words, tenant=args.tenant, budget=args.what, amount=args.amount)
 
 
 def _show(args: Namespace, out: Output) -> Exit:
     home = Home(args.home)
     home.require()
     found: list[dict[str, object]] = []
-    for tenant in [args.name] if args.name else read_tenants(home).tenant:
+    for tenant in [args.tenant] if args.tenant else read_tenants(home).tenant:
         rows = balances_of(home, tenant)
         if rows is None:
             raise Stop(Exit.UNREACHABLE, "only the broker knows what is left: start the stack with `qb up`")
-        named = {} if args.name else {"tenant": tenant}
+        named = {} if args.tenant else {"tenant": tenant}
         found += [named | it for it in rows if it["kind"] == "budget" and args.what in (None, it["name"])]
-    none = f"no budget: `qb tenant budget {args.name or 'TENANT'} tenant AMOUNT` sets one over all accounts"
+    none = f"no budget: `qb tenant budget {args.tenant or 'TENANT'} tenant AMOUNT` sets one over all accounts"
     out.rows(found, none=none, shown=balance_rows)
     return Exit.DONE
 
@@ -53,11 +53,11 @@ def limit(args: Namespace, out: Output) -> Exit:
     requested = _requested(args)
     backends = None if args.backends is None else _backends(args.backends)
     values = {name: backends if name == "backends" else value for name, value in requested.items()}
-    edited(args, out, lambda it: it.set_limits(args.name, args.project, values))
-    target = args.name if args.project is None else f"{args.project} of {args.name}"
+    edited(args, out, lambda it: it.set_limits(args.tenant, args.project, values))
+    target = args.tenant if args.project is None else f"{args.project} of {args.tenant}"
     changes = ", ".join(f"{_flag(name).lstrip('-')} {value}" for name, value in requested.items())
     project = {} if args.project is None else {"project": args.project}
-    code = done(args, out, f"{target}: {changes}", tenant=args.name, **project, **requested)
+    code = done(args, out, f"{target}: {changes}", tenant=args.tenant, **project, **requested)
     if without := unpriced(Home(args.home), backends or ()):
         out.paragraph(
             f"the price book has no price for {', '.join(without)}, so no job can run there yet: "
@@ -71,7 +71,7 @@ def _requested(args: Namespace) -> dict[str, object]:
     requested = {name: getattr(args, name) for name in (*OF_A_TENANT, *OF_A_PROJECT) if getattr(args, name) is not None}
     own, others = (OF_A_TENANT, OF_A_PROJECT) if args.project is None else (OF_A_PROJECT, OF_A_TENANT)
     if not requested:
-        args.misused(f"which limit? {' '.join(map(_flag, own))}; `qb tenant show {args.name}` shows the current ones")
+        args.misused(f"which limit? {' '.join(map(_flag, own))}; `qb tenant show {args.tenant}` shows the current ones")
     if strange := [_flag(name) for name in requested if name in others]:
         whose = "a tenant: leave the project out" if args.project else "a project: name it after the tenant"
         args.misused(f"{', '.join(strange)} is a limit of {whose}")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from queuebit_cli.commands.tenancy import say_restart
+from queuebit_cli.commands.tenancy import done
 from queuebit_cli.output import Output
 from queuebit_cli.progress import Progress
 from queuebit_cli.render_tenants import history_rows
@@ -17,17 +15,12 @@ from queuebit_contracts.query import TenantsRequest
 from queuebit_contracts.tenants import Tenants, check_tenants, tenants_toml
 from queuebit_stack.bootstrap import read_tenants
 from queuebit_stack.connection import operator_at, operator_of
-from queuebit_stack.containers import RESTARTED
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.files import require_place, write_private
 from queuebit_stack.home import Home
-from queuebit_stack.stack import Stack
 from queuebit_stack.tenant_documents import apply_document, difference, document_of
 from queuebit_stack.tenant_facts import Operator, apply_there, ask, author
-from queuebit_stack.tenant_history import Change, changes_of
-
-if TYPE_CHECKING:
-    from queuebit.nats_transport import NatsTransport
+from queuebit_stack.tenant_history import history_of
 
 __all__ = ["apply", "export", "history"]
 
@@ -44,9 +37,16 @@ def apply(args: Namespace, out: Output) -> Exit:
         return _apply_there(args, document_of(home, file), by, out)
     with Progress(out.as_json, "putting the tenants in force"):
         applied = apply_document(home, file, by)
+    tenants = [*read_tenants(home).tenant]
+    if applied.changes is None:
+        out.document({"tenants": tenants, "changes": None})
+        raise Stop(Exit.UNREACHABLE, "no broker answers: what the file revokes is closed, the rest is not in force")
+    for change in applied.changes:
+        out.say(change)
+    words = f"{home.tenants_file} is in force"
     if applied.waits_for_start:
-        return _said(home, out, f"{home.tenants_file} is good; the next {home.command('up')} puts it in force", ())
-    return _said(home, out, f"{home.tenants_file} is in force", applied.changes)
+        words = f"{home.tenants_file} is good; the next {home.command('up')} puts it in force"
+    return done(args, out, words, tenants=tenants, changes=applied.changes)
 
 
 def export(args: Namespace, out: Output) -> Exit:
@@ -66,9 +66,9 @@ def export(args: Namespace, out: Output) -> Exit:
 
 def history(args: Namespace, out: Output) -> Exit:
     """Who changed a tenant, what, and when."""
-    rows = asyncio.run(_history(_operator(args)(), args.name))
+    rows = history_of(_operator(args), args.tenant)
     if not rows:
-        raise Stop(Exit.REFUSED, f"no fact names a tenant {args.name}: `qb tenant list` shows what there is")
+        raise Stop(Exit.REFUSED, f"no fact names a tenant {args.tenant}: `qb tenant list` shows what there is")
     out.rows(rows, none="", shown=history_rows)
     return Exit.DONE
 
@@ -89,22 +89,6 @@ def _apply_there(args: Namespace, desired: Tenants, by: str, out: Output) -> Exi
     return Exit.DONE
 
 
-def _said(home: Home, out: Output, words: str, changes: Sequence[str] | None) -> Exit:
-    stack = Stack.load(home)
-    restart = changes is not None and stack is not None and stack.in_containers
-    out.document(
-        {"tenants": [*read_tenants(home).tenant], "changes": changes, **({"restart": RESTARTED} if restart else {})}
-    )
-    if changes is None:
-        raise Stop(Exit.UNREACHABLE, "no broker answers: what the file revokes is closed, the rest is not in force")
-    for change in changes:
-        out.say(change)
-    out.say(words)
-    if restart:
-        say_restart(home, out)
-    return Exit.DONE
-
-
 def _shown(document: Mapping[str, object], desired: Tenants, out: Output) -> Exit:
     lines = difference(document, desired)
     out.document({"diff": lines})
@@ -121,10 +105,3 @@ def _operator(args: Namespace) -> Operator:
     if not args.seed_file:
         args.misused("with --url, give --seed-file FILE: the seed of that stack's operator")
     return partial(operator_at, args.url, Path(args.seed_file), Path(args.ca_file) if args.ca_file else None)
-
-
-async def _history(transport: NatsTransport, tenant: str) -> list[Change]:
-    try:
-        return await changes_of(transport, tenant)
-    finally:
-        await transport.close()

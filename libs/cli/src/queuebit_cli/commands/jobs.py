@@ -14,6 +14,7 @@ from queuebit.errors import QueuebitError
 from queuebit_cli.circuits import circuit_of
 from queuebit_cli.connecting import ask, client_of
 from queuebit_cli.output import Output
+from queuebit_cli.progress import run
 from queuebit_cli.render_tables import job_rows, plan_rows
 from queuebit_cli.tables import Row
 from queuebit_stack.errors import Exit, Stop
@@ -121,7 +122,7 @@ def watch(args: Namespace, out: Output) -> Exit:
 
     async def say_why(client: AsyncClient, job: str) -> None:
         with suppress(QueuebitError):  # every error must reach the user who follows the job
-            async for reason in client.reasons(job):
+            async for reason in client.follow_waiting(job):
                 for line in waiting_lines(reason, out):
                     out.say(line)
 
@@ -132,7 +133,7 @@ def cancel(args: Namespace, out: Output) -> Exit:
     """Stop a job that has not ended."""
     from queuebit.documents import status_document
 
-    status = _cancelled(args, out)
+    status = run(_cancelled(args), out, "asking the broker to stop it")
     out.document(status_document(status))
     out.say(f"{status.job} {status.state}")
     if status.state == "cancelled":
@@ -140,11 +141,9 @@ def cancel(args: Namespace, out: Output) -> Exit:
     raise Stop(Exit.REFUSED, f"job {status.job} {_ENDED[status.state]} before it could be cancelled")
 
 
-def _cancelled(args: Namespace, out: Output) -> Status:
-    async def stopped(client: AsyncClient) -> Status:
+async def _cancelled(args: Namespace) -> Status:
+    async with client_of(args) as client:
         return await (await client.find(args.job)).cancel(args.reason)
-
-    return ask(args, out, "asking the broker to stop it", stopped)
 
 
 def result(args: Namespace, out: Output) -> Exit:

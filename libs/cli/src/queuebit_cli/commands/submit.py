@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from queuebit.bulk import BulkSubmission, Outcome, Wanted
-from queuebit.documents import amount_document, counts_document, reasons_document, receipt_document
+from queuebit.documents import outcome_document
 from queuebit.records import ENDS
 from queuebit_cli.circuits import STANDARD_INPUT, circuit_of
 from queuebit_cli.connecting import client_of
@@ -41,7 +39,10 @@ def submit(args: Namespace, out: Output) -> Exit:
     away = next((it.away for it in reversed(outcomes) if it.away), "")
     if away and not bulk.confirmed:
         raise Stop(Exit.UNREACHABLE, away)
-    documents = [_document(file, it, args) for file, it in zip(args.files, outcomes, strict=True)]
+    documents = [
+        {"file": file, **outcome_document(it, args.shots, args.backend)}
+        for file, it in zip(args.files, outcomes, strict=True)
+    ]
     for document in documents:
         out.document(document)
     if len(documents) > 1:
@@ -79,13 +80,13 @@ def _wanted(args: Namespace) -> list[Wanted]:
 
 async def _submitted(bulk: BulkSubmission, wanted: Sequence[Wanted], out: Output) -> list[Outcome]:
     async with bulk.client:
-        with Progress(out.as_json, "submitting") as progress, _noting(progress, lambda job: bulk.waiting.get(job, "")):
+        with Progress(out.as_json, "submitting") as progress:
 
             def report(done: int) -> None:
                 why = next((f"; {bulk.waiting[job]}" for job in bulk.confirmed if job in bulk.waiting), "")
                 progress.update(f"{done} of {len(wanted)} jobs done{why}")
 
-            return await bulk.run(wanted, report)
+            return await bulk.run(wanted, report, progress.note)
 
 
 def _interrupted(jobs: Sequence[str]) -> str:
@@ -110,45 +111,6 @@ def _lines(outcome: Outcome, out: Output) -> list[str]:
     if outcome.result is not None:
         lines += ["", *result_lines(outcome.result, out)]
     return lines
-
-
-def _document(file: str, outcome: Outcome, args: Namespace) -> dict[str, object]:
-    status = outcome.status
-    return {
-        "file": file,
-        "job": outcome.job,
-        "state": outcome.state,
-        "shots": args.shots,
-        "backend": status.backend if status else args.backend,
-        **counts_document(outcome.result),
-        "charge": amount_document(status.charge if status else None),
-        "receipt": receipt_document(outcome.receipt, outcome.verified),
-        "reasons": reasons_document(outcome.reasons),
-    }
-
-
-@contextmanager
-def _noting(progress: Progress, why: Callable[[str], str]) -> Iterator[None]:
-    """Show the client's warnings about long waits, and why a job waits."""
-    handler = _Noting(progress, why)
-    logger = logging.getLogger("queuebit")
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-
-
-class _Noting(logging.Handler):
-    def __init__(self, progress: Progress, why: Callable[[str], str]) -> None:
-        super().__init__(logging.WARNING)
-        self._progress = progress
-        self._why = why
-
-    def emit(self, record: logging.LogRecord) -> None:
-        about = record.args[0] if isinstance(record.args, tuple) and record.args else ""
-        why = self._why(str(about))
-        self._progress.note(f"{record.getMessage()} ({why})" if why else record.getMessage())
 
 
 def _summary(document: Row) -> Row:

@@ -12,8 +12,11 @@ from queuebit_cli.output import Output
 from queuebit_cli.progress import Progress
 from queuebit_cli.render_tables import balance_rows
 from queuebit_cli.render_tenants import moved, project_rows
+from queuebit_contracts.query import UsageRequest
+from queuebit_stack import late_usage
 from queuebit_stack.balances import balances
 from queuebit_stack.bootstrap import is_in_force
+from queuebit_stack.connection import operator_of
 from queuebit_stack.containers import RESTARTED, restart_command
 from queuebit_stack.errors import Exit
 from queuebit_stack.home import Home
@@ -35,9 +38,9 @@ __all__ = [
     "remove",
     "remove_user",
     "revoke_token",
-    "say_restart",
     "set_role",
     "show",
+    "state_usage",
 ]
 
 _T = TypeVar("_T")
@@ -60,9 +63,9 @@ def show(args: Namespace, out: Output) -> Exit:
     home = Home(args.home)
     home.require()
     tenants = in_force(home).tenant
-    if (tenant := tenants.get(args.name)) is None:
-        raise unknown("tenant", args.name, tenants)
-    rows = balances(home, args.name)
+    if (tenant := tenants.get(args.tenant)) is None:
+        raise unknown("tenant", args.tenant, tenants)
+    rows = balances(home, args.tenant)
     accounts = None if rows is None else by_account(rows)
     documents = [
         {"project": name, "currency": currency, "budget": it["limit"], **moved(it)}
@@ -70,14 +73,14 @@ def show(args: Namespace, out: Output) -> Exit:
     ]
     out.document(
         {
-            "tenant": args.name,
+            "tenant": args.tenant,
             **tenant.model_dump(mode="json"),
             "accounts": None if accounts is None else documents,
             "balances": rows,
         }
     )
     limits = tenant.model_dump(exclude={"project", "user", "budget"})
-    out.say(f"{args.name}: {', '.join(f'{name} {value}' for name, value in limits.items())}")
+    out.say(f"{args.tenant}: {', '.join(f'{name} {value}' for name, value in limits.items())}")
     users = [
         {"user": name, "role": it.role, "tokens": [key[:9] for key in it.keys]} for name, it in tenant.user.items()
     ]
@@ -97,7 +100,7 @@ def add(args: Namespace, out: Output) -> Exit:
         args,
         out,
         lambda it: it.add_tenant(
-            args.name, share=args.share, user=args.user, project=args.project, budget=budget, file=_file(args)
+            args.tenant, share=args.share, user=args.user, project=args.project, budget=budget, file=_file(args)
         ),
     )
     code = _handed_over(args, issued, out)
@@ -107,24 +110,24 @@ def add(args: Namespace, out: Output) -> Exit:
 
 def remove(args: Namespace, out: Output) -> Exit:
     """Remove a tenant: its users can no longer log in; its history stays, so its name stays taken."""
-    edited(args, out, lambda it: it.remove_tenant(args.name))
-    words = f"tenant {args.name} removed; its jobs, bills and receipts stay, so its name is not used again"
-    return done(args, out, words, tenant=args.name)
+    edited(args, out, lambda it: it.remove_tenant(args.tenant))
+    words = f"tenant {args.tenant} removed; its jobs, bills and receipts stay, so its name is not used again"
+    return done(args, out, words, tenant=args.tenant)
 
 
 def fund(args: Namespace, out: Output) -> Exit:
     """Set a project's budget, or change it by `+N` or `-N`."""
-    budget = edited(args, out, lambda it: it.fund(args.name, args.project, args.amount))
+    budget = edited(args, out, lambda it: it.fund(args.tenant, args.project, args.amount))
     fields = {"budget": f"{budget.amount:f}", "currency": budget.currency}
-    words = f"{args.project} of {args.name} has a budget of {budget}"
-    return done(args, out, words, tenant=args.name, project=args.project, **fields)
+    words = f"{args.project} of {args.tenant} has a budget of {budget}"
+    return done(args, out, words, tenant=args.tenant, project=args.project, **fields)
 
 
 def add_project(args: Namespace, out: Output) -> Exit:
     """A new project."""
     budget = budget_of(args.budget, args.currency)
-    edited(args, out, lambda it: it.add_project(args.name, args.project, budget))
-    code = done(args, out, f"project {args.project} of {args.name} added", tenant=args.name, project=args.project)
+    edited(args, out, lambda it: it.add_project(args.tenant, args.project, budget))
+    code = done(args, out, f"project {args.project} of {args.tenant} added", tenant=args.tenant, project=args.project)
     _say_unfunded(args, out)
     return code
 
@@ -132,31 +135,44 @@ def add_project(args: Namespace, out: Output) -> Exit:
 def add_user(args: Namespace, out: Output) -> Exit:
     """A new user with a credential."""
     return _handed_over(
-        args, edited(args, out, lambda it: it.add_user(args.name, args.user, args.role, _file(args))), out
+        args, edited(args, out, lambda it: it.add_user(args.tenant, args.user, args.role, _file(args))), out
     )
 
 
 def remove_user(args: Namespace, out: Output) -> Exit:
     """A user goes, with every token."""
-    edited(args, out, lambda it: it.remove_user(args.name, args.user))
-    return done(args, out, f"{args.user} of {args.name} removed", tenant=args.name, user=args.user)
+    edited(args, out, lambda it: it.remove_user(args.tenant, args.user))
+    return done(args, out, f"{args.user} of {args.tenant} removed", tenant=args.tenant, user=args.user)
 
 
 def set_role(args: Namespace, out: Output) -> Exit:
     """Give a user another role; tokens stay valid, connections are opened again."""
-    edited(args, out, lambda it: it.set_role(args.name, args.user, args.role))
-    return done(args, out, f"{args.user} of {args.name}: {args.role}", tenant=args.name, user=args.user, role=args.role)
+    edited(args, out, lambda it: it.set_role(args.tenant, args.user, args.role))
+    return done(
+        args, out, f"{args.user} of {args.tenant}: {args.role}", tenant=args.tenant, user=args.user, role=args.role
+    )
 
 
 def new_token(args: Namespace, out: Output) -> Exit:
     """Another token for a user; the older ones stay valid until they are revoked."""
-    return _handed_over(args, edited(args, out, lambda it: it.add_token(args.name, args.user, _file(args))), out)
+    return _handed_over(args, edited(args, out, lambda it: it.add_token(args.tenant, args.user, _file(args))), out)
 
 
 def revoke_token(args: Namespace, out: Output) -> Exit:
     """A token is no longer good."""
-    key = edited(args, out, lambda it: it.revoke_token(args.name, args.user, args.key))
-    return done(args, out, f"token {key[:9]}… of {args.user} revoked", tenant=args.name, user=args.user)
+    key = edited(args, out, lambda it: it.revoke_token(args.tenant, args.user, args.key))
+    return done(args, out, f"token {key[:9]}… of {args.user} revoked", tenant=args.tenant, user=args.user)
+
+
+def state_usage(args: Namespace, out: Output) -> Exit:
+    """State what a job used, where its backend never does."""
+    request = UsageRequest(
+        tenant=args.tenant, job=args.job, measures=late_usage.measures_of(args.measures), by=args.by or author()
+    )
+    answer = late_usage.state_usage(operator_of(Home(args.home)), request)
+    out.document(answer.model_dump(mode="json", exclude_none=True))
+    out.say(f"the usage of {args.job} is final: its bill and its hold follow, see `qb jobs`")
+    return Exit.DONE
 
 
 def edited(args: Namespace, out: Output, edit: Callable[[TenantEditor], _T]) -> _T:
@@ -180,25 +196,20 @@ def done(args: Namespace, out: Output, words: str, **fields: object) -> Exit:
         )
         return Exit.UNREACHABLE
     if restart:
-        say_restart(home, out)
+        out.say("next, since nats keeps the users that it was started with, in the repository:")
+        out.say(f"  {restart_command(home)}")
     return Exit.DONE
 
 
-def say_restart(home: Home, out: Output) -> None:
-    """Say what is left to do where containers run the stack."""
-    out.say("next, since nats keeps the users that it was started with, in the repository:")
-    out.say(f"  {restart_command(home)}")
-
-
 def _handed_over(args: Namespace, issued: Issued, out: Output) -> Exit:
-    words = f"credential of {args.user} of {args.name}: {issued.file} (secret; give it to {args.user} alone)"
-    return done(args, out, words, tenant=args.name, user=args.user, credential=str(issued.file), key=issued.key)
+    words = f"credential of {args.user} of {args.tenant}: {issued.file} (secret; give it to {args.user} alone)"
+    return done(args, out, words, tenant=args.tenant, user=args.user, credential=str(issued.file), key=issued.key)
 
 
 def _say_unfunded(args: Namespace, out: Output) -> None:
     if not budget_of(args.budget, args.currency).amount:
         out.say(f"project {args.project} has no budget yet: its jobs are refused. To give it 100 {args.currency}:")
-        out.say(f"  qb tenant fund {args.name} {args.project} 100")
+        out.say(f"  qb tenant fund {args.tenant} {args.project} 100")
 
 
 def _file(args: Namespace) -> Path | None:
