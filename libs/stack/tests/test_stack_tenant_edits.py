@@ -115,10 +115,12 @@ def test_backends_without_a_price_are_named(home: Home) -> None:
 def test_a_change_is_described_in_words() -> None:
     changed = {
         "role": ["viewer", "admin"],
+        "budget": ["50", "50.125"],
         "keys": [None, ["UBXIW3ZSVBTQGYBYHH"]],
         "backends": [["aer", "cirq"], []],
         "budgets": [{}, {"user:ann": {"amount": "50", "currency": "USD"}}],
     }
     assert in_words(changed) == (
-        "role viewer → admin, keys UBXIW3ZSV, backends aer, cirq → all, budgets none → user:ann 50.00 USD"
+        "role viewer → admin, budget 50.00 → 50.125, keys UBXIW3ZSV, backends aer, cirq → all, "
+        "budgets none → user:ann 50.00 USD"
     )

@@ -42,6 +42,6 @@ def moved(account: Row) -> dict[str, str]:
 def history_rows(rows: Sequence[Row]) -> list[Row]:
     """Changes of a tenant, oldest first."""
     return [
-        {"at": day_and_time(row["at"]), "by": row["by"], "what": row["what"], "changed": in_words(row["changed"])}
+        {"when": day_and_time(row["at"]), "by": row["by"], "what": row["what"], "changed": in_words(row["changed"])}
         for row in rows
     ]

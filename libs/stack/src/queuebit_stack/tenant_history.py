@@ -60,7 +60,7 @@ def history_of(operator: Operator, tenant: str) -> list[Change]:
 
 
 def in_words(changed: object) -> str:
-    """What a change did to each field, in one line: `role viewer → admin, budgets tenant 50.00 USD`."""
+    """What a change did to each field, in one line: `role viewer → admin, budgets none → tenant 50.00 USD`."""
     if not isinstance(changed, dict):
         return ""
     return ", ".join(
@@ -73,6 +73,8 @@ def _value(name: str, value: object) -> str:
     match name, value:
         case "backends", []:
             return "all"
+        case "budget", str():  # of a project, whose currency is another field
+            return Money.of(value).text()
         case "keys", [*keys]:  # by their beginning, which is what `qb tenant token revoke` takes
             return ", ".join(str(it)[:9] for it in keys) or "none"
         case _, [*values]:

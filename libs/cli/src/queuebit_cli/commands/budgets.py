@@ -55,7 +55,8 @@ def limit(args: Namespace, out: Output) -> Exit:
     values = {name: backends if name == "backends" else value for name, value in requested.items()}
     edited(args, out, lambda it: it.set_limits(args.tenant, args.project, values))
     target = args.tenant if args.project is None else f"{args.project} of {args.tenant}"
-    changes = ", ".join(f"{_flag(name).lstrip('-')} {value}" for name, value in requested.items())
+    shown = {**requested, **({} if backends is None else {"backends": ", ".join(backends) or _ALL})}
+    changes = "; ".join(f"{_flag(name).lstrip('-')} {value}" for name, value in shown.items())
     project = {} if args.project is None else {"project": args.project}
     code = done(args, out, f"{target}: {changes}", tenant=args.tenant, **project, **requested)
     if without := unpriced(Home(args.home), backends or ()):
