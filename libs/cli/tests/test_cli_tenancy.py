@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from queuebit.credentials import find, load
-from queuebit_cli.commands import budgets
 from queuebit_cli.commands.budgets import OF_A_PROJECT, OF_A_TENANT
 from queuebit_cli.main import main
 from queuebit_contracts.tenants import BadTenants, Project, Tenant, parse_tenants
@@ -85,7 +84,7 @@ def test_without_a_tenant_the_budgets_of_all_are_listed(
         return [{"kind": kind, "name": tenant, "currency": "USD", "left": "5.00"} for kind in ("account", "budget")]
 
     assert main(["tenant", "add", "acme"]) == 0
-    monkeypatch.setattr(budgets, "balances_of", answered)
+    monkeypatch.setattr("queuebit_stack.balances.balances", answered)
     capsys.readouterr()
     assert main(["tenant", "budget", "--json"]) == 0
     assert [(row["tenant"], row["kind"]) for row in json.loads(capsys.readouterr().out)] == [

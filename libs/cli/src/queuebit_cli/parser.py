@@ -161,7 +161,9 @@ def _money(tenant: Group) -> None:
     limit.add_argument("--backends", metavar="A,B", help="of the project: where it may run; `all` for everywhere")
     limit.add_argument("--default-kind", metavar="KIND", help="of the project: simulator, emulated or qpu")
 
-    usage = tenant.command("usage", "tenancy:state_usage", "state what a job used, where its backend never does", "TENANT")
+    usage = tenant.command(
+        "usage", "tenancy:state_usage", "state what a job used, where its backend never does", "TENANT"
+    )
     usage.add_argument("job", metavar="JOB", help="its whole id")
     usage.add_argument("measures", nargs="+", metavar="METRIC=N", help="qpu-time (microseconds), shots, qubits")
     usage.add_argument("--by", metavar="NAME", help="who states it, as the fact names it (your account)")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from queuebit.balances import NOTHING
+from queuebit.balances import NOTHING, moved
 from queuebit_cli.render_tables import day_and_time
 from queuebit_cli.tables import Row
 from queuebit_contracts.tenants import Project
 from queuebit_stack.tenant_history import in_words
 
-__all__ = ["Accounts", "history_rows", "moved", "project_rows"]
+__all__ = ["Accounts", "history_rows", "project_rows"]
 
 Accounts = Mapping[tuple[str, str], Row]
 """Accounts as the broker holds them, by project and currency."""
@@ -32,11 +32,6 @@ def project_rows(projects: Mapping[str, Project], accounts: Accounts | None) -> 
             }
         )
     return rows
-
-
-def moved(account: Row) -> dict[str, str]:
-    """What an account holds for jobs, what they cost, and what is left."""
-    return {"held": str(account["held"]), "charged": str(account["spent"]), "left": str(account["left"])}
 
 
 def history_rows(rows: Sequence[Row]) -> list[Row]:

@@ -7,8 +7,7 @@ from argparse import Namespace
 from queuebit_cli.commands.tenancy import done, edited
 from queuebit_cli.output import Output
 from queuebit_cli.render_tables import balance_rows
-from queuebit_stack.balances import balances as balances_of
-from queuebit_stack.bootstrap import read_tenants
+from queuebit_stack.balances import budgets
 from queuebit_stack.config_check import unpriced
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
@@ -24,28 +23,15 @@ _NONE, _ALL = "none", "all"
 def budget(args: Namespace, out: Output) -> Exit:
     """Set a budget, or remove it; without an amount, show what each has left."""
     if args.amount is None:
-        return _show(args, out)
+        none = f"no budget: `qb tenant budget {args.tenant or 'TENANT'} tenant AMOUNT` sets one over all accounts"
+        out.rows(budgets(Home(args.home), args.tenant, args.what), none=none, shown=balance_rows)
+        return Exit.DONE
     money = None if args.amount == _NONE else budget_of(args.amount, args.currency)
     edited(args, out, lambda it: it.set_budget(args.tenant, args.what, money))
     words = f"budget {args.what} of {args.tenant} is {money}"
     if money is None:
         words = f"{args.tenant} has no budget {args.what} any more; its accounts are as they were"
     return done(args, out, words, tenant=args.tenant, budget=args.what, amount=args.amount)
-
-
-def _show(args: Namespace, out: Output) -> Exit:
-    home = Home(args.home)
-    home.require()
-    found: list[dict[str, object]] = []
-    for tenant in [args.tenant] if args.tenant else read_tenants(home).tenant:
-        rows = balances_of(home, tenant)
-        if rows is None:
-            raise Stop(Exit.UNREACHABLE, "only the broker knows what is left: start the stack with `qb up`")
-        named = {} if args.tenant else {"tenant": tenant}
-        found += [named | it for it in rows if it["kind"] == "budget" and args.what in (None, it["name"])]
-    none = f"no budget: `qb tenant budget {args.tenant or 'TENANT'} tenant AMOUNT` sets one over all accounts"
-    out.rows(found, none=none, shown=balance_rows)
-    return Exit.DONE
 
 
 def limit(args: Namespace, out: Output) -> Exit:

@@ -34,10 +34,7 @@ def _mend(home: Home, stack: Stack, out: Output, *, give_up: bool) -> Exit:
 
     with Progress(out.as_json, "examining the log") as progress:
         outcome = repair(home, stack, progress.update, give_up=give_up)
-    rows = [
-        {"sequence": sequence, "event": row.type or row.subject, "tenant": row.tenant or None, "job": row.job or None}
-        for sequence, row in outcome.what.items()
-    ]
+    rows = outcome.messages()
     document = {"end": outcome.end, "restored": outcome.restored, "lost": outcome.lost, "aside": outcome.aside}
     out.document({**document, "messages": rows})
     if not outcome.restored and not outcome.lost:

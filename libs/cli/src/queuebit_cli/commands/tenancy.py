@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from queuebit.balances import by_account
+from queuebit.balances import by_account, moved
 from queuebit_cli.output import Output
 from queuebit_cli.progress import Progress
 from queuebit_cli.render_tables import balance_rows
-from queuebit_cli.render_tenants import moved, project_rows
+from queuebit_cli.render_tenants import project_rows
 from queuebit_contracts.query import UsageRequest
 from queuebit_stack import late_usage
 from queuebit_stack.balances import balances

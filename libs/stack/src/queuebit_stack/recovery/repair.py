@@ -44,6 +44,13 @@ class Outcome:
     """Why the warehouse could not be queried."""
     aside: str = ""
 
+    def messages(self) -> list[dict[str, object]]:
+        """What is known of the first missing messages."""
+        return [
+            {"sequence": at, "event": row.type or row.subject, "tenant": row.tenant or None, "job": row.job or None}
+            for at, row in self.what.items()
+        ]
+
 
 _DESCRIBED = 20
 _NO_WAREHOUSE = """\
