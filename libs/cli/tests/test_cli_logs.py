@@ -78,7 +78,7 @@ def test_what_is_written_while_one_follows_is_reported_in_whole_lines(
 
     monkeypatch.setattr("queuebit_cli.commands.logs.time.sleep", pause)
     assert main(["logs", "broker", "-f", "-n", "0"]) == 0
-    assert capsys.readouterr().out == "half of a line\nanew\n"
+    assert capsys.readouterr().out == "half of a line\nagain\n"
 
 
 def test_a_long_log_is_read_from_its_end(tmp_path: Path) -> None:
