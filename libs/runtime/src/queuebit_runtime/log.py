@@ -35,6 +35,8 @@ _TIMEOUT_S = 5.0
 _CONFLICTS = (WRONG_LAST_SEQUENCE, BATCH_GUARD_FAILED, DUPLICATE_IN_BATCH)
 _BEGIN_S = 1.0
 """How long a batch waits for a place: the server allows fifty open batches for each stream."""
+_MOST_SUBJECTS = 1024
+"""Subjects of one history: the most that the server answers at once. What exceeds `batch` is left out of the answer."""
 _STEPS_BACK = 8
 """How many messages without a known event are read back before jumping to the first message of the subject."""
 
@@ -226,7 +228,7 @@ class JetStreamLog:
 
     async def _newest(self, subjects: str, upto: int | None = None) -> list[Message]:
         """The newest message of each subject up to a sequence, from some replica."""
-        request: dict[str, object] = {"multi_last": [subjects], "batch": 64}
+        request: dict[str, object] = {"multi_last": [subjects], "batch": _MOST_SUBJECTS}
         if upto is not None:
             request["up_to_seq"] = upto
         replies = await self._replies.ask(f"$JS.API.DIRECT.GET.{LOG}", json.dumps(request).encode())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from queuebit_contracts.account import AccountFunded, AccountHeld, Funding, Hold
+from queuebit_contracts.account import AccountFunded, AccountHeld, AccountReleased, Funding, Hold, Release
 from queuebit_contracts.job import (
     Acceptance,
     Candidate,
@@ -19,7 +19,7 @@ from queuebit_kernel import digest, event_id, job_id
 from queuebit_runtime.keys import new_seed, public_key, sign
 from queuebit_runtime.payloads import describe
 
-__all__ = ["BELL", "NOON", "accepted", "funded", "held", "submission", "submitted"]
+__all__ = ["BELL", "NOON", "accepted", "funded", "held", "released", "submission", "submitted"]
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -106,3 +106,9 @@ def held(job: str = "j1", amount: str = "0.01", *, tenant: str = "acme", account
     """A hold."""
     data = Hold(tenant=tenant, account=account, job=job, amount=Amount(amount=amount))
     return AccountHeld(id=event_id("held", tenant, job), source="qb/broker", data=data)
+
+
+def released(job: str = "j1", amount: str = "0.01", *, tenant: str = "acme", account: str = "main") -> AccountReleased:
+    """Budget given back."""
+    data = Release(tenant=tenant, account=account, job=job, amount=Amount(amount=amount))
+    return AccountReleased(id=event_id("released", tenant, account, job), source="qb/broker", data=data)

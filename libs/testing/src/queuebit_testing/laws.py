@@ -14,7 +14,7 @@ from queuebit_contracts.wire import INLINE_LIMIT, UnknownEvent
 from queuebit_kernel import Clock, Malformed, Stale, Unavailable, digest, event_id
 from queuebit_runtime.log import EventLog, Guarded, Unreadable
 from queuebit_runtime.payloads import CHUNK, Missing, PayloadStore
-from queuebit_testing.build import funded, held
+from queuebit_testing.build import funded, held, released
 
 __all__ = ["ClockLaws", "EventLogLaws", "PayloadStoreLaws", "Publish"]
 
@@ -121,6 +121,12 @@ class EventLogLaws:
         second = await log.append(held(f"h{account}", account=account))
         third = await log.append(funded("2", account=account))
         assert [it.sequence for it in await log.history(subjects.account("acme", account))] == [second, third]
+
+    async def test_a_history_has_each_of_many_subjects(self, log: EventLog, account: str) -> None:
+        first, *others = (released(f"j{number}", account=account) for number in range(100))
+        last = await log.append_all([Guarded(first, after=0), *map(Guarded, others)])
+        history = await log.history(subjects.account("acme", account), reaching=last)
+        assert [it.sequence for it in history] == [*range(last - 99, last + 1)]
 
     async def test_the_first_event_of_a_history_stays_the_first(self, log: EventLog, account: str) -> None:
         ledger = subjects.account("acme", account)
