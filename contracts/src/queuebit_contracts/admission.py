@@ -30,7 +30,7 @@ class Signature(Wire):
     algorithm: str | None = None
     """How it was signed; absent means `ed25519`. The broker rejects what was signed by an algorithm unknown to it."""
     key_id: str | None = None
-    """Which of its author's keys signed, as the author names it. It says nothing about who the author is."""
+    """The id of the signing key, as the author gives it. It does not prove who the author is."""
 
 
 class Submission(Wire):
@@ -137,7 +137,7 @@ class Acceptance(Wire):
 
 
 class Rejection(Wire):
-    """The broker refused a job; every reason at once."""
+    """The broker refused a job, with all reasons."""
 
     tenant: Name
     job: Name

@@ -38,7 +38,7 @@ class Registration(Wire):
     rep_delay_ns: int = Field(default=0, ge=0)
     overhead_ns: int = Field(default=0, ge=0)
     slots: int = Field(default=1, ge=1)
-    """Jobs it runs side by side."""
+    """Jobs that run at the same time."""
     answers_alive: bool | None = None
     """Its executor answers requests to `qb.alive.<backend>`, with any body. Only then does silence mean that it is
     gone, and are jobs that wait there placed elsewhere."""

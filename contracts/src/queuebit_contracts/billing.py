@@ -42,7 +42,7 @@ class Charge(Wire):
 
 
 class Metering(Wire):
-    """The bill of one job, whatever its end."""
+    """The charge of one job after any end."""
 
     tenant: Name
     project: str

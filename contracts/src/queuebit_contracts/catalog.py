@@ -1,4 +1,4 @@
-"""The catalogue: each event type, where it is published, who appends it, and what it makes of a job.
+"""The catalogue of event types: subject, appending services, and the resulting state of a job.
 
 This is the only list. Permissions, subjects, the AsyncAPI document, `lifecycle`, and the terminal events that views and
 queries use are derived from it or checked against it. To add a type, add its class, its line here and a golden example,

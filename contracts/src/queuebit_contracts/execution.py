@@ -154,7 +154,7 @@ class Failure(Wire):
 
 
 class Cancellation(Wire):
-    """A job was stopped at its owner's wish before it ended by itself."""
+    """A job was cancelled by a user before its end."""
 
     tenant: Name
     job: Name

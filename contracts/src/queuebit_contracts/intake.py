@@ -29,7 +29,7 @@ ERR_MALFORMED: Final = 90001
 """`err_code` of a refusal: the message breaks its contract and would break it again."""
 
 ERR_TOO_FAST: Final = 90002
-"""`err_code` of a refusal: the tenant writes faster than it may; the same message is taken later."""
+"""`err_code` of a refusal: the tenant writes faster than it may; send the same message again later."""
 
 ERR_OTHER_CONTENT: Final = 90003
 """`err_code` of a refusal: a payload is written once, and other content is stored under this name."""

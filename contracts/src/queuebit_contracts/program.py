@@ -45,7 +45,7 @@ _MAX_NAMES: Final = 1_000
 """Parameters of an item, observables of an item, and terms of an observable."""
 
 _MAX_TERMS: Final = 2_000
-"""Terms of all observables of one item: each basis that they need is a run of its own."""
+"""Terms of all observables of one item: each measurement basis needs a separate run."""
 
 _MAX_DISTINCT_TERMS: Final = 10_000
 """Terms of all different observables of a program: grouping them takes time that grows with their square."""
@@ -129,7 +129,7 @@ class Program(_Instruction):
     """What is returned for each item without observables."""
 
     def content(self) -> bytes:
-        """The manifest as it is stored: names in order, no blanks, nothing that is a default."""
+        """Return the stored form of the manifest: sorted names, no spaces, no defaults."""
         document = self.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
         return json.dumps({"program": self.program, **document}, sort_keys=True, separators=(",", ":")).encode()
 

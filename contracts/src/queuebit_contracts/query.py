@@ -116,7 +116,7 @@ class TenantsAnswer(Wire):
     changes: tuple[str, ...] = ()
     """Subjects of the facts that were appended, or would be."""
     errors: tuple[Reason, ...] = ()
-    """Everything that is wrong, at once."""
+    """All faults."""
 
 
 class UsageRequest(Wire):

@@ -49,7 +49,7 @@ class ItemResult(Wire):
     """Why it failed."""
 
     def content(self) -> bytes:
-        """The item as it is stored: names in order, no blanks, nothing that is absent."""
+        """Return the stored form of the item: sorted names, no spaces, no absent values."""
         return _compact(self.model_dump(mode="json", exclude_none=True))
 
 
@@ -60,7 +60,7 @@ class Results(Wire):
     items: tuple[ItemResult, ...] = Field(min_length=1)
 
     def content(self) -> bytes:
-        """The document as it is stored: names in order, no blanks, nothing that is absent."""
+        """Return the stored form of the document: sorted names, no spaces, no absent values."""
         return results_of([item.content() for item in self.items])
 
 

@@ -135,7 +135,7 @@ def event_name(type_: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """A history: one prefix under which all its events lie."""
+    """A history: all its events share one subject prefix."""
 
     prefix: str
 
@@ -204,7 +204,7 @@ def alive(backend_id: str) -> str:
 
 
 def dead(owner: str, sequence: int | None = None) -> str:
-    """Where a dead letter of a durable or view lies; without a sequence, where all of them do."""
+    """Return the subject of a dead letter of a durable or view; without a sequence, the pattern of all of them."""
     return f"qb.dead.{require_token(owner, 'owner')}.{'*' if sequence is None else sequence}"
 
 

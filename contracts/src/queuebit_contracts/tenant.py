@@ -1,4 +1,4 @@
-"""Tenants, projects and users as facts: what each may do from then on, and who decided so.
+"""Tenants, projects and users as facts: their new permissions, and the author of the change.
 
 A definition is whole: a later one of the same tenant, project or user replaces it. Keys are public halves of tokens.
 """

@@ -70,7 +70,7 @@ BudgetName = Annotated[str, Field(pattern=rf"^(tenant|(project|user|tag):{NAME[1
 
 
 class Budget(_Entry):
-    """The most that jobs may cost together, whatever their accounts have left: of all that is held while it exists."""
+    """A limit on the total cost of jobs, in addition to their accounts; it counts all holds while it exists."""
 
     amount: DecimalText = "0"
     currency: str = Field(default="USD", pattern="^[A-Z]{3}$")

@@ -51,7 +51,7 @@ them."""
 _PAYLOADS = "PAYLOADS"
 
 VIEWS = 8
-"""Processes of one service that may follow the log at once, those included that were killed half a minute ago."""
+"""The most processes of one service that follow the log, including those that were killed in the last half minute."""
 
 
 class _Entry(BaseModel):
@@ -112,7 +112,7 @@ class Party(_Entry):
 
 
 class Permissions(_Entry):
-    """Allow-lists of one NATS user; whatever is not listed is refused."""
+    """Allow-lists of one NATS user; everything else is refused."""
 
     publish: tuple[str, ...]
     subscribe: tuple[str, ...]

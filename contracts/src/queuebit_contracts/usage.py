@@ -1,4 +1,4 @@
-"""What a job used: a list of measures, each of which says whether it is final.
+"""The usage of a job: a list of measures, each final or not.
 
 Version 0.1 wrote three fixed fields and one flag for all of them. They stay on the wire, and are read only
 here: use `measures_of`, `quantities` or `is_final`.

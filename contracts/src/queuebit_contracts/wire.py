@@ -134,7 +134,7 @@ class Event(Wire, Generic[_D]):
     data: _D
 
     def to_bytes(self) -> bytes:
-        """The document as it goes on the wire; fields that are absent are not written."""
+        """Return the document for the wire, without absent fields."""
         return self.model_dump_json(exclude_none=True).encode()
 
 

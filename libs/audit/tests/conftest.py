@@ -77,7 +77,7 @@ class Recording:
     book: PriceBook
     events: list[AnyEvent] = field(default_factory=list)
     subjects: dict[int, str] = field(default_factory=dict)
-    """Where an event lies that does not lie where it belongs, by position."""
+    """Subjects of events that are stored under a wrong subject, by position."""
     outstanding: Outstanding = field(default_factory=lambda: Outstanding(since=10**9))
     rows: Rows | None = None
 

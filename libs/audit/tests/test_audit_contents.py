@@ -1,4 +1,4 @@
-"""Circuits and results that lie in the payload store are looked for there."""
+"""Circuits and results in the payload store are verified there."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
 
 
 async def _write(server: NatsServer, recording: Recording) -> None:
-    """Append each event as the one who may."""
+    """Append each event as a service with the permission."""
     authors: dict[str, Client] = {}
     for event in recording.events:
         service = event.source.removeprefix("qb/")

@@ -1,4 +1,4 @@
-"""Batches beside those that a member holds open, of which the server allows fifty."""
+"""Batches while a member keeps others open; the server allows fifty."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nonsense written over a fact takes nothing back: what was readable stays so, and guards go on from the nonsense."""
+"""A malformed message after a fact changes nothing: the fact stays readable, and guards include the message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Secrets lie in files that only their owners read, and nothing else lies in them."""
+"""Secrets are in files that only their owners can read."""
 
 from __future__ import annotations
 

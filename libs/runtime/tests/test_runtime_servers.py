@@ -1,4 +1,4 @@
-"""Several servers, and servers that prove who they are."""
+"""Several servers, and servers with certificates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finding out who one is."""
+"""Which credential the client uses."""
 
 import json
 from pathlib import Path

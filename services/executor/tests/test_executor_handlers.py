@@ -1,4 +1,4 @@
-"""Running placements: once, whatever is delivered twice, lost or overtaken."""
+"""Running placements: once, also if deliveries are repeated, lost or overtaken."""
 
 from __future__ import annotations
 

@@ -158,7 +158,7 @@ async def test_a_placement_that_was_replaced_leaves_the_newer_run_and_its_usage_
 async def test_a_plugin_that_always_fails_at_a_call_fails_the_job(
     world: World, vendor: Vendor, run: RunRemotely, call: str
 ) -> None:
-    """It was asked for ever: the job never ended, and its hold stayed."""
+    """Before, the call was repeated forever: the job never ended, and its hold stayed."""
     vendor.failing = {call}
     await run(*await world.place())
     (failed,) = world.log.events(JobFailed)

@@ -1,4 +1,4 @@
-"""One bill and one settlement a job, whatever is delivered how often."""
+"""One charge and one settlement per job, for any repeated deliveries."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Nonsense where the first checkpoint belongs is no checkpoint: the log begins behind it."""
+"""A malformed message instead of the first checkpoint is ignored: the log starts after it."""
 
 from __future__ import annotations
 

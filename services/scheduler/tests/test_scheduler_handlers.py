@@ -42,7 +42,7 @@ class _Outage(MemoryLog):
 
 
 class _Unreadable(MemoryLog):
-    """A log with a message that is no event."""
+    """A log with a malformed message."""
 
     garbled = False
 

@@ -1,4 +1,4 @@
-"""Why a job was placed where it was, for the operator, who may read of all tenants."""
+"""Explains placements for the operator, who may see all tenants."""
 
 from __future__ import annotations
 

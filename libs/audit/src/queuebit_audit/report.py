@@ -38,7 +38,7 @@ class Verdict:
     """What was counted: jobs, accounts, events or receipts."""
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    """Information that is no violation, such as jobs that wait."""
+    """Information that is not a violation, such as waiting jobs."""
 
     @property
     def holds(self) -> bool:

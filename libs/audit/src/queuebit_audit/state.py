@@ -74,7 +74,7 @@ class History:
     """Sequences whose events are known to be lost."""
 
     def count(self, row: Row) -> None:
-        """Record the row that the warehouse must have for the next message, whatever its content."""
+        """Record the row that the warehouse must have for the next message of any content."""
         self.sequences.append(row.seq)
         self.marks.append(mark_of(row))
 

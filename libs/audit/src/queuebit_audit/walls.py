@@ -33,7 +33,7 @@ class Intruder:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A credential that lies in the home."""
+    """A credential in the home."""
 
     tenant: str
     user: str

@@ -29,7 +29,7 @@ class QueryServer:
     """Routes of the questions that a service answers; processes of one service share them."""
 
     def __init__(self, service: str, *, side_by_side: int) -> None:
-        """Prepare to answer `side_by_side` questions of each tenant at once."""
+        """Answer up to `side_by_side` queries of each tenant concurrently."""
         self._service = service
         self.router = NatsRouter(middlewares=[Replies(_refusal, turns=TenantLimiter(side_by_side, _ROOM))])
         """What `Service.include` takes."""

@@ -28,7 +28,7 @@ __all__ = ["SIDE_BY_SIDE", "Refusal", "Replies", "Tenant", "Traceparent", "reque
 _log = logging.getLogger(__name__)
 
 SIDE_BY_SIDE = 1024
-"""Requests of one route that are in hand at once, those included that wait for their turn."""
+"""The most requests of one route at the same time, including waiting ones."""
 
 _LARGEST = 1_000_000
 """Bytes of a reply that the bus carries."""

@@ -23,7 +23,7 @@ _ROOM = 128 << 20
 """The most bytes of waiting messages in one process."""
 
 PLACES = _ROOM // WEIGHT
-"""More messages than can wait at once."""
+"""Too many messages wait."""
 
 _AWAY_S = 20.0
 """Delay of a message that found a full queue: shorter than the time to serve a queue that is alone."""

@@ -179,12 +179,12 @@ def _document(item: Item, circuit: int, names: Mapping[str, str]) -> dict[str, o
 
 
 def _names(circuit: object, content: bytes) -> dict[str, str]:
-    """How Qiskit's exporter calls the parameters of a circuit: it replaces what is no name in OpenQASM."""
+    """Return the names of parameters in Qiskit's export, which replaces characters that OpenQASM does not allow."""
     parameters = getattr(circuit, "parameters", ())
     return dict(zip((str(it) for it in parameters), _INPUT.findall(content.decode()), strict=False))
 
 
-def _plain(value: Any) -> object:  # NumPy's numbers are no subclasses of Python's
+def _plain(value: Any) -> object:  # NumPy's numbers are not subclasses of Python's
     return value.item() if hasattr(value, "item") else value
 
 

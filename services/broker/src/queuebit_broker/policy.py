@@ -67,7 +67,7 @@ Decision = Admit | Refuse | Wait | HoldClosed
 
 
 def admit(request: Request, snapshot: Snapshot) -> Decision:
-    """Decide on one submission, with every reason for a refusal at once.
+    """Decide on one submission, with all reasons of a refusal.
 
     The candidates are all backends that fit and that the job's limit, its account and each of its budgets can pay: of
     the one that the job names, or else of its project's default kind, so that no job is noisy or expensive by surprise.

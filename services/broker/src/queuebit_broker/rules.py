@@ -133,7 +133,7 @@ def about_account(
 
 
 def about_shots(shots: int, tenant: str, entry: Tenant | None) -> Iterator[Reason]:
-    """Absurd numbers, whatever the backend takes."""
+    """Yield a reason for a number of shots below 1 or above the tenant's limit."""
     if shots < 1:
         yield Reason(code="bad_shots", text=f"{shots:,} shots measure nothing: ask for at least 1")
     elif entry is not None and shots > entry.max_shots:
@@ -144,12 +144,12 @@ def about_shots(shots: int, tenant: str, entry: Tenant | None) -> Iterator[Reaso
 
 
 def about_source(circuit: Payload, max_bytes: int) -> Iterator[Reason]:
-    """What is wrong with a source before anybody reads it."""
+    """Yield a reason for a source that is too large or does not match its digest."""
     if circuit.size > max_bytes:
         yield Reason(
             code="circuit_too_large",
             text=f"the source has {circuit.size:,} bytes and may have {max_bytes:,}: use loops or gate definitions "
-            "instead of writing everything out",
+            "instead of repeated statements",
         )
     if circuit.inline is not None:
         source = circuit.inline.encode()

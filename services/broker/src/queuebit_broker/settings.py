@@ -28,4 +28,4 @@ class Settings(BaseSettings):
     writes_per_s: int = Field(default=500, ge=1, le=100_000)
     """Messages a second that each tenant may write: submissions, cancel requests, and payloads by pieces of 4 KiB."""
     workers: int = Field(default=16, ge=1, le=64)
-    """Submissions of one tenant decided side by side."""
+    """Submissions of one tenant that are decided concurrently."""

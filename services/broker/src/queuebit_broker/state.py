@@ -55,7 +55,7 @@ class World:
         self._waiting: dict[str, dict[str, str]] = {}
 
     def account(self, tenant: str, project: str) -> Account:
-        """The account as it is now; an empty one where nothing was ever funded."""
+        """Return the current account; an empty one if it was never funded."""
         return self.accounts.account(tenant, project)
 
     def registered(self) -> dict[str, Registration]:
@@ -93,7 +93,7 @@ class World:
         self._admitting.get(tenant, set()).discard(job)
 
     def wait(self, tenant: str, job: str, why: str) -> None:
-        """Remember that a job cannot be decided now; it counts as active all the same."""
+        """Record that a job cannot be decided now; it counts as active."""
         self._waiting.setdefault(tenant, {})[job] = why
 
     def waiting(self, tenant: str) -> Mapping[str, str]:

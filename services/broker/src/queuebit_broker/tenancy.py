@@ -33,7 +33,7 @@ _STALE = Reason(
 
 
 class ApplyTenants:
-    """Appends facts until they equal a document; of two documents at once, the second sees the facts of the first."""
+    """Appends facts until they equal a document. Of two concurrent documents, the second has the facts of the first."""
 
     def __init__(self, log: EventLog, follower: Follower, world: World) -> None:
         self._log = log

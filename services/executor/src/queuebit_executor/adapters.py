@@ -111,7 +111,7 @@ class ChildCircuits:
         return self._offers[backend].target
 
     def remote(self, backend: str) -> bool:
-        """Whether a backend's work goes on elsewhere; known once it is open."""
+        """Whether a backend is remote; known after it is opened."""
         return self._offers[backend].remote
 
     @asynccontextmanager

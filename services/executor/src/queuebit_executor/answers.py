@@ -49,7 +49,7 @@ class Described(_Answer):
     """Changes whenever the same circuit might compile differently."""
     calibration: Digest | None = None
     remote: bool = False
-    """Whether its work goes on elsewhere when this executor ends."""
+    """Whether the work continues at a vendor when this executor ends."""
 
 
 class Descriptions(_Answer):
@@ -115,7 +115,7 @@ class Refused(_Answer):
 
 
 class Submitted(_Answer):
-    """A vendor has the work, or does not know it where there is no handle."""
+    """A submission at a vendor; `handle` is None if the vendor does not know it."""
 
     handle: str | None = Field(default=None, min_length=1, max_length=1024)
     compilation: Compilation | None = None

@@ -1,4 +1,4 @@
-"""One circuit as it is compiled and run: a source, values for its inputs, and what is measured."""
+"""One circuit to compile and run: a source, values for its inputs, and the measurement basis."""
 
 from __future__ import annotations
 

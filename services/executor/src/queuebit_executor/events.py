@@ -146,7 +146,7 @@ def finished(
 def failed(
     me: Instance, placed: JobPlaced, mark: Mark, reason: Reason, now: datetime, usage: Usage | None = None
 ) -> JobFailed:
-    """No result; usage is stated, and then billed, where the run reached a limit of its own."""
+    """A failed job. Usage is reported, and billed, only if the run reached a limit of its size."""
     job = placed.data
     return JobFailed(
         source=me.source,
@@ -193,7 +193,7 @@ def registered(me: Instance, offer: Described, now: datetime) -> BackendRegister
 
 
 def calibrated(me: Instance, backend: str, content: bytes, snapshot: Payload, now: datetime) -> BackendCalibrated:
-    """A device's snapshot by reference, and its medians for those who only glance."""
+    """A reference to a device's calibration snapshot, with its medians."""
     figures = json.loads(content)
     return BackendCalibrated(
         source=me.source,

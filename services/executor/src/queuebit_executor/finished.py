@@ -12,7 +12,7 @@ __all__ = ["Finished"]
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A run that ended by itself."""
+    """The result of a run that completed."""
 
     content: bytes
     """The result: counts of a circuit, `queuebit_contracts.results.Results` of a program."""

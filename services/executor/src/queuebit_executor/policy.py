@@ -100,9 +100,9 @@ def needless(past: Past, placement: int) -> str | None:
 
 
 def slots_of(offer: Described, slots: int) -> int:
-    """Jobs that a backend runs side by side: a device has one set of qubits, a simulator as many as it is given.
+    """The number of jobs that a backend runs at the same time: one for a device, `slots` for a simulator.
 
-    Of a backend that runs elsewhere, it is how many of our jobs may be there at once.
+    For a remote backend, it is the number of our jobs at the vendor.
     """
     return slots if offer.kind == "simulator" or offer.remote else 1
 
@@ -115,7 +115,7 @@ def memory_for_state(offer: Described, memory_mb: int) -> int | None:
 def quoted(
     estimate: Estimate, offer: Described, shots: int, allowance: Allowance, operations: Payload | None = None
 ) -> BackendEstimate:
-    """Say what these shots would take on a backend, or why it cannot run them; every reason at once."""
+    """Estimate a run of these shots on a backend, or return all reasons why it cannot run them."""
     demand = demand_of(estimate, offer, shots)
     found = objections(demand, capacity_of(offer, allowance))
     reasons = [*([estimate.unfit] if estimate.unfit else []), *(Reason(code=it.code, text=str(it)) for it in found)]

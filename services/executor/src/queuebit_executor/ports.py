@@ -90,7 +90,7 @@ class Worker(Protocol):
 
 
 class Vendor(Protocol):
-    """A backend whose work goes on elsewhere. Each call is short, and raises `Unavailable` if the vendor is away."""
+    """A remote backend. Each call is short, and raises `Unavailable` if the vendor does not answer."""
 
     async def submit(
         self, backend: str, source: bytes, shots: int, seed: int, *, budget_us: int, token: str

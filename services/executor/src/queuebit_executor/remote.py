@@ -1,4 +1,4 @@
-"""Runs placements at a vendor, where the work goes on when this process ends."""
+"""Runs placements at a vendor, where work continues when this process ends."""
 
 from __future__ import annotations
 

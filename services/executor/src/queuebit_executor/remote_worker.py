@@ -1,4 +1,4 @@
-"""What a child does for a backend whose work goes on elsewhere: short requests, none of which waits for a run."""
+"""The requests of a child to a remote backend: all are short, and none waits for a run."""
 
 from __future__ import annotations
 

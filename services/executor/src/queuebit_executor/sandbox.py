@@ -32,14 +32,14 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 _INHERITED = ("LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONPYCACHEPREFIX")
-"""Where Python and its libraries lie; nothing else of the environment is needed."""
+"""The environment variables with the paths of Python and its libraries."""
 _OPEN_FILES = 64
 
 
 def clean_environment(environment: Mapping[str, str], threads: int, passed: Sequence[str] = ()) -> dict[str, str]:
-    """What the children see: where libraries lie, how many threads they may start, and what is `passed` by name.
+    """Return the environment of children: paths of libraries, numbers of threads, and the variables in `passed`.
 
-    Libraries whose threads would start before the fork, and be missing after it, get one.
+    Libraries that start threads before the fork get one thread, because threads do not survive a fork.
     """
     return {name: environment[name] for name in (*_INHERITED, *passed) if name in environment} | {
         "OMP_NUM_THREADS": str(threads),
@@ -49,8 +49,8 @@ def clean_environment(environment: Mapping[str, str], threads: int, passed: Sequ
 
 
 def die_with_parent(parent: int) -> None:
-    """Be killed when the process `parent`, which started this one, ends however it ends. Linux only; elsewhere a
-    process notices at its next read."""
+    """Kill this process when the process `parent` ends for any reason. Linux only; on other systems a process detects
+    this at its next read."""
     if sys.platform != "linux":
         return
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -73,17 +73,17 @@ def end_others(children: Collection[int] = ()) -> None:
 
 
 def enter_nowhere() -> None:
-    """Move to a folder that no longer exists: relative paths lead nowhere, and nothing can be created there."""
+    """Change to a folder that no longer exists: relative paths do not resolve, and no file can be created there."""
     folder = tempfile.mkdtemp(prefix="queuebit-")
     os.chdir(folder)
     os.rmdir(folder)
 
 
 def bound(memory_bytes: int) -> None:
-    """Allow this much memory beyond what is in use now, few open files, and no core dump.
+    """Limit memory beyond the current use, open files, and core dumps (none).
 
-    The limit is on private data; the one on addresses is wider, because threads and libraries reserve what they never
-    use. Only Linux keeps such limits.
+    The limit is on private data; the limit on addresses is larger, because threads and libraries reserve more than they
+    use. Only Linux enforces these limits.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
@@ -94,7 +94,7 @@ def bound(memory_bytes: int) -> None:
 
 
 def private_bytes() -> int:
-    """Bytes of private data in use now; 0 where the system does not say."""
+    """Return the current private data of this process in bytes; 0 if the system does not report it."""
     return int(_process(os.getpid()).memory_info().data) if sys.platform == "linux" else 0
 
 

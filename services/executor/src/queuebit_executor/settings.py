@@ -25,11 +25,11 @@ class Settings(BaseSettings):
     stack: Name
     """Whose SDK this process runs: the name of an installed plugin, see `queuebit_quantum.catalog`."""
     backends: tuple[str, ...] = ()
-    """Ids of the backends to offer, as a JSON array; empty means those that the plugin offers by itself."""
+    """Ids of the backends to offer, as a JSON array; empty means those that the plugin offers by default."""
     passed: tuple[str, ...] = ()
     """Names of variables that the processes with the plugin's code see, as a JSON array; of others they see nothing."""
     slots: int = Field(default=1, ge=1, le=64)
-    """Circuits that a simulator runs side by side, each in its own child. A device always runs one at a time."""
+    """Circuits that a simulator runs at the same time, each in its own child. A device always runs one."""
     memory_mb: int = Field(default=1536, ge=512, le=1 << 20)
     """Memory a child may take on top of the SDK it shares with the others."""
     threads: int = Field(default_factory=lambda: max(1, (os.cpu_count() or 1) // 2), ge=1, le=256)

@@ -52,7 +52,7 @@ class Past:
     newest_at: datetime | None = None
     """When that happened; None where no event can be read."""
     submitted: Stored | None = None
-    """The newest submission, whatever came of it."""
+    """The newest submission, in any state."""
     accepted: int | None = None
     """Sequence of the submission that was accepted; None from older brokers."""
     qubits: int = 0

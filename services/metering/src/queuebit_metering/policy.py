@@ -124,7 +124,7 @@ def settle(job: Job) -> Settlement | None:
 
 
 def adjustments(job: Job, settled: Settlement) -> Iterator[Adjustment]:
-    """What corrections after the settlement charge or give back: one for each that changed the charge."""
+    """The amounts that corrections after the settlement charge or refund: one for each that changed the charge."""
     for correction in job.corrections[settled.revision or 0 :]:
         delta = Money.of(correction.delta.amount, correction.delta.currency)
         if delta.amount:

@@ -18,4 +18,4 @@ class Settings(BaseSettings):
     price_book: Path
     """Prices; read once, so that a new book takes a restart. It must still list every price that was ever quoted."""
     workers: int = Field(default=16, ge=1, le=64)
-    """Jobs billed side by side."""
+    """Jobs that are billed concurrently."""

@@ -69,7 +69,7 @@ class JetStreamSeals:
 
 
 def _seal(message: Message) -> tuple[int, Seal | None]:
-    """A message's sequence and seal. What is no event is no leaf: were it one, the root would miss it."""
+    """Return sequence and seal of a message; None if it is not a seal. A lost seal would change the root."""
     try:
         event = decode(message.body)
     except Malformed:

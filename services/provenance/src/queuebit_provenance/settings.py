@@ -28,6 +28,6 @@ class Settings(BaseSettings):
     recovered_file: Path | None = None
     """The record of `qb recover`. If it names lost events, the log continues after the published tiles."""
     max_batch: int = Field(default=200, ge=1, le=900)
-    """Most jobs in one atomic batch, of which the server takes 1,000 messages."""
+    """The most jobs in one atomic batch; the server accepts 1,000 messages per batch."""
     linger_ms: int = Field(default=100, ge=0, le=5000)
     """Least time between the beginnings of two batches; a full batch does not wait, nor does the first after a rest."""

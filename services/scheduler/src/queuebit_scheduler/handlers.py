@@ -24,7 +24,7 @@ __all__ = ["CYCLE_LIMIT", "TICK_S", "AnswerWaiting", "PlaceJobs"]
 _log = logging.getLogger(__name__)
 
 CYCLE_LIMIT = 32
-"""The most placements of one cycle, appended side by side; it bounds the snapshot and the time a cycle takes."""
+"""The most placements of one cycle, appended concurrently; limits the snapshot and the time of a cycle."""
 
 TICK_S = 1.0
 """The longest time between two cycles: what the log refused is tried again."""

@@ -14,7 +14,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="QUEUEBIT_SCHEDULER_", frozen=True, extra="forbid")
 
     places_per_slot: int = Field(default=16, ge=1, le=1024)
-    """Jobs given to a backend, for each that it runs at once, before one of them has ended.
+    """The most placed jobs of a backend that have not ended, per slot.
 
     Few bind late: new jobs are served soon. Too few leave a backend idle while the bus carries the next job.
     """

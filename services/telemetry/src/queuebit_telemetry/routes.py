@@ -33,7 +33,7 @@ def spans(keep: KeepSpans) -> NatsRouter:
 
 
 def queries(handlers: Mapping[str, Handler], turn: asyncio.Semaphore, *, side_by_side: int) -> NatsRouter:
-    """What tenants ask of the warehouse; those who share `turn` take turns, to spare it."""
+    """Routes for tenants' queries of the warehouse; queries that share `turn` run one after another."""
     server = QueryServer("telemetry", side_by_side=side_by_side)
     for question, handler in handlers.items():
         server.answers(question)(_answering(handler, turn))
