@@ -1,1 +1,1 @@
-"""What crosses the bus: events, subjects, topology, schemas."""
+"""The contracts of the message bus: events, subjects, topology, schemas."""

@@ -24,7 +24,7 @@ __all__ = [
 
 
 PURPOSES: Final = ("job", "session", "reservation", "program")
-"""What money is held for. The list may grow: a purpose that a reader does not know counts as any other."""
+"""The purpose of a hold. The list may grow: readers treat unknown purposes like any other."""
 
 
 class Funding(Wire):

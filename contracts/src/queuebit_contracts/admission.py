@@ -1,4 +1,4 @@
-"""What the events of a job say up to the broker's decision: what was asked for, and what was accepted."""
+"""The data of a job's events up to the broker's decision: the request, and the accepted terms."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = [
 
 
 class Signature(Wire):
-    """Who asks: a public key, and the signature by its secret half over the canonical `data` without `proof`.
+    """The author: a public key, and the signature with its private key over the canonical `data` without `proof`.
 
     The canonical form is RFC 8785, with whole numbers only, within 2^53 - 1 of 0.
     """
@@ -28,13 +28,13 @@ class Signature(Wire):
     signature: str
     """Base64url without padding."""
     algorithm: str | None = None
-    """How it was signed; absent means `ed25519`. The broker rejects what was signed by an algorithm unknown to it."""
+    """The signature algorithm; absent means `ed25519`. The broker rejects unknown algorithms."""
     key_id: str | None = None
     """The id of the signing key, as the author gives it. It does not prove who the author is."""
 
 
 class Submission(Wire):
-    """What a person asks for."""
+    """The request of a user."""
 
     tenant: Name
     project: Name
@@ -49,7 +49,7 @@ class Submission(Wire):
     """What to run; its media type says what that is. `text/x-openqasm`: one circuit, OpenQASM 2 or 3 source.
     `application/vnd.queuebit.program+json`: a program of several items, see `queuebit_contracts.program`."""
     shots: StrictInt
-    """How often the circuit is run; in a program, each item, and each basis of its observables."""
+    """The number of runs of the circuit; in a program, of each item and of each basis of its observables."""
     backend: Name | None = None
     """The backend to run on; absent means the cheapest that fits, of the project's default kind."""
     max_cost: Amount | None = None
@@ -62,7 +62,7 @@ class Submission(Wire):
 
 
 class Profile(Wire):
-    """What admission and scheduling know of a circuit; of a program, the most that any of its items needs."""
+    """The properties of a circuit for admission and scheduling; for a program, the maximum over its items."""
 
     qubits: int
     clbits: int
@@ -95,10 +95,10 @@ class Candidate(Wire):
 
 
 class Terms(Wire):
-    """What was accepted for the backend that runs the job: its end can be billed from this alone."""
+    """The accepted terms for the backend that runs the job; they are sufficient to charge its end."""
 
     project: Name
-    """Whose account holds the money."""
+    """The project of the account with the hold."""
     price: str
     """Immutable id of the price that applies."""
     price_book: Digest
@@ -133,7 +133,7 @@ class Acceptance(Wire):
     submission: int | None = Field(default=None, ge=1)
     """Sequence of the submission that was accepted; later ones of the same job change nothing."""
     program: Payload | None = None
-    """What to run, as it was submitted; absent where it is too large to ride along, and the submission has it."""
+    """The program to run, as submitted; absent if it is too large for this event, and then in the submission."""
 
 
 class Rejection(Wire):

@@ -1,4 +1,4 @@
-"""What runs circuits, and how well it is today."""
+"""Backends, and their calibrations."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Registration(Wire):
     qubits: int = Field(ge=1)
     max_shots: int = Field(ge=1)
     memory_bytes: int | None = None
-    """What a simulator may use; absent on devices."""
+    """The memory that a simulator may use; absent on devices."""
     features: tuple[str, ...] = ()
     """Dynamic circuit features it runs, such as `reset` or `conditional`."""
     gates: tuple[str, ...] = ()

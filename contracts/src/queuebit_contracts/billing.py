@@ -1,4 +1,4 @@
-"""What the events of a job say after its end: bill, later usage, corrections, receipt."""
+"""The data of a job's events after its end: charge, later usage, corrections, receipt."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ChargeLine(Wire):
 
 
 class Charge(Wire):
-    """What a job costs; the amount is the sum of its lines."""
+    """The cost of a job; the amount is the sum of its lines."""
 
     amount: DecimalText
     currency: str
@@ -48,13 +48,13 @@ class Metering(Wire):
     project: str
     job: Name
     state: Annotated[str, open_text(*TERMINAL)]
-    """How the job ended: the name of its terminal event."""
+    """The end of the job: the name of its terminal event."""
     backend: Name | None = None
     usage: Usage
     charge: Charge
     price_book: Digest
     hold: Amount | None = None
-    """What was held; absent when the job was never accepted."""
+    """The held amount; absent if the job was never accepted."""
     final: bool | None = None
     """False: the usage may still change, so that nothing is charged and the hold stays. Absent: this is the bill."""
     submitted_at: Moment
@@ -75,7 +75,7 @@ class UsageReport(Wire):
     """Counts the reports of the job from 1; the usage in the job's end is revision 0."""
     usage: Usage
     reason: Sentence = ""
-    """Why it comes later, or differs: for people."""
+    """The reason of the correction, for people."""
 
 
 class Correction(Wire):
@@ -94,7 +94,7 @@ class Correction(Wire):
     charge: Charge
     """The whole charge from now on."""
     delta: Charge
-    """What changed, without lines; an amount below 0 goes back."""
+    """The change, without lines; an amount below 0 is refunded."""
     reason: Sentence
     final: bool
     """Whether this is the bill, until a further correction. If not, nothing is charged and the hold stays."""
@@ -107,7 +107,7 @@ class Seal(Wire):
     tenant: Name
     job: Name
     statement: Digest
-    """Of the envelope's bytes; the leaf of the log."""
+    """The digest of the envelope's bytes, which is the leaf of the log."""
     envelope: str
     """The signed DSSE envelope, base64 of its exact bytes."""
     leaf_index: int = Field(ge=0)

@@ -59,7 +59,7 @@ __all__ = ["CATALOG", "EVENTS", "NUMBERED", "AnyEvent", "Decoded", "Entry", "dec
 AnyEvent = Event[Any]  # the class is known only after reading `type`
 
 Decoded = AnyEvent | UnknownEvent
-"""What a reader of the log finds: an event of the catalogue, or one of a type that this version does not know."""
+"""An event in the log: one of the catalogue, or one of an unknown type."""
 
 
 def wire_name(event: type[AnyEvent]) -> str:
@@ -73,7 +73,7 @@ class Entry:
 
     event: type[AnyEvent]
     subject: str
-    """Where it is published; names in braces are fields of its data."""
+    """Its subject; names in braces are fields of its data."""
     appended_by: tuple[str, ...]
     """The services that append it; `executor` is each executor, `client` is a tenant's user, through the intake."""
     state: str | None = None
@@ -95,7 +95,7 @@ class Entry:
 
     @property
     def noun(self) -> str:
-        """What it is about, such as `job`."""
+        """The noun of its subject, such as `job`."""
         return parse(self.subject).noun
 
     @property

@@ -1,4 +1,4 @@
-"""What clients may ask for besides a new job. Imperative; one owner each."""
+"""Commands of clients. Their names are imperative, and each has one owner."""
 
 from __future__ import annotations
 

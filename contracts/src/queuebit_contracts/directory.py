@@ -1,4 +1,4 @@
-"""Who may use the platform, folded from the facts `qb.tenant.*`; and the facts that turn this into a given document.
+"""The tenants and their permissions, folded from the facts `qb.tenant.*`; and the facts that lead to a given document.
 
 Pure: all readers of the events, such as the broker, `qb verify` or `qb tenant export`, get the same directory.
 """
@@ -184,7 +184,7 @@ def faults(current: Directory, desired: Tenants) -> list[str]:
 
 
 def narrowed(old: Tenants, new: Tenants) -> Tenants:
-    """What both documents grant: keys that both list, each with the lower of its two roles."""
+    """The permissions that both documents grant: keys in both, each with the lower of its two roles."""
 
     def common(before: User, after: User) -> User:
         role = min(before.role, after.role, key=ROLES.index)

@@ -1,4 +1,4 @@
-"""What the events of a job say from its placement to its end."""
+"""The data of a job's events from its placement to its end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = [
 
 
 class Score(Wire):
-    """How one candidate looked when the choice was made."""
+    """One candidate at the time of the decision."""
 
     backend: Name
     expected_ms: int
@@ -50,9 +50,9 @@ class Placement(Wire):
     submitted_at: Moment
     accepted_at: Moment
     program: Payload | None = None
-    """What to run; absent where it is too large to ride along, and the submission has it."""
+    """The program to run; absent if it is too large for this event, and then in the submission."""
     terms: Terms | None = None
-    """What was accepted for this backend."""
+    """The accepted terms for this backend."""
 
 
 class Start(Wire):
@@ -69,11 +69,11 @@ class Start(Wire):
 
 
 class Compilation(Wire):
-    """How the circuit was made to fit its backend."""
+    """The compilation of the circuit for its backend."""
 
     compiler: str
     digest: Digest
-    """Of the target that the circuit was compiled for."""
+    """The digest of the target of the compilation."""
     seed: int
     depth: int
     two_qubit_gates: int
@@ -95,12 +95,12 @@ class Dispatch(Wire):
     qubits: int | None = None
     """Of the circuit."""
     compilation: Compilation | None = None
-    """How the circuit was made to fit the backend, which the vendor does not say afterwards."""
+    """The compilation of the circuit, which the vendor does not report later."""
     calibration: Digest | None = None
 
 
 class ItemSummary(Wire):
-    """How the items of a program ended."""
+    """The number of completed and failed items of a program."""
 
     total: int = Field(ge=1)
     completed: int = Field(ge=0)
@@ -127,7 +127,7 @@ class Completion(Wire):
     placed_at: Moment
     started_at: Moment
     items: ItemSummary | None = None
-    """How many items of a program completed, at least one, and how many failed; absent for a single circuit."""
+    """The numbers of completed (at least one) and failed items of a program; absent for a single circuit."""
     terms: Terms | None = None
     """As the placement had them."""
 
@@ -146,7 +146,7 @@ class Failure(Wire):
     placed_at: Moment
     started_at: Moment
     items: ItemSummary | None = None
-    """Of a program whose items all failed."""
+    """For a program: all its items failed."""
     result: Payload | None = None
     """Why each item of a program failed, as `queuebit_contracts.results` says it."""
     terms: Terms | None = None

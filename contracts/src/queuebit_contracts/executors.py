@@ -1,4 +1,4 @@
-"""What an executor has and may do on the bus: derived from the catalogue, its stack and its backends.
+"""Durables and permissions of an executor, derived from the catalogue, its stack and its backends.
 
 Stacks are plugins, which no file of this repository lists. An installation knows which it has; `with_executors` adds
 them to the topology that is the same everywhere.
@@ -19,7 +19,7 @@ from queuebit_kernel import require_token
 __all__ = ["MAX_ACK_PENDING", "ROLE", "Clash", "durable_of", "executor_of", "parse_stacks", "with_executors"]
 
 ROLE: Final = "executor"
-"""What the catalogue calls every executor."""
+"""The name of all executors in the catalogue."""
 
 MAX_ACK_PENDING: Final = 64
 """Placements of one backend that its executors have in hand, those included whose usage is not final yet."""

@@ -1,4 +1,4 @@
-"""How tenants write: what they publish arrives at the intake, which forwards it to its stream.
+"""Writes of tenants: their messages arrive at the intake, which forwards them to the stream.
 
 A tenant's account imports each subject that its users write to from another one, so that its programs see nothing of
 this: they publish to the subject of the event and are answered by the stream, or refused by the intake.
@@ -43,7 +43,7 @@ def author_of(arrived: str) -> str:
 
 
 def arrival_of(subject: str) -> str | None:
-    """Where a tenant's message to `subject` arrives; None where it goes to `subject` itself."""
+    """Return the intake subject of a tenant's message to `subject`; None if it goes to `subject` directly."""
     for own, arrival in _ARRIVALS.items():
         if subject.startswith(own):
             return arrival + subject.removeprefix(own)

@@ -1,4 +1,4 @@
-"""What a job runs: circuits, and items that bind them to parameters and say what to measure.
+"""Programs: circuits, and items with parameters and observables.
 
 A submission's payload says by its media type what it is: `CIRCUIT` is one circuit, `PROGRAM` a manifest. A manifest is
 an instruction, not a fact: unlike in an event, a field that a reader does not know makes it refuse the whole program,
@@ -111,7 +111,7 @@ class Item(_Instruction):
     """One circuit with its parameters. It is sampled; with observables, their expectation values are estimated."""
 
     circuit: int = Field(default=0, ge=0, strict=True)
-    """Which of the program's circuits."""
+    """The number of the circuit in the program."""
     parameters: dict[str, ParameterValue] = Field(default={}, max_length=_MAX_NAMES)
     """A value for each `input` that the circuit declares."""
     observables: tuple[Observable, ...] = Field(default=(), max_length=_MAX_NAMES)
@@ -126,7 +126,7 @@ class Program(_Instruction):
     circuits: tuple[Payload, ...] = Field(min_length=1, max_length=MAX_CIRCUITS)
     items: tuple[Item, ...] = Field(min_length=1, max_length=MAX_ITEMS)
     outputs: tuple[Output, ...] = Field(default=("counts",), min_length=1, max_length=3)
-    """What is returned for each item without observables."""
+    """The outputs of each item without observables."""
 
     def content(self) -> bytes:
         """Return the stored form of the manifest: sorted names, no spaces, no defaults."""

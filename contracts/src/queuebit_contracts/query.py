@@ -35,7 +35,7 @@ class ProfileRequest(Wire):
 
 
 class CircuitError(Wire):
-    """What is wrong with a circuit's source, where, and what was expected."""
+    """An error in a circuit's source: text, position, and what was expected."""
 
     code: str
     message: Sentence
@@ -65,7 +65,7 @@ class BackendEstimate(Wire):
     """Operations of the compiled circuit, so that its ESP can be computed again for another calibration: a JSON array
     of `[gate, [device qubits], count]`. Absent on ideal simulators."""
     unfit: Reason | None = None
-    """Why the circuit cannot run there; the figures mean nothing then."""
+    """Why the circuit cannot run there; the other fields have no meaning then."""
 
 
 class ProfileAnswer(Wire):
@@ -99,7 +99,7 @@ class TenantsRequest(Wire):
     document: dict[str, JsonValue] | None = None
     """All tenants, as a tenants file says them; absent to ask only."""
     by: str = Field(default="", max_length=200)
-    """Who wants it; each fact names this."""
+    """The author of the request; each fact contains it."""
     after: int | None = Field(default=None, ge=0)
     """The `sequence` of the answer that the author has seen. The request is refused if the facts went on since."""
     dry_run: bool = False
@@ -107,10 +107,10 @@ class TenantsRequest(Wire):
 
 
 class TenantsAnswer(Wire):
-    """What is in force, and what the request changed; or why it changed nothing."""
+    """The document in force, and the changes of the request or the reasons of a refusal."""
 
     sequence: int = 0
-    """Of the newest fact about any tenant; 0 if there is none."""
+    """The sequence of the newest fact about any tenant; 0 if there is none."""
     document: dict[str, JsonValue] = Field(default_factory=dict)
     """All tenants in force, as a tenants file says them."""
     changes: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What a program returns, item by item. A single circuit returns the JSON object of its counts instead."""
+"""The results of a program, item by item. A single circuit returns the JSON object of its counts instead."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class Estimate(Wire):
 
 
 class ItemResult(Wire):
-    """How one item ended, and what it returned."""
+    """The end of one item, and its results."""
 
     state: str
     """`completed` or `failed`."""
     counts: dict[str, int] | None = None
-    """How often each bit string was measured; the leftmost bit is the last classical bit, as in Qiskit."""
+    """Counts by bit string; the leftmost bit is the last classical bit, as in Qiskit."""
     memory: tuple[str, ...] | None = None
     """The bit string of each shot, in order."""
     quasi: dict[str, Estimate] | None = None

@@ -59,10 +59,10 @@ TENANTS: Final = "qb.tenant.>"
 """All facts about tenants. Changes of tenants are guarded on it: they are few, and each sees all before it."""
 
 TENANTS_REQUEST: Final = "qb.admin.tenants"
-"""Where the operator asks which tenants there are, and puts a document in force."""
+"""The subject of the operator's requests about tenants: list them, or put a document in force."""
 
 USAGE_REQUEST: Final = "qb.admin.usage"
-"""Where the operator states the usage of a job whose backend never states it."""
+"""The subject on which the operator reports the usage of a job if its backend does not."""
 
 DEAD = "qb.dead.>"
 """All dead letters."""
@@ -75,10 +75,10 @@ class Address(NamedTuple):
     """The parts of a subject; a part that the subject does not have is empty."""
 
     noun: str
-    """What it is about, such as `job`; empty if the subject is none of the platform's."""
+    """The noun, such as `job`; empty if the subject is not one of the platform."""
     tenant: str = ""
     id: str = ""
-    """Of the job, account, backend, log, stack or service that the noun means."""
+    """The id of the job, account, backend, log, stack or service."""
     event: str = ""
     """The event, question or verb."""
     qualifiers: tuple[str, ...] = ()
@@ -188,18 +188,18 @@ def of_tenant(noun: str, tenant: str) -> str:
 
 
 def query(question: str, tenant: str | None = None) -> str:
-    """Where a question about a tenant is asked; without a tenant, where the questions of all tenants are answered."""
+    """Return the subject of a query of a tenant; without a tenant, the pattern of all tenants."""
     asked_by = "*" if tenant is None else require_token(tenant, "tenant")
     return f"qb.query.{asked_by}.{require_token(question, 'question')}"
 
 
 def profile(stack: str) -> str:
-    """Where the executors of a stack are asked for profiles."""
+    """Return the subject of profile requests to a stack."""
     return f"qb.profile.{require_token(stack, 'stack')}"
 
 
 def alive(backend_id: str) -> str:
-    """Where a backend's executor is asked whether it is there."""
+    """Return the subject on which a backend's executor answers that it runs."""
     return f"qb.alive.{require_token(backend_id, 'backend')}"
 
 
@@ -209,12 +209,12 @@ def dead(owner: str, sequence: int | None = None) -> str:
 
 
 def replay(durable: str) -> str:
-    """Where a durable takes back its dead letters."""
+    """Return the subject on which a durable receives replayed dead letters."""
     return REPLAY + require_token(durable, "durable")
 
 
 def trace(service: str) -> str:
-    """Where a service sends its spans."""
+    """Return the subject of a service's spans."""
     return f"qb.trace.{require_token(service, 'service')}"
 
 

@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 Author = Annotated[str, Field(min_length=1, max_length=200)]
-"""Who changed it, as that person or program calls itself. Only the holder of the operator's credential can write it."""
+"""The author of the change, as given by that person or program. Only the operator's credential can write it."""
 
 
 class TenantDefinition(Wire):
@@ -62,7 +62,7 @@ class ProjectDefinition(Wire):
     backends: tuple[Name, ...] = ()
     """Backends it may use; empty means all."""
     default_kind: Annotated[str, open_text("simulator", "emulated", "qpu")] = "simulator"
-    """Where a job runs that names no backend: on the cheapest backend of this kind that fits it."""
+    """A job that names no backend runs on the cheapest backend of this kind that fits it."""
     by: Author
 
 

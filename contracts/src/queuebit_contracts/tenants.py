@@ -66,7 +66,7 @@ class _Entry(BaseModel):
 
 
 BudgetName = Annotated[str, Field(pattern=rf"^(tenant|(project|user|tag):{NAME[1:-1]})$")]
-"""What counts against a budget: every job of the tenant, or those of one project or user, or with one tag."""
+"""The jobs that count against a budget: all of the tenant, those of a project or user, or those with a tag."""
 
 
 class Budget(_Entry):
@@ -91,7 +91,7 @@ class Project(_Entry):
     backends: tuple[Name, ...] = ()
     """Backends it may use; empty means all."""
     default_kind: Kind = "simulator"
-    """Where a job runs that names no backend: on the cheapest backend of this kind that fits it."""
+    """A job that names no backend runs on the cheapest backend of this kind that fits it."""
 
     @field_validator("budget")
     @classmethod

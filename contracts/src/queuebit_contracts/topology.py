@@ -91,7 +91,7 @@ class Durable(_Entry):
 
 
 class Party(_Entry):
-    """What one user of the bus does. Its permissions are derived from this."""
+    """The subjects that one user of the bus uses. Its permissions are derived from this."""
 
     description: str = ""
     appends: tuple[str, ...] = ()
@@ -133,7 +133,7 @@ class Topology(_Entry):
         return {name: durable for name, durable in self.durable.items() if durable.service == service}
 
     def service_permissions(self, name: str) -> Permissions:
-        """What the service `name` may publish and subscribe to."""
+        """Return the subjects that the service `name` may publish and subscribe to."""
         party = self.service[name]
         publish = [*party.appends, *party.asks, trace(name)]
         publish += ["$JS.API.DIRECT.GET.LOG", "$JS.API.STREAM.MSG.GET.LOG", "$JS.API.STREAM.INFO.*"]
@@ -158,7 +158,7 @@ class Topology(_Entry):
         return Permissions(publish=tuple(publish), subscribe=tuple(subscribe))
 
     def operator_permissions(self) -> Permissions:
-        """What the operator's own credential may do: read all, replay, and tidy dead letters."""
+        """Return the permissions of the operator's credential: read everything, and replay and delete dead letters."""
         party = self.operator
         publish = [
             *party.asks,
@@ -178,7 +178,7 @@ class Topology(_Entry):
         return Permissions(publish=tuple(publish), subscribe=(*party.view, f"{inbox_of('operator')}.>"))
 
     def provisioner_permissions(self) -> Permissions:
-        """What creating streams, buckets and durables needs, and nothing else."""
+        """Return only the permissions to create streams, buckets and durables."""
         names = [*self.stream, *(f"KV_{bucket}" for bucket in self.bucket)]
         publish = ["$JS.API.INFO"]
         publish += [f"$JS.API.STREAM.{verb}.{name}" for verb in ("CREATE", "UPDATE", "INFO") for name in names]
@@ -191,7 +191,7 @@ class Topology(_Entry):
         return Permissions(publish=tuple(publish), subscribe=(f"{inbox_of('provisioner')}.>",))
 
     def client_permissions(self, role: str, tenant: str, user: str) -> Permissions:
-        """What a tenant's user may do: only under the tenant's own subjects."""
+        """Return the permissions of a tenant's user: only subjects of the tenant."""
         party = self.role[role]
         own = [subject.replace("{tenant}", tenant) for subject in party.follows]
         publish = [subject.replace("{tenant}", tenant) for subject in (*party.appends, *party.asks)]

@@ -49,7 +49,7 @@ class Measure(Wire):
     """One thing that was measured, such as 1,000 shots."""
 
     metric: Name
-    """What was measured: `shots`, `qpu-time`, `qubits`, or a metric of the vendor's own."""
+    """The metric: `shots`, `qpu-time`, `qubits`, or one of the vendor."""
     quantity: _Quantity
     """Exact decimal, zero or more."""
     unit: str = Field(min_length=1, max_length=32)
@@ -59,7 +59,7 @@ class Measure(Wire):
 
 
 class Usage(Wire):
-    """What a job used. Make one with `usage_of`, and read it with `measures_of`."""
+    """The usage of a job. Create it with `usage_of`, and read it with `measures_of`."""
 
     shots: int = 0
     qpu_us: int = 0
@@ -111,7 +111,7 @@ def quantities(usage: Usage) -> dict[str, Decimal]:
 
 
 def shots_of(usage: Usage) -> int:
-    """How many shots were taken."""
+    """The number of shots."""
     return int(quantities(usage).get(SHOTS, 0))
 
 

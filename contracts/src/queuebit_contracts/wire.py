@@ -123,7 +123,7 @@ class Event(Wire, Generic[_D]):
     specversion: Literal["1.0"] = "1.0"
     id: str = Field(default_factory=event_id, min_length=1, max_length=64)
     source: str
-    """Who says so: `qb/<service>`, or `qb/client`."""
+    """The author: `qb/<service>`, or `qb/client`."""
     type: str
     time: Moment = Field(default_factory=lambda: datetime.now(UTC))
     datacontenttype: Literal["application/json"] = "application/json"
@@ -148,6 +148,6 @@ class UnknownEvent:
 
     type: str
     subject: str
-    """Where it was published; empty if the reader did not say."""
+    """Its subject; empty if the reader does not give it."""
     raw: bytes
     """The whole document, as it was published."""
