@@ -57,7 +57,7 @@ def test_the_lines_of_python(shell: dict[str, str]) -> None:
 
 def test_the_lines_about_several_circuits(shell: dict[str, str]) -> None:
     shown = _run([sys.executable, "-W", "error", "-c", _block("python", "Several circuits in one job")], shell)
-    assert [line[:5] for line in shown.splitlines()] == ["0 ['1", "1 ['1", "2 ['1"], shown
+    assert [line[:5] for line in shown.splitlines()] == ["0 ['Z", "1 ['Z", "2 ['Z"], shown
     (line,) = re.findall(r"`(qb submit \S+rotation.qasm .*?)`", (ROOT / "README.md").read_text())
     shown = _run(["bash", "-euo", "pipefail", "-c", line], shell)
     assert len(re.findall(r"^ +\d +completed +-?\d\.\d{4} ± 0\.\d{4}$", shown, re.MULTILINE)) == 4, shown
