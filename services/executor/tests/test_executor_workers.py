@@ -144,7 +144,7 @@ async def test_a_circuit_is_profiled_and_run_alike_each_time(
     assert first.compilation.depth == estimate.depth
 
 
-async def test_the_source_of_a_long_circuit_goes_to_one_child_only(
+async def test_the_source_of_a_long_circuit_goes_to_the_profiler_only(
     circuits: ChildCircuits, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask = Child.ask
@@ -159,7 +159,8 @@ async def test_the_source_of_a_long_circuit_goes_to_one_child_only(
     assert isinstance(await circuits.profile(BoundCircuit(source), ANN), Profiled)
     assert isinstance(await circuits.estimate(BoundCircuit(source), "aer", ANN), Estimate)
     assert isinstance(await run(circuits, "aer", source, 100, 1, PLENTY), Ran)
-    assert sent == [("profile", True), ("estimate", False), ("run", False)]
+    assert isinstance(await circuits.estimate(BoundCircuit(source), "aer", ANN), Estimate)
+    assert sent == [("profile", True), ("estimate", True), ("run", False), ("estimate", False)]
 
 
 async def test_whatever_a_circuit_does_the_next_one_runs(circuits: ChildCircuits, world: World) -> None:

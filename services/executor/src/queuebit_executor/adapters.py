@@ -79,19 +79,18 @@ class ChildCircuits:
         return await self._ask({"op": "inputs"}, read_as(Declared), source, asker)
 
     async def profile(self, circuit: BoundCircuit, asker: Asker) -> Profiled | Refused:
-        def read(frame: Frame) -> Profiled | Refused:
-            found = read_as(Profiled)(frame)
+        return await self._ask({"op": "profile", **circuit.head}, read_as(Profiled), circuit.source, asker)
+
+    async def estimate(self, circuit: BoundCircuit, backend: str, asker: Asker) -> Estimate | Refused:
+        def read(frame: Frame) -> Estimate | Refused:
+            found = read_as(Estimate)(frame)
             if parsed := frame[1]:
                 self._parsed.put(circuit, parsed)
             return found
 
-        head = {"op": "profile", **circuit.head, "keep": self._parsed.wanted(circuit)}
-        return await self._ask(head, read, circuit.source, asker)
-
-    async def estimate(self, circuit: BoundCircuit, backend: str, asker: Asker) -> Estimate | Refused:
         head, body = self._parsed.request(circuit)
         ask = {"op": "estimate", "backend": backend, "target": self.target(backend), **head}
-        return await self._ask(ask, read_as(Estimate), body, asker)
+        return await self._ask(ask, read, body, asker)
 
     async def _ask(
         self, head: dict[str, Any], read: Callable[[Frame], _A | Refused], body: bytes, asker: Asker

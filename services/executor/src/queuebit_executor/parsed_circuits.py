@@ -26,10 +26,6 @@ class ParsedCircuits:
         self._kept: OrderedDict[str, bytes] = OrderedDict()
         self._size = 0
 
-    def wanted(self, circuit: BoundCircuit) -> bool:
-        """Whether the child that parses a circuit should return it."""
-        return len(circuit.source) >= _LONG
-
     def put(self, circuit: BoundCircuit, parsed: bytes) -> None:
         """Keep a circuit until newer ones need its place."""
         self._size += len(parsed) - len(self._kept.pop(circuit.digest, b""))
@@ -39,9 +35,14 @@ class ParsedCircuits:
             self._size -= len(oldest)
 
     def request(self, circuit: BoundCircuit) -> tuple[Mapping[str, Any], bytes]:
-        """A circuit in a request to a child, as part of the head and the body: as it was parsed, or its source."""
-        parsed = self._kept.get(circuit.digest) if self.wanted(circuit) else None
-        if parsed is None:
+        """A circuit in a request to a child, as part of the head and the body: as it was parsed, or its source.
+
+        `keep` in the head asks the child to return the circuit as it parsed it.
+        """
+        if len(circuit.source) < _LONG:
             return circuit.head, circuit.source
+        parsed = self._kept.get(circuit.digest)
+        if parsed is None:
+            return {**circuit.head, "keep": True}, circuit.source
         self._kept.move_to_end(circuit.digest)
         return {"parsed": circuit.digest, "source_bytes": len(circuit.source)}, parsed

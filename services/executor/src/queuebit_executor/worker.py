@@ -89,8 +89,7 @@ def _done(backends: Mapping[str, Backend], head: Mapping[str, Any], body: bytes)
         case "inputs":
             return {"inputs": [asdict(it) for it in inputs(body.decode())]}, b""
         case "profile":
-            circuit = bound(body.decode(), head)
-            return _profile(circuit), _parsed(circuit) if head.get("keep") else b""
+            return _profile(bound(body.decode(), head)), b""
     backend = backends[head["backend"]]
     if head.get("target", target := backend.describe().target_digest) != target:
         backend.calibrate()  # another child has read newer figures
@@ -101,7 +100,8 @@ def _done(backends: Mapping[str, Backend], head: Mapping[str, Any], body: bytes)
         case "calibration":
             return {}, json.dumps(_calibration(backend), separators=(",", ":"), allow_nan=False).encode()
         case "estimate":
-            return _estimate(backend, _circuit(head, body)), b""
+            circuit = _circuit(head, body)
+            return _estimate(backend, circuit), _parsed(circuit) if head.get("keep") else b""
         case "item":
             return run_item(backend, head, body.decode())
         case op if op in remote_worker.OPERATIONS:
