@@ -126,7 +126,7 @@ class Complaints:
         self._any.set()
 
     async def wait(self) -> None:
-        await asyncio.wait_for(self._any.wait(), 5)
+        await asyncio.wait_for(self._any.wait(), 20)
 
 
 async def connect(server: NatsServer, name: str) -> tuple[Client, Complaints]:
@@ -190,7 +190,7 @@ async def test_one_tenant_cannot_take_all_of_the_server(fresh_server: NatsServer
     )
     for number in range(300):
         await eve.subscribe(f"qb.job.evil.j{number}.>")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await closed.wait()
     assert "maximum subscriptions exceeded" in (fresh_server.folder / "nats.log").read_text()
     crowd = await asyncio.gather(*(knock(fresh_server, "evil/eve") for _ in range(260)))
@@ -234,7 +234,7 @@ async def test_a_tenant_receives_its_own_jobs_and_none_of_another(nats_server: N
             asked = submitted(tenant=tenant, job="jwall")
             await client.jetstream().publish(f"qb.job.{tenant}.jwall.submitted", asked.to_bytes(), stream="LOG")
     for _ in ("as it was sent", "as it was stored"):
-        assert (await own.next_msg(timeout=5)).subject == "qb.job.evil.jwall.submitted"
+        assert (await own.next_msg(timeout=20)).subject == "qb.job.evil.jwall.submitted"
     assert foreign.pending_msgs == 0, "acme's messages were sent before"
     for client in (ann, eve, follower):
         await client.close()

@@ -93,7 +93,7 @@ async def test_submit_and_follow_knowing_only_the_contracts(stack: EmbeddedStack
     assert {"qb.job.accepted.v1", "qb.job.completed.v1", "qb.job.metered.v1"} <= {*received}
 
     completed = address("qb.job.completed.v1", tenant=tenant, job=job)
-    read = await client.request(ASYNCAPI["x-clients"]["read_newest"].format(subject=completed), timeout=5)
+    read = await client.request(ASYNCAPI["x-clients"]["read_newest"].format(subject=completed), timeout=20)
     output = json.loads(read.data)
     validate(output)
     assert sum(json.loads(output["data"]["result"]["inline"]).values()) == 100

@@ -95,7 +95,7 @@ def test_secrets_are_only_in_their_files_and_other_users_cannot_read_them(
 
 async def test_every_service_is_a_user_of_its_own(stack: EmbeddedStack) -> None:
     keeper = await stack.connect("system")
-    output = await keeper.request("$SYS.REQ.SERVER.PING.CONNZ", b'{"auth": true}', timeout=5)
+    output = await keeper.request("$SYS.REQ.SERVER.PING.CONNZ", b'{"auth": true}', timeout=20)
     await keeper.close()
     users = {it["authorized_user"] for it in json.loads(output.data)["data"]["connections"]}
     own = {
@@ -132,6 +132,6 @@ async def test_only_the_supervisor_can_query_the_monitor_of_the_server(stack: Em
 def test_the_warehouse_requires_its_password(stack: EmbeddedStack, headers: dict[str, str]) -> None:
     asked = urllib.request.Request(stack.listens("warehouse"), data=b"SELECT 1", headers=headers)
     with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(asked, timeout=5)
+        urllib.request.urlopen(asked, timeout=20)
     assert caught.value.code in (401, 403)
     assert caught.value.headers["X-ClickHouse-Exception-Code"] in ("516", "194", "192")

@@ -6,6 +6,7 @@ import errno
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -37,6 +38,29 @@ def _small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
+@dataclass(frozen=True)
+class Disks:
+    """Those of a stack that runs."""
+
+    stack: EmbeddedStack
+    log: Path
+    warehouse: Path
+
+
+@pytest.fixture(scope="module")
+def disks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disks]:
+    """A stack with two small disks; each test leaves it ready, with room on both."""
+    home = tmp_path_factory.mktemp("disks") / "home"
+    (home / "secrets").mkdir(parents=True, mode=0o700)
+    home.chmod(0o700)
+    with (
+        _small_disk(home / "nats" / "jetstream", 64) as log,
+        _small_disk(home / "warehouse", 192) as warehouse,
+        EmbeddedStack(home) as stack,
+    ):
+        yield Disks(stack, log, warehouse)
+
+
 def _fill(folder: Path) -> Path:
     """Fill the disk completely."""
     filler = folder / "filler"
@@ -57,8 +81,8 @@ def _written(file: BinaryIO, size: int) -> bool:
     return True
 
 
-def _submit(client: Client, number: int) -> Job:
-    return client.submit(BELL, shots=100, backend="aer", purpose="full disk", key=f"k{number}")
+def _submit(client: Client, key: str) -> Job:
+    return client.submit(BELL, shots=100, backend="aer", purpose="full disk", key=key)
 
 
 def _until_refused(client: Client, first: int) -> list[Job]:
@@ -66,7 +90,7 @@ def _until_refused(client: Client, first: int) -> list[Job]:
     jobs = []
     for number in range(first, 5000):
         try:
-            jobs.append(_submit(client, number))
+            jobs.append(_submit(client, f"log{number}"))
         except Unreachable:
             return jobs
     raise AssertionError("the disk never became full")
@@ -81,36 +105,30 @@ def _findings(stack: EmbeddedStack) -> list[str]:
     return [f"{it['invariant']} {found}" for it in verdicts for found in it["findings"]]
 
 
-def test_a_full_disk_under_the_log_loses_nothing_that_was_confirmed(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    home.mkdir(mode=0o700)
-    (home / "secrets").mkdir(mode=0o700)
-    with _small_disk(home / "nats" / "jetstream", 64) as disk, EmbeddedStack(home) as stack:
-        with Client(find(home)) as client:
-            confirmed = [_submit(client, number) for number in range(20)]
-            filler = _fill(disk)
-            confirmed += _until_refused(client, len(confirmed))
-            assert "nats-server" in _troubles(stack)
-            assert stack.ask("doctor", accept=(1,))["healthy"] is False
-            filler.unlink()
-            stack.until(ready=True)
-            unsure = _submit(client, len(confirmed))  # with the key without a confirmation
-            for job in (*confirmed, unsure):
-                assert sum(job.result(timeout=60).counts.values()) == 100
-        assert _findings(stack) == []
-
-
-def test_a_full_disk_under_the_warehouse_delays_analytics_only(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    home.mkdir(mode=0o700)
-    (home / "secrets").mkdir(mode=0o700)
-    with _small_disk(home / "warehouse", 192) as disk, EmbeddedStack(home) as stack:
-        with Client(find(home)) as client:
-            _submit(client, 0).result(timeout=30)
-            filler = _fill(disk)
-            for number in range(1, 40):
-                assert sum(_submit(client, number).result(timeout=30).counts.values()) == 100
-            assert "telemetry" in _troubles(stack)
-            filler.unlink()
+def test_a_full_disk_under_the_log_loses_nothing_that_was_confirmed(disks: Disks) -> None:
+    stack = disks.stack
+    with Client(find(stack.home)) as client:
+        confirmed = [_submit(client, f"log{number}") for number in range(20)]
+        filler = _fill(disks.log)
+        confirmed += _until_refused(client, len(confirmed))
+        assert "nats-server" in _troubles(stack)
+        assert stack.ask("doctor", accept=(1,))["healthy"] is False
+        filler.unlink()
         stack.until(ready=True)
-        assert _findings(stack) == []
+        unsure = _submit(client, f"log{len(confirmed)}")  # with the key without a confirmation
+        for job in (*confirmed, unsure):
+            assert sum(job.result(timeout=60).counts.values()) == 100
+    assert _findings(stack) == []
+
+
+def test_a_full_disk_under_the_warehouse_delays_analytics_only(disks: Disks) -> None:
+    stack = disks.stack
+    with Client(find(stack.home)) as client:
+        _submit(client, "warehouse0").result(timeout=30)
+        filler = _fill(disks.warehouse)
+        for number in range(1, 40):
+            assert sum(_submit(client, f"warehouse{number}").result(timeout=30).counts.values()) == 100
+        assert "telemetry" in _troubles(stack)
+        filler.unlink()
+    stack.until(ready=True)
+    assert _findings(stack) == []

@@ -30,10 +30,10 @@ async def test_views_reads_and_consumers_take_it_like_any_other(fresh_server: Na
 
     view = View(bus, "broker", ["qb.account.>"], fold_events(fold))
     following = asyncio.get_running_loop().create_task(view.run())
-    await bus.client.request(subject_of(poison), poison.to_bytes(), timeout=5, headers={"Status": status})
+    await bus.client.request(subject_of(poison), poison.to_bytes(), timeout=20, headers={"Status": status})
     newest = await log.last(subject_of(poison))
     history = await log.history(account(poison.data.tenant, poison.data.account))
-    await asyncio.wait_for(view.reached(await log.append(funded("8"))), 5)
+    await asyncio.wait_for(view.reached(await log.append(funded("8"))), 20)
 
     assert newest is not None
     assert (newest.event, [it.event for it in history], seen) == (poison, [poison], [1, 2])
@@ -47,9 +47,9 @@ async def test_views_reads_and_consumers_take_it_like_any_other(fresh_server: Na
 async def test_a_consumer_receives_it(acme_server: NatsServer, status: str) -> None:
     ann, bus = await acme_server.connect("broker"), Bus("broker", acme_server.url, acme_server.seeds["broker"])
     await bus.connect()
-    await ann.request("qb.job.acme.j1.submitted", b"asked", timeout=5, headers={"Status": status})
+    await ann.request("qb.job.acme.j1.submitted", b"asked", timeout=20, headers={"Status": status})
     consumer = await bus.client.jetstream().pull_subscribe_bind("broker-submitted", stream="LOG")
-    given = await consumer.fetch(1, timeout=5)
+    given = await consumer.fetch(1, timeout=20)
     assert [it.data for it in given] == [b"asked"]
     await ann.close()
     await bus.close()
@@ -71,7 +71,7 @@ async def test_headers_without_any_form_stop_no_one(acme_server: NatsServer) -> 
         )
     await ann.flush()
     consumer = await bus.client.jetstream().pull_subscribe_bind("broker-submitted", stream="LOG")
-    given = [(await consumer.fetch(1, timeout=5))[0].subject for _ in forms]
+    given = [(await consumer.fetch(1, timeout=20))[0].subject for _ in forms]
     assert given == [f"qb.job.acme.j{number}.submitted" for number in range(len(forms))]
     await ann.close()
     await bus.close()
@@ -86,7 +86,7 @@ async def test_subjects_that_are_no_text_stop_no_one(acme_server: NatsServer) ->
         await ann._send_command(b"HPUB qb.job.acme.%b.submitted 19 20\r\nNATS/1.0\r\nX: \x0c\x0b\r\n\r\n?\r\n" % name)
     await ann.flush()
     consumer = await bus.client.jetstream().pull_subscribe_bind("broker-submitted", stream="LOG")
-    given = [(await consumer.fetch(1, timeout=5))[0].subject.split(".")[3] for _ in 2 * names]
+    given = [(await consumer.fetch(1, timeout=20))[0].subject.split(".")[3] for _ in 2 * names]
     assert given == [name.decode(errors="backslashreplace") for name in names for _ in range(2)]
     await ann.close()
     await bus.close()

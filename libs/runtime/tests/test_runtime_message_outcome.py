@@ -48,7 +48,7 @@ class Desk:
         await self.bus.broker.start()
 
     async def seen(self, key: str, times: int = 1) -> None:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(20):
             while sum(1 for it in self.deliveries if it[0] == key) < times:
                 self._moved.clear()
                 await self._moved.wait()
@@ -93,13 +93,13 @@ async def test_poison_becomes_a_dead_letter_with_its_reason_and_the_next_message
     await submit(client, "good")
     await desk.open()
     await desk.seen("good")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while len(letters := await dead(fresh_server)) < 5:
             await asyncio.sleep(0.02)
     assert {it["Qb-Sequence"] for it in letters} == {"1", "2", "3", "4", "5"}
     reasons = {it["Qb-Sequence"]: (it["Qb-Fault"], it["Qb-Reason"]) for it in letters}
     assert reasons["5"] == ("malformed", "the circuit has no name")
-    async with asyncio.timeout(5):  # a type that is not known is passed over: nothing is left to deliver
+    async with asyncio.timeout(20):  # a type that is not known is passed over: nothing is left to deliver
         while (await client.jetstream().consumer_info("LOG", "broker-submitted")).num_ack_pending:
             await asyncio.sleep(0.02)
     assert len(await dead(fresh_server)) == 5
@@ -117,7 +117,7 @@ async def test_poison_becomes_a_dead_letter_whatever_its_headers(desk: Desk, fre
         await client._send_command(line + head + body + b"\r\n")
     await client.flush()
     await desk.open()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while len(letters := await dead(fresh_server)) < len(HEADERS):
             await asyncio.sleep(0.02)
     assert {it["Qb-Subject"] for it in letters} == {f"qb.job.acme.j{number}.submitted" for number in range(4)}
@@ -131,18 +131,18 @@ async def test_a_dead_letter_can_be_replayed_and_keeps_its_place(desk: Desk, fre
     sequence = await submit(client, "k")
     await desk.open()
     await desk.seen("k")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not await dead(fresh_server):
             await asyncio.sleep(0.02)
     letter = await operator.jetstream().get_msg("DEAD", 1, direct=True)
     refused = await operator.request(
-        "qb.replay.broker-submitted", letter.data or b"", headers=letter.headers, timeout=5
+        "qb.replay.broker-submitted", letter.data or b"", headers=letter.headers, timeout=20
     )
     assert b'"settled": false' in refused.data
     assert b"not yet" in refused.data
     del desk.answer["k"]
     settled = await operator.request(
-        "qb.replay.broker-submitted", letter.data or b"", headers=letter.headers, timeout=5
+        "qb.replay.broker-submitted", letter.data or b"", headers=letter.headers, timeout=20
     )
     assert settled.data == b'{"settled": true}'
     assert desk.deliveries[-1] == ("k", sequence, True)
@@ -159,7 +159,7 @@ async def test_a_guarded_event_can_become_a_dead_letter_too(desk: Desk, fresh_se
     await client.jetstream().publish(subject, event.to_bytes(), headers=headers, stream="LOG")
     await desk.open()
     await desk.seen("k")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not (letters := await dead(fresh_server)):
             await asyncio.sleep(0.02)
     assert letters[0]["Qb-Subject"] == subject
@@ -188,7 +188,7 @@ async def test_an_unforeseen_error_is_tried_a_few_times_and_then_a_dead_letter(
     await submit(client, "bug")
     await desk.open()
     await desk.seen("bug", times=5)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not (letters := await dead(fresh_server)):
             await asyncio.sleep(0.02)
     assert (letters[0]["Qb-Fault"], letters[0]["Qb-Deliveries"]) == ("RuntimeError", "5")
@@ -202,7 +202,7 @@ async def test_long_work_keeps_its_lease(desk: Desk, fresh_server: NatsServer) -
     await desk.open()
     await desk.seen("long")
     operator = await fresh_server.connect("operator")
-    async with asyncio.timeout(12):
+    async with asyncio.timeout(20):
         while (await operator.jetstream().consumer_info("LOG", "broker-submitted")).num_ack_pending:
             await asyncio.sleep(0.1)
     assert len(desk.deliveries) == 1
@@ -217,7 +217,7 @@ async def test_work_goes_on_after_the_server_was_killed(desk: Desk, fresh_server
     await desk.seen("before")
     fresh_server.kill()
     await fresh_server.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while not client.is_connected:
             await asyncio.sleep(0.02)
     await submit(client, "after")

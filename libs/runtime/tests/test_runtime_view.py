@@ -37,7 +37,7 @@ class Reader:
 
 async def test_an_empty_log_is_caught_up_at_once(bus: Bus) -> None:
     reader = Reader(bus)
-    await asyncio.wait_for(reader.view.caught_up.wait(), 5)
+    await asyncio.wait_for(reader.view.caught_up.wait(), 20)
     assert reader.seen == []
     await reader.close()
 
@@ -46,9 +46,9 @@ async def test_everything_is_folded_once_and_in_order(bus: Bus) -> None:
     log = JetStreamLog(bus)
     await asyncio.gather(*(log.append(funded(str(n))) for n in range(1, 1201)))
     reader = Reader(bus)
-    await asyncio.wait_for(reader.view.caught_up.wait(), 10)
+    await asyncio.wait_for(reader.view.caught_up.wait(), 20)
     last = await log.append(funded("5"))
-    await asyncio.wait_for(reader.view.reached(last), 5)
+    await asyncio.wait_for(reader.view.reached(last), 20)
     assert reader.seen == list(range(1, 1202))
     await reader.close()
 
@@ -58,7 +58,7 @@ async def test_it_begins_where_it_is_reported(bus: Bus) -> None:
     for _ in range(5):
         await log.append(funded())
     reader = Reader(bus, after=3)
-    await asyncio.wait_for(reader.view.reached(5), 5)
+    await asyncio.wait_for(reader.view.reached(5), 20)
     assert reader.seen == [4, 5]
     await reader.close()
 
@@ -67,14 +67,14 @@ async def test_a_killed_server_loses_and_doubles_nothing(bus: Bus, fresh_server:
     log = JetStreamLog(bus)
     await log.append(funded())
     reader = Reader(bus)
-    await asyncio.wait_for(reader.view.reached(1), 5)
+    await asyncio.wait_for(reader.view.reached(1), 20)
     fresh_server.kill()
     await fresh_server.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while not bus.connected:
             await asyncio.sleep(0.02)
     last = await log.append(funded())
-    await asyncio.wait_for(reader.view.reached(last), 10)
+    await asyncio.wait_for(reader.view.reached(last), 20)
     assert reader.seen == [1, 2]
     await reader.close()
 
@@ -88,15 +88,15 @@ async def test_damaged_messages_are_counted_and_never_waited_for(bus: Bus, fresh
     for sequence in (3, 5):
         flip_a_bit(fresh_server.folder, sequence)
     await fresh_server.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while not bus.connected:
             await asyncio.sleep(0.02)
     reader = Reader(bus)
-    await asyncio.wait_for(reader.view.caught_up.wait(), 5)
-    await asyncio.wait_for(reader.view.reached(5), 5)
+    await asyncio.wait_for(reader.view.caught_up.wait(), 20)
+    await asyncio.wait_for(reader.view.reached(5), 20)
     assert reader.seen == [1, 2, 4]
     assert (reader.view.unreadable, reader.view.pending) == (2, 0)
-    await asyncio.wait_for(reader.view.reached(await log.append(funded())), 5)
+    await asyncio.wait_for(reader.view.reached(await log.append(funded())), 20)
     assert reader.view.unreadable == 2
     await reader.close()
 
@@ -105,7 +105,7 @@ async def test_poison_becomes_a_dead_letter_and_does_not_stop_the_view(bus: Bus,
     await bus.client.jetstream().publish("qb.account.acme.main.funded", b"poison", stream="LOG")
     last = await JetStreamLog(bus).append(funded())
     reader = Reader(bus)
-    await asyncio.wait_for(reader.view.reached(last), 5)
+    await asyncio.wait_for(reader.view.reached(last), 20)
     assert reader.seen == [2]
     operator = await fresh_server.connect("operator")
     letter = await operator.jetstream().get_msg("DEAD", 1, direct=True)
@@ -119,7 +119,7 @@ async def test_poison_becomes_one_dead_letter_however_often_it_is_read(bus: Bus,
     await bus.client.jetstream().publish("qb.account.acme.main.funded", b"poison", stream="LOG")
     for _ in range(2):
         reader = Reader(bus)
-        await asyncio.wait_for(reader.view.caught_up.wait(), 5)
+        await asyncio.wait_for(reader.view.caught_up.wait(), 20)
         await reader.close()
     operator = await fresh_server.connect("operator")
     assert (await operator.jetstream().stream_info("DEAD")).state.messages == 1
@@ -135,7 +135,7 @@ async def test_processes_of_one_service_follow_side_by_side(bus: Bus, fresh_serv
     for _ in range(20):
         last = await log.append(funded())
     for reader in readers:
-        await asyncio.wait_for(reader.view.reached(last), 5)
+        await asyncio.wait_for(reader.view.reached(last), 20)
         assert reader.seen == list(range(1, last + 1))
         await reader.close()
     await second.close()
@@ -145,7 +145,7 @@ async def test_who_ends_frees_its_name(bus: Bus) -> None:
     last = await JetStreamLog(bus).append(funded())
     for _ in range(VIEWS + 1):
         reader = Reader(bus)
-        await asyncio.wait_for(reader.view.reached(last), 5)
+        await asyncio.wait_for(reader.view.reached(last), 20)
         await reader.close()
 
 
@@ -154,12 +154,12 @@ async def test_too_many_at_once_are_reported_and_wait(bus: Bus, caplog: pytest.L
     last = await JetStreamLog(bus).append(funded())
     readers = [Reader(bus) for _ in range(VIEWS)]
     for reader in readers:
-        await asyncio.wait_for(reader.view.reached(last), 5)
+        await asyncio.wait_for(reader.view.reached(last), 20)
     late = Reader(bus)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while "too many processes follow LOG as broker" not in caplog.text:
             await asyncio.sleep(0.01)
     await readers.pop().close()
-    await asyncio.wait_for(late.view.reached(last), 5)
+    await asyncio.wait_for(late.view.reached(last), 20)
     for reader in (*readers, late):
         await reader.close()

@@ -22,7 +22,7 @@ READ_BACK = "$JS.API.DIRECT.GET.KV_PAYLOADS.$KV.PAYLOADS.acme.forged.0"
 async def stored(operator: Client, subject: str) -> bool:
     """Whether the log holds anything there."""
     wanted = json.dumps({"last_by_subj": subject}).encode()
-    answer = await operator.request("$JS.API.DIRECT.GET.LOG", wanted, timeout=5)
+    answer = await operator.request("$JS.API.DIRECT.GET.LOG", wanted, timeout=20)
     return (answer.headers or {}).get("Status") != "404"
 
 
@@ -48,11 +48,11 @@ async def test_no_answer_becomes_a_fact(tmp_path: Path, asked: str, fact: str) -
             await server.connect("executor-aer"),
             await answering(server),
         )
-        await executor.request("$KV.PAYLOADS.acme.forged.0", b"forged", timeout=5)
+        await executor.request("$KV.PAYLOADS.acme.forged.0", b"forged", timeout=20)
 
         await ann.publish(asked, b"forged", reply=fact)
         await ann.flush()
-        await ann.request("qb.query.acme.backends", b"and then", timeout=5)
+        await ann.request("qb.query.acme.backends", b"and then", timeout=20)
         await broker.flush()
 
         assert not await stored(operator, fact)
@@ -67,15 +67,15 @@ async def test_a_tenant_asks_reads_writes_and_follows_across_accounts(tmp_path: 
         await vic.flush()
 
         asked = submitted(job="j1").to_bytes()
-        confirmed = await ann.request("qb.job.acme.j1.submitted", asked, timeout=5)
-        again = await ann.request("qb.job.acme.j1.submitted", asked, timeout=5)
-        read = await vic.request("$JS.API.DIRECT.GET.LOG.qb.job.acme.j1.submitted", timeout=5)
-        said = await vic.request("qb.query.acme.backends", b"what is there?", timeout=5)
+        confirmed = await ann.request("qb.job.acme.j1.submitted", asked, timeout=20)
+        again = await ann.request("qb.job.acme.j1.submitted", asked, timeout=20)
+        read = await vic.request("$JS.API.DIRECT.GET.LOG.qb.job.acme.j1.submitted", timeout=20)
+        said = await vic.request("qb.query.acme.backends", b"what is there?", timeout=20)
 
         assert json.loads(confirmed.data)["seq"] == 1
         assert "error" in json.loads(again.data)
         assert (read.data, said.data) == (asked, b"what is there?")
-        assert (await followed.next_msg(timeout=5)).data == asked
+        assert (await followed.next_msg(timeout=20)).data == asked
         for client in (ann, vic, broker):
             await client.close()
 
@@ -89,8 +89,8 @@ async def test_a_follower_cannot_confirm_for_the_log(tmp_path: Path) -> None:
         await eve.flush()
 
         await ann.publish("qb.job.acme.j1.submitted", submitted(job="j1").to_bytes(), reply=inbox)
-        assert json.loads((await replies.next_msg(timeout=5)).data)["seq"] == 1
-        await received.next_msg(timeout=5)
+        assert json.loads((await replies.next_msg(timeout=20)).data)["seq"] == 1
+        await received.next_msg(timeout=20)
         await eve.publish(inbox, b"forged")
         await eve.flush()
         await ann.flush()
@@ -103,9 +103,9 @@ async def test_a_follower_cannot_confirm_for_the_log(tmp_path: Path) -> None:
 async def test_a_member_reads_the_calibrations_that_its_receipts_name_and_writes_none(tmp_path: Path) -> None:
     async with NatsServer(tmp_path, (("acme", "ann", "member"),)).running() as server:
         ann, executor = await server.connect("acme/ann"), await server.connect("executor-aer")
-        await executor.request("$KV.PAYLOADS.queuebit.cafe.0", b"T1 and T2", timeout=5)
+        await executor.request("$KV.PAYLOADS.queuebit.cafe.0", b"T1 and T2", timeout=20)
         there = "$KV.PAYLOADS.queuebit.cafe.0"
-        assert (await ann.request(f"$JS.API.DIRECT.GET.KV_PAYLOADS.{there}", b"", timeout=5)).data == b"T1 and T2"
+        assert (await ann.request(f"$JS.API.DIRECT.GET.KV_PAYLOADS.{there}", b"", timeout=20)).data == b"T1 and T2"
         with pytest.raises(NatsError):
             await ann.request(there, b"forged", timeout=1)
         for client in (ann, executor):

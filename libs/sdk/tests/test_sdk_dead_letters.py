@@ -42,7 +42,7 @@ async def store_dead_letter(broker: Client, owner: str, body: bytes, sequence: i
         "Qb-Subject": "qb.job.acme.j1.submitted",
         "Qb-Sequence": str(sequence),
     }
-    await broker.jetstream(timeout=5).publish(f"qb.dead.{owner}.{sequence}", body, headers=headers, stream="DEAD")
+    await broker.jetstream(timeout=20).publish(f"qb.dead.{owner}.{sequence}", body, headers=headers, stream="DEAD")
 
 
 async def test_letters_are_listed_with_their_reason(broker: Client, operator: NatsTransport) -> None:

@@ -51,7 +51,7 @@ class TransportLaws:
         stop = await transport.follow(subjects.job("acme", events[1].data.job).everything, on_message)
         for event in events[:2]:
             await transport.request(subjects.subject_of(event), event.to_bytes(), {"Nats-Expected-Stream": LOG})
-        await asyncio.wait_for(arrived.wait(), 5)
+        await asyncio.wait_for(arrived.wait(), 20)
         await stop()
         await transport.request(subjects.subject_of(events[2]), events[2].to_bytes(), {"Nats-Expected-Stream": LOG})
         assert {*received} == {subjects.subject_of(events[1])}, "a message may come twice, and no other comes"

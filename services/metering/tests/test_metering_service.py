@@ -92,7 +92,7 @@ async def test_every_job_is_settled_once_through_crashes_and_poison(
     )
     gone = lost.accepted()
     gone = lost.accepted(candidates=tuple(it.model_copy(update={"price": "gone"}) for it in gone.data.candidates))
-    async with server.running(), asyncio.timeout(28):
+    async with server.running(), asyncio.timeout(100):
         await say(server, "broker", crashed.accepted(), gone, plain.accepted(), late.accepted())
         await say(server, "executor-aer", late.reported(1))  # it waits until its job is metered
         await say(server, "executor-aer", ended, lost.completed(), plain.completed(), late.completed(final=False))

@@ -75,7 +75,7 @@ async def say(server: NatsServer, service: str, *events: AnyEvent) -> None:
 
 async def test_it_places_answers_and_goes_on_after_a_crash(tmp_path: Path, world_of: type[World]) -> None:
     server = NatsServer(tmp_path, clients=(("acme", "ann", "member"),))
-    async with server.running(), asyncio.timeout(28):
+    async with server.running(), asyncio.timeout(100):
         await say(server, "executor-aer", world_of.registered("aer"))
         await say(server, "broker", *(world_of.accepted(f"j{n}") for n in range(3)))
         process, port = await start(server)
@@ -114,7 +114,7 @@ async def test_a_decision_about_several_tenants_lies_where_only_the_operator_rea
     tmp_path: Path, world_of: type[World]
 ) -> None:
     server = NatsServer(tmp_path, clients=(("acme", "ann", "member"),))
-    async with server.running(), asyncio.timeout(28):
+    async with server.running(), asyncio.timeout(100):
         both = world_of.accepted("j0"), world_of.accepted("secret", "rival")
         await say(server, "broker", *both)
         await say(server, "executor-aer", world_of.registered("aer"))
@@ -141,7 +141,7 @@ async def test_a_decision_about_several_tenants_lies_where_only_the_operator_rea
 async def test_two_side_by_side_place_every_job_once(tmp_path: Path, world_of: type[World]) -> None:
     """They decide alike and at once; the guard on the job's history lets one of them in, and the other sees whom."""
     server, jobs = NatsServer(tmp_path), 60
-    async with server.running(), asyncio.timeout(28):
+    async with server.running(), asyncio.timeout(100):
         await say(server, "executor-aer", world_of.registered("aer"))
         await say(server, "executor-cirq", world_of.registered("cirq"))
         both = [await start(server, places=jobs) for _ in range(2)]
@@ -166,7 +166,7 @@ async def test_a_job_is_placed_elsewhere_when_its_backend_answers_no_longer(
     tmp_path: Path, world_of: type[World]
 ) -> None:
     server = NatsServer(tmp_path)
-    async with server.running(), asyncio.timeout(28):
+    async with server.running(), asyncio.timeout(100):
         here = {name: await server.connect(f"executor-{name}") for name in ("aer", "cirq")}
         for name, client in here.items():
             await say(server, f"executor-{name}", world_of.registered(name))

@@ -54,7 +54,7 @@ class Writers:
         await asyncio.gather(*(self._append(event) for event in events))
 
     async def raw(self, writer: str, subject: str, body: bytes) -> None:
-        await self.clients[writer].jetstream(timeout=5).publish(subject, body, stream="LOG")
+        await self.clients[writer].jetstream(timeout=20).publish(subject, body, stream="LOG")
 
     async def _append(self, event: AnyEvent) -> None:
         await self.raw(_writer(event), subject_of(event), event.to_bytes())
@@ -175,7 +175,7 @@ async def serving(server: NatsServer, warehouse: Warehouse) -> AsyncIterator[Tel
 
 
 async def ask(client: Client, whose: str, question: str, **what: object) -> Answer:
-    reply = await client.request(f"qb.query.{whose}.{question}", json.dumps(what).encode(), timeout=5)
+    reply = await client.request(f"qb.query.{whose}.{question}", json.dumps(what).encode(), timeout=20)
     return Answer.model_validate_json(reply.data)
 
 

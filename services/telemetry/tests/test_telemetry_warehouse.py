@@ -92,7 +92,7 @@ async def test_a_view_of_another_version_is_replaced(clickhouse: ClickHouse, tmp
             await asyncio.Event().wait()
 
     sink = Sink(clickhouse, lambda fold, after: Idle(), Settings(warehouse_password_file=tmp_path), SystemClock())
-    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
         task = group.create_task(sink.run())
         while sink.position != position:
             await asyncio.sleep(0.01)

@@ -96,7 +96,7 @@ def test_an_inherited_socket_stays_open_after_the_process(tmp_path: Path) -> Non
             assert process.wait(10) == 0
         with pytest.raises(OSError, match="in use"), socket.create_server(("127.0.0.1", port)):
             pass
-        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        socket.create_connection(("127.0.0.1", port), timeout=20).close()
 
 
 @pytest.mark.server

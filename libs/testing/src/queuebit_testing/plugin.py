@@ -11,9 +11,16 @@ from queuebit_runtime.bus import Bus
 from queuebit_runtime.log import JetStreamLog
 from queuebit_testing.server import NatsServer
 
-__all__ = ["broker_bus", "fresh_server", "nats_log", "nats_server"]
+__all__ = ["broker_bus", "fresh_server", "nats_log", "nats_server", "pytest_itemcollected"]
 
 _CLIENTS = (("acme", "ann", "member"), ("acme", "vic", "viewer"), ("evil", "eve", "admin"))
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Give a test with real processes two minutes, beside the start of what it shares: a busy machine is slow."""
+    real = item.get_closest_marker("server") or item.get_closest_marker("stack")
+    if real and item.get_closest_marker("timeout") is None:
+        item.add_marker(pytest.mark.timeout(120, func_only=True))
 
 
 @pytest.fixture(scope="session")
