@@ -55,7 +55,7 @@ def test_a_wait_that_ends_early_tells_counts_or_that_there_are_none(stack: Embed
 
 def test_a_service_tells_in_its_log_what_it_runs(stack: EmbeddedStack, circuits: Path) -> None:
     (printed,) = stack.submit(str(circuits / "bell.qasm"), "--backend", "aer")
-    written = stack.qb("logs", "executor-aer", "-n", "500")
+    written = stack.qb("logs", "executor-aer", "-n", "100000")
     assert "executor-aer is ready" in written
     assert f"job {printed['job']} of demo started on aer" in written
     assert f"job {printed['job']} of demo completed on aer" in written

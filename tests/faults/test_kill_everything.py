@@ -15,7 +15,7 @@ DRILL = Path(__file__).with_name("drill.py")
 @pytest.mark.stack
 @pytest.mark.timeout(300)
 def test_five_hundred_jobs_survive_the_death_of_every_process(tmp_path: Path) -> None:
-    argv = [sys.executable, str(DRILL), "--jobs", "500", "--every", "1", "--home", str(tmp_path / "home")]
+    argv = [sys.executable, str(DRILL), "--jobs", "500", "--every", "2", "--home", str(tmp_path / "home")]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=280, check=False)
     assert done.stdout, done.stderr
     report = json.loads(done.stdout)
