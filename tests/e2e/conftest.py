@@ -29,12 +29,6 @@ WORDS = {
 _number = itertools.count(1)
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Exclude the start of a stack from the time limit of its first test; each command has its own limit."""
-    if item.get_closest_marker("timeout") is None:
-        item.add_marker(pytest.mark.timeout(30, func_only=True))
-
-
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
     """The embedded stack, up, in an empty folder."""
@@ -79,7 +73,7 @@ async def _poison(stack: EmbeddedStack) -> set[str]:
     }
     for name, subjects in writers.items():
         client = await stack.connect(name)
-        stream = client.jetstream(timeout=5)
+        stream = client.jetstream(timeout=20)
         for subject in subjects:
             await stream.publish(subject, NONSENSE, stream="LOG")
         if name in declared().service:

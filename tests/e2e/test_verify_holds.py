@@ -1,4 +1,6 @@
-"""`qb verify` after serious faults: a bus without its durables, and a member who writes everything that it may."""
+"""`qb verify` after serious faults: a bus without its durables, a member who writes everything that it may, and a
+warehouse that was rebuilt.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,9 @@ from typing import Any
 
 import pytest
 
+from queuebit import Client
+from queuebit.credentials import find
+from queuebit_testing.build import BELL
 from queuebit_testing.embedded import EmbeddedStack
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
@@ -20,6 +25,10 @@ STATUSES = ("100", "204", "404", "408", "409", "503")
 SHAPELESS = (b"NATS/1.0\r\nX: \xff\r\n\r\n", b"NATS/1.0 503 no\r\n\r\n", b"NATS/1.0 a\xff\r\n\r\n", b"NATS/1.0", b"?")
 LONG = b"NATS/1.0\r\nX: " + b"x" * 60_000 + b"\r\n\r\n"
 NO_NAMES = (b"\xff", b"a\x0cb", b"a\x00b", b"\xc2\x85", b"b" * 3000)
+ROWS = """
+SELECT seq, event_id, type, subject, tenant, job, toString(charge) AS charge, cityHash64(data) AS hash
+FROM events ORDER BY seq
+"""
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +51,9 @@ async def test_messages_of_members_break_no_invariant(own: EmbeddedStack, circui
     bell = str(circuits / "bell.qasm")
     ended, other = (own.submit(bell)[0]["job"] for _ in range(2))
     operator, me = await own.connect("operator"), await own.connect("broker")  # an intake would keep it out
-    claim = (await operator.request(f"$JS.API.DIRECT.GET.LOG.qb.job.demo.{other}.submitted", timeout=5)).data
+    claim = (await operator.request(f"$JS.API.DIRECT.GET.LOG.qb.job.demo.{other}.submitted", timeout=20)).data
     for status in STATUSES:
-        await me.request(f"qb.job.demo.h{status}.submitted", b"?", timeout=5, headers={"Status": status})
+        await me.request(f"qb.job.demo.h{status}.submitted", b"?", timeout=20, headers={"Status": status})
     for number, head in enumerate((*SHAPELESS, LONG)):
         raw = b"HPUB qb.job.demo.f%d.submitted %d %d\r\n%b\r\n"
         await me._send_command(raw % (number, len(head), len(head), head))
@@ -59,6 +68,20 @@ async def test_messages_of_members_break_no_invariant(own: EmbeddedStack, circui
     verdicts = _verdicts(own)
     assert all(it["holds"] for it in verdicts.values()), verdicts
     assert "messages of tenants break their contract" in verdicts["I3"]["notes"][0]
+
+
+def test_the_warehouse_is_rebuilt_from_the_log(own: EmbeddedStack) -> None:
+    with Client(find(own.home)) as client:
+        jobs = [client.submit(BELL, shots=100, backend="aer", purpose="rebuild", key=f"k{n}") for n in range(20)]
+        for job in jobs:
+            job.receipt(timeout=30)
+    assert all(it["holds"] for it in _verdicts(own).values())
+    before = own.ask("sql", ROWS)
+    own.qb("warehouse", "rebuild")
+    assert all(it["holds"] for it in _verdicts(own).values())
+    after = own.ask("sql", ROWS)
+    assert before == after[: len(before)]
+    assert len(before) > 20 * 9
 
 
 def _verdicts(stack: EmbeddedStack) -> dict[str, dict[str, Any]]:

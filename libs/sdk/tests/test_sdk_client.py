@@ -36,7 +36,7 @@ def rejected(asked: JobSubmitted, *reasons: Reason) -> JobRejected:
 async def test_a_job_runs_from_source_to_counts(ann: Credential) -> None:
     async with AsyncClient(ann, transport=FakeBus(runs)) as client:
         job = await client.submit(BELL, shots=1000, key="k1")
-        result = await job.result(timeout=2)
+        result = await job.result(timeout=20)
     assert job.id == job_id("acme", "k1")
     assert (result.backend, result.shots, dict(result.counts)) == ("aer", 1000, {"00": 480, "11": 520})
     assert result.probabilities() == {"00": 0.48, "11": 0.52}
@@ -61,7 +61,7 @@ async def test_the_same_key_and_content_is_the_same_job(ann: Credential) -> None
         first = await client.submit(BELL, key="k")
         again = await client.submit(BELL, key="k")
         assert again.id == first.id
-        assert (await again.result(timeout=2)).counts == {"00": 480, "11": 520}
+        assert (await again.result(timeout=20)).counts == {"00": 480, "11": 520}
         with pytest.raises(Conflict, match="already names job"):
             await client.submit(BELL, key="k", shots=5)
 
@@ -71,7 +71,7 @@ async def test_a_lost_confirmation_does_not_make_a_second_job(ann: Credential) -
     bus.lost = 1
     async with AsyncClient(ann, transport=bus) as client:
         job = await client.submit(BELL)
-        assert (await job.wait(timeout=2)).state == "completed"
+        assert (await job.wait(timeout=20)).state == "completed"
     assert [subject.rpartition(".")[2] for subject in bus.stored] == ["submitted", "completed"]
 
 
@@ -81,7 +81,7 @@ async def test_a_rejection_carries_every_reason(ann: Credential) -> None:
     async with AsyncClient(ann, transport=bus) as client:
         job = await client.submit(BELL, shots=0)
         with pytest.raises(Refused) as caught:
-            await job.result(timeout=2)
+            await job.result(timeout=20)
         assert [reason.code for reason in caught.value.reasons] == ["shots", "budget"]
         assert str(caught.value).startswith(f"job {caught.value.job} was rejected: ")
         status = await job.status()

@@ -94,7 +94,7 @@ class Stack:
 
 
 async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(20):
         while True:
             held = condition()
             if held if isinstance(held, bool) else await held:
@@ -110,7 +110,7 @@ async def publish(client: Client, event: JobSubmitted, body: bytes) -> int:
 
 
 async def answer(client: Client, name: str, question: Question) -> Answer:
-    reply = await client.request(f"qb.query.acme.{name}", question.model_dump_json().encode(), timeout=5)
+    reply = await client.request(f"qb.query.acme.{name}", question.model_dump_json().encode(), timeout=20)
     return Answer.model_validate_json(reply.data)
 
 

@@ -59,7 +59,7 @@ async def test_a_broker_from_submission_to_acceptance(stack: Stack, submit_docum
         rows = await answer(ann, "plan", Question(circuit=event.data.circuit, shots=1000))
         assert [row["cost"] for row in rows.rows] == ["0.01", "0.01", "3.20"]
         assert len((await answer(ann, "backends", Question())).rows) == 3
-        nonsense = await ann.request("qb.query.acme.plan", b"nonsense", timeout=5)
+        nonsense = await ann.request("qb.query.acme.plan", b"nonsense", timeout=20)
         assert b"malformed" in nonsense.data
 
         # a raised budget takes effect without a restart

@@ -20,6 +20,6 @@ async def place_several(world: World, names: Sequence[str]) -> list[tuple[JobPla
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while not condition():
             await asyncio.sleep(0)

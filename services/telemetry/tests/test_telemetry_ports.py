@@ -85,7 +85,7 @@ async def _following(follow: Follow, after: int) -> AsyncIterator[tuple[list[Raw
     follower = follow(fold, after)
     running = asyncio.ensure_future(follower.run())
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             yield seen, follower.caught_up
         assert not running.done(), "it runs until it is cancelled"
     finally:

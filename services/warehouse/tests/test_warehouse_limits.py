@@ -18,7 +18,7 @@ pytestmark = pytest.mark.server
 
 @pytest.fixture(scope="module")
 def narrow(start_warehouse: Callable[..., Warehouse], tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
-    return start_warehouse(tmp_path_factory.mktemp("narrow") / "data", max_unauthenticated=8, head_s=0.5)
+    return start_warehouse(tmp_path_factory.mktemp("narrow") / "data", max_unauthenticated=8, head_s=2)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_half_open_requests_without_a_login_do_not_block_others(narrow: Warehous
         begin = time.monotonic()
         assert [narrow.request("SELECT 1").status for _ in range(20)] == [200] * 20
         assert json.loads(narrow.request(path="/readyz").body)["ready"]
-        assert time.monotonic() - begin < 5
+        assert time.monotonic() - begin < 15
         assert all(ended(one) for one in crowd[:200])
 
 
@@ -97,7 +97,7 @@ def test_64_mib_in_one_header_delay_no_other_request(line: socket.socket, narrow
         pass
     assert sent < 32 << 20
     assert narrow.request("SELECT 1").status == 200
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 15
 
 
 def test_a_large_body_does_not_count_as_a_large_head(narrow: Warehouse) -> None:
