@@ -8,7 +8,7 @@ pytest_plugins = ["queuebit_testing.plugin"]
 _MEMORY = "/dev/shm"  # noqa: S108  # pytest makes a folder of its own in it
 _ROOM_BYTES = 4 << 30
 
-# Servers wait for the disk at each write, which a busy disk makes ten times as long. Tests kill processes and never cut
-# the power, so memory keeps what they write as well as a disk does.
+# Servers wait for the disk at each write, ten times as long where the disk is busy. Tests end processes, not the machine:
+# what lies in memory survives that as well as what lies on a disk.
 if os.path.isdir(_MEMORY) and shutil.disk_usage(_MEMORY).free > _ROOM_BYTES:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", _MEMORY)
