@@ -28,5 +28,10 @@ def test_every_restart_is_announced_with_its_time_and_reason(tmp_path: Path) -> 
 def test_a_process_that_is_not_ready_or_was_restarted_is_explained() -> None:
     well = {"service": "broker", "restarts": 0, "reason": "", "last_end": ""}
     again = {"service": "metering", "restarts": 2, "reason": "", "last_end": "ended by signal 9"}
-    late = {"service": "fleet", "restarts": 1, "reason": "not running", "last_end": "ended by signal 9"}
-    assert remarks([well, again, late]) == ["metering: restarted because it ended by signal 9", "fleet: not running"]
+    ends = {"service": "fleet", "restarts": 3, "reason": "does not answer", "last_end": "ended with 1: no licence"}
+    waits = {**ends, "reason": "ended with 1: no licence"}
+    assert remarks([well, again, ends, waits]) == [
+        "metering: restarted because it ended by signal 9",
+        "fleet: does not answer; restarted because it ended with 1: no licence",
+        "fleet: ended with 1: no licence",
+    ]

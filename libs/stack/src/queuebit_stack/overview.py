@@ -50,7 +50,8 @@ def remarks(rows: Iterable[Mapping[str, object]]) -> list[str]:
     found = []
     for row in rows:
         again = f"restarted because it {row['last_end']}" if row["restarts"] and row["last_end"] else ""
-        if why := row["reason"] or again:
+        now = str(row["reason"])
+        if why := "; ".join(filter(None, (now, again if now != row["last_end"] else ""))):
             found.append(f"{row['service']}: {why}")
     return found
 

@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from queuebit_executor.errors import Orphaned
+from queuebit_executor.errors import Garbled, Orphaned
 from queuebit_executor.frames import Frame, pack, read_frame
 from queuebit_executor.sandbox import clean_environment
 from queuebit_executor.zygote import END, ORDER
@@ -106,7 +106,7 @@ class ZygoteClient:
 
         Raises:
             Orphaned: the zygote ended.
-            TimeoutError: the SDK did not load in time.
+            Garbled: the SDK did not load in time.
         """
         ours, theirs = socket.socketpair()
         with theirs:
@@ -118,6 +118,9 @@ class ZygoteClient:
         except asyncio.IncompleteReadError as error:
             writer.close()
             raise Orphaned("a child ended before it sent its process id: see its messages for the reason") from error
+        except TimeoutError as error:
+            writer.close()
+            raise Garbled(f"the stack was not loaded within {self._plan.start_seconds:g} s: see its plugin") from error
         child = self._children[int(head["pid"])] = Child(int(head["pid"]), reader, writer)
         return child
 
