@@ -15,7 +15,7 @@ from queuebit.permissions import permitted
 from queuebit.queries import ask
 from queuebit.records import Table
 from queuebit.transport import Transport
-from queuebit.waiting import WAITING, changing_reasons, waiting_reasons
+from queuebit.waiting import WAITING, reasons_of, waiting_reasons
 from queuebit.watch import Watch
 from queuebit_kernel import Stale
 
@@ -231,17 +231,8 @@ class AsyncClient:
         return await waiting_reasons(self._ask, states, job)
 
     def follow_waiting(self, job: str) -> AsyncGenerator[str, None]:
-        """Why a job waits, each time that changes, until the job ends.
-
-        Args:
-            job: its id.
-        """
-
-        async def now() -> str | None:
-            status = await self.job(job).status()
-            return None if status.ended else (await self.waiting(states=[status.state], job=job)).get(job, "")
-
-        return changing_reasons(now)
+        """Why the job with this id waits, each time that changes, until the job ends."""
+        return reasons_of(self.job(job).status, self.waiting)
 
     async def explain(self, job: str) -> Table:
         """Why a job was placed where it was: one row for each placement, oldest first.

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 
 from queuebit.errors import QueuebitError
-from queuebit.records import Table
+from queuebit.records import Status, Table
 from queuebit_contracts.lifecycle import STATES, TERMINAL
 
-__all__ = ["WAITING", "changing_reasons", "waiting_reasons"]
+__all__ = ["WAITING", "changing_reasons", "reasons_of", "waiting_reasons"]
 
 WAITING: Mapping[str, str] = {
     state: "admission" if state == "submitted" else "waiting" for state in STATES if state not in TERMINAL
@@ -51,3 +51,15 @@ async def changing_reasons(now: Callable[[], Awaitable[str | None]]) -> AsyncGen
             yield reason
         said = reason
         await asyncio.sleep(_LASTING_S)
+
+
+def reasons_of(
+    status: Callable[[], Awaitable[Status]], waiting: Callable[..., Awaitable[dict[str, str]]]
+) -> AsyncGenerator[str, None]:
+    """The same for one job, of which `status` reads the status; `waiting` is `Client.waiting`."""
+
+    async def now() -> str | None:
+        seen = await status()
+        return None if seen.ended else (await waiting(states=[seen.state], job=seen.job)).get(seen.job, "")
+
+    return changing_reasons(now)
