@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import shutil
 import subprocess
 import sys
@@ -17,13 +18,18 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
-from examples.demo.circuits import TEAMS, Task, tasks
+from examples.demo.circuits import FILES, TEAMS, Task, tasks
 from examples.demo.show import Board, Sight, console, step, table
 
-from queuebit import AsyncClient, JobFailed, Refused, Result, StillRunning, UnknownEvent
+from queuebit import AsyncClient, Client, JobFailed, Refused, Result, StillRunning, Sweep, UnknownEvent
 from queuebit.credentials import find
+from queuebit_cli.output import Output
+from queuebit_cli.render_explanations import explanation_lines
+from queuebit_cli.render_tables import took
 
 Done = tuple[Task, Result]
 Row = dict[str, str]
@@ -31,6 +37,11 @@ Row = dict[str, str]
 _BUDGET = "100"
 _BILL = ("tenant", "share>", "jobs>", "charged>", "budget")
 _QUALITY = ("backend", "circuits>", "mean>", "worst>", "of")
+_ASKED = 4
+"""Jobs of each team whose placement is looked at."""
+
+_SWEEPER = next(iter(TEAMS))
+_OBSERVABLE = "XX"
 _INTERRUPTED = 130
 _TIMEOUT_S = 60
 _NEXT = """
@@ -112,6 +123,52 @@ def fidelities(done: Sequence[Done]) -> dict[str, list[tuple[float, str]]]:
     return found
 
 
+def sweep(home: Path) -> bool:
+    """Run one circuit with several angles and estimate an observable for each; return whether every item has a value.
+
+    The state is cos(theta/2) |00> + sin(theta/2) |11>, so the exact value of XX is sin(theta).
+    """
+    angles = [0.0, 0.5, 1.0, 1.5]
+    with (
+        step("one more job: a circuit with four angles, and an observable of each …"),
+        Client(find(home, _SWEEPER)) as it,
+    ):
+        job = it.submit(
+            Sweep(FILES.parent / "sweep/rotation.qasm", {"theta": angles}, observables=[_OBSERVABLE]), shots=2000
+        )
+        items = job.result(_TIMEOUT_S).items
+    rows = []
+    for theta, item in zip(angles, items, strict=True):
+        for found in item.expectations or ():
+            error = f"± {found.stderr or 0:.3f}"
+            rows.append(
+                (f"{theta:.1f}", f"{found.value:.3f}", error, f"{math.sin(theta):.3f}", "█" * round(24 * found.value))
+            )
+    console.print()
+    table("What an entangled pair shows as its angle grows", ("theta>", f"{_OBSERVABLE}>", "", "exact>", ""), rows)
+    return len(rows) == len(angles)
+
+
+def explain(home: Path, done: Sequence[Done]) -> None:
+    """Print why a job was placed where it was: of a few jobs the one that competed with the most teams and backends."""
+    rows: list[dict[str, Any]] = []  # JSON, as the scheduler answers
+    with step("asking the scheduler why it placed a job where it did …"):
+        for team in TEAMS:
+            with Client(find(home, team)) as client:
+                own = [result.job for task, result in done if task.team == team]
+                rows += [client.explain(job)[-1] for job in own[-_ASKED:]]
+    row = max(rows, key=lambda it: (len(it["tenants"]), it["waited_ms"]))
+    console.print()
+    for line in takewhile(bool, explanation_lines(row, Output(as_json=False))):
+        console.print(line, markup=False)
+    console.print()
+    turns = [
+        (it["tenant"], str(it["share"]), *(str(took(it[name] / 1000)) for name in ("usage_us", "cost_us", "rank_us")))
+        for it in row["tenants"]
+    ]
+    table("Whose turn it was", ("tenant", "share>", "usage>", "cost>", "(usage + cost) / share>"), turns)
+
+
 def tell(home: Path, done: Sequence[Done]) -> None:
     """Print the bills, the quality and the service levels."""
     console.print()
@@ -177,8 +234,10 @@ def show(home: Path) -> bool:
     console.print(f"  {len(plan)} jobs, all at once, with a receipt each …")
     done, verified = asyncio.run(run(home, plan))
     console.print(f"  {len(done)} of {len(plan)} jobs have a result [dim]{time.monotonic() - began:.1f} s[/]")
+    explain(home, done)
+    swept = sweep(home)
     tell(home, done)
-    return prove(home, verified, len(plan)) and len(done) == verified == len(plan)
+    return prove(home, verified, len(plan)) and swept and len(done) == verified == len(plan)
 
 
 def main() -> int:

@@ -6,7 +6,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["TEAMS", "Task", "tasks"]
+__all__ = ["FILES", "TEAMS", "Task", "tasks"]
 
 FILES = Path(__file__).parent.parent / "circuits"
 

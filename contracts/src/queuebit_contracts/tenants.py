@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from queuebit_contracts.topology import COMPILED, DECISIONS, PLATFORM
 from queuebit_contracts.wire import NAME, DecimalText, Name
@@ -65,6 +65,14 @@ class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _not_negative(amount: str) -> str:
+    if amount.startswith("-"):
+        raise ValueError("a budget cannot be negative")
+    return amount
+
+
+_Limit = Annotated[DecimalText, AfterValidator(_not_negative)]
+
 BudgetName = Annotated[str, Field(pattern=rf"^(tenant|(project|user|tag):{NAME[1:-1]})$")]
 """The jobs that count against a budget: all of the tenant, those of a project or user, or those with a tag."""
 
@@ -72,33 +80,19 @@ BudgetName = Annotated[str, Field(pattern=rf"^(tenant|(project|user|tag):{NAME[1
 class Budget(_Entry):
     """A limit on the total cost of jobs, in addition to their accounts; it counts all holds while it exists."""
 
-    amount: DecimalText = "0"
+    amount: _Limit = "0"
     currency: str = Field(default="USD", pattern="^[A-Z]{3}$")
-
-    @field_validator("amount")
-    @classmethod
-    def _not_negative(cls, amount: str) -> str:
-        if amount.startswith("-"):
-            raise ValueError("a budget cannot be negative")
-        return amount
 
 
 class Project(_Entry):
     """Work that is paid from one account, which has the project's name."""
 
-    budget: DecimalText = "0"
+    budget: _Limit = "0"
     currency: str = Field(default="USD", pattern="^[A-Z]{3}$")
     backends: tuple[Name, ...] = ()
     """Backends it may use; empty means all."""
     default_kind: Kind = "simulator"
     """A job that names no backend runs on the cheapest backend of this kind that fits it."""
-
-    @field_validator("budget")
-    @classmethod
-    def _not_negative(cls, budget: str) -> str:
-        if budget.startswith("-"):
-            raise ValueError("a budget cannot be negative")
-        return budget
 
 
 class User(_Entry):

@@ -47,6 +47,7 @@ from queuebit_contracts.transparency import Checkpoint, LogCheckpointed
 from queuebit_contracts.wire import Amount, Event, Reason
 from queuebit_kernel import digest, job_id
 from queuebit_pricing import Bounds, Price, PriceBook, load, plain, quote, rate
+from queuebit_pricing import Charge as Rated
 from queuebit_pricing import Usage as Consumed
 from queuebit_proof import (
     SALT_BYTES,
@@ -222,6 +223,23 @@ def _ran(tenant: str, job: str, backend: str, end: str, usage: Usage) -> list[An
     return [JobPlaced(source="qb/scheduler", data=placed), JobStarted(source="qb/executor-aer", data=started), ended]
 
 
+def charge_of(rated: Rated) -> Charge:
+    """A charge as a bill states it."""
+    lines = tuple(
+        ChargeLine(
+            price=rated.price_id,
+            component=it.component,
+            unit=it.unit,
+            consumed=plain(it.consumed),
+            billed=plain(it.billed),
+            unit_price=plain(it.unit_price),
+            amount=plain(it.amount),
+        )
+        for it in rated.lines
+    )
+    return Charge(amount=plain(rated.amount), currency=rated.currency, jbu=plain(rated.jbu), lines=lines)
+
+
 def _metered(
     book: PriceBook, tenant: str, job: str, end: str, price: Price | None, usage: Usage, hold: Amount | None
 ) -> JobMetered:
@@ -231,19 +249,7 @@ def _metered(
             shots_requested=SHOTS, shots_completed=usage.shots, qpu_us=usage.qpu_us, qubits=usage.qubits
         )
         rated = rate(price, consumed, "completed" if end == "completed" else "failed", _bounds())
-        lines = tuple(
-            ChargeLine(
-                price=price.id,
-                component=it.component,
-                unit=it.unit,
-                consumed=plain(it.consumed),
-                billed=plain(it.billed),
-                unit_price=plain(it.unit_price),
-                amount=plain(it.amount),
-            )
-            for it in rated.lines
-        )
-        charge = Charge(amount=plain(rated.amount), currency=rated.currency, jbu=plain(rated.jbu), lines=lines)
+        charge = charge_of(rated)
     fields = {
         "tenant": tenant,
         "project": "main",

@@ -14,7 +14,6 @@ from queuebit_contracts.account import AccountCorrected, AccountSettled, Adjustm
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.job import (
     Charge,
-    ChargeLine,
     Correction,
     JobCompleted,
     JobCorrected,
@@ -33,7 +32,7 @@ from queuebit_pricing import Bounds, bill, plain
 from queuebit_proof import SALT_BYTES, JobRecord, TileLog, b64, build_statement, entry_of, seal, sign_checkpoint
 from queuebit_testing.build import NOON
 
-from .conftest import Recording
+from .conftest import Recording, charge_of
 
 Break = Callable[[Recording], None]
 
@@ -45,20 +44,7 @@ def charged(recording: Recording, usage: Usage) -> Charge:
     """What a usage of k1, which ran on aer, costs."""
     price = recording.book.price_for("aer", NOON)
     bounds = Bounds(shots=1000, qpu_us=2000, qubits=2)
-    due = bill(price, bounds, "completed", quantities(usage), final=is_final(usage))
-    lines = tuple(
-        ChargeLine(
-            price=price.id,
-            component=it.component,
-            unit=it.unit,
-            consumed=plain(it.consumed),
-            billed=plain(it.billed),
-            unit_price=plain(it.unit_price),
-            amount=plain(it.amount),
-        )
-        for it in due.lines
-    )
-    return Charge(amount=plain(due.amount), currency="USD", jbu=plain(due.jbu), lines=lines)
+    return charge_of(bill(price, bounds, "completed", quantities(usage), final=is_final(usage)))
 
 
 def correction(recording: Recording, before: Charge, usage: Usage) -> Correction:
