@@ -150,21 +150,23 @@ def sweep(home: Path) -> bool:
 
 
 def explain(home: Path, done: Sequence[Done]) -> None:
-    """Print why a job was placed where it was: of a few jobs the one that competed with the most teams and backends."""
-    rows: list[dict[str, Any]] = []  # JSON, as the scheduler answers
+    """Print why a job was placed where it was: of a few jobs the one that competed with the most teams."""
+    rows: list[tuple[str, dict[str, Any]]] = []  # JSON, as the scheduler answers
     with step("asking the scheduler why it placed a job where it did …"):
         for team in TEAMS:
+            own = [result.job for task, result in done if task.team == team]
             with Client(find(home, team)) as client:
-                own = [result.job for task, result in done if task.team == team]
-                rows += [client.explain(job)[-1] for job in own[-_ASKED:]]
-    row = max(rows, key=lambda it: (len(it["tenants"]), it["waited_ms"]))
+                rows += [(team, client.explain(job)[-1]) for job in own[-_ASKED:]]
+        team, row = max(rows, key=lambda it: (len(it[1]["tenants"]), it[1]["waited_ms"]))
+        whole = json.loads(qb(home, "job", "explain", row["job"], "--tenant", team, "--all-tenants", "--json"))[-1]
     console.print()
-    for line in takewhile(bool, explanation_lines(row, Output(as_json=False))):
+    for line in takewhile(bool, explanation_lines(whole, Output(as_json=False))):
         console.print(line, markup=False)
     console.print()
+    figures = ("usage_us", "cost_us", "rank_us")
     turns = [
-        (it["tenant"], str(it["share"]), *(str(took(it[name] / 1000)) for name in ("usage_us", "cost_us", "rank_us")))
-        for it in row["tenants"]
+        (it["tenant"], str(it.get("share", "")), *(str(took(it.get(name, 0) / 1000)) for name in figures))
+        for it in whole["tenants"]
     ]
     table("Whose turn it was", ("tenant", "share>", "usage>", "cost>", "(usage + cost) / share>"), turns)
 
