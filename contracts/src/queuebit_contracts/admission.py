@@ -30,7 +30,8 @@ class Signature(Wire):
     algorithm: str | None = None
     """The signature algorithm; absent means `ed25519`. The broker rejects unknown algorithms."""
     key_id: str | None = None
-    """The id of the signing key, as the author gives it. It does not prove who the author is."""
+    """The id of the signing key, as the author gives it; absent where `key` is its own id, as with tokens. It does not
+    prove who the author is."""
 
 
 class Submission(Wire):

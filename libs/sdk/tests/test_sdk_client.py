@@ -49,7 +49,7 @@ async def test_what_is_sent_is_signed_over_everything_but_the_proof(ann: Credent
     sent = submitted_in(bus)
     assert sent.data.job == job.id
     content = sent.data.model_dump(mode="json", exclude_none=True, exclude={"proof"})
-    assert sent.data.proof.key == public_key(ann.seed)
+    assert (sent.data.proof.key, sent.data.proof.algorithm) == (public_key(ann.seed), "ed25519")
     assert verify(sent.data.proof.key, content, sent.data.proof.signature)
     assert sent.provenanceid == digest_of(content)
     assert content["max_cost"] == {"amount": "1.50", "currency": "USD"}
@@ -109,6 +109,7 @@ async def test_cancelling_is_signed_and_waits_for_the_end(ann: Credential) -> No
     asked = decode(bus.stored[f"qb.command.acme.{job.id}.cancel"][1])
     assert isinstance(asked, CancelJob)
     content = asked.data.model_dump(mode="json", exclude_none=True, exclude={"proof"})
+    assert asked.data.proof.algorithm == "ed25519"
     assert verify(public_key(ann.seed), content, asked.data.proof.signature)
 
 

@@ -17,15 +17,15 @@ from queuebit.payloads import Payloads
 from queuebit.permissions import permitted
 from queuebit.records import ENDS, Receipt, Result, Status, Step
 from queuebit.results import items_of
+from queuebit.signing import UNSIGNED, proof_of
 from queuebit.status import status_of, waiting_for
 from queuebit.wait_budget import WaitBudget
 from queuebit.watch import Watch
 from queuebit_contracts import subjects
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.command import CancelJob, CancelRequest
-from queuebit_contracts.job import JobCompleted, JobSealed, JobSubmitted, Seal, Signature
+from queuebit_contracts.job import JobCompleted, JobSealed, JobSubmitted, Seal
 from queuebit_contracts.wire import UnknownEvent
-from queuebit_runtime.keys import public_key, sign
 from queuebit_runtime.lag import LAG_S, read_past_lag
 
 __all__ = ["AsyncJob"]
@@ -167,15 +167,14 @@ class AsyncJob:
         status = await self.status()
         if status.ended:
             return status
-        key, seed = public_key(self._credential.seed), self._credential.seed
         draft = CancelRequest(
             tenant=self._credential.tenant,
             job=self.id,
             reason=one_line("reason", reason, 200),
-            proof=Signature(key=key, signature="-" * 86),
+            proof=UNSIGNED,
         )
-        signature = sign(seed, draft.model_dump(mode="json", exclude_none=True, exclude={"proof"}))
-        request = draft.model_copy(update={"proof": Signature(key=key, signature=signature)})
+        content = draft.model_dump(mode="json", exclude_none=True, exclude={"proof"})
+        request = draft.model_copy(update={"proof": proof_of(content, self._credential.seed)})
         self._unread = True
         await self._watch.start()
         with permitted(self._credential, "cancel jobs"):

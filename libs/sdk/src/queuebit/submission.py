@@ -11,12 +11,12 @@ from queuebit.errors import InvalidInput
 from queuebit.exporting import name_of
 from queuebit.inputs import one_line, plain_name, whole_number
 from queuebit.programs import Item, Sweep
+from queuebit.signing import UNSIGNED, proof_of
 from queuebit.text import visible
-from queuebit_contracts.job import JobSubmitted, Signature, Submission
+from queuebit_contracts.job import JobSubmitted, Submission
 from queuebit_contracts.wire import Amount as WireAmount
 from queuebit_contracts.wire import Payload
 from queuebit_kernel import digest_of, event_id, job_id, new_key
-from queuebit_runtime.keys import public_key, sign
 from queuebit_runtime.trace_context import current_traceparent
 
 __all__ = ["content_digest", "label_of", "submission"]
@@ -71,16 +71,15 @@ def submission(
         max_cost=None if max_cost is None else WireAmount.of(money_of(max_cost)),
         seed=None if seed is None else whole_number("seed", seed, 0),
         tags=_tags(tags),
-        proof=Signature(key=public_key(credential.seed), signature="-" * 86),
+        proof=UNSIGNED,
     )
     content = draft.model_dump(mode="json", exclude_none=True, exclude={"proof"})
-    proof = draft.proof.model_copy(update={"signature": sign(credential.seed, content)})
     return JobSubmitted(
         id=event_id("qb.job.submitted.v1", credential.tenant, job, digest_of(content)),
         source="qb/client",
         traceparent=current_traceparent(),
         provenanceid=digest_of(content),
-        data=draft.model_copy(update={"proof": proof}),
+        data=draft.model_copy(update={"proof": proof_of(content, credential.seed)}),
     )
 
 
