@@ -110,6 +110,53 @@ async def test_events_are_reported_once_and_only_when_stored(ann: Credential) ->
     assert [it.event.type for it in logged] == ["qb.job.submitted.v1", "qb.job.completed.v1"]
 
 
+class SlowReads(FakeBus):
+    """Answers a read after all reads that may be under way have been asked."""
+
+    def __init__(self, side_by_side: int) -> None:
+        super().__init__()
+        self.reading = 0
+        self._barrier = asyncio.Event()
+        self._side_by_side = side_by_side
+
+    async def request(
+        self, subject: str, body: bytes = b"", headers: Mapping[str, str] | None = None, *, timeout: float = 5.0
+    ) -> Reply:
+        if subject.startswith("$JS.API.DIRECT.GET.LOG."):
+            self.reading += 1
+            if self.reading == self._side_by_side:
+                self._barrier.set()
+            await self._barrier.wait()
+        return await super().request(subject, body, headers, timeout=timeout)
+
+
+async def test_events_are_read_side_by_side_and_reported_in_order(ann: Credential) -> None:
+    bus = SlowReads(side_by_side=16)
+    async with AsyncClient(ann, transport=bus) as client:
+        events = client.events()
+        asking = asyncio.ensure_future(anext(events))
+        await asyncio.sleep(0)
+        jobs = [(await client.submit(BELL)).id for _ in range(16)]
+        async with asyncio.timeout(20):
+            logged = [await asking, *[await anext(events) for _ in jobs[1:]]]
+        await events.aclose()
+    assert [it.job for it in logged] == jobs
+
+
+async def test_an_event_announced_twice_is_reported_once(ann: Credential) -> None:
+    bus = FakeBus()
+    async with AsyncClient(ann, transport=bus) as client:
+        events = client.events()
+        asking = asyncio.ensure_future(anext(events))
+        await asyncio.sleep(0)
+        first = await client.submit(BELL)
+        bus.say(f"qb.job.acme.{first.id}.submitted", b"refused by the log")
+        second = await client.submit(BELL)
+        logged = [await asking, await anext(events)]
+        await events.aclose()
+    assert [it.job for it in logged] == [first.id, second.id]
+
+
 async def test_an_event_of_an_unknown_type_is_followed_and_changes_no_status(ann: Credential) -> None:
     bus = FakeBus(runs)
     async with AsyncClient(ann, transport=bus) as client:
