@@ -1,4 +1,4 @@
-"""A stored message may carry a header that looks like the server's own; readers ignore it."""
+"""A header that looks like the server's own changes nothing, and a closed connection takes no time from other tasks."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import asyncio
 from contextlib import suppress
 
 import pytest
+from faststream.nats import NatsRouter
 
 from queuebit_contracts.subjects import account, subject_of
 from queuebit_runtime.bus import Bus
+from queuebit_runtime.consumers import Body, subscribes
 from queuebit_runtime.log import JetStreamLog, Stored
 from queuebit_runtime.view import View, fold_events
 from queuebit_testing.build import funded
@@ -90,3 +92,21 @@ async def test_subjects_that_are_no_text_stop_no_one(acme_server: NatsServer) ->
     assert given == [name.decode(errors="backslashreplace") for name in names for _ in range(2)]
     await ann.close()
     await bus.close()
+
+
+async def test_consumers_of_a_closed_connection_leave_time_for_others(fresh_server: NatsServer) -> None:
+    bus = Bus("metering", fresh_server.url, fresh_server.seeds["metering"])
+    router = NatsRouter()
+
+    @subscribes(router, "metering-ended", workers=4)
+    async def on_ended(body: Body) -> None:
+        del body
+
+    bus.broker.include_router(router)
+    await bus.connect()
+    await bus.start()
+    await bus.client.close()  # as when the server does not admit the service any more
+    for _ in range(20):
+        await asyncio.sleep(0)
+    async with asyncio.timeout(20):
+        await bus.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from ssl import SSLContext
 
 from faststream import AckPolicy
@@ -19,6 +20,8 @@ from queuebit_runtime.tenant_limiter import TenantLimiter
 from queuebit_runtime.tracing import Tracing
 
 __all__ = ["Bus", "Unanswered"]
+
+_log = logging.getLogger(__name__)
 
 
 class Unanswered(Unavailable):
@@ -119,4 +122,7 @@ class Bus:
         """Wait for running handlers, then close."""
         if self._client is not None and self._client.is_connected:
             await self.tracing.flush(self._client)
-        await self.broker.stop()
+        try:
+            await self.broker.stop()
+        except* NatsError as group:  # subscriptions end with a connection that is closed already
+            _log.info("%s: the connection was closed before its subscriptions: %s", self.service, group.exceptions[0])

@@ -1,17 +1,21 @@
-"""Hardens nats-py against untrusted headers and subjects.
+"""Hardens nats-py against untrusted headers and subjects, and against a closed connection.
 
 Monkeypatches nats-py (tested with 2.16) process-wide; there is no public hook. Unpatched, the client stops reading for
 good at a header or subject that is not UTF-8, treats a form feed within a subject as its end, and takes the header
 `Status` of a stored message for an answer of the server. One message of one tenant would stop every service that
-reads it.
+reads it. A fetch over a closed connection fails without a pause: FastStream fetches again at once, and the process
+would do nothing else for ever, so that only SIGKILL could end it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import ConnectionClosedError
+from nats.js.client import JetStreamContext
 from nats.protocol import parser
 
 __all__ = ["harden_nats_client"]
@@ -29,8 +33,12 @@ _LINES = {
 }
 """The lines that announce a message, split like the server does: at blanks and tabs only."""
 
+_CLOSED_PAUSE_S = 0.1
+"""How long a fetch over a closed connection takes."""
+
 _read = Client._process_headers
 _build = Client._build_message
+_fetch = JetStreamContext.PullSubscription.fetch
 
 
 async def _readable(client: Client, raw: bytes) -> _Headers | None:
@@ -57,8 +65,24 @@ def _text(subject: bytes) -> bytes:
     return subject if subject.isascii() else subject.decode(errors="backslashreplace").encode()
 
 
+async def _paced_fetch(
+    subscription: JetStreamContext.PullSubscription,
+    batch: int = 1,
+    timeout: float | None = 5,
+    heartbeat: float | None = None,
+) -> list[Msg]:
+    """Let other tasks run before a closed connection is reported."""
+    try:
+        messages: list[Msg] = await _fetch(subscription, batch, timeout, heartbeat)
+    except ConnectionClosedError:
+        await asyncio.sleep(_CLOSED_PAUSE_S)
+        raise
+    return messages
+
+
 def harden_nats_client() -> None:
     """Patch nats-py for this process."""
+    setattr(JetStreamContext.PullSubscription, _fetch.__name__, _paced_fetch)
     setattr(Client, _read.__name__, _readable)
     setattr(Client, _build.__name__, _without_forged_status)
     for name, line in _LINES.items():
