@@ -100,6 +100,8 @@ class Service:
             await stop
         finally:
             self._ready = False
+            starting.cancel()  # it would start consumers on a bus that is being closed
+            await asyncio.wait({starting})
             await self._end()
             server.close()
 
