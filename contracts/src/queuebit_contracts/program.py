@@ -79,7 +79,10 @@ def _terms(value: Any) -> Any:  # JSON
         )
     for paulis, factor in terms.items():
         if not isinstance(paulis, str) or not _PAULIS.fullmatch(paulis):
-            raise ValueError(f"{paulis!r:.40} is not a Pauli string: write one of I, X, Y, Z for each qubit")
+            raise ValueError(
+                f"{paulis!r:.40} is not a Pauli string: write one of I, X, Y, Z for each qubit; "
+                'a sum is JSON, such as {"XX": 1, "ZI": 0.5}'
+            )
         if isinstance(factor, bool) or not isinstance(factor, int | float) or not abs(factor) <= _MAX_FACTOR:
             raise ValueError(
                 f"the factor of {paulis:.40} is {factor!r:.40}: give a finite real number, at most {_MAX_FACTOR:g}"

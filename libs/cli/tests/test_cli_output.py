@@ -18,6 +18,7 @@ from queuebit_cli.render_jobs import count_rows, describe, event_line, exit_of
 from queuebit_cli.render_tables import backend_rows, balance_rows, job_rows, plan_rows, slo_rows
 from queuebit_cli.tables import fitted, table
 from queuebit_kernel import rfc3339
+from queuebit_stack.overview import COLUMNS
 
 
 def test_a_table_leaves_out_what_is_empty_and_aligns_numbers() -> None:
@@ -39,6 +40,14 @@ def drawn(cells: list[list[str]], room: int) -> list[str]:
             lines += ["  ".join(padded).rstrip()]
         lines += under
     return lines
+
+
+def test_the_table_of_processes_fits_eighty_columns_with_a_long_name() -> None:
+    row = dict(zip(COLUMNS, ("executor-statevector", 27515, "http://127.0.0.1:37420", True, True, 0, 0), strict=True))
+    lines = drawn(table([row], COLUMNS), 80)
+    assert max(map(len, lines)) <= 80
+    assert "executor-statevector" in lines[1]
+    assert lines[0].split() == [name for name in COLUMNS if name != "restarts"]
 
 
 JOB = "j54eol6bxgyr645oisq3l"

@@ -73,7 +73,7 @@ def test_an_unknown_tenant_or_an_empty_home_say_what_to_do(tmp_path: Path) -> No
     keep(tmp_path, "demo", "me")
     with pytest.raises(NotFound, match="qb tenant token new"):
         find(tmp_path, "nobody")
-    with pytest.raises(NotFound, match="`qb tenant token new acme ann` creates one"):
+    with pytest.raises(NotFound, match="`qb tenant token new acme ann` creates one for a user"):
         find(tmp_path, "acme", "ann")
 
 

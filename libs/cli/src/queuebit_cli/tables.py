@@ -12,7 +12,7 @@ __all__ = ["Fitted", "Row", "amount", "fitted", "table", "wrapped"]
 
 Row = Mapping[str, object]
 
-_SPARE = ("shots", "depth", "2q gates", "readout", "2q error", "took", "at")
+_SPARE = ("restarts", "shots", "depth", "2q gates", "readout", "2q error", "took", "at")
 """Columns left out on a narrow terminal, in this order."""
 _REMARKS = ("reason", "waits")
 """Columns with few and long cells: printed below their rows, unless all columns fit."""

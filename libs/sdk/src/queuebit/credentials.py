@@ -79,7 +79,8 @@ def find(home: Path, tenant: str | None = None, user: str | None = None) -> Cred
     if not found:
         raise NotFound(f"{home} holds no credential: start a stack with `qb up`, or set QUEUEBIT_CREDENTIAL to a file")
     raise NotFound(
-        f"{home} holds no credential{who}: `qb tenant token new {tenant or 'TENANT'} {user or 'USER'}` creates one"
+        f"{home} holds no credential{who}: `qb tenant token new {tenant or 'TENANT'} {user or 'USER'}` creates one "
+        "for a user of a tenant, `qb tenant list` lists the tenants"
     )
 
 

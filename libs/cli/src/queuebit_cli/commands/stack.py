@@ -75,7 +75,7 @@ def status(args: Namespace, out: Output) -> Exit:
     wrong = troubles(home, stack)
     out.document({"home": str(home.root), "state": state, "ready": ready, "services": rows, "troubles": wrong})
     if state != "down":
-        out.table(rows, COLUMNS)
+        out.table(rows, COLUMNS, fit=True)
         wrong = [*remarks(rows), *wrong]
     for trouble in wrong:
         out.say()
