@@ -1,10 +1,7 @@
 """`python -m queuebit_broker`"""
 
-from __future__ import annotations
-
 import sys
 
-from queuebit_broker.app import create_app
-from queuebit_runtime.service import run
+from queuebit_runtime.launch import launch
 
-sys.exit(run(create_app))
+sys.exit(launch("queuebit_broker.app"))

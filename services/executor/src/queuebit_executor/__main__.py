@@ -1,11 +1,8 @@
 """`python -m queuebit_executor`: one executor, until SIGTERM."""
 
-from __future__ import annotations
-
 import sys
 
-from queuebit_executor.app import create_app
-from queuebit_runtime.service import run
+from queuebit_runtime.launch import launch
 
 if __name__ == "__main__":
-    sys.exit(run(create_app))
+    sys.exit(launch("queuebit_executor.app"))

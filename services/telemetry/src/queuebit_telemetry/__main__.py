@@ -2,7 +2,6 @@
 
 import sys
 
-from queuebit_runtime.service import run
-from queuebit_telemetry.app import create_app
+from queuebit_runtime.launch import launch
 
-sys.exit(run(create_app))
+sys.exit(launch("queuebit_telemetry.app"))
