@@ -7,7 +7,7 @@ qb.command.<tenant>.<job>.<verb>              qb.query.<tenant>.<question>
 qb.tenant.<tenant>.<event>[.<project or user>]   qb.admin.tenants, qb.admin.usage
 qb.profile.<stack>                            qb.dead.<durable>.<sequence>
 qb.alive.<backend>                            qb.replay.<durable>
-qb.trace.<service>
+qb.trace.<service>                            qb.stored.<what follows qb.job. in the subject of a stored event>
 
 The subject of each event type is in `catalog`, which is loaded when needed: clients build and parse without it.
 """
@@ -45,11 +45,13 @@ __all__ = [
     "job",
     "named",
     "of_tenant",
+    "origin",
     "parse",
     "profile",
     "proof",
     "query",
     "replay",
+    "stored",
     "subject_of",
     "tenant",
     "trace",
@@ -71,6 +73,9 @@ REPLAY = "qb.replay."
 """Dead letters come back under this prefix, followed by the name of the durable."""
 
 
+_JOBS, _STORED = "qb.job.", "qb.stored."
+
+
 class Address(NamedTuple):
     """The parts of a subject; a part that the subject does not have is empty."""
 
@@ -86,7 +91,7 @@ class Address(NamedTuple):
 
 
 _PLACES = {
-    **dict.fromkeys(("job", "account", "command", "reservation"), (2, 3, 4, 5)),
+    **dict.fromkeys(("job", "stored", "account", "command", "reservation"), (2, 3, 4, 5)),
     **dict.fromkeys(("query", "tenant"), (2, 0, 3, 4)),
     **dict.fromkeys(("profile", "alive", "replay", "trace", "dead"), (0, 2, 0, 3)),
 }
@@ -218,6 +223,24 @@ def trace(service: str) -> str:
     return f"qb.trace.{require_token(service, 'service')}"
 
 
+def stored(subject: str) -> str:
+    """Return where the log publishes an event of a job, or a pattern of them, once it is stored.
+
+    Raises:
+        ValueError: it is no subject of a job.
+    """
+    return _replaced(subject, _JOBS, _STORED)
+
+
+def origin(subject: str) -> str:
+    """Return the subject of the event that was published under a subject of `stored`.
+
+    Raises:
+        ValueError: it is no such subject.
+    """
+    return _replaced(subject, _STORED, _JOBS)
+
+
 def subject_of(event: AnyEvent) -> str:
     """Return the one subject an event may be published to, from its own data.
 
@@ -262,6 +285,12 @@ def named(name: str) -> list[str]:
     if not found:
         raise ValueError(f"{name} is no event of the catalogue: see queuebit_contracts.catalog")
     return [_wildcard(subject, {}) for it in found for subject in it.subjects]
+
+
+def _replaced(subject: str, prefix: str, other: str) -> str:
+    if not subject.startswith(prefix):
+        raise ValueError(f"{subject} does not begin with {prefix}")
+    return other + subject[len(prefix) :]
 
 
 _FIELD = re.compile(r"\{(\w+)\}")

@@ -26,6 +26,7 @@ __all__ = [
     "Durable",
     "Party",
     "Permissions",
+    "Republish",
     "Stream",
     "Topology",
     "inbox_of",
@@ -58,6 +59,13 @@ class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Republish(_Entry):
+    """Messages that the server publishes once more, after it stored them; nobody else may publish there."""
+
+    source: str
+    destination: str
+
+
 class Stream(_Entry):
     """One JetStream stream, kept in files."""
 
@@ -69,6 +77,7 @@ class Stream(_Entry):
     max_age_s: int = 0
     atomic: bool = False
     discard: Literal["new", "old"] = "new"
+    republish: Republish | None = None
 
 
 class Bucket(_Entry):
@@ -100,6 +109,8 @@ class Party(_Entry):
     """Whether a tenant's user may write what the catalogue lets a client append."""
     follows: tuple[str, ...] = ()
     """Subjects it watches live and whose last events it reads one by one."""
+    live: tuple[str, ...] = ()
+    """Subjects it watches live, of which the log stores nothing."""
     view: tuple[str, ...] = ()
     """Subjects it folds from the beginning of `LOG`."""
     asks: tuple[str, ...] = ()
@@ -194,11 +205,12 @@ class Topology(_Entry):
         """Return the permissions of a tenant's user: only subjects of the tenant."""
         party = self.role[role]
         own = [subject.replace("{tenant}", tenant) for subject in party.follows]
+        live = [subject.replace("{tenant}", tenant) for subject in party.live]
         publish = [subject.replace("{tenant}", tenant) for subject in (*party.appends, *party.asks)]
         publish += [f"$JS.API.DIRECT.GET.LOG.{subject}" for subject in own]
         publish += _payload_calls(party, tenant)
         publish += _payload_calls(Party(payloads="read"), PLATFORM)
-        return Permissions(publish=tuple(publish), subscribe=(*own, f"{inbox_of(user, tenant)}.>"))
+        return Permissions(publish=tuple(publish), subscribe=(*own, *live, f"{inbox_of(user, tenant)}.>"))
 
 
 def inbox_of(name: str, tenant: str | None = None) -> str:

@@ -88,7 +88,7 @@ async def test_a_withdrawn_token_opens_nothing(server: NatsServer) -> None:
 async def test_an_open_wall_would_be_noticed_and_left_untouched(server: NatsServer) -> None:
     """Users may access their own tenant: there the same attempts pass, and the stream itself refuses to store."""
     found = await trespasses(server.url, Intruder("acme", "ann", server.seeds["acme/ann"], "acme"))
-    assert [it.split()[0] for it in found] == ["follow", "read", "write", "ask"]
+    assert [it.split()[0] for it in found] == ["follow", "follow", "read", "write", "ask"]
     client = await server.connect("operator")
     assert await Bus(client).last_sequence() == 0
     await client.close()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from queuebit_contracts.topology import Durable, Stream, Topology, topology
+from queuebit_contracts.topology import Durable, Republish, Stream, Topology, topology
 from queuebit_runtime.provision import Drift, assert_topology, provision
 from queuebit_testing.server import NatsServer
 
@@ -38,12 +38,13 @@ async def test_what_was_provisioned_is_what_is_wanted_however_often(fresh_server
     [
         (with_stream("LOG", max_msg_size=1), "stream LOG has max_msg_size 131072, this version declares 1"),
         (with_stream("LOG", atomic=False), "stream LOG has allow_atomic True"),
+        (with_stream("LOG", republish=Republish(source="qb.job.>", destination="x.>")), "stream LOG has republish"),
         (with_stream("DEAD", discard="new"), "stream DEAD has discard"),
         (with_stream("TRACES", subjects=("qb.trace.>", "x")), "stream TRACES has subjects"),
         (with_durable("broker-submitted", ack_wait_s=60), "durable broker-submitted has ack_wait 6.0"),
         (with_durable("broker-submitted", filters=("qb.job.>",)), "durable broker-submitted has filter_subjects"),
     ],
-    ids=["size", "atomic", "discard", "subjects", "lease", "filters"],
+    ids=["size", "atomic", "republish", "discard", "subjects", "lease", "filters"],
 )
 async def test_a_difference_is_named_and_what_to_do(fresh_server: NatsServer, wanted: Topology, said: str) -> None:
     broker = await fresh_server.connect("broker")
@@ -51,6 +52,17 @@ async def test_a_difference_is_named_and_what_to_do(fresh_server: NatsServer, wa
         await assert_topology(broker, wanted, "broker")
     assert said in str(drift.value)
     await broker.close()
+
+
+async def test_a_stream_of_an_earlier_version_learns_to_republish(fresh_server: NatsServer) -> None:
+    provisioner, broker = await fresh_server.connect("provisioner"), await fresh_server.connect("broker")
+    await provision(provisioner, with_stream("LOG", republish=None))
+    with pytest.raises(Drift, match="stream LOG has republish None"):
+        await assert_topology(broker, topology(), "broker")
+    await provision(provisioner, topology())
+    await assert_topology(broker, topology(), "broker")
+    for client in (provisioner, broker):
+        await client.close()
 
 
 async def test_what_is_missing_is_named(fresh_server: NatsServer) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from queuebit import Reply
 from queuebit.errors import Unanswered, Unreachable
-from queuebit.transport import OnMessage
+from queuebit.transport import Message, OnMessage
 from queuebit_contracts.catalog import AnyEvent, decode
 from queuebit_contracts.job import Compilation, Completion, JobCompleted, JobSubmitted, Usage
-from queuebit_contracts.subjects import covers, parse, subject_of
+from queuebit_contracts.subjects import covers, parse, stored, subject_of
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_runtime.payloads import describe
 
@@ -28,6 +28,7 @@ class FakeBus:
         self.asked: list[tuple[str, bytes]] = []
         self.answers: dict[str, dict[str, object]] = {}
         self.lost = 0
+        self.followed: set[str] = set()
         self._react = react
         self._signals: list[OnMessage] = []
 
@@ -60,19 +61,25 @@ class FakeBus:
         return Reply(json.dumps({"seq": len(self.stored)}).encode())
 
     def keep(self, event: AnyEvent) -> None:
-        self.stored[subject_of(event)] = (len(self.stored) + 1, event.to_bytes())
-        self.say(subject_of(event), event.to_bytes())
+        subject, sequence = subject_of(event), len(self.stored) + 1
+        self.stored[subject] = (sequence, event.to_bytes())
+        self.say(subject, event.to_bytes())
+        if parse(subject).noun == "job":
+            self.say(stored(subject), event.to_bytes(), sequence)
         for answer in self._react(event):
             self.keep(answer)
 
-    def say(self, subject: str, body: bytes) -> None:
+    def say(self, subject: str, body: bytes, sequence: int | None = None) -> None:
+        headers = {} if sequence is None else {"Nats-Sequence": str(sequence)}
         for signal in self._signals:
-            signal(subject, body)
+            signal(Message(subject, body, headers))
 
-    async def follow(self, subject: str, on_message: OnMessage) -> Callable[[], Awaitable[None]]:
-        def matching(published: str, body: bytes) -> None:
-            if covers(subject, published):
-                on_message(published, body)
+    async def follow(self, subjects: Sequence[str], on_message: OnMessage) -> Callable[[], Awaitable[None]]:
+        self.followed.update(subjects)
+
+        def matching(message: Message) -> None:
+            if any(covers(subject, message.subject) for subject in subjects):
+                on_message(message)
 
         self._signals.append(matching)
 

@@ -18,13 +18,52 @@ from queuebit_contracts.wire import UnknownEvent
 from .fake_bus import BELL, FakeBus, completed, runs, submitted_in
 
 
-async def test_a_live_message_that_the_log_refused_is_not_believed(ann: Credential) -> None:
+def reads(bus: FakeBus) -> list[str]:
+    return [subject for subject, _ in bus.asked if subject.startswith("$JS.API.DIRECT.GET.")]
+
+
+async def test_the_result_of_a_job_takes_one_request_and_one_message(ann: Credential) -> None:
     bus = FakeBus()
     async with AsyncClient(ann, transport=bus) as client:
         job = await client.submit(BELL)
-        bus.say(f"qb.job.acme.{job.id}.completed", b"never stored")
+        waiting = asyncio.ensure_future(job.result(timeout=20))
+        await asyncio.sleep(0)
+        bus.keep(completed(submitted_in(bus), {"00": 1000}))
+        assert (await waiting).counts == {"00": 1000}
+        assert (await job.result()).counts == {"00": 1000}
+    assert [subject for subject, _ in bus.asked] == [f"qb.job.acme.{job.id}.submitted"]
+
+
+async def test_a_waiter_receives_the_ends_of_jobs_and_nothing_else_unless_it_waits_for_that(ann: Credential) -> None:
+    bus = FakeBus()
+    async with AsyncClient(ann, transport=bus) as client:
+        job = await client.submit(BELL)
+        ends = {f"qb.stored.acme.*.{name}" for name in ("rejected", "completed", "failed", "cancelled")}
+        assert bus.followed == ends
+        with pytest.raises(StillRunning):
+            await job.until(("started", "completed"), timeout=0.001)
+        assert bus.followed == ends | {"qb.stored.acme.*.started"}
+
+
+async def test_an_event_from_before_its_subscription_is_read(ann: Credential) -> None:
+    bus = FakeBus(runs)
+    async with AsyncClient(ann, transport=bus) as client:
+        job = await client.submit(BELL)
+    async with AsyncClient(ann, transport=bus) as later:
+        assert (await later.job(job.id).result(timeout=20)).counts == {"00": 480, "11": 520}
+    assert len(reads(bus)) == 4, "one for each end that the job may have"
+
+
+@pytest.mark.parametrize("sequence", [None, 7])
+async def test_a_live_message_that_is_no_event_is_not_believed(ann: Credential, sequence: int | None) -> None:
+    bus = FakeBus()
+    async with AsyncClient(ann, transport=bus) as client:
+        job = await client.submit(BELL)
+        bus.say(f"qb.stored.acme.{job.id}.completed", b"never stored", sequence)
         with pytest.raises(StillRunning, match="it continues"):
             await job.wait(timeout=0.05)
+        bus.stored[f"qb.job.acme.{job.id}.completed"] = (9, completed(submitted_in(bus), {"00": 1}).to_bytes())
+        assert (await job.result(timeout=0)).counts == {"00": 1}
 
 
 class Shaky(FakeBus):
@@ -110,28 +149,8 @@ async def test_events_are_reported_once_and_only_when_stored(ann: Credential) ->
     assert [it.event.type for it in logged] == ["qb.job.submitted.v1", "qb.job.completed.v1"]
 
 
-class SlowReads(FakeBus):
-    """Answers a read after all reads that may be under way have been asked."""
-
-    def __init__(self, side_by_side: int) -> None:
-        super().__init__()
-        self.reading = 0
-        self._barrier = asyncio.Event()
-        self._side_by_side = side_by_side
-
-    async def request(
-        self, subject: str, body: bytes = b"", headers: Mapping[str, str] | None = None, *, timeout: float = 5.0
-    ) -> Reply:
-        if subject.startswith("$JS.API.DIRECT.GET.LOG."):
-            self.reading += 1
-            if self.reading == self._side_by_side:
-                self._barrier.set()
-            await self._barrier.wait()
-        return await super().request(subject, body, headers, timeout=timeout)
-
-
-async def test_events_are_read_side_by_side_and_reported_in_order(ann: Credential) -> None:
-    bus = SlowReads(side_by_side=16)
+async def test_a_reader_that_pauses_receives_every_event_in_order_without_a_read(ann: Credential) -> None:
+    bus = FakeBus()
     async with AsyncClient(ann, transport=bus) as client:
         events = client.events()
         asking = asyncio.ensure_future(anext(events))
@@ -141,16 +160,20 @@ async def test_events_are_read_side_by_side_and_reported_in_order(ann: Credentia
             logged = [await asking, *[await anext(events) for _ in jobs[1:]]]
         await events.aclose()
     assert [it.job for it in logged] == jobs
+    assert [it.sequence for it in logged] == [*range(1, 17)]
+    assert not reads(bus)
 
 
-async def test_an_event_announced_twice_is_reported_once(ann: Credential) -> None:
+@pytest.mark.parametrize("sequence", [None, 1, 7])
+async def test_a_message_that_repeats_or_is_no_event_is_not_reported(ann: Credential, sequence: int | None) -> None:
     bus = FakeBus()
     async with AsyncClient(ann, transport=bus) as client:
         events = client.events()
         asking = asyncio.ensure_future(anext(events))
         await asyncio.sleep(0)
         first = await client.submit(BELL)
-        bus.say(f"qb.job.acme.{first.id}.submitted", b"refused by the log")
+        body = bus.stored[f"qb.job.acme.{first.id}.submitted"][1]
+        bus.say(f"qb.stored.acme.{first.id}.submitted", body if sequence == 1 else b"no event", sequence)
         second = await client.submit(BELL)
         logged = [await asking, await anext(events)]
         await events.aclose()
@@ -166,7 +189,7 @@ async def test_an_event_of_an_unknown_type_is_followed_and_changes_no_status(ann
         await asyncio.sleep(0)
         for name, type_ in (("praised", "qb.job.praised.v1"), ("started", "qb.job.started.v9")):
             bus.stored[f"qb.job.acme.{job.id}.{name}"] = (8, json.dumps({"type": type_}).encode())
-        bus.say(f"qb.job.acme.{job.id}.praised", b"{}")
+        bus.say(f"qb.stored.acme.{job.id}.praised", b'{"type": "qb.job.praised.v1"}', 8)
         logged = await asking
         await events.aclose()
         status = await job.status()

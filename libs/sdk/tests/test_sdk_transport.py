@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import pytest
 
 from queuebit.errors import Unreachable
 from queuebit.nats_transport import NatsTransport
-from queuebit.transport import Transport
+from queuebit.transport import Message, Reply, Transport
 from queuebit_contracts import subjects
+from queuebit_contracts.job import JobSubmitted
+from queuebit_contracts.subjects import origin
 from queuebit_contracts.topology import LOG, inbox_of
 from queuebit_testing.build import submitted
 from queuebit_testing.server import NatsServer
@@ -39,22 +42,34 @@ class TransportLaws:
         assert found.body == event.to_bytes()
         assert int(found.headers["Nats-Sequence"]) > 0
 
-    async def test_what_is_followed_is_received_until_it_is_no_more(self, transport: Transport) -> None:
-        received: list[str] = []
-        arrived = asyncio.Event()
+    async def test_what_is_followed_is_received_once_when_it_is_stored_until_it_is_no_more(
+        self, transport: Transport
+    ) -> None:
+        received: asyncio.Queue[Message] = asyncio.Queue()
 
-        def on_message(subject: str, _: bytes) -> None:
-            received.append(subject)
-            arrived.set()
+        async def write(event: JobSubmitted) -> Reply:
+            guard = subjects.job("acme", event.data.job).everything
+            headers = {
+                "Nats-Expected-Last-Subject-Sequence": "0",
+                "Nats-Expected-Last-Subject-Sequence-Subject": guard,
+                "Nats-Expected-Stream": LOG,
+            }
+            return await transport.request(subjects.subject_of(event), event.to_bytes(), headers)
 
-        events = [submitted(f"law-{number}") for number in range(3)]
-        stop = await transport.follow(subjects.job("acme", events[1].data.job).everything, on_message)
-        for event in events[:2]:
-            await transport.request(subjects.subject_of(event), event.to_bytes(), {"Nats-Expected-Stream": LOG})
-        await asyncio.wait_for(arrived.wait(), 20)
+        first, second, third, last = (submitted(f"law-{number}") for number in range(4))
+        followed = [subjects.stored(subjects.job("acme", it.data.job).everything) for it in (second, third)]
+        stop = await transport.follow(followed, received.put_nowait)
+        await write(first)
+        answer = await write(second)
+        assert b"10071" in (await write(second)).body
+        await write(third)
+        messages = [await asyncio.wait_for(received.get(), 20) for _ in range(2)]
         await stop()
-        await transport.request(subjects.subject_of(events[2]), events[2].to_bytes(), {"Nats-Expected-Stream": LOG})
-        assert {*received} == {subjects.subject_of(events[1])}, "a message may come twice, and no other comes"
+        await write(last)
+        assert [origin(it.subject) for it in messages] == [subjects.subject_of(second), subjects.subject_of(third)]
+        assert [it.body for it in messages] == [second.to_bytes(), third.to_bytes()]
+        assert messages[0].headers["Nats-Sequence"] == str(json.loads(answer.body)["seq"])
+        assert received.empty()
 
     async def test_a_question_without_an_answer_is_unreachable(self, transport: Transport) -> None:
         with pytest.raises(Unreachable):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -34,7 +34,7 @@ class Bus:
             raise Unreachable("no answer")
         return Reply(json.dumps({"rows": self._answers[question]}).encode(), {})
 
-    async def follow(self, subject: str, on_message: OnMessage) -> Unsubscribe:
+    async def follow(self, subjects: Sequence[str], on_message: OnMessage) -> Unsubscribe:
         raise NotImplementedError
 
     async def close(self) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import nats
 from nats.errors import Error as NatsError
 
-from queuebit_contracts.subjects import job, of_tenant, query
+from queuebit_contracts.subjects import job, of_tenant, query, stored
 from queuebit_contracts.topology import DECISIONS, LOG, inbox_of
 from queuebit_kernel import Unavailable
 
@@ -109,10 +109,12 @@ async def trespasses(url: str, intruder: Intruder) -> list[str]:
             return []  # a revoked token gives no access
         raise Unavailable(f"{intruder.tenant}/{intruder.user} cannot connect to {url}: {error!r}") from error
     foreign, asked = of_tenant("job", intruder.victim), query("jobs", intruder.victim)
+    announced = stored(foreign)
     probe = job(intruder.victim, "wall-probe").event("submitted")
     decision = f"$JS.API.DIRECT.GET.KV_PAYLOADS.$KV.PAYLOADS.{DECISIONS}.{'0' * 64}.0"
     tries = {
         f"follow {foreign}": f'subscription to "{foreign}"',
+        f"follow {announced}": f'subscription to "{announced}"',
         f"read {foreign}": f'publish to "$js.api.direct.get.{LOG}.{foreign}"'.lower(),
         f"write {probe}": f'publish to "{probe}"',
         f"ask about {intruder.victim}": f'publish to "{asked}"',
@@ -120,6 +122,7 @@ async def trespasses(url: str, intruder: Intruder) -> list[str]:
     }
     try:
         await client.subscribe(foreign)
+        await client.subscribe(announced)
         await client.publish(f"$JS.API.DIRECT.GET.{LOG}.{foreign}", json.dumps({"seq": 1}).encode())
         guard = {"Nats-Expected-Last-Subject-Sequence": _NEVER}
         await client.publish(probe, b"{}", headers=guard)

@@ -17,6 +17,7 @@ from nats.js.api import (
     ConsumerInfo,
     DeliverPolicy,
     DiscardPolicy,
+    RePublish,
     RetentionPolicy,
     StorageType,
     StreamConfig,
@@ -43,6 +44,7 @@ class Drift(Fault):
 
 
 def _stream(name: str, stream: Stream) -> StreamConfig:
+    again = stream.republish
     return StreamConfig(
         name=name,
         description=stream.description,
@@ -56,6 +58,7 @@ def _stream(name: str, stream: Stream) -> StreamConfig:
         discard=DiscardPolicy(stream.discard),
         allow_direct=True,
         allow_atomic=stream.atomic,
+        republish=None if again is None else RePublish(src=again.source, dest=again.destination),
     )
 
 

@@ -29,7 +29,7 @@ _SYSTEM_ASKS = ("PING.HEALTHZ", "PING.JSZ", "PING.CONNZ", "*.RELOAD")
 
 _TENANT_LIMITS = "limits: { max_connections: 256, max_subscriptions: 256, max_payload: 192KB }"
 """Limits of a tenant: connections of all its users, subscriptions of each connection, bytes of one message. The client
-keeps one connection and three subscriptions, and sends at most 128 KiB and headers."""
+keeps one connection and about ten subscriptions, and sends at most 128 KiB and headers."""
 
 
 def server_binary() -> str:

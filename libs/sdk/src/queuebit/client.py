@@ -13,7 +13,7 @@ from queuebit.finding import LATEST, newest, only
 from queuebit.inputs import plain_name, whole_number
 from queuebit.permissions import permitted
 from queuebit.queries import ask
-from queuebit.records import Table
+from queuebit.records import ENDS, Table
 from queuebit.transport import Transport
 from queuebit.waiting import WAITING, reasons_of, waiting_reasons
 from queuebit.watch import Watch
@@ -132,7 +132,7 @@ class AsyncClient:
         )
         history = subjects.job(self.credential.tenant, event.data.job)
         job, known = self.job(event.data.job), Entry(event, 0)
-        await self._watch.start()
+        await self._watch.start(ENDS)
         try:
             with permitted(self.credential, "submit jobs"):
                 await self._payloads().put(content, media_type)
@@ -257,7 +257,7 @@ class AsyncClient:
         """
         from queuebit.events import follow
 
-        return follow(self._transport, self._log_client(), None if job is None else plain_name("job", job))
+        return follow(self._transport, self.credential.tenant, None if job is None else plain_name("job", job))
 
     async def _same(self, event: JobSubmitted) -> Entry:
         """The stored submission of the job; raises `Conflict` if its content differs."""

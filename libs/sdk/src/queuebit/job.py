@@ -6,12 +6,13 @@ import asyncio
 import base64
 import logging
 from collections.abc import AsyncGenerator, Collection
+from contextlib import suppress
 from datetime import datetime
 
 from queuebit.credentials import Credential
 from queuebit.errors import JobFailed, NotFound, QueuebitError, Reason, Refused, StillRunning, Unreachable
 from queuebit.inputs import one_line
-from queuebit.log_client import Entry, LogClient
+from queuebit.log_client import Entry, LogClient, entry_of
 from queuebit.notebook import described_html
 from queuebit.payloads import Payloads
 from queuebit.permissions import permitted
@@ -26,20 +27,18 @@ from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.command import CancelJob, CancelRequest
 from queuebit_contracts.job import JobCompleted, JobSealed, JobSubmitted, Seal
 from queuebit_contracts.wire import UnknownEvent
+from queuebit_kernel import Malformed
 from queuebit_runtime.lag import LAG_S, read_past_lag
 
 __all__ = ["AsyncJob"]
 
 _logger = logging.getLogger("queuebit")
 
-_FIRST_LOOK_S, _LAST_LOOK_S = 1.0, 5.0
-"""How long to wait for a live message before reading the log; grows from the first to the last value."""
+_FIRST_LOOK_S, _LAST_LOOK_S = 2.0, 5.0
+"""How long to wait for a live event before reading the log; grows from the first to the last value."""
 
 _LOOKS_S = LAG_S[:4]
 """Pauses between searches for a job: a replica may not have it yet. Short, because there may be no such job."""
-
-_SETTLING_S = 0.003
-"""A live message can arrive before its event is stored."""
 
 
 class AsyncJob:
@@ -55,7 +54,8 @@ class AsyncJob:
         self._payloads = payloads
         self._subjects = subjects.job(credential.tenant, job)
         self._signal = watch.signal(job)
-        self._unread = True
+        self._live: frozenset[str] = frozenset()
+        """The names of events that this handle cannot have missed."""
         self._known: dict[str, Entry] = {}
 
     def __repr__(self) -> str:
@@ -67,10 +67,11 @@ class AsyncJob:
     def was_submitted(self, submission: Entry, *, new: bool) -> None:
         """Set the known submission, so that a lagging replica does no harm.
 
-        For a `new` job the subscription is older than the job: its first `until` need not read the log.
+        For a `new` job the subscriptions are older than the job: its first `until` need not read the log.
         """
         self._known["submitted"] = submission
-        self._unread = not new
+        if new:
+            self._live = self._watch.names
 
     async def status(self) -> Status:
         """The current status, with all events so far.
@@ -101,32 +102,30 @@ class AsyncJob:
             Unreachable: the stack did not answer for half a minute, or at the timeout.
         """
         budget = WaitBudget(asyncio.get_running_loop().time, timeout)
-        await self._watch.start()
-        look, pause, self._unread = set(events) if self._unread else set(), _FIRST_LOOK_S, False
+        await self._watch.start(events)
+        look, pause, self._live = {*events} - self._live, _FIRST_LOOK_S, self._live.union(events)
         while True:
             self._signal.moved.clear()
-            hinted = self._signal.names.intersection(events)
             try:
-                for name in look | hinted:
-                    if (event := await self._read(name)) is not None:
-                        return event
+                if (event := self._received(events) or await self._first(look)) is not None:
+                    return event
                 budget.answered()
             except Unreachable as error:
                 if budget.lost():
                     raise Unreachable(f"job {self.id} continues when the stack is up again: {error}") from error
             if budget.explain_now():
                 _logger.warning("job %s: still waiting after %.0f s: %s", self.id, budget.waited, await self._now())
-            if hinted and pause >= _FIRST_LOOK_S and not look:
-                pause = _SETTLING_S
             if (left := budget.next(pause)) <= 0:
                 why = await self._now()
-                if (event := await self._first(events)) is not None:  # otherwise `why` would contradict the error
-                    return event
+                with suppress(Unreachable):
+                    if (event := await self._first(events)) is not None:  # otherwise `why` would contradict the error
+                        return event
                 missing = "ended" if set(events) == set(ENDS) else f"been {' or '.join(events)}"
                 after = f" after {timeout:g} s" if timeout else ""
                 raise StillRunning(f"job {self.id} has not {missing}{after}: {why}; it continues")
             try:
-                await asyncio.wait_for(self._signal.moved.wait(), left)
+                async with asyncio.timeout(left):
+                    await self._signal.moved.wait()
                 look = set()
             except TimeoutError:
                 look, pause = set(events), min(pause * 2, _LAST_LOOK_S)
@@ -175,8 +174,7 @@ class AsyncJob:
         )
         content = draft.model_dump(mode="json", exclude_none=True, exclude={"proof"})
         request = draft.model_copy(update={"proof": proof_of(content, self._credential.seed)})
-        self._unread = True
-        await self._watch.start()
+        await self._watch.start(ENDS)
         with permitted(self._credential, "cancel jobs"):
             await self._log_client.append(CancelJob(source="qb/client", data=request))
         try:
@@ -214,18 +212,20 @@ class AsyncJob:
     async def steps(self) -> AsyncGenerator[Step, None]:
         """Past events, then new ones, until the job is sealed."""
         seen: set[tuple[str, datetime]] = set()
-        await self._watch.start()
-        while all(event != "sealed" for event, _ in seen):
-            self._signal.moved.clear()
-            for step in (await self.status()).steps:
-                if (step.event, step.at) not in seen:
-                    seen.add((step.event, step.at))
-                    yield step
-            try:
-                await asyncio.wait_for(self._signal.moved.wait(), _FIRST_LOOK_S)
-                await asyncio.sleep(_SETTLING_S)
-            except TimeoutError:
-                continue
+        moved = asyncio.Event()
+        stop = await self._watch.follow(self.id, moved)
+        try:
+            while all(event != "sealed" for event, _ in seen):
+                moved.clear()
+                for step in (await self.status()).steps:
+                    if (step.event, step.at) not in seen:
+                        seen.add((step.event, step.at))
+                        yield step
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_FIRST_LOOK_S):
+                        await moved.wait()
+        finally:
+            await stop()
 
     async def _now(self) -> str:
         """What the job waits for; raise `NotFound` for a missing job."""
@@ -234,20 +234,29 @@ class AsyncJob:
         except Unreachable as error:
             return str(error)
 
-    async def _first(self, events: Collection[str]) -> AnyEvent | None:
-        """The first of the events that the log has; None if there is none or the log does not answer."""
-        try:
-            found = [await self._read(name) for name in events]
-        except Unreachable:
-            return None
-        return next((event for event in found if event is not None), None)
+    def _received(self, events: Collection[str]) -> AnyEvent | None:
+        """The first of the events that is known already, or that a live message brought."""
+        for name in events:
+            if (message := self._signal.messages.pop(name, None)) is not None:
+                try:
+                    self._known[name] = entry_of(message)
+                except Malformed as error:
+                    _logger.warning("job %s: a live message is ignored: %s", self.id, error)
+            if name in self._known:
+                return self._event(name)
+        return None
 
-    async def _read(self, name: str) -> AnyEvent | None:
-        if name not in self._known:
-            entry = await self._log_client.last(self._subjects.event(name))
-            if entry is None:
-                return None
-            self._known[name] = entry
+    async def _first(self, events: Collection[str]) -> AnyEvent | None:
+        """The first of the events that the log has."""
+
+        async def read(name: str) -> None:
+            if (entry := await self._log_client.last(self._subjects.event(name))) is not None:
+                self._known[name] = entry
+
+        await asyncio.gather(*map(read, events))
+        return next((self._event(name) for name in events if name in self._known), None)
+
+    def _event(self, name: str) -> AnyEvent:
         event = self._known[name].event
         if isinstance(event, UnknownEvent):
             raise NotFound(f"{event.subject} holds a {event.type}: upgrade queuebit to read it")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from queuebit.errors import NotFound, Unreachable
-from queuebit.transport import Transport
+from queuebit.transport import Message, Transport
 from queuebit.writing import write
 from queuebit_contracts import subjects
 from queuebit_contracts.catalog import CATALOG, NUMBERED, AnyEvent, Decoded, decode
@@ -16,7 +16,7 @@ from queuebit_contracts.topology import LOG
 from queuebit_kernel import Malformed, Stale
 from queuebit_runtime.server_errors import WRONG_LAST_SEQUENCE
 
-__all__ = ["Entry", "LogClient"]
+__all__ = ["Entry", "LogClient", "entry_of"]
 
 _FIRST = ("submitted", "accepted", "rejected")
 _LATER = tuple(
@@ -40,6 +40,18 @@ class Entry:
                 return data.revision or 0
             case _:
                 return 0
+
+
+def entry_of(message: Message) -> Entry:
+    """The event in a message that the log published once it had stored it.
+
+    Raises:
+        Malformed: the log would not publish such a message.
+    """
+    try:
+        return Entry(decode(message.body, subjects.origin(message.subject)), int(message.headers["Nats-Sequence"]))
+    except (KeyError, ValueError) as error:
+        raise Malformed(f"{message.subject} was not published by the log: {error!r}") from error
 
 
 class LogClient:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from ssl import SSLContext
@@ -17,7 +17,7 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
 from queuebit.errors import Forbidden, InvalidInput, Reason, Refused, Unanswered, Unreachable
-from queuebit.transport import OnMessage, Reply, Unsubscribe
+from queuebit.transport import Message, OnMessage, Reply, Unsubscribe
 from queuebit_runtime.harden import harden_nats_client
 from queuebit_runtime.servers import servers_of, tls_of
 
@@ -82,23 +82,24 @@ class NatsTransport:
                 del self._asking[named]
         return Reply(reply.data, reply.headers or {})
 
-    async def follow(self, subject: str, on_message: OnMessage) -> Unsubscribe:
+    async def follow(self, subjects: Sequence[str], on_message: OnMessage) -> Unsubscribe:
         client = await self._connected()
 
         async def forward(message: Msg) -> None:
-            on_message(message.subject, message.data)
+            on_message(Message(message.subject, message.data, message.headers or {}))
 
-        subscription = await client.subscribe(subject, cb=forward)
-        # nats-py sends PING before its buffer: only the second PING follows the subscription.
+        subscriptions = [await client.subscribe(subject, cb=forward) for subject in subjects]
+        # nats-py sends PING before its buffer: only the second PING follows the subscriptions.
         try:
             await client.flush()
             await client.flush()
         except (NatsError, TimeoutError) as error:
-            raise self._silent(client, subject, self._timeout) from error
+            raise self._silent(client, ", ".join(subjects), self._timeout) from error
 
         async def stop() -> None:
-            with suppress(NatsError):  # the subscription ended with its connection
-                await subscription.unsubscribe()
+            for subscription in subscriptions:
+                with suppress(NatsError):  # the subscription ended with its connection
+                    await subscription.unsubscribe()
 
         return stop
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-__all__ = ["OnMessage", "Reply", "Transport", "Unsubscribe"]
+__all__ = ["Message", "OnMessage", "Reply", "Transport", "Unsubscribe"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +17,20 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-OnMessage = Callable[[str, bytes], None]
-"""Called with the subject and the body of each message."""
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A live message."""
+
+    subject: str
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+OnMessage = Callable[[Message], None]
+"""Called with each message."""
 
 Unsubscribe = Callable[[], Awaitable[None]]
-"""Ends a subscription."""
+"""Ends subscriptions."""
 
 
 class Transport(Protocol):
@@ -38,8 +47,11 @@ class Transport(Protocol):
         """
         ...
 
-    async def follow(self, subject: str, on_message: OnMessage) -> Unsubscribe:
-        """Call `on_message` for every message from now on; the server has confirmed the subscription on return."""
+    async def follow(self, subjects: Sequence[str], on_message: OnMessage) -> Unsubscribe:
+        """Call `on_message` for every message from now on; the server has confirmed the subscriptions on return.
+
+        Subjects may be patterns, of which no two match the same message. Messages can be lost.
+        """
         ...
 
     async def close(self) -> None:

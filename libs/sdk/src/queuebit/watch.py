@@ -1,37 +1,40 @@
-"""Live messages: one subscription for each client, for any number of jobs.
+"""Live events: one subscription for each name of an event, for any number of jobs.
 
-A live message is only a hint: a plain subscription also receives messages that the log then refuses. The hint wakes
-the waiting task, which reads the log.
+The log publishes an event once it has stored it, so that a live event needs no further read. It can be lost: a waiting
+task also reads the log from time to time.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from weakref import WeakValueDictionary
 
-from queuebit.transport import Transport, Unsubscribe
-from queuebit_contracts.subjects import of_tenant, parse
+from queuebit.transport import Message, Transport, Unsubscribe
+from queuebit_contracts.subjects import job, parse, stored
 
 __all__ = ["JobSignal", "Watch"]
 
 
 class JobSignal:
-    """Live messages about one job."""
+    """Live events of one job."""
 
     def __init__(self) -> None:
-        self.names: set[str] = set()
+        self.messages: dict[str, Message] = {}
+        """By the name of the event, such as `completed`."""
         self.moved = asyncio.Event()
 
 
 class Watch:
-    """Receives every job event of a tenant, and keeps those of jobs with a handle."""
+    """Receives the events of a tenant's jobs that a caller waits for, and keeps those of jobs with a handle."""
 
     def __init__(self, transport: Transport, tenant: str) -> None:
         self._transport = transport
         self._tenant = tenant
         self._signals: WeakValueDictionary[str, JobSignal] = WeakValueDictionary()
         self._starting = asyncio.Lock()
-        self._stop: Unsubscribe | None = None
+        self.names: frozenset[str] = frozenset()
+        """The names of events that are received."""
 
     def signal(self, job: str) -> JobSignal:
         """Return the signal of a job; it exists while a caller holds it."""
@@ -39,16 +42,22 @@ class Watch:
             self._signals[job] = signal = JobSignal()
         return signal
 
-    async def start(self) -> None:
-        """Subscribe, unless already subscribed."""
-        if self._stop is None:
+    async def start(self, names: Iterable[str]) -> None:
+        """Receive events of these names from now on, for as long as the connection is open."""
+        if not self.names.issuperset(names):
             async with self._starting:
-                if self._stop is None:
-                    self._stop = await self._transport.follow(of_tenant("job", self._tenant), self._on_message)
+                if missing := sorted({*names} - self.names):
+                    wanted = [stored(f"qb.job.{self._tenant}.*.{name}") for name in missing]
+                    await self._transport.follow(wanted, self._on_message)
+                    self.names |= {*missing}
 
-    def _on_message(self, subject: str, body: bytes) -> None:
-        del body
-        it = parse(subject)
+    async def follow(self, job_id: str, moved: asyncio.Event) -> Unsubscribe:
+        """Set `moved` whenever anything happens to a job."""
+        everything = stored(job(self._tenant, job_id).everything)
+        return await self._transport.follow([everything], lambda _: moved.set())
+
+    def _on_message(self, message: Message) -> None:
+        it = parse(message.subject)
         if signal := self._signals.get(it.id):
-            signal.names.add(it.event)
+            signal.messages[it.event] = message
             signal.moved.set()
