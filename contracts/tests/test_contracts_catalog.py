@@ -11,7 +11,7 @@ from queuebit_contracts.catalog import CATALOG, Entry
 from queuebit_contracts.executors import ROLE
 from queuebit_contracts.job import Ended, JobPlaced, JobStarted
 from queuebit_contracts.lifecycle import STATES, TERMINAL
-from queuebit_contracts.subjects import Address, every, parse
+from queuebit_contracts.subjects import Address, covers, every, origin, parse, stored
 from queuebit_contracts.topology import topology
 
 ENTRIES = [pytest.param(entry, id=name) for name, entry in CATALOG.items()]
@@ -70,3 +70,16 @@ def test_a_wildcard_covers_all_events_of_a_type() -> None:
     assert every(JobStarted) == "qb.job.*.*.started"
     assert every(JobPlaced, backend="aer") == "qb.job.*.*.placed.aer"
     assert every(JobPlaced, tenant="acme") == "qb.job.acme.*.placed.*"
+
+
+def test_the_subject_of_a_stored_event_is_that_of_the_event_and_what_the_log_publishes_to() -> None:
+    republish, subject = topology().stream["LOG"].republish, "qb.job.acme.j1.placed.aer"
+    assert republish is not None
+    assert (covers(republish.source, subject), covers(republish.destination, stored(subject))) == (True, True)
+    assert origin(stored(subject)) == subject
+    assert parse(stored(subject))[1:] == parse(subject)[1:]
+    for foreign in ("qb.account.acme.main.held", "qb.stored.acme.j1.placed.aer", subject.upper()):
+        with pytest.raises(ValueError, match="does not begin with"):
+            stored(foreign)
+    with pytest.raises(ValueError, match="does not begin with"):
+        origin(subject)

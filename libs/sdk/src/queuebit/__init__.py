@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from queuebit.programs import Batch, Item, Sweep
     from queuebit.records import Estimate, ItemResult, Receipt, Result, Status, Step, Table
     from queuebit.sync import Client, Job
-    from queuebit.transport import Reply, Transport
+    from queuebit.transport import Message, Reply, Transport
     from queuebit_kernel import Money
 
     __version__: str
@@ -49,6 +49,7 @@ _WHERE = {
     "ItemResult": "records",
     "Job": "sync",
     "JobFailed": "errors",
+    "Message": "transport",
     "Money": "records",
     "NotFound": "errors",
     "QueuebitError": "errors",
@@ -81,6 +82,7 @@ __all__ = [
     "Job",
     "JobFailed",
     "LoggedEvent",
+    "Message",
     "Money",
     "NotFound",
     "QueuebitError",
