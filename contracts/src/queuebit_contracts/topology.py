@@ -60,7 +60,7 @@ class _Entry(BaseModel):
 
 
 class Republish(_Entry):
-    """Messages that the server publishes once more, after it stored them; nobody else may publish there."""
+    """Messages that the server publishes once more, after it stored them; no user may publish there."""
 
     source: str
     destination: str
