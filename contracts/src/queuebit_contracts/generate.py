@@ -20,7 +20,7 @@ from queuebit_contracts.catalog import CATALOG, EVENTS, AnyEvent, Entry, wire_na
 from queuebit_contracts.executors import with_executors
 from queuebit_contracts.program import Program
 from queuebit_contracts.results import Results
-from queuebit_contracts.subjects import covers, stored
+from queuebit_contracts.subjects import covers
 from queuebit_contracts.topology import LOG, Party, Topology, inbox_of, topology
 
 __all__ = ["documents", "lifecycle", "main", "schema_of"]
@@ -115,7 +115,7 @@ def _asyncapi() -> _Document:
         "x-clients": {
             "login": "the NKey seed of a token",
             "inbox_prefix": inbox_of("{user}", "{tenant}"),
-            "follow_stored": stored("qb.job.{tenant}.>"),
+            "follow_stored": list(wanted.role["viewer"].live),
             "read_newest": f"$JS.API.DIRECT.GET.{LOG}.{{subject}}",
         },
         "x-streams": {name: stream.model_dump() for name, stream in wanted.stream.items()},

@@ -187,9 +187,10 @@ def command(tenant: str, job_id: str) -> Aggregate:
     return Aggregate(f"qb.command.{require_token(tenant, 'tenant')}.{require_token(job_id, 'job')}")
 
 
-def of_tenant(noun: str, tenant: str) -> str:
-    """The wildcard over all that a tenant has of a noun, such as its jobs."""
-    return f"qb.{require_token(noun, 'noun')}.{require_token(tenant, 'tenant')}.>"
+def of_tenant(noun: str, tenant: str, event: str | None = None) -> str:
+    """The wildcard over all that a tenant has of a noun, such as its jobs, or over one event of each of them."""
+    every_one = f"qb.{require_token(noun, 'noun')}.{require_token(tenant, 'tenant')}"
+    return f"{every_one}.>" if event is None else f"{every_one}.*.{require_token(event, 'event name')}"
 
 
 def query(question: str, tenant: str | None = None) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from weakref import WeakValueDictionary
 
 from queuebit.transport import Message, Transport, Unsubscribe
-from queuebit_contracts.subjects import job, parse, stored
+from queuebit_contracts.subjects import job, of_tenant, parse, stored
 
 __all__ = ["JobSignal", "Watch"]
 
@@ -47,7 +47,7 @@ class Watch:
         if not self.names.issuperset(names):
             async with self._starting:
                 if missing := sorted({*names} - self.names):
-                    wanted = [stored(f"qb.job.{self._tenant}.*.{name}") for name in missing]
+                    wanted = [stored(of_tenant("job", self._tenant, name)) for name in missing]
                     await self._transport.follow(wanted, self._on_message)
                     self.names |= {*missing}
 
