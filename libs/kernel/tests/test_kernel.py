@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import struct
+import uuid
+from collections.abc import Callable
 from decimal import Decimal, Inexact
+from typing import NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from queuebit_kernel import (
@@ -54,10 +57,90 @@ def test_other_texts_are_no_tokens(text: str) -> None:
         require_token(text)
 
 
+@given(st.lists(st.text(), min_size=1, max_size=3))
+def test_the_id_of_an_event_is_a_uuid_of_version_5(parts: list[str]) -> None:
+    assert event_id(*parts) == str(uuid.uuid5(uuid.NAMESPACE_URL, "queuebit:" + "\n".join(parts)))
+
+
 @given(JSON)
 def test_equal_documents_have_the_same_canonical_form(document: object) -> None:
     once = canonical(document)  # type: ignore[arg-type]  # any JSON
     assert canonical(json.loads(once)) == once
+
+
+class Text(str):
+    """A text of a library."""
+
+
+class Pair(NamedTuple):
+    """A tuple with names, as a list in JSON."""
+
+    left: object
+    right: object
+
+
+ODD = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**64), 2**64)
+    | st.floats()
+    | st.text(st.characters())
+    | st.text(st.sampled_from('\x00\x07\b\t\x1f"\\/\x7f\x80\u2028\ud800\udfff\ue000\ufb33\uffff\U0001f600a'))
+    | st.text().map(Text)
+    | st.binary(max_size=3)
+    | st.datetimes()
+    | st.decimals(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.tuples(inner, inner)
+        | st.builds(Pair, inner, inner)
+        | st.dictionaries(st.text(st.characters()) | st.text().map(Text) | st.integers() | st.none(), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+
+
+def reference(value: object) -> str:
+    """RFC 8785 without floats, as its text says it: one step at a time."""
+    if isinstance(value, bool) or value is None:
+        return json.dumps(value)
+    if isinstance(value, int):
+        if abs(value) >= 2**53:
+            raise ValueError(value)
+        return str(value)
+    if isinstance(value, str):
+        value.encode()
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(reference, value)) + "]"
+    if isinstance(value, dict):
+        if not all(isinstance(it, str) for it in value):
+            raise TypeError(value)
+        names = sorted(value, key=lambda it: it.encode("utf-16-be"))
+        return "{" + ",".join(f"{reference(it)}:{reference(value[it])}" for it in names) + "}"
+    raise ValueError(value) if isinstance(value, float) else TypeError(value)
+
+
+def outcome(write: Callable[[object], object], value: object) -> object:
+    """What a function returns, or that it refuses: which of several faults it names first does not matter."""
+    try:
+        return write(value)
+    except (ValueError, TypeError):
+        return "refused"
+
+
+@given(ODD | JSON)
+@settings(max_examples=400)
+def test_the_fast_and_the_careful_writer_agree_with_the_standard(document: object) -> None:
+    assert outcome(canonical, document) == outcome(lambda it: reference(it).encode(), document)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("depth", [120, 140])
+def test_a_document_may_nest_deeper_than_the_fast_writer_goes(depth: int) -> None:
+    document: Json = 1
+    for _ in range(depth):
+        document = {"a": [document]}
+    assert canonical(document) == b'{"a":[' * depth + b"1" + b"]}" * depth
 
 
 def test_names_are_sorted_as_in_the_standard() -> None:

@@ -52,4 +52,4 @@ class FixedClock:
 
 def rfc3339(moment: datetime) -> str:
     """Format an aware time as UTC with microseconds and a `Z`, so that text order is time order."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

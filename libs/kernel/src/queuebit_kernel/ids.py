@@ -49,4 +49,15 @@ def event_id(*parts: str) -> str:
     """Return an event id: derived from `parts`, so that a repeat has the same id, or random without parts."""
     if not parts:
         return str(uuid.uuid4())
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, "queuebit:" + "\n".join(parts)))
+    image = hashlib.sha1(_NAMESPACE + "\n".join(parts).encode(), usedforsecurity=False).digest()
+    return _uuid5(image)
+
+
+_NAMESPACE = uuid.NAMESPACE_URL.bytes + b"queuebit:"
+
+
+def _uuid5(image: bytes) -> str:
+    """Write a UUID of version 5 (RFC 9562, section 5.5); `uuid.uuid5` takes twice as long."""
+    marked = (int.from_bytes(image[:16]) & ~(0xF << 76 | 0x3 << 62)) | 0x5 << 76 | 0x2 << 62
+    text = f"{marked:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

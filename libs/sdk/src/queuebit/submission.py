@@ -74,11 +74,12 @@ def submission(
         proof=UNSIGNED,
     )
     content = draft.model_dump(mode="json", exclude_none=True, exclude={"proof"})
+    digest = digest_of(content)
     return JobSubmitted(
-        id=event_id("qb.job.submitted.v1", credential.tenant, job, digest_of(content)),
+        id=event_id("qb.job.submitted.v1", credential.tenant, job, digest),
         source="qb/client",
         traceparent=current_traceparent(),
-        provenanceid=digest_of(content),
+        provenanceid=digest,
         data=draft.model_copy(update={"proof": proof_of(content, credential.seed)}),
     )
 
