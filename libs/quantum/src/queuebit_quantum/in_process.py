@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from queuebit_quantum.backends import (
@@ -49,6 +50,10 @@ class InProcess(ABC):
         emulated device.
         """
 
+    def prepare(self, items: Sequence[WorkItem]) -> None:
+        """Do together what several items need, before each is run; does nothing unless a subclass gains by it."""
+        return
+
     def describe(self) -> Description:
         return self.description
 
@@ -57,6 +62,9 @@ class InProcess(ABC):
 
     def submit(self, items: Sequence[WorkItem], token: str) -> str:
         if token != self._token:
+            if len(items) > 1:
+                with suppress(RuntimeError, MemoryError):  # the run of the item at fault fails, and no other
+                    self.prepare(items)
             self._results = tuple(self._result(item) for item in items)
             self._token = token
         return token
