@@ -64,6 +64,7 @@ class FakeCircuits:
         self.on_run: Callable[[], Awaitable[object]] = self._nothing
         self.free = asyncio.Semaphore(1)
         self.workers_asked_for = 0
+        self.all_cores: list[bool] = []
         self.declared: tuple[Input, ...] = ()
         self.bound: list[BoundCircuit] = []
         self.overhead_ns = 0
@@ -101,7 +102,8 @@ class FakeCircuits:
         )
 
     @asynccontextmanager
-    async def worker(self, backend: str) -> AsyncIterator[FakeWorker]:
+    async def worker(self, backend: str, *, all_cores: bool = False) -> AsyncIterator[FakeWorker]:
+        self.all_cores.append(all_cores)
         self.workers_asked_for += 1
         async with self.free:
             yield FakeWorker(self, backend)

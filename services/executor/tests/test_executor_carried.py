@@ -98,3 +98,12 @@ async def test_a_program_without_terms_is_looked_up(world: World, log: CountingL
     await run(bare, sequence)
     assert log.histories == 1
     assert len(log.events(JobCompleted)) == 1
+
+
+async def test_a_large_simulation_asks_for_all_cores(world: World, log: CountingLog, run: RunPlacement) -> None:
+    event, sequence = await place(world)
+    await run(event, sequence)
+    assert event.data.terms is not None
+    large = event.data.model_copy(update={"terms": event.data.terms.model_copy(update={"qubits": 24})})
+    await run(event.model_copy(update={"data": large}), sequence)
+    assert world.circuits.all_cores == [False, True]

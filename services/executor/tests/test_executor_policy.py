@@ -7,14 +7,25 @@ from datetime import UTC, datetime
 
 import pytest
 
-from queuebit_contracts.wire import Reason
+from queuebit_contracts.job import Terms
+from queuebit_contracts.wire import Amount, Reason
 from queuebit_executor.answers import Estimate
-from queuebit_executor.policy import Allowance, Begin, GiveUp, Leave, Resume, next_step, quoted
+from queuebit_executor.policy import (
+    Allowance,
+    Begin,
+    GiveUp,
+    Leave,
+    Resume,
+    next_step,
+    quoted,
+    slots_of,
+    uses_all_cores,
+)
 from queuebit_executor.seeds import compilation_seed, simulation_seed
 from queuebit_executor.state import Mark, Past
 from queuebit_planning.timing import Method
 
-from .conftest import World
+from .conftest import TARGET, World
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -102,6 +113,39 @@ def test_why_a_circuit_was_not_compiled_keeps_its_code(world: World) -> None:
     found = Estimate(backend="aer", unfit=Reason(code="profile_timeout", text="aer: it took longer"))
     answer = quoted(found, world.offer("aer"), 1_000, HERE)
     assert answer.unfit == Reason(code="profile_timeout", text="aer: it took longer")
+
+
+@pytest.mark.parametrize(("qubits", "qpu_us", "alone"), [(17, 100_000, True), (16, 10**9, False), (26, 99_999, False)])
+def test_a_long_simulation_with_threads_uses_all_cores(world: World, qubits: int, qpu_us: int, alone: bool) -> None:
+    terms = Terms(
+        project="main",
+        price="free",
+        price_book=TARGET,
+        hold=Amount(amount="0"),
+        shots=1,
+        qpu_us=qpu_us,
+        qubits=qubits,
+    )
+    job = world.placed(qpu_us=qpu_us).data
+    assert uses_all_cores(job.model_copy(update={"terms": terms})) is alone
+    assert uses_all_cores(job) is False
+
+
+@pytest.mark.parametrize(
+    ("kind", "remote", "configured", "slots"),
+    [
+        ("simulator", False, None, 8),
+        ("simulator", False, 3, 3),
+        ("emulated", False, 3, 1),
+        ("qpu", True, None, 1),
+        ("qpu", True, 3, 3),
+    ],
+)
+def test_a_simulator_has_a_slot_for_each_core(
+    world: World, kind: str, remote: bool, configured: int | None, slots: int
+) -> None:
+    offer = world.offer("a", kind).model_copy(update={"remote": remote})
+    assert slots_of(offer, configured, 8) == slots
 
 
 def test_seeds_fit_every_simulator() -> None:

@@ -47,6 +47,7 @@ class Link:
 def executor(server: NatsServer) -> Iterator[subprocess.Popen[bytes]]:
     environment = os.environ | {
         "QUEUEBIT_EXECUTOR_STACK": "aer",
+        "QUEUEBIT_EXECUTOR_SLOTS": "1",
         "QUEUEBIT_BUS_URL": server.url,
         "QUEUEBIT_BUS_SEED_FILE": str(server.seed_file("executor-aer")),
     }

@@ -79,10 +79,12 @@ ANN = Asker("acme")
 
 
 @asynccontextmanager
-async def family(*backends: str, profile_s: float = 5) -> AsyncIterator[tuple[ChildCircuits, tuple[Described, ...]]]:
+async def family(
+    *backends: str, profile_s: float = 5, slots: int = 1
+) -> AsyncIterator[tuple[ChildCircuits, tuple[Described, ...]]]:
     tasks, stack = Tasks(), "ibm" if backends[0].startswith("emulated-ibm") else backends[0]
     zygote = ZygoteClient(ZygoteSettings(stack, backends, memory_mb=1024, threads=1, start_seconds=20))
-    children = ChildCircuits(zygote, tasks, slots=1, profile_seconds=profile_s, run_seconds=1)
+    children = ChildCircuits(zygote, tasks, slots=slots, profile_seconds=profile_s, run_seconds=1)
     offers = await children.open()
     try:
         yield children, offers
@@ -218,6 +220,21 @@ async def test_without_its_template_the_executor_says_so() -> None:
         with pytest.raises(Orphaned):
             await slow
         assert circuits.trouble() is not None
+
+
+async def test_one_run_has_all_cores_and_small_ones_go_on_beside_it(world: World) -> None:
+    async with family("aer", slots=2) as (circuits, _):
+        assert len(circuits.runners["aer"].children) == 1, "others are forked when they are needed"
+
+        async def another() -> None:
+            async with circuits.worker("aer", all_cores=True):
+                pass
+
+        async with circuits.worker("aer", all_cores=True):
+            large = asyncio.ensure_future(another())
+            assert isinstance(await run(circuits, "aer", world.bell.encode(), 100, 1, PLENTY), Ran)
+            assert not large.done()
+        await asyncio.wait_for(large, 20)
 
 
 async def test_a_device_is_not_started_when_the_hold_does_not_pay_for_it(world: World) -> None:

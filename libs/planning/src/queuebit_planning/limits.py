@@ -12,6 +12,7 @@ __all__ = [
     "MAX_CIRCUITS",
     "MAX_ITEMS",
     "MAX_SOURCE_BYTES",
+    "SERIAL_QUBITS",
     "TRANSIENT",
     "run_limit_s",
     "state_bytes",
@@ -28,6 +29,9 @@ store or the submission."""
 MAX_BUSY_US: Final = 24 * 3_600 * 1_000_000
 """The longest estimated time, in microseconds, that one job may occupy a backend: a day. With this limit, readers with
 IEEE 754 doubles read all numbers of a quote exactly."""
+
+SERIAL_QUBITS: Final = 16
+"""Up to this number of qubits, a simulation uses one thread: several of them side by side use the cores better."""
 
 TRANSIENT: Final = frozenset({"profile_timeout", "run_timeout", "out_of_memory", "crashed"})
 """Codes of refusals with temporary causes, such as a busy machine. Answers with these codes are not cached for long."""

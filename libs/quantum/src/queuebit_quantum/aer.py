@@ -15,7 +15,7 @@ from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
 from qiskit_aer import AerSimulator
 
 from queuebit_kernel import digest_of
-from queuebit_planning.limits import MAX_BUSY_US
+from queuebit_planning.limits import MAX_BUSY_US, SERIAL_QUBITS
 from queuebit_planning.timing import quickest
 from queuebit_quantum.backends import Compiled, Description, Outcome, WorkItem, require_fit, result_key, result_keys
 from queuebit_quantum.circuits import Circuit
@@ -32,8 +32,6 @@ __all__ = ["COMPILER", "Aer", "compile_for_aer", "run_on_aer"]
 
 COMPILER = f"qiskit {qiskit_version}"
 """Name and version of the compiler behind every Qiskit target."""
-_SERIAL_QUBITS = 16
-"""Up to this number of qubits, one thread is faster than several."""
 _MOST_QUBITS = 1_000
 _USUAL_SHOTS = 1_000
 """The compiler takes the fastest method for this number of shots, so that the program does not depend on the shots."""
@@ -123,7 +121,7 @@ def run_on_aer(simulator: AerSimulator, item: WorkItem) -> Outcome:
         memory=item.memory,
         seed_simulator=item.seed,
         max_parallel_shots=1,
-        max_parallel_threads=1 if compiled.program.num_qubits <= _SERIAL_QUBITS else 0,
+        max_parallel_threads=1 if compiled.program.num_qubits <= SERIAL_QUBITS else 0,
         method=compiled.method(item.shots).name,
         mps_sample_measure_algorithm="mps_apply_measure",  # the other computes 2^n probabilities per shot
         enable_truncation=not has_blocks(compiled.program),  # breaks programs with the last measurement in a block

@@ -30,7 +30,7 @@ _AT_ONCE = _KEPT // 2
 """Amplitudes that one call computes: all of them are kept until their shots are drawn."""
 
 _Key = tuple[str, str, int]
-Simulate = Callable[[list[QuantumCircuit]], list[npt.NDArray[np.float64]]]
+_Simulate = Callable[[list[QuantumCircuit]], list[npt.NDArray[np.float64]]]
 """Returns the probabilities that the last instruction of each circuit saves."""
 
 
@@ -50,7 +50,7 @@ class Distributions:
     `simulate` computes them; it raises `RuntimeError` where it cannot.
     """
 
-    def __init__(self, simulate: Simulate) -> None:
+    def __init__(self, simulate: _Simulate) -> None:
         self._simulate = simulate
         self._known: OrderedDict[_Key, _Distribution | None] = OrderedDict()
         self._size = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
@@ -31,11 +32,20 @@ class ChildCircuits:
     """One child to profile, and for each backend as many to run as it has slots."""
 
     def __init__(
-        self, zygote: ZygoteClient, tasks: Tasks, *, slots: int, profile_seconds: float, run_seconds: float
+        self,
+        zygote: ZygoteClient,
+        tasks: Tasks,
+        *,
+        slots: int | None,
+        cores: int = 1,
+        profile_seconds: float,
+        run_seconds: float,
     ) -> None:
         self.zygote = zygote
         self._tasks = tasks
         self._slots = slots
+        self._cores = cores
+        self._all_cores = asyncio.Lock()
         self._run_seconds = run_seconds
         self._profilers = WorkerPool("profile", 1, profile_seconds, zygote, tasks)
         self._parsed = ParsedCircuits()
@@ -51,7 +61,8 @@ class ChildCircuits:
         if isinstance(described, Refused):
             raise Garbled(f"the backends could not be described: {described.error.message}")
         for offer in described.offers:
-            pool = WorkerPool("run", slots_of(offer, self._slots), self._run_seconds, self.zygote, self._tasks)
+            slots = slots_of(offer, self._slots, self._cores)
+            pool = WorkerPool("run", slots, self._run_seconds, self.zygote, self._tasks)
             self.runners[offer.backend], self._offers[offer.backend] = pool, offer
             await pool.open()
         return described.offers
@@ -114,8 +125,10 @@ class ChildCircuits:
         return self._offers[backend].remote
 
     @asynccontextmanager
-    async def worker(self, backend: str) -> AsyncIterator[ChildWorker]:
-        async with AsyncExitStack() as held:
+    async def worker(self, backend: str, *, all_cores: bool = False) -> AsyncIterator[ChildWorker]:
+        async with AsyncExitStack() as machine, AsyncExitStack() as held:
+            if all_cores and self._offers[backend].kind == "simulator":
+                await machine.enter_async_context(self._all_cores)
             pool = self.runners[backend]
             child = await held.enter_async_context(pool.borrow())
             yield ChildWorker(self._offers[backend], pool, child, held, self._parsed, self._run_seconds)

@@ -46,11 +46,12 @@ def create_app() -> Service:
         ZygoteClient(plan),
         service.tasks,
         slots=settings.slots,
+        cores=settings.cores,
         profile_seconds=settings.profile_seconds,
         run_seconds=settings.run_seconds,
     )
     name = f"{settings.service}@{socket.gethostname()}:{os.getpid()}-{event_id()[:8]}"
-    me = Instance(settings.stack, name, settings.slots, settings.memory_mb)
+    me = Instance(settings.stack, name, settings.slots, settings.memory_mb, settings.cores)
     allowance = Allowance(settings.memory_mb, settings.run_seconds)
     watch = JobWatch(service.log)
     offer = AnnounceBackends(service.log, payloads, circuits, clock, me=me)

@@ -186,7 +186,7 @@ def registered(me: Instance, offer: Described, now: datetime) -> BackendRegister
             gates=offer.gates,
             rep_delay_ns=offer.rep_delay_ns,
             overhead_ns=offer.overhead_ns,
-            slots=slots_of(offer, me.slots),
+            slots=slots_of(offer, me.slots, me.cores),
             answers_alive=True,
         ),
     )

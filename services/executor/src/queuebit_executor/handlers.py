@@ -19,7 +19,7 @@ from queuebit_executor.answers import Ran, Refused
 from queuebit_executor.cancelled_usage import ReportCancelled, Stopwatch
 from queuebit_executor.finished import Finished
 from queuebit_executor.instance import Instance
-from queuebit_executor.policy import Begin, GiveUp, Leave, Resume, next_step
+from queuebit_executor.policy import Begin, GiveUp, Leave, Resume, next_step, uses_all_cores
 from queuebit_executor.ports import Circuits, Worker
 from queuebit_executor.program_profiling import read_sources
 from queuebit_executor.program_run import ProgramRun, ProgramWork
@@ -102,7 +102,7 @@ class RunPlacement:
         past = await self._past(placed, sequence, redelivered)
         await self._next(placed, sequence, past)
         work = await self._work(placed, past)
-        async with self._circuits.worker(job.backend) as worker:
+        async with self._circuits.worker(job.backend, all_cores=uses_all_cores(job)) as worker:
             beginning = asyncio.ensure_future(self._begin(placed, sequence, past))
             busy.start()
             answer = await self._run(worker, placed, work, beginning)

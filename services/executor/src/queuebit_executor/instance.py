@@ -14,8 +14,11 @@ class Instance:
     stack: str
     name: str
     """Unique for each process, also when a host reuses a process id."""
-    slots: int
+    slots: int | None
+    """Jobs of one backend at the same time, if that is configured."""
     memory_mb: int
+    cores: int = 1
+    """Simulations at the same time if it is not."""
 
     @property
     def source(self) -> str:

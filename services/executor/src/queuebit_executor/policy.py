@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from queuebit_contracts.job import Placement
 from queuebit_contracts.query import BackendEstimate
 from queuebit_contracts.wire import Payload, Reason
 from queuebit_executor.answers import Described, Estimate
 from queuebit_executor.state import Mark, Past
 from queuebit_planning.eligibility import Capacity, Demand, objections
-from queuebit_planning.limits import state_bytes
+from queuebit_planning.limits import SERIAL_QUBITS, state_bytes
 from queuebit_planning.timing import device_us, quickest
 
 __all__ = [
@@ -27,10 +28,14 @@ __all__ = [
     "next_step",
     "quoted",
     "slots_of",
+    "uses_all_cores",
 ]
 
 ATTEMPTS: Final = 3
 """Attempts that may be lost before a job is given up."""
+
+_LONG_US: Final = 100_000
+"""The quoted time from which a simulation with threads has the machine for itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +104,23 @@ def needless(past: Past, placement: int) -> str | None:
     return None
 
 
-def slots_of(offer: Described, slots: int) -> int:
-    """The number of jobs that a backend runs at the same time: one for a device, `slots` for a simulator.
+def slots_of(offer: Described, slots: int | None, cores: int) -> int:
+    """The number of jobs that a backend runs at the same time: one for a device, one for each core for a simulator.
 
-    For a remote backend, it is the number of our jobs at the vendor.
+    `slots` sets another number for a simulator, and for a remote backend the number of our jobs at the vendor.
     """
-    return slots if offer.kind == "simulator" or offer.remote else 1
+    if offer.remote:
+        return slots or 1
+    return slots or cores if offer.kind == "simulator" else 1
+
+
+def uses_all_cores(job: Placement) -> bool:
+    """Whether a simulation gains by all cores: then no other such run begins meanwhile.
+
+    Two large states at the same time take as long as one after the other, and twice the memory. Shorter runs do not
+    wait for one another.
+    """
+    return job.terms is not None and job.terms.qubits > SERIAL_QUBITS and job.qpu_us >= _LONG_US
 
 
 def memory_for_state(offer: Described, memory_mb: int) -> int | None:

@@ -68,7 +68,7 @@ class RunRemotely(RunPlacement):
         self._vendor = vendor
         self._poll_s = poll_s
         self._give_up_s = give_up_s
-        self._slots = asyncio.Semaphore(me.slots)
+        self._slots = asyncio.Semaphore(me.slots or 1)
 
     async def __call__(self, placed: JobPlaced, sequence: int, *, redelivered: bool = False) -> None:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import cached_property
 
+import psutil
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -28,12 +29,13 @@ class Settings(BaseSettings):
     """Ids of the backends to offer, as a JSON array; empty means those that the plugin offers by default."""
     passed: tuple[str, ...] = ()
     """Names of variables that the processes with the plugin's code see, as a JSON array; of others they see nothing."""
-    slots: int = Field(default=1, ge=1, le=64)
-    """Circuits that a simulator runs at the same time, each in its own child. A device always runs one."""
+    slots: int | None = Field(default=None, ge=1, le=64)
+    """Circuits that a simulator runs at the same time, each in its own child; by default one for each core. At a vendor,
+    the number of our jobs; by default one. A device here always runs one."""
     memory_mb: int = Field(default=1536, ge=512, le=1 << 20)
     """Memory a child may take on top of the SDK it shares with the others."""
-    threads: int = Field(default_factory=lambda: max(1, (os.cpu_count() or 1) // 2), ge=1, le=256)
-    """Processor cores that one simulation of 15 qubits or more may use; smaller ones use one."""
+    threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)
+    """Processor cores that one simulation of 17 qubits or more may use; smaller ones use one."""
     profile_seconds: float = Field(default=4.0, gt=0, le=600)
     """Wall time for parsing a circuit to profile it, and again for compiling it for each backend."""
     patience_seconds: float = Field(default=9.0, gt=0, le=600)
@@ -49,6 +51,12 @@ class Settings(BaseSettings):
     """Seconds between calibrations of a device: it is read again, and announced if it changed."""
     start_seconds: float = Field(default=60.0, gt=0, le=600)
     """How long the SDK may take to load."""
+
+    @property
+    def cores(self) -> int:
+        """Simulations at the same time if `slots` is not set: their limits fit in half of the machine's memory."""
+        affordable = int(psutil.virtual_memory().total) // 2 // (self.memory_mb << 20)
+        return max(1, min(os.cpu_count() or 1, affordable, 64))
 
     @property
     def service(self) -> str:

@@ -31,7 +31,7 @@ _ABOUT_CIRCUITS = frozenset({"inputs", "profile", "estimate", "run", "item"})
 
 
 class WorkerPool:
-    """Children of one role. A child that fails a request is replaced."""
+    """Up to `size` children of one role, forked as they are needed. A child that fails a request is replaced."""
 
     def __init__(self, role: _Role, size: int, seconds: float, zygote: ZygoteClient, tasks: Tasks) -> None:
         self._role = role
@@ -40,13 +40,14 @@ class WorkerPool:
         self._zygote = zygote
         self._tasks = tasks
         self._queue: FairQueue[Child] = FairQueue()
+        self._begun = 0
         self.children: set[Child] = set()
         """Idle and busy ones."""
 
     async def open(self) -> None:
-        """Fork the children; the first says so once the SDK is loaded."""
-        for _ in range(self._size):
-            await self._add()
+        """Fork the first child, which is ready once the SDK is loaded; the others follow when requests wait."""
+        self._begun = 1
+        await self._add()
 
     @property
     def idle(self) -> int:
@@ -76,6 +77,9 @@ class WorkerPool:
         Raises:
             Overloaded: too many wait in this line, or its turn did not come until `begin_by`, on the loop's clock.
         """
+        if not self._queue.idle and self._begun < self._size:
+            self._begun += 1
+            self._tasks.spawn(self._add(), f"one more {self._role} child")
         borrowed = Borrowed(await self._queue.take(line, begin_by), self._role, self._seconds, self._zygote)
         try:
             yield borrowed
