@@ -100,10 +100,12 @@ async def test_a_program_without_terms_is_looked_up(world: World, log: CountingL
     assert len(log.events(JobCompleted)) == 1
 
 
-async def test_a_large_simulation_asks_for_all_cores(world: World, log: CountingLog, run: RunPlacement) -> None:
+@pytest.mark.parametrize(("qubits", "all_cores"), [(16, False), (24, True)])
+async def test_a_large_simulation_asks_for_all_cores(
+    world: World, log: CountingLog, run: RunPlacement, qubits: int, all_cores: bool
+) -> None:
     event, sequence = await place(world)
-    await run(event, sequence)
     assert event.data.terms is not None
-    large = event.data.model_copy(update={"terms": event.data.terms.model_copy(update={"qubits": 24})})
-    await run(event.model_copy(update={"data": large}), sequence)
-    assert world.circuits.all_cores == [False, True]
+    terms = event.data.terms.model_copy(update={"qubits": qubits})
+    await run(event.model_copy(update={"data": event.data.model_copy(update={"terms": terms})}), sequence)
+    assert world.circuits.all_cores == [all_cores]

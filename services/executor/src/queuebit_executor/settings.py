@@ -30,8 +30,8 @@ class Settings(BaseSettings):
     passed: tuple[str, ...] = ()
     """Names of variables that the processes with the plugin's code see, as a JSON array; of others they see nothing."""
     slots: int | None = Field(default=None, ge=1, le=64)
-    """Circuits that a simulator runs at the same time, each in its own child; by default one for each core. At a vendor,
-    the number of our jobs; by default one. A device here always runs one."""
+    """Circuits that a simulator runs at the same time, each in its own child; by default one for each core. At a
+    vendor, the number of our jobs; by default one. A device here always runs one."""
     memory_mb: int = Field(default=1536, ge=512, le=1 << 20)
     """Memory a child may take on top of the SDK it shares with the others."""
     threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)
