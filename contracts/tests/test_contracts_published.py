@@ -27,6 +27,7 @@ UNRELEASED = frozenset(
         "qb.account.corrected.v1",
         "qb.job.corrected.v1",
         "qb.job.dispatched.v1",
+        "qb.job.sealed.v2",
         "qb.job.usage_reported.v1",
         "qb.tenant.defined.v1",
         "qb.tenant.project_defined.v1",

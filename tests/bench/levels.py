@@ -27,7 +27,7 @@ SELECT
     at,
     toString(seq),
     ['qb.job.submitted.v1', 'qb.account.held.v1', 'qb.job.accepted.v1', 'qb.job.placed.v1', 'qb.job.started.v1',
-     'qb.job.completed.v1', 'qb.job.metered.v1', 'qb.job.sealed.v1'][1 + number % 8] AS type,
+     'qb.job.completed.v1', 'qb.job.metered.v1', 'qb.job.sealed.v2'][1 + number % 8] AS type,
     'qb/bench',
     concat('qb.job.', tenant, '.', job),
     concat('t', toString(intDiv(number, 8) % {tenants:UInt32})) AS tenant,

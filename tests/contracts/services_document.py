@@ -53,6 +53,7 @@ def services_document() -> dict[str, Any]:  # JSON
         queuebit_executor.routes.statements(handler),
         queuebit_metering.routes.routes(handler, handler, workers=1),
         queuebit_provenance.routes.routes(handler, workers=1),
+        queuebit_provenance.routes.queries(handler),
         queuebit_telemetry.routes.spans(handler),
         queuebit_telemetry.routes.queries(
             dict.fromkeys(("jobs", "charges", "slo"), handler), asyncio.Semaphore(1), side_by_side=1

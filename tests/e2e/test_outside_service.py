@@ -84,7 +84,7 @@ async def test_submit_and_follow_knowing_only_the_contracts(stack: EmbeddedStack
     assert acknowledged.seq > 0
 
     received: list[str] = []
-    while "qb.job.sealed.v1" not in received:
+    while "qb.job.sealed.v2" not in received:
         message = await followed.next_msg(timeout=30)
         output = json.loads(message.data)
         validate(output)
@@ -97,4 +97,12 @@ async def test_submit_and_follow_knowing_only_the_contracts(stack: EmbeddedStack
     output = json.loads(read.data)
     validate(output)
     assert sum(json.loads(output["data"]["result"]["inline"]).values()) == 100
+
+    read = await client.request(f"qb.query.{tenant}.receipt", json.dumps({"job": job}).encode(), timeout=20)
+    (row,) = json.loads(read.data)["rows"]
+    receipt = json.loads(row["receipt"])
+    statement = base64.b64decode(json.loads(receipt["envelope"])["payload"])
+    assert row["statement"] == "sha256:" + hashlib.sha256(statement).hexdigest()
+    assert json.loads(statement)["predicate"]["job"]["id"] == job
+    assert json.loads(statement)["predicate"]["result_digest"] == output["data"]["result"]["digest"]
     await client.close()

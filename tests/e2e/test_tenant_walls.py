@@ -56,7 +56,7 @@ async def test_a_neighbours_job_cannot_be_seen_stopped_or_read(
         f"qb.command.{alice}.{job}.cancel",
         *(
             f"qb.query.{alice}.{question}"
-            for question in ("jobs", "charges", "plan", "waiting", "explain", "backends", "slo")
+            for question in ("jobs", "charges", "plan", "waiting", "explain", "backends", "slo", "receipt")
         ),
         f"$JS.API.DIRECT.GET.KV_PAYLOADS.$KV.PAYLOADS.{DECISIONS}.{chunk}.0",
         f"$JS.API.DIRECT.GET.KV_PAYLOADS.$KV.PAYLOADS.{alice}.{chunk}.0",
@@ -90,6 +90,7 @@ def test_a_viewer_reads_and_may_not_submit(
     stack.qb("tenant", "user", "add", neighbours[0], "vic", "--role", "viewer")
     who = ("--tenant", neighbours[0], "--user", "vic")
     assert stack.ask("job", "show", job, *who)["state"] == "completed"
+    assert stack.ask("receipt", "verify", job, *who)["verified"] is True
     refused = stack.run("submit", str(circuits / "bell.qasm"), *who)
     assert (refused.returncode, "vic is a viewer" in refused.stderr) == (3, True)
     with Client(find(stack.home, neighbours[0], "vic")) as client, pytest.raises(Refused):

@@ -2,8 +2,8 @@
 
     python tests/faults/drill.py --jobs 10000 --every 2
 
-It starts a separate stack, prints one JSON report, and exits with 0 if every job has its result and every invariant
-holds. One process after another is killed with SIGKILL, also nats-server: each at least once, and until the last job is
+It starts a separate stack, prints one JSON report, and exits with 0 if every job has its result and a receipt that
+verifies offline, and every invariant holds. One process after another is killed with SIGKILL, also nats-server: each at least once, and until the last job is
 submitted. All jobs must still complete.
 """
 
@@ -45,6 +45,8 @@ class Report:
 
     jobs: int
     results: int = 0
+    receipts: int = 0
+    """Receipts that verify together with the result."""
     refused: list[str] = field(default_factory=list)
     """Jobs that ended without a result, and why."""
     seconds: float = 0.0
@@ -57,7 +59,7 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        return self.results == self.jobs and all(it == "holds" for it in self.invariants.values())
+        return self.results == self.receipts == self.jobs and all(it == "holds" for it in self.invariants.values())
 
 
 class Drill:
@@ -101,6 +103,8 @@ class Drill:
                 job = await self._submit(client, number)
             result = await self._patiently(lambda: job.result(timeout=10))
             self.report.results += sum(result.counts.values()) == SHOTS
+            receipt = await self._patiently(lambda: job.receipt(timeout=10))
+            self.report.receipts += bool(receipt.verify(self._stack.home / "trust.json", result=result))
         except QueuebitError as error:
             self.report.refused.append(f"drill-{number}: {error!r}")
         finally:

@@ -21,7 +21,7 @@ from queuebit_audit.state import History
 from queuebit_broker.adapters import folding
 from queuebit_broker.state import World
 from queuebit_contracts.catalog import CATALOG
-from queuebit_contracts.job import Ended, JobMetered, JobSealed, JobSubmitted
+from queuebit_contracts.job import Ended, JobMetered, JobSealed, JobSealedV1, JobSubmitted
 from queuebit_contracts.lifecycle import TERMINAL
 from queuebit_contracts.subjects import covers
 from queuebit_contracts.topology import topology
@@ -148,13 +148,16 @@ def test_each_statement_is_what_provenance_builds_today(recorded: Recorded) -> N
     sealed = 0
     for history in recorded.histories.values():
         events = known_events(newest(history))
-        seal = next((it.data for it in events if isinstance(it, JobSealed)), None)
+        seal = next((it for it in events if isinstance(it, JobSealed | JobSealedV1)), None)
         if seal is None:
             continue
-        payload = payload_of(base64.b64decode(seal.envelope))
+        if isinstance(seal, JobSealedV1):
+            payload = payload_of(base64.b64decode(seal.data.envelope))
+        else:
+            payload = seal.data.text.encode()
         predicate = json.loads(payload)["predicate"]
-        today = record_of([it for it in events if not isinstance(it, JobSealed)], software=predicate["software"])
-        assert build_statement(today, salt=bytes.fromhex(predicate["salt"])) == payload, seal.job
+        today = record_of([it for it in events if it is not seal], software=predicate["software"])
+        assert build_statement(today, salt=bytes.fromhex(predicate["salt"])) == payload, seal.data.job
         sealed += 1
     assert sealed == sum(it["sealed"] for it in recorded.view("log")["jobs"].values())
 

@@ -16,6 +16,7 @@ __all__ = [
     "Correction",
     "Metering",
     "Seal",
+    "SealV1",
     "UsageReport",
 ]
 
@@ -101,20 +102,39 @@ class Correction(Wire):
     price_book: Digest
 
 
-class Seal(Wire):
-    """The receipt of one job: a signed statement, its place in the transparency log, and the log's checkpoint."""
+class _Leaf(Wire):
+    """One leaf of the transparency log, and the bill that its statement includes."""
 
     tenant: Name
     job: Name
     statement: Digest
-    """The digest of the envelope's bytes, which is the leaf of the log."""
-    envelope: str
-    """The signed DSSE envelope, base64 of its exact bytes."""
+    """The digest that is the leaf of the log."""
     leaf_index: int = Field(ge=0)
     tree_size: int = Field(ge=1)
-    inclusion: tuple[str, ...]
-    checkpoint: str
+    """Leaves of the log after the batch; the next `qb.proof.checkpointed.v1` signs this size."""
     revision: int | None = Field(default=None, ge=1)
     """The correction that the statement includes; absent in the first receipt of a job."""
     supersedes: Digest | None = None
     """The statement of the receipt before, which stays valid as what was known then; absent in the first."""
+
+
+class Seal(_Leaf):
+    """A statement about one job and its place in the transparency log.
+
+    `statement` is the digest of the bytes of `text`. `qb.query.<tenant>.receipt` answers with the signed receipt.
+    """
+
+    text: str
+    """The statement itself, canonical JSON."""
+
+
+class SealV1(_Leaf):
+    """The receipt of one job: a signed statement, its place in the transparency log, and the log's checkpoint.
+
+    `statement` is the digest of the bytes of the envelope.
+    """
+
+    envelope: str
+    """The signed DSSE envelope, base64 of its exact bytes."""
+    inclusion: tuple[str, ...]
+    checkpoint: str

@@ -37,6 +37,7 @@ from queuebit_contracts.job import (
     JobPlaced,
     JobRejected,
     JobSealed,
+    JobSealedV1,
     JobStarted,
     JobSubmitted,
     JobUsageReported,
@@ -75,7 +76,8 @@ class Entry:
     subject: str
     """Its subject; names in braces are fields of its data."""
     appended_by: tuple[str, ...]
-    """The services that append it; `executor` is each executor, `client` is a tenant's user, through the intake."""
+    """The services that append it; `executor` is each executor, `client` is a tenant's user, through the intake. Empty for
+    an earlier version of a type, which is only read."""
     state: str | None = None
     """The state of its job from then on; None if it changes none."""
     terminal: bool = False
@@ -124,6 +126,7 @@ CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
         Entry(JobUsageReported, _JOB + "usage_reported.{revision}", ("executor",)),
         Entry(JobCorrected, _JOB + "corrected.{revision}", ("metering",)),
         Entry(JobSealed, _JOB + "sealed", ("provenance",), revised=True),
+        Entry(JobSealedV1, _JOB + "sealed", (), revised=True),
         Entry(AccountFunded, _ACCOUNT + "funded", ("broker",)),
         Entry(AccountHeld, _ACCOUNT + "held", ("broker",)),
         Entry(AccountSettled, _ACCOUNT + "settled.{job}", ("metering",)),
@@ -147,7 +150,7 @@ EVENTS: Final[Mapping[str, type[AnyEvent]]] = MappingProxyType({name: it.event f
 """The class of each type, by wire name."""
 
 NUMBERED: Final[tuple[str, ...]] = tuple(
-    it.name for it in CATALOG.values() if it.noun == "job" and it.subjects[-1].endswith("{revision}")
+    dict.fromkeys(it.name for it in CATALOG.values() if it.noun == "job" and it.subjects[-1].endswith("{revision}"))
 )
 """The names of those events of a job that may follow its end several times, each with a number in its subject."""
 

@@ -90,7 +90,10 @@ def _asyncapi() -> _Document:
     operations: _Document = {}
     for name, entry in CATALOG.items():
         for party, does in parties.items():
-            for action, subjects in (("send", does.appends), ("receive", _received(wanted, party, does))):
+            for action, subjects in (
+                ("send", does.appends if entry.appended_by else ()),
+                ("receive", _received(wanted, party, does)),
+            ):
                 if any(covers(subject, entry.subject) for subject in subjects):
                     operations[f"{party} {action} {name}"] = {
                         "action": action,

@@ -19,6 +19,7 @@ from queuebit_contracts.billing import (
     Correction,
     Metering,
     Seal,
+    SealV1,
     UsageReport,
 )
 from queuebit_contracts.execution import (
@@ -60,6 +61,7 @@ __all__ = [
     "JobPlaced",
     "JobRejected",
     "JobSealed",
+    "JobSealedV1",
     "JobStarted",
     "JobSubmitted",
     "JobUsageReported",
@@ -70,6 +72,7 @@ __all__ = [
     "Rejection",
     "Score",
     "Seal",
+    "SealV1",
     "Signature",
     "Start",
     "Submission",
@@ -152,7 +155,16 @@ class JobCorrected(Event[Correction]):
 
 
 class JobSealed(Event[Seal]):
-    """The job's receipt exists and can be verified offline; each correction of its bill gives it another."""
+    """The statement about the job is a leaf of the log, so that its receipt can be issued at any time.
+
+    Each correction of its bill gives the job another leaf.
+    """
+
+    type: Literal["qb.job.sealed.v2"] = "qb.job.sealed.v2"
+
+
+class JobSealedV1(Event[SealV1]):
+    """The receipt of a job, complete and signed, as version 0.1 wrote it."""
 
     type: Literal["qb.job.sealed.v1"] = "qb.job.sealed.v1"
 

@@ -84,6 +84,8 @@ class Question(Wire):
     limit: int = Field(default=50, ge=1, le=10_000)
     circuit: Payload | None = None
     shots: int | None = None
+    revision: int | None = Field(default=None, ge=1)
+    """Of a receipt: the correction of the bill that it includes; absent for the first receipt of a job."""
 
 
 class Answer(Wire):

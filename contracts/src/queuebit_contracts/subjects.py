@@ -285,7 +285,7 @@ def named(name: str) -> list[str]:
     found = [it for it in found if it.name == event or (event == "ended" and it.terminal)]
     if not found:
         raise ValueError(f"{name} is no event of the catalogue: see queuebit_contracts.catalog")
-    return [_wildcard(subject, {}) for it in found for subject in it.subjects]
+    return [*dict.fromkeys(_wildcard(subject, {}) for it in found for subject in it.subjects)]
 
 
 def _replaced(subject: str, prefix: str, other: str) -> str:

@@ -54,10 +54,8 @@ from queuebit_proof import (
     JobRecord,
     KeyRing,
     TileLog,
-    b64,
     build_statement,
     entry_of,
-    seal,
     sign_checkpoint,
 )
 from queuebit_runtime.log import Stored
@@ -270,20 +268,18 @@ def _sealed(recording: Recording, folder: Path) -> list[AnyEvent]:
     bills = [event.data for event in recording.events if isinstance(event, JobMetered)]
     log, events = TileLog(folder), list[AnyEvent]()
     for batch in (bills[:2], bills[2:]):
-        envelopes = [seal(_statement(bill), recording.ring) for bill in batch]
-        first = log.append(entry_of(envelope) for envelope in envelopes)
+        statements = [_statement(bill) for bill in batch]
+        first = log.append(entry_of(it) for it in statements)
         head = log.head(recording.ring.origin)
         checkpoint = sign_checkpoint(head, recording.ring, NOON)
-        for index, (bill, envelope) in enumerate(zip(batch, envelopes, strict=True), start=first):
+        for index, (bill, statement) in enumerate(zip(batch, statements, strict=True), start=first):
             data = Seal(
                 tenant=bill.tenant,
                 job=bill.job,
-                statement=digest(envelope),
-                envelope=b64(envelope),
+                statement=digest(statement),
+                text=statement.decode(),
                 leaf_index=index,
                 tree_size=head.size,
-                inclusion=tuple(b64(node) for node in log.inclusion(index)),
-                checkpoint=checkpoint,
             )
             events.append(JobSealed(source="qb/provenance", data=data))
         written = Checkpoint(log="main", tree_size=head.size, checkpoint=checkpoint)

@@ -29,7 +29,7 @@ from queuebit_contracts.usage import is_final, quantities
 from queuebit_contracts.wire import Amount
 from queuebit_kernel import digest, job_id
 from queuebit_pricing import Bounds, bill, plain
-from queuebit_proof import SALT_BYTES, JobRecord, TileLog, b64, build_statement, entry_of, seal, sign_checkpoint
+from queuebit_proof import SALT_BYTES, JobRecord, TileLog, build_statement, entry_of, sign_checkpoint
 from queuebit_testing.build import NOON
 
 from .conftest import Recording, charge_of
@@ -85,19 +85,17 @@ def superseding(recording: Recording, folder: Path) -> list[AnyEvent]:
         result_digest=digest(b"result"), software="queuebit", submitted_at=NOON, finished_at=NOON, revision=1,
         supersedes=first.statement,
     )  # fmt: skip
-    envelope = seal(build_statement(record, salt=bytes(SALT_BYTES)), recording.ring)
-    index = log.append([entry_of(envelope)])
+    statement = build_statement(record, salt=bytes(SALT_BYTES))
+    index = log.append([entry_of(statement)])
     head = log.head(recording.ring.origin)
     checkpoint = sign_checkpoint(head, recording.ring, NOON)
     data = Seal(
         tenant="acme",
         job=K1,
-        statement=digest(envelope),
-        envelope=b64(envelope),
+        statement=digest(statement),
+        text=statement.decode(),
         leaf_index=index,
         tree_size=head.size,
-        inclusion=tuple(b64(node) for node in log.inclusion(index)),
-        checkpoint=checkpoint,
         revision=1,
         supersedes=first.statement,
     )

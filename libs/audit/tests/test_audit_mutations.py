@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -23,11 +24,13 @@ from queuebit_contracts.job import (
     JobSealed,
     JobStarted,
     JobSubmitted,
+    SealV1,
     Usage,
 )
 from queuebit_contracts.transparency import LogCheckpointed
 from queuebit_contracts.wire import Amount
-from queuebit_kernel import job_id
+from queuebit_kernel import digest, job_id
+from queuebit_proof import TileLog, b64, entry_of, seal, sign_checkpoint
 from queuebit_runtime.log import Stored
 from queuebit_testing.build import NOON
 
@@ -36,7 +39,7 @@ from .conftest import Recording
 Break = Callable[[Recording], object]
 """Breaks a good history in one way."""
 
-K1, K4 = job_id("acme", "k1"), job_id("beta", "k4")
+K1, K2, K4 = job_id("acme", "k1"), job_id("acme", "k2"), job_id("beta", "k4")
 
 
 def test_a_good_history_holds(recording: Recording) -> None:
@@ -103,14 +106,19 @@ def _swapped_receipts(it: Recording) -> None:
     it.events[first], it.events[second] = it.events[second], it.events[first]
 
 
-def _flipped_receipt(it: Recording) -> None:
-    envelope = it.events[it.find(JobSealed, "k1")].data.envelope
-    it.alter(JobSealed, "k1", envelope=envelope[:200] + ("A" if envelope[200] != "A" else "B") + envelope[201:])
+def _altered_statement(it: Recording) -> None:
+    text = it.events[it.find(JobSealed, "k1")].data.text
+    it.alter(JobSealed, "k1", text=text.replace('"completed"', '"cancelled"'))
+
+
+def _replaced_statement(it: Recording) -> None:
+    text = it.events[it.find(JobSealed, "k1")].data.text.replace('"completed"', '"cancelled"')
+    it.alter(JobSealed, "k1", text=text, statement=digest(text.encode()))
 
 
 def _foreign_receipt(it: Recording) -> None:
     other = it.events[it.find(JobSealed, "k2")].data
-    it.alter(JobSealed, "k1", **other.model_dump(include={"statement", "envelope", "leaf_index", "inclusion"}))
+    it.alter(JobSealed, "k1", **other.model_dump(include={"statement", "text", "leaf_index"}))
 
 
 def _altered_checkpoint(it: Recording) -> None:
@@ -161,8 +169,10 @@ def _forged_and_believed(it: Recording) -> None:
         (_drop(JobSealed), "I4", f"acme/{K1}", "has no receipt"),
         (_double(JobSealed), "I4", f"acme/{K1}", "has 2 receipts"),
         (_swapped_receipts, "I4", f"acme/{K1}", "claims leaf 0, but is leaf 1"),
-        (_flipped_receipt, "I4", f"acme/{K1}", "does not match its digest"),
-        (_foreign_receipt, "I4", f"acme/{K1}", "its receipt does not verify"),
+        (_altered_statement, "I4", f"acme/{K1}", "does not match its digest"),
+        (_replaced_statement, "I4", "checkpoint 2", "its root is not that of the leaves"),
+        (_foreign_receipt, "I4", f"acme/{K1}", f"its statement is about acme/{K2}"),
+        (lambda it: it.alter(JobSealed, "k1", tree_size=3), "I4", f"acme/{K1}", "names the head of 3 leaves"),
         (_altered_checkpoint, "I4", "checkpoint 2", "signature does not match"),
         (lambda it: it.events.pop(), "I4", "checkpoint 2", "it is the last, but there are 5 leaves"),
     ],
@@ -173,6 +183,30 @@ def test_each_break_is_found_and_named(
     breaks(recording)
     verdict = recording.judged()[invariant]
     assert any(it.subject == subject and words in it.text for it in verdict.findings), verdict.findings
+
+
+def test_a_receipt_of_version_0_1_is_verified_whole(recording: Recording, tmp_path: Path) -> None:
+    ring, log = recording.ring, TileLog(tmp_path)
+    envelope = seal(recording.events[recording.find(JobSealed, "k1")].data.text.encode(), ring)
+    log.append([entry_of(envelope)])
+    checkpoint = sign_checkpoint(log.head(ring.origin), ring, NOON)
+    data = SealV1(
+        tenant="acme",
+        job=K1,
+        statement=digest(envelope),
+        envelope=b64(envelope),
+        leaf_index=0,
+        tree_size=1,
+        inclusion=(),
+        checkpoint=checkpoint,
+    )
+    check = receipt_checker(ring.trust)
+    assert check("acme", K1, data) is None
+    flipped = data.envelope[:200] + ("A" if data.envelope[200] != "A" else "B") + data.envelope[201:]
+    assert check("acme", K1, data.model_copy(update={"envelope": flipped})) == "the statement does not match its digest"
+    other = data.model_copy(update={"leaf_index": 1})
+    assert "its receipt does not verify" in (check("acme", K1, other) or "")
+    assert "not about this job" in (check("acme", K2, data) or "")
 
 
 def _without(rows: Rows, at: int, count: int = 1) -> None:

@@ -41,12 +41,12 @@ def words(tmp_path: Path) -> list[str]:
         submitted_at=NOON,
         finished_at=NOON,
     )
-    envelope = seal(build_statement(record, salt=bytes(SALT_BYTES)), ring)
-    index = log.append([entry_of(envelope)])
+    statement = build_statement(record, salt=bytes(SALT_BYTES))
+    index = log.append([entry_of(statement)])
     checkpoint = sign_checkpoint(log.head(ring.origin), ring, NOON)
     receipt, trust = tmp_path / "receipt.json", tmp_path / "trust.json"
     receipt.write_bytes(
-        issue(envelope, leaf_index=index, inclusion=log.inclusion(index), checkpoint=checkpoint) + b"\n"
+        issue(seal(statement, ring), leaf_index=index, inclusion=log.inclusion(index), checkpoint=checkpoint) + b"\n"
     )
     trust.write_bytes(ring.trust.to_bytes())
     return ["receipt", "verify", str(receipt), "--trust", str(trust), "--home", str(tmp_path / "none")]

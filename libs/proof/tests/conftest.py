@@ -22,6 +22,7 @@ from queuebit_proof import (
     seal,
     sign_checkpoint,
 )
+from queuebit_proof.envelope import payload_of
 
 ORIGIN = "queuebit.example/log"
 BEGIN = datetime(2026, 11, 20, 8, 0, 0, 700_000, tzinfo=UTC)
@@ -92,15 +93,18 @@ def envelope(record: JobRecord, ring: KeyRing) -> bytes:
 
 @pytest.fixture
 def receipt_at(envelope: bytes, tmp_path: Path) -> Callable[..., bytes]:
-    """Append the envelope of the job among others, and return its receipt."""
+    """Append the statement about the job among others, and return its receipt."""
 
-    def receipt_at(signer: KeyRing, *, before: int = 2, after: int = 4, sealed: bytes = envelope) -> bytes:
+    def receipt_at(
+        signer: KeyRing, *, before: int = 2, after: int = 4, sealed: bytes = envelope, version: int = 2
+    ) -> bytes:
         log = TileLog(tmp_path / "unwritten")
         log.append(entries(before))
-        index = log.append([entry_of(sealed)])
+        index = log.append([entry_of(payload_of(sealed) if version == 2 else sealed)])
         log.append(entries(after, "after"))
         checkpoint = sign_checkpoint(log.head(signer.origin), signer, BEGIN + timedelta(seconds=1))
-        return issue(sealed, leaf_index=index, inclusion=log.inclusion(index), checkpoint=checkpoint)
+        proof = log.inclusion(index)
+        return issue(sealed, leaf_index=index, inclusion=proof, checkpoint=checkpoint, version=version)
 
     return receipt_at
 
@@ -108,3 +112,9 @@ def receipt_at(envelope: bytes, tmp_path: Path) -> Callable[..., bytes]:
 @pytest.fixture
 def receipt(receipt_at: Callable[..., bytes], ring: KeyRing) -> bytes:
     return receipt_at(ring)
+
+
+@pytest.fixture
+def old_receipt(receipt_at: Callable[..., bytes], ring: KeyRing) -> bytes:
+    """As version 0.1 issued it: the log has the digest of the envelope."""
+    return receipt_at(ring, version=1)

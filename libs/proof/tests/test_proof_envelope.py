@@ -14,6 +14,7 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer._key import Key, SSlibKey
 
+from queuebit_kernel import canonical
 from queuebit_proof import EnvelopeInvalid, KeyRing, TrustRoot, entry_of, open_envelope, seal
 
 
@@ -62,7 +63,7 @@ def test_one_signature_alone_is_not_enough(envelope: bytes, trust: TrustRoot, re
     document = json.loads(envelope)
     del document["signatures"][removed]
     with pytest.raises(EnvelopeInvalid, match=f"no {missing} signature"):
-        open_envelope(json.dumps(document).encode(), trust)
+        open_envelope(canonical(document), trust)
 
 
 def test_a_signature_does_not_count_for_the_other_algorithm(envelope: bytes, trust: TrustRoot) -> None:
@@ -70,14 +71,14 @@ def test_a_signature_does_not_count_for_the_other_algorithm(envelope: bytes, tru
     first, second = document["signatures"]
     second["sig"] = first["sig"]
     with pytest.raises(EnvelopeInvalid, match="ml-dsa-65 signature does not match"):
-        open_envelope(json.dumps(document).encode(), trust)
+        open_envelope(canonical(document), trust)
 
 
 def test_the_same_key_cannot_sign_twice(envelope: bytes, trust: TrustRoot) -> None:
     document = json.loads(envelope)
     document["signatures"].append(document["signatures"][0])
     with pytest.raises(EnvelopeInvalid, match="signed twice"):
-        open_envelope(json.dumps(document).encode(), trust)
+        open_envelope(canonical(document), trust)
 
 
 def test_signatures_of_unknown_keys_are_ignored(envelope: bytes, other_ring: KeyRing) -> None:
@@ -107,6 +108,14 @@ def test_a_malformed_envelope_is_refused(content: bytes, trust: TrustRoot) -> No
         open_envelope(content, trust)
 
 
-def test_the_entry_is_the_digest_of_the_exact_bytes(envelope: bytes, ring: KeyRing) -> None:
-    assert entry_of(envelope) == hashlib.sha256(envelope).digest()
-    assert entry_of(seal(b"{}", ring)) != entry_of(seal(b"{}", ring)), "ML-DSA signatures are randomised"
+@pytest.mark.parametrize("respelled", [b" %b", b"%b\n"])
+def test_an_envelope_has_only_one_encoding(envelope: bytes, trust: TrustRoot, respelled: bytes) -> None:
+    with pytest.raises(EnvelopeInvalid, match="not canonical JSON"):
+        open_envelope(respelled % envelope, trust)
+    with pytest.raises(EnvelopeInvalid, match="not canonical JSON"):
+        open_envelope(envelope.replace(b'","', b'", "', 1), trust)
+
+
+def test_the_entry_is_the_digest_of_the_exact_bytes(ring: KeyRing) -> None:
+    assert entry_of(b"{}") == hashlib.sha256(b"{}").digest()
+    assert seal(b"{}", ring) != seal(b"{}", ring), "ML-DSA signatures are randomised"

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 
+from queuebit_kernel import canonical
 from queuebit_proof import (
     CHECKS,
     JobRecord,
@@ -60,8 +61,36 @@ def test_receipts_are_valid_at_any_position_in_the_log(
     assert (verified.receipt.leaf_index, verified.receipt.tree_size) == (before, before + 1 + after)
 
 
-def test_any_flipped_bit_is_detected(receipt: bytes, trust: TrustRoot) -> None:
+def test_a_receipt_of_version_0_1_is_valid_for_ever(old_receipt: bytes, trust: TrustRoot) -> None:
+    assert json.loads(old_receipt)["version"] == 1
+    assert verify(old_receipt, trust, tenant="acme").receipt.leaf_index == 2
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_the_version_cannot_be_changed(
+    receipt_at: Callable[..., bytes], ring: KeyRing, trust: TrustRoot, version: int
+) -> None:
+    other = edited(receipt_at(ring, version=version), version=3 - version)
+    check, text = refused(other, trust)
+    assert check == "inclusion"
+    assert "does not lead to the signed root" in text
+
+
+def test_signing_again_gives_another_receipt_of_the_same_entry(
+    receipt: bytes, record: JobRecord, ring: KeyRing
+) -> None:
+    again = seal(build_statement(record, salt=bytes(16)), ring)
+    other = edited(receipt, envelope=again.decode())
+    assert other != receipt
+    assert verify(other, ring.trust).statement == verify(receipt, ring.trust).statement
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_any_flipped_bit_is_detected(
+    receipt_at: Callable[..., bytes], ring: KeyRing, trust: TrustRoot, version: int
+) -> None:
     """Every 11th byte, each with another bit; fields and signatures of a receipt are longer than 11 bytes."""
+    receipt = receipt_at(ring, version=version)
     for spot in range(0, len(receipt), 11):
         flipped = bytearray(receipt)
         flipped[spot] ^= 1 << (spot % 8)
@@ -100,7 +129,7 @@ def _with_upper_case_escapes(receipt: bytes) -> bytes:
             dict(reversed(json.loads(it).items())), separators=(",", ":"), ensure_ascii=False
         ).encode(),
         lambda it: it.replace(b'"tenant":"acme"', b'"tenant":"acm\\u0065"'),
-        lambda it: it.replace(b'"version":1', b'"version":1,"version":1'),
+        lambda it: it.replace(b'"version":2', b'"version":2,"version":2'),
         lambda it: b"\xef\xbb\xbf" + it,
     ],
     ids=["escaped", "escapes", "newline", "blank", "inner-blank", "indented", "order", "letter", "twice", "mark"],
@@ -115,7 +144,7 @@ def test_a_smaller_charge_breaks_the_signature(receipt: bytes, trust: TrustRoot)
     envelope = json.loads(json.loads(receipt)["envelope"])
     payload = base64.b64decode(envelope["payload"]).replace(b'"amount":"0.35"', b'"amount":"0.05"')
     envelope["payload"] = base64.b64encode(payload).decode()
-    check, text = refused(edited(receipt, envelope=json.dumps(envelope)), trust)
+    check, text = refused(edited(receipt, envelope=canonical(envelope).decode()), trust)
     assert (check, text) == (
         "statement",
         "the ed25519 signature does not match: the statement was altered after signing",
@@ -128,7 +157,7 @@ def test_a_statement_with_one_signature_is_refused(
 ) -> None:
     envelope = json.loads(json.loads(receipt)["envelope"])
     del envelope["signatures"][removed]
-    check, text = refused(edited(receipt, envelope=json.dumps(envelope)), trust)
+    check, text = refused(edited(receipt, envelope=canonical(envelope).decode()), trust)
     assert check == "statement"
     assert f"no {missing} signature" in text
 
@@ -233,7 +262,8 @@ def test_the_error_for_a_file_that_is_not_json_is_plain(trust: TrustRoot) -> Non
 @pytest.mark.parametrize(
     "change",
     [
-        {"version": 2},
+        {"version": 0},
+        {"version": 3},
         {"version": True},
         {"version": "\x1b[2J"},
         {"version": True, "note": "unexpected"},
@@ -316,12 +346,17 @@ def test_the_text_form_verifies_with_the_steps_of_the_standard(receipt: bytes, t
     proof, checkpoint = text.split("\n\n", 1)
     header, extra, index, *path = proof.split("\n")
     assert header == "c2sp.org/tlog-proof@v1"
-    envelope = base64.b64decode(extra.removeprefix("extra "))
-    assert envelope.decode() == json.loads(receipt)["envelope"]
+    statement = base64.b64decode(extra.removeprefix("extra "))
+    assert json.loads(statement)["predicate"]["job"]["tenant"] == "acme"
     head = verify_checkpoint(checkpoint, trust).head
-    leaf = leaf_hash(hashlib.sha256(envelope).digest())
+    leaf = leaf_hash(hashlib.sha256(statement).digest())
     siblings = [base64.b64decode(line) for line in path]
     assert verify_inclusion(leaf, int(index.removeprefix("index ")), head.size, siblings, head.root)
+
+
+def test_the_text_form_of_an_old_receipt_has_its_envelope(old_receipt: bytes) -> None:
+    extra = to_tlog_proof(old_receipt).split("\n")[1]
+    assert base64.b64decode(extra.removeprefix("extra ")).decode() == json.loads(old_receipt)["envelope"]
 
 
 def test_a_receipt_from_a_large_log_stays_small(receipt_at: Callable[..., bytes], ring: KeyRing) -> None:

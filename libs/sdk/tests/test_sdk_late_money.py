@@ -46,8 +46,8 @@ def corrected(amount: str, delta: str) -> JobCorrected:
 
 def sealed(revision: int | None) -> JobSealed:
     data = Seal(
-        tenant="acme", job="j1", statement=DIGEST, envelope="e", leaf_index=revision or 0, tree_size=9, inclusion=(),
-        checkpoint="c", revision=revision, supersedes=DIGEST if revision else None,
+        tenant="acme", job="j1", statement=DIGEST, text="{}", leaf_index=revision or 0, tree_size=9,
+        revision=revision, supersedes=DIGEST if revision else None,
     )  # fmt: skip
     return JobSealed(source="qb/provenance", time=NOW, data=data)
 

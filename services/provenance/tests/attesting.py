@@ -1,14 +1,12 @@
-"""One process that attests jobs over a log in memory, and the receipt of a seal."""
+"""Processes that attest jobs and issue receipts, over a log in memory."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from queuebit_contracts.job import JobMetered, Seal
-from queuebit_proof import Receipt
 from queuebit_provenance.ledger import Ledger
 
 Attest = Callable[[JobMetered], Awaitable[None]]
@@ -27,14 +25,7 @@ class WriteLives(Protocol):
     def __call__(self, *jobs: str, end: str = "completed") -> Awaitable[list[JobMetered]]: ...
 
 
-def receipt_of(seal: Seal) -> bytes:
-    """What any client does with the one event."""
-    return Receipt(
-        tenant=seal.tenant,
-        job=seal.job,
-        envelope=base64.b64decode(seal.envelope),
-        leaf_index=seal.leaf_index,
-        tree_size=seal.tree_size,
-        inclusion=tuple(base64.b64decode(node) for node in seal.inclusion),
-        checkpoint=seal.checkpoint,
-    ).to_bytes()
+class ReceiptOf(Protocol):
+    """Asks a process for the receipt of a seal."""
+
+    def __call__(self, seal: Seal) -> Awaitable[bytes]: ...

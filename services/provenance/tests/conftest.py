@@ -11,15 +11,18 @@ from typing import Protocol
 
 import pytest
 
-from queuebit_contracts.job import JobMetered, JobSealed, Seal
+from queuebit_contracts.job import JobMetered, JobSealed, JobSealedV1, Seal, SealV1
+from queuebit_contracts.query import Question
+from queuebit_contracts.transparency import LogCheckpointed
 from queuebit_kernel import FixedClock, SystemClock
-from queuebit_proof import KeyRing
+from queuebit_proof import KeyRing, TrustRoot
 from queuebit_provenance.handlers import AttestJob
 from queuebit_provenance.ledger import Ledger
+from queuebit_provenance.receipts import IssueReceipt
 from queuebit_provenance.sealer import Sealer
 from queuebit_testing.memory import MemoryLog
 
-from .attesting import Attest, Attesting, WriteLives
+from .attesting import Attest, Attesting, ReceiptOf, WriteLives
 from .job_lives import BEGIN, Life, life
 
 JUST_BEGUN = FixedClock(BEGIN + timedelta(seconds=1))
@@ -35,19 +38,25 @@ class LedgerOf(Protocol):
         name: str = "main",
         clock: FixedClock = JUST_BEGUN,
         losses_known: bool = False,
+        trust: TrustRoot | None = None,
     ) -> Ledger: ...
 
 
 class MemorySeals:
-    """Seals of a log in memory."""
+    """Seals and heads of a log in memory."""
 
     def __init__(self, log: MemoryLog) -> None:
         self._log = log
 
-    async def read(self, leaf: int, *, until: int) -> AsyncIterator[Seal]:
+    async def read(self, leaf: int, *, until: int) -> AsyncIterator[Seal | SealV1]:
         for it in self._log.stored:
-            if isinstance(it.event, JobSealed) and it.event.data.leaf_index >= leaf and it.sequence <= until:
+            sealed = isinstance(it.event, JobSealed | JobSealedV1) and it.event.data.leaf_index >= leaf
+            if sealed and it.sequence <= until:
                 yield it.event.data
+
+    async def head(self, after: int) -> str | None:
+        later = (it.event for it in self._log.stored if it.sequence > after)
+        return next((it.data.checkpoint for it in later if isinstance(it, LogCheckpointed)), None)
 
 
 @pytest.fixture(name="life")
@@ -75,13 +84,14 @@ def ledger_of(log: MemoryLog, keys: KeyRing, tmp_path: Path) -> LedgerOf:
         name: str = "main",
         clock: FixedClock = JUST_BEGUN,
         losses_known: bool = False,
+        trust: TrustRoot | None = None,
     ) -> Ledger:
         ring = keys or default
         return Ledger(
             log,
             MemorySeals(log),
             keys=ring,
-            trust=ring.trust,
+            trust=trust or ring.trust,
             folder=tmp_path / folder,
             name=name,
             clock=clock,
@@ -92,13 +102,13 @@ def ledger_of(log: MemoryLog, keys: KeyRing, tmp_path: Path) -> LedgerOf:
 
 
 @pytest.fixture
-def attesting(log: MemoryLog, keys: KeyRing) -> Attesting:
+def attesting(log: MemoryLog) -> Attesting:
     @asynccontextmanager
     async def run(ledger: Ledger, *, max_batch: int = 200) -> AsyncIterator[Attest]:
         sealer = Sealer(ledger, SystemClock(), max_batch=max_batch, linger_s=0)
         async with asyncio.TaskGroup() as tasks:
             loop = tasks.create_task(sealer.run())
-            attest = AttestJob(log, keys, sealer, salt=lambda: bytes(16), software="queuebit 0.1.0")
+            attest = AttestJob(log, sealer, salt=lambda: bytes(16), software="queuebit 0.1.0")
 
             async def deliver(bill: JobMetered) -> None:
                 await attest(bill, next((it.sequence for it in log.stored if it.event == bill), 0))
@@ -107,6 +117,19 @@ def attesting(log: MemoryLog, keys: KeyRing) -> Attesting:
             loop.cancel()
 
     return run
+
+
+@pytest.fixture
+def receipt_of(log: MemoryLog, keys: KeyRing, ledger_of: LedgerOf) -> ReceiptOf:
+    """A process that has just started issues each receipt."""
+
+    async def ask(seal: Seal) -> bytes:
+        issue = IssueReceipt(log, MemorySeals(log), ledger_of("reading"), keys=keys, trust=keys.trust)
+        answer = await issue(seal.tenant, Question(job=seal.job, revision=seal.revision))
+        assert answer.error is None, answer.error
+        return str(answer.rows[0]["receipt"]).encode()
+
+    return ask
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from queuebit_provenance.ledger import Ledger
 from queuebit_provenance.state import Attestation
 from queuebit_testing.memory import MemoryLog
 
-from .attesting import receipt_of
+from .attesting import ReceiptOf
 from .conftest import LedgerOf
 from .job_lives import Life
 
@@ -53,8 +53,8 @@ def corrected(revision: int) -> JobCorrected:
 
 
 @pytest.fixture
-def attest(log: MemoryLog, keys: KeyRing, ledger_of: LedgerOf) -> AttestJob:
-    return AttestJob(log, keys, AtOnce(ledger_of()), salt=lambda: bytes(16), software="queuebit 0.1.0")
+def attest(log: MemoryLog, ledger_of: LedgerOf) -> AttestJob:
+    return AttestJob(log, AtOnce(ledger_of()), salt=lambda: bytes(16), software="queuebit 0.1.0")
 
 
 @pytest.fixture
@@ -68,19 +68,18 @@ async def metered(log: MemoryLog, life: Life) -> JobMetered:
     return bill
 
 
-def verified(seal: Seal, keys: KeyRing) -> Verified:
-    return verify(receipt_of(seal), keys.trust, tenant="acme", job="j1")
-
-
-def predicate(seal: Seal, keys: KeyRing) -> dict[str, Any]:  # a JSON object
-    found = verified(seal, keys).statement["predicate"]
+def predicate(verified: Verified) -> dict[str, Any]:  # a JSON object
+    found = verified.statement["predicate"]
     assert isinstance(found, dict)
     return found
 
 
 async def test_each_correction_gets_a_receipt_that_names_the_one_before(
-    log: MemoryLog, keys: KeyRing, attest: AttestJob, metered: JobMetered
+    log: MemoryLog, keys: KeyRing, attest: AttestJob, metered: JobMetered, receipt_of: ReceiptOf
 ) -> None:
+    async def verified(seal: Seal) -> Verified:
+        return verify(await receipt_of(seal), keys.trust, tenant="acme", job="j1")
+
     await attest(metered, len(log.stored))
     for revision in (1, 2):
         event = corrected(revision)
@@ -89,11 +88,11 @@ async def test_each_correction_gets_a_receipt_that_names_the_one_before(
     assert [it.revision for it in (first, second, third)] == [None, 1, 2]
     assert (first.supersedes, second.supersedes, third.supersedes) == (None, first.statement, second.statement)
     assert [it.leaf_index for it in (first, second, third)] == [0, 1, 2]
-    assert predicate(first, keys)["usage"] == [{**TIME, "quantity": "0", "final": False}]
-    assert predicate(second, keys)["usage"] == [{**TIME, "quantity": "2150"}]
-    assert predicate(second, keys)["supersedes"] == verified(second, keys).supersedes == first.statement
-    assert first.statement in verified(second, keys).checks[2].sentence
-    assert verified(first, keys).supersedes is None, "it stays true as what was known then"
+    assert predicate(await verified(first))["usage"] == [{**TIME, "quantity": "0", "final": False}]
+    assert predicate(await verified(second))["usage"] == [{**TIME, "quantity": "2150"}]
+    assert predicate(await verified(second))["supersedes"] == (await verified(second)).supersedes == first.statement
+    assert first.statement in (await verified(second)).checks[2].sentence
+    assert (await verified(first)).supersedes is None, "it stays true as what was known then"
 
 
 async def test_a_correction_waits_for_the_receipt_that_it_supersedes(

@@ -16,7 +16,7 @@ from queuebit_proof import KeyRing, TileLog, verify, verify_checkpoint
 from queuebit_provenance.errors import LogRefused
 from queuebit_testing.memory import MemoryLog
 
-from .attesting import Attesting, WriteLives, receipt_of
+from .attesting import Attesting, ReceiptOf, WriteLives
 from .conftest import LedgerOf
 
 
@@ -110,7 +110,12 @@ async def test_a_log_of_other_keys_is_refused(
 
 
 async def test_nothing_is_signed_while_the_clock_is_before_the_keys(
-    log: MemoryLog, keys: KeyRing, ledger_of: LedgerOf, attesting: Attesting, metered: WriteLives
+    log: MemoryLog,
+    keys: KeyRing,
+    ledger_of: LedgerOf,
+    attesting: Attesting,
+    metered: WriteLives,
+    receipt_of: ReceiptOf,
 ) -> None:
     (bill,) = await metered("j1")
     clock = FixedClock(keys.trust.keys[0].valid_from - timedelta(seconds=5))
@@ -123,7 +128,7 @@ async def test_nothing_is_signed_while_the_clock_is_before_the_keys(
         await attest(bill)
     assert ledger.trouble is None
     (seal,) = log.events(JobSealed)
-    verify(receipt_of(seal.data), keys.trust)
+    verify(await receipt_of(seal.data), keys.trust)
 
 
 async def test_a_clock_that_goes_back_is_named_before_and_while_jobs_wait(
@@ -203,9 +208,8 @@ async def test_a_log_that_is_known_to_have_lost_receipts_goes_on_behind_what_was
     async with attesting(ledger) as attest:
         await attest(bills[2])
 
-    newest = log.events(JobSealed)[-1]
-    assert newest.data.leaf_index == 2
-    head = verify_checkpoint(newest.data.checkpoint, keys.trust).head
+    assert log.events(JobSealed)[-1].data.leaf_index == 2
+    head = verify_checkpoint(log.events(LogCheckpointed)[-1].data.checkpoint, keys.trust).head
     tiles = TileLog.open(tmp_path / "log", keys.trust)
     assert (head.size, tiles.root(2)) == (3, published.root)
     await ledger_of().load()  # a break that is behind is nothing to decide on again

@@ -18,13 +18,18 @@ from queuebit_provenance.sealer import Sealer
 from queuebit_runtime.log import Guarded
 from queuebit_testing.memory import MemoryLog
 
-from .attesting import Attesting, WriteLives, receipt_of
+from .attesting import Attesting, ReceiptOf, WriteLives
 from .conftest import LedgerOf
 from .job_lives import Life
 
 
 async def test_jobs_that_wait_together_share_one_checkpoint(
-    log: MemoryLog, keys: KeyRing, ledger_of: LedgerOf, attesting: Attesting, metered: WriteLives
+    log: MemoryLog,
+    keys: KeyRing,
+    ledger_of: LedgerOf,
+    attesting: Attesting,
+    metered: WriteLives,
+    receipt_of: ReceiptOf,
 ) -> None:
     bills = await metered("j1", "j2", "j3") + await metered("j4", end="rejected")
 
@@ -36,7 +41,7 @@ async def test_jobs_that_wait_together_share_one_checkpoint(
     assert [it.data.tree_size for it in log.events(LogCheckpointed)] == [4]
     assert log.events(JobSealed)[0].provenanceid == bills[0].provenanceid
     for seal in seals:
-        assert verify(receipt_of(seal), keys.trust, tenant="acme", job=seal.job)
+        assert verify(await receipt_of(seal), keys.trust, tenant="acme", job=seal.job)
 
 
 async def test_a_full_batch_is_split(
@@ -64,14 +69,14 @@ async def test_a_repeated_delivery_is_superseded(
 
 
 async def test_a_bill_that_a_lagging_replica_does_not_show_yet_is_no_dead_letter(
-    log: MemoryLog, keys: KeyRing, life: Life, ledger_of: LedgerOf
+    log: MemoryLog, life: Life, ledger_of: LedgerOf
 ) -> None:
     *earlier, bill = life("j1", "completed")
     for event in earlier:
         await log.append(event)
     assert isinstance(bill, JobMetered)
     sealer = Sealer(ledger_of(), SystemClock(), max_batch=1, linger_s=0)
-    attest = AttestJob(log, keys, sealer, salt=lambda: bytes(16), software="queuebit 0.1.0")
+    attest = AttestJob(log, sealer, salt=lambda: bytes(16), software="queuebit 0.1.0")
 
     with pytest.raises(Unavailable):
         await attest(bill, len(earlier) + 1)
@@ -113,6 +118,7 @@ async def test_a_batch_that_broke_off_and_one_that_came_late_are_tried_again(
     ledger_of: LedgerOf,
     attesting: Attesting,
     metered: WriteLives,
+    receipt_of: ReceiptOf,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bills = await metered("j1", "j2")
@@ -130,7 +136,7 @@ async def test_a_batch_that_broke_off_and_one_that_came_late_are_tried_again(
 
     seals = [it.data for it in log.events(JobSealed)]
     assert [it.leaf_index for it in seals] == [0, 1]
-    assert all(verify(receipt_of(it), keys.trust) for it in seals)
+    assert all([verify(await receipt_of(it), keys.trust) for it in seals])
 
 
 @pytest.mark.parametrize("fault", [Stale, Unavailable, Malformed])
@@ -163,6 +169,7 @@ async def test_a_process_overtaken_while_signing_continues_the_others_tree(
     ledger_of: LedgerOf,
     attesting: Attesting,
     metered: WriteLives,
+    receipt_of: ReceiptOf,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bills = await metered("j1", "j2", "j3")
@@ -180,7 +187,7 @@ async def test_a_process_overtaken_while_signing_continues_the_others_tree(
 
     assert [(it.data.job, it.data.leaf_index) for it in log.events(JobSealed)] == [("j1", 0), ("j2", 1), ("j3", 2)]
     assert [it.data.tree_size for it in log.events(LogCheckpointed)] == [2, 3]
-    assert all(verify(receipt_of(it.data), keys.trust) for it in log.events(JobSealed))
+    assert all([verify(await receipt_of(it.data), keys.trust) for it in log.events(JobSealed)])
 
 
 async def test_two_processes_take_turns_and_never_fork(

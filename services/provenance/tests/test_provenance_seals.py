@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from queuebit_contracts.job import JobSealed, Seal
+from queuebit_contracts.job import JobSealed, JobSealedV1, Seal, SealV1
+from queuebit_contracts.transparency import Checkpoint, LogCheckpointed
 from queuebit_kernel import digest
 from queuebit_provenance.adapters import JetStreamSeals
 from queuebit_provenance.ports import Seals
@@ -19,18 +20,23 @@ from .conftest import MemorySeals
 Publish = Callable[[str, bytes], Awaitable[int]]
 
 
-def sealed(leaf: int) -> JobSealed:
-    data = Seal(
-        tenant="acme",
-        job=f"j{leaf}",
-        statement=digest(b"%d" % leaf),
-        envelope="",
-        leaf_index=leaf,
-        tree_size=leaf + 1,
-        inclusion=(),
-        checkpoint="head",
-    )
-    return JobSealed(source="qb/provenance", data=data)
+def sealed(leaf: int) -> JobSealed | JobSealedV1:
+    """A seal; every third is of version 0.1."""
+    place = {
+        "tenant": "acme",
+        "job": f"j{leaf}",
+        "statement": digest(b"%d" % leaf),
+        "leaf_index": leaf,
+        "tree_size": leaf + 1,
+    }
+    if leaf % 3 == 0:
+        old = SealV1.model_validate({**place, "envelope": "", "inclusion": (), "checkpoint": "head"})
+        return JobSealedV1(source="qb/provenance", data=old)
+    return JobSealed(source="qb/provenance", data=Seal.model_validate({**place, "text": str(leaf)}))
+
+
+def headed(size: int) -> LogCheckpointed:
+    return LogCheckpointed(source="qb/provenance", data=Checkpoint(log="main", tree_size=size, checkpoint=f"{size}"))
 
 
 class SealsLaws:
@@ -55,6 +61,15 @@ class SealsLaws:
 
     async def test_an_empty_log_has_none(self, seals: Seals) -> None:
         assert await self.leaves(seals, 0, 0) == []
+        assert await seals.head(0) is None
+
+    async def test_the_head_of_a_seal_is_the_first_one_after_it(self, seals: Seals, publish: Publish) -> None:
+        places = []
+        for size in (1, 2):
+            places.append(await publish(f"qb.job.acme.j{size}.sealed", sealed(size - 1).to_bytes()))
+            await publish("qb.proof.main.checkpointed", headed(size).to_bytes())
+        last = await publish("qb.job.acme.j3.sealed", sealed(2).to_bytes())
+        assert [await seals.head(it) for it in (0, *places, last)] == ["1", "1", "2", None]
 
 
 class TestMemorySeals(SealsLaws):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import os
 import subprocess
@@ -18,8 +17,9 @@ import pytest
 from nats.aio.client import Client
 
 from queuebit_contracts.catalog import AnyEvent, decode
-from queuebit_contracts.job import Charge, Correction, JobCompleted, JobCorrected, Usage
-from queuebit_contracts.subjects import subject_of
+from queuebit_contracts.job import Charge, Correction, JobCompleted, JobCorrected, Seal, SealV1, Usage
+from queuebit_contracts.query import Answer, Question
+from queuebit_contracts.subjects import query, subject_of
 from queuebit_contracts.transparency import LogCheckpointed
 from queuebit_kernel import digest
 from queuebit_proof import (
@@ -34,12 +34,11 @@ from queuebit_provenance.adapters import JetStreamSeals
 from queuebit_runtime.log import JetStreamLog
 from queuebit_testing.server import NatsServer
 
-from .attesting import receipt_of
 from .job_lives import Life
 
 pytestmark = pytest.mark.server
 
-JOBS, CORRECTED = 500, 20
+JOBS, CORRECTED, ASKED = 500, 20, 40
 LEAVES = JOBS + CORRECTED
 HEADS = "qb.proof.main.checkpointed"
 
@@ -96,6 +95,15 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
         await asyncio.sleep(0.02)
 
 
+async def receipt_of(user: Client, seal: Seal | SealV1) -> bytes:
+    """What a user of the tenant gets on request."""
+    question = Question(job=seal.job, revision=seal.revision).model_dump_json(exclude_none=True)
+    reply = await user.request(query("receipt", seal.tenant), question.encode(), timeout=20)
+    answer = Answer.model_validate_json(reply.data)
+    assert answer.error is None, answer.error
+    return str(answer.rows[0]["receipt"]).encode()
+
+
 async def heads_of(client: Client) -> list[LogCheckpointed]:
     """Every checkpoint in the log, in order."""
     found: list[LogCheckpointed] = []
@@ -138,20 +146,28 @@ async def test_killed_and_doubled_each_job_gets_one_leaf_of_one_tree(
 
     with process(server, home):
         await until(some_sealed)
+    ann = await server.connect("acme/ann")
     with process(server, home), process(server, home):
         await until(all_settled)
+        newest = await log.last(HEADS)
+        assert newest is not None
+        found = [seal async for seal in seals.read(0, until=newest.sequence)]
+        asked = found[:: LEAVES // ASKED]
+        receipts = await asyncio.gather(*(receipt_of(ann, it) for it in asked))
+    await ann.close()
 
     trust = TrustRoot.parse((home / "trust.json").read_bytes())
-    newest = await log.last(HEADS)
-    assert newest is not None
-    found = [seal async for seal in seals.read(0, until=newest.sequence)]
     assert [seal.leaf_index for seal in found] == list(range(LEAVES))
     assert {seal.job for seal in found} == {f"j{number}" for number in range(JOBS)}
     assert [seal.leaf_index async for seal in seals.read(437, until=newest.sequence)] == list(range(437, LEAVES))
     tree = TileLog(tmp_path / "unused")
     for seal in found:
-        tree.append([entry_of(base64.b64decode(seal.envelope))])
-        verify(receipt_of(seal), trust, tenant="acme", job=seal.job)
+        assert isinstance(seal, Seal)
+        tree.append([entry_of(seal.text.encode())])
+    for seal, receipt in zip(asked, receipts, strict=True):
+        verified = verify(receipt, trust, tenant="acme", job=seal.job)
+        place = verified.receipt.leaf_index, verified.receipt.tree_size, verified.supersedes
+        assert place == (seal.leaf_index, seal.tree_size, seal.supersedes)
     heads = [verify_checkpoint(event.data.checkpoint, trust).head for event in await heads_of(operator)]
     assert heads[-1].root == tree.root()
     for old, new in pairwise(heads):

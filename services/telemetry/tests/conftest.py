@@ -220,11 +220,9 @@ def _life_of(tenant: str, job: str, number: int = 0) -> list[AnyEvent]:
                 tenant=tenant,
                 job=job,
                 statement=_DIGEST,
-                envelope="e" * 4000,
+                text="e" * 1500,
                 leaf_index=0,
                 tree_size=1,
-                inclusion=(),
-                checkpoint="c",
             ),
         ),
     ]

@@ -82,7 +82,7 @@ class MemoryAnalytics:
         own = [row for row in self.rows if row.tenant == tenant and row.stored_at >= _micros(since)]
         ends = {row.job: row for row in own if row.type and event_name(row.type) in TERMINAL}
         ran = [json.loads(row.data) | {"time": row.event_time} for row in ends.values() if b"started_at" in row.data]
-        sealed = {row.job for row in own if row.type == "qb.job.sealed.v1"}
+        sealed = {row.job for row in own if row.type and event_name(row.type) == "sealed"}
         due = {job for job, row in ends.items() if row.stored_at < _micros(ended_before)}
         return Counts(
             success=Ratio(sum(row.type == "qb.job.completed.v1" for row in ends.values()), len(ran)),

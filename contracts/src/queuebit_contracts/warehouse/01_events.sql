@@ -73,7 +73,7 @@ CREATE TABLE IF NOT EXISTS events
             countIf(type = 'qb.job.failed.v1'),
             countIf(type = 'qb.job.rejected.v1'),
             countIf(type = 'qb.job.cancelled.v1'),
-            countIf(type = 'qb.job.sealed.v1'),
+            countIf(type IN ('qb.job.sealed.v1', 'qb.job.sealed.v2')),
             countResample(1, 25, 1)(queue_wait_bucket),
             countResample(1, 25, 1)(end_to_end_bucket),
             max(queue_wait_ms),

@@ -42,11 +42,11 @@ SELECT
     max(currency) AS currency,
     if(bills = [], NULL, arraySum(it -> it.3, bills)) AS jbu,
     charge IS NOT NULL AND accepted_at IS NOT NULL AND countIf(type = 'qb.account.settled.v1') = 0 AS provisional,
-    max(type = 'qb.job.sealed.v1') AS sealed,
+    max(type IN ('qb.job.sealed.v1', 'qb.job.sealed.v2')) AS sealed,
     arraySort(groupUniqArrayArray(reasons)) AS reasons
 FROM events
 WHERE type IN (
     'qb.job.submitted.v1', 'qb.job.accepted.v1', 'qb.job.rejected.v1', 'qb.job.placed.v1', 'qb.job.started.v1',
     'qb.job.dispatched.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1', 'qb.job.metered.v1',
-    'qb.job.corrected.v1', 'qb.job.sealed.v1', 'qb.account.settled.v1')
+    'qb.job.corrected.v1', 'qb.job.sealed.v1', 'qb.job.sealed.v2', 'qb.account.settled.v1')
 GROUP BY tenant, job

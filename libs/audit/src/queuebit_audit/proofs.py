@@ -11,7 +11,7 @@ from queuebit_audit.lifecycle import Outstanding
 from queuebit_audit.records import CheckSeal, Head, Leaf
 from queuebit_audit.report import Verdict
 from queuebit_audit.state import History
-from queuebit_contracts.job import Seal
+from queuebit_contracts.job import Seal, SealV1
 from queuebit_proof import (
     CheckpointInvalid,
     Receipt,
@@ -19,7 +19,10 @@ from queuebit_proof import (
     Tree,
     TrustRoot,
     entry_of,
+    job_of,
     leaf_hash,
+    read_statement,
+    supersession_of,
     unb64,
     verify,
     verify_checkpoint,
@@ -46,23 +49,49 @@ def walls_hold(history: History) -> Verdict:
 
 
 def receipt_checker(trust: TrustRoot) -> CheckSeal:
-    """Verify receipts like an auditor: from their bytes and the trust document alone."""
+    """Verify seals like an auditor: from their bytes and the trust document alone.
 
-    def check(tenant: str, job: str, seal: Seal) -> str | None:
+    A statement without signatures must be about the job, and be the leaf; `proven` compares the leaves with the signed
+    heads. A seal of version 0.1 is a receipt, which is verified as one.
+    """
+
+    def check(tenant: str, job: str, seal: Seal | SealV1) -> str | None:
         try:
-            envelope = unb64(seal.envelope)
-            if f"sha256:{entry_of(envelope).hex()}" != seal.statement:
+            content = unb64(seal.envelope) if isinstance(seal, SealV1) else seal.text.encode()
+            if f"sha256:{entry_of(content).hex()}" != seal.statement:
                 return "the statement does not match its digest"
-            inclusion = tuple(unb64(node) for node in seal.inclusion)
-            receipt = Receipt(tenant, job, envelope, seal.leaf_index, seal.tree_size, inclusion, seal.checkpoint)
-            verified = verify(receipt.to_bytes(), trust, tenant=tenant, job=job)
-            if verified.supersedes != seal.supersedes:
+            if isinstance(seal, SealV1):
+                supersedes = _verified(tenant, job, seal, content, trust)
+            else:
+                supersedes = _read(tenant, job, content)
+            if supersedes != seal.supersedes:
                 return "its statement supersedes another one than its seal says"
         except (ReceiptInvalid, ValueError) as error:
             return f"its receipt does not verify: {error}"
         return None
 
     return check
+
+
+def _verified(tenant: str, job: str, seal: SealV1, envelope: bytes, trust: TrustRoot) -> str | None:
+    """Verify a receipt of version 0.1; return what it supersedes."""
+    inclusion = tuple(unb64(node) for node in seal.inclusion)
+    receipt = Receipt(tenant, job, envelope, seal.leaf_index, seal.tree_size, inclusion, seal.checkpoint, version=1)
+    return verify(receipt.to_bytes(), trust, tenant=tenant, job=job).supersedes
+
+
+def _read(tenant: str, job: str, content: bytes) -> str | None:
+    """Read a statement about a job; return what it supersedes.
+
+    Raises:
+        ValueError: it is about another one.
+    """
+    statement = read_statement(content)
+    about = job_of(statement)
+    if (about.get("tenant"), about.get("id")) != (tenant, job):
+        raise ValueError(f"its statement is about {about.get('tenant')}/{about.get('id')}")
+    follows = supersession_of(statement)
+    return follows[1] if follows else None
 
 
 def proven(history: History, trust: TrustRoot, outstanding: Outstanding) -> Verdict:
@@ -85,6 +114,8 @@ def proven(history: History, trust: TrustRoot, outstanding: Outstanding) -> Verd
     for head in history.heads:
         if fault := _unlike(head, tree, trust):
             verdict.add(f"checkpoint {head.tree_size}", fault)
+    for name, fault in _misplaced(history):
+        verdict.add(name, fault)
     for earlier, later in pairwise(history.heads):
         if later.tree_size <= earlier.tree_size:
             verdict.add(f"checkpoint {later.tree_size}", f"it follows a checkpoint of {earlier.tree_size} leaves")
@@ -109,6 +140,17 @@ def _receipts(job: Job, leaves: Sequence[Leaf], outstanding: Outstanding) -> Ite
     for earlier, later in pairwise(sorted(leaves, key=lambda it: it.revision)):
         if later.revision and later.supersedes != earlier.statement:
             yield f"receipt {later.revision} does not supersede the one before it"
+
+
+def _misplaced(history: History) -> Iterator[tuple[str, str]]:
+    """Leaves whose seal names another head than the one that was stored with it."""
+    first = 0
+    for head in history.heads:
+        for leaf in history.leaves[first : head.leaves]:
+            if leaf.tree_size != head.tree_size:
+                text = f"its seal names the head of {leaf.tree_size} leaves, but that of {head.tree_size} follows it"
+                yield f"{leaf.tenant}/{leaf.job}", text
+        first = max(first, head.leaves)
 
 
 def _unlike(head: Head, tree: Tree, trust: TrustRoot) -> str | None:

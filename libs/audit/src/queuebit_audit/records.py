@@ -13,7 +13,7 @@ from queuebit_contracts.account import (
     AccountReleased,
     AccountSettled,
 )
-from queuebit_contracts.job import Seal
+from queuebit_contracts.job import Seal, SealV1
 from queuebit_contracts.wire import Amount, Payload
 from queuebit_runtime.log import Stored
 
@@ -29,8 +29,8 @@ __all__ = [
 ]
 
 
-CheckSeal = Callable[[str, str, Seal], "str | None"]
-"""Verifies the receipt of a tenant's job; returns the fault, if there is one."""
+CheckSeal = Callable[[str, str, Seal | SealV1], "str | None"]
+"""Verifies the seal of a tenant's job; returns the fault, if there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,10 @@ class Leaf:
     statement: str
     supersedes: str | None
     """The statement of the receipt before."""
+    tree_size: int
+    """The size that the signed head after it must have."""
     trouble: str | None
-    """The reason why its receipt does not verify."""
+    """The reason why its seal does not verify."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,12 @@ from queuebit_contracts.job import (
     JobMetered,
     JobPlaced,
     JobSealed,
+    JobSealedV1,
     JobSubmitted,
     JobUsageReported,
     Placement,
     Seal,
+    SealV1,
 )
 from queuebit_contracts.subjects import event_name, parse, subject_of
 from queuebit_contracts.transparency import LogCheckpointed
@@ -146,7 +148,7 @@ class History:
                     job.result = data.result
             case JobMetered(data=data):
                 job.bills.append(bill(data))
-            case JobSealed(data=data):
+            case JobSealed(data=data) | JobSealedV1(data=data):
                 self.leaves.append(_leaf(tenant, name, data, check_seal))
             case JobUsageReported(data=data):
                 job.reports[data.revision] = data.usage
@@ -162,10 +164,18 @@ class History:
         decision.placed.append(Placed(tenant, job, data.backend, data.policy, data.snapshot, scores))
 
 
-def _leaf(tenant: str, job: str, data: Seal, check_seal: CheckSeal) -> Leaf:
-    entry = bytes.fromhex(data.statement.removeprefix("sha256:"))
-    trouble, revision = check_seal(tenant, job, data), data.revision or 0
-    return Leaf(tenant, job, data.leaf_index, entry, revision, data.statement, data.supersedes, trouble)
+def _leaf(tenant: str, job: str, data: Seal | SealV1, check_seal: CheckSeal) -> Leaf:
+    return Leaf(
+        tenant,
+        job,
+        data.leaf_index,
+        bytes.fromhex(data.statement.removeprefix("sha256:")),
+        data.revision or 0,
+        data.statement,
+        data.supersedes,
+        data.tree_size,
+        check_seal(tenant, job, data),
+    )
 
 
 def _plain(name: str) -> bool:

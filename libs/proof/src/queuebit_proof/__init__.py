@@ -29,6 +29,9 @@ from queuebit_proof.statement import (
     Reason,
     UsageLine,
     build_statement,
+    job_of,
+    read_statement,
+    supersession_of,
 )
 from queuebit_proof.tiles import TileLog
 from queuebit_proof.trust import TrustKey, TrustRoot
@@ -64,11 +67,14 @@ __all__ = [
     "build_statement",
     "entry_of",
     "issue",
+    "job_of",
     "leaf_hash",
     "open_envelope",
     "read_checkpoint",
+    "read_statement",
     "seal",
     "sign_checkpoint",
+    "supersession_of",
     "to_tlog_proof",
     "unb64",
     "verify",

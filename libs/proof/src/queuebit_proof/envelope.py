@@ -34,13 +34,10 @@ class Opened:
 
 
 def seal(payload: bytes, ring: KeyRing) -> bytes:
-    """Sign a statement. Store the returned bytes unchanged: another envelope of the same statement would differ."""
+    """Sign a statement. Signing it again gives another envelope, because signatures with ML-DSA are random."""
     message = _pae(payload)
-    signatures = [
-        {"keyid": public.key_id, "sig": b64(private.sign(_framed(private.algorithm, message)))}
-        for public, private in ring.signers(Purpose.STATEMENT)
-    ]
-    return canonical({"payload": b64(payload), "payloadType": PAYLOAD_TYPE, "signatures": signatures})
+    signers = ring.signers(Purpose.STATEMENT)
+    return _written(payload, {it.key_id: key.sign(_framed(key.algorithm, message)) for it, key in signers})
 
 
 def open_envelope(envelope: bytes, trust: TrustRoot) -> Opened:
@@ -62,9 +59,9 @@ def payload_of(envelope: bytes) -> bytes:
     return _split(envelope)[0]
 
 
-def entry_of(envelope: bytes) -> bytes:
-    """Return the log entry of an envelope: the SHA-256 of its bytes (32 bytes)."""
-    return hashlib.sha256(envelope).digest()
+def entry_of(content: bytes) -> bytes:
+    """Return the log entry of a statement, or of the envelope in a receipt of version 1: its SHA-256 (32 bytes)."""
+    return hashlib.sha256(content).digest()
 
 
 def _signed_by(algorithm: Algorithm, signatures: dict[str, bytes], message: bytes, trust: TrustRoot) -> TrustKey:
@@ -94,9 +91,18 @@ def _split(envelope: bytes) -> tuple[bytes, dict[str, bytes]]:
             if key_id in signatures:
                 raise ValueError(f"key {key_id[:80]!r} signed twice")
             signatures[key_id] = unb64(text(signature["sig"], "sig"))
-        return unb64(text(fields["payload"], "payload")), signatures
+        payload = unb64(text(fields["payload"], "payload"))
+        if _written(payload, signatures) != envelope:
+            raise ValueError("it is not canonical JSON")
     except ValueError as error:
         raise EnvelopeInvalid(f"this is not a signed statement: {error}") from error
+    return payload, signatures
+
+
+def _written(payload: bytes, signatures: dict[str, bytes]) -> bytes:
+    """The only form of an envelope that is read; the log need not have the digest of its bytes."""
+    listed = [{"keyid": key_id, "sig": b64(signature)} for key_id, signature in signatures.items()]
+    return canonical({"payload": b64(payload), "payloadType": PAYLOAD_TYPE, "signatures": listed})
 
 
 def _pae(payload: bytes) -> bytes:

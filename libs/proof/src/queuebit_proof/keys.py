@@ -38,6 +38,11 @@ class KeyRing:
         """The name of the log and of its keys."""
         return self.trust.origin
 
+    @property
+    def begin(self) -> datetime:
+        """From when on all signatures by these keys are valid."""
+        return max(key.valid_from for key in self.trust.keys)
+
     def signers(self, purpose: Purpose) -> tuple[tuple[TrustKey, SigningKey], ...]:
         """Return both key pairs for a purpose, public key first, in the order of `REQUIRED`."""
         return tuple(

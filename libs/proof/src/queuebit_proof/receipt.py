@@ -13,12 +13,14 @@ from queuebit_proof.errors import ReceiptInvalid
 from queuebit_proof.merkle import leaf_hash, verify_inclusion
 from queuebit_proof.statement import job_of, read_statement
 
-__all__ = ["MAX_RECEIPT_BYTES", "Receipt", "issue", "to_tlog_proof"]
+__all__ = ["MAX_RECEIPT_BYTES", "VERSION", "Receipt", "issue", "to_tlog_proof"]
 
 MAX_RECEIPT_BYTES = 256 * 1024
 """The largest document that is parsed; receipts are much smaller."""
 
-_VERSION = 1
+VERSION = 2
+"""Of receipts that are issued now: the entry in the log is the digest of the statement. In version 1 it was that of the
+envelope, signatures included."""
 _FIELDS = frozenset(
     {"version", "tenant", "job", "envelope", "leaf_index", "tree_size", "inclusion", "checkpoint"},
 )
@@ -38,12 +40,22 @@ class Receipt:
     tree_size: int
     inclusion: tuple[bytes, ...]
     checkpoint: str
+    version: int = VERSION
+
+    @property
+    def logged(self) -> bytes:
+        """The content whose digest is the entry in the log.
+
+        Raises:
+            EnvelopeInvalid: the envelope has no statement.
+        """
+        return self.envelope if self.version == 1 else payload_of(self.envelope)
 
     def to_bytes(self) -> bytes:
         """Return the document."""
         return canonical(
             {
-                "version": _VERSION,
+                "version": self.version,
                 "tenant": self.tenant,
                 "job": self.job,
                 "envelope": self.envelope.decode("ascii"),
@@ -65,8 +77,8 @@ class Receipt:
             if len(content) > MAX_RECEIPT_BYTES:
                 raise ValueError(f"it has more than {MAX_RECEIPT_BYTES} bytes")
             fields = exactly(parse_json(content), _FIELDS, "the document")
-            if (version := whole(fields["version"], "version")) != _VERSION:
-                raise ValueError(f"this program reads version {_VERSION} receipts, not {version}")
+            if not 1 <= (version := whole(fields["version"], "version")) <= VERSION:
+                raise ValueError(f"this program reads receipts of version 1 to {VERSION}, not {version}")
             path = fields["inclusion"]
             if not isinstance(path, list):
                 raise ValueError("inclusion is not a list")
@@ -78,6 +90,7 @@ class Receipt:
                 tree_size=whole(fields["tree_size"], "tree_size"),
                 inclusion=tuple(unb64(text(item, "inclusion")) for item in path),
                 checkpoint=text(fields["checkpoint"], "checkpoint"),
+                version=version,
             )
             if receipt.to_bytes() != content:
                 raise ValueError("it is not canonical JSON, or has additional bytes")
@@ -86,23 +99,24 @@ class Receipt:
         return receipt
 
 
-def issue(envelope: bytes, *, leaf_index: int, inclusion: Sequence[bytes], checkpoint: str) -> bytes:
+def issue(
+    envelope: bytes, *, leaf_index: int, inclusion: Sequence[bytes], checkpoint: str, version: int = VERSION
+) -> bytes:
     """Create the receipt of a sealed statement.
 
     Args:
         envelope: the exact bytes of the envelope.
-        leaf_index: the index of its entry in the log.
+        leaf_index: the index of the statement in the log.
         inclusion: the inclusion proof, for the size of `checkpoint`.
         checkpoint: the signed checkpoint.
+        version: 1 if the log has the digest of the envelope.
 
     Raises:
         ValueError: the proof does not connect this envelope with this checkpoint.
     """
     head = read_checkpoint(checkpoint)
-    if not verify_inclusion(leaf_hash(entry_of(envelope)), leaf_index, head.size, inclusion, head.root):
-        raise ValueError(f"the proof does not show the statement as entry {leaf_index} of {head.size}")
     job = job_of(read_statement(payload_of(envelope)))
-    return Receipt(
+    receipt = Receipt(
         tenant=text(job.get("tenant"), "tenant"),
         job=text(job.get("id"), "job"),
         envelope=envelope,
@@ -110,15 +124,26 @@ def issue(envelope: bytes, *, leaf_index: int, inclusion: Sequence[bytes], check
         tree_size=head.size,
         inclusion=tuple(inclusion),
         checkpoint=checkpoint,
-    ).to_bytes()
+        version=version,
+    )
+    if not verify_inclusion(leaf_hash(entry_of(receipt.logged)), leaf_index, head.size, inclusion, head.root):
+        raise ValueError(f"the proof does not show the statement as entry {leaf_index} of {head.size}")
+    return receipt.to_bytes()
 
 
 def to_tlog_proof(content: bytes) -> str:
-    """Convert a receipt to C2SP's text form of a proof, with the envelope as extra data, for other programs."""
+    """Convert a receipt to C2SP's text form of a proof, for other programs.
+
+    The extra data are the content whose digest is the entry: the statement, or in version 1 its envelope.
+
+    Raises:
+        ReceiptInvalid: it is not a receipt.
+        EnvelopeInvalid: it has no statement.
+    """
     receipt = Receipt.parse(content)
     lines = (
         "c2sp.org/tlog-proof@v1",
-        f"extra {b64(receipt.envelope)}",
+        f"extra {b64(receipt.logged)}",
         f"index {receipt.leaf_index}",
         *(b64(item) for item in receipt.inclusion),
         "",

@@ -122,7 +122,7 @@ def _require_subject(
 def _require_inclusion(receipt: Receipt, signed: SignedCheckpoint) -> None:
     if receipt.tree_size != signed.head.size:
         raise ValueError(f"the proof is for size {receipt.tree_size}, the checkpoint for size {signed.head.size}")
-    leaf = leaf_hash(entry_of(receipt.envelope))
+    leaf = leaf_hash(entry_of(receipt.logged))
     if not verify_inclusion(leaf, receipt.leaf_index, signed.head.size, receipt.inclusion, signed.head.root):
         raise ValueError(f"the proof for entry {receipt.leaf_index} does not lead to the signed root")
 

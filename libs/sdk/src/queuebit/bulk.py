@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from queuebit.errors import Conflict, Reason, StillRunning, Unreachable
+from queuebit.errors import Conflict, Reason, Refused, StillRunning, Unreachable
 from queuebit.records import ENDS
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class BulkSubmission:
         """The outcome of a job after the wait; one read of the log decides whether it includes a result."""
         receipt: Receipt | None = None
         late = await self._late(job)
-        with suppress(StillRunning):  # charge and receipt may be missing yet
+        with suppress(StillRunning, Refused, Unreachable):  # charge and receipt may be missing yet
             receipt = await job.receipt(0 if late else _PROOF_S)
         status = await job.status()
         if status.ended:  # also if it ended during the last requests

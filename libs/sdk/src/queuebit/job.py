@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
 from collections.abc import AsyncGenerator, Collection
 from contextlib import suppress
@@ -25,7 +24,7 @@ from queuebit.watch import Watch
 from queuebit_contracts import subjects
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.command import CancelJob, CancelRequest
-from queuebit_contracts.job import JobCompleted, JobSealed, JobSubmitted, Seal
+from queuebit_contracts.job import JobCompleted, JobSealed, JobSealedV1, JobSubmitted
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_kernel import Malformed
 from queuebit_runtime.lag import LAG_S, read_past_lag
@@ -185,18 +184,22 @@ class AsyncJob:
             ) from error
 
     async def receipt(self, timeout: float | None = 10.0) -> Receipt:
-        """Wait until the job is sealed, and return its newest receipt.
+        """Wait until the job is sealed, and return its newest receipt, signed on request.
 
-        A correction of the bill gives a job another receipt, which supersedes the one before.
+        A correction of the bill gives a job another receipt, which supersedes the one before. Each request returns other
+        signatures of the same statement.
 
         Raises:
             NotFound: the tenant has no such job.
             StillRunning: it is not sealed yet; a job is sealed shortly after it ended.
+            Refused: the receipt cannot be signed; the reason says why.
+            Unreachable: the stack does not answer.
         """
+        budget = WaitBudget(asyncio.get_running_loop().time, timeout)
         if not self._known:
             await self.status()
         sealed = await self.until(("sealed",), timeout)
-        if not isinstance(sealed, JobSealed):
+        if not isinstance(sealed, JobSealed | JobSealedV1):
             raise TypeError(f"the log holds a {sealed.type} where a seal belongs")
         seal = await self._log_client.newest_seal(sealed.data)
         return Receipt(
@@ -204,7 +207,7 @@ class AsyncJob:
             seal.statement,
             seal.leaf_index,
             seal.tree_size,
-            _document(seal),
+            await self._log_client.receipt(seal, budget),
             seal.revision or 0,
             seal.supersedes,
         )
@@ -267,17 +270,3 @@ class AsyncJob:
         if status.state == "rejected":
             return Refused(status.reasons, job=self.id)
         return JobFailed(self.id, next(iter(status.reasons), Reason(status.state, f"the job is {status.state}")))
-
-
-def _document(seal: Seal) -> bytes:
-    from queuebit_proof import Receipt as Document  # cryptography is only needed here
-
-    return Document(
-        tenant=seal.tenant,
-        job=seal.job,
-        envelope=base64.b64decode(seal.envelope),
-        leaf_index=seal.leaf_index,
-        tree_size=seal.tree_size,
-        inclusion=tuple(base64.b64decode(node) for node in seal.inclusion),
-        checkpoint=seal.checkpoint,
-    ).to_bytes()

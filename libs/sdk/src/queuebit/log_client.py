@@ -7,11 +7,21 @@ from dataclasses import dataclass
 from itertools import count
 
 from queuebit.errors import NotFound, Unreachable
+from queuebit.receipts import document_of
 from queuebit.transport import Message, Transport
+from queuebit.wait_budget import WaitBudget
 from queuebit.writing import write
 from queuebit_contracts import subjects
 from queuebit_contracts.catalog import CATALOG, NUMBERED, AnyEvent, Decoded, decode
-from queuebit_contracts.job import JobAccepted, JobCorrected, JobSealed, JobUsageReported, Seal
+from queuebit_contracts.job import (
+    JobAccepted,
+    JobCorrected,
+    JobSealed,
+    JobSealedV1,
+    JobUsageReported,
+    Seal,
+    SealV1,
+)
 from queuebit_contracts.topology import LOG
 from queuebit_kernel import Malformed, Stale
 from queuebit_runtime.server_errors import WRONG_LAST_SEQUENCE
@@ -20,7 +30,11 @@ __all__ = ["Entry", "LogClient", "entry_of"]
 
 _FIRST = ("submitted", "accepted", "rejected")
 _LATER = tuple(
-    it.name for it in CATALOG.values() if it.noun == "job" and it.subject.endswith(it.name) and it.name not in _FIRST
+    dict.fromkeys(
+        it.name
+        for it in CATALOG.values()
+        if it.noun == "job" and it.subject.endswith(it.name) and it.name not in _FIRST
+    )
 )
 """Events that only an accepted job can have; those with a qualifier in their subject are not among them."""
 
@@ -36,7 +50,7 @@ class Entry:
     def revision(self) -> int:
         """The number of an event that may follow the end of a job several times; 0 for all others."""
         match self.event:
-            case JobUsageReported(data=data) | JobCorrected(data=data) | JobSealed(data=data):
+            case JobUsageReported(data=data) | JobCorrected(data=data) | JobSealed(data=data) | JobSealedV1(data=data):
                 return data.revision or 0
             case _:
                 return 0
@@ -115,15 +129,19 @@ class LogClient:
             found += await self._read(_numbered(aggregate, number))
         return sorted(found, key=lambda entry: entry.sequence)
 
-    async def newest_seal(self, first: Seal) -> Seal:
-        """The newest receipt of a job, from its first one: that of the last correction of its bill, if there is any."""
+    async def newest_seal(self, first: Seal | SealV1) -> Seal | SealV1:
+        """The newest seal of a job, from its first one: that of the last correction of its bill, if there is any."""
         aggregate, newest = subjects.job(self.tenant, first.job), first
         for number in count(1):
             entry = await self.last(aggregate.event("sealed", str(number)))
-            if entry is None or not isinstance(entry.event, JobSealed):
+            if entry is None or not isinstance(entry.event, JobSealed | JobSealedV1):
                 break
             newest = entry.event.data
         return newest
+
+    async def receipt(self, seal: Seal | SealV1, budget: WaitBudget) -> bytes:
+        """The receipt of a sealed job; raises like `document_of`."""
+        return await document_of(seal, self._transport, budget)
 
     async def _read(self, wanted: list[str]) -> list[Entry]:
         return [entry for entry in await asyncio.gather(*map(self.last, wanted)) if entry is not None]

@@ -22,6 +22,7 @@ from queuebit_contracts.job import (
     JobPlaced,
     JobRejected,
     JobSealed,
+    JobSealedV1,
     JobStarted,
     JobSubmitted,
     JobUsageReported,
@@ -82,7 +83,7 @@ def _evolve(status: Status, event: Decoded) -> Status:
             return replace(status, charge=_money(event.data.charge), provisional=event.data.final is False)
         case JobCorrected():
             return replace(status, charge=_money(event.data.charge), provisional=not event.data.final)
-        case JobSealed():
+        case JobSealed() | JobSealedV1():
             return replace(status, sealed=True)
         case _:
             return status
@@ -112,7 +113,7 @@ def _step(event: AnyEvent) -> Step:
             detail = (
                 f"{_money(event.data.charge)} ({'' if delta.amount < 0 else '+'}{delta.text()}): {event.data.reason}"
             )
-        case JobSealed():
+        case JobSealed() | JobSealedV1():
             again = ", supersedes the receipt before" if event.data.supersedes else ""
             detail = f"entry {event.data.leaf_index} of the transparency log{again}"
         case _:

@@ -1,1 +1,1 @@
-"""Signs a statement about every job and keeps the transparency log."""
+"""Records a statement about every job in the transparency log, and signs receipts."""

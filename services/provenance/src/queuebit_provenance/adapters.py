@@ -9,10 +9,11 @@ import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from queuebit_contracts.catalog import decode
-from queuebit_contracts.job import JobSealed, Seal
-from queuebit_contracts.subjects import named
+from queuebit_contracts.catalog import Decoded, decode
+from queuebit_contracts.job import JobSealed, JobSealedV1, Seal, SealV1
+from queuebit_contracts.subjects import every, named
 from queuebit_contracts.topology import LOG
+from queuebit_contracts.transparency import LogCheckpointed
 from queuebit_kernel import Malformed
 from queuebit_proof import TrustInvalid, TrustRoot
 from queuebit_runtime.connection import Connection
@@ -23,16 +24,21 @@ __all__ = ["JetStreamSeals", "names_losses", "publish_trust"]
 
 _SUBJECTS = named("job.sealed")
 """First receipts, and those that supersede them."""
+_HEADS = every(LogCheckpointed)
+"""There is one log a stream."""
+
+
+_Place = tuple[int, Seal | SealV1 | None]
 
 
 class JetStreamSeals:
-    """Reads seals without a consumer, so that processes do not compete for one."""
+    """Reads seals and heads without a consumer, so that processes do not compete for one."""
 
     def __init__(self, connection: Connection, *, batch: int = 256, timeout_s: float = 30.0) -> None:
         self._replies = MultiReply(connection, timeout_s)
         self._batch = batch
 
-    async def read(self, leaf: int, *, until: int) -> AsyncIterator[Seal]:
+    async def read(self, leaf: int, *, until: int) -> AsyncIterator[Seal | SealV1]:
         """Yield the seals from `leaf` on, up to sequence `until`."""
         after = await self._before(leaf, until)
         while found := await self._next(after + 1, self._batch):
@@ -42,6 +48,11 @@ class JetStreamSeals:
                 if seal is not None and seal.leaf_index >= leaf:
                     yield seal
             after = found[-1][0]
+
+    async def head(self, after: int) -> str | None:
+        """The first checkpoint after a sequence."""
+        found = [_event(it) for it in await self._messages(_HEADS, after + 1, 1)]
+        return next((it.data.checkpoint for it in found if isinstance(it, LogCheckpointed)), None)
 
     async def _before(self, leaf: int, until: int) -> int:
         """A sequence shortly before a leaf: indices rise with sequences, so bisection finds it in a large log."""
@@ -55,26 +66,31 @@ class JetStreamSeals:
                 high = middle
         return low
 
-    async def _next(self, sequence: int, count: int) -> list[tuple[int, Seal | None]]:
+    async def _next(self, sequence: int, count: int) -> list[_Place]:
         """Some messages at or after a sequence, with their seals, none left out; none means that there are none."""
         pages = [page for page in await asyncio.gather(*(self._page(it, sequence, count) for it in _SUBJECTS)) if page]
         known = min((page[-1][0] for page in pages), default=0)  # behind it, the shorter page may lack some
         return sorted((it for page in pages for it in page if it[0] <= known), key=lambda it: it[0])
 
-    async def _page(self, subject: str, sequence: int, count: int) -> list[tuple[int, Seal | None]]:
-        """Up to `count` messages of one subject."""
+    async def _page(self, subject: str, sequence: int, count: int) -> list[_Place]:
+        """Sequence and seal of up to `count` messages of one subject; None for what is not a seal.
+
+        A seal of an unknown later version is none either: its leaf is missing, so that the log is not continued.
+        """
+        found = [(it.sequence, _event(it)) for it in await self._messages(subject, sequence, count)]
+        return [(place, it.data if isinstance(it, JobSealed | JobSealedV1) else None) for place, it in found]
+
+    async def _messages(self, subject: str, sequence: int, count: int) -> list[Message]:
         request = {"seq": sequence, "next_by_subj": subject, "batch": count}
         replies = await self._replies.ask(f"$JS.API.DIRECT.GET.{LOG}", json.dumps(request).encode())
-        return [_seal(message_of(reply)) for reply in replies]
+        return [message_of(reply) for reply in replies]
 
 
-def _seal(message: Message) -> tuple[int, Seal | None]:
-    """Return sequence and seal of a message; None if it is not a seal. A lost seal would change the root."""
+def _event(message: Message) -> Decoded | None:
     try:
-        event = decode(message.body)
+        return decode(message.body)
     except Malformed:
-        event = None
-    return message.sequence, event.data if isinstance(event, JobSealed) else None
+        return None
 
 
 def names_losses(recovered: Path | None) -> bool:

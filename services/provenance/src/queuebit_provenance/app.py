@@ -12,7 +12,8 @@ from queuebit_provenance.adapters import JetStreamSeals, names_losses, publish_t
 from queuebit_provenance.errors import LogRefused
 from queuebit_provenance.handlers import AttestJob
 from queuebit_provenance.ledger import Ledger
-from queuebit_provenance.routes import routes
+from queuebit_provenance.receipts import IssueReceipt
+from queuebit_provenance.routes import queries, routes
 from queuebit_provenance.sealer import Sealer
 from queuebit_provenance.settings import Settings
 from queuebit_runtime.service import Service
@@ -37,9 +38,10 @@ def create_app(settings: Settings | None = None, bus: BusSettings | None = None)
         trust = publish_trust(keys.trust, settings.trust_file)
     except (KeysUnsafe, TrustInvalid) as error:
         raise ValueError(str(error)) from error
+    seals = JetStreamSeals(service.bus)
     ledger = Ledger(
         service.log,
-        JetStreamSeals(service.bus),
+        seals,
         keys=keys,
         trust=trust,
         folder=settings.data_dir / "log",
@@ -48,13 +50,14 @@ def create_app(settings: Settings | None = None, bus: BusSettings | None = None)
         losses_known=names_losses(settings.recovered_file),
     )
     sealer = Sealer(ledger, clock, max_batch=settings.max_batch, linger_s=settings.linger_ms / 1000)
-    attest = AttestJob(service.log, keys, sealer, salt=lambda: secrets.token_bytes(SALT_BYTES), software=_SOFTWARE)
+    attest = AttestJob(service.log, sealer, salt=lambda: secrets.token_bytes(SALT_BYTES), software=_SOFTWARE)
 
     async def load() -> None:
         with suppress(LogRefused):  # reported by health; every delivery tries again
             await ledger.load()
 
     service.include(routes(attest, workers=settings.max_batch + settings.max_batch // 4))
+    service.include(queries(IssueReceipt(service.log, seals, ledger, keys=keys, trust=trust)))
     service.before.append(load)
     service.work.append(sealer.run)
     service.trouble = lambda: ledger.trouble

@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from queuebit_contracts.catalog import wire_name
 from queuebit_contracts.job import JobSealed, Seal
 from queuebit_contracts.subjects import every, proof
 from queuebit_contracts.transparency import Checkpoint, LogCheckpointed
@@ -21,7 +22,6 @@ from queuebit_proof import (
     ProofFault,
     TileLog,
     TrustRoot,
-    b64,
     sign_checkpoint,
     verify_checkpoint,
 )
@@ -42,8 +42,8 @@ _CLOCK_STEP = timedelta(minutes=1)
 class Ledger:
     """Appends leaves and their checkpoint in one atomic batch, guarded by the checkpoint before.
 
-    The tree in memory is dropped before each batch and restored once the batch is stored. After any failure the next
-    batch starts from the event log.
+    After any failure the next batch starts from the event log. The first `size` leaves of the tree in memory are always
+    stored ones, so that proofs for heads up to that size can be given while a batch is on its way.
     """
 
     def __init__(
@@ -79,6 +79,8 @@ class Ledger:
         self._losses_known = losses_known
         self._subject = proof(name).event("checkpointed")
         self._tiles: TileLog | None = None
+        self._stored = False
+        """Whether all leaves of the tree in memory are known to be stored."""
         self._last = 0
         self._signed_at = datetime.fromtimestamp(0, UTC)
         """When the newest head that this process knows was signed."""
@@ -111,17 +113,17 @@ class Ledger:
             LogRefused: the log cannot be continued, or the clock is wrong.
         """
         now = self._time()
-        tiles, self._tiles = await self._newest(), None
+        tiles, self._stored = await self._newest(), False
         first = tiles.append(it.entry for it in batch)
         checkpoint = sign_checkpoint(tiles.head(self._keys.origin), self._keys, now)
         seals = [
             JobSealed(
-                id=event_id("qb.job.sealed.v1", *it.key[:2], *([] if it.revision is None else [str(it.revision)])),
+                id=event_id(wire_name(JobSealed), *it.key[:2], *([] if it.revision is None else [str(it.revision)])),
                 source=_SOURCE,
                 time=now,
                 traceparent=it.traceparent,
                 provenanceid=it.provenanceid,
-                data=_seal(it, index, tiles, checkpoint),
+                data=_seal(it, index, tiles.size),
             )
             for index, it in enumerate(batch, start=first)
         ]
@@ -131,8 +133,32 @@ class Ledger:
         self._last = await self._log.append_all(
             [*(Guarded(event, after=0) for event in seals), Guarded(head, after=self._last)]
         )
-        self._tiles, self.size, self._refusal, self._signed_at = tiles, tiles.size, None, now
+        self._tiles, self._stored, self.size, self._refusal, self._signed_at = tiles, True, tiles.size, None, now
         await self._publish(tiles, checkpoint)
+
+    async def tree(self, size: int) -> TileLog:
+        """Return a tree whose first `size` leaves are stored.
+
+        Raises:
+            LogRefused: the log has fewer, or cannot be read.
+            Unavailable: the event log did not answer in time.
+        """
+        tiles = self._tiles
+        if tiles is None or self.size < size:
+            tiles = await self._newest()
+        if self.size < size:
+            raise LogRefused(f"the log {self._name} has {self.size} leaves, not {size}: see `qb verify`")
+        return tiles
+
+    async def newest_head(self) -> tuple[str | None, int]:
+        """Return the newest checkpoint and the sequence to guard the next with; nonsense before the first is no head."""
+        try:
+            newest = await self._log.last(self._subject)
+        except Unreadable as nonsense:
+            return None, nonsense.sequence
+        if newest is None:
+            return None, 0
+        return newest.event.data.checkpoint if isinstance(newest.event, LogCheckpointed) else None, newest.sequence
 
     def _time(self) -> datetime:
         """The current time.
@@ -147,7 +173,7 @@ class Ledger:
 
     def _wrong_time(self, now: datetime) -> str | None:
         """Why the clock prevents signing: a signature must be later than the keys and than the last head."""
-        begin = max(key.valid_from for key in self._keys.trust.keys)
+        begin = self._keys.begin
         if now < begin:
             return (
                 f"nothing can be signed: the clock says {rfc3339(now)}, and the keys are valid from {rfc3339(begin)}: "
@@ -167,8 +193,8 @@ class Ledger:
 
     async def _newest(self) -> TileLog:
         """The current tree: a head that another process has overtaken is never signed."""
-        _, sequence = await self._head_of_log()
-        if self._tiles is None or sequence != self._last:
+        _, sequence = await self.newest_head()
+        if self._tiles is None or not self._stored or sequence != self._last:
             return (await self._read())[0]  # files are written after the batch, so that other processes need not wait
         return self._tiles
 
@@ -181,22 +207,12 @@ class Ledger:
             _logger.critical("%s", self._refusal)
             raise LogRefused(self._refusal) from error
         self._refusal = None
-        self._tiles, self.size = tiles, tiles.size
+        self._tiles, self._stored, self.size = tiles, True, tiles.size
         return tiles, checkpoint
-
-    async def _head_of_log(self) -> tuple[str | None, int]:
-        """The newest checkpoint and the sequence to guard the next one with; nonsense before the first is no head."""
-        try:
-            newest = await self._log.last(self._subject)
-        except Unreadable as nonsense:
-            return None, nonsense.sequence
-        if newest is None:
-            return None, 0
-        return newest.event.data.checkpoint if isinstance(newest.event, LogCheckpointed) else None, newest.sequence
 
     async def _proven(self) -> tuple[TileLog, str | None, int]:
         tiles = await self._open()  # before reading the checkpoint: the folder is never ahead of the event log
-        checkpoint, until = await self._head_of_log()
+        checkpoint, until = await self.newest_head()
         head = self._head(checkpoint) if checkpoint else await self._begin()
         if tiles is None:
             tiles = TileLog.rebuild(self._folder, await self._entries(0, head.size, until), self._trust)
@@ -263,16 +279,14 @@ class Ledger:
             _logger.error("the tiles lag behind the log until they can be written: %s", error)  # noqa: TRY400  # no trace
 
 
-def _seal(it: Attestation, index: int, tiles: TileLog, checkpoint: str) -> Seal:
+def _seal(it: Attestation, index: int, size: int) -> Seal:
     return Seal(
         tenant=it.tenant,
         job=it.job,
-        statement=digest(it.envelope),
-        envelope=b64(it.envelope),
+        statement=digest(it.statement),
+        text=it.statement.decode(),
         leaf_index=index,
-        tree_size=tiles.size,
-        inclusion=tuple(b64(node) for node in tiles.inclusion(index)),
-        checkpoint=checkpoint,
+        tree_size=size,
         revision=it.revision,
         supersedes=it.supersedes,
     )

@@ -22,9 +22,11 @@ from queuebit_contracts.job import (
     JobPlaced,
     JobRejected,
     JobSealed,
+    JobSealedV1,
     JobStarted,
     JobSubmitted,
     Seal,
+    SealV1,
     Usage,
 )
 from queuebit_contracts.subjects import event_name
@@ -43,13 +45,13 @@ _ENDINGS: dict[str, type[Ended]] = {event_name(wire_name(it)): it for it in get_
 _E = TypeVar("_E", bound=AnyEvent)
 
 
-def seal_of(history: Sequence[AnyEvent], revision: int | None) -> Seal | None:
+def seal_of(history: Sequence[AnyEvent], revision: int | None) -> Seal | SealV1 | None:
     """The job's receipt that includes a correction of its bill, or its first one; None where it is still to come."""
-    seals = (event.data for event in history if isinstance(event, JobSealed))
+    seals = (event.data for event in history if isinstance(event, JobSealed | JobSealedV1))
     return next((it for it in seals if it.revision == revision), None)
 
 
-def superseded(history: Sequence[AnyEvent], revision: int) -> Seal | None:
+def superseded(history: Sequence[AnyEvent], revision: int) -> Seal | SealV1 | None:
     """The receipt that the one of a correction supersedes."""
     return seal_of(history, revision - 1 or None)
 

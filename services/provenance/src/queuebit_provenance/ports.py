@@ -5,17 +5,25 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from queuebit_contracts.job import Seal
+from queuebit_contracts.job import Seal, SealV1
 from queuebit_provenance.state import Attestation
 
 __all__ = ["Sealing", "Seals"]
 
 
 class Seals(Protocol):
-    """The receipts in the log, from which the tree is built."""
+    """The seals in the log, from which the tree is built, and its signed heads."""
 
-    def read(self, leaf: int, *, until: int) -> AsyncIterator[Seal]:
+    def read(self, leaf: int, *, until: int) -> AsyncIterator[Seal | SealV1]:
         """Yield the seals from `leaf` on, in the order of the log, up to sequence `until`.
+
+        Raises:
+            Unavailable: the log did not answer in time.
+        """
+        ...
+
+    async def head(self, after: int) -> str | None:
+        """Return the first checkpoint after a sequence; for that of a seal, the one that was stored with it.
 
         Raises:
             Unavailable: the log did not answer in time.
@@ -27,5 +35,5 @@ class Sealing(Protocol):
     """Assigns places in the transparency log."""
 
     async def seal(self, attestation: Attestation) -> None:
-        """Return after the job's receipt is stored."""
+        """Return after the statement is stored as a leaf."""
         ...

@@ -1,12 +1,16 @@
-"""The subscriber of the service."""
+"""The subscribers of the service."""
 
 from faststream.nats import NatsRouter
 
 from queuebit_contracts.job import JobCorrected, JobMetered
+from queuebit_contracts.query import Answer, Question
 from queuebit_provenance.handlers import AttestJob
+from queuebit_provenance.receipts import IssueReceipt
 from queuebit_runtime.consumers import LogSequence, subscribes
+from queuebit_runtime.query_server import QueryServer
+from queuebit_runtime.replies import Tenant
 
-__all__ = ["routes"]
+__all__ = ["queries", "routes"]
 
 
 def routes(attest: AttestJob, *, workers: int) -> NatsRouter:
@@ -24,3 +28,15 @@ def routes(attest: AttestJob, *, workers: int) -> NatsRouter:
         await attest(event, sequence)
 
     return router
+
+
+def queries(receipt: IssueReceipt) -> NatsRouter:
+    """Issue receipts, one at a time for each tenant: a signature takes about a millisecond."""
+    server = QueryServer("provenance", side_by_side=1)
+
+    @server.answers("receipt")
+    async def on_receipt(tenant: Tenant, question: Question) -> Answer:
+        """Sign the statement about a sealed job, and return its receipt."""
+        return await receipt(tenant, question)
+
+    return server.router

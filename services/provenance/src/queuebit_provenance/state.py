@@ -1,4 +1,4 @@
-"""State between signing a statement and its place in the log."""
+"""State between building a statement and its place in the log."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ __all__ = ["Attestation"]
 
 @dataclass(frozen=True, slots=True)
 class Attestation:
-    """The signed statement about one job, on its way into the log."""
+    """The statement about one job, on its way into the log."""
 
     tenant: str
     job: str
-    envelope: bytes
+    statement: bytes
     provenanceid: str
     """The request that the statement names."""
     traceparent: str | None = None
@@ -39,4 +39,4 @@ class Attestation:
     @property
     def entry(self) -> bytes:
         """Its entry in the log."""
-        return entry_of(self.envelope)
+        return entry_of(self.statement)

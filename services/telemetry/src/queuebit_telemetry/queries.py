@@ -64,7 +64,7 @@ SELECT
     countIf(type = 'qb.job.failed.v1') AS failed,
     countIf(type = 'qb.job.rejected.v1') AS rejected,
     countIf(type = 'qb.job.cancelled.v1') AS cancelled,
-    countIf(type = 'qb.job.sealed.v1') AS sealed,
+    countIf(type IN ('qb.job.sealed.v1', 'qb.job.sealed.v2')) AS sealed,
     countResample(1, 25, 1)(queue_wait_bucket) AS queue_wait,
     countResample(1, 25, 1)(end_to_end_bucket) AS end_to_end,
     max(queue_wait_ms) AS longest_wait,
@@ -80,7 +80,7 @@ FROM (
     SELECT
         max(type IN (
             'qb.job.rejected.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1')) AS has_ended,
-        max(type = 'qb.job.sealed.v1') AS has_receipt
+        max(type IN ('qb.job.sealed.v1', 'qb.job.sealed.v2')) AS has_receipt
     FROM events
     WHERE tenant = {tenant:String} AND job != '' AND stored_at >= toDateTime({since:UInt32}, 'UTC')
     GROUP BY job)
