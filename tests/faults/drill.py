@@ -3,8 +3,8 @@
     python tests/faults/drill.py --jobs 10000 --every 2
 
 It starts a separate stack, prints one JSON report, and exits with 0 if every job has its result and a receipt that
-verifies offline, and every invariant holds. One process after another is killed with SIGKILL, also nats-server: each at least once, and until the last job is
-submitted. All jobs must still complete.
+verifies offline, and every invariant holds. One process after another is killed with SIGKILL, also nats-server: each at
+least once, and until the last job is submitted. All jobs must still complete.
 """
 
 from __future__ import annotations

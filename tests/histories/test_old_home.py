@@ -32,9 +32,12 @@ def test_an_old_home_starts_verifies_and_runs_another_job(archive: Path, tmp_pat
         verdicts = stack.ask("verify", "--wait", "60", accept=(0, 1), timeout=150)
         assert [it for it in verdicts if not it["holds"]] == []
         rows = stack.ask("jobs", "--tenant", "acme", "--user", "ada", "--limit", "100")
+        ended = next(name.removeprefix("acme/") for name, job in then.items() if job["sealed"] and "acme/" in name)
+        for job in (ended, str(done["job"])):
+            assert stack.ask("receipt", "verify", job, "--tenant", "acme", "--user", "ada")["verified"], job
     now = {f"acme/{row['job']}": row for row in rows}
     for name, job in then.items():
         if name.startswith("acme/"):
-            ended = job["state"] in ("rejected", "completed", "failed", "cancelled")
-            assert now[name]["state"] == (job["state"] if ended else "completed"), name
+            over = job["state"] in ("rejected", "completed", "failed", "cancelled")
+            assert now[name]["state"] == (job["state"] if over else "completed"), name
             assert now[name]["sealed"], name

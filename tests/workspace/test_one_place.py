@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,6 +81,18 @@ def test_the_check_sees(source: str) -> None:
 def test_every_type_that_is_named_anywhere_is_in_the_catalogue() -> None:
     for path in (*SOURCES, *ROOT.glob("contracts/src/**/*.sql")):
         assert {*TYPE.findall(path.read_text())} <= {*CATALOG} | {"qb.account.funded.v9"}, path
+
+
+def test_where_one_version_of_a_type_is_counted_all_are() -> None:
+    """A type that got a new version stays in the log in both."""
+    versions: defaultdict[str, set[str]] = defaultdict(set)
+    for name in CATALOG:
+        versions[name.rpartition("v")[0]].add(name)
+    queries = ROOT / "services/telemetry/src/queuebit_telemetry/queries.py"
+    for path in (queries, *ROOT.glob("contracts/src/**/*.sql")):
+        for line in path.read_text().splitlines():
+            for name in TYPE.findall(line):
+                assert versions[name.rpartition("v")[0]] <= {*TYPE.findall(line)}, f"{path}: {line}"
 
 
 def test_the_view_of_jobs_knows_every_state_and_every_end() -> None:

@@ -76,8 +76,8 @@ class Entry:
     subject: str
     """Its subject; names in braces are fields of its data."""
     appended_by: tuple[str, ...]
-    """The services that append it; `executor` is each executor, `client` is a tenant's user, through the intake. Empty for
-    an earlier version of a type, which is only read."""
+    """The services that append it; `executor` is each executor, `client` is a tenant's user, through the intake.
+    Empty for an earlier version of a type, which is only read."""
     state: str | None = None
     """The state of its job from then on; None if it changes none."""
     terminal: bool = False

@@ -186,8 +186,8 @@ class AsyncJob:
     async def receipt(self, timeout: float | None = 10.0) -> Receipt:
         """Wait until the job is sealed, and return its newest receipt, signed on request.
 
-        A correction of the bill gives a job another receipt, which supersedes the one before. Each request returns other
-        signatures of the same statement.
+        A correction of the bill gives a job another receipt, which supersedes the one before. Each request returns
+        other signatures of the same statement.
 
         Raises:
             NotFound: the tenant has no such job.

@@ -21,8 +21,8 @@ _PASSING = frozenset({"unavailable", "busy"})
 async def document_of(seal: Seal | SealV1, transport: Transport, budget: WaitBudget) -> bytes:
     """The receipt of a sealed job.
 
-    Seals of version 0.1 contain it. For all others provenance signs the statement in the seal; while it does not answer,
-    for example because it is restarted, the request is repeated.
+    Seals of version 0.1 contain it. For all others provenance signs the statement in the seal; while it does not
+    answer, for example because it is restarted, the request is repeated.
 
     Raises:
         Refused: it is not signed; the reason says why.

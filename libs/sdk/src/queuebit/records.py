@@ -153,7 +153,7 @@ class Receipt:
 
     job: str
     statement: str
-    """The entry in the transparency log: the digest of the statement; in a receipt of version 0.1, that of its envelope."""
+    """The entry in the transparency log: the statement's digest; in a receipt of version 0.1, that of its envelope."""
     leaf_index: int
     tree_size: int
     content: bytes = field(repr=False)

@@ -151,7 +151,7 @@ class Ledger:
         return tiles
 
     async def newest_head(self) -> tuple[str | None, int]:
-        """Return the newest checkpoint and the sequence to guard the next with; nonsense before the first is no head."""
+        """Return the newest checkpoint, and the sequence that guards the next; nonsense before the first is no head."""
         try:
             newest = await self._log.last(self._subject)
         except Unreadable as nonsense:
