@@ -50,9 +50,10 @@ class MemorySeals:
 
     async def read(self, leaf: int, *, until: int) -> AsyncIterator[Seal | SealV1]:
         for it in self._log.stored:
-            sealed = isinstance(it.event, JobSealed | JobSealedV1) and it.event.data.leaf_index >= leaf
-            if sealed and it.sequence <= until:
-                yield it.event.data
+            if isinstance(it.event, JobSealed | JobSealedV1) and it.sequence <= until:
+                seal: Seal | SealV1 = it.event.data
+                if seal.leaf_index >= leaf:
+                    yield seal
 
     async def head(self, after: int) -> str | None:
         later = (it.event for it in self._log.stored if it.sequence > after)
