@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from queuebit import Reply
 from queuebit.errors import Unanswered, Unreachable
-from queuebit.transport import Message, OnMessage
+from queuebit.transport import Message, OnGap, OnMessage
 from queuebit_contracts.catalog import AnyEvent, decode
 from queuebit_contracts.job import Compilation, Completion, JobCompleted, JobSubmitted, Usage
 from queuebit_contracts.subjects import covers, parse, stored, subject_of
@@ -28,6 +28,7 @@ class FakeBus:
         self.asked: list[tuple[str, bytes]] = []
         self.answers: dict[str, dict[str, object]] = {}
         self.lost = 0
+        self.gaps: list[OnGap] = []
         self.followed: set[str] = set()
         self._react = react
         self._signals: list[OnMessage] = []
@@ -74,7 +75,9 @@ class FakeBus:
         for signal in self._signals:
             signal(Message(subject, body, headers))
 
-    async def follow(self, subjects: Sequence[str], on_message: OnMessage) -> Callable[[], Awaitable[None]]:
+    async def follow(
+        self, subjects: Sequence[str], on_message: OnMessage, on_gap: OnGap
+    ) -> Callable[[], Awaitable[None]]:
         self.followed.update(subjects)
 
         def matching(message: Message) -> None:
@@ -82,6 +85,7 @@ class FakeBus:
                 on_message(message)
 
         self._signals.append(matching)
+        self.gaps.append(on_gap)
 
         async def stop() -> None:
             self._signals.remove(matching)

@@ -101,6 +101,41 @@ async def test_a_wait_ends_when_the_server_is_gone_for_good(ann: Credential, mon
             await job.wait()
 
 
+async def test_after_a_gap_every_waiter_reads_at_once(ann: Credential) -> None:
+    bus = FakeBus()
+    async with AsyncClient(ann, transport=bus) as client:
+        job = await client.submit(BELL)
+        waiting = [asyncio.ensure_future(it.result(timeout=2)) for it in (job, job, client.job(job.id))]
+        while len(reads(bus)) < 4:  # the second handle looks first
+            await asyncio.sleep(0)
+        bus.stored[f"qb.job.acme.{job.id}.completed"] = (9, completed(submitted_in(bus), {"00": 1}).to_bytes())
+        for on_gap in bus.gaps:
+            on_gap()
+        assert [(await it).counts for it in waiting] == [{"00": 1}] * 3
+
+
+async def test_a_handle_that_did_not_wait_during_a_gap_reads_when_it_waits(ann: Credential) -> None:
+    bus = FakeBus()
+    async with AsyncClient(ann, transport=bus) as client:
+        job = await client.submit(BELL)
+        bus.stored[f"qb.job.acme.{job.id}.completed"] = (9, completed(submitted_in(bus), {"00": 1}).to_bytes())
+        for on_gap in bus.gaps:
+            on_gap()
+        assert (await job.result(timeout=2)).counts == {"00": 1}
+
+
+async def test_two_handles_of_a_job_receive_the_same_message(ann: Credential) -> None:
+    bus = FakeBus()
+    async with AsyncClient(ann, transport=bus) as client:
+        job = await client.submit(BELL)
+        waiting = [asyncio.ensure_future(it.result(timeout=2)) for it in (job, client.job(job.id))]
+        while len(reads(bus)) < 4:
+            await asyncio.sleep(0)
+        bus.keep(completed(submitted_in(bus), {"00": 1}))
+        assert [(await it).counts for it in waiting] == [{"00": 1}] * 2
+    assert len(reads(bus)) == 4
+
+
 async def test_a_wait_that_lasts_says_what_for(
     ann: Credential, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -58,7 +58,7 @@ class TransportLaws:
 
         first, second, third, last = (submitted(f"law-{number}") for number in range(4))
         followed = [subjects.stored(subjects.job("acme", it.data.job).everything) for it in (second, third)]
-        stop = await transport.follow(followed, received.put_nowait)
+        stop = await transport.follow(followed, received.put_nowait, pytest.fail)
         await write(first)
         answer = await write(second)
         assert b"10071" in (await write(second)).body

@@ -13,7 +13,7 @@ from queuebit.client import AsyncClient
 from queuebit.credentials import Credential
 from queuebit.errors import Unreachable
 from queuebit.records import Table
-from queuebit.transport import OnMessage, Reply, Unsubscribe
+from queuebit.transport import OnGap, OnMessage, Reply, Unsubscribe
 from queuebit.waiting import changing_reasons
 from queuebit_runtime.keys import new_seed
 
@@ -34,7 +34,7 @@ class Bus:
             raise Unreachable("no answer")
         return Reply(json.dumps({"rows": self._answers[question]}).encode(), {})
 
-    async def follow(self, subjects: Sequence[str], on_message: OnMessage) -> Unsubscribe:
+    async def follow(self, subjects: Sequence[str], on_message: OnMessage, on_gap: OnGap) -> Unsubscribe:
         raise NotImplementedError
 
     async def close(self) -> None:

@@ -43,11 +43,11 @@ class LoggedEvent:
 async def follow(transport: Transport, tenant: str, job: str | None = None) -> AsyncGenerator[LoggedEvent, None]:
     """Yield each event of a tenant's jobs, or of one job, once, in the order in which the log stored them.
 
-    Events that were stored while the connection was lost are missing.
+    Events that were stored while the connection was lost are missing; the logger `queuebit` says so.
     """
     received: asyncio.Queue[Message] = asyncio.Queue()
     wanted = of_tenant("job", tenant) if job is None else job_history(tenant, job).everything
-    stop = await transport.follow([stored(wanted)], received.put_nowait)
+    stop = await transport.follow([stored(wanted)], received.put_nowait, _warn_of_gap)
     last = 0
     try:
         while True:
@@ -62,3 +62,7 @@ async def follow(transport: Transport, tenant: str, job: str | None = None) -> A
                 yield LoggedEvent(entry.sequence, origin(message.subject), entry.event)
     finally:
         await stop()
+
+
+def _warn_of_gap() -> None:
+    _logger.warning("events may be missing: the connection was lost, or this program was too slow")

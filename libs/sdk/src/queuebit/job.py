@@ -33,7 +33,7 @@ __all__ = ["AsyncJob"]
 
 _logger = logging.getLogger("queuebit")
 
-_FIRST_LOOK_S, _LAST_LOOK_S = 2.0, 5.0
+_FIRST_LOOK_S, _LAST_LOOK_S = 3.0, 5.0
 """How long to wait for a live event before reading the log; grows from the first to the last value."""
 
 _LOOKS_S = LAG_S[:4]
@@ -53,8 +53,9 @@ class AsyncJob:
         self._payloads = payloads
         self._subjects = subjects.job(credential.tenant, job)
         self._signal = watch.signal(job)
-        self._live: frozenset[str] = frozenset()
-        """The names of events that this handle cannot have missed."""
+        self._live: set[str] = set()
+        """The names of events that this handle cannot have missed since there were `_gaps` gaps."""
+        self._gaps = self._signal.gaps
         self._known: dict[str, Entry] = {}
 
     def __repr__(self) -> str:
@@ -70,7 +71,7 @@ class AsyncJob:
         """
         self._known["submitted"] = submission
         if new:
-            self._live = self._watch.names
+            self._live = {*self._watch.names}
 
     async def status(self) -> Status:
         """The current status, with all events so far.
@@ -102,9 +103,9 @@ class AsyncJob:
         """
         budget = WaitBudget(asyncio.get_running_loop().time, timeout)
         await self._watch.start(events)
-        look, pause, self._live = {*events} - self._live, _FIRST_LOOK_S, self._live.union(events)
+        look, pause = self._missed(events), _FIRST_LOOK_S
         while True:
-            self._signal.moved.clear()
+            changes = self._signal.changes
             try:
                 if (event := self._received(events) or await self._first(look)) is not None:
                     return event
@@ -124,8 +125,8 @@ class AsyncJob:
                 raise StillRunning(f"job {self.id} has not {missing}{after}: {why}; it continues")
             try:
                 async with asyncio.timeout(left):
-                    await self._signal.moved.wait()
-                look = set()
+                    await self._signal.wait(changes)
+                look = self._missed(events)
             except TimeoutError:
                 look, pause = set(events), min(pause * 2, _LAST_LOOK_S)
 
@@ -237,14 +238,23 @@ class AsyncJob:
         except Unreachable as error:
             return str(error)
 
+    def _missed(self, events: Collection[str]) -> set[str]:
+        """Those of the events that may have happened unnoticed; from now on the others include them."""
+        if self._gaps != self._signal.gaps:
+            self._live, self._gaps = set(), self._signal.gaps
+        missed = {*events} - self._live
+        self._live |= missed
+        return missed
+
     def _received(self, events: Collection[str]) -> AnyEvent | None:
         """The first of the events that is known already, or that a live message brought."""
         for name in events:
-            if (message := self._signal.messages.pop(name, None)) is not None:
+            if name not in self._known and (message := self._signal.messages.get(name)) is not None:
                 try:
                     self._known[name] = entry_of(message)
                 except Malformed as error:
                     _logger.warning("job %s: a live message is ignored: %s", self.id, error)
+                    del self._signal.messages[name]
             if name in self._known:
                 return self._event(name)
         return None
@@ -255,6 +265,7 @@ class AsyncJob:
         async def read(name: str) -> None:
             if (entry := await self._log_client.last(self._subjects.event(name))) is not None:
                 self._known[name] = entry
+                self._signal.notify()  # others may wait on this handle
 
         await asyncio.gather(*map(read, events))
         return next((self._event(name) for name in events if name in self._known), None)

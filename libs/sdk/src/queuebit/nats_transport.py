@@ -14,10 +14,10 @@ import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.errors import NoRespondersError
+from nats.errors import NoRespondersError, SlowConsumerError
 
 from queuebit.errors import Forbidden, InvalidInput, Reason, Refused, Unanswered, Unreachable
-from queuebit.transport import Message, OnMessage, Reply, Unsubscribe
+from queuebit.transport import Message, OnGap, OnMessage, Reply, Unsubscribe
 from queuebit_runtime.harden import harden_nats_client
 from queuebit_runtime.servers import servers_of, tls_of
 
@@ -51,6 +51,7 @@ class NatsTransport:
         self._connecting = asyncio.Lock()
         self._asking: defaultdict[str, set[asyncio.Task[Msg]]] = defaultdict(set)
         self._denied: set[asyncio.Task[Msg]] = set()
+        self._on_gap: list[OnGap] = []
         self._unknown = False
         """Whether the server rejected the token at the last attempt."""
 
@@ -82,7 +83,7 @@ class NatsTransport:
                 del self._asking[named]
         return Reply(reply.data, reply.headers or {})
 
-    async def follow(self, subjects: Sequence[str], on_message: OnMessage) -> Unsubscribe:
+    async def follow(self, subjects: Sequence[str], on_message: OnMessage, on_gap: OnGap) -> Unsubscribe:
         client = await self._connected()
 
         async def forward(message: Msg) -> None:
@@ -95,8 +96,10 @@ class NatsTransport:
             await client.flush()
         except (NatsError, TimeoutError) as error:
             raise self._silent(client, ", ".join(subjects), self._timeout) from error
+        self._on_gap.append(on_gap)
 
         async def stop() -> None:
+            self._on_gap.remove(on_gap)
             for subscription in subscriptions:
                 with suppress(NatsError):  # the subscription ended with its connection
                     await subscription.unsubscribe()
@@ -123,9 +126,12 @@ class NatsTransport:
                 raise error  # each server was tried: the first connection has no retries
             self._unknown = self._unknown or "authorization" in str(error).lower()
             self._deny(str(error))
+            if isinstance(error, SlowConsumerError):
+                self._note_gap()
 
         async def on_reconnected() -> None:
             self._unknown = False
+            self._note_gap()
 
         tls = self._tls()
         try:
@@ -166,6 +172,10 @@ class NatsTransport:
         if client.is_connected:
             return Unreachable(f"{subject} had no answer in {timeout:g} s: see `qb status`")
         return Unreachable(f"the connection to {self._url} is lost: see `qb status`; `qb up` starts a stack")
+
+    def _note_gap(self) -> None:
+        for on_gap in self._on_gap:
+            on_gap()
 
     def _deny(self, text: str) -> None:
         if found := _VIOLATION.search(text):

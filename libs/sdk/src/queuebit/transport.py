@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-__all__ = ["Message", "OnMessage", "Reply", "Transport", "Unsubscribe"]
+__all__ = ["Message", "OnGap", "OnMessage", "Reply", "Transport", "Unsubscribe"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,9 @@ class Message:
 OnMessage = Callable[[Message], None]
 """Called with each message."""
 
+OnGap = Callable[[], None]
+"""Called when messages may have been lost: the connection is back after an outage, or the client was too slow."""
+
 Unsubscribe = Callable[[], Awaitable[None]]
 """Ends subscriptions."""
 
@@ -47,10 +50,11 @@ class Transport(Protocol):
         """
         ...
 
-    async def follow(self, subjects: Sequence[str], on_message: OnMessage) -> Unsubscribe:
+    async def follow(self, subjects: Sequence[str], on_message: OnMessage, on_gap: OnGap) -> Unsubscribe:
         """Call `on_message` for every message from now on; the server has confirmed the subscriptions on return.
 
-        Subjects may be patterns, of which no two match the same message. Messages can be lost.
+        Subjects may be patterns, of which no two match the same message. Messages can be lost, seldom without a gap
+        that is noticed.
         """
         ...
 

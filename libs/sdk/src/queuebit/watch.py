@@ -1,7 +1,7 @@
 """Live events: one subscription for each name of an event, for any number of jobs.
 
 The log publishes an event once it has stored it, so that a live event needs no further read. It can be lost: a waiting
-task also reads the log from time to time.
+task also reads the log after a gap, and from time to time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,22 @@ class JobSignal:
     def __init__(self) -> None:
         self.messages: dict[str, Message] = {}
         """By the name of the event, such as `completed`."""
-        self.moved = asyncio.Event()
+        self.gaps = 0
+        """How often messages may have been lost."""
+        self.changes = 0
+        """How often there was anything new: a wait begins with the number from before the last look."""
+        self._changed = asyncio.Event()
+
+    def notify(self) -> None:
+        """End the waits of all that share the signal."""
+        self.changes += 1
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def wait(self, changes: int) -> None:
+        """Wait for more than so many changes."""
+        if self.changes == changes:
+            await self._changed.wait()
 
 
 class Watch:
@@ -48,16 +63,21 @@ class Watch:
             async with self._starting:
                 if missing := sorted({*names} - self.names):
                     wanted = [stored(of_tenant("job", self._tenant, name)) for name in missing]
-                    await self._transport.follow(wanted, self._on_message)
+                    await self._transport.follow(wanted, self._on_message, self._on_gap)
                     self.names |= {*missing}
 
     async def follow(self, job_id: str, moved: asyncio.Event) -> Unsubscribe:
         """Set `moved` whenever anything happens to a job."""
         everything = stored(job(self._tenant, job_id).everything)
-        return await self._transport.follow([everything], lambda _: moved.set())
+        return await self._transport.follow([everything], lambda _: moved.set(), moved.set)
 
     def _on_message(self, message: Message) -> None:
         it = parse(message.subject)
         if signal := self._signals.get(it.id):
             signal.messages[it.event] = message
-            signal.moved.set()
+            signal.notify()
+
+    def _on_gap(self) -> None:
+        for signal in self._signals.values():
+            signal.gaps += 1
+            signal.notify()
