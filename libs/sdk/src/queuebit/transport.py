@@ -53,8 +53,8 @@ class Transport(Protocol):
     async def follow(self, subjects: Sequence[str], on_message: OnMessage, on_gap: OnGap) -> Unsubscribe:
         """Call `on_message` for every message from now on; the server has confirmed the subscriptions on return.
 
-        Subjects may be patterns, of which no two match the same message. Messages can be lost: `on_gap` reports it when an
-        outage or a slow reader was the cause, but not every loss has one.
+        Subjects may be patterns, of which no two match the same message. Messages can be lost: `on_gap` reports it when
+        an outage or a slow reader was the cause, which is not always so.
         """
         ...
 
