@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from queuebit_quantum import Circuit, WorkItem, open_backend, parse, read_circuit, write_circuit
+from queuebit_quantum import (
+    Circuit,
+    WorkItem,
+    open_backend,
+    parse,
+    read_circuit,
+    read_compiled,
+    write_circuit,
+    write_compiled,
+)
 
 TWO = 'OPENQASM 2.0; include "qelib1.inc"; '
 THREE = 'OPENQASM 3.0; include "stdgates.inc"; '
@@ -33,6 +42,16 @@ def test_a_circuit_comes_back_as_it_was(source: str) -> None:
     assert back == circuit
     assert back.quantum_circuit == circuit.quantum_circuit
     assert sampled(back) == sampled(circuit)
+
+
+@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+def test_a_compiled_circuit_comes_back_as_it_was(source: str) -> None:
+    circuit, aer = parse(source), open_backend("aer")
+    compiled = aer.compile(circuit, 1)
+    back, touched = read_compiled(write_compiled(compiled, circuit))
+    assert back == compiled
+    assert back.program == compiled.program
+    assert touched == len(circuit.touched)
 
 
 def test_a_circuit_that_would_come_back_changed_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:

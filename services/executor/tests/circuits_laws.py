@@ -28,7 +28,7 @@ class CircuitsLaws:
         assert estimate.backend == "aer"
 
     async def test_a_run_gives_counts_and_what_it_used(self, circuits: Circuits) -> None:
-        async with circuits.worker("aer") as worker:
+        async with circuits.worker("aer", "acme") as worker:
             assert worker.limit_s(PLENTY_US) > 0
             assert worker.overhead_us >= 0
             ran = await worker.run(BELL, 10, 1, budget_us=PLENTY_US, token="law-run")
@@ -39,8 +39,8 @@ class CircuitsLaws:
 
     async def test_a_slot_is_one_jobs_at_a_time(self, circuits: Circuits) -> None:
         async with AsyncExitStack() as first:
-            await first.enter_async_context(circuits.worker("aer"))
-            second = circuits.worker("aer")
+            await first.enter_async_context(circuits.worker("aer", "acme"))
+            second = circuits.worker("aer", "acme")
             waiting = asyncio.ensure_future(second.__aenter__())
             done, _ = await asyncio.wait({waiting}, timeout=0.05)
             assert not done

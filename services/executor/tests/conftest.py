@@ -102,7 +102,7 @@ class FakeCircuits:
         )
 
     @asynccontextmanager
-    async def worker(self, backend: str, *, all_cores: bool = False) -> AsyncIterator[FakeWorker]:
+    async def worker(self, backend: str, tenant: str, *, all_cores: bool = False) -> AsyncIterator[FakeWorker]:
         self.all_cores.append(all_cores)
         self.workers_asked_for += 1
         async with self.free:

@@ -41,7 +41,7 @@ async def children(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ch
 
 
 async def run(children: ChildCircuits, backend: str) -> Ran | Refused:
-    async with children.worker(backend) as worker:
+    async with children.worker(backend, "acme") as worker:
         return await worker.run(BELL, 100, 1, budget_us=10**9, token=event_id())
 
 
@@ -93,7 +93,7 @@ async def test_a_process_that_a_child_leaves_behind_ends_with_it(children: Child
     (pid,) = map(int, left.counts.removeprefix(b'{"00":').removesuffix(b"}").split())
     while os.getsid(pid) != pid:  # it leaves the session of the executor by itself
         await asyncio.sleep(0.01)
-    async with children.worker("leaves-a-process") as worker:
+    async with children.worker("leaves-a-process", "acme") as worker:
         os.kill(worker._child.child.pid, 9)
         await worker.run(BELL, 100, 1, budget_us=10**9, token=event_id())
     while psutil.pid_exists(pid):  # the test's own time limit ends this

@@ -96,7 +96,7 @@ async def family(
 async def run(
     circuits: ChildCircuits, backend: str, source: bytes, shots: int, seed: int, budget_us: int
 ) -> Ran | Refused:
-    async with circuits.worker(backend) as worker:
+    async with circuits.worker(backend, "acme") as worker:
         return await worker.run(source, shots, seed, budget_us=budget_us, token=event_id())
 
 
@@ -227,10 +227,10 @@ async def test_one_run_has_all_cores_and_small_ones_go_on_beside_it(world: World
         assert len(circuits.runners["aer"].children) == 1, "others are forked when they are needed"
 
         async def another() -> None:
-            async with circuits.worker("aer", all_cores=True):
+            async with circuits.worker("aer", "acme", all_cores=True):
                 pass
 
-        async with circuits.worker("aer", all_cores=True):
+        async with circuits.worker("aer", "acme", all_cores=True):
             large = asyncio.ensure_future(another())
             assert isinstance(await run(circuits, "aer", world.bell.encode(), 100, 1, PLENTY), Ran)
             assert not large.done()
@@ -282,7 +282,7 @@ def item(value: float, *, observables: Sequence[dict[str, float]] = (), token: s
 
 
 async def test_items_are_bound_run_and_counted(circuits: ChildCircuits) -> None:
-    async with circuits.worker("aer") as worker:
+    async with circuits.worker("aer", "acme") as worker:
         zero, pi = [await worker.run_item(item(it, token=f"{it}"), PLENTY, 5) for it in (0.0, math.pi**2)]
     assert isinstance(zero, ItemRan)
     assert isinstance(pi, ItemRan)
@@ -294,7 +294,7 @@ async def test_items_are_bound_run_and_counted(circuits: ChildCircuits) -> None:
 
 
 async def test_observables_are_estimated_within_their_standard_error(circuits: ChildCircuits) -> None:
-    async with circuits.worker("aer") as worker:
+    async with circuits.worker("aer", "acme") as worker:
         found = await worker.run_item(item(1.0, observables=PAIR), PLENTY, 5)
     assert isinstance(found, ItemRan)
     assert found.result.expectations is not None
@@ -311,7 +311,7 @@ async def test_observables_are_estimated_within_their_standard_error(circuits: C
 async def test_an_item_that_ends_its_process_is_followed_by_the_next(
     circuits: ChildCircuits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with circuits.worker("aer") as worker:
+    async with circuits.worker("aer", "acme") as worker:
         os.kill(worker._child.child.pid, signal.SIGKILL)
         killed = await worker.run_item(item(0.0), PLENTY, 5)
         following = await worker.run_item(item(0.0), PLENTY, 5)
@@ -320,7 +320,7 @@ async def test_an_item_that_ends_its_process_is_followed_by_the_next(
 
 
 async def test_a_binding_that_the_circuit_cannot_use_is_refused_with_its_place(circuits: ChildCircuits) -> None:
-    async with circuits.worker("aer") as worker:
+    async with circuits.worker("aer", "acme") as worker:
         answer = await worker.run_item(item(-1.0), PLENTY, 5)
     assert (refused(answer).error.code, refused(answer).error.line) == ("parameter", 1)
 

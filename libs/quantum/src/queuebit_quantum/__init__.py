@@ -33,7 +33,7 @@ from queuebit_quantum.in_process import InProcess
 from queuebit_quantum.limits import Limits
 from queuebit_quantum.observables import Basis, bases, expectation, label, measured_in, shares
 from queuebit_quantum.parameters import Input, Parameters, bound_digest, parameter_faults, representatives
-from queuebit_quantum.parsed import read_circuit, write_circuit
+from queuebit_quantum.parsed import read_circuit, read_compiled, write_circuit, write_compiled
 from queuebit_quantum.profile import Profile, profile, simulation_bytes
 
 __all__ = [
@@ -78,6 +78,7 @@ __all__ = [
     "parse",
     "profile",
     "read_circuit",
+    "read_compiled",
     "representatives",
     "require_fit",
     "result_keys",
@@ -86,4 +87,5 @@ __all__ = [
     "stack_of",
     "total_variation",
     "write_circuit",
+    "write_compiled",
 ]

@@ -1,23 +1,30 @@
-"""A circuit that was parsed, as bytes: another process reads them many times quicker than it parses the source."""
+"""Circuits that were parsed or compiled, as bytes: another process reads them many times quicker than it parses."""
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from functools import lru_cache
 from operator import eq
 from typing import TYPE_CHECKING, Any
 
+from queuebit_planning.timing import Method
+from queuebit_quantum.backends import Compiled
 from queuebit_quantum.circuits import Circuit
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
     from qiskit.circuit import Operation
 
-__all__ = ["read_circuit", "write_circuit"]
+__all__ = ["read_circuit", "read_compiled", "write_circuit", "write_compiled"]
 
 _COUNTED = ("digest", "language", "num_qubits", "num_clbits", "gates", "depth", "two_qubit_gates")
+_COMPILED = (
+    *("circuit_digest", "target_digest", "compiler", "seed", "two_qubit_gates", "depth", "registers"),
+    *("physical_qubits", "duration_s", "esp", "rep_delay_s", "overhead_s"),
+)
 _FLAT = frozenset({"mid_circuit_measurement", "reset"})
 _TUPLES = ("registers", "physical", "touched")
 
@@ -28,19 +35,8 @@ def write_circuit(circuit: Circuit) -> bytes:
     Empty if the circuit has conditions or loops, or would not come back as it is: QPY cannot write every operation, and
     loses the unit of a delay.
     """
-    from qiskit import qpy
-
-    if not circuit.features <= _FLAT:
-        return b""
-    program = io.BytesIO()
-    try:
-        qpy.dump(circuit.quantum_circuit, program)
-        if not _same(_program(program.getvalue()), circuit.quantum_circuit):
-            return b""
-    except qpy.QpyError:
-        return b""
     head = {name: getattr(circuit, name) for name in (*_COUNTED, *_TUPLES)} | {"features": sorted(circuit.features)}
-    return json.dumps(head).encode() + b"\n" + program.getvalue()
+    return _written(head, circuit.quantum_circuit) if circuit.features <= _FLAT else b""
 
 
 @lru_cache(maxsize=4)
@@ -53,6 +49,44 @@ def read_circuit(content: bytes) -> Circuit:
     head: dict[str, Any] = json.loads(written)  # plain JSON
     head |= {name: tuple(head[name]) for name in _TUPLES} | {"features": frozenset(head["features"])}
     return Circuit(**head, quantum_circuit=_program(program))
+
+
+def write_compiled(compiled: Compiled, circuit: Circuit) -> bytes:
+    """What a run needs of a compiled circuit, as one line of JSON and Qiskit's QPY: all but its operations.
+
+    Empty as `write_circuit`, and if the program is not a circuit of Qiskit.
+    """
+    from qiskit import QuantumCircuit
+
+    if not isinstance(compiled.program, QuantumCircuit) or not circuit.features <= _FLAT:
+        return b""
+    head = {name: getattr(compiled, name) for name in _COMPILED}
+    methods = [asdict(it) for it in compiled.methods]
+    return _written({**head, "methods": methods, "touched": len(circuit.touched)}, compiled.program)
+
+
+@lru_cache(maxsize=128)
+def read_compiled(content: bytes) -> tuple[Compiled, int]:
+    """The circuit that `write_compiled` wrote, and the number of qubits that it touches; as `read_circuit`."""
+    written, _, program = content.partition(b"\n")
+    head: dict[str, Any] = json.loads(written)  # plain JSON
+    touched: int = head.pop("touched")
+    head |= {name: tuple(head[name]) for name in ("registers", "physical_qubits")}
+    head["methods"] = tuple(Method(**it) for it in head["methods"])
+    return Compiled(**head, program=_program(program)), touched
+
+
+def _written(head: Mapping[str, Any], circuit: QuantumCircuit) -> bytes:  # plain JSON
+    from qiskit import qpy
+
+    program = io.BytesIO()
+    try:
+        qpy.dump(circuit, program)
+        if not _same(_program(program.getvalue()), circuit):
+            return b""
+    except qpy.QpyError:
+        return b""
+    return json.dumps(head).encode() + b"\n" + program.getvalue()
 
 
 def _program(content: bytes) -> QuantumCircuit:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -15,9 +16,9 @@ from queuebit_executor.answers import Declared, Described, Descriptions, Estimat
 from queuebit_executor.bound_circuit import BoundCircuit
 from queuebit_executor.errors import Garbled, VendorAway
 from queuebit_executor.frames import Broken, Frame
-from queuebit_executor.parsed_circuits import ParsedCircuits
 from queuebit_executor.policy import slots_of
 from queuebit_executor.ports import Asker, ItemWork
+from queuebit_executor.shared_circuits import Place, SharedCircuits
 from queuebit_executor.worker_pool import Borrowed, WorkerPool
 from queuebit_executor.zygote_client import ZygoteClient
 from queuebit_planning.limits import TRANSIENT, run_limit_s
@@ -48,7 +49,7 @@ class ChildCircuits:
         self._all_cores = asyncio.Lock()
         self._run_seconds = run_seconds
         self._profilers = WorkerPool("profile", 1, profile_seconds, zygote, tasks)
-        self._parsed = ParsedCircuits()
+        self._shared = SharedCircuits()
         self.runners: dict[str, WorkerPool] = {}
         self._offers: dict[str, Described] = {}
 
@@ -93,14 +94,17 @@ class ChildCircuits:
         return await self._ask({"op": "profile", **circuit.head}, read_as(Profiled), circuit.source, asker)
 
     async def estimate(self, circuit: BoundCircuit, backend: str, asker: Asker) -> Estimate | Refused:
+        place = Place(asker.tenant, backend, self.target(backend))
+
         def read(frame: Frame) -> Estimate | Refused:
             found = read_as(Estimate)(frame)
-            if parsed := frame[1]:
-                self._parsed.put(circuit, parsed)
+            if isinstance(found, Estimate):
+                size, body = found.parsed_bytes, frame[1]
+                self._shared.put(circuit, place, parsed=body[:size], compiled=body[size:])
             return found
 
-        head, body = self._parsed.request(circuit)
-        ask = {"op": "estimate", "backend": backend, "target": self.target(backend), **head}
+        head, body = self._shared.request(circuit, place, compiled=False)
+        ask = {"op": "estimate", "backend": backend, "target": place.target, **head}
         return await self._ask(ask, read, body, asker)
 
     async def _ask(
@@ -125,13 +129,15 @@ class ChildCircuits:
         return self._offers[backend].remote
 
     @asynccontextmanager
-    async def worker(self, backend: str, *, all_cores: bool = False) -> AsyncIterator[ChildWorker]:
+    async def worker(self, backend: str, tenant: str, *, all_cores: bool = False) -> AsyncIterator[ChildWorker]:
         async with AsyncExitStack() as machine, AsyncExitStack() as held:
             if all_cores and self._offers[backend].kind == "simulator":
                 await machine.enter_async_context(self._all_cores)
             pool = self.runners[backend]
             child = await held.enter_async_context(pool.borrow())
-            yield ChildWorker(self._offers[backend], pool, child, held, self._parsed, self._run_seconds)
+            offer = self._offers[backend]
+            place = Place(tenant, backend, offer.target)
+            yield ChildWorker(offer, pool, child, held, partial(self._shared.request, place=place), self._run_seconds)
 
 
 class ChildWorker:
@@ -143,14 +149,14 @@ class ChildWorker:
         pool: WorkerPool,
         child: Borrowed,
         held: AsyncExitStack,
-        parsed: ParsedCircuits,
+        request: Callable[[BoundCircuit], tuple[Mapping[str, Any], bytes]],
         most_s: float,
     ) -> None:
         self._offer = offer
         self._pool = pool
         self._child = child
         self._held = held
-        self._parsed = parsed
+        self._request = request
         self._most_s = most_s
 
     @property
@@ -162,7 +168,7 @@ class ChildWorker:
 
     async def run(self, source: bytes, shots: int, seed: int, *, budget_us: int, token: str) -> Ran | Refused:
         work = {"shots": shots, "seed": seed, "budget_us": budget_us, "token": token}
-        head, body = self._parsed.request(BoundCircuit(source))
+        head, body = self._request(BoundCircuit(source))
         ask = {"op": "run", "backend": self._offer.backend, "target": self._offer.target, **work, **head}
         return await self._child.ask(ask, _ran, body, self.limit_s(budget_us))
 

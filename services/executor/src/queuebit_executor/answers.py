@@ -73,6 +73,8 @@ class Estimate(_Answer):
     methods: tuple[Method, ...] = ()
     """Ways to simulate it; none where it is unfit."""
     unfit: Reason | None = None
+    parsed_bytes: int = Field(default=0, ge=0)
+    """Of the frame's body, how many are the parsed circuit; the rest is the compiled one."""
 
 
 class Profiled(_Answer):

@@ -10,9 +10,9 @@ from typing import Any
 
 from queuebit_executor.returned import require_compiled
 from queuebit_executor.seeds import compilation_seed
-from queuebit_quantum import Backend, Basis, Circuit, Compiled, measured_in, parse
+from queuebit_quantum import Backend, Basis, Circuit, Compiled, measured_in, parse, read_circuit, read_compiled
 
-__all__ = ["bound", "compile_for", "described", "figures", "nanoseconds"]
+__all__ = ["bound", "circuit_of", "compile_for", "described", "figures", "nanoseconds", "ready"]
 
 
 def bound(source: str, head: Mapping[str, Any]) -> Circuit:
@@ -31,6 +31,22 @@ def compile_for(backend: Backend, circuit: Circuit) -> Compiled:
     return require_compiled(backend.compile(circuit, compilation_seed(circuit.digest)))
 
 
+def ready(backend: Backend, head: Mapping[str, Any], body: bytes) -> tuple[Compiled, int]:
+    """The circuit of a request made ready for a backend, and the number of qubits that it touches.
+
+    Another child may have parsed or compiled it; raises as `compile_for`.
+    """
+    if head.get("form") == "compiled":
+        return read_compiled(body)
+    circuit = circuit_of(head, body)
+    return compile_for(backend, circuit), len(circuit.touched)
+
+
+def circuit_of(head: Mapping[str, Any], body: bytes) -> Circuit:
+    """The circuit of a request, from its source or as another child parsed it."""
+    return read_circuit(body) if head.get("form") == "parsed" else bound(body.decode(), head)
+
+
 def figures(compiled: Compiled) -> dict[str, Any]:  # plain JSON
     """What is known of a circuit that was compiled; times in nanoseconds."""
     return {
@@ -44,8 +60,8 @@ def figures(compiled: Compiled) -> dict[str, Any]:  # plain JSON
     }
 
 
-def described(backend: Backend, circuit: Circuit, compiled: Compiled) -> dict[str, Any]:  # plain JSON
-    """What a result says of how it came about."""
+def described(backend: Backend, qubits: int, compiled: Compiled) -> dict[str, Any]:  # plain JSON
+    """What a result says of how it came about; `qubits` are those that the circuit touches."""
     known, it = figures(compiled), backend.describe()
     return {
         "compilation": {
@@ -57,7 +73,7 @@ def described(backend: Backend, circuit: Circuit, compiled: Compiled) -> dict[st
             "duration_ns": known["duration_ns"],
             "esp_ppm": None if it.kind == "simulator" else known["esp_ppm"],
         },
-        "qubits": len(circuit.touched),
+        "qubits": qubits,
         "calibration": it.calibration_digest,
     }
 

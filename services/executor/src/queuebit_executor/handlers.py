@@ -102,7 +102,7 @@ class RunPlacement:
         past = await self._past(placed, sequence, redelivered)
         await self._next(placed, sequence, past)
         work = await self._work(placed, past)
-        async with self._circuits.worker(job.backend, all_cores=uses_all_cores(job)) as worker:
+        async with self._circuits.worker(job.backend, job.tenant, all_cores=uses_all_cores(job)) as worker:
             beginning = asyncio.ensure_future(self._begin(placed, sequence, past))
             busy.start()
             answer = await self._run(worker, placed, work, beginning)

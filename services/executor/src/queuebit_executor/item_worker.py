@@ -46,7 +46,7 @@ def run_item(backend: Backend, head: Mapping[str, Any], source: str) -> Frame:
             return refusal(result.code, result.text)
         outcomes.append(result)
     used_us = busy_us if on_device else sum(it.qpu_us or 0 for it in outcomes)
-    known = [described(backend, circuit, it.compiled) for circuit, it in zip(circuits, work, strict=True)]
+    known = [described(backend, len(circuit.touched), it.compiled) for circuit, it in zip(circuits, work, strict=True)]
     answer = {
         "state": "completed",
         "compilations": [it["compilation"] for it in known],

@@ -54,7 +54,7 @@ class Circuits(Protocol):
         """Compile for one backend."""
         ...
 
-    def worker(self, backend: str, *, all_cores: bool = False) -> AbstractAsyncContextManager[Worker]:
+    def worker(self, backend: str, tenant: str, *, all_cores: bool = False) -> AbstractAsyncContextManager[Worker]:
         """Wait until a worker of the backend is free, in the order of asking, and have it for one run.
 
         Of the runs on simulators that use all cores, one runs at a time. The worker is free for the next as soon as

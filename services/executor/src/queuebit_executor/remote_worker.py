@@ -49,7 +49,7 @@ def _submit(backend: Backend, circuit: Circuit, head: Mapping[str, Any]) -> Fram
         return refused
     item = WorkItem(compiled, head["shots"], simulation_seed(head["seed"]))
     handle = require_handle(backend.submit([item], head["token"]))
-    return {"handle": handle, **described(backend, circuit, compiled)}, b""
+    return {"handle": handle, **described(backend, len(circuit.touched), compiled)}, b""
 
 
 def _find(backend: Backend, source: str, head: Mapping[str, Any]) -> Frame:
@@ -57,7 +57,8 @@ def _find(backend: Backend, source: str, head: Mapping[str, Any]) -> Frame:
     if handle is None or not source:
         return {"handle": handle and require_handle(handle)}, b""
     circuit = bound(source, head)
-    return {"handle": require_handle(handle), **described(backend, circuit, compile_for(backend, circuit))}, b""
+    about = described(backend, len(circuit.touched), compile_for(backend, circuit))
+    return {"handle": require_handle(handle), **about}, b""
 
 
 def _collect(backend: Backend, handle: str) -> Frame:

@@ -14,28 +14,29 @@ from dataclasses import asdict
 from typing import Any
 
 from queuebit_executor import remote_worker
-from queuebit_executor.compilation import bound, compile_for, described, figures, nanoseconds
+from queuebit_executor.compilation import bound, circuit_of, compile_for, described, figures, nanoseconds, ready
 from queuebit_executor.errors import BACKEND_ERROR, NOT_REACHABLE
 from queuebit_executor.frames import Frame, pack, receive
 from queuebit_executor.item_worker import run_item
-from queuebit_executor.parsed_circuits import MAX_PARSED_BYTES
 from queuebit_executor.refusals import over_budget, refusal, too_large
 from queuebit_executor.returned import Unusable, require_described, require_results
 from queuebit_executor.sandbox import private_bytes
 from queuebit_executor.seeds import simulation_seed
+from queuebit_executor.shared_circuits import MAX_SHARED_BYTES
 from queuebit_planning.fidelity import write_operations
 from queuebit_quantum import (
     Backend,
     Circuit,
     CircuitError,
+    Compiled,
     DoesNotFit,
     Failed,
     NotReachable,
     WorkItem,
     inputs,
     profile,
-    read_circuit,
     write_circuit,
+    write_compiled,
 )
 
 __all__ = ["serve"]
@@ -100,24 +101,17 @@ def _done(backends: Mapping[str, Backend], head: Mapping[str, Any], body: bytes)
         case "calibration":
             return {}, json.dumps(_calibration(backend), separators=(",", ":"), allow_nan=False).encode()
         case "estimate":
-            circuit = _circuit(head, body)
-            return _estimate(backend, circuit), _parsed(circuit) if head.get("keep") else b""
+            return _estimate(backend, circuit_of(head, body), keep="keep" in head)
         case "item":
             return run_item(backend, head, body.decode())
         case op if op in remote_worker.OPERATIONS:
             return remote_worker.answer(backend, head, body)
         case _:
-            return _run(backend, _circuit(head, body), head)
+            return _run(backend, *ready(backend, head, body), head)
 
 
-def _circuit(head: Mapping[str, Any], body: bytes) -> Circuit:
-    """The circuit of a request, from its source or as another child parsed it."""
-    return read_circuit(body) if "parsed" in head else bound(body.decode(), head)
-
-
-def _parsed(circuit: Circuit) -> bytes:
-    written = write_circuit(circuit)
-    return written if len(written) <= MAX_PARSED_BYTES else b""
+def _shared(written: bytes) -> bytes:
+    return written if len(written) <= MAX_SHARED_BYTES else b""
 
 
 def _out_of_memory_or_raise(error: Exception) -> Frame:
@@ -163,19 +157,22 @@ def _profile(circuit: Circuit) -> dict[str, Any]:  # plain JSON
     }
 
 
-def _estimate(backend: Backend, circuit: Circuit) -> dict[str, Any]:  # plain JSON
+def _estimate(backend: Backend, circuit: Circuit, *, keep: bool) -> Frame:
+    """The estimate, and the circuit as other children take it: parsed if that is to be kept, and compiled."""
     about = {"backend": backend.describe().id}
+    parsed = _shared(write_circuit(circuit)) if keep else b""
     try:
         compiled = compile_for(backend, circuit)
     except DoesNotFit as error:
-        return {**about, "unfit": {"code": "does_not_fit", "text": str(error)}}
+        return {**about, "unfit": {"code": "does_not_fit", "text": str(error)}, "parsed_bytes": len(parsed)}, parsed
     operations = write_operations(compiled.operations).decode() if compiled.operations else ""
-    return {**about, **figures(compiled), "operations": operations}
+    head = {**about, **figures(compiled), "operations": operations, "parsed_bytes": len(parsed)}
+    return head, parsed + _shared(write_compiled(compiled, circuit))
 
 
-def _run(backend: Backend, circuit: Circuit, head: Mapping[str, Any]) -> Frame:
+def _run(backend: Backend, compiled: Compiled, qubits: int, head: Mapping[str, Any]) -> Frame:
     """Run on a backend where work has ended when `submit` returns."""
-    item = _item(backend, circuit, head)
+    item = WorkItem(compiled, head["shots"], simulation_seed(head["seed"]))
     on_device = backend.describe().kind != "simulator"
     if on_device and (refused := over_budget(item.compiled.qpu_us(item.shots), head["budget_us"])) is not None:
         return refused
@@ -186,9 +183,4 @@ def _run(backend: Backend, circuit: Circuit, head: Mapping[str, Any]) -> Frame:
     counts = json.dumps(dict(result.counts), sort_keys=True, separators=(",", ":")).encode()
     if (refused := too_large(len(counts), used_us)) is not None:
         return refused
-    return {**described(backend, circuit, item.compiled), "qpu_us": used_us}, counts
-
-
-def _item(backend: Backend, circuit: Circuit, head: Mapping[str, Any]) -> WorkItem:
-    compiled = compile_for(backend, circuit)
-    return WorkItem(compiled, head["shots"], simulation_seed(head["seed"]))
+    return {**described(backend, qubits, item.compiled), "qpu_us": used_us}, counts

@@ -151,7 +151,7 @@ class Borrowed:
 
 
 def _named(head: dict[str, Any], body: bytes) -> str:  # a head is plain JSON
-    name, size = head.get("parsed") or digest(body), head.get("source_bytes", len(body))
+    name, size = head.get("circuit") or digest(body), head.get("source_bytes", len(body))
     return f"the circuit of {size:,} bytes with the digest {name[:19]}…"
 
 
