@@ -6,6 +6,7 @@ from functools import partial
 
 from queuebit_quantum.backends import Backend
 from queuebit_quantum.catalog import Stack
+from queuebit_quantum.lean import leave_out, stand_in
 
 __all__ = ["aer", "cirq", "ibm"]
 
@@ -37,10 +38,21 @@ def _emulated_ibm(id_: str) -> Backend:
     return EmulatedIbm(id_, _SNAPSHOTS[id_])
 
 
-aer = Stack({"aer": _aer})
+def _without_ibm() -> None:
+    """Qiskit looks for compiler plugins, and finds those of IBM's client: 75 MB."""
+    leave_out("qiskit_ibm_runtime")
+
+
+def _lean_cirq() -> None:
+    """Cirq can give results as data frames, for which it imports pandas: 60 MB."""
+    _without_ibm()
+    stand_in("pandas")
+
+
+aer = Stack({"aer": _aer}, preload=_without_ibm)
 """Qiskit Aer, without noise."""
 
-cirq = Stack({"cirq": _cirq})
+cirq = Stack({"cirq": _cirq}, preload=_lean_cirq)
 """Google's simulator."""
 
 ibm = Stack(

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from queuebit_contracts.executors import ROLE, executor_of
 from queuebit_runtime.server_config import server_binary
@@ -35,6 +36,7 @@ _FIRST = (BROKER, "scheduler")
 _FIRST_STACK = "aer"
 """With these a first job can be accepted and run, while everything else is still starting."""
 _LATER = ("metering", "provenance", "telemetry")
+_CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def process_specs(home: Home, ports: Mapping[str, int]) -> list[Spec]:
     nats = Spec(
         NATS,
         (_nats_binary(), "-c", str(home.nats_config)),
-        _inherited(),
+        {"GOMEMLIMIT": str(_memory_bytes() // 2)} | _inherited(),
         f"nats://127.0.0.1:{ports[NATS]}",
         partial(health, home.seed_file("system"), ports[NATS]),
     )
@@ -168,6 +170,15 @@ def _warehouse(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
         "QUEUEBIT_WAREHOUSE_ANALYST_PASSWORD_FILE": str(home.analyst_password),
         "QUEUEBIT_WAREHOUSE_TENANTS_FILE": str(home.logins_file),
     }
+
+
+def _memory_bytes() -> int:
+    """The memory of this machine, or of the container that this process is in."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        return min(machine, int(_CGROUP_LIMIT.read_text()))
+    except (OSError, ValueError):  # no control group, or one without a limit
+        return machine
 
 
 def _nats_binary() -> str:

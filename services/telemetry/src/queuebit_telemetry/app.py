@@ -26,7 +26,7 @@ from queuebit_telemetry.sink import Sink
 
 __all__ = ["Telemetry", "create_app"]
 
-_SPANS_WAIT_S = 0.5
+_SPANS_WAIT_S = 2.0
 _FRESH_S = 2.0
 
 _AT_ONCE = 8

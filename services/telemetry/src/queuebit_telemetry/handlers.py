@@ -15,11 +15,16 @@ from queuebit_kernel import Clock, digest
 from queuebit_telemetry.backlog import Backlog
 from queuebit_telemetry.errors import Refused
 from queuebit_telemetry.objectives import Objectives
+from queuebit_telemetry.pace import Pace
 from queuebit_telemetry.policy import Level, Ratio, levels
 from queuebit_telemetry.ports import Analytics, Log, Traces
 from queuebit_telemetry.spans import Span, read_spans
 
 __all__ = ["AnswerLevels", "KeepSpans"]
+
+
+_MANY = 32
+"""Messages that do not wait for more: the consumer hands out 64 and then waits for the end of one."""
 
 
 class AnswerLevels:
@@ -81,9 +86,9 @@ class KeepSpans:
     """Collects the spans of many messages into few inserts; each call returns after its own are stored."""
 
     def __init__(self, traces: Traces, wait_s: float) -> None:
-        """Wait `wait_s` before each insert, to collect more spans."""
+        """Spans wait at most `wait_s` for others before their insert."""
         self._traces = traces
-        self._wait_s = wait_s
+        self._pace = Pace(wait_s, apart_s=wait_s)
         self._pending: dict[int, list[Span]] = {}
         self._turn = asyncio.Lock()
 
@@ -95,11 +100,15 @@ class KeepSpans:
             Unavailable: the warehouse did not store them.
         """
         self._pending[sequence] = read_spans(body)
+        self._pace.arrived()
+        if len(self._pending) >= _MANY:
+            self._pace.complete.set()
         async with self._turn:
             if sequence not in self._pending:
                 return
             try:
-                await asyncio.sleep(self._wait_s)
+                await self._pace.collect()
+                self._pace.complete.clear()
                 await self._store(sorted(self._pending))
             except Refused:  # another message may be at fault: it must not block this one
                 await self._store([sequence])

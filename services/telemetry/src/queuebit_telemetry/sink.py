@@ -16,6 +16,7 @@ from queuebit_kernel import Clock, Unavailable
 from queuebit_runtime.rows import row_of
 from queuebit_runtime.view import Raw
 from queuebit_telemetry.errors import NoTables, OtherGeneration, Unsound, WrongSchema
+from queuebit_telemetry.pace import Pace
 from queuebit_telemetry.ports import Events, Follow, Follower
 from queuebit_telemetry.settings import Settings
 from queuebit_telemetry.state import Buffer, Position
@@ -41,12 +42,11 @@ class Sink:
     def __init__(self, events: Events, follow: Follow, settings: Settings, clock: Clock) -> None:
         self._events = events
         self._follow = follow
-        self._flush_s = settings.flush_ms / 1000
+        self._pace = Pace(settings.flush_ms / 1000, apart_s=settings.flush_ms / 2000)
         self._clock = clock
         self._buffer = Buffer(settings.max_batch, _MAX_BYTES)
         self._room = asyncio.Event()
         self._filled = asyncio.Event()
-        self._complete = asyncio.Event()
         self._moved = asyncio.Event()
         self._awaited = 0
         self._failures = 0
@@ -73,7 +73,7 @@ class Sink:
         """
         self._awaited = max(self._awaited, sequence)
         if self._buffer:
-            self._complete.set()
+            self._pace.complete.set()
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 while self.position.seq < sequence:
@@ -100,9 +100,10 @@ class Sink:
         if raw.sequence <= self.position.seq:
             return
         self._buffer.add(row_of(raw.subject, raw.body, raw.sequence, raw.stored_at))
+        self._pace.arrived()
         self._filled.set()
         if self._buffer.has_batch or raw.sequence == self._awaited:
-            self._complete.set()
+            self._pace.complete.set()
         if self._buffer.full:
             self._room.clear()
             await self._room.wait()
@@ -110,7 +111,7 @@ class Sink:
     async def _drain(self, follower: Follower) -> None:
         while True:
             if await _within(LOOK_S, self._filled):
-                await _within(self._flush_s, self._complete)
+                await self._pace.collect()
                 await self._deliver()
             else:
                 self._moved_to(await self._find_position())
@@ -199,7 +200,7 @@ class Sink:
         if not self._buffer:
             self._filled.clear()
         if not self._buffer.has_batch and self.position.seq >= self._awaited:
-            self._complete.clear()
+            self._pace.complete.clear()
         if not self._buffer.full:
             self._room.set()
 
