@@ -14,7 +14,7 @@ from itertools import accumulate
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Union
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from queuebit_contracts.account import (
@@ -157,7 +157,10 @@ NUMBERED: Final[tuple[str, ...]] = tuple(
 
 # One pass over the bytes: `type` selects the class while it is parsed. Any, since it exists only at run time.
 _union: Any = Union[tuple(EVENTS.values())]  # noqa: UP007
-_ANY: Final[TypeAdapter[AnyEvent]] = TypeAdapter(Annotated[_union, Field(discriminator="type")])
+_ANY: Final[TypeAdapter[AnyEvent]] = TypeAdapter(
+    Annotated[_union, Field(discriminator="type")],
+    config=ConfigDict(defer_build=True),  # a client that only submits decodes nothing
+)
 
 
 _MAX_DEPTH = 32

@@ -117,9 +117,10 @@ class AsyncClient:
 
         with permitted(self.credential, "submit jobs"):
             content, media_type = await content_of(self._payloads(), circuit, parameters, observables, outputs)
+        payload = describe(content, media_type)
         event = submission(
             self.credential,
-            describe(content, media_type),
+            payload,
             shots=shots,
             project=project,
             backend=backend,
@@ -135,7 +136,7 @@ class AsyncClient:
         await self._watch.start(ENDS)
         try:
             with permitted(self.credential, "submit jobs"):
-                await self._payloads().put(content, media_type)
+                await self._payloads().keep(payload, content)
                 new = await self._log_client().append(event, guard=history.everything)
         except Stale:
             new, known = False, await self._same(event)

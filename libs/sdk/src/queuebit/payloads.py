@@ -23,9 +23,13 @@ class Payloads:
     async def put(self, content: bytes, media_type: str) -> Payload:
         """Store content that is too large for an event; return its reference."""
         payload = describe(content, media_type)
+        await self.keep(payload, content)
+        return payload
+
+    async def keep(self, payload: Payload, content: bytes) -> None:
+        """Store the content of a reference that does not include it."""
         if payload.inline is None:
             await self._store(payload, content)
-        return payload
 
     async def store(self, content: bytes, media_type: str) -> Payload:
         """Keep content outside of any event, however small; return its reference."""
