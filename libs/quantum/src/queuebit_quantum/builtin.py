@@ -6,7 +6,7 @@ from functools import partial
 
 from queuebit_quantum.backends import Backend
 from queuebit_quantum.catalog import Stack
-from queuebit_quantum.lean import leave_out, stand_in
+from queuebit_quantum.lean import leave_out, only_modules_of, stand_in
 
 __all__ = ["aer", "cirq", "ibm"]
 
@@ -38,18 +38,23 @@ def _emulated_ibm(id_: str) -> Backend:
     return EmulatedIbm(id_, _SNAPSHOTS[id_])
 
 
-def _without_ibm() -> None:
+def _lean_aer() -> None:
     """Qiskit looks for compiler plugins, and finds those of IBM's client: 75 MB."""
     leave_out("qiskit_ibm_runtime")
 
 
 def _lean_cirq() -> None:
-    """Cirq can give results as data frames, for which it imports pandas: 60 MB."""
-    _without_ibm()
-    stand_in("pandas")
+    """Cirq imports pandas for results as data frames and matplotlib for plots: 90 MB."""
+    leave_out("qiskit_ibm_runtime")
+    stand_in("pandas", "matplotlib", "mpl_toolkits")
 
 
-aer = Stack({"aer": _aer}, preload=_without_ibm)
+def _lean_ibm() -> None:
+    """Only the snapshots are needed of IBM's client, not what it needs to reach IBM: 65 MB."""
+    only_modules_of("qiskit_ibm_runtime")
+
+
+aer = Stack({"aer": _aer}, preload=_lean_aer)
 """Qiskit Aer, without noise."""
 
 cirq = Stack({"cirq": _cirq}, preload=_lean_cirq)
@@ -58,5 +63,6 @@ cirq = Stack({"cirq": _cirq}, preload=_lean_cirq)
 ibm = Stack(
     {id_: partial(_emulated_ibm, id_) for id_ in _SNAPSHOTS},
     offered=tuple(id_ for id_ in _SNAPSHOTS if id_ != "emulated-ibm-brisbane"),
+    preload=_lean_ibm,
 )
 """IBM devices, emulated from calibration snapshots. Brisbane is similar to Sherbrooke and not offered by default."""
