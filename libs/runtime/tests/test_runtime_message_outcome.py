@@ -45,7 +45,7 @@ class Desk:
 
         await self.bus.connect()
         self.bus.broker.include_router(router)
-        await self.bus.broker.start()
+        await self.bus.start()
 
     async def seen(self, key: str, times: int = 1) -> None:
         async with asyncio.timeout(20):

@@ -74,7 +74,7 @@ async def test_submissions_that_take_long_hold_up_no_one_else(fresh_server: Nats
                 await client.jetstream().publish(subject, event.to_bytes(), stream="LOG")
         await bus.connect()
         bus.broker.include_router(router)
-        await bus.broker.start()
+        await bus.start()
         assert await decided.get() == "evil"
         assert begun == 3  # two of acme's, side by side
         may_end.set()

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from ssl import SSLContext
 
 from faststream import AckPolicy
 from faststream.nats import NatsBroker, NatsRouter
 from faststream.nats.security import NatsNKey
 
-from queuebit_contracts.topology import Topology, inbox_of, topology
+from queuebit_contracts.topology import inbox_of
 from queuebit_kernel import Unavailable
 from queuebit_runtime.connection import Client, NatsError, NatsTimeoutError, NoRespondersError
 from queuebit_runtime.harden import harden_nats_client
 from queuebit_runtime.message_outcome import MessageOutcome
+from queuebit_runtime.rounds import InRounds, Rounds
 from queuebit_runtime.servers import servers_of
 from queuebit_runtime.tenant_limiter import TenantLimiter
 from queuebit_runtime.tracing import Tracing
@@ -31,9 +33,7 @@ class Unanswered(Unavailable):
 class Bus:
     """The connection of a service: logs in as the service's own user and reconnects without limit."""
 
-    def __init__(
-        self, service: str, url: str, seed: str, tls: SSLContext | None = None, wanted: Topology | None = None
-    ) -> None:
+    def __init__(self, service: str, url: str, seed: str, tls: SSLContext | None = None) -> None:
         """Create the bus; `connect` opens the connection.
 
         Args:
@@ -41,11 +41,10 @@ class Bus:
             url: one server, or several separated by commas.
             seed: the service's NKey seed.
             tls: TLS context, for servers with TLS.
-            wanted: declares its consumers, if the common topology does not.
         """
         self.service = service
         self.tracing = Tracing(service)
-        self._outcome = MessageOutcome(service, self.tracing, wanted or topology())
+        self._outcome = MessageOutcome(service, self.tracing)
         self.broker = NatsBroker(
             servers_of(url),
             name=f"queuebit-{service}",
@@ -60,6 +59,7 @@ class Bus:
             logger=None,
         )
         self._client: Client | None = None
+        self._rounds: dict[InRounds, Rounds] = {}
         self.closed = asyncio.Event()
         """Set when the connection is closed and will not reconnect."""
 
@@ -87,7 +87,7 @@ class Bus:
         self._outcome.limiters[consumer] = TenantLimiter(side_by_side)
 
     async def connect(self) -> None:
-        """Open the connection; subscribers start later, with `broker.start()`."""
+        """Open the connection; subscribers start later, with `start`."""
         harden_nats_client()
         self._client = await self.broker.connect()
         self._outcome.client = self._client
@@ -95,10 +95,15 @@ class Bus:
     async def start(self, router: NatsRouter | None = None) -> None:
         """Start the subscribers of one router, or all that have not started yet.
 
-        The broker's own `start` would start a subscriber again, and lose what it has in hand.
+        The broker's own `start` would start a subscriber again, and lose what it has in hand; and it does not run
+        durables in rounds.
         """
         for subscriber in (self.broker if router is None else router).subscribers:
-            if not subscriber.running:
+            if isinstance(how := getattr(subscriber, "pull_sub", None), InRounds):
+                if how not in self._rounds:
+                    self._rounds[how] = Rounds(self.client, how, partial(self._outcome.handle, how.call))
+                    await self._rounds[how].start()
+            elif not subscriber.running:
                 await subscriber.start()
 
     async def request(self, subject: str, body: bytes, timeout_s: float) -> bytes:
@@ -122,6 +127,7 @@ class Bus:
         """Wait for running handlers, then close."""
         if self._client is not None and self._client.is_connected:
             await self.tracing.flush(self._client)
+        await asyncio.gather(*(it.stop() for it in self._rounds.values()))
         try:
             await self.broker.stop()
         except* NatsError as group:  # subscriptions end with a connection that is closed already

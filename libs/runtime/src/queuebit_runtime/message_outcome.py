@@ -1,7 +1,7 @@
 """The kind of a failure decides the outcome of a message.
 
-Services only raise. This middleware retries, delays, acknowledges, or stores a dead letter; extends the lease of long
-work; opens the span of each delivery; and answers the operator who replays a dead letter.
+Services only raise. `MessageOutcome` retries, delays, acknowledges, or stores a dead letter; opens the span of each
+delivery; and answers the operator who replays a dead letter.
 """
 
 from __future__ import annotations
@@ -16,15 +16,12 @@ from types import TracebackType
 from typing import Any
 
 from faststream import BaseMiddleware, ContextRepo
-from faststream.exceptions import AckMessage, HandlerException, NackMessage
+from faststream.exceptions import HandlerException
 from faststream.message import StreamMessage
 from pydantic import ValidationError
 
-from queuebit_contracts.catalog import decode
 from queuebit_contracts.subjects import REPLAY, parse
-from queuebit_contracts.topology import Topology
-from queuebit_contracts.wire import UnknownEvent
-from queuebit_kernel import Fault, Malformed, Settle, Superseded
+from queuebit_kernel import Fault, Settle
 from queuebit_runtime.connection import Client, Msg, NatsError
 from queuebit_runtime.dead_letters import store_dead_letter
 from queuebit_runtime.delivery import Delivered, current, read
@@ -45,27 +42,72 @@ _Next = Callable[[StreamMessage[Msg]], Awaitable[Any]]
 
 
 class MessageOutcome:
-    """Middleware factory, one for each process."""
+    """Settles messages by the outcome of their handlers, one for each process.
 
-    def __init__(self, service: str, tracing: Tracing, wanted: Topology) -> None:
+    It is also the middleware of replays: their messages have no delivery to acknowledge, but an operator who waits.
+    """
+
+    def __init__(self, service: str, tracing: Tracing) -> None:
         self.service = service
         self.tracing = tracing
-        self.topology = wanted
         self.client: Client | None = None
         self.limiters: dict[str, TenantLimiter] = {}
         """By consumer, for consumers that separate tenants."""
 
-    def turn(self, here: Delivered) -> AbstractAsyncContextManager[None]:
+    async def handle(self, call: Callable[[Delivered], Awaitable[None]], message: Msg) -> None:
+        """Handle one delivery of a durable, and settle it."""
+        here, error = read(message), None
+        try:
+            async with self._turn(here):
+                with self.tracing.delivery(here.consumer, here.subject, message.headers, message.data):
+                    await call(here)
+        except asyncio.CancelledError:  # the process ends: the message is delivered again, here or elsewhere
+            with contextlib.suppress(NatsError):
+                await message.nak()
+            raise
+        except Exception as raised:  # noqa: BLE001  # every kind has an outcome
+            error = raised
+        with contextlib.suppress(NatsError):  # what is not settled is delivered again
+            await self._settle(here, message, error)
+
+    def __call__(self, msg: Msg | None, /, *, context: ContextRepo) -> _Replay:
+        return _Replay(msg, context=context, owner=self)
+
+    def _turn(self, here: Delivered) -> AbstractAsyncContextManager[None]:
         """Wait until the tenant of a delivery may be handled."""
-        limiter = None if here.replayed else self.limiters.get(here.consumer)
+        limiter = self.limiters.get(here.consumer)
         return contextlib.nullcontext() if limiter is None else limiter.turn(parse(here.subject).tenant, len(here.body))
 
-    def __call__(self, msg: Msg | None, /, *, context: ContextRepo) -> _Delivery:
-        return _Delivery(msg, context=context, owner=self)
+    async def _settle(self, here: Delivered, message: Msg, error: Exception | None) -> None:
+        if error is None:
+            await message.ack()
+            return
+        code = error.code if isinstance(error, Fault) else type(error).__name__
+        if isinstance(error, Crowded):
+            await message.nak(delay=error.after_s)
+            return
+        match _classify(error, here.number):
+            case Settle.ACKNOWLEDGE:
+                _log.info("%s: %s", here.subject, error)
+                await message.ack()
+            case Settle.RETRY:
+                await message.nak(delay=0.02 * here.number)
+            case Settle.RETRY_LATER:
+                delay = DELAYS[min(here.number - 1, len(DELAYS) - 1)]
+                _log.warning("%s will be tried again in %s s: %s: %s", here.subject, delay, code, error)
+                await message.nak(delay=delay)
+            case Settle.DEAD_LETTER:
+                _log.error("%s is a dead letter: %s: %s", here.subject, code, error, exc_info=_unless_fault(error))
+                if self.client is not None and await store_dead_letter(
+                    self.client, here.consumer, message, code, str(error)
+                ):
+                    await message.ack()
+                else:
+                    await message.nak(delay=DELAYS[-1])
 
 
-class _Delivery(BaseMiddleware[Any, Msg | None]):
-    """One delivery of one message."""
+class _Replay(BaseMiddleware[Any, Msg | None]):
+    """One replay of a dead letter; any other message passes."""
 
     def __init__(self, msg: Msg | None, /, *, context: ContextRepo, owner: MessageOutcome) -> None:
         super().__init__(msg, context=context)
@@ -73,18 +115,12 @@ class _Delivery(BaseMiddleware[Any, Msg | None]):
 
     async def consume_scope(self, call_next: _Next, msg: StreamMessage[Msg]) -> Any:
         raw = msg.raw_message
-        if not _is_delivery(raw):  # a request or a hint: nothing is acknowledged
+        if not raw.subject.startswith(REPLAY):
             return await call_next(msg)
         here = read(raw)
         current.set(here)
-        beats = None if here.replayed else _Beats(raw, self._owner.topology.durable[here.consumer].ack_wait_s / 3)
-        try:
-            async with self._owner.turn(here):
-                with self._owner.tracing.delivery(here.consumer, here.subject, raw.headers, here.body):
-                    return await call_next(msg)
-        finally:
-            if beats is not None:
-                beats.stop()
+        with self._owner.tracing.delivery(here.consumer, here.subject, raw.headers, here.body):
+            return await call_next(msg)
 
     async def after_processed(
         self,
@@ -93,47 +129,14 @@ class _Delivery(BaseMiddleware[Any, Msg | None]):
         exc_tb: TracebackType | None = None,
     ) -> bool | None:
         raw = self.msg
-        if raw is None or not _is_delivery(raw) or isinstance(exc_val, asyncio.CancelledError | HandlerException):
+        if (
+            raw is None
+            or not raw.subject.startswith(REPLAY)
+            or isinstance(exc_val, asyncio.CancelledError | HandlerException)
+        ):
             return False
-        if isinstance(exc_val, ValidationError) and (unknown := _unknown_type(raw.data)):
-            _log.info("%s holds a %s, which this version does not know: skipped", raw.subject, unknown)
-            exc_val = Superseded(f"this version does not handle a {unknown}")
-        if raw.subject.startswith(REPLAY):
-            await raw.respond(json.dumps(_verdict(exc_val)).encode())
-            return True
-        if exc_val is not None:
-            await self._settle(raw, exc_val)
-        return False
-
-    async def _settle(self, raw: Msg, error: BaseException) -> None:
-        """Raise the control exception for the outcome."""
-        deliveries = raw.metadata.num_delivered
-        settle = _classify(error, deliveries)
-        code = error.code if isinstance(error, Fault) else type(error).__name__
-        if isinstance(error, Crowded):
-            raise NackMessage(delay=error.after_s)
-        match settle:
-            case Settle.ACKNOWLEDGE:
-                raise AckMessage
-            case Settle.RETRY:
-                raise NackMessage(delay=0.02 * deliveries)
-            case Settle.RETRY_LATER:
-                delay = DELAYS[min(deliveries - 1, len(DELAYS) - 1)]
-                _log.warning("%s will be tried again in %s s: %s: %s", raw.subject, delay, code, error)
-                raise NackMessage(delay=delay)
-            case Settle.DEAD_LETTER:
-                _log.error("%s is a dead letter: %s: %s", raw.subject, code, error, exc_info=_unless_fault(error))
-                client = self._owner.client
-                if client is None or not await store_dead_letter(
-                    client, str(raw.metadata.consumer), raw, code, str(error)
-                ):
-                    raise NackMessage(delay=DELAYS[-1])
-                raise AckMessage
-
-
-def _is_delivery(raw: Msg) -> bool:
-    """Whether a message came from a durable, or is a dead letter that comes back."""
-    return raw.reply.startswith("$JS.ACK.") or raw.subject.startswith(REPLAY)
+        await raw.respond(json.dumps(_verdict(exc_val)).encode())
+        return True
 
 
 def _classify(error: BaseException, deliveries: int) -> Settle:
@@ -146,15 +149,6 @@ def _classify(error: BaseException, deliveries: int) -> Settle:
     return Settle.RETRY_LATER if deliveries < _ATTEMPTS_WHEN_UNKNOWN else Settle.DEAD_LETTER
 
 
-def _unknown_type(body: bytes) -> str | None:
-    """The type of a document that no handler of this version can read; None if it is of a known type, or no event."""
-    try:
-        event = decode(body)
-    except Malformed:
-        return None
-    return event.type if isinstance(event, UnknownEvent) else None
-
-
 def _unless_fault(error: BaseException) -> BaseException | None:
     return None if isinstance(error, Fault | ValidationError) else error
 
@@ -163,25 +157,3 @@ def _verdict(error: BaseException | None) -> dict[str, str | bool]:
     if error is None or (isinstance(error, Fault) and error.settle is Settle.ACKNOWLEDGE):
         return {"settled": True}
     return {"settled": False, "code": getattr(error, "code", type(error).__name__), "text": str(error)}
-
-
-class _Beats:
-    """Extends the lease of a message until stopped; uses a timer, because most work ends before the first beat."""
-
-    def __init__(self, message: Msg, every_s: float) -> None:
-        self._message = message
-        self._every_s = every_s
-        self._loop = asyncio.get_running_loop()
-        self._timer = self._loop.call_later(every_s, self._beat)
-        self._sending: asyncio.Task[None] | None = None
-
-    def stop(self) -> None:
-        self._timer.cancel()
-
-    def _beat(self) -> None:
-        self._sending = self._loop.create_task(self._send())
-        self._timer = self._loop.call_later(self._every_s, self._beat)
-
-    async def _send(self) -> None:
-        with contextlib.suppress(NatsError):  # a lost beat at worst causes a redelivery
-            await self._message.in_progress()

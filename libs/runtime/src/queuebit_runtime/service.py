@@ -45,7 +45,7 @@ class Service:
         self.name = name
         self.settings = settings
         self.topology = wanted or topology()
-        self.bus = Bus(name, settings.url, read_secret(settings.seed_file), tls_of(settings.ca_file), self.topology)
+        self.bus = Bus(name, settings.url, read_secret(settings.seed_file), tls_of(settings.ca_file))
         self.log = JetStreamLog(self.bus)
         self.tasks = Tasks()
         self.views: list[View] = []

@@ -27,7 +27,7 @@ def routes(admit: AdmitJob, cancel: CancelJobs) -> NatsRouter:
     """The broker's subscribers."""
     router = NatsRouter()
 
-    @subscribes(router, "broker-submitted", workers=PLACES, fetches=16)
+    @subscribes(router, "broker-submitted", workers=PLACES)
     async def on_submitted(
         event: JobSubmitted,
         body: Body,
