@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import cast
 
 import pytest
-from faststream import ContextRepo
-from faststream.exceptions import AckMessage, NackMessage
+from faststream.nats import NatsRouter
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from pydantic import ValidationError
 
 from queuebit_contracts.account import AccountFunded
-from queuebit_contracts.topology import topology
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_kernel import Malformed
+from queuebit_runtime.consumers import subscribes
 from queuebit_runtime.message_outcome import MessageOutcome
+from queuebit_runtime.rounds import InRounds
 from queuebit_runtime.stored import Stored, known_events
 from queuebit_runtime.tracing import Tracing
 from queuebit_runtime.view import Raw, fold_events
-from queuebit_testing.build import NOON, funded
+from queuebit_testing.build import NOON, funded, submitted
 
 LATER = b'{"type": "qb.account.praised.v1", "data": {"stars": 5}}'
 
@@ -57,29 +56,41 @@ class DeadLetters:
         self.subjects.append(subject)
 
 
-async def outcome(body: bytes, letters: DeadLetters) -> BaseException:
-    """What the middleware makes of a delivery whose route could not validate the body."""
-    sequence = SimpleNamespace(stream=7, consumer=1)
-    meta = SimpleNamespace(consumer="metering-ended", num_delivered=1, sequence=sequence)
-    message: Any = SimpleNamespace(
-        subject="qb.account.acme.main.funded", data=body, reply="$JS.ACK.x", headers=None, metadata=meta
-    )
-    with pytest.raises(ValidationError) as refused:
-        AccountFunded.model_validate_json(body)
-    owner = MessageOutcome("metering", Tracing("metering"), topology())
+class Delivery(SimpleNamespace):
+    """A delivery that remembers how it was settled."""
+
+    def __init__(self, body: bytes) -> None:
+        sequence = SimpleNamespace(stream=7, consumer=1)
+        meta = SimpleNamespace(consumer="metering-ended", num_delivered=1, sequence=sequence, timestamp=NOON)
+        super().__init__(subject="qb.account.acme.main.funded", data=body, headers=None, metadata=meta)
+        self.settled: list[str] = []
+
+    async def ack(self) -> None:
+        self.settled.append("ack")
+
+    async def nak(self, delay: float | None = None) -> None:
+        self.settled.append(f"nak {delay}")
+
+
+async def settle(body: bytes) -> tuple[list[str], list[str]]:
+    """How a delivery is settled that no handler may get, and the dead letters."""
+    router, message, letters = NatsRouter(), Delivery(body), DeadLetters()
+
+    @subscribes(router, "metering-ended", workers=1)
+    async def on_funded(event: AccountFunded) -> None:
+        raise AssertionError(f"{event} was handled")
+
+    owner = MessageOutcome("metering", Tracing("metering"))
     owner.client = letters  # type: ignore[assignment]  # all that is used of a client
-    with pytest.raises((AckMessage, NackMessage)) as decided:
-        await owner(message, context=ContextRepo()).after_processed(ValidationError, refused.value)
-    return decided.value
+    how = next(it for it in (getattr(sub, "pull_sub", None) for sub in router.subscribers) if isinstance(it, InRounds))
+    await owner.handle(how.call, cast("Msg", message))
+    return message.settled, letters.subjects
 
 
 async def test_a_consumer_skips_an_unknown_type() -> None:
-    letters = DeadLetters()
-    assert isinstance(await outcome(LATER, letters), AckMessage)
-    assert letters.subjects == []
+    assert await settle(LATER) == (["ack"], [])
 
 
-async def test_a_consumer_stores_what_breaks_its_contract_as_a_dead_letter() -> None:
-    letters = DeadLetters()
-    assert isinstance(await outcome(b'{"type": "qb.account.funded.v1"}', letters), AckMessage)
-    assert letters.subjects == ["qb.dead.metering-ended.7"]
+@pytest.mark.parametrize("body", [b'{"type": "qb.account.funded.v1"}', submitted().to_bytes(), b"nonsense"])
+async def test_a_consumer_stores_what_breaks_its_contract_as_a_dead_letter(body: bytes) -> None:
+    assert await settle(body) == (["ack"], ["qb.dead.metering-ended.7"])

@@ -6,14 +6,13 @@ from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 
 import pytest
-from pydantic import ValidationError
 
 from queuebit_broker.routes import queries, routes, tenancy
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.command import CancelJob, CancelRequest
 from queuebit_contracts.query import Answer, Question, TenantsAnswer, TenantsRequest
 from queuebit_contracts.subjects import TENANTS_REQUEST
-from queuebit_kernel import Unavailable, job_id
+from queuebit_kernel import Malformed, Unavailable, job_id
 from queuebit_testing.build import submission, submitted
 from queuebit_testing.routes import SEQUENCE, STORED_AT, in_memory
 
@@ -43,7 +42,7 @@ async def test_a_submission_is_admitted_as_the_log_has_it() -> None:
 async def test_what_is_no_submission_reaches_no_handler() -> None:
     admit = Handler()
     async with in_memory(routes(admit, Handler())) as broker:  # type: ignore[arg-type]
-        with pytest.raises(ValidationError):
+        with pytest.raises(Malformed):
             await broker.request(b"{}", "qb.job.acme.j1.submitted")
     assert admit.given == []
 

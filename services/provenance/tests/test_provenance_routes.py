@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
 from queuebit_contracts.job import JobCorrected, JobMetered
+from queuebit_kernel import Malformed
 from queuebit_provenance.routes import routes
 from queuebit_testing.build import submitted
 from queuebit_testing.routes import SEQUENCE, in_memory
@@ -25,7 +25,7 @@ async def test_bills_alone_are_attested(body: bytes, reached: bool) -> None:
 
     async with in_memory(routes(attest, workers=4)) as broker:  # type: ignore[arg-type]  # a function for the handler
         if not reached:
-            with pytest.raises(ValidationError):
+            with pytest.raises(Malformed):
                 await broker.request(body, "qb.job.acme.j1.metered")
         else:
             await broker.request(body, "qb.job.acme.j1.metered")

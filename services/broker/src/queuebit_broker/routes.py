@@ -8,7 +8,6 @@ from queuebit_broker.answers import Answers
 from queuebit_broker.cancelling import CancelJobs
 from queuebit_broker.handlers import AdmitJob
 from queuebit_broker.tenancy import ApplyTenants
-from queuebit_contracts.catalog import decode
 from queuebit_contracts.command import CancelJob
 from queuebit_contracts.job import JobSubmitted
 from queuebit_contracts.query import Answer, Question, TenantsAnswer, TenantsRequest
@@ -37,7 +36,6 @@ def routes(admit: AdmitJob, cancel: CancelJobs) -> NatsRouter:
         stored_at: StoredAt,
     ) -> None:
         """Admit or refuse a job; its time is when the log stored it, not a claim of its sender."""
-        decode(body)  # jobs that other services cannot read must not be admitted
         asked = event.model_copy(update={"time": stored_at or event.time})
         await admit(asked, body=body, subject=subject, sequence=sequence, redelivered=redelivered)
 

@@ -1,0 +1,137 @@
+"""How a durable is consumed in rounds: what is asked of the server, and what happens when it is silent or refuses."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from queuebit_contracts.topology import topology
+from queuebit_runtime import rounds
+from queuebit_runtime.connection import Client, Msg
+from queuebit_runtime.rounds import InRounds, Rounds
+
+DURABLE = topology().durable["metering-ended"]
+
+
+class Server:
+    """A connection whose other end is the test."""
+
+    def __init__(self) -> None:
+        self.asked: asyncio.Queue[int] = asyncio.Queue()
+        self.subscribed = True
+
+    def new_inbox(self) -> str:
+        return "_INBOX.x"
+
+    async def subscribe(self, subject: str, cb: Callable[[Msg], Awaitable[None]]) -> Server:
+        self._send = cb
+        return self
+
+    async def unsubscribe(self) -> None:
+        self.subscribed = False
+
+    async def publish(self, subject: str, body: bytes, reply: str) -> None:
+        assert (subject, reply) == ("$JS.API.CONSUMER.MSG.NEXT.LOG.metering-ended", "_INBOX.x")
+        self.asked.put_nowait(json.loads(body)["batch"])
+
+    async def send(self, number: int = 0, **headers: str) -> None:
+        await self._send(cast("Msg", SimpleNamespace(data=b"%d" % number, headers=headers)))
+
+
+class Work:
+    """Handlers that end when the test says so."""
+
+    def __init__(self) -> None:
+        self.begun: list[bytes] = []
+        self.cancelled = 0
+        self.may_end = asyncio.Event()
+
+    async def __call__(self, message: Msg) -> None:
+        self.begun.append(message.data)
+        try:
+            await self.may_end.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+
+
+@pytest.fixture
+async def taking(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Server, Work, Rounds]]:
+    monkeypatch.setattr(rounds, "_SILENCE_S", 0.05)
+    monkeypatch.setattr(rounds, "_AGAIN_S", 0.01)
+    server, work = Server(), Work()
+
+    async def call(_: Any) -> None:
+        raise AssertionError("the bus decides what handles a message")
+
+    it = Rounds(cast("Client", server), InRounds("metering-ended", DURABLE, call, workers=8), work)
+    await it.start()
+    yield server, work, it
+    work.may_end.set()
+    await it.stop()
+
+
+async def test_one_request_serves_half_of_the_workers(taking: tuple[Server, Work, Rounds]) -> None:
+    server, work, _ = taking
+    assert await server.asked.get() == 8
+    for number in range(8):
+        await server.send(number)
+        await asyncio.sleep(0)
+    assert work.begun == [b"%d" % number for number in range(8)]  # at once, side by side
+    assert server.asked.empty()  # no worker is free
+    work.may_end.set()
+    asked = 0
+    async with asyncio.timeout(5):
+        while 2 * asked < 8:
+            asked += await server.asked.get()
+
+
+async def test_a_request_that_expires_or_is_lost_is_made_again(taking: tuple[Server, Work, Rounds]) -> None:
+    server, _, _ = taking
+    async with asyncio.timeout(5):
+        assert await server.asked.get() == 8
+        await server.send(Status="408", **{"Nats-Pending-Messages": "8"})
+        assert await server.asked.get() == 8
+        assert await server.asked.get() == 8  # nothing was heard: the server was restarted
+        await server.send(Status="409", Description="Leadership Change")
+        assert await server.asked.get() == 8
+
+
+async def test_heartbeats_keep_a_request_open(
+    taking: tuple[Server, Work, Rounds], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, _, _ = taking
+    monkeypatch.setattr(rounds, "_SILENCE_S", 60.0)
+    await server.asked.get()
+    await server.send(Status="100")
+    await asyncio.sleep(0)
+    assert server.asked.empty()
+
+
+async def test_messages_in_hand_are_finished_at_the_end(taking: tuple[Server, Work, Rounds]) -> None:
+    server, work, it = taking
+    await server.send()
+    await asyncio.sleep(0)
+    ending = asyncio.ensure_future(it.stop())
+    await asyncio.sleep(0)
+    assert not ending.done()
+    assert not server.subscribed
+    work.may_end.set()
+    await ending
+    assert work.cancelled == 0
+
+
+async def test_messages_in_hand_are_cancelled_when_the_time_is_over(taking: tuple[Server, Work, Rounds]) -> None:
+    server, work, it = taking
+    await server.send()
+    await asyncio.sleep(0)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(it.stop(), 0.01)
+    async with asyncio.timeout(5):
+        while work.cancelled == 0:
+            await asyncio.sleep(0)
