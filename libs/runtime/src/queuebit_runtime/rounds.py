@@ -4,7 +4,7 @@ The server holds one request for as many messages as there are free workers. A m
 is delivered at once, and messages that wait arrive together: their handlers run in the same moments, so that their
 appends and acknowledgements share the writes to the connection. A handler that fails concerns its own message only.
 
-This is the one place where consuming leaves FastStream (ADR 0027). Routes, their documents, replays and tests in memory
+This is the one place where consuming leaves FastStream (ADR 0029). Routes, their documents, replays and tests in memory
 stay FastStream's.
 """
 
