@@ -66,7 +66,7 @@ async def acme_server(tmp_path):  # type: ignore[no-untyped-def]  # an async gen
 async def test_headers_without_any_form_stop_no_one(acme_server: NatsServer) -> None:
     ann, bus = await acme_server.connect("broker"), Bus("broker", acme_server.url, acme_server.seeds["broker"])
     await bus.connect()
-    forms = [b"NATS/1.0\r\nX: \xff\r\n\r\n", b"NATS/1.0 503 no\r\n\r\n", b"NATS/1.0 a\xff\r\n\r\n", b"NATS/1.0", b"?"]
+    forms = [b"NATS/1.0\r\nX: \xff\r\n\r\n", b"NATS/1.0 503 no\r\n\r\n", b"NATS/1.0 a\xff\r\n\r\n", b"NATS/1.0", b"??"]
     for number, form in enumerate(forms):
         await ann._send_command(
             b"HPUB qb.job.acme.j%d.submitted %d %d\r\n%b\r\n" % (number, len(form), len(form), form)
