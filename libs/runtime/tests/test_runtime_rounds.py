@@ -39,7 +39,7 @@ class Server:
         assert (subject, reply) == ("$JS.API.CONSUMER.MSG.NEXT.LOG.metering-ended", "_INBOX.x")
         self.asked.put_nowait(json.loads(body)["batch"])
 
-    async def send(self, number: int = 0, **headers: str) -> None:
+    async def send(self, number: int = 0, headers: dict[str, str] | None = None) -> None:
         await self._send(cast("Msg", SimpleNamespace(data=b"%d" % number, headers=headers)))
 
 
@@ -95,10 +95,10 @@ async def test_a_request_that_expires_or_is_lost_is_made_again(taking: tuple[Ser
     server, _, _ = taking
     async with asyncio.timeout(5):
         assert await server.asked.get() == 8
-        await server.send(Status="408", **{"Nats-Pending-Messages": "8"})
+        await server.send(headers={"Status": "408", "Nats-Pending-Messages": "8"})
         assert await server.asked.get() == 8
         assert await server.asked.get() == 8  # nothing was heard: the server was restarted
-        await server.send(Status="409", Description="Leadership Change")
+        await server.send(headers={"Status": "409", "Description": "Leadership Change"})
         assert await server.asked.get() == 8
 
 
@@ -108,7 +108,7 @@ async def test_heartbeats_keep_a_request_open(
     server, _, _ = taking
     monkeypatch.setattr(rounds, "_SILENCE_S", 60.0)
     await server.asked.get()
-    await server.send(Status="100")
+    await server.send(headers={"Status": "100"})
     await asyncio.sleep(0)
     assert server.asked.empty()
 
