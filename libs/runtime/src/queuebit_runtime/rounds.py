@@ -76,14 +76,14 @@ class Rounds:
         """Messages that the server may still send."""
         self._short = asyncio.Event()
         """Set when the server should be asked for more."""
-        self._heard_at = 0.0
+        self._active_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Subscribe, and ask for the first messages."""
         self._subscription = await self._client.subscribe(self._inbox, cb=self._arrived)
         loop = asyncio.get_running_loop()
-        self._heard_at = loop.time()
+        self._active_at = loop.time()
         self._short.set()
         self._timer = loop.call_later(_SILENCE_S, self._listen)
         self._tasks = [loop.create_task(work()) for work in (self._ask, self._beat)]
@@ -104,7 +104,7 @@ class Rounds:
             raise
 
     async def _arrived(self, message: Msg) -> None:
-        self._heard_at = asyncio.get_running_loop().time()
+        self._active_at = asyncio.get_running_loop().time()
         headers = message.headers or {}
         status = headers.get("Status")
         if status is None:
@@ -154,7 +154,7 @@ class Rounds:
     def _listen(self) -> None:
         """Ask again when the server is silent: it was restarted, or the connection was."""
         loop = asyncio.get_running_loop()
-        left = self._heard_at + _SILENCE_S - loop.time()
+        left = self._active_at + _SILENCE_S - loop.time()
         if left <= 0 and self._free:
             self._asked = 0
             self._short.set()
