@@ -97,7 +97,7 @@ async def test_a_request_that_expires_or_is_lost_is_made_again(taking: tuple[Ser
         assert await server.asked.get() == 8
         await server.send(headers={"Status": "408", "Nats-Pending-Messages": "8"})
         assert await server.asked.get() == 8
-        assert await server.asked.get() == 8  # nothing was heard: the server was restarted
+        assert await server.asked.get() == 8  # silence: the server was restarted
         await server.send(headers={"Status": "409", "Description": "Leadership Change"})
         assert await server.asked.get() == 8
 
