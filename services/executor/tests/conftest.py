@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -134,7 +134,9 @@ class FakeWorker:
     def limit_s(self, budget_us: int) -> float:
         return 60.0
 
-    async def run_item(self, work: ItemWork, budget_us: int, seconds: float) -> ItemRan | Refused:
+    async def run_item(
+        self, work: ItemWork, budget_us: int, seconds: float, following: Sequence[ItemWork] = ()
+    ) -> ItemRan | Refused:
         number = len(self.circuits.items)
         self.circuits.items.append((work, budget_us, seconds))
         await self.circuits.on_run()

@@ -319,6 +319,49 @@ async def test_an_item_that_ends_its_process_is_followed_by_the_next(
     assert isinstance(following, ItemRan)
 
 
+@pytest.fixture
+def operations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The requests to children, in order."""
+    ask, asked = Child.ask, list[str]()
+
+    async def noted(child: Child, head: dict[str, Any], body: bytes = b"") -> Frame:
+        asked.append(head["op"])
+        return await ask(child, head, body)
+
+    monkeypatch.setattr(Child, "ask", noted)
+    return asked
+
+
+def program() -> list[ItemWork]:
+    """Four items, of which the second cannot be bound."""
+    return [item(0.0), item(-1.0), item(1.0, observables=PAIR), item(2.0)]
+
+
+async def test_items_that_run_together_have_the_results_they_have_alone(
+    circuits: ChildCircuits, operations: list[str]
+) -> None:
+    works = program()
+    async with circuits.worker("aer", "acme") as worker:
+        together = [await worker.run_item(it, PLENTY, 5, works[place + 1 :]) for place, it in enumerate(works)]
+        assert operations == ["items"]
+        alone = [await worker.run_item(it, PLENTY, 5) for it in program()]
+    assert [refused(it).error.code for it in (together[1], alone[1])] == ["parameter", "parameter"]
+    for one, other in zip(together, alone, strict=True):
+        if isinstance(one, ItemRan):
+            assert isinstance(other, ItemRan)
+            assert one.result.usage.shots == other.result.usage.shots
+            assert one.result.model_dump(exclude={"usage"}) == other.result.model_dump(exclude={"usage"})
+
+
+async def test_items_whose_process_ends_run_again_alone(circuits: ChildCircuits, operations: list[str]) -> None:
+    works = program()
+    async with circuits.worker("aer", "acme") as worker:
+        os.kill(worker._child.child.pid, signal.SIGKILL)
+        found = [await worker.run_item(it, PLENTY, 5, works[place + 1 :]) for place, it in enumerate(works)]
+    assert operations == ["items", *["item"] * 4]
+    assert [type(it) for it in found] == [ItemRan, Refused, ItemRan, ItemRan]
+
+
 async def test_a_binding_that_the_circuit_cannot_use_is_refused_with_its_place(circuits: ChildCircuits) -> None:
     async with circuits.worker("aer", "acme") as worker:
         answer = await worker.run_item(item(-1.0), PLENTY, 5)

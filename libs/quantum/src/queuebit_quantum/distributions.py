@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from qiskit import QuantumCircuit
-from qiskit.circuit import Gate
+from qiskit.circuit import CircuitInstruction, Gate
 
 from queuebit_quantum.backends import Compiled, Outcome, WorkItem, result_key, result_keys
 from queuebit_quantum.mersenne import uniforms
@@ -139,9 +139,14 @@ def _measured(compiled: Compiled) -> dict[int, int] | None:
     for step in program.data:
         if step.name == "measure":
             measured[places[step.clbits[0]]] = places[step.qubits[0]]
-        elif step.name != "barrier" and (measured or not isinstance(step.operation, Gate)):
+        elif step.name != "barrier" and (measured or not _is_gate(step)):
             return None
     return measured
+
+
+def _is_gate(step: CircuitInstruction) -> bool:
+    """Standard gates are known as such without making an object of each."""
+    return step.is_standard_gate() or isinstance(step.operation, Gate)
 
 
 def _saving(program: QuantumCircuit) -> QuantumCircuit:
@@ -150,14 +155,13 @@ def _saving(program: QuantumCircuit) -> QuantumCircuit:
     Gates that no measurement depends on are left out, because Aer leaves them out: the shots of one seed depend on the
     whole state.
     """
+    bare = program.copy()
     needed = {step.qubits[0] for step in program.data if step.name == "measure"}
-    gates = []
-    for step in reversed(program.data):
-        if step.name not in ("measure", "barrier") and not needed.isdisjoint(step.qubits):
+    for place in reversed(range(len(program.data))):
+        step = program.data[place]
+        if step.name in ("measure", "barrier") or needed.isdisjoint(step.qubits):
+            del bare.data[place]
+        else:
             needed.update(step.qubits)
-            gates.append(step)
-    bare = program.copy_empty_like()
-    for step in reversed(gates):
-        bare.append(step)
     bare.save_probabilities()
     return bare

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from queuebit_contracts.query import CircuitError
-from queuebit_contracts.results import ItemResult
-from queuebit_executor.answers import Declared, Described, Descriptions, Estimate, ItemRan, Profiled, Ran, Refused
+from queuebit_executor.answers import Declared, Described, Descriptions, Estimate, Profiled, Refused
 from queuebit_executor.bound_circuit import BoundCircuit
+from queuebit_executor.child_answers import read_as, read_body
+from queuebit_executor.child_worker import ChildWorker
 from queuebit_executor.errors import Garbled, VendorAway
-from queuebit_executor.frames import Broken, Frame
+from queuebit_executor.frames import Frame
 from queuebit_executor.policy import slots_of
-from queuebit_executor.ports import Asker, ItemWork
+from queuebit_executor.ports import Asker
 from queuebit_executor.shared_circuits import Place, SharedCircuits
-from queuebit_executor.worker_pool import Borrowed, WorkerPool
+from queuebit_executor.worker_pool import WorkerPool
 from queuebit_executor.zygote_client import ZygoteClient
-from queuebit_planning.limits import TRANSIENT, run_limit_s
 from queuebit_runtime.tasks import Tasks
 
-__all__ = ["ChildCircuits", "ChildWorker", "read_as", "read_body"]
+__all__ = ["ChildCircuits"]
 
 _A = TypeVar("_A", bound=BaseModel)
 
@@ -138,99 +137,3 @@ class ChildCircuits:
             offer = self._offers[backend]
             place = Place(tenant, backend, offer.target)
             yield ChildWorker(offer, pool, child, held, partial(self._shared.request, place=place), self._run_seconds)
-
-
-class ChildWorker:
-    """A child that runs one circuit, or one after another those that run the items of a program."""
-
-    def __init__(
-        self,
-        offer: Described,
-        pool: WorkerPool,
-        child: Borrowed,
-        held: AsyncExitStack,
-        request: Callable[[BoundCircuit], tuple[Mapping[str, Any], bytes]],
-        most_s: float,
-    ) -> None:
-        self._offer = offer
-        self._pool = pool
-        self._child = child
-        self._held = held
-        self._request = request
-        self._most_s = most_s
-
-    @property
-    def overhead_us(self) -> int:
-        return 0 if self._offer.kind == "simulator" else self._offer.overhead_ns // 1_000
-
-    def limit_s(self, budget_us: int) -> float:
-        return run_limit_s(self._offer.kind, budget_us, self._most_s)
-
-    async def run(self, source: bytes, shots: int, seed: int, *, budget_us: int, token: str) -> Ran | Refused:
-        work = {"shots": shots, "seed": seed, "budget_us": budget_us, "token": token}
-        head, body = self._request(BoundCircuit(source))
-        ask = {"op": "run", "backend": self._offer.backend, "target": self._offer.target, **work, **head}
-        return await self._child.ask(ask, _ran, body, self.limit_s(budget_us))
-
-    async def run_item(self, work: ItemWork, budget_us: int, seconds: float) -> ItemRan | Refused:
-        if not self._child.idle:
-            await self._held.aclose()
-            self._child = await self._held.enter_async_context(self._pool.borrow())
-        head = {
-            "op": "item",
-            "backend": self._offer.backend,
-            "target": self._offer.target,
-            "parameters": dict(work.item.parameters),
-            "observables": [dict(it) for it in work.item.observables],
-            "outputs": [*work.outputs],
-            "shots": work.shots,
-            "seed": work.seed,
-            "budget_us": budget_us,
-            "token": work.token,
-        }
-        return await self._child.ask(head, _item_ran, work.source, seconds)
-
-
-def _ran(frame: Frame) -> Ran | Refused:
-    head, counts = frame
-    return read_as(Ran)(({**head, "counts": counts}, b""))
-
-
-def _item_ran(frame: Frame) -> ItemRan | Refused:
-    head, body = frame
-    if "error" in head:
-        return _refusal(head["error"])
-    try:
-        return _valid(ItemRan, {**head, "result": ItemResult.model_validate_json(body)})
-    except ValidationError as error:
-        raise Broken(f"a child's answer cannot be read: {error!s:.300}") from error
-
-
-def read_body(frame: Frame) -> bytes | Refused:
-    """The body of an answer, or its refusal."""
-    head, body = frame
-    return _refusal(head["error"]) if "error" in head else body
-
-
-def read_as(model: type[_A]) -> Callable[[Frame], _A | Refused]:
-    """How to read an answer of this kind."""
-
-    def read(frame: Frame) -> _A | Refused:
-        head, _ = frame
-        return _refusal(head["error"]) if "error" in head else _valid(model, head)
-
-    return read
-
-
-def _refusal(document: Any) -> Refused:  # plain JSON
-    error = _valid(CircuitError, document)
-    return _valid(
-        Refused, {"error": error, "lasting": error.code not in TRANSIENT, "used_us": document.get("used_us", 0)}
-    )
-
-
-def _valid(model: type[_A], document: Any) -> _A:  # plain JSON
-    try:
-        return model.model_validate(document)
-    except ValidationError as error:
-        raise Broken(f"a child's answer cannot be read: {error!s:.300}") from error

@@ -1,61 +1,135 @@
-"""What a child does for one item of a program: run its circuits, and say what they measured."""
+"""What a child does for the items of a program: run their circuits, and say what they measured."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from queuebit_executor.compilation import bound, compile_for, described, figures
+from queuebit_executor.compilation import bound, compile_for, described, figures, ready
 from queuebit_executor.frames import Frame
-from queuebit_executor.refusals import refusal, too_large
+from queuebit_executor.refusals import answered, lacks_memory, refusal, too_large
 from queuebit_executor.returned import require_results
 from queuebit_executor.seeds import simulation_seed
 from queuebit_planning.timing import device_us
-from queuebit_quantum import Backend, Basis, Failed, Outcome, WorkItem, bases, expectation, label, shares
+from queuebit_quantum import Backend, Basis, Failed, Outcome, WorkItem, WorkResult, bases, expectation, label, shares
 
-__all__ = ["run_item"]
+__all__ = ["run_item", "run_items"]
+
+_TOGETHER_US = 1_000_000
+"""The quoted time of items that run together: a limit or a crash costs no more than this to do again."""
+
+_PREPARED_S = 0.25
+"""How long items are parsed and compiled until those that are ready run."""
+
+_ANSWER_BYTES = 8 << 20
+"""Results of items that are answered together; the others are asked for again."""
 
 
-def run_item(backend: Backend, head: Mapping[str, Any], source: str) -> Frame:
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """An item made ready: one circuit, or one for each basis that its observables are measured in."""
+
+    head: Mapping[str, Any]
+    measured: Sequence[Basis]
+    work: Sequence[WorkItem]
+    qubits: Sequence[int]
+    """That each circuit touches."""
+
+    @property
+    def quoted_us(self) -> int:
+        return sum(it.compiled.method(it.shots).microseconds(it.shots) for it in self.work if it.compiled.methods)
+
+
+def run_item(backend: Backend, head: Mapping[str, Any], body: bytes) -> Frame:
     """Run an item on a backend where work has ended when `submit` returns.
 
     An item that is sampled is one circuit; one with observables is a circuit for each basis that they are measured in,
     and each has the shots and a seed of its own. The device time that is charged once a job is not in its usage.
     """
-    measured = bases(head["observables"])
-    circuits = [bound(source, {**head, "basis": it.paulis}) for it in measured] or [bound(source, head)]
-    wants_memory = "memory" in head["outputs"] and not measured
-    work = [
-        WorkItem(
-            compile_for(backend, circuit),
-            head["shots"],
-            simulation_seed(head["seed"] + number),
-            memory=wants_memory,
-        )
-        for number, circuit in enumerate(circuits)
-    ]
-    on_device = backend.describe().kind != "simulator"
-    busy_us = sum(_busy_us(it) for it in work) if on_device else 0
-    if busy_us > head["budget_us"]:
+    item = _prepare(backend, head, body)
+    if backend.describe().kind != "simulator" and (busy_us := sum(map(_busy_us, item.work))) > head["budget_us"]:
         text = f"the item takes {busy_us:,} µs of QPU time and its job has {head['budget_us']:,} µs left: submit again"
         return refusal("limit_exceeded", text)
+    results = backend.collect(backend.submit(item.work, head["token"]))
+    return _finished(backend, item, require_results(results, len(item.work)))
+
+
+def run_items(backend: Backend, head: Mapping[str, Any], body: bytes) -> Frame:
+    """Run the first of these items on a simulator in one submission, at least one; each succeeds or fails alone."""
+    items: list[_Prepared | Frame] = []
+    quoted_us, until = 0, time.monotonic() + _PREPARED_S
+    for it, content in _parts(head["items"], body):
+        found = answered(partial(_prepare, backend, it, content))
+        quoted_us += found.quoted_us if isinstance(found, _Prepared) else 0
+        if items and (quoted_us > _TOGETHER_US or time.monotonic() > until):
+            break
+        items.append(found)
+    work = [it for item in items if isinstance(item, _Prepared) for it in item.work]
+    results = backend.collect(backend.submit(work, head["items"][0]["token"])) if work else ()
+    left = iter(require_results(results, len(work)))
+    return _joined(
+        it if isinstance(it, tuple) else _finished(backend, it, [next(left) for _ in it.work]) for it in items
+    )
+
+
+def _joined(frames: Iterable[Frame]) -> Frame:
+    """The answers in one frame, up to the first for which memory ran out: the others need a fresh process."""
+    answers: list[dict[str, Any]] = []  # plain JSON
+    content = bytearray()
+    for head, body in frames:
+        if answers and len(content) + len(body) > _ANSWER_BYTES:
+            break
+        answers.append({**head, "size": len(body)})
+        content += body
+        if lacks_memory(head):
+            break
+    return {"items": answers}, bytes(content)
+
+
+def _parts(items: Sequence[Mapping[str, Any]], body: bytes) -> Iterator[tuple[Mapping[str, Any], bytes]]:
+    """The items with their sources: an item without a size has that of the item before it."""
+    end, content = 0, b""
+    for it in items:
+        if "size" in it:
+            content = body[end : end + it["size"]]
+            end += it["size"]
+        yield it, content
+
+
+def _prepare(backend: Backend, head: Mapping[str, Any], body: bytes) -> _Prepared:
+    measured = bases(head["observables"])
+    if measured:
+        circuits = [bound(body.decode(), {**head, "basis": it.paulis}) for it in measured]
+        found = [(compile_for(backend, it), len(it.touched)) for it in circuits]
+    else:
+        found = [ready(backend, head, body)]
+    wants_memory = "memory" in head["outputs"] and not measured
+    work = [
+        WorkItem(compiled, head["shots"], simulation_seed(head["seed"] + number), memory=wants_memory)
+        for number, (compiled, _) in enumerate(found)
+    ]
+    return _Prepared(head, measured, work, [qubits for _, qubits in found])
+
+
+def _finished(backend: Backend, item: _Prepared, results: Sequence[WorkResult]) -> Frame:
     outcomes = []
-    for result in require_results(backend.collect(backend.submit(work, head["token"])), len(work)):
+    for result in results:
         if isinstance(result, Failed):
             return refusal(result.code, result.text)
         outcomes.append(result)
-    used_us = busy_us if on_device else sum(it.qpu_us or 0 for it in outcomes)
-    known = [described(backend, len(circuit.touched), it.compiled) for circuit, it in zip(circuits, work, strict=True)]
+    on_device = backend.describe().kind != "simulator"
+    used_us = sum(map(_busy_us, item.work)) if on_device else sum(it.qpu_us or 0 for it in outcomes)
+    known = [described(backend, qubits, it.compiled) for qubits, it in zip(item.qubits, item.work, strict=True)]
+    observables, outputs = item.head["observables"], item.head["outputs"]
     answer = {
         "state": "completed",
         "compilations": [it["compilation"] for it in known],
-        "usage": {
-            "shots": sum(it.shots for it in work),
-            "qpu_us": used_us,
-            "qubits": max(it["qubits"] for it in known),
-        },
-        **(_estimated(head["observables"], measured, outcomes) if measured else _sampled(outcomes[0], head["outputs"])),
+        "usage": {"shots": sum(it.shots for it in item.work), "qpu_us": used_us, "qubits": max(item.qubits)},
+        **(_estimated(observables, item.measured, outcomes) if item.measured else _sampled(outcomes[0], outputs)),
     }
     body = json.dumps(answer, separators=(",", ":")).encode()
     if (refused := too_large(len(body), used_us)) is not None:

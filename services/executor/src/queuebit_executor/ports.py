@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -82,8 +83,12 @@ class Worker(Protocol):
         """Seconds after which a run is stopped, that of a whole program too."""
         ...
 
-    async def run_item(self, work: ItemWork, budget_us: int, seconds: float) -> ItemRan | Refused:
+    async def run_item(
+        self, work: ItemWork, budget_us: int, seconds: float, following: Sequence[ItemWork] = ()
+    ) -> ItemRan | Refused:
         """Run one item of a program, within the device time that is left for it and these seconds.
+
+        Items that follow may run in the same request, where they take little time.
 
         An item that kills its process is refused, and the next is run by another.
         """

@@ -1,4 +1,4 @@
-"""Running the items of a program, one after another on one worker, and what they come to together."""
+"""Running the items of a program, in order on one worker, and what they come to together."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ __all__ = ["MAX_RESULT_BYTES", "ProgramRun", "ProgramWork"]
 MAX_RESULT_BYTES = 16 << 20
 """The largest result of a program; the items that would come after it are not run."""
 
+_TOGETHER = 128
+"""Items that one request to a child may contain."""
+
 _SPLIT = "split the program into several jobs"
 
 
@@ -42,8 +45,17 @@ class ProgramRun:
         self._worker = worker
         self._clock = clock
         self._job = job
-        self._work = work
-        self._token = token
+        self._works = [
+            ItemWork(
+                source=work.sources[item.circuit],
+                item=item,
+                outputs=work.program.outputs,
+                shots=job.shots,
+                seed=item_seed(job.seed, number),
+                token=f"{token}-{number}",
+            )
+            for number, item in enumerate(work.program.items)
+        ]
         self._left_us = max(0, job.qpu_us - worker.overhead_us)
         self._accepted_qubits = job.terms.qubits if job.terms else 0
         self._limit_s = worker.limit_s(job.qpu_us)
@@ -57,7 +69,7 @@ class ProgramRun:
 
     async def run(self) -> Finished:
         """Run every item; cancelling this stops the one that runs, and begins no other."""
-        for number in range(len(self._work.program.items)):
+        for number in range(len(self._works)):
             self._keep(await self._item(number))
         total, failed = len(self._results), len(self._reasons)
         used_us = self._used_us + (self._worker.overhead_us if self._compilations else 0)
@@ -81,19 +93,8 @@ class ProgramRun:
         if self._size > MAX_RESULT_BYTES:
             text = f"the results before it fill {MAX_RESULT_BYTES:,} bytes: {_SPLIT}"
             return _failed(Reason(code="result_too_large", text=text))
-        item = self._work.program.items[number]
-        answer = await self._worker.run_item(
-            ItemWork(
-                source=self._work.sources[item.circuit],
-                item=item,
-                outputs=self._work.program.outputs,
-                shots=self._job.shots,
-                seed=item_seed(self._job.seed, number),
-                token=f"{self._token}-{number}",
-            ),
-            self._left_us,
-            seconds,
-        )
+        following = self._works[number + 1 : number + _TOGETHER]
+        answer = await self._worker.run_item(self._works[number], self._left_us, seconds, following)
         if isinstance(answer, Refused):
             text = answer.error.sentence
             if answer.error.code == "run_timeout" and number:

@@ -2,17 +2,53 @@
 
 from __future__ import annotations
 
-from queuebit_executor.frames import MAX_BYTES, Frame
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
-__all__ = ["MAX_RESULT_BYTES", "over_budget", "refusal", "too_large"]
+from queuebit_executor.errors import BACKEND_ERROR, NOT_REACHABLE
+from queuebit_executor.frames import MAX_BYTES, Frame
+from queuebit_executor.returned import Unusable
+from queuebit_quantum import CircuitError, DoesNotFit, NotReachable
+
+__all__ = ["MAX_RESULT_BYTES", "answered", "lacks_memory", "over_budget", "refusal", "too_large"]
 
 MAX_RESULT_BYTES = MAX_BYTES // 2
 """The largest result of one circuit or item."""
+
+_T = TypeVar("_T")
+
+
+def answered(do: Callable[[], _T]) -> _T | Frame:
+    """Do something for a circuit; a fault of the circuit or its backend is a refusal, all others are raised."""
+    try:
+        return do()
+    except CircuitError as error:
+        where = {"line": error.line, "column": error.column, "expected": error.expected or None}
+        return refusal(error.code, error.message, **where)
+    except NotReachable as error:
+        return refusal(NOT_REACHABLE, str(error)[:500] or "the vendor does not answer")
+    except DoesNotFit as error:
+        return refusal("does_not_fit", str(error))
+    except Unusable as error:
+        return refusal(BACKEND_ERROR, f"the backend's plugin is at fault: {error}")
+    except UnicodeDecodeError as error:
+        return refusal("encoding", f"the source is not UTF-8 text: {error.reason} at byte {error.start}")
+    except RecursionError:
+        return refusal("too_deep", "the circuit is nested too deeply: unfold gate definitions or expressions")
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and "memory" not in str(error).lower():
+            raise
+        return refusal("out_of_memory", "the circuit needs more memory than a job may use here: use fewer qubits")
 
 
 def refusal(code: str, message: str, **more: str | int | None) -> Frame:
     """The frame for `queuebit_executor.answers.Refused`; `more` adds fields of the error, such as `line`."""
     return {"error": {"code": code, "message": message, **more}}, b""
+
+
+def lacks_memory(head: Mapping[str, Any]) -> bool:
+    """Whether an answer says that memory ran out, for its circuit or for one of its items."""
+    return any(it.get("error", {}).get("code") == "out_of_memory" for it in (head, *head.get("items", ())))
 
 
 def over_budget(qpu_us: int, budget_us: int) -> Frame | None:

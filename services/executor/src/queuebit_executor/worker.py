@@ -15,11 +15,10 @@ from typing import Any
 
 from queuebit_executor import remote_worker
 from queuebit_executor.compilation import bound, circuit_of, compile_for, described, figures, nanoseconds, ready
-from queuebit_executor.errors import BACKEND_ERROR, NOT_REACHABLE
 from queuebit_executor.frames import Frame, pack, receive
-from queuebit_executor.item_worker import run_item
-from queuebit_executor.refusals import over_budget, refusal, too_large
-from queuebit_executor.returned import Unusable, require_described, require_results
+from queuebit_executor.item_worker import run_item, run_items
+from queuebit_executor.refusals import answered, lacks_memory, over_budget, refusal, too_large
+from queuebit_executor.returned import require_described, require_results
 from queuebit_executor.sandbox import private_bytes
 from queuebit_executor.seeds import simulation_seed
 from queuebit_executor.shared_circuits import MAX_SHARED_BYTES
@@ -27,11 +26,9 @@ from queuebit_planning.fidelity import write_operations
 from queuebit_quantum import (
     Backend,
     Circuit,
-    CircuitError,
     Compiled,
     DoesNotFit,
     Failed,
-    NotReachable,
     WorkItem,
     inputs,
     profile,
@@ -58,28 +55,12 @@ def serve(connection: socket.socket, backends: Mapping[str, Backend]) -> None:
         while not retiring:
             answer, content = _answer(backends, *receive(connection))
             full = private_bytes() - begin > _CACHED_BYTES
-            retiring = full or answer.get("error", {}).get("code") == "out_of_memory"
+            retiring = full or lacks_memory(answer)
             connection.sendall(pack({**answer, "retiring": retiring}, content))
 
 
 def _answer(backends: Mapping[str, Backend], head: Mapping[str, Any], body: bytes) -> Frame:
-    try:
-        return _done(backends, head, body)
-    except CircuitError as error:
-        where = {"line": error.line, "column": error.column, "expected": error.expected or None}
-        return refusal(error.code, error.message, **where)
-    except NotReachable as error:
-        return refusal(NOT_REACHABLE, str(error)[:500] or "the vendor does not answer")
-    except DoesNotFit as error:
-        return refusal("does_not_fit", str(error))
-    except Unusable as error:
-        return refusal(BACKEND_ERROR, f"the backend's plugin is at fault: {error}")
-    except UnicodeDecodeError as error:
-        return refusal("encoding", f"the source is not UTF-8 text: {error.reason} at byte {error.start}")
-    except RecursionError:
-        return refusal("too_deep", "the circuit is nested too deeply: unfold gate definitions or expressions")
-    except (MemoryError, RuntimeError) as error:
-        return _out_of_memory_or_raise(error)
+    return answered(lambda: _done(backends, head, body))
 
 
 def _done(backends: Mapping[str, Backend], head: Mapping[str, Any], body: bytes) -> Frame:
@@ -103,7 +84,9 @@ def _done(backends: Mapping[str, Backend], head: Mapping[str, Any], body: bytes)
         case "estimate":
             return _estimate(backend, circuit_of(head, body), keep="keep" in head)
         case "item":
-            return run_item(backend, head, body.decode())
+            return run_item(backend, head, body)
+        case "items":
+            return run_items(backend, head, body)
         case op if op in remote_worker.OPERATIONS:
             return remote_worker.answer(backend, head, body)
         case _:
@@ -112,12 +95,6 @@ def _done(backends: Mapping[str, Backend], head: Mapping[str, Any], body: bytes)
 
 def _shared(written: bytes) -> bytes:
     return written if len(written) <= MAX_SHARED_BYTES else b""
-
-
-def _out_of_memory_or_raise(error: Exception) -> Frame:
-    if not isinstance(error, MemoryError) and "memory" not in str(error).lower():
-        raise error
-    return refusal("out_of_memory", "the circuit needs more memory than a job may use here: use fewer qubits")
 
 
 def _offer(id_: str, backend: Backend) -> dict[str, Any]:  # plain JSON

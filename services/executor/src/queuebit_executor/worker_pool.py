@@ -26,7 +26,7 @@ _LATE = {
     "run": "a run may take: use fewer qubits, gates or shots",
 }
 
-_ABOUT_CIRCUITS = frozenset({"inputs", "profile", "estimate", "run", "item"})
+_ABOUT_CIRCUITS = frozenset({"inputs", "profile", "estimate", "run", "item", "items"})
 """Requests that take the longer, the larger their circuit is."""
 
 
