@@ -1,5 +1,6 @@
 """What a first start makes, and that its secrets stay secret."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,16 @@ def test_every_service_of_the_topology_runs(home: Home) -> None:
 def test_a_stack_inherits_nothing_of_another(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUEUEBIT_EXECUTOR_SLOTS", "64")
     assert all("QUEUEBIT_EXECUTOR_SLOTS" not in spec.env for spec in process_specs(home, DEFAULTS))
+
+
+def test_the_server_stays_within_half_of_the_memory_unless_a_person_says_otherwise(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GOMEMLIMIT", raising=False)
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert 0 < int(process_specs(home, DEFAULTS)[0].env["GOMEMLIMIT"]) <= total // 2
+    monkeypatch.setenv("GOMEMLIMIT", "1GiB")
+    assert process_specs(home, DEFAULTS)[0].env["GOMEMLIMIT"] == "1GiB"
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
