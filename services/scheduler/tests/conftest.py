@@ -171,7 +171,7 @@ class World:
         self.state = State(places_per_slot, policy)
         self.decisions = MemoryDecisions()
         self.place = PlaceJobs(self.state, self.log, self.decisions, self.clock, Tracing("scheduler"))
-        self._moments: list[datetime] = []
+        self.moments: list[datetime] = []
         self._folded = 0
 
     def happens(self, *events: AnyEvent) -> None:
@@ -184,9 +184,9 @@ class World:
 
     def fold(self, state: State | None = None) -> None:
         """Fold what is new, or everything into another state."""
-        self._moments += [self.clock.now()] * (len(self.log.stored) - len(self._moments))
+        self.moments += [self.clock.now()] * (len(self.log.stored) - len(self.moments))
         for stored in self.log.stored[self._folded if state is None else 0 :]:
-            (state or self.state).evolve(stored.event, stored.sequence, self._moments[stored.sequence - 1])
+            (state or self.state).evolve(stored.event, stored.sequence, self.moments[stored.sequence - 1])
         self._folded = len(self.log.stored)
 
     def cycle(self) -> list[JobPlaced]:

@@ -25,6 +25,7 @@ from queuebit_runtime.servers import tls_of
 from queuebit_runtime.settings import BusSettings
 from queuebit_runtime.tasks import Tasks
 from queuebit_runtime.view import View
+from queuebit_runtime.view_snapshot import Snapshotted, ViewSnapshot
 
 __all__ = ["Service", "run"]
 
@@ -65,6 +66,11 @@ class Service:
     def include(self, router: NatsRouter) -> None:
         """Add a router's subscribers."""
         self.bus.broker.include_router(router)
+
+    def snapshot(self, state: Snapshotted) -> ViewSnapshot | None:
+        """The snapshot of this service's view; None if there is no folder for it."""
+        folder = self.settings.snapshots_dir
+        return None if folder is None else ViewSnapshot(folder / f"{self.name}.snapshot", state)
 
     def health(self) -> Health:
         """The current health."""
@@ -136,6 +142,8 @@ class Service:
         with suppress(TimeoutError):  # do not wait for a closed bus
             await asyncio.wait_for(self.bus.close(), _GRACE_S)
         await self.tasks.close()
+        for view in self.views:
+            await view.save()
         for step in reversed(self.after):
             await step()
 

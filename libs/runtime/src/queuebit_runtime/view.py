@@ -1,4 +1,4 @@
-"""Views: folds the log from the beginning into the state of a service.
+"""Views: folds the log into the state of a service, from the beginning or from a snapshot.
 
 A view is a cache. It is folded in order of sequence, publishes nothing, and is rebuilt by reading again. Its consumer
 has one of a few names, so that permissions can be exact and several processes of one service can read concurrently.
@@ -11,6 +11,7 @@ for that count: an idle heartbeat shows how far the server has read, and what it
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -21,10 +22,12 @@ from typing import Any
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.topology import LOG, view_consumers
 from queuebit_kernel import Malformed, Unavailable, event_id
+from queuebit_runtime.arrivals import Arrivals
 from queuebit_runtime.connection import Connection, Msg, NatsError
 from queuebit_runtime.dead_letters import store_dead_letter
 from queuebit_runtime.log import Stored
 from queuebit_runtime.server_errors import CONSUMER_EXISTS
+from queuebit_runtime.view_snapshot import Base, Mark, ViewSnapshot
 
 __all__ = ["Raw", "View", "fold_events"]
 
@@ -48,6 +51,12 @@ class Raw:
     stored_at: datetime
     message: Msg
 
+    def mark(self) -> Mark:
+        """What tells this message from every other, also from one that another log has in its place."""
+        digest = hashlib.sha256(f"{self.subject} {self.sequence} {self.stored_at.isoformat()}\n".encode())
+        digest.update(self.body)
+        return Mark(self.sequence, digest.hexdigest())
+
 
 class View:
     """Reads some subjects of a stream in order, from `after` onwards, while `run` runs."""
@@ -62,8 +71,20 @@ class View:
         after: int = 0,
         stream: str = LOG,
         bodies: bool = True,
+        snapshot: ViewSnapshot | None = None,
     ) -> None:
-        """Create the view; without `bodies`, messages come without content, which is much cheaper."""
+        """Create the view.
+
+        Args:
+            connection: the connection to the bus.
+            name: whose view it is; names its consumer.
+            filters: the subjects that it reads.
+            fold: takes each message.
+            after: the sequence after which it begins, if it has no snapshot.
+            stream: where it reads.
+            bodies: False reads messages without content, which is much cheaper.
+            snapshot: where the state that `fold` changes is kept between two starts.
+        """
         self._connection = connection
         self._name = name
         self._consumer = ""
@@ -71,6 +92,10 @@ class View:
         self._fold = fold
         self._stream = stream
         self._bodies = bodies
+        self._snapshot = snapshot
+        self._base: Base | None = None
+        """A snapshot that was read; used once the log shows the message at which it ends."""
+        self._newest: Raw | None = None
         self._awaited: set[tuple[int, asyncio.Future[None]]] = set()
         self._delivered = 0
         self.position = after
@@ -88,6 +113,8 @@ class View:
 
     async def run(self) -> None:
         """Follow until cancelled; survives outages."""
+        if self._snapshot is not None and self.position == 0:
+            self._base = await asyncio.to_thread(self._snapshot.read)
         while True:
             try:
                 await self._follow()
@@ -108,10 +135,15 @@ class View:
             finally:
                 self._awaited.discard(waiter)
 
+    async def save(self) -> None:
+        """Write the snapshot, if the view has one, after `run` has ended."""
+        if self._snapshot is not None and self._newest is not None:
+            await self._snapshot.close(self._newest.mark)
+
     async def _follow(self) -> None:
         client = self._connection.client
         inbox = client.new_inbox()
-        arrivals = _Arrivals(_SILENCE_S)
+        arrivals = Arrivals(_SILENCE_S)
         subscription = await client.subscribe(inbox, cb=arrivals.put)
         try:
             await self._create()
@@ -141,7 +173,7 @@ class View:
         """Create a consumer under the first free name, in a way that two processes cannot take the same."""
         config = {
             "deliver_policy": "by_start_sequence",
-            "opt_start_seq": self.position + 1,
+            "opt_start_seq": self.position + 1 if self._base is None else self._base.mark.sequence,
             "ack_policy": "none",
             "replay_policy": "instant",
             "filter_subjects": self._filters,
@@ -159,6 +191,7 @@ class View:
             self._consumer, self._delivered, self.trouble = name, 0, ""
             self.pending = int(answer["num_pending"])
             if self.pending == 0:
+                self._restore(None)
                 self.caught_up.set()
             return
         raise Unavailable(f"too many processes follow {self._stream} as {self._name}: end some, or wait half a minute")
@@ -194,20 +227,45 @@ class View:
             raise Unavailable(f"message {meta.sequence.consumer} of {self._consumer} came after {self._delivered}")
         self._delivered = meta.sequence.consumer
         raw = Raw(message.subject, message.data, meta.sequence.stream, meta.timestamp.astimezone(UTC), message)
-        try:
-            await self._fold(raw)
-        except Malformed as error:
-            await store_dead_letter(self._connection.client, f"{self._name}-view", message, error.code, str(error))
+        if self._base is not None:
+            self._restore(raw)
+        else:
+            await self._take_in(raw)
         self.pending = meta.num_pending
         self._advance(raw.sequence)
         if meta.num_pending == 0 or raw.sequence >= self.end:
             self.caught_up.set()
+
+    async def _take_in(self, raw: Raw) -> None:
+        try:
+            await self._fold(raw)
+        except Malformed as error:
+            await store_dead_letter(self._connection.client, f"{self._name}-view", raw.message, error.code, str(error))
+        self._newest = raw
+        if self._snapshot is not None:
+            self._snapshot.folded(raw.mark)
+
+    def _restore(self, raw: Raw | None) -> None:
+        """Begin with the snapshot that was read, if there is one, and the log has the message at which it ends.
+
+        Raises:
+            Unavailable: it cannot be used; the view restarts, from the beginning.
+        """
+        base, self._base = self._base, None
+        if base is None or self._snapshot is None:
+            return
+        if raw is None or raw.mark() != base.mark:
+            self._snapshot.ignore(f"the log lacks the message {base.mark.sequence} at which it ends")
+        elif self._snapshot.restore(base):
+            return
+        raise Unavailable("its snapshot cannot be used")
 
     def _rest(self, heartbeat: Msg) -> None:
         """The server has sent everything: messages that it still counts as pending cannot be read."""
         headers = heartbeat.headers or {}
         if int(headers.get("Nats-Last-Consumer", -1)) != self._delivered:
             return
+        self._restore(None)
         if self.pending > self.unreadable:
             self.unreadable = self.pending
             _log.error("the view of %s found %d messages that cannot be read", self._name, self.unreadable)
@@ -225,37 +283,6 @@ class View:
             self._awaited.discard(waiter)
             if not waiter[1].done():
                 waiter[1].set_result(None)
-
-
-class _Arrivals:
-    """Messages of a subscription, one by one, until none arrives in time. One timer serves all messages."""
-
-    def __init__(self, timeout_s: float) -> None:
-        self._timeout_s = timeout_s
-        self._loop = asyncio.get_running_loop()
-        self._arrived: asyncio.Queue[Msg | None] = asyncio.Queue()
-        self._newest_at = self._loop.time()
-        self._timer = self._loop.call_later(timeout_s, self._look)
-
-    async def put(self, message: Msg) -> None:
-        self._newest_at = self._loop.time()
-        self._arrived.put_nowait(message)
-
-    async def next(self) -> Msg:
-        message = await self._arrived.get()
-        if message is None:
-            raise Unavailable(f"no message for {self._timeout_s:g} s")
-        return message
-
-    def close(self) -> None:
-        self._timer.cancel()
-
-    def _look(self) -> None:
-        left = self._newest_at + self._timeout_s - self._loop.time()
-        if left <= 0:
-            self._arrived.put_nowait(None)
-        else:
-            self._timer = self._loop.call_later(left, self._look)
 
 
 def fold_events(evolve: Callable[[Stored], None]) -> Callable[[Raw], Awaitable[None]]:

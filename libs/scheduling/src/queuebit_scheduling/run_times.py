@@ -36,3 +36,11 @@ class RunTimes:
         """Return the known run times of these jobs on their candidates."""
         wanted = {(it.backend, job.size) for job in jobs for it in job.candidates} if self._us else ()
         return tuple(RunTime(*pair, self._us[pair]) for pair in wanted if pair in self._us)
+
+    def all(self) -> tuple[RunTime, ...]:
+        """Return every known run time."""
+        return tuple(RunTime(*pair, us) for pair, us in self._us.items())
+
+    def restore(self, known: Iterable[RunTime]) -> None:
+        """Take run times that were learned earlier."""
+        self._us.update({(it.backend, it.size): it.us for it in known})

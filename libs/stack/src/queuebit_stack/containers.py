@@ -96,7 +96,7 @@ def prepare(home: Home) -> Path:
     home.prepare()
     save(home, find(home))
     bootstrap(home)
-    for name in ("nats", "clickhouse", "provenance"):
+    for name in ("nats", "clickhouse", "provenance", "broker", "scheduler"):
         (folder(home) / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     if not home.trust_file.is_symlink():  # provenance writes it into the folder that it is given
         home.trust_file.symlink_to(folder(home) / "provenance" / home.trust_file.name)

@@ -11,7 +11,7 @@ from queuebit_stack.errors import Exit, Stop
 
 __all__ = ["Home"]
 
-_FOLDERS = ("nats", "warehouse", "provenance", "secrets", "credentials", "logs")
+_FOLDERS = ("nats", "warehouse", "provenance", "secrets", "credentials", "logs", "snapshots")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,11 @@ class Home:
     @property
     def provenance(self) -> Path:
         return self.root / "provenance"
+
+    @property
+    def snapshots(self) -> Path:
+        """The folder for snapshots of services' views; they follow from the log, and may be deleted at any time."""
+        return self.root / "snapshots"
 
     @property
     def warehouse_password(self) -> Path:

@@ -123,6 +123,7 @@ def _service(home: Home, ports: Mapping[str, int], name: str, own: Mapping[str, 
         "QUEUEBIT_BUS_URL": f"nats://127.0.0.1:{ports[NATS]}",
         "QUEUEBIT_BUS_SEED_FILE": str(home.seed_file(name)),
         "QUEUEBIT_BUS_HEALTH_PORT": str(ports[name]),
+        "QUEUEBIT_BUS_SNAPSHOTS_DIR": str(home.snapshots),
     }
     return Spec(
         name,

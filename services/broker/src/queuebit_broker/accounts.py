@@ -7,8 +7,8 @@ the broker that wrote it, or from the view that reads it back.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from queuebit_contracts.account import (
     AccountCorrected,
@@ -21,7 +21,7 @@ from queuebit_contracts.account import (
 from queuebit_contracts.catalog import AnyEvent, Decoded
 from queuebit_kernel import Money
 
-__all__ = ["Account", "Accounts", "Committed", "OpenHold", "counted"]
+__all__ = ["Account", "Accounts", "Committed", "OpenHold", "Totals", "counted"]
 
 _MAX_CLOSED = 100_000
 
@@ -99,6 +99,10 @@ class Account:
                 return _Movement(event.data.budgets or (), Money.zero(delta.currency), delta)
         return None
 
+    def copy(self) -> Account:
+        """A copy that later facts do not change."""
+        return replace(self, funded={**self.funded}, free={**self.free}, holds={**self.holds}, closed={**self.closed})
+
     def _close(self, job: str, spent: Money) -> _Movement | None:
         self.closed[job] = None
         if len(self.closed) > _MAX_CLOSED:
@@ -127,6 +131,16 @@ class Committed:
         return self.held + self.spent
 
 
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What `Accounts` has beside the accounts."""
+
+    committed: list[tuple[tuple[str, str, str], Committed]]
+    """By tenant, budget and currency."""
+    seen: dict[str, int]
+    newest: int
+
+
 class Accounts:
     """All accounts, and what counts against each budget of their tenants."""
 
@@ -134,6 +148,8 @@ class Accounts:
         self._accounts: defaultdict[tuple[str, str], Account] = defaultdict(Account)
         self._committed: dict[tuple[str, str, str], Committed] = {}
         self._seen: defaultdict[str, int] = defaultdict(int)
+        self.newest = 0
+        """Sequence of the newest fact that is folded; it may lie ahead of the view."""
 
     def account(self, tenant: str, name: str) -> Account:
         """The account; an empty one if it was never funded."""
@@ -170,7 +186,23 @@ class Accounts:
         if behind_all:
             self._seen[event.data.tenant] = max(self._seen[event.data.tenant], sequence)
 
+    def totals(self) -> Totals:
+        """A copy of all that is not in an account."""
+        return Totals([*self._committed.items()], {**self._seen}, self.newest)
+
+    def accounts(self) -> Mapping[tuple[str, str], Account]:
+        """Every account that has a history, by tenant and name."""
+        return self._accounts
+
+    def restore(self, totals: Totals, accounts: Mapping[tuple[str, str], Account]) -> None:
+        """Take what was copied."""
+        self._accounts.update(accounts)
+        self._committed.update(totals.committed)
+        self._seen.update(totals.seen)
+        self.newest = totals.newest
+
     def _fold(self, event: AnyEvent, sequence: int) -> None:
+        self.newest = max(self.newest, sequence)
         tenant = event.data.tenant
         moved = self._accounts[tenant, event.data.account].take(event, sequence)
         if moved is None:

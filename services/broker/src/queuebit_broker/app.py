@@ -36,7 +36,8 @@ def create_app() -> Service:
     tariff = Tariff(load(settings.price_book))
     service = Service("broker", BusSettings())
     clock, world, undecided = SystemClock(), World(), Undecided()
-    view = View(service.bus, "broker", topology().service["broker"].view, folding(world, undecided))
+    subjects, snapshot = topology().service["broker"].view, service.snapshot(world)
+    view = View(service.bus, "broker", subjects, folding(world, undecided), snapshot=snapshot)
     profiles = Profiles(BusExecutors(service.bus, settings.profile_timeout_s), world)
     apply_tenants = ApplyTenants(service.log, view, world)
     admit = AdmitJob(

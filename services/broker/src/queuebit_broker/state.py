@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
-from queuebit_broker.accounts import Account, Accounts
+from pydantic import TypeAdapter
+
+from queuebit_broker.accounts import Account, Accounts, Totals
 from queuebit_contracts.account import (
     AccountCorrected,
     AccountFunded,
@@ -18,6 +21,7 @@ from queuebit_contracts.catalog import Decoded
 from queuebit_contracts.directory import Directory, TenantEvent
 from queuebit_contracts.job import TERMINAL, Profile
 from queuebit_contracts.query import BackendEstimate, CircuitError
+from queuebit_contracts.tenants import Tenants
 
 __all__ = ["Backend", "Profiled", "World"]
 
@@ -39,6 +43,20 @@ class Profiled:
     profile: Profile | None = None
     estimates: Mapping[str, BackendEstimate] = field(default_factory=dict)
     error: CircuitError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Frozen:
+    """A copy of all that the log says, without the accounts."""
+
+    sequence: int
+    tenants: Tenants
+    totals: Totals
+    backends: dict[str, Backend]
+    active: dict[str, set[str]]
+
+
+_NamedAccount = tuple[str, str, Account]
 
 
 class World:
@@ -107,8 +125,56 @@ class World:
         itself = job in active or job in admitting or job in waiting
         return len(active) + len(admitting - active) + len(waiting) - itself
 
+    def freeze(self) -> Callable[[], Iterator[bytes]] | None:
+        """Copy what the log says; None while an account has facts that the view has not read."""
+        if self.accounts.newest > self.sequence:
+            return None
+        frozen = _Frozen(
+            self.sequence,
+            self.directory.document(),
+            self.accounts.totals(),
+            {**self.backends},
+            {tenant: {*jobs} for tenant, jobs in self._active.items() if jobs},
+        )
+        accounts = [(*key, it.copy()) for key, it in self.accounts.accounts().items()]
+
+        def encode() -> Iterator[bytes]:
+            yield _frozen().dump_json(frozen)
+            yield from map(_account().dump_json, accounts)
+
+        return encode
+
+    def thaw(self, records: Iterable[bytes]) -> Callable[[], None]:
+        """Read what was frozen; the result makes it the state.
+
+        Raises:
+            ValueError: the records are of another form.
+        """
+        first, *others = records
+        frozen = _frozen().validate_json(first)
+        accounts = {(tenant, name): it for tenant, name, it in map(_account().validate_json, others)}
+
+        def fill() -> None:
+            self.directory = Directory(frozen.tenants)
+            self.accounts.restore(frozen.totals, accounts)
+            self.sequence = frozen.sequence
+            self.backends = frozen.backends
+            self._active = frozen.active
+
+        return fill
+
     def _learn(self, name: str, news: Backend) -> None:
         known = self.backends.get(name, news)
         self.backends[name] = Backend(
             news.version, news.registration or known.registration, news.calibration or known.calibration
         )
+
+
+@cache
+def _frozen() -> TypeAdapter[_Frozen]:
+    return TypeAdapter(_Frozen)
+
+
+@cache
+def _account() -> TypeAdapter[_NamedAccount]:
+    return TypeAdapter(_NamedAccount)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from queuebit_contracts.topology import topology
 from queuebit_kernel import SystemClock
-from queuebit_runtime.log import Stored
 from queuebit_runtime.payloads import KeyValuePayloads
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
 from queuebit_runtime.view import View, fold_events
 from queuebit_scheduler.adapters import StoredDecisions
 from queuebit_scheduler.explaining import ExplainJob
+from queuebit_scheduler.folding import Folding
 from queuebit_scheduler.handlers import AnswerWaiting, PlaceJobs
 from queuebit_scheduler.liveness import WatchBackends, over_bus
 from queuebit_scheduler.rescoring import RescoreJobs
@@ -30,13 +30,9 @@ def create_app() -> Service:
     decisions = StoredDecisions(payloads)
     place = PlaceJobs(state, service.log, decisions, clock, service.bus.tracing)
     rescore = RescoreJobs(payloads, state.rescore, place.wake)
-
-    def fold(stored: Stored) -> None:
-        state.evolve(stored.event, stored.sequence, stored.stored_at)
-        rescore.evolve(stored.event)
-        place.wake()
-
-    service.views.append(View(service.bus, "scheduler", topology().service["scheduler"].view, fold_events(fold)))
+    folding = Folding(state, rescore, place.wake)
+    subjects, snapshot = topology().service["scheduler"].view, service.snapshot(folding)
+    service.views.append(View(service.bus, "scheduler", subjects, fold_events(folding.evolve), snapshot=snapshot))
     service.include(queries(AnswerWaiting(state, clock), ExplainJob(service.log, decisions)))
     watch = WatchBackends(state, over_bus(service.bus), clock, silence_s=settings.silence_s, wake=place.wake)
     service.work += [place.run, watch.run, rescore.run]

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
+
+from pydantic import TypeAdapter
 
 from queuebit_contracts.backend import BackendCalibrated, Calibration
 from queuebit_contracts.catalog import Decoded
@@ -35,6 +38,10 @@ class _Scored:
 
     calibration: str | None
     operations: Payload
+
+
+_Newest = dict[str, Calibration]
+_ScoredJob = tuple[Key, dict[str, _Scored]]
 
 
 class RescoreJobs:
@@ -74,6 +81,33 @@ class RescoreJobs:
                 self._mark((key, data.backend) for key in self._jobs)
             case _ if isinstance(event, Ended):
                 self._jobs.pop((event.data.tenant, event.data.job), None)
+
+    def freeze(self) -> Callable[[], Iterator[bytes]]:
+        """Copy what the log says, and how far it was followed."""
+        newest, jobs = {**self._newest}, [(key, {**scored}) for key, scored in self._jobs.items()]
+
+        def encode() -> Iterator[bytes]:
+            yield _newest().dump_json(newest)
+            yield from map(_scored_job().dump_json, jobs)
+
+        return encode
+
+    def thaw(self, records: Iterable[bytes]) -> Callable[[], None]:
+        """Read what was frozen; the result makes it the state.
+
+        Raises:
+            ValueError: the records are of another form.
+        """
+        first, *others = records
+        newest, jobs = _newest().validate_json(first), dict(map(_scored_job().validate_json, others))
+
+        def fill() -> None:
+            self._newest.update(newest)
+            self._jobs.update(jobs)
+            for key, scored in jobs.items():
+                self._mark((key, backend) for backend in scored)
+
+        return fill
 
     def _mark(self, candidates: Iterable[tuple[Key, str]]) -> None:
         for key, backend in candidates:
@@ -142,3 +176,13 @@ class RescoreJobs:
             errors = errors_in(await self._payloads.get(PLATFORM, calibration.snapshot))
             self._errors[calibration.backend] = calibration.digest, errors
         return errors
+
+
+@cache
+def _newest() -> TypeAdapter[_Newest]:
+    return TypeAdapter(_Newest)
+
+
+@cache
+def _scored_job() -> TypeAdapter[_ScoredJob]:
+    return TypeAdapter(_ScoredJob)

@@ -14,6 +14,7 @@ from datetime import datetime
 from queuebit_contracts.backend import BackendRegistered
 from queuebit_contracts.catalog import Decoded
 from queuebit_contracts.job import Ended, JobAccepted, JobCompleted, JobPlaced, JobStarted
+from queuebit_scheduler.frozen import FrozenState
 from queuebit_scheduler.jobs import AcceptedJob, Outstanding
 from queuebit_scheduler.tenants import Tenants
 from queuebit_scheduler.waiting_jobs import WaitingJobs
@@ -140,8 +141,7 @@ class State:
         promised_us = next((it.qpu_us for it in accepted.job.candidates if it.backend == backend), 1)
         learned_us = self._run_times.known_us(backend, accepted.job.size)
         expected_us = self.policy.expected_us(promised_us, learned_us)
-        self._outstanding[key] = Outstanding(accepted, backend, expected_us)
-        self._take(accepted.job.tenant, backend, 1, expected_us)
+        self._hold(Outstanding(accepted, backend, expected_us))
 
     def release(self, key: Key) -> None:
         """Release a place that the log has not confirmed; the job waits again, in its old position."""
@@ -167,16 +167,44 @@ class State:
         if key in self._outstanding:
             self._free(key)
 
+    def freeze(self) -> FrozenState:
+        """Copy what the log says: a job with a place that the log has not confirmed waits."""
+        waiting, placed = [*self._waiting], []
+        for it in self._outstanding.values():
+            if it.confirmed:
+                placed.append(replace(it))
+            else:
+                waiting.append(it.accepted)
+        slots = {it.name: it.slots for it in self._backends.values() if it.slots}
+        return FrozenState(
+            slots, {*self._answering}, self._tenants.all(), self._run_times.all(), tuple(waiting), tuple(placed)
+        )
+
+    def restore(self, frozen: FrozenState) -> None:
+        """Become what was frozen; the state is empty before."""
+        for name, slots in frozen.slots.items():
+            self._offer(name, slots)
+        self._answering = frozen.answering
+        self._tenants.restore(frozen.tenants)
+        self._run_times.restore(frozen.run_times)
+        for accepted in frozen.waiting:
+            self._waiting.add(accepted)
+        for outstanding in frozen.placed:
+            self._hold(outstanding)
+
     def _active(self, key: Key) -> bool:
         return key in self._waiting or key in self._outstanding
 
     def _registered(self, event: BackendRegistered) -> None:
         name, slots = event.data.backend, event.data.slots
-        self._backends[name] = replace(self._capacity(name), slots=slots, queue_depth=slots * self._places_per_slot)
+        self._offer(name, slots)
         if event.data.answers_alive and slots:
             self._answering.add(name)
         else:
             self._answering.discard(name)
+
+    def _offer(self, name: str, slots: int) -> None:
+        self._backends[name] = replace(self._capacity(name), slots=slots, queue_depth=slots * self._places_per_slot)
 
     def _shown(self, key: Key, backend: str, sequence: int) -> Outstanding | None:
         """The log shows an active job on a backend; this overrides any reserved place."""
@@ -204,6 +232,10 @@ class State:
             self._tenants.receive(job.tenant, ran_us, at)
             if completed:  # only complete runs count for durations
                 self._run_times.learn(ended.backend, job.size, ran_us)
+
+    def _hold(self, it: Outstanding) -> None:
+        self._outstanding[it.accepted.key] = it
+        self._take(it.accepted.job.tenant, it.backend, 1, it.expected_us)
 
     def _free(self, key: Key) -> Outstanding:
         outstanding = self._outstanding.pop(key)

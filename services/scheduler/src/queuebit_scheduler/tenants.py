@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -18,6 +19,14 @@ class Tenants:
 
     def __getitem__(self, name: str) -> Tenant:
         return self._of[name]
+
+    def all(self) -> tuple[Tenant, ...]:
+        """Each of them, without reserved service."""
+        return tuple(replace(it, outstanding_us=0) for it in self._of.values())
+
+    def restore(self, tenants: Iterable[Tenant]) -> None:
+        """Take tenants that were known earlier."""
+        self._of.update({it.name: it for it in tenants})
 
     def weigh(self, name: str, share: int) -> None:
         """Note a tenant's weight; the newest counts."""

@@ -34,6 +34,9 @@ class WaitingJobs:
     def __getitem__(self, key: Key) -> AcceptedJob:
         return self._jobs[key]
 
+    def __iter__(self) -> Iterator[AcceptedJob]:
+        return iter(self._jobs.values())
+
     def add(self, accepted: AcceptedJob) -> None:
         """Put a job where it belongs in its group."""
         job = accepted.job

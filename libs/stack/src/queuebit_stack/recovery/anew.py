@@ -43,7 +43,15 @@ def move_aside(home: Home, stack: Stack) -> Path:
     """Move the data away, so that the next start creates a new log; tenants, prices and logins stay."""
     aside = home.aside / rfc3339(SystemClock().now()).replace(":", "")
     aside.mkdir(mode=0o700, parents=True)
-    moved = [home.jetstream, home.warehouse, home.provenance, home.trust_file, home.log_mark, home.recoveries]
+    moved = [
+        home.jetstream,
+        home.warehouse,
+        home.provenance,
+        home.trust_file,
+        home.log_mark,
+        home.recoveries,
+        home.snapshots,
+    ]
     for path in moved:
         if path.exists():
             path.rename(aside / path.name)

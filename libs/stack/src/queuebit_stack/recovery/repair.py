@@ -64,6 +64,8 @@ def repair(home: Home, stack: Stack, report: Callable[[str], None], *, give_up: 
     Raises:
         Stop: as `repair_log`, or a file of the home breaks its rules.
     """
+    for snapshot in home.snapshots.glob("*"):  # of the log before the repair
+        snapshot.unlink()
     chosen = ports.auto(stack.ports)
     bootstrap(home)
     write_nats_config(home, chosen, first_tenants(home))

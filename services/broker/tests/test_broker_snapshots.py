@@ -1,0 +1,90 @@
+"""A snapshot of the broker's world and the rest of the log are the whole log; a hold ahead of the view delays it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from queuebit_broker.state import World
+from queuebit_contracts.account import AccountHeld, Hold
+from queuebit_contracts.catalog import AnyEvent
+from queuebit_contracts.directory import changes
+from queuebit_contracts.tenants import parse_tenants
+from queuebit_contracts.wire import Amount
+from queuebit_testing.build import funded, held, released
+from queuebit_testing.contents import contents
+
+from .broker_office import TENANTS, registrations
+
+BUDGETED = AccountHeld(
+    source="t",
+    data=Hold(
+        tenant="acme",
+        account="main",
+        job="j1",
+        amount=Amount(amount="0.30"),
+        budgets=("tenant", "user:ann"),
+    ),
+)
+EVENTS: list[AnyEvent] = [
+    *changes(World().directory, parse_tenants(TENANTS), "test"),
+    *registrations(),
+    funded("10.00"),
+    funded("3.50", account="side"),
+    BUDGETED,
+    *(held(f"j{number}") for number in range(2, 5)),
+    *(released(f"j{number}") for number in range(1, 4)),
+]
+
+
+def through_records(world: World) -> World:
+    encode = world.freeze()
+    assert encode is not None
+    again = World()
+    again.thaw([*encode()])()
+    return again
+
+
+def take(world: World, event: AnyEvent, sequence: int) -> None:
+    world.take(event, sequence)
+    world.sequence = sequence
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(events=st.lists(st.sampled_from(EVENTS), max_size=30), at=st.floats(0, 1))
+def test_a_snapshot_at_any_place_and_the_rest_are_the_whole(events: list[AnyEvent], at: float) -> None:
+    cut, everything, first = round(at * len(events)), World(), World()
+    for sequence, event in enumerate(events, 1):
+        take(everything, event, sequence)
+        if sequence <= cut:
+            take(first, event, sequence)
+    again = through_records(first)
+    for sequence, event in enumerate(events[cut:], cut + 1):
+        take(again, event, sequence)
+    assert contents(again) == contents(everything)
+
+
+def test_active_jobs_are_in_it_and_what_only_this_process_knows_is_not() -> None:
+    world = World()
+    world.job_moved("acme", "j1", "accepted")
+    world.reserve("acme", "j2")
+    world.wait("acme", "j3", "no stack answers")
+    assert through_records(world).others_active("acme", "j9") == 1
+
+
+def test_there_is_none_while_a_hold_is_ahead_of_the_view() -> None:
+    world = World()
+    take(world, funded(), 1)
+    hold = held()
+    world.accounts.hold(hold, 3, behind_all=True)
+    assert world.freeze() is None
+    take(world, hold, 3)
+    assert contents(through_records(world)) == contents(world)
+
+
+def test_records_of_another_form_are_refused_and_leave_the_world_empty() -> None:
+    world = World()
+    with pytest.raises(ValueError, match="sequence"):
+        world.thaw([b'{"tenants": {}}'])
+    assert contents(world) == contents(World())

@@ -1,0 +1,58 @@
+"""A copy of the scheduler's state as it is stored: one record for all but the jobs, then one for each job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from pydantic import TypeAdapter
+
+from queuebit_scheduler.jobs import AcceptedJob, Outstanding
+from queuebit_scheduling import RunTime, Tenant
+
+__all__ = ["FrozenState"]
+
+_Rest = tuple[dict[str, int], set[str], tuple[Tenant, ...], tuple[RunTime, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenState:
+    """What the log says, and nothing that only this process knows: reserved places, and who is silent."""
+
+    slots: dict[str, int]
+    """Of each registered backend."""
+    answering: set[str]
+    tenants: tuple[Tenant, ...]
+    """Without reserved service, which follows from the placed jobs."""
+    run_times: tuple[RunTime, ...]
+    waiting: tuple[AcceptedJob, ...]
+    placed: tuple[Outstanding, ...]
+
+    def encode(self) -> Iterator[bytes]:
+        """The records."""
+        yield _rest().dump_json((self.slots, self.answering, self.tenants, self.run_times))
+        jobs: tuple[AcceptedJob | Outstanding, ...] = (*self.waiting, *self.placed)
+        yield from map(_job().dump_json, jobs)
+
+    @classmethod
+    def decode(cls, records: Iterable[bytes]) -> FrozenState:
+        """Read the records.
+
+        Raises:
+            ValueError: they are of another form.
+        """
+        first, *others = records
+        jobs = [*map(_job().validate_json, others)]
+        waiting = tuple(it for it in jobs if isinstance(it, AcceptedJob))
+        return cls(*_rest().validate_json(first), waiting, tuple(it for it in jobs if isinstance(it, Outstanding)))
+
+
+@cache
+def _rest() -> TypeAdapter[_Rest]:
+    return TypeAdapter(_Rest)
+
+
+@cache
+def _job() -> TypeAdapter[AcceptedJob | Outstanding]:
+    return TypeAdapter(AcceptedJob | Outstanding)
