@@ -15,7 +15,7 @@ WITHOUT_LAWS = {
     "Policy": "a pure function: `qb verify` makes its decisions again",
     "Result": "what chDB returns",
     "Sealing": "one implementation, and no fake",
-    "Snapshotted": "one law, held by both states: a snapshot and the rest are the whole (tests/histories, test_*_snapshots)",
+    "Snapshotted": "one law for both states: a snapshot and the rest are the whole (test_snapshots.py)",
     "Traces": "one implementation, and no fake",
     "Vendor": "one implementation, on top of BackendLaws; tested with a real executor that is killed",
     "Worker": "part of CircuitsLaws",

@@ -170,7 +170,7 @@ class ViewSnapshot:
 def code_digest() -> str:
     """The digest of the program: all files of Queuebit's packages that the process has loaded.
 
-    A state depends on the code that folded it. So any other code begins anew, without anyone counting versions.
+    A state depends on the code that folded it, so the snapshot of other code is not used.
     """
     digest = hashlib.sha256()
     for file in _files():
