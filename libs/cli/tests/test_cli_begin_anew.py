@@ -44,7 +44,8 @@ def test_the_log_and_its_keys_are_put_aside_and_tenants_stay(home: Home) -> None
     _begin_anew(home)
     require_whole(home, None)
     (aside,) = home.aside.iterdir()
-    assert {it.name for it in aside.iterdir()} == {"jetstream", "warehouse", "provenance", "trust.json", "log.json"}
+    moved = {"jetstream", "warehouse", "provenance", "snapshots", "trust.json", "log.json"}
+    assert {it.name for it in aside.iterdir()} == moved
     assert (aside / "provenance" / "keys" / "keys.json").read_text() == "old"
     assert not home.trust_file.exists()
     assert [*home.provenance.iterdir()] == []
