@@ -24,11 +24,13 @@ class Server:
     def __init__(self) -> None:
         self.asked: asyncio.Queue[int] = asyncio.Queue()
         self.subscribed = True
+        self.reply = ""
 
     def new_inbox(self) -> str:
         return "_INBOX.x"
 
     async def subscribe(self, subject: str, cb: Callable[[Msg], Awaitable[None]]) -> Server:
+        assert subject == "_INBOX.x.*"
         self._send = cb
         return self
 
@@ -36,11 +38,14 @@ class Server:
         self.subscribed = False
 
     async def publish(self, subject: str, body: bytes, reply: str) -> None:
-        assert (subject, reply) == ("$JS.API.CONSUMER.MSG.NEXT.LOG.metering-ended", "_INBOX.x")
+        assert subject == "$JS.API.CONSUMER.MSG.NEXT.LOG.metering-ended"
+        self.reply = reply
         self.asked.put_nowait(json.loads(body)["batch"])
 
-    async def send(self, number: int = 0, headers: dict[str, str] | None = None) -> None:
-        await self._send(cast("Msg", SimpleNamespace(data=b"%d" % number, headers=headers)))
+    async def send(self, number: int = 0, headers: dict[str, str] | None = None, reply: str = "") -> None:
+        """Send a message of the durable, or a status, which is for the newest request unless `reply` names another."""
+        subject = reply or self.reply if headers else "qb.job.t.j.ended"
+        await self._send(cast("Msg", SimpleNamespace(subject=subject, data=b"%d" % number, headers=headers)))
 
 
 class Work:
@@ -48,6 +53,7 @@ class Work:
 
     def __init__(self) -> None:
         self.begun: list[bytes] = []
+        self.ended = 0
         self.cancelled = 0
         self.may_end = asyncio.Event()
 
@@ -58,6 +64,7 @@ class Work:
         except asyncio.CancelledError:
             self.cancelled += 1
             raise
+        self.ended += 1
 
 
 @pytest.fixture
@@ -100,6 +107,30 @@ async def test_a_request_that_expires_or_is_lost_is_made_again(taking: tuple[Ser
         assert await server.asked.get() == 8  # silence: the server was restarted
         await server.send(headers={"Status": "409", "Description": "Leadership Change"})
         assert await server.asked.get() == 8
+
+
+async def test_a_request_that_was_not_lost_after_all_does_not_add_to_later_ones(
+    taking: tuple[Server, Work, Rounds], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, work, _ = taking
+    async with asyncio.timeout(5):
+        assert await server.asked.get() == 8
+        first = server.reply
+        assert await server.asked.get() == 8  # silence, because this process was paused: the server has both
+        monkeypatch.setattr(rounds, "_SILENCE_S", 60.0)
+        await server.send(headers={"Status": "408", "Nats-Pending-Messages": "8"}, reply=first)
+        await asyncio.sleep(0)
+        assert server.asked.empty()  # the second is open
+        for number in range(16):
+            await server.send(number)
+        work.may_end.set()
+        asked = 0
+        while asked < 8:
+            asked += await server.asked.get()
+        while work.ended < 16:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)  # the last request, if there is one too many
+        assert (asked, server.asked.empty()) == (8, True)
 
 
 async def test_heartbeats_keep_a_request_open(

@@ -73,7 +73,9 @@ class Rounds:
         self._inbox = client.new_inbox()
         self._in_hand: dict[asyncio.Task[None], Msg] = {}
         self._asked = 0
-        """Messages that the server may still send."""
+        """Messages that the server may still send for the requests of this series."""
+        self._series = 0
+        """Of requests: a new one begins when those of the last one count as lost. Some may be alive, and end later."""
         self._short = asyncio.Event()
         """Set when the server should be asked for more."""
         self._active_at = 0.0
@@ -81,7 +83,7 @@ class Rounds:
 
     async def start(self) -> None:
         """Subscribe, and ask for the first messages."""
-        self._subscription = await self._client.subscribe(self._inbox, cb=self._arrived)
+        self._subscription = await self._client.subscribe(f"{self._inbox}.*", cb=self._arrived)
         loop = asyncio.get_running_loop()
         self._active_at = loop.time()
         self._short.set()
@@ -104,22 +106,31 @@ class Rounds:
             raise
 
     async def _arrived(self, message: Msg) -> None:
-        self._active_at = asyncio.get_running_loop().time()
-        headers = message.headers or {}
-        status = headers.get("Status")
+        status = (message.headers or {}).get("Status")
         if status is None:
-            self._asked -= 1
+            self._asked = max(self._asked - 1, 0)  # it may be of an earlier series
             task = asyncio.get_running_loop().create_task(self._handle(message))
             self._in_hand[task] = message
             task.add_done_callback(self._done)
+        elif message.subject != self._reply:
+            return
         elif status == "408":  # a request expired
-            self._asked -= int(headers.get("Nats-Pending-Messages", self._asked))
+            self._asked -= int((message.headers or {}).get("Nats-Pending-Messages", self._asked))
         elif status != "100":
-            _log.warning("%s: %s %s", self._next, status, headers.get("Description", ""))
-            self._asked = 0
+            _log.warning("%s: %s %s", self._next, status, (message.headers or {}).get("Description", ""))
+            self._begin_series()
             asyncio.get_running_loop().call_later(_AGAIN_S, self._short.set)
             return
+        self._active_at = asyncio.get_running_loop().time()
         self._look()
+
+    @property
+    def _reply(self) -> str:
+        return f"{self._inbox}.{self._series}"
+
+    def _begin_series(self) -> None:
+        self._series += 1
+        self._asked = 0
 
     def _done(self, task: asyncio.Task[None]) -> None:
         del self._in_hand[task]
@@ -147,7 +158,7 @@ class Rounds:
                 "idle_heartbeat": _NANOSECONDS,
             }
             try:
-                await self._client.publish(self._next, json.dumps(request).encode(), reply=self._inbox)
+                await self._client.publish(self._next, json.dumps(request).encode(), reply=self._reply)
             except NatsError as error:  # the server stays silent: `_listen` asks again
                 _log.debug("%s was not asked: %r", self._next, error)
 
@@ -156,7 +167,7 @@ class Rounds:
         loop = asyncio.get_running_loop()
         left = self._active_at + _SILENCE_S - loop.time()
         if left <= 0 and self._free:
-            self._asked = 0
+            self._begin_series()
             self._short.set()
         self._timer = loop.call_later(left if left > 0 else _SILENCE_S, self._listen)
 
