@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from nats.aio.client import Client as NatsClient
+from nats.errors import FlushTimeoutError
 
 from queuebit import AsyncClient, Conflict, Credential, InvalidInput, Refused, Unreachable
 from queuebit.nats_transport import NatsTransport
@@ -104,6 +105,23 @@ async def test_an_outage_and_a_slow_reader_are_reported_as_gaps(server: NatsServ
     await asyncio.wait_for(gap.wait(), 20)
     await writer.close()
     await stop()
+    await transport.close()
+
+
+async def test_a_subscription_that_the_server_does_not_confirm_ends(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transport = NatsTransport(server.url, server.seeds["acme/ann"], inbox_of("ann", "acme"))
+    client = await transport._connected()
+
+    async def flush(timeout: int = 10) -> None:
+        raise FlushTimeoutError
+
+    monkeypatch.setattr(client, "flush", flush)
+    with pytest.raises(Unreachable):
+        await transport.follow([stored(of_tenant("job", "acme"))], lambda _: None, lambda: None)
+    assert [it.subject for it in client._subs.values() if it.subject.startswith("qb.")] == []
+    assert transport._on_gap == []
     await transport.close()
 
 

@@ -6,13 +6,14 @@ import asyncio
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from ssl import SSLContext
 
 import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError, SlowConsumerError
 
@@ -89,22 +90,18 @@ class NatsTransport:
         async def forward(message: Msg) -> None:
             on_message(Message(message.subject, message.data, message.headers or {}))
 
-        subscriptions = [await client.subscribe(subject, cb=forward) for subject in subjects]
-        # nats-py sends PING before its buffer: only the second PING follows the subscriptions.
-        try:
-            await client.flush()
-            await client.flush()
-        except (NatsError, TimeoutError) as error:
-            raise self._silent(client, ", ".join(subjects), self._timeout) from error
-        self._on_gap.append(on_gap)
-
-        async def stop() -> None:
-            self._on_gap.remove(on_gap)
-            for subscription in subscriptions:
-                with suppress(NatsError):  # the subscription ended with its connection
-                    await subscription.unsubscribe()
-
-        return stop
+        async with AsyncExitStack() as opened:
+            self._on_gap.append(on_gap)
+            opened.callback(self._on_gap.remove, on_gap)
+            try:
+                for subject in subjects:
+                    opened.push_async_callback(_unsubscribe, await client.subscribe(subject, cb=forward))
+                # nats-py sends PING before its buffer: only the second PING follows the subscriptions.
+                await client.flush()
+                await client.flush()
+            except (NatsError, TimeoutError) as error:
+                raise self._silent(client, ", ".join(subjects), self._timeout) from error
+            return opened.pop_all().aclose
 
     async def close(self) -> None:
         if self._client is not None:
@@ -182,3 +179,8 @@ class NatsTransport:
             for asking in self._asking.get(found[1].lower(), ()):
                 self._denied.add(asking)
                 asking.cancel()
+
+
+async def _unsubscribe(subscription: Subscription) -> None:
+    with suppress(NatsError):  # the subscription ended with its connection
+        await subscription.unsubscribe()
