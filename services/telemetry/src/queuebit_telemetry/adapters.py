@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from clickhouse_connect import get_async_client
-from clickhouse_connect.driver import options
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.compression import _ZstdError as ZstdError
 from clickhouse_connect.driver.exceptions import ClickHouseError
@@ -34,10 +33,6 @@ from queuebit_telemetry.spans import Span
 from queuebit_telemetry.state import Head, Position
 
 __all__ = ["ClickHouse", "LogHead"]
-
-for _library in ("np", "pd", "pd_time_test", "arrow", "pl"):
-    # The driver converts arrays and data frames, of which there are none; it would import what is installed: 65 MB.
-    setattr(options, _library, None)
 
 _UNKNOWN_TABLE, _VIOLATED_CONSTRAINT = 60, 469
 
