@@ -22,7 +22,7 @@ from queuebit_testing.embedded import EmbeddedStack
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
 
 STATUSES = ("100", "204", "404", "408", "409", "503")
-SHAPELESS = (b"NATS/1.0\r\nX: \xff\r\n\r\n", b"NATS/1.0 503 no\r\n\r\n", b"NATS/1.0 a\xff\r\n\r\n", b"NATS/1.0", b"?")
+SHAPELESS = (b"NATS/1.0\r\nX: \xff\r\n\r\n", b"NATS/1.0 503 no\r\n\r\n", b"NATS/1.0 a\xff\r\n\r\n", b"NATS/1.0", b"??")
 LONG = b"NATS/1.0\r\nX: " + b"x" * 60_000 + b"\r\n\r\n"
 NO_NAMES = (b"\xff", b"a\x0cb", b"a\x00b", b"\xc2\x85", b"b" * 3000)
 ROWS = """

@@ -94,3 +94,13 @@ def test_distributions_are_dropped_for_newer_ones_without_an_effect_on_results()
 def test_the_generator_is_that_of_the_standard_library_of_c_plus_plus() -> None:
     """The standard names the 10,000th number of std::mt19937_64 with its default seed, 5489."""
     assert uniforms(5489, 10_000)[-1] == np.float64(9981545732273789042) * 2.0**-64
+
+
+def test_the_time_of_a_run_does_not_show_what_other_owners_ran() -> None:
+    backend = Aer()
+    compiled = backend.compile(parse(DENSE.format(2)), 1)
+    first, again, other = (backend.run(WorkItem(compiled, 10, 1, owner=it)).qpu_us for it in ("acme", "acme", "evil"))
+    assert first is not None
+    assert again is not None
+    assert other is not None
+    assert min(first, other) > 2 * again

@@ -93,7 +93,7 @@ class Aer(InProcess):
 
     def prepare(self, items: Sequence[WorkItem]) -> None:
         """Compute the distributions of small circuits in one call of Aer, which has a fixed cost of its own."""
-        self._distributions.prepare([it.compiled for it in items if _is_small(it.compiled)])
+        self._distributions.prepare([it for it in items if _is_small(it.compiled)])
 
     def run(self, item: WorkItem) -> Outcome:
         if _is_small(item.compiled) and (drawn := self._distributions.outcome(item)) is not None:

@@ -107,6 +107,8 @@ class WorkItem:
     """The same seed gives the same result on a simulator; a device ignores it."""
     memory: bool = False
     """Whether the caller wants the outcome of each shot, besides the counts."""
+    owner: str = ""
+    """Whose work it is: what a backend computed for one owner it uses for no other."""
 
 
 @dataclass(frozen=True, slots=True)

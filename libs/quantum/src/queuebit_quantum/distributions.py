@@ -29,7 +29,7 @@ _KEPT = 1 << 20
 _AT_ONCE = _KEPT // 2
 """Amplitudes that one call computes: all of them are kept until their shots are drawn."""
 
-_Key = tuple[str, str, int]
+_Key = tuple[str, str, str, int]
 _Simulate = Callable[[list[QuantumCircuit]], list[npt.NDArray[np.float64]]]
 """Returns the probabilities that the last instruction of each circuit saves."""
 
@@ -55,12 +55,12 @@ class Distributions:
         self._known: OrderedDict[_Key, _Distribution | None] = OrderedDict()
         self._size = 0
 
-    def prepare(self, circuits: Iterable[Compiled]) -> None:
+    def prepare(self, items: Iterable[WorkItem]) -> None:
         """Compute those that are not known in one call, as many as fit; the time is split by the size of the states."""
-        wanted: dict[_Key, Compiled] = {}
+        wanted: dict[_Key, WorkItem] = {}
         size = 0
-        for it in circuits:
-            size += 1 << it.program.num_qubits
+        for it in items:
+            size += 1 << it.compiled.program.num_qubits
             if size > _AT_ONCE:
                 break
             if _key(it) not in self._known:
@@ -69,10 +69,10 @@ class Distributions:
 
     def outcome(self, item: WorkItem) -> Outcome | None:
         """Draw the shots of an item; None if its circuit must be run."""
-        if _key(item.compiled) not in self._known:
-            self._compute([item.compiled])
-        found = self._known[_key(item.compiled)]
-        self._known.move_to_end(_key(item.compiled))
+        if _key(item) not in self._known:
+            self._compute([item])
+        found = self._known[_key(item)]
+        self._known.move_to_end(_key(item))
         if found is None:
             return None
         began = time.perf_counter()
@@ -87,35 +87,37 @@ class Distributions:
         found.unpaid_us = 0
         return Outcome(result_keys(counts, registers), qpu_us=took_us, memory=memory)
 
-    def _compute(self, circuits: Iterable[Compiled]) -> None:
-        usable: list[tuple[Compiled, dict[int, int]]] = []
-        for it in circuits:
-            if (measured := _measured(it)) is None:
+    def _compute(self, items: Iterable[WorkItem]) -> None:
+        usable: list[tuple[WorkItem, dict[int, int]]] = []
+        for it in items:
+            if (measured := _measured(it.compiled)) is None:
                 self._keep(it, None)
             else:
                 usable.append((it, measured))
         if not usable:
             return
         began = time.perf_counter()
-        found = self._simulate([_saving(it.program) for it, _ in usable])
+        found = self._simulate([_saving(it.compiled.program) for it, _ in usable])
         each_us = (time.perf_counter() - began) * 1_000_000 / sum(len(it) for it in found)
-        for (compiled, measured), probabilities in zip(usable, found, strict=True):
+        for (item, measured), probabilities in zip(usable, found, strict=True):
             states = np.flatnonzero(probabilities)
             outcomes = np.zeros(len(states), dtype=np.int64)
             for clbit, qubit in measured.items():
                 outcomes |= (states >> qubit & 1) << clbit
             unpaid_us = round(each_us * len(probabilities))
-            self._keep(compiled, _Distribution(np.cumsum(probabilities[states]), outcomes, unpaid_us))
+            self._keep(item, _Distribution(np.cumsum(probabilities[states]), outcomes, unpaid_us))
 
-    def _keep(self, compiled: Compiled, found: _Distribution | None) -> None:
-        self._known[_key(compiled)] = found
+    def _keep(self, item: WorkItem, found: _Distribution | None) -> None:
+        self._known[_key(item)] = found
         self._size += _size(found)
         while self._size > _KEPT and len(self._known) > 1:
             self._size -= _size(self._known.popitem(last=False)[1])
 
 
-def _key(compiled: Compiled) -> _Key:
-    return compiled.circuit_digest, compiled.target_digest, compiled.seed
+def _key(item: WorkItem) -> _Key:
+    """Each owner has its own: otherwise the time of a run would say what others have run."""
+    compiled = item.compiled
+    return item.owner, compiled.circuit_digest, compiled.target_digest, compiled.seed
 
 
 def _size(found: _Distribution | None) -> int:

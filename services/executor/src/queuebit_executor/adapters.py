@@ -136,4 +136,5 @@ class ChildCircuits:
             child = await held.enter_async_context(pool.borrow())
             offer = self._offers[backend]
             place = Place(tenant, backend, offer.target)
-            yield ChildWorker(offer, pool, child, held, partial(self._shared.request, place=place), self._run_seconds)
+            request = partial(self._shared.request, place=place)
+            yield ChildWorker(offer, pool, child, held, request, self._run_seconds, tenant)

@@ -34,6 +34,7 @@ class ChildWorker:
         held: AsyncExitStack,
         request: Callable[[BoundCircuit], tuple[Mapping[str, Any], bytes]],
         most_s: float,
+        owner: str,
     ) -> None:
         self._offer = offer
         self._pool = pool
@@ -41,10 +42,15 @@ class ChildWorker:
         self._held = held
         self._request = request
         self._most_s = most_s
+        self._owner = owner
         self._ahead: dict[str, ItemRan | Refused] = {}
         """Answers for items that ran with the ones before them, by their tokens."""
         self._alone: set[str] = set()
         """Items of a request that failed as a whole: each runs alone, so that only the one at fault fails."""
+
+    @property
+    def _about(self) -> dict[str, str]:
+        return {"backend": self._offer.backend, "target": self._offer.target, "owner": self._owner}
 
     @property
     def overhead_us(self) -> int:
@@ -56,7 +62,7 @@ class ChildWorker:
     async def run(self, source: bytes, shots: int, seed: int, *, budget_us: int, token: str) -> Ran | Refused:
         work = {"shots": shots, "seed": seed, "budget_us": budget_us, "token": token}
         head, body = self._request(BoundCircuit(source))
-        ask = {"op": "run", "backend": self._offer.backend, "target": self._offer.target, **work, **head}
+        ask = {"op": "run", **self._about, **work, **head}
         return await self._child.ask(ask, read_ran, body, self.limit_s(budget_us))
 
     async def run_item(
@@ -84,8 +90,7 @@ class ChildWorker:
         if not self._child.idle:
             await self._held.aclose()
             self._child = await self._held.enter_async_context(self._pool.borrow())
-        about = {"backend": self._offer.backend, "target": self._offer.target}
-        return await self._child.ask({**about, **head}, read, body, seconds)
+        return await self._child.ask({**self._about, **head}, read, body, seconds)
 
     def _together(self, works: Sequence[ItemWork]) -> tuple[dict[str, Any], bytes]:  # plain JSON
         """One request for several items; a source that many of them share is sent once."""

@@ -50,7 +50,7 @@ def run_item(backend: Backend, head: Mapping[str, Any], body: bytes) -> Frame:
     An item that is sampled is one circuit; one with observables is a circuit for each basis that they are measured in,
     and each has the shots and a seed of its own. The device time that is charged once a job is not in its usage.
     """
-    item = _prepare(backend, head, body)
+    item = _prepare(backend, head, body, head.get("owner", ""))
     if backend.describe().kind != "simulator" and (busy_us := sum(map(_busy_us, item.work))) > head["budget_us"]:
         text = f"the item takes {busy_us:,} µs of QPU time and its job has {head['budget_us']:,} µs left: submit again"
         return refusal("limit_exceeded", text)
@@ -60,10 +60,11 @@ def run_item(backend: Backend, head: Mapping[str, Any], body: bytes) -> Frame:
 
 def run_items(backend: Backend, head: Mapping[str, Any], body: bytes) -> Frame:
     """Run the first of these items on a simulator in one submission, at least one; each succeeds or fails alone."""
+    owner = head.get("owner", "")
     items: list[_Prepared | Frame] = []
     quoted_us, until = 0, time.monotonic() + _PREPARED_S
     for it, content in _parts(head["items"], body):
-        found = answered(partial(_prepare, backend, it, content))
+        found = answered(partial(_prepare, backend, it, content, owner))
         quoted_us += found.quoted_us if isinstance(found, _Prepared) else 0
         if items and (quoted_us > _TOGETHER_US or time.monotonic() > until):
             break
@@ -100,7 +101,7 @@ def _parts(items: Sequence[Mapping[str, Any]], body: bytes) -> Iterator[tuple[Ma
         yield it, content
 
 
-def _prepare(backend: Backend, head: Mapping[str, Any], body: bytes) -> _Prepared:
+def _prepare(backend: Backend, head: Mapping[str, Any], body: bytes, owner: str) -> _Prepared:
     measured = bases(head["observables"])
     if measured:
         circuits = [bound(body.decode(), {**head, "basis": it.paulis}) for it in measured]
@@ -109,7 +110,7 @@ def _prepare(backend: Backend, head: Mapping[str, Any], body: bytes) -> _Prepare
         found = [ready(backend, head, body)]
     wants_memory = "memory" in head["outputs"] and not measured
     work = [
-        WorkItem(compiled, head["shots"], simulation_seed(head["seed"] + number), memory=wants_memory)
+        WorkItem(compiled, head["shots"], simulation_seed(head["seed"] + number), wants_memory, owner)
         for number, (compiled, _) in enumerate(found)
     ]
     return _Prepared(head, measured, work, [qubits for _, qubits in found])

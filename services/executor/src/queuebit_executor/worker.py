@@ -149,7 +149,7 @@ def _estimate(backend: Backend, circuit: Circuit, *, keep: bool) -> Frame:
 
 def _run(backend: Backend, compiled: Compiled, qubits: int, head: Mapping[str, Any]) -> Frame:
     """Run on a backend where work has ended when `submit` returns."""
-    item = WorkItem(compiled, head["shots"], simulation_seed(head["seed"]))
+    item = WorkItem(compiled, head["shots"], simulation_seed(head["seed"]), owner=head.get("owner", ""))
     on_device = backend.describe().kind != "simulator"
     if on_device and (refused := over_budget(item.compiled.qpu_us(item.shots), head["budget_us"])) is not None:
         return refused
