@@ -33,6 +33,9 @@ async def connected_once(url: str, user: str, seed: str, timeout_s: float) -> Cl
     import nats
 
     from queuebit_contracts.topology import inbox_of
+    from queuebit_runtime.harden import harden_nats_client
+
+    harden_nats_client()  # subjects and headers of stored messages may be anything
 
     async def give_up(error: Exception) -> None:
         raise error  # nats-py calls this for each failed attempt, and would retry for two minutes
