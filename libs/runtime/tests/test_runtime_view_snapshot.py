@@ -17,7 +17,7 @@ from queuebit_runtime import view_snapshot
 from queuebit_runtime.bus import Bus
 from queuebit_runtime.log import JetStreamLog, Stored
 from queuebit_runtime.view import View, fold_events
-from queuebit_runtime.view_snapshot import Mark, ViewSnapshot
+from queuebit_runtime.view_snapshot import Mark, ViewSnapshot, code_digest
 from queuebit_testing.build import funded
 from queuebit_testing.damage import flip_a_bit
 from queuebit_testing.server import NatsServer
@@ -71,8 +71,7 @@ async def test_a_torn_or_changed_file_is_ignored(tmp_path: Path) -> None:
     for cut in range(len(whole)):
         path.write_bytes(whole[:cut])
         assert ViewSnapshot(path, Sequences()).read() is None, cut
-    body = whole.index(b"\n")
-    for at in range(body, len(whole)):
+    for at in range(len(whole)):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
         assert ViewSnapshot(path, Sequences()).read() is None, at
 
@@ -85,6 +84,27 @@ async def test_that_of_another_version_is_ignored(
     monkeypatch.setattr(view_snapshot, "code_digest", lambda: "other")
     assert ViewSnapshot(path, Sequences()).read() is None
     assert "another version wrote it" in caplog.text
+
+
+async def test_it_names_the_program_that_started_though_its_files_were_replaced_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, path = tmp_path / "code.py", tmp_path / "x.snapshot"
+    code.write_text("old")
+    monkeypatch.setattr(view_snapshot, "_files", lambda: [code])
+    code_digest.cache_clear()
+    try:
+        started = ViewSnapshot(path, Sequences())
+        assert started.read() is None
+        code.write_text("new")
+        await written(path, 3)
+        code_digest.cache_clear()
+        assert ViewSnapshot(path, Sequences()).read() is None
+        code.write_text("old")
+        code_digest.cache_clear()
+        assert ViewSnapshot(path, Sequences()).read() is not None
+    finally:
+        code_digest.cache_clear()
 
 
 async def test_it_is_written_every_so_many_messages_but_never_ahead_of_the_view(tmp_path: Path) -> None:
@@ -145,9 +165,9 @@ def test_a_process_that_is_killed_while_it_writes_leaves_a_whole_snapshot(tmp_pa
 
 def _unversioned(path: Path) -> bytes:
     """The records of a file whose checksum is right; the process that wrote it had loaded other packages."""
-    head, _, body = path.read_bytes().partition(b"\n")
-    assert hashlib.sha256(body).hexdigest().encode() in head
-    return body
+    checksum, _, content = path.read_bytes().partition(b"\n")
+    assert hashlib.sha256(content).hexdigest().encode() == checksum
+    return content.partition(b"\n")[2]
 
 
 async def follow(bus: Bus, path: Path, state: Sequences, until: int) -> Sequences:

@@ -85,21 +85,21 @@ class ViewSnapshot:
 
     def read(self) -> Base | None:
         """The snapshot in the file; None, with a line in the log that says why, if it cannot be used."""
+        code_digest()  # of the program as it started: its files may be replaced before it writes
         self._sweep()
         try:
-            head, _, body = self.path.read_bytes().partition(b"\n")
-            found = json.loads(head)
-            base = Base(Mark(int(found["sequence"]), str(found["digest"])), tuple(body.splitlines()))
-            same_code, whole = found["code"] == code_digest(), found["body"] == hashlib.sha256(body).hexdigest()
+            checksum, _, content = self.path.read_bytes().partition(b"\n")
+            first, _, body = content.partition(b"\n")
+            head = json.loads(first) if checksum == _checksum(content) else None
+            if head is not None and head["code"] == code_digest():
+                return Base(Mark(head["sequence"], head["digest"]), tuple(body.splitlines()))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
             self.ignore(f"it cannot be read: {error!r}")
             return None
-        if not same_code or not whole:
-            self.ignore("it is damaged" if same_code else "another version wrote it")
-            return None
-        return base
+        self.ignore("it is damaged" if head is None else "another version wrote it")
+        return None
 
     def restore(self, base: Base) -> bool:
         """Fill the state; False, with a line in the log, if the records cannot be used."""
@@ -141,9 +141,9 @@ class ViewSnapshot:
 
     def _write(self, mark: Mark, encode: Callable[[], Iterable[bytes]]) -> None:
         try:
-            body = b"".join(record + b"\n" for record in encode())
-            head = {"code": code_digest(), **asdict(mark), "body": hashlib.sha256(body).hexdigest()}
-            self._replace(json.dumps(head).encode() + b"\n" + body)
+            head = json.dumps({"code": code_digest(), **asdict(mark)}).encode()
+            content = b"".join(record + b"\n" for record in (head, *encode()))
+            self._replace(_checksum(content) + b"\n" + content)
         except OSError as error:
             _log.warning("the snapshot %s cannot be written; the next start takes longer: %s", self.path, error)
 
@@ -166,9 +166,13 @@ class ViewSnapshot:
                     draft.unlink()
 
 
+def _checksum(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode()
+
+
 @cache
 def code_digest() -> str:
-    """The digest of the program: all files of Queuebit's packages that the process has loaded.
+    """The digest of the program: all files of Queuebit's packages that the process has loaded at the first call.
 
     A state depends on the code that folded it, so the snapshot of other code is not used.
     """
