@@ -34,8 +34,7 @@ async def crowd(office: Office, tenants_text: str) -> list[Delivery]:
 
 @pytest.fixture
 def batches(office: Office, monkeypatch: pytest.MonkeyPatch) -> Batches:
-    """How many holds each batch brings, where two are worth one."""
-    monkeypatch.setattr(holding, "BATCH_FROM", 2)
+    """How many holds each append brings."""
     seen, append_all = Batches(), office.log.append_all
 
     async def counting(facts: Sequence[Guarded]) -> int:
@@ -113,20 +112,9 @@ async def test_another_brokers_hold_makes_the_round_decide_again(
     assert office.world.account("acme", "main").available("USD") == Money.zero()
 
 
-async def test_a_few_holds_are_appended_one_by_one(
-    office: Office, crowd: list[Delivery], batches: Batches, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(holding, "BATCH_FROM", 8)
-    assert await together(office, crowd) == {"done": 10}
-    assert batches == 7 * [1]
-    assert (len(office.log.events(JobAccepted)), len(office.log.events(JobRejected))) == (7, 3)
-    assert office.world.account("acme", "main").available("USD") == Money.zero()
-
-
 async def test_where_no_batch_may_begin_holds_go_one_by_one(
     office: Office, crowd: list[Delivery], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(holding, "BATCH_FROM", 2)
     append_all = office.log.append_all
 
     async def full(facts: Sequence[Guarded]) -> int:
@@ -149,7 +137,6 @@ async def test_a_log_that_does_not_answer_is_reported_to_all_and_holds_nothing(
     async def silent(facts: Sequence[Guarded]) -> int:
         raise Unavailable("no answer")
 
-    monkeypatch.setattr(holding, "BATCH_FROM", 2)
     with monkeypatch.context() as patch:
         patch.setattr(office.log, "append_all", silent)
         assert await together(office, crowd) == {"Unavailable": 10}

@@ -27,7 +27,7 @@ from queuebit_kernel import Stale, Unavailable
 from queuebit_runtime.log import Guarded
 from queuebit_runtime.trace_context import current_traceparent
 
-__all__ = ["ATTEMPTS", "BATCH_FROM", "Decide", "Holding", "Outcome"]
+__all__ = ["ATTEMPTS", "Decide", "Holding", "Outcome"]
 
 ATTEMPTS = 8
 """Attempts of a round against other brokers, before its submissions are delivered again."""
@@ -57,9 +57,6 @@ class _NewHold:
     decision: Admit
     held: AccountHeld
 
-
-BATCH_FROM = 8
-"""Holds that are worth a batch: it takes two round trips, and as much of the server as twenty appends."""
 
 _Outcomes = dict[str, Outcome | ValueError]
 
@@ -194,10 +191,10 @@ class Holding:
     async def _append(self, holds: Sequence[AccountHeld], scope: _Scope) -> Sequence[int]:
         """Append all consecutively, the first guarded by the newest hold of the scope; return their sequences.
 
-        Many form one batch. A few are appended one by one, and so are all if the server allows no further batch.
+        They form one batch. If the server allows no further batch, they are appended one by one.
         """
         after = scope.newest(self._world)
-        if len(holds) >= BATCH_FROM:
+        if len(holds) > 1:
             first, *others = holds
             with suppress(Unavailable):
                 last = await self._log.append_all([Guarded(first, after, scope.guard), *map(Guarded, others)])
