@@ -20,7 +20,7 @@ class Settings(BaseSettings):
     warehouse_user: str = Field(default="queuebit", min_length=1)
     warehouse_password_file: Path
     """One line; readable by its owner only."""
-    flush_ms: int = Field(default=2_000, ge=10, le=10_000)
+    flush_ms: int = Field(default=1_500, ge=10, le=10_000)
     """How long an event may wait for others while others keep arriving; an insert of one row costs as much as one of
     hundreds. When the log pauses, the insert follows at once, or half of this time after the one before."""
     max_batch: int = Field(default=10_000, ge=1, le=100_000)
