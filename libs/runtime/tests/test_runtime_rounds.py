@@ -24,6 +24,7 @@ class Server:
     def __init__(self) -> None:
         self.asked: asyncio.Queue[int] = asyncio.Queue()
         self.subscribed = True
+        self.beaten_at_the_end = asyncio.Event()
         self.reply = ""
 
     def new_inbox(self) -> str:
@@ -45,7 +46,15 @@ class Server:
     async def send(self, number: int = 0, headers: dict[str, str] | None = None, reply: str = "") -> None:
         """Send a message of the durable, or a status, which is for the newest request unless `reply` names another."""
         subject = reply or self.reply if headers else "qb.job.t.j.ended"
-        await self._send(cast("Msg", SimpleNamespace(subject=subject, data=b"%d" % number, headers=headers)))
+        await self._send(
+            cast(
+                "Msg", SimpleNamespace(subject=subject, data=b"%d" % number, headers=headers, in_progress=self._beaten)
+            )
+        )
+
+    async def _beaten(self) -> None:
+        if not self.subscribed:
+            self.beaten_at_the_end.set()
 
 
 class Work:
@@ -77,6 +86,7 @@ async def taking(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Server,
         raise AssertionError("the bus decides what handles a message")
 
     it = Rounds(cast("Client", server), InRounds("metering-ended", DURABLE, call, workers=8), work)
+    it._beat_s = 0.01
     await it.start()
     yield server, work, it
     work.may_end.set()
@@ -155,6 +165,16 @@ async def test_messages_in_hand_are_finished_at_the_end(taking: tuple[Server, Wo
     work.may_end.set()
     await ending
     assert work.cancelled == 0
+
+
+async def test_messages_in_hand_keep_their_lease_until_the_end(taking: tuple[Server, Work, Rounds]) -> None:
+    server, work, it = taking
+    await server.send()
+    ending = asyncio.ensure_future(it.stop())
+    async with asyncio.timeout(5):
+        await server.beaten_at_the_end.wait()
+    work.may_end.set()
+    await ending
 
 
 async def test_messages_in_hand_are_cancelled_when_the_time_is_over(taking: tuple[Server, Work, Rounds]) -> None:

@@ -92,9 +92,9 @@ class Rounds:
 
     async def stop(self) -> None:
         """Take no more, and wait for the messages in hand; if that is cancelled, their handlers are too."""
+        asking, beating = self._tasks
         self._timer.cancel()
-        for task in self._tasks:
-            task.cancel()
+        asking.cancel()
         with suppress(NatsError):  # a closed connection has no subscriptions
             await self._subscription.unsubscribe()
         in_hand = [*self._in_hand]
@@ -104,6 +104,8 @@ class Rounds:
             for task in in_hand:
                 task.cancel()
             raise
+        finally:
+            beating.cancel()  # until now no other process may take the messages in hand
 
     async def _arrived(self, message: Msg) -> None:
         status = (message.headers or {}).get("Status")
