@@ -22,7 +22,7 @@ def test_a_broken_tenants_file_is_reported_and_changes_nothing(
 ) -> None:
     file = stack.home / "tenants.toml"
     good = file.read_text()
-    file.write_text(good[: len(good) // 2] + '"')
+    file.write_text(good[: len(good) // 2] + '\n["')
     try:
         status = stack.ask("status")
         assert status["ready"]
