@@ -80,7 +80,7 @@ async def settle(body: bytes) -> tuple[list[str], list[str]]:
     async def on_funded(event: AccountFunded) -> None:
         raise AssertionError(f"{event} was handled")
 
-    owner = MessageOutcome("metering", Tracing("metering"))
+    owner = MessageOutcome(Tracing("metering"))
     owner.client = letters  # type: ignore[assignment]  # all that is used of a client
     how = next(it for it in (getattr(sub, "pull_sub", None) for sub in router.subscribers) if isinstance(it, InRounds))
     await owner.handle(how.call, cast("Msg", message))

@@ -7,7 +7,6 @@ import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 
-import nats
 from nats.errors import Error as NatsError
 
 from queuebit_audit.contents import contents_are_kept, references, unreadable
@@ -25,7 +24,7 @@ from queuebit_contracts.topology import inbox_of
 from queuebit_kernel import Unavailable
 from queuebit_pricing import PriceBook
 from queuebit_proof import TrustRoot
-from queuebit_runtime.harden import harden_nats_client
+from queuebit_runtime.harden import connect
 from queuebit_runtime.keys import public_key
 from queuebit_runtime.payloads import KeyValuePayloads
 from queuebit_runtime.view import View
@@ -154,8 +153,7 @@ async def _following(view: View, work: Coroutine[None, None, Outstanding]) -> Ou
 async def _operator(target: Target) -> AsyncIterator[Bus]:
     """A connection as the operator, which reconnects after a restart of the server."""
     try:
-        harden_nats_client()
-        client = await nats.connect(
+        client = await connect(
             target.bus_url,
             nkeys_seed_str=target.operator_seed,
             inbox_prefix=inbox_of("operator").encode(),

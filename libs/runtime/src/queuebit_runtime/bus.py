@@ -44,7 +44,7 @@ class Bus:
         """
         self.service = service
         self.tracing = Tracing(service)
-        self._outcome = MessageOutcome(service, self.tracing)
+        self._outcome = MessageOutcome(self.tracing)
         self.broker = NatsBroker(
             servers_of(url),
             name=f"queuebit-{service}",
@@ -101,8 +101,9 @@ class Bus:
         for subscriber in (self.broker if router is None else router).subscribers:
             if isinstance(how := getattr(subscriber, "pull_sub", None), InRounds):
                 if how not in self._rounds:
-                    self._rounds[how] = Rounds(self.client, how, partial(self._outcome.handle, how.call))
-                    await self._rounds[how].start()
+                    rounds = Rounds(self.client, how, partial(self._outcome.handle, how.call))
+                    await rounds.start()
+                    self._rounds[how] = rounds
             elif not subscriber.running:
                 await subscriber.start()
 

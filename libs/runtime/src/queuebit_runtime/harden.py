@@ -1,24 +1,22 @@
-"""Hardens nats-py against untrusted headers and subjects, and against a closed connection.
+"""Hardens nats-py against untrusted headers and subjects.
 
 Monkeypatches nats-py (tested with 2.16) process-wide; there is no public hook. Unpatched, the client stops reading for
 good at a header or subject that is not UTF-8, treats a form feed within a subject as its end, and takes the header
 `Status` of a stored message for an answer of the server. One message of one tenant would stop every service that
-reads it. A fetch over a closed connection fails without a pause: FastStream fetches again at once, and the process
-would do nothing else for ever, so that only SIGKILL could end it.
+reads it.
 """
 
 from __future__ import annotations
 
-import asyncio
 import re
+from typing import Any
 
+import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.errors import ConnectionClosedError
-from nats.js.client import JetStreamContext
 from nats.protocol import parser
 
-__all__ = ["harden_nats_client"]
+__all__ = ["connect", "harden_nats_client"]
 
 _Headers = dict[str, str]
 
@@ -33,12 +31,8 @@ _LINES = {
 }
 """The lines that announce a message, split like the server does: at blanks and tabs only."""
 
-_CLOSED_PAUSE_S = 0.1
-"""How long a fetch over a closed connection takes."""
-
 _read = Client._process_headers
 _build = Client._build_message
-_fetch = JetStreamContext.PullSubscription.fetch
 
 
 async def _readable(client: Client, raw: bytes) -> _Headers | None:
@@ -65,25 +59,15 @@ def _text(subject: bytes) -> bytes:
     return subject if subject.isascii() else subject.decode(errors="backslashreplace").encode()
 
 
-async def _paced_fetch(
-    subscription: JetStreamContext.PullSubscription,
-    batch: int = 1,
-    timeout: float | None = 5,
-    heartbeat: float | None = None,
-) -> list[Msg]:
-    """Let other tasks run before a closed connection is reported."""
-    try:
-        messages: list[Msg] = await _fetch(subscription, batch, timeout, heartbeat)
-    except ConnectionClosedError:
-        await asyncio.sleep(_CLOSED_PAUSE_S)
-        raise
-    return messages
-
-
 def harden_nats_client() -> None:
     """Patch nats-py for this process."""
-    setattr(JetStreamContext.PullSubscription, _fetch.__name__, _paced_fetch)
     setattr(Client, _read.__name__, _readable)
     setattr(Client, _build.__name__, _without_forged_status)
     for name, line in _LINES.items():
         setattr(parser, name, line)
+
+
+async def connect(servers: str | list[str], **options: Any) -> Client:  # the arguments of nats-py
+    """Open a connection that reads any stored message; arguments and errors are those of `nats.connect`."""
+    harden_nats_client()
+    return await nats.connect(servers, **options)

@@ -47,8 +47,7 @@ class MessageOutcome:
     It is also the middleware of replays: their messages have no delivery to acknowledge, but an operator who waits.
     """
 
-    def __init__(self, service: str, tracing: Tracing) -> None:
-        self.service = service
+    def __init__(self, tracing: Tracing) -> None:
         self.tracing = tracing
         self.client: Client | None = None
         self.limiters: dict[str, TenantLimiter] = {}

@@ -10,7 +10,6 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from ssl import SSLContext
 
-import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
@@ -19,7 +18,7 @@ from nats.errors import NoRespondersError, SlowConsumerError
 
 from queuebit.errors import Forbidden, InvalidInput, Reason, Refused, Unanswered, Unreachable
 from queuebit.transport import Message, OnGap, OnMessage, Reply, Unsubscribe
-from queuebit_runtime.harden import harden_nats_client
+from queuebit_runtime.harden import connect
 from queuebit_runtime.servers import servers_of, tls_of
 
 __all__ = ["NatsTransport"]
@@ -132,8 +131,7 @@ class NatsTransport:
 
         tls = self._tls()
         try:
-            harden_nats_client()
-            return await nats.connect(
+            return await connect(
                 self._servers,
                 name="queuebit",
                 tls=tls,

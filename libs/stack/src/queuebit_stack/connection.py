@@ -30,17 +30,13 @@ async def connected_once(url: str, user: str, seed: str, timeout_s: float) -> Cl
         OSError, nats.errors.Error, TimeoutError: the server does not answer, or rejects the user.
     """
     quick_start()
-    import nats
-
     from queuebit_contracts.topology import inbox_of
-    from queuebit_runtime.harden import harden_nats_client
-
-    harden_nats_client()  # subjects and headers of stored messages may be anything
+    from queuebit_runtime.harden import connect
 
     async def give_up(error: Exception) -> None:
         raise error  # nats-py calls this for each failed attempt, and would retry for two minutes
 
-    return await nats.connect(
+    return await connect(
         url,
         nkeys_seed_str=seed,
         inbox_prefix=inbox_of(user).encode(),
