@@ -225,7 +225,7 @@ def charge_of(rated: Rated) -> Charge:
     """A charge as a bill states it."""
     lines = tuple(
         ChargeLine(
-            price=rated.price_id,
+            price=rated.price.id,
             component=it.component,
             unit=it.unit,
             consumed=plain(it.consumed),

@@ -50,19 +50,22 @@ class PriceBook(BaseModel):
         context = {"currency": self.currency, "book": self.version, "book_digest": self.digest}
         return tuple(Price.model_validate({**dict(listing), **context}) for listing in self.listings)
 
+    @cached_property
+    def _by_id(self) -> dict[str, Price]:
+        return {price.id: price for price in self.prices}
+
     def price(self, price_id: str) -> Price:
         """Return the price with an id, also if it is no longer valid: a job is charged the price of its quote.
 
         Raises:
             Unpriced: the book has no price with this id.
         """
-        for price in self.prices:
-            if price.id == price_id:
-                return price
-        raise Unpriced(
-            f"price book {self.version} has no price {price_id!r}: use a book that contains it; "
-            "end prices with valid_until instead of removing them"
-        )
+        if (price := self._by_id.get(price_id)) is None:
+            raise Unpriced(
+                f"price book {self.version} has no price {price_id!r}: use a book that contains it; "
+                "end prices with valid_until instead of removing them"
+            )
+        return price
 
     def price_for(self, backend: str, at: datetime) -> Price:
         """Return the most specific price of a backend that is valid at a time (aware).

@@ -10,46 +10,45 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-__all__ = ["Amount", "Digits", "Exact", "Seconds", "from_micros", "plain", "product", "to_micros", "total"]
+__all__ = ["Amount", "Digits", "Seconds", "from_micros", "plain", "product", "to_micros", "total"]
 
 _MICRO = 6
 
 
-def _context() -> Context:
-    return Context(prec=120, traps=[Inexact, InvalidOperation, Overflow, DivisionByZero])
+_EXACT: Final = Context(prec=120, traps=[Inexact, InvalidOperation, Overflow, DivisionByZero])
 
 
 def product(left: Decimal, right: Decimal) -> Decimal:
     """Multiply without rounding."""
-    return _context().multiply(left, right)
+    return _EXACT.multiply(left, right)
 
 
 def total(amounts: Iterable[Decimal]) -> Decimal:
     """Add without rounding; the total of no amounts is 0."""
-    context, result = _context(), Decimal(0)
+    result = Decimal(0)
     for amount in amounts:
-        result = context.add(result, amount)
+        result = _EXACT.add(result, amount)
     return result
 
 
 def from_micros(micros: int) -> Decimal:
     """Convert millionths to units: 1_500_000 becomes 1.5."""
-    return _context().scaleb(Decimal(micros), -_MICRO)
+    return _EXACT.scaleb(Decimal(micros), -_MICRO)
 
 
 def to_micros(units: Decimal) -> int:
     """Convert units with at most six decimal places to millionths: 1.5 becomes 1_500_000."""
-    return int(_context().scaleb(units, _MICRO))
+    return int(_EXACT.scaleb(units, _MICRO))
 
 
 def plain(value: Decimal) -> str:
     """Format without exponent or trailing zeros; equal values have equal text."""
-    return format(_context().normalize(value), "f")
+    return format(_EXACT.normalize(value), "f")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +97,3 @@ Amount = Annotated[Decimal, Digits(whole=9, places=12)]
 
 Seconds = Annotated[Decimal, Digits(whole=9, places=6)]
 """A duration in seconds, with microseconds."""
-
-Exact = Annotated[Decimal, Digits(whole=60, places=18)]
-"""A quantity, or an amount of money, after multiplication."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from queuebit_pricing.exact import Amount, Seconds
+from queuebit_pricing.exact import Amount, Seconds, to_micros
 
-__all__ = ["Component", "Currency", "Duration", "Listing", "Outcome", "Price", "Weights"]
+__all__ = ["Component", "Currency", "Duration", "Listing", "Outcome", "Price", "Rate", "Weights"]
 
 Component = Literal["task", "shot", "second", "qubit_second"]
 """A priced quantity; its key in a price is `per_<component>`."""
@@ -122,6 +124,21 @@ class Listing(_Term):
         return self.backend == other.backend and first.applies(second.valid_from)
 
 
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How a price rates one component."""
+
+    component: Component
+    unit_price: Decimal | None
+    """None if the component is not charged; its quantity counts in JBU only."""
+    weight: Decimal
+    """JBU per billed unit."""
+    quantum_us: int = 1
+    """The billing increment of a duration, in microseconds."""
+    minimum_us: int = 0
+    """The least duration that is billed if a task has run, in microseconds."""
+
+
 class Price(Listing):
     """A listing with the properties of its book: all that a charge needs and refers to."""
 
@@ -131,9 +148,13 @@ class Price(Listing):
     book_digest: str
     """The digest of the book."""
 
-    def terms(self, component: Component) -> tuple[Decimal, Decimal, Decimal] | None:
-        """Return (unit price, quantum, minimum) of a component, or None if it has no price."""
-        term = getattr(self, f"per_{component}")
+    @cached_property
+    def rates(self) -> tuple[Rate, ...]:
+        """The rate of each component, in the order of the lines of a charge."""
+        return tuple(self._rate(component) for component in get_args(Component))
+
+    def _rate(self, component: Component) -> Rate:
+        term, weight = getattr(self, f"per_{component}"), getattr(self.jbu, component)
         if isinstance(term, Duration):
-            return term.amount, term.quantum, term.minimum
-        return None if term is None else (term, Decimal(1), Decimal(0))
+            return Rate(component, term.amount, weight, to_micros(term.quantum), to_micros(term.minimum))
+        return Rate(component, term, weight)

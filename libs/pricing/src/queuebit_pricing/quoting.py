@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from queuebit_pricing.listing import Price
 from queuebit_pricing.rating import itemise
 from queuebit_pricing.statement import Statement
@@ -10,6 +12,7 @@ from queuebit_pricing.usage import Bounds
 __all__ = ["Quote", "quote"]
 
 
+@dataclass(frozen=True, slots=True)
 class Quote(Statement):
     """The amount to hold for a job. Its lines show the authorised quantities as consumed."""
 
@@ -23,4 +26,4 @@ def quote(price: Price, bounds: Bounds) -> Quote:
     and quantities beyond the bounds are not billed.
     """
     most = bounds.exhausted()
-    return Quote(**dict(itemise(price, consumed=most, payable=most)), bounds=bounds)
+    return Quote(price, *itemise(price, consumed=most, payable=most), bounds)

@@ -16,7 +16,7 @@ from queuebit_contracts.query import Answer, Question
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import Clock, Money, rfc3339
 from queuebit_planning.eligibility import explain
-from queuebit_pricing import UNITS, Price, Unpriced
+from queuebit_pricing import Price, Unpriced
 
 __all__ = ["Answers"]
 
@@ -177,8 +177,6 @@ def _no(reasons: list[Reason]) -> Answer:
 def _in_words(price: Price) -> str:
     """The components as people say them: `0.30 USD a task + 0.01 USD a shot`."""
     parts = [
-        f"{terms[0]} {price.currency} a {component.replace('_', '-')}"
-        for component in UNITS
-        if (terms := price.terms(component)) is not None and terms[0]
+        f"{it.unit_price} {price.currency} a {it.component.replace('_', '-')}" for it in price.rates if it.unit_price
     ]
     return " + ".join(parts) or "free"

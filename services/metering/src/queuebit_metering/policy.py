@@ -193,7 +193,7 @@ def _free(hold: Amount | None, book: PriceBook) -> Charge:
 def _charge(rated: Rated) -> Charge:
     lines = tuple(
         ChargeLine(
-            price=rated.price_id,
+            price=rated.price.id,
             component=line.component,
             unit=line.unit,
             consumed=plain(line.consumed),
