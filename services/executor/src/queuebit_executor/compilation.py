@@ -55,14 +55,14 @@ def figures(compiled: Compiled) -> dict[str, Any]:  # plain JSON
         "duration_ns": nanoseconds(compiled.duration_s),
         "rep_delay_ns": nanoseconds(compiled.rep_delay_s),
         "overhead_ns": nanoseconds(compiled.overhead_s),
-        "esp_ppm": round(compiled.esp * 1_000_000),
+        "esp_ppm": _ppm(compiled.esp),
         "methods": [asdict(method) for method in compiled.methods],
     }
 
 
 def described(backend: Backend, qubits: int, compiled: Compiled) -> dict[str, Any]:  # plain JSON
     """What a result says of how it came about; `qubits` are those that the circuit touches."""
-    known, it = figures(compiled), backend.describe()
+    it = backend.describe()
     return {
         "compilation": {
             "compiler": compiled.compiler,
@@ -70,8 +70,8 @@ def described(backend: Backend, qubits: int, compiled: Compiled) -> dict[str, An
             "seed": compiled.seed,
             "depth": compiled.depth,
             "two_qubit_gates": compiled.two_qubit_gates,
-            "duration_ns": known["duration_ns"],
-            "esp_ppm": None if it.kind == "simulator" else known["esp_ppm"],
+            "duration_ns": nanoseconds(compiled.duration_s),
+            "esp_ppm": None if it.kind == "simulator" else _ppm(compiled.esp),
         },
         "qubits": qubits,
         "calibration": it.calibration_digest,
@@ -81,3 +81,7 @@ def described(backend: Backend, qubits: int, compiled: Compiled) -> dict[str, An
 def nanoseconds(seconds: float) -> int:
     """Whole nanoseconds."""
     return round(seconds * 1_000_000_000)
+
+
+def _ppm(share: float) -> int:
+    return round(share * 1_000_000)

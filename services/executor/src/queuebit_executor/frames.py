@@ -11,6 +11,8 @@ import socket
 import struct
 from typing import Any
 
+import orjson
+
 __all__ = ["MAX_BYTES", "Broken", "Frame", "pack", "read_frame", "receive"]
 
 Frame = tuple[dict[str, Any], bytes]
@@ -28,7 +30,10 @@ class Broken(ValueError):
 
 def pack(head: dict[str, Any], body: bytes = b"") -> bytes:
     """The bytes of one frame."""
-    text = json.dumps(head).encode()
+    try:
+        text = orjson.dumps(head)
+    except TypeError:  # an integer beyond 64 bits
+        text = json.dumps(head).encode()
     return _SIZES.pack(len(text), len(body)) + text + body
 
 
@@ -63,7 +68,7 @@ def _sizes(prefix: bytes) -> tuple[int, int]:
 
 def _parsed(content: bytes, head_size: int) -> Frame:
     try:
-        head = json.loads(content[:head_size])
+        head = orjson.loads(content[:head_size])
     except ValueError as error:
         raise Broken(f"the head is not JSON: {error}") from error
     if not isinstance(head, dict):

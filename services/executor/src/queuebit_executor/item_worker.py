@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from queuebit_executor.compilation import bound, compile_for, described, figures, ready
+from queuebit_executor.compilation import bound, compile_for, described, nanoseconds, ready
 from queuebit_executor.frames import Frame
 from queuebit_executor.refusals import answered, lacks_memory, refusal, too_large
 from queuebit_executor.returned import require_results
@@ -139,12 +139,12 @@ def _finished(backend: Backend, item: _Prepared, results: Sequence[WorkResult]) 
 
 
 def _sampled(outcome: Outcome, outputs: Sequence[str]) -> dict[str, Any]:  # plain JSON
-    every: dict[str, Any] = {
-        "counts": dict(outcome.counts),
-        "memory": outcome.memory,
-        "quasi": {bits: {"value": share, "stderr": error} for bits, share, error in shares(outcome.counts)},
+    every: dict[str, Callable[[], Any]] = {  # plain JSON
+        "counts": lambda: dict(outcome.counts),
+        "memory": lambda: outcome.memory,
+        "quasi": lambda: {bits: {"value": share, "stderr": error} for bits, share, error in shares(outcome.counts)},
     }
-    return {name: every[name] for name in outputs}
+    return {name: every[name]() for name in outputs}
 
 
 def _estimated(
@@ -156,5 +156,5 @@ def _estimated(
 
 
 def _busy_us(work: WorkItem) -> int:
-    known = figures(work.compiled)
-    return device_us(work.shots, known["duration_ns"], known["rep_delay_ns"], 0)
+    it = work.compiled
+    return device_us(work.shots, nanoseconds(it.duration_s), nanoseconds(it.rep_delay_s), 0)

@@ -14,7 +14,6 @@ import sys
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from functools import lru_cache
 
 import psutil
 
@@ -34,6 +33,7 @@ _PR_SET_NO_NEW_PRIVS = 38
 _INHERITED = ("LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONPYCACHEPREFIX")
 """The environment variables with the paths of Python and its libraries."""
 _OPEN_FILES = 64
+_PAGE = resource.getpagesize()
 
 
 def clean_environment(environment: Mapping[str, str], threads: int, passed: Sequence[str] = ()) -> dict[str, str]:
@@ -88,20 +88,19 @@ def bound(memory_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
     if sys.platform == "linux":
-        used = _process(os.getpid()).memory_info()
-        _lower(resource.RLIMIT_AS, used.vms + 2 * memory_bytes)
-        _lower(resource.RLIMIT_DATA, used.data + memory_bytes)
+        _lower(resource.RLIMIT_AS, _pages(0) * _PAGE + 2 * memory_bytes)
+        _lower(resource.RLIMIT_DATA, private_bytes() + memory_bytes)
 
 
 def private_bytes() -> int:
     """Return the current private data of this process in bytes; 0 if the system does not report it."""
-    return int(_process(os.getpid()).memory_info().data) if sys.platform == "linux" else 0
+    return _pages(5) * _PAGE if sys.platform == "linux" else 0
 
 
-@lru_cache(maxsize=1)
-def _process(pid: int) -> psutil.Process:
-    """This process; made once, and again after a fork, because each request asks for its memory."""
-    return psutil.Process(pid)
+def _pages(column: int) -> int:
+    """A column of `/proc/self/statm`: 0 is the size of the address space, 5 that of the data and the stack."""
+    with open("/proc/self/statm", "rb", buffering=0) as file:
+        return int(file.read().split()[column])
 
 
 def _prctl(option: int, value: int) -> None:

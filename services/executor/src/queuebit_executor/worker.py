@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+import orjson
+
 from queuebit_executor import remote_worker
 from queuebit_executor.compilation import bound, circuit_of, compile_for, described, figures, nanoseconds, ready
 from queuebit_executor.frames import Frame, pack, receive
@@ -157,7 +159,7 @@ def _run(backend: Backend, compiled: Compiled, qubits: int, head: Mapping[str, A
     if isinstance(result, Failed):
         return refusal(result.code, result.text)
     used_us = result.qpu_us or 0
-    counts = json.dumps(dict(result.counts), sort_keys=True, separators=(",", ":")).encode()
+    counts = orjson.dumps(dict(result.counts), option=orjson.OPT_SORT_KEYS)
     if (refused := too_large(len(counts), used_us)) is not None:
         return refused
     return {**described(backend, qubits, item.compiled), "qpu_us": used_us}, counts
