@@ -11,6 +11,7 @@ from queuebit_broker.answers import Answers
 from queuebit_broker.cancelling import CancelJobs
 from queuebit_broker.profiles import Profiles
 from queuebit_broker.state import World
+from queuebit_contracts import subjects
 from queuebit_contracts.account import AccountHeld, AccountReleased, AccountSettled, Settlement
 from queuebit_contracts.backend import BackendRegistered
 from queuebit_contracts.job import Cancellation, JobAccepted, JobCancelled, JobRejected
@@ -193,6 +194,27 @@ async def test_an_unannounced_second_delivery_changes_nothing(office: Office) ->
     await office.deliver(delivery)
     await office.deliver(delivery)
     assert office.names() == ["submitted", "held", "accepted"]
+
+
+async def test_the_log_is_asked_which_message_is_first_unless_the_delivery_says_so(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await office.open()
+    asked, first = list[str](), office.log.first
+
+    async def counted(history: subjects.Aggregate) -> int:
+        asked.append(history.prefix)
+        return await first(history)
+
+    monkeypatch.setattr(office.log, "first", counted)
+    known, unknown = await office.submit(), await office.submit(key="k2")
+    await office.admit(**known, redelivered=False, first=True)
+    assert asked == []
+    await office.admit(**unknown, redelivered=False, first=False)
+    assert asked == [f"qb.job.acme.{unknown['event'].data.job}"]
+    assert office.names() == ["submitted", "submitted", "held", "accepted", "held", "accepted"]
+    with pytest.raises(Superseded):
+        await office.admit(**known, redelivered=True, first=True)
 
 
 async def test_a_job_submitted_again_after_it_was_settled_never_holds_again(office: Office) -> None:

@@ -36,7 +36,8 @@ async def test_a_submission_is_admitted_as_the_log_has_it() -> None:
         await broker.request(event.to_bytes(), subject)
     ((asked, about),) = admit.given
     assert asked == event.model_copy(update={"time": STORED_AT}), "its clock starts when the log has it"
-    assert about == {"body": event.to_bytes(), "subject": subject, "sequence": SEQUENCE, "redelivered": True}
+    delivery = {"subject": subject, "sequence": SEQUENCE, "redelivered": True, "first": False}
+    assert about == {"body": event.to_bytes(), **delivery}
 
 
 async def test_what_is_no_submission_reaches_no_handler() -> None:

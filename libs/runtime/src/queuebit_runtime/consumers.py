@@ -21,7 +21,7 @@ from queuebit_runtime.connection import Msg
 from queuebit_runtime.delivery import Delivered, delivered
 from queuebit_runtime.rounds import InRounds
 
-__all__ = ["Body", "LogSequence", "Redelivered", "StoredAt", "Subject", "subscribes"]
+__all__ = ["Body", "First", "LogSequence", "Redelivered", "StoredAt", "Subject", "subscribes"]
 
 _P = ParamSpec("_P")
 
@@ -35,6 +35,10 @@ async def _sequence() -> int:
 
 async def _redelivered() -> bool:
     return delivered().again
+
+
+async def _first() -> bool:
+    return delivered().first
 
 
 async def _body() -> bytes:
@@ -56,6 +60,9 @@ LogSequence = Annotated[int, Depends(_sequence)]
 Redelivered = Annotated[bool, Depends(_redelivered)]
 """Whether an earlier delivery may have done part of the work."""
 
+First = Annotated[bool, Depends(_first)]
+"""Whether the event is known to be the first message of its job; False says nothing."""
+
 StoredAt = Annotated[datetime | None, Depends(_stored_at)]
 """When the log stored the event; unlike the event's own time, it cannot be forged."""
 
@@ -68,6 +75,7 @@ Body = Annotated[bytes, Depends(_body)]
 _PARTS: dict[object, Callable[[Delivered], object]] = {
     _sequence: attrgetter("sequence"),
     _redelivered: attrgetter("again"),
+    _first: attrgetter("first"),
     _body: attrgetter("body"),
     _subject: attrgetter("subject"),
     _stored_at: attrgetter("stored_at"),
@@ -83,8 +91,8 @@ def subscribes(
     The consumer must exist already; the service refuses to start if it is missing or differs. At most `workers`
     messages are handled concurrently. `wanted` declares the consumer, if the common topology does not.
 
-    A parameter of the handler is the event, or a part of the delivery: `LogSequence`, `Redelivered`, `StoredAt`,
-    `Subject` or `Body`. Events of types that this version does not know are passed over.
+    A parameter of the handler is the event, or a part of the delivery: `LogSequence`, `Redelivered`, `First`,
+    `StoredAt`, `Subject` or `Body`. Events of types that this version does not know are passed over.
     """
     declared = (wanted or topology()).durable[durable]
 

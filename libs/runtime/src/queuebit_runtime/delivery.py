@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 from queuebit_contracts.subjects import REPLAY
 from queuebit_runtime.connection import Msg
 from queuebit_runtime.dead_letters import HEADERS
+from queuebit_runtime.guards import stored_first
 
 __all__ = ["Delivered", "current", "delivered", "read"]
 
@@ -28,11 +30,18 @@ class Delivered:
     body: bytes
     stored_at: datetime | None = None
     """When the log stored it; None for a replayed dead letter."""
+    headers: Mapping[str, str] | None = None
+    """With which the log stored it; None for a replayed dead letter."""
 
     @property
     def again(self) -> bool:
         """Whether an earlier delivery may have done part of the work."""
         return self.replayed or self.number > 1
+
+    @property
+    def first(self) -> bool:
+        """Whether the log is known to have stored it as the first message of its job; False says nothing."""
+        return stored_first(self.subject, self.headers)
 
 
 current: ContextVar[Delivered] = ContextVar("delivered")
@@ -62,4 +71,5 @@ def read(message: Msg) -> Delivered:
         False,
         message.data,
         meta.timestamp.astimezone(UTC),
+        message.headers,
     )

@@ -32,6 +32,7 @@ from queuebit_contracts.topology import LOG
 from queuebit_kernel import InvalidId, Malformed, digest, event_id
 from queuebit_planning.limits import MAX_SOURCE_BYTES
 from queuebit_runtime.connection import Client, Msg, NatsError
+from queuebit_runtime.guards import expecting
 from queuebit_runtime.payloads import CHUNK
 from queuebit_runtime.server_errors import WRONG_LAST_SEQUENCE
 from queuebit_runtime.tasks import Tasks
@@ -65,7 +66,6 @@ _MAX_WHOLE = 2**53 - 1
 """Larger whole numbers have no canonical form, so they cannot be signed, and some readers take them for floats."""
 
 _PAYLOADS = "$KV.PAYLOADS."
-_EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 _CHUNK_NAME = re.compile(r"\$KV\.PAYLOADS\.[^.]+\.([0-9a-f]{64})\.(0|[1-9][0-9]?)")
 _Sent = TypeVar("_Sent", JobSubmitted, CancelJob)
 _CHUNKS = -(-MAX_SOURCE_BYTES // CHUNK)
@@ -153,13 +153,13 @@ def read_write(arrived: str, body: bytes, traceparent: str | None = None) -> Wri
     match parse(subject):
         case Address("job", tenant, job, "submitted", ()):
             _require_sizes(_require(body, JobSubmitted))
-            headers |= {_EXPECTED: "0", f"{_EXPECTED}-Subject": _plain(tenant, job).everything}
+            headers |= expecting(0, _plain(tenant, job).everything)
         case Address("command", tenant, job, "cancel", ()):
             _plain(tenant, job)
             headers["Nats-Msg-Id"] = event_id(tenant, _require(body, CancelJob).id)
         case Address("") if subject.startswith(_PAYLOADS):
             _require_chunk(subject, body)
-            return Write(subject, body, {**headers, _EXPECTED: "0", "Nats-Expected-Stream": "KV_PAYLOADS"})
+            return Write(subject, body, {**headers, **expecting(0), "Nats-Expected-Stream": "KV_PAYLOADS"})
         case _:
             raise Malformed(f"tenants may not write to {subject}")
     return Write(subject, body, {**headers, "Nats-Expected-Stream": LOG})

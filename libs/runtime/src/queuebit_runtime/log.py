@@ -16,6 +16,7 @@ from queuebit_contracts.topology import LOG
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_kernel import Malformed, Stale, Unavailable, event_id
 from queuebit_runtime.connection import APIError, Connection, Msg, NatsError, NatsTimeoutError
+from queuebit_runtime.guards import expecting
 from queuebit_runtime.lag import read_past_lag
 from queuebit_runtime.multi_reply import MultiReply
 from queuebit_runtime.server_errors import (
@@ -282,7 +283,5 @@ def _headers(fact: Guarded) -> dict[str, str]:
     if traceparent := fact.event.traceparent or current_traceparent():
         headers["traceparent"] = traceparent
     if fact.after is not None:
-        headers["Nats-Expected-Last-Subject-Sequence"] = str(fact.after)
-        if fact.guard:
-            headers["Nats-Expected-Last-Subject-Sequence-Subject"] = fact.guard
+        headers |= expecting(fact.after, fact.guard)
     return headers

@@ -53,7 +53,7 @@ class AdmitJob:
         self._holding = Holding(log, follower, world)
 
     async def __call__(
-        self, event: JobSubmitted, *, body: bytes, subject: str, sequence: int, redelivered: bool
+        self, event: JobSubmitted, *, body: bytes, subject: str, sequence: int, redelivered: bool, first: bool = False
     ) -> None:
         """Decide on one submission.
 
@@ -63,6 +63,7 @@ class AdmitJob:
             subject: its subject.
             sequence: its sequence in the log; the job must have no later event.
             redelivered: an earlier delivery may have done part of the work.
+            first: the log is known to have nothing of the job before it.
 
         Raises:
             Superseded: the job was decided already, or ended.
@@ -73,7 +74,7 @@ class AdmitJob:
             await follow(self._log, self._follower, subjects.TENANTS)
         shots, stacks = to_profile(request, self._snapshot(request, Profiled()))
         tail, profiled = await asyncio.gather(
-            self._tail(request, sequence, redelivered),
+            self._tail(request, sequence, redelivered=redelivered, first=first),
             self._profiles.of(request.tenant, event.data.circuit, shots, stacks),
         )
         try:
@@ -113,13 +114,13 @@ class AdmitJob:
         if isinstance(event, JobRejected) or concluded < held:  # the latter: accepted long ago, and submitted again
             await self._give_back(request)
 
-    async def _tail(self, request: Request, sequence: int, redelivered: bool) -> int:
+    async def _tail(self, request: Request, sequence: int, *, redelivered: bool, first: bool) -> int:
         """The end of the job's history, if it still needs a decision; raises like `_unless_decided`.
 
-        Nothing was decided before the first message of a job. The log decides which message is first, never a header
-        of its sender.
+        Nothing was decided before the first message of a job. The log decides which message is first: by the guard of
+        the intake, with which it stored the message, or else when it is asked.
         """
-        if not redelivered and await self._log.first(_history(request)) == sequence:
+        if not redelivered and (first or await self._log.first(_history(request)) == sequence):
             return sequence
         return await self._unless_decided(request, sequence)
 

@@ -14,7 +14,7 @@ from queuebit_contracts.query import Answer, Question, TenantsAnswer, TenantsReq
 from queuebit_contracts.subjects import TENANTS_REQUEST
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import Malformed
-from queuebit_runtime.consumers import Body, LogSequence, Redelivered, StoredAt, Subject, subscribes
+from queuebit_runtime.consumers import Body, First, LogSequence, Redelivered, StoredAt, Subject, subscribes
 from queuebit_runtime.query_server import QueryServer
 from queuebit_runtime.replies import SIDE_BY_SIDE, Replies, Tenant, request_of
 from queuebit_runtime.tenant_limiter import PLACES
@@ -33,11 +33,12 @@ def routes(admit: AdmitJob, cancel: CancelJobs) -> NatsRouter:
         subject: Subject,
         sequence: LogSequence,
         redelivered: Redelivered,
+        first: First,
         stored_at: StoredAt,
     ) -> None:
         """Admit or refuse a job; its time is when the log stored it, not a claim of its sender."""
         asked = event.model_copy(update={"time": stored_at or event.time})
-        await admit(asked, body=body, subject=subject, sequence=sequence, redelivered=redelivered)
+        await admit(asked, body=body, subject=subject, sequence=sequence, redelivered=redelivered, first=first)
 
     @subscribes(router, "broker-commands", workers=PLACES)
     async def on_cancel(event: CancelJob, body: Body, subject: Subject) -> None:
