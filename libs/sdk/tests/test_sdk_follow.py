@@ -10,12 +10,15 @@ from queuebit import (
     AsyncClient,
     Credential,
     NotFound,
+    Refused,
     Reply,
 )
 from queuebit.errors import StillRunning, Unreachable
-from queuebit_contracts.wire import UnknownEvent
+from queuebit_contracts.catalog import AnyEvent
+from queuebit_contracts.job import JobPlaced, JobRejected, JobSubmitted, Placement, Rejection
+from queuebit_contracts.wire import Reason, UnknownEvent
 
-from .fake_bus import BELL, FakeBus, completed, runs, submitted_in
+from .fake_bus import BELL, NOW, FakeBus, completed, runs, submitted_in
 
 
 def reads(bus: FakeBus) -> list[str]:
@@ -233,3 +236,60 @@ async def test_an_event_of_an_unknown_type_is_followed_and_changes_no_status(ann
     assert isinstance(logged.event, UnknownEvent)
     assert (logged.job, logged.name, logged.event.type) == (job.id, "praised", "qb.job.praised.v1")
     assert (status.state, [it.event for it in status.steps]) == ("completed", ["submitted", "completed"])
+
+
+async def test_a_placement_is_received_whatever_its_backend(ann: Credential) -> None:
+    bus = FakeBus()
+    async with AsyncClient(ann, transport=bus) as client:
+        job = await client.submit(BELL)
+        waiting = asyncio.ensure_future(job.until(("placed",), timeout=2))
+        await asyncio.sleep(0)
+        bus.keep(placed(submitted_in(bus)))
+        assert (await waiting).type == "qb.job.placed.v1"
+
+
+@pytest.mark.parametrize("name", ["accepted", "placed", "dispatched"])
+async def test_waiting_for_what_can_no_longer_happen_ends(
+    ann: Credential, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("queuebit.job._FIRST_LOOK_S", 0.001)
+    async with AsyncClient(ann, transport=FakeBus(refuses)) as client:
+        job = await client.submit(BELL)
+        with pytest.raises(Refused, match="no such project"):
+            await job.until((name,))
+    async with AsyncClient(ann, transport=FakeBus(runs)) as client:
+        job = await client.submit(BELL)
+        with pytest.raises(NotFound, match=f"is completed, and was never {name}"):
+            await job.until((name,))
+
+
+def placed(asked: JobSubmitted) -> JobPlaced:
+    done = completed(asked, {"00": 1}).data
+    return JobPlaced(
+        source="qb/scheduler",
+        data=Placement(
+            tenant=done.tenant,
+            project="main",
+            job=done.job,
+            backend="aer",
+            shots=1_000,
+            circuit=done.result.digest,
+            seed=7,
+            qpu_us=1,
+            policy="test",
+            snapshot=done.result.digest,
+            scores=(),
+            submitted_at=NOW,
+            accepted_at=NOW,
+        ),
+    )
+
+
+def refuses(event: AnyEvent) -> list[AnyEvent]:
+    """Every submitted job is rejected at once."""
+    if not isinstance(event, JobSubmitted):
+        return []
+    asked = event.data
+    reasons = (Reason(code="project", text="no such project"),)
+    rejection = Rejection(tenant=asked.tenant, project=asked.project, job=asked.job, reasons=reasons, submitted_at=NOW)
+    return [JobRejected(source="qb/broker", data=rejection)]

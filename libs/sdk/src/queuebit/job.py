@@ -20,11 +20,13 @@ from queuebit.results import items_of
 from queuebit.signing import UNSIGNED, proof_of
 from queuebit.status import status_of, waiting_for
 from queuebit.wait_budget import WaitBudget
-from queuebit.watch import Watch
+from queuebit.watch import QUALIFIED, Watch
 from queuebit_contracts import subjects
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.command import CancelJob, CancelRequest
 from queuebit_contracts.job import JobCompleted, JobSealed, JobSealedV1, JobSubmitted
+from queuebit_contracts.lifecycle import STATES
+from queuebit_contracts.subjects import event_name
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_kernel import Malformed
 from queuebit_runtime.lag import LAG_S, read_past_lag
@@ -35,7 +37,6 @@ _logger = logging.getLogger("queuebit")
 
 _FIRST_LOOK_S, _LAST_LOOK_S = 3.0, 5.0
 """How long to wait for a live event before reading the log; grows from the first to the last value."""
-
 _LOOKS_S = LAG_S[:4]
 """Pauses between searches for a job: a replica may not have it yet. Short, because there may be no such job."""
 
@@ -98,7 +99,9 @@ class AsyncJob:
 
         Raises:
             StillRunning: none of them happened in `timeout` seconds.
-            NotFound: the tenant has no such job.
+            Refused: the job was rejected before any of them.
+            JobFailed: it failed or was cancelled before any of them.
+            NotFound: the tenant has no such job, or it was completed without any of them.
             Unreachable: the stack did not answer for half a minute, or at the timeout.
         """
         budget = WaitBudget(asyncio.get_running_loop().time, timeout)
@@ -109,6 +112,8 @@ class AsyncJob:
             try:
                 if (event := self._received(events) or await self._first(look)) is not None:
                     return event
+                if pause > _FIRST_LOOK_S:
+                    await self._require_possible(events)
                 budget.answered()
             except Unreachable as error:
                 if budget.lost():
@@ -167,10 +172,7 @@ class AsyncJob:
         if status.ended:
             return status
         draft = CancelRequest(
-            tenant=self._credential.tenant,
-            job=self.id,
-            reason=one_line("reason", reason, 200),
-            proof=UNSIGNED,
+            tenant=self._credential.tenant, job=self.id, reason=one_line("reason", reason, 200), proof=UNSIGNED
         )
         content = draft.model_dump(mode="json", exclude_none=True, exclude={"proof"})
         request = draft.model_copy(update={"proof": proof_of(content, self._credential.seed)})
@@ -263,12 +265,26 @@ class AsyncJob:
         """The first of the events that the log has."""
 
         async def read(name: str) -> None:
-            if (entry := await self._log_client.last(self._subjects.event(name))) is not None:
+            if (entry := await self._newest(name)) is not None:
                 self._known[name] = entry
                 self._signal.notify()  # others may wait on this handle
 
         await asyncio.gather(*map(read, events))
         return next((self._event(name) for name in events if name in self._known), None)
+
+    async def _newest(self, name: str) -> Entry | None:
+        if name not in QUALIFIED:
+            return await self._log_client.last(self._subjects.event(name))
+        past = await self._log_client.history(self.id)
+        return next((it for it in reversed(past) if event_name(it.event.type) == name), None)
+
+    async def _require_possible(self, events: Collection[str]) -> None:
+        """Raise if the job has ended, and only its bill and its receipt can follow."""
+        before_end = {*ENDS}.isdisjoint(events) and {*STATES}.issuperset(events)
+        if before_end and (status := await self.status()).ended and await self._first(events) is None:
+            if status.state == "completed":
+                raise NotFound(f"job {self.id} is completed, and was never {' or '.join(events)}")
+            raise await self._no_result()
 
     def _event(self, name: str) -> AnyEvent:
         event = self._known[name].event

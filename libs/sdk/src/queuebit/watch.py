@@ -13,7 +13,10 @@ from weakref import WeakValueDictionary
 from queuebit.transport import Message, Transport, Unsubscribe
 from queuebit_contracts.subjects import job, of_tenant, parse, stored
 
-__all__ = ["JobSignal", "Watch"]
+__all__ = ["QUALIFIED", "JobSignal", "Watch"]
+
+QUALIFIED = ("placed",)
+"""Events whose subject always ends in a qualifier: the backend."""
 
 
 class JobSignal:
@@ -62,7 +65,7 @@ class Watch:
         if not self.names.issuperset(names):
             async with self._starting:
                 if missing := sorted({*names} - self.names):
-                    wanted = [stored(of_tenant("job", self._tenant, name)) for name in missing]
+                    wanted = [self._pattern(name) for name in missing]
                     await self._transport.follow(wanted, self._on_message, self._on_gap)
                     self.names |= {*missing}
 
@@ -70,6 +73,10 @@ class Watch:
         """Set `moved` whenever anything happens to a job."""
         everything = stored(job(self._tenant, job_id).everything)
         return await self._transport.follow([everything], lambda _: moved.set(), moved.set)
+
+    def _pattern(self, name: str) -> str:
+        everywhere = stored(of_tenant("job", self._tenant, name))
+        return f"{everywhere}.*" if name in QUALIFIED else everywhere
 
     def _on_message(self, message: Message) -> None:
         it = parse(message.subject)
