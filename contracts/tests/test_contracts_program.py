@@ -55,7 +55,14 @@ def test_a_single_pauli_string_is_a_sum_of_one_term() -> None:
     assert found.items[0].observables == ({"XI": 1.0}, {"ZZ": 2.0})
 
 
+def test_an_item_has_shots_and_a_program_has_notes_of_its_client() -> None:
+    found = read_program(program(items=[{"shots": 7}, {}], annotations={"qiskit": {"pubs": [{"shape": [2]}]}}))
+    assert [item.shots for item in found.items] == [7, None]
+    assert read_program(found.content()) == found
+
+
 WRONG = {
+    "no shots": (program(items=[{"shots": 0}]), "item 0, shots: must be"),
     "no JSON": (b"{", "Invalid JSON"),
     "another version": (program(program="v2"), "program: must be 'v1'"),
     "no items": (program(items=[]), "items: "),

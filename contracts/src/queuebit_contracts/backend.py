@@ -50,7 +50,7 @@ class Calibration(Wire):
     backend: Name
     calibrated_at: Moment
     snapshot: Payload
-    """JSON: T1 and T2 in seconds, readout and gate errors as probabilities."""
+    """JSON: T1, T2 and the durations of gates in seconds, readout and gate errors as probabilities."""
     digest: Digest
     median_two_qubit_error_ppm: int | None = None
     median_readout_error_ppm: int | None = None

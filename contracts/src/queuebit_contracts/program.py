@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
 
 from queuebit_contracts.wire import Payload
 from queuebit_kernel import digest
@@ -49,6 +49,8 @@ _MAX_TERMS: Final = 2_000
 
 _MAX_DISTINCT_TERMS: Final = 10_000
 """Terms of all different observables of a program: grouping them takes time that grows with their square."""
+
+_MAX_ANNOTATIONS: Final = 64
 
 _MAX_FACTOR: Final = 1e100
 """The largest factor of a Pauli string: errors add up its square, which must stay a finite number."""
@@ -118,18 +120,22 @@ class Item(_Instruction):
     parameters: dict[str, ParameterValue] = Field(default={}, max_length=_MAX_NAMES)
     """A value for each `input` that the circuit declares."""
     observables: tuple[Observable, ...] = Field(default=(), max_length=_MAX_NAMES)
-    """Estimated on the state before the circuit's final measurements, each group of compatible terms with the job's
+    """Estimated on the state before the circuit's final measurements, each group of compatible terms with the item's
     shots."""
+    shots: int | None = Field(default=None, ge=1, le=_WHOLE, strict=True)
+    """Of each run of this item; absent: those of the submission."""
 
 
 class Program(_Instruction):
-    """Circuits, and the items that are run one after another. The submission's shots are those of each run."""
+    """Circuits, and the items that are run one after another, each run with the submission's shots or the item's."""
 
     program: Literal["v1"] = "v1"
     circuits: tuple[Payload, ...] = Field(min_length=1, max_length=MAX_CIRCUITS)
     items: tuple[Item, ...] = Field(min_length=1, max_length=MAX_ITEMS)
     outputs: tuple[Output, ...] = Field(default=("counts",), min_length=1, max_length=3)
     """The outputs of each item without observables."""
+    annotations: dict[str, JsonValue] = Field(default={}, max_length=_MAX_ANNOTATIONS)
+    """Notes of the client that built the program, such as how its results belong together. Services ignore them."""
 
     def content(self) -> bytes:
         """Return the stored form of the manifest: sorted names, no spaces, no defaults."""

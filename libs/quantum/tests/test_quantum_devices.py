@@ -125,6 +125,9 @@ def test_a_calibration_is_plain_json_with_a_digest() -> None:
     assert [coupler["qubits"] for coupler in figures["couplers"]] == [[0, 1], [1, 2], [2, 3], [3, 4]]
     assert 0 < figures["medians"]["two_qubit_error"] < 0.05
     assert 1e-5 < figures["medians"]["t1_s"] < 1e-3
+    assert figures["durations"]["cx"]["0 1"] != figures["durations"]["cx"]["1 0"], "ordered qubits"
+    assert figures["durations"]["measure"]["0"] == pytest.approx(5.35e-6, rel=0.01)
+    assert figures["dt_s"] == pytest.approx(2.2e-10, rel=0.02)
     texts = {key: _texts(value) for key, value in figures.items() if key not in ("digest", "medians")}
     assert figures["digest"] == digest_of(texts)
 

@@ -64,6 +64,12 @@ async def test_a_sweep_takes_rows_or_columns(bindings: Any) -> None:
     assert [item.observables for item in program.items] == [({"Z": 1.0},)] * 3
 
 
+async def test_a_batch_has_shots_for_each_item_and_notes() -> None:
+    program = await sent(Batch([Item(BELL, shots=7), BELL], annotations={"qiskit": [1]}))
+    assert [item.shots for item in program.items] == [7, None]
+    assert program.annotations == {"qiskit": [1]}
+
+
 async def test_circuits_beyond_what_a_program_carries_are_stored() -> None:
     large = BELL + "//" + "x" * 20_000
     store = Store()
@@ -82,6 +88,7 @@ async def test_circuits_beyond_what_a_program_carries_are_stored() -> None:
         ({"circuit": BELL, "observables": [3]}, "a value of type int is not an observable"),
         ({"circuit": BELL, "observables": [{"Z": 1j}]}, "is not a real number"),
         ({"circuit": BELL, "observables": ["ZQ"]}, "the program cannot be sent: item 0, observables 0: 'ZQ'"),
+        ({"circuit": Item(BELL, shots=0)}, "shots of an item must be a whole number"),
         ({"circuit": BELL, "outputs": "counts"}, "outputs are a list"),
         ({"circuit": BELL, "outputs": ["pulses"]}, "the program cannot be sent: outputs.0"),
         ({"circuit": ROTATED, "parameters": {"theta": "pi"}}, "item 0, parameters theta: 'pi' is not a parameter"),

@@ -94,6 +94,20 @@ async def test_bases_are_counted_and_a_devices_overhead_is_charged_once(world: W
     assert estimate.qpu_us == 2_000 + 10 * 2 * (100 * 1_000 // 1_000)
 
 
+async def test_items_have_shots_of_their_own(world: World, answer: AnswerProfile, run: RunPlacement) -> None:
+    program = sweep(3)
+    few = program.items[1].model_copy(update={"shots": 7})
+    program = program.model_copy(update={"items": (program.items[0], few, program.items[2])})
+    found = await answer(asked(program, "aer"))
+    assert found.profile is not None
+    assert found.profile.shots == 100 + 7 + 100
+    same = (await answer(asked(sweep(2), "aer"))).estimates[0]
+    assert found.estimates[0].qpu_us > same.qpu_us
+    event, sequence = await world.place(carried=describe(program.content(), PROGRAM))
+    await run(event, sequence)
+    assert [work.shots for work, _, _ in world.circuits.items] == [event.data.shots, 7, event.data.shots]
+
+
 async def test_a_remote_backend_runs_no_program(world: World, clock: FixedClock) -> None:
     world.circuits.declared = (Input("theta", "float"),)
     vendor = world.offer("vendor").model_copy(update={"remote": True})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -49,11 +49,15 @@ class Calibration:
     """SHA-256 of the values in canonical JSON; each number is the shortest decimal text that reads back exactly."""
     errors: Errors = field(default_factory=dict)
     """Error by gate and ordered qubits; gates without a known error are absent."""
+    durations: Errors = field(default_factory=dict)
+    """Duration in seconds by gate and ordered qubits; gates without a known duration are absent."""
+    dt_s: float | None = None
+    """Resolution of the control electronics in seconds; None if unknown."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the values, their medians over the device and the digest as plain JSON values."""
         return {
-            **_figures(self.calibrated_at, self.qubits, self.couplers, self.errors),
+            **_figures(self),
             "medians": {
                 "t1_s": _median(qubit.t1_s for qubit in self.qubits),
                 "t2_s": _median(qubit.t2_s for qubit in self.qubits),
@@ -69,19 +73,20 @@ def read_calibration(updated_at: datetime, target: Target) -> Calibration:
     """Read the calibration from a Qiskit target."""
     qubits = tuple(_qubit(target, index) for index in range(target.num_qubits))
     couplers = tuple(_couplers(target))
-    moment, errors = rfc3339(updated_at), _errors(target)
-    digest = digest_of(_texts(_figures(moment, qubits, couplers, errors)))
-    return Calibration(moment, qubits, couplers, digest, errors)
+    read = Calibration(
+        rfc3339(updated_at), qubits, couplers, "", _errors(target), _durations(target), _number(target.dt)
+    )
+    return replace(read, digest=digest_of(_texts(_figures(read))))
 
 
-def _figures(
-    calibrated_at: str, qubits: tuple[Qubit, ...], couplers: tuple[Coupler, ...], errors: Errors
-) -> dict[str, Any]:
+def _figures(calibration: Calibration) -> dict[str, Any]:
     return {
-        "calibrated_at": calibrated_at,
-        "qubits": [asdict(qubit) for qubit in qubits],
-        "couplers": [{**asdict(coupler), "qubits": list(coupler.qubits)} for coupler in couplers],
-        "errors": write_errors(errors),
+        "calibrated_at": calibration.calibrated_at,
+        "qubits": [asdict(qubit) for qubit in calibration.qubits],
+        "couplers": [{**asdict(coupler), "qubits": list(coupler.qubits)} for coupler in calibration.couplers],
+        "errors": write_errors(calibration.errors),
+        "durations": write_errors(calibration.durations),
+        "dt_s": calibration.dt_s,
     }
 
 
@@ -115,6 +120,15 @@ def _errors(target: Target) -> Errors:
         for name in target.operation_names
         for qubits, properties in (target[name] or {}).items()
         if qubits is not None and (error := _error(properties))
+    }
+
+
+def _durations(target: Target) -> Errors:
+    return {
+        (name, qubits): duration
+        for name in target.operation_names
+        for qubits, properties in (target[name] or {}).items()
+        if qubits is not None and properties is not None and (duration := _number(properties.duration)) is not None
     }
 
 

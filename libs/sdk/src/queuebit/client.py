@@ -8,7 +8,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from queuebit.credentials import Credential, find, home_folder, load
-from queuebit.errors import Conflict, Unreachable
 from queuebit.finding import LATEST, newest, only
 from queuebit.inputs import plain_name, whole_number
 from queuebit.permissions import permitted
@@ -21,11 +20,11 @@ from queuebit_kernel import Stale
 
 if TYPE_CHECKING:  # event classes are imported where they are used: a query then starts in half the time
     from queuebit.amounts import Amount
+    from queuebit.devices import Device
     from queuebit.events import LoggedEvent
     from queuebit.job import AsyncJob
-    from queuebit.log_client import Entry, LogClient
+    from queuebit.log_client import LogClient
     from queuebit.payloads import Payloads
-    from queuebit_contracts.job import JobSubmitted
 
 __all__ = ["AsyncClient"]
 
@@ -111,7 +110,7 @@ class AsyncClient:
         """
         from queuebit.log_client import Entry
         from queuebit.programs import content_of
-        from queuebit.submission import label_of, submission
+        from queuebit.submission import label_of, same_submission, submission
         from queuebit_contracts import subjects
         from queuebit_runtime.payloads import describe
 
@@ -139,7 +138,7 @@ class AsyncClient:
                 await self._payloads().keep(payload, content)
                 new = await self._log_client().append(event, guard=history.everything)
         except Stale:
-            new, known = False, await self._same(event)
+            new, known = False, await same_submission(self._log_client(), event)
         job.was_submitted(known, new=new)
         return job
 
@@ -179,6 +178,20 @@ class AsyncClient:
     async def backends(self) -> Table:
         """The backends, with price and quality."""
         return await self._ask("backends")
+
+    async def device(self, backend: str) -> Device:
+        """A backend as its executor announced it: gates, features, and the newest calibration.
+
+        Raises:
+            NotFound: no executor ever offered it.
+        """
+        from queuebit.devices import read_device
+        from queuebit.payloads import Payloads
+        from queuebit_contracts.topology import PLATFORM
+
+        return await read_device(
+            self._log_client(), Payloads(self._transport, PLATFORM), plain_name("backend", backend)
+        )
 
     async def plan(self, circuit: object, *, shots: int = 1000, project: str | None = None) -> Table:
         """Cost and expected quality of a job on each backend, without running it.
@@ -259,22 +272,6 @@ class AsyncClient:
         from queuebit.events import follow
 
         return follow(self._transport, self.credential.tenant, None if job is None else plain_name("job", job))
-
-    async def _same(self, event: JobSubmitted) -> Entry:
-        """The stored submission of the job; raises `Conflict` if its content differs."""
-        from queuebit.submission import content_digest
-        from queuebit_contracts.job import JobSubmitted
-        from queuebit_contracts.subjects import subject_of
-
-        first = await self._log_client().last(subject_of(event))
-        if first is None or not isinstance(first.event, JobSubmitted):
-            raise Unreachable(f"the log does not show job {event.data.job} yet: submit again with the same key")
-        if content_digest(first.event.data) != content_digest(event.data):
-            raise Conflict(
-                f"key {event.data.key!r} already names job {event.data.job} with other content: "
-                "use a new key, or submit exactly what was submitted first"
-            )
-        return first
 
     async def _ask(self, question: str, **asked: object) -> Table:
         if asked.get("project") is not None:

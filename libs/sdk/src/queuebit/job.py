@@ -19,12 +19,13 @@ from queuebit.records import ENDS, Receipt, Result, Status, Step
 from queuebit.results import items_of
 from queuebit.signing import UNSIGNED, proof_of
 from queuebit.status import status_of, waiting_for
+from queuebit.submission import submission_in
 from queuebit.wait_budget import WaitBudget
 from queuebit.watch import QUALIFIED, Watch
 from queuebit_contracts import subjects
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.command import CancelJob, CancelRequest
-from queuebit_contracts.job import JobCompleted, JobSealed, JobSealedV1, JobSubmitted
+from queuebit_contracts.job import JobCompleted, JobSealed, JobSealedV1, JobSubmitted, Submission
 from queuebit_contracts.lifecycle import STATES
 from queuebit_contracts.subjects import event_name
 from queuebit_contracts.wire import UnknownEvent
@@ -214,6 +215,13 @@ class AsyncJob:
             seal.revision or 0,
             seal.supersedes,
         )
+
+    async def submitted(self) -> tuple[Submission, bytes]:
+        """What was submitted, and the content of its circuit or program; `circuit.media_type` says which."""
+        if not self._known:
+            await self.status()
+        submission = submission_in(await self.until(("submitted",)))
+        return submission, await self._payloads.get(submission.circuit)
 
     async def steps(self) -> AsyncGenerator[Step, None]:
         """Past events, then new ones, until the job is sealed."""

@@ -87,9 +87,9 @@ def _observable(text: str) -> object:
 def _item_of(path: Path, number: int, item: object) -> Item:
     if not isinstance(item, dict) or not isinstance(item.get("circuit"), str):
         raise InvalidInput(f"{path}: item {number} names no circuit: write its file, such as 'a.qasm'")
-    if unknown := item.keys() - {"circuit", "parameters", "observables"}:
+    if unknown := item.keys() - {"circuit", "parameters", "observables", "shots"}:
         raise InvalidInput(f"{path}: item {number} has the unknown field {sorted(unknown)[0]!r}")
-    return Item(path.parent / item["circuit"], item.get("parameters"), item.get("observables", ()))
+    return Item(path.parent / item["circuit"], item.get("parameters"), item.get("observables", ()), item.get("shots"))
 
 
 def _json(path: Path) -> Any:  # plain JSON

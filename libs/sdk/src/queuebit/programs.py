@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from queuebit.errors import InvalidInput
+from queuebit.inputs import whole_number
 from queuebit.sources import read_program_source, read_source
 from queuebit_planning.limits import MAX_SOURCE_BYTES
 
@@ -35,6 +36,8 @@ class Item:
     """Values by name: numbers, truth values, or the bits of a register as text; Qiskit's `Parameter` is a name too."""
     observables: Sequence[object] = ()
     """Pauli strings such as "ZZ", sums such as {"XI": 0.5, "ZZ": 1}, or Qiskit's `SparsePauliOp` and `Pauli`."""
+    shots: int | None = None
+    """Of each run of this item; default: those of the job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class Batch:
     """Circuits, or `Item`s."""
     outputs: Sequence[str] = ("counts",)
     """Any of `counts`, `memory` and `quasi`, for each item without observables."""
+    annotations: Mapping[str, Any] = field(default_factory=dict)
+    """Plain JSON that is stored with the program and that no service reads, such as how its results belong together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +71,19 @@ class Draft:
     """Each different circuit once."""
     items: tuple[dict[str, object], ...]
     outputs: tuple[str, ...]
+    annotations: Mapping[str, Any] = field(default_factory=dict)
 
     def program(self, circuits: Sequence[object]) -> Program:
         """The manifest, with a payload for each source; raises `InvalidInput` with every fault."""
         from queuebit_contracts.program import BadProgram, read_program
 
-        document = {"program": "v1", "circuits": [*circuits], "items": [*self.items], "outputs": [*self.outputs]}
+        document = {
+            "program": "v1",
+            "circuits": [*circuits],
+            "items": [*self.items],
+            "outputs": [*self.outputs],
+            "annotations": {**self.annotations},
+        }
         try:
             return read_program(json.dumps(document).encode())
         except BadProgram as error:
@@ -90,7 +102,8 @@ def draft_of(
         if parameters or observables or outputs:
             kind = type(circuit).__name__
             raise InvalidInput(f"a {kind} has its own parameters, observables and outputs: give them to {kind}(...)")
-        return _draft(_items(circuit), circuit.outputs)
+        draft = _draft(_items(circuit), circuit.outputs)
+        return replace(draft, annotations=circuit.annotations) if isinstance(circuit, Batch) else draft
     if isinstance(circuit, Item) or parameters or observables or outputs:
         item = circuit if isinstance(circuit, Item) else Item(circuit, parameters, observables)
         return _draft([item], outputs or ("counts",))
@@ -175,6 +188,7 @@ def _document(item: Item, circuit: int, names: Mapping[str, str]) -> dict[str, o
         "circuit": circuit,
         "parameters": parameters,
         "observables": [_observable(it) for it in item.observables],
+        **({} if item.shots is None else {"shots": whole_number("shots of an item", item.shots, 1)}),
     }
 
 

@@ -7,19 +7,22 @@ from pathlib import Path
 
 from queuebit.amounts import Amount, money_of
 from queuebit.credentials import Credential
-from queuebit.errors import InvalidInput
+from queuebit.errors import Conflict, InvalidInput, Unreachable
 from queuebit.exporting import name_of
 from queuebit.inputs import one_line, plain_name, whole_number
+from queuebit.log_client import Entry, LogClient
 from queuebit.programs import Item, Sweep
 from queuebit.signing import UNSIGNED, proof_of
 from queuebit.text import visible
+from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.job import JobSubmitted, Submission
+from queuebit_contracts.subjects import subject_of
 from queuebit_contracts.wire import Amount as WireAmount
 from queuebit_contracts.wire import Payload
 from queuebit_kernel import digest_of, event_id, job_id, new_key
 from queuebit_runtime.trace_context import current_traceparent
 
-__all__ = ["content_digest", "label_of", "submission"]
+__all__ = ["content_digest", "label_of", "same_submission", "submission", "submission_in"]
 
 _LONGEST_KEY, _LONGEST_TEXT, _MOST_TAGS = 128, 200, 8
 
@@ -87,6 +90,31 @@ def submission(
 def content_digest(asked: Submission) -> str:
     """A digest of everything requested, without signature and label: equal digests mean the same job."""
     return digest_of(asked.model_dump(mode="json", exclude_none=True, exclude={"proof", "label"}))
+
+
+def submission_in(event: AnyEvent) -> Submission:
+    """The submission in an event that says what was submitted."""
+    if not isinstance(event, JobSubmitted):
+        raise TypeError(f"the log holds a {event.type} where a submission belongs")
+    return event.data
+
+
+async def same_submission(log: LogClient, event: JobSubmitted) -> Entry:
+    """The stored submission of the same job.
+
+    Raises:
+        Conflict: it has other content.
+        Unreachable: the log does not show it yet.
+    """
+    first = await log.last(subject_of(event))
+    if first is None or not isinstance(first.event, JobSubmitted):
+        raise Unreachable(f"the log does not show job {event.data.job} yet: submit again with the same key")
+    if content_digest(first.event.data) != content_digest(event.data):
+        raise Conflict(
+            f"key {event.data.key!r} already names job {event.data.job} with other content: "
+            "use a new key, or submit exactly what was submitted first"
+        )
+    return first
 
 
 def _tags(tags: Sequence[str]) -> tuple[str, ...] | None:

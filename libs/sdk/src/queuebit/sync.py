@@ -18,9 +18,11 @@ from queuebit.waiting import WAITING
 
 if TYPE_CHECKING:
     from queuebit.amounts import Amount
+    from queuebit.devices import Device
     from queuebit.events import LoggedEvent
     from queuebit.job import AsyncJob
     from queuebit_contracts.catalog import AnyEvent
+    from queuebit_contracts.job import Submission
 
 __all__ = ["Client", "Job"]
 
@@ -131,6 +133,10 @@ class Job:
         """Wait for the first of some events, such as `("metered",)`, and return it."""
         return self._loop.run(self._job.until(events, timeout))
 
+    def submitted(self) -> tuple[Submission, bytes]:
+        """What was submitted, and the content of its circuit or program."""
+        return self._loop.run(self._job.submitted())
+
     def steps(self) -> Iterator[Step]:
         """Its events, from the submission to the end."""
         return self._loop.each(self._job.steps())
@@ -218,6 +224,10 @@ class Client:
     def backends(self) -> Table:
         """The backends, with price and quality."""
         return self._loop.run(self._client.backends())
+
+    def device(self, backend: str) -> Device:
+        """A backend as its executor announced it."""
+        return self._loop.run(self._client.device(backend))
 
     def plan(self, circuit: object, *, shots: int = 1000, project: str | None = None) -> Table:
         """Cost and expected quality of a job on each backend."""

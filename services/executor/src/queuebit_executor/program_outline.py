@@ -29,6 +29,8 @@ class Group:
     """The number of circuit runs for all items: one for a sampled item, one per measurement basis for observables."""
     circuits: tuple[BoundCircuit, ...]
     """The representative circuits."""
+    shots: int | None = None
+    """Of each run; None: those of the submission."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class Share:
     runs: int
     profiles: tuple[Profile, ...]
     estimates: tuple[Estimate, ...] = ()
+    shots: int | None = None
+    """As of its group."""
 
 
 def faults(program: Program, inputs: Mapping[int, Sequence[Input]]) -> list[str]:
@@ -51,22 +55,22 @@ def faults(program: Program, inputs: Mapping[int, Sequence[Input]]) -> list[str]
 
 
 def groups(program: Program, sources: Mapping[int, bytes], inputs: Mapping[int, Sequence[Input]]) -> tuple[Group, ...]:
-    """Group the items by circuit, observables and structure, and choose the representative circuits of each group.
+    """Group the items by circuit, observables, shots and structure, and choose the representative circuits of each group.
 
     The basis that measures the most qubits represents the observables: the other bases need no more gates.
     """
-    alike: dict[tuple[int, str], list[int]] = {}
+    alike: dict[tuple[int, str, int | None], list[int]] = {}
     for number, item in enumerate(program.items):
-        alike.setdefault((item.circuit, json.dumps(item.observables)), []).append(number)
+        alike.setdefault((item.circuit, json.dumps(item.observables), item.shots), []).append(number)
     found = []
-    for (circuit, _), numbers in alike.items():
+    for (circuit, _, shots), numbers in alike.items():
         measured = bases(program.items[numbers[0]].observables)
         fullest = max(measured, key=lambda it: len(it.qubits)).paulis if measured else ""
         chosen = representatives(inputs[circuit], [program.items[number].parameters for number in numbers])
         for bindings in chosen:
             circuits = tuple(BoundCircuit(sources[circuit], given, fullest) for given, _ in bindings)
             count = bindings[0][1]
-            found.append(Group(numbers[0], count * max(1, len(measured)), circuits))
+            found.append(Group(numbers[0], count * max(1, len(measured)), circuits, shots))
     return tuple(found)
 
 
@@ -81,7 +85,7 @@ def total_profile(shares: Sequence[Share], items: int, shots: int) -> Profile:
         simulation_bytes=max(it.simulation_bytes for it in profiles),
         features=tuple(sorted({feature for it in profiles for feature in it.features})),
         items=items,
-        shots=shots * sum(share.runs for share in shares),
+        shots=sum((share.shots or shots) * share.runs for share in shares),
     )
 
 
@@ -123,10 +127,11 @@ def _reasons(shares: Sequence[Share]) -> Iterator[Reason]:
 def _demand(shares: Sequence[Share], offer: Described, shots: int) -> Demand:
     memory_bytes = run_us = busy_us = overhead_us = 0
     for share in shares:
-        demands = [demand_of(estimate, offer, shots) for estimate in share.estimates]
+        demands = [demand_of(estimate, offer, share.shots or shots) for estimate in share.estimates]
         memory_bytes = max(memory_bytes, *(it.memory_bytes for it in demands))
         run_us += share.runs * max(it.run_us for it in demands)
         once_us = 0 if offer.kind == "simulator" else max(it.overhead_ns for it in share.estimates) // 1_000
         busy_us += share.runs * max(0, max(it.busy_us for it in demands) - once_us)
         overhead_us = max(overhead_us, once_us)
-    return Demand(shots=shots, memory_bytes=memory_bytes, run_us=run_us, busy_us=busy_us + overhead_us)
+    most = max(share.shots or shots for share in shares)
+    return Demand(shots=most, memory_bytes=memory_bytes, run_us=run_us, busy_us=busy_us + overhead_us)

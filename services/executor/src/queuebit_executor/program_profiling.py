@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 from queuebit_contracts.program import CIRCUIT, BadProgram, Program, read_program
@@ -40,6 +40,7 @@ class _Part:
     item: int
     runs: int
     circuits: tuple[str, ...]
+    shots: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ class ProgramProfiles:
                     await self._profiles.compile(circuit, backend, asker)
         if not readable and error is not None:
             raise _Refusal(error.code, f"item {group.item}: {error.sentence}")
-        return _Part(group.item, group.runs, tuple(readable))
+        return _Part(group.item, group.runs, tuple(readable), group.shots)
 
     def _answer(self, request: ProfileRequest, outline: _Outline) -> ProfileAnswer | None:
         shares = []
@@ -146,7 +147,7 @@ class ProgramProfiles:
             profiles = tuple(it.profile for it in found if isinstance(it, Profiled))
             if len(profiles) < len(part.circuits):
                 return None
-            shares.append(Share(part.item, part.runs, profiles))
+            shares.append(Share(part.item, part.runs, profiles, shots=part.shots))
         estimates = []
         for backend in request.backends or self._offers:
             estimate = self._estimate(request, outline, shares, backend)
@@ -169,7 +170,7 @@ class ProgramProfiles:
             estimates = tuple(it.estimate for it in known if it is not None)
             if len(estimates) < len(known):
                 return None
-            compiled.append(Share(part.item, part.runs, share.profiles, estimates))
+            compiled.append(replace(share, estimates=estimates))
         return total_estimate(compiled, offer, request.shots, self._allowance)
 
 

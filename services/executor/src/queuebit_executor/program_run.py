@@ -50,7 +50,7 @@ class ProgramRun:
                 source=work.sources[item.circuit],
                 item=item,
                 outputs=work.program.outputs,
-                shots=job.shots,
+                shots=item.shots or job.shots,
                 seed=item_seed(job.seed, number),
                 token=f"{token}-{number}",
             )
