@@ -55,7 +55,7 @@ def faults(program: Program, inputs: Mapping[int, Sequence[Input]]) -> list[str]
 
 
 def groups(program: Program, sources: Mapping[int, bytes], inputs: Mapping[int, Sequence[Input]]) -> tuple[Group, ...]:
-    """Group the items by circuit, observables, shots and structure, and choose the representative circuits of each group.
+    """Group the items by circuit, observables, shots and structure, and choose the representatives of each group.
 
     The basis that measures the most qubits represents the observables: the other bases need no more gates.
     """
