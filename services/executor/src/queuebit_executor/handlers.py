@@ -19,6 +19,7 @@ from queuebit_executor.answers import Ran, Refused
 from queuebit_executor.cancelled_usage import ReportCancelled, Stopwatch
 from queuebit_executor.finished import Finished
 from queuebit_executor.instance import Instance
+from queuebit_executor.interrupt import Interrupt
 from queuebit_executor.policy import Begin, GiveUp, Leave, Resume, next_step, uses_all_cores
 from queuebit_executor.ports import Circuits, Worker
 from queuebit_executor.program_profiling import read_sources
@@ -118,18 +119,14 @@ class RunPlacement:
         """
         if isinstance(work, Reason):
             return work
-        run = asyncio.ensure_future(self._ran(worker, placed, work))
-        try:
-            await asyncio.wait((run, beginning), return_when=asyncio.FIRST_COMPLETED)
-            if beginning.done():
-                beginning.result()
-            return await run
-        except BaseException:
-            beginning.cancel()
-            raise
-        finally:
-            run.cancel()
-            await asyncio.wait((run,))
+        with Interrupt() as running:
+            beginning.add_done_callback(partial(_end_if_failed, running))
+            try:
+                await asyncio.sleep(0)  # `started` is sent first: to store it takes longer than most runs
+                return await self._ran(worker, placed, work)
+            except BaseException:
+                beginning.cancel()
+                raise
 
     async def _ran(self, worker: Worker, placed: JobPlaced, work: bytes | ProgramWork) -> _Answer:
         job, token = placed.data, f"{placed.data.job}-{placed.id}"
@@ -152,7 +149,8 @@ class RunPlacement:
                     except Stale:
                         past = recall(await self._insist(partial(self._log.history, job, reaching=after + 1)))
                     else:
-                        _log.info("job %s of %s started on %s, attempt %d", it.job, it.tenant, it.backend, number)
+                        level = logging.DEBUG if number == 1 else logging.INFO
+                        _log.log(level, "job %s of %s starts on %s, attempt %d", it.job, it.tenant, it.backend, number)
                         return _Attempt(Mark(number, start.time, self._me.name), began)
         raise Stale(f"{job.prefix} keeps changing")
 
@@ -248,7 +246,9 @@ class RunPlacement:
                     raise Superseded("the job ended while it ran") from None
                 after = past.tail
             else:
-                _log.info("job %s of %s %s on %s", end.data.job, end.data.tenant, _how(end), end.data.backend)
+                it = end.data
+                if isinstance(end, JobFailed):
+                    _log.info("job %s of %s failed on %s: %s", it.job, it.tenant, it.backend, end.data.reason.code)
                 return
         raise Stale(f"{job.prefix} keeps changing")
 
@@ -266,5 +266,6 @@ class RunPlacement:
         return events.failed(self._me, placed, mark, reason, self._clock.now(), usage)
 
 
-def _how(end: End) -> str:
-    return "completed" if isinstance(end, JobCompleted) else f"failed with {end.data.reason.code}"
+def _end_if_failed(running: Interrupt, beginning: asyncio.Future[_Attempt]) -> None:
+    if not beginning.cancelled() and (error := beginning.exception()) is not None:
+        running.end(error)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 from typing import Any, TypeVar
 
 from queuebit_contracts.subjects import Aggregate, parse
 from queuebit_contracts.subjects import job as job_history
+from queuebit_executor.interrupt import Interrupt
 from queuebit_executor.policy import needless
 from queuebit_executor.state import recall
 from queuebit_kernel import Malformed, Superseded, Unavailable
@@ -32,13 +33,13 @@ class JobWatch:
     def __init__(self, log: EventLog, look_s: float = LOOK_S) -> None:
         self._log = log
         self._look_s = look_s
-        self._hints: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._watched: defaultdict[str, set[_Watched]] = defaultdict(set)
 
     def hint(self, subject: str) -> None:
         """Say that an event on this subject was seen; it may not be stored yet, or never be."""
         it = parse(subject)
-        for hinted in self._hints.get(job_history(it.tenant, it.id).prefix, ()):
-            hinted.set()
+        for watched in self._watched.get(job_history(it.tenant, it.id).prefix, ()):
+            watched.look_after(_SETTLING_S)
 
     async def while_needed(self, job: Aggregate, placement: int, work: Coroutine[Any, Any, _T]) -> _T:
         """Do `work` for the placement at sequence `placement`; cancel it once it is needless.
@@ -46,34 +47,49 @@ class JobWatch:
         Raises:
             Superseded: the work was cancelled.
         """
-        working, watching = asyncio.ensure_future(work), asyncio.ensure_future(self._needless(job, placement))
-        try:
-            await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
-            if working.done():
-                return working.result()
-            raise Superseded(watching.result())
-        finally:
-            working.cancel()
-            watching.cancel()
-            await asyncio.wait((working, watching))
+        with _Watched(self._log, job, placement, self._look_s) as watched:
+            self._watched[job.prefix].add(watched)
+            try:
+                return await work
+            finally:
+                watched.stop()
+                self._watched[job.prefix].discard(watched)
+                if not self._watched[job.prefix]:
+                    del self._watched[job.prefix]
 
-    async def _needless(self, job: Aggregate, placement: int) -> str:
-        """Wait until the log says that the placement needs no run any more; return why."""
-        hinted = asyncio.Event()
-        pauses: Iterator[float] = iter(())
-        self._hints[job.prefix].add(hinted)
-        try:
-            while True:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(next(pauses, self._look_s)):
-                        await hinted.wait()
-                    hinted.clear()
-                    pauses = iter(_SETTLING_S)
-                    continue
-                with suppress(Unavailable, Malformed):  # what appends the job's end reads the same, and decides
-                    if why := needless(recall(await self._log.history(job, reaching=placement)), placement):
-                        return why
-        finally:
-            self._hints[job.prefix].discard(hinted)
-            if not self._hints[job.prefix]:
-                del self._hints[job.prefix]
+
+class _Watched(Interrupt):
+    """One placement. Nothing but a timer runs for it until there is a reason to look."""
+
+    def __init__(self, log: EventLog, job: Aggregate, placement: int, look_s: float) -> None:
+        super().__init__()
+        self._log = log
+        self._job = job
+        self._placement = placement
+        self._look_s = look_s
+        self._looking: asyncio.Task[None] | None = None
+        self._look_later()
+
+    def look_after(self, pauses: Iterable[float]) -> None:
+        """Read the log after each of these pauses, and then at the usual times."""
+        self.stop()
+        self._looking = asyncio.ensure_future(self._look(pauses))
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._timer.cancel()
+        if self._looking is not None:
+            self._looking.cancel()
+
+    def _look_later(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._look_s, self.look_after, (0.0,))
+
+    async def _look(self, pauses: Iterable[float]) -> None:
+        for pause in pauses:
+            await asyncio.sleep(pause)
+            with suppress(Unavailable, Malformed):  # what appends the job's end reads the same, and decides
+                history = await self._log.history(self._job, reaching=self._placement)
+                if why := needless(recall(history), self._placement):
+                    self.end(Superseded(why))
+                    return
+        self._look_later()
