@@ -193,6 +193,6 @@ async def test_balances_say_what_is_held_spent_and_left(limited: Office) -> None
 def test_a_hold_for_a_program_says_so(ask: Ask) -> None:
     """A hold for a single circuit is as it was: its purpose is left out."""
     admitted = Admit("ann", 1, (), Money.of("1"))
-    assert held(ask(), admitted, None).data.purpose is None
+    assert held(ask(), admitted).data.purpose is None
     program = ask(circuit={"digest": digest(b"{}"), "size": 2, "media_type": PROGRAM, "inline": "{}"})
-    assert held(program, admitted, None).data.purpose == "program"
+    assert held(program, admitted).data.purpose == "program"

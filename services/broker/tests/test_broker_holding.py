@@ -11,13 +11,14 @@ import pytest
 from queuebit_broker import handlers, holding
 from queuebit_broker.policy import Decision, admit
 from queuebit_broker.snapshot import Request, Snapshot
-from queuebit_contracts.account import AccountHeld, Hold
+from queuebit_contracts.account import AccountHeld, AccountReleased, Hold
 from queuebit_contracts.directory import Directory
-from queuebit_contracts.job import JobAccepted, JobRejected
+from queuebit_contracts.job import Cancellation, JobAccepted, JobCancelled, JobRejected
 from queuebit_contracts.tenants import parse_tenants
 from queuebit_contracts.wire import Amount
 from queuebit_kernel import Money, Stale, Superseded, Unavailable
 from queuebit_runtime.log import Guarded
+from queuebit_runtime.tracing import Tracing
 
 from .broker_office import Delivery, Office
 
@@ -39,7 +40,7 @@ def batches(office: Office, monkeypatch: pytest.MonkeyPatch) -> Batches:
 
     async def counting(facts: Sequence[Guarded]) -> int:
         if isinstance(facts[0].event, AccountHeld):
-            seen.append(len(facts))
+            seen.append(sum(isinstance(it.event, AccountHeld) for it in facts))
         return int(await append_all(facts))
 
     monkeypatch.setattr(office.log, "append_all", counting)
@@ -64,6 +65,32 @@ async def test_one_append_serves_all_who_wait_and_no_more_than_there_is(
     assert office.world.account("acme", "main").available("USD") == Money.zero()
     await office.catch_up()
     assert office.world.account("acme", "main").available("USD") == Money.zero()
+
+
+async def test_holds_and_acceptances_of_a_round_are_one_batch(office: Office, crowd: list[Delivery]) -> None:
+    tracing, parents = Tracing("broker"), [f"00-{number:032x}-{1:016x}-01" for number in range(1, 4)]
+
+    async def deliver(delivery: Delivery, parent: str) -> None:
+        with tracing.span("delivery", parent):
+            await office.deliver(delivery)
+
+    await asyncio.gather(*map(deliver, crowd, parents))
+    assert office.names()[10:] == ["held"] * 3 + ["accepted"] * 3
+    for kind in (AccountHeld, JobAccepted):
+        traces = [(it.traceparent or "").split("-")[1] for it in office.log.events(kind)]
+        assert traces == [it.split("-")[1] for it in parents], "each event names the span of its own delivery"
+
+
+async def test_a_job_that_ended_while_it_was_decided_ends_alone(office: Office, crowd: list[Delivery]) -> None:
+    gone = crowd[1]["event"].data
+    cancellation = Cancellation(tenant="acme", job=gone.job, by="ann", submitted_at=crowd[1]["event"].time)
+    await office.log.append(JobCancelled(source="t", data=cancellation))
+    assert await together(office, crowd[:4]) == {"done": 3, "Superseded": 1}
+    assert [it.data.job for it in office.log.events(AccountReleased)] == [gone.job]
+    assert gone.job not in {it.data.job for it in office.log.events(JobAccepted)}
+    await office.catch_up()
+    assert office.world.account("acme", "main").available("USD") == Money.of("0.04")
+    assert office.world.others_active("acme", "") == 3
 
 
 async def test_quotas_count_those_of_the_same_round(
@@ -94,7 +121,8 @@ async def test_a_cancelled_caller_cancels_no_other(office: Office, crowd: list[D
         type(None),
     ]
     assert batches == [3]
-    await office.deliver(crowd[0], redelivered=True)
+    with pytest.raises(Superseded):
+        await office.deliver(crowd[0], redelivered=True)
     assert len(office.log.events(JobAccepted)) == 3
     assert sum(batches) == 3
 

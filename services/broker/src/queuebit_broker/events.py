@@ -90,12 +90,12 @@ def cancelled(submitted: JobSubmitted, tenant: str, job: str, *, by: str, reason
     )
 
 
-def held(request: Request, admitted: Admit, traceparent: str | None) -> AccountHeld:
+def held(request: Request, admitted: Admit) -> AccountHeld:
     """Money is held for the job."""
     return AccountHeld(
         id=event_id("held", request.tenant, request.submission.project, request.job),
         source=_SOURCE,
-        traceparent=traceparent,
+        traceparent=current_traceparent(),
         provenanceid=request.provenance,
         data=Hold(
             tenant=request.tenant,

@@ -21,6 +21,7 @@ from queuebit_contracts import subjects
 from queuebit_contracts.account import Hold
 from queuebit_contracts.job import TERMINAL, JobAccepted, JobRejected, JobSubmitted
 from queuebit_kernel import Clock, Money, Stale, Superseded, Unavailable
+from queuebit_runtime.log import Guarded
 
 __all__ = ["AdmitJob"]
 
@@ -91,27 +92,37 @@ class AdmitJob:
         def decide(others: Sequence[Hold]) -> Decision:
             return admit(request, self._snapshot(request, profiled, others))
 
-        outcome = await self._holding.hold(request, decide)
-        match outcome.decision:
-            case HoldClosed():
-                raise Superseded(f"job {request.job} was decided, and its hold has ended")
-            case Wait(text):
-                self._world.wait(request.tenant, request.job, text)
-                raise Unavailable(text)
-            case Refuse(reasons):
-                await self._conclude(request, tail, events.rejected(request, event, reasons), outcome.held)
-            case Admit() as admitted:
-                accepted = events.accepted(request, event, sequence, admitted, profiled, self._tariff.digest)
-                await self._conclude(request, tail, accepted, outcome.held)
+        def conclude(decision: Decision) -> Guarded | None:
+            match decision:
+                case Admit() as admitted:
+                    concluded: JobAccepted | JobRejected = events.accepted(
+                        request, event, sequence, admitted, profiled, self._tariff.digest
+                    )
+                case Refuse(reasons):
+                    concluded = events.rejected(request, event, reasons)
+                case _:
+                    return None
+            return Guarded(concluded, tail, _history(request).everything)
 
-    async def _conclude(self, request: Request, tail: int, event: JobAccepted | JobRejected, held: int) -> None:
+        outcome = await self._holding.hold(request, decide, conclude)
+        if isinstance(outcome.decision, HoldClosed):
+            raise Superseded(f"job {request.job} was decided, and its hold has ended")
+        if isinstance(outcome.decision, Wait):
+            self._world.wait(request.tenant, request.job, outcome.decision.text)
+            raise Unavailable(outcome.decision.text)
+        if outcome.conclusion is not None and not outcome.concluded:
+            await self._conclude(request, outcome.conclusion, outcome.held)
+
+    async def _conclude(self, request: Request, conclusion: Guarded, held: int) -> None:
         """Append the decision, provided that the job's history still ends where it did."""
         try:
-            concluded = await self._log.append(event, after=tail, guard=_history(request).everything)
+            concluded = await self._log.append(conclusion.event, after=conclusion.after, guard=conclusion.guard)
         except Stale:
+            tail = conclusion.after or 0
             tail = await self._unless_decided(request, tail, reaching=tail + 1)
-            concluded = await self._log.append(event, after=tail, guard=_history(request).everything)
-        if isinstance(event, JobRejected) or concluded < held:  # the latter: accepted long ago, and submitted again
+            concluded = await self._log.append(conclusion.event, after=tail, guard=conclusion.guard)
+        # the latter: accepted long ago, and submitted again
+        if isinstance(conclusion.event, JobRejected) or concluded < held:
             await self._give_back(request)
 
     async def _tail(self, request: Request, sequence: int, *, redelivered: bool, first: bool) -> int:

@@ -1,7 +1,7 @@
 """Holds money: concurrent jobs of one account share one append.
 
 A hold is guarded by the newest hold of its account, so an account takes one append at a time. Jobs that arrive
-meanwhile join the next round, and a round is one append for any number of jobs.
+meanwhile join the next round. The holds of a round of several jobs are one batch, together with their acceptances.
 
 A tenant with budgets, which holds of several accounts count against, is one scope: its holds are guarded by the newest
 hold on any of its accounts.
@@ -12,7 +12,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field, replace
 from weakref import WeakValueDictionary
 
 from queuebit_broker import events
@@ -25,9 +26,8 @@ from queuebit_contracts import subjects
 from queuebit_contracts.account import AccountHeld, Hold
 from queuebit_kernel import Stale, Unavailable
 from queuebit_runtime.log import Guarded
-from queuebit_runtime.trace_context import current_traceparent
 
-__all__ = ["ATTEMPTS", "Decide", "Holding", "Outcome"]
+__all__ = ["ATTEMPTS", "Conclude", "Decide", "Holding", "Outcome"]
 
 ATTEMPTS = 8
 """Attempts of a round against other brokers, before its submissions are delivered again."""
@@ -35,27 +35,37 @@ ATTEMPTS = 8
 Decide = Callable[[Sequence[Hold]], Decision]
 """Decides on a job with the current state and the holds of its round."""
 
+Conclude = Callable[[Decision], Guarded | None]
+"""The event that ends the admission of a job, guarded by the job's history; None if the decision ends nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The decision on a job."""
 
     decision: Decision
+    conclusion: Guarded | None
+    """What `Conclude` made of the decision."""
     held: int = 0
     """Sequence of its new hold; 0 if there is none, because it was refused or has one."""
+    concluded: bool = False
+    """Whether the conclusion is stored too: in one batch with the hold."""
 
 
 @dataclass(frozen=True, slots=True)
 class _PendingAdmission:
     request: Request
     decide: Decide
-    traceparent: str | None
+    conclude: Conclude
+    context: Context
+    """Of its delivery: events name the span in which they were made."""
 
 
 @dataclass(frozen=True, slots=True)
 class _NewHold:
-    decision: Admit
+    outcome: Outcome
     held: AccountHeld
+    acceptance: Guarded
 
 
 _Outcomes = dict[str, Outcome | ValueError]
@@ -120,8 +130,10 @@ class Holding:
         self._world = world
         self._queues: WeakValueDictionary[_Scope, _ScopeQueue] = WeakValueDictionary()
 
-    async def hold(self, request: Request, decide: Decide) -> Outcome:
+    async def hold(self, request: Request, decide: Decide, conclude: Conclude) -> Outcome:
         """Decide on one job, and if it is admitted and holds no money yet, hold it.
+
+        In a round of several jobs its acceptance may be stored with its hold; any other conclusion is the caller's.
 
         Raises:
             Stale: other brokers were faster repeatedly.
@@ -131,7 +143,7 @@ class Holding:
         queue = self._queues.setdefault(scope, _ScopeQueue())
         while (served := queue.next.served) and request.job in queue.next.pending:
             await asyncio.wait([served])  # one job decided twice at once: the second sees the first decision
-        queue.next.pending[request.job] = _PendingAdmission(request, decide, current_traceparent())
+        queue.next.pending[request.job] = _PendingAdmission(request, decide, conclude, copy_context())
         if queue.next.served is None:  # awaited by all jobs of the round
             queue.next.served = asyncio.ensure_future(self._serve(queue, scope))
         outcome = (await asyncio.shield(queue.next.served))[request.job]
@@ -153,21 +165,20 @@ class Holding:
     async def _serve(self, queue: _ScopeQueue, scope: _Scope) -> _Outcomes:
         async with queue.lock:
             pending, queue.next = queue.next.pending, _Batch()
-            for _ in range(ATTEMPTS):
+            for attempt in range(ATTEMPTS):
                 if scope.account is not None:  # the tenant may have budgets since the jobs came together
                     scope = _scope_of(self._world, scope.tenant, scope.account)
                 outcomes, new_holds = self._decide(pending, scope.tenant)
-                holds = [it.held for it in new_holds]
-                try:
-                    sequences = await self._append(holds, scope)
+                try:  # one job that ended fails the batch of all: the next attempt only holds
+                    sequences, accepted = await self._append(new_holds, scope, accepting=attempt == 0)
                 except Stale:
-                    for held in holds:
-                        self._world.give_up(scope.tenant, held.data.job)
+                    for it in new_holds:
+                        self._world.give_up(scope.tenant, it.held.data.job)
                     await self._follow(scope)
                 else:
-                    for sequence, new_hold in zip(sequences, new_holds, strict=True):
-                        self._world.accounts.hold(new_hold.held, sequence, behind_all=scope.account is None)
-                        outcomes[new_hold.held.data.job] = Outcome(new_hold.decision, sequence)
+                    for sequence, it in zip(sequences, new_holds, strict=True):
+                        self._world.accounts.hold(it.held, sequence, behind_all=scope.account is None)
+                        outcomes[it.held.data.job] = replace(it.outcome, held=sequence, concluded=accepted)
                     return outcomes
         raise Stale(f"account {scope} moved {ATTEMPTS} times while {len(pending)} jobs were being decided")
 
@@ -177,33 +188,42 @@ class Holding:
         for job, admission in pending.items():
             try:
                 decision = admission.decide([it.held.data for it in new_holds])
+                conclusion = admission.context.run(admission.conclude, decision)
             except ValueError as error:  # a failure affects only its own job
                 outcomes[job] = error
                 continue
-            outcomes[job] = Outcome(decision)
+            outcomes[job] = outcome = Outcome(decision, conclusion)
             existing = self._world.account(tenant, admission.request.submission.project).holds
-            if isinstance(decision, Admit) and job not in existing:
-                held = events.held(admission.request, decision, admission.traceparent)
-                new_holds.append(_NewHold(decision, held))
+            if isinstance(decision, Admit) and conclusion is not None and job not in existing:
+                held = admission.context.run(events.held, admission.request, decision)
+                new_holds.append(_NewHold(outcome, held, conclusion))
                 self._world.reserve(tenant, job)
         return outcomes, new_holds
 
-    async def _append(self, holds: Sequence[AccountHeld], scope: _Scope) -> Sequence[int]:
-        """Append all consecutively, the first guarded by the newest hold of the scope; return their sequences.
+    async def _append(
+        self, new_holds: Sequence[_NewHold], scope: _Scope, *, accepting: bool
+    ) -> tuple[Sequence[int], bool]:
+        """Append all holds, the first guarded by the newest hold of the scope.
 
-        They form one batch. If the server allows no further batch, they are appended one by one.
+        Several form one batch, with their acceptances if `accepting`. If the server allows no further batch, the holds
+        are appended one by one.
+
+        Returns:
+            The sequences of the holds, and whether the acceptances are stored.
         """
         after = scope.newest(self._world)
-        if len(holds) > 1:
-            first, *others = holds
+        if len(new_holds) > 1:
+            first, *others = new_holds
+            holds = [Guarded(first.held, after, scope.guard), *(Guarded(it.held) for it in others)]
+            acceptances = [it.acceptance for it in new_holds] if accepting else []
             with suppress(Unavailable):
-                last = await self._log.append_all([Guarded(first, after, scope.guard), *map(Guarded, others)])
-                return range(last - len(others), last + 1)
+                end = await self._log.append_all([*holds, *acceptances]) - len(acceptances) + 1
+                return range(end - len(holds), end), accepting
         sequences = list[int]()
-        for held in holds:
-            after = await self._log.append(held, after=after, guard=scope.guard)
+        for it in new_holds:
+            after = await self._log.append(it.held, after=after, guard=scope.guard)
             sequences.append(after)
-        return sequences
+        return sequences, False
 
     async def _follow(self, scope: _Scope) -> None:
         await follow(self._log, self._follower, scope.subject)
