@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import struct
 import uuid
@@ -10,7 +12,7 @@ from decimal import Decimal, Inexact
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from queuebit_kernel import (
@@ -38,6 +40,15 @@ def test_a_job_id_follows_from_tenant_and_key() -> None:
     assert job_id("acme", "k") == job_id("acme", "k")
     assert len({job_id("acme", "k"), job_id("acme", "l"), job_id("evil", "k"), job_id("acm", "ek")}) == 4
     assert require_token(job_id("acme", "any key at all, even\nwith lines"))
+
+
+@given(st.text(), st.text())
+def test_a_job_id_is_what_the_contract_says(tenant: str, key: str) -> None:
+    try:
+        image = hashlib.sha256(f"{tenant}\n{key}".encode()).digest()
+    except UnicodeEncodeError:
+        assume(False)
+    assert job_id(tenant, key) == "j" + base64.b32encode(image).decode().lower()[:20]
 
 
 NAMES = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,61}[a-z0-9]", fullmatch=True)

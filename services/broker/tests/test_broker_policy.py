@@ -9,7 +9,7 @@ import pytest
 
 from queuebit_broker.accounts import OpenHold
 from queuebit_broker.policy import Admit, Decision, Refuse, Wait, admit, to_profile
-from queuebit_broker.snapshot import Snapshot
+from queuebit_broker.snapshot import Request, Snapshot
 from queuebit_broker.state import Profiled
 from queuebit_contracts.query import CircuitError
 from queuebit_contracts.tenant import ProjectDefined, ProjectDefinition
@@ -19,6 +19,10 @@ from queuebit_kernel import Money, job_id
 from .broker_office import Ask
 
 ELSEWHERE = "qb.job.evil.jx.submitted"
+
+
+def profiling(request: Request, world: Snapshot) -> tuple[int, dict[str, list[str]]]:
+    return to_profile(request, world.directory, world.backends, world.max_source_bytes)
 
 
 def codes(decision: Decision) -> list[str]:
@@ -114,7 +118,7 @@ def test_a_tenant_that_was_removed_is_unknown(ask: Ask, snapshot: Snapshot) -> N
 def test_a_forged_inline_source_is_noticed(ask: Ask, snapshot: Snapshot) -> None:
     request = ask(circuit={"digest": "sha256:" + "0" * 64, "size": 1, "media_type": "text/x-openqasm", "inline": "x"})
     assert codes(admit(request, snapshot)) == ["circuit_mismatch"]
-    assert to_profile(request, snapshot)[1] == {}
+    assert profiling(request, snapshot)[1] == {}
 
 
 def test_active_jobs_are_limited(ask: Ask, snapshot: Snapshot) -> None:
@@ -224,7 +228,7 @@ def test_a_noisy_device_runs_only_what_names_it_or_what_its_project_sends_there(
     decision = admit(ask(**changes), snapshot)
     assert isinstance(decision, Admit)
     assert [it.backend for it in decision.candidates] == candidates
-    profiled = [name for names in to_profile(ask(**changes), snapshot)[1].values() for name in names]
+    profiled = [name for names in profiling(ask(**changes), snapshot)[1].values() for name in names]
     assert profiled == candidates
 
 
@@ -336,8 +340,8 @@ def test_a_job_that_comes_before_any_backend_waits(ask: Ask, snapshot: Snapshot)
 
 
 def test_executors_are_asked_about_what_the_project_may_use(ask: Ask, snapshot: Snapshot) -> None:
-    assert to_profile(ask(), snapshot) == (1000, {"aer": ["aer"], "cirq": ["cirq"]})
-    assert to_profile(ask(project="sim"), snapshot)[1] == {"aer": ["aer"], "cirq": ["cirq"]}
-    assert to_profile(ask(backend="torino"), snapshot)[1] == {"ibm": ["torino"]}
-    assert to_profile(ask(shots=0), snapshot)[0] == 1
-    assert to_profile(ask(shots=2**53 - 1), snapshot)[0] == 10_000
+    assert profiling(ask(), snapshot) == (1000, {"aer": ["aer"], "cirq": ["cirq"]})
+    assert profiling(ask(project="sim"), snapshot)[1] == {"aer": ["aer"], "cirq": ["cirq"]}
+    assert profiling(ask(backend="torino"), snapshot)[1] == {"ibm": ["torino"]}
+    assert profiling(ask(shots=0), snapshot)[0] == 1
+    assert profiling(ask(shots=2**53 - 1), snapshot)[0] == 10_000

@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Context, Decimal, Inexact
+from functools import lru_cache
 
 __all__ = ["CurrencyMismatch", "Money"]
 
 _EXACT = Context(prec=60, traps=[Inexact])
 """60 digits, more than any sum here needs; raises instead of rounding."""
 
-_CURRENCY = re.compile(r"[A-Z]{3}")
+
+@lru_cache(256)
+def _is_currency(text: str) -> bool:
+    return re.fullmatch(r"[A-Z]{3}", text) is not None
 
 
 class CurrencyMismatch(ValueError):
@@ -35,7 +39,7 @@ class Money:
             raise TypeError(f"amount {self.amount!r} is not a Decimal")
         if not self.amount.is_finite():
             raise ValueError(f"amount {self.amount} is not finite")
-        if not _CURRENCY.fullmatch(self.currency):
+        if not _is_currency(self.currency):
             raise ValueError(f"currency {self.currency!r} is not three capital letters (ISO 4217)")
 
     @classmethod

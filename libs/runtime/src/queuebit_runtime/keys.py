@@ -15,7 +15,7 @@ from nacl.signing import VerifyKey
 
 from queuebit_kernel import Json, canonical
 
-__all__ = ["ALGORITHMS", "ED25519", "is_seed", "new_seed", "public_key", "sign", "verify"]
+__all__ = ["ALGORITHMS", "ED25519", "is_seed", "new_seed", "public_key", "sign", "verify", "verify_bytes"]
 
 
 def new_seed() -> str:
@@ -45,7 +45,15 @@ def sign(seed: str, document: Json) -> str:
 def verify(key: str, document: Json, signature: str) -> bool:
     """Whether `signature` is by `key` over the canonical form of `document`."""
     try:
-        _verify_key(key).verify(canonical(document), base64.urlsafe_b64decode(signature + "=="))
+        return verify_bytes(key, canonical(document), signature)
+    except (ValueError, TypeError):  # it has no canonical form
+        return False
+
+
+def verify_bytes(key: str, signed: bytes, signature: str) -> bool:
+    """Whether `signature` is by `key` over these bytes."""
+    try:
+        _verify_key(key).verify(signed, base64.urlsafe_b64decode(signature + "=="))
     except (BadSignatureError, binascii.Error, ValueError, TypeError):
         return False
     return True
@@ -69,5 +77,5 @@ def _verify_key(key: str) -> VerifyKey:
 ED25519: Final = "ed25519"
 """The algorithm of a signature that names none."""
 
-ALGORITHMS: Final[Mapping[str, Callable[[str, Json, str], bool]]] = {ED25519: verify}
-"""How to verify a signature, by its algorithm: with the key, over a document."""
+ALGORITHMS: Final[Mapping[str, Callable[[str, bytes, str], bool]]] = {ED25519: verify_bytes}
+"""How to verify a signature, by its algorithm: with the key, over the canonical form of a document."""

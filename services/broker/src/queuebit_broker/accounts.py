@@ -77,11 +77,6 @@ class Account:
     def take(self, event: Decoded, sequence: int) -> _Movement | None:
         """Fold one fact of this account; say what it moved, if it did."""
         match event:
-            case AccountFunded() if sequence > self.last_funded:
-                amount = event.data.amount.money
-                self.funded[amount.currency] = self.funded.get(amount.currency, Money.zero(amount.currency)) + amount
-                self._grow(amount)
-                self.last_funded = sequence
             case AccountHeld() if sequence > self.last_held:
                 hold = OpenHold(event.data.amount.money, event.data.budgets or ())
                 self.holds[event.data.job] = hold
@@ -92,6 +87,11 @@ class Account:
                 return self._close(event.data.job, event.data.settled.money)
             case AccountReleased():
                 return self._close(event.data.job, Money.zero(event.data.amount.currency))
+            case AccountFunded() if sequence > self.last_funded:
+                amount = event.data.amount.money
+                self.funded[amount.currency] = self.funded.get(amount.currency, Money.zero(amount.currency)) + amount
+                self._grow(amount)
+                self.last_funded = sequence
             case AccountCorrected() if sequence > self.last_corrected:
                 delta = event.data.delta.money
                 self._shrink(delta)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from queuebit_broker import events
 from queuebit_broker.errors import Forbidden
 from queuebit_broker.ports import EventLog, Stored
-from queuebit_broker.requests import address, signature_holds, signed_content
+from queuebit_broker.requests import address, signature_holds, signed_bytes
 from queuebit_broker.state import World
 from queuebit_contracts import subjects
 from queuebit_contracts.command import CancelJob, CancelRequest
@@ -63,7 +63,7 @@ class CancelJobs:
         known = self._world.directory.user(tenant, request.proof.key)
         if (request.proof.algorithm or ED25519) not in ALGORITHMS:
             raise Forbidden(f"no signature by {request.proof.algorithm!r} can be checked here: sign with {ED25519}")
-        if (request.tenant, request.job) != (tenant, job) or not signature_holds(signed_content(body), request.proof):
+        if (request.tenant, request.job) != (tenant, job) or not signature_holds(signed_bytes(body), request.proof):
             raise Forbidden("the request's signature or subject does not match its data: sign and send it again")
         if known is None or known[1] == "viewer":
             raise Forbidden(

@@ -73,11 +73,13 @@ class AdmitJob:
         request = read_request(event.data, body, subject)
         if self._world.directory.user(request.tenant, event.data.proof.key) is None:  # another broker may know the key
             await follow(self._log, self._follower, subjects.TENANTS)
-        shots, stacks = to_profile(request, self._snapshot(request, Profiled()))
-        tail, profiled = await asyncio.gather(
-            self._tail(request, sequence, redelivered=redelivered, first=first),
-            self._profiles.of(request.tenant, event.data.circuit, shots, stacks),
-        )
+        world = self._world
+        shots, stacks = to_profile(request, world.directory, world.registered(), self._max_source_bytes)
+        profiling = self._profiles.of(request.tenant, event.data.circuit, shots, stacks)
+        if first and not redelivered:  # nothing was decided before the first message of a job
+            tail, profiled = sequence, await profiling
+        else:
+            tail, profiled = await asyncio.gather(self._tail(request, sequence, redelivered=redelivered), profiling)
         try:
             await self._decide(request, event, sequence, tail, profiled)
         except BaseException:
@@ -125,13 +127,12 @@ class AdmitJob:
         if isinstance(conclusion.event, JobRejected) or concluded < held:
             await self._give_back(request)
 
-    async def _tail(self, request: Request, sequence: int, *, redelivered: bool, first: bool) -> int:
+    async def _tail(self, request: Request, sequence: int, *, redelivered: bool) -> int:
         """The end of the job's history, if it still needs a decision; raises like `_unless_decided`.
 
-        Nothing was decided before the first message of a job. The log decides which message is first: by the guard of
-        the intake, with which it stored the message, or else when it is asked.
+        Where the delivery does not prove which message of the job is the first, the log says so.
         """
-        if not redelivered and (first or await self._log.first(_history(request)) == sequence):
+        if not redelivered and await self._log.first(_history(request)) == sequence:
             return sequence
         return await self._unless_decided(request, sequence)
 

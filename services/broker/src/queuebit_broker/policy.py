@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from queuebit_broker.eligibility import Candidate, Silent, Verdict, assess
@@ -23,7 +23,8 @@ from queuebit_broker.rules import (
 )
 from queuebit_broker.snapshot import Request, Snapshot
 from queuebit_broker.state import Profiled
-from queuebit_contracts.backend import KINDS
+from queuebit_contracts.backend import KINDS, Registration
+from queuebit_contracts.directory import Directory
 from queuebit_contracts.tenants import Project, Tenant
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import Money
@@ -118,17 +119,19 @@ def _about_submission(
         yield circuit_reason(snapshot.profiled.error)
 
 
-def to_profile(request: Request, snapshot: Snapshot) -> tuple[int, dict[str, list[str]]]:
+def to_profile(
+    request: Request, directory: Directory, backends: Mapping[str, Registration], max_source_bytes: int
+) -> tuple[int, dict[str, list[str]]]:
     """The profile requests before the decision: shots, and backends by stack.
 
     A submission that will be refused is also profiled, if that gives its author more reasons.
     """
     asked, stacks = request.submission, dict[str, list[str]]()
-    tenant = snapshot.directory.tenant.get(request.tenant)
-    if not [*about_source(asked.circuit, snapshot.max_source_bytes)]:
+    tenant = directory.tenant.get(request.tenant)
+    if not [*about_source(asked.circuit, max_source_bytes)]:
         project = tenant.project.get(asked.project) if tenant else None
-        for name in meant(asked, snapshot.backends, project) or runs(snapshot.backends, project):
-            stacks.setdefault(snapshot.backends[name].stack, []).append(name)
+        for name in meant(asked, backends, project) or runs(backends, project):
+            stacks.setdefault(backends[name].stack, []).append(name)
     return _plausible(asked.shots, tenant), stacks
 
 

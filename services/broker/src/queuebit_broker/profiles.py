@@ -34,27 +34,33 @@ class Profiles:
         A stack that does not answer leaves its backends without estimates. An error counts only if no stack could
         read the circuit: otherwise the stack is the cause.
         """
-        answers = await asyncio.gather(
-            *(self._of_stack(tenant, circuit, shots, stack, backends) for stack, backends in stacks.items())
-        )
+        keys = {stack: self._key(tenant, circuit, shots, backends) for stack, backends in stacks.items()}
+        answers = [self._kept_answer(key) for key in keys.values()]
+        if None in answers:
+            asking = (self._asked(key, stack, circuit, stacks[stack]) for stack, key in keys.items())
+            answers = await asyncio.gather(*asking)
         read = [it for it in answers if it is not None and it.profile is not None]
         if read:
             return Profiled(read[0].profile, {it.backend: it for answer in read for it in answer.estimates})
         return Profiled(error=next((it.error for it in answers if it is not None and it.error is not None), None))
 
-    async def _of_stack(
-        self, tenant: str, circuit: Payload, shots: int, stack: str, backends: Sequence[str]
-    ) -> ProfileAnswer | None:
+    def _key(self, tenant: str, circuit: Payload, shots: int, backends: Sequence[str]) -> _Key:
         # The tenant is part of the key: a digest alone must not give access to another tenant's circuit. So is the
         # place of the circuit: a circuit inside an earlier event need not be in the payload store.
         inside = circuit.inline is not None
         versions = tuple((it, self._world.backends[it].version) for it in backends)
-        key = (tenant, circuit.media_type, circuit.digest, circuit.size, inside, shots, versions)
+        return (tenant, circuit.media_type, circuit.digest, circuit.size, inside, shots, versions)
+
+    def _kept_answer(self, key: _Key) -> ProfileAnswer | None:
         if (kept := self._answers.get(key)) is not None:
             self._answers.move_to_end(key)
+        return kept
+
+    async def _asked(self, key: _Key, stack: str, circuit: Payload, backends: Sequence[str]) -> ProfileAnswer | None:
+        if (kept := self._kept_answer(key)) is not None:
             return kept
         if key not in self._asking:  # the same circuit submitted many times at once is profiled once
-            request = ProfileRequest(tenant=tenant, circuit=circuit, shots=shots, backends=tuple(backends))
+            request = ProfileRequest(tenant=key[0], circuit=circuit, shots=key[5], backends=tuple(backends))
             self._asking[key] = asyncio.ensure_future(self._ask(key, stack, request))
         return await asyncio.shield(self._asking[key])
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 
+import orjson
+
 from queuebit_broker.snapshot import Request
 from queuebit_contracts.job import Signature, Submission
 from queuebit_contracts.subjects import parse
-from queuebit_kernel import InvalidId, Json, Malformed, digest_of, require_token
+from queuebit_kernel import InvalidId, Json, Malformed, canonical, digest, require_token
 from queuebit_runtime.keys import ALGORITHMS, ED25519
 
-__all__ = ["address", "read_request", "signature_holds", "signed_content"]
+__all__ = ["address", "read_request", "signature_holds", "signed_bytes"]
 
 
 def address(subject: str) -> tuple[str, str]:
@@ -26,27 +28,36 @@ def address(subject: str) -> tuple[str, str]:
         raise Malformed(f"subject {subject} names no job: {error}") from error
 
 
-def signed_content(body: bytes) -> dict[str, Json]:
-    """The raw data without the proof: what was signed, with fields that this version does not know."""
-    return {name: value for name, value in json.loads(body)["data"].items() if name != "proof"}
+def signed_bytes(body: bytes) -> bytes | None:
+    """What was signed: the canonical form of the data without the proof, with fields that this version does not know.
+
+    None if there is none, because of a number or a text without a canonical form; then nothing was signed.
+    """
+    content = {name: value for name, value in _document(body)["data"].items() if name != "proof"}
+    try:
+        return canonical(content)
+    except ValueError:
+        return None
 
 
-def signature_holds(content: Json, proof: Signature) -> bool:
-    """Whether the proof is a signature over exactly this content, by an algorithm that is known here."""
+def signature_holds(signed: bytes | None, proof: Signature) -> bool:
+    """Whether the proof is a signature over exactly these bytes, by an algorithm that is known here."""
     verify = ALGORITHMS.get(proof.algorithm or ED25519)
-    return verify is not None and verify(proof.key, content, proof.signature)
+    return signed is not None and verify is not None and verify(proof.key, signed, proof.signature)
 
 
 def read_request(submission: Submission, body: bytes, subject: str) -> Request:
     """Check the request without tenants; a failed check becomes a reason, not an exception."""
     tenant, job = address(subject)
-    content = signed_content(body)
+    signed = signed_bytes(body)
     known = (submission.proof.algorithm or ED25519) in ALGORITHMS
-    return Request(tenant, job, submission, signature_holds(content, submission.proof), known, _named(content))
+    named = None if signed is None else digest(signed)
+    return Request(tenant, job, submission, signature_holds(signed, submission.proof), known, named)
 
 
-def _named(content: Json) -> str | None:
+def _document(body: bytes) -> dict[str, dict[str, Json]]:
     try:
-        return digest_of(content)
-    except ValueError:  # a number or a text without a canonical form
-        return None
+        document: dict[str, dict[str, Json]] = orjson.loads(body)
+    except orjson.JSONDecodeError:  # JSON of Python: numbers like NaN, and texts with half of a surrogate pair
+        document = json.loads(body)
+    return document

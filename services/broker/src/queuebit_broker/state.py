@@ -68,6 +68,7 @@ class World:
         self.sequence = 0
         """Up to where the log is folded."""
         self.backends: dict[str, Backend] = {}
+        self._registered: dict[str, Registration] | None = None
         self._active: dict[str, set[str]] = {}
         self._admitting: dict[str, set[str]] = {}
         self._waiting: dict[str, dict[str, str]] = {}
@@ -76,17 +77,20 @@ class World:
         """Return the current account; an empty one if it was never funded."""
         return self.accounts.account(tenant, project)
 
-    def registered(self) -> dict[str, Registration]:
+    def registered(self) -> Mapping[str, Registration]:
         """Every backend that offered itself, by name."""
-        return {name: it.registration for name, it in sorted(self.backends.items()) if it.registration is not None}
+        if self._registered is None:
+            known = ((name, it.registration) for name, it in sorted(self.backends.items()))
+            self._registered = {name: registration for name, registration in known if registration is not None}
+        return self._registered
 
     def take(self, event: Decoded, sequence: int) -> None:
         """Fold one fact of a tenant, an account or a backend."""
         match event:
+            case AccountHeld() | AccountSettled() | AccountReleased() | AccountFunded() | AccountCorrected():
+                self.accounts.take(event, sequence)
             case _ if isinstance(event, TenantEvent):
                 self.directory.take(event)
-            case AccountFunded() | AccountHeld() | AccountSettled() | AccountReleased() | AccountCorrected():
-                self.accounts.take(event, sequence)
             case BackendRegistered():
                 self._learn(event.data.backend, Backend(sequence, registration=event.data))
             case BackendCalibrated():
@@ -103,7 +107,8 @@ class World:
 
     def reserve(self, tenant: str, job: str) -> None:
         """Count a job from the moment it is decided, before the log says that it was accepted."""
-        self._admitting.setdefault(tenant, set()).add(job)
+        if job not in self._active.get(tenant, ()):
+            self._admitting.setdefault(tenant, set()).add(job)
         self._waiting.get(tenant, {}).pop(job, None)
 
     def give_up(self, tenant: str, job: str) -> None:
@@ -120,10 +125,8 @@ class World:
 
     def others_active(self, tenant: str, job: str) -> int:
         """How many jobs of a tenant, this one aside, have not ended: accepted, about to be, or waiting for it."""
-        active, admitting = self._active.get(tenant, set()), self._admitting.get(tenant, set())
-        waiting = self.waiting(tenant)
-        itself = job in active or job in admitting or job in waiting
-        return len(active) + len(admitting - active) + len(waiting) - itself
+        counted = self._active.get(tenant, ()), self._admitting.get(tenant, ()), self.waiting(tenant)
+        return sum(len(jobs) - (job in jobs) for jobs in counted)
 
     def freeze(self) -> Callable[[], Iterator[bytes]] | None:
         """Copy what the log says; None while an account has facts that the view has not read."""
@@ -158,12 +161,13 @@ class World:
             self.directory = Directory(frozen.tenants)
             self.accounts.restore(frozen.totals, accounts)
             self.sequence = frozen.sequence
-            self.backends = frozen.backends
+            self.backends, self._registered = frozen.backends, None
             self._active = frozen.active
 
         return fill
 
     def _learn(self, name: str, news: Backend) -> None:
+        self._registered = None
         known = self.backends.get(name, news)
         self.backends[name] = Backend(
             news.version, news.registration or known.registration, news.calibration or known.calibration
