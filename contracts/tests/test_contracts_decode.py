@@ -6,9 +6,12 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.job import JobSubmitted
+from queuebit_contracts.wire import UnknownEvent
 from queuebit_kernel import Malformed
 from queuebit_testing.build import submission, submitted
 
@@ -30,6 +33,32 @@ def test_brackets_outside_the_data_are_no_deeper_than_a_reader_follows(depth: in
 def test_a_text_that_never_ends_costs_no_more_than_its_length() -> None:
     with pytest.raises(Malformed):
         decode(b"[" * 33 + b'"' + b'\\"' * 1_000_000)
+
+
+DOCUMENT = st.recursive(
+    st.none() | st.integers() | st.text('"\\\\[]{}a\u20ac'),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text('"\\\\[]{}a'), inner, max_size=3),
+    max_leaves=20,
+)
+
+
+def levels(value: object) -> int:
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        return 1 + max(map(levels, inner), default=0)
+    return 0
+
+
+@given(value=DOCUMENT, around=st.integers(0, 34))
+def test_a_document_is_too_deep_exactly_above_the_limit(value: object, around: int) -> None:
+    for _ in range(around):
+        value = [value]
+    body = json.dumps({"type": "qb.later.event.v1", "extra": value}).encode()
+    if levels(value) + 1 > 32:
+        with pytest.raises(Malformed, match="32 levels"):
+            decode(body)
+    else:
+        assert isinstance(decode(body), UnknownEvent)
 
 
 def test_brackets_inside_a_circuit_are_text() -> None:

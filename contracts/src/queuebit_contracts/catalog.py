@@ -7,7 +7,6 @@ then run `make generate`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
@@ -166,14 +165,14 @@ _ANY: Final[TypeAdapter[AnyEvent]] = TypeAdapter(
 _MAX_DEPTH = 32
 """Levels of brackets in an event. Deeper nesting could exhaust the stack of a recursive reader."""
 
-_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
-"""Texts in quotes. An unclosed one matches to the end; otherwise the search would start again at each quote in it."""
+_NO_BRACKETS = bytes({*range(256)} - {*b"[]{}"})
 
 
 def _depth(body: bytes) -> int:
-    """The deepest level of brackets outside texts."""
-    steps = (1 if it in b"[{" else -1 for it in _STRINGS.sub(b"", body) if it in b"[]{}")
-    return max(accumulate(steps), default=0)
+    """The deepest level of brackets outside texts; a text without an end reaches to the end of the body."""
+    outside = body.replace(rb"\\", b"").replace(rb"\"", b"").split(b'"')[::2]  # a backslash belongs to a text
+    brackets = b"".join(outside).translate(None, _NO_BRACKETS)
+    return max(accumulate(1 if it in b"[{" else -1 for it in brackets), default=0)
 
 
 def decode(body: bytes, subject: str = "") -> Decoded:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nats.aio.client import Client
+from nats.aio.msg import Msg
 
+from queuebit_broker.adapters import folding
 from queuebit_broker.state import World
 from queuebit_contracts.account import AccountHeld, Hold
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.directory import changes
 from queuebit_contracts.tenants import parse_tenants
 from queuebit_contracts.wire import Amount
+from queuebit_kernel import Malformed
+from queuebit_runtime.intake import Undecided
+from queuebit_runtime.view import Raw
 from queuebit_testing.build import funded, held, released
 from queuebit_testing.contents import contents
 
@@ -81,6 +89,23 @@ def test_there_is_none_while_a_hold_is_ahead_of_the_view() -> None:
     assert world.freeze() is None
     take(world, hold, 3)
     assert contents(through_records(world)) == contents(world)
+
+
+async def test_a_hold_that_this_broker_appended_is_not_decoded_when_the_view_reads_it_back() -> None:
+    world = World()
+    fold = folding(world, Undecided())
+
+    def raw(sequence: int, body: bytes) -> Raw:
+        return Raw("qb.account.acme.main.held", body, sequence, datetime.now(UTC), Msg(Client()))
+
+    await fold(raw(1, held("j1").to_bytes()))
+    world.accounts.hold(held("j2"), 2, behind_all=False)
+    assert world.accounts.seen("acme") == 1
+    await fold(raw(2, b"not read"))
+    assert (world.accounts.seen("acme"), world.sequence) == (2, 2)
+    assert [*world.account("acme", "main").holds] == ["j1", "j2"]
+    with pytest.raises(Malformed):
+        await fold(raw(3, b"not an event"))
 
 
 def test_records_of_another_form_are_refused_and_leave_the_world_empty() -> None:

@@ -148,6 +148,8 @@ class Accounts:
         self._accounts: defaultdict[tuple[str, str], Account] = defaultdict(Account)
         self._committed: dict[tuple[str, str, str], Committed] = {}
         self._seen: defaultdict[str, int] = defaultdict(int)
+        self._ahead: set[int] = set()
+        """Sequences of holds that were folded when they were appended, and that the view has not read back."""
         self.newest = 0
         """Sequence of the newest fact that is folded; it may lie ahead of the view."""
 
@@ -170,9 +172,19 @@ class Accounts:
 
     def take(self, event: AnyEvent, sequence: int) -> None:
         """Fold the next event in the order of the log."""
+        if self.read_back(event.data.tenant, sequence):
+            return
         self._fold(event, sequence)
         if isinstance(event, AccountHeld):
-            self._seen[event.data.tenant] = max(self._seen[event.data.tenant], sequence)
+            self._see(event.data.tenant, sequence)
+
+    def read_back(self, tenant: str, sequence: int) -> bool:
+        """Note that the view has come to a hold; say whether it was folded already, when it was appended."""
+        if sequence not in self._ahead:
+            return False
+        self._ahead.discard(sequence)
+        self._see(tenant, sequence)
+        return True
 
     def hold(self, event: AccountHeld, sequence: int, *, behind_all: bool) -> None:
         """Fold a hold that was just appended, before the view reads it back.
@@ -183,8 +195,9 @@ class Accounts:
             behind_all: no hold of the tenant lies between the last one that was seen and this one.
         """
         self._fold(event, sequence)
+        self._ahead.add(sequence)
         if behind_all:
-            self._seen[event.data.tenant] = max(self._seen[event.data.tenant], sequence)
+            self._see(event.data.tenant, sequence)
 
     def totals(self) -> Totals:
         """A copy of all that is not in an account."""
@@ -200,6 +213,9 @@ class Accounts:
         self._committed.update(totals.committed)
         self._seen.update(totals.seen)
         self.newest = totals.newest
+
+    def _see(self, tenant: str, sequence: int) -> None:
+        self._seen[tenant] = max(self._seen[tenant], sequence)
 
     def _fold(self, event: AnyEvent, sequence: int) -> None:
         self.newest = max(self.newest, sequence)

@@ -41,14 +41,17 @@ class BusExecutors:
 
 
 def folding(world: World, undecided: Undecided) -> Callable[[Raw], Awaitable[None]]:
-    """Fold messages of the log into the broker's world. Of a job's events only the subject is read."""
+    """Fold messages of the log into the broker's world.
+
+    Of a job's events, and of holds that this broker appended, only the subject is read.
+    """
 
     async def fold(raw: Raw) -> None:
         it = parse(raw.subject)
         if it.noun == "job":
             world.job_moved(it.tenant, it.id, it.event)
             undecided.leave(it.tenant, it.id)
-        else:
+        elif it.event != "held" or not world.accounts.read_back(it.tenant, raw.sequence):
             world.take(decode(raw.body, raw.subject), raw.sequence)
         world.sequence = raw.sequence
 
