@@ -12,6 +12,7 @@ TESTS = ("contracts/tests/**/*.py", "libs/*/tests/**/*.py", "services/*/tests/**
 WITHOUT_LAWS = {
     "Connection": "an attribute that nats-py and chDB have; nothing is promised beyond it",
     "Encoder": "internal to the warehouse: each is compared with the engine's own output",
+    "Histories": "a part of EventLog; what is read in groups is compared with it",
     "Policy": "a pure function: `qb verify` makes its decisions again",
     "Result": "what chDB returns",
     "Sealing": "one implementation, and no fake",

@@ -11,7 +11,7 @@ import pytest
 
 from queuebit_contracts.job import JobCompleted, JobMetered, JobSealed
 from queuebit_contracts.transparency import LogCheckpointed
-from queuebit_kernel import Fault, Malformed, Stale, Superseded, SystemClock, Unavailable
+from queuebit_kernel import Fault, FixedClock, Malformed, Stale, Superseded, SystemClock, Unavailable
 from queuebit_proof import KeyRing, TileLog, verify, verify_checkpoint, verify_consistency
 from queuebit_provenance.handlers import AttestJob
 from queuebit_provenance.sealer import Sealer
@@ -42,6 +42,21 @@ async def test_jobs_that_wait_together_share_one_checkpoint(
     assert log.events(JobSealed)[0].provenanceid == bills[0].provenanceid
     for seal in seals:
         assert verify(await receipt_of(seal), keys.trust, tenant="acme", job=seal.job)
+
+
+async def test_the_first_job_and_the_last_of_a_burst_do_not_wait(
+    log: MemoryLog, ledger_of: LedgerOf, life: Life, metered: WriteLives
+) -> None:
+    bills = await metered("j1", "j2", "j3")
+    sealer = Sealer(ledger_of(), FixedClock(), max_batch=9, linger_s=3600, quiet_s=0.01)  # the hour never passes
+    attest = AttestJob(log, sealer, salt=lambda: bytes(16), software="queuebit 0.1.0")
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(sealer.run())
+        await attest(bills[0], 0)
+        await asyncio.gather(*(attest(it, 0) for it in bills[1:]))
+        running.cancel()
+
+    assert [it.data.tree_size for it in log.events(LogCheckpointed)] == [1, 3]
 
 
 async def test_a_full_batch_is_split(

@@ -11,6 +11,7 @@ from queuebit_proof import SALT_BYTES, KeyRing, KeysUnsafe, TrustInvalid
 from queuebit_provenance.adapters import JetStreamSeals, names_losses, publish_trust
 from queuebit_provenance.errors import LogRefused
 from queuebit_provenance.handlers import AttestJob
+from queuebit_provenance.histories import JetStreamHistories
 from queuebit_provenance.ledger import Ledger
 from queuebit_provenance.receipts import IssueReceipt
 from queuebit_provenance.routes import queries, routes
@@ -50,7 +51,8 @@ def create_app(settings: Settings | None = None, bus: BusSettings | None = None)
         losses_known=names_losses(settings.recovered_file),
     )
     sealer = Sealer(ledger, clock, max_batch=settings.max_batch, linger_s=settings.linger_ms / 1000)
-    attest = AttestJob(service.log, sealer, salt=lambda: secrets.token_bytes(SALT_BYTES), software=_SOFTWARE)
+    histories = JetStreamHistories(service.bus, service.log)
+    attest = AttestJob(histories, sealer, salt=lambda: secrets.token_bytes(SALT_BYTES), software=_SOFTWARE)
 
     async def load() -> None:
         with suppress(LogRefused):  # reported by health; every delivery tries again
@@ -59,7 +61,7 @@ def create_app(settings: Settings | None = None, bus: BusSettings | None = None)
     service.include(routes(attest, workers=settings.max_batch + settings.max_batch // 4))
     service.include(queries(IssueReceipt(service.log, seals, ledger, keys=keys, trust=trust)))
     service.before.append(load)
-    service.work.append(sealer.run)
+    service.work += [histories.run, sealer.run]
     service.trouble = lambda: ledger.trouble
     service.detail = lambda: {"leaves": ledger.size, "sealed": sealer.sealed, "waiting": sealer.waiting}
     return service

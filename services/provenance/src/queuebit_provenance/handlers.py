@@ -10,9 +10,8 @@ from queuebit_contracts.subjects import job
 from queuebit_kernel import Malformed, Superseded, Unavailable
 from queuebit_proof import build_statement
 from queuebit_provenance.policy import record_of, seal_of, superseded
-from queuebit_provenance.ports import Sealing
+from queuebit_provenance.ports import Histories, Sealing
 from queuebit_provenance.state import Attestation
-from queuebit_runtime.log import EventLog
 from queuebit_runtime.stored import known_events
 from queuebit_runtime.trace_context import current_traceparent
 
@@ -28,8 +27,8 @@ class AttestJob:
     Faults of one job occur here, before it shares a batch with others.
     """
 
-    def __init__(self, log: EventLog, sealing: Sealing, *, salt: Callable[[], bytes], software: str) -> None:
-        self._log = log
+    def __init__(self, histories: Histories, sealing: Sealing, *, salt: Callable[[], bytes], software: str) -> None:
+        self._histories = histories
         self._sealing = sealing
         self._salt = salt
         self._software = software
@@ -48,7 +47,7 @@ class AttestJob:
         """
         aggregate = job(event.data.tenant, event.data.job)
         revision = event.data.revision if isinstance(event, JobCorrected) else None
-        history = known_events(await self._log.history(aggregate, reaching=sequence))
+        history = known_events(await self._histories.history(aggregate, reaching=sequence))
         if seal_of(history, revision) is not None:
             raise Superseded(f"job {event.data.job} has this receipt already")
         if revision is not None and superseded(history, revision) is None:

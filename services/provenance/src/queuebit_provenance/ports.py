@@ -6,9 +6,19 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 from queuebit_contracts.job import Seal, SealV1
+from queuebit_contracts.subjects import Aggregate
 from queuebit_provenance.state import Attestation
+from queuebit_runtime.stored import Stored
 
-__all__ = ["Sealing", "Seals"]
+__all__ = ["Histories", "Sealing", "Seals"]
+
+
+class Histories(Protocol):
+    """The histories of jobs; `EventLog` has them, too."""
+
+    async def history(self, aggregate: Aggregate, *, reaching: int = 0) -> list[Stored]:
+        """As `EventLog.history`."""
+        ...
 
 
 class Seals(Protocol):

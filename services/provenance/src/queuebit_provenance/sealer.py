@@ -16,19 +16,26 @@ __all__ = ["Sealer"]
 _ATTEMPTS = 5
 """Attempts of one cycle; a refused batch means that another process was faster."""
 
+_QUIET_S = 0.075
+"""A pause in which no further job comes: a burst is over, and its last jobs should not wait."""
+
 
 class Sealer:
     """Collects attestations and commits them in cycles, one at a time.
 
-    Atomic batches that follow one another at once starve every other writer of the stream, so cycles begin at least
-    `linger_s` apart unless a full batch waits. After a rest the first one does not linger.
+    A cycle has a fixed cost (a batch, a signed head, its files), and batches that follow one another at once starve
+    every other writer of the stream. So cycles begin at least `linger_s` apart, unless a full batch waits or no further
+    job has come for `quiet_s`. After a rest the first one does not wait.
     """
 
-    def __init__(self, ledger: Ledger, clock: Clock, *, max_batch: int, linger_s: float) -> None:
+    def __init__(
+        self, ledger: Ledger, clock: Clock, *, max_batch: int, linger_s: float, quiet_s: float = _QUIET_S
+    ) -> None:
         self._ledger = ledger
         self._clock = clock
         self._max_batch = max_batch
         self._linger_s = linger_s
+        self._quiet_s = quiet_s
         self._queue: deque[Attestation] = deque()
         self._waiting: dict[tuple[str, str, int | None], asyncio.Future[None]] = {}
         self._some = asyncio.Event()
@@ -59,12 +66,20 @@ class Sealer:
         ready_at = self._clock.monotonic()
         while True:
             await self._some.wait()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, ready_at - self._clock.monotonic())):
-                    await self._full.wait()
+            await self._linger(ready_at)
             ready_at = self._clock.monotonic() + self._linger_s
             await self._cycle([self._queue.popleft() for _ in range(min(len(self._queue), self._max_batch))])
             self._signal()
+
+    async def _linger(self, ready_at: float) -> None:
+        """Wait until `ready_at`, a full batch, or a pause in which no job came."""
+        came = 0
+        while (left := ready_at - self._clock.monotonic()) > 0 and len(self._queue) > came:
+            came = len(self._queue)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(left, self._quiet_s)):
+                    await self._full.wait()
+                    return
 
     async def _cycle(self, batch: Sequence[Attestation]) -> None:
         try:

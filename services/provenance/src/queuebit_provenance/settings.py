@@ -29,5 +29,6 @@ class Settings(BaseSettings):
     """The record of `qb recover`. If it names lost events, the log continues after the published tiles."""
     max_batch: int = Field(default=200, ge=1, le=900)
     """The most jobs in one atomic batch; the server accepts 1,000 messages per batch."""
-    linger_ms: int = Field(default=100, ge=0, le=5000)
-    """Least time between the beginnings of two batches; a full batch does not wait, nor does the first after a rest."""
+    linger_ms: int = Field(default=250, ge=0, le=5000)
+    """Least time between the beginnings of two batches while jobs keep coming. A full batch does not wait, nor does the
+    first after a rest, nor the last of a burst."""
