@@ -22,7 +22,7 @@ from queuebit_contracts.backend import BackendCalibrated, BackendRegistered, Cal
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.command import CancelJob
 from queuebit_contracts.directory import Directory
-from queuebit_contracts.job import JobRejected, JobSubmitted, Profile
+from queuebit_contracts.job import TERMINAL, JobRejected, JobSubmitted, Profile
 from queuebit_contracts.query import BackendEstimate, CircuitError, ProfileAnswer, ProfileRequest
 from queuebit_contracts.tenants import parse_tenants
 from queuebit_contracts.wire import Amount, Payload, Reason
@@ -141,10 +141,10 @@ class Follower:
     async def reached(self, sequence: int) -> None:
         for it in self.log.stored[self.position : sequence]:
             about = subjects.parse(it.subject)
-            if about.noun == "job":
-                self.world.job_moved(about.tenant, about.id, about.event)
-            else:
+            if about.noun != "job":
                 self.world.take(it.event, it.sequence)
+            elif about.event in TERMINAL:
+                self.world.end(about.tenant, about.id)
         self.position = max(self.position, sequence)
 
 

@@ -75,17 +75,29 @@ def test_a_snapshot_at_any_place_and_the_rest_are_the_whole(events: list[AnyEven
 
 def test_active_jobs_are_in_it_and_what_only_this_process_knows_is_not() -> None:
     world = World()
-    world.job_moved("acme", "j1", "accepted")
+    take(world, held("j1"), 1)
     world.reserve("acme", "j2")
     world.wait("acme", "j3", "no stack answers")
     assert through_records(world).others_active("acme", "j9") == 1
+
+
+def test_a_job_is_active_from_its_hold_to_its_end_or_to_the_release_of_its_hold() -> None:
+    world = World()
+    for number, purpose in enumerate((None, "job", "program", "session", "later"), 1):
+        hold = held(f"j{number}")
+        take(world, hold.model_copy(update={"data": hold.data.model_copy(update={"purpose": purpose})}), number)
+    assert world.others_active("acme", "j9") == 3
+    assert world.others_active("acme", "j1") == 2
+    take(world, released("j1"), 6)
+    world.end("acme", "j2")
+    assert world.others_active("acme", "j9") == 1
 
 
 def test_there_is_none_while_a_hold_is_ahead_of_the_view() -> None:
     world = World()
     take(world, funded(), 1)
     hold = held()
-    world.accounts.hold(hold, 3, behind_all=True)
+    world.hold(hold, 3, behind_all=True)
     assert world.freeze() is None
     take(world, hold, 3)
     assert contents(through_records(world)) == contents(world)
@@ -99,7 +111,7 @@ async def test_a_hold_that_this_broker_appended_is_not_decoded_when_the_view_rea
         return Raw("qb.account.acme.main.held", body, sequence, datetime.now(UTC), Msg(Client()))
 
     await fold(raw(1, held("j1").to_bytes()))
-    world.accounts.hold(held("j2"), 2, behind_all=False)
+    world.hold(held("j2"), 2, behind_all=False)
     assert world.accounts.seen("acme") == 1
     await fold(raw(2, b"not read"))
     assert (world.accounts.seen("acme"), world.sequence) == (2, 2)

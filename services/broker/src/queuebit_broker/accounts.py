@@ -148,8 +148,8 @@ class Accounts:
         self._accounts: defaultdict[tuple[str, str], Account] = defaultdict(Account)
         self._committed: dict[tuple[str, str, str], Committed] = {}
         self._seen: defaultdict[str, int] = defaultdict(int)
-        self._ahead: set[int] = set()
-        """Sequences of holds that were folded when they were appended, and that the view has not read back."""
+        self._ahead: dict[int, str] = {}
+        """The jobs of holds that were folded when they were appended, and that the view has not read back."""
         self.newest = 0
         """Sequence of the newest fact that is folded; it may lie ahead of the view."""
 
@@ -172,19 +172,18 @@ class Accounts:
 
     def take(self, event: AnyEvent, sequence: int) -> None:
         """Fold the next event in the order of the log."""
-        if self.read_back(event.data.tenant, sequence):
+        if self.read_back(event.data.tenant, sequence) is not None:
             return
         self._fold(event, sequence)
         if isinstance(event, AccountHeld):
             self._see(event.data.tenant, sequence)
 
-    def read_back(self, tenant: str, sequence: int) -> bool:
-        """Note that the view has come to a hold; say whether it was folded already, when it was appended."""
-        if sequence not in self._ahead:
-            return False
-        self._ahead.discard(sequence)
-        self._see(tenant, sequence)
-        return True
+    def read_back(self, tenant: str, sequence: int) -> str | None:
+        """Note that the view has come to a hold; return its job if it was folded already, when it was appended."""
+        job = self._ahead.pop(sequence, None)
+        if job is not None:
+            self._see(tenant, sequence)
+        return job
 
     def hold(self, event: AccountHeld, sequence: int, *, behind_all: bool) -> None:
         """Fold a hold that was just appended, before the view reads it back.
@@ -195,7 +194,7 @@ class Accounts:
             behind_all: no hold of the tenant lies between the last one that was seen and this one.
         """
         self._fold(event, sequence)
-        self._ahead.add(sequence)
+        self._ahead[sequence] = event.data.job
         if behind_all:
             self._see(event.data.tenant, sequence)
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from pydantic import ValidationError
 
 from queuebit_broker.state import World
+from queuebit_contracts.account import AccountHeld
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.query import ProfileAnswer, ProfileRequest
 from queuebit_contracts.subjects import parse, profile
@@ -43,16 +44,21 @@ class BusExecutors:
 def folding(world: World, undecided: Undecided) -> Callable[[Raw], Awaitable[None]]:
     """Fold messages of the log into the broker's world.
 
-    Of a job's events, and of holds that this broker appended, only the subject is read.
+    Of the end of a job, and of holds that this broker appended, only the subject is read.
     """
 
     async def fold(raw: Raw) -> None:
         it = parse(raw.subject)
         if it.noun == "job":
-            world.job_moved(it.tenant, it.id, it.event)
+            world.end(it.tenant, it.id)
             undecided.leave(it.tenant, it.id)
-        elif it.event != "held" or not world.accounts.read_back(it.tenant, raw.sequence):
-            world.take(decode(raw.body, raw.subject), raw.sequence)
+        elif it.event == "held" and (job := world.accounts.read_back(it.tenant, raw.sequence)) is not None:
+            undecided.leave(it.tenant, job)
+        else:
+            event = decode(raw.body, raw.subject)
+            world.take(event, raw.sequence)
+            if isinstance(event, AccountHeld):
+                undecided.leave(event.data.tenant, event.data.job)
         world.sequence = raw.sequence
 
     return fold

@@ -177,7 +177,7 @@ class Holding:
                     await self._follow(scope)
                 else:
                     for sequence, it in zip(sequences, new_holds, strict=True):
-                        self._world.accounts.hold(it.held, sequence, behind_all=scope.account is None)
+                        self._world.hold(it.held, sequence, behind_all=scope.account is None)
                         outcomes[it.held.data.job] = replace(it.outcome, held=sequence, concluded=accepted)
                     return outcomes
         raise Stale(f"account {scope} moved {ATTEMPTS} times while {len(pending)} jobs were being decided")

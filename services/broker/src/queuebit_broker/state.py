@@ -19,11 +19,15 @@ from queuebit_contracts.account import (
 from queuebit_contracts.backend import BackendCalibrated, BackendRegistered, Calibration, Registration
 from queuebit_contracts.catalog import Decoded
 from queuebit_contracts.directory import Directory, TenantEvent
-from queuebit_contracts.job import TERMINAL, Profile
+from queuebit_contracts.job import Profile
 from queuebit_contracts.query import BackendEstimate, CircuitError
 from queuebit_contracts.tenants import Tenants
 
 __all__ = ["Backend", "Profiled", "World"]
+
+
+_JOBS = (None, "job", "program")
+"""Purposes of holds for jobs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,13 @@ class World:
     def take(self, event: Decoded, sequence: int) -> None:
         """Fold one fact of a tenant, an account or a backend."""
         match event:
-            case AccountHeld() | AccountSettled() | AccountReleased() | AccountFunded() | AccountCorrected():
+            case AccountHeld():
+                self.accounts.take(event, sequence)
+                self._begin(event)
+            case AccountReleased():
+                self.accounts.take(event, sequence)
+                self.end(event.data.tenant, event.data.job)
+            case AccountSettled() | AccountFunded() | AccountCorrected():
                 self.accounts.take(event, sequence)
             case _ if isinstance(event, TenantEvent):
                 self.directory.take(event)
@@ -96,17 +106,18 @@ class World:
             case BackendCalibrated():
                 self._learn(event.data.backend, Backend(sequence, calibration=event.data))
 
-    def job_moved(self, tenant: str, job: str, event: str) -> None:
-        """Fold that a job was accepted or ended; the name of the event says all that matters here."""
-        if event == "accepted":
-            self._active.setdefault(tenant, set()).add(job)
-        elif event in TERMINAL:
-            self._active.get(tenant, set()).discard(job)
-        self.give_up(tenant, job)
-        self._waiting.get(tenant, {}).pop(job, None)
+    def hold(self, event: AccountHeld, sequence: int, *, behind_all: bool) -> None:
+        """Fold a hold that was just appended, before the view reads it back; see `Accounts.hold`."""
+        self.accounts.hold(event, sequence, behind_all=behind_all)
+        self._begin(event)
+
+    def end(self, tenant: str, job: str) -> None:
+        """Fold that a job ended."""
+        self._active.get(tenant, set()).discard(job)
+        self._decided(tenant, job)
 
     def reserve(self, tenant: str, job: str) -> None:
-        """Count a job from the moment it is decided, before the log says that it was accepted."""
+        """Count a job from the moment it is decided, before the log has its hold."""
         if job not in self._active.get(tenant, ()):
             self._admitting.setdefault(tenant, set()).add(job)
         self._waiting.get(tenant, {}).pop(job, None)
@@ -124,7 +135,7 @@ class World:
         return self._waiting.get(tenant, {})
 
     def others_active(self, tenant: str, job: str) -> int:
-        """How many jobs of a tenant, this one aside, have not ended: accepted, about to be, or waiting for it."""
+        """How many jobs of a tenant, this one aside, are not over: money is or will be held for them, or they wait."""
         counted = self._active.get(tenant, ()), self._admitting.get(tenant, ()), self.waiting(tenant)
         return sum(len(jobs) - (job in jobs) for jobs in counted)
 
@@ -165,6 +176,16 @@ class World:
             self._active = frozen.active
 
         return fill
+
+    def _begin(self, event: AccountHeld) -> None:
+        """Fold that a job is active: that money is held for it says so, and comes before its acceptance."""
+        if event.data.purpose in _JOBS:
+            self._active.setdefault(event.data.tenant, set()).add(event.data.job)
+        self._decided(event.data.tenant, event.data.job)
+
+    def _decided(self, tenant: str, job: str) -> None:
+        self.give_up(tenant, job)
+        self._waiting.get(tenant, {}).pop(job, None)
 
     def _learn(self, name: str, news: Backend) -> None:
         self._registered = None
