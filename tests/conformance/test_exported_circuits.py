@@ -183,6 +183,22 @@ def unbound() -> QuantumCircuit:
             ),
             "compares a key",
         ),
+        (
+            cirq.Circuit(
+                cirq.measure(Q[0], key="a"),
+                cirq.CCZ(*Q).with_classical_controls("a"),
+                cirq.measure(Q[2], key="b"),
+            ),
+            "several gates under a condition: submit queuebit_cirq.export",
+        ),
+        (
+            cirq.Circuit(
+                cirq.measure(Q[0], key="a"),
+                cirq.X(Q[2]).with_classical_controls(cirq.KeyCondition(cirq.MeasurementKey("a"), 0)),
+                cirq.measure(Q[2], key="b"),
+            ),
+            "reads an earlier measurement of its key",
+        ),
         ([unbound()], "give Batch"),
         (None, "is None"),
         (3, "a value of type int is not a circuit: give"),

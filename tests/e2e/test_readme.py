@@ -63,6 +63,11 @@ def test_the_lines_about_several_circuits(shell: dict[str, str]) -> None:
     assert len(re.findall(r"^ +\d +completed +-?\d\.\d{4} ± 0\.\d{4}$", shown, re.MULTILINE)) == 4, shown
 
 
+def test_the_lines_of_cirq(shell: dict[str, str]) -> None:
+    shown = _run([sys.executable, "-W", "error", "-c", _block("python", "From Cirq")], shell)
+    assert re.fullmatch(r"Counter\(\{[03]: \d+, [03]: \d+\}\) \w{21} 0\.\d+ USD\n", shown), shown
+
+
 def test_the_program_and_both_clients_show_the_same_job(stack: EmbeddedStack, tenant: str) -> None:
     credential = find(stack.home, tenant)
     with Client(credential) as client:

@@ -20,6 +20,7 @@ _WANTED = "give OpenQASM 2 or 3 source, a Path to a file, a Qiskit QuantumCircui
 _CIRQ = {"cirq.Circuit", "cirq.FrozenCircuit"}
 _COMMENT = re.compile(r"//[^\n]*")
 _MEASURE = re.compile(r"\bmeasure\b")
+_EXACT = "submit queuebit_cirq.export(circuit).source instead"
 _PRECISION = 17
 """Digits of an angle: all digits of a float."""
 _NESTED = 8
@@ -103,9 +104,17 @@ def _from_cirq(circuit: Any) -> str:  # Cirq's class, which is not imported here
         raise InvalidInput(
             f"the key {twice[0]!r} is measured {keys[twice[0]]} times: give each measurement its own key"
         )
-    conditions = [condition for it in operations for condition in getattr(it, "classical_controls", ())]
+    controlled = [it for it in operations if it.classical_controls]
+    conditions = [condition for it in controlled for condition in it.classical_controls]
     if not all(isinstance(it, cirq.KeyCondition) for it in conditions):  # Cirq's exporter reverses the bits of a key
-        raise InvalidInput("a condition compares a key: only with_classical_controls('key') can be exported")
+        raise InvalidInput(
+            f"a condition compares a key, and Cirq exports only with_classical_controls('key'): {_EXACT}"
+        )
+    if not all(it.index == -1 for it in conditions):  # which Cirq's exporter ignores
+        raise InvalidInput(f"a condition reads an earlier measurement of its key: {_EXACT}")
+    for it in controlled:  # Cirq's exporter puts only the first line of an operation under its condition
+        if _lines(it.without_classical_controls()) != 1:
+            raise InvalidInput(f"Cirq cannot export {it}, because it has several gates under a condition: {_EXACT}")
     version = "3.0" if conditions else "2.0"  # the exporter supports neither keys of several bits nor two keys
     try:
         with warnings.catch_warnings():  # that a global phase is left out
@@ -113,6 +122,12 @@ def _from_cirq(circuit: Any) -> str:  # Cirq's class, which is not imported here
             return str(circuit.to_qasm(precision=_PRECISION, version=version))
     except (ValueError, TypeError) as error:
         raise _not_exported("Cirq", error) from error
+
+
+def _lines(operation: Any) -> int:  # Cirq's class
+    """How many statements Cirq exports an operation as: those after the declaration of the qubits."""
+    cirq: Any = import_module("cirq")
+    return str(cirq.Circuit(operation).to_qasm(header="")).partition("qreg q[")[2].count(";") - 1
 
 
 def _require_bound(parameters: Iterable[object], how: str) -> None:

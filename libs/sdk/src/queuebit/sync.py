@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -41,11 +42,14 @@ class _Loop:
     def closed(self) -> bool:
         return self._loop.is_closed()
 
-    def run(self, work: Coroutine[object, object, _T]) -> _T:
+    def start(self, work: Coroutine[object, object, _T]) -> Future[_T]:
         if self.closed:
             work.close()
             raise InvalidInput("this client is closed: call it inside its `with` block, or create a new Client()")
-        running = asyncio.run_coroutine_threadsafe(work, self._loop)
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def run(self, work: Coroutine[object, object, _T]) -> _T:
+        running = self.start(work)
         try:
             return running.result()
         finally:
@@ -111,6 +115,10 @@ class Job:
             StillRunning: it did not end in `timeout` seconds.
         """
         return self._loop.run(self._job.result(timeout))
+
+    def future(self, timeout: float | None = None) -> Future[Result]:
+        """The result as a future, for programs that wait in a way of their own; raises what `result` raises."""
+        return self._loop.start(self._job.result(timeout))
 
     def cancel(self, reason: str = "", timeout: float = 10.0) -> Status:
         """Request cancellation, wait for the end, and return the status; an ended job does not change.

@@ -1,0 +1,83 @@
+"""The same circuit has the same distribution from every client library, with the same order of bits."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+import cirq
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from queuebit import Client, Credential
+from queuebit_cirq import QueuebitSampler
+from queuebit_runtime.keys import new_seed
+from queuebit_testing.local_platform import LocalPlatform
+
+QUBITS, SHOTS = 3, 2_000
+
+Gate: TypeAlias = tuple[int, int, float]
+"""A rotation by an angle about y of a qubit; if the second qubit is another one, under its control."""
+
+gates = st.lists(
+    st.tuples(st.integers(0, QUBITS - 1), st.integers(0, QUBITS - 1), st.floats(-3, 3, width=16)), max_size=6
+)
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    with Client(Credential("nats://nowhere", "acme", "ann", new_seed(), "p"), transport=LocalPlatform()) as client:
+        yield client
+
+
+def exact(circuit: list[Gate]) -> list[float]:
+    """The share of each outcome, with the first qubit as the highest bit; by a simulation of its own."""
+    state = np.zeros([2] * QUBITS)
+    state[(0,) * QUBITS] = 1
+    for target, control, angle in circuit:
+        cos, sin = math.cos(angle / 2), math.sin(angle / 2)
+        turned = np.moveaxis(np.tensordot([[cos, -sin], [sin, cos]], state, axes=(1, target)), 0, target)
+        on = np.take(np.arange(2), np.indices(state.shape)[control]) if control != target else 1
+        state = np.where(on, turned, state)
+    return [float(it) for it in np.square(state).ravel()]
+
+
+def by_client(client: Client, circuit: list[Gate]) -> list[int]:
+    lines = ["OPENQASM 3.0;", 'include "stdgates.inc";', f"qubit[{QUBITS}] q;", f"bit[{QUBITS}] c;"]
+    for target, control, angle in circuit:
+        lines.append(
+            f"ry({angle!r}) q[{target}];" if control == target else f"cry({angle!r}) q[{control}], q[{target}];"
+        )
+    counts = client.submit("\n".join([*lines, "c = measure q;"]), shots=SHOTS).result().counts
+    return [counts.get("".join(map(str, reversed(outcome))), 0) for outcome in outcomes()]
+
+
+def by_cirq(client: Client, circuit: list[Gate]) -> list[int]:
+    q = cirq.LineQubit.range(QUBITS)
+    operations = [
+        cirq.ry(angle)(q[target]) if control == target else cirq.ry(angle)(q[target]).controlled_by(q[control])
+        for target, control, angle in circuit
+    ]
+    with QueuebitSampler(client) as sampler:
+        result = sampler.run(cirq.Circuit(operations, cirq.measure(*q, key="all")), repetitions=SHOTS)
+    histogram = result.histogram(key="all")
+    return [histogram[index] for index in range(2**QUBITS)]
+
+
+def outcomes() -> Iterator[tuple[int, ...]]:
+    return itertools.product((0, 1), repeat=QUBITS)
+
+
+@pytest.mark.parametrize("adapter", [by_client, by_cirq])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(circuit=gates.map(lambda it: [(0, 0, 0.6), (1, 0, 1.9), (2, 1, -2.3), *it]))
+def test_the_distribution_is_the_exact_one(
+    client: Client, adapter: Callable[[Client, list[Gate]], list[int]], circuit: list[Gate]
+) -> None:
+    """The first gates make it asymmetric. Tolerance: six standard deviations, one false alarm in ten million tests."""
+    for count, share in zip(adapter(client, circuit), exact(circuit), strict=True):
+        assert abs(count / SHOTS - share) <= 6 * math.sqrt(share * (1 - share) / SHOTS) + 1e-6
