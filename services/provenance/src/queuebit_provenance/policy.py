@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import TypeVar, get_args
@@ -25,6 +25,7 @@ from queuebit_contracts.job import (
     JobSealedV1,
     JobStarted,
     JobSubmitted,
+    Metering,
     Seal,
     SealV1,
     Usage,
@@ -67,45 +68,36 @@ def record_of(history: Sequence[AnyEvent], *, software: str, revision: int | Non
     Raises:
         Malformed: a required event is missing.
     """
-    metered = _required(history, JobMetered)
+    newest = _Newest(history)
+    metered = newest.required(JobMetered)
     if metered.data.state not in _ENDINGS:
         raise Malformed(
             f"this version does not know how a job can be {metered.data.state}: upgrade provenance, then replay this"
         )
+    end = newest.required(_ENDINGS[metered.data.state])
     bill = metered.data if revision is None else _correction(history, revision)
-    before = superseded(history, revision) if revision is not None else None
-    end = _required(history, _ENDINGS[metered.data.state])
-    record = JobRecord(
+    record = _record(newest, metered, end, bill, software)
+    if revision is None:
+        return record
+    before = superseded(history, revision)
+    return replace(record, revision=revision, supersedes=before.statement if before else None)
+
+
+def _record(
+    newest: _Newest, metered: JobMetered, end: Ended, bill: Metering | Correction, software: str
+) -> JobRecord:
+    accepted, placed, started = newest.of(JobAccepted), newest.of(JobPlaced), newest.of(JobStarted)
+    completion = end.data if isinstance(end, JobCompleted) else None
+    compilation = completion.compilation if completion else None
+    return JobRecord(
         tenant=metered.data.tenant,
         project=metered.data.project,
         job=metered.data.job,
+        actor=accepted.data.user if accepted else None,
         outcome=metered.data.state,
         reasons=_reasons(end),
-        request_digest=_request(history, end),
-        result_digest=end.data.result.digest if isinstance(end, JobCompleted) else None,
-        submitted_at=metered.data.submitted_at,
-        finished_at=metered.data.ended_at,
-        usage=_usage(bill.usage),
-        charges=_charges(bill.charge),
-        price_book=bill.price_book,
-        revision=revision,
-        supersedes=before.statement if before else None,
-        trace_id=metered.traceparent.split("-")[1] if metered.traceparent else None,
-        software=software,
-    )
-    return _with_run(record, history, end)
-
-
-def _with_run(record: JobRecord, history: Sequence[AnyEvent], end: Ended) -> JobRecord:
-    """Add what acceptance, placement, start and completion state, as far as the job got."""
-    accepted = _newest(history, JobAccepted)
-    placed = _newest(history, JobPlaced)
-    started = _newest(history, JobStarted)
-    completion = end.data if isinstance(end, JobCompleted) else None
-    compilation = completion.compilation if completion else None
-    return replace(
-        record,
-        actor=accepted.data.user if accepted else None,
+        request_digest=_request(newest, end),
+        result_digest=completion.result.digest if completion else None,
         circuit_digest=accepted.data.circuit if accepted else None,
         compiler=compilation.compiler if compilation else None,
         compiler_seed=compilation.seed if compilation else None,
@@ -113,24 +105,36 @@ def _with_run(record: JobRecord, history: Sequence[AnyEvent], end: Ended) -> Job
         calibration_digest=completion.calibration if completion else None,
         shots=completion.shots if completion else None,
         simulator_seed=placed.data.seed if placed and started else None,
+        submitted_at=metered.data.submitted_at,
         accepted_at=accepted.time if accepted else None,
         placed_at=placed.time if placed else None,
         started_at=started.time if started else None,
+        finished_at=metered.data.ended_at,
+        usage=_usage(bill.usage),
+        charges=_charges(bill.charge),
+        price_book=bill.price_book,
+        trace_id=metered.traceparent.split("-")[1] if metered.traceparent else None,
+        software=software,
     )
 
 
-def _newest(history: Sequence[AnyEvent], kind: type[_E]) -> _E | None:
-    return next((event for event in reversed(history) if isinstance(event, kind)), None)
+class _Newest:
+    """The newest event of each class."""
 
+    def __init__(self, history: Iterable[AnyEvent]) -> None:
+        self._events = {type(event): event for event in history}
 
-def _required(history: Sequence[AnyEvent], kind: type[_E]) -> _E:
-    found = _newest(history, kind)
-    if found is None:
-        raise Malformed(
-            f"the log holds no {kind.__name__} of this job, so nothing can be attested: find out which service "
-            "metered it too early, then replay this message"
-        )
-    return found
+    def of(self, kind: type[_E]) -> _E | None:
+        found = self._events.get(kind)
+        return found if isinstance(found, kind) else None
+
+    def required(self, kind: type[_E]) -> _E:
+        if (found := self.of(kind)) is None:
+            raise Malformed(
+                f"the log holds no {kind.__name__} of this job, so nothing can be attested: find out which service "
+                "metered it too early, then replay this message"
+            )
+        return found
 
 
 def _correction(history: Sequence[AnyEvent], revision: int) -> Correction:
@@ -143,13 +147,13 @@ def _correction(history: Sequence[AnyEvent], revision: int) -> Correction:
     return correction
 
 
-def _request(history: Sequence[AnyEvent], end: Ended) -> str:
+def _request(newest: _Newest, end: Ended) -> str:
     """The digest of the decided request, which the broker took from the signed bytes.
 
     A repeated submission cannot replace it. The stored submission is digested only if no other event names the request:
     it may be another one by now, and lacks fields that this version does not know.
     """
-    accepted = _newest(history, JobAccepted)
+    accepted = newest.of(JobAccepted)
     if accepted is not None:
         if accepted.provenanceid is None:
             raise Malformed(
@@ -158,7 +162,7 @@ def _request(history: Sequence[AnyEvent], end: Ended) -> str:
         return accepted.provenanceid
     if end.provenanceid is not None and re.fullmatch(DIGEST, end.provenanceid):
         return end.provenanceid
-    submitted = _required(history, JobSubmitted)
+    submitted = newest.required(JobSubmitted)
     try:
         return digest_of(submitted.data.model_dump(mode="json", exclude_none=True, exclude={"proof"}))
     except ValueError:  # it has no canonical form, so it cannot have been signed
