@@ -116,6 +116,7 @@ def attesting(log: MemoryLog) -> Attesting:
 
             yield deliver
             loop.cancel()
+        await ledger.publish()
 
     return run
 

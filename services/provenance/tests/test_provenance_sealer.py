@@ -13,6 +13,7 @@ from queuebit_contracts.job import JobCompleted, JobMetered, JobSealed
 from queuebit_contracts.transparency import LogCheckpointed
 from queuebit_kernel import Fault, FixedClock, Malformed, Stale, Superseded, SystemClock, Unavailable
 from queuebit_proof import KeyRing, TileLog, verify, verify_checkpoint, verify_consistency
+from queuebit_provenance import sealer
 from queuebit_provenance.handlers import AttestJob
 from queuebit_provenance.sealer import Sealer
 from queuebit_runtime.log import Guarded
@@ -48,15 +49,34 @@ async def test_the_first_job_and_the_last_of_a_burst_do_not_wait(
     log: MemoryLog, ledger_of: LedgerOf, life: Life, metered: WriteLives
 ) -> None:
     bills = await metered("j1", "j2", "j3")
-    sealer = Sealer(ledger_of(), FixedClock(), max_batch=9, linger_s=3600, quiet_s=0.01)  # the hour never passes
-    attest = AttestJob(log, sealer, salt=lambda: bytes(16), software="queuebit 0.1.0")
+    cycles = Sealer(ledger_of(), FixedClock(), max_batch=9, linger_s=3600, quiet_s=0.01)  # the hour never passes
+    attest = AttestJob(log, cycles, salt=lambda: bytes(16), software="queuebit 0.1.0")
     async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(sealer.run())
+        running = tasks.create_task(cycles.run())
         await attest(bills[0], 0)
         await asyncio.gather(*(attest(it, 0) for it in bills[1:]))
         running.cancel()
 
     assert [it.data.tree_size for it in log.events(LogCheckpointed)] == [1, 3]
+
+
+async def test_the_public_files_are_completed_in_a_rest(
+    tmp_path: Path,
+    keys: KeyRing,
+    ledger_of: LedgerOf,
+    attesting: Attesting,
+    metered: WriteLives,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sealer, "_REST_S", 0.01)
+    first, second = await metered("j1", "j2")
+    folder = tmp_path / "log"
+    async with asyncio.timeout(10), attesting(ledger_of()) as attest:  # no second passes by the ledger's clock
+        await attest(first)
+        assert TileLog.open(folder, keys.trust).published == 1
+        await attest(second)
+        while TileLog.open(folder, keys.trust).published < 2:
+            await asyncio.sleep(0.005)
 
 
 async def test_a_full_batch_is_split(
@@ -90,8 +110,8 @@ async def test_a_bill_that_a_lagging_replica_does_not_show_yet_is_no_dead_letter
     for event in earlier:
         await log.append(event)
     assert isinstance(bill, JobMetered)
-    sealer = Sealer(ledger_of(), SystemClock(), max_batch=1, linger_s=0)
-    attest = AttestJob(log, sealer, salt=lambda: bytes(16), software="queuebit 0.1.0")
+    cycles = Sealer(ledger_of(), SystemClock(), max_batch=1, linger_s=0)
+    attest = AttestJob(log, cycles, salt=lambda: bytes(16), software="queuebit 0.1.0")
 
     with pytest.raises(Unavailable):
         await attest(bill, len(earlier) + 1)

@@ -37,6 +37,8 @@ _SOURCE = "qb/provenance"
 _EVERY_SEAL = every(JobSealed)
 _CLOCK_STEP = timedelta(minutes=1)
 """How far the clock may be set back: time synchronisation does so by seconds."""
+_PUBLISH_S = 1.0
+"""Least time between two writes of the public files, each of which syncs several of them."""
 
 
 class Ledger:
@@ -85,6 +87,11 @@ class Ledger:
         self._signed_at = datetime.fromtimestamp(0, UTC)
         """When the newest head that this process knows was signed."""
         self._refusal: str | None = None
+        self._checkpoint: str | None = None
+        """The newest one whose leaves are all in the tree in memory."""
+        self._publish_at = 0.0
+        self.behind = False
+        """Whether the public files wait for `publish`."""
         self.size = 0
         """Leaves that are stored, as far as this process knows."""
 
@@ -100,9 +107,9 @@ class Ledger:
             LogRefused: they differ; nothing was changed.
             Unavailable: the event log did not answer in time.
         """
-        tiles, checkpoint = await self._read()
-        if checkpoint and tiles.published < tiles.size:
-            await self._publish(tiles, checkpoint)
+        tiles = await self._read()
+        if tiles.published < tiles.size:
+            await self.publish()
 
     async def append(self, batch: Sequence[Attestation]) -> None:
         """Give every attestation a leaf, all or none.
@@ -134,7 +141,19 @@ class Ledger:
             [*(Guarded(event, after=0) for event in seals), Guarded(head, after=self._last)]
         )
         self._tiles, self._stored, self.size, self._refusal, self._signed_at = tiles, True, tiles.size, None, now
-        await self._publish(tiles, checkpoint)
+        self._checkpoint, self.behind = checkpoint, True
+        if self._clock.monotonic() >= self._publish_at:
+            await self.publish()
+
+    async def publish(self) -> None:
+        """Write the public files; they can be rebuilt, so a full disk costs no receipt."""
+        if self._tiles is None or self._checkpoint is None:
+            return
+        self.behind, self._publish_at = False, self._clock.monotonic() + _PUBLISH_S
+        try:
+            await asyncio.to_thread(self._tiles.write, self._checkpoint)
+        except OSError as error:
+            _logger.error("the tiles lag behind the log until they can be written: %s", error)  # noqa: TRY400  # no trace
 
     async def tree(self, size: int) -> TileLog:
         """Return a tree whose first `size` leaves are stored.
@@ -195,20 +214,20 @@ class Ledger:
         """The current tree: a head that another process has overtaken is never signed."""
         _, sequence = await self.newest_head()
         if self._tiles is None or not self._stored or sequence != self._last:
-            return (await self._read())[0]  # files are written after the batch, so that other processes need not wait
+            return await self._read()  # files are written after the batch, so that other processes need not wait
         return self._tiles
 
-    async def _read(self) -> tuple[TileLog, str | None]:
-        """The tree in the event log, with its newest checkpoint; raises like `load`."""
+    async def _read(self) -> TileLog:
+        """The tree in the event log; raises like `load`."""
         try:
-            tiles, checkpoint, self._last = await self._proven()
+            tiles, self._checkpoint, self._last = await self._proven()
         except ProofFault as error:
             self._refusal = f"the log {self._name} cannot be continued: {error}"
             _logger.critical("%s", self._refusal)
             raise LogRefused(self._refusal) from error
         self._refusal = None
         self._tiles, self._stored, self.size = tiles, True, tiles.size
-        return tiles, checkpoint
+        return tiles
 
     async def _proven(self) -> tuple[TileLog, str | None, int]:
         tiles = await self._open()  # before reading the checkpoint: the folder is never ahead of the event log
@@ -270,13 +289,6 @@ class Ledger:
                 f"leaf {first + len(entries)} of {size} is not in the event log: recover the event from its archive"
             )
         return entries
-
-    async def _publish(self, tiles: TileLog, checkpoint: str) -> None:
-        """Write the public files; they can be rebuilt, so a full disk costs no receipt."""
-        try:
-            await asyncio.to_thread(tiles.write, checkpoint)
-        except OSError as error:
-            _logger.error("the tiles lag behind the log until they can be written: %s", error)  # noqa: TRY400  # no trace
 
 
 def _seal(it: Attestation, index: int, size: int) -> Seal:

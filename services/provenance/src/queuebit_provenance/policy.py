@@ -83,9 +83,7 @@ def record_of(history: Sequence[AnyEvent], *, software: str, revision: int | Non
     return replace(record, revision=revision, supersedes=before.statement if before else None)
 
 
-def _record(
-    newest: _Newest, metered: JobMetered, end: Ended, bill: Metering | Correction, software: str
-) -> JobRecord:
+def _record(newest: _Newest, metered: JobMetered, end: Ended, bill: Metering | Correction, software: str) -> JobRecord:
     accepted, placed, started = newest.of(JobAccepted), newest.of(JobPlaced), newest.of(JobStarted)
     completion = end.data if isinstance(end, JobCompleted) else None
     compilation = completion.compilation if completion else None

@@ -19,6 +19,9 @@ _ATTEMPTS = 5
 _QUIET_S = 0.075
 """A pause in which no further job comes: a burst is over, and its last jobs should not wait."""
 
+_REST_S = 0.2
+"""A rest: so long after the last job, the public files are completed."""
+
 
 class Sealer:
     """Collects attestations and commits them in cycles, one at a time.
@@ -65,11 +68,20 @@ class Sealer:
         """Commit cycles until cancelled."""
         ready_at = self._clock.monotonic()
         while True:
-            await self._some.wait()
+            await self._next()
             await self._linger(ready_at)
             ready_at = self._clock.monotonic() + self._linger_s
             await self._cycle([self._queue.popleft() for _ in range(min(len(self._queue), self._max_batch))])
             self._signal()
+
+    async def _next(self) -> None:
+        """Wait for a job; if none comes soon, bring the public files up to date meanwhile."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_REST_S if self._ledger.behind else None):
+                await self._some.wait()
+                return
+        await self._ledger.publish()
+        await self._some.wait()
 
     async def _linger(self, ready_at: float) -> None:
         """Wait until `ready_at`, a full batch, or a pause in which no job came."""
