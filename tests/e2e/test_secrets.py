@@ -65,7 +65,7 @@ async def test_no_secret_is_in_an_event(stack: EmbeddedStack, secrets: set[bytes
     operator = await stack.connect("operator")
     seen = []
 
-    async def look(raw: Raw) -> None:
+    def look(raw: Raw) -> None:
         seen.append(raw.subject)
         headers = json.dumps(raw.message.headers).encode()
         assert not any(secret in raw.body + headers for secret in secrets), raw.subject

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 from collections.abc import Iterator
@@ -92,12 +91,9 @@ def test_balances_and_holds_are_the_same(recorded: Recorded) -> None:
     world, view = World(), topology().service["broker"].view
     fold = folding(world, Undecided())
 
-    async def read() -> None:
-        for it in recorded.messages:
-            if any(covers(pattern, it.subject) for pattern in view):
-                await fold(Raw(it.subject, it.body, it.sequence, it.stored_at, Msg(Client())))
-
-    asyncio.run(read())
+    for it in recorded.messages:
+        if any(covers(pattern, it.subject) for pattern in view):
+            fold(Raw(it.subject, it.body, it.sequence, it.stored_at, Msg(Client())))
     then = recorded.view("log")["balances"]
     now = {
         f"{tenant}/{name}": {

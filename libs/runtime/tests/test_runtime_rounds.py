@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -26,13 +26,13 @@ class Server:
         self.subscribed = True
         self.beaten_at_the_end = asyncio.Event()
         self.reply = ""
+        self._pending_queue: Any = None
 
     def new_inbox(self) -> str:
         return "_INBOX.x"
 
-    async def subscribe(self, subject: str, cb: Callable[[Msg], Awaitable[None]]) -> Server:
-        assert subject == "_INBOX.x.*"
-        self._send = cb
+    async def subscribe(self, subject: str, queue: str) -> Server:
+        assert (subject, queue) == ("_INBOX.x.*", "")
         return self
 
     async def unsubscribe(self) -> None:
@@ -46,9 +46,10 @@ class Server:
     async def send(self, number: int = 0, headers: dict[str, str] | None = None, reply: str = "") -> None:
         """Send a message of the durable, or a status, which is for the newest request unless `reply` names another."""
         subject = reply or self.reply if headers else "qb.job.t.j.ended"
-        await self._send(
-            cast(
-                "Msg", SimpleNamespace(subject=subject, data=b"%d" % number, headers=headers, in_progress=self._beaten)
+        status = headers and headers["Status"]
+        self._pending_queue.on_message(
+            SimpleNamespace(
+                subject=subject, data=b"%d" % number, headers=headers, status=status, in_progress=self._beaten
             )
         )
 

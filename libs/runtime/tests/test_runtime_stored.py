@@ -24,12 +24,12 @@ from queuebit_testing.build import NOON, funded, submitted
 LATER = b'{"type": "qb.account.praised.v1", "data": {"stars": 5}}'
 
 
-async def test_a_view_folds_an_unknown_type_and_goes_on() -> None:
+def test_a_view_folds_an_unknown_type_and_goes_on() -> None:
     seen: list[Stored] = []
     fold, subject = fold_events(seen.append), "qb.account.acme.main.praised"
     known = funded()
-    await fold(Raw(subject, LATER, 1, NOON, Msg(Client())))
-    await fold(Raw("qb.account.acme.main.funded", known.to_bytes(), 2, NOON, Msg(Client())))
+    fold(Raw(subject, LATER, 1, NOON, Msg(Client())))
+    fold(Raw("qb.account.acme.main.funded", known.to_bytes(), 2, NOON, Msg(Client())))
     assert [(it.event, it.sequence) for it in seen] == [
         (UnknownEvent("qb.account.praised.v1", subject, LATER), 1),
         (known, 2),
@@ -38,9 +38,9 @@ async def test_a_view_folds_an_unknown_type_and_goes_on() -> None:
 
 
 @pytest.mark.parametrize("body", [b"nonsense", b"{}", b'{"type": "qb.account.funded.v1"}'])
-async def test_what_breaks_its_contract_is_not_folded(body: bytes) -> None:
+def test_what_breaks_its_contract_is_not_folded(body: bytes) -> None:
     with pytest.raises(Malformed):
-        await fold_events(lambda _: None)(Raw("qb.account.acme.main.funded", body, 1, NOON, Msg(Client())))
+        fold_events(lambda _: None)(Raw("qb.account.acme.main.funded", body, 1, NOON, Msg(Client())))
 
 
 class DeadLetters:
@@ -60,9 +60,9 @@ class Delivery(SimpleNamespace):
     """A delivery that remembers how it was settled."""
 
     def __init__(self, body: bytes) -> None:
-        sequence = SimpleNamespace(stream=7, consumer=1)
-        meta = SimpleNamespace(consumer="metering-ended", num_delivered=1, sequence=sequence, timestamp=NOON)
-        super().__init__(subject="qb.account.acme.main.funded", data=body, headers=None, metadata=meta)
+        reply = f"$JS.ACK.LOG.metering-ended.1.7.1.{int(NOON.timestamp())}000000000.0"
+        meta = SimpleNamespace(num_delivered=1, sequence=SimpleNamespace(stream=7))
+        super().__init__(subject="qb.account.acme.main.funded", reply=reply, data=body, headers=None, metadata=meta)
         self.settled: list[str] = []
 
     async def ack(self) -> None:

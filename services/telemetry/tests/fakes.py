@@ -13,10 +13,9 @@ from typing import Any, cast
 from queuebit_contracts.lifecycle import TERMINAL
 from queuebit_contracts.subjects import event_name, parse
 from queuebit_runtime.rows import Row
-from queuebit_runtime.view import Raw
+from queuebit_runtime.view import Fold, Raw
 from queuebit_telemetry.objectives import objectives
 from queuebit_telemetry.policy import Counts, Durations, Ratio
-from queuebit_telemetry.ports import Fold
 from queuebit_telemetry.state import Head, Position
 
 _MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -60,7 +59,9 @@ class MemoryFollower:
         while True:
             for subject, body in self._log.messages[self._position :]:
                 self._position += 1
-                await self._fold(Raw(subject, body, self._position, _MOMENT, cast("Any", SimpleNamespace())))
+                raw = Raw(subject, body, self._position, _MOMENT, cast("Any", SimpleNamespace()))
+                if (waiting := self._fold(raw)) is not None:
+                    await waiting
             self.caught_up.set()
             async with self._log.grown:
                 await self._log.grown.wait_for(lambda: len(self._log.messages) > self._position)

@@ -79,7 +79,7 @@ class FollowerLaws:
 async def _following(follow: Follow, after: int) -> AsyncIterator[tuple[list[Raw], asyncio.Event]]:
     seen: list[Raw] = []
 
-    async def fold(message: Raw) -> None:
+    def fold(message: Raw) -> None:
         seen.append(message)
 
     follower = follow(fold, after)

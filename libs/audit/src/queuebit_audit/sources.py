@@ -119,7 +119,7 @@ class Bus:
 def follow(bus: Bus, history: History, check_seal: CheckSeal) -> View:
     """A view that folds the log into `history`."""
 
-    async def fold(raw: Raw) -> None:
+    def fold(raw: Raw) -> None:
         history.count(row_of(raw.subject, raw.body, raw.sequence, raw.stored_at))
         try:
             event = decode(raw.body, raw.subject)

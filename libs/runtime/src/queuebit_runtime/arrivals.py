@@ -1,44 +1,52 @@
-"""Messages of a subscription, one by one, with a limit on silence."""
+"""Messages of a subscription, in bursts, with a limit on silence."""
 
 from __future__ import annotations
 
 import asyncio
 
 from queuebit_kernel import Unavailable
-from queuebit_runtime.connection import Msg
+from queuebit_runtime.received import Received
 
 __all__ = ["Arrivals"]
 
 
 class Arrivals:
-    """Messages of a subscription, one by one, until none arrives in time. One timer serves all messages."""
+    """Messages of a subscription, as many at once as have arrived. One timer limits the silence between them."""
 
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
         self._loop = asyncio.get_running_loop()
-        self._arrived: asyncio.Queue[Msg | None] = asyncio.Queue()
+        self._arrived: list[Received] = []
+        self._waiting: asyncio.Future[None] | None = None
         self._newest_at = self._loop.time()
         self._timer = self._loop.call_later(timeout_s, self._look)
 
-    async def put(self, message: Msg) -> None:
+    def put(self, message: Received) -> None:
         """Take a message from the subscription."""
         self._newest_at = self._loop.time()
-        self._arrived.put_nowait(message)
+        self._arrived.append(message)
+        self._wake()
 
-    async def next(self) -> Msg:
-        """The next message; raises `Unavailable` if none arrives in time."""
-        message = await self._arrived.get()
-        if message is None:
+    async def take(self) -> list[Received]:
+        """All messages that have arrived, at least one; raises `Unavailable` if none arrives in time."""
+        if not self._arrived:
+            self._waiting = self._loop.create_future()
+            await self._waiting
+        arrived, self._arrived = self._arrived, []
+        if not arrived:
             raise Unavailable(f"no message for {self._timeout_s:g} s")
-        return message
+        return arrived
 
     def close(self) -> None:
         """Stop the timer."""
         self._timer.cancel()
 
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
     def _look(self) -> None:
         left = self._newest_at + self._timeout_s - self._loop.time()
         if left <= 0:
-            self._arrived.put_nowait(None)
-        else:
-            self._timer = self._loop.call_later(left, self._look)
+            self._wake()
+        self._timer = self._loop.call_later(left if left > 0 else self._timeout_s, self._look)

@@ -7,6 +7,7 @@ everything from here; nothing else in the platform's services imports nats-py.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from nats.aio.client import Client
@@ -20,6 +21,7 @@ from nats.js.errors import Error as JetStreamError
 __all__ = [
     "APIError",
     "Client",
+    "Connected",
     "Connection",
     "JetStreamError",
     "Msg",
@@ -35,3 +37,10 @@ class Connection(Protocol):
 
     @property
     def client(self) -> Client: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A client that is open, as a connection."""
+
+    client: Client

@@ -1,22 +1,21 @@
-"""The current delivery: subject, sequence and attempt of the message."""
+"""Deliveries: subject, sequence and attempt of a message, and the one that is handled now."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from queuebit_contracts.subjects import REPLAY
 from queuebit_runtime.connection import Msg
 from queuebit_runtime.dead_letters import HEADERS
 from queuebit_runtime.guards import stored_first
 
-__all__ = ["Delivered", "current", "delivered", "read"]
+__all__ = ["Delivered", "Origin", "current", "delivered", "origin_of", "read"]
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(NamedTuple):
     """One delivery of one message."""
 
     consumer: str
@@ -56,20 +55,40 @@ def delivered() -> Delivered:
     return current.get()
 
 
+class Origin(NamedTuple):
+    """Where a message comes from, as its reply subject says."""
+
+    consumer: str
+    number: int
+    """1 for the first delivery of the message."""
+    sequence: int
+    """In the stream."""
+    place: int
+    """In what the consumer delivered: consecutive, unless something was lost."""
+    stored_at: datetime
+    pending: int
+    """Messages that the consumer has not delivered yet."""
+
+
+def origin_of(message: Msg) -> Origin:
+    """Read it from a message of a consumer."""
+    match message.reply.split("."):
+        case ["$JS", "ACK", _, consumer, number, sequence, place, stored_at, pending]:
+            moment = datetime.fromtimestamp(int(stored_at) / 1_000_000_000, UTC)
+            return Origin(consumer, int(number), int(sequence), int(place), moment, int(pending))
+        case _:  # servers with domains write more
+            it = message.metadata
+            moment, at = it.timestamp.astimezone(UTC), it.sequence
+            return Origin(str(it.consumer), it.num_delivered, at.stream, at.consumer, moment, it.num_pending)
+
+
 def read(message: Msg) -> Delivered:
     """Read it from a message of a consumer, or from a replayed dead letter."""
     if message.subject.startswith(REPLAY):
         origin = message.headers or {}
         subject, sequence = origin.get(HEADERS["subject"], ""), int(origin.get(HEADERS["sequence"], 0))
         return Delivered(message.subject.removeprefix(REPLAY), subject, sequence, 1, True, message.data)
-    meta = message.metadata
+    it = origin_of(message)
     return Delivered(
-        str(meta.consumer),
-        message.subject,
-        meta.sequence.stream,
-        meta.num_delivered,
-        False,
-        message.data,
-        meta.timestamp.astimezone(UTC),
-        message.headers,
+        it.consumer, message.subject, it.sequence, it.number, False, message.data, it.stored_at, message.headers
     )

@@ -29,11 +29,14 @@ from queuebit_contracts.intake import (
 from queuebit_contracts.job import JobSubmitted
 from queuebit_contracts.subjects import Address, parse
 from queuebit_contracts.topology import LOG
-from queuebit_kernel import InvalidId, Malformed, digest, event_id
+from queuebit_kernel import InvalidId, Malformed, Unavailable, digest, event_id
 from queuebit_planning.limits import MAX_SOURCE_BYTES
-from queuebit_runtime.connection import Client, Msg, NatsError
+from queuebit_runtime.connection import Client, Connected, Msg, NatsError
 from queuebit_runtime.guards import expecting
+from queuebit_runtime.harden import listen
 from queuebit_runtime.payloads import CHUNK
+from queuebit_runtime.received import Received
+from queuebit_runtime.requests import Requests
 from queuebit_runtime.server_errors import WRONG_LAST_SEQUENCE
 from queuebit_runtime.tasks import Tasks
 from queuebit_runtime.trace_context import traceparent_in
@@ -208,25 +211,28 @@ class Intake:
     async def listen(self, client: Client) -> None:
         """Start to forward."""
 
-        async def on_message(message: Msg) -> None:
+        requests = Requests(Connected(client), _STREAM_S)
+
+        def on_message(message: Received) -> None:
             tenant, now = author_of(message.subject), asyncio.get_running_loop().time()
             wait, job = self._pace.wait(tenant, len(message.data), now), _submitted(message.subject)
             if wait is not None and (not job or self._undecided.enter(tenant, job, now)):
-                self._tasks.spawn(self._forward(client, message, wait), "intake")
+                self._tasks.spawn(self._forward(requests, message, wait), "intake")
             elif message.reply and self._refusals.wait(tenant, 0, now) == 0.0:
-                await _answer(message, _refusal(429, ERR_TOO_FAST, f"tenant {tenant} exceeds its rate: wait a second"))
+                refusal = _refusal(429, ERR_TOO_FAST, f"tenant {tenant} exceeds its rate: wait a second")
+                self._tasks.spawn(_answer(message, refusal), "intake")
 
-        await client.subscribe(ARRIVALS, queue=self._service, cb=on_message)
+        await listen(client, ARRIVALS, on_message, queue=self._service)
 
-    async def _forward(self, client: Client, message: Msg, wait_s: float) -> None:
+    async def _forward(self, requests: Requests, message: Received, wait_s: float) -> None:
         try:
             write = read_write(message.subject, message.data, traceparent_in(message.headers))
             if wait_s:
                 await asyncio.sleep(wait_s)
-            answer = await _written(client, write)
+            answer = await _written(requests, write)
         except Malformed as error:
             answer = _refusal(400, ERR_MALFORMED, str(error))
-        except (NatsError, OSError, TimeoutError) as error:
+        except Unavailable as error:
             _log.warning("%s was not confirmed: %r", message.subject, error)
             return  # without an answer the client sends it again
         if (job := _submitted(message.subject)) and _error_code(answer):
@@ -234,22 +240,21 @@ class Intake:
         await _answer(message, answer)
 
 
-async def _written(client: Client, write: Write) -> bytes:
+async def _written(requests: Requests, write: Write) -> bytes:
     """The answer of the stream."""
-    answer: bytes = (await client.request(write.subject, write.body, timeout=_STREAM_S, headers=write.headers)).data
+    answer = (await requests.ask(write.subject, write.body, write.headers)).data
     if write.subject.startswith("$KV.") and _error_code(answer) == WRONG_LAST_SEQUENCE:
-        return await _compared(client, write)
+        return await _compared(requests, write)
     return answer
 
 
-async def _compared(client: Client, write: Write) -> bytes:
+async def _compared(requests: Requests, write: Write) -> bytes:
     """The answer for a chunk that is stored already: the same content counts as written."""
-    stored = await client.request(f"$JS.API.DIRECT.GET.KV_PAYLOADS.{write.subject}", timeout=_STREAM_S)
-    headers = stored.headers or {}
-    if "Status" in headers:
-        raise NatsError("a replica of the payload store lags")
+    stored = await requests.ask(f"$JS.API.DIRECT.GET.KV_PAYLOADS.{write.subject}")
+    if stored.status is not None:
+        raise Unavailable("a replica of the payload store lags")
     if stored.data == write.body:
-        sequence = int(headers["Nats-Sequence"])
+        sequence = int((stored.headers or {})["Nats-Sequence"])
         return json.dumps({"stream": "KV_PAYLOADS", "seq": sequence, "duplicate": True}).encode()
     return _refusal(400, ERR_OTHER_CONTENT, _OTHER_CONTENT)
 

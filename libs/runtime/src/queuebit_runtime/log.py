@@ -15,10 +15,10 @@ from queuebit_contracts.subjects import Aggregate, subject_of
 from queuebit_contracts.topology import LOG
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_kernel import Malformed, Stale, Unavailable, event_id
-from queuebit_runtime.connection import APIError, Connection, Msg, NatsError, NatsTimeoutError
+from queuebit_runtime.connection import Connection, NatsError
 from queuebit_runtime.guards import expecting
 from queuebit_runtime.lag import read_past_lag
-from queuebit_runtime.multi_reply import MultiReply
+from queuebit_runtime.requests import Requests
 from queuebit_runtime.server_errors import (
     BATCH_GUARD_FAILED,
     DUPLICATE_IN_BATCH,
@@ -125,7 +125,7 @@ class JetStreamLog:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._replies = MultiReply(connection, _TIMEOUT_S)
+        self._requests = Requests(connection, _TIMEOUT_S)
 
     async def append(self, event: AnyEvent, *, after: int | None = None, guard: str = "") -> int:
         subject, headers = subject_of(event), _headers(Guarded(event, after, guard))
@@ -217,7 +217,7 @@ class JetStreamLog:
 
     async def _one(self, wanted: dict[str, object]) -> Message | None:
         """One message, from the leader."""
-        reply = await self._request(f"$JS.API.STREAM.MSG.GET.{LOG}", json.dumps(wanted).encode())
+        reply = await self._requests.ask(f"$JS.API.STREAM.MSG.GET.{LOG}", json.dumps(wanted).encode())
         answer: dict[str, Any] = json.loads(reply.data)  # a message or an error, in the server's form
         if (error := answer.get("error")) is None:
             found = answer["message"]
@@ -232,7 +232,8 @@ class JetStreamLog:
         request: dict[str, object] = {"multi_last": [subjects], "batch": _MOST_SUBJECTS}
         if upto is not None:
             request["up_to_seq"] = upto
-        replies = await self._replies.ask(f"$JS.API.DIRECT.GET.{LOG}", json.dumps(request).encode())
+        subject, body = f"$JS.API.DIRECT.GET.{LOG}", json.dumps(request).encode()
+        replies = await self._requests.ask_all(subject, body)
         return [message_of(it) for it in replies]
 
     async def _begin(self, subject: str, body: bytes, headers: dict[str, str]) -> None:
@@ -250,7 +251,7 @@ class JetStreamLog:
                 return
 
     async def _publish(self, subject: str, body: bytes, headers: dict[str, str]) -> dict[str, Any]:  # a PubAck
-        reply = await self._request(subject, body, headers)
+        reply = await self._requests.ask(subject, body, headers)
         if not reply.data:
             return {"seq": 0}
         answer: dict[str, Any] = json.loads(reply.data)  # a PubAck or an error, in the server's form
@@ -267,14 +268,6 @@ class JetStreamLog:
         try:
             await self._connection.client.publish(subject, body, headers=headers)
         except NatsError as error:
-            raise Unavailable(f"{subject}: {error!r}") from error
-
-    async def _request(self, subject: str, body: bytes, headers: dict[str, str] | None = None) -> Msg:
-        try:
-            return await self._connection.client.request(subject, body, timeout=_TIMEOUT_S, headers=headers)
-        except (TimeoutError, NatsTimeoutError) as error:
-            raise Unavailable(f"{subject}: the log did not confirm within {_TIMEOUT_S} s") from error
-        except (NatsError, APIError) as error:
             raise Unavailable(f"{subject}: {error!r}") from error
 
 

@@ -22,6 +22,8 @@ from faststream.nats import PullSub
 from queuebit_contracts.topology import Durable
 from queuebit_runtime.connection import Client, Msg, NatsError
 from queuebit_runtime.delivery import Delivered
+from queuebit_runtime.harden import listen
+from queuebit_runtime.received import Received
 
 __all__ = ["InRounds", "Rounds"]
 
@@ -66,6 +68,7 @@ class Rounds:
     def __init__(self, client: Client, how: InRounds, handle: Callable[[Msg], Coroutine[Any, Any, None]]) -> None:
         """Create it; `handle` handles and settles one message, and raises nothing."""
         self._client = client
+        self._loop = asyncio.get_running_loop()
         self._next = f"$JS.API.CONSUMER.MSG.NEXT.{how.durable.stream}.{how.name}"
         self._beat_s = how.durable.ack_wait_s / 3
         self._workers = how.workers
@@ -83,12 +86,11 @@ class Rounds:
 
     async def start(self) -> None:
         """Subscribe, and ask for the first messages."""
-        self._subscription = await self._client.subscribe(f"{self._inbox}.*", cb=self._arrived)
-        loop = asyncio.get_running_loop()
-        self._active_at = loop.time()
+        self._subscription = await listen(self._client, f"{self._inbox}.*", self._arrived)
+        self._active_at = self._loop.time()
         self._short.set()
-        self._timer = loop.call_later(_SILENCE_S, self._listen)
-        self._tasks = [loop.create_task(work()) for work in (self._ask, self._beat)]
+        self._timer = self._loop.call_later(_SILENCE_S, self._listen)
+        self._tasks = [self._loop.create_task(work()) for work in (self._ask, self._beat)]
 
     async def stop(self) -> None:
         """Take no more, and wait for the messages in hand; if that is cancelled, their handlers are too."""
@@ -107,11 +109,11 @@ class Rounds:
         finally:
             beating.cancel()  # until now no other process may take the messages in hand
 
-    async def _arrived(self, message: Msg) -> None:
-        status = (message.headers or {}).get("Status")
+    def _arrived(self, message: Received) -> None:
+        status = message.status
         if status is None:
             self._asked = max(self._asked - 1, 0)  # it may be of an earlier series
-            task = asyncio.get_running_loop().create_task(self._handle(message))
+            task = self._loop.create_task(self._handle(message))
             self._in_hand[task] = message
             task.add_done_callback(self._done)
         elif message.subject != self._reply:
@@ -121,9 +123,9 @@ class Rounds:
         elif status != "100":
             _log.warning("%s: %s %s", self._next, status, (message.headers or {}).get("Description", ""))
             self._begin_series()
-            asyncio.get_running_loop().call_later(_AGAIN_S, self._short.set)
+            self._loop.call_later(_AGAIN_S, self._short.set)
             return
-        self._active_at = asyncio.get_running_loop().time()
+        self._active_at = self._loop.time()
         self._look()
 
     @property
@@ -166,12 +168,11 @@ class Rounds:
 
     def _listen(self) -> None:
         """Ask again when the server is silent: it was restarted, or the connection was."""
-        loop = asyncio.get_running_loop()
-        left = self._active_at + _SILENCE_S - loop.time()
+        left = self._active_at + _SILENCE_S - self._loop.time()
         if left <= 0 and self._free:
             self._begin_series()
             self._short.set()
-        self._timer = loop.call_later(left if left > 0 else _SILENCE_S, self._listen)
+        self._timer = self._loop.call_later(left if left > 0 else _SILENCE_S, self._listen)
 
     async def _beat(self) -> None:
         """Extend the leases of the messages in hand."""

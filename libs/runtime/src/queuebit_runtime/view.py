@@ -15,9 +15,8 @@ import hashlib
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.topology import LOG, view_consumers
@@ -25,15 +24,21 @@ from queuebit_kernel import Malformed, Unavailable, event_id
 from queuebit_runtime.arrivals import Arrivals
 from queuebit_runtime.connection import Connection, Msg, NatsError
 from queuebit_runtime.dead_letters import store_dead_letter
+from queuebit_runtime.delivery import origin_of
+from queuebit_runtime.harden import listen
 from queuebit_runtime.log import Stored
+from queuebit_runtime.received import Received
 from queuebit_runtime.server_errors import CONSUMER_EXISTS
 from queuebit_runtime.view_snapshot import Base, Mark, ViewSnapshot
 
-__all__ = ["Raw", "View", "fold_events"]
+__all__ = ["Fold", "Raw", "View", "fold_events"]
 
 _log = logging.getLogger(__name__)
 
 _BATCH = 500
+"""The most messages that the server may have under way."""
+_BURST_S = 0.02
+"""How long messages are folded before other tasks have their turn."""
 _AGAIN_S = 0.2
 """Pause before an interrupted view restarts."""
 
@@ -41,8 +46,7 @@ _SILENCE_S = 2.5
 """Without a message or heartbeat for this long, the consumer counts as lost."""
 
 
-@dataclass(frozen=True, slots=True)
-class Raw:
+class Raw(NamedTuple):
     """A message of the log, undecoded."""
 
     subject: str
@@ -58,6 +62,9 @@ class Raw:
         return Mark(self.sequence, digest.hexdigest())
 
 
+Fold = Callable[[Raw], Awaitable[object] | None]
+
+
 class View:
     """Reads some subjects of a stream in order, from `after` onwards, while `run` runs."""
 
@@ -66,7 +73,7 @@ class View:
         connection: Connection,
         name: str,
         filters: Sequence[str],
-        fold: Callable[[Raw], Awaitable[None]],
+        fold: Fold,
         *,
         after: int = 0,
         stream: str = LOG,
@@ -79,7 +86,7 @@ class View:
             connection: the connection to the bus.
             name: whose view it is; names its consumer.
             filters: the subjects that it reads.
-            fold: takes each message.
+            fold: takes each message; returns None, or what the next message must wait for.
             after: the sequence after which it begins, if it has no snapshot.
             stream: where it reads.
             bodies: False reads messages without content, which is much cheaper.
@@ -144,7 +151,7 @@ class View:
         client = self._connection.client
         inbox = client.new_inbox()
         arrivals = Arrivals(_SILENCE_S)
-        subscription = await client.subscribe(inbox, cb=arrivals.put)
+        subscription = await listen(client, inbox, arrivals.put)
         try:
             await self._create()
             left = 0
@@ -152,17 +159,7 @@ class View:
                 if left < _BATCH // 2:
                     await self._ask(inbox, _BATCH - left)
                     left = _BATCH
-                message = await arrivals.next()
-                status = (message.headers or {}).get("Status")
-                if status is None:
-                    left -= 1
-                    await self._take(message)
-                elif status == "100":
-                    self._rest(message)
-                elif status == "408":  # one request ended; its remaining messages are lost
-                    left = 0
-                else:
-                    raise Unavailable(f"{status} {(message.headers or {}).get('Description', '')}")
+                left = await self._take_all(await arrivals.take(), left)
         finally:
             arrivals.close()
             if not client.is_closed:
@@ -221,24 +218,45 @@ class View:
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer}"
         await self._connection.client.publish(subject, json.dumps(request).encode(), reply=inbox)
 
-    async def _take(self, message: Msg) -> None:
-        meta = message.metadata
-        if meta.sequence.consumer != self._delivered + 1:
-            raise Unavailable(f"message {meta.sequence.consumer} of {self._consumer} came after {self._delivered}")
-        self._delivered = meta.sequence.consumer
-        raw = Raw(message.subject, message.data, meta.sequence.stream, meta.timestamp.astimezone(UTC), message)
+    async def _take_all(self, arrived: list[Received], left: int) -> int:
+        """Fold a burst; returns how many messages the server may still send."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _BURST_S
+        for message in arrived:
+            status = message.status
+            if status is None:
+                left -= 1
+                await self._take(message)
+            elif status == "100":
+                self._rest(message)
+            elif status == "408":  # one request ended; its remaining messages are lost
+                left = 0
+            else:
+                raise Unavailable(f"{status} {(message.headers or {}).get('Description', '')}")
+            if loop.time() > until:
+                await asyncio.sleep(0)
+                until = loop.time() + _BURST_S
+        return left
+
+    async def _take(self, message: Received) -> None:
+        origin = origin_of(message)
+        if origin.place != self._delivered + 1:
+            raise Unavailable(f"message {origin.place} of {self._consumer} came after {self._delivered}")
+        self._delivered = origin.place
+        raw = Raw(message.subject, message.data, origin.sequence, origin.stored_at, message)
         if self._base is not None:
             self._restore(raw)
         else:
             await self._take_in(raw)
-        self.pending = meta.num_pending
+        self.pending = origin.pending
         self._advance(raw.sequence)
-        if meta.num_pending == 0 or raw.sequence >= self.end:
+        if origin.pending == 0 or raw.sequence >= self.end:
             self.caught_up.set()
 
     async def _take_in(self, raw: Raw) -> None:
         try:
-            await self._fold(raw)
+            if (waiting := self._fold(raw)) is not None:
+                await waiting
         except Malformed as error:
             await store_dead_letter(self._connection.client, f"{self._name}-view", raw.message, error.code, str(error))
         self._newest = raw
@@ -285,10 +303,10 @@ class View:
                 waiter[1].set_result(None)
 
 
-def fold_events(evolve: Callable[[Stored], None]) -> Callable[[Raw], Awaitable[None]]:
+def fold_events(evolve: Callable[[Stored], None]) -> Callable[[Raw], None]:
     """Turn a function of events into a fold of raw messages; unreadable messages become dead letters."""
 
-    async def fold(raw: Raw) -> None:
+    def fold(raw: Raw) -> None:
         evolve(Stored(decode(raw.body, raw.subject), raw.subject, raw.sequence, raw.stored_at))
 
     return fold

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from pydantic import ValidationError
 
@@ -41,13 +41,13 @@ class BusExecutors:
             raise Unavailable(f"the executors of {stack} answer what is no profile: upgrade them") from error
 
 
-def folding(world: World, undecided: Undecided) -> Callable[[Raw], Awaitable[None]]:
+def folding(world: World, undecided: Undecided) -> Callable[[Raw], None]:
     """Fold messages of the log into the broker's world.
 
     Of the end of a job, and of holds that this broker appended, only the subject is read.
     """
 
-    async def fold(raw: Raw) -> None:
+    def fold(raw: Raw) -> None:
         it = parse(raw.subject)
         if it.noun == "job":
             world.end(it.tenant, it.id)

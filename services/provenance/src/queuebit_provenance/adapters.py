@@ -17,7 +17,7 @@ from queuebit_contracts.transparency import LogCheckpointed
 from queuebit_kernel import Malformed
 from queuebit_proof import TrustInvalid, TrustRoot
 from queuebit_runtime.connection import Connection
-from queuebit_runtime.multi_reply import MultiReply
+from queuebit_runtime.requests import Requests
 from queuebit_runtime.stored import Message, message_of
 
 __all__ = ["JetStreamSeals", "names_losses", "publish_trust"]
@@ -35,7 +35,7 @@ class JetStreamSeals:
     """Reads seals and heads without a consumer, so that processes do not compete for one."""
 
     def __init__(self, connection: Connection, *, batch: int = 256, timeout_s: float = 30.0) -> None:
-        self._replies = MultiReply(connection, timeout_s)
+        self._requests = Requests(connection, timeout_s)
         self._batch = batch
 
     async def read(self, leaf: int, *, until: int) -> AsyncIterator[Seal | SealV1]:
@@ -82,7 +82,7 @@ class JetStreamSeals:
 
     async def _messages(self, subject: str, sequence: int, count: int) -> list[Message]:
         request = {"seq": sequence, "next_by_subj": subject, "batch": count}
-        replies = await self._replies.ask(f"$JS.API.DIRECT.GET.{LOG}", json.dumps(request).encode())
+        replies = await self._requests.ask_all(f"$JS.API.DIRECT.GET.{LOG}", json.dumps(request).encode())
         return [message_of(reply) for reply in replies]
 
 

@@ -14,12 +14,11 @@ from queuebit_runtime.health import Health
 from queuebit_runtime.secrets import read_secret
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
-from queuebit_runtime.view import View
+from queuebit_runtime.view import Fold, View
 from queuebit_telemetry.adapters import ClickHouse, LogHead
 from queuebit_telemetry.backlog import Backlog
 from queuebit_telemetry.handlers import AnswerLevels, KeepSpans
 from queuebit_telemetry.objectives import objectives
-from queuebit_telemetry.ports import Fold
 from queuebit_telemetry.routes import Handler, queries, spans
 from queuebit_telemetry.settings import Settings
 from queuebit_telemetry.sink import Sink

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from queuebit_runtime.rows import Row
-from queuebit_runtime.view import Raw
+from queuebit_runtime.view import Fold
 from queuebit_telemetry.policy import Counts
 from queuebit_telemetry.spans import Span
 from queuebit_telemetry.state import Head, Position
 
-__all__ = ["Analytics", "Events", "Fold", "Follow", "Follower", "Log", "Traces"]
-
-Fold = Callable[[Raw], Awaitable[None]]
+__all__ = ["Analytics", "Events", "Follow", "Follower", "Log", "Traces"]
 
 
 class Follower(Protocol):

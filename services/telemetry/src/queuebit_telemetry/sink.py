@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from contextlib import suppress
 
 from queuebit_kernel import Clock, Unavailable
@@ -96,17 +97,18 @@ class Sink:
             except* OtherGeneration as found:
                 _log.warning("%s: reading the log again from there", found.exceptions[0])
 
-    async def _take(self, raw: Raw) -> None:
+    def _take(self, raw: Raw) -> Awaitable[object] | None:
         if raw.sequence <= self.position.seq:
-            return
+            return None
         self._buffer.add(row_of(raw.subject, raw.body, raw.sequence, raw.stored_at))
         self._pace.arrived()
         self._filled.set()
         if self._buffer.has_batch or raw.sequence == self._awaited:
             self._pace.complete.set()
-        if self._buffer.full:
-            self._room.clear()
-            await self._room.wait()
+        if not self._buffer.full:
+            return None
+        self._room.clear()
+        return self._room.wait()
 
     async def _drain(self, follower: Follower) -> None:
         while True:

@@ -47,7 +47,7 @@ async def read_log(url: str, seed: str) -> Reading:
     missing: list[int] = []
     next_up = 1
 
-    async def count(raw: Raw) -> None:
+    def count(raw: Raw) -> None:
         nonlocal next_up
         missing.extend(range(next_up, raw.sequence))
         next_up = raw.sequence + 1
