@@ -193,10 +193,8 @@ class View:
             return
         raise Unavailable(f"too many processes follow {self._stream} as {self._name}: end some, or wait half a minute")
 
-    async def _call(
-        self, subject: str, request: Mapping[str, object]
-    ) -> dict[str, Any]:  # the form is the server's own
-        """Send a request to JetStream; the answer is empty if the consumer's name is taken."""
+    async def _call(self, subject: str, request: Mapping[str, object]) -> dict[str, Any]:
+        """Send a request to JetStream; the answer is in its form, and empty if the consumer's name is taken."""
         reply = await self._connection.client.request(subject, json.dumps(request).encode(), timeout=5)
         answer: dict[str, Any] = json.loads(reply.data)
         error = answer.get("error", {})
@@ -220,8 +218,8 @@ class View:
 
     async def _take_all(self, arrived: list[Received], left: int) -> int:
         """Fold a burst; returns how many messages the server may still send."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + _BURST_S
+        now = asyncio.get_running_loop().time
+        until = now() + _BURST_S
         for message in arrived:
             status = message.status
             if status is None:
@@ -233,9 +231,9 @@ class View:
                 left = 0
             else:
                 raise Unavailable(f"{status} {(message.headers or {}).get('Description', '')}")
-            if loop.time() > until:
+            if now() > until:
                 await asyncio.sleep(0)
-                until = loop.time() + _BURST_S
+                until = now() + _BURST_S
         return left
 
     async def _take(self, message: Received) -> None:
@@ -293,11 +291,7 @@ class View:
 
     def _advance(self, position: int) -> None:
         self.position = position
-        if self._awaited:
-            self._wake()
-
-    def _wake(self) -> None:
-        for waiter in [it for it in self._awaited if it[0] <= self.position]:
+        for waiter in [it for it in self._awaited if it[0] <= position]:
             self._awaited.discard(waiter)
             if not waiter[1].done():
                 waiter[1].set_result(None)

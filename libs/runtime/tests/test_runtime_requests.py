@@ -1,0 +1,123 @@
+"""Requests: replies, refusals, silence, and the loss of the connection."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+
+from queuebit_kernel import Unavailable
+from queuebit_runtime.bus import Bus
+from queuebit_runtime.connection import Client, Connected
+from queuebit_runtime.received import Received
+from queuebit_runtime.requests import NoService, Requests
+from queuebit_testing.server import NatsServer
+
+
+class Wire:
+    """A client whose other end is the test."""
+
+    def __init__(self) -> None:
+        self.asked: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+        self._pending_queue: Any = None
+
+    def new_inbox(self) -> str:
+        return "_INBOX.x"
+
+    async def subscribe(self, subject: str, queue: str) -> Wire:
+        assert (subject, queue, self._pending_queue) == ("_INBOX.x.*", "", None), "one subscription serves all"
+        return self
+
+    async def publish(self, subject: str, _: bytes, reply: str, headers: dict[str, str] | None) -> None:
+        assert headers is None
+        self.asked.put_nowait((subject, reply))
+
+    def reply(self, inbox: str, data: bytes, block: bytes | None = None) -> None:
+        self._pending_queue.on_message(Received(cast("Client", self), 1, inbox, "", data, block))
+
+
+@pytest.fixture
+def wire() -> Wire:
+    return Wire()
+
+
+def _requests(wire: Wire, timeout_s: float = 20) -> Requests:
+    return Requests(Connected(cast("Client", wire)), timeout_s)
+
+
+async def test_replies_find_their_requests_in_any_order(wire: Wire) -> None:
+    requests = _requests(wire)
+    asking = [asyncio.ensure_future(requests.ask(f"qb.{number}")) for number in range(3)]
+    asked = [await wire.asked.get() for _ in asking]
+    for subject, inbox in reversed(asked):
+        wire.reply(inbox, subject.encode())
+        wire.reply(inbox, b"again")
+    assert [it.data for it in await asyncio.gather(*asking)] == [b"qb.0", b"qb.1", b"qb.2"]
+    wire.reply(asked[0][1], b"late")
+
+
+async def test_several_replies_end_with_the_servers_word(wire: Wire) -> None:
+    asking = asyncio.ensure_future(_requests(wire).ask_all("qb.x", b""))
+    _, inbox = await wire.asked.get()
+    for data in (b"1", b"2"):
+        wire.reply(inbox, data, b"NATS/1.0\r\nNats-Stream: LOG\r\nNats-Sequence: 1\r\nStatus: 204\r\n\r\n")
+    wire.reply(inbox, b"", b"NATS/1.0 204 EOB\r\n\r\n")
+    assert [it.data for it in await asking] == [b"1", b"2"]
+
+
+@pytest.mark.parametrize(("status", "fault"), [(b"503", NoService), (b"408 Bad Request", Unavailable)])
+async def test_a_refusal_is_raised(wire: Wire, status: bytes, fault: type[Unavailable]) -> None:
+    asking = asyncio.ensure_future(_requests(wire).ask_all("qb.x", b""))
+    wire.reply((await wire.asked.get())[1], b"", b"NATS/1.0 %b\r\n\r\n" % status)
+    with pytest.raises(fault, match=r"qb\.x"):
+        await asking
+
+
+async def test_each_request_has_its_own_time(wire: Wire) -> None:
+    requests, began = _requests(wire), asyncio.get_running_loop().time()
+    patient = asyncio.ensure_future(requests.ask("qb.patient"))
+    quick = [asyncio.ensure_future(requests.ask("qb.quick", timeout_s=limit)) for limit in (0.06, 0.02, 0.04)]
+    for asking in quick:
+        with pytest.raises(Unavailable, match=r"qb\.quick did not answer within 0\.0"):
+            await asking
+    assert 0.06 <= asyncio.get_running_loop().time() - began < 10
+    wire.reply((await wire.asked.get())[1], b"at last")
+    assert (await patient).data == b"at last"
+
+
+async def test_a_cancelled_request_is_forgotten(wire: Wire) -> None:
+    requests = _requests(wire)
+    asking = asyncio.ensure_future(requests.ask("qb.x", timeout_s=0.02))
+    _, inbox = await wire.asked.get()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    wire.reply(inbox, b"late")
+    with pytest.raises(Unavailable):
+        await requests.ask("qb.y", timeout_s=0.04)
+
+
+async def test_open_requests_on_a_subject_can_be_refused(wire: Wire) -> None:
+    requests = _requests(wire)
+    refused, other = (asyncio.ensure_future(requests.ask(subject)) for subject in ("qb.X", "qb.y"))
+    inboxes = [(await wire.asked.get())[1] for _ in range(2)]
+    requests.refuse("qb.x", PermissionError("qb.X"))
+    with pytest.raises(PermissionError):
+        await refused
+    wire.reply(inboxes[1], b"yes")
+    assert (await other).data == b"yes"
+
+
+@pytest.mark.server
+async def test_requests_of_a_lost_connection_end_and_later_ones_work(bus: Bus, fresh_server: NatsServer) -> None:
+    requests, subject = Requests(bus, 0.5), "$JS.API.STREAM.INFO.LOG"
+    assert (await requests.ask(subject)).data
+    fresh_server.kill()
+    with pytest.raises(Unavailable):
+        await requests.ask(subject)
+    await fresh_server.start()
+    async with asyncio.timeout(20):
+        while not bus.connected:
+            await asyncio.sleep(0.02)
+    assert (await requests.ask(subject, timeout_s=20)).data
