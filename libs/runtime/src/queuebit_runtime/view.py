@@ -28,6 +28,7 @@ from queuebit_runtime.delivery import origin_of
 from queuebit_runtime.harden import listen
 from queuebit_runtime.log import Stored
 from queuebit_runtime.received import Received
+from queuebit_runtime.requests import Requests
 from queuebit_runtime.server_errors import CONSUMER_EXISTS
 from queuebit_runtime.view_snapshot import Base, Mark, ViewSnapshot
 
@@ -36,7 +37,6 @@ __all__ = ["Fold", "Raw", "View", "fold_events"]
 _log = logging.getLogger(__name__)
 
 _BATCH = 500
-"""The most messages that the server may have under way."""
 _BURST_S = 0.02
 """How long messages are folded before other tasks have their turn."""
 _AGAIN_S = 0.2
@@ -57,9 +57,8 @@ class Raw(NamedTuple):
 
     def mark(self) -> Mark:
         """What tells this message from every other, also from one that another log has in its place."""
-        digest = hashlib.sha256(f"{self.subject} {self.sequence} {self.stored_at.isoformat()}\n".encode())
-        digest.update(self.body)
-        return Mark(self.sequence, digest.hexdigest())
+        head = f"{self.subject} {self.sequence} {self.stored_at.isoformat()}\n".encode()
+        return Mark(self.sequence, hashlib.sha256(head + self.body).hexdigest())
 
 
 Fold = Callable[[Raw], Awaitable[object] | None]
@@ -93,6 +92,7 @@ class View:
             snapshot: where the state that `fold` changes is kept between two starts.
         """
         self._connection = connection
+        self._requests = Requests(connection, timeout_s=5)
         self._name = name
         self._consumer = ""
         self._filters = list(filters)
@@ -195,20 +195,19 @@ class View:
 
     async def _call(self, subject: str, request: Mapping[str, object]) -> dict[str, Any]:
         """Send a request to JetStream; the answer is in its form, and empty if the consumer's name is taken."""
-        reply = await self._connection.client.request(subject, json.dumps(request).encode(), timeout=5)
+        reply = await self._requests.ask(subject, json.dumps(request).encode())
         answer: dict[str, Any] = json.loads(reply.data)
-        error = answer.get("error", {})
+        if not (error := answer.get("error", {})):
+            return answer
         if error.get("err_code") == CONSUMER_EXISTS:
             return {}
-        if error:
-            raise Unavailable(f"{subject}: {error.get('description')}")
-        return answer
+        raise Unavailable(f"{subject}: {error.get('description')}")
 
     async def _leave(self) -> None:
         """Release the name at once; otherwise the server does so later."""
         if self._consumer:
-            subject = f"$JS.API.CONSUMER.DELETE.{self._stream}.{self._consumer}"
-            await self._connection.client.publish(subject, b"", reply=self._connection.client.new_inbox())
+            client, subject = self._connection.client, f"$JS.API.CONSUMER.DELETE.{self._stream}.{self._consumer}"
+            await client.publish(subject, b"", reply=client.new_inbox())
             self._consumer = ""
 
     async def _ask(self, inbox: str, batch: int) -> None:
