@@ -103,21 +103,21 @@ def test_there_is_none_while_a_hold_is_ahead_of_the_view() -> None:
     assert contents(through_records(world)) == contents(world)
 
 
-async def test_a_hold_that_this_broker_appended_is_not_decoded_when_the_view_reads_it_back() -> None:
+def test_a_hold_that_this_broker_appended_is_not_decoded_when_the_view_reads_it_back() -> None:
     world = World()
     fold = folding(world, Undecided())
 
     def raw(sequence: int, body: bytes) -> Raw:
         return Raw("qb.account.acme.main.held", body, sequence, datetime.now(UTC), Msg(Client()))
 
-    await fold(raw(1, held("j1").to_bytes()))
+    fold(raw(1, held("j1").to_bytes()))
     world.hold(held("j2"), 2, behind_all=False)
     assert world.accounts.seen("acme") == 1
-    await fold(raw(2, b"not read"))
+    fold(raw(2, b"not read"))
     assert (world.accounts.seen("acme"), world.sequence) == (2, 2)
     assert [*world.account("acme", "main").holds] == ["j1", "j2"]
     with pytest.raises(Malformed):
-        await fold(raw(3, b"not an event"))
+        fold(raw(3, b"not an event"))
 
 
 def test_records_of_another_form_are_refused_and_leave_the_world_empty() -> None:

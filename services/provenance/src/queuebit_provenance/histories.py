@@ -14,7 +14,7 @@ from queuebit_contracts.wire import UnknownEvent
 from queuebit_kernel import Malformed, Unavailable
 from queuebit_provenance.ports import Histories
 from queuebit_runtime.connection import Connection
-from queuebit_runtime.multi_reply import MultiReply
+from queuebit_runtime.requests import Requests
 from queuebit_runtime.stored import Message, Stored, event_in, message_of
 
 __all__ = ["JetStreamHistories"]
@@ -41,7 +41,7 @@ class JetStreamHistories:
             pause_s: time between two requests, in which further jobs come; the first after a rest does not wait.
             most: jobs in one request.
         """
-        self._replies = MultiReply(connection, _TIMEOUT_S)
+        self._requests = Requests(connection, _TIMEOUT_S)
         self._alone = alone
         self._pause_s = pause_s
         self._most = most
@@ -74,7 +74,7 @@ class JetStreamHistories:
         request = {"multi_last": [f"{it}.>" for it in prefixes], "batch": _MOST_SUBJECTS}
         found: dict[str, list[Message]] = defaultdict(list)
         try:
-            replies = await self._replies.ask(f"$JS.API.DIRECT.GET.{LOG}", json.dumps(request).encode())
+            replies = await self._requests.ask_all(f"$JS.API.DIRECT.GET.{LOG}", json.dumps(request).encode())
         except Unavailable:
             replies = []
         for message in map(message_of, replies):
