@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from nats.aio.client import Client
-from nats.aio.msg import Msg
+from queuebit_runtime.connection import Client, Msg
 
 __all__ = ["Headers", "Received", "permitted", "read_headers"]
 
