@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Mapping
-from types import SimpleNamespace
 
 import orjson
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
 
 from queuebit_contracts.topology import topology
 from queuebit_kernel import Unavailable
@@ -84,9 +83,10 @@ async def test_a_span_is_a_child_of_the_one_it_opened_in_and_of_no_other() -> No
     tracing = Tracing("broker")
 
     async def hop(job: str) -> None:
-        with tracing.span("outer", attributes={"queuebit.job": job}) as outer:
+        with tracing.span("outer", attributes={"queuebit.job": job}):
+            outside = current_traceparent()
             await asyncio.sleep(0)
-            assert current_traceparent() == outer.traceparent
+            assert current_traceparent() == outside is not None
             with tracing.span("inner", attributes={"queuebit.job": job}):
                 await asyncio.sleep(0)
 
@@ -124,14 +124,13 @@ def test_a_parent_that_is_none_begins_a_trace(nothing: str) -> None:
     assert row["TraceId"] not in (f"{7:032x}", f"{0:032x}")
 
 
-def test_the_span_of_an_application_with_opentelemetry_is_the_context_outside_ours(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    context = SimpleNamespace(is_valid=True, trace_id=7, span_id=8, trace_flags=1)
-    span = SimpleNamespace(get_span_context=lambda: context)
-    monkeypatch.setitem(sys.modules, "opentelemetry.trace", SimpleNamespace(get_current_span=lambda: span))
-    assert current_traceparent() == SAMPLED["traceparent"]
-    with Tracing("broker").span("place", f"00-{5:032x}-{6:016x}-01") as own:
-        assert current_traceparent() == own.traceparent
-    context.is_valid = False
+def test_the_span_of_an_application_is_the_context_outside_ours() -> None:
+    with TracerProvider(shutdown_on_exit=False).get_tracer("app").start_as_current_span("request") as span:
+        context, application = span.get_span_context(), current_traceparent()
+        assert application == f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+        with Tracing("broker").span("place", f"00-{5:032x}-{6:016x}-01"):
+            own = current_traceparent()
+            assert own is not None
+            assert own.startswith(f"00-{5:032x}-")
+        assert current_traceparent() == application
     assert current_traceparent() is None
