@@ -168,11 +168,19 @@ _MAX_DEPTH = 32
 _NO_BRACKETS = bytes({*range(256)} - {*b"[]{}"})
 
 
-def _depth(body: bytes) -> int:
-    """The deepest level of brackets outside texts; a text without an end reaches to the end of the body."""
+def _too_deep(body: bytes) -> bool:
+    """Whether brackets outside texts nest too deep; a text without an end reaches to the end of the body."""
+    if _opened(body) <= _MAX_DEPTH:
+        return False
     outside = body.replace(rb"\\", b"").replace(rb"\"", b"").split(b'"')[::2]  # a backslash belongs to a text
     brackets = b"".join(outside).translate(None, _NO_BRACKETS)
-    return max(accumulate(1 if it in b"[{" else -1 for it in brackets), default=0)
+    if _opened(brackets) <= _MAX_DEPTH:
+        return False
+    return max(accumulate(1 if it in b"[{" else -1 for it in brackets)) > _MAX_DEPTH
+
+
+def _opened(body: bytes) -> int:
+    return body.count(b"[") + body.count(b"{")
 
 
 def decode(body: bytes, subject: str = "") -> Decoded:
@@ -183,7 +191,7 @@ def decode(body: bytes, subject: str = "") -> Decoded:
     Raises:
         Malformed: not a JSON object with a `type`, nested too deep, or of a known type whose schema it breaks.
     """
-    if body.count(b"[") + body.count(b"{") > _MAX_DEPTH and _depth(body) > _MAX_DEPTH:
+    if _too_deep(body):
         raise Malformed(f"not an event: it nests more than {_MAX_DEPTH} levels deep")
     try:
         return _ANY.validate_json(body)

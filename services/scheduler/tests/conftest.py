@@ -141,9 +141,11 @@ class MemoryDecisions:
     def __init__(self) -> None:
         self.kept: dict[str, bytes] = {}
         self.down = False
+        self.refused = 0
 
     async def keep(self, content: bytes, *, private: bool, copies: int) -> Payload:
         if self.down:
+            self.refused += 1
             raise Unavailable("no answer")
         self.kept[digest(content)] = content
         inline = None if private else content.decode()

@@ -9,19 +9,21 @@ import pytest
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.job import JobPlaced
 from queuebit_contracts.query import Question
-from queuebit_contracts.subjects import Aggregate
+from queuebit_contracts.subjects import Aggregate, subject_of
 from queuebit_contracts.wire import Payload
 from queuebit_kernel import Malformed, Unavailable, digest
 from queuebit_runtime.log import Guarded, Stored
 from queuebit_scheduler import handlers
+from queuebit_scheduler.folding import Folding
 from queuebit_scheduler.handlers import CYCLE_LIMIT, AnswerWaiting
 from queuebit_scheduler.liveness import ASK_S, WatchBackends
+from queuebit_scheduler.rescoring import RescoreJobs
 from queuebit_scheduler.state import State
 from queuebit_scheduling import FairShare, Snapshot, Step, decode, encode, plan
 from queuebit_scheduling.reasons import why_placed, why_waiting
 from queuebit_scheduling.usage import micros
 from queuebit_testing.build import submitted
-from queuebit_testing.memory import MemoryLog
+from queuebit_testing.memory import MemoryLog, MemoryPayloads
 
 from .conftest import World
 
@@ -214,10 +216,7 @@ def test_late_binding_keeps_the_rest_in_memory(world: World) -> None:
     assert world.state.waiting == 4
 
 
-async def test_a_wake_up_is_followed_by_cycles_until_nothing_fits(
-    world_of: type[World], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(handlers, "TICK_S", 3600)
+async def test_a_wake_up_is_followed_by_cycles_until_nothing_fits(world_of: type[World]) -> None:
     world = world_of(places_per_slot=100)
     events: list[AnyEvent] = [world.registered("aer"), *(world.accepted(f"j{n}") for n in range(CYCLE_LIMIT + 5))]
     for event in events:
@@ -228,6 +227,42 @@ async def test_a_wake_up_is_followed_by_cycles_until_nothing_fits(
         while len(world.log.events(JobPlaced)) < CYCLE_LIMIT + 5:
             await asyncio.sleep(0)
     running.cancel()
+
+
+async def test_what_the_log_refused_is_tried_again_without_another_event(
+    world_of: type[World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handlers, "TICK_S", 0.01)
+    world = world_of()
+    for event in (world.registered("aer"), world.accepted("j1")):
+        world.state.evolve(event, await world.log.append(event), world.clock.now())
+    world.decisions.down = True
+    running = asyncio.gather(world.place.run(), world.place.tick())
+    async with asyncio.timeout(20):
+        while not world.decisions.refused:
+            await asyncio.sleep(0)
+        world.decisions.down = False
+        while not world.log.events(JobPlaced):
+            await asyncio.sleep(0)
+    running.cancel()
+
+
+def test_an_event_asks_for_a_cycle_only_while_jobs_wait(world: World) -> None:
+    wakes: list[int] = []
+    rescore = RescoreJobs(MemoryPayloads(), world.state.rescore, lambda: None)
+    folding = Folding(world.state, rescore, lambda: wakes.append(world.state.waiting))
+
+    def happens(event: AnyEvent) -> None:
+        folding.evolve(Stored(event, subject_of(event), len(wakes) + 1, world.clock.now()))
+
+    happens(world.registered("aer"))
+    assert wakes == []
+    happens(world.accepted("j1"))
+    assert wakes == [1]
+    world.state.reserve(("acme", "j1"), "aer")
+    happens(world.started("j1"))
+    happens(world.completed("j1"))
+    assert wakes == [1]
 
 
 def test_waiting_jobs_are_reported_why_and_how_many_are_ahead(world: World) -> None:

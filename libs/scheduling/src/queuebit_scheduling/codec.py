@@ -6,9 +6,9 @@ the digest of the bytes.
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Literal
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from queuebit_kernel import Json, Malformed
@@ -82,7 +82,7 @@ class Document(_Table):
 
 
 def encode(snapshot: Snapshot) -> bytes:
-    """Encode a snapshot. It has only integers and plain names, so that sorted names make the JSON canonical."""
+    """Encode a snapshot. It has only integers and names in ASCII, so that sorted names make the JSON canonical."""
     backends, tenants, run_times = snapshot.backends, snapshot.tenants, snapshot.run_times
     document = {
         "version": 1,
@@ -111,7 +111,7 @@ def encode(snapshot: Snapshot) -> bytes:
         },
         "groups": [_group(it) for it in snapshot.groups],
     }
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), check_circular=False).encode()
+    return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
 
 
 def decode(content: bytes) -> Snapshot:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 from queuebit_scheduling.plan import Choice, Group, Place, Step, Target, Turn
@@ -160,8 +160,7 @@ class _Cycle:
     def _take(self, tenant: Tenant, job: Job, chosen: Target) -> None:
         """Update capacity and usage after a placement, and the affected tenants."""
         backend, took = chosen.candidate.backend, chosen.expected_us
-        before = self._capacity[backend]
-        self._capacity[backend] = replace(before, taken=before.taken + 1, backlog_us=before.backlog_us + took)
+        self._capacity[backend] = self._capacity[backend].with_jobs(1, took)
         self._usage_us[tenant.name] += took
         next(it for it in self._queues[tenant.name] if it.jobs and it.jobs[0] is job).jobs.popleft()
         full = not self._policy.free(self._capacity[backend])

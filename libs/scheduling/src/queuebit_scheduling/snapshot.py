@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
@@ -46,6 +46,11 @@ class BackendCapacity:
     silent_since_us: int | None = None
     """When its executor was last seen, if it counts as stopped; otherwise None."""
 
+    def with_jobs(self, count: int, expected_us: int) -> BackendCapacity:
+        """Return the backend with so many more placed jobs, or fewer, and their expected run time."""
+        taken, backlog_us = self.taken + count, self.backlog_us + expected_us
+        return BackendCapacity(self.name, self.slots, self.queue_depth, taken, backlog_us, self.silent_since_us)
+
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
@@ -56,6 +61,10 @@ class Tenant:
     served: Served
     outstanding_us: int
     """Expected run time of its placed jobs."""
+
+    def with_jobs(self, expected_us: int) -> Tenant:
+        """Return the tenant with more or less expected run time of placed jobs."""
+        return Tenant(self.name, self.share, self.served, self.outstanding_us + expected_us)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +146,10 @@ class Snapshot:
         """Return the snapshot with these jobs, and only their backends and tenants."""
         tenants = {it.jobs[0].tenant for it in groups}
         candidates = {it.backend for group in groups for it in group.jobs[0].candidates}
-        return replace(
-            self,
+        return Snapshot(
+            self.policy,
+            self.at_us,
+            self.limit,
             backends=tuple(it for it in self.backends if it.name in candidates),
             tenants=tuple(it for it in self.tenants if it.name in tenants),
             run_times=run_times,
@@ -153,7 +164,8 @@ def cost_ranks(costs: Mapping[str, Decimal]) -> dict[str, int]:
 
 
 def _sorted(rows: Iterable[_Row], key: Callable[[_Row], SupportsRichComparison]) -> tuple[_Row, ...]:
-    return tuple(sorted(rows, key=key))
+    found = tuple(rows)
+    return found if len(found) < 2 else tuple(sorted(found, key=key))
 
 
 def _by_sequence(job: Job) -> tuple[int, str, str]:

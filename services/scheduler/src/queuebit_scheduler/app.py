@@ -35,6 +35,6 @@ def create_app() -> Service:
     service.views.append(View(service.bus, "scheduler", subjects, fold_events(folding.evolve), snapshot=snapshot))
     service.include(queries(AnswerWaiting(state, clock), ExplainJob(service.log, decisions)))
     watch = WatchBackends(state, over_bus(service.bus), clock, silence_s=settings.silence_s, wake=place.wake)
-    service.work += [place.run, watch.run, rescore.run]
+    service.work += [place.run, place.tick, watch.run, rescore.run]
     service.detail = lambda: {"waiting": state.waiting, "outstanding": state.outstanding}
     return service

@@ -27,7 +27,8 @@ class Folding:
         """Fold one event of the log."""
         self._state.evolve(stored.event, stored.sequence, stored.stored_at)
         self._rescore.evolve(stored.event)
-        self._wake()
+        if self._state.waiting:
+            self._wake()
 
     def freeze(self) -> Callable[[], Iterator[bytes]]:
         """Copy both."""

@@ -40,7 +40,7 @@ _MAX_ROWS = 1000
 
 
 class PlaceJobs:
-    """One cycle after another: as soon as the view moved, and at every tick."""
+    """One cycle after another: as soon as the view shows something that lets a job be placed, and at every tick."""
 
     def __init__(self, state: State, log: EventLog, decisions: DecisionStore, clock: Clock, tracing: Tracing) -> None:
         self._state = state
@@ -57,13 +57,15 @@ class PlaceJobs:
     async def run(self) -> None:
         """Work until cancelled."""
         while True:
-            try:
-                async with asyncio.timeout(TICK_S):
-                    await self._wake.wait()
-            except TimeoutError:
-                pass
+            await self._wake.wait()
             self._wake.clear()
             await self.cycle()
+
+    async def tick(self) -> None:
+        """Ask for cycles until cancelled, so that what the log refused is tried again."""
+        while True:
+            self.wake()
+            await asyncio.sleep(TICK_S)
 
     async def cycle(self) -> None:
         """Decide once, store the snapshot, and append every placement.
@@ -84,7 +86,7 @@ class PlaceJobs:
         for place, known in zip(places, settled, strict=True):
             if not known:
                 self._state.release(place.job)
-        if all(settled):
+        if all(settled) and self._state.waiting:
             self.wake()
 
     async def _append_all(self, jobs: Sequence[AcceptedJob], places: Sequence[Place], snapshot: Snapshot) -> list[bool]:

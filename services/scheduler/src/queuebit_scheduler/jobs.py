@@ -108,9 +108,15 @@ class Outstanding:
     accepted: AcceptedJob
     backend: str
     expected_us: int
+    after: int
+    """Sequence of the newest event about its place that the log has shown."""
     confirmed: bool = False
     """Whether the log has shown the placement."""
     started_at: datetime | None = None
+
+    def left(self) -> AcceptedJob:
+        """The job without its place; its next placement expects what the log has shown."""
+        return self.accepted if self.after == self.accepted.after else replace(self.accepted, after=self.after)
 
 
 def _candidates(data: Acceptance) -> tuple[Candidate, ...]:

@@ -68,7 +68,7 @@ class State:
 
     def job(self, key: Key) -> AcceptedJob:
         """An active job."""
-        return self._waiting[key] if key in self._waiting else self._outstanding[key].accepted
+        return self._waiting[key] if key in self._waiting else self._outstanding[key].left()
 
     def waiting_of(self, tenant: str) -> list[AcceptedJob]:
         """A tenant's jobs without a place, the next first."""
@@ -122,14 +122,14 @@ class State:
             self._backends[name] = replace(it, silent_since_us=silent_since_us)
         stranded = [key for key, it in self._outstanding.items() if self._may_leave(it)]
         for key in stranded:
-            self._waiting.add(self._free(key).accepted)
+            self._waiting.add(self._free(key).left())
         return bool(stranded) or before != self._backends
 
     def placed_of(self, tenant: str) -> list[tuple[Outstanding, int]]:
         """A tenant's jobs with a place, oldest placement first, and how many jobs were placed there before each."""
         ahead: dict[str, int] = {}
         found = []
-        for it in sorted(self._outstanding.values(), key=lambda it: it.accepted.after):
+        for it in sorted(self._outstanding.values(), key=lambda it: it.after):
             if it.accepted.job.tenant == tenant:
                 found.append((it, ahead.get(it.backend, 0)))
             ahead[it.backend] = ahead.get(it.backend, 0) + 1
@@ -141,13 +141,13 @@ class State:
         promised_us = next((it.qpu_us for it in accepted.job.candidates if it.backend == backend), 1)
         learned_us = self._run_times.known_us(backend, accepted.job.size)
         expected_us = self.policy.expected_us(promised_us, learned_us)
-        self._hold(Outstanding(accepted, backend, expected_us))
+        self._hold(Outstanding(accepted, backend, expected_us, accepted.after))
 
     def release(self, key: Key) -> None:
         """Release a place that the log has not confirmed; the job waits again, in its old position."""
         outstanding = self._outstanding.get(key)
         if outstanding is not None and not outstanding.confirmed:
-            self._waiting.add(self._free(key).accepted)
+            self._waiting.add(self._free(key).left())
 
     def rescore(self, key: Key, backend: str, esp_ppm: int) -> bool:
         """Note another success probability of an active job's candidate; say whether that changed anything."""
@@ -174,7 +174,7 @@ class State:
             if it.confirmed:
                 placed.append(replace(it))
             else:
-                waiting.append(it.accepted)
+                waiting.append(it.left())
         slots = {it.name: it.slots for it in self._backends.values() if it.slots}
         return FrozenState(
             slots, {*self._answering}, self._tenants.all(), self._run_times.all(), tuple(waiting), tuple(placed)
@@ -210,11 +210,11 @@ class State:
         """The log shows an active job on a backend; this overrides any reserved place."""
         outstanding = self._outstanding.get(key)
         if outstanding is not None and outstanding.backend != backend:
-            self._waiting.add(self._free(key).accepted)
+            self._waiting.add(self._free(key).left())
         if key in self._waiting:
             self.reserve(key, backend)
         if (shown := self._outstanding.get(key)) is not None:
-            shown.confirmed, shown.accepted = True, replace(shown.accepted, after=sequence)
+            shown.confirmed, shown.after = True, sequence
         return shown
 
     def _may_leave(self, it: Outstanding) -> bool:
@@ -243,9 +243,7 @@ class State:
         return outstanding
 
     def _take(self, tenant: str, backend: str, places: int, expected_us: int) -> None:
-        known = self._capacity(backend)
-        taken, backlog_us = known.taken + places, known.backlog_us + expected_us
-        self._backends[backend] = replace(known, taken=taken, backlog_us=backlog_us)
+        self._backends[backend] = self._capacity(backend).with_jobs(places, expected_us)
         self._tenants.expect(tenant, expected_us)
 
     def _capacity(self, name: str) -> BackendCapacity:

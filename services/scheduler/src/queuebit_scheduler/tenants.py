@@ -30,12 +30,12 @@ class Tenants:
 
     def weigh(self, name: str, share: int) -> None:
         """Note a tenant's weight; the newest counts."""
-        self._of[name] = replace(self._of.get(name) or Tenant(name, share, Served(), 0), share=share)
+        tenant = self._of.get(name) or Tenant(name, share, Served(), 0)
+        self._of[name] = tenant if tenant.share == share else replace(tenant, share=share)
 
     def expect(self, name: str, us: int) -> None:
         """Change a tenant's reserved service."""
-        tenant = self._of[name]
-        self._of[name] = replace(tenant, outstanding_us=tenant.outstanding_us + us)
+        self._of[name] = self._of[name].with_jobs(us)
 
     def receive(self, name: str, ran_us: int, at: datetime) -> None:
         """Add service that a tenant received."""
