@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from queuebit_kernel import Unavailable
@@ -62,11 +62,11 @@ class Requests:
         """Return every reply, in order, when the server has sent the last."""
         return await self._ask(subject, body, None, None, several=True)
 
-    def refuse(self, subject: str, error: Exception) -> None:
+    def refuse(self, subject: str, error: Callable[[str], Exception]) -> None:
         """End the open requests on a subject, compared without case, with an error."""
-        for it in [it for it in self._open.values() if it.subject.lower() == subject]:
-            if not it.answered.done():
-                it.answered.set_exception(error)
+        for it in self._open.values():
+            if it.subject.lower() == subject.lower() and not it.answered.done():
+                it.answered.set_exception(error(it.subject))
 
     async def _ask(
         self, subject: str, body: bytes, headers: Mapping[str, str] | None, timeout_s: float | None, *, several: bool
@@ -85,7 +85,7 @@ class Requests:
             loop.call_at(until, self._look, until)
         try:
             await client.publish(
-                subject, body, reply=f"{self._inbox}.{number}", headers=None if headers is None else dict(headers)
+                subject, body, reply=f"{self._inbox}.{number}", headers=dict(headers) if headers else None
             )
             return await it.answered
         except NatsError as error:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from ssl import SSLContext
 
 from nats.aio.client import Client
-from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
-from nats.errors import NoRespondersError, SlowConsumerError
 
 from queuebit.errors import Forbidden, InvalidInput, Reason, Refused, Unanswered, Unreachable
 from queuebit.transport import Message, OnGap, OnMessage, Reply, Unsubscribe
-from queuebit_runtime.harden import connect
+from queuebit_kernel import Unavailable
+from queuebit_runtime.connection import Connected
+from queuebit_runtime.harden import connect, listen
+from queuebit_runtime.received import Received
+from queuebit_runtime.requests import NoService, Requests
 from queuebit_runtime.servers import servers_of, tls_of
 
 __all__ = ["NatsTransport"]
@@ -47,10 +48,8 @@ class NatsTransport:
         self._seed = seed
         self._inbox = inbox
         self._timeout = connect_timeout
-        self._client: Client | None = None
+        self._open: tuple[Client, Requests] | None = None
         self._connecting = asyncio.Lock()
-        self._asking: defaultdict[str, set[asyncio.Task[Msg]]] = defaultdict(set)
-        self._denied: set[asyncio.Task[Msg]] = set()
         self._on_gap: list[OnGap] = []
         self._unknown = False
         """Whether the server rejected the token at the last attempt."""
@@ -58,35 +57,19 @@ class NatsTransport:
     async def request(
         self, subject: str, body: bytes = b"", headers: Mapping[str, str] | None = None, *, timeout: float = 5.0
     ) -> Reply:
-        client = await self._connected()
-        # NATS reports a refusal asynchronously; the request alone would wait for its timeout.
-        asking = asyncio.get_running_loop().create_task(
-            client.request(subject, body, timeout=timeout, headers=dict(headers) if headers else None)
-        )
-        named = subject.lower()  # the form in which nats-py reports refusals
-        self._asking[named].add(asking)
+        client, requests = await self._connected()
         try:
-            reply = await asking
-        except asyncio.CancelledError:
-            if asking not in self._denied:
-                raise
-            text = f"you may not use {subject}: ask for another role, or check the tenant"
-            raise Forbidden([Reason("forbidden", text)]) from None
-        except NoRespondersError as error:
+            reply = await requests.ask(subject, body, headers, timeout)
+        except NoService as error:
             raise Unanswered(f"no service answers {subject}: see `qb status`") from error
-        except (NatsError, TimeoutError) as error:
+        except Unavailable as error:
             raise self._silent(client, subject, timeout) from error
-        finally:
-            self._denied.discard(asking)
-            self._asking[named].discard(asking)
-            if not self._asking[named]:
-                del self._asking[named]
         return Reply(reply.data, reply.headers or {})
 
     async def follow(self, subjects: Sequence[str], on_message: OnMessage, on_gap: OnGap) -> Unsubscribe:
-        client = await self._connected()
+        client, _ = await self._connected()
 
-        async def forward(message: Msg) -> None:
+        def forward(message: Received) -> None:
             on_message(Message(message.subject, message.data, message.headers or {}))
 
         async with AsyncExitStack() as opened:
@@ -94,7 +77,7 @@ class NatsTransport:
             opened.callback(self._on_gap.remove, on_gap)
             try:
                 for subject in subjects:
-                    opened.push_async_callback(_unsubscribe, await client.subscribe(subject, cb=forward))
+                    opened.push_async_callback(_unsubscribe, await listen(client, subject, forward))
                 # nats-py sends PING before its buffer: only the second PING follows the subscriptions.
                 await client.flush()
                 await client.flush()
@@ -103,27 +86,27 @@ class NatsTransport:
             return opened.pop_all().aclose
 
     async def close(self) -> None:
-        if self._client is not None:
+        if self._open is not None:
             with suppress(OSError, NatsError):  # the connection is lost already
-                await self._client.close()
+                await self._open[0].close()
 
-    async def _connected(self) -> Client:
-        if self._client is None:
+    async def _connected(self) -> tuple[Client, Requests]:
+        if self._open is None:
             async with self._connecting:
-                self._client = self._client or await self._connect()
-        return self._client
+                if self._open is None:
+                    client = await self._connect()
+                    self._open = client, Requests(Connected(client), self._timeout)
+        return self._open
 
     async def _connect(self) -> Client:
         failures = list[Exception]()
 
         async def on_error(error: Exception) -> None:
             failures.append(error)
-            if self._client is None and len(failures) >= len(self._servers):
+            if self._open is None and len(failures) >= len(self._servers):
                 raise error  # each server was tried: the first connection has no retries
             self._unknown = self._unknown or "authorization" in str(error).lower()
             self._deny(str(error))
-            if isinstance(error, SlowConsumerError):
-                self._note_gap()
 
         async def on_reconnected() -> None:
             self._unknown = False
@@ -173,10 +156,14 @@ class NatsTransport:
             on_gap()
 
     def _deny(self, text: str) -> None:
-        if found := _VIOLATION.search(text):
-            for asking in self._asking.get(found[1].lower(), ()):
-                self._denied.add(asking)
-                asking.cancel()
+        """End requests that the server refused: it says so apart from them, and they would wait for their timeout."""
+        if self._open is not None and (found := _VIOLATION.search(text)):
+            self._open[1].refuse(found[1], _forbidden)
+
+
+def _forbidden(subject: str) -> Forbidden:
+    text = f"you may not use {subject}: ask for another role, or check the tenant"
+    return Forbidden([Reason("forbidden", text)])
 
 
 async def _unsubscribe(subscription: Subscription) -> None:
