@@ -1,0 +1,106 @@
+"""A backend for Qiskit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from qiskit import QuantumCircuit
+from qiskit.providers import BackendV2
+from qiskit.providers import Options as QiskitOptions
+from qiskit.transpiler import Target
+
+from queuebit.devices import Device
+from queuebit_contracts.program import MAX_CIRCUITS
+from queuebit_qiskit.jobs import CircuitJob
+from queuebit_qiskit.options import Options
+from queuebit_qiskit.results import circuit_items
+from queuebit_qiskit.submitting import Request
+from queuebit_qiskit.target import target_of
+
+if TYPE_CHECKING:
+    from queuebit_qiskit.service import QueuebitService
+
+__all__ = ["QueuebitBackend"]
+
+
+class QueuebitBackend(BackendV2):  # type: ignore[misc]  # Qiskit has no types
+    """A backend with the target of its newest calibration, as of when it was read: `refresh()` reads it again."""
+
+    def __init__(self, service: QueuebitService, device: Device) -> None:
+        super().__init__(provider=service, name=device.name, description=f"{device.vendor}, {device.kind}")
+        self._service = service
+        self._device = device
+        self._target: Target | None = None
+
+    @property
+    def target(self) -> Target:
+        """Gates with errors and durations on ordered qubits, measurement, reset and supported control flow."""
+        if self._target is None:
+            self._target = target_of(self._device)
+        return self._target
+
+    @property
+    def max_circuits(self) -> int:
+        """Circuits of one `run`."""
+        return MAX_CIRCUITS
+
+    @property
+    def max_shots(self) -> int:
+        """Shots of one run of a circuit."""
+        return self._device.max_shots
+
+    @property
+    def simulator(self) -> bool:
+        """Whether no real device is behind it: ideal simulators and emulated devices."""
+        return self._device.kind in ("simulator", "emulated")
+
+    @property
+    def calibration(self) -> str | None:
+        """The digest of the calibration that the target is made of; `job.calibration` has that of a run."""
+        return self._device.digest
+
+    @property
+    def calibrated_at(self) -> datetime | None:
+        """When the device was calibrated."""
+        return self._device.calibrated_at
+
+    @property
+    def properties(self) -> Mapping[str, Any] | None:
+        """The calibration as plain JSON; None for ideal simulators."""
+        return self._device.calibration
+
+    @property
+    def service(self) -> QueuebitService:
+        """Where it comes from."""
+        return self._service
+
+    def refresh(self) -> None:
+        """Read the newest calibration; the target is made anew."""
+        self._device = self._service.client.device(self.name)
+        self._target = self._coupling_map = None
+
+    @classmethod
+    def _default_options(cls) -> QiskitOptions:
+        return QiskitOptions(shots=1000, memory=False, seed_simulator=None, max_cost=None)
+
+    def run(self, run_input: QuantumCircuit | Sequence[QuantumCircuit], **options: Any) -> CircuitJob:
+        """Submit circuits as one job.
+
+        Args:
+            run_input: a circuit, or several, without free parameters.
+            options: `shots`, `memory` (each shot in order), `seed_simulator`, `max_cost` (as of `SamplerOptions`).
+
+        Raises:
+            InvalidInput: a circuit or an option cannot be sent; it is a `ValueError`.
+        """
+        chosen = {**dict(self.options), **options}
+        if unknown := chosen.keys() - dict(self.options).keys():
+            raise AttributeError(f"{self.name} has no option {sorted(unknown)[0]!r}: it has {', '.join(self.options)}")
+        circuits = [run_input] if isinstance(run_input, QuantumCircuit) else [*run_input]
+        items, notes = circuit_items(circuits, chosen["shots"])
+        outputs = ("counts", "memory") if chosen["memory"] else ("counts",)
+        request = Request("circuits", items, notes, outputs=outputs)
+        asked = Options(max_cost=chosen["max_cost"], seed=chosen["seed_simulator"])
+        return CircuitJob(self._service, self._service.submit(self, request, asked), self.name, notes)

@@ -1,0 +1,83 @@
+"""Circuits as they are sent: OpenQASM 3, with the names and numbers that results and observables need."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from qiskit import QuantumCircuit
+from qiskit.quantum_info import SparseObservable
+
+from queuebit import InvalidInput
+from queuebit.exporting import exported
+
+__all__ = ["Source", "source_of", "terms_of"]
+
+_INPUT = re.compile(r"^input float\[64\] (\S+);$", re.MULTILINE)
+"""How Qiskit's exporter declares a parameter."""
+
+_PHYSICAL = re.compile(r"\$(\d+)")
+"""How it names a qubit of a circuit with a layout."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One circuit, exported."""
+
+    text: str
+    inputs: tuple[str, ...]
+    """The names that the circuit's parameters have in the text, in Qiskit's order."""
+    registers: tuple[tuple[str, int], ...]
+    """Classical registers, with their widths in bits."""
+    qubits: tuple[int, ...]
+    """The number in Qiskit's circuit of each qubit of the text: all, or those that a circuit with a layout uses."""
+
+
+def source_of(circuit: QuantumCircuit, *, measured: bool) -> Source:
+    """Export a circuit.
+
+    A circuit with a layout names its device qubits (`$n`), and runs on exactly these.
+
+    Args:
+        circuit: it may have free parameters.
+        measured: whether it must measure something.
+
+    Raises:
+        InvalidInput: OpenQASM cannot express it, or its classical registers cannot be told apart in a result.
+    """
+    registers = _registers(circuit) if measured else ()
+    text = exported(circuit, bound=False, measured=measured)
+    named = sorted({int(number) for number in _PHYSICAL.findall(text)})
+    qubits = named if circuit.layout is not None else range(circuit.num_qubits)
+    return Source(text, (*_INPUT.findall(text),), registers, (*qubits,))
+
+
+def terms_of(observable: SparseObservable, source: Source) -> dict[str, float]:
+    """An observable as a sum of Pauli strings on the qubits of the exported circuit.
+
+    Qubits that the text leaves out are idle, in the state 0: there Z is 1, and X and Y are 0.
+    """
+    place = {qubit: number for number, qubit in enumerate(source.qubits)}
+    terms: dict[str, float] = {}
+    for paulis, qubits, factor in observable.as_paulis().simplify().to_sparse_list():
+        letters = ["I"] * len(place)
+        for pauli, qubit in zip(paulis, qubits, strict=True):
+            if qubit in place:
+                letters[-1 - place[qubit]] = pauli
+            elif pauli != "Z":
+                break
+        else:
+            name = "".join(letters)
+            terms[name] = terms.get(name, 0.0) + float(factor.real)
+    return terms
+
+
+def _registers(circuit: QuantumCircuit) -> tuple[tuple[str, int], ...]:
+    bits = [bit for register in circuit.cregs for bit in register]
+    if len({*bits}) < len(bits):
+        raise InvalidInput("classical registers of the circuit share bits: give each bit to one register")
+    if not circuit.cregs:
+        return (("c", circuit.num_clbits),) if circuit.num_clbits else ()
+    if len(bits) < circuit.num_clbits:
+        raise InvalidInput("the circuit has classical bits outside of its registers: add them to a register")
+    return tuple((register.name, register.size) for register in circuit.cregs)

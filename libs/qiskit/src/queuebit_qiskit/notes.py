@@ -1,0 +1,54 @@
+"""The notes that go with a program: from them a process that has only the job's id rebuilds Qiskit's result."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from qiskit import QuantumCircuit
+from qiskit.primitives.containers.bindings_array import BindingsArray
+
+from queuebit import NotFound
+from queuebit_contracts.program import PROGRAM, read_program
+
+__all__ = ["ANNOTATION", "annotation", "bindings_of", "metadata_of", "notes_in"]
+
+ANNOTATION = "qiskit"
+"""The program's annotation that holds the notes."""
+
+_VERSION = 1
+
+
+def annotation(kind: str, pubs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The annotations of a program; `kind` is `sampler`, `estimator` or `circuits`."""
+    return {ANNOTATION: {"version": _VERSION, "kind": kind, "pubs": [*pubs]}}
+
+
+def notes_in(job: str, content: bytes, media_type: str) -> tuple[str, list[dict[str, Any]]]:
+    """The kind and the notes in what was submitted.
+
+    Raises:
+        NotFound: it was not submitted by this package, or by a newer version.
+    """
+    found: Any = read_program(content).annotations.get(ANNOTATION) if media_type == PROGRAM else None
+    if not isinstance(found, dict):
+        raise NotFound(f"job {job} was not submitted from Qiskit: read it with queuebit.Client().job({job!r})")
+    if found.get("version") != _VERSION:
+        raise NotFound(f"job {job} was submitted by a newer version of queuebit-qiskit: upgrade to read it")
+    return str(found["kind"]), list(found["pubs"])
+
+
+def bindings_of(circuit: QuantumCircuit, values: BindingsArray, inputs: Sequence[str]) -> list[dict[str, float]]:
+    """The values of each parameter set, by the names that the parameters have in the exported circuit."""
+    table = values.as_array(circuit.parameters).reshape(int(np.prod(values.shape, dtype=int)), len(inputs))
+    return [dict(zip(inputs, row, strict=True)) for row in table.tolist()]
+
+
+def metadata_of(circuit: QuantumCircuit) -> Any:  # what a person wrote
+    """The circuit's metadata where it is plain JSON; otherwise an empty dictionary."""
+    try:
+        return json.loads(json.dumps(circuit.metadata or {}, allow_nan=False))
+    except (TypeError, ValueError):
+        return {}

@@ -1,0 +1,71 @@
+"""Circuits of `backend.run` as items of a program, and Qiskit's result of them. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from qiskit import QuantumCircuit
+from qiskit.result import Result
+
+from queuebit import InvalidInput, Item, ItemResult
+from queuebit_qiskit.circuits import source_of
+from queuebit_qiskit.notes import metadata_of
+
+__all__ = ["circuit_items", "circuits_result"]
+
+
+def circuit_items(circuits: Sequence[QuantumCircuit], shots: int) -> tuple[list[Item], list[dict[str, Any]]]:
+    """Return an item and a note for each circuit.
+
+    Raises:
+        InvalidInput: a circuit cannot be sent.
+    """
+    items, notes = [], []
+    for circuit in circuits:
+        source = source_of(circuit, measured=True)
+        if source.inputs:
+            raise InvalidInput(f"circuit {circuit.name!r} has free parameters: bind them, or use SamplerV2")
+        items.append(Item(source.text, shots=shots))
+        registers = [[*register] for register in source.registers]
+        notes.append({"name": circuit.name, "registers": registers, "shots": shots, "metadata": metadata_of(circuit)})
+    return items, notes
+
+
+def circuits_result(job: str, backend: str, notes: Sequence[Mapping[str, Any]], items: Sequence[ItemResult]) -> Result:
+    """Return Qiskit's result; a circuit that failed says why in its status."""
+    results = [_experiment(note, item) for note, item in zip(notes, items, strict=True)]
+    return Result.from_dict(
+        {
+            "backend_name": backend,
+            "backend_version": "1",
+            "job_id": job,
+            "success": all(it["success"] for it in results),
+            "results": results,
+        }
+    )
+
+
+def _experiment(note: Mapping[str, Any], item: ItemResult) -> dict[str, Any]:
+    registers = note["registers"]
+    data: dict[str, Any] = {}
+    if item.counts is not None:
+        data["counts"] = {_hexadecimal(bits): count for bits, count in item.counts.items()}
+    if item.memory is not None:
+        data["memory"] = [_hexadecimal(bits) for bits in item.memory]
+    return {
+        "shots": note["shots"],
+        "success": item.state == "completed",
+        "status": "DONE" if item.reason is None else item.reason.text,
+        "data": data,
+        "header": {
+            "name": note["name"],
+            "creg_sizes": registers,
+            "memory_slots": sum(width for _, width in registers),
+            "metadata": note["metadata"],
+        },
+    }
+
+
+def _hexadecimal(bits: str) -> str:
+    return hex(int(bits.replace(" ", ""), 2))

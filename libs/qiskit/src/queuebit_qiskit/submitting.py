@@ -1,0 +1,48 @@
+"""Sends the items of one call as one job."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from queuebit import Batch, Item
+from queuebit_qiskit.notes import annotation
+from queuebit_qiskit.options import Options
+
+__all__ = ["Request"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one call asks for, before it is sent."""
+
+    kind: str
+    """`sampler`, `estimator` or `circuits`."""
+    items: Sequence[Item]
+    """Each with its shots."""
+    notes: Sequence[dict[str, Any]]
+    label: str = ""
+    outputs: Sequence[str] = ("counts",)
+
+    @property
+    def shots(self) -> int:
+        """The shots of the job; items with others carry their own."""
+        return max((it.shots or 0 for it in self.items), default=1)
+
+    def program(self) -> Batch:
+        """The program with its notes."""
+        items = [replace(it, shots=None) if it.shots == self.shots else it for it in self.items]
+        return Batch(items, self.outputs, annotation(self.kind, self.notes))
+
+    def arguments(self, options: Options, tags: Sequence[str] = ()) -> dict[str, Any]:
+        """The other arguments of `queuebit.Client.submit`."""
+        return {
+            "shots": self.shots,
+            "label": self.label,
+            "max_cost": options.max_cost,
+            "seed": options.seed,
+            "project": options.project,
+            "purpose": options.purpose,
+            "tags": [*options.tags, *tags],
+        }

@@ -1,0 +1,125 @@
+"""What is refused before anything is sent, and what a call becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from qiskit import ClassicalRegister, QuantumCircuit
+from qiskit.circuit import Clbit
+from qiskit.circuit.library import UnitaryGate, real_amplitudes
+from qiskit.providers import JobError
+from qiskit.quantum_info import SparseObservable
+
+from queuebit import InvalidInput, NotFound, Refused
+from queuebit.errors import Reason
+from queuebit_contracts.program import CIRCUIT, PROGRAM
+from queuebit_qiskit import EstimatorOptions, JobRefused, SamplerOptions, SamplerV2
+from queuebit_qiskit.circuits import source_of, terms_of
+from queuebit_qiskit.errors import as_qiskit_errors
+from queuebit_qiskit.estimation import shots_for
+from queuebit_qiskit.notes import metadata_of, notes_in
+from queuebit_qiskit.options import options_of
+
+
+def shared_bits() -> QuantumCircuit:
+    circuit = QuantumCircuit(1, 1)
+    circuit.add_register(ClassicalRegister(bits=circuit.clbits, name="alias"))
+    circuit.measure(0, 0)
+    return circuit
+
+
+def bits_outside() -> QuantumCircuit:
+    circuit = QuantumCircuit(1, 1)
+    circuit.add_bits([Clbit()])
+    circuit.measure(0, 1)
+    return circuit
+
+
+@pytest.mark.parametrize(
+    ("circuit", "text"),
+    [
+        (shared_bits, "share bits: give each bit to one register"),
+        (bits_outside, "outside of its registers"),
+        (lambda: QuantumCircuit(1, 1), "measures nothing"),
+    ],
+)
+def test_results_that_could_not_be_read_are_refused(circuit: Callable[[], QuantumCircuit], text: str) -> None:
+    with pytest.raises(InvalidInput, match=text):
+        source_of(circuit(), measured=True)
+
+
+def test_loose_bits_are_one_register_and_names_are_those_of_the_text() -> None:
+    loose = QuantumCircuit([Clbit(), Clbit()])
+    loose.add_register(QuantumCircuit(1).qregs[0])
+    loose.measure(0, [0])
+    assert source_of(loose, measured=True).registers == (("c", 2),)
+    ansatz = real_amplitudes(2, reps=1)
+    assert source_of(ansatz, measured=False).inputs == ("_θ_0_", "_θ_1_", "_θ_2_", "_θ_3_")
+
+
+def test_a_unitary_is_written_as_gates() -> None:
+    circuit = QuantumCircuit(1)
+    circuit.append(UnitaryGate([[0, 1], [1, 0]]), [0])
+    assert source_of(circuit, measured=False).qubits == (0,)
+
+
+@pytest.mark.parametrize("precision", [0, -1.0, float("nan"), float("inf")])
+def test_a_precision_that_no_number_of_shots_reaches_is_refused(precision: float) -> None:
+    with pytest.raises(InvalidInput, match="give a number above 0"):
+        shots_for(precision)
+    assert shots_for(1 / 64) == 4_096
+
+
+def test_terms_on_one_place_are_added() -> None:
+    circuit = QuantumCircuit(2)
+    circuit.h(0)
+    observable = SparseObservable.from_list([("0I", 2.0), ("ZI", 1.0), ("IX", 0.5)])
+    assert terms_of(observable, source_of(circuit, measured=False)) == {"II": 1.0, "ZI": 2.0, "IX": 0.5}
+
+
+def test_unknown_options_are_never_ignored() -> None:
+    assert options_of(SamplerOptions, {"default_shots": 7}).default_shots == 7
+    given = EstimatorOptions(seed=1)
+    assert options_of(EstimatorOptions, given) is given
+    with pytest.raises(TypeError, match="resilience_level"):
+        options_of(EstimatorOptions, {"resilience_level": 2})
+    with pytest.raises(AttributeError):
+        given.resilience_level = 2  # type: ignore[attr-defined]  # as a script would
+
+
+def test_a_primitive_needs_a_backend() -> None:
+    with pytest.raises(InvalidInput, match=r"pass service.backend\('aer'\)"):
+        SamplerV2()
+
+
+@pytest.mark.parametrize(
+    ("content", "media_type", "text"),
+    [
+        (b"OPENQASM 3.0;", CIRCUIT, r"not submitted from Qiskit: read it with queuebit.Client\(\)"),
+        ({}, PROGRAM, "not submitted from Qiskit"),
+        ({"qiskit": {"version": 99}}, PROGRAM, "newer version of queuebit-qiskit: upgrade"),
+    ],
+)
+def test_jobs_of_others_are_named(content: Any, media_type: str, text: str) -> None:
+    if isinstance(content, dict):
+        from queuebit_contracts.program import Item, Program
+        from queuebit_runtime.payloads import describe
+
+        circuit = describe(b"OPENQASM 3.0;", CIRCUIT)
+        content = Program(circuits=(circuit,), items=(Item(),), annotations=content).content()
+    with pytest.raises(NotFound, match=text):
+        notes_in("j1", content, media_type)
+
+
+def test_metadata_is_kept_where_it_is_plain() -> None:
+    assert metadata_of(QuantumCircuit(1, metadata={"a": [1, "x"]})) == {"a": [1, "x"]}
+    assert metadata_of(QuantumCircuit(1, metadata={"a": object()})) == {}
+
+
+def test_a_refusal_is_an_error_of_qiskit_too() -> None:
+    with pytest.raises(JobError) as error, as_qiskit_errors():
+        raise Refused([Reason("a", "one"), Reason("b", "two")])
+    assert isinstance(error.value, JobRefused)
+    assert str(error.value) == "one; two"
