@@ -20,10 +20,20 @@ from qiskit.transpiler import generate_preset_pass_manager
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 from tests.conformance.local_platform import LocalPlatform
 
-from queuebit import Credential
+from queuebit import Credential, InvalidInput
+from queuebit_contracts.program import MAX_CIRCUITS
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import Money
-from queuebit_qiskit import CircuitJob, EstimatorV2, JobFailure, JobRefused, PrimitiveJob, QueuebitService, SamplerV2
+from queuebit_qiskit import (
+    Batch,
+    CircuitJob,
+    EstimatorV2,
+    JobFailure,
+    JobRefused,
+    PrimitiveJob,
+    QueuebitService,
+    SamplerV2,
+)
 from queuebit_quantum.aer import Aer
 from queuebit_quantum.ibm import EmulatedIbm
 from queuebit_runtime.keys import new_seed
@@ -129,6 +139,19 @@ def test_one_call_is_one_job_with_the_shots_of_each_pub(service: QueuebitService
     ]
     assert result[0].metadata["circuit_metadata"] == {"why": "test"}
     assert (platform.submitted[-1].data.label, platform.submitted[-1].data.shots) == ("bell", 100)
+
+
+def test_a_context_tags_its_jobs_and_takes_none_after_its_end(
+    service: QueuebitService, platform: LocalPlatform
+) -> None:
+    with Batch(service.backend("aer")) as batch:
+        inside = SamplerV2(options={"tags": ["mine"]})
+        inside.run([(asymmetric(), [0, 0])])
+    assert platform.submitted[-1].data.tags == ("mine", batch.session_id)
+    with pytest.raises(InvalidInput, match=r"batch-.* is closed: open a new Batch"):
+        inside.run([(asymmetric(), [0, 0])])
+    sampler(service).run([(asymmetric(), [0, 0])])
+    assert platform.submitted[-1].data.tags is None
 
 
 @pytest.mark.parametrize(
@@ -240,6 +263,7 @@ def test_the_target_is_that_of_the_device(device: QueuebitService) -> None:
     assert backend.qubit_properties(3).t1 == wanted.qubit_properties[3].t1
     assert {"delay", "if_else"} <= {*backend.operation_names}
     assert backend.calibration == EmulatedIbm("manila", "FakeManilaV2").calibrate().digest
+    assert backend.max_circuits == MAX_CIRCUITS
     backend.refresh()
     assert backend.target["cx"].keys() == wanted["cx"].keys()
 

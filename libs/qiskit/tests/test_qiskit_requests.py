@@ -14,7 +14,6 @@ from qiskit.quantum_info import SparseObservable
 
 from queuebit import InvalidInput, NotFound, Refused
 from queuebit.errors import Reason
-from queuebit_contracts.program import CIRCUIT, PROGRAM
 from queuebit_qiskit import EstimatorOptions, JobRefused, SamplerOptions, SamplerV2
 from queuebit_qiskit.circuits import source_of, terms_of
 from queuebit_qiskit.errors import as_qiskit_errors
@@ -95,22 +94,15 @@ def test_a_primitive_needs_a_backend() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "media_type", "text"),
+    ("annotations", "text"),
     [
-        (b"OPENQASM 3.0;", CIRCUIT, r"not submitted from Qiskit: read it with queuebit.Client\(\)"),
-        ({}, PROGRAM, "not submitted from Qiskit"),
-        ({"qiskit": {"version": 99}}, PROGRAM, "newer version of queuebit-qiskit: upgrade"),
+        ({}, r"not submitted from Qiskit: read it with queuebit.Client\(\)"),
+        ({"qiskit": {"version": 99}}, "newer version of queuebit-qiskit: upgrade"),
     ],
 )
-def test_jobs_of_others_are_named(content: Any, media_type: str, text: str) -> None:
-    if isinstance(content, dict):
-        from queuebit_contracts.program import Item, Program
-        from queuebit_runtime.payloads import describe
-
-        circuit = describe(b"OPENQASM 3.0;", CIRCUIT)
-        content = Program(circuits=(circuit,), items=(Item(),), annotations=content).content()
+def test_jobs_of_others_are_named(annotations: dict[str, Any], text: str) -> None:
     with pytest.raises(NotFound, match=text):
-        notes_in("j1", content, media_type)
+        notes_in("j1", annotations)
 
 
 def test_metadata_is_kept_where_it_is_plain() -> None:

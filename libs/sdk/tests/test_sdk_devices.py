@@ -1,4 +1,4 @@
-"""A backend with its calibration, and what was submitted, as a client reads them from the log."""
+"""A backend with its calibration, and the annotations of a program, as a client reads them from the log."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pytest
 
 from queuebit import AsyncClient, Batch, Credential, NotFound
 from queuebit_contracts.backend import BackendCalibrated, BackendRegistered, Calibration, Registration
-from queuebit_contracts.program import PROGRAM, read_program
 from queuebit_kernel import digest
 from queuebit_runtime.payloads import describe
 
@@ -45,13 +44,13 @@ async def test_a_simulator_has_no_calibration_and_unknown_backends_are_named(ann
             await client.device("sherbrooke")
 
 
-async def test_what_was_submitted_is_read_by_another_client(ann: Credential) -> None:
+async def test_annotations_are_read_by_another_client(ann: Credential) -> None:
     bus = FakeBus()
     async with AsyncClient(ann, transport=bus) as client:
-        job = await client.submit(Batch([BELL, BELL], annotations={"mine": 1}), shots=7)
+        job = await client.submit(Batch([BELL, BELL], annotations={"mine": 1}))
+        single = await client.submit(BELL)
     async with AsyncClient(ann, transport=bus) as other:
-        submission, content = await other.job(job.id).submitted()
-        assert (submission.shots, submission.circuit.media_type) == (7, PROGRAM)
-        assert read_program(content).annotations == {"mine": 1}
+        assert await other.job(job.id).annotations() == {"mine": 1}
+        assert await other.job(single.id).annotations() == {}
         with pytest.raises(NotFound, match="acme has no job"):
-            await other.job("j" * 21).submitted()
+            await other.job("j" * 21).annotations()

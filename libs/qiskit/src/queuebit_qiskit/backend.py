@@ -12,7 +12,6 @@ from qiskit.providers import Options as QiskitOptions
 from qiskit.transpiler import Target
 
 from queuebit.devices import Device
-from queuebit_contracts.program import MAX_CIRCUITS
 from queuebit_qiskit.jobs import CircuitJob
 from queuebit_qiskit.options import Options
 from queuebit_qiskit.results import circuit_items
@@ -23,6 +22,9 @@ if TYPE_CHECKING:
     from queuebit_qiskit.service import QueuebitService
 
 __all__ = ["QueuebitBackend"]
+
+_MAX_CIRCUITS = 1_000
+"""Different circuits of one job."""
 
 
 class QueuebitBackend(BackendV2):  # type: ignore[misc]  # Qiskit has no types
@@ -44,7 +46,7 @@ class QueuebitBackend(BackendV2):  # type: ignore[misc]  # Qiskit has no types
     @property
     def max_circuits(self) -> int:
         """Circuits of one `run`."""
-        return MAX_CIRCUITS
+        return _MAX_CIRCUITS
 
     @property
     def max_shots(self) -> int:
@@ -77,7 +79,7 @@ class QueuebitBackend(BackendV2):  # type: ignore[misc]  # Qiskit has no types
         return self._service
 
     def refresh(self) -> None:
-        """Read the newest calibration; the target is made anew."""
+        """Read the newest calibration; the target follows it."""
         self._device = self._service.client.device(self.name)
         self._target = self._coupling_map = None
 

@@ -43,7 +43,7 @@ def source_of(circuit: QuantumCircuit, *, measured: bool) -> Source:
         measured: whether it must measure something.
 
     Raises:
-        InvalidInput: OpenQASM cannot express it, or its classical registers cannot be told apart in a result.
+        InvalidInput: OpenQASM cannot express it, or its classical registers share bits or leave some out.
     """
     registers = _registers(circuit) if measured else ()
     text = exported(circuit, bound=False, measured=measured)

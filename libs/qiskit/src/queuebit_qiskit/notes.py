@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,6 @@ from qiskit import QuantumCircuit
 from qiskit.primitives.containers.bindings_array import BindingsArray
 
 from queuebit import NotFound
-from queuebit_contracts.program import PROGRAM, read_program
 
 __all__ = ["ANNOTATION", "annotation", "bindings_of", "metadata_of", "notes_in"]
 
@@ -26,13 +25,13 @@ def annotation(kind: str, pubs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {ANNOTATION: {"version": _VERSION, "kind": kind, "pubs": [*pubs]}}
 
 
-def notes_in(job: str, content: bytes, media_type: str) -> tuple[str, list[dict[str, Any]]]:
-    """The kind and the notes in what was submitted.
+def notes_in(job: str, annotations: Mapping[str, object]) -> tuple[str, list[dict[str, Any]]]:
+    """The kind and the notes in the annotations of a job.
 
     Raises:
         NotFound: it was not submitted by this package, or by a newer version.
     """
-    found: Any = read_program(content).annotations.get(ANNOTATION) if media_type == PROGRAM else None
+    found = annotations.get(ANNOTATION)
     if not isinstance(found, dict):
         raise NotFound(f"job {job} was not submitted from Qiskit: read it with queuebit.Client().job({job!r})")
     if found.get("version") != _VERSION:

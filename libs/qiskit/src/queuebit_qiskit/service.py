@@ -116,11 +116,11 @@ class QueuebitService:
             NotFound: there is no such job, or it was not submitted from Qiskit.
         """
         job = self.client.job(job_id)
-        submission, content = job.submitted()
-        kind, notes = notes_in(job_id, content, submission.circuit.media_type)
+        kind, notes = notes_in(job_id, job.annotations())
+        backend = job.status().backend
         if kind == "circuits":
-            return CircuitJob(self, job, submission.backend, notes)
-        return PrimitiveJob(self, job, submission.backend, kind, notes)
+            return CircuitJob(self, job, backend, notes)
+        return PrimitiveJob(self, job, backend, kind, notes)
 
     def jobs(self, limit: int = 10) -> list[PrimitiveJob | CircuitJob]:
         """The newest jobs among the last 1,000 that were submitted from Qiskit."""

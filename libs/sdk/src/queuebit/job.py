@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import suppress
 from datetime import datetime
 
@@ -19,13 +19,13 @@ from queuebit.records import ENDS, Receipt, Result, Status, Step
 from queuebit.results import items_of
 from queuebit.signing import UNSIGNED, proof_of
 from queuebit.status import status_of, waiting_for
-from queuebit.submission import submission_in
+from queuebit.submission import annotations_of
 from queuebit.wait_budget import WaitBudget
 from queuebit.watch import QUALIFIED, Watch
 from queuebit_contracts import subjects
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.command import CancelJob, CancelRequest
-from queuebit_contracts.job import JobCompleted, JobSealed, JobSealedV1, JobSubmitted, Submission
+from queuebit_contracts.job import JobCompleted, JobSealed, JobSealedV1, JobSubmitted
 from queuebit_contracts.lifecycle import STATES
 from queuebit_contracts.subjects import event_name
 from queuebit_contracts.wire import UnknownEvent
@@ -216,12 +216,11 @@ class AsyncJob:
             seal.supersedes,
         )
 
-    async def submitted(self) -> tuple[Submission, bytes]:
-        """What was submitted, and the content of its circuit or program; `circuit.media_type` says which."""
+    async def annotations(self) -> Mapping[str, object]:
+        """The annotations of its program, as `Batch` takes them; empty for a single circuit."""
         if not self._known:
             await self.status()
-        submission = submission_in(await self.until(("submitted",)))
-        return submission, await self._payloads.get(submission.circuit)
+        return await annotations_of(await self.until(("submitted",)), self._payloads)
 
     async def steps(self) -> AsyncGenerator[Step, None]:
         """Past events, then new ones, until the job is sealed."""

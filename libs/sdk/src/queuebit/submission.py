@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from queuebit.amounts import Amount, money_of
@@ -11,18 +11,20 @@ from queuebit.errors import Conflict, InvalidInput, Unreachable
 from queuebit.exporting import name_of
 from queuebit.inputs import one_line, plain_name, whole_number
 from queuebit.log_client import Entry, LogClient
+from queuebit.payloads import Payloads
 from queuebit.programs import Item, Sweep
 from queuebit.signing import UNSIGNED, proof_of
 from queuebit.text import visible
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.job import JobSubmitted, Submission
+from queuebit_contracts.program import PROGRAM, read_program
 from queuebit_contracts.subjects import subject_of
 from queuebit_contracts.wire import Amount as WireAmount
 from queuebit_contracts.wire import Payload
 from queuebit_kernel import digest_of, event_id, job_id, new_key
 from queuebit_runtime.trace_context import current_traceparent
 
-__all__ = ["content_digest", "label_of", "same_submission", "submission", "submission_in"]
+__all__ = ["annotations_of", "content_digest", "label_of", "same_submission", "submission"]
 
 _LONGEST_KEY, _LONGEST_TEXT, _MOST_TAGS = 128, 200, 8
 
@@ -92,11 +94,12 @@ def content_digest(asked: Submission) -> str:
     return digest_of(asked.model_dump(mode="json", exclude_none=True, exclude={"proof", "label"}))
 
 
-def submission_in(event: AnyEvent) -> Submission:
-    """The submission in an event that says what was submitted."""
+async def annotations_of(event: AnyEvent, payloads: Payloads) -> Mapping[str, object]:
+    """The annotations of the program in an event that says what was submitted; empty for a single circuit."""
     if not isinstance(event, JobSubmitted):
         raise TypeError(f"the log holds a {event.type} where a submission belongs")
-    return event.data
+    circuit = event.data.circuit
+    return {} if circuit.media_type != PROGRAM else read_program(await payloads.get(circuit)).annotations
 
 
 async def same_submission(log: LogClient, event: JobSubmitted) -> Entry:

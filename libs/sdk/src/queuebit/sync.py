@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from queuebit.events import LoggedEvent
     from queuebit.job import AsyncJob
     from queuebit_contracts.catalog import AnyEvent
-    from queuebit_contracts.job import Submission
 
 __all__ = ["Client", "Job"]
 
@@ -141,9 +140,9 @@ class Job:
         """Wait for the first of some events, such as `("metered",)`, and return it."""
         return self._loop.run(self._job.until(events, timeout))
 
-    def submitted(self) -> tuple[Submission, bytes]:
-        """What was submitted, and the content of its circuit or program."""
-        return self._loop.run(self._job.submitted())
+    def annotations(self) -> Mapping[str, object]:
+        """The annotations of its program."""
+        return self._loop.run(self._job.annotations())
 
     def steps(self) -> Iterator[Step]:
         """Its events, from the submission to the end."""
