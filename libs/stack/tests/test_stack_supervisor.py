@@ -6,11 +6,13 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -28,6 +30,8 @@ from queuebit_stack.supervisor import Supervisor
 from queuebit_testing.server import free_port
 
 pytestmark = pytest.mark.server
+
+HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 FAKE = """
 import http.server, os, signal, sys
@@ -52,7 +56,7 @@ def home(tmp_path: Path) -> Home:
 
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
-    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    kept = {number: signal.getsignal(number) for number in HANDLED}
     yield
     for number, handler in kept.items():
         signal.signal(number, handler)
@@ -374,3 +378,38 @@ def test_a_port_that_another_process_took_first_is_not_sent_secrets(home: Home) 
     taken = f"port {port_of(spec)} is taken by process {os.getpid()} "
     with socket.create_server(("127.0.0.1", port_of(spec))), pytest.raises(Stop, match=taken):
         Supervisor(home, {}, [replace(spec, inherits=Inherits(port_of(spec), "LISTEN_FD"))])
+
+
+@pytest.mark.parametrize("moment", range(12))
+def test_a_signal_at_any_moment_of_the_wait_ends_it(home: Home, moment: int) -> None:
+    """Defect: a handler that came while the supervisor held the lock of an event waited for that lock for ever."""
+    supervisor = Supervisor(home, {}, [])
+    left = moment
+
+    def interrupt(frame: FrameType, event: str, called: object) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            sys.setprofile(None)
+            signal.raise_signal(signal.SIGTERM)
+
+    supervisor.run(lambda: None, lambda _: sys.setprofile(interrupt))
+    assert supervisor.stopping
+    assert written(home).state == "down"
+
+
+def test_what_takes_long_does_not_delay_the_end(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("queuebit_stack.supervisor._FOLLOW_S", 0.0)
+    looking, over = threading.Event(), threading.Event()
+
+    def follow() -> None:
+        looking.set()
+        assert over.wait(20)
+
+    try:
+        Supervisor(home, {}, [fake(home, NATS)]).run(
+            lambda: None, steps(is_up, lambda _: looking.is_set()), follow=follow
+        )
+        assert written(home).state == "down"
+    finally:
+        over.set()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import tracemalloc
 from datetime import UTC, datetime
 
 import pytest
@@ -18,6 +20,17 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
 def _row(seq: int, size: int = 1) -> Row:
     return row_of("qb.job.acme.j1.submitted", b"x" * size, seq, NOW)
+
+
+def test_a_row_that_waits_takes_little_more_than_its_content(life_of: LifeOf) -> None:
+    messages = [(subject_of(event), event.to_bytes()) for event in life_of("acme", "j1")]
+    tracemalloc.start()
+    try:
+        rows = [row_of(subject, body, 7, NOW) for subject, body in messages * 20]
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken < 1.5 * sum(sys.getsizeof(row) + sum(map(sys.getsizeof, row)) for row in rows)
 
 
 def test_event_becomes_its_columns(life_of: LifeOf) -> None:

@@ -15,7 +15,7 @@ from queuebit_stack.process_specs import Spec
 
 __all__ = ["Backoff", "Child"]
 
-_LOOK_S = 1.0
+_LOOK_S = 2.0
 _LOOK_WHILE_STARTING_S = 0.1
 
 

@@ -7,12 +7,12 @@ import shutil
 import signal
 import stat
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 from queuebit_stack.child import Child
 from queuebit_stack.errors import Exit, Stop
@@ -26,6 +26,8 @@ from queuebit_stack.stack import Running, Stack, in_order
 __all__ = ["Supervisor"]
 
 _TICK_S = 0.05
+_CALM_TICK_S = 0.5
+"""The same while everything is up. When a process ends, the next tick comes at once."""
 _KEEP_S = 5.0
 _FOLLOW_S = 3.0
 """Seconds between two looks at what is installed."""
@@ -46,7 +48,10 @@ class Supervisor:
         self._home = home
         self._ports = dict(ports)
         self.children = [Child(spec, home.log_file(spec.name)) for spec in specs]
-        self._stop = threading.Event()
+        self._stopping = False
+        self._news: SimpleQueue[None] = SimpleQueue()
+        """An entry makes the next tick come at once. A signal handler may put one; an `Event` has a lock, so that a
+        handler that sets it can wait for the code that it interrupted, for ever."""
         self._folder = _identity(home.root)
         self._written: tuple[int, ...] | None = None
         self._trouble = ""
@@ -69,12 +74,13 @@ class Supervisor:
 
     def stop(self) -> None:
         """Make `run` end all processes and return."""
-        self._stop.set()
+        self._stopping = True
+        self._news.put(None)
 
     @property
     def stopping(self) -> bool:
         """Whether `run` is ending all processes."""
-        return self._stop.is_set()
+        return self._stopping
 
     @property
     def up(self) -> bool:
@@ -109,28 +115,41 @@ class Supervisor:
             Stop: the home was moved or deleted, or the log lost events; all processes have ended.
         """
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, lambda *_: self._stop.set())
+            signal.signal(number, lambda *_: self.stop())
+        signal.signal(signal.SIGCHLD, lambda *_: self._news.put(None))
+        pool = ThreadPoolExecutor(4, thread_name_prefix="health")
         try:
-            with ThreadPoolExecutor(4, thread_name_prefix="health") as pool:
-                self._start(prepare)
-                while not self._stop.wait(_TICK_S) and self._at_home():
-                    self._tick(pool)
-                    self._prepare_again(pool, prepare)
-                    self._keep(pool, keep)
-                    self._settle(pool, settle)
-                    self._follow(pool, follow)
-                    show(self)
+            self._start(prepare)
+            while not self._stopped_at_tick() and self._at_home():
+                self._tick(pool)
+                self._prepare_again(pool, prepare)
+                self._keep(pool, keep)
+                self._settle(pool, settle)
+                self._follow(pool, follow)
+                show(self)
         finally:
-            self._record("stopping")
-            for group in in_order({it.spec.name: it.identity for it in self.children if it.identity}):
-                if self._bus in group and self._prepared is not None:
-                    keep()
-                end(group)
-            for child in (*self.children, *self._leaving):
-                child.finish()
-            self._save(Stack("down", self._ports, {}))
+            pool.shutdown(wait=False, cancel_futures=True)  # to list what is installed may take minutes
+            self._end(keep)
         if not self._at_home():
             raise Stop(Exit.UNREACHABLE, f"{self._home.root} was deleted or moved while its stack ran: all of it ended")
+
+    def _end(self, keep: Callable[[], None]) -> None:
+        """End all processes in order, those of removed stacks too."""
+        self._record("stopping")
+        children = (*self._leaving, *self.children)
+        for group in in_order({it.spec.name: it.identity for it in children if it.identity}):
+            if self._bus in group and self._prepared is not None:
+                keep()
+            end(group)
+        for child in children:
+            child.finish()
+        self._save(Stack("down", self._ports, {}))
+
+    def _stopped_at_tick(self) -> bool:
+        """Wait for the next tick; return whether it is the last."""
+        with suppress(Empty):
+            self._news.get(timeout=_CALM_TICK_S if self._was_up and self.up and not self._leaving else _TICK_S)
+        return self._stopping
 
     def _at_home(self) -> bool:
         return _identity(self._home.root) == self._folder

@@ -26,6 +26,9 @@ __all__ = ["AnswerLevels", "KeepSpans"]
 _MANY = 32
 """Messages that do not wait for more: the consumer hands out 64 and then waits for the end of one."""
 
+_LARGE = 3_000
+"""Spans that do not wait for more: a larger insert would save little, and each takes 2 KB of memory."""
+
 
 class AnswerLevels:
     """Evaluates the service levels for one tenant."""
@@ -85,10 +88,10 @@ def _text(share: Fraction) -> str:
 class KeepSpans:
     """Collects the spans of many messages into few inserts; each call returns after its own are stored."""
 
-    def __init__(self, traces: Traces, wait_s: float) -> None:
-        """Spans wait at most `wait_s` for others before their insert."""
+    def __init__(self, traces: Traces, wait_s: float, *, apart_s: float = 0) -> None:
+        """Spans wait at most `wait_s` for others before their insert; inserts are at least `apart_s` apart."""
         self._traces = traces
-        self._pace = Pace(wait_s, apart_s=wait_s)
+        self._pace = Pace(wait_s, apart_s=apart_s)
         self._pending: dict[int, list[Span]] = {}
         self._turn = asyncio.Lock()
 
@@ -101,7 +104,7 @@ class KeepSpans:
         """
         self._pending[sequence] = read_spans(body)
         self._pace.arrived()
-        if len(self._pending) >= _MANY:
+        if len(self._pending) >= _MANY or sum(map(len, self._pending.values())) >= _LARGE:
             self._pace.complete.set()
         async with self._turn:
             if sequence not in self._pending:

@@ -1,7 +1,7 @@
 """`python -m queuebit_telemetry.rebuild`: deletes every event, so that the running sink reads the log from its start.
 
 Reads the same settings as the service. It may run at any time: the new table refuses inserts under way,
-and within a second the sink starts again. Spans stay, because the log does not have them.
+and within two seconds the sink starts again. Spans stay, because the log does not have them.
 """
 
 from __future__ import annotations

@@ -23,5 +23,5 @@ class Settings(BaseSettings):
     flush_ms: int = Field(default=1_500, ge=10, le=10_000)
     """How long an event may wait for others while others keep arriving; an insert of one row costs as much as one of
     hundreds. When the log pauses, the insert follows at once, or half of this time after the one before."""
-    max_batch: int = Field(default=10_000, ge=1, le=100_000)
-    """Most rows of one insert."""
+    max_batch: int = Field(default=3_000, ge=1, le=100_000)
+    """Most rows of one insert. Twice as many may wait, at 2 to 3 KB each."""

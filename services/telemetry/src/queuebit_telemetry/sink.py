@@ -26,10 +26,10 @@ __all__ = ["LOOK_S", "PAUSES_S", "Sink"]
 
 _log = logging.getLogger(__name__)
 
-_MAX_BYTES = 16 << 20
+_MAX_BYTES = 4 << 20
 """Most bytes of `data` in one insert."""
 
-LOOK_S = 1.0
+LOOK_S = 2.0
 """How often an idle sink checks whether the warehouse was rebuilt."""
 
 _EVERYTHING = 2**64
