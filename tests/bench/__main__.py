@@ -21,6 +21,7 @@ import uvloop
 from tests.bench.bare import measure_aer, measure_jetstream
 from tests.bench.celery_side import celery_side, install
 from tests.bench.decisions import measure_decisions
+from tests.bench.history import SIZES, measure_history
 from tests.bench.levels import measure_levels
 from tests.bench.load import device_runs, first_accepted, round_trips, sustained
 from tests.bench.peer import measure_peer
@@ -32,7 +33,7 @@ from queuebit import AsyncClient, QueuebitError
 from queuebit.credentials import find
 from queuebit_testing.embedded import EmbeddedStack
 
-SECTIONS = ("limits", "decisions", "levels", "stack", "peer")
+SECTIONS = ("limits", "decisions", "levels", "stack", "peer", "history")
 
 PROJECTS = ("playground", "north", "south", "west")
 """Accounts of the load, which is measured over all and over one: an account takes one append of holds at a time."""
@@ -127,6 +128,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the load")
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS, help="run these sections alone")
+    parser.add_argument("--history", nargs="+", type=int, default=SIZES, metavar="JOBS", help="jobs of history")
     asked = parser.parse_args()
     scale = 0.1 if asked.quick else 1.0
     report = Report()
@@ -143,6 +145,10 @@ def main() -> int:
         measure_levels(report, round(10 * scale) * 1_000_000)
     if {"stack", "peer"}.intersection(asked.only):
         _with_a_stack(report, asked.only, scale)
+    if "history" in asked.only:
+        home = Path(tempfile.mkdtemp(prefix="queuebit-bench-"))
+        measure_history(report, home, asked.history)
+        shutil.rmtree(home)
     return 0
 
 

@@ -104,8 +104,7 @@ MARK: Final = (
 
 def mark_of(row: Row) -> int:
     """64 bits of SHA-256 over everything in a row: each value as text, after its length in bytes and a colon."""
-    content = hashlib.sha256()
-    for value in row:
-        text = value if isinstance(value, bytes) else str(value).encode()
-        content.update(b"%d:%b" % (len(text), text))
+    *texts, data = row
+    written = "".join([f"{len(it.encode())}:{it}" for it in map(str, texts)]).encode()
+    content = hashlib.sha256(b"%b%d:%b" % (written, len(data), data))
     return int.from_bytes(content.digest()[:_MARK_BYTES], "little")

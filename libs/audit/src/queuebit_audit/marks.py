@@ -1,0 +1,62 @@
+"""Marks of the rows that the messages of the log make: what the warehouse must hold."""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+from collections import deque
+from collections.abc import Sequence
+from datetime import datetime
+
+from queuebit_audit.helper import Helper
+from queuebit_audit.state import History
+from queuebit_runtime.rows import mark_of, row_of
+from queuebit_runtime.view import Raw
+
+__all__ = ["Marks", "marks_of"]
+
+_BATCH = 2000
+_AHEAD = 4
+"""Batches that may wait for the helper, so that a slow one does not fill the memory."""
+
+Message = tuple[str, bytes, int, datetime]
+"""Subject, body, sequence and time in the log."""
+
+
+def marks_of(messages: Sequence[Message]) -> array[int]:
+    """The mark of the row that each message makes."""
+    return array("Q", (mark_of(row_of(*it)) for it in messages))
+
+
+class Marks:
+    """Collects the messages of the log in order; a helper computes the marks of many at once."""
+
+    def __init__(self, history: History, helper: Helper) -> None:
+        self._history = history
+        self._helper = helper
+        self._next: list[Message] = []
+        self._computed: deque[asyncio.Task[array[int]]] = deque()
+
+    async def take(self, raw: Raw) -> None:
+        """Add the next message, of any content."""
+        self._history.sequences.append(raw.sequence)
+        self._next.append((raw.subject, raw.body, raw.sequence, raw.stored_at))
+        if len(self._next) >= _BATCH:
+            self._compute()
+            if len(self._computed) > _AHEAD:
+                await asyncio.wait({self._computed[-_AHEAD]})
+
+    async def finish(self) -> None:
+        """Put all marks into the history; raises `Unavailable` if the helper ended."""
+        self._compute()
+        try:
+            while self._computed:
+                self._history.marks.extend(await self._computed[0])
+                self._computed.popleft()
+        finally:
+            for left in self._computed:
+                left.cancel()
+
+    def _compute(self) -> None:
+        messages, self._next = self._next, []
+        self._computed.append(asyncio.get_running_loop().create_task(self._helper.call(marks_of, messages)))
