@@ -70,8 +70,8 @@ lock: .venv/.uv ## compile requirements.lock from what the members import
 provision: setup ## create streams, buckets and durables on URL with the provisioner's SEED file
 	$(PY) -m queuebit_runtime.provision $(URL) $(SEED)
 
-bench: setup ## measure everything the project promises, beside the bare limits and Celery: ONLY=peer
-	$(PY) -m tests.bench $(if $(ONLY),--only $(ONLY))
+bench: setup ## measure everything the project promises, beside the bare limits and Celery: ONLY=peer; ONLY=history HISTORY="1000 100000"
+	$(PY) -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(HISTORY),--history $(HISTORY))
 
 fuzz: setup ## random programs against independent interpreters: SEED=1 PROGRAMS=2000
 	$(PY) -m tests.differential --seed $(or $(SEED),1) --programs $(or $(PROGRAMS),2000)

@@ -1,9 +1,9 @@
-"""Fills the log of a stopped stack with finished jobs: copies of jobs that it ran, with ids, times, signatures and proofs of
-their own.
+"""Fills the log of a stopped stack with finished jobs: copies of jobs that it ran.
 
-A stack runs a hundred jobs a second; this tool writes a thousand or more. It starts a server of its own on the store of
-the home, which syncs rarely and lets one user write everything. What the services would have computed is computed here by
-their libraries, so that `qb verify` finds nothing wrong. The warehouse is not written: telemetry fills it at the next start.
+The copies have ids, times, signatures and proofs of their own. A stack runs a hundred jobs a second; this tool writes a
+thousand or more. It starts a server of its own on the store of the home, which syncs rarely and lets one user write
+everything. What the services would have computed is computed here by their libraries, so that `qb verify` finds nothing
+wrong. The warehouse is not written: telemetry fills it at the next start.
 """
 
 from __future__ import annotations

@@ -101,7 +101,8 @@ class Recording:
     def history(self) -> History:
         history, check = History(), receipt_checker(self.ring.trust)
         for stored in self.stored():
-            history.count(_row(stored))
+            history.sequences.append(stored.sequence)
+            history.marks.append(mark_of(_row(stored)))
             history.evolve(stored, check)
         return history
 

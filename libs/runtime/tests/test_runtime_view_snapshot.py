@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -125,6 +127,78 @@ async def test_it_is_written_every_so_many_messages_but_never_ahead_of_the_view(
 async def test_a_folder_that_cannot_be_written_does_no_harm(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     await written(tmp_path / "missing" / "x.snapshot", 1)
     assert "cannot be written" in caplog.text
+
+
+@pytest.mark.parametrize("step", ["queuebit_runtime.view_snapshot.os.fsync", "pathlib.Path.replace"])
+async def test_a_write_that_fails_leaves_the_snapshot_before_and_no_draft(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, state = tmp_path / "x.snapshot", Sequences()
+    snapshot = ViewSnapshot(path, state, every=1)
+
+    async def fold(sequence: int) -> bytes:
+        state.folded.append(sequence)
+        snapshot.folded(lambda: MARK)
+        await snapshot.close(lambda: MARK)
+        return path.read_bytes()
+
+    before = await fold(3)
+    with monkeypatch.context() as full:
+        full.setattr(step, _no_space)
+        assert await fold(5) == before
+        assert "No space left on device" in caplog.text
+        assert [*tmp_path.iterdir()] == [path]
+    assert (await fold(7)).endswith(b"\n3\n5\n7\n")
+
+
+def _no_space(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+_CROWDED = """
+import asyncio, resource, sys
+from pathlib import Path
+from queuebit_runtime.view_snapshot import Mark, ViewSnapshot
+
+class State:
+    size = 1
+    def freeze(self):
+        return lambda: [b"%d" % it for it in range(self.size)]
+
+async def main():
+    state = State()
+    snapshot = ViewSnapshot(Path(sys.argv[1]), state, every=1)
+    for state.size, limit in (1, -1), (50_000, 100_000), (2, -1):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, -1))
+        snapshot.folded(lambda: Mark(1, ""))
+        await snapshot.close(lambda: Mark(1, ""))
+        print(len(Path(sys.argv[1]).read_bytes().splitlines()) - 2)
+
+asyncio.run(main())
+"""
+
+
+def test_a_write_that_ends_in_the_middle_leaves_the_snapshot_before(tmp_path: Path) -> None:
+    """The limit of a file's size stands for a full disk: the kernel takes a part of the bytes, and refuses the rest."""
+    argv = [sys.executable, "-c", _CROWDED, str(tmp_path / "x.snapshot")]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "1", "2"]
+    assert "File too large" in done.stderr
+    assert [it.name for it in tmp_path.iterdir()] == ["x.snapshot"]
+
+
+async def test_a_draft_that_cannot_be_removed_does_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.snapshot"
+    await written(path, 3)
+    draft = tmp_path / ".x.snapshot.old"
+    draft.touch()
+    os.utime(draft, (0, 0))
+    monkeypatch.setattr("pathlib.Path.unlink", _read_only)
+    assert ViewSnapshot(path, Sequences()).read() is not None
+
+
+def _read_only(*_: object) -> None:
+    raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
 
 _WRITER = """

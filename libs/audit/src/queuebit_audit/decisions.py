@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from queuebit_audit.helper import Helper, Inline
 from queuebit_audit.records import Decision, Placed
 from queuebit_audit.report import Verdict
 from queuebit_audit.state import History
 from queuebit_contracts.topology import DECISIONS
 from queuebit_kernel import Malformed
 from queuebit_runtime.payloads import Missing, PayloadStore
-from queuebit_scheduling import POLICIES, Place, Policy, Snapshot, decode, encode, plan
+from queuebit_scheduling import POLICIES, Job, Key, Place, Policy, decode, encode, plan
 
 __all__ = ["Sample", "decisions_recompute"]
 
 _AT_ONCE = 16
+"""Contents that are read from the payload store at once."""
+_BATCH = 500
+_AHEAD = 2
+"""Batches at once: while one is made again, the next is read."""
 _LIMIT = 16 << 20
 """The largest snapshot that is read."""
 
@@ -36,6 +41,20 @@ class Sample:
         return chosen[: self.count]
 
 
+@dataclass(frozen=True, slots=True)
+class _Remade:
+    """One decision, made again."""
+
+    policy: str = ""
+    places: dict[Key, Place] = field(default_factory=dict)
+    jobs: dict[Key, Job] = field(default_factory=dict)
+    """What it was decided from, of the jobs that have a place."""
+    trouble: str = ""
+    """Why it cannot be made again."""
+    unknown: bool = False
+    """Whether this version does not have the policy."""
+
+
 @dataclass(slots=True)
 class _Judged:
     """What one decision came to."""
@@ -48,22 +67,43 @@ class _Judged:
 
 
 async def decisions_recompute(
-    history: History, store: PayloadStore, sample: Sample | None = None, policies: Mapping[str, Policy] = POLICIES
+    history: History,
+    store: PayloadStore,
+    sample: Sample | None = None,
+    policies: Mapping[str, Policy] = POLICIES,
+    helper: Helper | None = None,
 ) -> Verdict:
     """Make all decisions again, or a sample of them.
+
+    Args:
+        history: the placements that the log has.
+        store: has what larger decisions were made from.
+        sample: which decisions; all by default.
+        policies: by name, as the decisions name them.
+        helper: makes the decisions; by default this process does.
 
     Raises:
         Unavailable: the payload store does not answer.
     """
     recorded = [*history.decisions.values()]
     chosen = recorded if sample is None else sample.of(recorded)
-    turn = asyncio.Semaphore(_AT_ONCE)
+    turn, reading = asyncio.Semaphore(_AHEAD), asyncio.Semaphore(_AT_ONCE)
 
-    async def judged(decision: Decision) -> _Judged:
+    async def content(decision: Decision) -> bytes | str:
+        async with reading:
+            try:
+                return await store.get(DECISIONS, decision.payload, limit=_LIMIT)
+            except Missing as missing:
+                return f"what it was decided from is lost: {str(missing).removesuffix(': submit it again')}"
+
+    async def judged(decisions: Sequence[Decision]) -> list[_Judged]:
         async with turn:
-            return await _judged(history, decision, store, policies)
+            contents = await asyncio.gather(*map(content, decisions))
+            remade = await (helper or Inline()).call(_remake, (contents, dict(policies)))
+            return [_judged(history, *it) for it in zip(decisions, remade, strict=True)]
 
-    results = await asyncio.gather(*map(judged, chosen))
+    batches = [chosen[at : at + _BATCH] for at in range(0, len(chosen), _BATCH)]
+    results = [it for batch in await asyncio.gather(*map(judged, batches)) for it in batch]
     verdict = Verdict("I6", sum(it.recomputed for it in results), "placements")
     for result in results:
         for subject, text in result.faults:
@@ -77,37 +117,42 @@ async def decisions_recompute(
     return verdict
 
 
-async def _judged(history: History, decision: Decision, store: PayloadStore, policies: Mapping[str, Policy]) -> _Judged:
-    subject = decision.placed[0].subject
+def _remake(given: tuple[Sequence[bytes | str], Mapping[str, Policy]]) -> list[_Remade]:
+    """Make decisions again from their stored inputs; a text instead of these says why they are missing."""
+    contents, policies = given
+    return [_Remade(trouble=it) if isinstance(it, str) else _made_again(it, policies) for it in contents]
+
+
+def _made_again(content: bytes, policies: Mapping[str, Policy]) -> _Remade:
     try:
-        content = await store.get(DECISIONS, decision.payload, limit=_LIMIT)
         snapshot = decode(content)
-    except Missing as missing:
-        why = str(missing).removesuffix(": submit it again")
-        return _Judged([(subject, f"what it was decided from is lost: {why}")])
     except Malformed as error:
-        return _Judged([(subject, f"what it was decided from is {error}")])
+        return _Remade(trouble=f"what it was decided from is {error}")
     if encode(snapshot) != content:
-        return _Judged([(subject, "what it was decided from is not in its canonical form")])
+        return _Remade(trouble="what it was decided from is not in its canonical form")
     if (policy := policies.get(snapshot.policy)) is None:
-        return _Judged(unknown_policy=snapshot.policy)
+        return _Remade(snapshot.policy, unknown=True)
     places = {it.job: it for it in plan(policy, snapshot).places}
-    faults = [
-        (placed.subject, text)
-        for placed in decision.placed
-        for text in _faults(history, decision, placed, snapshot, places.get((placed.tenant, placed.job)))
-    ]
+    jobs = {it.key: it for group in snapshot.groups for it in group.jobs if it.key in places}
+    return _Remade(snapshot.policy, places, jobs)
+
+
+def _judged(history: History, decision: Decision, remade: _Remade) -> _Judged:
+    if remade.trouble:
+        return _Judged([(decision.placed[0].subject, remade.trouble)])
+    if remade.unknown:
+        return _Judged(unknown_policy=remade.policy)
+    faults = [(it.subject, text) for it in decision.placed for text in _faults(history, decision, it, remade)]
     return _Judged(faults, recomputed=len(decision.placed))
 
 
-def _faults(
-    history: History, decision: Decision, placed: Placed, snapshot: Snapshot, place: Place | None
-) -> Iterator[str]:
+def _faults(history: History, decision: Decision, placed: Placed, remade: _Remade) -> Iterator[str]:
     """What one placement does not share with its decision."""
+    place = remade.places.get((placed.tenant, placed.job))
     if placed.snapshot != decision.payload.digest:
         yield f"it cites {placed.snapshot}, and brings the decision {decision.payload.digest}"
-    if placed.policy != snapshot.policy:
-        yield f"it names the policy {placed.policy}, and was decided by {snapshot.policy}"
+    if placed.policy != remade.policy:
+        yield f"it names the policy {placed.policy}, and was decided by {remade.policy}"
     if place is None:
         yield "it has a place that its decision does not give it"
         return
@@ -115,16 +160,14 @@ def _faults(
         yield f"it was placed on {placed.backend}, and its decision gives it {place.backend}"
     if placed.scores != tuple((backend, due // 1000) for backend, due in place.scores):
         yield "its scores are not those of its decision"
-    yield from _differs_from_acceptance(history, placed, snapshot)
+    yield from _differs_from_acceptance(history, remade.jobs[place.job])
 
 
-def _differs_from_acceptance(history: History, placed: Placed, snapshot: Snapshot) -> Iterator[str]:
+def _differs_from_acceptance(history: History, job: Job) -> Iterator[str]:
     """Whether the decision was made from what was accepted."""
-    key = placed.tenant, placed.job
-    authorised = history.jobs[key].authorised
+    authorised = history.jobs[job.key].authorised
     if authorised is None:
         return
-    job = next(it for group in snapshot.groups for it in group.jobs if it.key == key)
     bounds, ranks = authorised.bounds, authorised.cost_ranks
     promised = {backend: (qpu_us, ranks[backend]) for backend, (_, qpu_us) in bounds.items()}
     decided = {it.backend: (it.qpu_us, it.cost_rank) for it in job.candidates}

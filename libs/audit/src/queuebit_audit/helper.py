@@ -6,12 +6,13 @@ It is a plain child that reads calls from a pipe, so it ends with its parent, ho
 from __future__ import annotations
 
 import asyncio
+import gc
 import pickle
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from queuebit_kernel import Unavailable
 
@@ -22,6 +23,8 @@ __all__ = ["Helper", "Inline", "second_process", "serve"]
 
 _A = TypeVar("_A")
 _R = TypeVar("_R")
+
+_MAIN = f"from queuebit_stack.connection import quick_start; quick_start(); from {__name__} import serve; serve()"
 
 _LENGTH = 8
 """Bytes before each call and each result: how long it is."""
@@ -67,7 +70,9 @@ class _Child:
 async def second_process() -> AsyncIterator[Helper]:
     """A child of this process; it ends with the context."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", __name__, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-c", _MAIN),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
     )
     try:
         yield _Child(process)
@@ -77,8 +82,10 @@ async def second_process() -> AsyncIterator[Helper]:
         await process.wait()
 
 
-def serve(calls: BinaryIO, results: BinaryIO) -> None:
-    """Answer calls until there are no more."""
+def serve() -> None:
+    """Answer calls on standard input until there are no more."""
+    calls, results = sys.stdin.buffer, sys.stdout.buffer
+    gc.disable()  # the parent's reasons
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, and so the calls
     while length := calls.read(_LENGTH):
         function, argument = pickle.loads(calls.read(int.from_bytes(length)))  # noqa: S301  # of its parent
@@ -89,7 +96,3 @@ def serve(calls: BinaryIO, results: BinaryIO) -> None:
 def _framed(content: object) -> bytes:
     body = pickle.dumps(content)
     return len(body).to_bytes(_LENGTH) + body
-
-
-if __name__ == "__main__":
-    serve(sys.stdin.buffer, sys.stdout.buffer)

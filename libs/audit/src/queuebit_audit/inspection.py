@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from nats.errors import Error as NatsError
 
 from queuebit_audit.contents import contents_are_kept, references, unreadable
 from queuebit_audit.decisions import Sample, decisions_recompute
+from queuebit_audit.helper import Helper, Inline, second_process
 from queuebit_audit.lifecycle import Outstanding, nothing_lost
+from queuebit_audit.marks import Marks
 from queuebit_audit.money import money_adds_up
 from queuebit_audit.proofs import proven, receipt_checker, walls_hold
 from queuebit_audit.report import Verdict
@@ -31,6 +34,8 @@ from queuebit_runtime.view import View
 
 __all__ = ["inspect", "judge"]
 
+_LONG = 20_000
+"""Messages from which on a log is verified by two processes."""
 _PAUSE_S = 0.2
 _LOOK_S = 1.0
 _STANDSTILL_S = 20.0
@@ -48,16 +53,25 @@ async def inspect(target: Target, wait_s: float, sample: Sample | None = None) -
     Raises:
         Unavailable: a part of it does not answer.
     """
+    with _without_collection():
+        return await _inspected(target, wait_s, sample)
+
+
+async def _inspected(target: Target, wait_s: float, sample: Sample | None) -> list[Verdict]:
     history = History(given_up=target.given_up)
-    async with _operator(target) as bus:
-        view = follow(bus, history, receipt_checker(target.trust))
+    async with _operator(target) as bus, _helper(await bus.last_sequence()) as helper:
+        marks = Marks(history, helper)
+        view = follow(bus, history, receipt_checker(target.trust), marks)
         deadline = time.monotonic() + wait_s
         outstanding = await _following(view, _quiet(bus, view, history, target, deadline))
+        await marks.finish()
         wanted = references(history)
         store = KeyValuePayloads(bus)
-        failures = await unreadable(store, wanted)
-        decided = await decisions_recompute(history, store, sample)
-        rows = await _rows(target, history, deadline)
+        failures, decided, rows = await asyncio.gather(
+            unreadable(store, wanted),
+            decisions_recompute(history, store, sample, helper=helper),
+            _rows(target, history, deadline),
+        )
     verdicts = judge(history, rows, outstanding, target.book, target.trust)
     by_name = {verdict.invariant: verdict for verdict in verdicts}
     contents_are_kept(by_name["I1"], wanted, failures)
@@ -82,6 +96,28 @@ def judge(history: History, rows: Rows, outstanding: Outstanding, book: PriceBoo
         proven(history, trust, outstanding),
         one_truth(history, rows),
     ]
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Without the garbage collector, which would walk a growing history again and again: half of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@asynccontextmanager
+async def _helper(messages: int) -> AsyncIterator[Helper]:
+    """What computes beside this process: a second one, if the log is long enough for its start to pay."""
+    if messages < _LONG:
+        yield Inline()
+    else:
+        async with second_process() as helper:
+            yield helper
 
 
 async def _quiet(bus: Bus, view: View, history: History, target: Target, deadline: float) -> Outstanding:

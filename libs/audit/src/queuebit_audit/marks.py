@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from array import array
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
 
 from queuebit_audit.helper import Helper
@@ -37,14 +37,14 @@ class Marks:
         self._next: list[Message] = []
         self._computed: deque[asyncio.Task[array[int]]] = deque()
 
-    async def take(self, raw: Raw) -> None:
-        """Add the next message, of any content."""
+    def take(self, raw: Raw) -> Awaitable[object] | None:
+        """Add the next message, of any content; return what the one after it must wait for."""
         self._history.sequences.append(raw.sequence)
         self._next.append((raw.subject, raw.body, raw.sequence, raw.stored_at))
-        if len(self._next) >= _BATCH:
-            self._compute()
-            if len(self._computed) > _AHEAD:
-                await asyncio.wait({self._computed[-_AHEAD]})
+        if len(self._next) < _BATCH:
+            return None
+        self._compute()
+        return asyncio.wait({self._computed[-_AHEAD]}) if len(self._computed) > _AHEAD else None
 
     async def finish(self) -> None:
         """Put all marks into the history; raises `Unavailable` if the helper ended."""

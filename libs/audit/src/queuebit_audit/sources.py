@@ -7,7 +7,7 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
@@ -17,6 +17,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from queuebit_audit.lifecycle import Outstanding
+from queuebit_audit.marks import Marks
 from queuebit_audit.records import CheckSeal
 from queuebit_audit.rows import Rows
 from queuebit_audit.state import History
@@ -27,7 +28,7 @@ from queuebit_contracts.tables import derived_columns, view_query
 from queuebit_contracts.topology import LOG, topology
 from queuebit_kernel import Malformed, Unavailable
 from queuebit_runtime.log import Stored
-from queuebit_runtime.rows import MARK, row_of
+from queuebit_runtime.rows import MARK
 from queuebit_runtime.view import Raw, View
 from queuebit_stack.warehouse import query_parameters
 
@@ -116,17 +117,18 @@ class Bus:
         return answer
 
 
-def follow(bus: Bus, history: History, check_seal: CheckSeal) -> View:
-    """A view that folds the log into `history`."""
+def follow(bus: Bus, history: History, check_seal: CheckSeal, marks: Marks) -> View:
+    """A view that folds the log into `history`, which lacks the marks of its rows until `marks.finish`."""
 
-    def fold(raw: Raw) -> None:
-        history.count(row_of(raw.subject, raw.body, raw.sequence, raw.stored_at))
+    def fold(raw: Raw) -> Awaitable[object] | None:
+        waiting = marks.take(raw)
         try:
             event = decode(raw.body, raw.subject)
         except Malformed as error:
             history.unreadable(raw.subject, raw.sequence, str(error))
         else:
             history.evolve(Stored(event, raw.subject, raw.sequence, raw.stored_at), check_seal)
+        return waiting
 
     return View(bus, "operator", topology().operator.view, fold)
 

@@ -33,7 +33,6 @@ from queuebit_contracts.transparency import LogCheckpointed
 from queuebit_contracts.wire import Payload, UnknownEvent
 from queuebit_kernel import InvalidId, require_token
 from queuebit_runtime.log import Stored
-from queuebit_runtime.rows import Row, mark_of
 from queuebit_scheduling import micros
 
 __all__ = [
@@ -60,8 +59,9 @@ class History:
     undocumented: int = 0
     """Placements that do not say what they were decided from."""
     sequences: array[int] = field(default_factory=lambda: array("Q"))
+    """Of all messages, of any content."""
     marks: array[int] = field(default_factory=lambda: array("Q"))
-    """Marks of the rows that the messages make, in the order of `sequences`."""
+    """Marks of the rows that the warehouse must have for them, in the order of `sequences`."""
     unknown: Counter[str] = field(default_factory=Counter)
     """Events of types that this version does not know, by type: no harm, and nothing that can be checked."""
     directory: Directory = field(default_factory=Directory)
@@ -74,11 +74,6 @@ class History:
     """The last sequence of `LOG` before it was read."""
     given_up: frozenset[int] = frozenset()
     """Sequences whose events are known to be lost."""
-
-    def count(self, row: Row) -> None:
-        """Record the row that the warehouse must have for the next message of any content."""
-        self.sequences.append(row.seq)
-        self.marks.append(mark_of(row))
 
     def evolve(self, stored: Stored, check_seal: CheckSeal) -> None:
         """Fold the next event. The subject decides its tenant, because permissions guard subjects."""

@@ -161,7 +161,7 @@ class ViewSnapshot:
 
     def _sweep(self) -> None:
         for draft in self.path.parent.glob(f".{self.path.name}.*"):
-            with suppress(FileNotFoundError):
+            with suppress(OSError):
                 if draft.stat().st_mtime < SystemClock().now().timestamp() - _FORGOTTEN_S:
                     draft.unlink()
 
