@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from queuebit_audit.helper import Inline, second_process
+from queuebit_audit.helper import Helper, second_process
 from queuebit_audit.marks import Marks, marks_of
 from queuebit_audit.state import History
 from queuebit_contracts.wire import Event
@@ -37,7 +37,7 @@ async def test_the_second_process_computes_the_marks_of_all_rows_in_order_until_
     async with second_process() as helper:
         other = await helper.call(_own_id, None)
         assert other != os.getpid()
-        for each in (helper, Inline()):
+        for each in (helper, Helper()):
             history = History()
             marks = Marks(history, each)
             for message in messages:

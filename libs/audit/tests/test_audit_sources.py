@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from nats.aio.client import Client
 
-from queuebit_audit.helper import Inline
+from queuebit_audit.helper import Helper
 from queuebit_audit.marks import Marks
 from queuebit_audit.proofs import receipt_checker, walls_hold
 from queuebit_audit.sources import Bus, Warehouse, follow
@@ -48,7 +48,7 @@ async def test_the_log_is_folded_as_it_was_written(server: NatsServer, recording
     await _write(server, recording)
     client, history = await server.connect("operator"), History()
     bus = Bus(client)
-    marks = Marks(history, Inline())
+    marks = Marks(history, Helper())
     view = follow(bus, history, receipt_checker(recording.ring.trust), marks)
     reading = asyncio.get_running_loop().create_task(view.run())
     await view.reached(await bus.last_sequence())
@@ -71,7 +71,7 @@ async def test_unreadable_messages_are_reported_by_sequence(server: NatsServer, 
     await broker.jetstream().publish("qb.job.acme.j1.accepted", b"{}", stream="LOG")
     await broker.close()
     client, history = await server.connect("operator"), History()
-    view = follow(Bus(client), history, receipt_checker(recording.ring.trust), Marks(history, Inline()))
+    view = follow(Bus(client), history, receipt_checker(recording.ring.trust), Marks(history, Helper()))
     reading = asyncio.get_running_loop().create_task(view.run())
     await view.reached(2)
     reading.cancel()

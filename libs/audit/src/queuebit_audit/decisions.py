@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from queuebit_audit.helper import Helper, Inline
+from queuebit_audit.helper import Helper
 from queuebit_audit.records import Decision, Placed
 from queuebit_audit.report import Verdict
 from queuebit_audit.state import History
@@ -99,7 +99,7 @@ async def decisions_recompute(
     async def judged(decisions: Sequence[Decision]) -> list[_Judged]:
         async with turn:
             contents = await asyncio.gather(*map(content, decisions))
-            remade = await (helper or Inline()).call(_remake, (contents, dict(policies)))
+            remade = await (helper or Helper()).call(_remake, (contents, dict(policies)))
             return [_judged(history, *it) for it in zip(decisions, remade, strict=True)]
 
     batches = [chosen[at : at + _BATCH] for at in range(0, len(chosen), _BATCH)]

@@ -12,14 +12,14 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from queuebit_kernel import Unavailable
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
 
-__all__ = ["Helper", "Inline", "second_process", "serve"]
+__all__ = ["Helper", "second_process", "serve"]
 
 _A = TypeVar("_A")
 _R = TypeVar("_R")
@@ -30,23 +30,16 @@ _LENGTH = 8
 """Bytes before each call and each result: how long it is."""
 
 
-class Helper(Protocol):
-    """Calls functions of a module with arguments that can be pickled."""
+class Helper:
+    """Calls functions in this process."""
 
     async def call(self, function: Callable[[_A], _R], argument: _A) -> _R:
-        """Return the result; raises `Unavailable` if the process ended."""
-        ...
-
-
-class Inline:
-    """Calls in this process."""
-
-    async def call(self, function: Callable[[_A], _R], argument: _A) -> _R:
+        """Return the result; raises `Unavailable` if the process that computes it ended."""
         return function(argument)
 
 
-class _Child:
-    """Calls in a child, one at a time."""
+class _Child(Helper):
+    """Calls functions of modules in a child, one at a time, with arguments that can be pickled."""
 
     def __init__(self, process: Process) -> None:
         self._process = process

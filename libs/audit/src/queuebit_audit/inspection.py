@@ -12,7 +12,7 @@ from nats.errors import Error as NatsError
 
 from queuebit_audit.contents import contents_are_kept, references, unreadable
 from queuebit_audit.decisions import Sample, decisions_recompute
-from queuebit_audit.helper import Helper, Inline, second_process
+from queuebit_audit.helper import Helper, second_process
 from queuebit_audit.lifecycle import Outstanding, nothing_lost
 from queuebit_audit.marks import Marks
 from queuebit_audit.money import money_adds_up
@@ -114,7 +114,7 @@ def _without_collection() -> Iterator[None]:
 async def _helper(messages: int) -> AsyncIterator[Helper]:
     """What computes beside this process: a second one, if the log is long enough for its start to pay."""
     if messages < _LONG:
-        yield Inline()
+        yield Helper()
     else:
         async with second_process() as helper:
             yield helper
