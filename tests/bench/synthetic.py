@@ -52,7 +52,7 @@ _SALT = re.compile(r'(?<=\\"salt\\":\\")[0-9a-f]{32}')
 _PLACE = re.compile(r'"leaf_index":\d+,"tree_size":\d+')
 _WRITER = "fill"
 
-Message = tuple[str, bytes]
+_Message = tuple[str, bytes]
 """Subject and body."""
 
 
@@ -115,7 +115,7 @@ class _Copy:
         """Its entry in the transparency log."""
         return entry_of(self._statement)
 
-    def messages(self) -> Iterator[Message]:
+    def messages(self) -> Iterator[_Message]:
         """Everything up to its settlement, in order."""
         asked = self._submitted.data
         history, account = job_aggregate(asked.tenant, self.job), f"qb.account.{asked.tenant}.{asked.project}"
@@ -128,7 +128,7 @@ class _Copy:
             yield history.event(name), self._changed_in(name).encode()
         yield f"{account}.settled.{self.job}", self._changed_in("settled").encode()
 
-    def seal(self, index: int, size: int) -> Message:
+    def seal(self, index: int, size: int) -> _Message:
         """Its seal, at an index of the transparency log whose next head has that size."""
         before = json.loads(self._original.bodies["sealed"])["data"]["statement"]
         body = self._seal.replace(before, digest(self._statement))
@@ -250,7 +250,7 @@ async def _last(client: Client) -> int:
     return int((await client.jetstream().stream_info(LOG)).state.last_seq)
 
 
-async def _write(client: Client, messages: Sequence[Message], last: int) -> int:
+async def _write(client: Client, messages: Sequence[_Message], last: int) -> int:
     """Append messages after `last`; return the new last sequence."""
     for subject, body in messages[:-1]:
         await client.publish(subject, body)

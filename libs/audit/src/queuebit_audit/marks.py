@@ -19,11 +19,11 @@ _BATCH = 2000
 _AHEAD = 4
 """Batches that may wait for the helper, so that a slow one does not fill the memory."""
 
-Message = tuple[str, bytes, int, datetime]
+_Message = tuple[str, bytes, int, datetime]
 """Subject, body, sequence and time in the log."""
 
 
-def marks_of(messages: Sequence[Message]) -> array[int]:
+def marks_of(messages: Sequence[_Message]) -> array[int]:
     """The mark of the row that each message makes."""
     return array("Q", (mark_of(row_of(*it)) for it in messages))
 
@@ -34,7 +34,7 @@ class Marks:
     def __init__(self, history: History, helper: Helper) -> None:
         self._history = history
         self._helper = helper
-        self._next: list[Message] = []
+        self._next: list[_Message] = []
         self._computed: deque[asyncio.Task[array[int]]] = deque()
 
     def take(self, raw: Raw) -> Awaitable[object] | None:
