@@ -189,7 +189,7 @@ async def test_a_round_that_is_always_late_gives_up(
 
 async def test_a_job_whose_hold_has_ended_is_never_held_for_again(office: Office, crowd: list[Delivery]) -> None:
     account = office.world.account("acme", "main")
-    account.closed[crowd[0]["event"].data.job] = None
+    account.closed.add(crowd[0]["event"].data.job)
     with pytest.raises(Superseded):
         await office.deliver(crowd[0])
     assert not office.log.events(AccountHeld)

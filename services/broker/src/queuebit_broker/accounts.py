@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from queuebit_broker.closed_jobs import ClosedJobs
 from queuebit_contracts.account import (
     AccountCorrected,
     AccountFunded,
@@ -22,8 +23,6 @@ from queuebit_contracts.catalog import AnyEvent, Decoded
 from queuebit_kernel import Money
 
 __all__ = ["Account", "Accounts", "Committed", "OpenHold", "Totals", "counted"]
-
-_MAX_CLOSED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +52,8 @@ class Account:
     """Funded, less what is held and what was charged."""
     holds: dict[str, OpenHold] = field(default_factory=dict)
     """By job."""
-    closed: dict[str, None] = field(default_factory=dict)
-    """The newest 100,000 jobs whose hold was settled or released: they never hold again, even after a late
-    delivery."""
+    closed: ClosedJobs = field(default_factory=ClosedJobs)
+    """Jobs whose hold was settled or released: they never hold again, even after a late delivery."""
     last_funded: int = 0
     last_held: int = 0
     """Sequence of the newest hold. The next append expects it, so its writer has seen every earlier hold."""
@@ -101,12 +99,12 @@ class Account:
 
     def copy(self) -> Account:
         """A copy that later facts do not change."""
-        return replace(self, funded={**self.funded}, free={**self.free}, holds={**self.holds}, closed={**self.closed})
+        return replace(
+            self, funded={**self.funded}, free={**self.free}, holds={**self.holds}, closed=self.closed.copy()
+        )
 
     def _close(self, job: str, spent: Money) -> _Movement | None:
-        self.closed[job] = None
-        if len(self.closed) > _MAX_CLOSED:
-            del self.closed[next(iter(self.closed))]
+        self.closed.add(job)
         if (hold := self.holds.pop(job, None)) is None:
             return None
         self._grow(hold.amount - spent)
