@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import cirq
 import numpy as np
+import pennylane as qml
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -68,11 +69,21 @@ def by_cirq(client: Client, circuit: list[Gate]) -> list[int]:
     return [histogram[index] for index in range(2**QUBITS)]
 
 
+def by_pennylane(client: Client, circuit: list[Gate]) -> list[int]:
+    def function() -> Any:
+        for target, control, angle in circuit:
+            qml.RY(angle, target) if control == target else qml.CRY(angle, [control, target])
+        return qml.counts(wires=range(QUBITS))
+
+    counts = qml.set_shots(qml.QNode(function, qml.device("queuebit", wires=QUBITS, client=client)), SHOTS)()
+    return [int(counts.get("".join(map(str, outcome)), 0)) for outcome in outcomes()]
+
+
 def outcomes() -> Iterator[tuple[int, ...]]:
     return itertools.product((0, 1), repeat=QUBITS)
 
 
-@pytest.mark.parametrize("adapter", [by_client, by_cirq])
+@pytest.mark.parametrize("adapter", [by_client, by_cirq, by_pennylane])
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(circuit=gates.map(lambda it: [(0, 0, 0.6), (1, 0, 1.9), (2, 1, -2.3), *it]))
 def test_the_distribution_is_the_exact_one(

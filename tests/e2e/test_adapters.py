@@ -50,3 +50,12 @@ def test_a_circuit_with_conditions_runs_with_its_results_receipt_and_charge(stac
         assert noiseless.backend == "aer"
         assert noiseless.job.receipt().verify(stack.home / "trust.json", result=noiseless.job.result())
         assert sampler.charge() == client.job(*sampler.job_ids).status().charge
+
+
+def test_the_example_of_pennylane_descends_with_a_job_for_each_gradient(stack: EmbeddedStack) -> None:
+    shown = example(stack, "pennylane/vqe.py").splitlines()
+    energies = [float(line.rpartition(" ")[2]) for line in shown[1:-1]]
+    assert len(energies) == 4
+    assert energies[-1] < energies[0]
+    number, jobs, _, amount, currency = shown[-1].split()
+    assert (number, jobs, float(amount) > 0, currency) == ("7", "jobs", True, "USD")

@@ -68,6 +68,11 @@ def test_the_lines_of_cirq(shell: dict[str, str]) -> None:
     assert re.fullmatch(r"Counter\(\{[03]: \d+, [03]: \d+\}\) \w{21} 0\.\d+ USD\n", shown), shown
 
 
+def test_the_lines_of_pennylane(shell: dict[str, str]) -> None:
+    shown = _run([sys.executable, "-W", "error", "-c", _block("python", "From PennyLane")], shell)
+    assert re.fullmatch(r"[01]\.\d+ \('\w{21}',\) 0\.\d+ USD\n", shown), shown
+
+
 def test_the_program_and_both_clients_show_the_same_job(stack: EmbeddedStack, tenant: str) -> None:
     credential = find(stack.home, tenant)
     with Client(credential) as client:

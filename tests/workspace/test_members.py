@@ -74,8 +74,10 @@ def test_one_version() -> None:
 
 
 def test_only_the_executor_knows_quantum_and_only_sinks_know_clickhouse() -> None:
-    quantum = {member.name for member in MEMBERS if declared(member) & {"qiskit", "cirq-core", "queuebit-quantum"}}
-    adapters = {"cirq", "qiskit"}
+    quantum = {
+        member.name for member in MEMBERS if declared(member) & {"qiskit", "cirq-core", "pennylane", "queuebit-quantum"}
+    }
+    adapters = {"cirq", "pennylane", "qiskit"}
     clickhouse = {member.name for member in MEMBERS if "clickhouse-connect" in declared(member)}
     assert quantum - {"testing"} == {"executor", "quantum"} | adapters, "tests of the port may, they are not shipped"
     assert clickhouse <= {"telemetry"}

@@ -1,0 +1,203 @@
+"""A device of PennyLane that runs tapes as jobs of Queuebit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pennylane as qml
+from numpy.typing import NDArray
+from pennylane.devices.preprocess import decompose, validate_device_wires, validate_measurements
+from pennylane.measurements import SampleMeasurement
+from pennylane.tape import QuantumScript, QuantumScriptBatch
+from pennylane.transforms import broadcast_expand, defer_measurements, split_non_commuting
+
+from queuebit import Batch, Client, Item, Job, JobFailed, Money, Reason, Result, Table
+from queuebit_pennylane.preprocessing import require_shots, sampled
+from queuebit_pennylane.tapes import Export, export, samples_of
+
+__all__ = ["QueuebitDevice"]
+
+_UNTIL_BILLED_S = 30.0
+
+
+class QueuebitDevice(qml.devices.Device):  # type: ignore[misc]  # PennyLane has no types
+    """Runs circuits of PennyLane on Queuebit: `qml.device("queuebit", wires=2, backend="aer")`.
+
+    Each batch of tapes is one job: a Jacobian by parameter shift is one job, and so are the groups of a Hamiltonian.
+    """
+
+    config_filepath = str(Path(__file__).parent / "capabilities.toml")
+
+    def __init__(
+        self,
+        wires: Any = None,  # a number, or labels
+        shots: Any = None,  # as PennyLane's
+        *,
+        client: Client | None = None,
+        backend: str | None = None,
+        project: str | None = None,
+        purpose: str = "interactive",
+        max_cost: Any = None,  # as for `Client.submit`
+        seed: int | None = None,
+        tags: Sequence[str] = (),
+        key: str | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        """Create a device; it connects when first used.
+
+        Args:
+            wires: their number or labels; default: any.
+            shots: prefer `qml.set_shots(qnode, 1000)`: PennyLane deprecated the shots of devices.
+            client: an open client; default: one with the default credential, which `close()` closes.
+            backend: where to run; default: the cheapest that fits, of the project's default kind.
+            project: the project that pays; default: the credential's project.
+            purpose: required text about the use.
+            max_cost: refuse each job that could cost more.
+            seed: seed of simulations; default: derived from the job's id.
+            tags: names for the bill.
+            key: the batches of this device get the keys `<key>/1`, `<key>/2` and so on: a script that runs again gets
+                the results of its finished jobs, and pays once.
+            timeout: seconds to wait for each result; default: no limit. The job continues.
+        """
+        super().__init__(wires=wires, shots=shots)
+        self._client, self._own = client or Client(), client is None
+        self._backend = backend
+        self._timeout = timeout
+        self._options = {
+            "backend": backend,
+            "project": project,
+            "purpose": purpose,
+            "max_cost": max_cost,
+            "seed": seed,
+            "tags": tags,
+        }
+        self._key = key
+        self._jobs: list[Job] = []
+
+    @property
+    def name(self) -> str:
+        """The name for `qml.device`."""
+        return "queuebit"
+
+    def close(self) -> None:
+        """Close the client, unless it was given; jobs continue."""
+        if self._own:
+            self._client.close()
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        """The jobs of this device, oldest first."""
+        return tuple(self._jobs)
+
+    @property
+    def job_ids(self) -> tuple[str, ...]:
+        """Their ids, for `Client.job` in any process."""
+        return tuple(job.id for job in self._jobs)
+
+    def charge(self, timeout: float | None = _UNTIL_BILLED_S) -> Money:
+        """The charges of all jobs of this device; waits until they are billed.
+
+        Raises:
+            StillRunning: they are not in `timeout` seconds.
+        """
+        charges = [charge for job in self._jobs if (charge := _charge(job, timeout)) is not None]
+        return sum(charges[1:], charges[0]) if charges else Money.zero()
+
+    def estimate(self, qnode: qml.QNode, *args: Any, **kwargs: Any) -> Table:  # arguments of the QNode
+        """What a call of a QNode would cost and reach: a row for each backend, or for the backend of this device."""
+        tapes, _ = qml.workflow.construct_batch(qnode, level="device")(*args, **kwargs)
+        table = self._client.plan(_program(self._exported(tapes), tapes), shots=tapes[0].shots.total_shots)
+        return Table(row for row in table if self._backend in (None, row["backend"]))
+
+    def preprocess_transforms(self, execution_config: qml.devices.ExecutionConfig | None = None) -> qml.CompilePipeline:
+        """Make tapes of gates of the device and samples of wires."""
+        del execution_config
+        program = qml.CompilePipeline()
+        program.add_transform(require_shots)
+        program.add_transform(validate_device_wires, self.wires, name=self.name)
+        program.add_transform(defer_measurements, allow_postselect=False)
+        program.add_transform(
+            validate_measurements, sample_measurements=lambda it: isinstance(it, SampleMeasurement), name=self.name
+        )
+        program.add_transform(split_non_commuting)
+        program.add_transform(sampled)
+        program.add_transform(
+            decompose,
+            target_gates=self.capabilities.gate_set(),
+            stopping_condition=self.capabilities.supports_operation,
+            skip_initial_state_prep=False,
+            name=self.name,
+        )
+        program.add_transform(broadcast_expand)
+        return program
+
+    def execute(
+        self,
+        circuits: QuantumScript | QuantumScriptBatch,
+        execution_config: qml.devices.ExecutionConfig | None = None,
+    ) -> Any:  # PennyLane's nested results
+        """Run tapes as one job, and return the samples of each.
+
+        Raises:
+            Refused: the platform refused the job; `reasons` holds all of them.
+            JobFailed: a tape failed; the text names it.
+        """
+        del execution_config
+        tapes = (circuits,) if isinstance(circuits, QuantumScript) else tuple(circuits)
+        if not tapes:
+            return ()
+        exported = self._exported(tapes)
+        job = self._submit(exported, tapes)
+        result = job.result(self._timeout)
+        results = tuple(_read(job, result, number, *it) for number, it in enumerate(zip(exported, tapes, strict=True)))
+        self._track(job, tapes, results)
+        return results[0] if isinstance(circuits, QuantumScript) else results
+
+    def _exported(self, tapes: Sequence[QuantumScript]) -> list[Export]:
+        return [export(tape, self.wires, inputs=len(tapes) > 1) for tape in tapes]
+
+    def _submit(self, exported: Sequence[Export], tapes: Sequence[QuantumScript]) -> Job:
+        circuit = exported[0].source if len(tapes) == 1 else _program(exported, tapes)  # remote devices run no programs
+        key = None if self._key is None else f"{self._key}/{len(self._jobs) + 1}"
+        job = self._client.submit(circuit, shots=tapes[0].shots.total_shots, key=key, **self._options)
+        self._jobs.append(job)
+        return job
+
+    def _track(self, job: Job, tapes: Sequence[QuantumScript], results: Sequence[Any]) -> None:
+        if not self.tracker.active:
+            return
+        self.tracker.update(batches=1, jobs=1, job_id=job.id)
+        self.tracker.record()
+        for tape, result in zip(tapes, results, strict=True):
+            resources = tape.specs["resources"]
+            self.tracker.update(executions=1, shots=tape.shots.total_shots, results=result, resources=resources)
+            self.tracker.record()
+
+
+def _program(exported: Sequence[Export], tapes: Sequence[QuantumScript]) -> Batch:
+    return Batch(
+        [Item(it.source, it.values, shots=tape.shots.total_shots) for it, tape in zip(exported, tapes, strict=True)]
+    )
+
+
+def _read(
+    job: Job, result: Result, number: int, exported: Export, tape: QuantumScript
+) -> NDArray[Any] | tuple[NDArray[Any], ...]:
+    item = result.items[number]
+    if item.counts is None:
+        reason = item.reason or Reason("failed", "it has no counts")
+        text = f"tape {number}: {reason.text}; job.result().items has what the others returned"
+        raise JobFailed(job.id, Reason(reason.code, text))
+    samples = samples_of(exported, [*tape.measurements[0].wires], item.counts, f"{job.id}/{number}")
+    parts = tuple(samples[start:end] for start, end in tape.shots.bins())
+    return parts if tape.shots.has_partitioned_shots else samples
+
+
+def _charge(job: Job, timeout: float | None) -> Money | None:
+    status = job.wait(timeout)
+    if status.charge is None and status.state in ("completed", "failed"):
+        job.until(("metered",), timeout)
+        status = job.status()
+    return status.charge

@@ -1,0 +1,36 @@
+"""A device whose jobs run in this process."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pennylane as qml
+import pytest
+
+from queuebit import Client, Credential
+from queuebit_pennylane import QueuebitDevice
+from queuebit_runtime.keys import new_seed
+from queuebit_testing.local_platform import LocalPlatform
+
+
+@pytest.fixture
+def platform() -> LocalPlatform:
+    return LocalPlatform()
+
+
+@pytest.fixture
+def client(platform: LocalPlatform) -> Iterator[Client]:
+    credential = Credential("nats://nowhere", "acme", "ann", new_seed(), "p")
+    with Client(credential, transport=platform) as client:
+        yield client
+
+
+@pytest.fixture
+def device(client: Client) -> Callable[..., QueuebitDevice]:
+    """Make a device as PennyLane does, by its name."""
+
+    def make(wires: Any = None, **options: Any) -> QueuebitDevice:  # as `qml.device`
+        found = qml.device("queuebit", wires=wires, client=client, **options)
+        assert isinstance(found, QueuebitDevice)
+        return found
+
+    return make
