@@ -25,6 +25,7 @@ from tests.bench.history import SIZES, measure_history
 from tests.bench.levels import measure_levels
 from tests.bench.load import device_runs, first_accepted, round_trips, sustained
 from tests.bench.peer import measure_peer
+from tests.bench.qiskit_sampler import measure_sampler
 from tests.bench.report import Report, percentile
 from tests.bench.sides import QueuebitSide
 from tests.bench.stack import Lag, memory
@@ -33,7 +34,7 @@ from queuebit import AsyncClient, QueuebitError
 from queuebit.credentials import find
 from queuebit_testing.embedded import EmbeddedStack
 
-SECTIONS = ("limits", "decisions", "levels", "stack", "peer", "history")
+SECTIONS = ("limits", "decisions", "levels", "stack", "qiskit", "peer", "history")
 
 PROJECTS = ("playground", "north", "south", "west")
 """Accounts of the load, which is measured over all and over one: an account takes one append of holds at a time."""
@@ -111,6 +112,8 @@ def _with_a_stack(report: Report, sections: Container[str], scale: float) -> Non
             for project in PROJECTS[1:]:
                 stack.qb("tenant", "project", "add", "demo", project, "--budget", "1000")
             uvloop.run(_on_the_stack(report, stack, scale))
+        if "qiskit" in sections:
+            measure_sampler(report, home, max(3, round(15 * scale)))
         if "peer" in sections:
             if missing := install():
                 report.heading(f"Beside Celery: skipped. {missing}")
@@ -143,7 +146,7 @@ def main() -> int:
     if "levels" in asked.only:
         report.heading("Service levels")
         measure_levels(report, round(10 * scale) * 1_000_000)
-    if {"stack", "peer"}.intersection(asked.only):
+    if {"stack", "qiskit", "peer"}.intersection(asked.only):
         _with_a_stack(report, asked.only, scale)
     if "history" in asked.only:
         home = Path(tempfile.mkdtemp(prefix="queuebit-bench-"))

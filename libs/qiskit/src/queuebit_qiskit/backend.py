@@ -36,6 +36,9 @@ class QueuebitBackend(BackendV2):  # type: ignore[misc]  # Qiskit has no types
         self._device = device
         self._target: Target | None = None
 
+    def __repr__(self) -> str:
+        return f"<QueuebitBackend {self.name}>"
+
     @property
     def target(self) -> Target:
         """Gates with errors and durations on ordered qubits, measurement, reset and supported control flow."""
@@ -69,7 +72,7 @@ class QueuebitBackend(BackendV2):  # type: ignore[misc]  # Qiskit has no types
         return self._device.calibrated_at
 
     @property
-    def properties(self) -> Mapping[str, Any] | None:
+    def snapshot(self) -> Mapping[str, Any] | None:
         """The calibration as plain JSON; None for ideal simulators."""
         return self._device.calibration
 

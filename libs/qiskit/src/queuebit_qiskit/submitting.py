@@ -32,7 +32,8 @@ class Request:
 
     def program(self) -> Batch:
         """The program with its notes."""
-        items = [replace(it, shots=None) if it.shots == self.shots else it for it in self.items]
+        most = self.shots
+        items = [replace(it, shots=None) if it.shots == most else it for it in self.items]
         return Batch(items, self.outputs, annotation(self.kind, self.notes))
 
     def arguments(self, options: Options, tags: Sequence[str] = ()) -> dict[str, Any]:
