@@ -1,4 +1,4 @@
-"""Quantum kernel: two rings of points told apart by a support vector machine. `python -m examples.qiskit.kernel`."""
+"""Quantum kernel: a classifier for points on two rings, fitted by least squares. `python -m examples.qiskit.kernel`."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ def overlap_circuit() -> QuantumCircuit:
 
 
 def main(backend_name: str = "aer") -> float:
-    """Return the share of points that a kernel classifier, fitted by least squares, puts into the right class."""
+    """Return the share of points that the kernel classifier puts into the right class."""
     random = np.random.default_rng(3)
     angle = random.uniform(0, 2 * np.pi, POINTS)
     labels = np.arange(POINTS) % 2 * 2 - 1

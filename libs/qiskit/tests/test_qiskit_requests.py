@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from qiskit import ClassicalRegister, QuantumCircuit
 from qiskit.circuit import Clbit
+from qiskit.circuit.classical import expr, types
 from qiskit.circuit.library import UnitaryGate, real_amplitudes
 from qiskit.providers import JobError
 from qiskit.quantum_info import SparseObservable
 
-from queuebit import InvalidInput, NotFound, Refused
+from queuebit import InvalidInput, Item, NotFound, Refused
 from queuebit.errors import Reason
 from queuebit_qiskit import EstimatorOptions, JobRefused, SamplerOptions, SamplerV2
 from queuebit_qiskit.circuits import source_of, terms_of
@@ -20,6 +21,7 @@ from queuebit_qiskit.errors import as_qiskit_errors
 from queuebit_qiskit.estimation import shots_for
 from queuebit_qiskit.notes import metadata_of, notes_in
 from queuebit_qiskit.options import options_of
+from queuebit_qiskit.submitting import Request
 
 
 def shared_bits() -> QuantumCircuit:
@@ -36,11 +38,18 @@ def bits_outside() -> QuantumCircuit:
     return circuit
 
 
+def with_an_input() -> QuantumCircuit:
+    circuit = QuantumCircuit(1, 1, inputs=[expr.Var.new("a", types.Bool())])
+    circuit.measure(0, 0)
+    return circuit
+
+
 @pytest.mark.parametrize(
     ("circuit", "text"),
     [
         (shared_bits, "share bits: give each bit to one register"),
         (bits_outside, "outside of its registers"),
+        (with_an_input, r"input variables \(a\): use Parameter"),
         (lambda: QuantumCircuit(1, 1), "measures nothing"),
     ],
 )
@@ -69,6 +78,17 @@ def test_a_precision_that_no_number_of_shots_reaches_is_refused(precision: float
     with pytest.raises(InvalidInput, match="give a number above 0"):
         shots_for(precision)
     assert shots_for(1 / 64) == 4_096
+
+
+def test_a_call_without_a_run_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="nothing is to be run"):
+        Request("sampler", [], []).program()
+
+
+def test_items_carry_their_shots_where_they_differ() -> None:
+    request = Request("sampler", [Item("a", shots=5), Item("b", shots=7)], [{"shape": []}])
+    assert request.shots == 7
+    assert [it.shots for it in request.program().items if isinstance(it, Item)] == [5, None]
 
 
 def test_terms_on_one_place_are_added() -> None:

@@ -45,6 +45,8 @@ def source_of(circuit: QuantumCircuit, *, measured: bool) -> Source:
     Raises:
         InvalidInput: OpenQASM cannot express it, or its classical registers share bits or leave some out.
     """
+    if inputs := [it.name for it in circuit.iter_input_vars()]:
+        raise InvalidInput(f"the circuit has input variables ({', '.join(inputs)}): use Parameter instead")
     registers = _registers(circuit) if measured else ()
     text = exported(circuit, bound=False, measured=measured)
     named = sorted({int(number) for number in _PHYSICAL.findall(text)})

@@ -12,7 +12,7 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub, EstimatorPu
 from qiskit.primitives.containers.sampler_pub import SamplerPub, SamplerPubLike
 
 from queuebit import InvalidInput, Money
-from queuebit.exporting import name_of
+from queuebit.submission import label_of
 from queuebit_qiskit.backend import QueuebitBackend
 from queuebit_qiskit.estimation import estimator_items
 from queuebit_qiskit.jobs import PrimitiveJob
@@ -185,4 +185,4 @@ class EstimatorV2(_Primitive, BaseEstimatorV2):  # type: ignore[misc]  # as abov
 
 
 def _label(pubs: list[Any]) -> str:  # pubs of either kind
-    return name_of(pubs[0].circuit) if pubs else ""
+    return label_of(pubs[0].circuit) if pubs else ""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from queuebit import Batch, Item
+from queuebit import Batch, InvalidInput, Item
 from queuebit_qiskit.notes import annotation
 from queuebit_qiskit.options import Options
 
@@ -31,7 +31,13 @@ class Request:
         return max((it.shots or 0 for it in self.items), default=1)
 
     def program(self) -> Batch:
-        """The program with its notes."""
+        """The program with its notes.
+
+        Raises:
+            InvalidInput: there is nothing to run.
+        """
+        if not self.items:
+            raise InvalidInput("nothing is to be run: give a pub with a parameter set and an observable besides I")
         most = self.shots
         items = [replace(it, shots=None) if it.shots == most else it for it in self.items]
         return Batch(items, self.outputs, annotation(self.kind, self.notes))
