@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import cirq
@@ -13,9 +14,13 @@ import pennylane as qml
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from qiskit import QuantumCircuit
+from tests.conformance import local_platform as announced
 
 from queuebit import Client, Credential
 from queuebit_cirq import QueuebitSampler
+from queuebit_qiskit import QueuebitService, SamplerV2
+from queuebit_quantum.aer import Aer
 from queuebit_runtime.keys import new_seed
 from queuebit_testing.local_platform import LocalPlatform
 
@@ -29,10 +34,20 @@ gates = st.lists(
 )
 
 
+@dataclass(frozen=True)
+class Doors:
+    """What the libraries need to reach a platform."""
+
+    client: Client
+    service: QueuebitService
+
+
 @pytest.fixture(scope="module")
-def client() -> Iterator[Client]:
-    with Client(Credential("nats://nowhere", "acme", "ann", new_seed(), "p"), transport=LocalPlatform()) as client:
-        yield client
+def doors() -> Iterator[Doors]:
+    ann = Credential("nats://nowhere", "acme", "ann", new_seed(), "p")
+    service = QueuebitService(ann, transport=announced.LocalPlatform(Aer()))
+    with Client(ann, transport=LocalPlatform()) as client, service:
+        yield Doors(client, service)
 
 
 def exact(circuit: list[Gate]) -> list[float]:
@@ -47,48 +62,61 @@ def exact(circuit: list[Gate]) -> list[float]:
     return [float(it) for it in np.square(state).ravel()]
 
 
-def by_client(client: Client, circuit: list[Gate]) -> list[int]:
+def by_client(doors: Doors, circuit: list[Gate]) -> list[int]:
     lines = ["OPENQASM 3.0;", 'include "stdgates.inc";', f"qubit[{QUBITS}] q;", f"bit[{QUBITS}] c;"]
     for target, control, angle in circuit:
         lines.append(
             f"ry({angle!r}) q[{target}];" if control == target else f"cry({angle!r}) q[{control}], q[{target}];"
         )
-    counts = client.submit("\n".join([*lines, "c = measure q;"]), shots=SHOTS).result().counts
+    counts = doors.client.submit("\n".join([*lines, "c = measure q;"]), shots=SHOTS).result().counts
     return [counts.get("".join(map(str, reversed(outcome))), 0) for outcome in outcomes()]
 
 
-def by_cirq(client: Client, circuit: list[Gate]) -> list[int]:
+def by_cirq(doors: Doors, circuit: list[Gate]) -> list[int]:
     q = cirq.LineQubit.range(QUBITS)
     operations = [
         cirq.ry(angle)(q[target]) if control == target else cirq.ry(angle)(q[target]).controlled_by(q[control])
         for target, control, angle in circuit
     ]
-    with QueuebitSampler(client) as sampler:
+    with QueuebitSampler(doors.client) as sampler:
         result = sampler.run(cirq.Circuit(operations, cirq.measure(*q, key="all")), repetitions=SHOTS)
     histogram = result.histogram(key="all")
     return [histogram[index] for index in range(2**QUBITS)]
 
 
-def by_pennylane(client: Client, circuit: list[Gate]) -> list[int]:
+def by_pennylane(doors: Doors, circuit: list[Gate]) -> list[int]:
     def function() -> Any:
         for target, control, angle in circuit:
             qml.RY(angle, target) if control == target else qml.CRY(angle, [control, target])
         return qml.counts(wires=range(QUBITS))
 
-    counts = qml.set_shots(qml.QNode(function, qml.device("queuebit", wires=QUBITS, client=client)), SHOTS)()
+    counts = qml.set_shots(qml.QNode(function, qml.device("queuebit", wires=QUBITS, client=doors.client)), SHOTS)()
     return [int(counts.get("".join(map(str, outcome)), 0)) for outcome in outcomes()]
+
+
+def by_qiskit(doors: Doors, circuit: list[Gate]) -> list[int]:
+    written = QuantumCircuit(QUBITS)
+    for target, control, angle in circuit:
+        if control == target:
+            written.ry(angle, target)
+        else:
+            written.cry(angle, control, target)
+    written.measure_all()
+    job = SamplerV2(doors.service.backend("aer")).run([written], shots=SHOTS)
+    counts = job.result()[0].data.meas.get_counts()
+    return [counts.get("".join(map(str, reversed(outcome))), 0) for outcome in outcomes()]
 
 
 def outcomes() -> Iterator[tuple[int, ...]]:
     return itertools.product((0, 1), repeat=QUBITS)
 
 
-@pytest.mark.parametrize("adapter", [by_client, by_cirq, by_pennylane])
+@pytest.mark.parametrize("adapter", [by_client, by_cirq, by_pennylane, by_qiskit])
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(circuit=gates.map(lambda it: [(0, 0, 0.6), (1, 0, 1.9), (2, 1, -2.3), *it]))
 def test_the_distribution_is_the_exact_one(
-    client: Client, adapter: Callable[[Client, list[Gate]], list[int]], circuit: list[Gate]
+    doors: Doors, adapter: Callable[[Doors, list[Gate]], list[int]], circuit: list[Gate]
 ) -> None:
     """The first gates make it asymmetric. Tolerance: six standard deviations, one false alarm in ten million tests."""
-    for count, share in zip(adapter(client, circuit), exact(circuit), strict=True):
+    for count, share in zip(adapter(doors, circuit), exact(circuit), strict=True):
         assert abs(count / SHOTS - share) <= 6 * math.sqrt(share * (1 - share) / SHOTS) + 1e-6

@@ -22,19 +22,19 @@ CONDITIONS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("condition", CONDITIONS, ids=str)
-def test_a_condition_decides_as_in_cirq(sampler: QueuebitSampler, condition: object) -> None:
+def test_conditions_decide_as_in_cirq(sampler: QueuebitSampler) -> None:
     """The first bit of a key is its highest in Cirq; each value of both keys is tried. A CCZ is all or nothing."""
     programs = []
     for value in range(8):
-        prepared = [cirq.X(qubit) for place, qubit in enumerate((A, B, C)) if value >> place & 1]
-        measured = [cirq.measure(A, B, key="a"), cirq.measure(C, key="b")]
-        flipped = [cirq.X.on_each(A, B, C), cirq.reset_each(A, B, C), cirq.X.on_each(A, B), cirq.H(C)]
-        controlled = cirq.CCZ(A, B, C).with_classical_controls(condition)
-        programs.append(cirq.Circuit(prepared, measured, flipped, controlled, cirq.H(C), cirq.measure(C, key="result")))
-    ours = [result.measurements["result"][0, 0] for (result,) in sampler.run_batch(programs)]
-    theirs = [result.measurements["result"][0, 0] for (result,) in cirq.Simulator().run_batch(programs)]
-    assert ours == theirs
+        circuit = cirq.Circuit(cirq.X(qubit) for place, qubit in enumerate((A, B, C)) if value >> place & 1)
+        circuit += [cirq.measure(A, B, key="a"), cirq.measure(C, key="b"), cirq.reset_each(A, B), cirq.X.on_each(A, B)]
+        for condition in CONDITIONS:
+            controlled = cirq.CCZ(A, B, C).with_classical_controls(condition)
+            circuit += [cirq.reset(C), cirq.H(C), controlled, cirq.H(C), cirq.measure(C, key=f"{condition!r} decides")]
+        programs.append(circuit)
+    for (ours,), (theirs,) in zip(sampler.run_batch(programs), cirq.Simulator().run_batch(programs), strict=True):
+        for key, decided in theirs.measurements.items():
+            assert ours.measurements[key].tolist() == decided.tolist(), (key, theirs.measurements["a"])
     assert len(sampler.job_ids) == 1
 
 

@@ -62,6 +62,7 @@ def test_a_batch_is_one_job_also_with_different_repetitions(sampler: QueuebitSam
     again = sampler.run_batch(programs, [{"t": 0}, None, {"t": 1}], repetitions=[2, 3, 2])
     assert [mine[0].repetitions for mine in again] == [2, 3, 2]
     assert len(sampler.jobs) == 2
+    assert sampler.run_batch([]) == sampler.run_sweep(ROTATED, []) == sampler.estimate(ROTATED, []) == []
 
 
 def test_options_reach_the_platform_and_the_price_is_known(client: Client, platform: LocalPlatform) -> None:
@@ -102,7 +103,11 @@ def test_a_failed_item_is_named_with_its_parameters(sampler: QueuebitSampler) ->
 
 @pytest.mark.parametrize(
     ("circuit", "repetitions", "text"),
-    [(cirq.Circuit(cirq.X(A)), 1, "measures nothing"), (ROTATED[:0] + cirq.measure(A), "many", "shots must be")],
+    [
+        (cirq.Circuit(cirq.X(A)), 1, "measures nothing"),
+        (ROTATED[:0] + cirq.measure(A), "many", "shots must be"),
+        (ROTATED[:0] + cirq.measure(A), 0, "ask for at least 1"),
+    ],
 )
 def test_what_cannot_run_is_not_sent(
     sampler: QueuebitSampler, platform: LocalPlatform, circuit: cirq.Circuit, repetitions: int, text: str

@@ -109,7 +109,8 @@ class QueuebitSampler(cirq.Sampler):
 
     def estimate(self, program: cirq.AbstractCircuit, params: cirq.Sweepable = None, repetitions: int = 1) -> Table:
         """What `run_sweep` would cost and reach: a row for each backend, or for the backend of this sampler."""
-        table = self._client.plan(_program(_runs(program, params, repetitions)), shots=repetitions)
+        runs = _runs(program, params, repetitions)
+        table = self._client.plan(_program(runs), shots=repetitions) if runs else ()
         return Table(row for row in table if self.backend in (None, row["backend"]))
 
     async def run_sweep_async(
@@ -166,6 +167,8 @@ class QueuebitSampler(cirq.Sampler):
     def _submit(self, runs: Sequence[_Run]) -> Job:
         if not all(run.exported.registers for run in runs):
             raise InvalidInput("the circuit measures nothing: add measurements, such as cirq.measure(*qubits, key='m')")
+        if any(isinstance(run.shots, int) and run.shots < 1 for run in runs):
+            raise InvalidInput("a circuit without repetitions measures nothing: ask for at least 1")
         single = len(runs) == 1 and not runs[0].values  # remote devices run single circuits only
         circuit = runs[0].exported.source if single else _program(runs)
         key = None if self._key is None else f"{self._key}/{len(self._jobs) + 1}"

@@ -177,9 +177,10 @@ class QueuebitDevice(qml.devices.Device):  # type: ignore[misc]  # PennyLane has
 
 
 def _program(exported: Sequence[Export], tapes: Sequence[QuantumScript]) -> Batch:
-    return Batch(
-        [Item(it.source, it.values, shots=tape.shots.total_shots) for it, tape in zip(exported, tapes, strict=True)]
-    )
+    """Tapes as the items of a job that has the shots of the first."""
+    usual = tapes[0].shots.total_shots
+    shots = [None if (mine := tape.shots.total_shots) == usual else mine for tape in tapes]
+    return Batch([Item(it.source, it.values, shots=mine) for it, mine in zip(exported, shots, strict=True)])
 
 
 def _read(
