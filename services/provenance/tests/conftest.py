@@ -20,6 +20,7 @@ from queuebit_provenance.handlers import AttestJob
 from queuebit_provenance.ledger import Ledger
 from queuebit_provenance.receipts import IssueReceipt
 from queuebit_provenance.sealer import Sealer
+from queuebit_runtime.paced import Paced
 from queuebit_testing.memory import MemoryLog
 
 from .attesting import Attest, Attesting, ReceiptOf, WriteLives
@@ -106,7 +107,7 @@ def ledger_of(log: MemoryLog, keys: KeyRing, tmp_path: Path) -> LedgerOf:
 def attesting(log: MemoryLog) -> Attesting:
     @asynccontextmanager
     async def run(ledger: Ledger, *, max_batch: int = 200) -> AsyncIterator[Attest]:
-        sealer = Sealer(ledger, SystemClock(), max_batch=max_batch, linger_s=0)
+        sealer = Sealer(ledger, Paced(SystemClock(), most=max_batch, linger_s=0))
         async with asyncio.TaskGroup() as tasks:
             loop = tasks.create_task(sealer.run())
             attest = AttestJob(log, sealer, salt=lambda: bytes(16), software="queuebit 0.1.0")

@@ -9,11 +9,12 @@ from contextlib import asynccontextmanager
 import pytest
 
 from queuebit_contracts.subjects import Aggregate, job, subject_of
-from queuebit_kernel import Unavailable, event_id
+from queuebit_kernel import SystemClock, Unavailable, event_id
 from queuebit_provenance.histories import JetStreamHistories
 from queuebit_runtime import log as runtime_log
 from queuebit_runtime.bus import Bus
 from queuebit_runtime.log import JetStreamLog
+from queuebit_runtime.paced import Paced
 from queuebit_runtime.stored import Stored
 from queuebit_testing.server import NatsServer
 
@@ -39,7 +40,7 @@ async def reading(server: NatsServer) -> AsyncIterator[tuple[JetStreamHistories,
     bus = Bus("provenance", server.url, server.seeds["provenance"])
     await bus.connect()
     alone = Alone(bus)
-    histories = JetStreamHistories(bus, alone, pause_s=0.01)
+    histories = JetStreamHistories(bus, alone, Paced(SystemClock(), most=64, linger_s=0.01))
     running = asyncio.create_task(histories.run())
     yield histories, alone
     running.cancel()

@@ -11,12 +11,13 @@ import pytest
 
 from queuebit_contracts.job import JobCompleted, JobMetered, JobSealed
 from queuebit_contracts.transparency import LogCheckpointed
-from queuebit_kernel import Fault, FixedClock, Malformed, Stale, Superseded, SystemClock, Unavailable
+from queuebit_kernel import Fault, Malformed, Stale, Superseded, SystemClock, Unavailable
 from queuebit_proof import KeyRing, TileLog, verify, verify_checkpoint, verify_consistency
 from queuebit_provenance import sealer
 from queuebit_provenance.handlers import AttestJob
 from queuebit_provenance.sealer import Sealer
 from queuebit_runtime.log import Guarded
+from queuebit_runtime.paced import Paced
 from queuebit_testing.memory import MemoryLog
 
 from .attesting import Attesting, ReceiptOf, WriteLives
@@ -43,21 +44,6 @@ async def test_jobs_that_wait_together_share_one_checkpoint(
     assert log.events(JobSealed)[0].provenanceid == bills[0].provenanceid
     for seal in seals:
         assert verify(await receipt_of(seal), keys.trust, tenant="acme", job=seal.job)
-
-
-async def test_the_first_job_and_the_last_of_a_burst_do_not_wait(
-    log: MemoryLog, ledger_of: LedgerOf, life: Life, metered: WriteLives
-) -> None:
-    bills = await metered("j1", "j2", "j3")
-    cycles = Sealer(ledger_of(), FixedClock(), max_batch=9, linger_s=3600, quiet_s=0.01)  # the hour never passes
-    attest = AttestJob(log, cycles, salt=lambda: bytes(16), software="queuebit 0.1.0")
-    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(cycles.run())
-        await attest(bills[0], 0)
-        await asyncio.gather(*(attest(it, 0) for it in bills[1:]))
-        running.cancel()
-
-    assert [it.data.tree_size for it in log.events(LogCheckpointed)] == [1, 3]
 
 
 async def test_the_public_files_are_completed_in_a_rest(
@@ -110,7 +96,7 @@ async def test_a_bill_that_a_lagging_replica_does_not_show_yet_is_no_dead_letter
     for event in earlier:
         await log.append(event)
     assert isinstance(bill, JobMetered)
-    cycles = Sealer(ledger_of(), SystemClock(), max_batch=1, linger_s=0)
+    cycles = Sealer(ledger_of(), Paced(SystemClock(), most=1, linger_s=0))
     attest = AttestJob(log, cycles, salt=lambda: bytes(16), software="queuebit 0.1.0")
 
     with pytest.raises(Unavailable):

@@ -17,6 +17,7 @@ from queuebit_provenance.receipts import IssueReceipt
 from queuebit_provenance.routes import queries, routes
 from queuebit_provenance.sealer import Sealer
 from queuebit_provenance.settings import Settings
+from queuebit_runtime.paced import Paced
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
 
@@ -50,8 +51,8 @@ def create_app(settings: Settings | None = None, bus: BusSettings | None = None)
         clock=clock,
         losses_known=names_losses(settings.recovered_file),
     )
-    sealer = Sealer(ledger, clock, max_batch=settings.max_batch, linger_s=settings.linger_ms / 1000)
-    histories = JetStreamHistories(service.bus, service.log)
+    sealer = Sealer(ledger, Paced(clock, most=settings.max_batch, linger_s=settings.linger_ms / 1000))
+    histories = JetStreamHistories(service.bus, service.log, Paced(clock, most=64, linger_s=0.05))
     attest = AttestJob(histories, sealer, salt=lambda: secrets.token_bytes(SALT_BYTES), software=_SOFTWARE)
 
     async def load() -> None:

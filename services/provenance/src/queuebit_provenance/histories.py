@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import islice
 
 from queuebit_contracts.subjects import Aggregate, job, parse
 from queuebit_contracts.topology import LOG
@@ -14,6 +13,7 @@ from queuebit_contracts.wire import UnknownEvent
 from queuebit_kernel import Malformed, Unavailable
 from queuebit_provenance.ports import Histories
 from queuebit_runtime.connection import Connection
+from queuebit_runtime.paced import Paced
 from queuebit_runtime.requests import Requests
 from queuebit_runtime.stored import Message, Stored, event_in, message_of
 
@@ -32,42 +32,35 @@ class JetStreamHistories:
     replica that lags.
     """
 
-    def __init__(self, connection: Connection, alone: Histories, *, pause_s: float = 0.05, most: int = 64) -> None:
+    def __init__(self, connection: Connection, alone: Histories, prefixes: Paced[str]) -> None:
         """Create it.
 
         Args:
             connection: to the server that has the log.
             alone: reads one history.
-            pause_s: time between two requests, in which further jobs come; the first after a rest does not wait.
-            most: jobs in one request.
+            prefixes: of the jobs that are asked for; those that are taken together share a request.
         """
         self._requests = Requests(connection, _TIMEOUT_S)
         self._alone = alone
-        self._pause_s = pause_s
-        self._most = most
+        self._prefixes = prefixes
         self._waiting: dict[str, asyncio.Future[Sequence[Message]]] = {}
-        self._some = asyncio.Event()
 
     async def history(self, aggregate: Aggregate, *, reaching: int = 0) -> list[Stored]:
         """As `EventLog.history`."""
         future = self._waiting.get(aggregate.prefix)
         if future is None:
             future = self._waiting[aggregate.prefix] = asyncio.get_running_loop().create_future()
-            self._some.set()
+            self._prefixes.put(aggregate.prefix)
         whole = _whole(await asyncio.shield(future), reaching)
         return await self._alone.history(aggregate, reaching=reaching) if whole is None else whole
 
     async def run(self) -> None:
         """Read what is asked for until cancelled."""
         while True:
-            await self._some.wait()
-            group = [*islice(self._waiting, self._most)]
+            group = await self._prefixes.take()
             found = await self._read(group)
             for prefix in group:
                 self._waiting.pop(prefix).set_result(found[prefix])
-            await asyncio.sleep(self._pause_s)
-            if not self._waiting:
-                self._some.clear()
 
     async def _read(self, prefixes: Iterable[str]) -> dict[str, list[Message]]:
         """The newest message of each subject under some prefixes, in order; nothing if the server does not answer."""
