@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -33,6 +34,7 @@ from queuebit_contracts.job import (
 )
 from queuebit_contracts.wire import Amount, Payload, Reason
 from queuebit_kernel import Money
+from queuebit_metering.bills import Bills
 from queuebit_metering.policy import bill
 from queuebit_metering.state import job_of
 from queuebit_pricing import Bounds, PriceBook, parse, quote
@@ -69,6 +71,15 @@ per_second = { amount = "1.60", quantum = "0.001", minimum = "1" }
 """
 
 PRICES = {"aer": "aer-1", "device-1": "device-1"}
+
+
+class Alone(Bills):
+    """No other job ends in the same moment."""
+
+    def __init__(self) -> None: ...
+
+    async def store(self, facts: Sequence[AnyEvent]) -> bool:
+        return False
 
 
 class Life:

@@ -14,7 +14,7 @@ from queuebit_metering.state import job_of
 from queuebit_runtime.log import Stored
 from queuebit_testing.memory import MemoryLog
 
-from .conftest import Life
+from .conftest import Alone, Life
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ async def log(life: Life) -> MemoryLog:
 async def test_a_job_is_metered_then_settled(life: Life, log: MemoryLog) -> None:
     ended = life.completed()
     await log.append(ended)
-    await MeterJob(log, life.book)(ended)
+    await MeterJob(log, Alone(), life.book)(ended)
     metered, settled = (stored.event for stored in log.stored[-2:])
     assert isinstance(metered, JobMetered)
     assert isinstance(settled, AccountSettled)
@@ -39,7 +39,7 @@ async def test_a_job_is_metered_then_settled(life: Life, log: MemoryLog) -> None
 async def test_a_second_delivery_changes_nothing(life: Life, log: MemoryLog) -> None:
     ended = life.completed()
     await log.append(ended)
-    meter = MeterJob(log, life.book)
+    meter = MeterJob(log, Alone(), life.book)
     await meter(ended)
     before = len(log.stored)
     await meter(ended)
@@ -51,10 +51,10 @@ async def test_a_crash_after_metering_is_made_good_by_the_first_bill(life: Life,
     await log.append(ended)
     other = MemoryLog()
     other.stored = [*log.stored]
-    await MeterJob(other, life.book)(ended)
+    await MeterJob(other, Alone(), life.book)(ended)
     (metered,), (settled,) = other.events(JobMetered), other.events(AccountSettled)
     await log.append(metered)  # the crash: metered, not settled
-    await MeterJob(log, life.book)(ended)
+    await MeterJob(log, Alone(), life.book)(ended)
     assert len(log.events(JobMetered)) == 1
     assert [it.data for it in log.events(AccountSettled)] == [settled.data]
 
@@ -74,7 +74,7 @@ async def test_the_first_process_writes_the_bill(life: Life, log: MemoryLog) -> 
 
     late = _Late()
     late.stored = [*log.stored]
-    await MeterJob(late, life.book)(ended)
+    await MeterJob(late, Alone(), life.book)(ended)
     assert late.events(JobMetered) == [rival]
     [settled] = late.events(AccountSettled)
     assert settled.data.settled.amount == "0.00"
@@ -89,7 +89,7 @@ async def test_a_job_that_was_never_accepted_is_metered_and_touches_no_account(l
     log, ended = MemoryLog(), life.rejected()
     await log.append(life.submitted())
     await log.append(ended)
-    await MeterJob(log, life.book)(ended)
+    await MeterJob(log, Alone(), life.book)(ended)
     [metered] = log.events(JobMetered)
     assert (metered.data.charge.amount, metered.data.hold) == ("0.00", None)
     assert log.events(AccountSettled) == []
@@ -97,12 +97,12 @@ async def test_a_job_that_was_never_accepted_is_metered_and_touches_no_account(l
 
 async def test_a_history_without_the_end_is_not_believed(life: Life, log: MemoryLog) -> None:
     with pytest.raises(Unavailable, match="lags behind"):
-        await MeterJob(log, life.book)(life.cancelled())
+        await MeterJob(log, Alone(), life.book)(life.cancelled())
 
 
 async def test_a_job_that_ran_is_not_billed_without_the_terms_of_its_admission(life: Life) -> None:
     with pytest.raises(Unavailable, match="lags behind"):
-        await MeterJob(MemoryLog(), life.book)(life.completed())
+        await MeterJob(MemoryLog(), Alone(), life.book)(life.completed())
 
 
 async def test_an_outage_is_left_to_the_next_delivery(life: Life, log: MemoryLog) -> None:
@@ -116,7 +116,7 @@ async def test_an_outage_is_left_to_the_next_delivery(life: Life, log: MemoryLog
     down = _Down()
     down.stored = [*log.stored]
     with pytest.raises(Unavailable):
-        await MeterJob(down, life.book)(ended)
+        await MeterJob(down, Alone(), life.book)(ended)
     assert down.events(JobMetered) == []
 
 
@@ -141,7 +141,9 @@ async def test_an_end_that_carries_its_terms_is_billed_without_a_read_of_the_log
         qubits=life.qubits,
     )
     ended, log = life.completed(), AppendOnly()
-    await MeterJob(log, life.book)(ended.model_copy(update={"data": ended.data.model_copy(update={"terms": terms})}))
+    await MeterJob(log, Alone(), life.book)(
+        ended.model_copy(update={"data": ended.data.model_copy(update={"terms": terms})})
+    )
     (metered,), (settled,) = log.events(JobMetered), log.events(AccountSettled)
     assert metered.data.charge == bill(job_of([life.accepted()]), ended, life.book).charge
     assert settled.data.settled.amount == metered.data.charge.amount

@@ -24,7 +24,7 @@ from queuebit_metering.state import job_of
 from queuebit_runtime.log import Stored
 from queuebit_testing.memory import MemoryLog
 
-from .conftest import Life
+from .conftest import Alone, Life
 
 
 class Crash(Exception):
@@ -72,7 +72,7 @@ async def deliver_all(
             if isinstance(event, JobUsageReported):
                 await CorrectBill(log, life.book)(event, await MemoryLog.append(log, event, after=0))
             else:
-                await MeterJob(log, life.book)(event)
+                await MeterJob(log, Alone(), life.book)(event)
         except (Crash, Stale, Unavailable):
             return event
         return None
@@ -169,7 +169,7 @@ async def test_a_report_waits_until_its_job_is_metered(life: Life, log: MemoryLo
         await CorrectBill(log, life.book)(report, sequence)
     ended = life.completed(final=False)
     await log.append(ended)
-    await MeterJob(log, life.book)(ended)
+    await MeterJob(log, Alone(), life.book)(ended)
     assert log.events(AccountSettled) == []
     await CorrectBill(log, life.book)(report, sequence)
     assert [it.event.type for it in log.stored[-3:]] == [
@@ -184,7 +184,7 @@ async def test_a_report_waits_until_its_job_is_metered(life: Life, log: MemoryLo
 async def test_a_report_after_the_settlement_changes_the_account_once(life: Life, log: MemoryLog) -> None:
     ended = life.completed(qpu_us=9000)
     await log.append(ended)
-    await MeterJob(log, life.book)(ended)
+    await MeterJob(log, Alone(), life.book)(ended)
     report = life.reported(1, qpu_us=1500)
     sequence = await log.append(report)
     for _ in range(2):
@@ -206,7 +206,7 @@ async def test_a_settlement_that_came_in_between_is_corrected_on_the_account(lif
         async def append(self, event: AnyEvent, *, after: int | None = None, guard: str = "") -> int:
             sequence = await super().append(event, after=after, guard=guard)
             if isinstance(event, JobCorrected):
-                await MeterJob(self, life.book)(ended)
+                await MeterJob(self, Alone(), life.book)(ended)
             return sequence
 
     overtaken = Overtaken()
@@ -221,7 +221,7 @@ async def test_a_cancelled_run_is_billed_for_what_it_used(life: Life, log: Memor
     ended, report = life.cancelled(), life.reported(1, shots=0)
     await log.append(life.started(reports_usage=True))
     await log.append(ended)
-    await MeterJob(log, life.book)(ended)
+    await MeterJob(log, Alone(), life.book)(ended)
     assert log.events(AccountSettled) == []
     await CorrectBill(log, life.book)(report, await log.append(report))
     (settled,) = log.events(AccountSettled)
@@ -231,7 +231,7 @@ async def test_a_cancelled_run_is_billed_for_what_it_used(life: Life, log: Memor
 async def test_two_reports_at_once_are_two_corrections_in_a_row(life: Life, log: MemoryLog) -> None:
     ended = life.completed(final=False)
     await log.append(ended)
-    await MeterJob(log, life.book)(ended)
+    await MeterJob(log, Alone(), life.book)(ended)
     first, second = life.reported(1, qpu_us=9000), life.reported(2, qpu_us=1500)
 
     class Overtaken(MemoryLog):

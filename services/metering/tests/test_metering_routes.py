@@ -23,7 +23,7 @@ async def no_correction(event: JobUsageReported, sequence: int) -> None:
 async def test_every_end_of_a_job_is_metered(end: str) -> None:
     metered: list[str] = []
 
-    async def meter(event: Ended) -> None:
+    async def meter(event: Ended, *, again: bool) -> None:
         metered.append(event.type)
 
     body = next((EXAMPLES / f"qb.job.{end}.v1").glob("*.json")).read_bytes()
@@ -37,7 +37,7 @@ async def test_every_end_of_a_job_is_metered(end: str) -> None:
 async def test_usage_that_comes_later_reaches_the_correction_with_its_place_in_the_log() -> None:
     corrected: list[tuple[str, int]] = []
 
-    async def no_bill(event: Ended) -> None:
+    async def no_bill(event: Ended, *, again: bool) -> None:
         raise AssertionError("no job ended")
 
     async def correct(event: JobUsageReported, sequence: int) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from queuebit_kernel import SystemClock
+from queuebit_metering.bills import Bills
 from queuebit_metering.handlers import CorrectBill, MeterJob
 from queuebit_metering.routes import routes
 from queuebit_metering.settings import Settings
 from queuebit_pricing import load
+from queuebit_runtime.paced import Paced
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
 
@@ -21,7 +24,9 @@ def create_app() -> Service:
     settings = Settings()
     book = load(settings.price_book)
     service = Service("metering", BusSettings())
-    meter, correct = MeterJob(service.log, book), CorrectBill(service.log, book)
+    bills = Bills(service.log, Paced(SystemClock(), most=settings.workers, linger_s=settings.linger_ms / 1000))
+    meter, correct = MeterJob(service.log, bills, book), CorrectBill(service.log, book)
     service.include(routes(meter, correct, workers=settings.workers))
+    service.work.append(bills.run)
     service.detail = lambda: {"price_book": book.version, "prices": book.digest}
     return service

@@ -18,6 +18,7 @@ from queuebit_contracts.job import (
 from queuebit_contracts.subjects import every, subject_of
 from queuebit_contracts.subjects import job as job_aggregate
 from queuebit_kernel import Stale, Unavailable, event_id
+from queuebit_metering.bills import Bills
 from queuebit_metering.policy import adjustments, bill, correct, settle
 from queuebit_metering.state import Job, evolve, job_of
 from queuebit_pricing import PriceBook
@@ -35,18 +36,35 @@ _TRIES = 5
 class MeterJob:
     """Appends `metered`, then `settled` if the bill is final, each at most once.
 
-    The first `metered` is the bill. A repeat reads it and continues, so that after a crash between the two facts the
-    next delivery appends the second.
+    Both are stored with those of other jobs, or one after the other. The first `metered` is the bill. A repeat reads it
+    and continues, so that after a crash between the two facts the next delivery appends the second.
     """
 
-    def __init__(self, log: EventLog, book: PriceBook) -> None:
+    def __init__(self, log: EventLog, bills: Bills, book: PriceBook) -> None:
         self._log = log
+        self._bills = bills
         self._book = book
 
-    async def __call__(self, ended: Ended) -> None:
+    async def __call__(self, ended: Ended, *, again: bool = False) -> None:
+        """Bill a job that ended.
+
+        Args:
+            ended: its end.
+            again: whether it may be billed already: other jobs should not share a batch that is then refused.
+        """
         job = await self._past(ended)
-        metered = job.metered or await self._meter(bill(job, ended, self._book), ended.provenanceid)
-        await _settle(self._log, Job(metered=metered), ended.provenanceid)
+        if job.metered is not None:
+            settled = _settled(Job(metered=job.metered), ended.provenanceid)
+        else:
+            metered = _metered(bill(job, ended, self._book), ended.provenanceid)
+            settled = _settled(Job(metered=metered.data), ended.provenanceid)
+            if not again and await self._bills.store([metered] if settled is None else [metered, settled]):
+                return
+            first = await self._meter(metered)
+            if first is not metered.data:
+                settled = _settled(Job(metered=first), ended.provenanceid)
+        if settled is not None:
+            await _settle(self._log, settled)
 
     async def _past(self, ended: Ended) -> Job:
         """What the bill is computed from.
@@ -66,14 +84,8 @@ class MeterJob:
             raise Unavailable(f"the replica that answered for {aggregate.everything} lags behind {ended.type}")
         return job_of(history)
 
-    async def _meter(self, data: Metering, provenanceid: str | None) -> Metering:
-        event = JobMetered(
-            id=event_id("metered", data.tenant, data.job),
-            source=_SOURCE,
-            traceparent=current_traceparent(),
-            provenanceid=provenanceid,
-            data=data,
-        )
+    async def _meter(self, event: JobMetered) -> Metering:
+        """Append a bill; return the first one of the job."""
         try:
             await self._log.append(event, after=0)
         except Stale as error:
@@ -81,7 +93,7 @@ class MeterJob:
             if first is None or not isinstance(first.event, JobMetered):
                 raise Unavailable(f"{subject_of(event)} exists and cannot be read yet") from error
             return first.event.data
-        return data
+        return event.data
 
 
 class CorrectBill:
@@ -108,9 +120,11 @@ class CorrectBill:
             Stale: other processes corrected the bill again and again.
         """
         job = await self._corrected(report, sequence)
-        settled = await _settle(self._log, job, report.provenanceid)
-        for data in adjustments(job, settled) if settled else ():
-            await _once(self._log, _adjusted(data, report.provenanceid))
+        event = _settled(job, report.provenanceid)
+        if event is not None:
+            settled = await _settle(self._log, event)
+            for data in adjustments(job, settled):
+                await _once(self._log, _adjusted(data, report.provenanceid))
 
     async def _corrected(self, report: JobUsageReported, sequence: int) -> Job:
         tenant, name, reaching = report.data.tenant, report.data.job, sequence
@@ -133,20 +147,9 @@ class CorrectBill:
         raise Stale(f"other processes corrected the bill of job {name} {_TRIES} times; the report is delivered again")
 
 
-async def _settle(log: EventLog, job: Job, provenanceid: str | None) -> Settlement | None:
-    """Settle the hold by the last bill unless it was settled before; return the settlement, None if there is none."""
-    data = settle(job)
-    if data is None:
-        return None
-    revision = [] if data.revision is None else [str(data.revision)]  # settlements of two bills are two events
-    event = AccountSettled(
-        id=event_id("settled", data.tenant, data.job, *revision),
-        source=_SOURCE,
-        traceparent=current_traceparent(),
-        provenanceid=provenanceid,
-        data=data,
-    )
-    return data if await _once(log, event) else await _settled_before(log, event)
+async def _settle(log: EventLog, event: AccountSettled) -> Settlement:
+    """Settle the hold unless it was settled before; return the settlement that counts."""
+    return event.data if await _once(log, event) else await _settled_before(log, event)
 
 
 async def _settled_before(log: EventLog, event: AccountSettled) -> Settlement:
@@ -163,6 +166,31 @@ async def _once(log: EventLog, event: AnyEvent) -> bool:
     except Stale:
         return False
     return True
+
+
+def _metered(data: Metering, provenanceid: str | None) -> JobMetered:
+    return JobMetered(
+        id=event_id("metered", data.tenant, data.job),
+        source=_SOURCE,
+        traceparent=current_traceparent(),
+        provenanceid=provenanceid,
+        data=data,
+    )
+
+
+def _settled(job: Job, provenanceid: str | None) -> AccountSettled | None:
+    """The settlement by the last bill; None if nothing was held, or the bill is not final."""
+    data = settle(job)
+    if data is None:
+        return None
+    revision = [] if data.revision is None else [str(data.revision)]  # settlements of two bills are two events
+    return AccountSettled(
+        id=event_id("settled", data.tenant, data.job, *revision),
+        source=_SOURCE,
+        traceparent=current_traceparent(),
+        provenanceid=provenanceid,
+        data=data,
+    )
 
 
 def _correction(data: Correction, report: JobUsageReported) -> JobCorrected:

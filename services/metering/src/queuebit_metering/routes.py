@@ -9,7 +9,7 @@ from pydantic import Field
 
 from queuebit_contracts.job import Ended, JobUsageReported
 from queuebit_metering.handlers import CorrectBill, MeterJob
-from queuebit_runtime.consumers import LogSequence, subscribes
+from queuebit_runtime.consumers import LogSequence, Redelivered, subscribes
 
 __all__ = ["routes"]
 
@@ -21,9 +21,9 @@ def routes(meter: MeterJob, correct: CorrectBill, *, workers: int) -> NatsRouter
     router = NatsRouter()
 
     @subscribes(router, "metering-ended", workers=workers)
-    async def on_ended(event: _AnyEnd) -> None:
+    async def on_ended(event: _AnyEnd, again: Redelivered) -> None:
         """Bill a job that ended."""
-        await meter(event)
+        await meter(event, again=again)
 
     @subscribes(router, "metering-reported", workers=workers)
     async def on_reported(event: JobUsageReported, sequence: LogSequence) -> None:

@@ -17,5 +17,8 @@ class Settings(BaseSettings):
 
     price_book: Path
     """Prices; read once, so that a new book takes a restart. It must still list every price that was ever quoted."""
-    workers: int = Field(default=16, ge=1, le=64)
-    """Jobs that are billed concurrently."""
+    workers: int = Field(default=64, ge=1, le=64)
+    """Jobs that are billed concurrently; when so many wait, their bills are stored."""
+    linger_ms: int = Field(default=250, ge=0, le=5000)
+    """Least time between two batches of bills while jobs keep ending. The first job after a rest does not wait, nor do
+    the last of a burst."""
