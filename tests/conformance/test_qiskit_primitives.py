@@ -34,6 +34,8 @@ from queuebit_qiskit import (
     QueuebitService,
     SamplerV2,
 )
+from queuebit_qiskit.circuits import source_of
+from queuebit_quantum import parse
 from queuebit_quantum.aer import Aer
 from queuebit_quantum.ibm import EmulatedIbm
 from queuebit_runtime.keys import new_seed
@@ -282,6 +284,64 @@ def test_a_circuit_that_is_compiled_for_the_target_runs_on_these_qubits(device: 
     assert job.calibration == backend.calibration
     (item,) = job.items()
     assert item.state == "completed"
+
+
+def folded() -> QuantumCircuit:
+    """The identity, from gates that a compiler would remove."""
+    circuit = QuantumCircuit(2)
+    for _ in range(5):
+        circuit.h(0)
+        circuit.cx(0, 1)
+        circuit.cx(0, 1)
+        circuit.h(0)
+    return circuit
+
+
+def test_a_circuit_that_is_not_compiled_runs_gate_by_gate_on_its_qubits(device: QueuebitService) -> None:
+    backend, emulated = device.backend("manila"), EmulatedIbm("manila", "FakeManilaV2")
+    isa = generate_preset_pass_manager(0, backend, initial_layout=[4, 3], seed_transpiler=1).run(folded())
+    isa.measure_active()
+    kept, compiled = (
+        emulated.compile(parse(source_of(isa, measured=True, native=native).text), 1)
+        for native in (backend.native("none"), backend.native("auto"))
+    )
+    gates = {it.gate: sum(other.times for other in kept.operations if other.gate == it.gate) for it in kept.operations}
+    assert gates == {name: count for name, count in isa.count_ops().items() if name != "barrier"}
+    assert {4, 3} <= {*kept.physical_qubits}
+    assert compiled.two_qubit_gates == 0
+
+
+def test_folded_gates_are_noisier_only_where_they_are_kept(device: QueuebitService) -> None:
+    backend = device.backend("manila")
+    isa = generate_preset_pass_manager(0, backend, seed_transpiler=1).run(folded())
+    observable = SparsePauliOp("ZZ").apply_layout(isa.layout)
+    kept, compiled = (
+        float(EstimatorV2(backend, {"compile": mode, "seed": 1}).run([(isa, observable)]).result()[0].data.evs)
+        for mode in ("none", "auto")
+    )
+    assert kept < compiled - 0.1, "ten couplings with an error of about 1 %, and their 20 rotations"
+    with pytest.raises(InvalidInput, match="needs a circuit for the qubits of its backend"):
+        EstimatorV2(backend, {"compile": "none"}).run([(folded(), "ZZ")])
+    with pytest.raises(InvalidInput, match="give 'auto' or 'none'"):
+        EstimatorV2(backend, {"compile": "no"}).run([(isa, observable)])
+    isa.h(0)
+    with pytest.raises(InvalidInput, match="the backend has no `h` on qubit 0: transpile"):
+        SamplerV2(backend, {"compile": "none"}).run([isa.measure_all(inplace=False)])
+
+
+def test_conditions_are_kept_too(service: QueuebitService, device: QueuebitService) -> None:
+    circuit = QuantumCircuit(1, 2)
+    circuit.measure(0, 0)
+    with circuit.if_test((circuit.clbits[0], 0)):
+        circuit.x(0)
+    circuit.measure(0, 1)
+    backend = device.backend("manila")
+    isa = generate_preset_pass_manager(0, backend, initial_layout=[2]).run(circuit)
+    counts = backend.run(isa, shots=200, compile="none", rep_delay=None, job_tags=["two words"]).result().get_counts()
+    assert counts.get("10", 0) > 150
+    assert (backend.configuration().num_qubits, backend.configuration().simulator) == (5, False)
+    with pytest.raises(InvalidInput, match="is an ideal simulator"):
+        service.backend("aer").run(isa, compile="none")
 
 
 def test_a_quote_says_price_and_quality_and_submits_nothing(service: QueuebitService, platform: LocalPlatform) -> None:

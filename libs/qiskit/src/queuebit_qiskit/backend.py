@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from qiskit import QuantumCircuit
@@ -11,6 +12,7 @@ from qiskit.providers import BackendV2
 from qiskit.providers import Options as QiskitOptions
 from qiskit.transpiler import Target
 
+from queuebit import InvalidInput
 from queuebit.devices import Device
 from queuebit_qiskit.jobs import CircuitJob
 from queuebit_qiskit.options import Options
@@ -58,8 +60,8 @@ class QueuebitBackend(BackendV2):  # type: ignore[misc]  # Qiskit has no types
 
     @property
     def simulator(self) -> bool:
-        """Whether no real device is behind it: ideal simulators and emulated devices."""
-        return self._device.kind in ("simulator", "emulated")
+        """Whether it is an ideal simulator; an emulated device is noisy, and is not."""
+        return self._device.kind == "simulator"
 
     @property
     def calibration(self) -> str | None:
@@ -81,31 +83,59 @@ class QueuebitBackend(BackendV2):  # type: ignore[misc]  # Qiskit has no types
         """Where it comes from."""
         return self._service
 
+    def configuration(self) -> SimpleNamespace:
+        """A few properties as Qiskit's older backends had them: packages such as mthree read these."""
+        return SimpleNamespace(
+            backend_name=self.name,
+            num_qubits=self._device.qubits,
+            max_shots=self.max_shots,
+            max_experiments=self.max_circuits,
+            simulator=self.simulator,
+        )
+
     def refresh(self) -> None:
         """Read the newest calibration; the target follows it."""
         self._device = self._service.client.device(self.name)
         self._target = self._coupling_map = None
 
+    def native(self, compile_: str) -> Target | None:
+        """The target that circuits must be compiled for already; None if the platform compiles them.
+
+        Raises:
+            InvalidInput: it is neither `auto` nor `none`, or the backend has no device qubits.
+        """
+        if compile_ == "auto":
+            return None
+        if compile_ != "none":
+            raise InvalidInput(f"compile is {compile_!r:.40}: give 'auto' or 'none'")
+        if self.simulator:
+            raise InvalidInput(f"{self.name} is an ideal simulator, without qubits of a device: leave compile out")
+        return self.target
+
     @classmethod
     def _default_options(cls) -> QiskitOptions:
-        return QiskitOptions(shots=1000, memory=False, seed_simulator=None, max_cost=None)
+        return QiskitOptions(
+            shots=1000, memory=False, seed_simulator=None, max_cost=None, compile="auto", job_tags=None
+        )
 
     def run(self, run_input: QuantumCircuit | Sequence[QuantumCircuit], **options: Any) -> CircuitJob:
         """Submit circuits as one job.
 
         Args:
             run_input: a circuit, or several, without free parameters.
-            options: `shots`, `memory` (each shot in order), `seed_simulator`, `max_cost` (as of `SamplerOptions`).
+            options: `shots`, `memory` (each shot in order), `seed_simulator`, `max_cost` and `compile` (as of
+                `SamplerOptions`), `job_tags` (texts, shown as the job's label). One that is None is not set.
 
         Raises:
             InvalidInput: a circuit or an option cannot be sent; it is a `ValueError`.
         """
-        chosen = {**dict(self.options), **options}
+        given = {name: value for name, value in options.items() if value is not None}
+        chosen = {**dict(self.options), **given}
         if unknown := chosen.keys() - dict(self.options).keys():
             raise AttributeError(f"{self.name} has no option {sorted(unknown)[0]!r}: it has {', '.join(self.options)}")
         circuits = [run_input] if isinstance(run_input, QuantumCircuit) else [*run_input]
-        items, notes = circuit_items(circuits, chosen["shots"])
+        items, notes = circuit_items(circuits, chosen["shots"], self.native(chosen["compile"]))
         outputs = ("counts", "memory") if chosen["memory"] else ("counts",)
-        request = Request("circuits", items, notes, outputs=outputs)
+        request = Request("circuits", items, notes, ", ".join(chosen["job_tags"] or ()), outputs)
         asked = Options(max_cost=chosen["max_cost"], seed=chosen["seed_simulator"])
         return CircuitJob(self._service, self._service.submit(self, request, asked), self.name, notes)

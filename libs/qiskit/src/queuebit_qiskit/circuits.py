@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from qiskit import QuantumCircuit
 from qiskit.quantum_info import SparseObservable
+from qiskit.transpiler import Target
 
 from queuebit import InvalidInput
 from queuebit.exporting import exported
+from queuebit_qiskit.native import kept_as_it_is
 
 __all__ = ["Source", "source_of", "terms_of"]
 
@@ -33,7 +35,7 @@ class Source:
     """The number in Qiskit's circuit of each qubit of the text: all, or those that a circuit with a layout uses."""
 
 
-def source_of(circuit: QuantumCircuit, *, measured: bool) -> Source:
+def source_of(circuit: QuantumCircuit, *, measured: bool, native: Target | None = None) -> Source:
     """Export a circuit.
 
     A circuit with a layout names its device qubits (`$n`), and runs on exactly these.
@@ -41,13 +43,16 @@ def source_of(circuit: QuantumCircuit, *, measured: bool) -> Source:
     Args:
         circuit: it may have free parameters.
         measured: whether it must measure something.
+        native: the target whose gates it must have, so that they run one by one as they are; default: compile it.
 
     Raises:
-        InvalidInput: OpenQASM cannot express it, or its classical registers share bits or leave some out.
+        InvalidInput: it is not native, OpenQASM cannot express it, or its registers share bits or leave some out.
     """
     if inputs := [it.name for it in circuit.iter_input_vars()]:
         raise InvalidInput(f"the circuit has input variables ({', '.join(inputs)}): use Parameter instead")
     registers = _registers(circuit) if measured else ()
+    if native is not None:
+        circuit = kept_as_it_is(circuit, native)
     text = exported(circuit, bound=False, measured=measured)
     named = sorted({int(number) for number in _PHYSICAL.findall(text)})
     qubits = named if circuit.layout is not None else range(circuit.num_qubits)

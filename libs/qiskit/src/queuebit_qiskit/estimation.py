@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from qiskit.primitives import DataBin, PubResult
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
+from qiskit.transpiler import Target
 
 from queuebit import InvalidInput, Item, ItemResult
 from queuebit_qiskit.circuits import Source, source_of, terms_of
@@ -32,7 +33,9 @@ def shots_for(precision: float) -> int:
     return math.ceil(1 / precision**2)
 
 
-def estimator_items(pubs: Sequence[EstimatorPub]) -> tuple[list[Item], list[dict[str, Any]]]:
+def estimator_items(
+    pubs: Sequence[EstimatorPub], native: Target | None = None
+) -> tuple[list[Item], list[dict[str, Any]]]:
     """Return an item for each parameter set of each pub, with the observables that are broadcast against it.
 
     Also returns a note for each pub from which `estimator_result` reads. An observable without a Pauli operator on a
@@ -43,7 +46,7 @@ def estimator_items(pubs: Sequence[EstimatorPub]) -> tuple[list[Item], list[dict
     """
     items, notes = [], []
     for pub in pubs:
-        source = source_of(pub.circuit, measured=False)
+        source = source_of(pub.circuit, measured=False, native=native)
         observables, constants = _observables(pub, source)
         bindings = bindings_of(pub.circuit, pub.parameter_values, source.inputs)
         note = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from queuebit import Money
 
@@ -17,6 +17,8 @@ class Options:
 
     max_cost: Money | float | str | None = None
     """Refuse a job that could cost more: `Money`, a number or text in USD, or "1.50 EUR"."""
+    compile: Literal["auto", "none"] = "auto"
+    """`none` runs circuits that are compiled for the backend gate by gate, on exactly their qubits."""
     seed: int | None = None
     """Of simulations; default: derived from the job's id."""
     project: str | None = None

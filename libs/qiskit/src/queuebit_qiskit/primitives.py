@@ -10,6 +10,7 @@ from typing import Any
 from qiskit.primitives import BaseEstimatorV2, BaseSamplerV2
 from qiskit.primitives.containers.estimator_pub import EstimatorPub, EstimatorPubLike
 from qiskit.primitives.containers.sampler_pub import SamplerPub, SamplerPubLike
+from qiskit.transpiler import Target
 
 from queuebit import InvalidInput, Money
 from queuebit.submission import label_of
@@ -62,6 +63,9 @@ class _Primitive:
     def mode(self) -> Session | None:
         """The session or batch, if any."""
         return self._context
+
+    def _native(self, options: Options) -> Target | None:
+        return self._backend.native(options.compile)
 
     def _send(self, request: Request, options: Options, max_cost: Any) -> PrimitiveJob:
         if self._context is not None:
@@ -136,7 +140,7 @@ class SamplerV2(_Primitive, BaseSamplerV2):  # type: ignore[misc]  # Qiskit has 
     def _request(self, pubs: Iterable[SamplerPubLike], shots: int | None) -> Request:
         default = self.options.default_shots if shots is None else shots
         coerced = [SamplerPub.coerce(pub, default) for pub in pubs]
-        return Request("sampler", *sampler_items(coerced), label=_label(coerced))
+        return Request("sampler", *sampler_items(coerced, self._native(self.options)), label=_label(coerced))
 
 
 class EstimatorV2(_Primitive, BaseEstimatorV2):  # type: ignore[misc]  # as above
@@ -181,7 +185,7 @@ class EstimatorV2(_Primitive, BaseEstimatorV2):  # type: ignore[misc]  # as abov
     def _request(self, pubs: Iterable[EstimatorPubLike], precision: float | None) -> Request:
         default = self.options.default_precision if precision is None else precision
         coerced = [EstimatorPub.coerce(pub, default) for pub in pubs]
-        return Request("estimator", *estimator_items(coerced), label=_label(coerced))
+        return Request("estimator", *estimator_items(coerced, self._native(self.options)), label=_label(coerced))
 
 
 def _label(pubs: list[Any]) -> str:  # pubs of either kind

@@ -7,6 +7,7 @@ from typing import Any
 
 from qiskit import QuantumCircuit
 from qiskit.result import Result
+from qiskit.transpiler import Target
 
 from queuebit import InvalidInput, Item, ItemResult
 from queuebit_qiskit.circuits import source_of
@@ -15,7 +16,9 @@ from queuebit_qiskit.notes import metadata_of
 __all__ = ["circuit_items", "circuits_result"]
 
 
-def circuit_items(circuits: Sequence[QuantumCircuit], shots: int) -> tuple[list[Item], list[dict[str, Any]]]:
+def circuit_items(
+    circuits: Sequence[QuantumCircuit], shots: int, native: Target | None = None
+) -> tuple[list[Item], list[dict[str, Any]]]:
     """Return an item and a note for each circuit.
 
     Raises:
@@ -23,7 +26,7 @@ def circuit_items(circuits: Sequence[QuantumCircuit], shots: int) -> tuple[list[
     """
     items, notes = [], []
     for circuit in circuits:
-        source = source_of(circuit, measured=True)
+        source = source_of(circuit, measured=True, native=native)
         if source.inputs:
             raise InvalidInput(f"circuit {circuit.name!r} has free parameters: bind them, or use SamplerV2")
         items.append(Item(source.text, shots=shots))

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from qiskit.primitives import BitArray, DataBin, SamplerPubResult
 from qiskit.primitives.containers.sampler_pub import SamplerPub
+from qiskit.transpiler import Target
 
 from queuebit import Item, ItemResult
 from queuebit_qiskit.circuits import source_of
@@ -20,7 +21,7 @@ SHOT_ORDER = "not recorded"
 """Counts have no order: shots are listed by outcome. Registers of one shot still belong together."""
 
 
-def sampler_items(pubs: Sequence[SamplerPub]) -> tuple[list[Item], list[dict[str, Any]]]:
+def sampler_items(pubs: Sequence[SamplerPub], native: Target | None = None) -> tuple[list[Item], list[dict[str, Any]]]:
     """Return an item for each parameter set of each pub, and a note for each pub from which `sampler_result` reads.
 
     Raises:
@@ -28,7 +29,7 @@ def sampler_items(pubs: Sequence[SamplerPub]) -> tuple[list[Item], list[dict[str
     """
     items, notes = [], []
     for pub in pubs:
-        source = source_of(pub.circuit, measured=True)
+        source = source_of(pub.circuit, measured=True, native=native)
         bindings = bindings_of(pub.circuit, pub.parameter_values, source.inputs)
         items += [Item(source.text, binding, shots=pub.shots) for binding in bindings]
         notes.append(
