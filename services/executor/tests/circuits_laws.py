@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import AsyncExitStack
+from functools import partial
 
 from queuebit_executor.answers import Declared, Estimate, Profiled, Ran
 from queuebit_executor.bound_circuit import BoundCircuit
-from queuebit_executor.ports import Asker, Circuits
+from queuebit_executor.ports import Asker, Circuits, CircuitWork
 
 BELL = b'OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2]; h q[0]; cx q[0], q[1]; measure q -> c;'
 PLENTY_US = 10**12
@@ -31,11 +32,17 @@ class CircuitsLaws:
         async with circuits.worker("aer", "acme") as worker:
             assert worker.limit_s(PLENTY_US) > 0
             assert worker.overhead_us >= 0
-            ran = await worker.run(BELL, 10, 1, budget_us=PLENTY_US, token="law-run")
-        assert isinstance(ran, Ran)
-        assert all(len(bits) == 2 and count > 0 for bits, count in json.loads(ran.counts).items())
-        assert ran.qubits == 2
-        assert ran.qpu_us >= 0
+            ran = await worker.run(CircuitWork(BELL, 10, 1, PLENTY_US, "law-run"))
+        began: list[str] = []
+        work = CircuitWork(BELL, 10, 1, PLENTY_US, "law-turn")
+        async with circuits.turn("aer", "acme", work, partial(began.append, "its run")) as turn:
+            taken = await turn.answer()
+        assert began == ["its run"]
+        for it in (ran, taken):
+            assert isinstance(it, Ran)
+            assert all(len(bits) == 2 and count > 0 for bits, count in json.loads(it.counts).items())
+            assert it.qubits == 2
+            assert it.qpu_us >= 0
 
     async def test_a_slot_is_one_jobs_at_a_time(self, circuits: Circuits) -> None:
         async with AsyncExitStack() as first:

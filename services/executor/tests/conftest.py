@@ -34,7 +34,7 @@ from queuebit_executor.answers import Declared, Described, Estimate, ItemRan, Pr
 from queuebit_executor.bound_circuit import BoundCircuit
 from queuebit_executor.handlers import RunPlacement
 from queuebit_executor.instance import Instance
-from queuebit_executor.ports import Asker, ItemWork
+from queuebit_executor.ports import Asker, CircuitWork, ItemWork
 from queuebit_executor.watch import JobWatch
 from queuebit_kernel import FixedClock, digest
 from queuebit_planning.timing import Method
@@ -108,6 +108,25 @@ class FakeCircuits:
         async with self.free:
             yield FakeWorker(self, backend)
 
+    @asynccontextmanager
+    async def turn(
+        self, backend: str, tenant: str, work: CircuitWork, began: Callable[[], None]
+    ) -> AsyncIterator[FakeTurn]:
+        async with self.worker(backend, tenant) as worker:
+            began()
+            yield FakeTurn(worker, work)
+
+
+class FakeTurn:
+    """Runs its circuit when the answer is asked for."""
+
+    def __init__(self, worker: FakeWorker, work: CircuitWork) -> None:
+        self._worker = worker
+        self._work = work
+
+    async def answer(self) -> Ran | Refused:
+        return await self._worker.run(self._work)
+
 
 class FakeWorker:
     """Returns the prepared outcomes."""
@@ -116,9 +135,9 @@ class FakeWorker:
         self.circuits = circuits
         self.backend = backend
 
-    async def run(self, source: bytes, shots: int, seed: int, *, budget_us: int, token: str) -> Ran | Refused:
-        self.circuits.runs.append((self.backend, shots, seed))
-        self.circuits.sources.append(source)
+    async def run(self, work: CircuitWork) -> Ran | Refused:
+        self.circuits.runs.append((self.backend, work.shots, work.seed))
+        self.circuits.sources.append(work.source)
         await self.circuits.on_run()
         return self.circuits.refusal or Ran(
             compilation=Compilation(

@@ -14,7 +14,7 @@ from queuebit_executor.adapters import ChildCircuits
 from queuebit_executor.answers import Ran, Refused
 from queuebit_executor.bound_circuit import BoundCircuit
 from queuebit_executor.errors import PluginFailed
-from queuebit_executor.ports import Asker
+from queuebit_executor.ports import Asker, CircuitWork
 from queuebit_executor.vendor import ChildVendor
 from queuebit_executor.zygote_client import ZygoteClient, ZygoteSettings
 from queuebit_kernel import event_id
@@ -42,7 +42,7 @@ async def children(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ch
 
 async def run(children: ChildCircuits, backend: str) -> Ran | Refused:
     async with children.worker(backend, "acme") as worker:
-        return await worker.run(BELL, 100, 1, budget_us=10**9, token=event_id())
+        return await worker.run(CircuitWork(BELL, 100, 1, 10**9, event_id()))
 
 
 async def test_results_that_are_none_fail_the_job_with_the_reason(children: ChildCircuits) -> None:
@@ -95,6 +95,6 @@ async def test_a_process_that_a_child_leaves_behind_ends_with_it(children: Child
         await asyncio.sleep(0.01)
     async with children.worker("leaves-a-process", "acme") as worker:
         os.kill(worker._child.child.pid, 9)
-        await worker.run(BELL, 100, 1, budget_us=10**9, token=event_id())
+        await worker.run(CircuitWork(BELL, 100, 1, 10**9, event_id()))
     while psutil.pid_exists(pid):  # the test's own time limit ends this
         await asyncio.sleep(0.01)

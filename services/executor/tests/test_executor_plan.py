@@ -10,7 +10,7 @@ import pytest
 from queuebit_executor import refusals
 from queuebit_executor.answers import Descriptions, Estimate
 from queuebit_executor.policy import Allowance, quoted
-from queuebit_executor.worker import _answer
+from queuebit_executor.worker import _answers
 from queuebit_kernel import event_id
 from queuebit_quantum import known_backends, open_backend
 
@@ -39,8 +39,15 @@ CIRCUITS = {
 
 
 def ask(op: str, source: str, backend: str, **more: object) -> tuple[dict[str, Any], bytes]:
-    opened = {backend: open_backend(backend)}
-    return _answer(opened, {"op": op, "backend": backend, "token": event_id(), **more}, source.encode())
+    ((head, body),) = _answers(
+        {backend: open_backend(backend)}, {"op": op, "backend": backend, **more}, source.encode()
+    )
+    return head, body
+
+
+def run(source: str, backend: str, budget_us: int) -> tuple[dict[str, Any], bytes]:
+    work = {"shots": SHOTS, "seed": 1, "budget_us": budget_us, "token": event_id(), "size": len(source.encode())}
+    return ask("runs", source, backend, runs=[work])
 
 
 @pytest.mark.parametrize("backend", known_backends())
@@ -53,7 +60,7 @@ def test_a_plan_says_that_a_circuit_fits_exactly_where_it_runs(backend: str) -> 
         fits[name] = quote.unfit is None
         if quote.unfit and quote.unfit.code in ("too_much_memory", "too_long"):
             continue  # it would run, if it were allowed the time and the memory
-        answer, counts = ask("run", source, backend=backend, shots=SHOTS, seed=1, budget_us=quote.qpu_us)
+        answer, counts = run(source, backend, quote.qpu_us)
         assert ("error" not in answer) == fits[name], (name, quote.unfit, answer)
         if fits[name]:
             assert sum(json.loads(counts).values()) == SHOTS
@@ -65,11 +72,8 @@ def test_a_plan_says_that_a_circuit_fits_exactly_where_it_runs(backend: str) -> 
 def test_counts_too_large_to_store_cost_a_device_what_the_same_counts_would_have_cost(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def run() -> dict[str, Any]:
-        return ask("run", CIRCUITS["bell"], "emulated-ibm-manila", shots=SHOTS, seed=1, budget_us=10**9)[0]
-
-    ran = run()
+    ran, _ = run(CIRCUITS["bell"], "emulated-ibm-manila", 10**9)
     monkeypatch.setattr(refusals, "MAX_RESULT_BYTES", 1)
-    refused = run()
+    refused, _ = run(CIRCUITS["bell"], "emulated-ibm-manila", 10**9)
     assert refused["error"]["code"] == "result_too_large"
     assert refused["error"]["used_us"] == ran["qpu_us"]

@@ -9,7 +9,7 @@ import pytest
 from queuebit_executor import compilation, worker
 from queuebit_executor.bound_circuit import BoundCircuit
 from queuebit_executor.shared_circuits import MAX_SHARED_BYTES, Place, SharedCircuits
-from queuebit_executor.worker import _answer
+from queuebit_executor.worker import _answers
 from queuebit_quantum import open_backend, parse
 
 HEADER = 'OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2]; h q[0]; cx q[0], q[1]; '
@@ -55,7 +55,7 @@ def test_a_circuit_is_prepared_once_for_all_children(done: list[str], source: by
     kept, circuit, backends = SharedCircuits(), BoundCircuit(source), {backend: open_backend(backend)}
 
     def ask(op: str, head: Any, body: bytes) -> tuple[dict[str, Any], bytes]:
-        answer, content = _answer(backends, {"op": op, "backend": backend, "token": op, **head}, body)
+        ((answer, content),) = _answers(backends, {"op": op, "backend": backend, **head}, body)
         assert "error" not in answer
         return answer, content
 
@@ -66,13 +66,13 @@ def test_a_circuit_is_prepared_once_for_all_children(done: list[str], source: by
     compilation._bound.cache_clear()  # as in a child that has not seen the circuit
     head, body = kept.request(circuit, HERE)
     work = {"shots": 100, "seed": 1, "budget_us": 10**9}
-    ran = ask("run", {**work, **head}, body)
+    ran = ask("runs", {"runs": [{**work, **head, "token": "first", "size": len(body)}]}, body)
     prepared = ["parse", "compile"]
     if source is CONDITION or (backend, source) == ("cirq", SHORT):
         assert done == prepared * 2, "it cannot be written, and is prepared again"
     else:
         assert done == prepared + (["compile"] if backend == "cirq" else [])
-    again = ask("run", {**work, "token": "again"}, source)
+    again = ask("runs", {"runs": [{**work, "token": "again", "size": len(source)}]}, source)
     assert ran[1] == again[1]
     assert ran[0]["compilation"] == again[0]["compilation"]
     assert ran[0]["qubits"] == again[0]["qubits"] == 2

@@ -7,10 +7,10 @@ import json
 import math
 import os
 import signal
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import pytest_asyncio
@@ -20,10 +20,11 @@ from queuebit_contracts.results import Estimate as Estimated
 from queuebit_executor.adapters import ChildCircuits
 from queuebit_executor.answers import Declared, Described, Estimate, ItemRan, Profiled, Ran, Refused
 from queuebit_executor.bound_circuit import BoundCircuit
+from queuebit_executor.child_worker import ChildWorker
 from queuebit_executor.errors import Orphaned
-from queuebit_executor.frames import Frame
 from queuebit_executor.policy import Allowance, quoted
-from queuebit_executor.ports import Asker, ItemWork
+from queuebit_executor.ports import Asker, CircuitWork, ItemWork
+from queuebit_executor.worker_pool import Borrowed
 from queuebit_executor.zygote_client import Child, ZygoteClient, ZygoteSettings
 from queuebit_kernel import digest, event_id
 from queuebit_quantum import Input
@@ -96,8 +97,9 @@ async def family(
 async def run(
     circuits: ChildCircuits, backend: str, source: bytes, shots: int, seed: int, budget_us: int
 ) -> Ran | Refused:
-    async with circuits.worker(backend, "acme") as worker:
-        return await worker.run(source, shots, seed, budget_us=budget_us, token=event_id())
+    work = CircuitWork(source, shots, seed, budget_us, event_id())
+    async with circuits.turn(backend, "acme", work, began=lambda: None) as turn:
+        return await turn.answer()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -149,20 +151,20 @@ async def test_a_circuit_is_profiled_and_run_alike_each_time(
 async def test_the_source_of_a_long_circuit_goes_to_the_profiler_only(
     circuits: ChildCircuits, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ask = Child.ask
+    send = Child.send
     sent: list[tuple[str, bool]] = []
 
-    async def counted(child: Child, head: dict[str, Any], body: bytes = b"") -> Frame:
+    async def counted(child: Child, head: dict[str, Any], body: bytes = b"") -> None:
         sent.append((head["op"], body == source))
-        return await ask(child, head, body)
+        await send(child, head, body)
 
-    monkeypatch.setattr(Child, "ask", counted)
+    monkeypatch.setattr(Child, "send", counted)
     source = (world.bell + "// " + "x" * 70_000).encode()
     assert isinstance(await circuits.profile(BoundCircuit(source), ANN), Profiled)
     assert isinstance(await circuits.estimate(BoundCircuit(source), "aer", ANN), Estimate)
     assert isinstance(await run(circuits, "aer", source, 100, 1, PLENTY), Ran)
     assert isinstance(await circuits.estimate(BoundCircuit(source), "aer", ANN), Estimate)
-    assert sent == [("profile", True), ("estimate", True), ("run", False), ("estimate", False)]
+    assert sent == [("profile", True), ("estimate", True), ("runs", False), ("estimate", False)]
 
 
 async def test_whatever_a_circuit_does_the_next_one_runs(circuits: ChildCircuits, world: World) -> None:
@@ -322,13 +324,13 @@ async def test_an_item_that_ends_its_process_is_followed_by_the_next(
 @pytest.fixture
 def operations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The requests to children, in order."""
-    ask, asked = Child.ask, list[str]()
+    send, asked = Child.send, list[str]()
 
-    async def noted(child: Child, head: dict[str, Any], body: bytes = b"") -> Frame:
+    async def noted(child: Child, head: dict[str, Any], body: bytes = b"") -> None:
         asked.append(head["op"])
-        return await ask(child, head, body)
+        await send(child, head, body)
 
-    monkeypatch.setattr(Child, "ask", noted)
+    monkeypatch.setattr(Child, "send", noted)
     return asked
 
 
@@ -360,6 +362,62 @@ async def test_items_whose_process_ends_run_again_alone(circuits: ChildCircuits,
         found = [await worker.run_item(it, PLENTY, 5, works[place + 1 :]) for place, it in enumerate(works)]
     assert operations == ["items", *["item"] * 4]
     assert [type(it) for it in found] == [ItemRan, Refused, ItemRan, ItemRan]
+
+
+async def test_an_item_that_runs_into_the_time_limit_leaves_those_before_it_their_answers() -> None:
+    class Slow:
+        """Answers the first of several items, and is stopped in the second."""
+
+        idle = True
+
+        async def ask_each(
+            self, head: object, read: object, body: bytes, take: Callable[[object], None], seconds: float
+        ) -> Refused:
+            take(World.refusal("parameter"))
+            return World.refusal("run_timeout")
+
+    works = [item(0.0, token=f"{number}") for number in range(3)]
+    nothing: Any = None  # the child does not look at it
+    worker = ChildWorker(World.offer("aer"), nothing, cast("Borrowed", Slow()), AsyncExitStack(), nothing, 1, "acme")
+    found = [await worker.run_item(works[place], PLENTY, 5, works[place + 1 :]) for place in range(2)]
+    assert [refused(it).error.code for it in found] == ["parameter", "run_timeout"]
+
+
+def circuits_of_a_tenant() -> list[CircuitWork]:
+    """Bell pairs, another circuit, and one that cannot be read."""
+    sources = [World.bell, HEADER + MEASURED, "nonsense", World.bell, THREE + "h q; c = measure q;"]
+    return [CircuitWork(it.encode(), 1_000, seed, 6_000, event_id()) for seed, it in enumerate(sources)]
+
+
+async def turns(circuits: ChildCircuits, works: Sequence[CircuitWork]) -> list[Ran | Refused]:
+    async def one(work: CircuitWork) -> Ran | Refused:
+        async with circuits.turn("aer", "acme", work, began=lambda: None) as turn:
+            return await turn.answer()
+
+    return await asyncio.gather(*map(one, works))
+
+
+def results(answers: Sequence[Ran | Refused]) -> list[object]:
+    """All but the time that a run took."""
+    return [it.model_dump(exclude={"qpu_us"}) for it in answers]
+
+
+async def test_circuits_that_share_a_request_have_the_results_they_have_alone(
+    circuits: ChildCircuits, operations: list[str]
+) -> None:
+    together = await turns(circuits, circuits_of_a_tenant())
+    assert operations == ["runs"]
+    alone = [answer for it in circuits_of_a_tenant() for answer in await turns(circuits, [it])]
+    assert results(together) == results(alone)
+    assert [refused(it).error.code for it in together if isinstance(it, Refused)] == ["syntax"]
+
+
+async def test_circuits_whose_process_ends_run_again_alone(circuits: ChildCircuits, operations: list[str]) -> None:
+    (child,) = circuits.runners["aer"].children
+    os.kill(child.pid, signal.SIGKILL)
+    found = await turns(circuits, circuits_of_a_tenant())
+    assert operations == ["runs"] * 6
+    assert [type(it) for it in found] == [Ran, Ran, Refused, Ran, Ran]
 
 
 async def test_a_binding_that_the_circuit_cannot_use_is_refused_with_its_place(circuits: ChildCircuits) -> None:

@@ -29,7 +29,7 @@ from queuebit_quantum.errors import (
     UnknownHandle,
 )
 from queuebit_quantum.fidelity import hellinger_fidelity, ideal_distribution, total_variation
-from queuebit_quantum.in_process import InProcess
+from queuebit_quantum.in_process import InProcess, prepare
 from queuebit_quantum.limits import Limits
 from queuebit_quantum.observables import Basis, bases, expectation, label, measured_in, shares
 from queuebit_quantum.parameters import Input, Parameters, bound_digest, parameter_faults, representatives
@@ -76,6 +76,7 @@ __all__ = [
     "open_backend",
     "parameter_faults",
     "parse",
+    "prepare",
     "profile",
     "read_circuit",
     "read_compiled",

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from queuebit_quantum.backends import (
+    Backend,
     Compiled,
     Description,
     Failed,
@@ -23,7 +24,7 @@ from queuebit_quantum.calibration import Calibration
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.errors import DoesNotFit, UnknownHandle
 
-__all__ = ["InProcess"]
+__all__ = ["InProcess", "prepare"]
 
 
 class InProcess(ABC):
@@ -62,9 +63,7 @@ class InProcess(ABC):
 
     def submit(self, items: Sequence[WorkItem], token: str) -> str:
         if token != self._token:
-            if len(items) > 1:
-                with suppress(RuntimeError, MemoryError):  # the run of the item at fault fails, and no other
-                    self.prepare(items)
+            prepare(self, items)
             self._results = tuple(self._result(item) for item in items)
             self._token = token
         return token
@@ -111,6 +110,16 @@ class InProcess(ABC):
             raise UnknownHandle(
                 f"{self.description.id} keeps only the newest submission; {handle[:80]!r} is another one"
             )
+
+
+def prepare(backend: Backend, items: Sequence[WorkItem]) -> None:
+    """Let a simulator in this process do together what several items need, before each is submitted by itself.
+
+    A submission of several items does so itself. If it fails, the run of the item at fault fails, and no other.
+    """
+    if isinstance(backend, InProcess) and len(items) > 1:
+        with suppress(RuntimeError, MemoryError):
+            backend.prepare(items)
 
 
 def _lacks_memory(error: Exception) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -17,8 +17,9 @@ from queuebit_executor.child_worker import ChildWorker
 from queuebit_executor.errors import Garbled, VendorAway
 from queuebit_executor.frames import Frame
 from queuebit_executor.policy import slots_of
-from queuebit_executor.ports import Asker
+from queuebit_executor.ports import Asker, CircuitWork, Turn
 from queuebit_executor.shared_circuits import Place, SharedCircuits
+from queuebit_executor.single_runs import SingleRuns
 from queuebit_executor.worker_pool import WorkerPool
 from queuebit_executor.zygote_client import ZygoteClient
 from queuebit_runtime.tasks import Tasks
@@ -50,6 +51,7 @@ class ChildCircuits:
         self._profilers = WorkerPool("profile", 1, profile_seconds, zygote, tasks)
         self._shared = SharedCircuits()
         self.runners: dict[str, WorkerPool] = {}
+        self._singles: dict[str, SingleRuns] = {}
         self._offers: dict[str, Described] = {}
 
     async def open(self) -> tuple[Described, ...]:
@@ -64,6 +66,8 @@ class ChildCircuits:
             slots = slots_of(offer, self._slots, self._cores)
             pool = WorkerPool("run", slots, self._run_seconds, self.zygote, self._tasks)
             self.runners[offer.backend], self._offers[offer.backend] = pool, offer
+            newest = partial(self._offers.__getitem__, offer.backend)
+            self._singles[offer.backend] = SingleRuns(newest, pool, self._shared, self._tasks, self._run_seconds)
             await pool.open()
         return described.offers
 
@@ -127,13 +131,18 @@ class ChildCircuits:
         """Whether a backend is remote; known after it is opened."""
         return self._offers[backend].remote
 
+    def turn(
+        self, backend: str, tenant: str, work: CircuitWork, began: Callable[[], None]
+    ) -> AbstractAsyncContextManager[Turn]:
+        return self._singles[backend].turn(tenant, work, began)
+
     @asynccontextmanager
     async def worker(self, backend: str, tenant: str, *, all_cores: bool = False) -> AsyncIterator[ChildWorker]:
         async with AsyncExitStack() as machine, AsyncExitStack() as held:
             if all_cores and self._offers[backend].kind == "simulator":
                 await machine.enter_async_context(self._all_cores)
             pool = self.runners[backend]
-            child = await held.enter_async_context(pool.borrow())
+            child = await held.enter_async_context(pool.borrow(tenant))
             offer = self._offers[backend]
             place = Place(tenant, backend, offer.target)
             request = partial(self._shared.request, place=place)

@@ -13,7 +13,7 @@ from queuebit_executor.answers import ItemRan, Ran, Refused
 from queuebit_executor.frames import Broken, Frame
 from queuebit_planning.limits import TRANSIENT
 
-__all__ = ["read_as", "read_body", "read_item", "read_items", "read_ran"]
+__all__ = ["read_as", "read_body", "read_item", "read_ran"]
 
 _A = TypeVar("_A", bound=BaseModel)
 
@@ -33,23 +33,6 @@ def read_item(frame: Frame) -> ItemRan | Refused:
         return _valid(ItemRan, {**head, "result": ItemResult.model_validate_json(body)})
     except ValidationError as error:
         raise Broken(f"a child's answer cannot be read: {error!s:.300}") from error
-
-
-def read_items(frame: Frame) -> tuple[ItemRan | Refused, ...] | Refused:
-    """The first of several items; at least one."""
-    head, body = frame
-    if "error" in head:
-        return _refusal(head["error"])
-    answers, end = [], 0
-    try:
-        for it in head["items"]:
-            answers.append(read_item((it, body[end : end + it["size"]])))
-            end += it["size"]
-    except (KeyError, TypeError) as error:
-        raise Broken(f"a child's answer cannot be read: {error!s:.300}") from error
-    if not answers:
-        raise Broken("a child answered for none of the items")
-    return tuple(answers)
 
 
 def read_body(frame: Frame) -> bytes | Refused:

@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import Any, TypeVar
+from typing import Any
 
 from queuebit_executor.answers import Described, ItemRan, Ran, Refused
 from queuebit_executor.bound_circuit import BoundCircuit
-from queuebit_executor.child_answers import read_item, read_items, read_ran
-from queuebit_executor.frames import Frame
-from queuebit_executor.ports import ItemWork
+from queuebit_executor.child_answers import read_item, read_ran
+from queuebit_executor.frames import joined
+from queuebit_executor.ports import CircuitWork, ItemWork
 from queuebit_executor.worker_pool import Borrowed, WorkerPool
 from queuebit_planning.limits import run_limit_s
 
-__all__ = ["ChildWorker"]
+__all__ = ["ChildWorker", "run_request"]
 
-_T = TypeVar("_T")
 
-_TOGETHER_BYTES = 4 << 20
-"""Sources that one request for several items contains."""
+def run_request(
+    works: Iterable[CircuitWork], request: Callable[[BoundCircuit], tuple[Mapping[str, Any], bytes]]
+) -> tuple[dict[str, Any], bytes]:  # plain JSON
+    """The request to run circuits, one after another; `request` gives the form in which a child takes a circuit."""
+
+    def one(work: CircuitWork) -> tuple[Mapping[str, Any], bytes]:
+        head, body = request(BoundCircuit(work.source))
+        return {
+            **head,
+            "shots": work.shots,
+            "seed": work.seed,
+            "budget_us": work.budget_us,
+            "token": work.token,
+        }, body
+
+    runs, content = joined(map(one, works))
+    return {"op": "runs", "runs": runs}, content
 
 
 class ChildWorker:
@@ -59,11 +74,9 @@ class ChildWorker:
     def limit_s(self, budget_us: int) -> float:
         return run_limit_s(self._offer.kind, budget_us, self._most_s)
 
-    async def run(self, source: bytes, shots: int, seed: int, *, budget_us: int, token: str) -> Ran | Refused:
-        work = {"shots": shots, "seed": seed, "budget_us": budget_us, "token": token}
-        head, body = self._request(BoundCircuit(source))
-        ask = {"op": "run", **self._about, **work, **head}
-        return await self._child.ask(ask, read_ran, body, self.limit_s(budget_us))
+    async def run(self, work: CircuitWork) -> Ran | Refused:
+        head, body = run_request([work], self._request)
+        return await self._child.ask({**self._about, **head}, read_ran, body, self.limit_s(work.budget_us))
 
     async def run_item(
         self, work: ItemWork, budget_us: int, seconds: float, following: Sequence[ItemWork] = ()
@@ -72,39 +85,41 @@ class ChildWorker:
             return known
         began = asyncio.get_running_loop().time()
         if following and self._offer.kind == "simulator" and work.token not in self._alone:
-            works = (work, *following)
-            found = await self._ask(*self._together(works), read_items, seconds)
-            if not isinstance(found, Refused):
-                self._ahead = {it.token: answer for it, answer in zip(works, found, strict=False)}
-                return self._ahead.pop(work.token)
-            if found.error.code == "run_timeout":
-                return found
-            self._alone.update(it.token for it in works)
+            await self._run_ahead((work, *following), seconds)
+            if (known := self._ahead.pop(work.token, None)) is not None:
+                return known
             seconds -= asyncio.get_running_loop().time() - began
         head, body = self._item(work)
-        return await self._ask({"op": "item", **head, "budget_us": budget_us}, body, read_item, seconds)
+        answers: list[ItemRan | Refused] = []
+        ask = {"op": "item", **head, "budget_us": budget_us}
+        refused = await self._ask(ask, body, answers.append, seconds)
+        return answers[0] if refused is None else refused
+
+    async def _run_ahead(self, works: Sequence[ItemWork], seconds: float) -> None:
+        """Run the first of these items in one request, as many as the child takes.
+
+        If the time of the job ends, the item that ran then is refused, and those before it keep their answers. If the
+        child ends, those without an answer run alone.
+        """
+        waiting = deque(works)
+
+        def take(answer: ItemRan | Refused) -> None:
+            self._ahead[waiting.popleft().token] = answer
+
+        items, content = joined(map(self._item, works))
+        refused = await self._ask({"op": "items", "items": items}, content, take, seconds)
+        if refused is not None and refused.error.code == "run_timeout":
+            take(refused)
+        elif refused is not None:
+            self._alone.update(it.token for it in waiting)
 
     async def _ask(
-        self, head: dict[str, Any], body: bytes, read: Callable[[Frame], _T | Refused], seconds: float
-    ) -> _T | Refused:  # a head is plain JSON
+        self, head: dict[str, Any], body: bytes, take: Callable[[ItemRan | Refused], object], seconds: float
+    ) -> Refused | None:  # a head is plain JSON
         if not self._child.idle:
             await self._held.aclose()
-            self._child = await self._held.enter_async_context(self._pool.borrow())
-        return await self._child.ask({**self._about, **head}, read, body, seconds)
-
-    def _together(self, works: Sequence[ItemWork]) -> tuple[dict[str, Any], bytes]:  # plain JSON
-        """One request for several items; a source that many of them share is sent once."""
-        items: list[dict[str, Any]] = []
-        content, last = bytearray(), b""
-        for work in works:
-            head, body = self._item(work)
-            if items and len(content) + len(body) > _TOGETHER_BYTES:
-                break
-            if not items or body != last:
-                head["size"], last = len(body), body
-                content += body
-            items.append(head)
-        return {"op": "items", "items": items}, bytes(content)
+            self._child = await self._held.enter_async_context(self._pool.borrow(self._owner))
+        return await self._child.ask_each({**self._about, **head}, read_item, body, take, seconds)
 
     def _item(self, work: ItemWork) -> tuple[dict[str, Any], bytes]:  # plain JSON
         head: Mapping[str, Any] = {"parameters": dict(work.item.parameters)}

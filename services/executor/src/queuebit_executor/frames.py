@@ -9,17 +9,21 @@ import asyncio
 import json
 import socket
 import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
 
-__all__ = ["MAX_BYTES", "Broken", "Frame", "pack", "read_frame", "receive"]
+__all__ = ["MAX_BYTES", "Broken", "Frame", "counted", "joined", "pack", "parts", "read_frame", "receive"]
 
 Frame = tuple[dict[str, Any], bytes]
 """Head and body. The head is plain JSON; readers validate it."""
 
 MAX_BYTES = 32 << 20
 """The largest frame either side takes."""
+
+_TOGETHER_BYTES = 4 << 20
+"""Sources that one request for several circuits contains."""
 
 _SIZES = struct.Struct("!II")
 
@@ -35,6 +39,38 @@ def pack(head: dict[str, Any], body: bytes = b"") -> bytes:
     except TypeError:  # an integer beyond 64 bits
         text = json.dumps(head).encode()
     return _SIZES.pack(len(text), len(body)) + text + body
+
+
+def joined(requests: Iterable[tuple[Mapping[str, Any], bytes]]) -> tuple[list[dict[str, Any]], bytes]:  # plain JSON
+    """The first of several requests as one, at least one of them; content that follows its like is sent once."""
+    heads: list[dict[str, Any]] = []  # plain JSON
+    content, last = bytearray(), b""
+    for head, body in requests:
+        if heads and len(content) + len(body) > _TOGETHER_BYTES:
+            break
+        if heads and body == last:
+            heads.append({**head})
+            continue
+        heads.append({**head, "size": len(body)})
+        content += body
+        last = body
+    return heads, bytes(content)
+
+
+def parts(heads: Sequence[Mapping[str, Any]], content: bytes) -> Iterator[tuple[Mapping[str, Any], bytes]]:
+    """The requests that were `joined`."""
+    end, body = 0, b""
+    for head in heads:
+        if "size" in head:
+            body = content[end : end + head["size"]]
+            end += head["size"]
+        yield head, body
+
+
+def counted(frames: Iterable[Frame], count: int) -> Iterator[Frame]:
+    """The answers to a request that has `count` of them: each but the last says that more follow."""
+    for number, (head, body) in enumerate(frames, start=1):
+        yield ({**head, "more": True} if number < count else head), body
 
 
 async def read_frame(reader: asyncio.StreamReader) -> Frame:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -21,7 +22,7 @@ from queuebit_executor.finished import Finished
 from queuebit_executor.instance import Instance
 from queuebit_executor.interrupt import Interrupt
 from queuebit_executor.policy import Begin, GiveUp, Leave, Resume, next_step, uses_all_cores
-from queuebit_executor.ports import Circuits, Worker
+from queuebit_executor.ports import Circuits, CircuitWork
 from queuebit_executor.program_profiling import read_sources
 from queuebit_executor.program_run import ProgramRun, ProgramWork
 from queuebit_executor.state import Mark, Past, recall
@@ -45,6 +46,7 @@ _log = logging.getLogger(__name__)
 _Work = bytes | ProgramWork | Reason
 """The source of a circuit, a program, or why there is neither."""
 _Answer = Ran | Finished | Refused | Reason
+_Run = Callable[[], Awaitable[_Answer]]
 End = JobCompleted | JobFailed
 """The ends of a job that an executor appends."""
 
@@ -99,40 +101,46 @@ class RunPlacement:
 
         All inputs are read first, so that no worker waits for them.
         """
-        job = placed.data
         past = await self._past(placed, sequence, redelivered)
         await self._next(placed, sequence, past)
         work = await self._work(placed, past)
-        async with self._circuits.worker(job.backend, job.tenant, all_cores=uses_all_cores(job)) as worker:
+        async with self._worker(placed, work, busy) as run:
             beginning = asyncio.ensure_future(self._begin(placed, sequence, past))
-            busy.start()
-            answer = await self._run(worker, placed, work, beginning)
+            answer = await self._run(run, beginning)
         attempt = await beginning
         return await self._end(placed, attempt.mark, answer, past), attempt.after
 
-    async def _run(
-        self, worker: Worker, placed: JobPlaced, work: _Work, beginning: asyncio.Future[_Attempt]
-    ) -> _Answer:
-        """Run the program while the attempt begins: the worker is free for the next job as soon as the run has ended.
+    @asynccontextmanager
+    async def _worker(self, placed: JobPlaced, work: _Work, busy: Stopwatch) -> AsyncIterator[_Run]:
+        """Wait for a worker; yields how it runs the work."""
+        job, token, all_cores = placed.data, f"{placed.data.job}-{placed.id}", uses_all_cores(placed.data)
+        circuit = CircuitWork(work, job.shots, job.seed, job.qpu_us, token) if isinstance(work, bytes) else None
+        if circuit is not None and not all_cores:
+            async with self._circuits.turn(job.backend, job.tenant, circuit, busy.start) as turn:
+                yield turn.answer
+            return
+        async with self._circuits.worker(job.backend, job.tenant, all_cores=all_cores) as worker:
+            busy.start()
+            if circuit is not None:
+                yield partial(worker.run, circuit)
+            elif isinstance(work, ProgramWork):
+                yield ProgramRun(worker, self._clock, job, work, token).run
+            elif isinstance(work, Reason):
+                yield partial(_nothing_to_run, work)
+
+    async def _run(self, run: _Run, beginning: asyncio.Future[_Attempt]) -> _Answer:
+        """Run while the attempt begins: the worker is free for the next job as soon as the run has ended.
 
         A job that cannot begin is not run to its end.
         """
-        if isinstance(work, Reason):
-            return work
         with Interrupt() as running:
             beginning.add_done_callback(partial(_end_if_failed, running))
             try:
                 await asyncio.sleep(0)  # `started` is sent first: to store it takes longer than most runs
-                return await self._ran(worker, placed, work)
+                return await run()
             except BaseException:
                 beginning.cancel()
                 raise
-
-    async def _ran(self, worker: Worker, placed: JobPlaced, work: bytes | ProgramWork) -> _Answer:
-        job, token = placed.data, f"{placed.data.job}-{placed.id}"
-        if isinstance(work, ProgramWork):
-            return await ProgramRun(worker, self._clock, job, work, token).run()
-        return await worker.run(work, job.shots, job.seed, budget_us=job.qpu_us, token=token)
 
     async def _begin(self, placed: JobPlaced, sequence: int, past: Past) -> _Attempt:
         """Append `started`, unless the attempt is one of this executor's own; raises as `_next`."""
@@ -264,6 +272,10 @@ class RunPlacement:
 
     def _failed(self, placed: JobPlaced, mark: Mark, reason: Reason, usage: Usage | None = None) -> JobFailed:
         return events.failed(self._me, placed, mark, reason, self._clock.now(), usage)
+
+
+async def _nothing_to_run(reason: Reason) -> Reason:
+    return reason
 
 
 def _end_if_failed(running: Interrupt, beginning: asyncio.Future[_Attempt]) -> None:

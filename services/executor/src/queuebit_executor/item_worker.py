@@ -10,12 +10,25 @@ from functools import partial
 from typing import Any
 
 from queuebit_executor.compilation import bound, compile_for, described, nanoseconds, ready
-from queuebit_executor.frames import Frame
-from queuebit_executor.refusals import answered, lacks_memory, refusal, too_large
+from queuebit_executor.frames import Frame, counted, parts
+from queuebit_executor.refusals import answered, refusal, too_large
 from queuebit_executor.returned import require_results
 from queuebit_executor.seeds import simulation_seed
 from queuebit_planning.timing import device_us
-from queuebit_quantum import Backend, Basis, Failed, Outcome, WorkItem, WorkResult, bases, expectation, label, shares
+from queuebit_quantum import (
+    Backend,
+    Basis,
+    Failed,
+    InProcess,
+    Outcome,
+    WorkItem,
+    WorkResult,
+    bases,
+    expectation,
+    label,
+    prepare,
+    shares,
+)
 
 __all__ = ["run_item", "run_items"]
 
@@ -24,9 +37,6 @@ _TOGETHER_US = 1_000_000
 
 _PREPARED_S = 0.25
 """How long items are parsed and compiled until those that are ready run."""
-
-_ANSWER_BYTES = 8 << 20
-"""Results of items that are answered together; the others are asked for again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,51 +64,57 @@ def run_item(backend: Backend, head: Mapping[str, Any], body: bytes) -> Frame:
     if backend.describe().kind != "simulator" and (busy_us := sum(map(_busy_us, item.work))) > head["budget_us"]:
         text = f"the item takes {busy_us:,} µs of QPU time and its job has {head['budget_us']:,} µs left: submit again"
         return refusal("limit_exceeded", text)
-    results = backend.collect(backend.submit(item.work, head["token"]))
-    return _finished(backend, item, require_results(results, len(item.work)))
+    return _run_one(backend, item)
 
 
-def run_items(backend: Backend, head: Mapping[str, Any], body: bytes) -> Frame:
-    """Run the first of these items on a simulator in one submission, at least one; each succeeds or fails alone."""
+def run_items(backend: Backend, head: Mapping[str, Any], body: bytes) -> Iterator[Frame]:
+    """Run the first of these items on a simulator, at least one; each succeeds or fails alone.
+
+    A simulator in this process runs one item after another, and each is answered before the next runs.
+    """
     owner = head.get("owner", "")
     items: list[_Prepared | Frame] = []
     quoted_us, until = 0, time.monotonic() + _PREPARED_S
-    for it, content in _parts(head["items"], body):
+    for it, content in parts(head["items"], body):
         found = answered(partial(_prepare, backend, it, content, owner))
         quoted_us += found.quoted_us if isinstance(found, _Prepared) else 0
         if items and (quoted_us > _TOGETHER_US or time.monotonic() > until):
             break
         items.append(found)
-    work = [it for item in items if isinstance(item, _Prepared) for it in item.work]
-    results = backend.collect(backend.submit(work, head["items"][0]["token"])) if work else ()
-    left = iter(require_results(results, len(work)))
-    return _joined(
-        it if isinstance(it, tuple) else _finished(backend, it, [next(left) for _ in it.work]) for it in items
+    ready = [it for it in items if isinstance(it, _Prepared)]
+    known = iter(_together(backend, ready))
+    answers = (
+        answered(partial(_run_one, backend, it, next(known))) if isinstance(it, _Prepared) else it for it in items
     )
+    return counted(answers, len(items))
 
 
-def _joined(frames: Iterable[Frame]) -> Frame:
-    """The answers in one frame, up to the first for which memory ran out: the others need a fresh process."""
-    answers: list[dict[str, Any]] = []  # plain JSON
-    content = bytearray()
-    for head, body in frames:
-        if answers and len(content) + len(body) > _ANSWER_BYTES:
-            break
-        answers.append({**head, "size": len(body)})
-        content += body
-        if lacks_memory(head):
-            break
-    return {"items": answers}, bytes(content)
+def _together(backend: Backend, items: Sequence[_Prepared]) -> Iterable[Sequence[WorkResult] | None]:
+    """The results of items that were submitted together; None for each that is to be submitted by itself."""
+    work = [it for item in items for it in item.work]
+    alone = (None,) * len(items)
+    if isinstance(backend, InProcess):
+        prepare(backend, work)
+        return alone
+    if len(items) < 2:
+        return alone
+    found = answered(lambda: [*require_results(backend.collect(backend.submit(work, _joint_token(items))), len(work))])
+    if isinstance(found, tuple):  # refused as a whole
+        return alone
+    left = iter(found)
+    return [[next(left) for _ in item.work] for item in items]
 
 
-def _parts(items: Sequence[Mapping[str, Any]], body: bytes) -> Iterator[tuple[Mapping[str, Any], bytes]]:
-    """The items with their sources: an item without a size has that of the item before it."""
-    end, content = 0, b""
-    for it in items:
-        if "size" in it:
-            content = body[end : end + it["size"]]
-            end += it["size"]
-        yield it, content
+def _joint_token(items: Sequence[_Prepared]) -> str:
+    """Names a submission of several items; the first of them may still be submitted by itself."""
+    return f"{items[0].head['token']}-{len(items)}"
+
+
+def _run_one(backend: Backend, item: _Prepared, known: Sequence[WorkResult] | None = None) -> Frame:
+    if known is None:
+        submitted = backend.submit(item.work, item.head["token"])
+        known = require_results(backend.collect(submitted), len(item.work))
+    return _finished(backend, item, known)
 
 
 def _prepare(backend: Backend, head: Mapping[str, Any], body: bytes, owner: str) -> _Prepared:

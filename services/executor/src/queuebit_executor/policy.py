@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +21,7 @@ __all__ = [
     "Begin",
     "GiveUp",
     "Leave",
+    "Load",
     "Resume",
     "capacity_of",
     "demand_of",
@@ -28,6 +30,7 @@ __all__ = [
     "next_step",
     "quoted",
     "slots_of",
+    "together",
     "uses_all_cores",
 ]
 
@@ -36,6 +39,26 @@ ATTEMPTS: Final = 3
 
 _LONG_US: Final = 100_000
 """The quoted time from which a simulation with threads has the machine for itself."""
+
+
+_TOGETHER: Final = 16
+"""The most circuits that run in one request to a child."""
+
+_TOGETHER_US: Final = 100_000
+"""Their quoted time, most of which is a margin: none waits longer than this for those that run before it."""
+
+_TOGETHER_BYTES: Final = 16_384
+"""The longest of their sources: one that the child has to parse first must not delay the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a circuit costs those that share a request with it."""
+
+    source_bytes: int
+    quoted_us: int
+    alone: bool = False
+    """Whether it must not share one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +144,23 @@ def uses_all_cores(job: Placement) -> bool:
     wait for one another.
     """
     return job.terms is not None and job.terms.qubits > SERIAL_QUBITS and job.qpu_us >= _LONG_US
+
+
+def together(waiting: Iterable[Load], share: int) -> int:
+    """How many of the first circuits that wait run in one request: at least one, if any waits.
+
+    `share` is the number that leaves work for the other children. Circuits keep their order.
+    """
+    count = quoted_us = 0
+    for it in waiting:
+        quoted_us += it.quoted_us
+        large = it.alone or it.source_bytes > _TOGETHER_BYTES
+        if count and (large or count >= min(share, _TOGETHER) or quoted_us > _TOGETHER_US):
+            break
+        count += 1
+        if large:
+            break
+    return count
 
 
 def memory_for_state(offer: Described, memory_mb: int) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,7 +12,7 @@ from queuebit_contracts.program import Item
 from queuebit_executor.answers import Declared, Estimate, ItemRan, Profiled, Ran, Refused, Submitted
 from queuebit_executor.bound_circuit import BoundCircuit
 
-__all__ = ["Asker", "Circuits", "ItemWork", "Vendor", "Worker"]
+__all__ = ["Asker", "CircuitWork", "Circuits", "ItemWork", "Turn", "Vendor", "Worker"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,18 @@ class Asker:
     tenant: str
     begin_by: float | None = None
     """The latest time to begin, on the event loop's clock: later, the caller no longer waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitWork:
+    """One circuit to compile and run; a device is not started when it would take longer than `budget_us`."""
+
+    source: bytes
+    shots: int
+    seed: int
+    budget_us: int
+    token: str
+    """Names the run: see `queuebit_quantum.Backend.submit`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +75,30 @@ class Circuits(Protocol):
         """
         ...
 
+    def turn(
+        self, backend: str, tenant: str, work: CircuitWork, began: Callable[[], None]
+    ) -> AbstractAsyncContextManager[Turn]:
+        """Wait until a worker of the backend has this circuit, and have its answer; to leave before gives the run up.
+
+        Small circuits of one tenant that wait for a simulator may run in one request, one after another. Each keeps its
+        own seed, result, usage, limit and failure. `began` is called when its own run begins.
+        """
+        ...
+
+
+class Turn(Protocol):
+    """A circuit that a worker has."""
+
+    async def answer(self) -> Ran | Refused:
+        """Wait until it has run."""
+        ...
+
 
 class Worker(Protocol):
     """One slot of a backend."""
 
-    async def run(self, source: bytes, shots: int, seed: int, *, budget_us: int, token: str) -> Ran | Refused:
-        """Compile and run; a device is not started when it would take longer than `budget_us`.
-
-        The token names the run: see `queuebit_quantum.Backend.submit`.
-        """
+    async def run(self, work: CircuitWork) -> Ran | Refused:
+        """Compile and run a circuit."""
         ...
 
     @property

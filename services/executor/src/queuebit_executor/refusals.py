@@ -47,8 +47,8 @@ def refusal(code: str, message: str, **more: str | int | None) -> Frame:
 
 
 def lacks_memory(head: Mapping[str, Any]) -> bool:
-    """Whether an answer says that memory ran out, for its circuit or for one of its items."""
-    return any(it.get("error", {}).get("code") == "out_of_memory" for it in (head, *head.get("items", ())))
+    """Whether an answer says that memory ran out."""
+    return "error" in head and head["error"]["code"] == "out_of_memory"
 
 
 def over_budget(qpu_us: int, budget_us: int) -> Frame | None:

@@ -9,29 +9,24 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-import orjson
-
 from queuebit_executor import remote_worker
-from queuebit_executor.compilation import bound, circuit_of, compile_for, described, figures, nanoseconds, ready
+from queuebit_executor.circuit_worker import run_circuits
+from queuebit_executor.compilation import bound, circuit_of, compile_for, figures, nanoseconds
 from queuebit_executor.frames import Frame, pack, receive
 from queuebit_executor.item_worker import run_item, run_items
-from queuebit_executor.refusals import answered, lacks_memory, over_budget, refusal, too_large
-from queuebit_executor.returned import require_described, require_results
+from queuebit_executor.refusals import answered, lacks_memory
+from queuebit_executor.returned import require_described
 from queuebit_executor.sandbox import private_bytes
-from queuebit_executor.seeds import simulation_seed
 from queuebit_executor.shared_circuits import MAX_SHARED_BYTES
 from queuebit_planning.fidelity import write_operations
 from queuebit_quantum import (
     Backend,
     Circuit,
-    Compiled,
     DoesNotFit,
-    Failed,
-    WorkItem,
     inputs,
     profile,
     write_circuit,
@@ -55,10 +50,21 @@ def serve(connection: socket.socket, backends: Mapping[str, Backend]) -> None:
         connection.sendall(pack({"pid": os.getpid()}))
         retiring = False
         while not retiring:
-            answer, content = _answer(backends, *receive(connection))
-            full = private_bytes() - begin > _CACHED_BYTES
-            retiring = full or lacks_memory(answer)
-            connection.sendall(pack({**answer, "retiring": retiring}, content))
+            for answer, content in _answers(backends, *receive(connection)):
+                full = "more" not in answer and private_bytes() - begin > _CACHED_BYTES
+                retiring = full or lacks_memory(answer)
+                connection.sendall(pack({**answer, "retiring": True} if retiring else answer, content))
+                if retiring:
+                    break
+
+
+def _answers(backends: Mapping[str, Backend], head: Mapping[str, Any], body: bytes) -> Iterator[Frame]:
+    """The answers to a request, each as soon as it is known."""
+    run = {"runs": run_circuits, "items": run_items}.get(head["op"])
+    if run is None:
+        return iter((_answer(backends, head, body),))
+    found = answered(lambda: run(_calibrated(backends, head), head, body))
+    return iter((found,)) if isinstance(found, tuple) else found
 
 
 def _answer(backends: Mapping[str, Backend], head: Mapping[str, Any], body: bytes) -> Frame:
@@ -74,9 +80,7 @@ def _done(backends: Mapping[str, Backend], head: Mapping[str, Any], body: bytes)
             return {"inputs": [asdict(it) for it in inputs(body.decode())]}, b""
         case "profile":
             return _profile(bound(body.decode(), head)), b""
-    backend = backends[head["backend"]]
-    if head.get("target", target := backend.describe().target_digest) != target:
-        backend.calibrate()  # another child has read newer figures
+    backend = _calibrated(backends, head)
     match head["op"]:
         case "recalibrate":
             backend.calibrate()
@@ -87,12 +91,16 @@ def _done(backends: Mapping[str, Backend], head: Mapping[str, Any], body: bytes)
             return _estimate(backend, circuit_of(head, body), keep="keep" in head)
         case "item":
             return run_item(backend, head, body)
-        case "items":
-            return run_items(backend, head, body)
-        case op if op in remote_worker.OPERATIONS:
-            return remote_worker.answer(backend, head, body)
         case _:
-            return _run(backend, *ready(backend, head, body), head)
+            return remote_worker.answer(backend, head, body)
+
+
+def _calibrated(backends: Mapping[str, Backend], head: Mapping[str, Any]) -> Backend:
+    """The backend of a request, with the calibration that the request was made for, or a newer one."""
+    backend = backends[head["backend"]]
+    if head.get("target", target := backend.describe().target_digest) != target:
+        backend.calibrate()  # another child has read newer figures
+    return backend
 
 
 def _shared(written: bytes) -> bytes:
@@ -147,19 +155,3 @@ def _estimate(backend: Backend, circuit: Circuit, *, keep: bool) -> Frame:
     operations = write_operations(compiled.operations).decode() if compiled.operations else ""
     head = {**about, **figures(compiled), "operations": operations, "parsed_bytes": len(parsed)}
     return head, parsed + _shared(write_compiled(compiled, circuit))
-
-
-def _run(backend: Backend, compiled: Compiled, qubits: int, head: Mapping[str, Any]) -> Frame:
-    """Run on a backend where work has ended when `submit` returns."""
-    item = WorkItem(compiled, head["shots"], simulation_seed(head["seed"]), owner=head.get("owner", ""))
-    on_device = backend.describe().kind != "simulator"
-    if on_device and (refused := over_budget(item.compiled.qpu_us(item.shots), head["budget_us"])) is not None:
-        return refused
-    (result,) = require_results(backend.collect(backend.submit([item], head["token"])), 1)
-    if isinstance(result, Failed):
-        return refusal(result.code, result.text)
-    used_us = result.qpu_us or 0
-    counts = orjson.dumps(dict(result.counts), option=orjson.OPT_SORT_KEYS)
-    if (refused := too_large(len(counts), used_us)) is not None:
-        return refused
-    return {**described(backend, qubits, item.compiled), "qpu_us": used_us}, counts

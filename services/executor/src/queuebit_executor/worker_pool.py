@@ -26,7 +26,7 @@ _LATE = {
     "run": "a run may take: use fewer qubits, gates or shots",
 }
 
-_ABOUT_CIRCUITS = frozenset({"inputs", "profile", "estimate", "run", "item", "items"})
+_ABOUT_CIRCUITS = frozenset({"inputs", "profile", "estimate", "runs", "item", "items"})
 """Requests that take the longer, the larger their circuit is."""
 
 
@@ -48,6 +48,11 @@ class WorkerPool:
         """Fork the first child, which is ready once the SDK is loaded; the others follow when requests wait."""
         self._begun = 1
         await self._add()
+
+    @property
+    def size(self) -> int:
+        """The most children."""
+        return self._size
 
     @property
     def idle(self) -> int:
@@ -118,21 +123,37 @@ class Borrowed:
         body: bytes,
         seconds: float | None = None,
     ) -> _A | Refused:
-        """Have the child do one thing, and read its answer; `seconds` is a limit below the one of its role.
+        """Have the child do one thing, and read its answer; as `ask_each`."""
+        answers: list[_A | Refused] = []
+        refused = await self.ask_each(head, read, body, answers.append, seconds)
+        return answers[0] if refused is None else refused
 
-        What runs out of time or kills its child is refused: `<role>_timeout` or `crashed`. So is what makes a child
-        answer nonsense, for which `read` raises `Broken`.
+    async def ask_each(
+        self,
+        head: dict[str, Any],  # plain JSON
+        read: Callable[[Frame], _A | Refused],
+        body: bytes,
+        take: Callable[[_A | Refused], object],
+        seconds: float | None = None,
+    ) -> Refused | None:
+        """Send a request and take each of its answers; `seconds` is a limit below the one of the role.
+
+        Returns why an answer is missing: the request ran out of time or killed its child (`<role>_timeout` or
+        `crashed`), or the child answered nonsense, for which `read` raises `Broken`. A child whose memory ran out gives
+        no further answers either.
 
         Raises:
             Orphaned: the zygote ended.
         """
-        self.idle = False
+        self.idle, more, retiring = False, True, False
         limit_s = self._seconds if seconds is None else min(seconds, self._seconds)
         try:
             async with asyncio.timeout(limit_s):
-                answer, content = await self.child.ask(head, body)
-            retiring = answer.pop("retiring", False)
-            found = read((answer, content))
+                await self.child.send(head, body)
+                while more and not retiring:
+                    answer, content = await self.child.receive()
+                    more, retiring = answer.pop("more", False), answer.pop("retiring", False)
+                    take(read((answer, content)))
         except TimeoutError:
             return _refused(f"{self._role}_timeout", self._late(head, body, limit_s), round(limit_s * 1_000_000))
         except Broken as error:
@@ -142,7 +163,7 @@ class Borrowed:
         except (asyncio.IncompleteReadError, ConnectionError):
             return _refused("crashed", f"the process that handled it ended {await self._zygote.end(self.child)}")
         self.idle = not retiring
-        return found
+        return None
 
     def _late(self, head: dict[str, Any], body: bytes, limit_s: float) -> str:  # plain JSON
         if head["op"] not in _ABOUT_CIRCUITS:
@@ -151,7 +172,8 @@ class Borrowed:
 
 
 def _named(head: dict[str, Any], body: bytes) -> str:  # a head is plain JSON
-    name, size = head.get("circuit") or digest(body), head.get("source_bytes", len(body))
+    it = next(iter(head.get("runs", ())), head)
+    name, size = it.get("circuit") or digest(body), it.get("source_bytes", len(body))
     return f"the circuit of {size:,} bytes with the digest {name[:19]}…"
 
 

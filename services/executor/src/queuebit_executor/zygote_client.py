@@ -49,15 +49,18 @@ class Child:
         self._reader = reader
         self._writer = writer
 
-    async def ask(self, head: dict[str, Any], body: bytes = b"") -> Frame:  # plain JSON
-        """Send a request and wait for its answer.
+    async def send(self, head: dict[str, Any], body: bytes = b"") -> None:  # plain JSON
+        """Send a request; raises `ConnectionError` if the child has ended."""
+        self._writer.write(pack(head, body))
+        await self._writer.drain()
+
+    async def receive(self) -> Frame:
+        """Wait for the next answer to a request.
 
         Raises:
             asyncio.IncompleteReadError, ConnectionError: the child has ended.
             Broken: the answer cannot be decoded.
         """
-        self._writer.write(pack(head, body))
-        await self._writer.drain()
         return await read_frame(self._reader)
 
     def hang_up(self) -> None:

@@ -1,0 +1,60 @@
+"""What a child does for single circuits: run them, one after another, and say what they measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import orjson
+
+from queuebit_executor.compilation import described, ready
+from queuebit_executor.frames import Frame, counted, parts
+from queuebit_executor.refusals import answered, over_budget, refusal, too_large
+from queuebit_executor.returned import require_results
+from queuebit_executor.seeds import simulation_seed
+from queuebit_quantum import Backend, Failed, WorkItem, prepare
+
+__all__ = ["run_circuits"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    work: WorkItem
+    qubits: int
+    """That the circuit touches."""
+
+
+def run_circuits(backend: Backend, head: Mapping[str, Any], body: bytes) -> Iterator[Frame]:
+    """Run circuits of one owner on a backend where work has ended when `submit` returns.
+
+    Those that can be are prepared together; each runs, succeeds and fails alone, and is answered before the next runs.
+    """
+    runs, owner = head["runs"], head.get("owner", "")
+    found = [answered(partial(_ready, backend, it, content, owner)) for it, content in parts(runs, body)]
+    prepare(backend, [it.work for it in found if isinstance(it, _Ready)])
+    answers = (
+        answered(partial(_run, backend, it, run)) if isinstance(it, _Ready) else it
+        for it, run in zip(found, runs, strict=True)
+    )
+    return counted(answers, len(runs))
+
+
+def _ready(backend: Backend, head: Mapping[str, Any], body: bytes, owner: str) -> _Ready:
+    compiled, qubits = ready(backend, head, body)
+    return _Ready(WorkItem(compiled, head["shots"], simulation_seed(head["seed"]), owner=owner), qubits)
+
+
+def _run(backend: Backend, it: _Ready, head: Mapping[str, Any]) -> Frame:
+    work, on_device = it.work, backend.describe().kind != "simulator"
+    if on_device and (refused := over_budget(work.compiled.qpu_us(work.shots), head["budget_us"])) is not None:
+        return refused
+    (result,) = require_results(backend.collect(backend.submit([work], head["token"])), 1)
+    if isinstance(result, Failed):
+        return refusal(result.code, result.text)
+    used_us = result.qpu_us or 0
+    counts = orjson.dumps(dict(result.counts), option=orjson.OPT_SORT_KEYS)
+    if (refused := too_large(len(counts), used_us)) is not None:
+        return refused
+    return {**described(backend, it.qubits, work.compiled), "qpu_us": used_us}, counts
