@@ -239,6 +239,21 @@ async def test_one_run_has_all_cores_and_small_ones_go_on_beside_it(world: World
         await asyncio.wait_for(large, 20)
 
 
+async def test_tenants_take_turns_at_all_cores() -> None:
+    order: list[str] = []
+    async with family("aer", slots=2) as (circuits, _):
+
+        async def one(tenant: str) -> None:
+            async with circuits.worker("aer", tenant, all_cores=True):
+                order.append(tenant)
+
+        async with circuits.worker("aer", "acme", all_cores=True):
+            waiting = [asyncio.ensure_future(one(it)) for it in ("acme", "acme", "acme", "evil")]
+            await asyncio.sleep(0)
+        await asyncio.gather(*waiting)
+    assert order == ["acme", "evil", "acme", "acme"]
+
+
 async def test_a_device_is_not_started_when_the_hold_does_not_pay_for_it(world: World) -> None:
     async with family("emulated-ibm-manila") as (circuits, (offer,)):
         estimate = await circuits.estimate(BoundCircuit(world.bell.encode()), offer.backend, ANN)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, asynccontextmanager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -15,6 +14,7 @@ from queuebit_executor.bound_circuit import BoundCircuit
 from queuebit_executor.child_answers import read_as, read_body
 from queuebit_executor.child_worker import ChildWorker
 from queuebit_executor.errors import Garbled, VendorAway
+from queuebit_executor.fair_queue import FairQueue
 from queuebit_executor.frames import Frame
 from queuebit_executor.policy import slots_of
 from queuebit_executor.ports import Asker, CircuitWork, Turn
@@ -46,7 +46,8 @@ class ChildCircuits:
         self._tasks = tasks
         self._slots = slots
         self._cores = cores
-        self._all_cores = asyncio.Lock()
+        self._all_cores: FairQueue[None] = FairQueue()
+        self._all_cores.give(None)
         self._run_seconds = run_seconds
         self._profilers = WorkerPool("profile", 1, profile_seconds, zygote, tasks)
         self._shared = SharedCircuits()
@@ -138,12 +139,14 @@ class ChildCircuits:
 
     @asynccontextmanager
     async def worker(self, backend: str, tenant: str, *, all_cores: bool = False) -> AsyncIterator[ChildWorker]:
-        async with AsyncExitStack() as machine, AsyncExitStack() as held:
+        with ExitStack() as machine:
             if all_cores and self._offers[backend].kind == "simulator":
-                await machine.enter_async_context(self._all_cores)
-            pool = self.runners[backend]
-            child = await held.enter_async_context(pool.borrow(tenant))
-            offer = self._offers[backend]
-            place = Place(tenant, backend, offer.target)
-            request = partial(self._shared.request, place=place)
-            yield ChildWorker(offer, pool, child, held, request, self._run_seconds, tenant)
+                await self._all_cores.take(tenant)
+                machine.callback(self._all_cores.give, None)
+            async with AsyncExitStack() as held:
+                pool = self.runners[backend]
+                child = await held.enter_async_context(pool.borrow(tenant))
+                offer = self._offers[backend]
+                place = Place(tenant, backend, offer.target)
+                request = partial(self._shared.request, place=place)
+                yield ChildWorker(offer, pool, child, held, request, self._run_seconds, tenant)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from dataclasses import dataclass
 from functools import partial
 
 from queuebit_executor.adapters import ChildCircuits
@@ -21,19 +22,52 @@ from queuebit_executor.stated_usage import StateUsage
 from queuebit_executor.vendor import ChildVendor
 from queuebit_executor.watch import JobWatch
 from queuebit_executor.zygote_client import ZygoteClient, ZygoteSettings
-from queuebit_kernel import SystemClock, event_id
-from queuebit_runtime.payloads import KeyValuePayloads
+from queuebit_kernel import Clock, SystemClock, event_id
+from queuebit_runtime.payloads import KeyValuePayloads, PayloadStore
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
+from queuebit_runtime.tasks import Tasks
 
 __all__ = ["create_app"]
 
 
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What the use cases of one executor share."""
+
+    settings: Settings
+    service: Service
+    circuits: ChildCircuits
+    payloads: PayloadStore
+    clock: Clock
+    watch: JobWatch
+    me: Instance
+
+
 def create_app() -> Service:
     """Wire one executor; the SDK is loaded by its children only."""
-    settings, clock = Settings(), SystemClock()
+    settings = Settings()
     service = Service(settings.service, BusSettings(), settings.topology)
-    payloads = KeyValuePayloads(service.bus)
+    circuits = _circuits(settings, service.tasks)
+    parts = _Parts(
+        settings=settings,
+        service=service,
+        circuits=circuits,
+        payloads=KeyValuePayloads(service.bus),
+        clock=SystemClock(),
+        watch=JobWatch(service.log),
+        me=_instance(settings),
+    )
+    service.before.append(partial(_open, parts))
+    service.trouble = circuits.trouble
+    service.detail = lambda: {**circuits.detail(), "backends": ", ".join(settings.offered)}
+    for backend, durable in settings.durables.items():
+        service.include(placements(_run(parts, backend), durable, settings.topology))
+    return service
+
+
+def _circuits(settings: Settings, tasks: Tasks) -> ChildCircuits:
+    """The children, which are started later."""
     plan = ZygoteSettings(
         settings.stack,
         settings.offered,
@@ -42,59 +76,60 @@ def create_app() -> Service:
         settings.start_seconds,
         settings.passed,
     )
-    circuits = ChildCircuits(
+    return ChildCircuits(
         ZygoteClient(plan),
-        service.tasks,
+        tasks,
         slots=settings.slots,
         cores=settings.cores,
         profile_seconds=settings.profile_seconds,
         run_seconds=settings.run_seconds,
     )
+
+
+def _instance(settings: Settings) -> Instance:
     name = f"{settings.service}@{socket.gethostname()}:{os.getpid()}-{event_id()[:8]}"
-    me = Instance(settings.stack, name, settings.slots, settings.memory_mb, settings.cores)
+    return Instance(settings.stack, name, settings.slots, settings.memory_mb, settings.cores)
+
+
+def _run(it: _Parts, backend: str) -> RunWhereItIs:
+    """How the placements on one backend are run."""
+    log = it.service.log
+    here = RunPlacement(log, it.payloads, it.circuits, it.clock, it.watch, me=it.me)
+    there = RunRemotely(
+        log,
+        it.payloads,
+        it.circuits,
+        it.clock,
+        it.watch,
+        me=it.me,
+        vendor=ChildVendor(it.circuits),
+        poll_s=it.settings.poll_seconds,
+        give_up_s=it.settings.vendor_seconds,
+    )
+    return RunWhereItIs(here, there, partial(it.circuits.remote, backend))
+
+
+async def _open(it: _Parts) -> None:
+    """Start the children, answer queries, and then announce the backends: each can be asked about from then on."""
+    settings, service = it.settings, it.service
+    offers = await it.circuits.open()
+    service.after.append(it.circuits.close)
     allowance = Allowance(settings.memory_mb, settings.run_seconds)
-    watch = JobWatch(service.log)
-    offer = AnnounceBackends(service.log, payloads, circuits, clock, me=me)
+    answer = AnswerProfile(it.payloads, it.circuits, offers, it.clock, allowance)
+    for router in (
+        cancellations(it.watch),
+        profiles(answer, settings.stack, service.bus.tracing, settings.patience_seconds - settings.profile_seconds),
+        liveness(settings.offered),
+        statements(StateUsage(service.log, me=it.me)),
+    ):
+        service.include(router)
+        await service.bus.start(router)
+    announce = AnnounceBackends(service.log, it.payloads, it.circuits, it.clock, me=it.me)
+    await announce(offers)
 
-    async def take_up() -> None:
-        """Subscribe to queries first, so that each can be answered once a backend is announced."""
-        offers = await circuits.open()
-        service.after.append(circuits.close)
-        answer = AnswerProfile(payloads, circuits, offers, clock, allowance)
-        begin_s = settings.patience_seconds - settings.profile_seconds
-        for router in (
-            cancellations(watch),
-            profiles(answer, settings.stack, service.bus.tracing, begin_s),
-            liveness(settings.offered),
-            statements(StateUsage(service.log, me=me)),
-        ):
-            service.include(router)
-            await service.bus.start(router)
-        await offer(offers)
+    async def changed(described: Described) -> None:
+        answer.offer(described)
+        await announce((described,))
 
-        async def changed(described: Described) -> None:
-            answer.offer(described)
-            await offer((described,))
-
-        recalibrate = Recalibrate(circuits, settings.calibration_seconds, changed)
-        service.tasks.spawn(recalibrate.run(offers), "calibrations")
-
-    service.before.append(take_up)
-    service.trouble = circuits.trouble
-    service.detail = lambda: {**circuits.detail(), "backends": ", ".join(settings.offered)}
-    for backend, durable in settings.durables.items():
-        here = RunPlacement(service.log, payloads, circuits, clock, watch, me=me)
-        there = RunRemotely(
-            service.log,
-            payloads,
-            circuits,
-            clock,
-            watch,
-            me=me,
-            vendor=ChildVendor(circuits),
-            poll_s=settings.poll_seconds,
-            give_up_s=settings.vendor_seconds,
-        )
-        run = RunWhereItIs(here, there, partial(circuits.remote, backend))
-        service.include(placements(run, durable, settings.topology))
-    return service
+    recalibrate = Recalibrate(it.circuits, settings.calibration_seconds, changed)
+    service.tasks.spawn(recalibrate.run(offers), "calibrations")
