@@ -22,6 +22,7 @@ from tests.bench.bare import measure_aer, measure_jetstream
 from tests.bench.celery_side import celery_side, install
 from tests.bench.decisions import measure_decisions
 from tests.bench.history import SIZES, measure_history
+from tests.bench.large import measure_large
 from tests.bench.levels import measure_levels
 from tests.bench.load import device_runs, first_accepted, round_trips, sustained
 from tests.bench.peer import measure_peer
@@ -34,7 +35,7 @@ from queuebit import AsyncClient, QueuebitError
 from queuebit.credentials import find
 from queuebit_testing.embedded import EmbeddedStack
 
-SECTIONS = ("limits", "decisions", "levels", "stack", "qiskit", "peer", "history")
+SECTIONS = ("limits", "decisions", "levels", "stack", "qiskit", "large", "peer", "history")
 
 PROJECTS = ("playground", "north", "south", "west")
 """Accounts of the load, which is measured over all and over one: an account takes one append of holds at a time."""
@@ -96,6 +97,11 @@ async def _on_the_stack(report: Report, stack: EmbeddedStack, scale: float) -> N
     report.add("all", f"{sum(held.values()) / 2**20:,.0f} MiB")
 
 
+async def _beside_aer(report: Report, stack: EmbeddedStack, scale: float) -> None:
+    async with AsyncClient(find(stack.home)) as client:
+        await measure_large(report, client, max(1, round(5 * scale)))
+
+
 async def _beside_celery(report: Report, stack: EmbeddedStack, scale: float) -> None:
     async with AsyncClient(find(stack.home)) as client:
         with celery_side() as celery:
@@ -114,6 +120,8 @@ def _with_a_stack(report: Report, sections: Container[str], scale: float) -> Non
             uvloop.run(_on_the_stack(report, stack, scale))
         if "qiskit" in sections:
             measure_sampler(report, home, max(3, round(15 * scale)))
+        if "large" in sections:
+            uvloop.run(_beside_aer(report, stack, scale))
         if "peer" in sections:
             if missing := install():
                 report.heading(f"Beside Celery: skipped. {missing}")
@@ -146,7 +154,7 @@ def main() -> int:
     if "levels" in asked.only:
         report.heading("Service levels")
         measure_levels(report, round(10 * scale) * 1_000_000)
-    if {"stack", "qiskit", "peer"}.intersection(asked.only):
+    if {"stack", "qiskit", "large", "peer"}.intersection(asked.only):
         _with_a_stack(report, asked.only, scale)
     if "history" in asked.only:
         home = Path(tempfile.mkdtemp(prefix="queuebit-bench-"))

@@ -18,6 +18,7 @@ WITHOUT_LAWS = {
     "Sealing": "one implementation, and no fake",
     "Snapshotted": "one law for both states: a snapshot and the rest are the whole (test_snapshots.py)",
     "Traces": "one implementation, and no fake",
+    "Turn": "part of CircuitsLaws",
     "Vendor": "one implementation, on top of BackendLaws; tested with a real executor that is killed",
     "Worker": "part of CircuitsLaws",
 }
