@@ -10,7 +10,7 @@ import numpy as np
 import pennylane as qml
 import pytest
 from pennylane import numpy as pnp
-from pennylane.exceptions import DeviceError
+from pennylane.exceptions import DeviceError, PennyLaneDeprecationWarning, WireError
 
 from queuebit import Client, InvalidInput, JobFailed, Money
 from queuebit_pennylane import QueuebitDevice
@@ -106,6 +106,24 @@ def test_samples_and_counts_have_the_order_of_their_wires(device: Make) -> None:
     assert samples.tolist() == [[1, 0]] * 5
     assert (pair, every) == ({"01": 5}, {"010": 5})
     assert signs.tolist() == [-1] * 5
+
+
+def test_a_device_without_wires_has_those_of_the_circuit(device: Make) -> None:
+    def circuit() -> Any:
+        qml.X("b")
+        qml.I("a")
+        return qml.counts(), qml.expval(qml.Hermitian([[0, 1], [1, 0]], "a") @ qml.Z("b"))
+
+    counts, _ = qml.set_shots(qml.QNode(circuit, device()), 5)()
+    assert counts == {"10": 5}
+    with pytest.raises(WireError, match="wires not found on the device"):
+        qml.set_shots(qml.QNode(circuit, device(["b"])), 5)()
+
+
+def test_shots_of_the_device_are_a_default_that_pennylane_deprecated(device: Make) -> None:
+    with pytest.warns(PennyLaneDeprecationWarning, match="Setting shots on device is deprecated"):
+        made = device(1, shots=7)
+    assert qml.QNode(lambda: qml.counts(wires=0), made)() == {"0": 7}
 
 
 def test_numbers_of_shots_broadcast_angles_and_measurements_in_the_middle(device: Make) -> None:

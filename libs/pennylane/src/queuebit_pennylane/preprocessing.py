@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import pennylane as qml
-from pennylane.devices.preprocess import measurements_from_samples
+from pennylane.devices.preprocess import measurements_from_samples, validate_device_wires
 from pennylane.exceptions import DeviceError
 from pennylane.tape import QuantumScript, QuantumScriptBatch
+from pennylane.wires import Wires
 
-__all__ = ["require_shots", "sampled"]
+__all__ = ["require_shots", "sampled", "with_wires"]
 
 _Tapes: TypeAlias = tuple[QuantumScriptBatch, Callable[[Sequence[Any]], Any]]  # results nest as PennyLane's
 
@@ -21,6 +22,13 @@ def require_shots(tape: QuantumScript) -> _Tapes:
     if not tape.shots:
         raise DeviceError("queuebit measures with shots: set their number, such as qml.set_shots(qnode, 1000)")
     return (tape,), lambda results: results[0]
+
+
+@qml.transform  # type: ignore[untyped-decorator]  # as above
+def with_wires(tape: QuantumScript, wires: Wires | None, name: str) -> _Tapes:
+    """Check the wires, and give all of them to measurements that name none; without device wires, all of the tape."""
+    tapes, processed = validate_device_wires(tape, wires or tape.wires, name=name)
+    return tapes, processed
 
 
 @qml.transform  # type: ignore[untyped-decorator]  # PennyLane has no types
@@ -34,7 +42,7 @@ def sampled(tape: QuantumScript) -> _Tapes:
         tapes, processed = measurements_from_samples(tape)
         return tapes, processed
     rotations = [gate for it in tape.measurements for gate in it.diagonalizing_gates()]
-    wires = qml.wires.Wires.all_wires([it.wires for it in tape.measurements])
+    wires = Wires.all_wires([it.wires for it in tape.measurements])
     measured = tape.copy(operations=[*tape.operations, *rotations], measurements=[qml.sample(wires=wires)])
 
     def values(samples: Any) -> Any:  # an array; one value, or one for each measurement
