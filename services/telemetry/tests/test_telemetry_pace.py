@@ -44,3 +44,21 @@ async def test_every_arrival_puts_the_insert_off_until_the_longest_wait_is_over(
             pace.arrived()
             await asyncio.sleep(0)
     assert pace.began > -inf
+
+
+async def test_what_arrived_during_an_insert_has_waited_since_then() -> None:
+    """Defect: its wait began after the insert, so that the lag was the longest wait and two inserts."""
+    pace = Pace(3600, apart_s=3600)
+    pace.arrived()
+    pace.complete.set()
+    await pace.collect()
+    pace.complete.clear()
+    pace.arrived()
+    pace.oldest -= 3600
+    async with asyncio.timeout(5):
+        await pace.collect()
+    pace.arrived()
+    later = asyncio.create_task(pace.collect())
+    await asyncio.sleep(0)
+    assert not later.done()
+    later.cancel()

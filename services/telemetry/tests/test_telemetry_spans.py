@@ -54,6 +54,18 @@ async def test_many_spans_wait_for_no_more() -> None:
     assert [len(it) for it in traces.inserts] == [3_000]
 
 
+async def test_at_the_end_of_the_process_nothing_waits() -> None:
+    traces = MemoryTraces()
+    keep = KeepSpans(traces, 3600, apart_s=3600)
+    first = asyncio.create_task(keep(body("broker", 1), 1))
+    await asyncio.sleep(0)
+    keep.hurry()
+    async with asyncio.timeout(5):
+        await first
+        await keep(body("executor", 1), 2)
+    assert [len(it) for it in traces.inserts] == [1, 1]
+
+
 async def test_every_job_is_whole_the_good_and_the_failed() -> None:
     traces = MemoryTraces()
     keep = KeepSpans(traces, 0)

@@ -56,6 +56,8 @@ class Service:
         """Awaited after the views have caught up, before the first message."""
         self.work: list[Callable[[], Awaitable[None]]] = []
         """Background loops."""
+        self.ending: list[Callable[[], None]] = []
+        """Called first at shutdown: handlers that wait for more messages should wait no longer."""
         self.after: list[Callable[[], Awaitable[None]]] = []
         """Awaited at shutdown, newest first."""
         self.detail: Callable[[], dict[str, str | int]] = dict
@@ -139,6 +141,8 @@ class Service:
 
     async def _end(self) -> None:
         self.tasks.ending = True
+        for hurry in self.ending:
+            hurry()
         with suppress(TimeoutError):  # do not wait for a closed bus
             await asyncio.wait_for(self.bus.close(), _GRACE_S)
         await self.tasks.close()

@@ -51,7 +51,9 @@ class Telemetry(Service):
         fresh = {name: self._fresh(it) for name, it in handlers.items()}
         self._queries = queries(fresh, turn, side_by_side=_AT_ONCE // 4)
         self.include(self._queries)
-        self.include(spans(KeepSpans(self._warehouse, _SPANS_WAIT_S, apart_s=_SPANS_APART_S)))
+        keep = KeepSpans(self._warehouse, _SPANS_WAIT_S, apart_s=_SPANS_APART_S)
+        self.include(spans(keep))
+        self.ending.append(keep.hurry)
         self.before.append(self._catch_up)
         self.after.append(self._warehouse.close)
         self.trouble = lambda: self._sink.trouble

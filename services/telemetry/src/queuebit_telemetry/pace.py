@@ -22,18 +22,21 @@ class Pace:
     """Inserts begin this far apart after a pause too: otherwise every job of a slow stream would have its own."""
     complete: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while waiting longer has no use."""
+    oldest: float = inf
+    """When the first item arrived that no insert took, by the event loop's clock: it may wait since the last insert."""
     newest: float = -inf
-    """When the newest item arrived, by the event loop's clock."""
+    """When the newest item arrived."""
     began: float = -inf
     """When the last insert began."""
 
     def arrived(self) -> None:
         """Note that there is an item more."""
         self.newest = _now()
+        self.oldest = min(self.oldest, self.newest)
 
     async def collect(self) -> None:
-        """Return when it is time to insert what was collected; call it when there is an item."""
-        first = _now()
+        """Return when it is time to insert what was collected, and take it at once; call it when there is an item."""
+        first = min(self.oldest, _now())
         while not self.complete.is_set():
             left = self.due(first) - _now()
             if left <= 0:
@@ -43,7 +46,7 @@ class Pace:
                     await self.complete.wait()
             except TimeoutError:
                 continue
-        self.began = _now()
+        self.began, self.oldest = _now(), inf
 
     def due(self, first: float) -> float:
         """When the insert begins, if the item at `first` is the oldest and no other arrives."""
