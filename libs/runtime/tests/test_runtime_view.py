@@ -21,9 +21,9 @@ pytestmark = pytest.mark.server
 class Reader:
     """A view that remembers what it folded."""
 
-    def __init__(self, bus: Bus, after: int = 0) -> None:
+    def __init__(self, bus: Bus, after: int = 0, every_s: float = 0) -> None:
         self.seen: list[int] = []
-        self.view = View(bus, "broker", ["qb.account.>"], fold_events(self._fold), after=after)
+        self.view = View(bus, "broker", ["qb.account.>"], fold_events(self._fold), after=after, every_s=every_s)
         self._task = asyncio.get_running_loop().create_task(self.view.run())
 
     def _fold(self, stored: Stored) -> None:
@@ -42,14 +42,18 @@ async def test_an_empty_log_is_caught_up_at_once(bus: Bus) -> None:
     await reader.close()
 
 
-async def test_everything_is_folded_once_and_in_order(bus: Bus) -> None:
+@pytest.mark.parametrize("every_s", [0, 0.02])
+async def test_everything_is_folded_once_and_in_order(bus: Bus, every_s: float) -> None:
     log = JetStreamLog(bus)
     await asyncio.gather(*(log.append(funded(str(n))) for n in range(1, 1201)))
-    reader = Reader(bus)
+    reader = Reader(bus, every_s=every_s)
     await asyncio.wait_for(reader.view.caught_up.wait(), 20)
+    for _ in range(20):
+        last = await log.append(funded("5"))
+    await asyncio.wait_for(reader.view.reached(last), 20)
     last = await log.append(funded("5"))
     await asyncio.wait_for(reader.view.reached(last), 20)
-    assert reader.seen == list(range(1, 1202))
+    assert reader.seen == list(range(1, 1222))
     await reader.close()
 
 
@@ -79,7 +83,10 @@ async def test_a_killed_server_loses_and_doubles_nothing(bus: Bus, fresh_server:
     await reader.close()
 
 
-async def test_damaged_messages_are_counted_and_never_waited_for(bus: Bus, fresh_server: NatsServer) -> None:
+@pytest.mark.parametrize("every_s", [0, 0.02])
+async def test_damaged_messages_are_counted_and_never_waited_for(
+    bus: Bus, fresh_server: NatsServer, every_s: float
+) -> None:
     log = JetStreamLog(bus)
     for _ in range(5):
         await log.append(funded())
@@ -91,7 +98,7 @@ async def test_damaged_messages_are_counted_and_never_waited_for(bus: Bus, fresh
     async with asyncio.timeout(20):
         while not bus.connected:
             await asyncio.sleep(0.02)
-    reader = Reader(bus)
+    reader = Reader(bus, every_s=every_s)
     await asyncio.wait_for(reader.view.caught_up.wait(), 20)
     await asyncio.wait_for(reader.view.reached(5), 20)
     assert reader.seen == [1, 2, 4]

@@ -1,8 +1,7 @@
 """Views: folds the log into the state of a service, from the beginning or from a snapshot.
 
 A view is a cache. It is folded in order of sequence, publishes nothing, and is rebuilt by reading again. Its consumer
-has one of a few names, so that permissions can be exact and several processes of one service can read concurrently.
-The consumer is ephemeral, and is created again at the next sequence if the server lost it.
+is created again at the next sequence if the server lost it.
 
 The server skips a stored message with a wrong checksum, but still counts it as pending. Therefore a view does not wait
 for that count: an idle heartbeat shows how far the server has read, and what it still counts then is damaged.
@@ -12,15 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from queuebit_contracts.catalog import decode
-from queuebit_contracts.topology import LOG, view_consumers
-from queuebit_kernel import Malformed, Unavailable, event_id
+from queuebit_contracts.topology import LOG
+from queuebit_kernel import Malformed, Unavailable
 from queuebit_runtime.arrivals import Arrivals
 from queuebit_runtime.connection import Connection, Msg, NatsError
 from queuebit_runtime.dead_letters import store_dead_letter
@@ -28,15 +26,13 @@ from queuebit_runtime.delivery import origin_of
 from queuebit_runtime.harden import listen
 from queuebit_runtime.log import Stored
 from queuebit_runtime.received import Received
-from queuebit_runtime.requests import Requests
-from queuebit_runtime.server_errors import CONSUMER_EXISTS
+from queuebit_runtime.view_consumer import ViewConsumer
 from queuebit_runtime.view_snapshot import Base, Mark, ViewSnapshot
 
 __all__ = ["Fold", "Raw", "View", "fold_events"]
 
 _log = logging.getLogger(__name__)
 
-_BATCH = 500
 _BURST_S = 0.02
 """How long messages are folded before other tasks have their turn."""
 _AGAIN_S = 0.2
@@ -77,6 +73,7 @@ class View:
         after: int = 0,
         stream: str = LOG,
         bodies: bool = True,
+        every_s: float = 0,
         snapshot: ViewSnapshot | None = None,
     ) -> None:
         """Create the view.
@@ -89,16 +86,14 @@ class View:
             after: the sequence after which it begins, if it has no snapshot.
             stream: where it reads.
             bodies: False reads messages without content, which is much cheaper.
+            every_s: how long messages may wait for others, so that they arrive together; the first after a pause does
+                not wait.
             snapshot: where the state that `fold` changes is kept between two starts.
         """
         self._connection = connection
-        self._requests = Requests(connection, timeout_s=5)
         self._name = name
-        self._consumer = ""
-        self._filters = list(filters)
+        self._consumer = ViewConsumer(connection, name, stream, filters, bodies=bodies, every_s=every_s)
         self._fold = fold
-        self._stream = stream
-        self._bodies = bodies
         self._snapshot = snapshot
         self._base: Base | None = None
         """A snapshot that was read; used once the log shows the message at which it ends."""
@@ -153,92 +148,45 @@ class View:
         arrivals = Arrivals(_SILENCE_S)
         subscription = await listen(client, inbox, arrivals.put)
         try:
-            await self._create()
-            left = 0
+            await self._begin()
             while True:
-                if left < _BATCH // 2:
-                    await self._ask(inbox, _BATCH - left)
-                    left = _BATCH
-                left = await self._take_all(await arrivals.take(), left)
+                await self._consumer.ask(inbox, self.pending)
+                await self._take_all(await arrivals.take())
         finally:
             arrivals.close()
             if not client.is_closed:
                 await subscription.unsubscribe()
-                await self._leave()
+                await self._consumer.leave()
 
-    async def _create(self) -> None:
-        """Create a consumer under the first free name, in a way that two processes cannot take the same."""
-        config = {
-            "deliver_policy": "by_start_sequence",
-            "opt_start_seq": self.position + 1 if self._base is None else self._base.mark.sequence,
-            "ack_policy": "none",
-            "replay_policy": "instant",
-            "filter_subjects": self._filters,
-            "mem_storage": True,
-            "headers_only": not self._bodies,
-            "inactive_threshold": 30_000_000_000,
-            "metadata": {"made_by": event_id()},  # different processes never request the same consumer
-        }
-        self.end = int((await self._call(f"$JS.API.STREAM.INFO.{self._stream}", {}))["state"]["last_seq"])
-        for name in view_consumers(self._name):
-            request = {"stream_name": self._stream, "config": {**config, "name": name}, "action": "create"}
-            answer = await self._call(f"$JS.API.CONSUMER.CREATE.{self._stream}.{name}", request)
-            if not answer:
-                continue
-            self._consumer, self._delivered, self.trouble = name, 0, ""
-            self.pending = int(answer["num_pending"])
-            if self.pending == 0:
-                self._restore(None)
-                self.caught_up.set()
-            return
-        raise Unavailable(f"too many processes follow {self._stream} as {self._name}: end some, or wait half a minute")
+    async def _begin(self) -> None:
+        self.pending = await self._consumer.create(
+            self.position + 1 if self._base is None else self._base.mark.sequence
+        )
+        self.end, self._delivered, self.trouble = self._consumer.end, 0, ""
+        if self.pending == 0:
+            self._restore(None)
+            self.caught_up.set()
 
-    async def _call(self, subject: str, request: Mapping[str, object]) -> dict[str, Any]:
-        """Send a request to JetStream; the answer is in its form, and empty if the consumer's name is taken."""
-        reply = await self._requests.ask(subject, json.dumps(request).encode())
-        answer: dict[str, Any] = json.loads(reply.data)
-        if not (error := answer.get("error", {})):
-            return answer
-        if error.get("err_code") == CONSUMER_EXISTS:
-            return {}
-        raise Unavailable(f"{subject}: {error.get('description')}")
-
-    async def _leave(self) -> None:
-        """Release the name at once; otherwise the server does so later."""
-        if self._consumer:
-            client, subject = self._connection.client, f"$JS.API.CONSUMER.DELETE.{self._stream}.{self._consumer}"
-            await client.publish(subject, b"", reply=client.new_inbox())
-            self._consumer = ""
-
-    async def _ask(self, inbox: str, batch: int) -> None:
-        request = {"batch": batch, "expires": 30_000_000_000, "idle_heartbeat": 1_000_000_000}
-        subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer}"
-        await self._connection.client.publish(subject, json.dumps(request).encode(), reply=inbox)
-
-    async def _take_all(self, arrived: list[Received], left: int) -> int:
-        """Fold a burst; returns how many messages the server may still send."""
+    async def _take_all(self, arrived: list[Received]) -> None:
         now = asyncio.get_running_loop().time
         until = now() + _BURST_S
         for message in arrived:
             status = message.status
             if status is None:
-                left -= 1
+                self._consumer.sent()
                 await self._take(message)
             elif status == "100":
                 self._rest(message)
-            elif status == "408":  # one request ended; its remaining messages are lost
-                left = 0
-            else:
+            elif not self._consumer.ended(status):
                 raise Unavailable(f"{status} {(message.headers or {}).get('Description', '')}")
             if now() > until:
                 await asyncio.sleep(0)
                 until = now() + _BURST_S
-        return left
 
     async def _take(self, message: Received) -> None:
         origin = origin_of(message)
         if origin.place != self._delivered + 1:
-            raise Unavailable(f"message {origin.place} of {self._consumer} came after {self._delivered}")
+            raise Unavailable(f"message {origin.place} of {self._consumer.name} came after {self._delivered}")
         self._delivered = origin.place
         raw = Raw(message.subject, message.data, origin.sequence, origin.stored_at, message)
         if self._base is not None:

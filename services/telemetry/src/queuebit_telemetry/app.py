@@ -29,6 +29,9 @@ _SPANS_WAIT_S, _SPANS_APART_S = 5.0, 2.0
 """An insert of spans costs the same for ten and for thousands: under load, the price of a span is its wait."""
 _FRESH_S = 2.0
 
+_EVERY_S = 0.05
+"""How often the log is read under load: it has nine events for each job, and each wakes the process otherwise."""
+
 _AT_ONCE = 8
 """Concurrent queries to the warehouse; of one tenant a quarter of them."""
 
@@ -72,7 +75,7 @@ class Telemetry(Service):
         return answer
 
     def _follow(self, fold: Fold, after: int) -> View:
-        return View(self.bus, self.name, topology().service["telemetry"].view, fold, after=after)
+        return View(self.bus, self.name, topology().service["telemetry"].view, fold, after=after, every_s=_EVERY_S)
 
     async def _catch_up(self) -> None:
         self.tasks.spawn(self._backlog.run(), "telemetry backlog")
