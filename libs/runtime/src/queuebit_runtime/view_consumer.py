@@ -26,7 +26,7 @@ _NEXT: Final = {"expires": 30_000_000_000, "idle_heartbeat": 1_000_000_000}
 
 
 class ViewConsumer:
-    """Created anew whenever a view starts, and left when it stops."""
+    """Created whenever a view starts, and left when it stops."""
 
     def __init__(
         self, connection: Connection, view: str, stream: str, filters: Sequence[str], *, bodies: bool, every_s: float
