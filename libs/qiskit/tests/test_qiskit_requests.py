@@ -16,7 +16,7 @@ from qiskit.quantum_info import SparseObservable
 from queuebit import InvalidInput, Item, NotFound, Refused
 from queuebit.errors import Reason
 from queuebit_qiskit import EstimatorOptions, JobRefused, SamplerOptions, SamplerV2
-from queuebit_qiskit.circuits import source_of, terms_of
+from queuebit_qiskit.circuits import source_of, sources_of, terms_of
 from queuebit_qiskit.errors import as_qiskit_errors
 from queuebit_qiskit.estimation import shots_for
 from queuebit_qiskit.notes import metadata_of, notes_in
@@ -89,6 +89,13 @@ def test_items_carry_their_shots_where_they_differ() -> None:
     request = Request("sampler", [Item("a", shots=5), Item("b", shots=7)], [{"shape": []}])
     assert request.shots == 7
     assert [it.shots for it in request.program().items if isinstance(it, Item)] == [5, None]
+
+
+def test_a_circuit_that_is_given_twice_is_exported_once() -> None:
+    circuit, other = real_amplitudes(2, reps=1), real_amplitudes(2, reps=1)
+    first, second, third = sources_of([circuit, other, circuit], measured=False)
+    assert first.text is third.text
+    assert first.text is not second.text
 
 
 def test_terms_on_one_place_are_added() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from qiskit import QuantumCircuit
@@ -13,7 +14,7 @@ from queuebit import InvalidInput
 from queuebit.exporting import exported
 from queuebit_qiskit.native import kept_as_it_is
 
-__all__ = ["Source", "source_of", "terms_of"]
+__all__ = ["Source", "source_of", "sources_of", "terms_of"]
 
 _INPUT = re.compile(r"^input float\[64\] (\S+);$", re.MULTILINE)
 """How Qiskit's exporter declares a parameter."""
@@ -57,6 +58,13 @@ def source_of(circuit: QuantumCircuit, *, measured: bool, native: Target | None 
     named = sorted({int(number) for number in _PHYSICAL.findall(text)})
     qubits = named if circuit.layout is not None else range(circuit.num_qubits)
     return Source(text, (*_INPUT.findall(text),), registers, (*qubits,))
+
+
+def sources_of(circuits: Sequence[QuantumCircuit], *, measured: bool, native: Target | None = None) -> list[Source]:
+    """Export several circuits as `source_of`; one that is given more than once is exported once."""
+    different = {id(circuit): circuit for circuit in circuits}
+    found = {key: source_of(circuit, measured=measured, native=native) for key, circuit in different.items()}
+    return [found[id(circuit)] for circuit in circuits]
 
 
 def terms_of(observable: SparseObservable, source: Source) -> dict[str, float]:

@@ -13,7 +13,7 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.transpiler import Target
 
 from queuebit import InvalidInput, Item, ItemResult
-from queuebit_qiskit.circuits import Source, source_of, terms_of
+from queuebit_qiskit.circuits import Source, sources_of, terms_of
 from queuebit_qiskit.notes import bindings_of, metadata_of
 
 __all__ = ["estimator_items", "estimator_result", "shots_for"]
@@ -45,8 +45,8 @@ def estimator_items(
         InvalidInput: a circuit, an observable or a precision cannot be sent.
     """
     items, notes = [], []
-    for pub in pubs:
-        source = source_of(pub.circuit, measured=False, native=native)
+    sources = sources_of([pub.circuit for pub in pubs], measured=False, native=native)
+    for pub, source in zip(pubs, sources, strict=True):
         observables, constants = _observables(pub, source)
         bindings = bindings_of(pub.circuit, pub.parameter_values, source.inputs)
         note = {

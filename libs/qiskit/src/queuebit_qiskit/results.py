@@ -10,7 +10,7 @@ from qiskit.result import Result
 from qiskit.transpiler import Target
 
 from queuebit import InvalidInput, Item, ItemResult
-from queuebit_qiskit.circuits import source_of
+from queuebit_qiskit.circuits import sources_of
 from queuebit_qiskit.notes import metadata_of
 
 __all__ = ["circuit_items", "circuits_result"]
@@ -25,8 +25,8 @@ def circuit_items(
         InvalidInput: a circuit cannot be sent.
     """
     items, notes = [], []
-    for circuit in circuits:
-        source = source_of(circuit, measured=True, native=native)
+    sources = sources_of(circuits, measured=True, native=native)
+    for circuit, source in zip(circuits, sources, strict=True):
         if source.inputs:
             raise InvalidInput(f"circuit {circuit.name!r} has free parameters: bind them, or use SamplerV2")
         items.append(Item(source.text, shots=shots))

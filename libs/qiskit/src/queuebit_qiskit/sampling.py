@@ -12,7 +12,7 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.transpiler import Target
 
 from queuebit import Item, ItemResult
-from queuebit_qiskit.circuits import source_of
+from queuebit_qiskit.circuits import sources_of
 from queuebit_qiskit.notes import bindings_of, metadata_of
 
 __all__ = ["SHOT_ORDER", "sampler_items", "sampler_result"]
@@ -28,8 +28,8 @@ def sampler_items(pubs: Sequence[SamplerPub], native: Target | None = None) -> t
         InvalidInput: a circuit cannot be sent.
     """
     items, notes = [], []
-    for pub in pubs:
-        source = source_of(pub.circuit, measured=True, native=native)
+    sources = sources_of([pub.circuit for pub in pubs], measured=True, native=native)
+    for pub, source in zip(pubs, sources, strict=True):
         bindings = bindings_of(pub.circuit, pub.parameter_values, source.inputs)
         items += [Item(source.text, binding, shots=pub.shots) for binding in bindings]
         notes.append(
