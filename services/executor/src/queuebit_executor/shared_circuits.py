@@ -36,7 +36,8 @@ class SharedCircuits:
 
     def put(self, circuit: BoundCircuit, place: Place, *, parsed: bytes, compiled: bytes) -> None:
         """Keep a circuit until newer ones need its place; what could not be written is empty."""
-        for key, content in ((_parsed_key(circuit, place), parsed), (_compiled_key(circuit, place), compiled)):
+        name = circuit.digest
+        for key, content in ((_parsed_key(name, place), parsed), (_compiled_key(name, place), compiled)):
             if not content:
                 continue
             self._size += len(content) - len(self._kept.pop(key, b""))
@@ -52,20 +53,21 @@ class SharedCircuits:
 
         `keep` in the head asks the child to return the circuit as it parsed it.
         """
-        forms = [("parsed", _parsed_key(circuit, place))]
+        name = circuit.digest
+        forms = [("parsed", _parsed_key(name, place))]
         if compiled:
-            forms.insert(0, ("compiled", _compiled_key(circuit, place)))
+            forms.insert(0, ("compiled", _compiled_key(name, place)))
         for form, key in forms:
             if (content := self._kept.get(key)) is not None:
                 self._kept.move_to_end(key)
-                return {"form": form, "circuit": circuit.digest, "source_bytes": len(circuit.source)}, content
+                return {"form": form, "circuit": name, "source_bytes": len(circuit.source)}, content
         head = {**circuit.head, "keep": True} if len(circuit.source) >= _LONG else circuit.head
         return head, circuit.source
 
 
-def _parsed_key(circuit: BoundCircuit, place: Place) -> tuple[str, ...]:
-    return place.tenant, circuit.digest
+def _parsed_key(circuit: str, place: Place) -> tuple[str, ...]:
+    return place.tenant, circuit
 
 
-def _compiled_key(circuit: BoundCircuit, place: Place) -> tuple[str, ...]:
-    return (*place, circuit.digest)
+def _compiled_key(circuit: str, place: Place) -> tuple[str, ...]:
+    return (*place, circuit)
