@@ -90,6 +90,7 @@ _SERVER: Final = {
     "default_database": OVERLAY,
     "async_load_databases": "0",
     "background_schedule_pool_initial_size": "2",
+    "memory_worker_period_ms": "500",  # by default 50, which is half of what an idle engine does
     "mark_cache_size": str(32 << 20),
     "index_mark_cache_size": str(8 << 20),
     "primary_index_cache_size": str(32 << 20),
