@@ -30,7 +30,8 @@ OnMessage = Callable[[Message], None]
 """Called with each message."""
 
 OnGap = Callable[[], None]
-"""Called when messages may have been lost: the connection is back after an outage, or the client was too slow."""
+"""Called when messages may have been lost: the connection is back after an outage, or the server closed it because the
+client did not read."""
 
 Unsubscribe = Callable[[], Awaitable[None]]
 """Ends subscriptions."""
