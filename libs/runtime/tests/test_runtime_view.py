@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
+from itertools import product
 
 import pytest
 
+from queuebit_contracts.subjects import covers
 from queuebit_contracts.topology import VIEWS
 from queuebit_runtime.bus import Bus
 from queuebit_runtime.log import JetStreamLog, Stored
 from queuebit_runtime.view import View, fold_events
+from queuebit_runtime.view_consumer import Filters, ViewConsumer
 from queuebit_testing.build import accepted, funded
 from queuebit_testing.damage import flip_a_bit
 from queuebit_testing.server import NatsServer
@@ -21,9 +25,11 @@ pytestmark = pytest.mark.server
 class Reader:
     """A view that remembers what it folded."""
 
-    def __init__(self, bus: Bus, after: int = 0, every_s: float = 0) -> None:
+    def __init__(
+        self, bus: Bus, after: int = 0, every_s: float = 0, filters: Sequence[str] = ("qb.account.>",)
+    ) -> None:
         self.seen: list[int] = []
-        self.view = View(bus, "broker", ["qb.account.>"], fold_events(self._fold), after=after, every_s=every_s)
+        self.view = View(bus, "broker", filters, fold_events(self._fold), after=after, every_s=every_s)
         self._task = asyncio.get_running_loop().create_task(self.view.run())
 
     def _fold(self, stored: Stored) -> None:
@@ -55,6 +61,50 @@ async def test_everything_is_folded_once_and_in_order(bus: Bus, every_s: float) 
     await asyncio.wait_for(reader.view.reached(last), 20)
     assert reader.seen == list(range(1, 1222))
     await reader.close()
+
+
+async def test_far_from_the_end_it_has_one_filter_and_near_it_its_own(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create, asked = ViewConsumer.create, []
+
+    async def asking(consumer: ViewConsumer, first: int) -> int:
+        pending = await create(consumer, first)
+        asked.append((first, consumer.far))
+        return pending
+
+    monkeypatch.setattr("queuebit_runtime.view_consumer._FAR", 20)
+    monkeypatch.setattr(ViewConsumer, "create", asking)
+    log, subjects = JetStreamLog(bus), ["qb.account.>", "qb.job.*.*.rejected"]
+    for number in range(20):
+        await log.append(funded())
+        await log.append(accepted(f"j{number}"))
+    reader = Reader(bus, filters=subjects)
+    await asyncio.wait_for(reader.view.caught_up.wait(), 20)
+    last = await log.append(funded("5"))
+    await asyncio.wait_for(reader.view.reached(last), 20)
+    assert reader.seen == [*range(1, 40, 2), 41]
+    assert asked == [(1, True), (41, False)]
+    await reader.close()
+
+
+@pytest.mark.parametrize(
+    ("patterns", "everything"),
+    [
+        (["qb.tenant.>", "qb.account.>", "qb.job.*.*.placed.*"], "qb.>"),
+        (["qb.job.*.*.placed.*", "qb.job.*.*.started"], "qb.job.>"),
+        (["a.>", "b"], ">"),
+        (["qb.account.>"], "qb.account.>"),
+    ],
+)
+def test_filters_take_what_the_server_would(patterns: list[str], everything: str) -> None:
+    filters = Filters(patterns)
+    assert filters.all == everything
+    tokens = ["qb", "job", "account", "placed", "started", "a", "b", "aer"]
+    for subject in (".".join(it) for length in (1, 2, 3) for it in product(tokens, repeat=length)):
+        assert filters.take(subject) is any(covers(it, subject) for it in patterns), subject
+    for subject in ("qb.job.t.j.placed.aer", "qb.job.t.j.placed", "qb.job.t.j.started", "qb.job.t.j.started.x"):
+        assert filters.take(subject) is any(covers(it, subject) for it in patterns), subject
 
 
 async def test_it_begins_where_it_is_reported(bus: Bus) -> None:

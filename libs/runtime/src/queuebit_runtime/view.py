@@ -149,7 +149,7 @@ class View:
         subscription = await listen(client, inbox, arrivals.put)
         try:
             await self._begin()
-            while True:
+            while not (self._consumer.far and (self.pending == 0 or self.position >= self.end)):
                 await self._consumer.ask(inbox, self.pending)
                 await self._take_all(await arrivals.take())
         finally:
@@ -188,14 +188,15 @@ class View:
         if origin.place != self._delivered + 1:
             raise Unavailable(f"message {origin.place} of {self._consumer.name} came after {self._delivered}")
         self._delivered = origin.place
-        raw = Raw(message.subject, message.data, origin.sequence, origin.stored_at, message)
-        if self._base is not None:
-            self._restore(raw)
-        else:
-            await self._take_in(raw)
+        if self._consumer.takes(message.subject):
+            raw = Raw(message.subject, message.data, origin.sequence, origin.stored_at, message)
+            if self._base is not None:
+                self._restore(raw)
+            else:
+                await self._take_in(raw)
         self.pending = origin.pending
-        self._advance(raw.sequence)
-        if origin.pending == 0 or raw.sequence >= self.end:
+        self._advance(origin.sequence)
+        if origin.pending == 0 or origin.sequence >= self.end:
             self.caught_up.set()
 
     async def _take_in(self, raw: Raw) -> None:
