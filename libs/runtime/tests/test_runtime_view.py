@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from itertools import product
 
 import pytest
 
-from queuebit_contracts.subjects import covers
 from queuebit_contracts.topology import VIEWS
 from queuebit_runtime.bus import Bus
 from queuebit_runtime.log import JetStreamLog, Stored
 from queuebit_runtime.view import View, fold_events
-from queuebit_runtime.view_consumer import Filters, ViewConsumer
+from queuebit_runtime.view_consumer import ViewConsumer
 from queuebit_testing.build import accepted, funded
 from queuebit_testing.damage import flip_a_bit
 from queuebit_testing.server import NatsServer
@@ -86,25 +84,6 @@ async def test_far_from_the_end_it_has_one_filter_and_near_it_its_own(
     assert reader.seen == [*range(1, 40, 2), 41]
     assert asked == [(1, True), (41, False)]
     await reader.close()
-
-
-@pytest.mark.parametrize(
-    ("patterns", "everything"),
-    [
-        (["qb.tenant.>", "qb.account.>", "qb.job.*.*.placed.*"], "qb.>"),
-        (["qb.job.*.*.placed.*", "qb.job.*.*.started"], "qb.job.>"),
-        (["a.>", "b"], ">"),
-        (["qb.account.>"], "qb.account.>"),
-    ],
-)
-def test_filters_take_what_the_server_would(patterns: list[str], everything: str) -> None:
-    filters = Filters(patterns)
-    assert filters.all == everything
-    tokens = ["qb", "job", "account", "placed", "started", "a", "b", "aer"]
-    for subject in (".".join(it) for length in (1, 2, 3) for it in product(tokens, repeat=length)):
-        assert filters.take(subject) is any(covers(it, subject) for it in patterns), subject
-    for subject in ("qb.job.t.j.placed.aer", "qb.job.t.j.placed", "qb.job.t.j.started", "qb.job.t.j.started.x"):
-        assert filters.take(subject) is any(covers(it, subject) for it in patterns), subject
 
 
 async def test_it_begins_where_it_is_reported(bus: Bus) -> None:

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections.abc import Mapping, Sequence
-from itertools import takewhile
 from typing import Any, Final
 
+from queuebit_contracts.patterns import Patterns
 from queuebit_contracts.topology import view_consumers
 from queuebit_kernel import Unavailable, event_id
 from queuebit_runtime.connection import Connection
 from queuebit_runtime.requests import Requests
 from queuebit_runtime.server_errors import CONSUMER_EXISTS
 
-__all__ = ["Filters", "ViewConsumer"]
+__all__ = ["ViewConsumer"]
 
 _BATCH: Final = 500
 """The most messages that the server may have under way."""
@@ -30,25 +29,6 @@ _NEXT: Final = {"expires": 30_000_000_000, "idle_heartbeat": 1_000_000_000}
 _FAR: Final = 2_000
 """Messages to the end of the stream from which on several filters become one. For one the server finds the next message
 in 4 us, for several in 130 us: it compares them with every subject in a file of the stream."""
-
-_WILD: Final = {"*": "[^.]+", ">": ".+"}
-
-
-class Filters:
-    """Some patterns of subjects, and one pattern that covers all of them."""
-
-    def __init__(self, subjects: Sequence[str]) -> None:
-        self.subjects = list(subjects)
-        """The patterns."""
-        columns = zip(*(it.split(".") for it in subjects), strict=False)
-        shared = takewhile(lambda it: len({*it}) == 1 and it[0] not in _WILD, columns)
-        self.all = ".".join([*(it[0] for it in shared), ">"]) if len(subjects) > 1 else subjects[0]
-        """The pattern of everything that begins as all of them do."""
-        self._wanted = re.compile("|".join(map(_expression, subjects)))
-
-    def take(self, subject: str) -> bool:
-        """Whether one of the patterns covers a subject; it takes less than a microsecond."""
-        return self._wanted.fullmatch(subject) is not None
 
 
 class ViewConsumer:
@@ -61,7 +41,7 @@ class ViewConsumer:
         self._requests = Requests(connection, timeout_s=5)
         self._view = view
         self._stream = stream
-        self._filters = Filters(filters)
+        self._filters = Patterns(filters)
         self._bodies = bodies
         self._every_s = every_s
         self._left = 0
@@ -80,13 +60,13 @@ class ViewConsumer:
         Two processes cannot take the same name: they never request the same consumer.
         """
         self.end = int((await self._call(f"$JS.API.STREAM.INFO.{self._stream}", {}))["state"]["last_seq"])
-        self.far = len(self._filters.subjects) > 1 and self.end - first >= _FAR
+        self.far = len(self._filters.each) > 1 and self.end - first >= _FAR
         config = {
             "deliver_policy": "by_start_sequence",
             "opt_start_seq": first,
             "ack_policy": "none",
             "replay_policy": "instant",
-            "filter_subjects": [self._filters.all] if self.far else self._filters.subjects,
+            "filter_subjects": [self._filters.all] if self.far else self._filters.each,
             "mem_storage": True,
             "headers_only": not self._bodies,
             "inactive_threshold": 30_000_000_000,
@@ -119,7 +99,7 @@ class ViewConsumer:
 
     def takes(self, subject: str) -> bool:
         """Whether a message that it delivered is one of the view's."""
-        return not self.far or self._filters.take(subject)
+        return not self.far or self._filters.cover(subject)
 
     def sent(self) -> None:
         """The server has sent a message."""
@@ -153,8 +133,3 @@ class ViewConsumer:
         if error.get("err_code") == CONSUMER_EXISTS:
             return {}
         raise Unavailable(f"{subject}: {error.get('description')}")
-
-
-def _expression(pattern: str) -> str:
-    """A pattern of subjects as a regular expression."""
-    return r"\.".join(_WILD.get(it) or re.escape(it) for it in pattern.split("."))
