@@ -15,6 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
 
+import psutil
 import pytest
 from nats.aio.client import Client
 
@@ -104,7 +105,9 @@ async def test_a_vendor_runs_each_job_once_after_any_kill_of_the_executor(tmp_pa
                 await until(lambda: vendor.is_reached(f"{PAUSED[job]} {job}"))  # noqa: B023  # used at once
             await newest("j3", JobDispatched)
             assert not [it for it in await history("j2") if isinstance(it.event, JobDispatched)]
+            children = psutil.Process(first.pid).children(recursive=True)
             first.send_signal(signal.SIGKILL)
+        await until(lambda: not psutil.wait_procs(children, timeout=0)[1])  # one that is alive may submit
         for job, point in PAUSED.items():
             vendor.resume(f"{point} {job}")
         with executor(server, vendor, site):
