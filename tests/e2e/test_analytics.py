@@ -29,7 +29,7 @@ async def test_every_event_of_the_log_is_there_once(stack: EmbeddedStack, tenant
 
 
 def test_the_row_of_a_job_is_the_job(stack: EmbeddedStack, tenant: str, circuits: Path) -> None:
-    good, bad = str(circuits / "w3.qasm"), "--shots=0"
+    good, bad = str(circuits / "w3.qasm"), "--shots=1000000"
     for (output,) in (
         stack.submit(good, "--tenant", tenant),
         stack.submit(good, bad, "--tenant", tenant, accept=(3,)),
@@ -68,7 +68,7 @@ def test_one_trace_connects_every_hop(stack: EmbeddedStack, tenant: str, circuit
 
 def test_service_levels_are_shares_of_all_cases(stack: EmbeddedStack, tenant: str, circuits: Path) -> None:
     stack.submit(str(circuits / "bell.qasm"), "--tenant", tenant)
-    stack.submit(str(circuits / "bell.qasm"), "--shots", "0", "--tenant", tenant, accept=(3,))
+    stack.submit(str(circuits / "bell.qasm"), "--shots", "1000000", "--tenant", tenant, accept=(3,))
     levels = {row["name"]: row for row in stack.ask("slo", "--tenant", tenant)}
     assert levels.keys() == {
         *("job-success", "queue-wait-p50", "queue-wait-p95", "end-to-end-p95"),

@@ -8,6 +8,7 @@ from queuebit import (
     AsyncClient,
     Conflict,
     Credential,
+    InvalidInput,
     JobFailed,
     NotFound,
     Refused,
@@ -75,11 +76,22 @@ async def test_a_lost_confirmation_does_not_make_a_second_job(ann: Credential) -
     assert [subject.rpartition(".")[2] for subject in bus.stored] == ["submitted", "completed"]
 
 
+@pytest.mark.parametrize("shots", [0, -5, 1.5])
+async def test_shots_that_measure_nothing_are_not_sent(ann: Credential, shots: int) -> None:
+    bus = FakeBus(lambda event: [])
+    async with AsyncClient(ann, transport=bus) as client:
+        with pytest.raises(InvalidInput, match="shots must be a whole number from 1 to"):
+            await client.submit(BELL, shots=shots)
+        with pytest.raises(InvalidInput, match="shots must be a whole number from 1 to"):
+            await client.plan(BELL, shots=shots)
+    assert not bus.stored
+
+
 async def test_a_rejection_carries_every_reason(ann: Credential) -> None:
-    why = (Reason(code="shots", text="0 shots"), Reason(code="budget", text="nothing left"))
+    why = (Reason(code="shots", text="too many"), Reason(code="budget", text="nothing left"))
     bus = FakeBus(lambda event: [rejected(event, *why)] if isinstance(event, JobSubmitted) else [])
     async with AsyncClient(ann, transport=bus) as client:
-        job = await client.submit(BELL, shots=0)
+        job = await client.submit(BELL, shots=10**12)
         with pytest.raises(Refused) as caught:
             await job.result(timeout=20)
         assert [reason.code for reason in caught.value.reasons] == ["shots", "budget"]

@@ -102,6 +102,14 @@ def test_the_limit_on_shots_counts_all_items(ask: Ask, snapshot: Snapshot) -> No
     assert says(decision, "bad_shots", "10,000", "20,000")
 
 
+@pytest.mark.parametrize(("shots", "text"), [(0, "at least 1"), (-1, "at least 1"), (10_001, "10,001")])
+def test_a_program_with_no_shots_or_too_many_is_refused_though_it_was_profiled_with_others(
+    ask: Ask, snapshot: Snapshot, shots: int, text: str
+) -> None:
+    """A number that cannot be run is replaced for the profile, whose total is then within the limit."""
+    assert says(admit(ask(shots=shots), of_items(snapshot, 2, 2)), "bad_shots", text)
+
+
 def test_what_must_be_created_is_reported_with_its_command(ask: Ask, snapshot: Snapshot) -> None:
     assert says(admit(ask(project="lab"), snapshot), "unknown_project", "`qb tenant project add acme lab`")
 

@@ -212,7 +212,7 @@ class AsyncClient:
             payload = await self._payloads().put(content, media_type)
         asked = payload.model_dump(mode="json", exclude_none=True)
         paying = project or self.credential.project or None
-        return await self._ask("plan", circuit=asked, shots=whole_number("shots", shots), project=paying)
+        return await self._ask("plan", circuit=asked, shots=whole_number("shots", shots, 1), project=paying)
 
     async def charges(self, *, project: str | None = None, limit: int = 50) -> Table:
         """Charges, newest first.

@@ -71,7 +71,7 @@ def submission(
         purpose=one_line("purpose", purpose, _LONGEST_TEXT),
         label=one_line("label", label, _LONGEST_TEXT),
         circuit=circuit,
-        shots=whole_number("shots", shots),
+        shots=whole_number("shots", shots, 1),
         backend=None if backend is None else plain_name("backend", str(backend).lower()),
         max_cost=None if max_cost is None else WireAmount.of(money_of(max_cost)),
         seed=None if seed is None else whole_number("seed", seed, 0),

@@ -109,7 +109,10 @@ def _about_submission(
     """Every reason against the submission that does not depend on the candidates."""
     asked, currency = request.submission, snapshot.tariff.currency
     yield from about_account(request, snapshot, tenant, project)
-    yield from about_shots(_total(asked.shots, snapshot.profiled), request.tenant, tenant)
+    each, total = (
+        about_shots(shots, request.tenant, tenant) for shots in (asked.shots, _total(asked.shots, snapshot.profiled))
+    )
+    yield from [*each] or total
     yield from about_source(asked.circuit, snapshot.max_source_bytes)
     yield from about_choice(request, snapshot, project)
     if project is not None:
