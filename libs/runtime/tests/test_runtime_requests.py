@@ -6,6 +6,7 @@ import asyncio
 from typing import Any, cast
 
 import pytest
+from nats.errors import ConnectionClosedError
 
 from queuebit_kernel import Unavailable
 from queuebit_runtime.bus import Bus
@@ -96,6 +97,17 @@ async def test_a_cancelled_request_is_forgotten(wire: Wire) -> None:
     wire.reply(inbox, b"late")
     with pytest.raises(Unavailable):
         await requests.ask("qb.y", timeout_s=0.04)
+
+
+async def test_a_closed_connection_is_reported_by_the_first_request_too(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def subscribe(subject: str, queue: str) -> Wire:
+        raise ConnectionClosedError
+
+    monkeypatch.setattr(wire, "subscribe", subscribe)
+    with pytest.raises(Unavailable, match=r"qb\.x: ConnectionClosedError"):
+        await _requests(wire).ask("qb.x")
 
 
 async def test_open_requests_on_a_subject_can_be_refused(wire: Wire) -> None:

@@ -61,9 +61,9 @@ async def test_everything_is_folded_once_and_in_order(bus: Bus, every_s: float) 
     await reader.close()
 
 
-async def test_far_from_the_end_it_has_one_filter_and_near_it_its_own(
-    bus: Bus, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, bool]]:
+    """Where consumers begin, and whether they are far from the end: 20 messages are."""
     create, asked = ViewConsumer.create, []
 
     async def asking(consumer: ViewConsumer, first: int) -> int:
@@ -73,6 +73,10 @@ async def test_far_from_the_end_it_has_one_filter_and_near_it_its_own(
 
     monkeypatch.setattr("queuebit_runtime.view_consumer._FAR", 20)
     monkeypatch.setattr(ViewConsumer, "create", asking)
+    return asked
+
+
+async def test_far_from_the_end_it_has_one_filter_and_near_it_its_own(bus: Bus, asked: list[tuple[int, bool]]) -> None:
     log, subjects = JetStreamLog(bus), ["qb.account.>", "qb.job.*.*.rejected"]
     for number in range(20):
         await log.append(funded())
@@ -83,6 +87,19 @@ async def test_far_from_the_end_it_has_one_filter_and_near_it_its_own(
     await asyncio.wait_for(reader.view.reached(last), 20)
     assert reader.seen == [*range(1, 40, 2), 41]
     assert asked == [(1, True), (41, False)]
+    await reader.close()
+
+
+async def test_a_long_end_of_other_subjects_is_passed_once(bus: Bus, asked: list[tuple[int, bool]]) -> None:
+    log = JetStreamLog(bus)
+    await log.append(accepted("j1"))
+    for _ in range(30):
+        await log.append(funded())
+    reader = Reader(bus, filters=["qb.job.*.*.accepted", "qb.job.*.*.rejected"])
+    await asyncio.wait_for(reader.view.caught_up.wait(), 20)
+    await asyncio.wait_for(reader.view.reached(await log.append(accepted("j2"))), 20)
+    assert reader.seen == [1, 32]
+    assert asked == [(1, True), (32, False)]
     await reader.close()
 
 

@@ -71,10 +71,7 @@ class Requests:
     async def _ask(
         self, subject: str, body: bytes, headers: Mapping[str, str] | None, timeout_s: float | None, *, several: bool
     ) -> list[Received]:
-        client = self._connection.client
-        if self._listening is not client:
-            await self._listen(client)
-        loop = asyncio.get_running_loop()
+        client, loop = self._connection.client, asyncio.get_running_loop()
         within_s = self._timeout_s if timeout_s is None else timeout_s
         until = loop.time() + within_s
         self._asked += 1
@@ -84,6 +81,8 @@ class Requests:
             self._look_at = until
             loop.call_at(until, self._look, until)
         try:
+            if self._listening is not client:
+                await self._listen(client)
             await client.publish(
                 subject, body, reply=f"{self._inbox}.{number}", headers=dict(headers) if headers else None
             )

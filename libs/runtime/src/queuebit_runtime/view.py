@@ -152,6 +152,8 @@ class View:
             while not (self._consumer.far and (self.pending == 0 or self.position >= self.end)):
                 await self._consumer.ask(inbox, self.pending)
                 await self._take_all(await arrivals.take())
+            self._restore(None)
+            self._advance(max(self.position, self.end))  # the next consumer begins near the end
         finally:
             arrivals.close()
             if not client.is_closed:
