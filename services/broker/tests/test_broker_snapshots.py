@@ -103,6 +103,18 @@ def test_there_is_none_while_a_hold_is_ahead_of_the_view() -> None:
     assert contents(through_records(world)) == contents(world)
 
 
+def test_a_hold_that_the_view_reads_before_its_append_is_confirmed_is_folded_once() -> None:
+    world, other = World(), World()
+    for it in (world, other):
+        take(it, funded(), 1)
+        take(it, held(), 2)
+        it.end("acme", "j1")
+    world.hold(held(), 2, behind_all=True)
+    assert world.accounts.read_back("acme", 2) is None
+    assert world.others_active("acme", "j9") == 0, "the job ended"
+    assert contents(world) == contents(other)
+
+
 def test_a_hold_that_this_broker_appended_is_not_decoded_when_the_view_reads_it_back() -> None:
     world = World()
     fold = folding(world, Undecided())

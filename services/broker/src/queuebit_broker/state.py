@@ -27,7 +27,7 @@ __all__ = ["Backend", "Profiled", "World"]
 
 
 _JOBS = (None, "job", "program")
-"""Purposes of holds for jobs."""
+"""Purposes of holds for jobs; holds for sessions and reservations are no jobs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +107,10 @@ class World:
                 self._learn(event.data.backend, Backend(sequence, calibration=event.data))
 
     def hold(self, event: AccountHeld, sequence: int, *, behind_all: bool) -> None:
-        """Fold a hold that was just appended, before the view reads it back; see `Accounts.hold`."""
-        self.accounts.hold(event, sequence, behind_all=behind_all)
-        self._begin(event)
+        """Fold a hold that was just appended, unless the view has read it back already; see `Accounts.hold`."""
+        if sequence > self.sequence:
+            self.accounts.hold(event, sequence, behind_all=behind_all)
+            self._begin(event)
 
     def end(self, tenant: str, job: str) -> None:
         """Fold that a job ended."""
