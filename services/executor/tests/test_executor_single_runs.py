@@ -71,9 +71,11 @@ class FakeChild:
         read: object,
         body: bytes,
         take: Callable[[Ran | Refused], None],
+        most: int,
         seconds: float,
     ) -> Refused | None:
         seeds = [it["seed"] for it in head["runs"]]
+        assert most == len(seeds)
         self.pool.requests.append(seeds)
         self.pool.limits.append(seconds)
         for seed in seeds:

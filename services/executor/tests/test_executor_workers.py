@@ -386,7 +386,7 @@ async def test_an_item_that_runs_into_the_time_limit_leaves_those_before_it_thei
         idle = True
 
         async def ask_each(
-            self, head: object, read: object, body: bytes, take: Callable[[object], None], seconds: float
+            self, head: object, read: object, body: bytes, take: Callable[[object], None], most: int, seconds: float
         ) -> Refused:
             take(World.refusal("parameter"))
             return World.refusal("run_timeout")

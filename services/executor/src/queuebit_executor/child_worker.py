@@ -92,7 +92,7 @@ class ChildWorker:
         head, body = self._item(work)
         answers: list[ItemRan | Refused] = []
         ask = {"op": "item", **head, "budget_us": budget_us}
-        refused = await self._ask(ask, body, answers.append, seconds)
+        refused = await self._ask(ask, body, answers.append, 1, seconds)
         return answers[0] if refused is None else refused
 
     async def _run_ahead(self, works: Sequence[ItemWork], seconds: float) -> None:
@@ -107,19 +107,19 @@ class ChildWorker:
             self._ahead[waiting.popleft().token] = answer
 
         items, content = joined(map(self._item, works))
-        refused = await self._ask({"op": "items", "items": items}, content, take, seconds)
+        refused = await self._ask({"op": "items", "items": items}, content, take, len(items), seconds)
         if refused is not None and refused.error.code == "run_timeout":
             take(refused)
         elif refused is not None:
             self._alone.update(it.token for it in waiting)
 
     async def _ask(
-        self, head: dict[str, Any], body: bytes, take: Callable[[ItemRan | Refused], object], seconds: float
+        self, head: dict[str, Any], body: bytes, take: Callable[[ItemRan | Refused], object], most: int, seconds: float
     ) -> Refused | None:  # a head is plain JSON
         if not self._child.idle:
             await self._held.aclose()
             self._child = await self._held.enter_async_context(self._pool.borrow(self._owner))
-        return await self._child.ask_each({**self._about, **head}, read_item, body, take, seconds)
+        return await self._child.ask_each({**self._about, **head}, read_item, body, take, most, seconds)
 
     def _item(self, work: ItemWork) -> tuple[dict[str, Any], bytes]:  # plain JSON
         head: Mapping[str, Any] = {"parameters": dict(work.item.parameters)}

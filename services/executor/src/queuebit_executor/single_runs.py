@@ -122,7 +122,7 @@ class SingleRuns:
         turns[0].begin()
         about = {"backend": offer.backend, "target": offer.target, "owner": tenant}
         refused = await child.ask_each(
-            {**about, **head}, read_ran, body, take, limit_s if len(turns) == 1 else _TOGETHER_S
+            {**about, **head}, read_ran, body, take, len(turns), limit_s if len(turns) == 1 else _TOGETHER_S
         )
         if refused is not None and len(turns) == 1:
             turns[0].give(refused)

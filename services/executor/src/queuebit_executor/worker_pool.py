@@ -125,7 +125,7 @@ class Borrowed:
     ) -> _A | Refused:
         """Have the child do one thing, and read its answer; as `ask_each`."""
         answers: list[_A | Refused] = []
-        refused = await self.ask_each(head, read, body, answers.append, seconds)
+        refused = await self.ask_each(head, read, body, answers.append, 1, seconds)
         return answers[0] if refused is None else refused
 
     async def ask_each(
@@ -134,9 +134,10 @@ class Borrowed:
         read: Callable[[Frame], _A | Refused],
         body: bytes,
         take: Callable[[_A | Refused], object],
+        most: int,
         seconds: float | None = None,
     ) -> Refused | None:
-        """Send a request and take each of its answers; `seconds` is a limit below the one of the role.
+        """Send a request and take each of its answers, at most so many; `seconds` is a limit below that of the role.
 
         Returns why an answer is missing: the request ran out of time or killed its child (`<role>_timeout` or
         `crashed`), or the child answered nonsense, for which `read` raises `Broken`. A child whose memory ran out gives
@@ -145,15 +146,19 @@ class Borrowed:
         Raises:
             Orphaned: the zygote ended.
         """
-        self.idle, more, retiring = False, True, False
+        self.idle, retiring = False, False
         limit_s = self._seconds if seconds is None else min(seconds, self._seconds)
         try:
             async with asyncio.timeout(limit_s):
                 await self.child.send(head, body)
-                while more and not retiring:
+                for _ in range(most):
                     answer, content = await self.child.receive()
                     more, retiring = answer.pop("more", False), answer.pop("retiring", False)
                     take(read((answer, content)))
+                    if retiring or not more:
+                        break
+                else:
+                    raise Broken(f"a child has more than {most} answers to one request")
         except TimeoutError:
             return _refused(f"{self._role}_timeout", self._late(head, body, limit_s), round(limit_s * 1_000_000))
         except Broken as error:
