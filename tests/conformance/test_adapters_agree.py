@@ -15,12 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from qiskit import QuantumCircuit
-from tests.conformance import local_platform as announced
 
 from queuebit import Client, Credential
 from queuebit_cirq import QueuebitSampler
 from queuebit_qiskit import QueuebitService, SamplerV2
-from queuebit_quantum.aer import Aer
 from queuebit_runtime.keys import new_seed
 from queuebit_testing.local_platform import LocalPlatform
 
@@ -45,8 +43,8 @@ class Doors:
 @pytest.fixture(scope="module")
 def doors() -> Iterator[Doors]:
     ann = Credential("nats://nowhere", "acme", "ann", new_seed(), "p")
-    service = QueuebitService(ann, transport=announced.LocalPlatform(Aer()))
-    with Client(ann, transport=LocalPlatform()) as client, service:
+    platform = LocalPlatform()
+    with Client(ann, transport=platform) as client, QueuebitService(ann, transport=platform) as service:
         yield Doors(client, service)
 
 

@@ -18,7 +18,6 @@ from qiskit.primitives import BackendSamplerV2, StatevectorEstimator, Statevecto
 from qiskit.quantum_info import Pauli, SparsePauliOp
 from qiskit.transpiler import generate_preset_pass_manager
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
-from tests.conformance.local_platform import LocalPlatform
 
 from queuebit import Credential, InvalidInput
 from queuebit_contracts.program import MAX_CIRCUITS
@@ -36,9 +35,9 @@ from queuebit_qiskit import (
 )
 from queuebit_qiskit.circuits import source_of
 from queuebit_quantum import parse
-from queuebit_quantum.aer import Aer
 from queuebit_quantum.ibm import EmulatedIbm
 from queuebit_runtime.keys import new_seed
+from queuebit_testing.local_platform import LocalPlatform
 
 SHOTS = 4_000
 SIGMAS = 5
@@ -51,7 +50,7 @@ def ann() -> Credential:
 
 @pytest.fixture(scope="module")
 def platform() -> LocalPlatform:
-    return LocalPlatform(Aer())
+    return LocalPlatform()
 
 
 @pytest.fixture(scope="module")
@@ -130,17 +129,17 @@ def test_one_call_is_one_job_with_the_shots_of_each_pub(service: QueuebitService
     bell.h(0)
     bell.cx(0, 1)
     bell.measure_all()
-    before = len(platform.submitted)
+    before = len(platform.submissions)
     job = sampler(service).run([(bell, None, 100), bell, (asymmetric(), np.zeros((2, 2)), 9)], shots=50)
     result = job.result()
-    assert len(platform.submitted) == before + 1
+    assert len(platform.submissions) == before + 1
     assert [result[0].data.meas.num_shots, result[1].data.meas.num_shots, result[2].data.alpha.num_shots] == [
         100,
         50,
         9,
     ]
     assert result[0].metadata["circuit_metadata"] == {"why": "test"}
-    assert (platform.submitted[-1].data.label, platform.submitted[-1].data.shots) == ("bell", 100)
+    assert (platform.submissions[-1].data.label, platform.submissions[-1].data.shots) == ("bell", 100)
 
 
 def test_a_context_tags_its_jobs_and_takes_none_after_its_end(
@@ -149,11 +148,11 @@ def test_a_context_tags_its_jobs_and_takes_none_after_its_end(
     with Batch(service.backend("aer")) as batch:
         inside = SamplerV2(options={"tags": ["mine"]})
         inside.run([(asymmetric(), [0, 0])])
-    assert platform.submitted[-1].data.tags == ("mine", batch.session_id)
+    assert platform.submissions[-1].data.tags == ("mine", batch.session_id)
     with pytest.raises(InvalidInput, match=r"batch-.* is closed: open a new Batch"):
         inside.run([(asymmetric(), [0, 0])])
     sampler(service).run([(asymmetric(), [0, 0])])
-    assert platform.submitted[-1].data.tags is None
+    assert platform.submissions[-1].data.tags is None
 
 
 @pytest.mark.parametrize(
@@ -233,7 +232,7 @@ def test_circuits_that_run_one_by_one_have_qiskits_result(service: QueuebitServi
 
 def test_a_refused_job_has_every_reason_as_an_error_of_either_kind(ann: Credential) -> None:
     reasons = [Reason(code="bad_shots", text="too many shots"), Reason(code="no_money", text="too little money")]
-    with QueuebitService(ann, transport=LocalPlatform(Aer(), refuse=reasons)) as service:
+    with QueuebitService(ann, transport=LocalPlatform(refuse=reasons)) as service:
         job = sampler(service).run([(asymmetric(), [0, 0])])
         with pytest.raises(JobRefused) as refused:
             job.result()
@@ -319,7 +318,9 @@ def test_folded_gates_are_noisier_only_where_they_are_kept(device: QueuebitServi
         float(EstimatorV2(backend, {"compile": mode, "seed": 1}).run([(isa, observable)]).result()[0].data.evs)
         for mode in ("none", "auto")
     )
-    assert kept < compiled - 0.1, "ten couplings with an error of about 1 %, and their 20 rotations"
+    assert kept < compiled - 0.05, (
+        "ten couplings with an error of about 1 % cost about 0.1, with a standard error of 0.01"
+    )
     with pytest.raises(InvalidInput, match="needs a circuit for the qubits of its backend"):
         EstimatorV2(backend, {"compile": "none"}).run([(folded(), "ZZ")])
     with pytest.raises(InvalidInput, match="give 'auto' or 'none'"):
@@ -347,10 +348,10 @@ def test_conditions_are_kept_too(service: QueuebitService, device: QueuebitServi
 def test_a_quote_says_price_and_quality_and_submits_nothing(service: QueuebitService, platform: LocalPlatform) -> None:
     fits = {"backend": "aer", "fits": True, "cost": "0.10", "currency": "USD", "qpu_us": 1_500_000, "esp_ppm": 970_000}
     platform.answers["plan"] = [{"backend": "other", "fits": False, "reason": "no"}, fits]
-    before = len(platform.submitted)
+    before = len(platform.submissions)
     quote = sampler(service).estimate([(asymmetric(), [0, 0])])
     assert (quote.cost, quote.esp, quote.qpu_s) == (Money.of("0.10", "USD"), 0.97, 1.5)
     platform.answers["plan"] = [{"backend": "aer", "fits": False, "reason": "needs 99 qubits"}]
     refused = estimator(service).estimate([(random_circuit(1), "ZZZ", [0, 0, 0, 0])])
     assert (refused.fits, refused.reason) == (False, "needs 99 qubits")
-    assert len(platform.submitted) == before
+    assert len(platform.submissions) == before
