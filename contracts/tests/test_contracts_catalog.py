@@ -11,8 +11,9 @@ from queuebit_contracts.catalog import CATALOG, Entry
 from queuebit_contracts.executors import ROLE
 from queuebit_contracts.job import Ended, JobPlaced, JobStarted
 from queuebit_contracts.lifecycle import STATES, TERMINAL
-from queuebit_contracts.subjects import Address, covers, every, origin, parse, stored
+from queuebit_contracts.subjects import Address, covers, origin, parse, stored
 from queuebit_contracts.topology import topology
+from queuebit_contracts.wildcards import every
 
 ENTRIES = [pytest.param(entry, id=name) for name, entry in CATALOG.items()]
 

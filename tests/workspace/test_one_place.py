@@ -29,7 +29,9 @@ TYPE = re.compile(r"qb\.[a-z]+\.[a-z_]+\.v[0-9]+")
 CUTS = frozenset({"split", "rsplit", "partition", "rpartition"})
 
 HOMES = frozenset(f"contracts/src/queuebit_contracts/{it}.py" for it in ("subjects", "catalog", "intake"))
-CUTTERS = frozenset(f"contracts/src/queuebit_contracts/{it}.py" for it in ("subjects", "patterns", "intake"))
+CUTTERS = frozenset(
+    f"contracts/src/queuebit_contracts/{it}.py" for it in ("subjects", "patterns", "wildcards", "intake")
+)
 
 DOTS_THAT_ARE_NO_SUBJECTS = frozenset({
     "libs/kernel/src/queuebit_kernel/money.py",  # a decimal

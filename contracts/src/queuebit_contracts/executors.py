@@ -12,8 +12,9 @@ from typing import Final
 from pydantic import TypeAdapter
 
 from queuebit_contracts.job import JobCancelled, JobPlaced
-from queuebit_contracts.subjects import USAGE_REQUEST, alive, appended_by, every, profile
+from queuebit_contracts.subjects import USAGE_REQUEST, alive, profile
 from queuebit_contracts.topology import Durable, Party, Topology
+from queuebit_contracts.wildcards import appended_by, every
 from queuebit_kernel import require_token
 
 __all__ = ["MAX_ACK_PENDING", "ROLE", "Clash", "durable_of", "executor_of", "parse_stacks", "with_executors"]

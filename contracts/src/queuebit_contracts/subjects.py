@@ -10,12 +10,12 @@ qb.alive.<backend>                            qb.replay.<durable>
 qb.trace.<service>                            qb.stored.<what follows qb.job. in the subject of a stored event>
 
 The subject of each event type is in `catalog`, which is loaded when needed: clients build and parse without it.
+Wildcards over events of the catalogue are in `wildcards`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -35,15 +35,12 @@ __all__ = [
     "Aggregate",
     "account",
     "alive",
-    "appended_by",
     "backend",
     "command",
     "covers",
     "dead",
     "event_name",
-    "every",
     "job",
-    "named",
     "of_tenant",
     "origin",
     "parse",
@@ -256,38 +253,6 @@ def subject_of(event: AnyEvent) -> str:
     return subject
 
 
-def every(event: type[AnyEvent], **known: str) -> str:
-    """The wildcard over all events of a type, or those with the given tokens: `every(JobPlaced, backend="aer")`."""
-    from queuebit_contracts.catalog import CATALOG, wire_name
-
-    return _wildcard(CATALOG[wire_name(event)].subject, {field: require_token(it) for field, it in known.items()})
-
-
-def appended_by(who: str, **known: str) -> list[str]:
-    """The wildcards over all types that a service, or `client`, appends; `known` fills fields as given."""
-    from queuebit_contracts.catalog import CATALOG
-
-    return [_wildcard(subject, known) for it in CATALOG.values() if who in it.appended_by for subject in it.subjects]
-
-
-def named(name: str) -> list[str]:
-    """The wildcards that `<noun>.<event>` stands for, or `<noun>.ended` for all terminal events; else the text itself.
-
-    Raises:
-        ValueError: it has this form, and the catalogue has no such event.
-    """
-    from queuebit_contracts.catalog import CATALOG
-
-    if name.count(".") != 1 or name.endswith(">"):
-        return [name]
-    noun, event = name.split(".")
-    found = [it for it in CATALOG.values() if it.noun == noun]
-    found = [it for it in found if it.name == event or (event == "ended" and it.terminal)]
-    if not found:
-        raise ValueError(f"{name} is no event of the catalogue: see queuebit_contracts.catalog")
-    return [*dict.fromkeys(_wildcard(subject, {}) for it in found for subject in it.subjects)]
-
-
 def _replaced(subject: str, prefix: str, other: str) -> str:
     if not subject.startswith(prefix):
         raise ValueError(f"{subject} does not begin with {prefix}")
@@ -306,12 +271,3 @@ def _form(type_: str) -> tuple[str, tuple[str, ...], bool]:
         raise TypeError(f"{type_} has no subject: add it to the catalogue")
     entry = CATALOG[type_]
     return _FIELD.sub("%s", entry.subject), tuple(_FIELD.findall(entry.subject)), entry.revised
-
-
-def _wildcard(subject: str, known: Mapping[str, str]) -> str:
-    tokens = subject.split(".")
-    covered = [known.keys() >= {*_FIELD.findall(token)} for token in tokens]
-    return ".".join(
-        _FIELD.sub(lambda it: known[it[1]], token) if whole else "*"
-        for token, whole in zip(tokens, covered, strict=True)
-    )

@@ -14,7 +14,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from queuebit_contracts.subjects import appended_by, dead, named, replay, trace
+from queuebit_contracts.subjects import dead, replay, trace
+from queuebit_contracts.wildcards import appended_by, named
 
 __all__ = [
     "COMPILED",

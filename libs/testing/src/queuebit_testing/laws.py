@@ -10,6 +10,7 @@ import pytest
 
 from queuebit_contracts import subjects
 from queuebit_contracts.account import AccountFunded, AccountHeld
+from queuebit_contracts.wildcards import every
 from queuebit_contracts.wire import INLINE_LIMIT, UnknownEvent
 from queuebit_kernel import Clock, Malformed, Stale, Unavailable, digest, event_id
 from queuebit_runtime.log import EventLog, Guarded, Unreadable
@@ -55,7 +56,7 @@ class EventLogLaws:
 
     async def test_a_guard_over_several_aggregates_sees_each_of_them(self, log: EventLog, account: str) -> None:
         tenant = f"t-{account}"
-        guard = subjects.every(AccountHeld, tenant=tenant)
+        guard = every(AccountHeld, tenant=tenant)
         first = await log.append(held("j1", tenant=tenant, account="a"), after=0, guard=guard)
         with pytest.raises(Stale):
             await log.append(held("j2", tenant=tenant, account="b"), after=0, guard=guard)

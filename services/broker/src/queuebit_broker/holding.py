@@ -24,6 +24,7 @@ from queuebit_broker.snapshot import Request
 from queuebit_broker.state import World
 from queuebit_contracts import subjects
 from queuebit_contracts.account import AccountHeld, Hold
+from queuebit_contracts.wildcards import every
 from queuebit_kernel import Stale, Unavailable
 from queuebit_runtime.log import Guarded
 
@@ -90,7 +91,7 @@ class _Scope:
     def subject(self) -> str:
         """The subject of its holds."""
         if self.account is None:
-            return subjects.every(AccountHeld, tenant=self.tenant)
+            return every(AccountHeld, tenant=self.tenant)
         return subjects.account(self.tenant, self.account).event("held")
 
     @property

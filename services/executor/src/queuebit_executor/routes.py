@@ -10,8 +10,9 @@ from faststream.nats.annotations import NatsMessage
 
 from queuebit_contracts.job import JobCancelled, JobPlaced
 from queuebit_contracts.query import CircuitError, ProfileAnswer, ProfileRequest, UsageAnswer, UsageRequest
-from queuebit_contracts.subjects import USAGE_REQUEST, alive, every, profile
+from queuebit_contracts.subjects import USAGE_REQUEST, alive, profile
 from queuebit_contracts.topology import Topology
+from queuebit_contracts.wildcards import every
 from queuebit_contracts.wire import Reason
 from queuebit_executor.handlers import RunPlacement
 from queuebit_executor.profiling import AnswerProfile

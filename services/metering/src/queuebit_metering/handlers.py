@@ -15,8 +15,9 @@ from queuebit_contracts.job import (
     JobUsageReported,
     Metering,
 )
-from queuebit_contracts.subjects import every, subject_of
 from queuebit_contracts.subjects import job as job_aggregate
+from queuebit_contracts.subjects import subject_of
+from queuebit_contracts.wildcards import every
 from queuebit_kernel import Stale, Unavailable, event_id
 from queuebit_metering.bills import Bills
 from queuebit_metering.policy import adjustments, bill, correct, settle

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from queuebit_contracts.catalog import Decoded, decode
 from queuebit_contracts.job import JobSealed, JobSealedV1, Seal, SealV1
-from queuebit_contracts.subjects import every, named
 from queuebit_contracts.topology import LOG
 from queuebit_contracts.transparency import LogCheckpointed
+from queuebit_contracts.wildcards import every, named
 from queuebit_kernel import Malformed
 from queuebit_proof import TrustInvalid, TrustRoot
 from queuebit_runtime.connection import Connection

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from queuebit_contracts.catalog import wire_name
 from queuebit_contracts.job import JobSealed, Seal
-from queuebit_contracts.subjects import every, proof
+from queuebit_contracts.subjects import proof
 from queuebit_contracts.transparency import Checkpoint, LogCheckpointed
+from queuebit_contracts.wildcards import every
 from queuebit_kernel import Clock, digest, event_id, rfc3339
 from queuebit_proof import Checkpoint as Head
 from queuebit_proof import (
