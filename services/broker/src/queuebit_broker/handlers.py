@@ -73,8 +73,8 @@ class AdmitJob:
         request = read_request(event.data, body, subject)
         if self._world.directory.user(request.tenant, event.data.proof.key) is None:  # another broker may know the key
             await follow(self._log, self._follower, subjects.TENANTS)
-        world = self._world
-        shots, stacks = to_profile(request, world.directory, world.registered(), self._max_source_bytes)
+        directory, backends = self._world.directory, self._world.registered()
+        shots, stacks = to_profile(request, directory, backends, self._max_source_bytes)
         profiling = self._profiles.of(request.tenant, event.data.circuit, shots, stacks)
         if first and not redelivered:  # nothing was decided before the first message of a job
             tail, profiled = sequence, await profiling
@@ -123,8 +123,8 @@ class AdmitJob:
             tail = conclusion.after or 0
             tail = await self._unless_decided(request, tail, reaching=tail + 1)
             concluded = await self._log.append(conclusion.event, after=tail, guard=conclusion.guard)
-        # the latter: accepted long ago, and submitted again
-        if isinstance(conclusion.event, JobRejected) or concluded < held:
+        accepted_before = concluded < held  # and submitted again: the acceptance that counts has a hold of its own
+        if accepted_before or isinstance(conclusion.event, JobRejected):
             await self._give_back(request)
 
     async def _tail(self, request: Request, sequence: int, *, redelivered: bool) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from queuebit_broker.ports import Executors
 from queuebit_broker.state import Profiled, World
@@ -15,7 +16,20 @@ from queuebit_planning.limits import TRANSIENT
 
 __all__ = ["Profiles"]
 
-_Key = tuple[str, str, str, int, bool, int, tuple[tuple[str, int], ...]]
+
+class _Key(NamedTuple):
+    """What an answer depends on."""
+
+    tenant: str
+    """A digest alone must not give access to another tenant's circuit."""
+    media_type: str
+    digest: str
+    size: int
+    inside: bool
+    """Whether the event contains the circuit: then it need not be in the payload store."""
+    shots: int
+    versions: tuple[tuple[str, int], ...]
+    """Of the backends."""
 
 
 class Profiles:
@@ -45,11 +59,9 @@ class Profiles:
         return Profiled(error=next((it.error for it in answers if it is not None and it.error is not None), None))
 
     def _key(self, tenant: str, circuit: Payload, shots: int, backends: Sequence[str]) -> _Key:
-        # The tenant is part of the key: a digest alone must not give access to another tenant's circuit. So is the
-        # place of the circuit: a circuit inside an earlier event need not be in the payload store.
-        inside = circuit.inline is not None
         versions = tuple((it, self._world.backends[it].version) for it in backends)
-        return (tenant, circuit.media_type, circuit.digest, circuit.size, inside, shots, versions)
+        inside = circuit.inline is not None
+        return _Key(tenant, circuit.media_type, circuit.digest, circuit.size, inside, shots, versions)
 
     def _kept_answer(self, key: _Key) -> ProfileAnswer | None:
         if (kept := self._answers.get(key)) is not None:
@@ -60,7 +72,7 @@ class Profiles:
         if (kept := self._kept_answer(key)) is not None:
             return kept
         if key not in self._asking:  # the same circuit submitted many times at once is profiled once
-            request = ProfileRequest(tenant=key[0], circuit=circuit, shots=key[5], backends=tuple(backends))
+            request = ProfileRequest(tenant=key.tenant, circuit=circuit, shots=key.shots, backends=tuple(backends))
             self._asking[key] = asyncio.ensure_future(self._ask(key, stack, request))
         return await asyncio.shield(self._asking[key])
 
