@@ -30,14 +30,14 @@ from queuebit_runtime.server_errors import (
 from queuebit_runtime.stored import Message, Stored, Unreadable, event_in, message_of
 from queuebit_runtime.trace_context import current_traceparent
 
-__all__ = ["EventLog", "Guarded", "JetStreamLog", "Stored", "Unreadable"]
+__all__ = ["EventLog", "Guarded", "JetStreamLog", "Stored", "Unreadable", "newest_of"]
 
 _TIMEOUT_S = 5.0
 _CONFLICTS = (WRONG_LAST_SEQUENCE, BATCH_GUARD_FAILED, DUPLICATE_IN_BATCH)
 _BEGIN_S = 1.0
 """How long a batch waits for a place: the server allows fifty open batches for each stream."""
 _MOST_SUBJECTS = 1024
-"""Subjects of one history: the most that the server answers at once. What exceeds `batch` is left out of the answer."""
+"""The most subjects that the server answers at once; it refuses a request that matches more."""
 _STEPS_BACK = 8
 """How many messages without a known event are read back before jumping to the first message of the subject."""
 
@@ -168,7 +168,7 @@ class JetStreamLog:
 
     async def history(self, aggregate: Aggregate, *, reaching: int = 0) -> list[Stored]:
         async def reaches() -> list[Message] | None:
-            found = await self._newest(aggregate.everything)
+            found = await newest_of(self._requests, [aggregate.everything])
             return found if max((it.sequence for it in found), default=0) >= reaching else None
 
         if (messages := await read_past_lag(reaches)) is not None:
@@ -207,7 +207,7 @@ class JetStreamLog:
         message = newest
         for _ in range(_STEPS_BACK):
             yield message
-            earlier = await self._newest(newest.subject, message.sequence - 1)
+            earlier = await newest_of(self._requests, [newest.subject], upto=message.sequence - 1)
             if not earlier:
                 return
             message = earlier[0]
@@ -226,15 +226,6 @@ class JetStreamLog:
         if error.get("err_code") == NO_MESSAGE:
             return None
         raise Unavailable(f"the log could not be read: {error.get('description')} ({error.get('err_code')})")
-
-    async def _newest(self, subjects: str, upto: int | None = None) -> list[Message]:
-        """The newest message of each subject up to a sequence, from some replica."""
-        request: dict[str, object] = {"multi_last": [subjects], "batch": _MOST_SUBJECTS}
-        if upto is not None:
-            request["up_to_seq"] = upto
-        subject, body = f"$JS.API.DIRECT.GET.{LOG}", json.dumps(request).encode()
-        replies = await self._requests.ask_all(subject, body)
-        return [message_of(it) for it in replies]
 
     async def _begin(self, subject: str, body: bytes, headers: dict[str, str]) -> None:
         """Open a batch; retries quickly, to take a place as soon as another batch ends."""
@@ -269,6 +260,18 @@ class JetStreamLog:
             await self._connection.client.publish(subject, body, headers=headers)
         except NatsError as error:
             raise Unavailable(f"{subject}: {error!r}") from error
+
+
+async def newest_of(requests: Requests, patterns: Sequence[str], *, upto: int | None = None) -> list[Message]:
+    """The newest message of each subject under some patterns, up to a sequence, from some replica, in order.
+
+    Raises:
+        Unavailable: no replica answered, or more than 1,024 subjects have messages.
+    """
+    request: dict[str, object] = {"multi_last": [*patterns], "batch": _MOST_SUBJECTS}
+    if upto is not None:
+        request["up_to_seq"] = upto
+    return [message_of(it) for it in await requests.ask_all(f"$JS.API.DIRECT.GET.{LOG}", json.dumps(request).encode())]
 
 
 def _headers(fact: Guarded) -> dict[str, str]:

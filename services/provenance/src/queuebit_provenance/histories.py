@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from queuebit_contracts.subjects import Aggregate, job, parse
-from queuebit_contracts.topology import LOG
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_kernel import Malformed, Unavailable
 from queuebit_provenance.ports import Histories
 from queuebit_runtime.connection import Connection
+from queuebit_runtime.log import newest_of
 from queuebit_runtime.paced import Paced
 from queuebit_runtime.requests import Requests
-from queuebit_runtime.stored import Message, Stored, event_in, message_of
+from queuebit_runtime.stored import Message, Stored, event_in
 
 __all__ = ["JetStreamHistories"]
 
 _TIMEOUT_S = 5.0
-_MOST_SUBJECTS = 1024
-"""The most subjects that the server answers at once; it refuses a request that matches more."""
 
 
 class JetStreamHistories:
@@ -64,14 +62,10 @@ class JetStreamHistories:
 
     async def _read(self, prefixes: Iterable[str]) -> dict[str, list[Message]]:
         """The newest message of each subject under some prefixes, in order; nothing if the server does not answer."""
-        request = {"multi_last": [f"{it}.>" for it in prefixes], "batch": _MOST_SUBJECTS}
         found: dict[str, list[Message]] = defaultdict(list)
-        try:
-            replies = await self._requests.ask_all(f"$JS.API.DIRECT.GET.{LOG}", json.dumps(request).encode())
-        except Unavailable:
-            replies = []
-        for message in map(message_of, replies):
-            found[_prefix(message.subject)].append(message)
+        with suppress(Unavailable):
+            for message in await newest_of(self._requests, [Aggregate(it).everything for it in prefixes]):
+                found[_prefix(message.subject)].append(message)
         return found
 
 
