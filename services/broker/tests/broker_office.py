@@ -145,6 +145,7 @@ class Follower:
                 self.world.take(it.event, it.sequence)
             elif about.event in TERMINAL:
                 self.world.end(about.tenant, about.id)
+            self.world.sequence = it.sequence
         self.position = max(self.position, sequence)
 
 

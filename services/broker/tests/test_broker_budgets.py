@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -27,12 +28,13 @@ from queuebit_contracts.account import (
     Settlement,
 )
 from queuebit_contracts.directory import Directory
-from queuebit_contracts.job import JobAccepted, JobRejected
+from queuebit_contracts.job import Cancellation, JobAccepted, JobCancelled, JobRejected
 from queuebit_contracts.program import PROGRAM
 from queuebit_contracts.query import Question
 from queuebit_contracts.tenants import parse_tenants
 from queuebit_contracts.wire import Amount
-from queuebit_kernel import Money, digest
+from queuebit_kernel import Money, Unavailable, digest
+from queuebit_runtime.log import Guarded
 
 from .broker_office import Ask, Office
 
@@ -99,6 +101,30 @@ async def test_a_budget_that_is_defined_while_jobs_wait_for_their_round_is_not_o
     await asyncio.gather(admit(limited, "k1"), admit(limited, "k2", project="sim"))
     assert left(limited, "tenant") == 0
     assert len(limited.log.events(JobAccepted)) == len(limited.log.events(JobRejected)) == 1
+
+
+async def test_jobs_that_ended_before_their_holds_are_known_to_be_stored_are_not_active(
+    limited: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The confirmation of their batch was lost; each hold, appended again, was found, and counted as one of a new job."""
+    append_all, jobs = limited.log.append_all, [await limited.submit(key="k1", backend="aer")]
+    jobs.append(await limited.submit(key="k2", backend="aer", project="sim"))
+
+    async def unconfirmed(facts: Sequence[Guarded]) -> int:
+        stored = await append_all(facts)
+        if len(facts) == 1:
+            return stored
+        for it in jobs:
+            gone = Cancellation(tenant="acme", job=it["event"].data.job, by="ann", submitted_at=it["event"].time)
+            await append_all([Guarded(JobCancelled(source="t", data=gone))])
+        await limited.catch_up()
+        raise Unavailable("no answer")
+
+    monkeypatch.setattr(limited.log, "append_all", unconfirmed)
+    await asyncio.gather(*map(limited.deliver, jobs))
+    await limited.catch_up()
+    assert len(limited.log.events(AccountHeld)) == 2
+    assert limited.world.others_active("acme", "") == 0
 
 
 async def test_every_budget_that_lacks_is_named(limited: Office) -> None:
