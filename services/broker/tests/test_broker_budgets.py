@@ -106,7 +106,7 @@ async def test_a_budget_that_is_defined_while_jobs_wait_for_their_round_is_not_o
 async def test_jobs_that_ended_before_their_holds_are_known_to_be_stored_are_not_active(
     limited: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The confirmation of their batch was lost; each hold, appended again, was found, and counted as one of a new job."""
+    """The confirmation of their batch was lost: each hold was appended again, and found."""
     append_all, jobs = limited.log.append_all, [await limited.submit(key="k1", backend="aer")]
     jobs.append(await limited.submit(key="k2", backend="aer", project="sim"))
 

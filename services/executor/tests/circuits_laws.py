@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import AsyncExitStack
-from functools import partial
 
+from queuebit_contracts.usage import quantities
 from queuebit_executor.answers import Declared, Estimate, Profiled, Ran
 from queuebit_executor.bound_circuit import BoundCircuit
+from queuebit_executor.cancelled_usage import Stopwatch
 from queuebit_executor.ports import Asker, Circuits, CircuitWork
+from queuebit_kernel import FixedClock
 
 BELL = b'OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2]; h q[0]; cx q[0], q[1]; measure q -> c;'
 PLENTY_US = 10**12
@@ -33,11 +35,13 @@ class CircuitsLaws:
             assert worker.limit_s(PLENTY_US) > 0
             assert worker.overhead_us >= 0
             ran = await worker.run(CircuitWork(BELL, 10, 1, PLENTY_US, "law-run"))
-        began: list[str] = []
+        clock = FixedClock()
+        busy = Stopwatch(clock)
         work = CircuitWork(BELL, 10, 1, PLENTY_US, "law-turn")
-        async with circuits.turn("aer", "acme", work, partial(began.append, "its run")) as turn:
+        async with circuits.turn("aer", "acme", work, busy) as turn:
             taken = await turn.answer()
-        assert began == ["its run"]
+        clock.advance(1)
+        assert quantities(busy.usage())["qpu-time"] == 1_000_000
         for it in (ran, taken):
             assert isinstance(it, Ran)
             assert all(len(bits) == 2 and count > 0 for bits, count in json.loads(it.counts).items())

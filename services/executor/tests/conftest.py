@@ -34,7 +34,7 @@ from queuebit_executor.answers import Declared, Described, Estimate, ItemRan, Pr
 from queuebit_executor.bound_circuit import BoundCircuit
 from queuebit_executor.handlers import RunPlacement
 from queuebit_executor.instance import Instance
-from queuebit_executor.ports import Asker, CircuitWork, ItemWork
+from queuebit_executor.ports import Asker, CircuitWork, ItemWork, RunTimer
 from queuebit_executor.watch import JobWatch
 from queuebit_kernel import FixedClock, digest
 from queuebit_planning.timing import Method
@@ -109,11 +109,9 @@ class FakeCircuits:
             yield FakeWorker(self, backend)
 
     @asynccontextmanager
-    async def turn(
-        self, backend: str, tenant: str, work: CircuitWork, began: Callable[[], None]
-    ) -> AsyncIterator[FakeTurn]:
+    async def turn(self, backend: str, tenant: str, work: CircuitWork, busy: RunTimer) -> AsyncIterator[FakeTurn]:
         async with self.worker(backend, tenant) as worker:
-            began()
+            busy.start()
             yield FakeTurn(worker, work)
 
 

@@ -111,6 +111,22 @@ def ran(seed: int) -> Ran:
     return Ran(compilation=compiled, qubits=2, qpu_us=seed, counts=json.dumps({"00": seed}).encode())
 
 
+@dataclass
+class _Busy:
+    """The stopwatch of one circuit."""
+
+    seed: int
+    began: list[int]
+    running: set[int]
+
+    def start(self) -> None:
+        self.began.append(self.seed)
+        self.running.add(self.seed)
+
+    def reset(self) -> None:
+        self.running.discard(self.seed)
+
+
 class Bench:
     """Runs circuits that are named by their seeds."""
 
@@ -119,10 +135,12 @@ class Bench:
         pool = cast("WorkerPool", self.pool)  # what is used of it
         self.runs = SingleRuns(lambda: offer("aer"), pool, SharedCircuits(), Tasks(), 60)
         self.began: list[int] = []
+        self.running: set[int] = set()
+        """Those whose stopwatches count."""
 
     async def one(self, seed: int, tenant: str = "acme") -> Ran | Refused:
         work = CircuitWork(BELL.encode(), 10, seed, 6_000, f"token-{seed}")
-        async with self.runs.turn(tenant, work, lambda: self.began.append(seed)) as turn:
+        async with self.runs.turn(tenant, work, _Busy(seed, self.began, self.running)) as turn:
             return await turn.answer()
 
     async def queued(self, *seeds: int, tenant: str = "acme") -> list[asyncio.Task[Ran | Refused]]:
@@ -175,6 +193,27 @@ async def test_of_a_request_whose_time_runs_out_those_without_an_answer_run_agai
     assert second.error.code == "run_timeout"
     assert bench.pool.requests == [[1, 2, 3], [2], [3]]
     assert bench.pool.limits == [1, 10, 10]
+
+
+async def test_one_that_waits_to_run_again_is_not_charged_for_the_wait(bench: Bench) -> None:
+    """Cancelled while it waited, it would have reported all the time since its first run began."""
+    again = asyncio.Event()
+
+    async def only_the_first(seed: int) -> Ran | None:
+        if bench.pool.requests[-1] == [3]:
+            await again.wait()
+        return ran(seed) if seed in (1, 3) else None
+
+    bench.pool.run = only_the_first
+    async with bench.pool.free:
+        waiting = await bench.queued(1, 2) + await bench.queued(3, tenant="other")
+    assert await waiting[0] == ran(1)
+    await bench.queued()
+    assert bench.pool.requests == [[1, 2], [3]]
+    assert bench.running == {1, 3}
+    again.set()
+    await asyncio.gather(*waiting)
+    assert bench.began == [1, 2, 3, 2]
 
 
 async def test_what_only_failed_beside_others_runs_again_alone(bench: Bench) -> None:

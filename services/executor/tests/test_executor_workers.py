@@ -20,13 +20,14 @@ from queuebit_contracts.results import Estimate as Estimated
 from queuebit_executor.adapters import ChildCircuits
 from queuebit_executor.answers import Declared, Described, Estimate, ItemRan, Profiled, Ran, Refused
 from queuebit_executor.bound_circuit import BoundCircuit
+from queuebit_executor.cancelled_usage import Stopwatch
 from queuebit_executor.child_worker import ChildWorker
 from queuebit_executor.errors import Orphaned
 from queuebit_executor.policy import Allowance, quoted
 from queuebit_executor.ports import Asker, CircuitWork, ItemWork
 from queuebit_executor.worker_pool import Borrowed
 from queuebit_executor.zygote_client import Child, ZygoteClient, ZygoteSettings
-from queuebit_kernel import digest, event_id
+from queuebit_kernel import SystemClock, digest, event_id
 from queuebit_quantum import Input
 from queuebit_runtime.tasks import Tasks
 
@@ -98,7 +99,7 @@ async def run(
     circuits: ChildCircuits, backend: str, source: bytes, shots: int, seed: int, budget_us: int
 ) -> Ran | Refused:
     work = CircuitWork(source, shots, seed, budget_us, event_id())
-    async with circuits.turn(backend, "acme", work, began=lambda: None) as turn:
+    async with circuits.turn(backend, "acme", work, busy=Stopwatch(SystemClock())) as turn:
         return await turn.answer()
 
 
@@ -398,6 +399,61 @@ async def test_an_item_that_runs_into_the_time_limit_leaves_those_before_it_thei
     assert [refused(it).error.code for it in found] == ["parameter", "run_timeout"]
 
 
+async def test_an_item_that_lacks_memory_beside_others_runs_again_alone() -> None:
+    class Crowded:
+        """Has no memory for the second of two items in one request."""
+
+        idle = True
+
+        def __init__(self) -> None:
+            self.asked: list[str] = []
+
+        async def ask_each(
+            self,
+            head: dict[str, Any],
+            read: object,
+            body: bytes,
+            take: Callable[[object], None],
+            most: int,
+            seconds: float,
+        ) -> None:
+            self.asked.append(head["op"])
+            take(World.refusal("parameter"))
+            if head["op"] == "items":
+                take(World.refusal("out_of_memory"))
+
+    works, child = [item(0.0, token=f"{number}") for number in range(2)], Crowded()
+    nothing: Any = None  # the child does not look at it
+    worker = ChildWorker(World.offer("aer"), nothing, cast("Borrowed", child), AsyncExitStack(), nothing, 1, "acme")
+    found = [await worker.run_item(works[place], PLENTY, 5, works[place + 1 :]) for place in range(2)]
+    assert [refused(it).error.code for it in found] == ["parameter", "parameter"]
+    assert child.asked == ["items", "item"]
+
+
+async def test_a_child_that_ends_as_the_time_does_leaves_no_negative_time() -> None:
+    """The refusal would have stated a negative usage, which is none: the job became a dead letter."""
+
+    class Ended:
+        """Ends when the time of the job has passed: a moment later than its last one."""
+
+        idle = True
+
+        def __init__(self) -> None:
+            self.limits: list[float] = []
+
+        async def ask_each(
+            self, head: object, read: object, body: bytes, take: object, most: int, seconds: float
+        ) -> Refused:
+            self.limits.append(seconds)
+            return World.refusal("crashed")
+
+    works, child = [item(0.0, token=f"{number}") for number in range(2)], Ended()
+    nothing: Any = None  # the child does not look at it
+    worker = ChildWorker(World.offer("aer"), nothing, cast("Borrowed", child), AsyncExitStack(), nothing, 1, "acme")
+    assert refused(await worker.run_item(works[0], PLENTY, 0.0, works[1:])).error.code == "crashed"
+    assert child.limits == [0.0, 0.0]
+
+
 def circuits_of_a_tenant() -> list[CircuitWork]:
     """Bell pairs, another circuit, and one that cannot be read."""
     sources = [World.bell, HEADER + MEASURED, "nonsense", World.bell, THREE + "h q; c = measure q;"]
@@ -406,7 +462,7 @@ def circuits_of_a_tenant() -> list[CircuitWork]:
 
 async def turns(circuits: ChildCircuits, works: Sequence[CircuitWork]) -> list[Ran | Refused]:
     async def one(work: CircuitWork) -> Ran | Refused:
-        async with circuits.turn("aer", "acme", work, began=lambda: None) as turn:
+        async with circuits.turn("aer", "acme", work, busy=Stopwatch(SystemClock())) as turn:
             return await turn.answer()
 
     return await asyncio.gather(*map(one, works))

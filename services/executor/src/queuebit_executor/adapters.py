@@ -17,7 +17,7 @@ from queuebit_executor.errors import Garbled, VendorAway
 from queuebit_executor.fair_queue import FairQueue
 from queuebit_executor.frames import Frame
 from queuebit_executor.policy import slots_of
-from queuebit_executor.ports import Asker, CircuitWork, Turn
+from queuebit_executor.ports import Asker, CircuitWork, RunTimer, Turn
 from queuebit_executor.shared_circuits import Place, SharedCircuits
 from queuebit_executor.single_runs import SingleRuns
 from queuebit_executor.worker_pool import WorkerPool
@@ -132,10 +132,8 @@ class ChildCircuits:
         """Whether a backend is remote; known after it is opened."""
         return self._offers[backend].remote
 
-    def turn(
-        self, backend: str, tenant: str, work: CircuitWork, began: Callable[[], None]
-    ) -> AbstractAsyncContextManager[Turn]:
-        return self._singles[backend].turn(tenant, work, began)
+    def turn(self, backend: str, tenant: str, work: CircuitWork, busy: RunTimer) -> AbstractAsyncContextManager[Turn]:
+        return self._singles[backend].turn(tenant, work, busy)
 
     @asynccontextmanager
     async def worker(self, backend: str, tenant: str, *, all_cores: bool = False) -> AsyncIterator[ChildWorker]:

@@ -36,6 +36,10 @@ class Stopwatch:
         """Start to count, now that a worker has the run."""
         self._began = self._clock.monotonic()
 
+    def reset(self) -> None:
+        """Count nothing: the run is made again, later."""
+        self._began = None
+
     def usage(self) -> Usage:
         """The time so far; none where no worker had the run, as after a crash."""
         seconds = 0.0 if self._began is None else self._clock.monotonic() - self._began

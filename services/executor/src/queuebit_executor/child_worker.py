@@ -14,7 +14,7 @@ from queuebit_executor.child_answers import read_item, read_ran
 from queuebit_executor.frames import joined
 from queuebit_executor.ports import CircuitWork, ItemWork
 from queuebit_executor.worker_pool import Borrowed, WorkerPool
-from queuebit_planning.limits import run_limit_s
+from queuebit_planning.limits import TRANSIENT, run_limit_s
 
 __all__ = ["ChildWorker", "run_request"]
 
@@ -88,7 +88,7 @@ class ChildWorker:
             await self._run_ahead((work, *following), seconds)
             if (known := self._ahead.pop(work.token, None)) is not None:
                 return known
-            seconds -= asyncio.get_running_loop().time() - began
+            seconds = max(0.0, seconds - (asyncio.get_running_loop().time() - began))
         head, body = self._item(work)
         answers: list[ItemRan | Refused] = []
         ask = {"op": "item", **head, "budget_us": budget_us}
@@ -99,17 +99,22 @@ class ChildWorker:
         """Run the first of these items in one request, as many as the child takes.
 
         If the time of the job ends, the item that ran then is refused, and those before it keep their answers. If the
-        child ends, those without an answer run alone.
+        child ends, those without an answer run alone. So does one whose failure may be due to another, such as missing
+        memory.
         """
         waiting = deque(works)
 
         def take(answer: ItemRan | Refused) -> None:
-            self._ahead[waiting.popleft().token] = answer
+            token = waiting.popleft().token
+            if isinstance(answer, Refused) and answer.error.code in TRANSIENT:
+                self._alone.add(token)
+            else:
+                self._ahead[token] = answer
 
         items, content = joined(map(self._item, works))
         refused = await self._ask({"op": "items", "items": items}, content, take, len(items), seconds)
         if refused is not None and refused.error.code == "run_timeout":
-            take(refused)
+            self._ahead[waiting[0].token] = refused
         elif refused is not None:
             self._alone.update(it.token for it in waiting)
 

@@ -116,7 +116,7 @@ class RunPlacement:
         job, token, all_cores = placed.data, f"{placed.data.job}-{placed.id}", uses_all_cores(placed.data)
         circuit = CircuitWork(work, job.shots, job.seed, job.qpu_us, token) if isinstance(work, bytes) else None
         if circuit is not None and not all_cores:
-            async with self._circuits.turn(job.backend, job.tenant, circuit, busy.start) as turn:
+            async with self._circuits.turn(job.backend, job.tenant, circuit, busy) as turn:
                 yield turn.answer
             return
         async with self._circuits.worker(job.backend, job.tenant, all_cores=all_cores) as worker:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,7 +12,7 @@ from queuebit_contracts.program import Item
 from queuebit_executor.answers import Declared, Estimate, ItemRan, Profiled, Ran, Refused, Submitted
 from queuebit_executor.bound_circuit import BoundCircuit
 
-__all__ = ["Asker", "CircuitWork", "Circuits", "ItemWork", "Turn", "Vendor", "Worker"]
+__all__ = ["Asker", "CircuitWork", "Circuits", "ItemWork", "RunTimer", "Turn", "Vendor", "Worker"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,18 @@ class ItemWork:
     token: str
 
 
+class RunTimer(Protocol):
+    """Counts how long a run takes."""
+
+    def start(self) -> None:
+        """Its run begins."""
+        ...
+
+    def reset(self) -> None:
+        """It is made again, later: nothing of it counts yet."""
+        ...
+
+
 class Circuits(Protocol):
     """Reads and runs circuits. Raises `Unavailable` when that is not the circuit's fault."""
 
@@ -75,13 +87,11 @@ class Circuits(Protocol):
         """
         ...
 
-    def turn(
-        self, backend: str, tenant: str, work: CircuitWork, began: Callable[[], None]
-    ) -> AbstractAsyncContextManager[Turn]:
+    def turn(self, backend: str, tenant: str, work: CircuitWork, busy: RunTimer) -> AbstractAsyncContextManager[Turn]:
         """Wait until a worker of the backend has this circuit, and have its answer; to leave before gives the run up.
 
         Small circuits of one tenant that wait for a simulator may run in one request, one after another. Each keeps its
-        own seed, result, usage, limit and failure. `began` is called when its own run begins.
+        own seed, result, usage, limit and failure. `busy` counts its own run only.
         """
         ...
 

@@ -12,7 +12,7 @@ from queuebit_executor.answers import Described, Ran, Refused
 from queuebit_executor.child_answers import read_ran
 from queuebit_executor.child_worker import run_request
 from queuebit_executor.policy import together
-from queuebit_executor.ports import CircuitWork
+from queuebit_executor.ports import CircuitWork, RunTimer
 from queuebit_executor.shared_circuits import Place, SharedCircuits
 from queuebit_executor.turn import Turn
 from queuebit_executor.worker_pool import Borrowed, WorkerPool
@@ -52,9 +52,9 @@ class SingleRuns:
         self._most_s = most_s
         self._queues: defaultdict[str, _Queue] = defaultdict(_Queue)
 
-    def turn(self, tenant: str, work: CircuitWork, began: Callable[[], None]) -> Turn:
+    def turn(self, tenant: str, work: CircuitWork, busy: RunTimer) -> Turn:
         """A place in the queue of a tenant, from when it is entered."""
-        return Turn(work, began, enter=partial(self._enter, tenant), leave=partial(self._leave, tenant))
+        return Turn(work, busy, enter=partial(self._enter, tenant), leave=partial(self._leave, tenant))
 
     def _enter(self, tenant: str, turn: Turn) -> None:
         self._queues[tenant].waiting.append(turn)
@@ -114,12 +114,12 @@ class SingleRuns:
             else:
                 turn.give(answer)
             if left:
-                left[0].begin()
+                left[0].busy.start()
 
         limit_s = run_limit_s(offer.kind, turns[0].work.budget_us, self._most_s)
         for turn in turns:
             turn.take(turns, asyncio.current_task())
-        turns[0].begin()
+        turns[0].busy.start()
         about = {"backend": offer.backend, "target": offer.target, "owner": tenant}
         refused = await child.ask_each(
             {**about, **head}, read_ran, body, take, len(turns), limit_s if len(turns) == 1 else _TOGETHER_S
@@ -135,5 +135,6 @@ class SingleRuns:
         for turn in reversed(turns):
             if turn.wanted:
                 turn.alone = True
+                turn.busy.reset()
                 queue.waiting.appendleft(turn)
         self._call(tenant)

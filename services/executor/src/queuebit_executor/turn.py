@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from queuebit_executor.answers import Ran, Refused
 from queuebit_executor.policy import Load
-from queuebit_executor.ports import CircuitWork
+from queuebit_executor.ports import CircuitWork, RunTimer
 from queuebit_kernel import Fault
 
 __all__ = ["Turn"]
@@ -21,14 +21,14 @@ class Turn:
     def __init__(
         self,
         work: CircuitWork,
-        began: Callable[[], None],
+        busy: RunTimer,
         *,
         enter: Callable[[Turn], None],
         leave: Callable[[Turn], None],
     ) -> None:
         self.work = work
-        self.begin = began
-        """Called when its own run begins: those in one request run one after another."""
+        self.busy = busy
+        """Counts its own run: those in one request run one after another."""
         self.alone = False
         """Whether it shares no request any more."""
         self._enter = enter
