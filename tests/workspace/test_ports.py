@@ -15,6 +15,7 @@ WITHOUT_LAWS = {
     "Histories": "a part of EventLog; what is read in groups is compared with it",
     "Policy": "a pure function: `qb verify` makes its decisions again",
     "Result": "what chDB returns",
+    "RunTimer": "one implementation, the stopwatch of a run; when it counts is part of CircuitsLaws",
     "Sealing": "one implementation, and no fake",
     "Snapshotted": "one law for both states: a snapshot and the rest are the whole (test_snapshots.py)",
     "Traces": "one implementation, and no fake",
