@@ -22,12 +22,10 @@ from queuebit.status import status_of, waiting_for
 from queuebit.submission import annotations_of
 from queuebit.wait_budget import WaitBudget
 from queuebit.watch import QUALIFIED, Watch
-from queuebit_contracts import subjects
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.command import CancelJob, CancelRequest
 from queuebit_contracts.job import JobCompleted, JobSealed, JobSealedV1, JobSubmitted
 from queuebit_contracts.lifecycle import STATES
-from queuebit_contracts.subjects import event_name
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_kernel import Malformed
 from queuebit_runtime.lag import LAG_S, read_past_lag
@@ -53,7 +51,6 @@ class AsyncJob:
         self._log_client = log_client
         self._watch = watch
         self._payloads = payloads
-        self._subjects = subjects.job(credential.tenant, job)
         self._signal = watch.signal(job)
         self._live: set[str] = set()
         """The names of events that this handle cannot have missed since there were `_gaps` gaps."""
@@ -272,18 +269,12 @@ class AsyncJob:
         """The first of the events that the log has."""
 
         async def read(name: str) -> None:
-            if (entry := await self._newest(name)) is not None:
+            if (entry := await self._log_client.newest(self.id, name, qualified=name in QUALIFIED)) is not None:
                 self._known[name] = entry
                 self._signal.notify()  # others may wait on this handle
 
         await asyncio.gather(*map(read, events))
         return next((self._event(name) for name in events if name in self._known), None)
-
-    async def _newest(self, name: str) -> Entry | None:
-        if name not in QUALIFIED:
-            return await self._log_client.last(self._subjects.event(name))
-        past = await self._log_client.history(self.id)
-        return next((it for it in reversed(past) if event_name(it.event.type) == name), None)
 
     async def _require_possible(self, events: Collection[str]) -> None:
         """Raise if the job has ended, and only its bill and its receipt can follow."""

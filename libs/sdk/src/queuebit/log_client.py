@@ -129,6 +129,13 @@ class LogClient:
             found += await self._read(_numbered(aggregate, number))
         return sorted(found, key=lambda entry: entry.sequence)
 
+    async def newest(self, job: str, event: str, *, qualified: bool) -> Entry | None:
+        """The newest event of a job by its name; `qualified` if subjects of such events go on after the name."""
+        if not qualified:
+            return await self.last(subjects.job(self.tenant, job).event(event))
+        past = await self.history(job)
+        return next((it for it in reversed(past) if subjects.event_name(it.event.type) == event), None)
+
     async def newest_seal(self, first: Seal | SealV1) -> Seal | SealV1:
         """The newest seal of a job, from its first one: that of the last correction of its bill, if there is any."""
         aggregate, newest = subjects.job(self.tenant, first.job), first

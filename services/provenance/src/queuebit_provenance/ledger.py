@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from queuebit_contracts.catalog import wire_name
-from queuebit_contracts.job import JobSealed, Seal
+from queuebit_contracts.job import JobSealed
 from queuebit_contracts.subjects import proof
 from queuebit_contracts.transparency import Checkpoint, LogCheckpointed
 from queuebit_contracts.wildcards import every
-from queuebit_kernel import Clock, digest, event_id, rfc3339
+from queuebit_kernel import Clock, event_id, rfc3339
 from queuebit_proof import Checkpoint as Head
 from queuebit_proof import (
     CheckpointInvalid,
@@ -131,7 +131,7 @@ class Ledger:
                 time=now,
                 traceparent=it.traceparent,
                 provenanceid=it.provenanceid,
-                data=_seal(it, index, tiles.size),
+                data=it.seal(index, tiles.size),
             )
             for index, it in enumerate(batch, start=first)
         ]
@@ -290,16 +290,3 @@ class Ledger:
                 f"leaf {first + len(entries)} of {size} is not in the event log: recover the event from its archive"
             )
         return entries
-
-
-def _seal(it: Attestation, index: int, size: int) -> Seal:
-    return Seal(
-        tenant=it.tenant,
-        job=it.job,
-        statement=digest(it.statement),
-        text=it.statement.decode(),
-        leaf_index=index,
-        tree_size=size,
-        revision=it.revision,
-        supersedes=it.supersedes,
-    )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from queuebit_contracts.job import Seal
 from queuebit_contracts.subjects import job
+from queuebit_kernel import digest
 from queuebit_proof import entry_of
 
 __all__ = ["Attestation"]
@@ -40,3 +42,16 @@ class Attestation:
     def entry(self) -> bytes:
         """Its entry in the log."""
         return entry_of(self.statement)
+
+    def seal(self, index: int, size: int) -> Seal:
+        """Its seal, if it is the leaf at `index` of a tree whose next head has `size` leaves."""
+        return Seal(
+            tenant=self.tenant,
+            job=self.job,
+            statement=digest(self.statement),
+            text=self.statement.decode(),
+            leaf_index=index,
+            tree_size=size,
+            revision=self.revision,
+            supersedes=self.supersedes,
+        )
