@@ -176,6 +176,21 @@ def test_estimates_broadcast_and_agree_within_their_errors(
     assert ours.metadata["shots"] == 2_500
 
 
+def test_a_circuit_with_more_parameters_than_an_item_has_is_sent_with_their_values(
+    service: QueuebitService, platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("queuebit_qiskit.circuits._MOST_INPUTS", 1)
+    values = [[0.0, np.pi], [np.pi, np.pi], [0.0, np.pi]]
+    (sampled,) = sampler(service).run([(asymmetric(), values)]).result()
+    assert platform.submissions[-1].data.circuit.inline is not None
+    assert "input float" not in platform.submissions[-1].data.circuit.inline
+    (exact,) = StatevectorSampler(seed=1).run([(asymmetric(), values)], shots=40_000).result()
+    assert_same_shares(sampled.join_data(), exact.join_data(), SHOTS)
+    pub = (random_circuit(1), [["ZZI"], ["III"]], np.arange(8).reshape(2, 4))
+    (ours,), (wanted,) = estimator(service).run([pub]).result(), StatevectorEstimator().run([pub]).result()
+    assert np.all(np.abs(ours.data.evs - wanted.data.evs) <= SIGMAS * ours.data.stds + 1e-9)
+
+
 def test_projectors_are_observables(service: QueuebitService) -> None:
     """Qiskit's exact estimator does not take them, its observables do."""
     circuit = QuantumCircuit(3)

@@ -51,6 +51,17 @@ def test_symbols_that_openqasm_cannot_have_get_their_values_here(
         sampler.run(ROTATED, {"t": sympy.Symbol("u")})
 
 
+def test_a_circuit_with_more_symbols_than_an_item_has_parameters_is_sent_with_their_values(
+    sampler: QueuebitSampler, platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("queuebit_cirq.sampler._MOST_INPUTS", 0)
+    results = sampler.run_sweep(ROTATED, cirq.Points("t", [0, 1, 0]))
+    assert [result.measurements["m"].tolist() for result in results] == [[[0, 0, 0]], [[1, 0, 1]], [[0, 0, 0]]]
+    (submission,) = platform.submissions
+    assert submission.data.circuit.inline is not None
+    assert "input float" not in submission.data.circuit.inline
+
+
 def test_a_batch_is_one_job_also_with_different_repetitions(sampler: QueuebitSampler) -> None:
     programs = [ROTATED, cirq.Circuit(cirq.X(B), cirq.measure(B)), ROTATED]
     results = sampler.run_batch(programs, [cirq.Points("t", [0, 1]), None, {"t": 1}], repetitions=3)

@@ -127,13 +127,15 @@ def test_shots_of_the_device_are_a_default_that_pennylane_deprecated(device: Mak
 
 
 def test_numbers_of_shots_broadcast_angles_and_measurements_in_the_middle(device: Make) -> None:
+    """Deferred measurements need wires that the device does not name."""
+
     def circuit(angle: Any) -> Any:
         qml.RX(angle, 0)
         middle = qml.measure(0, reset=True)
         qml.cond(middle, qml.X)(1)
         return qml.expval(qml.Z(1)), qml.expval(middle), qml.expval(qml.Z(0))
 
-    many = qml.set_shots(qml.QNode(circuit, device()), (10, 20))
+    many = qml.set_shots(qml.QNode(circuit, device(2)), (10, 20))
     assert many(math.pi) == ((-1, 1, 1), (-1, 1, 1))
     broadcast = qml.set_shots(qml.QNode(circuit, device()), 10)(np.array([0, math.pi]))
     assert [it.tolist() for it in broadcast] == [[1, -1], [0, 1], [1, 1]]
@@ -178,6 +180,11 @@ def test_what_it_cannot_measure_is_refused(device: Make, platform: LocalPlatform
         qml.QNode(circuit, device(1))()
     with pytest.raises(DeviceError, match="not accepted with finite shots on queuebit"):
         qml.set_shots(qml.QNode(circuit, device(1)), 10)()
+    sparse = qml.SparseHamiltonian(qml.Z(0).sparse_matrix(), wires=[0])
+    with pytest.raises(DeviceError, match="not accepted with finite shots on queuebit"):
+        qml.set_shots(qml.QNode(lambda: qml.expval(sparse), device(1)), 10)()
+    with pytest.raises(InvalidInput, match=r"RX\(nan, wires=\[0\]\) has an angle that is not a finite number"):
+        qml.set_shots(qml.QNode(lambda: (qml.RX(math.nan, 0), qml.counts())[1], device(1)), 10)()
     raw = qml.tape.QuantumScript([qml.Rot(1, 2, 3, 0)], [qml.sample(wires=0)], shots=1)
     with pytest.raises(InvalidInput, match="the device has no gate Rot"):
         device(1).execute(raw)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
-from qiskit import ClassicalRegister, QuantumCircuit
+from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
 from qiskit.circuit import Clbit
 from qiskit.circuit.classical import expr, types
 from qiskit.circuit.library import UnitaryGate, real_amplitudes
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
+from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.providers import JobError
 from qiskit.quantum_info import SparseObservable
 
@@ -18,9 +22,11 @@ from queuebit.errors import Reason
 from queuebit_qiskit import EstimatorOptions, JobRefused, SamplerOptions, SamplerV2
 from queuebit_qiskit.circuits import source_of, sources_of, terms_of
 from queuebit_qiskit.errors import as_qiskit_errors
-from queuebit_qiskit.estimation import shots_for
+from queuebit_qiskit.estimation import estimator_items, shots_for
 from queuebit_qiskit.notes import metadata_of, notes_in
 from queuebit_qiskit.options import options_of
+from queuebit_qiskit.results import circuit_items
+from queuebit_qiskit.sampling import sampler_items
 from queuebit_qiskit.submitting import Request
 
 
@@ -51,6 +57,7 @@ def with_an_input() -> QuantumCircuit:
         (bits_outside, "outside of its registers"),
         (with_an_input, r"input variables \(a\): use Parameter"),
         (lambda: QuantumCircuit(1, 1), "measures nothing"),
+        (lambda: QuantumCircuit(QuantumRegister(1), ClassicalRegister(0, "none")), r"size 0 \(none\): leave"),
     ],
 )
 def test_results_that_could_not_be_read_are_refused(circuit: Callable[[], QuantumCircuit], text: str) -> None:
@@ -73,16 +80,40 @@ def test_a_unitary_is_written_as_gates() -> None:
     assert source_of(circuit, measured=False).qubits == (0,)
 
 
-@pytest.mark.parametrize("precision", [0, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("name", ["shape", "items", "_data"])
+def test_a_register_that_a_result_cannot_hold_is_refused_before_it_costs(name: str) -> None:
+    circuit = QuantumCircuit(QuantumRegister(1), ClassicalRegister(1, name))
+    circuit.measure(0, 0)
+    with pytest.raises(InvalidInput, match=f"named '{name}': rename it"):
+        sampler_items([SamplerPub.coerce(circuit, 1)])
+    assert circuit_items([circuit], 1)[1][0]["registers"] == [[name, 1]], "results of `backend.run` can"
+
+
+def test_shots_and_precisions_of_numpy_are_plain_in_the_notes() -> None:
+    circuit = QuantumCircuit(1)
+    _, estimated = estimator_items([EstimatorPub.coerce((circuit, "Z", None, np.float32(0.5)))])
+    circuit.measure_all()
+    _, sampled = sampler_items([SamplerPub.coerce((circuit, None, np.int64(5)))])
+    _, ran = circuit_items([circuit], np.int64(5))
+    assert json.dumps([it[0]["shots"] for it in (estimated, sampled, ran)]) == "[4, 5, 5]"
+    assert json.dumps(estimated[0]["precision"]) == "0.5"
+    with pytest.raises(InvalidInput, match="shots must be a whole number from 1 to"):
+        circuit_items([circuit], 0)
+
+
+@pytest.mark.parametrize("precision", [0, -1.0, 1e-200, float("nan"), float("inf")])
 def test_a_precision_that_no_number_of_shots_reaches_is_refused(precision: float) -> None:
-    with pytest.raises(InvalidInput, match="give a number above 0"):
+    with pytest.raises(InvalidInput, match="give a number from 1e-07"):
         shots_for(precision)
     assert shots_for(1 / 64) == 4_096
 
 
-def test_a_call_without_a_run_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="nothing is to be run"):
-        Request("sampler", [], []).program()
+@pytest.mark.parametrize(
+    ("kind", "text"), [("sampler", "one pub"), ("estimator", "observable besides I"), ("circuits", "one circuit")]
+)
+def test_a_call_without_a_run_is_refused(kind: str, text: str) -> None:
+    with pytest.raises(InvalidInput, match=f"nothing is to be run: .*{text}"):
+        Request(kind, [], []).program()
 
 
 def test_items_carry_their_shots_where_they_differ() -> None:

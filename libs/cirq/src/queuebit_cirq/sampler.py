@@ -18,6 +18,8 @@ from queuebit_cirq.results import ResultDict, result_of
 __all__ = ["QueuebitSampler"]
 
 _UNTIL_BILLED_S = 30.0
+_MOST_INPUTS = 1_000
+"""Parameters that an item of a program may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +190,10 @@ def _runs(program: cirq.AbstractCircuit, params: cirq.Sweepable, shots: int) -> 
     """The runs of a sweep: of one circuit with inputs if it can have them, else of a circuit for each."""
     resolvers = list(cirq.to_resolvers(params))
     try:
-        exported = export(program)
+        exported = export(program) if len(cirq.parameter_names(program)) <= _MOST_INPUTS else None
     except NotExported:
+        exported = None
+    if exported is None:
         return [_bound(program, resolver, shots) for resolver in resolvers]
     runs = []
     for resolver in resolvers:

@@ -9,12 +9,11 @@ from typing import Any
 import pennylane as qml
 from numpy.typing import NDArray
 from pennylane.devices.preprocess import decompose, validate_measurements
-from pennylane.measurements import SampleMeasurement
 from pennylane.tape import QuantumScript, QuantumScriptBatch
 from pennylane.transforms import broadcast_expand, defer_measurements, split_non_commuting
 
 from queuebit import Batch, Client, Item, Job, JobFailed, Money, Reason, Result, Table
-from queuebit_pennylane.preprocessing import require_shots, sampled, with_wires
+from queuebit_pennylane.preprocessing import can_be_sampled, require_shots, sampled, with_wires
 from queuebit_pennylane.tapes import Export, export, samples_of
 
 __all__ = ["QueuebitDevice"]
@@ -118,9 +117,7 @@ class QueuebitDevice(qml.devices.Device):  # type: ignore[misc]  # PennyLane has
         program.add_transform(require_shots)
         program.add_transform(with_wires, self.wires, self.name)
         program.add_transform(defer_measurements, allow_postselect=False)
-        program.add_transform(
-            validate_measurements, sample_measurements=lambda it: isinstance(it, SampleMeasurement), name=self.name
-        )
+        program.add_transform(validate_measurements, sample_measurements=can_be_sampled, name=self.name)
         program.add_transform(split_non_commuting)
         program.add_transform(sampled)
         program.add_transform(

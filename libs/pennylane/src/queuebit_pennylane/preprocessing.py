@@ -8,12 +8,18 @@ from typing import Any, TypeAlias
 import pennylane as qml
 from pennylane.devices.preprocess import measurements_from_samples, validate_device_wires
 from pennylane.exceptions import DeviceError
+from pennylane.measurements import MeasurementProcess, SampleMeasurement
 from pennylane.tape import QuantumScript, QuantumScriptBatch
 from pennylane.wires import Wires
 
-__all__ = ["require_shots", "sampled", "with_wires"]
+__all__ = ["can_be_sampled", "require_shots", "sampled", "with_wires"]
 
 _Tapes: TypeAlias = tuple[QuantumScriptBatch, Callable[[Sequence[Any]], Any]]  # results nest as PennyLane's
+
+
+def can_be_sampled(measurement: MeasurementProcess) -> bool:
+    """Whether samples of wires give its value, after gates that diagonalise its observable."""
+    return isinstance(measurement, SampleMeasurement) and not isinstance(measurement.obs, qml.SparseHamiltonian)
 
 
 @qml.transform  # type: ignore[untyped-decorator]  # PennyLane has no types

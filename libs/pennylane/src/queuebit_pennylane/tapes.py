@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -61,15 +62,26 @@ def export(tape: QuantumScript, device_wires: Wires | None, *, inputs: bool) -> 
     places = {wire: f"q[{place}]" for place, wire in enumerate(wires)}
     read = set(tape.measurements[0].wires)
     measured = tuple(wire for wire in wires if wire in read)
-    values: dict[str, float] = {}
+    body, values = _gates(tape, places, inputs=inputs)
+    head = ["OPENQASM 3.0;", 'include "stdgates.inc";', *(f"input float[64] {name};" for name in values)]
+    head += [f"qubit[{len(wires)}] q;", f"bit[{len(measured)}] c;"]
+    tail = [f"c[{bit}] = measure {places[wire]};" for bit, wire in enumerate(measured)]
+    return Export("\n".join([*head, *body, *tail, ""]), values, measured)
+
+
+def _gates(tape: QuantumScript, places: Mapping[object, str], *, inputs: bool) -> tuple[list[str], dict[str, float]]:
+    """A line for each gate, and the values of the inputs that the lines name."""
     inputs = inputs and sum(len(it.parameters) for it in tape.operations) <= _MOST_INPUTS
-    body = []
+    body: list[str] = []
+    values: dict[str, float] = {}
     for operation in tape.operations:
         if operation.name in _WITHOUT_EFFECT:
             continue
         if operation.name not in _GATES:
             raise InvalidInput(f"the device has no gate {operation.name}: run a QNode, so that PennyLane decomposes it")
         angles = [float(it) for it in operation.parameters]
+        if not all(map(math.isfinite, angles)):
+            raise InvalidInput(f"{operation} has an angle that is not a finite number: give another value")
         if inputs:
             names = [f"p{len(values) + number}" for number in range(len(angles))]
             values |= zip(names, angles, strict=True)
@@ -77,10 +89,7 @@ def export(tape: QuantumScript, device_wires: Wires | None, *, inputs: bool) -> 
             names = [repr(it) for it in angles]
         arguments = f"({', '.join(names)})" if names else ""
         body.append(f"{_GATES[operation.name]}{arguments} {', '.join(places[wire] for wire in operation.wires)};")
-    head = ["OPENQASM 3.0;", 'include "stdgates.inc";', *(f"input float[64] {name};" for name in values)]
-    head += [f"qubit[{len(wires)}] q;", f"bit[{len(measured)}] c;"]
-    tail = [f"c[{bit}] = measure {places[wire]};" for bit, wire in enumerate(measured)]
-    return Export("\n".join([*head, *body, *tail, ""]), values, measured)
+    return body, values
 
 
 def samples_of(exported: Export, wires: Sequence[object], counts: Mapping[str, int], seed: str) -> NDArray[np.int64]:
@@ -101,7 +110,7 @@ def samples_of(exported: Export, wires: Sequence[object], counts: Mapping[str, i
     return shots[:, [exported.measured.index(wire) for wire in wires]]
 
 
-def _place(device_wires: Wires | None) -> Callable[[Any], tuple[str, Any]]:
-    if device_wires is not None:
-        return lambda wire: ("", device_wires.index(wire))
-    return lambda wire: (type(wire).__name__, wire)
+def _place(device_wires: Wires | None) -> Callable[[Any], tuple[int, str, Any]]:
+    """The order of wires: those of the device, and then those that deferred measurements added."""
+    known = {} if device_wires is None else {wire: number for number, wire in enumerate(device_wires)}
+    return lambda wire: (0, "", known[wire]) if wire in known else (1, type(wire).__name__, wire)

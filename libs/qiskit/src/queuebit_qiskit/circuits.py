@@ -6,7 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from qiskit import QuantumCircuit
+from qiskit.primitives.containers.bindings_array import BindingsArray
 from qiskit.quantum_info import SparseObservable
 from qiskit.transpiler import Target
 
@@ -14,13 +16,17 @@ from queuebit import InvalidInput
 from queuebit.exporting import exported
 from queuebit_qiskit.native import kept_as_it_is
 
-__all__ = ["Source", "source_of", "sources_of", "terms_of"]
+__all__ = ["Source", "runs_of", "source_of", "sources_of", "terms_of"]
 
 _INPUT = re.compile(r"^input float\[64\] (\S+);$", re.MULTILINE)
 """How Qiskit's exporter declares a parameter."""
 
 _PHYSICAL = re.compile(r"\$(\d+)")
 """How it names a qubit of a circuit with a layout."""
+
+
+_MOST_INPUTS = 1_000
+"""Parameters that an item of a program may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,8 @@ def source_of(circuit: QuantumCircuit, *, measured: bool, native: Target | None 
     """
     if inputs := [it.name for it in circuit.iter_input_vars()]:
         raise InvalidInput(f"the circuit has input variables ({', '.join(inputs)}): use Parameter instead")
+    if empty := [it.name for it in (*circuit.qregs, *circuit.cregs) if not it.size]:
+        raise InvalidInput(f"the circuit has registers of size 0 ({', '.join(empty)}): leave them out")
     registers = _registers(circuit) if measured else ()
     if native is not None:
         circuit = kept_as_it_is(circuit, native)
@@ -65,6 +73,20 @@ def sources_of(circuits: Sequence[QuantumCircuit], *, measured: bool, native: Ta
     different = {id(circuit): circuit for circuit in circuits}
     found = {key: source_of(circuit, measured=measured, native=native) for key, circuit in different.items()}
     return [found[id(circuit)] for circuit in circuits]
+
+
+def runs_of(
+    circuit: QuantumCircuit, values: BindingsArray, source: Source, *, measured: bool, native: Target | None = None
+) -> list[tuple[str, dict[str, float]]]:
+    """The text and the values of its inputs for each parameter set.
+
+    A circuit with more parameters than an item may have is sent once for each set, with the values in its text.
+    """
+    table = values.as_array(circuit.parameters).reshape(int(np.prod(values.shape, dtype=int)), len(source.inputs))
+    if len(source.inputs) > _MOST_INPUTS:
+        bound = [circuit.assign_parameters(row) for row in table.tolist()]
+        return [(it.text, {}) for it in sources_of(bound, measured=measured, native=native)]
+    return [(source.text, dict(zip(source.inputs, row, strict=True))) for row in table.tolist()]
 
 
 def terms_of(observable: SparseObservable, source: Source) -> dict[str, float]:

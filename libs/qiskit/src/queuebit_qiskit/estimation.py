@@ -13,10 +13,14 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.transpiler import Target
 
 from queuebit import InvalidInput, Item, ItemResult
-from queuebit_qiskit.circuits import Source, sources_of, terms_of
-from queuebit_qiskit.notes import bindings_of, metadata_of
+from queuebit_qiskit.circuits import Source, runs_of, sources_of, terms_of
+from queuebit_qiskit.notes import metadata_of
 
 __all__ = ["estimator_items", "estimator_result", "shots_for"]
+
+
+_FINEST = 1e-7
+"""The smallest precision: it takes 10^14 shots, of 2^53 that can be written."""
 
 
 def shots_for(precision: float) -> int:
@@ -26,10 +30,12 @@ def shots_for(precision: float) -> int:
     the sum of its absolute coefficients.
 
     Raises:
-        InvalidInput: the precision is not above 0.
+        InvalidInput: the precision is not a number, or so small that no number of shots reaches it.
     """
-    if not precision > 0 or not math.isfinite(precision):
-        raise InvalidInput(f"the precision is {precision!r:.40}: give a number above 0, such as 0.02 for 2,500 shots")
+    if not _FINEST <= precision < math.inf:
+        raise InvalidInput(
+            f"the precision is {precision!r:.40}: give a number from {_FINEST:g}, such as 0.02 for 2,500 shots"
+        )
     return math.ceil(1 / precision**2)
 
 
@@ -48,18 +54,19 @@ def estimator_items(
     sources = sources_of([pub.circuit for pub in pubs], measured=False, native=native)
     for pub, source in zip(pubs, sources, strict=True):
         observables, constants = _observables(pub, source)
-        bindings = bindings_of(pub.circuit, pub.parameter_values, source.inputs)
+        runs = runs_of(pub.circuit, pub.parameter_values, source, measured=False, native=native)
         note = {
             "bindings": [*pub.parameter_values.shape],
             "observables": [*pub.observables.shape],
             "constants": constants,
-            "precision": pub.precision,
+            "precision": float(pub.precision),
             "shots": shots_for(pub.precision),
             "metadata": metadata_of(pub.circuit),
         }
         for binding, wanted in _runs(note):
             terms = [observables[number] for number in wanted]
-            items.append(Item(source.text, bindings[binding], terms, shots=note["shots"]))
+            text, values = runs[binding]
+            items.append(Item(text, values, terms, shots=note["shots"]))
         notes.append(note)
     return items, notes
 

@@ -6,13 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from qiskit import QuantumCircuit
-from qiskit.primitives.containers.bindings_array import BindingsArray
 
 from queuebit import NotFound
 
-__all__ = ["ANNOTATION", "annotation", "bindings_of", "metadata_of", "notes_in"]
+__all__ = ["ANNOTATION", "annotation", "metadata_of", "notes_in"]
 
 ANNOTATION = "qiskit"
 """The program's annotation that holds the notes."""
@@ -37,12 +35,6 @@ def notes_in(job: str, annotations: Mapping[str, object]) -> tuple[str, list[dic
     if found.get("version") != _VERSION:
         raise NotFound(f"job {job} was submitted by a newer version of queuebit-qiskit: upgrade to read it")
     return str(found["kind"]), list(found["pubs"])
-
-
-def bindings_of(circuit: QuantumCircuit, values: BindingsArray, inputs: Sequence[str]) -> list[dict[str, float]]:
-    """The values of each parameter set, by the names that the parameters have in the exported circuit."""
-    table = values.as_array(circuit.parameters).reshape(int(np.prod(values.shape, dtype=int)), len(inputs))
-    return [dict(zip(inputs, row, strict=True)) for row in table.tolist()]
 
 
 def metadata_of(circuit: QuantumCircuit) -> Any:  # what a person wrote

@@ -15,6 +15,7 @@ from qiskit.transpiler import Target
 from queuebit import InvalidInput, Money
 from queuebit.submission import label_of
 from queuebit_qiskit.backend import QueuebitBackend
+from queuebit_qiskit.errors import as_qiskit_errors
 from queuebit_qiskit.estimation import estimator_items
 from queuebit_qiskit.jobs import PrimitiveJob
 from queuebit_qiskit.options import EstimatorOptions, Options, SamplerOptions, options_of
@@ -76,7 +77,8 @@ class _Primitive:
         return PrimitiveJob(self._backend.service, job, self._backend.name, request.kind, request.notes)
 
     def _quote(self, request: Request, options: Options) -> Quote:
-        plan = self._backend.service.client.plan(request.program(), shots=request.shots, project=options.project)
+        with as_qiskit_errors():
+            plan = self._backend.service.client.plan(request.program(), shots=request.shots, project=options.project)
         row = next((it for it in plan if it["backend"] == self._backend.name), None)
         if row is None:
             return Quote(self._backend.name, fits=False, reason="your project may not use this backend")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, SupportsIndex
 
 from qiskit import QuantumCircuit
 from qiskit.result import Result
 from qiskit.transpiler import Target
 
 from queuebit import InvalidInput, Item, ItemResult
+from queuebit.inputs import whole_number
 from queuebit_qiskit.circuits import sources_of
 from queuebit_qiskit.notes import metadata_of
 
@@ -17,21 +18,21 @@ __all__ = ["circuit_items", "circuits_result"]
 
 
 def circuit_items(
-    circuits: Sequence[QuantumCircuit], shots: int, native: Target | None = None
+    circuits: Sequence[QuantumCircuit], shots: SupportsIndex, native: Target | None = None
 ) -> tuple[list[Item], list[dict[str, Any]]]:
     """Return an item and a note for each circuit.
 
     Raises:
-        InvalidInput: a circuit cannot be sent.
+        InvalidInput: a circuit or the number of shots cannot be sent.
     """
-    items, notes = [], []
+    items, notes, number = [], [], whole_number("shots", shots, 1)
     sources = sources_of(circuits, measured=True, native=native)
     for circuit, source in zip(circuits, sources, strict=True):
         if source.inputs:
             raise InvalidInput(f"circuit {circuit.name!r} has free parameters: bind them, or use SamplerV2")
-        items.append(Item(source.text, shots=shots))
+        items.append(Item(source.text, shots=number))
         registers = [[*register] for register in source.registers]
-        notes.append({"name": circuit.name, "registers": registers, "shots": shots, "metadata": metadata_of(circuit)})
+        notes.append({"name": circuit.name, "registers": registers, "shots": number, "metadata": metadata_of(circuit)})
     return items, notes
 
 

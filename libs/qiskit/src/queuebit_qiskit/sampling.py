@@ -11,9 +11,9 @@ from qiskit.primitives import BitArray, DataBin, SamplerPubResult
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.transpiler import Target
 
-from queuebit import Item, ItemResult
-from queuebit_qiskit.circuits import sources_of
-from queuebit_qiskit.notes import bindings_of, metadata_of
+from queuebit import InvalidInput, Item, ItemResult
+from queuebit_qiskit.circuits import runs_of, sources_of
+from queuebit_qiskit.notes import metadata_of
 
 __all__ = ["SHOT_ORDER", "sampler_items", "sampler_result"]
 
@@ -30,13 +30,15 @@ def sampler_items(pubs: Sequence[SamplerPub], native: Target | None = None) -> t
     items, notes = [], []
     sources = sources_of([pub.circuit for pub in pubs], measured=True, native=native)
     for pub, source in zip(pubs, sources, strict=True):
-        bindings = bindings_of(pub.circuit, pub.parameter_values, source.inputs)
-        items += [Item(source.text, binding, shots=pub.shots) for binding in bindings]
+        _require_names(source.registers)
+        shots = int(pub.shots)
+        runs = runs_of(pub.circuit, pub.parameter_values, source, measured=True, native=native)
+        items += [Item(text, values, shots=shots) for text, values in runs]
         notes.append(
             {
                 "shape": [*pub.shape],
                 "registers": [[*register] for register in source.registers],
-                "shots": pub.shots,
+                "shots": shots,
                 "metadata": metadata_of(pub.circuit),
             }
         )
@@ -55,6 +57,15 @@ def sampler_result(note: Mapping[str, Any], items: Iterator[ItemResult]) -> Samp
         offset += width
     metadata = {"shots": shots, "shot_order": SHOT_ORDER, "circuit_metadata": note["metadata"]}
     return SamplerPubResult(DataBin(**data, shape=shape), metadata)
+
+
+def _require_names(registers: Sequence[tuple[str, int]]) -> None:
+    """Raise `InvalidInput` for a name that Qiskit's results keep for themselves, such as `shape`."""
+    for name, _ in registers:
+        try:
+            DataBin(**{name: None}, shape=())
+        except (TypeError, ValueError) as error:
+            raise InvalidInput(f"Qiskit's results cannot hold a register named {name!r}: rename it") from error
 
 
 def _joint(item: ItemResult) -> tuple[list[int], list[int]]:

@@ -13,6 +13,13 @@ from queuebit_qiskit.options import Options
 __all__ = ["Request"]
 
 
+_NOTHING = {
+    "sampler": "nothing is to be run: give at least one pub, with at least one parameter set",
+    "estimator": "nothing is to be run: give a pub with a parameter set, and an observable besides I",
+    "circuits": "nothing is to be run: give at least one circuit",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What one call asks for, before it is sent."""
@@ -37,7 +44,7 @@ class Request:
             InvalidInput: there is nothing to run.
         """
         if not self.items:
-            raise InvalidInput("nothing is to be run: give a pub with a parameter set and an observable besides I")
+            raise InvalidInput(_NOTHING[self.kind])
         most = self.shots
         items = [replace(it, shots=None) if it.shots == most else it for it in self.items]
         return Batch(items, self.outputs, annotation(self.kind, self.notes))
