@@ -53,6 +53,16 @@ async def test_a_circuit_is_compiled_once_for_each_backend(world: World, answer:
     assert [it.qpu_us for it in again.estimates] == [10, 5_011]
 
 
+async def test_a_tenant_finds_nothing_that_another_has_compiled(world: World, answer: AnswerProfile) -> None:
+    """The time of an answer said whether another tenant had asked for the circuit, and its bad luck was shared."""
+    world.circuits.unfit["device"] = world.refusal("profile_timeout", lasting=False)
+    await answer(request(world.bell))
+    world.circuits.unfit.clear()
+    found = await answer(request(world.bell).model_copy(update={"tenant": "other"}))
+    assert world.circuits.compiled == ["aer", "device"] * 2
+    assert [it.unfit for it in found.estimates] == [None, None]
+
+
 async def test_an_estimate_names_the_operations_that_its_esp_follows_from(world: World, answer: AnswerProfile) -> None:
     world.circuits.operations = '[["cx",[0,1],1]]'
     (found,) = (await answer(request(world.bell, "device"))).estimates

@@ -32,6 +32,7 @@ A_WHILE_S = 300.0
 
 
 class _Compilation(NamedTuple):
+    tenant: str
     circuit: str
     backend: str
     target: str
@@ -50,8 +51,8 @@ class CircuitProfiles:
     """What children found out about circuits.
 
     Reading one and compiling it for each backend are steps of their own: one that takes too long costs only itself, and
-    what a question found out before its asker gave up is there for the next. What was read is remembered for its
-    tenant: a digest alone must not open the circuit of another.
+    what a question found out before its asker gave up is there for the next. All of it is remembered for its tenant: a
+    digest alone must not open the circuit of another, and the time of an answer must not say what another has asked.
     """
 
     def __init__(
@@ -68,9 +69,9 @@ class CircuitProfiles:
         """What is remembered of a circuit, by its digest."""
         return self._profiles.get((tenant, circuit))
 
-    def compiled(self, circuit: str, backend: str) -> Compiled | None:
+    def compiled(self, tenant: str, circuit: str, backend: str) -> Compiled | None:
         """What is remembered of a circuit on a backend of this stack."""
-        return self._estimates.get(self._key(circuit, backend))
+        return self._estimates.get(self._key(tenant, circuit, backend))
 
     async def inputs(self, source: bytes, asker: Asker) -> tuple[Input, ...] | CircuitError:
         """What a circuit leaves open."""
@@ -96,7 +97,7 @@ class CircuitProfiles:
 
     async def compile(self, circuit: BoundCircuit, backend: str, asker: Asker) -> None:
         """Compile a circuit for a backend, unless that is known."""
-        key = self._key(circuit.digest, backend)
+        key = self._key(asker.tenant, circuit.digest, backend)
         if self._estimates.get(key) is not None:
             return
         found = await self._circuits.estimate(circuit, backend, asker)
@@ -116,8 +117,8 @@ class CircuitProfiles:
             return describe(content, OPERATIONS)
         return await self._payloads.store(COMPILED, content, OPERATIONS)
 
-    def _key(self, circuit: str, backend: str) -> _Compilation:
-        return _Compilation(circuit, backend, self._offers[backend].target)
+    def _key(self, tenant: str, circuit: str, backend: str) -> _Compilation:
+        return _Compilation(tenant, circuit, backend, self._offers[backend].target)
 
 
 def _seconds(refused: Refused) -> float:

@@ -84,8 +84,8 @@ class AnswerProfile:
         self._offers[described.backend] = described
 
     def _missing(self, request: ProfileRequest) -> list[str]:
-        asked, circuit = request.backends or self._offers, request.circuit.digest
-        return [it for it in asked if it in self._offers and self._profiles.compiled(circuit, it) is None]
+        asked, about = request.backends or self._offers, (request.tenant, request.circuit.digest)
+        return [it for it in asked if it in self._offers and self._profiles.compiled(*about, it) is None]
 
     def _answer(self, request: ProfileRequest, found: Profiled) -> ProfileAnswer:
         estimates = tuple(self._estimate(request, backend) for backend in request.backends or self._offers)
@@ -93,7 +93,7 @@ class AnswerProfile:
 
     def _estimate(self, request: ProfileRequest, backend: str) -> BackendEstimate:
         offer = self._offers.get(backend)
-        compiled = self._profiles.compiled(request.circuit.digest, backend) if offer else None
+        compiled = self._profiles.compiled(request.tenant, request.circuit.digest, backend) if offer else None
         if offer is None or compiled is None:
             return BackendEstimate(
                 backend=backend, unfit=Reason(code="unknown_backend", text=f"this executor has no backend {backend}")

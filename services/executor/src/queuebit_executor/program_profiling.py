@@ -166,7 +166,7 @@ class ProgramProfiles:
             return BackendEstimate(backend=backend, unfit=unknown)
         compiled = []
         for part, share in zip(outline.parts, shares, strict=True):
-            known = [self._profiles.compiled(circuit, backend) for circuit in part.circuits]
+            known = [self._profiles.compiled(request.tenant, circuit, backend) for circuit in part.circuits]
             estimates = tuple(it.estimate for it in known if it is not None)
             if len(estimates) < len(known):
                 return None
