@@ -12,22 +12,18 @@ from faststream.nats import NatsBroker, NatsRouter
 from faststream.nats.security import NatsNKey
 
 from queuebit_contracts.topology import inbox_of
-from queuebit_kernel import Unavailable
-from queuebit_runtime.connection import Client, NatsError, NatsTimeoutError, NoRespondersError
+from queuebit_runtime.connection import Client, NatsError
 from queuebit_runtime.harden import harden_nats_client
 from queuebit_runtime.message_outcome import MessageOutcome
+from queuebit_runtime.requests import Requests
 from queuebit_runtime.rounds import InRounds, Rounds
 from queuebit_runtime.servers import servers_of
 from queuebit_runtime.tenant_limiter import TenantLimiter
 from queuebit_runtime.tracing import Tracing
 
-__all__ = ["Bus", "Unanswered"]
+__all__ = ["Bus"]
 
 _log = logging.getLogger(__name__)
-
-
-class Unanswered(Unavailable):
-    """A request had no reply in time."""
 
 
 class Bus:
@@ -59,6 +55,7 @@ class Bus:
             logger=None,
         )
         self._client: Client | None = None
+        self._requests = Requests(self, timeout_s=5)
         self._rounds: dict[InRounds, Rounds] = {}
         self.closed = asyncio.Event()
         """Set when the connection is closed and will not reconnect."""
@@ -108,18 +105,8 @@ class Bus:
                 await subscriber.start()
 
     async def request(self, subject: str, body: bytes, timeout_s: float) -> bytes:
-        """Ask, and return the reply.
-
-        Raises:
-            Unanswered: there was no reply in time.
-            Unavailable: nothing could be asked.
-        """
-        try:
-            return (await self.broker.request(body, subject, timeout=timeout_s)).body
-        except (NoRespondersError, NatsTimeoutError, TimeoutError) as error:
-            raise Unanswered(f"{subject} was not answered within {timeout_s:g} s") from error
-        except NatsError as error:
-            raise Unavailable(f"{subject}: {error!r}") from error
+        """Ask, and return the body of the first reply; raises as `Requests`."""
+        return (await self._requests.ask(subject, body, timeout_s=timeout_s)).data
 
     async def _on_closed(self) -> None:
         self.closed.set()

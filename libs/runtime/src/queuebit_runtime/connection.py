@@ -13,8 +13,6 @@ from typing import Protocol
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.errors import NoRespondersError
-from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.errors import APIError, NotFoundError
 from nats.js.errors import Error as JetStreamError
 
@@ -26,8 +24,6 @@ __all__ = [
     "JetStreamError",
     "Msg",
     "NatsError",
-    "NatsTimeoutError",
-    "NoRespondersError",
     "NotFoundError",
 ]
 

@@ -12,13 +12,17 @@ from queuebit_runtime.connection import Client, Connection, NatsError
 from queuebit_runtime.harden import listen
 from queuebit_runtime.received import Received
 
-__all__ = ["NoService", "Requests"]
+__all__ = ["NoService", "Requests", "Unanswered"]
 
 _DONE = ("204", "404")
 """How the server ends several replies, or says that there is none."""
 
 
-class NoService(Unavailable):
+class Unanswered(Unavailable):
+    """A request had no reply in time."""
+
+
+class NoService(Unanswered):
     """Nothing receives requests on a subject."""
 
 
@@ -37,8 +41,8 @@ class _Open:
 class Requests:
     """Sends requests and returns the replies.
 
-    Both ways to ask raise `Unavailable`: the server refused, there was no reply in time, for example because the
-    connection was lost, or it is closed; and `NoService`.
+    Both ways to ask raise `Unavailable`: the server refused, or the connection is closed; `Unanswered`: there was no
+    reply in time, for example because the connection was lost; and `NoService`.
     """
 
     def __init__(self, connection: Connection, timeout_s: float) -> None:
@@ -123,7 +127,7 @@ class Requests:
         left = [it for it in self._open.values() if not it.answered.done()]
         for it in left:
             if it.until <= at:
-                it.answered.set_exception(Unavailable(f"{it.subject} did not answer within {it.within_s:g} s"))
+                it.answered.set_exception(Unanswered(f"{it.subject} did not answer within {it.within_s:g} s"))
         self._look_at = min((it.until for it in left if it.until > at), default=math.inf)
         if self._look_at < math.inf:
             loop = asyncio.get_running_loop()

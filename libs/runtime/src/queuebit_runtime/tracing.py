@@ -81,10 +81,8 @@ class OpenSpan:
     ) -> None:
         detach(self._outer)
         if error is not None:
-            text = f"{type(error).__name__}: {error}"[:_LONGEST_STATUS]
-            self._span.set_status(
-                Status(StatusCode.ERROR, text.encode(errors="replace").decode())
-            )  # no lone surrogates
+            text = f"{type(error).__name__}: {error}"[:_LONGEST_STATUS].encode(errors="replace").decode()
+            self._span.set_status(Status(StatusCode.ERROR, text))  # without half a surrogate pair
         self._span.end()
 
 

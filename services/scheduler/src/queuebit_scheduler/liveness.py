@@ -8,7 +8,8 @@ from datetime import datetime
 
 from queuebit_contracts.subjects import alive
 from queuebit_kernel import Clock, Unavailable
-from queuebit_runtime.bus import Bus, Unanswered
+from queuebit_runtime.bus import Bus
+from queuebit_runtime.requests import Unanswered
 from queuebit_scheduler.state import State
 
 __all__ = ["ASK_S", "Ask", "WatchBackends", "over_bus"]
