@@ -31,6 +31,19 @@ async def test_tiles_that_lag_are_caught_up(
     assert TileLog.open(tmp_path / "log", keys.trust).published == 2
 
 
+async def test_a_process_whose_files_lag_does_not_replace_newer_ones_of_another(
+    tmp_path: Path, keys: KeyRing, ledger_of: LedgerOf, attesting: Attesting, metered: WriteLives
+) -> None:
+    """Both had published a moment before, so both wrote later; the last to write could have the older checkpoint."""
+    bills, one, other = await metered("j1", "j2", "j3", "j4"), ledger_of(), ledger_of()
+    async with attesting(one) as first, attesting(other) as second:
+        for attest, bill in zip((first, second, first, second), bills, strict=True):
+            await attest(bill)
+    await other.publish()
+    await one.publish()
+    assert TileLog.open(tmp_path / "log", keys.trust).published == 4
+
+
 @pytest.mark.parametrize("name", ["checkpoint", "tile/entries/000.p/2", "tile/0/000.p/2"])
 @pytest.mark.parametrize("content", [b"", b"torn", bytes(4096), None])
 async def test_a_damaged_folder_is_rebuilt_automatically(

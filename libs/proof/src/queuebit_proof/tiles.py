@@ -16,6 +16,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from queuebit_proof.checkpoint import Checkpoint, read_checkpoint, verify_checkpoint
@@ -127,6 +128,14 @@ class TileLog:
     def consistency(self, old: int, new: int | None = None) -> list[bytes]:
         """Return the proof that the log of `new` entries continues the log of `old` entries."""
         return self._tree.consistency(old, new)
+
+    def publish(self, checkpoint: str, trust: TrustRoot) -> None:
+        """As `write`, unless the folder has a newer checkpoint: another process shares it, and was faster."""
+        with suppress(LogCorrupt):  # a damaged one is replaced
+            head = self._published_head(trust)
+            if head is not None and head.size > read_checkpoint(checkpoint).size:
+                return
+        self.write(checkpoint)
 
     def write(self, checkpoint: str) -> None:
         """Publish all entries that the signed checkpoint covers: tiles first, then the checkpoint.

@@ -152,7 +152,7 @@ class Ledger:
             return
         self.behind, self._publish_at = False, self._clock.monotonic() + _PUBLISH_S
         try:
-            await asyncio.to_thread(self._tiles.write, self._checkpoint)
+            await asyncio.to_thread(self._tiles.publish, self._checkpoint, self._trust)
         except OSError as error:
             _logger.error("the tiles lag behind the log until they can be written: %s", error)  # noqa: TRY400  # no trace
 
