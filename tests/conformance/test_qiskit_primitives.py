@@ -255,6 +255,7 @@ def test_a_refused_job_has_every_reason_as_an_error_of_either_kind(ann: Credenti
         assert str(refused.value) == f"job {job.job_id()} was rejected: too many shots; too little money"
         assert job.error_message() == "too many shots; too little money"
         assert (job.done(), job.in_final_state(), job.status().name) == (False, True, "ERROR")
+        assert job.charge() == Money.zero()
 
 
 def test_a_run_without_a_result_is_named_and_the_others_are_kept(service: QueuebitService) -> None:

@@ -84,7 +84,7 @@ class Shaky(FakeBus):
 
 
 async def test_a_wait_outlives_a_server_that_comes_back(ann: Credential, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("queuebit.job._FIRST_LOOK_S", 0.001)
+    monkeypatch.setattr("queuebit.job_events.FIRST_LOOK_S", 0.001)
     bus = Shaky()
     async with AsyncClient(ann, transport=bus) as client:
         job = await client.submit(BELL)
@@ -94,7 +94,7 @@ async def test_a_wait_outlives_a_server_that_comes_back(ann: Credential, monkeyp
 
 
 async def test_a_wait_ends_when_the_server_is_gone_for_good(ann: Credential, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("queuebit.job._FIRST_LOOK_S", 0.001)
+    monkeypatch.setattr("queuebit.job_events.FIRST_LOOK_S", 0.001)
     monkeypatch.setattr("queuebit.wait_budget._AWAY_S", 0.01)
     bus = Shaky()
     async with AsyncClient(ann, transport=bus) as client:
@@ -142,7 +142,7 @@ async def test_two_handles_of_a_job_receive_the_same_message(ann: Credential) ->
 async def test_a_wait_that_lasts_says_what_for(
     ann: Credential, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("queuebit.job._FIRST_LOOK_S", 0.001)
+    monkeypatch.setattr("queuebit.job_events.FIRST_LOOK_S", 0.001)
     monkeypatch.setattr("queuebit.wait_budget._FIRST_EXPLANATION_S", 0.0001)
     async with AsyncClient(ann, transport=FakeBus()) as client:
         job = await client.submit(BELL)
@@ -252,7 +252,7 @@ async def test_a_placement_is_received_whatever_its_backend(ann: Credential) -> 
 async def test_waiting_for_what_can_no_longer_happen_ends(
     ann: Credential, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr("queuebit.job._FIRST_LOOK_S", 0.001)
+    monkeypatch.setattr("queuebit.job_events.FIRST_LOOK_S", 0.001)
     async with AsyncClient(ann, transport=FakeBus(refuses)) as client:
         job = await client.submit(BELL)
         with pytest.raises(Refused, match="no such project"):

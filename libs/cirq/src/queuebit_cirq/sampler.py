@@ -106,7 +106,7 @@ class QueuebitSampler(cirq.Sampler):
         Raises:
             StillRunning: they are not in `timeout` seconds.
         """
-        charges = [charge for job in self._jobs if (charge := _charge(job, timeout)) is not None]
+        charges = [job.charge(timeout) for job in self._jobs]
         return sum(charges[1:], charges[0]) if charges else Money.zero()
 
     def estimate(self, program: cirq.AbstractCircuit, params: cirq.Sweepable = None, repetitions: int = 1) -> Table:
@@ -230,11 +230,3 @@ def _read(job: Job, result: Result, number: int, run: _Run) -> ResultDict:
     found = result_of(run.exported, run.params, item.counts, f"{job.id}/{number}")
     found.job, found.backend = job, result.backend
     return found
-
-
-def _charge(job: Job, timeout: float | None) -> Money | None:
-    status = job.wait(timeout)
-    if status.charge is None and status.state in ("completed", "failed"):
-        job.until(("metered",), timeout)
-        status = job.status()
-    return status.charge

@@ -101,7 +101,7 @@ class QueuebitDevice(qml.devices.Device):  # type: ignore[misc]  # PennyLane has
         Raises:
             StillRunning: they are not in `timeout` seconds.
         """
-        charges = [charge for job in self._jobs if (charge := _charge(job, timeout)) is not None]
+        charges = [job.charge(timeout) for job in self._jobs]
         return sum(charges[1:], charges[0]) if charges else Money.zero()
 
     def estimate(self, qnode: qml.QNode, *args: Any, **kwargs: Any) -> Table:  # arguments of the QNode
@@ -191,11 +191,3 @@ def _read(
     samples = samples_of(exported, [*tape.measurements[0].wires], item.counts, f"{job.id}/{number}")
     parts = tuple(samples[start:end] for start, end in tape.shots.bins())
     return parts if tape.shots.has_partitioned_shots else samples
-
-
-def _charge(job: Job, timeout: float | None) -> Money | None:
-    status = job.wait(timeout)
-    if status.charge is None and status.state in ("completed", "failed"):
-        job.until(("metered",), timeout)
-        status = job.status()
-    return status.charge

@@ -95,11 +95,10 @@ class _Handle:
         """The reasons as text; None if there are none."""
         return "; ".join(it.text for it in self.reasons()) or None
 
-    def charge(self, timeout: float | None = _BILL_S) -> Money | None:
-        """Wait for the bill, which follows the result shortly, and return its newest amount."""
+    def charge(self, timeout: float | None = _BILL_S) -> Money:
+        """Wait for the bill, which follows the end shortly, and return its newest amount; 0 for a refused job."""
         with as_qiskit_errors():
-            self._job.until(("metered",), timeout)
-            return self._job.status().charge
+            return self._job.charge(timeout)
 
     def receipt(self, timeout: float | None = _BILL_S) -> Receipt:
         """Wait for the receipt, which follows the bill shortly."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from queuebit.events import LoggedEvent
     from queuebit.job import AsyncJob
     from queuebit_contracts.catalog import AnyEvent
+    from queuebit_kernel import Money
 
 __all__ = ["Client", "Job"]
 
@@ -131,6 +132,10 @@ class Job:
             StillRunning: the job belongs to another user, or did not end in time.
         """
         return self._loop.run(self._job.cancel(reason, timeout))
+
+    def charge(self, timeout: float | None = 10.0) -> Money:
+        """Wait for the bill, and return the newest charge; raises `StillRunning` after `timeout` seconds."""
+        return self._loop.run(self._job.charge(timeout))
 
     def receipt(self, timeout: float | None = 10.0) -> Receipt:
         """Wait until the job is sealed, and return its receipt; raises `StillRunning` after `timeout` seconds."""

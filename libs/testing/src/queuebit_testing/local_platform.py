@@ -40,7 +40,7 @@ _COMPILATION = Compilation(compiler="local", digest=_DIGEST, seed=1, depth=1, tw
 
 
 class LocalPlatform:
-    """The transport of a client whose jobs run on one backend and cost one cent each."""
+    """The transport of a client whose jobs run on one backend and cost one cent each; refused ones cost nothing."""
 
     def __init__(self, backend: Backend | None = None, *, refuse: Sequence[Reason] = ()) -> None:
         """Create a platform.
@@ -81,10 +81,9 @@ class LocalPlatform:
         if subject in self._log:
             return Reply(b'{"error":{"err_code":10071,"description":"wrong last sequence"}}')
         self.submissions.append(event)
-        self._append(event)
-        self._append(ended := self._ended(event))
-        if isinstance(ended, JobCompleted):
-            self._append(_metered(event))
+        ended = self._ended(event)
+        for it in (event, ended, _metered(event, free=isinstance(ended, JobRejected))):
+            self._append(it)
         return Reply(json.dumps({"seq": len(self._log)}).encode())
 
     async def follow(
@@ -170,10 +169,11 @@ def _rejected(submitted: JobSubmitted, reasons: Sequence[Reason]) -> JobRejected
     return JobRejected(source="qb/broker", data=data)
 
 
-def _metered(submitted: JobSubmitted) -> JobMetered:
+def _metered(submitted: JobSubmitted, *, free: bool) -> JobMetered:
     asked = submitted.data
     data = Metering(
-        tenant=asked.tenant, project=asked.project, job=asked.job, state="completed", usage=Usage(shots=asked.shots),
-        charge=Charge(amount="0.01", currency="USD", jbu="0"), price_book=_DIGEST, submitted_at=_NOW, ended_at=_NOW,
+        tenant=asked.tenant, project=asked.project, job=asked.job, state="rejected" if free else "completed",
+        usage=Usage(shots=0 if free else asked.shots), price_book=_DIGEST, submitted_at=_NOW, ended_at=_NOW,
+        charge=Charge(amount="0.00" if free else "0.01", currency="USD", jbu="0"),
     )  # fmt: skip
     return JobMetered(source="qb/metering", time=_NOW, data=data)
