@@ -104,14 +104,18 @@ async def decisions_recompute(
 
     batches = [chosen[at : at + _BATCH] for at in range(0, len(chosen), _BATCH)]
     results = [it for batch in await asyncio.gather(*map(judged, batches)) for it in batch]
+    return _verdict(results, of=len(recorded), undocumented=history.undocumented)
+
+
+def _verdict(results: Sequence[_Judged], *, of: int, undocumented: int) -> Verdict:
     verdict = Verdict("I6", sum(it.recomputed for it in results), "placements")
     for result in results:
         for subject, text in result.faults:
             verdict.add(subject, text)
-    if len(chosen) < len(recorded):
-        verdict.notes.append(f"of {len(recorded)} decisions {len(chosen)} were made again, chosen by the sample's seed")
-    if history.undocumented:
-        verdict.notes.append(f"{history.undocumented} placements are of a version that did not keep its decisions")
+    if len(results) < of:
+        verdict.notes.append(f"of {of} decisions {len(results)} were made again, chosen by the sample's seed")
+    if undocumented:
+        verdict.notes.append(f"{undocumented} placements are of a version that did not keep its decisions")
     unknown = Counter(it.unknown_policy for it in results if it.unknown_policy)
     verdict.notes += [f"{n} decisions are by {name}, which this version does not have" for name, n in unknown.items()]
     return verdict

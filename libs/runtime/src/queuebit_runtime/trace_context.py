@@ -7,9 +7,10 @@ from collections.abc import Mapping
 
 from opentelemetry import trace
 
-__all__ = ["current_traceparent", "traceparent_in"]
+__all__ = ["TRACEPARENT", "current_traceparent", "traceparent_in"]
 
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+"""The W3C form of any version: trace, span and flags."""
 
 
 def current_traceparent() -> str | None:
@@ -23,4 +24,4 @@ def current_traceparent() -> str | None:
 def traceparent_in(headers: Mapping[str, str] | None) -> str | None:
     """The trace context in a sender's headers, if it has the W3C form."""
     traceparent = (headers or {}).get("traceparent", "")
-    return traceparent if _TRACEPARENT.fullmatch(traceparent) else None
+    return traceparent if TRACEPARENT.fullmatch(traceparent) else None

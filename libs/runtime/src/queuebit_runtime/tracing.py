@@ -34,18 +34,19 @@ from opentelemetry.trace import (
 from queuebit_contracts.subjects import parse
 from queuebit_contracts.subjects import trace as trace_subject
 from queuebit_runtime.connection import Client, JetStreamError, NatsError
+from queuebit_runtime.trace_context import TRACEPARENT
 
 __all__ = ["TRACES", "OpenSpan", "Tracing", "whose"]
 
 _log = logging.getLogger(__name__)
 
-_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _IN_EVENT = re.compile(rb'"traceparent"\s*:\s*"(00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2})"')
 
 _BATCH = 500
 """Spans in one message: about 250 KB, far below the largest payload, even if all have the longest description."""
 
 _LONGEST_STATUS = 500
+"""Characters of the reason of a failure."""
 
 TRACES = "TRACES"
 """The stream that carries spans."""
@@ -156,7 +157,7 @@ def _parent(headers: Mapping[str, str] | None, body: bytes) -> str | None:
 
 def _context(traceparent: str | None) -> Context:
     """The context with the given parent; it is empty if that is none."""
-    found = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
+    found = TRACEPARENT.fullmatch(traceparent) if traceparent else None
     if found is None:
         return Context()
     parent = SpanContext(int(found[1], 16), int(found[2], 16), True, TraceFlags(int(found[3], 16)))

@@ -27,7 +27,7 @@ __all__ = ["Backend", "Profiled", "World"]
 
 
 _JOBS = (None, "job", "program")
-"""Purposes of holds for jobs; holds for sessions and reservations are no jobs."""
+"""Purposes of holds for jobs; other holds do not make a job active."""
 
 
 @dataclass(frozen=True, slots=True)

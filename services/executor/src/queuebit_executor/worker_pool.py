@@ -139,9 +139,8 @@ class Borrowed:
     ) -> Refused | None:
         """Send a request and take each of its answers, at most so many; `seconds` is a limit below that of the role.
 
-        Returns why an answer is missing: the request ran out of time or killed its child (`<role>_timeout` or
-        `crashed`), or the child answered nonsense, for which `read` raises `Broken`. A child whose memory ran out gives
-        no further answers either.
+        Returns why an answer is missing: the request ran out of time (`<role>_timeout`), killed its child, or the child
+        answered nonsense, for which `read` raises `Broken` (`crashed`). A child whose memory ran out answers no more.
 
         Raises:
             Orphaned: the zygote ended.
