@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from queuebit_executor import compilation, worker
 from queuebit_executor.bound_circuit import BoundCircuit
+from queuebit_executor.frames import Frame, counted
 from queuebit_executor.shared_circuits import MAX_SHARED_BYTES, Place, SharedCircuits
 from queuebit_executor.worker import _answers
 from queuebit_quantum import open_backend, parse
@@ -96,3 +98,18 @@ def test_a_compiled_circuit_is_for_one_tenant_backend_and_calibration(other: tup
     kept, circuit = SharedCircuits(), BoundCircuit(SHORT)
     kept.put(circuit, HERE, parsed=b"", compiled=b"compiled")
     assert kept.request(circuit, Place(*other)) == ({}, SHORT)
+
+
+def test_items_that_share_a_request_are_answered_until_their_results_fill_one_job() -> None:
+    """All answers wait in the executor: 128 large ones took its memory."""
+    ran = list[int]()
+
+    def results() -> Iterator[Frame]:
+        for number in range(5):
+            ran.append(number)
+            yield {"item": number}, bytes(40)
+
+    answers = [*counted(results(), 5, most_bytes=100)]
+    assert [head.get("more", False) for head, _ in answers] == [True, True, False]
+    assert ran == [0, 1, 2], "no further one has run"
+    assert ["more" in head for head, _ in counted(results(), 5)] == [True] * 4 + [False]

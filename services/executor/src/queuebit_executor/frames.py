@@ -9,6 +9,7 @@ import asyncio
 import json
 import socket
 import struct
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -67,10 +68,17 @@ def parts(heads: Sequence[Mapping[str, Any]], content: bytes) -> Iterator[tuple[
         yield head, body
 
 
-def counted(frames: Iterable[Frame], count: int) -> Iterator[Frame]:
-    """The answers to a request that has `count` of them: each but the last says that more follow."""
+def counted(frames: Iterable[Frame], count: int, most_bytes: int = sys.maxsize) -> Iterator[Frame]:
+    """The answers to a request that has `count` of them: each but the last says that more follow.
+
+    One that brings them to more than `most_bytes` is the last.
+    """
     for number, (head, body) in enumerate(frames, start=1):
-        yield ({**head, "more": True} if number < count else head), body
+        most_bytes -= len(body)
+        more = number < count and most_bytes >= 0
+        yield ({**head, "more": True} if more else head), body
+        if not more:
+            return
 
 
 async def read_frame(reader: asyncio.StreamReader) -> Frame:

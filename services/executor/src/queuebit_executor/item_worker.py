@@ -11,7 +11,7 @@ from typing import Any
 
 from queuebit_executor.compilation import bound, compile_for, described, nanoseconds, ready
 from queuebit_executor.frames import Frame, counted, parts
-from queuebit_executor.refusals import answered, refusal, too_large
+from queuebit_executor.refusals import MAX_RESULT_BYTES, answered, refusal, too_large
 from queuebit_executor.returned import require_results
 from queuebit_executor.seeds import simulation_seed
 from queuebit_planning.timing import device_us
@@ -70,7 +70,8 @@ def run_item(backend: Backend, head: Mapping[str, Any], body: bytes) -> Frame:
 def run_items(backend: Backend, head: Mapping[str, Any], body: bytes) -> Iterator[Frame]:
     """Run the first of these items on a simulator, at least one; each succeeds or fails alone.
 
-    A simulator in this process runs one item after another, and each is answered before the next runs.
+    A simulator in this process runs one item after another, and each is answered before the next runs. No further one
+    is answered once the results are as large as those of one job may be: all of them wait for their job.
     """
     owner = head.get("owner", "")
     items: list[_Prepared | Frame] = []
@@ -86,7 +87,7 @@ def run_items(backend: Backend, head: Mapping[str, Any], body: bytes) -> Iterato
     answers = (
         answered(partial(_run_one, backend, it, next(known))) if isinstance(it, _Prepared) else it for it in items
     )
-    return counted(answers, len(items))
+    return counted(answers, len(items), MAX_RESULT_BYTES)
 
 
 def _together(backend: Backend, items: Sequence[_Prepared]) -> Iterable[Sequence[WorkResult] | None]:
