@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from nats.errors import ProtocolError
 from nats.protocol.parser import Parser
 
-from queuebit_runtime.connection import Client
+from queuebit_runtime.connection import Client, Msg
+from queuebit_runtime.delivery import origin_of
 from queuebit_runtime.harden import harden_nats_client, listen
 from queuebit_runtime.received import Received, read_headers
 
@@ -133,3 +134,10 @@ async def test_a_connection_that_begins_again_forgets_what_was_left(monkeypatch:
     await parser.parse(b"PING\r\nMSG qb.a 1 2\r\n")
     assert bytes(parser.buf) == b""
     await asyncio.wait_for(parser.parse(b"+OK\r\n"), 5)
+
+
+@given(st.integers(1_700_000_000_000_000_000, 2_000_000_000_000_000_000))
+def test_a_message_was_stored_at_the_moment_that_nats_py_reads(nanoseconds: int) -> None:
+    """Rows of the warehouse have this moment: one that differs by a microsecond is found to be wrong."""
+    message = Msg(Client(), reply=f"$JS.ACK.LOG.broker-view-1.1.7.3.{nanoseconds}.2")
+    assert origin_of(message).stored_at == message.metadata.timestamp

@@ -74,7 +74,9 @@ def origin_of(message: Msg) -> Origin:
     """Read it from a message of a consumer."""
     match message.reply.split("."):
         case ["$JS", "ACK", _, consumer, number, sequence, place, stored_at, pending]:
-            moment = datetime.fromtimestamp(int(stored_at) / 1_000_000_000, UTC)
+            moment = datetime.fromtimestamp(
+                int(stored_at) / 1_000_000_000.0, UTC
+            )  # as nats-py: rows have these moments
             return Origin(consumer, int(number), int(sequence), int(place), moment, int(pending))
         case _:  # servers with domains write more
             it = message.metadata
