@@ -60,6 +60,12 @@ def tenant(stack: EmbeddedStack) -> str:
     return name
 
 
+@pytest.fixture
+def in_home(stack: EmbeddedStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Code in this process finds the stack as that of a user: examples run here, without another start of Python."""
+    monkeypatch.setenv("QUEUEBIT_HOME", str(stack.home))
+
+
 @pytest.fixture(scope="session")
 def circuits() -> Path:
     """The example circuits of the repository."""

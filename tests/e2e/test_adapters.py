@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import runpy
 from pathlib import Path
 
 import cirq
@@ -20,16 +18,10 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def example(stack: EmbeddedStack, path: str) -> str:
-    environment = os.environ | {"QUEUEBIT_HOME": str(stack.home)}
-    argv = [sys.executable, "-W", "error", str(EXAMPLES / path)]
-    done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def test_the_example_of_cirq_runs_as_one_job(stack: EmbeddedStack) -> None:
-    shown = example(stack, "cirq/sweep.py").splitlines()
+@pytest.mark.usefixtures("in_home")
+def test_the_example_of_cirq_runs_as_one_job(stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(EXAMPLES / "cirq" / "sweep.py"))
+    shown = capsys.readouterr().out.splitlines()
     assert shown[1] == "angle 0.0: {0: 1000}"
     assert len(shown) == 6
     _, job, _, amount, currency, _, leaf = shown[-1].split()
@@ -52,8 +44,10 @@ def test_a_circuit_with_conditions_runs_with_its_results_receipt_and_charge(stac
         assert sampler.charge() == client.job(*sampler.job_ids).status().charge
 
 
-def test_the_example_of_pennylane_descends_with_a_job_for_each_gradient(stack: EmbeddedStack) -> None:
-    shown = example(stack, "pennylane/vqe.py").splitlines()
+@pytest.mark.usefixtures("in_home")
+def test_the_example_of_pennylane_descends_with_a_job_for_each_gradient(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(EXAMPLES / "pennylane" / "vqe.py"))["device"].close()
+    shown = capsys.readouterr().out.splitlines()
     energies = [float(line.rpartition(" ")[2]) for line in shown[1:-1]]
     assert len(energies) == 4
     assert energies[-1] < energies[0]

@@ -5,14 +5,7 @@ from __future__ import annotations
 import pytest
 from examples.qiskit import chsh, kernel, qaoa, repetition_code, trotter, vqe
 
-from queuebit_testing.embedded import EmbeddedStack
-
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
-
-
-@pytest.fixture(autouse=True)
-def _home(stack: EmbeddedStack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("QUEUEBIT_HOME", str(stack.home))
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(120), pytest.mark.usefixtures("in_home")]
 
 
 def test_vqe_comes_near_the_ground_state() -> None:
