@@ -86,6 +86,10 @@ WRONG = {
     ),
     "terms of two lengths": (program(items=[{"observables": [{"Z": 1, "ZZ": 1}]}]), "item 0, observables 0: its Pauli"),
     "observables of two lengths": (program(items=[{"observables": ["Z", "ZZ"]}]), "item 0: its observables differ"),
+    "too many terms in one sum": (
+        program(items=[{"observables": [{"".join(it): 1 for it in product("XYZ", repeat=7)}]}]),
+        "item 0, observables 0: it has 2,187 terms and may have 1,000: split the sum",
+    ),
     "too many terms": (
         program(items=[{"observables": ["".join(it) for it in product("XYZ", repeat=7)]}]),
         "item 0, observables: must have at most 1000 items",

@@ -75,9 +75,13 @@ def _parameter(value: Any) -> Any:  # JSON
 
 def _terms(value: Any) -> Any:  # JSON
     terms = {value: 1.0} if isinstance(value, str) else value
-    if not isinstance(terms, dict) or not terms or len(terms) > _MAX_NAMES:
+    if not isinstance(terms, dict) or not terms:
         raise ValueError(
             f"{value!r:.40} is not an observable: give Paulis such as 'ZZ', or a sum such as {{'XI': 0.5}}"
+        )
+    if len(terms) > _MAX_NAMES:
+        raise ValueError(
+            f"it has {len(terms):,} terms and may have {_MAX_NAMES:,}: split the sum into several observables"
         )
     for paulis, factor in terms.items():
         if not isinstance(paulis, str) or not _PAULIS.fullmatch(paulis):
