@@ -65,13 +65,9 @@ class QueuebitDevice(qml.devices.Device):  # type: ignore[misc]  # PennyLane has
         self._backend = backend
         self._timeout = timeout
         self._options = {
-            "backend": backend,
-            "project": project,
-            "purpose": purpose,
-            "max_cost": max_cost,
-            "seed": seed,
+            "backend": backend, "project": project, "purpose": purpose, "max_cost": max_cost, "seed": seed,
             "tags": tags,
-        }
+        }  # fmt: skip
         self._key = key
         self._jobs: list[Job] = []
 
