@@ -39,6 +39,7 @@ def test_a_placement_is_shown_with_all_that_was_compared() -> None:
     assert explanation_lines(ROW, Output(as_json=False)) == [
         f"j1 was placed on cirq at {moment(AT)}, by fair-share/3",
         "  It had waited 7 ms; jobs that could be placed at this moment: acme 3. "
+        "Jobs placed before it in the same cycle: 1. "
         "Of 2 tenants acme was next: its (usage + cost) / share was the least.",
         "  cirq: it was the only candidate with a free place.",
         "",

@@ -244,6 +244,7 @@ def test_at_eighty_columns_a_label_is_reported_below_its_job() -> None:
     lines = drawn(table(job_rows([job, {**job, "label": ""}])), 80)
     assert max(map(len, lines)) <= 80
     assert [line for line in lines if "bell" in line] == ["   label: bell.qasm"]
+    assert lines[0].split() == ["job", "state", "backend", "charge", "at"], "the moved label makes room for the time"
     assert len(lines) == 4, "a job without a label has one line"
     assert "bell.qasm" in drawn(table(job_rows([{**job, "backend": "aer"}])), 80)[1]
 

@@ -140,7 +140,9 @@ def test_unknown_options_are_never_ignored() -> None:
     assert options_of(SamplerOptions, {"default_shots": 7}).default_shots == 7
     given = EstimatorOptions(seed=1)
     assert options_of(EstimatorOptions, given) is given
-    with pytest.raises(TypeError, match="resilience_level"):
+    with pytest.raises(
+        TypeError, match="EstimatorOptions has no resilience_level: the options are max_cost, compile, "
+    ):
         options_of(EstimatorOptions, {"resilience_level": 2})
     with pytest.raises(AttributeError):
         given.resilience_level = 2  # type: ignore[attr-defined]  # as a script would

@@ -19,7 +19,7 @@ _Row = Mapping[str, Any]
 def explanation_lines(row: _Row, out: Output) -> list[str]:
     """One placement for people."""
     head = f"{row['job']} was placed on {row['backend']} at {moment(row['at'])}, by {row['policy']}"
-    lines = [visible(head)]
+    lines = wrapped(visible(head), out.room)
     if "unexplained" in row:
         return [*lines, *wrapped(visible(str(row["unexplained"])), out.room, "  ")]
     for sentence in (_turn(row), f"{row['backend']}: {row['decided']}."):
@@ -31,6 +31,8 @@ def _turn(row: _Row) -> str:
     """How long it waited, beside what, and why it was next."""
     jobs = ", ".join(f"{tenant} {count}" for tenant, count in row["waiting"].items())
     waited = f"It had waited {took(row['waited_ms'])}; jobs that could be placed at this moment: {jobs}."
+    if earlier := row["position"] - 1:
+        waited += f" Jobs placed before it in the same cycle: {earlier}."
     tenants = row["tenants"]
     if len(tenants) == 1:
         return f"{waited} No other tenant was ready."

@@ -48,8 +48,9 @@ def table(rows: Sequence[Row], columns: Sequence[str] = ()) -> list[list[str]]:
 def fitted(cells: list[list[str]], room: int | None = None) -> Fitted:
     """Lay out a table for a width, if limited.
 
-    Moves remarks below their rows, leaves out the least important columns, wraps sentences, then moves columns
-    that do not fit below their rows: labels first, then from the right. Nothing is cut.
+    Moves remarks below their rows, and labels if the important columns do not fit beside them; leaves out the least
+    important columns, wraps sentences, then moves columns that do not fit below their rows, from the right.
+    Nothing is cut.
     """
     columns = [list(column) for column in zip(*cells, strict=True)]
     moved: list[list[str]] = []
@@ -57,12 +58,12 @@ def fitted(cells: list[list[str]], room: int | None = None) -> Fitted:
         if _least(columns) > room:
             moved = [column for column in columns[1:] if column[0] in _REMARKS]
             columns = [column for column in columns if column not in moved]
+        if _least([column for column in columns if column[0] not in _SPARE]) > room:
+            moved = [*(column for column in columns[1:] if column[0] in _NAMES), *moved]
+            columns = [columns[0], *(column for column in columns[1:] if column[0] not in _NAMES)]
         for name in _SPARE:
             if _least(columns) > room and len(columns) > 1:
                 columns = [column for column in columns if column[0] != name]
-        if _least(columns) > room:
-            moved = [*(column for column in columns[1:] if column[0] in _NAMES), *moved]
-            columns = [columns[0], *(column for column in columns[1:] if column[0] not in _NAMES)]
         while _least(columns) > room and len(columns) > 1:
             moved.insert(0, columns.pop())
     widths = _widths(columns, room)

@@ -53,6 +53,10 @@ class _Handle:
         self._notes = notes
         self._items: tuple[ItemResult, ...] | None = None
 
+    def __repr__(self) -> str:
+        on = f" on {self._on}" if self._on else ""
+        return f"<{type(self).__name__} {self._job.id}{on}>"
+
     @property
     def queuebit_job(self) -> Job:
         """The same job in Queuebit's own client."""

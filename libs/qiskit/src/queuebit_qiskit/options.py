@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeVar
 
 from queuebit import Money
@@ -50,4 +50,9 @@ def options_of(kind: type[_O], given: _O | Mapping[str, Any] | None) -> _O:
     """Options from an object or a dictionary."""
     if given is None:
         return kind()
-    return kind(**given) if isinstance(given, Mapping) else given
+    if not isinstance(given, Mapping):
+        return given
+    names = [it.name for it in fields(kind)]
+    if unknown := [name for name in given if name not in names]:
+        raise TypeError(f"{kind.__name__} has no {', '.join(unknown)}: the options are {', '.join(names)}")
+    return kind(**given)
