@@ -157,8 +157,7 @@ class RunPlacement:
                     except Stale:
                         past = recall(await self._insist(partial(self._log.history, job, reaching=after + 1)))
                     else:
-                        level = logging.DEBUG if number == 1 else logging.INFO
-                        _log.log(level, "job %s of %s starts on %s, attempt %d", it.job, it.tenant, it.backend, number)
+                        _log.info("job %s of %s started on %s, attempt %d", it.job, it.tenant, it.backend, number)
                         return _Attempt(Mark(number, start.time, self._me.name), began)
         raise Stale(f"{job.prefix} keeps changing")
 
@@ -254,9 +253,7 @@ class RunPlacement:
                     raise Superseded("the job ended while it ran") from None
                 after = past.tail
             else:
-                it = end.data
-                if isinstance(end, JobFailed):
-                    _log.info("job %s of %s failed on %s: %s", it.job, it.tenant, it.backend, end.data.reason.code)
+                _log.info("job %s of %s %s on %s", end.data.job, end.data.tenant, _how(end), end.data.backend)
                 return
         raise Stale(f"{job.prefix} keeps changing")
 
@@ -281,3 +278,7 @@ async def _nothing_to_run(reason: Reason) -> Reason:
 def _end_if_failed(running: Interrupt, beginning: asyncio.Future[_Attempt]) -> None:
     if not beginning.cancelled() and (error := beginning.exception()) is not None:
         running.end(error)
+
+
+def _how(end: End) -> str:
+    return "completed" if isinstance(end, JobCompleted) else f"failed with {end.data.reason.code}"
