@@ -16,11 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from qiskit import QuantumCircuit
 
-from queuebit import Client, Credential
+from queuebit import Client
 from queuebit_cirq import QueuebitSampler
 from queuebit_qiskit import QueuebitService, SamplerV2
-from queuebit_runtime.keys import new_seed
-from queuebit_testing.local_platform import LocalPlatform
+from queuebit_testing.local_platform import LocalPlatform, local_credential
 
 QUBITS, SHOTS = 3, 2_000
 
@@ -42,7 +41,7 @@ class Doors:
 
 @pytest.fixture(scope="module")
 def doors() -> Iterator[Doors]:
-    ann = Credential("nats://nowhere", "acme", "ann", new_seed(), "p")
+    ann = local_credential()
     platform = LocalPlatform()
     with Client(ann, transport=platform) as client, QueuebitService(ann, transport=platform) as service:
         yield Doors(client, service)

@@ -36,8 +36,7 @@ from queuebit_qiskit import (
 from queuebit_qiskit.circuits import source_of
 from queuebit_quantum import parse
 from queuebit_quantum.ibm import EmulatedIbm
-from queuebit_runtime.keys import new_seed
-from queuebit_testing.local_platform import LocalPlatform
+from queuebit_testing.local_platform import LocalPlatform, local_credential
 
 SHOTS = 4_000
 SIGMAS = 5
@@ -45,7 +44,7 @@ SIGMAS = 5
 
 @pytest.fixture(scope="module")
 def ann() -> Credential:
-    return Credential("nats://nowhere", "acme", "ann", new_seed(), "p")
+    return local_credential()
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +178,7 @@ def test_estimates_broadcast_and_agree_within_their_errors(
 def test_a_circuit_with_more_parameters_than_an_item_has_is_sent_with_their_values(
     service: QueuebitService, platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("queuebit_qiskit.circuits._MOST_INPUTS", 1)
+    monkeypatch.setattr("queuebit_qiskit.circuits.MOST_INPUTS", 1)
     values = [[0.0, np.pi], [np.pi, np.pi], [0.0, np.pi]]
     (sampled,) = sampler(service).run([(asymmetric(), values)]).result()
     assert platform.submissions[-1].data.circuit.inline is not None

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from queuebit import Client, Credential
+from queuebit import Client
 from queuebit_cirq import QueuebitSampler
-from queuebit_runtime.keys import new_seed
-from queuebit_testing.local_platform import LocalPlatform
+from queuebit_testing.local_platform import LocalPlatform, local_credential
 
 
 @pytest.fixture
@@ -17,8 +16,7 @@ def platform() -> LocalPlatform:
 
 @pytest.fixture
 def client(platform: LocalPlatform) -> Iterator[Client]:
-    credential = Credential("nats://nowhere", "acme", "ann", new_seed(), "p")
-    with Client(credential, transport=platform) as client:
+    with Client(local_credential(), transport=platform) as client:
         yield client
 
 

@@ -54,7 +54,7 @@ def test_symbols_that_openqasm_cannot_have_get_their_values_here(
 def test_a_circuit_with_more_symbols_than_an_item_has_parameters_is_sent_with_their_values(
     sampler: QueuebitSampler, platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("queuebit_cirq.sampler._MOST_INPUTS", 0)
+    monkeypatch.setattr("queuebit_cirq.sampler.MOST_INPUTS", 0)
     results = sampler.run_sweep(ROTATED, cirq.Points("t", [0, 1, 0]))
     assert [result.measurements["m"].tolist() for result in results] == [[[0, 0, 0]], [[1, 0, 1]], [[0, 0, 0]]]
     (submission,) = platform.submissions

@@ -6,10 +6,9 @@ from typing import Any
 import pennylane as qml
 import pytest
 
-from queuebit import Client, Credential
+from queuebit import Client
 from queuebit_pennylane import QueuebitDevice
-from queuebit_runtime.keys import new_seed
-from queuebit_testing.local_platform import LocalPlatform
+from queuebit_testing.local_platform import LocalPlatform, local_credential
 
 
 @pytest.fixture
@@ -19,8 +18,7 @@ def platform() -> LocalPlatform:
 
 @pytest.fixture
 def client(platform: LocalPlatform) -> Iterator[Client]:
-    credential = Credential("nats://nowhere", "acme", "ann", new_seed(), "p")
-    with Client(credential, transport=platform) as client:
+    with Client(local_credential(), transport=platform) as client:
         yield client
 
 

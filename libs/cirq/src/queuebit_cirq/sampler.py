@@ -10,16 +10,13 @@ import cirq
 import duet
 import sympy
 
-from queuebit import Batch, Client, InvalidInput, Item, Job, JobFailed, Money, Reason, Result, Table
+from queuebit import Batch, Client, InvalidInput, Item, Job, Result, Table
+from queuebit.series import MOST_INPUTS, JobSeries, counts_of, with_usual_shots
 from queuebit_cirq.errors import NotExported
 from queuebit_cirq.exporting import Export, export
 from queuebit_cirq.results import ResultDict, result_of
 
 __all__ = ["QueuebitSampler"]
-
-_UNTIL_BILLED_S = 30.0
-_MOST_INPUTS = 1_000
-"""Parameters that an item of a program may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +29,7 @@ class _Run:
     shots: int
 
 
-class QueuebitSampler(cirq.Sampler):
+class QueuebitSampler(JobSeries, cirq.Sampler):
     """Runs circuits of Cirq on Queuebit.
 
     Each call is one job: a sweep and a batch are its items. A result has its job, as `result.job`.
@@ -65,19 +62,17 @@ class QueuebitSampler(cirq.Sampler):
                 the results of its finished jobs, and pays once.
             timeout: seconds to wait for each result; default: no limit. The job continues.
         """
-        self._client, self._own = client or Client(), client is None
-        self.backend = backend
-        self.timeout = timeout
-        self._options = {
-            "backend": backend,
-            "project": project,
-            "purpose": purpose,
-            "max_cost": max_cost,
-            "seed": seed,
-            "tags": tags,
-        }
-        self._key = key
-        self._jobs: list[Job] = []
+        super().__init__(
+            client,
+            backend=backend,
+            key=key,
+            timeout=timeout,
+            project=project,
+            purpose=purpose,
+            max_cost=max_cost,
+            seed=seed,
+            tags=tags,
+        )
 
     def __enter__(self) -> QueuebitSampler:
         return self
@@ -85,35 +80,10 @@ class QueuebitSampler(cirq.Sampler):
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def close(self) -> None:
-        """Close the client, unless it was given; jobs continue."""
-        if self._own:
-            self._client.close()
-
-    @property
-    def jobs(self) -> tuple[Job, ...]:
-        """The jobs of this sampler, oldest first."""
-        return tuple(self._jobs)
-
-    @property
-    def job_ids(self) -> tuple[str, ...]:
-        """Their ids, for `Client.job` in any process."""
-        return tuple(job.id for job in self._jobs)
-
-    def charge(self, timeout: float | None = _UNTIL_BILLED_S) -> Money:
-        """The charges of all jobs of this sampler; waits until they are billed.
-
-        Raises:
-            StillRunning: they are not in `timeout` seconds.
-        """
-        charges = [job.charge(timeout) for job in self._jobs]
-        return sum(charges[1:], charges[0]) if charges else Money.zero()
-
     def estimate(self, program: cirq.AbstractCircuit, params: cirq.Sweepable = None, repetitions: int = 1) -> Table:
         """What `run_sweep` would cost and reach: a row for each backend, or for the backend of this sampler."""
         runs = _runs(program, params, repetitions)
-        table = self._client.plan(_program(runs), shots=repetitions) if runs else ()
-        return Table(row for row in table if self.backend in (None, row["backend"]))
+        return self._plan(_program(runs), repetitions) if runs else Table()
 
     async def run_sweep_async(
         self, program: cirq.AbstractCircuit, params: cirq.Sweepable, repetitions: int = 1
@@ -162,35 +132,30 @@ class QueuebitSampler(cirq.Sampler):
     async def _results(self, runs: Sequence[_Run]) -> list[ResultDict]:
         if not runs:
             return []
-        job = self._submit(runs)
+        job = self._send(runs)
         result: Result = await duet.AwaitableFuture.wrap(job.future(self.timeout))
         return [_read(job, result, number, run) for number, run in enumerate(runs)]
 
-    def _submit(self, runs: Sequence[_Run]) -> Job:
+    def _send(self, runs: Sequence[_Run]) -> Job:
         if not all(run.exported.registers for run in runs):
             raise InvalidInput("the circuit measures nothing: add measurements, such as cirq.measure(*qubits, key='m')")
         if any(isinstance(run.shots, int) and run.shots < 1 for run in runs):
             raise InvalidInput("a circuit without repetitions measures nothing: ask for at least 1")
         single = len(runs) == 1 and not runs[0].values  # remote devices run single circuits only
         circuit = runs[0].exported.source if single else _program(runs)
-        key = None if self._key is None else f"{self._key}/{len(self._jobs) + 1}"
-        job = self._client.submit(circuit, shots=runs[0].shots, key=key, **self._options)
-        self._jobs.append(job)
-        return job
+        return self._submit(circuit, runs[0].shots)
 
 
 def _program(runs: Sequence[_Run]) -> Batch:
-    usual = runs[0].shots
-    return Batch(
-        [Item(run.exported.source, run.values, shots=None if run.shots == usual else run.shots) for run in runs]
-    )
+    items = [Item(run.exported.source, run.values, shots=run.shots) for run in runs]
+    return Batch(with_usual_shots(items, runs[0].shots))
 
 
 def _runs(program: cirq.AbstractCircuit, params: cirq.Sweepable, shots: int) -> list[_Run]:
     """The runs of a sweep: of one circuit with inputs if it can have them, else of a circuit for each."""
     resolvers = list(cirq.to_resolvers(params))
     try:
-        exported = export(program) if len(cirq.parameter_names(program)) <= _MOST_INPUTS else None
+        exported = export(program) if len(cirq.parameter_names(program)) <= MOST_INPUTS else None
     except NotExported:
         exported = None
     if exported is None:
@@ -219,14 +184,8 @@ def _value(value: Any) -> float | None:  # any kind of number, or an expression
 
 
 def _read(job: Job, result: Result, number: int, run: _Run) -> ResultDict:
-    item = result.items[number]
-    if item.counts is None:
-        reason = item.reason or Reason("failed", "it has no counts")
-        values = ", ".join(f"{name}={value}" for name, value in run.params.param_dict.items())
-        where = f"item {number}" + (f" ({values})" if values else "")
-        raise JobFailed(
-            job.id, Reason(reason.code, f"{where}: {reason.text}; job.result().items has what the others returned")
-        )
-    found = result_of(run.exported, run.params, item.counts, f"{job.id}/{number}")
+    values = ", ".join(f"{name}={value}" for name, value in run.params.param_dict.items())
+    counts = counts_of(result, number, f"item {number}" + (f" ({values})" if values else ""))
+    found = result_of(run.exported, run.params, counts, f"{job.id}/{number}")
     found.job, found.backend = job, result.backend
     return found

@@ -12,16 +12,15 @@ from pennylane.devices.preprocess import decompose, validate_measurements
 from pennylane.tape import QuantumScript, QuantumScriptBatch
 from pennylane.transforms import broadcast_expand, defer_measurements, split_non_commuting
 
-from queuebit import Batch, Client, Item, Job, JobFailed, Money, Reason, Result, Table
+from queuebit import Batch, Client, Item, Job, Result, Table
+from queuebit.series import JobSeries, counts_of, with_usual_shots
 from queuebit_pennylane.preprocessing import can_be_sampled, require_shots, sampled, with_wires
 from queuebit_pennylane.tapes import Export, export, samples_of
 
 __all__ = ["QueuebitDevice"]
 
-_UNTIL_BILLED_S = 30.0
 
-
-class QueuebitDevice(qml.devices.Device):  # type: ignore[misc]  # PennyLane has no types
+class QueuebitDevice(JobSeries, qml.devices.Device):  # type: ignore[misc]  # PennyLane has no types
     """Runs circuits of PennyLane on Queuebit: `qml.device("queuebit", wires=2, backend="aer")`.
 
     Each batch of tapes is one job: a Jacobian by parameter shift is one job, and so are the groups of a Hamiltonian.
@@ -60,51 +59,19 @@ class QueuebitDevice(qml.devices.Device):  # type: ignore[misc]  # PennyLane has
                 the results of its finished jobs, and pays once.
             timeout: seconds to wait for each result; default: no limit. The job continues.
         """
-        super().__init__(wires=wires, shots=shots)
-        self._client, self._own = client or Client(), client is None
-        self._backend = backend
-        self._timeout = timeout
-        self._options = {
-            "backend": backend, "project": project, "purpose": purpose, "max_cost": max_cost, "seed": seed,
-            "tags": tags,
-        }  # fmt: skip
-        self._key = key
-        self._jobs: list[Job] = []
+        qml.devices.Device.__init__(self, wires=wires, shots=shots)
+        options = {"project": project, "purpose": purpose, "max_cost": max_cost, "seed": seed, "tags": tags}
+        JobSeries.__init__(self, client, backend=backend, key=key, timeout=timeout, **options)
 
     @property
     def name(self) -> str:
         """The name for `qml.device`."""
         return "queuebit"
 
-    def close(self) -> None:
-        """Close the client, unless it was given; jobs continue."""
-        if self._own:
-            self._client.close()
-
-    @property
-    def jobs(self) -> tuple[Job, ...]:
-        """The jobs of this device, oldest first."""
-        return tuple(self._jobs)
-
-    @property
-    def job_ids(self) -> tuple[str, ...]:
-        """Their ids, for `Client.job` in any process."""
-        return tuple(job.id for job in self._jobs)
-
-    def charge(self, timeout: float | None = _UNTIL_BILLED_S) -> Money:
-        """The charges of all jobs of this device; waits until they are billed.
-
-        Raises:
-            StillRunning: they are not in `timeout` seconds.
-        """
-        charges = [job.charge(timeout) for job in self._jobs]
-        return sum(charges[1:], charges[0]) if charges else Money.zero()
-
     def estimate(self, qnode: qml.QNode, *args: Any, **kwargs: Any) -> Table:  # arguments of the QNode
         """What a call of a QNode would cost and reach: a row for each backend, or for the backend of this device."""
         tapes, _ = qml.workflow.construct_batch(qnode, level="device")(*args, **kwargs)
-        table = self._client.plan(_program(self._exported(tapes), tapes), shots=tapes[0].shots.total_shots)
-        return Table(row for row in table if self._backend in (None, row["backend"]))
+        return self._plan(_program(self._exported(tapes), tapes), tapes[0].shots.total_shots)
 
     def preprocess_transforms(self, execution_config: qml.devices.ExecutionConfig | None = None) -> qml.CompilePipeline:
         """Make tapes of gates of the device and samples of wires."""
@@ -142,21 +109,15 @@ class QueuebitDevice(qml.devices.Device):  # type: ignore[misc]  # PennyLane has
         if not tapes:
             return ()
         exported = self._exported(tapes)
-        job = self._submit(exported, tapes)
-        result = job.result(self._timeout)
-        results = tuple(_read(job, result, number, *it) for number, it in enumerate(zip(exported, tapes, strict=True)))
+        circuit = exported[0].source if len(tapes) == 1 else _program(exported, tapes)  # remote devices run no programs
+        job = self._submit(circuit, tapes[0].shots.total_shots)
+        result = job.result(self.timeout)
+        results = tuple(_read(result, number, *it) for number, it in enumerate(zip(exported, tapes, strict=True)))
         self._track(job, tapes, results)
         return results[0] if isinstance(circuits, QuantumScript) else results
 
     def _exported(self, tapes: Sequence[QuantumScript]) -> list[Export]:
         return [export(tape, self.wires, inputs=len(tapes) > 1) for tape in tapes]
-
-    def _submit(self, exported: Sequence[Export], tapes: Sequence[QuantumScript]) -> Job:
-        circuit = exported[0].source if len(tapes) == 1 else _program(exported, tapes)  # remote devices run no programs
-        key = None if self._key is None else f"{self._key}/{len(self._jobs) + 1}"
-        job = self._client.submit(circuit, shots=tapes[0].shots.total_shots, key=key, **self._options)
-        self._jobs.append(job)
-        return job
 
     def _track(self, job: Job, tapes: Sequence[QuantumScript], results: Sequence[Any]) -> None:
         if not self.tracker.active:
@@ -171,19 +132,15 @@ class QueuebitDevice(qml.devices.Device):  # type: ignore[misc]  # PennyLane has
 
 def _program(exported: Sequence[Export], tapes: Sequence[QuantumScript]) -> Batch:
     """Tapes as the items of a job that has the shots of the first."""
-    usual = tapes[0].shots.total_shots
-    shots = [None if (mine := tape.shots.total_shots) == usual else mine for tape in tapes]
-    return Batch([Item(it.source, it.values, shots=mine) for it, mine in zip(exported, shots, strict=True)])
+    shots = [it.shots.total_shots for it in tapes]
+    items = [Item(it.source, it.values, shots=mine) for it, mine in zip(exported, shots, strict=True)]
+    return Batch(with_usual_shots(items, shots[0]))
 
 
 def _read(
-    job: Job, result: Result, number: int, exported: Export, tape: QuantumScript
+    result: Result, number: int, exported: Export, tape: QuantumScript
 ) -> NDArray[Any] | tuple[NDArray[Any], ...]:
-    item = result.items[number]
-    if item.counts is None:
-        reason = item.reason or Reason("failed", "it has no counts")
-        text = f"tape {number}: {reason.text}; job.result().items has what the others returned"
-        raise JobFailed(job.id, Reason(reason.code, text))
-    samples = samples_of(exported, [*tape.measurements[0].wires], item.counts, f"{job.id}/{number}")
+    counts = counts_of(result, number, f"tape {number}")
+    samples = samples_of(exported, [*tape.measurements[0].wires], counts, f"{result.job}/{number}")
     parts = tuple(samples[start:end] for start, end in tape.shots.bins())
     return parts if tape.shots.has_partitioned_shots else samples

@@ -14,6 +14,7 @@ from pennylane.tape import QuantumScript
 from pennylane.wires import Wires
 
 from queuebit import InvalidInput
+from queuebit.series import MOST_INPUTS
 
 __all__ = ["Export", "export", "samples_of"]
 
@@ -25,8 +26,6 @@ _GATES = {
 }  # fmt: skip
 """OpenQASM's gate for each of PennyLane's, equal up to a global phase."""
 _WITHOUT_EFFECT = frozenset({"Identity", "GlobalPhase", "Barrier"})
-_MOST_INPUTS = 1_000
-"""Parameters that an item of a program may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ def export(tape: QuantumScript, device_wires: Wires | None, *, inputs: bool) -> 
 
 def _gates(tape: QuantumScript, places: Mapping[object, str], *, inputs: bool) -> tuple[list[str], dict[str, float]]:
     """A line for each gate, and the values of the inputs that the lines name."""
-    inputs = inputs and sum(len(it.parameters) for it in tape.operations) <= _MOST_INPUTS
+    inputs = inputs and sum(len(it.parameters) for it in tape.operations) <= MOST_INPUTS
     body: list[str] = []
     values: dict[str, float] = {}
     for operation in tape.operations:

@@ -14,6 +14,7 @@ from qiskit.transpiler import Target
 
 from queuebit import InvalidInput
 from queuebit.exporting import exported
+from queuebit.series import MOST_INPUTS
 from queuebit_qiskit.native import kept_as_it_is
 
 __all__ = ["Source", "runs_of", "source_of", "sources_of", "terms_of"]
@@ -23,10 +24,6 @@ _INPUT = re.compile(r"^input float\[64\] (\S+);$", re.MULTILINE)
 
 _PHYSICAL = re.compile(r"\$(\d+)")
 """How it names a qubit of a circuit with a layout."""
-
-
-_MOST_INPUTS = 1_000
-"""Parameters that an item of a program may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +80,7 @@ def runs_of(
     A circuit with more parameters than an item may have is sent once for each set, with the values in its text.
     """
     table = values.as_array(circuit.parameters).reshape(int(np.prod(values.shape, dtype=int)), len(source.inputs))
-    if len(source.inputs) > _MOST_INPUTS:
+    if len(source.inputs) > MOST_INPUTS:
         bound = [circuit.assign_parameters(row) for row in table.tolist()]
         return [(it.text, {}) for it in sources_of(bound, measured=measured, native=native)]
     return [(source.text, dict(zip(source.inputs, row, strict=True))) for row in table.tolist()]

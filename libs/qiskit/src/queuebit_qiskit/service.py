@@ -9,6 +9,7 @@ from types import TracebackType
 from qiskit.providers.exceptions import QiskitBackendNotFoundError
 
 from queuebit import Client, Credential, Job, NotFound, Transport
+from queuebit.records import ENDS
 from queuebit_qiskit.backend import QueuebitBackend
 from queuebit_qiskit.errors import as_qiskit_errors
 from queuebit_qiskit.jobs import CircuitJob, PrimitiveJob
@@ -105,8 +106,7 @@ class QueuebitService:
         found = self.backends(simulator=simulator, min_num_qubits=min_num_qubits, filters=filters)
         if not found:
             raise QiskitBackendNotFoundError("no backend has these properties: service.backends() lists backends")
-        states = ("submitted", "accepted", "placed", "started", "dispatched")
-        waiting = [row["backend"] for row in self.client.jobs(limit=_RECENT) if row["state"] in states]
+        waiting = [row["backend"] for row in self.client.jobs(limit=_RECENT) if row["state"] not in ENDS]
         return min(found, key=lambda it: waiting.count(it.name))
 
     def job(self, job_id: str) -> PrimitiveJob | CircuitJob:

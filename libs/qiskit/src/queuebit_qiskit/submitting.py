@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from queuebit import Batch, InvalidInput, Item
+from queuebit.series import with_usual_shots
 from queuebit_qiskit.notes import annotation
 from queuebit_qiskit.options import Options
 
@@ -45,9 +46,7 @@ class Request:
         """
         if not self.items:
             raise InvalidInput(_NOTHING[self.kind])
-        most = self.shots
-        items = [replace(it, shots=None) if it.shots == most else it for it in self.items]
-        return Batch(items, self.outputs, annotation(self.kind, self.notes))
+        return Batch(with_usual_shots(self.items, self.shots), self.outputs, annotation(self.kind, self.notes))
 
     def arguments(self, options: Options, tags: Sequence[str] = ()) -> dict[str, Any]:
         """The other arguments of `queuebit.Client.submit`."""

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from queuebit import Reply
+from queuebit import Credential, Reply
 from queuebit.transport import Message, OnGap, OnMessage
 from queuebit_contracts.backend import BackendCalibrated, BackendRegistered, Calibration, Registration
 from queuebit_contracts.catalog import AnyEvent, decode
@@ -27,16 +27,22 @@ from queuebit_contracts.usage import Usage
 from queuebit_contracts.wire import Payload, Reason
 from queuebit_kernel import digest
 from queuebit_quantum import Backend, CircuitError, open_backend
+from queuebit_runtime.keys import new_seed
 from queuebit_runtime.payloads import CHUNK, describe
 from queuebit_testing.local_runs import run_submitted
 
-__all__ = ["LocalPlatform"]
+__all__ = ["LocalPlatform", "local_credential"]
 
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _PAYLOADS = "$JS.API.DIRECT.GET.KV_PAYLOADS."
 _LOG = "$JS.API.DIRECT.GET.LOG."
 _DIGEST = "sha256:" + "0" * 64
 _COMPILATION = Compilation(compiler="local", digest=_DIGEST, seed=1, depth=1, two_qubit_gates=1, duration_ns=1)
+
+
+def local_credential() -> Credential:
+    """A new user of a platform in this process."""
+    return Credential("nats://nowhere", "acme", "ann", new_seed(), "p")
 
 
 class LocalPlatform:
