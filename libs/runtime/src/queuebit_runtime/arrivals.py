@@ -6,6 +6,7 @@ import asyncio
 
 from queuebit_kernel import Unavailable
 from queuebit_runtime.received import Received
+from queuebit_runtime.silence import Silence
 
 __all__ = ["Arrivals"]
 
@@ -15,22 +16,20 @@ class Arrivals:
 
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
-        self._loop = asyncio.get_running_loop()
         self._arrived: list[Received] = []
         self._waiting: asyncio.Future[None] | None = None
-        self._newest_at = self._loop.time()
-        self._timer = self._loop.call_later(timeout_s, self._look)
+        self._silence = Silence(timeout_s, self._wake)
 
     def put(self, message: Received) -> None:
         """Take a message from the subscription."""
-        self._newest_at = self._loop.time()
+        self._silence.end()
         self._arrived.append(message)
         self._wake()
 
     async def take(self) -> list[Received]:
         """All messages that have arrived, at least one; raises `Unavailable` if none arrives in time."""
         if not self._arrived:
-            self._waiting = self._loop.create_future()
+            self._waiting = asyncio.get_running_loop().create_future()
             await self._waiting
         arrived, self._arrived = self._arrived, []
         if not arrived:
@@ -39,14 +38,8 @@ class Arrivals:
 
     def close(self) -> None:
         """Stop the timer."""
-        self._timer.cancel()
+        self._silence.close()
 
     def _wake(self) -> None:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
-
-    def _look(self) -> None:
-        left = self._newest_at + self._timeout_s - self._loop.time()
-        if left <= 0:
-            self._wake()
-        self._timer = self._loop.call_later(left if left > 0 else self._timeout_s, self._look)

@@ -24,6 +24,7 @@ from queuebit_runtime.connection import Client, Msg, NatsError
 from queuebit_runtime.delivery import Delivered
 from queuebit_runtime.harden import listen
 from queuebit_runtime.received import Received
+from queuebit_runtime.silence import Silence
 
 __all__ = ["InRounds", "Rounds"]
 
@@ -81,21 +82,19 @@ class Rounds:
         """Of requests: a new one begins when those of the last one count as lost. Some may be alive, and end later."""
         self._short = asyncio.Event()
         """Set when the server should be asked for more."""
-        self._active_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Subscribe, and ask for the first messages."""
         self._subscription = await listen(self._client, f"{self._inbox}.*", self._arrived)
-        self._active_at = self._loop.time()
         self._short.set()
-        self._timer = self._loop.call_later(_SILENCE_S, self._listen)
+        self._silence = Silence(_SILENCE_S, self._ask_again)
         self._tasks = [self._loop.create_task(work()) for work in (self._ask, self._beat)]
 
     async def stop(self) -> None:
         """Take no more, and wait for the messages in hand; if that is cancelled, their handlers are too."""
         asking, beating = self._tasks
-        self._timer.cancel()
+        self._silence.close()
         asking.cancel()
         with suppress(NatsError):  # a closed connection has no subscriptions
             await self._subscription.unsubscribe()
@@ -125,7 +124,7 @@ class Rounds:
             self._begin_series()
             self._loop.call_later(_AGAIN_S, self._short.set)
             return
-        self._active_at = self._loop.time()
+        self._silence.end()
         self._look()
 
     @property
@@ -163,16 +162,14 @@ class Rounds:
             }
             try:
                 await self._client.publish(self._next, json.dumps(request).encode(), reply=self._reply)
-            except NatsError as error:  # the server stays silent: `_listen` asks again
+            except NatsError as error:  # the server stays silent: `_ask_again` follows
                 _log.debug("%s was not asked: %r", self._next, error)
 
-    def _listen(self) -> None:
-        """Ask again when the server is silent: it was restarted, or the connection was."""
-        left = self._active_at + _SILENCE_S - self._loop.time()
-        if left <= 0 and self._free:
+    def _ask_again(self) -> None:
+        """The server is silent: it was restarted, or the connection was."""
+        if self._free:
             self._begin_series()
             self._short.set()
-        self._timer = self._loop.call_later(left if left > 0 else _SILENCE_S, self._listen)
 
     async def _beat(self) -> None:
         """Extend the leases of the messages in hand."""
