@@ -54,20 +54,13 @@ class JobEvents:
         return (*self._known,)
 
     def was_submitted(self, submission: Entry, *, new: bool) -> None:
-        """Set the known submission, so that a lagging replica does no harm.
-
-        For a `new` job the subscriptions are older than the job: its first `until` need not read the log.
-        """
+        """As `AsyncJob.was_submitted`."""
         self._known["submitted"] = submission
         if new:
             self._live = {*self._watch.names}
 
     async def status(self) -> Status:
-        """The current status, with all events so far.
-
-        Raises:
-            NotFound: the tenant has no such job.
-        """
+        """As `AsyncJob.status`."""
 
         async def known() -> Status | None:
             entries = (*self._known.values(), *await self._log_client.history(self.id))
@@ -81,17 +74,7 @@ class JobEvents:
         raise NotFound(f"{self._tenant} has no job {self.id}: `qb jobs` lists jobs")
 
     async def until(self, events: Collection[str], timeout: float | None = None) -> AnyEvent:
-        """Wait for the first of some events, such as `("metered",)`, and return it.
-
-        A long wait logs its reason as warnings of the logger `queuebit`; it survives a restart of the server.
-
-        Raises:
-            StillRunning: none of them happened in `timeout` seconds.
-            Refused: the job was rejected before any of them.
-            JobFailed: it failed or was cancelled before any of them.
-            NotFound: the tenant has no such job, or it was completed without any of them.
-            Unreachable: the stack did not answer for half a minute, or at the timeout.
-        """
+        """As `AsyncJob.until`."""
         budget = WaitBudget(asyncio.get_running_loop().time, timeout)
         await self._watch.start(events)
         look, pause = self._missed(events), FIRST_LOOK_S
