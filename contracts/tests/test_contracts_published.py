@@ -25,11 +25,15 @@ RELEASED = sorted((ROOT / "released").glob("*/*.json"))
 UNRELEASED = frozenset(
     {
         "qb.account.corrected.v1",
+        "qb.delegation.granted.v1",
+        "qb.delegation.revoked.v1",
         "qb.job.corrected.v1",
         "qb.job.dispatched.v1",
         "qb.job.sealed.v2",
         "qb.job.usage_reported.v1",
         "qb.tenant.defined.v1",
+        "qb.tenant.issuer_defined.v1",
+        "qb.tenant.issuer_removed.v1",
         "qb.tenant.project_defined.v1",
         "qb.tenant.project_removed.v1",
         "qb.tenant.removed.v1",

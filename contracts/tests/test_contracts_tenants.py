@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from queuebit_contracts.tenants import BadTenants, Budget, Project, Tenant, Tenants, User, parse_tenants
+from queuebit_contracts.tenants import BadTenants, Budget, Issuer, Project, Tenant, Tenants, User, parse_tenants
 from queuebit_contracts.topology import DECISIONS, PLATFORM
 
 PAGE = Path(__file__).parents[2] / "docs" / "tenants.md"
@@ -52,7 +52,13 @@ def test_no_tenant_bears_a_name_under_which_the_platform_keeps_content(name: str
     assert "the platform's own" in str(Tenants().refusal(name))
 
 
-SECTIONS = [(Tenant, "NAME]"), (Project, "project.NAME]"), (User, "user.NAME]"), (Budget, "budget.WHAT]")]
+SECTIONS = [
+    (Tenant, "NAME]"),
+    (Project, "project.NAME]"),
+    (User, "user.NAME]"),
+    (Budget, "budget.WHAT]"),
+    (Issuer, "issuer.NAME]"),
+]
 
 
 @pytest.mark.parametrize(("kind", "title"), SECTIONS)
@@ -63,7 +69,8 @@ def test_the_page_of_the_tenants_file_names_every_key_with_its_default(kind: typ
     own = {name: it for name, it in kind.model_fields.items() if it.default_factory is None}
     assert output.keys() == own.keys()
     for name, field in own.items():
-        assert output[name] == ("[]" if field.default == () else str(field.default)), name
+        default = "required" if field.is_required() else field.default
+        assert output[name] == ("[]" if default == () else str(default)), name
 
 
 def test_the_example_on_the_page_can_be_used() -> None:

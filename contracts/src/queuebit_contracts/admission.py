@@ -32,6 +32,9 @@ class Signature(Wire):
     key_id: str | None = None
     """The id of the signing key, as the author gives it; absent where `key` is its own id, as with tokens. It does not
     prove who the author is."""
+    delegation: Name | None = None
+    """The delegation that the key comes from; absent for the key of a user. A reader that ignores it does not know the
+    key, and rejects the request."""
 
 
 class Submission(Wire):
@@ -118,6 +121,8 @@ class Acceptance(Wire):
     project: Name
     job: Name
     user: Name
+    delegation: Name | None = None
+    """The delegation under which it was submitted; absent if the user signed it."""
     share: int = Field(ge=1)
     """The tenant's weight in fair share."""
     shots: int

@@ -25,6 +25,7 @@ from queuebit_contracts.account import (
 )
 from queuebit_contracts.backend import BackendCalibrated, BackendRegistered
 from queuebit_contracts.command import CancelJob
+from queuebit_contracts.delegation import DelegationGranted, DelegationRevoked
 from queuebit_contracts.job import (
     JobAccepted,
     JobCancelled,
@@ -43,6 +44,8 @@ from queuebit_contracts.job import (
 )
 from queuebit_contracts.subjects import parse
 from queuebit_contracts.tenant import (
+    IssuerDefined,
+    IssuerRemoved,
     ProjectDefined,
     ProjectRemoved,
     TenantDefined,
@@ -108,6 +111,7 @@ class Entry:
 _JOB = "qb.job.{tenant}.{job}."
 _ACCOUNT = "qb.account.{tenant}.{account}."
 _TENANT = "qb.tenant.{tenant}."
+_DELEGATION = "qb.delegation.{tenant}.{delegation}."
 
 CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
     entry.type: entry
@@ -137,6 +141,10 @@ CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
         Entry(ProjectRemoved, _TENANT + "project_removed.{project}", ("broker",)),
         Entry(UserDefined, _TENANT + "user_defined.{user}", ("broker",)),
         Entry(UserRemoved, _TENANT + "user_removed.{user}", ("broker",)),
+        Entry(IssuerDefined, _TENANT + "issuer_defined.{issuer}", ("broker",)),
+        Entry(IssuerRemoved, _TENANT + "issuer_removed.{issuer}", ("broker",)),
+        Entry(DelegationGranted, _DELEGATION + "granted", ("broker",)),
+        Entry(DelegationRevoked, _DELEGATION + "revoked", ("broker",)),
         Entry(BackendRegistered, "qb.backend.{backend}.registered", ("executor",)),
         Entry(BackendCalibrated, "qb.backend.{backend}.calibrated", ("executor",)),
         Entry(LogCheckpointed, "qb.proof.{log}.checkpointed", ("provenance",)),

@@ -8,7 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
+from queuebit_contracts.issuers import Issuer
 from queuebit_contracts.tenant import (
+    IssuerDefined,
+    IssuerDefinition,
+    IssuerRemoval,
+    IssuerRemoved,
     ProjectDefined,
     ProjectDefinition,
     ProjectRemoval,
@@ -27,7 +34,16 @@ from queuebit_contracts.wire import Amount, Event
 
 __all__ = ["ROLES", "Directory", "TenantEvent", "changes", "faults", "narrowed"]
 
-TenantEvent = TenantDefined | TenantRemoved | ProjectDefined | ProjectRemoved | UserDefined | UserRemoved
+TenantEvent = (
+    TenantDefined
+    | TenantRemoved
+    | ProjectDefined
+    | ProjectRemoved
+    | UserDefined
+    | UserRemoved
+    | IssuerDefined
+    | IssuerRemoved
+)
 
 ROLES: tuple[Role, ...] = ("viewer", "member", "admin")
 """Each may do what those before it may. An unknown role counts as the first."""
@@ -84,8 +100,12 @@ class Directory:
                 self._change(data.tenant, "user", data.user, _user(data))
             case UserRemoved(data=data):
                 self._change(data.tenant, "user", data.user, None)
+            case IssuerDefined(data=data):
+                self._change(data.tenant, "issuer", data.issuer, _issuer(data))
+            case IssuerRemoved(data=data):
+                self._change(data.tenant, "issuer", data.issuer, None)
 
-    def _change(self, tenant: str, table: str, name: str, entry: Project | User | None) -> None:
+    def _change(self, tenant: str, table: str, name: str, entry: Project | User | Issuer | None) -> None:
         if (known := self._tenants.get(tenant)) is None:
             return
         entries = {**getattr(known, table)}
@@ -125,6 +145,14 @@ def _user(data: UserDefinition) -> User:
     return User.model_construct(role=role, keys=data.keys)
 
 
+def _issuer(data: IssuerDefinition) -> Issuer | None:
+    """None for an issuer with rules that this version does not know: it is not trusted."""
+    try:
+        return Issuer.model_validate(data.model_dump(exclude={"tenant", "issuer", "by"}))
+    except ValidationError:
+        return None
+
+
 def changes(current: Directory, desired: Tenants, by: str) -> list[TenantEvent]:
     """The facts that make the directory what a document says, in the order in which to append them.
 
@@ -153,6 +181,8 @@ def _ended(name: str, old: Tenant, new: Tenant, by: str) -> Iterator[TenantEvent
         yield UserRemoved(source=_SOURCE, data=UserRemoval(tenant=name, user=user, by=by))
     for project in sorted(old.project.keys() - new.project.keys()):
         yield ProjectRemoved(source=_SOURCE, data=ProjectRemoval(tenant=name, project=project, by=by))
+    for issuer in sorted(old.issuer.keys() - new.issuer.keys()):
+        yield IssuerRemoved(source=_SOURCE, data=IssuerRemoval(tenant=name, issuer=issuer, by=by))
 
 
 def _begun(name: str, old: Tenant | None, new: Tenant, by: str) -> Iterator[TenantEvent]:
@@ -169,6 +199,10 @@ def _begun(name: str, old: Tenant | None, new: Tenant, by: str) -> Iterator[Tena
         if old is None or old.project.get(project) != work:
             defined = ProjectDefinition(tenant=name, project=project, by=by, **work.model_dump())
             yield ProjectDefined(source=_SOURCE, data=defined)
+    for issuer, trusted in new.issuer.items():
+        if old is None or old.issuer.get(issuer) != trusted:
+            definition_of = IssuerDefinition(tenant=name, issuer=issuer, by=by, **trusted.model_dump())
+            yield IssuerDefined(source=_SOURCE, data=definition_of)
 
 
 def faults(current: Directory, desired: Tenants) -> list[str]:

@@ -159,5 +159,7 @@ class Cancellation(Wire):
     tenant: Name
     job: Name
     by: Name
+    delegation: Name | None = None
+    """The delegation under which it was cancelled; absent if the user signed the request."""
     reason: str = ""
     submitted_at: Moment

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from queuebit_contracts import query
+from queuebit_contracts import delegation, query
 from queuebit_contracts.catalog import CATALOG, EVENTS, AnyEvent, Entry, wire_name
 from queuebit_contracts.executors import with_executors
 from queuebit_contracts.program import Program
@@ -71,6 +71,7 @@ def documents() -> dict[str, str]:
 
 def _query_schemas() -> _Document:
     models: list[type[BaseModel]] = [getattr(query, name) for name in query.__all__]
+    models += [delegation.DelegateRequest, delegation.RevokeRequest, delegation.DelegationAnswer]
     _, document = models_json_schema([(model, "validation") for model in models])
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:queuebit:queries", **document}
 

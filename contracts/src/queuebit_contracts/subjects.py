@@ -5,6 +5,7 @@ qb.job.<tenant>.<job>.<event>[.<revision>]    qb.account.<tenant>.<account>.corr
 qb.backend.<backend>.<event>                  qb.proof.<log>.<event>
 qb.command.<tenant>.<job>.<verb>              qb.query.<tenant>.<question>
 qb.tenant.<tenant>.<event>[.<project or user>]   qb.admin.tenants, qb.admin.usage
+qb.delegation.<tenant>.<delegation>.<event>   qb.identity.<tenant>.<verb>
 qb.profile.<stack>                            qb.dead.<durable>.<sequence>
 qb.alive.<backend>                            qb.replay.<durable>
 qb.trace.<service>                            qb.stored.<what follows qb.job. in the subject of a stored event>
@@ -39,7 +40,9 @@ __all__ = [
     "command",
     "covers",
     "dead",
+    "delegation",
     "event_name",
+    "identity",
     "job",
     "of_tenant",
     "origin",
@@ -88,8 +91,8 @@ class Address(NamedTuple):
 
 
 _PLACES = {
-    **dict.fromkeys(("job", "stored", "account", "command", "reservation"), (2, 3, 4, 5)),
-    **dict.fromkeys(("query", "tenant"), (2, 0, 3, 4)),
+    **dict.fromkeys(("job", "stored", "account", "command", "reservation", "delegation"), (2, 3, 4, 5)),
+    **dict.fromkeys(("query", "tenant", "identity"), (2, 0, 3, 4)),
     **dict.fromkeys(("profile", "alive", "replay", "trace", "dead"), (0, 2, 0, 3)),
 }
 """By noun: which tokens are tenant, id and event, 0 for none; and where the qualifiers begin."""
@@ -169,6 +172,11 @@ def tenant(name: str) -> Aggregate:
     return Aggregate(f"qb.tenant.{require_token(name, 'tenant')}")
 
 
+def delegation(tenant: str, delegation_id: str) -> Aggregate:
+    """The history of a delegated key."""
+    return Aggregate(f"qb.delegation.{require_token(tenant, 'tenant')}.{require_token(delegation_id, 'delegation')}")
+
+
 def backend(name: str) -> Aggregate:
     """The history of a backend."""
     return Aggregate(f"qb.backend.{require_token(name, 'backend')}")
@@ -194,6 +202,12 @@ def query(question: str, tenant: str | None = None) -> str:
     """Return the subject of a query of a tenant; without a tenant, the pattern of all tenants."""
     asked_by = "*" if tenant is None else require_token(tenant, "tenant")
     return f"qb.query.{asked_by}.{require_token(question, 'question')}"
+
+
+def identity(verb: str, tenant: str | None = None) -> str:
+    """Return the subject of requests about delegated keys of a tenant; without a tenant, the pattern of all tenants."""
+    asked_by = "*" if tenant is None else require_token(tenant, "tenant")
+    return f"qb.identity.{asked_by}.{require_token(verb, 'verb')}"
 
 
 def profile(stack: str) -> str:

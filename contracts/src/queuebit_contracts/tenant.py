@@ -13,6 +13,10 @@ from queuebit_contracts.wire import Amount, DecimalText, Event, Name, Wire, open
 
 __all__ = [
     "Author",
+    "IssuerDefined",
+    "IssuerDefinition",
+    "IssuerRemoval",
+    "IssuerRemoved",
     "ProjectDefined",
     "ProjectDefinition",
     "ProjectRemoval",
@@ -93,6 +97,34 @@ class UserRemoval(Wire):
     by: Author
 
 
+class IssuerDefinition(Wire):
+    """An issuer whose tokens the tenant's users and pipelines exchange for delegated keys.
+
+    The fields are those of `queuebit_contracts.issuers.Issuer`.
+    """
+
+    tenant: Name
+    issuer: Name
+    url: str
+    audience: str
+    jwks: str = ""
+    jwks_url: str = ""
+    claims: dict[str, str]
+    user: str = ""
+    project: str = ""
+    scope: Annotated[str, open_text("read", "submit", "admin")] = "read"
+    max_lifetime_s: int = Field(default=3600, ge=1)
+    by: Author
+
+
+class IssuerRemoval(Wire):
+    """The issuer is no longer trusted; keys that its tokens were exchanged for have ended."""
+
+    tenant: Name
+    issuer: Name
+    by: Author
+
+
 class TenantDefined(Event[TenantDefinition]):
     """The tenant exists, with these limits. Its projects and users have facts of their own."""
 
@@ -127,3 +159,15 @@ class UserRemoved(Event[UserRemoval]):
     """The user is gone: none of its keys is good any more."""
 
     type: Literal["qb.tenant.user_removed.v1"] = "qb.tenant.user_removed.v1"
+
+
+class IssuerDefined(Event[IssuerDefinition]):
+    """The tenant trusts the issuer, for tokens with these claims."""
+
+    type: Literal["qb.tenant.issuer_defined.v1"] = "qb.tenant.issuer_defined.v1"
+
+
+class IssuerRemoved(Event[IssuerRemoval]):
+    """The tenant no longer trusts the issuer."""
+
+    type: Literal["qb.tenant.issuer_removed.v1"] = "qb.tenant.issuer_removed.v1"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from queuebit_contracts.issuers import Issuer
 from queuebit_contracts.topology import COMPILED, DECISIONS, PLATFORM
 from queuebit_contracts.wire import NAME, DecimalText, Name
 from queuebit_kernel import Fault
@@ -27,6 +28,7 @@ __all__ = [
     "BadTenants",
     "Budget",
     "BudgetName",
+    "Issuer",
     "Kind",
     "Project",
     "Role",
@@ -115,6 +117,8 @@ class Tenant(_Entry):
     user: dict[Name, User] = Field(default_factory=dict)
     budget: dict[BudgetName, Budget] = Field(default_factory=dict)
     """By what counts against it, such as `"user:ada"`."""
+    issuer: dict[Name, Issuer] = Field(default_factory=dict, max_length=64)
+    """Issuers whose tokens are exchanged for delegated keys, by a name for people."""
 
 
 class Tenants(_Entry):
@@ -189,7 +193,7 @@ def tenants_toml(tenants: Tenants) -> str:
     document = tenants.model_dump(mode="json")
     blocks = [_block("", {"removed": document["removed"]})] if document["removed"] else []
     for name, tenant in document["tenant"].items():
-        tables = {word: tenant.pop(word) for word in ("budget", "project", "user")}
+        tables = {word: tenant.pop(word) for word in ("budget", "issuer", "project", "user")}
         blocks.append(_block(f"[tenant.{name}]\n", tenant))
         for word, entries in tables.items():
             blocks += [_block(f"[tenant.{name}.{word}.{_key(it)}]\n", fields) for it, fields in entries.items()]
@@ -201,8 +205,13 @@ def _key(name: str) -> str:
 
 
 def _block(title: str, fields: Mapping[str, object]) -> str:
-    lines = (f"{key} = {json.dumps(value)}\n" for key, value in fields.items() if value is not None)
-    return title + "".join(lines)
+    return title + "".join(f"{key} = {_value(value)}\n" for key, value in fields.items() if value is not None)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{json.dumps(key)} = {json.dumps(it)}" for key, it in value.items()) + " }"
+    return json.dumps(value)
 
 
 _SPELLING = {
@@ -257,5 +266,7 @@ def _table_of(path: list[str]) -> type[BaseModel]:
             return User
         case [_, _, "budget", *_]:
             return Budget
+        case [_, _, "issuer", *_]:
+            return Issuer
         case _:
             return Project
