@@ -35,7 +35,7 @@ demo: setup ## three teams, seventy real circuits, five backends, half a minute:
 	@$(PY) -m examples.demo
 
 test: fast ## the whole suite: real nats-server, real warehouse, real processes, no Docker
-	$(PY) -m pytest -q -m "$(REAL)"
+	$(PY) -m pytest -q -m "$(REAL)" -n 2 --dist loadfile
 
 check: analysis fast ## format, lint, types, layers, fresh generated files, fast tests
 

@@ -82,11 +82,11 @@ ANN = Asker("acme")
 
 @asynccontextmanager
 async def family(
-    *backends: str, profile_s: float = 5, slots: int = 1
+    *backends: str, profile_s: float = 5, run_s: int = 1, slots: int = 1
 ) -> AsyncIterator[tuple[ChildCircuits, tuple[Described, ...]]]:
     tasks, stack = Tasks(), "ibm" if backends[0].startswith("emulated-ibm") else backends[0]
     zygote = ZygoteClient(ZygoteSettings(stack, backends, memory_mb=1024, threads=1, start_seconds=20))
-    children = ChildCircuits(zygote, tasks, slots=slots, profile_seconds=profile_s, run_seconds=1)
+    children = ChildCircuits(zygote, tasks, slots=slots, profile_seconds=profile_s, run_seconds=run_s)
     offers = await children.open()
     try:
         yield children, offers
@@ -273,7 +273,7 @@ async def test_a_device_is_not_started_when_the_hold_does_not_pay_for_it(world: 
 async def test_a_slow_device_holds_up_no_other_and_a_slow_circuit_is_reported(world: World) -> None:
     """A device has a process of its own; profiles take turns, each within its time."""
     manila, perth = "emulated-ibm-manila", "emulated-ibm-perth"
-    async with family(manila, perth, profile_s=0.5) as (circuits, _):
+    async with family(manila, perth, profile_s=1, run_s=3) as (circuits, _):
         slow = asyncio.ensure_future(run(circuits, manila, DOUBLING.encode(), 1, 1, PLENTY))
         ran = await run(circuits, perth, world.bell.encode(), 100, 1, PLENTY)
         assert isinstance(ran, Ran)
@@ -285,8 +285,8 @@ async def test_a_slow_device_holds_up_no_other_and_a_slow_circuit_is_reported(wo
         assert isinstance(quick, Profiled)
         assert (refused(late).error.code, refused(late).lasting) == ("profile_timeout", False)
         assert digest(DOUBLING.encode())[:19] in refused(late).error.message
-        assert "0.5 s" in refused(late).error.message
-        assert (refused(await slow).error.code, refused(await slow).used_us) == ("run_timeout", 1_000_000)
+        assert "1 s" in refused(late).error.message
+        assert (refused(await slow).error.code, refused(await slow).used_us) == ("run_timeout", 3_000_000)
 
 
 ROTATED = THREE.replace("qubit[4] q; bit[4] c; ", "input float t; qubit[2] q; bit[2] c; ")
