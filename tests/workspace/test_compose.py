@@ -31,6 +31,7 @@ from queuebit_testing.server import declared
 ROOT = Path(__file__).parents[2]
 SERVICES = tuple(declared().service)
 SERVERS = ("nats", "clickhouse")
+PUBLISHED = (*SERVERS, "gateway")
 EVERYTHING = (*SERVICES, *SERVERS, "provision")
 SECRETS = "/run/secrets"
 
@@ -138,9 +139,9 @@ def test_every_container_is_confined(container: dict[str, Any]) -> None:
     assert not {"privileged", "cap_add", "network_mode", "pid"} & set(container)
 
 
-def test_only_servers_are_published_and_only_here(compose: dict[str, Any], container: dict[str, Any]) -> None:
+def test_only_what_users_reach_is_published_and_only_here(compose: dict[str, Any], container: dict[str, Any]) -> None:
     published = container.get("ports", [])
-    assert bool(published) == (container["name"] in SERVERS)
+    assert bool(published) == (container["name"] in PUBLISHED)
     assert all(re.fullmatch(r"127\.0\.0\.1:(\d+):\1", port) for port in published)
     inner = {name for name, it in compose["networks"].items() if it.get("internal")}
     assert bool(published) == bool(set(container["networks"]) - inner)

@@ -78,6 +78,10 @@ class Directory:
         owner, name, role = self._owners.get(key, ("", "", ROLES[0]))
         return (name, role) if owner == tenant else None
 
+    def owner(self, key: str) -> tuple[str, str, Role] | None:
+        """Tenant, name and role of the user whose token has this public half."""
+        return self._owners.get(key)
+
     def document(self) -> Tenants:
         """All of it, as a tenants file says it."""
         return Tenants(removed=tuple(self._removed), tenant=dict(self._tenants))

@@ -149,7 +149,7 @@ class Topology(_Entry):
         party = self.service[name]
         publish = [*party.appends, *party.asks, trace(name)]
         publish += ["$JS.API.DIRECT.GET.LOG", "$JS.API.STREAM.MSG.GET.LOG", "$JS.API.STREAM.INFO.*"]
-        subscribe = [*party.answers, *party.follows, f"{inbox_of(name)}.>"]
+        subscribe = [*party.answers, *party.follows, *party.live, f"{inbox_of(name)}.>"]
         for consumer, durable in self.durables_of(name).items():
             publish += [
                 f"$JS.API.CONSUMER.INFO.{durable.stream}.{consumer}",

@@ -58,6 +58,8 @@ class Service:
         """Background loops."""
         self.ending: list[Callable[[], None]] = []
         """Called first at shutdown: handlers that wait for more messages should wait no longer."""
+        self.draining: list[Callable[[], Awaitable[None]]] = []
+        """Awaited next, while the bus is still open: requests of another protocol get their answers."""
         self.after: list[Callable[[], Awaitable[None]]] = []
         """Awaited at shutdown, newest first."""
         self.detail: Callable[[], dict[str, str | int]] = dict
@@ -143,6 +145,8 @@ class Service:
         self.tasks.ending = True
         for hurry in self.ending:
             hurry()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*(it() for it in self.draining)), _GRACE_S)
         with suppress(TimeoutError):  # do not wait for a closed bus
             await asyncio.wait_for(self.bus.close(), _GRACE_S)
         await self.tasks.close()

@@ -22,8 +22,10 @@ DEFAULTS = {
     "metering": 7436,
     "provenance": 7437,
     "telemetry": 7438,
+    "gateway": 7439,
+    "http": 7440,
 }
-"""The port of each process; of a service, its health port."""
+"""The port of each process; of a service, its health port. `http` is where the gateway serves its users."""
 
 _HOST = "127.0.0.1"
 _BACKLOG = 128

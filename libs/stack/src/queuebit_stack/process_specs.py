@@ -20,6 +20,7 @@ from queuebit_stack.stacks import Served, known
 
 __all__ = [
     "BROKER",
+    "GATEWAY",
     "NATS",
     "WAREHOUSE",
     "Executors",
@@ -31,11 +32,11 @@ __all__ = [
     "same",
 ]
 
-NATS, WAREHOUSE, BROKER = "nats-server", "warehouse", "broker"
+NATS, WAREHOUSE, BROKER, GATEWAY = "nats-server", "warehouse", "broker", "gateway"
 _FIRST = (BROKER, "scheduler")
 _FIRST_STACK = "aer"
 """With these a first job can be accepted and run, while everything else is still starting."""
-_LATER = ("metering", "provenance", "telemetry")
+_LATER = ("metering", "provenance", "telemetry", GATEWAY)
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
@@ -129,7 +130,7 @@ def _service(home: Home, ports: Mapping[str, int], name: str, own: Mapping[str, 
         name,
         (sys.executable, "-m", f"queuebit_{name.partition('-')[0]}"),
         {**_inherited(), **own, **bus},
-        f"http://127.0.0.1:{ports[name]}",
+        f"http://127.0.0.1:{ports['http' if name == GATEWAY else name]}",
         partial(look, ports[name]),
         wave=1 if name in _FIRST else 2,
     )
@@ -159,6 +160,8 @@ def _own(home: Home, ports: Mapping[str, int], name: str) -> dict[str, str]:
                 "QUEUEBIT_TELEMETRY_WAREHOUSE_URL": f"http://127.0.0.1:{ports[WAREHOUSE]}",
                 "QUEUEBIT_TELEMETRY_WAREHOUSE_PASSWORD_FILE": str(home.warehouse_password),
             }
+        case "gateway":
+            return {"QUEUEBIT_GATEWAY_PORT": str(ports["http"])}
         case _:
             return {}
 

@@ -1,0 +1,39 @@
+"""Answers in JSON: single objects and lists, each with the sequence of the log as of which it is true."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+__all__ = ["listed", "money", "object_of"]
+
+_JSON: Final = "application/json"
+_PRIVATE: Final = {"cache-control": "no-store"}
+
+
+def money(amount: object, currency: object) -> dict[str, object] | None:
+    """An amount of money; None if there is none."""
+    return None if amount is None else {"amount": amount, "currency": currency}
+
+
+def object_of(
+    content: Mapping[str, object], *, as_of: int | None, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """One object."""
+    body = json.dumps({**content, "as_of_seq": as_of}, ensure_ascii=False).encode()
+    return Response(body, status, {**_PRIVATE, **(headers or {})}, _JSON)
+
+
+def listed(
+    request: Request, rows: Sequence[Mapping[str, object]], *, as_of: int | None, after: str | None = None
+) -> Response:
+    """A page of a list; `after` is the cursor of the next one."""
+    body = json.dumps({"data": [*rows], "next": after, "as_of_seq": as_of}, ensure_ascii=False).encode()
+    headers = dict(_PRIVATE)
+    if after is not None:
+        headers["link"] = f'<{request.url.include_query_params(after=after)}>; rel="next"'
+    return Response(body, 200, headers, _JSON)

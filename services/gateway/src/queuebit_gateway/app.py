@@ -1,0 +1,45 @@
+"""Builds the service."""
+
+from __future__ import annotations
+
+from queuebit_contracts.directory import Directory
+from queuebit_contracts.subjects import TENANTS
+from queuebit_contracts.wire import UnknownEvent
+from queuebit_gateway.callers import Callers
+from queuebit_gateway.platform import Platform
+from queuebit_gateway.server import Server, listen_on
+from queuebit_gateway.settings import Settings
+from queuebit_gateway.transport import BusTransport
+from queuebit_gateway.web import web_app
+from queuebit_kernel import SystemClock
+from queuebit_runtime.service import Service
+from queuebit_runtime.settings import BusSettings
+from queuebit_runtime.stored import Stored
+from queuebit_runtime.view import View, fold_events
+
+__all__ = ["Gateway", "create_app"]
+
+
+class Gateway(Service):
+    """The service: the directory of tenants as a view, and the web application on it."""
+
+    def __init__(self, bus: BusSettings, settings: Settings) -> None:
+        super().__init__("gateway", bus)
+        directory = Directory()
+
+        def take(stored: Stored) -> None:
+            if not isinstance(stored.event, UnknownEvent):
+                directory.take(stored.event)
+
+        self.views.append(View(self.bus, self.name, [TENANTS], fold_events(take)))
+        platform = Platform(self.log, BusTransport(self.bus))
+        callers = Callers(directory, SystemClock(), lambda _: None)
+        self._server = Server(web_app(settings, platform, callers), settings, listen_on(settings))
+        self.work.append(self._server.run_until_exit)
+        self.ending.append(self._server.end)
+        self.draining.append(self._server.drained)
+
+
+def create_app() -> Gateway:
+    """Build the service from its environment."""
+    return Gateway(BusSettings(), Settings())

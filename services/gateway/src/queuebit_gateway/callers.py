@@ -1,0 +1,97 @@
+"""Who sends a request: a user of a tenant, shown by a signature of the request or by a delegated key."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from starlette.requests import Request
+
+from queuebit_contracts.directory import Directory
+from queuebit_contracts.job import Signature
+from queuebit_contracts.tenants import Role
+from queuebit_gateway.problems import Problem
+from queuebit_gateway.signatures import BadSignature, SignedRequest, signer_of
+from queuebit_kernel import Clock, Json
+
+__all__ = ["Caller", "CallerOf", "Callers", "Signer", "require"]
+
+Signer: TypeAlias = Callable[[Json], Signature]
+"""Signs the content of a submission or of a cancellation for a user, with a delegated key that the request carries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A user of a tenant, and what it may do."""
+
+    tenant: str
+    user: str
+    role: Role
+    """The lower of the user's role and what the delegation permits."""
+    signer: Signer | None = field(default=None, repr=False)
+    """None: the request is signed, and so must be what it submits."""
+
+
+CallerOf: TypeAlias = Callable[[Request], Awaitable[Caller]]
+"""Finds the caller of a request; raises a `Problem` with status 401."""
+
+_SCHEMES = (("www-authenticate", "Signature, Bearer"),)
+_NEXT = "sign the request (RFC 9421) with your key, or send `Authorization: Bearer` with a token of `qb token`"
+_RANKS: dict[Role, int] = {"viewer": 0, "member": 1, "admin": 2}
+
+
+class Callers:
+    """Finds callers in the directory of tenants; bearer tokens are the matter of `bearer`."""
+
+    def __init__(self, directory: Directory, clock: Clock, bearer: Callable[[str], Caller | None]) -> None:
+        """Prepare.
+
+        Args:
+            directory: the tenants and their keys.
+            clock: the time that signatures are compared with.
+            bearer: the caller of a token; None if it is none, or not valid now.
+        """
+        self._directory = directory
+        self._clock = clock
+        self._bearer = bearer
+
+    async def __call__(self, request: Request) -> Caller:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            if (caller := self._bearer(token.strip())) is None:
+                raise _unknown("the token is unknown, expired or revoked")
+            return caller
+        if "signature-input" not in request.headers:
+            raise _unknown("this address needs a signature or a token")
+        return await self._signed(request)
+
+    async def _signed(self, request: Request) -> Caller:
+        headers = {name: ", ".join(request.headers.getlist(name)) for name in request.headers}
+        signed = SignedRequest(request.method, str(request.url), headers, await request.body())
+        try:
+            key = signer_of(signed, self._clock.now().timestamp())
+        except BadSignature as error:
+            raise _unknown(str(error)) from error
+        return self.owner(key)
+
+    def owner(self, key: str) -> Caller:
+        """The user whose token has this public half."""
+        if (owner := self._directory.owner(key)) is None:
+            raise _unknown(f"key {key[:8]}… belongs to no user here")
+        return Caller(*owner)
+
+
+def require(caller: Caller, role: Role, what: str) -> None:
+    """Raise a problem unless the caller has at least this role."""
+    if _RANKS[caller.role] < _RANKS[role]:
+        raise Problem(
+            403,
+            "forbidden",
+            f"{caller.user} is a {caller.role} of {caller.tenant} here and may not {what}",
+            f"ask an operator for the role {role}: `qb tenant user role {caller.tenant} {caller.user} {role}`",
+        )
+
+
+def _unknown(detail: str) -> Problem:
+    return Problem(401, "unauthenticated", detail, _NEXT, headers=_SCHEMES)

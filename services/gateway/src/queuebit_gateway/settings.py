@@ -1,0 +1,39 @@
+"""What the gateway reads from its environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+__all__ = ["Settings"]
+
+
+class Settings(BaseSettings):
+    """Everything the gateway reads from its environment."""
+
+    model_config = SettingsConfigDict(env_prefix="QUEUEBIT_GATEWAY_", frozen=True, extra="forbid")
+
+    host: str = "127.0.0.1"
+    """The address to listen on. Without a certificate, any but a loopback address needs a proxy that adds TLS."""
+    port: int = Field(default=7440, ge=0, le=65535)
+    """0 takes a free port and logs it."""
+    hosts: tuple[str, ...] = ()
+    """Names under which it is reached, beside those of loopback; requests with any other `Host` are refused."""
+    certificate: Path | None = None
+    """Certificate chain in PEM; with it, the gateway speaks TLS only."""
+    certificate_key: Path | None = None
+    """The key of the certificate, in PEM, without a password."""
+    rate_per_s: int = Field(default=500, ge=1, le=100_000)
+    """Requests of one tenant in a second; twice as many may come at once."""
+    max_connections: int = Field(default=4_000, ge=10, le=100_000)
+    """Open connections; further ones are closed at once."""
+    head_s: float = Field(default=10, gt=0, le=600)
+    """The longest time until the head of a request is complete, in seconds; the same again for its body."""
+
+    @model_validator(mode="after")
+    def _certificate_has_a_key(self) -> Settings:
+        if (self.certificate is None) != (self.certificate_key is None):
+            raise ValueError("certificate and certificate_key belong together: set both or none")
+        return self

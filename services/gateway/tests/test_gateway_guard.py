@@ -1,0 +1,135 @@
+"""What every request passes: hosts, sizes, rates, and errors as problem documents."""
+
+from __future__ import annotations
+
+import pytest
+from starlette.requests import Request
+from starlette.types import ASGIApp
+
+from queuebit.transport import OnGap, OnMessage, Reply, Unsubscribe
+from queuebit_contracts.directory import Directory
+from queuebit_gateway.callers import Caller, Callers
+from queuebit_gateway.guard import BODY_BYTES
+from queuebit_gateway.limits import Limited
+from queuebit_gateway.problems import PROBLEM, Problem
+from queuebit_kernel import SystemClock
+from queuebit_testing.memory import MemoryLog
+
+from .asgi import send
+from .conftest import Bus
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:7440", "127.0.0.1:1", "[::1]:7440"])
+async def test_names_of_loopback_are_served(app: ASGIApp, host: str) -> None:
+    assert (await send(app, "GET", "/console/", host=host)).status == 200
+
+
+@pytest.mark.parametrize("host", [None, "evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "a b", ""])
+async def test_any_other_host_is_refused(app: ASGIApp, host: str | None) -> None:
+    answer = await send(app, "GET", "/console/", host=host)
+    assert (answer.status, answer.json()["code"]) == (421, "unknown_host")
+
+
+async def test_two_hosts_are_refused(app: ASGIApp) -> None:
+    assert (await send(app, "GET", "/console/", headers=[("host", "localhost")])).status == 421
+
+
+async def test_an_error_is_a_problem_document_with_the_request_id(app: ASGIApp) -> None:
+    answer = await send(app, "GET", "/v1/nothing", headers=[("x-request-id", "abc-1")])
+    found = answer.json()
+    assert answer.headers["content-type"] == PROBLEM
+    assert (answer.status, found["status"], found["code"]) == (404, 404, "no_such_address")
+    assert found["request_id"] == answer.headers["x-request-id"] == "abc-1"
+    assert found["reasons"] == [{"code": "no_such_address", "message": found["detail"]}]
+
+
+async def test_a_request_id_that_could_break_a_log_is_replaced(app: ASGIApp) -> None:
+    assert "\n" not in (await send(app, "GET", "/", headers=[("x-request-id", "a\nb")])).headers["x-request-id"]
+
+
+async def test_another_method_is_named(app: ASGIApp) -> None:
+    answer = await send(app, "DELETE", "/v1/backends")
+    assert (answer.status, answer.json()["code"]) == (405, "method_not_allowed")
+    assert "GET" in answer.headers["allow"]
+
+
+@pytest.mark.parametrize("length", [[("content-length", str(BODY_BYTES + 1))], []])
+async def test_a_body_that_is_too_large_is_refused_with_the_limit(bus: Bus, length: list[tuple[str, str]]) -> None:
+    from queuebit_gateway.platform import Platform
+    from queuebit_gateway.settings import Settings
+    from queuebit_gateway.web import web_app
+
+    async def reads(request: Request) -> Caller:
+        await request.body()
+        raise AssertionError("the body was read")
+
+    app = web_app(Settings(), Platform(MemoryLog(), bus), reads)
+    body = [b"x" * (BODY_BYTES // 2)] * 3
+    answer = await send(app, "GET", "/v1/jobs", headers=length, body=body)
+    assert (answer.status, answer.json()["code"]) == (413, "body_too_large")
+    assert f"{BODY_BYTES:,}" in answer.json()["detail"]
+
+
+async def test_an_unexpected_error_tells_nothing(app: ASGIApp, bus: Bus) -> None:
+    bus.answers["qb.query.acme.backends"] = lambda _: {"rows": 1 / 0}
+    answer = await send(app, "GET", "/v1/backends")
+    assert (answer.status, answer.json()["code"]) == (500, "internal_error")
+    assert b"ZeroDivision" not in answer.body
+
+
+class Silent(Bus):
+    """A bus on which no service answers."""
+
+    async def request(self, *args: object, **kwargs: object) -> Reply:
+        from queuebit.errors import Unreachable
+
+        raise Unreachable("nats: no responders on qb.query.acme.backends")
+
+    async def follow(self, subjects: object, on_message: OnMessage, on_gap: OnGap) -> Unsubscribe:
+        raise AssertionError
+
+
+async def test_nothing_of_nats_reaches_a_user() -> None:
+    from queuebit_gateway.platform import Platform
+    from queuebit_gateway.settings import Settings
+    from queuebit_gateway.web import web_app
+
+    async def ann(_: Request) -> Caller:
+        return Caller("acme", "ann", "member")
+
+    answer = await send(web_app(Settings(), Platform(MemoryLog(), Silent()), ann), "GET", "/v1/backends")
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+    assert answer.json()["retryable"] is True
+    assert b"nats" not in answer.body
+    assert b"qb." not in answer.body
+
+
+async def test_a_request_without_a_caller_says_how_to_be_one() -> None:
+    callers = Callers(Directory(), SystemClock(), lambda _: None)
+    for headers in ([], [(b"authorization", b"Bearer qbt_x")], [(b"signature-input", b"x")]):
+        with pytest.raises(Problem) as caught:
+            await callers(
+                Request({"type": "http", "headers": headers, "method": "GET", "path": "/", "query_string": b""}, _no)
+            )
+        assert caught.value.status == 401
+        assert "qb token" in caught.value.next_step
+
+
+async def _no() -> dict[str, object]:
+    return {"type": "http.request", "body": b""}
+
+
+async def test_a_tenant_that_asks_too_often_waits_alone() -> None:
+    names = iter(["acme"] * 9 + ["other"])
+
+    async def next_caller(_: Request) -> Caller:
+        return Caller(next(names), "ann", "member")
+
+    limited, request = Limited(next_caller, 4), Request({"type": "http"})
+    for _ in range(8):
+        await limited(request)
+    with pytest.raises(Problem) as caught:
+        await limited(request)
+    assert caught.value.status == 429
+    assert caught.value.retry_after_s is not None
+    assert (await limited(request)).tenant == "other"
