@@ -1,0 +1,202 @@
+// One stream of the tenant's events for the whole tab, which resumes after the last sequence that it saw; and answers of the
+// REST surface as state of a view: shown at once when known, and read again when events say so.
+
+import { useCallback, useEffect, useRef, useState } from "../vendor/htm-preact.js";
+import { getJson, headers } from "./api.js";
+
+const SILENCE_MS = 40_000; // the gateway sends a comment every 15 s
+const MOST_PENDING = 20_000; // a hidden tab draws no frames: beyond this it reloads instead
+
+/** Split what a stream of server-sent events brought; returns the messages and the unfinished rest. */
+export function parseEvents(text) {
+  const blocks = text.split("\n\n");
+  const rest = blocks.pop();
+  const messages = [];
+  for (const block of blocks) {
+    const message = { id: null, event: "message", data: "" };
+    for (const line of block.split("\n")) {
+      const colon = line.indexOf(":");
+      if (colon > 0) {
+        const name = line.slice(0, colon);
+        const value = line.slice(colon + 1).replace(/^ /, "");
+        if (name === "data") message.data += message.data ? `\n${value}` : value;
+        else if (name in message) message[name] = value;
+      }
+    }
+    if (message.data || message.event !== "message") messages.push(message);
+  }
+  return { messages, rest };
+}
+
+const fromMessage = ({ id, event, data }) => ({ seq: Number(id), name: event, event: data ? JSON.parse(data) : {} });
+
+/** Read a stream until it ends; `onEvents` gets each batch in order. */
+export async function readStream(path, { signal, after, onOpen, onEvents }) {
+  const resume = after == null ? {} : { "Last-Event-ID": String(after) };
+  const response = await fetch(path, { signal, headers: headers({ Accept: "text/event-stream", ...resume }) });
+  if (!response.ok) throw new Error(`stream: ${response.status}`);
+  onOpen?.();
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const { messages, rest } = parseEvents(text + value.replaceAll("\r", ""));
+    text = rest;
+    onEvents(messages.map(fromMessage), messages.length === 0);
+  }
+}
+
+class Live {
+  state = "connecting";
+  seq = null;
+  #listeners = new Set();
+  #watchers = new Set();
+  #pending = [];
+  #frame = 0;
+
+  /** Call `listener` with each batch of events, at most once a frame; `null` means: reload, events are missing. */
+  subscribe(listener) {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Call `watcher` when the state of the connection changes. */
+  watch(watcher) {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  async start(path = "/v1/events") {
+    for (let pause = 500; ; pause = Math.min(pause * 2, 15_000)) {
+      const cut = new AbortController();
+      let last = performance.now();
+      const watchdog = setInterval(() => performance.now() - last > SILENCE_MS && cut.abort(), 5_000);
+      try {
+        await readStream(path, {
+          signal: cut.signal,
+          after: this.seq,
+          onOpen: () => {
+            if (this.state === "lost" && this.seq == null) this.#reset();
+            this.#become("live");
+            pause = 500;
+          },
+          onEvents: (events) => {
+            last = performance.now();
+            this.#take(events);
+          },
+        });
+      } catch {
+        // the next attempt says more; the state is on the screen
+      }
+      clearInterval(watchdog);
+      this.#become("lost");
+      await new Promise((wake) => setTimeout(wake, pause * (0.75 + Math.random() / 2)));
+    }
+  }
+
+  #take(events) {
+    for (const it of events) {
+      if (it.name === "reset") this.#reset();
+      else if (it.seq > (this.seq ?? 0)) {
+        this.seq = it.seq;
+        this.#pending.push(it);
+      }
+    }
+    if (this.#pending.length > MOST_PENDING) this.#reset();
+    if (this.#pending.length && !this.#frame) this.#frame = requestAnimationFrame(() => this.#flush());
+  }
+
+  #flush() {
+    this.#frame = 0;
+    const batch = this.#pending;
+    this.#pending = [];
+    if (batch.length) for (const listener of this.#listeners) listener(batch);
+  }
+
+  #reset() {
+    this.#pending = [];
+    for (const listener of this.#listeners) listener(null);
+  }
+
+  #become(state) {
+    if (this.state === state) return;
+    this.state = state;
+    for (const watcher of this.#watchers) watcher(state);
+  }
+}
+
+export const live = new Live();
+
+const known = new Map(); // path -> newest answer
+const APART_MS = 1_000;
+
+/**
+ * The answer of `path`: `{data, problem, reload}`.
+ * `on(event)` says whether a live event makes it out of date; it is read again at most once a second.
+ */
+export function useData(path, { on, read = getJson } = {}) {
+  const [state, setState] = useState({ path: null, data: undefined, problem: null });
+  const test = useRef(on);
+  test.current = on;
+
+  const load = useCallback(async () => {
+    if (!path) return;
+    try {
+      const data = await read(path);
+      known.set(path, data);
+      setState({ path, data, problem: null });
+    } catch (problem) {
+      setState((before) => ({ path, data: before.path === path ? before.data : undefined, problem }));
+    }
+  }, [path]);
+
+  useEffect(() => {
+    let timer = 0;
+    let again = false;
+    const refresh = () => {
+      again = false;
+      timer = setTimeout(() => {
+        timer = 0;
+        if (again) refresh();
+      }, APART_MS);
+      load();
+    };
+    refresh();
+    const stop = live.subscribe((batch) => {
+      if (!test.current || !(batch === null || batch.some(test.current))) return;
+      if (timer) again = true;
+      else refresh();
+    });
+    return () => {
+      stop();
+      clearTimeout(timer);
+    };
+  }, [load]);
+
+  const current = state.path === path ? state : { data: known.get(path), problem: null };
+  return { data: current.data, problem: current.problem, reload: load };
+}
+
+/** Call `receive` with each batch of live events while the view is shown. */
+export function useLive(receive) {
+  const latest = useRef(receive);
+  latest.current = receive;
+  useEffect(() => live.subscribe((batch) => latest.current(batch)), []);
+}
+
+export function useLiveState() {
+  const [state, setState] = useState(live.state);
+  useEffect(() => live.watch(setState), []);
+  return state;
+}
+
+/** The time, again every `ms`: for ages on the screen. */
+export function useNow(ms = 1_000) {
+  const [now, setNow] = useState(Date.now);
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), ms);
+    return () => clearInterval(timer);
+  }, [ms]);
+  return now;
+}

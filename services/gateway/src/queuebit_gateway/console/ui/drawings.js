@@ -1,0 +1,189 @@
+// Circuits as people draw them, a wire for each qubit and time to the right; and devices as maps, coloured by what is asked.
+
+import { html, useMemo, useState } from "../vendor/htm-preact.js";
+import { Choice } from "./parts.js";
+import { columns } from "../quantum/circuit.js";
+import { Chart } from "./charts.js";
+
+// Qubits are placed so that distances on the page are distances on the chip: stress majorisation from the first two axes
+// of the distances. The same device always looks the same.
+
+/** Steps from every qubit to every other along couplers; what is not connected is far. */
+function distances(n, edges) {
+  const next = Array.from({ length: n }, () => []);
+  for (const [a, b] of edges) {
+    next[a].push(b);
+    next[b].push(a);
+  }
+  return next.map((_, from) => {
+    const found = new Float64Array(n).fill(-1);
+    const queue = [from];
+    found[from] = 0;
+    for (const at of queue) for (const it of next[at]) if (found[it] < 0) {
+      found[it] = found[at] + 1;
+      queue.push(it);
+    }
+    const far = Math.sqrt(n) + 2;
+    return found.map((it) => (it < 0 ? far : it));
+  });
+}
+
+/** The axis along which `rows` differ most, by power iteration from a fixed start. */
+function axis(rows, without) {
+  const n = rows.length;
+  let vector = rows.map((_, i) => Math.sin(i + 1));
+  for (let round = 0; round < 60; round++) {
+    let next = rows.map((row) => row.reduce((total, it, j) => total + it * vector[j], 0));
+    if (without) {
+      const along = next.reduce((total, it, i) => total + it * without[i], 0);
+      next = next.map((it, i) => it - along * without[i]);
+    }
+    const size = Math.hypot(...next) || 1;
+    vector = next.map((it) => it / size);
+  }
+  return n > 1 ? vector : [0];
+}
+
+function centred(d) {
+  const n = d.length;
+  const square = d.map((row) => Array.from(row, (it) => it * it));
+  const mean = square.map((row) => row.reduce((a, b) => a + b, 0) / n);
+  const all = mean.reduce((a, b) => a + b, 0) / n;
+  return square.map((row, i) => row.map((it, j) => -(it - mean[i] - mean[j] + all) / 2));
+}
+
+/** `[x, y]` in 0…1 for each qubit, and the width to height of the whole. */
+function layout(n, edges, rounds = 120) {
+  const d = distances(n, edges);
+  const gram = centred(d);
+  const first = axis(gram);
+  const second = axis(gram, first);
+  const scale = Math.sqrt(n);
+  let at = first.map((x, i) => [x * scale * 3, second[i] * scale * 3]);
+  for (let round = 0; round < rounds; round++) {
+    at = at.map(([x, y], i) => {
+      let [sx, sy, weight] = [0, 0, 0];
+      for (let j = 0; j < n; j++) {
+        if (i === j) continue;
+        const [dx, dy] = [x - at[j][0], y - at[j][1]];
+        const length = Math.hypot(dx, dy) || 1e-6;
+        const w = 1 / (d[i][j] * d[i][j]);
+        sx += w * (at[j][0] + (d[i][j] * dx) / length);
+        sy += w * (at[j][1] + (d[i][j] * dy) / length);
+        weight += w;
+      }
+      return weight ? [sx / weight, sy / weight] : [x, y];
+    });
+  }
+  const [xs, ys] = [at.map((it) => it[0]), at.map((it) => it[1])];
+  const [left, top] = [Math.min(...xs), Math.min(...ys)];
+  const [width, height] = [Math.max(...xs) - left || 1, Math.max(...ys) - top || 1];
+  return { points: at.map(([x, y]) => [x - left, y - top]), width, height };
+}
+
+const percent = (value) => (value == null ? "–" : `${(value * 100).toFixed(2)} %`);
+const micro = (value) => (value == null ? "–" : `${(value * 1e6).toFixed(0)} µs`);
+const BY = [
+  ["gate", "Two-qubit error"], ["readout", "Readout error"], ["t1", "T1"], ["t2", "T2"],
+];
+const QUBIT = { readout: ["readout_error", percent, false], t1: ["t1_s", micro, true], t2: ["t2_s", micro, true] };
+const STEPS = 5;
+
+/** The quintile of each value, 0 best; ranks show what to avoid even where one outlier is huge. */
+function quintiles(values, high) {
+  const sorted = values.filter((it) => it != null).sort((a, b) => (high ? b - a : a - b));
+  return (value) => (value == null ? "none" : Math.min(STEPS - 1, Math.floor((sorted.indexOf(value) / sorted.length) * STEPS)));
+}
+
+/** `used`: the operations of a job as `[gate, [qubits], count]`: its qubits get a ring. */
+export function Topology({ calibration, used = [] }) {
+  const [by, setBy] = useState("gate");
+  const { qubits, couplers } = calibration;
+  const edges = useMemo(() => unique(couplers), [couplers]);
+  const { points, width, height } = useMemo(() => layout(qubits.length, edges.map((it) => it.qubits)), [qubits.length, edges]);
+  const taken = new Set(used.flatMap(([, at]) => at));
+  const tall = height > width;
+  const unit = 26;
+  const place = ([x, y]) => (tall ? [y * unit + 20, x * unit + 20] : [x * unit + 20, y * unit + 20]);
+  const [w, h] = tall ? [height, width] : [width, height];
+  const [field, show, high] = QUBIT[by] || [];
+  const rank = by === "gate" ? quintiles(edges.map((it) => it.error)) : quintiles(qubits.map((it) => it[field]), high);
+  const rows = by === "gate" ? edges : qubits.map((it, i) => ({ ...it, qubit: i }));
+  const shown = by === "gate"
+    ? [{ name: "Qubits", cell: (it) => it.qubits.join("–") }, { name: "Gate", key: "gate" }, { name: "Error", num: true, cell: (it) => percent(it.error) }]
+    : [{ name: "Qubit", num: true, key: "qubit" }, { name: BY.find(([key]) => key === by)[1], num: true, cell: (it) => show(it[field]) }];
+  return html`
+    <${Chart} text=${html`<${Choice} name="colour-by" label="Colour by" options=${BY} value=${by} onChange=${setBy} />`} table=${{ caption: `Calibration by ${by}`, columns: shown, rows }}>
+      <svg class="topology" viewBox="0 0 ${w * unit + 40} ${h * unit + 40}" role="img" aria-label="${qubits.length} qubits and ${edges.length} couplers; the table has the numbers">
+        ${edges.map((it) => {
+          const [[x1, y1], [x2, y2]] = it.qubits.map((q) => place(points[q]));
+          return html`<line x1=${x1} y1=${y1} x2=${x2} y2=${y2} class=${by === "gate" ? `r${rank(it.error)}` : undefined}><title>${it.gate} ${it.qubits.join("–")}: ${percent(it.error)}</title></line>`;
+        })}
+        ${qubits.map((it, i) => {
+          const [x, y] = place(points[i]);
+          return html`<g class="qubit ${by === "gate" ? "" : `ranked r${rank(it[field])}`} ${taken.has(i) ? "taken" : ""}"><circle cx=${x} cy=${y} r="8" /><text x=${x} y=${y + 2.5}>${i}</text>
+            <title>qubit ${i}: readout error ${percent(it.readout_error)}, T1 ${micro(it.t1_s)}, T2 ${micro(it.t2_s)}</title></g>`;
+        })}
+      </svg>
+      <div class="legend ranks"><span class="quiet">best fifth</span>${Array.from({ length: STEPS }, (_, i) => html`<i class="r${i}" aria-hidden="true"></i>`)}<span class="quiet">worst fifth</span>
+        ${taken.size > 0 && html`<span class="key ring"><i aria-hidden="true"></i>used by this job</span>`}</div>
+    <//>`;
+}
+
+/** One coupler for each pair; of two directions the better one. */
+function unique(couplers) {
+  const found = new Map();
+  for (const it of couplers) {
+    const key = [...it.qubits].sort((a, b) => a - b).join();
+    if (!found.has(key) || it.error < found.get(key).error) found.set(key, it);
+  }
+  return [...found.values()];
+}
+
+const COLUMN = 46;
+const WIRE = 34;
+const LEFT = 58;
+const MOST_WIRES = 32;
+const MOST_COLUMNS = 120;
+const CONTROLS = { cx: 1, CX: 1, cy: 1, cz: 1, ch: 1, cp: 1, cu1: 1, cphase: 1, crx: 1, cry: 1, crz: 1, csx: 1, ccx: 2, ccz: 2, cswap: 1 };
+const TARGET = { cx: "⊕", CX: "⊕", ccx: "⊕", cz: "●", ccz: "●" };
+const short = (text) => (text.length > 7 ? `${text.slice(0, 6)}…` : text);
+const parameter = (text) => text.replace(/\bpi\b/g, "π").replace(/(\d+\.\d{2})\d+/g, "$1").replace(/\s/g, "");
+
+function Mark({ op, x, wire }) {
+  const y = (at) => WIRE / 2 + at * WIRE + 8;
+  const low = Math.min(...op.qubits);
+  const high = Math.max(...op.qubits);
+  const line = low !== high && html`<line class="link" x1=${x} x2=${x} y1=${y(low)} y2=${y(high)} />`;
+  if (op.name === "barrier") return html`<line class="barrier" x1=${x} x2=${x} y1=${y(low) - 15} y2=${y(high) + 15} />`;
+  if (op.name === "measure") return html`
+    <g class="measure"><rect x=${x - 15} y=${y(low) - 13} width="30" height="26" rx="3" /><path d="M${x - 8} ${y(low) + 6}a8 8 0 0 1 16 0M${x} ${y(low) + 6}l6 -11" /></g>`;
+  const controls = CONTROLS[op.name] || 0;
+  const name = op.name === "swap" ? "×" : op.name.slice(controls);
+  return html`<g class="gate">${line}${op.qubits.map((qubit, at) => {
+    if (at < controls) return html`<circle class="control" cx=${x} cy=${y(qubit)} r="4" />`;
+    if (TARGET[op.name] === "●") return html`<circle class="control" cx=${x} cy=${y(qubit)} r="4" />`;
+    if (TARGET[op.name]) return html`<g class="not"><circle cx=${x} cy=${y(qubit)} r="9" /><path d="M${x - 9} ${y(qubit)}h18M${x} ${y(qubit) - 9}v18" /></g>`;
+    const below = op.params.length > 0;
+    return html`<g><rect x=${x - 19} y=${y(qubit) - 13} width="38" height="26" rx="3" />
+      <text x=${x} y=${y(qubit) + (below ? -1 : 4)}>${short(name)}</text>${below && html`<text class="small" x=${x} y=${y(qubit) + 9}>${short(op.params.map(parameter).join(","))}</text>`}</g>`;
+  })}<title>${op.name}${op.params.length ? `(${op.params.join(", ")})` : ""} on ${op.qubits.map(wire).join(", ")}</title></g>`;
+}
+
+export function CircuitDrawing({ circuit }) {
+  const { at, total } = columns(circuit);
+  const wires = Math.min(circuit.labels.length, MOST_WIRES);
+  const shown = circuit.ops.map((op, i) => [op, at[i]]).filter(([op, column]) => column < MOST_COLUMNS && Math.max(...op.qubits) < wires);
+  const width = LEFT + Math.min(total, MOST_COLUMNS) * COLUMN + 12;
+  const height = wires * WIRE + 16;
+  const cut = [wires < circuit.labels.length && `${circuit.labels.length - wires} more qubits`, total > MOST_COLUMNS && `${total - MOST_COLUMNS} more columns`].filter(Boolean);
+  return html`
+    <div class="scroll circuit" tabindex="0" role="region" aria-label="Circuit drawing">
+      <svg width=${width} height=${height} role="img" aria-label="${circuit.labels.length} qubits, ${circuit.ops.length} operations, ${total} columns">
+        ${circuit.labels.slice(0, wires).map((label, i) => html`<g><text class="wire" x="50" y=${WIRE / 2 + i * WIRE + 12}>${label}</text>
+          <line class="wire" x1=${LEFT} x2=${width} y1=${WIRE / 2 + i * WIRE + 8} y2=${WIRE / 2 + i * WIRE + 8} /></g>`)}
+        ${shown.map(([op, column]) => html`<${Mark} op=${op} x=${LEFT + column * COLUMN + COLUMN / 2} wire=${(it) => circuit.labels[it]} />`)}
+      </svg>
+    </div>
+    ${cut.length > 0 && html`<p class="quiet">Not drawn: ${cut.join(" and ")}. The source has all.</p>`}`;
+}

@@ -1,0 +1,195 @@
+// What every page is made of: small pieces, tables, and the view as code.
+
+import { html, useCallback, useEffect, useLayoutEffect, useRef, useState } from "../vendor/htm-preact.js";
+import { csv, moment, money, rounded } from "../core/format.js";
+import { scrollTo, windowOf } from "../core/rows.js";
+
+export { html };
+
+const TONE = {
+  completed: "good", failed: "bad", rejected: "bad", cancelled: "quiet",
+  started: "run", dispatched: "run", submitted: "wait", accepted: "wait", placed: "wait",
+};
+
+/** A state as a word with a mark: colour is never the only sign. */
+export const State = ({ state }) => html`<span class="state ${TONE[state] || "quiet"}"><i aria-hidden="true"></i>${state}</span>`;
+
+/** A part of a page with a heading; `tools` stand at its right. */
+export const Panel = ({ title, hint, tools, wide, children }) => html`
+  <section class="panel ${wide ? "wide" : ""}">
+    <header><h2>${title}</h2>${hint && html`<p>${hint}</p>`}${tools && html`<div class="tools">${tools}</div>`}</header>
+    ${children}
+  </section>`;
+
+/** What to do next where there is nothing yet. */
+export const Empty = ({ children, next }) => html`<div class="empty"><p>${children}</p>${next && html`<code>${next}</code>`}</div>`;
+
+export const Failure = ({ problem, retry }) => html`
+  <div class="failure" role="alert">
+    <p><strong>${problem.message}</strong></p>
+    ${problem.reasons.map((it) => html`<p>${it.message || it.text}</p>`)}
+    ${problem.next && html`<p>${problem.next}</p>`}
+    ${problem.request && html`<p class="quiet">Request ${problem.request}</p>`}
+    ${retry && html`<button onClick=${retry}>Try again</button>`}
+  </div>`;
+
+/** The answer of `useData`, the words of its problem, or a place that keeps its height. */
+export function Loaded({ of, children }) {
+  if (of.data !== undefined) return children(of.data);
+  if (of.problem) return html`<${Failure} problem=${of.problem} retry=${of.reload} />`;
+  return html`<div class="loading" aria-busy="true"><span class="hidden">Loading</span></div>`;
+}
+
+export const When = ({ at, now }) => (at ? html`<time datetime=${at} title=${at}>${moment(at, now)}</time>` : "–");
+
+/** An amount to cents, with all its digits on demand. */
+export const Sum = ({ of }) => html`<span class="num" title=${money(of)}>${rounded(of)}</span>`;
+
+/** A share of a whole as a bar; the number stands beside it. */
+export const Bar = ({ share, tone = "", label }) => html`
+  <svg class="bar ${tone}" viewBox="0 0 100 6" preserveAspectRatio="none" role="img" aria-label=${label}>
+    <rect class="track" width="100" height="6" rx="1" /><rect class="fill" width=${Math.max(0, Math.min(100, share * 100))} height="6" rx="1" />
+  </svg>`;
+
+/** A figure with its name. */
+export const Figure = ({ name, value, note, tone = "" }) => html`
+  <div class="figure ${tone}"><dt>${name}</dt><dd>${value}</dd>${note && html`<dd class="note">${note}</dd>`}</div>`;
+
+export function Copy({ text, label = "Copy" }) {
+  const [done, setDone] = useState(false);
+  const copy = async () => {
+    await navigator.clipboard.writeText(text);
+    setDone(true);
+    setTimeout(() => setDone(false), 1_500);
+  };
+  return html`<button class="plain" onClick=${copy} aria-live="polite">${done ? "Copied" : label}</button>`;
+}
+
+/** Rows of names and values. */
+export const Facts = ({ of }) => html`
+  <dl class="facts">${of.filter(([, value]) => value !== undefined).map(([name, value]) => html`<div><dt>${name}</dt><dd>${value ?? "–"}</dd></div>`)}</dl>`;
+
+/** Tabs over one choice; arrow keys move, as in any group of radio buttons. */
+export const Choice = ({ name, label, options, value, onChange }) => html`
+  <div class="choice" role="radiogroup" aria-label=${label}>
+    ${options.map(([key, text]) => html`
+      <label class=${key === value ? "on" : ""}><input type="radio" name=${name} checked=${key === value} onChange=${() => onChange(key)} />${text}</label>`)}
+  </div>`;
+
+const quoted = (text) => `'${String(text).replaceAll("'", "'\\''")}'`;
+export const sqlText = (text) => `'${String(text).replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
+
+/** `{curl, python, sql}` as one dialog; a form that is left out has no tab. */
+export function Share({ path, python, sql }) {
+  const dialog = useRef(null);
+  const forms = [
+    ["curl", `curl -H "Authorization: Bearer $QUEUEBIT_TOKEN" \\\n  ${quoted(location.origin + path)}`],
+    ["Python", `from queuebit import Client\n\nwith Client() as client:\n    ${python.replaceAll("\n", "\n    ")}`],
+    ["SQL", sql && `${sql}\n-- qb sql "…" on the machine of the platform, or any ClickHouse client: qb warehouse login`],
+  ].filter(([, text]) => text);
+  const [shown, setShown] = useState("curl");
+  const text = forms.find(([name]) => name === shown)[1];
+  return html`
+    <button class="plain" onClick=${() => dialog.current.showModal()}>As code</button>
+    <dialog ref=${dialog} aria-label="This view as code" onClick=${(event) => event.target === dialog.current && dialog.current.close()}>
+      <div class="sheet">
+        <header>
+          <div class="choice" role="tablist" aria-label="Form">
+            ${forms.map(([name]) => html`<button role="tab" aria-selected=${name === shown} class=${name === shown ? "on" : ""} onClick=${() => setShown(name)}>${name}</button>`)}
+          </div>
+          <${Copy} text=${text} /><button class="plain" onClick=${() => dialog.current.close()}>Close</button>
+        </header>
+        <pre tabindex="0" role="region" aria-label=${shown}>${text}</pre>
+      </div>
+    </dialog>`;
+}
+
+const ROW = 32;
+const kind = (it) => [it.num && "num", it.less].filter(Boolean).join(" ") || undefined;
+const headOf = (it) => html`<th scope="col" class=${kind(it)}>${it.name}</th>`;
+const cellOf = (row) => (it) => html`<td class=${kind(it)}>${it.cell ? it.cell(row) : (row[it.key] ?? "–")}</td>`;
+
+/**
+ * `columns`: `{key, name, num, less, cell(row), text(row)}`, where `less` says on which screens it is left out; `rows`: any objects.
+ */
+export const Table = ({ caption, columns, rows, rowKey, shown = false }) => html`
+  <div class="scroll" tabindex="0" role="region" aria-label=${caption}>
+    <table>
+      <caption class=${shown ? "" : "hidden"}>${caption}</caption>
+      <thead><tr>${columns.map(headOf)}</tr></thead>
+      <tbody>${rows.map((row, at) => html`
+        <tr key=${rowKey ? rowKey(row) : at}>${columns.map(cellOf(row))}</tr>`)}
+      </tbody>
+    </table>
+  </div>`;
+
+/** A file of the rows, made here. */
+export function CsvButton({ name, columns, rows }) {
+  const save = () => {
+    const text = csv(columns.map((it) => it.key), rows.map((row) => columns.map((it) => (it.text ? it.text(row) : row[it.key]))));
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+    link.download = `${name}.csv`;
+    link.click();
+    URL.revokeObjectURL(link.href);
+  };
+  return html`<button class="plain" onClick=${save}>CSV</button>`;
+}
+
+/**
+ * A table of any length that draws only the rows in sight. The whole row is a link for the mouse, its first cell one for
+ * everyone; j, k and Enter move as in mail. `onEnd` is called when the end comes near.
+ */
+export function LongTable({ caption, columns, rows, rowKey, rowHref, open, onEnd, total }) {
+  const box = useRef(null);
+  const [view, setView] = useState({ scrollTop: 0, height: 600 });
+  const [cursor, setCursor] = useState(-1);
+  const { from, to, above, below } = windowOf({ ...view, rowHeight: ROW, total: rows.length });
+
+  const measure = useCallback(() => {
+    const { scrollTop, clientHeight } = box.current;
+    setView((before) => (before.scrollTop === scrollTop && before.height === clientHeight ? before : { scrollTop, height: clientHeight }));
+  }, []);
+  useLayoutEffect(() => {
+    measure();
+    const watch = new ResizeObserver(measure);
+    watch.observe(box.current);
+    return () => watch.disconnect();
+  }, []);
+  useEffect(() => {
+    if (to > rows.length - 200) onEnd?.();
+  }, [to, rows.length, onEnd]);
+
+  const move = (step) => {
+    const next = Math.max(0, Math.min(rows.length - 1, cursor + step));
+    setCursor(next);
+    box.current.scrollTop = scrollTo(next, { ...view, scrollTop: box.current.scrollTop, rowHeight: ROW, header: ROW });
+  };
+  const act = useRef(null);
+  act.current = { j: () => move(1), k: () => move(-1), Enter: () => rows[cursor] && open(rowHref(rows[cursor])) };
+  useEffect(() => {
+    const press = (event) => {
+      if (event.target.closest?.("input, select, textarea, button, dialog, a") || event.ctrlKey || event.metaKey || event.altKey) return;
+      act.current[event.key]?.();
+    };
+    addEventListener("keydown", press);
+    return () => removeEventListener("keydown", press);
+  }, []);
+
+  return html`
+    <div class="scroll long" ref=${box} onScroll=${measure} tabindex="0" role="region" aria-label=${caption}>
+      <table aria-rowcount=${total ?? rows.length}>
+        <caption class="hidden">${caption}</caption>
+        <thead><tr>${columns.map(headOf)}</tr></thead>
+        <tbody>
+          ${above > 0 && html`<tr class="pad" aria-hidden="true"><td colspan=${columns.length} style=${{ height: `${above}px` }}></td></tr>`}
+          ${rows.slice(from, to).map((row, at) => html`
+            <tr key=${rowKey(row)} aria-rowindex=${from + at + 2} class=${from + at === cursor ? "cursor" : ""} aria-selected=${from + at === cursor}
+                onClick=${(event) => !event.target.closest("a") && !String(getSelection()) && open(rowHref(row))}>
+              ${columns.map(cellOf(row))}
+            </tr>`)}
+          ${below > 0 && html`<tr class="pad" aria-hidden="true"><td colspan=${columns.length} style=${{ height: `${below}px` }}></td></tr>`}
+        </tbody>
+      </table>
+    </div>`;
+}
