@@ -10,7 +10,7 @@ EXTERNAL := $(foreach m,$(MEMBERS),--no-emit-package $(shell sed -n 's/^name = "
 
 REAL := server or stack or docker
 
-.PHONY: help setup demo test check analysis fast format generate lock provision bench fuzz collections drill images
+.PHONY: help setup demo test check analysis docs fast format generate lock provision bench fuzz collections drill images
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -37,12 +37,12 @@ demo: setup ## three teams, seventy real circuits, five backends, half a minute:
 test: fast ## the whole suite: real nats-server, real warehouse, real processes, no Docker
 	$(PY) -m pytest -q -m "$(REAL)" -n 2 --dist loadfile
 
-check: analysis fast ## format, lint, types, layers, fresh generated files, fast tests
+check: analysis docs fast ## format, lint, types, layers, fresh generated files, links of the documentation, fast tests
 
 analysis: setup
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
-	$(PY) -m mypy $(SOURCES) $(TESTS) examples tests
+	$(PY) -m mypy $(SOURCES) $(TESTS) docs examples tests
 	.venv/bin/lint-imports
 	$(PY) -m queuebit_contracts.generate --check
 	$(PY) -m tests.contracts.services_document --check
@@ -51,6 +51,9 @@ analysis: setup
 # These start no process and need no quiet machine: they share the processors. `make check test` runs them once.
 fast: setup
 	$(PY) -m pytest -q -m "not ($(REAL))" -n logical --maxprocesses 4 --dist worksteal
+
+docs: setup ## the documentation as one site, in build/docs/site
+	$(PY) -m docs.site build/docs
 
 format: setup ## rewrite the code in the one format
 	$(PY) -m ruff check --fix --quiet . ; $(PY) -m ruff format .

@@ -73,6 +73,31 @@ def test_the_lines_of_pennylane(shell: dict[str, str]) -> None:
     assert re.fullmatch(r"[01]\.\d+ \('\w{21}',\) 0\.\d+ USD\n", shown), shown
 
 
+def test_the_lines_of_the_first_tutorial(shell: dict[str, str]) -> None:
+    """All lines but those that start and stop the stack, in their order."""
+    page = (ROOT / "docs" / "tutorials" / "first-job.md").read_text()
+    code = [
+        it
+        for language, block in re.findall(r"```(sh|python)\n(.*?)```", page, re.DOTALL)
+        for it in _calls(language, block)
+    ]
+    ours = [it for it in code if "activate" not in it[-1] and it[-1] not in {"qb up --detach", "qb down"}]
+    try:
+        shown = [_run(it, shell) for it in ours]
+    finally:
+        (ROOT / "ghz.receipt.json").unlink(missing_ok=True)
+    assert len(shown) == 10, code
+    assert "emulated-ibm-manila" in shown[3]
+    assert "inclusion" in shown[8]
+    assert re.fullmatch(r"\{.*'(00000|11111)': \d+.*\} 0\.\d+ USD \d+\n", shown[9]), shown[9]
+
+
+def _calls(language: str, block: str) -> list[list[str]]:
+    if language == "python":
+        return [[sys.executable, "-W", "error", "-c", block]]
+    return [["bash", "-euo", "pipefail", "-c", line] for line in block.splitlines()]
+
+
 def test_the_program_and_both_clients_show_the_same_job(stack: EmbeddedStack, tenant: str) -> None:
     credential = find(stack.home, tenant)
     with Client(credential) as client:

@@ -1,0 +1,1 @@
+"""The documentation as one site: pages and READMEs of this repository, and a reference from its code."""
