@@ -25,6 +25,7 @@ from queuebit_contracts.account import (
 )
 from queuebit_contracts.backend import BackendCalibrated, BackendRegistered
 from queuebit_contracts.command import CancelJob
+from queuebit_contracts.config import ConfigApplied
 from queuebit_contracts.delegation import DelegationGranted, DelegationRevoked
 from queuebit_contracts.job import (
     JobAccepted,
@@ -145,6 +146,7 @@ CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
         Entry(IssuerRemoved, _TENANT + "issuer_removed.{issuer}", ("broker",)),
         Entry(DelegationGranted, _DELEGATION + "granted", ("broker",)),
         Entry(DelegationRevoked, _DELEGATION + "revoked", ("broker",)),
+        Entry(ConfigApplied, "qb.config.stack.applied", ("broker",)),
         Entry(BackendRegistered, "qb.backend.{backend}.registered", ("executor",)),
         Entry(BackendCalibrated, "qb.backend.{backend}.calibrated", ("executor",)),
         Entry(LogCheckpointed, "qb.proof.{log}.checkpointed", ("provenance",)),

@@ -6,16 +6,20 @@ python -m queuebit_contracts.generate --check    fail if a committed file is sta
 
 from __future__ import annotations
 
+import ast
+import inspect
+import itertools
 import json
 import re
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from queuebit_contracts import delegation, query
+from queuebit_contracts import delegation, deployment, objectives, query, tenants
 from queuebit_contracts.catalog import CATALOG, EVENTS, AnyEvent, Entry, wire_name
 from queuebit_contracts.executors import with_executors
 from queuebit_contracts.program import Program
@@ -64,6 +68,7 @@ def documents() -> dict[str, str]:
     files["schemas/queries.json"] = _query_schemas()
     files["schemas/program.json"] = _document_schema("program", Program)
     files["schemas/results.json"] = _document_schema("results", Results)
+    files |= {f"documents/{name}.schema.json": _operators_schema(name, *it) for name, it in _OPERATORS.items()}
     files["asyncapi/asyncapi.json"] = _asyncapi()
     texts = {path: json.dumps(document, indent=2, sort_keys=True) + "\n" for path, document in files.items()}
     return {**texts, "src/queuebit_contracts/lifecycle.py": lifecycle()}
@@ -83,6 +88,34 @@ def _document_schema(name: str, model: type[BaseModel]) -> _Document:
         "$id": f"urn:queuebit:{name}",
         **model.model_json_schema(mode="validation"),
     }
+
+
+_OPERATORS: dict[str, tuple[ModuleType, type[BaseModel]]] = {
+    "tenants": (tenants, tenants.Tenants),
+    "slos": (objectives, objectives.Objectives),
+    "backends": (deployment, deployment.Backends),
+    "services": (deployment, deployment.Services),
+}
+"""The documents that operators write, by the name of their file; that of the price book is the pricing library's."""
+
+
+def _operators_schema(name: str, module: ModuleType, model: type[BaseModel]) -> _Document:
+    """The schema of a document in TOML or YAML, for editors; it describes single keys."""
+    _describe_fields(module)
+    return _document_schema(name, model)
+
+
+def _describe_fields(module: ModuleType) -> None:
+    """Take each field's docstring as its description; pydantic would read the sources whenever a service starts."""
+    for node in ast.parse(inspect.getsource(module)).body:
+        model = getattr(module, node.name) if isinstance(node, ast.ClassDef) else None
+        if not (isinstance(node, ast.ClassDef) and isinstance(model, type) and issubclass(model, BaseModel)):
+            continue
+        for pair in itertools.pairwise(node.body):
+            match pair:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                    model.model_fields[name].description = inspect.cleandoc(text)
+        model.model_rebuild(force=True)
 
 
 def _asyncapi() -> _Document:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, JsonValue
 
+from queuebit_contracts.config import Application
 from queuebit_contracts.job import Profile
 from queuebit_contracts.usage import Measure
 from queuebit_contracts.wire import Digest, Name, Payload, Reason, Sentence, Wire
@@ -106,6 +107,10 @@ class TenantsRequest(Wire):
     """The `sequence` of the answer that the author has seen. The request is refused if the facts went on since."""
     dry_run: bool = False
     """Say what would change, and change nothing."""
+    applied: Application | None = None
+    """Record this in the same batch as the facts: all documents that are applied together, not only the tenants'."""
+    applied_after: int = Field(default=0, ge=0)
+    """With `applied`: the sequence of the newest such record that the author has seen, 0 for none."""
 
 
 class TenantsAnswer(Wire):

@@ -8,6 +8,7 @@ qb.tenant.<tenant>.<event>[.<project or user>]   qb.admin.tenants, qb.admin.usag
 qb.delegation.<tenant>.<delegation>.<event>   qb.identity.<tenant>.<verb>
 qb.profile.<stack>                            qb.dead.<durable>.<sequence>
 qb.alive.<backend>                            qb.replay.<durable>
+qb.config.stack.<event>
 qb.trace.<service>                            qb.stored.<what follows qb.job. in the subject of a stored event>
 
 The subject of each event type is in `catalog`, which is loaded when needed: clients build and parse without it.
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from queuebit_contracts.catalog import AnyEvent
 
 __all__ = [
+    "CONFIG",
     "DEAD",
     "REPLAY",
     "TENANTS",
@@ -59,6 +61,9 @@ __all__ = [
 
 TENANTS: Final = "qb.tenant.>"
 """All facts about tenants. Changes of tenants are guarded on it: they are few, and each sees all before it."""
+
+CONFIG: Final = "qb.config.>"
+"""All documents that were put in force. Each is guarded on it, so that of two at the same time one is refused."""
 
 TENANTS_REQUEST: Final = "qb.admin.tenants"
 """The subject of the operator's requests about tenants: list them, or put a document in force."""

@@ -12,10 +12,11 @@ from queuebit_broker.tenancy import ApplyTenants
 from queuebit_contracts import subjects
 from queuebit_contracts.account import AccountFunded
 from queuebit_contracts.catalog import AnyEvent
+from queuebit_contracts.config import Application, ConfigApplied
 from queuebit_contracts.query import TenantsAnswer, TenantsRequest
 from queuebit_contracts.tenant import TenantDefined, UserDefined
 from queuebit_contracts.tenants import BadTenants, Tenants, parse_tenants
-from queuebit_kernel import Money, Unavailable
+from queuebit_kernel import Money, Unavailable, digest
 from queuebit_runtime.keys import new_seed, public_key
 from queuebit_runtime.log import Guarded, Stored, Unreadable
 
@@ -180,3 +181,36 @@ async def test_a_first_start_without_tenants_says_why(apply: ApplyTenants) -> No
 
     with pytest.raises(BadTenants, match="cannot be read"):
         await apply.start(broken, by="first start")
+
+
+def applied(text: str, *, after: int = 0, tenants_after: int | None = None) -> TenantsRequest:
+    record = Application(by="ada", plan=digest(text.encode()), commit="c0ffee")
+    return wanted(text, after=tenants_after).model_copy(update={"applied": record, "applied_after": after})
+
+
+async def test_documents_are_recorded_in_one_batch_with_the_facts_of_tenants(
+    fresh: Office, apply: ApplyTenants, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches: list[list[str]] = []
+    append = fresh.log.append_all
+
+    async def seen(facts: Sequence[Guarded]) -> int:
+        batches.append([it.event.type for it in facts])
+        return await append(facts)
+
+    monkeypatch.setattr(fresh.log, "append_all", seen)
+    assert (await apply(applied(ACME))).errors == ()
+    assert (len(batches[0]), batches[0][-1]) == (4, "qb.config.applied.v1")
+    assert [(it.data.by, it.data.commit) for it in fresh.log.events(ConfigApplied)] == [("ada", "c0ffee")]
+
+
+async def test_of_two_sets_of_documents_one_is_refused_whole(fresh: Office, apply: ApplyTenants) -> None:
+    assert (await apply(applied(ACME))).errors == ()
+    stored = len(fresh.log.stored)
+    answer = await apply(applied(ACME + "[tenant.late]\n", after=0))
+    assert (codes(answer), len(fresh.log.stored)) == (["stale"], stored)
+    assert "late" not in answer.document["tenant"]  # type: ignore[operator]  # JSON
+    last = await fresh.log.last(subjects.CONFIG)
+    assert last is not None
+    assert (await apply(applied(ACME, after=last.sequence))).changes == (), "documents without tenants are recorded too"
+    assert len(fresh.log.events(ConfigApplied)) == 2

@@ -11,10 +11,10 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from queuebit_contracts.lifecycle import TERMINAL
+from queuebit_contracts.objectives import BUCKETS_MS
 from queuebit_contracts.subjects import event_name, parse
 from queuebit_runtime.rows import Row
 from queuebit_runtime.view import Fold, Raw
-from queuebit_telemetry.objectives import objectives
 from queuebit_telemetry.policy import Counts, Durations, Ratio
 from queuebit_telemetry.state import Head, Position
 
@@ -99,7 +99,7 @@ def _micros(moment: datetime | str) -> int:
 
 
 def _durations(micros: Iterable[int]) -> Durations:
-    bounds, found = objectives().buckets_ms, [it // 1000 for it in micros]
+    bounds, found = BUCKETS_MS, [it // 1000 for it in micros]
     histogram = [0] * (len(bounds) + 1)
     for it in found:
         histogram[bisect_left(bounds, it)] += 1

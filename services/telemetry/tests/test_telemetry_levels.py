@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from queuebit_contracts.objectives import objectives
 from queuebit_contracts.query import Question
 from queuebit_kernel import FixedClock
 from queuebit_runtime.rows import row_of
 from queuebit_telemetry.backlog import Backlog
 from queuebit_telemetry.handlers import AnswerLevels
-from queuebit_telemetry.objectives import objectives
 
 from .fakes import MemoryAnalytics, MemoryMessages
 

@@ -9,7 +9,7 @@ from importlib.resources import files
 import pytest
 from pydantic import ValidationError
 
-from queuebit_telemetry.objectives import Objectives, objectives
+from queuebit_contracts.objectives import BUCKETS_MS, Objectives
 from queuebit_telemetry.policy import Counts, Durations, Level, Ratio, levels, quantile
 
 BOUNDS = (10, 100, 1000)
@@ -62,32 +62,31 @@ def test_durations_count_as_good_up_to_their_threshold() -> None:
     promised = Objectives.model_validate(
         {
             "window_days": 30,
-            "buckets_ms": BOUNDS,
             "slo": {"wait": {"promise": "", "indicator": "queue_wait", "target": "0.5", "threshold_ms": 100}},
         }
     )
-    counts = Counts(
-        Ratio(0, 0), queue_wait=Durations((3, 2, 1, 4), 2000), end_to_end=Durations((0, 0, 0, 0)), receipts=Ratio(0, 0)
-    )
+    none = (0,) * (len(BUCKETS_MS) + 1)
+    waits = (3, 0, 0, 2, 1, *none[5:-1], 4)
+    counts = Counts(Ratio(0, 0), queue_wait=Durations(waits, 700_000), end_to_end=Durations(none), receipts=Ratio(0, 0))
     (level,) = levels(promised, counts, Ratio(0, 0))
     assert (level.good, level.total, level.value_ms) == (5, 10, 100)
 
 
 def test_threshold_between_buckets_is_refused() -> None:
     slo = {"promise": "", "indicator": "queue_wait", "target": "0.5", "threshold_ms": 99}
-    with pytest.raises(ValidationError, match="one of buckets_ms"):
-        Objectives.model_validate({"window_days": 30, "buckets_ms": BOUNDS, "slo": {"wait": slo}})
+    with pytest.raises(ValidationError, match="must be one of 10, 20"):
+        Objectives.model_validate({"window_days": 30, "slo": {"wait": slo}})
 
 
 @pytest.mark.parametrize("target", ["0", "1", "1.0", "-0.5", "2", "99"])
 def test_target_that_is_no_share_is_refused(target: str) -> None:
     slo = {"promise": "", "indicator": "success", "target": target}
     with pytest.raises(ValidationError, match="a share between 0 and 1"):
-        Objectives.model_validate({"window_days": 30, "buckets_ms": BOUNDS, "slo": {"any": slo}})
+        Objectives.model_validate({"window_days": 30, "slo": {"any": slo}})
 
 
 def test_table_counts_in_the_buckets_of_the_objectives() -> None:
     ddl = files("queuebit_contracts").joinpath("warehouse/01_events.sql").read_text()
     lists = re.findall(r"arrayCount\(bound -> \w+ > bound,\s*\[([\d,\s]+)\]", ddl)
-    assert [tuple(map(int, it.split(","))) for it in lists] == [objectives().buckets_ms] * 2
-    assert f"countResample(1, {len(objectives().buckets_ms) + 2}, 1)" in ddl
+    assert [tuple(map(int, it.split(","))) for it in lists] == [BUCKETS_MS] * 2
+    assert f"countResample(1, {len(BUCKETS_MS) + 2}, 1)" in ddl

@@ -1,7 +1,7 @@
 """Price book, quotes and charges in exact decimals."""
 
 from queuebit_pricing.billing import bill
-from queuebit_pricing.book import PriceBook, load, parse
+from queuebit_pricing.book import PriceBook, check, load, parse
 from queuebit_pricing.errors import BadPriceBook, Problem, Unpriced
 from queuebit_pricing.exact import plain
 from queuebit_pricing.listing import Component, Duration, Listing, Outcome, Price, Weights
@@ -29,6 +29,7 @@ __all__ = [
     "Usage",
     "Weights",
     "bill",
+    "check",
     "load",
     "parse",
     "plain",

@@ -18,7 +18,7 @@ from queuebit_pricing.errors import BadPriceBook, Problem, Unpriced
 from queuebit_pricing.explain import CLASH, explain, place
 from queuebit_pricing.listing import Currency, Listing, Price
 
-__all__ = ["PriceBook", "load", "parse"]
+__all__ = ["PriceBook", "check", "load", "parse"]
 
 
 class PriceBook(BaseModel):
@@ -109,6 +109,15 @@ def parse(text: str, name: str = "(text)") -> PriceBook:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadPriceBook(name, [Problem("TOML", f"{error}: correct the syntax there")]) from error
+    return check(document, name)
+
+
+def check(document: Mapping[str, object], name: str = "(document)") -> PriceBook:
+    """Check what a price book holds; errors use `name` for the book.
+
+    Raises:
+        BadPriceBook: it breaks the rules.
+    """
     try:
         return PriceBook.model_validate(document)
     except ValidationError as error:
@@ -130,7 +139,11 @@ def _clashes(listings: Sequence[tuple[int, Listing]]) -> list[Problem]:
     for (first, one), (second, two) in combinations(listings, 2):
         if one.id == two.id:
             problems.append(
-                Problem(place(second, two.id), f"price {first + 1} has the same id: give each price its own id")
+                Problem(
+                    place(second, two.id),
+                    f"price {first + 1} has the same id: give each price its own id",
+                    ("price", second),
+                )
             )
         if one.overlaps(two):
             problems.append(
@@ -138,6 +151,7 @@ def _clashes(listings: Sequence[tuple[int, Listing]]) -> list[Problem]:
                     place(second, two.id),
                     f"overlaps {one.id!r} for backend {one.backend!r} ({_span(one)}, {_span(two)}): "
                     "end the earlier one with valid_until at the start of the later one",
+                    ("price", second),
                 )
             )
     return problems

@@ -16,6 +16,8 @@ class Problem:
 
     where: str
     what: str
+    path: tuple[str | int, ...] = ()
+    """The place in the document; empty if it is the whole book."""
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}"

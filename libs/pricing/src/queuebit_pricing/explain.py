@@ -67,12 +67,12 @@ def _explain(fault: ErrorDetails, document: Mapping[str, object]) -> Problem:
     keys = [str(part) for part in (*path, key)]
     what = _advice(fault["type"], fault["msg"], keys)
     if len(keys) < 2 or keys[0] != "price" or not keys[1].isdigit():
-        return Problem(".".join(keys), what)
+        return Problem(".".join(keys), what, fault["loc"])
     rows = document["price"]
     row = rows[int(keys[1])] if isinstance(rows, list) else None
     name = place(int(keys[1]), row.get("id") if isinstance(row, Mapping) else None)
     inside = [] if fault["type"] == "no_component" else keys[2:]
-    return Problem(", ".join([name, ".".join(inside)]) if inside else name, what)
+    return Problem(", ".join([name, ".".join(inside)]) if inside else name, what, fault["loc"])
 
 
 def _advice(kind: str, message: str, keys: list[str]) -> str:

@@ -15,8 +15,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
+from queuebit_contracts.deployment import Backends, StackSettings
 from queuebit_contracts.executors import Clash, with_executors
 from queuebit_contracts.topology import Topology, topology
 from queuebit_kernel import InvalidId
@@ -30,40 +31,6 @@ _LIST_S = 300.0
 """The longest that asking all plugins may take. Those that hang take half a minute each, several at once."""
 
 _REMOVED = "is not installed any more: install it again, its jobs wait for it"
-
-
-class StackConfig(BaseModel):
-    """What `backends.toml` says of one stack."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    enabled: bool = True
-    backends: tuple[str, ...] = ()
-    """Ids of the backends to offer; empty means those that the plugin offers by itself."""
-    slots: int | None = Field(default=None, ge=1, le=64)
-    memory_mb: int | None = Field(default=None, ge=512)
-    threads: int | None = Field(default=None, ge=1)
-    run_seconds: float | None = Field(default=None, gt=0)
-    calibration_seconds: float | None = Field(default=None, gt=0)
-    poll_seconds: float | None = Field(default=None, gt=0)
-    vendor_seconds: float | None = Field(default=None, gt=0)
-    environment: dict[str, str] = {}
-    """Variables for the processes that run the plugin's code, such as a vendor's address and the file of its token."""
-
-    @property
-    def settings(self) -> dict[str, str]:
-        """The same as an executor reads it."""
-        named = self.model_dump(exclude_none=True, exclude={"enabled", "backends", "environment"})
-        settings = {f"QUEUEBIT_EXECUTOR_{name.upper()}": str(value) for name, value in named.items()}
-        if self.environment:
-            settings["QUEUEBIT_EXECUTOR_PASSED"] = json.dumps(sorted(self.environment))
-        return {**self.environment, **settings}
-
-
-class _Config(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    stack: dict[str, StackConfig] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,14 +105,14 @@ def save(home: Home, stacks: Stacks) -> None:
     write_private(home.stacks_file, json.dumps({"seen": stacks.seen, "served": served}, indent=1) + "\n")
 
 
-def read_config(home: Home) -> dict[str, StackConfig]:
+def read_config(home: Home) -> dict[str, StackSettings]:
     """What `backends.toml` says, by stack; a home without the file goes by what plugins say.
 
     Raises:
         Stop: the file breaks its rules; the text lists how.
     """
     try:
-        return _Config.model_validate(tomllib.loads(home.backends_file.read_text(encoding="utf-8"))).stack
+        return Backends.model_validate(tomllib.loads(home.backends_file.read_text(encoding="utf-8"))).stack
     except FileNotFoundError:
         return {}
     except ValidationError as error:
@@ -157,7 +124,7 @@ def read_config(home: Home) -> dict[str, StackConfig]:
 
 def merge(
     listed: Mapping[str, Mapping[str, Any]],  # plain JSON
-    config: Mapping[str, StackConfig],
+    config: Mapping[str, StackSettings],
     before: Mapping[str, Served],
 ) -> dict[str, Served]:
     """Decide what is served. A stack keeps the backends that it has; of new ones, built-in stacks come first.
@@ -169,7 +136,7 @@ def merge(
     """
     found = {name: replace(it, trouble=_REMOVED) for name, it in before.items() if name not in listed}
     for name in sorted(listed, key=lambda it: _precedence(it, listed, before)):
-        wanted, had = config.get(name, StackConfig()), before.get(name, Served())
+        wanted, had = config.get(name, StackSettings()), before.get(name, Served())
         if listed[name].get("slow") and had.backends and not had.trouble:  # a busy machine must not end what runs
             found[name] = had
             continue
@@ -197,7 +164,7 @@ def _precedence(
     return not has, not listed[name].get("builtin", False), name
 
 
-def _served(entry: Mapping[str, Any], wanted: StackConfig) -> Served:  # plain JSON
+def _served(entry: Mapping[str, Any], wanted: StackSettings) -> Served:  # plain JSON
     if "error" in entry:
         return Served(trouble=f"does not work: {entry['error']}")
     if not wanted.enabled:

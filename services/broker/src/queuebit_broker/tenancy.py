@@ -11,6 +11,7 @@ from queuebit_broker.funding import FundProjects, other_currencies
 from queuebit_broker.ports import EventLog, Follower
 from queuebit_broker.state import World
 from queuebit_contracts import subjects
+from queuebit_contracts.config import ConfigApplied
 from queuebit_contracts.directory import TenantEvent, changes, faults
 from queuebit_contracts.query import TenantsAnswer, TenantsRequest
 from queuebit_contracts.tenants import BadTenants, Tenants, check_tenants
@@ -64,7 +65,7 @@ class ApplyTenants:
             if request.dry_run:
                 return self._answer(sequence, facts)
             try:
-                await self._append(facts, sequence)
+                await self._append(facts, sequence, _record(request))
             except Stale:
                 return self._answer(await self._see_all(), errors=[_STALE])
             sequence = await self._see_all()
@@ -104,13 +105,18 @@ class ApplyTenants:
             if (had := other_currencies(self._world, tenant, name, project.currency))
         ]
 
-    async def _append(self, facts: Sequence[TenantEvent], after: int) -> None:
-        for begin in range(0, len(facts), _BATCH):
-            first, *others = facts[begin : begin + _BATCH]
+    async def _append(self, facts: Sequence[TenantEvent], after: int, record: Sequence[Guarded]) -> None:
+        """Append the facts, and with the first batch the record of the documents that they are a part of."""
+        for begin in range(0, max(len(facts), len(record)), _BATCH):
+            batch = [Guarded(it) for it in facts[begin : begin + _BATCH]]
+            if batch:
+                batch[0] = Guarded(batch[0].event, after, subjects.TENANTS)
+            batch += record if begin == 0 else ()
+            first, *others = batch
             if others:
-                after = await self._log.append_all([Guarded(first, after, subjects.TENANTS), *map(Guarded, others)])
+                after = await self._log.append_all(batch)
             else:
-                after = await self._log.append(first, after=after, guard=subjects.TENANTS)
+                after = await self._log.append(first.event, after=first.after, guard=first.guard)
 
     def _answer(self, sequence: int, facts: Sequence[TenantEvent] = (), errors: Sequence[Reason] = ()) -> TenantsAnswer:
         return TenantsAnswer(
@@ -119,6 +125,13 @@ class ApplyTenants:
             changes=tuple(map(subjects.subject_of, facts)),
             errors=tuple(errors),
         )
+
+
+def _record(request: TenantsRequest) -> Sequence[Guarded]:
+    if request.applied is None:
+        return ()
+    applied = ConfigApplied(source="qb/broker", data=request.applied)
+    return (Guarded(applied, request.applied_after, subjects.CONFIG),)
 
 
 def _reasons(texts: Iterable[str]) -> list[Reason]:

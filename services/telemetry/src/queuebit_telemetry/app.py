@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 from pydantic import JsonValue
 
+from queuebit_contracts.objectives import Objectives, objectives, parse_objectives
 from queuebit_contracts.query import Question
 from queuebit_contracts.topology import topology
 from queuebit_kernel import SystemClock
@@ -18,7 +20,6 @@ from queuebit_runtime.view import Fold, View
 from queuebit_telemetry.adapters import ClickHouse, LogHead
 from queuebit_telemetry.backlog import Backlog
 from queuebit_telemetry.handlers import AnswerLevels, KeepSpans
-from queuebit_telemetry.objectives import objectives
 from queuebit_telemetry.routes import Handler, queries, spans
 from queuebit_telemetry.settings import Settings
 from queuebit_telemetry.sink import Sink
@@ -48,7 +49,8 @@ class Telemetry(Service):
         self._head = LogHead(self.bus)
         self._backlog = Backlog(self._head, clock)
         self._sink = Sink(self._warehouse, self._follow, settings, clock)
-        levels = AnswerLevels(self._warehouse, self._head, objectives(), self._backlog, clock)
+        promised = _promised(settings.objectives)
+        levels = AnswerLevels(self._warehouse, self._head, promised, self._backlog, clock)
         handlers: dict[str, Handler] = {"jobs": self._warehouse.jobs, "charges": self._warehouse.charges, "slo": levels}
         turn = asyncio.Semaphore(_AT_ONCE)
         fresh = {name: self._fresh(it) for name, it in handlers.items()}
@@ -60,7 +62,11 @@ class Telemetry(Service):
         self.before.append(self._catch_up)
         self.after.append(self._warehouse.close)
         self.trouble = lambda: self._sink.trouble
-        self.detail = lambda: {"position": self._sink.position.seq, "lag_ms": self._sink.lag_ms}
+        self.detail = lambda: {
+            "position": self._sink.position.seq,
+            "lag_ms": self._sink.lag_ms,
+            "objectives": promised.digest,
+        }
 
     def health(self) -> Health:
         return replace(super().health(), behind=self._backlog.behind(self._sink.position.seq))
@@ -82,6 +88,11 @@ class Telemetry(Service):
         self.tasks.spawn(self._sink.run(), "telemetry sink")
         await self.bus.start(self._queries)
         await self._sink.caught_up.wait()
+
+
+def _promised(file: Path | None) -> Objectives:
+    """The stack's own objectives, or without a file those of this version."""
+    return objectives() if file is None else parse_objectives(file.read_text(encoding="utf-8"))
 
 
 def create_app() -> Telemetry:

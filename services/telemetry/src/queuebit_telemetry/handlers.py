@@ -10,11 +10,11 @@ from fractions import Fraction
 
 from pydantic import JsonValue
 
+from queuebit_contracts.objectives import Objectives
 from queuebit_contracts.query import Question
 from queuebit_kernel import Clock, digest
 from queuebit_telemetry.backlog import Backlog
 from queuebit_telemetry.errors import Refused
-from queuebit_telemetry.objectives import Objectives
 from queuebit_telemetry.pace import Pace
 from queuebit_telemetry.policy import Level, Ratio, levels
 from queuebit_telemetry.ports import Analytics, Log, Traces

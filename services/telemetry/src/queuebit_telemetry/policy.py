@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from queuebit_telemetry.objectives import Objective, Objectives
+from queuebit_contracts.objectives import BUCKETS_MS, Objective, Objectives
 
 __all__ = ["Counts", "Durations", "Level", "Ratio", "levels", "quantile"]
 
@@ -68,10 +68,10 @@ class Level:
 
 def levels(promised: Objectives, counts: Counts, events: Ratio) -> list[Level]:
     """Evaluate every objective, in the order of the file."""
-    return [_level(name, objective, counts, events, promised.buckets_ms) for name, objective in promised.slo.items()]
+    return [_level(name, objective, counts, events) for name, objective in promised.slo.items()]
 
 
-def _level(name: str, objective: Objective, counts: Counts, events: Ratio, bounds: Sequence[int]) -> Level:
+def _level(name: str, objective: Objective, counts: Counts, events: Ratio) -> Level:
     target, value = Fraction(objective.target), None
     match objective.indicator:
         case "success":
@@ -82,10 +82,10 @@ def _level(name: str, objective: Objective, counts: Counts, events: Ratio, bound
             ratio = events
         case "queue_wait" | "end_to_end" as which:
             durations = counts.queue_wait if which == "queue_wait" else counts.end_to_end
-            within = zip(durations.histogram, bounds, strict=False)
+            within = zip(durations.histogram, BUCKETS_MS, strict=False)
             good = sum(number for number, bound in within if bound <= _threshold(objective))
             ratio = Ratio(good, sum(durations.histogram))
-            value = quantile(durations, bounds, target)
+            value = quantile(durations, BUCKETS_MS, target)
     return Level(name, objective.promise, target, ratio.good, ratio.total, value)
 
 
