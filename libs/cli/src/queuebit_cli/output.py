@@ -17,6 +17,7 @@ __all__ = ["Output", "shortened"]
 
 _STYLES = {"good": "32", "bad": "31", "warn": "33", "dim": "2", "bold": "1"}
 _STYLE_OF = {
+    "create": "good", "remove": "bad", "change": "warn",
     "completed": "good", "ready": "good", "yes": "good", "up": "good", "ok": "good", "verified": "good",
     "failed": "bad", "rejected": "bad", "no": "bad", "down": "bad", "wrong": "bad",
     "cancelled": "warn", "starting": "warn", "stopping": "warn", "attention": "warn",

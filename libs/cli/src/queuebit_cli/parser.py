@@ -12,7 +12,8 @@ _EPILOG = """\
 first steps: qb up --detach, then qb submit FILE.qasm --wait
 more help:   qb COMMAND --help
 exit codes:  0 done, 1 a job failed or a check did not hold, 2 bad usage,
-             3 refused, 4 stack unreachable, 130 interrupted
+             3 refused, 4 stack unreachable, 5 a dry run differs,
+             130 interrupted
 """
 
 
@@ -34,6 +35,7 @@ def build() -> ArgumentParser:
     _submit(words)
     _jobs(words)
     _reading(words)
+    _documents(words)
     _tenants(words.group("tenant", "tenants, projects, users and tokens"))
     _operating(words)
     return parser
@@ -199,6 +201,18 @@ def _tenant_facts(tenant: Group) -> None:
         words.add_argument("--url", metavar="URL", help="of the bus of a stack elsewhere, instead of a home here")
         words.add_argument("--seed-file", metavar="FILE", help="with --url: the seed of that stack's operator")
         words.add_argument("--ca-file", metavar="FILE", help="with --url: the authority of that bus's certificates")
+
+
+def _documents(words: Group) -> None:
+    apply = words.command("apply", "documents:apply", "put the documents of a folder in force")
+    apply.add_argument("-f", dest="folder", metavar="DIR", help="the folder, or one file of it")
+    apply.add_argument("--dry-run", action="store_true", help="show the plan; exit code 5 if anything differs")
+    apply.add_argument("--prune", action="store_true", help="also remove what the documents do not name")
+    apply.add_argument("--plan", metavar="FILE", help="with --dry-run, write the plan there; without, apply that plan")
+    apply.add_argument("--by", metavar="NAME", help="who applies it, as the record names it (your account)")
+    apply.add_argument("--history", action="store_true", help="what was applied, by whom, from which commit")
+    export = words.command("export", "documents:export", "write what is in force into a folder", "DIR")
+    export.add_argument("--format", choices=("toml", "yaml"), default="toml", help="toml or yaml (toml)")
 
 
 def _operating(words: Group) -> None:

@@ -18,7 +18,7 @@ _REMARKS = ("reason", "waits")
 """Columns with few and long cells: printed below their rows, unless all columns fit."""
 _NAMES = ("label",)
 """Columns moved below their rows if nothing else makes room."""
-_SENTENCES = ("promise", "price", "found")
+_SENTENCES = ("promise", "price", "found", "fields")
 """Columns whose cells may wrap."""
 _READABLE = 20
 """The least width of a sentence before it gets its own lines."""

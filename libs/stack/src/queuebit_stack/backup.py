@@ -73,7 +73,8 @@ def _fill(home: Home, copy: Home) -> None:
     for name in ("secrets", "credentials"):
         _copy(home.root / name, copy.root / name)
     tenants = (home.tenants_file, home.good_tenants_file)
-    for path in (*tenants, home.price_book, home.trust_file, home.recoveries, home.backends_file, home.stacks_file):
+    settings = (home.backends_file, home.stacks_file, home.objectives_file, home.services_file)
+    for path in (*tenants, home.price_book, home.trust_file, home.recoveries, *settings):
         _copy(path, copy.root / path.name)
     stack = Stack.load(home)
     if stack is not None:  # the copy keeps the place of the original, because both have the same keys

@@ -10,6 +10,7 @@ from queuebit_pricing import BadPriceBook, load
 from queuebit_stack.bootstrap import default_price_book, is_in_force, read_tenants
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
+from queuebit_stack.home_documents import read_objectives, read_services
 from queuebit_stack.probe import get_json
 from queuebit_stack.secret_files import require_passwords, require_signing_keys
 from queuebit_stack.stack import Stack
@@ -20,6 +21,7 @@ __all__ = ["require_good", "troubles", "unpriced"]
 _NOT_APPLIED = "\nit is in force once you run `qb tenant apply`; `qb tenant apply --dry-run` shows what that changes"
 _MEANWHILE = "\nuntil then the stack uses the last valid version"
 _RESTART = "\nrestart both together: `qb down`, then `qb up`; running jobs are billed as they were accepted"
+_AGAIN = "\nrestart it: `qb down`, then `qb up`"
 _PRICED = ("broker", "metering")
 """Services that read the price book when they start."""
 _AS_STARTED = "\nuntil then services keep the version that they started with, and could not restart"
@@ -33,6 +35,8 @@ def require_good(home: Home) -> None:
     """
     read_tenants(home)
     _require_prices(home)
+    read_objectives(home)
+    read_services(home)
     require_passwords(home)
     require_signing_keys(home)
 
@@ -58,11 +62,19 @@ def troubles(home: Home, stack: Stack | None) -> list[str]:
         found.append(f"{stop}{_MEANWHILE if runs else ''}")
     try:
         declared = _require_prices(home)
-        if stack is not None and (old := [name for name in _PRICED if _prices_of(stack, name) not in (None, declared)]):
+        if stack is not None and (
+            old := [name for name in _PRICED if _detail_of(stack, name, "prices") not in (None, declared)]
+        ):
             found.append(f"{home.price_book} was edited, and {' and '.join(old)} use the earlier prices{_RESTART}")
     except Stop as stop:
         found.append(f"{stop}{_AS_STARTED if runs else ''}")
-    for require in (require_passwords, require_signing_keys, read_config):
+    try:
+        promised = read_objectives(home).digest
+        if stack is not None and _detail_of(stack, "telemetry", "objectives") not in (None, promised):
+            found.append(f"{home.objectives_file} was edited, and telemetry uses the earlier objectives{_AGAIN}")
+    except Stop as stop:
+        found.append(f"{stop}{_AS_STARTED if runs else ''}")
+    for require in (require_passwords, require_signing_keys, read_config, read_services):
         try:
             require(home)
         except Stop as stop:
@@ -70,13 +82,13 @@ def troubles(home: Home, stack: Stack | None) -> list[str]:
     return [*found, *known(home).troubles]
 
 
-def _prices_of(stack: Stack, service: str) -> str | None:
-    """The digest of the price book that a service uses; None if the service does not report it."""
+def _detail_of(stack: Stack, service: str, word: str) -> str | None:
+    """What a service reports of itself, such as the digest of its prices; None if it does not."""
     if service not in stack.left:
         return None
     try:
         health: Any = get_json(stack.ports[service], "/healthz")  # the form differs by service
-        return str(health["detail"]["prices"])
+        return str(health["detail"][word])
     except (OSError, ValueError, LookupError, TypeError):
         return None
 

@@ -15,6 +15,7 @@ class Exit(IntEnum):
     USAGE = 2
     REFUSED = 3
     UNREACHABLE = 4
+    DIFFERS = 5
     INTERRUPTED = 130
 
 

@@ -79,6 +79,16 @@ class Home:
         return self.root / "pricebook.toml"
 
     @property
+    def objectives_file(self) -> Path:
+        """The service levels that this stack promises; absent for those of its version."""
+        return self.root / "slos.toml"
+
+    @property
+    def services_file(self) -> Path:
+        """Settings of the services; absent for their defaults."""
+        return self.root / "services.toml"
+
+    @property
     def trust_file(self) -> Path:
         """The trust document against which receipts are verified."""
         return self.root / "trust.json"

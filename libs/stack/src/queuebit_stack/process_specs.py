@@ -14,6 +14,7 @@ from queuebit_contracts.executors import ROLE, executor_of
 from queuebit_runtime.server_config import server_binary
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
+from queuebit_stack.home_documents import read_services
 from queuebit_stack.nats_server import health
 from queuebit_stack.probe import Look, look
 from queuebit_stack.stacks import Served, known
@@ -94,7 +95,11 @@ def process_specs(home: Home, ports: Mapping[str, int]) -> list[Spec]:
     )
     run = executors(home, ports)
     first, others = [it for it in run if it.wave == 1], [it for it in run if it.wave != 1]
-    services = [_service(home, ports, name, _own(home, ports, name)) for name in (*_FIRST, *_LATER)]
+    settings = read_services(home)
+    services = [
+        _service(home, ports, name, {**settings.environment(name), **_own(home, ports, name)})
+        for name in (*_FIRST, *_LATER)
+    ]
     return [nats, warehouse, *first, *services, *others]
 
 
@@ -159,11 +164,17 @@ def _own(home: Home, ports: Mapping[str, int], name: str) -> dict[str, str]:
             return {
                 "QUEUEBIT_TELEMETRY_WAREHOUSE_URL": f"http://127.0.0.1:{ports[WAREHOUSE]}",
                 "QUEUEBIT_TELEMETRY_WAREHOUSE_PASSWORD_FILE": str(home.warehouse_password),
+                **_objectives(home),
             }
         case "gateway":
             return {"QUEUEBIT_GATEWAY_PORT": str(ports["http"])}
         case _:
             return {}
+
+
+def _objectives(home: Home) -> dict[str, str]:
+    file = home.objectives_file
+    return {"QUEUEBIT_TELEMETRY_OBJECTIVES": str(file)} if file.exists() else {}
 
 
 def _warehouse(home: Home, ports: Mapping[str, int]) -> dict[str, str]:

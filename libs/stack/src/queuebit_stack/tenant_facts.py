@@ -11,10 +11,12 @@ import getpass
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from queuebit.errors import Forbidden, Unanswered, Unreachable
+from queuebit_contracts.config import Application
 from queuebit_contracts.directory import narrowed
 from queuebit_contracts.query import TenantsAnswer, TenantsRequest
 from queuebit_contracts.subjects import TENANTS_REQUEST
@@ -41,7 +43,17 @@ from queuebit_stack.stack import Stack
 if TYPE_CHECKING:
     from queuebit.nats_transport import NatsTransport
 
-__all__ = ["Operator", "apply_here", "apply_there", "ask", "author", "import_edited", "runs"]
+__all__ = [
+    "Operator",
+    "Record",
+    "apply_here",
+    "apply_there",
+    "ask",
+    "author",
+    "import_edited",
+    "record_there",
+    "runs",
+]
 
 Operator = Callable[[], "NatsTransport"]
 """Opens a connection with the operator's credential."""
@@ -107,7 +119,20 @@ def apply_there(operator: Operator, desired: Tenants, by: str, *, dry_run: bool 
     return before
 
 
-def apply_here(home: Home, stack: Stack, desired: Tenants, by: str, *, overwrite: bool = False) -> Sequence[str] | None:
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Recorded together with the facts: all documents that are applied, of which the tenants are one."""
+
+    applied: Application
+    after: int
+    """The sequence of the last such record that its author has seen, 0 for none."""
+    tenants_after: int
+    """The sequence of the newest fact about tenants that its author has seen."""
+
+
+def apply_here(
+    home: Home, stack: Stack, desired: Tenants, by: str, *, overwrite: bool = False, record: Record | None = None
+) -> Sequence[str] | None:
     """Make the facts of a home's stack, and what its bus grants, what the home's tenants file says.
 
     Args:
@@ -116,6 +141,7 @@ def apply_here(home: Home, stack: Stack, desired: Tenants, by: str, *, overwrite
         desired: what the file says.
         by: who wants it.
         overwrite: whether facts that did not come from this home's file may be undone.
+        record: what is recorded with the facts.
 
     Returns:
         Subjects of the facts that were appended; None if no broker answers. Then what the file revokes is closed on the
@@ -137,8 +163,9 @@ def apply_here(home: Home, stack: Stack, desired: Tenants, by: str, *, overwrite
         if not overwrite:
             _require_ours(answer, kept, desired)
         _require(answer)
+        _require_seen(answer, record)
         grant(narrowed(_document(answer), desired))
-        applied = _require(ask(operator, _wanted(desired, by, after=answer.sequence)))
+        applied = _require(ask(operator, _wanted(desired, by, after=answer.sequence, record=record)))
     except Unreachable:
         if not (stack.in_containers and not used(home)):
             return None
@@ -149,6 +176,18 @@ def apply_here(home: Home, stack: Stack, desired: Tenants, by: str, *, overwrite
     grant(desired)
     keep_tenants(home)
     return applied.changes
+
+
+def record_there(operator: Operator, by: str, record: Record) -> None:
+    """Record documents that change nothing of tenants.
+
+    Raises:
+        Unreachable: no broker answers.
+        Stop: other documents were applied at the same time; nothing was recorded.
+    """
+    now = ask(operator, TenantsRequest())
+    _require_seen(now, record)
+    _require(ask(operator, _wanted(_document(now), by, after=now.sequence, record=record)))
 
 
 def author() -> str:
@@ -226,8 +265,22 @@ def _reload(home: Home, port: int) -> None:
             return
 
 
-def _wanted(desired: Tenants, by: str, *, dry_run: bool = False, after: int | None = None) -> TenantsRequest:
-    return TenantsRequest(document=desired.model_dump(mode="json"), by=by, dry_run=dry_run, after=after)
+def _wanted(
+    desired: Tenants, by: str, *, dry_run: bool = False, after: int | None = None, record: Record | None = None
+) -> TenantsRequest:
+    return TenantsRequest(
+        document=desired.model_dump(mode="json"),
+        by=by,
+        dry_run=dry_run,
+        after=after,
+        applied=record and record.applied,
+        applied_after=record.after if record else 0,
+    )
+
+
+def _require_seen(answer: TenantsAnswer, record: Record | None) -> None:
+    if record is not None and answer.sequence != record.tenants_after:
+        raise Stop(Exit.REFUSED, "the tenants were changed at the same time; nothing was applied: plan again")
 
 
 def _require(answer: TenantsAnswer) -> TenantsAnswer:

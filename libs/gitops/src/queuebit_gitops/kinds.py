@@ -1,0 +1,147 @@
+"""The kinds of documents. To add one, add its line to `KINDS`: its model, its tables of objects, and its rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from pydantic import BaseModel, ValidationError
+
+from queuebit_contracts.deployment import Backends, Services
+from queuebit_contracts.objectives import Objectives
+from queuebit_contracts.tenants import BadTenants, Tenants, check_tenants
+from queuebit_gitops.advice import advice
+from queuebit_gitops.errors import Path
+from queuebit_gitops.objects import Address, Fields, Objects, Table
+from queuebit_gitops.parsed import Document
+from queuebit_pricing import BadPriceBook, PriceBook, check
+
+__all__ = ["KINDS", "Fault", "Kind"]
+
+Fault = tuple[Path, str]
+"""A place in a document, and what is wrong there."""
+
+
+def _no_faults(before: Objects, after: Objects) -> Sequence[str]:
+    del before, after
+    return ()
+
+
+def _as_merged(before: Objects, after: dict[Address, Fields]) -> dict[Address, Fields]:
+    del before
+    return after
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of document."""
+
+    name: str
+    """Its file is `NAME.toml`, `NAME.yaml` or `NAME.yml`, or several in the folder `NAME`."""
+    model: type[BaseModel]
+    tables: Mapping[str, Table]
+    restart: tuple[str, ...] = ()
+    """The services that read it only when they start."""
+    sentences: Callable[[ValidationError, Document], Sequence[Fault]] | None = None
+    """Says what is wrong with a document, in words of its own."""
+    faults: Callable[[Objects, Objects], Sequence[str]] = _no_faults
+    """Every reason why valid objects may not replace those in force."""
+    complete: Callable[[Objects, dict[Address, Fields]], dict[Address, Fields]] = _as_merged
+    """Adds what follows from a removal."""
+
+    def normal(self, document: Document) -> Document:
+        """The document with each default written out.
+
+        Raises:
+            ValidationError: it breaks the rules.
+        """
+        return self.model.model_validate(document).model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    def explain(self, error: ValidationError, document: Document) -> Sequence[Fault]:
+        """What is wrong with a document, and where."""
+        found = self.sentences(error, document) if self.sentences else ()
+        return found or advice(self.model, error)
+
+
+def _tenants_advice(error: ValidationError, document: Document) -> Sequence[Fault]:
+    """The sentences of the tenants document, each with its place."""
+    paths: list[Path] = [tuple(it for it in fault["loc"] if it != "[key]") for fault in error.errors()]
+    try:
+        check_tenants(document)
+    except BadTenants as bad:
+        return list(zip(paths, bad.faults, strict=True))
+    return []
+
+
+def _prices_advice(error: ValidationError, document: Document) -> Sequence[Fault]:
+    del error
+    try:
+        check(document)
+    except BadPriceBook as bad:
+        return [(problem.path, str(problem)) for problem in bad.problems]
+    return []
+
+
+def _with_reserved_names(before: Objects, after: dict[Address, Fields]) -> dict[Address, Fields]:
+    """The name of a removed tenant stays reserved, whether or not the document names it."""
+    gone = [it[1] for it in before if it[:1] == ("tenant",) and len(it) == 2 and it not in after]
+    kept = [it[1] for it in before if it[0] == "removed"]
+    return {**after, **{("removed", name): {} for name in (*kept, *gone)}}
+
+
+def _price_faults(before: Objects, after: Objects) -> list[str]:
+    """Prices are added, and ended with `valid_until`: jobs are billed by the price at which they were accepted."""
+    old = {it[1]: fields for it, fields in before.items() if it[:1] == ("price",)}
+    new = {it[1]: fields for it, fields in after.items() if it[:1] == ("price",)}
+    found = [
+        f"price {name} is in force and a price is never removed: put it back, and end it with valid_until"
+        for name in old.keys() - new.keys()
+    ]
+    for name in old.keys() & new.keys():
+        edited = [it for it in {**old[name], **new[name]} if old[name].get(it) != new[name].get(it)]
+        if edited := [it for it in edited if it != "valid_until"]:
+            found.append(
+                f"price {name} is in force and its {', '.join(edited)} cannot change: end it with valid_until, and "
+                "add a price with a new id"
+            )
+    book, book_before = after.get((), {}), before.get((), {})
+    if book.get("currency") != book_before.get("currency"):
+        found.append(f"the price book is in {book_before.get('currency')}: another currency takes another stack")
+    if old != new and book.get("version") == book_before.get("version"):
+        found.append(f"the prices differ from edition {book.get('version')}: write the date of the new one as version")
+    return sorted(found)
+
+
+_TENANT = Table({"issuer": Table(), "project": Table(), "user": Table(), "budget": Table()})
+
+KINDS: Final[Mapping[str, Kind]] = MappingProxyType({
+    kind.name: kind
+    for kind in (
+        Kind(
+            "tenants",
+            Tenants,
+            {"removed": Table(names=True), "tenant": _TENANT},
+            sentences=_tenants_advice,
+            complete=_with_reserved_names,
+        ),
+        Kind(
+            "pricebook",
+            PriceBook,
+            {"price": Table(key="id")},
+            restart=("broker", "metering"),
+            sentences=_prices_advice,
+            faults=_price_faults,
+        ),
+        Kind("slos", Objectives, {"slo": Table()}, restart=("telemetry",)),
+        Kind("backends", Backends, {"stack": Table()}),
+        Kind(
+            "services",
+            Services,
+            {"service": Table()},
+            restart=("broker", "scheduler", "metering", "provenance"),
+        ),
+    )
+})  # fmt: skip
+"""By name, in the order of a plan."""

@@ -1,0 +1,56 @@
+"""Writes documents as TOML or YAML, to be read again as the same documents."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from queuebit_gitops.parsed import Document
+
+__all__ = ["to_toml", "to_yaml"]
+
+_BARE = re.compile(r"^[A-Za-z0-9_-]+$")
+
+
+def to_toml(document: Document) -> str:
+    """The document as TOML: fields first, then a block for each table that has fields."""
+    return "\n".join(_blocks(document, ())) or "# nothing\n"
+
+
+def to_yaml(document: Document) -> str:
+    """The document as YAML."""
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
+
+
+def _blocks(table: Mapping[str, Any], path: tuple[str, ...], *, row: bool = False) -> Iterator[str]:  # JSON
+    tables = {name: it for name, it in table.items() if isinstance(it, dict)}
+    rows = {name: it for name, it in table.items() if _is_rows(it)}
+    lines = "".join(f"{_key(name)} = {_text(it)}\n" for name, it in table.items() if name not in {*tables, *rows})
+    head = ".".join(map(_key, path))
+    if lines or row or (path and not tables and not rows):
+        yield (f"[[{head}]]\n" if row else f"[{head}]\n" if path else "") + lines
+    for name, inner in tables.items():
+        yield from _blocks(inner, (*path, name))
+    for name, items in rows.items():
+        for it in items:
+            yield from _blocks(it, (*path, name), row=True)
+
+
+def _is_rows(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(it, dict) for it in value)
+
+
+def _key(name: str) -> str:
+    return name if _BARE.match(name) else _text(name)
+
+
+def _text(value: object) -> str:
+    match value:
+        case list():
+            return f"[{', '.join(map(_text, value))}]"
+        case _:  # a text of JSON is a text of TOML, but for one character
+            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
