@@ -232,8 +232,7 @@ def test_keys_that_expired_a_day_ago_are_forgotten() -> None:
     delegations = Delegations()
     delegations.take(granted())
     later = NOON + timedelta(hours=1) + KEPT
-    newer = granted(delegation="d2", expires_at=later + timedelta(hours=1)).model_copy(update={"time": later})
-    delegations.take(newer)
+    delegations.take(granted(delegation="d2", granted_at=later, expires_at=later + timedelta(hours=1)))
     assert [it.delegation.delegation for it in delegations.all()] == ["d2"]
     assert delegations.find("acme", "d1") is None
 

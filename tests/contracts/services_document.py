@@ -23,9 +23,9 @@ import queuebit_metering.routes
 import queuebit_provenance.routes
 import queuebit_scheduler.routes
 import queuebit_telemetry.routes
-from queuebit_contracts import query
 from queuebit_contracts.catalog import EVENTS
 from queuebit_contracts.executors import durable_of, with_executors
+from queuebit_contracts.generate import REQUESTS
 from queuebit_contracts.topology import topology
 from queuebit_runtime.tracing import Tracing
 
@@ -44,6 +44,7 @@ def services_document() -> dict[str, Any]:  # JSON
     broker.include_routers(
         queuebit_broker.routes.queries(handler, side_by_side=1),
         queuebit_broker.routes.tenancy(handler),
+        queuebit_broker.routes.delegations(handler, side_by_side=1),
         queuebit_broker.routes.routes(handler, handler),
         queuebit_scheduler.routes.queries(handler, handler),
         queuebit_executor.routes.placements(handler, durable_of("aer", "aer"), wanted),
@@ -76,7 +77,7 @@ def text_of(document: dict[str, Any]) -> str:  # JSON
 def _with_published_schemas(document: dict[str, Any]) -> dict[str, Any]:  # JSON
     """Refer to the published schemas of events and queries, instead of repeating them."""
     published = {event.__name__: f"../schemas/{name}.json" for name, event in EVENTS.items()}
-    published |= {name: f"../schemas/queries.json#/$defs/{name}" for name in query.__all__}
+    published |= {it.__name__: f"../schemas/queries.json#/$defs/{it.__name__}" for it in REQUESTS}
     schemas = document["components"].pop("schemas")
     linked: dict[str, Any] = _linked(document, published)
     used = {it for it in schemas if f'"{_LOCAL}{it}"' in json.dumps(linked)}

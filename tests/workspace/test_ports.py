@@ -13,6 +13,7 @@ WITHOUT_LAWS = {
     "Connection": "an attribute that nats-py and chDB have; nothing is promised beyond it",
     "Encoder": "internal to the warehouse: each is compared with the engine's own output",
     "Histories": "a part of EventLog; what is read in groups is compared with it",
+    "KeySets": "one implementation, tested with a real server; its fake has one set of keys",
     "Policy": "a pure function: `qb verify` makes its decisions again",
     "Result": "what chDB returns",
     "RunTimer": "one implementation, the stopwatch of a run; when it counts is part of CircuitsLaws",

@@ -62,7 +62,7 @@ class Delegations:
         match event:
             case DelegationGranted(data=data):
                 self._known.setdefault((data.tenant, data.delegation), Grant(data))
-                self._sweep(event.time)
+                self._sweep(data.granted_at)
             case DelegationRevoked(data=revoked):
                 self._end(revoked.tenant, f"{revoked.by} revoked it", delegation=revoked.delegation)
             case TenantRemoved(data=tenant):

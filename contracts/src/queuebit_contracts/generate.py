@@ -27,7 +27,15 @@ from queuebit_contracts.results import Results
 from queuebit_contracts.subjects import covers
 from queuebit_contracts.topology import LOG, Party, Topology, inbox_of, topology
 
-__all__ = ["documents", "lifecycle", "main", "schema_of"]
+__all__ = ["REQUESTS", "documents", "lifecycle", "main", "schema_of"]
+
+REQUESTS: tuple[type[BaseModel], ...] = (
+    *(getattr(query, name) for name in query.__all__),
+    delegation.DelegateRequest,
+    delegation.RevokeRequest,
+    delegation.DelegationAnswer,
+)
+"""Requests and answers, which the log does not store."""
 
 _Document = dict[str, Any]  # JSON
 
@@ -75,9 +83,7 @@ def documents() -> dict[str, str]:
 
 
 def _query_schemas() -> _Document:
-    models: list[type[BaseModel]] = [getattr(query, name) for name in query.__all__]
-    models += [delegation.DelegateRequest, delegation.RevokeRequest, delegation.DelegationAnswer]
-    _, document = models_json_schema([(model, "validation") for model in models])
+    _, document = models_json_schema([(model, "validation") for model in REQUESTS])
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:queuebit:queries", **document}
 
 

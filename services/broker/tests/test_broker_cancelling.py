@@ -25,11 +25,11 @@ async def test_members_cancel_their_own_jobs_and_admins_anybodys(
     await office.deliver(delivery)
     request = cancel(delivery["event"].data.job, by=by)
     if allowed:
-        await CancelJobs(office.log, office.world)(**request)
+        await CancelJobs(office.log, office.follower, office.world)(**request)
         assert office.log.events(JobCancelled)[0].data.by == by
     else:
         with pytest.raises(Forbidden):
-            await CancelJobs(office.log, office.world)(**request)
+            await CancelJobs(office.log, office.follower, office.world)(**request)
         assert "cancelled" not in office.names()
 
 
@@ -37,7 +37,7 @@ async def test_a_job_is_cancelled_once_and_never_after_its_end(office: Office, c
     await office.open()
     delivery = await office.submit()
     request = cancel(delivery["event"].data.job)
-    handler = CancelJobs(office.log, office.world)
+    handler = CancelJobs(office.log, office.follower, office.world)
     await handler(**request)
     with pytest.raises(Superseded):
         await handler(**request)
@@ -52,7 +52,7 @@ async def test_a_forged_cancel_request_is_refused(office: Office, cancel: Cancel
     request = cancel("jother", job=delivery["event"].data.job)
     request["subject"] = f"qb.command.acme.{delivery['event'].data.job}.cancel"
     with pytest.raises(Forbidden):
-        await CancelJobs(office.log, office.world)(**request)
+        await CancelJobs(office.log, office.follower, office.world)(**request)
 
 
 async def test_cancelling_gives_up_after_a_bounded_number_of_conflicts(
@@ -68,4 +68,4 @@ async def test_cancelling_gives_up_after_a_bounded_number_of_conflicts(
 
     monkeypatch.setattr(office.log, "append", busy)
     with pytest.raises(Stale, match="8 times"):
-        await CancelJobs(office.log, office.world)(**cancel(delivery["event"].data.job))
+        await CancelJobs(office.log, office.follower, office.world)(**cancel(delivery["event"].data.job))

@@ -163,7 +163,7 @@ async def test_a_job_cancelled_while_it_was_decided_gives_its_hold_back(
     async def slow(stack: str, request: ProfileRequest) -> ProfileAnswer:
         with_job = cancel(delivery["event"].data.job)
         if "cancelled" not in office.names():
-            await CancelJobs(office.log, office.world)(**with_job)
+            await CancelJobs(office.log, office.follower, office.world)(**with_job)
         return await ask(stack, request)
 
     monkeypatch.setattr(office.executors, "profile", slow)

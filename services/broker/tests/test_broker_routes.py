@@ -16,7 +16,7 @@ from queuebit_kernel import Malformed, Unavailable, job_id
 from queuebit_testing.build import submission, submitted
 from queuebit_testing.routes import SEQUENCE, STORED_AT, in_memory
 
-QUERIES = ("backends", "plan", "admission", "balances")
+QUERIES = ("backends", "plan", "admission", "balances", "delegations")
 
 
 class Handler:
@@ -54,7 +54,9 @@ async def test_a_request_to_cancel_comes_with_the_bytes_that_were_signed() -> No
     event, subject = CancelJob(source="qb/client", data=data), f"qb.command.acme.{job}.cancel"
     async with in_memory(routes(Handler(), cancel)) as broker:  # type: ignore[arg-type]
         await broker.request(event.to_bytes(), subject)
-    assert cancel.given == [(event, {"body": event.to_bytes(), "subject": subject})]
+    ((asked, about),) = cancel.given
+    assert asked == event.model_copy(update={"time": STORED_AT}), "a delegated key is good until then"
+    assert about == {"body": event.to_bytes(), "subject": subject}
 
 
 @pytest.mark.parametrize("question", QUERIES)

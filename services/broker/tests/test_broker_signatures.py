@@ -49,4 +49,6 @@ async def test_a_request_to_cancel_by_an_unknown_algorithm_is_forbidden(office: 
     request = cancel(job)
     proof = request["event"].data.proof.model_dump(exclude_none=True)
     with pytest.raises(Forbidden, match="ml-dsa-65"):
-        await CancelJobs(office.log, office.world)(**cancel(job, proof={**proof, "algorithm": "ml-dsa-65"}))
+        await CancelJobs(office.log, office.follower, office.world)(
+            **cancel(job, proof={**proof, "algorithm": "ml-dsa-65"})
+        )

@@ -11,6 +11,7 @@ from queuebit_audit.job_state import Job, authorised, bill
 from queuebit_audit.records import AccountEntry, CheckSeal, Decision, Head, Leaf, Placed, Stray, entries
 from queuebit_contracts.backend import BackendCalibrated
 from queuebit_contracts.catalog import CATALOG, NUMBERED
+from queuebit_contracts.delegations import Authority, Delegations, authority_of
 from queuebit_contracts.directory import Directory, TenantEvent
 from queuebit_contracts.job import (
     Completion,
@@ -27,6 +28,7 @@ from queuebit_contracts.job import (
     Placement,
     Seal,
     SealV1,
+    Submission,
 )
 from queuebit_contracts.subjects import event_name, parse, subject_of
 from queuebit_contracts.transparency import LogCheckpointed
@@ -66,6 +68,8 @@ class History:
     """Events of types that this version does not know, by type: no harm, and nothing that can be checked."""
     directory: Directory = field(default_factory=Directory)
     """Who may do what, up to here."""
+    delegations: Delegations = field(default_factory=Delegations)
+    """The delegated keys, up to here."""
     knows_tenants: bool = False
     """Whether the log has facts about tenants up to here; version 0.1 kept tenants in a file alone."""
     unauthorised: list[tuple[str, str]] = field(default_factory=list)
@@ -89,8 +93,11 @@ class History:
                 self._job(stored, it.tenant, it.id, label, check_seal)
             case "account":
                 self.accounts.setdefault((it.tenant, it.id), []).extend(entries(stored))
+            case "delegation":
+                self.delegations.take(event)
             case "tenant" if isinstance(event, TenantEvent) and proper == stored.subject:
                 self.directory.take(event)
+                self.delegations.take(event)
                 self.knows_tenants = True
             case "proof" if isinstance(event, LogCheckpointed):
                 self.heads.append(Head(event.data.tree_size, len(self.leaves), event.data.checkpoint))
@@ -117,6 +124,14 @@ class History:
         user = self.directory.user(job.tenant, job.key)
         return user is not None and user[1] != "viewer"
 
+    def _delegated(self, stored: Stored, asked: Submission) -> bool:
+        """Whether a delegated key that was good then signed a submission."""
+        if asked.proof.delegation is None:
+            return False
+        known = self.delegations.find(asked.tenant, asked.proof.delegation)
+        found = authority_of(known, self.directory, asked.proof.key, stored.stored_at)
+        return isinstance(found, Authority) and found.role != "viewer" and found.project in (None, asked.project)
+
     def _stray(self, sequence: int, subject: str, text: str) -> None:
         self.strays.append(Stray(sequence, subject, text, parse(subject).event in _BY_CLIENTS))
 
@@ -126,7 +141,7 @@ class History:
         match stored.event:
             case JobSubmitted(data=data):
                 job.key = sys.intern(data.proof.key)  # few users, many jobs
-                job.permitted = job.permitted or self._may_submit(job)
+                job.permitted = job.permitted or self._may_submit(job) or self._delegated(stored, data)
                 if data.circuit.inline is None:
                     job.circuits[stored.sequence] = data.circuit
             case JobAccepted(data=data, time=time):

@@ -82,6 +82,8 @@ class JobRecord:
     submitted_at: datetime
     finished_at: datetime
     actor: str | None = None
+    delegation: str | None = None
+    """The id of the delegated key that signed for the actor; None if the actor's own key signed."""
     result_digest: str | None = None
     reasons: tuple[Reason, ...] = ()
     circuit_digest: str | None = None
@@ -194,7 +196,13 @@ def supersession_of(statement: dict[str, object]) -> tuple[int, str] | None:
 
 def _predicate(record: JobRecord) -> dict[str, Json]:
     return _present(
-        job=_present(tenant=record.tenant, project=record.project, id=record.job, actor=record.actor),
+        job=_present(
+            tenant=record.tenant,
+            project=record.project,
+            id=record.job,
+            actor=record.actor,
+            delegation=record.delegation,
+        ),
         outcome=_present(
             state=record.outcome, reasons=[{"code": reason.code, "text": reason.text} for reason in record.reasons]
         ),

@@ -15,7 +15,18 @@ from nacl.signing import VerifyKey
 
 from queuebit_kernel import Json, canonical
 
-__all__ = ["ALGORITHMS", "ED25519", "is_seed", "new_seed", "public_key", "sign", "verify", "verify_bytes"]
+__all__ = [
+    "ALGORITHMS",
+    "ED25519",
+    "is_seed",
+    "key_bytes",
+    "new_seed",
+    "public_key",
+    "sign",
+    "sign_bytes",
+    "verify",
+    "verify_bytes",
+]
 
 
 def new_seed() -> str:
@@ -38,8 +49,21 @@ def public_key(seed: str) -> str:
 
 def sign(seed: str, document: Json) -> str:
     """Sign the canonical form of a document: Ed25519, base64url without padding."""
-    signature = _pair(seed).sign(canonical(document))
-    return base64.urlsafe_b64encode(signature).rstrip(b"=").decode()
+    return sign_bytes(seed, canonical(document))
+
+
+def sign_bytes(seed: str, content: bytes) -> str:
+    """Sign these bytes: Ed25519, base64url without padding."""
+    return base64.urlsafe_b64encode(_pair(seed).sign(content)).rstrip(b"=").decode()
+
+
+def key_bytes(key: str) -> bytes:
+    """The 32 bytes of the public key that an NKey names.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return bytes(_verify_key(key))
 
 
 def verify(key: str, document: Json, signature: str) -> bool:

@@ -47,6 +47,7 @@ def status_document(status: Status) -> dict[str, object]:
         "label": status.label,
         "backend": status.backend,
         "shots": status.shots,
+        "delegation": status.delegation,
         "charge": amount_document(status.charge),
         "sealed": status.sealed,
         "reasons": reasons_document(status.reasons),

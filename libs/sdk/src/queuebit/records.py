@@ -72,6 +72,8 @@ class Status:
     provisional: bool = False
     """Whether the charge waits for usage that is not final; the hold stays until then."""
     sealed: bool = False
+    delegation: str | None = None
+    """The delegated key with which it was submitted; None if the user's own key signed."""
     steps: tuple[Step, ...] = ()
 
     @property

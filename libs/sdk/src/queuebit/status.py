@@ -38,7 +38,16 @@ __all__ = ["status_of", "waiting_for"]
 
 def status_of(asked: Submission, history: Sequence[Entry]) -> Status:
     """The status of a job after these events, oldest first."""
-    status = Status(asked.job, "submitted", asked.tenant, asked.project, asked.shots, asked.label, asked.backend)
+    status = Status(
+        asked.job,
+        "submitted",
+        asked.tenant,
+        asked.project,
+        asked.shots,
+        asked.label,
+        asked.backend,
+        delegation=asked.proof.delegation,
+    )
     for entry in history:
         status = _evolve(status, entry.event)
     known = (entry.event for entry in history if not isinstance(entry.event, UnknownEvent))
@@ -93,7 +102,8 @@ def _step(event: AnyEvent) -> Step:
     match event:
         case JobSubmitted():
             wanted = event.data.backend or "the default kind of backend"
-            detail = f"{event.data.shots} shots on {wanted}, project {event.data.project}"
+            under = f", by delegation {event.data.proof.delegation}" if event.data.proof.delegation else ""
+            detail = f"{event.data.shots} shots on {wanted}, project {event.data.project}{under}"
         case JobAccepted():
             detail = f"up to {event.data.hold.amount} {event.data.hold.currency} held"
         case JobRejected():
@@ -103,7 +113,8 @@ def _step(event: AnyEvent) -> Step:
         case JobDispatched():
             detail = f"{event.data.backend} calls it {event.data.handle}"
         case JobCancelled():
-            detail = f"by {event.data.by}" + (f": {event.data.reason}" if event.data.reason else "")
+            under = f" with delegation {event.data.delegation}" if event.data.delegation else ""
+            detail = f"by {event.data.by}{under}" + (f": {event.data.reason}" if event.data.reason else "")
         case JobMetered():
             detail = f"{_money(event.data.charge)}{UNTIL_FINAL if event.data.final is False else ''}"
         case JobUsageReported():

@@ -91,6 +91,17 @@ class Answers:
             rows.append(self._balance("budget", name, limit, committed.held, committed.spent))
         return Answer(rows=tuple(rows))
 
+    async def delegations(self, tenant: str, question: Question) -> Answer:
+        """Keys that have not expired, newest first; without their subjects' tokens, which are stored nowhere."""
+        now = self._clock.now()
+        current = (it for it in self._world.delegations.all() if it.delegation.tenant == tenant)
+        rows = [
+            {**it.delegation.model_dump(mode="json"), "ended": it.ended}
+            for it in current
+            if it.delegation.expires_at > now
+        ]
+        return Answer(rows=tuple(rows[::-1][: question.limit]))
+
     def _balance(self, kind: str, name: str, limit: Money, held: Money, spent: Money) -> _Row:
         return {
             "kind": kind,

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from time import monotonic
 
 from queuebit_broker.adapters import BusExecutors, folding
 from queuebit_broker.answers import Answers
 from queuebit_broker.cancelling import CancelJobs
+from queuebit_broker.delegating import DelegateKeys
 from queuebit_broker.eligibility import Tariff
 from queuebit_broker.handlers import AdmitJob
+from queuebit_broker.key_sets import FetchedKeySets
 from queuebit_broker.profiles import Profiles
-from queuebit_broker.routes import queries, routes, tenancy
+from queuebit_broker.routes import delegations, queries, routes, tenancy
 from queuebit_broker.settings import Settings
 from queuebit_broker.state import World
 from queuebit_broker.tenancy import ApplyTenants
@@ -69,7 +72,10 @@ def create_app() -> Service:
     service.bus.separate_tenants("broker-commands", 4)
     service.include(queries(answers, side_by_side=_QUERIES_AT_ONCE))
     service.include(tenancy(apply_tenants))
-    service.include(routes(admit, CancelJobs(service.log, world)))
+    key_sets = FetchedKeySets(settings.private_issuer_hosts, monotonic)
+    keys = DelegateKeys(log=service.log, follower=view, world=world, key_sets=key_sets, clock=clock)
+    service.include(delegations(keys, side_by_side=_QUERIES_AT_ONCE))
+    service.include(routes(admit, CancelJobs(service.log, view, world)))
     return service
 
 

@@ -8,6 +8,7 @@ from queuebit_broker.policy import Admit
 from queuebit_broker.snapshot import Request
 from queuebit_broker.state import Profiled
 from queuebit_contracts.account import AccountFunded, AccountHeld, AccountReleased, Funding, Hold, Release
+from queuebit_contracts.delegations import Authority
 from queuebit_contracts.job import (
     Acceptance,
     Cancellation,
@@ -46,6 +47,7 @@ def accepted(
             project=asked.project,
             job=request.job,
             user=admitted.user,
+            delegation=admitted.delegation,
             share=admitted.share,
             shots=asked.shots,
             circuit=asked.circuit.digest,
@@ -79,14 +81,21 @@ def rejected(request: Request, event: JobSubmitted, reasons: Sequence[Reason]) -
     )
 
 
-def cancelled(submitted: JobSubmitted, tenant: str, job: str, *, by: str, reason: str) -> JobCancelled:
+def cancelled(submitted: JobSubmitted, tenant: str, job: str, *, by: Authority, reason: str) -> JobCancelled:
     """The job was stopped at a user's request."""
     return JobCancelled(
         id=event_id("cancelled", tenant, job),
         source=_SOURCE,
         traceparent=current_traceparent(),
         provenanceid=digest_of(submitted.data.model_dump(mode="json", exclude_none=True, exclude={"proof"})),
-        data=Cancellation(tenant=tenant, job=job, by=by, reason=reason, submitted_at=submitted.time),
+        data=Cancellation(
+            tenant=tenant,
+            job=job,
+            by=by.user,
+            delegation=by.delegation,
+            reason=reason,
+            submitted_at=submitted.time,
+        ),
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 
 from queuebit_broker import events
 from queuebit_broker.accounts import counted
 from queuebit_broker.eligibility import Tariff
-from queuebit_broker.following import follow
+from queuebit_broker.following import follow_author
 from queuebit_broker.holding import Holding
 from queuebit_broker.policy import Admit, Decision, HoldClosed, Refuse, Wait, admit, to_profile
 from queuebit_broker.ports import EventLog, Follower
@@ -19,7 +20,9 @@ from queuebit_broker.snapshot import Request, Snapshot
 from queuebit_broker.state import Profiled, World
 from queuebit_contracts import subjects
 from queuebit_contracts.account import Hold
+from queuebit_contracts.delegations import Authority
 from queuebit_contracts.job import TERMINAL, JobAccepted, JobRejected, JobSubmitted
+from queuebit_contracts.wire import Reason
 from queuebit_kernel import Clock, Money, Stale, Superseded, Unavailable
 from queuebit_runtime.log import Guarded
 
@@ -71,8 +74,7 @@ class AdmitJob:
             Unavailable: no executor that could run it answers.
         """
         request = read_request(event.data, body, subject)
-        if self._world.directory.user(request.tenant, event.data.proof.key) is None:  # another broker may know the key
-            await follow(self._log, self._follower, subjects.TENANTS)
+        await follow_author(self._log, self._follower, self._world, request.tenant, event.data.proof)
         directory, backends = self._world.directory, self._world.registered()
         shots, stacks = to_profile(request, directory, backends, self._max_source_bytes)
         profiling = self._profiles.of(request.tenant, event.data.circuit, shots, stacks)
@@ -92,7 +94,7 @@ class AdmitJob:
         """Hold the money if the job is admitted, then append the decision."""
 
         def decide(others: Sequence[Hold]) -> Decision:
-            return admit(request, self._snapshot(request, profiled, others))
+            return admit(request, self._snapshot(request, profiled, event.time, others))
 
         def conclude(decision: Decision) -> Guarded | None:
             match decision:
@@ -164,8 +166,9 @@ class AdmitJob:
         if (hold := account.holds.get(request.job)) is not None:
             await self._log.append(events.released(request, hold.amount), after=0)
 
-    def _snapshot(self, request: Request, profiled: Profiled, others: Sequence[Hold] = ()) -> Snapshot:
-        """The current state, including holds under way for others."""
+    def _snapshot(self, request: Request, profiled: Profiled, at: datetime, others: Sequence[Hold] = ()) -> Snapshot:
+        """The current state, including holds under way for others; `at` is when the log stored the submission."""
+        delegated = self._world.delegated(request.tenant, request.submission.proof, at)
         project, currency = request.submission.project, self._tariff.currency
         account = self._world.account(request.tenant, project)
         taken = sum((it.amount.money for it in others if it.account == project), Money.zero(currency))
@@ -177,20 +180,24 @@ class AdmitJob:
             profiled=profiled,
             others_active=self._world.others_active(request.tenant, request.job),
             available=account.available(currency) - taken,
-            budgets=self._budgets(request, others),
+            budgets=self._budgets(request, delegated, others),
             existing_hold=account.holds.get(request.job),
             hold_closed=request.job in account.closed,
             max_source_bytes=self._max_source_bytes,
+            delegated=delegated,
         )
 
-    def _budgets(self, request: Request, others: Sequence[Hold]) -> dict[str, Money]:
+    def _budgets(
+        self, request: Request, delegated: Authority | Reason | None, others: Sequence[Hold]
+    ) -> dict[str, Money]:
         """The rest of each budget that the job counts against."""
         tenant = self._world.directory.tenant.get(request.tenant)
         if tenant is None or not tenant.budget:
             return {}
         owner = self._world.directory.user(request.tenant, request.submission.proof.key)
+        user = delegated.user if isinstance(delegated, Authority) else owner and owner[0]
         left = dict[str, Money]()
-        for name in counts_against(request.submission, tenant, owner[0] if owner else None):
+        for name in counts_against(request.submission, tenant, user):
             limit = Money.of(tenant.budget[name].amount, tenant.budget[name].currency)
             committed = self._world.accounts.committed(request.tenant, name, limit.currency)
             left[name] = limit - committed.total - counted(others, name, limit.currency)

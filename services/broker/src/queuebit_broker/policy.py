@@ -20,10 +20,12 @@ from queuebit_broker.rules import (
     default_kind,
     meant,
     runs,
+    unknown_key,
 )
 from queuebit_broker.snapshot import Request, Snapshot
 from queuebit_broker.state import Profiled
 from queuebit_contracts.backend import KINDS, Registration
+from queuebit_contracts.delegations import Authority
 from queuebit_contracts.directory import Directory
 from queuebit_contracts.tenants import Project, Tenant
 from queuebit_contracts.wire import Reason
@@ -43,6 +45,8 @@ class Admit:
     hold: Money
     budgets: tuple[str, ...] = ()
     """The budgets the hold counts against, besides its account."""
+    delegation: str | None = None
+    """The delegation under which it was submitted, if there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +83,13 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
         return HoldClosed()
     asked = request.submission
     tenant = snapshot.directory.tenant.get(request.tenant)
-    owner = snapshot.directory.user(request.tenant, asked.proof.key)
+    author = _author(request, snapshot)
     project = tenant.project.get(asked.project) if tenant else None
     names = meant(asked, snapshot.backends, project)
     verdicts = _verdicts(names, request, snapshot, tenant)
     candidates = [it for it in verdicts if isinstance(it, Candidate)]
     silent = [it.backend for it in verdicts if isinstance(it, Silent)]
-    reasons = [*about_proof(request, owner), *_about_submission(request, snapshot, tenant, project)]
+    reasons = [*about_proof(request, author), *_about_submission(request, snapshot, tenant, project)]
     priced = {it.code for it in reasons}.isdisjoint({"bad_shots", "currency_mismatch"})
     if not candidates and not silent:
         reasons += explain(it for verdict in verdicts if isinstance(verdict, tuple) for it in verdict)
@@ -96,11 +100,21 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
         return Wait(_waiting(request, silent, project))
     if priced:
         reasons += about_money(request, snapshot.left if project else None, snapshot.limits, candidates)
-    if reasons or owner is None or tenant is None:
+    if reasons or isinstance(author, Reason) or tenant is None:
         return Refuse(tuple(reasons))
+    hold, budgets = max(it.cost for it in paid), tuple(snapshot.budgets)
     if (existing := snapshot.existing_hold) is not None:
-        return Admit(owner[0], tenant.share, tuple(paid), existing.amount, existing.budgets)
-    return Admit(owner[0], tenant.share, tuple(paid), max(it.cost for it in paid), tuple(snapshot.budgets))
+        hold, budgets = existing.amount, existing.budgets
+    return Admit(author.user, tenant.share, tuple(paid), hold, budgets, author.delegation)
+
+
+def _author(request: Request, snapshot: Snapshot) -> Authority | Reason:
+    """The user whose key signed the submission, or for whom a delegated key did."""
+    if snapshot.delegated is not None:
+        return snapshot.delegated
+    key = request.submission.proof.key
+    owner = snapshot.directory.user(request.tenant, key)
+    return unknown_key(request.tenant, key) if owner is None else Authority(*owner)
 
 
 def _about_submission(

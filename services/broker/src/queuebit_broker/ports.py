@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from queuebit_contracts.query import ProfileAnswer, ProfileRequest
 from queuebit_runtime.log import EventLog, Stored
 
-__all__ = ["EventLog", "Executors", "Follower", "Stored"]
+__all__ = ["EventLog", "Executors", "Follower", "KeySets", "Stored"]
 
 
 class Executors(Protocol):
@@ -27,4 +28,16 @@ class Follower(Protocol):
 
     async def reached(self, sequence: int) -> None:
         """Wait until everything up to `sequence` has been folded."""
+        ...
+
+
+class KeySets(Protocol):
+    """The public keys of issuers."""
+
+    async def keys(self, url: str, key_id: str | None) -> Sequence[Mapping[str, Any]]:
+        """The JSON Web Keys at an address, with the key of this id if the issuer has it.
+
+        Raises:
+            Unavailable: they cannot be read.
+        """
         ...

@@ -6,20 +6,25 @@ from faststream.nats import NatsRouter
 
 from queuebit_broker.answers import Answers
 from queuebit_broker.cancelling import CancelJobs
+from queuebit_broker.delegating import DelegateKeys
 from queuebit_broker.handlers import AdmitJob
 from queuebit_broker.tenancy import ApplyTenants
 from queuebit_contracts.command import CancelJob
+from queuebit_contracts.delegation import DelegateRequest, DelegationAnswer, RevokeRequest
 from queuebit_contracts.job import JobSubmitted
 from queuebit_contracts.query import Answer, Question, TenantsAnswer, TenantsRequest
-from queuebit_contracts.subjects import TENANTS_REQUEST
+from queuebit_contracts.subjects import TENANTS_REQUEST, identity
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import Malformed
 from queuebit_runtime.consumers import Body, First, LogSequence, Redelivered, StoredAt, Subject, subscribes
 from queuebit_runtime.query_server import QueryServer
 from queuebit_runtime.replies import SIDE_BY_SIDE, Replies, Tenant, request_of
-from queuebit_runtime.tenant_limiter import PLACES
+from queuebit_runtime.tenant_limiter import PLACES, TenantLimiter
 
-__all__ = ["queries", "routes", "tenancy"]
+__all__ = ["delegations", "queries", "routes", "tenancy"]
+
+_ROOM = 1 << 20
+"""Bytes of waiting requests of one tenant for delegated keys."""
 
 
 def routes(admit: AdmitJob, cancel: CancelJobs) -> NatsRouter:
@@ -41,9 +46,10 @@ def routes(admit: AdmitJob, cancel: CancelJobs) -> NatsRouter:
         await admit(asked, body=body, subject=subject, sequence=sequence, redelivered=redelivered, first=first)
 
     @subscribes(router, "broker-commands", workers=PLACES)
-    async def on_cancel(event: CancelJob, body: Body, subject: Subject) -> None:
-        """End a job at its owner's request."""
-        await cancel(event, body=body, subject=subject)
+    async def on_cancel(event: CancelJob, body: Body, subject: Subject, stored_at: StoredAt) -> None:
+        """End a job at its owner's request; its time is when the log stored it."""
+        asked = event.model_copy(update={"time": stored_at or event.time})
+        await cancel(asked, body=body, subject=subject)
 
     return router
 
@@ -72,7 +78,39 @@ def queries(answers: Answers, *, side_by_side: int) -> NatsRouter:
         """Balances of the tenant's accounts and budgets."""
         return await answers.balances(tenant, question)
 
+    @server.answers("delegations")
+    async def on_delegations(tenant: Tenant, question: Question) -> Answer:
+        """Delegated keys of the tenant that have not expired."""
+        return await answers.delegations(tenant, question)
+
     return server.router
+
+
+def delegations(keys: DelegateKeys, *, side_by_side: int) -> NatsRouter:
+    """Requests for delegated keys, and to end them; brokers share them."""
+    router = NatsRouter(
+        middlewares=[Replies(_not_granted, turns=TenantLimiter(side_by_side, _ROOM), exclude_none=True)]
+    )
+
+    @router.subscriber(
+        identity("delegate"),
+        queue="broker",
+        max_workers=SIDE_BY_SIDE,
+        decoder=request_of(DelegateRequest),
+        title="delegate",
+    )
+    async def on_delegate(tenant: Tenant, request: DelegateRequest) -> DelegationAnswer:
+        """Grant a short-lived key in exchange for a proof."""
+        return await keys.delegate(tenant, request)
+
+    @router.subscriber(
+        identity("revoke"), queue="broker", max_workers=SIDE_BY_SIDE, decoder=request_of(RevokeRequest), title="revoke"
+    )
+    async def on_revoke(tenant: Tenant, request: RevokeRequest) -> DelegationAnswer:
+        """End a delegated key."""
+        return await keys.revoke(tenant, request)
+
+    return router
 
 
 def tenancy(apply: ApplyTenants) -> NatsRouter:
@@ -92,3 +130,7 @@ def tenancy(apply: ApplyTenants) -> NatsRouter:
 def _no(code: str, text: str) -> TenantsAnswer:
     again = "" if code == Malformed.code else ": make the same request again"
     return TenantsAnswer(errors=(Reason(code=code, text=f"{text}{again}"),))
+
+
+def _not_granted(code: str, text: str) -> DelegationAnswer:
+    return DelegationAnswer(errors=(Reason(code=code, text=text),))

@@ -8,9 +8,10 @@ from difflib import get_close_matches
 from queuebit_broker.eligibility import Candidate
 from queuebit_broker.snapshot import Request, Snapshot
 from queuebit_contracts.backend import KINDS, Kind, Registration
+from queuebit_contracts.delegations import Authority
 from queuebit_contracts.job import Submission
 from queuebit_contracts.query import CircuitError
-from queuebit_contracts.tenants import Project, Role, Tenant
+from queuebit_contracts.tenants import Project, Tenant
 from queuebit_contracts.wire import Payload, Reason
 from queuebit_kernel import Money, digest, job_id
 from queuebit_runtime.keys import ALGORITHMS
@@ -30,6 +31,7 @@ __all__ = [
     "default_kind",
     "meant",
     "runs",
+    "unknown_key",
 ]
 
 
@@ -66,7 +68,17 @@ def circuit_reason(error: CircuitError) -> Reason:
     return Reason(code=error.code, text=error.sentence)
 
 
-def about_proof(request: Request, owner: tuple[str, Role] | None) -> Iterator[Reason]:
+def unknown_key(tenant: str, key: str) -> Reason:
+    """No user of the tenant has the key."""
+    return Reason(
+        code="bad_proof",
+        text=f"no user of tenant {tenant} has the key {key[:8]}…: use a token that `qb tenant` made and that was not "
+        "withdrawn",
+    )
+
+
+def about_proof(request: Request, author: Authority | Reason) -> Iterator[Reason]:
+    """Yield reasons for what is claimed of the job and of its author."""
     asked = request.submission
     if (asked.tenant, asked.job) != (request.tenant, request.job):
         yield Reason(
@@ -80,18 +92,10 @@ def about_proof(request: Request, owner: tuple[str, Role] | None) -> Iterator[Re
             text=f"job {asked.job} does not follow from the tenant and key {asked.key!r}: derive it as the contract of "
             "JobSubmitted says",
         )
-    if owner is None:
-        yield Reason(
-            code="bad_proof",
-            text=f"no user of tenant {request.tenant} has the key {asked.proof.key[:8]}…: use a token that `qb tenant` "
-            "made and that was not withdrawn",
-        )
-    elif owner[1] == "viewer":
-        yield Reason(
-            code="role_forbids",
-            text=f"user {owner[0]} is a viewer and may not submit: ask an admin of tenant {request.tenant} for the "
-            "role member",
-        )
+    if isinstance(author, Reason):
+        yield author
+    else:
+        yield from _about_author(request, author)
     if not request.known_algorithm:
         yield Reason(
             code="unknown_algorithm",
@@ -103,6 +107,27 @@ def about_proof(request: Request, owner: tuple[str, Role] | None) -> Iterator[Re
             code="bad_proof",
             text="the signature does not match the data: sign the canonical JSON of `data` without `proof`, and change "
             "nothing afterwards",
+        )
+
+
+def _about_author(request: Request, author: Authority) -> Iterator[Reason]:
+    if author.role == "viewer" and author.delegation is None:
+        yield Reason(
+            code="role_forbids",
+            text=f"user {author.user} is a viewer and may not submit: ask an admin of tenant {request.tenant} for the "
+            "role member",
+        )
+    elif author.role == "viewer":
+        yield Reason(
+            code="scope_forbids",
+            text=f"delegation {author.delegation} lets {author.user} read and not submit: ask for a key with the scope "
+            "submit, for which the user needs the role member",
+        )
+    if author.project not in (None, request.submission.project):
+        yield Reason(
+            code="scope_forbids",
+            text=f"delegation {author.delegation} is for project {author.project} only, not "
+            f"{request.submission.project}: submit to that one, or ask for another key",
         )
 
 

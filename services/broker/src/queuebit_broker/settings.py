@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from queuebit_planning.limits import MAX_SOURCE_BYTES
 
 __all__ = ["Settings"]
+
+
+def _names(given: object) -> object:
+    return tuple(it.strip() for it in given.split(",") if it.strip()) if isinstance(given, str) else given
 
 
 class Settings(BaseSettings):
@@ -27,5 +32,8 @@ class Settings(BaseSettings):
     """The largest circuit source; no executor parses a larger one than the default."""
     writes_per_s: int = Field(default=500, ge=1, le=100_000)
     """Messages a second that each tenant may write: submissions, cancel requests, and payloads by pieces of 4 KiB."""
+    private_issuer_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = ()
+    """Hosts of token issuers that may have private addresses, separated by commas; of others, only public addresses
+    are asked for keys."""
     workers: int = Field(default=16, ge=1, le=64)
     """Submissions of one tenant that are decided concurrently."""

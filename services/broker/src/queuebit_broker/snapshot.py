@@ -10,8 +10,10 @@ from queuebit_broker.accounts import OpenHold
 from queuebit_broker.eligibility import Tariff
 from queuebit_broker.state import Profiled
 from queuebit_contracts.backend import Registration
+from queuebit_contracts.delegations import Authority
 from queuebit_contracts.directory import Directory
 from queuebit_contracts.job import Submission
+from queuebit_contracts.wire import Reason
 from queuebit_kernel import Money
 
 __all__ = [
@@ -56,6 +58,8 @@ class Snapshot:
     hold_closed: bool
     """What was held for this job is settled or went back."""
     max_source_bytes: int
+    delegated: Authority | Reason | None = None
+    """What the delegated key that signed the submission may do, or why nothing; None if it names no delegation."""
 
     @property
     def left(self) -> Money:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 
 from pydantic import TypeAdapter
@@ -18,10 +19,13 @@ from queuebit_contracts.account import (
 )
 from queuebit_contracts.backend import BackendCalibrated, BackendRegistered, Calibration, Registration
 from queuebit_contracts.catalog import Decoded
+from queuebit_contracts.delegation import DelegationGranted, DelegationRevoked
+from queuebit_contracts.delegations import Authority, Delegations, Grant, authority_of
 from queuebit_contracts.directory import Directory, TenantEvent
-from queuebit_contracts.job import Profile
+from queuebit_contracts.job import Profile, Signature
 from queuebit_contracts.query import BackendEstimate, CircuitError
 from queuebit_contracts.tenants import Tenants
+from queuebit_contracts.wire import Reason
 
 __all__ = ["Backend", "Profiled", "World"]
 
@@ -58,6 +62,7 @@ class _Frozen:
     totals: Totals
     backends: dict[str, Backend]
     active: dict[str, set[str]]
+    grants: tuple[Grant, ...] = ()
 
 
 _NamedAccount = tuple[str, str, Account]
@@ -68,6 +73,7 @@ class World:
 
     def __init__(self) -> None:
         self.directory = Directory()
+        self.delegations = Delegations()
         self.accounts = Accounts()
         self.sequence = 0
         """Up to where the log is folded."""
@@ -88,6 +94,12 @@ class World:
             self._registered = {name: registration for name, registration in known if registration is not None}
         return self._registered
 
+    def delegated(self, tenant: str, proof: Signature, at: datetime) -> Authority | Reason | None:
+        """What a delegated key may do at a time, or why nothing; None if the signature names no delegation."""
+        if proof.delegation is None:
+            return None
+        return authority_of(self.delegations.find(tenant, proof.delegation), self.directory, proof.key, at)
+
     def take(self, event: Decoded, sequence: int) -> None:
         """Fold one fact of a tenant, an account or a backend."""
         match event:
@@ -101,6 +113,9 @@ class World:
                 self.accounts.take(event, sequence)
             case _ if isinstance(event, TenantEvent):
                 self.directory.take(event)
+                self.delegations.take(event)
+            case DelegationGranted() | DelegationRevoked():
+                self.delegations.take(event)
             case BackendRegistered():
                 self._learn(event.data.backend, Backend(sequence, registration=event.data))
             case BackendCalibrated():
@@ -150,6 +165,7 @@ class World:
             self.accounts.totals(),
             {**self.backends},
             {tenant: {*jobs} for tenant, jobs in self._active.items() if jobs},
+            tuple(self.delegations.all()),
         )
         accounts = [(*key, it.copy()) for key, it in self.accounts.accounts().items()]
 
@@ -171,6 +187,7 @@ class World:
 
         def fill() -> None:
             self.directory = Directory(frozen.tenants)
+            self.delegations = Delegations(frozen.grants)
             self.accounts.restore(frozen.totals, accounts)
             self.sequence = frozen.sequence
             self.backends, self._registered = frozen.backends, None

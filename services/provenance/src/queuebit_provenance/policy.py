@@ -92,6 +92,7 @@ def _record(newest: _Newest, metered: JobMetered, end: Ended, bill: Metering | C
         project=metered.data.project,
         job=metered.data.job,
         actor=accepted.data.user if accepted else None,
+        delegation=accepted.data.delegation if accepted else None,
         outcome=metered.data.state,
         reasons=_reasons(end),
         request_digest=_request(newest, end),
