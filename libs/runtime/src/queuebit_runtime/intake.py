@@ -15,6 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
+import orjson
+
 from queuebit_contracts import subjects
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.command import CancelJob
@@ -270,7 +272,7 @@ def _submitted(arrived: str) -> str:
 
 def _error_code(answer: bytes) -> int:
     """The `err_code` of a refusal; 0 for a confirmation."""
-    return int(json.loads(answer).get("error", {}).get("err_code", 0))
+    return int(orjson.loads(answer).get("error", {}).get("err_code", 0))
 
 
 async def _answer(message: Msg, body: bytes) -> None:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
+import orjson
+
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.subjects import Aggregate, subject_of
 from queuebit_contracts.topology import LOG
@@ -218,7 +220,7 @@ class JetStreamLog:
     async def _one(self, wanted: dict[str, object]) -> Message | None:
         """One message, from the leader."""
         reply = await self._requests.ask(f"$JS.API.STREAM.MSG.GET.{LOG}", json.dumps(wanted).encode())
-        answer: dict[str, Any] = json.loads(reply.data)  # a message or an error, in the server's form
+        answer: dict[str, Any] = orjson.loads(reply.data)  # a message or an error, in the server's form
         if (error := answer.get("error")) is None:
             found = answer["message"]
             moment = datetime.fromisoformat(found["time"])
@@ -245,7 +247,7 @@ class JetStreamLog:
         reply = await self._requests.ask(subject, body, headers)
         if not reply.data:
             return {"seq": 0}
-        answer: dict[str, Any] = json.loads(reply.data)  # a PubAck or an error, in the server's form
+        answer: dict[str, Any] = orjson.loads(reply.data)  # a PubAck or an error, in the server's form
         if (error := answer.get("error")) is None:
             return answer
         if error.get("err_code") in _CONFLICTS:
