@@ -67,6 +67,27 @@ async def test_one_append_serves_all_who_wait_and_no_more_than_there_is(
     assert office.world.account("acme", "main").available("USD") == Money.zero()
 
 
+async def test_in_a_burst_a_round_waits_for_the_next_jobs(
+    office: Office, crowd: list[Delivery], batches: Batches
+) -> None:
+    assert await together(office, crowd[:2]) == {"done": 2}
+    third = asyncio.ensure_future(office.deliver(crowd[2]))
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert await together(office, crowd[3:4]) == {"done": 1}
+    await third
+    assert batches == [2, 2]
+
+
+async def test_jobs_that_come_one_by_one_wait_for_no_other(
+    office: Office, crowd: list[Delivery], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holding, "_TOGETHER_S", 3600)
+    for delivery in crowd[:3]:
+        await office.deliver(delivery)
+    assert len(office.log.events(JobAccepted)) == 3
+
+
 async def test_holds_and_acceptances_of_a_round_are_one_batch(office: Office, crowd: list[Delivery]) -> None:
     tracing, parents = Tracing("broker"), [f"00-{number:032x}-{1:016x}-01" for number in range(1, 4)]
 

@@ -33,6 +33,12 @@ __all__ = ["ATTEMPTS", "Conclude", "Decide", "Holding", "Outcome"]
 ATTEMPTS = 8
 """Attempts of a round against other brokers, before its submissions are delivered again."""
 
+_BURST_S = 0.2
+"""How long after a round of several jobs further jobs are likely to come together."""
+
+_TOGETHER_S = 0.01
+"""How long a round waits for them: a batch has a fixed cost, and so has each decision of the scheduler that follows."""
+
 Decide = Callable[[Sequence[Hold]], Decision]
 """Decides on a job with the current state and the holds of its round."""
 
@@ -130,6 +136,7 @@ class Holding:
         self._follower = follower
         self._world = world
         self._queues: WeakValueDictionary[_Scope, _ScopeQueue] = WeakValueDictionary()
+        self._busy_until: dict[_Scope, float] = {}
 
     async def hold(self, request: Request, decide: Decide, conclude: Conclude) -> Outcome:
         """Decide on one job, and if it is admitted and holds no money yet, hold it.
@@ -164,8 +171,13 @@ class Holding:
         return _scope_of(self._world, request.tenant, request.submission.project)
 
     async def _serve(self, queue: _ScopeQueue, scope: _Scope) -> _Outcomes:
+        now = asyncio.get_running_loop().time
         async with queue.lock:
+            if now() < self._busy_until.get(scope, 0):
+                await asyncio.sleep(_TOGETHER_S)
             pending, queue.next = queue.next.pending, _Batch()
+            if len(pending) > 1:
+                self._busy_until[scope] = now() + _BURST_S
             for attempt in range(ATTEMPTS):
                 if scope.account is not None:  # the tenant may have budgets since the jobs came together
                     scope = _scope_of(self._world, scope.tenant, scope.account)
