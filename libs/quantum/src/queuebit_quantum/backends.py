@@ -87,6 +87,10 @@ class Compiled:
     """Gate counts per device qubits, from which the ESP follows for any calibration. Empty on ideal simulators."""
     rep_delay_s: float = 0.0
     overhead_s: float = 0.0
+    template: Compiled | None = field(default=None, repr=False, compare=False)
+    """The same circuit compiled with open angles, if that gives the same program for these values."""
+    values: tuple[float, ...] = field(default=(), repr=False, compare=False)
+    """Those of the parameters of the template's program, in Qiskit's order."""
 
     def method(self, shots: int) -> Method:
         """Return the method that a run of this many shots takes, with its time and memory."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from queuebit_kernel import digest
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from queuebit_quantum.loaded import Loaded
 
-__all__ = ["Circuit", "circuit_of", "inputs", "parse"]
+__all__ = ["Circuit", "circuit_of", "inputs", "instance", "parse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Circuit:
     num_clbits: int
     registers: tuple[int, ...]
     """Widths of the classical registers in order of declaration; a result's bit string has them from right to left."""
-    gates: Mapping[str, int]
+    gates: Mapping[str, int] = field(hash=False)
     """Operations per name, with measurements, resets and delays, without barriers."""
     depth: int
     two_qubit_gates: int
@@ -53,6 +53,10 @@ class Circuit:
     """Indices of the qubits that a gate, a measurement or a reset acts on; backends ignore the others."""
     quantum_circuit: QuantumCircuit = field(repr=False, compare=False, kw_only=True)
     """The expanded program as a Qiskit circuit. Read-only."""
+    template: Circuit | None = field(default=None, repr=False, compare=False, kw_only=True)
+    """The same circuit with open angles, if it was made from one: what does not depend on them is done once for it."""
+    values: tuple[float, ...] = field(default=(), repr=False, compare=False, kw_only=True)
+    """Those of the parameters of the template, in Qiskit's order."""
 
 
 def inputs(source: str, limits: Limits | None = None) -> tuple[Input, ...]:
@@ -84,6 +88,11 @@ def parse(
         CircuitError: the source is wrong or too large; it has the line and column, what was expected, and a code.
     """
     limits, given = limits or Limits(), parameters or {}
+    if given:
+        from queuebit_quantum.templates import bound
+
+        if (circuit := bound(source, limits, given, measured=measured)) is not None:
+            return circuit
     tokens = read(source, limits)
     loaded = _load(tokens, limits, given)
     return circuit_of(
@@ -101,6 +110,12 @@ def _load(tokens: Source, limits: Limits, given: Parameters) -> Loaded:
     from queuebit_quantum.qasm3 import load as load3
 
     return load3(tokens, limits, given)
+
+
+def instance(template: Circuit, values: tuple[float, ...], digest_: str) -> Circuit:
+    """The circuit that a template is with these values."""
+    program = template.quantum_circuit.assign_parameters(values)
+    return replace(template, digest=digest_, quantum_circuit=program, template=template, values=values)
 
 
 def circuit_of(loaded: Loaded, digest_: str, language: str, *, measured: bool = True) -> Circuit:

@@ -1,11 +1,14 @@
-"""Code that all compilers share: a cache, and the error for circuits that do not compile."""
+"""Code that all compilers share: a cache, the error for circuits that do not compile, and what open angles change."""
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from operator import eq
 
 from qiskit import QuantumCircuit
+from qiskit.circuit import Operation, Parameter
 from qiskit.transpiler import PassManager
 from qiskit.transpiler.exceptions import TranspilerError
 
@@ -13,7 +16,13 @@ from queuebit_quantum.backends import Compiled
 from queuebit_quantum.circuits import Circuit
 from queuebit_quantum.errors import DoesNotFit
 
-__all__ = ["CompileCache", "translate"]
+__all__ = ["CompileCache", "does_nothing", "rotations", "same_steps", "translate"]
+
+_RUN_ENDS = frozenset({"barrier", "delay", "measure", "reset"})
+"""Operations on one qubit that compilers join with no gate."""
+
+_NOTHING = 1e-4
+"""Far above the tolerance within which Qiskit drops a gate, and far below the angles of a sweep."""
 
 
 class CompileCache:
@@ -41,3 +50,53 @@ def translate(passes: PassManager, program: QuantumCircuit, backend: str) -> Qua
         return passes.run(program)
     except TranspilerError as failure:
         raise DoesNotFit(f"{backend}: the circuit cannot be compiled: {failure.message}") from failure
+
+
+def rotations(program: QuantumCircuit) -> tuple[int, ...] | None:
+    """The rotations with an open angle that a compiler may drop; None if it may join an open gate with a neighbour.
+
+    Compilers join gates that follow one another on one qubit, in a way that depends on their angles, and drop a gate
+    that does nothing. So a program whose open gates have no such neighbour, and that a compiler leaves as it is while
+    its angles are open, it leaves as it is for all values, unless one of these rotations is by a whole number of turns.
+
+    Returns:
+        The places of the angles of these rotations among the parameters of the program.
+    """
+    place = {parameter: number for number, parameter in enumerate(program.parameters)}
+    runs: dict[object, bool] = {}
+    found: list[int] = []
+    for step in program.data:
+        if len(step.qubits) != 1 or step.name in _RUN_ENDS:
+            for qubit in step.qubits:
+                runs.pop(qubit, None)
+            continue
+        (qubit,) = step.qubits
+        open_ = any(isinstance(it, Parameter) for it in step.params)
+        if qubit in runs and (open_ or runs[qubit]):
+            return None
+        runs[qubit] = open_
+        if open_ and isinstance(step.params[0], Parameter):
+            found.append(place[step.params[0]])
+        elif open_ and does_nothing(step.params[0]):
+            return None
+    return tuple(found)
+
+
+def does_nothing(angle: float) -> bool:
+    """Whether a rotation is by so nearly a whole number of turns that a compiler may drop it."""
+    return abs(math.sin(angle / 2)) < _NOTHING
+
+
+def same_steps(one: QuantumCircuit, other: QuantumCircuit) -> bool:
+    """Whether two circuits do the same in the same order; many times quicker than Qiskit's own comparison.
+
+    Bits that belong to no register are equal to themselves only: then places are compared.
+    """
+    sizes = [(it.num_qubits, it.num_clbits, it.global_phase, len(it.data)) for it in (one, other)]
+    return sizes[0] == sizes[1] and (one.data == other.data or all(map(eq, _steps(one), _steps(other))))
+
+
+def _steps(circuit: QuantumCircuit) -> Iterator[tuple[Operation, list[int]]]:
+    place = {bit: number for number, bit in enumerate((*circuit.qubits, *circuit.clbits))}
+    for it in circuit.data:
+        yield it.operation, [place[bit] for bit in (*it.qubits, *it.clbits)]

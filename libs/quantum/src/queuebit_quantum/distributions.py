@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +31,8 @@ _AT_ONCE = _KEPT // 2
 """Amplitudes that one call computes: all of them are kept until their shots are drawn."""
 
 _Key = tuple[str, str, str, int]
-_Simulate = Callable[[list[QuantumCircuit]], list[npt.NDArray[np.float64]]]
-"""Returns the probabilities that the last instruction of each circuit saves."""
+_Simulate = Callable[[Sequence[tuple[QuantumCircuit, tuple[float, ...]]]], list[npt.NDArray[np.float64]]]
+"""Returns the probabilities that the last instruction of each circuit saves, with these values of its parameters."""
 
 
 @dataclass(slots=True)
@@ -88,21 +89,22 @@ class Distributions:
         return Outcome(result_keys(counts, registers), qpu_us=took_us, memory=memory)
 
     def _compute(self, items: Iterable[WorkItem]) -> None:
-        usable: list[tuple[WorkItem, dict[int, int]]] = []
+        usable: list[tuple[WorkItem, _Saving]] = []
         for it in items:
-            if (measured := _measured(it.compiled)) is None:
+            template = it.compiled.template
+            if (saving := _saving(it.compiled) if template is None else _template_saving(template)) is None:
                 self._keep(it, None)
             else:
-                usable.append((it, measured))
+                usable.append((it, saving))
         if not usable:
             return
         began = time.perf_counter()
-        found = self._simulate([_saving(it.compiled.program) for it, _ in usable])
+        found = self._simulate([(saving.program, saving.values(it.compiled)) for it, saving in usable])
         each_us = (time.perf_counter() - began) * 1_000_000 / sum(len(it) for it in found)
-        for (item, measured), probabilities in zip(usable, found, strict=True):
+        for (item, saving), probabilities in zip(usable, found, strict=True):
             states = np.flatnonzero(probabilities)
             outcomes = np.zeros(len(states), dtype=np.int64)
-            for clbit, qubit in measured.items():
+            for clbit, qubit in saving.measured.items():
                 outcomes |= (states >> qubit & 1) << clbit
             unpaid_us = round(each_us * len(probabilities))
             self._keep(item, _Distribution(np.cumsum(probabilities[states]), outcomes, unpaid_us))
@@ -151,12 +153,31 @@ def _is_gate(step: CircuitInstruction) -> bool:
     return step.is_standard_gate() or isinstance(step.operation, Gate)
 
 
-def _saving(program: QuantumCircuit) -> QuantumCircuit:
-    """The program without its measurements; it saves the probabilities instead.
+@dataclass(frozen=True, slots=True)
+class _Saving:
+    """A program that saves its probabilities instead of measuring."""
+
+    program: QuantumCircuit
+    measured: dict[int, int]
+    """The qubit that each classical bit shows."""
+    places: tuple[int, ...]
+    """Of its parameters, among those of the program that it was made from."""
+
+    def values(self, compiled: Compiled) -> tuple[float, ...]:
+        """The values of its parameters for one circuit."""
+        return tuple(compiled.values[place] for place in self.places)
+
+
+def _saving(compiled: Compiled) -> _Saving | None:
+    """The program without its measurements; None if its circuit must be run.
 
     Gates that no measurement depends on are left out, because Aer leaves them out: the shots of one seed depend on the
     whole state.
     """
+    measured = _measured(compiled)
+    if measured is None:
+        return None
+    program: QuantumCircuit = compiled.program
     bare = program.copy()
     needed = {step.qubits[0] for step in program.data if step.name == "measure"}
     for place in reversed(range(len(program.data))):
@@ -166,4 +187,8 @@ def _saving(program: QuantumCircuit) -> QuantumCircuit:
         else:
             needed.update(step.qubits)
     bare.save_probabilities()
-    return bare
+    places = {parameter: place for place, parameter in enumerate(program.parameters)}
+    return _Saving(bare, measured, tuple(places[it] for it in bare.parameters))
+
+
+_template_saving = lru_cache(maxsize=64)(_saving)

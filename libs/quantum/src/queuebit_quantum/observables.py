@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from queuebit_kernel import digest_of
-from queuebit_quantum.circuits import Circuit, circuit_of
+from queuebit_quantum.circuits import Circuit, circuit_of, instance
 from queuebit_quantum.errors import CircuitError
 from queuebit_quantum.loaded import Loaded
 
@@ -96,8 +96,9 @@ def measured_in(circuit: Circuit, basis: Basis) -> Circuit:
     Raises:
         CircuitError: basis and circuit have different numbers of qubits, or the circuit measures before its end.
     """
-    from qiskit import ClassicalRegister, QuantumCircuit
-
+    if circuit.template is not None:
+        measured = _template_measured_in(circuit.template, basis.paulis)
+        return instance(measured, circuit.values, _measured_digest(circuit, basis))
     if len(basis.paulis) != circuit.num_qubits:
         text = f"{basis.paulis!r:.40} has {len(basis.paulis)} letters, and the circuit has {circuit.num_qubits} qubits"
         raise CircuitError(f"the observable {text}: write one letter per qubit", code="observable")
@@ -106,6 +107,8 @@ def measured_in(circuit: Circuit, basis: Basis) -> Circuit:
             f"the circuit has {', '.join(sorted(found))}, and observables need a circuit that measures only at its end"
         )
         raise CircuitError(text, code="observable")
+    from qiskit import ClassicalRegister, QuantumCircuit
+
     source = circuit.quantum_circuit
     register = ClassicalRegister(len(basis.qubits), "c")
     program = QuantumCircuit(source.qubits, register, global_phase=source.global_phase)
@@ -119,8 +122,17 @@ def measured_in(circuit: Circuit, basis: Basis) -> Circuit:
         if pauli != "Z":
             program.h(qubit)
         program.measure(qubit, bit)
-    digest = digest_of({"circuit": circuit.digest, "basis": basis.paulis})
-    return circuit_of(Loaded(program, (len(basis.qubits),), circuit.physical), digest, circuit.language)
+    loaded = Loaded(program, (len(basis.qubits),), circuit.physical)
+    return circuit_of(loaded, _measured_digest(circuit, basis), circuit.language)
+
+
+@lru_cache(maxsize=64)
+def _template_measured_in(template: Circuit, paulis: str) -> Circuit:
+    return measured_in(template, Basis(paulis, ()))
+
+
+def _measured_digest(circuit: Circuit, basis: Basis) -> str:
+    return digest_of({"circuit": circuit.digest, "basis": basis.paulis})
 
 
 def expectation(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import lru_cache
-from operator import eq
 from typing import TYPE_CHECKING, Any
 
 from queuebit_planning.timing import Method
@@ -16,7 +15,6 @@ from queuebit_quantum.circuits import Circuit
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
-    from qiskit.circuit import Operation
 
 __all__ = ["read_circuit", "read_compiled", "write_circuit", "write_compiled"]
 
@@ -79,10 +77,12 @@ def read_compiled(content: bytes) -> tuple[Compiled, int]:
 def _written(head: Mapping[str, Any], circuit: QuantumCircuit) -> bytes:  # plain JSON
     from qiskit import qpy
 
+    from queuebit_quantum.compiling import same_steps
+
     program = io.BytesIO()
     try:
         qpy.dump(circuit, program)
-        if not _same(_program(program.getvalue()), circuit):
+        if not same_steps(_program(program.getvalue()), circuit):
             return b""
     except qpy.QpyError:
         return b""
@@ -94,18 +94,3 @@ def _program(content: bytes) -> QuantumCircuit:
 
     (program,) = qpy.load(io.BytesIO(content))
     return program
-
-
-def _same(one: QuantumCircuit, other: QuantumCircuit) -> bool:
-    """Whether two circuits do the same in the same order; many times quicker than Qiskit's own comparison.
-
-    Bits that belong to no register are equal to themselves only: then places are compared.
-    """
-    sizes = [(it.num_qubits, it.num_clbits, it.global_phase, len(it.data)) for it in (one, other)]
-    return sizes[0] == sizes[1] and (one.data == other.data or all(map(eq, _steps(one), _steps(other))))
-
-
-def _steps(circuit: QuantumCircuit) -> Iterator[tuple[Operation, list[int]]]:
-    place = {bit: number for number, bit in enumerate((*circuit.qubits, *circuit.clbits))}
-    for it in circuit.data:
-        yield it.operation, [place[bit] for bit in (*it.qubits, *it.clbits)]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
     from qiskit.circuit import Clbit, Operation, Qubit
 
-__all__ = ["OperationCounts", "count_operations", "flatten", "has_blocks", "unusable_parameter"]
+__all__ = ["MAX_ANGLE", "OperationCounts", "count_operations", "flatten", "has_blocks", "unusable_parameter"]
 
 _JUMPS = frozenset({"break_loop", "continue_loop"})
 _NOT_GATES = frozenset({"barrier", "delay", "measure", "reset", "store"}) | _JUMPS
@@ -25,7 +25,7 @@ _FEATURES = {"reset": "reset", "store": "assignment"}
 """Other operations that not every backend has, and the feature that each needs."""
 _MAX_DELAY_S = 1.0
 """A thousand times the coherence time of a qubit; a million such delays fit the 64-bit integers of compilers."""
-_MAX_ANGLE = 2.0**53
+MAX_ANGLE = 2.0**53
 """Above this, neighbouring floating-point numbers are more than 1 radian apart."""
 _UNIT_S = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12, "dt": 1e-9}
 """Seconds per unit; the `dt` of a device is shorter than a nanosecond."""
@@ -128,7 +128,7 @@ def unusable_parameter(circuit: QuantumCircuit) -> str:
                 continue
             if not math.isfinite(parameter):
                 return f"{operation.name}({parameter}) is not finite"
-            if operation.name != "delay" and abs(parameter) > _MAX_ANGLE:
+            if operation.name != "delay" and abs(parameter) > MAX_ANGLE:
                 return f"{operation.name}({parameter:g}) has no exact angle"
             if operation.name == "delay" and parameter * _UNIT_S.get(operation.unit, 1.0) > _MAX_DELAY_S:
                 return f"a delay of {parameter:g} {operation.unit} is longer than {_MAX_DELAY_S:g} s"
@@ -136,7 +136,8 @@ def unusable_parameter(circuit: QuantumCircuit) -> str:
 
 
 def _phases(circuit: QuantumCircuit) -> Iterator[float]:
-    yield float(circuit.global_phase)
+    if isinstance(circuit.global_phase, int | float):
+        yield float(circuit.global_phase)
     for instruction in circuit.data:
         for block in getattr(instruction.operation, "blocks", ()):
             yield from _phases(block)

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import NamedTuple
 
 from openqasm3 import ast
 
@@ -20,10 +21,11 @@ from queuebit_quantum.parameters import Input, Parameters, parameter_faults
 from queuebit_quantum.qasm3.faults import Node, SourceMap
 from queuebit_quantum.qasm3.flow import Flow
 from queuebit_quantum.qasm3.statements import input_of
+from queuebit_quantum.qasm3.symbols import Tape
 from queuebit_quantum.qasm3.syntax import tree
 from queuebit_quantum.tokens import Source
 
-__all__ = ["inputs", "load"]
+__all__ = ["Open", "inputs", "load", "load_open"]
 
 _FRAMES = 10_000
 """Frames of Python functions. They are on the heap, so that this does not use the thread's stack."""
@@ -42,21 +44,44 @@ def load(source: Source, limits: Limits, given: Parameters | None = None) -> Loa
         CircuitError: the program is malformed, uses an unsupported feature, or is too large when expanded; or the
             values do not match its inputs.
     """
+    with _deep_stack():
+        program = _cached_tree(source.text) if given else tree(source)
+        if given and (faults := parameter_faults(_inputs(program), given)):
+            raise CircuitError("; ".join(faults), code="parameter")
+        return _expanded(Flow(SourceMap(source), limits, source.physical), program, given or {})
+
+
+def load_open(source: Source, limits: Limits, fixed: Parameters) -> Open:
+    """As `load`, with open numbers for the inputs that have no value, which must be real numbers.
+
+    Raises:
+        CircuitError: also if the structure of the program depends on an open number.
+    """
     flow = Flow(SourceMap(source), limits, source.physical)
+    flow.tape = Tape()
+    with _deep_stack():
+        program = _cached_tree(source.text)
+        return Open(_expanded(flow, program, fixed), _inputs(program), flow.tape)
+
+
+class Open(NamedTuple):
+    """A program as a circuit with Qiskit parameters, and where their values come from."""
+
+    loaded: Loaded
+    inputs: tuple[Input, ...]
+    tape: Tape
+
+
+def _expanded(flow: Flow, program: Node, given: Parameters) -> Loaded:
+    flow.given = given
     try:
-        with _deep_stack():
-            program = _cached_tree(source.text) if given else tree(source)
-            if given:
-                flow.given = given
-                if faults := parameter_faults(_inputs(program), given):
-                    raise CircuitError("; ".join(faults), code="parameter")
-            flow.block(program.statements, flow.globals)
-            registers = flow.outputs or flow.registers
-            results = [clbit for register in registers for clbit in register]
-            circuit = flow.assembly.circuit(flow.num_qubits, results)
+        flow.block(program.statements, flow.globals)
+        registers = flow.outputs or flow.registers
+        results = [clbit for register in registers for clbit in register]
+        circuit = flow.assembly.circuit(flow.num_qubits, results)
     except RecursionError as failure:
         raise CircuitError("the program is nested too deeply", code="too_deep") from failure
-    return Loaded(circuit, tuple(map(len, registers)), source.physical)
+    return Loaded(circuit, tuple(map(len, registers)), flow.physical)
 
 
 @lru_cache(maxsize=4)

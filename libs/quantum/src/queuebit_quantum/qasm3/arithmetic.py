@@ -8,11 +8,13 @@ from __future__ import annotations
 import cmath
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from queuebit_quantum.qasm3 import logic
 from queuebit_quantum.qasm3.faults import UnlocatedError
 from queuebit_quantum.qasm3.logic import Bit
+from queuebit_quantum.qasm3.symbols import Symbol, deferred
 from queuebit_quantum.qasm3.values import Duration, Value, Word, bits_of, checked, integer, number, truth, word
 
 __all__ = ["CONSTANTS", "FUNCTIONS", "binary", "unary"]
@@ -39,6 +41,8 @@ _MAX_SHIFT = 4_096
 
 def unary(operator: str, value: Value) -> Value:
     """Apply `-`, `!` or `~`."""
+    if isinstance(value, Symbol):
+        return value.then(partial(unary, operator))
     match operator, value:
         case "!", _:
             return word(logic.negate(truth(value)))
@@ -59,6 +63,8 @@ def unary(operator: str, value: Value) -> Value:
 
 def binary(operator: str, left: Value, right: Value) -> Value:
     """Apply an operator of two operands."""
+    if (later := deferred(partial(binary, operator), left, right)) is not None:
+        return later
     if operator in ("&&", "||"):
         combine = logic.both if operator == "&&" else logic.either
         return word(combine(truth(left), truth(right)))

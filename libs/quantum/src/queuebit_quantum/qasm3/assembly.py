@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from qiskit.circuit.classical import expr
 
 from queuebit_quantum.qasm3.faults import UnlocatedError
 from queuebit_quantum.qasm3.logic import Bit, sources
+from queuebit_quantum.qasm3.symbols import Symbol, qiskit_value
 
 __all__ = ["Assembly", "Block", "Memory"]
 
@@ -69,7 +71,7 @@ class Block:
     """Operations in order, and their global phase."""
 
     items: list[_Item] = field(default_factory=list)
-    phase: float = 0.0
+    phase: float | Symbol = 0.0
 
     @property
     def jumps(self) -> bool:
@@ -198,7 +200,7 @@ class Assembly:
         return circuit
 
     def _write(self, block: Block, circuit: QuantumCircuit, qubits: list[Qubit], loop: _Bits | None) -> None:
-        circuit.global_phase += block.phase
+        circuit.global_phase = qiskit_value(block.phase % math.tau)
         for item in block.items:
             match item:
                 case _Step():

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from queuebit_quantum.qasm3.faults import UnlocatedError
+from queuebit_quantum.qasm3.symbols import require_known
 
 __all__ = ["BARRIER", "BaseGate", "controlled", "inverse", "power"]
 
@@ -37,7 +38,7 @@ class BaseGate(NamedTuple):
     """
 
     base: str
-    params: tuple[Any, ...]  # floats, or one matrix
+    params: tuple[Any, ...]  # numbers, or one matrix
     targets: tuple[int, ...]
     controls: tuple[int, ...] = ()
 
@@ -129,6 +130,7 @@ def _matrix(base_gates: Sequence[BaseGate], qubits: list[int]) -> NDArray[np.com
     place = {qubit: index for index, qubit in enumerate(qubits)}
     circuit = QuantumCircuit(len(qubits))
     for base_gate in base_gates:
+        require_known(base_gate.params)
         if base_gate.base == BARRIER:
             continue
         phase, steps = operations(base_gate)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeAlias, TypeVar, cast
 
 from openqasm3 import ast
@@ -13,6 +14,7 @@ from queuebit_quantum.qasm3.assembly import Memory
 from queuebit_quantum.qasm3.costs import Costs
 from queuebit_quantum.qasm3.faults import Node, SourceMap, UnlocatedError
 from queuebit_quantum.qasm3.names import Bits, Scope, Subroutine, Variable
+from queuebit_quantum.qasm3.symbols import deferred
 from queuebit_quantum.qasm3.values import Duration, Qubits, Type, Value, Word, converted, integer
 
 __all__ = ["Expressions"]
@@ -92,14 +94,8 @@ class Expressions:
         name = node.name.name
         if name in FUNCTIONS and scope.visible(name) is None:
             arguments = [self.value(argument, scope) for argument in node.arguments]
-            try:
-                return FUNCTIONS[name](*arguments)
-            except TypeError as failure:
-                raise UnlocatedError(
-                    f"{name!r} does not take these arguments", "other arguments", "arguments"
-                ) from failure
-            except (OverflowError, ValueError) as failure:
-                raise UnlocatedError(f"{name!r} has no finite value here", "another argument", "parameter") from failure
+            later = deferred(partial(_applied, name), *arguments)
+            return _applied(name, *arguments) if later is None else later
         return self._call(node, scope)
 
     def reference(self, node: Node, scope: Scope) -> _Found:
@@ -237,6 +233,16 @@ class Expressions:
         if axis == 0 and isinstance(found, Qubits | Bits):
             return len(found.indices)
         raise UnlocatedError("this has no such dimension", "an array or a register", "arguments")
+
+
+def _applied(name: str, *arguments: Value) -> Value:
+    """The value of a built-in function."""
+    try:
+        return FUNCTIONS[name](*arguments)
+    except TypeError as failure:
+        raise UnlocatedError(f"{name!r} does not take these arguments", "other arguments", "arguments") from failure
+    except (OverflowError, ValueError) as failure:
+        raise UnlocatedError(f"{name!r} has no finite value here", "another argument", "parameter") from failure
 
 
 def _joined(left: Any, right: Any) -> Any:  # as `reference`

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import TypeAlias
 
 from openqasm3 import ast
@@ -16,7 +16,8 @@ from queuebit_quantum.qasm3.faults import Node, SourceMap, UnlocatedError
 from queuebit_quantum.qasm3.library import BUILTIN, STANDARD, Known
 from queuebit_quantum.qasm3.loops import Loops
 from queuebit_quantum.qasm3.names import Scope, Variable
-from queuebit_quantum.qasm3.values import Qubits, Type, integer, number
+from queuebit_quantum.qasm3.symbols import Symbol
+from queuebit_quantum.qasm3.values import Qubits, Type, angle, integer, number
 
 __all__ = ["Gates", "broadcast"]
 
@@ -117,7 +118,7 @@ class Gates:
     ) -> list[BaseGate]:
         if isinstance(node, ast.QuantumPhase):
             gate: _Gate | None = None
-            params: tuple[float, ...] = (self._angle(node.argument, scope),)
+            params: tuple[float | Symbol, ...] = (self._angle(node.argument, scope),)
         else:
             gate = self._find(node, own)
             params = tuple(self._angle(argument, scope) for argument in node.arguments)
@@ -145,7 +146,7 @@ class Gates:
             found += self._modified(base_gates, modifiers, on[:controls], node) if modifiers else base_gates
         return found
 
-    def _plain(self, gate: _Gate | None, params: tuple[float, ...], on: tuple[int, ...]) -> list[BaseGate]:
+    def _plain(self, gate: _Gate | None, params: tuple[float | Symbol, ...], on: tuple[int, ...]) -> list[BaseGate]:
         if gate is None:
             return [BaseGate("phase", params, ())]
         if isinstance(gate, Known):
@@ -189,11 +190,8 @@ class Gates:
             raise UnlocatedError(f"{controls} controls", "at least 1", "arguments")
         return controls
 
-    def _angle(self, node: Node, scope: Scope) -> float:
-        angle = number(self._expressions.value(node, scope), "the angle")
-        if not math.isfinite(angle):
-            raise UnlocatedError("the angle is not finite", "a finite number", "parameter")
-        return angle
+    def _angle(self, node: Node, scope: Scope) -> float | Symbol:
+        return angle(self._expressions.value(node, scope))
 
     def _modified(
         self, base_gates: list[BaseGate], modifiers: Sequence[tuple[Node, float]], controls: tuple[int, ...], node: Node
@@ -204,7 +202,7 @@ class Gates:
                 case "inv":
                     base_gates = inverse(base_gates)
                 case "pow":
-                    if not math.isfinite(argument):
+                    if not isfinite(argument):
                         raise UnlocatedError("the exponent is not finite", "a finite number", "parameter")
                     if len(base_gates) > 1:
                         turns = int(abs(argument)) if float(argument).is_integer() else _MATRIX_COST

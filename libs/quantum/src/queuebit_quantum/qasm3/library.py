@@ -51,6 +51,7 @@ from qiskit.circuit.library import (
 
 from queuebit_quantum.qasm3.base_gates import BARRIER, BaseGate
 from queuebit_quantum.qasm3.faults import UnlocatedError
+from queuebit_quantum.qasm3.symbols import Symbol, qiskit_value
 
 __all__ = ["BUILTIN", "STANDARD", "Known", "operations"]
 
@@ -74,10 +75,10 @@ class Known(NamedTuple):
     controls: int
     targets: int
     base: str
-    angles: Callable[..., tuple[float, ...]] | None = None
+    angles: Callable[..., tuple[float | Symbol, ...]] | None = None
     """Computes the parameters of the base gate; None if they are those of the gate."""
 
-    def base_gate(self, params: tuple[float, ...], qubits: tuple[int, ...]) -> BaseGate:
+    def base_gate(self, params: tuple[float | Symbol, ...], qubits: tuple[int, ...]) -> BaseGate:
         angles = params if self.angles is None else self.angles(*params)
         return BaseGate(self.base, angles, qubits[self.controls :], qubits[: self.controls])
 
@@ -103,7 +104,7 @@ STANDARD = {
 """The gates of `stdgates.inc`."""
 
 
-def operations(base_gate: BaseGate) -> tuple[float, _Steps]:
+def operations(base_gate: BaseGate) -> tuple[float | Symbol, _Steps]:
     """Return the global phase and Qiskit's operations for a base gate."""
     if base_gate.base == BARRIER:
         return 0.0, [(Barrier(len(base_gate.targets)), base_gate.targets)]
@@ -111,20 +112,20 @@ def operations(base_gate: BaseGate) -> tuple[float, _Steps]:
         if base_gate.base == "phase":
             return base_gate.params[0], []
         if base_gate.base == "u":
-            return base_gate.params[3], [(UGate(*base_gate.params[:3]), base_gate.targets)]
+            return base_gate.params[3], [(UGate(*map(qiskit_value, base_gate.params[:3])), base_gate.targets)]
     return 0.0, list(_written(base_gate))
 
 
 def _written(base_gate: BaseGate) -> Iterator[tuple[Operation, tuple[int, ...]]]:
     native = _NATIVE.get((base_gate.base, len(base_gate.controls)))
     if native is not None:
-        yield native(*base_gate.params), base_gate.qubits
+        yield native(*map(qiskit_value, base_gate.params)), base_gate.qubits
     elif base_gate.base == "matrix":
         yield _controlled_matrix(base_gate), base_gate.targets + base_gate.controls
     elif base_gate.base == "x":
         yield MCXGate(len(base_gate.controls)), base_gate.qubits
     elif base_gate.base == "p":
-        yield MCPhaseGate(base_gate.params[0], len(base_gate.controls)), base_gate.qubits
+        yield MCPhaseGate(qiskit_value(base_gate.params[0]), len(base_gate.controls)), base_gate.qubits
     else:
         for part in _parts(base_gate):
             yield from _written(part)

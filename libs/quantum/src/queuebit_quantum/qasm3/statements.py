@@ -18,7 +18,8 @@ from queuebit_quantum.qasm3.library import operations
 from queuebit_quantum.qasm3.loops import Loops
 from queuebit_quantum.qasm3.names import Bits, Scope, Subroutine, Variable
 from queuebit_quantum.qasm3.storage import Storage, named
-from queuebit_quantum.qasm3.values import Duration, Qubits, Type, Word, converted, initial
+from queuebit_quantum.qasm3.symbols import Tape
+from queuebit_quantum.qasm3.values import OPEN_KINDS, Duration, Qubits, Type, Value, Word, converted, initial
 
 __all__ = ["Statements", "input_of"]
 
@@ -37,6 +38,8 @@ class Statements(Storage):
         self.num_qubits = len(physical)
         self.given: Parameters = {}
         """The values of the inputs."""
+        self.tape: Tape | None = None
+        """Where inputs without a value stay open; None if each must have one."""
         self.registers: list[tuple[int, ...]] = []
         self.outputs: list[tuple[int, ...]] = []
         self.simple: dict[type[Node], Callable[[Node, Scope], object]] = {
@@ -120,17 +123,23 @@ class Statements(Storage):
 
     def _declare_input(self, node: Node, scope: Scope) -> None:
         declared = input_of(node)
-        if declared.name not in self.given:
+        if declared.name in self.given:
+            value = self._given(declared)
+        elif self.tape is not None and declared.kind in OPEN_KINDS:
+            value = self.tape.open(declared.name)
+        else:
             raise UnlocatedError(
                 f"no value is given for {declared.name}", "a sweep or an item of a program that gives one", "parameter"
             )
+        kind = self.expressions.type(node.type, scope)
+        self.costs.spend(kind.width // _SMALL_COST, node)
+        scope.declare(declared.name, Variable(kind, converted(value, kind), depth=self.assembly.depth))
+
+    def _given(self, declared: Input) -> Value:
         value = self.given[declared.name]
         if faults := parameter_faults((declared,), {declared.name: value}):
             raise UnlocatedError(faults[0], "", "parameter")
-        kind = self.expressions.type(node.type, scope)
-        self.costs.spend(kind.width // _SMALL_COST, node)
-        word = Word(tuple(bit == "1" for bit in reversed(value))) if isinstance(value, str) else value
-        scope.declare(declared.name, Variable(kind, converted(word, kind), depth=self.assembly.depth))
+        return Word(tuple(bit == "1" for bit in reversed(value))) if isinstance(value, str) else value
 
     def _declare_subroutine(self, node: Node, scope: Scope) -> None:
         scope.declare(node.name.name, Subroutine(node))

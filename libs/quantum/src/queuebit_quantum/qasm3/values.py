@@ -8,13 +8,16 @@ from typing import NamedTuple, TypeAlias
 
 from queuebit_quantum.qasm3.faults import UnlocatedError
 from queuebit_quantum.qasm3.logic import Bit, some
+from queuebit_quantum.qasm3.symbols import Symbol
 
 __all__ = [
+    "OPEN_KINDS",
     "Duration",
     "Qubits",
     "Type",
     "Value",
     "Word",
+    "angle",
     "bits_of",
     "converted",
     "initial",
@@ -31,6 +34,9 @@ _UNSIZED_BITS = 32
 
 _EXACT_BITS = 52
 """Largest size of an angle that a floating-point number represents exactly."""
+
+OPEN_KINDS = frozenset({"angle", "float"})
+"""Types whose values can stay open while the program is expanded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +68,7 @@ class Qubits:
     scalar: bool = False
 
 
-Value: TypeAlias = "bool | int | float | complex | Duration | Word | Qubits | list[Value]"
+Value: TypeAlias = "bool | int | float | complex | Symbol | Duration | Word | Qubits | list[Value]"
 
 
 class Type(NamedTuple):
@@ -113,6 +119,16 @@ def number(value: Value, what: str = "this") -> float:
     raise UnlocatedError(f"{what} is not a real number", "a number such as pi/2")
 
 
+def angle(value: Value) -> float | Symbol:
+    """Return a value that must be an angle of a gate; one that is open stays open."""
+    if isinstance(value, Symbol):
+        return value.then(angle)
+    found = number(value, "the angle")
+    if not math.isfinite(found):
+        raise UnlocatedError("the angle is not finite", "a finite number", "parameter")
+    return found
+
+
 def _bounded(value: int | float) -> int | float:
     if isinstance(value, int) and value.bit_length() > 1_000:
         raise UnlocatedError("the number is too large", "a number below 10^300", "parameter")
@@ -160,6 +176,8 @@ def converted(value: Value, to: Type) -> Value:
     """
     if to.dimensions:
         return _array(value, to)
+    if isinstance(value, Symbol) and to.kind in OPEN_KINDS:
+        return value.then(lambda it: converted(it, to))
     match to.kind:
         case "bit":
             if isinstance(value, Word) and len(value.bits) != to.width:
