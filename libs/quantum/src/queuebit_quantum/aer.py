@@ -159,26 +159,12 @@ def _is_small(compiled: Compiled) -> bool:
     return compiled.methods[0].name == "statevector" and compiled.program.num_qubits <= MOST_QUBITS
 
 
-def _probabilities(runs: Sequence[tuple[QuantumCircuit, tuple[float, ...]]]) -> list[npt.NDArray[np.float64]]:
-    """Return what each program saves; raises as `run_on_aer`.
-
-    A program with several sets of values is given to Aer once: that takes a quarter of the time.
-    """
-    places: dict[int, list[int]] = {}
-    for place, (program, values) in enumerate(runs):
-        places.setdefault(id(program) if values else -place - 1, []).append(place)
-    programs = [runs[group[0]][0] for group in places.values()]
-    bound = [
-        {parameter: [runs[place][1][number] for place in group] for number, parameter in enumerate(program.parameters)}
-        for program, group in zip(programs, places.values(), strict=True)
-    ]
-    given = {"parameter_binds": bound} if any(bound) else {}
-    result = _simulator("statevector").run(programs, shots=1, max_parallel_threads=1, **given).result()
+def _probabilities(programs: list[QuantumCircuit]) -> list[npt.NDArray[np.float64]]:
+    """Return what each program saves; raises as `run_on_aer`."""
+    result = _simulator("statevector").run(programs, shots=1, max_parallel_threads=1).result()
     if not result.success:
         raise RuntimeError(f"Aer could not run the circuit: {result.status}")
-    order = [place for group in places.values() for place in group]
-    found = {place: np.asarray(result.data(number)["probabilities"]) for number, place in enumerate(order)}
-    return [found[place] for place in range(len(runs))]
+    return [np.asarray(result.data(place)["probabilities"]) for place in range(len(programs))]
 
 
 @cache

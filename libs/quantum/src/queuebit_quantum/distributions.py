@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -31,8 +31,8 @@ _AT_ONCE = _KEPT // 2
 """Amplitudes that one call computes: all of them are kept until their shots are drawn."""
 
 _Key = tuple[str, str, str, int]
-_Simulate = Callable[[Sequence[tuple[QuantumCircuit, tuple[float, ...]]]], list[npt.NDArray[np.float64]]]
-"""Returns the probabilities that the last instruction of each circuit saves, with these values of its parameters."""
+_Simulate = Callable[[list[QuantumCircuit]], list[npt.NDArray[np.float64]]]
+"""Returns the probabilities that the last instruction of each circuit saves."""
 
 
 @dataclass(slots=True)
@@ -99,7 +99,7 @@ class Distributions:
         if not usable:
             return
         began = time.perf_counter()
-        found = self._simulate([(saving.program, saving.values(it.compiled)) for it, saving in usable])
+        found = self._simulate([saving.with_values(it.compiled) for it, saving in usable])
         each_us = (time.perf_counter() - began) * 1_000_000 / sum(len(it) for it in found)
         for (item, saving), probabilities in zip(usable, found, strict=True):
             states = np.flatnonzero(probabilities)
@@ -163,9 +163,11 @@ class _Saving:
     places: tuple[int, ...]
     """Of its parameters, among those of the program that it was made from."""
 
-    def values(self, compiled: Compiled) -> tuple[float, ...]:
-        """The values of its parameters for one circuit."""
-        return tuple(compiled.values[place] for place in self.places)
+    def with_values(self, compiled: Compiled) -> QuantumCircuit:
+        """The program for one circuit."""
+        if not self.places:
+            return self.program
+        return self.program.assign_parameters([compiled.values[place] for place in self.places])
 
 
 def _saving(compiled: Compiled) -> _Saving | None:
