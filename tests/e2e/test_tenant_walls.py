@@ -56,7 +56,7 @@ async def test_a_neighbours_job_cannot_be_seen_stopped_or_read(
         f"qb.command.{alice}.{job}.cancel",
         *(
             f"qb.query.{alice}.{question}"
-            for question in ("jobs", "charges", "plan", "waiting", "explain", "backends", "slo", "receipt")
+            for question in ("jobs", "charges", "plan", "waiting", "explain", "backends", "slo", "activity", "receipt")
         ),
         f"$JS.API.DIRECT.GET.KV_PAYLOADS.$KV.PAYLOADS.{DECISIONS}.{chunk}.0",
         f"$JS.API.DIRECT.GET.KV_PAYLOADS.$KV.PAYLOADS.{alice}.{chunk}.0",

@@ -19,6 +19,7 @@ WITHOUT_LAWS = {
     "RunTimer": "one implementation, the stopwatch of a run; when it counts is part of CircuitsLaws",
     "Sealing": "one implementation, and no fake",
     "Snapshotted": "one law for both states: a snapshot and the rest are the whole (test_snapshots.py)",
+    "Sums": "one implementation, and no fake",
     "Traces": "one implementation, and no fake",
     "Turn": "part of CircuitsLaws",
     "Vendor": "one implementation, on top of BackendLaws; tested with a real executor that is killed",

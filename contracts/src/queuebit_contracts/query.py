@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, JsonValue
 
 from queuebit_contracts.config import Application
@@ -87,6 +89,10 @@ class Question(Wire):
     shots: int | None = None
     revision: int | None = Field(default=None, ge=1)
     """Of a receipt: the correction of the bill that it includes; absent for the first receipt of a job."""
+    by: tuple[Literal["hour", "day", "project", "user", "backend", "tag"], ...] = Field(default=("day",), max_length=2)
+    """Of activity: what its sums are grouped by."""
+    days: int = Field(default=30, ge=1, le=366)
+    """Of activity: only of jobs that were submitted in the last days."""
 
 
 class Answer(Wire):

@@ -114,6 +114,30 @@ async def test_charges_add_up_exactly_by_project(clickhouse: ClickHouse, life_of
     assert await clickhouse.charges("nobody", Question()) == []
 
 
+async def test_activity_adds_up_by_what_is_asked(clickhouse: ClickHouse, life_of: LifeOf) -> None:
+    position, since = await clickhouse.position(), datetime.now(UTC) - timedelta(days=2)
+    first, second, third = (life_of("acme", name) for name in ("j1", "j2", "j3"))
+    second[0] = altered(second[0], tags=("vqe", "paper"))
+    events = [*first, *second, *third[:1], *life_of("evil", "j4")]
+    await clickhouse.append(rows_of(events), position.generation, "LOG>0")
+
+    async def sums(*by: str, after: datetime = since) -> dict[str, tuple[object, ...]]:
+        found = await clickhouse.activity("acme", Question.model_validate({"by": by}), after)
+        return {"/".join(str(it[key]) for key in by): (it["jobs"], it["completed"], it["charged"]) for it in found}
+
+    bill = "0.100000000000000001"
+    assert await sums("backend") == {"": (1, 0, None), "aer": (2, 2, "0.200000000000000002")}
+    assert await sums("user") == {"": (1, 0, None), "ann": (2, 2, "0.200000000000000002")}
+    assert await sums("tag", "project") == {
+        "/main": (2, 1, bill),
+        "paper/main": (1, 1, bill),
+        "vqe/main": (1, 1, bill),
+    }
+    (hour,) = {it[:13] for it in await sums("hour")}
+    assert hour == events[0].time.isoformat()[:13]
+    assert await sums("day", after=datetime.now(UTC) + timedelta(days=1)) == {}
+
+
 async def test_a_corrected_bill_is_charged_once_with_its_delta(clickhouse: ClickHouse, life_of: LifeOf) -> None:
     position = await clickhouse.position()
     delta = Charge(amount="-0.04", currency="USD", jbu="-1")

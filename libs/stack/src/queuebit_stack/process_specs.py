@@ -167,7 +167,10 @@ def _own(home: Home, ports: Mapping[str, int], name: str) -> dict[str, str]:
                 **_objectives(home),
             }
         case "gateway":
-            return {"QUEUEBIT_GATEWAY_PORT": str(ports["http"])}
+            return {
+                "QUEUEBIT_GATEWAY_PORT": str(ports["http"]),
+                "QUEUEBIT_GATEWAY_TRUST_FILE": str(home.trust_file),
+            }
         case _:
             return {}
 

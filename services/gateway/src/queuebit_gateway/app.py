@@ -34,7 +34,7 @@ class Gateway(Service):
         self.views.append(View(self.bus, self.name, [TENANTS], fold_events(take)))
         platform = Platform(self.log, BusTransport(self.bus))
         callers = Callers(directory, SystemClock(), lambda _: None)
-        self._server = Server(web_app(settings, platform, callers), settings, listen_on(settings))
+        self._server = Server(web_app(settings, platform, callers, directory.tenant), settings, listen_on(settings))
         self.work.append(self._server.run_until_exit)
         self.ending.append(self._server.end)
         self.draining.append(self._server.drained)

@@ -25,6 +25,8 @@ class Settings(BaseSettings):
     """Certificate chain in PEM; with it, the gateway speaks TLS only."""
     certificate_key: Path | None = None
     """The key of the certificate, in PEM, without a password."""
+    trust_file: Path | None = None
+    """The trust document that `GET /v1/trust` shows to those who verify receipts."""
     rate_per_s: int = Field(default=500, ge=1, le=100_000)
     """Requests of one tenant in a second; twice as many may come at once."""
     max_connections: int = Field(default=4_000, ge=10, le=100_000)

@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from starlette.routing import Router
 from starlette.types import ASGIApp
 
+from queuebit_contracts.tenants import Tenant
 from queuebit_gateway import console
+from queuebit_gateway.activity import Activity
 from queuebit_gateway.backends import Backends
 from queuebit_gateway.callers import CallerOf
+from queuebit_gateway.explanations import Explanations
 from queuebit_gateway.guard import Guard
 from queuebit_gateway.jobs import Jobs
 from queuebit_gateway.limits import Limited
 from queuebit_gateway.platform import Platform
 from queuebit_gateway.settings import Settings
+from queuebit_gateway.tenants import Tenants
+from queuebit_gateway.trust import Trust
 
 __all__ = ["web_app"]
 
 
-def web_app(settings: Settings, platform: Platform, caller_of: CallerOf) -> ASGIApp:
+def web_app(
+    settings: Settings, platform: Platform, caller_of: CallerOf, tenants: Mapping[str, Tenant] = MappingProxyType({})
+) -> ASGIApp:
     """Build the application.
 
     Args:
         settings: names and limits.
         platform: what is read and asked.
         caller_of: who sends a request; tests give their own.
+        tenants: the tenants in force, by name.
     """
     limited = Limited(caller_of, settings.rate_per_s)
-    handlers = (Jobs(platform, limited), Backends(platform, limited))
+    handlers = (
+        Jobs(platform, limited),
+        Explanations(platform, limited),
+        Backends(platform, limited),
+        Activity(platform, limited),
+        Tenants(tenants, limited),
+        Trust(settings.trust_file, limited),
+    )
     router = Router([*(route for it in handlers for route in it.routes()), *console.routes()], redirect_slashes=False)
     return Guard(router, hosts=settings.hosts, body_s=settings.head_s)

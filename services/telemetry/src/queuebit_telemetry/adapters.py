@@ -26,6 +26,7 @@ from queuebit_kernel import Money, Unavailable, rfc3339
 from queuebit_runtime.connection import Connection
 from queuebit_runtime.rows import Row
 from queuebit_runtime.stream_state import count_messages, stream_state
+from queuebit_telemetry.activity import MOST_ROWS, activity
 from queuebit_telemetry.errors import NoTables, OtherGeneration, Refused, Unsound, WrongSchema
 from queuebit_telemetry.policy import Counts, Durations, Ratio
 from queuebit_telemetry.queries import CHARGES, COUNTS, EVENTS_OF, FORGET, JOBS, POSITION, RECENT, REFILLED, SET_ASIDE
@@ -129,6 +130,10 @@ class ClickHouse:
 
     async def charges(self, tenant: str, question: Question) -> list[dict[str, JsonValue]]:
         return [_json(row) for row in await self._query(CHARGES, tenant=tenant, project=question.project or "")]
+
+    async def activity(self, tenant: str, question: Question, since: datetime) -> list[dict[str, JsonValue]]:
+        rows = await self._query(activity(question.by), tenant=tenant, since=_seconds(since), limit=MOST_ROWS)
+        return [_json(row) for row in rows]
 
     async def counts(self, tenant: str, since: datetime, ended_before: datetime) -> Counts:
         with _faults():

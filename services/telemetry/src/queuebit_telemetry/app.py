@@ -19,7 +19,7 @@ from queuebit_runtime.settings import BusSettings
 from queuebit_runtime.view import Fold, View
 from queuebit_telemetry.adapters import ClickHouse, LogHead
 from queuebit_telemetry.backlog import Backlog
-from queuebit_telemetry.handlers import AnswerLevels, KeepSpans
+from queuebit_telemetry.handlers import AnswerActivity, AnswerLevels, KeepSpans
 from queuebit_telemetry.routes import Handler, queries, spans
 from queuebit_telemetry.settings import Settings
 from queuebit_telemetry.sink import Sink
@@ -51,7 +51,12 @@ class Telemetry(Service):
         self._sink = Sink(self._warehouse, self._follow, settings, clock)
         promised = _promised(settings.objectives)
         levels = AnswerLevels(self._warehouse, self._head, promised, self._backlog, clock)
-        handlers: dict[str, Handler] = {"jobs": self._warehouse.jobs, "charges": self._warehouse.charges, "slo": levels}
+        handlers: dict[str, Handler] = {
+            "jobs": self._warehouse.jobs,
+            "charges": self._warehouse.charges,
+            "slo": levels,
+            "activity": AnswerActivity(self._warehouse, clock),
+        }
         turn = asyncio.Semaphore(_AT_ONCE)
         fresh = {name: self._fresh(it) for name, it in handlers.items()}
         self._queries = queries(fresh, turn, side_by_side=_AT_ONCE // 4)

@@ -17,10 +17,10 @@ from queuebit_telemetry.backlog import Backlog
 from queuebit_telemetry.errors import Refused
 from queuebit_telemetry.pace import Pace
 from queuebit_telemetry.policy import Level, Ratio, levels
-from queuebit_telemetry.ports import Analytics, Log, Traces
+from queuebit_telemetry.ports import Analytics, Log, Sums, Traces
 from queuebit_telemetry.spans import Span, read_spans
 
-__all__ = ["AnswerLevels", "KeepSpans"]
+__all__ = ["AnswerActivity", "AnswerLevels", "KeepSpans"]
 
 
 _MANY = 32
@@ -83,6 +83,19 @@ def _text(share: Fraction) -> str:
     """A share as a decimal of at most six places, rounded down."""
     scaled = Decimal(share.numerator * 1_000_000 // share.denominator)
     return format((scaled / 1_000_000).normalize(), "f")
+
+
+class AnswerActivity:
+    """What one tenant's jobs did and cost, from the first whole day of the question on."""
+
+    def __init__(self, sums: Sums, clock: Clock) -> None:
+        self._sums = sums
+        self._clock = clock
+
+    async def __call__(self, tenant: str, question: Question) -> list[dict[str, JsonValue]]:
+        """One row for each group and currency; raises `Unavailable` when the warehouse does not answer."""
+        today = self._clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+        return await self._sums.activity(tenant, question, today - timedelta(days=question.days - 1))
 
 
 class KeepSpans:

@@ -7,13 +7,16 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from pydantic import JsonValue
+
+from queuebit_contracts.query import Question
 from queuebit_runtime.rows import Row
 from queuebit_runtime.view import Fold
 from queuebit_telemetry.policy import Counts
 from queuebit_telemetry.spans import Span
 from queuebit_telemetry.state import Head, Position
 
-__all__ = ["Analytics", "Events", "Follow", "Follower", "Log", "Traces"]
+__all__ = ["Analytics", "Events", "Follow", "Follower", "Log", "Sums", "Traces"]
 
 
 class Follower(Protocol):
@@ -100,4 +103,12 @@ class Analytics(Protocol):
 
     async def count_events(self, tenant: str) -> int:
         """How many events of one tenant there are."""
+        ...
+
+
+class Sums(Protocol):
+    """Sums over jobs; raises `Unavailable` when there is no answer."""
+
+    async def activity(self, tenant: str, question: Question, since: datetime) -> list[dict[str, JsonValue]]:
+        """Sums over one tenant's jobs that were submitted since a moment, by the fields of the question."""
         ...
