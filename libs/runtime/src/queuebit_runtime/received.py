@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from queuebit_runtime.connection import Client, Msg
 
@@ -62,9 +63,15 @@ def read_headers(block: bytes) -> Headers | None:
             headers["Description"] = text.decode(errors="replace")
     for line in lines:
         name, colon, value = line.partition(b":")
-        if colon and _NAME.fullmatch(name := name.strip()):
-            headers[name.decode()] = value.strip().decode(errors="replace")
+        if colon and (named := _named(name)):
+            headers[named] = value.strip().decode(errors="replace")
     return headers or None
+
+
+@lru_cache(256)  # the same few names come again and again
+def _named(name: bytes) -> str:
+    """The proper name of a header; empty if it is none."""
+    return plain.decode() if _NAME.fullmatch(plain := name.strip()) else ""
 
 
 def permitted(headers: Headers | None, reply: str) -> Headers | None:
