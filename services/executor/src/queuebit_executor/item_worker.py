@@ -13,7 +13,7 @@ from queuebit_executor.compilation import bound, compile_for, described, nanosec
 from queuebit_executor.frames import Frame, counted, parts
 from queuebit_executor.refusals import MAX_RESULT_BYTES, answered, refusal, too_large
 from queuebit_executor.returned import require_results
-from queuebit_executor.seeds import simulation_seed
+from queuebit_planning.seeds import simulation_seed
 from queuebit_planning.timing import device_us
 from queuebit_quantum import (
     Backend,

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Installs qb, and what it needs to plan and simulate without a stack, from this checkout, at the locked versions.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+members=(
+  contracts libs/audit libs/ci libs/cli libs/kernel libs/planning libs/pricing libs/proof libs/quantum libs/runtime
+  libs/scheduling libs/sdk libs/stack
+)
+locked=$(mktemp)
+trap 'rm -f "$locked"' EXIT
+# pip takes no hashes in constraints: names and versions only
+sed -n 's/^\([A-Za-z0-9][^ ;]*==[^ ;\\]*\)\( *;[^\\]*\)\{0,1\}.*$/\1\2/p' "$root/requirements.lock" > "$locked"
+python3 -m pip install --quiet --disable-pip-version-check --constraint "$locked" "${members[@]/#/$root/}"

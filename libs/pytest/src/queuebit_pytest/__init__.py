@@ -1,0 +1,1 @@
+"""A pytest plugin for quantum programs. Importing it loads pytest alone."""
