@@ -14,6 +14,7 @@ WITHOUT_LAWS = {
     "Encoder": "internal to the warehouse: each is compared with the engine's own output",
     "Histories": "a part of EventLog; what is read in groups is compared with it",
     "KeySets": "one implementation, tested with a real server; its fake has one set of keys",
+    "Platform": "both implementations plan and run the same circuits on a running stack, and must agree (test_ci.py)",
     "Policy": "a pure function: `qb verify` makes its decisions again",
     "Result": "what chDB returns",
     "RunTimer": "one implementation, the stopwatch of a run; when it counts is part of CircuitsLaws",
