@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CONFIG",
     "DEAD",
+    "DELEGATIONS",
     "REPLAY",
     "TENANTS",
     "TENANTS_REQUEST",
@@ -64,6 +65,9 @@ TENANTS: Final = "qb.tenant.>"
 
 CONFIG: Final = "qb.config.>"
 """All documents that were put in force. Each is guarded on it, so that of two at the same time one is refused."""
+
+DELEGATIONS: Final = "qb.delegation.>"
+"""All facts about delegated keys."""
 
 TENANTS_REQUEST: Final = "qb.admin.tenants"
 """The subject of the operator's requests about tenants: list them, or put a document in force."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from queuebit_contracts.delegations import Delegations
 from queuebit_contracts.directory import Directory
-from queuebit_contracts.subjects import TENANTS
+from queuebit_contracts.subjects import DELEGATIONS, TENANTS
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_gateway.callers import Callers
+from queuebit_gateway.oauth import OAuth
 from queuebit_gateway.platform import Platform
 from queuebit_gateway.server import Server, listen_on
 from queuebit_gateway.settings import Settings
+from queuebit_gateway.tokens import Tokens
 from queuebit_gateway.transport import BusTransport
 from queuebit_gateway.web import web_app
 from queuebit_kernel import SystemClock
@@ -25,16 +28,20 @@ class Gateway(Service):
 
     def __init__(self, bus: BusSettings, settings: Settings) -> None:
         super().__init__("gateway", bus)
-        directory = Directory()
+        directory, delegations = Directory(), Delegations()
 
         def take(stored: Stored) -> None:
             if not isinstance(stored.event, UnknownEvent):
                 directory.take(stored.event)
+                delegations.take(stored.event)
 
-        self.views.append(View(self.bus, self.name, [TENANTS], fold_events(take)))
+        self.views.append(View(self.bus, self.name, [TENANTS, DELEGATIONS], fold_events(take)))
         platform = Platform(self.log, BusTransport(self.bus))
-        callers = Callers(directory, SystemClock(), lambda _: None)
-        self._server = Server(web_app(settings, platform, callers, directory.tenant), settings, listen_on(settings))
+        clock = SystemClock()
+        tokens = Tokens(directory, delegations, clock)
+        callers = Callers(directory, clock, tokens)
+        app = web_app(settings, platform, callers, directory.tenant, OAuth(platform, tokens).routes())
+        self._server = Server(app, settings, listen_on(settings))
         self.work.append(self._server.run_until_exit)
         self.ending.append(self._server.end)
         self.draining.append(self._server.drained)

@@ -36,7 +36,6 @@ class Caller:
 CallerOf: TypeAlias = Callable[[Request], Awaitable[Caller]]
 """Finds the caller of a request; raises a `Problem` with status 401."""
 
-_SCHEMES = (("www-authenticate", "Signature, Bearer"),)
 _NEXT = "sign the request (RFC 9421) with your key, or send `Authorization: Bearer` with a token of `qb token`"
 _RANKS: dict[Role, int] = {"viewer": 0, "member": 1, "admin": 2}
 
@@ -50,13 +49,22 @@ class Callers:
         Args:
             directory: the tenants and their keys.
             clock: the time that signatures are compared with.
-            bearer: the caller of a token; None if it is none, or not valid now.
+            bearer: the caller of a token; None, or a `Problem`, if it is none or not valid now.
         """
         self._directory = directory
         self._clock = clock
         self._bearer = bearer
 
     async def __call__(self, request: Request) -> Caller:
+        try:
+            return await self._found(request)
+        except Problem as problem:
+            if problem.status == 401:  # where tokens come from: RFC 9728, section 5.1
+                metadata = f"{str(request.base_url).rstrip('/')}/.well-known/oauth-protected-resource"
+                problem.headers = (("www-authenticate", f'Signature, Bearer resource_metadata="{metadata}"'),)
+            raise
+
+    async def _found(self, request: Request) -> Caller:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             if (caller := self._bearer(token.strip())) is None:
@@ -94,4 +102,4 @@ def require(caller: Caller, role: Role, what: str) -> None:
 
 
 def _unknown(detail: str) -> Problem:
-    return Problem(401, "unauthenticated", detail, _NEXT, headers=_SCHEMES)
+    return Problem(401, "unauthenticated", detail, _NEXT)

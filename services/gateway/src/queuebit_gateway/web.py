@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from starlette.routing import Router
+from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
 from queuebit_contracts.tenants import Tenant
@@ -26,7 +26,11 @@ __all__ = ["web_app"]
 
 
 def web_app(
-    settings: Settings, platform: Platform, caller_of: CallerOf, tenants: Mapping[str, Tenant] = MappingProxyType({})
+    settings: Settings,
+    platform: Platform,
+    caller_of: CallerOf,
+    tenants: Mapping[str, Tenant] = MappingProxyType({}),
+    further: Sequence[Route] = (),
 ) -> ASGIApp:
     """Build the application.
 
@@ -35,6 +39,7 @@ def web_app(
         platform: what is read and asked.
         caller_of: who sends a request; tests give their own.
         tenants: the tenants in force, by name.
+        further: routes that need no caller, such as those of token exchange.
     """
     limited = Limited(caller_of, settings.rate_per_s)
     handlers = (
@@ -45,5 +50,6 @@ def web_app(
         Tenants(tenants, limited),
         Trust(settings.trust_file, limited),
     )
-    router = Router([*(route for it in handlers for route in it.routes()), *console.routes()], redirect_slashes=False)
+    routes = [*(route for it in handlers for route in it.routes()), *further, *console.routes()]
+    router = Router(routes, redirect_slashes=False)
     return Guard(router, hosts=settings.hosts, body_s=settings.head_s)
