@@ -22,25 +22,26 @@ from queuebit_contracts.issuers import Issuer, match_claims
 from queuebit_contracts.tenants import BadTenants, Tenants, parse_tenants, tenants_toml
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import Malformed, digest
+from queuebit_runtime.keys import new_seed, public_key
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
-KEY, TOKEN, OTHER = (letter.join(["U", ""]) + letter * 54 for letter in "ABC")
-GITHUB = """
+KEY, TOKEN, OTHER = (public_key(new_seed()) for _ in range(3))
+GITHUB = f"""
 [tenant.acme]
 [tenant.acme.user.ci]
 role = "member"
 [tenant.acme.user.ann]
 role = "admin"
-keys = ["%s"]
+keys = ["{KEY}"]
 [tenant.acme.project.chem]
 budget = "10"
 [tenant.acme.issuer.github]
 url = "https://token.actions.githubusercontent.com"
 audience = "queuebit:acme"
 jwks_url = "https://token.actions.githubusercontent.com/.well-known/jwks"
-claims = { repository = "acme/{project}", ref = "refs/heads/main" }
+claims = {{ repository = "acme/{{project}}", ref = "refs/heads/main" }}
 user = "ci"
-""" % ("U" + "A" * 55)
+"""
 
 
 def issuer(**fields: object) -> Issuer:
@@ -199,7 +200,7 @@ def test_scope_and_role_limit_each_other(scope: str, user: str, role: str) -> No
 def test_a_key_ends_for_good_with_what_it_rests_on(what: str) -> None:
     document = parse_tenants(GITHUB)
     directory, delegations = Directory(document), Delegations()
-    ann = {"user": "ann", "issuer": None, "token": "U" + "A" * 55, "project": None}
+    ann = {"user": "ann", "issuer": None, "token": KEY, "project": None}
     delegations.take(granted(**(ann if what == "token" else {})))
     acme = document.tenant["acme"]
     less = {

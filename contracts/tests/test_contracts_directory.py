@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Iterator
 
 import pytest
@@ -12,8 +11,9 @@ from hypothesis import strategies as st
 from queuebit_contracts.directory import ROLES, Directory, TenantEvent, changes, faults, narrowed
 from queuebit_contracts.tenant import ProjectDefined, TenantRemoved, UserDefined
 from queuebit_contracts.tenants import Budget, Project, Tenant, Tenants, User, parse_tenants, tenants_toml
+from queuebit_runtime.keys import new_seed, public_key
 
-KEYS = ["U" + base64.b32encode(bytes([number]) * 35).decode()[:55] for number in range(8)]
+KEYS = [public_key(new_seed()) for _ in range(8)]
 NAMES = ("acme", "evil", "uni", "lab")
 
 projects = st.builds(

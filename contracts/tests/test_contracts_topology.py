@@ -15,6 +15,7 @@ from queuebit_contracts.subjects import covers
 from queuebit_contracts.tenants import BadTenants, parse_tenants
 from queuebit_contracts.topology import COMPILED, DECISIONS, Party, topology
 from queuebit_kernel import InvalidId
+from queuebit_runtime.keys import new_seed, public_key
 
 TOPOLOGY = with_executors(topology(), {"aer": ("aer",), "ibm": ("emulated-ibm-torino", "emulated-ibm-perth")})
 SERVICES = Path(__file__).parents[2] / "services"
@@ -138,7 +139,7 @@ def test_all_faults_of_a_tenants_file_are_named_at_once() -> None:
 
 
 def test_one_key_opens_one_door() -> None:
-    key = "U" + "A" * 55
+    key = public_key(new_seed())
     with pytest.raises(BadTenants, match="belongs to both"):
         parse_tenants(f'[tenant.a.user.x]\nkeys = ["{key}"]\n[tenant.b.user.y]\nkeys = ["{key}"]\n')
 

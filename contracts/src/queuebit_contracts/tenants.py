@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import json
 import tomllib
+from base64 import b32decode
+from binascii import crc_hqx
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -46,7 +48,16 @@ Role = Literal["viewer", "member", "admin"]
 Kind = Literal["simulator", "emulated", "qpu"]
 """The kinds of backend that a project may prefer. Backends may be of further kinds, which jobs have to name."""
 
-_Key = Annotated[str, Field(pattern="^U[A-Z2-7]{55}$")]
+
+def _intact(key: str) -> str:
+    """Check the CRC-16 at the end of an NKey: nats-server refuses a configuration with a key that fails it."""
+    *body, low, high = b32decode(key)
+    if crc_hqx(bytes(body), 0) != low + (high << 8):
+        raise ValueError(f"the key {key[:9]}… has a wrong character: copy the whole key, or make a new one")
+    return key
+
+
+_Key = Annotated[str, Field(pattern="^U[A-Z2-7]{55}$"), AfterValidator(_intact)]
 
 
 _RESERVED = frozenset({COMPILED, DECISIONS, PLATFORM, "platform", "system", "operator", "provisioner"})

@@ -8,10 +8,11 @@ from queuebit_contracts.directory import Directory, changes
 from queuebit_contracts.job import JobAccepted, JobSubmitted
 from queuebit_contracts.tenants import Tenant, Tenants, User
 from queuebit_kernel import job_id
+from queuebit_runtime.keys import new_seed, public_key
 
 from .conftest import Recording
 
-KEYS = {"acme": "U" + "A" * 55, "beta": "U" + "B" * 55}
+KEYS = {name: public_key(new_seed()) for name in ("acme", "beta")}
 
 
 def _facts(recording: Recording, role: str, revoked_after: int | None = None) -> None:

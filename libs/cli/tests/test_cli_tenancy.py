@@ -319,7 +319,7 @@ def test_a_backend_without_a_price_is_noticed_as_a_limit_names_it(capsys: pytest
 
 def test_every_limit_of_the_tenants_file_has_a_flag() -> None:
     money = {"budget", "currency"}  # which `qb tenant fund` and `qb tenant project add` set
-    assert set(OF_A_TENANT) == Tenant.model_fields.keys() - {"project", "user", "budget"}
+    assert set(OF_A_TENANT) == Tenant.model_fields.keys() - {"project", "user", "budget", "issuer"}
     assert set(OF_A_PROJECT) == Project.model_fields.keys() - money
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from pathlib import Path
 
@@ -41,6 +42,7 @@ def problems(*files: tuple[str, str]) -> list[str]:
         ("tenants.toml", "[tenant.acme]\n[tenant.acme.project.main]\nbudget = 9.5\n", ":3: tenant.acme.project.main"),
         ("tenants.yaml", "tenant:\n  acme:\n    share: many\n", "tenants.yaml:3: tenant.acme.share must be a whole"),
         ("tenants.yaml", "tenant:\n  acme:\n    user:\n      ann: {role: boss}\n", ":4: tenant.acme.user.ann.role"),
+        ("tenants.yaml", f"tenant:\n  a: {{user: {{b: {{keys: [U{'A' * 55}]}}}}}}\n", ":2: tenant.a.user.b.keys.0"),
         ("tenants.toml", 'removed = ["acme"]\n[tenant.acme]\n', "no tenant may be called acme"),
         ("tenants.toml", "[tenant.acme]\nshare = 1\nshare = 2\n", "tenants.toml:3: is not TOML: Cannot overwrite"),
         ("tenants.toml", "[tenant\n", "tenants.toml:1: is not TOML"),
@@ -136,5 +138,8 @@ def test_a_folder_is_read_by_the_names_of_its_files(tmp_path: Path) -> None:
     (tmp_path / "slo.toml").write_bytes(b"\xff")
     (tmp_path / "slo.toml").rename(tmp_path / "backends.toml")
     assert "backends.toml: cannot be read" in said()
+    (tmp_path / "backends.toml").unlink()
+    os.mkfifo(tmp_path / "backends.toml")
+    assert "backends.toml: is no regular file" in said(), "a pipe would be read for ever"
     with pytest.raises(BadDocuments, match="does not exist"):
         sources_in(tmp_path / "nowhere")

@@ -21,9 +21,10 @@ from queuebit_gitops.objects import join, split
 from queuebit_gitops.parsed import Document
 from queuebit_gitops.plan import Plan, World, budget_changes, moved, plan_of, restarts
 from queuebit_gitops.writing import to_toml, to_yaml
+from queuebit_runtime.keys import new_seed, public_key
 
 BOOK = tomllib.loads((Path(__file__).parents[3] / "contracts" / "pricebook" / "default.toml").read_text())
-KEYS = tuple(f"U{letter * 55}" for letter in "ABCDEFGH")
+KEYS = tuple(public_key(new_seed()) for _ in range(2))
 DEMO = {"tenant": {"demo": {"project": {"main": {"budget": "10"}}, "user": {"me": {"keys": [KEYS[0]]}}}}}
 
 

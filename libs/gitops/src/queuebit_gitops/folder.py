@@ -35,6 +35,9 @@ def sources_in(place: Path) -> list[Source]:
             hint = f"did you mean {near[0]}{path.suffix}?" if near else f"there are {', '.join(KINDS)}"
             problems.append(Problem(str(path), f"is no kind of document: {hint}"))
             continue
+        if not path.is_file():  # a pipe or a device may never end
+            problems.append(Problem(str(path), "is no regular file: put the document there"))
+            continue
         try:
             found.append(Source(kind, str(path), _text(path)))
         except (OSError, UnicodeDecodeError) as error:
