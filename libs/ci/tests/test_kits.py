@@ -99,7 +99,7 @@ SYSTEMS = pytest.mark.parametrize("system", [github, gitlab, jenkins])
 @SYSTEMS
 def test_without_a_credential_nothing_leaves_the_runner(job: Path, system: Any) -> None:
     code, called = system(job, QB_COMMENT="false")
-    assert (code, called) == (0, ["ci", "--since", "abc123", "--output", "queuebit-report", "--offline"])
+    assert (code, called) == (0, ["ci", "--output", "queuebit-report", "--since", "abc123", "--offline"])
 
 
 @SYSTEMS
@@ -135,6 +135,11 @@ def test_github_shows_the_report_and_the_result(job: Path) -> None:
     github(job, QB_EXIT="1")
     assert (job / "summary").read_text() == "the report\n"
     assert (job / "outputs").read_text() == "result=failed\n"
+
+
+@pytest.mark.parametrize("since", ["", "0" * 40])
+def test_github_checks_everything_where_there_is_no_earlier_commit(job: Path, since: str) -> None:
+    assert github(job, QB_SINCE=since)[1] == ["ci", "--output", "queuebit-report", "--comment", "--offline"]
 
 
 def test_github_comments_on_pull_requests_alone(job: Path) -> None:
@@ -253,14 +258,8 @@ def test_gitlab_ci_local_runs_the_component(job: Path) -> None:
     command = [str(PROGRAMS / "gitlab-ci-local"), "queuebit", *options, *merge_request]
     done = subprocess.run(command, cwd=job, env=environment, capture_output=True, text=True, check=False, timeout=25)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert (job / "called").read_text().split() == [
-        "ci",
-        "--since",
-        "abc123",
-        "--output",
-        "queuebit-report",
-        "--offline",
-    ]
+    called = (job / "called").read_text().split()
+    assert called == ["ci", "--output", "queuebit-report", "--since", "abc123", "--offline"]
 
 
 def test_the_installer_is_for_people_too() -> None:

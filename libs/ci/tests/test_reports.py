@@ -78,6 +78,19 @@ def test_json_has_every_number_exactly() -> None:
     assert bad["checks"][0]["line"] == 3
 
 
+def test_json_fits_its_schema_and_has_no_field_beyond_it() -> None:
+    schema = json.loads((Path(__file__).parents[1] / "schemas" / "report.schema.json").read_text())
+    closed = json.loads(json.dumps(schema), object_hook=_closed)
+    found = json.loads(json.dumps(report_document(REPORT)))
+    jsonschema.Draft202012Validator(closed).validate(found)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(closed).validate({**found, "new": 1})
+
+
+def _closed(schema: dict[str, object]) -> dict[str, object]:
+    return {**schema, "additionalProperties": False} if "required" in schema else schema
+
+
 def test_junit_counts_checks_and_holds_any_text() -> None:
     root = ElementTree.fromstring(junit(REPORT))
     assert [root.get(it) for it in ("tests", "failures", "skipped")] == ["3", "1", "1"]

@@ -27,9 +27,6 @@ TESTS = """
 
     def test_stack(qb_client):
         raise AssertionError("is not reached")
-
-    def test_seed(qb_seed):
-        print("seed", qb_seed)
 """
 
 
@@ -43,7 +40,7 @@ def session(pytester: pytest.Pytester) -> pytest.Pytester:
 def test_a_session_states_its_rate_and_a_failure_its_numbers(session: pytest.Pytester) -> None:
     session.makepyfile(TESTS)
     done = session.runpytest_inprocess("-m", "not qb_stack")
-    done.assert_outcomes(passed=2, failed=1, deselected=1)
+    done.assert_outcomes(passed=1, failed=1, deselected=1)
     done.stdout.fnmatch_lines(
         [
             "*1,000 shots do not fit the expected distribution: p = *",
@@ -55,16 +52,12 @@ def test_a_session_states_its_rate_and_a_failure_its_numbers(session: pytest.Pyt
     )
 
 
-def test_seeds_follow_from_the_names_of_tests(session: pytest.Pytester) -> None:
-    session.makepyfile(TESTS)
-    first, second = (session.runpytest_inprocess("-s", "-k", "seed", "--strict-markers").outlines for _ in range(2))
-    (seed,) = [it for it in first if it.startswith("seed ") or " seed " in it]
-    assert seed in second
+def test_a_seed_follows_from_the_name_of_its_test(qb_seed: int) -> None:
+    assert qb_seed == 1093458824, "other seeds would change the counts of all tests"
 
 
-def test_a_session_that_does_not_use_it_reads_nothing_of_it(session: pytest.Pytester) -> None:
-    session.makepyfile("def test_other(): pass")
-    assert "queuebit:" not in session.runpytest_inprocess().stdout.str()
+def test_a_session_that_does_not_use_it_reads_nothing_of_it() -> None:
+    assert [*Ledger().lines()] == []
 
 
 def test_a_rate_that_is_none(session: pytest.Pytester) -> None:

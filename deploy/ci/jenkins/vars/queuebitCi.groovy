@@ -31,7 +31,7 @@ def call(Map options = [:]) {
 
 private void check() {
     sh '''
-        set -- --since "$QB_SINCE" --output "$QB_OUTPUT"
+        set -- --output "$QB_OUTPUT" --since "$QB_SINCE"
         if [ -n "$QB_POLICY" ]; then set -- "$@" --policy "$QB_POLICY"; fi
         if [ -n "${QUEUEBIT_CREDENTIAL:-}" ]; then chmod 600 "$QUEUEBIT_CREDENTIAL"; else set -- "$@" --offline; fi
         qb ci "$@"

@@ -19,7 +19,8 @@ from queuebit_kernel import digest
 __all__ = ["Checking"]
 
 _AT_ONCE = 8
-_SEED_DIGITS = 13
+_SEED_DIGITS = 8
+"""32 bits, which every simulator takes."""
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,8 +14,6 @@ from queuebit_ci.model import Check, Plan
 from queuebit_kernel import Money, digest_of, job_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from queuebit.client import AsyncClient
     from queuebit_ci.policy import PlanRule, RunRule
     from queuebit_ci.selection import Candidate
@@ -25,24 +25,15 @@ _BILL_S = 30.0
 _NOT_OF_THE_CIRCUIT = frozenset({"unknown_project"})
 
 
+@dataclass(frozen=True, slots=True)
 class Measured:
     """The counts of a run, and what they cost."""
 
-    __slots__ = ("backend", "charge", "counts", "job", "repeated")
-
-    def __init__(
-        self,
-        backend: str,
-        counts: Mapping[str, int],
-        job: str | None = None,
-        charge: Money | None = None,
-        repeated: bool = False,
-    ) -> None:
-        self.backend = backend
-        self.counts = counts
-        self.job = job
-        self.charge = charge
-        self.repeated = repeated
+    backend: str
+    counts: Mapping[str, int]
+    job: str | None = None
+    charge: Money | None = None
+    repeated: bool = False
 
 
 class Platform(Protocol):

@@ -37,16 +37,11 @@ def sarif(report: Report) -> dict[str, object]:
         "semanticVersion": version("queuebit-ci"),
         "rules": [{"id": it, "shortDescription": {"text": text}} for it, text in RULES.items()],
     }
-    digests = {it.path: it.digest for it in report.circuits}
-    results = [
-        _result(path, it, names.index(it.rule), digests.get(path, ""))
-        for path, it in report.everything()
-        if it.state == "failed"
-    ]
+    results = [_result(path, it, names.index(it.rule)) for path, it in report.everything() if it.state == "failed"]
     return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": results}]}
 
 
-def _result(path: str, check: Check, index: int, digest: str) -> dict[str, object]:
+def _result(path: str, check: Check, index: int) -> dict[str, object]:
     result: dict[str, object] = {
         "ruleId": check.rule,
         "ruleIndex": index,
@@ -59,5 +54,5 @@ def _result(path: str, check: Check, index: int, digest: str) -> dict[str, objec
     if check.column is not None:
         region["startColumn"] = check.column
     place = {"physicalLocation": {"artifactLocation": {"uri": quote(path)}, "region": region}}
-    named = {"queuebitCircuit/v1": f"{path}/{check.rule}/{digest}"}
+    named = {"queuebitCircuit/v1": f"{path}/{check.rule}"}
     return {**result, "locations": [place], "partialFingerprints": named}

@@ -127,7 +127,7 @@ def qb_seed(request: pytest.FixtureRequest) -> int:
     """A seed that follows from the name of the test: the same in every session, and another in every test."""
     from hashlib import sha256
 
-    return int.from_bytes(sha256(request.node.nodeid.encode()).digest()[:6])
+    return int.from_bytes(sha256(request.node.nodeid.encode()).digest()[:4])
 
 
 @pytest.fixture
