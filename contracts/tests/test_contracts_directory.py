@@ -145,3 +145,13 @@ def test_each_change_says_who_made_it_and_what_holds_from_then_on(again: str) ->
     (event,) = changes(Directory(before), after, "ada")
     assert isinstance(event, UserDefined)
     assert (event.data.by, event.data.user, event.data.role) == ("ada", "ann", again)
+
+
+def test_a_key_with_a_wrong_character_may_not_come_into_force_and_may_be_replaced() -> None:
+    def keyed(key: str) -> Tenants:
+        return Tenants(tenant={"acme": Tenant(user={"ann": User(keys=(key,))})})
+
+    damaged = keyed(KEYS[0][:-1] + ("A" if KEYS[0][-1] != "A" else "B"))
+    (why,) = faults(Directory(), damaged)
+    assert "a key of user ann of acme has a wrong character" in why
+    assert faults(Directory(damaged), keyed(KEYS[0])) == [], "facts of an earlier version may have one"

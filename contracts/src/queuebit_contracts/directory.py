@@ -29,7 +29,7 @@ from queuebit_contracts.tenant import (
     UserRemoval,
     UserRemoved,
 )
-from queuebit_contracts.tenants import Budget, Project, Role, Tenant, Tenants, User
+from queuebit_contracts.tenants import Budget, Project, Role, Tenant, Tenants, User, damaged_keys
 from queuebit_contracts.wire import Amount, Event
 
 __all__ = ["ROLES", "Directory", "TenantEvent", "changes", "faults", "narrowed"]
@@ -214,6 +214,11 @@ def faults(current: Directory, desired: Tenants) -> list[str]:
     reserved = Tenants.model_construct(removed=tuple(current.removed))
     refusals = [refusal for name in desired.tenant if (refusal := reserved.refusal(name))]
     unnamed = current.tenant.keys() - desired.tenant.keys() - {*desired.removed}
+    refusals += [
+        f"a key of user {user} of {tenant} has a wrong character: copy the whole key, or make a new one with "
+        f"`qb tenant token new {tenant} {user}`"
+        for tenant, user, _ in damaged_keys(desired)
+    ]
     return refusals + [
         f"tenant {name} is in force and the document does not name it: put it back, or to remove it for good, "
         f'add "{name}" to `removed` at the top'

@@ -42,7 +42,7 @@ def problems(*files: tuple[str, str]) -> list[str]:
         ("tenants.toml", "[tenant.acme]\n[tenant.acme.project.main]\nbudget = 9.5\n", ":3: tenant.acme.project.main"),
         ("tenants.yaml", "tenant:\n  acme:\n    share: many\n", "tenants.yaml:3: tenant.acme.share must be a whole"),
         ("tenants.yaml", "tenant:\n  acme:\n    user:\n      ann: {role: boss}\n", ":4: tenant.acme.user.ann.role"),
-        ("tenants.yaml", f"tenant:\n  a: {{user: {{b: {{keys: [U{'A' * 55}]}}}}}}\n", ":2: tenant.a.user.b.keys.0"),
+        ("tenants.yaml", f"tenant:\n  a: {{user: {{b: {{keys: [U{'A' * 55}]}}}}}}\n", ":2: tenant.a.user.b.keys.0 has"),
         ("tenants.toml", 'removed = ["acme"]\n[tenant.acme]\n', "no tenant may be called acme"),
         ("tenants.toml", "[tenant.acme]\nshare = 1\nshare = 2\n", "tenants.toml:3: is not TOML: Cannot overwrite"),
         ("tenants.toml", "[tenant\n", "tenants.toml:1: is not TOML"),

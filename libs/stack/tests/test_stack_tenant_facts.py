@@ -24,6 +24,7 @@ from queuebit_stack.bootstrap import (
     first_tenants,
     is_in_force,
     keep_tenants,
+    logins,
     write_logins,
     write_nats_config,
 )
@@ -190,6 +191,27 @@ def test_without_a_broker_what_is_revoked_is_closed_and_what_is_new_waits(world:
     assert it.bus == set()
     assert not is_in_force(it.home)
     it.up = True
+    it.apply()
+    assert it.bus == {NEW, BOB}
+
+
+def test_a_bus_that_refuses_what_is_new_keeps_what_it_takes(
+    world: Callable[[], World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = world()
+
+    def refusing(*_: object) -> str:
+        it.reload()
+        return "refused" if BOB in it.home.nats_config.read_text() else ""
+
+    monkeypatch.setattr("queuebit_stack.tenant_facts.nats_server.reload", refusing)
+    with pytest.raises(Stop, match="nats-server goes on as before"):
+        it.apply()
+    assert it.facts.document().tenant == AFTER.tenant
+    assert BOB not in it.home.nats_config.read_text(), "it would not start again"
+    assert logins(it.home) is not None, "the warehouse takes its logins from there"
+    assert not is_in_force(it.home)
+    monkeypatch.setattr("queuebit_stack.tenant_facts.nats_server.reload", it.reload)
     it.apply()
     assert it.bus == {NEW, BOB}
 

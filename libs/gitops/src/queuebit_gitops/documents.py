@@ -85,9 +85,12 @@ def normal(kind: Kind, parts: Sequence[Parsed]) -> Document:
     """
     document, places = _together(parts)
     try:
-        return kind.normal(document)
+        found = kind.normal(document)
     except ValidationError as error:
         raise BadDocuments([_problem(places, path, what) for path, what in kind.explain(error, document)]) from error
+    if wrong := kind.check(found):
+        raise BadDocuments([_problem(places, path, what) for path, what in wrong])
+    return found
 
 
 def _wanted(kind: Kind, sources: Sequence[Source]) -> Wanted:

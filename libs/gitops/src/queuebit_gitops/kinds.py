@@ -11,9 +11,9 @@ from pydantic import BaseModel, ValidationError
 
 from queuebit_contracts.deployment import Backends, Services
 from queuebit_contracts.objectives import Objectives
-from queuebit_contracts.tenants import BadTenants, Tenants, check_tenants
+from queuebit_contracts.tenants import BadTenants, Tenants, check_tenants, damaged_keys
 from queuebit_gitops.advice import advice
-from queuebit_gitops.errors import Path
+from queuebit_gitops.errors import Path, dotted
 from queuebit_gitops.objects import Address, Fields, Objects, Table
 from queuebit_gitops.parsed import Document
 from queuebit_pricing import BadPriceBook, PriceBook, check
@@ -26,6 +26,11 @@ Fault = tuple[Path, str]
 
 def _no_faults(before: Objects, after: Objects) -> Sequence[str]:
     del before, after
+    return ()
+
+
+def _no_problems(document: Document) -> Sequence[Fault]:
+    del document
     return ()
 
 
@@ -46,6 +51,8 @@ class Kind:
     """The services that read it only when they start."""
     sentences: Callable[[ValidationError, Document], Sequence[Fault]] | None = None
     """Says what is wrong with a document, in words of its own."""
+    check: Callable[[Document], Sequence[Fault]] = _no_problems
+    """What may be in force and may not be written; of a document with each default written out."""
     faults: Callable[[Objects, Objects], Sequence[str]] = _no_faults
     """Every reason why valid objects may not replace those in force."""
     complete: Callable[[Objects, dict[Address, Fields]], dict[Address, Fields]] = _as_merged
@@ -73,6 +80,16 @@ def _tenants_advice(error: ValidationError, document: Document) -> Sequence[Faul
     except BadTenants as bad:
         return list(zip(paths, bad.faults, strict=True))
     return []
+
+
+def _key_problems(document: Document) -> Sequence[Fault]:
+    return [
+        (
+            path := ("tenant", tenant, "user", user, "keys", at),
+            f"{dotted(path)} has a wrong character: copy the whole key",
+        )
+        for tenant, user, at in damaged_keys(Tenants.model_validate(document))
+    ]
 
 
 def _prices_advice(error: ValidationError, document: Document) -> Sequence[Fault]:
@@ -124,6 +141,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType({
             Tenants,
             {"removed": Table(names=True), "tenant": _TENANT},
             sentences=_tenants_advice,
+            check=_key_problems,
             complete=_with_reserved_names,
         ),
         Kind(
