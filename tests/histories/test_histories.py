@@ -13,9 +13,10 @@ from nats.aio.msg import Msg
 
 from queuebit.log_client import Entry
 from queuebit.status import status_of
+from queuebit_audit.facts import fact_of
 from queuebit_audit.lifecycle import Outstanding, nothing_lost
 from queuebit_audit.money import money_adds_up
-from queuebit_audit.proofs import proven, receipt_checker, walls_hold
+from queuebit_audit.proofs import Proofs, proven, walls_hold
 from queuebit_audit.state import History
 from queuebit_broker.adapters import folding
 from queuebit_broker.state import World
@@ -158,19 +159,18 @@ def test_each_statement_is_what_provenance_builds_today(recorded: Recorded) -> N
 
 
 def test_the_invariants_hold(recorded: Recorded) -> None:
-    trust, history = TrustRoot.parse(recorded.in_home("trust.json")), History()
-    check = receipt_checker(trust)
+    proofs, history = Proofs(TrustRoot.parse(recorded.in_home("trust.json"))), History()
     for it, stored in zip(recorded.messages, recorded.stored, strict=True):
         if not isinstance(stored.event, UnknownEvent):
             history.sequences.append(it.sequence)
-        history.evolve(stored, check)
+        history.evolve(fact_of(stored, proofs))
     history.end = recorded.messages[-1].sequence
     busy = Outstanding(pending=dict.fromkeys(topology().durable, 1))
     verdicts = [
         nothing_lost(history, busy),
         money_adds_up(history, book_of(recorded), busy),
         walls_hold(history),
-        proven(history, trust, busy),
+        proven(history, busy),
     ]
     assert [it for verdict in verdicts for it in verdict.findings] == []
     assert (len(history.jobs), len(history.leaves)) == (

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from queuebit_audit.facts import fact_of
 from queuebit_audit.inspection import judge
 from queuebit_audit.lifecycle import Outstanding
-from queuebit_audit.proofs import receipt_checker
+from queuebit_audit.proofs import Proofs
 from queuebit_audit.report import Verdict
-from queuebit_audit.rows import Rows
+from queuebit_audit.rows import Rows, one_truth
 from queuebit_audit.state import History
 from queuebit_contracts.account import AccountSettled, Settlement
 from queuebit_contracts.catalog import AnyEvent
@@ -99,11 +100,11 @@ class Recording:
             yield Stored(event, subject, sequence, NOON + timedelta(milliseconds=sequence))
 
     def history(self) -> History:
-        history, check = History(), receipt_checker(self.ring.trust)
+        history, proofs = History(), Proofs(self.ring.trust)
         for stored in self.stored():
             history.sequences.append(stored.sequence)
             history.marks.append(mark_of(_row(stored)))
-            history.evolve(stored, check)
+            history.evolve(fact_of(stored, proofs))
         return history
 
     def table(self) -> Rows:
@@ -115,7 +116,8 @@ class Recording:
         return rows
 
     def judged(self) -> dict[str, Verdict]:
-        verdicts = judge(self.history(), self.rows or self.table(), self.outstanding, self.book, self.ring.trust)
+        history = self.history()
+        verdicts = [*judge(history, self.outstanding, self.book), one_truth(history, self.rows or self.table())]
         return {verdict.invariant: verdict for verdict in verdicts}
 
 

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from queuebit_audit.decisions import Sample, decisions_recompute
+from queuebit_audit.facts import fact_of
+from queuebit_audit.records import Root
 from queuebit_audit.report import Verdict
 from queuebit_audit.state import History
 from queuebit_contracts.catalog import AnyEvent
@@ -42,6 +44,16 @@ from queuebit_testing.build import NOON, accepted
 from queuebit_testing.snapshots import grouped
 
 Document = dict[str, Any]  # JSON
+
+
+class _NoProofs:
+    """These records have none."""
+
+    def seal(self, *_: object) -> str | None:
+        raise NotImplementedError
+
+    def head(self, checkpoint: str) -> Root | str:
+        raise NotImplementedError
 
 
 class Record:
@@ -101,7 +113,7 @@ class Record:
         history = History()
         for sequence, event in enumerate(self.events, start=1):
             moment = NOON + timedelta(milliseconds=sequence)
-            history.evolve(Stored(event, subject_of(event), sequence, moment), lambda *_: None)
+            history.evolve(fact_of(Stored(event, subject_of(event), sequence, moment), _NoProofs()))
         return asyncio.run(decisions_recompute(history, self, sample, policies))
 
     async def get(self, tenant: str, payload: Payload, *, limit: int = 0) -> bytes:

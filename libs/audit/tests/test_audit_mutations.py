@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from queuebit_audit.facts import fact_of, unreadable
 from queuebit_audit.lifecycle import Outstanding, nothing_lost
-from queuebit_audit.proofs import receipt_checker, walls_hold
+from queuebit_audit.proofs import Proofs, walls_hold
 from queuebit_audit.rows import Rows, one_truth
 from queuebit_contracts.account import AccountFunded, AccountHeld, AccountReleased, AccountSettled, Release
 from queuebit_contracts.catalog import AnyEvent, decode
@@ -57,7 +58,8 @@ def test_events_of_unknown_types_are_counted_and_no_fault(recording: Recording) 
     history, body = recording.history(), b'{"type": "qb.job.praised.v1", "data": {}}'
     before = (dict(history.jobs), dict(history.accounts))
     for subject in (f"qb.job.acme.{K1}.praised", f"qb.job.acme.{K1}.completed", "qb.later.x.began"):
-        history.evolve(Stored(decode(body, subject), subject, 1000, NOON), receipt_checker(recording.ring.trust))
+        stored = Stored(decode(body, subject), subject, 1000, NOON)
+        history.evolve(fact_of(stored, Proofs(recording.ring.trust)))
     assert (history.jobs, history.accounts, history.strays) == (*before, [])
     verdict = one_truth(history, recording.table())
     assert verdict.holds
@@ -200,7 +202,7 @@ def test_a_receipt_of_version_0_1_is_verified_whole(recording: Recording, tmp_pa
         inclusion=(),
         checkpoint=checkpoint,
     )
-    check = receipt_checker(ring.trust)
+    check = Proofs(ring.trust).seal
     assert check("acme", K1, data) is None
     flipped = data.envelope[:200] + ("A" if data.envelope[200] != "A" else "B") + data.envelope[201:]
     assert check("acme", K1, data.model_copy(update={"envelope": flipped})) == "the statement does not match its digest"
@@ -317,7 +319,7 @@ class TestUnfinishedJobs:
 
 def test_nonsense_over_ones_own_accepted_job_is_no_breach(recording: Recording) -> None:
     history = recording.history()
-    history.unreadable(f"qb.job.acme.{K1}.submitted", len(recording.events) + 1, "it is nonsense")
+    history.evolve(unreadable(f"qb.job.acme.{K1}.submitted", len(recording.events) + 1, "it is nonsense"))
     walls = walls_hold(history)
     assert walls.holds
     assert walls.notes == ["1 messages of tenants break their contract and were ignored: see qb doctor"]
@@ -325,7 +327,7 @@ def test_nonsense_over_ones_own_accepted_job_is_no_breach(recording: Recording) 
 
 def test_nonsense_where_only_a_service_may_write_is_a_breach(recording: Recording) -> None:
     history = recording.history()
-    history.unreadable(f"qb.job.acme.{K1}.completed", len(recording.events) + 1, "it is nonsense")
+    history.evolve(unreadable(f"qb.job.acme.{K1}.completed", len(recording.events) + 1, "it is nonsense"))
     assert [it.subject for it in walls_hold(history).findings] == [f"qb.job.acme.{K1}.completed"]
 
 

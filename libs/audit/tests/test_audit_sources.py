@@ -10,8 +10,8 @@ import pytest
 from nats.aio.client import Client
 
 from queuebit_audit.helper import Helper
-from queuebit_audit.marks import Marks
-from queuebit_audit.proofs import receipt_checker, walls_hold
+from queuebit_audit.proofs import Proofs, walls_hold
+from queuebit_audit.readings import Readings
 from queuebit_audit.sources import Bus, Warehouse, follow
 from queuebit_audit.state import History
 from queuebit_audit.walls import Intruder, intruders, trespasses
@@ -48,14 +48,14 @@ async def test_the_log_is_folded_as_it_was_written(server: NatsServer, recording
     await _write(server, recording)
     client, history = await server.connect("operator"), History()
     bus = Bus(client)
-    marks = Marks(history, Helper())
-    view = follow(bus, history, receipt_checker(recording.ring.trust), marks)
+    readings = Readings(history, Proofs(recording.ring.trust), Helper())
+    view = follow(bus, readings)
     reading = asyncio.get_running_loop().create_task(view.run())
     await view.reached(await bus.last_sequence())
+    await readings.finish()
     outstanding = await bus.outstanding(history.undecided(), history.unplaced())
     reading.cancel()
     await client.close()
-    await marks.finish()
     recorded = recording.history()
     assert (history.sequences, history.jobs, history.accounts) == (recorded.sequences, recorded.jobs, recorded.accounts)
     assert (history.leaves, history.heads, history.strays) == (recorded.leaves, recorded.heads, recorded.strays)
@@ -71,9 +71,11 @@ async def test_unreadable_messages_are_reported_by_sequence(server: NatsServer, 
     await broker.jetstream().publish("qb.job.acme.j1.accepted", b"{}", stream="LOG")
     await broker.close()
     client, history = await server.connect("operator"), History()
-    view = follow(Bus(client), history, receipt_checker(recording.ring.trust), Marks(history, Helper()))
+    readings = Readings(history, Proofs(recording.ring.trust), Helper())
+    view = follow(Bus(client), readings)
     reading = asyncio.get_running_loop().create_task(view.run())
     await view.reached(2)
+    await readings.finish()
     reading.cancel()
     await client.close()
     verdict = walls_hold(history)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from queuebit_audit.job_state import Authorised, Bill, Job
-from queuebit_contracts.job import Charge, Correction, Usage
+from queuebit_audit.figures import Authorised, Bill, Charged, Corrected, Used
+from queuebit_audit.job_state import Job
 from queuebit_contracts.usage import is_final, quantities
 from queuebit_pricing import Bounds, PriceBook, Unpriced, bill
 
@@ -55,10 +55,10 @@ def _rated(
     job: Job,
     authorised: Authorised,
     state: str,
-    usage: Usage,
-    charge: Charge,
+    usage: Used,
+    charge: Charged,
     book: PriceBook,
-    correction: Correction | None = None,
+    correction: Corrected | None = None,
 ) -> Iterator[str]:
     """The charge must follow from price and usage, within the bounds of the hold."""
     backend = correction.backend if correction else job.backend
@@ -66,20 +66,19 @@ def _rated(
         if Decimal(charge.amount) != 0:
             yield f"it was never placed, but charged {charge.amount}"
         return
-    if backend not in authorised.bounds:
+    if (bound := authorised.bound(backend)) is None:
         yield f"it ran on {backend}, for which nothing was authorised"
         return
-    price_id, qpu_us = authorised.bounds[backend]
-    bounds = Bounds(shots=authorised.shots, qpu_us=qpu_us, qubits=authorised.qubits)
+    bounds = Bounds(shots=authorised.shots, qpu_us=bound.qpu_us, qubits=authorised.qubits)
     try:
-        price = book.price(price_id)
+        price = book.price(bound.price)
     except Unpriced as error:
         yield f"its charge cannot be rated again: {error}"
         return
     due = bill(price, bounds, state, quantities(usage), final=is_final(usage), at_limit=bool(usage.at_limit))
     wanted = {line.component: (line.billed, line.unit_price, line.amount) for line in due.lines}
     if _figures(charge) != (due.amount, due.currency, due.jbu, wanted):
-        yield f"its usage costs {due.amount} {due.currency} by {price_id}, but the bill says {_worded(charge)}"
+        yield f"its usage costs {due.amount} {due.currency} by {bound.price}, but the bill says {_worded(charge)}"
 
 
 def _unknown_yet(it: Bill) -> bool:
@@ -87,19 +86,19 @@ def _unknown_yet(it: Bill) -> bool:
     return it.state == "cancelled" and not it.final and not any(quantities(it.usage).values())
 
 
-def _used(usage: Usage) -> str:
+def _used(usage: Used) -> str:
     return ", ".join(f"{quantity} {metric}" for metric, quantity in quantities(usage).items())
 
 
-def _difference(before: Charge, after: Charge) -> tuple[Decimal, Decimal]:
+def _difference(before: Charged, after: Charged) -> tuple[Decimal, Decimal]:
     return Decimal(after.amount) - Decimal(before.amount), Decimal(after.jbu) - Decimal(before.jbu)
 
 
-def _figures(charge: Charge) -> tuple[Decimal, str, Decimal, dict[str, tuple[Decimal, Decimal, Decimal]]]:
+def _figures(charge: Charged) -> tuple[Decimal, str, Decimal, dict[str, tuple[Decimal, Decimal, Decimal]]]:
     lines = {it.component: (Decimal(it.billed), Decimal(it.unit_price), Decimal(it.amount)) for it in charge.lines}
     return Decimal(charge.amount), charge.currency, Decimal(charge.jbu), lines
 
 
-def _worded(charge: Charge) -> str:
+def _worded(charge: Charged) -> str:
     lines = ", ".join(f"{it.component} {it.billed} x {it.unit_price} = {it.amount}" for it in charge.lines)
     return f"{charge.amount} {charge.currency} ({lines or 'no lines'})"

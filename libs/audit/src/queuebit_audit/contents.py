@@ -33,7 +33,7 @@ class Reference(NamedTuple):
 
 def references(history: History) -> list[Reference]:
     """Calibrations, circuits of accepted jobs, and results; payloads inside events are left out."""
-    calibrations = [Reference(PLATFORM, backend, "calibration", it) for backend, it in history.calibrations]
+    calibrations = [Reference(PLATFORM, it.backend, "calibration", it.snapshot) for it in history.calibrations]
     return calibrations + [
         Reference(job.tenant, job.job, what, payload)
         for job in history.jobs.values()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from queuebit_audit.helper import Helper
+from queuebit_audit.job_state import Job as Recorded
 from queuebit_audit.records import Decision, Placed
 from queuebit_audit.report import Verdict
 from queuebit_audit.state import History
@@ -23,7 +24,7 @@ _AT_ONCE = 16
 """Contents that are read from the payload store at once."""
 _BATCH = 500
 _AHEAD = 2
-"""Batches at once: while one is made again, the next is read."""
+"""Batches at once: while the helper makes one again, the next is read. This process judges the rest meanwhile."""
 _LIMIT = 16 << 20
 """The largest snapshot that is read."""
 
@@ -37,7 +38,7 @@ class Sample:
 
     def of(self, decisions: list[Decision]) -> list[Decision]:
         """Choose by a hash of seed and digest, which no writer of the log can foresee without the seed."""
-        chosen = sorted(decisions, key=lambda it: sha256(f"{self.seed} {it.payload.digest}".encode()).digest())
+        chosen = sorted(decisions, key=lambda it: sha256(f"{self.seed} {it.content.digest}".encode()).digest())
         return chosen[: self.count]
 
 
@@ -92,14 +93,14 @@ async def decisions_recompute(
     async def content(decision: Decision) -> bytes | str:
         async with reading:
             try:
-                return await store.get(DECISIONS, decision.payload, limit=_LIMIT)
+                return await store.get(DECISIONS, decision.content.payload, limit=_LIMIT)
             except Missing as missing:
                 return f"what it was decided from is lost: {str(missing).removesuffix(': submit it again')}"
 
     async def judged(decisions: Sequence[Decision]) -> list[_Judged]:
         async with turn:
             contents = await asyncio.gather(*map(content, decisions))
-            remade = await (helper or Helper()).call(_remake, (contents, dict(policies)))
+            remade = await (helper or Helper()).share(_remake, (contents, dict(policies)))
             return [_judged(history, *it) for it in zip(decisions, remade, strict=True)]
 
     batches = [chosen[at : at + _BATCH] for at in range(0, len(chosen), _BATCH)]
@@ -143,18 +144,22 @@ def _made_again(content: bytes, policies: Mapping[str, Policy]) -> _Remade:
 
 def _judged(history: History, decision: Decision, remade: _Remade) -> _Judged:
     if remade.trouble:
-        return _Judged([(decision.placed[0].subject, remade.trouble)])
+        return _Judged([(decision.placed[0][0].subject, remade.trouble)])
     if remade.unknown:
         return _Judged(unknown_policy=remade.policy)
-    faults = [(it.subject, text) for it in decision.placed for text in _faults(history, decision, it, remade)]
+    faults = [
+        (job.subject, text)
+        for job, placed in decision.placed
+        for text in _faults(history, decision.content.digest, job, placed, remade)
+    ]
     return _Judged(faults, recomputed=len(decision.placed))
 
 
-def _faults(history: History, decision: Decision, placed: Placed, remade: _Remade) -> Iterator[str]:
+def _faults(history: History, digest: str, job: Recorded, placed: Placed, remade: _Remade) -> Iterator[str]:
     """What one placement does not share with its decision."""
-    place = remade.places.get((placed.tenant, placed.job))
-    if placed.snapshot != decision.payload.digest:
-        yield f"it cites {placed.snapshot}, and brings the decision {decision.payload.digest}"
+    place = remade.places.get((job.tenant, job.job))
+    if placed.snapshot != digest:
+        yield f"it cites {placed.snapshot}, and brings the decision {digest}"
     if placed.policy != remade.policy:
         yield f"it names the policy {placed.policy}, and was decided by {remade.policy}"
     if place is None:
@@ -172,8 +177,7 @@ def _differs_from_acceptance(history: History, job: Job) -> Iterator[str]:
     authorised = history.jobs[job.key].authorised
     if authorised is None:
         return
-    bounds, ranks = authorised.bounds, authorised.cost_ranks
-    promised = {backend: (qpu_us, ranks[backend]) for backend, (_, qpu_us) in bounds.items()}
+    promised = {it.backend: (it.qpu_us, it.cost_rank) for it in authorised.bounds}
     decided = {it.backend: (it.qpu_us, it.cost_rank) for it in job.candidates}
     if (job.sequence, job.accepted_us, decided) != (authorised.sequence, authorised.accepted_us, promised):
         yield "it was decided from something else than its acceptance"

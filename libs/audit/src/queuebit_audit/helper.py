@@ -1,6 +1,7 @@
-"""A second process for a verification: functions over many messages run there, while this one reads on.
+"""A second process for a verification: it shares functions over many messages with this one.
 
-It is a plain child that reads calls from a pipe, so it ends with its parent, however that ends.
+It is a plain child that reads calls from a pipe, so it ends with its parent, however that ends. Each process has its
+own share of the work: a call goes to the child as long as it has few, and otherwise runs here, at once.
 """
 
 from __future__ import annotations
@@ -9,15 +10,14 @@ import asyncio
 import gc
 import pickle
 import signal
+import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, TypeVar, cast
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import IO, Any, TypeVar
 
 from queuebit_kernel import Unavailable
-
-if TYPE_CHECKING:
-    from asyncio.subprocess import Process
 
 __all__ = ["Helper", "second_process", "serve"]
 
@@ -28,51 +28,79 @@ _MAIN = f"from queuebit_stack.connection import quick_start; quick_start(); from
 
 _LENGTH = 8
 """Bytes before each call and each result: how long it is."""
+_AHEAD = 3
+"""Calls that the child may have at once: it works on one while the others are on their way."""
 
 
 class Helper:
     """Calls functions in this process."""
 
-    async def call(self, function: Callable[[_A], _R], argument: _A) -> _R:
-        """Return the result; raises `Unavailable` if the process that computes it ended."""
-        return function(argument)
+    def share(self, function: Callable[[_A], _R], argument: _A) -> asyncio.Future[_R]:
+        """Call a function here or in the child; the future fails with `Unavailable` if the child ended."""
+        done: asyncio.Future[_R] = asyncio.get_running_loop().create_future()
+        done.set_result(function(argument))
+        return done
 
 
 class _Child(Helper):
-    """Calls functions of modules in a child, one at a time, with arguments that can be pickled."""
+    """Calls functions of modules in a child too, in turn, with arguments that can be pickled.
 
-    def __init__(self, process: Process) -> None:
-        self._process = process
-        self._turn = asyncio.Lock()
+    Two threads move the bytes: they wait without this process's turn in Python.
+    """
 
-    async def call(self, function: Callable[[_A], _R], argument: _A) -> _R:
-        request, (writer, reader) = _framed((function, argument)), (self._process.stdin, self._process.stdout)
-        if writer is None or reader is None:
-            raise RuntimeError("the child was started without pipes")
-        async with self._turn:
-            try:
-                writer.write(request)
-                await writer.drain()
-                result = await reader.readexactly(int.from_bytes(await reader.readexactly(_LENGTH)))
-            except (OSError, asyncio.IncompleteReadError) as error:
-                raise Unavailable("the process that helps to verify has ended: try again") from error
-        return cast("_R", pickle.loads(result))  # noqa: S301  # of this program's own child
+    def __init__(self, calls: IO[bytes], results: IO[bytes]) -> None:
+        self._calls, self._results = calls, results
+        self._sending, self._receiving = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+        self._open = 0
+
+    def share(self, function: Callable[[_A], _R], argument: _A) -> asyncio.Future[_R]:
+        if self._open >= _AHEAD:
+            return super().share(function, argument)
+        loop = asyncio.get_running_loop()
+        loop.run_in_executor(self._sending, self._send, _framed((function, argument)))
+        result: asyncio.Future[_R] = loop.run_in_executor(self._receiving, self._receive)
+        self._open += 1
+        result.add_done_callback(self._answered)
+        return result
+
+    def close(self) -> None:
+        """Wait for the threads, after the child has ended."""
+        self._sending.shutdown()
+        self._receiving.shutdown()
+
+    def _answered(self, result: asyncio.Future[Any]) -> None:
+        self._open -= 1
+        if not result.cancelled():
+            result.exception()  # the caller may have given up
+
+    def _send(self, call: bytes) -> None:
+        try:
+            self._calls.write(call)
+            self._calls.flush()
+        except OSError:
+            pass  # the child has ended, so that there will be no result
+
+    def _receive(self) -> Any:  # what the function returns
+        length = self._results.read(_LENGTH)
+        body = self._results.read(int.from_bytes(length))
+        if not length or len(body) < int.from_bytes(length):
+            raise Unavailable("the process that helps to verify has ended: try again")
+        return pickle.loads(body)  # noqa: S301  # of this program's own child
 
 
-@asynccontextmanager
-async def second_process() -> AsyncIterator[Helper]:
+@contextmanager
+def second_process() -> Iterator[Helper]:
     """A child of this process; it ends with the context."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", _MAIN),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
+    process = subprocess.Popen([sys.executable, "-c", _MAIN], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    if process.stdin is None or process.stdout is None:
+        raise RuntimeError("the child was started without pipes")
+    child = _Child(process.stdin, process.stdout)
     try:
-        yield _Child(process)
+        yield child
     finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+        process.kill()
+        child.close()
+        process.communicate()
 
 
 def serve() -> None:
@@ -87,5 +115,5 @@ def serve() -> None:
 
 
 def _framed(content: object) -> bytes:
-    body = pickle.dumps(content)
+    body = pickle.dumps(content, pickle.HIGHEST_PROTOCOL)
     return len(body).to_bytes(_LENGTH) + body

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 
 from nats.errors import Error as NatsError
 
@@ -14,9 +14,9 @@ from queuebit_audit.contents import contents_are_kept, references, unreadable
 from queuebit_audit.decisions import Sample, decisions_recompute
 from queuebit_audit.helper import Helper, second_process
 from queuebit_audit.lifecycle import Outstanding, nothing_lost
-from queuebit_audit.marks import Marks
 from queuebit_audit.money import money_adds_up
-from queuebit_audit.proofs import proven, receipt_checker, walls_hold
+from queuebit_audit.proofs import Proofs, proven, walls_hold
+from queuebit_audit.readings import Readings
 from queuebit_audit.report import Verdict
 from queuebit_audit.rows import Rows, one_truth
 from queuebit_audit.sources import Bus, follow
@@ -26,7 +26,6 @@ from queuebit_audit.walls import intruders, is_admitted, logins, trespasses
 from queuebit_contracts.topology import inbox_of
 from queuebit_kernel import Unavailable
 from queuebit_pricing import PriceBook
-from queuebit_proof import TrustRoot
 from queuebit_runtime.harden import connect
 from queuebit_runtime.keys import public_key
 from queuebit_runtime.payloads import KeyValuePayloads
@@ -59,20 +58,21 @@ async def inspect(target: Target, wait_s: float, sample: Sample | None = None) -
 
 async def _inspected(target: Target, wait_s: float, sample: Sample | None) -> list[Verdict]:
     history = History(given_up=target.given_up)
-    async with _operator(target) as bus, _helper(await bus.last_sequence()) as helper:
-        marks = Marks(history, helper)
-        view = follow(bus, history, receipt_checker(target.trust), marks)
-        deadline = time.monotonic() + wait_s
-        outstanding = await _following(view, _quiet(bus, view, history, target, deadline))
-        await marks.finish()
-        wanted = references(history)
-        store = KeyValuePayloads(bus)
-        failures, decided, rows = await asyncio.gather(
-            unreadable(store, wanted),
-            decisions_recompute(history, store, sample, helper=helper),
-            _rows(target, history, deadline),
-        )
-    verdicts = judge(history, rows, outstanding, target.book, target.trust)
+    async with _operator(target) as bus:
+        with _helper(await bus.last_sequence()) as helper:
+            readings = Readings(history, Proofs(target.trust), helper)
+            view = follow(bus, readings)
+            deadline = time.monotonic() + wait_s
+            outstanding = await _following(view, _quiet(bus, view, readings, history, target, deadline))
+            wanted = references(history)
+            store = KeyValuePayloads(bus)
+            judged, rows, failures, decided = await asyncio.gather(
+                asyncio.to_thread(judge, history, outstanding, target.book),
+                _rows(target, history, deadline),
+                unreadable(store, wanted),
+                decisions_recompute(history, store, sample, helper=helper),
+            )
+    verdicts = [*judged, one_truth(history, rows)]
     by_name = {verdict.invariant: verdict for verdict in verdicts}
     contents_are_kept(by_name["I1"], wanted, failures)
     walls = by_name["I3"]
@@ -87,14 +87,13 @@ async def _inspected(target: Target, wait_s: float, sample: Sample | None) -> li
     return [*verdicts, decided]
 
 
-def judge(history: History, rows: Rows, outstanding: Outstanding, book: PriceBook, trust: TrustRoot) -> list[Verdict]:
-    """Judge the records, one verdict for each invariant that needs nothing else."""
+def judge(history: History, outstanding: Outstanding, book: PriceBook) -> list[Verdict]:
+    """Judge the log, one verdict for each invariant that needs nothing else."""
     return [
         nothing_lost(history, outstanding),
         money_adds_up(history, book, outstanding),
         walls_hold(history),
-        proven(history, trust, outstanding),
-        one_truth(history, rows),
+        proven(history, outstanding),
     ]
 
 
@@ -110,25 +109,24 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
-@asynccontextmanager
-async def _helper(messages: int) -> AsyncIterator[Helper]:
-    """What computes beside this process: a second one, if the log is long enough for its start to pay."""
-    if messages < _LONG:
-        yield Helper()
-    else:
-        async with second_process() as helper:
-            yield helper
+def _helper(messages: int) -> AbstractContextManager[Helper]:
+    """What computes with this process: a second one, if the log is long enough for its start to pay."""
+    return nullcontext(Helper()) if messages < _LONG else second_process()
 
 
-async def _quiet(bus: Bus, view: View, history: History, target: Target, deadline: float) -> Outstanding:
+async def _quiet(
+    bus: Bus, view: View, readings: Readings, history: History, target: Target, deadline: float
+) -> Outstanding:
     """Wait until no work is left, or until the deadline; then read to the end of `LOG`."""
     await _moving(view, view.caught_up.wait())
+    await readings.finish()
     while True:
         overdue = time.monotonic() > deadline
         try:
             outstanding = await bus.outstanding(history.undecided(), history.unplaced())
             history.end = last = await bus.last_sequence()
             await _moving(view, view.reached(last))
+            await readings.finish()
             idle = not history.unfinished() and not any(outstanding.pending.values())
             if overdue or (idle and await target.warehouse.last_sequence() >= last):
                 return outstanding

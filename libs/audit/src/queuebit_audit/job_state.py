@@ -1,61 +1,33 @@
-"""What one job's history amounts to: what was authorised, its bills, what is missing."""
+"""What one job's history amounts to: its events, its bills, and what is missing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from queuebit_contracts.job import TERMINAL, Acceptance, Charge, Correction, Metering, Usage
+from queuebit_audit.figures import Authorised, Bill, Corrected, Used
+from queuebit_contracts.job import TERMINAL
 from queuebit_contracts.usage import is_final, prevailing, quantities
-from queuebit_contracts.wire import Amount, Payload
-from queuebit_pricing import Outcome
-from queuebit_scheduling import cost_ranks
+from queuebit_contracts.wire import Payload
 
-__all__ = [
-    "Authorised",
-    "Bill",
-    "Job",
-    "authorised",
-    "bill",
-]
+__all__ = ["Job"]
 
 
-@dataclass(frozen=True, slots=True)
-class Authorised:
-    """What the broker authorised: how much may run where, and the hold."""
-
-    shots: int
-    qubits: int
-    bounds: dict[str, tuple[str, int]]
-    """By backend: the price, and the most QPU time in microseconds."""
-    hold: Amount
-    submission: int | None
-    accepted_us: int
-    sequence: int
-    """Of the acceptance."""
-    cost_ranks: dict[str, int]
-    """By backend, as decisions rank them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bill:
-    """The bill of a job."""
-
-    state: Outcome
-    usage: Usage
-    charge: Charge
-    hold: Amount | None
-    final: bool
-    """Whether nothing of it can change any more, short of a correction."""
+_NOTHING = Used()
 
 
 @dataclass(slots=True)
 class Job:
-    """One job's history: sequences and names of its events, and the figures of its bill."""
+    """One job's history: the names of its events, and the figures of its bill."""
 
     tenant: str
     job: str
-    events: list[tuple[int, str]] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    """Of its events, in order."""
+    first_submission: int | None = None
+    """The sequence of its first submission."""
+    last: int = 0
+    """The sequence of its newest event."""
     key: str = ""
     """The public key under its newest submission."""
     permitted: bool = False
@@ -63,16 +35,21 @@ class Job:
     backend: str | None = None
     """The backend of its last placement."""
     authorised: Authorised | None = None
-    usage: Usage = field(default_factory=Usage)
+    usage: Used = _NOTHING
     circuits: dict[int, Payload] = field(default_factory=dict)
     """By sequence of the submission: circuits in the payload store."""
     result: Payload | None = None
     """Its place in the payload store."""
     bills: list[Bill] = field(default_factory=list)
-    reports: dict[int, Usage] = field(default_factory=dict)
+    reports: dict[int, Used] = field(default_factory=dict)
     """Usage that came after its end, by revision."""
-    corrections: list[Correction] = field(default_factory=list)
+    corrections: list[Corrected] = field(default_factory=list)
     """Of its bill, in the order of the log."""
+
+    @property
+    def subject(self) -> str:
+        """Its name in findings."""
+        return f"{self.tenant}/{self.job}"
 
     @property
     def provisional(self) -> bool:
@@ -86,7 +63,7 @@ class Job:
         revision = prevailing(self.reports)
         if revision is None or not self.bills:
             return None
-        last: Bill | Correction = self.corrections[-1] if self.corrections else self.bills[0]
+        last: Bill | Corrected = self.corrections[-1] if self.corrections else self.bills[0]
         usage = self.reports[revision]
         known = quantities(usage) == quantities(last.usage) and is_final(usage) is last.final
         return None if known or (last.final and not is_final(usage)) else revision
@@ -98,43 +75,18 @@ class Job:
         return Decimal(self.bills[0].charge.amount) if self.bills else None
 
     @property
-    def names(self) -> list[str]:
-        return [name for _, name in self.events]
-
-    @property
     def accepted_submission(self) -> int | None:
         """The sequence of the submission that the broker accepted; older versions accepted the first."""
-        if self.authorised is None:
-            return None
-        return self.authorised.submission or next((at for at, name in self.events if name == "submitted"), None)
+        return None if self.authorised is None else self.authorised.submission or self.first_submission
 
     @property
     def ends(self) -> list[str]:
         """The names of its terminal events; more than one is the gravest fault."""
-        return [name for _, name in self.events if name in TERMINAL]
+        return [name for name in self.names if name in TERMINAL]
 
     @property
     def finished(self) -> bool:
         """Whether no event is missing: ended, metered and sealed, with all usage that came later."""
-        names = set(self.names)
         receipts = {f"sealed {it.revision}" for it in self.corrections}
+        names = set(self.names)
         return {"metered", "sealed", *receipts} <= names and not names.isdisjoint(TERMINAL) and self.unbilled is None
-
-
-def authorised(data: Acceptance, accepted_us: int, sequence: int) -> Authorised:
-    """What the broker authorised, from its acceptance at a sequence of the log."""
-    return Authorised(
-        shots=data.profile.shots or data.shots,
-        qubits=data.profile.qubits,
-        bounds={it.backend: (it.price, it.qpu_us) for it in data.candidates},
-        hold=data.hold,
-        submission=data.submission,
-        accepted_us=accepted_us,
-        sequence=sequence,
-        cost_ranks=cost_ranks({it.backend: Decimal(it.hold) for it in data.candidates}),
-    )
-
-
-def bill(data: Metering) -> Bill:
-    """The first bill of a job."""
-    return Bill(data.state, data.usage, data.charge, data.hold, data.final is not False)

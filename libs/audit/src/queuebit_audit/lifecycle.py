@@ -46,13 +46,12 @@ def nothing_lost(history: History, outstanding: Outstanding) -> Verdict:
     verdict = Verdict("I1", len(history.jobs), "jobs")
     waiting: Counter[str] = Counter()
     for job in history.jobs.values():
-        name = f"{job.tenant}/{job.job}"
         for fault in _disorder(job):
-            verdict.add(name, fault)
+            verdict.add(job.subject, fault)
         if not job.finished:
             fault, reason = _due(job, outstanding)
             if fault:
-                verdict.add(name, fault)
+                verdict.add(job.subject, fault)
             else:
                 waiting[reason] += 1
     for first, last in _holes(history):
@@ -99,7 +98,7 @@ def _due(job: Job, outstanding: Outstanding) -> tuple[str, str]:
         return _owed(job, outstanding, executor, lost, f"for {job.backend} to run it")
     if "accepted" in names:
         reason = outstanding.queue.get((job.tenant, job.job))
-        if reason or job.events[-1][0] > outstanding.since:
+        if reason or job.last > outstanding.since:
             return "", reason or "to be placed"
         return "it was accepted, but the scheduler does not list it", ""
     lost = "it was submitted, but neither accepted nor rejected"
@@ -108,7 +107,7 @@ def _due(job: Job, outstanding: Outstanding) -> tuple[str, str]:
 
 
 def _owed(job: Job, outstanding: Outstanding, consumer: str, lost: str, reason: str) -> tuple[str, str]:
-    if outstanding.owes(consumer, job.events[-1][0]):
+    if outstanding.owes(consumer, job.last):
         return "", reason
     return f"{lost}, and {consumer} has no message left (see the dead letters)", ""
 

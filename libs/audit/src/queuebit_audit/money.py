@@ -65,7 +65,7 @@ def _held_is_settled(job: Job, entries: Sequence[AccountEntry], outstanding: Out
         yield "its whole hold was released, although it was accepted"
     if (end := by_name.get("settled")) is None:
         consumer = "metering-reported" if job.corrections else "metering-ended"
-        if job.bills and not job.provisional and not outstanding.owes(consumer, job.events[-1][0]):
+        if job.bills and not job.provisional and not outstanding.owes(consumer, job.last):
             yield f"it was metered, but its hold of {held} was never settled"
         return
     if end.amount != held or end.settled + end.released != held:
@@ -83,7 +83,7 @@ def _adjusted(job: Job, end: AccountEntry, entries: Sequence[AccountEntry], outs
         if due.pop(entry.revision, None) != entry.amount:
             yield f"its account was corrected by {entry.amount} for correction {entry.revision}, which is not due"
     for revision, amount in due.items():
-        if not outstanding.owes("metering-reported", job.events[-1][0]):
+        if not outstanding.owes("metering-reported", job.last):
             yield f"correction {revision} of its bill by {amount} never reached its account"
 
 

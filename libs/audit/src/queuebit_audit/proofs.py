@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 from queuebit_audit.job_state import Job
 from queuebit_audit.lifecycle import Outstanding
-from queuebit_audit.records import CheckSeal, Head, Leaf
+from queuebit_audit.records import Head, Leaf, Root
 from queuebit_audit.report import Verdict
 from queuebit_audit.state import History
 from queuebit_contracts.job import Seal, SealV1
@@ -28,7 +29,7 @@ from queuebit_proof import (
     verify_checkpoint,
 )
 
-__all__ = ["proven", "receipt_checker", "walls_hold"]
+__all__ = ["Proofs", "proven", "walls_hold"]
 
 
 def walls_hold(history: History) -> Verdict:
@@ -48,20 +49,24 @@ def walls_hold(history: History) -> Verdict:
     return verdict
 
 
-def receipt_checker(trust: TrustRoot) -> CheckSeal:
-    """Verify seals like an auditor: from their bytes and the trust document alone.
+@dataclass(frozen=True, slots=True)
+class Proofs:
+    """Verifies like an auditor: from the bytes in the log and the trust document alone."""
 
-    A statement without signatures must be about the job, and be the leaf; `proven` compares the leaves with the signed
-    heads. A seal of version 0.1 is a receipt, which is verified as one.
-    """
+    trust: TrustRoot
 
-    def check(tenant: str, job: str, seal: Seal | SealV1) -> str | None:
+    def seal(self, tenant: str, job: str, seal: Seal | SealV1) -> str | None:
+        """Verify the seal of a tenant's job; return the fault, if there is one.
+
+        A statement without signatures must be about the job, and be the leaf; `proven` compares the leaves with the
+        signed heads. A seal of version 0.1 is a receipt, which is verified as one.
+        """
         try:
             content = unb64(seal.envelope) if isinstance(seal, SealV1) else seal.text.encode()
             if f"sha256:{entry_of(content).hex()}" != seal.statement:
                 return "the statement does not match its digest"
             if isinstance(seal, SealV1):
-                supersedes = _verified(tenant, job, seal, content, trust)
+                supersedes = _verified(tenant, job, seal, content, self.trust)
             else:
                 supersedes = _read(tenant, job, content)
             if supersedes != seal.supersedes:
@@ -70,7 +75,13 @@ def receipt_checker(trust: TrustRoot) -> CheckSeal:
             return f"its receipt does not verify: {error}"
         return None
 
-    return check
+    def head(self, checkpoint: str) -> Root | str:
+        """Verify the signatures of a head; return what it signs, or the fault."""
+        try:
+            signed = verify_checkpoint(checkpoint, self.trust).head
+        except CheckpointInvalid as error:
+            return str(error)
+        return Root(signed.size, signed.root)
 
 
 def _verified(tenant: str, job: str, seal: SealV1, envelope: bytes, trust: TrustRoot) -> str | None:
@@ -94,25 +105,24 @@ def _read(tenant: str, job: str, content: bytes) -> str | None:
     return follows[1] if follows else None
 
 
-def proven(history: History, trust: TrustRoot, outstanding: Outstanding) -> Verdict:
+def proven(history: History, outstanding: Outstanding) -> Verdict:
     """Check every receipt, that the leaves are 0, 1, 2 …, and that every signed head is the tree as it was then."""
     verdict = Verdict("I4", len(history.leaves), "receipts")
     receipts: defaultdict[tuple[str, str], list[Leaf]] = defaultdict(list)
-    for leaf in history.leaves:
-        receipts[leaf.tenant, leaf.job].append(leaf)
+    for job, leaf in history.leaves:
+        receipts[job.tenant, job.job].append(leaf)
     for key, job in history.jobs.items():
         for wrong in _receipts(job, receipts[key], outstanding):
             verdict.add("/".join(key), wrong)
     tree = Tree()
-    for position, leaf in enumerate(history.leaves):
-        name = f"{leaf.tenant}/{leaf.job}"
-        if leaf.index != position:
-            verdict.add(name, f"it claims leaf {leaf.index}, but is leaf {position} of the log")
+    for position, (job, leaf) in enumerate(history.leaves):
+        if leaf.leaf_index != position:
+            verdict.add(job.subject, f"it claims leaf {leaf.leaf_index}, but is leaf {position} of the log")
         if leaf.trouble:
-            verdict.add(name, leaf.trouble)
-        tree.extend([leaf_hash(leaf.entry)])
+            verdict.add(job.subject, leaf.trouble)
+    tree.extend(leaf_hash(leaf.entry) for _, leaf in history.leaves)
     for head in history.heads:
-        if fault := _unlike(head, tree, trust):
+        if fault := _unlike(head, tree):
             verdict.add(f"checkpoint {head.tree_size}", fault)
     for name, fault in _misplaced(history):
         verdict.add(name, fault)
@@ -130,7 +140,7 @@ def _receipts(job: Job, leaves: Sequence[Leaf], outstanding: Outstanding) -> Ite
     found = Counter(leaf.revision for leaf in leaves)
     for revision in ([0] if job.bills else []) + [it.revision for it in job.corrections]:
         consumer = "provenance-corrected" if revision else "provenance-metered"
-        if not found[revision] and not outstanding.owes(consumer, job.events[-1][0]):
+        if not found[revision] and not outstanding.owes(consumer, job.last):
             yield (
                 f"correction {revision} of its bill has no receipt"
                 if revision
@@ -146,19 +156,18 @@ def _misplaced(history: History) -> Iterator[tuple[str, str]]:
     """Leaves whose seal names another head than the one that was stored with it."""
     first = 0
     for head in history.heads:
-        for leaf in history.leaves[first : head.leaves]:
+        for job, leaf in history.leaves[first : head.leaves]:
             if leaf.tree_size != head.tree_size:
                 text = f"its seal names the head of {leaf.tree_size} leaves, but that of {head.tree_size} follows it"
-                yield f"{leaf.tenant}/{leaf.job}", text
+                yield job.subject, text
         first = max(first, head.leaves)
 
 
-def _unlike(head: Head, tree: Tree, trust: TrustRoot) -> str | None:
+def _unlike(head: Head, tree: Tree) -> str | None:
     """How a signed head differs from the tree of the log's leaves."""
-    try:
-        signed = verify_checkpoint(head.checkpoint, trust).head
-    except CheckpointInvalid as error:
-        return str(error)
+    signed = head.signed
+    if isinstance(signed, str):
+        return signed
     if not signed.size == head.tree_size == head.leaves:
         return f"it signs {signed.size} leaves and claims {head.tree_size}, but {head.leaves} lay before it"
     if tree.root(signed.size) != signed.root:

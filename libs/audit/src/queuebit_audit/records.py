@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple, Protocol
 
-from queuebit_contracts.account import (
-    AccountCorrected,
-    AccountFunded,
-    AccountHeld,
-    AccountReleased,
-    AccountSettled,
-)
+from queuebit_audit.job_state import Job
 from queuebit_contracts.job import Seal, SealV1
-from queuebit_contracts.wire import Amount, Payload
-from queuebit_runtime.log import Stored
+from queuebit_contracts.wire import Payload
 
 __all__ = [
     "AccountEntry",
-    "CheckSeal",
+    "CheckProofs",
+    "Content",
     "Decision",
     "Head",
     "Leaf",
     "Placed",
+    "Root",
     "Stray",
-    "entries",
 ]
 
 
-CheckSeal = Callable[[str, str, Seal | SealV1], "str | None"]
-"""Verifies the seal of a tenant's job; returns the fault, if there is one."""
-
-
-@dataclass(frozen=True, slots=True)
-class AccountEntry:
+class AccountEntry(NamedTuple):
     """One entry of an account: a movement between budget, hold and charge."""
 
     sequence: int
@@ -50,17 +38,13 @@ class AccountEntry:
     """The correction of the bill that it follows from; 0 for the first bill."""
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(NamedTuple):
     """A job's place in the transparency log."""
 
-    tenant: str
-    job: str
-    index: int
+    leaf_index: int
     entry: bytes
     revision: int
     """The correction of the job's bill that its receipt includes; 0 for the first receipt."""
-    statement: str
     supersedes: str | None
     """The statement of the receipt before."""
     tree_size: int
@@ -68,43 +52,79 @@ class Leaf:
     trouble: str | None
     """The reason why its seal does not verify."""
 
+    @property
+    def statement(self) -> str:
+        """The digest of its statement."""
+        return f"sha256:{self.entry.hex()}"
 
-@dataclass(frozen=True, slots=True)
-class Head:
+
+class Root(NamedTuple):
+    """Size and root of the tree that a head signs."""
+
+    size: int
+    root: bytes
+
+
+class Head(NamedTuple):
     """A signed head of the transparency log, and the number of leaves in `LOG` before it."""
 
     tree_size: int
     leaves: int
-    checkpoint: str
+    signed: Root | str
+    """What it signs, or the reason why it does not verify."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class CheckProofs(Protocol):
+    """Verifies what the transparency log signs."""
+
+    def seal(self, tenant: str, job: str, seal: Seal | SealV1) -> str | None:
+        """Verify the seal of a tenant's job; return the fault, if there is one."""
+        ...
+
+    def head(self, checkpoint: str) -> Root | str:
+        """Verify a signed head; return what it signs, or the fault."""
+        ...
+
+
+class Content(NamedTuple):
+    """What a decision was made from: the payload that a placement cites."""
+
+    digest: str
+    size: int
+    media_type: str
+    inline: str | None
+
+    @classmethod
+    def of(cls, payload: Payload) -> Content:
+        """The content of a payload."""
+        return cls(payload.digest, payload.size, payload.media_type, payload.inline)
+
+    @property
+    def payload(self) -> Payload:
+        """The payload, for the store."""
+        return Payload.model_construct(**self._asdict())
+
+
+class Placed(NamedTuple):
     """A placement, as far as its decision determines it."""
 
-    tenant: str
-    job: str
     backend: str
     policy: str
     snapshot: str
     scores: tuple[tuple[str, int], ...]
     """By backend: expected completion in milliseconds."""
-
-    @property
-    def subject(self) -> str:
-        return f"{self.tenant}/{self.job}"
+    content: Content | None
+    """What it was decided from, if that was kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """One scheduling decision: what it was made from, and the placements that cite it."""
 
-    payload: Payload
-    placed: list[Placed]
+    content: Content
+    placed: list[tuple[Job, Placed]]
 
 
-@dataclass(frozen=True, slots=True)
-class Stray:
+class Stray(NamedTuple):
     """An event under the wrong subject, or one that cannot be read."""
 
     sequence: int
@@ -112,31 +132,3 @@ class Stray:
     text: str
     by_client: bool
     """A client wrote it under its own subjects: harmless, because services ignore it."""
-
-
-def entries(stored: Stored) -> list[AccountEntry]:
-    """The entries that an event makes in its account; none for other events."""
-    match stored.event:
-        case AccountFunded(data=funding):
-            return [AccountEntry(stored.sequence, "funded", "", (funding.amount.currency,), _exact(funding.amount))]
-        case AccountHeld(data=hold):
-            return [AccountEntry(stored.sequence, "held", hold.job, (hold.amount.currency,), _exact(hold.amount))]
-        case AccountReleased(data=back):
-            amount = _exact(back.amount)
-            return [
-                AccountEntry(stored.sequence, "released", back.job, (back.amount.currency,), amount, released=amount)
-            ]
-        case AccountSettled(data=data):
-            currencies = (data.held.currency, data.settled.currency, data.released.currency)
-            held, settled, released = _exact(data.held), _exact(data.settled), _exact(data.released)
-            revision = data.revision or 0
-            return [AccountEntry(stored.sequence, "settled", data.job, currencies, held, settled, released, revision)]
-        case AccountCorrected(data=data):
-            delta, currency = _exact(data.delta), data.delta.currency
-            return [AccountEntry(stored.sequence, "corrected", data.job, (currency,), delta, revision=data.revision)]
-        case _:
-            return []
-
-
-def _exact(amount: Amount) -> Decimal:
-    return Decimal(amount.amount)

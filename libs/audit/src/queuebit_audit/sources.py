@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+from array import array
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
@@ -17,19 +19,15 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from queuebit_audit.lifecycle import Outstanding
-from queuebit_audit.marks import Marks
-from queuebit_audit.records import CheckSeal
+from queuebit_audit.readings import Readings
 from queuebit_audit.rows import Rows
-from queuebit_audit.state import History
-from queuebit_contracts.catalog import decode
 from queuebit_contracts.query import Answer, Question
 from queuebit_contracts.subjects import parse, query
 from queuebit_contracts.tables import derived_columns, view_query
 from queuebit_contracts.topology import LOG, topology
-from queuebit_kernel import Malformed, Unavailable
-from queuebit_runtime.log import Stored
+from queuebit_kernel import Unavailable
 from queuebit_runtime.rows import MARK
-from queuebit_runtime.view import Raw, View
+from queuebit_runtime.view import View
 from queuebit_stack.warehouse import query_parameters
 
 __all__ = ["Bus", "Warehouse", "follow"]
@@ -38,6 +36,10 @@ _TIMEOUT_S = 5.0
 _ALL = Question(limit=1000)
 """The most jobs that a service lists in one answer."""
 
+_AT_ONCE = 1 << 20
+"""Bytes of rows that are read at once."""
+_INTACT = re.compile(rb"(\d+\t){2}\d+\n")
+"""A row."""
 _VIEWS = ("jobs",)
 _DERIVED = derived_columns()
 _ROWS = f"""
@@ -117,20 +119,9 @@ class Bus:
         return answer
 
 
-def follow(bus: Bus, history: History, check_seal: CheckSeal, marks: Marks) -> View:
-    """A view that folds the log into `history`, which lacks the marks of its rows until `marks.finish`."""
-
-    def fold(raw: Raw) -> Awaitable[object] | None:
-        waiting = marks.take(raw)
-        try:
-            event = decode(raw.body, raw.subject)
-        except Malformed as error:
-            history.unreadable(raw.subject, raw.sequence, str(error))
-        else:
-            history.evolve(Stored(event, raw.subject, raw.sequence, raw.stored_at), check_seal)
-        return waiting
-
-    return View(bus, "operator", topology().operator.view, fold)
+def follow(bus: Bus, readings: Readings) -> View:
+    """A view of the whole log; its history is complete after `readings.finish`."""
+    return View(bus, "operator", topology().operator.view, readings.take)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +143,12 @@ class Warehouse:
     def _rows(self) -> Rows:
         rows = Rows()
         with self._asking(_ROWS) as answer:
-            for line in answer:
-                sequence, mark, intact = _figures(line)
-                rows.sequences.append(sequence)
-                rows.marks.append(mark)
-                if not intact:
-                    rows.altered.append(sequence)
+            while lines := answer.readlines(_AT_ONCE):
+                figures = _figures(lines)
+                rows.sequences.extend(figures[0::3])
+                rows.marks.extend(figures[1::3])
+                if not all(intact := figures[2::3]):
+                    rows.altered.extend(it for it, good in zip(figures[0::3], intact, strict=True) if not good)
         for view in _VIEWS:
             with self._asking(_SAME_VIEW, name=view, query=view_query(view)) as answer:
                 if answer.read().strip() != b"1":
@@ -190,14 +181,17 @@ class Warehouse:
             raise Unavailable(f"the warehouse at {self.url} does not answer: {error}") from error
 
 
-def _figures(line: bytes) -> tuple[int, int, int]:
-    """One line of the answer.
+def _figures(lines: list[bytes]) -> array[int]:
+    """Some lines of the answer: three numbers each.
 
     Raises:
-        Unavailable: it is the error of a query that failed while it streamed.
+        Unavailable: one is the error of a query that failed while it streamed.
     """
     try:
-        sequence, mark, intact = map(int, line.split())
+        figures = array("Q", map(int, b"".join(lines).split()))
+        if len(figures) == 3 * len(lines):
+            return figures
     except ValueError:
-        raise Unavailable(f"the warehouse's answer broke off: {line.decode(errors='replace').strip()[:300]}") from None
-    return sequence, mark, intact
+        pass
+    broken = next((it for it in lines if not _INTACT.fullmatch(it)), b"")
+    raise Unavailable(f"the warehouse's answer broke off: {broken.decode(errors='replace').strip()[:300]}")

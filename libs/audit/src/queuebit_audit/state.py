@@ -6,41 +6,19 @@ import sys
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any, cast
 
-from queuebit_audit.job_state import Job, authorised, bill
-from queuebit_audit.records import AccountEntry, CheckSeal, Decision, Head, Leaf, Placed, Stray, entries
-from queuebit_contracts.backend import BackendCalibrated
-from queuebit_contracts.catalog import CATALOG, NUMBERED
+from queuebit_audit.facts import UNKNOWN, Calibrated, Checkpointed, Delegated, Fact, Ran, Reported, Submitted
+from queuebit_audit.figures import Authorised, Bill, Corrected
+from queuebit_audit.job_state import Job
+from queuebit_audit.records import AccountEntry, Content, Decision, Head, Leaf, Placed, Stray
+from queuebit_contracts.catalog import CATALOG
 from queuebit_contracts.delegations import Authority, Delegations, authority_of
 from queuebit_contracts.directory import Directory, TenantEvent
-from queuebit_contracts.job import (
-    Completion,
-    JobAccepted,
-    JobCompleted,
-    JobCorrected,
-    JobFailed,
-    JobMetered,
-    JobPlaced,
-    JobSealed,
-    JobSealedV1,
-    JobSubmitted,
-    JobUsageReported,
-    Placement,
-    Seal,
-    SealV1,
-    Submission,
-)
-from queuebit_contracts.subjects import event_name, parse, subject_of
-from queuebit_contracts.transparency import LogCheckpointed
-from queuebit_contracts.wire import Payload, UnknownEvent
-from queuebit_kernel import InvalidId, require_token
-from queuebit_runtime.log import Stored
-from queuebit_scheduling import micros
+from queuebit_contracts.subjects import parse
+from queuebit_contracts.wire import Event
 
-__all__ = [
-    "History",
-]
-
+__all__ = ["History"]
 
 _BY_CLIENTS = frozenset(it.name for it in CATALOG.values() if "client" in it.appended_by)
 """Written by clients: their content is a claim until the broker has checked it."""
@@ -52,12 +30,11 @@ class History:
 
     jobs: dict[tuple[str, str], Job] = field(default_factory=dict)
     accounts: dict[tuple[str, str], list[AccountEntry]] = field(default_factory=dict)
-    leaves: list[Leaf] = field(default_factory=list)
+    leaves: list[tuple[Job, Leaf]] = field(default_factory=list)
     heads: list[Head] = field(default_factory=list)
     strays: list[Stray] = field(default_factory=list)
-    calibrations: list[tuple[str, Payload]] = field(default_factory=list)
-    """By backend: calibrations in the payload store."""
-    decisions: dict[Payload, Decision] = field(default_factory=dict)
+    calibrations: list[Calibrated] = field(default_factory=list)
+    decisions: dict[Content, Decision] = field(default_factory=dict)
     undocumented: int = 0
     """Placements that do not say what they were decided from."""
     sequences: array[int] = field(default_factory=lambda: array("Q"))
@@ -79,34 +56,29 @@ class History:
     given_up: frozenset[int] = frozenset()
     """Sequences whose events are known to be lost."""
 
-    def evolve(self, stored: Stored, check_seal: CheckSeal) -> None:
-        """Fold the next event. The subject decides its tenant, because permissions guard subjects."""
-        event, it = stored.event, parse(stored.subject)
-        if isinstance(event, UnknownEvent):
-            self.unknown[event.type] += 1
-            return
-        if (proper := subject_of(event)) != stored.subject:
-            self._stray(stored.sequence, stored.subject, f"sequence {stored.sequence} holds an event of {proper}")
-        match it.noun:
-            case "job" if event_name(event.type) == it.event and _plain(it.id):
-                label = " ".join((it.event, *it.qualifiers)) if it.event in NUMBERED else it.event
-                self._job(stored, it.tenant, it.id, label, check_seal)
-            case "account":
-                self.accounts.setdefault((it.tenant, it.id), []).extend(entries(stored))
-            case "delegation":
-                self.delegations.take(event)
-            case "tenant" if isinstance(event, TenantEvent) and proper == stored.subject:
-                self.directory.take(event)
-                self.delegations.take(event)
+    def evolve(self, fact: Fact) -> None:
+        """Fold the next fact."""
+        if fact.stray:
+            by_client = parse(fact.subject).event in _BY_CLIENTS
+            self.strays.append(Stray(fact.sequence, fact.subject, fact.stray, by_client))
+        content = fact.content
+        match fact.noun:
+            case "job":
+                self._job(fact)
+            case "account" if isinstance(content, AccountEntry):
+                self.accounts.setdefault((fact.tenant, fact.id), []).append(content)
+            case "tenant":
+                self.directory.take(cast("TenantEvent", content))
+                self.delegations.take(cast("Event[Any]", content))
                 self.knows_tenants = True
-            case "proof" if isinstance(event, LogCheckpointed):
-                self.heads.append(Head(event.data.tree_size, len(self.leaves), event.data.checkpoint))
-            case "backend" if isinstance(event, BackendCalibrated) and event.data.snapshot.inline is None:
-                self.calibrations.append((event.data.backend, event.data.snapshot))
-
-    def unreadable(self, subject: str, sequence: int, why: str) -> None:
-        """Fold an event that breaks its contract."""
-        self._stray(sequence, subject, f"sequence {sequence} cannot be read: {why}")
+            case "delegation":
+                self.delegations.take(cast("Event[Any]", content))
+            case "proof" if isinstance(content, Checkpointed):
+                self.heads.append(Head(content.tree_size, len(self.leaves), content.signed))
+            case "backend" if isinstance(content, Calibrated):
+                self.calibrations.append(content)
+            case noun if noun == UNKNOWN:
+                self.unknown[fact.name] += 1
 
     def unfinished(self) -> int:
         """Jobs with missing events."""
@@ -124,74 +96,57 @@ class History:
         user = self.directory.user(job.tenant, job.key)
         return user is not None and user[1] != "viewer"
 
-    def _delegated(self, stored: Stored, asked: Submission) -> bool:
+    def _delegated(self, key: str, asked: Delegated | None) -> bool:
         """Whether a delegated key that was good then signed a submission."""
-        if asked.proof.delegation is None:
+        if asked is None:
             return False
-        known = self.delegations.find(asked.tenant, asked.proof.delegation)
-        found = authority_of(known, self.directory, asked.proof.key, stored.stored_at)
+        known = self.delegations.find(asked.tenant, asked.delegation)
+        found = authority_of(known, self.directory, key, asked.stored_at)
         return isinstance(found, Authority) and found.role != "viewer" and found.project in (None, asked.project)
 
-    def _stray(self, sequence: int, subject: str, text: str) -> None:
-        self.strays.append(Stray(sequence, subject, text, parse(subject).event in _BY_CLIENTS))
-
-    def _job(self, stored: Stored, tenant: str, name: str, kind: str, check_seal: CheckSeal) -> None:
-        job = self.jobs.get((tenant, name)) or self.jobs.setdefault((tenant, name), Job(tenant, name))
-        job.events.append((stored.sequence, kind))
-        match stored.event:
-            case JobSubmitted(data=data):
-                job.key = sys.intern(data.proof.key)  # few users, many jobs
-                job.permitted = job.permitted or self._may_submit(job) or self._delegated(stored, data)
-                if data.circuit.inline is None:
-                    job.circuits[stored.sequence] = data.circuit
-            case JobAccepted(data=data, time=time):
-                job.authorised = authorised(data, micros(time), stored.sequence)
+    def _job(self, fact: Fact) -> None:
+        key = (fact.tenant, fact.id)
+        job = self.jobs.get(key)
+        if job is None:
+            job = self.jobs[key] = Job(sys.intern(fact.tenant), fact.id)
+        job.names.append(fact.name)
+        job.last = fact.sequence
+        match fact.content:
+            case None:
+                pass
+            case Submitted() as content:
+                self._submitted(job, fact.sequence, content)
+            case Authorised() as content:
+                job.authorised = content
                 if self.knows_tenants and not self.given_up and not (job.permitted or self._may_submit(job)):
-                    text = f"sequence {stored.sequence} accepts what no user of {tenant} who may submit has signed"
-                    self.unauthorised.append((stored.subject, text))
-            case JobPlaced(data=data):
-                job.backend = data.backend
-                self._placed(tenant, name, data)
-            case JobCompleted(data=data) | JobFailed(data=data):
-                job.usage, job.backend = data.usage, data.backend
-                if isinstance(data, Completion) and data.result.inline is None:
-                    job.result = data.result
-            case JobMetered(data=data):
-                job.bills.append(bill(data))
-            case JobSealed(data=data) | JobSealedV1(data=data):
-                self.leaves.append(_leaf(tenant, name, data, check_seal))
-            case JobUsageReported(data=data):
-                job.reports[data.revision] = data.usage
-            case JobCorrected(data=data):
-                job.corrections.append(data)
+                    who = f"no user of {job.tenant} who may submit"
+                    self.unauthorised.append((fact.subject, f"sequence {fact.sequence} accepts what {who} has signed"))
+            case Placed() as content:
+                job.backend = content.backend
+                self._placed(job, content)
+            case Ran(usage=usage, backend=backend, result=result):
+                job.usage, job.backend, job.result = usage, backend, result or job.result
+            case Bill() as content:
+                job.bills.append(content)
+            case Leaf() as content:
+                self.leaves.append((job, content))
+            case Reported(revision=revision, usage=usage):
+                job.reports[revision] = usage
+            case Corrected() as content:
+                job.corrections.append(content)
 
-    def _placed(self, tenant: str, job: str, data: Placement) -> None:
-        if data.decision is None:
+    def _submitted(self, job: Job, sequence: int, asked: Submitted) -> None:
+        job.key = sys.intern(asked.key)  # few users, many jobs
+        job.permitted = job.permitted or self._may_submit(job) or self._delegated(asked.key, asked.delegated)
+        job.first_submission = job.first_submission or sequence
+        if asked.circuit is not None:
+            job.circuits[sequence] = asked.circuit
+
+    def _placed(self, job: Job, placed: Placed) -> None:
+        if placed.content is None:
             self.undocumented += 1
             return
-        scores = tuple((it.backend, it.expected_ms) for it in data.scores)
-        decision = self.decisions.setdefault(data.decision, Decision(data.decision, []))
-        decision.placed.append(Placed(tenant, job, data.backend, data.policy, data.snapshot, scores))
-
-
-def _leaf(tenant: str, job: str, data: Seal | SealV1, check_seal: CheckSeal) -> Leaf:
-    return Leaf(
-        tenant,
-        job,
-        data.leaf_index,
-        bytes.fromhex(data.statement.removeprefix("sha256:")),
-        data.revision or 0,
-        data.statement,
-        data.supersedes,
-        data.tree_size,
-        check_seal(tenant, job, data),
-    )
-
-
-def _plain(name: str) -> bool:
-    """Whether this is a valid job id: a message under any other name belongs to no job."""
-    try:
-        require_token(name)
-    except InvalidId:
-        return False
-    return True
+        decision = self.decisions.get(placed.content)
+        if decision is None:
+            decision = self.decisions[placed.content] = Decision(placed.content, [])
+        decision.placed.append((job, placed))

@@ -92,19 +92,25 @@ def _name(data: Mapping[str, Any], key: str) -> str:  # as above
 
 
 _TIMES: Final = ("stored_at", "event_time")
+_NUMBERS: Final = ("seq", *_TIMES)
+_TEXTS: Final = Row._fields[len(_NUMBERS) : -1]
+_FORM: Final = " ".join(["%d"] * len(Row._fields[:-1])) + ":%s"
 
 MARK: Final = (
-    "reinterpretAsUInt64(substring(SHA256(arrayStringConcat(arrayMap("
-    "it -> concat(toString(length(it)), ':', it), ["
-    + ", ".join(f"toString(toUnixTimestamp64Micro({it}))" if it in _TIMES else f"toString({it})" for it in Row._fields)
-    + f"]))), 1, {_MARK_BYTES}))"
+    "reinterpretAsUInt64(substring(SHA256(concat("
+    + ", ' ', ".join(
+        [f"toString(toUnixTimestamp64Micro({it}))" if it in _TIMES else f"toString({it})" for it in _NUMBERS]
+        + [f"toString(length({it}))" for it in _TEXTS]
+    )
+    + f", ':', {', '.join(_TEXTS)}, data)), 1, {_MARK_BYTES}))"
 )
 """The expression in ClickHouse's SQL for what `mark_of` computes, over the columns of a stored row."""
 
 
 def mark_of(row: Row) -> int:
-    """64 bits of SHA-256 over everything in a row: each value as text, after its length in bytes and a colon."""
-    *texts, data = row
-    written = "".join([f"{len(it.encode())}:{it}" for it in map(str, texts)]).encode()
-    content = hashlib.sha256(b"%b%d:%b" % (written, len(data), data))
+    """64 bits of SHA-256 over everything in a row: its numbers, the length in bytes of each text, then the content."""
+    sequence, stored, moment, *texts, data = row
+    joined = "".join(texts)
+    lengths = map(len, texts if joined.isascii() else [it.encode() for it in texts])
+    content = hashlib.sha256((_FORM % (sequence, stored, moment, *lengths, joined)).encode() + data)
     return int.from_bytes(content.digest()[:_MARK_BYTES], "little")

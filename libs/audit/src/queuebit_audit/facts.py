@@ -1,0 +1,283 @@
+"""Reads messages of the log into facts: what each of them says, as far as an invariant needs it.
+
+A fact follows from its message alone, so that any process may read any message. The event keeps its contract, lies
+under its own subject, and its proof is verified here; what depends on other events is left to `state`.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, NamedTuple, get_args
+
+from queuebit_audit.figures import Used, authorised, bill, corrected, used
+from queuebit_audit.records import AccountEntry, CheckProofs, Content, Leaf, Placed, Root
+from queuebit_contracts.account import AccountCorrected, AccountFunded, AccountHeld, AccountReleased, AccountSettled
+from queuebit_contracts.backend import BackendCalibrated
+from queuebit_contracts.catalog import NUMBERED, AnyEvent, decode
+from queuebit_contracts.delegation import DelegationGranted, DelegationRevoked
+from queuebit_contracts.directory import TenantEvent
+from queuebit_contracts.job import (
+    JobAccepted,
+    JobCompleted,
+    JobCorrected,
+    JobFailed,
+    JobMetered,
+    JobPlaced,
+    JobSealed,
+    JobSealedV1,
+    JobSubmitted,
+    JobUsageReported,
+)
+from queuebit_contracts.subjects import event_name, parse, subject_of
+from queuebit_contracts.transparency import LogCheckpointed
+from queuebit_contracts.wire import Amount, Payload, UnknownEvent
+from queuebit_kernel import InvalidId, Malformed, require_token
+from queuebit_runtime.log import Stored
+from queuebit_runtime.rows import mark_of, row_of
+from queuebit_scheduling import micros
+
+__all__ = [
+    "UNKNOWN",
+    "Calibrated",
+    "Checkpointed",
+    "Delegated",
+    "Fact",
+    "Message",
+    "Ran",
+    "Reported",
+    "Submitted",
+    "fact_of",
+    "read",
+    "unreadable",
+]
+
+UNKNOWN = "unknown"
+"""The noun of events whose type this version does not know."""
+
+
+class Fact(NamedTuple):
+    """What one message says."""
+
+    sequence: int
+    subject: str
+    noun: str = ""
+    """What it is about; empty where it changes nothing."""
+    tenant: str = ""
+    id: str = ""
+    name: str = ""
+    """The event's name, with its number if it may occur several times after the end of a job; of an unknown event, its
+    type."""
+    content: object = None
+    """What is kept of its data: one of the classes here, in `figures` or in `records`; of tenants and delegations, the
+    event."""
+    stray: str = ""
+    """Why it does not belong where it is."""
+
+
+class Delegated(NamedTuple):
+    """The delegation that a submission names, and for what."""
+
+    tenant: str
+    delegation: str
+    project: str
+    stored_at: datetime
+
+
+class Submitted(NamedTuple):
+    """Who asked for a job, and its circuit if that is in the payload store."""
+
+    key: str
+    circuit: Payload | None
+    delegated: Delegated | None
+
+
+class Ran(NamedTuple):
+    """A job ran, or could not."""
+
+    usage: Used
+    backend: str
+    result: Payload | None
+    """If it is in the payload store."""
+
+
+class Reported(NamedTuple):
+    """Usage that came after the end of its job."""
+
+    revision: int
+    usage: Used
+
+
+class Checkpointed(NamedTuple):
+    """A head of the transparency log."""
+
+    tree_size: int
+    signed: Root | str
+    """What it signs, or the reason why it does not verify."""
+
+
+class Calibrated(NamedTuple):
+    """A calibration in the payload store."""
+
+    backend: str
+    snapshot: Payload
+
+
+class _Place(NamedTuple):
+    """Where an event lies, and how proofs are verified."""
+
+    sequence: int
+    tenant: str
+    id: str
+    stored_at: datetime
+    proofs: CheckProofs
+
+
+Message = tuple[str, bytes, int, datetime]
+"""Subject, body, sequence and time in the log."""
+
+
+def read(given: tuple[CheckProofs, Sequence[Message]]) -> tuple[list[Fact], array[int]]:
+    """Read messages of any content: the fact of each, and the mark of the row that the warehouse must have for it."""
+    proofs, messages = given
+    facts = [_fact(*it, proofs) for it in messages]
+    return facts, array("Q", [mark_of(row_of(*it)) for it in messages])
+
+
+def fact_of(stored: Stored, proofs: CheckProofs) -> Fact:
+    """What an event says. The subject decides its tenant, because permissions guard subjects."""
+    event, subject, sequence = stored.event, stored.subject, stored.sequence
+    if isinstance(event, UnknownEvent):
+        return Fact(sequence, subject, UNKNOWN, name=event.type)
+    noun, tenant, id_, name, qualifiers = parse(subject)
+    proper, known = subject_of(event), event_name(event.type)
+    if noun == "job":
+        noun = "job" if known == name and _plain(id_) else ""
+        known = " ".join((known, *qualifiers)) if known in NUMBERED else known
+    elif noun in ("tenant", "delegation") and proper != subject:
+        noun = ""
+    content = _READERS.get(type(event), _nothing)(event, _Place(sequence, tenant, id_, stored.stored_at, proofs))
+    stray = "" if proper == subject else f"sequence {sequence} holds an event of {proper}"
+    return Fact(sequence, subject, noun, tenant, id_, known, content, stray)
+
+
+def unreadable(subject: str, sequence: int, why: str) -> Fact:
+    """The fact that an event breaks its contract."""
+    return Fact(sequence, subject, stray=f"sequence {sequence} cannot be read: {why}")
+
+
+def _fact(subject: str, body: bytes, sequence: int, stored_at: datetime, proofs: CheckProofs) -> Fact:
+    try:
+        event = decode(body, subject)
+    except Malformed as error:
+        return unreadable(subject, sequence, str(error))
+    return fact_of(Stored(event, subject, sequence, stored_at), proofs)
+
+
+def _plain(name: str) -> bool:
+    """Whether this is a valid job id: a message under any other name belongs to no job."""
+    try:
+        require_token(name)
+    except InvalidId:
+        return False
+    return True
+
+
+def _nothing(event: AnyEvent, at: _Place) -> None:
+    """That it happened is all that is kept."""
+    del event, at
+
+
+def _submitted(event: JobSubmitted, at: _Place) -> Submitted:
+    data, proof, circuit = event.data, event.data.proof, event.data.circuit
+    delegated = None
+    if proof.delegation is not None:
+        delegated = Delegated(data.tenant, proof.delegation, data.project, at.stored_at)
+    return Submitted(proof.key, circuit if circuit.inline is None else None, delegated)
+
+
+def _placed(event: JobPlaced, at: _Place) -> Placed:
+    del at
+    data = event.data
+    scores = tuple([(it.backend, it.expected_ms) for it in data.scores])
+    content = None if data.decision is None else Content.of(data.decision)
+    return Placed(data.backend, data.policy, data.snapshot, scores, content)
+
+
+def _completed(event: JobCompleted, at: _Place) -> Ran:
+    del at
+    result = event.data.result
+    return Ran(used(event.data.usage), event.data.backend, result if result.inline is None else None)
+
+
+def _sealed(event: JobSealed | JobSealedV1, at: _Place) -> Leaf:
+    data = event.data
+    entry = bytes.fromhex(data.statement.removeprefix("sha256:"))
+    trouble = at.proofs.seal(at.tenant, at.id, data)
+    return Leaf(data.leaf_index, entry, data.revision or 0, data.supersedes, data.tree_size, trouble)
+
+
+def _calibrated(event: BackendCalibrated, at: _Place) -> Calibrated | None:
+    del at
+    snapshot = event.data.snapshot
+    return Calibrated(event.data.backend, snapshot) if snapshot.inline is None else None
+
+
+def _funded(event: AccountFunded, at: _Place) -> AccountEntry:
+    amount = event.data.amount
+    return AccountEntry(at.sequence, "funded", "", (amount.currency,), _exact(amount))
+
+
+def _held(event: AccountHeld, at: _Place) -> AccountEntry:
+    amount = event.data.amount
+    return AccountEntry(at.sequence, "held", event.data.job, (amount.currency,), _exact(amount))
+
+
+def _released(event: AccountReleased, at: _Place) -> AccountEntry:
+    amount, exact = event.data.amount, _exact(event.data.amount)
+    return AccountEntry(at.sequence, "released", event.data.job, (amount.currency,), exact, released=exact)
+
+
+def _settled(event: AccountSettled, at: _Place) -> AccountEntry:
+    data = event.data
+    currencies = (data.held.currency, data.settled.currency, data.released.currency)
+    held, settled, released = _exact(data.held), _exact(data.settled), _exact(data.released)
+    return AccountEntry(at.sequence, "settled", data.job, currencies, held, settled, released, data.revision or 0)
+
+
+def _adjusted(event: AccountCorrected, at: _Place) -> AccountEntry:
+    delta, revision = event.data.delta, event.data.revision
+    return AccountEntry(at.sequence, "corrected", event.data.job, (delta.currency,), _exact(delta), revision=revision)
+
+
+def _exact(amount: Amount) -> Decimal:
+    return _decimal(amount.amount)
+
+
+_decimal = lru_cache(4096)(Decimal)
+"""Accounts have few different amounts: equal ones are one object."""
+
+_READERS: Mapping[type[AnyEvent], Callable[[Any, _Place], object]] = {
+    JobSubmitted: _submitted,
+    JobAccepted: lambda event, at: authorised(event.data, micros(event.time), at.sequence),
+    JobPlaced: _placed,
+    JobCompleted: _completed,
+    JobFailed: lambda event, _: Ran(used(event.data.usage), event.data.backend, None),
+    JobMetered: lambda event, _: bill(event.data),
+    JobUsageReported: lambda event, _: Reported(event.data.revision, used(event.data.usage)),
+    JobCorrected: lambda event, _: corrected(event.data),
+    JobSealed: _sealed,
+    JobSealedV1: _sealed,
+    AccountFunded: _funded,
+    AccountHeld: _held,
+    AccountReleased: _released,
+    AccountSettled: _settled,
+    AccountCorrected: _adjusted,
+    LogCheckpointed: lambda event, at: Checkpointed(event.data.tree_size, at.proofs.head(event.data.checkpoint)),
+    BackendCalibrated: _calibrated,
+    **dict.fromkeys((*get_args(TenantEvent), DelegationGranted, DelegationRevoked), lambda event, _: event),
+}
+"""What is kept of an event of each class; of others, that they happened. `Any`: the class is that of the key."""

@@ -1,0 +1,171 @@
+"""The figures of a job: what was authorised, used and charged, as its events say.
+
+They are tuples, because a verification keeps them of every job, and passes them between processes.
+"""
+
+from __future__ import annotations
+
+import sys
+from decimal import Decimal
+from typing import NamedTuple
+
+from queuebit_contracts.job import Acceptance, Charge, Correction, Metering, Usage
+from queuebit_contracts.wire import Amount
+from queuebit_scheduling import cost_ranks
+
+__all__ = [
+    "Authorised",
+    "Bill",
+    "Bound",
+    "Charged",
+    "Corrected",
+    "Held",
+    "Line",
+    "Measured",
+    "Used",
+    "authorised",
+    "bill",
+    "corrected",
+    "used",
+]
+
+
+class Held(NamedTuple):
+    """A held amount, as it is written."""
+
+    amount: str
+    currency: str
+
+
+class Bound(NamedTuple):
+    """What is authorised on one backend."""
+
+    backend: str
+    price: str
+    qpu_us: int
+    """The most QPU time in microseconds."""
+    cost_rank: int
+    """As decisions rank it."""
+
+
+class Authorised(NamedTuple):
+    """What the broker authorised: how much may run where, and the hold."""
+
+    shots: int
+    qubits: int
+    bounds: tuple[Bound, ...]
+    hold: Held
+    submission: int | None
+    accepted_us: int
+    sequence: int
+    """Of the acceptance."""
+
+    def bound(self, backend: str) -> Bound | None:
+        """What is authorised on a backend; None where the job may not run."""
+        return next((it for it in self.bounds if it.backend == backend), None)
+
+
+class Measured(NamedTuple):
+    """One measure of a usage."""
+
+    metric: str
+    quantity: str
+    unit: str
+    final: bool
+
+
+class Used(NamedTuple):
+    """A usage, with everything that an event says of it."""
+
+    shots: int = 0
+    qpu_us: int = 0
+    qubits: int = 0
+    final: bool = True
+    at_limit: bool | None = None
+    measures: tuple[Measured, ...] | None = None
+
+
+class Line(NamedTuple):
+    """One line of a charge."""
+
+    component: str
+    billed: str
+    unit_price: str
+    amount: str
+
+
+class Charged(NamedTuple):
+    """A charge, as far as it follows from usage and price; exact decimals as they are written."""
+
+    amount: str
+    currency: str
+    jbu: str
+    lines: tuple[Line, ...]
+
+
+class Bill(NamedTuple):
+    """The bill of a job."""
+
+    state: str
+    usage: Used
+    charge: Charged
+    hold: Held | None
+    final: bool
+    """Whether nothing of it can change any more, short of a correction."""
+
+
+class Corrected(NamedTuple):
+    """A correction of the bill of a job."""
+
+    backend: str | None
+    revision: int
+    report: int
+    usage: Used
+    charge: Charged
+    delta: Charged
+    final: bool
+
+
+def authorised(data: Acceptance, accepted_us: int, sequence: int) -> Authorised:
+    """What the broker authorised, from its acceptance at a sequence of the log."""
+    ranks = cost_ranks({it.backend: Decimal(it.hold) for it in data.candidates})
+    return Authorised(
+        shots=data.profile.shots or data.shots,
+        qubits=data.profile.qubits,
+        bounds=tuple(
+            {it.backend: Bound(it.backend, it.price, it.qpu_us, ranks[it.backend]) for it in data.candidates}.values()
+        ),
+        hold=_held(data.hold),
+        submission=data.submission,
+        accepted_us=accepted_us,
+        sequence=sequence,
+    )
+
+
+def bill(data: Metering) -> Bill:
+    """The first bill of a job."""
+    hold = None if data.hold is None else _held(data.hold)
+    return Bill(data.state, used(data.usage), _charged(data.charge), hold, data.final is not False)
+
+
+def corrected(data: Correction) -> Corrected:
+    """A later bill of a job."""
+    usage, charge, delta = used(data.usage), _charged(data.charge), _charged(data.delta)
+    return Corrected(data.backend, data.revision, data.report, usage, charge, delta, data.final)
+
+
+def used(usage: Usage) -> Used:
+    """A usage, as a tuple."""
+    measures = None
+    if usage.measures is not None:
+        measures = tuple([Measured(it.metric, it.quantity, it.unit, it.final) for it in usage.measures])
+    return Used(usage.shots, usage.qpu_us, usage.qubits, usage.final, usage.at_limit, measures)
+
+
+def _charged(charge: Charge) -> Charged:
+    lines = [Line(sys.intern(it.component), it.billed, sys.intern(it.unit_price), it.amount) for it in charge.lines]
+    return Charged(charge.amount, charge.currency, charge.jbu, tuple(lines))
+
+
+def _held(amount: Amount) -> Held:
+    return Held(amount.amount, amount.currency)
