@@ -6,9 +6,9 @@ here: use `measures_of`, `quantities` or `is_final`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from decimal import ROUND_CEILING, Decimal
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Final, NamedTuple
 
 from pydantic import Field
 
@@ -20,9 +20,9 @@ __all__ = [
     "SHOTS",
     "UNITS",
     "Measure",
-    "MeasureLike",
+    "MeasureRecord",
     "Usage",
-    "UsageLike",
+    "UsageRecord",
     "is_final",
     "measures_of",
     "prevailing",
@@ -75,32 +75,32 @@ class Usage(Wire):
     counts, and they repeat what they can for readers of version 0.1."""
 
 
-class MeasureLike(Protocol):
-    """What is read of a measure."""
+class MeasureRecord(NamedTuple):
+    """A measure, for readers that keep many."""
 
-    @property
-    def metric(self) -> str: ...
-    @property
-    def quantity(self) -> str: ...
-    @property
-    def unit(self) -> str: ...
-    @property
-    def final(self) -> bool: ...
+    metric: str
+    quantity: str
+    unit: str
+    final: bool
 
 
-class UsageLike(Protocol):
-    """What is read of a usage: of the event, or of what was kept of it."""
+class UsageRecord(NamedTuple):
+    """A usage with everything that an event says of it, for readers that keep many."""
 
-    @property
-    def shots(self) -> int: ...
-    @property
-    def qpu_us(self) -> int: ...
-    @property
-    def qubits(self) -> int: ...
-    @property
-    def final(self) -> bool: ...
-    @property
-    def measures(self) -> Sequence[MeasureLike] | None: ...
+    shots: int = 0
+    qpu_us: int = 0
+    qubits: int = 0
+    final: bool = True
+    at_limit: bool | None = None
+    measures: tuple[MeasureRecord, ...] | None = None
+
+    @classmethod
+    def of(cls, usage: Usage) -> UsageRecord:
+        """What an event says."""
+        measures = None
+        if usage.measures is not None:
+            measures = tuple([MeasureRecord(it.metric, it.quantity, it.unit, it.final) for it in usage.measures])
+        return cls(usage.shots, usage.qpu_us, usage.qubits, usage.final, usage.at_limit, measures)
 
 
 def usage_of(*measures: Measure, at_limit: bool | None = None) -> Usage:
@@ -133,7 +133,7 @@ def measures_of(usage: Usage) -> tuple[Measure, ...]:
     )
 
 
-def quantities(usage: UsageLike) -> dict[str, Decimal]:
+def quantities(usage: Usage | UsageRecord) -> dict[str, Decimal]:
     """The measured quantities by metric, of the units that price components rate."""
     if usage.measures is None:
         return {metric: Decimal(quantity) for metric, quantity in _fields(usage).items()}
@@ -145,17 +145,17 @@ def shots_of(usage: Usage) -> int:
     return int(quantities(usage).get(SHOTS, 0))
 
 
-def is_final(usage: UsageLike) -> bool:
+def is_final(usage: Usage | UsageRecord) -> bool:
     """Whether no measure can change any more. Usage that is not final is not billed yet, and keeps its hold."""
     return usage.final if usage.measures is None else all(it.final for it in usage.measures)
 
 
-def prevailing(reports: Mapping[int, UsageLike]) -> int | None:
+def prevailing(reports: Mapping[int, Usage | UsageRecord]) -> int | None:
     """The revision of the report that counts: the newest final one, or if none is final, the newest."""
     return max(reports, key=lambda revision: (is_final(reports[revision]), revision), default=None)
 
 
-def _fields(usage: UsageLike) -> dict[str, int]:
+def _fields(usage: Usage | UsageRecord) -> dict[str, int]:
     """What version 0.1 can say."""
     return {SHOTS: max(usage.shots, 0), QPU_TIME: max(usage.qpu_us, 0), QUBITS: max(usage.qubits, 0)}
 

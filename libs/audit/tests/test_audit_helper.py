@@ -36,7 +36,9 @@ async def test_both_processes_read_alike_and_the_end_of_the_second_is_reported(
         for it in recording.stored()
         if isinstance(it.event, Event)
     ]
-    messages.append(messages[0]._replace(sequence=len(messages) + 1, body=b"{}"))
+    end = len(messages)
+    messages.append(messages[0]._replace(sequence=end + 1, body=b"{}"))
+    messages.append(messages[-2]._replace(sequence=end + 2, subject="qb.proof.other.checkpointed"))
     found = []
     with second_process() as helper:
         other = await helper.share(_own_id, None)
@@ -48,8 +50,9 @@ async def test_both_processes_read_alike_and_the_end_of_the_second_is_reported(
                 if (waiting := readings.take(message)) is not None:
                     await waiting
             await readings.finish()
-            found.append((history.sequences, history.marks, history.jobs, history.accounts, history.leaves))
-            assert (len(history.heads), len(history.strays)) == (2, 1)
+            folded = (history.jobs, history.accounts, history.leaves, history.heads, history.strays)
+            found.append((history.sequences, history.marks, *folded))
+            assert [len(it) for it in folded] == [5, 2, 5, 3, 2]
         os.kill(other, signal.SIGKILL)
         with pytest.raises(Unavailable, match="has ended"):
             await helper.share(_own_id, None)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from queuebit_audit.figures import Authorised, Bill, Charged, Corrected, Used
+from queuebit_audit.figures import Authorised, Bill, Charged, Corrected
 from queuebit_audit.job_state import Job
-from queuebit_contracts.usage import is_final, quantities
+from queuebit_contracts.usage import UsageRecord, is_final, quantities
 from queuebit_pricing import Bounds, PriceBook, Unpriced, bill
 
 __all__ = ["billed"]
@@ -55,7 +55,7 @@ def _rated(
     job: Job,
     authorised: Authorised,
     state: str,
-    usage: Used,
+    usage: UsageRecord,
     charge: Charged,
     book: PriceBook,
     correction: Corrected | None = None,
@@ -86,7 +86,7 @@ def _unknown_yet(it: Bill) -> bool:
     return it.state == "cancelled" and not it.final and not any(quantities(it.usage).values())
 
 
-def _used(usage: Used) -> str:
+def _used(usage: UsageRecord) -> str:
     return ", ".join(f"{quantity} {metric}" for metric, quantity in quantities(usage).items())
 
 

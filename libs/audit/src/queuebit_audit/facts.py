@@ -13,7 +13,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple, get_args
 
-from queuebit_audit.figures import Used, authorised, bill, corrected, used
+from queuebit_audit.figures import authorised, bill, corrected
 from queuebit_audit.records import AccountEntry, CheckProofs, Content, Leaf, Placed, Root
 from queuebit_contracts.account import AccountCorrected, AccountFunded, AccountHeld, AccountReleased, AccountSettled
 from queuebit_contracts.backend import BackendCalibrated
@@ -34,6 +34,7 @@ from queuebit_contracts.job import (
 )
 from queuebit_contracts.subjects import event_name, parse, subject_of
 from queuebit_contracts.transparency import LogCheckpointed
+from queuebit_contracts.usage import UsageRecord
 from queuebit_contracts.wire import Amount, Payload, UnknownEvent
 from queuebit_kernel import InvalidId, Malformed, require_token
 from queuebit_runtime.log import Stored
@@ -98,7 +99,7 @@ class Submitted(NamedTuple):
 class Ran(NamedTuple):
     """A job ran, or could not."""
 
-    usage: Used
+    usage: UsageRecord
     backend: str
     result: Payload | None
     """If it is in the payload store."""
@@ -108,7 +109,7 @@ class Reported(NamedTuple):
     """Usage that came after the end of its job."""
 
     revision: int
-    usage: Used
+    usage: UsageRecord
 
 
 class Checkpointed(NamedTuple):
@@ -210,7 +211,7 @@ def _placed(event: JobPlaced, at: _Place) -> Placed:
 def _completed(event: JobCompleted, at: _Place) -> Ran:
     del at
     result = event.data.result
-    return Ran(used(event.data.usage), event.data.backend, result if result.inline is None else None)
+    return Ran(UsageRecord.of(event.data.usage), event.data.backend, result if result.inline is None else None)
 
 
 def _sealed(event: JobSealed | JobSealedV1, at: _Place) -> Leaf:
@@ -265,9 +266,9 @@ _READERS: Mapping[type[AnyEvent], Callable[[Any, _Place], object]] = {
     JobAccepted: lambda event, at: authorised(event.data, micros(event.time), at.sequence),
     JobPlaced: _placed,
     JobCompleted: _completed,
-    JobFailed: lambda event, _: Ran(used(event.data.usage), event.data.backend, None),
+    JobFailed: lambda event, _: Ran(UsageRecord.of(event.data.usage), event.data.backend, None),
     JobMetered: lambda event, _: bill(event.data),
-    JobUsageReported: lambda event, _: Reported(event.data.revision, used(event.data.usage)),
+    JobUsageReported: lambda event, _: Reported(event.data.revision, UsageRecord.of(event.data.usage)),
     JobCorrected: lambda event, _: corrected(event.data),
     JobSealed: _sealed,
     JobSealedV1: _sealed,

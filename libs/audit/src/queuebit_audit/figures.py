@@ -9,7 +9,8 @@ import sys
 from decimal import Decimal
 from typing import NamedTuple
 
-from queuebit_contracts.job import Acceptance, Charge, Correction, Metering, Usage
+from queuebit_contracts.job import Acceptance, Charge, Correction, Metering
+from queuebit_contracts.usage import UsageRecord
 from queuebit_contracts.wire import Amount
 from queuebit_scheduling import cost_ranks
 
@@ -21,12 +22,9 @@ __all__ = [
     "Corrected",
     "Held",
     "Line",
-    "Measured",
-    "Used",
     "authorised",
     "bill",
     "corrected",
-    "used",
 ]
 
 
@@ -65,26 +63,6 @@ class Authorised(NamedTuple):
         return next((it for it in self.bounds if it.backend == backend), None)
 
 
-class Measured(NamedTuple):
-    """One measure of a usage."""
-
-    metric: str
-    quantity: str
-    unit: str
-    final: bool
-
-
-class Used(NamedTuple):
-    """A usage, with everything that an event says of it."""
-
-    shots: int = 0
-    qpu_us: int = 0
-    qubits: int = 0
-    final: bool = True
-    at_limit: bool | None = None
-    measures: tuple[Measured, ...] | None = None
-
-
 class Line(NamedTuple):
     """One line of a charge."""
 
@@ -107,7 +85,7 @@ class Bill(NamedTuple):
     """The bill of a job."""
 
     state: str
-    usage: Used
+    usage: UsageRecord
     charge: Charged
     hold: Held | None
     final: bool
@@ -120,7 +98,7 @@ class Corrected(NamedTuple):
     backend: str | None
     revision: int
     report: int
-    usage: Used
+    usage: UsageRecord
     charge: Charged
     delta: Charged
     final: bool
@@ -145,21 +123,13 @@ def authorised(data: Acceptance, accepted_us: int, sequence: int) -> Authorised:
 def bill(data: Metering) -> Bill:
     """The first bill of a job."""
     hold = None if data.hold is None else _held(data.hold)
-    return Bill(data.state, used(data.usage), _charged(data.charge), hold, data.final is not False)
+    return Bill(data.state, UsageRecord.of(data.usage), _charged(data.charge), hold, data.final is not False)
 
 
 def corrected(data: Correction) -> Corrected:
     """A later bill of a job."""
-    usage, charge, delta = used(data.usage), _charged(data.charge), _charged(data.delta)
+    usage, charge, delta = UsageRecord.of(data.usage), _charged(data.charge), _charged(data.delta)
     return Corrected(data.backend, data.revision, data.report, usage, charge, delta, data.final)
-
-
-def used(usage: Usage) -> Used:
-    """A usage, as a tuple."""
-    measures = None
-    if usage.measures is not None:
-        measures = tuple([Measured(it.metric, it.quantity, it.unit, it.final) for it in usage.measures])
-    return Used(usage.shots, usage.qpu_us, usage.qubits, usage.final, usage.at_limit, measures)
 
 
 def _charged(charge: Charge) -> Charged:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from queuebit_audit.figures import Authorised, Bill, Corrected, Used
+from queuebit_audit.figures import Authorised, Bill, Corrected
 from queuebit_contracts.job import TERMINAL
-from queuebit_contracts.usage import is_final, prevailing, quantities
+from queuebit_contracts.usage import UsageRecord, is_final, prevailing, quantities
 from queuebit_contracts.wire import Payload
 
 __all__ = ["Job"]
 
 
-_NOTHING = Used()
+_NOTHING = UsageRecord()
 
 
 @dataclass(slots=True)
@@ -35,13 +35,13 @@ class Job:
     backend: str | None = None
     """The backend of its last placement."""
     authorised: Authorised | None = None
-    usage: Used = _NOTHING
+    usage: UsageRecord = _NOTHING
     circuits: dict[int, Payload] = field(default_factory=dict)
     """By sequence of the submission: circuits in the payload store."""
     result: Payload | None = None
     """Its place in the payload store."""
     bills: list[Bill] = field(default_factory=list)
-    reports: dict[int, Used] = field(default_factory=dict)
+    reports: dict[int, UsageRecord] = field(default_factory=dict)
     """Usage that came after its end, by revision."""
     corrections: list[Corrected] = field(default_factory=list)
     """Of its bill, in the order of the log."""
