@@ -158,10 +158,10 @@ def fact_of(stored: Stored, proofs: CheckProofs) -> Fact:
     if noun == "job":
         noun = "job" if known == name and _plain(id_) else ""
         known = " ".join((known, *qualifiers)) if known in NUMBERED else known
-    elif noun in ("tenant", "delegation") and proper != subject:
-        noun = ""
     content = _READERS.get(type(event), _nothing)(event, _Place(sequence, tenant, id_, stored.stored_at, proofs))
     stray = "" if proper == subject else f"sequence {sequence} holds an event of {proper}"
+    if noun in ("tenant", "delegation") and (stray or content is None):
+        noun = ""
     return Fact(sequence, subject, noun, tenant, id_, known, content, stray)
 
 
