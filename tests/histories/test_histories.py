@@ -13,8 +13,8 @@ from nats.aio.msg import Msg
 
 from queuebit.log_client import Entry
 from queuebit.status import status_of
-from queuebit_audit.facts import fact_of
 from queuebit_audit.lifecycle import Outstanding, nothing_lost
+from queuebit_audit.messages import fact_of
 from queuebit_audit.money import money_adds_up
 from queuebit_audit.proofs import Proofs, proven, walls_hold
 from queuebit_audit.state import History

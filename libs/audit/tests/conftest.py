@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from queuebit_audit.facts import fact_of
 from queuebit_audit.inspection import judge
 from queuebit_audit.lifecycle import Outstanding
+from queuebit_audit.messages import fact_of
 from queuebit_audit.proofs import Proofs
 from queuebit_audit.report import Verdict
 from queuebit_audit.rows import Rows, one_truth

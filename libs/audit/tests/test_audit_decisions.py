@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from queuebit_audit.decisions import Sample, decisions_recompute
-from queuebit_audit.facts import fact_of
+from queuebit_audit.messages import fact_of
 from queuebit_audit.records import Root
 from queuebit_audit.report import Verdict
 from queuebit_audit.state import History

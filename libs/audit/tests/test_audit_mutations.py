@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from queuebit_audit.facts import fact_of, unreadable
 from queuebit_audit.lifecycle import Outstanding, nothing_lost
+from queuebit_audit.messages import fact_of, unreadable
 from queuebit_audit.proofs import Proofs, walls_hold
 from queuebit_audit.rows import Rows, one_truth
 from queuebit_contracts.account import AccountFunded, AccountHeld, AccountReleased, AccountSettled, Release

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from queuebit_audit.figures import Authorised, Bill, Charged, Corrected
+from queuebit_audit.charges import Authorised, Bill, Charged, Corrected
 from queuebit_audit.job_state import Job
 from queuebit_contracts.usage import UsageRecord, is_final, quantities
 from queuebit_pricing import Bounds, PriceBook, Unpriced, bill

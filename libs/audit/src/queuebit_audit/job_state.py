@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from queuebit_audit.figures import Authorised, Bill, Corrected
+from queuebit_audit.charges import Authorised, Bill, Corrected
 from queuebit_contracts.job import TERMINAL
 from queuebit_contracts.usage import UsageRecord, is_final, prevailing, quantities
 from queuebit_contracts.wire import Payload

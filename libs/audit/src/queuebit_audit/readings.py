@@ -7,8 +7,8 @@ from array import array
 from collections import deque
 from collections.abc import Awaitable
 
-from queuebit_audit.facts import Fact, Message, read
 from queuebit_audit.helper import Helper
+from queuebit_audit.messages import Fact, Message, read
 from queuebit_audit.records import CheckProofs
 from queuebit_audit.state import History
 from queuebit_runtime.view import Raw

@@ -8,9 +8,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from queuebit_audit.facts import UNKNOWN, Calibrated, Checkpointed, Delegated, Fact, Ran, Reported, Submitted
-from queuebit_audit.figures import Authorised, Bill, Corrected
+from queuebit_audit.charges import Authorised, Bill, Corrected
 from queuebit_audit.job_state import Job
+from queuebit_audit.messages import UNKNOWN, Calibrated, Checkpointed, Delegated, Fact, Ran, Reported, Submitted
 from queuebit_audit.records import AccountEntry, Content, Decision, Head, Leaf, Placed, Stray
 from queuebit_contracts.catalog import CATALOG
 from queuebit_contracts.delegations import Authority, Delegations, authority_of

@@ -13,7 +13,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple, get_args
 
-from queuebit_audit.figures import authorised, bill, corrected
+from queuebit_audit.charges import authorised, bill, corrected
 from queuebit_audit.records import AccountEntry, CheckProofs, Content, Leaf, Placed, Root
 from queuebit_contracts.account import AccountCorrected, AccountFunded, AccountHeld, AccountReleased, AccountSettled
 from queuebit_contracts.backend import BackendCalibrated
@@ -73,7 +73,7 @@ class Fact(NamedTuple):
     """The event's name, with its number if it may occur several times after the end of a job; of an unknown event, its
     type."""
     content: object = None
-    """What is kept of its data: one of the classes here, in `figures` or in `records`; of tenants and delegations, the
+    """What is kept of its data: one of the classes here, in `charges` or in `records`; of tenants and delegations, the
     event."""
     stray: str = ""
     """Why it does not belong where it is."""
