@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
 
+from queuebit_contracts.delegation import Delegation, DelegationGranted
 from queuebit_contracts.directory import Directory, changes
 from queuebit_contracts.job import JobAccepted, JobSubmitted
 from queuebit_contracts.tenants import Tenant, Tenants, User
-from queuebit_kernel import job_id
+from queuebit_kernel import digest, job_id
 from queuebit_runtime.keys import new_seed, public_key
 
 from .conftest import Recording
 
+LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)
 KEYS = {name: public_key(new_seed()) for name in ("acme", "beta")}
 
 
@@ -59,3 +64,33 @@ def test_a_job_of_a_viewer_or_of_a_revoked_key_must_not_be_accepted(recording: R
 def test_a_log_without_facts_about_tenants_is_of_version_01_and_not_judged_by_them(recording: Recording) -> None:
     assert recording.history().unauthorised == []
     assert recording.judged()["I3"].holds
+
+
+@pytest.mark.parametrize(
+    ("changes_to_it", "holds"),
+    [({}, True), ({"scope": "read"}, False), ({"project": "other"}, False), ({"expires_at": LONG_AGO}, False)],
+)
+def test_a_job_of_a_delegated_key_is_judged_by_its_delegation(
+    recording: Recording, changes_to_it: dict[str, Any], holds: bool
+) -> None:
+    _facts(recording, "member")
+    key = "U" + "C" * 55
+    for at, it in enumerate(recording.events):
+        if isinstance(it, JobSubmitted):
+            proof = it.data.proof.model_copy(update={"key": key, "delegation": "d1"})
+            recording.events[at] = it.model_copy(update={"data": it.data.model_copy(update={"proof": proof})})
+    first = next(at for at, it in enumerate(recording.events) if isinstance(it, JobSubmitted))
+    for tenant in KEYS:
+        delegation = Delegation(
+            tenant=tenant,
+            delegation="d1",
+            key=key,
+            user="ann",
+            scope="submit",
+            subject="ann",
+            proof=digest(b"a JWT"),
+            granted_at=LONG_AGO,
+            expires_at=LONG_AGO.replace(year=2126),
+        ).model_copy(update=changes_to_it)
+        recording.events.insert(first, DelegationGranted(source="qb/broker", data=delegation))
+    assert recording.judged()["I3"].holds is holds

@@ -67,6 +67,7 @@ def record() -> JobRecord:
         started_at=BEGIN + timedelta(milliseconds=6),
         finished_at=BEGIN + timedelta(milliseconds=20),
         actor="alice",
+        delegation="dabcdefghijklmnopqrst",
         result_digest=sha256("result"),
         circuit_digest=sha256("circuit"),
         compiled_digest=sha256("compiled"),

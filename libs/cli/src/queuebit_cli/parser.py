@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 
-from queuebit_cli.grammar import DOCUMENT, LINES, Group, Help, Parser, names, number, seconds, whole
+from queuebit_cli.grammar import DOCUMENT, LINES, Group, Help, Parser, lifetime, names, number, seconds, whole
 
 __all__ = ["build"]
 
@@ -19,6 +19,7 @@ exit codes:  0 done, 1 a job failed or a check did not hold, 2 bad usage,
 
 _ANYWHERE = "where to run; default: the cheapest ideal simulator that fits (or of the project's default kind)"
 _ROLES = ("viewer", "member", "admin")
+_SCOPES = ("read", "submit", "admin")
 _JOB = "its id, a prefix of its id, or `latest`"
 
 
@@ -37,6 +38,7 @@ def build() -> ArgumentParser:
     _reading(words)
     _documents(words)
     _checking(words)
+    _delegating(words)
     _tenants(words.group("tenant", "tenants, projects, users and tokens"))
     _operating(words)
     return parser
@@ -157,6 +159,29 @@ def _tenants(tenant: Group) -> None:
     tenant.command("remove", "tenancy:remove", "its users can no longer log in", "TENANT")
     _money(tenant)
     _people(tenant)
+
+
+def _delegating(words: Group) -> None:
+    token = words.command("token", "tokens:token", "a short-lived token for HTTP; or list or revoke them", client=True)
+    token.add_argument("action", nargs="?", choices=("new", "list", "revoke"), default="new", metavar="ACTION",
+                       help="new, list or revoke (new)")  # fmt: skip
+    token.add_argument("delegation", nargs="?", metavar="ID", help="which one to revoke, as `list` shows it")
+    token.add_argument(
+        "--for", type=lifetime, dest="lifetime", metavar="TIME", help="its life, such as 90s, 15m or 12h (1h)"
+    )
+    token.add_argument(
+        "--scope", choices=_SCOPES, metavar="SCOPE", help=f"{', '.join(_SCOPES)} (what your role allows, up to submit)"
+    )
+    token.add_argument("--project", metavar="P", help="it submits to this project only")
+    console = words.command("console", "tokens:console", "open the web console, logged in", client=True)
+    console.add_argument(
+        "--for", type=lifetime, dest="lifetime", metavar="TIME", help="how long it stays logged in (8h)"
+    )
+    console.add_argument(
+        "--scope", choices=_SCOPES, metavar="SCOPE", help=f"{', '.join(_SCOPES)} (what your role allows)"
+    )
+    console.add_argument("--url", metavar="URL", help="of the gateway (that of the home's stack)")
+    console.add_argument("--no-open", action="store_true", help="only print the address")
 
 
 def _money(tenant: Group) -> None:

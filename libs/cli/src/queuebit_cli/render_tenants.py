@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from queuebit.balances import NOTHING, moved
 from queuebit_cli.render_tables import day_and_time
 from queuebit_cli.tables import Row
-from queuebit_contracts.tenants import Project
+from queuebit_contracts.tenants import Issuer, Project
 from queuebit_stack.tenant_history import in_words
 
-__all__ = ["Accounts", "history_rows", "project_rows"]
+__all__ = ["Accounts", "history_rows", "issuer_rows", "project_rows"]
 
 Accounts = Mapping[tuple[str, str], Row]
 """Accounts as the broker holds them, by project and currency."""
@@ -32,6 +32,20 @@ def project_rows(projects: Mapping[str, Project], accounts: Accounts | None) -> 
             }
         )
     return rows
+
+
+def issuer_rows(issuers: Mapping[str, Issuer]) -> list[Row]:
+    """Trusted issuers: whose tokens give a key, in whose name, and for what."""
+    return [
+        {
+            "issuer": name,
+            "url": it.url,
+            "claims": ", ".join(f"{claim} {pattern}" for claim, pattern in it.claims.items()),
+            "acts for": it.user or "{user}",
+            "scope": it.scope,
+        }
+        for name, it in issuers.items()
+    ]
 
 
 def history_rows(rows: Sequence[Row]) -> list[Row]:

@@ -79,6 +79,8 @@ def _value(name: str, value: object) -> str:
             return ", ".join(str(it)[:9] for it in keys) or "none"
         case _, [*values]:
             return ", ".join(map(str, values)) or "none"
+        case "claims", {}:
+            return ", ".join(f"{claim} {pattern}" for claim, pattern in value.items())
         case _, {}:
             return ", ".join(f"{what} {_limit(limit)}" for what, limit in value.items()) or "none"
         case _:
@@ -101,7 +103,8 @@ def _change(reply: Reply, sequence: int, known: dict[str, dict[str, object]]) ->
         return {**change, "by": "", "changed": {}}
     if isinstance(event, UnknownEvent):
         return {**change, "by": "", "changed": {}}
-    fields = event.data.model_dump(mode="json", exclude={"tenant", "project", "user", "by"})
+    own = {"tenant", "by", noun}  # an issuer also has a user and a project, which are rules
+    fields = event.data.model_dump(mode="json", exclude=own)
     place = f"{noun} {address.qualifiers}"
     changed = {name: [old, new] for name, old, new in _differences(known.get(place, {}), fields)}
     if verb == "defined":

@@ -11,7 +11,7 @@ from queuebit.balances import by_account, moved
 from queuebit_cli.output import Output
 from queuebit_cli.progress import Progress
 from queuebit_cli.render_tables import balance_rows
-from queuebit_cli.render_tenants import project_rows
+from queuebit_cli.render_tenants import issuer_rows, project_rows
 from queuebit_contracts.query import UsageRequest
 from queuebit_stack import late_usage
 from queuebit_stack.balances import balances
@@ -79,13 +79,13 @@ def show(args: Namespace, out: Output) -> Exit:
             "balances": rows,
         }
     )
-    limits = tenant.model_dump(exclude={"project", "user", "budget"})
+    limits = tenant.model_dump(exclude={"project", "user", "budget", "issuer"})
     out.say(f"{args.tenant}: {', '.join(f'{name} {value}' for name, value in limits.items())}")
     users = [
         {"user": name, "role": it.role, "tokens": [key[:9] for key in it.keys]} for name, it in tenant.user.items()
     ]
     budgets = balance_rows([it for it in rows or () if it["kind"] == "budget"])
-    for table in (project_rows(tenant.project, accounts), budgets, users):
+    for table in (project_rows(tenant.project, accounts), budgets, users, issuer_rows(tenant.issuer)):
         if table:
             out.table(table, fit=True)
     if rows is None:
