@@ -98,7 +98,9 @@ def _ask(conversation: Conversation, method: str, url: str, body: object = None)
     except HTTPError:
         raise
     except (URLError, TimeoutError, ValueError) as error:
-        raise Unreachable(f"{urlsplit(url).netloc} did not take the comment: {error}") from error
+        raise Unreachable(
+            f"{urlsplit(url).netloc} did not take the comment: {getattr(error, 'reason', error)}"
+        ) from error
 
 
 def _refused(error: HTTPError) -> Exception:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import tomllib
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from queuebit.errors import InvalidInput
 from queuebit_ci.policy import Share, faults
@@ -19,9 +20,22 @@ __all__ = ["Expected", "expected_file", "read_expected"]
 
 _SUFFIXES = (".expected.toml", ".expected.json")
 _CLOSE = 1e-6
+_FRACTION = re.compile(r"[0-9]{1,18}/[1-9][0-9]{0,17}")
 
 _Bits = Annotated[str, StringConstraints(pattern=r"^[01]+( [01]+)*$")]
-_Probability = Annotated[float, Field(ge=0, le=1)] | Annotated[str, StringConstraints(pattern=r"^[0-9]+/[1-9][0-9]*$")]
+
+
+def _probability(given: float | str) -> float | str:
+    if isinstance(given, str):
+        share = float(Fraction(given)) if _FRACTION.fullmatch(given) else math.nan
+    else:
+        share = given
+    if not 0 <= share <= 1:  # nor NaN
+        raise ValueError('write a number from 0 to 1, or a fraction such as "1/3"')
+    return given
+
+
+_Probability = Annotated[float | str, AfterValidator(_probability)]
 
 
 class Expected(BaseModel):

@@ -24,7 +24,8 @@ class Base:
     commit: str
 
     def __str__(self) -> str:
-        return f"{self.ref} ({self.commit[:_SHORT]})"
+        short = self.commit[:_SHORT]
+        return short if self.commit.startswith(self.ref) else f"{self.ref} ({short})"
 
 
 def base_of(folder: Path, ref: str) -> Base:

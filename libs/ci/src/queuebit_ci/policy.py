@@ -164,6 +164,7 @@ def _fault(kind: str, place: tuple[int | str, ...], text: str) -> str:
     if kind == "string_pattern_mismatch":
         shape = '"10%"' if "increase" in key else '"0.50" or "0.50 EUR"'
         return f"{key}: write text like {shape}"
+    text = text.removeprefix("Value error, ")
     return f"{key}: {text[:1].lower()}{text[1:]}"
 
 

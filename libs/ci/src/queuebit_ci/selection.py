@@ -75,7 +75,7 @@ def read_candidate(folder: Path, path: str, base: Base | None = None, earlier: s
         beside = expected_file(file)
         expected = read_expected(beside) if beside else None
     except InvalidInput as error:
-        return Candidate(path, fault=str(error).replace(f"{folder}/", ""))
+        return Candidate(path, fault=str(error).replace(f"{folder}/", "").removeprefix(f"{path} "))
     before = None
     if base and earlier and not path.endswith(BATCH):
         found = content_at(folder, base, earlier)

@@ -66,13 +66,15 @@ def source_of(content: bytes, name: str) -> bytes:
 
 def _read(path: Path) -> bytes:
     try:
-        if (size := path.stat().st_size) > MAX_SOURCE_BYTES:
-            raise _too_large(str(path), size)
-        return path.read_bytes()
+        size = path.stat().st_size
+        content = path.read_bytes() if size <= MAX_SOURCE_BYTES else b""
     except FileNotFoundError as error:
         raise InvalidInput(f"there is no file {path}") from error
     except (OSError, ValueError) as error:  # the latter of a name that no file can have
         raise InvalidInput(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if size > MAX_SOURCE_BYTES:
+        raise _too_large(str(path), size)
+    return content
 
 
 def _too_large(name: str, size: int) -> InvalidInput:
