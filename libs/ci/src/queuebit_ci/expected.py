@@ -26,11 +26,8 @@ _Bits = Annotated[str, StringConstraints(pattern=r"^[01]+( [01]+)*$")]
 
 
 def _probability(given: float | str) -> float | str:
-    if isinstance(given, str):
-        share = float(Fraction(given)) if _FRACTION.fullmatch(given) else math.nan
-    else:
-        share = given
-    if not 0 <= share <= 1:  # nor NaN
+    readable = isinstance(given, float) or _FRACTION.fullmatch(given)
+    if not readable or not 0 <= float(Fraction(given) if isinstance(given, str) else given) <= 1:  # NaN is neither
         raise ValueError('write a number from 0 to 1, or a fraction such as "1/3"')
     return given
 
