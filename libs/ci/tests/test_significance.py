@@ -122,7 +122,12 @@ def test_a_large_deviation_needs_no_simulation() -> None:
 
 @pytest.mark.parametrize(
     ("counts", "expected", "text"),
-    [({}, {"0": 1.0}, "no counts"), ({"0": 1}, {"0": 0.9}, "sum to 0.9"), ({"0": 1}, {}, "sum to 0")],
+    [
+        ({}, {"0": 1.0}, "no counts"),
+        ({"0": 1}, {"0": 0.9}, "sum to 0.9"),
+        ({"0": 1}, {}, "sum to 0"),
+        ({"0 1": 1}, {"01": 1.0}, "as many bits"),
+    ],
 )
 def test_what_cannot_be_compared(counts: dict[str, int], expected: dict[str, float], text: str) -> None:
     with pytest.raises(ValueError, match=text):

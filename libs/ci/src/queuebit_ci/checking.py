@@ -90,20 +90,22 @@ class Checking:
         if isinstance(measured, Check):
             return measured
         distribution = expected.distribution()
-        if wrong := _other_width(measured.counts, distribution):
-            return Check("distribution", "failed", wrong)
-        return Run(
-            backend=measured.backend,
-            shots=shots,
-            seed=rule.seed,
-            counts=measured.counts,
-            comparison=compare(
+        try:
+            comparison = compare(
                 measured.counts,
                 distribution,
                 tolerance=expected.tolerance,
                 seed=rule.seed,
                 resolution=rule.alpha / self.tests,
-            ),
+            )
+        except ValueError as error:
+            return Check("distribution", "failed", str(error))
+        return Run(
+            backend=measured.backend,
+            shots=shots,
+            seed=rule.seed,
+            counts=measured.counts,
+            comparison=comparison,
             fidelity=fidelity(measured.counts, distribution),
             job=measured.job,
             charge=measured.charge,
@@ -128,14 +130,6 @@ def _judge(circuits: Sequence[CircuitReport], alpha: float) -> tuple[list[Circui
     }
     judged = [replace(it, checks=(*it.checks, checks[it.path])) if it.path in checks else it for it in circuits]
     return judged, len(tested)
-
-
-def _other_width(counts: Mapping[str, int], expected: Mapping[str, float]) -> str:
-    """Why bit strings cannot be compared; empty if they can."""
-    one, other = next(iter(counts)), next(iter(expected))
-    if [*map(len, one.split())] == [*map(len, other.split())]:
-        return ""
-    return f"the circuit measures bit strings such as {one!r}, and {other!r} is expected: write as many bits"
 
 
 async def _each(work: Callable[[_In], Awaitable[_Out]], items: Sequence[_In]) -> list[_Out]:

@@ -25,11 +25,17 @@ _FRACTION = re.compile(r"[0-9]{1,18}/[1-9][0-9]{0,17}")
 _Bits = Annotated[str, StringConstraints(pattern=r"^[01]+( [01]+)*$")]
 
 
+def _number(given: float | str) -> float:
+    """A probability as a number; NaN if it is text other than a fraction."""
+    if isinstance(given, float):
+        return given
+    return float(Fraction(given)) if _FRACTION.fullmatch(given) else math.nan
+
+
 def _probability(given: float | str) -> float | str:
-    readable = isinstance(given, float) or _FRACTION.fullmatch(given)
-    if not readable or not 0 <= float(Fraction(given) if isinstance(given, str) else given) <= 1:  # NaN is neither
-        raise ValueError('write a number from 0 to 1, or a fraction such as "1/3"')
-    return given
+    if 0 <= _number(given) <= 1:
+        return given
+    raise ValueError('write a number from 0 to 1, or a fraction such as "1/3"')
 
 
 _Probability = Annotated[float | str, AfterValidator(_probability)]
@@ -49,7 +55,7 @@ class Expected(BaseModel):
 
     def distribution(self) -> Mapping[str, float]:
         """The probabilities as numbers."""
-        return {bits: float(Fraction(it)) for bits, it in self.probabilities.items()}
+        return {bits: _number(it) for bits, it in self.probabilities.items()}
 
 
 def expected_file(circuit: Path) -> Path | None:

@@ -80,7 +80,8 @@ def compare(
         resolution: the smallest p-value that matters, such as the rate of false alarms.
 
     Raises:
-        ValueError: there are no counts, or the probabilities are not a distribution.
+        ValueError: there are no counts, the probabilities are not a distribution, or all bit strings of the counts
+            have another form than all that are expected.
     """
     shots, shares = _checked(counts, expected)
     outcomes = [*dict.fromkeys((*expected, *counts))]
@@ -120,6 +121,10 @@ def _checked(counts: Mapping[str, int], expected: Mapping[str, float]) -> tuple[
         raise ValueError("there are no counts to compare: at least one shot is needed, and no count below 0")
     if not expected or min(expected.values()) < 0 or not math.isclose(total, 1, abs_tol=1e-6):
         raise ValueError(f"the expected probabilities sum to {total:.6g}: they must be 0 or more, and sum to 1")
+    (measured, wanted) = ({tuple(map(len, it.split())) for it in found} for found in (counts, expected))
+    if len(measured) == len(wanted) == 1 and measured != wanted:
+        one, other = next(iter(counts)), next(iter(expected))
+        raise ValueError(f"the counts have bit strings such as {one!r}, and {other!r} is expected: write as many bits")
     return shots, {it: value / total for it, value in expected.items() if value > 0}
 
 
