@@ -9,7 +9,7 @@ from pydantic import Field, JsonValue
 from queuebit_contracts.config import Application
 from queuebit_contracts.job import Profile
 from queuebit_contracts.usage import Measure
-from queuebit_contracts.wire import Digest, Name, Payload, Reason, Sentence, Wire
+from queuebit_contracts.wire import Digest, Moment, Name, Payload, Reason, Sentence, Wire
 
 __all__ = [
     "Answer",
@@ -93,6 +93,20 @@ class Question(Wire):
     """Of activity: what its sums are grouped by."""
     days: int = Field(default=30, ge=1, le=366)
     """Of activity: only of jobs that were submitted in the last days."""
+    states: tuple[Name, ...] = ()
+    """Of jobs: only those in one of these states; empty means all."""
+    backend: Name | None = None
+    user: Name | None = None
+    """Of jobs: only those that this user submitted and the broker accepted."""
+    tag: Name | None = None
+    label: str | None = Field(default=None, max_length=200)
+    """Of jobs: only those whose label begins so."""
+    since: Moment | None = None
+    """Of jobs: only those that the log stored at this time or later."""
+    until: Moment | None = None
+    """Of jobs: only those that the log stored before this time."""
+    before: int | None = Field(default=None, ge=1, lt=2**63)
+    """Of jobs: only those whose submission has a lower sequence; the `sequence` of the last row continues a list."""
 
 
 class Answer(Wire):
@@ -100,6 +114,8 @@ class Answer(Wire):
 
     rows: tuple[dict[str, JsonValue], ...] = ()
     error: Reason | None = None
+    sequence: int | None = None
+    """The sequence of the log up to which the rows are complete, where the answer comes from a view that says so."""
 
 
 class TenantsRequest(Wire):

@@ -45,6 +45,7 @@ __all__ = [
     "dead",
     "delegation",
     "event_name",
+    "everything_of",
     "identity",
     "job",
     "of_tenant",
@@ -205,6 +206,11 @@ def of_tenant(noun: str, tenant: str, event: str | None = None) -> str:
     """The wildcard over all that a tenant has of a noun, such as its jobs, or over one event of each of them."""
     every_one = f"qb.{require_token(noun, 'noun')}.{require_token(tenant, 'tenant')}"
     return f"{every_one}.>" if event is None else f"{every_one}.*.{require_token(event, 'event name')}"
+
+
+def everything_of(tenant: str) -> str:
+    """The wildcard over all that a tenant has, of any noun; subjects of the platform may match it too."""
+    return f"qb.*.{require_token(tenant, 'tenant')}.>"
 
 
 def query(question: str, tenant: str | None = None) -> str:

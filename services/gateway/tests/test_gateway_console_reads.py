@@ -5,30 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from starlette.requests import Request
 from starlette.types import ASGIApp
 
 from queuebit_contracts.tenants import Project, Role, Tenant, User
 from queuebit_gateway.callers import Caller
-from queuebit_gateway.platform import Platform
 from queuebit_gateway.settings import Settings
-from queuebit_gateway.web import web_app
+from queuebit_runtime.keys import new_seed, public_key
 from queuebit_testing.build import submitted
 from queuebit_testing.memory import MemoryLog
 
 from .asgi import send
-from .conftest import Bus
+from .conftest import Bus, app_for, platform
 
-KEY = "U" + "A" * 55
+KEY = public_key(new_seed())
 ACME = Tenant(project={"main": Project()}, user={"ann": User(role="admin", keys=(KEY,)), "eve": User(role="viewer")})
 
 
 def seen_by(role: Role, settings: Settings | None = None) -> ASGIApp:
-    async def caller(_: Request) -> Caller:
-        return Caller("acme", "ann", role)
-
-    platform = Platform(MemoryLog(), Bus())
-    return web_app(settings or Settings(), platform, caller, {"acme": ACME, "evil": Tenant()})
+    of = platform(MemoryLog(), Bus())
+    return app_for(of, Caller("acme", "ann", role), tenants={"acme": ACME, "evil": Tenant()}, settings=settings)
 
 
 @pytest.mark.parametrize("role", ["viewer", "member", "admin"])

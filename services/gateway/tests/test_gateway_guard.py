@@ -16,7 +16,7 @@ from queuebit_kernel import SystemClock
 from queuebit_testing.memory import MemoryLog
 
 from .asgi import send
-from .conftest import Bus
+from .conftest import ANN, Bus, app_for, platform
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:7440", "127.0.0.1:1", "[::1]:7440"])
@@ -54,18 +54,9 @@ async def test_another_method_is_named(app: ASGIApp) -> None:
 
 
 @pytest.mark.parametrize("length", [[("content-length", str(BODY_BYTES + 1))], []])
-async def test_a_body_that_is_too_large_is_refused_with_the_limit(bus: Bus, length: list[tuple[str, str]]) -> None:
-    from queuebit_gateway.platform import Platform
-    from queuebit_gateway.settings import Settings
-    from queuebit_gateway.web import web_app
-
-    async def reads(request: Request) -> Caller:
-        await request.body()
-        raise AssertionError("the body was read")
-
-    app = web_app(Settings(), Platform(MemoryLog(), bus), reads)
+async def test_a_body_that_is_too_large_is_refused_with_the_limit(app: ASGIApp, length: list[tuple[str, str]]) -> None:
     body = [b"x" * (BODY_BYTES // 2)] * 3
-    answer = await send(app, "GET", "/v1/jobs", headers=length, body=body)
+    answer = await send(app, "POST", "/v1/plans", headers=length, body=body)
     assert (answer.status, answer.json()["code"]) == (413, "body_too_large")
     assert f"{BODY_BYTES:,}" in answer.json()["detail"]
 
@@ -90,14 +81,7 @@ class Silent(Bus):
 
 
 async def test_nothing_of_nats_reaches_a_user() -> None:
-    from queuebit_gateway.platform import Platform
-    from queuebit_gateway.settings import Settings
-    from queuebit_gateway.web import web_app
-
-    async def ann(_: Request) -> Caller:
-        return Caller("acme", "ann", "member")
-
-    answer = await send(web_app(Settings(), Platform(MemoryLog(), Silent()), ann), "GET", "/v1/backends")
+    answer = await send(app_for(platform(MemoryLog(), Silent()), ANN), "GET", "/v1/backends")
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
     assert answer.json()["retryable"] is True
     assert b"nats" not in answer.body

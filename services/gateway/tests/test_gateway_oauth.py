@@ -22,7 +22,6 @@ from queuebit_contracts.tenants import parse_tenants
 from queuebit_contracts.wire import Reason
 from queuebit_gateway.callers import Callers
 from queuebit_gateway.oauth import OAuth
-from queuebit_gateway.platform import Platform
 from queuebit_gateway.settings import Settings
 from queuebit_gateway.tokens import Tokens
 from queuebit_gateway.web import web_app
@@ -32,7 +31,7 @@ from queuebit_testing.issuer import GITHUB, TestIssuer
 from queuebit_testing.memory import MemoryLog
 
 from .asgi import Answer, send
-from .conftest import Bus
+from .conftest import Bus, platform
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 PROOF = TestIssuer().token(GITHUB, NOON)
@@ -56,10 +55,10 @@ class Front:
         bus.answers["qb.identity.acme.delegate"] = self.delegate
         bus.answers["qb.identity.acme.revoke"] = self.revoke
         tokens = Tokens(self.directory, self.delegations, self.clock)
-        platform = Platform(MemoryLog(), bus)
+        of = platform(MemoryLog(), bus)
         self.callers = Callers(self.directory, self.clock, tokens)
-        routes = [*OAuth(platform, tokens).routes(), Route("/who", self.who)]
-        self.app: ASGIApp = web_app(Settings(), platform, self.callers, further=routes)
+        routes = [*OAuth(of, tokens).routes(), Route("/who", self.who)]
+        self.app: ASGIApp = web_app(Settings(), of, self.callers, further=routes)
 
     def delegate(self, asked: Any) -> Mapping[str, object]:
         if self.reasons:

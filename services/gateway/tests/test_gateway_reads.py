@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from starlette.types import ASGIApp
 
@@ -31,13 +33,22 @@ async def test_a_job_of_another_tenant_is_one_that_does_not_exist(app: ASGIApp, 
 
 
 async def test_a_list_says_its_page_and_its_sequence(app: ASGIApp, bus: Bus) -> None:
-    row = {"job": "j1", "state": "completed", "charge": "0.01", "currency": "USD", "sealed": 1, "provisional": 0}
+    row = {
+        "sequence": 8,
+        "job": "j1",
+        "state": "completed",
+        "charge": "0.01",
+        "currency": "USD",
+        "sealed": 1,
+        "provisional": 0,
+    }
     bus.answers["qb.query.acme.jobs"] = lambda _: {"rows": [row], "sequence": 9}
     answer = await send(app, "GET", "/v1/jobs?limit=7")
     assert bus.asked[0][1]["limit"] == 7
     assert answer.json() == {
         "data": [
             {
+                "sequence": 8,
                 "job": "j1",
                 "state": "completed",
                 "charge": {"amount": "0.01", "currency": "USD"},
@@ -76,3 +87,60 @@ async def test_pages_of_the_console_are_all_the_same_file(app: ASGIApp) -> None:
 @pytest.mark.parametrize("path", ["/console/../settings.py", "/console/%2e%2e/app.py", "/console/absent.js"])
 async def test_no_other_file_can_be_reached(app: ASGIApp, path: str) -> None:
     assert (await send(app, "GET", path)).status == 404
+
+
+async def test_filters_and_cursors_become_a_question(app: ASGIApp, bus: Bus) -> None:
+    rows = [{"job": "j1", "sequence": 70}, {"job": "j2", "sequence": 69}]
+    bus.answers["qb.query.acme.jobs"] = lambda _: {"rows": rows}
+    path = "/v1/jobs?state=failed,completed&state=placed&backend=aer&user=ann&tag=ci&label=be&limit=2"
+    path += "&from=2026-11-01T00:00:00Z"
+    page = await send(app, "GET", path)
+    asked = bus.asked[0][1]
+    assert asked == {
+        "states": ["failed", "completed", "placed"],
+        "backend": "aer",
+        "user": "ann",
+        "tag": "ci",
+        "label": "be",
+        "limit": 2,
+        "since": "2026-11-01T00:00:00.000000Z",
+    }
+    assert f"after={page.json()['next']}" in page.headers["link"]
+    await send(app, "GET", f"{path}&after={page.json()['next']}")
+    assert bus.asked[1][1] == {**asked, "before": 69}
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("state=unheard", "bad_state"),
+        ("after=%00", "bad_cursor"),
+        ("after=AAAA", "bad_cursor"),
+        ("from=yesterday", "bad_time"),
+        ("to=2026-11-01T00:00:00", "bad_time"),
+        ("backend=A*", "bad_name"),
+        ("label=" + "x" * 201, "bad_label"),
+    ],
+)
+async def test_a_bad_filter_is_named(app: ASGIApp, query: str, code: str) -> None:
+    answer = await send(app, "GET", f"/v1/jobs?{query}")
+    assert (answer.status, answer.json()["code"]) == (422, code)
+
+
+async def test_states_of_many_jobs_are_one_request(app: ASGIApp, log: MemoryLog) -> None:
+    events = [submitted(f"k{number}") for number in range(120)]
+    for event in events:
+        await log.append(event)
+    await log.append(submitted("k1", tenant="evil", job="jother"))
+    asked = json.dumps({"jobs": [*(it.data.job for it in events), "jother"]}).encode()
+    answer = await send(app, "POST", "/v1/jobs:status", headers=[("content-type", "application/json")], body=asked)
+    assert {it["state"] for it in answer.json()["data"]} == {"submitted"}
+    assert (len(answer.json()["data"]), answer.json()["missing"]) == (120, ["jother"])
+
+
+@pytest.mark.parametrize("what", ["result", "receipt", "charge"])
+async def test_what_a_job_does_not_have_yet_can_be_asked_again(app: ASGIApp, log: MemoryLog, what: str) -> None:
+    event = submitted("k1")
+    await log.append(event)
+    answer = await send(app, "GET", f"/v1/jobs/{event.data.job}/{what}")
+    assert (answer.status, answer.json()["retryable"], answer.headers["retry-after"]) == (409, True, "1")

@@ -9,8 +9,7 @@ import pytest
 
 from queuebit_gateway.signatures import LIFE_S, BadSignature, SignedRequest, signer_of
 from queuebit_runtime.keys import new_seed, public_key
-
-from .signing import signed_headers
+from queuebit_testing.signed_requests import signed_headers
 
 SEED, NOW, URL = new_seed(), 1_800_000_000, "http://localhost:7440/v1/jobs?limit=3"
 

@@ -50,11 +50,47 @@ async def test_job_is_reported_from_its_events(clickhouse: ClickHouse, life_of: 
         "provisional": 0,
         "sealed": 1,
         "reasons": [],
+        "sequence": 1,
     }
     assert json.dumps(oldest)
     assert [it["job"] for it in await clickhouse.jobs("acme", Question(job="j1"))] == ["j1"]
     assert await clickhouse.jobs("acme", Question(project="other")) == []
     assert len(await clickhouse.jobs("acme", Question(limit=1))) == 1
+
+
+async def test_pages_of_a_list_are_complete_whatever_they_are_filtered_by(
+    clickhouse: ClickHouse, life_of: LifeOf
+) -> None:
+    position, events = await clickhouse.position(), list[AnyEvent]()
+    for number in range(12):
+        life = life_of("acme", f"j{number}")[: 2 if number % 3 == 0 else 6]
+        events += [altered(life[0], tags=("ci",)) if number % 2 else life[0], *life[1:]]
+    await clickhouse.append(rows_of([*events, *life_of("evil", "other")]), position.generation, "LOG>0")
+
+    async def pages(**asked: Any) -> list[str]:
+        found: list[str] = []
+        before = None
+        while rows := await clickhouse.jobs("acme", Question(limit=2, before=before, **asked)):
+            assert len(rows) <= 2
+            found += [str(it["job"]) for it in rows]
+            before = rows[-1]["sequence"]
+        return found
+
+    waiting = ["j9", "j6", "j3", "j0"]
+    newest = [f"j{number}" for number in reversed(range(12))]
+    assert await pages() == newest
+    assert await pages(states=("accepted",)) == waiting
+    assert await pages(states=("completed",)) == [it for it in newest if it not in waiting]
+    assert await pages(states=("completed", "accepted")) == newest
+    assert await pages(states=("failed",)) == await pages(states=("unheard-of",)) == []
+    assert await pages(tag="ci", states=("accepted",)) == ["j9", "j3"]
+    assert await pages(label="j1") == ["j11", "j10", "j1"]
+    assert await pages(user="ann") == newest
+    assert await pages(user="eve") == await pages(backend="cirq") == []
+    assert await pages(backend="aer", states=("completed",)) == [it for it in newest if it not in waiting]
+    later = datetime.now(UTC) + timedelta(days=1)
+    assert await pages(until=later) == newest
+    assert await pages(since=later) == []
 
 
 async def test_a_charge_is_provisional_until_its_hold_is_settled(clickhouse: ClickHouse, life_of: LifeOf) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from pydantic import JsonValue
-
 from queuebit_contracts.query import Answer, Question
 from queuebit_kernel import Unavailable
 from queuebit_telemetry.routes import queries, spans
@@ -13,16 +11,16 @@ from queuebit_testing.routes import SEQUENCE, in_memory
 
 
 async def test_rows_of_the_warehouse_are_the_answer_and_its_absence_a_reason() -> None:
-    async def jobs(tenant: str, question: Question) -> list[dict[str, JsonValue]]:
+    async def jobs(tenant: str, question: Question) -> Answer:
         if question.job:
             raise Unavailable("the warehouse did not answer")
-        return [{"tenant": tenant}]
+        return Answer(rows=({"tenant": tenant},), sequence=7)
 
     router = queries({"jobs": jobs}, asyncio.Semaphore(1), side_by_side=1)
     async with in_memory(router) as broker:
         found = Answer.model_validate_json((await broker.request(b"{}", "qb.query.acme.jobs")).body)
         away = Answer.model_validate_json((await broker.request(b'{"job": "j1"}', "qb.query.acme.jobs")).body)
-    assert found.rows == ({"tenant": "acme"},)
+    assert (found.rows, found.sequence) == (({"tenant": "acme"},), 7)
     assert away.error is not None
     assert away.error.code == "unavailable"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from queuebit.amounts import Amount, money_of
@@ -16,12 +16,12 @@ from queuebit.programs import Item, Sweep
 from queuebit.signing import UNSIGNED, proof_of
 from queuebit.text import visible
 from queuebit_contracts.catalog import AnyEvent
-from queuebit_contracts.job import JobSubmitted, Submission
+from queuebit_contracts.job import JobSubmitted, Signature, Submission
 from queuebit_contracts.program import PROGRAM, read_program
 from queuebit_contracts.subjects import subject_of
 from queuebit_contracts.wire import Amount as WireAmount
 from queuebit_contracts.wire import Payload
-from queuebit_kernel import digest_of, event_id, job_id, new_key
+from queuebit_kernel import Json, digest_of, event_id, job_id, new_key
 from queuebit_runtime.trace_context import current_traceparent
 
 __all__ = ["annotations_of", "content_digest", "label_of", "same_submission", "submission"]
@@ -50,8 +50,9 @@ def submission(
     max_cost: Amount | None,
     seed: int | None,
     tags: Sequence[str] = (),
+    sign: Callable[[Json], Signature] | None = None,
 ) -> JobSubmitted:
-    """Build the event, signed with the credential. Names of backends ignore case.
+    """Build the event, signed with the credential, or by `sign`. Names of backends ignore case.
 
     Raises:
         InvalidInput: a value cannot be sent.
@@ -85,7 +86,7 @@ def submission(
         source="qb/client",
         traceparent=current_traceparent(),
         provenanceid=digest,
-        data=draft.model_copy(update={"proof": proof_of(content, credential.seed)}),
+        data=draft.model_copy(update={"proof": sign(content) if sign else proof_of(content, credential.seed)}),
     )
 
 

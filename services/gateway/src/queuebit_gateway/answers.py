@@ -9,7 +9,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-__all__ = ["listed", "money", "object_of"]
+__all__ = ["listed", "money", "object_of", "raw"]
 
 _JSON: Final = "application/json"
 _PRIVATE: Final = {"cache-control": "no-store"}
@@ -37,3 +37,11 @@ def listed(
     if after is not None:
         headers["link"] = f'<{request.url.include_query_params(after=after)}>; rel="next"'
     return Response(body, 200, headers, _JSON)
+
+
+def raw(content: bytes, media_type: str, *, as_of: int, tag: str | None = None) -> Response:
+    """Bytes as they are stored; with a `tag` if they never change."""
+    headers = {**_PRIVATE, "queuebit-as-of-seq": str(as_of)}
+    if tag is not None:
+        headers["etag"] = f'"{tag}"'
+    return Response(content, 200, headers, media_type)

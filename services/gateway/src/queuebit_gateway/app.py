@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from queuebit_contracts.delegations import Delegations
 from queuebit_contracts.directory import Directory
 from queuebit_contracts.subjects import DELEGATIONS, TENANTS
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_gateway.callers import Callers
+from queuebit_gateway.hub import Hub
+from queuebit_gateway.log_reader import LogReader
 from queuebit_gateway.oauth import OAuth
 from queuebit_gateway.platform import Platform
 from queuebit_gateway.server import Server, listen_on
 from queuebit_gateway.settings import Settings
 from queuebit_gateway.tokens import Tokens
 from queuebit_gateway.transport import BusTransport
-from queuebit_gateway.web import web_app
+from queuebit_gateway.web import Streaming, web_app
 from queuebit_kernel import SystemClock
+from queuebit_runtime.log import newest_of
+from queuebit_runtime.requests import Requests
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
 from queuebit_runtime.stored import Stored
 from queuebit_runtime.view import View, fold_events
 
 __all__ = ["Gateway", "create_app"]
+
+_READ_S = 5.0
 
 
 class Gateway(Service):
@@ -36,12 +44,18 @@ class Gateway(Service):
                 delegations.take(stored.event)
 
         self.views.append(View(self.bus, self.name, [TENANTS, DELEGATIONS], fold_events(take)))
-        platform = Platform(self.log, BusTransport(self.bus))
+        platform = Platform(self.log, BusTransport(self.bus), partial(newest_of, Requests(self.bus, _READ_S)))
         clock = SystemClock()
         tokens = Tokens(directory, delegations, clock)
         callers = Callers(directory, clock, tokens)
-        app = web_app(settings, platform, callers, directory.tenant, OAuth(platform, tokens).routes())
+        reader = LogReader(self.bus, self.tasks, self.name, self.topology.service[self.name].view)
+        hub = Hub(reader)
+        reader.take, reader.in_use = hub.take, lambda: hub.streams > 0
+        further = OAuth(platform, tokens).routes()
+        app = web_app(settings, platform, callers, directory.tenant, further, Streaming(hub, reader))
         self._server = Server(app, settings, listen_on(settings))
+        self.ending.append(hub.close)
+        self.detail = lambda: {"streams": hub.streams}
         self.work.append(self._server.run_until_exit)
         self.ending.append(self._server.end)
         self.draining.append(self._server.drained)

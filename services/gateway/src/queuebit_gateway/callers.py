@@ -31,6 +31,8 @@ class Caller:
     """The lower of the user's role and what the delegation permits."""
     signer: Signer | None = field(default=None, repr=False)
     """None: the request is signed, and so must be what it submits."""
+    project: str | None = None
+    """The project that pays where a request names none: that of the delegation."""
 
 
 CallerOf: TypeAlias = Callable[[Request], Awaitable[Caller]]

@@ -1,19 +1,37 @@
-"""Jobs: lists, and one of them."""
+"""Jobs: lists, one of them, and what it left: result, receipt, circuit and bill."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from queuebit.documents import status_document
-from queuebit.records import Row
-from queuebit_gateway.answers import listed, money, object_of
-from queuebit_gateway.callers import CallerOf
-from queuebit_gateway.pages import limit_of
+from queuebit.documents import amount_document, counts_document, status_document
+from queuebit.queries import ask
+from queuebit.records import Result, Row
+from queuebit.results import items_of
+from queuebit_contracts.job import JobCorrected, JobMetered, JobSealed
+from queuebit_contracts.wire import Name
+from queuebit_gateway.answers import listed, money, object_of, raw
+from queuebit_gateway.bodies import Body, read
+from queuebit_gateway.callers import Caller, CallerOf
+from queuebit_gateway.pages import MOST_ROWS, cursor_of, job_filters, preference
 from queuebit_gateway.platform import History, Platform
+from queuebit_gateway.problems import Problem
+from queuebit_gateway.waits import signals_of, target_of, wait_for
 
-__all__ = ["Jobs", "job_row"]
+__all__ = ["Jobs", "StatusBody", "job_row"]
+
+_RECEIPT = "application/json"
+
+
+class StatusBody(Body):
+    """Jobs whose states are asked."""
+
+    jobs: tuple[Name, ...] = Field(min_length=1, max_length=MOST_ROWS)
 
 
 class Jobs:
@@ -25,25 +43,104 @@ class Jobs:
 
     def routes(self) -> list[Route]:
         """The routes."""
-        return [Route("/v1/jobs", self._list), Route("/v1/jobs/{job}", self._one)]
+        return [
+            Route("/v1/jobs", self._list),
+            Route("/v1/jobs:status", self._states, methods=["POST"]),
+            Route("/v1/jobs/{job}", self._one),
+            Route("/v1/jobs/{job}/result", self._result),
+            Route("/v1/jobs/{job}/receipt", self._receipt),
+            Route("/v1/jobs/{job}/circuit", self._circuit),
+            Route("/v1/jobs/{job}/charge", self._charge),
+        ]
+
+    async def document(self, tenant: str, history: History, *, with_result: bool = False) -> dict[str, object]:
+        """A job; while it waits, why; and on request its result, if it has one."""
+        status = history.status
+        waiting = None if status.ended or with_result else await self._platform.waiting(tenant, status)
+        found = {**status_document(status), "provisional": status.provisional, "waiting": waiting}
+        if with_result and history.completed is not None:
+            found |= await self._measured(tenant, history)
+        return found
 
     async def _list(self, request: Request) -> Response:
-        caller = await self._caller_of(request)
-        found = await self._platform.ask(
-            caller.tenant, "jobs", project=request.query_params.get("project"), limit=limit_of(request)
-        )
-        return listed(request, [job_row(it) for it in found.rows], as_of=found.as_of)
+        caller, wanted = await self._caller_of(request), job_filters(request)
+        found = await self._platform.ask(caller.tenant, "jobs", **wanted)
+        rows = [job_row(it) for it in found.rows]
+        return listed(request, rows, as_of=found.as_of, after=cursor_of(rows, int(str(wanted["limit"]))))
+
+    async def _states(self, request: Request) -> Response:
+        caller, asked = await self._caller_of(request), await read(request, StatusBody)
+        wanted = [*dict.fromkeys(asked.jobs)]
+        found = await self._platform.states(caller.tenant, wanted)
+        rows = [{name: it for name, it in status_document(found[job]).items() if name != "steps"} for job in found]
+        missing = [job for job in wanted if job not in found]
+        return object_of({"data": rows, "missing": missing}, as_of=None)
 
     async def _one(self, request: Request) -> Response:
+        caller, history, reached = await self._awaited(request)
+        content = await self.document(caller.tenant, history, with_result=reached and bool(preference(request)))
+        return object_of(content, as_of=history.sequence)
+
+    async def _result(self, request: Request) -> Response:
+        caller, history, _ = await self._awaited(request)
+        if history.completed is None:
+            raise _no_result(history)
+        measured = await self._measured(caller.tenant, history)
+        done = history.completed.data
+        content = {"job": done.job, "backend": done.backend, "shots": done.shots, **measured}
+        return object_of(content, as_of=history.sequence)
+
+    async def _receipt(self, request: Request) -> Response:
+        _, history, _ = await self._awaited(request, "sealed")
+        seals = [it.event.data for it in history.entries if isinstance(it.event, JobSealed)]
+        if not seals:
+            raise _not_yet(history, "sealed")
+        seal = max(seals, key=lambda it: it.revision or 0)
+        (row,) = await ask(self._platform.transport, seal.tenant, "receipt", job=seal.job, revision=seal.revision)
+        return raw(str(row["receipt"]).encode(), _RECEIPT, as_of=history.sequence)
+
+    async def _circuit(self, request: Request) -> Response:
         caller = await self._caller_of(request)
         history = await self._platform.history(caller.tenant, request.path_params["job"])
-        return object_of(await self.document(caller.tenant, history), as_of=history.sequence)
+        payload = history.submitted.data.circuit
+        content = await self._platform.content(caller.tenant, payload)
+        return raw(content, payload.media_type, as_of=history.submitted_sequence, tag=payload.digest)
 
-    async def document(self, tenant: str, history: History) -> dict[str, object]:
-        """A job and, while it waits, why."""
+    async def _charge(self, request: Request) -> Response:
+        _, history, _ = await self._awaited(request, "metered")
+        bill = next((it.event.data for it in history.entries if isinstance(it.event, JobMetered)), None)
+        if bill is None:
+            raise _not_yet(history, "metered")
+        corrections = [it.event.data for it in history.entries if isinstance(it.event, JobCorrected)]
         status = history.status
-        waiting = None if status.ended else await self._platform.waiting(tenant, status)
-        return {**status_document(status), "waiting": waiting}
+        content: Mapping[str, object] = {
+            "job": bill.job,
+            "charge": amount_document(status.charge),
+            "provisional": status.provisional,
+            "metering": bill.model_dump(mode="json", exclude_none=True),
+            "corrections": [it.model_dump(mode="json", exclude_none=True) for it in corrections],
+        }
+        return object_of(content, as_of=history.sequence)
+
+    async def _awaited(self, request: Request, target: str | None = None) -> tuple[Caller, History, bool]:
+        """The caller, and the job when it has come as far as the request wants to wait."""
+        caller, job = await self._caller_of(request), request.path_params["job"]
+        wanted, seconds = target or target_of(request), preference(request)
+        if not seconds:
+            return caller, await self._platform.history(caller.tenant, job), False
+        await self._platform.history(caller.tenant, job)  # a wait for a job that does not exist would be long
+        async with signals_of(self._platform.transport, caller.tenant, job) as signals:
+            return caller, *await wait_for(self._platform, caller.tenant, job, wanted, seconds, signals)
+
+    async def _measured(self, tenant: str, history: History) -> dict[str, object]:
+        """What a completed job returned."""
+        if (event := history.completed) is None:
+            raise TypeError("the job is not completed")
+        done = event.data
+        items = items_of(await self._platform.content(tenant, done.result), done.result.media_type, done.shots)
+        counts = (items[0].counts or {}) if len(items) == 1 else {}
+        result = Result(done.job, done.backend, done.shots, counts, done.result.digest, items)
+        return {**counts_document(result), "digest": result.digest}
 
 
 def job_row(row: Row) -> dict[str, object]:
@@ -51,3 +148,23 @@ def job_row(row: Row) -> dict[str, object]:
     kept = {name: value for name, value in row.items() if name != "currency"}
     flags: dict[str, object] = {name: bool(row[name]) for name in ("provisional", "sealed") if name in row}
     return {**kept, **flags, "charge": money(row.get("charge"), row.get("currency"))}
+
+
+def _no_result(history: History) -> Problem:
+    status = history.status
+    if not status.ended:
+        return _not_yet(history, "completed")
+    detail = "; ".join(it.text for it in status.reasons) or f"the job is {status.state}"
+    return Problem(409, f"job_{status.state}", detail, "correct the job, and submit it with a new key", status.reasons)
+
+
+def _not_yet(history: History, wanted: str) -> Problem:
+    status = history.status
+    return Problem(
+        409,
+        f"not_{wanted}",
+        f"job {status.job} is {status.state} and not {wanted} yet",
+        "ask again, with `Prefer: wait=20`",
+        retry_after_s=1,
+        retryable=True,
+    )

@@ -1,19 +1,110 @@
-"""Parameters of lists: how many rows."""
+"""Parameters of lists: filters, the number of rows, and the place where a page begins."""
 
 from __future__ import annotations
 
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
 from starlette.requests import Request
 
+from queuebit_contracts.lifecycle import STATES
 from queuebit_gateway.problems import Problem
+from queuebit_kernel import InvalidId, require_token, rfc3339
 
-__all__ = ["limit_of"]
+__all__ = ["MOST_ROWS", "cursor_of", "job_filters", "limit_of", "name_of", "preference"]
 
-_USUAL, _MOST = 50, 1_000
+MOST_ROWS: Final = 1_000
+_USUAL_ROWS: Final = 50
+_LONGEST_WAIT_S: Final = 60
+_NAMES: Final = ("project", "backend", "user", "tag")
 
 
 def limit_of(request: Request) -> int:
     """The number of rows of a page."""
-    text = request.query_params.get("limit", str(_USUAL))
-    if not (text.isascii() and text.isdigit() and len(text) < 9 and 1 <= int(text) <= _MOST):
-        raise Problem(422, "bad_limit", f"limit is a whole number from 1 to {_MOST:,}")
-    return int(text)
+    limit = _number(request.query_params.get("limit", str(_USUAL_ROWS)))
+    if limit is None or not 1 <= limit <= MOST_ROWS:
+        raise Problem(422, "bad_limit", f"limit is a whole number from 1 to {MOST_ROWS:,}")
+    return limit
+
+
+def name_of(request: Request, parameter: str) -> str | None:
+    """A parameter that is a plain name; None if it is absent or empty."""
+    if not (value := request.query_params.get(parameter)):
+        return None
+    try:
+        return require_token(value, parameter)
+    except InvalidId as error:
+        raise Problem(422, "bad_name", str(error)) from error
+
+
+def job_filters(request: Request) -> Mapping[str, object]:
+    """The fields of a question about jobs: filters, page and limit."""
+    names = {name: name_of(request, name) for name in _NAMES}
+    moments = {field: _moment(request, name) for name, field in (("from", "since"), ("to", "until"))}
+    label = request.query_params.get("label") or None
+    if label is not None and len(label) > 200:
+        raise Problem(422, "bad_label", "label is the beginning of a label, at most 200 characters")
+    before = _place(request.query_params.get("after"))
+    filters = {**names, **moments, "label": label, "states": _states(request) or None, "before": before}
+    return {**filters, "limit": limit_of(request)}
+
+
+def cursor_of(rows: Sequence[Mapping[str, object]], limit: int) -> str | None:
+    """The cursor of the page after these rows; None if there is none."""
+    if len(rows) < limit:
+        return None
+    return base64.urlsafe_b64encode(str(rows[-1]["sequence"]).encode()).rstrip(b"=").decode()
+
+
+def preference(request: Request) -> float:
+    """The seconds that a client prefers to wait (RFC 7240), at most a minute; 0 if it says nothing."""
+    for part in ",".join(request.headers.getlist("prefer")).split(","):
+        name, _, value = part.strip().partition("=")
+        if name.lower() == "wait" and (seconds := _number(value.strip())) is not None:
+            return float(min(seconds, _LONGEST_WAIT_S))
+    return 0.0
+
+
+def _states(request: Request) -> list[str]:
+    states = [it for given in request.query_params.getlist("state") for it in given.split(",") if it]
+    if unknown := [it for it in states if it not in STATES]:
+        raise Problem(422, "bad_state", f"there is no state {unknown[0][:40]!r}: use {', '.join(STATES)}")
+    return states
+
+
+def _moment(request: Request, parameter: str) -> str | None:
+    if not (text := request.query_params.get(parameter)):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise ValueError("no time zone")
+        return rfc3339(moment)
+    except (ValueError, OverflowError) as error:
+        raise Problem(422, "bad_time", f"{parameter} is a time like 2026-11-29T12:00:00Z") from error
+
+
+def _place(cursor: str | None) -> int | None:
+    """The sequence before which a page begins."""
+    if not cursor:
+        return None
+    try:
+        place = _number(
+            base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
+        )
+    except (binascii.Error, ValueError) as error:
+        raise _bad_cursor() from error
+    if not place:
+        raise _bad_cursor()
+    return place
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
+def _bad_cursor() -> Problem:
+    return Problem(422, "bad_cursor", "after is no cursor: take it from `next` of the page before")

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from queuebit.errors import Reason, Refused
 from queuebit.log_client import Entry
+from queuebit.payloads import Payloads
 from queuebit.records import Row, Status, Table
 from queuebit.status import status_of
 from queuebit.transport import Transport
 from queuebit.waiting import waiting_reasons
 from queuebit_contracts import subjects
-from queuebit_contracts.job import JobSubmitted
+from queuebit_contracts.job import JobAccepted, JobCompleted, JobSubmitted
+from queuebit_contracts.wire import Payload
 from queuebit_gateway.problems import Problem
-from queuebit_kernel import InvalidId
+from queuebit_kernel import InvalidId, Malformed
 from queuebit_runtime.log import EventLog
+from queuebit_runtime.stored import Message, Stored, event_in
 
-__all__ = ["Answered", "History", "Platform"]
+__all__ = ["Answered", "History", "NewestOf", "Platform", "unknown_job"]
+
+NewestOf = Callable[[Sequence[str]], Awaitable[list[Message]]]
 
 _ASK_S = 15.0
+_GROUP = 50
+"""Histories that are read at once: together they have fewer subjects than the server answers with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +43,23 @@ class History:
     @property
     def status(self) -> Status:
         return status_of(self.submitted.data, self.entries)
+
+    @property
+    def submitted_sequence(self) -> int:
+        """Of the submission."""
+        return self.entries[0].sequence
+
+    @property
+    def accepted(self) -> JobAccepted | None:
+        return next((it.event for it in self.entries if isinstance(it.event, JobAccepted)), None)
+
+    @property
+    def completed(self) -> JobCompleted | None:
+        return next((it.event for it in self.entries if isinstance(it.event, JobCompleted)), None)
+
+    def has(self, names: Collection[str]) -> bool:
+        """Whether any of the events has one of these names."""
+        return any(subjects.event_name(it.event.type) in names for it in self.entries)
 
     @property
     def sequence(self) -> int:
@@ -50,8 +78,16 @@ class Answered:
 class Platform:
     """Reads only. Every method takes the tenant whose data it reads."""
 
-    def __init__(self, log: EventLog, transport: Transport) -> None:
+    def __init__(self, log: EventLog, transport: Transport, newest: NewestOf) -> None:
+        """Prepare.
+
+        Args:
+            log: where histories are.
+            transport: asks the services.
+            newest: reads the newest message of each subject under some patterns.
+        """
         self._log = log
+        self._newest = newest
         self.transport = transport
 
     async def history(self, tenant: str, job: str) -> History:
@@ -83,6 +119,37 @@ class Platform:
         if error := answer.get("error"):
             raise Refused([Reason(error["code"], error["text"])])
         return Answered([*answer["rows"]], answer.get("sequence"))
+
+    async def is_settled(self, tenant: str, history: History) -> bool:
+        """Whether what was held for a job is settled; nothing is held for a job that was refused."""
+        asked = history.submitted.data
+        settled = subjects.account(tenant, asked.project).event("settled", asked.job)
+        return history.accepted is None or await self._log.last(settled) is not None
+
+    async def newest(self, subject: str) -> Stored | None:
+        """The newest event on a subject of the platform, such as a calibration."""
+        return await self._log.last(subject)
+
+    async def content(self, tenant: str, payload: Payload) -> bytes:
+        """The content of a payload."""
+        return await Payloads(self.transport, tenant).get(payload)
+
+    async def states(self, tenant: str, jobs: Sequence[str]) -> dict[str, Status]:
+        """The statuses of many jobs; those that the tenant does not have are left out."""
+        groups = [jobs[at : at + _GROUP] for at in range(0, len(jobs), _GROUP)]
+        read = await asyncio.gather(
+            *(self._newest([subjects.job(tenant, it).everything for it in group]) for group in groups)
+        )
+        entries = defaultdict[str, list[Entry]](list)
+        for message in sorted((it for found in read for it in found), key=lambda it: it.sequence):
+            with suppress(Malformed):  # a message that no reader understands changes no status
+                entries[subjects.parse(message.subject).id].append(Entry(event_in(message).event, message.sequence))
+        return {
+            job: status_of(it.event.data, own)
+            for job, own in entries.items()
+            for it in own
+            if isinstance(it.event, JobSubmitted)
+        }
 
     async def waiting(self, tenant: str, status: Status) -> str | None:
         """Why a job waits; None if it does not, or if no service says it in a second."""

@@ -41,7 +41,8 @@ class Tokens:
         authority = authority_of(grant, self._directory, key, self._clock.now())
         if isinstance(authority, Reason):
             raise _unknown(authority.code, authority.text)
-        return Caller(token.tenant, authority.user, authority.role, signer_with(token))
+        project = grant.delegation.project if grant else None
+        return Caller(token.tenant, authority.user, authority.role, signer_with(token), project)
 
     def granted(self, delegation: Delegation) -> None:
         """Know a key that the broker has just granted, before its fact is read from the log."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import NamedTuple
 
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
@@ -15,14 +16,26 @@ from queuebit_gateway.backends import Backends
 from queuebit_gateway.callers import CallerOf
 from queuebit_gateway.explanations import Explanations
 from queuebit_gateway.guard import Guard
+from queuebit_gateway.hub import Hub
 from queuebit_gateway.jobs import Jobs
 from queuebit_gateway.limits import Limited
+from queuebit_gateway.money import Money
+from queuebit_gateway.plans import Plans
 from queuebit_gateway.platform import Platform
 from queuebit_gateway.settings import Settings
+from queuebit_gateway.streams import Past, Streams
+from queuebit_gateway.submissions import Submissions
 from queuebit_gateway.tenants import Tenants
 from queuebit_gateway.trust import Trust
 
-__all__ = ["web_app"]
+__all__ = ["Streaming", "web_app"]
+
+
+class Streaming(NamedTuple):
+    """Where streams come from."""
+
+    hub: Hub
+    past: Past
 
 
 def web_app(
@@ -31,6 +44,7 @@ def web_app(
     caller_of: CallerOf,
     tenants: Mapping[str, Tenant] = MappingProxyType({}),
     further: Sequence[Route] = (),
+    streaming: Streaming | None = None,
 ) -> ASGIApp:
     """Build the application.
 
@@ -40,16 +54,22 @@ def web_app(
         caller_of: who sends a request; tests give their own.
         tenants: the tenants in force, by name.
         further: routes that need no caller, such as those of token exchange.
+        streaming: live and past events; without it there are no streams.
     """
     limited = Limited(caller_of, settings.rate_per_s)
+    jobs = Jobs(platform, limited)
     handlers = (
-        Jobs(platform, limited),
+        jobs,
+        Submissions(platform, jobs, limited),
         Explanations(platform, limited),
+        Plans(platform, limited),
         Backends(platform, limited),
+        Money(platform, limited),
         Activity(platform, limited),
         Tenants(tenants, limited),
         Trust(settings.trust_file, limited),
     )
-    routes = [*(route for it in handlers for route in it.routes()), *further, *console.routes()]
+    streams = Streams(streaming.hub, streaming.past, platform, limited).routes() if streaming else []
+    routes = [*(route for it in handlers for route in it.routes()), *streams, *further, *console.routes()]
     router = Router(routes, redirect_slashes=False)
     return Guard(router, hosts=settings.hosts, body_s=settings.head_s)

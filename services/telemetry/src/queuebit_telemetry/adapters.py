@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -19,6 +19,8 @@ from clickhouse_connect.driver.compression import _ZstdError as ZstdError
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from pydantic import JsonValue
 
+from queuebit_contracts.catalog import CATALOG
+from queuebit_contracts.lifecycle import TERMINAL
 from queuebit_contracts.query import Question
 from queuebit_contracts.subjects import of_tenant
 from queuebit_contracts.tables import VERSION, generation_of, statements
@@ -29,7 +31,18 @@ from queuebit_runtime.stream_state import count_messages, stream_state
 from queuebit_telemetry.activity import MOST_ROWS, activity
 from queuebit_telemetry.errors import NoTables, OtherGeneration, Refused, Unsound, WrongSchema
 from queuebit_telemetry.policy import Counts, Durations, Ratio
-from queuebit_telemetry.queries import CHARGES, COUNTS, EVENTS_OF, FORGET, JOBS, POSITION, RECENT, REFILLED, SET_ASIDE
+from queuebit_telemetry.queries import (
+    CHARGES,
+    COUNTS,
+    EVENTS_OF,
+    FORGET,
+    JOBS,
+    NEWEST,
+    POSITION,
+    RECENT,
+    REFILLED,
+    SET_ASIDE,
+)
 from queuebit_telemetry.spans import Span
 from queuebit_telemetry.state import Head, Position
 
@@ -123,10 +136,21 @@ class ClickHouse:
         await self._insert("otel_traces", _SPAN_COLUMNS, columns, token)
 
     async def jobs(self, tenant: str, question: Question) -> list[dict[str, JsonValue]]:
-        rows = await self._query(
-            JOBS, tenant=tenant, project=question.project or "", job=question.job or "", limit=question.limit
-        )
-        return [_json(row) for row in rows]
+        """The newest jobs that fit, newest first; the `sequence` of a row is that of its submission."""
+        found: list[dict[str, JsonValue]] = []
+        wanted, before = _conditions(question), question.before or 0
+        while (missing := question.limit - len(found)) > 0 and bool(wanted["types"]) is bool(question.states):
+            newest = await self._query(NEWEST, tenant=tenant, before=before, limit=missing, **wanted)
+            if not newest:
+                break
+            places = {row["job"]: row["seq"] for row in newest}
+            rows = await self._query(JOBS, tenant=tenant, jobs=[*places])
+            fitting = [{**_json(row), "sequence": places[row["job"]]} for row in rows if _fits(row, question)]
+            found += sorted(fitting, key=lambda row: -places[row["job"]])
+            before = newest[-1]["seq"]
+            if len(newest) < missing:
+                break
+        return found
 
     async def charges(self, tenant: str, question: Question) -> list[dict[str, JsonValue]]:
         return [_json(row) for row in await self._query(CHARGES, tenant=tenant, project=question.project or "")]
@@ -172,7 +196,9 @@ class ClickHouse:
                 )
             return self._opened
 
-    async def _query(self, query: str, **parameters: str | int) -> list[dict[str, Any]]:  # columns of any type
+    async def _query(
+        self, query: str, **parameters: str | float | list[str]
+    ) -> list[dict[str, Any]]:  # columns of any type
         with _faults():
             result = await (await self._client()).query(query, parameters=parameters)
             return [dict(row) for row in result.named_results()]
@@ -231,6 +257,23 @@ def _faults() -> Iterator[None]:
         raise Unavailable(f"the warehouse did not answer: {error!r:.300}") from error
     except _UNREADABLE as error:
         raise Unavailable(f"the warehouse's answer cannot be read: {error!r:.200}") from error
+
+
+def _conditions(question: Question) -> dict[str, str | float | list[str]]:
+    """The parameters of a question about jobs."""
+    names = ("project", "job", "backend", "user", "tag", "label")
+    moments = {name: getattr(question, name) for name in ("since", "until")}
+    return {
+        **{name: getattr(question, name) or "" for name in names},
+        **{name: moment.timestamp() if moment else 0.0 for name, moment in moments.items()},
+        "types": [it.type for it in CATALOG.values() if it.state in question.states],
+        "waiting": int(bool(question.states) and {*TERMINAL}.isdisjoint(question.states)),
+    }
+
+
+def _fits(row: Mapping[str, object], question: Question) -> bool:
+    """Whether a job is now where the question wants it to be."""
+    return (not question.states or row["state"] in question.states) and question.backend in (None, row["backend"])
 
 
 def _seconds(moment: datetime) -> int:

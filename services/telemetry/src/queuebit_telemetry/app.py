@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
 from pydantic import JsonValue
 
 from queuebit_contracts.objectives import Objectives, objectives, parse_objectives
-from queuebit_contracts.query import Question
+from queuebit_contracts.query import Answer, Question
 from queuebit_contracts.topology import topology
 from queuebit_kernel import SystemClock
 from queuebit_runtime.health import Health
@@ -33,6 +34,8 @@ _FRESH_S = 2.0
 _EVERY_S = 0.05
 """How often the log is read under load: it has nine events for each job, and each wakes the process otherwise."""
 
+_Rows = Callable[[str, Question], Awaitable[list[dict[str, JsonValue]]]]
+
 _AT_ONCE = 8
 """Concurrent queries to the warehouse; of one tenant a quarter of them."""
 
@@ -51,7 +54,7 @@ class Telemetry(Service):
         self._sink = Sink(self._warehouse, self._follow, settings, clock)
         promised = _promised(settings.objectives)
         levels = AnswerLevels(self._warehouse, self._head, promised, self._backlog, clock)
-        handlers: dict[str, Handler] = {
+        handlers: dict[str, _Rows] = {
             "jobs": self._warehouse.jobs,
             "charges": self._warehouse.charges,
             "slo": levels,
@@ -76,12 +79,13 @@ class Telemetry(Service):
     def health(self) -> Health:
         return replace(super().health(), behind=self._backlog.behind(self._sink.position.seq))
 
-    def _fresh(self, handler: Handler) -> Handler:
+    def _fresh(self, read: _Rows) -> Handler:
         """Answer after the warehouse has the log up to the time of the query, or after a short timeout."""
 
-        async def answer(tenant: str, question: Question) -> list[dict[str, JsonValue]]:
+        async def answer(tenant: str, question: Question) -> Answer:
             await self._sink.reached((await self._head.head()).last, _FRESH_S)
-            return await handler(tenant, question)
+            sequence = self._sink.position.seq
+            return Answer(rows=tuple(await read(tenant, question)), sequence=sequence)
 
         return answer
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["CHARGES", "COUNTS", "EVENTS_OF", "FORGET", "JOBS", "POSITION", "RECENT", "REFILLED", "SET_ASIDE"]
+__all__ = ["CHARGES", "COUNTS", "EVENTS_OF", "FORGET", "JOBS", "NEWEST", "POSITION", "RECENT", "REFILLED", "SET_ASIDE"]
 
 POSITION: Final = """
 SELECT
@@ -33,20 +33,41 @@ FORGET: Final = ("DROP TABLE IF EXISTS events SYNC", "DROP TABLE IF EXISTS event
 
 EVENTS_OF: Final = "SELECT count() AS events FROM events WHERE tenant = {tenant:String}"
 
+NEWEST: Final = """
+SELECT job, seq
+FROM events
+WHERE tenant = {tenant:String} AND type = 'qb.job.submitted.v1'
+    AND ({before:UInt64} = 0 OR seq < {before:UInt64})
+    AND ({project:String} = '' OR project = {project:String})
+    AND ({job:String} = '' OR job = {job:String})
+    AND startsWith(label, {label:String})
+    AND ({tag:String} = '' OR has(JSONExtract(data, 'tags', 'Array(String)'), {tag:String}))
+    AND stored_at >= toDateTime64({since:Float64}, 6, 'UTC')
+    AND ({until:Float64} = 0 OR stored_at < toDateTime64({until:Float64}, 6, 'UTC'))
+    AND ({user:String} = '' OR job IN (
+        SELECT job FROM events
+        WHERE tenant = {tenant:String} AND type = 'qb.job.accepted.v1' AND events.user = {user:String}))
+    AND ({backend:String} = '' OR job IN (
+        SELECT job FROM events
+        WHERE tenant = {tenant:String} AND backend = {backend:String} AND job != ''))
+    AND (empty({types:Array(String)}) OR job IN (
+        SELECT job FROM events WHERE tenant = {tenant:String} AND type IN {types:Array(String)}))
+    AND ({waiting:UInt8} = 0 OR job NOT IN (
+        SELECT job FROM events
+        WHERE tenant = {tenant:String} AND type IN (
+            'qb.job.rejected.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1')))
+ORDER BY seq DESC
+LIMIT 1 BY job
+LIMIT {limit:UInt32}
+"""
+"""The newest jobs that may fit: each has been on the backend and in one of the states, at least before."""
+
 JOBS: Final = """
 SELECT * EXCEPT (tenant)
 FROM jobs
-WHERE tenant = {tenant:String} AND job IN (
-    SELECT job
-    FROM events
-    WHERE tenant = {tenant:String} AND type = 'qb.job.submitted.v1'
-        AND ({project:String} = '' OR project = {project:String})
-        AND ({job:String} = '' OR job = {job:String})
-    ORDER BY seq DESC
-    LIMIT {limit:UInt32})
-ORDER BY submitted_at DESC, job
+WHERE tenant = {tenant:String} AND job IN {jobs:Array(String)}
 """
-"""The newest jobs, newest first."""
+"""Jobs by their ids."""
 
 CHARGES: Final = """
 SELECT project, currency, countIf(type = 'qb.job.metered.v1') AS jobs, sum(charge) AS amount, sum(jbu) AS jbu

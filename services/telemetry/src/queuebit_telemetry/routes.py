@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 from faststream.nats import NatsRouter
-from pydantic import JsonValue
 
 from queuebit_contracts.query import Answer, Question
 from queuebit_runtime.consumers import Body, LogSequence, subscribes
@@ -16,7 +15,7 @@ from queuebit_telemetry.handlers import KeepSpans
 
 __all__ = ["Handler", "queries", "spans"]
 
-Handler = Callable[[str, Question], Awaitable[list[dict[str, JsonValue]]]]
+Handler = Callable[[str, Question], Awaitable[Answer]]
 """Answers the question of one tenant."""
 
 
@@ -44,6 +43,6 @@ def _answering(handler: Handler, turn: asyncio.Semaphore) -> Query:
     async def on_query(tenant: Tenant, question: Question) -> Answer:
         """Read the tenant's rows in the warehouse."""
         async with turn:
-            return Answer(rows=tuple(await handler(tenant, question)))
+            return await handler(tenant, question)
 
     return on_query

@@ -1,0 +1,71 @@
+"""Plans: what a job would cost and reach on each backend, without running it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from queuebit.records import Row
+from queuebit_contracts.wire import Payload
+from queuebit_gateway.answers import listed, money
+from queuebit_gateway.bodies import Body, read
+from queuebit_gateway.callers import CallerOf, require
+from queuebit_gateway.platform import Platform
+from queuebit_gateway.relaying import Relay, require_size
+from queuebit_runtime.payloads import describe
+
+__all__ = ["PlanBody", "Plans"]
+
+_OPENQASM: Final = "text/x-openqasm"
+
+
+class PlanBody(Body):
+    """The job that is planned."""
+
+    circuit: str | Payload = Field(union_mode="left_to_right")
+    """Source in OpenQASM 2 or 3; or the reference of a payload that is stored already."""
+    shots: int = Field(default=1000, ge=1, lt=2**53)
+    project: str | None = None
+    """The project that would pay: only its backends are planned; absent: all backends."""
+
+
+class Plans:
+    """`/v1/plans`."""
+
+    def __init__(self, platform: Platform, caller_of: CallerOf) -> None:
+        self._platform = platform
+        self._relay = Relay(platform.transport)
+        self._caller_of = caller_of
+
+    def routes(self) -> list[Route]:
+        """The routes."""
+        return [Route("/v1/plans", self._plan, methods=["POST"])]
+
+    async def _plan(self, request: Request) -> Response:
+        caller, asked = await self._caller_of(request), await read(request, PlanBody)
+        payload = asked.circuit
+        if isinstance(payload, str):
+            content = payload.encode()
+            require_size(content)
+            payload = describe(content, _OPENQASM)
+            if payload.inline is None:
+                require(caller, "member", "store circuits, and this one is too large to be sent along")
+                await self._relay.payload(caller.tenant, payload, content)
+        found = await self._platform.ask(
+            caller.tenant,
+            "plan",
+            circuit=payload.model_dump(mode="json", exclude_none=True),
+            shots=asked.shots,
+            project=asked.project,
+        )
+        rows = [_with_money(it) for it in found.rows]
+        return listed(request, rows, as_of=found.as_of)
+
+
+def _with_money(row: Row) -> dict[str, object]:
+    kept = {name: value for name, value in row.items() if name != "currency"}
+    return {**kept, "cost": money(row.get("cost"), row.get("currency"))}

@@ -1,0 +1,225 @@
+"""Submits and cancels jobs: relays the event that the user signed, or signs it with the key of the request."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from queuebit.credentials import Credential
+from queuebit.signing import UNSIGNED
+from queuebit.submission import content_digest, submission
+from queuebit_contracts.catalog import decode
+from queuebit_contracts.command import CancelJob, CancelRequest
+from queuebit_contracts.job import JobSubmitted
+from queuebit_contracts.subjects import command, subject_of
+from queuebit_contracts.wire import Amount, Payload
+from queuebit_gateway.answers import object_of
+from queuebit_gateway.bodies import Body, document, media_type_of, read, validated
+from queuebit_gateway.callers import Caller, CallerOf, require
+from queuebit_gateway.jobs import Jobs
+from queuebit_gateway.pages import preference
+from queuebit_gateway.platform import Platform
+from queuebit_gateway.problems import Problem
+from queuebit_gateway.relaying import Relay, require_size
+from queuebit_gateway.waits import signals_of, target_of, wait_for
+from queuebit_kernel import digest, job_id
+from queuebit_planning.limits import MAX_SOURCE_BYTES
+from queuebit_runtime.payloads import describe
+
+__all__ = ["EVENT", "CancelBody", "SignedBody", "Submissions", "SubmitBody"]
+
+EVENT: Final = "application/cloudevents+json"
+"""The media type of an event that the user signed."""
+
+_OPENQASM: Final = "text/x-openqasm"
+
+
+class SubmitBody(Body):
+    """A job. It needs a delegated key (`Authorization: Bearer`), with which the gateway signs it for the user."""
+
+    circuit: str | Payload = Field(union_mode="left_to_right")
+    """Source in OpenQASM 2 or 3; or the reference of a payload that is stored already."""
+    shots: int = Field(default=1000, ge=1, lt=2**53)
+    backend: str | None = None
+    """Absent: the cheapest that fits, of the project's default kind."""
+    project: str | None = None
+    """The project that pays; absent: that of the delegation."""
+    purpose: str = Field(default="interactive", max_length=200)
+    label: str = Field(default="", max_length=200)
+    max_cost: Amount | None = None
+    """Refuse the job if it could cost more."""
+    seed: int | None = Field(default=None, ge=0, lt=2**53)
+    tags: tuple[str, ...] = Field(default=(), max_length=8)
+
+
+class SignedBody(Body):
+    """A job as an event that the user signed, with the content of its payload."""
+
+    event: dict[str, Any]  # read by the contracts' own classes
+    content: str | None = Field(default=None, max_length=MAX_SOURCE_BYTES)
+    """The circuit or program, unless the event includes it or it is stored already."""
+
+
+class CancelBody(Body):
+    """Why a job is to be stopped."""
+
+    reason: str = Field(default="", max_length=200)
+
+
+class Submissions:
+    """The addresses that write."""
+
+    def __init__(self, platform: Platform, jobs: Jobs, caller_of: CallerOf) -> None:
+        self._platform = platform
+        self._jobs = jobs
+        self._relay = Relay(platform.transport)
+        self._caller_of = caller_of
+
+    def routes(self) -> list[Route]:
+        """The routes."""
+        return [
+            Route("/v1/jobs", self._submit, methods=["POST"]),
+            Route("/v1/jobs/{job}/cancel", self._cancel, methods=["POST"]),
+            Route("/v1/payloads/{digest}", self._store, methods=["PUT"]),
+        ]
+
+    async def _submit(self, request: Request) -> Response:
+        caller = await self._caller_of(request)
+        require(caller, "member", "submit jobs")
+        target, seconds = target_of(request), preference(request)
+        event, body = await self._submission(request, caller)
+        job = event.data.job
+        async with signals_of(self._platform.transport, caller.tenant, job) as signals:
+            new = await self._relay.event(subject_of(event), body) is not None
+            if not new:
+                await self._require_same(caller.tenant, event)
+            history, reached = await wait_for(self._platform, caller.tenant, job, target, seconds, signals, new=new)
+        headers = {"location": f"/v1/jobs/{job}", "idempotent-replayed": str(not new).lower()}
+        if seconds:
+            headers["preference-applied"] = f"wait={seconds:g}"
+        content = await self._jobs.document(caller.tenant, history, with_result=reached)
+        return object_of(content, as_of=history.sequence, status=200 if reached else 202, headers=headers)
+
+    async def _submission(self, request: Request, caller: Caller) -> tuple[JobSubmitted, bytes]:
+        """The event to relay, with its bytes; its payload is stored."""
+        key = request.headers.get("idempotency-key")
+        if media_type_of(request) == EVENT:
+            body = await request.body()
+            return _own(body, caller, key), body
+        given = await document(request)
+        if isinstance(given, dict) and "event" in given:
+            signed = validated(SignedBody, given)
+            body = json.dumps(signed.event).encode()
+            event = _own(body, caller, key)
+            if signed.content is not None:
+                await self._relay.payload(caller.tenant, event.data.circuit, signed.content.encode())
+            return event, body
+        if caller.signer is None:
+            raise _unsigned("the job")
+        event = await self._signed(validated(SubmitBody, given), caller, key)
+        return event, event.to_bytes()
+
+    async def _signed(self, asked: SubmitBody, caller: Caller, key: str | None) -> JobSubmitted:
+        payload = asked.circuit
+        if isinstance(payload, str):
+            content = payload.encode()
+            require_size(content)
+            payload = describe(content, _OPENQASM)
+            if payload.inline is None:
+                await self._relay.payload(caller.tenant, payload, content)
+        return submission(
+            Credential("", caller.tenant, caller.user, "", caller.project or ""),
+            payload,
+            shots=asked.shots,
+            project=asked.project,
+            backend=asked.backend,
+            purpose=asked.purpose,
+            label=asked.label,
+            key=key,
+            max_cost=asked.max_cost.money if asked.max_cost else None,
+            seed=asked.seed,
+            tags=asked.tags,
+            sign=caller.signer,
+        )
+
+    async def _require_same(self, tenant: str, event: JobSubmitted) -> None:
+        """Raise a problem unless the job that has this key is the same."""
+        first = (await self._platform.history(tenant, event.data.job)).submitted
+        if content_digest(first.data) != content_digest(event.data):
+            raise Problem(
+                409,
+                "key_used",
+                f"key {event.data.key!r} already names job {event.data.job} with other content",
+                "use a new key, or send exactly what was sent first",
+                headers=(("link", f'</v1/jobs/{event.data.job}>; rel="related"'),),
+            )
+
+    async def _cancel(self, request: Request) -> Response:
+        caller = await self._caller_of(request)
+        require(caller, "member", "cancel jobs")
+        job = request.path_params["job"]
+        history = await self._platform.history(caller.tenant, job)
+        owner = history.accepted.data.user if history.accepted else None
+        if caller.role != "admin" and owner not in (None, caller.user):
+            raise Problem(403, "not_yours", f"job {job} is {owner}'s", f"ask {owner}, or an admin of {caller.tenant}")
+        body = await _cancellation(request, caller, job)
+        async with signals_of(self._platform.transport, caller.tenant, job) as signals:
+            if not history.status.ended:
+                await self._relay.event(command(caller.tenant, job).event("cancel"), body)
+            history, ended = await wait_for(
+                self._platform, caller.tenant, job, "completed", preference(request), signals
+            )
+        content = await self._jobs.document(caller.tenant, history)
+        return object_of(content, as_of=history.sequence, status=200 if ended else 202)
+
+    async def _store(self, request: Request) -> Response:
+        caller = await self._caller_of(request)
+        require(caller, "member", "store payloads")
+        content = await request.body()
+        media_type = media_type_of(request) or _OPENQASM
+        payload = Payload(digest=digest(content), size=len(content), media_type=media_type)
+        if payload.digest != request.path_params["digest"]:
+            raise Problem(422, "other_content", f"the content is {payload.digest}", "put it under its own digest")
+        await self._relay.payload(caller.tenant, payload, content)
+        return object_of(payload.model_dump(mode="json", exclude_none=True), as_of=None, status=201)
+
+
+def _own(body: bytes, caller: Caller, key: str | None) -> JobSubmitted:
+    """The submission in a body; it has to be the caller's, and of the key that the request names."""
+    event = decode(body)
+    if not isinstance(event, JobSubmitted):
+        raise Problem(422, "other_event", f"a {event.type} submits no job: send a qb.job.submitted.v1")
+    if event.data.tenant != caller.tenant:
+        raise Problem(403, "other_tenant", f"the job is of tenant {event.data.tenant}, the caller of {caller.tenant}")
+    if event.data.job != job_id(event.data.tenant, event.data.key):
+        raise Problem(422, "other_job", "the id of the job does not follow from its tenant and key")
+    if key not in (None, event.data.key):
+        raise Problem(422, "other_key", "Idempotency-Key and the key of the event differ: they are one thing")
+    return event
+
+
+async def _cancellation(request: Request, caller: Caller, job: str) -> bytes:
+    """The command to relay."""
+    if media_type_of(request) == EVENT:
+        body = await request.body()
+        event = decode(body)
+        if not isinstance(event, CancelJob) or (event.data.tenant, event.data.job) != (caller.tenant, job):
+            raise Problem(422, "other_event", "the event does not cancel this job")
+        return body
+    asked = await read(request, CancelBody)
+    if caller.signer is None:
+        raise _unsigned("the command")
+    draft = CancelRequest(tenant=caller.tenant, job=job, reason=asked.reason, proof=UNSIGNED)
+    content = draft.model_dump(mode="json", exclude_none=True, exclude={"proof"})
+    signed = draft.model_copy(update={"proof": caller.signer(content)})
+    return CancelJob(source="qb/client", data=signed).to_bytes()
+
+
+def _unsigned(what: str) -> Problem:
+    next_step = f"send the event that you signed as {EVENT}, or use a token of `qb token`"
+    return Problem(422, "unsigned", f"the request is signed, {what} is not", next_step)
