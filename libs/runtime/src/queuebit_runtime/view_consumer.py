@@ -1,8 +1,8 @@
 """The consumer of a view: made under the first free name, and asked for messages.
 
 It has one of a few names, so that permissions can be exact and several processes of one service can read concurrently.
-It is ephemeral: the server removes it when the process is gone. Far from the end of the stream it has one filter for
-all subjects, and the view takes its own among them: that is thirty times cheaper for the server.
+It is ephemeral: the server removes it when the process is gone. With many messages to read it has one filter for all
+subjects, and the view takes its own among them: that is thirty times cheaper for the server.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _BATCH: Final = 500
 _NEXT: Final = {"expires": 30_000_000_000, "idle_heartbeat": 1_000_000_000}
 
 _FAR: Final = 2_000
-"""Messages to the end of the stream from which on several filters become one. For one the server finds the next message
-in 4 us, for several in 130 us: it compares them with every subject in a file of the stream."""
+"""Messages of its own to the end of the stream from which on several filters become one. For one the server finds the
+next message in 4 us, for several in 130 us: it compares them with every subject in a file of the stream."""
 
 
 class ViewConsumer:
@@ -60,24 +60,12 @@ class ViewConsumer:
         Two processes cannot take the same name: they never request the same consumer.
         """
         self.end = int((await self._call(f"$JS.API.STREAM.INFO.{self._stream}", {}))["state"]["last_seq"])
-        self.far = len(self._filters.each) > 1 and self.end - first >= _FAR
-        config = {
-            "deliver_policy": "by_start_sequence",
-            "opt_start_seq": first,
-            "ack_policy": "none",
-            "replay_policy": "instant",
-            "filter_subjects": [self._filters.all] if self.far else self._filters.each,
-            "mem_storage": True,
-            "headers_only": not self._bodies,
-            "inactive_threshold": 30_000_000_000,
-            "metadata": {"made_by": event_id()},
-        }
-        for name in view_consumers(self._view):
-            request = {"stream_name": self._stream, "config": {**config, "name": name}, "action": "create"}
-            if answer := await self._call(f"$JS.API.CONSUMER.CREATE.{self._stream}.{name}", request):
-                self.name, self._left, self._drained = name, 0, True
-                return int(answer["num_pending"])
-        raise Unavailable(f"too many processes follow {self._stream} as {self._view}: end some, or wait half a minute")
+        pending = await self._made(first, self._filters.each)
+        self.far = len(self._filters.each) > 1 and pending >= _FAR
+        if self.far:
+            await self._call(f"$JS.API.CONSUMER.DELETE.{self._stream}.{self.name}", {})
+            pending = await self._made(first, [self._filters.all])
+        return pending
 
     async def ask(self, inbox: str, pending: int) -> None:
         """Ask for messages, if it is time; `pending` are those that the consumer is known to have.
@@ -119,6 +107,26 @@ class ViewConsumer:
             client, subject = self._connection.client, f"$JS.API.CONSUMER.DELETE.{self._stream}.{self.name}"
             await client.publish(subject, b"", reply=client.new_inbox())
             self.name = ""
+
+    async def _made(self, first: int, filters: list[str]) -> int:
+        """Create it with some filters, and return how many messages are pending."""
+        config = {
+            "deliver_policy": "by_start_sequence",
+            "opt_start_seq": first,
+            "ack_policy": "none",
+            "replay_policy": "instant",
+            "filter_subjects": filters,
+            "mem_storage": True,
+            "headers_only": not self._bodies,
+            "inactive_threshold": 30_000_000_000,
+            "metadata": {"made_by": event_id()},
+        }
+        for name in view_consumers(self._view):
+            request = {"stream_name": self._stream, "config": {**config, "name": name}, "action": "create"}
+            if answer := await self._call(f"$JS.API.CONSUMER.CREATE.{self._stream}.{name}", request):
+                self.name, self._left, self._drained = name, 0, True
+                return int(answer["num_pending"])
+        raise Unavailable(f"too many processes follow {self._stream} as {self._view}: end some, or wait half a minute")
 
     async def _send(self, inbox: str, request: Mapping[str, object]) -> None:
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self.name}"
