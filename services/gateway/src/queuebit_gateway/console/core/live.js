@@ -23,7 +23,7 @@ export function parseEvents(text) {
         else if (name in message) message[name] = value;
       }
     }
-    if (message.data || message.event !== "message") messages.push(message);
+    if (message.id || message.event !== "message") messages.push(message);
   }
   return { messages, rest };
 }
@@ -43,13 +43,18 @@ export async function readStream(path, { signal, after, onOpen, onEvents }) {
     if (done) return;
     const { messages, rest } = parseEvents(text + value.replaceAll("\r", ""));
     text = rest;
-    onEvents(messages.map(fromMessage), messages.length === 0);
+    onEvents(messages.map(fromMessage));
   }
 }
 
 class Live {
   state = "connecting";
   seq = null;
+  #settle;
+  /** Settled when the first attempt to connect has ended: what is read from then on misses no event. */
+  ready = new Promise((settle) => {
+    this.#settle = settle;
+  });
   #listeners = new Set();
   #watchers = new Set();
   #pending = [];
@@ -77,6 +82,7 @@ class Live {
           signal: cut.signal,
           after: this.seq,
           onOpen: () => {
+            this.#settle();
             if (this.state === "lost" && this.seq == null) this.#reset();
             this.#become("live");
             pause = 500;
@@ -90,6 +96,7 @@ class Live {
         // the next attempt says more; the state is on the screen
       }
       clearInterval(watchdog);
+      this.#settle();
       this.#become("lost");
       await new Promise((wake) => setTimeout(wake, pause * (0.75 + Math.random() / 2)));
     }
@@ -98,9 +105,9 @@ class Live {
   #take(events) {
     for (const it of events) {
       if (it.name === "reset") this.#reset();
-      else if (it.seq > (this.seq ?? 0)) {
+      else if (it.seq > (this.seq ?? -1)) {
         this.seq = it.seq;
-        this.#pending.push(it);
+        if (it.name !== "message") this.#pending.push(it);
       }
     }
     if (this.#pending.length > MOST_PENDING) this.#reset();
@@ -130,6 +137,7 @@ export const live = new Live();
 
 const known = new Map(); // path -> newest answer
 const APART_MS = 1_000;
+const ALWAYS = "/v1/me"; // asked before there is a stream
 
 /**
  * The answer of `path`: `{data, problem, reload}`.
@@ -143,6 +151,7 @@ export function useData(path, { on, read = getJson } = {}) {
   const load = useCallback(async () => {
     if (!path) return;
     try {
+      if (path !== ALWAYS) await live.ready;
       const data = await read(path);
       known.set(path, data);
       setState({ path, data, problem: null });

@@ -37,15 +37,17 @@ export function fold(row, name, event) {
   return next;
 }
 
-/** Whether a row belongs to a list with these filters. */
-export function matches(row, { state = "", backend = "", project = "", user = "", label = "", q = "" }) {
+/** Whether a row belongs to a list with these filters; `label` is the beginning of a label or of an id. */
+export function matches(row, { state, backend, project, user, label }) {
   const one = (wanted, value) => !wanted || wanted.split(",").includes(value);
-  const needle = (q || label).toLowerCase();
   return (
     one(state, row.state) && one(backend, row.backend) && one(project, row.project) && one(user, row.user) &&
-    (!needle || row.job.includes(needle) || (row.label || "").toLowerCase().includes(needle))
+    (!label || row.job.startsWith(label) || (row.label || "").startsWith(label))
   );
 }
+
+/** Whether a text may be the beginning of a job's id: the log is not searched for those, only what is loaded. */
+export const isId = (text) => /^j[a-z2-7]{4,20}$/.test(text);
 
 const PHASES = { submitted: "Admission", accepted: "Waits for a place", placed: "Waits for a slot", dispatched: "At the vendor", started: "Runs" };
 const TONES = { submitted: "quiet", accepted: "wait", placed: "wait", dispatched: "run", started: "run" };

@@ -19,7 +19,7 @@ function Backend({ it, queue, activity }) {
     <div class="grid">
       <${Panel} title="Map" hint=${it.calibrated_at ? html`Calibrated <${When} at=${it.calibrated_at} />` : ""}>
         ${it.calibrated_at
-          ? html`<${Loaded} of=${calibration}>${(found) => html`<${Topology} calibration=${found} />`}<//>`
+          ? html`<${Loaded} of=${calibration}>${(found) => html`<${Topology} calibration=${found.calibration} />`}<//>`
           : html`<${Empty}>An ideal simulator: every qubit is joined to every other, and there is no error to draw.<//>`}
       <//>
       <${Panel} title="Facts">

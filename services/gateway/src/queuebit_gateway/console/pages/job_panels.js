@@ -102,8 +102,8 @@ export function Compiled({ accepted, backend, completed }) {
   const made = completed?.compilation;
   return html`
     <${Panel} title="Compiled circuit" hint=${made ? `${made.compiler}, seed ${made.seed}` : "As it was compiled for the plan"}>
-      ${calibration.data?.qubits && html`<${Topology} calibration=${calibration.data} used=${used} />`}
-      <details open=${!calibration.data?.qubits}><summary>Operations on the device</summary>
+      ${calibration.data && html`<${Topology} calibration=${calibration.data.calibration} used=${used} />`}
+      <details open=${!calibration.data}><summary>Operations on the device</summary>
         <${Table} caption="Operations on the device" rows=${used} columns=${[
           { name: "Gate", cell: ([gate]) => html`<code>${gate}</code>` }, { name: "Device qubits", cell: ([, qubits]) => qubits.join(", ") }, { name: "Times", num: true, cell: ([, , times]) => count(times) },
         ]} /></details>

@@ -2,8 +2,8 @@
 
 import { html, useCallback, useEffect, useMemo, useRef, useState } from "../vendor/htm-preact.js";
 import { getJson, withQuery } from "../core/api.js";
-import { useData, useLive, useNow } from "../core/live.js";
-import { fold, isJobEvent, matches } from "../core/rows.js";
+import { live, useData, useLive, useNow } from "../core/live.js";
+import { fold, isId, isJobEvent, matches } from "../core/rows.js";
 import { ago, count, duration } from "../core/format.js";
 import { go, href, setQuery } from "../core/router.js";
 import { CsvButton, Empty, Failure, LongTable, Share, sqlText, State, Sum } from "../ui/parts.js";
@@ -15,18 +15,50 @@ const STATES = [
 ];
 const FILTERS = ["state", "backend", "project", "user", "label"];
 
-/** The rows of a list in its order, by id, and the live events on top of them. */
+/** The rows of a list in its order, by id, and the live events on top of them: each event counts once. */
 function useJobs(filters) {
-  const path = withQuery("/v1/jobs", { ...filters, limit: PAGE });
-  const store = useRef({ rows: [], index: new Map() });
-  const [view, setView] = useState({ rows: [], next: null, loading: true, problem: null, total: null });
+  const asked = { ...filters, label: isId(filters.label) ? "" : filters.label, limit: PAGE };
+  const path = withQuery("/v1/jobs", asked);
+  const store = useRef(null);
+  const [view, setView] = useState({ rows: [], next: null, loading: true, problem: null });
+
+  const take = (batch) => {
+    const { rows, index, asOf } = store.current;
+    const fresh = new Map();
+    let changed = false;
+    for (const { seq, name, event } of batch) {
+      if (!isJobEvent({ name }) || seq <= asOf) continue;
+      const id = event.data.job;
+      const at = index.get(id);
+      if (at !== undefined) {
+        rows[at] = fold(rows[at], name, event);
+        changed = true;
+      } else if (name === "job.submitted" || fresh.has(id)) fresh.set(id, fold(fresh.get(id), name, event));
+    }
+    const added = [...fresh.values()].filter((it) => matches(it, filters)).reverse();
+    if (added.length) {
+      const all = [...added, ...rows];
+      store.current = { ...store.current, rows: all, index: new Map(all.map((it, at) => [it.job, at])) };
+    }
+    return changed || added.length > 0;
+  };
+  const show = (more) => setView((before) => ({ ...before, ...more, rows: [...store.current.rows] }));
 
   const load = useCallback(async (cursor) => {
+    if (!cursor) store.current = { rows: [], index: new Map(), asOf: -1, early: [] };
+    const mine = store.current;
     try {
-      const page = await getJson(cursor ? withQuery("/v1/jobs", { ...filters, limit: PAGE, after: cursor }) : path);
-      const { rows, index } = cursor ? store.current : (store.current = { rows: [], index: new Map() });
+      await live.ready;
+      const page = await getJson(cursor ? withQuery("/v1/jobs", { ...asked, after: cursor }) : path);
+      if (!cursor && store.current !== mine) return;
+      const { rows, index } = store.current;
       for (const row of page.data) if (!index.has(row.job)) index.set(row.job, rows.push(row) - 1);
-      setView({ rows: [...rows], next: page.next, loading: false, problem: null });
+      if (!cursor) {
+        const { early } = mine;
+        store.current = { rows, index, asOf: page.as_of_seq ?? -1, early: null };
+        take(early);
+      }
+      show({ next: page.next, loading: false, problem: null });
     } catch (problem) {
       setView((before) => ({ ...before, loading: false, problem }));
     }
@@ -38,28 +70,9 @@ function useJobs(filters) {
   }, [load]);
 
   useLive((batch) => {
-    if (batch === null) return load(null);
-    let { rows, index } = store.current;
-    const fresh = new Map();
-    let changed = false;
-    for (const { name, event } of batch) {
-      if (!isJobEvent({ name })) continue;
-      const id = event.data.job;
-      const at = index.get(id);
-      const row = fold(at === undefined ? fresh.get(id) : rows[at], name, event);
-      if (at !== undefined) {
-        rows[at] = row;
-        changed = true;
-      } else if (name === "job.submitted" || fresh.has(id)) fresh.set(id, row);
-    }
-    const added = [...fresh.values()].filter((it) => matches(it, filters)).reverse();
-    if (added.length) {
-      rows = [...added, ...rows];
-      index = new Map(rows.map((it, at) => [it.job, at]));
-      store.current = { rows, index };
-    }
-    if (changed || added.length) setView((before) => ({ ...before, rows: [...rows] }));
-    return undefined;
+    if (batch === null) load(null);
+    else if (store.current.early) store.current.early.push(...batch);
+    else if (take(batch)) show({});
   });
 
   const fetching = useRef(false);
@@ -96,7 +109,7 @@ export function Jobs({ query }) {
   const columns = columnsOf(now);
   const anyFilter = FILTERS.some((it) => filters[it]);
   const conditions = Object.entries(filters).filter(([, value]) => value).map(([name, value]) =>
-    name === "label" ? `positionCaseInsensitive(label, ${sqlText(value)}) > 0` : `${name} IN (${value.split(",").map(sqlText).join(", ")})`);
+    name === "label" ? `startsWith(label, ${sqlText(value)})` : `${name} IN (${value.split(",").map(sqlText).join(", ")})`);
   const sql = `SELECT * FROM jobs${conditions.length ? `\nWHERE ${conditions.join("\n  AND ")}` : ""}\nORDER BY submitted_at DESC LIMIT 500`;
   return html`
     <div class="head"><h1>Jobs</h1>
@@ -104,7 +117,7 @@ export function Jobs({ query }) {
       <div class="tools"><${CsvButton} name="jobs" columns=${columns} rows=${shown} />
         <${Share} path=${withQuery("/v1/jobs", { ...filters, limit: PAGE })} python=${"for job in client.jobs(limit=500):\n    print(job)"} sql=${sql} /></div>
     </div>
-    <form class="filters" role="search" onSubmit=${(event) => event.preventDefault()}>
+    <form class="filters" role="search" onSubmit=${(event) => { event.preventDefault(); if (filters.label.length === 21 && isId(filters.label)) go(href(`/jobs/${filters.label}`)); }}>
       <label class="search"><span class="hidden">Search by label or id</span>
         <input type="search" data-search placeholder="Label or id" value=${filters.label} onInput=${(event) => setQuery({ label: event.target.value })} /></label>
       <label><span class="hidden">State</span>
