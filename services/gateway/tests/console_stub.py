@@ -1,0 +1,200 @@
+"""A gateway with made-up answers, for what no platform shows quickly: 100,000 jobs, and 1,000 events a second."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import uvicorn
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route, Router
+
+import queuebit_contracts
+from queuebit_gateway import console
+from queuebit_gateway.guard import Guard
+
+__all__ = ["JOBS", "Stub", "serving"]
+
+JOBS = 100_000
+NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
+EXAMPLES = Path(queuebit_contracts.__file__).parents[2] / "examples"
+LIFE = ("submitted.v1", "accepted.v1", "placed.v1", "started.v1", "completed.v1", "metered.v1", "sealed.v2")
+MONEY = {"amount": "0.0123", "currency": "USD"}
+
+
+def name_of(number: int) -> str:
+    return f"j{number:020d}"
+
+
+def row_of(number: int) -> dict[str, object]:
+    """A row of the list of jobs."""
+    at = (NOW - timedelta(seconds=number)).isoformat()
+    state = "failed" if number % 50 == 7 else "completed"
+    return {
+        "job": name_of(number), "project": "main", "state": state, "backend": "emulated-ibm-manila", "shots": 1000,
+        "qubits": 2, "label": f"circuit {number}", "user": "ann", "submitted_at": at, "accepted_at": at,
+        "started_at": at, "ended_at": at, "queue_wait_ms": 12, "end_to_end_ms": 345, "charge": MONEY, "sealed": True,
+        "provisional": False, "reasons": ["timeout"] if state == "failed" else [], "sequence": JOBS - number,
+    }  # fmt: skip
+
+
+def frame(sequence: int, name: str, data: object, at: datetime | None = None) -> str:
+    event = {"type": f"qb.{name}.v1", "time": (at or datetime.now(UTC)).isoformat(), "data": data}
+    return f"id: {sequence}\nevent: {name}\ndata: {json.dumps(event)}\n\n"
+
+
+class Stub:
+    """The answers. `push` sends an event to every stream."""
+
+    def __init__(self, *, events_per_s: int = 0) -> None:
+        self._per_s = events_per_s
+        self._streams: list[tuple[asyncio.AbstractEventLoop, asyncio.Queue[str]]] = []
+        self.sequence = JOBS
+
+    def push(self, name: str, data: object) -> None:
+        """Send an event to every stream, from any thread."""
+        self.sequence += 1
+        for loop, queue in self._streams:
+            loop.call_soon_threadsafe(queue.put_nowait, frame(self.sequence, name, data))
+
+    def app(self) -> Guard:
+        """The web application, with the guard of the real one."""
+        answers = {
+            "/v1/me": {"tenant": "acme", "user": "ann", "role": "admin"},
+            "/v1/slo": {"data": [LEVEL, {**LEVEL, "name": "queue-wait-p50", "budget_remaining": "0.1"}]},
+            "/v1/budgets": {"data": [BALANCE]},
+            "/v1/backends": {"data": [IDEAL, NOISY]},
+            "/v1/backends/{id}/calibration": {"calibration": CALIBRATION},
+            "/v1/jobs/{id}": STATUS,
+            "/v1/jobs/{id}/explain": {"data": [EXPLANATION]},
+            "/v1/jobs/{id}/result": {"counts": {"00": 502, "11": 498}},
+            "/v1/tenant": TENANT,
+        }
+        fixed = [Route(path, self._fixed(content)) for path, content in answers.items()]
+        live = [
+            Route("/v1/events", self._events),
+            Route("/v1/jobs", self._jobs),
+            Route("/v1/jobs/{id}/events", self._history),
+            Route("/v1/activity", self._activity),
+        ]
+        return Guard(Router([*live, *fixed, *console.routes()]), hosts=(), body_s=10)
+
+    def _fixed(self, content: object) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(_: Request) -> Response:
+            return JSONResponse(content)
+
+        return answer
+
+    async def _jobs(self, request: Request) -> Response:
+        begin, limit = int(request.query_params.get("after", "0")), int(request.query_params.get("limit", "50"))
+        states = request.query_params.get("state", "")
+        if states and "completed" not in states:
+            numbers, after = [7, 57, 107] if "failed" in states else [], None
+        else:
+            numbers, after = [*range(begin, min(begin + limit, JOBS))], begin + limit
+        return JSONResponse(
+            {
+                "data": [row_of(it) for it in numbers],
+                "next": str(after) if after and after < JOBS else None,
+                "as_of_seq": JOBS,
+            }
+        )
+
+    async def _activity(self, request: Request) -> Response:
+        row = {"jobs": 9, "completed": 8, "failed": 1, "charge": MONEY, "wait_p50_ms": 12, "wait_p95_ms": 40}
+        keys = {"hour": datetime.now(UTC).isoformat(), "day": datetime.now(UTC).isoformat()}
+        by = request.query_params["by"].split(",")
+        return JSONResponse({"data": [{**row, **{it: keys.get(it, "emulated-ibm-manila") for it in by}}]})
+
+    async def _history(self, _: Request) -> Response:
+        async def frames() -> AsyncIterator[str]:
+            for number, kind in enumerate(LIFE, 1):
+                (first, *_) = sorted((EXAMPLES / f"qb.job.{kind}").glob("*.json"))
+                data = json.loads(first.read_text())["data"]
+                yield frame(number, f"job.{kind.split('.')[0]}", data, NOW + timedelta(seconds=number))
+
+        return StreamingResponse(frames(), media_type="text/event-stream")
+
+    async def _events(self, _: Request) -> Response:
+        queue: asyncio.Queue[str] = asyncio.Queue()
+        self._streams.append((asyncio.get_running_loop(), queue))
+
+        async def frames() -> AsyncIterator[str]:
+            yield f"retry: 1000\nid: {self.sequence}\n\n"
+            while True:
+                yield await queue.get() if not self._per_s else await self._burst()
+
+        return StreamingResponse(frames(), media_type="text/event-stream")
+
+    async def _burst(self) -> str:
+        """What happens in 20 ms."""
+        await asyncio.sleep(0.02)
+        text = ""
+        for _ in range(self._per_s // 50):
+            self.sequence += 1
+            job, step = divmod(self.sequence - JOBS, 4)
+            name = ("submitted", "accepted", "started", "completed")[step]
+            data = {"job": name_of(JOBS + job), "project": "main", "label": "burst", "shots": 100, "backend": "aer"}
+            text += frame(self.sequence, f"job.{name}", data)
+        return text
+
+
+@contextmanager
+def serving(stub: Stub) -> Iterator[str]:
+    """Serve in a thread; yields the address."""
+    config = uvicorn.Config(stub.app(), port=0, log_level="warning", timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    until = time.monotonic() + 10
+    while not server.started and time.monotonic() < until:
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = server.force_exit = True
+        thread.join(10)
+
+
+LEVEL = {
+    "name": "job-success", "promise": "jobs that ran gave a result", "target": "0.99", "actual": "0.998", "good": 998,
+    "total": 1000, "budget_remaining": "0.8", "value": None, "unit": "share of cases",
+}  # fmt: skip
+BALANCE = {
+    "kind": "account", "name": "main", "currency": "USD", "limit": "1000.00", "held": "3.60", "spent": "940.00",
+    "left": "56.40",
+}  # fmt: skip
+IDEAL = {
+    "backend": "aer", "vendor": "Qiskit", "kind": "simulator", "qubits": 30, "max_shots": 1_000_000, "slots": 2,
+    "features": ["reset"], "price": "0.001 USD a task", "currency": "USD", "calibrated_at": None,
+    "calibration_age_s": None, "median_two_qubit_error_ppm": None, "median_readout_error_ppm": None,
+}  # fmt: skip
+NOISY = {
+    **IDEAL, "backend": "emulated-ibm-manila", "vendor": "IBM", "kind": "emulated", "qubits": 5,
+    "calibrated_at": "2026-11-28T08:00:00Z", "calibration_age_s": 90_000, "median_two_qubit_error_ppm": 9_000,
+    "median_readout_error_ppm": 20_000,
+}  # fmt: skip
+CALIBRATION = {
+    "qubits": [{"t1_s": 1e-4 + it * 1e-5, "t2_s": 9e-5, "readout_error": 0.01 * (it + 1)} for it in range(5)],
+    "couplers": [{"qubits": [it, it + 1], "gate": "cx", "error": 0.005 * (it + 1)} for it in range(4)],
+}
+STATUS = {
+    "job": name_of(1), "state": "completed", "tenant": "acme", "project": "main", "label": "bell", "sealed": False,
+    "backend": "emulated-ibm-manila", "shots": 1000, "charge": MONEY, "reasons": [], "steps": [], "waiting": None,
+}  # fmt: skip
+EXPLANATION = {
+    "backend": "emulated-ibm-manila", "waited_ms": 120, "decided": "it was the cheapest with a free place",
+    "backends": [{"backend": "emulated-ibm-manila", "chosen": True, "cost_rank": 0, "expected_us": 9, "reason": ""}],
+}  # fmt: skip
+TENANT = {
+    "share": 1, "max_shots": 100_000, "max_active_jobs": 1_000,
+    "projects": [{"project": "main", "backends": [], "default_kind": "simulator"}],
+    "users": [{"user": "ann", "role": "admin", "keys": ["U" + "A" * 55]}],
+}  # fmt: skip

@@ -1,0 +1,140 @@
+"""Every page of the console in Chromium, light and dark, wide and narrow, on made-up answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .console_browser import browser, findings, needs_chromium, watched
+from .console_stub import Stub, name_of, serving
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = [pytest.mark.browser, pytest.mark.server, needs_chromium]
+
+PAGES = {
+    "": "Objectives",
+    "oncall": "Incidents",
+    "jobs": "circuit 3",
+    f"jobs/{name_of(1)}": "Bill",
+    "fleet": "emulated-ibm-manila",
+    "fleet/emulated-ibm-manila": "Two-qubit error",
+    "billing": "Budgets",
+    "admin": "Public keys",
+}
+
+
+BOTH = re.compile(r"label=circuit\+1&state=completed$")
+
+
+@pytest.fixture(scope="module")
+def stub() -> Stub:
+    return Stub()
+
+
+@pytest.fixture(scope="module")
+def address(stub: Stub) -> Iterator[str]:
+    with serving(stub) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def page(address: str) -> Iterator[Page]:
+    with browser() as chromium:
+        page = chromium.new_page(base_url=address, viewport={"width": 1280, "height": 900})
+        yield page
+
+
+@pytest.fixture
+def log(page: Page) -> list[str]:
+    found: list[str] = []
+    watched(page, found)
+    return found
+
+
+def test_each_page_is_accessible_light_and_dark_and_logs_nothing(page: Page, log: list[str]) -> None:
+    grave: dict[str, list[str]] = {}
+    for path, content in PAGES.items():
+        page.goto(f"/console/{path}")
+        page.get_by_text(content).first.wait_for()
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            if found := findings(page):
+                grave[f"{path} {scheme}"] = found
+    assert grave == {}
+    assert log == []
+
+
+def test_a_narrow_screen_scrolls_down_only(page: Page, log: list[str]) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    for path, content in PAGES.items():
+        page.goto(f"/console/{path}")
+        page.get_by_text(content).first.wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+    page.set_viewport_size({"width": 1280, "height": 900})
+    assert log == []
+
+
+def test_an_event_changes_its_row_and_a_long_list_draws_what_is_in_sight(
+    page: Page, stub: Stub, log: list[str]
+) -> None:
+    page.goto("/console/jobs")
+    page.get_by_text("circuit 3", exact=True).wait_for()
+    stub.push("job.submitted", {"job": "jnew", "project": "main", "label": "quite new", "shots": 7})
+    row = page.locator("tr", has_text="quite new")
+    row.get_by_text("submitted").wait_for()
+    for name in ("accepted", "started"):
+        stub.push(f"job.{name}", {"job": "jnew", "backend": "aer"})
+    row.get_by_text("started").wait_for()
+    for rows in (1_000, 1_500):  # the next page is read when the end comes near
+        page.locator(".long").evaluate("it => { it.scrollTop = it.scrollHeight }")
+        page.locator(f"table[aria-rowcount='{rows + 1}']").wait_for()
+    assert page.locator("tbody tr").count() < 80
+    assert log == []
+
+
+def test_keys_move_and_open_and_filters_are_in_the_address(page: Page, log: list[str]) -> None:
+    page.goto("/console/")
+    page.get_by_role("heading", name="Objectives").wait_for()
+    page.keyboard.press("g")
+    page.keyboard.press("j")
+    page.wait_for_url("**/console/jobs")
+    page.get_by_text("circuit 3", exact=True).wait_for()
+    page.keyboard.press("/")
+    page.keyboard.type("circuit 1")
+    page.wait_for_url("**/console/jobs?label=circuit+1")
+    page.keyboard.press("Escape")
+    page.get_by_label("State").select_option("completed")
+    page.wait_for_url(BOTH)
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    assert page.locator("tr.cursor").count() == 1
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/console/jobs/j*")
+    page.get_by_role("heading", name="bell").wait_for()
+    page.go_back()
+    page.get_by_text("circuit 1", exact=True).wait_for()
+    assert BOTH.search(page.url)
+    page.keyboard.press("?")
+    page.get_by_role("dialog").get_by_text("next, previous row").wait_for()
+    page.keyboard.press("Escape")
+    page.keyboard.press("t")
+    assert page.evaluate("document.documentElement.dataset.theme") in ("light", "dark")
+    assert log == []
+
+
+def test_a_view_is_code_as_well(page: Page, log: list[str]) -> None:
+    page.goto("/console/jobs?state=failed")
+    page.get_by_role("button", name="As code").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_text("/v1/jobs?state=failed&limit=500").wait_for()
+    dialog.get_by_role("tab", name="SQL").click()
+    dialog.get_by_text("state IN ('failed')").wait_for()
+    dialog.get_by_role("tab", name="Python").click()
+    dialog.get_by_text("with Client() as client").wait_for()
+    assert log == []
