@@ -173,7 +173,9 @@ class AccessToken:
             Malformed: it is none; the text does not quote it.
         """
         try:
-            image = base64.b64decode(text.removeprefix(PREFIX) + "==", altchars=b"-_", validate=True).decode("ascii")
+            coded = text.removeprefix(PREFIX)
+            padded = coded + "=" * (-len(coded) % 4)
+            image = base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii")
             tenant, delegation, seed = image.split(":")
             require_token(tenant, "tenant"), require_token(delegation, "delegation")
         except (binascii.Error, InvalidId, ValueError) as error:
