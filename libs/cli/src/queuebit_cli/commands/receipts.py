@@ -78,7 +78,10 @@ def verify(args: Namespace, out: Output) -> Exit:
 
 
 def _print(verified: Verified, out: Output, *, compared: bool) -> None:
-    receipt = verified.receipt
+    from queuebit_proof import job_of
+
+    receipt, job = verified.receipt, job_of(verified.statement)
+    delegation = job.get("delegation")
     out.document(
         {
             "verified": True,
@@ -87,12 +90,16 @@ def _print(verified: Verified, out: Output, *, compared: bool) -> None:
             "leaf_index": receipt.leaf_index,
             "supersedes": verified.supersedes,
             "result_compared": compared,
+            "actor": job.get("actor"),
+            "delegation": delegation,
             "checks": [{"name": it.name, "text": it.sentence} for it in verified.checks],
         }
     )
     rows = [{"": "ok", "check": it.name, "found": it.sentence} for it in verified.checks]
     for line in out.lines(rows, fit=True)[1:]:
         out.say(line)
+    if delegation is not None:
+        out.say(f"{job.get('actor')} submitted it with the delegated key {delegation}")
 
 
 def _fetched(args: Namespace, out: Output, *, with_result: bool) -> tuple[Receipt, str | None]:
