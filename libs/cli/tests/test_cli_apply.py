@@ -97,10 +97,12 @@ def test_apply_then_nothing_differs(stack: Stack, folder: Path, capsys: pytest.C
 def test_a_saved_plan_is_applied_once(stack: Stack, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = folder / "plan.json"
     assert main(["apply", "-f", str(folder), "--dry-run", "--plan", str(file)]) == Exit.DIFFERS
+    assert json.loads(file.read_text())["commit"] is None
+    file.write_text(file.read_text().replace('"commit": null', '"commit": "c0ffee"'))
     assert main(["apply", "--plan", str(file)]) == Exit.DONE
     assert main(["apply", "--plan", str(file)]) == Exit.REFUSED
     assert "tenants changed since the plan in" in capsys.readouterr().err
-    assert len(stack.applied) == 1
+    assert [commit for _, _, commit in stack.applied] == ["c0ffee"]
 
 
 def test_a_saved_plan_that_is_not_that_of_the_folder_is_refused(

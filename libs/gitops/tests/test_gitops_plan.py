@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from decimal import Decimal
 from pathlib import Path
@@ -19,7 +20,7 @@ from queuebit_gitops.errors import BadDocuments
 from queuebit_gitops.kinds import KINDS
 from queuebit_gitops.objects import join, split
 from queuebit_gitops.parsed import Document
-from queuebit_gitops.plan import Plan, World, budget_changes, moved, plan_of, restarts
+from queuebit_gitops.plan import Plan, World, budget_changes, moved, plan_of, read_plan, restarts
 from queuebit_gitops.writing import to_toml, to_yaml
 from queuebit_runtime.keys import new_seed, public_key
 
@@ -143,7 +144,23 @@ def test_a_digest_is_that_of_the_documents_and_of_the_world() -> None:
         assert moved(made, other) != []
         assert plan(other, tenants=wanted).digest != made.digest
     assert moved(made, world(slos={"window_days": 7})) == [], "a kind that is not planned may move"
-    assert Plan.model_validate_json(made.model_dump_json()) == made
+    assert read_plan(made.model_dump_json().encode(), "plan.json") == made
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"documents": {"tenants": {"tenant": []}}},
+        {"documents": {"tenants": {"removed": [], "tenant": {"acme": {}}}}},
+        {"documents": {"alerts": {}}},
+        {"world": {}},
+        {"digest": 7},
+    ],
+)
+def test_a_file_that_is_no_plan_is_refused(edit: dict[str, object]) -> None:
+    made = {**plan(world(), tenants={"tenant": {"acme": {}}}).model_dump(mode="json"), **edit}
+    with pytest.raises(BadDocuments, match=r"plan.json: is no plan of this version, or is damaged"):
+        read_plan(json.dumps(made).encode(), "plan.json")
 
 
 _NAMES = st.sampled_from(("acme", "beta", "chem", "demo", "x-1"))

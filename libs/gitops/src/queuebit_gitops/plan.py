@@ -58,6 +58,8 @@ class Plan(_Entry):
     changes: tuple[Change, ...]
     kept: tuple[str, ...] = ()
     """Objects that are in force and that the documents do not name; `--prune` removes them."""
+    commit: str | None = None
+    """Of a plan that was saved: the commit of its documents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +120,15 @@ def read_plan(content: bytes, file: str) -> Plan:
     Raises:
         BadDocuments: it is no plan.
     """
+    what = "is no plan of this version, or is damaged: `qb apply --dry-run --plan FILE` writes one"
     try:
-        return Plan.model_validate_json(content)
-    except ValidationError as error:
-        what = "is no plan of this version: `qb apply --dry-run --plan FILE` writes one"
+        plan = Plan.model_validate_json(content)
+        intact = all(KINDS[name].normal(it) == it for name, it in plan.documents.items())
+    except (ValidationError, KeyError) as error:
         raise BadDocuments([Problem(file, what)]) from error
+    if not intact or plan.world.keys() != plan.documents.keys():
+        raise BadDocuments([Problem(file, what)])
+    return plan
 
 
 def moved(plan: Plan, world: World) -> list[str]:

@@ -34,7 +34,7 @@ from queuebit_stack.locks import alone
 from queuebit_stack.stack import running_stack
 from queuebit_stack.tenant_facts import Record, apply_here, apply_there, ask, author, record_there
 
-__all__ = ["apply_plan", "commit_of", "look", "plan_here"]
+__all__ = ["Seen", "apply_plan", "commit_of", "look", "plan_here"]
 
 _MOST_BYTES = 90_000
 """Room for the changes in an event of the log."""
@@ -43,14 +43,14 @@ _GIT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class Seen:
     """What is in force, and the sequence of the newest fact about tenants."""
 
     world: World
     tenants_after: int
 
 
-def look(home: Home) -> _Seen:
+def look(home: Home) -> Seen:
     """See what is in force.
 
     Raises:
@@ -61,7 +61,7 @@ def look(home: Home) -> _Seen:
     answer = ask(partial(operator_of, home), TenantsRequest())
     documents = {"tenants": KINDS["tenants"].normal(answer.document)}
     documents |= {kind: document_in(home, kind) for kind in FILED}
-    return _Seen(World(documents, asyncio.run(last_application(operator_of(home)))), answer.sequence)
+    return Seen(World(documents, asyncio.run(last_application(operator_of(home)))), answer.sequence)
 
 
 def plan_here(home: Home, wanted: Mapping[str, Document], *, prune: bool) -> tuple[Plan, World]:

@@ -49,7 +49,7 @@ def apply(args: Namespace, out: Output) -> Exit:
         _say_planned(plan, args, out)
         return Exit.DIFFERS if plan.changes else Exit.DONE
     if plan.changes:
-        commit = commit_of(Path(args.folder or args.plan))
+        commit = saved.commit if saved else commit_of(Path(args.folder))
         with Progress(out.as_json, "putting the documents in force"):
             apply_plan(home, plan, written, args.by or author(), commit)
         _say_applied(home, plan, out)
@@ -130,7 +130,8 @@ def _exported(home: Home, kind: str, world: World, form: str) -> str:
 def _say_planned(plan: Plan, args: Namespace, out: Output) -> None:
     out.document(_summary(plan))
     if args.plan:
-        write_private(Path(args.plan), plan.model_dump_json(indent=1) + "\n")
+        saved = plan.model_copy(update={"commit": commit_of(Path(args.folder))})
+        write_private(Path(args.plan), saved.model_dump_json(indent=1) + "\n")
         out.say(f"the plan is in {args.plan}: `qb apply --plan {args.plan}` applies it")
 
 
