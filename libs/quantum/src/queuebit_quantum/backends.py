@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 from queuebit_planning.eligibility import Capacity, Demand, objections
@@ -262,12 +263,22 @@ def result_keys(counts: Mapping[int, _Weight], registers: tuple[int, ...]) -> di
     Bits beyond the registers are internal to the program, and are removed.
     """
     width = sum(registers)
-    shown: dict[int, _Weight] = {}
-    for value, count in counts.items():
-        result = value & (1 << width) - 1
-        shown[result] = shown[result] + count if result in shown else count
-    ordered = sorted(shown.items(), key=lambda outcome: (-outcome[1], outcome[0]))
+    first_internal = 1 << width
+    if max(counts, default=0) >= first_internal:
+        counts = _without_internal(counts, first_internal - 1)
+    ordered = sorted(counts.items())
+    ordered.sort(key=itemgetter(1), reverse=True)  # outcomes of one weight stay in order
+    if len(registers) == 1:  # as below, and three times as fast
+        return {bin(value | first_internal)[3:]: count for value, count in ordered}
     return {_spaced(format(value, f"0{width}b"), registers): count for value, count in ordered}
+
+
+def _without_internal(counts: Mapping[int, _Weight], shown: int) -> Mapping[int, _Weight]:
+    found: dict[int, _Weight] = {}
+    for value, count in counts.items():
+        result = value & shown
+        found[result] = found[result] + count if result in found else count
+    return found
 
 
 def _spaced(bits: str, registers: tuple[int, ...]) -> str:

@@ -129,8 +129,8 @@ def _size(found: _Distribution | None) -> int:
 
 def _counted(outcomes: npt.NDArray[np.int64], drawn: npt.NDArray[np.intp]) -> Iterator[tuple[int, int]]:
     counts = np.bincount(drawn)
-    for place in np.flatnonzero(counts):
-        yield int(outcomes[place]), int(counts[place])
+    places = np.flatnonzero(counts)
+    return zip(outcomes[places].tolist(), counts[places].tolist(), strict=True)
 
 
 def _measured(compiled: Compiled) -> dict[int, int] | None:
