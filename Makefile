@@ -47,6 +47,7 @@ analysis: setup
 	$(PY) -m queuebit_contracts.generate --check
 	$(PY) -m tests.contracts.services_document --check
 	$(PY) -m queuebit_pricing.schema --check
+	$(PY) -m queuebit_gateway.openapi --check
 	$(PY) -m queuebit_ci.schema --check
 
 # These start no process and need no quiet machine: they share the processors. `make check test` runs them once.
@@ -64,6 +65,7 @@ generate: setup ## write the schemas and the AsyncAPI document anew
 	$(PY) -m tests.contracts.services_document
 	$(PY) -m queuebit_pricing.schema
 	$(PY) -m queuebit_scheduling.schema
+	$(PY) -m queuebit_gateway.openapi
 	$(PY) -m queuebit_ci.schema
 
 lock: .venv/.uv ## compile requirements.lock from what the members import

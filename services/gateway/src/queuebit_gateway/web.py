@@ -10,7 +10,7 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
 from queuebit_contracts.tenants import Tenant
-from queuebit_gateway import console
+from queuebit_gateway import console, reference
 from queuebit_gateway.activity import Activity
 from queuebit_gateway.backends import Backends
 from queuebit_gateway.callers import CallerOf
@@ -70,6 +70,12 @@ def web_app(
         Trust(settings.trust_file, limited),
     )
     streams = Streams(streaming.hub, streaming.past, platform, limited).routes() if streaming else []
-    routes = [*(route for it in handlers for route in it.routes()), *streams, *further, *console.routes()]
+    routes = [
+        *(route for it in handlers for route in it.routes()),
+        *streams,
+        *further,
+        *reference.routes(),
+        *console.routes(),
+    ]
     router = Router(routes, redirect_slashes=False)
     return Guard(router, hosts=settings.hosts, body_s=settings.head_s)

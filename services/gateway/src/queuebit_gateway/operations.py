@@ -1,0 +1,165 @@
+"""Every address of the interface, with what it takes and answers. A test compares them with the routes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from pydantic import BaseModel
+
+from queuebit_contracts.lifecycle import STATES
+from queuebit_gateway.jobs import StatusBody
+from queuebit_gateway.pages import MOST_ROWS
+from queuebit_gateway.plans import PlanBody
+from queuebit_gateway.schemas import JobAnswer, JobsAnswer, ObjectAnswer, RowsAnswer, StatesAnswer
+from queuebit_gateway.submissions import EVENT, CancelBody, SignedBody, SubmitBody
+from queuebit_gateway.waits import UNTIL
+
+__all__ = ["OPERATIONS", "Operation"]
+
+_JSON: Final = "application/json"
+_SSE: Final = "text/event-stream"
+_Schema = Mapping[str, object]
+_TEXT: Final[_Schema] = {"type": "string"}
+_EVENT: Final[_Schema] = {"type": "object", "description": "A CloudEvent that the user signed."}
+_NAME: Final = {"type": "string", "pattern": "^[a-z0-9]([a-z0-9_-]{0,62}[a-z0-9])?$"}
+_PROJECT: Final = {"project": {**_NAME, "description": "Only what this project pays, or may use."}}
+_WAIT: Final[Mapping[str, _Schema]] = {
+    "Prefer": {"type": "string", "description": "`wait=20`: answer when `until` is reached, at the latest in 20 s."},
+    "until": {"type": "string", "enum": [*UNTIL], "description": "What to wait for; `completed` is any end."},
+}
+_KEY: Final = {"Idempotency-Key": {"type": "string", "maxLength": 128, "description": "The key of the job."}}
+_EITHER: Final[_Schema] = {
+    "anyOf": [{"$ref": f"#/components/schemas/{it.__name__}"} for it in (SubmitBody, SignedBody)]
+}
+_STREAM: Final[Mapping[str, _Schema]] = {
+    "Last-Event-ID": {"type": "string", "description": "Send all events after this sequence."},
+    "after": {"type": "integer", "minimum": 0, "description": "The same, as a parameter."},
+    "types": {"type": "string", "description": "Only these, such as `job.completed,job.failed`."},
+}
+_TIME: Final = {"type": "string", "format": "date-time"}
+_LIST: Final[Mapping[str, _Schema]] = {
+    "state": {"type": "string", "description": f"Only jobs in these states, with commas between: {', '.join(STATES)}."},
+    **_PROJECT,
+    **{name: {**_NAME, "description": f"Only jobs of this {name}."} for name in ("backend", "user", "tag")},
+    "label": {"type": "string", "maxLength": 200, "description": "Only jobs whose label begins so."},
+    "from": {**_TIME, "description": "Only jobs submitted then or later."},
+    "to": {**_TIME, "description": "Only jobs submitted before."},
+    "limit": {"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "description": "Rows of a page."},
+    "after": {"type": "string", "description": "`next` of the page before."},
+}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A method on an address."""
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    answer: type[BaseModel] | _Schema = ObjectAnswer
+    media_type: str = _JSON
+    statuses: tuple[int, ...] = (200,)
+    parameters: Mapping[str, _Schema] = field(default_factory=dict)
+    """Those that begin with a capital letter are headers."""
+    bodies: Mapping[str, type[BaseModel] | _Schema] = field(default_factory=dict)
+    """By media type."""
+    body_required: bool = True
+    problems: tuple[int, ...] = ()
+
+    @property
+    def in_path(self) -> list[str]:
+        """The parameters in the path."""
+        return re.findall(r"\{(\w+)\}", self.path)
+
+
+def _job(what: str, name: str, summary: str, *problems: int, **more: object) -> Operation:
+    return Operation("GET", f"/v1/jobs/{{job}}{what}", name, summary, problems=(404, *problems), **more)  # type: ignore[arg-type]  # fields by name
+
+
+def _backend(what: str, name: str, summary: str) -> Operation:
+    return Operation("GET", f"/v1/backends/{{backend}}{what}", name, summary, problems=(404,))
+
+
+def _rows(path: str, name: str, summary: str, parameters: Mapping[str, _Schema]) -> Operation:
+    return Operation("GET", f"/v1/{path}", name, summary, RowsAnswer, parameters=parameters, problems=(422,))
+
+
+OPERATIONS: Final = (
+    Operation(
+        "POST",
+        "/v1/jobs",
+        "submit_job",
+        "Submit a job; the same key is the same job, for ever.",
+        JobAnswer,
+        statuses=(200, 202),
+        parameters={**_KEY, **_WAIT},
+        bodies={_JSON: _EITHER, EVENT: _EVENT},
+        problems=(403, 409),
+    ),
+    Operation("GET", "/v1/jobs", "list_jobs", "Jobs, newest first.", JobsAnswer, parameters=_LIST, problems=(422,)),
+    Operation(
+        "POST", "/v1/jobs:status", "job_states", "The states of up to 1,000 jobs.", StatesAnswer,
+        bodies={_JSON: StatusBody},
+    ),
+    _job("", "job", "A job, with all that happened to it.", 422, answer=JobAnswer, parameters=_WAIT),
+    _job("/result", "job_result", "What a completed job returned.", 409, 422, parameters=_WAIT),
+    _job("/receipt", "job_receipt", "The receipt, to be verified offline.", 409, answer={"type": "object"}),
+    _job("/circuit", "job_circuit", "What was submitted to be run.", answer=_TEXT, media_type="text/x-openqasm"),
+    _job("/charge", "job_charge", "The bill, line by line, with its corrections.", 409),
+    _job("/explain", "job_explanation", "Why it was placed where it was.", 422, answer=RowsAnswer),
+    _job("/events", "job_events", "Events of a job.", 422, answer=_TEXT, media_type=_SSE, parameters=_STREAM),
+    Operation(
+        "POST",
+        "/v1/jobs/{job}/cancel",
+        "cancel_job",
+        "Stop a job that has not ended.",
+        JobAnswer,
+        statuses=(200, 202),
+        parameters={"Prefer": _WAIT["Prefer"]},
+        bodies={_JSON: CancelBody, EVENT: _EVENT},
+        body_required=False,
+        problems=(403, 404),
+    ),
+    Operation(
+        "PUT",
+        "/v1/payloads/{digest}",
+        "store_payload",
+        "Store a circuit or program under its SHA-256.",
+        statuses=(201,),
+        bodies={"text/x-openqasm": _TEXT, "application/vnd.queuebit.program+json": {"type": "object"}},
+        problems=(403, 409),
+    ),
+    Operation(
+        "POST", "/v1/plans", "plan", "Cost, wait and quality on each backend, without a job.", RowsAnswer,
+        bodies={_JSON: PlanBody}, problems=(403,),
+    ),
+    _rows("backends", "list_backends", "The backends, with price and quality.", _PROJECT),
+    _backend("", "backend", "One backend."),
+    _backend("/calibration", "backend_calibration", "Its newest calibration."),
+    _backend("/limits", "backend_limits", "What a job may be there."),
+    _backend("/queue", "backend_queue", "The tenant's own jobs there."),
+    _backend("/target", "backend_target", "What a compiler needs."),
+    _rows("budgets", "list_budgets", "What accounts and budgets have left.", _PROJECT),
+    _rows("charges", "list_charges", "Sums of charges by project.", _PROJECT),
+    _rows("slo", "list_levels", "Service levels: objectives and values.", {}),
+    Operation(
+        "GET", "/v1/events", "events", "Events of the tenant, in the order of the log.", _TEXT,
+        media_type=_SSE, parameters=_STREAM, problems=(422,),
+    ),
+    Operation("GET", "/v1/me", "me", "Who asks."),
+    Operation("GET", "/v1/tenant", "tenant", "The tenant: projects, budgets, limits; users for admins."),
+    Operation("GET", "/v1/trust", "trust", "The keys that verify receipts.", {"type": "object"}, problems=(404,)),
+    Operation(
+        "GET", "/v1/activity", "activity", "Sums over jobs, by hour, day, project, user, backend or tag.", RowsAnswer,
+        parameters={
+            "by": {"type": "string", "description": "One or two, with a comma between."},
+            "days": {"type": "integer", "minimum": 1, "maximum": 366, "description": "How far back."},
+        },
+        problems=(422,),
+    ),
+)  # fmt: skip
+"""The whole interface."""

@@ -1,0 +1,114 @@
+"""The forms of answers, for the OpenAPI document; clients ignore fields that they do not know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from queuebit_contracts.wire import Amount, Reason
+
+__all__ = ["JobAnswer", "JobRow", "JobsAnswer", "ObjectAnswer", "ProblemAnswer", "RowsAnswer", "StatesAnswer"]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
+class _Step(_Answer):
+    """One event of a job."""
+
+    job: str
+    event: str
+    at: str
+    detail: str
+
+
+class _State(_Answer):
+    """How far a job has come."""
+
+    job: str
+    state: str
+    tenant: str
+    project: str
+    label: str
+    backend: str | None
+    shots: int
+    charge: Amount | None
+    sealed: bool
+    reasons: list[Reason]
+
+
+class JobAnswer(_State):
+    """A job, with its result if the request waited for it."""
+
+    steps: list[_Step]
+    provisional: bool
+    waiting: str | None
+    """Why it waits."""
+    counts: dict[str, int] | None = None
+    items: list[dict[str, Any]] | None = None
+    digest: str | None = None
+    as_of_seq: int
+
+
+class JobRow(_Answer):
+    """A job in a list."""
+
+    job: str
+    state: str
+    sequence: int
+    charge: Amount | None
+
+
+class JobsAnswer(_Answer):
+    """A page of jobs, newest first."""
+
+    data: list[JobRow]
+    next: str | None
+    """The cursor of the next page, for `after`."""
+    as_of_seq: int | None
+
+
+class StatesAnswer(_Answer):
+    """The states of many jobs."""
+
+    data: list[_State]
+    missing: list[str]
+    """Ids of jobs that there are not."""
+    as_of_seq: int | None
+
+
+class RowsAnswer(_Answer):
+    """A list."""
+
+    data: list[dict[str, JsonValue]]
+    next: str | None
+    as_of_seq: int | None
+
+
+class ObjectAnswer(_Answer):
+    """One object."""
+
+    as_of_seq: int | None
+
+
+class _ProblemReason(_Answer):
+    """One reason."""
+
+    code: str
+    message: str
+
+
+class ProblemAnswer(_Answer):
+    """What is wrong, all reasons, and what to do next (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int = Field(ge=400, le=599)
+    code: str
+    detail: str
+    reasons: list[_ProblemReason]
+    request_id: str
+    retryable: bool
+    next_step: str | None
