@@ -11,11 +11,13 @@ from queuebit_runtime.keys import public_key
 from queuebit_stack.bootstrap import bootstrap, key_of, read_tenants, readdress, write_nats_config
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
+from queuebit_stack.log_mark import Mark
 from queuebit_stack.ports import DEFAULTS
 from queuebit_stack.process_specs import process_specs
 from queuebit_stack.stack import Stack
 from queuebit_stack.stacks import find as find_stacks
 from queuebit_stack.stacks import save
+from queuebit_stack.start import advances
 from queuebit_testing.server import declared
 
 
@@ -62,6 +64,32 @@ def test_every_service_of_the_topology_runs(home: Home) -> None:
     names = {spec.name for spec in process_specs(home, DEFAULTS)}
     assert names == {*declared().service, "nats-server", "warehouse"}
     assert all(home.seed_file(name).exists() for name in (*declared().service, "operator", "provisioner"))
+
+
+@pytest.mark.parametrize(("events", "wave"), [(1_000, 2), (1_000_000, 0)])
+def test_the_warehouse_starts_while_the_server_reads_a_long_log(home: Home, events: int, wave: int) -> None:
+    Mark("2026-01-01T00:00:00Z", events).save(home)
+    assert {it.name: it.wave for it in process_specs(home, DEFAULTS)}["warehouse"] == wave
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "ready", "restarts", "advanced"),
+    [
+        (900, 800, False, 0, True),
+        (900, 900, False, 0, False),
+        (0, 900, False, 0, False),
+        (900, 800, True, 0, False),
+        (900, 800, False, 1, False),
+    ],
+)
+def test_a_start_advances_while_a_service_that_never_failed_reads_on(
+    before: int, now: int, ready: bool, restarts: int, advanced: bool
+) -> None:
+    def row(behind: int) -> dict[str, object]:
+        return {"service": "broker", "behind": behind, "ready": ready, "restarts": restarts}
+
+    assert advances([row(before)], [row(now)]) is advanced
+    assert not advances([], [row(now)])
 
 
 def test_a_stack_inherits_nothing_of_another(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

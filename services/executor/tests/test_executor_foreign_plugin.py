@@ -34,6 +34,7 @@ async def children(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ch
         patch.setenv("PYTHONPATH", install(tmp_path_factory.mktemp("site")))
         plan = ZygoteSettings("foreign", tuple(stack.backends), memory_mb=512, threads=1, start_seconds=20)
         found = ChildCircuits(ZygoteClient(plan), tasks, slots=1, profile_seconds=5, run_seconds=5)
+        await found.load()
         await found.open()
     yield found
     await found.close()

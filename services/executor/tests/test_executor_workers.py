@@ -87,6 +87,7 @@ async def family(
     tasks, stack = Tasks(), "ibm" if backends[0].startswith("emulated-ibm") else backends[0]
     zygote = ZygoteClient(ZygoteSettings(stack, backends, memory_mb=1024, threads=1, start_seconds=20))
     children = ChildCircuits(zygote, tasks, slots=slots, profile_seconds=profile_s, run_seconds=run_s)
+    await children.load()
     offers = await children.open()
     try:
         yield children, offers

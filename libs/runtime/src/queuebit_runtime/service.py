@@ -50,6 +50,8 @@ class Service:
         self.log = JetStreamLog(self.bus)
         self.tasks = Tasks()
         self.views: list[View] = []
+        self.first: list[Callable[[], Awaitable[None]]] = []
+        """Awaited before connecting: work that needs nothing, and goes on while the bus and views are waited for."""
         self.connected: list[Callable[[], Awaitable[None]]] = []
         """Awaited after connecting, before views start: work that needs only the bus."""
         self.before: list[Callable[[], Awaitable[None]]] = []
@@ -116,6 +118,8 @@ class Service:
             server.close()
 
     async def _start(self) -> None:
+        for step in self.first:
+            await step()
         await self.bus.connect()
         await assert_topology(self.bus.client, self.topology, self.name)
         for step in self.connected:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from queuebit_contracts.executors import ROLE, executor_of
 from queuebit_runtime.server_config import server_binary
+from queuebit_stack import log_mark
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
 from queuebit_stack.home_documents import read_services
@@ -38,6 +39,8 @@ _FIRST = (BROKER, "scheduler")
 _FIRST_STACK = "aer"
 """With these a first job can be accepted and run, while everything else is still starting."""
 _LATER = ("metering", "provenance", "telemetry", GATEWAY)
+_LONG = 200_000
+"""Events of a long log. With a shorter one, a warehouse that starts first would only delay the first job."""
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
@@ -90,7 +93,7 @@ def process_specs(home: Home, ports: Mapping[str, int]) -> list[Spec]:
         _inherited() | _warehouse(home, ports),
         f"http://127.0.0.1:{ports[WAREHOUSE]}",
         partial(look, ports[WAREHOUSE]),
-        wave=2,
+        wave=0 if _is_long(home) else 2,
         inherits=Inherits(ports[WAREHOUSE], "QUEUEBIT_WAREHOUSE_LISTEN_FD"),
     )
     run = executors(home, ports)
@@ -101,6 +104,12 @@ def process_specs(home: Home, ports: Mapping[str, int]) -> list[Spec]:
         for name in (*_FIRST, *_LATER)
     ]
     return [nats, warehouse, *first, *services, *others]
+
+
+def _is_long(home: Home) -> bool:
+    """Whether nats-server reads its store for so long that the warehouse, which needs no bus, can start meanwhile."""
+    mark = log_mark.known(home)
+    return mark is not None and mark.last >= _LONG
 
 
 def is_executor(spec: Spec) -> bool:

@@ -25,7 +25,7 @@ from queuebit_stack.startup import START_S, last_words
 if TYPE_CHECKING:  # supervision is imported where it begins: other commands of `qb` need none of it
     from queuebit_stack.supervisor import Supervisor
 
-__all__ = ["Background", "announce", "append_to", "in_background", "supervise"]
+__all__ = ["Background", "advances", "announce", "append_to", "in_background", "supervise"]
 
 _Rows = list[dict[str, object]]
 
@@ -111,7 +111,7 @@ class Background:
     """Where its messages begin in the supervisor's log."""
 
     def wait(self, report: Callable[[str], None]) -> _Rows:
-        """Wait until the stack is up, and return its processes.
+        """Wait until the stack is up, and return its processes; a service that still reads the log is waited for.
 
         Args:
             report: called with the progress, in one line.
@@ -119,13 +119,16 @@ class Background:
         Raises:
             Stop: the supervisor ended, or processes are late; the text says which, and why.
         """
-        deadline = time.monotonic() + START_S
+        began = time.monotonic()
+        deadline = began + START_S
         rows: _Rows = []
         ready: list[str] = []  # the newest first: older ones may not fit
         ended, code = 0, 0
         while not ended and time.monotonic() < deadline:
             stack = Stack.load(self.home)
-            rows = overview(self.home, stack) if stack is not None and stack.processes else []
+            before, rows = rows, overview(self.home, stack) if stack is not None and stack.processes else []
+            if advances(before, rows):
+                deadline = time.monotonic() + START_S
             if stack is not None and stack.state == "up":
                 return rows
             names = [str(row["service"]) for row in rows if row["ready"]]
@@ -134,9 +137,9 @@ class Background:
                 report(_progress(rows, ready))
             time.sleep(0.1)
             ended, code = os.waitpid(self.supervisor, os.WNOHANG)
-        raise self._failed(rows, code if ended else None)
+        raise self._failed(rows, code if ended else None, time.monotonic() - began)
 
-    def _failed(self, rows: _Rows, code: int | None) -> Stop:
+    def _failed(self, rows: _Rows, code: int | None, waited_s: float) -> Stop:
         """Explain a failed start: late processes while the supervisor runs, else its last messages."""
         home = self.home
         if code in (0, signal.SIGTERM):
@@ -149,7 +152,14 @@ class Background:
             return Stop(Exit.UNREACHABLE, f"the stack could not be started:\n{said}{logs}")
         late = "".join(f"  {row['service']}: {row['reason']}\n" for row in rows if not row["ready"])
         trying = f"late processes are restarted: see {home.command('status')}; {home.command('down')} ends it"
-        return Stop(Exit.UNREACHABLE, f"the stack is not up after {START_S:g} s:\n{late}{trying}; {logs}")
+        return Stop(Exit.UNREACHABLE, f"the stack is not up after {waited_s:.0f} s:\n{late}{trying}; {logs}")
+
+
+def advances(before: _Rows, rows: _Rows) -> bool:
+    """Whether a service that is not ready, and never failed, has fewer messages to read than before."""
+    behind = {row["service"]: int(str(row["behind"])) for row in before}
+    starting = (it for it in rows if not it["ready"] and not it["restarts"])
+    return any(0 < int(str(it["behind"])) < behind.get(it["service"], 0) for it in starting)
 
 
 def in_background(home: Home, ports: dict[str, int], lock: IO[str]) -> Background:

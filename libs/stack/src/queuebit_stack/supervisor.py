@@ -240,7 +240,7 @@ class Supervisor:
 
     def _start_wave(self, wave: int) -> None:
         self._wave, self._wave_began = wave, time.monotonic()
-        for child in self.children:
+        for child in sorted(self.children, key=lambda it: not is_executor(it.spec)):  # executors take longest
             if child.spec.wave == wave:
                 child.start(self._wave_began)
 

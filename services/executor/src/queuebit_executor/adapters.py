@@ -55,10 +55,13 @@ class ChildCircuits:
         self._singles: dict[str, SingleRuns] = {}
         self._offers: dict[str, Described] = {}
 
-    async def open(self) -> tuple[Described, ...]:
-        """Start everything, wait until the SDK is loaded, and describe the backends."""
+    async def load(self) -> None:
+        """Begin to load the SDK, in a process of its own."""
         await self.zygote.open()
         self._tasks.spawn(self.zygote.watch(), "watch over the children")
+
+    async def open(self) -> tuple[Described, ...]:
+        """Start all children, as soon as the SDK is loaded, and describe the backends."""
         await self._profilers.open()
         described = await self._profilers.ask({"op": "describe"}, read_as(Descriptions))
         if isinstance(described, Refused):

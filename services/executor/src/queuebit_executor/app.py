@@ -58,6 +58,7 @@ def create_app() -> Service:
         watch=JobWatch(service.log),
         me=_instance(settings),
     )
+    service.first.append(partial(_load, parts))
     service.before.append(partial(_open, parts))
     service.trouble = circuits.trouble
     service.detail = lambda: {**circuits.detail(), "backends": ", ".join(settings.offered)}
@@ -109,11 +110,16 @@ def _run(it: _Parts, backend: str) -> RunWhereItIs:
     return RunWhereItIs(here, there, partial(it.circuits.remote, backend))
 
 
+async def _load(it: _Parts) -> None:
+    """Begin to load the SDK, which takes longer than to connect."""
+    await it.circuits.load()
+    it.service.after.append(it.circuits.close)
+
+
 async def _open(it: _Parts) -> None:
     """Start the children, answer queries, and then announce the backends: each can be asked about from then on."""
     settings, service = it.settings, it.service
     offers = await it.circuits.open()
-    service.after.append(it.circuits.close)
     allowance = Allowance(settings.memory_mb, settings.run_seconds)
     answer = AnswerProfile(it.payloads, it.circuits, offers, it.clock, allowance)
     for router in (
