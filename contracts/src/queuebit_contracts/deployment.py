@@ -84,7 +84,7 @@ class BrokerSettings(_Entry):
     """The largest circuit source."""
     profile_timeout_s: float = Field(default=10, gt=0, le=120)
     """How long an executor may take to read a circuit."""
-    workers: int = Field(default=16, ge=1, le=64)
+    workers: int = Field(default=64, ge=1, le=64)
     """Submissions of one tenant that are decided concurrently."""
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from queuebit_broker.answers import Answers
 from queuebit_broker.cancelling import CancelJobs
-from queuebit_broker.profiles import Profiles
+from queuebit_broker.profiles import AT_ONCE, Profiles
 from queuebit_broker.state import World
 from queuebit_contracts import subjects
 from queuebit_contracts.account import AccountHeld, AccountReleased, AccountSettled, Settlement
@@ -312,6 +312,30 @@ async def test_equal_circuits_at_once_are_profiled_once(office: Office) -> None:
     await asyncio.gather(*map(office.deliver, deliveries))
     assert len(office.executors.asked) == 1
     assert len(office.log.events(JobAccepted)) == 2
+
+
+async def test_executors_are_asked_about_a_few_circuits_of_a_tenant_at_once(office: Office) -> None:
+    await office.open()
+    profiles, done = Profiles(office.executors, office.world), asyncio.Event()
+    at_once: list[int] = []
+
+    async def slow(stack: str, request: ProfileRequest) -> ProfileAnswer:
+        at_once.append(len(at_once))
+        await done.wait()
+        return office.executors.answer(request.backends)
+
+    office.executors.profile = slow  # type: ignore[method-assign]  # the test's own executors
+    circuits = [describe(f"// {number}".encode(), "text/x-openqasm") for number in range(AT_ONCE + 4)]
+    asking = [asyncio.ensure_future(profiles.of("acme", it, 1, {"aer": ["aer"]})) for it in circuits]
+    other = asyncio.ensure_future(profiles.of("evil", circuits[0], 1, {"aer": ["aer"]}))
+    while len(at_once) < AT_ONCE + 1:
+        await asyncio.sleep(0)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert len(at_once) == AT_ONCE + 1, "those of one tenant, and the one of the other"
+    done.set()
+    assert all(it.profile for it in await asyncio.gather(*asking, other))
+    assert len(at_once) == len(circuits) + 1
 
 
 async def test_a_circuit_that_was_seen_inside_an_event_is_not_taken_to_be_in_the_payload_store(office: Office) -> None:

@@ -13,8 +13,12 @@ from queuebit_contracts.query import ProfileAnswer, ProfileRequest
 from queuebit_contracts.wire import Payload
 from queuebit_kernel import Unavailable
 from queuebit_planning.limits import TRANSIENT
+from queuebit_runtime.tenant_limiter import TenantLimiter
 
-__all__ = ["Profiles"]
+__all__ = ["AT_ONCE", "Profiles"]
+
+AT_ONCE = 16
+"""Circuits of one tenant that executors are asked about at once: what they cannot begin soon has no answer."""
 
 
 class _Key(NamedTuple):
@@ -41,6 +45,7 @@ class Profiles:
         self._kept = kept
         self._answers: OrderedDict[_Key, ProfileAnswer] = OrderedDict()
         self._asking: dict[_Key, asyncio.Future[ProfileAnswer | None]] = {}
+        self._limiter = TenantLimiter(AT_ONCE)
 
     async def of(self, tenant: str, circuit: Payload, shots: int, stacks: Mapping[str, Sequence[str]]) -> Profiled:
         """Profile a circuit for these backends, by stack.
@@ -78,7 +83,8 @@ class Profiles:
 
     async def _ask(self, key: _Key, stack: str, request: ProfileRequest) -> ProfileAnswer | None:
         try:
-            answer = await self._executors.profile(stack, request)
+            async with self._limiter.turn(key.tenant, key.size):
+                answer = await self._executors.profile(stack, request)
         except Unavailable:
             return None
         finally:

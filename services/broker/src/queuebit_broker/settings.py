@@ -35,5 +35,5 @@ class Settings(BaseSettings):
     private_issuer_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = ()
     """Hosts of token issuers that may have private addresses, separated by commas; of others, only public addresses
     are asked for keys."""
-    workers: int = Field(default=16, ge=1, le=64)
+    workers: int = Field(default=64, ge=1, le=64)
     """Submissions of one tenant that are decided concurrently."""
