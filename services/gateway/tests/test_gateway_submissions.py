@@ -80,6 +80,15 @@ async def test_a_signed_event_is_relayed_as_it_was_sent(app: ASGIApp, bus: LogBu
     assert bus.relayed == [event.to_bytes()]
 
 
+async def test_a_client_that_does_not_wait_gets_the_same_answer_however_quick_the_job_is(
+    app: ASGIApp, log: MemoryLog
+) -> None:
+    event = submitted("k1")
+    await log.append(event)
+    await log.append(_rejected(event))
+    assert [(await submit(app, event, *it)).status for it in ((), (("prefer", "wait=5"),))] == [202, 200]
+
+
 async def test_the_same_again_is_the_same_job_and_other_content_a_conflict(app: ASGIApp) -> None:
     first, again = await submit(app, submitted("k1")), await submit(app, submitted("k1"))
     assert (first.headers["idempotent-replayed"], again.headers["idempotent-replayed"]) == ("false", "true")

@@ -99,6 +99,7 @@ class Submissions:
             if not new:
                 await self._require_same(caller.tenant, event)
             history, reached = await wait_for(self._platform, caller.tenant, job, target, seconds, signals, new=new)
+        reached = reached and seconds > 0  # a client that does not wait gets the same answer, however quick the job is
         headers = {"location": f"/v1/jobs/{job}", "idempotent-replayed": str(not new).lower()}
         if seconds:
             headers["preference-applied"] = f"wait={seconds:g}"
