@@ -237,7 +237,11 @@ async def test_an_expired_token_is_refused_with_the_way_to_a_new_one(front: Fron
     assert (metadata["issuer"], metadata["token_endpoint"]) == (server, f"{server}/oauth/token")
 
 
-@pytest.mark.parametrize("token", ["", "x", "qbt_", "qbt_" + "A" * 200, AccessToken("acme", "d9", new_seed()).text()])
+@pytest.mark.parametrize(
+    "token",
+    ["", "x", "qbt_", "qbt_" + "A" * 200, AccessToken("acme", "d9", new_seed()).text()],
+    ids=["empty", "short", "prefix", "garbage", "unknown"],
+)
 async def test_what_is_no_token_opens_nothing(front: Front, token: str) -> None:
     answer = await front.use(token)
     assert answer.status == 401
