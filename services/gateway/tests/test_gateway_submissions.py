@@ -122,6 +122,26 @@ async def test_with_a_delegated_key_one_post_submits(app: ASGIApp, bus: LogBus) 
     assert (answer.status, asked.proof.delegation) == (202, "d1")
 
 
+@pytest.mark.parametrize("caller", [replace(ANN, signer=signer, project="main")])
+async def test_a_circuit_alone_is_a_body_and_the_query_has_the_rest(app: ASGIApp, bus: LogBus) -> None:
+    source = [("content-type", "text/x-openqasm")]
+    answer = await send(app, "POST", "/v1/jobs?shots=7&tag=a&tag=b&label=x", headers=source, body=BELL.encode())
+    event = decode(bus.relayed[0])
+    assert isinstance(event, JobSubmitted)
+    asked = event.data
+    assert (answer.status, asked.circuit.inline, asked.shots, asked.tags, asked.label) == (
+        202,
+        BELL,
+        7,
+        ("a", "b"),
+        "x",
+    )
+    answer = await send(app, "POST", "/v1/jobs?shot=7", headers=source, body=BELL.encode())
+    assert (answer.status, answer.json()["code"]) == (422, "invalid_body")
+    answer = await send(app, "POST", "/v1/jobs", headers=source, body=b"\xff")
+    assert (answer.status, answer.json()["code"]) == (422, "bad_source")
+
+
 async def test_without_a_delegated_key_nothing_can_be_signed(app: ASGIApp, bus: LogBus) -> None:
     answer = await send(app, "POST", "/v1/jobs", headers=PLAIN, body=json.dumps({"circuit": BELL}).encode())
     assert (answer.status, answer.json()["code"], bus.relayed) == (422, "unsigned", [])

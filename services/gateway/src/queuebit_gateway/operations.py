@@ -14,7 +14,7 @@ from queuebit_gateway.jobs import StatusBody
 from queuebit_gateway.pages import MOST_ROWS
 from queuebit_gateway.plans import PlanBody
 from queuebit_gateway.schemas import JobAnswer, JobsAnswer, ObjectAnswer, RowsAnswer, StatesAnswer
-from queuebit_gateway.submissions import EVENT, CancelBody, SignedBody, SubmitBody
+from queuebit_gateway.submissions import EVENT, OPENQASM, CancelBody, SignedBody, SubmitBody
 from queuebit_gateway.waits import UNTIL
 
 __all__ = ["OPERATIONS", "Operation"]
@@ -31,6 +31,17 @@ _WAIT: Final[Mapping[str, _Schema]] = {
     "until": {"type": "string", "enum": [*UNTIL], "description": "What to wait for; `completed` is any end."},
 }
 _KEY: Final = {"Idempotency-Key": {"type": "string", "maxLength": 128, "description": "The key of the job."}}
+_FIELDS: Final[Mapping[str, _Schema]] = {
+    name: {**schema, "description": "With a body of text/x-openqasm: as in the JSON body."}
+    for name, schema in (
+        ("shots", {"type": "integer", "minimum": 1}),
+        ("backend", {"type": "string"}),
+        ("project", {"type": "string"}),
+        ("label", {"type": "string", "maxLength": 200}),
+        ("seed", {"type": "integer", "minimum": 0}),
+        ("tag", {"type": "array", "items": {"type": "string"}, "maxItems": 8}),
+    )
+}
 _EITHER: Final[_Schema] = {
     "anyOf": [{"$ref": f"#/components/schemas/{it.__name__}"} for it in (SubmitBody, SignedBody)]
 }
@@ -96,8 +107,8 @@ OPERATIONS: Final = (
         "Submit a job; the same key is the same job, for ever.",
         JobAnswer,
         statuses=(200, 202),
-        parameters={**_KEY, **_WAIT},
-        bodies={_JSON: _EITHER, EVENT: _EVENT},
+        parameters={**_KEY, **_WAIT, **_FIELDS},
+        bodies={_JSON: _EITHER, EVENT: _EVENT, OPENQASM: _TEXT},
         problems=(403, 409),
     ),
     Operation("GET", "/v1/jobs", "list_jobs", "Jobs, newest first.", JobsAnswer, parameters=_LIST, problems=(422,)),

@@ -31,12 +31,13 @@ from queuebit_kernel import digest, job_id
 from queuebit_planning.limits import MAX_SOURCE_BYTES
 from queuebit_runtime.payloads import describe
 
-__all__ = ["EVENT", "CancelBody", "SignedBody", "Submissions", "SubmitBody"]
+__all__ = ["EVENT", "OPENQASM", "CancelBody", "SignedBody", "Submissions", "SubmitBody"]
 
 EVENT: Final = "application/cloudevents+json"
 """The media type of an event that the user signed."""
 
-_OPENQASM: Final = "text/x-openqasm"
+OPENQASM: Final = "text/x-openqasm"
+"""The media type of a circuit as source; the other fields of a job are then in the query."""
 
 
 class SubmitBody(Body):
@@ -112,8 +113,9 @@ class Submissions:
         if media_type_of(request) == EVENT:
             body = await request.body()
             return _own(body, caller, key), body
-        given = await document(request)
-        if isinstance(given, dict) and "event" in given:
+        source = media_type_of(request) == OPENQASM
+        given = await _source(request) if source else await document(request)
+        if not source and isinstance(given, dict) and "event" in given:
             signed = validated(SignedBody, given)
             body = json.dumps(signed.event).encode()
             event = _own(body, caller, key)
@@ -130,7 +132,7 @@ class Submissions:
         if isinstance(payload, str):
             content = payload.encode()
             require_size(content)
-            payload = describe(content, _OPENQASM)
+            payload = describe(content, OPENQASM)
             if payload.inline is None:
                 await self._relay.payload(caller.tenant, payload, content)
         return submission(
@@ -182,12 +184,22 @@ class Submissions:
         caller = await self._caller_of(request)
         require(caller, "member", "store payloads")
         content = await request.body()
-        media_type = media_type_of(request) or _OPENQASM
+        media_type = media_type_of(request) or OPENQASM
         payload = Payload(digest=digest(content), size=len(content), media_type=media_type)
         if payload.digest != request.path_params["digest"]:
             raise Problem(422, "other_content", f"the content is {payload.digest}", "put it under its own digest")
         await self._relay.payload(caller.tenant, payload, content)
         return object_of(payload.model_dump(mode="json", exclude_none=True), as_of=None, status=201)
+
+
+async def _source(request: Request) -> dict[str, Any]:
+    """The job of a body that is only a circuit: the query has the other fields."""
+    fields: dict[str, Any] = {name: it for name, it in request.query_params.items() if name not in {"until", "tag"}}
+    try:
+        fields["circuit"] = (await request.body()).decode()
+    except UnicodeDecodeError as error:
+        raise Problem(422, "bad_source", "the circuit is not UTF-8") from error
+    return {**fields, "tags": request.query_params.getlist("tag")}
 
 
 def _own(body: bytes, caller: Caller, key: str | None) -> JobSubmitted:
