@@ -168,8 +168,9 @@ LEVEL = {
     "total": 1000, "budget_remaining": "0.8", "value": None, "unit": "share of cases",
 }  # fmt: skip
 BALANCE = {
-    "kind": "account", "name": "main", "currency": "USD", "limit": "1000.00", "held": "3.60", "spent": "940.00",
-    "left": "56.40",
+    "kind": "account", "name": "main",
+    **{name: {"amount": amount, "currency": "USD"} for name, amount in
+       {"limit": "1000.00", "held": "3.60", "spent": "940.00", "left": "56.40"}.items()},
 }  # fmt: skip
 IDEAL = {
     "backend": "aer", "vendor": "Qiskit", "kind": "simulator", "qubits": 30, "max_shots": 1_000_000, "slots": 2,

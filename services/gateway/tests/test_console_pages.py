@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .console_browser import browser, findings, needs_chromium, watched
+from queuebit_testing.chromium import browser, findings, needs_chromium, watched
+
 from .console_stub import Stub, name_of, serving
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 // The frame around the pages: navigation, session, keys, theme.
 
-import { html, render, useEffect, useRef } from "./vendor/htm-preact.js";
+import { html, render, useEffect, useErrorBoundary, useRef } from "./vendor/htm-preact.js";
 import { live, useData, useLiveState } from "./core/live.js";
 import { go, href, interceptLinks, useRoute } from "./core/router.js";
 import { adoptToken, forgetToken, keepToken, token } from "./core/api.js";
@@ -80,6 +80,13 @@ function SignIn({ problem }) {
     </main>`;
 }
 
+/** A page; an error in it is shown and not a blank. */
+function Page({ View, ...given }) {
+  const [error] = useErrorBoundary((it) => console.error(it));
+  if (error) return html`<${Failure} problem=${{ message: `This page has an error: ${error.message}`, reasons: [] }} retry=${() => location.reload()} />`;
+  return html`<${View} ...${given} />`;
+}
+
 function App() {
   const { page, id, query } = useRoute();
   const who = useData("/v1/me");
@@ -114,7 +121,7 @@ function App() {
       </div>
     </nav>
     <main id="main" ref=${main} tabindex="-1">
-      ${View ? html`<${View} key=${page + id} id=${id} query=${query} me=${me} />` : html`<div class="head"><h1>There is no such page</h1></div><p><a href=${href("/")}>Overview</a></p>`}
+      ${View ? html`<${Page} View=${View} key=${page + id} id=${id} query=${query} me=${me} />` : html`<div class="head"><h1>There is no such page</h1></div><p><a href=${href("/")}>Overview</a></p>`}
     </main>
     <dialog ref=${help} aria-label="Keys" onClick=${(event) => event.target === help.current && help.current.close()}>
       <div class="sheet"><header><h2>Keys</h2><button class="plain" onClick=${() => help.current.close()}>Close</button></header>

@@ -179,6 +179,7 @@ export function ReceiptPanel({ id, resultDigest }) {
       The second signature of each pair, ML-DSA, is checked by <code>qb receipt verify</code>: browsers have no such function yet.</p>`}
     <div class="tools left">
       ${content && html`<button onClick=${() => save(content, `${id}.receipt.json`)}>Save receipt</button>`}
+      ${trust && html`<button onClick=${() => { localStorage.removeItem(TRUST_KEY); check(); }}>Forget these keys</button>`}
       <label class="file">Use my trust.json<input type="file" accept="application/json,.json" onChange=${choose} /></label>
     </div>`;
 }

@@ -62,8 +62,8 @@ export function Overview() {
   const levels = slo.data?.data || [];
   const worst = levels.length ? levels.reduce((a, b) => (Number(a.budget_remaining) <= Number(b.budget_remaining) ? a : b)) : null;
   const accounts = (budgets.data?.data || []).filter((it) => it.kind === "account");
-  const currency = accounts[0]?.currency;
-  const left = currency && decimal(accounts.filter((it) => it.currency === currency).reduce((total, it) => total + units(it.left), 0n));
+  const currency = accounts[0]?.limit.currency;
+  const left = currency && decimal(accounts.filter((it) => it.limit.currency === currency).reduce((total, it) => total + units(it.left.amount), 0n));
   const today = byDay.data?.data.find((it) => it.day.slice(0, 10) === dayOf(Date.now()));
   const recent = new Map((byBackend.data?.data || []).map((it) => [it.backend, it]));
   return html`

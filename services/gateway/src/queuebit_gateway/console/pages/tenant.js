@@ -2,22 +2,22 @@
 
 import { html } from "../vendor/htm-preact.js";
 import { useData } from "../core/live.js";
-import { count, decimal, duration, money, percent, rounded, units } from "../core/format.js";
+import { count, decimal, duration, percent, units } from "../core/format.js";
 import { href, setQuery } from "../core/router.js";
-import { Bar, Choice, Copy, CsvButton, Empty, Facts, Loaded, Panel, Share, Table } from "../ui/parts.js";
+import { Bar, Choice, Copy, CsvButton, Empty, Facts, Loaded, Panel, Share, Sum, Table } from "../ui/parts.js";
 
 const BY = [["project", "Project"], ["user", "User"], ["backend", "Backend"], ["tag", "Tag"], ["day", "Day"]];
 const moved = (it) => ["job.accepted", "job.metered", "job.corrected"].includes(it.name);
 const ratio = (part, all) => (units(all) > 0n ? Number((units(part) * 10_000n) / units(all)) / 10_000 : 0);
 
 function Budgets({ rows }) {
-  const cell = (field) => (it) => html`<span title=${money({ amount: it[field], currency: it.currency })}>${rounded({ amount: it[field], currency: it.currency })}</span>`;
-  return html`<${Table} caption="Budgets" rows=${rows} rowKey=${(it) => it.kind + it.name + it.currency} columns=${[
+  const cell = (field) => (it) => html`<${Sum} of=${it[field]} />`;
+  return html`<${Table} caption="Budgets" rows=${rows} rowKey=${(it) => it.kind + it.name + it.limit.currency} columns=${[
     { name: "Account", cell: (it) => html`${it.name} <span class="quiet">${it.kind}</span>` },
     { name: "Budget", num: true, cell: cell("limit") }, { name: "Held", num: true, cell: cell("held") }, { name: "Charged", num: true, cell: cell("spent") },
-    { name: "Left", num: true, cell: (it) => html`<strong class=${ratio(it.left, it.limit) < 0.1 ? "bad" : ""}>${cell("left")(it)}</strong>` },
+    { name: "Left", num: true, cell: (it) => html`<strong class=${ratio(it.left.amount, it.limit.amount) < 0.1 ? "bad" : ""}>${cell("left")(it)}</strong>` },
     { name: "Used", cell: (it) => {
-      const used = 1 - ratio(it.left, it.limit);
+      const used = 1 - ratio(it.left.amount, it.limit.amount);
       return html`<span class="used"><${Bar} share=${used} tone=${used > 0.9 ? "bad" : "run"} label="share used" />${percent(used, 0)}</span>`;
     } },
   ]} />`;
@@ -35,7 +35,7 @@ export function Billing({ query }) {
     { key: "completed", name: "Completed", num: true, cell: (it) => count(it.completed) },
     { key: "failed", name: "Failed", num: true, cell: (it) => count(it.failed) },
     { key: "wait_p50_ms", name: "Wait, median", num: true, cell: (it) => duration(it.wait_p50_ms) },
-    { key: "charge", name: "Charged", num: true, cell: (it) => html`<span title=${money(it.charge)}>${rounded(it.charge)}</span>`, text: (it) => it.charge?.amount },
+    { key: "charge", name: "Charged", num: true, cell: (it) => html`<${Sum} of=${it.charge} />`, text: (it) => it.charge?.amount },
     { key: "share", name: "Share", cell: (it) => html`<span class="used"><${Bar} share=${it.charge && total ? ratio(it.charge.amount, decimal(total)) : 0} tone="run" label="share of all charges" />${percent(it.charge && total ? ratio(it.charge.amount, decimal(total)) : 0, 0)}</span>`, text: () => "" },
   ];
   return html`

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["CHROMIUM", "browser", "findings", "needs_chromium", "watched"]
 
 CHROMIUM = os.environ.get("QUEUEBIT_CHROMIUM") or shutil.which("chromium") or ""
-AXE = Path(__file__).parent / "console" / "axe.min.js"
+AXE = Path(__file__).parent / "axe" / "axe.min.js"
 
 needs_chromium = pytest.mark.skipif(
     not CHROMIUM, reason="needs Chromium: apt-get install chromium, or set QUEUEBIT_CHROMIUM to its path"
