@@ -20,6 +20,7 @@ from pathlib import Path
 import uvloop
 from tests.bench.bare import measure_aer, measure_jetstream
 from tests.bench.celery_side import celery_side, install
+from tests.bench.console import measure_console, measure_console_live
 from tests.bench.decisions import measure_decisions
 from tests.bench.gateway import measure_gateway
 from tests.bench.history import SIZES, measure_history
@@ -36,7 +37,7 @@ from queuebit import AsyncClient, QueuebitError
 from queuebit.credentials import find
 from queuebit_testing.embedded import EmbeddedStack
 
-SECTIONS = ("limits", "decisions", "levels", "stack", "qiskit", "gateway", "large", "peer", "history")
+SECTIONS = ("limits", "decisions", "levels", "stack", "qiskit", "gateway", "console", "large", "peer", "history")
 
 PROJECTS = ("playground", "north", "south", "west")
 """Accounts of the load, which is measured over all and over one: an account takes one append of holds at a time."""
@@ -123,6 +124,9 @@ def _with_a_stack(report: Report, sections: Container[str], scale: float) -> Non
             measure_sampler(report, home, max(3, round(15 * scale)))
         if "gateway" in sections:
             uvloop.run(measure_gateway(report, stack, scale))
+        if "console" in sections:
+            measure_console(report)
+            measure_console_live(report, stack)
         if "large" in sections:
             uvloop.run(_beside_aer(report, stack, scale))
         if "peer" in sections:
@@ -157,7 +161,7 @@ def main() -> int:
     if "levels" in asked.only:
         report.heading("Service levels")
         measure_levels(report, round(10 * scale) * 1_000_000)
-    if {"stack", "qiskit", "gateway", "large", "peer"}.intersection(asked.only):
+    if {"stack", "qiskit", "gateway", "console", "large", "peer"}.intersection(asked.only):
         _with_a_stack(report, asked.only, scale)
     if "history" in asked.only:
         home = Path(tempfile.mkdtemp(prefix="queuebit-bench-"))

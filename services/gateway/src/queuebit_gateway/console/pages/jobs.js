@@ -15,48 +15,58 @@ const STATES = [
 ];
 const FILTERS = ["state", "backend", "project", "user", "label"];
 
-/** The rows of a list in its order, by id, and the live events on top of them: each event counts once. */
+/**
+ * The rows of a list: `older` from pages, newest first, and `newer` from events, newest last, so that an event costs the
+ * same however long the list is. `index` has the place of each id; -1 is the first of `newer`.
+ */
+class Rows {
+  older = [];
+  newer = [];
+  index = new Map();
+  asOf = -1; // the rows include events up to this sequence
+  early = []; // events that came before the answer
+
+  at = (i) => (i < this.newer.length ? this.newer[this.newer.length - 1 - i] : this.older[i - this.newer.length]);
+
+  get count() {
+    return this.newer.length + this.older.length;
+  }
+
+  add(page) {
+    for (const row of page) if (!this.index.has(row.job)) this.index.set(row.job, this.older.push(row) - 1);
+  }
+
+  /** Fold a batch of events into the rows: each event counts once. */
+  take(batch) {
+    for (const { seq, name, event } of batch) {
+      if (!isJobEvent({ name }) || seq <= this.asOf) continue;
+      const place = this.index.get(event.data.job);
+      if (place >= 0) this.older[place] = fold(this.older[place], name, event);
+      else if (place < 0) this.newer[-place - 1] = fold(this.newer[-place - 1], name, event);
+      else if (name === "job.submitted") this.index.set(event.data.job, -this.newer.push(fold(undefined, name, event)));
+    }
+  }
+}
+
 function useJobs(filters) {
   const asked = { ...filters, label: isId(filters.label) ? "" : filters.label, limit: PAGE };
   const path = withQuery("/v1/jobs", asked);
   const store = useRef(null);
-  const [view, setView] = useState({ rows: [], next: null, loading: true, problem: null });
-
-  const take = (batch) => {
-    const { rows, index, asOf } = store.current;
-    const fresh = new Map();
-    let changed = false;
-    for (const { seq, name, event } of batch) {
-      if (!isJobEvent({ name }) || seq <= asOf) continue;
-      const id = event.data.job;
-      const at = index.get(id);
-      if (at !== undefined) {
-        rows[at] = fold(rows[at], name, event);
-        changed = true;
-      } else if (name === "job.submitted" || fresh.has(id)) fresh.set(id, fold(fresh.get(id), name, event));
-    }
-    const added = [...fresh.values()].filter((it) => matches(it, filters)).reverse();
-    if (added.length) {
-      const all = [...added, ...rows];
-      store.current = { ...store.current, rows: all, index: new Map(all.map((it, at) => [it.job, at])) };
-    }
-    return changed || added.length > 0;
-  };
-  const show = (more) => setView((before) => ({ ...before, ...more, rows: [...store.current.rows] }));
+  const [view, setView] = useState({ rows: new Rows(), next: null, loading: true, problem: null });
+  const show = (more) => setView((before) => ({ ...before, ...more, rows: store.current }));
 
   const load = useCallback(async (cursor) => {
-    if (!cursor) store.current = { rows: [], index: new Map(), asOf: -1, early: [] };
-    const mine = store.current;
+    if (!cursor) store.current = new Rows();
+    const rows = store.current;
     try {
       await live.ready;
       const page = await getJson(cursor ? withQuery("/v1/jobs", { ...asked, after: cursor }) : path);
-      if (!cursor && store.current !== mine) return;
-      const { rows, index } = store.current;
-      for (const row of page.data) if (!index.has(row.job)) index.set(row.job, rows.push(row) - 1);
+      if (store.current !== rows) return;
+      rows.add(page.data);
       if (!cursor) {
-        const { early } = mine;
-        store.current = { rows, index, asOf: page.as_of_seq ?? -1, early: null };
-        take(early);
+        rows.asOf = page.as_of_seq ?? -1;
+        rows.take(rows.early);
+        rows.early = null;
       }
       show({ next: page.next, loading: false, problem: null });
     } catch (problem) {
@@ -72,7 +82,10 @@ function useJobs(filters) {
   useLive((batch) => {
     if (batch === null) load(null);
     else if (store.current.early) store.current.early.push(...batch);
-    else if (take(batch)) show({});
+    else {
+      store.current.take(batch);
+      show({});
+    }
   });
 
   const fetching = useRef(false);
@@ -105,16 +118,18 @@ export function Jobs({ query }) {
   const jobs = useJobs(filters);
   const backends = useData("/v1/backends");
   const now = useNow(5_000);
-  const shown = jobs.rows.filter((it) => matches(it, filters));
   const columns = columnsOf(now);
   const anyFilter = FILTERS.some((it) => filters[it]);
+  const all = () => Array.from({ length: jobs.rows.count }, (_, i) => jobs.rows.at(i)).filter((it) => matches(it, filters));
+  const found = anyFilter ? all() : null;
+  const [total, rowAt] = found ? [found.length, (i) => found[i]] : [jobs.rows.count, jobs.rows.at];
   const conditions = Object.entries(filters).filter(([, value]) => value).map(([name, value]) =>
     name === "label" ? `startsWith(label, ${sqlText(value)})` : `${name} IN (${value.split(",").map(sqlText).join(", ")})`);
   const sql = `SELECT * FROM jobs${conditions.length ? `\nWHERE ${conditions.join("\n  AND ")}` : ""}\nORDER BY submitted_at DESC LIMIT 500`;
   return html`
     <div class="head"><h1>Jobs</h1>
-      <p class="quiet">${count(shown.length)}${jobs.next ? " and more" : ""}</p>
-      <div class="tools"><${CsvButton} name="jobs" columns=${columns} rows=${shown} />
+      <p class="quiet">${count(total)}${jobs.next ? " and more" : ""}</p>
+      <div class="tools"><${CsvButton} name="jobs" columns=${columns} rows=${all} />
         <${Share} path=${withQuery("/v1/jobs", { ...filters, limit: PAGE })} python=${"for job in client.jobs(limit=500):\n    print(job)"} sql=${sql} /></div>
     </div>
     <form class="filters" role="search" onSubmit=${(event) => { event.preventDefault(); if (filters.label.length === 21 && isId(filters.label)) go(href(`/jobs/${filters.label}`)); }}>
@@ -128,10 +143,10 @@ export function Jobs({ query }) {
       ${anyFilter && html`<button type="button" class="plain" onClick=${() => setQuery(Object.fromEntries(FILTERS.map((it) => [it, ""])))}>Clear</button>`}
     </form>
     ${jobs.problem && html`<${Failure} problem=${jobs.problem} retry=${jobs.reload} />`}
-    ${!jobs.problem && !jobs.loading && shown.length === 0
+    ${!jobs.problem && !jobs.loading && total === 0
       ? anyFilter
         ? html`<${Empty}>No job matches these filters.<//>`
         : html`<${Empty} next="qb submit bell.qasm --shots 1000 --wait">There are no jobs yet. Submit the first one:<//>`
-      : html`<${LongTable} caption="Jobs, newest first" columns=${columns} rows=${shown} rowKey=${(it) => it.job}
+      : html`<${LongTable} caption="Jobs, newest first" columns=${columns} total=${total} rowAt=${rowAt} rowKey=${(it) => it.job}
           rowHref=${(it) => href(`/jobs/${it.job}`)} open=${go} onEnd=${jobs.more} />`}`;
 }

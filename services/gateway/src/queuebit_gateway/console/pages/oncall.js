@@ -81,7 +81,7 @@ export function OnCall() {
       <${Figure} name="Oldest calibration" value=${calibrated[0] ? age(calibrated[0].calibration_age_s * 1_000) : "–"} note=${calibrated[0]?.backend || "no backend with noise"} />
     </dl>
     <div class="grid">
-      <${Panel} title="Queue" hint="Jobs that have not ended, by backend">
+      <${Panel} title="Queue">
         <${Loaded} of=${open}>${() => queue.length
           ? html`<${Table} caption="Queue by backend" rows=${queue} rowKey=${(it) => it.backend} columns=${[
               { name: "Backend", cell: (it) => (it.backend.includes(" ") ? html`<span class="quiet">${it.backend}</span>` : html`<a href=${href(`/fleet/${it.backend}`)}>${it.backend}</a>`) },
@@ -89,7 +89,7 @@ export function OnCall() {
               { name: "Oldest", num: true, cell: (it) => html`<span class=${it.oldest > LONG_WAIT_MS ? "bad" : ""}>${duration(it.oldest)}</span>` },
             ]} />`
           : html`<${Empty}>Nothing waits and nothing runs.<//>`}<//><//>
-      <${Panel} title="Calibrations" hint="Oldest first; jobs are priced and placed by them">
+      <${Panel} title="Calibrations" hint="Oldest first">
         <${Loaded} of=${backends}>${() => calibrated.length
           ? html`<${Table} caption="Calibrations" rows=${calibrated} rowKey=${(it) => it.backend} columns=${[
               { name: "Backend", cell: (it) => html`<a href=${href(`/fleet/${it.backend}`)}>${it.backend}</a>` },

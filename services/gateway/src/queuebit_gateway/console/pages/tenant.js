@@ -2,7 +2,7 @@
 
 import { html } from "../vendor/htm-preact.js";
 import { useData } from "../core/live.js";
-import { count, decimal, duration, percent, units } from "../core/format.js";
+import { count, decimal, percent, units } from "../core/format.js";
 import { href, setQuery } from "../core/router.js";
 import { Bar, Choice, Copy, CsvButton, Empty, Facts, Loaded, Panel, Share, Sum, Table } from "../ui/parts.js";
 
@@ -34,7 +34,6 @@ export function Billing({ query }) {
     { key: "jobs", name: "Jobs", num: true, cell: (it) => count(it.jobs) },
     { key: "completed", name: "Completed", num: true, cell: (it) => count(it.completed) },
     { key: "failed", name: "Failed", num: true, cell: (it) => count(it.failed) },
-    { key: "wait_p50_ms", name: "Wait, median", num: true, cell: (it) => duration(it.wait_p50_ms) },
     { key: "charge", name: "Charged", num: true, cell: (it) => html`<${Sum} of=${it.charge} />`, text: (it) => it.charge?.amount },
     { key: "share", name: "Share", cell: (it) => html`<span class="used"><${Bar} share=${it.charge && total ? ratio(it.charge.amount, decimal(total)) : 0} tone="run" label="share of all charges" />${percent(it.charge && total ? ratio(it.charge.amount, decimal(total)) : 0, 0)}</span>`, text: () => "" },
   ];
@@ -45,7 +44,7 @@ export function Billing({ query }) {
     <div class="grid">
       <${Panel} title="Budgets" hint="A job holds the most that it may cost until it is billed" wide>
         <${Loaded} of=${budgets}>${({ data }) => (data.length ? html`<${Budgets} rows=${data} />` : html`<${Empty} next="qb tenant fund TENANT PROJECT 100">No project has a budget.<//>`)}<//><//>
-      <${Panel} title="Charges" hint="Last 30 days" wide tools=${html`<${Choice} name="by" label="Group by" options=${BY} value=${by} onChange=${(value) => setQuery({ by: value })} /><${CsvButton} name="charges-by-${by}" columns=${columns.slice(0, -1)} rows=${rows} />`}>
+      <${Panel} title="Charges" hint="Last 30 days" wide tools=${html`<${Choice} name="by" label="Group by" options=${BY} value=${by} onChange=${(value) => setQuery({ by: value })} /><${CsvButton} name="charges-by-${by}" columns=${columns.slice(0, -1)} rows=${() => rows} />`}>
         <${Loaded} of=${activity}>${() => (rows.length ? html`<${Table} caption="Charges by ${by}" rows=${rows} rowKey=${(it) => `${it[by]}${it.charge?.currency}`} columns=${columns} />` : html`<${Empty} next="qb submit bell.qasm --wait">Nothing was charged yet.<//>`)}<//><//>
     </div>`;
 }
@@ -76,5 +75,5 @@ export function Admin({ me }) {
           ]} />`
         : html`<${Empty}>Users and their keys are shown to admins; you are a ${me.role}.<//>`)}<//><//>
     </div>
-    <p class="quiet">Users, roles and limits change in the tenants file or with <code>qb tenant</code>; each change is an event of the log.</p>`;
+    <p class="quiet">Users, roles and limits change with <code>qb tenant</code> or <code>qb apply</code>.</p>`;
 }

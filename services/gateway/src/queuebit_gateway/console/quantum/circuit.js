@@ -228,7 +228,7 @@ class State {
   }
 }
 
-/** Probability by bit string as in the counts; null where it is not known here (why: `circuit.beyond`, size, a gate). */
+/** Probability by bit string as in the counts; null where it is not known here. */
 export function exactDistribution(circuit) {
   const n = circuit.labels.length;
   if (circuit.beyond || n === 0 || n > MOST_QUBITS) return null;

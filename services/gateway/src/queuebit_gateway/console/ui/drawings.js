@@ -89,7 +89,7 @@ const BY = [
 const QUBIT = { readout: ["readout_error", percent, false], t1: ["t1_s", micro, true], t2: ["t2_s", micro, true] };
 const STEPS = 5;
 
-/** The quintile of each value, 0 best; ranks show what to avoid even where one outlier is huge. */
+/** The fifth of each value, 0 best: ranks show what to avoid even beside a huge outlier. */
 function quintiles(values, high) {
   const sorted = values.filter((it) => it != null).sort((a, b) => (high ? b - a : a - b));
   return (value) => (value == null ? "none" : Math.min(STEPS - 1, Math.floor((sorted.indexOf(value) / sorted.length) * STEPS)));

@@ -85,7 +85,7 @@ export function Share({ path, python, sql }) {
   const forms = [
     ["curl", `curl -H "Authorization: Bearer $QUEUEBIT_TOKEN" \\\n  ${quoted(location.origin + path)}`],
     ["Python", `from queuebit import Client\n\nwith Client() as client:\n    ${python.replaceAll("\n", "\n    ")}`],
-    ["SQL", sql && `${sql}\n-- qb sql "…" on the machine of the platform, or any ClickHouse client: qb warehouse login`],
+    ["SQL", sql && `${sql}\n-- qb sql "…", or any ClickHouse client after qb warehouse login`],
   ].filter(([, text]) => text);
   const [shown, setShown] = useState("curl");
   const text = forms.find(([name]) => name === shown)[1];
@@ -123,10 +123,10 @@ export const Table = ({ caption, columns, rows, rowKey, shown = false }) => html
     </table>
   </div>`;
 
-/** A file of the rows, made here. */
+/** A file of the rows that `rows()` gives, made here. */
 export function CsvButton({ name, columns, rows }) {
   const save = () => {
-    const text = csv(columns.map((it) => it.key), rows.map((row) => columns.map((it) => (it.text ? it.text(row) : row[it.key]))));
+    const text = csv(columns.map((it) => it.key), rows().map((row) => columns.map((it) => (it.text ? it.text(row) : row[it.key]))));
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
     link.download = `${name}.csv`;
@@ -140,11 +140,11 @@ export function CsvButton({ name, columns, rows }) {
  * A table of any length that draws only the rows in sight. The whole row is a link for the mouse, its first cell one for
  * everyone; j, k and Enter move as in mail. `onEnd` is called when the end comes near.
  */
-export function LongTable({ caption, columns, rows, rowKey, rowHref, open, onEnd, total }) {
+export function LongTable({ caption, columns, total, rowAt, rowKey, rowHref, open, onEnd }) {
   const box = useRef(null);
   const [view, setView] = useState({ scrollTop: 0, height: 600 });
   const [cursor, setCursor] = useState(-1);
-  const { from, to, above, below } = windowOf({ ...view, rowHeight: ROW, total: rows.length });
+  const { from, to, above, below } = windowOf({ ...view, rowHeight: ROW, total });
 
   const measure = useCallback(() => {
     const { scrollTop, clientHeight } = box.current;
@@ -157,16 +157,16 @@ export function LongTable({ caption, columns, rows, rowKey, rowHref, open, onEnd
     return () => watch.disconnect();
   }, []);
   useEffect(() => {
-    if (to > rows.length - 200) onEnd?.();
-  }, [to, rows.length, onEnd]);
+    if (to > total - 200) onEnd?.();
+  }, [to, total, onEnd]);
 
   const move = (step) => {
-    const next = Math.max(0, Math.min(rows.length - 1, cursor + step));
+    const next = Math.max(0, Math.min(total - 1, cursor + step));
     setCursor(next);
     box.current.scrollTop = scrollTo(next, { ...view, scrollTop: box.current.scrollTop, rowHeight: ROW, header: ROW });
   };
   const act = useRef(null);
-  act.current = { j: () => move(1), k: () => move(-1), Enter: () => rows[cursor] && open(rowHref(rows[cursor])) };
+  act.current = { j: () => move(1), k: () => move(-1), Enter: () => rowAt(cursor) && open(rowHref(rowAt(cursor))) };
   useEffect(() => {
     const press = (event) => {
       if (event.target.closest?.("input, select, textarea, button, dialog, a") || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -178,12 +178,12 @@ export function LongTable({ caption, columns, rows, rowKey, rowHref, open, onEnd
 
   return html`
     <div class="scroll long" ref=${box} onScroll=${measure} tabindex="0" role="region" aria-label=${caption}>
-      <table aria-rowcount=${total ?? rows.length}>
+      <table aria-rowcount=${total}>
         <caption class="hidden">${caption}</caption>
         <thead><tr>${columns.map(headOf)}</tr></thead>
         <tbody>
           ${above > 0 && html`<tr class="pad" aria-hidden="true"><td colspan=${columns.length} style=${{ height: `${above}px` }}></td></tr>`}
-          ${rows.slice(from, to).map((row, at) => html`
+          ${Array.from({ length: to - from }, (_, at) => rowAt(from + at)).map((row, at) => html`
             <tr key=${rowKey(row)} aria-rowindex=${from + at + 2} class=${from + at === cursor ? "cursor" : ""} aria-selected=${from + at === cursor}
                 onClick=${(event) => !event.target.closest("a") && !String(getSelection()) && open(rowHref(row))}>
               ${columns.map(cellOf(row))}
