@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["CHROMIUM", "browser", "findings", "needs_chromium", "watched"]
 
 CHROMIUM = os.environ.get("QUEUEBIT_CHROMIUM") or shutil.which("chromium") or ""
-AXE = Path(__file__).parent / "axe" / "axe.min.js"
+_AXE = Path(__file__).parent / "axe" / "axe.min.js"
 
 needs_chromium = pytest.mark.skipif(
     not CHROMIUM, reason="needs Chromium: apt-get install chromium, or set QUEUEBIT_CHROMIUM to its path"
@@ -49,7 +49,7 @@ def watched(page: Page, log: list[str]) -> Page:
 def findings(page: Page) -> list[str]:
     """The serious and critical findings of axe on the page as it is now."""
     if not page.evaluate("'axe' in globalThis"):
-        page.evaluate(AXE.read_text())  # through the protocol of the debugger, which the page's policy does not concern
+        page.evaluate(_AXE.read_text())  # through the protocol of the debugger, which the page's policy does not concern
     passed, found = page.evaluate("axe.run().then((it) => [it.passes.length, it.violations])")
     assert passed > 10, "axe checked next to nothing"
     grave = [it for it in found if it["impact"] in ("serious", "critical")]

@@ -14,7 +14,7 @@ function Budgets({ rows }) {
   const cell = (field) => (it) => html`<${Sum} of=${it[field]} />`;
   return html`<${Table} caption="Budgets" rows=${rows} rowKey=${(it) => it.kind + it.name + it.limit.currency} columns=${[
     { name: "Account", cell: (it) => html`${it.name} <span class="quiet">${it.kind}</span>` },
-    { name: "Budget", num: true, cell: cell("limit") }, { name: "Held", num: true, cell: cell("held") }, { name: "Charged", num: true, cell: cell("spent") },
+    { name: "Budget", num: true, less: "wide-only", cell: cell("limit") }, { name: "Held", num: true, less: "wide-only", cell: cell("held") }, { name: "Charged", num: true, cell: cell("spent") },
     { name: "Left", num: true, cell: (it) => html`<strong class=${ratio(it.left.amount, it.limit.amount) < 0.1 ? "bad" : ""}>${cell("left")(it)}</strong>` },
     { name: "Used", cell: (it) => {
       const used = 1 - ratio(it.left.amount, it.limit.amount);
