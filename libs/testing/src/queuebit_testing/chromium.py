@@ -49,7 +49,7 @@ def watched(page: Page, log: list[str]) -> Page:
 def findings(page: Page) -> list[str]:
     """The serious and critical findings of axe on the page as it is now."""
     if not page.evaluate("'axe' in globalThis"):
-        page.evaluate(_AXE.read_text())  # through the protocol of the debugger, which the page's policy does not concern
+        page.evaluate(_AXE.read_text())  # by the debugger, which the policy of the page does not concern
     passed, found = page.evaluate("axe.run().then((it) => [it.passes.length, it.violations])")
     assert passed > 10, "axe checked next to nothing"
     grave = [it for it in found if it["impact"] in ("serious", "critical")]
