@@ -10,9 +10,20 @@ from queuebit import Reply
 from queuebit.errors import Unanswered, Unreachable
 from queuebit.transport import Message, OnGap, OnMessage
 from queuebit_contracts.catalog import AnyEvent, decode
-from queuebit_contracts.job import Compilation, Completion, JobCompleted, JobSubmitted, Usage
+from queuebit_contracts.job import (
+    Charge,
+    Compilation,
+    Completion,
+    Failure,
+    JobCompleted,
+    JobFailed,
+    JobMetered,
+    JobSubmitted,
+    Metering,
+    Usage,
+)
 from queuebit_contracts.subjects import covers, parse, stored, subject_of
-from queuebit_contracts.wire import UnknownEvent
+from queuebit_contracts.wire import Reason, UnknownEvent
 from queuebit_runtime.payloads import describe
 
 BELL = 'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;'
@@ -121,6 +132,33 @@ def completed(asked: JobSubmitted, counts: dict[str, int]) -> JobCompleted:
 def runs(event: AnyEvent) -> list[AnyEvent]:
     """Every submitted job completes at once."""
     return [completed(event, {"00": 480, "11": 520})] if isinstance(event, JobSubmitted) else []
+
+
+def failed(asked: JobSubmitted) -> JobFailed:
+    """A worker that stopped."""
+    data = Failure(
+        tenant=asked.data.tenant, job=asked.data.job, backend="aer", attempt=1, usage=Usage(),
+        reason=Reason(code="worker_lost", text="the worker stopped"),
+        submitted_at=NOW, accepted_at=NOW, placed_at=NOW, started_at=NOW,
+    )  # fmt: skip
+    return JobFailed(source="qb/executor-aer", data=data)
+
+
+def billed(asked: JobSubmitted, amount: str) -> JobMetered:
+    """The bill of a job that ended."""
+    data = Metering(
+        tenant=asked.data.tenant, project=asked.data.project, job=asked.data.job, state="completed", usage=Usage(),
+        charge=Charge(amount=amount, currency="USD", jbu="0"), price_book="sha256:" + "0" * 64,
+        submitted_at=NOW, ended_at=NOW,
+    )  # fmt: skip
+    return JobMetered(source="qb/metering", data=data)
+
+
+def runs_and_bills(event: AnyEvent) -> list[AnyEvent]:
+    """Every job completes and is billed at once; one of 13 shots fails."""
+    if not isinstance(event, JobSubmitted):
+        return []
+    return [*([failed(event)] if event.data.shots == 13 else runs(event)), billed(event, "0.25")]
 
 
 def submitted_in(bus: FakeBus) -> JobSubmitted:

@@ -89,6 +89,7 @@ def _jobs(words: Group) -> None:
 
     jobs = words.command("jobs", "jobs:jobs", "the newest jobs", client=True)
     jobs.add_argument("--project", metavar="P", help="of this project alone")
+    jobs.add_argument("--tag", metavar="T", help="with this tag alone, such as the name of a session")
     jobs.add_argument("--limit", type=number(1), default=50, metavar="N", help="how many (50)")
 
     job = words.group("job", "show, explain, watch or cancel one job, or get its result")

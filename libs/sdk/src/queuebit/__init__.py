@@ -27,10 +27,12 @@ if TYPE_CHECKING:
     )
     from queuebit.events import LoggedEvent, UnknownEvent
     from queuebit.job import AsyncJob
+    from queuebit.mapping import Mapped, Progress
     from queuebit.programs import Batch, Item, Sweep
     from queuebit.records import Estimate, ItemResult, Receipt, Result, Status, Step, Table
     from queuebit.sync import Client, Job
     from queuebit.transport import Message, Reply, Transport
+    from queuebit.workflow import Workflow, step
     from queuebit_kernel import Money
 
     __version__: str
@@ -49,9 +51,11 @@ _WHERE = {
     "ItemResult": "records",
     "Job": "sync",
     "JobFailed": "errors",
+    "Mapped": "mapping",
     "Message": "transport",
     "Money": "records",
     "NotFound": "errors",
+    "Progress": "mapping",
     "QueuebitError": "errors",
     "Reason": "errors",
     "Receipt": "records",
@@ -66,6 +70,8 @@ _WHERE = {
     "Transport": "transport",
     "UnknownEvent": "events",
     "Unreachable": "errors",
+    "Workflow": "workflow",
+    "step": "workflow",
 }
 
 __all__ = [
@@ -82,9 +88,11 @@ __all__ = [
     "Job",
     "JobFailed",
     "LoggedEvent",
+    "Mapped",
     "Message",
     "Money",
     "NotFound",
+    "Progress",
     "QueuebitError",
     "Reason",
     "Receipt",
@@ -99,6 +107,8 @@ __all__ = [
     "Transport",
     "UnknownEvent",
     "Unreachable",
+    "Workflow",
+    "step",
 ]
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -10,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from queuebit.credentials import Credential, find, home_folder, load
 from queuebit.finding import LATEST, newest, only
 from queuebit.inputs import plain_name, whole_number
+from queuebit.keys import active_keys
 from queuebit.permissions import permitted
 from queuebit.queries import ask
-from queuebit.records import ENDS, Table
+from queuebit.records import Table
 from queuebit.transport import Transport
 from queuebit.waiting import WAITING, reasons_of, waiting_reasons
 from queuebit.watch import Watch
-from queuebit_kernel import Stale
 
 if TYPE_CHECKING:  # event classes are imported where they are used: a query then starts in half the time
     from queuebit.amounts import Amount
@@ -24,6 +25,7 @@ if TYPE_CHECKING:  # event classes are imported where they are used: a query the
     from queuebit.events import LoggedEvent
     from queuebit.job import AsyncJob
     from queuebit.log_client import LogClient
+    from queuebit.mapping import Mapped, Progress
     from queuebit.payloads import Payloads
 
 __all__ = ["AsyncClient"]
@@ -108,16 +110,16 @@ class AsyncClient:
             Conflict: the key names a job with other content.
             Unreachable: the platform did not confirm; submit again with the same key.
         """
-        from queuebit.log_client import Entry
         from queuebit.programs import content_of
-        from queuebit.submission import label_of, same_submission, submission
-        from queuebit_contracts import subjects
+        from queuebit.sending import Sender
+        from queuebit.submission import label_of, submission
         from queuebit_runtime.payloads import describe
 
         with permitted(self.credential, "submit jobs"):
             content, media_type = await content_of(self._payloads(), circuit, parameters, observables, outputs)
         payload = describe(content, media_type)
-        event = submission(
+        build = partial(
+            submission,
             self.credential,
             payload,
             shots=shots,
@@ -125,22 +127,38 @@ class AsyncClient:
             backend=backend,
             purpose=purpose,
             label=label_of(circuit) if label is None else label,
-            key=key,
             max_cost=max_cost,
             seed=seed,
             tags=tags,
         )
-        history = subjects.job(self.credential.tenant, event.data.job)
-        job, known = self.job(event.data.job), Entry(event, 0)
-        await self._watch.start(ENDS)
-        try:
-            with permitted(self.credential, "submit jobs"):
-                await self._payloads().keep(payload, content)
-                new = await self._log_client().append(event, guard=history.everything)
-        except Stale:
-            new, known = False, await same_submission(self._log_client(), event)
-        job.was_submitted(known, new=new)
-        return job
+        sender = Sender(self.credential, self._log_client(), self._watch, self._payloads())
+        if key is None and (keys := active_keys()) is not None:
+            return await sender.send_keyed(build, content, keys)
+        return (await sender.send(build(key=key), content))[0]
+
+    async def map(
+        self,
+        circuits: Iterable[object],
+        *,
+        concurrency: int = 16,
+        key: str | None = None,
+        timeout: float | None = None,
+        report: Callable[[Progress], None] | None = None,
+        **options: Any,
+    ) -> Mapped:
+        """Run each circuit as a job of its own, and return the result or the error of each, in their order.
+
+        Args:
+            circuits: each as for `submit`; many cheap ones are better one job, a `Batch`.
+            concurrency: how many jobs to have submitted at once, up to 256.
+            key: names the work: the same circuits and options under it are the same jobs, which are not paid again.
+            timeout: seconds to wait for each result; a job continues after that.
+            report: called after each job and each charge, with the sum of all charges so far.
+            options: further arguments of `submit`, for every job.
+        """
+        from queuebit.mapping import map_circuits
+
+        return await map_circuits(self, circuits, concurrency, key, timeout, report, options)
 
     def job(self, job: str) -> AsyncJob:
         """A job by its full id; sends no request.
@@ -166,14 +184,15 @@ class AsyncClient:
             return job
         return self.job(await only(self, prefix))
 
-    async def jobs(self, *, project: str | None = None, limit: int = 50) -> Table:
+    async def jobs(self, *, project: str | None = None, tag: str | None = None, limit: int = 50) -> Table:
         """The newest jobs of the tenant.
 
         Args:
             project: only jobs of this project.
+            tag: only jobs with this tag, such as the name of a session.
             limit: how many, up to 10,000.
         """
-        return await self._ask("jobs", project=project, limit=whole_number("limit", limit, 1, _MOST_ROWS))
+        return await self._ask("jobs", project=project, tag=tag, limit=whole_number("limit", limit, 1, _MOST_ROWS))
 
     async def backends(self) -> Table:
         """The backends, with price and quality."""
@@ -274,8 +293,9 @@ class AsyncClient:
         return follow(self._transport, self.credential.tenant, None if job is None else plain_name("job", job))
 
     async def _ask(self, question: str, **asked: object) -> Table:
-        if asked.get("project") is not None:
-            plain_name("project", asked["project"])
+        for name in {"project", "tag"} & {*asked}:
+            if asked[name] is not None:
+                plain_name(name, asked[name])
         return await ask(self._transport, self.credential.tenant, question, **asked)
 
     def _log_client(self) -> LogClient:

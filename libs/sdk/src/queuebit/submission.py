@@ -24,7 +24,7 @@ from queuebit_contracts.wire import Payload
 from queuebit_kernel import Json, digest_of, event_id, job_id, new_key
 from queuebit_runtime.trace_context import current_traceparent
 
-__all__ = ["annotations_of", "content_digest", "label_of", "same_submission", "submission"]
+__all__ = ["annotations_of", "content_digest", "label_of", "same_submission", "submission", "work_digest"]
 
 _LONGEST_KEY, _LONGEST_TEXT, _MOST_TAGS = 128, 200, 8
 
@@ -95,6 +95,12 @@ def content_digest(asked: Submission) -> str:
     return digest_of(asked.model_dump(mode="json", exclude_none=True, exclude={"proof", "label"}))
 
 
+def work_digest(asked: Submission) -> str:
+    """A digest of what is run: as `content_digest`, without the key, and without tags and the highest cost."""
+    without = {"proof", "label", "key", "job", "tags", "max_cost"}
+    return digest_of(asked.model_dump(mode="json", exclude_none=True, exclude=without))
+
+
 async def annotations_of(event: AnyEvent, payloads: Payloads) -> Mapping[str, object]:
     """The annotations of the program in an event that says what was submitted; empty for a single circuit."""
     if not isinstance(event, JobSubmitted):
@@ -103,17 +109,19 @@ async def annotations_of(event: AnyEvent, payloads: Payloads) -> Mapping[str, ob
     return {} if circuit.media_type != PROGRAM else read_program(await payloads.get(circuit)).annotations
 
 
-async def same_submission(log: LogClient, event: JobSubmitted) -> Entry:
+async def same_submission(
+    log: LogClient, event: JobSubmitted, same: Callable[[Submission], str] = content_digest
+) -> Entry:
     """The stored submission of the same job.
 
     Raises:
-        Conflict: it has other content.
+        Conflict: it has other content, of which `same` is a digest.
         Unreachable: the log does not show it yet.
     """
     first = await log.last(subject_of(event))
     if first is None or not isinstance(first.event, JobSubmitted):
         raise Unreachable(f"the log does not show job {event.data.job} yet: submit again with the same key")
-    if content_digest(first.event.data) != content_digest(event.data):
+    if same(first.event.data) != same(event.data):
         raise Conflict(
             f"key {event.data.key!r} already names job {event.data.job} with other content: "
             "use a new key, or submit exactly what was submitted first"

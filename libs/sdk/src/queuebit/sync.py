@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import AsyncGenerator, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from queuebit.client import AsyncClient
 from queuebit.credentials import Credential
-from queuebit.errors import InvalidInput
+from queuebit.loop import Loop
 from queuebit.records import Receipt, Result, Status, Step, Table
 from queuebit.transport import Transport
 from queuebit.waiting import WAITING
@@ -22,69 +20,17 @@ if TYPE_CHECKING:
     from queuebit.devices import Device
     from queuebit.events import LoggedEvent
     from queuebit.job import AsyncJob
+    from queuebit.mapping import Mapped, Progress
     from queuebit_contracts.catalog import AnyEvent
     from queuebit_kernel import Money
 
 __all__ = ["Client", "Job"]
 
-_T = TypeVar("_T")
-
-
-class _Loop:
-    """An event loop in a thread that ends with the program."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="queuebit", daemon=True)
-        self._thread.start()
-
-    @property
-    def closed(self) -> bool:
-        return self._loop.is_closed()
-
-    def start(self, work: Coroutine[object, object, _T]) -> Future[_T]:
-        if self.closed:
-            work.close()
-            raise InvalidInput("this client is closed: call it inside its `with` block, or create a new Client()")
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
-
-    def run(self, work: Coroutine[object, object, _T]) -> _T:
-        running = self.start(work)
-        try:
-            return running.result()
-        finally:
-            running.cancel()  # an interrupted wait cancels the work
-
-    def each(self, stream: AsyncGenerator[_T, None]) -> Iterator[_T]:
-        try:
-            while (item := self.run(_next(stream))) is not None:
-                yield item
-        finally:
-            self.run(stream.aclose())
-
-    def close(self) -> None:
-        self.run(_end_others())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-
-async def _end_others() -> None:
-    """Cancel tasks that the connection left behind: a connection closed by the server leaves its subscriptions."""
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
-
-
-async def _next(stream: AsyncGenerator[_T, None]) -> _T | None:
-    return await anext(stream, None)
-
 
 class Job:
     """A handle of one job; calls block until they have an answer."""
 
-    def __init__(self, job: AsyncJob, loop: _Loop) -> None:
+    def __init__(self, job: AsyncJob, loop: Loop) -> None:
         self.id = job.id
         self._job = job
         self._loop = loop
@@ -165,7 +111,7 @@ class Client:
         transport: Transport | None = None,
     ) -> None:
         self._client = AsyncClient(credential, home=home, transport=transport)
-        self._loop = _Loop()
+        self._loop = Loop()
 
     def __enter__(self) -> Client:
         return self
@@ -221,6 +167,20 @@ class Client:
         )
         return Job(self._loop.run(work), self._loop)
 
+    def map(
+        self,
+        circuits: Iterable[object],
+        *,
+        concurrency: int = 16,
+        key: str | None = None,
+        timeout: float | None = None,
+        report: Callable[[Progress], None] | None = None,
+        **options: Any,
+    ) -> Mapped:
+        """Run each circuit as a job of its own."""
+        work = self._client.map(circuits, concurrency=concurrency, key=key, timeout=timeout, report=report, **options)
+        return self._loop.run(work)
+
     def job(self, job: str) -> Job:
         """A job by its full id."""
         return Job(self._client.job(job), self._loop)
@@ -229,9 +189,9 @@ class Client:
         """A job by its full id, a recent one by a prefix of its id, or the newest: `latest`."""
         return Job(self._loop.run(self._client.find(prefix)), self._loop)
 
-    def jobs(self, *, project: str | None = None, limit: int = 50) -> Table:
+    def jobs(self, *, project: str | None = None, tag: str | None = None, limit: int = 50) -> Table:
         """The newest jobs of the tenant."""
-        return self._loop.run(self._client.jobs(project=project, limit=limit))
+        return self._loop.run(self._client.jobs(project=project, tag=tag, limit=limit))
 
     def backends(self) -> Table:
         """The backends, with price and quality."""

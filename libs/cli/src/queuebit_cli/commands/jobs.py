@@ -53,7 +53,7 @@ def jobs(args: Namespace, out: Output) -> Exit:
     """The newest jobs."""
 
     async def newest(client: AsyncClient) -> list[Row]:
-        rows = await client.jobs(project=args.project, limit=args.limit)
+        rows = await client.jobs(project=args.project, tag=args.tag, limit=args.limit)
         reasons = await client.waiting(states=[str(row["state"]) for row in rows])
         return [{**row, "waiting": reasons.get(str(row["job"]))} for row in rows]
 
