@@ -1,0 +1,69 @@
+"""Hybrid jobs on a real stack: a script that is killed and run again pays nothing twice."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from examples.hybrid import vqe
+
+from queuebit import Client, Money, Workflow
+from queuebit.credentials import find
+from queuebit_testing.embedded import EmbeddedStack
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from examples.hybrid import vqe
+from queuebit import Client, Workflow
+from queuebit.credentials import find
+home, tenant, store = sys.argv[1:]
+with Client(find(Path(home), tenant)) as client:
+    vqe.main(client, Workflow("h2", store=store), rounds=1)
+"""
+
+
+def submitted(output: str) -> list[str]:
+    return [line.split()[1] for line in output.splitlines() if line.startswith("submitted")]
+
+
+def paid(client: Client, tag: str) -> set[str]:
+    """The jobs with the tag, each with its bill."""
+    jobs = {str(it["job"]) for it in client.jobs(tag=tag)}
+    assert all(client.job(it).charge(30) > Money.zero() for it in jobs)
+    return jobs
+
+
+def test_a_killed_script_run_again_pays_nothing_twice(
+    stack: EmbeddedStack, tenant: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "steps"
+    argv = [sys.executable, "-c", SCRIPT, str(stack.home), tenant, str(store)]
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=root) as script:
+        assert script.stdout is not None
+        before: list[str] = []
+        while len(before) < 3:
+            before += submitted(script.stdout.readline())
+        script.kill()  # the third step has a job and has not returned
+
+    with Client(find(stack.home, tenant)) as client:
+        energy = vqe.main(client, Workflow("h2", store=store), rounds=1)
+        after = submitted(capsys.readouterr().out)
+        assert before[2] in after
+        assert {*before[:2]}.isdisjoint(after)
+        assert paid(client, "h2") == {*before, *after}
+
+        assert vqe.main(client, Workflow("h2", store=store), rounds=1) == energy
+        assert submitted(capsys.readouterr().out) == []  # every step returned before
+        assert vqe.main(client, Workflow("h2", store=tmp_path / "lost"), rounds=1) == energy
+        assert {*submitted(capsys.readouterr().out)} == {*before, *after}  # the log has every job
+        assert paid(client, "h2") == {*before, *after}
+
+        assert vqe.main(client, Workflow("unbroken", store=tmp_path / "unbroken"), rounds=1) == energy
+        assert len(paid(client, "unbroken")) == len({*before, *after})
+    assert energy == pytest.approx(vqe.GROUND, abs=0.05)
