@@ -11,7 +11,7 @@ from typing import Any
 __all__ = ["ASSETS", "absent", "page_of", "relinked"]
 
 ASSETS = (".css", ".gif", ".png", ".svg", ".webp")
-_LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]+)\]\((?P<to>[^)\s#]*)(?P<anchor>#[^)\s]*)?\)")
+_LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^\]]+)\]\((?P<to>[^)\s#]*)(?P<anchor>#[^)\s]*)?\)")
 _FENCE = re.compile(r"^(```.*?^```)", re.DOTALL | re.MULTILINE)
 
 
@@ -51,9 +51,9 @@ def relinked(text: str, source: str, pages: Mapping[str, str]) -> str:
         if not to or ":" in to:
             return match[0]
         target = normpath(f"{PurePosixPath(source).parent}/{to}")
-        page = pages.get(target) or pages.get(f"{target}/README.md")
+        page = target.removeprefix("docs/") if match["image"] else pages.get(target) or pages.get(f"{target}/README.md")
         if page is not None:
-            return f"[{words}]({relpath(page, str(PurePosixPath(pages[source]).parent))}{anchor})"
+            return f"{match['image']}[{words}]({relpath(page, str(PurePosixPath(pages[source]).parent))}{anchor})"
         return words if words.strip("`/") == target.strip("/") else f"{words} (`{target}`)"
 
     return "".join(part if part.startswith("```") else _LINK.sub(lead, part) for part in _FENCE.split(text))

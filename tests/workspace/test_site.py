@@ -16,6 +16,11 @@ def test_links_lead_from_page_to_page() -> None:
     )
 
 
+def test_images_come_along() -> None:
+    assert relinked("![x](docs/images/x.webp)", "README.md", PAGES) == "![x](images/x.webp)"
+    assert relinked("![x](../images/x.webp)", "docs/adr/README.md", PAGES) == "![x](../images/x.webp)"
+
+
 def test_what_is_no_page_is_named_by_its_path() -> None:
     assert relinked("[the parser](../libs/cli/parser.py)", "docs/a.md", PAGES) == "the parser (`libs/cli/parser.py`)"
     assert relinked("[`libs/`](../libs)", "docs/a.md", PAGES) == "`libs/`"
