@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import subprocess
@@ -53,6 +54,12 @@ def test_the_lines_of_shell(shell: dict[str, str]) -> None:
 def test_the_lines_of_python(shell: dict[str, str]) -> None:
     shown = _run([sys.executable, "-W", "error", "-c", _block("python")], shell)
     assert re.fullmatch(r"\{.*'(00|11)': \d+.*\} .*\n", shown), shown
+
+
+def test_the_lines_of_http(stack: EmbeddedStack, shell: dict[str, str]) -> None:
+    lines = _block("bash").replace("http://127.0.0.1:7440", stack.listens("gateway"))
+    answer = json.loads(_run(["bash", "-euo", "pipefail", "-c", lines], shell))
+    assert answer["counts"].keys() == {"00", "11"}, answer
 
 
 def test_the_lines_about_several_circuits(shell: dict[str, str]) -> None:
