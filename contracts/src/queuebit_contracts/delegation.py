@@ -8,7 +8,6 @@ Requests are sent to `subjects.identity("delegate", tenant)` and `subjects.ident
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Final, Literal
@@ -18,7 +17,7 @@ from pydantic import Field
 from queuebit_contracts.admission import Signature
 from queuebit_contracts.tenant import Author
 from queuebit_contracts.wire import Digest, Event, Moment, Name, Reason, Sentence, Wire, open_text
-from queuebit_kernel import InvalidId, Malformed, require_token
+from queuebit_kernel import InvalidId, Malformed, from_base64url, require_token, to_base64url
 
 if TYPE_CHECKING:
     from queuebit_contracts.tenants import Role
@@ -28,6 +27,7 @@ __all__ = [
     "MAX_LIFETIME_S",
     "PREFIX",
     "ROLE_OF",
+    "SCOPES",
     "AccessToken",
     "DelegateRequest",
     "Delegation",
@@ -37,7 +37,9 @@ __all__ = [
     "Revocation",
     "RevokeRequest",
     "Scope",
+    "audience_of",
     "delegation_id",
+    "tenant_in",
 ]
 
 Scope = Literal["read", "submit", "admin"]
@@ -49,12 +51,16 @@ MAX_LIFETIME_S = 43_200
 ROLE_OF: Final[dict[str, Role]] = {"read": "viewer", "submit": "member", "admin": "admin"}
 """The role that a scope is worth; the user's own role limits it too. A scope that is not here is worth `viewer`."""
 
+SCOPES: Final = tuple(ROLE_OF)
+"""All scopes; each includes those before it."""
+
 DEFAULT_LIFETIME_S = 3600
 """The life of a delegated key for which no other is asked."""
 
 PREFIX = "qbt_"
 """How every access token begins, so that scanners for secrets find it."""
 
+_AUDIENCE: Final = "queuebit:"
 _Key = Annotated[str, Field(pattern="^U[A-Z2-7]{55}$")]
 
 
@@ -139,6 +145,16 @@ class DelegationAnswer(Wire):
     errors: tuple[Reason, ...] = ()
 
 
+def audience_of(tenant: str) -> str:
+    """The audience of what a user of a tenant signs; the entry of an issuer may name another."""
+    return _AUDIENCE + tenant
+
+
+def tenant_in(audience: str) -> str | None:
+    """The tenant that an audience of `audience_of` names; None for any other audience."""
+    return audience.removeprefix(_AUDIENCE) if audience.startswith(_AUDIENCE) else None
+
+
 def delegation_id(tenant: str, issuer: str, proof: str) -> str:
     """The id of the delegation that a proof gives: `d` and 20 digits of base 32.
 
@@ -163,7 +179,7 @@ class AccessToken:
     def text(self) -> str:
         """The token for `Authorization: Bearer`: a secret."""
         image = f"{self.tenant}:{self.delegation}:{self.seed}".encode()
-        return PREFIX + base64.urlsafe_b64encode(image).rstrip(b"=").decode()
+        return PREFIX + to_base64url(image)
 
     @classmethod
     def read(cls, text: str) -> AccessToken:
@@ -173,12 +189,10 @@ class AccessToken:
             Malformed: it is none; the text does not quote it.
         """
         try:
-            coded = text.removeprefix(PREFIX)
-            padded = coded + "=" * (-len(coded) % 4)
-            image = base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii")
+            image = from_base64url(text.removeprefix(PREFIX)).decode("ascii")
             tenant, delegation, seed = image.split(":")
             require_token(tenant, "tenant"), require_token(delegation, "delegation")
-        except (binascii.Error, InvalidId, ValueError) as error:
+        except (InvalidId, ValueError) as error:
             raise Malformed("this is not an access token of Queuebit") from error
         if not (text.startswith(PREFIX) and seed.startswith("SU") and len(seed) == 58):
             raise Malformed("this is not an access token of Queuebit")

@@ -7,8 +7,7 @@ qb.command.<tenant>.<job>.<verb>              qb.query.<tenant>.<question>
 qb.tenant.<tenant>.<event>[.<project or user>]   qb.admin.tenants, qb.admin.usage
 qb.delegation.<tenant>.<delegation>.<event>   qb.identity.<tenant>.<verb>
 qb.profile.<stack>                            qb.dead.<durable>.<sequence>
-qb.alive.<backend>                            qb.replay.<durable>
-qb.config.stack.<event>
+qb.alive.<backend>   qb.config.stack.<event>   qb.replay.<durable>
 qb.trace.<service>                            qb.stored.<what follows qb.job. in the subject of a stored event>
 
 The subject of each event type is in `catalog`, which is loaded when needed: clients build and parse without it.
@@ -81,7 +80,6 @@ DEAD = "qb.dead.>"
 
 REPLAY = "qb.replay."
 """Dead letters come back under this prefix, followed by the name of the durable."""
-
 
 _JOBS, _STORED = "qb.job.", "qb.stored."
 

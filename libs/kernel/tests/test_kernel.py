@@ -25,8 +25,10 @@ from queuebit_kernel import (
     canonical,
     digest,
     event_id,
+    from_base64url,
     job_id,
     require_token,
+    to_base64url,
 )
 
 JSON = st.recursive(
@@ -251,3 +253,16 @@ def test_every_fault_has_a_settlement() -> None:
         "superseded": Settle.ACKNOWLEDGE,
         "malformed": Settle.DEAD_LETTER,
     }
+
+
+@given(st.binary(max_size=40))
+def test_base64url_returns_the_bytes_that_were_written(content: bytes) -> None:
+    text = to_base64url(content)
+    assert text == base64.urlsafe_b64encode(content).decode().rstrip("=")
+    assert from_base64url(text) == from_base64url(base64.urlsafe_b64encode(content).decode()) == content
+
+
+@pytest.mark.parametrize("text", ["a", "ab+c", "ab/c", "ab c", "ab=c", "äbcd", "ab\n"])
+def test_text_that_is_not_base64url_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        from_base64url(text)

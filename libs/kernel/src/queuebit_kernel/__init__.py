@@ -1,5 +1,6 @@
 """Faults, ids, clock, money and digests, which every other package may use."""
 
+from queuebit_kernel.base64url import from_base64url, to_base64url
 from queuebit_kernel.clock import Clock, FixedClock, SystemClock, rfc3339
 from queuebit_kernel.digests import Json, canonical, digest, digest_of
 from queuebit_kernel.faults import Fault, Malformed, Settle, Stale, Superseded, Unavailable
@@ -24,8 +25,10 @@ __all__ = [
     "digest",
     "digest_of",
     "event_id",
+    "from_base64url",
     "job_id",
     "new_key",
     "require_token",
     "rfc3339",
+    "to_base64url",
 ]

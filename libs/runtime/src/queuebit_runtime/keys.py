@@ -13,7 +13,7 @@ import nkeys
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
-from queuebit_kernel import Json, canonical
+from queuebit_kernel import Json, canonical, to_base64url
 
 __all__ = [
     "ALGORITHMS",
@@ -54,7 +54,7 @@ def sign(seed: str, document: Json) -> str:
 
 def sign_bytes(seed: str, content: bytes) -> str:
     """Sign these bytes: Ed25519, base64url without padding."""
-    return base64.urlsafe_b64encode(_pair(seed).sign(content)).rstrip(b"=").decode()
+    return to_base64url(_pair(seed).sign(content))
 
 
 def key_bytes(key: str) -> bytes:

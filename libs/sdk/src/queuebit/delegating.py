@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import secrets
 from dataclasses import dataclass, field
@@ -13,9 +12,16 @@ from queuebit.errors import Reason, Refused
 from queuebit.queries import ask
 from queuebit.records import Table
 from queuebit.signing import proof_of
-from queuebit_contracts.delegation import AccessToken, DelegateRequest, Delegation, DelegationAnswer, RevokeRequest
+from queuebit_contracts.delegation import (
+    AccessToken,
+    DelegateRequest,
+    Delegation,
+    DelegationAnswer,
+    RevokeRequest,
+    audience_of,
+)
 from queuebit_contracts.subjects import identity
-from queuebit_kernel import SystemClock
+from queuebit_kernel import SystemClock, to_base64url
 from queuebit_runtime.keys import new_seed, public_key, sign_bytes
 
 __all__ = ["Delegated", "delegate", "delegations", "proof_for", "revoke"]
@@ -48,7 +54,7 @@ def proof_for(credential: Credential, key: str, *, scope: str, project: str | No
     claims = {
         "iss": owner,
         "sub": credential.user,
-        "aud": f"queuebit:{credential.tenant}",
+        "aud": audience_of(credential.tenant),
         "iat": issued,
         "exp": issued + _PROOF_S,
         "jti": secrets.token_hex(16),
@@ -115,4 +121,4 @@ async def _ask(client: AsyncClient, verb: str, body: str) -> Delegation:
 
 
 def _part(document: object) -> str:
-    return base64.urlsafe_b64encode(json.dumps(document).encode()).rstrip(b"=").decode()
+    return to_base64url(json.dumps(document).encode())

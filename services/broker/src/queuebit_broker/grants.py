@@ -12,8 +12,10 @@ from queuebit_contracts.delegation import (
     DEFAULT_LIFETIME_S,
     MAX_LIFETIME_S,
     ROLE_OF,
+    SCOPES,
     DelegateRequest,
     Delegation,
+    audience_of,
     delegation_id,
 )
 from queuebit_contracts.directory import ROLES, Directory
@@ -21,7 +23,7 @@ from queuebit_contracts.issuers import Issuer, match_claims
 from queuebit_contracts.tenants import Tenant
 from queuebit_contracts.wire import Reason
 
-__all__ = ["KeysOf", "audience_of", "grant", "trusted_issuers"]
+__all__ = ["KeysOf", "grant", "trusted_issuers"]
 
 KeysOf = Mapping[str, Sequence[Mapping[str, Any]]]
 """JSON Web Keys, by the name of the issuer."""
@@ -31,8 +33,6 @@ _SKEW: Final = timedelta(seconds=60)
 
 _LONGEST_OWN: Final = timedelta(minutes=10)
 """The longest life of a proof that a user signs: it is sent at once."""
-
-_SCOPES: Final = tuple(ROLE_OF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +50,6 @@ class _Terms:
 def trusted_issuers(tenant: Tenant, proof: Proof) -> Mapping[str, Issuer]:
     """The issuers of a tenant that may have issued a proof, in the order in which they are tried."""
     return {name: it for name, it in sorted(tenant.issuer.items()) if it.url == proof.issuer}
-
-
-def audience_of(tenant: str) -> str:
-    """The audience of a proof that a user signs."""
-    return f"queuebit:{tenant}"
 
 
 def grant(
@@ -206,9 +201,9 @@ def _about_terms(
             f"tenant {name} has no user {terms.user}, in whose name the key would act: add it with "
             f"`qb tenant user add {name} {terms.user}`",
         )
-    if scope not in _SCOPES:
-        yield _no("unknown_scope", f"there is no scope {scope:.40}: ask for one of {', '.join(_SCOPES)}")
-    elif terms.scope not in _SCOPES or _SCOPES.index(scope) > _SCOPES.index(terms.scope):
+    if scope not in SCOPES:
+        yield _no("unknown_scope", f"there is no scope {scope:.40}: ask for one of {', '.join(SCOPES)}")
+    elif terms.scope not in SCOPES or SCOPES.index(scope) > SCOPES.index(terms.scope):
         yield _no("scope_too_wide", f"the proof gives the scope {terms.scope:.40} at most, not {scope}: ask for less")
     elif user is not None and ROLES.index(ROLE_OF[scope]) > ROLES.index(user.role):
         yield _no(
@@ -225,8 +220,8 @@ def _about_terms(
 def _widest(terms: _Terms, tenant: Tenant) -> str:
     """The widest scope within the proof and the role of its user."""
     user = tenant.user.get(terms.user)
-    within = [it for it in _SCOPES if user is None or ROLES.index(ROLE_OF[it]) <= ROLES.index(user.role)]
-    return terms.scope if terms.scope in within or terms.scope not in _SCOPES else within[-1]
+    within = [it for it in SCOPES if user is None or ROLES.index(ROLE_OF[it]) <= ROLES.index(user.role)]
+    return terms.scope if terms.scope in within or terms.scope not in SCOPES else within[-1]
 
 
 def _moment(claims: Mapping[str, Any], name: str) -> datetime:

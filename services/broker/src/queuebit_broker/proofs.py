@@ -7,12 +7,11 @@ with the first proof: brokers without delegated keys do without it.
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from queuebit_kernel import Malformed, digest
+from queuebit_kernel import Malformed, digest, to_base64url
 from queuebit_runtime.keys import key_bytes
 
 __all__ = ["Proof", "nkey_as_jwk", "read_proof", "signed_with"]
@@ -98,7 +97,7 @@ def nkey_as_jwk(key: str) -> _Jwk:
     Raises:
         ValueError: it is none.
     """
-    return {"kty": "OKP", "crv": "Ed25519", "x": urlsafe_b64encode(key_bytes(key)).rstrip(b"=").decode()}
+    return {"kty": "OKP", "crv": "Ed25519", "x": to_base64url(key_bytes(key))}
 
 
 def _fitting(proof: Proof, keys: Sequence[_Jwk]) -> Iterator[_Jwk]:

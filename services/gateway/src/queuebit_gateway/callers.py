@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from starlette.requests import Request
 
-from queuebit_contracts.directory import Directory
+from queuebit_contracts.directory import ROLES, Directory
 from queuebit_contracts.job import Signature
 from queuebit_contracts.tenants import Role
 from queuebit_gateway.problems import Problem
@@ -39,7 +39,6 @@ CallerOf: TypeAlias = Callable[[Request], Awaitable[Caller]]
 """Finds the caller of a request; raises a `Problem` with status 401."""
 
 _NEXT = "sign the request (RFC 9421) with your key, or send `Authorization: Bearer` with a token of `qb token`"
-_RANKS: dict[Role, int] = {"viewer": 0, "member": 1, "admin": 2}
 
 
 class Callers:
@@ -94,7 +93,7 @@ class Callers:
 
 def require(caller: Caller, role: Role, what: str) -> None:
     """Raise a problem unless the caller has at least this role."""
-    if _RANKS[caller.role] < _RANKS[role]:
+    if ROLES.index(caller.role) < ROLES.index(role):
         raise Problem(
             403,
             "forbidden",

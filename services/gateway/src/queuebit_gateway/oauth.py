@@ -5,7 +5,6 @@ The gateway makes a key, asks the broker to grant it in exchange for the proof, 
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from collections.abc import Mapping
@@ -20,18 +19,19 @@ from queuebit.errors import Unreachable
 from queuebit_contracts import subjects
 from queuebit_contracts.delegation import (
     MAX_LIFETIME_S,
-    ROLE_OF,
+    SCOPES,
     AccessToken,
     DelegateRequest,
     Delegation,
     DelegationAnswer,
     RevokeRequest,
+    tenant_in,
 )
 from queuebit_contracts.job import Signature
 from queuebit_contracts.wire import Reason
 from queuebit_gateway.platform import Platform
 from queuebit_gateway.tokens import Tokens, signer_with
-from queuebit_kernel import InvalidId, Malformed
+from queuebit_kernel import InvalidId, Malformed, from_base64url
 from queuebit_runtime.keys import is_seed, new_seed, public_key
 
 __all__ = ["OAuth", "OAuthError"]
@@ -42,7 +42,6 @@ _PROOFS: Final = (_TYPE + "jwt", _TYPE + "id_token")
 _FORM: Final = "application/x-www-form-urlencoded"
 _LARGEST: Final = 65_536
 _PRIVATE: Final = {"cache-control": "no-store", "pragma": "no-cache"}
-_SCOPES: Final = tuple(ROLE_OF)
 
 _ERROR_OF: Final[Mapping[str, str]] = {
     "unknown_scope": "invalid_scope",
@@ -127,7 +126,7 @@ class OAuth:
                 "response_types_supported": [],
                 "token_endpoint_auth_methods_supported": ["none"],
                 "revocation_endpoint_auth_methods_supported": ["none"],
-                "scopes_supported": [*_SCOPES],
+                "scopes_supported": [*SCOPES],
             }
         )
 
@@ -139,7 +138,7 @@ class OAuth:
                 "resource_name": "Queuebit",
                 "authorization_servers": [base],
                 "bearer_methods_supported": ["header"],
-                "scopes_supported": [*_SCOPES],
+                "scopes_supported": [*SCOPES],
             }
         )
 
@@ -182,13 +181,13 @@ def _request(form: Mapping[str, str], key: str) -> DelegateRequest:
     if "actor_token" in form:
         raise OAuthError("invalid_request", "actor_token is not known here: leave it out")
     scopes = form.get("scope", "").split()
-    if unknown := [it for it in scopes if it not in _SCOPES]:
-        raise OAuthError("invalid_scope", f"there is no scope {unknown[0]:.40}: ask for one of {', '.join(_SCOPES)}")
+    if unknown := [it for it in scopes if it not in SCOPES]:
+        raise OAuthError("invalid_scope", f"there is no scope {unknown[0]:.40}: ask for one of {', '.join(SCOPES)}")
     try:
         return DelegateRequest(
             key=key,
             proof=form.get("subject_token", ""),
-            scope=max(scopes, key=_SCOPES.index) if scopes else None,
+            scope=max(scopes, key=SCOPES.index) if scopes else None,
             project=form.get("project"),
             lifetime_s=int(form["expires_in"]) if "expires_in" in form else None,
         )
@@ -200,16 +199,16 @@ def _request(form: Mapping[str, str], key: str) -> DelegateRequest:
 def _tenant(form: Mapping[str, str]) -> str:
     """The tenant: the parameter `audience`, or else the audience `queuebit:TENANT` of the proof."""
     if audience := form.get("audience"):
-        return audience.removeprefix("queuebit:")
+        return tenant_in(audience) or audience
     try:
-        body = json.loads(base64.urlsafe_b64decode(form.get("subject_token", "").split(".")[1] + "=="))
+        body = json.loads(from_base64url(form.get("subject_token", "").split(".")[1]))
         named = body["aud"] if isinstance(body["aud"], list) else [body["aud"]]
     except (LookupError, ValueError, TypeError, RecursionError):
         named = []
-    found = [it for it in named if isinstance(it, str) and it.startswith("queuebit:")]
+    found = [tenant for it in named if isinstance(it, str) and (tenant := tenant_in(it)) is not None]
     if len(found) != 1:
         raise OAuthError("invalid_target", "set audience to the name of the tenant")
-    return found[0].removeprefix("queuebit:")
+    return found[0]
 
 
 def _issued(delegation: Delegation, seed: str) -> dict[str, object]:

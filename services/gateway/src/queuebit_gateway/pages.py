@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
@@ -12,7 +10,7 @@ from starlette.requests import Request
 
 from queuebit_contracts.lifecycle import STATES
 from queuebit_gateway.problems import Problem
-from queuebit_kernel import InvalidId, require_token, rfc3339
+from queuebit_kernel import InvalidId, from_base64url, require_token, rfc3339, to_base64url
 
 __all__ = ["MOST_ROWS", "cursor_of", "job_filters", "limit_of", "name_of", "preference"]
 
@@ -56,7 +54,7 @@ def cursor_of(rows: Sequence[Mapping[str, object]], limit: int) -> str | None:
     """The cursor of the page after these rows; None if there is none."""
     if len(rows) < limit:
         return None
-    return base64.urlsafe_b64encode(str(rows[-1]["sequence"]).encode()).rstrip(b"=").decode()
+    return to_base64url(str(rows[-1]["sequence"]).encode())
 
 
 def preference(request: Request) -> float:
@@ -92,10 +90,8 @@ def _place(cursor: str | None) -> int | None:
     if not cursor:
         return None
     try:
-        place = _number(
-            base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
-        )
-    except (binascii.Error, ValueError) as error:
+        place = _number(from_base64url(cursor).decode("ascii"))
+    except ValueError as error:
         raise _bad_cursor() from error
     if not place:
         raise _bad_cursor()

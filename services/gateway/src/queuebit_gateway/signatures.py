@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from queuebit_kernel import to_base64url
 from queuebit_runtime.keys import verify_bytes
 
 __all__ = ["LIFE_S", "BadSignature", "SignedRequest", "signer_of"]
@@ -95,7 +96,7 @@ def signer_of(request: SignedRequest, now: float) -> str:
     signature = dict(_ITEM.findall(request.headers.get("signature", ""))).get(member["label"], "")
     lines = [f'"{name}": {request.component(name)}' for name in components]
     lines.append(f'"@signature-params": ({member["components"]}){member["parameters"]}')
-    text = base64.urlsafe_b64encode(_bytes(signature)).rstrip(b"=").decode()
+    text = to_base64url(_bytes(signature))
     if not verify_bytes(key, "\n".join(lines).encode(), text):
         raise BadSignature("the signature does not match the request and its keyid")
     return key
