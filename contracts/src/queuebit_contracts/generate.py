@@ -6,9 +6,6 @@ python -m queuebit_contracts.generate --check    fail if a committed file is sta
 
 from __future__ import annotations
 
-import ast
-import inspect
-import itertools
 import json
 import re
 import sys
@@ -22,6 +19,7 @@ from pydantic.json_schema import models_json_schema
 from queuebit_contracts import delegation, deployment, objectives, query, tenants
 from queuebit_contracts.catalog import CATALOG, EVENTS, AnyEvent, Entry, wire_name
 from queuebit_contracts.executors import with_executors
+from queuebit_contracts.field_docs import describe_fields
 from queuebit_contracts.program import Program
 from queuebit_contracts.results import Results
 from queuebit_contracts.subjects import covers
@@ -107,21 +105,8 @@ _OPERATORS: dict[str, tuple[ModuleType, type[BaseModel]]] = {
 
 def _operators_schema(name: str, module: ModuleType, model: type[BaseModel]) -> _Document:
     """The schema of a document in TOML or YAML, for editors; it describes single keys."""
-    _describe_fields(module)
+    describe_fields(module)
     return _document_schema(name, model)
-
-
-def _describe_fields(module: ModuleType) -> None:
-    """Take each field's docstring as its description; pydantic would read the sources whenever a service starts."""
-    for node in ast.parse(inspect.getsource(module)).body:
-        model = getattr(module, node.name) if isinstance(node, ast.ClassDef) else None
-        if not (isinstance(node, ast.ClassDef) and isinstance(model, type) and issubclass(model, BaseModel)):
-            continue
-        for pair in itertools.pairwise(node.body):
-            match pair:
-                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
-                    model.model_fields[name].description = inspect.cleandoc(text)
-        model.model_rebuild(force=True)
 
 
 def _asyncapi() -> _Document:

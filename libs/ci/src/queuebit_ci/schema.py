@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import ast
-import inspect
-import itertools
 import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
 
 from pydantic import BaseModel
 
 from queuebit_ci import expected, policy
+from queuebit_contracts.field_docs import describe_fields
 
 __all__ = ["documents", "main"]
 
@@ -24,7 +21,7 @@ _FOLDER = Path("libs/ci/schemas")
 def documents() -> Mapping[str, str]:
     """The schemas by the names of their files, for editors of TOML and other languages."""
     for module in (policy, expected):
-        _describe_fields(module)
+        describe_fields(module)
     return {
         "queuebit-ci.schema.json": _document(policy.Policy),
         "expected.schema.json": _document(expected.Expected),
@@ -34,18 +31,6 @@ def documents() -> Mapping[str, str]:
 def _document(model: type[BaseModel]) -> str:
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
-
-
-def _describe_fields(module: ModuleType) -> None:
-    """Take each field's docstring as its description; reading the sources would slow down the start of `qb ci`."""
-    for node in ast.parse(inspect.getsource(module)).body:
-        if not (isinstance(node, ast.ClassDef) and issubclass(model := getattr(module, node.name), BaseModel)):
-            continue
-        for pair in itertools.pairwise(node.body):
-            match pair:
-                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
-                    model.model_fields[name].description = inspect.cleandoc(text)
-        model.model_rebuild(force=True)
 
 
 def main(arguments: list[str] | None = None) -> int:
