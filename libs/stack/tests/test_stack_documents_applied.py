@@ -80,7 +80,7 @@ def broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Broker:
     write_logins(home, first_tenants(home))
     it = Broker(home)
     monkeypatch.setattr(tenant_facts, "ask", it.ask)
-    monkeypatch.setattr("queuebit_stack.tenant_facts.nats_server.reload", lambda *_: "")
+    monkeypatch.setattr("queuebit_stack.bus_logins.nats_server.reload", lambda *_: "")
     monkeypatch.setattr(documents_applied, "ask", it.ask)
     monkeypatch.setattr(documents_applied, "operator_of", lambda _: None)
     monkeypatch.setattr(documents_applied, "last_application", it.last)

@@ -118,7 +118,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], World
         bootstrap(home)
         made = World(home)
         monkeypatch.setattr(tenant_facts, "ask", made.ask)
-        monkeypatch.setattr("queuebit_stack.tenant_facts.nats_server.reload", made.reload)
+        monkeypatch.setattr("queuebit_stack.bus_logins.nats_server.reload", made.reload)
         return made
 
     return make
@@ -204,14 +204,14 @@ def test_a_bus_that_refuses_what_is_new_keeps_what_it_takes(
         it.reload()
         return "refused" if BOB in it.home.nats_config.read_text() else ""
 
-    monkeypatch.setattr("queuebit_stack.tenant_facts.nats_server.reload", refusing)
+    monkeypatch.setattr("queuebit_stack.bus_logins.nats_server.reload", refusing)
     with pytest.raises(Stop, match="nats-server goes on as before"):
         it.apply()
     assert it.facts.document().tenant == AFTER.tenant
     assert BOB not in it.home.nats_config.read_text(), "it would not start again"
     assert logins(it.home) is not None, "the warehouse takes its logins from there"
     assert not is_in_force(it.home)
-    monkeypatch.setattr("queuebit_stack.tenant_facts.nats_server.reload", it.reload)
+    monkeypatch.setattr("queuebit_stack.bus_logins.nats_server.reload", it.reload)
     it.apply()
     assert it.bus == {NEW, BOB}
 

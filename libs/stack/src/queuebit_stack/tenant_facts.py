@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,19 +21,10 @@ from queuebit_contracts.query import TenantsAnswer, TenantsRequest
 from queuebit_contracts.subjects import TENANTS_REQUEST
 from queuebit_contracts.tenants import BadTenants, Tenants, check_tenants
 from queuebit_kernel import Stale
-from queuebit_stack import nats_server
-from queuebit_stack.bootstrap import (
-    clients_of,
-    is_in_force,
-    keep_tenants,
-    kept_tenants,
-    logins,
-    read_tenants,
-    write_logins,
-    write_nats_config,
-)
+from queuebit_stack.bootstrap import is_in_force, keep_tenants, kept_tenants, logins, read_tenants
+from queuebit_stack.bus_logins import grant_on_bus
 from queuebit_stack.connection import operator_of
-from queuebit_stack.containers import configure, used
+from queuebit_stack.containers import used
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.home import Home
 from queuebit_stack.locks import alone
@@ -152,7 +142,7 @@ def apply_here(
     """
     kept = kept_tenants(home)
     granted = logins(home) or kept or Tenants()
-    grant, operator = partial(_grant, home, stack), partial(operator_of, home)
+    grant, operator = partial(grant_on_bus, home, stack), partial(operator_of, home)
     preview = _wanted(desired, by, dry_run=True)
     try:
         try:
@@ -215,7 +205,7 @@ def import_edited(home: Home, stack: Stack) -> None:
                 applied = apply_here(home, stack, desired, author())
             else:
                 now = ask(partial(operator_of, home), TenantsRequest())
-                _grant(home, stack, narrowed(_document(now), desired))
+                grant_on_bus(home, stack, narrowed(_document(now), desired))
                 _require_ours(now, desired, desired)
                 applied = ()
         except Unreachable:
@@ -227,46 +217,6 @@ def import_edited(home: Home, stack: Stack) -> None:
 def runs(stack: Stack) -> bool:
     """Whether there is a bus to put a document in force on; an engine's containers may be down all the same."""
     return stack.in_containers or "nats-server" in stack.left
-
-
-def _grant(home: Home, stack: Stack, wanted: Tenants) -> None:
-    """Have the bus go by a document, unless it grants just that."""
-    clients, now = clients_of(wanted), logins(home)
-    before = None if now is None else clients_of(now)
-    if clients == before:
-        return
-    if stack.in_containers:  # whose server reads it when it starts again
-        configure(home, wanted)
-        return
-    home.logins_file.unlink(missing_ok=True)  # until the bus has followed, nothing says what it grants
-    write_nats_config(home, stack.ports, wanted)
-    new_accounts = {it.tenant for it in clients} - {it.tenant for it in before or ()}
-    for _ in range(2 if new_accounts else 1):  # what a new account imports works from the second reload on
-        _reload(home, stack.ports["nats-server"])
-    write_logins(home, wanted)
-
-
-def _reload(home: Home, port: int) -> None:
-    """Have nats-server read its configuration again; one that is down reads it when it starts.
-
-    Raises:
-        Stop: it runs, and refuses the configuration or does not answer.
-    """
-    deadline = time.monotonic() + _AWAY_S
-    while True:
-        try:
-            refused = nats_server.reload(home.seed_file("system"), port)
-        except OSError as error:
-            stack = Stack.load(home)
-            if stack is None or "nats-server" not in stack.left:
-                return
-            if time.monotonic() > deadline:
-                raise Stop(Exit.UNREACHABLE, f"nats-server does not answer: {error}; try again") from error
-            time.sleep(0.1)
-        else:
-            if refused:
-                raise Stop(Exit.REFUSED, f"nats-server goes on as before, it refuses {home.nats_config}: {refused}")
-            return
 
 
 def _wanted(
