@@ -14,6 +14,7 @@ from queuebit_cli.connecting import ask
 from queuebit_cli.output import Output
 from queuebit_cli.render_tables import moment
 from queuebit_cli.tables import Row
+from queuebit_contracts.issuers import LOOPBACK
 from queuebit_stack.errors import Exit, Stop
 from queuebit_stack.files import write_private
 from queuebit_stack.home import Home
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["console", "token"]
 
 _CONSOLE_S = 8 * 3600
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def token(args: Namespace, out: Output) -> Exit:
@@ -49,7 +49,7 @@ def console(args: Namespace, out: Output) -> Exit:
     """Open the web console, logged in; the token is in the fragment of the address, which no server sees."""
     base = args.url.rstrip("/") if args.url else f"http://127.0.0.1:{running_stack(Home(args.home)).ports['http']}"
     parts = urlsplit(base)
-    if parts.scheme not in ("http", "https") or (parts.scheme == "http" and parts.hostname not in _LOOPBACK):
+    if parts.scheme not in ("http", "https") or (parts.scheme == "http" and parts.hostname not in LOOPBACK):
         raise Stop(Exit.USAGE, "--url must begin with https://: a token may cross the network only encrypted")
     made = _delegated(args, out, args.scope, args.lifetime or _CONSOLE_S, widest="admin")
     url = f"{base}/console/#token={made.token}"
