@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from starlette.requests import Request
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from queuebit.transport import OnGap, OnMessage, Reply, Unsubscribe
 from queuebit_contracts.directory import Directory
 from queuebit_gateway.callers import Caller, Callers
-from queuebit_gateway.guard import BODY_BYTES
+from queuebit_gateway.guard import BODY_BYTES, Guard
 from queuebit_gateway.limits import Limited
 from queuebit_gateway.problems import PROBLEM, Problem
 from queuebit_kernel import SystemClock
@@ -117,3 +119,25 @@ async def test_a_tenant_that_asks_too_often_waits_alone() -> None:
     assert caught.value.status == 429
     assert caught.value.retry_after_s is not None
     assert (await limited(request)).tenant == "other"
+
+
+async def test_a_body_that_drips_ends_with_its_connection() -> None:
+    """Each piece comes in time, and the body never ends."""
+
+    async def read(scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive()).get("more_body"):
+            pass
+
+    sent: list[Message] = []
+
+    async def drip() -> Message:
+        await asyncio.sleep(0.005)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    async def take(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"host", b"localhost")]}
+    async with asyncio.timeout(10):
+        await Guard(read, hosts=(), body_s=0.05)(scope, drip, take)
+    assert (sent[0]["status"], dict(sent[0]["headers"])[b"connection"]) == (400, b"close")

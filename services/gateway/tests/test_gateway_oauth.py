@@ -54,7 +54,7 @@ class Front:
         self.reasons: tuple[Reason, ...] = ()
         bus.answers["qb.identity.acme.delegate"] = self.delegate
         bus.answers["qb.identity.acme.revoke"] = self.revoke
-        tokens = Tokens(self.directory, self.delegations, self.clock)
+        self.tokens = tokens = Tokens(self.directory, self.delegations, self.clock)
         of = platform(MemoryLog(), bus)
         self.callers = Callers(self.directory, self.clock, tokens)
         routes = [*OAuth(of, tokens).routes(), Route("/who", self.who)]
@@ -217,7 +217,10 @@ async def test_what_is_no_form_is_refused(front: Front, kind: str, body: bytes) 
 async def test_a_key_ends_with_its_time_and_with_a_word(front: Front) -> None:
     token = (await front.post(GOOD)).json()["access_token"]
     assert (await front.use(token)).status == 200
+    caller = front.tokens(token)
+    assert caller.lasts()
     assert (await front.post({"token": token}, "/oauth/revoke")).status == 200
+    assert not caller.lasts(), "its open streams end"
     assert ((again := await front.use(token)).status, again.json()["code"]) == (401, "delegation_revoked")
     for nonsense in ({"token": "x"}, {"token": token}, {}):
         assert (await front.post(nonsense, "/oauth/revoke")).status == 200
@@ -225,7 +228,9 @@ async def test_a_key_ends_with_its_time_and_with_a_word(front: Front) -> None:
 
 async def test_an_expired_token_is_refused_with_the_way_to_a_new_one(front: Front) -> None:
     token = (await front.post(GOOD)).json()["access_token"]
+    caller = front.tokens(token)
     front.clock.advance(3600)
+    assert not caller.lasts(), "its open streams end"
     answer = await front.use(token)
     assert (answer.status, answer.json()["code"]) == (401, "delegation_expired")
     challenge = answer.headers["www-authenticate"]

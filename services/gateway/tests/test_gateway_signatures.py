@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import replace
+from time import process_time
 
 import pytest
 
@@ -45,6 +46,21 @@ def test_another_request_does_not_match(change: dict[str, str]) -> None:
 def test_another_body_does_not_match() -> None:
     with pytest.raises(BadSignature, match="Content-Digest names"):
         signer_of(replace(signed(b"one", method="POST"), body=b"two"), NOW)
+
+
+def test_a_body_that_was_taken_away_does_not_match() -> None:
+    with pytest.raises(BadSignature, match="Content-Digest names"):
+        signer_of(replace(signed(b"one", method="POST"), body=b""), NOW)
+
+
+@pytest.mark.parametrize("header", ["signature-input", "signature", "content-digest"])
+def test_a_long_header_is_read_in_a_moment(header: str) -> None:
+    """Anyone may send one: read again from each character on, 16 KB would keep all others waiting for a second."""
+    request = signed(b"body", method="POST")
+    begun = process_time()
+    with pytest.raises(BadSignature):
+        signer_of(replace(request, headers={**request.headers, header: "a" * 64_000}), NOW)
+    assert process_time() - begun < 1
 
 
 def test_a_body_needs_a_digest_that_is_covered() -> None:

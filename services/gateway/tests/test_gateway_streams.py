@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from starlette.types import ASGIApp
 
 from queuebit_contracts.subjects import parse
 from queuebit_gateway.hub import Channel, Filter, Hub, encoded
-from queuebit_gateway.streams import Streams
+from queuebit_gateway.streams import Streams, _while_it_lasts
+from queuebit_kernel import Unavailable
 from queuebit_testing.build import accepted, funded, submitted
 from queuebit_testing.memory import MemoryLog
 
@@ -164,3 +166,36 @@ async def test_a_bad_sequence_is_refused(app: ASGIApp, after: str) -> None:
 async def test_events_of_a_job_of_others_are_not_found(app: ASGIApp, log: MemoryLog) -> None:
     await log.append(submitted("k1", tenant="evil", job="jabc"))
     assert (await send(app, "GET", "/v1/jobs/jabc/events")).status == 404
+
+
+async def test_changes_of_a_tenant_are_shown_to_admins_only() -> None:
+    """They name the users and their public keys."""
+    changed = parse("qb.tenant.acme.user_defined.ann")
+    assert [Filter("acme", admin=it).wants(changed) for it in (False, True)] == [False, True]
+
+
+async def test_a_stream_ends_with_the_rights_of_its_caller(streams: Streams, hub: Hub, log: MemoryLog) -> None:
+    await fill(log, 4)
+    lasting = True
+    caller = replace(ANN, lasts=lambda: lasting)
+    stream = Stream(_while_it_lasts(caller, streams._frames(Filter("acme"), 0)))
+    await stream.until(3)
+    lasting = False
+    with pytest.raises(StopAsyncIteration):
+        await stream.next()
+    assert (stream.events, hub.streams) == ([1, 2, 3], 0)
+
+
+async def test_a_stream_that_cannot_begin_is_a_problem(app: ASGIApp, reader: MemoryReader) -> None:
+    async def silent() -> None:
+        raise Unavailable("the log cannot be followed now")
+
+    reader.start = silent  # type: ignore[method-assign]  # as the log while the bus is gone
+    answer = await send(app, "GET", "/v1/events")
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+
+
+async def test_head_of_a_stream_ends(app: ASGIApp, hub: Hub) -> None:
+    async with asyncio.timeout(5):
+        assert (await send(app, "HEAD", "/v1/events")).status == 200
+    assert hub.streams == 0

@@ -229,6 +229,7 @@ async def test_a_refusal_of_the_intake_has_a_status_of_its_own(
         (b'{"circuit": "\\ud800"}', "bad_json"),
         (b'{"circuit": "x", "shots": %s}' % (b"9" * 5_000), "bad_json"),
         (b"\xff\xfe", "bad_json"),
+        ('{"circuit": "\\ud800"}'.encode("utf-16"), "bad_json"),
         (b'{"circuit": "x", "shot": 1}', "invalid_body"),
         (b'{"circuit": "x", "shots": 0}', "invalid_body"),
         (b"[]", "invalid_body"),

@@ -69,7 +69,7 @@ def document_of(content: bytes) -> Any:  # JSON
         Problem: it is none, is nested too deep, or names a member of an object twice.
     """
     try:
-        found = json.loads(content, object_pairs_hook=_once, parse_constant=_no_number)
+        found = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_once, parse_constant=_no_number)
         if b"\\u" in content:
             json.dumps(found, ensure_ascii=False).encode()  # raises for half of a surrogate pair
     except RecursionError as error:

@@ -21,6 +21,10 @@ Signer: TypeAlias = Callable[[Json], Signature]
 """Signs the content of a submission or of a cancellation for a user, with a delegated key that the request carries."""
 
 
+def _always() -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """A user of a tenant, and what it may do."""
@@ -33,6 +37,8 @@ class Caller:
     """None: the request is signed, and so must be what it submits."""
     project: str | None = None
     """The project that pays where a request names none: that of the delegation."""
+    lasts: Callable[[], bool] = field(default=_always, repr=False, compare=False)
+    """Whether the caller still has these rights: a stream ends when it has not."""
 
 
 CallerOf: TypeAlias = Callable[[Request], Awaitable[Caller]]
@@ -88,7 +94,7 @@ class Callers:
         """The user whose token has this public half."""
         if (owner := self._directory.owner(key)) is None:
             raise _unknown(f"key {key[:8]}… belongs to no user here")
-        return Caller(*owner)
+        return Caller(*owner, lasts=lambda: self._directory.owner(key) == owner)
 
 
 def require(caller: Caller, role: Role, what: str) -> None:

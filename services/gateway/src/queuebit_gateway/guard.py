@@ -23,6 +23,12 @@ __all__ = ["BODY_BYTES", "Guard"]
 BODY_BYTES: Final = 2 << 20
 """The largest body of a request, in bytes: a circuit of 1 MiB as a JSON text, and what belongs to it."""
 
+_PAUSES: Final = 6
+"""A body may take as long as so many of its longest pauses."""
+
+_CLOSE: Final = (("connection", "close"),)
+"""After a body that may never end."""
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _SAFE: Final = {
     "content-security-policy": (
@@ -99,27 +105,29 @@ class Guard:
         if (length := headers.get("content-length", "")).isdigit() and int(length) > BODY_BYTES:
             raise _too_large()
         arrived, complete = 0, False
+        until = asyncio.get_running_loop().time() + _PAUSES * self._body_s
 
         async def limited() -> Message:
             nonlocal arrived, complete
             if complete:
                 return await receive()  # waits for the client to go
             try:
-                async with asyncio.timeout(self._body_s):
+                async with asyncio.timeout_at(min(until, asyncio.get_running_loop().time() + self._body_s)):
                     message = await receive()
             except TimeoutError as error:
-                raise Problem(400, "body_stopped", f"the body stopped for {self._body_s:g} s: send it again") from error
+                said = f"the body stopped for {self._body_s:g} s, or took {_PAUSES * self._body_s:g} s: send it again"
+                raise Problem(400, "body_stopped", said, headers=_CLOSE) from error
             arrived += len(message.get("body", b""))
             if arrived > BODY_BYTES:
-                raise _too_large()
+                raise _too_large(_CLOSE)
             complete = not message.get("more_body", False)
             return message
 
         return limited
 
 
-def _too_large() -> Problem:
-    return Problem(413, "body_too_large", f"the body of a request may have {BODY_BYTES:,} bytes")
+def _too_large(headers: tuple[tuple[str, str], ...] = ()) -> Problem:
+    return Problem(413, "body_too_large", f"the body of a request may have {BODY_BYTES:,} bytes", headers=headers)
 
 
 def _name_of(host: str) -> str:

@@ -35,10 +35,14 @@ class Filter:
     job: str | None = None
     types: frozenset[str] = frozenset()
     """Short types, such as `job.completed`; empty means all."""
+    admin: bool = False
+    """Whether also changes of the tenant, with its users and their public keys: those are shown to admins only."""
 
     def wants(self, address: Address) -> bool:
         """Whether an event is for the stream."""
         if address.noun not in _NOUNS or address.tenant != self.tenant:
+            return False
+        if address.noun == "tenant" and not self.admin:
             return False
         if self.job is not None and (address.noun, address.id) != ("job", self.job):
             return False

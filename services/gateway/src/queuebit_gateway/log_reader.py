@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from queuebit_contracts.topology import LOG
+from queuebit_kernel import Unavailable
 from queuebit_runtime.connection import Connection
 from queuebit_runtime.requests import Requests
 from queuebit_runtime.stored import Message, message_of
@@ -18,6 +19,7 @@ from queuebit_runtime.view import Raw, View
 __all__ = ["LogReader"]
 
 _BATCH: Final = 256
+_START_S: Final = 5.0
 _IDLE_S: Final = 30.0
 """How long the log is still followed after the last stream has ended."""
 
@@ -45,6 +47,13 @@ class LogReader:
 
     async def start(self) -> None:
         """Follow the log from its end on, unless it is followed already."""
+        try:
+            async with asyncio.timeout(_START_S):
+                await self._start()
+        except TimeoutError as error:
+            raise Unavailable("the log cannot be followed now") from error
+
+    async def _start(self) -> None:
         async with self._starting:
             if self._running is None:
                 end = (await stream_state(self._connection)).last

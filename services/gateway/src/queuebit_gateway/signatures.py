@@ -26,11 +26,11 @@ LIFE_S: Final = 300
 
 _SKEW_S = LIFE_S // 10
 _MEMBER = re.compile(
-    r'(?P<label>[a-z*][a-z0-9_.*-]*)=\((?P<components>[^()]*)\)(?P<parameters>(?:;[^,;="]+="[^"]*"|;[^,;"]+)*)'
+    r'(?<![a-z0-9_.*-])(?P<label>[a-z*][a-z0-9_.*-]*)=\((?P<components>[^()]*)\)(?P<parameters>(?:;[^,;="]+="[^"]*"|;[^,;"]+)*)'
 )
 _COMPONENT = re.compile(r'"([a-z0-9@_-]+)"')
 _PARAMETER = re.compile(r';([a-z*][a-z0-9_.*-]*)=("[^"]*"|-?\d+)')
-_ITEM = re.compile(r"([a-z0-9*][a-z0-9_.*-]*)=:([A-Za-z0-9+/=]*):")
+_ITEM = re.compile(r"(?<![a-z0-9_.*-])([a-z0-9*][a-z0-9_.*-]*)=:([A-Za-z0-9+/=]*):")
 _HASHES: Final[Mapping[str, Callable[[bytes], bytes]]] = {
     "sha-256": lambda body: hashlib.sha256(body).digest(),
     "sha-512": lambda body: hashlib.sha512(body).digest(),
@@ -91,7 +91,7 @@ def signer_of(request: SignedRequest, now: float) -> str:
     _require_time(parameters, now)
     if parameters.get("alg", "ed25519") != "ed25519":
         raise BadSignature(f"the algorithm {parameters['alg']} is not known here: sign with ed25519")
-    if request.body:
+    if request.body or "content-digest" in components:  # also a body that was taken away
         _require_digest(request)
     signature = dict(_ITEM.findall(request.headers.get("signature", ""))).get(member["label"], "")
     lines = [f'"{name}": {request.component(name)}' for name in components]

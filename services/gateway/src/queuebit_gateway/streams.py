@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Final, Protocol
 
 from starlette.requests import Request
@@ -13,7 +14,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from queuebit_contracts.subjects import everything_of, job, parse
-from queuebit_gateway.callers import CallerOf
+from queuebit_gateway.callers import Caller, CallerOf
 from queuebit_gateway.hub import Filter, Hub, encoded
 from queuebit_gateway.platform import Platform
 from queuebit_gateway.problems import Problem
@@ -26,7 +27,7 @@ _PING_S: Final = 15.0
 _SEND_S: Final = 30.0
 """How long one write may take: a client that does not read is cut."""
 _LIFE_S: Final = 3600.0
-"""A stream ends after an hour and is resumed by its client, with the rights that it then has."""
+"""A stream ends after an hour, and is resumed by its client."""
 _LAG_S: Final = 5.0
 _MOST_TYPES: Final = 32
 
@@ -62,15 +63,17 @@ class Streams:
 
     async def _tenant(self, request: Request) -> Response:
         caller = await self._caller_of(request)
-        return EventStream(self._frames(Filter(caller.tenant, None, _types(request)), _after(request)))
+        wanted = Filter(caller.tenant, None, _types(request), caller.role == "admin")
+        return EventStream(_while_it_lasts(caller, self._frames(wanted, _after(request))))
 
     async def _job(self, request: Request) -> Response:
         caller, job_id = await self._caller_of(request), request.path_params["job"]
         await self._platform.history(caller.tenant, job_id)  # raises for a job that the tenant does not have
         after = _after(request)
-        return EventStream(self._frames(Filter(caller.tenant, job_id, _types(request)), 0 if after is None else after))
+        wanted = Filter(caller.tenant, job_id, _types(request))
+        return EventStream(_while_it_lasts(caller, self._frames(wanted, 0 if after is None else after)))
 
-    async def _frames(self, wanted: Filter, after: int | None) -> AsyncIterator[bytes]:
+    async def _frames(self, wanted: Filter, after: int | None) -> AsyncGenerator[bytes]:
         """What a stream sends: first what it missed, then what is live, until it is cut or the service ends."""
         until = asyncio.get_running_loop().time() + _LIFE_S
         channel, number, joined = await self._hub.join(wanted)
@@ -126,29 +129,39 @@ class Streams:
                 yield b"".join(content)
 
 
+async def _while_it_lasts(caller: Caller, frames: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    """A stream as long as its caller has the rights that it began with; pings make this at most 15 s too long."""
+    async with aclosing(frames):
+        async for content in frames:
+            if not caller.lasts():
+                return
+            yield content
+
+
 class EventStream(Response):
     """The answer that does not end by itself."""
 
     media_type = "text/event-stream"
 
-    def __init__(self, frames: AsyncIterator[bytes]) -> None:
+    def __init__(self, frames: AsyncGenerator[bytes]) -> None:
         super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
         del self.headers["content-length"]
         self._frames = frames
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        content = await anext(self._frames, None)  # what fails until then has an answer of its own
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         async with asyncio.TaskGroup() as group:
             gone = group.create_task(_gone(receive))
             try:
-                async for content in self._frames:
-                    if gone.done():
-                        break
+                while content is not None and not gone.done() and scope["method"] != "HEAD":
                     async with asyncio.timeout(_SEND_S):
                         await send({"type": "http.response.body", "body": content, "more_body": True})
+                    content = await anext(self._frames, None)
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
             finally:
                 gone.cancel()
+                await self._frames.aclose()
 
 
 async def _gone(receive: Receive) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from queuebit_contracts.delegation import AccessToken, Delegation, DelegationGranted
-from queuebit_contracts.delegations import Delegations, authority_of
+from queuebit_contracts.delegations import Authority, Delegations, authority_of
 from queuebit_contracts.directory import Directory
 from queuebit_contracts.job import Signature
 from queuebit_contracts.wire import Reason
@@ -38,11 +38,22 @@ class Tokens:
         if not is_seed(token.seed):
             raise _unknown("bad_token", "this access token is damaged")
         key, grant = public_key(token.seed), self._delegations.find(token.tenant, token.delegation)
-        authority = authority_of(grant, self._directory, key, self._clock.now())
+        authority = self._authority(token, key)
         if isinstance(authority, Reason):
             raise _unknown(authority.code, authority.text)
         project = grant.delegation.project if grant else None
-        return Caller(token.tenant, authority.user, authority.role, signer_with(token), project)
+        return Caller(
+            token.tenant,
+            authority.user,
+            authority.role,
+            signer_with(token),
+            project,
+            lasts=lambda: self._authority(token, key) == authority,
+        )
+
+    def _authority(self, token: AccessToken, key: str) -> Authority | Reason:
+        grant = self._delegations.find(token.tenant, token.delegation)
+        return authority_of(grant, self._directory, key, self._clock.now())
 
     def granted(self, delegation: Delegation) -> None:
         """Know a key that the broker has just granted, before its fact is read from the log."""
