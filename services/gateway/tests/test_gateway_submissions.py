@@ -14,6 +14,7 @@ from queuebit_contracts.catalog import decode
 from queuebit_contracts.intake import ERR_MALFORMED, ERR_TOO_FAST
 from queuebit_contracts.job import JobSubmitted, Signature
 from queuebit_contracts.subjects import stored, subject_of
+from queuebit_contracts.tenants import Project, Tenant
 from queuebit_gateway.bodies import DEPTH
 from queuebit_gateway.callers import Caller
 from queuebit_gateway.submissions import EVENT
@@ -24,7 +25,7 @@ from queuebit_testing.build import BELL, accepted, submitted
 from queuebit_testing.memory import MemoryLog
 
 from .asgi import Answer, send
-from .conftest import ANN, Bus
+from .conftest import ANN, Bus, app_for, platform
 
 SIGNED, PLAIN = [("content-type", EVENT)], [("content-type", "application/json")]
 SEED = new_seed()
@@ -120,6 +121,17 @@ async def test_with_a_delegated_key_one_post_submits(app: ASGIApp, bus: LogBus) 
     content = asked.model_dump(mode="json", exclude_none=True, exclude={"proof"})
     assert verify(asked.proof.key, content, asked.proof.signature)
     assert (answer.status, asked.proof.delegation) == (202, "d1")
+
+
+@pytest.mark.parametrize(("projects", "status"), [(["main"], 202), (["main", "teaching"], 422), ([], 422)])
+async def test_the_only_project_of_a_tenant_pays_where_none_is_named(
+    bus: LogBus, log: MemoryLog, projects: list[str], status: int
+) -> None:
+    acme = Tenant(project={name: Project() for name in projects})
+    app = app_for(platform(log, bus), replace(ANN, signer=signer), tenants={"acme": acme})
+    answer = await send(app, "POST", "/v1/jobs", headers=PLAIN, body=json.dumps({"circuit": BELL}).encode())
+    assert answer.status == status, answer.json()
+    assert [json.loads(it)["data"]["project"] for it in bus.relayed] == ["main"] * (status == 202)
 
 
 @pytest.mark.parametrize("caller", [replace(ANN, signer=signer, project="main")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 from pydantic import Field
@@ -17,6 +18,7 @@ from queuebit_contracts.catalog import decode
 from queuebit_contracts.command import CancelJob, CancelRequest
 from queuebit_contracts.job import JobSubmitted
 from queuebit_contracts.subjects import command, subject_of
+from queuebit_contracts.tenants import Tenant
 from queuebit_contracts.wire import Amount, Payload
 from queuebit_gateway.answers import object_of
 from queuebit_gateway.bodies import Body, document, media_type_of, read, validated
@@ -49,7 +51,7 @@ class SubmitBody(Body):
     backend: str | None = None
     """Absent: the cheapest that fits, of the project's default kind."""
     project: str | None = None
-    """The project that pays; absent: that of the delegation."""
+    """The project that pays; absent: that of the delegation, or the tenant's only one."""
     purpose: str = Field(default="interactive", max_length=200)
     label: str = Field(default="", max_length=200)
     max_cost: Amount | None = None
@@ -75,11 +77,12 @@ class CancelBody(Body):
 class Submissions:
     """The addresses that write."""
 
-    def __init__(self, platform: Platform, jobs: Jobs, caller_of: CallerOf) -> None:
+    def __init__(self, platform: Platform, jobs: Jobs, caller_of: CallerOf, tenants: Mapping[str, Tenant]) -> None:
         self._platform = platform
         self._jobs = jobs
         self._relay = Relay(platform.transport)
         self._caller_of = caller_of
+        self._tenants = tenants
 
     def routes(self) -> list[Route]:
         """The routes."""
@@ -136,7 +139,7 @@ class Submissions:
             if payload.inline is None:
                 await self._relay.payload(caller.tenant, payload, content)
         return submission(
-            Credential("", caller.tenant, caller.user, "", caller.project or ""),
+            Credential("", caller.tenant, caller.user, "", caller.project or self._only_project(caller.tenant)),
             payload,
             shots=asked.shots,
             project=asked.project,
@@ -149,6 +152,11 @@ class Submissions:
             tags=asked.tags,
             sign=caller.signer,
         )
+
+    def _only_project(self, tenant: str) -> str:
+        """The project that pays where none is named; empty if there are several."""
+        projects = self._tenants[tenant].project if tenant in self._tenants else {}
+        return next(iter(projects)) if len(projects) == 1 else ""
 
     async def _require_same(self, tenant: str, event: JobSubmitted) -> None:
         """Raise a problem unless the job that has this key is the same."""

@@ -60,7 +60,7 @@ def web_app(
     jobs = Jobs(platform, limited)
     handlers = (
         jobs,
-        Submissions(platform, jobs, limited),
+        Submissions(platform, jobs, limited, tenants),
         Explanations(platform, limited),
         Plans(platform, limited),
         Backends(platform, limited),
