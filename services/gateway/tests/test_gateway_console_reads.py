@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ async def test_users_and_keys_are_shown_to_admins_only(role: Role) -> None:
         "tenant": "acme",
         "user": "ann",
         "role": role,
+        "expires_at": None,
         "as_of_seq": None,
     }
     tenant = (await send(app, "GET", "/v1/tenant")).json()
@@ -42,6 +44,12 @@ async def test_users_and_keys_are_shown_to_admins_only(role: Role) -> None:
         {"user": "eve", "role": "viewer", "keys": []},
     ]
     assert tenant["users"] == (users if role == "admin" else None)
+
+
+async def test_the_end_of_a_delegated_key_is_shown() -> None:
+    caller = Caller("acme", "ann", "viewer", expires_at=datetime(2026, 11, 29, 20, tzinfo=UTC))
+    answer = await send(app_for(platform(MemoryLog(), Bus()), caller), "GET", "/v1/me")
+    assert answer.json()["expires_at"] == "2026-11-29T20:00:00.000000Z"
 
 
 async def test_activity_asks_for_groups_and_shows_money(app: ASGIApp, bus: Bus) -> None:

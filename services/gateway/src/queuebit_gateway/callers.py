@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypeAlias
 
 from starlette.requests import Request
@@ -37,6 +38,8 @@ class Caller:
     """None: the request is signed, and so must be what it submits."""
     project: str | None = None
     """The project that pays where a request names none: that of the delegation."""
+    expires_at: datetime | None = None
+    """When the delegated key ends; None for a signed request."""
     lasts: Callable[[], bool] = field(default=_always, repr=False, compare=False)
     """Whether the caller still has these rights: a stream ends when it has not."""
 

@@ -11,6 +11,7 @@ from starlette.routing import Route
 from queuebit_contracts.tenants import Tenant
 from queuebit_gateway.answers import object_of
 from queuebit_gateway.callers import CallerOf
+from queuebit_kernel import rfc3339
 
 __all__ = ["Tenants"]
 
@@ -28,7 +29,9 @@ class Tenants:
 
     async def _me(self, request: Request) -> Response:
         caller = await self._caller_of(request)
-        return object_of({"tenant": caller.tenant, "user": caller.user, "role": caller.role}, as_of=None)
+        until = caller.expires_at and rfc3339(caller.expires_at)
+        content = {"tenant": caller.tenant, "user": caller.user, "role": caller.role, "expires_at": until}
+        return object_of(content, as_of=None)
 
     async def _tenant(self, request: Request) -> Response:
         caller = await self._caller_of(request)

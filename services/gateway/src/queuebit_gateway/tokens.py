@@ -41,13 +41,13 @@ class Tokens:
         authority = self._authority(token, key)
         if isinstance(authority, Reason):
             raise _unknown(authority.code, authority.text)
-        project = grant.delegation.project if grant else None
         return Caller(
             token.tenant,
             authority.user,
             authority.role,
             signer_with(token),
-            project,
+            authority.project,
+            grant.delegation.expires_at if grant else None,
             lasts=lambda: self._authority(token, key) == authority,
         )
 

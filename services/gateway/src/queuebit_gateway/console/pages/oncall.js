@@ -1,4 +1,4 @@
-// For those who are called: what burns, what waits and for how long, what failed.
+// For the person on call: what needs attention, what waits and for how long, what failed.
 
 import { html } from "../vendor/htm-preact.js";
 import { withQuery } from "../core/api.js";
@@ -28,7 +28,7 @@ export function queues(open, now) {
 }
 
 /** What needs a person, worst first: `{text, to}`. */
-export function burning({ levels, queue, backends, byBackend }) {
+export function alertsOf({ levels, queue, backends, byBackend }) {
   const found = [];
   for (const it of levels) {
     const left = Number(it.budget_remaining);
@@ -62,17 +62,17 @@ export function OnCall() {
   const waiting = rows.filter((it) => !["started", "dispatched"].includes(it.state));
   const running = rows.length - waiting.length;
   const oldest = Math.max(0, ...waiting.map((it) => since(it.submitted_at, now)));
-  const fires = burning({ levels: slo.data?.data || [], queue, backends: backends.data?.data, byBackend: byBackend.data?.data || [] });
+  const alerts = alertsOf({ levels: slo.data?.data || [], queue, backends: backends.data?.data, byBackend: byBackend.data?.data || [] });
   const calibrated = (backends.data?.data || []).filter((it) => it.calibration_age_s != null).sort((a, b) => b.calibration_age_s - a.calibration_age_s);
   const many = open.data?.next ? "+" : "";
   return html`
     <div class="head"><h1>On-call</h1><div class="tools">
       <${Share} path="/v1/jobs?state=submitted,accepted,placed,started,dispatched" python=${"for job in client.jobs(limit=500):\n    if job[\"ended_at\"] is None:\n        print(job)"}
         sql="SELECT backend, state, count() AS jobs, min(submitted_at) AS oldest\nFROM jobs WHERE ended_at IS NULL GROUP BY backend, state ORDER BY oldest" /></div></div>
-    <section class="fires ${fires.length ? "bad" : "good"}" aria-label="What burns">
-      ${fires.length
-        ? html`<ul>${fires.map((it) => html`<li><a href=${it.to}>${it.text}</a></li>`)}</ul>`
-        : html`<p>${slo.data && open.data ? "Nothing burns." : "Reading…"}</p>`}
+    <section class="alerts ${alerts.length ? "bad" : "good"}" aria-label="Needs attention">
+      ${alerts.length
+        ? html`<ul>${alerts.map((it) => html`<li><a href=${it.to}>${it.text}</a></li>`)}</ul>`
+        : html`<p>${slo.data && open.data ? "Nothing needs attention." : "Reading…"}</p>`}
     </section>
     <dl class="figures">
       <${Figure} name="Waiting" value="${count(waiting.length)}${many}" note=${waiting.length ? `oldest for ${duration(oldest)}` : "the queue is empty"} tone=${oldest > LONG_WAIT_MS ? "bad" : ""} />
