@@ -1,16 +1,18 @@
-"""Hybrid jobs on a real stack: a script that is killed and run again pays nothing twice."""
+"""Hybrid jobs on a real stack: a killed script that runs again pays nothing twice; sessions and maps add up."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from examples.hybrid import vqe
 
-from queuebit import Client, Money, Workflow
+from queuebit import Client, Money, Refused, Workflow
 from queuebit.credentials import find
+from queuebit_testing.build import BELL
 from queuebit_testing.embedded import EmbeddedStack
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
@@ -67,3 +69,25 @@ def test_a_killed_script_run_again_pays_nothing_twice(
         assert vqe.main(client, Workflow("unbroken", store=tmp_path / "unbroken"), rounds=1) == energy
         assert len(paid(client, "unbroken")) == len({*before, *after})
     assert energy == pytest.approx(vqe.GROUND, abs=0.05)
+
+
+def test_a_session_stays_below_what_it_may_cost(stack: EmbeddedStack, tenant: str) -> None:
+    with Client(find(stack.home, tenant)) as client:
+        with client.session(backend="aer") as session:
+            found = session.map([BELL, "no circuit", BELL], seed=1)
+            assert isinstance(found[1], Refused)
+            assert found[0] != found[2]
+            cost = session.cost()
+        assert (cost.charged, cost.held, cost.jobs) == (found.charged, None, 2)
+        assert {it["job"] for it in client.jobs(tag=session.name)} == {*found.jobs}
+
+        hold = client.submit(BELL, backend="aer").until(("accepted",), 30).data.hold.money
+        with client.session(backend="aer", max_cost=Money(hold.amount * Decimal("1.5"))) as capped:
+            outcomes = capped.map([BELL] * 4)
+            spent = capped.cost()
+            assert (spent.charged or Money.zero()) + (spent.held or Money.zero()) <= capped.max_cost
+            assert [type(it).__name__ for it in outcomes].count("Result") == spent.jobs >= 1
+        with client.session(backend="aer", max_cost=Money(hold.amount / 2)) as poor:
+            with pytest.raises(Refused) as refused:
+                poor.submit(BELL).result(30)
+            assert [it.code for it in refused.value.reasons] == ["max_cost_exceeded"]

@@ -15,16 +15,21 @@ from queuebit_contracts.job import (
     Compilation,
     Completion,
     Failure,
+    JobAccepted,
     JobCompleted,
     JobFailed,
     JobMetered,
+    JobRejected,
     JobSubmitted,
     Metering,
+    Rejection,
+    Submission,
     Usage,
 )
 from queuebit_contracts.subjects import covers, parse, stored, subject_of
-from queuebit_contracts.wire import Reason, UnknownEvent
+from queuebit_contracts.wire import Amount, Reason, UnknownEvent
 from queuebit_runtime.payloads import describe
+from queuebit_testing import build
 
 BELL = 'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;'
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -159,6 +164,28 @@ def runs_and_bills(event: AnyEvent) -> list[AnyEvent]:
     if not isinstance(event, JobSubmitted):
         return []
     return [*([failed(event)] if event.data.shots == 13 else runs(event)), billed(event, "0.25")]
+
+
+def accepted(asked: JobSubmitted, hold: str) -> JobAccepted:
+    """The broker admits a job with this hold."""
+    event = build.accepted(asked.data.job, tenant=asked.data.tenant)
+    return event.model_copy(update={"data": event.data.model_copy(update={"hold": Amount(amount=hold)})})
+
+
+def rejected(asked: JobSubmitted) -> JobRejected:
+    """The broker refuses a job."""
+    about = asked.data
+    reason = Reason(code="max_cost_exceeded", text="it may cost more than it is allowed")
+    return JobRejected(
+        source="qb/broker",
+        data=Rejection(tenant=about.tenant, job=about.job, project=about.project, reasons=(reason,), submitted_at=NOW),
+    )
+
+
+def submitted_all(bus: FakeBus) -> list[Submission]:
+    """What reached the log, in order."""
+    found = (decode(body) for _, body in sorted(bus.stored.values()))
+    return [it.data for it in found if isinstance(it, JobSubmitted)]
 
 
 def submitted_in(bus: FakeBus) -> JobSubmitted:

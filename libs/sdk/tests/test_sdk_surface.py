@@ -8,10 +8,12 @@ import queuebit
 from queuebit import (
     AsyncClient,
     AsyncJob,
+    AsyncSession,
     Client,
     Credential,
     InvalidInput,
     Job,
+    Session,
 )
 from queuebit_contracts.topology import inbox_of
 
@@ -35,7 +37,7 @@ def test_a_closed_client_says_so(ann: Credential) -> None:
             call()
 
 
-@pytest.mark.parametrize(("sync", "awaited"), [(Client, AsyncClient), (Job, AsyncJob)])
+@pytest.mark.parametrize(("sync", "awaited"), [(Client, AsyncClient), (Job, AsyncJob), (Session, AsyncSession)])
 def test_both_clients_take_the_same_words(sync: type, awaited: type) -> None:
     def words(kind: type) -> dict[str, list[tuple[str, object]]]:
         calls = {name: it for name, it in vars(kind).items() if inspect.isfunction(it) and not name.startswith("_")}

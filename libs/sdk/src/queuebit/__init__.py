@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from queuebit.mapping import Mapped, Progress
     from queuebit.programs import Batch, Item, Sweep
     from queuebit.records import Estimate, ItemResult, Receipt, Result, Status, Step, Table
+    from queuebit.session import AsyncSession
+    from queuebit.session_ledger import SessionCost
     from queuebit.sync import Client, Job
+    from queuebit.sync_session import Session
     from queuebit.transport import Message, Reply, Transport
     from queuebit.workflow import Workflow, step
     from queuebit_kernel import Money
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
 _WHERE = {
     "AsyncClient": "client",
     "AsyncJob": "job",
+    "AsyncSession": "session",
     "Batch": "programs",
     "Client": "sync",
     "Conflict": "errors",
@@ -62,6 +66,8 @@ _WHERE = {
     "Refused": "errors",
     "Reply": "transport",
     "Result": "records",
+    "Session": "sync_session",
+    "SessionCost": "session_ledger",
     "Status": "records",
     "Step": "records",
     "StillRunning": "errors",
@@ -77,6 +83,7 @@ _WHERE = {
 __all__ = [
     "AsyncClient",
     "AsyncJob",
+    "AsyncSession",
     "Batch",
     "Client",
     "Conflict",
@@ -99,6 +106,8 @@ __all__ = [
     "Refused",
     "Reply",
     "Result",
+    "Session",
+    "SessionCost",
     "Status",
     "Step",
     "StillRunning",

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from queuebit.credentials import Credential, find, home_folder, load
-from queuebit.finding import LATEST, newest, only
+from queuebit.finding import meant
 from queuebit.inputs import plain_name, whole_number
-from queuebit.keys import active_keys
 from queuebit.permissions import permitted
 from queuebit.queries import ask
 from queuebit.records import Table
-from queuebit.transport import Transport
+from queuebit.transport import Transport, over_nats
 from queuebit.waiting import WAITING, reasons_of, waiting_reasons
 from queuebit.watch import Watch
 
@@ -27,10 +25,10 @@ if TYPE_CHECKING:  # event classes are imported where they are used: a query the
     from queuebit.log_client import LogClient
     from queuebit.mapping import Mapped, Progress
     from queuebit.payloads import Payloads
+    from queuebit.session import AsyncSession
 
 __all__ = ["AsyncClient"]
 
-_ID_LENGTH = 21
 _MOST_ROWS = 10_000
 
 
@@ -54,7 +52,7 @@ class AsyncClient:
         if isinstance(credential, Path | str):
             credential = load(Path(credential).expanduser())
         self.credential = credential or find(home_folder(home))
-        self._transport = transport or _over_nats(self.credential)
+        self._transport = transport or over_nats(self.credential)
         self._watch = Watch(self._transport, self.credential.tenant)
 
     async def __aenter__(self) -> AsyncClient:
@@ -110,31 +108,21 @@ class AsyncClient:
             Conflict: the key names a job with other content.
             Unreachable: the platform did not confirm; submit again with the same key.
         """
-        from queuebit.programs import content_of
         from queuebit.sending import Sender
-        from queuebit.submission import label_of, submission
-        from queuebit_runtime.payloads import describe
 
-        with permitted(self.credential, "submit jobs"):
-            content, media_type = await content_of(self._payloads(), circuit, parameters, observables, outputs)
-        payload = describe(content, media_type)
-        build = partial(
-            submission,
-            self.credential,
-            payload,
+        return await Sender(self.credential, self._log_client(), self._watch, self._payloads()).submit(
+            circuit,
+            (parameters, observables, outputs),
+            key,
+            label,
             shots=shots,
-            project=project,
             backend=backend,
+            project=project,
             purpose=purpose,
-            label=label_of(circuit) if label is None else label,
             max_cost=max_cost,
             seed=seed,
             tags=tags,
         )
-        sender = Sender(self.credential, self._log_client(), self._watch, self._payloads())
-        if key is None and (keys := active_keys()) is not None:
-            return await sender.send_keyed(build, content, keys)
-        return (await sender.send(build(key=key), content))[0]
 
     async def map(
         self,
@@ -158,7 +146,21 @@ class AsyncClient:
         """
         from queuebit.mapping import map_circuits
 
-        return await map_circuits(self, circuits, concurrency, key, timeout, report, options)
+        return await map_circuits(self.submit, circuits, concurrency, key, timeout, report, options)
+
+    def session(
+        self, *, backend: str | None = None, max_cost: Amount | None = None, name: str | None = None
+    ) -> AsyncSession:
+        """Jobs that belong together, as `async with client.session(...) as session`; sends no request.
+
+        Args:
+            backend: where its jobs run; default: as for `submit`.
+            max_cost: the most that its jobs may cost together; this client enforces it, and stops no other program.
+            name: the tag of its jobs; default: a new one.
+        """
+        from queuebit.session import AsyncSession
+
+        return AsyncSession(self, backend, max_cost, name)
 
     def job(self, job: str) -> AsyncJob:
         """A job by its full id; sends no request.
@@ -176,13 +178,7 @@ class AsyncClient:
         Raises:
             NotFound: there is no such job, or the prefix fits none or several of the last 1,000 jobs.
         """
-        if prefix == LATEST:
-            return self.job(await newest(self))
-        if len(prefix) == _ID_LENGTH:
-            job = self.job(prefix)
-            await job.status()  # a wait for a missing job would never end
-            return job
-        return self.job(await only(self, prefix))
+        return self.job(await meant(self, prefix))
 
     async def jobs(self, *, project: str | None = None, tag: str | None = None, limit: int = 50) -> Table:
         """The newest jobs of the tenant.
@@ -293,8 +289,8 @@ class AsyncClient:
         return follow(self._transport, self.credential.tenant, None if job is None else plain_name("job", job))
 
     async def _ask(self, question: str, **asked: object) -> Table:
-        for name in {"project", "tag"} & {*asked}:
-            if asked[name] is not None:
+        for name in ("project", "tag"):
+            if asked.get(name) is not None:
                 plain_name(name, asked[name])
         return await ask(self._transport, self.credential.tenant, question, **asked)
 
@@ -307,9 +303,3 @@ class AsyncClient:
         from queuebit.payloads import Payloads
 
         return Payloads(self._transport, self.credential.tenant)
-
-
-def _over_nats(credential: Credential) -> Transport:
-    from queuebit.nats_transport import NatsTransport
-
-    return NatsTransport(credential.url, credential.seed, credential.inbox, ca_file=credential.ca_file)

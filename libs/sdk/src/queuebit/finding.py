@@ -5,18 +5,39 @@ from __future__ import annotations
 from typing import Protocol
 
 from queuebit.errors import NotFound
-from queuebit.records import Table
+from queuebit.records import Status, Table
 
-__all__ = ["LATEST", "newest", "only"]
+__all__ = ["LATEST", "meant", "newest", "only"]
 
 LATEST = "latest"
 """The word for the newest job; no id begins like this."""
 
+_ID_LENGTH = 21
 _RECENT = 1000
 
 
 class _Jobs(Protocol):
     async def jobs(self, *, limit: int) -> Table: ...
+
+
+class _Job(Protocol):
+    async def status(self) -> Status: ...
+
+
+class _Tenant(_Jobs, Protocol):
+    def job(self, job: str) -> _Job: ...
+
+
+async def meant(tenant: _Tenant, words: str) -> str:
+    """The id of a job by its full id, by `LATEST`, or by a prefix that only it has.
+
+    Raises:
+        NotFound: there is none, or several have the prefix.
+    """
+    if len(words) == _ID_LENGTH:
+        await tenant.job(words).status()  # a wait for a missing job would never end
+        return words
+    return await (newest(tenant) if words == LATEST else only(tenant, words))
 
 
 async def newest(tenant: _Jobs) -> str:

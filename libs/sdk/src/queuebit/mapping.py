@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,6 @@ from queuebit.records import Result
 from queuebit_kernel import Money
 
 if TYPE_CHECKING:
-    from queuebit.client import AsyncClient
     from queuebit.job import AsyncJob
 
 __all__ = ["Mapped", "Progress", "map_circuits"]
@@ -66,7 +65,7 @@ class Mapped(list[Result | QueuebitError]):
 
 
 async def map_circuits(
-    client: AsyncClient,
+    submit: Callable[..., Awaitable[AsyncJob]],
     circuits: Iterable[object],
     concurrency: int,
     key: str | None,
@@ -74,11 +73,11 @@ async def map_circuits(
     report: Callable[[Progress], None] | None,
     options: Mapping[str, Any],
 ) -> Mapped:
-    """As `AsyncClient.map`."""
+    """As `AsyncClient.map`; `submit` is that of a client or a session."""
     wanted = [*circuits]
     workers = whole_number("concurrency", concurrency, 1, _MOST_AT_ONCE)
     keys = active_keys() if key is None else KeySpace(f"map\n{one_line('key', key, 128)}")
-    run = _Run(client, timeout, report or (lambda _: None), options, len(wanted))
+    run = _Run(submit, timeout, report or (lambda _: None), options, len(wanted))
     with keyed(keys):
         await run.all(enumerate(wanted), min(workers, len(wanted)))
     order = range(len(wanted))
@@ -87,7 +86,7 @@ async def map_circuits(
 
 @dataclass(slots=True)
 class _Run:
-    client: AsyncClient
+    submit: Callable[..., Awaitable[AsyncJob]]
     timeout: float | None
     report: Callable[[Progress], None]
     options: Mapping[str, Any]
@@ -119,7 +118,7 @@ class _Run:
         """Run one circuit; return its job if its bill follows."""
         job = None
         try:
-            job = await self.client.submit(circuit, **self.options)
+            job = await self.submit(circuit, **self.options)
             self.jobs[number] = job.id
             self.outcomes[number] = await job.result(self.timeout)
         except QueuebitError as error:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from queuebit.credentials import Credential
 from queuebit.job import AsyncJob
-from queuebit.keys import KeySpace
+from queuebit.keys import KeySpace, active_keys
 from queuebit.log_client import Entry, LogClient
 from queuebit.payloads import Payloads
 from queuebit.permissions import permitted
+from queuebit.programs import content_of
 from queuebit.records import ENDS
-from queuebit.submission import content_digest, same_submission, work_digest
+from queuebit.submission import content_digest, label_of, same_submission, submission, work_digest
 from queuebit.watch import Watch
 from queuebit_contracts import subjects
 from queuebit_contracts.job import JobSubmitted, Submission
 from queuebit_kernel import Stale
+from queuebit_runtime.payloads import describe
 
 __all__ = ["Sender"]
 
@@ -30,16 +34,30 @@ class Sender:
     watch: Watch
     payloads: Payloads
 
-    async def send(
-        self, event: JobSubmitted, content: bytes, same: Callable[[Submission], str] = content_digest
-    ) -> tuple[AsyncJob, bool]:
-        """Submit, and return the job and whether it is new; raises as `AsyncClient.submit`.
+    async def submit(
+        self, circuit: object, program: tuple[Any, Any, Any], key: str | None, label: str | None, **options: Any
+    ) -> AsyncJob:
+        """As `AsyncClient.submit`.
 
         Args:
-            event: the signed submission.
-            content: of its payload.
-            same: a digest that an earlier submission with the same key must share.
+            circuit: as given.
+            program: its parameters, observables and outputs.
+            key: as given; without one, it comes from the key space that the caller is in, or is random.
+            label: as given.
+            options: other arguments of `submission`.
         """
+        with permitted(self.credential, "submit jobs"):
+            content, media_type = await content_of(self.payloads, circuit, *program)
+        label = label_of(circuit) if label is None else label
+        build = partial(submission, self.credential, describe(content, media_type), label=label, **options)
+        if key is None and (keys := active_keys()) is not None:
+            return await self._send_keyed(build, content, keys)
+        return (await self._send(build(key=key), content))[0]
+
+    async def _send(
+        self, event: JobSubmitted, content: bytes, same: Callable[[Submission], str] = content_digest
+    ) -> tuple[AsyncJob, bool]:
+        """Submit, and return the job and whether it is new; an earlier one must have the same digest by `same`."""
         payload, tenant = event.data.circuit, self.credential.tenant
         history = subjects.job(tenant, event.data.job)
         job = AsyncJob(event.data.job, self.credential, self.log_client, self.watch, self.payloads)
@@ -54,16 +72,10 @@ class Sender:
         job.was_submitted(known, new=new)
         return job, new
 
-    async def send_keyed(self, build: Callable[..., JobSubmitted], content: bytes, keys: KeySpace) -> AsyncJob:
-        """Submit under the next key of `keys`; skip jobs of an earlier time that ended without a result.
-
-        Args:
-            build: builds the submission with a `key`.
-            content: of its payload.
-            keys: where the key comes from.
-        """
+    async def _send_keyed(self, build: Callable[..., JobSubmitted], content: bytes, keys: KeySpace) -> AsyncJob:
+        """Submit under the next key of `keys`; skip jobs of an earlier time that ended without a result."""
         work = work_digest(build(key=None).data)
         while True:
-            job, new = await self.send(build(key=keys.key(work)), content, work_digest)
+            job, new = await self._send(build(key=keys.key(work)), content, work_digest)
             if new or (status := await job.status()).state == "completed" or not status.ended:
                 return job

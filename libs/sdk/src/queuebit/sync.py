@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from queuebit.events import LoggedEvent
     from queuebit.job import AsyncJob
     from queuebit.mapping import Mapped, Progress
+    from queuebit.sync_session import Session
     from queuebit_contracts.catalog import AnyEvent
     from queuebit_kernel import Money
 
@@ -180,6 +181,14 @@ class Client:
         """Run each circuit as a job of its own."""
         work = self._client.map(circuits, concurrency=concurrency, key=key, timeout=timeout, report=report, **options)
         return self._loop.run(work)
+
+    def session(
+        self, *, backend: str | None = None, max_cost: Amount | None = None, name: str | None = None
+    ) -> Session:
+        """Jobs that belong together."""
+        from queuebit.sync_session import Session
+
+        return Session(self._client.session(backend=backend, max_cost=max_cost, name=name), self._loop)
 
     def job(self, job: str) -> Job:
         """A job by its full id."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-__all__ = ["Message", "OnGap", "OnMessage", "Reply", "Transport", "Unsubscribe"]
+if TYPE_CHECKING:
+    from queuebit.credentials import Credential
+
+__all__ = ["Message", "OnGap", "OnMessage", "Reply", "Transport", "Unsubscribe", "over_nats"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +65,10 @@ class Transport(Protocol):
     async def close(self) -> None:
         """Close the connection."""
         ...
+
+
+def over_nats(credential: Credential) -> Transport:
+    """A connection for a user, which opens when first used."""
+    from queuebit.nats_transport import NatsTransport  # takes long to import
+
+    return NatsTransport(credential.url, credential.seed, credential.inbox, ca_file=credential.ca_file)
