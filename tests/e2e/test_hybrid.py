@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from examples.hybrid import vqe
+from examples.hybrid import handler, qaoa, vqe
 
 from queuebit import Client, Money, Refused, Workflow
 from queuebit.credentials import find
@@ -82,12 +82,32 @@ def test_a_session_stays_below_what_it_may_cost(stack: EmbeddedStack, tenant: st
         assert {it["job"] for it in client.jobs(tag=session.name)} == {*found.jobs}
 
         hold = client.submit(BELL, backend="aer").until(("accepted",), 30).data.hold.money
-        with client.session(backend="aer", max_cost=Money(hold.amount * Decimal("1.5"))) as capped:
+        most = Money(hold.amount * Decimal("1.5"))
+        with client.session(backend="aer", max_cost=most) as capped:
             outcomes = capped.map([BELL] * 4)
             spent = capped.cost()
-            assert (spent.charged or Money.zero()) + (spent.held or Money.zero()) <= capped.max_cost
+            assert (spent.charged or Money.zero()) + (spent.held or Money.zero()) <= most
             assert [type(it).__name__ for it in outcomes].count("Result") == spent.jobs >= 1
         with client.session(backend="aer", max_cost=Money(hold.amount / 2)) as poor:
             with pytest.raises(Refused) as refused:
                 poor.submit(BELL).result(30)
             assert [it.code for it in refused.value.reasons] == ["max_cost_exceeded"]
+
+
+def test_a_grid_of_angles_is_paid_once(stack: EmbeddedStack, tenant: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with Client(find(stack.home, tenant)) as client:
+        assert [qaoa.main(client), qaoa.main(client)] == [5, 5]
+        assert len(paid(client, "qaoa")) == 9
+    first, again = capsys.readouterr().out.splitlines()
+    assert first == again
+
+
+def test_an_event_that_is_delivered_again_is_one_job(stack: EmbeddedStack, tenant: str) -> None:
+    event = {"id": "order-17", "circuit": BELL, "shots": 10}
+    with Client(find(stack.home, tenant)) as client:
+        first, again = handler.handle(event, client), handler.handle(event, client)
+        assert first == again
+        assert (first["status"], sum(first["counts"].values())) == (200, 10)
+        assert handler.handle({**event, "shots": 11}, client)["status"] == 409
+        assert handler.handle({**event, "id": "a", "circuit": "no"}, client)["status"] == 422
+        assert handler.handle({"id": "b"}, client)["status"] == 400
