@@ -13,6 +13,7 @@ WITHOUT_LAWS = {
     "CheckProofs": "one implementation; histories without proofs have none",
     "Connection": "an attribute that nats-py and chDB have; nothing is promised beyond it",
     "Encoder": "internal to the warehouse: each is compared with the engine's own output",
+    "Endpoints": "one implementation, the bucket; tested on a real server by a gateway that is killed",
     "Histories": "a part of EventLog; what is read in groups is compared with it",
     "KeySets": "one implementation, tested with a real server; its fake has one set of keys",
     "Platform": "both implementations plan and run the same circuits on a running stack, and must agree (test_ci.py)",

@@ -11,6 +11,7 @@ from queuebit_broker.settings import Settings as BrokerReads
 from queuebit_contracts import deployment
 from queuebit_contracts.deployment import Services, ServiceSettings, StackSettings
 from queuebit_executor.settings import Settings as ExecutorReads
+from queuebit_gateway.settings import Settings as GatewayReads
 from queuebit_metering.settings import Settings as MeteringReads
 from queuebit_provenance.settings import Settings as ProvenanceReads
 from queuebit_scheduler.settings import Settings as SchedulerReads
@@ -29,6 +30,7 @@ def bounds(model: type[BaseModel], field: str) -> dict[str, Any]:
         (deployment.SchedulerSettings, SchedulerReads),
         (deployment.MeteringSettings, MeteringReads),
         (deployment.ProvenanceSettings, ProvenanceReads),
+        (deployment.GatewaySettings, GatewayReads),
     ],
 )
 def test_a_service_reads_what_may_be_written(written: type[BaseModel], read: type[BaseModel]) -> None:
@@ -46,3 +48,10 @@ def test_settings_are_variables_of_their_service(name: str) -> None:
     assert variables
     assert all(it.startswith(f"QUEUEBIT_{name.upper()}_") for it in variables)
     assert Services().environment(name) == {}
+
+
+def test_a_list_is_written_as_the_gateway_reads_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"service": {"gateway": {"webhook_private_hosts": ["hooks.internal", "10.0.0.7"]}}}
+    for name, value in Services.model_validate(given).environment("gateway").items():
+        monkeypatch.setenv(name, value)
+    assert GatewayReads().webhook_private_hosts == ("hooks.internal", "10.0.0.7")

@@ -11,6 +11,7 @@ from queuebit_contracts.wire import Name
 __all__ = [
     "Backends",
     "BrokerSettings",
+    "GatewaySettings",
     "MeteringSettings",
     "ProvenanceSettings",
     "SchedulerSettings",
@@ -106,6 +107,13 @@ class ProvenanceSettings(_Entry):
     """The least time between the beginnings of two batches."""
 
 
+class GatewaySettings(_Entry):
+    """Where the gateway may send webhooks."""
+
+    webhook_private_hosts: tuple[str, ...] = ()
+    """Hosts that webhooks may be sent to although their addresses are private; also the only ones with plain `http`."""
+
+
 class ServiceSettings(_Entry):
     """Settings by service; one that is absent runs with its defaults."""
 
@@ -113,6 +121,7 @@ class ServiceSettings(_Entry):
     scheduler: SchedulerSettings | None = None
     metering: MeteringSettings | None = None
     provenance: ProvenanceSettings | None = None
+    gateway: GatewaySettings | None = None
 
 
 class Services(_Entry):
@@ -124,6 +133,6 @@ class Services(_Entry):
         """The settings of a service, as it reads them."""
         wanted: BaseModel | None = getattr(self.service, name, None)
         return {
-            f"QUEUEBIT_{name.upper()}_{field.upper()}": str(value)
+            f"QUEUEBIT_{name.upper()}_{field.upper()}": json.dumps(value) if isinstance(value, tuple) else str(value)
             for field, value in (wanted.model_dump() if wanted else {}).items()
         }

@@ -23,6 +23,7 @@ __all__ = [
     "LOG",
     "PLATFORM",
     "VIEWS",
+    "WEBHOOKS",
     "Bucket",
     "Durable",
     "Party",
@@ -49,6 +50,9 @@ them."""
 DECISIONS = "queuebit-decisions"
 """Where in the payload store the inputs of scheduling decisions lie. They name jobs of all tenants: no user may read
 them."""
+
+WEBHOOKS = "WEBHOOKS"
+"""Name of the bucket that holds the tenants' webhook endpoints."""
 
 _PAYLOADS = "PAYLOADS"
 
@@ -121,6 +125,8 @@ class Party(_Entry):
     """Whose payloads it reads, where it needs no others."""
     payloads_write: tuple[str, ...] = ()
     """Whose payloads it reads and writes, where it needs no others."""
+    keeps: tuple[str, ...] = ()
+    """Buckets that it alone reads and writes."""
 
 
 class Permissions(_Entry):
@@ -167,6 +173,8 @@ class Topology(_Entry):
             publish += _payload_calls(Party(payloads="write"), owner)
         if party.payloads != "none" or party.payloads_read or party.payloads_write:
             publish.append(f"$JS.API.STREAM.MSG.GET.KV_{_PAYLOADS}")
+        for bucket in party.keeps:
+            publish += [f"$KV.{bucket}.>", f"$JS.API.DIRECT.GET.KV_{bucket}", f"$JS.API.STREAM.MSG.GET.KV_{bucket}"]
         return Permissions(publish=tuple(publish), subscribe=tuple(subscribe))
 
     def operator_permissions(self) -> Permissions:

@@ -22,6 +22,7 @@ __all__ = [
     "key_bytes",
     "new_seed",
     "public_key",
+    "seed_of",
     "sign",
     "sign_bytes",
     "verify",
@@ -31,7 +32,12 @@ __all__ = [
 
 def new_seed() -> str:
     """A new user seed (`SU…`), the secret key."""
-    return bytes(nkeys.encode_seed(os.urandom(32), nkeys.PREFIX_BYTE_USER)).decode()
+    return seed_of(os.urandom(32))
+
+
+def seed_of(secret: bytes) -> str:
+    """The user seed of a secret of 32 bytes."""
+    return bytes(nkeys.encode_seed(secret, nkeys.PREFIX_BYTE_USER)).decode()
 
 
 def is_seed(text: str) -> bool:

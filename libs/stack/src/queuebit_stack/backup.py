@@ -20,7 +20,7 @@ from queuebit_stack.stack import Running, Stack
 
 __all__ = ["back_up", "copy_home"]
 
-_LOG, _PAYLOADS, _DEAD = "LOG", "KV_PAYLOADS", "DEAD"
+_LOG, _PAYLOADS, _DEAD, _WEBHOOKS = "LOG", "KV_PAYLOADS", "DEAD", "KV_WEBHOOKS"
 _INDEX = "index.db"
 
 
@@ -68,7 +68,7 @@ def _fill(home: Home, copy: Home) -> None:
     _copy(home.provenance, copy.provenance)  # before the log, so that the log holds all published receipts
     for account in home.jetstream.glob("jetstream/*"):
         there = copy.jetstream / account.relative_to(home.jetstream)
-        for stream in (_LOG, _PAYLOADS, _DEAD):  # payloads after the events that cite them
+        for stream in (_WEBHOOKS, _LOG, _PAYLOADS, _DEAD):  # cursors before the log, payloads after what cites them
             _copy_stream(account / "streams" / stream, there / "streams" / stream)
     for name in ("secrets", "credentials"):
         _copy(home.root / name, copy.root / name)

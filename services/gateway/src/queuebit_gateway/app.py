@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from random import SystemRandom
 
 from queuebit_contracts.delegations import Delegations
 from queuebit_contracts.directory import Directory
@@ -18,12 +19,20 @@ from queuebit_gateway.settings import Settings
 from queuebit_gateway.tokens import Tokens
 from queuebit_gateway.transport import BusTransport
 from queuebit_gateway.web import Streaming, web_app
+from queuebit_gateway.webhooks.routes import WebhookRoutes
+from queuebit_gateway.webhooks.sending import Sender
+from queuebit_gateway.webhooks.service import Webhooks
+from queuebit_gateway.webhooks.signing import Signing
+from queuebit_gateway.webhooks.store import Store
+from queuebit_gateway.webhooks.worker import Parts
 from queuebit_kernel import SystemClock
 from queuebit_runtime.log import newest_of
 from queuebit_runtime.requests import Requests
+from queuebit_runtime.secrets import read_secret
 from queuebit_runtime.service import Service
 from queuebit_runtime.settings import BusSettings
 from queuebit_runtime.stored import Stored
+from queuebit_runtime.stream_state import stream_state
 from queuebit_runtime.view import View, fold_events
 
 __all__ = ["Gateway", "create_app"]
@@ -52,13 +61,22 @@ class Gateway(Service):
         hub = Hub(reader)
         reader.take, reader.in_use = hub.take, lambda: hub.streams > 0
         further = OAuth(platform, tokens).routes()
-        app = web_app(settings, platform, callers, directory.tenant, further, Streaming(hub, reader))
+        store, signing = Store(self.bus), Signing(read_secret(bus.seed_file))
+        sender = Sender(settings.webhook_private_hosts, clock)
+        parts = Parts(hub, reader, store, sender, signing, clock, SystemRandom().random)
+        webhooks = Webhooks(parts, store, self.tasks, self._end_of_log)
+        self.before.append(webhooks.start)
+        hooks = partial(WebhookRoutes, webhooks, signing)
+        app = web_app(settings, platform, callers, directory.tenant, further, Streaming(hub, reader), hooks)
         self._server = Server(app, settings, listen_on(settings))
         self.ending.append(hub.close)
-        self.detail = lambda: {"streams": hub.streams}
+        self.detail = lambda: {"streams": hub.streams, "webhooks": webhooks.number}
         self.work.append(self._server.run_until_exit)
         self.ending.append(self._server.end)
-        self.draining.append(self._server.drained)
+        self.draining += [self._server.drained, webhooks.close]
+
+    async def _end_of_log(self) -> int:
+        return (await stream_state(self.bus)).last
 
 
 def create_app() -> Gateway:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -27,6 +27,7 @@ from queuebit_gateway.streams import Past, Streams
 from queuebit_gateway.submissions import Submissions
 from queuebit_gateway.tenants import Tenants
 from queuebit_gateway.trust import Trust
+from queuebit_gateway.webhooks.routes import WebhookRoutes
 
 __all__ = ["Streaming", "web_app"]
 
@@ -45,6 +46,7 @@ def web_app(
     tenants: Mapping[str, Tenant] = MappingProxyType({}),
     further: Sequence[Route] = (),
     streaming: Streaming | None = None,
+    webhooks: Callable[[CallerOf], WebhookRoutes] | None = None,
 ) -> ASGIApp:
     """Build the application.
 
@@ -55,6 +57,7 @@ def web_app(
         tenants: the tenants in force, by name.
         further: routes that need no caller, such as those of token exchange.
         streaming: live and past events; without it there are no streams.
+        webhooks: makes the routes of webhooks; without it there are none.
     """
     limited = Limited(caller_of, settings.rate_per_s)
     jobs = Jobs(platform, limited)
@@ -70,9 +73,11 @@ def web_app(
         Trust(settings.trust_file, limited),
     )
     streams = Streams(streaming.hub, streaming.past, platform, limited).routes() if streaming else []
+    hooks = webhooks(limited).routes() if webhooks else []
     routes = [
         *(route for it in handlers for route in it.routes()),
         *streams,
+        *hooks,
         *further,
         *reference.routes(),
         *console.routes(),

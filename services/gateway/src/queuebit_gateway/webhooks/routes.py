@@ -1,0 +1,164 @@
+"""`/v1/webhooks`, for admins of a tenant; and the public key that verifies `v1a` signatures."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+from pydantic import Field, StringConstraints
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from queuebit_gateway.answers import listed, object_of
+from queuebit_gateway.bodies import Body, read
+from queuebit_gateway.callers import Caller, CallerOf, require
+from queuebit_gateway.problems import Problem
+from queuebit_gateway.webhooks.addresses import BadTarget
+from queuebit_gateway.webhooks.records import Delivery, Webhook
+from queuebit_gateway.webhooks.retries import Verdict
+from queuebit_gateway.webhooks.service import Webhooks
+from queuebit_gateway.webhooks.signing import Signing
+from queuebit_kernel import rfc3339
+
+__all__ = ["WebhookRoutes"]
+
+_LARGEST: Final = 1 << 62
+_Type = Annotated[str, StringConstraints(pattern=r"^(job|account|tenant)\.[a-z_]{1,40}$")]
+_NUMBER = re.compile(r"[0-9]{1,18}")
+
+
+class _New(Body):
+    """A webhook to create."""
+
+    url: str = Field(min_length=1, max_length=2048)
+    types: tuple[_Type, ...] = Field(default=(), max_length=32)
+    """Short types of events; empty means all."""
+    description: str = Field(default="", max_length=200)
+
+
+class _Range(Body):
+    """Events to send again: those after a sequence, up to another one."""
+
+    after: int = Field(ge=0, le=_LARGEST)
+    until: int = Field(default=_LARGEST, ge=1, le=_LARGEST)
+
+
+class WebhookRoutes:
+    """The addresses. Every one but that of the public key needs an admin: events show all that a tenant does."""
+
+    def __init__(self, webhooks: Webhooks, signing: Signing, caller_of: CallerOf) -> None:
+        self._webhooks = webhooks
+        self._signing = signing
+        self._caller_of = caller_of
+
+    def routes(self) -> list[Route]:
+        """The routes."""
+        one = "/v1/webhooks/{webhook}"
+        return [
+            Route("/.well-known/queuebit-webhooks.json", self._keys),
+            Route("/v1/webhooks", self._list),
+            Route("/v1/webhooks", self._create, methods=["POST"]),
+            Route("/v1/webhooks/{webhook}:test", self._test, methods=["POST"]),
+            Route("/v1/webhooks/{webhook}:replay", self._replay, methods=["POST"]),
+            Route(one, self._get),
+            Route(one, self._delete, methods=["DELETE"]),
+            Route(f"{one}/deliveries", self._deliveries),
+            Route(f"{one}/deliveries/{{n}}:replay", self._replay_one, methods=["POST"]),
+        ]
+
+    async def _keys(self, request: Request) -> Response:
+        del request
+        return JSONResponse({"keys": [self._signing.jwk], "standard_webhooks": [self._signing.public]})
+
+    async def _list(self, request: Request) -> Response:
+        caller = await self._admin(request)
+        return listed(request, [_shown(it) for it in self._webhooks.of(caller.tenant)], as_of=None)
+
+    async def _create(self, request: Request) -> Response:
+        caller, new = await self._admin(request), await read(request, _New)
+        types = tuple(dict.fromkeys(new.types))
+        try:
+            made = await self._webhooks.create(caller.tenant, caller.user, new.url, types, new.description)
+        except BadTarget as error:
+            raise Problem(422, "bad_url", str(error)) from error
+        keys = {"secret": self._signing.secret(caller.tenant, made.id), "public_key": self._signing.public}
+        location = {"location": f"/v1/webhooks/{made.id}"}
+        return object_of({**_shown(made), **keys}, as_of=made.position, status=201, headers=location)
+
+    async def _get(self, request: Request) -> Response:
+        webhook = (await self._found(request))[1]
+        return object_of(_shown(webhook), as_of=webhook.position)
+
+    async def _delete(self, request: Request) -> Response:
+        caller = await self._admin(request)
+        await self._webhooks.delete(caller.tenant, request.path_params["webhook"])
+        return Response(status_code=204)
+
+    async def _deliveries(self, request: Request) -> Response:
+        webhook = (await self._found(request))[1]
+        return listed(request, [_delivery(it) for it in reversed(webhook.recent)], as_of=webhook.position)
+
+    async def _replay_one(self, request: Request) -> Response:
+        caller, webhook = await self._found(request)
+        number = request.path_params["n"]
+        if not _NUMBER.fullmatch(number) or int(number) == 0:
+            raise Problem(422, "bad_sequence", "a delivery is named by its `n`, the sequence of its event")
+        await self._webhooks.replay_one(caller.tenant, webhook.id, int(number))
+        return object_of({"webhook": webhook.id, "n": int(number)}, as_of=None, status=202)
+
+    async def _replay(self, request: Request) -> Response:
+        caller, webhook = await self._found(request)
+        asked = await read(request, _Range)
+        if asked.until <= asked.after:
+            raise Problem(422, "bad_range", f"until {asked.until} is not after {asked.after}")
+        replay = await self._webhooks.replay(caller.tenant, webhook.id, asked.after, asked.until)
+        return object_of({"webhook": webhook.id, **replay.model_dump()}, as_of=None, status=202)
+
+    async def _test(self, request: Request) -> Response:
+        caller, webhook = await self._found(request)
+        identifier, outcome = await self._webhooks.test(caller.tenant, webhook.id)
+        shown = {
+            "webhook_id": identifier,
+            "delivered": outcome.verdict is Verdict.DELIVERED,
+            "status": outcome.status,
+            "error": outcome.error,
+            "took_ms": outcome.took_ms,
+        }
+        return object_of(shown, as_of=None)
+
+    async def _found(self, request: Request) -> tuple[Caller, Webhook]:
+        caller = await self._admin(request)
+        return caller, self._webhooks.worker(caller.tenant, request.path_params["webhook"]).webhook
+
+    async def _admin(self, request: Request) -> Caller:
+        caller = await self._caller_of(request)
+        require(caller, "admin", "see or change webhooks")
+        return caller
+
+
+def _shown(webhook: Webhook) -> dict[str, object]:
+    return {
+        "id": webhook.id,
+        "url": webhook.url,
+        "types": [*webhook.types],
+        "description": webhook.description,
+        "created_at": _moment(webhook.created_at),
+        "created_by": webhook.created_by,
+        "disabled": webhook.disabled,
+        "position": webhook.position,
+        "waiting": len(webhook.retries),
+        "replay": None if webhook.replay is None else webhook.replay.model_dump(),
+    }
+
+
+def _delivery(delivery: Delivery) -> dict[str, object]:
+    times = {"tried_at": _moment(delivery.tried_at), "next_try_at": None}
+    if delivery.next_try_at is not None:
+        times["next_try_at"] = _moment(delivery.next_try_at)
+    return {**delivery.model_dump(), **times}
+
+
+def _moment(seconds: float) -> str:
+    return rfc3339(datetime.fromtimestamp(seconds, UTC))

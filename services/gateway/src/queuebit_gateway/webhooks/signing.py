@@ -1,0 +1,42 @@
+"""The gateway's keys for webhooks. All follow from the seed with which it logs in to the bus: nothing is stored."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+
+from queuebit_contracts.webhook import public_text, secret_of, secret_text, signed_headers
+from queuebit_runtime.keys import key_bytes, public_key, seed_of, sign_bytes
+
+__all__ = ["Signing"]
+
+
+class Signing:
+    """Signs requests to endpoints: with the secret of the endpoint, and with the gateway's key pair."""
+
+    def __init__(self, seed: str) -> None:
+        self._root = secret_of(seed.encode(), "root")
+        self._seed = seed_of(secret_of(self._root, "signing"))
+        self._public = key_bytes(public_key(self._seed))
+
+    def secret(self, tenant: str, webhook: str) -> str:
+        """The secret of an endpoint, as its receiver writes it."""
+        return secret_text(secret_of(self._root, tenant, webhook))
+
+    @property
+    def public(self) -> str:
+        """The public key, as receivers write it."""
+        return public_text(self._public)
+
+    @property
+    def jwk(self) -> Mapping[str, str]:
+        """The public key as a JSON Web Key (RFC 8037)."""
+        x = base64.urlsafe_b64encode(self._public).rstrip(b"=").decode()
+        return {"kty": "OKP", "crv": "Ed25519", "use": "sig", "x": x}
+
+    def headers(self, tenant: str, webhook: str, identifier: str, at: int, body: bytes) -> Mapping[str, str]:
+        """The headers of a request to an endpoint."""
+        return signed_headers(identifier, at, body, secret_of(self._root, tenant, webhook), self._sign)
+
+    def _sign(self, content: bytes) -> bytes:
+        return base64.urlsafe_b64decode(sign_bytes(self._seed, content) + "==")
