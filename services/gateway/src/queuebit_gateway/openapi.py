@@ -92,7 +92,7 @@ def _operation(it: Operation) -> _Json:
         "tags": [it.path.split("/")[2].partition(":")[0]],
         "parameters": [*named, *(_parameter(name, schema) for name, schema in it.parameters.items())],
         "responses": {
-            **{str(status): _success(it) for status in it.statuses},
+            **{str(status): _success(it, status) for status in it.statuses},
             **{str(status): {"$ref": f"#/components/responses/{status}"} for status in statuses},
         },
     }
@@ -102,7 +102,9 @@ def _operation(it: Operation) -> _Json:
     return found
 
 
-def _success(it: Operation) -> _Json:
+def _success(it: Operation, status: int) -> _Json:
+    if status == 204:
+        return {"description": it.summary}
     return {"description": it.summary, "content": {it.media_type: {"schema": _schema(it.answer)}}}
 
 

@@ -16,6 +16,7 @@ from queuebit_gateway.plans import PlanBody
 from queuebit_gateway.schemas import JobAnswer, JobsAnswer, ObjectAnswer, RowsAnswer, StatesAnswer
 from queuebit_gateway.submissions import EVENT, OPENQASM, CancelBody, SignedBody, SubmitBody
 from queuebit_gateway.waits import UNTIL
+from queuebit_gateway.webhooks.routes import EventRange, NewWebhook
 
 __all__ = ["OPERATIONS", "Operation"]
 
@@ -99,6 +100,11 @@ def _rows(path: str, name: str, summary: str, parameters: Mapping[str, _Schema])
     return Operation("GET", f"/v1/{path}", name, summary, RowsAnswer, parameters=parameters, problems=(422,))
 
 
+def _webhook(method: str, what: str, name: str, summary: str, *problems: int, **more: object) -> Operation:
+    path = f"/v1/webhooks/{{webhook}}{what}"
+    return Operation(method, path, name, summary, problems=(403, 404, *problems), **more)  # type: ignore[arg-type]  # fields by name
+
+
 OPERATIONS: Final = (
     Operation(
         "POST",
@@ -172,5 +178,19 @@ OPERATIONS: Final = (
         },
         problems=(422,),
     ),
+    Operation("GET", "/v1/webhooks", "list_webhooks", "The tenant's webhooks.", RowsAnswer, problems=(403,)),
+    Operation(
+        "POST", "/v1/webhooks", "create_webhook", "Have events sent to a URL; the answer alone has the secret.",
+        statuses=(201,), bodies={_JSON: NewWebhook}, problems=(403, 409),
+    ),
+    _webhook("GET", "", "webhook", "One webhook, and how far its deliveries are."),
+    _webhook("DELETE", "", "delete_webhook", "Send nothing more to it.", statuses=(204,)),
+    _webhook("POST", ":test", "test_webhook", "Send a test event now, once.", 409),
+    _webhook(
+        "POST", ":replay", "replay_events", "Send a range of events again.", 409,
+        statuses=(202,), bodies={_JSON: EventRange},
+    ),
+    _webhook("GET", "/deliveries", "list_deliveries", "Its newest deliveries.", answer=RowsAnswer),
+    _webhook("POST", "/deliveries/{n}:replay", "replay_delivery", "Send an event again.", 409, 422, statuses=(202,)),
 )  # fmt: skip
 """The whole interface."""

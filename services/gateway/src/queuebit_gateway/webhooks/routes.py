@@ -22,14 +22,14 @@ from queuebit_gateway.webhooks.service import Webhooks
 from queuebit_gateway.webhooks.signing import Signing
 from queuebit_kernel import rfc3339
 
-__all__ = ["WebhookRoutes"]
+__all__ = ["EventRange", "NewWebhook", "WebhookRoutes"]
 
 _LARGEST: Final = 1 << 62
 _Type = Annotated[str, StringConstraints(pattern=r"^(job|account|tenant)\.[a-z_]{1,40}$")]
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
 
-class _New(Body):
+class NewWebhook(Body):
     """A webhook to create."""
 
     url: str = Field(min_length=1, max_length=2048)
@@ -38,7 +38,7 @@ class _New(Body):
     description: str = Field(default="", max_length=200)
 
 
-class _Range(Body):
+class EventRange(Body):
     """Events to send again: those after a sequence, up to another one."""
 
     after: int = Field(ge=0, le=_LARGEST)
@@ -77,7 +77,7 @@ class WebhookRoutes:
         return listed(request, [_shown(it) for it in self._webhooks.of(caller.tenant)], as_of=None)
 
     async def _create(self, request: Request) -> Response:
-        caller, new = await self._admin(request), await read(request, _New)
+        caller, new = await self._admin(request), await read(request, NewWebhook)
         types = tuple(dict.fromkeys(new.types))
         try:
             made = await self._webhooks.create(caller.tenant, caller.user, new.url, types, new.description)
@@ -110,7 +110,7 @@ class WebhookRoutes:
 
     async def _replay(self, request: Request) -> Response:
         caller, webhook = await self._found(request)
-        asked = await read(request, _Range)
+        asked = await read(request, EventRange)
         if asked.until <= asked.after:
             raise Problem(422, "bad_range", f"until {asked.until} is not after {asked.after}")
         replay = await self._webhooks.replay(caller.tenant, webhook.id, asked.after, asked.until)

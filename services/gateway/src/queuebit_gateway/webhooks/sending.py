@@ -35,7 +35,7 @@ async def resolved(host: str, port: int) -> Sequence[str]:
 
 
 class Sender:
-    """Posts to receivers. The address is looked up and checked anew for each request, and only it is connected to."""
+    """Posts to receivers. Each request looks the address up, checks it, and connects to no other."""
 
     def __init__(
         self,
