@@ -223,6 +223,16 @@ async def test_nothing_is_lost_by_a_crash(world: World) -> None:
     assert len({*world.receivers.taken}) == 4, "what is sent twice has the same id"
 
 
+async def test_a_retry_waits_for_a_replica_that_lags_behind(world: World) -> None:
+    world.receivers.answers[URL] = fail
+    await added(world)
+    await world.store(submitted("k1"))
+    await world.receivers.until([1])
+    world.reader.hidden = 1
+    await world.pass_time(6)
+    await world.receivers.until([1, 1])
+
+
 async def test_gone_disables(world: World) -> None:
     world.receivers.answers[URL] = lambda _: Outcome(verdict=Verdict.GONE, status=410)
     webhook = await added(world)

@@ -158,12 +158,12 @@ async def test_a_host_that_cannot_be_found_is_a_failure() -> None:
 async def test_the_certificate_must_name_the_host(tmp_path: Path) -> None:
     served, trusted = contexts(tmp_path, "hooks.test")
     async with receiver(b"HTTP/1.1 200 OK\r\n\r\n", served) as (port, _):
-        assert (await post(port, sender(tls=lambda: trusted), "https")).verdict is Verdict.DELIVERED
+        assert (await post(port, sender(tls=trusted), "https")).verdict is Verdict.DELIVERED
         unknown = await post(port, sender(), "https")
         assert "CERTIFICATE_VERIFY_FAILED" in (unknown.error or "")
     served, trusted = contexts(tmp_path, "other.test")
     async with receiver(b"HTTP/1.1 200 OK\r\n\r\n", served) as (port, _):
-        wrong = await post(port, sender(tls=lambda: trusted), "https")
+        wrong = await post(port, sender(tls=trusted), "https")
         assert "Hostname mismatch" in (wrong.error or "")
 
 

@@ -146,6 +146,14 @@ def _reading(words: Group) -> None:
     events = words.group("events", "what happens")
     events.command("follow", "queries:follow", "print the tenant's events as they are stored", client=True, json=LINES)
 
+    webhooks = words.group("webhooks", "events as signed requests")
+    text = "send events of the tenant's jobs to a URL, signed, until Ctrl-C: to try a receiver"
+    listen = webhooks.command("listen", "webhooks:listen", text, client=True, json=LINES)
+    listen.add_argument("--forward-to", required=True, metavar="URL", help="such as http://127.0.0.1:8000/hook")
+    listen.add_argument(
+        "--types", type=names, default=(), metavar="T", help="only these, such as job.completed,job.failed"
+    )
+
 
 def _tenants(tenant: Group) -> None:
     tenant.command("list", "tenancy:list_tenants", "every tenant")

@@ -42,7 +42,7 @@ class Sender:
         private_hosts: Collection[str],
         clock: Clock,
         resolve: Resolve = resolved,
-        tls: Callable[[], ssl.SSLContext] = ssl.create_default_context,
+        tls: ssl.SSLContext | None = None,
         whole_s: float = _WHOLE_S,
     ) -> None:
         """Prepare.
@@ -51,13 +51,13 @@ class Sender:
             private_hosts: hosts that may have private addresses and plain `http`.
             clock: for `Retry-After`.
             resolve: finds the addresses of a host.
-            tls: makes the context that verifies certificates.
+            tls: verifies certificates; by default with the authorities that the machine trusts.
             whole_s: how long a request may take.
         """
         self._private_hosts = frozenset(it.lower() for it in private_hosts)
         self._clock = clock
         self._resolve = resolve
-        self._tls = tls
+        self._tls = tls or ssl.create_default_context()
         self._whole_s = whole_s
 
     def check(self, url: str) -> None:
@@ -102,7 +102,7 @@ class Sender:
         self, target: Target, addresses: Sequence[str]
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Connect to the first of the addresses that accepts; the certificate must name the host."""
-        context = self._tls() if target.tls else None
+        context = self._tls if target.tls else None
         last: OSError = OSError("no address")
         for address in addresses[:_MOST_ADDRESSES]:
             try:

@@ -206,8 +206,14 @@ class _Events:
 
 
 async def event_at(past: Past, tenant: str, sequence: int) -> Message | None:
-    """The event of a tenant with this sequence; None if there is none."""
+    """The event of a tenant with this sequence; None if there is none.
+
+    Raises:
+        Unavailable: a replica that lags behind was asked.
+    """
     found = await past.after(everything_of(tenant), sequence - 1)
+    if not found and await past.newest(everything_of(tenant)) >= sequence:
+        raise Unavailable(f"event {sequence} cannot be read yet")
     if not found or found[0].sequence != sequence or not Filter(tenant).wants(parse(found[0].subject)):
         return None
     return found[0]
