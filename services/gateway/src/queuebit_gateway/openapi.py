@@ -15,7 +15,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from queuebit_gateway.operations import OPERATIONS, Operation
+from queuebit_gateway.operations import DIGEST, OPERATIONS, Operation
 from queuebit_gateway.problems import PROBLEM, TITLES
 from queuebit_gateway.schemas import ProblemAnswer
 from queuebit_gateway.submissions import SignedBody, SubmitBody
@@ -86,11 +86,12 @@ def main(arguments: Iterable[str]) -> int:
 def _operation(it: Operation) -> _Json:
     statuses = sorted({*_ALWAYS, *(_REFUSES if it.bodies else ()), *it.problems})
     named = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in it.in_path]
+    parameters = {**it.parameters, **(DIGEST if it.bodies else {})}
     found: _Json = {
         "operationId": it.name,
         "summary": it.summary,
         "tags": [it.path.split("/")[2].partition(":")[0]],
-        "parameters": [*named, *(_parameter(name, schema) for name, schema in it.parameters.items())],
+        "parameters": [*named, *(_parameter(name, schema) for name, schema in parameters.items())],
         "responses": {
             **{str(status): _success(it, status) for status in it.statuses},
             **{str(status): {"$ref": f"#/components/responses/{status}"} for status in statuses},

@@ -13,17 +13,19 @@ from queuebit_contracts.lifecycle import STATES
 from queuebit_gateway.jobs import StatusBody
 from queuebit_gateway.pages import MOST_ROWS
 from queuebit_gateway.plans import PlanBody
-from queuebit_gateway.schemas import JobAnswer, JobsAnswer, ObjectAnswer, RowsAnswer, StatesAnswer
+from queuebit_gateway.schemas import JobAnswer, JobsAnswer, ObjectAnswer, ResultAnswer, RowsAnswer, StatesAnswer
 from queuebit_gateway.submissions import EVENT, OPENQASM, CancelBody, SignedBody, SubmitBody
 from queuebit_gateway.waits import UNTIL
 from queuebit_gateway.webhooks.routes import EventRange, NewWebhook
 
-__all__ = ["OPERATIONS", "Operation"]
+__all__ = ["DIGEST", "OPERATIONS", "Operation"]
 
 _JSON: Final = "application/json"
 _SSE: Final = "text/event-stream"
 _Schema = Mapping[str, object]
 _TEXT: Final[_Schema] = {"type": "string"}
+_SOURCE: Final[_Schema] = {"type": "string", "format": "binary"}
+"""Text that generated clients send and read as it is, in any media type."""
 _EVENT: Final[_Schema] = {"type": "object", "description": "A CloudEvent that the user signed."}
 _NAME: Final = {"type": "string", "pattern": "^[a-z0-9]([a-z0-9_-]{0,62}[a-z0-9])?$"}
 _PROJECT: Final = {"project": {**_NAME, "description": "Only what this project pays, or may use."}}
@@ -46,6 +48,13 @@ _FIELDS: Final[Mapping[str, _Schema]] = {
 _EITHER: Final[_Schema] = {
     "anyOf": [{"$ref": f"#/components/schemas/{it.__name__}"} for it in (SubmitBody, SignedBody)]
 }
+DIGEST: Final = {
+    "Content-Digest": {
+        "type": "string",
+        "description": "The digest of the body (RFC 9530), where a signature covers it.",
+    }
+}
+"""What each request with a body may have."""
 _STREAM: Final[Mapping[str, _Schema]] = {
     "Last-Event-ID": {"type": "string", "description": "Send all events after this sequence."},
     "after": {"type": "integer", "minimum": 0, "description": "The same, as a parameter."},
@@ -114,7 +123,7 @@ OPERATIONS: Final = (
         JobAnswer,
         statuses=(200, 202),
         parameters={**_KEY, **_WAIT, **_FIELDS},
-        bodies={_JSON: _EITHER, EVENT: _EVENT, OPENQASM: _TEXT},
+        bodies={_JSON: _EITHER, EVENT: _EVENT, OPENQASM: _SOURCE},
         problems=(403, 409),
     ),
     Operation("GET", "/v1/jobs", "list_jobs", "Jobs, newest first.", JobsAnswer, parameters=_LIST, problems=(422,)),
@@ -123,9 +132,9 @@ OPERATIONS: Final = (
         bodies={_JSON: StatusBody},
     ),
     _job("", "job", "A job, with all that happened to it.", 422, answer=JobAnswer, parameters=_WAIT),
-    _job("/result", "job_result", "What a completed job returned.", 409, 422, parameters=_WAIT),
+    _job("/result", "job_result", "What a completed job returned.", 409, 422, answer=ResultAnswer, parameters=_WAIT),
     _job("/receipt", "job_receipt", "The receipt, to be verified offline.", 409, answer={"type": "object"}),
-    _job("/circuit", "job_circuit", "What was submitted to be run.", answer=_TEXT, media_type="text/x-openqasm"),
+    _job("/circuit", "job_circuit", "What was submitted to be run.", answer=_SOURCE, media_type=OPENQASM),
     _job("/charge", "job_charge", "The bill, line by line, with its corrections.", 409),
     _job("/explain", "job_explanation", "Why it was placed where it was.", 422, answer=RowsAnswer),
     _job("/events", "job_events", "Events of a job.", 422, answer=_TEXT, media_type=_SSE, parameters=_STREAM),
@@ -147,7 +156,7 @@ OPERATIONS: Final = (
         "store_payload",
         "Store a circuit or program under its SHA-256.",
         statuses=(201,),
-        bodies={"text/x-openqasm": _TEXT, "application/vnd.queuebit.program+json": {"type": "object"}},
+        bodies={OPENQASM: _SOURCE, "application/vnd.queuebit.program+json": {"type": "object"}},
         problems=(403, 409),
     ),
     Operation(

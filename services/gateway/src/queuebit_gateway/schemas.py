@@ -8,7 +8,16 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from queuebit_contracts.wire import Amount, Reason
 
-__all__ = ["JobAnswer", "JobRow", "JobsAnswer", "ObjectAnswer", "ProblemAnswer", "RowsAnswer", "StatesAnswer"]
+__all__ = [
+    "JobAnswer",
+    "JobRow",
+    "JobsAnswer",
+    "ObjectAnswer",
+    "ProblemAnswer",
+    "ResultAnswer",
+    "RowsAnswer",
+    "StatesAnswer",
+]
 
 
 class _Answer(BaseModel):
@@ -49,6 +58,19 @@ class JobAnswer(_State):
     counts: dict[str, int] | None = None
     items: list[dict[str, Any]] | None = None
     digest: str | None = None
+    as_of_seq: int
+
+
+class ResultAnswer(_Answer):
+    """What a completed job returned."""
+
+    job: str
+    backend: str
+    shots: int
+    counts: dict[str, int] | None
+    items: list[dict[str, Any]] | None = None
+    """Of a program: what each of its circuits returned."""
+    digest: str
     as_of_seq: int
 
 
