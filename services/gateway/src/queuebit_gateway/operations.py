@@ -176,8 +176,8 @@ OPERATIONS: Final = (
         "GET", "/v1/events", "events", "Events of the tenant, in the order of the log.", _TEXT,
         media_type=_SSE, parameters=_STREAM, problems=(422,),
     ),
-    Operation("GET", "/v1/me", "me", "Who asks."),
-    Operation("GET", "/v1/tenant", "tenant", "The tenant: projects, budgets, limits; users for admins."),
+    Operation("GET", "/v1/me", "me", "Who asks, with which role, and until when the token is valid."),
+    Operation("GET", "/v1/tenant", "tenant", "The tenant: projects and limits; users and public keys for admins."),
     Operation("GET", "/v1/trust", "trust", "The keys that verify receipts.", {"type": "object"}, problems=(404,)),
     Operation(
         "GET", "/v1/activity", "activity", "Sums over jobs, by hour, day, project, user, backend or tag.", RowsAnswer,

@@ -43,6 +43,7 @@ class _State(_Answer):
     label: str
     backend: str | None
     shots: int
+    delegation: str | None
     charge: Amount | None
     sealed: bool
     reasons: list[Reason]
