@@ -10,7 +10,7 @@ import pytest
 
 from queuebit_testing.chromium import browser, findings, needs_chromium, watched
 
-from .console_stub import Stub, name_of, serving
+from .console_stub import STATUS, Stub, name_of, serving
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -138,4 +138,23 @@ def test_a_view_is_code_as_well(page: Page, log: list[str]) -> None:
     dialog.get_by_text("state IN ('failed')").wait_for()
     dialog.get_by_role("tab", name="Python").click()
     dialog.get_by_text("with Client() as client").wait_for()
+    assert log == []
+
+
+@pytest.mark.parametrize(
+    ("state", "title"),
+    [
+        ("started", "Why there"),
+        ("rejected", "Why it was rejected"),
+        ("failed", "Why it failed"),
+        ("placed", "Why it waits"),
+    ],
+)
+def test_the_reasons_of_a_job_have_a_heading_that_says_of_what(
+    page: Page, log: list[str], state: str, title: str
+) -> None:
+    page.route(f"**/v1/jobs/{name_of(1)}", lambda route: route.fulfill(json={**STATUS, "state": state}))
+    page.goto(f"/console/jobs/{name_of(1)}")
+    page.get_by_role("heading", name=title, exact=True).wait_for()
+    page.unroute_all()
     assert log == []

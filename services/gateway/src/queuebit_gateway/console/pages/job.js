@@ -50,7 +50,7 @@ function Timeline({ events, now }) {
       <div class="phase"><span>${it.name}</span>
         <svg viewBox="0 0 1000 10" preserveAspectRatio="none" role="img" aria-label="${it.name}: ${duration(it.took)}">
           <rect class="track" width="1000" height="10" /><rect class=${it.tone} x=${(1_000 * (it.from - start)) / total} width=${Math.max(3, (1_000 * it.took) / total)} height="10" /></svg>
-        <span class="num">${it.open ? html`<span class="quiet">since </span>` : ""}${duration(it.took)}</span></div>`)}
+        <span class="num">${it.open ? html`<span class="quiet">for </span>` : ""}${duration(it.took)}</span></div>`)}
     </div>
     <details><summary>Events</summary>
       <${Table} caption="Events" rows=${events} rowKey=${(it) => it.seq} columns=${[
@@ -63,6 +63,8 @@ function Timeline({ events, now }) {
       <details><summary>As CloudEvents</summary><pre tabindex="0" role="region" aria-label="CloudEvents">${JSON.stringify(events.map((it) => it.event), null, 1)}</pre></details>
     </details>`;
 }
+
+const WHY = { rejected: "Why it was rejected", failed: "Why it failed", cancelled: "Why it was cancelled", completed: "Why there", started: "Why there", dispatched: "Why there" };
 
 function Why({ job, id, hasPlace }) {
   const explained = useData(hasPlace ? `/v1/jobs/${id}/explain` : null);
@@ -126,7 +128,7 @@ export function Job({ id, me }) {
         ${of.accepted && html`<${Compiled} accepted=${of.accepted} backend=${it.backend} completed=${of.completed} />`}
       </div>
       <div class="column">
-        <${Panel} title=${ended ? "Why there" : "Why it waits"}><${Why} job=${it} id=${id} hasPlace=${!!of.placed} /><//>
+        <${Panel} title=${WHY[it.state] || "Why it waits"}><${Why} job=${it} id=${id} hasPlace=${!!of.placed} /><//>
         ${of.submitted && html`<${Panel} title="Circuit"><${Circuit} submitted=${of.submitted} id=${id} /><//>`}
         ${of.metered && html`<${Panel} title="Bill"><${Bill} metered=${of.metered} corrected=${events.filter((e) => e.name === "job.corrected").map((e) => e.event.data)} /><//>`}
         ${it.sealed && html`<${Panel} title="Receipt" hint="Checked in this browser"><${ReceiptPanel} id=${id} resultDigest=${of.completed?.result?.digest} /><//>`}

@@ -26,8 +26,8 @@ export function Circuit({ submitted, id }) {
   if (!isText(submitted.circuit)) return html`<${Empty} next=${`qb job result ${id}`}>A program of several items: its circuits are not drawn here.<//>`;
   if (!circuit) return html`<div class="loading"></div>`;
   return html`
-    ${circuit.labels.length > 0 && html`<${CircuitDrawing} circuit=${circuit} />`}
-    ${circuit.beyond && html`<p class="quiet">Drawn up to <code>${circuit.beyond}</code>, which this drawing cannot show.</p>`}
+    ${circuit.labels.length > 0 && !(circuit.beyond && circuit.ops.length === 0) && html`<${CircuitDrawing} circuit=${circuit} />`}
+    ${circuit.beyond && html`<p class="quiet">${circuit.ops.length > 0 ? "Drawn up to" : "Not drawn, because it begins with"} <code>${circuit.beyond}</code>, which this drawing cannot show.</p>`}
     <details><summary>Source</summary><div class="source"><${Copy} text=${source} /><pre tabindex="0" role="region" aria-label="Source">${source}</pre></div></details>`;
 }
 
