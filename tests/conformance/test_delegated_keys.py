@@ -12,7 +12,7 @@ import pytest
 from queuebit.client import AsyncClient
 from queuebit.credentials import Credential
 from queuebit.delegating import delegate, delegations, revoke
-from queuebit.errors import Refused
+from queuebit.errors import InvalidInput, Refused
 from queuebit.transport import OnGap, OnMessage, Reply, Unsubscribe
 from queuebit_broker.answers import Answers
 from queuebit_broker.delegating import DelegateKeys
@@ -128,6 +128,8 @@ async def test_a_revoked_token_opens_nothing(platform: Platform) -> None:
     made = await delegate(platform.client("bob"))
     (row,) = await delegations(platform.client("vic"))
     assert (row["delegation"], row["ended"]) == (made.delegation.delegation, None)
+    with pytest.raises(InvalidInput, match="not a plain name"):
+        await revoke(platform.client("bob"), f"{made.delegation.delegation[:4]}…")
     with pytest.raises(Refused, match="users end their own keys"):
         await revoke(platform.client("vic"), made.delegation.delegation)
     await revoke(platform.client("bob"), made.delegation.delegation)

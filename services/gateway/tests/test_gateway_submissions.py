@@ -211,11 +211,18 @@ async def test_two_keys_for_one_job_are_refused(app: ASGIApp) -> None:
     assert (answer.status, answer.json()["code"]) == (422, "other_key")
 
 
-@pytest.mark.parametrize("caller", [Caller("acme", "vic", "viewer")])
-async def test_a_viewer_may_not_write(app: ASGIApp, bus: LogBus) -> None:
+@pytest.mark.parametrize(
+    ("caller", "step"),
+    [
+        (Caller("acme", "vic", "viewer"), "ask an operator"),
+        (Caller("acme", "ann", "viewer", signer), "`qb token --scope submit`"),
+    ],
+)
+async def test_a_viewer_may_not_write(app: ASGIApp, bus: LogBus, step: str) -> None:
     for path in ("/v1/jobs", "/v1/jobs/j1/cancel"):
         answer = await send(app, "POST", path, headers=SIGNED, body=submitted("k1").to_bytes())
         assert (answer.status, answer.json()["code"]) == (403, "forbidden")
+        assert step in answer.json()["next_step"].split(". ")[0]
     assert bus.relayed == []
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from queuebit.client import AsyncClient
 from queuebit.credentials import Credential
 from queuebit.errors import Reason, Refused
+from queuebit.inputs import plain_name
 from queuebit.queries import ask
 from queuebit.records import Table
 from queuebit.signing import proof_of
@@ -99,10 +100,11 @@ async def revoke(client: AsyncClient, delegation: str) -> Delegation:
     """End a key at once: users end their own keys, admins all of their tenant.
 
     Raises:
+        InvalidInput: this is no id of a key.
         Refused: there is no such key, or this user may not end it.
         Unreachable: the broker does not answer.
     """
-    content = {"tenant": client.credential.tenant, "delegation": delegation}
+    content = {"tenant": client.credential.tenant, "delegation": plain_name("delegation", delegation)}
     asked = RevokeRequest(**content, proof=proof_of(content, client.credential.seed))
     return await _ask(client, "revoke", asked.model_dump_json(exclude_none=True))
 

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from starlette.requests import Request
 
+from queuebit_contracts.delegation import ROLE_OF
 from queuebit_contracts.directory import ROLES, Directory
 from queuebit_contracts.job import Signature
 from queuebit_contracts.tenants import Role
@@ -102,13 +103,14 @@ class Callers:
 
 def require(caller: Caller, role: Role, what: str) -> None:
     """Raise a problem unless the caller has at least this role."""
-    if ROLES.index(caller.role) < ROLES.index(role):
-        raise Problem(
-            403,
-            "forbidden",
-            f"{caller.user} is a {caller.role} of {caller.tenant} here and may not {what}",
-            f"ask an operator for the role {role}: `qb tenant user role {caller.tenant} {caller.user} {role}`",
-        )
+    if ROLES.index(caller.role) >= ROLES.index(role):
+        return
+    step = f"ask an operator for the role {role}: `qb tenant user role {caller.tenant} {caller.user} {role}`"
+    if caller.signer is not None:
+        (scope,) = (it for it, worth in ROLE_OF.items() if worth == role)
+        step = f"use a token of the scope {scope}: `qb token --scope {scope}`. A user who may make none: {step}"
+    detail = f"{caller.user} is a {caller.role} of {caller.tenant} here and may not {what}"
+    raise Problem(403, "forbidden", detail, step)
 
 
 def _unknown(detail: str) -> Problem:
