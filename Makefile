@@ -10,7 +10,7 @@ EXTERNAL := $(foreach m,$(MEMBERS),--no-emit-package $(shell sed -n 's/^name = "
 
 REAL := server or stack or docker
 
-.PHONY: help setup demo test check analysis docs fast format generate lock provision bench fuzz collections drill images kits clients
+.PHONY: help setup demo test check analysis docs fast format generate lock provision bench fuzz collections notebooks drill images kits clients
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -85,6 +85,11 @@ fuzz: setup ## random programs against independent interpreters: SEED=1 PROGRAMS
 
 collections: setup ## a FOLDER of circuits by Queuebit and by plain Qiskit Aer; without one, MQT Bench's
 	$(PY) -m tests.collections $(FOLDER)
+
+NOTEBOOKS := $(CURDIR)/.notebooks
+notebooks: setup ## public notebooks in FOLDER/OWNER/NAME by Queuebit and by their own simulator; a part of a name: ONLY=Grover
+	@$(PY) -m uv pip install --quiet --python $(PY) --target $(NOTEBOOKS) --no-deps --require-hashes -r tests/notebooks/requirements.lock
+	PYTHONPATH=$(NOTEBOOKS) $(PY) -m tests.notebooks $(FOLDER) --only "$(ONLY)"
 
 drill: setup ## the long fault drill: JOBS=10000 EVERY=2
 	$(PY) tests/faults/drill.py --jobs $(or $(JOBS),10000) --every $(or $(EVERY),2)

@@ -8,18 +8,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
-from qiskit.circuit import Clbit
+from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister, qasm3
+from qiskit.circuit import Clbit, Gate
 from qiskit.circuit.classical import expr, types
 from qiskit.circuit.library import UnitaryGate, real_amplitudes
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.providers import JobError
-from qiskit.quantum_info import SparseObservable
+from qiskit.providers.exceptions import QiskitBackendNotFoundError
+from qiskit.quantum_info import Operator, SparseObservable
 
 from queuebit import InvalidInput, Item, NotFound, Refused
 from queuebit.errors import Reason
-from queuebit_qiskit import EstimatorOptions, JobRefused, SamplerOptions, SamplerV2
+from queuebit_qiskit import EstimatorOptions, JobRefused, QueuebitService, SamplerOptions, SamplerV2
 from queuebit_qiskit.circuits import source_of, sources_of, terms_of
 from queuebit_qiskit.errors import as_qiskit_errors
 from queuebit_qiskit.estimation import estimator_items, shots_for
@@ -28,6 +29,7 @@ from queuebit_qiskit.options import options_of
 from queuebit_qiskit.results import circuit_items
 from queuebit_qiskit.sampling import sampler_items
 from queuebit_qiskit.submitting import Request
+from queuebit_testing.local_platform import LocalPlatform, local_credential
 
 
 def shared_bits() -> QuantumCircuit:
@@ -175,3 +177,41 @@ def test_a_refusal_is_an_error_of_qiskit_too() -> None:
         raise Refused([Reason("a", "one"), Reason("b", "two")])
     assert isinstance(error.value, JobRefused)
     assert str(error.value) == "one; two"
+
+
+def test_the_tags_of_ibms_options_are_the_label_of_the_job() -> None:
+    platform = LocalPlatform()
+    circuit = QuantumCircuit(1, 1, name="measured")
+    circuit.measure(0, 0)
+    with QueuebitService(local_credential(), transport=platform) as service:
+        sampler = SamplerV2(service.backend("aer"))
+        sampler.run([circuit]).result()
+        sampler.options.environment.job_tags = ["TUT-GA", "first"]
+        sampler.run([circuit]).result()
+    assert [it.data.label for it in platform.submissions] == ["measured", "TUT-GA, first"]
+    with pytest.raises(AttributeError):
+        sampler.options.environment.log_level = "INFO"  # type: ignore[attr-defined]  # as a script would
+    with pytest.raises(TypeError, match="log_level"):
+        options_of(SamplerOptions, {"environment": {"log_level": "INFO"}})
+
+
+def test_a_service_has_no_backend_that_is_not_operational() -> None:
+    service = QueuebitService(local_credential(), transport=LocalPlatform())
+    assert service.backends(operational=False) == []
+    with pytest.raises(QiskitBackendNotFoundError, match="lists backends"):
+        service.least_busy(operational=False, simulator=False)
+
+
+def test_an_instruction_inside_a_gate_is_written_as_its_gates() -> None:
+    inner = QuantumCircuit(2)
+    inner.rz(0.3, 0)
+    inner.cx(0, 1)
+    outer = QuantumCircuit(2)
+    outer.h(0)
+    outer.append(inner.to_instruction(), [1, 0])
+    gate = Gate("outer", 2, [])
+    gate.definition = outer
+    circuit = QuantumCircuit(2)
+    circuit.append(gate, [0, 1])
+    circuit.append(gate, [1, 0])
+    assert Operator(qasm3.loads(source_of(circuit, measured=False).text)).equiv(Operator(circuit))

@@ -8,7 +8,15 @@ from typing import Any, Literal, TypeVar
 
 from queuebit import Money
 
-__all__ = ["EstimatorOptions", "Options", "SamplerOptions", "options_of"]
+__all__ = ["Environment", "EstimatorOptions", "Options", "SamplerOptions", "options_of"]
+
+
+@dataclass(slots=True)
+class Environment:
+    """The options of this name in IBM's primitives, as far as the platform has them."""
+
+    job_tags: list[str] = field(default_factory=list)
+    """Texts, shown as the job's label; for the bill use `tags`."""
 
 
 @dataclass(slots=True)
@@ -26,6 +34,11 @@ class Options:
     purpose: str = "interactive"
     tags: list[str] = field(default_factory=list)
     """Names for the bill."""
+    environment: Environment = field(default_factory=Environment)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.environment, Mapping):
+            self.environment = Environment(**self.environment)
 
 
 @dataclass(slots=True)

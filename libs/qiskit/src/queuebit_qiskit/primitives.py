@@ -142,7 +142,9 @@ class SamplerV2(_Primitive, BaseSamplerV2):  # type: ignore[misc]  # Qiskit has 
     def _request(self, pubs: Iterable[SamplerPubLike], shots: int | None) -> Request:
         default = self.options.default_shots if shots is None else shots
         coerced = [SamplerPub.coerce(pub, default) for pub in pubs]
-        return Request("sampler", *sampler_items(coerced, self._native(self.options)), label=_label(coerced))
+        return Request(
+            "sampler", *sampler_items(coerced, self._native(self.options)), label=_label(coerced, self.options)
+        )
 
 
 class EstimatorV2(_Primitive, BaseEstimatorV2):  # type: ignore[misc]  # as above
@@ -187,8 +189,10 @@ class EstimatorV2(_Primitive, BaseEstimatorV2):  # type: ignore[misc]  # as abov
     def _request(self, pubs: Iterable[EstimatorPubLike], precision: float | None) -> Request:
         default = self.options.default_precision if precision is None else precision
         coerced = [EstimatorPub.coerce(pub, default) for pub in pubs]
-        return Request("estimator", *estimator_items(coerced, self._native(self.options)), label=_label(coerced))
+        return Request(
+            "estimator", *estimator_items(coerced, self._native(self.options)), label=_label(coerced, self.options)
+        )
 
 
-def _label(pubs: list[Any]) -> str:  # pubs of either kind
-    return label_of(pubs[0].circuit) if pubs else ""
+def _label(pubs: list[Any], options: Options) -> str:  # pubs of either kind
+    return ", ".join(options.environment.job_tags) or (label_of(pubs[0].circuit) if pubs else "")

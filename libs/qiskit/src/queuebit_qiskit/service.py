@@ -61,6 +61,7 @@ class QueuebitService:
         simulator: bool | None = None,
         min_num_qubits: int | None = None,
         filters: Callable[[QueuebitBackend], bool] | None = None,
+        operational: bool | None = None,
     ) -> list[QueuebitBackend]:
         """The backends, by name.
 
@@ -68,7 +69,10 @@ class QueuebitService:
             simulator: only ideal simulators, or only devices, real and emulated.
             min_num_qubits: only backends with as many qubits.
             filters: only those for which it returns True.
+            operational: as in services of IBM. All backends are, so that False finds none.
         """
+        if operational is False:
+            return []
         names = [
             str(row["backend"])
             for row in self.client.backends()
@@ -94,6 +98,7 @@ class QueuebitService:
         simulator: bool | None = None,
         min_num_qubits: int | None = None,
         filters: Callable[[QueuebitBackend], bool] | None = None,
+        operational: bool | None = None,
     ) -> QueuebitBackend:
         """The backend with the fewest unfinished jobs of your tenant; among equals the first by name.
 
@@ -103,7 +108,9 @@ class QueuebitService:
         Raises:
             QiskitBackendNotFoundError: no backend has these properties.
         """
-        found = self.backends(simulator=simulator, min_num_qubits=min_num_qubits, filters=filters)
+        found = self.backends(
+            simulator=simulator, min_num_qubits=min_num_qubits, filters=filters, operational=operational
+        )
         if not found:
             raise QiskitBackendNotFoundError("no backend has these properties: service.backends() lists backends")
         waiting = [row["backend"] for row in self.client.jobs(limit=_RECENT) if row["state"] not in ENDS]

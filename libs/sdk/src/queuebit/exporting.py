@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any
 
@@ -77,22 +77,36 @@ def _from_qiskit(circuit: Any, *, bound: bool) -> str:  # Qiskit's class, which 
         circuit.add_register(import_module("qiskit").ClassicalRegister(name="c", bits=circuit.clbits))
     qasm3: Any = import_module("qiskit.qasm3")
     try:
-        for _ in range(_NESTED):
-            if not (names := _instructions(circuit)):
-                break
-            circuit = circuit.decompose(names)
-        return str(qasm3.dumps(circuit))
+        circuit = _flattened(circuit, _is_instruction)
+        try:
+            return str(qasm3.dumps(circuit))
+        except qasm3.QASM3ExporterError:  # looking into the definition of each gate takes long, and is rarely needed
+            return str(qasm3.dumps(_flattened(circuit, _has_instruction)))
     except import_module("qiskit.exceptions").QiskitError as error:
         raise _not_exported("Qiskit", error) from error
 
 
-def _instructions(circuit: Any) -> list[str]:
-    """Names of composite instructions that are not gates: the exporter cannot write them."""
+def _flattened(circuit: Any, chosen: Callable[[Any], bool]) -> Any:  # Qiskit's classes
+    """Return the circuit with the chosen operations replaced by their definitions, and those of these in turn."""
+    for _ in range(_NESTED):
+        if not (names := sorted({it.operation.name for it in circuit.data if chosen(it.operation)})):
+            break
+        circuit = circuit.decompose(names)
+    return circuit
+
+
+def _is_instruction(operation: Any) -> bool:
+    """Whether it is composite and not a gate: the exporter cannot write it."""
     gate = import_module("qiskit.circuit").Gate
-    operations = (it.operation for it in circuit.data)
-    return sorted(
-        {it.name for it in operations if not isinstance(it, gate) and getattr(it, "definition", None) is not None}
-    )
+    return not isinstance(operation, gate) and getattr(operation, "definition", None) is not None
+
+
+def _has_instruction(operation: Any) -> bool:
+    """Whether it is one, or a gate that contains one."""
+    if _is_instruction(operation):
+        return True
+    definition = getattr(operation, "definition", None)
+    return definition is not None and any(_has_instruction(it.operation) for it in definition.data)
 
 
 def _from_cirq(circuit: Any) -> str:  # Cirq's class, which is not imported here
