@@ -76,9 +76,14 @@ def test_measurements_are_those_of_cirq_in_shape_and_order(sampler: QueuebitSamp
     theirs = cirq.Simulator().run_batch(programs, repetitions=2)
     for (ours,), (wanted,) in zip(sampler.run_batch(programs, repetitions=2), theirs, strict=True):
         assert ours == wanted
-        assert {name: it.dtype for name, it in ours.records.items()} == {
-            name: it.dtype for name, it in wanted.records.items()
-        }
+        assert {it.dtype for it in ours.records.values()} == {np.dtype(np.int8)}
+
+
+def test_measurements_have_the_type_of_cirqs_simulator_and_can_be_exponents(sampler: QueuebitSampler) -> None:
+    circuit = cirq.Circuit(cirq.X(A), cirq.measure(A, B, key="m"))
+    ours, theirs = (it.run(circuit, repetitions=2).measurements["m"] for it in (sampler, cirq.Simulator()))
+    assert ours.dtype == theirs.dtype
+    assert ((-1) ** ours == [[-1, 1], [-1, 1]]).all()
 
 
 def test_shares_are_those_of_the_state(sampler: QueuebitSampler) -> None:

@@ -37,7 +37,7 @@ def _plain(params: cirq.ParamResolver, records: Mapping[str, Any]) -> cirq.Resul
 
 
 def result_of(exported: Export, params: cirq.ParamResolver, counts: Mapping[str, int], seed: str) -> ResultDict:
-    """The measurements of each repetition.
+    """The measurements of each repetition, as signed integers: programs calculate with them, as in `(-1) ** bits`.
 
     Counts do not say in which order the shots were taken: they get a random order, as independent shots have.
 
@@ -48,7 +48,7 @@ def result_of(exported: Export, params: cirq.ParamResolver, counts: Mapping[str,
         seed: the same seed gives the same order.
     """
     outcomes = sorted(counts)
-    rows = np.frombuffer("".join(outcomes).encode(), dtype=np.uint8).reshape(len(outcomes), -1) & 1
+    rows = np.frombuffer("".join(outcomes).encode(), dtype=np.int8).reshape(len(outcomes), -1) & 1
     shots = np.repeat(rows, [counts[it] for it in outcomes], axis=0)
     np.random.default_rng([*seed.encode()]).shuffle(shots)
     columns, end = {}, shots.shape[1]
