@@ -60,7 +60,8 @@ def main() -> int:
         return 2
     with tempfile.TemporaryDirectory(prefix="queuebit-notebooks-") as scratch:
         home = Path(scratch) / "home"
-        home.mkdir(mode=0o700)
+        with EmbeddedStack(home):  # makes the home; settings are read at the next start
+            pass
         (home / "backends.toml").write_text(_BACKENDS, encoding="utf-8")
         with EmbeddedStack(home) as stack:
             stack.qb("tenant", "fund", _TENANT, _PROJECT, _BUDGET)
