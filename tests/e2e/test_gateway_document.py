@@ -18,7 +18,7 @@ from queuebit_testing.embedded import EmbeddedStack
 if TYPE_CHECKING:  # the import takes a second, also where this file is only collected
     from schemathesis import BaseSchema, Case
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
 
 EXAMPLES = 8
 """Requests for each operation that takes anything."""
