@@ -94,6 +94,7 @@ def test_an_expected_distribution_lies_beside_its_circuit(tmp_path: Path) -> Non
         ('{"probabilities": {"0": "1e999999999"}}', "probabilities.0: write a number from 0 to 1"),
         ('{"probabilites": {"0": 1}}', "there is no such key"),
         ("[", "cannot be read"),
+        ("[" * 100_000, "cannot be read"),
     ],
 )
 def test_a_wrong_expected_distribution_is_named(tmp_path: Path, text: str, said: str) -> None:

@@ -1,5 +1,6 @@
 """Which circuits a change is about, in real repositories."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -137,3 +138,11 @@ def test_a_repository_has_one_name_in_every_clone(repository: Path, url: str) ->
     git(repository, "remote", "add", "origin", url)
     assert repository_name(repository, {}) == "team/circuits"
     assert repository_name(repository, {"GITHUB_REPOSITORY": "a/b"}) == "a/b"
+
+
+@pytest.mark.parametrize("name", [b"bad\xff.qasm", b"red\x1b[31m.qasm", b"two\nlines.qasm"])
+def test_a_name_that_cannot_be_shown_is_a_fault_of_the_circuit(repository: Path, name: bytes) -> None:
+    (repository / os.fsdecode(name)).write_text(BELL)
+    (found,) = [it for it in select(repository, POLICY) if it.fault]
+    assert found.path.isprintable()
+    assert "rename it" in found.fault

@@ -111,7 +111,7 @@ async def test_a_tenant_that_asks_too_often_waits_alone() -> None:
     async def next_caller(_: Request) -> Caller:
         return Caller(next(names), "ann", "member")
 
-    limited, request = Limited(next_caller, 4), Request({"type": "http"})
+    limited, request = Limited(next_caller, 4, 100), Request({"type": "http"})
     for _ in range(8):
         await limited(request)
     with pytest.raises(Problem) as caught:
@@ -119,6 +119,32 @@ async def test_a_tenant_that_asks_too_often_waits_alone() -> None:
     assert caught.value.status == 429
     assert caught.value.retry_after_s is not None
     assert (await limited(request)).tenant == "other"
+
+
+async def test_a_tenant_with_too_many_open_streams_or_waits_is_refused_alone() -> None:
+    let_go = asyncio.Event()
+
+    async def named(request: Request) -> Caller:
+        return Caller(request.headers["tenant"], "ann", "member")
+
+    async def waits(scope: Scope, receive: Receive, send: Send) -> None:
+        await limited(Request(scope))
+        await let_go.wait()
+
+    def begin(tenant: str) -> asyncio.Future[None]:
+        return asyncio.ensure_future(app({"type": "http", "headers": [(b"tenant", tenant.encode())]}, _no, ignore))
+
+    async def ignore(_: Message) -> None: ...
+
+    limited = Limited(named, 100, 2)
+    app = limited.counted(waits)
+    held = [begin("acme"), begin("acme")]
+    await asyncio.sleep(0)
+    with pytest.raises(Problem, match="too_many_open"):
+        await begin("acme")
+    held.append(begin("other"))
+    let_go.set()
+    await asyncio.gather(*held, begin("acme"))
 
 
 async def test_a_body_that_drips_ends_with_its_connection() -> None:

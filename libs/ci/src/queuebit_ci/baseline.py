@@ -48,7 +48,7 @@ def read_baseline(path: Path) -> Mapping[str, Plan]:
         return {name: _plan(it) for name, it in document["circuits"].items()}
     except FileNotFoundError as error:
         raise InvalidInput(f"there is no baseline {path}: `qb ci --write-baseline` writes it") from error
-    except (OSError, ValueError, ArithmeticError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, ArithmeticError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidInput(f"{path} is not a baseline ({error}): `qb ci --write-baseline` writes a new one") from error
 
 

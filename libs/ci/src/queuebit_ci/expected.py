@@ -76,7 +76,7 @@ def read_expected(path: Path) -> Expected:
         found = Expected.model_validate(document)
     except ValidationError as error:
         raise InvalidInput(f"{path.name} is wrong: {faults(error)}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InvalidInput(f"{path.name} cannot be read: {error}") from error
     if len({tuple(map(len, bits.split())) for bits in found.probabilities}) > 1:
         raise InvalidInput(f"{path.name} is wrong: its bit strings have different lengths")

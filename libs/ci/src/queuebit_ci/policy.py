@@ -144,7 +144,7 @@ def read_policy(path: Path | None) -> Policy:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InvalidInput(f"there is no policy {path}: write one, or leave --policy out") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise InvalidInput(f"{path} cannot be read: {error}") from error
     try:
         return Policy.model_validate(document, strict=False)

@@ -68,6 +68,9 @@ def changed_circuits(every: Iterable[str], changed: Mapping[str, object], policy
 
 def read_candidate(folder: Path, path: str, base: Base | None = None, earlier: str | None = None) -> Candidate:
     """Read a circuit, what is expected of it, and its source at the base, where its path may have been `earlier`."""
+    if not path.isprintable():  # it would change the report, or how a terminal shows it
+        shown = "".join(it if it.isprintable() else "\ufffd" for it in path)
+        return Candidate(shown, fault="its name has characters that cannot be shown: rename it")
     file = folder / path
     try:
         program = program_of(file)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
+from starlette.middleware import Middleware
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
@@ -59,7 +60,7 @@ def web_app(
         streaming: live and past events; without it there are no streams.
         webhooks: makes the routes of webhooks; without it there are none.
     """
-    limited = Limited(caller_of, settings.rate_per_s)
+    limited = Limited(caller_of, settings.rate_per_s, settings.max_connections // 2)
     jobs = Jobs(platform, limited)
     handlers = (
         jobs,
@@ -82,5 +83,5 @@ def web_app(
         *reference.routes(),
         *console.routes(),
     ]
-    router = Router(routes, redirect_slashes=False)
+    router = Router(routes, redirect_slashes=False, middleware=[Middleware(limited.counted)])
     return Guard(router, hosts=settings.hosts, body_s=settings.head_s)
