@@ -1,0 +1,83 @@
+"""The widgets' modules in Chromium, with a small model in the place of a notebook's."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import queuebit_jupyter
+from queuebit import Money
+from queuebit_jupyter import Ledger
+from queuebit_jupyter.views import View, card_view, meter_view
+from queuebit_testing.chromium import browser, findings, needs_chromium, watched
+
+from .test_jupyter_views import DONE, RESULT
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = [pytest.mark.browser, pytest.mark.server, needs_chromium]
+
+STATIC = Path(queuebit_jupyter.__file__).parent / "static"
+PAGE = """<!doctype html><html lang="en"><title>Cells</title><style>{style}
+:root {{ color-scheme: light dark }}
+body {{ background: Canvas; color: CanvasText }}</style><main><h1>Cells</h1><div id="cell"></div></main></html>"""
+SHOW = """async ([source, view]) => {
+  const { default: { render } } = await import(source);
+  const listeners = new Set();
+  const model = { get: () => view, on: (_, it) => listeners.add(it), off: (_, it) => listeners.delete(it) };
+  const stop = render({ model, el: document.getElementById("cell") });
+  globalThis.change = (now) => { view = now; listeners.forEach((it) => it()); };
+  globalThis.remove = () => { stop(); return listeners.size; };
+}"""
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    with browser() as chromium:
+        yield chromium.new_page(viewport={"width": 800, "height": 500})
+
+
+def show(page: Page, module: str, view: View) -> None:
+    page.set_content(PAGE.format(style=(STATIC / "style.css").read_text()))
+    source = b64encode((STATIC / module).read_bytes()).decode()
+    page.evaluate(SHOW, [f"data:text/javascript;base64,{source}", view])
+
+
+def test_a_card_is_drawn_again_when_its_job_moves(page: Page) -> None:
+    log: list[str] = []
+    watched(page, log)
+    show(page, "card.js", {**card_view(DONE), "state": "started"})
+    card = page.get_by_role("region", name="Queuebit job")
+    assert card.locator(".qb-state").inner_text() == "started"
+    assert card.get_by_role("row").count() == 0
+    page.evaluate("(view) => change(view)", {**card_view(DONE, RESULT), "sealed": True})
+    assert card.locator(".qb-state").inner_text() == "completed"
+    assert card.locator("strong").inner_text() == "<b>bell</b>", "labels are text"
+    assert [row.split() for row in card.get_by_role("row").all_inner_texts()] == [
+        ["00", "600", "60.0%"],
+        ["11", "400", "40.0%"],
+    ]
+    assert card.get_by_text("✓ receipt sealed").is_visible()
+    assert card.get_by_text("0.01 USD").is_visible()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert findings(page) == []
+    assert page.evaluate("remove()") == 0
+    assert log == []
+
+
+def test_a_meter_shows_the_sum_and_its_cap(page: Page) -> None:
+    ledger = Ledger(Money.of("0.04"))
+    show(page, "meter.js", meter_view(ledger))
+    meter = page.get_by_role("region", name="Cost of this notebook")
+    ledger.add("j1", None)
+    ledger.note(DONE)
+    page.evaluate("(view) => change(view)", meter_view(ledger))
+    assert meter.locator(".qb-sum").inner_text() == "0.01 USD of 0.04 USD"
+    assert page.evaluate("document.querySelector('meter').value") == 0.25
+    assert meter.get_by_text("1 job, 0 not billed yet").is_visible()
