@@ -42,7 +42,7 @@ async def test_an_error_is_a_problem_document_with_the_request_id(app: ASGIApp) 
     assert answer.headers["content-type"] == PROBLEM
     assert (answer.status, found["status"], found["code"]) == (404, 404, "no_such_address")
     assert found["request_id"] == answer.headers["x-request-id"] == "abc-1"
-    assert found["reasons"] == [{"code": "no_such_address", "message": found["detail"]}]
+    assert found["reasons"] == [{"code": "no_such_address", "text": found["detail"]}]
 
 
 async def test_a_request_id_that_could_break_a_log_is_replaced(app: ASGIApp) -> None:

@@ -68,7 +68,7 @@ class OAuthError(Exception):
         described = re.sub(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]", "", str(self).replace('"', "'"))
         document: dict[str, object] = {"error": self.error, "error_description": described}
         if self.reasons:
-            document["reasons"] = [{"code": it.code, "message": it.text} for it in self.reasons]
+            document["reasons"] = [{"code": it.code, "text": it.text} for it in self.reasons]
         return JSONResponse(document, 503 if later else 400, {**_PRIVATE, **({"retry-after": "2"} if later else {})})
 
 

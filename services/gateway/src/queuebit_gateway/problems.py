@@ -35,7 +35,7 @@ TITLES: Final[Mapping[int, str]] = {
 }
 """Titles by status; each says the same for every problem with that status."""
 
-_PAGES = "/docs/problems#"
+_TYPE = "urn:queuebit:problem:"
 _RETRYABLE = frozenset({429, 503})
 
 
@@ -61,12 +61,12 @@ class Problem(Exception):
         reasons = self.reasons or (Reason(self.code, self.detail),)
         retryable = self.status in _RETRYABLE if self.retryable is None else self.retryable
         return {
-            "type": f"{_PAGES}{self.code}",
+            "type": f"{_TYPE}{self.code}",
             "title": TITLES[self.status],
             "status": self.status,
             "code": self.code,
             "detail": self.detail,
-            "reasons": [{"code": it.code, "message": it.text} for it in reasons],
+            "reasons": [{"code": it.code, "text": it.text} for it in reasons],
             "request_id": request_id,
             "retryable": retryable,
             "next_step": self.next_step or None,

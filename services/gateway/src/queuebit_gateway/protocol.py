@@ -15,7 +15,7 @@ HEAD_BYTES: Final = 16 << 10
 """The longest head of a request, in bytes: request line and all headers."""
 
 _TOO_LARGE: Final = (
-    b'{"type":"/docs/problems#head_too_large","title":"The request is too large","status":431,'
+    b'{"type":"urn:queuebit:problem:head_too_large","title":"The request is too large","status":431,'
     b'"code":"head_too_large","detail":"request line and headers may have %d bytes together","retryable":false}'
     % HEAD_BYTES
 )

@@ -24,7 +24,7 @@ Errors are problem documents: their <code>code</code> says what is wrong, <code>
 
 def routes() -> list[Route]:
     """The routes; they need no caller."""
-    return [Route("/openapi.json", _document), Route("/docs", _page), Route("/docs/problems", _page)]
+    return [Route("/openapi.json", _document), Route("/docs", _page)]
 
 
 async def _document(_: Request) -> Response:

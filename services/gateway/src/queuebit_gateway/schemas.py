@@ -120,7 +120,7 @@ class _ProblemReason(_Answer):
     """One reason."""
 
     code: str
-    message: str
+    text: str
 
 
 class ProblemAnswer(_Answer):

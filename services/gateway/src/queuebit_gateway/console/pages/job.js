@@ -73,7 +73,7 @@ function Why({ job, id, hasPlace }) {
   const reasons = job.reasons || [];
   return html`
     ${!ENDED.has(job.state) && html`<p class="why">${job.waiting || (job.state === "started" ? `It runs on ${job.backend}.` : "It waits for its turn; the reason follows in a moment.")}</p>`}
-    ${reasons.map((it) => html`<p class="why bad"><strong>${it.code}</strong> ${it.text || it.message}</p>`)}
+    ${reasons.map((it) => html`<p class="why bad"><strong>${it.code}</strong> ${it.text}</p>`)}
     ${last?.decided && html`<p>Placed on <strong>${last.backend}</strong> after ${duration(last.waited_ms)}: ${last.decided}.</p>`}
     ${last?.backends && html`<${Table} caption="Backends that were compared" rows=${last.backends} rowKey=${(it) => it.backend} columns=${[
       { name: "Backend", cell: (it) => html`${it.backend}${it.chosen ? html` <span class="good">chosen</span>` : ""}` },
