@@ -21,6 +21,8 @@ WORDS = {
     "command": ("poison", "jpoison"),
     "account": ("poison", "main", "jpoison"),
     "tenant": ("poison", "main"),
+    "delegation": ("poison", "dpoison"),
+    "config": ("poison",),
     "backend": ("aer",),
     "proof": ("main",),
 }

@@ -57,6 +57,7 @@ def test_a_damaged_stack_file_is_written_again(stack: EmbeddedStack, damage: byt
 def test_status_tells_how_far_behind_a_halted_service_is(second: EmbeddedStack, circuits: Path) -> None:
     telemetry = second.pid("telemetry")
     assert telemetry is not None
+    _until(lambda: -_behind(second), more_than=-1)
     os.kill(telemetry, signal.SIGSTOP)
     try:
         output = [_behind(second)]

@@ -72,8 +72,7 @@ def test_a_person_follows_a_job_from_the_list_to_its_proof(
     assert "token" not in page.url
     assert page.get_by_text(TEAM).first.is_visible()
     # 2: sees a job of another program arrive and end, without touching the page
-    page.get_by_role("link", name="Jobs").click()
-    page.get_by_text("There are no jobs yet").wait_for()
+    page.get_by_role("link", name="Jobs", exact=True).click()
     page.locator(".live.live").wait_for()
     job = submit(stack, folder / "bell.qasm", "--backend", "emulated-ibm-manila", "--tag", "paper")
     row = page.locator("tr", has_text=job["job"][:10])
@@ -103,16 +102,19 @@ def test_a_person_on_call_finds_the_reason_of_a_failure(
     # 8: what is wrong, and why
     wrong = submit(stack, folder / "wrong.qasm", accept=(3,))
     page.goto("/console/oncall")
-    page.get_by_role("region", name="What burns").wait_for()
+    page.get_by_role("region", name="Needs attention").wait_for()
     page.get_by_role("link", name=wrong["job"][:10]).click()
     page.locator(".why", has_text="gate 'hh' is not defined").wait_for()
     assert log == []
 
 
-def test_a_person_who_pays_sees_where_money_and_quality_are(page: Page, log: list[str]) -> None:
+def test_a_person_who_pays_sees_where_money_and_quality_are(
+    stack: EmbeddedStack, page: Page, folder: Path, log: list[str]
+) -> None:
+    submit(stack, folder / "bell.qasm", "--tag", "poster")
     # 9: what is left, and which tag spent it
     page.goto("/console/billing?by=tag")
-    page.get_by_role("cell", name="paper").wait_for()
+    page.get_by_role("cell", name="poster").wait_for()
     page.get_by_role("row", name=re.compile("main.*100.00 USD")).wait_for()
     # 10: which backend is good today
     page.goto("/console/fleet/emulated-ibm-manila")
