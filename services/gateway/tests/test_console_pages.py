@@ -120,7 +120,7 @@ def test_keys_move_and_open_and_filters_are_in_the_address(page: Page, log: list
     page.get_by_role("heading", name="bell").wait_for()
     page.go_back()
     page.get_by_text("circuit 1", exact=True).wait_for()
-    assert BOTH.search(page.url)
+    page.wait_for_url(BOTH)
     page.keyboard.press("?")
     page.get_by_role("dialog").get_by_text("next, previous row").wait_for()
     page.keyboard.press("Escape")
