@@ -149,7 +149,8 @@ class Stub:
 @contextmanager
 def serving(stub: Stub) -> Iterator[str]:
     """Serve in a thread; yields the address."""
-    config = uvicorn.Config(stub.app(), port=0, log_level="warning", timeout_graceful_shutdown=1)
+    # Streams that end with the server would fill the output with tracebacks.
+    config = uvicorn.Config(stub.app(), port=0, log_level="critical", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
