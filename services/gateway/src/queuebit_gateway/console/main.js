@@ -34,7 +34,7 @@ function toggleTheme() {
 /** Keys that work everywhere but in fields; `g` waits a moment for the page's letter. */
 function useKeys(help) {
   useEffect(() => {
-    let leading = 0;
+    let leading = -Infinity;
     const press = (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       if (event.target.closest?.("input, select, textarea")) {
@@ -42,7 +42,7 @@ function useKeys(help) {
         return;
       }
       const to = performance.now() - leading < 1_200 && Object.keys(PAGES).find((it) => PAGES[it][1] === event.key);
-      leading = 0;
+      leading = -Infinity;
       if (to) {
         go(address(to));
         event.stopImmediatePropagation();
