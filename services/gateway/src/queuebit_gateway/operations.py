@@ -10,11 +10,12 @@ from typing import Final
 from pydantic import BaseModel
 
 from queuebit_contracts.lifecycle import STATES
+from queuebit_contracts.program import CIRCUIT, PROGRAM
 from queuebit_gateway.jobs import StatusBody
 from queuebit_gateway.pages import MOST_ROWS
 from queuebit_gateway.plans import PlanBody
 from queuebit_gateway.schemas import JobAnswer, JobsAnswer, ObjectAnswer, ResultAnswer, RowsAnswer, StatesAnswer
-from queuebit_gateway.submissions import EVENT, OPENQASM, CancelBody, SignedBody, SubmitBody
+from queuebit_gateway.submissions import EVENT, CancelBody, SignedBody, SubmitBody
 from queuebit_gateway.waits import UNTIL
 from queuebit_gateway.webhooks.routes import EventRange, NewWebhook
 
@@ -123,7 +124,7 @@ OPERATIONS: Final = (
         JobAnswer,
         statuses=(200, 202),
         parameters={**_KEY, **_WAIT, **_FIELDS},
-        bodies={_JSON: _EITHER, EVENT: _EVENT, OPENQASM: _SOURCE},
+        bodies={_JSON: _EITHER, EVENT: _EVENT, CIRCUIT: _SOURCE},
         problems=(403, 409),
     ),
     Operation("GET", "/v1/jobs", "list_jobs", "Jobs, newest first.", JobsAnswer, parameters=_LIST, problems=(422,)),
@@ -134,7 +135,7 @@ OPERATIONS: Final = (
     _job("", "job", "A job, with all that happened to it.", 422, answer=JobAnswer, parameters=_WAIT),
     _job("/result", "job_result", "What a completed job returned.", 409, 422, answer=ResultAnswer, parameters=_WAIT),
     _job("/receipt", "job_receipt", "The receipt, to be verified offline.", 409, answer={"type": "object"}),
-    _job("/circuit", "job_circuit", "What was submitted to be run.", answer=_SOURCE, media_type=OPENQASM),
+    _job("/circuit", "job_circuit", "What was submitted to be run.", answer=_SOURCE, media_type=CIRCUIT),
     _job("/charge", "job_charge", "The bill, line by line, with its corrections.", 409),
     _job("/explain", "job_explanation", "Why it was placed where it was.", 422, answer=RowsAnswer),
     _job("/events", "job_events", "Events of a job.", 422, answer=_TEXT, media_type=_SSE, parameters=_STREAM),
@@ -156,7 +157,7 @@ OPERATIONS: Final = (
         "store_payload",
         "Store a circuit or program under its SHA-256.",
         statuses=(201,),
-        bodies={OPENQASM: _SOURCE, "application/vnd.queuebit.program+json": {"type": "object"}},
+        bodies={CIRCUIT: _SOURCE, PROGRAM: {"type": "object"}},
         problems=(403, 409),
     ),
     Operation(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,12 +13,9 @@ from queuebit_gateway.answers import listed, money
 from queuebit_gateway.bodies import Body, read
 from queuebit_gateway.callers import CallerOf, require
 from queuebit_gateway.platform import Platform
-from queuebit_gateway.relaying import Relay, require_size
-from queuebit_runtime.payloads import describe
+from queuebit_gateway.relaying import Relay, reference_of
 
 __all__ = ["PlanBody", "Plans"]
-
-_OPENQASM: Final = "text/x-openqasm"
 
 
 class PlanBody(Body):
@@ -47,14 +42,10 @@ class Plans:
 
     async def _plan(self, request: Request) -> Response:
         caller, asked = await self._caller_of(request), await read(request, PlanBody)
-        payload = asked.circuit
-        if isinstance(payload, str):
-            content = payload.encode()
-            require_size(content)
-            payload = describe(content, _OPENQASM)
-            if payload.inline is None:
-                require(caller, "member", "store circuits, and this one is too large to be sent along")
-                await self._relay.payload(caller.tenant, payload, content)
+        payload, content = reference_of(asked.circuit)
+        if content is not None:
+            require(caller, "member", "store circuits, and this one is too large to be sent along")
+            await self._relay.payload(caller.tenant, payload, content)
         found = await self._platform.ask(
             caller.tenant,
             "plan",

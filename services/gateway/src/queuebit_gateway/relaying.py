@@ -8,13 +8,15 @@ from queuebit.errors import QueuebitError
 from queuebit.payloads import Payloads
 from queuebit.transport import Transport
 from queuebit_contracts.intake import ERR_MALFORMED, ERR_OTHER_CONTENT, ERR_TOO_FAST
+from queuebit_contracts.program import CIRCUIT
 from queuebit_contracts.wire import Payload
 from queuebit_gateway.problems import Problem
 from queuebit_kernel import digest
 from queuebit_planning.limits import MAX_SOURCE_BYTES
+from queuebit_runtime.payloads import describe
 from queuebit_runtime.server_errors import WRONG_LAST_SEQUENCE
 
-__all__ = ["Relay", "require_size"]
+__all__ = ["Relay", "reference_of", "require_size"]
 
 
 class Relay:
@@ -49,6 +51,20 @@ class Relay:
             await Payloads(self._transport, tenant).keep(payload, content)
         except QueuebitError as error:
             raise Problem(503, "unavailable", "the payload was not stored: send it again", retry_after_s=1) from error
+
+
+def reference_of(circuit: str | Payload) -> tuple[Payload, bytes | None]:
+    """The reference of a circuit, and its content if that has to be stored: the reference does not include it.
+
+    Raises:
+        Problem: it is too large.
+    """
+    if isinstance(circuit, Payload):
+        return circuit, None
+    content = circuit.encode()
+    require_size(content)
+    payload = describe(content, CIRCUIT)
+    return payload, content if payload.inline is None else None
 
 
 def require_size(content: bytes) -> None:

@@ -17,6 +17,7 @@ from queuebit.submission import content_digest, submission
 from queuebit_contracts.catalog import decode
 from queuebit_contracts.command import CancelJob, CancelRequest
 from queuebit_contracts.job import JobSubmitted
+from queuebit_contracts.program import CIRCUIT
 from queuebit_contracts.subjects import command, subject_of
 from queuebit_contracts.tenants import Tenant
 from queuebit_contracts.wire import Amount, Payload
@@ -27,19 +28,15 @@ from queuebit_gateway.jobs import Jobs
 from queuebit_gateway.pages import preference
 from queuebit_gateway.platform import Platform
 from queuebit_gateway.problems import Problem
-from queuebit_gateway.relaying import Relay, require_size
+from queuebit_gateway.relaying import Relay, reference_of
 from queuebit_gateway.waits import signals_of, target_of, wait_for
 from queuebit_kernel import digest, job_id
 from queuebit_planning.limits import MAX_SOURCE_BYTES
-from queuebit_runtime.payloads import describe
 
-__all__ = ["EVENT", "OPENQASM", "CancelBody", "SignedBody", "Submissions", "SubmitBody"]
+__all__ = ["EVENT", "CancelBody", "SignedBody", "Submissions", "SubmitBody"]
 
 EVENT: Final = "application/cloudevents+json"
 """The media type of an event that the user signed."""
-
-OPENQASM: Final = "text/x-openqasm"
-"""The media type of a circuit as source; the other fields of a job are then in the query."""
 
 
 class SubmitBody(Body):
@@ -116,7 +113,7 @@ class Submissions:
         if media_type_of(request) == EVENT:
             body = await request.body()
             return _own(body, caller, key), body
-        source = media_type_of(request) == OPENQASM
+        source = media_type_of(request) == CIRCUIT
         given = await _source(request) if source else await document(request)
         if not source and isinstance(given, dict) and "event" in given:
             signed = validated(SignedBody, given)
@@ -131,13 +128,9 @@ class Submissions:
         return event, event.to_bytes()
 
     async def _signed(self, asked: SubmitBody, caller: Caller, key: str | None) -> JobSubmitted:
-        payload = asked.circuit
-        if isinstance(payload, str):
-            content = payload.encode()
-            require_size(content)
-            payload = describe(content, OPENQASM)
-            if payload.inline is None:
-                await self._relay.payload(caller.tenant, payload, content)
+        payload, content = reference_of(asked.circuit)
+        if content is not None:
+            await self._relay.payload(caller.tenant, payload, content)
         return submission(
             Credential("", caller.tenant, caller.user, "", caller.project or self._only_project(caller.tenant)),
             payload,
@@ -192,7 +185,7 @@ class Submissions:
         caller = await self._caller_of(request)
         require(caller, "member", "store payloads")
         content = await request.body()
-        media_type = media_type_of(request) or OPENQASM
+        media_type = media_type_of(request) or CIRCUIT
         payload = Payload(digest=digest(content), size=len(content), media_type=media_type)
         if payload.digest != request.path_params["digest"]:
             raise Problem(422, "other_content", f"the content is {payload.digest}", "put it under its own digest")

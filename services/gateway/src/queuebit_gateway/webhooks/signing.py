@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 
 from queuebit_contracts.webhook import public_text, secret_of, secret_text, signed_headers
+from queuebit_kernel.base64url import from_base64url, to_base64url
 from queuebit_runtime.keys import key_bytes, public_key, seed_of, sign_bytes
 
 __all__ = ["Signing"]
@@ -31,7 +31,7 @@ class Signing:
     @property
     def jwk(self) -> Mapping[str, str]:
         """The public key as a JSON Web Key (RFC 8037)."""
-        x = base64.urlsafe_b64encode(self._public).rstrip(b"=").decode()
+        x = to_base64url(self._public)
         return {"kty": "OKP", "crv": "Ed25519", "use": "sig", "x": x}
 
     def headers(self, tenant: str, webhook: str, identifier: str, at: int, body: bytes) -> Mapping[str, str]:
@@ -39,4 +39,4 @@ class Signing:
         return signed_headers(identifier, at, body, secret_of(self._root, tenant, webhook), self._sign)
 
     def _sign(self, content: bytes) -> bytes:
-        return base64.urlsafe_b64decode(sign_bytes(self._seed, content) + "==")
+        return from_base64url(sign_bytes(self._seed, content))
