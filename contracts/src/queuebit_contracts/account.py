@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 
-PURPOSES: Final = ("job", "session", "reservation", "program")
+PURPOSES: Final = ("job", "session", "reservation", "program", "idle")
 """The purpose of a hold. The list may grow: readers treat unknown purposes like any other."""
 
 
@@ -37,7 +37,7 @@ class Funding(Wire):
 
 
 class Hold(Wire):
-    """Part of the budget is set aside for one job."""
+    """Part of the budget is set aside for one job, or for a session."""
 
     tenant: Name
     account: Name
@@ -45,7 +45,8 @@ class Hold(Wire):
     """The id of what the money is for; of a job, where `purpose` says nothing else."""
     amount: Amount
     purpose: Annotated[str, open_text(*PURPOSES)] | None = None
-    """One of `PURPOSES`; absent means `job`."""
+    """One of `PURPOSES`; absent means `job`. The hold of a `session` is shared with its jobs: see
+    `queuebit_contracts.session`."""
     budgets: tuple[str, ...] | None = Field(default=None, max_length=16)
     """Names of the budgets that this counts against in addition to the account, such as `tenant` or `user:ada`."""
 
@@ -64,7 +65,7 @@ class Settlement(Wire):
 
 
 class Release(Wire):
-    """A hold was given back whole: its job was never accepted."""
+    """A hold was given back whole: its job was never accepted, or its session closed."""
 
     tenant: Name
     account: Name

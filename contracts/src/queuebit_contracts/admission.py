@@ -62,6 +62,9 @@ class Submission(Wire):
     """Seed of the simulation; derived from the job's id when absent."""
     tags: tuple[Name, ...] | None = Field(default=None, max_length=8)
     """Words for the bill; the job also counts against the budget of each tag that has one."""
+    session: Name | None = None
+    """The open session that the job belongs to, of the same user and project: its hold is taken out of the session's
+    cap. Absent for a job of its own."""
     proof: Signature
 
 
@@ -136,6 +139,8 @@ class Acceptance(Wire):
     price_book: Digest
     seed: int
     submitted_at: Moment
+    session: Name | None = None
+    """The session that the job belongs to; absent for a job of its own."""
     submission: int | None = Field(default=None, ge=1)
     """Sequence of the submission that was accepted; later ones of the same job change nothing."""
     program: Payload | None = None

@@ -43,6 +43,7 @@ from queuebit_contracts.job import (
     JobSubmitted,
     JobUsageReported,
 )
+from queuebit_contracts.session import SessionClosed, SessionMetered, SessionOpened
 from queuebit_contracts.subjects import parse
 from queuebit_contracts.tenant import (
     IssuerDefined,
@@ -113,6 +114,7 @@ _JOB = "qb.job.{tenant}.{job}."
 _ACCOUNT = "qb.account.{tenant}.{account}."
 _TENANT = "qb.tenant.{tenant}."
 _DELEGATION = "qb.delegation.{tenant}.{delegation}."
+_SESSION = "qb.session.{tenant}.{session}."
 
 CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
     entry.type: entry
@@ -146,6 +148,9 @@ CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
         Entry(IssuerRemoved, _TENANT + "issuer_removed.{issuer}", ("broker",)),
         Entry(DelegationGranted, _DELEGATION + "granted", ("broker",)),
         Entry(DelegationRevoked, _DELEGATION + "revoked", ("broker",)),
+        Entry(SessionOpened, _SESSION + "opened", ("broker",)),
+        Entry(SessionClosed, _SESSION + "closed", ("broker",)),
+        Entry(SessionMetered, _SESSION + "metered", ("metering",)),
         Entry(ConfigApplied, "qb.config.stack.applied", ("broker",)),
         Entry(BackendRegistered, "qb.backend.{backend}.registered", ("executor",)),
         Entry(BackendCalibrated, "qb.backend.{backend}.calibrated", ("executor",)),

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from queuebit_contracts import delegation, deployment, objectives, query, tenants
+from queuebit_contracts import delegation, deployment, objectives, query, session, tenants
 from queuebit_contracts.catalog import CATALOG, EVENTS, AnyEvent, Entry, wire_name
 from queuebit_contracts.executors import with_executors
 from queuebit_contracts.field_docs import describe_fields
@@ -32,6 +32,9 @@ REQUESTS: tuple[type[BaseModel], ...] = (
     delegation.DelegateRequest,
     delegation.RevokeRequest,
     delegation.DelegationAnswer,
+    session.OpenSession,
+    session.CloseSession,
+    session.SessionAnswer,
 )
 """Requests and answers, which the log does not store."""
 

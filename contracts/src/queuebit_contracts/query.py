@@ -99,6 +99,8 @@ class Question(Wire):
     user: Name | None = None
     """Of jobs: only those that this user submitted and the broker accepted."""
     tag: Name | None = None
+    session: Name | None = None
+    """Of sessions: only this one."""
     label: str | None = Field(default=None, max_length=200)
     """Of jobs: only those whose label begins so."""
     since: Moment | None = None

@@ -6,6 +6,7 @@ qb.backend.<backend>.<event>                  qb.proof.<log>.<event>
 qb.command.<tenant>.<job>.<verb>              qb.query.<tenant>.<question>
 qb.tenant.<tenant>.<event>[.<project or user>]   qb.admin.tenants, qb.admin.usage
 qb.delegation.<tenant>.<delegation>.<event>   qb.identity.<tenant>.<verb>
+qb.session.<tenant>.<session>.<event>         qb.sessions.<tenant>.<verb>
 qb.profile.<stack>                            qb.dead.<durable>.<sequence>
 qb.alive.<backend>   qb.config.stack.<event>   qb.replay.<durable>
 qb.trace.<service>                            qb.stored.<what follows qb.job. in the subject of a stored event>
@@ -54,6 +55,8 @@ __all__ = [
     "proof",
     "query",
     "replay",
+    "session",
+    "sessions",
     "stored",
     "subject_of",
     "tenant",
@@ -99,8 +102,8 @@ class Address(NamedTuple):
 
 
 _PLACES = {
-    **dict.fromkeys(("job", "stored", "account", "command", "reservation", "delegation"), (2, 3, 4, 5)),
-    **dict.fromkeys(("query", "tenant", "identity"), (2, 0, 3, 4)),
+    **dict.fromkeys(("job", "stored", "account", "command", "reservation", "delegation", "session"), (2, 3, 4, 5)),
+    **dict.fromkeys(("query", "tenant", "identity", "sessions"), (2, 0, 3, 4)),
     **dict.fromkeys(("profile", "alive", "replay", "trace", "dead"), (0, 2, 0, 3)),
 }
 """By noun: which tokens are tenant, id and event, 0 for none; and where the qualifiers begin."""
@@ -185,6 +188,11 @@ def delegation(tenant: str, delegation_id: str) -> Aggregate:
     return Aggregate(f"qb.delegation.{require_token(tenant, 'tenant')}.{require_token(delegation_id, 'delegation')}")
 
 
+def session(tenant: str, session_id: str) -> Aggregate:
+    """The history of a session."""
+    return Aggregate(f"qb.session.{require_token(tenant, 'tenant')}.{require_token(session_id, 'session')}")
+
+
 def backend(name: str) -> Aggregate:
     """The history of a backend."""
     return Aggregate(f"qb.backend.{require_token(name, 'backend')}")
@@ -213,14 +221,17 @@ def everything_of(tenant: str) -> str:
 
 def query(question: str, tenant: str | None = None) -> str:
     """Return the subject of a query of a tenant; without a tenant, the pattern of all tenants."""
-    asked_by = "*" if tenant is None else require_token(tenant, "tenant")
-    return f"qb.query.{asked_by}.{require_token(question, 'question')}"
+    return _request("query", question, tenant)
 
 
 def identity(verb: str, tenant: str | None = None) -> str:
     """Return the subject of requests about delegated keys of a tenant; without a tenant, the pattern of all tenants."""
-    asked_by = "*" if tenant is None else require_token(tenant, "tenant")
-    return f"qb.identity.{asked_by}.{require_token(verb, 'verb')}"
+    return _request("identity", verb, tenant)
+
+
+def sessions(verb: str, tenant: str | None = None) -> str:
+    """Return the subject of requests to open or close sessions of a tenant; without a tenant, the pattern of all."""
+    return _request("sessions", verb, tenant)
 
 
 def profile(stack: str) -> str:
@@ -278,6 +289,11 @@ def subject_of(event: AnyEvent) -> str:
     if revised and event.data.revision is not None:
         return f"{subject}.{require_token(str(event.data.revision), 'revision')}"
     return subject
+
+
+def _request(noun: str, verb: str, tenant: str | None) -> str:
+    asked_by = "*" if tenant is None else require_token(tenant, "tenant")
+    return f"qb.{noun}.{asked_by}.{require_token(verb, 'verb')}"
 
 
 def _replaced(subject: str, prefix: str, other: str) -> str:
