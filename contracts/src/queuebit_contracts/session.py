@@ -1,9 +1,10 @@
 """Sessions: groups of jobs with priority, and with a cap that is a hold.
 
-The cap of a session is held on its project's account when it opens. Its jobs take their holds out of it: each names the
-budget `budget_of(session)`, and what no job has used yet stays reserved on the account while the session is open. So
-an account has on hold, beside its jobs, `reserved(cap, used)` of each open session; the same applies to the budgets that
-the session's hold names. `used` is all that counts against the session's budget: what is held and what was charged.
+The cap of a session is held on its project's account when it opens. Its jobs take their holds out of it: each names
+the budget `budget_of(session)`, and what no job has used yet stays reserved on the account while the session is open.
+So an account has on hold, beside its jobs, `reserved(cap, used)` of each open session; the same applies to the budgets
+that the session's hold names. `used` is all that counts against the session's budget: what is held, and what was
+charged.
 
 Requests are sent to `subjects.sessions("open", tenant)` and `subjects.sessions("close", tenant)`.
 """
@@ -78,7 +79,7 @@ class OpenSession(Wire):
     backend: Name | None = None
     """The only backend that its jobs run on, and where they have priority; absent: any, without priority."""
     cap: Amount | None = None
-    """The most that its jobs and its idle time may cost together; held while it is open. Absent: no limit of its own."""
+    """The most that its jobs and its idle time may cost together; held while it is open. Absent: no own limit."""
     max_idle_s: int = Field(default=DEFAULT_IDLE_S, ge=1, le=MAX_AGE_S)
     """The session closes after this time without a waiting or running job."""
     max_age_s: int = Field(default=DEFAULT_AGE_S, ge=1, le=MAX_AGE_S)
@@ -166,7 +167,7 @@ class SessionOpened(Event[Session]):
 
 
 class SessionClosed(Event[SessionEnd]):
-    """A session closed, once. Appended in one batch with the release of its hold, and with the hold of its idle time."""
+    """A session closed, once. Appended in one batch with the release of its hold and the hold of its idle time."""
 
     type: Literal["qb.session.closed.v1"] = "qb.session.closed.v1"
 
