@@ -116,8 +116,18 @@ def test_each_gets_its_own_seed_and_no_other(compose: dict[str, Any], container:
     name = {"provision": "provisioner"}.get(container["name"], container["name"])
     seeds = {source for source in mounts(compose, container).values() if source.suffix == ".seed"}
     assert seeds == ({home.seed_file(name)} if name not in SERVERS else set())
-    folders = {source for source in mounts(compose, container).values() if source.is_dir()}
-    assert folders <= {home.root / "containers" / name}
+    folders = {source.name for source in mounts(compose, container).values() if source.is_dir()}
+    assert folders <= {name, *(("trust",) if name in ("provenance", "gateway") else ())}
+
+
+def test_only_provenance_writes_the_trust_document(compose: dict[str, Any]) -> None:
+    mounted = {
+        name: volume.get("read_only", False)
+        for name, service in compose["services"].items()
+        for volume in service.get("volumes", ())
+        if volume["source"].endswith("/trust")
+    }
+    assert mounted == {"provenance": False, "gateway": True}
 
 
 def test_no_secret_is_in_the_file(compose: dict[str, Any], home: Home) -> None:

@@ -155,3 +155,5 @@ class Rejection(Wire):
     project: str
     reasons: tuple[Reason, ...] = Field(min_length=1)
     submitted_at: Moment
+    user: Name | None = None
+    """Who submitted it; absent if the signature does not prove that."""

@@ -33,8 +33,18 @@ def test_no_one_else_can_read_anything(home: Home) -> None:
 
 
 def test_the_trust_document_is_found_where_provenance_will_put_it(home: Home) -> None:
-    (folder(home) / "provenance" / "trust.json").write_text("{}")
+    (folder(home) / "trust" / "trust.json").write_text("{}")
     assert home.trust_file.read_text() == "{}"
+
+
+def test_a_trust_document_beside_secret_keys_moves_to_a_folder_of_its_own(home: Home) -> None:
+    former = folder(home) / "provenance" / "trust.json"
+    former.write_text("{}")
+    home.trust_file.unlink()
+    home.trust_file.symlink_to(former)
+    assert main(["containers", "prepare", "--home", str(home.root)]) == Exit.DONE
+    assert home.trust_file.read_text() == "{}"
+    assert not former.exists()
 
 
 def test_it_says_how_to_go_on(home: Home, capsys: pytest.CaptureFixture[str]) -> None:

@@ -76,6 +76,23 @@ def of_items(snapshot: Snapshot, items: int, shots: int) -> Snapshot:
     return replace(snapshot, profiled=replace(snapshot.profiled, profile=counted))
 
 
+@pytest.mark.parametrize(
+    ("changes", "user"),
+    [
+        ({"shots": 0}, "ann"),
+        ({"by": "vic"}, "vic"),
+        ({"by": "eve"}, None),
+        ({"after_signing": {"shots": 1}}, None),
+    ],
+)
+def test_a_refusal_names_the_user_whose_signature_holds(
+    ask: Ask, snapshot: Snapshot, changes: dict[str, Any], user: str | None
+) -> None:
+    decision = admit(ask(**changes), snapshot)
+    assert isinstance(decision, Refuse)
+    assert decision.user == user
+
+
 def test_the_hold_of_a_program_covers_the_shots_of_all_its_items(ask: Ask, snapshot: Snapshot) -> None:
     """A shot costs 0.00001 USD on cirq, and those asked for are run for each item."""
     decision = admit(ask(backend="cirq", shots=100), of_items(snapshot, 50, 5_000))

@@ -54,6 +54,7 @@ async def send(
         "raw_path": target.encode(),
         "query_string": query.encode(),
         "server": ("127.0.0.1", 80),
+        "client": ("127.0.0.1", 50_000),
         "root_path": "",
         "headers": [(name.encode(), value.encode()) for name, value in given],
     }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 from starlette.requests import Request
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from queuebit.transport import OnGap, OnMessage, Reply, Unsubscribe
@@ -14,6 +16,8 @@ from queuebit_gateway.callers import Caller, Callers
 from queuebit_gateway.guard import BODY_BYTES, Guard
 from queuebit_gateway.limits import Limited
 from queuebit_gateway.problems import PROBLEM, Problem
+from queuebit_gateway.server import Server
+from queuebit_gateway.settings import Settings
 from queuebit_kernel import SystemClock
 from queuebit_testing.memory import MemoryLog
 
@@ -52,7 +56,33 @@ async def test_a_request_id_that_could_break_a_log_is_replaced(app: ASGIApp) -> 
 async def test_another_method_is_named(app: ASGIApp) -> None:
     answer = await send(app, "DELETE", "/v1/backends")
     assert (answer.status, answer.json()["code"]) == (405, "method_not_allowed")
-    assert "GET" in answer.headers["allow"]
+    assert answer.headers["allow"] == "GET, HEAD"
+
+
+async def test_every_method_of_an_address_is_named(app: ASGIApp) -> None:
+    answer = await send(app, "DELETE", "/v1/jobs")
+    assert answer.status == 405
+    assert {*answer.headers["allow"].split(", ")} == {"GET", "HEAD", "POST"}
+
+
+@pytest.mark.parametrize("path", ["/v1/me", "/v1/nothing", "/openapi.json", "/.well-known/oauth-protected-resource"])
+async def test_json_ends_with_a_line_end(app: ASGIApp, path: str) -> None:
+    assert (await send(app, "GET", path)).body.endswith(b"}\n")
+
+
+@pytest.mark.parametrize(("proxies", "scheme"), [((), "http"), (("127.0.0.0/8",), "https"), (("10.0.0.1",), "http")])
+async def test_only_a_proxy_that_is_named_says_how_a_client_came(proxies: tuple[str, ...], scheme: str) -> None:
+    seen: list[str] = []
+
+    async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope["scheme"])
+        await PlainTextResponse("")(scope, receive, send)
+
+    with socket.socket() as listening:
+        config = Server(echo, Settings(proxies=proxies), listening).config
+        config.load()
+        await send(config.loaded_app, "GET", "/", headers=[("x-forwarded-proto", "https")])
+    assert seen == [scheme]
 
 
 @pytest.mark.parametrize("length", [[("content-length", str(BODY_BYTES + 1))], []])

@@ -58,6 +58,18 @@ async def test_job_is_reported_from_its_events(clickhouse: ClickHouse, life_of: 
     assert len(await clickhouse.jobs("acme", Question(limit=1))) == 1
 
 
+async def test_a_rejected_job_has_the_user_that_its_rejection_names(clickhouse: ClickHouse, life_of: LifeOf) -> None:
+    position, (submission, *_) = await clickhouse.position(), life_of("acme", "j1")
+    whose: dict[str, Any] = {"tenant": "acme", "project": "main", "job": "j1", "user": "ann"}
+    reasons = (Reason(code="bad_shots", text="0 shots"),)
+    rejection = Rejection(**whose, reasons=reasons, submitted_at=submission.time)
+    events = [submission, JobRejected(source="qb/test", data=rejection)]
+    await clickhouse.append(rows_of(events), position.generation, "LOG>0")
+    (row,) = await clickhouse.jobs("acme", Question(user="ann"))
+    assert (row["job"], row["state"], row["user"], row["reasons"]) == ("j1", "rejected", "ann", ["bad_shots"])
+    assert await clickhouse.jobs("acme", Question(user="eve")) == []
+
+
 async def test_pages_of_a_list_are_complete_whatever_they_are_filtered_by(
     clickhouse: ClickHouse, life_of: LifeOf
 ) -> None:

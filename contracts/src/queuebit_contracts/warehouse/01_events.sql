@@ -25,7 +25,8 @@ CREATE TABLE IF NOT EXISTS events
 
     label String MATERIALIZED if(type = 'qb.job.submitted.v1', JSONExtractString(data, 'label'), ''),
     shots UInt64 MATERIALIZED if(type = 'qb.job.submitted.v1', JSONExtractUInt(data, 'shots'), 0),
-    user LowCardinality(String) MATERIALIZED if(type = 'qb.job.accepted.v1', JSONExtractString(data, 'user'), ''),
+    user LowCardinality(String) MATERIALIZED
+        if(type IN ('qb.job.accepted.v1', 'qb.job.rejected.v1'), JSONExtractString(data, 'user'), ''),
     qubits UInt32 MATERIALIZED if(type = 'qb.job.accepted.v1', JSONExtractUInt(data, 'profile', 'qubits'), 0),
     reasons Array(LowCardinality(String)) MATERIALIZED multiIf(
         type = 'qb.job.rejected.v1', arrayMap(it -> JSONExtractString(it, 'code'), JSONExtractArrayRaw(data, 'reasons')),

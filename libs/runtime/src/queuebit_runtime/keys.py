@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -13,7 +12,7 @@ import nkeys
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
-from queuebit_kernel import Json, canonical, to_base64url
+from queuebit_kernel import Json, canonical, from_base64url, to_base64url
 
 __all__ = [
     "ALGORITHMS",
@@ -83,10 +82,18 @@ def verify(key: str, document: Json, signature: str) -> bool:
 def verify_bytes(key: str, signed: bytes, signature: str) -> bool:
     """Whether `signature` is by `key` over these bytes."""
     try:
-        _verify_key(key).verify(signed, base64.urlsafe_b64decode(signature + "=="))
-    except (BadSignatureError, binascii.Error, ValueError, TypeError):
+        _verify_key(key).verify(signed, _strictly(signature))
+    except (BadSignatureError, ValueError, TypeError):
         return False
     return True
+
+
+def _strictly(signature: str) -> bytes:
+    """The bytes of a signature, in its one form: other texts for the same bytes would be other signatures."""
+    found = from_base64url(signature)
+    if to_base64url(found) != signature:
+        raise ValueError("not base64url without padding")
+    return found
 
 
 @lru_cache(32)

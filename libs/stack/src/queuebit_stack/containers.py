@@ -96,10 +96,9 @@ def prepare(home: Home) -> Path:
     home.prepare()
     save(home, find(home))
     bootstrap(home)
-    for name in ("nats", "clickhouse", "provenance", "broker", "scheduler"):
+    for name in ("nats", "clickhouse", "provenance", "trust", "broker", "scheduler"):
         (folder(home) / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not home.trust_file.is_symlink():  # provenance writes it into the folder that it is given
-        home.trust_file.symlink_to(folder(home) / "provenance" / home.trust_file.name)
+    _link_trust(home)
     configure(home, first_tenants(home))
     if kept_tenants(home) is None:
         keep_tenants(home)
@@ -110,6 +109,17 @@ def prepare(home: Home) -> Path:
     listens = {"nats-server": f"nats://127.0.0.1:{_NATS}", "warehouse": f"http://127.0.0.1:{_WAREHOUSE}"}
     Stack(CONTAINERS, {"nats-server": _NATS, "warehouse": _WAREHOUSE}, listens).save(home)
     return env_file(home)
+
+
+def _link_trust(home: Home) -> None:
+    """The trust document has a folder of its own: provenance writes it there, and the gateway reads nothing else."""
+    published = folder(home) / "trust" / home.trust_file.name
+    former = folder(home) / "provenance" / home.trust_file.name
+    if former.exists() and not published.exists():
+        former.rename(published)
+    if home.trust_file.is_symlink():
+        home.trust_file.unlink()
+    home.trust_file.symlink_to(published)
 
 
 def used(home: Home) -> bool:

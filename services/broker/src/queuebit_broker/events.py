@@ -64,7 +64,7 @@ def accepted(
     )
 
 
-def rejected(request: Request, event: JobSubmitted, reasons: Sequence[Reason]) -> JobRejected:
+def rejected(request: Request, event: JobSubmitted, reasons: Sequence[Reason], user: str | None) -> JobRejected:
     """The job will not run."""
     return JobRejected(
         id=event_id("rejected", request.tenant, request.job),
@@ -77,6 +77,7 @@ def rejected(request: Request, event: JobSubmitted, reasons: Sequence[Reason]) -
             project=request.submission.project,
             reasons=tuple(reasons),
             submitted_at=event.time,
+            user=user,
         ),
     )
 

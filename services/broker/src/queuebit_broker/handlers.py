@@ -102,8 +102,8 @@ class AdmitJob:
                     concluded: JobAccepted | JobRejected = events.accepted(
                         request, event, sequence, admitted, profiled, self._tariff.digest
                     )
-                case Refuse(reasons):
-                    concluded = events.rejected(request, event, reasons)
+                case Refuse(reasons, user):
+                    concluded = events.rejected(request, event, reasons, user)
                 case _:
                     return None
             return Guarded(concluded, tail, _history(request).everything)

@@ -54,6 +54,8 @@ class Refuse:
     """The job may not run, for all of these reasons."""
 
     reasons: tuple[Reason, ...]
+    user: str | None = None
+    """Who submitted it; None if the signature does not prove that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,8 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
     if priced:
         reasons += about_money(request, snapshot.left if project else None, snapshot.limits, candidates)
     if reasons or isinstance(author, Reason) or tenant is None:
-        return Refuse(tuple(reasons))
+        user = author.user if request.signed and isinstance(author, Authority) else None
+        return Refuse(tuple(reasons), user)
     hold, budgets = max(it.cost for it in paid), tuple(snapshot.budgets)
     if (existing := snapshot.existing_hold) is not None:
         hold, budgets = existing.amount, existing.budgets

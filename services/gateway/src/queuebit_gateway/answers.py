@@ -9,10 +9,20 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-__all__ = ["listed", "money", "object_of", "raw"]
+__all__ = ["encoded", "listed", "money", "object_of", "plain", "raw"]
 
 _JSON: Final = "application/json"
 _PRIVATE: Final = {"cache-control": "no-store"}
+
+
+def encoded(content: object) -> bytes:
+    """A document as all answers have it: with a line end, so that a shell's prompt follows on a line of its own."""
+    return json.dumps(content, ensure_ascii=False).encode() + b"\n"
+
+
+def plain(content: Mapping[str, object], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """An answer in the form of another standard, which says nothing of the log."""
+    return Response(encoded(content), status, dict(headers or {}), _JSON)
 
 
 def money(amount: object, currency: object) -> dict[str, object] | None:
@@ -24,7 +34,7 @@ def object_of(
     content: Mapping[str, object], *, as_of: int | None, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """One object."""
-    body = json.dumps({**content, "as_of_seq": as_of}, ensure_ascii=False).encode()
+    body = encoded({**content, "as_of_seq": as_of})
     return Response(body, status, {**_PRIVATE, **(headers or {})}, _JSON)
 
 
@@ -32,7 +42,7 @@ def listed(
     request: Request, rows: Sequence[Mapping[str, object]], *, as_of: int | None, after: str | None = None
 ) -> Response:
     """A page of a list; `after` is the cursor of the next one."""
-    body = json.dumps({"data": [*rows], "next": after, "as_of_seq": as_of}, ensure_ascii=False).encode()
+    body = encoded({"data": [*rows], "next": after, "as_of_seq": as_of})
     headers = dict(_PRIVATE)
     if after is not None:
         headers["link"] = f'<{request.url.include_query_params(after=after)}>; rel="next"'

@@ -97,7 +97,7 @@ class Jobs:
             raise _not_yet(history, "sealed")
         seal = max(seals, key=lambda it: it.revision or 0)
         (row,) = await ask(self._platform.transport, seal.tenant, "receipt", job=seal.job, revision=seal.revision)
-        return raw(str(row["receipt"]).encode(), _RECEIPT, as_of=history.sequence)
+        return raw(str(row["receipt"]).encode() + b"\n", _RECEIPT, as_of=history.sequence)
 
     async def _circuit(self, request: Request) -> Response:
         caller = await self._caller_of(request)

@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from queuebit.errors import Unreachable
@@ -29,6 +29,7 @@ from queuebit_contracts.delegation import (
 )
 from queuebit_contracts.job import Signature
 from queuebit_contracts.wire import Reason
+from queuebit_gateway.answers import plain
 from queuebit_gateway.platform import Platform
 from queuebit_gateway.tokens import Tokens, signer_with
 from queuebit_kernel import InvalidId, Malformed, from_base64url
@@ -69,7 +70,7 @@ class OAuthError(Exception):
         document: dict[str, object] = {"error": self.error, "error_description": described}
         if self.reasons:
             document["reasons"] = [{"code": it.code, "text": it.text} for it in self.reasons]
-        return JSONResponse(document, 503 if later else 400, {**_PRIVATE, **({"retry-after": "2"} if later else {})})
+        return plain(document, 503 if later else 400, {**_PRIVATE, **({"retry-after": "2"} if later else {})})
 
 
 class OAuth:
@@ -98,7 +99,7 @@ class OAuth:
         if (delegation := answer.delegation) is None:
             return _refusal(answer).response()
         self._tokens.granted(delegation)
-        return JSONResponse(_issued(delegation, seed), headers=_PRIVATE)
+        return plain(_issued(delegation, seed), headers=_PRIVATE)
 
     async def _revoke(self, request: Request) -> Response:
         """RFC 7009: also a token that is none, or has ended, is answered with 200."""
@@ -117,7 +118,7 @@ class OAuth:
 
     async def _server(self, request: Request) -> Response:
         base = _base(request)
-        return JSONResponse(
+        return plain(
             {
                 "issuer": base,
                 "token_endpoint": f"{base}/oauth/token",
@@ -132,7 +133,7 @@ class OAuth:
 
     async def _resource(self, request: Request) -> Response:
         base = _base(request)
-        return JSONResponse(
+        return plain(
             {
                 "resource": base,
                 "resource_name": "Queuebit",

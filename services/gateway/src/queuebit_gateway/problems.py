@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Final
 from starlette.responses import Response
 
 from queuebit.errors import Conflict, InvalidInput, NotFound, QueuebitError, Reason, Refused, StillRunning
+from queuebit_gateway.answers import encoded
 from queuebit_kernel import Fault, Malformed, Unavailable
 
 __all__ = ["PROBLEM", "TITLES", "Problem", "answer_of", "problem_of"]
@@ -106,8 +106,7 @@ def answer_of(problem: Problem, request_id: str) -> Response:
     headers = dict(problem.headers)
     if problem.retry_after_s is not None:
         headers["retry-after"] = str(math.ceil(problem.retry_after_s))
-    body = json.dumps(problem.document(request_id), ensure_ascii=False).encode()
-    return Response(body, problem.status, headers, PROBLEM)
+    return Response(encoded(problem.document(request_id)), problem.status, headers, PROBLEM)
 
 
 _STATUS_OF: Final = {"busy": 429, "unavailable": 503, "forbidden": 403, "internal_error": 503, "too_large": 422}

@@ -34,6 +34,8 @@ class Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                proxy_headers=bool(settings.proxies),
+                forwarded_allow_ips=list(settings.proxies),
                 limit_concurrency=settings.max_connections,
                 timeout_keep_alive=30,
                 timeout_graceful_shutdown=3,

@@ -33,6 +33,8 @@ class Settings(BaseSettings):
     """Open connections; further ones are closed at once."""
     head_s: float = Field(default=10, gt=0, le=600)
     """The longest time until the head of a request is complete, in seconds; the same again for its body."""
+    proxies: tuple[str, ...] = ()
+    """Addresses and networks of proxies that may say, by `X-Forwarded-Proto`, how a client came; none by default."""
     webhook_private_hosts: tuple[str, ...] = ()
     """Hosts that webhooks may be sent to although their addresses are private; also the only ones with plain `http`."""
 

@@ -21,6 +21,7 @@ from queuebit_gateway.hub import Hub
 from queuebit_gateway.jobs import Jobs
 from queuebit_gateway.limits import Limited
 from queuebit_gateway.money import Money
+from queuebit_gateway.paths import by_path
 from queuebit_gateway.plans import Plans
 from queuebit_gateway.platform import Platform
 from queuebit_gateway.settings import Settings
@@ -83,5 +84,5 @@ def web_app(
         *reference.routes(),
         *console.routes(),
     ]
-    router = Router(routes, redirect_slashes=False, middleware=[Middleware(limited.counted)])
+    router = Router(by_path(routes), redirect_slashes=False, middleware=[Middleware(limited.counted)])
     return Guard(router, hosts=settings.hosts, body_s=settings.head_s)

@@ -45,8 +45,7 @@ WHERE tenant = {tenant:String} AND type = 'qb.job.submitted.v1'
     AND stored_at >= toDateTime64({since:Float64}, 6, 'UTC')
     AND ({until:Float64} = 0 OR stored_at < toDateTime64({until:Float64}, 6, 'UTC'))
     AND ({user:String} = '' OR job IN (
-        SELECT job FROM events
-        WHERE tenant = {tenant:String} AND type = 'qb.job.accepted.v1' AND events.user = {user:String}))
+        SELECT job FROM events WHERE tenant = {tenant:String} AND job != '' AND events.user = {user:String}))
     AND ({backend:String} = '' OR job IN (
         SELECT job FROM events
         WHERE tenant = {tenant:String} AND backend = {backend:String} AND job != ''))

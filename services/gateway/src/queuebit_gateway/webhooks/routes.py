@@ -8,10 +8,10 @@ from typing import Annotated, Final
 
 from pydantic import Field, StringConstraints
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from queuebit_gateway.answers import listed, object_of
+from queuebit_gateway.answers import listed, object_of, plain
 from queuebit_gateway.bodies import Body, read
 from queuebit_gateway.callers import Caller, CallerOf, require
 from queuebit_gateway.problems import Problem
@@ -70,7 +70,7 @@ class WebhookRoutes:
 
     async def _keys(self, request: Request) -> Response:
         del request
-        return JSONResponse({"keys": [self._signing.jwk], "standard_webhooks": [self._signing.public]})
+        return plain({"keys": [self._signing.jwk], "standard_webhooks": [self._signing.public]})
 
     async def _list(self, request: Request) -> Response:
         caller = await self._admin(request)

@@ -117,7 +117,7 @@ export function Job({ id, me }) {
           sql=${`SELECT seq, event_time, type, data FROM events\nWHERE job = ${sqlText(it.job)} ORDER BY seq`} /></div></div>
     <${Facts} of=${[
       ["Job", html`<code>${it.job}</code> <${Copy} text=${it.job} label="Copy id" />`], ["Backend", it.backend], ["Project", it.project],
-      ["User", of.accepted?.user], ["Shots", count(it.shots)], ["Charge", html`<${Sum} of=${it.charge} />`],
+      ["User", (of.accepted || of.rejected)?.user], ["Shots", count(it.shots)], ["Charge", html`<${Sum} of=${it.charge} />`],
       ["Receipt", it.sealed ? html`entry ${of.sealed?.leaf_index ?? "…"} of the log` : "not issued yet"],
     ]} />
     <div class="grid">

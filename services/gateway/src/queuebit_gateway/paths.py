@@ -1,0 +1,29 @@
+"""One route for each address, so that a refusal of a method names every method that the address has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+__all__ = ["by_path"]
+
+_Endpoint = Callable[..., Any]  # as Starlette types it
+
+
+def by_path(routes: Iterable[Route]) -> list[Route]:
+    """Join the routes of an address, in the order of their first ones."""
+    found: dict[str, dict[str, _Endpoint]] = {}
+    for it in routes:
+        for method in it.methods or ():
+            found.setdefault(it.path, {}).setdefault(method, it.endpoint)
+    return [Route(path, partial(_by_method, methods), methods=sorted(methods)) for path, methods in found.items()]
+
+
+async def _by_method(methods: Mapping[str, _Endpoint], request: Request) -> Response:
+    answer: Response = await methods[request.method](request)
+    return answer
