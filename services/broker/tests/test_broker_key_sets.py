@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
 
-from queuebit_broker import key_sets
 from queuebit_broker.key_sets import FetchedKeySets
 from queuebit_broker.settings import Settings
 from queuebit_kernel import Unavailable
@@ -26,11 +25,14 @@ class Server:
         self.requests: list[bytes] = []
         self.url = ""
         self.released = asyncio.Event()
+        self.goes_on: Callable[[Server, asyncio.StreamWriter], Awaitable[None]] | None = None
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.requests.append(await reader.readuntil(b"\r\n\r\n"))
         writer.write(self.answer)
-        if not self.answer:
+        if self.goes_on is not None:
+            await self.goes_on(self, writer)
+        elif not self.answer:
             await self.released.wait()
         writer.close()
 
@@ -131,46 +133,67 @@ async def test_a_chunked_answer_is_read(sets: FetchedKeySets) -> None:
         assert [*await sets.keys(server.url, None)] == OLD.jwks("ES256")["keys"]
 
 
-async def test_a_silent_server_is_given_up(sets: FetchedKeySets, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(key_sets, "_TIMEOUT_S", 0.1)
+async def slow(server: Server, writer: asyncio.StreamWriter) -> None:
+    """A byte now and then: each is in time, and the whole is not."""
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n")
+    while not server.released.is_set():
+        writer.write(b" ")
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("drips", [False, True])
+async def test_a_silent_or_slow_server_is_given_up(clock: Clock, drips: bool) -> None:
     async with serving() as server:
         server.answer = b""
+        server.goes_on = slow if drips else None
         with pytest.raises(Unavailable):
-            await sets.keys(server.url, None)
+            await FetchedKeySets((), clock, timeout_s=0.2).keys(server.url, None)
 
 
-@pytest.mark.parametrize(
-    "address",
-    ["10.0.0.1", "127.0.0.1", "169.254.169.254", "::1", "fd00::1", "::ffff:10.0.0.1", "0.0.0.0", "100.64.0.1"],
-)
+@pytest.mark.parametrize(("number", "taken"), [(64, True), (65, False), (10_000, False)])
+async def test_a_set_of_very_many_keys_is_not_used(clock: Clock, number: int, taken: bool) -> None:
+    async with serving() as server:
+        server.answer = _json({"keys": [{"kid": str(it)} for it in range(number)]})
+        sets = FetchedKeySets((), clock)
+        if taken:
+            assert len(await sets.keys(server.url, None)) == number
+        else:
+            with pytest.raises(Unavailable):
+                await sets.keys(server.url, None)
+
+
+async def test_an_issuer_without_keys_any_more_has_none(sets: FetchedKeySets, clock: Clock) -> None:
+    async with serving() as server:
+        await sets.keys(server.url, None)
+        server.answer = _json({"keys": []})
+        clock.now += 3601
+        assert [*await sets.keys(server.url, None)] == []
+
+
 @pytest.mark.parametrize("allowed", [False, True])
 async def test_a_host_with_a_private_address_is_asked_only_if_it_is_named(
-    address: str, allowed: bool, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    clock: Clock, allowed: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    connected: list[tuple[str, int]] = []
+    asked = list[str]()
 
-    async def resolved(*_: object, **__: object) -> list[tuple[object, ...]]:
-        return [(2, 1, 6, "", ("93.184.215.14", 443)), (2, 1, 6, "", (address, 443))]
+    async def here(host: str, _: int) -> list[str]:
+        asked.append(host)
+        return ["93.184.215.14", "10.255.255.1"]
 
-    async def connect(host: str, port: int, **_: object) -> None:
-        connected.append((host, port))
-        raise ConnectionRefusedError
-
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolved)
-    monkeypatch.setattr(asyncio, "open_connection", connect)
-    sets = FetchedKeySets(["login.corp.example"] if allowed else ["other.example"], clock)
+    sets = FetchedKeySets(["login.corp.example"] if allowed else ["other.example"], clock, here, timeout_s=0.05)
     with pytest.raises(Unavailable):
         await sets.keys("https://login.corp.example/jwks", None)
-    assert connected == ([("93.184.215.14", 443)] if allowed else []), "the address that was checked is used"
+    assert asked == ["login.corp.example"]
+    assert ("QUEUEBIT_BROKER_PRIVATE_ISSUER_HOSTS" in caplog.text) is not allowed
 
 
-async def test_a_name_of_this_machine_leads_nowhere_else(sets: FetchedKeySets, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def resolved(*_: object, **__: object) -> list[tuple[object, ...]]:
-        return [(2, 1, 6, "", ("93.184.215.14", 80))]
+async def test_a_name_of_this_machine_leads_nowhere_else(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    async def elsewhere(_: str, __: int) -> list[str]:
+        return ["93.184.215.14"]
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolved)
     with pytest.raises(Unavailable):
-        await sets.keys("http://localhost/jwks", None)
+        await FetchedKeySets((), clock, elsewhere).keys("http://localhost/jwks", None)
+    assert "not of this machine" in caplog.text
 
 
 def test_hosts_are_named_in_the_environment(monkeypatch: pytest.MonkeyPatch, build: Callable[[], Settings]) -> None:

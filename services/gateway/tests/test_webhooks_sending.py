@@ -107,8 +107,8 @@ async def test_an_endless_answer_is_not_read() -> None:
 
 async def test_a_receiver_that_hangs_or_dribbles_is_cut() -> None:
     async def dribble(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while not writer.is_closing():
-            writer.write(b"H")
+        for letter in b"HTTP/1.1 200 OK\r\n":
+            writer.write(bytes([letter]))
             await writer.drain()
             await asyncio.sleep(0.05)
 
@@ -119,7 +119,7 @@ async def test_a_receiver_that_hangs_or_dribbles_is_cut() -> None:
         async with receiver(answer) as (port, _):
             outcome = await post(port, sender(whole_s=0.2))
         assert outcome.verdict is Verdict.FAILED
-        assert (outcome.error or "")[:9] in ("no answer", "hooks.tes")
+        assert (outcome.error or "").startswith("no answer")
 
 
 async def test_the_name_is_checked_again_for_each_request() -> None:

@@ -1,28 +1,24 @@
 """The public keys of issuers, fetched from their addresses and remembered.
 
-A request goes to an address that was checked: the host is resolved once, a private address is refused, and the
-connection is made to that very address. Redirects are not followed. The broker needs the network only to exchange
-tokens of issuers whose document does not hold their keys; jobs never wait for it.
+The broker needs the network only to exchange tokens of issuers whose document does not hold their keys; jobs never
+wait for it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import http.client
 import json
 import logging
-import socket
-import ssl
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
-from ipaddress import ip_address
 from typing import Any, Final
-from urllib.parse import SplitResult, urlsplit
 
+from queuebit_broker.proofs import MOST_KEYS
 from queuebit_contracts.issuers import LOOPBACK
 from queuebit_kernel import Unavailable
+from queuebit_runtime.addresses import Rules
+from queuebit_runtime.outbound import Outbound, Resolve, resolved
 
 __all__ = ["FetchedKeySets"]
 
@@ -53,14 +49,23 @@ class _Entry:
 class FetchedKeySets:
     """Key sets by address. Concurrent requests for one of them are one request."""
 
-    def __init__(self, private_hosts: Collection[str], now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        private_hosts: Collection[str],
+        now: Callable[[], float],
+        resolve: Resolve = resolved,
+        timeout_s: float = _TIMEOUT_S,
+    ) -> None:
         """Prepare.
 
         Args:
-            private_hosts: hosts that may have private addresses.
+            private_hosts: hosts that may have private addresses, beside this machine.
             now: a clock in seconds that never goes back.
+            resolve: finds the addresses of a host.
+            timeout_s: how long a request may take.
         """
-        self._private_hosts = frozenset(private_hosts)
+        rules = Rules(_ALLOW, [*private_hosts, *LOOPBACK], LOOPBACK)
+        self._outbound = Outbound(rules, timeout_s, resolve)
         self._now = now
         self._known: OrderedDict[str, _Entry] = OrderedDict()
         self._locks: dict[str, asyncio.Lock] = {}
@@ -74,8 +79,8 @@ class FetchedKeySets:
                 entry.asked = now
                 try:
                     entry.keys, entry.fetched = await self._fetch(url), now
-                except (OSError, ValueError, http.client.HTTPException) as error:  # a timeout is an OSError
-                    _log.warning("the keys at %s cannot be read: %r", url, error)
+                except (OSError, ValueError) as error:
+                    _log.warning("the keys at %s cannot be read: %s", url, error)
             if now - entry.fetched > _STALE_S:
                 raise Unavailable(f"the issuer's public keys at {url} cannot be read now: try again in a minute")
             return entry.keys
@@ -89,62 +94,13 @@ class FetchedKeySets:
         return entry
 
     async def _fetch(self, url: str) -> _Keys:
-        parts = urlsplit(url)
-        async with asyncio.timeout(_TIMEOUT_S):
-            address, port = await self._address(parts)
-            tls = ssl.create_default_context() if parts.scheme == "https" else None
-            reader, writer = await asyncio.open_connection(
-                address, port, ssl=tls, server_hostname=str(parts.hostname) if tls else None
-            )
-            try:
-                writer.write(_question(parts))
-                whole = await _everything(reader)
-            finally:
-                writer.close()
-        response = http.client.HTTPResponse(_Received(whole))
-        response.begin()
-        if response.status != 200:
-            raise ValueError(f"it answers {response.status}")
+        answer = await self._outbound.send("GET", url, {"Accept": "application/json"}, most=_LARGEST)
+        if answer.status != 200:
+            raise ValueError(f"it answers {answer.status}")
         try:
-            return [it for it in json.loads(response.read())["keys"] if isinstance(it, dict)]
+            keys = [it for it in json.loads(answer.body)["keys"] if isinstance(it, dict)]
         except (KeyError, TypeError, RecursionError) as error:
             raise ValueError("it is no JSON Web Key Set") from error
-
-    async def _address(self, parts: SplitResult) -> tuple[str, int]:
-        """Where to connect; only hosts that the operator named may be private."""
-        host, port = str(parts.hostname), parts.port or (443 if parts.scheme == "https" else 80)
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        addresses = [str(it[4][0]) for it in found]
-        for address in addresses:
-            here = ip_address(address.partition("%")[0])
-            here = getattr(here, "ipv4_mapped", None) or here
-            permitted = here.is_loopback if host in LOOPBACK else here.is_global or host in self._private_hosts
-            if not permitted:
-                raise ValueError(f"{host} has the private address {address}: {_ALLOW} allows it")
-        return addresses[0], port
-
-
-def _question(parts: SplitResult) -> bytes:
-    target = parts._replace(scheme="", netloc="", fragment="").geturl() or "/"
-    headers = f"Host: {parts.netloc}\r\nAccept: application/json\r\nUser-Agent: queuebit\r\nConnection: close"
-    return f"GET {target} HTTP/1.1\r\n{headers}\r\n\r\n".encode("ascii")
-
-
-async def _everything(reader: asyncio.StreamReader) -> bytes:
-    """All that the server sends before it closes the connection."""
-    whole = bytearray()
-    while chunk := await reader.read(65_536):
-        whole += chunk
-        if len(whole) > _LARGEST:
-            raise ValueError(f"it has more than {_LARGEST:,} bytes")
-    return bytes(whole)
-
-
-class _Received(socket.socket):
-    """What a server sent, in the form that `http.client` reads."""
-
-    def __init__(self, whole: bytes) -> None:
-        self._whole = whole
-
-    def makefile(self, *_: Any, **__: Any) -> Any:  # the signature is that of a socket
-        return BytesIO(self._whole)
+        if len(keys) > MOST_KEYS:
+            raise ValueError(f"it has {len(keys):,} keys, and may have {MOST_KEYS}")
+        return keys

@@ -14,7 +14,7 @@ from typing import Any, Final
 from queuebit_kernel import Malformed, digest, to_base64url
 from queuebit_runtime.keys import key_bytes
 
-__all__ = ["Proof", "nkey_as_jwk", "read_proof", "signed_with"]
+__all__ = ["MOST_KEYS", "Proof", "nkey_as_jwk", "read_proof", "signed_with"]
 
 _Jwk = Mapping[str, Any]  # RFC 7517
 
@@ -28,7 +28,8 @@ _ALGORITHMS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
 """By type and curve of a public key. There is none without a signature, and none with a shared secret."""
 
 _SHORTEST_RSA: Final = 2048
-_MOST_KEYS: Final = 64
+MOST_KEYS: Final = 64
+"""Keys of one issuer; also the most signatures that one proof is compared with."""
 _NKEY = re.compile(r"U[A-Z2-7]{55}")
 _TYPES = ("jwt", "at+jwt", "application/at+jwt")
 
@@ -102,7 +103,7 @@ def nkey_as_jwk(key: str) -> _Jwk:
 
 def _fitting(proof: Proof, keys: Sequence[_Jwk]) -> Iterator[_Jwk]:
     """The keys that may have signed a proof: with its key id, if it has one."""
-    for key in keys[:_MOST_KEYS]:
+    for key in keys[:MOST_KEYS]:
         if not isinstance(key, dict):
             continue
         kind, curve = key.get("kty"), key.get("crv", "") if key.get("kty") != "RSA" else ""

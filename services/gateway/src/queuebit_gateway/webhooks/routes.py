@@ -15,12 +15,12 @@ from queuebit_gateway.answers import listed, object_of, plain
 from queuebit_gateway.bodies import Body, read
 from queuebit_gateway.callers import Caller, CallerOf, require
 from queuebit_gateway.problems import Problem
-from queuebit_gateway.webhooks.addresses import BadTarget
 from queuebit_gateway.webhooks.records import Delivery, Webhook
 from queuebit_gateway.webhooks.retries import Verdict
 from queuebit_gateway.webhooks.service import Webhooks
 from queuebit_gateway.webhooks.signing import Signing
 from queuebit_kernel import rfc3339
+from queuebit_runtime.addresses import BadTarget
 
 __all__ = ["EventRange", "NewWebhook", "WebhookRoutes"]
 
