@@ -12,8 +12,10 @@ import pytest
 
 from queuebit_broker.eligibility import Tariff
 from queuebit_broker.handlers import AdmitJob
+from queuebit_broker.holding import Holding
 from queuebit_broker.profiles import Profiles
 from queuebit_broker.requests import read_request
+from queuebit_broker.session_requests import KeepSessions
 from queuebit_broker.snapshot import Request
 from queuebit_broker.state import World
 from queuebit_contracts import subjects
@@ -24,11 +26,12 @@ from queuebit_contracts.command import CancelJob
 from queuebit_contracts.directory import Directory
 from queuebit_contracts.job import TERMINAL, JobRejected, JobSubmitted, Profile
 from queuebit_contracts.query import BackendEstimate, CircuitError, ProfileAnswer, ProfileRequest
+from queuebit_contracts.session import CloseSession, OpenSession, session_id, signed_part
 from queuebit_contracts.tenants import parse_tenants
 from queuebit_contracts.wire import Amount, Payload, Reason
 from queuebit_kernel import FixedClock, Unavailable, digest, job_id
 from queuebit_pricing import parse
-from queuebit_runtime.keys import new_seed, public_key, sign
+from queuebit_runtime.keys import new_seed, public_key, sign, sign_bytes
 from queuebit_testing.memory import MemoryLog
 
 BELL = 'OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2]; h q[0]; cx q[0],q[1]; measure q -> c;'
@@ -139,12 +142,16 @@ class Follower:
     position: int = 0
 
     async def reached(self, sequence: int) -> None:
+        self.fold(sequence)
+
+    def fold(self, sequence: int) -> None:
+        """Read up to a sequence."""
         for it in self.log.stored[self.position : sequence]:
             about = subjects.parse(it.subject)
             if about.noun != "job":
                 self.world.take(it.event, it.sequence)
             elif about.event in TERMINAL:
-                self.world.end(about.tenant, about.id)
+                self.world.end(about.tenant, about.id, it.stored_at)
             self.world.sequence = it.sequence
         self.position = max(self.position, sequence)
 
@@ -163,6 +170,10 @@ class Office:
         self.admit = self.another_broker(self.world, self.follower)
 
     def another_broker(self, world: World, follower: Follower) -> AdmitJob:
+        holding = Holding(self.log, follower, world)
+        self.sessions = KeepSessions(
+            log=self.log, follower=follower, world=world, tariff=self.tariff, clock=self.clock, holding=holding
+        )
         return AdmitJob(
             log=self.log,
             follower=follower,
@@ -171,6 +182,7 @@ class Office:
             tariff=self.tariff,
             clock=self.clock,
             max_source_bytes=1000,
+            holding=holding,
         )
 
     def restart(self) -> None:
@@ -282,6 +294,31 @@ def submission(
     document = {**signed(data, by), **(after_signing or {})}
     body = json.dumps({"id": event_id, "source": "qb/client", "type": "qb.job.submitted.v1", "data": document}).encode()
     return JobSubmitted.model_validate_json(body), body
+
+
+def opening(*, by: str = "ann", **changes: Any) -> OpenSession:
+    """A good request to open a session, but for the changes."""
+    key, tenant = changes.pop("key", "s1"), changes.pop("tenant", "acme")
+    cap = changes.pop("cap", "1.00")
+    fields = {
+        "tenant": tenant,
+        "project": "main",
+        "session": session_id(tenant, key),
+        "key": key,
+        "cap": None if cap is None else {"amount": cap},
+        **changes,
+    }
+    return OpenSession.model_validate(proven(OpenSession, fields, by))
+
+
+def closing(session: str, *, by: str = "ann", tenant: str = "acme") -> CloseSession:
+    return CloseSession.model_validate(proven(CloseSession, {"tenant": tenant, "session": session}, by))
+
+
+def proven(model: type[OpenSession | CloseSession], fields: dict[str, Any], by: str) -> dict[str, Any]:
+    unsigned = model.model_validate({**fields, "proof": {"key": "", "signature": ""}})
+    proof = {"key": public_key(SEEDS[by]), "signature": sign_bytes(SEEDS[by], signed_part(unsigned))}
+    return {**fields, "proof": proof}
 
 
 def cancellation(job: str, /, *, by: str = "ann", tenant: str = "acme", **after_signing: Any) -> CancelDelivery:

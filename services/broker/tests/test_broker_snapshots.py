@@ -89,7 +89,7 @@ def test_a_job_is_active_from_its_hold_to_its_end_or_to_the_release_of_its_hold(
     assert world.others_active("acme", "j9") == 3
     assert world.others_active("acme", "j1") == 2
     take(world, released("j1"), 6)
-    world.end("acme", "j2")
+    world.end("acme", "j2", datetime.now(UTC))
     assert world.others_active("acme", "j9") == 1
 
 
@@ -108,7 +108,7 @@ def test_a_hold_that_the_view_reads_before_its_append_is_confirmed_is_folded_onc
     for it in (world, other):
         take(it, funded(), 1)
         take(it, held(), 2)
-        it.end("acme", "j1")
+        it.end("acme", "j1", datetime.now(UTC))
     world.hold(held(), 2, behind_all=True)
     assert world.accounts.read_back("acme", 2) is None
     assert world.others_active("acme", "j9") == 0, "the job ended"

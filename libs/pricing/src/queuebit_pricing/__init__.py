@@ -4,6 +4,7 @@ from queuebit_pricing.billing import bill
 from queuebit_pricing.book import PriceBook, check, load, parse
 from queuebit_pricing.errors import BadPriceBook, Problem, Unpriced
 from queuebit_pricing.exact import plain
+from queuebit_pricing.idle import IDLE, IdleCharge, idle_charge
 from queuebit_pricing.listing import Component, Duration, Listing, Outcome, Price, Weights
 from queuebit_pricing.quoting import Quote, quote
 from queuebit_pricing.rating import Charge, rate
@@ -11,12 +12,14 @@ from queuebit_pricing.statement import UNITS, Line, Statement
 from queuebit_pricing.usage import Bounds, Usage
 
 __all__ = [
+    "IDLE",
     "UNITS",
     "BadPriceBook",
     "Bounds",
     "Charge",
     "Component",
     "Duration",
+    "IdleCharge",
     "Line",
     "Listing",
     "Outcome",
@@ -30,6 +33,7 @@ __all__ = [
     "Weights",
     "bill",
     "check",
+    "idle_charge",
     "load",
     "parse",
     "plain",

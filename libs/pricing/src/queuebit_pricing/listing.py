@@ -85,6 +85,9 @@ class Listing(_Term):
     """Charged for time on the backend."""
     per_qubit_second: Duration | None = Field(default=None, validate_default=True)
     """Charged for qubits times time on the backend."""
+    per_session_idle_second: Amount | None = None
+    """Charged for each whole second in which a session on the backend is open and has no job; absent: free. It is no
+    component of a job."""
 
     @field_validator("valid_until")
     @classmethod

@@ -7,7 +7,7 @@ the broker that wrote it, or from the view that reads it back.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from queuebit_broker.closed_jobs import ClosedJobs
@@ -20,18 +20,25 @@ from queuebit_contracts.account import (
     Hold,
 )
 from queuebit_contracts.catalog import AnyEvent, Decoded
+from queuebit_contracts.session import budget_of, reserved, session_in
 from queuebit_kernel import Money
 
 __all__ = ["Account", "Accounts", "Committed", "OpenHold", "Totals", "counted"]
 
+_OF_SESSIONS = ("session", "idle")
+"""Purposes of holds that no job has."""
+
 
 @dataclass(frozen=True, slots=True)
 class OpenHold:
-    """Money held for a job."""
+    """Money held for a job, or by a session."""
 
     amount: Money
+    """What is on hold; of the cap of a session, what no job has used yet."""
     budgets: tuple[str, ...] = ()
     """The budgets it counts against, besides its account."""
+    cap: Money | None = None
+    """The cap of a session; None if this is another hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,9 @@ class Account:
     free: dict[str, Money] = field(default_factory=dict)
     """Funded, less what is held and what was charged."""
     holds: dict[str, OpenHold] = field(default_factory=dict)
-    """By job."""
+    """Those of jobs, by job."""
+    sessions: dict[str, OpenHold] = field(default_factory=dict)
+    """Those of sessions, for their caps and their idle time, by name."""
     closed: ClosedJobs = field(default_factory=ClosedJobs)
     """Jobs whose hold was settled or released: they never hold again, even after a late delivery."""
     last_funded: int = 0
@@ -65,7 +74,8 @@ class Account:
 
     def held(self, currency: str) -> Money:
         """The held amount."""
-        amounts = (it.amount for it in self.holds.values() if it.amount.currency == currency)
+        holds = (*self.holds.values(), *self.sessions.values())
+        amounts = (it.amount for it in holds if it.amount.currency == currency)
         return sum(amounts, Money.zero(currency))
 
     def spent(self, currency: str) -> Money:
@@ -76,11 +86,8 @@ class Account:
         """Fold one fact of this account; say what it moved, if it did."""
         match event:
             case AccountHeld() if sequence > self.last_held:
-                hold = OpenHold(event.data.amount.money, event.data.budgets or ())
-                self.holds[event.data.job] = hold
-                self._shrink(hold.amount)
                 self.last_held = sequence
-                return _Movement(hold.budgets, hold.amount, Money.zero(hold.amount.currency))
+                return self._hold(event.data)
             case AccountSettled():
                 return self._close(event.data.job, event.data.settled.money)
             case AccountReleased():
@@ -97,15 +104,48 @@ class Account:
                 return _Movement(event.data.budgets or (), Money.zero(delta.currency), delta)
         return None
 
+    def reserve(self, session: str, used: Money) -> _Movement | None:
+        """Let the cap of an open session keep on hold what its jobs do not use."""
+        hold = self.sessions.get(session)
+        if hold is None or hold.cap is None:
+            return None
+        kept = reserved(hold.cap, used)
+        change = kept - hold.amount
+        self.sessions[session] = replace(hold, amount=kept)
+        self._shrink(change)
+        return _Movement(hold.budgets, change, Money.zero(change.currency))
+
+    def cap_over(self, budgets: Iterable[str] | None) -> OpenHold | None:
+        """The cap of the open session whose jobs count against these budgets: what they hold, it has reserved."""
+        if not self.sessions:
+            return None
+        named = (self.sessions.get(session_in(it) or "") for it in budgets or ())
+        return next((it for it in named if it is not None and it.cap is not None), None)
+
     def copy(self) -> Account:
         """A copy that later facts do not change."""
         return replace(
-            self, funded={**self.funded}, free={**self.free}, holds={**self.holds}, closed=self.closed.copy()
+            self,
+            funded={**self.funded},
+            free={**self.free},
+            holds={**self.holds},
+            sessions={**self.sessions},
+            closed=self.closed.copy(),
         )
+
+    def _hold(self, data: Hold) -> _Movement:
+        amount, budgets = data.amount.money, data.budgets or ()
+        if data.purpose in _OF_SESSIONS:
+            self.sessions[data.job] = OpenHold(amount, budgets, amount if data.purpose == "session" else None)
+        else:
+            self.holds[data.job] = OpenHold(amount, budgets)
+        self._shrink(amount)
+        return _Movement(budgets, amount, Money.zero(amount.currency))
 
     def _close(self, job: str, spent: Money) -> _Movement | None:
         self.closed.add(job)
-        if (hold := self.holds.pop(job, None)) is None:
+        hold = self.holds.pop(job, None) or self.sessions.pop(job, None)
+        if hold is None:
             return None
         self._grow(hold.amount - spent)
         return _Movement(hold.budgets, Money.zero(spent.currency) - hold.amount, spent)
@@ -196,6 +236,13 @@ class Accounts:
         if behind_all:
             self._see(event.data.tenant, sequence)
 
+    def forget_session(self, tenant: str, session: str) -> None:
+        """Drop what counted against the budget of a session that closed long ago, unless a job of it still holds."""
+        budget = budget_of(session)
+        for key in [it for it in self._committed if it[0] == tenant and it[1] == budget]:
+            if not self._committed[key].held.amount:
+                del self._committed[key]
+
     def totals(self) -> Totals:
         """A copy of all that is not in an account."""
         return Totals([*self._committed.items()], {**self._seen}, self.newest)
@@ -217,9 +264,23 @@ class Accounts:
     def _fold(self, event: AnyEvent, sequence: int) -> None:
         self.newest = max(self.newest, sequence)
         tenant = event.data.tenant
-        moved = self._accounts[tenant, event.data.account].take(event, sequence)
+        account = self._accounts[tenant, event.data.account]
+        moved = account.take(event, sequence)
         if moved is None:
             return
+        self._move(tenant, moved)
+        if account.sessions:
+            for session in {event.data.job, *map(session_in, moved.budgets)} & account.sessions.keys():
+                self._reserve(tenant, account, session)
+
+    def _reserve(self, tenant: str, account: Account, session: str) -> None:
+        """Bring what the cap of a session keeps on hold up to date."""
+        currency = account.sessions[session].amount.currency
+        kept = account.reserve(session, self.committed(tenant, budget_of(session), currency).total)
+        if kept is not None:
+            self._move(tenant, kept)
+
+    def _move(self, tenant: str, moved: _Movement) -> None:
         for budget in moved.budgets:
             before = self.committed(tenant, budget, moved.held.currency)
             after = Committed(before.held + moved.held, before.spent + moved.spent)

@@ -50,7 +50,7 @@ def folding(world: World, undecided: Undecided) -> Callable[[Raw], None]:
     def fold(raw: Raw) -> None:
         it = parse(raw.subject)
         if it.noun == "job":
-            world.end(it.tenant, it.id)
+            world.end(it.tenant, it.id, raw.stored_at)
             undecided.leave(it.tenant, it.id)
         elif it.event == "held" and (job := world.accounts.read_back(it.tenant, raw.sequence)) is not None:
             undecided.leave(it.tenant, job)

@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from queuebit_broker.eligibility import Candidate, Silent, Tariff, Verdict, assess
 from queuebit_broker.profiles import Profiles
 from queuebit_broker.rules import about_shots, about_source, circuit_reason, runs
+from queuebit_broker.session_rows import session_row
 from queuebit_broker.state import World
 from queuebit_contracts.query import Answer, Question
 from queuebit_contracts.wire import Reason
@@ -101,6 +102,13 @@ class Answers:
             if it.delegation.expires_at > now
         ]
         return Answer(rows=tuple(rows[::-1][: question.limit]))
+
+    async def sessions(self, tenant: str, question: Question) -> Answer:
+        """Sessions that are open, or closed within a day, the newest first; or one of them."""
+        now = self._clock.now()
+        known = [it for it in self._world.sessions.of(tenant) if question.session in (None, it.session.session)]
+        rows = [session_row(self._world, it, now) for it in known[: question.limit]]
+        return Answer(rows=tuple(rows))
 
     def _balance(self, kind: str, name: str, limit: Money, held: Money, spent: Money) -> _Row:
         return {

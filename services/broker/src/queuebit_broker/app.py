@@ -12,9 +12,11 @@ from queuebit_broker.cancelling import CancelJobs
 from queuebit_broker.delegating import DelegateKeys
 from queuebit_broker.eligibility import Tariff
 from queuebit_broker.handlers import AdmitJob
+from queuebit_broker.holding import Holding
 from queuebit_broker.key_sets import FetchedKeySets
 from queuebit_broker.profiles import Profiles
-from queuebit_broker.routes import delegations, queries, routes, tenancy
+from queuebit_broker.routes import delegations, queries, routes, session_requests, tenancy
+from queuebit_broker.session_requests import KeepSessions
 from queuebit_broker.settings import Settings
 from queuebit_broker.state import World
 from queuebit_broker.tenancy import ApplyTenants
@@ -43,6 +45,7 @@ def create_app() -> Service:
     view = View(service.bus, "broker", subjects, folding(world, undecided), snapshot=snapshot)
     profiles = Profiles(BusExecutors(service.bus, settings.profile_timeout_s), world)
     apply_tenants = ApplyTenants(service.log, view, world)
+    holding = Holding(service.log, view, world)
     admit = AdmitJob(
         log=service.log,
         follower=view,
@@ -51,7 +54,9 @@ def create_app() -> Service:
         tariff=tariff,
         clock=clock,
         max_source_bytes=settings.max_source_bytes,
+        holding=holding,
     )
+    sessions = KeepSessions(log=service.log, follower=view, world=world, tariff=tariff, clock=clock, holding=holding)
     answers = Answers(world, profiles, tariff, clock, settings.max_source_bytes)
 
     async def forward_writes() -> None:
@@ -75,6 +80,8 @@ def create_app() -> Service:
     key_sets = FetchedKeySets(settings.private_issuer_hosts, monotonic)
     keys = DelegateKeys(log=service.log, follower=view, world=world, key_sets=key_sets, clock=clock)
     service.include(delegations(keys, side_by_side=_QUERIES_AT_ONCE))
+    service.include(session_requests(sessions, side_by_side=_QUERIES_AT_ONCE))
+    service.work.append(sessions.run)
     service.include(routes(admit, CancelJobs(service.log, view, world)))
     return service
 

@@ -58,6 +58,7 @@ def accepted(
             price_book=book,
             seed=seed_of(request.job) if asked.seed is None else asked.seed,
             submitted_at=event.time,
+            session=asked.session,
             submission=sequence,
             program=_carried(asked.circuit),
         ),

@@ -7,23 +7,20 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from queuebit_broker import events
-from queuebit_broker.accounts import counted
 from queuebit_broker.eligibility import Tariff
-from queuebit_broker.following import follow_author
+from queuebit_broker.following import follow, follow_author
+from queuebit_broker.funds import funds_of
 from queuebit_broker.holding import Holding
 from queuebit_broker.policy import Admit, Decision, HoldClosed, Refuse, Wait, admit, to_profile
 from queuebit_broker.ports import EventLog, Follower
 from queuebit_broker.profiles import Profiles
 from queuebit_broker.requests import read_request
-from queuebit_broker.rules import counts_against
 from queuebit_broker.snapshot import Request, Snapshot
 from queuebit_broker.state import Profiled, World
 from queuebit_contracts import subjects
 from queuebit_contracts.account import Hold
-from queuebit_contracts.delegations import Authority
 from queuebit_contracts.job import TERMINAL, JobAccepted, JobRejected, JobSubmitted
-from queuebit_contracts.wire import Reason
-from queuebit_kernel import Clock, Money, Stale, Superseded, Unavailable
+from queuebit_kernel import Clock, Stale, Superseded, Unavailable
 from queuebit_runtime.log import Guarded
 
 __all__ = ["AdmitJob"]
@@ -46,6 +43,7 @@ class AdmitJob:
         tariff: Tariff,
         clock: Clock,
         max_source_bytes: int,
+        holding: Holding | None = None,
     ) -> None:
         self._log = log
         self._follower = follower
@@ -54,7 +52,7 @@ class AdmitJob:
         self._tariff = tariff
         self._clock = clock
         self._max_source_bytes = max_source_bytes
-        self._holding = Holding(log, follower, world)
+        self._holding = holding or Holding(log, follower, world)
 
     async def __call__(
         self, event: JobSubmitted, *, body: bytes, subject: str, sequence: int, redelivered: bool, first: bool = False
@@ -75,6 +73,7 @@ class AdmitJob:
         """
         request = read_request(event.data, body, subject)
         await follow_author(self._log, self._follower, self._world, request.tenant, event.data.proof)
+        await self._follow_session(request)
         directory, backends = self._world.directory, self._world.registered()
         shots, stacks = to_profile(request, directory, backends, self._max_source_bytes)
         profiling = self._profiles.of(request.tenant, event.data.circuit, shots, stacks)
@@ -87,6 +86,12 @@ class AdmitJob:
         except BaseException:
             self._world.give_up(request.tenant, request.job)
             raise
+
+    async def _follow_session(self, request: Request) -> None:
+        """If the session that a submission names is unknown, wait for facts about it: another broker may know it."""
+        session = request.submission.session
+        if session is not None and self._world.sessions.find(request.tenant, session) is None:
+            await follow(self._log, self._follower, subjects.session(request.tenant, session).everything)
 
     async def _decide(
         self, request: Request, event: JobSubmitted, sequence: int, tail: int, profiled: Profiled
@@ -169,39 +174,25 @@ class AdmitJob:
     def _snapshot(self, request: Request, profiled: Profiled, at: datetime, others: Sequence[Hold] = ()) -> Snapshot:
         """The current state, including holds under way for others; `at` is when the log stored the submission."""
         delegated = self._world.delegated(request.tenant, request.submission.proof, at)
-        project, currency = request.submission.project, self._tariff.currency
-        account = self._world.account(request.tenant, project)
-        taken = sum((it.amount.money for it in others if it.account == project), Money.zero(currency))
+        account = self._world.account(request.tenant, request.submission.project)
+        session, now = request.submission.session, self._clock.now()
+        funds = funds_of(self._world, request, others, delegated, now, self._tariff.currency)
         return Snapshot(
-            now=self._clock.now(),
+            now=now,
             directory=self._world.directory,
             tariff=self._tariff,
             backends=self._world.registered(),
             profiled=profiled,
             others_active=self._world.others_active(request.tenant, request.job),
-            available=account.available(currency) - taken,
-            budgets=self._budgets(request, delegated, others),
+            available=funds.available,
+            budgets=funds.budgets,
             existing_hold=account.holds.get(request.job),
             hold_closed=request.job in account.closed,
             max_source_bytes=self._max_source_bytes,
+            session=None if session is None else self._world.sessions.find(request.tenant, session),
+            cap=funds.cap,
             delegated=delegated,
         )
-
-    def _budgets(
-        self, request: Request, delegated: Authority | Reason | None, others: Sequence[Hold]
-    ) -> dict[str, Money]:
-        """The rest of each budget that the job counts against."""
-        tenant = self._world.directory.tenant.get(request.tenant)
-        if tenant is None or not tenant.budget:
-            return {}
-        owner = self._world.directory.user(request.tenant, request.submission.proof.key)
-        user = delegated.user if isinstance(delegated, Authority) else owner and owner[0]
-        left = dict[str, Money]()
-        for name in counts_against(request.submission, tenant, user):
-            limit = Money.of(tenant.budget[name].amount, tenant.budget[name].currency)
-            committed = self._world.accounts.committed(request.tenant, name, limit.currency)
-            left[name] = limit - committed.total - counted(others, name, limit.currency)
-        return left
 
 
 def _history(request: Request) -> subjects.Aggregate:

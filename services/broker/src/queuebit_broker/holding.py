@@ -28,7 +28,7 @@ from queuebit_contracts.wildcards import every
 from queuebit_kernel import Stale, Unavailable
 from queuebit_runtime.log import Guarded
 
-__all__ = ["ATTEMPTS", "Conclude", "Decide", "Holding", "Outcome"]
+__all__ = ["ATTEMPTS", "Conclude", "Decide", "Facts", "Holding", "Outcome"]
 
 ATTEMPTS = 8
 """Attempts of a round against other brokers, before its submissions are delivered again."""
@@ -57,6 +57,15 @@ class Outcome:
     """Sequence of its new hold; 0 if there is none, because it was refused or has one."""
     concluded: bool = False
     """Whether the conclusion is stored too: in one batch with the hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Facts that are appended in one batch."""
+
+    held: AccountHeld | None
+    """A hold; it is guarded as every hold of its scope is."""
+    others: Sequence[Guarded]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +167,43 @@ class Holding:
         if isinstance(outcome, ValueError):
             raise outcome
         return outcome
+
+    async def store(self, tenant: str, account: str, decide: Callable[[], Facts | None], history: str) -> None:
+        """Append facts while this broker makes no other hold of their scope; nothing if `decide` finds nothing to do.
+
+        Args:
+            tenant: of the account.
+            account: of the hold.
+            decide: decides with the current state, again after each conflict.
+            history: wildcard over what the other facts are guarded on.
+
+        Raises:
+            Stale: other brokers were faster repeatedly.
+            Unavailable: the log or the view of it does not answer.
+        """
+        first = _scope_of(self._world, tenant, account)
+        queue = self._queues.setdefault(first, _ScopeQueue())
+        async with queue.lock:
+            for _ in range(ATTEMPTS):
+                scope = _scope_of(self._world, tenant, account)
+                if (facts := decide()) is None:
+                    return
+                held, others = facts.held, [*facts.others]
+                first_fact = [] if held is None else [Guarded(held, scope.newest(self._world), scope.guard)]
+                try:
+                    end = await self._log.append_all([*first_fact, *others])
+                except Stale:
+                    await self._follow(scope)
+                    await follow(self._log, self._follower, history)
+                    continue
+                if held is not None:
+                    self._world.hold(held, end - len(others), behind_all=scope.account is None)
+                return
+        raise Stale(f"account {tenant}/{account} moved {ATTEMPTS} times while a session was being decided")
+
+    async def follow_account(self, tenant: str, account: str) -> None:
+        """Wait until the view has every current hold of an account's scope; raises like `follow`."""
+        await self._follow(_scope_of(self._world, tenant, account))
 
     async def follow(self, request: Request) -> None:
         """Wait until the view has every current hold of the scope, of all brokers.

@@ -6,13 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from queuebit_broker.eligibility import Candidate, Silent, Verdict, assess
+from queuebit_broker.money_rules import about_budgets, about_cap, about_currency, about_money
 from queuebit_broker.rules import (
     about_account,
-    about_budgets,
     about_choice,
-    about_currency,
     about_default,
-    about_money,
     about_proof,
     about_shots,
     about_source,
@@ -22,11 +20,13 @@ from queuebit_broker.rules import (
     runs,
     unknown_key,
 )
+from queuebit_broker.session_rules import about_session
 from queuebit_broker.snapshot import Request, Snapshot
 from queuebit_broker.state import Profiled
 from queuebit_contracts.backend import KINDS, Registration
 from queuebit_contracts.delegations import Authority
 from queuebit_contracts.directory import Directory
+from queuebit_contracts.session import budget_of
 from queuebit_contracts.tenants import Project, Tenant
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import Money
@@ -92,6 +92,8 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
     candidates = [it for it in verdicts if isinstance(it, Candidate)]
     silent = [it.backend for it in verdicts if isinstance(it, Silent)]
     reasons = [*about_proof(request, author), *_about_submission(request, snapshot, tenant, project)]
+    if snapshot.existing_hold is None:  # it was admitted while its session was open
+        reasons += about_session(asked, author, snapshot.session)
     priced = {it.code for it in reasons}.isdisjoint({"bad_shots", "currency_mismatch"})
     if not candidates and not silent:
         reasons += explain(it for verdict in verdicts if isinstance(verdict, tuple) for it in verdict)
@@ -101,14 +103,24 @@ def admit(request: Request, snapshot: Snapshot) -> Decision:
     if not paid and not reasons and (silent or not verdicts):
         return Wait(_waiting(request, silent, project))
     if priced:
-        reasons += about_money(request, snapshot.left if project else None, snapshot.limits, candidates)
+        own = snapshot.left if project and snapshot.cap is None else None
+        reasons += about_money(request, own, snapshot.limits, candidates)
+        if snapshot.cap is not None:
+            reasons += about_cap(asked, snapshot.left, candidates)
     if reasons or isinstance(author, Reason) or tenant is None:
         user = author.user if request.signed and isinstance(author, Authority) else None
         return Refuse(tuple(reasons), user)
-    hold, budgets = max(it.cost for it in paid), tuple(snapshot.budgets)
+    hold, budgets = max(it.cost for it in paid), _budgets(request, snapshot)
     if (existing := snapshot.existing_hold) is not None:
         hold, budgets = existing.amount, existing.budgets
     return Admit(author.user, tenant.share, tuple(paid), hold, budgets, author.delegation)
+
+
+def _budgets(request: Request, snapshot: Snapshot) -> tuple[str, ...]:
+    """The budgets that a new hold counts against: also those of its session's cap, and the session itself."""
+    names = [*snapshot.budgets, *(snapshot.cap.budgets if snapshot.cap else ())]
+    session = request.submission.session
+    return tuple(dict.fromkeys([*names, *([budget_of(session)] if session else [])]))
 
 
 def _author(request: Request, snapshot: Snapshot) -> Authority | Reason:

@@ -8,11 +8,14 @@ from queuebit_broker.answers import Answers
 from queuebit_broker.cancelling import CancelJobs
 from queuebit_broker.delegating import DelegateKeys
 from queuebit_broker.handlers import AdmitJob
+from queuebit_broker.session_requests import KeepSessions
 from queuebit_broker.tenancy import ApplyTenants
+from queuebit_contracts import subjects
 from queuebit_contracts.command import CancelJob
 from queuebit_contracts.delegation import DelegateRequest, DelegationAnswer, RevokeRequest
 from queuebit_contracts.job import JobSubmitted
 from queuebit_contracts.query import Answer, Question, TenantsAnswer, TenantsRequest
+from queuebit_contracts.session import CloseSession, OpenSession, SessionAnswer
 from queuebit_contracts.subjects import TENANTS_REQUEST, identity
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import Malformed
@@ -21,10 +24,10 @@ from queuebit_runtime.query_server import QueryServer
 from queuebit_runtime.replies import SIDE_BY_SIDE, Replies, Tenant, request_of
 from queuebit_runtime.tenant_limiter import PLACES, TenantLimiter
 
-__all__ = ["delegations", "queries", "routes", "tenancy"]
+__all__ = ["delegations", "queries", "routes", "session_requests", "tenancy"]
 
 _ROOM = 1 << 20
-"""Bytes of waiting requests of one tenant for delegated keys."""
+"""Bytes of waiting requests of one tenant for delegated keys, or about sessions."""
 
 
 def routes(admit: AdmitJob, cancel: CancelJobs) -> NatsRouter:
@@ -83,6 +86,11 @@ def queries(answers: Answers, *, side_by_side: int) -> NatsRouter:
         """Delegated keys of the tenant that have not expired."""
         return await answers.delegations(tenant, question)
 
+    @server.answers("sessions")
+    async def on_sessions(tenant: Tenant, question: Question) -> Answer:
+        """Sessions of the tenant that are open, or closed within a day."""
+        return await answers.sessions(tenant, question)
+
     return server.router
 
 
@@ -113,6 +121,35 @@ def delegations(keys: DelegateKeys, *, side_by_side: int) -> NatsRouter:
     return router
 
 
+def session_requests(sessions: KeepSessions, *, side_by_side: int) -> NatsRouter:
+    """Requests to open and close sessions; brokers share them."""
+    router = NatsRouter(middlewares=[Replies(_not_open, turns=TenantLimiter(side_by_side, _ROOM), exclude_none=True)])
+
+    @router.subscriber(
+        subjects.sessions("open"),
+        queue="broker",
+        max_workers=SIDE_BY_SIDE,
+        decoder=request_of(OpenSession),
+        title="open_session",
+    )
+    async def on_open(tenant: Tenant, request: OpenSession) -> SessionAnswer:
+        """Open a session, with the hold of its cap."""
+        return await sessions.open(tenant, request)
+
+    @router.subscriber(
+        subjects.sessions("close"),
+        queue="broker",
+        max_workers=SIDE_BY_SIDE,
+        decoder=request_of(CloseSession),
+        title="close_session",
+    )
+    async def on_close(tenant: Tenant, request: CloseSession) -> SessionAnswer:
+        """Close a session; what of its cap nothing uses goes back."""
+        return await sessions.close(tenant, request)
+
+    return router
+
+
 def tenancy(apply: ApplyTenants) -> NatsRouter:
     """Requests of the operator about tenants; no other user may send them."""
     router = NatsRouter(middlewares=[Replies(_no)])
@@ -130,6 +167,10 @@ def tenancy(apply: ApplyTenants) -> NatsRouter:
 def _no(code: str, text: str) -> TenantsAnswer:
     again = "" if code == Malformed.code else ": make the same request again"
     return TenantsAnswer(errors=(Reason(code=code, text=f"{text}{again}"),))
+
+
+def _not_open(code: str, text: str) -> SessionAnswer:
+    return SessionAnswer(errors=(Reason(code=code, text=text),))
 
 
 def _not_granted(code: str, text: str) -> DelegationAnswer:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
-from queuebit_broker.eligibility import Candidate
 from queuebit_broker.snapshot import Request, Snapshot
 from queuebit_contracts.backend import KINDS, Kind, Registration
 from queuebit_contracts.delegations import Authority
@@ -13,21 +12,20 @@ from queuebit_contracts.job import Submission
 from queuebit_contracts.query import CircuitError
 from queuebit_contracts.tenants import Project, Tenant
 from queuebit_contracts.wire import Payload, Reason
-from queuebit_kernel import Money, digest, job_id
+from queuebit_kernel import digest, job_id
 from queuebit_runtime.keys import ALGORITHMS
 
 __all__ = [
     "about_account",
-    "about_budgets",
+    "about_author",
+    "about_backend",
     "about_choice",
-    "about_currency",
     "about_default",
-    "about_money",
+    "about_project",
     "about_proof",
     "about_shots",
     "about_source",
     "circuit_reason",
-    "counts_against",
     "default_kind",
     "meant",
     "runs",
@@ -54,13 +52,6 @@ def meant(asked: Submission, backends: Mapping[str, Registration], project: Proj
 def default_kind(project: Project | None) -> Kind:
     """The kind of backend that runs what names none."""
     return (project or Project()).default_kind
-
-
-def counts_against(asked: Submission, tenant: Tenant | None, user: str | None) -> list[str]:
-    """The names of the budgets that a job counts against, of those that its tenant has."""
-    names = ["tenant", f"project:{asked.project}", *([f"user:{user}"] if user else [])]
-    names += [f"tag:{tag}" for tag in dict.fromkeys(asked.tags or ())]
-    return [name for name in names if tenant is not None and name in tenant.budget]
 
 
 def circuit_reason(error: CircuitError) -> Reason:
@@ -95,7 +86,7 @@ def about_proof(request: Request, author: Authority | Reason) -> Iterator[Reason
     if isinstance(author, Reason):
         yield author
     else:
-        yield from _about_author(request, author)
+        yield from about_author(request.tenant, asked.project, author)
     if not request.known_algorithm:
         yield Reason(
             code="unknown_algorithm",
@@ -110,12 +101,13 @@ def about_proof(request: Request, author: Authority | Reason) -> Iterator[Reason
         )
 
 
-def _about_author(request: Request, author: Authority) -> Iterator[Reason]:
+def about_author(tenant: str, project: str, author: Authority) -> Iterator[Reason]:
+    """Yield reasons for a role, scope or delegation that may not submit to a project."""
     if author.role == "viewer" and author.delegation is None:
         yield Reason(
             code="role_forbids",
-            text=f"user {author.user} is a viewer and may not submit: ask an admin of tenant {request.tenant} for the "
-            "role member",
+            text=f"user {author.user} is a viewer and may not submit: ask an admin of tenant {tenant} for the role "
+            "member",
         )
     elif author.role == "viewer":
         yield Reason(
@@ -123,11 +115,11 @@ def _about_author(request: Request, author: Authority) -> Iterator[Reason]:
             text=f"delegation {author.delegation} lets {author.user} read and not submit: ask for a key with the scope "
             "submit, for which the user needs the role member",
         )
-    if author.project not in (None, request.submission.project):
+    if author.project not in (None, project):
         yield Reason(
             code="scope_forbids",
-            text=f"delegation {author.delegation} is for project {author.project} only, not "
-            f"{request.submission.project}: submit to that one, or ask for another key",
+            text=f"delegation {author.delegation} is for project {author.project} only, not {project}: submit to that "
+            "one, or ask for another key",
         )
 
 
@@ -135,18 +127,7 @@ def about_account(
     request: Request, snapshot: Snapshot, tenant: Tenant | None, project: Project | None
 ) -> Iterator[Reason]:
     asked = request.submission
-    if tenant is None:
-        yield Reason(
-            code="unknown_tenant",
-            text=f"there is no tenant {request.tenant}: create it with `qb tenant add {request.tenant}`, then submit",
-        )
-    elif project is None:
-        create = f"create it with `qb tenant project add {request.tenant} {asked.project}`"
-        hint = _near(asked.project, tenant.project) or create
-        yield Reason(
-            code="unknown_project",
-            text=f"tenant {request.tenant} has no project {asked.project}: {hint}",
-        )
+    yield from about_project(request.tenant, asked.project, tenant, project)
     if not asked.purpose.strip():
         yield Reason(code="missing_metadata", text="purpose is empty: say in a few words what the job is for")
     if tenant is not None and snapshot.others_active >= tenant.max_active_jobs:
@@ -155,6 +136,18 @@ def about_account(
             text=f"tenant {request.tenant} has {snapshot.others_active:,} active jobs and may have "
             f"{tenant.max_active_jobs:,}: submit again when some have ended",
         )
+
+
+def about_project(tenant: str, project: str, entry: Tenant | None, found: Project | None) -> Iterator[Reason]:
+    """Yield a reason for a tenant or project that does not exist."""
+    if entry is None:
+        yield Reason(
+            code="unknown_tenant",
+            text=f"there is no tenant {tenant}: create it with `qb tenant add {tenant}`, then submit",
+        )
+    elif found is None:
+        hint = _near(project, entry.project) or f"create it with `qb tenant project add {tenant} {project}`"
+        yield Reason(code="unknown_project", text=f"tenant {tenant} has no project {project}: {hint}")
 
 
 def about_shots(shots: int, tenant: str, entry: Tenant | None) -> Iterator[Reason]:
@@ -186,21 +179,29 @@ def about_source(circuit: Payload, max_bytes: int) -> Iterator[Reason]:
 
 
 def about_choice(request: Request, snapshot: Snapshot, project: Project | None) -> Iterator[Reason]:
-    asked = request.submission.backend
-    if asked is None or not snapshot.backends:
+    """Yield a reason for a backend that a job names and may not use."""
+    asked = request.submission
+    yield from about_backend(asked.backend, asked.project, snapshot.backends, project)
+
+
+def about_backend(
+    asked: str | None, name: str, backends: Mapping[str, Registration], project: Project | None
+) -> Iterator[Reason]:
+    """Yield a reason for a backend that does not exist, or that a project may not use."""
+    if asked is None or not backends:
         return
-    if asked not in snapshot.backends:
-        known = runs(snapshot.backends, project)
+    known = runs(backends, project)
+    if asked not in backends:
         hint = (
             _near(asked, known)
             or f"choose one of {', '.join(known)}, or name none for the cheapest {default_kind(project)}"
         )
         yield Reason(code="unknown_backend", text=f"there is no backend {asked}: {hint}")
-    elif asked not in runs(snapshot.backends, project):
+    elif asked not in known:
         yield Reason(
             code="backend_not_allowed",
-            text=f"project {request.submission.project} may not use {asked}: choose one of "
-            f"{', '.join(runs(snapshot.backends, project)) or 'other backends when they are up'}",
+            text=f"project {name} may not use {asked}: choose one of "
+            f"{', '.join(known) or 'other backends when they are up'}",
         )
 
 
@@ -218,67 +219,6 @@ def about_default(asked: Submission, project: Project, others: Sequence[str]) ->
             text=f"a job of project {asked.project} that names no backend runs on a backend of kind "
             f"{project.default_kind} only: name one of {', '.join(others)} with `--backend`; `qb plan` shows the cost",
         )
-
-
-def about_currency(asked: Submission, project: Project, currency: str) -> Iterator[Reason]:
-    """Nothing here converts."""
-    if project.currency != currency:
-        yield Reason(
-            code="currency_mismatch",
-            text=f"project {asked.project} has its budget in {project.currency} and prices are in {currency}: "
-            f"submit to a project whose budget is in {currency}",
-        )
-    if asked.max_cost is not None and asked.max_cost.currency != currency:
-        yield Reason(
-            code="currency_mismatch",
-            text=f"max_cost is in {asked.max_cost.currency} and prices are in {currency}: state it in that currency",
-        )
-
-
-def about_budgets(tenant: str, limits: Mapping[str, Money], currency: str) -> Iterator[Reason]:
-    """Nothing here converts."""
-    for name, left in limits.items():
-        if left.currency != currency:
-            yield Reason(
-                code="currency_mismatch",
-                text=f"budget {name} of tenant {tenant} is in {left.currency} and prices are in {currency}: "
-                f"set it in {currency} with `qb tenant budget {tenant} {name} AMOUNT --currency {currency}`",
-            )
-
-
-def about_money(
-    request: Request, left: Money | None, limits: Mapping[str, Money], candidates: Sequence[Candidate]
-) -> Iterator[Reason]:
-    """Whether not even the cheapest candidate can be paid: each limit, account and budget that it exceeds.
-
-    Of an account that does not exist nothing is said.
-    """
-    if not candidates:
-        return
-    asked = request.submission
-    cheapest = min(candidates, key=lambda it: (it.cost.amount, it.backend))
-    may_cost = f"the job may cost up to {cheapest.cost} on {cheapest.backend}"
-    if asked.max_cost is not None and cheapest.cost > asked.max_cost.money:
-        yield Reason(
-            code="max_cost_exceeded",
-            text=f"{may_cost}, more than the {asked.max_cost.money} it is allowed: raise max_cost, or ask for fewer "
-            "shots",
-        )
-    if left is not None and cheapest.cost > left:
-        yield Reason(
-            code="budget_exceeded",
-            text=f"{may_cost}, and project {asked.project} has {left} left: raise its budget with "
-            f"`qb tenant fund {request.tenant} {asked.project} AMOUNT`, ask for fewer shots, or wait for "
-            "running jobs, which give back what they do not need",
-        )
-    for name, rest in limits.items():
-        if cheapest.cost > rest:
-            yield Reason(
-                code="budget_exceeded",
-                text=f"{may_cost}, and budget {name} of tenant {request.tenant} has {rest} left: raise it with "
-                f"`qb tenant budget {request.tenant} {name} AMOUNT`, ask for fewer shots, or wait for "
-                "running jobs, which give back what they do not need",
-            )
 
 
 def _near(word: str, known: Iterable[str]) -> str:

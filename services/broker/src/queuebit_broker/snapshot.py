@@ -8,6 +8,7 @@ from datetime import datetime
 
 from queuebit_broker.accounts import OpenHold
 from queuebit_broker.eligibility import Tariff
+from queuebit_broker.sessions import KnownSession
 from queuebit_broker.state import Profiled
 from queuebit_contracts.backend import Registration
 from queuebit_contracts.delegations import Authority
@@ -16,10 +17,7 @@ from queuebit_contracts.job import Submission
 from queuebit_contracts.wire import Reason
 from queuebit_kernel import Money
 
-__all__ = [
-    "Request",
-    "Snapshot",
-]
+__all__ = ["Cap", "Request", "Snapshot"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +34,16 @@ class Request:
     provenance: str | None
     """Digest of the data without the signature; the receipt names it. None if the data have no canonical form, and
     so no signature either."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """The cap of an open session."""
+
+    left: Money
+    """What another job of it may hold."""
+    budgets: tuple[str, ...]
+    """The budgets that its hold counts against: what the job counts against them is reserved there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +66,19 @@ class Snapshot:
     hold_closed: bool
     """What was held for this job is settled or went back."""
     max_source_bytes: int
+    session: KnownSession | None = None
+    """The session that the submission names, if it is known."""
+    cap: Cap | None = None
+    """The cap of that session, which has reserved what the job may hold."""
     delegated: Authority | Reason | None = None
     """What the delegated key that signed the submission may do, or why nothing; None if it names no delegation."""
 
     @property
     def left(self) -> Money:
-        """What its account has to spend on this job."""
-        return self.existing_hold.amount if self.existing_hold else self.available
+        """What its account has to spend on this job, or what its session reserved there."""
+        if self.existing_hold:
+            return self.existing_hold.amount
+        return self.available if self.cap is None else self.cap.left
 
     @property
     def limits(self) -> Mapping[str, Money]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 
 from pydantic import TypeAdapter
 
 from queuebit_broker.accounts import Account, Accounts, Totals
+from queuebit_broker.sessions import KnownSession, Sessions
 from queuebit_contracts.account import (
     AccountCorrected,
     AccountFunded,
@@ -24,6 +25,7 @@ from queuebit_contracts.delegations import Authority, Delegations, Grant, author
 from queuebit_contracts.directory import Directory, TenantEvent
 from queuebit_contracts.job import Profile, Signature
 from queuebit_contracts.query import BackendEstimate, CircuitError
+from queuebit_contracts.session import SessionClosed, SessionOpened
 from queuebit_contracts.tenants import Tenants
 from queuebit_contracts.wire import Reason
 
@@ -63,6 +65,7 @@ class _Frozen:
     backends: dict[str, Backend]
     active: dict[str, set[str]]
     grants: tuple[Grant, ...] = ()
+    sessions: tuple[KnownSession, ...] = ()
 
 
 _NamedAccount = tuple[str, str, Account]
@@ -75,6 +78,7 @@ class World:
         self.directory = Directory()
         self.delegations = Delegations()
         self.accounts = Accounts()
+        self.sessions = Sessions()
         self.sequence = 0
         """Up to where the log is folded."""
         self.backends: dict[str, Backend] = {}
@@ -101,14 +105,14 @@ class World:
         return authority_of(self.delegations.find(tenant, proof.delegation), self.directory, proof.key, at)
 
     def take(self, event: Decoded, sequence: int) -> None:
-        """Fold one fact of a tenant, an account or a backend."""
+        """Fold one fact of a tenant, an account, a session or a backend."""
         match event:
             case AccountHeld():
                 self.accounts.take(event, sequence)
                 self._begin(event)
             case AccountReleased():
                 self.accounts.take(event, sequence)
-                self.end(event.data.tenant, event.data.job)
+                self.end(event.data.tenant, event.data.job, event.time)
             case AccountSettled() | AccountFunded() | AccountCorrected():
                 self.accounts.take(event, sequence)
             case _ if isinstance(event, TenantEvent):
@@ -116,6 +120,11 @@ class World:
                 self.delegations.take(event)
             case DelegationGranted() | DelegationRevoked():
                 self.delegations.take(event)
+            case SessionOpened():
+                self.sessions.opened(event)
+            case SessionClosed():
+                for it in self.sessions.closed(event):
+                    self.accounts.forget_session(it.tenant, it.session)
             case BackendRegistered():
                 self._learn(event.data.backend, Backend(sequence, registration=event.data))
             case BackendCalibrated():
@@ -127,9 +136,10 @@ class World:
             self.accounts.hold(event, sequence, behind_all=behind_all)
             self._begin(event)
 
-    def end(self, tenant: str, job: str) -> None:
-        """Fold that a job ended."""
+    def end(self, tenant: str, job: str, at: datetime) -> None:
+        """Fold that a job ended, at the time at which the log stored it."""
         self._active.get(tenant, set()).discard(job)
+        self.sessions.ended(tenant, job, at)
         self._decided(tenant, job)
 
     def reserve(self, tenant: str, job: str) -> None:
@@ -166,6 +176,7 @@ class World:
             {**self.backends},
             {tenant: {*jobs} for tenant, jobs in self._active.items() if jobs},
             tuple(self.delegations.all()),
+            tuple(replace(it) for it in self.sessions.all()),
         )
         accounts = [(*key, it.copy()) for key, it in self.accounts.accounts().items()]
 
@@ -188,6 +199,7 @@ class World:
         def fill() -> None:
             self.directory = Directory(frozen.tenants)
             self.delegations = Delegations(frozen.grants)
+            self.sessions = Sessions(frozen.sessions)
             self.accounts.restore(frozen.totals, accounts)
             self.sequence = frozen.sequence
             self.backends, self._registered = frozen.backends, None
@@ -199,6 +211,8 @@ class World:
         """Fold that a job is active: that money is held for it says so, and comes before its acceptance."""
         if event.data.purpose in _JOBS:
             self._active.setdefault(event.data.tenant, set()).add(event.data.job)
+            if event.data.budgets:
+                self.sessions.began(event.data.tenant, event.data.job, event.data.budgets, event.time)
         self._decided(event.data.tenant, event.data.job)
 
     def _decided(self, tenant: str, job: str) -> None:
