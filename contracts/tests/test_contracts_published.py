@@ -25,6 +25,7 @@ RELEASED = sorted((ROOT / "released").glob("*/*.json"))
 UNRELEASED = frozenset(
     {
         "qb.account.corrected.v1",
+        "qb.backend.calibration_failed.v1",
         "qb.config.applied.v1",
         "qb.delegation.granted.v1",
         "qb.delegation.revoked.v1",

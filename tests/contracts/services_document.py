@@ -28,6 +28,7 @@ from queuebit_contracts.executors import durable_of, with_executors
 from queuebit_contracts.generate import REQUESTS
 from queuebit_contracts.topology import topology
 from queuebit_runtime.tracing import Tracing
+from queuebit_telemetry.fact_lists import LISTS
 
 __all__ = ["DOCUMENT", "services_document", "text_of"]
 
@@ -47,18 +48,18 @@ def services_document() -> dict[str, Any]:  # JSON
         queuebit_broker.routes.delegations(handler, side_by_side=1),
         queuebit_broker.routes.session_requests(handler, side_by_side=1),
         queuebit_broker.routes.routes(handler, handler),
-        queuebit_scheduler.routes.queries(handler, handler),
+        queuebit_scheduler.routes.queries(handler, handler, handler),
         queuebit_executor.routes.placements(handler, durable_of("aer", "aer"), wanted),
         queuebit_executor.routes.cancellations(handler),
         queuebit_executor.routes.profiles(handler, "aer", Tracing("executor-aer"), begin_s=1.0),
-        queuebit_executor.routes.liveness(["aer"]),
+        queuebit_executor.routes.liveness(["aer"], {}),
         queuebit_executor.routes.statements(handler),
         queuebit_metering.routes.routes(handler, handler, workers=1),
         queuebit_provenance.routes.routes(handler, workers=1),
         queuebit_provenance.routes.queries(handler),
         queuebit_telemetry.routes.spans(handler),
         queuebit_telemetry.routes.queries(
-            dict.fromkeys(("jobs", "charges", "slo", "activity"), handler), asyncio.Semaphore(1), side_by_side=1
+            dict.fromkeys(("jobs", "charges", "slo", "activity", *LISTS), handler), asyncio.Semaphore(1), side_by_side=1
         ),
     )
     description = "What the services consume and answer. The executor of the stack `aer` stands for all executors."

@@ -23,6 +23,7 @@ WITHOUT_LAWS = {
     "RunTimer": "one implementation, the stopwatch of a run; when it counts is part of CircuitsLaws",
     "Sealing": "one implementation, and no fake",
     "Snapshotted": "one law for both states: a snapshot and the rest are the whole (test_snapshots.py)",
+    "Facts": "one implementation, and no fake",
     "Sums": "one implementation, and no fake",
     "Source": "as Past: the same reader of the log",
     "Traces": "one implementation, and no fake",

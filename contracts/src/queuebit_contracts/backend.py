@@ -6,9 +6,20 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from queuebit_contracts.wire import Digest, Event, Moment, Name, Payload, Wire, open_text
+from queuebit_contracts.wire import Digest, Event, Moment, Name, Payload, Reason, Wire, open_text
 
-__all__ = ["KINDS", "BackendCalibrated", "BackendRegistered", "Calibration", "Kind", "Registration"]
+__all__ = [
+    "KINDS",
+    "AliveAnswer",
+    "BackendCalibrated",
+    "BackendCalibrationFailed",
+    "BackendRegistered",
+    "Calibration",
+    "CalibrationAttempt",
+    "CalibrationFailure",
+    "Kind",
+    "Registration",
+]
 
 KINDS: Final = ("simulator", "emulated", "qpu")
 """The kinds that this version knows."""
@@ -56,6 +67,31 @@ class Calibration(Wire):
     median_readout_error_ppm: int | None = None
 
 
+class CalibrationFailure(Wire):
+    """A device's calibration could not be read; the one before stays in force."""
+
+    backend: Name
+    attempted_at: Moment
+    reason: Reason
+
+
+class CalibrationAttempt(Wire):
+    """The newest attempt of an executor to read a device's calibration."""
+
+    attempted_at: Moment
+    failing_since: Moment | None = None
+    """The first of the failed attempts since the last good one; absent if the newest was good."""
+    reason: Reason | None = None
+    """Why the newest failed."""
+
+
+class AliveAnswer(Wire):
+    """What an executor answers to `qb.alive.<backend>`. Older ones answer `{}`."""
+
+    calibration: CalibrationAttempt | None = None
+    """Absent before the first attempt, and of backends that have no calibration."""
+
+
 class BackendRegistered(Event[Registration]):
     """The backend exists; said again whenever what it offers changes."""
 
@@ -66,3 +102,9 @@ class BackendCalibrated(Event[Calibration]):
     """The backend has a new calibration."""
 
     type: Literal["qb.backend.calibrated.v1"] = "qb.backend.calibrated.v1"
+
+
+class BackendCalibrationFailed(Event[CalibrationFailure]):
+    """Reading the calibration failed; said once, until an attempt succeeds or fails for another reason."""
+
+    type: Literal["qb.backend.calibration_failed.v1"] = "qb.backend.calibration_failed.v1"

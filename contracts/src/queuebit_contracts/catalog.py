@@ -23,7 +23,7 @@ from queuebit_contracts.account import (
     AccountReleased,
     AccountSettled,
 )
-from queuebit_contracts.backend import BackendCalibrated, BackendRegistered
+from queuebit_contracts.backend import BackendCalibrated, BackendCalibrationFailed, BackendRegistered
 from queuebit_contracts.command import CancelJob
 from queuebit_contracts.config import ConfigApplied
 from queuebit_contracts.delegation import DelegationGranted, DelegationRevoked
@@ -154,6 +154,7 @@ CATALOG: Final[Mapping[str, Entry]] = MappingProxyType({
         Entry(ConfigApplied, "qb.config.stack.applied", ("broker",)),
         Entry(BackendRegistered, "qb.backend.{backend}.registered", ("executor",)),
         Entry(BackendCalibrated, "qb.backend.{backend}.calibrated", ("executor",)),
+        Entry(BackendCalibrationFailed, "qb.backend.{backend}.calibration_failed", ("executor",)),
         Entry(LogCheckpointed, "qb.proof.{log}.checkpointed", ("provenance",)),
         Entry(CancelJob, "qb.command.{tenant}.{job}.cancel", ("client", "broker")),
     )

@@ -108,7 +108,12 @@ class Question(Wire):
     until: Moment | None = None
     """Of jobs: only those that the log stored before this time."""
     before: int | None = Field(default=None, ge=1, lt=2**63)
-    """Of jobs: only those whose submission has a lower sequence; the `sequence` of the last row continues a list."""
+    """Of jobs: only those whose submission has a lower sequence; the `sequence` of the last row continues a list. Of
+    audit, incidents and calibrations: only facts with a lower sequence."""
+    kind: Name | None = None
+    """Of audit: only facts of this kind, such as `user` or `cancellation`."""
+    author: str | None = Field(default=None, max_length=200)
+    """Of audit: only facts by this author."""
 
 
 class Answer(Wire):

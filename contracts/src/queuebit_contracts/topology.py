@@ -125,6 +125,8 @@ class Party(_Entry):
     """Whose payloads it reads, where it needs no others."""
     payloads_write: tuple[str, ...] = ()
     """Whose payloads it reads and writes, where it needs no others."""
+    reads: tuple[str, ...] = ()
+    """Streams beside `LOG` whose messages it reads one by one."""
     keeps: tuple[str, ...] = ()
     """Buckets that it alone reads and writes."""
 
@@ -173,6 +175,7 @@ class Topology(_Entry):
             publish += _payload_calls(Party(payloads="write"), owner)
         if party.payloads != "none" or party.payloads_read or party.payloads_write:
             publish.append(f"$JS.API.STREAM.MSG.GET.KV_{_PAYLOADS}")
+        publish += [f"$JS.API.DIRECT.GET.{stream}" for stream in party.reads]
         for bucket in party.keeps:
             publish += [f"$KV.{bucket}.>", f"$JS.API.DIRECT.GET.KV_{bucket}", f"$JS.API.STREAM.MSG.GET.KV_{bucket}"]
         return Permissions(publish=tuple(publish), subscribe=tuple(subscribe))

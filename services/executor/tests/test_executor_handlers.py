@@ -9,17 +9,23 @@ from typing import cast
 
 import pytest
 
-from queuebit_contracts.backend import BackendCalibrated, BackendRegistered
+from queuebit_contracts.backend import (
+    BackendCalibrated,
+    BackendCalibrationFailed,
+    BackendRegistered,
+    CalibrationAttempt,
+)
 from queuebit_contracts.job import JobCompleted, JobFailed, JobStarted, Usage
 from queuebit_contracts.subjects import Aggregate
 from queuebit_executor.adapters import ChildCircuits
 from queuebit_executor.announce import AnnounceBackends
 from queuebit_executor.answers import Described
+from queuebit_executor.errors import VendorAway
 from queuebit_executor.handlers import RunPlacement
 from queuebit_executor.instance import Instance
 from queuebit_executor.recalibrate import Recalibrate
 from queuebit_executor.watch import JobWatch
-from queuebit_kernel import FixedClock, Stale, Superseded, digest
+from queuebit_kernel import FixedClock, Stale, Superseded, Unavailable, digest
 from queuebit_runtime.log import Stored
 
 from .conftest import ME, World
@@ -263,7 +269,44 @@ async def test_a_calibration_that_the_log_does_not_take_is_passed_again(world: W
         return now
 
     circuits = cast("ChildCircuits", SimpleNamespace(recalibrate=recalibrate))  # all it needs
-    working = asyncio.ensure_future(Recalibrate(circuits, 0, changed).run((before,)))
+    announce = AnnounceBackends(world.log, world.payloads, world.circuits, FixedClock(), me=ME)
+    recalibrate_all = Recalibrate(circuits, 0, FixedClock(), changed, announce.failed)
+    working = asyncio.ensure_future(recalibrate_all.run((before,)))
     await taken.wait()
     working.cancel()
     assert passed == [now, now]
+
+
+async def test_why_a_calibration_fails_is_said_once_until_it_succeeds_or_the_reason_changes(world: World) -> None:
+    before = world.offer("torino", "emulated", digest(b"old"))
+    outcomes = iter([VendorAway("away"), VendorAway("away"), Unavailable("slow"), before, VendorAway("away")])
+    seen: list[CalibrationAttempt] = []
+    over = asyncio.Event()
+
+    async def recalibrate(backend: str) -> Described:
+        if newest := recalibrate_all.newest.get(backend):
+            seen.append(newest)
+        clock.advance(300)
+        outcome = next(outcomes, None)
+        if outcome is None:
+            over.set()
+            await asyncio.Event().wait()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return cast("Described", outcome)
+
+    async def changed(described: Described) -> None:
+        raise AssertionError("it did not change")
+
+    circuits = cast("ChildCircuits", SimpleNamespace(recalibrate=recalibrate))  # all it needs
+    clock = FixedClock()
+    announce = AnnounceBackends(world.log, world.payloads, world.circuits, clock, me=ME)
+    recalibrate_all = Recalibrate(circuits, 0, clock, changed, announce.failed)
+    working = asyncio.ensure_future(recalibrate_all.run((before,)))
+    await over.wait()
+    working.cancel()
+    said = [it.data.reason.code for it in world.log.events(BackendCalibrationFailed)]
+    assert said == [VendorAway("").code, Unavailable("").code, VendorAway("").code]
+    assert [it.reason is None for it in seen] == [False, False, False, True, False]
+    assert seen[2].failing_since == seen[0].attempted_at < seen[2].attempted_at
+    assert seen[4].failing_since == seen[4].attempted_at

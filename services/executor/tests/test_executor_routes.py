@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
 
+from queuebit_contracts.backend import AliveAnswer, CalibrationAttempt
 from queuebit_contracts.executors import with_executors
 from queuebit_contracts.job import JobPlaced
 from queuebit_contracts.query import ProfileAnswer, ProfileRequest
@@ -80,5 +82,8 @@ async def test_a_job_that_is_cancelled_live_is_looked_for(world: World) -> None:
 
 
 async def test_an_executor_says_of_each_of_its_backends_that_it_is_there() -> None:
-    async with in_memory(liveness(["aer", "other"])) as broker:
-        assert [(await broker.request(b"", f"qb.alive.{it}")).body for it in ("aer", "other")] == [b"{}", b"{}"]
+    calibrations = {"other": CalibrationAttempt(attempted_at=datetime(2026, 11, 29, tzinfo=UTC))}
+    async with in_memory(liveness(["aer", "other"], calibrations)) as broker:
+        answers = [(await broker.request(b"", f"qb.alive.{it}")).body for it in ("aer", "other")]
+    assert answers[0] == b"{}"
+    assert AliveAnswer.model_validate_json(answers[1]).calibration == calibrations["other"]

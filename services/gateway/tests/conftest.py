@@ -16,6 +16,7 @@ from queuebit_contracts.subjects import covers
 from queuebit_contracts.tenants import Tenant
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_gateway.callers import Caller
+from queuebit_gateway.dead_letters import DeadLetter
 from queuebit_gateway.hub import Hub
 from queuebit_gateway.platform import Platform
 from queuebit_gateway.settings import Settings
@@ -53,14 +54,17 @@ class Bus:
     async def close(self) -> None: ...
 
 
-def platform(log: MemoryLog, bus: Transport) -> Platform:
+def platform(log: MemoryLog, bus: Transport, letters: Sequence[DeadLetter] = ()) -> Platform:
     """A platform whose log is in memory."""
+
+    async def dead() -> list[DeadLetter]:
+        return [*letters]
 
     async def newest(patterns: Sequence[str]) -> list[Message]:
         found = {it.subject: it for it in log.stored if any(covers(pattern, it.subject) for pattern in patterns)}
         return [Message(it.subject, it.sequence, it.stored_at, _bytes(it)) for it in found.values()]
 
-    return Platform(log, bus, newest)
+    return Platform(log, bus, newest, dead)
 
 
 def _bytes(stored: Stored) -> bytes:

@@ -35,6 +35,7 @@ async def test_users_and_keys_are_shown_to_admins_only(role: Role) -> None:
         "user": "ann",
         "role": role,
         "expires_at": None,
+        "delegation": None,
         "as_of_seq": None,
     }
     tenant = (await send(app, "GET", "/v1/tenant")).json()

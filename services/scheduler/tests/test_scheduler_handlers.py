@@ -3,15 +3,17 @@
 import asyncio
 import re
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import pytest
 
+from queuebit_contracts.backend import AliveAnswer, CalibrationAttempt
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.job import JobPlaced
 from queuebit_contracts.query import Question
 from queuebit_contracts.subjects import Aggregate, subject_of
-from queuebit_contracts.wire import Payload
-from queuebit_kernel import Malformed, Unavailable, digest
+from queuebit_contracts.wire import Payload, Reason
+from queuebit_kernel import Malformed, Unavailable, digest, rfc3339
 from queuebit_runtime.log import Guarded, Stored
 from queuebit_scheduler import handlers
 from queuebit_scheduler.folding import Folding
@@ -375,9 +377,10 @@ async def test_a_backend_is_gone_after_enough_questions_without_an_answer(
     left = iter(answers)
     asked: list[str] = []
 
-    async def ask(backend: str) -> bool | None:
+    async def ask(backend: str) -> AliveAnswer | Literal[False] | None:
         asked.append(backend)
-        return next(left)
+        answered = next(left)
+        return AliveAnswer() if answered else (None if answered is None else False)
 
     watch = WatchBackends(world.state, ask, world.clock, silence_s=3 * ASK_S, wake=world.place.wake)
     gone = []
@@ -386,3 +389,27 @@ async def test_a_backend_is_gone_after_enough_questions_without_an_answer(
         gone.append(world.state.backends()["aer"].silent_since_us is not None)
     assert gone == [number == gone_after for number in range(1, len(answers) + 1)]
     assert {*asked} == {"aer"}, "nothing follows from the silence of a backend that never promised to answer"
+
+
+async def test_a_tenant_sees_which_backends_answer_and_how_their_calibrations_went(world_of: type[World]) -> None:
+    world = world_of()
+    for event in (world.registered("aer"), world.registered("away"), world.registered("old", answers_alive=False)):
+        world.state.evolve(event, 1, world.clock.now())
+    now = world.clock.now()
+    attempt = CalibrationAttempt(
+        attempted_at=now, failing_since=now, reason=Reason(code="vendor_away", text="it does not answer")
+    )
+
+    async def ask(backend: str) -> AliveAnswer | Literal[False] | None:
+        return AliveAnswer(calibration=attempt) if backend == "aer" else False
+
+    watch = WatchBackends(world.state, ask, world.clock, silence_s=2 * ASK_S, wake=world.place.wake)
+    states = [{row["backend"]: row["live"] for row in watch.answer("acme", Question()).rows}]
+    for _ in range(2):
+        await watch.look()
+        states.append({row["backend"]: row["live"] for row in watch.answer("acme", Question()).rows})
+    assert states == [{"aer": None, "away": None}, {"aer": True, "away": None}, {"aer": True, "away": False}]
+    here, away = watch.answer("acme", Question()).rows
+    assert (here["silent_since"], away["silent_since"]) == (None, rfc3339(now))
+    assert here["calibration"] == attempt.model_dump(mode="json")
+    assert [it["backend"] for it in watch.answer("acme", Question(backend="away")).rows] == ["away"]

@@ -16,11 +16,15 @@ async def no_explanation(tenant: str, question: Question) -> Answer:
     raise AssertionError("no query came")
 
 
+def no_liveness(tenant: str, question: Question) -> Answer:
+    raise AssertionError("no query came")
+
+
 def test_each_tenant_is_reported_of_its_own_jobs(world: World) -> None:
     world.happens(world.accepted("j1"), world.accepted("j2", tenant="evil"))
 
     async def ask(tenant: str) -> Answer:
-        async with in_memory(queries(AnswerWaiting(world.state, world.clock), no_explanation)) as broker:  # type: ignore[arg-type]
+        async with in_memory(queries(AnswerWaiting(world.state, world.clock), no_explanation, no_liveness)) as broker:  # type: ignore[arg-type]
             return Answer.model_validate_json((await broker.request(b"", f"qb.query.{tenant}.waiting")).body)
 
     assert [row["job"] for row in asyncio.run(ask("acme")).rows] == ["j1"]
@@ -35,7 +39,7 @@ def test_an_explanation_is_asked_for_the_tenant_of_the_subject(world: World) -> 
         return Answer(rows=({"job": question.job},))
 
     async def ask() -> Answer:
-        async with in_memory(queries(AnswerWaiting(world.state, world.clock), explain)) as broker:  # type: ignore[arg-type]
+        async with in_memory(queries(AnswerWaiting(world.state, world.clock), explain, no_liveness)) as broker:  # type: ignore[arg-type]
             return Answer.model_validate_json((await broker.request(b'{"job":"j1"}', "qb.query.acme.explain")).body)
 
     assert asyncio.run(ask()).rows == ({"job": "j1"},)

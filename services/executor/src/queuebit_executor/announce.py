@@ -8,7 +8,7 @@ from queuebit_contracts import subjects
 from queuebit_contracts.backend import BackendCalibrated, BackendRegistered
 from queuebit_contracts.catalog import AnyEvent
 from queuebit_contracts.topology import PLATFORM
-from queuebit_contracts.wire import UnknownEvent
+from queuebit_contracts.wire import Reason, UnknownEvent
 from queuebit_executor import events
 from queuebit_executor.answers import Described
 from queuebit_executor.instance import Instance
@@ -40,6 +40,12 @@ class AnnounceBackends:
         for offer in offers:
             if offer.calibration is not None:
                 await self._calibrate(offer.backend, offer.calibration)
+
+    async def failed(self, backend: str, reason: Reason) -> None:
+        """Append that a device's calibration could not be read."""
+        event = events.calibration_failed(self._me, backend, reason, self._clock.now())
+        _, sequence = await self._said(subjects.subject_of(event))
+        await self._log.append(event, after=sequence)
 
     async def _calibrate(self, backend: str, digest: str) -> None:
         newest, _ = await self._said(subjects.backend(backend).event("calibrated"))

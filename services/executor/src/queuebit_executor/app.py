@@ -122,20 +122,20 @@ async def _open(it: _Parts) -> None:
     offers = await it.circuits.open()
     allowance = Allowance(settings.memory_mb, settings.run_seconds)
     answer = AnswerProfile(it.payloads, it.circuits, offers, it.clock, allowance)
-    for router in (
-        cancellations(it.watch),
-        profiles(answer, settings.stack, service.bus.tracing, settings.patience_seconds - settings.profile_seconds),
-        liveness(settings.offered),
-        statements(StateUsage(service.log, me=it.me)),
-    ):
-        service.include(router)
-        await service.bus.start(router)
     announce = AnnounceBackends(service.log, it.payloads, it.circuits, it.clock, me=it.me)
-    await announce(offers)
 
     async def changed(described: Described) -> None:
         answer.offer(described)
         await announce((described,))
 
-    recalibrate = Recalibrate(it.circuits, settings.calibration_seconds, changed)
+    recalibrate = Recalibrate(it.circuits, settings.calibration_seconds, it.clock, changed, announce.failed)
+    for router in (
+        cancellations(it.watch),
+        profiles(answer, settings.stack, service.bus.tracing, settings.patience_seconds - settings.profile_seconds),
+        liveness(settings.offered, recalibrate.newest),
+        statements(StateUsage(service.log, me=it.me)),
+    ):
+        service.include(router)
+        await service.bus.start(router)
+    await announce(offers)
     service.tasks.spawn(recalibrate.run(offers), "calibrations")

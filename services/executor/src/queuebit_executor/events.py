@@ -5,7 +5,14 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
-from queuebit_contracts.backend import BackendCalibrated, BackendRegistered, Calibration, Registration
+from queuebit_contracts.backend import (
+    BackendCalibrated,
+    BackendCalibrationFailed,
+    BackendRegistered,
+    Calibration,
+    CalibrationFailure,
+    Registration,
+)
 from queuebit_contracts.job import (
     Completion,
     Dispatch,
@@ -29,7 +36,16 @@ from queuebit_executor.state import Mark
 from queuebit_kernel import event_id
 from queuebit_runtime.trace_context import current_traceparent
 
-__all__ = ["calibrated", "dispatched", "failed", "finished", "registered", "started", "usage_reported"]
+__all__ = [
+    "calibrated",
+    "calibration_failed",
+    "dispatched",
+    "failed",
+    "finished",
+    "registered",
+    "started",
+    "usage_reported",
+]
 
 
 _COMPILATION_LOST = Reason(
@@ -207,6 +223,12 @@ def calibrated(me: Instance, backend: str, content: bytes, snapshot: Payload, no
             median_readout_error_ppm=_ppm(figures["medians"]["readout_error"]),
         ),
     )
+
+
+def calibration_failed(me: Instance, backend: str, reason: Reason, now: datetime) -> BackendCalibrationFailed:
+    """Why a device's calibration could not be read."""
+    data = CalibrationFailure(backend=backend, attempted_at=now, reason=reason)
+    return BackendCalibrationFailed(source=me.source, time=now, data=data)
 
 
 def _ppm(probability: float | None) -> int | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from faststream.nats import NatsRouter
 from faststream.nats.annotations import NatsMessage
 
+from queuebit_contracts.backend import AliveAnswer, CalibrationAttempt
 from queuebit_contracts.job import JobCancelled, JobPlaced
 from queuebit_contracts.query import CircuitError, ProfileAnswer, ProfileRequest, UsageAnswer, UsageRequest
 from queuebit_contracts.subjects import USAGE_REQUEST, alive, profile
@@ -55,17 +56,21 @@ def cancellations(watch: JobWatch) -> NatsRouter:
     return router
 
 
-def liveness(backends: Iterable[str]) -> NatsRouter:
-    """Answer whether the executor of a backend is alive."""
+def liveness(backends: Iterable[str], calibrations: Mapping[str, CalibrationAttempt]) -> NatsRouter:
+    """Answer whether the executor of a backend is alive, and how its newest calibration went."""
     router = NatsRouter()
+    for backend in backends:
+        router.subscriber(alive(backend), title=f"alive-{backend}")(_alive(backend, calibrations))
+    return router
 
+
+def _alive(backend: str, calibrations: Mapping[str, CalibrationAttempt]) -> Callable[[], Awaitable[bytes]]:
     async def on_alive() -> bytes:
         """Confirm that the executor is alive."""
-        return b"{}"
+        answer = AliveAnswer(calibration=calibrations.get(backend))
+        return answer.model_dump_json(exclude_none=True).encode()
 
-    for backend in backends:
-        router.subscriber(alive(backend), title=f"alive-{backend}")(on_alive)
-    return router
+    return on_alive
 
 
 def profiles(answer: AnswerProfile, stack: str, tracing: Tracing, begin_s: float) -> NatsRouter:

@@ -10,6 +10,7 @@ from queuebit_contracts.directory import Directory
 from queuebit_contracts.subjects import DELEGATIONS, TENANTS
 from queuebit_contracts.wire import UnknownEvent
 from queuebit_gateway.callers import Callers
+from queuebit_gateway.dead_letters import DeadLetterReader
 from queuebit_gateway.hub import Hub
 from queuebit_gateway.log_reader import LogReader
 from queuebit_gateway.oauth import OAuth
@@ -53,7 +54,8 @@ class Gateway(Service):
                 delegations.take(stored.event)
 
         self.views.append(View(self.bus, self.name, [TENANTS, DELEGATIONS], fold_events(take)))
-        platform = Platform(self.log, BusTransport(self.bus), partial(newest_of, Requests(self.bus, _READ_S)))
+        newest = partial(newest_of, Requests(self.bus, _READ_S))
+        platform = Platform(self.log, BusTransport(self.bus), newest, DeadLetterReader(self.bus))
         clock = SystemClock()
         tokens = Tokens(directory, delegations, clock)
         callers = Callers(directory, clock, tokens)

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from queuebit.errors import NotFound
 from queuebit.records import Row
 from queuebit_contracts.backend import BackendCalibrated, BackendRegistered
 from queuebit_contracts.subjects import backend as history_of
 from queuebit_contracts.topology import PLATFORM
+from queuebit_contracts.wire import Payload
 from queuebit_gateway.answers import listed, object_of
+from queuebit_gateway.calibrations import drift
 from queuebit_gateway.callers import Caller, CallerOf
-from queuebit_gateway.pages import name_of
+from queuebit_gateway.pages import cursor_of, limit_of, name_of, page_of
 from queuebit_gateway.platform import Platform
 from queuebit_gateway.problems import Problem
 from queuebit_kernel import InvalidId, rfc3339
 from queuebit_planning.limits import MAX_SOURCE_BYTES
 
-__all__ = ["Backends"]
+__all__ = ["MOST_CALIBRATIONS", "Backends"]
 
 _HERE = ("placed", "started", "dispatched")
 _MOST = 1_000
+MOST_CALIBRATIONS: Final = 100
+"""Of a page: each row is made of a snapshot of some 30 KB."""
+_USUAL_CALIBRATIONS = 30
 
 
 class Backends:
@@ -37,8 +45,10 @@ class Backends:
         """The routes."""
         return [
             Route("/v1/backends", self._list),
+            Route("/v1/backends:status", self._status),
             Route("/v1/backends/{backend}", self._one),
             Route("/v1/backends/{backend}/calibration", self._calibration),
+            Route("/v1/backends/{backend}/calibrations", self._calibrations),
             Route("/v1/backends/{backend}/limits", self._limits),
             Route("/v1/backends/{backend}/queue", self._queue),
             Route("/v1/backends/{backend}/target", self._target),
@@ -47,6 +57,11 @@ class Backends:
     async def _list(self, request: Request) -> Response:
         caller = await self._caller_of(request)
         found = await self._platform.ask(caller.tenant, "backends", project=name_of(request, "project"))
+        return listed(request, found.rows, as_of=found.as_of)
+
+    async def _status(self, request: Request) -> Response:
+        caller = await self._caller_of(request)
+        found = await self._platform.ask(caller.tenant, "liveness")
         return listed(request, found.rows, as_of=found.as_of)
 
     async def _one(self, request: Request) -> Response:
@@ -79,6 +94,25 @@ class Backends:
         }
         return object_of(content, as_of=sequence, headers={"etag": f'"{calibrated.data.digest}"'})
 
+    async def _calibrations(self, request: Request) -> Response:
+        """Newest first; each with what changed since the one before it, which may be on the next page."""
+        caller, row, _, _ = await self._found(request)
+        limit = limit_of(request, _USUAL_CALIBRATIONS, MOST_CALIBRATIONS)
+        asked = {"backend": row["backend"], "limit": limit + 1, **page_of(request)}
+        found = await self._platform.ask(caller.tenant, "calibrations", **asked)
+        snapshots = [*await asyncio.gather(*(self._snapshot(it) for it in found.rows)), None]
+        shown = [_calibrated(*it) for it in zip(found.rows[:limit], snapshots, snapshots[1:], strict=False)]
+        after = cursor_of(found.rows[:limit], limit) if len(found.rows) > limit else None
+        return listed(request, shown, as_of=found.as_of, after=after)
+
+    async def _snapshot(self, row: Row) -> Any:  # JSON
+        """The values of a calibration; None if they are not stored any more."""
+        try:
+            content = await self._platform.content(PLATFORM, Payload.model_validate(row["snapshot"]))
+        except NotFound:
+            return None
+        return json.loads(content)
+
     async def _target(self, request: Request) -> Response:
         _, row, offered, sequence = await self._found(request)
         names = ("backend", "qubits", "features", "max_shots")
@@ -110,6 +144,13 @@ class Backends:
         if newest is None or not isinstance(newest.event, BackendCalibrated):
             raise Problem(404, "no_calibration", f"{name} has no calibration: it is ideal")
         return newest.event, newest.sequence
+
+
+def _calibrated(row: Row, snapshot: Any, before: Any) -> dict[str, object]:  # snapshots: JSON
+    names = ("sequence", "calibrated_at", "digest", "median_two_qubit_error_ppm", "median_readout_error_ppm")
+    content: dict[str, object] = {name: row.get(name) for name in names}
+    content["medians"] = snapshot["medians"] if snapshot else None
+    return {**content, "drift": drift(before, snapshot) if snapshot and before else []}
 
 
 def _unknown(name: str) -> Problem:

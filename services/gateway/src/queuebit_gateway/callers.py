@@ -41,6 +41,8 @@ class Caller:
     """The project that pays where a request names none: that of the delegation."""
     expires_at: datetime | None = None
     """When the delegated key ends; None for a signed request."""
+    delegation: str | None = None
+    """The id of the delegated key that the request carries; None for a signed request."""
     lasts: Callable[[], bool] = field(default=_always, repr=False, compare=False)
     """Whether the caller still has these rights: a stream ends when it has not."""
 

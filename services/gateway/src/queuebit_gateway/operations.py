@@ -9,8 +9,11 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from queuebit_contracts.auditing import AUDITED
 from queuebit_contracts.lifecycle import STATES
 from queuebit_contracts.program import CIRCUIT, PROGRAM
+from queuebit_gateway.backends import MOST_CALIBRATIONS
+from queuebit_gateway.delegations import RevokeBody
 from queuebit_gateway.jobs import StatusBody
 from queuebit_gateway.pages import MOST_ROWS
 from queuebit_gateway.plans import PlanBody
@@ -62,15 +65,25 @@ _STREAM: Final[Mapping[str, _Schema]] = {
     "types": {"type": "string", "description": "Only these, such as `job.completed,job.failed`."},
 }
 _TIME: Final = {"type": "string", "format": "date-time"}
+_PAGE: Final[Mapping[str, _Schema]] = {
+    "from": {**_TIME, "description": "Only facts that the log stored then or later."},
+    "to": {**_TIME, "description": "Only facts that the log stored before."},
+    "limit": {"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "description": "Rows of a page."},
+    "after": {"type": "string", "description": "`next` of the page before."},
+}
+_AUDIT: Final[Mapping[str, _Schema]] = {
+    "kind": {"type": "string", "enum": [*AUDITED], "description": "Only changes of this kind."},
+    "author": {"type": "string", "maxLength": 200, "description": "Only changes by this author."},
+}
+_CALIBRATIONS: Final = {"type": "integer", "minimum": 1, "maximum": MOST_CALIBRATIONS, "description": "Rows of a page."}
 _LIST: Final[Mapping[str, _Schema]] = {
     "state": {"type": "string", "description": f"Only jobs in these states, with commas between: {', '.join(STATES)}."},
     **_PROJECT,
     **{name: {**_NAME, "description": f"Only jobs of this {name}."} for name in ("backend", "user", "tag")},
     "label": {"type": "string", "maxLength": 200, "description": "Only jobs whose label begins so."},
+    **_PAGE,
     "from": {**_TIME, "description": "Only jobs submitted then or later."},
     "to": {**_TIME, "description": "Only jobs submitted before."},
-    "limit": {"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "description": "Rows of a page."},
-    "after": {"type": "string", "description": "`next` of the page before."},
 }
 
 
@@ -102,12 +115,13 @@ def _job(what: str, name: str, summary: str, *problems: int, **more: object) -> 
     return Operation("GET", f"/v1/jobs/{{job}}{what}", name, summary, problems=(404, *problems), **more)  # type: ignore[arg-type]  # fields by name
 
 
-def _backend(what: str, name: str, summary: str) -> Operation:
-    return Operation("GET", f"/v1/backends/{{backend}}{what}", name, summary, problems=(404,))
+def _backend(what: str, name: str, summary: str, *problems: int, **more: object) -> Operation:
+    path = f"/v1/backends/{{backend}}{what}"
+    return Operation("GET", path, name, summary, problems=(404, *problems), **more)  # type: ignore[arg-type]  # fields by name
 
 
-def _rows(path: str, name: str, summary: str, parameters: Mapping[str, _Schema]) -> Operation:
-    return Operation("GET", f"/v1/{path}", name, summary, RowsAnswer, parameters=parameters, problems=(422,))
+def _rows(path: str, name: str, summary: str, parameters: Mapping[str, _Schema], *problems: int) -> Operation:
+    return Operation("GET", f"/v1/{path}", name, summary, RowsAnswer, parameters=parameters, problems=(422, *problems))
 
 
 def _webhook(method: str, what: str, name: str, summary: str, *problems: int, **more: object) -> Operation:
@@ -165,8 +179,13 @@ OPERATIONS: Final = (
         bodies={_JSON: PlanBody}, problems=(403,),
     ),
     _rows("backends", "list_backends", "The backends, with price and quality.", _PROJECT),
+    _rows("backends:status", "backend_states", "Which backends answer, and their last calibrations.", {}),
     _backend("", "backend", "One backend."),
     _backend("/calibration", "backend_calibration", "Its newest calibration."),
+    _backend(
+        "/calibrations", "list_calibrations", "Its calibrations, newest first, with what changed from one to the next.",
+        422, answer=RowsAnswer, parameters={**_PAGE, "limit": _CALIBRATIONS},
+    ),
     _backend("/limits", "backend_limits", "What a job may be there."),
     _backend("/queue", "backend_queue", "The tenant's own jobs there."),
     _backend("/target", "backend_target", "What a compiler needs."),
@@ -187,6 +206,17 @@ OPERATIONS: Final = (
             "days": {"type": "integer", "minimum": 1, "maximum": 366, "description": "How far back."},
         },
         problems=(422,),
+    ),
+    _rows("incidents", "list_incidents", "Jobs and calibrations that failed, by the time at which they did.", _PAGE),
+    _rows("audit", "list_changes", "Who changed what, newest first; for admins.", {**_AUDIT, **_PAGE}, 403),
+    _rows("dead-letters", "list_dead_letters", "The tenant's messages that could not be handled; for admins.", {}, 403),
+    _rows(
+        "delegations", "list_delegations", "Delegated keys that have not expired: the user's own, or for admins all.",
+        {"limit": _PAGE["limit"]},
+    ),
+    Operation(
+        "POST", "/v1/delegations/{delegation}:revoke", "revoke_delegation", "End a delegated key.",
+        bodies={_JSON: RevokeBody}, body_required=False, problems=(403, 404),
     ),
     Operation("GET", "/v1/webhooks", "list_webhooks", "The tenant's webhooks.", RowsAnswer, problems=(403,)),
     Operation(

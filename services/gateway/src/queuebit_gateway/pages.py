@@ -12,7 +12,7 @@ from queuebit_contracts.lifecycle import STATES
 from queuebit_gateway.problems import Problem
 from queuebit_kernel import InvalidId, from_base64url, require_token, rfc3339, to_base64url
 
-__all__ = ["MOST_ROWS", "cursor_of", "job_filters", "limit_of", "name_of", "preference"]
+__all__ = ["MOST_ROWS", "cursor_of", "job_filters", "limit_of", "name_of", "page_of", "preference"]
 
 MOST_ROWS: Final = 1_000
 _USUAL_ROWS: Final = 50
@@ -20,12 +20,18 @@ _LONGEST_WAIT_S: Final = 60
 _NAMES: Final = ("project", "backend", "user", "tag")
 
 
-def limit_of(request: Request) -> int:
+def limit_of(request: Request, usual: int = _USUAL_ROWS, most: int = MOST_ROWS) -> int:
     """The number of rows of a page."""
-    limit = _number(request.query_params.get("limit", str(_USUAL_ROWS)))
-    if limit is None or not 1 <= limit <= MOST_ROWS:
-        raise Problem(422, "bad_limit", f"limit is a whole number from 1 to {MOST_ROWS:,}")
+    limit = _number(request.query_params.get("limit", str(usual)))
+    if limit is None or not 1 <= limit <= most:
+        raise Problem(422, "bad_limit", f"limit is a whole number from 1 to {most:,}")
     return limit
+
+
+def page_of(request: Request) -> Mapping[str, object]:
+    """The fields of a question about facts: their time, and where the page begins."""
+    moments = {field: _moment(request, name) for name, field in (("from", "since"), ("to", "until"))}
+    return {**moments, "before": _place(request.query_params.get("after"))}
 
 
 def name_of(request: Request, parameter: str) -> str | None:
@@ -41,13 +47,11 @@ def name_of(request: Request, parameter: str) -> str | None:
 def job_filters(request: Request) -> Mapping[str, object]:
     """The fields of a question about jobs: filters, page and limit."""
     names = {name: name_of(request, name) for name in _NAMES}
-    moments = {field: _moment(request, name) for name, field in (("from", "since"), ("to", "until"))}
     label = request.query_params.get("label") or None
     if label is not None and len(label) > 200:
         raise Problem(422, "bad_label", "label is the beginning of a label, at most 200 characters")
-    before = _place(request.query_params.get("after"))
-    filters = {**names, **moments, "label": label, "states": _states(request) or None, "before": before}
-    return {**filters, "limit": limit_of(request)}
+    states = _states(request) or None
+    return {**names, **page_of(request), "label": label, "states": states, "limit": limit_of(request)}
 
 
 def cursor_of(rows: Sequence[Mapping[str, object]], limit: int) -> str | None:

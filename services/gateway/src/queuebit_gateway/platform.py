@@ -19,14 +19,16 @@ from queuebit.waiting import waiting_reasons
 from queuebit_contracts import subjects
 from queuebit_contracts.job import JobAccepted, JobCompleted, JobSubmitted
 from queuebit_contracts.wire import Payload
+from queuebit_gateway.dead_letters import DeadLetter
 from queuebit_gateway.problems import Problem
 from queuebit_kernel import InvalidId, Malformed
 from queuebit_runtime.log import EventLog
 from queuebit_runtime.stored import Message, Stored, event_in
 
-__all__ = ["Answered", "History", "NewestOf", "Platform", "unknown_job"]
+__all__ = ["Answered", "DeadLettersOf", "History", "NewestOf", "Platform", "unknown_job"]
 
 NewestOf = Callable[[Sequence[str]], Awaitable[list[Message]]]
+DeadLettersOf = Callable[[], Awaitable[list[DeadLetter]]]
 
 _ASK_S = 15.0
 _GROUP = 50
@@ -78,16 +80,18 @@ class Answered:
 class Platform:
     """Reads only. Every method takes the tenant whose data it reads."""
 
-    def __init__(self, log: EventLog, transport: Transport, newest: NewestOf) -> None:
+    def __init__(self, log: EventLog, transport: Transport, newest: NewestOf, dead: DeadLettersOf) -> None:
         """Prepare.
 
         Args:
             log: where histories are.
             transport: asks the services.
             newest: reads the newest message of each subject under some patterns.
+            dead: reads the newest dead letters of all tenants.
         """
         self._log = log
         self._newest = newest
+        self._dead = dead
         self.transport = transport
 
     async def history(self, tenant: str, job: str) -> History:
@@ -129,6 +133,10 @@ class Platform:
     async def newest(self, subject: str) -> Stored | None:
         """The newest event on a subject of the platform, such as a calibration."""
         return await self._log.last(subject)
+
+    async def dead_letters(self, tenant: str) -> list[DeadLetter]:
+        """The tenant's messages that no service could handle, newest first."""
+        return [it for it in await self._dead() if it.tenant == tenant]
 
     async def content(self, tenant: str, payload: Payload) -> bytes:
         """The content of a payload."""

@@ -31,7 +31,7 @@ class Tenants:
         caller = await self._caller_of(request)
         until = caller.expires_at and rfc3339(caller.expires_at)
         content = {"tenant": caller.tenant, "user": caller.user, "role": caller.role, "expires_at": until}
-        return object_of(content, as_of=None)
+        return object_of({**content, "delegation": caller.delegation}, as_of=None)
 
     async def _tenant(self, request: Request) -> Response:
         caller = await self._caller_of(request)

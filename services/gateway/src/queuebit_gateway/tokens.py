@@ -48,6 +48,7 @@ class Tokens:
             signer_with(token),
             authority.project,
             grant.delegation.expires_at if grant else None,
+            authority.delegation,
             lasts=lambda: self._authority(token, key) == authority,
         )
 

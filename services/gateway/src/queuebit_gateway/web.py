@@ -13,8 +13,10 @@ from starlette.types import ASGIApp
 from queuebit_contracts.tenants import Tenant
 from queuebit_gateway import console, reference
 from queuebit_gateway.activity import Activity
+from queuebit_gateway.audit import Audit
 from queuebit_gateway.backends import Backends
 from queuebit_gateway.callers import CallerOf
+from queuebit_gateway.delegations import DelegatedKeys
 from queuebit_gateway.explanations import Explanations
 from queuebit_gateway.guard import Guard
 from queuebit_gateway.hub import Hub
@@ -72,6 +74,8 @@ def web_app(
         Money(platform, limited),
         Activity(platform, limited),
         Tenants(tenants, limited),
+        Audit(platform, limited),
+        DelegatedKeys(platform, limited),
         Trust(settings.trust_file, limited),
     )
     streams = Streams(streaming.hub, streaming.past, platform, limited).routes() if streaming else []

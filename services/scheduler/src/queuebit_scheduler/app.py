@@ -33,8 +33,8 @@ def create_app() -> Service:
     folding = Folding(state, rescore, place.wake)
     subjects, snapshot = topology().service["scheduler"].view, service.snapshot(folding)
     service.views.append(View(service.bus, "scheduler", subjects, fold_events(folding.evolve), snapshot=snapshot))
-    service.include(queries(AnswerWaiting(state, clock), ExplainJob(service.log, decisions)))
     watch = WatchBackends(state, over_bus(service.bus), clock, silence_s=settings.silence_s, wake=place.wake)
+    service.include(queries(AnswerWaiting(state, clock), ExplainJob(service.log, decisions), watch.answer))
     service.work += [place.run, place.tick, watch.run, rescore.run]
     service.detail = lambda: {"waiting": state.waiting, "outstanding": state.outstanding}
     return service

@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import Literal
 
+from pydantic import JsonValue, ValidationError
+
+from queuebit_contracts.backend import AliveAnswer
+from queuebit_contracts.query import Answer, Question
 from queuebit_contracts.subjects import alive
-from queuebit_kernel import Clock, Unavailable
+from queuebit_kernel import Clock, Unavailable, rfc3339
 from queuebit_runtime.bus import Bus
 from queuebit_runtime.requests import Unanswered
 from queuebit_scheduler.state import State
@@ -19,8 +24,8 @@ ASK_S = 2.0
 
 _ANSWER_S = 1.0
 
-Ask = Callable[[str], Awaitable[bool | None]]
-"""Ask a backend; return whether it answered, or None if this process has no connection."""
+Ask = Callable[[str], Awaitable[AliveAnswer | Literal[False] | None]]
+"""Ask a backend; return its answer, False if there was none, or None if this process has no connection."""
 
 
 class WatchBackends:
@@ -34,6 +39,8 @@ class WatchBackends:
         self._wake = wake
         self._silent: dict[str, tuple[int, datetime]] = {}
         """Rounds without an answer, and when the first of them was."""
+        self._answers: dict[str, AliveAnswer] = {}
+        """The newest answer of each."""
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -50,22 +57,45 @@ class WatchBackends:
                 self._silent[name] = rounds + 1, since
             else:
                 self._silent.pop(name, None)
+            if isinstance(answered, AliveAnswer):
+                self._answers[name] = answered
         if self._state.silence(
             {name: since for name, (rounds, since) in self._silent.items() if rounds >= self._rounds}
         ):
             self._wake()
 
+    def answer(self, tenant: str, question: Question) -> Answer:
+        """Which backends answer, for a tenant's query; of those that never promised to answer there is no row."""
+        del tenant
+        names = [it for it in self._state.answering() if question.backend in (None, it)]
+        return Answer(rows=tuple(self._row(it) for it in names))
+
+    def _row(self, name: str) -> dict[str, JsonValue]:
+        rounds, since = self._silent.get(name, (0, None))
+        newest = self._answers.get(name)
+        known = newest is not None or rounds >= self._rounds
+        attempt = newest and newest.calibration
+        return {
+            "backend": name,
+            "live": rounds < self._rounds if known else None,
+            "silent_since": rfc3339(since) if since else None,
+            "calibration": attempt.model_dump(mode="json") if attempt else None,
+        }
+
 
 def over_bus(bus: Bus) -> Ask:
     """Ask over the bus."""
 
-    async def ask(backend: str) -> bool | None:
+    async def ask(backend: str) -> AliveAnswer | Literal[False] | None:
         try:
-            await bus.request(alive(backend), b"", _ANSWER_S)
+            reply = await bus.request(alive(backend), b"", _ANSWER_S)
         except Unanswered:
             return False if bus.connected else None
         except Unavailable:
             return None
-        return True
+        try:
+            return AliveAnswer.model_validate_json(reply)
+        except ValidationError:  # an answer with any body is one
+            return AliveAnswer()
 
     return ask

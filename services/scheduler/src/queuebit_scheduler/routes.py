@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from faststream.nats import NatsRouter
 
 from queuebit_contracts.query import Answer, Question
@@ -12,12 +14,14 @@ from queuebit_scheduler.handlers import AnswerWaiting
 
 __all__ = ["queries"]
 
+_Liveness = Callable[[str, Question], Answer]
+
 _AT_ONCE = 2
 """The most concurrent queries of one tenant."""
 
 
-def queries(waiting: AnswerWaiting, explain: ExplainJob) -> NatsRouter:
-    """Why a tenant's jobs wait, and why a job was placed on its backend."""
+def queries(waiting: AnswerWaiting, explain: ExplainJob, liveness: _Liveness) -> NatsRouter:
+    """Why a tenant's jobs wait, why a job was placed on its backend, and which backends answer."""
     server = QueryServer("scheduler", side_by_side=_AT_ONCE)
 
     @server.answers("waiting")
@@ -29,5 +33,10 @@ def queries(waiting: AnswerWaiting, explain: ExplainJob) -> NatsRouter:
     async def on_explain(tenant: Tenant, question: Question) -> Answer:
         """Say why a job was placed where it is."""
         return await explain(tenant, question)
+
+    @server.answers("liveness")
+    async def on_liveness(tenant: Tenant, question: Question) -> Answer:
+        """Say which backends answer, since when others do not, and how their newest calibrations went."""
+        return liveness(tenant, question)
 
     return server.router

@@ -35,6 +35,7 @@ from queuebit_telemetry.queries import (
     CHARGES,
     COUNTS,
     EVENTS_OF,
+    FACTS,
     FORGET,
     JOBS,
     NEWEST,
@@ -159,6 +160,22 @@ class ClickHouse:
         rows = await self._query(activity(question.by), tenant=tenant, since=_seconds(since), limit=MOST_ROWS)
         return [_json(row) for row in rows]
 
+    async def facts(
+        self, tenant: str, types: Sequence[str], shared: Sequence[str], question: Question
+    ) -> list[dict[str, JsonValue]]:
+        rows = await self._query(
+            FACTS,
+            tenant=tenant,
+            types=[*types],
+            shared=[*shared],
+            before=question.before or 0,
+            limit=question.limit,
+            backend=question.backend or "",
+            author=question.author or "",
+            **_period(question),
+        )
+        return [_json(row) for row in rows]
+
     async def counts(self, tenant: str, since: datetime, ended_before: datetime) -> Counts:
         with _faults():
             (row,) = await self._query(COUNTS, tenant=tenant, since=_seconds(since))
@@ -262,13 +279,18 @@ def _faults() -> Iterator[None]:
 def _conditions(question: Question) -> dict[str, str | float | list[str]]:
     """The parameters of a question about jobs."""
     names = ("project", "job", "backend", "user", "tag", "label")
-    moments = {name: getattr(question, name) for name in ("since", "until")}
     return {
         **{name: getattr(question, name) or "" for name in names},
-        **{name: moment.timestamp() if moment else 0.0 for name, moment in moments.items()},
+        **_period(question),
         "types": [it.type for it in CATALOG.values() if it.state in question.states],
         "waiting": int(bool(question.states) and {*TERMINAL}.isdisjoint(question.states)),
     }
+
+
+def _period(question: Question) -> dict[str, float]:
+    """From when on and until when, in seconds; 0 for no limit."""
+    moments = {"since": question.since, "until": question.until}
+    return {name: moment.timestamp() if moment else 0.0 for name, moment in moments.items()}
 
 
 def _fits(row: Mapping[str, object], question: Question) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -20,6 +21,7 @@ from queuebit_runtime.settings import BusSettings
 from queuebit_runtime.view import Fold, View
 from queuebit_telemetry.adapters import ClickHouse, LogHead
 from queuebit_telemetry.backlog import Backlog
+from queuebit_telemetry.fact_lists import LISTS, listed
 from queuebit_telemetry.handlers import AnswerActivity, AnswerLevels, KeepSpans
 from queuebit_telemetry.routes import Handler, queries, spans
 from queuebit_telemetry.settings import Settings
@@ -59,6 +61,7 @@ class Telemetry(Service):
             "charges": self._warehouse.charges,
             "slo": levels,
             "activity": AnswerActivity(self._warehouse, clock),
+            **{name: partial(listed, self._warehouse, name) for name in LISTS},
         }
         turn = asyncio.Semaphore(_AT_ONCE)
         fresh = {name: self._fresh(it) for name, it in handlers.items()}

@@ -16,7 +16,7 @@ from queuebit_telemetry.policy import Counts
 from queuebit_telemetry.spans import Span
 from queuebit_telemetry.state import Head, Position
 
-__all__ = ["Analytics", "Events", "Follow", "Follower", "Log", "Sums", "Traces"]
+__all__ = ["Analytics", "Events", "Facts", "Follow", "Follower", "Log", "Sums", "Traces"]
 
 
 class Follower(Protocol):
@@ -111,4 +111,14 @@ class Sums(Protocol):
 
     async def activity(self, tenant: str, question: Question, since: datetime) -> list[dict[str, JsonValue]]:
         """Sums over one tenant's jobs that were submitted since a moment, by the fields of the question."""
+        ...
+
+
+class Facts(Protocol):
+    """Single facts; raises `Unavailable` when there is no answer."""
+
+    async def facts(
+        self, tenant: str, types: Sequence[str], shared: Sequence[str], question: Question
+    ) -> list[dict[str, JsonValue]]:
+        """The newest facts of these types, newest first: of one tenant, and of `shared` types those of the platform."""
         ...

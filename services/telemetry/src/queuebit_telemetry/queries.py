@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["CHARGES", "COUNTS", "EVENTS_OF", "FORGET", "JOBS", "NEWEST", "POSITION", "RECENT", "REFILLED", "SET_ASIDE"]
+__all__ = [
+    "CHARGES",
+    "COUNTS",
+    "EVENTS_OF",
+    "FACTS",
+    "FORGET",
+    "JOBS",
+    "NEWEST",
+    "POSITION",
+    "RECENT",
+    "REFILLED",
+    "SET_ASIDE",
+]
 
 POSITION: Final = """
 SELECT
@@ -67,6 +79,29 @@ FROM jobs
 WHERE tenant = {tenant:String} AND job IN {jobs:Array(String)}
 """
 """Jobs by their ids."""
+
+FACTS: Final = """
+SELECT seq AS sequence, event_time AS at, type, job, backend, data
+FROM events
+WHERE type IN {types:Array(String)}
+    AND (tenant = {tenant:String} OR (
+        tenant = '' AND type IN {shared:Array(String)} AND (
+            type != 'qb.config.applied.v1'
+            OR arrayExists(
+                it -> JSONExtractString(it, 'kind') = 'tenants' AND startsWith(
+                    concat(JSONExtractString(it, 'name'), '.'), concat('tenant.', {tenant:String}, '.')),
+                JSONExtractArrayRaw(data, 'changes')))))
+    AND ({before:UInt64} = 0 OR seq < {before:UInt64})
+    AND stored_at >= toDateTime64({since:Float64}, 6, 'UTC')
+    AND ({until:Float64} = 0 OR stored_at < toDateTime64({until:Float64}, 6, 'UTC'))
+    AND ({backend:String} = '' OR backend = {backend:String})
+    AND ({author:String} = ''
+        OR {author:String} = if(JSONHas(data, 'by'), JSONExtractString(data, 'by'), JSONExtractString(data, 'user')))
+ORDER BY seq DESC
+LIMIT 1 BY seq
+LIMIT {limit:UInt32}
+"""
+"""Of documents that were put in force, a tenant gets only those that changed something of its own."""
 
 CHARGES: Final = """
 SELECT project, currency, countIf(type = 'qb.job.metered.v1') AS jobs, sum(charge) AS amount, sum(jbu) AS jbu
