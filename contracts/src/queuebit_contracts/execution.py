@@ -47,6 +47,9 @@ class Placement(Wire):
     decision: Payload | None = None
     """The inputs themselves, `application/vnd.queuebit.decision+json`; its digest is `snapshot`. Absent: not kept."""
     scores: tuple[Score, ...]
+    session: Name | None = None
+    """The session with priority that the run counts for: a job without a session waited for the backend. Absent for
+    any other job."""
     submitted_at: Moment
     accepted_at: Moment
     program: Payload | None = None

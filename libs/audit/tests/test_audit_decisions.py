@@ -209,9 +209,21 @@ def _cheaper_elsewhere(document: Document) -> None:
     group["jobs"]["cost_rank"] = [[1, 0] for _ in group["jobs"]["cost_rank"]]
 
 
+def _with_priority(document: Document) -> None:
+    names = document["backends"]["name"]
+    document.update(version=2)
+    document["backends"].update(owed_us=[0] * len(names), sessions=[1] * len(names))
+    for group in document["groups"]:
+        group["session"] = "s1" if group["tenant"] == "acme" else None
+
+
 @pytest.mark.parametrize(
     ("breaks", "text"),
     [
+        pytest.param(
+            lambda it: it.tamper(_with_priority), "the priority of session s1, and was", id="a forged session"
+        ),
+        pytest.param(lambda it: it.alter(session="s1"), "it counts for session s1, and its", id="another session"),
         pytest.param(_without_content, "is lost: no content", id="a missing payload"),
         pytest.param(lambda it: it.tamper(_full, cite=False), "is lost: the content of", id="a changed payload"),
         pytest.param(lambda it: it.tamper(_full), "a place that its decision does not give it", id="a forged decision"),

@@ -53,6 +53,14 @@ def test_a_placement_is_shown_with_all_that_was_compared() -> None:
     ]
 
 
+def test_a_job_of_a_session_says_whether_it_ran_first_for_it() -> None:
+    first = explanation_lines({**ROW, "session": "s1", "runs_first": True}, Output(as_json=False))[1]
+    assert first.endswith("It runs first: session s1.")
+    own_turn = explanation_lines({**ROW, "session": "s1", "runs_first": False}, Output(as_json=False))[1]
+    assert "Session s1 had received its part of the backend" in own_turn
+    assert own_turn.endswith("acme was next: its (usage + cost) / share was the least.")
+
+
 def test_a_placement_that_cannot_be_explained_says_why() -> None:
     row = {"job": "j1", "backend": "aer", "policy": "p/1", "at": AT, "unexplained": "it was not kept"}
     assert explanation_lines(row, Output(as_json=False))[1:] == ["  it was not kept"]

@@ -25,9 +25,11 @@ from queuebit_contracts.job import (
     JobStarted,
     Profile,
     Rejection,
+    Signature,
     Start,
     Usage,
 )
+from queuebit_contracts.session import Session, SessionClosed, SessionEnd, SessionOpened
 from queuebit_contracts.subjects import job as job_aggregate
 from queuebit_contracts.wire import Amount, Payload, Reason
 from queuebit_kernel import FixedClock, Unavailable, digest
@@ -66,6 +68,7 @@ def accepted(
     backends: tuple[str, ...] = ("aer",),
     qpu_us: int = 1000,
     shots: int = 100,
+    session: str | None = None,
 ) -> JobAccepted:
     return JobAccepted(
         source="qb/test",
@@ -85,9 +88,34 @@ def accepted(
             price_book=DIGEST,
             seed=7,
             submitted_at=THEN,
+            session=session,
             program=Payload(digest=DIGEST, size=1, media_type="text/x-openqasm", inline="x"),
         ),
     )
+
+
+def opened(session: str, tenant: str = "acme", backend: str | None = "aer") -> SessionOpened:
+    return SessionOpened(
+        source="qb/test",
+        data=Session(
+            tenant=tenant,
+            project="main",
+            session=session,
+            user="ann",
+            key=session,
+            backend=backend,
+            max_idle_s=300,
+            max_age_s=3600,
+            opened_at=THEN,
+            expires_at=THEN + timedelta(hours=1),
+            proof=Signature(key="k", signature="s"),
+        ),
+    )
+
+
+def closed(session: str, tenant: str = "acme") -> SessionClosed:
+    end = SessionEnd(tenant=tenant, session=session, project="main", reason="asked", idle_s=0, closed_at=THEN)
+    return SessionClosed(source="qb/test", data=end)
 
 
 def started(job: str, tenant: str = "acme", backend: str = "aer") -> JobStarted:
@@ -162,6 +190,8 @@ class World:
 
     registered = staticmethod(registered)
     accepted = staticmethod(accepted)
+    opened = staticmethod(opened)
+    closed = staticmethod(closed)
     started = staticmethod(started)
     completed = staticmethod(completed)
     cancelled = staticmethod(cancelled)

@@ -69,7 +69,7 @@ def test_a_placement_says_all_that_an_executor_needs(world: World) -> None:
         "circuit": "sha256:" + "0" * 64,
         "seed": 7,
         "qpu_us": 1500,
-        "policy": "fair-share/3",
+        "policy": "fair-share/4",
         "snapshot": digest(content),
         "decision": {
             "digest": digest(content),
@@ -274,7 +274,7 @@ def test_waiting_jobs_are_reported_why_and_how_many_are_ahead(world: World) -> N
     world.fold()
     world.clock.advance(2)
     answer = AnswerWaiting(world.state, world.clock)
-    full = why_waiting(["aer"], world.state.backends())
+    full = why_waiting(world.state.waiting_of("acme")[0].job, world.state.backends())
     rows = answer("acme", Question()).rows[:3]
     reasons = [str(row["reason"]) for row in rows]
     assert [{key: row[key] for key in row if key != "reason"} for row in rows] == [
@@ -351,7 +351,7 @@ def test_a_job_that_has_started_or_may_run_nowhere_else_stays_and_says_why(world
     backends = world.state.backends()
     assert backends["aer"].silent_since_us == micros(world.clock.now())
     assert reasons(world) == {
-        "new": why_waiting(["aer"], backends),
+        "new": why_waiting(world.state.waiting_of("acme")[0].job, backends),
         "runs": why_placed(backends["aer"], 0, confirmed=True, started=True),
         "tied": why_placed(backends["aer"], 1, confirmed=True, started=False),
     }

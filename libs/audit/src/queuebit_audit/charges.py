@@ -57,6 +57,8 @@ class Authorised(NamedTuple):
     accepted_us: int
     sequence: int
     """Of the acceptance."""
+    session: str | None = None
+    """The session of the job."""
 
     def bound(self, backend: str) -> Bound | None:
         """What is authorised on a backend; None where the job may not run."""
@@ -117,6 +119,7 @@ def authorised(data: Acceptance, accepted_us: int, sequence: int) -> Authorised:
         submission=data.submission,
         accepted_us=accepted_us,
         sequence=sequence,
+        session=data.session,
     )
 
 

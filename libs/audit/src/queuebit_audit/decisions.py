@@ -169,6 +169,8 @@ def _faults(history: History, digest: str, job: Recorded, placed: Placed, remade
         yield f"it was placed on {placed.backend}, and its decision gives it {place.backend}"
     if placed.scores != tuple((backend, due // 1000) for backend, due in place.scores):
         yield "its scores are not those of its decision"
+    if placed.session != place.session:
+        yield f"it counts for {_session(placed.session)}, and its decision counts it for {_session(place.session)}"
     yield from _differs_from_acceptance(history, remade.jobs[place.job])
 
 
@@ -181,3 +183,9 @@ def _differs_from_acceptance(history: History, job: Job) -> Iterator[str]:
     decided = {it.backend: (it.qpu_us, it.cost_rank) for it in job.candidates}
     if (job.sequence, job.accepted_us, decided) != (authorised.sequence, authorised.accepted_us, promised):
         yield "it was decided from something else than its acceptance"
+    if job.session not in (None, authorised.session):
+        yield f"it was decided with the priority of {_session(job.session)}, and was accepted for another"
+
+
+def _session(name: str | None) -> str:
+    return "no session" if name is None else f"session {name}"

@@ -205,7 +205,7 @@ def _placed(event: JobPlaced, at: _Place) -> Placed:
     data = event.data
     scores = tuple([(it.backend, it.expected_ms) for it in data.scores])
     content = None if data.decision is None else Content.of(data.decision)
-    return Placed(data.backend, data.policy, data.snapshot, scores, content)
+    return Placed(data.backend, data.policy, data.snapshot, scores, content, data.session)
 
 
 def _completed(event: JobCompleted, at: _Place) -> Ran:

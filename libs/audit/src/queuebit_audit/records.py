@@ -115,6 +115,8 @@ class Placed(NamedTuple):
     """By backend: expected completion in milliseconds."""
     content: Content | None
     """What it was decided from, if that was kept."""
+    session: str | None = None
+    """The session that its run counts for."""
 
 
 class Decision(NamedTuple):

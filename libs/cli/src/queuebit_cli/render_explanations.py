@@ -33,12 +33,22 @@ def _turn(row: _Row) -> str:
     waited = f"It had waited {took(row['waited_ms'])}; jobs that could be placed at this moment: {jobs}."
     if earlier := row["position"] - 1:
         waited += f" Jobs placed before it in the same cycle: {earlier}."
+    if session := row.get("session"):
+        waited += f" {_of_session(session, first=row['runs_first'])}"
+        if row["runs_first"]:
+            return waited
     tenants = row["tenants"]
     if len(tenants) == 1:
         return f"{waited} No other tenant was ready."
     return (
         f"{waited} Of {len(tenants)} tenants {tenants[0]['tenant']} was next: its (usage + cost) / share was the least."
     )
+
+
+def _of_session(session: str, *, first: bool) -> str:
+    if first:
+        return f"It runs first: session {session}."
+    return f"Session {session} had received its part of the backend: the job took the turn of its tenant."
 
 
 def _backends(rows: Sequence[_Row]) -> list[_Row]:

@@ -1,4 +1,4 @@
-"""The stored form of a snapshot: canonical JSON, version 1.
+"""The stored form of a snapshot: canonical JSON, version 1; version 2 if it has sessions.
 
 Each table is an object of columns with the names of the fields. Equal snapshots have equal bytes; a placement refers to
 the digest of the bytes.
@@ -6,7 +6,7 @@ the digest of the bytes.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
@@ -34,6 +34,8 @@ class _Backends(_Table):
     taken: list[_Whole]
     backlog_us: list[_Whole]
     silent_since_us: list[_Whole | None]
+    owed_us: list[_Whole] | None = None
+    sessions: list[_Whole] | None = None
 
 
 class _Tenants(_Table):
@@ -65,13 +67,15 @@ class _Group(_Table):
     tenant: str
     backends: list[str] = Field(min_length=1)
     waiting: _Positive
+    session: str | None = None
+    """The session with priority of its jobs."""
     jobs: _Jobs
 
 
 class Document(_Table):
-    """A stored snapshot."""
+    """A stored snapshot. Version 2 has in addition `owed_us` and `sessions` of backends, and `session` of groups."""
 
-    version: Literal[1]
+    version: Literal[1, 2]
     policy: str
     at_us: _Whole
     limit: _Positive
@@ -84,7 +88,7 @@ class Document(_Table):
 def encode(snapshot: Snapshot) -> bytes:
     """Encode a snapshot. It has only integers and names in ASCII, so that sorted names make the JSON canonical."""
     backends, tenants, run_times = snapshot.backends, snapshot.tenants, snapshot.run_times
-    document = {
+    document: dict[str, Any] = {  # as JSON
         "version": 1,
         "policy": snapshot.policy,
         "at_us": snapshot.at_us,
@@ -111,6 +115,12 @@ def encode(snapshot: Snapshot) -> bytes:
         },
         "groups": [_group(it) for it in snapshot.groups],
     }
+    if _has_sessions(snapshot):
+        document["version"] = 2
+        document["backends"]["owed_us"] = [it.owed_us for it in backends]
+        document["backends"]["sessions"] = [it.sessions for it in backends]
+        for group, it in zip(document["groups"], snapshot.groups, strict=True):
+            group["session"] = it.jobs[0].session
     return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
 
 
@@ -118,12 +128,18 @@ def decode(content: bytes) -> Snapshot:
     """Decode the output of `encode`.
 
     Raises:
-        Malformed: the content is not a snapshot of version 1.
+        Malformed: the content is not a snapshot of version 1 or 2.
     """
     try:
         return _snapshot(Document.model_validate_json(content))
     except ValueError as error:  # pydantic's errors too
-        raise Malformed(f"not a snapshot of version 1: {error!s:.300}") from error
+        raise Malformed(f"not a snapshot of version 1 or 2: {error!s:.300}") from error
+
+
+def _has_sessions(snapshot: Snapshot) -> bool:
+    return any(it.owed_us or it.sessions for it in snapshot.backends) or any(
+        it.jobs[0].session is not None for it in snapshot.groups
+    )
 
 
 def _group(group: CandidateGroup) -> Json:
@@ -148,6 +164,11 @@ def _snapshot(document: Document) -> Snapshot:
     backends, tenants, run_times = document.backends, document.tenants, document.run_times
     if unknown := {it.tenant for it in document.groups} - set(tenants.name):
         raise ValueError(f"it has jobs of the tenants {', '.join(sorted(unknown))}, but not these tenants")
+    nothing = [0] * len(backends.name)
+    owed_us, sessions = backends.owed_us or nothing, backends.sessions or nothing
+    has_sessions = any(owed_us) or any(sessions) or any(it.session is not None for it in document.groups)
+    if has_sessions is not (document.version == 2):
+        raise ValueError("a snapshot has sessions if and only if it is of version 2")
     return Snapshot(
         policy=document.policy,
         at_us=document.at_us,
@@ -161,6 +182,8 @@ def _snapshot(document: Document) -> Snapshot:
                 backends.taken,
                 backends.backlog_us,
                 backends.silent_since_us,
+                owed_us,
+                sessions,
                 strict=True,
             )
         ),
@@ -185,4 +208,4 @@ def _read_group(group: _Group) -> CandidateGroup:
     figures = zip(jobs.qpu_us, jobs.esp_ppm, jobs.cost_rank, strict=True)
     candidates = [tuple(Candidate(*row) for row in zip(group.backends, *columns, strict=True)) for columns in figures]
     rows = zip(jobs.job, jobs.sequence, jobs.accepted_us, jobs.size, candidates, strict=True)
-    return CandidateGroup(tuple(Job(group.tenant, *row) for row in rows), group.waiting)
+    return CandidateGroup(tuple(Job(group.tenant, *row, group.session) for row in rows), group.waiting)

@@ -91,6 +91,10 @@ class Explanation:
     """The first rule that prefers the chosen backend to the second best; `only` if there was no other."""
     decided: str
     """The rule as a sentence."""
+    session: str | None = None
+    """The session that gives the job priority."""
+    runs_first: bool = False
+    """Whether the job was placed for the priority of its session, and not in the turn of its tenant."""
 
     def document(self, viewer: str | None = None) -> dict[str, JsonValue]:
         """Return the explanation as JSON.
@@ -99,6 +103,7 @@ class Explanation:
             viewer: the tenant that reads it and sees ranks, but not names, of other tenants; None for the operator.
         """
         waiting = {name: count for name, count in self.waiting.items() if viewer in (None, name)}
+        session: dict[str, JsonValue] = {"session": self.session, "runs_first": self.runs_first}
         return {
             "job": self.job,
             "backend": self.backend,
@@ -111,6 +116,7 @@ class Explanation:
             "backends": [_backend_row(it, self.backend) for it in self.considered],
             "rule": self.rule,
             "decided": self.decided,
+            **(session if self.session is not None else {}),
         }
 
 
@@ -192,6 +198,8 @@ def _explanation(policy: Policy, snapshot: Snapshot, step: Step, position: int) 
         considered=(_considered(chosen, ""), *(_considered(it, _why_not(policy.choice, chosen, it)) for it in others)),
         rule=rule,
         decided=_WHY_CHOSEN.get(rule, f"the rule {rule!r} decided"),
+        session=job.session,
+        runs_first=step.session is not None,
     )
 
 

@@ -22,6 +22,8 @@ class Place:
     """Expected run time on this backend."""
     scores: tuple[tuple[str, int], ...]
     """Expected time to completion, in microseconds, on each registered candidate that answers; soonest first."""
+    session: str | None = None
+    """The session of the job, if the backend counts the run as one of sessions: see `Policy.owed_us`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class Step:
     place: Place
     turns: tuple[Turn, ...]
     targets: tuple[Target, ...]
+    session: str | None = None
+    """The session whose priority decided that the job is next; None if it was the turn of its tenant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +95,23 @@ class Policy(Protocol):
         """The rule that chooses one of the free candidates of a job."""
         ...
 
-    def free(self, backend: BackendCapacity) -> int:
-        """Return how many more jobs can be placed on a backend."""
+    def free(self, backend: BackendCapacity, *, first: bool = False) -> int:
+        """Return how many more jobs can be placed on a backend.
+
+        Args:
+            backend: the backend with its load.
+            first: whether the jobs have the priority of a session.
+        """
+        ...
+
+    def owed_us(self, owed_us: int, ran_us: int, *, session: bool) -> int:
+        """Return what a backend owes to jobs without a session, after a job ran there.
+
+        Args:
+            owed_us: the value before, in microseconds.
+            ran_us: how long the job ran.
+            session: whether its placement counts as one of sessions (`Place.session`).
+        """
         ...
 
     def leaves(self, here: BackendCapacity, others: Iterable[BackendCapacity]) -> bool:
@@ -109,7 +128,7 @@ class Policy(Protocol):
         ...
 
     def group(self, job: Job) -> Hashable:
-        """Return the group of a job. Jobs of one group have the same tenant and the same candidates."""
+        """Return the group of a job. Jobs of one group have the same tenant, candidates and session."""
         ...
 
     def order(self, job: Job) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ it here, give `FairShare.name` a new version, and add a test. `registry` explain
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -15,27 +15,39 @@ from queuebit_scheduling.plan import Choice, Group, Place, Step, Target, Turn
 from queuebit_scheduling.snapshot import BackendCapacity, Candidate, Job, Snapshot, Tenant
 from queuebit_scheduling.usage import period_of
 
-__all__ = ["POLICY", "SNAPSHOT_JOBS", "FairShare"]
+__all__ = ["BURST_US", "NEAR_JOBS", "NEAR_US", "POLICY", "SESSION_PARTS", "SNAPSHOT_JOBS", "FairShare"]
 
 SNAPSHOT_JOBS = 64
 """The most jobs in a snapshot: twice as many as a cycle places."""
+
+SESSION_PARTS = 3
+"""Of four parts of a backend's time, those that sessions receive at most by priority while others wait."""
+
+BURST_US = 10_000_000
+"""Run time per slot that sessions may receive in advance of it."""
+
+NEAR_JOBS, NEAR_US = 2, 2_000_000
+"""Per slot of a backend with an open session: other jobs are placed while fewer jobs are, or less run time."""
 
 
 class FairShare:
     """The rules in force.
 
     1. A job can be placed if one of its candidates is registered, answers and has a free place. Other jobs wait and do
-       not block any job.
-    2. Among the tenants with such a job, the lowest (usage + cost) / share is next; ties: tenant name. Usage is service
+       not block any job. On a backend with open sessions, jobs without one are placed shortly before they run.
+    2. Jobs of an open session are next on its backend, before the turn of any tenant, unless the backend owes too much
+       run time to others. It owes what jobs of sessions run while others wait; each job of these pays back three
+       times its own run time. Several sessions are compared as in 3.
+    3. Among the tenants with such a job, the lowest (usage + cost) / share is next; ties: tenant name. Usage is service
        received, with decay, plus the expected run time of outstanding jobs. Cost is the shortest expected run time of
        the job minus its waiting time, so that no job waits forever because of its size.
-    3. The tenant's first such job by `order` is placed: the oldest.
-    4. It is placed on the first free candidate by `choice`: the cheapest, then the soonest.
-    5. The next decision includes this placement. Repeat from 2 up to the limit of the cycle, or until the next tenant
+    4. The tenant's first such job by `order` is placed: the oldest.
+    5. It is placed on the first free candidate by `choice`: the cheapest, then the soonest.
+    6. The next decision includes this placement. Repeat from 2 up to the limit of the cycle, or until the next tenant
        may have a job that is not in the snapshot.
     """
 
-    name = "fair-share/3"
+    name = "fair-share/4"
     choice: Choice = (
         ("cost", lambda it: it.candidate.cost_rank),
         ("completion", lambda it: it.completion_us),
@@ -43,9 +55,19 @@ class FairShare:
         ("name", lambda it: it.candidate.backend),
     )
 
-    def free(self, backend: BackendCapacity) -> int:
+    def free(self, backend: BackendCapacity, *, first: bool = False) -> int:
         """Return how many more jobs can be placed on a backend; 0 while it does not answer."""
-        return 0 if backend.silent_since_us is not None else max(0, backend.queue_depth - backend.taken)
+        if backend.silent_since_us is not None or (backend.sessions and not first and _is_near_full(backend)):
+            return 0
+        return max(0, backend.queue_depth - backend.taken)
+
+    def precedes(self, backend: BackendCapacity) -> bool:
+        """Whether jobs of sessions go first on a backend."""
+        return backend.owed_us <= BURST_US * backend.slots
+
+    def owed_us(self, owed_us: int, ran_us: int, *, session: bool) -> int:
+        """Add what a session received; subtract three times what another job received, down to 0."""
+        return owed_us + ran_us if session else max(0, owed_us - SESSION_PARTS * ran_us)
 
     def leaves(self, here: BackendCapacity, others: Iterable[BackendCapacity]) -> bool:
         """Whether it waits at a backend that does not answer, while another of its candidates does."""
@@ -56,8 +78,8 @@ class FairShare:
         return learned_us or max(1, promised_us)
 
     def group(self, job: Job) -> Hashable:
-        """Return tenant and candidates: jobs of different groups can be placed independently."""
-        return job.tenant, tuple(it.backend for it in job.candidates)
+        """Return tenant, session and candidates: jobs of different groups can be placed independently."""
+        return job.tenant, job.session, tuple(it.backend for it in job.candidates)
 
     def order(self, job: Job) -> tuple[int, ...]:
         """Oldest first."""
@@ -67,8 +89,9 @@ class FairShare:
         """Return the same number for each group, at most what one cycle can place.
 
         If there are more groups than jobs in a snapshot, the tenants with the least service per share come first.
+        Groups of sessions take half of it at most, so that they do not hide that others wait.
         """
-        places = {it.name: count for it in world.backends if (count := self.free(it))}
+        places = {it.name: count for it in world.backends if (count := self.free(it, first=True))}
         rank = {it.name: Fraction(self.usage_us(it, world.at_us), it.share) for it in world.tenants}
         useful = {
             group: _placeable_now(first, places, min(count, world.limit)) for group, (first, count) in groups.items()
@@ -78,7 +101,12 @@ class FairShare:
             first, _ = groups[group]
             return rank[first.tenant], first.tenant, self.order(first), first.sequence
 
-        placeable = sorted((group for group, count in useful.items() if count), key=turn)[:SNAPSHOT_JOBS]
+        placeable = sorted((group for group, count in useful.items() if count), key=turn)
+        if len(placeable) > SNAPSHOT_JOBS:
+            others = [it for it in placeable if groups[it][0].session is None]
+            first = [it for it in placeable if groups[it][0].session is not None]
+            most = max(SNAPSHOT_JOBS // 2, SNAPSHOT_JOBS - len(others))
+            placeable = [*first[:most], *others][:SNAPSHOT_JOBS]
         each = SNAPSHOT_JOBS // max(1, len(placeable))
         return {group: min(useful[group], each) for group in placeable}
 
@@ -109,6 +137,10 @@ def _placeable_now(first: Job, places: Mapping[str, int], wanted: int) -> int:
     return found
 
 
+def _is_near_full(backend: BackendCapacity) -> bool:
+    return backend.taken >= NEAR_JOBS * backend.slots and backend.backlog_us >= NEAR_US * backend.slots
+
+
 POLICY = FairShare()
 """The policy of the scheduler."""
 
@@ -121,6 +153,12 @@ class _Queue:
     candidates: tuple[Candidate, ...]
     hidden: bool
     """Whether the group has more jobs than the snapshot."""
+    session: str | None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it has a job."""
+        return bool(self.jobs) or self.hidden
 
 
 class _Cycle:
@@ -136,8 +174,9 @@ class _Cycle:
         self._queues: dict[str, list[_Queue]] = {it.name: [] for it in snapshot.tenants}
         for group in snapshot.groups:
             jobs = deque(sorted(group.jobs, key=lambda it: (*policy.order(it), it.sequence, it.job)))
-            queue = _Queue(jobs, jobs[0].candidates, hidden=group.waiting > len(jobs))
+            queue = _Queue(jobs, jobs[0].candidates, group.waiting > len(jobs), jobs[0].session)
             self._queues[jobs[0].tenant].append(queue)
+        self._with_sessions = [name for name, queues in self._queues.items() if any(it.session for it in queues)]
         self._turns = {name: self._turn(name) for name in self._tenants}
 
     def step(self) -> Step | None:
@@ -145,31 +184,42 @@ class _Cycle:
         turns = [turn for turn in self._turns.values() if turn is not None]
         if not turns:
             return None
-        turn = min(turns, key=lambda it: (it.rank, it.tenant.name))
+        first = [turn for name in self._with_sessions if (turn := self._turn(name, first=True)) is not None]
+        turn = min(first or turns, key=lambda it: (it.rank, it.tenant.name))
         if turn.job is None:
             return None
         targets, choice = [self._target(turn.job, it) for it in turn.job.candidates], self._policy.choice
         chosen = min((it for it in targets if it.free), key=lambda it: tuple(rule(it) for _, rule in choice))
-        self._take(turn.tenant, turn.job, chosen)
+        counted = self._counted(turn.job)
+        self._take(turn.tenant, turn.job, chosen, counted)
         known = [it for it in targets if it.capacity is not None and it.capacity.silent_since_us is None]
         known.sort(key=lambda it: (it.completion_us, -it.candidate.esp_ppm, it.candidate.backend))
         scores = tuple((it.candidate.backend, it.completion_us) for it in known)
-        place = Place(turn.job.key, chosen.candidate.backend, chosen.expected_us, scores)
-        return Step(place, tuple(turns), tuple(targets))
+        place = Place(turn.job.key, chosen.candidate.backend, chosen.expected_us, scores, counted)
+        return Step(place, tuple(turns), tuple(targets), turn.job.session if first else None)
 
-    def _take(self, tenant: Tenant, job: Job, chosen: Target) -> None:
+    def _counted(self, job: Job) -> str | None:
+        """Return the session of a job if a job without one waits for its backend."""
+        if job.session is None:
+            return None
+        others = (it for queues in self._queues.values() for it in queues if it.session is None and it.waits)
+        backend = job.candidates[0].backend
+        return job.session if any(it.backend == backend for queue in others for it in queue.candidates) else None
+
+    def _take(self, tenant: Tenant, job: Job, chosen: Target, counted: str | None) -> None:
         """Update capacity and usage after a placement, and the affected tenants."""
         backend, took = chosen.candidate.backend, chosen.expected_us
-        self._capacity[backend] = self._capacity[backend].with_jobs(1, took)
+        capacity = self._capacity[backend].with_jobs(1, took)
+        self._capacity[backend] = capacity.owing(capacity.owed_us + took) if counted else capacity
         self._usage_us[tenant.name] += took
         next(it for it in self._queues[tenant.name] if it.jobs and it.jobs[0] is job).jobs.popleft()
-        full = not self._policy.free(self._capacity[backend])
-        for name in self._turns if full else (tenant.name,):
+        changed = counted is not None or not self._policy.free(self._capacity[backend])
+        for name in self._turns if changed else (tenant.name,):
             self._turns[name] = self._turn(name)
 
-    def _turn(self, name: str) -> Turn | None:
-        """Return the next job that a tenant can place."""
-        queues = [it for it in self._queues[name] if (it.jobs or it.hidden) and self._placeable(it.candidates)]
+    def _turn(self, name: str, *, first: bool = False) -> Turn | None:
+        """Return the next job that a tenant can place; of those with the priority of a session, if `first`."""
+        queues = [it for it in self._queues[name] if it.waits and self._placeable(it, first=first)]
         if not queues:
             return None
         job, cost_us = None, 0
@@ -180,9 +230,15 @@ class _Cycle:
         usage_us, tenant = self._usage_us[name], self._tenants[name]
         return Turn(tenant, usage_us, cost_us, job, Fraction(usage_us + cost_us, tenant.share))
 
-    def _placeable(self, candidates: Iterable[Candidate]) -> bool:
-        known = (self._capacity.get(it.backend) for it in candidates)
-        return any(it is not None and self._policy.free(it) for it in known)
+    def _placeable(self, queue: _Queue, *, first: bool) -> bool:
+        precedes = self._precedes(queue.session, queue.candidates)
+        known = (self._capacity.get(it.backend) for it in queue.candidates)
+        return precedes >= first and any(it is not None and self._policy.free(it, first=precedes) for it in known)
+
+    def _precedes(self, session: str | None, candidates: Sequence[Candidate]) -> bool:
+        """Whether jobs of this session are next on its backend."""
+        capacity = self._capacity.get(candidates[0].backend) if session is not None else None
+        return capacity is not None and self._policy.precedes(capacity)
 
     def _target(self, job: Job, candidate: Candidate) -> Target:
         expected_us, capacity = self._expected_us(job, candidate), self._capacity.get(candidate.backend)
@@ -190,7 +246,8 @@ class _Cycle:
             return Target(candidate, expected_us, None, 0, 0)
         # the slots share the backlog, rounded up; then the job runs
         completion_us = -(-capacity.backlog_us // capacity.slots) + expected_us
-        return Target(candidate, expected_us, capacity, self._policy.free(capacity), completion_us)
+        free = self._policy.free(capacity, first=self._precedes(job.session, job.candidates))
+        return Target(candidate, expected_us, capacity, free, completion_us)
 
     def _expected_us(self, job: Job, candidate: Candidate) -> int:
         return self._policy.expected_us(candidate.qpu_us, self._run_times.get((candidate.backend, job.size)))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from queuebit_scheduling.plan import Cycle
 from queuebit_scheduling.policy import POLICY
-from queuebit_scheduling.snapshot import BackendCapacity, Key
+from queuebit_scheduling.snapshot import BackendCapacity, Job, Key
 from queuebit_scheduling.usage import moment_of
 
 __all__ = ["Waiting", "unanswered", "waiting", "why_placed", "why_waiting"]
@@ -26,18 +26,34 @@ def waiting(plan: Cycle) -> tuple[Waiting, ...]:
     placed = {it.job for it in plan.places}
     backends = {it.name: it for it in plan.snapshot.backends}
     left = (job for group in plan.snapshot.groups for job in group.jobs if job.key not in placed)
-    return tuple(Waiting(it.key, why_waiting((c.backend for c in it.candidates), backends)) for it in left)
+    return tuple(Waiting(it.key, why_waiting(it, backends)) for it in left)
 
 
-def why_waiting(candidates: Iterable[str], backends: Mapping[str, BackendCapacity]) -> str:
-    """Return why a job with these candidates is not placed yet."""
-    names = sorted(candidates)
+def why_waiting(job: Job, backends: Mapping[str, BackendCapacity]) -> str:
+    """Return why a job is not placed yet."""
+    reason, own = _why_waiting(job, backends), backends.get(job.candidates[0].backend)
+    if job.session is None or own is None:
+        return reason
+    return f"{_turn_of_session(job.session, first=POLICY.precedes(own))}; {reason}"
+
+
+def _turn_of_session(session: str, *, first: bool) -> str:
+    """Return what the priority of a session means for a job, as a part of a sentence."""
+    if first:
+        return f"it runs first: session {session}"
+    return f"session {session} has received its part of the backend, and other jobs are next"
+
+
+def _why_waiting(job: Job, backends: Mapping[str, BackendCapacity]) -> str:
+    names = [it.backend for it in job.candidates]
     registered = [backends[name] for name in names if name in backends]
     if not registered:
         absent = f"{names[0]} has not" if len(names) == 1 else f"none of {', '.join(names)} has"
         return f"{absent} registered yet: see in `qb status` whether its executor runs"
     if any(POLICY.free(backend) for backend in registered):
         return "its turn has not come yet"
+    if busy := [it.name for it in registered if POLICY.free(it, first=True)]:
+        return f"a session has {busy[0]}: other jobs are placed there shortly before they run"
     silent = [unanswered(backend) for backend in registered if backend.silent_since_us is not None]
     full = [backend for backend in registered if backend.silent_since_us is None]
     if not full:

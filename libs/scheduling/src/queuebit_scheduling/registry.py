@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from queuebit_scheduling.plan import Policy
-from queuebit_scheduling.policy import POLICY
+from queuebit_scheduling.policy import POLICY, FairShare
 
 __all__ = ["POLICIES", "by_name"]
 
@@ -21,5 +21,11 @@ def by_name(policies: Iterable[Policy]) -> Mapping[str, Policy]:
     return MappingProxyType({it.name: it for it in policies})
 
 
-POLICIES = by_name([POLICY])
+class _Version3(FairShare):
+    """The policy before sessions. Without sessions the rules are the same, and its snapshots have none."""
+
+    name = "fair-share/3"
+
+
+POLICIES = by_name([POLICY, _Version3()])
 """The policies of this version."""

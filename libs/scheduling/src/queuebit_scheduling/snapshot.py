@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
@@ -45,11 +45,21 @@ class BackendCapacity:
     """Expected run time of these jobs."""
     silent_since_us: int | None = None
     """When its executor was last seen, if it counts as stopped; otherwise None."""
+    owed_us: int = 0
+    """Run time that jobs of sessions received or will receive there while others waited, and that others have not made
+    up: see `Policy.owed_us`."""
+    sessions: int = 0
+    """The number of open sessions that have priority there."""
 
     def with_jobs(self, count: int, expected_us: int) -> BackendCapacity:
         """Return the backend with so many more placed jobs, or fewer, and their expected run time."""
         taken, backlog_us = self.taken + count, self.backlog_us + expected_us
-        return BackendCapacity(self.name, self.slots, self.queue_depth, taken, backlog_us, self.silent_since_us)
+        rest = self.silent_since_us, self.owed_us, self.sessions
+        return BackendCapacity(self.name, self.slots, self.queue_depth, taken, backlog_us, *rest)
+
+    def owing(self, owed_us: int) -> BackendCapacity:
+        """Return the backend with another value of `owed_us`."""
+        return replace(self, owed_us=owed_us)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +92,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A waiting job. Only its success probabilities can change while it waits."""
+    """A waiting job. While it waits, its success probabilities can change, and its session can close."""
 
     tenant: str
     job: str
@@ -93,6 +103,8 @@ class Job:
     """The size class from `size_of`: jobs of one size have similar run times on one backend."""
     candidates: tuple[Candidate, ...]
     """Sorted by backend."""
+    session: str | None = None
+    """The open session that gives it priority; the job then has one candidate, the backend of the session."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "candidates", _sorted(self.candidates, lambda it: it.backend))
@@ -104,7 +116,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class CandidateGroup:
-    """Waiting jobs of one tenant with the same candidates: if the first cannot be placed, none can."""
+    """Waiting jobs of one tenant with the same candidates and session: if the first cannot be placed, none can."""
 
     jobs: tuple[Job, ...]
     """The first jobs in the order of the policy."""

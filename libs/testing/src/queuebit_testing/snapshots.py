@@ -51,6 +51,8 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
             draw(st.integers(0, 4)),
             draw(_FIGURES),
             draw(st.none() | _FIGURES),
+            draw(st.sampled_from((0, 0, 10**6, 10**8))),
+            draw(st.integers(0, 1)),
         )
         for name in sorted(draw(st.sets(st.sampled_from(_NAMES))))
     ]
@@ -90,4 +92,5 @@ def _jobs(draw: st.DrawFn, order: int, tenants: list[Tenant], most_us: int) -> J
         for name in sorted(draw(st.sets(st.sampled_from(_NAMES), min_size=1)))
     ]
     owner, size = draw(st.sampled_from(tenants)).name, draw(st.sampled_from(_SIZES))
-    return Job(owner, f"j{order}", order, NOW_US - draw(_FIGURES), size, tuple(candidates))
+    session = draw(st.sampled_from((None, "s1", "s2"))) if len(candidates) == 1 else None
+    return Job(owner, f"j{order}", order, NOW_US - draw(_FIGURES), size, tuple(candidates), session)

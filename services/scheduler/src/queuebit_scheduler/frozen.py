@@ -13,7 +13,10 @@ from queuebit_scheduling import RunTime, Tenant
 
 __all__ = ["FrozenState"]
 
-_Rest = tuple[dict[str, int], set[str], tuple[Tenant, ...], tuple[RunTime, ...]]
+_OpenSession = tuple[str, str, str]
+_Rest = tuple[
+    dict[str, int], set[str], tuple[Tenant, ...], tuple[RunTime, ...], tuple[_OpenSession, ...], dict[str, int]
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +29,16 @@ class FrozenState:
     tenants: tuple[Tenant, ...]
     """Without reserved service, which follows from the placed jobs."""
     run_times: tuple[RunTime, ...]
+    sessions: tuple[_OpenSession, ...]
+    """Open sessions with priority: tenant, id and backend."""
+    owed: dict[str, int]
+    """By backend: run time that ended jobs of sessions received and that others have not made up."""
     waiting: tuple[AcceptedJob, ...]
     placed: tuple[Outstanding, ...]
 
     def encode(self) -> Iterator[bytes]:
         """The records."""
-        yield _rest().dump_json((self.slots, self.answering, self.tenants, self.run_times))
+        yield _rest().dump_json((self.slots, self.answering, self.tenants, self.run_times, self.sessions, self.owed))
         jobs: tuple[AcceptedJob | Outstanding, ...] = (*self.waiting, *self.placed)
         yield from map(_job().dump_json, jobs)
 

@@ -81,7 +81,7 @@ class PlaceJobs:
             return
         jobs = [self._state.job(place.job) for place in places]
         for place in places:
-            self._state.reserve(place.job, place.backend)
+            self._state.reserve(place.job, place.backend, place.session)
         settled = await self._append_all(jobs, places, snapshot)
         for place, known in zip(places, settled, strict=True):
             if not known:
@@ -164,7 +164,7 @@ class AnswerWaiting:
 
     def _reasons(self, tenant: str, backends: Mapping[str, BackendCapacity]) -> Iterator[tuple[AcceptedJob, int, str]]:
         for ahead, accepted in enumerate(self._state.waiting_of(tenant)):
-            reason = why_waiting((it.backend for it in accepted.job.candidates), backends)
+            reason = why_waiting(accepted.job, backends)
             yield accepted, ahead + 1, f"{reason}; {_ahead(ahead)}" if ahead else reason
         for it, ahead in self._state.placed_of(tenant):
             if (backend := backends.get(it.backend)) is not None:
@@ -199,6 +199,7 @@ def _placed(accepted: AcceptedJob, place: Place, policy: str, decision: Payload)
             snapshot=decision.digest,
             decision=decision,
             scores=tuple(Score(backend=backend, expected_ms=due // 1000) for backend, due in place.scores),
+            session=place.session,
             submitted_at=accepted.submitted_at,
             accepted_at=accepted.accepted_at,
             program=accepted.program,

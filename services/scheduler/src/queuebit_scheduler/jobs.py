@@ -56,6 +56,14 @@ class AcceptedJob:
         candidates = (replace(it, esp_ppm=esp_ppm) if it.backend == backend else it for it in self.job.candidates)
         return replace(self, job=replace(self.job, candidates=tuple(candidates)))
 
+    def is_of(self, tenant: str, session: str) -> bool:
+        """Whether it has the priority of this session."""
+        return self.job.session == session and self.job.tenant == tenant
+
+    def prioritised(self, session: str | None) -> AcceptedJob:
+        """The same job with the priority of a session, or of none."""
+        return replace(self, job=replace(self.job, session=session))
+
     def terms(self, backend: str) -> Terms:
         """What was accepted for one of the candidates."""
         return Terms(
@@ -110,6 +118,8 @@ class Outstanding:
     expected_us: int
     after: int
     """Sequence of the newest event about its place that the log has shown."""
+    session: str | None = None
+    """The session with priority that its run counts for."""
     confirmed: bool = False
     """Whether the log has shown the placement."""
     started_at: datetime | None = None

@@ -14,8 +14,10 @@ from datetime import datetime
 from queuebit_contracts.backend import BackendRegistered
 from queuebit_contracts.catalog import Decoded
 from queuebit_contracts.job import Ended, JobAccepted, JobCompleted, JobPlaced, JobStarted
+from queuebit_contracts.session import SessionClosed, SessionOpened
 from queuebit_scheduler.frozen import FrozenState
 from queuebit_scheduler.jobs import AcceptedJob, Outstanding
+from queuebit_scheduler.sessions import Sessions
 from queuebit_scheduler.tenants import Tenants
 from queuebit_scheduler.waiting_jobs import WaitingJobs
 from queuebit_scheduling import POLICY, BackendCapacity, CandidateGroup, Key, Policy, RunTimes, Snapshot, micros
@@ -35,6 +37,7 @@ class State:
         """One without slots has not registered."""
         self._answering: set[str] = set()
         self._tenants = Tenants()
+        self._sessions = Sessions(policy)
         self._run_times = RunTimes()
 
     @property
@@ -55,14 +58,18 @@ class State:
         match event:
             case JobAccepted() if not self._active((event.data.tenant, event.data.job)):
                 self._tenants.weigh(event.data.tenant, event.data.share)
-                self._waiting.add(AcceptedJob.of(event, sequence))
+                self._waiting.add(self._sessions.prioritised(AcceptedJob.of(event, sequence), event.data.session))
             case JobPlaced():
-                self._shown((event.data.tenant, event.data.job), event.data.backend, sequence)
+                self._placed(event, sequence)
             case JobStarted():
                 if outstanding := self._shown((event.data.tenant, event.data.job), event.data.backend, sequence):
                     outstanding.started_at = at
             case BackendRegistered():
                 self._registered(event)
+            case SessionOpened():
+                self._count_sessions(self._sessions.opened(event.data))
+            case SessionClosed():
+                self._close(event.data.tenant, event.data.session)
             case _ if isinstance(event, Ended):
                 self._ended((event.data.tenant, event.data.job), at, completed=isinstance(event, JobCompleted))
 
@@ -85,7 +92,8 @@ class State:
             at: the moment of the decision.
             limit: the most placements of the cycle.
         """
-        if not self._waiting or not any(it.slots and self.policy.free(it) for it in self._backends.values()):
+        free = (self.policy.free(it, first=True) for it in self._backends.values() if it.slots)
+        if not self._waiting or not any(free):
             return None  # so it is after most events while the platform is full
         groups = self._waiting.groups()
         tenants = {first.tenant for first, _ in groups.values()}
@@ -135,13 +143,13 @@ class State:
             ahead[it.backend] = ahead.get(it.backend, 0) + 1
         return found
 
-    def reserve(self, key: Key, backend: str) -> None:
-        """Reserve a place for a waiting job."""
+    def reserve(self, key: Key, backend: str, session: str | None = None) -> None:
+        """Reserve a place for a waiting job, whose run counts for a session or for none."""
         accepted = self._waiting.pop(key)
         promised_us = next((it.qpu_us for it in accepted.job.candidates if it.backend == backend), 1)
         learned_us = self._run_times.known_us(backend, accepted.job.size)
         expected_us = self.policy.expected_us(promised_us, learned_us)
-        self._hold(Outstanding(accepted, backend, expected_us, accepted.after))
+        self._hold(Outstanding(accepted, backend, expected_us, accepted.after, session))
 
     def release(self, key: Key) -> None:
         """Release a place that the log has not confirmed; the job waits again, in its old position."""
@@ -176,9 +184,8 @@ class State:
             else:
                 waiting.append(it.left())
         slots = {it.name: it.slots for it in self._backends.values() if it.slots}
-        return FrozenState(
-            slots, {*self._answering}, self._tenants.all(), self._run_times.all(), tuple(waiting), tuple(placed)
-        )
+        known = slots, {*self._answering}, self._tenants.all(), self._run_times.all(), *self._sessions.freeze()
+        return FrozenState(*known, tuple(waiting), tuple(placed))
 
     def restore(self, frozen: FrozenState) -> None:
         """Become what was frozen; the state is empty before."""
@@ -187,6 +194,9 @@ class State:
         self._answering = frozen.answering
         self._tenants.restore(frozen.tenants)
         self._run_times.restore(frozen.run_times)
+        self._sessions.restore(frozen.sessions, frozen.owed)
+        for backend in {*frozen.owed, *(it[2] for it in frozen.sessions)}:
+            self._count_sessions(backend)
         for accepted in frozen.waiting:
             self._waiting.add(accepted)
         for outstanding in frozen.placed:
@@ -205,6 +215,35 @@ class State:
 
     def _offer(self, name: str, slots: int) -> None:
         self._backends[name] = replace(self._capacity(name), slots=slots, queue_depth=slots * self._places_per_slot)
+
+    def _close(self, tenant: str, session: str) -> None:
+        """A session closed: its jobs take their turns as all others."""
+        backend = self._sessions.closed(tenant, session)
+        if backend is None:
+            return
+        self._count_sessions(backend)
+        for accepted in [it for it in self._waiting if it.is_of(tenant, session)]:
+            self._waiting.pop(accepted.key)
+            self._waiting.add(accepted.prioritised(None))
+        for it in self._outstanding.values():
+            if it.accepted.is_of(tenant, session):
+                it.accepted = it.accepted.prioritised(None)
+
+    def _count_sessions(self, backend: str | None) -> None:
+        """Note how many sessions a backend has, and what it owes."""
+        if backend is not None:
+            owed_us, sessions = self._sessions.owed_us(backend), self._sessions.on(backend)
+            self._backends[backend] = replace(self._capacity(backend), owed_us=owed_us, sessions=sessions)
+
+    def _placed(self, event: JobPlaced, sequence: int) -> None:
+        """The log shows a placement; a place that is reserved with another session is replaced."""
+        key, data = (event.data.tenant, event.data.job), event.data
+        known = self._outstanding.get(key)
+        if known is not None and (known.backend, known.session) != (data.backend, data.session):
+            self._waiting.add(self._free(key).left())
+        if key in self._waiting:
+            self.reserve(key, data.backend, data.session)
+        self._shown(key, data.backend, sequence)
 
     def _shown(self, key: Key, backend: str, sequence: int) -> Outstanding | None:
         """The log shows an active job on a backend; this overrides any reserved place."""
@@ -230,21 +269,27 @@ class State:
         elif key in self._outstanding and (ended := self._free(key)).started_at is not None:
             job, ran_us = ended.accepted.job, max(1, micros(at) - micros(ended.started_at))
             self._tenants.receive(job.tenant, ran_us, at)
+            if self._sessions.ran(ended.backend, ran_us, ended.session):
+                self._count_sessions(ended.backend)
             if completed:  # only complete runs count for durations
                 self._run_times.learn(ended.backend, job.size, ran_us)
 
     def _hold(self, it: Outstanding) -> None:
         self._outstanding[it.accepted.key] = it
-        self._take(it.accepted.job.tenant, it.backend, 1, it.expected_us)
+        self._take(it, 1)
 
     def _free(self, key: Key) -> Outstanding:
         outstanding = self._outstanding.pop(key)
-        self._take(outstanding.accepted.job.tenant, outstanding.backend, -1, -outstanding.expected_us)
+        self._take(outstanding, -1)
         return outstanding
 
-    def _take(self, tenant: str, backend: str, places: int, expected_us: int) -> None:
+    def _take(self, it: Outstanding, places: int) -> None:
+        backend, expected_us = it.backend, places * it.expected_us
         self._backends[backend] = self._capacity(backend).with_jobs(places, expected_us)
-        self._tenants.expect(tenant, expected_us)
+        self._tenants.expect(it.accepted.job.tenant, expected_us)
+        if it.session is not None:
+            self._sessions.expect(backend, expected_us)
+            self._count_sessions(backend)
 
     def _capacity(self, name: str) -> BackendCapacity:
         return self._backends.get(name) or BackendCapacity(name, 0, 0)

@@ -62,6 +62,7 @@ class WaitingJobs:
         return (self._jobs[key].job for _, _, key in islice(self._groups[group], count))
 
     def of(self, tenant: str) -> list[AcceptedJob]:
-        """A tenant's jobs in the order of the policy."""
-        of_tenant = (entries for entries in self._groups.values() if entries[0][2][0] == tenant)
-        return [self._jobs[key] for _, _, key in sorted(entry for entries in of_tenant for entry in entries)]
+        """A tenant's jobs: those with the priority of a session, then the others, in the order of the policy."""
+        of_tenant = [entries for entries in self._groups.values() if entries[0][2][0] == tenant]
+        ranked = ((self._jobs[it[2]].job.session is None, it) for entries in of_tenant for it in entries)
+        return [self._jobs[key] for _, (_, _, key) in sorted(ranked)]
