@@ -34,6 +34,7 @@ async def test_users_and_keys_are_shown_to_admins_only(role: Role) -> None:
         "tenant": "acme",
         "user": "ann",
         "role": role,
+        "project": "main",
         "expires_at": None,
         "delegation": None,
         "as_of_seq": None,

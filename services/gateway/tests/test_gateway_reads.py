@@ -7,6 +7,7 @@ import json
 import pytest
 from starlette.types import ASGIApp
 
+from queuebit_contracts.catalog import decode
 from queuebit_testing.build import accepted, submitted
 from queuebit_testing.memory import MemoryLog
 
@@ -144,3 +145,29 @@ async def test_what_a_job_does_not_have_yet_can_be_asked_again(app: ASGIApp, log
     await log.append(event)
     answer = await send(app, "GET", f"/v1/jobs/{event.data.job}/{what}")
     assert (answer.status, answer.json()["retryable"], answer.headers["retry-after"]) == (409, True, "1")
+
+
+async def test_a_history_has_the_events_as_they_are(app: ASGIApp, log: MemoryLog) -> None:
+    event = submitted("k1")
+    places = [await log.append(event), await log.append(accepted(event.data.job))]
+    found = (await send(app, "GET", f"/v1/jobs/{event.data.job}/history")).json()
+    assert ([it["sequence"] for it in found["data"]], found["as_of_seq"]) == (places, places[-1])
+    assert decode(json.dumps(found["data"][0]["event"]).encode()) == event
+    assert (await send(app, "GET", "/v1/jobs/jabsent/history")).status == 404
+
+
+async def test_reasons_of_waits_are_those_of_the_states_asked_for(app: ASGIApp, bus: Bus) -> None:
+    bus.answers["qb.query.acme.waiting"] = lambda _: {"rows": [{"job": "j1", "reason": "job j1 waits for a slot"}]}
+    found = (await send(app, "GET", "/v1/jobs:waiting?state=accepted,placed&job=j1")).json()
+    assert found["data"] == [{"job": "j1", "reason": "waits for a slot"}]
+    assert [(subject, it["job"]) for subject, it in bus.asked] == [("qb.query.acme.waiting", "j1")]
+    assert (await send(app, "GET", "/v1/jobs:waiting?state=gone")).json()["code"] == "bad_state"
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [("sha256:x?size=1", "bad_digest"), (f"sha256:{'0' * 64}", "bad_size"), (f"sha256:{'0' * 64}?size=-1", "bad_size")],
+)
+async def test_a_payload_is_asked_for_by_its_whole_reference(app: ASGIApp, path: str, code: str) -> None:
+    answer = await send(app, "GET", f"/v1/payloads/{path}")
+    assert (answer.status, answer.json()["code"]) == (422, code)

@@ -19,12 +19,14 @@ _T = TypeVar("_T")
 
 
 def client_of(args: Namespace) -> AsyncClient:
-    """A client with the credential that `--tenant` and `--user` choose."""
+    """A client with the credential that `--tenant` and `--user` choose, at the address of `--url`."""
     quick_start()
     from queuebit.client import AsyncClient
-    from queuebit.credentials import find
+    from queuebit.credentials import choose, find
 
-    return AsyncClient(find(args.home, args.tenant, args.user))
+    if not hasattr(args, "url"):  # what it does is offered on the bus alone
+        return AsyncClient(find(args.home, args.tenant, args.user))
+    return AsyncClient(choose(args.home if args.home_named else None, args.tenant, args.user, url=args.url))
 
 
 def ask(args: Namespace, out: Output, whom: str, question: Callable[[AsyncClient], Awaitable[_T]]) -> _T:

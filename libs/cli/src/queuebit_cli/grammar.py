@@ -47,7 +47,14 @@ class Group:
         self._commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
 
     def command(
-        self, word: str, run: str, text: str, *places: str, client: bool = False, json: str = DOCUMENT
+        self,
+        word: str,
+        run: str,
+        text: str,
+        *places: str,
+        client: bool = False,
+        json: str = DOCUMENT,
+        anywhere: bool = True,
     ) -> ArgumentParser:
         """Add a command.
 
@@ -58,6 +65,7 @@ class Group:
             places: names of positional arguments that need no help.
             client: whether it acts as a user of a tenant.
             json: describes its JSON output.
+            anywhere: whether a client may also speak to a gateway.
         """
         parser = self._commands.add_parser(word, help=text, description=text, allow_abbrev=False)
         for place in places:
@@ -68,6 +76,8 @@ class Group:
         if client:
             parser.add_argument("--tenant", metavar="T", help="act as a user of this tenant (demo)")
             parser.add_argument("--user", metavar="U", help="which of the tenant's users, if the home has several")
+            if anywhere:
+                parser.add_argument("--url", metavar="URL", help="of a gateway, or of the bus (QUEUEBIT_URL)")
         return parser
 
     def group(self, word: str, text: str) -> Group:

@@ -23,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.misused(f"there is no {' '.join(unknown)} here")
     if args.home == "":
         args.misused("--home is empty: which folder?")
+    args.home_named = args.home is not None
     args.home = home_folder(args.home)
     module, _, name = args.run.partition(":")
     try:

@@ -148,7 +148,7 @@ def _reading(words: Group) -> None:
 
     webhooks = words.group("webhooks", "events as signed requests")
     text = "send events of the tenant's jobs to a URL, signed, until Ctrl-C: to try a receiver"
-    listen = webhooks.command("listen", "webhooks:listen", text, client=True, json=LINES)
+    listen = webhooks.command("listen", "webhooks:listen", text, client=True, json=LINES, anywhere=False)
     listen.add_argument("--forward-to", required=True, metavar="URL", help="such as http://127.0.0.1:8000/hook")
     listen.add_argument(
         "--types", type=names, default=(), metavar="T", help="only these, such as job.completed,job.failed"
@@ -171,7 +171,8 @@ def _tenants(tenant: Group) -> None:
 
 
 def _delegating(words: Group) -> None:
-    token = words.command("token", "tokens:token", "a short-lived token for HTTP; or list or revoke them", client=True)
+    token = words.command("token", "tokens:token", "a short-lived token for HTTP; or list or revoke them", client=True,
+                          anywhere=False)  # fmt: skip
     token.add_argument("action", nargs="?", choices=("new", "list", "revoke"), default="new", metavar="ACTION",
                        help="new, list or revoke (new)")  # fmt: skip
     token.add_argument("delegation", nargs="?", metavar="ID", help="which one to revoke, as `list` shows it")
@@ -182,14 +183,14 @@ def _delegating(words: Group) -> None:
         "--scope", choices=_SCOPES, metavar="SCOPE", help=f"{', '.join(_SCOPES)} (what your role allows, up to submit)"
     )
     token.add_argument("--project", metavar="P", help="it submits to this project only")
-    console = words.command("console", "tokens:console", "open the web console, logged in", client=True)
+    console = words.command("console", "tokens:console", "open the web console, logged in", client=True, anywhere=False)
     console.add_argument(
         "--for", type=lifetime, dest="lifetime", metavar="TIME", help="how long it stays logged in (8h)"
     )
     console.add_argument(
         "--scope", choices=_SCOPES, metavar="SCOPE", help=f"{', '.join(_SCOPES)} (what your role allows)"
     )
-    console.add_argument("--url", metavar="URL", help="of the gateway (that of the home's stack)")
+    console.add_argument("--url", dest="gateway", metavar="URL", help="of the gateway (that of the home's stack)")
     console.add_argument("--no-open", action="store_true", help="only print the address")
 
 
@@ -284,7 +285,9 @@ def _operating(words: Group) -> None:
     verify.add_argument("--seed", default="0", metavar="TEXT", help="chooses the sample (0)")
     warehouse = words.group("warehouse", "the analytical store")
     warehouse.command("rebuild", "warehouse:rebuild", "fill it again from the log")
-    login = warehouse.command("login", "warehouse:login", "a password for any ClickHouse client", client=True)
+    login = warehouse.command(
+        "login", "warehouse:login", "a password for any ClickHouse client", client=True, anywhere=False
+    )
     login.add_argument(
         "--hours", type=number(1, 24), default=8, metavar="H", help="hours until it expires: 1 to 24 (8)"
     )

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from queuebit.credentials import Credential, find, home_folder, load
+from queuebit.access import access_of
+from queuebit.credentials import Credential, choose, load
 from queuebit.finding import meant
 from queuebit.inputs import plain_name, whole_number
 from queuebit.permissions import permitted
-from queuebit.queries import ask
 from queuebit.records import Table
-from queuebit.transport import Transport, over_nats
+from queuebit.transport import Transport
 from queuebit.waiting import WAITING, reasons_of, waiting_reasons
 from queuebit.watch import Watch
 
@@ -40,19 +41,27 @@ class AsyncClient:
         credential: Credential | Path | str | None = None,
         *,
         home: Path | str | None = None,
+        url: str | None = None,
         transport: Transport | None = None,
     ) -> None:
-        """Create a client; it connects when first used.
+        """Create a client; it connects when first used, or at once to ask a gateway whom a token stands for.
 
         Args:
-            credential: the user's credential, or its file; default: the one in the home.
+            credential: the user's credential, or its file; default: the token in `QUEUEBIT_TOKEN` for a gateway, else
+                the one in the home.
             home: the stack's folder; default: `QUEUEBIT_HOME`, else `~/.queuebit`.
+            url: of the bus (`nats://`), of a gateway (`https://`) or of a sidecar (`unix:///path`); default:
+                `QUEUEBIT_URL`, else that of the credential.
             transport: the connection to the bus; tests pass their own.
         """
         if isinstance(credential, Path | str):
             credential = load(Path(credential).expanduser())
-        self.credential = credential or find(home_folder(home))
-        self._transport = transport or over_nats(self.credential)
+        if credential is None:
+            self.credential = choose(home, url=url)
+        else:
+            self.credential = replace(credential, url=url) if url else credential
+        self._access = access_of(self.credential, transport)
+        self._transport = self._access.transport
         self._watch = Watch(self._transport, self.credential.tenant)
 
     async def __aenter__(self) -> AsyncClient:
@@ -200,13 +209,7 @@ class AsyncClient:
         Raises:
             NotFound: no executor ever offered it.
         """
-        from queuebit.devices import read_device
-        from queuebit.payloads import Payloads
-        from queuebit_contracts.topology import PLATFORM
-
-        return await read_device(
-            self._log_client(), Payloads(self._transport, PLATFORM), plain_name("backend", backend)
-        )
+        return await self._access.device(plain_name("backend", backend))
 
     async def plan(self, circuit: object, *, shots: int = 1000, project: str | None = None) -> Table:
         """Cost and expected quality of a job on each backend, without running it.
@@ -292,14 +295,10 @@ class AsyncClient:
         for name in ("project", "tag"):
             if asked.get(name) is not None:
                 plain_name(name, asked[name])
-        return await ask(self._transport, self.credential.tenant, question, **asked)
+        return await self._access.ask(question, **asked)
 
     def _log_client(self) -> LogClient:
-        from queuebit.log_client import LogClient
-
-        return LogClient(self._transport, self.credential.tenant)
+        return self._access.log()
 
     def _payloads(self) -> Payloads:
-        from queuebit.payloads import Payloads
-
-        return Payloads(self._transport, self.credential.tenant)
+        return self._access.payloads()

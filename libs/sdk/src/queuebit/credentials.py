@@ -11,7 +11,12 @@ from shlex import quote
 
 from queuebit.errors import InvalidInput, NotFound, Unreachable
 
-__all__ = ["Credential", "find", "home_folder", "load"]
+__all__ = ["Credential", "choose", "find", "home_folder", "is_http", "load"]
+
+
+def is_http(url: str) -> bool:
+    """Whether an address is that of a gateway, or of a sidecar on a Unix socket."""
+    return url.startswith(("http://", "https://", "unix://"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +30,9 @@ class Credential:
     project: str = ""
     """The default project of submissions."""
     ca_file: Path | None = None
-    """CA certificate of the servers, if the bus uses TLS."""
+    """CA certificate of the servers, if they use TLS and no public authority signed theirs."""
+    token: str = field(default="", repr=False)
+    """A bearer token in the place of the seed, for a gateway."""
 
     @property
     def inbox(self) -> str:
@@ -39,8 +46,42 @@ def home_folder(given: str | Path | None = None) -> Path:
     return path.resolve() if ".." in path.parts else path
 
 
-def find(home: Path, tenant: str | None = None, user: str | None = None) -> Credential:
-    """The credential of a tenant's user in a home.
+def choose(
+    home: str | Path | None = None, tenant: str | None = None, user: str | None = None, *, url: str | None = None
+) -> Credential:
+    """Who asks, and where.
+
+    An address of a gateway is asked with the token in `QUEUEBIT_TOKEN`, or with a credential of the home, whose key
+    signs the requests. Behind `unix://` is a sidecar that has a token, unless a home or a tenant is named.
+
+    Args:
+        home: the stack's folder, as for `home_folder`.
+        tenant: as for `find`.
+        user: as for `find`.
+        url: the address; default: `QUEUEBIT_URL`, else that of the credential.
+
+    Raises:
+        NotFound, InvalidInput, Unreachable: as `find`.
+        Refused: the gateway does not know the token.
+    """
+    url = url or os.environ.get("QUEUEBIT_URL") or None
+    if url and "://" in url and not (is_http(url) or url.startswith(("nats://", "tls://"))):
+        raise InvalidInput(
+            f"{url} is no address: give https://, http:// or unix:/// of a gateway, or nats:// of the bus"
+        )
+    named = home is not None or tenant is not None or user is not None
+    token = os.environ.get("QUEUEBIT_TOKEN", "") if url and is_http(url) and not named else ""
+    sidecar = url is not None and url.startswith("unix:") and not (named or os.environ.get("QUEUEBIT_CREDENTIAL"))
+    if url and (token or sidecar):
+        from queuebit.http_access import identified  # only here is HTTP needed
+
+        return identified(Credential(url, "", "", "", token=token, ca_file=_ca_file()))
+    credential = find(home_folder(home), tenant, user, url=url)
+    return replace(credential, ca_file=_ca_file() or credential.ca_file) if url else credential
+
+
+def find(home: Path, tenant: str | None = None, user: str | None = None, *, url: str | None = None) -> Credential:
+    """The credential of a tenant's user in a home, for another address if one is given.
 
     Without a tenant it is the file named by `QUEUEBIT_CREDENTIAL`, else the one of `demo`, else the only one.
 
@@ -56,7 +97,7 @@ def find(home: Path, tenant: str | None = None, user: str | None = None) -> Cred
             raise NotFound(
                 f"there is no credential {path}, which QUEUEBIT_CREDENTIAL names: set it to a file, or unset it"
             )
-        return load(path)
+        return _at(load(path), url)
     found, damaged = list[Credential](), list[InvalidInput]()
     for path in sorted((home / "credentials").glob("*.toml")):
         try:
@@ -69,7 +110,7 @@ def find(home: Path, tenant: str | None = None, user: str | None = None) -> Cred
     if tenant is None and len(fitting) > 1:
         fitting = [it for it in fitting if it.tenant == "demo"] or fitting
     if len(fitting) == 1:
-        return _at_home(home, fitting[0])
+        return _at(fitting[0], url) if url else _at_home(home, fitting[0])
     if fitting:
         names = ", ".join(f"{it.tenant}/{it.user}" for it in fitting)
         tenants = dict.fromkeys(it.tenant for it in fitting)
@@ -109,6 +150,16 @@ def load(path: Path) -> Credential:
     url, tenant, user, seed = (str(fields[name]) for name in names)
     ca_file = path.parent / str(fields["ca_file"]) if "ca_file" in fields else None
     return Credential(url, tenant, user, seed, str(fields.get("project", "")), ca_file)
+
+
+def _at(credential: Credential, url: str | None) -> Credential:
+    return replace(credential, url=url) if url else credential
+
+
+def _ca_file() -> Path | None:
+    """The authority of a gateway's certificate, where no public one signed it."""
+    named = os.environ.get("QUEUEBIT_CA_FILE")
+    return Path(named).expanduser() if named else None
 
 
 def _up(home: Path) -> str:

@@ -15,5 +15,10 @@ UNSIGNED: Final = Signature(key="", signature="")
 
 
 def proof_of(content: Json, seed: str) -> Signature:
-    """Sign the content of a request with a token's seed; the proof names its algorithm, and its key is its own id."""
+    """Sign the content of a request with a token's seed; the proof names its algorithm, and its key is its own id.
+
+    Without a seed it stays unsigned: the gateway signs it, with the delegated key that the request carries.
+    """
+    if not seed:
+        return UNSIGNED
     return Signature(key=public_key(seed), signature=sign(seed, content), algorithm=ED25519)

@@ -109,9 +109,10 @@ class Client:
         credential: Credential | Path | str | None = None,
         *,
         home: Path | str | None = None,
+        url: str | None = None,
         transport: Transport | None = None,
     ) -> None:
-        self._client = AsyncClient(credential, home=home, transport=transport)
+        self._client = AsyncClient(credential, home=home, url=url, transport=transport)
         self._loop = Loop()
 
     def __enter__(self) -> Client:

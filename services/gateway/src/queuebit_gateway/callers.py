@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
@@ -12,12 +12,12 @@ from starlette.requests import Request
 from queuebit_contracts.delegation import ROLE_OF
 from queuebit_contracts.directory import ROLES, Directory
 from queuebit_contracts.job import Signature
-from queuebit_contracts.tenants import Role
+from queuebit_contracts.tenants import Role, Tenant
 from queuebit_gateway.problems import Problem
 from queuebit_gateway.signatures import BadSignature, SignedRequest, signer_of
 from queuebit_kernel import Clock, Json
 
-__all__ = ["Caller", "CallerOf", "Callers", "Signer", "require"]
+__all__ = ["Caller", "CallerOf", "Callers", "Signer", "paying_project", "require"]
 
 Signer: TypeAlias = Callable[[Json], Signature]
 """Signs the content of a submission or of a cancellation for a user, with a delegated key that the request carries."""
@@ -113,6 +113,12 @@ def require(caller: Caller, role: Role, what: str) -> None:
         step = f"use a token of the scope {scope}: `qb token --scope {scope}`. A user who may make none: {step}"
     detail = f"{caller.user} is a {caller.role} of {caller.tenant} here and may not {what}"
     raise Problem(403, "forbidden", detail, step)
+
+
+def paying_project(caller: Caller, tenants: Mapping[str, Tenant]) -> str:
+    """The project that pays where a request names none: that of the delegation, or the tenant's only one; else none."""
+    projects = tenants[caller.tenant].project if caller.tenant in tenants else {}
+    return caller.project or (next(iter(projects)) if len(projects) == 1 else "")
 
 
 def _unknown(detail: str) -> Problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from pydantic import Field
@@ -13,12 +14,14 @@ from queuebit.documents import amount_document, counts_document, status_document
 from queuebit.queries import ask
 from queuebit.records import Result, Row
 from queuebit.results import items_of
+from queuebit.waiting import WAITING
+from queuebit_contracts.catalog import Decoded
 from queuebit_contracts.job import JobCorrected, JobMetered, JobSealed
-from queuebit_contracts.wire import Name
+from queuebit_contracts.wire import Name, UnknownEvent
 from queuebit_gateway.answers import listed, money, object_of, raw
 from queuebit_gateway.bodies import Body, read
 from queuebit_gateway.callers import Caller, CallerOf
-from queuebit_gateway.pages import MOST_ROWS, cursor_of, job_filters, preference
+from queuebit_gateway.pages import MOST_ROWS, cursor_of, job_filters, name_of, preference, states_of
 from queuebit_gateway.platform import History, Platform
 from queuebit_gateway.problems import Problem
 from queuebit_gateway.waits import signals_of, target_of, wait_for
@@ -46,18 +49,21 @@ class Jobs:
         return [
             Route("/v1/jobs", self._list),
             Route("/v1/jobs:status", self._states, methods=["POST"]),
+            Route("/v1/jobs:waiting", self._waiting),
             Route("/v1/jobs/{job}", self._one),
             Route("/v1/jobs/{job}/result", self._result),
             Route("/v1/jobs/{job}/receipt", self._receipt),
             Route("/v1/jobs/{job}/circuit", self._circuit),
+            Route("/v1/jobs/{job}/history", self._history),
             Route("/v1/jobs/{job}/charge", self._charge),
         ]
 
     async def document(self, tenant: str, history: History, *, with_result: bool = False) -> dict[str, object]:
         """A job; while it waits, why; and on request its result, if it has one."""
         status = history.status
-        waiting = None if status.ended or with_result else await self._platform.waiting(tenant, status)
-        found = {**status_document(status), "provisional": status.provisional, "waiting": waiting}
+        found = {**status_document(status), "provisional": status.provisional, "waiting": None}
+        if not (status.ended or with_result):
+            found["waiting"] = (await self._platform.waiting(tenant, [status.state], status.job)).get(status.job)
         if with_result and history.completed is not None:
             found |= await self._measured(tenant, history)
         return found
@@ -75,6 +81,11 @@ class Jobs:
         rows = [{name: it for name, it in status_document(found[job]).items() if name != "steps"} for job in found]
         missing = [job for job in wanted if job not in found]
         return object_of({"data": rows, "missing": missing}, as_of=None)
+
+    async def _waiting(self, request: Request) -> Response:
+        caller, job = await self._caller_of(request), name_of(request, "job")
+        reasons = await self._platform.waiting(caller.tenant, states_of(request) or WAITING, job)
+        return listed(request, [{"job": it, "reason": reason} for it, reason in reasons.items()], as_of=None)
 
     async def _one(self, request: Request) -> Response:
         caller, history, reached = await self._awaited(request)
@@ -105,6 +116,12 @@ class Jobs:
         payload = history.submitted.data.circuit
         content = await self._platform.content(caller.tenant, payload)
         return raw(content, payload.media_type, as_of=history.submitted_sequence, tag=payload.digest)
+
+    async def _history(self, request: Request) -> Response:
+        caller = await self._caller_of(request)
+        history = await self._platform.history(caller.tenant, request.path_params["job"])
+        rows = [{"sequence": it.sequence, "event": json.loads(_content(it.event))} for it in history.entries]
+        return listed(request, rows, as_of=history.sequence)
 
     async def _charge(self, request: Request) -> Response:
         _, history, _ = await self._awaited(request, "metered")
@@ -148,6 +165,10 @@ def job_row(row: Row) -> dict[str, object]:
     kept = {name: value for name, value in row.items() if name != "currency"}
     flags: dict[str, object] = {name: bool(row[name]) for name in ("provisional", "sealed") if name in row}
     return {**kept, **flags, "charge": money(row.get("charge"), row.get("currency"))}
+
+
+def _content(event: Decoded) -> bytes:
+    return event.raw if isinstance(event, UnknownEvent) else event.to_bytes()
 
 
 def _no_result(history: History) -> Problem:

@@ -32,7 +32,7 @@ class Money:
         caller = await self._caller_of(request)
         found = await self._platform.ask(caller.tenant, "balances", project=name_of(request, "project"))
         as_of = max((int(str(it["sequence"])) for it in found.rows), default=None)
-        return listed(request, [_with_money(it, without="sequence") for it in found.rows], as_of=as_of)
+        return listed(request, [_with_money(it) for it in found.rows], as_of=as_of)
 
     async def _charges(self, request: Request) -> Response:
         caller = await self._caller_of(request)
@@ -45,7 +45,7 @@ class Money:
         return listed(request, found.rows, as_of=found.as_of)
 
 
-def _with_money(row: Row, without: str = "") -> dict[str, object]:
+def _with_money(row: Row) -> dict[str, object]:
     """A row with amounts of money in the place of texts and a currency."""
-    kept = {name: value for name, value in row.items() if name not in ("currency", without)}
+    kept = {name: value for name, value in row.items() if name != "currency"}
     return kept | {name: money(row[name], row["currency"]) for name in _AMOUNTS if name in row}

@@ -146,10 +146,15 @@ OPERATIONS: Final = (
         "POST", "/v1/jobs:status", "job_states", "The states of up to 1,000 jobs.", StatesAnswer,
         bodies={_JSON: StatusBody},
     ),
+    Operation(
+        "GET", "/v1/jobs:waiting", "waiting_jobs", "Why jobs wait.", RowsAnswer,
+        parameters={"state": _LIST["state"], "job": {**_NAME, "description": "Only this job."}}, problems=(422,),
+    ),
     _job("", "job", "A job, with all that happened to it.", 422, answer=JobAnswer, parameters=_WAIT),
     _job("/result", "job_result", "What a completed job returned.", 409, 422, answer=ResultAnswer, parameters=_WAIT),
     _job("/receipt", "job_receipt", "The receipt, to be verified offline.", 409, answer={"type": "object"}),
     _job("/circuit", "job_circuit", "What was submitted to be run.", answer=_SOURCE, media_type=CIRCUIT),
+    _job("/history", "job_history", "Its events so far, as the log has them.", answer=RowsAnswer),
     _job("/charge", "job_charge", "The bill, line by line, with its corrections.", 409),
     _job("/explain", "job_explanation", "Why it was placed where it was.", 422, answer=RowsAnswer),
     _job("/events", "job_events", "Events of a job.", 422, answer=_TEXT, media_type=_SSE, parameters=_STREAM),
@@ -175,6 +180,11 @@ OPERATIONS: Final = (
         problems=(403, 409),
     ),
     Operation(
+        "GET", "/v1/payloads/{digest}", "payload", "Stored content, such as a large result.", _SOURCE,
+        media_type="application/octet-stream", problems=(404, 422),
+        parameters={"size": {"type": "integer", "minimum": 0, "description": "As its reference says; required."}},
+    ),
+    Operation(
         "POST", "/v1/plans", "plan", "Cost, wait and quality on each backend, without a job.", RowsAnswer,
         bodies={_JSON: PlanBody}, problems=(403,),
     ),
@@ -196,7 +206,7 @@ OPERATIONS: Final = (
         "GET", "/v1/events", "events", "Events of the tenant, in the order of the log.", _TEXT,
         media_type=_SSE, parameters=_STREAM, problems=(422,),
     ),
-    Operation("GET", "/v1/me", "me", "Who asks, with which role, and until when the token is valid."),
+    Operation("GET", "/v1/me", "me", "Who asks, its role and project, and until when the token is valid."),
     Operation("GET", "/v1/tenant", "tenant", "The tenant: projects and limits; users and public keys for admins."),
     Operation("GET", "/v1/trust", "trust", "The keys that verify receipts.", {"type": "object"}, problems=(404,)),
     Operation(

@@ -12,7 +12,7 @@ from queuebit_contracts.lifecycle import STATES
 from queuebit_gateway.problems import Problem
 from queuebit_kernel import InvalidId, from_base64url, require_token, rfc3339, to_base64url
 
-__all__ = ["MOST_ROWS", "cursor_of", "job_filters", "limit_of", "name_of", "page_of", "preference"]
+__all__ = ["MOST_ROWS", "cursor_of", "job_filters", "limit_of", "name_of", "page_of", "preference", "states_of"]
 
 MOST_ROWS: Final = 1_000
 _USUAL_ROWS: Final = 50
@@ -50,7 +50,7 @@ def job_filters(request: Request) -> Mapping[str, object]:
     label = request.query_params.get("label") or None
     if label is not None and len(label) > 200:
         raise Problem(422, "bad_label", "label is the beginning of a label, at most 200 characters")
-    states = _states(request) or None
+    states = states_of(request) or None
     return {**names, **page_of(request), "label": label, "states": states, "limit": limit_of(request)}
 
 
@@ -70,7 +70,8 @@ def preference(request: Request) -> float:
     return 0.0
 
 
-def _states(request: Request) -> list[str]:
+def states_of(request: Request) -> list[str]:
+    """The states of jobs that a request names."""
     states = [it for given in request.query_params.getlist("state") for it in given.split(",") if it]
     if unknown := [it for it in states if it not in STATES]:
         raise Problem(422, "bad_state", f"there is no state {unknown[0][:40]!r}: use {', '.join(STATES)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -159,13 +159,13 @@ class Platform:
             if isinstance(it.event, JobSubmitted)
         }
 
-    async def waiting(self, tenant: str, status: Status) -> str | None:
-        """Why a job waits; None if it does not, or if no service says it in a second."""
+    async def waiting(self, tenant: str, states: Iterable[str], job: str | None = None) -> dict[str, str]:
+        """Why jobs in these states wait, by job; jobs of a service that does not answer in a second are left out."""
 
         async def ask(question: str, **asked: object) -> Table:
             return Table((await self.ask(tenant, question, **asked)).rows)
 
-        return (await waiting_reasons(ask, [status.state], status.job)).get(status.job)
+        return await waiting_reasons(ask, states, job)
 
 
 def unknown_job(job: str) -> Problem:

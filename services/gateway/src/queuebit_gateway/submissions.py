@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -23,7 +23,7 @@ from queuebit_contracts.tenants import Tenant
 from queuebit_contracts.wire import Amount, Payload
 from queuebit_gateway.answers import object_of
 from queuebit_gateway.bodies import Body, document, media_type_of, read, validated
-from queuebit_gateway.callers import Caller, CallerOf, require
+from queuebit_gateway.callers import Caller, CallerOf, paying_project, require
 from queuebit_gateway.jobs import Jobs
 from queuebit_gateway.pages import preference
 from queuebit_gateway.platform import Platform
@@ -37,6 +37,8 @@ __all__ = ["EVENT", "CancelBody", "SignedBody", "Submissions", "SubmitBody"]
 
 EVENT: Final = "application/cloudevents+json"
 """The media type of an event that the user signed."""
+
+_BYTES: Final = "application/octet-stream"
 
 
 class SubmitBody(Body):
@@ -87,6 +89,7 @@ class Submissions:
             Route("/v1/jobs", self._submit, methods=["POST"]),
             Route("/v1/jobs/{job}/cancel", self._cancel, methods=["POST"]),
             Route("/v1/payloads/{digest}", self._store, methods=["PUT"]),
+            Route("/v1/payloads/{digest}", self._content),
         ]
 
     async def _submit(self, request: Request) -> Response:
@@ -132,7 +135,7 @@ class Submissions:
         if content is not None:
             await self._relay.payload(caller.tenant, payload, content)
         return submission(
-            Credential("", caller.tenant, caller.user, "", caller.project or self._only_project(caller.tenant)),
+            Credential("", caller.tenant, caller.user, "", paying_project(caller, self._tenants)),
             payload,
             shots=asked.shots,
             project=asked.project,
@@ -145,11 +148,6 @@ class Submissions:
             tags=asked.tags,
             sign=caller.signer,
         )
-
-    def _only_project(self, tenant: str) -> str:
-        """The project that pays where none is named; empty if there are several."""
-        projects = self._tenants[tenant].project if tenant in self._tenants else {}
-        return next(iter(projects)) if len(projects) == 1 else ""
 
     async def _require_same(self, tenant: str, event: JobSubmitted) -> None:
         """Raise a problem unless the job that has this key is the same."""
@@ -180,6 +178,20 @@ class Submissions:
             )
         content = await self._jobs.document(caller.tenant, history)
         return object_of(content, as_of=history.sequence, status=200 if ended else 202)
+
+    async def _content(self, request: Request) -> Response:
+        """Content of the caller's tenant. A reference has its size too, so that no more is read than was stored."""
+        caller, size = await self._caller_of(request), request.query_params.get("size", "")
+        if not (size.isascii() and size.isdigit() and len(size) <= 12):
+            raise Problem(422, "bad_size", "size is the number of bytes that the reference of the payload has")
+        try:
+            payload = Payload(digest=request.path_params["digest"], size=int(size), media_type=_BYTES)
+        except ValidationError as error:
+            raise Problem(422, "bad_digest", "a digest is sha256: and 64 digits of hexadecimal") from error
+        content = await self._platform.content(caller.tenant, payload)
+        return Response(
+            content, media_type=_BYTES, headers={"cache-control": "no-store", "etag": f'"{payload.digest}"'}
+        )
 
     async def _store(self, request: Request) -> Response:
         caller = await self._caller_of(request)

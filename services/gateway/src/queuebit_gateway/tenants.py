@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from queuebit_contracts.tenants import Tenant
 from queuebit_gateway.answers import object_of
-from queuebit_gateway.callers import CallerOf
+from queuebit_gateway.callers import CallerOf, paying_project
 from queuebit_kernel import rfc3339
 
 __all__ = ["Tenants"]
@@ -30,8 +30,15 @@ class Tenants:
     async def _me(self, request: Request) -> Response:
         caller = await self._caller_of(request)
         until = caller.expires_at and rfc3339(caller.expires_at)
-        content = {"tenant": caller.tenant, "user": caller.user, "role": caller.role, "expires_at": until}
-        return object_of({**content, "delegation": caller.delegation}, as_of=None)
+        content: dict[str, object] = {
+            "tenant": caller.tenant,
+            "user": caller.user,
+            "role": caller.role,
+            "project": paying_project(caller, self._tenants) or None,
+            "expires_at": until,
+            "delegation": caller.delegation,
+        }
+        return object_of(content, as_of=None)
 
     async def _tenant(self, request: Request) -> Response:
         caller = await self._caller_of(request)

@@ -47,7 +47,9 @@ def token(args: Namespace, out: Output) -> Exit:
 
 def console(args: Namespace, out: Output) -> Exit:
     """Open the web console, logged in; the token is in the fragment of the address, which no server sees."""
-    base = args.url.rstrip("/") if args.url else f"http://127.0.0.1:{running_stack(Home(args.home)).ports['http']}"
+    base = (
+        args.gateway.rstrip("/") if args.gateway else f"http://127.0.0.1:{running_stack(Home(args.home)).ports['http']}"
+    )
     parts = urlsplit(base)
     if parts.scheme not in ("http", "https") or (parts.scheme == "http" and parts.hostname not in LOOPBACK):
         raise Stop(Exit.USAGE, "--url must begin with https://: a token may cross the network only encrypted")

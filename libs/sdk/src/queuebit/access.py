@@ -1,0 +1,79 @@
+"""What a client uses of the platform, by the way it is reached: the bus, or a gateway."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from queuebit.credentials import Credential, is_http
+from queuebit.queries import ask
+from queuebit.transport import Transport, over_nats
+
+if TYPE_CHECKING:  # loaded when used: a query then starts in half the time
+    from queuebit.devices import Device
+    from queuebit.log_client import LogClient
+    from queuebit.payloads import Payloads
+    from queuebit.records import Table
+
+__all__ = ["Access", "BusAccess", "access_of"]
+
+
+class Access(Protocol):
+    """The log, the payloads and the services, as one tenant's user sees them."""
+
+    @property
+    def transport(self) -> Transport:
+        """Live events, and the end of the connection."""
+        ...
+
+    def log(self) -> LogClient:
+        """Histories of jobs, and where events are appended."""
+        ...
+
+    def payloads(self) -> Payloads:
+        """Circuits and results that are too large for an event."""
+        ...
+
+    async def ask(self, question: str, **asked: object) -> Table:
+        """Ask a service; raises as `queries.ask`."""
+        ...
+
+    async def device(self, name: str) -> Device:
+        """Read a backend; raises as `devices.read_device`."""
+        ...
+
+
+class BusAccess:
+    """Over the bus."""
+
+    def __init__(self, transport: Transport, tenant: str) -> None:
+        self.transport = transport
+        self._tenant = tenant
+
+    def log(self) -> LogClient:
+        from queuebit.log_client import LogClient
+
+        return LogClient(self.transport, self._tenant)
+
+    def payloads(self) -> Payloads:
+        from queuebit.payloads import Payloads
+
+        return Payloads(self.transport, self._tenant)
+
+    async def ask(self, question: str, **asked: object) -> Table:
+        return await ask(self.transport, self._tenant, question, **asked)
+
+    async def device(self, name: str) -> Device:
+        from queuebit.devices import read_device
+        from queuebit.payloads import Payloads
+        from queuebit_contracts.topology import PLATFORM
+
+        return await read_device(self.log(), Payloads(self.transport, PLATFORM), name)
+
+
+def access_of(credential: Credential, transport: Transport | None) -> Access:
+    """The access to the address of a credential, or over a transport; it connects when first used."""
+    if transport is None and is_http(credential.url):
+        from queuebit.http_access import HttpAccess
+
+        return HttpAccess(credential)
+    return BusAccess(transport or over_nats(credential), credential.tenant)

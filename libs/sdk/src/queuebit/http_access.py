@@ -1,0 +1,65 @@
+"""The platform over a gateway, and who a token or a sidecar stands for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from queuebit.credentials import Credential
+from queuebit.http_log import HttpLog, HttpPayloads
+from queuebit.http_queries import ask_http, device_over_http
+from queuebit.http_transport import HttpTransport
+from queuebit.loop import Loop
+
+if TYPE_CHECKING:
+    from queuebit.devices import Device
+    from queuebit.log_client import LogClient
+    from queuebit.payloads import Payloads
+    from queuebit.records import Table
+
+__all__ = ["HttpAccess", "identified"]
+
+
+class HttpAccess:
+    """Over a gateway: REST and server-sent events."""
+
+    def __init__(self, credential: Credential) -> None:
+        self.transport = HttpTransport(credential)
+        self._tenant = credential.tenant
+
+    def log(self) -> LogClient:
+        return HttpLog(self.transport, self._tenant)
+
+    def payloads(self) -> Payloads:
+        return HttpPayloads(self.transport, self._tenant)
+
+    async def ask(self, question: str, **asked: object) -> Table:
+        return await ask_http(self.transport, question, **asked)
+
+    async def device(self, name: str) -> Device:
+        return await device_over_http(self.transport, name)
+
+
+def identified(credential: Credential) -> Credential:
+    """The same credential with tenant, user and project, which the gateway says of its token.
+
+    Raises:
+        Refused: the token is unknown, expired or revoked.
+        Unreachable: nothing answers.
+    """
+
+    async def ask() -> dict[str, str | None]:
+        http = HttpTransport(credential)
+        try:
+            found: dict[str, str | None] = await http.get("/v1/me")
+            return found
+        finally:
+            await http.close()
+
+    loop = Loop()
+    try:
+        it = loop.run(ask())
+    finally:
+        loop.close()
+    tenant, user, project = (it.get(name) or "" for name in ("tenant", "user", "project"))
+    return replace(credential, tenant=tenant, user=user, project=project)

@@ -1,0 +1,59 @@
+"""The errors of this package, from the problem documents of a gateway (RFC 9457)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from queuebit.errors import Forbidden, InvalidInput, NotFound, QueuebitError, Reason, Refused, Unreachable
+from queuebit.http_connection import Answer
+
+__all__ = ["PACED", "UnknownJob", "code_of", "error_of"]
+
+PACED = frozenset({"too_fast", "too_many_open"})
+"""Codes of refusals that ask for a lower rate: the same request is sent again."""
+
+_INVALID = frozenset({"invalid_input", "bad_limit", "bad_name", "bad_label", "bad_state", "bad_time"})
+
+
+class UnknownJob(NotFound):
+    """The tenant has no such job."""
+
+
+def error_of(answer: Answer, url: str) -> QueuebitError:
+    """The error that the same refusal is on the bus."""
+    document = _document(answer)
+    code, detail = str(document.get("code", f"http_{answer.status}")), str(document.get("detail", ""))
+    reasons = [Reason(str(it["code"]), str(it["text"])) for it in document.get("reasons", ())]
+    match answer.status:
+        case 401:
+            text = f"{url} rejects this token: {detail or 'it says not why'}; ask the operator for a new one"
+            return Refused([Reason("forbidden", text)])
+        case 403 if code == "forbidden":
+            return Forbidden(reasons)
+        case 404 if code == "unknown_job":
+            return UnknownJob(detail)
+        case 404 if document:
+            return NotFound(detail)
+        case 422 if code in _INVALID:
+            return InvalidInput(detail)
+        case status if reasons and status not in (502, 503, 504):
+            return Refused(reasons)
+    if answer.status >= 500:
+        return Unreachable(f"{url} answers {answer.status}{f': {detail}' if detail else ''}; repeating is safe")
+    return Unreachable(f"what answers at {url} is no gateway of Queuebit: it answers {answer.status}")
+
+
+def code_of(answer: Answer) -> str:
+    """The code of a refusal; empty if the answer is no problem document."""
+    return str(_document(answer).get("code", ""))
+
+
+def _document(answer: Answer) -> dict[str, Any]:  # JSON
+    if not answer.headers.get("content-type", "").startswith("application/problem+json"):
+        return {}
+    try:
+        found = json.loads(answer.body)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,87 @@
+"""Questions to the services as addresses of a gateway, and its rows as the services give them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from queuebit.devices import Device
+from queuebit.errors import InvalidInput, NotFound, Reason, Refused
+from queuebit.http_errors import UnknownJob
+from queuebit.http_transport import HttpTransport
+from queuebit.records import Row, Table
+from queuebit.waiting import WAITING
+
+__all__ = ["ask_http", "device_over_http"]
+
+_MOST: Final = 1_000
+_LISTS: Final[Mapping[str, str]] = {"backends": "backends", "charges": "charges", "balances": "budgets", "slo": "slo"}
+
+
+async def ask_http(http: HttpTransport, question: str, **asked: object) -> Table:
+    """The rows of an answer. Raises as `queries.ask`."""
+    match question:
+        case "jobs":
+            return await _jobs(http, asked)
+        case "plan":
+            body = json.dumps({name: it for name, it in asked.items() if it is not None}).encode()
+            answer = await http.send("POST", "/v1/plans", body, {"content-type": "application/json"})
+            return _table(json.loads(answer.body)["data"])
+        case "explain":
+            try:
+                return _table((await http.get(f"/v1/jobs/{asked['job']}/explain"))["data"])
+            except UnknownJob as error:
+                raise Refused([Reason("not_found", str(error))]) from error
+        case "admission" | "waiting":
+            states = [state for state, name in WAITING.items() if name == question]
+            found = await http.get("/v1/jobs:waiting", state=",".join(states), job=asked.get("job"))
+            return Table(found["data"])
+        case name if name in _LISTS:
+            return _table((await http.get(f"/v1/{_LISTS[name]}", project=asked.get("project")))["data"])
+    raise InvalidInput(f"this cannot be asked over HTTP ({question}): use a credential with the address of the bus")
+
+
+async def device_over_http(http: HttpTransport, name: str) -> Device:
+    """As `devices.read_device`."""
+    try:
+        row = await http.get(f"/v1/backends/{name}")
+    except NotFound as error:
+        raise NotFound(f"there is no backend {name}: `qb backends` lists backends") from error
+    values = (row["kind"], row["vendor"], row["qubits"], row["max_shots"], (*row["gates"],), (*row["features"],))
+    if row.get("calibrated_at") is None:
+        return Device(name, *values)
+    newest = await http.get(f"/v1/backends/{name}/calibration")
+    at = datetime.fromisoformat(newest["calibrated_at"])
+    return Device(name, *values, newest["calibration"], at, newest["digest"])
+
+
+async def _jobs(http: HttpTransport, asked: Mapping[str, Any]) -> Table:
+    """As many rows as are wanted, page by page."""
+    rows, after, missing = Table(), None, int(asked["limit"])
+    while missing > 0:
+        limit = min(missing, _MOST)
+        filters = {name: asked.get(name) for name in ("project", "tag", "backend", "user", "label")}
+        page = await http.get("/v1/jobs", **filters, limit=limit, after=after)
+        rows += _table(page["data"])
+        missing, after = missing - len(page["data"]), page["next"]
+        if after is None or not page["data"]:
+            break
+    return rows
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    return Table(_row(it) for it in rows)
+
+
+def _row(given: Mapping[str, Any]) -> Row:
+    """A row as a service gives it: amounts as texts beside one currency, and truth values as 0 and 1."""
+    row: Row = {}
+    for name, value in given.items():
+        if isinstance(value, Mapping) and {*value} == {"amount", "currency"}:
+            row[name] = value["amount"]
+            row["currency"] = value["currency"]
+        else:
+            row[name] = value
+    return row
