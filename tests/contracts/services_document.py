@@ -55,6 +55,7 @@ def services_document() -> dict[str, Any]:  # JSON
         queuebit_executor.routes.liveness(["aer"], {}),
         queuebit_executor.routes.statements(handler),
         queuebit_metering.routes.routes(handler, handler, workers=1),
+        queuebit_metering.routes.sessions(handler),
         queuebit_provenance.routes.routes(handler, workers=1),
         queuebit_provenance.routes.queries(handler),
         queuebit_telemetry.routes.spans(handler),

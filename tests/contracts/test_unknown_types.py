@@ -30,6 +30,7 @@ def routers() -> list[NatsRouter]:
         queuebit_broker.routes.routes(handler, handler),
         queuebit_executor.routes.placements(handler, durable_of("aer", "aer"), WANTED),
         queuebit_metering.routes.routes(handler, handler, workers=1),
+        queuebit_metering.routes.sessions(handler),
         queuebit_provenance.routes.routes(handler, workers=1),
     ]
 

@@ -3,6 +3,8 @@
 -- A client may send `submitted` again at any time, with other content. What counts is the submission that was accepted,
 -- which is the last one before that, or else the first; and none of them takes back what was decided since.
 --
+-- What is only settled is no job: the idle time of a session is.
+--
 -- A charge is provisional until its hold is settled, which happens at once when the usage is final.
 CREATE OR REPLACE VIEW jobs AS
 WITH
@@ -50,3 +52,4 @@ WHERE type IN (
     'qb.job.dispatched.v1', 'qb.job.completed.v1', 'qb.job.failed.v1', 'qb.job.cancelled.v1', 'qb.job.metered.v1',
     'qb.job.corrected.v1', 'qb.job.sealed.v1', 'qb.job.sealed.v2', 'qb.account.settled.v1')
 GROUP BY tenant, job
+HAVING countIf(type != 'qb.account.settled.v1') > 0

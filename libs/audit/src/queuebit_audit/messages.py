@@ -32,6 +32,7 @@ from queuebit_contracts.job import (
     JobSubmitted,
     JobUsageReported,
 )
+from queuebit_contracts.session import SessionClosed, SessionMetered, SessionOpened, session_in
 from queuebit_contracts.subjects import event_name, parse, subject_of
 from queuebit_contracts.transparency import LogCheckpointed
 from queuebit_contracts.usage import UsageRecord
@@ -73,8 +74,8 @@ class Fact(NamedTuple):
     """The event's name, with its number if it may occur several times after the end of a job; of an unknown event, its
     type."""
     content: object = None
-    """What is kept of its data: one of the classes here, in `charges` or in `records`; of tenants and delegations, the
-    event."""
+    """What is kept of its data: one of the classes here, in `charges` or in `records`; of tenants, delegations and
+    sessions, the event."""
     stray: str = ""
     """Why it does not belong where it is."""
 
@@ -160,7 +161,7 @@ def fact_of(stored: Stored, proofs: CheckProofs) -> Fact:
         known = " ".join((known, *qualifiers)) if known in NUMBERED else known
     content = _READERS.get(type(event), _nothing)(event, _Place(sequence, tenant, id_, stored.stored_at, proofs))
     stray = "" if proper == subject else f"sequence {sequence} holds an event of {proper}"
-    if noun in ("tenant", "delegation") and (stray or content is None):
+    if noun in ("tenant", "delegation", "session") and (stray or content is None):
         noun = ""
     return Fact(sequence, subject, noun, tenant, id_, known, content, stray)
 
@@ -233,8 +234,11 @@ def _funded(event: AccountFunded, at: _Place) -> AccountEntry:
 
 
 def _held(event: AccountHeld, at: _Place) -> AccountEntry:
-    amount = event.data.amount
-    return AccountEntry(at.sequence, "held", event.data.job, (amount.currency,), _exact(amount))
+    amount, exact = event.data.amount, _exact(event.data.amount)
+    if event.data.purpose == "session":
+        return AccountEntry(at.sequence, "cap", event.data.job, (amount.currency,), exact)
+    session = _session(event.data.budgets)
+    return AccountEntry(at.sequence, "held", event.data.job, (amount.currency,), exact, session=session)
 
 
 def _released(event: AccountReleased, at: _Place) -> AccountEntry:
@@ -251,7 +255,14 @@ def _settled(event: AccountSettled, at: _Place) -> AccountEntry:
 
 def _adjusted(event: AccountCorrected, at: _Place) -> AccountEntry:
     delta, revision = event.data.delta, event.data.revision
-    return AccountEntry(at.sequence, "corrected", event.data.job, (delta.currency,), _exact(delta), revision=revision)
+    exact, session = _exact(delta), _session(event.data.budgets)
+    return AccountEntry(
+        at.sequence, "corrected", event.data.job, (delta.currency,), exact, revision=revision, session=session
+    )
+
+
+def _session(budgets: Sequence[str] | None) -> str:
+    return next((it for it in map(session_in, budgets or ()) if it is not None), "")
 
 
 def _exact(amount: Amount) -> Decimal:
@@ -260,6 +271,16 @@ def _exact(amount: Amount) -> Decimal:
 
 _decimal = lru_cache(4096)(Decimal)
 """Accounts have few different amounts: equal ones are one object."""
+
+_WHOLE = (
+    *get_args(TenantEvent),
+    DelegationGranted,
+    DelegationRevoked,
+    SessionOpened,
+    SessionClosed,
+    SessionMetered,
+)
+"""Classes of few events, which are kept."""
 
 _READERS: Mapping[type[AnyEvent], Callable[[Any, _Place], object]] = {
     JobSubmitted: _submitted,
@@ -279,6 +300,6 @@ _READERS: Mapping[type[AnyEvent], Callable[[Any, _Place], object]] = {
     AccountCorrected: _adjusted,
     LogCheckpointed: lambda event, at: Checkpointed(event.data.tree_size, at.proofs.head(event.data.checkpoint)),
     BackendCalibrated: _calibrated,
-    **dict.fromkeys((*get_args(TenantEvent), DelegationGranted, DelegationRevoked), lambda event, _: event),
+    **dict.fromkeys(_WHOLE, lambda event, _: event),
 }
 """What is kept of an event of each class; of others, that they happened. `Any`: the class is that of the key."""

@@ -1,4 +1,4 @@
-"""I2: every hold ends, every charge follows from price and usage, and no account is overdrawn."""
+"""I2: every hold ends, every charge follows from price and usage, and no account or cap is overdrawn."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from decimal import Decimal
 from queuebit_audit.bills import billed
 from queuebit_audit.job_state import Job
 from queuebit_audit.lifecycle import Outstanding
+from queuebit_audit.overdrafts import overdrawn
 from queuebit_audit.records import AccountEntry
 from queuebit_audit.report import Verdict
+from queuebit_audit.sessions import session_adds_up
 from queuebit_audit.state import History
+from queuebit_contracts.session import idle_hold_of
 from queuebit_pricing import PriceBook
 
 __all__ = ["money_adds_up"]
@@ -22,7 +25,7 @@ def money_adds_up(history: History, book: PriceBook, outstanding: Outstanding) -
     verdict = Verdict("I2", len(history.jobs), "jobs")
     by_job: dict[tuple[str, str], list[AccountEntry]] = defaultdict(list)
     for (tenant, account), entries in history.accounts.items():
-        for fault in _overdrawn(entries):
+        for fault in overdrawn(entries):
             verdict.add(f"{tenant}/{account}", fault)
         for entry in entries:
             if entry.job:
@@ -30,24 +33,16 @@ def money_adds_up(history: History, book: PriceBook, outstanding: Outstanding) -
     for key, job in history.jobs.items():
         for fault in (*_held_is_settled(job, by_job.pop(key, []), outstanding), *billed(job, book)):
             verdict.add("/".join(key), fault)
+    for (tenant, session), facts in history.sessions.items():
+        cap = by_job.pop((tenant, session), [])
+        idle = by_job.pop((tenant, idle_hold_of(session)), [])
+        for fault in session_adds_up(facts, cap, idle, book, outstanding):
+            verdict.add(f"{tenant}/{session}", fault)
     for key, entries in by_job.items():
         verdict.add("/".join(key), f"its account was {entries[0].name}, but no such job was ever submitted")
     if waiting := sum(job.provisional for job in history.jobs.values()):
         verdict.notes.append(f"{waiting} jobs keep their hold until their usage is final")
     return verdict
-
-
-def _overdrawn(entries: Sequence[AccountEntry]) -> Iterator[str]:
-    """An operator may cut a budget below what is spent; a hold may not exceed what is free."""
-    free, currency = Decimal(0), entries[0].currencies[0]
-    for entry in entries:
-        if set(entry.currencies) != {currency}:
-            yield f"sequence {entry.sequence} counts in {', '.join(entry.currencies)}: the account is in {currency}"
-            return
-        moved = {"funded": entry.amount, "held": -entry.amount, "corrected": -entry.amount}
-        free += moved.get(entry.name, entry.released)
-        if entry.name == "held" and free < 0:
-            yield f"sequence {entry.sequence} holds {entry.amount} for {entry.job}, which overdraws it by {-free}"
 
 
 def _held_is_settled(job: Job, entries: Sequence[AccountEntry], outstanding: Outstanding) -> Iterator[str]:
@@ -59,6 +54,9 @@ def _held_is_settled(job: Job, entries: Sequence[AccountEntry], outstanding: Out
     if job.authorised is None:
         yield from _given_back(job, by_name, held)
         return
+    if "held" in by_name and by_name["held"].session != (job.authorised.session or ""):
+        of, counts = job.authorised.session or "no session", by_name["held"].session or "none"
+        yield f"it is a job of {of}, but its hold counts in {counts}"
     if held != Decimal(job.authorised.hold.amount):
         yield f"it was accepted with a hold of {job.authorised.hold.amount}, but {held} was held"
     if "released" in by_name:

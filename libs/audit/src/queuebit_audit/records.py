@@ -36,6 +36,8 @@ class AccountEntry(NamedTuple):
     released: Decimal = Decimal(0)
     revision: int = 0
     """The correction of the bill that it follows from; 0 for the first bill."""
+    session: str = ""
+    """The session that it counts in; empty for none, and where the entry of the hold says it."""
 
 
 class Leaf(NamedTuple):

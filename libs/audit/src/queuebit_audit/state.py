@@ -12,9 +12,11 @@ from queuebit_audit.charges import Authorised, Bill, Corrected
 from queuebit_audit.job_state import Job
 from queuebit_audit.messages import UNKNOWN, Calibrated, Checkpointed, Delegated, Fact, Ran, Reported, Submitted
 from queuebit_audit.records import AccountEntry, Content, Decision, Head, Leaf, Placed, Stray
+from queuebit_audit.session_facts import SessionFacts, is_signed
 from queuebit_contracts.catalog import CATALOG
 from queuebit_contracts.delegations import Authority, Delegations, authority_of
 from queuebit_contracts.directory import Directory, TenantEvent
+from queuebit_contracts.session import SessionClosed, SessionMetered, SessionOpened
 from queuebit_contracts.subjects import parse
 from queuebit_contracts.wire import Event
 
@@ -51,6 +53,7 @@ class History:
     """Whether the log has facts about tenants up to here; version 0.1 kept tenants in a file alone."""
     unauthorised: list[tuple[str, str]] = field(default_factory=list)
     """By subject: what was accepted from a key whose user could not submit."""
+    sessions: dict[tuple[str, str], SessionFacts] = field(default_factory=dict)
     end: int = 0
     """The last sequence of `LOG` before it was read."""
     given_up: frozenset[int] = frozenset()
@@ -73,6 +76,8 @@ class History:
                 self.knows_tenants = True
             case "delegation":
                 self.delegations.take(cast("Event[Any]", content))
+            case "session" if isinstance(content, SessionOpened | SessionClosed | SessionMetered):
+                self._session(fact, content)
             case "proof" if isinstance(content, Checkpointed):
                 self.heads.append(Head(content.tree_size, len(self.leaves), content.signed))
             case "backend" if isinstance(content, Calibrated):
@@ -92,8 +97,19 @@ class History:
         """Tenants with a job that has no backend yet."""
         return {it.tenant for it in self.jobs.values() if it.authorised and not it.backend and not it.ends}
 
-    def _may_submit(self, job: Job) -> bool:
-        user = self.directory.user(job.tenant, job.key)
+    def _session(self, fact: Fact, event: SessionOpened | SessionClosed | SessionMetered) -> None:
+        known = self.sessions.setdefault((fact.tenant, fact.id), SessionFacts())
+        known.take(event, fact.sequence)
+        if isinstance(event, SessionOpened):
+            data, proof = event.data, event.data.proof
+            named = proof.delegation and Delegated(data.tenant, proof.delegation, data.project, data.opened_at)
+            may = self._may_submit(data.tenant, proof.key) or self._delegated(proof.key, named or None)
+            if not is_signed(data) or (self.knows_tenants and not self.given_up and not may):
+                who = f"no user of {data.tenant} who may submit"
+                self.unauthorised.append((fact.subject, f"sequence {fact.sequence} opens what {who} has signed"))
+
+    def _may_submit(self, tenant: str, key: str) -> bool:
+        user = self.directory.user(tenant, key)
         return user is not None and user[1] != "viewer"
 
     def _delegated(self, key: str, asked: Delegated | None) -> bool:
@@ -118,7 +134,8 @@ class History:
                 self._submitted(job, fact.sequence, content)
             case Authorised() as content:
                 job.authorised = content
-                if self.knows_tenants and not self.given_up and not (job.permitted or self._may_submit(job)):
+                permitted = job.permitted or self._may_submit(job.tenant, job.key)
+                if self.knows_tenants and not self.given_up and not permitted:
                     who = f"no user of {job.tenant} who may submit"
                     self.unauthorised.append((fact.subject, f"sequence {fact.sequence} accepts what {who} has signed"))
             case Placed() as content:
@@ -137,7 +154,8 @@ class History:
 
     def _submitted(self, job: Job, sequence: int, asked: Submitted) -> None:
         job.key = sys.intern(asked.key)  # few users, many jobs
-        job.permitted = job.permitted or self._may_submit(job) or self._delegated(asked.key, asked.delegated)
+        own = self._may_submit(job.tenant, job.key)
+        job.permitted = job.permitted or own or self._delegated(asked.key, asked.delegated)
         job.first_submission = job.first_submission or sequence
         if asked.circuit is not None:
             job.circuits[sequence] = asked.circuit

@@ -5,7 +5,8 @@ from __future__ import annotations
 from queuebit_kernel import SystemClock
 from queuebit_metering.bills import Bills
 from queuebit_metering.handlers import CorrectBill, MeterJob
-from queuebit_metering.routes import routes
+from queuebit_metering.routes import routes, sessions
+from queuebit_metering.sessions import MeterSession
 from queuebit_metering.settings import Settings
 from queuebit_pricing import load
 from queuebit_runtime.paced import Paced
@@ -27,6 +28,7 @@ def create_app() -> Service:
     bills = Bills(service.log, Paced(SystemClock(), most=settings.workers, linger_s=settings.linger_ms / 1000))
     meter, correct = MeterJob(service.log, bills, book), CorrectBill(service.log, book)
     service.include(routes(meter, correct, workers=settings.workers))
+    service.include(sessions(MeterSession(service.log, book)))
     service.work.append(bills.run)
     service.detail = lambda: {"price_book": book.version, "prices": book.digest}
     return service

@@ -8,10 +8,12 @@ from faststream.nats import NatsRouter
 from pydantic import Field
 
 from queuebit_contracts.job import Ended, JobUsageReported
+from queuebit_contracts.session import SessionClosed
 from queuebit_metering.handlers import CorrectBill, MeterJob
+from queuebit_metering.sessions import MeterSession
 from queuebit_runtime.consumers import LogSequence, Redelivered, subscribes
 
-__all__ = ["routes"]
+__all__ = ["routes", "sessions"]
 
 _AnyEnd = Annotated[Ended, Field(discriminator="type")]
 
@@ -29,5 +31,17 @@ def routes(meter: MeterJob, correct: CorrectBill, *, workers: int) -> NatsRouter
     async def on_reported(event: JobUsageReported, sequence: LogSequence) -> None:
         """Correct the bill of a job."""
         await correct(event, sequence)
+
+    return router
+
+
+def sessions(meter: MeterSession) -> NatsRouter:
+    """Sessions that closed."""
+    router = NatsRouter()
+
+    @subscribes(router, "metering-sessions", workers=1)
+    async def on_closed(event: SessionClosed) -> None:
+        """Bill the idle time of a session that closed."""
+        await meter(event)
 
     return router

@@ -104,14 +104,26 @@ LIMIT {limit:UInt32}
 """Of documents that were put in force, a tenant gets only those that changed something of its own."""
 
 CHARGES: Final = """
-SELECT project, currency, countIf(type = 'qb.job.metered.v1') AS jobs, sum(charge) AS amount, sum(jbu) AS jbu
-FROM events FINAL
-WHERE tenant = {tenant:String} AND type IN ('qb.job.metered.v1', 'qb.job.corrected.v1')
-    AND ({project:String} = '' OR project = {project:String})
+SELECT project, currency, sum(billed) AS jobs, sum(charge) AS amount, sum(jbu) AS jbu
+FROM (
+    SELECT project, currency, toUInt64(type = 'qb.job.metered.v1') AS billed, charge, jbu
+    FROM events FINAL
+    WHERE tenant = {tenant:String} AND type IN ('qb.job.metered.v1', 'qb.job.corrected.v1')
+    UNION ALL
+    SELECT
+        project,
+        JSONExtractString(data, 'charge', 'currency') AS currency,
+        toUInt64(0) AS billed,
+        toDecimal128OrNull(JSONExtractString(data, 'charge', 'amount'), 18) AS charge,
+        toDecimal128OrNull(JSONExtractString(data, 'charge', 'jbu'), 18) AS jbu
+    FROM events FINAL
+    WHERE tenant = {tenant:String} AND type = 'qb.session.metered.v1'
+)
+WHERE {project:String} = '' OR project = {project:String}
 GROUP BY project, currency
 ORDER BY project, currency
 """
-"""Exact sums over the events themselves: money never comes from a derived table."""
+"""Exact sums over the events themselves, idle time of sessions included: money never comes from a derived table."""
 
 COUNTS: Final = """
 SELECT
