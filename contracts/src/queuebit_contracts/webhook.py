@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 __all__ = ["CONTENT_TYPE", "message_id", "public_text", "secret_of", "secret_text", "signed_headers"]
@@ -38,7 +38,7 @@ def public_text(key: bytes) -> str:
 
 
 def signed_headers(
-    identifier: str, at: int, body: bytes, secret: bytes, sign: Callable[[bytes], bytes] | None = None
+    identifier: str, at: int, body: bytes, secrets: Sequence[bytes], sign: Callable[[bytes], bytes] | None = None
 ) -> Mapping[str, str]:
     """The headers of a request.
 
@@ -46,11 +46,11 @@ def signed_headers(
         identifier: the `webhook-id`; it contains no dot.
         at: when this try is made, in seconds since 1970. Receivers refuse what is older than five minutes.
         body: what is sent.
-        secret: the endpoint's.
+        secrets: the endpoint's: one, or two while receivers change from one to the other.
         sign: makes an Ed25519 signature; without it there is no `v1a`.
     """
     content = b".".join((identifier.encode(), str(at).encode(), body))
-    signatures = ["v1," + base64.b64encode(hmac.digest(secret, content, "sha256")).decode()]
+    signatures = ["v1," + base64.b64encode(hmac.digest(it, content, "sha256")).decode() for it in secrets]
     if sign is not None:
         signatures.append("v1a," + base64.b64encode(sign(content)).decode())
     return {

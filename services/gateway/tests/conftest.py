@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from starlette.requests import Request
@@ -24,6 +24,9 @@ from queuebit_gateway.web import Streaming, web_app
 from queuebit_runtime.stored import Message, Stored
 from queuebit_runtime.view import Raw
 from queuebit_testing.memory import MemoryLog
+
+if TYPE_CHECKING:
+    from .webhook_world import World
 
 ANN = Caller("acme", "ann", "member")
 
@@ -132,6 +135,18 @@ def hub(reader: MemoryReader) -> Hub:
     hub = Hub(reader)
     reader.take = hub.take
     return hub
+
+
+@pytest.fixture
+async def world(log: MemoryLog, hub: Hub, reader: MemoryReader) -> AsyncIterator[World]:
+    """Webhooks of one gateway, to which a test adds others."""
+    from .webhook_world import World  # it uses what is here
+
+    world = World(log, hub, reader)
+    await world.open()
+    yield world
+    for it in world.gates:
+        await it.tasks.close()
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ async def test_a_request_id_that_could_break_a_log_is_replaced(app: ASGIApp) -> 
 async def test_another_method_is_named(app: ASGIApp) -> None:
     answer = await send(app, "DELETE", "/v1/backends")
     assert (answer.status, answer.json()["code"]) == (405, "method_not_allowed")
-    assert answer.headers["allow"] == "GET, HEAD"
+    assert {*answer.headers["allow"].split(", ")} == {"GET", "HEAD"}
 
 
 async def test_every_method_of_an_address_is_named(app: ASGIApp) -> None:

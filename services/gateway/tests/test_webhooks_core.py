@@ -14,7 +14,7 @@ from standardwebhooks.webhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from queuebit_contracts.webhook import message_id, secret_text
-from queuebit_gateway.webhooks.records import RECENT, Outcome, Retry, Webhook, after_try, next_due
+from queuebit_gateway.webhooks.records import RECENT, Outcome, Retry, Webhook, after_try, enabled, next_due
 from queuebit_gateway.webhooks.retries import PAUSES_S, Verdict, next_try_s, retry_after_s, verdict_of
 from queuebit_gateway.webhooks.signing import Signing
 from queuebit_runtime.keys import new_seed
@@ -31,8 +31,8 @@ def endpoint(**fields: object) -> Webhook:
 class TestSignatures:
     def test_the_library_of_the_standard_verifies_ours(self) -> None:
         signing = Signing(new_seed())
-        headers = dict(signing.headers("acme", "wh_1", message_id(7, BODY), int(time.time()), BODY))
-        verifier = Verifier(signing.secret("acme", "wh_1"))
+        headers = dict(signing.headers(endpoint(), message_id(7, BODY), int(time.time()), BODY))
+        verifier = Verifier(signing.secret(endpoint()))
         verifier.verify(BODY, headers)
         for changed in ({"webhook-id": "msg_8"}, {"webhook-timestamp": str(int(time.time()) - 400)}):
             with pytest.raises(WebhookVerificationError):
@@ -40,11 +40,11 @@ class TestSignatures:
         with pytest.raises(WebhookVerificationError):
             verifier.verify(BODY + b" ", headers)
         with pytest.raises(WebhookVerificationError):
-            Verifier(signing.secret("acme", "wh_2")).verify(BODY, headers)
+            Verifier(signing.secret(endpoint(id="wh_2"))).verify(BODY, headers)
 
     def test_the_public_key_verifies_the_other_signature(self) -> None:
         signing = Signing(new_seed())
-        headers = signing.headers("acme", "wh_1", "msg_7", 1_700_000_000, BODY)
+        headers = signing.headers(endpoint(), "msg_7", 1_700_000_000, BODY)
         _, asymmetric = headers["webhook-signature"].split(" ")
         key = VerifyKey(base64.b64decode(signing.public.removeprefix("whpk_")))
         signed, signature = b"msg_7.1700000000." + BODY, base64.b64decode(asymmetric.removeprefix("v1a,"))
@@ -56,9 +56,11 @@ class TestSignatures:
     def test_keys_follow_from_the_seed_and_secrets_differ(self) -> None:
         seed = new_seed()
         one, again, other = Signing(seed), Signing(seed), Signing(new_seed())
-        assert (one.public, one.secret("a", "b")) == (again.public, again.secret("a", "b"))
+        assert (one.public, one.secret(endpoint())) == (again.public, again.secret(endpoint()))
         assert one.public != other.public
-        secrets = {it.secret(tenant, webhook) for it in (one, other) for tenant in "ab" for webhook in "ab"}
+        secrets = {
+            it.secret(endpoint(tenant=tenant, id=name)) for it in (one, other) for tenant in "ab" for name in "ab"
+        }
         assert len(secrets) == 8
 
     def test_the_example_of_the_standard(self) -> None:
@@ -66,7 +68,7 @@ class TestSignatures:
         assert secret_text(secret) == "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
         from queuebit_contracts.webhook import signed_headers
 
-        headers = signed_headers("msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}', secret)
+        headers = signed_headers("msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}', [secret])
         assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
     def test_an_id_is_that_of_the_event(self) -> None:
@@ -135,10 +137,13 @@ class TestRecords:
         assert [it.sequence for it in webhook.retries] == [6]
         assert [(it.n, it.state) for it in webhook.recent] == [(6, "retrying"), (5, "delivered")]
 
-    def test_gone_disables_and_drops_what_waits(self) -> None:
+    def test_gone_disables_and_keeps_what_waits(self) -> None:
         gone = Outcome(verdict=Verdict.GONE, status=410)
         webhook = after_try(self.fail(endpoint()), 6, "msg_6", "job.sealed", gone, now=0.0, jitter=0.0)
-        assert (webhook.disabled, webhook.retries) == ("the receiver answered 410 Gone", ())
+        assert webhook.disabled == "the receiver answered 410 Gone"
+        assert [(it.sequence, it.tries) for it in webhook.retries] == [(5, 1), (6, 1)]
+        assert enabled(webhook, end=None).retries == webhook.retries
+        assert (enabled(webhook, end=9).retries, enabled(webhook, end=9).position) == ((), 9)
 
     def test_the_log_of_deliveries_is_bounded_and_the_record_fits_its_entry(self) -> None:
         webhook = endpoint(url="https://example.com/" + "p" * 2000, description="é" * 200, types=["job.x"] * 32)

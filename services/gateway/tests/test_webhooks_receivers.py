@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from queuebit_contracts.webhook import message_id
+from queuebit_gateway.webhooks.records import Webhook
 from queuebit_gateway.webhooks.sending import Sender
 from queuebit_gateway.webhooks.signing import Signing
 from queuebit_kernel import SystemClock
@@ -23,6 +24,9 @@ from queuebit_testing.server import free_port
 pytestmark = pytest.mark.server
 
 GUIDE = Path(__file__).parents[3] / "docs" / "webhooks.md"
+WEBHOOK = Webhook(
+    id="wh_1", tenant="acme", slot=1, url="https://example.com/", created_at=0, created_by="ann", position=0
+)
 EVENT = b'{"specversion":"1.0","type":"qb.job.completed.v1","data":{"job":"j1"}}'
 NODE = shutil.which("node")
 
@@ -45,7 +49,7 @@ async def test_a_receiver_of_the_guide_takes_signed_events_once(tmp_path: Path, 
     environment = {
         **os.environ,
         "PORT": str(port),
-        "WEBHOOK_SECRET": signing.secret("acme", "wh_1"),
+        "WEBHOOK_SECRET": signing.secret(WEBHOOK),
         "WEBHOOK_KEYS": json.dumps({"keys": [signing.jwk]}),
     }
     receiver = await asyncio.create_subprocess_exec(
@@ -54,7 +58,7 @@ async def test_a_receiver_of_the_guide_takes_signed_events_once(tmp_path: Path, 
     sender, url = Sender(("127.0.0.1",), SystemClock()), f"http://127.0.0.1:{port}/"
 
     async def post(body: bytes, signed: bytes, at: float) -> int | None:
-        headers = signing.headers("acme", "wh_1", message_id(7, signed), int(at), signed)
+        headers = signing.headers(WEBHOOK, message_id(7, signed), int(at), signed)
         return (await sender.post(url, headers, body)).status
 
     try:

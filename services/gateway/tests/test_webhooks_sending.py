@@ -30,7 +30,7 @@ async def receiver(answer: bytes | Answer, tls: ssl.SSLContext | None = None) ->
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
-            size = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+            size = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
             received.append(head + await reader.readexactly(size))
             if callable(answer):
                 await answer(reader, writer)
@@ -197,3 +197,27 @@ def self_signed(folder: Path, name: str) -> tuple[Path, Path]:
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return certificate, secret
+
+
+@pytest.mark.parametrize(
+    ("head", "refusal", "per_minute"),
+    [
+        (b"200 OK\r\nWebHook-Allowed-Origin: qb.example\r\nWebHook-Allowed-Rate: 120", None, 120),
+        (b"204 No\r\nWebHook-Allowed-Origin: *\r\nWebHook-Allowed-Rate: *", None, None),
+        (b"200 OK\r\nWebHook-Allowed-Origin: QB.example", None, None),
+        (b"200 OK\r\nWebHook-Allowed-Origin: other.example", "other.example, not qb.example", None),
+        (b"200 OK", "missing", None),
+        (b"405 No\r\nWebHook-Allowed-Origin: *", "OPTIONS with 405", None),
+        (b"307 Away\r\nLocation: /x\r\nWebHook-Allowed-Origin: *", "OPTIONS with 307", None),
+        (b"200 OK\r\nWebHook-Allowed-Origin: *\r\nWebHook-Allowed-Rate: 0", "Rate is 0", None),
+        (b"200 OK\r\nWebHook-Allowed-Origin: *\r\nWebHook-Allowed-Rate: many", "Rate is many", None),
+    ],
+)
+async def test_the_handshake_of_cloudevents(head: bytes, refusal: str | None, per_minute: int | None) -> None:
+    async with receiver(b"HTTP/1.1 " + head + b"\r\nContent-Length: 0\r\n\r\n") as (port, received):
+        found = await sender().permission(f"http://hooks.test:{port}/in", "qb.example")
+    assert found.per_minute == per_minute
+    assert (refusal or "") in (found.refusal or "")
+    assert (found.refusal is None) is (refusal is None)
+    assert b"OPTIONS /in HTTP/1.1\r\n" in received[0]
+    assert b"WebHook-Request-Origin: qb.example\r\n" in received[0]

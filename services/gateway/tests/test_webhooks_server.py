@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 import urllib.error
 import urllib.request
 from asyncio.subprocess import Process
@@ -35,8 +36,9 @@ Headers = dict[str, str]
 class Gateway:
     """The process, and its addresses for an admin of acme."""
 
-    def __init__(self, server: NatsServer) -> None:
+    def __init__(self, server: NatsServer, lease_s: float = 10) -> None:
         self._server = server
+        self._lease_s = lease_s
         self._port = free_port()
         self._process: Process | None = None
 
@@ -47,6 +49,7 @@ class Gateway:
             "QUEUEBIT_BUS_SEED_FILE": str(self._server.seed_file("gateway")),
             "QUEUEBIT_GATEWAY_PORT": str(self._port),
             "QUEUEBIT_GATEWAY_WEBHOOK_PRIVATE_HOSTS": '["127.0.0.1"]',
+            "QUEUEBIT_GATEWAY_WEBHOOK_LEASE_S": str(self._lease_s),
         }
         self._process = await asyncio.create_subprocess_exec(sys.executable, "-m", "queuebit_gateway", env=environment)
         async with asyncio.timeout(20):
@@ -232,3 +235,33 @@ async def test_deliveries_survive_a_kill(server: NatsServer, gateway: Gateway) -
     for headers, body in taken:
         assert bodies[headers["webhook-id"]] == body
         Verifier(made["secret"]).verify(body, headers)
+
+
+async def test_another_gateway_goes_on_for_one_that_is_killed(server: NatsServer, gateway: Gateway) -> None:
+    receiver, other = Receiver(), Gateway(server, lease_s=1)
+    await other.start()
+
+    def dies_at_the_third() -> str | None:
+        if len(receiver.taken) == 3:
+            other.kill()
+            return None
+        return "204 No Content"
+
+    receiver.answers["/"] = dies_at_the_third
+    async with receiver.listening():
+        made = (await other.ask("POST", "/v1/webhooks", {"url": f"{receiver.url}/"}))[1]
+        assert (await gateway.ask("GET", f"/v1/webhooks/{made['id']}"))[1]["url"] == made["url"]
+        turned = (await gateway.ask("POST", f"/v1/webhooks/{made['id']}:rotate"))[1]
+        await store(server, *(accepted(f"m{it}") for it in range(6)))
+        await other.ended()
+        killed = time.monotonic()
+        await receiver.until("/", 6)
+        assert time.monotonic() - killed < 10, "a lease of a second, and a look every two seconds"
+        await store(server, accepted("afterwards"))
+        taken = await receiver.until("/", 7)
+    bodies = {headers["webhook-id"]: body for headers, body in taken}
+    assert len({*bodies.values()}) == 7, "nothing is lost, and each event has one id"
+    assert len(taken) <= 7 + 3, "only what was not stored yet is repeated"
+    for headers, body in taken:
+        Verifier(made["secret"]).verify(body, headers)
+    Verifier(turned["secret"]).verify(taken[-1][1], taken[-1][0])

@@ -15,11 +15,13 @@ from queuebit_gateway.hub import Hub
 from queuebit_gateway.log_reader import LogReader
 from queuebit_gateway.oauth import OAuth
 from queuebit_gateway.platform import Platform
-from queuebit_gateway.server import Server, listen_on
+from queuebit_gateway.server import Server, listen_on, name_of
 from queuebit_gateway.settings import Settings
 from queuebit_gateway.tokens import Tokens
 from queuebit_gateway.transport import BusTransport
 from queuebit_gateway.web import Streaming, web_app
+from queuebit_gateway.webhooks.leases import Leases
+from queuebit_gateway.webhooks.owning import Owning
 from queuebit_gateway.webhooks.routes import WebhookRoutes
 from queuebit_gateway.webhooks.sending import Sender
 from queuebit_gateway.webhooks.service import Webhooks
@@ -65,17 +67,20 @@ class Gateway(Service):
         further = OAuth(platform, tokens).routes()
         store, signing = Store(self.bus), Signing(read_secret(bus.seed_file))
         sender = Sender(settings.webhook_private_hosts, clock)
-        parts = Parts(hub, reader, store, sender, signing, clock, SystemRandom().random)
-        webhooks = Webhooks(parts, store, self.tasks, self._end_of_log)
-        self.before.append(webhooks.start)
+        listening = listen_on(settings)
+        leases = Leases(store, settings.name or name_of(listening), settings.webhook_lease_s, clock)
+        parts = Parts(hub, reader, leases, sender, signing, clock, SystemRandom().random)
+        owning = Owning(parts, store, self.tasks, lambda: directory.removed)
+        webhooks = Webhooks(parts, store, owning, self._end_of_log, next(iter(settings.hosts), "localhost"))
+        self.before.append(owning.start)
         hooks = partial(WebhookRoutes, webhooks, signing)
         app = web_app(settings, platform, callers, directory.tenant, further, Streaming(hub, reader), hooks)
-        self._server = Server(app, settings, listen_on(settings))
+        self._server = Server(app, settings, listening)
         self.ending.append(hub.close)
-        self.detail = lambda: {"streams": hub.streams, "webhooks": webhooks.number}
+        self.detail = lambda: {"streams": hub.streams, "webhooks": owning.number}
         self.work.append(self._server.run_until_exit)
         self.ending.append(self._server.end)
-        self.draining += [self._server.drained, webhooks.close]
+        self.draining += [self._server.drained, owning.close]
 
     async def _end_of_log(self) -> int:
         return (await stream_state(self.bus)).last

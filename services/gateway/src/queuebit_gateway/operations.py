@@ -20,7 +20,7 @@ from queuebit_gateway.plans import PlanBody
 from queuebit_gateway.schemas import JobAnswer, JobsAnswer, ObjectAnswer, ResultAnswer, RowsAnswer, StatesAnswer
 from queuebit_gateway.submissions import EVENT, CancelBody, SignedBody, SubmitBody
 from queuebit_gateway.waits import UNTIL
-from queuebit_gateway.webhooks.routes import EventRange, NewWebhook
+from queuebit_gateway.webhooks.routes import Enabling, EventRange, NewWebhook, Rotation
 
 __all__ = ["DIGEST", "OPERATIONS", "Operation"]
 
@@ -239,6 +239,14 @@ OPERATIONS: Final = (
     _webhook(
         "POST", ":replay", "replay_events", "Send a range of events again.", 409,
         statuses=(202,), bodies={_JSON: EventRange},
+    ),
+    _webhook(
+        "POST", ":enable", "enable_webhook", "Use a disabled webhook again, with what it missed.", 409,
+        bodies={_JSON: Enabling}, body_required=False,
+    ),
+    _webhook(
+        "POST", ":rotate", "rotate_secret", "Give it a new secret; the answer alone has it.", 409,
+        bodies={_JSON: Rotation}, body_required=False,
     ),
     _webhook("GET", "/deliveries", "list_deliveries", "Its newest deliveries.", answer=RowsAnswer),
     _webhook("POST", "/deliveries/{n}:replay", "replay_delivery", "Send an event again.", 409, 422, statuses=(202,)),

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from queuebit_gateway.protocol import LimitedProtocol
 from queuebit_gateway.settings import Settings
 
-__all__ = ["Server", "listen_on"]
+__all__ = ["Server", "listen_on", "name_of"]
 
 _BACKLOG = 512
 
@@ -81,3 +81,8 @@ def listen_on(settings: Settings) -> socket.socket:
             "or set QUEUEBIT_GATEWAY_PORT to a free port"
         ) from error
     return listening
+
+
+def name_of(listening: socket.socket) -> str:
+    """A name for what listens here: no two processes that run have the same host and port."""
+    return f"{socket.gethostname()}:{listening.getsockname()[1]}"

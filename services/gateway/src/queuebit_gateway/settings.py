@@ -38,6 +38,11 @@ class Settings(BaseSettings):
     webhook_private_hosts: tuple[str, ...] = ()
     """Hosts that webhooks may be sent to although their addresses are private; also the only ones with plain `http`."""
 
+    name: str = Field(default="", max_length=200)
+    """Names it among the gateways of a bus, each of which needs its own; by default host and port."""
+    webhook_lease_s: float = Field(default=10, ge=1, le=600)
+    """How long after its last sign of life other gateways deliver for its webhooks, in seconds."""
+
     @model_validator(mode="after")
     def _certificate_has_a_key(self) -> Settings:
         if (self.certificate is None) != (self.certificate_key is None):

@@ -60,7 +60,7 @@ def _send(target: SplitResult, logged: LoggedEvent, secret: bytes) -> int | str:
     from queuebit_contracts.webhook import message_id, signed_headers
 
     body = logged.event.raw if isinstance(logged.event, UnknownEvent) else logged.event.to_bytes()
-    headers = signed_headers(message_id(logged.sequence, body), int(SystemClock().now().timestamp()), body, secret)
+    headers = signed_headers(message_id(logged.sequence, body), int(SystemClock().now().timestamp()), body, [secret])
     try:
         return _post(target, headers, body)
     except (OSError, HTTPException) as error:

@@ -8,7 +8,23 @@ from pydantic import BaseModel, ConfigDict
 
 from queuebit_gateway.webhooks.retries import Verdict, next_try_s
 
-__all__ = ["PARKED", "RECENT", "Delivery", "Outcome", "Replay", "Retry", "Webhook", "after_try", "next_due", "passed"]
+__all__ = [
+    "PARKED",
+    "RECENT",
+    "Delivery",
+    "Outcome",
+    "Replay",
+    "Retry",
+    "Sign",
+    "Webhook",
+    "after_try",
+    "enabled",
+    "next_due",
+    "passed",
+    "replayed",
+    "rotated",
+    "without",
+]
 
 PARKED: Final = 64
 """Deliveries of one endpoint that wait for another try. While there are as many, no further event is sent: the log
@@ -19,6 +35,17 @@ RECENT: Final = 100
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Sign(_Record):
+    """A gateway's sign of life."""
+
+    owner: str
+    """Names the process; endpoints name it as their owner."""
+    name: str
+    """Of the gateway, for people."""
+    lease_s: float
+    """How long after this sign others take it for dead."""
 
 
 class Retry(_Record):
@@ -77,6 +104,18 @@ class Webhook(_Record):
     replay: Replay | None = None
     recent: tuple[Delivery, ...] = ()
     """Newest last."""
+    handshake: bool = False
+    """Whether the endpoint was asked for permission first."""
+    per_minute: int | None = None
+    """How many requests in a minute it allowed; None for any number."""
+    secret: int = 1
+    """Which of its secrets signs: the number of rotations and one."""
+    former_until: float | None = None
+    """Until when the secret before signs, too."""
+    owner: str = ""
+    """The process that delivers; empty if none does."""
+    write: str = ""
+    """Names the write that stored this, so that one whose answer was lost is recognised."""
 
 
 class Outcome(_Record):
@@ -132,11 +171,41 @@ def after_try(
     if pause is not None:
         retries += (Retry(sequence=sequence, tries=tries, due=now + pause),)
     gone = outcome.verdict is Verdict.GONE
+    if gone:  # it is the first to be sent when the endpoint is enabled again
+        retries += (Retry(sequence=sequence, tries=tries, due=now),)
     return webhook.model_copy(
         update={
-            "retries": () if gone else retries,
-            "replay": None if gone else webhook.replay,
+            "retries": retries,
             "recent": (*(it for it in webhook.recent if it.n != sequence), delivery)[-RECENT:],
             "disabled": "the receiver answered 410 Gone" if gone else webhook.disabled,
         }
     )
+
+
+def replayed(webhook: Webhook, position: int) -> Webhook:
+    """A replay has come to a position; None of it is left if that is its end."""
+    replay = webhook.replay
+    if replay is None:
+        return webhook
+    left = replay.model_copy(update={"after": position}) if position < replay.until else None
+    return webhook.model_copy(update={"replay": left})
+
+
+def enabled(webhook: Webhook, *, end: int | None) -> Webhook:
+    """An endpoint that was disabled gets events again: those that it missed, too, or only those after `end`."""
+    if end is None:
+        return webhook.model_copy(update={"disabled": None})
+    left: dict[str, object] = {"disabled": None, "position": end, "retries": (), "replay": None}
+    return webhook.model_copy(update=left)
+
+
+def rotated(webhook: Webhook, *, now: float, overlap_s: float) -> Webhook:
+    """An endpoint with a new secret; the one before signs, too, for a time."""
+    until = now + overlap_s if overlap_s else None
+    return webhook.model_copy(update={"secret": webhook.secret + 1, "former_until": until})
+
+
+def without(webhook: Webhook, sequence: int) -> Webhook:
+    """An endpoint that waits for no other try of an event."""
+    left = tuple(it for it in webhook.retries if it.sequence != sequence)
+    return webhook.model_copy(update={"retries": left})

@@ -22,7 +22,7 @@ from queuebit_gateway.webhooks.signing import Signing
 from queuebit_kernel import rfc3339
 from queuebit_runtime.addresses import BadTarget
 
-__all__ = ["EventRange", "NewWebhook", "WebhookRoutes"]
+__all__ = ["Enabling", "EventRange", "NewWebhook", "Rotation", "WebhookRoutes"]
 
 _LARGEST: Final = 1 << 62
 _Type = Annotated[str, StringConstraints(pattern=r"^(job|account|tenant)\.[a-z_]{1,40}$")]
@@ -36,6 +36,8 @@ class NewWebhook(Body):
     types: tuple[_Type, ...] = Field(default=(), max_length=32)
     """Short types of events; empty means all."""
     description: str = Field(default="", max_length=200)
+    handshake: bool = False
+    """Ask the endpoint for permission first, by `OPTIONS` with `WebHook-Request-Origin`, as CloudEvents has it."""
 
 
 class EventRange(Body):
@@ -43,6 +45,20 @@ class EventRange(Body):
 
     after: int = Field(ge=0, le=_LARGEST)
     until: int = Field(default=_LARGEST, ge=1, le=_LARGEST)
+
+
+class Rotation(Body):
+    """A new secret."""
+
+    overlap_s: int = Field(default=86_400, ge=0, le=7 * 86_400)
+    """How long the secret before signs, too, in seconds; 0 ends it, and all before it, at once."""
+
+
+class Enabling(Body):
+    """A webhook that was disabled is used again."""
+
+    missed: bool = True
+    """Send first what was stored meanwhile."""
 
 
 class WebhookRoutes:
@@ -62,6 +78,8 @@ class WebhookRoutes:
             Route("/v1/webhooks", self._create, methods=["POST"]),
             Route("/v1/webhooks/{webhook}:test", self._test, methods=["POST"]),
             Route("/v1/webhooks/{webhook}:replay", self._replay, methods=["POST"]),
+            Route("/v1/webhooks/{webhook}:enable", self._enable, methods=["POST"]),
+            Route("/v1/webhooks/{webhook}:rotate", self._rotate, methods=["POST"]),
             Route(one, self._get),
             Route(one, self._delete, methods=["DELETE"]),
             Route(f"{one}/deliveries", self._deliveries),
@@ -74,18 +92,19 @@ class WebhookRoutes:
 
     async def _list(self, request: Request) -> Response:
         caller = await self._admin(request)
-        return listed(request, [_shown(it) for it in self._webhooks.of(caller.tenant)], as_of=None)
+        return listed(request, [_shown(it) for it in await self._webhooks.of(caller.tenant)], as_of=None)
 
     async def _create(self, request: Request) -> Response:
         caller, new = await self._admin(request), await read(request, NewWebhook)
         types = tuple(dict.fromkeys(new.types))
         try:
-            made = await self._webhooks.create(caller.tenant, caller.user, new.url, types, new.description)
+            made = await self._webhooks.create(
+                caller.tenant, caller.user, new.url, types, new.description, handshake=new.handshake
+            )
         except BadTarget as error:
             raise Problem(422, "bad_url", str(error)) from error
-        keys = {"secret": self._signing.secret(caller.tenant, made.id), "public_key": self._signing.public}
         location = {"location": f"/v1/webhooks/{made.id}"}
-        return object_of({**_shown(made), **keys}, as_of=made.position, status=201, headers=location)
+        return object_of({**_shown(made), **self._keys_of(made)}, as_of=made.position, status=201, headers=location)
 
     async def _get(self, request: Request) -> Response:
         webhook = (await self._found(request))[1]
@@ -95,6 +114,18 @@ class WebhookRoutes:
         caller = await self._admin(request)
         await self._webhooks.delete(caller.tenant, request.path_params["webhook"])
         return Response(status_code=204)
+
+    async def _enable(self, request: Request) -> Response:
+        caller, webhook = await self._found(request)
+        asked = await read(request, Enabling)
+        changed = await self._webhooks.enable(caller.tenant, webhook.id, missed=asked.missed)
+        return object_of(_shown(changed), as_of=changed.position)
+
+    async def _rotate(self, request: Request) -> Response:
+        caller, webhook = await self._found(request)
+        asked = await read(request, Rotation)
+        changed = await self._webhooks.rotate(caller.tenant, webhook.id, asked.overlap_s)
+        return object_of({**_shown(changed), **self._keys_of(changed)}, as_of=changed.position)
 
     async def _deliveries(self, request: Request) -> Response:
         webhook = (await self._found(request))[1]
@@ -130,7 +161,11 @@ class WebhookRoutes:
 
     async def _found(self, request: Request) -> tuple[Caller, Webhook]:
         caller = await self._admin(request)
-        return caller, self._webhooks.worker(caller.tenant, request.path_params["webhook"]).webhook
+        return caller, await self._webhooks.one(caller.tenant, request.path_params["webhook"])
+
+    def _keys_of(self, webhook: Webhook) -> dict[str, str]:
+        """What receivers check signatures with; the secret is shown once."""
+        return {"secret": self._signing.secret(webhook), "public_key": self._signing.public}
 
     async def _admin(self, request: Request) -> Caller:
         caller = await self._caller_of(request)
@@ -146,6 +181,9 @@ def _shown(webhook: Webhook) -> dict[str, object]:
         "description": webhook.description,
         "created_at": _moment(webhook.created_at),
         "created_by": webhook.created_by,
+        "handshake": webhook.handshake,
+        "per_minute": webhook.per_minute,
+        "former_until": None if webhook.former_until is None else _moment(webhook.former_until),
         "disabled": webhook.disabled,
         "position": webhook.position,
         "waiting": len(webhook.retries),

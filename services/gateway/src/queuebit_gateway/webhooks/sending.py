@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Collection, Mapping
 from time import monotonic
-from typing import Final
+from typing import Final, NamedTuple
 
 from queuebit_gateway.webhooks.records import Outcome
 from queuebit_gateway.webhooks.retries import Verdict, retry_after_s, verdict_of
@@ -13,13 +13,22 @@ from queuebit_kernel import Clock
 from queuebit_runtime.addresses import BadTarget, Rules
 from queuebit_runtime.outbound import Outbound, Resolve, resolved
 
-__all__ = ["ALLOW", "Sender"]
+__all__ = ["ALLOW", "Permission", "Sender"]
 
 ALLOW: Final = "QUEUEBIT_GATEWAY_WEBHOOK_PRIVATE_HOSTS"
 """The setting by which the operator allows hosts with private addresses and plain `http`."""
 
 _WHOLE_S: Final = 10.0
 """How long a request may take, from the look-up of the name to the head of the answer."""
+
+
+class Permission(NamedTuple):
+    """What an endpoint answered to the handshake."""
+
+    refusal: str | None = None
+    """Why it wants no requests; None if it does."""
+    per_minute: int | None = None
+    """How many requests in a minute it wants at most; None for any number."""
 
 
 class Sender:
@@ -64,21 +73,28 @@ class Sender:
         wait = retry_after_s(answer.headers.get("retry-after"), self._clock.now())
         return outcome.model_copy(update={"error": why, "retry_after_s": wait})
 
-    async def permits(self, url: str, origin: str) -> str | None:
-        """Ask an endpoint whether it wants requests from an origin; return why not, None if it does.
+    async def permission(self, url: str, origin: str) -> Permission:
+        """Ask an endpoint whether it wants requests of an origin.
 
         The handshake is that of CloudEvents: HTTP 1.1 Web Hooks for Event Delivery, section 4.
         """
         try:
             answer = await self._outbound.send("OPTIONS", url, {"WebHook-Request-Origin": origin})
         except (BadTarget, OSError) as error:
-            return str(error)[:300]
-        allowed = answer.headers.get("webhook-allowed-origin", "").strip().lower()
+            return Permission(str(error)[:300])
         if not 200 <= answer.status < 300:
-            return f"it answers OPTIONS with {answer.status}"
+            return Permission(f"it answers OPTIONS with {answer.status}")
+        allowed = answer.headers.get("webhook-allowed-origin", "").strip().lower()
         if allowed not in ("*", origin.lower()):
-            return f"its WebHook-Allowed-Origin is {allowed[:100] or 'missing'}, and must be {origin} or *"
-        return None
+            return Permission(f"its WebHook-Allowed-Origin is {allowed[:100] or 'missing'}, not {origin} or *")
+        rate = answer.headers.get("webhook-allowed-rate", "*").strip()
+        if rate == "*":
+            return Permission()
+        if not rate.isascii() or not rate.isdigit() or not int(rate[:9]) > 0:
+            return Permission(
+                f"its WebHook-Allowed-Rate is {rate[:20]}, neither * nor a number of requests in a minute"
+            )
+        return Permission(per_minute=int(rate[:9]))
 
 
 def _ms_since(begun: float) -> int:

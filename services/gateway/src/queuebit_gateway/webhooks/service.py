@@ -1,80 +1,71 @@
-"""The endpoints of all tenants, each with its worker."""
+"""Creates, changes, tests and removes endpoints: any gateway does, whichever delivers."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 from queuebit_gateway.problems import Problem
-from queuebit_gateway.webhooks.records import PARKED, Outcome, Replay, Retry, Webhook
-from queuebit_gateway.webhooks.worker import Endpoints, Parts, Worker, event_at
-from queuebit_kernel import Unavailable, rfc3339
-from queuebit_runtime.tasks import Tasks
+from queuebit_gateway.webhooks.held import Change, Held
+from queuebit_gateway.webhooks.owning import Endpoints, Owning
+from queuebit_gateway.webhooks.records import PARKED, Outcome, Replay, Retry, Webhook, enabled, rotated
+from queuebit_gateway.webhooks.worker import Parts, Worker, event_at
+from queuebit_kernel import Stale, Superseded, rfc3339
 
 __all__ = ["MOST", "Webhooks"]
 
 MOST: Final = 16
 """Endpoints of one tenant."""
+_TRIES: Final = 5
+"""How often a change is made again because another gateway wrote in between."""
 
 
 class Webhooks:
-    """Creates, changes and removes endpoints. A change is stored before it is answered."""
+    """What admins do with their endpoints. A change is stored before it is answered."""
 
-    def __init__(self, parts: Parts, stored: Endpoints, tasks: Tasks, end: Callable[[], Awaitable[int]]) -> None:
+    def __init__(
+        self, parts: Parts, kept: Endpoints, owning: Owning, end: Callable[[], Awaitable[int]], origin: str
+    ) -> None:
         """Prepare.
 
         Args:
             parts: what workers share.
-            stored: where endpoints are kept.
-            tasks: runs the workers.
+            kept: where endpoints are kept.
+            owning: the workers that are here.
             end: the sequence of the newest event in the log.
+            origin: the name under which endpoints are asked for permission.
         """
         self._parts = parts
-        self._stored = stored
-        self._tasks = tasks
+        self._kept = kept
+        self._owning = owning
         self._end = end
-        self._running: dict[tuple[str, str], tuple[Worker, asyncio.Task[None]]] = {}
+        self._origin = origin
         self._testing: set[str] = set()
-        self._changing = asyncio.Lock()
 
-    @property
-    def number(self) -> int:
-        """How many endpoints there are."""
-        return len(self._running)
-
-    async def start(self) -> None:
-        """Continue the deliveries of all endpoints where they were."""
-        for webhook in await self._stored.all():
-            self._run(webhook)
-
-    async def close(self) -> None:
-        """End all deliveries, and store where they are."""
-        running = [*self._running.values()]
-        for _, task in running:
-            task.cancel()
-        await asyncio.gather(*(task for _, task in running), return_exceptions=True)
-        await asyncio.gather(*(worker.close() for worker, _ in running), return_exceptions=True)
-
-    def of(self, tenant: str) -> list[Webhook]:
+    async def of(self, tenant: str) -> list[Webhook]:
         """The endpoints of a tenant, oldest first."""
-        found = [worker.webhook for (owner, _), (worker, _) in self._running.items() if owner == tenant]
-        return sorted(found, key=lambda it: it.created_at)
+        found = [it.webhook for it in await self._kept.of(tenant)]
+        here = [worker.webhook if (worker := self._owning.worker(it)) else it for it in found if it is not None]
+        return sorted(here, key=lambda it: it.created_at)
 
-    def worker(self, tenant: str, webhook: str) -> Worker:
-        """The worker of an endpoint; raises a `Problem` if the tenant has no such endpoint."""
-        if (found := self._running.get((tenant, webhook))) is None:
+    async def one(self, tenant: str, webhook: str) -> Webhook:
+        """An endpoint; raises a `Problem` if the tenant has no such one."""
+        found = next((it for it in await self.of(tenant) if it.id == webhook), None)
+        if found is None:
             raise Problem(404, "unknown_webhook", "there is no such webhook here", "`GET /v1/webhooks` lists them")
-        return found[0]
+        return found
 
-    async def create(self, tenant: str, user: str, url: str, types: tuple[str, ...], description: str) -> Webhook:
+    async def create(
+        self, tenant: str, user: str, url: str, types: tuple[str, ...], description: str, *, handshake: bool = False
+    ) -> Webhook:
         """Create an endpoint; it gets the events that are stored from now on."""
         self._parts.sender.check(url)
-        async with self._changing:
-            used = {it.slot for it in self.of(tenant)}
-            slot = next((it for it in range(1, MOST + 1) if it not in used), None)
+        per_minute = await self._permitted(url) if handshake else None
+        for _ in range(_TRIES):
+            slots = {int(it.key[1]): it for it in await self._kept.of(tenant)}
+            slot = next((it for it in range(1, MOST + 1) if it not in slots or not slots[it].body), None)
             if slot is None:
                 raise Problem(409, "too_many_webhooks", f"a tenant has at most {MOST} webhooks", "delete one first")
             webhook = Webhook(
@@ -87,48 +78,93 @@ class Webhooks:
                 created_at=self._parts.now,
                 created_by=user,
                 position=await self._end(),
+                handshake=handshake,
+                per_minute=per_minute,
+                owner=self._parts.leases.owner if self._parts.leases.valid else "",
             )
-            await self._stored.put(webhook)
-            self._run(webhook)
-        return webhook
+            try:
+                revision = await self._kept.put(webhook, slots[slot].revision if slot in slots else 0)
+            except Stale:
+                continue
+            if webhook.owner:
+                self._owning.run(webhook, revision)
+            return webhook
+        raise _busy("other webhooks are being created")
 
     async def delete(self, tenant: str, webhook: str) -> None:
-        """Remove an endpoint; nothing more is sent."""
-        async with self._changing:
-            worker = self.worker(tenant, webhook)
-            _, task = self._running[tenant, webhook]
-            task.cancel()
-            await asyncio.wait({task})
+        """Remove an endpoint. This gateway sends nothing more; another one stops when it looks next.
+
+        If that is not stored, the deliveries go on with the next look, too.
+        """
+        for _ in range(_TRIES):
+            found = await self.one(tenant, webhook)
+            if self._owning.worker(found) is not None:
+                await self._owning.stop(found)
+            entry = await self._kept.entry(tenant, found.slot)
             try:
-                await self._stored.free(worker.webhook)
-            except Unavailable:
-                self._run(worker.webhook)
-                raise
-            del self._running[tenant, webhook]
+                if (stored := entry.webhook) is not None and stored.id == webhook:
+                    await self._kept.free(stored, entry.revision)
+            except Stale:
+                continue
+            return
+        raise _busy("another gateway writes it")
 
     async def replay_one(self, tenant: str, webhook: str, sequence: int) -> None:
         """Send one event of the tenant again, as soon as possible."""
-        worker = self._usable(tenant, webhook)
+        _usable(await self.one(tenant, webhook))
         if await event_at(self._parts.past, tenant, sequence) is None:
             raise Problem(404, "unknown_event", f"this tenant has no event {sequence}", "`…/deliveries` has their `n`")
-        others = tuple(it for it in worker.webhook.retries if it.sequence != sequence)
-        if len(others) >= PARKED:
-            raise _busy(f"{PARKED} deliveries wait for another try already")
-        retry = Retry(sequence=sequence, tries=0, due=self._parts.now)
-        await self._change(worker, retries=(*others, retry))
+        due = self._parts.now
+
+        def again(it: Webhook) -> Webhook:
+            others = tuple(retry for retry in _usable(it).retries if retry.sequence != sequence)
+            if len(others) >= PARKED:
+                raise _busy(f"{PARKED} deliveries wait for another try already")
+            return it.model_copy(update={"retries": (*others, Retry(sequence=sequence, tries=0, due=due))})
+
+        await self._change(tenant, webhook, again)
 
     async def replay(self, tenant: str, webhook: str, after: int, until: int) -> Replay:
         """Send the wanted events of a range again, oldest first, before newer ones."""
-        worker = self._usable(tenant, webhook)
-        if worker.webhook.replay is not None:
-            raise _busy("a range is being sent again already")
-        replay = Replay(after=after, until=min(until, worker.webhook.position))
-        await self._change(worker, replay=replay)
-        return replay
+
+        def again(it: Webhook) -> Webhook:
+            if _usable(it).replay is not None:
+                raise _busy("a range is being sent again already")
+            return it.model_copy(update={"replay": Replay(after=after, until=min(until, it.position))})
+
+        changed = await self._change(tenant, webhook, again)
+        return changed.replay or Replay(after=after, until=until)
+
+    async def enable(self, tenant: str, webhook: str, *, missed: bool) -> Webhook:
+        """Use a disabled endpoint again; with `missed`, it gets first what it missed."""
+        found = await self.one(tenant, webhook)
+        if found.disabled is None:
+            raise Problem(409, "webhook_enabled", "the webhook is not disabled", "`:replay` sends events again")
+        per_minute = await self._permitted(found.url) if found.handshake else None
+        end = None if missed else await self._end()
+        return await self._change(
+            tenant, webhook, lambda it: enabled(it, end=end).model_copy(update={"per_minute": per_minute})
+        )
+
+    async def rotate(self, tenant: str, webhook: str, overlap_s: float) -> Webhook:
+        """Give an endpoint a new secret; the one before signs, too, for a time."""
+        now = self._parts.now
+
+        def new(it: Webhook) -> Webhook:
+            if overlap_s and it.former_until is not None and it.former_until > now:
+                raise Problem(
+                    409,
+                    "webhook_rotating",
+                    "the secret before this one is still in use: a third cannot be, for so long",
+                    "wait until `former_until`, or rotate with `overlap_s` 0, which ends all earlier secrets at once",
+                )
+            return rotated(it, now=now, overlap_s=overlap_s)
+
+        return await self._change(tenant, webhook, new)
 
     async def test(self, tenant: str, webhook: str) -> tuple[str, Outcome]:
         """Send a test event now, once; return its id and what came of it."""
-        worker = self.worker(tenant, webhook)
+        found = await self.one(tenant, webhook)
         if webhook in self._testing:
             raise _busy("a test of this webhook is running already")
         identifier, moment = f"test_{secrets.token_hex(8)}", rfc3339(self._parts.clock.now())
@@ -143,26 +179,46 @@ class Webhooks:
         }
         self._testing.add(webhook)
         try:
-            return identifier, await worker.send(identifier, json.dumps(event).encode())
+            return identifier, await self._parts.send(found, identifier, json.dumps(event).encode())
         finally:
             self._testing.discard(webhook)
 
-    def _usable(self, tenant: str, webhook: str) -> Worker:
-        worker = self.worker(tenant, webhook)
-        if worker.webhook.disabled is not None:
-            why = f"the webhook is disabled: {worker.webhook.disabled}"
-            raise Problem(409, "webhook_disabled", why, "delete it, and create it again when the receiver is back")
-        return worker
+    async def _permitted(self, url: str) -> int | None:
+        """Ask an endpoint for permission; return how many requests in a minute it allows, None for any number."""
+        permission = await self._parts.sender.permission(url, self._origin)
+        if permission.refusal is not None:
+            raise Problem(
+                422,
+                "handshake_refused",
+                f"the endpoint does not allow requests of {self._origin}: {permission.refusal}",
+                "answer OPTIONS with WebHook-Allowed-Origin, or create the webhook without `handshake`",
+            )
+        return permission.per_minute
 
-    async def _change(self, worker: Worker, **fields: object) -> None:
-        worker.webhook = worker.webhook.model_copy(update=fields)
-        await self._stored.put(worker.webhook)
-        worker.wake()
+    async def _change(self, tenant: str, webhook: str, change: Change) -> Webhook:
+        """Change an endpoint, here or for the gateway that delivers, which sees it when it looks next."""
+        for _ in range(_TRIES):
+            found = await self.one(tenant, webhook)
+            worker: Worker | None = self._owning.worker(found)
+            try:
+                if worker is not None:
+                    changed = await worker.held.update(change)
+                    worker.wake()
+                    return changed
+                entry = await self._kept.entry(tenant, found.slot)
+                if (stored := entry.webhook) is not None and stored.id == webhook:
+                    return await Held(self._kept, stored, entry.revision).update(change)
+            except Superseded:  # it has another owner now, or none
+                if worker is not None:
+                    await self._owning.round()
+        raise _busy("other gateways change it")
 
-    def _run(self, webhook: Webhook) -> None:
-        worker = Worker(self._parts, webhook)
-        task = self._tasks.spawn(worker.run(), f"webhook {webhook.id}")
-        self._running[webhook.tenant, webhook.id] = worker, task
+
+def _usable(webhook: Webhook) -> Webhook:
+    if webhook.disabled is not None:
+        why = f"the webhook is disabled: {webhook.disabled}"
+        raise Problem(409, "webhook_disabled", why, "`POST /v1/webhooks/{id}:enable` uses it again")
+    return webhook
 
 
 def _busy(detail: str) -> Problem:

@@ -1,63 +1,116 @@
-"""Endpoints in the bucket `WEBHOOKS`, which only the gateway reads and writes. An empty entry is a free slot."""
+"""The bucket `WEBHOOKS`, which only gateways read and write: endpoints, and signs of life of gateways.
+
+An endpoint is the entry `<tenant>.<slot>`, a gateway the entry of its name; an empty entry is a free slot, or a gateway
+that has ended. Every write names the revision that it follows, so that of two writers one learns that it is late.
+"""
 
 from __future__ import annotations
 
+import base64
 import json
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 from queuebit_contracts.topology import WEBHOOKS
-from queuebit_gateway.webhooks.records import Webhook
-from queuebit_kernel import Unavailable
+from queuebit_gateway.webhooks.records import Sign, Webhook
+from queuebit_kernel import Stale, Unavailable
 from queuebit_runtime.connection import Connection
 from queuebit_runtime.requests import Requests
+from queuebit_runtime.server_errors import WRONG_LAST_SEQUENCE
 
-__all__ = ["Store"]
+__all__ = ["Entry", "Store"]
 
 _STREAM: Final = f"KV_{WEBHOOKS}"
+_KEYS: Final = f"$KV.{WEBHOOKS}."
 _BATCH: Final = 256
+_GUARD: Final = "Nats-Expected-Last-Subject-Sequence"
+
+
+class Entry(NamedTuple):
+    """An entry of the bucket."""
+
+    key: tuple[str, ...]
+    """Tenant and slot of an endpoint, or the name of a gateway."""
+    revision: int
+    """0 if it was never written."""
+    body: bytes
+
+    @property
+    def webhook(self) -> Webhook | None:
+        """The endpoint; None if the slot is free."""
+        return Webhook.model_validate_json(self.body) if self.body else None
+
+    @property
+    def sign(self) -> Sign | None:
+        """The sign of life; None if the gateway has ended."""
+        return Sign.model_validate_json(self.body) if self.body else None
 
 
 class Store:
-    """Every endpoint of every tenant: read once at the start, written after each change."""
+    """Every method raises `Unavailable` if the bus does not answer; those that write raise `Stale`."""
 
     def __init__(self, connection: Connection) -> None:
         self._requests = Requests(connection, timeout_s=5)
 
-    async def all(self) -> list[Webhook]:
-        """All endpoints, as the leader of the bucket knows them.
+    async def all(self) -> list[Entry]:
+        """All entries, as the leader of the bucket knows them, in the order of their revisions."""
+        return await self._read(">", 0, (await self._newest(">"))[1])
 
-        Raises:
-            Unavailable: the bus does not answer.
-        """
-        newest = await self._newest()
-        found: dict[str, bytes] = {}
-        position = 0
-        while position < newest:
-            wanted = {"seq": position + 1, "next_by_subj": f"$KV.{WEBHOOKS}.>", "batch": _BATCH}
+    async def after(self, revision: int) -> list[Entry]:
+        """What was written since a revision; a replica that lags behind leaves out the newest."""
+        return await self._read(">", revision, None)
+
+    async def of(self, tenant: str) -> list[Entry]:
+        """All slots of a tenant that were ever used, as the leader knows them."""
+        return await self._read(f"{tenant}.*", 0, (await self._newest(f"{tenant}.*"))[1])
+
+    async def entry(self, tenant: str, slot: int) -> Entry:
+        """One slot, as the leader knows it."""
+        return await self._newest(f"{tenant}.{slot}")
+
+    async def put(self, webhook: Webhook, revision: int) -> int:
+        """Write an endpoint; return its new revision."""
+        return await self._write(f"{webhook.tenant}.{webhook.slot}", webhook.model_dump_json().encode(), revision)
+
+    async def free(self, webhook: Webhook, revision: int) -> None:
+        """Remove an endpoint."""
+        await self._write(f"{webhook.tenant}.{webhook.slot}", b"", revision)
+
+    async def beat(self, name: str, sign: Sign | None, revision: int) -> int:
+        """Write that a gateway lives, or has ended; return the new revision."""
+        return await self._write(name, sign.model_dump_json().encode() if sign else b"", revision)
+
+    async def _read(self, keys: str, position: int, newest: int | None) -> list[Entry]:
+        found: dict[tuple[str, ...], Entry] = {}
+        while newest is None or position < newest:
+            wanted = {"seq": position + 1, "next_by_subj": f"{_KEYS}{keys}", "batch": _BATCH}
             replies = await self._requests.ask_all(f"$JS.API.DIRECT.GET.{_STREAM}", json.dumps(wanted).encode())
+            for it in replies:
+                headers: Mapping[str, str] = it.headers or {}
+                position = int(headers["Nats-Sequence"])
+                key = _key(headers["Nats-Subject"])
+                found[key] = Entry(key, position, it.data)
+            if newest is None and len(replies) < _BATCH:
+                break
             if not replies:  # a replica that lags behind
                 raise Unavailable(f"the bucket {WEBHOOKS} cannot be read up to {newest}")
-            for it in replies:
-                headers = it.headers or {}
-                position = int(headers["Nats-Sequence"])
-                found[headers["Nats-Subject"]] = it.data
-        return [Webhook.model_validate_json(it) for it in found.values() if it]
+        return sorted(found.values(), key=lambda it: it.revision)
 
-    async def _newest(self) -> int:
-        wanted = json.dumps({"last_by_subj": f"$KV.{WEBHOOKS}.>"}).encode()
+    async def _newest(self, keys: str) -> Entry:
+        wanted = json.dumps({"last_by_subj": f"{_KEYS}{keys}"}).encode()
         reply = await self._requests.ask(f"$JS.API.STREAM.MSG.GET.{_STREAM}", wanted)
-        return int(json.loads(reply.data).get("message", {}).get("seq", 0))
+        message = json.loads(reply.data).get("message", {})
+        body = base64.b64decode(message.get("data", ""))
+        return Entry(_key(message.get("subject", f"{_KEYS}{keys}")), int(message.get("seq", 0)), body)
 
-    async def put(self, webhook: Webhook) -> None:
-        """Write an endpoint; raises `Unavailable` if it is not stored."""
-        await self._write(webhook, webhook.model_dump_json().encode())
-
-    async def free(self, webhook: Webhook) -> None:
-        """Remove an endpoint; raises as `put`."""
-        await self._write(webhook, b"")
-
-    async def _write(self, webhook: Webhook, body: bytes) -> None:
-        subject = f"$KV.{WEBHOOKS}.{webhook.tenant}.{webhook.slot}"
-        answer = json.loads((await self._requests.ask(subject, body)).data)
+    async def _write(self, key: str, body: bytes, revision: int) -> int:
+        answer = json.loads((await self._requests.ask(f"{_KEYS}{key}", body, {_GUARD: str(revision)})).data)
         if error := answer.get("error"):
-            raise Unavailable(f"the endpoint {webhook.id} cannot be stored: {error.get('description')}")
+            if error.get("err_code") == WRONG_LAST_SEQUENCE:
+                raise Stale(f"{key} was written by another gateway")
+            raise Unavailable(f"{key} cannot be stored: {error.get('description')}")
+        return int(answer["seq"])
+
+
+def _key(subject: str) -> tuple[str, ...]:
+    return tuple(subject.removeprefix(_KEYS).split("."))

@@ -6,19 +6,33 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, Protocol
+from functools import partial
+from typing import Any, Final
 
 from queuebit_contracts.subjects import everything_of, parse
 from queuebit_contracts.webhook import message_id
 from queuebit_gateway.hub import Filter, Hub
 from queuebit_gateway.streams import Past
-from queuebit_gateway.webhooks.records import PARKED, Outcome, Retry, Webhook, after_try, next_due, passed
+from queuebit_gateway.webhooks.held import Held
+from queuebit_gateway.webhooks.leases import Leases
+from queuebit_gateway.webhooks.records import (
+    PARKED,
+    Outcome,
+    Replay,
+    Retry,
+    Webhook,
+    after_try,
+    next_due,
+    passed,
+    replayed,
+    without,
+)
 from queuebit_gateway.webhooks.sending import Sender
 from queuebit_gateway.webhooks.signing import Signing
-from queuebit_kernel import Clock, Unavailable
+from queuebit_kernel import Clock, Superseded, Unavailable
 from queuebit_runtime.stored import Message
 
-__all__ = ["Endpoints", "Parts", "Worker"]
+__all__ = ["Parts", "Worker", "event_at"]
 
 _log = logging.getLogger(__name__)
 
@@ -31,22 +45,6 @@ _SAVE_POSITION_S: Final = 60.0
 _AGAIN_S: Final = 1.0
 
 
-class Endpoints(Protocol):
-    """Where endpoints are kept. Every method raises `Unavailable` if that does not answer."""
-
-    async def all(self) -> list[Webhook]:
-        """All endpoints of all tenants."""
-        ...
-
-    async def put(self, webhook: Webhook) -> None:
-        """Write an endpoint."""
-        ...
-
-    async def free(self, webhook: Webhook) -> None:
-        """Remove an endpoint."""
-        ...
-
-
 class Parts:
     """What all workers share."""
 
@@ -54,13 +52,13 @@ class Parts:
         self,
         hub: Hub,
         past: Past,
-        endpoints: Endpoints,
+        leases: Leases,
         sender: Sender,
         signing: Signing,
         clock: Clock,
         jitter: Callable[[], float],
     ) -> None:
-        self.hub, self.past, self.endpoints = hub, past, endpoints
+        self.hub, self.past, self.leases = hub, past, leases
         self.sender, self.signing, self.clock, self.jitter = sender, signing, clock, jitter
 
     @property
@@ -68,31 +66,49 @@ class Parts:
         """Seconds since 1970."""
         return self.clock.now().timestamp()
 
+    async def send(self, webhook: Webhook, identifier: str, body: bytes) -> Outcome:
+        """Send a message to an endpoint now."""
+        headers = self.signing.headers(webhook, identifier, int(self.now), body)
+        return await self.sender.post(webhook.url, headers, body)
+
 
 class Worker:
-    """The deliveries of one endpoint. `webhook` is its newest state; what others change, they `put` and then `wake`."""
+    """The deliveries of one endpoint. What others change, they change in `held` and then `wake`."""
 
-    def __init__(self, parts: Parts, webhook: Webhook) -> None:
-        self.webhook = webhook
+    def __init__(self, parts: Parts, held: Held) -> None:
+        self.held = held
         self._parts = parts
-        self._wanted = Filter(webhook.tenant, None, frozenset(webhook.types))
-        self._events = _Events(parts.past, self._wanted, webhook.position)
+        self._wanted = Filter(held.webhook.tenant, None, frozenset(held.webhook.types))
+        self._events = _Events(parts.past, self._wanted, held.webhook.position)
         self._again: _Events | None = None
         self._woken = asyncio.Event()
-        self._saved, self._saved_at = webhook, parts.clock.monotonic()
+        self._saved_at = parts.clock.monotonic()
+        self._not_before = float("-inf")
+
+    @property
+    def webhook(self) -> Webhook:
+        """The endpoint as it is now."""
+        return self.held.webhook
 
     def wake(self) -> None:
         """Have it look at its state again."""
         self._woken.set()
 
     async def run(self) -> None:
-        """Deliver until the endpoint is disabled, or the task is cancelled; survives outages of the bus."""
-        while self.webhook.disabled is None and not self._parts.hub.closed:
+        """Deliver until the task is cancelled, or another gateway does; survives outages of the bus."""
+        while not self._parts.hub.closed:
             try:
-                await self._follow()
+                if self.webhook.disabled is None:
+                    await self._follow()
+                else:
+                    await self._woken.wait()
+                    self._woken.clear()
             except Unavailable as error:
                 _log.info("webhook %s of %s waits: %s", self.webhook.id, self.webhook.tenant, error)
                 await asyncio.sleep(_AGAIN_S)
+            except Superseded as error:
+                _log.info("%s", error)
+                return
 
     async def _follow(self) -> None:
         channel, _, _ = await self._parts.hub.join(self._wanted)
@@ -103,7 +119,7 @@ class Worker:
                 if await self._step():
                     await self._save(_SAVE_S)
                     continue
-                await self._save(_SAVE_POSITION_S if self.webhook.recent == self._saved.recent else 0)
+                await self._save(_SAVE_POSITION_S if self.webhook.recent == self.held.stored.recent else 0)
                 if channel.number == number and not self._woken.is_set():
                     await _first(channel.changed(self._pause()), self._woken.wait())
             await self._save(0)
@@ -112,74 +128,67 @@ class Worker:
 
     async def _step(self) -> bool:
         """Try one delivery; False if none is due."""
+        if not self._parts.leases.valid or self._parts.clock.monotonic() < self._not_before:
+            return False
         retry = next_due(self.webhook)
         if retry is not None and retry.due <= self._parts.now:
             await self._retry(retry)
             return True
         if len(self.webhook.retries) >= PARKED:
             return False
-        if (replay := self.webhook.replay) is not None:
-            if self._again is None:
-                self._again = _Events(self._parts.past, self._wanted, replay.after)
-            message = await self._again.next()
-            if message is not None and message.sequence <= replay.until:
-                await self._deliver(message)
-                if self.webhook.replay is not None:
-                    done = self.webhook.replay.model_copy(update={"after": message.sequence})
-                    self.webhook = self.webhook.model_copy(update={"replay": done})
-            else:
-                self._again, self.webhook = None, self.webhook.model_copy(update={"replay": None})
+        if self.webhook.replay is not None:
+            await self._replay(self.webhook.replay)
             return True
+        self._again = None
+        if self._events.position < self.webhook.position:  # it was enabled, without what it missed
+            self._events = _Events(self._parts.past, self._wanted, self.webhook.position)
         message = await self._events.next()
-        if message is None:
-            self.webhook = passed(self.webhook, self._events.position)
-            return False
-        await self._deliver(message)
-        self.webhook = passed(self.webhook, message.sequence)
-        return True
+        if message is not None:
+            await self._deliver(message)
+        position = self._events.position if message is None else message.sequence
+        if position > self.webhook.position:
+            self.held.change(partial(passed, position=position))
+        return message is not None
+
+    async def _replay(self, replay: Replay) -> None:
+        if self._again is None:
+            self._again = _Events(self._parts.past, self._wanted, replay.after)
+        message = await self._again.next()
+        if message is not None and message.sequence <= replay.until:
+            await self._deliver(message)
+            self.held.change(partial(replayed, position=message.sequence))
+        else:
+            self.held.change(partial(replayed, position=replay.until))
 
     async def _retry(self, retry: Retry) -> None:
         message = await event_at(self._parts.past, self.webhook.tenant, retry.sequence)
         if message is None:  # the log was restored without it
-            left = tuple(it for it in self.webhook.retries if it.sequence != retry.sequence)
-            self.webhook = self.webhook.model_copy(update={"retries": left})
+            self.held.change(partial(without, sequence=retry.sequence))
         else:
             await self._deliver(message)
 
     async def _deliver(self, message: Message) -> None:
-        identifier = message_id(message.sequence, message.body)
-        outcome = await self.send(identifier, message.body)
+        webhook, identifier = self.webhook, message_id(message.sequence, message.body)
+        if webhook.per_minute is not None:
+            self._not_before = self._parts.clock.monotonic() + 60 / webhook.per_minute
+        outcome = await self._parts.send(webhook, identifier, message.body)
         address = parse(message.subject)
-        self.webhook = after_try(
-            self.webhook,
-            message.sequence,
-            identifier,
-            f"{address.noun}.{address.event}",
-            outcome,
-            now=self._parts.now,
-            jitter=self._parts.jitter(),
-        )
-
-    async def send(self, identifier: str, body: bytes) -> Outcome:
-        """Send a message now."""
-        it, at = self.webhook, int(self._parts.now)
-        headers = self._parts.signing.headers(it.tenant, it.id, identifier, at, body)
-        return await self._parts.sender.post(it.url, headers, body)
+        kind = f"{address.noun}.{address.event}"
+        now, jitter = self._parts.now, self._parts.jitter()
+        self.held.change(lambda it: after_try(it, message.sequence, identifier, kind, outcome, now=now, jitter=jitter))
 
     def _pause(self) -> float:
+        if not self._parts.leases.valid:
+            return _AGAIN_S
         retry = next_due(self.webhook)
-        return _LOOK_S if retry is None else max(0.0, min(_LOOK_S, retry.due - self._parts.now))
+        pause = _LOOK_S if retry is None else retry.due - self._parts.now
+        return max(0.0, min(_LOOK_S, max(pause, self._not_before - self._parts.clock.monotonic())))
 
     async def _save(self, apart_s: float) -> None:
         now = self._parts.clock.monotonic()
-        if self.webhook != self._saved and now - self._saved_at >= apart_s:
-            saving, self._saved_at = self.webhook, now
-            await self._parts.endpoints.put(saving)
-            self._saved = saving
-
-    async def close(self) -> None:
-        """Store where it is; call it after `run` has ended."""
-        await self._save(0)
+        if now - self._saved_at >= apart_s:
+            self._saved_at = now
+            await self.held.save()
 
 
 class _Events:
