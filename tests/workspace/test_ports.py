@@ -11,6 +11,7 @@ TESTS = ("contracts/tests/**/*.py", "libs/*/tests/**/*.py", "services/*/tests/**
 
 WITHOUT_LAWS = {
     "Access": "both implementations have the same cases on a running stack (test_client_ways.py)",
+    "Beats": "a part of Endpoints",
     "CheckProofs": "one implementation; histories without proofs have none",
     "Connection": "an attribute that nats-py and chDB have; nothing is promised beyond it",
     "Encoder": "internal to the warehouse: each is compared with the engine's own output",
@@ -23,6 +24,7 @@ WITHOUT_LAWS = {
     "Result": "what chDB returns",
     "RunTimer": "one implementation, the stopwatch of a run; when it counts is part of CircuitsLaws",
     "Sealing": "one implementation, and no fake",
+    "Slots": "a part of Endpoints",
     "Snapshotted": "one law for both states: a snapshot and the rest are the whole (test_snapshots.py)",
     "Facts": "one implementation, and no fake",
     "Sums": "one implementation, and no fake",

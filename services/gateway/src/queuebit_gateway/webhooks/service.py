@@ -1,4 +1,4 @@
-"""Creates, changes, tests and removes endpoints: any gateway does, whichever delivers."""
+"""Creates, changes, tests and removes endpoints: any gateway does, also for those for which another delivers."""
 
 from __future__ import annotations
 
