@@ -67,7 +67,7 @@ class Stub:
     def app(self) -> Guard:
         """The web application, with the guard of the real one."""
         answers = {
-            "/v1/me": {"tenant": "acme", "user": "ann", "role": "admin"},
+            "/v1/me": {"tenant": "acme", "user": "ann", "role": "admin", "delegation": "d1"},
             "/v1/slo": {"data": [LEVEL, {**LEVEL, "name": "queue-wait-p50", "budget_remaining": "0.1"}]},
             "/v1/budgets": {"data": [BALANCE]},
             "/v1/backends": {"data": [IDEAL, NOISY]},
@@ -76,6 +76,12 @@ class Stub:
             "/v1/jobs/{id}/explain": {"data": [EXPLANATION]},
             "/v1/jobs/{id}/result": {"counts": {"00": 502, "11": 498}},
             "/v1/tenant": TENANT,
+            "/v1/backends:status": {"data": STATES},
+            "/v1/backends/{id}/calibrations": {"data": [*calibrations()]},
+            "/v1/incidents": {"data": INCIDENTS, "next": None},
+            "/v1/dead-letters": {"data": [DEAD_LETTER]},
+            "/v1/delegations": {"data": DELEGATIONS},
+            "/v1/audit": {"data": CHANGES, "next": None},
         }
         fixed = [Route(path, self._fixed(content)) for path, content in answers.items()]
         live = [
@@ -200,3 +206,73 @@ TENANT = {
     "projects": [{"project": "main", "backends": [], "default_kind": "simulator"}],
     "users": [{"user": "ann", "role": "admin", "keys": ["U" + "A" * 55]}],
 }  # fmt: skip
+AWAY = {"code": "vendor_away", "text": "the vendor does not answer"}
+STATES = [
+    {"backend": "aer", "live": True, "silent_since": None, "calibration": None},
+    {
+        "backend": "emulated-ibm-manila", "live": False, "silent_since": "2026-11-29T11:00:00Z",
+        "calibration": {
+            "attempted_at": "2026-11-29T11:00:00Z", "failing_since": "2026-11-29T10:00:00Z", "reason": AWAY,
+        },
+    },
+]  # fmt: skip
+INCIDENTS = [
+    {
+        "sequence": 9, "at": "2026-11-29T11:00:00Z", "event": "backend.calibration_failed", "job": None,
+        "backend": "emulated-ibm-manila", **AWAY,
+    },
+    {
+        "sequence": 8, "at": "2026-11-29T10:59:00Z", "event": "job.failed", "job": name_of(7),
+        "backend": "emulated-ibm-manila", "code": "timeout", "text": "the run took longer than its limit of 60 s",
+    },
+    {
+        "sequence": 7, "at": "2026-11-28T10:59:00Z", "event": "job.rejected", "job": name_of(8), "backend": None,
+        "code": "budget_exceeded", "text": "the job may cost 12.00 USD, and 3.60 USD are left of the budget",
+    },
+]  # fmt: skip
+DEAD_LETTER = {
+    "id": 3, "at": "2026-11-29T09:00:00Z", "owner": "broker-submitted", "code": "malformed", "job": name_of(9),
+    "reason": "data.shots: Input should be greater than or equal to 1",
+    "subject": f"qb.job.acme.{name_of(9)}.submitted",
+}  # fmt: skip
+
+
+def calibrations() -> Iterator[dict[str, object]]:
+    """Thirty days of a device that drifts, newest first."""
+    for day in range(30, 0, -1):
+        error = 0.008 + 0.0003 * (day % 7)
+        yield {
+            "sequence": day, "calibrated_at": f"2026-11-{day:02}T08:00:00Z", "digest": f"sha256:{day:064}",
+            "median_two_qubit_error_ppm": round(error * 1e6), "median_readout_error_ppm": 20_000,
+            "medians": {"two_qubit_error": error, "readout_error": 0.02, "t1_s": 1e-4 + day * 1e-6, "t2_s": 8e-5},
+            "drift": [
+                {"what": "cx", "on": "0-1", "before": 0.008, "after": error},
+                {"what": "t1_s", "on": "3", "before": 1.2e-4, "after": 0.9e-4},
+            ] if day > 1 else [],
+        }  # fmt: skip
+
+
+KEY = {
+    "delegation": "d1", "user": "ann", "scope": "admin", "project": None, "issuer": None, "subject": "ann",
+    "granted_at": "2026-11-29T08:00:00Z", "expires_at": "2099-11-29T16:00:00Z", "ended": None,
+}  # fmt: skip
+DELEGATIONS = [
+    KEY,
+    {
+        **KEY, "delegation": "d2abcdefghij", "user": "ci", "scope": "submit", "project": "chem", "issuer": "github",
+        "subject": "repo:acme/chem:ref:refs/heads/main",
+    },
+    {**KEY, "delegation": "d3abcdefghij", "ended": "ann revoked it"},
+]  # fmt: skip
+CHANGE = {"sequence": 9, "at": "2026-11-29T11:00:00Z", "by": "ada", "data": {}}
+CHANGES = [
+    {**CHANGE, "kind": "user", "event": "tenant.user_defined", "about": "ann", "text": "admin with 1 key"},
+    {
+        **CHANGE, "sequence": 8, "kind": "config", "event": "config.applied", "about": "acme",
+        "text": "change tenant.acme.project.main: budget 100 → 250",
+    },
+    {
+        **CHANGE, "sequence": 7, "kind": "cancellation", "event": "job.cancelled", "by": "ann", "about": name_of(5),
+        "text": "wrong angle",
+    },
+]  # fmt: skip

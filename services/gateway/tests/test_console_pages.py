@@ -13,19 +13,19 @@ from queuebit_testing.chromium import browser, findings, needs_chromium, watched
 from .console_stub import STATUS, Stub, name_of, serving
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
 pytestmark = [pytest.mark.browser, pytest.mark.server, needs_chromium]
 
 PAGES = {
     "": "Objectives",
-    "oncall": "Incidents",
+    "oncall": "the run took longer",
     "jobs": "circuit 3",
     f"jobs/{name_of(1)}": "Bill",
     "fleet": "emulated-ibm-manila",
-    "fleet/emulated-ibm-manila": "Two-qubit error",
+    "fleet/emulated-ibm-manila": "since the one before",
     "billing": "Budgets",
-    "admin": "Public keys",
+    "admin": "wrong angle",
 }
 
 
@@ -126,6 +126,56 @@ def test_keys_move_and_open_and_filters_are_in_the_address(page: Page, log: list
     page.keyboard.press("Escape")
     page.keyboard.press("t")
     assert page.evaluate("document.documentElement.dataset.theme") in ("light", "dark")
+    assert log == []
+
+
+def test_an_admin_ends_a_key_and_filters_the_audit(page: Page, log: list[str]) -> None:
+    asked: list[str] = []
+
+    def end(route: Route) -> None:
+        asked.append(f"{route.request.method} {route.request.url}")
+        route.fulfill(json={})
+
+    page.route("**/v1/delegations/*:revoke", end)
+    page.goto("/console/admin")
+    page.locator("tr", has_text="d2abcdefgh").get_by_role("button", name="Revoke").click()
+    page.get_by_role("button", name="Revoking").wait_for()
+    assert [it.rpartition("/v1")[2] for it in asked] == ["/delegations/d2abcdefghij:revoke"]
+    with page.expect_request("**/v1/audit?kind=delegation"):
+        page.locator("label", has_text="Keys").click()
+    with page.expect_request("**/v1/audit?kind=delegation&author=ada"):
+        page.get_by_label("Author").fill("ada")
+        page.keyboard.press("Enter")
+    page.wait_for_url("**/console/admin?kind=delegation&author=ada")
+    page.unroute_all()
+    assert log == []
+
+
+@pytest.mark.parametrize("role", ["viewer", "member"])
+def test_who_may_not_see_them_asks_for_no_dead_letters_and_no_audit(page: Page, log: list[str], role: str) -> None:
+    asked: list[str] = []
+    page.route("**/v1/me", lambda it: it.fulfill(json={"tenant": "acme", "user": "ann", "role": role}))
+    page.on("request", lambda it: asked.append(it.url))
+    for path, text in (("oncall", "Dead letters are shown to admins"), ("admin", "Delegated keys")):
+        page.goto(f"/console/{path}")
+        page.get_by_text(text).wait_for()
+    page.get_by_text("d2abcdefgh").wait_for()
+    assert page.get_by_role("button", name="Revoke").count() == 0
+    assert [it for it in asked if "dead-letters" in it or "audit" in it] == []
+    page.unroute_all()
+    assert log == []
+
+
+def test_filters_are_kept_for_the_next_time(page: Page, log: list[str]) -> None:
+    page.goto("/console/jobs?state=failed&backend=aer")
+    page.get_by_role("button", name="Save").click()
+    page.goto("/console/jobs")
+    page.get_by_role("link", name="Failed, aer").click()
+    page.wait_for_url("**/console/jobs?state=failed&backend=aer")
+    page.get_by_role("button", name="Forget Failed, aer").click()
+    page.reload()
+    page.get_by_role("heading", name="Jobs").wait_for()
+    assert page.get_by_role("link", name="Failed, aer").count() == 0
     assert log == []
 
 

@@ -11,9 +11,9 @@ const { columns, exactDistribution, readQasm } = await load("quantum/circuit.js"
 const format = await load("core/format.js");
 const rows = await load("core/rows.js");
 const { parseEvents } = await load("core/live.js");
-const { readTrust, unb64, verifyInclusion, verifyReceipt } = await load("proof/receipt.js");
-const { spendOf } = await load("pages/overview.js");
-const { queues } = await load("pages/oncall.js");
+const { concat, readTrust, unb64, verifyInclusion, verifyReceipt } = await load("proof/receipt.js");
+const { spendOf } = await load("pages/tenant.js");
+const { queues } = await load("pages/operations.js");
 
 test("inclusion proofs of every leaf of trees of many sizes, and none of a wrong one", async () => {
   for (const { leaf, index, size, proof, root } of cases.proofs) {
@@ -31,7 +31,10 @@ test("a receipt is valid with its trust document, result and job only", async ()
   const valid = await verifyReceipt(content, trust, { job: cases.job, resultDigest: cases.result });
   assert.deepEqual(valid.checks.filter((it) => !it.ok), []);
   assert.equal(valid.valid, true);
+  const newline = Uint8Array.of(10);
+  assert.equal((await verifyReceipt(concat(content, newline), trust, { job: cases.job })).valid, true);
   const failed = async (...given) => (await verifyReceipt(...given)).checks.find((it) => !it.ok)?.name;
+  assert.equal(await failed(concat(content, newline, newline), trust, {}), "form");
   assert.equal(await failed(content, trust, { job: "jother" }), "subject");
   assert.equal(await failed(content, trust, { job: cases.job, resultDigest: `sha256:${"0".repeat(64)}` }), "subject");
   assert.equal(await failed(content, await readTrust(cases.other)), "statement");

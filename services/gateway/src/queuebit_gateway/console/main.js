@@ -1,16 +1,13 @@
 // The frame around the pages: navigation, session, keys, theme.
 
 import { html, render, useEffect, useErrorBoundary, useRef } from "./vendor/htm-preact.js";
-import { live, useData, useLiveState } from "./core/live.js";
+import { adoptToken, forgetToken, keepToken, live, token, useData, useLiveState } from "./core/live.js";
 import { go, href, interceptLinks, useRoute } from "./core/router.js";
-import { adoptToken, forgetToken, keepToken, token } from "./core/api.js";
 import { Failure } from "./ui/parts.js";
-import { Overview } from "./pages/overview.js";
-import { OnCall } from "./pages/oncall.js";
 import { Jobs } from "./pages/jobs.js";
 import { Job } from "./pages/job.js";
-import { Fleet } from "./pages/fleet.js";
-import { Admin, Billing } from "./pages/tenant.js";
+import { Fleet, OnCall } from "./pages/operations.js";
+import { Admin, Billing, Overview } from "./pages/tenant.js";
 
 const PAGES = {
   overview: ["Overview", "o", Overview], oncall: ["On-call", "c", OnCall], jobs: ["Jobs", "j", Jobs],

@@ -72,7 +72,7 @@ export function moment(text, now = Date.now()) {
 export const ago = (text, now = Date.now()) => (text ? `${age(now - Date.parse(text))} ago` : "–");
 /** How old something is: only the largest unit matters. */
 export const age = (ms) => duration(ms < 1_000 ? 0 : Math.floor(ms / 1_000) * 1_000, 1).replace(/^0 ms$/, "0 s").replace(/\.0 s$/, " s");
-export const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 2 }).format;
+export const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumSignificantDigits: 3 }).format;
 export const ppm = (value) => (value == null ? "–" : `${(value / 10_000).toFixed(2)} %`);
 export const shortDigest = (text) => (text ? text.replace(/^sha256:/, "").slice(0, 12) : "–");
 

@@ -1,8 +1,67 @@
-// One stream of the tenant's events for the whole tab, which resumes after the last sequence that it saw; and answers of the
-// REST surface as state of a view: shown at once when known, and read again when events say so.
+// The REST surface as the console sees it: who asks; requests, of which every failure is a `Problem` with the words of the gateway;
+// one stream of the tenant's events for the whole tab, which resumes after the last sequence that it saw; and answers as state
+// of a view: shown at once when known, and read again when events say so.
 
 import { useCallback, useEffect, useRef, useState } from "../vendor/htm-preact.js";
-import { getJson, headers } from "./api.js";
+
+const KEY = "qb-token"; // kept for this tab only: in no cookie, and in no address
+
+/** Move `#token=…` from the address into the tab's storage. */
+export function adoptToken(location = window.location, storage = sessionStorage) {
+  const given = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (!given) return;
+  storage.setItem(KEY, given);
+  history.replaceState(null, "", location.pathname + location.search);
+}
+
+export const token = () => sessionStorage.getItem(KEY);
+export const keepToken = (value) => sessionStorage.setItem(KEY, value.trim());
+export const forgetToken = () => sessionStorage.removeItem(KEY);
+
+/** An answer in `application/problem+json`, or no answer at all (`status` 0). */
+export class Problem extends Error {
+  constructor(status, body = {}) {
+    super(body.detail || body.title || `the gateway answered ${status}`);
+    this.status = status;
+    this.code = body.code || "";
+    this.reasons = body.reasons || [];
+    this.next = body.next_step || "";
+    this.request = body.request_id || "";
+  }
+}
+
+export function headers(more = {}) {
+  const held = token();
+  return held ? { ...more, Authorization: `Bearer ${held}` } : more;
+}
+
+/** The response to a request; throws a `Problem` unless it succeeded. */
+export async function request(path, { method = "GET", body, signal, accept = "application/json" } = {}) {
+  const options = { method, signal, headers: headers({ Accept: accept }) };
+  if (body !== undefined) {
+    options.body = JSON.stringify(body);
+    options.headers["Content-Type"] = "application/json";
+  }
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem(0, { title: "The gateway does not answer.", next_step: "Run `qb status`; this page tries again." });
+  }
+  if (response.ok) return response;
+  throw new Problem(response.status, await response.json().catch(() => ({})));
+}
+
+export const getJson = async (path, options) => (await request(path, options)).json();
+export const getText = async (path, options) => (await request(path, options)).text();
+export const getBytes = async (path, options) => new Uint8Array(await (await request(path, options)).arrayBuffer());
+
+/** `path` with those parameters that have a value. */
+export function withQuery(path, parameters) {
+  const query = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value !== "" && value != null));
+  return query.size ? `${path}?${query}` : path;
+}
 
 const SILENCE_MS = 40_000; // the gateway sends a comment every 15 s
 const MOST_PENDING = 20_000; // a hidden tab draws no frames: beyond this it reloads instead
@@ -141,9 +200,10 @@ const ALWAYS = "/v1/me"; // asked before there is a stream
 
 /**
  * The answer of `path`: `{data, problem, reload}`.
- * `on(event)` says whether a live event makes it out of date; it is read again at most once a second.
+ * `on(event)` says whether a live event makes it out of date; it is read again at most once a second. What no event of
+ * the tenant tells is read again `every` so many milliseconds.
  */
-export function useData(path, { on, read = getJson } = {}) {
+export function useData(path, { on, every, read = getJson } = {}) {
   const [state, setState] = useState({ path: null, data: undefined, problem: null });
   const test = useRef(on);
   test.current = on;
@@ -172,6 +232,7 @@ export function useData(path, { on, read = getJson } = {}) {
       load();
     };
     refresh();
+    const clock = every && setInterval(refresh, every);
     const stop = live.subscribe((batch) => {
       if (!test.current || !(batch === null || batch.some(test.current))) return;
       if (timer) again = true;
@@ -180,8 +241,9 @@ export function useData(path, { on, read = getJson } = {}) {
     return () => {
       stop();
       clearTimeout(timer);
+      clearInterval(clock);
     };
-  }, [load]);
+  }, [load, every]);
 
   const current = state.path === path ? state : { data: known.get(path), problem: null };
   return { data: current.data, problem: current.problem, reload: load };

@@ -1,8 +1,7 @@
 // All jobs of the tenant: filters in the address, live, a window on any number of rows.
 
 import { html, useCallback, useEffect, useMemo, useRef, useState } from "../vendor/htm-preact.js";
-import { getJson, withQuery } from "../core/api.js";
-import { live, useData, useLive, useNow } from "../core/live.js";
+import { getJson, live, useData, useLive, useNow, withQuery } from "../core/live.js";
 import { fold, isId, isJobEvent, matches } from "../core/rows.js";
 import { ago, count, duration } from "../core/format.js";
 import { go, href, setQuery } from "../core/router.js";
@@ -98,6 +97,20 @@ function useJobs(filters) {
   return { ...view, more, reload: () => load(null) };
 }
 
+const SAVED = "qb-filters";
+const named = (query) => [...new URLSearchParams(query).values()].map((it) => STATES.find(([value]) => value === it)?.[1] || it).join(", ");
+
+/** Filters that this browser keeps, each as the query of its address. */
+function Saved({ query }) {
+  const [saved, setSaved] = useState(() => JSON.parse(localStorage.getItem(SAVED) || "[]"));
+  const keep = (next) => {
+    localStorage.setItem(SAVED, JSON.stringify(next));
+    setSaved(next);
+  };
+  return html`${query && !saved.includes(query) && html`<button type="button" class="plain" onClick=${() => keep([...saved, query])}>Save</button>`}
+    ${saved.map((it) => html`<span class="choice"><a href="/console/jobs?${it}" aria-current=${it === query ? "page" : undefined}>${named(it)}</a><button type="button" aria-label="Forget ${named(it)}" onClick=${() => keep(saved.filter((other) => other !== it))}>×</button></span>`)}`;
+}
+
 export function columnsOf(now) {
   return [
     { key: "state", name: "State", cell: (it) => html`<${State} state=${it.state} />` },
@@ -141,6 +154,7 @@ export function Jobs({ query }) {
         <select value=${filters.backend} onChange=${(event) => setQuery({ backend: event.target.value })}>
           <option value="">Any backend</option>${(backends.data?.data || []).map((it) => html`<option value=${it.backend}>${it.backend}</option>`)}</select></label>
       ${anyFilter && html`<button type="button" class="plain" onClick=${() => setQuery(Object.fromEntries(FILTERS.map((it) => [it, ""])))}>Clear</button>`}
+      <${Saved} query=${new URLSearchParams(Object.entries(filters).filter(([, value]) => value)).toString()} />
     </form>
     ${jobs.problem && html`<${Failure} problem=${jobs.problem} retry=${jobs.reload} />`}
     ${!jobs.problem && !jobs.loading && total === 0

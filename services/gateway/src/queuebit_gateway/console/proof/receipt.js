@@ -135,7 +135,8 @@ function signedAt(lines, key) {
   return new Date(seconds * 1_000);
 }
 
-function parse(content) {
+function parse(file) {
+  const content = file.at(-1) === 10 ? file.subarray(0, -1) : file; // a file of a receipt ends with a newline
   const receipt = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(content));
   const wanted = ["checkpoint", "envelope", "inclusion", "job", "leaf_index", "tenant", "tree_size", "version"];
   require(String(Object.keys(receipt).sort()) === String(wanted), "the document has missing or unexpected names");

@@ -1,22 +1,38 @@
 // What every page is made of: small pieces, tables, and the view as code.
 
 import { html, useCallback, useEffect, useLayoutEffect, useRef, useState } from "../vendor/htm-preact.js";
+import { request } from "../core/live.js";
 import { csv, moment, money, rounded } from "../core/format.js";
 import { scrollTo, windowOf } from "../core/rows.js";
 
 export { html };
 
 const TONE = {
-  completed: "good", failed: "bad", rejected: "bad", cancelled: "quiet",
+  completed: "good", failed: "bad", rejected: "bad", "calibration failed": "bad", "no answer": "bad", answers: "good", active: "good",
   started: "run", dispatched: "run", submitted: "wait", accepted: "wait", placed: "wait",
 };
 
 /** A state as a word with a mark: colour is never the only sign. */
 export const State = ({ state }) => html`<span class="state ${TONE[state] || "quiet"}"><i aria-hidden="true"></i>${state}</span>`;
 
+/** A button that has the gateway do something, once; what it refuses stands beside it. */
+export function Act({ label, busy, path, body, done }) {
+  const [state, setState] = useState({});
+  const act = async () => {
+    setState({ asked: true });
+    try {
+      await request(path, { method: "POST", body });
+      done?.();
+    } catch (problem) {
+      setState({ problem });
+    }
+  };
+  return html`<button onClick=${act} disabled=${state.asked}>${state.asked ? busy : label}</button>${state.problem && html`<${Failure} problem=${state.problem} />`}`;
+}
+
 /** A part of a page with a heading; `tools` stand at its right. */
-export const Panel = ({ title, hint, tools, wide, children }) => html`
-  <section class="panel ${wide ? "wide" : ""}">
+export const Panel = ({ title, id, hint, tools, wide, children }) => html`
+  <section id=${id} class="panel ${wide ? "wide" : ""}">
     <header><h2>${title}</h2>${hint && html`<p>${hint}</p>`}${tools && html`<div class="tools">${tools}</div>`}</header>
     ${children}
   </section>`;
@@ -84,7 +100,7 @@ export function Share({ path, python, sql }) {
   const dialog = useRef(null);
   const forms = [
     ["curl", `curl -H "Authorization: Bearer $QUEUEBIT_TOKEN" \\\n  ${quoted(location.origin + path)}`],
-    ["Python", `from queuebit import Client\n\nwith Client() as client:\n    ${python.replaceAll("\n", "\n    ")}`],
+    ["Python", python && `from queuebit import Client\n\nwith Client() as client:\n    ${python.replaceAll("\n", "\n    ")}`],
     ["SQL", sql && `${sql}\n-- qb sql "…", or any ClickHouse client after qb warehouse login`],
   ].filter(([, text]) => text);
   const [shown, setShown] = useState("curl");
@@ -123,15 +139,20 @@ export const Table = ({ caption, columns, rows, rowKey, shown = false }) => html
     </table>
   </div>`;
 
-/** A file of the rows that `rows()` gives, made here. */
+/** Have the browser save a file that was made here. */
+export function saveAs(name, type, content) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([content], { type }));
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+/** A file of the rows that `rows()` gives. */
 export function CsvButton({ name, columns, rows }) {
   const save = () => {
     const text = csv(columns.map((it) => it.key), rows().map((row) => columns.map((it) => (it.text ? it.text(row) : row[it.key]))));
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
-    link.download = `${name}.csv`;
-    link.click();
-    URL.revokeObjectURL(link.href);
+    saveAs(`${name}.csv`, "text/csv", text);
   };
   return html`<button class="plain" onClick=${save}>CSV</button>`;
 }
