@@ -12,7 +12,7 @@ from queuebit_contracts.execution import Compilation
 from queuebit_contracts.usage import Usage
 from queuebit_contracts.wire import Reason, Wire
 
-__all__ = ["RESULTS", "Estimate", "ItemResult", "Results", "results_of"]
+__all__ = ["RESULTS", "Estimate", "ItemResult", "ResultValue", "Results", "results_of"]
 
 RESULTS: Final = "application/vnd.queuebit.results+json"
 """Media type of the results of a program; those of a single circuit are `application/json`."""
@@ -29,6 +29,21 @@ class Estimate(Wire):
     results of older executors."""
 
 
+class ResultValue(Wire):
+    """A result that the source of a circuit asks for with a pragma, as `#pragma braket result`."""
+
+    type: str
+    """`probability`, `expectation`, `variance` or `sample`."""
+    of: str
+    """What the pragma says after `result`."""
+    values: tuple[Estimate, ...] | None = None
+    """Of an expectation or variance: one, or one for each qubit. A variance has no error."""
+    shares: dict[str, Estimate] | None = None
+    """Of a probability, by outcome: the leftmost bit is the first qubit that the pragma names, or of the program."""
+    samples: tuple[dict[str, int], ...] | None = None
+    """Of a sample: shots by value of the observable; one, or one for each qubit."""
+
+
 class ItemResult(Wire):
     """The end of one item, and its results."""
 
@@ -42,6 +57,8 @@ class ItemResult(Wire):
     """Share of each bit string that was measured: counts over shots, with the error sqrt(p (1 - p) / shots)."""
     expectations: tuple[Estimate, ...] | None = None
     """One for each observable, in the item's order."""
+    results: tuple[ResultValue, ...] | None = None
+    """One for each result pragma of the circuit, in its order."""
     compilations: tuple[Compilation, ...] = ()
     """One for each circuit that was run: one for an item that is sampled, one for each basis of its observables."""
     usage: Usage = Usage()

@@ -19,7 +19,7 @@ from queuebit_quantum.backends import (
 )
 from queuebit_quantum.calibration import Calibration
 from queuebit_quantum.catalog import Stack, installed_stacks, known_backends, load_stack, open_backend, stack_of
-from queuebit_quantum.circuits import Circuit, inputs, parse
+from queuebit_quantum.circuits import Circuit, asked_results, inputs, parse
 from queuebit_quantum.errors import (
     BrokenStack,
     CircuitError,
@@ -35,6 +35,7 @@ from queuebit_quantum.observables import Basis, bases, expectation, label, measu
 from queuebit_quantum.parameters import Input, Parameters, bound_digest, parameter_faults, representatives
 from queuebit_quantum.parsed import read_circuit, read_compiled, write_circuit, write_compiled
 from queuebit_quantum.profile import Profile, profile, simulation_bytes
+from queuebit_quantum.results import ResultType, measured_results, observables_of
 
 __all__ = [
     "Backend",
@@ -57,11 +58,13 @@ __all__ = [
     "Parameters",
     "Profile",
     "Progress",
+    "ResultType",
     "Stack",
     "UnknownBackend",
     "UnknownHandle",
     "WorkItem",
     "WorkResult",
+    "asked_results",
     "bases",
     "bound_digest",
     "expectation",
@@ -73,6 +76,8 @@ __all__ = [
     "label",
     "load_stack",
     "measured_in",
+    "measured_results",
+    "observables_of",
     "open_backend",
     "parameter_faults",
     "parse",

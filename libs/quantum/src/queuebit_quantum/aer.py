@@ -56,7 +56,7 @@ class Aer(InProcess):
             kind="simulator",
             num_qubits=_MOST_QUBITS,
             basis_gates=tuple(sorted(_simulator("statevector").target.operation_names)),
-            features=frozenset({"assignment", "conditional", "loop", "mid_circuit_measurement", "reset"}),
+            features=frozenset({"assignment", "conditional", "loop", "mid_circuit_measurement", "reset", "verbatim"}),
             max_shots=1_000_000,
             target_digest=digest_of({"backend": self.id, "aer": qiskit_aer.__version__}),
         )
@@ -88,7 +88,7 @@ class Aer(InProcess):
         return compiled, turned or ()
 
     def _compile_alone(self, circuit: Circuit, seed: int) -> Compiled:
-        bare, clifford, dynamic = remove_delays(circuit.quantum_circuit), is_clifford(circuit), bool(circuit.features)
+        bare, clifford, dynamic = remove_delays(circuit.quantum_circuit), is_clifford(circuit), circuit.dynamic
         found = quickest(ideal_methods(bare, clifford=clifford, dynamic=dynamic), _USUAL_SHOTS)
         if found.microseconds(1) > MAX_BUSY_US:
             raise DoesNotFit(

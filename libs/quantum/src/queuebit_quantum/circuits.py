@@ -15,9 +15,10 @@ from queuebit_quantum.tokens import Source, read
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
-    from queuebit_quantum.loaded import Loaded
+    from queuebit_quantum.loaded import Loaded, Verbatim
+    from queuebit_quantum.results import ResultType
 
-__all__ = ["Circuit", "circuit_of", "inputs", "instance", "parse"]
+__all__ = ["Circuit", "asked_results", "circuit_of", "inputs", "instance", "parse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ class Circuit:
     depth: int
     two_qubit_gates: int
     features: frozenset[str]
-    """Any of `mid_circuit_measurement`, `reset`, `conditional`, `assignment`, `loop`, `while_loop`, `opaque`.
+    """Any of `mid_circuit_measurement`, `reset`, `conditional`, `assignment`, `loop`, `while_loop`, `opaque` and
+    `verbatim`.
 
     `assignment`: the program sets classical bits without a measurement. `loop`: a measurement may end a loop early. No
     backend here runs the last two: a `while` loop has no upper bound, and an opaque gate has no definition.
@@ -51,12 +53,21 @@ class Circuit:
     declares qubits."""
     touched: tuple[int, ...] = ()
     """Indices of the qubits that a gate, a measurement or a reset acts on; backends ignore the others."""
+    verbatim: tuple[Verbatim, ...] = ()
+    """Gates that a backend must run as they are, on the device qubits that they name."""
+    results: tuple[ResultType, ...] = field(default=(), compare=False)
+    """What the program asks for besides counts, by result pragmas; it then need not measure."""
     quantum_circuit: QuantumCircuit = field(repr=False, compare=False, kw_only=True)
     """The expanded program as a Qiskit circuit. Read-only."""
     template: Circuit | None = field(default=None, repr=False, compare=False, kw_only=True)
     """The same circuit with open angles, if it was made from one: what does not depend on them is done once for it."""
     values: tuple[float, ...] = field(default=(), repr=False, compare=False, kw_only=True)
     """Those of the parameters of the template, in Qiskit's order."""
+
+    @property
+    def dynamic(self) -> bool:
+        """Whether its shots cannot be drawn from one final state."""
+        return not self.features <= {"verbatim"}
 
 
 def inputs(source: str, limits: Limits | None = None) -> tuple[Input, ...]:
@@ -67,6 +78,21 @@ def inputs(source: str, limits: Limits | None = None) -> tuple[Input, ...]:
     from queuebit_quantum.qasm3 import inputs as declared
 
     return declared(tokens)
+
+
+def asked_results(source: str, limits: Limits | None = None) -> tuple[ResultType, ...]:
+    """Return the results that OpenQASM 3 text asks for by pragmas; its inputs need no values.
+
+    Raises:
+        CircuitError: as `parse`; also if the structure of a program with inputs depends on their values.
+    """
+    limits = limits or Limits()
+    tokens = read(source, limits)
+    if tokens.version == 2 or not tokens.braket:
+        return ()
+    from queuebit_quantum.qasm3 import load_unbound
+
+    return load_unbound(tokens, limits).results
 
 
 def parse(
@@ -128,6 +154,12 @@ def circuit_of(loaded: Loaded, digest_: str, language: str, *, measured: bool = 
     if unusable:
         raise CircuitError(unusable, expected="angles below 2^53, and delays of at most 1 s", code="parameter")
     found = count_operations(flat)
+    if measured and loaded.results:
+        raise CircuitError(
+            f"the program asks for a result ({loaded.results[0].text:.80}), and a single circuit returns counts only",
+            expected="the circuit as an item of a program",
+            code="unsupported",
+        )
     if measured and not found.measurements:
         raise CircuitError(
             "the program measures nothing, so it has no result: add `measure` statements",
@@ -143,8 +175,10 @@ def circuit_of(loaded: Loaded, digest_: str, language: str, *, measured: bool = 
         gates=dict(found.gates),
         depth=flat.depth(),
         two_qubit_gates=found.two_qubit_gates,
-        features=frozenset(found.features),
+        features=frozenset(found.features) | ({"verbatim"} if loaded.verbatim else frozenset()),
         physical=loaded.physical,
         touched=touched(flat),
+        verbatim=loaded.verbatim,
+        results=loaded.results,
         quantum_circuit=flat,
     )

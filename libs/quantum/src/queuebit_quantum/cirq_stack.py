@@ -74,7 +74,7 @@ class CirqSimulator(InProcess):
             kind="simulator",
             num_qubits=24,
             basis_gates=tuple(sorted(_GATES)),
-            features=frozenset({"mid_circuit_measurement", "reset"}),
+            features=frozenset({"mid_circuit_measurement", "reset", "verbatim"}),
             max_shots=1_000_000,
             target_digest=digest_of({"backend": self.id, "gates": sorted(_GATES)}),
         )
@@ -106,7 +106,7 @@ class CirqSimulator(InProcess):
             physical_qubits=circuit.touched,
             program=_converted(translated),
             registers=circuit.registers,
-            methods=(cirq_method(translated, dynamic=bool(circuit.features)),),
+            methods=(cirq_method(translated, dynamic=circuit.dynamic),),
         )
 
 

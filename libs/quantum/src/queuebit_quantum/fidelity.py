@@ -56,7 +56,7 @@ def ideal_distribution(circuit: Circuit) -> dict[str, float]:
     """
     if len(circuit.touched) > _MAX_QUBITS:
         raise DoesNotFit(f"an exact distribution needs at most {_MAX_QUBITS} qubits, not {len(circuit.touched)}")
-    if circuit.features:
+    if circuit.dynamic:
         raise DoesNotFit(f"a circuit with {', '.join(sorted(circuit.features))} has no single final state to read")
     probabilities, clbits = _measured_probabilities(circuit)
     outcomes = {

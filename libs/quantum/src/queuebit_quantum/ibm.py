@@ -68,7 +68,7 @@ class EmulatedIbm(InProcess):
             num_qubits=self._target.num_qubits,
             basis_gates=tuple(sorted(self._target.operation_names)),
             couplings=len(self._calibration.couplers),
-            features=frozenset({"mid_circuit_measurement", "reset", "conditional"}),
+            features=frozenset({"mid_circuit_measurement", "reset", "conditional", "verbatim"}),
             max_shots=int(configuration.max_shots),
             target_digest=self._calibration.digest,
             calibrated_at=self._calibration.calibrated_at,
@@ -108,7 +108,7 @@ class EmulatedIbm(InProcess):
             overhead_s=self.description.overhead_s,
             program=program,
             registers=circuit.registers,
-            methods=noisy_methods(program, dynamic=bool(circuit.features)),
+            methods=noisy_methods(program, dynamic=circuit.dynamic),
         )
 
     def _laid_out(self, circuit: Circuit, seed: int) -> QuantumCircuit:

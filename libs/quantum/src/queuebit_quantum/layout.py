@@ -18,6 +18,7 @@ __all__ = ["compile_on_named_qubits", "interaction_circuit", "require_working", 
 _FAILED = 1.0
 """The error in a calibration of a gate that does not work."""
 _OPTIMIZATION_LEVEL = 2
+_NOT_GATES = frozenset({"delay", "measure", "reset", "if_else", "for_loop", "while_loop", "switch_case", "break_loop"})
 
 
 def working(target: Target) -> Target:
@@ -38,13 +39,17 @@ def working(target: Target) -> Target:
 def compile_on_named_qubits(circuit: Circuit, target: Target, seed: int, backend: str) -> QuantumCircuit:
     """Compile a circuit onto the device qubits that it names. Gates may be merged, but no qubit is moved.
 
+    With a verbatim box, each gate is translated alone: a compiler that optimises drops gates such as `rz(0)`.
+
     Raises:
-        DoesNotFit: the device has no such qubit, or no working coupler for a pair of qubits.
+        DoesNotFit: the device has no such qubit, no working coupler for a pair of qubits, or not a gate of a verbatim
+            box.
     """
     _require_qubits(circuit, target, backend)
+    _require_native(circuit, target, backend)
     _require_couplers(circuit, target, backend)
     passes = generate_preset_pass_manager(
-        _OPTIMIZATION_LEVEL,
+        0 if circuit.verbatim else _OPTIMIZATION_LEVEL,
         target=target,
         initial_layout=list(circuit.physical),
         routing_method="none",  # also turns off the passes that replace a swap by a change of qubits
@@ -95,6 +100,16 @@ def _require_qubits(circuit: Circuit, target: Target, backend: str) -> None:
     if unknown:
         names = ", ".join(f"${qubit}" for qubit in unknown)
         raise DoesNotFit(f"{backend}: it has no qubit {names}: use $0 to ${target.num_qubits - 1}, or declare qubits")
+
+
+def _require_native(circuit: Circuit, target: Target, backend: str) -> None:
+    foreign = [it for it in circuit.verbatim if not target.instruction_supported(it.operation, it.qubits)]
+    if foreign:
+        known = ", ".join(sorted(set(target.operation_names) - _NOT_GATES))
+        raise DoesNotFit(
+            f"{backend}: {foreign[0]} in a verbatim box is not a gate of these qubits: use {known} "
+            "(Qiskit's names), or leave out the pragma, and the gate is compiled"
+        )
 
 
 def _require_couplers(circuit: Circuit, target: Target, backend: str) -> None:

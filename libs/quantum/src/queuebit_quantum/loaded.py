@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
-__all__ = ["Loaded"]
+    from queuebit_quantum.results import ResultType
+
+__all__ = ["Loaded", "Verbatim"]
+
+
+class Verbatim(NamedTuple):
+    """A gate of a verbatim box: it must run as it is."""
+
+    operation: str
+    """Its name in Qiskit."""
+    qubits: tuple[int, ...]
+    """Of the device."""
+    gate: str
+    """Its name in the source."""
+    line: int | None
+    column: int | None
+
+    def __str__(self) -> str:
+        where = "" if self.line is None else f"line {self.line}, column {self.column}: "
+        return f"{where}`{self.gate} {', '.join(f'${qubit}' for qubit in self.qubits)}`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +39,7 @@ class Loaded:
     """Widths of the result's registers. Their bits come first in the circuit; the bits after them are internal."""
     physical: tuple[int, ...] = ()
     """As in `Circuit.physical`."""
+    results: tuple[ResultType, ...] = ()
+    """As in `Circuit.results`."""
+    verbatim: tuple[Verbatim, ...] = ()
+    """As in `Circuit.verbatim`."""

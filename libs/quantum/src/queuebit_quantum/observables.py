@@ -13,7 +13,7 @@ from queuebit_quantum.circuits import Circuit, circuit_of, instance
 from queuebit_quantum.errors import CircuitError
 from queuebit_quantum.loaded import Loaded
 
-__all__ = ["Basis", "PauliSum", "bases", "expectation", "label", "measured_in", "shares"]
+__all__ = ["Basis", "PauliSum", "bases", "expectation", "label", "measured_in", "shares", "sign"]
 
 PauliSum: TypeAlias = Mapping[str, float]
 """Real coefficients by Pauli string. The rightmost letter acts on qubit 0, as in Qiskit's `SparsePauliOp`."""
@@ -122,7 +122,7 @@ def measured_in(circuit: Circuit, basis: Basis) -> Circuit:
         if pauli != "Z":
             program.h(qubit)
         program.measure(qubit, bit)
-    loaded = Loaded(program, (len(basis.qubits),), circuit.physical)
+    loaded = Loaded(program, (len(basis.qubits),), circuit.physical, verbatim=circuit.verbatim)
     return circuit_of(loaded, _measured_digest(circuit, basis), circuit.language)
 
 
@@ -188,6 +188,11 @@ def shares(counts: Mapping[str, int]) -> Iterator[tuple[str, float, float]]:
     for outcome, count in counts.items():
         share = count / shots
         yield outcome, share, math.sqrt(share * (1 - share) / shots)
+
+
+def sign(term: str, basis: Basis, outcome: int) -> int:
+    """What a term of a basis is in one shot: 1 or -1."""
+    return -1 if (outcome & _mask(term, basis)).bit_count() & 1 else 1
 
 
 def _mask(term: str, basis: Basis) -> int:

@@ -62,5 +62,5 @@ def simulation_bytes(circuit: Circuit) -> int:
     has the memory of each method of that backend.
     """
     program = remove_delays(circuit.quantum_circuit)
-    found = ideal_methods(program, clifford=is_clifford(circuit), dynamic=bool(circuit.features))
+    found = ideal_methods(program, clifford=is_clifford(circuit), dynamic=circuit.dynamic)
     return min(method.memory_bytes for method in found)

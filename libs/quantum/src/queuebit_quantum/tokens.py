@@ -63,6 +63,11 @@ class Source:
         return CircuitError(message, *self.position(offset), expected, code)
 
     @cached_property
+    def braket(self) -> bool:
+        """Whether a pragma of Amazon Braket is in the source: then it is read as Braket reads it."""
+        return any((one.text, two.text) == ("pragma", "braket") for one, two in pairwise(self.tokens))
+
+    @cached_property
     def physical(self) -> tuple[int, ...]:
         """The numbers of the device qubits `$n` that the source names, ascending."""
         return tuple(sorted({int(token.text[1:]) for token in self.tokens if _PHYSICAL.fullmatch(token.text)}))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from queuebit.job import AsyncJob
     from queuebit.mapping import Mapped, Progress
     from queuebit.programs import Batch, Item, Sweep
-    from queuebit.records import Estimate, ItemResult, Receipt, Result, Status, Step, Table
+    from queuebit.records import Estimate, ItemResult, Receipt, Result, ResultValue, Status, Step, Table
     from queuebit.session import AsyncSession
     from queuebit.session_ledger import SessionCost
     from queuebit.sync import Client, Job
@@ -66,6 +66,7 @@ _WHERE = {
     "Refused": "errors",
     "Reply": "transport",
     "Result": "records",
+    "ResultValue": "records",
     "Session": "sync_session",
     "SessionCost": "session_ledger",
     "Status": "records",
@@ -106,6 +107,7 @@ __all__ = [
     "Refused",
     "Reply",
     "Result",
+    "ResultValue",
     "Session",
     "SessionCost",
     "Status",

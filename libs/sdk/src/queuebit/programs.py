@@ -22,6 +22,9 @@ __all__ = ["Batch", "Draft", "Item", "Sweep", "content_of", "draft_of"]
 _INLINE_BYTES = 256 * 1024
 """Source that a program carries itself; the circuits beyond it are stored one by one."""
 
+_RESULT = re.compile(rb"^[ \t]*#?pragma[ \t]+braket[ \t]+result\b", re.MULTILINE)
+"""A pragma that asks for results besides counts."""
+
 _INPUT = re.compile(r"^input float\[64\] (\S+);$", re.MULTILINE)
 """How Qiskit's exporter declares a parameter."""
 
@@ -127,7 +130,10 @@ async def content_of(
 
     draft = draft_of(circuit, parameters, observables, outputs)
     if draft is None:
-        return read_source(circuit), CIRCUIT
+        source = read_source(circuit)
+        if not _RESULT.search(source):
+            return source, CIRCUIT
+        draft = _draft([Item(source.decode())], ("counts",))  # results of pragmas are those of a program's item
     circuits, room = [], _INLINE_BYTES
     for source in draft.sources:
         if len(source) <= min(room, INLINE_LIMIT):

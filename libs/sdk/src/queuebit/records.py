@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ __all__ = [
     "ItemResult",
     "Receipt",
     "Result",
+    "ResultValue",
     "Row",
     "Status",
     "Step",
@@ -105,6 +106,22 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
+class ResultValue:
+    """A result that the source of a circuit asks for with `#pragma braket result`."""
+
+    type: str
+    """`probability`, `expectation`, `variance` or `sample`."""
+    of: str
+    """What the pragma says after `result`."""
+    values: tuple[Estimate, ...] | None = None
+    """Of an expectation or variance: one, or one for each qubit. A variance has no error."""
+    shares: Mapping[str, Estimate] | None = None
+    """Of a probability, by outcome; the leftmost bit is the first qubit."""
+    samples: tuple[Mapping[str, int], ...] | None = None
+    """Of a sample: shots by value of the observable; one, or one for each qubit."""
+
+
+@dataclass(frozen=True, slots=True)
 class ItemResult:
     """How one item of a program ended, and what it returned."""
 
@@ -118,6 +135,8 @@ class ItemResult:
     """Share of each bit string that was measured."""
     expectations: tuple[Estimate, ...] | None = None
     """One for each observable, in the order in which they were given."""
+    results: tuple[ResultValue, ...] | None = None
+    """One for each result pragma of the circuit, in its order."""
     reason: Reason | None = None
     """Why it failed."""
     shots: int = 0
@@ -197,7 +216,7 @@ def is_program(result: Result) -> bool:
 
 def item_rows(items: Sequence[ItemResult]) -> list[Row]:
     """A row for each item: what it returned in short, with a column for each of its observables; or why it failed."""
-    values = [_values(it.expectations or ()) for it in items]
+    values = [_values(it.expectations or ()) | _asked(it.results or ()) for it in items]
     columns = dict.fromkeys(name for it in values for name in it)
     return [
         {
@@ -220,10 +239,26 @@ def _values(expectations: Sequence[Estimate]) -> dict[str, str]:
     return found
 
 
+def _asked(results: Sequence[ResultValue]) -> dict[str, str]:
+    """The results of pragmas by what they are of."""
+    return {it.of: ", ".join(_shown(it)) for it in results}
+
+
+def _shown(result: ResultValue) -> Iterator[str]:
+    yield from map(_value, result.values or ())
+    if result.shares is not None:
+        yield _heaviest({bits: it.value for bits, it in result.shares.items()})
+    yield from map(_heaviest, result.samples or ())
+
+
 def _in_short(item: ItemResult) -> str | None:
     weights: Mapping[str, float] = item.counts or {bits: it.value for bits, it in (item.quasi or {}).items()}
     if not weights:
         return None if item.memory is None else f"{len(item.memory):,} shots"
+    return _heaviest(weights)
+
+
+def _heaviest(weights: Mapping[str, float]) -> str:
     ranked = sorted(weights.items(), key=lambda outcome: (-outcome[1], outcome[0]))
     more = f", and {len(ranked) - _MOST_OUTCOMES} more" if len(ranked) > _MOST_OUTCOMES else ""
     return ", ".join(f"{bits}: {count:.4g}" for bits, count in ranked[:_MOST_OUTCOMES]) + more

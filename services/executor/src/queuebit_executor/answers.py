@@ -84,9 +84,11 @@ class Profiled(_Answer):
 
 
 class Declared(_Answer):
-    """What a source leaves open."""
+    """What a source leaves open, and what it asks for."""
 
     inputs: tuple[Input, ...]
+    observables: tuple[dict[str, float], ...] = ()
+    """What is to be measured for its result pragmas."""
 
 
 class ItemRan(_Answer):

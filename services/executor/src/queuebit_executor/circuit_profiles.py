@@ -10,13 +10,12 @@ from typing import NamedTuple
 from queuebit_contracts.query import CircuitError
 from queuebit_contracts.topology import COMPILED
 from queuebit_contracts.wire import Payload, Reason
-from queuebit_executor.answers import Described, Estimate, Profiled, Refused
+from queuebit_executor.answers import Declared, Described, Estimate, Profiled, Refused
 from queuebit_executor.bound_circuit import BoundCircuit
 from queuebit_executor.ports import Asker, Circuits
 from queuebit_executor.ttl_cache import TtlCache
 from queuebit_kernel import Clock, digest
 from queuebit_planning.fidelity import OPERATIONS
-from queuebit_quantum import Input
 from queuebit_runtime.payloads import PayloadStore, describe
 
 __all__ = ["A_WHILE_S", "CircuitProfiles", "Compiled"]
@@ -61,7 +60,7 @@ class CircuitProfiles:
         self._payloads = payloads
         self._circuits = circuits
         self._offers = offers
-        self._inputs: TtlCache[tuple[str, str], tuple[Input, ...] | CircuitError] = TtlCache(_REMEMBERED, clock)
+        self._declared: TtlCache[tuple[str, str], Declared | CircuitError] = TtlCache(_REMEMBERED, clock)
         self._profiles: TtlCache[tuple[str, str], Profiled | CircuitError] = TtlCache(_REMEMBERED, clock)
         self._estimates: TtlCache[_Compilation, Compiled] = TtlCache(_REMEMBERED, clock)
 
@@ -73,14 +72,14 @@ class CircuitProfiles:
         """What is remembered of a circuit on a backend of this stack."""
         return self._estimates.get(self._key(tenant, circuit, backend))
 
-    async def inputs(self, source: bytes, asker: Asker) -> tuple[Input, ...] | CircuitError:
-        """What a circuit leaves open."""
+    async def declared(self, source: bytes, asker: Asker) -> Declared | CircuitError:
+        """What a circuit leaves open, and what it asks for."""
         key = asker.tenant, digest(source)
-        if (known := self._inputs.get(key)) is not None:
+        if (known := self._declared.get(key)) is not None:
             return known
         found = await self._circuits.inputs(source, asker)
-        answer = found.error if isinstance(found, Refused) else found.inputs
-        self._inputs.put(key, answer, _seconds(found) if isinstance(found, Refused) else inf)
+        answer = found.error if isinstance(found, Refused) else found
+        self._declared.put(key, answer, _seconds(found) if isinstance(found, Refused) else inf)
         return answer
 
     async def read(self, circuit: BoundCircuit, asker: Asker) -> Profiled | CircuitError:

@@ -10,14 +10,37 @@ from typing import Any
 
 from queuebit_executor.returned import require_compiled
 from queuebit_planning.seeds import compilation_seed
-from queuebit_quantum import Backend, Basis, Circuit, Compiled, measured_in, parse, read_circuit, read_compiled
+from queuebit_quantum import (
+    Backend,
+    Basis,
+    Circuit,
+    Compiled,
+    Parameters,
+    ResultType,
+    measured_in,
+    parse,
+    read_circuit,
+    read_compiled,
+)
 
-__all__ = ["bound", "circuit_of", "compile_for", "described", "figures", "nanoseconds", "ready"]
+__all__ = ["bound", "circuit_of", "compile_for", "described", "figures", "nanoseconds", "ready", "results_asked"]
 
 
 def bound(source: str, head: Mapping[str, Any]) -> Circuit:
     """The circuit that a request is about: its source, with the parameters and the basis of the request's head."""
     return _bound(source, json.dumps(head.get("parameters", {}), sort_keys=True), head.get("basis", ""))
+
+
+def results_asked(source: str, parameters: Parameters) -> tuple[ResultType, ...]:
+    """The results that a circuit asks for with pragmas."""
+    if "braket" not in source:  # spares all others a further reading
+        return ()
+    return _results_asked(source, json.dumps(dict(parameters), sort_keys=True))
+
+
+@lru_cache(maxsize=128)
+def _results_asked(source: str, parameters: str) -> tuple[ResultType, ...]:
+    return parse(source, parameters=json.loads(parameters), measured=False).results
 
 
 @lru_cache(maxsize=128)

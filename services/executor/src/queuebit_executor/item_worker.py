@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from queuebit_executor.compilation import bound, compile_for, described, nanoseconds, ready
+from queuebit_executor.compilation import bound, compile_for, described, nanoseconds, ready, results_asked
 from queuebit_executor.frames import Frame, counted, parts
 from queuebit_executor.refusals import MAX_RESULT_BYTES, answered, refusal, too_large
 from queuebit_executor.returned import require_results
@@ -21,11 +21,14 @@ from queuebit_quantum import (
     Failed,
     InProcess,
     Outcome,
+    ResultType,
     WorkItem,
     WorkResult,
     bases,
     expectation,
     label,
+    measured_results,
+    observables_of,
     prepare,
     shares,
 )
@@ -44,6 +47,8 @@ class _Prepared:
     """An item made ready: one circuit, or one for each basis that its observables are measured in."""
 
     head: Mapping[str, Any]
+    asked: Sequence[ResultType]
+    """Of result pragmas."""
     measured: Sequence[Basis]
     work: Sequence[WorkItem]
     qubits: Sequence[int]
@@ -119,7 +124,8 @@ def _run_one(backend: Backend, item: _Prepared, known: Sequence[WorkResult] | No
 
 
 def _prepare(backend: Backend, head: Mapping[str, Any], body: bytes, owner: str) -> _Prepared:
-    measured = bases(head["observables"])
+    asked = () if "form" in head else results_asked(body.decode(), head.get("parameters", {}))
+    measured = bases(observables_of(asked) or head["observables"])
     if measured:
         circuits = [bound(body.decode(), {**head, "basis": it.paulis}) for it in measured]
         found = [(compile_for(backend, it), len(it.touched)) for it in circuits]
@@ -130,7 +136,7 @@ def _prepare(backend: Backend, head: Mapping[str, Any], body: bytes, owner: str)
         WorkItem(compiled, head["shots"], simulation_seed(head["seed"] + number), wants_memory, owner)
         for number, (compiled, _) in enumerate(found)
     ]
-    return _Prepared(head, measured, work, [qubits for _, qubits in found])
+    return _Prepared(head, asked, measured, work, [qubits for _, qubits in found])
 
 
 def _finished(backend: Backend, item: _Prepared, results: Sequence[WorkResult]) -> Frame:
@@ -142,17 +148,25 @@ def _finished(backend: Backend, item: _Prepared, results: Sequence[WorkResult]) 
     on_device = backend.describe().kind != "simulator"
     used_us = sum(map(_busy_us, item.work)) if on_device else sum(it.qpu_us or 0 for it in outcomes)
     known = [described(backend, qubits, it.compiled) for qubits, it in zip(item.qubits, item.work, strict=True)]
-    observables, outputs = item.head["observables"], item.head["outputs"]
     answer = {
         "state": "completed",
         "compilations": [it["compilation"] for it in known],
         "usage": {"shots": sum(it.shots for it in item.work), "qpu_us": used_us, "qubits": max(item.qubits)},
-        **(_estimated(observables, item.measured, outcomes) if item.measured else _sampled(outcomes[0], outputs)),
+        **_results(item, outcomes),
     }
     body = json.dumps(answer, separators=(",", ":")).encode()
     if (refused := too_large(len(body), used_us)) is not None:
         return refused
     return {"calibration": backend.describe().calibration_digest}, body
+
+
+def _results(item: _Prepared, outcomes: Sequence[Outcome]) -> dict[str, Any]:  # plain JSON
+    if not item.measured:
+        return _sampled(outcomes[0], item.head["outputs"])
+    counted = [(basis, outcome.counts) for basis, outcome in zip(item.measured, outcomes, strict=True)]
+    if item.asked:
+        return {"results": measured_results(item.asked, counted)}
+    return _estimated(item.head["observables"], counted)
 
 
 def _sampled(outcome: Outcome, outputs: Sequence[str]) -> dict[str, Any]:  # plain JSON
@@ -165,9 +179,8 @@ def _sampled(outcome: Outcome, outputs: Sequence[str]) -> dict[str, Any]:  # pla
 
 
 def _estimated(
-    observables: Sequence[Mapping[str, float]], measured: Sequence[Basis], outcomes: Sequence[Outcome]
+    observables: Sequence[Mapping[str, float]], counted: Sequence[tuple[Basis, Mapping[str, int]]]
 ) -> dict[str, Any]:  # plain JSON
-    counted = [(basis, outcome.counts) for basis, outcome in zip(measured, outcomes, strict=True)]
     found = [(label(it), *expectation(it, counted)) for it in observables]
     return {"expectations": [{"observable": name, "value": value, "stderr": error} for name, value, error in found]}
 

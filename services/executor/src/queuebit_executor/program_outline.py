@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from queuebit_contracts.job import Profile
-from queuebit_contracts.program import Program
+from queuebit_contracts.program import BadProgram, Program
 from queuebit_contracts.query import BackendEstimate
 from queuebit_contracts.wire import Reason
 from queuebit_executor.answers import Described, Estimate
@@ -16,7 +16,7 @@ from queuebit_executor.policy import Allowance, capacity_of, demand_of
 from queuebit_planning.eligibility import Demand, objections
 from queuebit_quantum import Input, bases, parameter_faults, representatives
 
-__all__ = ["Group", "Share", "faults", "groups", "total_estimate", "total_profile"]
+__all__ = ["Group", "Share", "faults", "groups", "total_estimate", "total_profile", "with_results"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,25 @@ def faults(program: Program, inputs: Mapping[int, Sequence[Input]]) -> list[str]
         for number, item in enumerate(program.items)
         for fault in parameter_faults(inputs[item.circuit], item.parameters)
     ]
+
+
+def with_results(program: Program, needed: Mapping[int, Sequence[Mapping[str, float]]]) -> Program:
+    """The program with the observables that result pragmas need; `needed` are those of each circuit by number.
+
+    Raises:
+        BadProgram: an item has observables of its own too.
+    """
+    if not any(needed.values()):
+        return program
+    both = [number for number, it in enumerate(program.items) if it.observables and needed[it.circuit]]
+    if both:
+        text = "its circuit has result pragmas, and it has observables: leave one of both out"
+        raise BadProgram([f"item {number}: {text}" for number in both])
+    items = tuple(
+        it.model_copy(update={"observables": tuple(needed[it.circuit])}) if needed[it.circuit] else it
+        for it in program.items
+    )
+    return program.model_copy(update={"items": items})
 
 
 def groups(program: Program, sources: Mapping[int, bytes], inputs: Mapping[int, Sequence[Input]]) -> tuple[Group, ...]:

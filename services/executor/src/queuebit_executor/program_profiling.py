@@ -10,15 +10,22 @@ from math import inf
 from queuebit_contracts.program import CIRCUIT, BadProgram, Program, read_program
 from queuebit_contracts.query import BackendEstimate, CircuitError, ProfileAnswer, ProfileRequest
 from queuebit_contracts.wire import Reason
-from queuebit_executor.answers import Described, Profiled
+from queuebit_executor.answers import Declared, Described, Profiled
 from queuebit_executor.circuit_profiles import A_WHILE_S, CircuitProfiles
 from queuebit_executor.policy import Allowance
 from queuebit_executor.ports import Asker
-from queuebit_executor.program_outline import Group, Share, faults, groups, total_estimate, total_profile
+from queuebit_executor.program_outline import (
+    Group,
+    Share,
+    faults,
+    groups,
+    total_estimate,
+    total_profile,
+    with_results,
+)
 from queuebit_executor.ttl_cache import TtlCache
 from queuebit_kernel import Clock, Unavailable
 from queuebit_planning.limits import TRANSIENT
-from queuebit_quantum import Input
 from queuebit_runtime.payloads import Missing, PayloadStore
 
 __all__ = ["MAX_PROGRAM_BYTES", "ProgramProfiles", "read_sources"]
@@ -105,9 +112,11 @@ class ProgramProfiles:
     async def _outline(self, request: ProfileRequest, asker: Asker) -> _Outline:
         program = read_program(await self._payloads.get(request.tenant, request.circuit))
         sources = await read_sources(self._payloads, request.tenant, program)
-        inputs = await self._inputs(sources, asker)
+        declared = await self._declared(sources, asker)
+        inputs = {number: it.inputs for number, it in declared.items()}
         if found := faults(program, inputs):
             raise _Refusal("parameter", str(BadProgram(found)))
+        program = with_results(program, {number: it.observables for number, it in declared.items()})
         chosen = await asyncio.to_thread(groups, program, sources, inputs)  # takes seconds for many observables
         if (structures := sum(len(group.circuits) for group in chosen)) > _MAX_STRUCTURES:
             text = f"its items have {structures:,} different structures, more than {_MAX_STRUCTURES:,}: split it"
@@ -115,14 +124,14 @@ class ProgramProfiles:
         parts = [await self._part(request, group, asker) for group in chosen]
         return _Outline(len(program.items), tuple(parts))
 
-    async def _inputs(self, sources: Mapping[int, bytes], asker: Asker) -> dict[int, Sequence[Input]]:
-        inputs: dict[int, Sequence[Input]] = {}
+    async def _declared(self, sources: Mapping[int, bytes], asker: Asker) -> dict[int, Declared]:
+        declared: dict[int, Declared] = {}
         for number, source in sources.items():
-            found = await self._profiles.inputs(source, asker)
+            found = await self._profiles.declared(source, asker)
             if isinstance(found, CircuitError):
                 raise _Refusal(found.code, f"circuit {number}: {found.sentence}")
-            inputs[number] = found
-        return inputs
+            declared[number] = found
+        return declared
 
     async def _part(self, request: ProfileRequest, group: Group, asker: Asker) -> _Part:
         """Profile and compile the representatives of a group; skips those that fail, and raises if all fail."""

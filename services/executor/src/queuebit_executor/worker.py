@@ -27,7 +27,9 @@ from queuebit_quantum import (
     Backend,
     Circuit,
     DoesNotFit,
+    asked_results,
     inputs,
+    observables_of,
     profile,
     write_circuit,
     write_compiled,
@@ -77,7 +79,7 @@ def _done(backends: Mapping[str, Backend], head: Mapping[str, Any], body: bytes)
         case "describe":
             return {"offers": [_offer(*it) for it in backends.items()]}, b""
         case "inputs":
-            return {"inputs": [asdict(it) for it in inputs(body.decode())]}, b""
+            return _declared(body.decode()), b""
         case "profile":
             return _profile(bound(body.decode(), head)), b""
     backend = _calibrated(backends, head)
@@ -101,6 +103,11 @@ def _calibrated(backends: Mapping[str, Backend], head: Mapping[str, Any]) -> Bac
     if head.get("target", target := backend.describe().target_digest) != target:
         backend.calibrate()  # another child has read newer figures
     return backend
+
+
+def _declared(source: str) -> dict[str, Any]:  # plain JSON
+    needed = observables_of(asked_results(source))
+    return {"inputs": [asdict(it) for it in inputs(source)], "observables": [dict(it) for it in needed]}
 
 
 def _shared(written: bytes) -> bytes:

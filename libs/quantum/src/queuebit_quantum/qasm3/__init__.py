@@ -23,9 +23,10 @@ from queuebit_quantum.qasm3.flow import Flow
 from queuebit_quantum.qasm3.statements import input_of
 from queuebit_quantum.qasm3.symbols import Tape
 from queuebit_quantum.qasm3.syntax import tree
+from queuebit_quantum.qasm3.values import OPEN_KINDS
 from queuebit_quantum.tokens import Source
 
-__all__ = ["Open", "inputs", "load", "load_open"]
+__all__ = ["Open", "inputs", "load", "load_open", "load_unbound"]
 
 _FRAMES = 10_000
 """Frames of Python functions. They are on the heap, so that this does not use the thread's stack."""
@@ -64,6 +65,17 @@ def load_open(source: Source, limits: Limits, fixed: Parameters) -> Open:
         return Open(_expanded(flow, program, fixed), _inputs(program), flow.tape)
 
 
+def load_unbound(source: Source, limits: Limits) -> Loaded:
+    """As `load`, with open numbers for real inputs, and zeros for the others."""
+    declared = inputs(source)
+    zeros: dict[str, bool | int | float | str] = {
+        it.name: "0" * (it.size or 1) if it.kind == "bit" else it.kind != "bool" and 0
+        for it in declared
+        if it.kind not in OPEN_KINDS
+    }
+    return load_open(source, limits, zeros).loaded if declared else load(source, limits)
+
+
 class Open(NamedTuple):
     """A program as a circuit with Qiskit parameters, and where their values come from."""
 
@@ -78,10 +90,12 @@ def _expanded(flow: Flow, program: Node, given: Parameters) -> Loaded:
         flow.block(program.statements, flow.globals)
         registers = flow.outputs or flow.registers
         results = [clbit for register in registers for clbit in register]
+        flow.require_box()
         circuit = flow.assembly.circuit(flow.num_qubits, results)
+        asked = flow.results()
     except RecursionError as failure:
         raise CircuitError("the program is nested too deeply", code="too_deep") from failure
-    return Loaded(circuit, tuple(map(len, registers)), flow.physical)
+    return Loaded(circuit, tuple(map(len, registers)), flow.physical, asked, tuple(flow.verbatim))
 
 
 @lru_cache(maxsize=4)

@@ -20,7 +20,7 @@ from queuebit_quantum.qasm3.symbols import require_known
 __all__ = ["BARRIER", "BaseGate", "controlled", "inverse", "power"]
 
 BARRIER = "barrier"
-_SELF_INVERSE = frozenset({"h", "id", "swap", "x", "y", "z", BARRIER})
+_SELF_INVERSE = frozenset({"ecr", "h", "id", "swap", "x", "y", "z", BARRIER})
 _OPPOSITE = {"s": "sdg", "sdg": "s", "sx": "sxdg", "sxdg": "sx", "t": "tdg", "tdg": "t"}
 _AS_PHASE = {"z": 1.0, "s": 0.5, "sdg": -0.5, "t": 0.25, "tdg": -0.25}
 """Gates that equal `p` with this multiple of pi."""

@@ -33,13 +33,18 @@ class SourceMap:
 
     def error(self, node: Node, message: str, expected: str = "", code: str = "unsupported") -> CircuitError:
         """Build an error with the position of a node."""
-        return CircuitError(message, *self._position(node), expected, code)
+        return CircuitError(message, *self.position(node), expected, code)
 
     def at(self, node: Node, error: UnlocatedError) -> CircuitError:
         """Add the position of a node to an error."""
         return self.error(node, error.message, error.expected, error.code)
 
-    def _position(self, node: Node) -> tuple[int | None, int | None]:
+    @property
+    def braket(self) -> bool:
+        """As `Source.braket`."""
+        return self._source.braket
+
+    def position(self, node: Node) -> tuple[int | None, int | None]:
         """Return the 1-based line and column. For some names the parser counts from the start of the source."""
         if node.span is None:
             return None, None

@@ -10,9 +10,10 @@ from queuebit_quantum.limits import Limits
 from queuebit_quantum.qasm3 import logic
 from queuebit_quantum.qasm3.arithmetic import binary
 from queuebit_quantum.qasm3.assembly import Block
+from queuebit_quantum.qasm3.braket import BraketPragmas
 from queuebit_quantum.qasm3.faults import Node, SourceMap, UnlocatedError
 from queuebit_quantum.qasm3.names import Scope, Variable
-from queuebit_quantum.qasm3.subroutines import Ended, Subroutines
+from queuebit_quantum.qasm3.subroutines import Ended
 from queuebit_quantum.qasm3.values import integer, truth
 
 __all__ = ["Flow"]
@@ -20,7 +21,6 @@ __all__ = ["Flow"]
 _CHARGED = (ast.QuantumGate, ast.QuantumPhase, ast.QuantumMeasurementStatement, ast.QuantumReset, ast.DelayInstruction)
 """Statements whose handlers count their operations."""
 _REFUSED = {
-    ast.Pragma: "pragmas are not supported, because they may change the meaning of the program",
     ast.CalibrationStatement: "pulses ('cal') are not supported",
     ast.CalibrationDefinition: "pulses ('defcal') are not supported",
     ast.CalibrationGrammarDeclaration: "pulses ('defcalgrammar') are not supported",
@@ -31,7 +31,7 @@ class _EndsOnMeasurement(Exception):
     """Stops the unrolling of a loop that a measurement can end early."""
 
 
-class Flow(Subroutines):
+class Flow(BraketPragmas):
     """Blocks, conditions and loops."""
 
     def __init__(self, source_map: SourceMap, limits: Limits, physical: tuple[int, ...]) -> None:
@@ -61,6 +61,8 @@ class Flow(Subroutines):
         if kind not in _CHARGED:
             self.costs.spend(1, node)
         try:
+            if self.announced is not None:
+                return self._announced_box(node, scope)
             simple = self.simple.get(kind)
             if simple is not None:
                 simple(node, scope)
@@ -70,6 +72,12 @@ class Flow(Subroutines):
             return self._blocks[kind](node, scope)
         except UnlocatedError as error:
             raise self.source_map.at(node, error) from error
+
+    def _announced_box(self, node: Node, scope: Scope) -> Ended | None:
+        if not isinstance(node, ast.Box):
+            self.require_box()
+        self.announced = None
+        return self.verbatim_box(node, scope)
 
     # ---------------------------------------------------------------------------------------------------- branches
 

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from openqasm3 import ast
 
+from queuebit_quantum.qasm3 import braket_gates
 from queuebit_quantum.qasm3.base_gates import BARRIER, BaseGate, controlled, inverse, power
 from queuebit_quantum.qasm3.costs import Costs
 from queuebit_quantum.qasm3.expressions import Expressions
@@ -57,8 +58,17 @@ class Gates:
         self._source_map = source_map
         self._outside = outside
         self._own: dict[str, _Gate] = {}
-        self.included = False
-        """Whether the program includes `stdgates.inc`."""
+        self._known: dict[str, _Gate] = {**BUILTIN}
+
+    def include_standard(self) -> None:
+        """Have the gates of `stdgates.inc`."""
+        self._known |= STANDARD
+
+    def include_braket(self) -> None:
+        """Have the gates of Amazon Braket, which need no include; its `U` is another one."""
+        self._known |= braket_gates.SIMPLE
+        for node in braket_gates.definitions():
+            self._known[node.name.name] = self._defined(node)
 
     def define(self, node: Node) -> None:
         name = node.name.name
@@ -67,10 +77,13 @@ class Gates:
         names = [parameter.name for parameter in (*node.arguments, *node.qubits)]
         if len(set(names)) < len(names):
             raise UnlocatedError(f"gate {name!r} has two parameters of one name", "different names", "redefined")
+        self._own[name] = self._defined(node)
+
+    def _defined(self, node: Node) -> _Gate:
         uses: dict[str, _Gate] = {}
         self._note_uses(node.body, uses)
         self._costs.define(node)
-        self._own[name] = _Defined(node, uses)
+        return _Defined(node, uses)
 
     def _note_uses(self, body: Sequence[Node], uses: dict[str, _Gate]) -> None:
         for statement in body:
@@ -88,11 +101,11 @@ class Gates:
 
     def defines(self, name: str) -> bool:
         """Return whether a name is that of a gate."""
-        return name in self._own or name in BUILTIN or (self.included and name in STANDARD)
+        return name in self._own or name in self._known
 
     def _find(self, node: Node, own: Mapping[str, _Gate]) -> _Gate:
         name = node.name.name
-        known = own.get(name) or BUILTIN.get(name) or (STANDARD.get(name) if self.included else None)
+        known = own.get(name) or self._known.get(name)
         if known is not None:
             return known
         if name in STANDARD:
@@ -100,6 +113,13 @@ class Gates:
                 node,
                 f"gate {name!r} is not defined: it is one of stdgates.inc, which the program does not include",
                 'include "stdgates.inc"; before it',
+                "undefined",
+            )
+        if braket_gates.knows(name):
+            raise self._source_map.error(
+                node,
+                f"gate {name!r} is one of Amazon Braket's, and the program is read as plain OpenQASM 3",
+                "a line `#pragma braket gates`, or a gate of stdgates.inc",
                 "undefined",
             )
         raise self._source_map.error(

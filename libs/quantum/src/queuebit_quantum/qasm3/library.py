@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from qiskit.circuit import Operation
@@ -27,6 +27,7 @@ from qiskit.circuit.library import (
     CXGate,
     CYGate,
     CZGate,
+    ECRGate,
     HGate,
     IGate,
     MCPhaseGate,
@@ -62,7 +63,7 @@ _NATIVE: dict[tuple[str, int], Callable[..., Operation]] = {
     ("p", 0): PhaseGate, ("rx", 0): RXGate, ("ry", 0): RYGate, ("rz", 0): RZGate, ("swap", 0): SwapGate,
     ("x", 1): CXGate, ("y", 1): CYGate, ("z", 1): CZGate, ("h", 1): CHGate, ("sx", 1): CSXGate, ("p", 1): CPhaseGate,
     ("rx", 1): CRXGate, ("ry", 1): CRYGate, ("rz", 1): CRZGate, ("swap", 1): CSwapGate, ("u", 1): CUGate,
-    ("x", 2): CCXGate, ("z", 2): CCZGate,
+    ("x", 2): CCXGate, ("z", 2): CCZGate, ("ecr", 0): ECRGate,
 }  # fmt: skip
 """Qiskit's gate for a base gate and number of controls, if its matrix is exactly equal."""
 _MAX_MATRIX_QUBITS = 8
@@ -135,7 +136,7 @@ def _parts(base_gate: BaseGate) -> list[BaseGate]:
     """Decompose a gate with several controls into controlled `x`, `p` and global phase, and gates without controls."""
     controls, targets = base_gate.controls, base_gate.targets
 
-    def inside(base: str, *params: float) -> BaseGate:
+    def inside(base: str, *params: Any) -> BaseGate:  # numbers, or one matrix
         return BaseGate(base, params, targets, controls)
 
     def around(base: str, *params: float) -> BaseGate:
@@ -165,6 +166,8 @@ def _parts(base_gate: BaseGate) -> list[BaseGate]:
             first, second = targets
             outer = BaseGate("x", (), (first,), (second,))
             return [outer, BaseGate("x", (), (second,), (*controls, first)), outer]
+        case "ecr":
+            return [inside("matrix", ECRGate().to_matrix())]
     theta, phi, lam, gamma = base_gate.params
     return [
         BaseGate("phase", (gamma + (phi + lam) / 2,), (), controls),

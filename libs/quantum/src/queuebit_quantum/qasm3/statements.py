@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from openqasm3 import ast
-from qiskit.circuit import Delay, Measure, Reset
+from qiskit.circuit import Delay, Measure, Operation, Reset
 from qiskit.circuit.library import Barrier
 
 from queuebit_quantum.limits import Limits
+from queuebit_quantum.loaded import Verbatim
 from queuebit_quantum.parameters import Input, Parameters, parameter_faults
 from queuebit_quantum.qasm3.faults import Node, SourceMap, UnlocatedError
 from queuebit_quantum.qasm3.gates import Gates
@@ -34,6 +35,8 @@ class Statements(Storage):
         super().__init__(source_map, limits, physical)
         self.loops = Loops(self.expressions, self.costs, source_map)
         self.gates = Gates(self.expressions, self.loops, self.costs, source_map, self.globals)
+        if source_map.braket:
+            self.gates.include_braket()
         self.physical = physical
         self.num_qubits = len(physical)
         self.given: Parameters = {}
@@ -42,6 +45,9 @@ class Statements(Storage):
         """Where inputs without a value stay open; None if each must have one."""
         self.registers: list[tuple[int, ...]] = []
         self.outputs: list[tuple[int, ...]] = []
+        self.verbatim: list[Verbatim] = []
+        self.in_box = False
+        """Whether a verbatim box is open."""
         self.simple: dict[type[Node], Callable[[Node, Scope], object]] = {
             ast.QubitDeclaration: self._declare_qubits,
             ast.ClassicalDeclaration: self._declare,
@@ -155,7 +161,7 @@ class Statements(Storage):
         scope.declare(node.target.name, found)
 
     def _include(self, node: Node, _: Scope) -> None:
-        self.gates.included = True  # `tokens.read` refuses other files
+        self.gates.include_standard()  # `tokens.read` refuses other files
 
     # ---------------------------------------------------------------------------------------------------- quantum
 
@@ -174,7 +180,14 @@ class Statements(Storage):
             phase, steps = operations(base_gate)
             self.assembly.block.phase += phase
             for operation, qubits in steps:
-                self.assembly.add(operation, qubits)
+                self.place(operation, qubits, node, node.name.name if isinstance(node, ast.QuantumGate) else "gphase")
+
+    def place(self, operation: Operation, qubits: tuple[int, ...], node: Node, name: str) -> None:
+        """Add a gate, which may be in a verbatim box."""
+        self.assembly.add(operation, qubits)
+        if self.in_box:
+            on = tuple(self.physical[qubit] for qubit in qubits)
+            self.verbatim.append(Verbatim(operation.name, on, name, *self.source_map.position(node)))
 
     def _is_subroutine(self, name: str, scope: Scope) -> bool:
         return isinstance(scope.owner(name).names.get(name), Subroutine)

@@ -46,9 +46,12 @@ function Results({ id, submitted, completed }) {
 }
 
 function itemText(row) {
-  if (row.expectations) return row.expectations.map((it) => `${it.observable || "value"} ${it.value.toFixed(4)}${it.stderr == null ? "" : ` ± ${it.stderr.toFixed(4)}`}`).join(" · ");
-  const top = Object.entries(row.counts || {}).sort((a, b) => b[1] - a[1]).slice(0, 3);
-  return top.length ? top.map(([bits, n]) => `${bits}: ${count(n)}`).join(", ") : "–";
+  const estimate = (it) => `${it.value.toFixed(4)}${it.stderr == null ? "" : ` ± ${it.stderr.toFixed(4)}`}`;
+  const heaviest = (weights, text) => Object.entries(weights).sort((a, b) => b[1] - a[1]).slice(0, 3).map(([key, n]) => `${key}: ${text(n)}`);
+  const asked = (it) => [...(it.values || []).map(estimate), ...heaviest(Object.fromEntries(Object.entries(it.shares || {}).map(([bits, share]) => [bits, share.value])), (n) => n.toFixed(4)), ...(it.samples || []).flatMap((shots) => heaviest(shots, count))];
+  if (row.results) return row.results.map((it) => `${it.of} ${asked(it).join(", ")}`).join(" · ");
+  if (row.expectations) return row.expectations.map((it) => `${it.observable || "value"} ${estimate(it)}`).join(" · ");
+  return heaviest(row.counts || {}, count).join(", ") || "–";
 }
 
 function PlanAndOutcome({ of }) {
